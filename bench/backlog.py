@@ -17,9 +17,9 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import Draft
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.outbox import Outbox
-from edge_agent.uplink.usage import Usage
-from edge_agent.wire.topics import Topics
+from edge_agent.outbox import EventOutbox
+from edge_agent.uplink.usage import DataUsage
+from edge_agent.wire.topics import GatewayTopics
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
 EVENT = b"e" * 600
@@ -47,16 +47,16 @@ def measure(plan: Plan) -> list[Result]:
     return [Result("backlog", "publisher", {name: round(value, 3) for name, value in figures.items()})]
 
 
-def _publisher(port: int, outbox: Outbox, folder: Path) -> Publisher:
+def _publisher(port: int, outbox: EventOutbox, folder: Path) -> Publisher:
     clock = SystemClock()
     settings = Mqtt(
         (Broker("127.0.0.1", port, False),), "tb/v1", None, None, None, None, Delivery.BROKER, spread_s=0.0
     )
     return Publisher(
         settings,
-        Topics("tb/v1", "bench", "bench-1"),
+        GatewayTopics("tb/v1", "bench", "bench-1"),
         outbox,
-        usage=Usage(folder / "mqtt-usage.json", ZoneInfo("UTC"), clock, lambda: True),
+        usage=DataUsage(folder / "mqtt-usage.json", ZoneInfo("UTC"), clock, lambda: True),
         clock=clock,
         birth=lambda session: b"{}",
         on_down=lambda message: None,

@@ -25,7 +25,7 @@ import httpx
 from bench.plan import Plan
 from bench.processes import usage
 from bench.result import Result, percentile
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.mqtt.session.inbox import MessageReceived
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import WARDS, House, answers
@@ -67,11 +67,11 @@ class Fleet:
     def store(self, count: int, batch: int = BATCH) -> None:
         """In transactions of ``batch``, as the ingest has them: what is known stays in memory."""
         for start in range(0, count, batch):
-            arrived = [Arrived(*self._next(), 1) for _ in range(min(batch, count - start))]
+            arrived = [MessageReceived(*self._next(), 1) for _ in range(min(batch, count - start))]
             with self.house.store.batch() as rows:
-                self.house.intake.take(arrived, self._known, rows, self.house.now_ms())
+                self.house.intake.write(arrived, self._known, rows, self.house.now_ms())
             for stream in rows.streams.values():
-                stream.written()
+                stream.clear_changes()
             for gateway in rows.gateways.values():
                 gateway.changes.clear()
 

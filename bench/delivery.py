@@ -24,9 +24,9 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.outbox import Outbox
-from edge_agent.uplink.usage import Usage
-from edge_agent.wire.topics import Topics
+from edge_agent.outbox import EventOutbox
+from edge_agent.uplink.usage import DataUsage
+from edge_agent.wire.topics import GatewayTopics
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 RATE = 100.0
@@ -107,14 +107,14 @@ def _one_message(folder: Path) -> Result:
     return Result("delivery", "10,000 at once", {name: round(value, 3) for name, value in figures.items()})
 
 
-def _publisher(port: int, outbox: Outbox, folder: Path, delivery: Delivery) -> Publisher:
+def _publisher(port: int, outbox: EventOutbox, folder: Path, delivery: Delivery) -> Publisher:
     clock = SystemClock()
     settings = Mqtt((Broker("127.0.0.1", port, False),), "tb/v1", None, None, None, None, delivery, 0.0)
     return Publisher(
         settings,
-        Topics("tb/v1", "bench", "bench-1"),
+        GatewayTopics("tb/v1", "bench", "bench-1"),
         outbox,
-        usage=Usage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
+        usage=DataUsage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
         clock=clock,
         birth=lambda session: b"{}",
         on_down=lambda message: None,

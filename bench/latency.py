@@ -19,7 +19,7 @@ from bench.result import Result, percentile
 from bench.watch import Arrival, Watch
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.core.facts import Hit, ObjectHit, Phase
+from edge_agent.core.facts import ObjectObservation, Observation, Phase
 from edge_agent.core.model import Frame
 from edge_agent.events import EventSink, object_event_id
 from edge_agent.host.local_api.status import run_status
@@ -50,8 +50,8 @@ class Confirmations:
     def noted(self) -> Iterator[None]:
         original = EventSink.accept
 
-        def accept(sink: EventSink, hit: Hit, frame: Frame) -> None:
-            if isinstance(hit, ObjectHit) and hit.phase is Phase.START:
+        def accept(sink: EventSink, hit: Observation, frame: Frame) -> None:
+            if isinstance(hit, ObjectObservation) and hit.phase is Phase.START:
                 self.of_event[object_event_id(hit.track)] = frame.captured_mono
             original(sink, hit, frame)
 

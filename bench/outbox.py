@@ -20,7 +20,7 @@ from bench.result import Result, percentile
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import Draft, Media
 from edge_agent.core.model import Severity
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 
 PAYLOAD = b"x" * 400
 JPEG_BYTES = 40_000
@@ -34,8 +34,8 @@ def measure(plan: Plan) -> list[Result]:
     return [*results, _media_as_files(folder, events // 5), _media_as_blobs(folder, events // 5)]
 
 
-def outbox_in(folder: Path) -> Outbox:
-    return Outbox(
+def outbox_in(folder: Path) -> EventOutbox:
+    return EventOutbox(
         folder,
         max_bytes=256_000_000,
         clock=SystemClock(),

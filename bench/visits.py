@@ -24,22 +24,22 @@ from bench.result import Result
 from edge_agent import config
 from edge_agent.cameras.build import (
     DetectorAccess,
-    Site,
+    PipelineContext,
     budget_of,
     build_pipeline,
     model_ref,
     use_one_opencv_thread,
 )
-from edge_agent.capture.decode.decoder import Decoder
-from edge_agent.capture.reader import Reader
-from edge_agent.capture.ring import Connection
+from edge_agent.capture.decode.decoder import VideoDecoder
+from edge_agent.capture.reader import CameraReader
+from edge_agent.capture.ring import StreamConnection
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.model import Frame
 from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
-from edge_agent.events import EventMaker
-from edge_agent.pipeline import Insight, Pipeline
+from edge_agent.events import EventFactory
+from edge_agent.pipeline import FrameResult, Pipeline
 from tests.testbed.agent import write_config
 
 KEYFRAMES_S = (1.0, 2.0, 4.0)
@@ -84,7 +84,7 @@ class Sightings:
             self.started_s.append((datetime.fromisoformat(document["time"]) - START).total_seconds())
         return stamp
 
-    def look(self, frame: Frame, insight: Insight) -> None:
+    def look(self, frame: Frame, insight: FrameResult) -> None:
         if insight.motion.regions:
             self.moved_s.append(frame.captured_mono - BEGIN_MONO)
 
@@ -143,11 +143,11 @@ def _settings(folder: Path, path: Path, gear: str) -> Settings:
 def _through_the_agent(path: Path, settings: Settings) -> Sightings:
     """Packet by packet; the reader's own thread is not started."""
     clock, seen = ClipClock(), Sightings()
-    reader = Reader(settings.cameras[0], clock)
+    reader = CameraReader(settings.cameras[0], clock)
     pipeline = _pipeline(settings, clock, seen)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        connection = Connection(Decoder(stream.codec_context), live=True)
+        connection = StreamConnection(VideoDecoder(stream.codec_context), live=True)
         reader.health.opened(connection, "h264")
         reader.ring.begin(connection)
         for packet in container.demux(stream):
@@ -160,15 +160,15 @@ def _through_the_agent(path: Path, settings: Settings) -> Sightings:
     return seen
 
 
-def _look(reader: Reader, pipeline: Pipeline, seen: Sightings) -> None:
+def _look(reader: CameraReader, pipeline: Pipeline, seen: Sightings) -> None:
     """What cameras/pipeline_thread.py does on the pipeline's thread."""
     while (frame := reader.feed.take(0.0)) is not None:
-        if reader.feed.may_wake and pipeline.stirs(frame):
-            reader.feed.wake()
+        if reader.feed.can_escalate and pipeline.has_motion(frame):
+            reader.feed.escalate()
             continue
         insight = pipeline.process(frame)
         seen.look(frame, insight)
-        reader.feed.attend(insight.busy)
+        reader.feed.frame_done(insight.busy)
 
 
 def _pipeline(settings: Settings, clock: ClipClock, seen: Sightings) -> Pipeline:
@@ -176,12 +176,12 @@ def _pipeline(settings: Settings, clock: ClipClock, seen: Sightings) -> Pipeline
     detector = choose_detector(settings.detector).detector
     assert detector is not None
     access = DetectorAccess(InlineInference(detector), budget_of(settings.detector, (camera.id,)))
-    events = EventMaker(
+    events = EventFactory(
         settings.gateway,
         clock=clock,
         boot_id="bench",
         clock_synced=lambda: True,
         model=model_ref(detector),
     )
-    site = Site(access, min_score, events, seen, UTC, frozenset())
+    site = PipelineContext(access, min_score, events, seen, UTC, frozenset())
     return build_pipeline(camera, site, "bench")

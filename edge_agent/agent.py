@@ -16,53 +16,53 @@ from pathlib import Path
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.cameras.build import Site, use_one_opencv_thread
-from edge_agent.cameras.running import Cameras, Extent
+from edge_agent.cameras.build import PipelineContext, use_one_opencv_thread
+from edge_agent.cameras.running import Cameras, RestartScope
 from edge_agent.cameras.shared_detector import SharedDetector
 from edge_agent.capture.decode.versions import library_versions
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.collection.collector import Collector
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
-from edge_agent.control.box_events import BoxEvents
+from edge_agent.control.box_events import GatewayEvents
 from edge_agent.control.certificates import CertificateWatch
 from edge_agent.control.commissioning import CommissioningReports
-from edge_agent.control.recovery import HealingControl
-from edge_agent.control.thermal import HeatControl
-from edge_agent.control.updates import UpdateRoom
+from edge_agent.control.recovery import RecoveryControl
+from edge_agent.control.thermal import ThermalControl
+from edge_agent.control.updates import UpdateService
 from edge_agent.control.uplink import UplinkControl
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
-from edge_agent.core.facts import OverrideHit
-from edge_agent.core.load_limits import Allowance
+from edge_agent.core.facts import OverrideChange
+from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.model import CameraState, CameraStatus
 from edge_agent.core.state_file import make_folder
-from edge_agent.events import EventMaker
+from edge_agent.events import EventFactory
 from edge_agent.host.board.boot import BootHistory
 from edge_agent.host.board.platform import platform_lines
 from edge_agent.host.health.birth import make_birth
-from edge_agent.host.health.box import BoxMetrics
+from edge_agent.host.health.box import HostMetrics
 from edge_agent.host.health.camera_clock import FILE as CAMERA_CLOCKS
 from edge_agent.host.health.camera_clock import CameraClocks
-from edge_agent.host.health.cameras import CameraWatch
+from edge_agent.host.health.cameras import CameraStateFilter
 from edge_agent.host.health.clock_sync import ClockSync, KernelSync, read_kernel_sync
 from edge_agent.host.health.compact import compact
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
-from edge_agent.host.local_api.control import Answer
+from edge_agent.host.local_api.control import ControlReply
 from edge_agent.host.local_api.status_document import StatusDocument, status_document
-from edge_agent.host.system.memory import StartUpPages
+from edge_agent.host.system.memory import StartupPageRelease
 from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.host.system.systemd import Systemd
 from edge_agent.host.system.units import FailedUnits
 from edge_agent.model_release.service import ModelService
 from edge_agent.model_release.store import ModelStore
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.outbox import Outbox
-from edge_agent.runtime.command_service import CommandRoom, Reach
-from edge_agent.runtime.event_store import EvidenceRoom
-from edge_agent.runtime.reload import Configuration, Instead, Reloads
-from edge_agent.uplink.usage import Usage
+from edge_agent.outbox import EventOutbox
+from edge_agent.runtime.command_service import CommandDependencies, CommandService
+from edge_agent.runtime.event_store import EventStore
+from edge_agent.runtime.reload import ConfigFallback, Configuration, ReloadRequests
+from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire import Birth
-from edge_agent.wire.topics import Topics
+from edge_agent.wire.topics import GatewayTopics
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Agent:
         stop: threading.Event,
         *,
         load: Callable[[], Settings] | None = None,
-        instead: Instead | None = None,
+        instead: ConfigFallback | None = None,
         hangup: threading.Event | None = None,
         source: ConfigSource | None = None,
         log_lines: Callable[[], list[str]] = list,
@@ -99,18 +99,18 @@ class Agent:
         self._sysroot = sysroot
         self._clock = clock = clock or SystemClock()
         self._configuration = Configuration(settings, load, clock, instead)
-        self._reloads = Reloads(hangup or threading.Event())
+        self._reloads = ReloadRequests(hangup or threading.Event())
         boot_id = read_boot_id()
         self._boot = BootHistory(state_dir / "boot.json", boot_id)
         self._clock_sync = ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync)
-        allowance = Allowance()
+        allowance = WorkloadLimiter()
         model_store = ModelStore(settings, clock)
         self._detector = SharedDetector(settings, allowance, model_store.start())
-        self._events = EventMaker(
+        self._events = EventFactory(
             gateway, clock=clock, boot_id=boot_id, clock_synced=self._synced, model=self._detector.model
         )
-        self._room = EvidenceRoom(settings, self._events, clock, boot_id, self._synced)
-        self._usage = Usage(
+        self._event_store = EventStore(settings, self._events, clock, boot_id, self._synced)
+        self._usage = DataUsage(
             state_dir / "usage.json",
             gateway.timezone,
             clock,
@@ -118,22 +118,22 @@ class Agent:
             reset_day=settings.uplink.reset_day,
         )
         self._uplink = UplinkControl(
-            settings.uplink, state_dir, clock, self._usage, self._events, self._room.outbox
+            settings.uplink, state_dir, clock, self._usage, self._events, self._event_store.outbox
         )
-        self.commands = CommandRoom(
+        self.commands = CommandService(
             settings,
             clock,
             stop,
             synced=self._synced,
             session=lambda: self._publisher.session,
-            wake=self._room.outbox.wake,
+            wake=self._event_store.outbox.wake,
             report=self._report_override,
         )
         self._certificates = CertificateWatch(
-            settings, clock, self._clock_sync, self._events, self._room.outbox
+            settings, clock, self._clock_sync, self._events, self._event_store.outbox
         )
-        self._updates = UpdateRoom(
-            state_dir, clock, self._events, self._room.outbox, sysroot, self._usage.received
+        self._updates = UpdateService(
+            state_dir, clock, self._events, self._event_store.outbox, sysroot, self._usage.received
         )
         self._publisher = self._make_publisher(settings)
         self._collector = Collector(
@@ -141,7 +141,7 @@ class Agent:
             clock,
             self._synced,
             self._events,
-            self._room.outbox,
+            self._event_store.outbox,
             online=lambda: self._publisher.online,
             uplink=self._uplink.health,
         )
@@ -149,7 +149,7 @@ class Agent:
             model_store,
             self._detector,
             self._events,
-            self._room.outbox,
+            self._event_store.outbox,
             clock,
             gateway.timezone,
             self._synced,
@@ -157,53 +157,57 @@ class Agent:
         )
         self._supervisor = Supervisor()
         self._cameras = self._make_cameras(settings, allowance, repeat_files)
-        camera_watch = CameraWatch(state_dir / "cameras.json", clock, boot_id)
-        self._box_events = BoxEvents(self._clock_sync, camera_watch, self._events, self._room.outbox)
+        camera_watch = CameraStateFilter(state_dir / "cameras.json", clock, boot_id)
+        self._box_events = GatewayEvents(
+            self._clock_sync, camera_watch, self._events, self._event_store.outbox
+        )
         self._camera_clocks = CameraClocks(state_dir / CAMERA_CLOCKS, clock, self._synced)
         thermal = settings.profile.thermal
-        self._heat = HeatControl(thermal, allowance, clock, self._events, self._room.outbox, sysroot)
-        self._reports = CommissioningReports(
-            lambda: self._configuration.settings, clock, self._events, self._room.outbox
+        self._heat = ThermalControl(
+            thermal, allowance, clock, self._events, self._event_store.outbox, sysroot
         )
-        self._healing = HealingControl(
-            settings, self._publisher, clock, boot_id, self._events, self._room.outbox, sysroot
+        self._reports = CommissioningReports(
+            lambda: self._configuration.settings, clock, self._events, self._event_store.outbox
+        )
+        self._healing = RecoveryControl(
+            settings, self._publisher, clock, boot_id, self._events, self._event_store.outbox, sysroot
         )
         self._heartbeats = HeartbeatMaker(settings, clock, self._health_sources(settings, sysroot))
-        self.commands.furnish(self._reach(source, log_lines))
-        self._start_up_pages = StartUpPages(clock)
+        self.commands.register_commands(self._reach(source, log_lines))
+        self._start_up_pages = StartupPageRelease(clock)
         self._systemd = Systemd()
         self._next_heartbeat_mono = 0.0
 
     def _make_publisher(self, settings: Settings) -> Publisher:
         return Publisher(
             settings.mqtt,
-            Topics(settings.mqtt.root, settings.gateway.ward, settings.gateway.id),
-            self._room.outbox,
+            GatewayTopics(settings.mqtt.root, settings.gateway.ward, settings.gateway.id),
+            self._event_store.outbox,
             usage=self._usage,
             clock=self._clock,
             birth=lambda session: msgspec.json.encode(self._birth(session)),
-            on_down=self.commands.take,
+            on_down=self.commands.receive,
             replies=self.commands.replies,
             clock_trusted=self._clock_sync.trusted,
             pace=self._uplink.pace,
             rotation=self._certificates.rotation,
         )
 
-    def _make_cameras(self, settings: Settings, allowance: Allowance, repeat_files: bool) -> Cameras:
-        site = Site(
+    def _make_cameras(self, settings: Settings, allowance: WorkloadLimiter, repeat_files: bool) -> Cameras:
+        site = PipelineContext(
             self._detector.access,
             settings.detector.min_score,
             self._events,
-            self._room.outbox,
+            self._event_store.outbox,
             settings.gateway.timezone,
             settings.gateway.holidays,
             settings.storage.seal_to,
             allowance,
             self.commands.overrides,
-            lambda: self._clock_sync.known,
+            lambda: self._clock_sync.has_been_synced,
             self._collector,
         )
-        folder, recorder = settings.state_dir / "cameras", self._room.recorder
+        folder, recorder = settings.state_dir / "cameras", self._event_store.recorder
         return Cameras(
             settings.cameras,
             site,
@@ -215,8 +219,8 @@ class Agent:
             opener=LimitedLogins(settings.state_dir, self._clock).open,
         )
 
-    def _reach(self, source: ConfigSource | None, log_lines: Callable[[], list[str]]) -> Reach:
-        return Reach(
+    def _reach(self, source: ConfigSource | None, log_lines: Callable[[], list[str]]) -> CommandDependencies:
+        return CommandDependencies(
             settings=lambda: self._configuration.settings,
             config_path=None if source is None else source.path,
             cameras=self._cameras,
@@ -227,7 +231,7 @@ class Agent:
             online=lambda: self._publisher.online,
             self_test=lambda: self._publisher.self_test,
             events=self._events,
-            room=self._room,
+            event_store=self._event_store,
             usage=self._usage,
             collector=self._collector,
             models=self._models,
@@ -238,7 +242,7 @@ class Agent:
 
     def _health_sources(self, settings: Settings, sysroot: Path) -> HealthSources:
         profile = settings.profile
-        box = BoxMetrics(
+        box = HostMetrics(
             settings.state_dir,
             self._clock,
             sysroot,
@@ -250,9 +254,9 @@ class Agent:
         return HealthSources(
             session=lambda: self._publisher.session,
             clock=self._clock_sync.health,
-            clock_known=lambda: self._clock_sync.known,
+            clock_has_been_synced=lambda: self._clock_sync.has_been_synced,
             box=box.read,
-            outbox=self._room.outbox.stats,
+            outbox=self._event_store.outbox.stats,
             mqtt=self._publisher.health,
             online=lambda: self._publisher.online,
             detector=self._detector.stats,
@@ -269,14 +273,14 @@ class Agent:
             healing=self._healing.health,
             model=self._models.health,
             platform=platform,
-            evidence=self._room.health,
+            evidence=self._event_store.health,
             commands=self.commands.health,
         )
 
     @property
-    def outbox(self) -> Outbox:
+    def outbox(self) -> EventOutbox:
         """Where all that is told of this box waits for the broker."""
-        return self._room.outbox
+        return self._event_store.outbox
 
     def run(self) -> int:
         """0 after a stop that was asked for, 75 for a start anew, 1 when a thread cannot be kept alive."""
@@ -288,21 +292,21 @@ class Agent:
     # --- start ---
 
     def _start(self) -> None:
-        self._room.outbox.open()
+        self._event_store.outbox.open()
         self._boot.mark_running()
-        self._room.chain.open()
-        self._room.close_left_open()
+        self._event_store.chain.open()
+        self._event_store.close_left_open()
         self.commands.listen(self._supervisor)
         self._publisher.start()
         self._detector.start()
-        self._room.recorder.start()
+        self._event_store.recorder.start()
         if self._collector.restore():
             self._collector.loop.start()
             self._supervisor.watch(self._collector.loop)
         self._models.restore()
         self._cameras.start()
         self.commands.start(self._supervisor)
-        for loop in (self._publisher.loop, self._room.recorder.loop, *self._detector.loops):
+        for loop in (self._publisher.loop, self._event_store.recorder.loop, *self._detector.loops):
             self._supervisor.watch(loop)
         self._next_heartbeat_mono = time.monotonic() + FIRST_HEARTBEAT_S
         settings = self._configuration.settings
@@ -327,24 +331,24 @@ class Agent:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        self._room.tend()
-        if self._reloads.wanted():
-            self._reloads.answer_with(self._reload)
-        self._heat.tend()
-        self._uplink.tend()
-        self._certificates.tend()
-        self._updates.tend()
-        self._healing.tend()
-        self._reports.tend()
+        self._event_store.tick()
+        if self._reloads.is_requested():
+            self._reloads.answer_all(self._reload)
+        self._heat.tick()
+        self._uplink.tick()
+        self._certificates.tick()
+        self._updates.tick()
+        self._healing.tick()
+        self._reports.tick()
         self._models.tick()
-        self._cameras.tend()
-        self.commands.tend()
-        self._start_up_pages.tend()
-        self._box_events.tell_clock()
+        self._cameras.tick()
+        self.commands.tick()
+        self._start_up_pages.tick()
+        self._box_events.report_clock()
         statuses = self._cameras.statuses()
-        self._box_events.tell_cameras(statuses)
-        self._room.sign()
-        self._camera_clocks.tend(self._configuration.settings.cameras)
+        self._box_events.report_cameras(statuses)
+        self._event_store.tick_chain()
+        self._camera_clocks.tick(self._configuration.settings.cameras)
         if now >= self._next_heartbeat_mono:
             usual_s = self._configuration.settings.heartbeat_s
             self._next_heartbeat_mono = now + next_interval_s(self._uplink.heartbeat_s(usual_s))
@@ -354,15 +358,15 @@ class Agent:
     def _beat(self) -> None:
         heartbeat = compact(self._heartbeats.make())
         self._publisher.publish_heartbeat(heartbeat)
-        self.commands.beaten(heartbeat)
+        self.commands.record_heartbeat(heartbeat)
 
-    def _reload(self) -> Answer:
+    def _reload(self) -> ControlReply:
         self._systemd.reloading()
         answer = self._configuration.reload(self._take_over)
         self._systemd.ready("configuration read again")
         return answer
 
-    def _take_over(self, settings: Settings, extents: Mapping[str, Extent]) -> None:
+    def _take_over(self, settings: Settings, extents: Mapping[str, RestartScope]) -> None:
         before = {camera.id for camera in self._heartbeats.settings.cameras}
         camera_ids = [camera.id for camera in settings.cameras]
         self._detector.budget.share_among(camera_ids)
@@ -382,8 +386,8 @@ class Agent:
 
     # --- what the others ask for ---
 
-    def _report_override(self, hit: OverrideHit) -> None:
-        self._room.outbox.append(self._events.rule_override(hit))
+    def _report_override(self, hit: OverrideChange) -> None:
+        self._event_store.outbox.append(self._events.rule_override(hit))
 
     def _synced(self) -> bool:
         return self._clock_sync.synced
@@ -405,7 +409,7 @@ class Agent:
             self._detector.birth(),
             library_versions(),
             self._sysroot,
-            evidence_key=self._room.chain.public_key,
+            evidence_key=self._event_store.chain.public_key,
         )
 
     # --- stop ---
@@ -428,16 +432,16 @@ class Agent:
         self._cameras.stop()
         self._detector.stop()
         self._cameras.join_pipelines(deadline - 1.0)
-        self._room.finish_clips()
+        self._event_store.finish_clips()
         self._heat.end()
         self._uplink.end()
         self._healing.end()
-        self._room.sign()
+        self._event_store.tick_chain()
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
         self.commands.close()
-        self._room.outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
-        self._room.chain.close()
+        self._event_store.outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
+        self._event_store.chain.close()
         self._usage.save()
         self._clock_sync.save()
         self._cameras.join_readers(deadline)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_agent.core.facts import Hit, ViewHit
-from edge_agent.core.model import Box, Frame, Looks, Motion, Scene, Track, Tracks, TrackState
+from edge_agent.core.facts import Observation, ViewObservation
+from edge_agent.core.model import Box, Frame, Inferences, Motion, Scene, Track, Tracks, TrackState
 
 
 class MotionStage(Protocol):
     @property
-    def restless(self) -> Box | None:
+    def persistent_motion(self) -> Box | None:
         """The one small place that has moved all the time for minutes, if there is one."""
         ...
 
@@ -26,7 +26,7 @@ class MotionStage(Protocol):
         """Compare the frame with the background and learn from it."""
         ...
 
-    def stirs(self, frame: Frame) -> bool:
+    def has_motion(self, frame: Frame) -> bool:
         """Whether ``update`` would find motion or a switched scene; nothing is learned."""
         ...
 
@@ -43,15 +43,15 @@ class ViewStage(Protocol):
         """What is wrong with the view now, words of ``core.facts.ViewState``. Any thread may ask."""
         ...
 
-    def update(self, frame: Frame, motion: Motion) -> Iterable[ViewHit]:
+    def update(self, frame: Frame, motion: Motion) -> Iterable[ViewObservation]:
         """What to tell now, as ``Rule.update`` does. Called with every frame; looks about once a second."""
         ...
 
-    def weigh(self, looks: Looks) -> Looks:
+    def downweight(self, looks: Inferences) -> Inferences:
         """The same with lower scores while the view is bad: what is seen through rain is believed later."""
         ...
 
-    def finish(self, reason: str) -> Iterable[ViewHit]:
+    def finish(self, reason: str) -> Iterable[ViewObservation]:
         """End what is open, because no more frames come."""
         ...
 
@@ -66,7 +66,7 @@ class ViewStage(Protocol):
 
 
 class DetectionStage(Protocol):
-    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
         """Have the frame analysed where that is worth an inference, within the budget; blocks until it is."""
         ...
 
@@ -77,9 +77,9 @@ class TrackStage(Protocol):
         """Live tracks as of the last update."""
         ...
 
-    def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks: ...
+    def update(self, frame: Frame, motion: Motion, looks: Inferences) -> Tracks: ...
 
-    def lose_sight(self) -> tuple[Track, ...]:
+    def on_signal_lost(self) -> tuple[Track, ...]:
         """No frames come: forget what moved, without a word; return what is parked and kept."""
         ...
 
@@ -90,25 +90,25 @@ class EvidenceStage(Protocol):
         ...
 
 
-class Rule(Protocol):
+class RuleStage(Protocol):
     @property
     def needs_every_frame(self) -> bool:
         """Whether it may have something to tell even where nothing moves."""
         ...
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Hit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
         """What to tell now. A hit counts as told when the next one is asked for: what the sink did not
         take is told again with the next frame."""
         ...
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Hit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Observation]:
         """End what is open, because no more frames come, but for the tracks ``kept`` by their ids;
         ``reason`` is the wire's ``end_reason``."""
         ...
 
 
 class Sink(Protocol):
-    def accept(self, hit: Hit, frame: Frame) -> None:
+    def accept(self, hit: Observation, frame: Frame) -> None:
         """Make an event of the hit; it is durable when this returns."""
         ...
 
@@ -119,11 +119,11 @@ sees a person in a tree trunk for ever."""
 
 
 @dataclass(frozen=True, slots=True)
-class Insight:
+class FrameResult:
     """What the stages found in one frame, for whoever watches a replay."""
 
     motion: Motion
-    looks: Looks
+    inferences: Inferences
     tracks: Tracks
     busy: bool  # what follows may matter: something moves, or is not yet known
 
@@ -138,7 +138,7 @@ class Pipeline:
         detection: DetectionStage,
         tracking: TrackStage,
         evidence: EvidenceStage,
-        rules: Sequence[Rule],
+        rules: Sequence[RuleStage],
         sink: Sink,
     ) -> None:
         self.motion = motion
@@ -149,29 +149,29 @@ class Pipeline:
         self.rules = rules
         self.sink = sink
         self._latest: Frame | None = None  # an outline of it: decoding the next one needs its buffer
-        self._in_sight = False  # frames have come since sight was lost
+        self._has_signal = False  # frames have come since sight was lost
 
-    def process(self, frame: Frame) -> Insight:
-        self._latest, self._in_sight = frame.outline(), True
+    def process(self, frame: Frame) -> FrameResult:
+        self._latest, self._has_signal = frame.without_pixels(), True
         motion = self.motion.update(frame)
         for hit in self.view.update(frame, motion):
             self.sink.accept(hit, frame)
-        looks = self.view.weigh(self.detection.detect(frame, motion, self.tracking.tracks))
+        looks = self.view.downweight(self.detection.detect(frame, motion, self.tracking.tracks))
         tracks = self.tracking.update(frame, motion, looks)
         self.evidence.observe(frame, tracks)
         for rule in self.rules:
             for told in rule.update(frame, tracks):
                 self.sink.accept(told, frame)
-        return Insight(motion, looks, tracks, self._is_busy(frame, motion, tracks))
+        return FrameResult(motion, looks, tracks, self._is_busy(frame, motion, tracks))
 
-    def stirs(self, frame: Frame) -> bool:
+    def has_motion(self, frame: Frame) -> bool:
         """Whether ``process`` would find something going on; leaves everything as it is."""
-        return self.motion.stirs(frame)
+        return self.motion.has_motion(frame)
 
     @property
-    def restless(self) -> Box | None:
+    def persistent_motion(self) -> Box | None:
         """What most likely keeps this camera busy for nothing."""
-        return self.motion.restless
+        return self.motion.persistent_motion
 
     def _is_busy(self, frame: Frame, motion: Motion, tracks: Tracks) -> bool:
         """Parked tracks are no reason; what nobody knows yet is one, for a while."""
@@ -181,16 +181,18 @@ class Pipeline:
             return True
         return any(rule.needs_every_frame for rule in self.rules)
 
-    def lose_sight(self) -> None:
+    def on_signal_lost(self) -> None:
         """The camera is lost: what moved has ended for us, what is parked presumably still stands there.
         Does nothing the second time."""
-        kept = self.tracking.lose_sight()
+        kept = self.tracking.on_signal_lost()
         self.motion.reset()
-        if self._in_sight:
-            self._in_sight = False
+        if self._has_signal:
+            self._has_signal = False
             self._finish("camera", {track.id for track in kept})
 
-    def change_rules(self, ended: Collection[Rule], build: Callable[[], Sequence[Rule]], reason: str) -> None:
+    def change_rules(
+        self, ended: Collection[RuleStage], build: Callable[[], Sequence[RuleStage]], reason: str
+    ) -> None:
         """Go on with the rules that ``build`` gives. It is called when those that have ``ended`` have told
         so: another one may go on from what they have left on the disk."""
         if (frame := self._latest) is not None:
@@ -210,7 +212,7 @@ class Pipeline:
         self._finish_rules(self.rules, frame, reason, kept)
 
     def _finish_rules(
-        self, rules: Collection[Rule], frame: Frame, reason: str, kept: Collection[str]
+        self, rules: Collection[RuleStage], frame: Frame, reason: str, kept: Collection[str]
     ) -> None:
         for rule in rules:
             for told in rule.finish(reason, kept):

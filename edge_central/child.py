@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 SLOWEST_RETRY_S = 60.0
-CALM_S = 300.0
+STABLE_S = 300.0
 """Who lived so long is started again at once."""
 
 
@@ -23,7 +23,7 @@ TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)
 """What ``stop`` asks for; whoever stops the whole group asks twice, and the second time ends it at once."""
 
 
-class Child:
+class ConsoleProcess:
     """``command`` as a child of this process, stderr and all; it ends when its standard input does. The main
     thread calls ``check`` about once a second."""
 
@@ -83,7 +83,7 @@ class Child:
 
     def _ended(self, how: str) -> None:
         now = self._clock.monotonic()
-        if now - self._started_mono >= CALM_S:
+        if now - self._started_mono >= STABLE_S:
             self._wait_s = RETRY_S
         self._again_mono = now + self._wait_s
         log.error(

@@ -14,23 +14,32 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from edge_agent.config.fields import login, tree
-from edge_agent.config.fields.files import Files
-from edge_agent.config.fields.kinds import Number, PasswordFile, PathKind, ReadableFile, identifier, text_of
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.kinds import Number, PasswordFile, PathType, ReadableFile, identifier, text_of
 from edge_agent.config.fields.many import ListOf
 from edge_agent.config.fields.one_file import read_mapping
-from edge_agent.config.fields.spec import INVALID, Field, Reading, Refused, ScalarKind, Section, Values, plain
+from edge_agent.config.fields.spec import (
+    INVALID,
+    Field,
+    InvalidValue,
+    ReadContext,
+    ScalarType,
+    Section,
+    SectionValues,
+    build_from_values,
+)
 from edge_agent.config.merge import without_nulls
 from edge_agent.config.model.settings import Delivery, Mqtt
 from edge_agent.config.reference import page_of
 from edge_agent.config.sections.mqtt import MQTT
 from edge_agent.core.clock import SystemClock
-from edge_agent.core.errors import ConfigError, Problem
+from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_central.alert_rules.rules import AlertSettings
 from edge_central.alerts.config import ALERTS, default_rules, reference
 from edge_central.alerts.webhook_config import WEBHOOK
 from edge_central.metrics.config import METRICS
 from edge_central.retention.config import RETENTION
-from edge_central.settings import CentralSettings, Database, History, RequestsUser
+from edge_central.settings import CentralSettings, Database, HeartbeatHistory, RequestsUser
 from edge_central.web.config import CONSOLE
 
 STATE_DIR = Path("/var/lib/edge-central")
@@ -41,22 +50,24 @@ _POSTGRESQL = re.compile(
 
 
 @dataclass(frozen=True)
-class DatabaseAddress(ScalarKind):
+class DatabaseAddress(ScalarType):
     """``sqlite``, or postgresql://user@host/name."""
 
     def describe(self) -> str:
         return "sqlite, or postgresql://user@host/name"
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
         text = text_of(scalar, self.describe()).strip()
         if text == SQLITE:
             return text
         if re.search(r"//[^/@]*:[^/@]*@|password=", text, re.IGNORECASE):
-            raise Refused("a database address has no password in it; name a file in database_password_file")
+            raise InvalidValue(
+                "a database address has no password in it; name a file in database_password_file"
+            )
         match = _POSTGRESQL.fullmatch(text)
         if match is None:
             # Not quoted: a mistyped address may have a password in it.
-            raise Refused(f"must be {self.describe()}")
+            raise InvalidValue(f"must be {self.describe()}")
         user = f"{match['user']}@" if match["user"] else ""
         return f"postgresql+psycopg://{user}{match['host']}/{match['name']}{match['rest'] or ''}"
 
@@ -76,7 +87,7 @@ OWN = (
 """Settings as they were read."""
 
 
-def _check(values: Values) -> None:
+def _check(values: SectionValues) -> None:
     if values.given("database_password_file") and values.valid("database") == SQLITE:
         values.warn("database_password_file", "it is not used: SQLite has no password")
     requests: RequestsUser | None = values.valid("requests")
@@ -87,7 +98,7 @@ def _check(values: Values) -> None:
         values.warn("wards", "there is no ward in this list: nothing is taken in")
 
 
-def _build(values: Values) -> CentralSettings:
+def _build(values: SectionValues) -> CentralSettings:
     state_dir: Path = values["state_dir"]
     address: str = values["database"]
     database = Database(
@@ -99,7 +110,7 @@ def _build(values: Values) -> CentralSettings:
     return CentralSettings(database=database, alerts=alerts, **own)
 
 
-def _mqtt(values: Values) -> Mqtt:
+def _mqtt(values: SectionValues) -> Mqtt:
     own = {key: value for key, value in values.found.items() if key not in ("username", "password_file")}
     return Mqtt(**own, delivery=Delivery.BROKER, credentials=login.credentials_of(values))
 
@@ -115,16 +126,16 @@ BROKER = Section(
     tuple(replace(each, **_OWN_WORDS.get(each.key, {})) for each in MQTT.fields if each.key != "delivery"),
     _mqtt,
     MQTT.check,
-    MQTT.instead,
+    MQTT.replacements,
 )
 
 
-def _check_requests(values: Values) -> None:
+def _check_requests(values: SectionValues) -> None:
     login.check_login(values)
-    values.together("cert_file", "key_file")
+    values.require_both("cert_file", "key_file")
 
 
-def _requests_user(values: Values) -> RequestsUser:
+def _requests_user(values: SectionValues) -> RequestsUser:
     own = {key: value for key, value in values.found.items() if key not in ("username", "password_file")}
     return RequestsUser(**own, credentials=login.credentials_of(values))
 
@@ -152,7 +163,7 @@ HISTORY = Section(
         ),
         Field("days", Number(1, 3660, "days"), "and for so long", 30.0),
     ),
-    plain(History),
+    build_from_values(HeartbeatHistory),
 )
 ROOT = Section(
     "the configuration",
@@ -168,7 +179,7 @@ ROOT = Section(
         ),
         Field(
             "state_dir",
-            PathKind("a directory"),
+            PathType("a directory"),
             "holds the SQLite file and the pictures; relative to the configuration file",
             STATE_DIR,
             str(STATE_DIR),
@@ -207,8 +218,10 @@ def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
     """Raises ConfigError with every problem found; ``no_secrets`` checks a copy on a machine without the
     files that it names."""
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    files = Files(path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets)
-    reading = Reading(files, SystemClock())
+    files = ConfigFiles(
+        path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets
+    )
+    reading = ReadContext(files, SystemClock())
     node = read_mapping(path, reading, "a mapping that names at least wards: and mqtt:")
     settings = ROOT.read(without_nulls(node), reading) if node is not None else INVALID
     if reading.problems or settings is INVALID:
@@ -233,7 +246,7 @@ def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO) -> i
     return 0
 
 
-def _error(path: Path, problems: list[Problem]) -> ConfigError:
+def _error(path: Path, problems: list[ConfigProblem]) -> ConfigError:
     found = tuple(sorted(set(problems)))
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     return ConfigError(f"{path}: {count} in the configuration; nothing was started", found)

@@ -15,26 +15,26 @@ from edge_agent.core.clock import Clock, SystemClock, read_boot_id, rfc3339
 from edge_agent.core.errors import CentralError
 from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.host.system.systemd import Systemd
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.central_topics import CentralTopics
-from edge_central.alerts.desk import Desk
-from edge_central.alerts.webhook import Poster
-from edge_central.child import Child
+from edge_central.alerts.desk import AlertService
+from edge_central.alerts.webhook import WebhookPoster
+from edge_central.child import ConsoleProcess
 from edge_central.ingest import documents
-from edge_central.ingest.batch_writer import Intake
+from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.confirmations import Confirmations
-from edge_central.ingest.documents import Standing
-from edge_central.ingest.link import Link
-from edge_central.ingest.rebirth import Rebirths
-from edge_central.ingest.requests import Requests
-from edge_central.ingest_thread import Ingest
-from edge_central.metrics.figures import Figures
-from edge_central.presence.presence import Bounds
-from edge_central.presence.watch import Watch
-from edge_central.retention.sweep import FIRST_AFTER_S, Sweep
-from edge_central.settings import CentralSettings, Listen
+from edge_central.ingest.documents import CentralStateKind
+from edge_central.ingest.link import CentralBrokerSession
+from edge_central.ingest.rebirth import BirthRequests
+from edge_central.ingest.requests import RequestSender
+from edge_central.ingest_thread import IngestThread
+from edge_central.metrics.figures import CentralMetrics
+from edge_central.presence.presence import PresenceThresholds
+from edge_central.presence.watch import PresencePublisher
+from edge_central.retention.sweep import FIRST_AFTER_S, RetentionSweep
+from edge_central.settings import CentralSettings, ListenAddress
 from edge_central.store.batch import Store
-from edge_central.store.pictures import Pictures
+from edge_central.store.pictures import MediaFolder
 from edge_central.trusted_time.clock import TrustedClock
 
 if TYPE_CHECKING:
@@ -49,16 +49,16 @@ GOODBYE_S = 1.0
 CONSOLE_STOP_S = 5.0
 
 
-class Central:
+class CentralService:
     def __init__(
         self,
         settings: CentralSettings,
         stop: threading.Event,
         *,
         clock: Clock | None = None,
-        bounds: Bounds | None = None,
+        bounds: PresenceThresholds | None = None,
         first_sweep_s: float = FIRST_AFTER_S,
-        console: Child | None = None,
+        console: ConsoleProcess | None = None,
     ) -> None:
         self._settings = settings
         self._console = console
@@ -68,29 +68,29 @@ class Central:
         self._topics = CentralTopics(settings.mqtt.root, settings.id)
         wake = threading.Event()
         subscriptions = [topic for ward in settings.wards for topic in self._topics.subscriptions(ward)]
-        self._link = Link(
+        self._broker = CentralBrokerSession(
             settings.mqtt, settings.id, subscriptions, self._state_message, self._clock, wake.set
         )
-        self._requests_link = self._link
+        self._requests_broker = self._broker
         if settings.requests is not None:
-            self._requests_link = Link(
+            self._requests_broker = CentralBrokerSession(
                 settings.requests_mqtt, settings.requests.id, (), None, self._clock, wake.set
             )
-        pictures = Pictures(settings.pictures)
-        self._webhook = None if settings.webhook is None else Poster(settings.webhook)
-        self._figures = Figures(self._clock.now().timestamp())
+        pictures = MediaFolder(settings.media_dir)
+        self._webhook = None if settings.webhook is None else WebhookPoster(settings.webhook)
+        self._central_metrics = CentralMetrics(self._clock.now().timestamp())
         self._metrics = None if settings.metrics is None else self._metrics_server(settings.metrics)
-        self._ingest = Ingest(
-            self._link,
-            self._requests_link,
+        self._ingest = IngestThread(
+            self._broker,
+            self._requests_broker,
             Store(settings.database),
-            Intake(self._topics, settings.wards, pictures, settings.history),
+            BatchWriter(self._topics, settings.wards, pictures, settings.history),
             Confirmations(self._topics),
-            Rebirths(self._topics, self._clock),
-            Watch(self._topics, self._clock, bounds),
-            Requests(self._topics, settings.wards, self._clock),
-            Desk(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
-            Sweep(
+            BirthRequests(self._topics, self._clock),
+            PresencePublisher(self._topics, self._clock, bounds),
+            RequestSender(self._topics, settings.wards, self._clock),
+            AlertService(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
+            RetentionSweep(
                 settings.retention,
                 pictures,
                 self._clock,
@@ -100,7 +100,7 @@ class Central:
                 now_ms=self._clock.deletions_ms,
                 central_id=settings.id,
             ),
-            self._figures,
+            self._central_metrics,
             self._clock,
             wake,
             history_days=settings.history.days,
@@ -143,8 +143,8 @@ class Central:
                 self._systemd.watchdog()
             if self._console is not None:
                 self._console.check()
-            broker = "connected" if self._link.online else "not connected"
-            self._systemd.status(f"broker {broker}, {self._ingest.trouble or 'storing'}")
+            broker = "connected" if self._broker.online else "not connected"
+            self._systemd.status(f"broker {broker}, {self._ingest.problem or 'storing'}")
         return None
 
     def _shut_down(self, fatal: str | None) -> None:
@@ -157,29 +157,29 @@ class Central:
         ended = self._ingest.loop.join(STOP_WITHIN_S)
         farewell = None
         if fatal is None and ended:
-            farewell = self._state_message(self._link.session, "stopped")
+            farewell = self._state_message(self._broker.session, "stopped")
         if self._metrics is not None:
             self._metrics.stop()
-        if self._requests_link is not self._link:
-            self._requests_link.close(None, 0.3)
-        self._link.close(farewell, GOODBYE_S)
+        if self._requests_broker is not self._broker:
+            self._requests_broker.close(None, 0.3)
+        self._broker.close(farewell, GOODBYE_S)
         if self._console is not None:
             self._console.join(CONSOLE_STOP_S)
         log.info("the centre has stopped")
 
-    def _metrics_server(self, listen: Listen) -> MetricsServer:
-        from edge_central.metrics.collector import Now
+    def _metrics_server(self, listen: ListenAddress) -> MetricsServer:
+        from edge_central.metrics.collector import IngestHealth
         from edge_central.metrics.server import MetricsServer  # its library only where it is asked for
 
-        def now() -> Now:
+        def now() -> IngestHealth:
             waiting = None if self._webhook is None else self._webhook.waiting
-            return Now(self._link.online, self._ingest.trouble is None, waiting)
+            return IngestHealth(self._broker.online, self._ingest.problem is None, waiting)
 
-        return MetricsServer(listen, self._figures, now, self._settings.wards, self._clock)
+        return MetricsServer(listen, self._central_metrics, now, self._settings.wards, self._clock)
 
-    def _state_message(self, session: str, kind: Standing) -> Message:
+    def _state_message(self, session: str, kind: CentralStateKind) -> MqttMessage:
         """``online`` becomes ``degraded`` while nothing can be stored."""
-        trouble = self._ingest.trouble
+        trouble = self._ingest.problem
         told, reason = kind, {"online": "connected", "stopped": "stopped", "offline": "connection lost"}[kind]
         if kind == "online" and trouble is not None:
             told, reason = "degraded", trouble

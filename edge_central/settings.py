@@ -26,7 +26,7 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class HeartbeatHistory:
     """Of heartbeats, for plots: one of each gateway is kept this often, for so long."""
 
     every_s: float
@@ -34,7 +34,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
+class ListenAddress:
     """Where the console or the metrics listen; ``host`` is an address."""
 
     host: str
@@ -54,7 +54,7 @@ class Tls:
 class Console:
     """The web server of the centre."""
 
-    listen: Listen
+    listen: ListenAddress
     tls: Tls | None
     proxies: tuple[IPv4Network | IPv6Network, ...]  # who speaks TLS for us, and says who asks
     idle_s: float  # a session that nobody uses ends after this
@@ -109,12 +109,12 @@ class CentralSettings:
     state_dir: Path
     database: Database
     mqtt: Mqtt
-    history: History
+    history: HeartbeatHistory
     alerts: AlertSettings
     retention: Retention
     webhook: Webhook | None = None
     console: Console | None = None  # None: nothing listens
-    metrics: Listen | None = None
+    metrics: ListenAddress | None = None
     requests: RequestsUser | None = None  # None: they go out with the session of ``mqtt``
     warnings: tuple[str, ...] = ()
 
@@ -129,5 +129,5 @@ class CentralSettings:
         )
 
     @property
-    def pictures(self) -> Path:
+    def media_dir(self) -> Path:
         return self.state_dir / "media"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from edge_agent.cameras.build import Unwatched
-from edge_agent.core.facts import Hit
+from edge_agent.cameras.build import NoTamperDetection
+from edge_agent.core.facts import Observation
 from edge_agent.core.model import (
-    NO_LOOKS,
+    NO_INFERENCES,
     Box,
     Frame,
-    Looks,
+    Inferences,
     Motion,
     MotionRegion,
     Scene,
@@ -38,20 +38,20 @@ class Finds:
 
     motion: Motion
     tracks: tuple[Track, ...]
-    restless: Box | None = None
+    persistent_motion: Box | None = None
 
     def update(self, frame: Frame, *found: object) -> Motion | Tracks:
         return Tracks(self.tracks) if found else self.motion
 
-    def stirs(self, frame: Frame) -> bool:
+    def has_motion(self, frame: Frame) -> bool:
         return False
 
     def reset(self) -> None: ...
 
-    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
-        return NO_LOOKS
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
+        return NO_INFERENCES
 
-    def lose_sight(self) -> tuple[Track, ...]:
+    def on_signal_lost(self) -> tuple[Track, ...]:
         return ()
 
 
@@ -59,21 +59,21 @@ class Finds:
 class Silent:
     needs_every_frame: bool
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Hit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
         return ()
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Hit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Observation]:
         return ()
 
 
 class Nowhere:
-    def accept(self, hit: Hit, frame: Frame) -> None: ...
+    def accept(self, hit: Observation, frame: Frame) -> None: ...
 
 
 def busy(motion: Motion, *tracks: Track, now: float = 101.0, needs_every_frame: bool = False) -> bool:
     stages = Finds(motion, tracks)
     rules = [Silent(needs_every_frame)]
-    pipeline = Pipeline(stages, Unwatched(), stages, stages, NoSnapshots(), rules, Nowhere())  # type: ignore[arg-type]
+    pipeline = Pipeline(stages, NoTamperDetection(), stages, stages, NoSnapshots(), rules, Nowhere())  # type: ignore[arg-type]
     return pipeline.process(frame(mono=now)).busy
 
 
@@ -117,7 +117,7 @@ def test_a_rule_that_needs_every_frame_is_a_reason() -> None:
 def test_between_two_frames_no_pixels_are_kept() -> None:
     """The decoder needs the buffer; the size is enough for what ends with the camera."""
     stages = Finds(QUIET, ())
-    pipeline = Pipeline(stages, Unwatched(), stages, stages, NoSnapshots(), [], Nowhere())  # type: ignore[arg-type]
+    pipeline = Pipeline(stages, NoTamperDetection(), stages, stages, NoSnapshots(), [], Nowhere())  # type: ignore[arg-type]
     shown = frame(mono=101.0)
     pixels = weakref.ref(shown.picture)
     pipeline.process(shown)

@@ -17,8 +17,8 @@ import edge_agent
 from edge_agent.config.texts.messages import CHECK
 from edge_agent.config.texts.warning_texts import WARNINGS
 from edge_agent.host.local_api.status_words import STATUS
-from edge_agent.tools.cameras.discovery.found import State
-from edge_agent.tools.cameras.setup.configure import Outcome
+from edge_agent.tools.cameras.discovery.found import DiscoveryState
+from edge_agent.tools.cameras.setup.configure import SetupOutcome
 from edge_agent.tools.cameras.words import CAMERAS
 from edge_agent.tools.doctor.aim import words as aim
 from edge_agent.tools.doctor.words import WORDS
@@ -150,7 +150,9 @@ def test_the_command_line_says_the_same_in_both_languages() -> None:
 
 
 def test_every_state_of_a_camera_and_every_outcome_has_a_name() -> None:
-    assert {f"state-{each}" for each in State} | {f"outcome-{each}" for each in Outcome} <= set(CAMERAS)
+    assert {f"state-{each}" for each in DiscoveryState} | {f"outcome-{each}" for each in SetupOutcome} <= set(
+        CAMERAS
+    )
 
 
 def test_status_and_console_call_a_state_of_a_camera_the_same() -> None:

@@ -25,7 +25,7 @@ from ai_edge_litert.interpreter import Interpreter
 from edge_agent.capture.replay import VideoFile
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS, Detection, Picture
 from edge_agent.detection.choose import FLOOR, SHIPPED
-from edge_agent.detection.detector import Detector
+from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.litert import LiteRtDetector
 
 
@@ -55,7 +55,7 @@ def main() -> None:
         )
 
 
-def load(data: Path) -> Iterator[tuple[Detector, Path]]:
+def load(data: Path) -> Iterator[tuple[ObjectDetector, Path]]:
     for path in (SHIPPED, *sorted(data.glob("models/*.tflite")), *sorted(data.glob("teachers/*.tflite"))):
         yield LiteRtDetector(path, LABELS, FLOOR), path
 
@@ -64,7 +64,7 @@ def pictures(path: Path, every: int) -> list[Picture]:
     return [frame.picture for index, frame in enumerate(VideoFile(path, "bench")) if index % every == 0]
 
 
-def seen(detector: Detector, picture: Picture) -> list[Detection]:
+def seen(detector: ObjectDetector, picture: Picture) -> list[Detection]:
     """People and two-wheelers on the whole picture."""
     fit = detector.fit((picture.width, picture.height))
     found = detector.detect(picture.scaled((fit.width, fit.height)))

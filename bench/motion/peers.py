@@ -13,7 +13,7 @@ import numpy as np
 from bench.motion.scenes import FPS, Gray, PixelBox
 from edge_agent.core.model import FULL_PICTURE, Box, Frame, MotionRegion
 from edge_agent.motion import MotionDetector
-from edge_agent.motion.regions import Opening, RegionFinder
+from edge_agent.motion.regions import BinaryOpening, RegionFinder
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -88,7 +88,7 @@ class Subtractor:
         mask = self._apply(np.asarray(small, np.uint8))
         if self._finder is None:
             self._finder = RegionFinder(small.shape[1], small.shape[0])
-            self._open = Opening(small.shape[1], small.shape[0])
+            self._open = BinaryOpening(small.shape[1], small.shape[0])
         opened = self._open(mask)
         patches = self._finder.find(opened)
         regions = tuple(patch.region(small.shape[1], small.shape[0]) for patch in patches)

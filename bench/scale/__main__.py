@@ -29,7 +29,7 @@ from bench.scale.account import (
 )
 from bench.scale.city import Meter, playing
 from bench.scale.tenfold import tenfold
-from edge_agent.tools.simulate.scenario import PowerCut, WardOutage
+from edge_agent.tools.simulate.scenario import PowerOutage, WardOutage
 
 WARD = "sim-ward-07"
 
@@ -119,7 +119,7 @@ def restart(folder: Path, sites: int) -> dict[str, Any]:
 
 def faults(folder: Path, sites: int) -> dict[str, Any]:
     """The network of a ward, then the power of the city; what the centre tells of it."""
-    outage, cut = WardOutage(at_s=150.0, for_s=90.0, ward=WARD), PowerCut(at_s=400.0, for_s=60.0)
+    outage, cut = WardOutage(at_s=150.0, for_s=90.0, ward=WARD), PowerOutage(at_s=400.0, for_s=60.0)
     found: dict[str, Any] = {}
     with playing(
         folder / "city", city_of(sites, begins_at_h=NOON_H, faults=(outage, cut)), most=sites * 2 + 10

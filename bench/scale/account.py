@@ -10,7 +10,7 @@ from typing import Any
 from bench.scale.city import City, Sample
 from edge_agent.tools.simulate.ledger import percentile_s
 from edge_agent.tools.simulate.scenario import Scenario
-from edge_agent.tools.simulate.totals import Totals
+from edge_agent.tools.simulate.totals import SimulationTotals
 
 NOON_H = 12.0
 PATIENCE_S = 300.0
@@ -22,7 +22,7 @@ def city_of(sites: int, **changes: Any) -> Scenario:
     return Scenario(sites=sites, cameras=round(sites * 1194 / 465), **changes)
 
 
-def account(city: City, totals: Totals) -> dict[str, Any]:
+def account(city: City, totals: SimulationTotals) -> dict[str, Any]:
     """Whether anything is lost or there twice, by three counts of it."""
     counts, status = totals.counts, city.status()
     outboxes = [name for name in totals.left_at if (city.folder / "outboxes" / name).exists()]

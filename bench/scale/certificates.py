@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from edge_agent.tools.simulate.city import sites_of
+from edge_agent.tools.simulate.city import make_sites
 from edge_agent.tools.simulate.scenario_file import load
 
 LIVES = timedelta(days=2)
@@ -111,7 +111,7 @@ def main() -> int:
     changes = {key: value for key in ("sites", "prefix") if (value := getattr(args, key)) is not None}
     if args.sites is not None:
         changes["cameras"] = args.sites
-    names = [site.id for site in sites_of(load(args.scenario, changes))]
+    names = [site.id for site in make_sites(load(args.scenario, changes))]
     args.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     Issuer(args.folder / "ca.crt", args.folder / "ca.key").issue_all(args.folder, (*SERVERS, *names))
     print(f"{args.folder}: {len(names)} gateways, {', '.join(SERVERS)}; good for {LIVES.days} days")

@@ -17,11 +17,11 @@ from pathlib import Path
 from bench.processes import Usage, machine_busy_s, usage
 from bench.scale.certificates import Issuer
 from bench.scale.limits import raise_open_files
-from edge_agent.tools.simulate.city import shares, sites_of
-from edge_agent.tools.simulate.crew import WORKER, Crew
+from edge_agent.tools.simulate.city import make_sites, split_sites
+from edge_agent.tools.simulate.crew import WORKER, WorkerPool
 from edge_agent.tools.simulate.scenario import Scenario
-from edge_agent.tools.simulate.totals import Totals
-from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, Orders
+from edge_agent.tools.simulate.totals import SimulationTotals
+from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, WorkerJob
 from edge_central.cli.status import CentralStatus, read_status
 from edge_central.config import load as load_central
 from tests.fleet.broker_side import FleetBroker
@@ -74,7 +74,7 @@ class CityBroker(FleetBroker):
 @dataclass(frozen=True, slots=True)
 class Sample:
     at_s: float  # since the city began
-    totals: Totals
+    totals: SimulationTotals
 
 
 @dataclass
@@ -85,13 +85,13 @@ class City:
     broker: CityBroker
     centre: subprocess.Popen[bytes] | None
     folder: Path
-    crew: Crew
+    crew: WorkerPool
     began_mono: float = 0.0
     samples: list[Sample] = field(default_factory=list)
 
     def begin(self) -> None:
         self.began_mono = time.monotonic()
-        self.crew.tell(BEGIN)
+        self.crew.send(BEGIN)
 
     @property
     def elapsed_s(self) -> float:
@@ -113,14 +113,14 @@ class City:
         return None
 
     def sample(self) -> Sample:
-        totals = self.crew.tell(REPORT)
+        totals = self.crew.send(REPORT)
         taken = Sample(self.elapsed_s, totals)
         self.samples.append(taken)
         return taken
 
-    def finish(self, longest_s: float) -> Totals:
+    def finish(self, longest_s: float) -> SimulationTotals:
         """Quiet, drained, stopped."""
-        self.crew.tell(QUIET)
+        self.crew.send(QUIET)
         pause, deadline_s = threading.Event(), self.elapsed_s + longest_s
         while self.elapsed_s < deadline_s and not self.sample().totals.complete:
             pause.wait(1.0)
@@ -189,7 +189,7 @@ def playing(
     """Everything is there and nothing has happened yet. ``most``: connections that the broker takes."""
     raise_open_files(most + FILES_BESIDE)
     folder.mkdir(parents=True)
-    sites = sites_of(scenario)
+    sites = make_sites(scenario)
     certificates = folder / "certificates"
     certificates.mkdir(mode=0o700)
     with ExitStack() as stack:
@@ -202,7 +202,7 @@ def playing(
         issuer.issue_all(certificates, ("central", *(site.id for site in sites)))
         centre = stack.enter_context(_centre(folder, scenario, broker.port)) if with_centre else None
         orders = [
-            Orders(
+            WorkerJob(
                 scenario=scenario,
                 sites=share,
                 brokers=(("127.0.0.1", broker.port, True),),
@@ -214,10 +214,10 @@ def playing(
                 state_dir=str(folder / "outboxes"),
                 log_level="critical",
             )
-            for share in shares(sites, players.most)
+            for share in split_sites(sites, players.most)
         ]
-        crew = stack.enter_context(Crew(orders, players.module))
-        crew.prepared()
+        crew = stack.enter_context(WorkerPool(orders, players.module))
+        crew.wait_prepared()
         yield City(scenario, broker, centre, folder, crew)
 
 

@@ -24,7 +24,7 @@ from bench.tracking.truth import read_truth, scaled
 from edge_agent.capture.replay import VideoFile
 from edge_agent.core.model import TWO_WHEELER, Frame, Track
 from edge_agent.detection.choose import SHIPPED
-from edge_agent.pipeline import Insight
+from edge_agent.pipeline import FrameResult
 
 PICTURE = Path("docs/images/vn-street.jpg")
 PICTURE_FRAME = 73
@@ -78,7 +78,7 @@ def _one_run(clip: Path, setup: Setup) -> None:
     scorer = Scorer(read_truth(STREET_TRUTH, *STREET_SIZE), TWO_WHEELER, lowest_foot=STREET_NEAR)
     seen: set[str] = set()
 
-    def watch(frame: Frame, insight: Insight) -> None:
+    def watch(frame: Frame, insight: FrameResult) -> None:
         tracks = insight.tracks.confirmed
         seen.update(t.id for t in tracks)
         scorer.add(Step(frame.number, frame.captured_mono, tracks))
@@ -144,7 +144,7 @@ def _other(clip: Counted, setup: Setup, cache: Path, skip: int) -> tuple[int, in
     """Confirmed tracks of the clip's group and of others, and what they cost."""
     groups: dict[str, str] = {}
 
-    def watch(frame: Frame, insight: Insight) -> None:
+    def watch(frame: Frame, insight: FrameResult) -> None:
         groups.update((track.id, str(track.group)) for track in insight.tracks.confirmed)
 
     frames = analysed(VideoFile(scaled(clip.path, cache), CAMERA_ID), setup.fps, skip)

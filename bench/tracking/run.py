@@ -9,20 +9,20 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from edge_agent.cameras.build import Unwatched
-from edge_agent.capture.replay import ClipFrame
+from edge_agent.cameras.build import NoTamperDetection
+from edge_agent.capture.replay import ReplayFrame
 from edge_agent.capture.timing.sampling import Sampler
 from edge_agent.config.model.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
-from edge_agent.core.facts import Hit
-from edge_agent.core.model import LABELS, Box, Frame, Looks, Motion, Track, Tracks
-from edge_agent.detection.budget import Budget
+from edge_agent.core.facts import Observation
+from edge_agent.core.model import LABELS, Box, Frame, Inferences, Motion, Track, Tracks
+from edge_agent.detection.budget import InferenceBudget
 from edge_agent.detection.choose import FLOOR
 from edge_agent.detection.litert import LiteRtDetector
-from edge_agent.detection.stage import ObjectDetection
+from edge_agent.detection.stage import ObjectDetectionStage
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
 from edge_agent.motion.detector import MotionDetector
-from edge_agent.pipeline import DetectionStage, Insight, MotionStage, Pipeline, TrackStage
+from edge_agent.pipeline import DetectionStage, FrameResult, MotionStage, Pipeline, TrackStage
 from edge_agent.tracking.tracker import Tracker
 
 CAMERA_ID = "bench"
@@ -54,11 +54,11 @@ class TimedMotion:
         return motion
 
     @property
-    def restless(self) -> Box | None:
-        return self._inner.restless
+    def persistent_motion(self) -> Box | None:
+        return self._inner.persistent_motion
 
-    def stirs(self, frame: Frame) -> bool:
-        return self._inner.stirs(frame)
+    def has_motion(self, frame: Frame) -> bool:
+        return self._inner.has_motion(frame)
 
     def reset(self) -> None:
         self._inner.reset()
@@ -68,11 +68,11 @@ class TimedDetection:
     def __init__(self, inner: DetectionStage, costs: Costs) -> None:
         self._inner, self._costs = inner, costs
 
-    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
         start = time.thread_time()
         looks = self._inner.detect(frame, motion, tracks)
         self._costs.detection += time.thread_time() - start
-        self._costs.inferences += bool(looks.looked)
+        self._costs.inferences += bool(looks.inferred)
         return looks
 
 
@@ -84,23 +84,23 @@ class TimedTracker:
     def tracks(self) -> tuple[Track, ...]:
         return self._inner.tracks
 
-    def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks:
+    def update(self, frame: Frame, motion: Motion, looks: Inferences) -> Tracks:
         start = time.thread_time()
         tracks = self._inner.update(frame, motion, looks)
         self._costs.tracking += time.thread_time() - start
         self._costs.frames += 1
         return tracks
 
-    def lose_sight(self) -> tuple[Track, ...]:
-        return self._inner.lose_sight()
+    def on_signal_lost(self) -> tuple[Track, ...]:
+        return self._inner.on_signal_lost()
 
 
 class Discard:
-    def accept(self, hit: Hit, frame: Frame) -> None:
+    def accept(self, hit: Observation, frame: Frame) -> None:
         """The bench scores tracks, not events."""
 
 
-Watch = Callable[[Frame, Insight], None]
+Watch = Callable[[Frame, FrameResult], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Setup:
 
 
 def analysed(
-    pictures: Iterable[ClipFrame], fps: float, first: int = 0, begin_s: float = 0.0
+    pictures: Iterable[ReplayFrame], fps: float, first: int = 0, begin_s: float = 0.0
 ) -> Iterator[Frame]:
     """``fps`` frames a second of a clip without its ``first`` pictures; time runs from ``begin_s``."""
     sampler = Sampler(fps)
@@ -136,11 +136,11 @@ def run(frames: Iterable[Frame], setup: Setup, watch: Watch) -> Costs:
 
 def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
     detector = LiteRtDetector(setup.model, setup.labels, min(setup.min_score, FLOOR))
-    budget = Budget(setup.budget_ms_per_s, (camera.id,))
-    detection = ObjectDetection(camera, InlineInference(detector), budget)
+    budget = InferenceBudget(setup.budget_ms_per_s, (camera.id,))
+    detection = ObjectDetectionStage(camera, InlineInference(detector), budget)
     return Pipeline(
         motion=TimedMotion(MotionDetector(), costs),
-        view=Unwatched(),
+        view=NoTamperDetection(),
         detection=TimedDetection(detection, costs),
         tracking=TimedTracker(Tracker(camera.id, "0", setup.min_score), costs),
         evidence=NoSnapshots(),

@@ -19,9 +19,9 @@ from bench.tracking.run import Costs, Setup, analysed, run
 from bench.tracking.score import Score, Scorer, Step
 from bench.tracking.truth import Marked, read_truth
 from edge_agent.capture.decode.picture import ArrayPicture
-from edge_agent.capture.replay import ClipFrame, VideoFile
+from edge_agent.capture.replay import ReplayFrame, VideoFile
 from edge_agent.core.model import TWO_WHEELER, Box, Frame, Picture
-from edge_agent.pipeline import Insight
+from edge_agent.pipeline import FrameResult
 
 FROZEN = 18  # frames at the beginning that show the same picture
 
@@ -91,7 +91,7 @@ class Street:
     def score(self, setup: Setup, start: Start, offset: int, mirrored: bool) -> tuple[Score, Costs]:
         scorer = Scorer(_truth(mirrored), TWO_WHEELER, lowest_foot=STREET_NEAR)
 
-        def watch(frame: Frame, insight: Insight) -> None:
+        def watch(frame: Frame, insight: FrameResult) -> None:
             if frame.number:
                 scorer.add(Step(frame.number, frame.captured_mono, insight.tracks.confirmed))
 
@@ -100,7 +100,7 @@ class Street:
 
     def _frames(self, fps: float, start: Start, offset: int, mirrored: bool) -> Iterator[Frame]:
         count = round(start.empty_s * fps)
-        yield from analysed((ClipFrame(0, i / fps, self._empty[mirrored]) for i in range(count)), fps)
+        yield from analysed((ReplayFrame(0, i / fps, self._empty[mirrored]) for i in range(count)), fps)
         yield from analysed(self._pictures[mirrored], fps, start.first + offset, begin_s=count / fps)
 
 
@@ -108,7 +108,7 @@ def _mirror(picture: Picture) -> Picture:
     return ArrayPicture(np.ascontiguousarray(picture.bgr()[:, ::-1]))
 
 
-def _without_traffic(pictures: Sequence[ClipFrame]) -> Picture:
+def _without_traffic(pictures: Sequence[ReplayFrame]) -> Picture:
     """The street as no rider ever saw it: the median over time."""
     stack = np.stack([p.picture.bgr() for p in pictures[::2]])
     return ArrayPicture(np.median(stack, axis=0).astype(np.uint8))

@@ -18,11 +18,11 @@ from bench.view.camera import Camera, Shot
 from bench.view.cases import RETURN_S, Case
 from bench.view.subject import make_motion, make_view
 from bench.view.world import LEARN_S, Place, World
-from edge_agent.core.facts import Phase, ViewHit
+from edge_agent.core.facts import Phase, ViewObservation
 from edge_agent.core.model import Frame
 from edge_agent.motion import MotionDetector
 from edge_agent.pipeline import ViewStage
-from edge_agent.tools.replay.plot import TruthPlot
+from edge_agent.tools.replay.plot import ViewPlot
 
 GEARS: dict[str, float] = {"full": 5.0, "idle": 0.5}
 """Frames a second: analysed in full, and keyframes only."""
@@ -76,7 +76,7 @@ class Subject:
     motion: MotionDetector
     view: ViewStage
 
-    def show(self, frame: Frame) -> list[ViewHit]:
+    def show(self, frame: Frame) -> list[ViewObservation]:
         return list(self.view.update(frame, self.motion.update(frame)))
 
 
@@ -147,7 +147,7 @@ def _plotted(
         yield from _play(case, subject, world, camera, GEARS[gear], lambda frame: None)
         return
     name = re.sub(r"[^a-z0-9-]+", "-", case.name.lower())
-    with TruthPlot(plots / f"{name}-{gear}.png", subject.view) as plot:
+    with ViewPlot(plots / f"{name}-{gear}.png", subject.view) as plot:
         yield from _play(case, subject, world, camera, GEARS[gear], plot.write)
 
 
@@ -173,7 +173,7 @@ def _play(
         watch(frame)
 
 
-def _told(hit: ViewHit, at_s: float) -> Told:
+def _told(hit: ViewObservation, at_s: float) -> Told:
     return Told(str(hit.state), str(hit.phase), round(at_s, 2), hit.event_id, hit.why, dict(hit.features))
 
 

@@ -23,20 +23,20 @@ from edge_agent.config.model.settings import (
     WrongWayRule,
     ZoneRule,
 )
-from edge_agent.core.facts import ViewHit
-from edge_agent.core.load_limits import Allowance
-from edge_agent.core.model import NO_LOOKS, Frame, Looks, Motion, Track
-from edge_agent.core.overrides import Override, Overrides
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.detector import Detector
+from edge_agent.core.facts import ViewObservation
+from edge_agent.core.load_limits import WorkloadLimiter
+from edge_agent.core.model import NO_INFERENCES, Frame, Inferences, Motion, Track
+from edge_agent.core.overrides import OverrideKind, Overrides
+from edge_agent.detection.budget import InferenceBudget
+from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.monitor import InferenceMonitor
-from edge_agent.detection.stage import ObjectDetection
-from edge_agent.detection.worker import Inference
-from edge_agent.events import Appender, ClipSource, EventMaker, EventSink, NoClips, NoSnapshots
+from edge_agent.detection.stage import ObjectDetectionStage
+from edge_agent.detection.worker import InferenceEngine
+from edge_agent.events import ClipSource, EventAppender, EventFactory, EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.sealed_snapshots import PictureMaker, SealedSnapshots
-from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
+from edge_agent.evidence.snapshots import ObjectSnapshots, RuleSnapshots
 from edge_agent.motion.detector import MotionDetector
-from edge_agent.pipeline import DetectionStage, Pipeline, Rule, ViewStage
+from edge_agent.pipeline import DetectionStage, Pipeline, RuleStage, ViewStage
 from edge_agent.rules.counts import ObjectCounter
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.lines import LineWatch
@@ -54,29 +54,29 @@ from edge_agent.wire import ModelRef
 class DetectorAccess:
     """The detector that all cameras of a gateway share, and what they may spend on it."""
 
-    inference: Inference
-    budget: Budget
+    inference: InferenceEngine
+    budget: InferenceBudget
     monitor: InferenceMonitor | None = None  # None: nobody compares models
 
 
 def budget_of(
-    detector: settings.Detector, camera_ids: Iterable[str], allowance: Allowance | None = None
-) -> Budget:
-    return Budget(detector.budget_ms_per_s, camera_ids, allowance, detector.budget_per_s)
+    detector: settings.Detector, camera_ids: Iterable[str], allowance: WorkloadLimiter | None = None
+) -> InferenceBudget:
+    return InferenceBudget(detector.budget_ms_per_s, camera_ids, allowance, detector.budget_per_s)
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class PipelineContext:
     """What all cameras of a box have in common."""
 
     detection: DetectorAccess | None  # None: no detector
     min_score: float
-    events: EventMaker
-    outbox: Appender
+    events: EventFactory
+    outbox: EventAppender
     timezone: tzinfo
     holidays: frozenset[date]
     seal_to: bytes | None = None  # X25519 public key of the centre
-    allowance: Allowance = field(default_factory=Allowance)
+    allowance: WorkloadLimiter = field(default_factory=WorkloadLimiter)
     overrides: Overrides = field(default_factory=Overrides)
     clock_known: Callable[[], bool] = lambda: True  # whether it has been right since the box started
     collector: Collector | None = None  # None: frames for training are never asked for
@@ -85,11 +85,11 @@ class Site:
         override = partial(self.overrides.of, camera_id, rule.id)
         return Arming(rule.schedule, self.timezone, self.holidays, override, self.clock_known)
 
-    def is_masked(self, camera_id: str, rule_id: str) -> bool:
-        return self.overrides.of(camera_id, rule_id) is Override.MASK
+    def is_muted(self, camera_id: str, rule_id: str) -> bool:
+        return self.overrides.of(camera_id, rule_id) is OverrideKind.MASK
 
 
-def as_far_as_useful(camera: Camera, detection: DetectorAccess | None) -> Camera:
+def effective_settings(camera: Camera, detection: DetectorAccess | None) -> Camera:
     """Without a detector no track is ever believed and no object told: then ``gear: auto`` is keyframes only,
     which show that the camera is well."""
     if detection is not None or camera.analyse.gear is not GearChoice.AUTO:
@@ -100,23 +100,23 @@ def as_far_as_useful(camera: Camera, detection: DetectorAccess | None) -> Camera
 class NoDetection:
     """Detection stage of a gateway without a detector."""
 
-    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
-        return NO_LOOKS
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
+        return NO_INFERENCES
 
 
-class Unwatched:
+class NoTamperDetection:
     """View stage of a camera with ``watch_view: false``."""
 
     states = ()
     relearning = False
 
-    def update(self, frame: Frame, motion: Motion) -> tuple[ViewHit, ...]:
+    def update(self, frame: Frame, motion: Motion) -> tuple[ViewObservation, ...]:
         return ()
 
-    def weigh(self, looks: Looks) -> Looks:
+    def downweight(self, looks: Inferences) -> Inferences:
         return looks
 
-    def finish(self, reason: str) -> tuple[ViewHit, ...]:
+    def finish(self, reason: str) -> tuple[ViewObservation, ...]:
         return ()
 
     def relearn(self) -> None:
@@ -130,7 +130,7 @@ def use_one_opencv_thread() -> None:
 
 def build_pipeline(
     camera: Camera,
-    site: Site,
+    site: PipelineContext,
     boot_tag: str,
     *,
     folder: Path | None = None,
@@ -152,14 +152,14 @@ def build_pipeline(
             site.outbox,
             pictures,
             clips or NoClips(),
-            partial(site.is_masked, camera.id),
+            partial(site.is_muted, camera.id),
         ),
     )
 
 
-def _view_stage(camera: Camera, site: Site, folder: Path | None) -> ViewStage:
+def _view_stage(camera: Camera, site: PipelineContext, folder: Path | None) -> ViewStage:
     if not camera.watch_view:
-        return Unwatched()
+        return NoTamperDetection()
     # A baseline is a picture, and the box could not open it again if it were sealed: it is learnt anew.
     masks = (*camera.masks, *camera.privacy_masks)
     return CameraView(camera.id, masks, folder if site.seal_to is None else None)
@@ -168,7 +168,7 @@ def _view_stage(camera: Camera, site: Site, folder: Path | None) -> ViewStage:
 def _detection_stage(camera: Camera, access: DetectorAccess | None) -> DetectionStage:
     if access is None:
         return NoDetection()
-    return ObjectDetection(camera, access.inference, access.budget, access.monitor)
+    return ObjectDetectionStage(camera, access.inference, access.budget, access.monitor)
 
 
 def pictures_of(camera: Camera, seal_to: bytes | None) -> PictureMaker:
@@ -177,23 +177,25 @@ def pictures_of(camera: Camera, seal_to: bytes | None) -> PictureMaker:
     return pictures if seal_to is None else SealedSnapshots(pictures, seal_to)
 
 
-def _snapshots(camera: Camera) -> Snapshots | RuleSnapshots | NoSnapshots:
+def _snapshots(camera: Camera) -> ObjectSnapshots | RuleSnapshots | NoSnapshots:
     match camera.report.snapshots:
         case SnapshotPolicy.NONE:
             return NoSnapshots()
         case SnapshotPolicy.RULES:
             return RuleSnapshots(camera.id, camera.privacy_masks)
         case SnapshotPolicy.OBJECTS:
-            return Snapshots(camera.id, camera.privacy_masks)
+            return ObjectSnapshots(camera.id, camera.privacy_masks)
 
 
-def change_rules(pipeline: Pipeline, old: Camera, new: Camera, site: Site, folder: Path | None) -> None:
+def change_rules(
+    pipeline: Pipeline, old: Camera, new: Camera, site: PipelineContext, folder: Path | None
+) -> None:
     """Exchange what differs between the rules and reports of ``old`` and ``new``; the others go on with what
     they know. ``pipeline`` was built for ``old``; its own thread calls this."""
     present = dict(zip(_reports(old), pipeline.rules, strict=True))
     wanted = _reports(new)
 
-    def rules() -> list[Rule]:
+    def rules() -> list[RuleStage]:
         return [present.get(report) or _rule_stage(new.id, report, site, folder) for report in wanted]
 
     ended = [rule for report, rule in present.items() if report not in wanted]
@@ -201,45 +203,45 @@ def change_rules(pipeline: Pipeline, old: Camera, new: Camera, site: Site, folde
 
 
 @dataclass(frozen=True, slots=True)
-class _Objects:
+class _ObjectReporting:
     """``report.objects``."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Counts:
+class _CountReporting:
     """``report.counts_s``."""
 
     every_s: float
 
 
-_Report = AnyRule | _Objects | _Counts
+_Report = AnyRule | _ObjectReporting | _CountReporting
 
 
 def _reports(camera: Camera) -> list[_Report]:
     """What makes a stage among the pipeline's rules, in their order."""
     reports: list[_Report] = [rule for rule in camera.rules if rule.enabled]
     if camera.report.objects:
-        reports.append(_Objects())
+        reports.append(_ObjectReporting())
     if camera.report.counts_s > 0:
-        reports.append(_Counts(camera.report.counts_s))
+        reports.append(_CountReporting(camera.report.counts_s))
     return reports
 
 
-def _rules(camera: Camera, site: Site, folder: Path | None) -> list[Rule]:
+def _rules(camera: Camera, site: PipelineContext, folder: Path | None) -> list[RuleStage]:
     return [_rule_stage(camera.id, report, site, folder) for report in _reports(camera)]
 
 
-def _rule_stage(camera_id: str, report: _Report, site: Site, folder: Path | None) -> Rule:
+def _rule_stage(camera_id: str, report: _Report, site: PipelineContext, folder: Path | None) -> RuleStage:
     match report:
-        case _Objects():
+        case _ObjectReporting():
             return ObjectReporter()
-        case _Counts(every_s):
+        case _CountReporting(every_s):
             return ObjectCounter(every_s)
         case _:
             return _rule(report, site.arming(camera_id, report), site, folder)
 
 
-def _rule(rule: AnyRule, arming: Arming, site: Site, folder: Path | None) -> Rule:
+def _rule(rule: AnyRule, arming: Arming, site: PipelineContext, folder: Path | None) -> RuleStage:
     match rule:
         case LineRule():
             return LineWatch(rule, arming, site.timezone, folder)
@@ -253,7 +255,7 @@ def _rule(rule: AnyRule, arming: Arming, site: Site, folder: Path | None) -> Rul
             return CrowdWatch(rule, arming)
 
 
-def model_ref(detector: Detector | None) -> ModelRef:
+def model_ref(detector: ObjectDetector | None) -> ModelRef:
     """How events name the detector."""
     if detector is None:
         return ModelRef(name="none", sha256=None)

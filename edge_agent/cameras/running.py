@@ -11,20 +11,26 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
-from edge_agent.cameras.build import Site, as_far_as_useful, build_pipeline, change_rules, pictures_of
-from edge_agent.cameras.pipeline_thread import Change, Lane
+from edge_agent.cameras.build import (
+    PipelineContext,
+    build_pipeline,
+    change_rules,
+    effective_settings,
+    pictures_of,
+)
+from edge_agent.cameras.pipeline_thread import CameraPipelineThread, PipelineChange
 from edge_agent.capture.main_stream import MainStream
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.reader import Reader
+from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.source import Opener
 from edge_agent.config.model.settings import Camera, ClipPolicy
 from edge_agent.core.clock import Clock
-from edge_agent.core.delivery import Media, Told
+from edge_agent.core.delivery import Media, ReportedEvent
 from edge_agent.core.facts import Phase
-from edge_agent.core.model import FULL_PICTURE, CameraState, CameraStatus, Gear, Severity
-from edge_agent.core.worker import Loop
-from edge_agent.evidence.clips.clips import KEPT
-from edge_agent.evidence.clips.recorder import STOPPED, Recorder
+from edge_agent.core.model import FULL_PICTURE, CameraState, CameraStatus, DecodeMode, Severity
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.evidence.clips.clips import RECORDED_SEVERITIES
+from edge_agent.evidence.clips.recorder import STOPPED, ClipRecorder
 from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.pipeline import Pipeline
 
@@ -33,11 +39,11 @@ log = logging.getLogger(__name__)
 END_WITHIN_S = 1.0
 """A changed camera's pipeline usually takes milliseconds to end. Who takes longer is not waited for: the
 camera starts anew with the first look that finds the old pipeline gone."""
-CUT_SHORT = {"reload": "the settings of the camera were changed", "restart": STOPPED}
+CLIP_CUT_REASONS = {"reload": "the settings of the camera were changed", "restart": STOPPED}
 """By the reason that a camera ends for: what is told of a clip that was open."""
 
 
-class Extent(Enum):
+class RestartScope(Enum):
     """How much of a camera has to begin anew for other settings."""
 
     RULES = "its rules"  # connection, background and tracks go on
@@ -45,7 +51,7 @@ class Extent(Enum):
     STREAM = "all of it"
 
 
-def extent(old: Camera, new: Camera) -> Extent:
+def restart_scope(old: Camera, new: Camera) -> RestartScope:
     """How much has to, for what differs between two settings of a camera."""
     report = new.report
     same_rules = dataclasses.replace(
@@ -54,14 +60,14 @@ def extent(old: Camera, new: Camera) -> Extent:
         report=dataclasses.replace(old.report, objects=report.objects, counts_s=report.counts_s),
     )
     if same_rules == new:
-        return Extent.RULES
+        return RestartScope.RULES
     same_pipeline = dataclasses.replace(
         same_rules,
         masks=new.masks,
         watch_view=new.watch_view,
         report=dataclasses.replace(same_rules.report, snapshots=report.snapshots),
     )
-    return Extent.PIPELINE if same_pipeline == new else Extent.STREAM
+    return RestartScope.PIPELINE if same_pipeline == new else RestartScope.STREAM
 
 
 class RunningCamera:
@@ -70,81 +76,85 @@ class RunningCamera:
     def __init__(
         self,
         camera: Camera,
-        site: Site,
+        site: PipelineContext,
         clock: Clock,
-        recorder: Recorder,
+        recorder: ClipRecorder,
         folder: Path | None,
         *,
         repeat_files: bool,
         opener: Opener = open_source,
     ) -> None:
         """``folder``: for what its stages keep over a restart."""
-        self.camera = as_far_as_useful(camera, site.detection)
+        self.camera = effective_settings(camera, site.detection)
         self._site = site
         self._clock = clock
         self._folder = folder
-        self.reader = Reader(
+        self.reader = CameraReader(
             self.camera, clock, repeat_files=repeat_files, opener=opener, allowance=site.allowance
         )
         self.main = (
             MainStream(self.camera, clock, armed=self._is_armed, opener=opener)
-            if _films_main(camera)
+            if _records_main_stream(camera)
             else None
         )
         main_ring = None if self.main is None else self.main.ring
         self.clips = recorder.camera(self.camera, self.reader.ring, main_ring)
-        self.lane = Lane(camera.id, self.reader.feed, partial(self._build, self.camera))
+        self.pipeline_thread = CameraPipelineThread(
+            camera.id, self.reader.feed, partial(self._build, self.camera)
+        )
 
     def start(self) -> None:
-        self.lane.loop.start()
+        self.pipeline_thread.loop.start()
         self.reader.start()
         if self.main is not None:
             self.main.start()
 
     def stop(self, reason: str) -> None:
         """Ask its threads to end, and what is open with them; does not wait."""
-        self.lane.stop(reason)  # before it is woken: what it waits for ends with its reader
-        self.clips.part(CUT_SHORT[reason])
+        self.pipeline_thread.stop(reason)  # before it is woken: what it waits for ends with its reader
+        self.clips.end_open(CLIP_CUT_REASONS[reason])
         self.reader.stop()
         if self.main is not None:
             self.main.stop()
 
     def change(self, camera: Camera, *, rules_only: bool) -> None:
         """Other settings for the same stream: with other rules only, tracks and background stay."""
-        old, self.camera = self.camera, as_far_as_useful(camera, self._site.detection)
+        old, self.camera = self.camera, effective_settings(camera, self._site.detection)
         adapt = partial(change_rules, old=old, new=self.camera, site=self._site, folder=self._folder)
-        self.lane.change(Change(partial(self._build, self.camera), adapt if rules_only else None))
+        self.pipeline_thread.change(
+            PipelineChange(partial(self._build, self.camera), adapt if rules_only else None)
+        )
 
     @property
-    def loops(self) -> tuple[Loop, ...]:
+    def loops(self) -> tuple[SupervisedThread, ...]:
         main = () if self.main is None else (self.main.loop,)
-        return self.lane.loop, self.reader.loop, *main
+        return self.pipeline_thread.loop, self.reader.loop, *main
 
     def status(self) -> CameraStatus:
         """What the reader says, and what its pipeline adds to it. Any thread."""
-        lane = self.lane
-        main_trouble = None if self.main is None else self.main.trouble
+        lane = self.pipeline_thread
+        main_trouble = None if self.main is None else self.main.problem
         status = dataclasses.replace(self.reader.status(), view=lane.view, main_trouble=main_trouble)
-        spot = lane.restless
-        if spot is not None and status.gear is not Gear.IDLE:
+        spot = lane.persistent_motion
+        if spot is not None and status.gear is not DecodeMode.IDLE:
             corners = "{:.2f},{:.2f} to {:.2f},{:.2f}".format(*spot.rounded(2))
             told = f"something moves all the time at {corners}; if it is a clock, mask it"
             status = dataclasses.replace(status, kept_awake=told)
-        if lane.trouble is not None and status.state is CameraState.ONLINE:
+        if lane.problem is not None and status.state is CameraState.ONLINE:
             # A camera whose pictures arrive but cannot be analysed is not online.
-            return dataclasses.replace(status, state=CameraState.DEGRADED, detail=lane.trouble)
+            return dataclasses.replace(status, state=CameraState.DEGRADED, detail=lane.problem)
         return status
 
-    def picture(self, event_id: str, taken: Callable[[Media | None], None]) -> None:
+    def take_picture(self, event_id: str, taken: Callable[[Media | None], None]) -> None:
         """Have ``taken`` called with the next view, privacy masks applied, on the lane's thread."""
         pictures = pictures_of(self.camera, self._site.seal_to)
-        self.lane.show(lambda frame: taken(pictures.now(event_id, FULL_PICTURE, frame)))
+        self.pipeline_thread.add_viewer(lambda frame: taken(pictures.now(event_id, FULL_PICTURE, frame)))
 
-    def film(self, event_id: str, from_mono: float, to_mono: float) -> None:
+    def record_clip(self, event_id: str, from_mono: float, to_mono: float) -> None:
         """Have a clip made from one time to another, as far as there are packets. Any thread."""
         limits = self.camera.clip
         begin, end = from_mono + limits.pre_s, to_mono - limits.post_s
-        self.clips.follow(Told(event_id, Phase.MOMENT, Severity.WARNING, begin, end))
+        self.clips.follow(ReportedEvent(event_id, Phase.MOMENT, Severity.WARNING, begin, end))
 
     def _build(self, camera: Camera) -> Pipeline:
         # The tag tells the tracks of this pipeline from those of the ones before it in the same boot.
@@ -157,11 +167,13 @@ class RunningCamera:
         return any(
             site.arming(self.camera.id, rule).armed(now)
             for rule in self.camera.rules
-            if rule.enabled and rule.severity in KEPT and not site.is_masked(self.camera.id, rule.id)
+            if rule.enabled
+            and rule.severity in RECORDED_SEVERITIES
+            and not site.is_muted(self.camera.id, rule.id)
         )
 
 
-def _films_main(camera: Camera) -> bool:
+def _records_main_stream(camera: Camera) -> bool:
     """A clip is not transcoded: the privacy masks are not in it."""
     policy = camera.report.clips
     allowed = policy is ClipPolicy.UNMASKED or (policy is ClipPolicy.RULES and not camera.privacy_masks)
@@ -177,10 +189,10 @@ class Cameras:
     def __init__(
         self,
         cameras: Sequence[Camera],
-        site: Site,
+        site: PipelineContext,
         clock: Clock,
         supervisor: Supervisor,
-        recorder: Recorder,
+        recorder: ClipRecorder,
         folder: Path,
         *,
         repeat_files: bool,
@@ -201,15 +213,15 @@ class Cameras:
         self._waits_since = (clock.now(), clock.monotonic())
 
     def start(self) -> None:
-        self.tend()
+        self.tick()
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         """Start what is wanted and does not run, once nothing of it is left from before. The main thread
         calls it about once a second."""
         for camera in self._leaving:
-            if not camera.lane.loop.running:
-                camera.clips.close(CUT_SHORT["reload"])
-        self._leaving = [camera for camera in self._leaving if camera.lane.loop.running]
+            if not camera.pipeline_thread.loop.running:
+                camera.clips.close(CLIP_CUT_REASONS["reload"])
+        self._leaving = [camera for camera in self._leaving if camera.pipeline_thread.loop.running]
         still_there = {camera.camera.id for camera in self._leaving}
         missing = [
             camera
@@ -219,32 +231,32 @@ class Cameras:
         if missing:
             self._running = self._running | {camera.id: self._started(camera) for camera in missing}
 
-    def change(self, cameras: Sequence[Camera], extents: Mapping[str, Extent]) -> None:
+    def change(self, cameras: Sequence[Camera], extents: Mapping[str, RestartScope]) -> None:
         """From now on these are wanted. ``extents`` has those whose settings have changed; those that are in
         it neither, nor new, lose no frame."""
         before, self._wanted = self._wanted, {camera.id: camera for camera in cameras}
         self._waits_since = (self._clock.now(), self._clock.monotonic())
-        ended = [id_ for id_ in before if id_ not in self._wanted or extents.get(id_) is Extent.STREAM]
-        self._let_go(ended)
+        ended = [id_ for id_ in before if id_ not in self._wanted or extents.get(id_) is RestartScope.STREAM]
+        self._stop_cameras(ended)
         for id_, extent in extents.items():
             if (running := self._running.get(id_)) is not None:
-                running.change(self._wanted[id_], rules_only=extent is Extent.RULES)
+                running.change(self._wanted[id_], rules_only=extent is RestartScope.RULES)
         deadline = time.monotonic() + END_WITHIN_S
         for leaving in self._leaving:
-            leaving.lane.loop.join(max(0.0, deadline - time.monotonic()))
-        self.tend()
+            leaving.pipeline_thread.loop.join(max(0.0, deadline - time.monotonic()))
+        self.tick()
 
     def relearn(self, camera_id: str) -> bool:
         """Have the camera's view learned anew; False when there is no such camera. Any thread."""
         running = self._running.get(camera_id)
         if running is not None:
-            running.lane.relearn()
+            running.pipeline_thread.relearn()
         return running is not None
 
     def relearning(self, camera_id: str) -> bool:
         """Whether the view that ``relearn`` asked for is not learned yet. Any thread."""
         running = self._running.get(camera_id)
-        return running is not None and running.lane.relearning
+        return running is not None and running.pipeline_thread.relearning
 
     def find(self, camera_id: str) -> RunningCamera | None:
         """The camera as it runs now; None where there is none of that id. Any thread."""
@@ -270,7 +282,7 @@ class Cameras:
             self._supervisor.watch(loop)
         return running
 
-    def _let_go(self, camera_ids: Sequence[str]) -> None:
+    def _stop_cameras(self, camera_ids: Sequence[str]) -> None:
         """Of a camera that does not answer only the reading thread stays, until its time is up. Its
         packet ring is its own, and closed."""
         for camera in [self._running[id_] for id_ in camera_ids if id_ in self._running]:
@@ -288,7 +300,7 @@ class Cameras:
     def join_pipelines(self, deadline: float) -> None:
         """Until the monotonic ``deadline``: what they end with is in the outbox then."""
         for camera in self._all():
-            camera.lane.loop.join(max(0.0, deadline - time.monotonic()))
+            camera.pipeline_thread.loop.join(max(0.0, deadline - time.monotonic()))
 
     def join_readers(self, deadline: float) -> None:
         """Until the monotonic ``deadline``; one that waits for its camera ends with the process."""

@@ -8,10 +8,10 @@ import time
 
 from edge_agent.cameras.build import DetectorAccess, budget_of, model_ref
 from edge_agent.config.model.settings import Settings
-from edge_agent.core.load_limits import Allowance
-from edge_agent.core.worker import Loop
-from edge_agent.detection.choose import Choice
-from edge_agent.detection.detector import Detector
+from edge_agent.core.load_limits import WorkloadLimiter
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.detection.choose import DetectorChoice
+from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.shadow import Shadow
 from edge_agent.detection.worker import DetectorWorker, WorkerStats
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class SharedDetector:
     """One for the gateway. Without a detector, ``access`` is None and nothing is started."""
 
-    def __init__(self, settings: Settings, allowance: Allowance, choice: Choice) -> None:
+    def __init__(self, settings: Settings, allowance: WorkloadLimiter, choice: DetectorChoice) -> None:
         self._wanted = settings.detector
         self._choice = choice
         self.monitor = InferenceMonitor(settings.detector.min_score)
@@ -39,7 +39,7 @@ class SharedDetector:
         return None if self._worker is None else DetectorAccess(self._worker, self.budget, self.monitor)
 
     @property
-    def loops(self) -> tuple[Loop, ...]:
+    def loops(self) -> tuple[SupervisedThread, ...]:
         return () if self._worker is None else (self._worker.loop,)
 
     def start(self) -> None:
@@ -56,15 +56,15 @@ class SharedDetector:
         if self._worker is not None:
             self._worker.join(max(0.0, deadline - time.monotonic()))
 
-    def exchange(self, choice: Choice) -> None:
+    def replace_detector(self, choice: DetectorChoice) -> None:
         """Run another detector from the next request on. Only where one runs."""
         assert self._worker is not None
         assert choice.detector is not None
         self._choice, self.model = choice, model_ref(choice.detector)
-        self._worker.exchange(choice.detector)
+        self._worker.replace_detector(choice.detector)
         self.log_choice()
 
-    def begin_shadow(self, detector: Detector, share: float, before: ShadowReport) -> Shadow:
+    def begin_shadow(self, detector: ObjectDetector, share: float, before: ShadowReport) -> Shadow:
         """Have it analyse a share of the frames after the one in force, until ``end_shadow``."""
         assert self._worker is not None
         shadow = Shadow(

@@ -120,7 +120,7 @@ def from_fault(camera_id: str, fault: Fault) -> CaptureError:
 
 def open_failed(error: Exception, camera_id: str) -> CaptureError:
     """What to raise when ``av.open`` raised ``error`` for a file or device."""
-    cause, detail = _known(error) or (Cause.UNSUPPORTED, "this is not a video that can be read")
+    cause, detail = _classified(error) or (Cause.UNSUPPORTED, "this is not a video that can be read")
     return failure(camera_id, cause, detail)
 
 
@@ -155,7 +155,7 @@ def check_size(camera_id: str, width: int, height: int) -> None:
         )
 
 
-def _known(error: Exception) -> tuple[Cause, str] | None:
+def _classified(error: Exception) -> tuple[Cause, str] | None:
     for kind, cause, detail in _BY_TYPE:
         if isinstance(error, kind):
             return cause, detail

@@ -5,32 +5,34 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from edge_agent.capture.decode.gear import Gearbox
-from edge_agent.capture.timing.rates import Rate
+from edge_agent.capture.decode.gear import DecodeModeControl
+from edge_agent.capture.timing.rates import WindowedRate
 from edge_agent.core.clock import Clock
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 
 
 @dataclass(slots=True)
 class _Rates:
-    packets: Rate
-    bits: Rate
-    decoded: Rate
-    corrupt: Rate
-    skipped: Rate
-    taken: Rate
+    packets: WindowedRate
+    bits: WindowedRate
+    decoded: WindowedRate
+    corrupt: WindowedRate
+    skipped: WindowedRate
+    taken: WindowedRate
 
     @classmethod
     def fresh(cls) -> _Rates:
-        return cls(Rate(), Rate(), Rate(), Rate(), Rate(), Rate())
+        return cls(
+            WindowedRate(), WindowedRate(), WindowedRate(), WindowedRate(), WindowedRate(), WindowedRate()
+        )
 
 
-class CameraHealth:
+class CaptureHealth:
     """Written by the camera's two threads, read by any."""
 
-    def __init__(self, camera_id: str, clock: Clock, gearbox: Gearbox) -> None:
+    def __init__(self, camera_id: str, clock: Clock, gearbox: DecodeModeControl) -> None:
         self._clock = clock
-        self._gearbox = gearbox
+        self._mode_control = gearbox
         # Guards everything below.
         self._lock = threading.Lock()
         self._status = CameraStatus(
@@ -123,7 +125,7 @@ class CameraHealth:
         with self._lock:
             mono = self._clock.monotonic()
             last = self._last_picture_mono
-            rates, gear = self._rates, self._gearbox.stats
+            rates, gear = self._rates, self._mode_control.stats
             watched_s = gear.full_s + gear.idle_s
             return replace(
                 self._status,
@@ -134,13 +136,13 @@ class CameraHealth:
                 corrupt=self._corrupt,
                 bitrate_kbps=round(rates.bits.per_second(mono) / 1000, 1),
                 last_frame_age_s=None if last is None else round(max(0.0, mono - last), 3),
-                gear=gear.gear,
+                gear=gear.mode,
                 idle_share=round(gear.idle_s / watched_s, 3) if watched_s else 0.0,
                 wake_ups=gear.wake_ups,
-                kept_awake=gear.kept_full,
+                kept_awake=gear.full_reason,
             )
 
-    def _share(self, rate: Rate, mono: float) -> float:
+    def _share(self, rate: WindowedRate, mono: float) -> float:
         with self._lock:
             packets = self._rates.packets.amount(mono)
             return min(1.0, rate.amount(mono) / packets) if packets else 0.0

@@ -22,7 +22,7 @@ import msgspec
 
 from edge_agent.capture.failures import Fault
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.capture.source import FrameSource, StreamTimeouts
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError, SourceRejected
@@ -58,7 +58,7 @@ class LimitedLogins:
         camera: Camera,
         clock: Clock,
         wait: Callable[[float], bool],
-        limits: Limits,
+        limits: StreamTimeouts,
         *,
         repeat: bool = False,
     ) -> FrameSource:

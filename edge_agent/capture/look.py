@@ -12,7 +12,7 @@ from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.capture.decode.picture_limits import PictureTooLarge
 from edge_agent.capture.failures import failure
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.source import FrameSource, Limits, Opener
+from edge_agent.capture.source import FrameSource, Opener, StreamTimeouts
 from edge_agent.capture.timing.stream_time import StreamTime
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge_agent.capture.decode.decoder import Decoded, Decoder
+    from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
 
-LIMITS = Limits(open_s=5.0, stall_s=4.0)
+LIMITS = StreamTimeouts(open_s=5.0, stall_s=4.0)
 """Shorter than the agent's: a technician waits."""
 LEAST_S, WATCH_S = 3.0, 8.0
 """From the first packet: at least so long, and at most, until there are two keyframe intervals."""
@@ -37,7 +37,7 @@ MAX_WIDTH = 640
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class StreamProbe:
     """What one connection showed."""
 
     codec: str  # FFmpeg's name
@@ -51,22 +51,22 @@ class Look:
         return self.picture.width, self.picture.height
 
 
-def look_at(camera: Camera, clock: Clock, opener: Opener = open_source) -> Look:
+def probe_stream(camera: Camera, clock: Clock, opener: Opener = open_source) -> StreamProbe:
     """Blocks up to about 14 s. One login: nothing is tried a second time. Raises ``CaptureError``."""
     pause = threading.Event()
     source = opener(camera, clock, pause.wait, LIMITS, repeat=False)
     with contextlib.closing(source):
-        watch = _Watch(source.decoder(), StreamTime(source.timed), source.tick_s, clock)
+        watch = _Measurement(source.decoder(), StreamTime(source.timed), source.tick_s, clock)
         try:
             _follow(source, watch)
         except PictureTooLarge as error:
             raise failure(camera.id, Cause.UNSUPPORTED, str(error)) from None
     if watch.picture is None:
         raise failure(camera.id, Cause.DECODE_ERROR, f"no picture within {WATCH_S:g} s")
-    return watch.seen(watch.picture)
+    return watch.result(watch.picture)
 
 
-def _follow(source: FrameSource, watch: _Watch) -> None:
+def _follow(source: FrameSource, watch: _Measurement) -> None:
     """Until enough was seen. The end of a file is none of a camera, once there was a picture."""
     packets = source.packets()
     with contextlib.closing(packets):
@@ -81,10 +81,10 @@ def _follow(source: FrameSource, watch: _Watch) -> None:
 
 
 @dataclass(slots=True)
-class _Watch:
+class _Measurement:
     """Keeps times, and decodes keyframes only, unless they give no picture."""
 
-    decoder: Decoder
+    decoder: VideoDecoder
     stream_time: StreamTime
     tick_s: float
     clock: Clock
@@ -130,14 +130,14 @@ class _Watch:
         if self.picture is None or len(self.keyframes) > 1:
             self._keep(self.decoder.decode(None))
 
-    def _keep(self, decoded: Sequence[Decoded]) -> None:
+    def _keep(self, decoded: Sequence[DecodedFrame]) -> None:
         for each in decoded:
             if each.clean or self.picture is None:
                 self.picture = YuvPicture(each.frame, MAX_WIDTH)
 
-    def seen(self, picture: YuvPicture) -> Look:
+    def result(self, picture: YuvPicture) -> StreamProbe:
         span_s = max(self.times) - min(self.times)
         rate = (len(self.times) - 1) / span_s if span_s > 0 else 0.0
         gaps = [later - earlier for earlier, later in zip(self.keyframes, self.keyframes[1:], strict=False)]
         longest = max(gaps) if gaps else None
-        return Look(self.decoder.codec, rate, longest, self.watched_s, picture)
+        return StreamProbe(self.decoder.codec, rate, longest, self.watched_s, picture)

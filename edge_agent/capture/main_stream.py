@@ -10,14 +10,14 @@ from collections.abc import Callable
 from edge_agent.capture.failures import unforeseen
 from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, LONGEST_DELAY_S, ordinal
-from edge_agent.capture.ring import Connection, PacketRing
-from edge_agent.capture.source import Limits, Opener
+from edge_agent.capture.ring import PacketRing, StreamConnection
+from edge_agent.capture.source import Opener, StreamTimeouts
 from edge_agent.capture.timing.stream_time import StreamTime
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError, SourceRejected
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class MainStream:
         clock: Clock,
         *,
         armed: Callable[[], bool],
-        limits: Limits | None = None,
+        limits: StreamTimeouts | None = None,
         backoff: Backoff | None = None,
         opener: Opener = open_source,
     ) -> None:
@@ -48,20 +48,20 @@ class MainStream:
         self._camera = dataclasses.replace(camera, url=clip.main_url or "", credentials=clip.main_credentials)
         self._clock = clock
         self._armed = armed
-        self._limits = limits or Limits()
+        self._limits = limits or StreamTimeouts()
         self._backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
         self._opener = opener
-        self._trouble: str | None = None
+        self._problem: str | None = None
         self._asked_mono = 0.0
         self._wanted = False
         # See ``Reader``: opening takes its limit twice, and the resolver what it likes.
         silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
-        self.loop = Loop(f"main-{camera.id}", self._run, max_silence_s=silence_s)
+        self.loop = SupervisedThread(f"main-{camera.id}", self._run, max_silence_s=silence_s)
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why it is wanted and not there, or None. Any thread."""
-        return self._trouble
+        return self._problem
 
     def start(self) -> None:
         self.ring.open()
@@ -76,7 +76,7 @@ class MainStream:
     def join(self, timeout_s: float) -> bool:
         return self.loop.join(timeout_s)
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
             if not self._is_wanted():
                 loop.wait(BEAT_S)
@@ -90,10 +90,10 @@ class MainStream:
         if not self._wanted or now_mono - self._asked_mono >= BEAT_S:
             self._asked_mono, self._wanted = now_mono, self.ring.tapped or self._armed()
             if not self._wanted:
-                self._trouble = None
+                self._problem = None
         return self._wanted
 
-    def _attempt(self, loop: Loop) -> float:
+    def _attempt(self, loop: SupervisedThread) -> float:
         """One connection, until it is lost or not wanted any more; returns the seconds to wait before the
         next."""
         begun_mono = self._clock.monotonic()
@@ -108,11 +108,11 @@ class MainStream:
             self.ring.end()
         return 0.0
 
-    def _connection(self, loop: Loop) -> None:
+    def _connection(self, loop: SupervisedThread) -> None:
         source = self._opener(self._camera, self._clock, loop.wait, self._limits, repeat=False)
         with contextlib.closing(source), contextlib.closing(source.packets()) as packets:
             times = StreamTime(source.timed)
-            self.ring.begin(Connection(source.decoder(), source.live, source.tick_s, source.timed))
+            self.ring.begin(StreamConnection(source.decoder(), source.live, source.tick_s, source.timed))
             for packet in packets:
                 if loop.stopping or not self._is_wanted():
                     return
@@ -120,7 +120,7 @@ class MainStream:
                 mono = self._clock.monotonic()
                 pts_s = None if packet.pts is None else packet.pts * source.tick_s
                 self.ring.append(packet, mono, times.stamp(pts_s, mono))
-                self._trouble = None
+                self._problem = None
 
     def _lost(self, error: CaptureError, lasted_s: float, *, stopping: bool) -> float:
         if stopping:
@@ -129,12 +129,12 @@ class MainStream:
         rejected = isinstance(error, SourceRejected)
         delay_s = self._backoff.slowest() if rejected else self._backoff.failed()
         # The first failure and every new cause is news; that it still fails is not.
-        level = logging.DEBUG if error.detail == self._trouble else logging.WARNING
+        level = logging.DEBUG if error.detail == self._problem else logging.WARNING
         told = (self._camera.id, error.detail, delay_s, ordinal(self._backoff.failures))
         log.log(
             level,
             "%s: main stream: %s, clips come from the other; next attempt in %.0f s (%s failure)",
             *told,
         )
-        self._trouble = error.detail
+        self._problem = error.detail
         return delay_s

@@ -14,13 +14,18 @@ from edge_agent.core.model import Cause
 
 if TYPE_CHECKING:
     pass
-from edge_agent.capture.source import Endpoint, FrameSource, Limits, Recipe
+from edge_agent.capture.source import Endpoint, FfmpegInput, FrameSource, StreamTimeouts
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 
 def open_source(
-    camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool = False
+    camera: Camera,
+    clock: Clock,
+    wait: Callable[[float], bool],
+    limits: StreamTimeouts,
+    *,
+    repeat: bool = False,
 ) -> FrameSource:
     """Connect; blocks up to twice ``limits.open_s``, and as long as the resolver takes, which has no limit.
 
@@ -37,7 +42,7 @@ def open_source(
         return kind(camera, endpoint, wait, limits)
     from edge_agent.capture.stream import PacketStream
 
-    recipe = recipe_for(camera)
+    recipe = ffmpeg_input_for(camera)
     if not recipe.live and os.path.exists(recipe.path) and not os.path.isfile(recipe.path):
         # Opening a pipe that nobody writes to blocks for ever, and FFmpeg's timeouts are for networks.
         raise failure(camera.id, Cause.UNSUPPORTED, f"{recipe.path} is not a file")
@@ -55,14 +60,14 @@ def endpoint_of(camera: Camera) -> Endpoint | None:
     return Endpoint(scheme, parts.hostname, parts.port or DEFAULT_PORTS[scheme])
 
 
-def recipe_for(camera: Camera) -> Recipe:
+def ffmpeg_input_for(camera: Camera) -> FfmpegInput:
     """Of a file or device. Raises ``SourceUnavailable`` (unsupported) for a scheme that is not known."""
     scheme, colon, rest = camera.url.partition(":")
     scheme = scheme.lower()
     if scheme == "v4l2":
-        return Recipe(rest, "v4l2")
+        return FfmpegInput(rest, "v4l2")
     if scheme == "file":
-        return Recipe(urllib.parse.unquote(urllib.parse.urlsplit(camera.url).path), live=False)
+        return FfmpegInput(urllib.parse.unquote(urllib.parse.urlsplit(camera.url).path), live=False)
     if not colon or "/" in scheme:
-        return Recipe(camera.url, live=False)
+        return FfmpegInput(camera.url, live=False)
     raise failure(camera.id, Cause.UNSUPPORTED, f"{scheme}: is not a kind of URL the agent can read")

@@ -9,22 +9,22 @@ import traceback
 import urllib.parse
 from collections import deque
 
-from edge_agent.capture.decode.gear import Gearbox
+from edge_agent.capture.decode.gear import DecodeModeControl
 from edge_agent.capture.failures import unforeseen
 from edge_agent.capture.feed import FrameFeed
-from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.health import CaptureHealth
 from edge_agent.capture.opening import open_source
 from edge_agent.capture.ring import PacketRing
-from edge_agent.capture.session import Session
-from edge_agent.capture.source import Limits, Opener
+from edge_agent.capture.session import CaptureSession
+from edge_agent.capture.source import Opener, StreamTimeouts
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError, SourceRejected
-from edge_agent.core.load_limits import Allowance
+from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.model import CameraStatus, Cause
 from edge_agent.core.secrets import masked
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ BEAT_S = 5.0
 """How long the thread sleeps at most without showing that it lives."""
 
 
-class Reader:
+class CameraReader:
     """Keeps one camera connected; frames to analyse are taken from ``feed``.
 
     ``start`` runs a thread ``capture-<id>``. ``stop`` returns at once: a reading thread ends with the next
@@ -47,29 +47,29 @@ class Reader:
         camera: Camera,
         clock: Clock,
         *,
-        limits: Limits | None = None,
+        limits: StreamTimeouts | None = None,
         backoff: Backoff | None = None,
         repeat_files: bool = False,
         opener: Opener = open_source,
-        allowance: Allowance | None = None,
+        allowance: WorkloadLimiter | None = None,
     ) -> None:
         """``repeat_files``: a camera that is a file begins again at its end; otherwise it is offline then."""
         self.camera = camera
-        self._limits = limits or Limits()
-        gearbox = Gearbox(camera.analyse.gear, camera.analyse.quiet_s, allowance)
+        self._limits = limits or StreamTimeouts()
+        gearbox = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, allowance)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
-        self.health = CameraHealth(camera.id, clock, gearbox)
+        self.health = CaptureHealth(camera.id, clock, gearbox)
         self.feed = FrameFeed(camera, clock, self.ring, self.health, gearbox, self._limits)
         # Opening takes its limit twice (describe, play), and the resolver what it likes.
         silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
-        self.loop = Loop(f"capture-{camera.id}", self._run, max_silence_s=silence_s)
+        self.loop = SupervisedThread(f"capture-{camera.id}", self._run, max_silence_s=silence_s)
         self._clock = clock
         self.backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
         self._repeat_files = repeat_files
         self._opener = opener
         self._losses: deque[float] = deque()  # when, within the last hour
-        self._told: set[tuple[str, str, int]] = set()  # kinds of unforeseen errors: what, where
-        self._session: Session | None = None
+        self._logged: set[tuple[str, str, int]] = set()  # kinds of unforeseen errors: what, where
+        self._session: CaptureSession | None = None
 
     def start(self) -> None:
         self.ring.open()
@@ -88,11 +88,11 @@ class Reader:
         """Thread-safe."""
         return self.health.status()
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
             self._pause(loop, self._attempt(loop))
 
-    def _attempt(self, loop: Loop) -> float:
+    def _attempt(self, loop: SupervisedThread) -> float:
         """One connection, from connect to loss; returns the seconds to wait before the next."""
         self._session = None
         try:
@@ -101,18 +101,18 @@ class Reader:
             if not loop.stopping:
                 return self._lost(error)
         except Exception as error:  # noqa: BLE001  # the top of this thread's loop: other cameras go on
-            self._tell_unforeseen(error)
+            self._log_unforeseen(error)
             if not loop.stopping:
                 return self._lost(unforeseen(self.camera.id, error))
         return 0.0
 
-    def _tell_unforeseen(self, error: Exception) -> None:
+    def _log_unforeseen(self, error: Exception) -> None:
         """A fault of ours or of a library: the first traceback of each kind."""
         frames = traceback.extract_tb(error.__traceback__)
         kind = (type(error).__name__, frames[-1].filename, frames[-1].lineno or 0)
-        if kind in self._told:
+        if kind in self._logged:
             return
-        self._told.add(kind)
+        self._logged.add(kind)
         # Not ``log.exception``: FFmpeg's errors have the URL with the password in them, and in their chain.
         text = f"Traceback (most recent call last):\n{''.join(traceback.format_list(frames))}{kind[0]}"
         log.error(
@@ -126,11 +126,11 @@ class Reader:
                 text = text.replace(form, "***")
         return masked(text)
 
-    def _connection(self, loop: Loop) -> None:
+    def _connection(self, loop: SupervisedThread) -> None:
         """Returns when asked to stop; a loss raises."""
         source = self._opener(self.camera, self._clock, loop.wait, self._limits, repeat=self._repeat_files)
         with contextlib.closing(source):
-            session = self._session = Session(source, self._clock, self.health, self.ring)
+            session = self._session = CaptureSession(source, self._clock, self.health, self.ring)
             self.health.opened(session.connection, session.codec)
             self.ring.begin(session.connection)
             with contextlib.closing(source.packets()) as packets:
@@ -139,7 +139,7 @@ class Reader:
                         return
                     loop.beat()
                     session.feed(packet)
-                    session.rest(self.feed.wanted)
+                    session.wait_idle(self.feed.demand)
 
     def _lost(self, error: CaptureError) -> float:
         """Note the failure; returns the seconds to wait before the next attempt."""
@@ -171,7 +171,7 @@ class Reader:
             self._losses.popleft()
         return ordinal(len(self._losses))
 
-    def _pause(self, loop: Loop, seconds: float) -> None:
+    def _pause(self, loop: SupervisedThread, seconds: float) -> None:
         """Sleep in pieces, so that the watchdog sees a living thread; for ever with infinity."""
         while seconds > 0 and not loop.wait(min(seconds, BEAT_S)):
             seconds -= BEAT_S

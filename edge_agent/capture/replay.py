@@ -22,7 +22,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.capture.decode.turned import upright
 from edge_agent.capture.failures import check_size
@@ -39,7 +39,7 @@ DEFAULT_PICTURE_FPS = 25.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClipFrame:
+class ReplayFrame:
     """One decoded frame of a clip; ``stream_s`` is 0 for the first one and rises strictly."""
 
     number: int  # from 1; pictures that cannot be read are counted too
@@ -47,7 +47,7 @@ class ClipFrame:
     picture: Picture
 
 
-class Clip(Protocol):
+class ReplayClip(Protocol):
     @property
     def fps(self) -> float:
         """Nominal frames a second."""
@@ -58,7 +58,7 @@ class Clip(Protocol):
         """How many frames there are, as far as the file says."""
         ...
 
-    def __iter__(self) -> Iterator[ClipFrame]: ...
+    def __iter__(self) -> Iterator[ReplayFrame]: ...
 
 
 class Replay:
@@ -70,7 +70,7 @@ class Replay:
     """
 
     def __init__(
-        self, clips: Sequence[Clip], camera_id: str, fps: float | None, started_at: datetime
+        self, clips: Sequence[ReplayClip], camera_id: str, fps: float | None, started_at: datetime
     ) -> None:
         self._clips = clips
         self._camera_id = camera_id
@@ -118,7 +118,7 @@ def open_replay(paths: Sequence[Path], camera: Camera, *, fps: float | None, sta
     return Replay(clips, camera.id, fps, started_at)
 
 
-def _open_clip(path: Path, camera_id: str, max_width: int) -> Clip:
+def _open_clip(path: Path, camera_id: str, max_width: int) -> ReplayClip:
     if path.is_dir():
         return PictureFolder(path, camera_id, max_width)
     if not path.exists():
@@ -139,7 +139,7 @@ class VideoFile:
             self.fps = float(stream.average_rate or stream.guessed_rate or DEFAULT_PICTURE_FPS)
             self.frames = _frame_count(container, stream, self.fps)
 
-    def __iter__(self) -> Iterator[ClipFrame]:
+    def __iter__(self) -> Iterator[ReplayFrame]:
         with self._open() as container:
             stream = self._video(container)
             stream.thread_type = "NONE"
@@ -147,8 +147,8 @@ class VideoFile:
             timed = container.format.name != "avi"
             yield from self._frames(container, stream, timed)
 
-    def _frames(self, container: InputContainer, stream: VideoStream, timed: bool) -> Iterator[ClipFrame]:
-        decoder = Decoder(stream.codec_context)
+    def _frames(self, container: InputContainer, stream: VideoStream, timed: bool) -> Iterator[ReplayFrame]:
+        decoder = VideoDecoder(stream.codec_context)
         first_s: float | None = None
         stream_s, number = -1.0 / self.fps, 0
         for packet in self._packets(container, stream):
@@ -161,7 +161,7 @@ class VideoFile:
                 in_order = stamp_s is not None and stamp_s - first_s > stream_s
                 stream_s = stamp_s - first_s if stamp_s is not None and in_order else following_s
                 number += 1
-                yield ClipFrame(number, stream_s, upright(decoded.frame, self._max_width))
+                yield ReplayFrame(number, stream_s, upright(decoded.frame, self._max_width))
         if not decoder.decoded:
             raise SourceUnavailable(
                 self._camera_id, Cause.DECODE_ERROR, f"{self.path}: no picture could be decoded"
@@ -223,7 +223,7 @@ class PictureFolder:
     def frames(self) -> int:
         return len(self._files)
 
-    def __iter__(self) -> Iterator[ClipFrame]:
+    def __iter__(self) -> Iterator[ReplayFrame]:
         unreadable = 0
         for index, file in enumerate(self._files):
             bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
@@ -232,7 +232,7 @@ class PictureFolder:
                 log.warning("%s: %s is not a picture, left out", self._camera_id, file)
                 continue
             picture = ArrayPicture(bgr, self._max_width)  # type: ignore[arg-type]
-            yield ClipFrame(index + 1, index / self.fps, picture)
+            yield ReplayFrame(index + 1, index / self.fps, picture)
         if unreadable == self.frames:
             raise SourceUnavailable(
                 self._camera_id, Cause.DECODE_ERROR, f"{self.path}: no picture can be read"

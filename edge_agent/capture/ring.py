@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.decoder import VideoDecoder
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
-class Connection:
+class StreamConnection:
     """What a camera's two threads know of one connection: one reads its packets, the other decodes them. Who
     taps the ring learns from it what the packets are."""
 
-    decoder: Decoder  # of the decoding thread
+    decoder: VideoDecoder  # of the decoding thread
     live: bool
     tick_s: float = 0.0  # seconds in one unit of the packets' times
     timed: bool = True  # whether those come from the camera
@@ -50,21 +50,21 @@ class RingPacket:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadPackets:
     """What a reader of the ring has not seen."""
 
-    connection: Connection | None  # None: the camera is lost, or was never there
+    connection: StreamConnection | None  # None: the camera is lost, or was never there
     packets: list[RingPacket] = field(default_factory=list)
     missed: int = 0  # packets of this connection before these, that the ring has let go
     closed: bool = False
     awaited: bool = False  # nothing that was wanted was there before
 
 
-class Tap(Protocol):
+class RingTap(Protocol):
     """Is handed the packets as they come, under the ring's lock and by the thread that reads the camera: it
     returns at once and raises nothing."""
 
-    def take(self, connection: Connection, packets: Sequence[RingPacket]) -> None: ...
+    def take(self, connection: StreamConnection, packets: Sequence[RingPacket]) -> None: ...
 
     def lost(self) -> None:
         """The connection is over."""
@@ -87,12 +87,12 @@ class PacketRing:
         self._bytes = 0
         self._recent: deque[int] = deque(maxlen=RECENT)  # sizes
         self._serial = 0  # of the newest packet
-        self._connection: Connection | None = None
+        self._connection: StreamConnection | None = None
         self._begun_after = 0  # serial of the last packet before this connection
         self._closed = False
-        self._hurry = threading.Event()  # what comes is wanted at once
+        self._notify_now = threading.Event()  # what comes is wanted at once
         self._wanted: Callable[[RingPacket], bool] | None = None
-        self._taps: tuple[Tap, ...] = ()
+        self._taps: tuple[RingTap, ...] = ()
 
     @property
     def closed(self) -> bool:
@@ -109,19 +109,19 @@ class PacketRing:
         with self._changed:
             return bool(self._taps)
 
-    def tap(self, tap: Tap) -> None:
+    def tap(self, tap: RingTap) -> None:
         """Give it what there is now and all that comes, until ``untap``. Any thread."""
         with self._changed:
             self._taps = (*self._taps, tap)
             if self._connection is not None and self._packets:
                 tap.take(self._connection, tuple(self._packets))
 
-    def untap(self, tap: Tap) -> None:
+    def untap(self, tap: RingTap) -> None:
         """Does nothing when it is not tapped."""
         with self._changed:
             self._taps = tuple(other for other in self._taps if other is not tap)
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: StreamConnection) -> None:
         """Another connection: what is there is of no use for its decoder."""
         with self._changed:
             self._lost()
@@ -133,7 +133,7 @@ class PacketRing:
 
     def append(self, packet: Packet[VideoStream], arrived_mono: float, stamp_mono: float) -> None:
         keyframe = bool(packet.is_keyframe and packet.size)
-        self._hurry.clear()  # who hurries has seen this packet
+        self._notify_now.clear()  # who hurries has seen this packet
         with self._changed:
             self._serial += 1
             recent_bytes = 0.0 if keyframe else self._recent_mean(packet.size)
@@ -156,13 +156,13 @@ class PacketRing:
             self._connection = None
             self._changed.notify()
 
-    def rest(self, seconds: float) -> None:
+    def wait_idle(self, seconds: float) -> None:
         """The capture thread leaves packets where they are, until somebody hurries it."""
-        self._hurry.wait(seconds)
+        self._notify_now.wait(seconds)
 
-    def hurry(self) -> None:
+    def notify_now(self) -> None:
         """What has come since the last packet is wanted now. Any thread."""
-        self._hurry.set()
+        self._notify_now.set()
 
     def open(self) -> None:
         with self._changed:
@@ -172,18 +172,18 @@ class PacketRing:
         """Wake who waits; nothing is read any more."""
         with self._changed:
             self._closed = True
-            self._hurry.set()
+            self._notify_now.set()
             self._lost()
             self._clear()
             self._changed.notify_all()
 
     def wait(
         self,
-        connection: Connection | None,
+        connection: StreamConnection | None,
         after: int,
         wanted: Callable[[RingPacket], bool],
         timeout_s: float,
-    ) -> Unread:
+    ) -> UnreadPackets:
         """What came after the packet with the serial ``after``.
 
         Blocks until a packet among it is ``wanted``, the connection is another one than ``connection``, or
@@ -205,16 +205,16 @@ class PacketRing:
             return earlier[-1] if earlier else keyframes[0] if keyframes else None
 
     def _is_worth_waking(
-        self, connection: Connection | None, after: int, wanted: Callable[[RingPacket], bool]
+        self, connection: StreamConnection | None, after: int, wanted: Callable[[RingPacket], bool]
     ) -> bool:
         if self._closed or self._connection is not connection:
             return True
         return any(wanted(item) for item in self._after(after))
 
-    def _unread(self, after: int, awaited: bool) -> Unread:
+    def _unread(self, after: int, awaited: bool) -> UnreadPackets:
         packets = self._after(after)
         missed = packets[0].serial - max(after, self._begun_after) - 1 if packets else 0
-        return Unread(self._connection, packets, missed, self._closed, awaited)
+        return UnreadPackets(self._connection, packets, missed, self._closed, awaited)
 
     def _after(self, serial: int) -> list[RingPacket]:
         fresh: list[RingPacket] = []

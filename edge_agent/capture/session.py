@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge_agent.capture.health import CameraHealth
-from edge_agent.capture.ring import Connection, PacketRing
+from edge_agent.capture.health import CaptureHealth
+from edge_agent.capture.ring import PacketRing, StreamConnection
 from edge_agent.capture.source import FrameSource
-from edge_agent.capture.timing.coalescing import Coalescing, Wanted
+from edge_agent.capture.timing.coalescing import Coalescing, PacketDemand
 from edge_agent.capture.timing.stream_time import StreamTime
 from edge_agent.core.clock import Clock
 
@@ -21,11 +21,11 @@ BLOCKED_S = 0.002
 """A packet that took so long to read was not there before."""
 
 
-class Session:
+class CaptureSession:
     """Fed by the capture thread, packet by packet."""
 
-    def __init__(self, source: FrameSource, clock: Clock, health: CameraHealth, ring: PacketRing) -> None:
-        self.connection = Connection(source.decoder(), source.live, source.tick_s, source.timed)
+    def __init__(self, source: FrameSource, clock: Clock, health: CaptureHealth, ring: PacketRing) -> None:
+        self.connection = StreamConnection(source.decoder(), source.live, source.tick_s, source.timed)
         self._clock = clock
         self._health = health
         self._ring = ring
@@ -34,7 +34,7 @@ class Session:
         self._coalescing = Coalescing() if source.buffered else None
         self._ready_mono = 0.0  # since when the next packet is waited for
         self._stamp_mono = 0.0  # of the last packet
-        self._held = False  # packets may have waited for us
+        self._may_have_waited = False  # packets may have waited for us
 
     @property
     def codec(self) -> str:
@@ -54,28 +54,28 @@ class Session:
         if set_back is not None:
             self._times.start_from(*set_back)
         if mono - self._ready_mono >= BLOCKED_S:
-            self._held = False
+            self._may_have_waited = False
         pts_s = None if packet.pts is None else packet.pts * self._tick_s
         self._health.packet(mono, packet.size)
-        self._stamp_mono = stamp_mono = self._times.stamp(pts_s, mono, held=self._held)
+        self._stamp_mono = stamp_mono = self._times.stamp(pts_s, mono, held=self._may_have_waited)
         if self._coalescing is not None:
             self._coalescing.read(
                 keyframe=packet.is_keyframe,
                 size_bytes=packet.size,
                 stamp_mono=stamp_mono,
-                awaited=not self._held,
+                awaited=not self._may_have_waited,
             )
         self._ring.append(packet, mono, stamp_mono)
         if not packet.size:
             self._times.restart()
 
-    def rest(self, wanted: Callable[[float], Wanted | None]) -> None:
+    def wait_idle(self, wanted: Callable[[float], PacketDemand | None]) -> None:
         """Let packets wait, as long as none that comes is ``wanted``, after the one with that stamp."""
         if self._coalescing is None:
             return
         if (next_ := wanted(self._stamp_mono)) is not None:
-            rest_s = self._coalescing.rest_s(next_, self._clock.monotonic())
+            rest_s = self._coalescing.wait_s(next_, self._clock.monotonic())
             if rest_s > 0:
-                self._ring.rest(rest_s)
-                self._held = True
+                self._ring.wait_idle(rest_s)
+                self._may_have_waited = True
         self._ready_mono = self._clock.monotonic()

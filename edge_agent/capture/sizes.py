@@ -16,7 +16,7 @@ import numpy as np
 
 REMEMBERED = 600  # pictures of each kind: a minute of quiet at 10 a second
 LEAST = 50  # of each kind, before anything is concluded
-TELLING = 0.8
+MIN_SEPARATION = 0.8
 """Area under the ROC curve of "a larger one is busy": 0.5 says nothing, 1.0 all."""
 ABOVE = 1.25  # times the largest that quiet pictures were, but for the odd one
 QUIET_QUANTILE = 0.99
@@ -24,7 +24,7 @@ PAUSE_S, LONGEST_PAUSE_S = 30.0, 3600.0
 """After an alarm that was none, doubled each time; a true one resets it."""
 
 
-class SizeWatch:
+class PacketSizeAlarm:
     """Of one connection: learns in full gear, gives alarm in idle gear. Times are the stream's. Owned by the
     pipeline's thread; ``alarms`` may be asked by any."""
 
@@ -44,10 +44,13 @@ class SizeWatch:
         """Of the packets since the last look, and what the look found."""
         (self._busy if busy else self._quiet).extend(sizes)
 
-    def rest(self) -> None:
+    def begin_idle(self) -> None:
         """Idle gear begins: conclude from what was learned."""
         self._limit_bytes = None
-        if min(len(self._quiet), len(self._busy)) < LEAST or separation(self._quiet, self._busy) < TELLING:
+        if (
+            min(len(self._quiet), len(self._busy)) < LEAST
+            or separation(self._quiet, self._busy) < MIN_SEPARATION
+        ):
             return
         self._limit_bytes = ABOVE * float(np.quantile(self._quiet, QUIET_QUANTILE))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge_agent.capture.decode.decoder import Decoder
+    from edge_agent.capture.decode.decoder import VideoDecoder
 
 
 class FrameSource(Protocol):
@@ -45,7 +45,7 @@ class FrameSource(Protocol):
         ``Limits.stall_s``. Raises ``CaptureError``, for the end as well: ENDED."""
         ...
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> VideoDecoder:
         """A fresh decoder for these packets."""
         ...
 
@@ -55,7 +55,7 @@ class FrameSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class StreamTimeouts:
     """How long a camera may keep silent."""
 
     open_s: float = 10.0  # to connect and describe itself
@@ -68,7 +68,13 @@ class Opener(Protocol):
     """``open_source``, or a fake of it."""
 
     def __call__(
-        self, camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool
+        self,
+        camera: Camera,
+        clock: Clock,
+        wait: Callable[[float], bool],
+        limits: StreamTimeouts,
+        *,
+        repeat: bool,
     ) -> FrameSource: ...
 
 
@@ -90,7 +96,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class FfmpegInput:
     """How FFmpeg has to open a file or device."""
 
     path: str

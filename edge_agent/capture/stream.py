@@ -15,9 +15,9 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.failures import Fault, failure, from_fault, open_failed, read_failed
-from edge_agent.capture.source import Limits, Recipe
+from edge_agent.capture.source import FfmpegInput, StreamTimeouts
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import Cause
@@ -38,10 +38,10 @@ class PacketStream:
     def __init__(
         self,
         camera_id: str,
-        recipe: Recipe,
+        recipe: FfmpegInput,
         clock: Clock,
         wait: Callable[[float], bool],
-        limits: Limits,
+        limits: StreamTimeouts,
         repeat: bool,
     ) -> None:
         self._camera_id = camera_id
@@ -65,7 +65,7 @@ class PacketStream:
     def live(self) -> bool:
         return self._recipe.live
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> VideoDecoder:
         """With a context of its own: the container flushes that of its stream when it seeks, and packets are
         decoded on another thread than they are read on."""
         known = self._video.codec_context
@@ -74,7 +74,7 @@ class PacketStream:
         context.width, context.height = known.width, known.height
         if known.pix_fmt is not None:
             context.pix_fmt = known.pix_fmt
-        return Decoder(context)
+        return VideoDecoder(context)
 
     def close(self) -> None:
         self._container.close()

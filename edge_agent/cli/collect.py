@@ -69,10 +69,10 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
         for event_id in _move(state_dir, target):
             moved.append(event_id)
             if len(moved) - reported >= REPORT_EVERY:
-                _leave_word(state_dir, moved[reported:], by)
+                _write_export_note(state_dir, moved[reported:], by)
                 reported = len(moved)
     finally:  # also when the medium is full: what is on it has left the gateway
-        _leave_word(state_dir, moved[reported:], by)
+        _write_export_note(state_dir, moved[reported:], by)
         out.write(f"{gateway}: {len(moved)} frames copied to {target} and removed from the gateway\n")
     return 0
 
@@ -112,9 +112,9 @@ def _write(path: Path, content: bytes) -> None:
         raise
 
 
-def _leave_word(state_dir: Path, moved: list[str], by: str) -> None:
+def _write_export_note(state_dir: Path, moved: list[str], by: str) -> None:
     """For the agent, which reports it in its signed chain of events. ``moved``: each frame's collection."""
-    from edge_agent.collection.record import EXPORTED, Exported
+    from edge_agent.collection.record import EXPORTED, ExportNote
     from edge_agent.core.state_file import write_record
     from edge_agent.host.system.privileges import as_agent
 
@@ -122,7 +122,7 @@ def _leave_word(state_dir: Path, moved: list[str], by: str) -> None:
         return
     path = state_dir / "collect" / f"{EXPORTED}-{secrets.token_hex(8)}.json"
     with as_agent(state_dir):
-        write_record(path, Exported(moved[-1], len(moved), by))
+        write_record(path, ExportNote(moved[-1], len(moved), by))
 
 
 # --- at the centre ---

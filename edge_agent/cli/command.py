@@ -34,7 +34,7 @@ from edge_agent.tools.broker_arguments import (
     topic_id,
 )
 from edge_agent.wire import ARGUMENTS, Command, Reply
-from edge_agent.wire.data.base import in_words
+from edge_agent.wire.data.base import decode_error_text
 
 KEYGEN = "keygen"
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -113,11 +113,11 @@ def _own_key(document: Command[Any]) -> Path | None:
 def _send(
     args: argparse.Namespace, mqtt: Mqtt, document: Command[Any], payload: bytes, stdout: TextIO
 ) -> int:
-    from edge_agent.mqtt.tools.commanding import CentreConnection
-    from edge_agent.wire.topics import Topics
+    from edge_agent.mqtt.tools.commanding import CommandClient
+    from edge_agent.wire.topics import GatewayTopics
 
-    topics = Topics(args.root, args.ward, args.gateway)
-    with CentreConnection(mqtt.brokers[0], mqtt, topics, f"command-{secrets.token_hex(6)}") as centre:
+    topics = GatewayTopics(args.root, args.ward, args.gateway)
+    with CommandClient(mqtt.brokers[0], mqtt, topics, f"command-{secrets.token_hex(6)}") as centre:
         heard = centre.send(args.type, document.id, payload, args.expires_s)
         if not args.json:
             print(f"{args.gateway}: {args.type} sent as {document.id}", file=stdout, flush=True)
@@ -128,7 +128,7 @@ def _send(
         for payload in centre.replies(args.wait_s):
             try:
                 reply = msgspec.json.decode(payload, type=Reply)
-                shown = _shown(reply, payload, args.json)
+                shown = _formatted(reply, payload, args.json)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 print(f"{args.gateway}: an answer came that cannot be read; it is ignored", file=sys.stderr)
                 continue
@@ -140,7 +140,7 @@ def _send(
     return EXIT_FAILED
 
 
-def _shown(reply: Reply, payload: bytes, as_json: bool) -> str:
+def _formatted(reply: Reply, payload: bytes, as_json: bool) -> str:
     """Without control characters: the text comes from the gateway, or from an attacker in its place."""
     if as_json:
         return printable_json(msgspec.json.decode(payload))
@@ -192,7 +192,9 @@ def _arguments(type_: str, given: list[str]) -> dict[str, Any]:
     try:
         checked = msgspec.convert(found, ARGUMENTS[type_], strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"the arguments of {type_} are wrong: {in_words(error)}; nothing was sent") from None
+        raise UsageError(
+            f"the arguments of {type_} are wrong: {decode_error_text(error)}; nothing was sent"
+        ) from None
     return {key: msgspec.to_builtins(getattr(checked, key)) for key in found}
 
 

@@ -23,8 +23,8 @@ from edge_agent.core.errors import EvidenceError, StorageError
 if TYPE_CHECKING:
     from edge_agent.evidence.chain.keys import SigningKey
     from edge_agent.evidence.chain.records import Record
-    from edge_agent.evidence.export.archive import Archive
-    from edge_agent.evidence.export.bundle import ClockOffset, Device
+    from edge_agent.evidence.export.archive import EvidenceArchive
+    from edge_agent.evidence.export.bundle import BundleDevice, ClockOffset
     from edge_agent.evidence.store import MediaStore
 
 
@@ -139,20 +139,20 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
         store.hold(event_id, who, args.why)
         media = store.files_of(event_id)
         out.write(f"{event_id}: held, {len(media)} media on this box\n")
-        if media or _is_known(settings.state_dir, event_id):
+        if media or _event_exists(settings.state_dir, event_id):
             return 0
     out.write(f"{event_id}: no such event is on this box: mistyped? --release takes it back\n")
     return 1
 
 
 def _holds(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.evidence.held import held_lines
+    from edge_agent.evidence.held import hold_list
     from edge_agent.host.system.privileges import become_agent
 
     settings = _load(args.config)
     become_agent(settings.state_dir)
     with _readable(settings.state_dir):
-        lines = held_lines(_store(settings))
+        lines = hold_list(_store(settings))
     out.writelines(f"{line}\n" for line in lines)
     return 0
 
@@ -216,15 +216,15 @@ def _event_id(state_dir: Path, name: str) -> str:
     return ids[0]
 
 
-def _is_known(state_dir: Path, event_id: str) -> bool:
+def _event_exists(state_dir: Path, event_id: str) -> bool:
     return bool(_archive(state_dir).select(event_id).asked)
 
 
-def _archive(state_dir: Path) -> Archive:
-    from edge_agent.evidence.export.archive import Archive
+def _archive(state_dir: Path) -> EvidenceArchive:
+    from edge_agent.evidence.export.archive import EvidenceArchive
     from edge_agent.outbox.reading import waiting_payloads
 
-    return Archive(state_dir, partial(waiting_payloads, state_dir))
+    return EvidenceArchive(state_dir, partial(waiting_payloads, state_dir))
 
 
 def _media(settings: Settings, events: Iterable[Record]) -> dict[str, bytes]:
@@ -241,14 +241,14 @@ def _media(settings: Settings, events: Iterable[Record]) -> dict[str, bytes]:
     return found
 
 
-def _device(settings: Settings) -> Device:
+def _device(settings: Settings) -> BundleDevice:
     from edge_agent.config.board import read_board
-    from edge_agent.evidence.export.bundle import Device
+    from edge_agent.evidence.export.bundle import BundleDevice
     from edge_agent.host.board.sensors import read_text
     from edge_agent.host.health.birth import installed_versions, os_name
 
     gateway = settings.gateway
-    return Device(
+    return BundleDevice(
         gateway=gateway.id,
         ward=gateway.ward,
         name=gateway.name,

@@ -160,11 +160,11 @@ def add_verify(verify: argparse.ArgumentParser) -> None:
 
 def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     """0: it is as it was signed. Raises EdgeAgentError with what is not."""
-    from edge_agent.commands.signature import SHORT_ID, Operators
+    from edge_agent.commands.signature import SHORT_ID, OperatorKeyring
     from edge_agent.core.state_file import read_bounded
 
     folder: Path = args.release
-    operators = Operators([args.key])
+    operators = OperatorKeyring([args.key])
     if not operators.keys():
         raise EdgeAgentError(f"{args.key} holds no public key of an operator; nothing was verified")
     try:

@@ -56,23 +56,23 @@ STOP_LIMIT_S = 5.0
 
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.host.system.memory import limit_malloc_arenas
-    from edge_agent.host.system.signals import end_in_time, ignore_hangups, stop_on_signals
+    from edge_agent.host.system.signals import ignore_hangups, limit_stop_time, stop_on_signals
 
     limit_malloc_arenas()
     hangup = threading.Event()
     stop = stop_on_signals(hangup)  # before the slow imports: a stop during the start is a clean one too
     from edge_agent.agent import Agent
     from edge_agent.config import last_good
-    from edge_agent.config.pushed import ConfigSource, Origin
+    from edge_agent.config.pushed import ConfigOrigin, ConfigSource
     from edge_agent.core.clock import SystemClock, rfc3339
     from edge_agent.host.system import logs
-    from edge_agent.runtime.reload import Instead
+    from edge_agent.runtime.reload import ConfigFallback
 
     camera_ids: set[str] = set()
     tail = logs.LogTail()
     masker = logs.setup_logging(args.log_format, args.log_level, camera_ids, tail=tail)
 
-    def known(settings: Settings) -> Settings:
+    def register_secrets(settings: Settings) -> Settings:
         camera_ids.update(camera.id for camera in settings.cameras)
         for credentials in settings.all_credentials:
             masker.register(credentials.password)
@@ -80,23 +80,23 @@ def _run(args: argparse.Namespace) -> int:
 
     source = ConfigSource(args.config)
 
-    def used(settings: Settings) -> Settings:
-        if source.chosen is not None and source.chosen.origin is Origin.FILE:
-            last_good.keep(args.config, settings)
-        return known(settings)
+    def remember_settings(settings: Settings) -> Settings:
+        if source.selected is not None and source.selected.origin is ConfigOrigin.FILE:
+            last_good.save(args.config, settings)
+        return register_secrets(settings)
 
     def load() -> Settings:
-        return used(source.load())
+        return remember_settings(source.load())
 
     instead = None
     try:
-        settings = used(source.start(rfc3339(SystemClock().now())))
+        settings = remember_settings(source.start(rfc3339(SystemClock().now())))
     except ConfigError as error:
         found = last_good.find(args.config)
         if found is None:
             raise
         print(error, file=sys.stderr)
-        settings, instead = known(found.settings), Instead(error, found.since)
+        settings, instead = register_secrets(found.settings), ConfigFallback(error, found.since)
     agent = Agent(
         settings,
         stop,
@@ -107,7 +107,7 @@ def _run(args: argparse.Namespace) -> int:
         log_lines=tail.lines,
         repeat_files=args.repeat_files,
     )
-    ended = end_in_time(stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, agent.outbox.hasten)
+    ended = limit_stop_time(stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, agent.outbox.hasten)
     code = agent.run()
     ended.set()
     ignore_hangups()

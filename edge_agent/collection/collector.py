@@ -20,23 +20,23 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.collection.frame_file import with_note
-from edge_agent.collection.offers import Candidate, FrameOffers, OfferingStage
-from edge_agent.collection.record import EXPORTED, FILE, Collection, Exported, StopReason
+from edge_agent.collection.offers import FrameCandidate, FrameOffers, OfferingStage
+from edge_agent.collection.record import EXPORTED, FILE, Collection, ExportNote, StopReason
 from edge_agent.collection.selection import FrameSelection
 from edge_agent.config.model.settings import Camera, Settings, SnapshotPolicy, Storage
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Media
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.facts import AskedBy
+from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.model import Severity
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.core.worker import Loop
-from edge_agent.events import EventMaker
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.events import EventFactory
 from edge_agent.evidence.jpeg import encode_at
 from edge_agent.evidence.names import MediaName
 from edge_agent.evidence.seal import seal
 from edge_agent.evidence.store import MediaStore
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.pipeline import EvidenceStage
 from edge_agent.wire import CollectArguments, CollectionHealth, UplinkHealth
 
@@ -63,8 +63,8 @@ class Collector:
         settings: Settings,
         clock: Clock,
         clock_synced: Callable[[], bool],
-        events: EventMaker,
-        outbox: Outbox,
+        events: EventFactory,
+        outbox: EventOutbox,
         *,
         online: Callable[[], bool],
         uplink: Callable[[], UplinkHealth],
@@ -87,7 +87,7 @@ class Collector:
         self._left = 0  # frames on the disk
         self._paused: str | None = None
         self._until_mono = self._saved_mono = self._review_mono = 0.0
-        self.loop = Loop("collect", self._run, max_silence_s=MAX_SILENCE_S)
+        self.loop = SupervisedThread("collect", self._run, max_silence_s=MAX_SILENCE_S)
 
     # --- life ---
 
@@ -125,7 +125,7 @@ class Collector:
             return "there is no key of the centre to seal to (collect.seal_to or storage.seal_to)"
         return None
 
-    def trouble(self) -> str | None:
+    def storage_problem(self) -> str | None:
         """Why no frame can be kept now."""
         health = self._store.health()
         if health.degraded is not None:
@@ -146,7 +146,7 @@ class Collector:
         """The collection that goes on, or that has frames on the disk."""
         return self._record
 
-    def begin(self, cameras: Sequence[str], args: CollectArguments, by: AskedBy) -> Collection | None:
+    def begin(self, cameras: Sequence[str], args: CollectArguments, by: RequestOrigin) -> Collection | None:
         """Reported before the first frame. None: the disk does not keep it, and nothing has begun."""
         now = self._clock.now()
         record = Collection(
@@ -201,7 +201,7 @@ class Collector:
 
     # --- the thread ---
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
             loop.beat()
             self.run_once(1.0)
@@ -219,7 +219,7 @@ class Collector:
                 self._tick(self._record)
         self._store.maintain()
 
-    def _keep(self, record: Collection, candidate: Candidate) -> None:
+    def _keep(self, record: Collection, candidate: FrameCandidate) -> None:
         note = candidate.note
         if record.state != "taking" or note.event_id != record.event_id or self._key is None:
             return
@@ -260,7 +260,7 @@ class Collector:
 
     def _review(self, record: Collection) -> None:
         """What has become of the frames on the disk; sends one."""
-        self._paused = self.trouble() if record.state == "taking" else None
+        self._paused = self.storage_problem() if record.state == "taking" else None
         self._offers.paused = self._paused is not None
         paths = self._store.files_of(record.event_id)
         self._left = len(paths)
@@ -282,9 +282,9 @@ class Collector:
         self._report(record, f"{frames} frames were exported on the gateway by {', '.join(by)}")
         return record
 
-    def _taken_over(self, path: Path) -> Exported | None:
+    def _taken_over(self, path: Path) -> ExportNote | None:
         """It counts once its file is gone: else it would be reported every time."""
-        exported = read_record(path, Exported)
+        exported = read_record(path, ExportNote)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

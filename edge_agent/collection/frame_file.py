@@ -34,7 +34,7 @@ class FrameNote(Struct, frozen=True, kw_only=True):
     active: bool  # something moved in it
 
 
-class NoFrame(EdgeAgentError):
+class InvalidFrameFile(EdgeAgentError):
     """It is no collected frame; says why."""
 
 
@@ -48,7 +48,7 @@ def with_note(jpeg: bytes, note: FrameNote) -> bytes:
 def note_of(jpeg: bytes) -> FrameNote:
     """What the picture says of itself. Raises NoFrame; the bytes may be anybody's."""
     if not jpeg.startswith(b"\xff\xd8"):
-        raise NoFrame("it is no JPEG")
+        raise InvalidFrameFile("it is no JPEG")
     at = 2
     while at + 4 <= len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != _SCAN:
         size = int.from_bytes(jpeg[at + 2 : at + 4], "big")
@@ -57,6 +57,6 @@ def note_of(jpeg: bytes) -> FrameNote:
             try:
                 return msgspec.json.decode(content[len(MARK) :], type=FrameNote)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise NoFrame(f"its note cannot be read: {error}") from error
+                raise InvalidFrameFile(f"its note cannot be read: {error}") from error
         at += 2 + size
-    raise NoFrame("it is a picture that no collection has taken")
+    raise InvalidFrameFile("it is a picture that no collection has taken")

@@ -28,7 +28,7 @@ GREY_BELOW = 4.0  # mean spread of the colour channels of an infrared picture, o
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FrameCandidate:
     """A selected frame on its way to the disk, privacy masks applied."""
 
     colour: Colour
@@ -40,7 +40,7 @@ class FrameOffers:
     thread is behind, a frame is not taken."""
 
     def __init__(self, gateway: str, clock_synced: Callable[[], bool]) -> None:
-        self.candidates: queue.Queue[Candidate] = queue.Queue(MAX_WAITING)
+        self.candidates: queue.Queue[FrameCandidate] = queue.Queue(MAX_WAITING)
         self.paused = False
         self._gateway = gateway
         self._clock_synced = clock_synced
@@ -70,7 +70,7 @@ class FrameOffers:
             return
         colour = crop(frame.picture, FULL_PICTURE, camera.privacy_masks, MAX_SIDE)
         try:
-            self.candidates.put_nowait(Candidate(colour, self._note(frame, brightness, active, colour)))
+            self.candidates.put_nowait(FrameCandidate(colour, self._note(frame, brightness, active, colour)))
         except queue.Full:
             return
         selection.add(now_mono, level)

@@ -97,7 +97,7 @@ class Collection(Struct, frozen=True, kw_only=True):
                 )
 
 
-class Exported(Struct, frozen=True):
+class ExportNote(Struct, frozen=True):
     """What ``edge-agent collect export`` leaves for the agent to report."""
 
     event_id: str

@@ -13,7 +13,7 @@ from edge_agent.core.errors import EdgeAgentError
 Args = TypeVar("Args", bound=Struct)
 
 
-class Refused(EdgeAgentError):
+class CommandRefused(EdgeAgentError):
     """It cannot be done, and nothing was changed. ``code`` is one of the table in docs/design/commands.md."""
 
     def __init__(self, text: str, code: str = "not-possible") -> None:
@@ -21,7 +21,7 @@ class Refused(EdgeAgentError):
         self.code = code
 
 
-class Failed(EdgeAgentError):
+class CommandFailed(EdgeAgentError):
     """It was begun and did not end well; ``text`` says what the box is like now."""
 
     def __init__(self, text: str, code: str = "failed") -> None:
@@ -30,7 +30,7 @@ class Failed(EdgeAgentError):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandSucceeded:
     """It succeeded: a sentence for a person, and an object for programs (JSON values only)."""
 
     text: str
@@ -38,7 +38,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class InProgress:
     """The action goes on after ``run`` has returned, or after a restart: the answer comes through ``resume``
     or ``Order.finish``. Until then the command is ``running``."""
 
@@ -46,14 +46,16 @@ class Handed:
 
 
 @dataclass(frozen=True, slots=True)
-class Order(Generic[Args]):
+class CommandContext(Generic[Args]):
     """A checked, journalled command."""
 
     id: str
     args: Args
     signed_by: str | None  # id of the operator's key; None: it was not signed
     progress: Callable[[str], None]  # publishes another ``running`` with this text; any thread
-    finish: Callable[[Outcome | Failed], None]  # the answer of what was ``Handed``; any thread, once
+    finish: Callable[
+        [CommandSucceeded | CommandFailed], None
+    ]  # the answer of what was ``Handed``; any thread, once
     stopping: Callable[[], bool]  # the agent stops: end soon, raise ``Failed`` or leave it to ``resume``
 
 
@@ -84,12 +86,12 @@ class Action(Protocol[Args]):
         """Risky: must be signed by an operator, on a box that knows the time."""
         ...
 
-    def run(self, order: Order[Args]) -> Outcome | Handed:
+    def run(self, order: CommandContext[Args]) -> CommandSucceeded | InProgress:
         """Do it. Raises ``Refused`` before anything was changed, ``Failed`` later; any other exception is a
         fault of ours, logged, and answered as ``failed`` without its text."""
         ...
 
-    def resume(self, order: Order[Args]) -> Outcome | Handed | Failed:
+    def resume(self, order: CommandContext[Args]) -> CommandSucceeded | InProgress | CommandFailed:
         """After a restart of the agent in the middle of it. Most return
         ``Failed("the agent was restarted in the middle of it", "interrupted")``."""
         ...

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from edge_agent.commands.action import Refused
+from edge_agent.commands.action import CommandRefused
 from edge_agent.wire import Command
-from edge_agent.wire.data.base import in_words
+from edge_agent.wire.data.base import decode_error_text
 
 LARGEST_BYTES = 256_000
 LONGEST_LIFE = timedelta(days=31)
@@ -54,7 +54,7 @@ class _Named(Struct):
     id: str
 
 
-def id_in(text: bytes) -> str | None:
+def extract_id(text: bytes) -> str | None:
     """The id in what may be a document, however wrong the rest is."""
     try:
         named = msgspec.json.decode(text, type=_Named)
@@ -66,22 +66,26 @@ def id_in(text: bytes) -> str | None:
 def parse(text: bytes, longest_life: timedelta = LONGEST_LIFE) -> Document:
     """Raises ``Refused``: it is no document of a command."""
     if len(text) > LARGEST_BYTES:
-        raise Refused(f"the document has {len(text)} bytes, at most {LARGEST_BYTES} are read", "oversized")
+        raise CommandRefused(
+            f"the document has {len(text)} bytes, at most {LARGEST_BYTES} are read", "oversized"
+        )
     try:
         found = msgspec.json.decode(text, type=Command[dict[str, Any]])
-        unambiguous(text)
+        decode_without_duplicates(text)
         issued, expires = (datetime.fromisoformat(moment) for moment in (found.issued, found.expires))
     except RecursionError:
-        raise Refused("the document is nested too deeply", "malformed") from None
+        raise CommandRefused("the document is nested too deeply", "malformed") from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise Refused(f"the document is not one of a command: {in_words(error)}", "malformed") from None
+        raise CommandRefused(
+            f"the document is not one of a command: {decode_error_text(error)}", "malformed"
+        ) from None
     if expires <= issued:
-        raise Refused("the document expires before it is issued", "malformed")
+        raise CommandRefused("the document expires before it is issued", "malformed")
     if expires.year > LAST_YEAR:
-        raise Refused(f"the document expires in a year after {LAST_YEAR}", "malformed")
+        raise CommandRefused(f"the document expires in a year after {LAST_YEAR}", "malformed")
     if expires - issued > longest_life:
         hint = "" if longest_life == LONGEST_LIFE else "; a signed one may be for longer"
-        raise Refused(f"the document is valid for more than {longest_life.days} d{hint}", "malformed")
+        raise CommandRefused(f"the document is valid for more than {longest_life.days} d{hint}", "malformed")
     return Document(found.id, found.type, found.gateway, issued, expires, found.args)
 
 
@@ -90,10 +94,12 @@ def arguments(kind: type[Struct], args: dict[str, Any]) -> Struct:
     try:
         return msgspec.convert(args, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Refused(f"the arguments are wrong: {in_words(error)}", "bad-arguments") from None
+        raise CommandRefused(
+            f"the arguments are wrong: {decode_error_text(error)}", "bad-arguments"
+        ) from None
 
 
-def unambiguous(text: bytes) -> Any:
+def decode_without_duplicates(text: bytes) -> Any:
     """JSON in which no key stands twice. Raises ``ValueError``, ``RecursionError``."""
     return json.loads(text, object_pairs_hook=_refuse_repeated)
 

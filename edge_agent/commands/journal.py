@@ -36,7 +36,7 @@ DAMAGED = ""
 _NAME = re.compile(r"[a-z0-9-]{1,63}\.json")
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class CommandRecord(Struct, frozen=True, kw_only=True):
     """What is known of a command."""
 
     id: str
@@ -53,7 +53,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Summary:
     """What is kept in memory of each."""
 
     digest: str
@@ -63,70 +63,72 @@ class _Known:
     done: bool
 
 
-class Journal:
+class CommandJournal:
     """Not thread-safe: the desk's lock is around it. Blocks for an fsync a write."""
 
     def __init__(self, folder: Path) -> None:
-        self.trouble: str | None = None  # why nothing can be written; None: the last one was
+        self.write_error: str | None = None  # why nothing can be written; None: the last one was
         self._folder = folder
-        self._known: dict[str, _Known] = {}  # the oldest first
-        self._unwritten: dict[str, Entry] = {}  # of this run only: the disk did not take them
+        self._summaries: dict[str, _Summary] = {}  # the oldest first
+        self._unwritten: dict[str, CommandRecord] = {}  # of this run only: the disk did not take them
 
-    def open(self) -> list[Entry]:
+    def open(self) -> list[CommandRecord]:
         """What was not done, or not answered, when the agent ended. A record that cannot be read counts as
         done: what it was about is never begun again."""
-        left: list[Entry] = []
+        left: list[CommandRecord] = []
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             for leftover in self._folder.glob("*.new"):
                 leftover.unlink()
             paths = [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
         except OSError as error:
-            self.trouble = f"{self._folder}: {error.strerror}"
+            self.write_error = f"{self._folder}: {error.strerror}"
             return []
-        found = [(path.stem, read_record(path, Entry)) for path in paths]
+        found = [(path.stem, read_record(path, CommandRecord)) for path in paths]
         long_ago = datetime.fromisoformat("1970-01-01T00:00:00Z")
         for id_, entry in sorted(found, key=lambda each: each[1].received if each[1] else long_ago):
             if entry is None or entry.id != id_:
                 later = long_ago.replace(year=9999)
-                self._known[id_] = _Known("", later, later, signed_by=DAMAGED, done=True)
+                self._summaries[id_] = _Summary("", later, later, signed_by=DAMAGED, done=True)
                 continue
-            self._known[id_] = _known(entry)
+            self._summaries[id_] = _summary(entry)
             if entry.step != "done" or not entry.sent:
                 left.append(entry)
         return left
 
     def digest(self, id_: str) -> str | None:
         """Of the document that had this id; empty where its record is damaged; None: there was none."""
-        known = self._known.get(id_)
+        known = self._summaries.get(id_)
         return None if known is None else known.digest
 
-    def read(self, id_: str) -> Entry | None:
-        return self._unwritten.get(id_) or read_record(self._path(id_), Entry)
+    def read(self, id_: str) -> CommandRecord | None:
+        return self._unwritten.get(id_) or read_record(self._path(id_), CommandRecord)
 
-    def has_room(self, signed_by: str | None, now: datetime | None) -> bool:
+    def has_capacity(self, signed_by: str | None, now: datetime | None) -> bool:
         """For another one; makes room where it may. ``now``: None while nobody knows the time."""
         if now is not None:
-            self._forget([id_ for id_, known in self._known.items() if known.done and known.until < now])
+            self._forget([id_ for id_, known in self._summaries.items() if known.done and known.until < now])
         if self._is_full(signed_by):
             # A repeat is refused as expired from now on, and runs nothing either. Without the time only what
             # is not risky is obeyed.
-            over = [id_ for id_, known in self._known.items() if known.done and _is_over(known, now)]
+            over = [id_ for id_, known in self._summaries.items() if known.done and _is_expired(known, now)]
             self._forget(over[:AT_ONCE])
         if self._is_full(signed_by) and not self._is_full_of(signed_by):
             # A repeat of these runs again. A client that can send one could send a new command as well.
-            unsigned = [id_ for id_, known in self._known.items() if known.done and known.signed_by is None]
+            unsigned = [
+                id_ for id_, known in self._summaries.items() if known.done and known.signed_by is None
+            ]
             self._forget(unsigned[:AT_ONCE])
         return not self._is_full(signed_by)
 
-    def write(self, entry: Entry) -> bool:
+    def write(self, entry: CommandRecord) -> bool:
         """Replace the record. False when the disk refuses: then it is known until the agent ends."""
-        self._known[entry.id] = _known(entry)
+        self._summaries[entry.id] = _summary(entry)
         if write_record(self._path(entry.id), entry) and self._is_synced():
             self._unwritten.pop(entry.id, None)
-            self.trouble = None
+            self.write_error = None
             return True
-        self.trouble = f"{self._folder} cannot be written"
+        self.write_error = f"{self._folder} cannot be written"
         self._unwritten[entry.id] = entry
         if entry.step == "done":
             self._void(entry.id)
@@ -138,7 +140,7 @@ class Journal:
         self._forget([id_])
 
     def _is_full(self, signed_by: str | None) -> bool:
-        if len(self._known) >= MOST or self._is_full_of(signed_by):
+        if len(self._summaries) >= MOST or self._is_full_of(signed_by):
             return True
         return signed_by is None and self._count_of(None) >= MOST_UNSIGNED
 
@@ -147,11 +149,11 @@ class Journal:
         return signed_by is not None and self._count_of(signed_by) >= MOST_OF_A_KEY
 
     def _count_of(self, signed_by: str | None) -> int:
-        return sum(known.signed_by == signed_by for known in self._known.values())
+        return sum(known.signed_by == signed_by for known in self._summaries.values())
 
     def _forget(self, ids: list[str]) -> None:
         for id_ in ids:
-            self._known.pop(id_, None)
+            self._summaries.pop(id_, None)
             self._unlink(id_)
 
     def _void(self, id_: str) -> None:
@@ -176,10 +178,10 @@ class Journal:
         return self._folder / f"{id_}.json"
 
 
-def _is_over(known: _Known, now: datetime | None) -> bool:
+def _is_expired(known: _Summary, now: datetime | None) -> bool:
     return known.signed_by is None if now is None else known.expires < now
 
 
-def _known(entry: Entry) -> _Known:
+def _summary(entry: CommandRecord) -> _Summary:
     until = max(entry.expires, entry.received + KEPT, entry.issued + KEPT)
-    return _Known(entry.digest, entry.expires, until, entry.signed_by, entry.step == "done")
+    return _Summary(entry.digest, entry.expires, until, entry.signed_by, entry.step == "done")

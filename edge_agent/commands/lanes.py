@@ -16,13 +16,13 @@ from collections.abc import Callable
 from typing import Any
 
 from edge_agent.commands.open_commands import OpenCommand
-from edge_agent.commands.reception import Arrival
-from edge_agent.core.worker import Loop
+from edge_agent.commands.reception import IncomingCommand
+from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire import Reply
 
 log = logging.getLogger(__name__)
 
-MOST_ARRIVED = 32
+MAX_INCOMING = 32
 """Messages that nobody has looked at yet; the broker keeps what finds no room."""
 PATIENCE_S = 10.0
 HANGS_AFTER_S = 60.0
@@ -30,23 +30,23 @@ HANGS_AFTER_S = 60.0
 for, and only its own type waits."""
 
 
-class Lanes:
+class CommandExecutor:
     """``loop`` is to be watched; the slow threads hold up nobody, so nobody watches them."""
 
     def __init__(
         self,
-        look_at: Callable[[Arrival], None],
+        look_at: Callable[[IncomingCommand], None],
         keep_sent: Callable[[Reply], None],
         do: Callable[[OpenCommand], None],
     ) -> None:
         """None of these raises."""
-        self.loop = Loop("commands", self._work)
-        self._look_at = look_at
-        self._keep_sent = keep_sent
-        self._do = do
+        self.loop = SupervisedThread("commands", self._work)
+        self._process = look_at
+        self._record_sent = keep_sent
+        self._execute = do
         self._stopping = False
         self._news = threading.Condition()  # protects what is below
-        self._arrived: deque[Arrival] = deque()
+        self._incoming: deque[IncomingCommand] = deque()
         self._sent: deque[Reply] = deque()
         self._quick: deque[OpenCommand] = deque()
         self._slow: dict[str, deque[OpenCommand]] = {}  # by type; a thread runs while there is one
@@ -73,12 +73,12 @@ class Lanes:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def arrive(self, arrival: Arrival) -> bool:
+    def submit(self, arrival: IncomingCommand) -> bool:
         """False: there is no room for it now."""
         with self._news:
-            if len(self._arrived) >= MOST_ARRIVED:
+            if len(self._incoming) >= MAX_INCOMING:
                 return False
-            self._arrived.append(arrival)
+            self._incoming.append(arrival)
             self._news.notify_all()
         return True
 
@@ -98,44 +98,44 @@ class Lanes:
             self._slow.setdefault(type_, deque()).append(command)
             if type_ not in self._threads:
                 thread = threading.Thread(
-                    target=self._work_off, args=(type_,), name=f"commands-{type_}", daemon=True
+                    target=self._execute_slow, args=(type_,), name=f"commands-{type_}", daemon=True
                 )
                 self._threads[type_] = thread
                 thread.start()
 
     # --- the thread ``commands`` ---
 
-    def _work(self, loop: Loop) -> None:
+    def _work(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
             loop.beat()
             match self._next_job():
-                case Arrival() as arrival:
-                    self._look_at(arrival)
+                case IncomingCommand() as arrival:
+                    self._process(arrival)
                 case Reply() as reply:
-                    self._keep_sent(reply)
+                    self._record_sent(reply)
                 case OpenCommand() as command:
-                    self._do_in_time(loop, command)
+                    self._execute_quick(loop, command)
 
-    def _next_job(self) -> Arrival | Reply | OpenCommand | None:
+    def _next_job(self) -> IncomingCommand | Reply | OpenCommand | None:
         """Messages first: they are looked at between two commands."""
-        sources: tuple[deque[Any], ...] = (self._arrived, self._sent, self._quick)
+        sources: tuple[deque[Any], ...] = (self._incoming, self._sent, self._quick)
         with self._news:
             self._news.wait_for(lambda: self._stopping or any(sources), PATIENCE_S)
             return next((source.popleft() for source in sources if source and not self._stopping), None)
 
-    def _do_in_time(self, loop: Loop, command: OpenCommand) -> None:
+    def _execute_quick(self, loop: SupervisedThread, command: OpenCommand) -> None:
         allowed_s, loop.max_silence_s = loop.max_silence_s, command.action.within_s + HANGS_AFTER_S
         try:
-            self._do(command)
+            self._execute(command)
         finally:
             loop.beat()
             loop.max_silence_s = allowed_s
 
     # --- the threads ``commands-<type>`` ---
 
-    def _work_off(self, type_: str) -> None:
+    def _execute_slow(self, type_: str) -> None:
         while (command := self._next_slow(type_)) is not None:
-            self._do(command)
+            self._execute(command)
 
     def _next_slow(self, type_: str) -> OpenCommand | None:
         """None: nothing of this type waits, and the thread ends."""

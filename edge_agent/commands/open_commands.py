@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from edge_agent.commands.action import Action, Failed, Handed, Outcome, Refused
+from edge_agent.commands.action import Action, CommandFailed, CommandRefused, CommandSucceeded, InProgress
 from edge_agent.commands.document import Document, arguments
-from edge_agent.commands.journal import Entry, Journal
-from edge_agent.commands.replies import Replies, ReplyMaker
-from edge_agent.commands.validity import Validity
+from edge_agent.commands.journal import CommandJournal, CommandRecord
+from edge_agent.commands.replies import ReplyMaker, ReplyQueue
+from edge_agent.commands.validity import CommandValidity
 from edge_agent.core.clock import Clock
 from edge_agent.wire import Reply, ReplyStatus
 
@@ -35,12 +35,12 @@ MOST_OF_A_TYPE = 8
 class OpenCommand:
     """A command that is not done."""
 
-    entry: Entry
+    entry: CommandRecord
     action: Action[Any]
     args: Struct
     until_mono: float | None = None  # the expiry of its message
     resumed: bool = False  # it was begun by the agent before this one
-    late_mono: float | None = None  # when it will have taken too long; None: not begun
+    overdue_mono: float | None = None  # when it will have taken too long; None: not begun
     closed: bool = False
 
     @property
@@ -52,7 +52,12 @@ class OpenCommands:
     """Any thread: an action's own, the main one, or who looks at what arrives."""
 
     def __init__(
-        self, journal: Journal, replies: Replies, maker: ReplyMaker, validity: Validity, clock: Clock
+        self,
+        journal: CommandJournal,
+        replies: ReplyQueue,
+        maker: ReplyMaker,
+        validity: CommandValidity,
+        clock: Clock,
     ) -> None:
         self._journal = journal
         self._replies = replies
@@ -67,28 +72,28 @@ class OpenCommands:
         return len(self._open)
 
     @property
-    def trouble(self) -> str | None:
+    def journal_error(self) -> str | None:
         """Why the journal cannot be written."""
-        return self._journal.trouble
+        return self._journal.write_error
 
     # --- begin ---
 
-    def left_over(self, actions: Mapping[str, Action[Any]]) -> list[OpenCommand]:
+    def restore(self, actions: Mapping[str, Action[Any]]) -> list[OpenCommand]:
         """What was not done when the agent ended; what was done and not answered is answered."""
         with self._lock:
-            found = [self._taken_up(entry, actions) for entry in self._journal.open()]
+            found = [self._restored(entry, actions) for entry in self._journal.open()]
         return [each for each in found if each is not None]
 
-    def _taken_up(self, entry: Entry, actions: Mapping[str, Action[Any]]) -> OpenCommand | None:
+    def _restored(self, entry: CommandRecord, actions: Mapping[str, Action[Any]]) -> OpenCommand | None:
         if entry.step == "done":
             self._replies.put(entry.reply)
             return None
         action = actions.get(entry.type)
         try:
             if action is None:
-                raise Refused(f"this version obeys no {entry.type}")
+                raise CommandRefused(f"this version obeys no {entry.type}")
             args = arguments(action.arguments, entry.args or {})
-        except Refused as error:
+        except CommandRefused as error:
             told = f"the agent was restarted before it was done: {error}"
             self._finish(entry, "failed", "interrupted", told)
             return None
@@ -96,14 +101,14 @@ class OpenCommands:
         self._open[entry.id] = open_
         return open_
 
-    def repeated(self, document: Document) -> Reply | None:
+    def reply_to_repeat(self, document: Document) -> Reply | None:
         """The last answer to a command that came before; None: it did not. Raises ``Refused``."""
         with self._lock:
             digest = self._journal.digest(document.id)
             if digest is None:
                 return None
             if digest not in ("", document.digest):
-                raise Refused(f"the id {document.id} was used by another command", "id-reused")
+                raise CommandRefused(f"the id {document.id} was used by another command", "id-reused")
             open_ = self._open.get(document.id)
             entry = self._journal.read(document.id) if open_ is None else open_.entry
         if entry is not None:
@@ -124,10 +129,10 @@ class OpenCommands:
         entry = open_.entry
         with self._lock:
             self._check_time(open_)
-            self._check_room(entry.type, signed_by)
+            self._check_capacity(entry.type, signed_by)
             if not self._journal.write(entry) and not _may_do_unwritten(action):
                 self._journal.drop(entry.id)
-                raise Refused(
+                raise CommandRefused(
                     "the box cannot write down that it has obeyed this: its disk is full or read-only"
                 )
             log.info("command %s: %s accepted%s", entry.id, entry.type, _by(entry))
@@ -139,16 +144,16 @@ class OpenCommands:
         entry = open_.entry
         self._validity.check(entry.issued, entry.expires, risky=open_.is_risky, until_mono=open_.until_mono)
 
-    def _check_room(self, type_: str, signed_by: str | None) -> None:
-        if (told := self._crowd(type_, signed_by is not None)) is not None:
-            signing_helps = signed_by is None and self._crowd(type_, signed=True) is None
+    def _check_capacity(self, type_: str, signed_by: str | None) -> None:
+        if (told := self._overload(type_, signed_by is not None)) is not None:
+            signing_helps = signed_by is None and self._overload(type_, signed=True) is None
             hint = ", or sign it: there is room kept for those" if signing_helps else ""
-            raise Refused(f"{told}; send it again later{hint}", "busy")
-        if not self._journal.has_room(signed_by, self._validity.now()):
+            raise CommandRefused(f"{told}; send it again later{hint}", "busy")
+        if not self._journal.has_capacity(signed_by, self._validity.now()):
             whose = "commands" if signed_by is None else "commands signed with this key"
-            raise Refused(f"too many {whose} have come in the last days; send it again later", "busy")
+            raise CommandRefused(f"too many {whose} have come in the last days; send it again later", "busy")
 
-    def _crowd(self, type_: str, signed: bool) -> str | None:
+    def _overload(self, type_: str, signed: bool) -> str | None:
         """Why there is no place for one more beside those that are not done; None: there is."""
         entries = [each.entry for each in self._open.values()]
         unsigned = sum(entry.signed_by is None for entry in entries)
@@ -171,14 +176,14 @@ class OpenCommands:
                 reply = self._reply_to(open_, "running", "it is being done")
                 entry = msgspec.structs.replace(open_.entry, step="running", reply=reply)
                 if not self._journal.write(entry) and not _may_do_unwritten(open_.action):
-                    raise Refused(
+                    raise CommandRefused(
                         "the box cannot write down that it is obeyed: its disk is full or read-only"
                     )
-            except Refused as error:
+            except CommandRefused as error:
                 self.settle(open_, error)
                 return False
             open_.entry = entry
-            open_.late_mono = self._clock.monotonic() + open_.action.within_s
+            open_.overdue_mono = self._clock.monotonic() + open_.action.within_s
             self._replies.put(reply)
             return True
 
@@ -191,28 +196,30 @@ class OpenCommands:
 
     # --- end ---
 
-    def settle(self, open_: OpenCommand, outcome: Outcome | Handed | Failed | Refused) -> None:
+    def settle(
+        self, open_: OpenCommand, outcome: CommandSucceeded | InProgress | CommandFailed | CommandRefused
+    ) -> None:
         match outcome:
-            case Handed(text):
+            case InProgress(text):
                 self.progress(open_, text)
-            case Outcome(text, result):
+            case CommandSucceeded(text, result):
                 self._close(open_, "succeeded", "ok", text, dict(result))
-            case Refused():
+            case CommandRefused():
                 status: ReplyStatus = "expired" if outcome.code == "expired" else "rejected"
                 self._close(open_, status, outcome.code, str(outcome))
-            case Failed():
+            case CommandFailed():
                 self._close(open_, "failed", outcome.code, str(outcome))
 
-    def end_late(self) -> None:
+    def end_overdue(self) -> None:
         """Answer for what takes too long, and for what has expired while it waited for its turn. Where
         somebody waits for the disk with the lock, the next time will do."""
         if not self._lock.acquire(blocking=False):
             return
         try:
             for open_ in list(self._open.values()):
-                if open_.late_mono is None:
+                if open_.overdue_mono is None:
                     self._end_expired(open_)
-                elif self._clock.monotonic() > open_.late_mono:
+                elif self._clock.monotonic() > open_.overdue_mono:
                     limit = f"it has taken more than {open_.action.within_s:.0f} s"
                     self._close(open_, "failed", "timed-out", f"{limit}; what comes of it is not told")
         finally:
@@ -223,11 +230,11 @@ class OpenCommands:
             return
         try:
             self._check_time(open_)
-        except Refused as error:
+        except CommandRefused as error:
             if error.code == "expired":
                 self.settle(open_, error)
 
-    def keep_sent(self, reply: Reply) -> None:
+    def record_sent(self, reply: Reply) -> None:
         """The broker has it."""
         with self._lock:
             if self._journal.digest(reply.id) is None or reply.id in self._open:
@@ -253,7 +260,12 @@ class OpenCommands:
             self._finish(open_.entry, status, code, text, result)
 
     def _finish(
-        self, entry: Entry, status: ReplyStatus, code: str, text: str, result: dict[str, Any] | None = None
+        self,
+        entry: CommandRecord,
+        status: ReplyStatus,
+        code: str,
+        text: str,
+        result: dict[str, Any] | None = None,
     ) -> None:
         reply = self._maker.make(entry.id, entry.type, status, code, text, result)
         log.info("command %s: %s %s: %.200s", entry.id, entry.type, status, reply.text)
@@ -262,8 +274,8 @@ class OpenCommands:
 
     # --- records and answers ---
 
-    def _entry(self, document: Document, signed_by: str | None) -> Entry:
-        return Entry(
+    def _entry(self, document: Document, signed_by: str | None) -> CommandRecord:
+        return CommandRecord(
             id=document.id,
             type=document.type,
             digest=document.digest,
@@ -285,5 +297,5 @@ def _may_do_unwritten(action: Action[Any]) -> bool:
     return bool(getattr(action, "may_be_unwritten", False))
 
 
-def _by(entry: Entry) -> str:
+def _by(entry: CommandRecord) -> str:
     return "" if entry.signed_by is None else f", signed by {entry.signed_by[:16]}"

@@ -15,7 +15,7 @@ from edge_agent.core.errors import EdgeAgentError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-_PEM = re.compile(r"-----BEGIN PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PRIVATE KEY-----")
+_PRIVATE_PEM = re.compile(r"-----BEGIN PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PRIVATE KEY-----")
 
 
 class KeyUnusable(EdgeAgentError):
@@ -26,7 +26,7 @@ def read_private(path: Path) -> Ed25519PrivateKey:
     """Raises ``KeyUnusable``, ``OSError``."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    match = _PEM.search(path.read_text(encoding="ascii", errors="replace"))
+    match = _PRIVATE_PEM.search(path.read_text(encoding="ascii", errors="replace"))
     der = base64.b64decode("".join(match[1].split())) if match else b""
     if not der.startswith(PRIVATE_DER) or len(der) != len(PRIVATE_DER) + 32:
         raise KeyUnusable(f"{path} holds no Ed25519 private key without a password; nothing was sent")

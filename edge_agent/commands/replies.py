@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 MOST = 128
 """Of answers that wait: while there is no broker, or when somebody sends thousands of wrong commands."""
 
-IN_BETWEEN = ("accepted", "running")
+INTERIM = ("accepted", "running")
 LARGEST_RESULT = 64_000
 LONGEST_TEXT = 2000
 
@@ -59,7 +59,7 @@ class ReplyMaker:
         )
 
 
-class Replies:
+class ReplyQueue:
     """The newest that finds no room pushes out the oldest that matters least: what a later answer of the same
     command says again, then a refusal, then any. What was obeyed is in the journal as well. Thread-safe."""
 
@@ -96,4 +96,4 @@ class Replies:
 
     def _worth(self, number: int) -> tuple[int, int]:
         reply = self._waiting[number]
-        return (0 if reply.status in IN_BETWEEN else 1 if reply.status == "rejected" else 2), number
+        return (0 if reply.status in INTERIM else 1 if reply.status == "rejected" else 2), number

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.commands.action import Refused
-from edge_agent.commands.document import unambiguous
+from edge_agent.commands.action import CommandRefused
+from edge_agent.commands.document import decode_without_duplicates
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -38,11 +38,11 @@ SHORT_ID = 16
 
 _PARTS = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----")
-_KNOWN = {"alg", "kid", "typ"}
+_HEADER_FIELDS = {"alg", "kid", "typ"}
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedCommand:
     """A document whose signature is right."""
 
     document: bytes
@@ -54,7 +54,7 @@ def key_id(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def looks_signed(payload: bytes) -> bool:
+def is_jws(payload: bytes) -> bool:
     """Whether it wants to be a compact JWS rather than a bare document."""
     return payload[:1] not in (b"{", b"", b" ", b"\n", b"\r", b"\t") and payload.count(b".") == 2
 
@@ -68,7 +68,7 @@ def payload_of(jws: bytes) -> bytes:
         return b""
 
 
-class Operators:
+class OperatorKeyring:
     """Whose signatures count. The files are read when a signature comes: a new key counts at once."""
 
     def __init__(self, places: Sequence[Path]) -> None:
@@ -89,36 +89,40 @@ class Operators:
                 found[key_id(PUBLIC_DER + raw)] = raw
         return found
 
-    def open(self, jws: bytes) -> Signed:
+    def open(self, jws: bytes) -> SignedCommand:
         """Raises ``Refused``: it is not signed by one of them."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         if len(jws) > LARGEST_BYTES:
-            raise Refused(f"the command has {len(jws)} bytes, at most {LARGEST_BYTES} are read", "oversized")
+            raise CommandRefused(
+                f"the command has {len(jws)} bytes, at most {LARGEST_BYTES} are read", "oversized"
+            )
         match = _PARTS.fullmatch(jws)
         if match is None:
-            raise Refused("this is no compact JWS: three parts of base64url with dots between", "malformed")
+            raise CommandRefused(
+                "this is no compact JWS: three parts of base64url with dots between", "malformed"
+            )
         try:
             header, document, signature = (_base64(part) for part in match.groups())
         except ValueError:
-            raise Refused("a part of the JWS is no base64url", "malformed") from None
+            raise CommandRefused("a part of the JWS is no base64url", "malformed") from None
         kid = _kid(header)
         by, public = self._key(kid)
         try:
             Ed25519PublicKey.from_public_bytes(public).verify(signature, jws[: match.start(3) - 1])
         except InvalidSignature:
-            raise Refused(f"the signature is not the one of key {kid}", "bad-signature") from None
-        return Signed(document, by)
+            raise CommandRefused(f"the signature is not the one of key {kid}", "bad-signature") from None
+        return SignedCommand(document, by)
 
     def _key(self, kid: str) -> tuple[str, bytes]:
         keys = self.keys()
         if not keys:
-            raise Refused("no operator's key is configured here (commands.operator_keys)")
+            raise CommandRefused("no operator's key is configured here (commands.operator_keys)")
         for id_, raw in keys.items():
             if kid in (id_, id_[:SHORT_ID]):
                 return id_, raw
-        raise Refused(f"no operator here has the key {kid}", "unknown-key")
+        raise CommandRefused(f"no operator here has the key {kid}", "unknown-key")
 
     def _files(self) -> list[Path]:
         return [path for place in self._places for path in _files_at(place)][:MOST_KEYS]
@@ -134,17 +138,19 @@ def _files_at(place: Path) -> Iterator[Path]:
 def _kid(header: bytes) -> str:
     """The key's id that the header names. Raises ``Refused``."""
     try:
-        found: Any = unambiguous(header)
+        found: Any = decode_without_duplicates(header)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        raise Refused("the header of the JWS is no JSON", "malformed") from None
+        raise CommandRefused("the header of the JWS is no JSON", "malformed") from None
     if not isinstance(found, dict) or found.get("alg") != "EdDSA":
-        raise Refused("the JWS is not signed with EdDSA", "bad-signature")
-    if unknown := found.keys() - _KNOWN:
+        raise CommandRefused("the JWS is not signed with EdDSA", "bad-signature")
+    if unknown := found.keys() - _HEADER_FIELDS:
         names = ", ".join(sorted(unknown))[:100]
-        raise Refused(f"the header of the JWS has what this gateway does not know: {names}", "bad-signature")
+        raise CommandRefused(
+            f"the header of the JWS has what this gateway does not know: {names}", "bad-signature"
+        )
     kid = found.get("kid")
     if not isinstance(kid, str) or re.fullmatch(r"[0-9a-f]{16}([0-9a-f]{48})?", kid) is None:
-        raise Refused("the header of the JWS names no key (kid: 16 or 64 hex digits)", "bad-signature")
+        raise CommandRefused("the header of the JWS names no key (kid: 16 or 64 hex digits)", "bad-signature")
     return kid
 
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome
+from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandSucceeded, InProgress
 from edge_agent.config.model.settings import SIGNED_COMMANDS
 
-ALWAYS = frozenset({"collect", "model", "reboot", "set-config", "update"})
+ALWAYS_SIGNED = frozenset({"collect", "model", "reboot", "set-config", "update"})
 """Of every type of these; of others what goes to a URL, and what lets evidence go."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
 
@@ -18,7 +18,7 @@ def is_signed_by_default(type_: str, args: Mapping[str, Any]) -> bool:
     """Whether a gateway whose configuration leaves ``commands.signed`` alone refuses it unsigned."""
     if any(args.get(each) for each in _RISKY_ARGUMENTS):
         return True
-    return type_ in (*ALWAYS, *SIGNED_COMMANDS) and not _ends_override(type_, args.get("for_s"))
+    return type_ in (*ALWAYS_SIGNED, *SIGNED_COMMANDS) and not _ends_override(type_, args.get("for_s"))
 
 
 def _ends_override(type_: str, for_s: float | None) -> bool:
@@ -30,37 +30,37 @@ def _ends_override(type_: str, for_s: float | None) -> bool:
 class SignedAction:
     """An action that has to be signed because the configuration says so."""
 
-    real: Action[Any]
+    inner: Action[Any]
 
     @property
     def name(self) -> str:
-        return self.real.name
+        return self.inner.name
 
     @property
     def arguments(self) -> type[Any]:
-        return self.real.arguments
+        return self.inner.arguments
 
     @property
     def slow(self) -> bool:
-        return self.real.slow
+        return self.inner.slow
 
     @property
     def within_s(self) -> float:
-        return self.real.within_s
+        return self.inner.within_s
 
     @property
     def may_be_unwritten(self) -> bool:
-        return bool(getattr(self.real, "may_be_unwritten", False))
+        return bool(getattr(self.inner, "may_be_unwritten", False))
 
     def needs_signature(self, args: Any) -> bool:
         ends = _ends_override(self.name, getattr(args, "for_s", None))
-        return not ends or self.real.needs_signature(args)
+        return not ends or self.inner.needs_signature(args)
 
-    def run(self, order: Order[Any]) -> Outcome | Handed:
-        return self.real.run(order)
+    def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
+        return self.inner.run(order)
 
-    def resume(self, order: Order[Any]) -> Outcome | Handed | Failed:
-        return self.real.resume(order)
+    def resume(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
+        return self.inner.resume(order)
 
 
 def with_signatures(action: Action[Any], signed: Collection[str]) -> Action[Any]:

@@ -11,7 +11,7 @@ DEVICE_TREES = ("sys/firmware/devicetree/base", "proc/device-tree")
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class BoardIdentity:
     """What the box says about itself."""
 
     model: str  # device-tree model, "" where there is no device tree
@@ -24,12 +24,12 @@ class Board:
         return self.model or self.dmi or "unknown"
 
 
-def read_board(sysroot: Path = Path("/")) -> Board:
+def read_board(sysroot: Path = Path("/")) -> BoardIdentity:
     """The board this process runs on."""
     dmi = sysroot / "sys/class/dmi/id"
     words = (_text(dmi / "sys_vendor"), _text(dmi / "product_name"))
     model = _text(device_tree(sysroot) / "model")
-    return Board(model, platform.machine(), " ".join(word for word in words if word))
+    return BoardIdentity(model, platform.machine(), " ".join(word for word in words if word))
 
 
 def device_tree(sysroot: Path = Path("/")) -> Path:

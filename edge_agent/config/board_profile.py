@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from edge_agent.config.fields.kinds import Choice, Number, Text
+from edge_agent.config.fields.kinds import Number, Text, WordChoice
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import REQUIRED, Field, Section, Values, plain
+from edge_agent.config.fields.spec import REQUIRED, Field, Section, SectionValues, build_from_values
 from edge_agent.config.model.boards import (
+    BoardMatch,
     Capacity,
     Firmware,
     KernelSetting,
-    Ladder,
-    Match,
     Platform,
     Power,
-    Storage,
+    StorageRequirements,
     Thermal,
+    ThermalSteps,
     Watchdog,
 )
 from edge_agent.config.sections.detector import BOARD_FIELDS
@@ -26,7 +26,7 @@ SHARE = Number(0.05, 1)
 NODES = ListOf(Text("a path below /", 128, r"[^/\s]\S*", "without the / it begins with"), "kernel nodes")
 STORAGE_KINDS = ("nvme", "ssd", "hdd", "emmc", "sd", "usb", "virtual")
 FIRMWARE_READERS = ("raspberry-pi-bootloader", "jetson-linux", "dmi-bios", "none")
-CODECS = ListOf(Choice(("h264", "h265", "mjpeg")), "codecs", unique=True)
+CODECS = ListOf(WordChoice(("h264", "h265", "mjpeg")), "codecs", unique=True)
 
 
 def _sentence(doc: str) -> Text:
@@ -41,7 +41,7 @@ MATCH = Section(
         Field("models", ListOf(Text(), "model names"), "beginnings of the device tree's model", ()),
         Field("dmi", ListOf(Text(), "names"), "beginnings of DMI's vendor and product", ()),
     ),
-    plain(Match),
+    build_from_values(BoardMatch),
 )
 
 FIRMWARE = Section(
@@ -49,12 +49,12 @@ FIRMWARE = Section(
     "What runs before Linux.",
     (
         Field("name", Text(), "what people call it"),
-        Field("read_from", Choice(FIRMWARE_READERS), "how its version is read"),
+        Field("read_from", WordChoice(FIRMWARE_READERS), "how its version is read"),
         Field("minimum", Text("a version", 32), "the oldest that will do; a date or numbers", None),
         Field("update", _sentence("a command"), "what somebody does about an older one", None),
     ),
-    plain(Firmware),
-    lambda values: values.together("minimum", "update"),
+    build_from_values(Firmware),
+    lambda values: values.require_both("minimum", "update"),
 )
 
 KERNEL_SETTING = Section(
@@ -67,11 +67,11 @@ KERNEL_SETTING = Section(
         Field("why", _sentence("a sentence"), "what is missing without it"),
         Field("fix", _sentence("a sentence"), "what somebody does about it"),
     ),
-    plain(KernelSetting),
+    build_from_values(KernelSetting),
 )
 
 
-def _check_ladder(values: Values) -> None:
+def _check_ladder(values: SectionValues) -> None:
     keys = ("fewer_inferences_c", "lower_fps_c", "keyframes_only_c")
     for lower, upper in pairwise(keys):
         below, above = values.valid(lower), values.valid(upper)
@@ -96,7 +96,7 @@ LADDER = Section(
         Field("inference_share", SHARE, "of detector.budget_ms_per_s, from step 1 on"),
         Field("fps_share", SHARE, "of each camera's analyse.fps, from step 2 on"),
     ),
-    plain(Ladder),
+    build_from_values(ThermalSteps),
     _check_ladder,
 )
 
@@ -110,7 +110,7 @@ THERMAL = Section(
         Field("throttled", NODES, "kernel nodes that tell that the board slows itself down"),
         Field("ladder", LADDER, "from which temperatures on the agent does less"),
     ),
-    plain(Thermal),
+    build_from_values(Thermal),
 )
 
 POWER = Section(
@@ -126,11 +126,11 @@ POWER = Section(
         ),
         Field("undervoltage", NODES, "kernel nodes that tell that the supply sags"),
     ),
-    plain(Power),
+    build_from_values(Power),
 )
 
 
-def _check_watchdog(values: Values) -> None:
+def _check_watchdog(values: SectionValues) -> None:
     longest_s, timeout_s = values.valid("longest_s"), values.valid("timeout_s")
     if None not in (longest_s, timeout_s) and timeout_s > longest_s:
         values.reading.refuse(values.place("timeout_s"), "must not be more than longest_s")
@@ -150,7 +150,7 @@ WATCHDOG = Section(
         ),
         Field("timeout_s", Number(5, 600, "seconds", whole=True), "a hang of so long resets the box"),
     ),
-    plain(Watchdog),
+    build_from_values(Watchdog),
     _check_watchdog,
 )
 
@@ -158,11 +158,11 @@ STORAGE = Section(
     "storage",
     "What to keep the outbox and clips on.",
     (
-        Field("good", ListOf(Choice(STORAGE_KINDS), "kinds", unique=True), "kinds of disk for years"),
-        Field("poor", ListOf(Choice(STORAGE_KINDS), "kinds", unique=True), "kinds that wear out or fail"),
+        Field("good", ListOf(WordChoice(STORAGE_KINDS), "kinds", unique=True), "kinds of disk for years"),
+        Field("poor", ListOf(WordChoice(STORAGE_KINDS), "kinds", unique=True), "kinds that wear out or fail"),
         Field("advice", _sentence("a sentence"), "what to buy"),
     ),
-    plain(Storage),
+    build_from_values(StorageRequirements),
 )
 
 CAPACITY = Section(
@@ -180,7 +180,7 @@ CAPACITY = Section(
             "pictures of that size a second, of all cameras together",
         ),
     ),
-    plain(Capacity),
+    build_from_values(Capacity),
 )
 
 PLATFORM = Section(
@@ -199,14 +199,14 @@ PLATFORM = Section(
         Field("storage", STORAGE, "what to keep the outbox and clips on"),
         Field("capacity", CAPACITY, "how many cameras of which kind the board is meant for"),
     ),
-    plain(Platform),
+    build_from_values(Platform),
 )
 
 DETECTOR = Section(
     "detector",
     "Values of the configuration's detector section.",
     tuple(Field(f.key, f.kind, f.doc, REQUIRED if f.key != "delegate" else None) for f in BOARD_FIELDS),
-    plain(dict),
+    build_from_values(dict),
 )
 
 PROFILE = Section(
@@ -219,5 +219,5 @@ PROFILE = Section(
         Field("detector", DETECTOR, "values of the configuration's detector section"),
         Field("thermal", THERMAL, "where to read the temperature and when to worry"),
     ),
-    plain(dict),
+    build_from_values(dict),
 )

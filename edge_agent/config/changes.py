@@ -6,16 +6,16 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_agent.config.fields.spec import Reload
+from edge_agent.config.fields.spec import ReloadScope
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.schema import ROOT
 
 _NO_SETTING = ("cameras", "config_hash", "warnings")
-_AT_ONCE = frozenset(each.key for each in ROOT.fields if each.reload is Reload.NOTHING)
+_AT_ONCE = frozenset(each.key for each in ROOT.fields if each.reload is ReloadScope.NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ConfigChanges:
     """All in the order of the new configuration, ``removed`` in that of the old one."""
 
     added: tuple[str, ...] = ()  # ids of cameras
@@ -25,15 +25,15 @@ class Changes:
     restart: tuple[str, ...] = ()  # what it cannot: such as mqtt.spread_s or state_dir
 
     def __bool__(self) -> bool:
-        return self != Changes()
+        return self != ConfigChanges()
 
 
-def changed(old: Settings, new: Settings) -> Changes:
+def compare(old: Settings, new: Settings) -> ConfigChanges:
     """Compares the settings, not the files: what was only written differently is no change."""
     before = {camera.id: camera for camera in old.cameras}
     after = {camera.id: camera for camera in new.cameras}
     keys = tuple(_differing(old, new))
-    return Changes(
+    return ConfigChanges(
         added=tuple(id_ for id_ in after if id_ not in before),
         removed=tuple(id_ for id_ in before if id_ not in after),
         changed=tuple(id_ for id_ in after if id_ in before and after[id_] != before[id_]),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.spec import Values
-from edge_agent.config.fields.words import listed, shown
+from edge_agent.config.fields.spec import SectionValues
+from edge_agent.config.fields.words import either_of, quoted
 from edge_agent.config.model.settings import AnyRule, Camera, Detector, Gateway, OnHolidays, Schedule
 from edge_agent.config.texts.messages import message
 from edge_agent.core.languages import Bilingual, day_text
@@ -33,7 +33,7 @@ class _Placed:
         return entry.value if entry is not None else None
 
 
-def warn_idle_rules(values: Values) -> None:
+def warn_idle_rules(values: SectionValues) -> None:
     """``values`` of the whole configuration."""
     cameras: tuple[Camera, ...] | None = values.valid("cameras")
     if cameras is None:
@@ -61,16 +61,16 @@ def _placed(written: tree.Node | None, cameras: tuple[Camera, ...]) -> Iterator[
 # --- what the detector does not report
 
 
-def _warn_unseen(placed: _Placed, detector: Detector, values: Values) -> None:
+def _warn_unseen(placed: _Placed, detector: Detector, values: SectionValues) -> None:
     rule, seen = placed.rule, _seen_by(detector)
     labels = placed.node_at("labels")
     if not seen.intersection(rule.labels):
-        text = message("rule-never", rule=shown(rule.id), why=_why_unseen(rule.labels, detector))
+        text = message("rule-never", rule=quoted(rule.id), why=_why_unseen(rule.labels, detector))
         values.reading.warn(placed.node.place, text)
     elif isinstance(labels, tree.Sequence):
         for node, label in zip(labels.items, rule.labels, strict=True):
             if label not in seen:
-                text = message("label-never", label=shown(label), why=_why_unseen((label,), detector))
+                text = message("label-never", label=quoted(label), why=_why_unseen((label,), detector))
                 values.reading.warn(node.place, text)
 
 
@@ -82,13 +82,13 @@ def _seen_by(detector: Detector) -> frozenset[str]:
 def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
     if detector.model == "none":
         return message("no-model")
-    return message("no-labels", labels=listed(labels))
+    return message("no-labels", labels=either_of(labels))
 
 
 # --- holidays
 
 
-def _warn_holidays(rules: list[_Placed], gateway: Gateway, values: Values) -> None:
+def _warn_holidays(rules: list[_Placed], gateway: Gateway, values: SectionValues) -> None:
     """Once for all rules that follow the list, in time to prolong it: Tet is on other days each year."""
     following = [each for each in rules if _on_holidays(each.rule) is not OnHolidays.USUAL]
     if not following:
@@ -118,19 +118,21 @@ def _lack(holidays: frozenset[date], today: date) -> str | None:
     return None
 
 
-def _place_of_holidays(values: Values) -> tree.Place:
+def _place_of_holidays(values: SectionValues) -> tree.SourcePosition:
     gateway = values.node("gateway")
     entry = gateway.entries.get("holidays") if isinstance(gateway, tree.Mapping) else None
     return entry.value.place if entry is not None else values.place("gateway")
 
 
-def _warn_never_on_holidays(placed: _Placed, holidays: frozenset[date], today: date, values: Values) -> None:
+def _warn_never_on_holidays(
+    placed: _Placed, holidays: frozenset[date], today: date, values: SectionValues
+) -> None:
     schedule: Schedule | None = placed.rule.schedule
     if schedule is None or schedule.holidays is not OnHolidays.ONLY:
         return
     if all(day.weekday() not in schedule.days for day in holidays if day >= today):
         node = placed.node_at("schedule") or placed.node
-        text = message("never-on-holidays", rule=shown(placed.rule.id), day=_day(today))
+        text = message("never-on-holidays", rule=quoted(placed.rule.id), day=_day(today))
         values.reading.warn(node.place, text)
 
 

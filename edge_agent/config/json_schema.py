@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.config.board_profile import PROFILE
-from edge_agent.config.fields.kinds import Choice, Number, Text
+from edge_agent.config.fields.kinds import Number, Text, WordChoice
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import REQUIRED, Field, Kind, Section
+from edge_agent.config.fields.spec import REQUIRED, Field, FieldType, Section
 from edge_agent.config.profiles import profile_dir
 
 
-def json_schema(kind: Kind) -> dict[str, Any]:
+def json_schema(kind: FieldType) -> dict[str, Any]:
     """What ``kind`` takes. Raises ``TypeError`` for a kind that no profile has."""
     match kind:
         case Section():
@@ -35,7 +35,7 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         case Number():
             number = "integer" if kind.whole else "number"
             return {"type": number, "minimum": kind.low, "maximum": kind.high}
-        case Choice():
+        case WordChoice():
             return {"enum": list(kind.words)}
         case Text():
             return {"type": "string", "pattern": f"^(?:{kind.pattern})$", "maxLength": kind.most}

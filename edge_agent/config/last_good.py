@@ -40,7 +40,7 @@ class LastGood:
     since: datetime  # when it was read from the file first
 
 
-def keep(path: Path, settings: Settings) -> None:
+def save(path: Path, settings: Settings) -> None:
     """``settings`` were just read from ``path``: keep a copy. One that is there already is not written again.
     A disk that takes none is no reason not to go on."""
     copy = settings.state_dir / NAME

@@ -6,19 +6,19 @@ import os
 from pathlib import Path
 
 from edge_agent.config import profiles
-from edge_agent.config.board import Board, read_board
+from edge_agent.config.board import BoardIdentity, read_board
 from edge_agent.config.capacity import over_capacity
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.files import Files, reason
-from edge_agent.config.fields.spec import INVALID, Reading
-from edge_agent.config.fields.words import shown
+from edge_agent.config.fields.files import ConfigFiles, reason
+from edge_agent.config.fields.spec import INVALID, ReadContext
+from edge_agent.config.fields.words import quoted
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import BoardProfile
 from edge_agent.config.schema import ROOT, Checked
 from edge_agent.config.texts.messages import message
 from edge_agent.core.clock import Clock, SystemClock
-from edge_agent.core.errors import ConfigError, Problem
+from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_agent.core.languages import Bilingual
 
 DEFAULT_CONF_DIR = "conf.d"
@@ -31,7 +31,7 @@ def load(
     base: Path | None = None,
     no_secrets: bool = False,
     confined: bool = False,
-    board: Board | None = None,
+    board: BoardIdentity | None = None,
     clock: Clock | None = None,
 ) -> Settings:
     """Settings of ``path`` and the drop-ins ``*.yaml`` of ``conf_dir`` (default: ``conf.d`` beside it).
@@ -44,8 +44,8 @@ def load(
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     beside = (base or path.parent).absolute()
-    files = Files(beside, Path(credentials) if credentials else None, not no_secrets, confined)
-    reading = Reading(files, clock or SystemClock())
+    files = ConfigFiles(beside, Path(credentials) if credentials else None, not no_secrets, confined)
+    reading = ReadContext(files, clock or SystemClock())
     own = _own_tree(path, conf_dir, reading)
     profile = profiles.choose(own, board or read_board(), reading)
     whole = merged(profile.layer, own) if profile is not None else own
@@ -60,22 +60,22 @@ def load(
 
 def merged_tree(path: Path) -> tree.Mapping:
     """The file and its drop-ins as one tree. Raises ConfigError when one of them cannot be read."""
-    reading = Reading(Files(path.parent, None), SystemClock())
+    reading = ReadContext(ConfigFiles(path.parent, None), SystemClock())
     own = _own_tree(path, None, reading)
     if reading.problems:
         raise _error(path, reading.problems)
     return own
 
 
-def _own_tree(path: Path, conf_dir: Path | None, reading: Reading) -> tree.Mapping:
-    own = tree.Mapping(tree.Place(str(path), 1, 1))
+def _own_tree(path: Path, conf_dir: Path | None, reading: ReadContext) -> tree.Mapping:
+    own = tree.Mapping(tree.SourcePosition(str(path), 1, 1))
     for layer in _layers(path, conf_dir, reading):
         own = merged(own, layer)
     return without_nulls(own)
 
 
 def _settings(
-    path: Path, checked: Checked, profile: BoardProfile, config_hash: str, warnings: list[Problem]
+    path: Path, checked: Checked, profile: BoardProfile, config_hash: str, warnings: list[ConfigProblem]
 ) -> Settings:
     return Settings(
         gateway=checked.gateway,
@@ -97,18 +97,18 @@ def _settings(
     )
 
 
-def _error(path: Path, problems: list[Problem]) -> ConfigError:
+def _error(path: Path, problems: list[ConfigProblem]) -> ConfigError:
     found = _ordered(path, problems)
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     return ConfigError(f"{path}: {count} in the configuration; nothing was started", found)
 
 
-def _ordered(path: Path, problems: list[Problem]) -> tuple[Problem, ...]:
+def _ordered(path: Path, problems: list[ConfigProblem]) -> tuple[ConfigProblem, ...]:
     """The file itself first, then its drop-ins by name; in each the order of its lines."""
     return tuple(sorted(set(problems), key=lambda problem: (problem.file != str(path), problem)))
 
 
-def _layers(path: Path, conf_dir: Path | None, reading: Reading) -> list[tree.Mapping]:
+def _layers(path: Path, conf_dir: Path | None, reading: ReadContext) -> list[tree.Mapping]:
     """The file and its drop-ins in order, without those that cannot be read at all."""
     layers = [_layer(path, reading, may_be_empty=False)]
     layers += [_layer(p, reading, may_be_empty=True) for p in _drop_ins(path, conf_dir, reading)]
@@ -117,25 +117,29 @@ def _layers(path: Path, conf_dir: Path | None, reading: Reading) -> list[tree.Ma
     return usable
 
 
-def _drop_ins(path: Path, conf_dir: Path | None, reading: Reading) -> list[Path]:
+def _drop_ins(path: Path, conf_dir: Path | None, reading: ReadContext) -> list[Path]:
     directory = path.parent / DEFAULT_CONF_DIR if conf_dir is None else conf_dir
     try:
         names = sorted(os.listdir(directory))
     except FileNotFoundError:
         if conf_dir is not None:
-            reading.refuse(tree.Place(str(directory), 1, 1), "there is no such directory of drop-ins")
+            reading.refuse(
+                tree.SourcePosition(str(directory), 1, 1), "there is no such directory of drop-ins"
+            )
         return []
     except OSError as error:
-        reading.refuse(tree.Place(str(directory), 1, 1), f"cannot read the drop-ins: {reason(error)}")
+        reading.refuse(
+            tree.SourcePosition(str(directory), 1, 1), f"cannot read the drop-ins: {reason(error)}"
+        )
         return []
     for name in names:
         if name.endswith(".yml"):
-            reading.warn(tree.Place(str(directory / name), 1, 1), message("drop-in-name"))
+            reading.warn(tree.SourcePosition(str(directory / name), 1, 1), message("drop-in-name"))
     return [directory / n for n in names if n.endswith(".yaml") and not n.startswith(".")]
 
 
-def _layer(path: Path, reading: Reading, *, may_be_empty: bool) -> tree.Mapping | None:
-    start = tree.Place(str(path), 1, 1)
+def _layer(path: Path, reading: ReadContext, *, may_be_empty: bool) -> tree.Mapping | None:
+    start = tree.SourcePosition(str(path), 1, 1)
     try:
         with path.open("rb") as file:
             data = file.read(tree.MAX_BYTES + 1)
@@ -158,7 +162,7 @@ def _layer(path: Path, reading: Reading, *, may_be_empty: bool) -> tree.Mapping 
     return node
 
 
-def _refuse_repeated_ids(layer: tree.Mapping, reading: Reading) -> None:
+def _refuse_repeated_ids(layer: tree.Mapping, reading: ReadContext) -> None:
     """Within one file; the same id in a drop-in changes that camera or rule."""
     cameras = _items(layer, "cameras")
     _refuse_repeated("camera", message("this-file"), cameras, reading)
@@ -171,14 +175,14 @@ def _items(node: tree.Node, key: str) -> tuple[tree.Node, ...]:
     return entry.value.items if entry and isinstance(entry.value, tree.Sequence) else ()
 
 
-def _refuse_repeated(thing: str, where: str, items: tuple[tree.Node, ...], reading: Reading) -> None:
+def _refuse_repeated(thing: str, where: str, items: tuple[tree.Node, ...], reading: ReadContext) -> None:
     first: dict[str, int] = {}
     for item in items:
         id_ = id_of(item)
         if id_ is None:
             continue
         if id_ in first:
-            text = message("id-twice", thing=thing, id=shown(id_), where=where, line=first[id_])
+            text = message("id-twice", thing=thing, id=quoted(id_), where=where, line=first[id_])
             assert isinstance(item, tree.Mapping)  # it has an id
             reading.refuse(item.entries["id"].value.place, text)
         first.setdefault(id_, item.place.line)

@@ -6,7 +6,7 @@ import json
 import re
 from hashlib import sha256
 
-from edge_agent.config.fields.tree import Entry, Mapping, Node, Scalar, Sequence
+from edge_agent.config.fields.tree import Mapping, MappingEntry, Node, Scalar, Sequence
 from edge_agent.core.secrets import masked
 
 _BY_ID = ("cameras", "rules")
@@ -21,7 +21,7 @@ def merged(base: Mapping, over: Mapping) -> Mapping:
     for key, entry in over.entries.items():
         below = entries.get(key)
         if below is not None:
-            entry = Entry(entry.key, _node_merged(key, below.value, entry.value))
+            entry = MappingEntry(entry.key, _node_merged(key, below.value, entry.value))
         entries[key] = entry
     return Mapping(base.place if base.entries else over.place, entries)
 
@@ -58,10 +58,10 @@ def id_of(node: Node) -> str | None:
 
 def without_nulls(node: Mapping) -> Mapping:
     """Drops keys whose value is an explicit ``null``: that takes a value back to its default."""
-    kept: dict[str, Entry] = {}
+    kept: dict[str, MappingEntry] = {}
     for key, entry in node.entries.items():
         if not _is_null(entry.value):
-            kept[key] = Entry(entry.key, _without_nulls_below(entry.value))
+            kept[key] = MappingEntry(entry.key, _without_nulls_below(entry.value))
     return Mapping(node.place, kept)
 
 

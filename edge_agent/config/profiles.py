@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import edge_agent
-from edge_agent.config.board import Board
+from edge_agent.config.board import BoardIdentity
 from edge_agent.config.board_profile import PROFILE
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.files import Files
-from edge_agent.config.fields.spec import INVALID, Reading
-from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.spec import INVALID, ReadContext
+from edge_agent.config.fields.words import did_you_mean, quoted
 from edge_agent.config.merge import without_nulls
-from edge_agent.config.model.boards import Match, Profile
+from edge_agent.config.model.boards import BoardMatch, Profile
 from edge_agent.config.schema import PROFILE_NAME
 from edge_agent.config.texts.messages import message
 from edge_agent.core.clock import SystemClock
@@ -28,11 +28,11 @@ class BoardProfile:
     """One file: its settings, how to recognise the board, and the values it puts below the configuration."""
 
     profile: Profile
-    match: Match
+    match: BoardMatch
     layer: tree.Mapping
 
 
-def fits(match: Match, board: Board) -> bool:
+def matches(match: BoardMatch, board: BoardIdentity) -> bool:
     """The device tree decides; DMI where there is none. A generic profile fits what has no name at all."""
     if match.models or match.dmi:
         return any(board.model.startswith(prefix) for prefix in match.models) or (
@@ -46,7 +46,7 @@ def profile_dir() -> Path:
     return Path(edge_agent.__file__).parent / "profiles"
 
 
-def choose(own: tree.Mapping, board: Board, reading: Reading) -> BoardProfile | None:
+def choose(own: tree.Mapping, board: BoardIdentity, reading: ReadContext) -> BoardProfile | None:
     """The profile that the configuration names, or the one of this board; None after having reported why."""
     entry = own.entries.get("profile")
     name = PROFILE_NAME.read(entry.value, reading) if entry else "auto"
@@ -55,22 +55,24 @@ def choose(own: tree.Mapping, board: Board, reading: Reading) -> BoardProfile | 
     return _by_name(name, board, entry.value.place if entry else own.place, reading)
 
 
-def profile_of(name: str, board: Board) -> Profile:
+def profile_of(name: str, board: BoardIdentity) -> Profile:
     """By its name, or with ``auto`` the one of this board; for who prepares boxes. Raises ConfigError."""
-    reading = Reading(Files(profile_dir(), None), SystemClock())
-    found = _by_name(name, board, tree.Place("board", 1, 1), reading)
+    reading = ReadContext(ConfigFiles(profile_dir(), None), SystemClock())
+    found = _by_name(name, board, tree.SourcePosition("board", 1, 1), reading)
     if found is None:
-        raise ConfigError(f"board {shown(name)} has no usable profile", tuple(reading.problems))
+        raise ConfigError(f"board {quoted(name)} has no usable profile", tuple(reading.problems))
     return found.profile
 
 
-def _by_name(name: str, board: Board, place: tree.Place, reading: Reading) -> BoardProfile | None:
+def _by_name(
+    name: str, board: BoardIdentity, place: tree.SourcePosition, reading: ReadContext
+) -> BoardProfile | None:
     if name == "auto":
-        return _recognised(board, place, reading)
+        return _detected(board, place, reading)
     known = names()
     if name not in known:
         near, there = did_you_mean(name, known), ", ".join(known)
-        reading.refuse(place, message("profile-unknown", name=shown(name), near=near, known=there))
+        reading.refuse(place, message("profile-unknown", name=quoted(name), near=near, known=there))
         return None
     return read(name, reading)
 
@@ -79,13 +81,13 @@ def names() -> list[str]:
     return sorted(path.stem for path in profile_dir().glob("*.yaml"))
 
 
-def read(name: str, reading: Reading) -> BoardProfile | None:
+def read(name: str, reading: ReadContext) -> BoardProfile | None:
     """One profile by name; None after having reported what is wrong in it."""
     path = profile_dir() / f"{name}.yaml"
     node, problems = tree.parse(path.read_bytes(), str(path))
     reading.problems.extend(problems)
     if not isinstance(node, tree.Mapping):
-        reading.refuse(tree.Place(str(path), 1, 1), "a profile is a mapping")
+        reading.refuse(tree.SourcePosition(str(path), 1, 1), "a profile is a mapping")
         return None
     node = without_nulls(node)
     values = PROFILE.read(node, reading)
@@ -96,11 +98,11 @@ def read(name: str, reading: Reading) -> BoardProfile | None:
     return BoardProfile(profile, values["match"], layer)
 
 
-def _recognised(board: Board, place: tree.Place, reading: Reading) -> BoardProfile | None:
+def _detected(board: BoardIdentity, place: tree.SourcePosition, reading: ReadContext) -> BoardProfile | None:
     generic = []
     for name in names():
         candidate = read(name, reading)
-        if candidate is None or not fits(candidate.match, board):
+        if candidate is None or not matches(candidate.match, board):
             continue
         if candidate.match.models or candidate.match.dmi:
             return candidate
@@ -113,11 +115,11 @@ def _recognised(board: Board, place: tree.Place, reading: Reading) -> BoardProfi
     return read(name, reading)
 
 
-def recognised(board: Board) -> str | None:
+def detected_profile(board: BoardIdentity) -> str | None:
     """The profile that names this very board; None where only generic ones fit."""
-    reading = Reading(Files(profile_dir(), None), SystemClock())
+    reading = ReadContext(ConfigFiles(profile_dir(), None), SystemClock())
     for name in names():
         found = read(name, reading)
-        if found and (found.match.models or found.match.dmi) and fits(found.match, board):
+        if found and (found.match.models or found.match.dmi) and matches(found.match, board):
             return name
     return None

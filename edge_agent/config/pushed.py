@@ -21,7 +21,7 @@ import msgspec
 
 from edge_agent.config import last_good, loader
 from edge_agent.config.model.settings import Settings
-from edge_agent.core.errors import ConfigError, EdgeAgentError, Problem
+from edge_agent.core.errors import ConfigError, ConfigProblem, EdgeAgentError
 from edge_agent.core.state_file import create_file, read_bounded, read_record, sync_folder, write_record
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ MAX_STARTS = 3
 """So often the agent may start with one on trial: then it is what ends the agent."""
 
 
-class Confirmed(msgspec.Struct, frozen=True):
+class ConfirmedConfig(msgspec.Struct, frozen=True):
     """It proved itself."""
 
     version: int
@@ -40,7 +40,7 @@ class Confirmed(msgspec.Struct, frozen=True):
     since: str
 
 
-class Trial(msgspec.Struct, frozen=True):
+class ConfigTrial(msgspec.Struct, frozen=True):
     """It is in force until it has proved itself or its time is over."""
 
     version: int
@@ -51,7 +51,7 @@ class Trial(msgspec.Struct, frozen=True):
     starts: int = 0  # of the agent, since
 
 
-class GivenUp(msgspec.Struct, frozen=True):
+class RejectedConfig(msgspec.Struct, frozen=True):
     """It did not prove itself, newest only."""
 
     version: int
@@ -62,12 +62,12 @@ class GivenUp(msgspec.Struct, frozen=True):
 
 
 class _Record(msgspec.Struct, frozen=True):
-    confirmed: Confirmed | None = None
-    trial: Trial | None = None
-    given_up: GivenUp | None = None
+    confirmed: ConfirmedConfig | None = None
+    trial: ConfigTrial | None = None
+    given_up: RejectedConfig | None = None
 
 
-class DiskRefuses(EdgeAgentError):
+class PushStoreError(EdgeAgentError):
     """What was to be kept is not."""
 
 
@@ -79,15 +79,15 @@ class PushStore:
         self._record = read_record(self._folder / RECORD, _Record) or _Record()
 
     @property
-    def confirmed(self) -> Confirmed | None:
+    def confirmed(self) -> ConfirmedConfig | None:
         return self._record.confirmed
 
     @property
-    def trial(self) -> Trial | None:
+    def trial(self) -> ConfigTrial | None:
         return self._record.trial
 
     @property
-    def given_up(self) -> GivenUp | None:
+    def given_up(self) -> RejectedConfig | None:
         return self._record.given_up
 
     def path(self, version: int) -> Path:
@@ -107,10 +107,10 @@ class PushStore:
             os.replace(fresh, path)
             sync_folder(self._folder)
         except OSError as error:
-            raise DiskRefuses(f"{path} cannot be written: {error.strerror}") from error
+            raise PushStoreError(f"{path} cannot be written: {error.strerror}") from error
         return path
 
-    def begin(self, trial: Trial) -> None:
+    def begin(self, trial: ConfigTrial) -> None:
         """It is in force from now on. Raises DiskRefuses."""
         self._write(msgspec.structs.replace(self._record, trial=trial))
 
@@ -122,16 +122,16 @@ class PushStore:
 
     def confirm(self, since: str) -> None:
         if (trial := self._record.trial) is not None:
-            self._write(_Record(Confirmed(trial.version, trial.sha256, since)))
+            self._write(_Record(ConfirmedConfig(trial.version, trial.sha256, since)))
             self.prune()
 
-    def give_up(self, reason: str, since: str) -> None:
+    def reject(self, reason: str, since: str) -> None:
         if (trial := self._record.trial) is not None:
-            gone = GivenUp(trial.version, trial.sha256, trial.command, reason, since)
+            gone = RejectedConfig(trial.version, trial.sha256, trial.command, reason, since)
             self._write(msgspec.structs.replace(self._record, trial=None, given_up=gone))
             self.prune()
 
-    def text(self, kept: Confirmed | Trial) -> bytes:
+    def text(self, kept: ConfirmedConfig | ConfigTrial) -> bytes:
         """Raises ConfigError when it is not what was kept."""
         path = self.path(kept.version)
         try:
@@ -152,11 +152,11 @@ class PushStore:
 
     def _write(self, record: _Record) -> None:
         if not write_record(self._folder / RECORD, record):
-            raise DiskRefuses(f"{self._folder / RECORD} cannot be written")
+            raise PushStoreError(f"{self._folder / RECORD} cannot be written")
         self._record = record
 
 
-class Origin(StrEnum):
+class ConfigOrigin(StrEnum):
     """Where the configuration in force is from."""
 
     FILE = "file"
@@ -165,11 +165,11 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedConfig:
     """The configuration in force."""
 
     settings: Settings
-    origin: Origin
+    origin: ConfigOrigin
     file_problem: ConfigError | None = None  # the file has mistakes, and something pushed is in force instead
 
 
@@ -178,14 +178,14 @@ class ConfigSource:
 
     def __init__(self, path: Path, *, no_secrets: bool = False) -> None:
         self.path = path
-        self.chosen: Chosen | None = None
+        self.selected: SelectedConfig | None = None
         self._no_secrets = no_secrets
-        self._trouble: str | None = None  # something pushed cannot be used
+        self._pushed_error: str | None = None  # something pushed cannot be used
 
     def load(self) -> Settings:
         """The settings in force; see ``chosen``. Raises the file's ConfigError when there are none."""
-        self.chosen = self._choose()
-        return self.chosen.settings
+        self.selected = self._choose()
+        return self.selected.settings
 
     def start(self, since: str) -> Settings:
         """``load`` for an agent that starts: counts the starts of one on trial, and gives it up when it
@@ -199,18 +199,18 @@ class ConfigSource:
                 store.count_start()
                 return settings
             log.error("configuration: version %d is given up: %s", store.trial.version, reason)
-            store.give_up(reason, since)
-        except DiskRefuses as error:  # no reason not to watch; the trial is judged all the same
+            store.reject(reason, since)
+        except PushStoreError as error:  # no reason not to watch; the trial is judged all the same
             log.error("configuration: %s", error)
             return settings
         return self.load()
 
-    def _hopeless(self, trial: Trial) -> str | None:
-        assert self.chosen is not None
+    def _hopeless(self, trial: ConfigTrial) -> str | None:
+        assert self.selected is not None
         if trial.starts >= MAX_STARTS:
             return f"the agent did not stay up with it, it was started {trial.starts} times"
-        if self.chosen.origin is not Origin.TRIAL:
-            return self._trouble or f"the file has version {self.chosen.settings.version} by now"
+        if self.selected.origin is not ConfigOrigin.TRIAL:
+            return self._pushed_error or f"the file has version {self.selected.settings.version} by now"
         return None
 
     def load_pushed(self, path: Path) -> Settings:
@@ -223,22 +223,22 @@ class ConfigSource:
     def files(self) -> Iterator[Path]:
         """What the configuration in force is made of, and the file where something pushed stands for it."""
         yield self.path
-        if self.chosen is not None and self.chosen.origin is not Origin.FILE:
-            settings = self.chosen.settings
+        if self.selected is not None and self.selected.origin is not ConfigOrigin.FILE:
+            settings = self.selected.settings
             yield PushStore(settings.state_dir).path(settings.version)
         yield from sorted((self.path.parent / loader.DEFAULT_CONF_DIR).glob("*.yaml"))
 
     def lines(self) -> Iterator[str]:
         """For health: what keeps the file or something pushed from being in force."""
-        if (trouble := self._trouble) is not None:
+        if (trouble := self._pushed_error) is not None:
             yield f"configuration: {trouble}"
-        if self.chosen is not None and (problem := self.chosen.file_problem) is not None:
-            first: Problem | ConfigError = problem.problems[0] if problem.problems else problem
-            version = self.chosen.settings.version
+        if self.selected is not None and (problem := self.selected.file_problem) is not None:
+            first: ConfigProblem | ConfigError = problem.problems[0] if problem.problems else problem
+            version = self.selected.settings.version
             yield f"configuration: {first}; version {version}, which the centre pushed, is in force"
 
-    def _choose(self) -> Chosen:
-        self._trouble = None
+    def _choose(self) -> SelectedConfig:
+        self._pushed_error = None
         try:
             own, problem = loader.load(self.path, no_secrets=self._no_secrets), None
         except ConfigError as error:
@@ -247,14 +247,14 @@ class ConfigSource:
         for folder in folders:
             pushed = self._pushed(PushStore(folder), -1 if own is None else own.version)
             if pushed is not None:
-                return Chosen(*pushed, problem)
+                return SelectedConfig(*pushed, problem)
         if own is None:
             assert problem is not None
             raise problem
-        return Chosen(own, Origin.FILE)
+        return SelectedConfig(own, ConfigOrigin.FILE)
 
-    def _pushed(self, store: PushStore, above: int) -> tuple[Settings, Origin] | None:
-        for kept, origin in ((store.trial, Origin.TRIAL), (store.confirmed, Origin.PUSHED)):
+    def _pushed(self, store: PushStore, above: int) -> tuple[Settings, ConfigOrigin] | None:
+        for kept, origin in ((store.trial, ConfigOrigin.TRIAL), (store.confirmed, ConfigOrigin.PUSHED)):
             if kept is None or kept.version <= above:
                 continue
             try:
@@ -262,8 +262,10 @@ class ConfigSource:
                 return self.load_pushed(store.path(kept.version)), origin
             except ConfigError as error:
                 first = error.problems[0] if error.problems else error
-                self._trouble = f"version {kept.version}, which the centre pushed, cannot be used: {first}"
-                log.error("configuration: %s", self._trouble)
+                self._pushed_error = (
+                    f"version {kept.version}, which the centre pushed, cannot be used: {first}"
+                )
+                log.error("configuration: %s", self._pushed_error)
         return None
 
 

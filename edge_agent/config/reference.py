@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from edge_agent.config.fields.many import ListOf, MapOf
-from edge_agent.config.fields.one_of import OneOf
-from edge_agent.config.fields.spec import REQUIRED, Field, Kind, Reload, Section
+from edge_agent.config.fields.one_of import TaggedUnion
+from edge_agent.config.fields.spec import REQUIRED, Field, FieldType, ReloadScope, Section
 from edge_agent.config.schema import ROOT
 
 _HEAD = """\
@@ -37,15 +37,15 @@ def markdown() -> str:
 
 def page_of(head: str, root: Section) -> str:
     """What every key of the table is, below ``head``."""
-    return "\n".join([head, *_section("", root, Reload.AGENT)])
+    return "\n".join([head, *_section("", root, ReloadScope.AGENT)])
 
 
-def _section(path: str, section: Section, reload: Reload) -> Iterator[str]:
+def _section(path: str, section: Section, reload: ReloadScope) -> Iterator[str]:
     yield from _table(f"`{path}`" if path else "The file", section.doc, section.fields, reload)
     yield from _below(path, section.fields, reload)
 
 
-def _choice(path: str, choice: OneOf, reload: Reload) -> Iterator[str]:
+def _choice(path: str, choice: TaggedUnion, reload: ReloadScope) -> Iterator[str]:
     """What all have alike, then each of them with what it has beside that."""
     yield from _table(f"`{path}`", choice.doc, choice.shared, reload)
     for word, section in choice.sections.items():
@@ -55,7 +55,7 @@ def _choice(path: str, choice: OneOf, reload: Reload) -> Iterator[str]:
     yield from _below(path, choice.shared, reload)
 
 
-def _table(title: str, doc: str, fields: Iterable[Field], reload: Reload) -> Iterator[str]:
+def _table(title: str, doc: str, fields: Iterable[Field], reload: ReloadScope) -> Iterator[str]:
     yield f"## {title}\n"
     yield f"{doc}\n"
     yield "| key | value | default | what it is | restarts |"
@@ -65,17 +65,17 @@ def _table(title: str, doc: str, fields: Iterable[Field], reload: Reload) -> Ite
     yield ""
 
 
-def _below(path: str, fields: Iterable[Field], reload: Reload) -> Iterator[str]:
+def _below(path: str, fields: Iterable[Field], reload: ReloadScope) -> Iterator[str]:
     for each in fields:
         inner, suffix = _inner(each.kind)
         below, effect = f"{path}.{each.key}{suffix}".lstrip("."), each.reload or reload
         if isinstance(inner, Section):
             yield from _section(below, inner, effect)
-        elif isinstance(inner, OneOf):
+        elif isinstance(inner, TaggedUnion):
             yield from _choice(below, inner, effect)
 
 
-def _inner(kind: Kind) -> tuple[Kind, str]:
+def _inner(kind: FieldType) -> tuple[FieldType, str]:
     """What a list or a mapping by id holds, and how that is written after its key."""
     if isinstance(kind, ListOf):
         return kind.kind, "[]"
@@ -84,9 +84,9 @@ def _inner(kind: Kind) -> tuple[Kind, str]:
     return kind, ""
 
 
-def _row(each: Field, reload: Reload) -> str:
+def _row(each: Field, reload: ReloadScope) -> str:
     value = each.kind.describe()
-    if isinstance(each.kind, ListOf) and not isinstance(each.kind.kind, Section | OneOf):
+    if isinstance(each.kind, ListOf) and not isinstance(each.kind.kind, Section | TaggedUnion):
         value = each.kind.describe_items()
     cells = (f"`{each.key}`", value, _default(each), each.doc, reload.value)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.config.cross_checks import warn_idle_rules
-from edge_agent.config.fields.kinds import Number, PathKind, Text
+from edge_agent.config.fields.kinds import Number, PathType, Text
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Reload, Section, Values, plain
+from edge_agent.config.fields.spec import Field, ReloadScope, Section, SectionValues, build_from_values
 from edge_agent.config.model.settings import (
     Camera,
     Collecting,
@@ -72,7 +72,7 @@ PROFILE_NAME = Text(
 _OF_A_CAMERA = ("zones", "lines", "rules", "masks", "analyse", "report", "clip")
 
 
-def _check(values: Values) -> None:
+def _check(values: SectionValues) -> None:
     if values.valid("cameras") == ():
         values.warn("cameras", message("no-cameras"))
     warn_idle_rules(values)
@@ -88,7 +88,7 @@ ROOT = Section(
             Number(0, 2**31 - 1, whole=True),
             "of this configuration: the highest is in force, of the file and of what the centre pushed",
             0,
-            reload=Reload.NOTHING,
+            reload=ReloadScope.NOTHING,
         ),
         Field(
             "profile",
@@ -98,7 +98,7 @@ ROOT = Section(
         ),
         Field(
             "state_dir",
-            PathKind("a directory"),
+            PathType("a directory"),
             "holds the outbox, snapshots and what was learned; relative to the configuration file",
             STATE_DIR,
             str(STATE_DIR),
@@ -108,7 +108,7 @@ ROOT = Section(
             Number(1, 3600, "seconds"),
             "a heartbeat this often, give or take 10 %",
             30.0,
-            reload=Reload.NOTHING,
+            reload=ReloadScope.NOTHING,
         ),
         Field("mqtt", MQTT, MQTT.doc),
         Field("uplink", UPLINK, UPLINK.doc, {}),
@@ -118,9 +118,9 @@ ROOT = Section(
         Field("commands", COMMANDS, COMMANDS.doc, {}),
         Field("collect", COLLECT, COLLECT.doc, {}),
         Field("detector", DETECTOR, DETECTOR.doc, {}),
-        Field("cameras", ListOf(CAMERA, "cameras"), "the cameras of this gateway", reload=Reload.CAMERA),
+        Field("cameras", ListOf(CAMERA, "cameras"), "the cameras of this gateway", reload=ReloadScope.CAMERA),
     ),
-    plain(Checked),
+    build_from_values(Checked),
     _check,
     dict.fromkeys(_OF_A_CAMERA, message("of-a-camera")),
 )

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edge_agent.core.model import CameraStatus
-from edge_agent.events import Appender, EventMaker
-from edge_agent.host.health.cameras import CameraWatch
+from edge_agent.events import EventAppender, EventFactory
+from edge_agent.host.health.cameras import CameraStateFilter
 from edge_agent.host.health.clock_sync import ClockSync
 
 
-class BoxEvents:
+class GatewayEvents:
     """For the main thread, which asks about once a second."""
 
     def __init__(
-        self, clock_sync: ClockSync, camera_watch: CameraWatch, events: EventMaker, outbox: Appender
+        self,
+        clock_sync: ClockSync,
+        camera_watch: CameraStateFilter,
+        events: EventFactory,
+        outbox: EventAppender,
     ) -> None:
         self._clock_sync = clock_sync
         self._camera_watch = camera_watch
         self._events = events
         self._outbox = outbox
 
-    def tell_clock(self) -> None:
+    def report_clock(self) -> None:
         correction = self._clock_sync.update()
         if correction is None:
             return
@@ -32,7 +36,7 @@ class BoxEvents:
         )
         self._clock_sync.confirm_correction()
 
-    def tell_cameras(self, statuses: Iterable[CameraStatus]) -> None:
+    def report_cameras(self, statuses: Iterable[CameraStatus]) -> None:
         for change in self._camera_watch.update(statuses):
             self._outbox.append(
                 self._events.camera_state(

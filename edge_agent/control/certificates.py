@@ -14,30 +14,30 @@ from msgspec import Struct, structs
 
 from edge_agent.config.model.settings import Mqtt, Settings
 from edge_agent.core.clock import Clock, rfc3339
-from edge_agent.core.facts import CertificateHit, Phase
+from edge_agent.core.facts import CertificateChange, Phase
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import Appender, EventMaker
+from edge_agent.events import EventAppender, EventFactory
 from edge_agent.host.health.clock_sync import ClockSync
 from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
-from edge_agent.mqtt.causes import FileTrouble
-from edge_agent.mqtt.tls.certificates import Validity, ca_validity, own_validity
-from edge_agent.mqtt.tls.rotation import Rotation
-from edge_agent.mqtt.tls.slots import signature
+from edge_agent.mqtt.causes import CertificateFileError
+from edge_agent.mqtt.tls.certificates import CertificateValidity, ca_validity, own_validity
+from edge_agent.mqtt.tls.rotation import CertificateRotation
+from edge_agent.mqtt.tls.slots import file_stamps
 from edge_agent.wire import CertificatesHealth
 
 log = logging.getLogger(__name__)
 
 FILE = "certificate-events.json"
-LOOK_EVERY_S = 10.0
+CHECK_EVERY_S = 10.0
 READ_EVERY_S = 3600.0
 WARN = timedelta(days=CERTIFICATE_WARN_DAYS)
 ALARM = timedelta(days=7)
-TOLD_EVERY = timedelta(days=1)
+REPORT_EVERY = timedelta(days=1)
 
 Which = Literal["client", "ca"]
 
 
-class Told(Struct, frozen=True):
+class OpenCertificateEvent(Struct, frozen=True):
     """An event that has begun and not ended."""
 
     event_id: str
@@ -49,8 +49,8 @@ class Told(Struct, frozen=True):
 class _Record(Struct, frozen=True):
     """Kept in the state directory."""
 
-    client: Told | None = None
-    ca: Told | None = None
+    client: OpenCertificateEvent | None = None
+    ca: OpenCertificateEvent | None = None
 
 
 class CertificateWatch:
@@ -61,11 +61,11 @@ class CertificateWatch:
         settings: Settings,
         clock: Clock,
         clock_sync: ClockSync,
-        events: EventMaker,
-        outbox: Appender,
+        events: EventFactory,
+        outbox: EventAppender,
     ) -> None:
         mqtt, state_dir = settings.mqtt, settings.state_dir
-        self.rotation = Rotation(mqtt, settings.gateway.id, state_dir, clock_sync.trusted)
+        self.rotation = CertificateRotation(mqtt, settings.gateway.id, state_dir, clock_sync.trusted)
         self._first = mqtt
         self._path = state_dir / FILE
         self._clock = clock
@@ -74,9 +74,9 @@ class CertificateWatch:
         self._outbox = outbox
         self._uses_tls = mqtt.cert_file is not None and any(broker.tls for broker in mqtt.brokers)
         self._record = read_record(self._path, _Record) or _Record()
-        self._valid: dict[Which, Validity] = {}  # replaced, never changed
+        self._valid: dict[Which, CertificateValidity] = {}  # replaced, never changed
         self._seen: tuple[object, ...] = ()
-        self._looked_mono: float | None = None
+        self._checked_mono: float | None = None
         self._read_mono = 0.0
 
     def health(self) -> CertificatesHealth:
@@ -88,15 +88,15 @@ class CertificateWatch:
             client_days=days["client"], ca_days=days["ca"], next_trouble=self.rotation.notice
         )
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         if not self._uses_tls:
             return
         now_mono = self._clock.monotonic()
-        if self._looked_mono is not None and now_mono - self._looked_mono < LOOK_EVERY_S:
+        if self._checked_mono is not None and now_mono - self._checked_mono < CHECK_EVERY_S:
             return
-        self._looked_mono = now_mono
+        self._checked_mono = now_mono
         in_force = self.rotation.in_force
-        seen = (in_force.cert_file, in_force.ca_file, signature(self._first))
+        seen = (in_force.cert_file, in_force.ca_file, file_stamps(self._first))
         if seen != self._seen or now_mono - self._read_mono >= READ_EVERY_S:
             self._seen, self._read_mono = seen, now_mono
             self._valid = _read(in_force)
@@ -105,26 +105,33 @@ class CertificateWatch:
             for which, valid in self._valid.items():
                 self._follow(which, valid, self._clock.now())
 
-    def _follow(self, which: Which, valid: Validity, now: datetime) -> None:
-        told: Told | None = getattr(self._record, which)
+    def _follow(self, which: Which, valid: CertificateValidity, now: datetime) -> None:
+        told: OpenCertificateEvent | None = getattr(self._record, which)
         expires_at = rfc3339(valid.end)
         if told is not None and told.expires_at != expires_at:
-            self._tell(Phase.END, which, told, valid, now)
+            self._report(Phase.END, which, told, valid, now)
             told = self._remember(which, None)
         if valid.end - now >= WARN:
             return
         if told is None:
             at = rfc3339(now)
-            told = Told(f"certificate-{which}-{valid.end:%Y%m%dT%H%M%SZ}", expires_at, at, at)
-            self._tell(Phase.START, which, told, valid, now)
+            told = OpenCertificateEvent(f"certificate-{which}-{valid.end:%Y%m%dT%H%M%SZ}", expires_at, at, at)
+            self._report(Phase.START, which, told, valid, now)
             self._remember(which, told)
-        elif abs(now - datetime.fromisoformat(told.told_at)) >= TOLD_EVERY:
-            self._tell(Phase.UPDATE, which, told, valid, now)
+        elif abs(now - datetime.fromisoformat(told.told_at)) >= REPORT_EVERY:
+            self._report(Phase.UPDATE, which, told, valid, now)
             self._remember(which, structs.replace(told, told_at=rfc3339(now)))
 
-    def _tell(self, phase: Phase, which: Which, told: Told, valid: Validity, now: datetime) -> None:
+    def _report(
+        self,
+        phase: Phase,
+        which: Which,
+        told: OpenCertificateEvent,
+        valid: CertificateValidity,
+        now: datetime,
+    ) -> None:
         days = _days(valid, now)
-        hit = CertificateHit(
+        hit = CertificateChange(
             phase=phase,
             event_id=told.event_id,
             which=which,
@@ -135,25 +142,25 @@ class CertificateWatch:
         )
         self._outbox.append(self._events.certificate(hit))
 
-    def _remember(self, which: Which, told: Told | None) -> Told | None:
+    def _remember(self, which: Which, told: OpenCertificateEvent | None) -> OpenCertificateEvent | None:
         """After the event, which is durable: a power cut in between repeats it with the same id."""
         self._record = structs.replace(self._record, **{which: told})
         write_record(self._path, self._record)
         return told
 
 
-def _read(slot: Mqtt) -> dict[Which, Validity]:
+def _read(slot: Mqtt) -> dict[Which, CertificateValidity]:
     """Without what cannot be read: the connection says why."""
-    found: dict[Which, Validity] = {}
+    found: dict[Which, CertificateValidity] = {}
     try:
         found["client"] = own_validity(slot)
         if slot.ca_file is not None:
             found["ca"] = ca_validity(slot.ca_file)
-    except FileTrouble as error:
+    except CertificateFileError as error:
         log.debug("certificates: %s", error)
     return found
 
 
-def _days(valid: Validity, now: datetime) -> int:
+def _days(valid: CertificateValidity, now: datetime) -> int:
     """Whole days that are left; below 0 when it has expired."""
     return (valid.end - now).days

@@ -19,7 +19,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Media
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import GATEWAY, Appender, EventMaker
+from edge_agent.events import GATEWAY, EventAppender, EventFactory
 from edge_agent.evidence.seal import seal
 
 FOLDER = "reports"
@@ -28,14 +28,14 @@ FOLDER = "reports"
 log = logging.getLogger(__name__)
 
 SENT_FILE = "reports-sent.json"
-LOOK_EVERY_S = 60.0
+CHECK_EVERY_S = 60.0
 SETTLED_S = 600.0
 """A technician makes several until all is green: only the last one is sent."""
 MOST_BYTES = 1_900_000
 """Of one file through the broker, as for commands."""
 
 
-class Sent(msgspec.Struct, frozen=True):
+class SentReport(msgspec.Struct, frozen=True):
     name: str
 
 
@@ -43,7 +43,7 @@ class CommissioningReports:
     """For the main thread, which asks about once a second."""
 
     def __init__(
-        self, settings: Callable[[], Settings], clock: Clock, events: EventMaker, outbox: Appender
+        self, settings: Callable[[], Settings], clock: Clock, events: EventFactory, outbox: EventAppender
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -54,11 +54,11 @@ class CommissioningReports:
         self._seen_mono = 0.0
         self._done: str | None = None  # in this run: one that cannot be sent is told once
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         now = self._clock.monotonic()
         if now < self._next_mono:
             return
-        self._next_mono = now + LOOK_EVERY_S
+        self._next_mono = now + CHECK_EVERY_S
         settings = self._settings()
         newest = _newest(settings.state_dir / FOLDER)
         if newest is None or newest.name == self._done:
@@ -70,13 +70,13 @@ class CommissioningReports:
 
     def _send_once(self, report: Path, settings: Settings) -> None:
         mark = settings.state_dir / SENT_FILE
-        if read_record(mark, Sent) != Sent(report.name):
+        if read_record(mark, SentReport) != SentReport(report.name):
             try:
                 self._outbox.append(self._events.file(_media(report, settings), None))
             except (EdgeAgentError, OSError) as error:
                 log.error("%s is not sent: %s; it stays where it is", report, error)
             else:
-                write_record(mark, Sent(report.name))
+                write_record(mark, SentReport(report.name))
                 log.info("%s is on its way to the centre", report.name)
         self._done = report.name
 

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_agent.config.model.settings import Healing, Settings
-from edge_agent.control.recovery_ladder import HOUR_S, HealingLadder, Outage, Outcome, Step
-from edge_agent.control.witnesses import Witnesses
+from edge_agent.control.recovery_ladder import (
+    HOUR_S,
+    BrokerOutage,
+    RecoveryLadder,
+    RecoveryOutcome,
+    RecoveryStep,
+)
+from edge_agent.control.witnesses import ReachabilityProbe
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.model import Severity
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import Appender, EventMaker
+from edge_agent.events import EventAppender, EventFactory
 from edge_agent.host.system.root_requests import RootAnswer, RootRequest
 from edge_agent.wire import HealingData, HealingHealth, HealingStep
 
@@ -25,13 +31,13 @@ SAVE_EVERY_S = 600.0
 TAKEN_WITHIN_S = 60.0
 """systemd wakes root's program at once; a request that lies longer has nobody."""
 DONE_WITHIN_S = 3600.0
-WITNESSES_WITHIN_S = 180.0
+PROBE_WITHIN_S = 180.0
 SHOWN = 5
-REQUESTS = {Step.RESET: "heal", Step.REBOOT: "heal-reboot"}
+REQUESTS = {RecoveryStep.RESET: "heal", RecoveryStep.REBOOT: "heal-reboot"}
 ANSWERS = Path("run/edge-agent-heal")
 
 
-class BrokerSession(Protocol):
+class RecoverableSession(Protocol):
     @property
     def online(self) -> bool: ...
 
@@ -39,15 +45,15 @@ class BrokerSession(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _RootRequest:
     """Root was asked; what lay there before is no answer."""
 
-    step: Step
+    step: RecoveryStep
     at_mono: float
     before: RootAnswer | None
 
 
-class HealingControl:
+class RecoveryControl:
     """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``.
 
     It waits for nobody: witnesses are asked on a thread of their own, root answers in a file.
@@ -56,43 +62,45 @@ class HealingControl:
     def __init__(
         self,
         settings: Settings,
-        session: BrokerSession,
+        session: RecoverableSession,
         clock: Clock,
         boot_id: str,
-        events: EventMaker,
-        outbox: Appender,
+        events: EventFactory,
+        outbox: EventAppender,
         sysroot: Path = Path("/"),
-        witnesses: Witnesses | None = None,
+        witnesses: ReachabilityProbe | None = None,
     ) -> None:
         self._path = settings.state_dir / FILE
         self._session = session
         self._clock = clock
         self._events = events
         self._outbox = outbox
-        self._witnesses = witnesses or Witnesses(settings.mqtt.brokers, settings.healing.witnesses)
+        self._probe = witnesses or ReachabilityProbe(settings.mqtt.brokers, settings.healing.witnesses)
         self._requests = {
             step: RootRequest(name, ANSWERS / f"{step}.json", sysroot) for step, name in REQUESTS.items()
         }
-        outage = read_record(self._path, Outage) or Outage()
+        outage = read_record(self._path, BrokerOutage) or BrokerOutage()
         now_mono = clock.monotonic()
-        self._ladder = HealingLadder(_every_s(settings.healing), outage, boot_id, now_mono)
-        self._known = outage.known
+        self._ladder = RecoveryLadder(_every_s(settings.healing), outage, boot_id, now_mono)
+        self._had_session = outage.known
         self._saved_mono = now_mono
-        self._probing: tuple[Step, float] | None = None  # which step waits for the witnesses, since when
-        self._asked: _Asked | None = None
+        self._probing: tuple[RecoveryStep, float] | None = (
+            None  # which step waits for the witnesses, since when
+        )
+        self._asked: _RootRequest | None = None
         self._health = HealingHealth()  # replaced, never changed
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         now_mono = self._clock.monotonic()
-        ended = self._ladder.look(now_mono, self._label(), self._session.online)
+        ended = self._ladder.update(now_mono, self._label(), self._session.online)
         if ended is not None:
             self._is_back(ended, now_mono)
-        elif self._ladder.outage.known != self._known:
+        elif self._ladder.outage.known != self._had_session:
             self._save(now_mono)
         if self._asked is not None:
             self._follow_root(self._asked, now_mono)
         elif self._probing is not None:
-            self._follow_witnesses(*self._probing, now_mono)
+            self._follow_probe(*self._probing, now_mono)
         elif (step := self._ladder.due(now_mono)) is not None:
             self._begin(step, now_mono)
         if self._ladder.is_out and now_mono - self._saved_mono >= SAVE_EVERY_S:
@@ -111,63 +119,63 @@ class HealingControl:
 
     # --- steps ---
 
-    def _begin(self, step: Step, now_mono: float) -> None:
-        if step is Step.RECONNECT:
+    def _begin(self, step: RecoveryStep, now_mono: float) -> None:
+        if step is RecoveryStep.RECONNECT:
             self._session.reconnect()
-            self._note(step, Outcome.DONE, "from scratch, with the next broker", now_mono)
+            self._note(step, RecoveryOutcome.DONE, "from scratch, with the next broker", now_mono)
             return
-        self._witnesses.ask()
+        self._probe.start()
         self._probing = step, now_mono
 
-    def _follow_witnesses(self, step: Step, since_mono: float, now_mono: float) -> None:
-        verdict = self._witnesses.verdict()
-        if verdict is None and now_mono - since_mono < WITNESSES_WITHIN_S:
+    def _follow_probe(self, step: RecoveryStep, since_mono: float, now_mono: float) -> None:
+        verdict = self._probe.result()
+        if verdict is None and now_mono - since_mono < PROBE_WITHIN_S:
             return
         self._probing = None
         if verdict is not None and verdict.answered:
             why = f"the network is well: {', '.join(verdict.answered)} answers"
-            self._note(step, Outcome.HELD, why, now_mono)
-        elif step is Step.REBOOT and not self._witnesses.can_tell:
+            self._note(step, RecoveryOutcome.HELD, why, now_mono)
+        elif step is RecoveryStep.REBOOT and not self._probe.is_conclusive:
             why = "nobody else can be asked whether the network or the broker is away: set healing.witnesses"
-            self._note(step, Outcome.HELD, why, now_mono)
+            self._note(step, RecoveryOutcome.HELD, why, now_mono)
         elif self._ladder.is_out:
             self._ask_root(step, now_mono)
 
-    def _ask_root(self, step: Step, now_mono: float) -> None:
+    def _ask_root(self, step: RecoveryStep, now_mono: float) -> None:
         request = self._requests[step]
         before = request.answer()
         # On disk before it is done: a reboot leaves no time to write.
-        self._note(step, Outcome.ASKED, "", now_mono)
+        self._note(step, RecoveryOutcome.ASKED, "", now_mono)
         try:
             request.ask()
         except OSError as error:
-            self._note(step, Outcome.NO_ANSWER, f"cannot ask root: {error.strerror}", now_mono)
+            self._note(step, RecoveryOutcome.NO_ANSWER, f"cannot ask root: {error.strerror}", now_mono)
             return
-        self._asked = _Asked(step, now_mono, before)
+        self._asked = _RootRequest(step, now_mono, before)
 
-    def _follow_root(self, asked: _Asked, now_mono: float) -> None:
+    def _follow_root(self, asked: _RootRequest, now_mono: float) -> None:
         request, waited_s = self._requests[asked.step], now_mono - asked.at_mono
         answer = request.answer()
         if answer is not None and answer != asked.before:
             self._asked = None
-            known = answer.outcome in (Outcome.DONE, Outcome.FAILED, Outcome.REFUSED)
-            outcome = Outcome(answer.outcome) if known else Outcome.FAILED
+            known = answer.outcome in (RecoveryOutcome.DONE, RecoveryOutcome.FAILED, RecoveryOutcome.REFUSED)
+            outcome = RecoveryOutcome(answer.outcome) if known else RecoveryOutcome.FAILED
             self._note(asked.step, outcome, answer.detail, now_mono)
-        elif waited_s >= DONE_WITHIN_S or (waited_s >= TAKEN_WITHIN_S and request.waits):
+        elif waited_s >= DONE_WITHIN_S or (waited_s >= TAKEN_WITHIN_S and request.is_pending):
             self._asked = None
             request.withdraw()
             why = "root's part does not answer: is edge-agent-heal.path enabled?"
-            self._note(asked.step, Outcome.NO_ANSWER, why, now_mono)
+            self._note(asked.step, RecoveryOutcome.NO_ANSWER, why, now_mono)
 
-    def _note(self, step: Step, outcome: Outcome, detail: str, now_mono: float) -> None:
-        away_h = self._ladder.without_s(now_mono) / HOUR_S
+    def _note(self, step: RecoveryStep, outcome: RecoveryOutcome, detail: str, now_mono: float) -> None:
+        away_h = self._ladder.outage_s(now_mono) / HOUR_S
         log.warning("healing: %.1f h without a broker: %s: %s %s", away_h, step, outcome, detail)
         self._ladder.note(step, outcome, detail, now_mono, self._label())
         self._save(now_mono)
 
     # --- what is told ---
 
-    def _is_back(self, outage: Outage, now_mono: float) -> None:
+    def _is_back(self, outage: BrokerOutage, now_mono: float) -> None:
         self._asked = self._probing = None
         for request in self._requests.values():
             request.withdraw()
@@ -180,7 +188,7 @@ class HealingControl:
                 tried=_steps(outage),
                 left_out=outage.left_out,
             )
-            hard = any(tried.step is not Step.RECONNECT for tried in outage.tried)
+            hard = any(tried.step is not RecoveryStep.RECONNECT for tried in outage.tried)
             severity = Severity.WARNING if hard else Severity.INFO
             log.info("healing: the broker is back after %.1f h", without_s / HOUR_S)
             self._outbox.append(self._events.healing(data, severity))
@@ -190,28 +198,28 @@ class HealingControl:
         outage = self._ladder.outage
         if outage.since is None:
             return HealingHealth()
-        without_s = round(self._ladder.without_s(now_mono))
+        without_s = round(self._ladder.outage_s(now_mono))
         return HealingHealth(since=outage.since, without_s=without_s, tried=_steps(outage)[-SHOWN:])
 
     def _save(self, now_mono: float) -> None:
         self._saved_mono = now_mono
-        self._known = self._ladder.outage.known
+        self._had_session = self._ladder.outage.known
         write_record(self._path, self._ladder.outage)
 
     def _label(self, ago_s: float = 0.0) -> str:
         return rfc3339(self._clock.now() - timedelta(seconds=ago_s))
 
 
-def _every_s(healing: Healing) -> dict[Step, float]:
+def _every_s(healing: Healing) -> dict[RecoveryStep, float]:
     hours = {
-        Step.RECONNECT: healing.reconnect_h,
-        Step.RESET: healing.reset_h,
-        Step.REBOOT: healing.reboot_h,
+        RecoveryStep.RECONNECT: healing.reconnect_h,
+        RecoveryStep.RESET: healing.reset_h,
+        RecoveryStep.REBOOT: healing.reboot_h,
     }
     return {step: after_h * HOUR_S for step, after_h in hours.items() if after_h > 0}
 
 
-def _steps(outage: Outage) -> list[HealingStep]:
+def _steps(outage: BrokerOutage) -> list[HealingStep]:
     return [
         HealingStep(
             step=tried.step.value,

@@ -26,13 +26,13 @@ GRACE_S = 600.0
 MOST_TRIED = 32
 
 
-class Step(StrEnum):
+class RecoveryStep(StrEnum):
     RECONNECT = "reconnect"
     RESET = "reset"
     REBOOT = "reboot"
 
 
-class Outcome(StrEnum):
+class RecoveryOutcome(StrEnum):
     ASKED = "asked"
     DONE = "done"
     FAILED = "failed"
@@ -41,15 +41,15 @@ class Outcome(StrEnum):
     NO_ANSWER = "no-answer"  # root's part is not there
 
 
-class Tried(msgspec.Struct, frozen=True):
-    step: Step
+class RecoveryAttempt(msgspec.Struct, frozen=True):
+    step: RecoveryStep
     at: str  # RFC 3339; by a clock that may be wrong
     after_s: float  # since when without a broker
-    outcome: Outcome
+    outcome: RecoveryOutcome
     detail: str = ""
 
 
-class Outage(msgspec.Struct):
+class BrokerOutage(msgspec.Struct):
     """The record. ``since_mono`` and ``due_mono`` are of the boot ``boot_id``."""
 
     known: bool = False  # there has been a session once
@@ -58,18 +58,18 @@ class Outage(msgspec.Struct):
     since_mono: float = 0.0
     until_mono: float = 0.0  # when it was still so
     before_s: float = 0.0  # without a broker in earlier boots
-    due_mono: dict[Step, float] = msgspec.field(default_factory=dict)
-    tried: list[Tried] = msgspec.field(default_factory=list)
+    due_mono: dict[RecoveryStep, float] = msgspec.field(default_factory=dict)
+    tried: list[RecoveryAttempt] = msgspec.field(default_factory=list)
     left_out: int = 0  # of what was tried, the oldest
 
 
-class HealingLadder:
+class RecoveryLadder:
     """One thread uses it. ``every_s``: after how long each step is due; what is not in it never is."""
 
     def __init__(
         self,
-        every_s: dict[Step, float],
-        outage: Outage,
+        every_s: dict[RecoveryStep, float],
+        outage: BrokerOutage,
         boot_id: str,
         now_mono: float,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -82,26 +82,26 @@ class HealingLadder:
         if outage.since is not None and outage.boot_id != boot_id:
             self._over_a_boot(now_mono)
         outage.boot_id = boot_id
-        for step in (Step.RESET, Step.REBOOT):
-            self._settle(step, Outcome.NO_ANSWER)  # who asked is gone
+        for step in (RecoveryStep.RESET, RecoveryStep.REBOOT):
+            self._settle(step, RecoveryOutcome.NO_ANSWER)  # who asked is gone
 
     def _over_a_boot(self, now_mono: float) -> None:
         outage = self.outage
         outage.before_s += max(0.0, outage.until_mono - outage.since_mono)
         outage.since_mono = outage.until_mono = now_mono
-        self._settle(Step.REBOOT, Outcome.DONE)
+        self._settle(RecoveryStep.REBOOT, RecoveryOutcome.DONE)
         self._draw_all(now_mono)
 
     @property
     def is_out(self) -> bool:
         return self.outage.since is not None
 
-    def without_s(self, now_mono: float) -> float:
+    def outage_s(self, now_mono: float) -> float:
         """How long there has been no broker; at least so long, over a reboot."""
         outage = self.outage
         return outage.before_s + max(0.0, now_mono - outage.since_mono) if self.is_out else 0.0
 
-    def look(self, now_mono: float, label: str, online: bool) -> Outage | None:
+    def update(self, now_mono: float, label: str, online: bool) -> BrokerOutage | None:
         """The outage that has just ended, if one has."""
         if not online:
             self._online_mono = None
@@ -116,40 +116,42 @@ class HealingLadder:
             return None
         ended = self.outage if self.is_out else None
         if ended is not None or not self.outage.known:
-            self.outage = Outage(known=True, boot_id=self.outage.boot_id)
+            self.outage = BrokerOutage(known=True, boot_id=self.outage.boot_id)
         return ended
 
-    def due(self, now_mono: float) -> Step | None:
+    def due(self, now_mono: float) -> RecoveryStep | None:
         """The gravest step whose time has come; it is due again later."""
         if not self.is_out or self._online_mono is not None or now_mono - self._started_mono < GRACE_S:
             return None
-        for step in reversed(Step):
+        for step in reversed(RecoveryStep):
             at_mono = self.outage.due_mono.get(step)
             if at_mono is not None and now_mono >= at_mono:
                 self._draw(step, now_mono)
                 return step
         return None
 
-    def note(self, step: Step, outcome: Outcome, detail: str, now_mono: float, label: str) -> None:
+    def note(
+        self, step: RecoveryStep, outcome: RecoveryOutcome, detail: str, now_mono: float, label: str
+    ) -> None:
         """What has become of a step: of the last one, while it is asked for and nobody has answered."""
         tried = self.outage.tried
-        entry = Tried(step, label, round(self.without_s(now_mono), 1), outcome, detail)
+        entry = RecoveryAttempt(step, label, round(self.outage_s(now_mono), 1), outcome, detail)
         last = tried[-1] if tried else None
         if last is not None and last.step is step:
-            if last.outcome is Outcome.ASKED:
+            if last.outcome is RecoveryOutcome.ASKED:
                 entry = msgspec.structs.replace(entry, at=last.at, after_s=last.after_s)
                 tried.pop()
-            elif last.outcome is outcome is Outcome.HELD:
+            elif last.outcome is outcome is RecoveryOutcome.HELD:
                 tried.pop()  # told once; the newest says enough
         tried.append(entry)
         if len(tried) > MOST_TRIED:
             self.outage.left_out += 1
             del tried[0]
 
-    def _settle(self, step: Step, outcome: Outcome) -> None:
+    def _settle(self, step: RecoveryStep, outcome: RecoveryOutcome) -> None:
         """What was asked for when the agent ended."""
         tried = self.outage.tried
-        if tried and tried[-1].step is step and tried[-1].outcome is Outcome.ASKED:
+        if tried and tried[-1].step is step and tried[-1].outcome is RecoveryOutcome.ASKED:
             tried[-1] = msgspec.structs.replace(tried[-1], outcome=outcome)
 
     def _draw_all(self, now_mono: float) -> None:
@@ -157,5 +159,5 @@ class HealingLadder:
         for step in self._every_s:
             self._draw(step, now_mono)
 
-    def _draw(self, step: Step, now_mono: float) -> None:
+    def _draw(self, step: RecoveryStep, now_mono: float) -> None:
         self.outage.due_mono[step] = now_mono + self._every_s[step] * self._uniform(1.0, JITTER)

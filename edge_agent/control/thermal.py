@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.config.model.boards import Thermal
-from edge_agent.control.thermal_ladder import HeatReading, StepChange, ThermalLadder
+from edge_agent.control.thermal_ladder import StepChange, ThermalLadder, ThermalReading
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
-from edge_agent.core.facts import HeatHit, Phase
-from edge_agent.core.load_limits import Allowance, Limits
-from edge_agent.events import Appender, EventMaker
+from edge_agent.core.facts import Phase, ThermalChange
+from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
+from edge_agent.events import EventAppender, EventFactory
 from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
 from edge_agent.wire import ThermalHealth
 
@@ -23,14 +23,14 @@ UNKNOWN_AFTER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Spell:
+class _Episode:
     """From the first step up to the last one down."""
 
     event_id: str
     started_mono: float
 
 
-class HeatControl:
+class ThermalControl:
     """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``.
 
     It reads sensors of its own: the heartbeat's rates are means since its last look, and a counter that has
@@ -40,10 +40,10 @@ class HeatControl:
     def __init__(
         self,
         thermal: Thermal,
-        allowance: Allowance,
+        allowance: WorkloadLimiter,
         clock: Clock,
-        events: EventMaker,
-        outbox: Appender,
+        events: EventFactory,
+        outbox: EventAppender,
         sysroot: Path = Path("/"),
     ) -> None:
         self._ladder = None if thermal.ladder is None else ThermalLadder(thermal.ladder)
@@ -53,40 +53,40 @@ class HeatControl:
         self._outbox = outbox
         self._thermometer = Thermometer(sysroot, thermal.sensors)
         self._throttling = ThrottleSensors(sysroot, clock, lambda word: None, thermal.throttled)
-        self._spell: _Spell | None = None
+        self._episode: _Episode | None = None
         self._since_mono: float | None = None  # when the present step began
-        self._reading = HeatReading(None)
-        self._knew = False  # a sensor has answered since start
-        self._said_blind = False  # that none ever has
+        self._reading = ThermalReading(None)
+        self._sensor_has_answered = False  # a sensor has answered since start
+        self._logged_no_sensor = False  # that none ever has
         self._health = ThermalHealth()  # replaced, never changed
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         if self._ladder is None:
             return
         now_mono = self._clock.monotonic()
-        self._reading = HeatReading(self._thermometer.read_c(), self._throttling.read().throttled)
-        self._knew = self._knew or self._reading.temperature_c is not None
+        self._reading = ThermalReading(self._thermometer.read_c(), self._throttling.read().throttled)
+        self._sensor_has_answered = self._sensor_has_answered or self._reading.temperature_c is not None
         change = self._ladder.update(now_mono, self._reading)
         if change is not None:
-            self._allowance.now = self._ladder.limits
+            self._allowance.current = self._ladder.limits
             self._since_mono = now_mono if change.to_step else None
         self._health = self._state(self._ladder, now_mono)
         if change is not None:
-            self._tell(change, now_mono)
+            self._report(change, now_mono)
 
     def end(self) -> None:
         """The agent stops: what is open ends with it."""
-        if self._ladder is not None and self._spell is not None:
-            self._allowance.now = Limits()
+        if self._ladder is not None and self._episode is not None:
+            self._allowance.current = WorkloadLimits()
             change = StepChange(self._ladder.step, 0, "the agent is stopped")
-            self._append(Phase.END, self._spell, change, self._clock.monotonic(), "restart")
-            self._spell = None
+            self._append(Phase.END, self._episode, change, self._clock.monotonic(), "restart")
+            self._episode = None
 
     def health(self) -> ThermalHealth:
         return self._health
 
     def _state(self, ladder: ThermalLadder, now_mono: float) -> ThermalHealth:
-        limits, since_mono = self._allowance.now, self._since_mono
+        limits, since_mono = self._allowance.current, self._since_mono
         since = None if since_mono is None else wall_time_of(self._clock, since_mono).replace(microsecond=0)
         return ThermalHealth(
             step=ladder.step,
@@ -94,37 +94,37 @@ class HeatControl:
             inference_share=limits.inference_share,
             fps_share=limits.fps_share,
             keyframes_only=limits.keyframes_only,
-            held=self._held(ladder, now_mono),
+            held=self._unknown_reason(ladder, now_mono),
         )
 
-    def _held(self, ladder: ThermalLadder, now_mono: float) -> str | None:
+    def _unknown_reason(self, ladder: ThermalLadder, now_mono: float) -> str | None:
         """Why the step is not judged. A box that never had a sensor is no worse today: only the log says."""
         unknown_s = ladder.unknown_s(now_mono)
         if unknown_s is None or unknown_s < UNKNOWN_AFTER_S:
             return None
-        if self._knew:
+        if self._sensor_has_answered:
             return f"the temperature sensor has stopped answering, step {ladder.step} stays"
-        if not self._said_blind:
-            self._said_blind = True
+        if not self._logged_no_sensor:
+            self._logged_no_sensor = True
             log.warning("heat: no temperature sensor answers, so nothing is done about heat")
         return None
 
-    def _tell(self, change: StepChange, now_mono: float) -> None:
+    def _report(self, change: StepChange, now_mono: float) -> None:
         worse = change.to_step > change.from_step
         log.log(logging.WARNING if worse else logging.INFO, "heat: step %d: %s", change.to_step, change.why)
         phase = Phase.UPDATE
-        if self._spell is None:
-            self._spell, phase = _Spell(f"thermal-{secrets.token_hex(6)}", now_mono), Phase.START
+        if self._episode is None:
+            self._episode, phase = _Episode(f"thermal-{secrets.token_hex(6)}", now_mono), Phase.START
         elif change.to_step == 0:
             phase = Phase.END
-        self._append(phase, self._spell, change, now_mono, "over")
+        self._append(phase, self._episode, change, now_mono, "over")
         if phase is Phase.END:
-            self._spell = None
+            self._episode = None
 
     def _append(
-        self, phase: Phase, spell: _Spell, change: StepChange, now_mono: float, end_reason: str
+        self, phase: Phase, spell: _Episode, change: StepChange, now_mono: float, end_reason: str
     ) -> None:
-        hit = HeatHit(
+        hit = ThermalChange(
             phase=phase,
             event_id=spell.event_id,
             from_step=change.from_step,
@@ -132,7 +132,7 @@ class HeatControl:
             why=change.why,
             temperature_c=self._reading.temperature_c,
             throttled=self._reading.throttled,
-            limits=self._allowance.now,
+            limits=self._allowance.current,
             started_mono=spell.started_mono,
             at_mono=now_mono,
             end_reason=end_reason,

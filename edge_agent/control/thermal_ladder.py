@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from edge_agent.config.model.boards import Ladder
-from edge_agent.core.load_limits import Limits
+from edge_agent.config.model.boards import ThermalSteps
+from edge_agent.core.load_limits import WorkloadLimits
 
-LOOKS = 3
+READINGS = 3
 """So many readings in a row have to be above a threshold: a single one may be wrong."""
-THROTTLED_LOOKS = 5
+THROTTLED_READINGS = 5
 """So many in a row say that the board slows itself down: event counters rise for a moment as well."""
 THROTTLED_DWELL_S = 600.0
 """Who slows itself down at a low temperature has another trouble, mostly its supply: it comes back as soon as
@@ -31,7 +31,7 @@ TOP = 3
 
 
 @dataclass(frozen=True, slots=True)
-class HeatReading:
+class ThermalReading:
     """None: the board does not tell."""
 
     temperature_c: float | None
@@ -48,15 +48,15 @@ class StepChange:
 class ThermalLadder:
     """One for the box; ``update`` about once a second. What is unknown changes nothing."""
 
-    def __init__(self, ladder: Ladder) -> None:
+    def __init__(self, ladder: ThermalSteps) -> None:
         self._ladder = ladder
         self._step = 0
-        self._recent_c: deque[float] = deque(maxlen=LOOKS)
+        self._recent_c: deque[float] = deque(maxlen=READINGS)
         self._cool_since_mono: float | None = None
         self._unknown_since_mono: float | None = None
         self._dwell_s = ladder.dwell_s
         self._down_mono: float | None = None  # when it went down last
-        self._throttled_looks = 0
+        self._throttled_readings = 0
         self._throttled_until_mono: float | None = None
 
     @property
@@ -65,10 +65,10 @@ class ThermalLadder:
         return self._step
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> WorkloadLimits:
         """What is allowed on the present step."""
         ladder, step = self._ladder, self._step
-        return Limits(
+        return WorkloadLimits(
             inference_share=ladder.inference_share if step >= 1 else 1.0,
             fps_share=ladder.fps_share if step >= 2 else 1.0,
             keyframes_only=step >= TOP,
@@ -78,7 +78,7 @@ class ThermalLadder:
         """For how long no temperature has been read; None: there is one."""
         return None if self._unknown_since_mono is None else now_mono - self._unknown_since_mono
 
-    def update(self, now_mono: float, reading: HeatReading) -> StepChange | None:
+    def update(self, now_mono: float, reading: ThermalReading) -> StepChange | None:
         """The change that a reading brings, if any."""
         self._note_throttling(now_mono, reading.throttled)
         celsius = reading.temperature_c
@@ -95,7 +95,7 @@ class ThermalLadder:
 
     def _reached(self) -> int:
         """The highest step whose threshold all of the last readings have reached."""
-        if len(self._recent_c) < LOOKS:
+        if len(self._recent_c) < READINGS:
             return 0
         coolest_c = min(self._recent_c)
         return sum(coolest_c >= threshold_c for threshold_c in self._ladder.thresholds_c)
@@ -108,8 +108,8 @@ class ThermalLadder:
     def _note_throttling(self, now_mono: float, throttled: bool | None) -> None:
         if throttled is None:
             return
-        self._throttled_looks = self._throttled_looks + 1 if throttled else 0
-        if self._throttled_looks >= THROTTLED_LOOKS:
+        self._throttled_readings = self._throttled_readings + 1 if throttled else 0
+        if self._throttled_readings >= THROTTLED_READINGS:
             self._throttled_until_mono = now_mono + THROTTLED_DWELL_S
 
     def _up(self, now_mono: float, step: int, celsius: float | None) -> StepChange | None:

@@ -8,20 +8,20 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_agent import __version__
-from edge_agent.commands.handlers.update import Updates
-from edge_agent.commands.transfer.inbox import Inbox
-from edge_agent.commands.transfer.upload import nobody
+from edge_agent.commands.handlers.update import UpdateCommands
+from edge_agent.commands.transfer.inbox import WheelCache
+from edge_agent.commands.transfer.upload import ignore_bytes
 from edge_agent.core.clock import Clock
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import Appender, EventMaker
-from edge_agent.host.health.root_update import Last, RootUpdate
+from edge_agent.events import EventAppender, EventFactory
+from edge_agent.host.health.root_update import RootUpdate, UpdateResultRecord
 from edge_agent.wire import UpdateData, UpdateHealth
 
 FOLDER = "update"
 FILE = "update-told.json"
 
 
-class _Told(Struct, frozen=True):
+class _ReportedUpdate(Struct, frozen=True):
     """The verdict that was told last."""
 
     id: str
@@ -29,26 +29,26 @@ class _Told(Struct, frozen=True):
     time: str
 
 
-class UpdateRoom:
+class UpdateService:
     """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``."""
 
     def __init__(
         self,
         state_dir: Path,
         clock: Clock,
-        events: EventMaker,
-        outbox: Appender,
+        events: EventFactory,
+        outbox: EventAppender,
         sysroot: Path = Path("/"),
-        received: Callable[[int], None] = nobody,
+        received: Callable[[int], None] = ignore_bytes,
     ) -> None:
         """``received`` is told how many bytes came from a server of releases."""
         self._root = RootUpdate(sysroot)
         self._events = events
         self._outbox = outbox
         self._path = state_dir / FILE
-        self._known: _Told | None = None
-        inbox = Inbox(state_dir / FOLDER, self._root.releases / "wheels", received)
-        self.commands = Updates(self._root, inbox, clock, __version__)
+        self._reported: _ReportedUpdate | None = None
+        inbox = WheelCache(state_dir / FOLDER, self._root.releases / "wheels", received)
+        self.commands = UpdateCommands(self._root, inbox, clock, __version__)
 
     @property
     def ca_file(self) -> str | None:
@@ -58,18 +58,18 @@ class UpdateRoom:
     def health(self) -> UpdateHealth:
         return self._root.health()
 
-    def tend(self) -> None:
-        self.commands.tend()
-        last = self._root.told().last
+    def tick(self) -> None:
+        self.commands.tick()
+        last = self._root.status().last
         if last is not None and last.outcome != "refused":
-            self._tell(last)
+            self._report(last)
 
-    def _tell(self, last: Last) -> None:
+    def _report(self, last: UpdateResultRecord) -> None:
         """Once for each verdict; twice when the power fails between the event and the record."""
-        verdict = _Told(last.id, last.version, last.time)
-        if self._known is None:
-            self._known = read_record(self._path, _Told)
-        if verdict == self._known:
+        verdict = _ReportedUpdate(last.id, last.version, last.time)
+        if self._reported is None:
+            self._reported = read_record(self._path, _ReportedUpdate)
+        if verdict == self._reported:
             return
         self._outbox.append(
             self._events.update(
@@ -82,5 +82,5 @@ class UpdateRoom:
                 )
             )
         )
-        self._known = verdict
+        self._reported = verdict
         write_record(self._path, verdict)

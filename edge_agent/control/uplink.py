@@ -12,19 +12,19 @@ import msgspec
 
 from edge_agent.config.model.settings import Uplink
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
-from edge_agent.core.facts import Phase, UplinkHit
+from edge_agent.core.facts import Phase, UplinkChange
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import Appender, EventMaker
+from edge_agent.events import EventAppender, EventFactory
 from edge_agent.uplink.billing import PeriodUse
-from edge_agent.uplink.budget import SLOW_HEARTBEAT_S, TOP, BudgetChange, BudgetLadder
-from edge_agent.uplink.pace import Pace
-from edge_agent.uplink.usage import Usage
+from edge_agent.uplink.budget import SLOW_HEARTBEAT_S, TOP_STEP, BudgetChange, BudgetLadder
+from edge_agent.uplink.pace import SendLimiter
+from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire import HeldBack, UplinkHealth
 
 log = logging.getLogger(__name__)
 
 FILE = "uplink.json"
-HELD: tuple[HeldBack, ...] = ("media", "info", "heartbeat")
+HELD_BACK: tuple[HeldBack, ...] = ("media", "info", "heartbeat")
 """What waits, the first on step 1, all of it on step 3."""
 
 
@@ -47,11 +47,11 @@ class UplinkControl:
         uplink: Uplink,
         state_dir: Path,
         clock: Clock,
-        usage: Usage,
-        events: EventMaker,
-        outbox: Appender,
+        usage: DataUsage,
+        events: EventFactory,
+        outbox: EventAppender,
     ) -> None:
-        self.pace = Pace(clock, uplink.backlog_bytes_s)
+        self.pace = SendLimiter(clock, uplink.backlog_bytes_s)
         self._uplink = uplink
         self._path = state_dir / FILE
         self._clock = clock
@@ -67,7 +67,7 @@ class UplinkControl:
             self._ladder = BudgetLadder(uplink.monthly_bytes, saved.step, saved.first_day)
             self.pace.step = self._ladder.step
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         ladder = self._ladder
         if ladder is None:
             return
@@ -82,11 +82,11 @@ class UplinkControl:
         if change is None and goes_on and use.left_s is not None:
             change = BudgetChange(0, ladder.step, "as before the restart of the agent")
         if change is not None:
-            self._tell(change, use, now_mono)
+            self._report(change, use, now_mono)
 
     def heartbeat_s(self, usual_s: float) -> float:
         """How often heartbeats come now."""
-        return max(usual_s, SLOW_HEARTBEAT_S) if self.pace.step >= TOP else usual_s
+        return max(usual_s, SLOW_HEARTBEAT_S) if self.pace.step >= TOP_STEP else usual_s
 
     def end(self) -> None:
         """The agent stops: what is open ends with it. What waits, waits on."""
@@ -110,11 +110,11 @@ class UplinkControl:
             forecast_bytes=use.forecast_bytes,
             step=step,
             since=None if since is None else rfc3339(since.replace(microsecond=0)),
-            held=list(HELD[:step]),
-            heartbeat_s=SLOW_HEARTBEAT_S if step >= TOP else None,
+            held=list(HELD_BACK[:step]),
+            heartbeat_s=SLOW_HEARTBEAT_S if step >= TOP_STEP else None,
         )
 
-    def _tell(self, change: BudgetChange, use: PeriodUse, now_mono: float) -> None:
+    def _report(self, change: BudgetChange, use: PeriodUse, now_mono: float) -> None:
         worse = change.to_step > change.from_step
         log.log(logging.WARNING if worse else logging.INFO, "uplink: step %d: %s", change.to_step, change.why)
         if self._began is None:
@@ -135,14 +135,14 @@ class UplinkControl:
         assert use.first_day is not None  # the ladder decides nothing without a period
         assert use.next_first_day is not None
         event_id, started_mono = self._began
-        hit = UplinkHit(
+        hit = UplinkChange(
             phase=phase,
             event_id=event_id,
             from_step=change.from_step,
             to_step=change.to_step,
             why=change.why,
-            held=HELD[: change.to_step],
-            heartbeat_s=SLOW_HEARTBEAT_S if change.to_step >= TOP else None,
+            held=HELD_BACK[: change.to_step],
+            heartbeat_s=SLOW_HEARTBEAT_S if change.to_step >= TOP_STEP else None,
             monthly_bytes=self._uplink.monthly_bytes or 0,
             used_bytes=use.used_bytes,
             forecast_bytes=use.forecast_bytes,

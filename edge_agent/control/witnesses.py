@@ -15,49 +15,49 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from edge_agent.config.model.settings import Broker, Witness
+from edge_agent.config.model.settings import Broker, ProbeTarget
 
 CONNECT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProbeResult:
     """Who answered; nobody: the network seems dead."""
 
     answered: tuple[str, ...] = ()
 
 
-class Witnesses:
+class ReachabilityProbe:
     """``ask`` and ``verdict`` are for one thread; the questions have a thread of their own, since a resolver
     may take its time."""
 
     def __init__(
         self,
         brokers: tuple[Broker, ...],
-        witnesses: tuple[Witness, ...],
+        witnesses: tuple[ProbeTarget, ...],
         resolve: Callable[[str], bool] | None = None,
     ) -> None:
         self._hosts = tuple(dict.fromkeys([*((b.host, b.port) for b in brokers), *_pairs(witnesses)]))
         self._names = tuple(dict.fromkeys(b.host for b in brokers if _is_name(b.host)))
         self._resolve = resolve or name_server_answers
-        self._verdict: Verdict | None = None
+        self._result: ProbeResult | None = None
 
     @property
-    def can_tell(self) -> bool:
+    def is_conclusive(self) -> bool:
         """Whether somebody else than one broker can be asked: else a broker that is away and a network that
         is dead look alike."""
         return bool(self._names) or len({host for host, _ in self._hosts}) > 1
 
-    def ask(self) -> None:
-        self._verdict = None
+    def start(self) -> None:
+        self._result = None
         threading.Thread(target=self._ask, name="witnesses", daemon=True).start()
 
-    def verdict(self) -> Verdict | None:
+    def result(self) -> ProbeResult | None:
         """None: not all have been asked yet."""
-        return self._verdict
+        return self._result
 
     def _ask(self) -> None:
-        self._verdict = Verdict(tuple(self._answers()))
+        self._result = ProbeResult(tuple(self._answers()))
 
     def _answers(self) -> Iterator[str]:
         for host, port in self._hosts:
@@ -69,7 +69,7 @@ class Witnesses:
                 return
 
 
-def _pairs(witnesses: tuple[Witness, ...]) -> Iterator[tuple[str, int]]:
+def _pairs(witnesses: tuple[ProbeTarget, ...]) -> Iterator[tuple[str, int]]:
     return ((witness.host, witness.port) for witness in witnesses)
 
 

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import FULL_PICTURE, Box, Severity
 
-NOTHING_BEFORE = "0" * 64
+GENESIS_HASH = "0" * 64
 """In place of a hash, in the first event of an epoch."""
 SEALED_MAGIC = b"EASEAL1\n"
 """What a sealed file begins with; the rest is in ``evidence/seal.py``."""
@@ -26,11 +26,11 @@ class Stamp:
 
     sequence: int  # 1, 2, 3 ... without a gap inside an epoch
     epoch: str  # changes whenever another store allots the numbers
-    previous: str = NOTHING_BEFORE  # SHA-256, hex, of the payload of the event before it in this epoch
+    previous: str = GENESIS_HASH  # SHA-256, hex, of the payload of the event before it in this epoch
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainContent:
     """What a sealed payload holds."""
 
     sha256: str
@@ -47,7 +47,7 @@ class Media:
     sha256: str  # of ``payload``
     payload: bytes  # JPEG, MP4 or gzip; or one of these sealed to the centre's key
     box: Box = FULL_PICTURE  # where the object is, in 0..1 of this picture
-    plain: Plain | None = None  # of a sealed one that has not been in the outbox yet
+    plain: PlainContent | None = None  # of a sealed one that has not been in the outbox yet
 
     @property
     def sealed(self) -> bool:
@@ -78,7 +78,7 @@ class OpenEvent:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class ReportedEvent:
     """What has been told of an event now, for who makes something of it, such as a clip."""
 
     event_id: str

@@ -31,7 +31,7 @@ class EdgeAgentError(Exception):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class ConfigProblem:
     """One thing wrong in a configuration file, and where it stands."""
 
     file: str
@@ -49,7 +49,7 @@ class Problem:
 class ConfigError(EdgeAgentError):
     """The configuration cannot be used; nothing was started. ``problems`` holds all that was found."""
 
-    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+    def __init__(self, message: str, problems: tuple[ConfigProblem, ...] = ()) -> None:
         super().__init__("\n".join([message, *map(str, problems)]))
         self.problems = problems
 

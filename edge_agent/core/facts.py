@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from edge_agent.core.load_limits import Limits
+from edge_agent.core.load_limits import WorkloadLimits
 from edge_agent.core.model import Box, Severity, Track
 
 
@@ -23,7 +23,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectHit:
+class ObjectObservation:
     """Something to say about one confirmed object."""
 
     phase: Phase
@@ -33,7 +33,7 @@ class ObjectHit:
 
 
 @dataclass(frozen=True, slots=True)
-class CountsHit:
+class CountsObservation:
     """New objects per label since ``from_mono``."""
 
     from_mono: float
@@ -97,7 +97,7 @@ Facts = Stay | Crossing | Standstill | AgainstArrow | Crowd
 
 
 @dataclass(frozen=True, slots=True)
-class RuleHit:
+class RuleObservation:
     """Something that a configured rule has to tell."""
 
     phase: Phase
@@ -113,7 +113,7 @@ class RuleHit:
 
 
 @dataclass(frozen=True, slots=True)
-class LineCountsHit:
+class LineCountsObservation:
     """How many crossed a line since the site's midnight; label -> number."""
 
     rule: RuleRef
@@ -144,7 +144,7 @@ TAMPER = frozenset({ViewState.COVERED, ViewState.DEFOCUSED, ViewState.MOVED, Vie
 
 
 @dataclass(frozen=True, slots=True)
-class ViewHit:
+class ViewObservation:
     """Something to say about the view of a camera."""
 
     phase: Phase
@@ -158,12 +158,14 @@ class ViewHit:
     end_reason: str | None = None
 
 
-Hit = ObjectHit | CountsHit | RuleHit | LineCountsHit | ViewHit
+Observation = (
+    ObjectObservation | CountsObservation | RuleObservation | LineCountsObservation | ViewObservation
+)
 """What a camera's stages yield; the events stage turns each into one event."""
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateHit:
+class CertificateChange:
     """A certificate of the broker connection ends soon, or was renewed."""
 
     phase: Phase
@@ -176,7 +178,7 @@ class CertificateHit:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedBy:
+class RequestOrigin:
     """The command that changed a rule or made a camera relearn; both None: asked for on the gateway."""
 
     command_id: str | None = None
@@ -184,7 +186,7 @@ class AskedBy:
 
 
 @dataclass(frozen=True, slots=True)
-class OverrideHit:
+class OverrideChange:
     """A rule is overridden for a time, or a camera relearns its view."""
 
     phase: Phase
@@ -193,13 +195,13 @@ class OverrideHit:
     rule: str | None  # None: relearn
     what: Literal["mask", "arm", "disarm", "relearn"]
     for_s: float | None
-    by: AskedBy
+    by: RequestOrigin
     started_at: str  # RFC 3339; of an agent that may have been restarted since
     end_reason: Literal["over", "command", "replaced"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class HeatHit:
+class ThermalChange:
     """The box does less because it is hot, or more again; see ``control/thermal_ladder.py`` for the steps."""
 
     phase: Phase
@@ -209,14 +211,14 @@ class HeatHit:
     why: str
     temperature_c: float | None
     throttled: bool | None
-    limits: Limits  # from now on
+    limits: WorkloadLimits  # from now on
     started_mono: float  # when the first step was taken
     at_mono: float
     end_reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class UplinkHit:
+class UplinkChange:
     """Less is sent because the budget of the billing period runs short, or more again; steps:
     ``uplink/budget.py``."""
 

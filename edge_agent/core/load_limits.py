@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WorkloadLimits:
     """Nothing is held back unless it says so."""
 
     inference_share: float = 1.0  # of the detector's budget
@@ -14,9 +14,9 @@ class Limits:
     keyframes_only: bool = False  # whatever moves
 
 
-class Allowance:
+class WorkloadLimiter:
     """One for the box. The main thread replaces ``now``; a stage asks for it when it decides what to do, so
     that a change counts from its next frame on and needs no word to anybody. Any thread."""
 
     def __init__(self) -> None:
-        self.now = Limits()
+        self.current = WorkloadLimits()

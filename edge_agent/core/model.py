@@ -44,7 +44,7 @@ GROUP_OF_LABEL: dict[str, str] = {
 """The group of each label. A model that cannot tell a car from a truck calls both by their group's name."""
 
 
-def names_of(labels: Iterable[str]) -> frozenset[str]:
+def accepted_labels(labels: Iterable[str]) -> frozenset[str]:
     """What an object may be called to count as one of ``labels``: these, or the name of a group of theirs."""
     return frozenset(name for label in labels for name in (label, GROUP_OF_LABEL.get(label, label)))
 
@@ -182,7 +182,7 @@ class Picture(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class ReleasedPicture:
     """A picture of which only the size is kept: its pixels are the decoder's again."""
 
     width: int
@@ -209,9 +209,9 @@ class Frame:
     picture: Picture
     late: bool = False  # decoded after the fact, from the ring: more frames wait behind it
 
-    def outline(self) -> Frame:
+    def without_pixels(self) -> Frame:
         """The same with an ``Outline``: whoever keeps it keeps no buffer from the decoder."""
-        return replace(self, picture=Outline(self.picture.width, self.picture.height))
+        return replace(self, picture=ReleasedPicture(self.picture.width, self.picture.height))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +255,14 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class Inferences:
     """What the detector was shown of one frame, and what it saw there."""
 
-    looked: tuple[Box, ...]  # crops that were really inferred: seeing nothing there is a fact too
+    inferred: tuple[Box, ...]  # crops that were really inferred: seeing nothing there is a fact too
     detections: tuple[Detection, ...]
 
 
-NO_LOOKS = Looks((), ())
+NO_INFERENCES = Inferences((), ())
 
 
 class TrackState(StrEnum):
@@ -287,8 +287,8 @@ class Track:
     best_score: float  # highest score of a look that voted for the label
     first_seen_mono: float
     last_seen_mono: float
-    looks: int  # how many looks saw it
-    wants_look: float  # 0: none needed; larger is more urgent; the detector serves the largest first
+    inferences: int  # how many looks saw it
+    detection_priority: float  # 0: none needed; larger is more urgent; the detector serves the largest first
     seen_now: bool  # supported by motion or a detection in this very frame
     velocity: tuple[float, float] = (0.0, 0.0)  # picture widths and heights a second
     parked_before: bool = (
@@ -341,7 +341,7 @@ class CameraState(StrEnum):
     OFFLINE = "offline"
 
 
-class Gear(StrEnum):
+class DecodeMode(StrEnum):
     """How much of a camera's stream is decoded. The wire's words."""
 
     FULL = "full"
@@ -372,7 +372,7 @@ class CameraStatus:
     bitrate_kbps: float = 0.0
     last_frame_age_s: float | None = None
     reconnects: int = 0
-    gear: Gear = Gear.FULL
+    gear: DecodeMode = DecodeMode.FULL
     idle_share: float = 0.0  # of the time pictures came, since the agent started, 0..1
     wake_ups: int = 0  # a keyframe differed, in idle gear
     kept_awake: str | None = None  # why the camera cannot rest, where something could be done about it

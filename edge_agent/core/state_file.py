@@ -69,13 +69,13 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
         nonlocal written
         written = _write(path, content)
 
-    if not within_patience(write):
+    if not run_with_timeout(write):
         log.warning("%s is not written: the disk does not answer", path)
         return False
     return written
 
 
-def within_patience(work: Callable[[], None]) -> bool:
+def run_with_timeout(work: Callable[[], None]) -> bool:
     """Run ``work`` on a thread and wait for it; False when the disk takes too long. Raises what it raises.
 
     The thread then goes on by itself; until it ends, further calls return False at once."""

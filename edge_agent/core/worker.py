@@ -14,7 +14,7 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 
-class Loop:
+class SupervisedThread:
     """Runs ``body(loop)`` in a daemon thread called ``name``.
 
     ``body`` returns when ``stopping`` is set and calls ``beat()`` at least every ``max_silence_s``
@@ -22,7 +22,9 @@ class Loop:
     is logged with its traceback and kept in ``failure``: the agent decides what follows.
     """
 
-    def __init__(self, name: str, body: Callable[[Loop], None], max_silence_s: float = 30.0) -> None:
+    def __init__(
+        self, name: str, body: Callable[[SupervisedThread], None], max_silence_s: float = 30.0
+    ) -> None:
         self.name = name
         self.max_silence_s = max_silence_s
         self.failure: BaseException | None = None
@@ -68,13 +70,13 @@ class Loop:
         """Say: still making progress."""
         self._last_beat = time.monotonic()
 
-    def silent_s(self) -> float:
+    def since_beat_s(self) -> float:
         """Seconds since the last beat."""
         return time.monotonic() - self._last_beat
 
     @property
     def healthy(self) -> bool:
-        return self.running and self.silent_s() <= self.max_silence_s
+        return self.running and self.since_beat_s() <= self.max_silence_s
 
     def _run(self) -> None:
         try:

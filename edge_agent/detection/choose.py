@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_agent.config.model import settings
 from edge_agent.core.errors import DetectorError
-from edge_agent.detection.detector import Detector
+from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.litert import LiteRtDetector
 
 SHIPPED = Path(str(files("edge_agent.detection") / "models" / "street.tflite"))
@@ -20,22 +20,24 @@ FLOOR = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DetectorChoice:
     """The detector that runs, and what a person should know about it."""
 
-    detector: Detector | None  # None: no objects are reported
+    detector: ObjectDetector | None  # None: no objects are reported
     note: str  # one line: what runs and why
     degraded: str | None  # one line for health when it is not what was configured
 
 
-def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> Choice:
+def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> DetectorChoice:
     """Never raises: a camera without detection still shows motion, and health says why.
 
     A model that cannot be used is not replaced by another: its answers would be other ones under the same
     configuration. ``sent``: the model that ``auto`` means on this gateway, since the centre sent it.
     """
     if wanted.model == "none":
-        return Choice(None, "no detector configured: no objects are reported, only keyframes decoded", None)
+        return DetectorChoice(
+            None, "no detector configured: no objects are reported, only keyframes decoded", None
+        )
     auto = wanted.model == "auto"
     path = (sent or SHIPPED) if auto else Path(wanted.model)
     try:
@@ -43,8 +45,8 @@ def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> Choi
             path, wanted.labels, min(wanted.min_score, FLOOR), wanted.threads, wanted.delegate
         )
     except DetectorError as error:
-        return Choice(None, f"no objects are reported: {error}", str(error))
+        return DetectorChoice(None, f"no objects are reported: {error}", str(error))
     why = f"{path}, as configured"
     if auto:
         why = "the model that ships" if sent is None else "sent by the centre"
-    return Choice(detector, f"{detector.name} ({why})", detector.degraded)
+    return DetectorChoice(detector, f"{detector.name} ({why})", detector.degraded)

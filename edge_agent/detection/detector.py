@@ -19,7 +19,7 @@ class ModelInfo:
     sha256: str | None  # None: a detector without a file
 
 
-class Detector(Protocol):
+class ObjectDetector(Protocol):
     """Finds objects in a picture or a part of one. Not thread-safe: one thread at a time calls ``detect``."""
 
     @property
@@ -43,7 +43,7 @@ class Detector(Protocol):
         """Width and height in pixels."""
         ...
 
-    def fit(self, size: tuple[int, int]) -> Fit:
+    def fit(self, size: tuple[int, int]) -> InputFit:
         """How pixels of ``size`` (width, height) lie in the input. Whoever scales anyway scales to it."""
         ...
 
@@ -57,14 +57,14 @@ class Detector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class InputFit:
     """Pixels of the input that a picture fills, from the top left; the rest is padding."""
 
     width: int
     height: int
 
     @classmethod
-    def letterbox(cls, size: tuple[int, int], input_size: tuple[int, int]) -> Fit:
+    def letterbox(cls, size: tuple[int, int], input_size: tuple[int, int]) -> InputFit:
         """Keep the aspect; pad right or below. Sizes are (width, height)."""
         scale = min(input_size[0] / size[0], input_size[1] / size[1])
         width = min(input_size[0], max(1, round(size[0] * scale)))

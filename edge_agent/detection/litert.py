@@ -16,15 +16,15 @@ import cv2
 import numpy as np
 
 from edge_agent.core.errors import DetectorError
-from edge_agent.core.model import GROUP_OF_LABEL, TWO_WHEELER, Box, Detection, names_of
+from edge_agent.core.model import GROUP_OF_LABEL, TWO_WHEELER, Box, Detection, accepted_labels
 from edge_agent.detection.decoders.picodet import PicoDetDecoder
 from edge_agent.detection.decoders.ssd import SsdDecoder
 from edge_agent.detection.decoders.street import StreetDecoder
-from edge_agent.detection.decoders.tensors import Candidates, Decoder, Tensor, TensorInfo, describe
+from edge_agent.detection.decoders.tensors import Candidates, ModelDecoder, Tensor, TensorInfo, describe
 from edge_agent.detection.decoders.yolox import YoloxDecoder
-from edge_agent.detection.detector import Fit, ModelInfo
+from edge_agent.detection.detector import InputFit, ModelInfo
 from edge_agent.detection.labels import read_labels
-from edge_agent.detection.mapped import forget_read_pages, mapped_name, own_copy
+from edge_agent.detection.mapped import forget_read_pages, mapped_name, private_copy
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -59,7 +59,7 @@ class LiteRtDetector:
         self._floor = min_score
         _check_size(path)
         try:
-            with own_copy(path) as file:
+            with private_copy(path) as file:
                 self.model = ModelInfo(path.stem, _digest(path, file))
                 self._runtime, mapped = _Runtime(path, file, threads, delegate), mapped_name(file)
         except OSError as error:
@@ -70,20 +70,20 @@ class LiteRtDetector:
         except _ODD_TENSORS as error:
             raise DetectorError(f"{path}: inputs or outputs cannot be used: {_first_line(error)}") from error
         self._labels = read_labels(path, self._decoder.classes)
-        self.labels = names_of(labels) & frozenset(self._labels)
+        self.labels = accepted_labels(labels) & frozenset(self._labels)
         if not self.labels:
             raise DetectorError(f"{path}: knows none of the configured labels {', '.join(labels)}")
         self._wanted = np.array([label in self.labels for label in self._labels])
         self._two_wheeled = np.array([GROUP_OF_LABEL.get(label) == TWO_WHEELER for label in self._labels])
         width, height = self.input_size = self._decoder.input.size
         self._input = np.full((height, width, 3), _PAD, np.uint8)
-        self._filled = Fit(width, height)
+        self._filled = InputFit(width, height)
         self.detect(self._input.copy())  # the first inference allocates; better now than on a frame
         forget_read_pages(mapped)  # the runtime has packed the weights for itself
 
-    def fit(self, size: tuple[int, int]) -> Fit:
+    def fit(self, size: tuple[int, int]) -> InputFit:
         whole = self._decoder.input.size
-        return Fit(*whole) if self._decoder.stretches else Fit.letterbox(size, whole)
+        return InputFit(*whole) if self._decoder.stretches else InputFit.letterbox(size, whole)
 
     def detect(self, pixels: Colour) -> list[Detection]:
         fit = self.fit((pixels.shape[1], pixels.shape[0]))
@@ -94,7 +94,7 @@ class LiteRtDetector:
         except _ODD_TENSORS as error:
             raise DetectorError(f"{self._path}: output cannot be read: {_first_line(error)}") from error
 
-    def _padded(self, pixels: Colour, fit: Fit) -> Tensor:
+    def _padded(self, pixels: Colour, fit: InputFit) -> Tensor:
         """``pixels`` in the one buffer of the input's size, padded where they do not reach; themselves where
         they fill it."""
         if pixels.shape == self._input.shape:
@@ -111,7 +111,7 @@ class LiteRtDetector:
             cv2.resize(pixels, (fit.width, fit.height), dst=filled, interpolation=how)
         return self._input
 
-    def _named(self, found: Candidates, fit: Fit) -> list[Detection]:
+    def _named(self, found: Candidates, fit: InputFit) -> list[Detection]:
         """One detection for each object of a wanted class, in 0..1 of the pixels."""
         width, height = self._decoder.input.size
         boxes = (found.boxes * np.tile((width / fit.width, height / fit.height), 2)).clip(0.0, 1.0)
@@ -135,7 +135,7 @@ class LiteRtDetector:
         if not len(boxes):
             return np.empty(0, np.intp)
         corners = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).astype(np.float64)
-        if not self._decoder.rider_is_one:
+        if not self._decoder.merges_rider:
             corners[self._two_wheeled[classes], 0] += _ASIDE
         kept = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), 0.0, _SAME_OBJECT_IOU)
         return np.asarray(kept, np.intp).ravel()
@@ -176,7 +176,7 @@ class _Runtime:
             log.warning("detector: %s", self.degraded)
             return None
 
-    def run(self, decoder: Decoder, padded: Tensor) -> list[Tensor]:
+    def run(self, decoder: ModelDecoder, padded: Tensor) -> list[Tensor]:
         """One inference. The outputs are copies, in the model's order."""
         try:
             # No view of the input may be alive while the interpreter runs: it would refuse.
@@ -248,7 +248,7 @@ def _info(detail: dict[str, Any]) -> TensorInfo:
     )
 
 
-def _decoder(path: Path, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> Decoder:
+def _decoder(path: Path, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> ModelDecoder:
     for kind in (StreetDecoder, SsdDecoder, YoloxDecoder, PicoDetDecoder):
         if (decoder := kind.recognise(input_info, outputs)) is not None:
             return decoder

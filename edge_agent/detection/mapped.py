@@ -17,7 +17,7 @@ _MAPS = Path("/proc/self/maps")
 
 
 @contextlib.contextmanager
-def own_copy(path: Path) -> Iterator[Path]:
+def private_copy(path: Path) -> Iterator[Path]:
     """A name, for the time of the ``with``, of a copy of the file that has no name in any folder.
 
     Who writes over a file that is mapped takes its pages away, and the kernel ends

@@ -71,7 +71,7 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedModel:
     entry: CatalogueEntry
     path: Path
     source: str | None  # None: it was there already
@@ -93,7 +93,7 @@ def fetch_best(
     entries: Sequence[CatalogueEntry] = CATALOGUE,
     source: str | None = None,
     timeout_s: float = 10.0,
-) -> Fetched:
+) -> FetchedModel:
     """Make sure that the first of ``entries`` that can be had is in ``dest`` with the pinned sha256.
 
     ``source`` replaces the public addresses: a folder, or an http(s) URL under which the files lie. Blocks
@@ -109,10 +109,10 @@ def fetch_best(
     raise DetectorError("; ".join(passed_over))
 
 
-def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: float) -> Fetched:
+def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: float) -> FetchedModel:
     target = dest / entry.file
     if is_intact(target, entry):
-        return Fetched(entry, target, None)
+        return FetchedModel(entry, target, None)
     reasons = []
     for place in _places(entry, source):
         try:
@@ -122,7 +122,7 @@ def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: flo
             reasons.append(f"{place}: {error}")
             continue
         _write(target, content)
-        return Fetched(entry, target, str(place))
+        return FetchedModel(entry, target, str(place))
     raise _NotFetched(f"{entry.file} could not be fetched; nothing was changed. " + "; ".join(reasons))
 
 

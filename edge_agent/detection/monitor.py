@@ -29,7 +29,7 @@ class InferenceMonitor:
         self._lock = threading.Lock()  # protects the next line
         self._seen: dict[str, SeenObjects] = {}
 
-    def analysed(self, camera: Camera, frame: Frame, *, moving: bool, found: Sequence[Detection]) -> None:
+    def record(self, camera: Camera, frame: Frame, *, moving: bool, found: Sequence[Detection]) -> None:
         """The model in force has found that in the frame, outside of the camera's masks."""
         if moving:
             self._count(camera.id, found)
@@ -37,7 +37,7 @@ class InferenceMonitor:
         if shadow is not None and not frame.late:
             shadow.offer(camera, frame, found)
 
-    def take(self) -> dict[str, SeenObjects]:
+    def drain(self) -> dict[str, SeenObjects]:
         """By camera, since the last call."""
         with self._lock:
             seen, self._seen = self._seen, {}

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import GROUP_OF_LABEL, Detection, Frame
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.detector import Detector
+from edge_agent.detection.budget import InferenceBudget
+from edge_agent.detection.detector import ObjectDetector
 from edge_agent.wire import ShadowCamera, ShadowGroup, ShadowReport
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ class Shadow:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: ObjectDetector,
         *,
         share: float,
         sure: float,
-        budget: Budget,
+        budget: InferenceBudget,
         run_when_idle: RunWhenIdle,
         before: ShadowReport,
     ) -> None:

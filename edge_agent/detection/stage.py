@@ -6,11 +6,20 @@ from collections.abc import Iterable, Sequence
 
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.geometry import contains
-from edge_agent.core.model import FULL_PICTURE, NO_LOOKS, Detection, Frame, Looks, Motion, Scene, Track
+from edge_agent.core.model import (
+    FULL_PICTURE,
+    NO_INFERENCES,
+    Detection,
+    Frame,
+    Inferences,
+    Motion,
+    Scene,
+    Track,
+)
 from edge_agent.detection.brighten import brightened
-from edge_agent.detection.budget import Budget
+from edge_agent.detection.budget import InferenceBudget
 from edge_agent.detection.monitor import InferenceMonitor
-from edge_agent.detection.worker import Inference
+from edge_agent.detection.worker import InferenceEngine
 
 _STANDING_S = 60.0
 """Between inferences while nothing moves: for what came to stand unseen, or shows in another light."""
@@ -21,14 +30,18 @@ _PATIENCE, _IN_VAIN_S = 10, 1.0
 _LARGER = 2.0  # than all of that: a person or a vehicle may have come
 
 
-class ObjectDetection:
+class ObjectDetectionStage:
     """``pipeline.DetectionStage`` of one camera; its pipeline thread calls ``detect`` and blocks in it.
 
     The whole picture is analysed on every frame in which something moves or a track needs it.
     """
 
     def __init__(
-        self, camera: Camera, inference: Inference, budget: Budget, monitor: InferenceMonitor | None = None
+        self,
+        camera: Camera,
+        inference: InferenceEngine,
+        budget: InferenceBudget,
+        monitor: InferenceMonitor | None = None,
     ) -> None:
         self._camera = camera
         self._inference = inference
@@ -40,24 +53,24 @@ class ObjectDetection:
         self._in_vain = 0  # inferences in a row that saw nothing of what moves
         self._vain_area = 0.0  # of the largest of it, lately
 
-    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
         now = frame.captured_mono
         moving = motion.scene is Scene.STEADY and bool(motion.regions)
         self._changed |= moving or motion.scene is Scene.SWITCHED
         self._late = self._late + 1 if frame.late else 0
         if self._late % _LATE_EVERY == 1 or not self._is_due(motion, moving, tracks, now):
-            return NO_LOOKS
+            return NO_INFERENCES
         found = self._infer(frame)
         if found is None:
-            return NO_LOOKS
+            return NO_INFERENCES
         self._note(motion, moving, found, now)
         unmasked = self._unmasked(found)
         if self._monitor is not None:
-            self._monitor.analysed(self._camera, frame, moving=moving, found=unmasked)
-        return Looks((FULL_PICTURE,), unmasked)
+            self._monitor.record(self._camera, frame, moving=moving, found=unmasked)
+        return Inferences((FULL_PICTURE,), unmasked)
 
     def _is_due(self, motion: Motion, moving: bool, tracks: Sequence[Track], now: float) -> bool:
-        if any(track.wants_look > 0 for track in tracks):
+        if any(track.detection_priority > 0 for track in tracks):
             return True
         since = now - self._inferred_mono
         if moving:

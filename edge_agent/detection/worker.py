@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import Detection
-from edge_agent.core.worker import Loop
-from edge_agent.detection.detector import Detector
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.detection.detector import ObjectDetector
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -42,11 +42,11 @@ class WorkerStats:
     degraded: str | None
 
 
-class Inference(Protocol):
+class InferenceEngine(Protocol):
     """Where a stage has its pictures analysed."""
 
     @property
-    def detector(self) -> Detector: ...
+    def detector(self) -> ObjectDetector: ...
 
     @property
     def cost_ms(self) -> float:
@@ -61,7 +61,7 @@ class Inference(Protocol):
 class InlineInference:
     """The detector in the caller's own thread: replay, tests, and inside ``DetectorWorker``."""
 
-    def __init__(self, detector: Detector, before: InlineInference | None = None) -> None:
+    def __init__(self, detector: ObjectDetector, before: InlineInference | None = None) -> None:
         """``before``: whose counts since start go on."""
         self.detector = detector
         self.cost_ms = 0.0
@@ -100,15 +100,15 @@ class InlineInference:
         if self._failed_in_a_row == 1 and not logged:
             log.warning("%s; this frame is not analysed", text)
         if self._failed_in_a_row == _FAILURES_TO_DEGRADE:
-            log.error("detector: %s", self._trouble)
+            log.error("detector: %s", self._failure_text)
 
     @property
     def failing(self) -> str | None:
         """Why the detector is given up for now: it failed several times in a row."""
-        return self._trouble if self._failed_in_a_row >= _FAILURES_TO_DEGRADE else None
+        return self._failure_text if self._failed_in_a_row >= _FAILURES_TO_DEGRADE else None
 
     @property
-    def _trouble(self) -> str:
+    def _failure_text(self) -> str:
         return f"the detector failed {self._failed_in_a_row} times in a row; cameras run on motion alone"
 
     def stats(self, queue: int = 0) -> WorkerStats:
@@ -139,8 +139,8 @@ class DetectorWorker:
     the threads that call, one a camera. ``stop()`` answers everything that waits with None.
     """
 
-    def __init__(self, detector: Detector) -> None:
-        self.loop = Loop(f"detector-{detector.name}"[:40], self._body)
+    def __init__(self, detector: ObjectDetector) -> None:
+        self.loop = SupervisedThread(f"detector-{detector.name}"[:40], self._body)
         self._inline = InlineInference(detector)
         # Guards everything below; notified when a request comes and at the end.
         self._changed = threading.Condition()
@@ -150,7 +150,7 @@ class DetectorWorker:
         self._open = False
 
     @property
-    def detector(self) -> Detector:
+    def detector(self) -> ObjectDetector:
         return self._inline.detector
 
     @property
@@ -161,7 +161,7 @@ class DetectorWorker:
     def failing(self) -> str | None:
         return self._inline.failing
 
-    def exchange(self, detector: Detector) -> None:
+    def replace_detector(self, detector: ObjectDetector) -> None:
         """Run another one from the next request on; one that is being answered is answered by the old one."""
         with self._changed:
             self._inline = InlineInference(detector, self._inline)
@@ -203,7 +203,7 @@ class DetectorWorker:
         with self._changed:
             return self._inline.stats(len(self._waiting))
 
-    def _body(self, loop: Loop) -> None:
+    def _body(self, loop: SupervisedThread) -> None:
         with self._changed:
             self._open = not loop.stopping  # also when a supervisor starts the loop again after it died
         try:

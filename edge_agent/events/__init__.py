@@ -1,21 +1,21 @@
 """From facts to events: envelopes, identifiers, times and severities. Nothing is stored or sent here."""
 
-from edge_agent.events.envelope import LOST_CLIP, restamped, whose_clip
-from edge_agent.events.life_sign import LifeSign
-from edge_agent.events.maker import GATEWAY, EventMaker, object_event_id
-from edge_agent.events.sink import Appender, ClipSource, EventSink, NoClips, NoSnapshots
+from edge_agent.events.envelope import LOST_CLIP, event_of_clip, restamped
+from edge_agent.events.life_sign import LastAliveFile
+from edge_agent.events.maker import GATEWAY, EventFactory, object_event_id
+from edge_agent.events.sink import ClipSource, EventAppender, EventSink, NoClips, NoSnapshots
 
 __all__ = [
     "GATEWAY",
     "LOST_CLIP",
-    "Appender",
     "ClipSource",
-    "EventMaker",
+    "EventAppender",
+    "EventFactory",
     "EventSink",
-    "LifeSign",
+    "LastAliveFile",
     "NoClips",
     "NoSnapshots",
+    "event_of_clip",
     "object_event_id",
     "restamped",
-    "whose_clip",
 ]

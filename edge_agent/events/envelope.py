@@ -18,7 +18,7 @@ from edge_agent.config.model.settings import Gateway
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import Draft, Media, OpenEvent, Stamp
 from edge_agent.core.model import Severity
-from edge_agent.events.life_sign import Life
+from edge_agent.events.life_sign import LastAlive
 
 ENCODER = msgspec.json.Encoder()
 SOURCE_PREFIX = "/tb/"
@@ -47,7 +47,7 @@ class Moment:
     mono: float
 
 
-class LeftOpen(msgspec.Struct, frozen=True):
+class UnfinishedEvent(msgspec.Struct, frozen=True):
     """What the outbox keeps of something that has not ended. Version 0.1.0 knew objects only."""
 
     data: msgspec.Raw
@@ -57,7 +57,7 @@ class LeftOpen(msgspec.Struct, frozen=True):
     seen_mono: float | None = None  # ``seen_at``, of the boot ``boot_id``
     boot_id: str | None = None
 
-    def last_at(self, life: Life | None) -> str:
+    def last_at(self, life: LastAlive | None) -> str:
         """When it was last known to go on, RFC 3339: told, or seen by an agent that lived on."""
         if life is None or self.seen_mono is None or life.boot_id != self.boot_id:
             return self.seen_at
@@ -68,7 +68,7 @@ class LeftOpen(msgspec.Struct, frozen=True):
 def awaited_clip(camera_id: str, event_id: str, severity: Severity, now: Moment) -> OpenEvent:
     """What is kept of an event that is over, until its clip is told: ``LeftOpen`` with the clip's absence."""
     data = wire.EvidenceData(event_id=event_id, clip=None, missing=LOST_CLIP)
-    state = LeftOpen(msgspec.Raw(ENCODER.encode(data)), rfc3339(now.at), AWAITED_CLIP, severity.value)
+    state = UnfinishedEvent(msgspec.Raw(ENCODER.encode(data)), rfc3339(now.at), AWAITED_CLIP, severity.value)
     return OpenEvent(clip_key(event_id), camera_id, ENCODER.encode(state))
 
 
@@ -77,7 +77,7 @@ def clip_key(event_id: str) -> str:
     return f"clip/{event_id}"
 
 
-def whose_clip(event: OpenEvent) -> str | None:
+def event_of_clip(event: OpenEvent) -> str | None:
     """The event whose clip ``event`` awaits; None: it is an event itself."""
     prefix = clip_key("")
     return event.event_id.removeprefix(prefix) if event.event_id.startswith(prefix) else None
@@ -194,5 +194,5 @@ def _left_behind(
     else:
         kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
     raw = msgspec.Raw(ENCODER.encode(kept))
-    state = LeftOpen(raw, rfc3339(moment.at), kind, severity.value, moment.mono, boot_id)
+    state = UnfinishedEvent(raw, rfc3339(moment.at), kind, severity.value, moment.mono, boot_id)
     return OpenEvent(data.event_id, subject, ENCODER.encode(state))

@@ -10,11 +10,11 @@ import msgspec
 from edge_agent.core.clock import Clock
 from edge_agent.core.state_file import read_record, write_record
 
-EVERY_S = 30.0
+ALIVE_EVERY_S = 30.0
 """One small write, while something is open only: events themselves cost the card more."""
 
 
-class Life(msgspec.Struct, frozen=True):
+class LastAlive(msgspec.Struct, frozen=True):
     """Wall time is not in it: it may have been set since."""
 
     run: str
@@ -22,7 +22,7 @@ class Life(msgspec.Struct, frozen=True):
     mono: float  # when it was last known to live
 
 
-class LifeSign:
+class LastAliveFile:
     """The file of one run. One thread."""
 
     def __init__(self, path: Path, clock: Clock, boot_id: str) -> None:
@@ -30,21 +30,21 @@ class LifeSign:
         self._clock = clock
         self._boot_id = boot_id
         self._run = secrets.token_hex(6)
-        self._before: Life | None = None
+        self._before: LastAlive | None = None
         self._next_mono = 0.0
 
-    def give(self) -> None:
+    def record(self) -> None:
         """The agent lives; written when it is time. Blocks for an fsync then."""
         now_mono = self._clock.monotonic()
         if now_mono < self._next_mono:
             return
-        self._next_mono = now_mono + EVERY_S
-        self.before()  # a disk that came late has it still
-        write_record(self._path, Life(self._run, self._boot_id, now_mono))
+        self._next_mono = now_mono + ALIVE_EVERY_S
+        self.previous()  # a disk that came late has it still
+        write_record(self._path, LastAlive(self._run, self._boot_id, now_mono))
 
-    def before(self) -> Life | None:
+    def previous(self) -> LastAlive | None:
         """The last one of an earlier run."""
-        found = read_record(self._path, Life)
+        found = read_record(self._path, LastAlive)
         if found is not None and found.run != self._run:
             self._before = found
         return self._before

@@ -15,26 +15,26 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Draft, Loss, Media, OpenEvent, Stamp
 from edge_agent.core.facts import (
     TAMPER,
-    CertificateHit,
-    CountsHit,
-    HeatHit,
-    LineCountsHit,
-    ObjectHit,
-    OverrideHit,
+    CertificateChange,
+    CountsObservation,
+    LineCountsObservation,
+    ObjectObservation,
+    OverrideChange,
     Phase,
-    RuleHit,
-    UplinkHit,
-    ViewHit,
+    RuleObservation,
+    ThermalChange,
+    UplinkChange,
+    ViewObservation,
 )
 from edge_agent.core.model import CameraState, Cause, Frame, Severity, Track
-from edge_agent.events.envelope import AWAITED_CLIP, Envelope, LeftOpen, Moment, awaited_clip, clip_key
-from edge_agent.events.life_sign import Life
+from edge_agent.events.envelope import AWAITED_CLIP, Envelope, Moment, UnfinishedEvent, awaited_clip, clip_key
+from edge_agent.events.life_sign import LastAlive
 from edge_agent.events.why import certificate_line, override_line
 
 GATEWAY = "gateway"  # subject of events about the box; no camera may be called so
 
 
-class EventMaker:
+class EventFactory:
     """Makes the drafts of one gateway. Any thread.
 
     ``clock_synced`` says whether wall time can be trusted now; ``model`` names what labels objects, and is
@@ -55,7 +55,9 @@ class EventMaker:
 
     # --- what happens in front of a camera ---
 
-    def object_event(self, camera_id: str, hit: ObjectHit, frame: Frame, media: Media | None) -> Draft:
+    def object_event(
+        self, camera_id: str, hit: ObjectObservation, frame: Frame, media: Media | None
+    ) -> Draft:
         """``object``: start, update or end of one object, with the picture that goes with it."""
         track, at = hit.track, self._envelope.at
         ended = hit.phase is Phase.END
@@ -74,7 +76,7 @@ class EventMaker:
         moment = self._envelope.moment(_happened_mono(hit, hit.track.last_seen_mono, frame))
         return self._envelope.phased(camera_id, Severity.INFO, moment, data, media)
 
-    def rule_event(self, camera_id: str, hit: RuleHit, frame: Frame, media: Media | None) -> Draft:
+    def rule_event(self, camera_id: str, hit: RuleObservation, frame: Frame, media: Media | None) -> Draft:
         """What a configured rule has to tell. The fields of its facts are those of the wire."""
         at, ended = self._envelope.at, hit.phase is Phase.END
         facts = {key: _rounded(value) for key, value in dataclasses.asdict(hit.facts).items()}
@@ -97,7 +99,7 @@ class EventMaker:
         moment = self._envelope.moment(_happened_mono(hit, hit.last_mono, frame))
         return self._envelope.phased(camera_id, hit.rule.severity, moment, data, media)
 
-    def counts(self, camera_id: str, hit: CountsHit, frame: Frame) -> Draft:
+    def counts(self, camera_id: str, hit: CountsObservation, frame: Frame) -> Draft:
         """``counts``: new objects of an interval."""
         to = self._envelope.moment(hit.to_mono)
         data = wire.CountsData(
@@ -108,7 +110,7 @@ class EventMaker:
         )
         return self._envelope.draft(camera_id, Severity.INFO, to, data)
 
-    def line_counts(self, camera_id: str, hit: LineCountsHit) -> Draft:
+    def line_counts(self, camera_id: str, hit: LineCountsObservation) -> Draft:
         """``line-counts``: who crossed a line since midnight."""
         to = self._envelope.moment(hit.to_mono)
         data = wire.LineCountsData(
@@ -124,7 +126,7 @@ class EventMaker:
 
     # --- what happens to a camera ---
 
-    def view_event(self, camera_id: str, hit: ViewHit, frame: Frame, media: Media | None) -> Draft:
+    def view_event(self, camera_id: str, hit: ViewObservation, frame: Frame, media: Media | None) -> Draft:
         """``camera-view``: what has happened to what the camera sees."""
         at, ended = self._envelope.at, hit.phase is Phase.END
         data = wire.CameraViewData(
@@ -156,7 +158,7 @@ class EventMaker:
         """``camera-state``: ``since_mono`` is when the state began; STARTING is no event."""
         moment = self._envelope.moment(since_mono)
         data = wire.CameraStateData(
-            state=_told_state(state),
+            state=_wire_state(state),
             cause=None if cause is None else cause.value,
             detail=detail,
             since_at=rfc3339(moment.at),
@@ -166,7 +168,7 @@ class EventMaker:
         severity = Severity.INFO if state is CameraState.ONLINE else Severity.WARNING
         return self._envelope.draft(camera_id, severity, moment, data)
 
-    def rule_override(self, hit: OverrideHit) -> Draft:
+    def rule_override(self, hit: OverrideChange) -> Draft:
         """``rule-override``. A rule's goes on over restarts, so the outbox does not end it; a view that is
         learned anew is learned from the beginning after one."""
         now, ended = self._envelope.now(), hit.phase is Phase.END
@@ -226,7 +228,7 @@ class EventMaker:
         )
         return self._envelope.draft(GATEWAY, Severity.INFO, Moment(corrected_at, corrected_mono), data)
 
-    def thermal(self, hit: HeatHit) -> Draft:
+    def thermal(self, hit: ThermalChange) -> Draft:
         """``thermal``: the box does less because it is hot. A warning when it is less than before."""
         ended = hit.phase is Phase.END
         moment = self._envelope.moment(hit.at_mono)
@@ -246,7 +248,7 @@ class EventMaker:
         severity = Severity.WARNING if hit.to_step > hit.from_step else Severity.INFO
         return self._envelope.phased(GATEWAY, severity, moment, data, None)
 
-    def uplink(self, hit: UplinkHit) -> Draft:
+    def uplink(self, hit: UplinkChange) -> Draft:
         """``uplink``: less is sent because the budget runs short. A warning when it is less than before."""
         ended = hit.phase is Phase.END
         moment = self._envelope.moment(hit.at_mono)
@@ -270,7 +272,7 @@ class EventMaker:
         severity = Severity.WARNING if hit.to_step > hit.from_step else Severity.INFO
         return self._envelope.phased(GATEWAY, severity, moment, data, None)
 
-    def certificate(self, hit: CertificateHit) -> Draft:
+    def certificate(self, hit: CertificateChange) -> Draft:
         """``certificate``: one of the broker connection ends soon. It goes on over restarts, so the outbox
         is not told to end it."""
         now, ended = self._envelope.now(), hit.phase is Phase.END
@@ -326,10 +328,10 @@ class EventMaker:
         )
         return self._envelope.encoder(GATEWAY, Severity.WARNING, self._envelope.now(), data)(stamp)
 
-    def left_open(self, event: OpenEvent, life: Life | None = None) -> Draft:
+    def left_open(self, event: OpenEvent, life: LastAlive | None = None) -> Draft:
         """The ``end`` of what was going on when the agent died; of what was over, ``evidence`` that
         its clip is lost. ``life``: until when that agent lived. Raises ``msgspec.DecodeError``."""
-        state = msgspec.json.decode(event.state, type=LeftOpen)
+        state = msgspec.json.decode(event.state, type=UnfinishedEvent)
         severity = Severity.INFO if state.severity is None else Severity(state.severity)
         if state.kind == AWAITED_CLIP:
             lost = msgspec.json.decode(state.data, type=wire.EvidenceData)
@@ -361,7 +363,9 @@ def _named(track: Track) -> dict[str, Any]:
     }
 
 
-def _happened_mono(hit: ObjectHit | RuleHit | ViewHit, last_mono: float, frame: Frame) -> float:
+def _happened_mono(
+    hit: ObjectObservation | RuleObservation | ViewObservation, last_mono: float, frame: Frame
+) -> float:
     """It starts when it was first so, ends when it was last so, changes now."""
     match hit.phase:
         case Phase.START | Phase.MOMENT:
@@ -393,7 +397,7 @@ def _reference(media: Media | None) -> wire.SnapshotRef | None:
     )
 
 
-def _told_state(state: CameraState) -> Literal["online", "degraded", "offline"]:
+def _wire_state(state: CameraState) -> Literal["online", "degraded", "offline"]:
     match state:
         case CameraState.ONLINE:
             return "online"

@@ -6,10 +6,18 @@ import dataclasses
 from collections.abc import Callable
 from typing import Protocol
 
-from edge_agent.core.delivery import Draft, Media, Stamp, Told
-from edge_agent.core.facts import CountsHit, Hit, LineCountsHit, ObjectHit, Phase, RuleHit, ViewHit
-from edge_agent.core.model import FULL_PICTURE, Box, Frame, Outline, Severity, Track, Tracks
-from edge_agent.events.maker import EventMaker, object_event_id
+from edge_agent.core.delivery import Draft, Media, ReportedEvent, Stamp
+from edge_agent.core.facts import (
+    CountsObservation,
+    LineCountsObservation,
+    ObjectObservation,
+    Observation,
+    Phase,
+    RuleObservation,
+    ViewObservation,
+)
+from edge_agent.core.model import FULL_PICTURE, Box, Frame, ReleasedPicture, Severity, Track, Tracks
+from edge_agent.events.maker import EventFactory, object_event_id
 
 WITH_PICTURE = (Phase.START, Phase.MOMENT)
 
@@ -29,16 +37,16 @@ class SnapshotSource(Protocol):
 class ClipSource(Protocol):
     """What makes a film of an event. Nothing here waits for it: its hash follows in an ``evidence`` event."""
 
-    def owes(self, told: Told) -> bool:
+    def owes(self, told: ReportedEvent) -> bool:
         """Whether a clip of the event, which ends with this, is still to be told. Before ``follow``."""
         ...
 
-    def follow(self, told: Told) -> None:
+    def follow(self, told: ReportedEvent) -> None:
         """Something has been told. With its end the post-roll begins; a MOMENT has begun and ended."""
         ...
 
 
-class Appender(Protocol):
+class EventAppender(Protocol):
     """The outbox."""
 
     def append(self, draft: Draft) -> Stamp:
@@ -62,10 +70,10 @@ class NoSnapshots:
 class NoClips:
     """``clips: none``, and replays."""
 
-    def owes(self, told: Told) -> bool:
+    def owes(self, told: ReportedEvent) -> bool:
         return False
 
-    def follow(self, told: Told) -> None:
+    def follow(self, told: ReportedEvent) -> None:
         """Makes none."""
 
 
@@ -75,8 +83,8 @@ class EventSink:
     def __init__(
         self,
         camera_id: str,
-        events: EventMaker,
-        outbox: Appender,
+        events: EventFactory,
+        outbox: EventAppender,
         snapshots: SnapshotSource,
         clips: ClipSource,
         is_masked: Callable[[str], bool] = lambda rule_id: False,
@@ -87,43 +95,45 @@ class EventSink:
         self._outbox = outbox
         self._snapshots = snapshots
         self._clips = clips
-        self._is_masked = is_masked
+        self._is_muted = is_masked
 
-    def accept(self, hit: Hit, frame: Frame) -> None:
+    def accept(self, hit: Observation, frame: Frame) -> None:
         match hit:
-            case ObjectHit():
+            case ObjectObservation():
                 self._object(hit, frame)
-            case RuleHit():
-                hit = self._weighed(hit)
+            case RuleObservation():
+                hit = self._with_current_severity(hit)
                 media = self._picture(hit.event_id, hit.phase, hit.box, frame)
-                self._tell(hit, self._events.rule_event(self._camera_id, hit, frame, media))
-            case ViewHit():
+                self._report(hit, self._events.rule_event(self._camera_id, hit, frame, media))
+            case ViewObservation():
                 media = self._picture(hit.event_id, hit.phase, FULL_PICTURE, frame)
-                self._tell(hit, self._events.view_event(self._camera_id, hit, frame, media))
-            case CountsHit():
+                self._report(hit, self._events.view_event(self._camera_id, hit, frame, media))
+            case CountsObservation():
                 self._outbox.append(self._events.counts(self._camera_id, hit, frame))
-            case LineCountsHit():
+            case LineCountsObservation():
                 self._outbox.append(self._events.line_counts(self._camera_id, hit))
 
-    def _weighed(self, hit: RuleHit) -> RuleHit:
+    def _with_current_severity(self, hit: RuleObservation) -> RuleObservation:
         """With the severity that its rule has now."""
-        if not self._is_masked(hit.rule.id):
+        if not self._is_muted(hit.rule.id):
             return hit
         rule = dataclasses.replace(hit.rule, severity=Severity.INFO, masked=True)
         return dataclasses.replace(hit, rule=rule)
 
-    def _object(self, hit: ObjectHit, frame: Frame) -> None:
+    def _object(self, hit: ObjectObservation, frame: Frame) -> None:
         media = self._snapshots.take(object_event_id(hit.track), hit.phase, hit.track, frame)
         self._outbox.append(self._events.object_event(self._camera_id, hit, frame, media))
 
     def _picture(self, event_id: str, phase: Phase, box: Box, frame: Frame) -> Media | None:
-        if phase not in WITH_PICTURE or isinstance(frame.picture, Outline):
+        if phase not in WITH_PICTURE or isinstance(frame.picture, ReleasedPicture):
             return None
         return self._snapshots.now(event_id, box, frame)
 
-    def _tell(self, hit: RuleHit | ViewHit, draft: Draft) -> None:
+    def _report(self, hit: RuleObservation | ViewObservation, draft: Draft) -> None:
         """Then film it: what is not told is not filmed."""
-        told = Told(hit.event_id, hit.phase, draft.severity, hit.started_mono, hit.last_mono, draft.media)
+        told = ReportedEvent(
+            hit.event_id, hit.phase, draft.severity, hit.started_mono, hit.last_mono, draft.media
+        )
         if told.is_last and self._clips.owes(told):
             draft = self._events.awaits_clip(self._camera_id, draft, hit.event_id)
         self._outbox.append(draft)

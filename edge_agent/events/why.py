@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.core.facts import CertificateHit, OverrideHit, Phase
+from edge_agent.core.facts import CertificateChange, OverrideChange, Phase
 
 _OVERRIDDEN = {
     "mask": "is muted: what it reports is an info and no alarm",
@@ -12,7 +12,7 @@ _OVERRIDDEN = {
 _ENDS = {"over": "its time is over", "command": "it was taken back", "replaced": "another one replaces it"}
 
 
-def override_line(hit: OverrideHit) -> str:
+def override_line(hit: OverrideChange) -> str:
     if hit.end_reason is not None:
         of = "the view" if hit.rule is None else f"rule {hit.rule}"
         over = "it is learned" if (hit.rule, hit.end_reason) == (None, "over") else _ENDS[hit.end_reason]
@@ -27,7 +27,7 @@ def override_line(hit: OverrideHit) -> str:
     return f"{text}; command {hit.by.command_id}, {signed}"
 
 
-def certificate_line(hit: CertificateHit) -> str:
+def certificate_line(hit: CertificateChange) -> str:
     which = "the gateway's certificate" if hit.which == "client" else "the CA's certificate"
     if hit.phase is Phase.END:
         return f"{which} was renewed, it lasts until {hit.expires_at:%Y-%m-%d}"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from edge_agent.core.printable import printable
-from edge_agent.evidence.holds import Hold
+from edge_agent.evidence.holds import HoldRecord
 from edge_agent.evidence.store import MediaStore
 
 HEAD = ("EVENT", "SINCE", "BY", "BYTES", "WHY")
 
 
-def held_lines(store: MediaStore) -> list[str]:
+def hold_list(store: MediaStore) -> list[str]:
     """A table. Raises ``OSError`` when it cannot be known what is held."""
     rows = [_row(event_id, hold, store) for event_id, hold in store.holds().items()]
     return _aligned([HEAD, *rows]) if rows else ["nothing is held"]
 
 
-def _row(event_id: str, hold: Hold | None, store: MediaStore) -> tuple[str, ...]:
+def _row(event_id: str, hold: HoldRecord | None, store: MediaStore) -> tuple[str, ...]:
     size_bytes = sum(path.stat().st_size for path in store.files_of(event_id))
     if hold is None:
         return event_id, "?", "?", str(size_bytes), "its record cannot be read"

@@ -18,13 +18,13 @@ from edge_agent.core.state_file import read_record, sync_folder, write_record
 from edge_agent.evidence.names import check_id, is_id
 
 
-class Hold(msgspec.Struct, frozen=True):
+class HoldRecord(msgspec.Struct, frozen=True):
     who: str
     when: str  # RFC 3339
     why: str
 
 
-class Holds:
+class HoldStore:
     """Any process, any thread."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
@@ -40,7 +40,7 @@ class Holds:
             raise StorageError(
                 f"{self._folder} cannot be made ({error.strerror}); nothing is held"
             ) from error
-        if not write_record(path, Hold(who, rfc3339(self._clock.now()), why)):
+        if not write_record(path, HoldRecord(who, rfc3339(self._clock.now()), why)):
             raise StorageError(f"{path} cannot be written; nothing is held")
         with contextlib.suppress(OSError):  # it is held; only a power cut right now could undo that
             sync_folder(self._folder)
@@ -66,7 +66,7 @@ class Holds:
         except OSError:
             return frozenset()
 
-    def all(self) -> dict[str, Hold | None]:
+    def all(self) -> dict[str, HoldRecord | None]:
         """By id of the event; None: its file cannot be read, held it is all the same. Raises ``OSError`` when
         it cannot be known what is held."""
         try:
@@ -74,7 +74,7 @@ class Holds:
         except FileNotFoundError:
             return {}
         ids = [name.stem for name in names if name.suffix == ".json" and is_id(name.stem)]
-        return {event_id: read_record(self._path(event_id), Hold) for event_id in ids}
+        return {event_id: read_record(self._path(event_id), HoldRecord) for event_id in ids}
 
     def _path(self, event_id: str) -> Path:
         check_id(event_id)

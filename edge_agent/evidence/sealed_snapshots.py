@@ -7,7 +7,7 @@ import hashlib
 import logging
 from typing import Protocol
 
-from edge_agent.core.delivery import Media, Plain
+from edge_agent.core.delivery import Media, PlainContent
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Box, Frame, Track, Tracks
 from edge_agent.evidence.seal import SealError, seal
@@ -51,5 +51,5 @@ class SealedSnapshots:
             media,
             payload=payload,
             sha256=hashlib.sha256(payload).hexdigest(),
-            plain=Plain(media.sha256, len(media.payload)),
+            plain=PlainContent(media.sha256, len(media.payload)),
         )

@@ -20,7 +20,7 @@ def on_disk(size_bytes: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Kept:
+class MediaEntry:
     """One file. Sorts by age: what was written without a clock counts as new, whatever it says."""
 
     order: float
@@ -29,22 +29,22 @@ class Kept:
     written: float = field(compare=False)  # its modification time
 
 
-def kept(name: MediaName, size_bytes: int, written: float) -> Kept:
-    return Kept(written if written >= EARLIEST else math.inf, name, on_disk(size_bytes), written)
+def media_entry(name: MediaName, size_bytes: int, written: float) -> MediaEntry:
+    return MediaEntry(written if written >= EARLIEST else math.inf, name, on_disk(size_bytes), written)
 
 
-class Shelf:
+class MediaIndex:
     """Not thread-safe."""
 
     def __init__(self) -> None:
-        self._by_severity: dict[int, list[Kept]] = {}
+        self._by_severity: dict[int, list[MediaEntry]] = {}
         self.bytes = 0
 
-    def add(self, item: Kept) -> None:
+    def add(self, item: MediaEntry) -> None:
         bisect.insort(self._by_severity.setdefault(item.name.severity, []), item)
         self.bytes += item.size
 
-    def remove(self, item: Kept) -> None:
+    def remove(self, item: MediaEntry) -> None:
         same = self._by_severity[item.name.severity]
         at = bisect.bisect_left(same, item)
         while same[at] is not item:
@@ -52,7 +52,7 @@ class Shelf:
         del same[at]
         self.bytes -= item.size
 
-    def __iter__(self) -> Iterator[Kept]:
+    def __iter__(self) -> Iterator[MediaEntry]:
         """In the order in which they go: the lowest severity first, of one severity the oldest."""
         for severity in sorted(self._by_severity):
             yield from self._by_severity[severity]
@@ -63,10 +63,12 @@ class Shelf:
         known = [order for order in first if order != math.inf]
         return min(known, default=None)
 
-    def to_free(self, size: int, severity: int, stays: Callable[[Kept], bool]) -> list[Kept] | None:
+    def to_free(
+        self, size: int, severity: int, stays: Callable[[MediaEntry], bool]
+    ) -> list[MediaEntry] | None:
         """What has to go for so many bytes, none of it graver than ``severity``; None when that is not
         enough. ``stays``: it is held."""
-        going: list[Kept] = []
+        going: list[MediaEntry] = []
         for item in self:
             if size <= 0 or item.name.severity > severity:
                 break
@@ -76,9 +78,9 @@ class Shelf:
         return going if size <= 0 else None
 
 
-def read_shelf(folder: Path) -> Shelf:
+def read_media_index(folder: Path) -> MediaIndex:
     """What is below that folder."""
-    shelf = Shelf()
+    shelf = MediaIndex()
     for path in folder.glob("*/*"):
         name = MediaName.parsed(path)
         if name is None:
@@ -87,5 +89,5 @@ def read_shelf(folder: Path) -> Shelf:
             stat = path.stat()
         except OSError:  # it has just gone
             continue
-        shelf.add(kept(name, stat.st_size, stat.st_mtime))
+        shelf.add(media_entry(name, stat.st_size, stat.st_mtime))
     return shelf

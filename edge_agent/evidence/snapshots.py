@@ -21,7 +21,7 @@ CONTEXT = 2.0  # the picture shows this many times the box, so that one sees whe
 MIN_SIDE = 320  # pixels of the camera's picture
 MAX_SIDE = 640  # pixels sent
 CLEARLY_BETTER = 1.5
-MAX_HELD_BYTES = 8_000_000
+MAX_PENDING_BYTES = 8_000_000
 """Raw pixels of one camera: 26 crops of 320 x 320. Beyond it a better view is let pass."""
 
 
@@ -38,7 +38,7 @@ class _Seen:
     """An object whose first picture was sent."""
 
     quality: float  # of the best view so far, sent or held
-    held: _View | None = None
+    pending: _View | None = None
 
 
 class RuleSnapshots:
@@ -70,7 +70,7 @@ class RuleSnapshots:
         return Media(secrets.token_hex(10), event_id, self._camera_id, digest, payload, view.box)
 
 
-class Snapshots(RuleSnapshots):
+class ObjectSnapshots(RuleSnapshots):
     """Pictures of one camera's objects too. One thread.
 
     It sees every frame before the rules do.
@@ -81,7 +81,7 @@ class Snapshots(RuleSnapshots):
     def __init__(self, camera_id: str, privacy_masks: Sequence[Polygon]) -> None:
         super().__init__(camera_id, privacy_masks)
         self._seen: dict[str, _Seen] = {}
-        self._held_bytes = 0
+        self._pending_bytes = 0
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
         for track in tracks.active:
@@ -100,27 +100,27 @@ class Snapshots(RuleSnapshots):
         return None if view is None else self._media(event_id, view)
 
     @property
-    def held_bytes(self) -> int:
+    def pending_bytes(self) -> int:
         """Raw pixels kept, bytes."""
-        return self._held_bytes
+        return self._pending_bytes
 
     def _hold(self, seen: _Seen, frame: Frame, track: Track) -> None:
         region = surroundings(track.box, frame.picture.width, frame.picture.height)
         x1, y1, x2, y2 = region.to_pixels(frame.picture.width, frame.picture.height)
         size = min(x2 - x1, MAX_SIDE) * min(y2 - y1, MAX_SIDE) * 3
-        held = 0 if seen.held is None else seen.held.colour.nbytes
-        if self._held_bytes - held + size > MAX_HELD_BYTES:
+        held = 0 if seen.pending is None else seen.pending.colour.nbytes
+        if self._pending_bytes - held + size > MAX_PENDING_BYTES:
             return
         self._release(seen)
         seen.quality = quality(track)
-        seen.held = self._view(frame, track.box)
-        self._held_bytes += seen.held.colour.nbytes
+        seen.pending = self._view(frame, track.box)
+        self._pending_bytes += seen.pending.colour.nbytes
 
     def _release(self, seen: _Seen | None) -> _View | None:
-        if seen is None or seen.held is None:
+        if seen is None or seen.pending is None:
             return None
-        view, seen.held = seen.held, None
-        self._held_bytes -= view.colour.nbytes
+        view, seen.pending = seen.pending, None
+        self._pending_bytes -= view.colour.nbytes
         return view
 
 

@@ -21,15 +21,15 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import StorageError
 from edge_agent.core.model import Severity
 from edge_agent.core.state_file import sync_folder
-from edge_agent.evidence.holds import Hold, Holds
+from edge_agent.evidence.holds import HoldRecord, HoldStore
 from edge_agent.evidence.names import PART, MediaName, check_id
-from edge_agent.evidence.shelf import EARLIEST, Kept, kept, on_disk, read_shelf
+from edge_agent.evidence.shelf import EARLIEST, MediaEntry, media_entry, on_disk, read_media_index
 from edge_agent.wire import EvidenceHealth
 
 log = logging.getLogger(__name__)
 
 PROBE_S = 60.0  # while the disk takes nothing: how often it is tried
-LOOK_S = 3600.0  # how often files are looked for that are too old, or not there any more
+RESCAN_S = 3600.0  # how often files are looked for that are too old, or not there any more
 DAY_S = 86_400.0
 _WHY = {
     errno.ENOSPC: "the disk is full",
@@ -52,15 +52,15 @@ class MediaStore:
     ) -> None:
         self._log_name = log_name
         self._media = folder / "media"
-        self._holds = Holds(folder / "holds", clock)
+        self._holds = HoldStore(folder / "holds", clock)
         self._storage = storage
         self._clock = clock
         self._clock_synced = clock_synced
         self._lock = threading.Lock()  # protects the shelf and what health says
-        self._shelf = read_shelf(Path(os.devnull))
+        self._index = read_media_index(Path(os.devnull))
         self._degraded: str | None = None
         self._refused: tuple[int, int] | None = None  # bytes and severity: no room was made for it
-        self._next_mono = self._look_mono = 0.0
+        self._next_mono = self._rescan_mono = 0.0
 
     # --- for the agent ---
 
@@ -71,7 +71,7 @@ class MediaStore:
                 for path in self._media.glob(f"*/*{PART}"):
                     path.unlink(missing_ok=True)
                     log.info("%s: %s was not finished, removed", self._log_name, path.name)
-                self._shelf = read_shelf(self._media)
+                self._index = read_media_index(self._media)
             except OSError as error:
                 self._fail(error)
 
@@ -103,7 +103,7 @@ class MediaStore:
         with self._lock:
             try:
                 self._make_folder(path.parent)
-                self._make_room(size_bytes, severity.number)
+                self._free_space(size_bytes, severity.number)
             except OSError as error:
                 raise self._fail(error) from error
         try:
@@ -112,14 +112,14 @@ class MediaStore:
             with self._lock:
                 raise self._fail(error) from error
         with self._lock:
-            self._shelf.add(kept(name, size_bytes, written))
+            self._index.add(media_entry(name, size_bytes, written))
             self._recovered()
         return path
 
     def discard(self, path: Path) -> None:
         """Remove one of ``files`` before its time; it may be gone already. Raises ``StorageError``."""
         with self._lock:
-            found = next((each for each in self._shelf if self._media / each.name.path == path), None)
+            found = next((each for each in self._index if self._media / each.name.path == path), None)
             try:
                 if found is None:
                     path.unlink(missing_ok=True)
@@ -135,21 +135,21 @@ class MediaStore:
             return
         with self._lock:
             try:
-                if now_mono >= self._look_mono:
-                    self._look()
-                    self._look_mono = now_mono + LOOK_S
+                if now_mono >= self._rescan_mono:
+                    self._rescan()
+                    self._rescan_mono = now_mono + RESCAN_S
                 if self._degraded is not None:
                     self._probe()
             except OSError as error:
                 self._fail(error)
-            self._next_mono = now_mono + (LOOK_S if self._degraded is None else PROBE_S)
+            self._next_mono = now_mono + (RESCAN_S if self._degraded is None else PROBE_S)
 
     def health(self, clips: int = 0, missed: int = 0) -> EvidenceHealth:
         """Thread-safe, cheap."""
         with self._lock:
-            oldest = self._shelf.oldest()
+            oldest = self._index.oldest()
             return EvidenceHealth(
-                bytes=self._shelf.bytes,
+                bytes=self._index.bytes,
                 clips=clips,
                 missed=missed,
                 oldest=None if oldest is None else rfc3339(datetime.fromtimestamp(oldest, UTC)),
@@ -177,11 +177,11 @@ class MediaStore:
         """False when it was not held. Raises ``StorageError``."""
         return self._holds.remove(event_id)
 
-    def held(self) -> frozenset[str]:
+    def hold_ids(self) -> frozenset[str]:
         """Ids of the events that are held."""
         return self._holds.ids()
 
-    def holds(self) -> dict[str, Hold | None]:
+    def holds(self) -> dict[str, HoldRecord | None]:
         """Who holds what, by id of the event; see ``Holds.all``."""
         return self._holds.all()
 
@@ -191,61 +191,61 @@ class MediaStore:
         if folder.is_dir():
             return
         if not self._media.is_dir():  # removed while we ran, and all that was counted with it
-            self._shelf = read_shelf(self._media)
+            self._index = read_media_index(self._media)
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         sync_folder(folder.parent)
 
-    def _make_room(self, size_bytes: int, severity: int) -> None:
+    def _free_space(self, size_bytes: int, severity: int) -> None:
         """Removes nothing when that would not be enough. Raises ``StorageError``."""
         try:
-            going = self._going_for(size_bytes, severity)
+            going = self._to_remove(size_bytes, severity)
         except StorageError as error:
             self._refused = size_bytes, severity
-            self._tell(str(error))
+            self._set_degraded(str(error))
             raise
         for item in going:
             self._remove(item)
 
-    def _going_for(self, size_bytes: int, severity: int) -> list[Kept]:
+    def _to_remove(self, size_bytes: int, severity: int) -> list[MediaEntry]:
         """What has to go. Raises ``StorageError`` when that is not enough."""
         size = on_disk(size_bytes)
-        over = self._shelf.bytes + size - self._storage.max_bytes
-        going = self._shelf.to_free(over, severity, self._is_held)
+        over = self._index.bytes + size - self._storage.max_bytes
+        going = self._index.to_free(over, severity, self._has_hold)
         if going is None:
             raise _refusal(f"storage.max_bytes ({self._storage.max_bytes}) is used up")
         short = self._storage.keep_free + size - _free(self._media) - sum(item.size for item in going)
         if short > 0:
-            going = self._shelf.to_free(max(over, 0) + short, severity, self._is_held)
+            going = self._index.to_free(max(over, 0) + short, severity, self._has_hold)
         if going is None:
             free_mb = _free(self._media) // 1_000_000
             raise _refusal(f"the disk is full: {free_mb} MB free, storage.keep_free is kept for others")
         return going
 
-    def _look(self) -> None:
+    def _rescan(self) -> None:
         """Age is told by the time a file was written, and judged only while the clock is right."""
-        self._shelf = read_shelf(self._media)
+        self._index = read_media_index(self._media)
         if not self._clock_synced():
             return
         now = self._clock.now().timestamp()
-        for item in list(self._shelf):
+        for item in list(self._index):
             if item.written < EARLIEST or item.written > now + DAY_S:
                 self._redate(item, now)
-            elif now - item.written > self._storage.max_age_days * DAY_S and not self._is_held(item):
+            elif now - item.written > self._storage.max_age_days * DAY_S and not self._has_hold(item):
                 self._remove(item)
 
-    def _redate(self, item: Kept, now: float) -> None:
+    def _redate(self, item: MediaEntry, now: float) -> None:
         """Written while the box had no clock: it grows old from now on."""
         os.utime(self._media / item.name.path, (now, now))
-        self._shelf.remove(item)
-        self._shelf.add(kept(item.name, item.size, now))
+        self._index.remove(item)
+        self._index.add(media_entry(item.name, item.size, now))
 
-    def _is_held(self, item: Kept) -> bool:
+    def _has_hold(self, item: MediaEntry) -> bool:
         return self._holds.has(item.name.event_id)
 
-    def _remove(self, item: Kept) -> None:
+    def _remove(self, item: MediaEntry) -> None:
         path = self._media / item.name.path
         path.unlink(missing_ok=True)
-        self._shelf.remove(item)
+        self._index.remove(item)
         with contextlib.suppress(OSError):  # not the last one of its day
             path.parent.rmdir()
 
@@ -262,10 +262,10 @@ class MediaStore:
 
     def _fail(self, error: OSError) -> StorageError:
         why = _WHY.get(error.errno or 0, f"the disk failed ({error.strerror})")
-        self._tell(why)
+        self._set_degraded(why)
         return StorageError(why)
 
-    def _tell(self, why: str) -> None:
+    def _set_degraded(self, why: str) -> None:
         if self._degraded is None:
             log.error("%s: %s; nothing is stored there meanwhile, events go on", self._log_name, why)
             self._next_mono = self._clock.monotonic() + PROBE_S
@@ -275,9 +275,9 @@ class MediaStore:
         """The disk takes files. That does not help what was refused: it waits until there is room."""
         if self._refused is not None:
             try:
-                self._going_for(*self._refused)
+                self._to_remove(*self._refused)
             except StorageError as error:
-                self._tell(str(error))
+                self._set_degraded(str(error))
                 return
             self._refused = None
         if self._degraded is not None:

@@ -17,7 +17,7 @@ SLOWER, SLOWER_MS = 2.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class AgreementCounts:
     """Objects that both see, only the model in force, only the new one."""
 
     both: int
@@ -38,7 +38,7 @@ class Counts:
         return self.only_new / max(1, self.in_force)
 
 
-def counts_of(report: ShadowReport, camera: str | None = None) -> Counts:
+def counts_of(report: ShadowReport, camera: str | None = None) -> AgreementCounts:
     """Of one camera, or of all."""
     groups: list[ShadowGroup] = [
         group
@@ -46,7 +46,7 @@ def counts_of(report: ShadowReport, camera: str | None = None) -> Counts:
         if camera in (None, name)
         for group in of_camera.groups.values()
     ]
-    return Counts(
+    return AgreementCounts(
         sum(group.both for group in groups),
         sum(group.only_in_force for group in groups),
         sum(group.only_new for group in groups),
@@ -63,7 +63,7 @@ def shares_of(report: ShadowReport) -> dict[str, dict[str, float]]:
     return found
 
 
-def refusal(report: ShadowReport) -> str | None:
+def switch_refusal(report: ShadowReport) -> str | None:
     """Why a model with these figures is not switched to; None: it may be."""
     total = counts_of(report)
     agreement = total.agreement
@@ -81,7 +81,7 @@ def refusal(report: ShadowReport) -> str | None:
     return _too_slow(report)
 
 
-def summary(report: ShadowReport) -> str:
+def shadow_summary(report: ShadowReport) -> str:
     """One line for a person."""
     total = counts_of(report)
     frames = sum(camera.frames for camera in report.cameras.values())
@@ -95,7 +95,7 @@ def summary(report: ShadowReport) -> str:
     return line + (f"; {report.failures} inferences failed" if report.failures else "")
 
 
-def agreed(report: ShadowReport) -> str:
+def agreement_text(report: ShadowReport) -> str:
     """As an event of a switch says it."""
     total = counts_of(report)
     if total.agreement is None:

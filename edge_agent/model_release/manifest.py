@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-from edge_agent.commands.action import Refused
-from edge_agent.commands.signature import Operators
+from edge_agent.commands.action import CommandRefused
+from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.core.errors import EdgeAgentError
 
 MANIFEST = "manifest.json"
@@ -49,12 +49,12 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
         return models[0]
 
 
-def open_manifest(jws: bytes, operators: Operators) -> tuple[ModelManifest, bytes, str]:
+def open_manifest(jws: bytes, operators: OperatorKeyring) -> tuple[ModelManifest, bytes, str]:
     """The manifest, its bytes as they were signed, and the id of the operator's key. Raises BadManifest."""
     try:
         signed = operators.open(jws.strip())
         manifest = msgspec.json.decode(signed.document, type=ModelManifest)
-    except Refused as error:
+    except CommandRefused as error:
         raise BadManifest(f"{error}: do not install the model") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadManifest(f"it is no manifest of a model release: {error}") from error

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
 from edge_agent.detection.monitor import SeenObjects
-from edge_agent.model_release.record import ALL, Observed
+from edge_agent.model_release.record import ALL, ProbationCounts
 
 GROUPS = (PERSON, TWO_WHEELER, VEHICLE)
 FADE = 0.5
@@ -33,7 +33,7 @@ class HourCounts(Struct, kw_only=True):
     objects: dict[str, float] = field(default_factory=dict)
 
 
-class Rates(Struct, kw_only=True):
+class DetectionRates(Struct, kw_only=True):
     """What the model in force sees. One thread."""
 
     hour: int | None = None  # that is being counted
@@ -56,7 +56,7 @@ class Rates(Struct, kw_only=True):
         self,
         hour: int,
         seen: Mapping[str, SeenObjects],
-        cameras: dict[str, Observed],
+        cameras: dict[str, ProbationCounts],
         shares: Mapping[str, Mapping[str, float]],
     ) -> None:
         """Add a minute of a new model to ``cameras``, beside what was expected of it.
@@ -66,7 +66,7 @@ class Rates(Struct, kw_only=True):
             known = self.cameras.get(camera, {}).get(hour)
             if known is None or known.inferences < KNOWN_INFERENCES or of_camera.inferences == 0:
                 continue
-            observed = cameras.setdefault(camera, Observed())
+            observed = cameras.setdefault(camera, ProbationCounts())
             observed.minutes += 1
             observed.inferences += of_camera.inferences
             expected = {
@@ -93,12 +93,12 @@ class Rates(Struct, kw_only=True):
                 del self.cameras[camera]
 
 
-def broken(cameras: Mapping[str, Observed]) -> str | None:
+def rate_deviation(cameras: Mapping[str, ProbationCounts]) -> str | None:
     """Why the counts of a new model are not what was expected; None: they are, or it is too early."""
     return next(_breaks(cameras), None)
 
 
-def _breaks(cameras: Mapping[str, Observed]) -> Iterator[str]:
+def _breaks(cameras: Mapping[str, ProbationCounts]) -> Iterator[str]:
     for camera, observed in sorted(cameras.items()):
         if observed.minutes < ENOUGH_MINUTES or observed.inferences < ENOUGH_INFERENCES:
             continue

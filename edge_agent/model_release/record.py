@@ -22,7 +22,7 @@ class SentModel(Struct, frozen=True, kw_only=True):
     signed_by: str  # of its manifest
 
 
-class Trial(Struct, frozen=True, kw_only=True):
+class ModelTrial(Struct, frozen=True, kw_only=True):
     """A model in shadow mode, or one that was."""
 
     model: SentModel
@@ -34,7 +34,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     over: bool = False
 
 
-class Observed(Struct, kw_only=True):
+class ProbationCounts(Struct, kw_only=True):
     """Of one camera during a probation, in hours of the day for which something is known."""
 
     minutes: int = 0  # with inferences
@@ -50,10 +50,10 @@ class Probation(Struct, frozen=True, kw_only=True):
     until: datetime
     left_s: float
     shares: dict[str, dict[str, float]] = field(default_factory=dict)  # of the groups, by camera
-    cameras: dict[str, Observed] = field(default_factory=dict)
+    cameras: dict[str, ProbationCounts] = field(default_factory=dict)
 
 
-class Reverted(Struct, frozen=True, kw_only=True):
+class RevertedModel(Struct, frozen=True, kw_only=True):
     """The model that went back last."""
 
     sha256: str
@@ -68,11 +68,11 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
 
     in_force: SentModel | None = None  # None: the model that ships
     before: SentModel | None = None  # what goes back into force; None: the model that ships
-    trial: Trial | None = None
+    trial: ModelTrial | None = None
     probation: Probation | None = None
     starts: int = 0
     """Starts of the agent since a new model ran for long enough, or the agent was stopped in good order."""
-    reverted: Reverted | None = None
+    reverted: RevertedModel | None = None
     unreported: ModelData | None = None  # an event that the outbox does not have yet
 
     @property

@@ -14,18 +14,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge_agent.cameras.shared_detector import SharedDetector
-from edge_agent.commands.action import Failed, Outcome, Refused
+from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.facts import AskedBy
+from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.state_file import read_record
-from edge_agent.detection.choose import Choice
+from edge_agent.detection.choose import DetectorChoice
 from edge_agent.detection.shadow import Shadow
-from edge_agent.events import Appender, EventMaker
+from edge_agent.events import EventAppender, EventFactory
 from edge_agent.model_release import words
-from edge_agent.model_release.agreement import agreed, refusal, shares_of, summary
-from edge_agent.model_release.rates import Rates, broken
-from edge_agent.model_release.record import Probation, SentModel, Trial
+from edge_agent.model_release.agreement import agreement_text, shadow_summary, shares_of, switch_refusal
+from edge_agent.model_release.rates import DetectionRates, rate_deviation
+from edge_agent.model_release.record import ModelTrial, Probation, SentModel
 from edge_agent.model_release.store import ModelStore
 from edge_agent.wire import ModelHealth, ShadowReport
 
@@ -37,9 +37,9 @@ SAVE_EVERY_S = 600.0  # SD cards wear
 SETTLED_S = 300.0
 """A new model that has run for so long has not taken the agent down."""
 FAILURES_TO_END = 3  # inferences of the new model in a row
-KEPT_WHY = "the disk does not take it; nothing was changed"
+DISK_REFUSED = "the disk does not take it; nothing was changed"
 
-Finish = Callable[[Outcome | Failed], None]
+Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
 
 class ModelService:
@@ -50,8 +50,8 @@ class ModelService:
         self,
         store: ModelStore,
         detector: SharedDetector,
-        events: EventMaker,
-        outbox: Appender,
+        events: EventFactory,
+        outbox: EventAppender,
         clock: Clock,
         timezone: ZoneInfo,
         clock_synced: Callable[[], bool],
@@ -68,7 +68,7 @@ class ModelService:
         self._lock = threading.RLock()  # protects what is below, and changes of the store's record
         self._shadow: Shadow | None = None
         self._finish: Finish | None = None  # answers the command whose model is in shadow mode
-        self._rates = read_record(store.folder / RATES, Rates) or Rates()
+        self._rates = read_record(store.folder / RATES, DetectionRates) or DetectionRates()
         self._until_mono = 0.0
         self._began_mono = self._minute_mono = self._saved_mono = clock.monotonic()
 
@@ -139,23 +139,27 @@ class ModelService:
         with self._lock:
             record = self.store.record
             if record.phase == "probation" and record.in_force is not None:
-                raise Refused(f"{record.in_force.name} is on probation; wait for its end, or go back", "busy")
+                raise CommandRefused(
+                    f"{record.in_force.name} is on probation; wait for its end, or go back", "busy"
+                )
             if record.phase == "shadow" and record.trial is not None:
-                raise Refused(
+                raise CommandRefused(
                     f"{record.trial.model.name} is in shadow mode; wait for its end, or go back", "busy"
                 )
 
-    def begin_trial(self, model: SentModel, by: AskedBy, for_s: float, share: float, finish: Finish) -> str:
+    def begin_trial(
+        self, model: SentModel, by: RequestOrigin, for_s: float, share: float, finish: Finish
+    ) -> str:
         """Run it beside the model in force; what is going on then. Raises Refused, Failed."""
         choice = self.store.load(model)
         with self._lock:
             self.check_free()
             if choice.detector is None:
                 self.store.clean()
-                raise Failed(f"{model.name} cannot be used: {choice.degraded}; nothing was changed")
+                raise CommandFailed(f"{model.name} cannot be used: {choice.degraded}; nothing was changed")
             now = self._clock.now()
             report = ShadowReport(in_force_sha256=self._detector.model.sha256)
-            trial = Trial(
+            trial = ModelTrial(
                 model=model,
                 command_id=by.command_id or "",
                 share=share,
@@ -167,47 +171,51 @@ class ModelService:
             before = self.store.record
             if not self.store.save(trial=trial, reverted=None, starts=0):
                 self.store.record = before
-                raise Refused(KEPT_WHY)
+                raise CommandRefused(DISK_REFUSED)
             self.store.clean()
             self._begin_shadow(choice, trial)
             self._finish = finish
-            return words.doing(trial, self._detector.model.name)
+            return words.trial_progress(trial, self._detector.model.name)
 
-    def resume_trial(self, command_id: str, finish: Finish) -> str | Outcome | Failed | None:
+    def resume_trial(self, command_id: str, finish: Finish) -> str | CommandSucceeded | CommandFailed | None:
         """After a restart: what is going on, or what came of it; None: it was not begun."""
         with self._lock:
             record = self.store.record
             if record.trial is not None and record.trial.command_id == command_id:
                 if record.trial.over:
-                    return words.tried(record.trial)
+                    return words.trial_outcome(record.trial)
                 self._finish = finish
-                return words.doing(record.trial, self._detector.model.name)
+                return words.trial_progress(record.trial, self._detector.model.name)
             if record.reverted is not None and record.reverted.command_id == command_id:
-                return Failed(f"{record.reverted.name}: {record.reverted.why}; nothing was changed")
+                return CommandFailed(f"{record.reverted.name}: {record.reverted.why}; nothing was changed")
             return None
 
-    def switch(self, sha256: str, by: AskedBy, for_s: float, *, force: bool) -> Outcome:
+    def switch(self, sha256: str, by: RequestOrigin, for_s: float, *, force: bool) -> CommandSucceeded:
         """Make the model that was tried the one in force. Raises Refused, Failed."""
         with self._lock:
             record, trial = self.store.record, self.store.record.trial
             if trial is None or trial.model.sha256 != sha256:
-                raise Refused(f"no model {sha256[:16]} was tried here: try it first")
+                raise CommandRefused(f"no model {sha256[:16]} was tried here: try it first")
             report = self._current_report(trial)
-            if not force and (why := refusal(report)) is not None:
-                raise Refused(f"{trial.model.name} stays out of force: {why}; {summary(report)}")
+            if not force and (why := switch_refusal(report)) is not None:
+                raise CommandRefused(
+                    f"{trial.model.name} stays out of force: {why}; {shadow_summary(report)}"
+                )
             choice = self.store.load(trial.model)
             if choice.detector is None:
-                raise Failed(f"{trial.model.name} cannot be loaded: {choice.degraded}; nothing was changed")
+                raise CommandFailed(
+                    f"{trial.model.name} cannot be loaded: {choice.degraded}; nothing was changed"
+                )
             until = self._clock.now() + timedelta(seconds=for_s)
             probation = Probation(
                 command_id=by.command_id or "",
                 until=until,
                 left_s=for_s,
-                shares={} if refusal(report) else shares_of(report),
+                shares={} if switch_refusal(report) else shares_of(report),
             )
             signed = "not signed" if by.signed_by is None else f"signed by {by.signed_by[:16]}"
-            forced = "" if refusal(report) is None else ", forced"
-            why = f"command {by.command_id}, {signed}; {agreed(report)}{forced}"
+            forced = "" if switch_refusal(report) is None else ", forced"
+            why = f"command {by.command_id}, {signed}; {agreement_text(report)}{forced}"
             event = self.store.change("switched", trial.model, record.in_force, why, by)
             saved = self.store.save(
                 in_force=trial.model,
@@ -220,36 +228,40 @@ class ModelService:
             )
             if not saved:
                 self.store.record = record
-                raise Refused(KEPT_WHY)
-            self._end_shadow(Outcome(f"{trial.model.name} was switched to; {summary(report)}"))
+                raise CommandRefused(DISK_REFUSED)
+            self._end_shadow(
+                CommandSucceeded(f"{trial.model.name} was switched to; {shadow_summary(report)}")
+            )
             self._began_mono = self._saved_mono = self._clock.monotonic()
             self._until_mono = self._began_mono + for_s
             self._run(choice)
             self.store.clean()
             text = f"{trial.model.name} is in force, on probation until {rfc3339(until)}"
-            return Outcome(text, words.result(trial.model, report))
+            return CommandSucceeded(text, words.trial_result(trial.model, report))
 
-    def back(self, by: AskedBy) -> Outcome:
+    def back(self, by: RequestOrigin) -> CommandSucceeded:
         """End shadow mode, or go back to the model before. Raises Refused, Failed."""
         with self._lock:
             record = self.store.record
             why = f"command {by.command_id} ended it"
             if record.trial is not None:
                 self.store.save(trial=None)
-                self._end_shadow(Failed(f"{why}; nothing was changed"))
+                self._end_shadow(CommandFailed(f"{why}; nothing was changed"))
                 self.store.clean()
-                return Outcome(f"{record.trial.model.name} is not tried any longer; nothing was changed")
+                return CommandSucceeded(
+                    f"{record.trial.model.name} is not tried any longer; nothing was changed"
+                )
             if record.in_force is None:
-                raise Refused("the model that ships is in force, there is none to go back to")
+                raise CommandRefused("the model that ships is in force, there is none to go back to")
             self._go_back(why, by)
-            return Outcome(
+            return CommandSucceeded(
                 f"{self._detector.model.name} is in force again", {"sha256": self._detector.model.sha256}
             )
 
     # --- for health; any thread ---
 
     def health(self) -> ModelHealth:
-        return words.health(self.store.record, self.report()) if self._may_choose else ModelHealth()
+        return words.model_health(self.store.record, self.report()) if self._may_choose else ModelHealth()
 
     def report(self) -> ShadowReport | None:
         """The figures of the model that is or was tried."""
@@ -258,22 +270,24 @@ class ModelService:
 
     # --- with the lock ---
 
-    def _begin_shadow(self, choice: Choice, trial: Trial) -> None:
+    def _begin_shadow(self, choice: DetectorChoice, trial: ModelTrial) -> None:
         assert choice.detector is not None
         self._began_mono = self._saved_mono = self._clock.monotonic()
         self._shadow = self._detector.begin_shadow(choice.detector, trial.share, trial.report)
         log.info(
-            "model: %s is in shadow mode: %s", trial.model.name, words.doing(trial, self._detector.model.name)
+            "model: %s is in shadow mode: %s",
+            trial.model.name,
+            words.trial_progress(trial, self._detector.model.name),
         )
 
-    def _end_shadow(self, answer: Outcome | Failed) -> None:
+    def _end_shadow(self, answer: CommandSucceeded | CommandFailed) -> None:
         self._detector.end_shadow()
         self._shadow = None
         finish, self._finish = self._finish, None
         if finish is not None:
             finish(answer)
 
-    def _current_report(self, trial: Trial) -> ShadowReport:
+    def _current_report(self, trial: ModelTrial) -> ShadowReport:
         shadow = self._shadow
         return trial.report if shadow is None or trial.over else shadow.report(self._detector.cost_ms)
 
@@ -284,11 +298,11 @@ class ModelService:
         if shadow.failed_in_a_row >= FAILURES_TO_END:
             why = f"{shadow.failed_in_a_row} of its inferences in a row have failed"
             self.store.give_up(why)
-            self._end_shadow(Failed(f"{trial.model.name}: {why}; nothing was changed"))
+            self._end_shadow(CommandFailed(f"{trial.model.name}: {why}; nothing was changed"))
         elif now_mono >= self._until_mono:
             over = msgspec.structs.replace(trial, over=True, left_s=0.0, report=self._current_report(trial))
             self.store.save(trial=over, starts=0)
-            self._end_shadow(words.tried(over))
+            self._end_shadow(words.trial_outcome(over))
         else:
             self._keep_progress(now_mono)
 
@@ -296,10 +310,10 @@ class ModelService:
         record = self.store.record
         assert record.probation is not None
         failing = self._detector.failing
-        if (why := failing or broken(record.probation.cameras)) is not None:
-            self._go_back(why, AskedBy())
+        if (why := failing or rate_deviation(record.probation.cameras)) is not None:
+            self._go_back(why, RequestOrigin())
         elif now_mono >= self._until_mono and record.in_force is not None:
-            by = AskedBy(record.probation.command_id, None)
+            by = RequestOrigin(record.probation.command_id, None)
             why = "its probation is over"
             event = self.store.change("confirmed", record.in_force, record.before, why, by)
             self.store.save(probation=None, starts=0, unreported=event)
@@ -323,15 +337,15 @@ class ModelService:
             changes = {"trial": msgspec.structs.replace(record.trial, left_s=left_s, report=report)}
         self.store.save(starts=starts, **changes)
 
-    def _go_back(self, why: str, by: AskedBy) -> None:
+    def _go_back(self, why: str, by: RequestOrigin) -> None:
         self.store.go_back(why, by)
         choice = self.store.choose()
         if choice.detector is not None:
             self._run(choice)
         self.store.clean()
 
-    def _run(self, choice: Choice) -> None:
-        self._detector.exchange(choice)
+    def _run(self, choice: DetectorChoice) -> None:
+        self._detector.replace_detector(choice)
         self._events.model = self._detector.model
         self._report_change()
         self._publish_birth()
@@ -349,7 +363,7 @@ class ModelService:
         self.store.save(unreported=None)
 
     def _count_minute(self) -> None:
-        seen = self._detector.monitor.take()
+        seen = self._detector.monitor.drain()
         if not self._may_choose or not self._clock_synced():
             return  # nothing is ever compared, or the hour of the day is not known
         hour = self._clock.now().astimezone(self._timezone).hour

@@ -17,14 +17,14 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent.commands.action import Failed, Refused
+from edge_agent.commands.action import CommandFailed, CommandRefused
 from edge_agent.commands.transfer.download import download
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock, rfc3339
-from edge_agent.core.facts import AskedBy
+from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.detection.choose import SHIPPED, Choice, choose_detector
-from edge_agent.model_release.record import ModelRecord, Reverted, SentModel
+from edge_agent.detection.choose import SHIPPED, DetectorChoice, choose_detector
+from edge_agent.model_release.record import ModelRecord, RevertedModel, SentModel
 from edge_agent.wire import ModelData
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class ModelStore:
 
     # --- start ---
 
-    def start(self) -> Choice:
+    def start(self) -> DetectorChoice:
         """The detector to start with. Goes back where a new model has taken the agent down too often, or
         cannot be loaded any more."""
         self.record = read_record(self.folder / RECORD, ModelRecord) or ModelRecord()
@@ -69,7 +69,7 @@ class ModelStore:
             self._count_start()
         return self.choose()
 
-    def choose(self) -> Choice:
+    def choose(self) -> DetectorChoice:
         """The detector of the model in force; of the one before it, where that cannot be loaded."""
         while (model := self.record.in_force) is not None:
             choice = self.load(model)
@@ -102,13 +102,13 @@ class ModelStore:
             self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         return write_record(self.folder / name, record)
 
-    def go_back(self, why: str, by: AskedBy | None = None) -> None:
+    def go_back(self, why: str, by: RequestOrigin | None = None) -> None:
         """The model before the one in force is in force; running it is for the caller."""
         record, model = self.record, self.record.in_force
         if model is None:
             return
         log.warning("model: %s goes back: %s", model.name, why)
-        event = self.change("reverted", model, record.before, why, by or AskedBy())
+        event = self.change("reverted", model, record.before, why, by or RequestOrigin())
         self.save(
             in_force=record.before,
             before=None,
@@ -132,7 +132,7 @@ class ModelStore:
         model: SentModel,
         before: SentModel | None,
         why: str,
-        by: AskedBy,
+        by: RequestOrigin,
     ) -> ModelData:
         """What an event says of it; ``before``: None for the model that ships."""
         return ModelData(
@@ -147,18 +147,18 @@ class ModelStore:
             signed_by=by.signed_by,
         )
 
-    def _reverted(self, model: SentModel, why: str, command_id: str | None) -> Reverted:
+    def _reverted(self, model: SentModel, why: str, command_id: str | None) -> RevertedModel:
         now = rfc3339(self._clock.now())
-        return Reverted(sha256=model.sha256, name=model.name, at=now, why=why, command_id=command_id)
+        return RevertedModel(sha256=model.sha256, name=model.name, at=now, why=why, command_id=command_id)
 
     # --- files ---
 
-    def load(self, model: SentModel) -> Choice:
+    def load(self, model: SentModel) -> DetectorChoice:
         """Takes up to a second; without a detector it says why."""
         path = self.path_of(model)
         if _digest(path) != model.sha256:  # before the runtime reads what may end the process
             text = f"{path}: the file is gone, or has changed on the disk"
-            return Choice(None, text, text)
+            return DetectorChoice(None, text, text)
         return choose_detector(self._wanted, path)
 
     def path_of(self, model: SentModel) -> Path:
@@ -178,13 +178,13 @@ class ModelStore:
         path = self.path_of(model)
         if _digest(path) == model.sha256:
             return True
-        self._make_room(path.parent, size_bytes)
+        self._free_space(path.parent, size_bytes)
         part = path.with_suffix(".part")
         if not download(url, part, size_bytes, ca_file=ca_file, stopping=stopping, received=received):
             return False
         if _digest(part) != model.sha256:
             part.unlink()
-            raise Failed(f"{path.name}: what came is not what the manifest signs; nothing was changed")
+            raise CommandFailed(f"{path.name}: what came is not what the manifest signs; nothing was changed")
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -197,19 +197,19 @@ class ModelStore:
             if folder.is_dir() and folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _make_room(self, folder: Path, size_bytes: int) -> None:
+    def _free_space(self, folder: Path, size_bytes: int) -> None:
         try:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             free = shutil.disk_usage(folder).free
         except OSError as error:
-            raise Refused(f"{folder} cannot be used: {error.strerror}; nothing was changed") from error
+            raise CommandRefused(f"{folder} cannot be used: {error.strerror}; nothing was changed") from error
         if free < size_bytes + KEEP_FREE:
-            raise Refused(
+            raise CommandRefused(
                 f"the disk is short: {free / 1e6:.0f} MB free, {KEEP_FREE / 1e6:.0f} MB are kept for others"
             )
 
 
-def detector_of_agent(settings: Settings) -> Choice:
+def detector_of_agent(settings: Settings) -> DetectorChoice:
     """The detector that the agent of this configuration runs, for other programs beside it."""
     store = ModelStore(settings, SystemClock())
     with contextlib.suppress(OSError):  # another user's folder

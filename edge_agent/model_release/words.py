@@ -4,40 +4,40 @@ from __future__ import annotations
 
 import msgspec
 
-from edge_agent.commands.action import Outcome
+from edge_agent.commands.action import CommandSucceeded
 from edge_agent.core.clock import rfc3339
-from edge_agent.model_release.agreement import counts_of, refusal, summary
-from edge_agent.model_release.record import ModelRecord, SentModel, Trial
+from edge_agent.model_release.agreement import counts_of, shadow_summary, switch_refusal
+from edge_agent.model_release.record import ModelRecord, ModelTrial, SentModel
 from edge_agent.wire import ModelHealth, ShadowReport
 
 LONGEST_WHY = 200  # in a heartbeat
 
 
-def doing(trial: Trial, in_force: str) -> str:
+def trial_progress(trial: ModelTrial, in_force: str) -> str:
     """``in_force``: name of the model that the trial runs beside."""
     beside = f"{trial.model.name} runs beside {in_force}"
     return f"{beside} on {trial.share:.0%} of the analysed frames until {rfc3339(trial.until)}"
 
 
-def tried(trial: Trial) -> Outcome:
+def trial_outcome(trial: ModelTrial) -> CommandSucceeded:
     """What came of shadow mode."""
-    why = refusal(trial.report)
+    why = switch_refusal(trial.report)
     verdict = "it may be switched to" if why is None else f"a switch would be refused: {why}"
-    text = f"{trial.model.name} was tried; {verdict}; {summary(trial.report)}"
-    return Outcome(text, result(trial.model, trial.report))
+    text = f"{trial.model.name} was tried; {verdict}; {shadow_summary(trial.report)}"
+    return CommandSucceeded(text, trial_result(trial.model, trial.report))
 
 
-def result(model: SentModel, report: ShadowReport) -> dict[str, object]:
+def trial_result(model: SentModel, report: ShadowReport) -> dict[str, object]:
     """For programs."""
     return {
         "name": model.name,
         "sha256": model.sha256,
-        "refusal": refusal(report),
+        "refusal": switch_refusal(report),
         "shadow": msgspec.to_builtins(report),
     }
 
 
-def health(record: ModelRecord, report: ShadowReport | None) -> ModelHealth:
+def model_health(record: ModelRecord, report: ShadowReport | None) -> ModelHealth:
     """``report``: the figures of the model that is or was tried."""
     found = ModelHealth()
     if (reverted := record.reverted) is not None:
@@ -52,7 +52,7 @@ def health(record: ModelRecord, report: ShadowReport | None) -> ModelHealth:
     )
     if report is None or record.probation is not None:
         return found
-    counts, refused = counts_of(report), refusal(report)
+    counts, refused = counts_of(report), switch_refusal(report)
     return msgspec.structs.replace(
         found,
         objects=counts.in_force + counts.only_new,

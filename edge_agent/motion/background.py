@@ -45,7 +45,7 @@ class Background:
         self._counted = counted
         self._mean: NDArray[np.float32] = np.zeros(shape, np.float32)
         self._sample: NDArray[np.float32] = np.zeros(_sampled(counted).shape, np.float32)
-        self._telling: NDArray[np.bool_] = np.zeros(self._sample.shape, np.bool_)
+        self._usable: NDArray[np.bool_] = np.zeros(self._sample.shape, np.bool_)
         self._deviation: NDArray[np.float32] = np.zeros(shape, np.float32)
         self._threshold: Gray = np.empty(shape, np.uint8)
         self._base: Gray = np.empty(shape, np.uint8)
@@ -147,11 +147,11 @@ class Background:
         """The pixels that the gain is measured on, while the mean is in the processor's cache: to gather them
         from a cold one is half of what a quiet frame costs in Python."""
         np.copyto(self._sample, _sampled(self._mean))
-        np.greater_equal(self._sample, _GAIN_DARK, out=self._telling)
+        np.greater_equal(self._sample, _GAIN_DARK, out=self._usable)
 
     def _measure_gain(self, picture: Gray) -> float:
         seen = _sampled(picture)
-        usable = self._telling & (seen < _CLIPPED)
+        usable = self._usable & (seen < _CLIPPED)
         ratios = seen[usable] / self._sample[usable]
         if ratios.size * 4 < usable.size:
             return 1.0

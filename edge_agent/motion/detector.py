@@ -13,8 +13,8 @@ from edge_agent.core.model import Box, Frame, Motion, Scene
 from edge_agent.motion.background import START_DEVIATION, UNSURE_DEVIATION, Background
 from edge_agent.motion.ghosts import is_ghost
 from edge_agent.motion.rain import RainFilter
-from edge_agent.motion.regions import Opening, Patch, RegionFinder
-from edge_agent.motion.restless import RestlessSpot
+from edge_agent.motion.regions import BinaryOpening, ForegroundBlob, RegionFinder
+from edge_agent.motion.restless import PersistentMotion
 from edge_agent.motion.scale import Downscaler, counted_area
 from edge_agent.motion.shadows import cut_shadows
 
@@ -46,12 +46,12 @@ class MotionDetector:
         self._masks = tuple(masks)
         self._input_shape: tuple[int, ...] = ()
         self._last_mono = 0.0
-        self._restless = RestlessSpot()
+        self._persistent_motion = PersistentMotion()
 
     @property
-    def restless(self) -> Box | None:
+    def persistent_motion(self) -> Box | None:
         """The one small place that has moved all the time for minutes, if there is one: a clock?"""
-        return self._restless.box
+        return self._persistent_motion.box
 
     def update(self, frame: Frame) -> Motion:
         """Compare with the background, then learn from the frame.
@@ -69,10 +69,10 @@ class MotionDetector:
         if self._learned is not None:
             return self._learn_start(self._learned, picture, elapsed_s)
         motion = self._compare(picture, elapsed_s)
-        self._restless.update(motion.regions, frame.captured_mono)
+        self._persistent_motion.update(motion.regions, frame.captured_mono)
         return motion
 
-    def stirs(self, frame: Frame) -> bool:
+    def has_motion(self, frame: Frame) -> bool:
         """Whether ``update`` would answer with regions, or with another scene than a steady one; as far as
         one picture tells, and without learning from it."""
         luma = frame.picture.luma()
@@ -97,7 +97,7 @@ class MotionDetector:
         counted = counted_area(self._masks, self._width, self._height)
         self._counted_pixels = max(1, cv2.countNonZero(counted))
         self._background = Background(counted)
-        self._open = Opening(self._width, self._height)
+        self._open = BinaryOpening(self._width, self._height)
         self._finder = RegionFinder(self._width, self._height)
         self._without_rain = RainFilter()
         self._learned: list[Gray] | None = []
@@ -121,9 +121,9 @@ class MotionDetector:
         if scene is not Scene.STEADY:
             self._background.replace(picture, UNSURE_DEVIATION)
             return Motion((), scene, changed)
-        return self._things(picture, differs, changed, elapsed_s)
+        return self._find_regions(picture, differs, changed, elapsed_s)
 
-    def _things(self, picture: Gray, differs: Gray, changed: float, elapsed_s: float) -> Motion:
+    def _find_regions(self, picture: Gray, differs: Gray, changed: float, elapsed_s: float) -> Motion:
         """Regions of a steady scene: soft light, shadows, rain and ghosts are taken out in turn."""
         foreground = self._open(differs)
         self._keep_sharp(foreground, picture)
@@ -177,7 +177,9 @@ class MotionDetector:
             near = cv2.bitwise_and(part, cv2.dilate(solid, _ONES3))
         part[:] = near
 
-    def _without_ghosts(self, patches: list[Patch], foreground: Gray, picture: Gray) -> list[Patch]:
+    def _without_ghosts(
+        self, patches: list[ForegroundBlob], foreground: Gray, picture: Gray
+    ) -> list[ForegroundBlob]:
         kept = []
         for patch in patches:
             still = self._background.is_still(patch.rows, patch.columns, foreground)
@@ -191,7 +193,7 @@ class MotionDetector:
         return kept
 
 
-def _clear_outside(mask: Gray, patches: Sequence[Patch]) -> None:
+def _clear_outside(mask: Gray, patches: Sequence[ForegroundBlob]) -> None:
     inside = np.zeros_like(mask)
     for patch in patches:
         inside[patch.rows, patch.columns] = 255

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.motion.regions import Patch
+from edge_agent.motion.regions import ForegroundBlob
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
@@ -18,7 +18,7 @@ MEDIAN_RATIO = 1.75  # ... this: what stood behind is uncovered, and its few str
 _ONES3 = np.ones((3, 3), np.uint8)
 
 
-def is_ghost(patch: Patch, foreground: Gray, picture: Gray, base: Gray) -> bool:
+def is_ghost(patch: ForegroundBlob, foreground: Gray, picture: Gray, base: Gray) -> bool:
     """True if the patch's outline is an edge of the background and not of the picture.
 
     All pictures are at motion scale; the idea is in Cucchiara et al., "Detecting moving objects,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edge_agent.motion.regions import Patch
+from edge_agent.motion.regions import ForegroundBlob
 
 MEMORY_S = 4.0
 DROPS_IN_RAIN = 0.6
@@ -26,11 +26,11 @@ class RainFilter:
     def __init__(self) -> None:
         self._drops = 0.0
         self._things = 0.0
-        self._before: list[Patch] = []
+        self._before: list[ForegroundBlob] = []
 
-    def __call__(self, patches: Sequence[Patch], elapsed_s: float) -> list[Patch]:
+    def __call__(self, patches: Sequence[ForegroundBlob], elapsed_s: float) -> list[ForegroundBlob]:
         """The patches without drops; ``elapsed_s`` since the last call."""
-        new = [patch for patch in patches if (patch.thin or patch.shred) and not self._was_near(patch)]
+        new = [patch for patch in patches if (patch.thin or patch.ragged) and not self._was_near(patch)]
         drops = sum(patch.thin for patch in new)
         keep = math.exp(-elapsed_s / MEMORY_S)
         self._drops = keep * self._drops + (1 - keep) * drops
@@ -39,11 +39,11 @@ class RainFilter:
         if self._drops < DROPS_IN_RAIN or self._drops < self._things:
             return list(patches)
         if self._drops >= DROPS_IN_HEAVY_RAIN:
-            return [patch for patch in patches if not (patch.thin or patch.shred)]
+            return [patch for patch in patches if not (patch.thin or patch.ragged)]
         dropped = set(map(id, new))
         return [patch for patch in patches if id(patch) not in dropped]
 
-    def _was_near(self, patch: Patch) -> bool:
+    def _was_near(self, patch: ForegroundBlob) -> bool:
         return any(
             patch.x - _NEAR < other.x + other.width
             and other.x - _NEAR < patch.x + patch.width

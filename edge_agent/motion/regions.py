@@ -27,7 +27,7 @@ _BRIDGE = np.ones((2 * REACH_Y + 1, 2 * REACH_X + 1), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class ForegroundBlob:
     """A group of foreground pixels; x, y, width, height of its box and its pixels, at motion scale."""
 
     x: int
@@ -51,7 +51,7 @@ class Patch:
         return mean_width <= 3.2 and self.height >= 2.0 * mean_width
 
     @property
-    def shred(self) -> bool:
+    def ragged(self) -> bool:
         """What is left of drops: a few pixels, or several lines that fill little of their box."""
         return self.pixels <= 10 or (self.pixels < 150 and self.pixels < 0.5 * self.width * self.height)
 
@@ -62,7 +62,7 @@ class Patch:
         return MotionRegion(box, min(box.area, self.pixels / (width * height)))
 
 
-class Opening:
+class BinaryOpening:
     """Removes what is narrower than 2 pixels, four times as fast as ``cv2.morphologyEx`` does it."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -92,7 +92,7 @@ class RegionFinder:
         # At most one patch per 2 x 2 square: 16-bit labels do for pictures up to 512 x 512.
         self._min_pixels = max(4, round(MIN_SHARE * width * height))
 
-    def find(self, mask: Gray) -> list[Patch]:
+    def find(self, mask: Gray) -> list[ForegroundBlob]:
         """Patches of ``mask`` (0 or 255) that are large enough, largest first."""
         x0, y0, width, height = cv2.boundingRect(mask)
         if width == 0:
@@ -107,7 +107,7 @@ class RegionFinder:
             if n >= self._min_pixels:
                 # The padding moves the picture by the reach and the bridge grows each thing by as much:
                 # what the bridge has at its left and top is where the thing begins.
-                found.append(Patch(x0 + x, y0 + y, w - 2 * REACH_X, h - 2 * REACH_Y, n))
+                found.append(ForegroundBlob(x0 + x, y0 + y, w - 2 * REACH_X, h - 2 * REACH_Y, n))
         return sorted(found, key=lambda patch: (-patch.pixels, patch.y, patch.x))
 
 

@@ -26,7 +26,7 @@ LARGEST_SHARE = 0.08  # of the picture; a larger place is a street
 _AROUND = np.ones((3, 3), np.uint8)
 
 
-class RestlessSpot:
+class PersistentMotion:
     """Told of every frame's regions; one thread."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.motion.regions import Patch
+from edge_agent.motion.regions import ForegroundBlob
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
@@ -18,7 +18,7 @@ FAINT = 0.72  # share of the background's brightness that a shadow leaves at lea
 CORE = 0.45  # share of a patch that must differ more strongly before the rest counts as its shadow
 
 
-def cut_shadows(patches: Sequence[Patch], foreground: Gray, picture: Gray, base: Gray) -> bool:
+def cut_shadows(patches: Sequence[ForegroundBlob], foreground: Gray, picture: Gray, base: Gray) -> bool:
     """Clears shadow pixels of ``foreground`` in place; True if there were any.
 
     All pictures are at motion scale. A thing that is itself only faintly darker keeps all its pixels.

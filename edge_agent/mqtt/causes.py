@@ -16,7 +16,7 @@ from edge_agent.config.model.settings import Broker
 from edge_agent.core.errors import MqttError
 
 
-class TroubleKind(StrEnum):
+class ConnectErrorKind(StrEnum):
     DNS = "dns"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
@@ -42,19 +42,19 @@ class TroubleKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ConnectError:
     """One reason, and the line that says it."""
 
-    kind: TroubleKind
+    kind: ConnectErrorKind
     text: str
 
     @property
-    def slowest(self) -> bool:
+    def retry_slowly(self) -> bool:
         """Trying again soon would harm: two clients would throw each other out for ever."""
-        return self.kind is TroubleKind.ID_IN_USE
+        return self.kind is ConnectErrorKind.ID_IN_USE
 
 
-class FileTrouble(MqttError):
+class CertificateFileError(MqttError):
     """A certificate, key or CA file of ours cannot be used; the text names it."""
 
 
@@ -68,91 +68,108 @@ _UNKNOWN_ISSUER = {2, 18, 19, 20, 21}
 _ALERTS = (
     (
         "alert certificate expired",
-        TroubleKind.OWN_EXPIRED,
+        ConnectErrorKind.OWN_EXPIRED,
         "the broker says our certificate has expired; renew it",
     ),
     (
         "alert certificate required",
-        TroubleKind.OWN_MISSING,
+        ConnectErrorKind.OWN_MISSING,
         "the broker wants a client certificate; set mqtt.cert_file and mqtt.key_file",
     ),
     (
         "alert unknown ca",
-        TroubleKind.OWN_REJECTED,
+        ConnectErrorKind.OWN_REJECTED,
         "the broker does not know who issued our certificate (mqtt.cert_file)",
     ),
-    ("alert certificate revoked", TroubleKind.OWN_REJECTED, "the broker says our certificate is revoked"),
-    ("alert bad certificate", TroubleKind.OWN_REJECTED, "the broker does not accept our certificate"),
-    ("alert certificate unknown", TroubleKind.OWN_REJECTED, "the broker does not accept our certificate"),
-    ("alert access denied", TroubleKind.OWN_REJECTED, "the broker denies access to our certificate"),
+    (
+        "alert certificate revoked",
+        ConnectErrorKind.OWN_REJECTED,
+        "the broker says our certificate is revoked",
+    ),
+    ("alert bad certificate", ConnectErrorKind.OWN_REJECTED, "the broker does not accept our certificate"),
+    (
+        "alert certificate unknown",
+        ConnectErrorKind.OWN_REJECTED,
+        "the broker does not accept our certificate",
+    ),
+    ("alert access denied", ConnectErrorKind.OWN_REJECTED, "the broker denies access to our certificate"),
     (
         "alert handshake failure",
-        TroubleKind.OWN_MISSING,
+        ConnectErrorKind.OWN_MISSING,
         "the broker ended the TLS handshake: it may want a client certificate (mqtt.cert_file), or no cipher "
         "suits both",
     ),
 )
 
 
-def of_connect(error: Exception, broker: Broker, clock_trusted: bool) -> Trouble:
+def from_exception(error: Exception, broker: Broker, clock_trusted: bool) -> ConnectError:
     """Why opening the connection failed, TLS handshake included."""
     host = broker.host
-    if isinstance(error, FileTrouble):
-        return Trouble(TroubleKind.FILES, str(error))
+    if isinstance(error, CertificateFileError):
+        return ConnectError(ConnectErrorKind.FILES, str(error))
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _of_verification(error, host, clock_trusted)
+        return _from_verification(error, host, clock_trusted)
     if isinstance(error, ConnectionRefusedError):
-        return Trouble(TroubleKind.REFUSED, f"{host} refuses the connection: nothing listens on that port")
+        return ConnectError(
+            ConnectErrorKind.REFUSED, f"{host} refuses the connection: nothing listens on that port"
+        )
     if broker.tls and isinstance(error, (ssl.SSLEOFError, ConnectionError)):
-        return Trouble(
-            TroubleKind.TLS,
+        return ConnectError(
+            ConnectErrorKind.TLS,
             f"{host} hung up during the TLS handshake: it may not accept our certificate (mqtt.cert_file), "
             "or that port does not speak TLS",
         )
     if isinstance(error, ssl.SSLError):
-        return of_tls_text(str(error)) or Trouble(TroubleKind.TLS, f"TLS failed: {_openssl_words(error)}")
+        return from_tls_text(str(error)) or ConnectError(
+            ConnectErrorKind.TLS, f"TLS failed: {_openssl_words(error)}"
+        )
     if isinstance(error, socket.gaierror):
-        return Trouble(TroubleKind.DNS, f"the name {host} cannot be resolved: {error.strerror}")
+        return ConnectError(ConnectErrorKind.DNS, f"the name {host} cannot be resolved: {error.strerror}")
     if isinstance(error, TimeoutError):
-        return Trouble(TroubleKind.TIMEOUT, f"{host} does not answer in time")
+        return ConnectError(ConnectErrorKind.TIMEOUT, f"{host} does not answer in time")
     if isinstance(error, ConnectionError):
-        return Trouble(TroubleKind.LOST, f"{host} closed the connection during sign-on")
+        return ConnectError(ConnectErrorKind.LOST, f"{host} closed the connection during sign-on")
     if isinstance(error, OSError):
-        return Trouble(TroubleKind.UNREACHABLE, f"{host} is unreachable: {error.strerror or error}")
-    return Trouble(TroubleKind.PROTOCOL, f"connecting failed: {type(error).__name__}: {error}")
+        return ConnectError(ConnectErrorKind.UNREACHABLE, f"{host} is unreachable: {error.strerror or error}")
+    return ConnectError(ConnectErrorKind.PROTOCOL, f"connecting failed: {type(error).__name__}: {error}")
 
 
-def _of_verification(error: ssl.SSLCertVerificationError, host: str, clock_trusted: bool) -> Trouble:
+def _from_verification(error: ssl.SSLCertVerificationError, host: str, clock_trusted: bool) -> ConnectError:
     code = error.verify_code
     if not clock_trusted and code in (_NOT_YET_VALID, _EXPIRED):
         # OpenSSL compares with the system clock; on a board that has just booted without a battery
         # clock the fault is ours, and time synchronisation cures it.
-        return Trouble(
-            TroubleKind.CLOCK_NOT_SET,
+        return ConnectError(
+            ConnectErrorKind.CLOCK_NOT_SET,
             "the clock is not set yet, so the broker's certificate cannot be checked; waiting for time "
             "synchronisation",
         )
     if code == _NOT_YET_VALID:
-        return Trouble(
-            TroubleKind.SERVER_NOT_YET_VALID, f"the certificate of {host} is not yet valid; check both clocks"
+        return ConnectError(
+            ConnectErrorKind.SERVER_NOT_YET_VALID,
+            f"the certificate of {host} is not yet valid; check both clocks",
         )
     if code == _EXPIRED:
-        return Trouble(TroubleKind.SERVER_EXPIRED, f"the certificate of {host} has expired; renew it there")
+        return ConnectError(
+            ConnectErrorKind.SERVER_EXPIRED, f"the certificate of {host} has expired; renew it there"
+        )
     if code in _WRONG_NAME:
-        return Trouble(
-            TroubleKind.WRONG_NAME,
+        return ConnectError(
+            ConnectErrorKind.WRONG_NAME,
             f"the certificate does not name {host}: another server answers, or mqtt.brokers has another "
             "name than the certificate",
         )
     if code in _UNKNOWN_ISSUER:
-        return Trouble(
-            TroubleKind.UNKNOWN_ISSUER,
+        return ConnectError(
+            ConnectErrorKind.UNKNOWN_ISSUER,
             f"the certificate of {host} comes from an issuer we do not know; check mqtt.ca_file",
         )
-    return Trouble(TroubleKind.TLS, f"the certificate of {host} is not accepted: {error.verify_message}")
+    return ConnectError(
+        ConnectErrorKind.TLS, f"the certificate of {host} is not accepted: {error.verify_message}"
+    )
 
 
-def of_tls_text(text: str) -> Trouble | None:
+def from_tls_text(text: str) -> ConnectError | None:
     """The trouble in an OpenSSL error text, or None when it tells none.
 
     A text, because paho hands read errors on only as log lines.
@@ -160,10 +177,10 @@ def of_tls_text(text: str) -> Trouble | None:
     words = text.lower().replace("_", " ")
     for alert, kind, meaning in _ALERTS:
         if alert in words:
-            return Trouble(kind, meaning)
+            return ConnectError(kind, meaning)
     if "wrong version number" in words or "record layer failure" in words:
-        return Trouble(
-            TroubleKind.TLS, "the broker does not speak TLS on this port (mqtts:// needs one that does)"
+        return ConnectError(
+            ConnectErrorKind.TLS, "the broker does not speak TLS on this port (mqtts:// needs one that does)"
         )
     return None
 
@@ -173,56 +190,59 @@ def _openssl_words(error: ssl.SSLError) -> str:
 
 
 # Reason codes of CONNACK and DISCONNECT, MQTT 5.0, sections 3.2.2.2 and 3.14.2.1.
-_REASONS: dict[int, tuple[TroubleKind, str]] = {
-    0x81: (TroubleKind.PROTOCOL, "the broker calls our packet malformed"),
-    0x82: (TroubleKind.PROTOCOL, "the broker reports a protocol error"),
-    0x84: (TroubleKind.PROTOCOL, "the broker does not speak MQTT 5"),
-    0x85: (TroubleKind.PROTOCOL, "the broker does not accept our client id"),
-    0x86: (TroubleKind.BAD_CREDENTIALS, "the broker does not accept our user name or password"),
+_REASONS: dict[int, tuple[ConnectErrorKind, str]] = {
+    0x81: (ConnectErrorKind.PROTOCOL, "the broker calls our packet malformed"),
+    0x82: (ConnectErrorKind.PROTOCOL, "the broker reports a protocol error"),
+    0x84: (ConnectErrorKind.PROTOCOL, "the broker does not speak MQTT 5"),
+    0x85: (ConnectErrorKind.PROTOCOL, "the broker does not accept our client id"),
+    0x86: (ConnectErrorKind.BAD_CREDENTIALS, "the broker does not accept our user name or password"),
     0x87: (
-        TroubleKind.NOT_AUTHORISED,
+        ConnectErrorKind.NOT_AUTHORISED,
         "the broker does not let us in: wrong user name or password, or no right to connect",
     ),
-    0x88: (TroubleKind.BUSY, "the broker is not available"),
-    0x89: (TroubleKind.BUSY, "the broker is busy"),
-    0x8A: (TroubleKind.NOT_AUTHORISED, "the broker has banned this client"),
-    0x8B: (TroubleKind.BUSY, "the broker is shutting down"),
-    0x8C: (TroubleKind.PROTOCOL, "the broker wants another authentication method"),
-    0x8D: (TroubleKind.LOST, "the broker heard nothing from us for too long"),
+    0x88: (ConnectErrorKind.BUSY, "the broker is not available"),
+    0x89: (ConnectErrorKind.BUSY, "the broker is busy"),
+    0x8A: (ConnectErrorKind.NOT_AUTHORISED, "the broker has banned this client"),
+    0x8B: (ConnectErrorKind.BUSY, "the broker is shutting down"),
+    0x8C: (ConnectErrorKind.PROTOCOL, "the broker wants another authentication method"),
+    0x8D: (ConnectErrorKind.LOST, "the broker heard nothing from us for too long"),
     0x8E: (
-        TroubleKind.ID_IN_USE,
+        ConnectErrorKind.ID_IN_USE,
         "another client has connected with our client id and the broker dropped us; two boxes with the same "
         "gateway.id? Next attempt at the slowest pace",
     ),
-    0x90: (TroubleKind.PROTOCOL, "the broker refuses a topic name"),
-    0x93: (TroubleKind.BUSY, "the broker says we sent more than it can receive"),
-    0x95: (TroubleKind.PROTOCOL, "the broker refuses a message as too large"),
-    0x96: (TroubleKind.BUSY, "the broker says we send too fast"),
-    0x97: (TroubleKind.BUSY, "a quota at the broker is used up"),
-    0x98: (TroubleKind.LOST, "an administrator closed the connection"),
-    0x99: (TroubleKind.PROTOCOL, "the broker says a payload has the wrong format"),
-    0x9A: (TroubleKind.NO_RETAIN, "the broker does not support retained messages"),
-    0x9B: (TroubleKind.NO_QOS_1, "the broker does not support QoS 1, without which nothing is delivered"),
-    0x9C: (TroubleKind.BUSY, "the broker wants us to use another server"),
-    0x9D: (TroubleKind.BUSY, "the broker has moved"),
-    0x9F: (TroubleKind.BUSY, "the broker limits connects"),
+    0x90: (ConnectErrorKind.PROTOCOL, "the broker refuses a topic name"),
+    0x93: (ConnectErrorKind.BUSY, "the broker says we sent more than it can receive"),
+    0x95: (ConnectErrorKind.PROTOCOL, "the broker refuses a message as too large"),
+    0x96: (ConnectErrorKind.BUSY, "the broker says we send too fast"),
+    0x97: (ConnectErrorKind.BUSY, "a quota at the broker is used up"),
+    0x98: (ConnectErrorKind.LOST, "an administrator closed the connection"),
+    0x99: (ConnectErrorKind.PROTOCOL, "the broker says a payload has the wrong format"),
+    0x9A: (ConnectErrorKind.NO_RETAIN, "the broker does not support retained messages"),
+    0x9B: (
+        ConnectErrorKind.NO_QOS_1,
+        "the broker does not support QoS 1, without which nothing is delivered",
+    ),
+    0x9C: (ConnectErrorKind.BUSY, "the broker wants us to use another server"),
+    0x9D: (ConnectErrorKind.BUSY, "the broker has moved"),
+    0x9F: (ConnectErrorKind.BUSY, "the broker limits connects"),
 }
 
 
-def without_qos_1(broker: Broker) -> Trouble:
+def qos_1_unsupported(broker: Broker) -> ConnectError:
     """Of a CONNACK whose Maximum QoS is 0."""
-    return Trouble(
-        TroubleKind.NO_QOS_1,
+    return ConnectError(
+        ConnectErrorKind.NO_QOS_1,
         f"{broker.host} takes messages of QoS 0 only: it would acknowledge no event, so none would be known "
         "to be delivered; another broker is needed",
     )
 
 
-BLAMES_A_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
+BLAMES_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
 """DISCONNECT reasons after which the same messages would lose the next connection too."""
 
 
-def of_reason(code: int) -> Trouble:
+def from_reason_code(code: int) -> ConnectError:
     """What the broker's reason code in CONNACK or DISCONNECT means."""
-    kind, text = _REASONS.get(code, (TroubleKind.PROTOCOL, "the broker ended the connection"))
-    return Trouble(kind, f"{text} (reason 0x{code:02x})")
+    kind, text = _REASONS.get(code, (ConnectErrorKind.PROTOCOL, "the broker ended the connection"))
+    return ConnectError(kind, f"{text} (reason 0x{code:02x})")

@@ -52,7 +52,7 @@ class LoginLedger:
         self._boot_id = boot_id
         self._in_run: Counter[str] = Counter()
         self._accepted: dict[tuple[str, str], bool] = {}
-        self._unkept: dict[str, list[_Attempt]] = {}
+        self._in_memory: dict[str, list[_Attempt]] = {}
 
     @property
     def remembers(self) -> bool:
@@ -65,7 +65,7 @@ class LoginLedger:
         """
         if self._accepted.get((host, way)):
             return
-        with self._kept() as hosts:
+        with self._recent_failures() as hosts:
             earlier = len(hosts.get(host, ()))
             if self._in_run[host] >= MOST:
                 raise LoginsUsedUp(
@@ -77,13 +77,13 @@ class LoginLedger:
                     "cameras lock accounts for half an hour"
                 )
             self._in_run[host] += 1
-            self._book(hosts, host)
+            self._record(hosts, host)
 
     def accepted(self, host: str, way: str) -> None:
         if self._accepted.get((host, way)):
             return
         self._accepted[host, way] = True
-        with self._kept() as hosts:
+        with self._recent_failures() as hosts:
             if hosts.get(host):
                 hosts[host].pop()
 
@@ -91,19 +91,19 @@ class LoginLedger:
         """Also of a way that was accepted before: that refusal counts at the camera as well."""
         if self._accepted.pop((host, way), False):
             self._in_run[host] += 1
-            with self._kept() as hosts:
-                self._book(hosts, host)
+            with self._recent_failures() as hosts:
+                self._record(hosts, host)
 
-    def _book(self, hosts: dict[str, list[_Attempt]], host: str) -> None:
+    def _record(self, hosts: dict[str, list[_Attempt]], host: str) -> None:
         hosts.setdefault(host, []).append(_Attempt(self._boot_id, self._clock.monotonic()))
 
     @contextmanager
-    def _kept(self) -> Iterator[dict[str, list[_Attempt]]]:
+    def _recent_failures(self) -> Iterator[dict[str, list[_Attempt]]]:
         """Failed logins of the last hour by host; what is changed in it is kept, over runs if it can be."""
         path = self._path
         lock = _locked(path) if path is not None and self.remembers else None
         if path is None or lock is None:
-            yield self._unkept
+            yield self._in_memory
             return
         try:
             record = read_record(path, _Attempts)

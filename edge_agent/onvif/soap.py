@@ -20,7 +20,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, masked
 from edge_agent.onvif.text import clean
-from edge_agent.onvif.web import Answer, LoginRefused, Web
+from edge_agent.onvif.web import CameraHttpClient, CameraResponse, LoginRefused
 
 DEVICE_PATH = "/onvif/device_service"
 _SOAP = "application/soap+xml; charset=utf-8"
@@ -41,7 +41,7 @@ class CameraClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class MediaProfile:
     token: str
     name: str
     encoder_token: str
@@ -59,7 +59,9 @@ class Profile:
 class Onvif:
     """One camera's services at ``device_url``; with ``login`` None only what needs none."""
 
-    def __init__(self, web: Web, device_url: str, clock: Clock, login: Credentials | None = None) -> None:
+    def __init__(
+        self, web: CameraHttpClient, device_url: str, clock: Clock, login: Credentials | None = None
+    ) -> None:
         self._web = web
         self._clock = clock
         self._login = login
@@ -94,46 +96,50 @@ class Onvif:
 
     def device(self) -> dict[str, str]:
         """Manufacturer, Model, FirmwareVersion, SerialNumber, HardwareId; clean."""
-        found = parsers.parse_device_information(self._told("device", envelopes.device_get_information()))
+        found = parsers.parse_device_information(
+            self._ask_with_login("device", envelopes.device_get_information())
+        )
         if not found:
             raise NotOnvif(f"{self._web.host}: its answer to GetDeviceInformation cannot be read")
         return {name: clean(value) for name, value in found.items()}
 
-    def profiles(self) -> list[Profile]:
-        text = self._told(self.media, envelopes.media_get_profiles(use_media2=self.media == "media2"))
+    def profiles(self) -> list[MediaProfile]:
+        text = self._ask_with_login(
+            self.media, envelopes.media_get_profiles(use_media2=self.media == "media2")
+        )
         found = [_profile(item) for item in parsers.parse_profiles(text)[:64]]
         if not found:
             raise NotOnvif(f"{self._web.host}: it names no media profile")
         return found
 
-    def stream_url(self, profile: Profile) -> str:
+    def stream_url(self, profile: MediaProfile) -> str:
         """Without a user part, at the host that was asked: cameras name addresses that they once had."""
         body = envelopes.media_get_stream_uri(profile_token=profile.token, use_media2=self.media == "media2")
-        url = parsers.parse_stream_uri(self._told(self.media, body))
+        url = parsers.parse_stream_uri(self._ask_with_login(self.media, body))
         return _at_host(url, self._web.host)
 
     def ntp_servers(self) -> list[str]:
-        found = parsers.parse_ntp(self._told("device", envelopes.device_get_ntp()))
+        found = parsers.parse_ntp(self._ask_with_login("device", envelopes.device_get_ntp()))
         return [clean(str(server)) for server in found.get("servers", [])]
 
     def set_ntp(self, server: str) -> None:
-        self._told("device", envelopes.device_set_ntp(from_dhcp=False, ipv4_servers=[server]))
+        self._ask_with_login("device", envelopes.device_set_ntp(from_dhcp=False, ipv4_servers=[server]))
 
     def set_clock(self, *, ntp: bool, zone: str, utc: datetime | None) -> None:
         kind = "NTP" if ntp else "Manual"
         body = envelopes.device_set_system_date_time(
             date_time_type=kind, daylight_savings=False, timezone=zone, utc_datetime=utc
         )
-        self._told("device", body)
+        self._ask_with_login("device", body)
         self._clock_moves = True  # now, or when its NTP server has answered
 
     def reboot(self) -> None:
-        self._told("device", envelopes.device_system_reboot())
+        self._ask_with_login("device", envelopes.device_system_reboot())
 
     def encoder(self, token: str) -> ET.Element:
         """The camera's own XML of one video encoder configuration."""
         body = envelopes.media_get_video_encoder_configurations(use_media2=self.media == "media2")
-        root = parsers.parse_xml(self._told(self.media, body))
+        root = parsers.parse_xml(self._ask_with_login(self.media, body))
         for element in [] if root is None else root.iter():
             if element.tag.endswith("}Configurations") and element.get("token") == token:
                 return element
@@ -146,7 +152,7 @@ class Onvif:
         own.extend(list(element))
         if self.media == "media":
             ET.SubElement(request, f"{{{space}}}ForcePersistence").text = "true"
-        self._told(self.media, ET.tostring(request, encoding="unicode"))
+        self._ask_with_login(self.media, ET.tostring(request, encoding="unicode"))
 
     @property
     def media(self) -> str:
@@ -172,10 +178,10 @@ class Onvif:
         if answer.status == 401 or _denied(answer):
             if self._login is None:
                 raise NotOnvif(f"{self._web.host}: it answers that only with a login")
-            return self._told(service, body)
+            return self._ask_with_login(service, body)
         return self._read(answer)
 
-    def _told(self, service: str, body: str) -> str:
+    def _ask_with_login(self, service: str, body: str) -> str:
         """With credentials, shown in the way that the camera asks for."""
         if self._login is None:
             raise CameraSetupError(f"{self._web.host}: that needs a login")
@@ -204,10 +210,10 @@ class Onvif:
             )
         return self._read(answer)
 
-    def _post(self, service: str, envelope: str, login: Credentials | None = None) -> Answer:
+    def _post(self, service: str, envelope: str, login: Credentials | None = None) -> CameraResponse:
         return self._web.ask("POST", self._urls[service], content=envelope, content_type=_SOAP, login=login)
 
-    def _read(self, answer: Answer) -> str:
+    def _read(self, answer: CameraResponse) -> str:
         text = answer.text
         if parsers.has_soap_fault(text):
             raise NotOnvif(
@@ -218,7 +224,7 @@ class Onvif:
         return text
 
 
-def _denied(answer: Answer) -> bool:
+def _denied(answer: CameraResponse) -> bool:
     lowered = answer.body.lower()
     return b"notauthorized" in lowered or b"not authorized" in lowered
 
@@ -234,7 +240,7 @@ def _moment(parts: object) -> datetime | None:
         return None
 
 
-def _profile(item: dict[str, object]) -> Profile:
+def _profile(item: dict[str, object]) -> MediaProfile:
     encoder = item.get("video_encoder")
     found: dict[str, object] = encoder if isinstance(encoder, dict) else {}
 
@@ -242,7 +248,7 @@ def _profile(item: dict[str, object]) -> Profile:
         value = found.get(name)
         return value if isinstance(value, int) and 0 < value < 100_000 else None
 
-    return Profile(
+    return MediaProfile(
         token=str(item.get("token", "")),
         name=clean(str(item.get("name", ""))),
         encoder_token=str(found.get("token", "")),

@@ -27,7 +27,7 @@ class LoginRefused(CameraSetupError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CameraResponse:
     status: int
     body: bytes
     challenge: str  # WWW-Authenticate; empty when there is none
@@ -41,7 +41,7 @@ class Answer:
         return self.body.decode("utf-8", errors="replace")
 
 
-class Web:
+class CameraHttpClient:
     """One camera. Blocks up to ``WHOLE_TIMEOUT_S`` a request. Use ``with``, or ``close``."""
 
     def __init__(self, host: str, ledger: LoginLedger, timeout_s: float = TIMEOUT_S) -> None:
@@ -56,7 +56,7 @@ class Web:
             headers={"User-Agent": "edge-agent", "Accept-Encoding": "identity"},
         )
 
-    def __enter__(self) -> Web:
+    def __enter__(self) -> CameraHttpClient:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,7 +73,7 @@ class Web:
         content: str | bytes | None = None,
         content_type: str | None = None,
         login: Credentials | None = None,
-    ) -> Answer:
+    ) -> CameraResponse:
         """With ``login`` by HTTP digest, if the camera asks for it; a password is never sent in clear.
 
         Raises ``NoAnswer``, ``LoginsUsedUp``, ``LoginRefused``. A 401 without ``login`` is an answer.
@@ -93,7 +93,7 @@ class Web:
             raise NoAnswer(f"{self.host}: no connection") from error
         self.silent = False
         challenge = response.headers.get("WWW-Authenticate", "")
-        answer = Answer(response.status_code, response.content, challenge)
+        answer = CameraResponse(response.status_code, response.content, challenge)
         if login is not None and answer.status in (401, 403):
             raise LoginRefused(
                 f"{self.host}: the camera refuses user {login.username!r} (HTTP {answer.status}): wrong "
@@ -115,7 +115,7 @@ class _CountingTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.host != self._host:
             raise httpx.UnsupportedProtocol(f"{request.url.host} is not {self._host}", request=request)
-        way = _way(request)
+        way = _login_method(request)
         if way is None:
             return self._sent(request)
         self._ledger.begin(self._host, way)
@@ -160,7 +160,7 @@ class _CountingTransport(httpx.BaseTransport):
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
 
 
-def _way(request: httpx.Request) -> str | None:
+def _login_method(request: httpx.Request) -> str | None:
     """How the request shows credentials; None when it has none."""
     shown = request.headers.get("Authorization", "")
     folder = request.url.path.split("/")[1]

@@ -1,5 +1,5 @@
 """Events on disk until they are delivered. The only place that uses SQLite."""
 
-from edge_agent.outbox.outbox import Outbox
+from edge_agent.outbox.outbox import EventOutbox
 
-__all__ = ["Outbox"]
+__all__ = ["EventOutbox"]

@@ -16,8 +16,8 @@ from edge_agent.outbox.bookkeeping.epochs import new_epoch
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.send_queue import SendQueue
-from edge_agent.outbox.set_aside import set_aside
-from edge_agent.outbox.sqlite.database import PAGE_BYTES, StoreDamaged, StoreUnusable, translated
+from edge_agent.outbox.set_aside import quarantine
+from edge_agent.outbox.sqlite.database import PAGE_BYTES, OutboxDamaged, OutboxUnusable, translated
 from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.sqlite.last_stored import LastStored
 from edge_agent.outbox.sqlite.salvage import (
@@ -30,7 +30,7 @@ from edge_agent.outbox.sqlite.salvage import (
 )
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.state_lock import StateLock
-from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.ticket import AppendRequest
 
 log = logging.getLogger(__name__)
 
@@ -76,14 +76,14 @@ class Failover:
     @property
     def degraded(self) -> str | None:
         disk = self._queue.disk
-        return self._failing or (disk.log.trouble if disk is not None else None) or self._notice
+        return self._failing or (disk.log.size_warning if disk is not None else None) or self._notice
 
     def open(self) -> None:
         """The first store."""
         try:
             disk = self._queue.disk = self._open_store()
-            self._open_events.found(disk.left_open)
-        except StoreUnusable as error:
+            self._open_events.restore(disk.left_open)
+        except OutboxUnusable as error:
             self.use_memory(error)
 
     def probe(self) -> None:
@@ -98,7 +98,7 @@ class Failover:
                 os.fsync(file.fileno())
             path.unlink()
 
-    def is_time(self) -> bool:
+    def is_retry_due(self) -> bool:
         """Whether the way back to the disk is to be tried now."""
         now = self._clock.monotonic()
         if now < self.retry_mono:
@@ -115,15 +115,15 @@ class Failover:
             if shutil.disk_usage(self._state_dir).free < MIN_FREE_BYTES:
                 return False
             self._return_to_disk(memory)
-        except StoreDamaged as error:
-            self.start_over(self._queue.disk, error)
+        except OutboxDamaged as error:
+            self.replace_damaged(self._queue.disk, error)
             return False
         except (OutboxError, OSError) as error:
             log.debug("outbox: disk still not usable: %s", error)
             return False
         return True
 
-    def use_memory(self, error: OutboxError, unsure: Sequence[Ticket] = ()) -> None:
+    def use_memory(self, error: OutboxError, unsure: Sequence[AppendRequest] = ()) -> None:
         """The disk takes no events; what is on it can still be read and sent. ``unsure``: see MemoryStore."""
         self.retry_mono = self._clock.monotonic() + RETRY_DISK_S
         if self._queue.memory is None:
@@ -139,11 +139,11 @@ class Failover:
             self._queue.close_disk()
             self.use_memory(error)
 
-    def start_over(self, disk: DiskStore | None, error: StoreDamaged) -> None:
+    def replace_damaged(self, disk: DiskStore | None, error: OutboxDamaged) -> None:
         """The content of ``disk`` is damaged: set it aside and begin a new database."""
         if self._queue.disk is not disk:
             return
-        known_n = disk.tally.n if disk is not None else 0
+        known_n = disk.counters.n if disk is not None else 0
         self._queue.close_disk()
         try:
             self._replace(error, known_n)
@@ -166,19 +166,19 @@ class Failover:
             new = self._queue.disk = self._new_store()
             new.begin_epoch()
         except OutboxError as error:
-            if isinstance(error, StoreDamaged):
+            if isinstance(error, OutboxDamaged):
                 self._queue.close_disk()
             self.use_memory(error)
 
     def _put_back(self, disk: DiskStore) -> None:
         """Make the files at the path those of ``disk`` again, if they are not."""
         missing = disk.missing_file()
-        self._state_lock.take()  # may be gone with its folder, and another agent may have come
+        self._state_lock.acquire()  # may be gone with its folder, and another agent may have come
         if missing is None:
             return
-        error = StoreUnusable(f"{self._state_dir / missing} was removed while the agent ran")
+        error = OutboxUnusable(f"{self._state_dir / missing} was removed while the agent ran")
         if disk.was_replaced():
-            self._set_aside(error)
+            self._quarantine(error)
         disk.put_back()
         self._notice = f"{error}; what it held is written again, a new epoch has begun"
         log.error("outbox: %s", self._notice)
@@ -190,8 +190,8 @@ class Failover:
         # Only now: while none can be opened, the old one goes on being read.
         self._queue.close_disk()
         self._queue.disk = disk
-        owed = self._queue.owed()
-        self._open_events.found(disk.left_open)
+        owed = self._queue.pending_deletes()
+        self._open_events.restore(disk.left_open)
         kept = disk.adopt(memory, owed, self._open_events)
         self._queue.settle(owed)
         self._queue.leave_memory()
@@ -202,17 +202,17 @@ class Failover:
         try:
             self._finish_replacement()
             return self._new_store()
-        except StoreDamaged as error:
+        except OutboxDamaged as error:
             self._replace(error)
-        except StoreUnusable as error:
+        except OutboxUnusable as error:
             # A read-only file can be replaced if its folder is writable.
             if not _is_read_only(error):
                 raise
             self._replace(error)
         try:
             return self._new_store()
-        except StoreDamaged as error:
-            raise StoreUnusable(f"{error}, although it is new") from error
+        except OutboxDamaged as error:
+            raise OutboxUnusable(f"{error}, although it is new") from error
 
     def _new_store(self) -> DiskStore:
         return DiskStore(self._state_dir, self._max_bytes, self._boot_id, self._encode_loss)
@@ -220,7 +220,7 @@ class Failover:
     def _replace(self, error: OutboxError, known_n: int = 0) -> None:
         """Set the file aside and put one in its place that holds what can be read of it, in a new epoch."""
         saved = self._salvage(error, known_n)
-        target = self._set_aside(error)
+        target = self._quarantine(error)
         self._finish_replacement()
         # SQLite sees that the file was moved, and leaves the log beside the next one alone.
         self._queue.close_disk()
@@ -247,10 +247,10 @@ class Failover:
             log.error("outbox: %s", second)
             return None
         except OSError as second:
-            raise StoreUnusable(f"{error}; what it holds cannot be saved: {second.strerror}") from second
+            raise OutboxUnusable(f"{error}; what it holds cannot be saved: {second.strerror}") from second
         except sqlite3.Error as second:
             if second.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                raise StoreUnusable(f"{error}; what it holds cannot be saved: {second}") from second
+                raise OutboxUnusable(f"{error}; what it holds cannot be saved: {second}") from second
             log.exception("outbox: what it holds cannot be saved")
             return None
         except Exception:  # damaged bytes may mean anything: the agent must start with an empty file then
@@ -264,16 +264,16 @@ class Failover:
             if not self._salvaged.exists():
                 return
             if self._path.exists():
-                set_aside(self._path, self._clock.now())
+                quarantine(self._path, self._clock.now())
             put_in_place(self._salvaged, self._path)
         except OSError as error:
-            raise StoreUnusable(f"{self._salvaged}: cannot be put in place: {error.strerror}") from error
+            raise OutboxUnusable(f"{self._salvaged}: cannot be put in place: {error.strerror}") from error
 
-    def _set_aside(self, error: OutboxError) -> Path:
+    def _quarantine(self, error: OutboxError) -> Path:
         try:
-            return set_aside(self._path, self._clock.now())
+            return quarantine(self._path, self._clock.now())
         except OSError as second:
-            raise StoreUnusable(f"{error}; it cannot be set aside: {second.strerror}") from second
+            raise OutboxUnusable(f"{error}; it cannot be set aside: {second.strerror}") from second
 
 
 def _is_read_only(error: OutboxError) -> bool:

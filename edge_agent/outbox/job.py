@@ -11,7 +11,7 @@ from edge_agent.core.errors import OutboxError
 log = logging.getLogger(__name__)
 
 
-class Job:
+class WriterJob:
     """A call that the writer's thread makes for another thread, which waits for it for a limited time."""
 
     def __init__(self, work: Callable[[], None]) -> None:

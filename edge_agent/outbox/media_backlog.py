@@ -13,7 +13,7 @@ class MediaBacklog:
     """
 
     def __init__(self, ready: Iterable[int] = ()) -> None:
-        self.owed: set[int] = set()  # delivered or damaged, row not deleted yet
+        self.pending_deletes: set[int] = set()  # delivered or damaged, row not deleted yet
         self._ready = sorted(ready)  # heap; may hold rows that are owed, deferred or gone
         self._not_before: dict[int, float] = {}
         self._later: list[tuple[float, int]] = []  # heap over _not_before; may hold outdated pairs
@@ -34,7 +34,7 @@ class MediaBacklog:
             if self._not_before.get(row) == not_before:
                 del self._not_before[row]
                 heapq.heappush(self._ready, row)
-        while self._ready and (self._ready[0] in self.owed or self._ready[0] in self._not_before):
+        while self._ready and (self._ready[0] in self.pending_deletes or self._ready[0] in self._not_before):
             heapq.heappop(self._ready)
         return self._ready[0] if self._ready else None
 

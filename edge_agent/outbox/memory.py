@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_agent.core.delivery import NOTHING_BEFORE, Loss, Media, Stamp, StoredEvent
+from edge_agent.core.delivery import GENESIS_HASH, Loss, Media, Stamp, StoredEvent
 from edge_agent.outbox.bookkeeping.chain import digest
 from edge_agent.outbox.bookkeeping.order import (
     LOSS_KIND,
@@ -19,7 +19,7 @@ from edge_agent.outbox.bookkeeping.order import (
     rank_of_event,
     row_id,
 )
-from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.ticket import AppendRequest
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ REASON = "memory-full"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class MemoryEntry:
     row: int
     mono: float
     camera: str
@@ -56,7 +56,7 @@ class MemoryStore:
         epoch: str,
         encode_loss: Callable[[Stamp, Loss], bytes],
         max_bytes: int = MAX_BYTES,
-        unsure: Sequence[Ticket] = (),
+        unsure: Sequence[AppendRequest] = (),
     ) -> None:
         self.epoch = epoch
         self.sequence = 0
@@ -64,29 +64,29 @@ class MemoryStore:
         self.unsure_rows = frozenset(ticket.row for ticket in unsure)  # on disk, if they are there
         self.bytes = 0
         self.shed = 0
-        self._head = NOTHING_BEFORE
+        self._head = GENESIS_HASH
         self._stored: list[StoredEvent] = []
         self._max_bytes = max_bytes
         self._encode_loss = encode_loss
-        self._entries: dict[Rank, dict[int, Entry]] = {rank: {} for rank in Rank}
+        self._entries: dict[Rank, dict[int, MemoryEntry]] = {rank: {} for rank in Rank}
         self._unannounced: list[tuple[int, int]] = []
         for n, ticket in enumerate(unsure, start=1):
             self._keep_unsure(n, ticket)
         self._base = len(unsure)
         self._unsure_head = digest(unsure[-1].payload) if unsure else None
 
-    def _keep_unsure(self, n: int, ticket: Ticket) -> None:
+    def _keep_unsure(self, n: int, ticket: AppendRequest) -> None:
         draft, stamp = ticket.draft, ticket.stamp
         assert stamp is not None
         row = row_id(rank_of(ticket.row), n)
         key = (draft.camera, draft.kind, ticket.payload, stamp.sequence, stamp.epoch)
-        entry = Entry(row, ticket.created_mono, *key)
+        entry = MemoryEntry(row, ticket.created_mono, *key)
         self._entries[rank_of(row)][row] = entry
         self.bytes += entry.size
         self.unsure[stamp.sequence, stamp.epoch] = row
         self._stored.append(_event(entry, 0))
 
-    def write(self, ticket: Ticket) -> None:
+    def write(self, ticket: AppendRequest) -> None:
         """Stamp and keep; sheds the least important, oldest first, when it does not fit."""
         draft = ticket.draft
         stamp = self._next_stamp()
@@ -95,7 +95,7 @@ class MemoryStore:
             return
         rank = rank_for(draft.severity, draft.kind)
         self._add(rank, ticket.created_mono, draft.camera, draft.kind, payload)
-        self._make_room()
+        self._shed_excess()
         self.announce(ticket.created_mono)
 
     def announce(self, mono: float) -> None:
@@ -108,7 +108,7 @@ class MemoryStore:
         payload = self._encode_loss(self._next_stamp(), loss)
         self._add(Rank.LOSS, mono, "gateway", LOSS_KIND, payload)
 
-    def take_stored(self) -> list[StoredEvent]:
+    def pop_stored(self) -> list[StoredEvent]:
         """What is new since the last call, in the order of the chain."""
         stored, self._stored = self._stored, []
         return stored
@@ -124,7 +124,7 @@ class MemoryStore:
     def depth(self) -> int:
         return sum(len(entries) for entries in self._entries.values())
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[MemoryEntry]:
         """All of them in the order they were stored."""
         every = [entry for entries in self._entries.values() for entry in entries.values()]
         return sorted(every, key=lambda entry: n_of(entry.row))
@@ -186,13 +186,13 @@ class MemoryStore:
         """The next event of the chain."""
         self.sequence += 1
         row = row_id(rank, self._base + self.sequence)
-        entry = Entry(row, mono, camera, kind, payload, self.sequence, self.epoch)
+        entry = MemoryEntry(row, mono, camera, kind, payload, self.sequence, self.epoch)
         self._entries[rank][row] = entry
         self.bytes += entry.size
         self._head = digest(payload)
         self._stored.append(_event(entry, 0))
 
-    def _make_room(self) -> None:
+    def _shed_excess(self) -> None:
         for rank in SHED_ORDER:
             for row in list(self._entries[rank]):
                 if self.bytes <= self._max_bytes:
@@ -209,7 +209,7 @@ class MemoryStore:
             self._unannounced.append((sequence, sequence))
 
 
-def _event(entry: Entry, attempts: int) -> StoredEvent:
+def _event(entry: MemoryEntry, attempts: int) -> StoredEvent:
     key, priority = (entry.sequence, entry.epoch), priority_of(entry.row)
     return StoredEvent(*key, entry.camera, entry.kind, priority, attempts, entry.payload)
 

@@ -36,8 +36,8 @@ from edge_agent.outbox.sqlite.database import translated
 from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.state_lock import StateLock
-from edge_agent.outbox.ticket import Ticket
-from edge_agent.outbox.writing import Writing
+from edge_agent.outbox.ticket import AppendRequest
+from edge_agent.outbox.writing import OutboxWriter
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ Restamp = Callable[[bytes, Stamp], bytes]
 T = TypeVar("T")
 
 
-class Outbox:
+class EventOutbox:
     """Bounded store of events and their pictures. Opens nothing before ``open()`` or ``with``.
 
     ``encode_loss`` makes the payload of a ``loss`` event; it runs on any appending thread. ``follower`` is
@@ -88,7 +88,7 @@ class Outbox:
             boot_id=boot_id,
             encode_loss=encode_loss,
         )
-        self._writing = Writing(
+        self._writer = OutboxWriter(
             self._lock,
             self._queue,
             self._open_events,
@@ -107,11 +107,11 @@ class Outbox:
 
         Raises OutboxError when another process uses this state directory.
         """
-        self._writing.open()
+        self._writer.open()
 
     def hasten(self) -> None:
         """The agent is asked to stop: from now on a disk that does not answer is passed over at once."""
-        self._writing.hasten()
+        self._writer.hasten()
 
     def close(self, timeout_s: float | None = CLOSE_WITHIN_S) -> None:
         """Store what was appended, delete what is owed, and close; raises nothing.
@@ -119,19 +119,19 @@ class Outbox:
         A disk that takes longer than ``timeout_s`` (None: as long as it takes) is left behind with a
         line in the log. It is closed all the same when it is done, should the process still live then.
         """
-        if not self._writing.close(timeout_s):
+        if not self._writer.close(timeout_s):
             # Not locked: the locks are what does not come free. Figures for a line in the log.
             memory = self._queue.memory
             log.error(
                 "outbox: the disk is not done after %s s, stopping without it: %d events not stored yet, "
                 "%d only in memory, %d delivered ones not deleted, which are sent again",
                 timeout_s,
-                self._writing.unstored,
+                self._writer.unstored,
                 memory.depth if memory is not None else 0,
-                self._queue.owed_count,
+                self._queue.pending_delete_count,
             )
 
-    def __enter__(self) -> Outbox:
+    def __enter__(self) -> EventOutbox:
         self.open()
         return self
 
@@ -146,7 +146,7 @@ class Outbox:
         Each is named until then. A disk that fails at the start names them when it is back.
         """
         with self._lock:
-            return self._open_events.left()
+            return self._open_events.left_open()
 
     def has_open(self) -> bool:
         """Whether something has begun that has not ended."""
@@ -155,7 +155,7 @@ class Outbox:
 
     def forget_open(self, event_id: str) -> None:
         """Never report this event as left open again, although no end of it was appended."""
-        self._writing.forget_open(event_id)
+        self._writer.forget_open(event_id)
 
     # --- appending: any thread ---
 
@@ -165,8 +165,8 @@ class Outbox:
         Blocks for one or two commits. A disk that does not answer for 5 s is passed over: then the event is
         in memory. Raises what ``draft.encode`` raises, and OutboxError when the outbox is not open.
         """
-        ticket = Ticket(draft, self._clock.monotonic())
-        self._writing.append(ticket)
+        ticket = AppendRequest(draft, self._clock.monotonic())
+        self._writer.append(ticket)
         self.wake()
         if ticket.error is not None:
             raise ticket.error
@@ -260,7 +260,7 @@ class Outbox:
     def maintain(self) -> None:
         """Commit deletions that have waited long enough, try the way back to a failed disk, and see
         whether the files are still there."""
-        self._writing.maintain()
+        self._writer.maintain()
 
     def stats(self) -> OutboxStats:
         """For health."""
@@ -279,7 +279,7 @@ class Outbox:
 
         The centre has other events under these numbers, and one of an older version throws the second away.
         """
-        if self._restamp is None or not self._writing.begin_epoch(epoch):
+        if self._restamp is None or not self._writer.begin_epoch(epoch):
             return
         none: list[int] = []
         rows = self._ask(lambda queue: queue.of_this_run(epoch), none)
@@ -307,5 +307,5 @@ class Outbox:
                 disk = self._queue.disk
                 return question(self._queue)
         except OutboxError as error:
-            self._writing.read_failed(disk, error)
+            self._writer.read_failed(disk, error)
         return otherwise

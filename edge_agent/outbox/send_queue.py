@@ -12,10 +12,10 @@ from edge_agent.outbox.bookkeeping.order import Rank, n_of, row_id
 from edge_agent.outbox.media_backlog import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia, MemoryStore
 from edge_agent.outbox.sqlite.disk import DiskStore
-from edge_agent.outbox.sqlite.transaction import Owed
-from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.sqlite.transaction import DeleteBatch
+from edge_agent.outbox.ticket import AppendRequest
 
-MAX_OWED_IN_MEMORY = 10_000
+MAX_PENDING_DELETES = 10_000
 """Delivered events that could not be deleted: beyond this the backlog of a full disk waits."""
 
 COUNTED_ROWS = 10_000
@@ -55,9 +55,9 @@ class SendQueue:
 
     def close_disk(self) -> None:
         if self.disk is not None:
-            self._shed_before += self.disk.tally.shed
-            self._media_shed_before += self.disk.tally.media_shed
-            self._damaged_before += self.disk.tally.damaged
+            self._shed_before += self.disk.counters.shed
+            self._media_shed_before += self.disk.counters.media_shed
+            self._damaged_before += self.disk.counters.damaged
             self.disk.close()
             self.disk, self._settled = None, 0
 
@@ -75,39 +75,39 @@ class SendQueue:
     # --- what is owed ---
 
     @property
-    def _owed_media(self) -> set[int]:
-        return self._media_backlog.owed if self._media_backlog is not None else set()
+    def _media_deletes(self) -> set[int]:
+        return self._media_backlog.pending_deletes if self._media_backlog is not None else set()
 
-    def owed(self, most: int = sys.maxsize) -> Owed:
+    def pending_deletes(self, most: int = sys.maxsize) -> DeleteBatch:
         """Of the ranges that the centre confirmed, no more than so many rows."""
-        backlog, media = self._backlog, frozenset(self._owed_media)
+        backlog, media = self._backlog, frozenset(self._media_deletes)
         damaged = frozenset(self.disk.damaged) if self.disk is not None else frozenset()
-        single = backlog.owed.single - damaged
-        sent = backlog.sent
-        return Owed(single, damaged, media, backlog.owed.part(most), sent.text, sent.count)
+        single = backlog.pending_deletes.single - damaged
+        sent = backlog.send_cursors
+        return DeleteBatch(single, damaged, media, backlog.pending_deletes.part(most), sent.text, sent.count)
 
     def is_delivered(self, row: int) -> bool:
         """Whether the disk still holds it only because its deletion is owed."""
-        return row in self._backlog.owed and (self.disk is None or row not in self.disk.damaged)
+        return row in self._backlog.pending_deletes and (self.disk is None or row not in self.disk.damaged)
 
     @property
-    def owed_count(self) -> int:
+    def pending_delete_count(self) -> int:
         """At most so many."""
-        return self._backlog.owed.at_most + len(self._owed_media)
+        return self._backlog.pending_deletes.at_most + len(self._media_deletes)
 
-    def settle(self, owed: Owed) -> None:
+    def settle(self, owed: DeleteBatch) -> None:
         """These deletions are committed."""
-        self._backlog.owed.settle(owed.events | owed.damaged, owed.ranges)
+        self._backlog.pending_deletes.settle(owed.events | owed.damaged, owed.ranges)
         if self._media_backlog is not None:
-            self._media_backlog.owed -= owed.media
+            self._media_backlog.pending_deletes -= owed.media
         if (disk := self.disk) is not None:
             disk.damaged -= owed.damaged
-            self._backlog.sent.confirmed(disk.tally.delivered - self._settled)
-            self._settled = disk.tally.delivered
+            self._backlog.send_cursors.confirmed(disk.counters.delivered - self._settled)
+            self._settled = disk.counters.delivered
             shed, disk.shed_rows = disk.shed_rows, []
             for row in shed:
                 self._backlog.forget(row)
-                self._backlog.sent.gone(row)
+                self._backlog.send_cursors.gone(row)
 
     # --- events ---
 
@@ -136,7 +136,9 @@ class SendQueue:
         """What comes again before what is new, as it is older; each of disk and memory."""
         stores: list[tuple[Backlog, DiskStore | MemoryStore]] = []
         disk, memory = self.readable, self.memory
-        if disk is not None and (memory is None or self._backlog.owed.at_most <= MAX_OWED_IN_MEMORY):
+        if disk is not None and (
+            memory is None or self._backlog.pending_deletes.at_most <= MAX_PENDING_DELETES
+        ):
             stores.append((self._backlog, disk))
         if memory is not None:
             stores.append((self._memory_backlog, memory))
@@ -157,7 +159,7 @@ class SendQueue:
             if event is None:
                 backlog.forget(row)
                 if isinstance(store, DiskStore) and row in store.damaged:
-                    backlog.owed.add(row)  # its deletion
+                    backlog.pending_deletes.add(row)  # its deletion
             else:
                 yield replace(event, again=is_again)
 
@@ -168,7 +170,7 @@ class SendQueue:
             return
         backlog.begin(disk.found, disk.sent_before)
         # Written down, not counted: counting reads the whole database, which takes seconds from a card.
-        backlog.sent.found_sent(min(disk.found_depth, disk.sent_count_before))
+        backlog.send_cursors.found_sent(min(disk.found_depth, disk.sent_count_before))
 
     def delivered(self, key: Key) -> None:
         row, backlog = self._find(key)
@@ -178,7 +180,7 @@ class SendQueue:
     def _delivered(self, row: int, backlog: Backlog) -> None:
         backlog.forget(row)
         if backlog is self._backlog:
-            backlog.owed.add(row)
+            backlog.pending_deletes.add(row)
             if self._media_backlog is not None and self.disk is not None and self.disk.has_media(row):
                 self._media_backlog.release(row)
         elif self.memory is not None:
@@ -187,8 +189,8 @@ class SendQueue:
     def defer(self, key: Key, not_before_mono: float, now: float) -> None:
         """Nobody has it, unless it is confirmed: an earlier copy may have arrived."""
         row, backlog = self._find(key)
-        if row is not None and row not in backlog.owed:
-            backlog.sent.refuse(row)
+        if row is not None and row not in backlog.pending_deletes:
+            backlog.send_cursors.refuse(row)
             backlog.defer(row, not_before_mono, now)
 
     def _find(self, key: Key) -> tuple[int | None, Backlog]:
@@ -201,22 +203,22 @@ class SendQueue:
     def _waits(self, key: Key) -> bool:
         """Whether that event still has to be delivered."""
         row, backlog = self._find(key)
-        return row is not None and row not in backlog.owed
+        return row is not None and row not in backlog.pending_deletes
 
     # --- what the centre confirms ---
 
     def sent(self, event: StoredEvent) -> None:
         memory, disk = self.memory, self.disk
         if memory is not None and memory.knows(*event.key):
-            self._memory_backlog.sent.note(memory.row_of(event))
+            self._memory_backlog.send_cursors.note(memory.row_of(event))
         elif disk is not None and (row := disk.row_of(event)) is not None:
-            self._backlog.sent.note(row)
+            self._backlog.send_cursors.note(row)
 
     def unconfirmed(self, key: Key, not_before_mono: float, now: float) -> None:
         """The broker has it."""
         row, backlog = self._find(key)
-        if row is not None and row not in backlog.owed:
-            backlog.sent.accept(row)
+        if row is not None and row not in backlog.pending_deletes:
+            backlog.send_cursors.accept(row)
             backlog.defer(row, not_before_mono, now)
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
@@ -226,8 +228,8 @@ class SendQueue:
         if memory is not None and epoch == memory.epoch:
             if highest > memory.sequence:
                 return Confirmation.BEYOND
-            return _word(self._confirm_in_memory(memory, epoch, upto, frozenset(also)))
-        span = disk.epochs.span(epoch, disk.tally.n) if disk is not None else None
+            return _confirmation(self._confirm_in_memory(memory, epoch, upto, frozenset(also)))
+        span = disk.epochs.span(epoch, disk.counters.n) if disk is not None else None
         if disk is None or span is None:
             return Confirmation.UNKNOWN_EPOCH
         base, last = span
@@ -239,18 +241,20 @@ class SendQueue:
             # Of a store that went back, the beginning of that epoch is here: the centre has the rest as well.
             upto, also = min(upto, last - base), [each for each in also if base + each <= last]
         news = upto > 0 and self._confirm_upto(disk, base, base + upto)
-        return _word(self._confirm_single(disk, [base + sequence for sequence in also]) or news or unsure)
+        return _confirmation(
+            self._confirm_single(disk, [base + sequence for sequence in also]) or news or unsure
+        )
 
     def of_this_run(self, epoch: str) -> list[int]:
         """Rows of an epoch that is over, stored since the database was opened, that are not confirmed; in the
         order of their numbers."""
         disk = self.disk
-        span = disk.epochs.span(epoch, disk.tally.n) if disk is not None else None
+        span = disk.epochs.span(epoch, disk.counters.n) if disk is not None else None
         if disk is None or span is None:
             return []
         parts = ((max(disk.found[rank], row_id(rank, span[0])), row_id(rank, span[1])) for rank in Rank)
         rows = (row for low, high in parts for row in disk.rows(low, high))
-        return sorted((row for row in rows if row not in self._backlog.owed), key=n_of)
+        return sorted((row for row in rows if row not in self._backlog.pending_deletes), key=n_of)
 
     def load(self, row: int) -> StoredEvent | None:
         return self.disk.load(row, 0) if self.disk is not None else None
@@ -267,7 +271,11 @@ class SendQueue:
 
     def _confirm_single(self, disk: DiskStore, ns: list[int]) -> bool:
         backlog = self._backlog
-        rows = [row for row in disk.stored(ns) if row in backlog.sent and row not in backlog.owed]
+        rows = [
+            row
+            for row in disk.stored(ns)
+            if row in backlog.send_cursors and row not in backlog.pending_deletes
+        ]
         for row in rows:
             self._delivered(row, backlog)
         return bool(rows)
@@ -278,7 +286,7 @@ class SendQueue:
             for entry in memory.entries()
             if entry.epoch == epoch and (entry.sequence <= upto or entry.sequence in also)
         ]
-        rows = [row for row in named if row in self._memory_backlog.sent]
+        rows = [row for row in named if row in self._memory_backlog.send_cursors]
         for row in rows:
             self._delivered(row, self._memory_backlog)
         return bool(rows)
@@ -300,7 +308,7 @@ class SendQueue:
             return
         row = self._media_row(media_id)
         if row is not None and self._media_backlog is not None:
-            self._media_backlog.owed.add(row)
+            self._media_backlog.pending_deletes.add(row)
 
     def defer_media(self, media_id: str, not_before_mono: float) -> None:
         if self._memory_media.defer(media_id, not_before_mono):
@@ -315,7 +323,7 @@ class SendQueue:
         disk = self.readable
         return disk.find_media(media_id) if disk is not None else None
 
-    def keep_media(self, ticket: Ticket) -> bool:
+    def keep_media(self, ticket: AppendRequest) -> bool:
         """Hold the picture of a ticket in memory when no row on disk knows it; True when it did."""
         media = ticket.draft.media
         if media is None or ticket.stamp is None or (ticket.media_saved and self.memory is None):
@@ -330,7 +338,7 @@ class SendQueue:
         backlog = self._media_backlog
         if backlog is None:
             rows = disk.media_rows()
-            ready = (row for row, stored in rows if not stored or row in self._backlog.owed)
+            ready = (row for row, stored in rows if not stored or row in self._backlog.pending_deletes)
             backlog = self._media_backlog = MediaBacklog(ready)
         while (row := backlog.first(now)) is not None:
             media = disk.load_media(row)
@@ -338,7 +346,7 @@ class SendQueue:
                 self._media_given = (media.media_id, row)
                 return media
             if disk.has_media(row):  # its file is damaged
-                backlog.owed.add(row)
+                backlog.pending_deletes.add(row)
             else:
                 backlog.drop_first()
         return None
@@ -347,20 +355,20 @@ class SendQueue:
 
     def stats(self, degraded: str | None, now: float) -> OutboxStats:
         disk, memory = self.readable, self.memory
-        tally = disk.tally if disk else None  # before what is owed is counted: see ``_owed_events``
-        owed = self._owed_events(disk) if disk else 0
+        tally = disk.counters if disk else None  # before what is owed is counted: see ``_owed_events``
+        owed = self._event_delete_count(disk) if disk else 0
         depth = tally.depth - owed if tally else 0
         size = disk.bytes_used() if disk else 0
-        media_depth = disk.tally.media - disk.stored_media(self._owed_media) if disk else 0
+        media_depth = disk.counters.media - disk.stored_media(self._media_deletes) if disk else 0
         media_depth += len(self._memory_media)
-        shed = self._shed_before + (disk.tally.shed if disk else 0) + (memory.shed if memory else 0)
+        shed = self._shed_before + (disk.counters.shed if disk else 0) + (memory.shed if memory else 0)
         if memory is not None:
             sequence, epoch = memory.sequence, memory.epoch
             depth, size = depth + memory.depth, size + memory.bytes + self._memory_media.bytes
         else:
             sequence, epoch = (disk.sequence, disk.epochs.current.name) if disk else (0, "")
         media_shed = self._media_shed_before + self._memory_media.shed
-        media_shed += disk.tally.media_shed if disk else 0
+        media_shed += disk.counters.media_shed if disk else 0
         oldest_s, oldest_unconfirmed_s = self._oldest_s(now)
         return OutboxStats(
             depth=depth,
@@ -374,21 +382,21 @@ class SendQueue:
             media_shed=media_shed,
             unconfirmed=self._unconfirmed(owed),
             oldest_unconfirmed_s=oldest_unconfirmed_s,
-            damaged=self._damaged_before + (disk.tally.damaged if disk else 0),
+            damaged=self._damaged_before + (disk.counters.damaged if disk else 0),
         )
 
-    def _owed_events(self, disk: DiskStore) -> int:
+    def _event_delete_count(self, disk: DiskStore) -> int:
         # Counted as stored, not as owed: between a commit and ``settle`` what is owed is gone already.
-        owed = self._backlog.owed
+        owed = self._backlog.pending_deletes
         counted = sum(disk.count(low, high, COUNTED_ROWS) for low, high in owed.ranges)
-        return min(disk.tally.depth, disk.stored_events(owed.single) + counted)
+        return min(disk.counters.depth, disk.stored_events(owed.single) + counted)
 
     def _unconfirmed(self, owed: int) -> int:
         count = 0
-        if self.memory is not None and self._memory_backlog.sent.count:
-            count = sum(entry.row in self._memory_backlog.sent for entry in self.memory.entries())
-        if self.disk is not None and self._backlog.sent.count:
-            count += max(0, self._backlog.sent.count - owed)
+        if self.memory is not None and self._memory_backlog.send_cursors.count:
+            count = sum(entry.row in self._memory_backlog.send_cursors for entry in self.memory.entries())
+        if self.disk is not None and self._backlog.send_cursors.count:
+            count += max(0, self._backlog.send_cursors.count - owed)
         return count
 
     def _oldest_s(self, now: float) -> tuple[float, float]:
@@ -399,14 +407,14 @@ class SendQueue:
         disk = self.readable
         for rank in Rank if disk is not None else ():
             assert disk is not None
-            if (oldest := disk.oldest(rank, self._backlog.owed)) is not None:
+            if (oldest := disk.oldest(rank, self._backlog.pending_deletes)) is not None:
                 # Another boot's clock says nothing now, except that it is older than this boot.
                 age = now if oldest.mono is None else now - oldest.mono
                 ages.append(age)
-                if self._backlog.sent.count and oldest.row in self._backlog.sent:
+                if self._backlog.send_cursors.count and oldest.row in self._backlog.send_cursors:
                     sent.append(age)
         return max(ages), max(sent)
 
 
-def _word(news: bool) -> Confirmation:
+def _confirmation(news: bool) -> Confirmation:
     return Confirmation.NEWS if news else Confirmation.NOTHING_NEW

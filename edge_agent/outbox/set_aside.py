@@ -8,7 +8,7 @@ from pathlib import Path
 KEEP = 2  # files set aside; they are not counted in max_bytes
 
 
-def set_aside(path: Path, now: datetime) -> Path:
+def quarantine(path: Path, now: datetime) -> Path:
     """Rename the database and its log to ``<name>.corrupt-<time>``; raises ``OSError``.
 
     The oldest are removed, so that a disk that breaks every file does not fill itself.

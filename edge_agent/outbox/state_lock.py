@@ -19,7 +19,7 @@ class StateLock:
         self._state_dir = state_dir
         self._file: int | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take it, or take it again where its file was removed since.
 
         Raises OutboxError when another process holds it.

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from edge_agent.core.delivery import Draft, Stamp
 
 
-class Place(Enum):
+class StoreTarget(Enum):
     """Which store an event goes to: the writer's database, or memory."""
 
     WRITER = auto()
@@ -17,7 +17,7 @@ class Place(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
+class AppendRequest:
     """Written by the thread that stores it, read by the appending thread once ``done`` is set."""
 
     draft: Draft
@@ -28,7 +28,7 @@ class Ticket:
     payload: bytes = b""  # as encoded for ``stamp``
     error: Exception | None = None  # of ``draft.encode``
     done: bool = False
-    _place: Place | None = None
+    _target: StoreTarget | None = None
     _claims: threading.Lock = field(default_factory=threading.Lock)  # protects ``_place``
     _waiting: threading.Lock = field(default_factory=threading.Lock)  # held until it is done
 
@@ -46,12 +46,12 @@ class Ticket:
         self.stamp = stamp
         return self.payload
 
-    def claim(self, place: Place) -> bool:
+    def claim(self, place: StoreTarget) -> bool:
         """Whether it is stored there: the first to ask decides, so that no event is stored in two places."""
         with self._claims:
-            if self._place is None:
-                self._place = place
-            return self._place is place
+            if self._target is None:
+                self._target = place
+            return self._target is place
 
     def finish(self) -> None:
         """Let its appender go on."""

@@ -23,14 +23,14 @@ from edge_agent.core.delivery import EventFollower, StoredEvent
 from edge_agent.core.errors import OutboxError
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.failover import Failover
-from edge_agent.outbox.job import Job
+from edge_agent.outbox.job import WriterJob
 from edge_agent.outbox.media import MediaFiles
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.send_queue import SendQueue
-from edge_agent.outbox.sqlite.database import StoreDamaged, StoreUnusable
+from edge_agent.outbox.sqlite.database import OutboxDamaged, OutboxUnusable
 from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.state_lock import StateLock
-from edge_agent.outbox.ticket import Place, Ticket
+from edge_agent.outbox.ticket import AppendRequest, StoreTarget
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ to delete 10,000 events writes 14 MB."""
 CHECK_FILES_S = 5.0  # three calls of stat(); what was appended since the removal is kept as well
 
 
-class Writing:
+class OutboxWriter:
     """``lock`` protects the queue, the failover and the open events. The writer's thread alone changes what
     is on the disk, and holds the lock while stores are changed, not while it commits."""
 
@@ -77,11 +77,11 @@ class Writing:
         self._files = files
         self._clock = clock
         self._follower = follower
-        self._appended: deque[Ticket] = deque()
-        self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()  # None: something was appended
-        self._in_hand: list[Ticket] = []  # of the transaction that runs
-        self._maintenance: Job | None = None  # the one that was asked for last
-        self._closing: Job | None = None
+        self._appended: deque[AppendRequest] = deque()
+        self._work: queue.SimpleQueue[WriterJob | None] = queue.SimpleQueue()  # None: something was appended
+        self._in_hand: list[AppendRequest] = []  # of the transaction that runs
+        self._maintenance: WriterJob | None = None  # the one that was asked for last
+        self._closing: WriterJob | None = None
         self._ended = False
         self._max_deleted = MAX_DELETED
         self._lock = lock
@@ -93,7 +93,7 @@ class Writing:
     def open(self) -> None:
         """A disk that fails is no error: events then wait in memory. Raises OutboxError when another process
         uses this state directory."""
-        self._state_lock.take()
+        self._state_lock.acquire()
         self._work, self._ended, self._closing = queue.SimpleQueue(), False, None
         self._max_deleted = MAX_DELETED
         threading.Thread(target=self._run, name="outbox", daemon=True).start()
@@ -103,7 +103,7 @@ class Writing:
 
     def _probe(self) -> None:
         """Find out whether the disk answers at all. If it fails, the error of the opening says more."""
-        with suppress(StoreUnusable):
+        with suppress(OutboxUnusable):
             self._failover.probe()
 
     @property
@@ -116,7 +116,7 @@ class Writing:
         if not self.is_open:
             return True
         if self._closing is None:
-            self._closing = Job(self._finish)
+            self._closing = WriterJob(self._finish)
             self._work.put(self._closing)
         return self._closing.wait(timeout_s)
 
@@ -141,7 +141,7 @@ class Writing:
 
     # --- any thread ---
 
-    def append(self, ticket: Ticket) -> None:
+    def append(self, ticket: AppendRequest) -> None:
         """Returns when it is done, with a stamp or an error in it."""
         waited_s = math.inf
         if self.is_open and not self._queue.hangs:
@@ -150,11 +150,11 @@ class Writing:
             waited_s = 0.0
         while self.is_open and not ticket.done:
             if waited_s >= self.patience_s:
-                self._pass_over_the_disk(ticket)
+                self._bypass_disk(ticket)
                 waited_s = 0.0
             ticket.wait(HASTY_S)  # in parts: a stop wants it sooner
             waited_s += HASTY_S
-        if not ticket.done and ticket.claim(Place.MEMORY):
+        if not ticket.done and ticket.claim(StoreTarget.MEMORY):
             ticket.error = OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
 
     def hasten(self) -> None:
@@ -174,7 +174,7 @@ class Writing:
             with suppress(OutboxError):  # the next append finds the disk out
                 disk.forget_open(event_id)
                 with self._lock:
-                    self._open_events.forgotten(event_id)
+                    self._open_events.row_deleted(event_id)
 
     def begin_epoch(self, after: str) -> bool:
         """Begin one on the disk if ``after`` is the present one. False: it is not, or the disk fails."""
@@ -199,7 +199,7 @@ class Writing:
         whether the files are still there. Waits a second at most."""
         busy = self._maintenance is not None and not self._maintenance.wait(0.0)
         if self.is_open and not busy and self._is_due():
-            self._maintenance = Job(self._maintain)
+            self._maintenance = WriterJob(self._maintain)
             self._work.put(self._maintenance)
             self._maintenance.wait(MAINTENANCE_PATIENCE_S)
 
@@ -208,8 +208,8 @@ class Writing:
 
         def change() -> None:
             with self._lock:
-                if isinstance(error, StoreDamaged):
-                    self._failover.start_over(disk, error)
+                if isinstance(error, OutboxDamaged):
+                    self._failover.replace_damaged(disk, error)
                 else:
                     self._failover.give_up(disk, error)
 
@@ -218,7 +218,7 @@ class Writing:
 
     def _do(self, work: Callable[[], None], timeout_s: float | None) -> bool:
         """Have the writer do it; False when it is not done within ``timeout_s``."""
-        job = Job(work)
+        job = WriterJob(work)
         self._work.put(job)
         if not job.wait(timeout_s):
             return False
@@ -231,18 +231,18 @@ class Writing:
         with self._lock:
             if self._queue.memory is not None:
                 return now >= self._failover.retry_mono
-            owed = self._queue.owed_count
+            owed = self._queue.pending_delete_count
         files = now - self._files_checked_mono >= CHECK_FILES_S
         return files or owed >= FLUSH_AT or (owed > 0 and now - self._flushed_mono >= FLUSH_AFTER_S)
 
     # --- a disk that hangs: any thread ---
 
-    def _pass_over_the_disk(self, ticket: Ticket) -> None:
+    def _bypass_disk(self, ticket: AppendRequest) -> None:
         """The disk has not answered for too long: store that event in memory."""
         self._disk_hangs()
         with self._lock:
             memory = self._queue.memory
-            if memory is not None and not ticket.done and ticket.claim(Place.MEMORY):
+            if memory is not None and not ticket.done and ticket.claim(StoreTarget.MEMORY):
                 self._store_in_memory(memory, [ticket])
 
     def _disk_hangs(self) -> None:
@@ -252,11 +252,13 @@ class Writing:
             if self._queue.memory is None:
                 in_hand = [ticket for ticket in self._in_hand if not ticket.done]
                 # The writer may go on before the disk hangs again: it must not stamp any of these then.
-                free = [ticket for ticket in in_hand if ticket.claim(Place.MEMORY)]
+                free = [ticket for ticket in in_hand if ticket.claim(StoreTarget.MEMORY)]
                 unsure = [ticket for ticket in in_hand if ticket not in free and ticket.stamp is not None]
-                self._use_memory(StoreUnusable(f"{self._path}: the disk does not answer"), unsure, free)
+                self._use_memory(OutboxUnusable(f"{self._path}: the disk does not answer"), unsure, free)
 
-    def _use_memory(self, error: OutboxError, unsure: list[Ticket], free: Iterable[Ticket] = ()) -> None:
+    def _use_memory(
+        self, error: OutboxError, unsure: list[AppendRequest], free: Iterable[AppendRequest] = ()
+    ) -> None:
         """Begin to use memory: with ``unsure``, which the disk may have too, and with ``free``. Locked."""
         self._failover.use_memory(error, unsure)
         memory = self._queue.memory
@@ -264,15 +266,15 @@ class Writing:
         self._release(unsure, on_disk=False)
         self._store_in_memory(memory, free)
 
-    def _store_in_memory(self, memory: MemoryStore, tickets: Iterable[Ticket]) -> None:
+    def _store_in_memory(self, memory: MemoryStore, tickets: Iterable[AppendRequest]) -> None:
         """Locked."""
         for ticket in tickets:
             memory.write(ticket)
             self._release([ticket], on_disk=False)
         memory.announce(self._clock.monotonic())
-        self._tell(memory.take_stored())
+        self._notify_follower(memory.pop_stored())
 
-    def _release(self, tickets: Iterable[Ticket], *, on_disk: bool) -> None:
+    def _release(self, tickets: Iterable[AppendRequest], *, on_disk: bool) -> None:
         """Let the appenders of stored events go on. Locked."""
         for ticket in tickets:
             if ticket.error is None:
@@ -320,7 +322,7 @@ class Writing:
                     ticket.finish()
         self._in_hand = []
 
-    def _store(self, batch: list[Ticket]) -> None:
+    def _store(self, batch: list[AppendRequest]) -> None:
         # A damaged file is replaced, and the second try goes to the new one; the third place is memory.
         on_disk = False
         for may_replace in (True, False):
@@ -331,7 +333,7 @@ class Writing:
                 break
         with self._lock:
             memory = self._queue.memory
-            waiting = [ticket for ticket in batch if not ticket.done and ticket.claim(Place.WRITER)]
+            waiting = [ticket for ticket in batch if not ticket.done and ticket.claim(StoreTarget.WRITER)]
             if not on_disk and memory is not None:
                 self._store_in_memory(memory, waiting)
             else:
@@ -343,7 +345,7 @@ class Writing:
         with self._lock:
             if self._queue.memory is None:
                 return True
-            if not self._failover.is_time():
+            if not self._failover.is_retry_due():
                 return False
         try:
             self._failover.probe()  # without the lock: the disk may hang
@@ -353,17 +355,17 @@ class Writing:
         with self._lock:
             return self._failover.return_to_disk()
 
-    def _write(self, batch: list[Ticket], *, may_replace: bool) -> bool:
+    def _write(self, batch: list[AppendRequest], *, may_replace: bool) -> bool:
         """One transaction; False when the disk did not take it."""
         with self._lock:
-            disk, owed = self._queue.disk, self._queue.owed(self._max_deleted)
+            disk, owed = self._queue.disk, self._queue.pending_deletes(self._max_deleted)
         assert disk is not None
         try:
             stored = disk.write(batch, owed, self._clock.monotonic())
         except OutboxError as error:
             with self._lock:
-                if isinstance(error, StoreDamaged) and may_replace:
-                    self._failover.start_over(disk, error)
+                if isinstance(error, OutboxDamaged) and may_replace:
+                    self._failover.replace_damaged(disk, error)
                 else:
                     self._fail(disk, batch, error)
             return False
@@ -372,29 +374,29 @@ class Writing:
             memory = self._queue.memory
             self._flushed_mono = self._clock.monotonic()
         # The follower already knows the events that memory stored while the disk hung.
-        self._tell(event for event in stored if memory is None or not memory.knows(*event.key))
+        self._notify_follower(event for event in stored if memory is None or not memory.knows(*event.key))
         return True
 
-    def _fail(self, disk: DiskStore, batch: list[Ticket], error: OutboxError) -> None:
+    def _fail(self, disk: DiskStore, batch: list[AppendRequest], error: OutboxError) -> None:
         """Go on in memory. Locked."""
         if self._queue.memory is None:
             unsure = [ticket for ticket in batch if ticket.stamp is not None] if disk.unsure else []
             self._use_memory(error, unsure)
 
-    def _save_pictures(self, batch: list[Ticket]) -> None:
+    def _save_pictures(self, batch: list[AppendRequest]) -> None:
         for ticket in batch:
             media = ticket.draft.media
             if media is not None and not ticket.media_saved and not ticket.done:
                 ticket.media_saved = self._files.try_to_save(media.media_id, media.payload)
 
-    def _remove_pictures(self, batch: list[Ticket]) -> None:
+    def _remove_pictures(self, batch: list[AppendRequest]) -> None:
         """Delete files that no row names: the event could not be encoded, or memory has it."""
         for ticket in batch:
             media, in_memory = ticket.draft.media, self._queue.memory is not None
             if media is not None and ticket.media_saved and (ticket.error is not None or in_memory):
                 self._files.remove([media.media_id])
 
-    def _tell(self, stored: Iterable[StoredEvent]) -> None:
+    def _notify_follower(self, stored: Iterable[StoredEvent]) -> None:
         if self._follower is not None:
             for event in stored:
                 self._follower.stored(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator
 
-from edge_agent.core.facts import CountsHit
+from edge_agent.core.facts import CountsObservation
 from edge_agent.core.model import Frame, Tracks
 
 REMEMBERED = 4096
@@ -29,19 +29,19 @@ class ObjectCounter:
         self._new: Counter[str] = Counter()
         self._counted: OrderedDict[str, None] = OrderedDict()
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterator[CountsHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[CountsObservation]:
         now = self._last_mono = frame.captured_mono
         if self._from_mono is None:
             self._from_mono = now
         elif now - self._from_mono >= self._every_s:
-            yield from self._tell(now)
+            yield from self._report(now)
         for track in (*tracks.active, *tracks.ended):
             if track.confirmed and track.label is not None and not track.parked_before:
                 self._count(track.id, track.label)
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[CountsHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[CountsObservation]:
         """Tell what was counted so far, and begin anew with the next frame."""
-        yield from self._tell(self._last_mono)
+        yield from self._report(self._last_mono)
         self._from_mono = None
 
     def _count(self, track_id: str, label: str) -> None:
@@ -53,8 +53,8 @@ class ObjectCounter:
             if len(self._counted) > REMEMBERED:
                 self._counted.popitem(last=False)
 
-    def _tell(self, now: float) -> Iterator[CountsHit]:
+    def _report(self, now: float) -> Iterator[CountsObservation]:
         if self._new and self._from_mono is not None:
-            yield CountsHit(self._from_mono, now, dict(self._new))
+            yield CountsObservation(self._from_mono, now, dict(self._new))
         self._new = Counter()
         self._from_mono = now

@@ -13,7 +13,7 @@ from typing import Literal
 from edge_agent.config.model.settings import CrossingMode, Line
 from edge_agent.core.model import Box
 
-Sense = Literal["a-to-b", "b-to-a"]
+CrossingDirection = Literal["a-to-b", "b-to-a"]
 
 BANDS = {CrossingMode.LOOSE: 0.1, CrossingMode.BALANCED: 0.25, CrossingMode.STRICT: 0.5}
 """How far from the line a foot has to be to be on a side, in breadths of its box across the line. Larger:
@@ -23,7 +23,7 @@ of the breadth, and so is a step on the spot. 0.5: no part of the breadth is ove
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LinePosition:
     """Where a foot is, as seen from a line."""
 
     off: float  # from the line, in picture heights; above 0 on side A
@@ -32,12 +32,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossed:
-    direction: Sense
+class LineCrossing:
+    direction: CrossingDirection
     mono: float  # when it was on the line, by interpolation
 
 
-class Gate:
+class CrossingLine:
     """One line in a picture of one shape, ``aspect`` times as wide as high."""
 
     def __init__(self, line: Line, mode: CrossingMode, aspect: float) -> None:
@@ -48,7 +48,7 @@ class Gate:
         self._dx, self._dy = dx / self._length, dy / self._length
         self._share = BANDS[mode]
 
-    def place(self, box: Box) -> Place:
+    def position_of(self, box: Box) -> LinePosition:
         x, y = box.foot
         x, y = x * self.aspect - self._x, y - self._y
         width = box.width * self.aspect
@@ -56,21 +56,21 @@ class Gate:
         across = abs(self._dy) * width + abs(self._dx) * min(width, box.height)
         along = (x * self._dx + y * self._dy) / self._length
         # y grows downwards, so the left hand of (dx, dy) is (dy, -dx).
-        return Place(x * self._dy - y * self._dx, along, self._share * across)
+        return LinePosition(x * self._dy - y * self._dx, along, self._share * across)
 
 
-class Way:
+class CrossingDetector:
     """One object's way, as far as one line cares: where it was seen last, and on which side it was."""
 
     __slots__ = ("_last", "_mono", "_on_a", "_through_mono")
 
     def __init__(self) -> None:
-        self._last: Place | None = None
+        self._last: LinePosition | None = None
         self._mono = 0.0
         self._on_a: bool | None = None  # None: not yet on any side
         self._through_mono: float | None = None  # of the latest change of sides, if between the line's ends
 
-    def follow(self, place: Place, mono: float) -> Crossed | None:
+    def update(self, place: LinePosition, mono: float) -> LineCrossing | None:
         """It has been seen at ``place``; between two sights it went straight, however long that took."""
         last, self._last = self._last, place
         if last is not None and (last.off > 0) != (place.off > 0):
@@ -84,4 +84,4 @@ class Way:
         before, self._on_a = self._on_a, place.off > 0
         if before is None or before is self._on_a or self._through_mono is None:
             return None
-        return Crossed("a-to-b" if before else "b-to-a", self._through_mono)
+        return LineCrossing("a-to-b" if before else "b-to-a", self._through_mono)

@@ -9,18 +9,18 @@ from collections.abc import Collection, Iterator
 from functools import reduce
 
 from edge_agent.config.model.settings import CrowdingRule
-from edge_agent.core.facts import Crowd, Phase, RuleHit
+from edge_agent.core.facts import Crowd, Phase, RuleObservation
 from edge_agent.core.geometry import contains
-from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, names_of
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.telling import UPDATE_EVERY_S, Teller, Told
+from edge_agent.rules.telling import UPDATE_EVERY_S, EventThrottle, OpenRuleEvent
 
 LAPSE_S = 3.0  # a detector that misses two of twelve for a moment has not seen them leave
 MOSTLY = 2 / 3  # of the time
 GREW = 1.2  # times the most that was told
 
 
-class Lasting:
+class SustainedCondition:
     """Since when something has been so; a lapse under ``LAPSE_S`` is none, unless there are too many."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Lasting:
         self._lapsed_mono: float | None = None
         self._last: tuple[float, bool] | None = None
 
-    def note(self, so: bool, now: float) -> None:
+    def update(self, so: bool, now: float) -> None:
         if self._last is not None and self._last[1]:
             self._so_s += now - self._last[0]
         self._last = now, so
@@ -42,7 +42,7 @@ class Lasting:
         elif now - self._lapsed_mono >= LAPSE_S:
             self.since_mono = None
 
-    def lasted(self, seconds: float, now: float) -> bool:
+    def has_lasted(self, seconds: float, now: float) -> bool:
         """Whether it has been so for that long, and is so now."""
         return self.since_mono is not None and self._lapsed_mono is None and now - self.since_mono >= seconds
 
@@ -57,47 +57,47 @@ class CrowdWatch:
 
     def __init__(self, rule: CrowdingRule, arming: Arming) -> None:
         self._rule = rule
-        self._names = names_of(rule.labels)
-        self._teller = Teller(rule)
+        self._names = accepted_labels(rule.labels)
+        self._throttle = EventThrottle(rule)
         self._arming = arming
-        self._told: Told | None = None
+        self._open_event: OpenRuleEvent | None = None
         self._forget()
 
     def _forget(self) -> None:
         self._inside: dict[str, Track] = {}  # as they were last seen there
-        self._full, self._released = Lasting(), Lasting()
-        self._most = self._told_most = 0
+        self._full, self._released = SustainedCondition(), SustainedCondition()
+        self._most = self._reported_most = 0
         self._crowd: tuple[Track, ...] = ()  # who was inside when it was last more than released
         self._crowd_mono = self._started_mono = 0.0
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleObservation]:
         now = frame.captured_mono
         if not self._arming.armed(frame.captured_at):
             yield from self.finish("disarmed")
             return
         self._count(tracks, now)
-        if self._told is None:
+        if self._open_event is None:
             yield from self._begin(now)
-        elif self._released.lasted(self._rule.min_duration_s, now):
+        elif self._released.has_lasted(self._rule.min_duration_s, now):
             yield from self.finish("over")
         elif self._has_grown(now):
-            yield self._hit(Phase.UPDATE, self._told.event_id)
-            self._told.updated(None, now)
-            self._told_most = self._most
+            yield self._observation(Phase.UPDATE, self._open_event.event_id)
+            self._open_event.updated(None, now)
+            self._reported_most = self._most
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleObservation]:
         """A crowd is no track: it ends whatever is ``kept``."""
-        if self._told is not None:
-            yield self._hit(Phase.END, self._told.event_id, reason)
-            self._told = None
+        if self._open_event is not None:
+            yield self._observation(Phase.END, self._open_event.event_id, reason)
+            self._open_event = None
         self._forget()
 
     def _count(self, tracks: Tracks, now: float) -> None:
         self._inside = {track.id: here for track in tracks.active if (here := self._here(track))}
         count = len(self._inside)
-        self._full.note(count >= self._rule.count, now)
-        self._released.note(count <= self._rule.release_count, now)
-        if self._told is None and self._full.since_mono is None:
+        self._full.update(count >= self._rule.count, now)
+        self._released.update(count <= self._rule.release_count, now)
+        if self._open_event is None and self._full.since_mono is None:
             self._most = 0
         self._most = max(self._most, count)
         if count > self._rule.release_count:
@@ -110,28 +110,28 @@ class CrowdWatch:
         known = track.confirmed and track.label in self._names
         return track if known and contains(self._rule.zone.polygon, track.box.foot) else None
 
-    def _begin(self, now: float) -> Iterator[RuleHit]:
-        if self._full.since_mono is None or not self._crowd or not self._teller.may_start(now):
+    def _begin(self, now: float) -> Iterator[RuleObservation]:
+        if self._full.since_mono is None or not self._crowd or not self._throttle.may_start(now):
             return
-        if not self._full.lasted(self._rule.min_duration_s, now):
+        if not self._full.has_lasted(self._rule.min_duration_s, now):
             return
         self._started_mono = self._full.since_mono
-        event_id = self._teller.event_id(self._crowd[0].id, self._started_mono)
-        yield self._hit(Phase.START, event_id)
-        self._told, self._told_most = self._teller.started(event_id, None, now), self._most
-        self._released = Lasting()
+        event_id = self._throttle.event_id(self._crowd[0].id, self._started_mono)
+        yield self._observation(Phase.START, event_id)
+        self._open_event, self._reported_most = self._throttle.started(event_id, None, now), self._most
+        self._released = SustainedCondition()
 
     def _has_grown(self, now: float) -> bool:
-        assert self._told is not None
-        return self._most >= GREW * self._told_most and now - self._told.mono >= UPDATE_EVERY_S
+        assert self._open_event is not None
+        return self._most >= GREW * self._reported_most and now - self._open_event.mono >= UPDATE_EVERY_S
 
-    def _hit(self, phase: Phase, event_id: str, end_reason: str | None = None) -> RuleHit:
+    def _observation(self, phase: Phase, event_id: str, end_reason: str | None = None) -> RuleObservation:
         zone, count = self._rule.zone.id, len(self._inside)
         lasted_s = self._crowd_mono - self._started_mono
-        return RuleHit(
+        return RuleObservation(
             phase,
             event_id,
-            self._teller.ref,
+            self._throttle.ref,
             Crowd(zone, count, self._most),
             f"{count} in {zone}, at most {self._most}, for {lasted_s:.0f} s",
             self._started_mono,

@@ -11,27 +11,27 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.config.model.settings import LineRule
-from edge_agent.core.facts import LineCountsHit, RuleRef
+from edge_agent.core.facts import LineCountsObservation, RuleRef
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.rules.crossing import Sense
+from edge_agent.rules.crossing import CrossingDirection
 
 KEPT_DAYS = 8
 """Days whose numbers are remembered, those counted on last: a clock put forward and back finds them."""
 
 
-class Tally(msgspec.Struct):
+class DayCounts(msgspec.Struct):
     """One day's numbers by label."""
 
     a_to_b: dict[str, int] = {}
     b_to_a: dict[str, int] = {}
 
 
-class CountsRecord(msgspec.Struct):
+class LineCountsRecord(msgspec.Struct):
     """``line-counts-<rule>.json``."""
 
     line: str
     day: str  # on which was counted last
-    days: dict[str, Tally]  # YYYY-MM-DD; the one that was counted on last comes last
+    days: dict[str, DayCounts]  # YYYY-MM-DD; the one that was counted on last comes last
 
 
 class LineCounts:
@@ -48,14 +48,14 @@ class LineCounts:
         self._every_s = rule.counts_s
         self._timezone = timezone
         self._file = None if folder is None else folder / f"line-counts-{rule.id}.json"
-        self._days: dict[str, Tally] = {}
+        self._days: dict[str, DayCounts] = {}
         self._day: str | None = None
         self._from_mono: float | None = None  # of the interval that the next hit is about; None: no frame yet
         self._last_mono = 0.0
         self._is_new = False  # counted since the last hit was made
-        self._untaken: list[LineCountsHit] = []
+        self._unreported: list[LineCountsObservation] = []
 
-    def turn(self, at: datetime, now: float) -> None:
+    def begin_frame(self, at: datetime, now: float) -> None:
         """A frame has come: it may be another day."""
         if self._from_mono is None:
             self._from_mono = self._last_mono = now
@@ -66,10 +66,10 @@ class LineCounts:
             self._make(_midnight_mono(local, now, self._last_mono))
         self._day, self._last_mono = day, now
 
-    def add(self, direction: Sense, label: str) -> None:
+    def add(self, direction: CrossingDirection, label: str) -> None:
         """One more, today."""
         assert self._day is not None, "turn() comes first"
-        tally = self._days.pop(self._day, None) or Tally()
+        tally = self._days.pop(self._day, None) or DayCounts()
         numbers = tally.a_to_b if direction == "a-to-b" else tally.b_to_a
         numbers[label] = numbers.get(label, 0) + 1
         self._days[self._day] = tally
@@ -77,12 +77,12 @@ class LineCounts:
             del self._days[next(iter(self._days))]
         self._is_new = True
 
-    def tell(self) -> Iterator[LineCountsHit]:
+    def report(self) -> Iterator[LineCountsObservation]:
         if self._from_mono is not None and self._last_mono - self._from_mono >= self._every_s:
             self._make_if_new()
-        while self._untaken:
-            yield self._untaken[0]
-            del self._untaken[0]
+        while self._unreported:
+            yield self._unreported[0]
+            del self._unreported[0]
 
     def finish(self) -> None:
         """No more frames for now: what is new is not kept back."""
@@ -99,16 +99,16 @@ class LineCounts:
         if self._is_new:
             self._write(self._day)
         tally, begun = self._days[self._day], self._from_mono
-        hit = LineCountsHit(
+        hit = LineCountsObservation(
             self._ref, self._line, self._day, begun, to_mono, dict(tally.a_to_b), dict(tally.b_to_a)
         )
-        if self._untaken and self._untaken[-1].day == hit.day:
-            hit = replace(hit, from_mono=self._untaken.pop().from_mono)
-        self._untaken.append(hit)
+        if self._unreported and self._unreported[-1].day == hit.day:
+            hit = replace(hit, from_mono=self._unreported.pop().from_mono)
+        self._unreported.append(hit)
         self._from_mono, self._is_new = to_mono, False
 
     def _read(self) -> None:
-        record = None if self._file is None else read_record(self._file, CountsRecord)
+        record = None if self._file is None else read_record(self._file, LineCountsRecord)
         if record is not None and record.line == self._line:
             # The day before a night without power is told once more, as it would have been at midnight.
             self._days, self._day = record.days, record.day
@@ -118,7 +118,7 @@ class LineCounts:
             return
         with contextlib.suppress(OSError):  # write_record says what is wrong with the disk
             self._file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        write_record(self._file, CountsRecord(self._line, day, self._days))
+        write_record(self._file, LineCountsRecord(self._line, day, self._days))
 
 
 def _midnight_mono(local: datetime, now: float, before: float) -> float:

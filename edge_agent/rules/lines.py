@@ -10,12 +10,12 @@ from datetime import tzinfo
 from pathlib import Path
 
 from edge_agent.config.model.settings import Direction, LineRule
-from edge_agent.core.facts import Crossing, LineCountsHit, Phase, RuleHit
-from edge_agent.core.model import TWO_WHEELER, Box, Frame, Track, Tracks, names_of
-from edge_agent.rules.crossing import Crossed, Gate, Way
+from edge_agent.core.facts import Crossing, LineCountsObservation, Phase, RuleObservation
+from edge_agent.core.model import TWO_WHEELER, Box, Frame, Track, Tracks, accepted_labels
+from edge_agent.rules.crossing import CrossingDetector, CrossingLine, LineCrossing
 from edge_agent.rules.line_counts import LineCounts
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.telling import Teller
+from edge_agent.rules.telling import EventThrottle
 
 MOST_WAITING = 8
 """Crossings of one track that nothing has named yet: a real object is named long before."""
@@ -29,13 +29,13 @@ are missed in dense traffic."""
 
 
 @dataclass(slots=True)
-class _Walker:
+class _LineTrack:
     """A live track: how it went, and the crossings that wait until it is confirmed and has a label."""
 
     track: Track
-    way: Way = field(default_factory=Way)
-    counted: Crossed | None = None  # the last one
-    waiting: deque[Crossed] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+    detector: CrossingDetector = field(default_factory=CrossingDetector)
+    counted: LineCrossing | None = None  # the last one
+    waiting: deque[LineCrossing] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
 
 
 class LineWatch:
@@ -50,58 +50,60 @@ class LineWatch:
 
     def __init__(self, rule: LineRule, arming: Arming, timezone: tzinfo, folder: Path | None = None) -> None:
         self._rule = rule
-        self._names = names_of(rule.labels)
-        self._teller = Teller(rule)
+        self._names = accepted_labels(rule.labels)
+        self._throttle = EventThrottle(rule)
         self._arming = arming
         self._counts = LineCounts(rule, timezone, folder) if rule.counts_s > 0 else None
-        self._gate: Gate | None = None
-        self._walkers: dict[str, _Walker] = {}  # by track
-        self._untold: deque[RuleHit] = deque()
+        self._line: CrossingLine | None = None
+        self._line_tracks: dict[str, _LineTrack] = {}  # by track
+        self._unreported: deque[RuleObservation] = deque()
         self._last_event_mono: float | None = None
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit | LineCountsHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleObservation | LineCountsObservation]:
         now = frame.captured_mono
         if self._counts is not None:
-            self._counts.turn(frame.captured_at, now)
+            self._counts.begin_frame(frame.captured_at, now)
         armed = self._arming.armed(frame.captured_at)
-        gate = self._gate_of(frame)
+        gate = self._line_of(frame)
         for track in tracks.active:
             self._follow(track, gate, now, armed)
         for track in itertools.chain(tracks.active, tracks.ended):
             self._name(track)
-        if len(self._walkers) > len(tracks.active):
+        if len(self._line_tracks) > len(tracks.active):
             live = {track.id for track in tracks.active}
-            self._walkers = {id_: walker for id_, walker in self._walkers.items() if id_ in live}
-        yield from self._tell()
+            self._line_tracks = {id_: walker for id_, walker in self._line_tracks.items() if id_ in live}
+        yield from self._report()
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit | LineCountsHit]:
+    def finish(
+        self, reason: str, kept: Collection[str] = ()
+    ) -> Iterator[RuleObservation | LineCountsObservation]:
         """Nothing is open here; what was counted is told and kept."""
-        self._walkers = {id_: walker for id_, walker in self._walkers.items() if id_ in kept}
+        self._line_tracks = {id_: walker for id_, walker in self._line_tracks.items() if id_ in kept}
         if self._counts is not None:
             self._counts.finish()
-        yield from self._tell()
+        yield from self._report()
 
-    def _gate_of(self, frame: Frame) -> Gate:
+    def _line_of(self, frame: Frame) -> CrossingLine:
         aspect = frame.picture.width / frame.picture.height
-        if self._gate is None or self._gate.aspect != aspect:
-            self._gate = Gate(self._rule.line, self._rule.mode, aspect)
-        return self._gate
+        if self._line is None or self._line.aspect != aspect:
+            self._line = CrossingLine(self._rule.line, self._rule.mode, aspect)
+        return self._line
 
-    def _follow(self, track: Track, gate: Gate, now: float, armed: bool) -> None:
+    def _follow(self, track: Track, gate: CrossingLine, now: float, armed: bool) -> None:
         """Also while the rule is not armed: who is on which side when it will be."""
         if not track.seen_now:
             return
-        walker = self._walkers.get(track.id)
+        walker = self._line_tracks.get(track.id)
         if walker is None:
-            walker = self._walkers[track.id] = _Walker(track)
+            walker = self._line_tracks[track.id] = _LineTrack(track)
         walker.track = track
-        crossed = walker.way.follow(gate.place(track.box), now)
+        crossed = walker.detector.update(gate.position_of(track.box), now)
         if crossed is not None and armed:
             walker.waiting.append(crossed)
 
     def _name(self, track: Track) -> None:
         """Count what the track has crossed, once it is known what it is."""
-        walker = self._walkers.get(track.id)
+        walker = self._line_tracks.get(track.id)
         if walker is None or not walker.waiting:
             return
         if not track.confirmed or track.label not in self._names:
@@ -112,12 +114,12 @@ class LineWatch:
             walker.counted = crossed
             if self._counts is not None:
                 self._counts.add(crossed.direction, track.label)
-            if self._is_told(crossed):
-                self._untold.append(self._hit(track, crossed))
+            if self._is_reported(crossed):
+                self._unreported.append(self._observation(track, crossed))
                 self._last_event_mono = max(crossed.mono, self._last_event_mono or crossed.mono)
         walker.waiting.clear()
 
-    def _is_counted(self, walker: _Walker, crossed: Crossed) -> bool:
+    def _is_counted(self, walker: _LineTrack, crossed: LineCrossing) -> bool:
         """Whether this is somebody who has just been counted under another track."""
         return any(
             other is not walker
@@ -126,10 +128,10 @@ class LineWatch:
             and abs(other.counted.mono - crossed.mono) <= TOGETHER_S
             and other.track.group == walker.track.group == TWO_WHEELER
             and _is_part(*sorted((other.track.box, walker.track.box), key=lambda box: box.area))
-            for other in self._walkers.values()
+            for other in self._line_tracks.values()
         )
 
-    def _is_told(self, crossed: Crossed) -> bool:
+    def _is_reported(self, crossed: LineCrossing) -> bool:
         """Whether this one is an event of its own."""
         rule, last = self._rule, self._last_event_mono
         if not rule.each or rule.direction not in (Direction.BOTH, crossed.direction):
@@ -137,19 +139,19 @@ class LineWatch:
         # What was named late may have crossed before the last one that was told.
         return last is None or abs(crossed.mono - last) >= rule.cooldown_s
 
-    def _tell(self) -> Iterator[RuleHit | LineCountsHit]:
-        while self._untold:
-            yield self._untold[0]
-            self._untold.popleft()
+    def _report(self) -> Iterator[RuleObservation | LineCountsObservation]:
+        while self._unreported:
+            yield self._unreported[0]
+            self._unreported.popleft()
         if self._counts is not None:
-            yield from self._counts.tell()
+            yield from self._counts.report()
 
-    def _hit(self, track: Track, crossed: Crossed) -> RuleHit:
+    def _observation(self, track: Track, crossed: LineCrossing) -> RuleObservation:
         line, (start, end) = self._rule.line.id, crossed.direction.upper().split("-TO-")
-        return RuleHit(
+        return RuleObservation(
             Phase.MOMENT,
-            self._teller.event_id(track.id, crossed.mono),
-            self._teller.ref,
+            self._throttle.event_id(track.id, crossed.mono),
+            self._throttle.ref,
             Crossing(line, crossed.direction),
             f"{track.label} crossed {line} from {start} to {end}",
             crossed.mono,

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from edge_agent.core.facts import ObjectHit, Phase
+from edge_agent.core.facts import ObjectObservation, Phase
 from edge_agent.core.model import Frame, Track, Tracks, TrackState
 from edge_agent.rules.succession import is_at_edge
 from edge_agent.rules.telling import UPDATE_EVERY_S
 
 
 @dataclass(slots=True)
-class _Told:
+class _OpenObjectEvent:
     """What the last event about an object said."""
 
     track: Track
     started_mono: float
-    told_mono: float
+    reported_mono: float
 
 
 class ObjectReporter:
@@ -32,53 +32,53 @@ class ObjectReporter:
     needs_every_frame = False
 
     def __init__(self) -> None:
-        self._told: dict[str, _Told] = {}
+        self._open_events: dict[str, _OpenObjectEvent] = {}
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterator[ObjectHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[ObjectObservation]:
         now = frame.captured_mono
         for track in tracks.active:
-            yield from self._look(track, now)
+            yield from self._update_track(track, now)
         ended = {track.id: track for track in tracks.ended}
         live = {track.id for track in tracks.active}
-        for track_id in [known for known in self._told if known not in live]:
-            told = self._told[track_id]
+        for track_id in [known for known in self._open_events if known not in live]:
+            told = self._open_events[track_id]
             # Not among the ended: an end that was not taken at its time is told late, not never.
             track = ended.get(track_id, told.track)
             seen = _labelled(_in_view(track, told), told)
-            yield ObjectHit(Phase.END, seen, told.started_mono, _why(track))
-            del self._told[track_id]
+            yield ObjectObservation(Phase.END, seen, told.started_mono, _why(track))
+            del self._open_events[track_id]
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[ObjectHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[ObjectObservation]:
         """End what is open, oldest first."""
-        for track_id in [known for known in self._told if known not in kept]:
-            told = self._told[track_id]
-            yield ObjectHit(Phase.END, told.track, told.started_mono, reason)
-            del self._told[track_id]
+        for track_id in [known for known in self._open_events if known not in kept]:
+            told = self._open_events[track_id]
+            yield ObjectObservation(Phase.END, told.track, told.started_mono, reason)
+            del self._open_events[track_id]
 
-    def _look(self, track: Track, now: float) -> Iterator[ObjectHit]:
+    def _update_track(self, track: Track, now: float) -> Iterator[ObjectObservation]:
         """What is known of the track is changed after the yield: only then the hit has been taken."""
         if not track.confirmed or track.label is None or track.parked_before:
             return
-        told = self._told.get(track.id)
+        told = self._open_events.get(track.id)
         if told is None:
-            yield ObjectHit(Phase.START, track, track.first_seen_mono)
-            self._told[track.id] = _Told(track, track.first_seen_mono, now)
+            yield ObjectObservation(Phase.START, track, track.first_seen_mono)
+            self._open_events[track.id] = _OpenObjectEvent(track, track.first_seen_mono, now)
             return
-        due = now - told.told_mono >= UPDATE_EVERY_S and track.state is TrackState.MOVING
+        due = now - told.reported_mono >= UPDATE_EVERY_S and track.state is TrackState.MOVING
         if track.label == told.track.label and not due:
             # Its end, should the camera be lost, is told from the last sight of it.
             told.track = _in_view(track, told)
             return
-        yield ObjectHit(Phase.UPDATE, track, told.started_mono)
-        self._told[track.id] = _Told(track, told.started_mono, now)
+        yield ObjectObservation(Phase.UPDATE, track, told.started_mono)
+        self._open_events[track.id] = _OpenObjectEvent(track, told.started_mono, now)
 
 
-def _in_view(track: Track, told: _Told) -> Track:
+def _in_view(track: Track, told: _OpenObjectEvent) -> Track:
     """The track where it was seen last: a predicted box may have left the picture, and has no area then."""
     return track if track.box.clipped().area > 0 else replace(track, box=told.track.box)
 
 
-def _labelled(track: Track, told: _Told) -> Track:
+def _labelled(track: Track, told: _OpenObjectEvent) -> Track:
     return track if track.label is not None else told.track
 
 

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta, tzinfo
 
 from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
-from edge_agent.core.overrides import Override
+from edge_agent.core.overrides import OverrideKind
 
 CLOCK_IS_SET = 2020
 """A clock before this year has not been set since the power came: it says nothing about the time of day."""
@@ -26,7 +26,7 @@ class Arming:
         schedule: Schedule | None,
         timezone: tzinfo,
         holidays: AbstractSet[date],
-        override: Callable[[], Override | None] = lambda: None,
+        override: Callable[[], OverrideKind | None] = lambda: None,
         clock_known: Callable[[], bool] = lambda: True,
     ) -> None:
         """``override``: what the centre asks of the rule now. ``clock_known``: whether the clock has been
@@ -40,9 +40,9 @@ class Arming:
     def armed(self, at: datetime) -> bool:
         """Whether it is, at that moment. A time over midnight belongs to the day it begins on."""
         match self._override():
-            case Override.DISARM:
+            case OverrideKind.DISARM:
                 return False
-            case Override.ARM:
+            case OverrideKind.ARM:
                 return True
         schedule = self._schedule
         if schedule is None:

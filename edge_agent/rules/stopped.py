@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from math import exp, hypot
 
 from edge_agent.config.model.settings import StoppedRule
-from edge_agent.core.facts import Phase, RuleHit, Standstill
+from edge_agent.core.facts import Phase, RuleObservation, Standstill
 from edge_agent.core.geometry import contains
-from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, names_of
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.telling import Teller, Told
-from edge_agent.rules.way import Way, apart, offset
+from edge_agent.rules.telling import EventThrottle, OpenRuleEvent
+from edge_agent.rules.way import MotionFilter, centre_distance, centre_offset
 
 # Own sizes, centre to centre.
 MOVED = 1.0  # more: what only comes into view to stop there is missed; less: shoving a parked bike is driving
@@ -40,30 +40,30 @@ class _Vehicle:
     place: Box  # where it stands; it has left when it is off for ``MOVED_ON_S``
     since_mono: float
     stood_mono: float  # when it was last there
-    way: Way = field(default_factory=Way)
+    motion_filter: MotionFilter = field(default_factory=MotionFilter)
     named: Box | None = None  # where it was when it had one of the rule's labels first
     went: tuple[float, float] = (0.0, 0.0)  # since then, own widths and heights; what is long ago fades
     moved: bool = False
     off_mono: float | None = None
-    told: Told | None = None
+    open_event: OpenRuleEvent | None = None
 
     def follow(self, track: Track, named: bool, now: float) -> None:
         """Take what was seen now."""
         if not self.moved and now > self.seen_mono:
             self._move(track.box, named, now - self.seen_mono)
         self.track, self.seen_mono = track, now
-        if apart(self.place, track.box) <= STANDS:
+        if centre_distance(self.place, track.box) <= STANDS:
             self.stood_mono, self.off_mono = now, None
         elif self.off_mono is None:
             self.off_mono = now
 
     def _move(self, box: Box, named: bool, dt: float) -> None:
-        dx, dy = self.way.step(*offset(self.track.box, box), dt)
+        dx, dy = self.motion_filter.step(*centre_offset(self.track.box, box), dt)
         if named:
             fade = exp(-dt / MOVED_IN_S)
             self.went = fade * self.went[0] + dx, fade * self.went[1] + dy
             self.named = self.named or box
-            self.moved = hypot(*self.went) >= MOVED and apart(self.named, box) >= MOVED
+            self.moved = hypot(*self.went) >= MOVED and centre_distance(self.named, box) >= MOVED
 
     @property
     def has_moved_on(self) -> bool:
@@ -76,13 +76,13 @@ class _Vehicle:
 
     def stop_here(self) -> None:
         """Where it is now, it may come to stand."""
-        self.place, self.off_mono, self.told = self.track.box, None, None
+        self.place, self.off_mono, self.open_event = self.track.box, None, None
         self.since_mono = self.stood_mono = self.seen_mono
 
     def is_at(self, place: Box) -> bool:
         """Whether it was at that place, and about as large, when it was seen first."""
         sizes = sorted((self.first.area, place.area))
-        return apart(place, self.first) <= SAME_PLACE and sizes[1] <= SAME_SIZE * sizes[0]
+        return centre_distance(place, self.first) <= SAME_PLACE and sizes[1] <= SAME_SIZE * sizes[0]
 
 
 class StoppedWatch:
@@ -92,14 +92,14 @@ class StoppedWatch:
 
     def __init__(self, rule: StoppedRule, arming: Arming) -> None:
         self._rule = rule
-        self._names = names_of(rule.labels)
-        self._teller = Teller(rule)
+        self._names = accepted_labels(rule.labels)
+        self._throttle = EventThrottle(rule)
         self._arming = arming
         self._armed_mono: float | None = None
         self._vehicles: dict[str, _Vehicle] = {}  # by live track
         self._missing: list[_Vehicle] = []  # stood, and their track is gone
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleObservation]:
         now = frame.captured_mono
         self._follow(tracks, now)
         if not self._arming.armed(frame.captured_at):
@@ -108,13 +108,13 @@ class StoppedWatch:
         elif self._armed_mono is None:
             self._armed_mono = now
         for vehicle in self._vehicles.values():
-            yield from self._tell(vehicle, now)
+            yield from self._report(vehicle, now)
         for vehicle in list(self._missing):
             if now - vehicle.seen_mono > FOUND_AGAIN_S:
                 yield from self._end(vehicle, "lost")
                 self._missing.remove(vehicle)
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleObservation]:
         yield from self._end_open(reason, kept)
         self._vehicles = {id_: vehicle for id_, vehicle in self._vehicles.items() if id_ in kept}
         self._missing = []
@@ -126,7 +126,7 @@ class StoppedWatch:
         live = {track.id: track for track in tracks.active}
         for id_ in [known for known in self._vehicles if known not in live]:
             vehicle = self._vehicles.pop(id_)
-            if vehicle.stood or vehicle.told is not None:
+            if vehicle.stood or vehicle.open_event is not None:
                 self._missing.append(vehicle)
         for track in tracks.active:
             if track.state is not TrackState.LOST and track.seen_now:
@@ -145,66 +145,68 @@ class StoppedWatch:
         for gone in list(self._missing):
             for vehicle in self._vehicles.values():
                 named = vehicle.track.label in self._names
-                if named and vehicle.told is None and vehicle.is_at(gone.place):
-                    vehicle.moved, vehicle.told, vehicle.place = True, gone.told, gone.place
+                if named and vehicle.open_event is None and vehicle.is_at(gone.place):
+                    vehicle.moved, vehicle.open_event, vehicle.place = True, gone.open_event, gone.place
                     vehicle.since_mono, vehicle.stood_mono = gone.since_mono, gone.stood_mono
                     self._missing.remove(gone)
                     break
 
     # ---- what is told; memory changes after the yield, when the hit has been taken
 
-    def _tell(self, vehicle: _Vehicle, now: float) -> Iterator[RuleHit]:
+    def _report(self, vehicle: _Vehicle, now: float) -> Iterator[RuleObservation]:
         if vehicle.has_moved_on:
             yield from self._end(vehicle, "moved")
             vehicle.stop_here()
-        elif self._may_tell(vehicle, now):
+        elif self._may_report(vehicle, now):
             yield from self._start_or_update(vehicle, now)
 
-    def _may_tell(self, vehicle: _Vehicle, now: float) -> bool:
+    def _may_report(self, vehicle: _Vehicle, now: float) -> bool:
         """Whether it is seen standing there now, and is what the rule is about."""
         track = vehicle.track
         if self._armed_mono is None or vehicle.stood_mono < now or not vehicle.moved:
             return False
         return track.confirmed and track.label in self._names
 
-    def _start_or_update(self, vehicle: _Vehicle, now: float) -> Iterator[RuleHit]:
-        track, told = vehicle.track, vehicle.told
+    def _start_or_update(self, vehicle: _Vehicle, now: float) -> Iterator[RuleObservation]:
+        track, told = vehicle.track, vehicle.open_event
         if told is not None:
-            if told.is_due(track.label, now):
-                yield self._hit(Phase.UPDATE, vehicle, told.event_id)
+            if told.is_update_due(track.label, now):
+                yield self._observation(Phase.UPDATE, vehicle, told.event_id)
                 told.updated(track.label, now)
             return
         lasted = now - self._since(vehicle) >= self._rule.still_s
         in_zone = contains(self._rule.zone.polygon, track.box.foot)
-        if lasted and in_zone and self._teller.may_start(now):
+        if lasted and in_zone and self._throttle.may_start(now):
             vehicle.since_mono = self._since(vehicle)
-            event_id = self._teller.event_id(track.id, vehicle.since_mono)
-            yield self._hit(Phase.START, vehicle, event_id)
-            vehicle.told = self._teller.started(event_id, track.label, now)
+            event_id = self._throttle.event_id(track.id, vehicle.since_mono)
+            yield self._observation(Phase.START, vehicle, event_id)
+            vehicle.open_event = self._throttle.started(event_id, track.label, now)
 
     def _since(self, vehicle: _Vehicle) -> float:
         """What stood there before the rule was armed stands there since then."""
-        if self._armed_mono is None or vehicle.told is not None:
+        if self._armed_mono is None or vehicle.open_event is not None:
             return vehicle.since_mono
         return max(vehicle.since_mono, self._armed_mono)
 
-    def _end(self, vehicle: _Vehicle, reason: str) -> Iterator[RuleHit]:
-        if vehicle.told is not None:
-            yield self._hit(Phase.END, vehicle, vehicle.told.event_id, reason)
+    def _end(self, vehicle: _Vehicle, reason: str) -> Iterator[RuleObservation]:
+        if vehicle.open_event is not None:
+            yield self._observation(Phase.END, vehicle, vehicle.open_event.event_id, reason)
 
-    def _end_open(self, reason: str, kept: Collection[str]) -> Iterator[RuleHit]:
+    def _end_open(self, reason: str, kept: Collection[str]) -> Iterator[RuleObservation]:
         open_ = [vehicle for id_, vehicle in self._vehicles.items() if id_ not in kept]
         for vehicle in [*open_, *self._missing]:
             yield from self._end(vehicle, reason)
-            vehicle.told = None
+            vehicle.open_event = None
 
-    def _hit(self, phase: Phase, vehicle: _Vehicle, event_id: str, end_reason: str | None = None) -> RuleHit:
+    def _observation(
+        self, phase: Phase, vehicle: _Vehicle, event_id: str, end_reason: str | None = None
+    ) -> RuleObservation:
         track, zone, since = vehicle.track, self._rule.zone.id, self._since(vehicle)
         still_s = vehicle.stood_mono - since
-        return RuleHit(
+        return RuleObservation(
             phase,
             event_id,
-            self._teller.ref,
+            self._throttle.ref,
             Standstill(zone, round(still_s, 1)),
             f"{track.label or 'something'} came and stands in {zone} for {still_s:.0f} s",
             since,

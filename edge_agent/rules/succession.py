@@ -18,7 +18,7 @@ EDGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Vanished:
+class LostTrack:
     """A track as it was seen last."""
 
     box: Box
@@ -27,7 +27,7 @@ class Vanished:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class NewTrack:
     """A track as it came into the zone."""
 
     box: Box
@@ -40,7 +40,7 @@ def is_at_edge(box: Box) -> bool:
     return box.x1 <= EDGE or box.y1 <= EDGE or box.x2 >= 1 - EDGE or box.y2 >= 1 - EDGE
 
 
-def distance_between(gone: Vanished, new: Arrived, aspect: float, grace_s: float) -> float | None:
+def handover_distance(gone: LostTrack, new: NewTrack, aspect: float, grace_s: float) -> float | None:
     """How far apart they were, in own sizes, if they may be the same object; else None.
 
     The new track has to have begun after the other was seen last: who was there before is somebody else.

@@ -11,14 +11,14 @@ UPDATE_EVERY_S = 60.0
 
 
 @dataclass(slots=True)
-class Told:
+class OpenRuleEvent:
     """The last event about something that is going on."""
 
     event_id: str
     label: str | None
     mono: float
 
-    def is_due(self, label: str | None, now: float) -> bool:
+    def is_update_due(self, label: str | None, now: float) -> bool:
         """Whether an update is: for another label at once, otherwise once a minute."""
         return label != self.label or now - self.mono >= UPDATE_EVERY_S
 
@@ -26,7 +26,7 @@ class Told:
         self.label, self.mono = label, now
 
 
-class Teller:
+class EventThrottle:
     """Of one rule. A start is noted after its yield: only then it has been taken."""
 
     def __init__(self, rule: Rule) -> None:
@@ -43,7 +43,7 @@ class Teller:
         """Whether the cooldown since the last start is over."""
         return self._last_start_mono is None or now - self._last_start_mono >= self._cooldown_s
 
-    def started(self, event_id: str, label: str | None, now: float) -> Told:
+    def started(self, event_id: str, label: str | None, now: float) -> OpenRuleEvent:
         """Note a start that has been taken."""
         self._last_start_mono = now
-        return Told(event_id, label, now)
+        return OpenRuleEvent(event_id, label, now)

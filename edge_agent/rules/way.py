@@ -13,7 +13,7 @@ LEAST = 3
 LONGEST_S = 1.0  # what happened in a longer gap is not known; that much of it counts
 
 
-class Way:
+class MotionFilter:
     """Filters the steps of one track: the speed of each is the median of the last five.
 
     An outline that jumps (to a neighbour and back, from a blob to what a look saw in it, over the gap of a
@@ -22,23 +22,23 @@ class Way:
 
     def __init__(self) -> None:
         self._speeds: deque[tuple[float, float]] = deque(maxlen=STEPS)
-        self._owed_s = 0.0  # of the first steps, while there were too few to judge
+        self._uncounted_s = 0.0  # of the first steps, while there were too few to judge
 
     def step(self, dx: float, dy: float, dt: float) -> tuple[float, float]:
         """The step as it is believed, in the caller's unit; ``dt`` over 0."""
         self._speeds.append((dx / dt, dy / dt))
-        counted_s = min(dt, LONGEST_S) + self._owed_s
+        counted_s = min(dt, LONGEST_S) + self._uncounted_s
         if len(self._speeds) < LEAST:
-            self._owed_s = counted_s
+            self._uncounted_s = counted_s
             return 0.0, 0.0
-        self._owed_s = 0.0
+        self._uncounted_s = 0.0
         return (
             median(speed[0] for speed in self._speeds) * counted_s,
             median(speed[1] for speed in self._speeds) * counted_s,
         )
 
 
-def offset(a: Box, b: Box) -> tuple[float, float]:
+def centre_offset(a: Box, b: Box) -> tuple[float, float]:
     """From ``a`` to ``b``, centre to centre, in their mean width and height."""
     (ax, ay), (bx, by) = a.centre, b.centre
     width = max((a.width + b.width) / 2, 1e-6)
@@ -46,6 +46,6 @@ def offset(a: Box, b: Box) -> tuple[float, float]:
     return (bx - ax) / width, (by - ay) / height
 
 
-def apart(a: Box, b: Box) -> float:
+def centre_distance(a: Box, b: Box) -> float:
     """Distance of the centres in own sizes."""
-    return hypot(*offset(a, b))
+    return hypot(*centre_offset(a, b))

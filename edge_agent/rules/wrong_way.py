@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from math import acos, degrees, hypot
 
 from edge_agent.config.model.settings import WrongWayRule
-from edge_agent.core.facts import AgainstArrow, Phase, RuleHit
+from edge_agent.core.facts import AgainstArrow, Phase, RuleObservation
 from edge_agent.core.geometry import contains
-from edge_agent.core.model import Frame, Track, Tracks, TrackState, names_of
+from edge_agent.core.model import Frame, Track, Tracks, TrackState, accepted_labels
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.telling import Teller, Told
-from edge_agent.rules.way import Way
+from edge_agent.rules.telling import EventThrottle, OpenRuleEvent
+from edge_agent.rules.way import MotionFilter
 
 OWN_SIZES = 1.0  # at least so far; who reverses into a gap goes about one length
 GRACE_S = 1.0  # so long an absence from the zone is none
@@ -40,7 +40,7 @@ class _Point:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _ZonePath:
     """One track's way inside the zone."""
 
     track: Track  # as it was last inside
@@ -48,9 +48,9 @@ class _Walk:
     seen_mono: float
     inside_mono: float
     at: Vector = (0.0, 0.0)  # without jumps, from anywhere
-    way: Way = field(default_factory=Way)
+    motion_filter: MotionFilter = field(default_factory=MotionFilter)
     path: deque[_Point] = field(default_factory=lambda: deque(maxlen=MOST_POINTS))
-    told: Told | None = None
+    open_event: OpenRuleEvent | None = None
     begin: _Point | None = None  # of what has been told
     against: _Point | None = None  # where it last got on against the arrow
     spent: bool = False  # told and stopped: told again only after it has turned or left
@@ -58,7 +58,9 @@ class _Walk:
     def follow(self, track: Track, foot: Vector, inside: bool, piece: float, now: float) -> None:
         """Take what was seen now; ``piece``: a shorter step is not remembered."""
         if now > self.seen_mono:
-            dx, dy = self.way.step(foot[0] - self.foot[0], foot[1] - self.foot[1], now - self.seen_mono)
+            dx, dy = self.motion_filter.step(
+                foot[0] - self.foot[0], foot[1] - self.foot[1], now - self.seen_mono
+            )
             self.at = self.at[0] + dx, self.at[1] + dy
         self.foot, self.seen_mono = foot, now
         if not inside:
@@ -67,7 +69,9 @@ class _Walk:
         if not self.path or hypot(*_from(self.path[-1].at, self.at)) >= piece:
             self.path.append(_Point(now, foot, self.at))
 
-    def last_way(self, least: float, own: Vector, now: float) -> tuple[_Point, tuple[Vector, Vector]] | None:
+    def recent_movement(
+        self, least: float, own: Vector, now: float
+    ) -> tuple[_Point, tuple[Vector, Vector]] | None:
         """From where, and which way, it went over the last ``least`` widths and ``OWN_SIZES``."""
         for point in reversed(self.path):
             if now - point.mono > REMEMBERED_S:
@@ -77,7 +81,7 @@ class _Walk:
                 return point, ways
         return None
 
-    def last_piece(self, now: float) -> Vector | None:
+    def latest_step(self, now: float) -> Vector | None:
         """Which way it got on just now."""
         if len(self.path) < 2 or now - self.path[-1].mono > GETS_ON_S:
             return None
@@ -86,7 +90,7 @@ class _Walk:
     def forget(self) -> None:
         """What it did counts no more."""
         self.path.clear()
-        self.told, self.spent = None, False
+        self.open_event, self.spent = None, False
 
 
 class WrongWayWatch:
@@ -96,13 +100,13 @@ class WrongWayWatch:
 
     def __init__(self, rule: WrongWayRule, arming: Arming) -> None:
         self._rule = rule
-        self._names = names_of(rule.labels)
-        self._teller = Teller(rule)
+        self._names = accepted_labels(rule.labels)
+        self._throttle = EventThrottle(rule)
         self._arming = arming
-        self._walks: dict[str, _Walk] = {}  # by track
+        self._paths: dict[str, _ZonePath] = {}  # by track
         self._aspect = 1.0  # height over width of the picture
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleObservation]:
         now = frame.captured_mono
         if not self._arming.armed(frame.captured_at):
             yield from self.finish("disarmed")
@@ -112,64 +116,68 @@ class WrongWayWatch:
         for track in tracks.active:
             if track.state is not TrackState.LOST and track.seen_now:
                 self._see(track, now)
-        for id_, walk in list(self._walks.items()):
+        for id_, walk in list(self._paths.items()):
             if id_ not in live:
                 yield from self._end(walk, "lost")
-                del self._walks[id_]
+                del self._paths[id_]
             elif now == walk.seen_mono:
                 yield from self._judge(walk, now)
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit]:
-        for id_ in [known for known in self._walks if known not in kept]:
-            yield from self._end(self._walks[id_], reason)
-            del self._walks[id_]
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleObservation]:
+        for id_ in [known for known in self._paths if known not in kept]:
+            yield from self._end(self._paths[id_], reason)
+            del self._paths[id_]
 
     def _see(self, track: Track, now: float) -> None:
         x, y = track.box.foot
         foot, inside = (x, y * self._aspect), contains(self._rule.zone.polygon, (x, y))
-        walk = self._walks.get(track.id)
+        walk = self._paths.get(track.id)
         if walk is None:
-            walk = self._walks[track.id] = _Walk(track, foot, now, now)
+            walk = self._paths[track.id] = _ZonePath(track, foot, now, now)
         far = max(self._rule.min_distance, OWN_SIZES * min(self._own_size(track)))
         walk.follow(track, foot, inside, far / PIECES, now)
 
-    def _judge(self, walk: _Walk, now: float) -> Iterator[RuleHit]:
+    def _judge(self, walk: _ZonePath, now: float) -> Iterator[RuleObservation]:
         """Memory changes after the yield: only then the hit has been taken."""
         if now - walk.inside_mono > GRACE_S:
             yield from self._end(walk, "left")
             walk.forget()
             return
-        last = walk.last_way(self._rule.min_distance, self._own_size(walk.track), now)
+        last = walk.recent_movement(self._rule.min_distance, self._own_size(walk.track), now)
         if last is not None and not any(self._is_against(way) for way in last[1]):
             yield from self._end(walk, "over")
-            walk.told, walk.spent = None, False
-        elif last is not None and all(self._is_against(way) for way in last[1]) and self._gets_on(walk, now):
-            yield from self._tell(walk, last[0], now)
-        elif walk.told is not None and walk.against and now - walk.against.mono > STANDS_S:
+            walk.open_event, walk.spent = None, False
+        elif (
+            last is not None
+            and all(self._is_against(way) for way in last[1])
+            and self._is_progressing(walk, now)
+        ):
+            yield from self._report(walk, last[0], now)
+        elif walk.open_event is not None and walk.against and now - walk.against.mono > STANDS_S:
             yield from self._end(walk, "over")
-            walk.told, walk.spent = None, True
+            walk.open_event, walk.spent = None, True
 
-    def _tell(self, walk: _Walk, begin: _Point, now: float) -> Iterator[RuleHit]:
+    def _report(self, walk: _ZonePath, begin: _Point, now: float) -> Iterator[RuleObservation]:
         """It goes against the arrow now, and has for ``min_distance``."""
         walk.against, track = walk.path[-1], walk.track
         if not track.confirmed or track.label not in self._names:
             return
-        if walk.told is not None:
-            if walk.told.is_due(track.label, now):
-                yield self._hit(Phase.UPDATE, walk, walk.told.event_id)
-                walk.told.updated(track.label, now)
-        elif not walk.spent and self._teller.may_start(now):
+        if walk.open_event is not None:
+            if walk.open_event.is_update_due(track.label, now):
+                yield self._observation(Phase.UPDATE, walk, walk.open_event.event_id)
+                walk.open_event.updated(track.label, now)
+        elif not walk.spent and self._throttle.may_start(now):
             walk.begin = begin
-            event_id = self._teller.event_id(track.id, begin.mono)
-            yield self._hit(Phase.START, walk, event_id)
-            walk.told = self._teller.started(event_id, track.label, now)
+            event_id = self._throttle.event_id(track.id, begin.mono)
+            yield self._observation(Phase.START, walk, event_id)
+            walk.open_event = self._throttle.started(event_id, track.label, now)
 
-    def _end(self, walk: _Walk, reason: str) -> Iterator[RuleHit]:
-        if walk.told is not None:
-            yield self._hit(Phase.END, walk, walk.told.event_id, reason)
+    def _end(self, walk: _ZonePath, reason: str) -> Iterator[RuleObservation]:
+        if walk.open_event is not None:
+            yield self._observation(Phase.END, walk, walk.open_event.event_id, reason)
 
-    def _gets_on(self, walk: _Walk, now: float) -> bool:
-        piece = walk.last_piece(now)
+    def _is_progressing(self, walk: _ZonePath, now: float) -> bool:
+        piece = walk.latest_step(now)
         return piece is not None and self._is_against(piece) and walk.inside_mono == now
 
     def _is_against(self, way: Vector) -> bool:
@@ -185,15 +193,17 @@ class WrongWayWatch:
         along = (way[0] * arrow[0] + way[1] * arrow[1]) / max(hypot(*way) * hypot(*arrow), 1e-12)
         return degrees(acos(min(max(along, -1.0), 1.0)))
 
-    def _hit(self, phase: Phase, walk: _Walk, event_id: str, end_reason: str | None = None) -> RuleHit:
+    def _observation(
+        self, phase: Phase, walk: _ZonePath, event_id: str, end_reason: str | None = None
+    ) -> RuleObservation:
         assert walk.begin is not None
         assert walk.against is not None
         track, zone, way = walk.track, self._rule.zone.id, _from(walk.begin.at, walk.against.at)
         angle, distance = self._angle(way), hypot(*way)
-        return RuleHit(
+        return RuleObservation(
             phase,
             event_id,
-            self._teller.ref,
+            self._throttle.ref,
             AgainstArrow(zone, round(angle, 1), round(distance, 3)),
             f"{track.label or 'something'} goes against the arrow of {zone}: at {angle:.0f} degrees to it, "
             f"over {distance:.2f} of the picture's width",

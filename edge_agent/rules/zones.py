@@ -10,36 +10,36 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from edge_agent.config.model.settings import ZoneRule
-from edge_agent.core.facts import Phase, RuleHit, Stay
+from edge_agent.core.facts import Phase, RuleObservation, Stay
 from edge_agent.core.geometry import contains
-from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, names_of
+from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.succession import Arrived, Vanished, distance_between, is_at_edge
-from edge_agent.rules.telling import Teller, Told
+from edge_agent.rules.succession import LostTrack, NewTrack, handover_distance, is_at_edge
+from edge_agent.rules.telling import EventThrottle, OpenRuleEvent
 
 NAMING_S = 3.0
 """So long after ``grace_s`` a stay waits for what appeared in its place to get a name."""
 
 
 @dataclass(slots=True)
-class _Visit:
+class _ZoneStay:
     """One object's stay in the zone, told or not."""
 
     track: Track  # as it was last inside
-    came_in: Box
+    entry_box: Box
     since_mono: float  # inside, and the rule armed
     last_inside_mono: float
     is_outside: bool = False  # seen there since
-    told: Told | None = None
+    open_event: OpenRuleEvent | None = None
 
     @property
-    def vanished(self) -> Vanished:
+    def as_lost_track(self) -> LostTrack:
         """... in case it has."""
-        return Vanished(
+        return LostTrack(
             self.track.box, self.track.group, min(self.last_inside_mono, self.track.last_seen_mono)
         )
 
-    def goes_on_as(self, successor: _Visit) -> None:
+    def hand_over_to(self, successor: _ZoneStay) -> None:
         """The same object under another track."""
         self.track, self.last_inside_mono = successor.track, successor.last_inside_mono
         self.is_outside = successor.is_outside
@@ -52,14 +52,14 @@ class ZoneWatch:
 
     def __init__(self, rule: ZoneRule, arming: Arming) -> None:
         self._rule = rule
-        self._names = names_of(rule.labels)
-        self._teller = Teller(rule)
+        self._names = accepted_labels(rule.labels)
+        self._throttle = EventThrottle(rule)
         self._arming = arming
-        self._stays: dict[str, _Visit] = {}  # by track
+        self._stays: dict[str, _ZoneStay] = {}  # by track
         self._live: dict[str, Track] = {}
         self._aspect = 1.0  # of the picture
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleHit]:
+    def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleObservation]:
         now = frame.captured_mono
         if not self._arming.armed(frame.captured_at):
             yield from self._end_all("disarmed", ())
@@ -70,13 +70,13 @@ class ZoneWatch:
             self._follow(track, now)
         self._hand_over()
         for track_id, stay in list(self._stays.items()):
-            yield from self._tell(stay, now)
+            yield from self._report(stay, now)
             reason = self._why_over(track_id, stay, now)
             if reason is not None:
                 yield from self._end(stay, reason)
                 del self._stays[track_id]
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleHit]:
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleObservation]:
         yield from self._end_all(reason, kept)
 
     def _follow(self, track: Track, now: float) -> None:
@@ -88,7 +88,7 @@ class ZoneWatch:
             if stay is not None and track.seen_now:
                 stay.is_outside = True
         elif stay is None:
-            self._stays[track.id] = _Visit(track, track.box, now, now)
+            self._stays[track.id] = _ZoneStay(track, track.box, now, now)
         else:
             stay.track, stay.last_inside_mono, stay.is_outside = track, now, False
 
@@ -106,55 +106,55 @@ class ZoneWatch:
             if not taken & {id_, new_id}:
                 taken |= {id_, new_id}
                 stay = self._stays.pop(id_)
-                stay.goes_on_as(self._stays[new_id])
+                stay.hand_over_to(self._stays[new_id])
                 self._stays[new_id] = stay
 
     def _successors(self, id_: str) -> Iterator[tuple[str, float]]:
         """Live tracks that may be the same object as the lost one, and how far from it they appeared."""
         gone = self._stays[id_]
-        if gone.is_outside or not self._is_meant(gone.track):
+        if gone.is_outside or not self._is_relevant(gone.track):
             return
         for new_id, stay in self._stays.items():
             track = self._live.get(new_id)
-            if track is not None and new_id != id_ and stay.told is None:
-                arrived = Arrived(stay.came_in, track.group, track.first_seen_mono, stay.since_mono)
-                apart = distance_between(gone.vanished, arrived, self._aspect, self._rule.grace_s)
+            if track is not None and new_id != id_ and stay.open_event is None:
+                arrived = NewTrack(stay.entry_box, track.group, track.first_seen_mono, stay.since_mono)
+                apart = handover_distance(gone.as_lost_track, arrived, self._aspect, self._rule.grace_s)
                 if apart is not None:
                     yield new_id, apart
 
-    def _is_meant(self, track: Track) -> bool:
+    def _is_relevant(self, track: Track) -> bool:
         return track.confirmed and track.label in self._names
 
-    def _tell(self, stay: _Visit, now: float) -> Iterator[RuleHit]:
+    def _report(self, stay: _ZoneStay, now: float) -> Iterator[RuleObservation]:
         """Start once it has lasted, then an update for another label and once a minute. What is known of the
         stay is changed after the yield: only then the hit has been taken."""
         track = stay.track
-        if stay.last_inside_mono < now or not self._is_meant(track):
+        if stay.last_inside_mono < now or not self._is_relevant(track):
             return
-        if stay.told is not None:
-            if stay.told.is_due(track.label, now):
-                yield self._hit(Phase.UPDATE, stay, stay.told.event_id)
-                stay.told.updated(track.label, now)
+        if stay.open_event is not None:
+            if stay.open_event.is_update_due(track.label, now):
+                yield self._observation(Phase.UPDATE, stay, stay.open_event.event_id)
+                stay.open_event.updated(track.label, now)
             return
         lasted = now - stay.since_mono >= self._rule.min_duration_s
-        if lasted and self._teller.may_start(now) and not self._may_be_told(track.id):
-            event_id = self._teller.event_id(track.id, stay.since_mono)
-            yield self._hit(Phase.START, stay, event_id)
-            stay.told = self._teller.started(event_id, track.label, now)
+        if lasted and self._throttle.may_start(now) and not self._may_be_reported(track.id):
+            event_id = self._throttle.event_id(track.id, stay.since_mono)
+            yield self._observation(Phase.START, stay, event_id)
+            stay.open_event = self._throttle.started(event_id, track.label, now)
 
-    def _may_be_told(self, new_id: str) -> bool:
+    def _may_be_reported(self, new_id: str) -> bool:
         """Whether it may be somebody who is out of sight and whose stay has been told: that shows soon."""
         return any(
             new_id == successor
             for id_, stay in self._stays.items()
-            if stay.told is not None and self._is_out_of_sight(id_)
+            if stay.open_event is not None and self._is_lost(id_)
             for successor, _ in self._successors(id_)
         )
 
-    def _is_out_of_sight(self, id_: str) -> bool:
+    def _is_lost(self, id_: str) -> bool:
         return id_ not in self._live or self._live[id_].state is TrackState.LOST
 
-    def _why_over(self, track_id: str, stay: _Visit, now: float) -> str | None:
+    def _why_over(self, track_id: str, stay: _ZoneStay, now: float) -> str | None:
         live = self._live.get(track_id)
         if live is None:
             if stay.is_outside:
@@ -164,31 +164,33 @@ class ZoneWatch:
             return None
         return "left"
 
-    def _may_go_on(self, track_id: str, stay: _Visit, now: float) -> bool:
+    def _may_go_on(self, track_id: str, stay: _ZoneStay, now: float) -> bool:
         """Whether another track may still prove to be the same object."""
-        if not self._is_meant(stay.track) or is_at_edge(stay.track.box):
+        if not self._is_relevant(stay.track) or is_at_edge(stay.track.box):
             return False
-        absence_s = now - stay.vanished.seen_mono
+        absence_s = now - stay.as_lost_track.seen_mono
         if absence_s <= self._rule.grace_s:
             return True
         return absence_s <= self._rule.grace_s + NAMING_S and any(self._successors(track_id))
 
-    def _end(self, stay: _Visit, reason: str) -> Iterator[RuleHit]:
-        if stay.told is not None:
-            yield self._hit(Phase.END, stay, stay.told.event_id, reason)
+    def _end(self, stay: _ZoneStay, reason: str) -> Iterator[RuleObservation]:
+        if stay.open_event is not None:
+            yield self._observation(Phase.END, stay, stay.open_event.event_id, reason)
 
-    def _end_all(self, reason: str, kept: Collection[str]) -> Iterator[RuleHit]:
+    def _end_all(self, reason: str, kept: Collection[str]) -> Iterator[RuleObservation]:
         for track_id in [known for known in self._stays if known not in kept]:
             yield from self._end(self._stays[track_id], reason)
             del self._stays[track_id]
 
-    def _hit(self, phase: Phase, stay: _Visit, event_id: str, end_reason: str | None = None) -> RuleHit:
+    def _observation(
+        self, phase: Phase, stay: _ZoneStay, event_id: str, end_reason: str | None = None
+    ) -> RuleObservation:
         track, zone = stay.track, self._rule.zone.id
         inside_s = stay.last_inside_mono - stay.since_mono
-        return RuleHit(
+        return RuleObservation(
             phase,
             event_id,
-            self._teller.ref,
+            self._throttle.ref,
             Stay(zone, round(inside_s, 1)),
             f"{track.label or 'something'} in {zone} for {inside_s:.0f} s",
             stay.since_mono,

@@ -21,37 +21,42 @@ import msgspec
 from edge_agent.cameras.running import Cameras
 from edge_agent.capture.decode.versions import library_versions
 from edge_agent.collection.collector import Collector
-from edge_agent.commands.action import Action, Handed, Order, Outcome, Refused
-from edge_agent.commands.desk import Desk
+from edge_agent.commands.action import Action, CommandContext, CommandRefused, CommandSucceeded, InProgress
+from edge_agent.commands.desk import CommandDispatcher
 from edge_agent.commands.handlers.camera_reboot import camera_reboot_action
-from edge_agent.commands.handlers.collect import Collect
-from edge_agent.commands.handlers.config_push import ConfigPush, SitePort
-from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, listing
-from edge_agent.commands.handlers.files import Clip, Diagnostics, EvidenceHold, Snapshot
-from edge_agent.commands.handlers.media_room import MediaRoom
+from edge_agent.commands.handlers.collect import CollectCommand
+from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
+from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, list_files
+from edge_agent.commands.handlers.files import (
+    ClipCommand,
+    DiagnosticsCommand,
+    EvidenceHoldCommand,
+    SnapshotCommand,
+)
+from edge_agent.commands.handlers.media_room import MediaService
 from edge_agent.commands.handlers.model import ModelCommand
-from edge_agent.commands.handlers.reboot import Reboot
+from edge_agent.commands.handlers.reboot import RebootCommand
 from edge_agent.commands.handlers.relearning import Relearning
 from edge_agent.commands.handlers.rules import rule_actions
 from edge_agent.commands.handlers.self_test import SelfTests
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
-from edge_agent.commands.handlers.update import Updates
-from edge_agent.commands.journal import Journal
-from edge_agent.commands.plain import PlainAction
-from edge_agent.commands.reception import Arrival
-from edge_agent.commands.replies import Replies
-from edge_agent.commands.signature import Operators
+from edge_agent.commands.handlers.update import UpdateCommands
+from edge_agent.commands.journal import CommandJournal
+from edge_agent.commands.plain import FunctionAction
+from edge_agent.commands.reception import IncomingCommand
+from edge_agent.commands.replies import ReplyQueue
+from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.commands.signing import with_signatures
 from edge_agent.commands.transfer.upload import Uploader
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.core.clock import Clock, read_boot_id
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.facts import AskedBy, OverrideHit
+from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import Overrides
-from edge_agent.events import EventMaker
-from edge_agent.host.local_api.control import EXIT_DONE, Answer, ControlServer, Reload
+from edge_agent.events import EventFactory
+from edge_agent.host.local_api.control import EXIT_DONE, ControlReply, ControlServer, ReloadRequest
 from edge_agent.host.local_api.local_server import LocalServer
 from edge_agent.host.local_api.local_socket import CONTROL_SOCKET, places_to_listen
 from edge_agent.host.local_api.status import StatusServer
@@ -60,10 +65,10 @@ from edge_agent.host.system.root_requests import RootRequest
 from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.model_release.service import ModelService
 from edge_agent.mqtt.publisher.self_test import SelfTest
-from edge_agent.runtime.event_store import EvidenceRoom
-from edge_agent.runtime.local_control import Orders
-from edge_agent.runtime.reload import Reloads
-from edge_agent.uplink.usage import TrafficClass, Usage
+from edge_agent.runtime.event_store import EventStore
+from edge_agent.runtime.local_control import LocalControl
+from edge_agent.runtime.reload import ReloadRequests
+from edge_agent.uplink.usage import DataUsage, TrafficClass
 from edge_agent.wire import (
     ARGUMENTS,
     CameraArguments,
@@ -88,21 +93,21 @@ EX_TEMPFAIL = 75
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class CommandDependencies:
     """What of the agent commands may touch."""
 
     settings: Callable[[], Settings]  # in force
     config_path: Path | None
     cameras: Cameras
-    reloads: Reloads
+    reloads: ReloadRequests
     status: Callable[[], StatusDocument]
     publish_birth: Callable[[], None]
-    updates: Updates
+    updates: UpdateCommands
     online: Callable[[], bool]
     self_test: Callable[[], SelfTest]
-    events: EventMaker
-    room: EvidenceRoom
-    usage: Usage
+    events: EventFactory
+    event_store: EventStore
+    usage: DataUsage
     collector: Collector
     models: ModelService
     ca_file: Callable[[], str | None]  # of the server of releases and models; None: the system's
@@ -110,7 +115,7 @@ class Reach:
     log_lines: Callable[[], list[str]]
 
 
-class CommandRoom:
+class CommandService:
     """Furnished before ``listen``, which is before ``start``; all for the main thread but ``take``."""
 
     def __init__(
@@ -122,7 +127,7 @@ class CommandRoom:
         synced: Callable[[], bool],
         session: Callable[[], str],
         wake: Callable[[], None],
-        report: Callable[[OverrideHit], None],
+        report: Callable[[OverrideChange], None],
     ) -> None:
         """``stop`` ends the agent; ``report`` makes a durable event; for the rest see ``Desk``."""
         self.exit_code = 0
@@ -138,30 +143,30 @@ class CommandRoom:
         self._push: ConfigPush | None = None
         self._storm: StormMode | None = None
         self._history = HealthHistory()
-        self.desk = Desk(
+        self.dispatcher = CommandDispatcher(
             settings.gateway.id,
-            Journal(settings.state_dir / FOLDER),
-            Operators(settings.commands.operator_keys),
+            CommandJournal(settings.state_dir / FOLDER),
+            OperatorKeyring(settings.commands.operator_keys),
             clock=clock,
             synced=synced,
             session=session,
             wake=wake,
         )
 
-    def furnish(self, reach: Reach) -> None:
+    def register_commands(self, reach: CommandDependencies) -> None:
         """With all commands that there are."""
-        self_tests = SelfTests(reach.self_test, reach.events, reach.room.outbox)
+        self_tests = SelfTests(reach.self_test, reach.events, reach.event_store.outbox)
         self._relearning = Relearning(reach.cameras, self._clock, self._report)
-        orders = Orders(reach.settings, self._relearning, reach.reloads, reach.config_path, self_tests)
+        orders = LocalControl(reach.settings, self._relearning, reach.reloads, reach.config_path, self_tests)
         self._push = self._config_push(reach)
         signed = self._settings.commands.signed
         for action in (*self._actions(reach, orders), *self._file_actions(reach)):
-            self.desk.register([with_signatures(action, signed)])
+            self.dispatcher.register([with_signatures(action, signed)])
         state_dir, gateway = self._settings.state_dir, self._settings.gateway.id
         control = places_to_listen(state_dir, name=CONTROL_SOCKET)
         self._servers = (
             StatusServer(places_to_listen(state_dir), reach.status),
-            ControlServer(control, gateway, orders.obey),
+            ControlServer(control, gateway, orders.handle),
         )
 
     def listen(self, supervisor: Supervisor) -> None:
@@ -176,30 +181,30 @@ class CommandRoom:
 
     def start(self, supervisor: Supervisor) -> None:
         """To obey the centre, beginning with what was left over."""
-        self.desk.start()
-        for loop in self.desk.loops:
+        self.dispatcher.start()
+        for loop in self.dispatcher.loops:
             supervisor.watch(loop)
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         """About once a second."""
-        self.desk.tend()
-        self.overrides.tend()
+        self.dispatcher.tick()
+        self.overrides.tick()
         if self._relearning is not None:
             self._relearning.tick()
         if self._storm is not None:
-            self._storm.tend()
+            self._storm.tick()
         if self._push is not None:
-            self._push.tend()
+            self._push.tick()
 
     def health(self) -> CommandsHealth:
         rules = [
             RuleOverride(camera=each.camera, rule=each.rule, what=each.what.value, left_s=round(each.left_s))
-            for each in self.overrides.standing()
+            for each in self.overrides.active()
         ]
         relearning = [] if self._relearning is None else self._relearning.cameras
-        return msgspec.structs.replace(self.desk.health(), rules=rules, relearning=relearning)
+        return msgspec.structs.replace(self.dispatcher.health(), rules=rules, relearning=relearning)
 
-    def beaten(self, heartbeat: bytes) -> None:
+    def record_heartbeat(self, heartbeat: bytes) -> None:
         """A heartbeat was made: some are kept for ``diagnostics``."""
         self._history.add(heartbeat)
 
@@ -216,7 +221,7 @@ class CommandRoom:
     def stop(self) -> None:
         """Ask for the end of what runs; does not wait."""
         self._stopping.set()
-        self.desk.stop()
+        self.dispatcher.stop()
 
     def close(self) -> None:
         """The agent ends: nobody is answered any more."""
@@ -224,10 +229,10 @@ class CommandRoom:
             server.stop(timeout_s=0.1)
 
     @property
-    def replies(self) -> Replies:
-        return self.desk.replies
+    def replies(self) -> ReplyQueue:
+        return self.dispatcher.replies
 
-    def take(self, message: DownMessage) -> None:
+    def receive(self, message: DownMessage) -> None:
         """On the publisher's thread."""
         if message.kind is DownKind.ACK:
             log.debug("mqtt: an ack arrived, which nobody waits for")
@@ -236,7 +241,9 @@ class CommandRoom:
         until_mono = None if left_s is None else self._clock.monotonic() + left_s
         is_command = message.kind is DownKind.COMMAND
         name, retained = (message.name, message.retained) if is_command else (SET_CONFIG, False)
-        self.desk.take(Arrival(name, message.payload, message.taken, until_mono, retained))
+        self.dispatcher.accept(
+            IncomingCommand(name, message.payload, message.acknowledge, until_mono, retained)
+        )
 
     def restart(self, reason: str) -> None:
         """Returns at once; the agent ends and is started again."""
@@ -244,69 +251,71 @@ class CommandRoom:
         self.exit_code = EX_TEMPFAIL
         self._stop.set()
 
-    def _actions(self, reach: Reach, orders: Orders) -> Iterator[Action[Any]]:
-        yield _plain("status", partial(_status, reach.status), may_be_unwritten=True)
-        yield _plain("rebirth", partial(_rebirth, reach.publish_birth), may_be_unwritten=True)
-        yield _plain("reload", partial(_reload, orders), slow=True)
+    def _actions(self, reach: CommandDependencies, orders: LocalControl) -> Iterator[Action[Any]]:
+        yield _function_action("status", partial(_status, reach.status), may_be_unwritten=True)
+        yield _function_action("rebirth", partial(_rebirth, reach.publish_birth), may_be_unwritten=True)
+        yield _function_action("reload", partial(_reload, orders), slow=True)
         yield from reach.updates.actions()
-        yield _plain("relearn", partial(_relearn, orders))
+        yield _function_action("relearn", partial(_relearn, orders))
         yield self._reboot().action()
         yield camera_reboot_action(reach.settings)
-        yield _plain("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
+        yield _function_action("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
         yield from rule_actions(reach.settings, self.overrides)
-        yield Collect(reach.collector, reach.settings)
-        operators = Operators(self._settings.commands.operator_keys)
+        yield CollectCommand(reach.collector, reach.settings)
+        operators = OperatorKeyring(self._settings.commands.operator_keys)
         yield ModelCommand(reach.models, operators, reach.ca_file, reach.usage.received)
         if self._push is not None:
             yield self._push
 
-    def _reboot(self) -> Reboot:
+    def _reboot(self) -> RebootCommand:
         request = RootRequest("reboot", REBOOT_ANSWER)
         # CLOCK_BOOTTIME would count a suspend as well; these boxes know none.
-        return Reboot(request, self._settings.state_dir / REBOOT, read_boot_id(), time.monotonic)
+        return RebootCommand(request, self._settings.state_dir / REBOOT, read_boot_id(), time.monotonic)
 
-    def _restart(self, order: Order[Any]) -> Handed:
+    def _restart(self, order: CommandContext[Any]) -> InProgress:
         refuse_without_systemd()
         self.restart(f"command {order.id}")
-        return Handed("the agent ends and is started again")
+        return InProgress("the agent ends and is started again")
 
-    def _config_push(self, reach: Reach) -> ConfigPush | None:
+    def _config_push(self, reach: CommandDependencies) -> ConfigPush | None:
         if reach.source is None:
             return None
-        site = SitePort(
+        site = AgentHooks(
             settings=reach.settings,
             cameras=reach.cameras.statuses,
             online=reach.online,
-            reload=reach.reloads.ask,
-            want_reload=reach.reloads.want,
+            reload=reach.reloads.request_and_wait,
+            want_reload=reach.reloads.request,
             may_restart=refuse_without_systemd,
             restart=self.restart,
         )
         return ConfigPush(reach.source, site, self._clock)
 
-    def _file_actions(self, reach: Reach) -> Iterator[Action[Any]]:
-        room, pause = reach.room, self._stopping.wait
+    def _file_actions(self, reach: CommandDependencies) -> Iterator[Action[Any]]:
+        room, pause = reach.event_store, self._stopping.wait
         uploader = Uploader(
             pause,
             bytes_s=self._settings.uplink.backlog_bytes_s,
-            carried=partial(reach.usage.sent, TrafficClass.MEDIA),
+            on_bytes_sent=partial(reach.usage.sent, TrafficClass.MEDIA),
         )
         seal_to = self._settings.storage.seal_to
         uplink = partial(_uplink, reach.status)
-        files = MediaRoom(reach.cameras, room.store, reach.events, room.outbox, self._clock, uplink, seal_to)
+        files = MediaService(
+            reach.cameras, room.store, reach.events, room.outbox, self._clock, uplink, seal_to
+        )
         path = self._settings.state_dir / STORM_FILE
-        self._storm = StormMode(path, self._clock, lambda: _camera_ids(reach), files.take)
+        self._storm = StormMode(path, self._clock, lambda: _camera_ids(reach), files.send_snapshot)
         yield self._storm
-        yield Snapshot(files, files)
-        yield Clip(files, files, pause, uploader)
-        yield EvidenceHold(files)
-        yield Diagnostics(partial(self._bundle, reach), files, uploader)
+        yield SnapshotCommand(files, files)
+        yield ClipCommand(files, files, pause, uploader)
+        yield EvidenceHoldCommand(files)
+        yield DiagnosticsCommand(partial(self._bundle, reach), files, uploader)
 
-    def _bundle(self, reach: Reach) -> bytes:
+    def _bundle(self, reach: CommandDependencies) -> bytes:
         parts: dict[str, Callable[[], bytes]] = {
             "status.json": lambda: msgspec.json.encode(reach.status()),
             "health.jsonl": self._history.lines,
-            "files.txt": lambda: listing(self._settings.state_dir),
+            "files.txt": lambda: list_files(self._settings.state_dir),
             "versions.json": lambda: msgspec.json.encode(library_versions()),
         }
         if (source := reach.source) is not None:
@@ -317,50 +326,52 @@ class CommandRoom:
 def refuse_without_systemd() -> None:
     """Raises ``Refused``."""
     if not os.environ.get("NOTIFY_SOCKET"):
-        raise Refused("this agent was not started by systemd: nobody would start it again")
+        raise CommandRefused("this agent was not started by systemd: nobody would start it again")
 
 
 def _uplink(status: Callable[[], StatusDocument]) -> UplinkHealth:
     return status().heartbeat.uplink
 
 
-def _has_restarted(order: Order[Any]) -> Outcome:
-    return Outcome("the agent has been started again")
+def _has_restarted(order: CommandContext[Any]) -> CommandSucceeded:
+    return CommandSucceeded("the agent has been started again")
 
 
-def _camera_ids(reach: Reach) -> list[str]:
+def _camera_ids(reach: CommandDependencies) -> list[str]:
     return [camera.id for camera in reach.settings().cameras]
 
 
-def _plain(name: str, do: Callable[[Order[Any]], Outcome | Handed], **how: Any) -> PlainAction:
-    return PlainAction(name, ARGUMENTS[name], do, **how)
+def _function_action(
+    name: str, do: Callable[[CommandContext[Any]], CommandSucceeded | InProgress], **how: Any
+) -> FunctionAction:
+    return FunctionAction(name, ARGUMENTS[name], do, **how)
 
 
-def _status(document: Callable[[], StatusDocument], order: Order[Any]) -> Outcome:
+def _status(document: Callable[[], StatusDocument], order: CommandContext[Any]) -> CommandSucceeded:
     status = document()
     wrong = status.heartbeat.degraded
     text = "nothing is wrong"
     if wrong:
         count = "1 thing is wrong" if len(wrong) == 1 else f"{len(wrong)} things are wrong, the first is"
         text = f"{count}: {wrong[0]}"
-    return Outcome(text, msgspec.to_builtins(status))
+    return CommandSucceeded(text, msgspec.to_builtins(status))
 
 
-def _rebirth(publish_birth: Callable[[], None], order: Order[Any]) -> Outcome:
+def _rebirth(publish_birth: Callable[[], None], order: CommandContext[Any]) -> CommandSucceeded:
     publish_birth()
-    return Outcome("the birth message is sent again")
+    return CommandSucceeded("the birth message is sent again")
 
 
-def _reload(orders: Orders, order: Order[Any]) -> Outcome:
-    return _outcome(orders.obey(Reload(None)))
+def _reload(orders: LocalControl, order: CommandContext[Any]) -> CommandSucceeded:
+    return _outcome(orders.handle(ReloadRequest(None)))
 
 
-def _relearn(orders: Orders, order: Order[CameraArguments]) -> Outcome:
-    return _outcome(orders.relearn(order.args.camera, AskedBy(order.id, order.signed_by)))
+def _relearn(orders: LocalControl, order: CommandContext[CameraArguments]) -> CommandSucceeded:
+    return _outcome(orders.relearn(order.args.camera, RequestOrigin(order.id, order.signed_by)))
 
 
-def _outcome(answer: Answer) -> Outcome:
+def _outcome(answer: ControlReply) -> CommandSucceeded:
     """Of what is asked on the box in the same words; there a refusal has changed nothing either."""
     if answer.code != EXIT_DONE:
-        raise Refused(answer.text)
-    return Outcome(answer.text)
+        raise CommandRefused(answer.text)
+    return CommandSucceeded(answer.text)

@@ -12,12 +12,12 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft, OpenEvent
 from edge_agent.core.errors import StorageError
-from edge_agent.events import LOST_CLIP, EventMaker, LifeSign, restamped, whose_clip
+from edge_agent.events import LOST_CLIP, EventFactory, LastAliveFile, event_of_clip, restamped
 from edge_agent.evidence.chain.chain import EvidenceChain
-from edge_agent.evidence.clips.clips import KEPT, films
-from edge_agent.evidence.clips.recorder import Recorder
+from edge_agent.evidence.clips.clips import RECORDED_SEVERITIES, records_clips
+from edge_agent.evidence.clips.recorder import ClipRecorder
 from edge_agent.evidence.store import MediaStore
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.wire import EvidenceData, EvidenceHealth
 
 log = logging.getLogger(__name__)
@@ -26,21 +26,21 @@ CLIPS_WITHIN_S = 0.3
 """Of a stop, for clips of what has just ended: the gravest are stored first."""
 
 
-class EvidenceRoom:
+class EventStore:
     """One for the box. The agent starts and stops the parts, each at its place in the order of all."""
 
     def __init__(
         self,
         settings: Settings,
-        events: EventMaker,
+        events: EventFactory,
         clock: Clock,
         boot_id: str,
         clock_synced: Callable[[], bool],
     ) -> None:
         state_dir, storage = settings.state_dir, settings.storage
         self._events = events
-        self._life = LifeSign(state_dir / "alive.json", clock, boot_id)
-        self._filmed = {camera.id for camera in settings.cameras if films(camera)}
+        self._last_alive = LastAliveFile(state_dir / "alive.json", clock, boot_id)
+        self._clip_cameras = {camera.id for camera in settings.cameras if records_clips(camera)}
         self.store = store = MediaStore(state_dir / "evidence", storage, clock, clock_synced)
         self.chain = EvidenceChain(
             state_dir,
@@ -49,9 +49,9 @@ class EvidenceRoom:
             clock=clock,
             clock_synced=clock_synced,
             make_head=events.chain_head,
-            held=store.held,
+            held=store.hold_ids,
         )
-        self.outbox = Outbox(
+        self.outbox = EventOutbox(
             state_dir,
             max_bytes=settings.outbox.max_bytes,
             clock=clock,
@@ -60,17 +60,17 @@ class EvidenceRoom:
             follower=self.chain,
             restamp=restamped,
         )
-        self.recorder = Recorder(store, events, self.outbox, clock, seal_to=storage.seal_to)
+        self.recorder = ClipRecorder(store, events, self.outbox, clock, seal_to=storage.seal_to)
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         """About once a second, on the main thread: what nobody else asks for without a broker, and a sign of
         life."""
         self.outbox.maintain()
         self.close_left_open()
         if self.outbox.has_open():
-            self._life.give()
+            self._last_alive.record()
 
-    def sign(self) -> None:
+    def tick_chain(self) -> None:
         """What is due of it; on the main thread."""
         self.chain.tick(self.outbox.append)
 
@@ -92,25 +92,25 @@ class EvidenceRoom:
         return msgspec.structs.replace(health, degraded="; ".join(troubles) or None)
 
     def _close(self, left_open: OpenEvent) -> None:
-        event_id = whose_clip(left_open)
+        event_id = event_of_clip(left_open)
         if event_id is not None and self._has_clip(event_id):
             self.outbox.forget_open(left_open.event_id)
             return
         try:
-            end = self._events.left_open(left_open, self._life.before())
+            end = self._events.left_open(left_open, self._last_alive.previous())
             self.outbox.append(end)
-            self._tell_lost_clip(left_open, end)
+            self._report_lost_clip(left_open, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             # Written by another version or damaged: its end cannot be told, and must not stop every start.
             log.error("outbox: open event %s cannot be read (%s), forgotten", left_open.event_id, error)
             self.outbox.forget_open(left_open.event_id)
 
-    def _tell_lost_clip(self, left_open: OpenEvent, end: Draft) -> None:
+    def _report_lost_clip(self, left_open: OpenEvent, end: Draft) -> None:
         """What was being filmed is lost, unless the clip was complete before: nobody shall wait for it."""
         if (
             end.kind in ("object", "evidence")
-            or end.severity not in KEPT
-            or left_open.camera not in self._filmed
+            or end.severity not in RECORDED_SEVERITIES
+            or left_open.camera not in self._clip_cameras
         ):
             return
         if self._has_clip(left_open.event_id):

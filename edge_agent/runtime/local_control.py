@@ -10,29 +10,29 @@ from edge_agent.commands.handlers.relearning import Relearning
 from edge_agent.commands.handlers.self_test import SelfTests
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.errors import OutboxError
-from edge_agent.core.facts import AskedBy
+from edge_agent.core.facts import RequestOrigin
 from edge_agent.host.local_api.control import (
     EXIT_DONE,
     EXIT_FAILED,
-    Answer,
-    Relearn,
-    Reload,
-    Request,
+    ControlReply,
+    ControlRequest,
+    RelearnRequest,
+    ReloadRequest,
     SelfTestRequest,
 )
-from edge_agent.runtime.reload import Reloads
+from edge_agent.runtime.reload import ReloadRequests
 
 log = logging.getLogger(__name__)
 
 
-class Orders:
+class LocalControl:
     """``obey`` runs on the thread of the control socket; a reload is left to the main thread."""
 
     def __init__(
         self,
         settings: Callable[[], Settings],
         relearning: Relearning,
-        reloads: Reloads,
+        reloads: ReloadRequests,
         path: Path | None,
         self_tests: SelfTests,
     ) -> None:
@@ -43,33 +43,35 @@ class Orders:
         self._self_tests = self_tests
         self._path = None if path is None else str(path.resolve())
 
-    def obey(self, request: Request) -> Answer:
+    def handle(self, request: ControlRequest) -> ControlReply:
         match request:
-            case Reload(_, path):
+            case ReloadRequest(_, path):
                 return self._reload(path)
-            case Relearn(_, camera_id):
-                return self.relearn(camera_id, AskedBy())
+            case RelearnRequest(_, camera_id):
+                return self.relearn(camera_id, RequestOrigin())
             case SelfTestRequest(_, test_id):
                 return self._self_test(test_id)
 
-    def _reload(self, path: str | None) -> Answer:
+    def _reload(self, path: str | None) -> ControlReply:
         if None not in (path, self._path) and path != self._path:
             told = f"this agent runs with {self._path}, not with {path}; nothing was read"
-            return Answer(EXIT_FAILED, told)
-        return self._reloads.ask()
+            return ControlReply(EXIT_FAILED, told)
+        return self._reloads.request_and_wait()
 
-    def _self_test(self, test_id: str) -> Answer:
+    def _self_test(self, test_id: str) -> ControlReply:
         try:
-            return Answer(EXIT_DONE, "the test runs", self._self_tests.ask(test_id))
+            return ControlReply(EXIT_DONE, "the test runs", self._self_tests.ask(test_id))
         except OutboxError as error:
-            return Answer(EXIT_FAILED, f"the test event cannot be stored: {error}")
+            return ControlReply(EXIT_FAILED, f"the test event cannot be stored: {error}")
 
-    def relearn(self, camera_id: str, by: AskedBy) -> Answer:
+    def relearn(self, camera_id: str, by: RequestOrigin) -> ControlReply:
         """Any thread."""
         watched = {camera.id: camera.watch_view for camera in self._settings().cameras}
         if not watched.get(camera_id, True):
-            return Answer(EXIT_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
+            return ControlReply(EXIT_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
         if not self._relearning.begin(camera_id, by):
-            return Answer(EXIT_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}")
+            return ControlReply(
+                EXIT_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}"
+            )
         log.info("%s: its view is learned anew, as somebody asked", camera_id)
-        return Answer(EXIT_DONE, f"{camera_id}: its view is learned anew from now on")
+        return ControlReply(EXIT_DONE, f"{camera_id}: its view is learned anew from now on")

@@ -10,25 +10,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from edge_agent.cameras.running import Extent, extent
-from edge_agent.config.changes import Changes, changed
+from edge_agent.cameras.running import RestartScope, restart_scope
+from edge_agent.config.changes import ConfigChanges, compare
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import ConfigError
 from edge_agent.host.health.degraded import since_text
-from edge_agent.host.local_api.control import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, Answer
+from edge_agent.host.local_api.control import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, ControlReply
 
 log = logging.getLogger(__name__)
 
 ANSWERED_WITHIN_S = 12.0
 """From the request to the answer: the main thread looks once a second, reads some files and ends cameras."""
 
-TakeOver = Callable[[Settings, Mapping[str, Extent]], None]
+TakeOver = Callable[[Settings, Mapping[str, RestartScope]], None]
 """Has the agent go on with these settings; the extents are of the cameras whose settings have changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Instead:
+class ConfigFallback:
     """The agent starts with an older configuration than the file's, which was refused."""
 
     refused: ConfigError
@@ -43,7 +43,7 @@ class Configuration:
         settings: Settings,
         load: Callable[[], Settings] | None,
         clock: Clock,
-        instead: Instead | None = None,
+        instead: ConfigFallback | None = None,
     ) -> None:
         """``load`` reads the file again and raises ConfigError; None: there is none. ``instead``: why
         ``settings`` are not those of the file."""
@@ -55,10 +55,10 @@ class Configuration:
         self._refused = None if instead is None else _first_of(instead.refused)
         self._restart: tuple[str, ...] = ()  # keys that it changes, and that wait for a restart
 
-    def reload(self, take_over: TakeOver) -> Answer:
+    def reload(self, take_over: TakeOver) -> ControlReply:
         """Read the file again; what can be taken over now is, a file with mistakes is refused as a whole."""
         if self._load is None:
-            return Answer(EXIT_FAILED, "this agent was started without a configuration file")
+            return ControlReply(EXIT_FAILED, "this agent was started without a configuration file")
         try:
             wanted = self._load()
         except ConfigError as error:
@@ -66,19 +66,19 @@ class Configuration:
         except Exception as error:  # a fault of ours must not end an agent that runs well
             log.exception("configuration: it could not be read")
             return self._refuse(ConfigError(f"it could not be read: {type(error).__name__}: {error}"))
-        changes = changed(self.settings, wanted)
+        changes = compare(self.settings, wanted)
         before = {camera.id: camera for camera in self.settings.cameras}
         after = {camera.id: camera for camera in wanted.cameras}
-        extents = {id_: extent(before[id_], after[id_]) for id_ in changes.changed}
+        extents = {id_: restart_scope(before[id_], after[id_]) for id_ in changes.changed}
         self._refused, self._restart = None, changes.restart
         self._since = self._clock.now()
         self.settings = _in_force(self.settings, wanted, changes)
         for warning in wanted.warnings:
             log.warning("%s", warning)
-        text = "\n".join(_verdict(changes, extents, wanted))
+        text = "\n".join(_summary(changes, extents, wanted))
         log.info("configuration: %s", text.replace("\n  ", "; "))
         take_over(self.settings, extents)
-        return Answer(EXIT_DONE, text)
+        return ControlReply(EXIT_DONE, text)
 
     def lines(self) -> Iterator[str]:
         """For health: what the file says and the agent does not do."""
@@ -87,13 +87,13 @@ class Configuration:
         if restart := self._restart:
             yield f"configuration: {', '.join(restart)} changed: restart the agent to take it over"
 
-    def _refuse(self, error: ConfigError) -> Answer:
+    def _refuse(self, error: ConfigError) -> ControlReply:
         self._refused = _first_of(error)
         for line in self.lines():
             log.error("%s", line)
         since = self._time(self._since)
         problems = "\n".join(f"  {problem}" for problem in error.problems) or f"  {error}"
-        return Answer(
+        return ControlReply(
             EXIT_CONFIG, f"nothing was changed, the configuration of {since} stays in force\n{problems}"
         )
 
@@ -107,7 +107,7 @@ def _first_of(error: ConfigError) -> str:
     return f"{count} problems, the first is {first}" if count > 1 else first
 
 
-def _in_force(old: Settings, wanted: Settings, changes: Changes) -> Settings:
+def _in_force(old: Settings, wanted: Settings, changes: ConfigChanges) -> Settings:
     """What the centre compares is what was read, so its hash is the new one, whatever waits for a restart."""
     at_once = {key: getattr(wanted, key) for key in changes.at_once}
     return dataclasses.replace(
@@ -119,16 +119,18 @@ def _in_force(old: Settings, wanted: Settings, changes: Changes) -> Settings:
     )
 
 
-def _verdict(changes: Changes, extents: Mapping[str, Extent], wanted: Settings) -> Iterator[str]:
+def _summary(changes: ConfigChanges, extents: Mapping[str, RestartScope], wanted: Settings) -> Iterator[str]:
     """What became of it, for whoever asked: a line for each that there is."""
     yield "the configuration was read again" + ("" if changes else ", nothing has changed")
     touched = {*changes.added, *changes.changed}
     told = {
         "added": changes.added,
         "removed": changes.removed,
-        "restarted": [id_ for id_, how in extents.items() if how is Extent.STREAM],
-        "restarted but for the connection": [id_ for id_, how in extents.items() if how is Extent.PIPELINE],
-        "with other rules": [id_ for id_, how in extents.items() if how is Extent.RULES],
+        "restarted": [id_ for id_, how in extents.items() if how is RestartScope.STREAM],
+        "restarted but for the connection": [
+            id_ for id_, how in extents.items() if how is RestartScope.PIPELINE
+        ],
+        "with other rules": [id_ for id_, how in extents.items() if how is RestartScope.RULES],
         "untouched": [camera.id for camera in wanted.cameras if camera.id not in touched],
         "taken over at once": changes.at_once,
         "waits for a restart of the agent": changes.restart,
@@ -139,42 +141,42 @@ def _verdict(changes: Changes, extents: Mapping[str, Extent], wanted: Settings) 
 
 
 @dataclass(slots=True)
-class _Asked:
+class _ReloadRequest:
     """Somebody waits for the answer."""
 
     answered: threading.Event = field(default_factory=threading.Event)
-    answer: Answer | None = None
+    answer: ControlReply | None = None
 
 
-class Reloads:
+class ReloadRequests:
     """Who wants the configuration read again. Any thread may ``ask``; the main thread asks whether it is
     ``wanted``, and then gives the ``answer``."""
 
     def __init__(self, hangup: threading.Event) -> None:
         """``hangup`` is set by SIGHUP."""
         self._hangup = hangup
-        self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[_ReloadRequest] = queue.SimpleQueue()
         self._closed = False
 
-    def ask(self) -> Answer:
+    def request_and_wait(self) -> ControlReply:
         """Blocks until it is done."""
-        asked = _Asked()
-        self._asked.put(asked)
+        asked = _ReloadRequest()
+        self._requests.put(asked)
         if not self._closed:  # asked for after it was put: ``close`` has either seen it or is seen here
             asked.answered.wait(ANSWERED_WITHIN_S)
-        return asked.answer or Answer(EXIT_FAILED, "the agent is stopping or busy, ask again")
+        return asked.answer or ControlReply(EXIT_FAILED, "the agent is stopping or busy, ask again")
 
-    def want(self) -> None:
+    def request(self) -> None:
         """Returns at once; nobody is answered."""
         self._hangup.set()
 
-    def wanted(self) -> bool:
-        return self._hangup.is_set() or not self._asked.empty()
+    def is_requested(self) -> bool:
+        return self._hangup.is_set() or not self._requests.empty()
 
-    def answer_with(self, reload: Callable[[], Answer]) -> None:
+    def answer_all(self, reload: Callable[[], ControlReply]) -> None:
         """One reload for all who have asked until now; who asks while it runs gets another."""
         self._hangup.clear()
-        waiting = self._waiting()
+        waiting = self._take_all()
         answer = reload()
         for asked in waiting:
             asked.answer = answer
@@ -183,11 +185,11 @@ class Reloads:
     def close(self) -> None:
         """The agent stops: nobody waits any longer."""
         self._closed = True
-        for asked in self._waiting():
+        for asked in self._take_all():
             asked.answered.set()
 
-    def _waiting(self) -> list[_Asked]:
-        waiting: list[_Asked] = []
-        while not self._asked.empty():
-            waiting.append(self._asked.get())
+    def _take_all(self) -> list[_ReloadRequest]:
+        waiting: list[_ReloadRequest] = []
+        while not self._requests.empty():
+            waiting.append(self._requests.get())
         return waiting

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from edge_agent.tamper.baseline import FIRST_LOOKS, Baseline
-from edge_agent.tamper.features.sketch import Sketcher
+from edge_agent.tamper.features.sketch import FrameFeatureExtractor
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
@@ -15,58 +15,58 @@ if TYPE_CHECKING:
 NIGHT_BELOW, DAY_ABOVE = 55.0, 75.0  # mean luma; in between the light keeps its name
 
 
-class Light(StrEnum):
+class LightCondition(StrEnum):
     DAY = "day"
     NIGHT = "night"
     INFRARED = "infrared"
 
 
-def light_of(mean: float, mono: bool, now: Light | None) -> Light:
+def light_of(mean: float, mono: bool, now: LightCondition | None) -> LightCondition:
     if mono:
-        return Light.INFRARED
+        return LightCondition.INFRARED
     if mean < NIGHT_BELOW:
-        return Light.NIGHT
-    if mean > DAY_ABOVE or now not in (Light.DAY, Light.NIGHT):
-        return Light.DAY
+        return LightCondition.NIGHT
+    if mean > DAY_ABOVE or now not in (LightCondition.DAY, LightCondition.NIGHT):
+        return LightCondition.DAY
     return now
 
 
-class Bank:
+class Baselines:
     """One baseline is ``active``; the others wait for their light. One thread."""
 
-    def __init__(self, sketcher: Sketcher) -> None:
-        self.sketcher = sketcher
-        self.light: Light | None = None
+    def __init__(self, sketcher: FrameFeatureExtractor) -> None:
+        self.extractor = sketcher
+        self.light: LightCondition | None = None
         """Of the active baseline."""
-        self._baselines: dict[Light, Baseline] = {}
+        self._baselines: dict[LightCondition, Baseline] = {}
         self._new: list[Gray] = []  # pictures of a baseline that is being learnt
 
     @property
     def active(self) -> Baseline | None:
         return None if self.light is None else self._baselines[self.light]
 
-    def others(self) -> Iterator[tuple[Light, Baseline]]:
+    def others(self) -> Iterator[tuple[LightCondition, Baseline]]:
         for light, baseline in self._baselines.items():
             if light is not self.light:
                 yield light, baseline
 
-    def items(self) -> Iterator[tuple[Light, Baseline]]:
+    def items(self) -> Iterator[tuple[LightCondition, Baseline]]:
         yield from self._baselines.items()
 
-    def put(self, light: Light, baseline: Baseline) -> None:
+    def add(self, light: LightCondition, baseline: Baseline) -> None:
         self._baselines[light] = baseline
 
-    def use(self, light: Light) -> None:
+    def activate(self, light: LightCondition) -> None:
         self.light = light
         self._new = []
 
-    def learn_first(self, small: Gray, light: Light) -> bool:
+    def learn_first(self, small: Gray, light: LightCondition) -> bool:
         """Collect pictures of a new baseline; True when it is made and in use."""
         self._new.append(small)
         if len(self._new) < FIRST_LOOKS:
             return False
-        self._baselines[light] = Baseline.of(self.sketcher, self._new)
-        self.use(light)
+        self._baselines[light] = Baseline.of(self.extractor, self._new)
+        self.activate(light)
         return True
 
     def stop_learning(self) -> None:

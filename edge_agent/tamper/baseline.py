@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.tamper.features.sketch import Sketch, Sketcher
+from edge_agent.tamper.features.sketch import FrameFeatureExtractor, FrameFeatures
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
-    from edge_agent.tamper.features.likeness import Likeness
+    from edge_agent.tamper.features.likeness import BaselineComparison
     from edge_agent.tamper.features.sketch import Plane
 
 FIRST_LOOKS = 9  # their median is the first baseline: what passes through is in no pixel most of the time
@@ -29,27 +29,27 @@ class Baseline:
 
     def __init__(
         self,
-        sketcher: Sketcher,
+        sketcher: FrameFeatureExtractor,
         mean: Plane,
         *,
         looks: int = FIRST_LOOKS,
         kept: float | None = None,
         fine_energy: float | None = None,
     ) -> None:
-        self._sketcher = sketcher
+        self._extractor = sketcher
         self.mean = mean  # float32, the scale of ``Sketcher.size``
         self.looks = looks  # it has learnt from
         self.kept = kept  # usual ``Likeness.kept``; None: not known yet
         self.fine_energy = fine_energy  # usual ``Likeness.fine_energy``: noise and traffic are in it
-        self.sketch: Sketch = sketcher.sketch(mean)
+        self.features: FrameFeatures = sketcher.extract(mean)
 
     @classmethod
-    def of(cls, sketcher: Sketcher, pictures: list[Gray]) -> Baseline:
+    def of(cls, sketcher: FrameFeatureExtractor, pictures: list[Gray]) -> Baseline:
         """From the first pictures."""
         return cls(sketcher, np.median(np.stack(pictures), axis=0).astype(np.float32), looks=len(pictures))
 
     @property
-    def usual_kept(self) -> float:
+    def usual_matching(self) -> float:
         """As far as it is known; a street full of people keeps less of itself than a yard."""
         return 0.8 if self.kept is None else max(self.kept, 0.3)
 
@@ -57,7 +57,7 @@ class Baseline:
     def usual_fine_energy(self) -> float:
         return 1.0 if self.fine_energy is None else max(self.fine_energy, 0.2)
 
-    def learn(self, small: Gray, before: Gray, likeness: Likeness, elapsed_s: float) -> None:
+    def learn(self, small: Gray, before: Gray, likeness: BaselineComparison, elapsed_s: float) -> None:
         """From a look that is judged good; ``before`` is the look before it, ``elapsed_s`` the time since it
         learnt last."""
         self.looks += 1
@@ -70,8 +70,8 @@ class Baseline:
             small, self.mean, share * OF_FAR, mask=cv2.bitwise_and(quiet, cv2.bitwise_not(near))
         )
         if self.looks < 3 * FIRST_LOOKS or self.looks % _SKETCH_EVERY == 0:
-            self.sketch = self._sketcher.sketch(self.mean)
-        self.kept = _followed(self.kept, likeness.kept)
+            self.features = self._extractor.extract(self.mean)
+        self.kept = _followed(self.kept, likeness.matching)
         self.fine_energy = _followed(self.fine_energy, likeness.fine_energy)
 
 

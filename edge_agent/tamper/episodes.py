@@ -37,7 +37,7 @@ CLEAR_S: dict[ViewState, float] = {
 
 
 @dataclass(slots=True)
-class Episode:
+class ViewEpisode:
     """One time that a state holds, told or not yet."""
 
     state: ViewState
@@ -46,64 +46,64 @@ class Episode:
     last_mono: float  # when it was last so
     why: str
     looks: int = 1
-    told: bool = False
-    told_mono: float = 0.0  # of the last event
+    reported: bool = False
+    reported_mono: float = 0.0  # of the last event
 
     def due(self, now_mono: float) -> bool:
         """Whether it has lasted long enough to be told."""
         enough = self.state is ViewState.FROZEN or self.looks >= FEWEST_LOOKS
         lasted = self.last_mono - self.since_mono >= RAISE_S[self.state]
-        return not self.told and enough and lasted and self.last_mono == now_mono
+        return not self.reported and enough and lasted and self.last_mono == now_mono
 
     def over(self, now_mono: float) -> bool:
         hold = HOLD_BEHIND_S if self.state in HIDDEN else HOLD_S
-        patience = CLEAR_S[self.state] if self.told else hold
+        patience = CLEAR_S[self.state] if self.reported else hold
         return now_mono - self.last_mono > patience
 
 
-class Episodes:
+class ViewEpisodes:
     """What is so, or may become so. One thread."""
 
     def __init__(self) -> None:
-        self._now: dict[ViewState, Episode] = {}
+        self._current: dict[ViewState, ViewEpisode] = {}
         self._count = 0
 
     @property
-    def told(self) -> tuple[Episode, ...]:
-        return tuple(episode for episode in self._now.values() if episode.told)
+    def reported(self) -> tuple[ViewEpisode, ...]:
+        return tuple(episode for episode in self._current.values() if episode.reported)
 
-    def get(self, state: ViewState) -> Episode | None:
-        return self._now.get(state)
+    def get(self, state: ViewState) -> ViewEpisode | None:
+        return self._current.get(state)
 
     def observe(
         self, found: dict[ViewState, str], refuted: Collection[ViewState], now_mono: float
-    ) -> tuple[Episode, ...]:
+    ) -> tuple[ViewEpisode, ...]:
         """Take one look's verdict in; returns all episodes, those that are over too: ``drop`` them.
 
         What was about to be told and is ``refuted`` is forgotten.
         """
         for state in refuted:
-            episode = self._now.get(state)
-            if episode is not None and not episode.told:
+            episode = self._current.get(state)
+            if episode is not None and not episode.reported:
                 self.drop(episode)
         for state, why in found.items():
-            episode = self._now.get(state)
-            if episode is None or (not episode.told and episode.over(now_mono)):
+            episode = self._current.get(state)
+            if episode is None or (not episode.reported and episode.over(now_mono)):
                 self._count += 1
-                self._now[state] = Episode(state, self._count, now_mono, now_mono, why)
+                self._current[state] = ViewEpisode(state, self._count, now_mono, now_mono, why)
             else:
                 episode.last_mono, episode.why = now_mono, why
                 episode.looks += 1
-        return tuple(self._now.values())
+        return tuple(self._current.values())
 
-    def drop(self, episode: Episode) -> None:
-        self._now.pop(episode.state, None)
+    def drop(self, episode: ViewEpisode) -> None:
+        self._current.pop(episode.state, None)
 
-    def forget_untold(self) -> None:
+    def forget_unreported(self) -> None:
         """Frames did not come for a while: what was about to be told has to begin anew."""
-        for episode in [one for one in self._now.values() if not one.told]:
+        for episode in [one for one in self._current.values() if not one.reported]:
             self.drop(episode)
 
 
-def states_of(episodes: Collection[Episode]) -> tuple[str, ...]:
+def states_of(episodes: Collection[ViewEpisode]) -> tuple[str, ...]:
     return tuple(sorted(episode.state.value for episode in episodes))

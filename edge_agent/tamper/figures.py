@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from edge_agent.tamper.verdict import Evidence
+from edge_agent.tamper.verdict import ViewEvidence
 
 
-def figures_of(e: Evidence) -> dict[str, float]:
+def view_metrics(e: ViewEvidence) -> dict[str, float]:
     """What the verdict on the view rests on."""
-    like = e.likeness
+    like = e.comparison
     return {
         "structure": round(e.structure, 3),
-        "usual_structure": round(e.usual_kept, 3),
+        "usual_structure": round(e.usual_matching, 3),
         "blank": round(like.blank, 3),
-        "steady": round(e.instead.steady, 3),
-        "focus": round(e.instead.focus, 3),
-        "detail": round(e.instead.detail, 3),
+        "steady": round(e.occluder.steady, 3),
+        "focus": round(e.occluder.focus, 3),
+        "detail": round(e.occluder.detail, 3),
         "plain": round(e.plain, 3),
-        "half_structure": round(like.half_kept, 3),
+        "half_structure": round(like.half_matching, 3),
         "contrast": round(like.contrast, 3),
         "fine": round(like.fine, 3),
         "fine_energy": round(like.fine_energy, 3),

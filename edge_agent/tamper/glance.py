@@ -15,7 +15,7 @@ from edge_agent.tamper.features.sketch import count, means, share
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
-    from edge_agent.tamper.features.sketch import Chosen, Tiles
+    from edge_agent.tamper.features.sketch import TileMask, Tiles
 
 EVERY_S = 9.5
 """A full look is due after it in any case: fog and rain come slower than a glance sees."""
@@ -25,10 +25,10 @@ CHANGED, OF_LIVE = 1.0, 2.0
 MOST = 0.15  # of the tiles that would be missed; with more of them changed the picture is looked at in full
 
 
-class Glance:
+class QuickCheck:
     """One thread."""
 
-    def __init__(self, counted: Chosen) -> None:
+    def __init__(self, counted: TileMask) -> None:
         self._counted = counted
         self._seen: Gray | None = None  # every second row of the picture of the last full look
         self._seen_mono = 0.0
@@ -42,7 +42,7 @@ class Glance:
         self._seen, self._seen_mono = small[::2], now_mono
         self._well_looks = self._well_looks + 1 if well else 0
 
-    def is_enough(self, small: Gray, structured: Chosen, live: Tiles | None, now_mono: float) -> bool:
+    def is_enough(self, small: Gray, structured: TileMask, live: Tiles | None, now_mono: float) -> bool:
         """Whether a full look would say what the last one said."""
         if self._seen is None or live is None or self._well_looks < WELL_LOOKS:
             return False

@@ -11,21 +11,26 @@ from typing import TYPE_CHECKING
 from edge_agent.core.facts import TAMPER, ViewState
 from edge_agent.core.geometry import Polygon
 from edge_agent.core.model import Frame
-from edge_agent.tamper.bank import Bank, Light, light_of
+from edge_agent.tamper.bank import Baselines, LightCondition, light_of
 from edge_agent.tamper.baseline import Baseline
-from edge_agent.tamper.features.calm import Calm
+from edge_agent.tamper.features.calm import OccluderAnalyser
 from edge_agent.tamper.features.colour import ColourWatch
-from edge_agent.tamper.features.drops import Drops
-from edge_agent.tamper.features.light import Jump, LightWatch
-from edge_agent.tamper.features.likeness import Likeness, compare, edges_kept, structured_tiles
-from edge_agent.tamper.features.sketch import Sketch, Sketcher
+from edge_agent.tamper.features.drops import RainStreaks
+from edge_agent.tamper.features.light import LightJump, LightWatch
+from edge_agent.tamper.features.likeness import (
+    BaselineComparison,
+    compare_with_baseline,
+    matching_edges,
+    structured_tiles,
+)
+from edge_agent.tamper.features.sketch import FrameFeatureExtractor, FrameFeatures
 from edge_agent.tamper.features.stillness import Stillness
-from edge_agent.tamper.figures import figures_of
-from edge_agent.tamper.glance import Glance
-from edge_agent.tamper.onset import Onset
+from edge_agent.tamper.figures import view_metrics
+from edge_agent.tamper.glance import QuickCheck
+from edge_agent.tamper.onset import ViewLossHistory
 from edge_agent.tamper.store import ViewStore
-from edge_agent.tamper.turn import Turn
-from edge_agent.tamper.verdict import GOOD, LOST, Evidence, judge
+from edge_agent.tamper.turn import CameraShiftTracker
+from edge_agent.tamper.verdict import GOOD, LOST, ViewEvidence, judge_view
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
@@ -41,16 +46,16 @@ _OF_USUAL_DROPS = 1 / 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ViewVerdict:
     """One look: what is so, and what has just happened; each with the reason."""
 
     found: dict[ViewState, str] = field(default_factory=dict)
     moments: tuple[tuple[ViewState, str], ...] = ()
     refuted: tuple[ViewState, ...] = ()  # what is not so after all
-    anew: bool = False  # the picture has another size now: nothing known of the old one applies to it
+    size_changed: bool = False  # the picture has another size now: nothing known of the old one applies to it
 
 
-class Observer:
+class ViewAnalyser:
     """One camera. One thread, but for ``features``."""
 
     def __init__(self, camera_id: str, masks: Sequence[Polygon], folder: Path | None) -> None:
@@ -58,9 +63,9 @@ class Observer:
         self._masks = tuple(masks)
         self._store = ViewStore(folder, camera_id)
         self._shape: tuple[int, ...] = ()
-        self._bank: Bank | None = None  # None: no picture yet, or one that is too small
+        self._baselines: Baselines | None = None  # None: no picture yet, or one that is too small
         self._colour = ColourWatch()
-        self._known_mono: bool | None = None  # as it was told
+        self._reported_mono_picture: bool | None = None  # as it was told
         self._light = LightWatch()
         self._features: Mapping[str, float] = {}
         self._clear_history()
@@ -72,13 +77,13 @@ class Observer:
     @property
     def learning(self) -> bool:
         """Whether there is no baseline yet to compare with."""
-        return self._bank is not None and self._bank.active is None
+        return self._baselines is not None and self._baselines.active is None
 
     def _clear_history(self) -> None:
         self._last_mono: float | None = None
         self._before: Gray | None = None
-        self._onset = Onset()
-        self._turn = Turn()
+        self._view_loss = ViewLossHistory()
+        self._camera_shift = CameraShiftTracker()
         self._edges = 0.0  # share of the tiles that kept them, when it was measured last
         self._other_light = 0  # looks in a row that kept edges and little else
         self._taught_mono: float | None = None
@@ -86,104 +91,104 @@ class Observer:
 
     def _prepare(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
-        self._bank = None
+        self._baselines = None
         try:
-            sketcher = Sketcher(shape[1], shape[0], self._masks)
+            sketcher = FrameFeatureExtractor(shape[1], shape[0], self._masks)
         except ValueError as error:
             log.warning("%s: %s; its view is not watched", self._camera_id, error)
             return
-        self._bank = Bank(sketcher)
+        self._baselines = Baselines(sketcher)
         self._still = Stillness(sketcher.counted)
-        self._drops = Drops(sketcher.counted)
-        self._calm = Calm(sketcher.counted)
-        self._glance = Glance(sketcher.counted)
+        self._rain_streaks = RainStreaks(sketcher.counted)
+        self._occluder = OccluderAnalyser(sketcher.counted)
+        self._quick_check = QuickCheck(sketcher.counted)
         self._usual_drops = 0.0
         self._usual_bright = 0.0
         self._clear_history()
-        self._store.load(self._bank, self._still)
+        self._store.load(self._baselines, self._still)
 
     def forget(self, now_mono: float) -> None:
         """Learn the view anew."""
-        if self._bank is None:
+        if self._baselines is None:
             return
-        self._bank.forget()
-        self._glance.forget()
+        self._baselines.forget()
+        self._quick_check.forget()
         self._clear_history()
-        self._store.save(self._bank, self._still, now_mono, at_once=True)
+        self._store.save(self._baselines, self._still, now_mono, at_once=True)
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write what is learnt, at once."""
-        if self._bank is not None and self._last_mono is not None:
-            self._store.save(self._bank, self._still, self._last_mono, at_once=True)
+        if self._baselines is not None and self._last_mono is not None:
+            self._store.save(self._baselines, self._still, self._last_mono, at_once=True)
 
     def pause(self) -> None:
         """No frames for a while."""
-        if self._bank is not None:
+        if self._baselines is not None:
             self._still.forget_run()
-            self._drops.forget()
-            self._calm.forget()
-            self._glance.forget()
-            self._bank.stop_learning()
+            self._rain_streaks.forget()
+            self._occluder.forget()
+            self._quick_check.forget()
+            self._baselines.stop_learning()
         self._light.forget()
         self._clear_history()
 
-    def look(self, frame: Frame, told: Collection[ViewState]) -> Verdict:
+    def analyse(self, frame: Frame, told: Collection[ViewState]) -> ViewVerdict:
         luma = frame.picture.luma()
         if luma.shape != self._shape:
-            known = self._bank is not None
+            known = self._baselines is not None
             self._prepare(luma.shape)
             if known:
-                return Verdict(anew=True)
-        bank = self._bank
+                return ViewVerdict(size_changed=True)
+        bank = self._baselines
         if bank is None:
-            return Verdict()
+            return ViewVerdict()
         now = frame.captured_mono
         if self._last_mono is not None and not 0 <= now - self._last_mono <= PAUSE_S:
             self.pause()
-        small = bank.sketcher.shrink(luma)
+        small = bank.extractor.shrink(luma)
         frozen = self._still.update(small, now)
-        if not (told or frozen) and self._glanced(bank, small, now):
-            return Verdict()
-        sketch = bank.sketcher.sketch(small)
+        if not (told or frozen) and self._quick_check_passes(bank, small, now):
+            return ViewVerdict()
+        sketch = bank.extractor.extract(small)
         self._colour.update(frame.picture)
         jump = self._light.update(sketch.mean, now)
         if TAMPER & set(told):  # rain is asked for when the view is there
-            self._drops.pass_over(small)
+            self._rain_streaks.add_reference(small)
         else:
-            self._drops.update(small)
+            self._rain_streaks.update(small)
         baseline = self._baseline(bank, sketch, small)
         before, self._before, self._last_mono = self._before, small, now
         if baseline is None:
             self._features = self._light_features(sketch)
-            return Verdict()
+            return ViewVerdict()
         evidence = self._evidence(bank, baseline, small, sketch, frozen, now)
-        found = judge(evidence, told)
+        found = judge_view(evidence, told)
         if TAMPER & set(found):  # the light of a hand is none to compare with
             self._light.forget()
         self._mean = sketch.mean
         settled = evidence.good and self._colour.settled and not (self._light.in_doubt or self._other_light)
-        self._glance.remember(small, now, settled and not (found or told))
+        self._quick_check.remember(small, now, settled and not (found or told))
         if before is not None:
             self._learn(bank, evidence, small, before, found, told, now)
         self._store.save(bank, self._still, now)
-        self._features = {**figures_of(evidence), **self._light_features(sketch)}
-        return Verdict(found, self._moments(evidence, jump), evidence.refuted)
+        self._features = {**view_metrics(evidence), **self._light_features(sketch)}
+        return ViewVerdict(found, self._moments(evidence, jump), evidence.refuted)
 
-    def _glanced(self, bank: Bank, small: Gray, now: float) -> bool:
+    def _quick_check_passes(self, bank: Baselines, small: Gray, now: float) -> bool:
         """Whether nothing is new; then no more is measured, and what is known of the past goes on."""
         baseline = bank.active
-        if baseline is None or not self._glance.is_enough(
-            small, structured_tiles(baseline.sketch, bank.sketcher.counted), self._still.live, now
+        if baseline is None or not self._quick_check.is_enough(
+            small, structured_tiles(baseline.features, bank.extractor.counted), self._still.live, now
         ):
             return False
         self._light.update(self._mean, now)
-        self._drops.pass_over(small)
-        self._onset.still_good(now)
+        self._rain_streaks.add_reference(small)
+        self._view_loss.still_good(now)
         self._before, self._last_mono = small, now
-        self._features = {**self._features, "still_s": round(self._still.lasts_s, 1)}
+        self._features = {**self._features, "still_s": round(self._still.still_s, 1)}
         return True
 
-    def _baseline(self, bank: Bank, sketch: Sketch, small: Gray) -> Baseline | None:
+    def _baseline(self, bank: Baselines, sketch: FrameFeatures, small: Gray) -> Baseline | None:
         """The one to compare with; None while the first one is being learnt."""
         if bank.active is None:
             known = dict(bank.others())
@@ -191,71 +196,78 @@ class Observer:
                 bank.learn_first(small, light_of(sketch.mean, bool(self._colour.mono), None))
                 return bank.active
             wanted = light_of(sketch.mean, bool(self._colour.mono), None)
-            bank.use(wanted if wanted in known else self._likest(bank, sketch))
+            bank.activate(wanted if wanted in known else self._best_match(bank, sketch))
         return bank.active
 
-    def _likest(self, bank: Bank, sketch: Sketch) -> Light:
+    def _best_match(self, bank: Baselines, sketch: FrameFeatures) -> LightCondition:
         return max(
-            bank.others(), key=lambda item: compare(sketch, item[1].sketch, bank.sketcher.counted).kept
+            bank.others(),
+            key=lambda item: compare_with_baseline(sketch, item[1].features, bank.extractor.counted).matching,
         )[0]
 
     def _evidence(
-        self, bank: Bank, baseline: Baseline, small: Gray, sketch: Sketch, frozen: bool, now: float
-    ) -> Evidence:
-        counted = bank.sketcher.counted
-        likeness = compare(sketch, baseline.sketch, counted)
-        structure = likeness.kept
-        if structure < GOOD * baseline.usual_kept:
+        self,
+        bank: Baselines,
+        baseline: Baseline,
+        small: Gray,
+        sketch: FrameFeatures,
+        frozen: bool,
+        now: float,
+    ) -> ViewEvidence:
+        counted = bank.extractor.counted
+        likeness = compare_with_baseline(sketch, baseline.features, counted)
+        structure = likeness.matching
+        if structure < GOOD * baseline.usual_matching:
             baseline, likeness = self._try_others(bank, baseline, sketch, likeness)
-            if not self._turn.sure:
-                self._edges = edges_kept(sketch, baseline.sketch, counted, EDGE_KEPT)
-            structure = max(likeness.kept, self._edges)
-        lost = structure < GOOD * baseline.usual_kept
-        self._onset.update(structure, baseline.usual_kept, sketch, bool(self._colour.mono), now)
+            if not self._camera_shift.sure:
+                self._edges = matching_edges(sketch, baseline.features, counted, EDGE_KEPT)
+            structure = max(likeness.matching, self._edges)
+        lost = structure < GOOD * baseline.usual_matching
+        self._view_loss.update(structure, baseline.usual_matching, sketch, bool(self._colour.mono), now)
         if lost and likeness.blank < NOWHERE:
-            self._turn.update(sketch, baseline.sketch)
+            self._camera_shift.update(sketch, baseline.features)
         else:
-            self._turn.rest()
-        unclear = lost and not self._turn.sure
-        return Evidence(
-            sketch=sketch,
-            usual=baseline.sketch,
-            likeness=likeness,
-            usual_kept=baseline.usual_kept,
+            self._camera_shift.reset()
+        unclear = lost and not self._camera_shift.sure
+        return ViewEvidence(
+            features=sketch,
+            usual=baseline.features,
+            comparison=likeness,
+            usual_matching=baseline.usual_matching,
             usual_fine_energy=baseline.usual_fine_energy,
             usual_bright=self._usual_bright,
             structure=structure,
-            shift=self._turn.shift,
-            onset_s=self._onset.took_s,
-            light_before=self._onset.light_before,
-            own_light_before=self._onset.own_light_before,
+            shift=self._camera_shift.shift,
+            loss_took_s=self._view_loss.duration_s,
+            light_before=self._view_loss.light_before,
+            own_light_before=self._view_loss.own_light_before,
             frozen=frozen,
-            still_s=self._still.lasts_s,
-            drops=self._drops.share,
+            still_s=self._still.still_s,
+            drops=self._rain_streaks.share,
             usual_drops=self._usual_drops,
-            dark_s=self._onset.dark_s(now),
-            instead=self._calm.update(sketch, baseline.sketch, unclear),
-            plain=bank.sketcher.plain(small) if unclear else 0.0,
-            settled=self._turn.settled,
-            swings=self._turn.swings,
-            structure_lately=self._onset.structure_lately,
+            dark_s=self._view_loss.dark_s(now),
+            occluder=self._occluder.update(sketch, baseline.features, unclear),
+            plain=bank.extractor.plain(small) if unclear else 0.0,
+            settled=self._camera_shift.settled,
+            swings=self._camera_shift.swings,
+            structure_lately=self._view_loss.structure_lately,
         )
 
     def _try_others(
-        self, bank: Bank, baseline: Baseline, sketch: Sketch, likeness: Likeness
-    ) -> tuple[Baseline, Likeness]:
+        self, bank: Baselines, baseline: Baseline, sketch: FrameFeatures, likeness: BaselineComparison
+    ) -> tuple[Baseline, BaselineComparison]:
         """Another light's baseline may know this view."""
         for light, other in bank.others():
-            like = compare(sketch, other.sketch, bank.sketcher.counted)
-            if like.kept >= GOOD * other.usual_kept:
-                bank.use(light)
+            like = compare_with_baseline(sketch, other.features, bank.extractor.counted)
+            if like.matching >= GOOD * other.usual_matching:
+                bank.activate(light)
                 return other, like
         return baseline, likeness
 
     def _learn(
         self,
-        bank: Bank,
-        evidence: Evidence,
+        bank: Baselines,
+        evidence: ViewEvidence,
         small: Gray,
         before: Gray,
         found: dict[ViewState, str],
@@ -268,11 +280,11 @@ class Observer:
             bank.stop_learning()
             return
         self._usual_drops += _OF_USUAL_DROPS * (evidence.drops - self._usual_drops)
-        self._usual_bright += _OF_USUAL_DROPS * (evidence.sketch.bright - self._usual_bright)
+        self._usual_bright += _OF_USUAL_DROPS * (evidence.features.bright - self._usual_bright)
         active = bank.active
         assert active is not None
-        light = light_of(evidence.sketch.mean, bool(self._colour.mono), bank.light)
-        if evidence.likeness.kept < GOOD * active.usual_kept or light is not bank.light:
+        light = light_of(evidence.features.mean, bool(self._colour.mono), bank.light)
+        if evidence.comparison.matching < GOOD * active.usual_matching or light is not bank.light:
             # The same scene in another light: a baseline of its own, once the light has settled.
             self._other_light += 1
             if self._other_light > RENEW_LOOKS:
@@ -281,17 +293,17 @@ class Observer:
         self._other_light = 0
         elapsed = TEACH_EVERY_S if self._taught_mono is None else now - self._taught_mono
         if elapsed >= TEACH_EVERY_S:
-            active.learn(small, before, evidence.likeness, elapsed)
+            active.learn(small, before, evidence.comparison, elapsed)
             self._taught_mono = now
 
-    def _moments(self, evidence: Evidence, jump: Jump | None) -> tuple[tuple[ViewState, str], ...]:
+    def _moments(self, evidence: ViewEvidence, jump: LightJump | None) -> tuple[tuple[ViewState, str], ...]:
         mono = self._colour.mono
-        if self._known_mono is None:
-            self._known_mono = mono
+        if self._reported_mono_picture is None:
+            self._reported_mono_picture = mono
         # Where the view is lost the colour is that of a bag.
-        seen = evidence.structure >= LOST * evidence.usual_kept and self._colour.settled
-        if mono is not self._known_mono and seen:
-            self._known_mono = mono
+        seen = evidence.structure >= LOST * evidence.usual_matching and self._colour.settled
+        if mono is not self._reported_mono_picture and seen:
+            self._reported_mono_picture = mono
             to = "mono" if mono else "colour"
             return (
                 (ViewState.COLOUR_MONO_SWITCH, f"to {to}, {self._colour.level:.1f} grey levels of colour"),
@@ -301,14 +313,14 @@ class Observer:
             return ((ViewState.ILLUMINATION_CHANGE, why),)
         return ()
 
-    def _light_features(self, sketch: Sketch) -> dict[str, float]:
+    def _light_features(self, sketch: FrameFeatures) -> dict[str, float]:
         return {
             "mean": round(sketch.mean, 1),
             "spread": round(sketch.spread, 1),
             "dark": round(sketch.dark, 3),
             "bright": round(sketch.bright, 3),
             "colour": round(self._colour.level, 1),
-            "still_s": round(self._still.lasts_s, 1),
-            "still_needs_s": round(self._still.needs_s, 1),
-            "drops": round(self._drops.share, 3),
+            "still_s": round(self._still.still_s, 1),
+            "still_needs_s": round(self._still.required_s, 1),
+            "drops": round(self._rain_streaks.share, 3),
         }

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from edge_agent.tamper.verdict import GOOD
 
 if TYPE_CHECKING:
-    from edge_agent.tamper.features.sketch import Sketch
+    from edge_agent.tamper.features.sketch import FrameFeatures
 
 LATELY_LOOKS = 2
 STEP = 0.1  # of the usual structure; a view that loses so much more is still going
 DARK = 0.9  # share of dark pixels; it is dark for as long as there are so many
 
 
-class Onset:
+class ViewLossHistory:
     """One thread."""
 
     def __init__(self) -> None:
@@ -29,7 +29,9 @@ class Onset:
         self.own_light_before = False
         """Whether that was by the camera's own infrared light."""
 
-    def update(self, structure: float, usual: float, sketch: Sketch, mono: bool, now_mono: float) -> None:
+    def update(
+        self, structure: float, usual: float, sketch: FrameFeatures, mono: bool, now_mono: float
+    ) -> None:
         self._lately.append(structure)
         if structure >= GOOD * usual:
             self._good_mono, self._lost_mono = now_mono, None
@@ -46,7 +48,7 @@ class Onset:
         self._good_mono = now_mono
 
     @property
-    def took_s(self) -> float:
+    def duration_s(self) -> float:
         """From the last good view until it was lost; 0 while it is good, or when it never was."""
         if self._good_mono is None or self._lost_mono is None:
             return 0.0

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.tamper.bank import Bank, Light
+from edge_agent.tamper.bank import Baselines, LightCondition
 from edge_agent.tamper.baseline import Baseline
 from edge_agent.tamper.features.sketch import COLUMNS, ROWS
 from edge_agent.tamper.features.stillness import Stillness
@@ -48,58 +48,58 @@ class ViewStore:
         self._path = None if folder is None else folder / f"view-{camera_id}.json"
         self._camera_id = camera_id
         self._written_mono: float | None = None
-        self._kept: frozenset[Light] = frozenset()  # baselines of the file
+        self._saved_lights: frozenset[LightCondition] = frozenset()  # baselines of the file
 
-    def load(self, bank: Bank, stillness: Stillness) -> bool:
+    def load(self, bank: Baselines, stillness: Stillness) -> bool:
         """Whether there was something that fits the present size of the picture."""
         saved = None if self._path is None else read_record(self._path, SavedView)
         if saved is None or saved.version != 1:
             return False
-        width, height = bank.sketcher.size
+        width, height = bank.extractor.size
         for name, one in saved.baselines.items():
             picture = _decoded(one.png)
-            if picture is None or picture.shape != (height, width) or name not in list(Light):
+            if picture is None or picture.shape != (height, width) or name not in list(LightCondition):
                 log.info(
                     "%s: the baseline %r is of another picture, it is learnt anew", self._camera_id, name
                 )
                 continue
-            bank.put(Light(name), _baseline(bank, bank.sketcher.masked(picture), one))
+            bank.add(LightCondition(name), _baseline(bank, bank.extractor.masked(picture), one))
         if len(saved.live) == ROWS * COLUMNS:
             live = np.array(saved.live, np.float32).reshape(ROWS, COLUMNS)
             stillness.restore(live, saved.longest_still_s)
-        self._kept = frozenset(light for light, _ in bank.items())
-        return bool(self._kept)
+        self._saved_lights = frozenset(light for light, _ in bank.items())
+        return bool(self._saved_lights)
 
-    def save(self, bank: Bank, stillness: Stillness, now_mono: float, *, at_once: bool = False) -> None:
+    def save(self, bank: Baselines, stillness: Stillness, now_mono: float, *, at_once: bool = False) -> None:
         """Write what has changed: a new baseline within ``EVERY_S``, drift within ``STALE_S``."""
         if self._path is None or not self._is_due(bank, now_mono, at_once):
             return
         baselines = {light.value: _saved(one) for light, one in bank.items()}
         live = (
             []
-            if stillness.live is None or not stillness.known
+            if stillness.live is None or not stillness.is_learnt
             else [round(float(one), 3) for one in stillness.live.flat]
         )
         record = SavedView(baselines=baselines, longest_still_s=stillness.longest_s, live=live)
         write_record(self._path, record)  # a refusal is logged there, and tried again after EVERY_S
         self._written_mono = now_mono
-        self._kept = frozenset(light for light, _ in bank.items())
+        self._saved_lights = frozenset(light for light, _ in bank.items())
 
-    def _is_due(self, bank: Bank, now_mono: float, at_once: bool) -> bool:
+    def _is_due(self, bank: Baselines, now_mono: float, at_once: bool) -> bool:
         if at_once:
             return True
         if self._written_mono is None:
             self._written_mono = now_mono  # the first time EVERY_S after the start
         elapsed = now_mono - self._written_mono
-        new = frozenset(light for light, _ in bank.items()) != self._kept
+        new = frozenset(light for light, _ in bank.items()) != self._saved_lights
         return elapsed >= (EVERY_S if new else STALE_S)
 
 
 def _baseline(
-    bank: Bank, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], one: SavedBaseline
+    bank: Baselines, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], one: SavedBaseline
 ) -> Baseline:
     return Baseline(
-        bank.sketcher,
+        bank.extractor,
         picture.astype(np.float32),
         looks=one.looks,
         kept=one.kept,

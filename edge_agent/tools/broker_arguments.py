@@ -8,7 +8,7 @@ import math
 import re
 from pathlib import Path
 
-from edge_agent.config.fields.spec import Refused
+from edge_agent.config.fields.spec import InvalidValue
 from edge_agent.config.model.addresses import BrokerAddress
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
 from edge_agent.config.sections.mqtt import MOST_ROOT, ROOT_PATTERN, ROOT_WORDS
@@ -36,7 +36,7 @@ def broker_url(text: str) -> str:
     """Of an option: the address as it was written, if it is one."""
     try:
         broker_of(text)
-    except Refused as error:
+    except InvalidValue as error:
         raise argparse.ArgumentTypeError(f"{error}; nothing was sent") from None
     return text
 

@@ -23,11 +23,13 @@ LONG_SIDE = 32  # pixels of the remembered patch; enough to recognise one object
 INNER = 0.15  # of the box, left out on every side: its corners show the ground, which does not drive off
 SMOOTH = 11  # pixels; what is wider than this (wall above floor, a shadow's edge) is not the object either
 MIN_CONTRAST = 4.0  # grey levels of standard deviation; below it correlation follows the noise
-SAME = 0.7  # correlation at the place; a passer-by leaves less than 0.4, dusk and noise more than 0.8
+SAME_CORRELATION = (
+    0.7  # correlation at the place; a passer-by leaves less than 0.4, dusk and noise more than 0.8
+)
 SHAKE = 1  # pixels of the patch that wind moves the camera by
 
 
-class Patch:
+class AppearancePatch:
     """The luma of one box, remembered at low resolution."""
 
     def __init__(self, luma: Gray, box: Box) -> None:
@@ -43,11 +45,11 @@ class Patch:
         """False for a patch too flat to be recognised."""
         return float(self._pixels.std()) >= MIN_CONTRAST and min(self._pixels.shape) >= 3
 
-    def is_at_its_place(self, luma: Gray) -> bool:
+    def matches(self, luma: Gray) -> bool:
         """Whether the place looks as it did."""
         now = cv2.copyMakeBorder(self._shrunk(luma), SHAKE, SHAKE, SHAKE, SHAKE, cv2.BORDER_REPLICATE)
         scores = cv2.matchTemplate(now, self._pixels, cv2.TM_CCOEFF_NORMED)
-        return float(scores.max()) >= SAME
+        return float(scores.max()) >= SAME_CORRELATION
 
     def _shrunk(self, luma: Gray) -> Floats:
         x1, y1, x2, y2 = self._box.to_pixels(luma.shape[1], luma.shape[0])

@@ -60,7 +60,7 @@ class GroupVote:
         return 1.0 - self._doubts.get(self.group or "", 1.0)
 
     @property
-    def names_machines(self) -> bool:
+    def uses_coco_classes(self) -> bool:
         """Whether the model has COCO's classes, which mean the machine without its rider."""
         return any(
             label != TWO_WHEELER and GROUP_OF_LABEL.get(label) == TWO_WHEELER for label in self._weights
@@ -71,16 +71,16 @@ class GroupVote:
         that sees rider and machine as one mistakes walkers for them."""
         if seen == group:
             return True
-        return {seen, group} == {PERSON, TWO_WHEELER} and (group == TWO_WHEELER or not self.names_machines)
+        return {seen, group} == {PERSON, TWO_WHEELER} and (group == TWO_WHEELER or not self.uses_coco_classes)
 
     def _elect(self) -> None:
         groups = dict.fromkeys(GROUPS, 0.0)
         for label, weight in self._weights.items():
             groups[GROUP_OF_LABEL[label]] += weight
-        if self.names_machines and groups[TWO_WHEELER] >= RIDER_SHARE * groups[PERSON]:
+        if self.uses_coco_classes and groups[TWO_WHEELER] >= RIDER_SHARE * groups[PERSON]:
             groups[TWO_WHEELER] += groups[PERSON]
             groups[PERSON] = 0.0
-        elif not self.names_machines:
+        elif not self.uses_coco_classes:
             groups[TWO_WHEELER] *= OWN_SHARE
         best = max(GROUPS, key=lambda group: groups[group])
         if self.group is None or groups[best] > SWITCH_MARGIN * groups[self.group]:

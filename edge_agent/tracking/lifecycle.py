@@ -54,7 +54,7 @@ def has_moved(one: TrackedObject, now: float) -> bool:
     return one.path >= STIRRED and vote.count >= STIRRED_HITS and one.moved_frames >= STIRRED_FRAMES
 
 
-def stands(one: TrackedObject, now: float) -> bool:
+def is_standing(one: TrackedObject, now: float) -> bool:
     """Whether a tentative track is an object that has stood there since before the agent started.
 
     Vehicles may be parked; a person who never stirs is a tree trunk.
@@ -86,7 +86,7 @@ def has_left(box: Box, velocity: tuple[float, float]) -> bool:
     )
 
 
-def is_over(one: TrackedObject, now: float, dt: float) -> bool:
+def has_ended(one: TrackedObject, now: float, dt: float) -> bool:
     """Whether nothing more is to be expected of the track. ``dt`` is the time between two frames."""
     unseen = now - one.seen_mono
     if one.box.clipped().area <= 0:
@@ -124,7 +124,7 @@ def state_of(one: TrackedObject, now: float, dt: float) -> TrackState:
     return TrackState.LOST if lost else TrackState.MOVING
 
 
-def wants_look(one: TrackedObject, now: float) -> float:
+def detection_priority(one: TrackedObject, now: float) -> float:
     """How urgent an inference is, 0 for none: what moves or is not yet known, and parked objects rarely."""
     since = now - one.inferred_mono
     if one.parked and one.confirmed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from edge_agent.tracking.appearance import Patch
+from edge_agent.tracking.appearance import AppearancePatch
 from edge_agent.tracking.tracked_object import TrackedObject
 
 if TYPE_CHECKING:
@@ -15,16 +15,16 @@ COVERING = 0.1  # of the parked box, by another object's box
 REFRESH_S = 10.0  # the light changes slower than this
 
 
-def remember(one: TrackedObject, luma: Gray, now: float) -> None:
+def store_patch(one: TrackedObject, luma: Gray, now: float) -> None:
     """Keep the picture of what stands still, unless it is too flat to be recognised."""
     if one.patch is None or now - one.patch_mono >= REFRESH_S:
-        patch = Patch(luma, one.box)
+        patch = AppearancePatch(luma, one.box)
         one.patch, one.patch_mono = (patch if patch.is_distinct else None), now
 
 
-def check(one: TrackedObject, others: Iterable[TrackedObject], luma: Gray, now: float) -> None:
+def check_parked(one: TrackedObject, others: Iterable[TrackedObject], luma: Gray, now: float) -> None:
     """Whether a parked object that no inference of this frame has seen is still there."""
-    if one.patch is not None and one.patch.is_at_its_place(luma):
+    if one.patch is not None and one.patch.matches(luma):
         one.absent_since, one.covered_up = None, False
         one.support(now)
         return

@@ -19,7 +19,7 @@ SIZE_BLEND = 0.5  # towards a detection's size
 LEAST_SIZE = 1e-6
 
 
-class Position:
+class KalmanBox:
     """The filtered box of one object; it may leave the picture."""
 
     def __init__(self, box: Box) -> None:

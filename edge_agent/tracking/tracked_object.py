@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edge_agent.core.model import PERSON, TWO_WHEELER, Box, Track, TrackState
-from edge_agent.tracking.appearance import Patch
+from edge_agent.tracking.appearance import AppearancePatch
 from edge_agent.tracking.association import distance, size_ratio
 from edge_agent.tracking.group_vote import GroupVote
-from edge_agent.tracking.position import Position
+from edge_agent.tracking.position import KalmanBox
 from edge_agent.tracking.sightings import Sighting
 
 STILL_S = 3.0  # without displacement for this long: parked
@@ -20,7 +20,7 @@ class TrackedObject:
 
     def __init__(self, number: int, box: Box, now: float) -> None:
         self.number = number
-        self.position = Position(box)
+        self.position = KalmanBox(box)
         self.created_mono = now
         self.seen_mono = now  # last sighting, or last support by motion or its patch
         self.seen_now = True
@@ -38,7 +38,7 @@ class TrackedObject:
         self._place, self._place_mono = box, now  # where it has been since when
         self.parked = False
         self.parked_before = False
-        self.patch: Patch | None = None  # its looks while it is parked
+        self.patch: AppearancePatch | None = None  # its looks while it is parked
         self.patch_mono = now  # when that picture was taken
         self.absent_since: float | None = None  # parked, but its patch is not found at its place
         self.covered_up = False  # ... because something stands before it
@@ -80,7 +80,7 @@ class TrackedObject:
 
     def _take_outline(self, sighting: Sighting) -> None:
         seen, box = sighting.box, self.position.box
-        if {self.vote.group, sighting.group} != {PERSON, TWO_WHEELER} or not self.vote.names_machines:
+        if {self.vote.group, sighting.group} != {PERSON, TWO_WHEELER} or not self.vote.uses_coco_classes:
             self.position.correct(seen)
         elif self.vote.group == PERSON and sighting.box.inside(box) < 0.75:
             self.position.grow_to(seen)
@@ -119,8 +119,8 @@ class TrackedObject:
             best_score=self.vote.best_score,
             first_seen_mono=self.created_mono,
             last_seen_mono=self.seen_mono,
-            looks=self.vote.count,
-            wants_look=wants_look,
+            inferences=self.vote.count,
+            detection_priority=wants_look,
             seen_now=self.seen_now,
             velocity=self.velocity,
             parked_before=self.parked_before,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from edge_agent.core.model import PERSON, Box, Detection, Frame, Looks, Motion, Track, Tracks, TrackState
+from edge_agent.core.model import PERSON, Box, Detection, Frame, Inferences, Motion, Track, Tracks, TrackState
 from edge_agent.tracking import lifecycle, parking
 from edge_agent.tracking.association import FORBIDDEN, affinity, assign, pair_cost
 from edge_agent.tracking.foreground import Foreground
@@ -52,7 +52,7 @@ class Tracker:
         """Live tracks as of the last update, oldest first."""
         return self._tracks
 
-    def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks:
+    def update(self, frame: Frame, motion: Motion, looks: Inferences) -> Tracks:
         """Take one frame's evidence. ``frame.captured_mono`` must not run backwards."""
         now = frame.captured_mono
         dt = self._step(now)
@@ -67,23 +67,25 @@ class Tracker:
         seen = sightings(looks.detections, aspect, self._apart(foreground))
         self._take_sightings(seen, foreground, now)
         beside = _overlapping(self._objects)
-        self._count_misses(looks.looked, beside, now)
-        self._support(foreground, bool(looks.looked), beside, now)
+        self._count_misses(looks.inferred, beside, now)
+        self._support(foreground, bool(looks.inferred), beside, now)
         self._check_parked(frame, now)
         for one in self._objects:
             one.note_place(now)
             if not one.confirmed and one.sighted_mono == now and lifecycle.is_credible(one, self._min_score):
                 one.confirmed = lifecycle.has_moved(one, now)
-                if not one.confirmed and lifecycle.stands(one, now):
+                if not one.confirmed and lifecycle.is_standing(one, now):
                     one.confirmed = one.parked = True
                     one.parked_before = one.vote.group != PERSON
             one.state = lifecycle.state_of(one, now, dt)
-        over = [one for one in self._objects if lifecycle.is_over(one, now, dt)]
+        over = [one for one in self._objects if lifecycle.has_ended(one, now, dt)]
         self._objects = [one for one in self._objects if one not in over]
-        self._tracks = tuple(self._snapshot(one, lifecycle.wants_look(one, now)) for one in self._objects)
+        self._tracks = tuple(
+            self._snapshot(one, lifecycle.detection_priority(one, now)) for one in self._objects
+        )
         return Tracks(self._tracks, tuple(self._ended(one) for one in over))
 
-    def lose_sight(self) -> tuple[Track, ...]:
+    def on_signal_lost(self) -> tuple[Track, ...]:
         """The camera was lost: forget without an event what moved or was not confirmed; ids go on counting.
 
         What is parked stays, and is returned: its picture tells whether it is still there when frames come
@@ -207,9 +209,9 @@ class Tracker:
     def _check_parked(self, frame: Frame, now: float) -> None:
         for one in self._objects:
             if one.parked and not one.seen_now:
-                parking.check(one, self._objects, frame.picture.luma(), now)
+                parking.check_parked(one, self._objects, frame.picture.luma(), now)
             elif one.parked and one.sighted_mono == now:
-                parking.remember(one, frame.picture.luma(), now)
+                parking.store_patch(one, frame.picture.luma(), now)
 
     # ---- what is published
 

@@ -16,7 +16,7 @@ DAY_S = 86_400.0
 Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]  # of a damaged file; more could not be sent
 
 
-class Counted(msgspec.Struct, kw_only=True):
+class ByteCounts(msgspec.Struct, kw_only=True):
     """Bytes of one day, month or period: sent by class, received, and headers both ways."""
 
     heartbeat: Bytes = 0
@@ -38,12 +38,12 @@ class Counted(msgspec.Struct, kw_only=True):
         return sum(msgspec.structs.astuple(self))
 
 
-class Period(msgspec.Struct, kw_only=True):
+class BillingPeriod(msgspec.Struct, kw_only=True):
     """What is kept of one billing period."""
 
     first_day: date | None = None  # None: no clock to be trusted has been seen yet
     since: datetime | None = None  # counted only from then on; None: from its beginning
-    used: Counted = msgspec.field(default_factory=Counted)
+    used: ByteCounts = msgspec.field(default_factory=ByteCounts)
 
 
 def first_day_of(day: date, reset_day: int) -> date:
@@ -66,9 +66,9 @@ def _reset_in(year: int, month: int, reset_day: int) -> date:
     return date(year, month, min(reset_day, calendar.monthrange(year, month)[1]))
 
 
-def follow(
-    present: Period, before: Period | None, now: datetime, reset_day: int
-) -> tuple[Period, Period | None]:
+def advance_period(
+    present: BillingPeriod, before: BillingPeriod | None, now: datetime, reset_day: int
+) -> tuple[BillingPeriod, BillingPeriod | None]:
     """The period that ``now`` (local time, of a clock to be trusted) lies in, and the one before it.
 
     A clock that ran ahead and was set back gets the old period again, with what was counted meanwhile:
@@ -77,19 +77,21 @@ def follow(
     today = now.date()
     first_day = first_day_of(today, reset_day)
     if present.first_day is None:
-        return Period(first_day=first_day, since=now, used=present.used), before
+        return BillingPeriod(first_day=first_day, since=now, used=present.used), before
     if first_day > present.first_day:
-        return Period(first_day=first_day), present
+        return BillingPeriod(first_day=first_day), present
     if first_day == present.first_day or today >= present.first_day - timedelta(days=1):
         return present, before
     if before is not None and before.first_day is not None and before.first_day >= first_day:
-        return Period(first_day=first_day, since=before.since, used=_sum(before.used, present.used)), None
-    return Period(first_day=first_day, since=present.since, used=present.used), None
+        return BillingPeriod(
+            first_day=first_day, since=before.since, used=_sum(before.used, present.used)
+        ), None
+    return BillingPeriod(first_day=first_day, since=present.since, used=present.used), None
 
 
-def _sum(one: Counted, other: Counted) -> Counted:
-    fields = ((name, getattr(one, name) + getattr(other, name)) for name in Counted.__struct_fields__)
-    return Counted(**dict(fields))
+def _sum(one: ByteCounts, other: ByteCounts) -> ByteCounts:
+    fields = ((name, getattr(one, name) + getattr(other, name)) for name in ByteCounts.__struct_fields__)
+    return ByteCounts(**dict(fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class PeriodUse:
         return round(self.used_bytes * (1 + self.left_s / self.counted_s))
 
 
-def use_of(period: Period, now: datetime | None, reset_day: int, timezone: tzinfo) -> PeriodUse:
+def period_use(period: BillingPeriod, now: datetime | None, reset_day: int, timezone: tzinfo) -> PeriodUse:
     """``now``: local time, None where the clock cannot be trusted."""
     used, total = period.used.to_wire(), period.used.total
     if period.first_day is None:

@@ -17,17 +17,17 @@ from datetime import date
 
 from edge_agent.uplink.billing import DAY_S, PeriodUse
 
-BELOW = (0.5, 0.25, 0.1)
+STEP_BELOW = (0.5, 0.25, 0.1)
 """Steps 1 to 3 begin below so much of the even share. A site that always uses 10 % too much gets to step 1
 on day 25 of 30, one that uses twice as much on day 10."""
-BACK = 1.5
+STEP_BACK = 1.5
 """A step ends when there is so many times what it began at: a day's saving must not bring it back the day
 after."""
 DWELL_S = DAY_S
 LAST_S = DAY_S / 4
 """The last hours of a period count as so many: so little is left to do in them that no change is worth it."""
 SLOW_HEARTBEAT_S = 300.0
-TOP = len(BELOW)
+TOP_STEP = len(STEP_BELOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class BudgetLadder:
     def __init__(self, monthly_bytes: int, step: int = 0, first_day: date | None = None) -> None:
         """``step`` and ``first_day``: what was in force when the agent ran last, and in which period."""
         self._monthly_bytes = monthly_bytes
-        self.step = min(max(step, 0), TOP)
+        self.step = min(max(step, 0), TOP_STEP)
         self.first_day = first_day
         self._changed_mono: float | None = None  # None: not since the start
 
@@ -56,13 +56,19 @@ class BudgetLadder:
         new_period = self.first_day is not None and use.first_day > self.first_day
         self.first_day = use.first_day
         share = self._share(use, use.left_s)
-        reached = sum(share < below for below in BELOW)
+        reached = sum(share < below for below in STEP_BELOW)
         if new_period and reached < self.step:
-            return self._go(reached, f"a new billing period began on {use.first_day}", now_mono)
+            return self._change_to(reached, f"a new billing period began on {use.first_day}", now_mono)
         if reached > self.step:
-            return self._go(reached, self._short(use, use.left_s), now_mono)
-        if self.step and share >= BACK * BELOW[self.step - 1] and now_mono - self._changed_mono >= DWELL_S:
-            return self._go(self.step - 1, f"there is more again: {self._short(use, use.left_s)}", now_mono)
+            return self._change_to(reached, self._short(use, use.left_s), now_mono)
+        if (
+            self.step
+            and share >= STEP_BACK * STEP_BELOW[self.step - 1]
+            and now_mono - self._changed_mono >= DWELL_S
+        ):
+            return self._change_to(
+                self.step - 1, f"there is more again: {self._short(use, use.left_s)}", now_mono
+            )
         return None
 
     def _share(self, use: PeriodUse, left_s: float) -> float:
@@ -74,7 +80,7 @@ class BudgetLadder:
         used, whole = megabytes(use.used_bytes), megabytes(self._monthly_bytes)
         return f"{used} of {whole} used, {left_s / DAY_S:.1f} days left"
 
-    def _go(self, step: int, why: str, now_mono: float) -> BudgetChange:
+    def _change_to(self, step: int, why: str, now_mono: float) -> BudgetChange:
         change = BudgetChange(self.step, step, why)
         self.step, self._changed_mono = step, now_mono
         return change

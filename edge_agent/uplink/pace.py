@@ -19,7 +19,7 @@ WORTH_WAKING_S = 0.25
 UNBOUNDED = 10**12
 
 
-class Pace:
+class SendLimiter:
     """The publisher's thread uses it; ``step`` is set by any thread and counts from the next question on."""
 
     def __init__(self, clock: Clock, bytes_s: float = UNBOUNDED) -> None:
@@ -30,27 +30,27 @@ class Pace:
         self._tokens = self._burst
         self._filled_mono = clock.monotonic()
 
-    def takes(self, event: StoredEvent) -> bool:
+    def allows(self, event: StoredEvent) -> bool:
         """Whether it may go now. Where one may not, none of a lower severity may."""
         if event.priority >= Severity.ALARM.number:
             return True
         if event.priority < Severity.WARNING.number and self.step >= INFO_STEP:
             return False
-        return self._fill() > 0
+        return self._refill() > 0
 
-    def takes_media(self) -> bool:
-        return self.step < MEDIA_STEP and self._fill() > 0
+    def allows_media(self) -> bool:
+        return self.step < MEDIA_STEP and self._refill() > 0
 
-    def spend(self, size_bytes: int) -> None:
+    def count_sent(self, size_bytes: int) -> None:
         """It was sent. A large one is paid for afterwards; alarms owe no more than a burst."""
-        self._tokens = max(self._fill() - size_bytes, -max(self._burst, size_bytes))
+        self._tokens = max(self._refill() - size_bytes, -max(self._burst, size_bytes))
 
     def wait_s(self) -> float | None:
         """How long until it is worth asking again; None: nothing waits for the bucket."""
-        tokens = self._fill()
+        tokens = self._refill()
         return None if tokens > 0 else WORTH_WAKING_S - tokens / self._bytes_s
 
-    def _fill(self) -> float:
+    def _refill(self) -> float:
         now = self._clock.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._filled_mono) * self._bytes_s)
         self._filled_mono = now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-class Rate:
+class SendRate:
     """``per_s`` messages a second on average, ``burst`` at once after a pause. One thread uses it.
 
     ``per_s`` may be changed at any time, by any thread; ``math.inf`` is no limit.
@@ -27,7 +27,7 @@ class Rate:
         self._filled_mono = now_mono
         return int(self._tokens)
 
-    def take(self, count: int) -> None:
+    def count_sent(self, count: int) -> None:
         """So many went."""
         if self.per_s != math.inf:
             self._tokens -= count

@@ -20,7 +20,7 @@ import msgspec
 from edge_agent import wire
 from edge_agent.core.clock import Clock
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.uplink.billing import Counted, Period, PeriodUse, follow, use_of
+from edge_agent.uplink.billing import BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
 
 SAVE_EVERY_S = 300.0
 """A few hundred bytes each time: SD cards wear. A power cut loses at most this much of the count."""
@@ -39,13 +39,13 @@ class _Saved(msgspec.Struct, kw_only=True):
     """The file: ``day`` is the gateway's local date that ``today`` belongs to; None until one is known."""
 
     day: date | None
-    today: Counted
-    month: Counted
-    period: Period | None = None  # None: written by a version that did not count it
-    before: Period | None = None  # the period before, for a clock that is set back
+    today: ByteCounts
+    month: ByteCounts
+    period: BillingPeriod | None = None  # None: written by a version that did not count it
+    before: BillingPeriod | None = None  # the period before, for a clock that is set back
 
 
-class Usage:
+class DataUsage:
     """The counters. Thread-safe.
 
     A day ends at midnight of ``timezone``, but only by a clock that ``clock_trusted`` vouches for: until
@@ -71,24 +71,24 @@ class Usage:
         self._saved_mono = clock.monotonic()
         self._lock = threading.Lock()  # protects what is below
         self._dirty = False
-        self._state = read_record(path, _Saved) or _Saved(day=None, today=Counted(), month=Counted())
+        self._state = read_record(path, _Saved) or _Saved(day=None, today=ByteCounts(), month=ByteCounts())
         self._period = self._state.period or self._older_period()
 
-    def _older_period(self) -> Period:
+    def _older_period(self) -> BillingPeriod:
         """From a file without one: of a period that is a month the count is known."""
         saved = self._state
         if saved.day is None or self._reset_day != 1:
-            return Period()
-        return Period(first_day=saved.day.replace(day=1), used=copy.copy(saved.month))
+            return BillingPeriod()
+        return BillingPeriod(first_day=saved.day.replace(day=1), used=copy.copy(saved.month))
 
     def sent(self, kind: TrafficClass, size_bytes: int) -> None:
         with self._lock:
-            self._roll()
+            self._roll_over()
             self._add(kind.value, size_bytes)
 
     def received(self, size_bytes: int) -> None:
         with self._lock:
-            self._roll()
+            self._roll_over()
             self._add("received", size_bytes)
 
     def _add(self, kind: str, size_bytes: int) -> None:
@@ -99,14 +99,14 @@ class Usage:
     def totals(self) -> tuple[wire.BytesByClass, wire.BytesByClass]:
         """Today and this month."""
         with self._lock:
-            self._roll()
+            self._roll_over()
             return self._state.today.to_wire(), self._state.month.to_wire()
 
     def period(self) -> PeriodUse:
         """The billing period, and how much of it is left."""
         with self._lock:
-            now = self._roll()
-            return use_of(self._period, now, self._reset_day, self._timezone)
+            now = self._roll_over()
+            return period_use(self._period, now, self._reset_day, self._timezone)
 
     def save_if_due(self) -> None:
         if self._clock.monotonic() - self._saved_mono >= self._save_every_s:
@@ -125,7 +125,7 @@ class Usage:
             with self._lock:
                 self._dirty = True
 
-    def _roll(self) -> datetime | None:
+    def _roll_over(self) -> datetime | None:
         """Local time, by a clock that can be trusted."""
         if not self._clock_trusted():
             return None
@@ -133,13 +133,15 @@ class Usage:
         day, saved = now.date(), self._state.day
         if day == saved and self._period.first_day is not None:
             return now
-        self._period, self._state.before = follow(self._period, self._state.before, now, self._reset_day)
+        self._period, self._state.before = advance_period(
+            self._period, self._state.before, now, self._reset_day
+        )
         if saved is not None and day == saved - timedelta(days=1):
             return now
         if saved is not None and (day.year, day.month) != (saved.year, saved.month):
-            self._state.month = Counted()
+            self._state.month = ByteCounts()
         if saved is not None and day != saved:
-            self._state.today = Counted()
+            self._state.today = ByteCounts()
         self._dirty = self._dirty or day != saved
         self._state.day = day
         return now

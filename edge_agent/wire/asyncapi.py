@@ -33,8 +33,8 @@ class Channel:
     """One topic, and what comes there."""
 
     name: str
-    below: str  # the rest of the topic, below the gateway's or the centre's
-    says: str
+    subtopic: str  # the rest of the topic, below the gateway's or the centre's
+    summary: str
     messages: tuple[str, ...]  # names of ``message_types``, or of ``FILES``
     qos: int = 1
     retain: bool = False
@@ -46,7 +46,7 @@ class Channel:
 class Opaque:
     """A message that is no JSON. Its example are its user properties where it has some, else its payload."""
 
-    says: str
+    summary: str
     properties: tuple[str, ...] = ()  # of MQTT, each a text
 
 
@@ -131,11 +131,11 @@ def _json_messages() -> Iterator[str]:
 
 
 def _channel(channel: Channel) -> Document:
-    address = f"{ROOT}/{'central' if channel.of_centre else '{ward}/{gateway}'}/{channel.below}"
+    address = f"{ROOT}/{'central' if channel.of_centre else '{ward}/{gateway}'}/{channel.subtopic}"
     names = [part.strip("{}") for part in address.split("/") if part.startswith("{")]
     return {
         "address": address,
-        "description": channel.says,
+        "description": channel.summary,
         "parameters": {name: {"description": PARAMETERS[name]} for name in names},
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in channel.messages},
     }
@@ -160,7 +160,7 @@ def _operation(channel: Channel) -> Document:
     return {
         "action": "send" if channel.from_gateway else "receive",
         "channel": {"$ref": f"#/channels/{channel.name}"},
-        "summary": channel.says,
+        "summary": channel.summary,
         "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, "bindingVersion": "0.2.0"}},
         "messages": [{"$ref": f"#/channels/{channel.name}/messages/{name}"} for name in channel.messages],
     }
@@ -177,7 +177,7 @@ def _message(name: str, payload: Document | None, example: Any) -> Document:
 
 
 def _opaque_message(name: str, opaque: Opaque, example: Any) -> Document:
-    message: Document = {"name": name, "summary": opaque.says, "contentType": "application/octet-stream"}
+    message: Document = {"name": name, "summary": opaque.summary, "contentType": "application/octet-stream"}
     message["payload"] = {"type": "string", "format": "binary"}
     if opaque.properties:
         texts = {each: {"type": "string"} for each in opaque.properties}

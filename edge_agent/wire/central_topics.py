@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_ID = re.compile(r"[a-z0-9-]{1,63}")
+_CENTRAL_ID = re.compile(r"[a-z0-9-]{1,63}")
 DEFAULT_ID = "central"
 WARD_ITSELF = "_ward"
 """In the place of a gateway's id, which has no underscore."""
@@ -73,7 +73,7 @@ class CentralTopics:
         ward, gateway, kind = levels[0], levels[1], UpKind(levels[3])
         if len(levels) != (5 if kind in _NAMED else 4):
             return None
-        if _ID.fullmatch(ward) is None or _ID.fullmatch(gateway) is None:
+        if _CENTRAL_ID.fullmatch(ward) is None or _CENTRAL_ID.fullmatch(gateway) is None:
             return None
         return UpTopic(ward, gateway, kind, levels[4] if kind in _NAMED else "")
 

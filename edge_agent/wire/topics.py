@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
-NO_GATEWAY = "doctor"
+FOREIGN_ID = "doctor"
 """No gateway has this id."""
 _LEVEL = re.compile(r"[^/+#\x00]+")
 
 
-def _nobody_waits() -> None:
+def _already_acknowledged() -> None:
     """Of a message that was acknowledged already."""
 
 
@@ -35,13 +35,13 @@ class DownMessage:
     kind: DownKind
     name: str  # the command's type; empty for config and ack
     payload: bytes
-    taken: Callable[[], None] = _nobody_waits
+    acknowledge: Callable[[], None] = _already_acknowledged
     """Once it is safe: the broker may forget it. Any thread; a command that nobody says it of comes again."""
     expires_in_s: int | None = None  # what is left of the message's own expiry
     retained: bool = False  # the broker keeps it, and gives it again with every connection
 
 
-class Topics:
+class GatewayTopics:
     """The topics of one gateway below ``root/ward/gateway``.
 
     Raises ValueError for an id that is not ``[a-z0-9-]{1,63}``: it would name another topic.
@@ -50,7 +50,7 @@ class Topics:
     def __init__(self, root: str, ward: str, gateway: str) -> None:
         self.gateway = _checked(gateway)
         base = f"{root}/{_checked(ward)}/{self.gateway}"
-        self._up_of_nobody = f"{root}/{ward}/{NO_GATEWAY}/up"
+        self._foreign_up = f"{root}/{ward}/{FOREIGN_ID}/up"
         self._up = f"{base}/up"
         self._down = f"{base}/down"
 
@@ -76,7 +76,7 @@ class Topics:
     @property
     def foreign_probe(self) -> str:
         """The same topic of a gateway that does not exist: who may write there may write for all."""
-        return self._up_of_nobody + "/probe"
+        return self._foreign_up + "/probe"
 
     def event(self, camera_id: str) -> str:
         """Events of one camera; ``gateway`` for those of the box itself."""
@@ -93,7 +93,7 @@ class Topics:
         return f"{self._down}/cmd/{_checked(type_)}"
 
     @property
-    def everything(self) -> str:
+    def all_up(self) -> str:
         """All that the gateway says: for who listens to one gateway."""
         return f"{self._up}/#"
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from edge_agent.core.facts import TAMPER
 from edge_agent.host.board.firmware import is_older
-from edge_agent.wire.received.health import CameraHealth, Health
+from edge_agent.wire.received.health import ReceivedCameraHealth, ReceivedHealth
 
 LONGEST_TEXT = 200
 
@@ -70,7 +70,7 @@ AWAY = frozenset({Measure.OFFLINE, Measure.STOPPED})
 GRACED = frozenset({Measure.CAMERA_OFFLINE, Measure.CAMERA_DEGRADED})
 """After a power cut cameras come up later than their box."""
 
-OF_CENTRE = {
+CENTRE_MEASURES = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",
     Measure.DELETIONS_HELD: "retention deletes again",
 }
@@ -78,7 +78,7 @@ OF_CENTRE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Measurement:
     """``value`` is None where nobody knows; 1 or 0 for what is so or not."""
 
     value: float | None
@@ -91,61 +91,61 @@ def plain(text: str) -> str:
     return " ".join(visible.split())[:LONGEST_TEXT]
 
 
-def _fact(holds: bool | None, text: str, otherwise: str) -> Reading:
+def _fact(holds: bool | None, text: str, otherwise: str) -> Measurement:
     if holds is None:
-        return Reading(None, "not known any more")
-    return Reading(float(holds), plain(text) if holds else otherwise)
+        return Measurement(None, "not known any more")
+    return Measurement(float(holds), plain(text) if holds else otherwise)
 
 
-def _number(value: float | None, text: str) -> Reading:
-    return Reading(value, text.format(value) if value is not None else "not known any more")
+def _number(value: float | None, text: str) -> Measurement:
+    return Measurement(value, text.format(value) if value is not None else "not known any more")
 
 
-def _of(what: str, trouble: str | None) -> Reading:
+def _of(what: str, trouble: str | None) -> Measurement:
     """``trouble`` is None where all is well."""
     return _fact(trouble is not None, f"{what}: {trouble}", f"{what}: well")
 
 
-def _certificate_days(health: Health) -> Reading:
+def _certificate_days(health: ReceivedHealth) -> Measurement:
     own, ca = health.certificates.client_days, health.certificates.ca_days
     days = [each for each in (own, ca) if each is not None]
     if not days:
-        return Reading(None, "not known any more")
+        return Measurement(None, "not known any more")
     what = "the gateway's certificate" if own is not None and own == min(days) else "the CA that it trusts"
-    return Reading(float(min(days)), f"{what} ends in {min(days)} days")
+    return Measurement(float(min(days)), f"{what} ends in {min(days)} days")
 
 
-def _outbox_oldest(health: Health) -> Reading:
+def _outbox_oldest(health: ReceivedHealth) -> Measurement:
     held = health.uplink.held
     if "info" in held:  # it waits because the budget of the uplink asks for it
-        return Reading(None, "events wait for the uplink's budget")
+        return Measurement(None, "events wait for the uplink's budget")
     return _number(health.outbox.oldest_s, "the oldest event waits for {:.0f} s")
 
 
-def _uplink_percent(health: Health) -> Reading:
+def _uplink_percent(health: ReceivedHealth) -> Measurement:
     uplink = health.uplink
     if not uplink.monthly_bytes:
-        return Reading(None, "there is no budget any more")
+        return Measurement(None, "there is no budget any more")
     used, budget = uplink.used_bytes / 1e6, uplink.monthly_bytes / 1e6
-    return Reading(100.0 * used / budget, f"{used:,.0f} of {budget:,.0f} MB of the period used")
+    return Measurement(100.0 * used / budget, f"{used:,.0f} of {budget:,.0f} MB of the period used")
 
 
-def _failed_units(health: Health) -> Reading:
+def _failed_units(health: ReceivedHealth) -> Measurement:
     lines = [line for line in health.degraded if line.startswith(("unit ", "units: "))]
     return _fact(bool(lines), "; ".join(lines), "no unit has failed")
 
 
-def _reverted(health: Health) -> Reading:
+def _reverted(health: ReceivedHealth) -> Measurement:
     update = health.update
     return _of("update", None if update.reverted is None else f"went back: {update.reverted}: {update.why}")
 
 
-def _model_reverted(health: Health) -> Reading:
+def _model_reverted(health: ReceivedHealth) -> Measurement:
     model = health.model
     return _of("model", None if model.reverted is None else f"given up: {model.why}")
 
 
-OF_BOX: dict[Measure, Callable[[Health], Reading]] = {
+GATEWAY_MEASURES: dict[Measure, Callable[[ReceivedHealth], Measurement]] = {
     Measure.DISK_PERCENT: lambda health: _number(health.box.disk_percent, "disk {:.0f} % full"),
     Measure.MEMORY_PERCENT: lambda health: _number(health.box.memory_percent, "memory {:.0f} % used"),
     Measure.TEMPERATURE_C: lambda health: _number(health.box.temperature_c, "processor at {:.0f} °C"),
@@ -172,24 +172,24 @@ OF_BOX: dict[Measure, Callable[[Health], Reading]] = {
 """From a heartbeat."""
 
 
-def _state(camera: CameraHealth, state: str) -> Reading:
+def _state(camera: ReceivedCameraHealth, state: str) -> Measurement:
     cause = f" ({camera.cause})" if camera.cause else ""
     return _fact(camera.state == state, f"{state}{cause}", camera.state or "not known any more")
 
 
-def _tamper(camera: CameraHealth) -> Reading:
+def _tamper(camera: ReceivedCameraHealth) -> Measurement:
     found = [state for state in camera.view if state in TAMPER]
     return _fact(bool(found), f"view {', '.join(found)}", "the view is as it was")
 
 
-OF_CAMERA: dict[Measure, Callable[[CameraHealth], Reading]] = {
+CAMERA_MEASURES: dict[Measure, Callable[[ReceivedCameraHealth], Measurement]] = {
     Measure.CAMERA_OFFLINE: lambda camera: _state(camera, "offline"),
     Measure.CAMERA_DEGRADED: lambda camera: _state(camera, "degraded"),
     Measure.TAMPER: _tamper,
 }
 
 
-def override(what: str, rule: str | None) -> tuple[Measure, str] | None:
+def override_measure(what: str, rule: str | None) -> tuple[Measure, str] | None:
     """What was changed by hand, in words; None: the camera watches as much as before, or more."""
     if what == "relearn":
         return Measure.VIEW_RELEARNED, "the view"
@@ -198,60 +198,62 @@ def override(what: str, rule: str | None) -> tuple[Measure, str] | None:
     return None
 
 
-OVERRIDES = (Measure.RULE_MUTED, Measure.VIEW_RELEARNED)
+OVERRIDE_MEASURES = (Measure.RULE_MUTED, Measure.VIEW_RELEARNED)
 """Of a camera, from events and from what a heartbeat says of the whole box."""
 
 
-def overrides_of(health: Health, camera: str) -> dict[Measure, set[str]]:
+def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]:
     """What stands of a camera, by measure."""
-    found: dict[Measure, set[str]] = {measure: set() for measure in OVERRIDES}
+    found: dict[Measure, set[str]] = {measure: set() for measure in OVERRIDE_MEASURES}
     standing = [(each.what, each.rule) for each in health.commands.rules if each.camera == camera]
     for what, rule in standing:
-        if (so := override(what, rule)) is not None:
+        if (so := override_measure(what, rule)) is not None:
             found[so[0]].add(so[1])
     if camera in health.commands.relearning:
         found[Measure.VIEW_RELEARNED].add("the view")
     return found
 
 
-def overrides(standing: set[str]) -> Reading:
+def overrides(standing: set[str]) -> Measurement:
     """Of one camera and one measure."""
     text = f"changed by hand: {', '.join(sorted(standing))}" if standing else "it watches as it is configured"
-    return Reading(float(bool(standing)), plain(text))
+    return Measurement(float(bool(standing)), plain(text))
 
 
-def version_behind(version: str, wanted: str) -> Reading:
+def version_behind(version: str, wanted: str) -> Measurement:
     """``wanted`` is empty where nobody knows."""
     if not version or not wanted:
-        return Reading(None, "not known any more")
+        return Measurement(None, "not known any more")
     older = is_older(version, wanted)
     return _fact(older, f"version {version}, the others have {wanted}", f"version {version}")
 
 
-def conflict(events: int) -> Reading:
+def conflict(events: int) -> Measurement:
     """``events`` came under numbers of others."""
     if events:
-        return Reading(1.0, f"{events} events came with numbers that other events have: two boxes, or a copy")
-    return Reading(1.0, "two boxes report under this name by turns")
+        return Measurement(
+            1.0, f"{events} events came with numbers that other events have: two boxes, or a copy"
+        )
+    return Measurement(1.0, "two boxes report under this name by turns")
 
 
-NO_CONFLICT = Reading(0.0, "no conflict for a day")
+NO_CONFLICT = Measurement(0.0, "no conflict for a day")
 
 
-def missing_events(count: int) -> Reading:
-    return Reading(float(count), f"{count} events are missing, and nobody has said why")
+def missing_events(count: int) -> Measurement:
+    return Measurement(float(count), f"{count} events are missing, and nobody has said why")
 
 
-def alarms(count: int) -> Reading:
+def alarms(count: int) -> Measurement:
     """Of the last ten minutes."""
-    return Reading(float(count), f"{count} alarms in 10 min: they are listed and do not ring one by one")
+    return Measurement(float(count), f"{count} alarms in 10 min: they are listed and do not ring one by one")
 
 
-def retained_messages(count: int) -> Reading:
-    return Reading(float(count), f"{count} messages beside state and birth are retained at the broker")
+def retained_messages(count: int) -> Measurement:
+    return Measurement(float(count), f"{count} messages beside state and birth are retained at the broker")
 
 
-COUNTED: dict[Measure, Callable[[int], Reading]] = {
+COUNTED_MEASURES: dict[Measure, Callable[[int], Measurement]] = {
     Measure.MISSING_EVENTS: missing_events,
     Measure.RETAINED_MESSAGES: retained_messages,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.core.model import Severity
-from edge_central.alert_rules.measures import Measure, Reading
+from edge_central.alert_rules.measures import Measure, Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class AlertRule:
     version: str = ""  # that boxes should have; empty: the fleet's newest
     enabled: bool = True
 
-    def is_ill(self, reading: Reading, is_open: bool) -> bool:
+    def is_ill(self, reading: Measurement, is_open: bool) -> bool:
         """What is not known is no reason for an alert."""
         if reading.value is None:
             return False
@@ -34,7 +34,7 @@ class AlertRule:
             return reading.value < (self.below if at is None else at)
         return reading.value > 0
 
-    def words(self, reading: Reading) -> str:
+    def words(self, reading: Measurement) -> str:
         """Why, one line for humans."""
         if self.above:
             return f"{reading.text}, above {self.above:g}"

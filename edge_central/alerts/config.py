@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.files import Files
-from edge_agent.config.fields.kinds import Choice, Flag, Number, Text, identifier
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.kinds import Flag, Number, Text, WordChoice, identifier
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import INVALID, Field, Reading, Section, Values
-from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.fields.spec import INVALID, Field, ReadContext, Section, SectionValues
+from edge_agent.config.fields.words import did_you_mean, quoted
 from edge_agent.config.merge import id_of, merged_by_id
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import Severity
-from edge_central.alert_rules.measures import NUMBERS, OF_CAMERA, OF_CENTRE, OVERRIDES, Measure
+from edge_central.alert_rules.measures import (
+    CAMERA_MEASURES,
+    CENTRE_MEASURES,
+    NUMBERS,
+    OVERRIDE_MEASURES,
+    Measure,
+)
 from edge_central.alert_rules.rules import AlertRule
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
@@ -26,7 +32,7 @@ LONGEST_S = 30 * 86_400
 _BOUND = Number(-1e12, 1e12)
 
 
-def _check(values: Values) -> None:
+def _check(values: SectionValues) -> None:
     measure = values.valid("measure")
     if measure is None:
         return
@@ -46,7 +52,7 @@ def _check(values: Values) -> None:
         values.reading.refuse(values.key_place("version"), f"version belongs to {Measure.VERSION_BEHIND}")
 
 
-def _check_clear(values: Values, key: str) -> None:
+def _check_clear(values: SectionValues, key: str) -> None:
     clear, bound = values.valid("clear"), values.valid(key)
     if clear is None:
         return
@@ -66,7 +72,7 @@ RULE = Section(
     "A rule that ships is changed by its id, key by key; another id is a rule of its own.",
     (
         Field("id", identifier(), "the rule's id; part of the topic of its alerts"),
-        Field("measure", Choice(tuple(Measure), Measure), "what it looks at, below"),
+        Field("measure", WordChoice(tuple(Measure), Measure), "what it looks at, below"),
         Field("above", _BOUND, "of a measure with a number: an alert above it", None, "none"),
         Field("below", _BOUND, "... or below it", None, "none"),
         Field("clear", _BOUND, "the alert is over here", None, "the bound itself"),
@@ -74,7 +80,7 @@ RULE = Section(
         Field("clear_s", Number(0, LONGEST_S, "seconds"), "and well for so long before it is over", 0.0),
         Field(
             "severity",
-            Choice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
+            WordChoice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
             "how much it matters",
             Severity.WARNING,
             "`warning`",
@@ -99,17 +105,17 @@ RULE = Section(
 class AlertRules(ListOf):
     """The rules that are switched on, those that ship included."""
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Sequence):
             return super().read(node, reading)
         shipped = _shipped()
         before = len(reading.problems)
-        known = self._known(shipped, node, reading)
+        known = self._accepted(shipped, node, reading)
         failed = len(reading.problems) > before
         rules = super().read(merged_by_id(_yielding(shipped, known), known), reading)
         return INVALID if failed or rules is INVALID else tuple(rule for rule in rules if rule.enabled)
 
-    def _known(self, shipped: tree.Sequence, node: tree.Sequence, reading: Reading) -> tree.Sequence:
+    def _accepted(self, shipped: tree.Sequence, node: tree.Sequence, reading: ReadContext) -> tree.Sequence:
         """Without those that are refused for their id: a wrong one would be a rule without a measure, and
         one that comes twice would hide the first."""
         ids = [id_ for item in shipped.items if (id_ := id_of(item)) is not None]
@@ -120,10 +126,10 @@ class AlertRules(ListOf):
                 kept.append(item)
                 continue
             if id_ in seen:
-                reading.refuse(item.place, f"the rule {shown(id_)} stands in this list twice")
+                reading.refuse(item.place, f"the rule {quoted(id_)} stands in this list twice")
             elif id_ not in ids and "measure" not in item.entries:
                 near = did_you_mean(id_, ids) or "; a rule of its own needs a measure"
-                reading.refuse(item.entries["id"].value.place, f"no rule {shown(id_)} ships{near}")
+                reading.refuse(item.entries["id"].value.place, f"no rule {quoted(id_)} ships{near}")
             else:
                 kept.append(item)
             seen.add(id_)
@@ -135,8 +141,8 @@ ALERTS = AlertRules(RULE, "alert rules", most=MOST_RULES)
 
 def default_rules() -> tuple[AlertRule, ...]:
     """As they ship. Raises ConfigError where the file of the package is damaged."""
-    reading = Reading(Files(DEFAULTS.parent, None), SystemClock())
-    rules = ALERTS.read(tree.Sequence(tree.Place(str(DEFAULTS), 1, 1), ()), reading)
+    reading = ReadContext(ConfigFiles(DEFAULTS.parent, None), SystemClock())
+    rules = ALERTS.read(tree.Sequence(tree.SourcePosition(str(DEFAULTS), 1, 1), ()), reading)
     if rules is INVALID:
         raise ConfigError(f"{DEFAULTS} is damaged: install the package anew", tuple(reading.problems))
     found: tuple[AlertRule, ...] = rules
@@ -202,11 +208,11 @@ ABOUT = {
 
 
 def _of(measure: Measure) -> str:
-    if measure in OF_CENTRE:
+    if measure in CENTRE_MEASURES:
         return "the centre"
     return (
         "a camera"
-        if measure in (*OF_CAMERA, *OVERRIDES)
+        if measure in (*CAMERA_MEASURES, *OVERRIDE_MEASURES)
         else "a ward"
         if measure is Measure.WARD_OUTAGE
         else "a box"

@@ -14,21 +14,21 @@ from edge_agent import wire
 from edge_agent.core.clock import Clock
 from edge_agent.core.facts import TAMPER
 from edge_agent.core.model import Severity
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.central_topics import CentralTopics
 from edge_agent.wire.received.health import read_health
-from edge_agent.wire.received.messages import Event, Heartbeat
+from edge_agent.wire.received.messages import EventMessage, HeartbeatMessage
 from edge_central.alert_rules.measures import Measure
 from edge_central.alert_rules.rules import AlertSettings
 from edge_central.alerts import documents, rows
-from edge_central.alerts.book import Book
-from edge_central.alerts.model import Alert, Change, Key, What
-from edge_central.alerts.rows import CONFLICT_MS, Conflict, Kept
-from edge_central.ingest.batch_writer import Stored
-from edge_central.ingest.report import PATIENCE_MS
-from edge_central.store.fleet_state import Known
-from edge_central.store.presence_reports import Report
-from edge_central.store.streams import Why
+from edge_central.alerts.book import AlertEngine
+from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
+from edge_central.alerts.rows import CONFLICT_MS, SequenceConflict, StoredAlerts
+from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.report import GAP_PATIENCE_MS
+from edge_central.store.fleet_state import FleetState
+from edge_central.store.presence_reports import PresenceReport
+from edge_central.store.streams import GapReason
 from edge_central.trusted_time.clock import Correction
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ MOST_RETAINED = 1_000
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
 
 
-class Outlet(Protocol):
+class NotificationSink(Protocol):
     """The webhook, as far as it is known here."""
 
     def submit(self, waiting: Iterable[tuple[int, bytes]]) -> None:
@@ -70,7 +70,7 @@ class _Override(msgspec.Struct):
 _T = TypeVar("_T", _View, _Override)
 
 
-class Desk:
+class AlertService:
     """One thread uses it; ``begin`` first."""
 
     def __init__(
@@ -79,40 +79,40 @@ class Desk:
         wards: Sequence[str],
         topics: CentralTopics,
         clock: Clock,
-        webhook: Outlet | None = None,
+        webhook: NotificationSink | None = None,
     ) -> None:
         self._settings = settings
         self._wards = wards
         self._topics = topics
         self._clock = clock
         self._webhook = webhook
-        self._book: Book | None = None
-        self._changes: list[Change] = []  # not written yet
+        self._engine: AlertEngine | None = None
+        self._changes: list[AlertChange] = []  # not written yet
         self._queued: list[tuple[int, bytes]] = []
         self._taken: list[int] = []
-        self._over: dict[Key, None] = {}
-        self._pending: dict[Key, int] = {}  # as the table has it
-        self._new_pending: dict[Key, int] | None = None
+        self._over: dict[AlertKey, None] = {}
+        self._pending: dict[AlertKey, int] = {}  # as the table has it
+        self._new_pending: dict[AlertKey, int] | None = None
         self._pending_mono = clock.monotonic()
         self._session = self._heard_session = ""
         self._retained: dict[str, set[str]] = {}  # gateway -> topics, in this session with the broker
-        self._conflicts: dict[str, Conflict] = {}  # by gateway
+        self._conflicts: dict[str, SequenceConflict] = {}  # by gateway
 
     @property
-    def begun(self) -> bool:
-        return self._book is not None
+    def restored(self) -> bool:
+        return self._engine is not None
 
     @property
-    def open(self) -> list[Alert]:
-        return [] if self._book is None else self._book.open()
+    def open_alerts(self) -> list[Alert]:
+        return [] if self._engine is None else self._engine.open_alerts()
 
-    def read(self, connection: Connection) -> Kept:
+    def read(self, connection: Connection) -> StoredAlerts:
         return rows.read(connection, self._wards, self._now_ms())
 
-    def begin(self, kept: Kept, told: Iterable[Report]) -> None:
+    def restore(self, kept: StoredAlerts, told: Iterable[PresenceReport]) -> None:
         """``told`` is what presence had told."""
         mono, now_ms = self._clock.monotonic(), self._now_ms()
-        self._book = Book(self._settings, kept.alerts, kept.pending, mono, now_ms)
+        self._engine = AlertEngine(self._settings, kept.alerts, kept.pending, mono, now_ms)
         self._pending = dict(kept.pending)
         self._conflicts = dict(kept.conflicts)
         self._over = dict.fromkeys(kept.over[-MOST_OVER:])
@@ -121,52 +121,54 @@ class Desk:
                 version = read_health(heartbeat).version
             except (msgspec.DecodeError, RecursionError):  # of another version of the centre
                 continue
-            self._book.runs(gateway, ward, version)
+            self._engine.record_version(gateway, ward, version)
         for report in told:
-            self._changes += self._book.report(report, mono, now_ms)
+            self._changes += self._engine.record_presence(report, mono, now_ms)
         if self._webhook is not None:
             self._webhook.submit(kept.notifications)
 
-    def heard(self, stored: Stored, session: str = "") -> None:
+    def record(self, stored: BatchResult, session: str = "") -> None:
         """Of a committed batch, which came in that session with the broker."""
-        if self._book is None:
+        if self._engine is None:
             return
         if session != self._heard_session:  # the broker sends again what it retains
             self._heard_session = session
             self._retained.clear()
         mono, now_ms = self._clock.monotonic(), self._now_ms()
-        for sign in stored.signs:
-            if isinstance(sign, Heartbeat):
-                self._changes += self._book.heartbeat(sign.gateway, sign.ward, sign.health, mono, now_ms)
+        for sign in stored.status_messages:
+            if isinstance(sign, HeartbeatMessage):
+                self._changes += self._engine.record_heartbeat(
+                    sign.gateway, sign.ward, sign.health, mono, now_ms
+                )
         for (gateway, ward), count in stored.alarms.items():
-            self._changes += self._book.alarms(gateway, ward, count, stored.received_ms, mono, now_ms)
+            self._changes += self._engine.judge_alarms(gateway, ward, count, stored.received_ms, mono, now_ms)
         for gateway, topics in stored.retained.items():
             known = self._retained.setdefault(gateway, set())
             known.difference_update(topic for topic, is_there in topics.items() if not is_there)
             new = [topic for topic, is_there in topics.items() if is_there and topic not in known]
             known.update(new[: MOST_RETAINED - len(known)])
         for event in stored.views:
-            self._view(self._book, event, mono, now_ms)
+            self._view(self._engine, event, mono, now_ms)
         for event in stored.overrides:
-            self._override(self._book, event, mono, now_ms)
+            self._override(self._engine, event, mono, now_ms)
         for gateway, events in stored.conflicts.items():
-            before = self._conflicts.get(gateway, Conflict(0, now_ms))
-            self._conflicts[gateway] = Conflict(before.events + events, now_ms)
+            before = self._conflicts.get(gateway, SequenceConflict(0, now_ms))
+            self._conflicts[gateway] = SequenceConflict(before.events + events, now_ms)
         if stored.conflicts:
-            self._judge_conflicts(self._book, mono, now_ms)
+            self._judge_conflicts(self._engine, mono, now_ms)
 
-    def _judge_conflicts(self, book: Book, mono: float, now_ms: int) -> None:
+    def _judge_conflicts(self, book: AlertEngine, mono: float, now_ms: int) -> None:
         for gateway, conflict in list(self._conflicts.items()):
             if now_ms - conflict.last_ms >= CONFLICT_MS:
                 del self._conflicts[gateway]
         events = {gateway: conflict.events for gateway, conflict in self._conflicts.items()}
-        self._changes += book.conflicts(events, mono, now_ms)
+        self._changes += book.judge_conflicts(events, mono, now_ms)
 
-    def corrected(self, correction: Correction) -> None:
+    def apply_correction(self, correction: Correction) -> None:
         """The database has right times now: what is open goes by them too, and is published again."""
-        if self._book is None:
+        if self._engine is None:
             return
-        self._book.corrected(correction)
+        self._engine.apply_correction(correction)
         self._changes = [
             replace(change, alert=change.alert.corrected(correction)) for change in self._changes
         ]
@@ -176,44 +178,44 @@ class Desk:
         }
         self._session = ""
 
-    def missing(self, known: Known) -> None:
+    def check_gaps(self, known: FleetState) -> None:
         """Gaps that should have closed by now; and conflicts, until they are a day old."""
-        if self._book is None:
+        if self._engine is None:
             return
         now_ms, counts = self._now_ms(), dict[str, int]()
         for stream in known.streams.values():
             for gap in stream.gaps:
-                if gap.why is Why.MISSING and PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
+                if gap.why is GapReason.MISSING and GAP_PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
                     counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
         mono = self._clock.monotonic()
-        self._changes += self._book.counted(Measure.MISSING_EVENTS, counts, mono, now_ms)
-        self._judge_conflicts(self._book, mono, now_ms)
+        self._changes += self._engine.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms)
+        self._judge_conflicts(self._engine, mono, now_ms)
 
-    def centre(self, measure: Measure, trouble: str | None) -> None:
+    def judge_centre(self, measure: Measure, trouble: str | None) -> None:
         """What is wrong with the centre itself; None: nothing."""
-        if self._book is not None and self._wards:
+        if self._engine is not None and self._wards:
             ward, mono = self._wards[0], self._clock.monotonic()
-            self._changes += self._book.centre(ward, measure, trouble, mono, self._now_ms())
+            self._changes += self._engine.judge_centre(ward, measure, trouble, mono, self._now_ms())
 
-    def tick(self, reports: Iterable[Report], connected_mono: float | None) -> None:
+    def tick(self, reports: Iterable[PresenceReport], connected_mono: float | None) -> None:
         """``reports``: what presence has just told."""
-        if self._book is None:
+        if self._engine is None:
             return
         mono, now_ms = self._clock.monotonic(), self._now_ms()
         for report in reports:
-            self._changes += self._book.report(report, mono, now_ms)
+            self._changes += self._engine.record_presence(report, mono, now_ms)
         retained = {gateway: len(topics) for gateway, topics in self._retained.items()}
-        self._changes += self._book.counted(Measure.RETAINED_MESSAGES, retained, mono, now_ms)
-        self._changes += self._book.tick(mono, now_ms, connected_mono)
+        self._changes += self._engine.judge_counts(Measure.RETAINED_MESSAGES, retained, mono, now_ms)
+        self._changes += self._engine.tick(mono, now_ms, connected_mono)
         if mono - self._pending_mono >= PENDING_EVERY_S:
             self._pending_mono = mono
-            pending = self._book.pending(PENDING_FROM_S)
+            pending = self._engine.pending(PENDING_FROM_S)
             self._new_pending = pending if pending != self._pending else None
         if self._webhook is not None:
             self._taken += self._webhook.taken()
 
     @property
-    def has_news(self) -> bool:
+    def has_unwritten(self) -> bool:
         return bool(self._changes or self._taken) or self._new_pending is not None
 
     def write(self, connection: Connection) -> None:
@@ -225,16 +227,16 @@ class Desk:
             rows.write_pending(connection, self._new_pending, self._pending)
         if self._webhook is not None:
             told = [
-                (each.alert.key.ward, documents.body(each.alert))
+                (each.alert.key.ward, documents.encode_alert(each.alert))
                 for each in self._changes
-                if each.what is not What.CHANGED
+                if each.kind is not AlertChangeKind.CHANGED
             ]
             self._queued = rows.queue(connection, told, self._now_ms())
             lost = rows.unqueue(connection, self._taken) if told or self._taken else 0
             if lost:
                 log.error("webhook: %d alerts are not posted any more: too many wait, the oldest went", lost)
 
-    def written(self, session: str | None, publish: Callable[[Message], None]) -> None:
+    def publish_written(self, session: str | None, publish: Callable[[MqttMessage], None]) -> None:
         """That transaction is committed: tell it; ``session`` with the broker, None: there is none."""
         changes, self._changes, self._taken = self._changes, [], []
         if self._new_pending is not None:
@@ -245,35 +247,37 @@ class Desk:
             _log(change)
             self._remember(change)
             # What is open is told to a new session all together.
-            if session is not None and (session == self._session or change.what is What.CLEARED):
-                for message in documents.messages(change, self._topics):
+            if session is not None and (session == self._session or change.kind is AlertChangeKind.CLEARED):
+                for message in documents.messages_for(change, self._topics):
                     publish(message)
 
-    def greet(self, session: str, publish: Callable[[Message], None]) -> None:
+    def publish_open(self, session: str, publish: Callable[[MqttMessage], None]) -> None:
         """A broker that was away may have forgotten what is open, and not have heard what is over."""
-        if self._book is None or session == self._session:
+        if self._engine is None or session == self._session:
             return  # it was told
         self._session = session
         for key in self._over:
-            publish(documents.nothing(key, self._topics))
-        for alert in self._book.open():
-            publish(documents.standing(alert, self._topics))
+            publish(documents.clearing_message(key, self._topics))
+        for alert in self._engine.open_alerts():
+            publish(documents.retained_message(alert, self._topics))
 
-    def _view(self, book: Book, event: Event, mono: float, now_ms: int) -> None:
+    def _view(self, book: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
         view = _read_fresh(event, _View, now_ms)
         if view is not None and view.data.state in TAMPER and view.data.phase in ("start", "end"):
             present = view.data.phase == "start"
-            self._changes += book.view(event.gateway, event.camera, view.data.state, present, mono, now_ms)
+            self._changes += book.record_view(
+                event.gateway, event.camera, view.data.state, present, mono, now_ms
+            )
 
-    def _override(self, book: Book, event: Event, mono: float, now_ms: int) -> None:
+    def _override(self, book: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
         override = _read_fresh(event, _Override, now_ms)
         if override is not None:
-            self._changes += book.override(event.gateway, event.camera, override.data, mono, now_ms)
+            self._changes += book.record_override(event.gateway, event.camera, override.data, mono, now_ms)
 
-    def _remember(self, change: Change) -> None:
+    def _remember(self, change: AlertChange) -> None:
         key = change.alert.key
         self._over.pop(key, None)
-        if change.what is What.CLEARED:
+        if change.kind is AlertChangeKind.CLEARED:
             self._over[key] = None
             while len(self._over) > MOST_OVER:
                 del self._over[next(iter(self._over))]
@@ -282,7 +286,7 @@ class Desk:
         return round(self._clock.now().timestamp() * 1000)
 
 
-def _read_fresh(event: Event, of: type[_T], now_ms: int) -> _T | None:
+def _read_fresh(event: EventMessage, of: type[_T], now_ms: int) -> _T | None:
     """None: it is old, or of a newer agent; the heartbeat says the same."""
     if abs(now_ms - event.time_ms) > FRESH_MS:
         return None
@@ -297,10 +301,10 @@ def _about(alert: Alert) -> str:
     return f"{key.gateway}/{key.camera}" if key.camera else key.gateway or f"ward {key.ward}"
 
 
-def _log(change: Change) -> None:
+def _log(change: AlertChange) -> None:
     alert = change.alert
-    if change.what is What.OPENED:
+    if change.kind is AlertChangeKind.OPENED:
         level = _LEVELS[alert.severity]
         log.log(level, "%s: alert %s: %s", _about(alert), alert.key.rule, alert.text)
-    elif change.what is What.CLEARED:
+    elif change.kind is AlertChangeKind.CLEARED:
         log.info("%s: alert %s is over: %s", _about(alert), alert.key.rule, alert.cleared_text)

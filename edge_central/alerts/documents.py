@@ -11,9 +11,9 @@ import msgspec
 from edge_agent import wire
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.model import Severity
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.central_topics import CentralTopics
-from edge_central.alerts.model import Alert, Change, Key, What
+from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 
 _WORDS: dict[Severity, Literal["info", "warning", "alarm"]] = {
     Severity.INFO: "info",
@@ -22,7 +22,7 @@ _WORDS: dict[Severity, Literal["info", "warning", "alarm"]] = {
 }
 
 
-def body(alert: Alert) -> bytes:
+def encode_alert(alert: Alert) -> bytes:
     """JSON."""
     key = alert.key
     names = [name for name in (key.ward, key.gateway, key.rule, key.camera, str(alert.opened_ms)) if name]
@@ -46,24 +46,24 @@ def body(alert: Alert) -> bytes:
     )
 
 
-def messages(change: Change, topics: CentralTopics) -> Iterator[Message]:
+def messages_for(change: AlertChange, topics: CentralTopics) -> Iterator[MqttMessage]:
     """The end is told to whoever listens, then nothing of it is retained."""
-    if change.what is What.CLEARED:
-        yield Message(topic(change.alert.key, topics), body(change.alert))
-        yield nothing(change.alert.key, topics)
+    if change.kind is AlertChangeKind.CLEARED:
+        yield MqttMessage(alert_topic(change.alert.key, topics), encode_alert(change.alert))
+        yield clearing_message(change.alert.key, topics)
     else:
-        yield standing(change.alert, topics)
+        yield retained_message(change.alert, topics)
 
 
-def standing(alert: Alert, topics: CentralTopics) -> Message:
-    return Message(topic(alert.key, topics), body(alert), retain=True)
+def retained_message(alert: Alert, topics: CentralTopics) -> MqttMessage:
+    return MqttMessage(alert_topic(alert.key, topics), encode_alert(alert), retain=True)
 
 
-def nothing(key: Key, topics: CentralTopics) -> Message:
-    return Message(topic(key, topics), b"", retain=True)
+def clearing_message(key: AlertKey, topics: CentralTopics) -> MqttMessage:
+    return MqttMessage(alert_topic(key, topics), b"", retain=True)
 
 
-def topic(key: Key, topics: CentralTopics) -> str:
+def alert_topic(key: AlertKey, topics: CentralTopics) -> str:
     return topics.alert(key.ward, key.gateway, key.rule, key.camera)
 
 

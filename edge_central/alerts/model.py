@@ -10,7 +10,7 @@ from edge_central.trusted_time.clock import Correction
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Key:
+class AlertKey:
     """What an alert is about: at most one is open for each. ``gateway`` is empty for the ward itself,
     ``camera`` for the box."""
 
@@ -22,7 +22,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    key: Key
+    key: AlertKey
     severity: Severity
     text: str  # why, one line for humans
     value: float | None  # as measured when it was opened
@@ -39,13 +39,13 @@ class Alert:
         return replace(self, since_ms=since_ms, opened_ms=opened_ms, cleared_ms=cleared_ms)
 
 
-class What(StrEnum):
+class AlertChangeKind(StrEnum):
     OPENED = "opened"
     CHANGED = "changed"  # still open: folded, told by itself again, or with other words
     CLEARED = "cleared"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    what: What
+class AlertChange:
+    kind: AlertChangeKind
     alert: Alert

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, tuple_, update
 
 from edge_agent.core.model import Severity
-from edge_central.alerts.model import Alert, Change, Key, What
+from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.store import tables
 
 MOST_NOTIFICATIONS = 10_000
@@ -23,7 +23,7 @@ _BY_NUMBER = {each.number: each for each in Severity}
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class SequenceConflict:
     """Two histories of one gateway."""
 
     events: int  # under numbers that other events have
@@ -31,18 +31,18 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredAlerts:
     """What a centre reads when it starts."""
 
     alerts: list[Alert] = field(default_factory=list)
-    over: list[Key] = field(default_factory=list)  # and not open again
-    pending: dict[Key, int] = field(default_factory=dict)
+    over: list[AlertKey] = field(default_factory=list)  # and not open again
+    pending: dict[AlertKey, int] = field(default_factory=dict)
     notifications: list[tuple[int, bytes]] = field(default_factory=list)  # by id
     heartbeats: list[tuple[str, str, bytes]] = field(default_factory=list)  # gateway, ward, its newest
-    conflicts: dict[str, Conflict] = field(default_factory=dict)  # by gateway
+    conflicts: dict[str, SequenceConflict] = field(default_factory=dict)  # by gateway
 
 
-def read(connection: Connection, wards: Collection[str], now_ms: int) -> Kept:
+def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredAlerts:
     """Of these wards: another centre may write to the same database."""
     rows, pending = tables.alert.c, tables.alert_pending.c
     of = rows.ward.in_(wards)
@@ -60,7 +60,7 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> Kept:
         .join(tables.presence, tables.presence.c.gateway == tables.gateway.c.id)
         .where(tables.gateway.c.ward.in_(wards), tables.gateway.c.heartbeat.is_not(None))
     )
-    return Kept(
+    return StoredAlerts(
         alerts,
         sorted(over),
         {
@@ -73,7 +73,7 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> Kept:
     )
 
 
-def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> dict[str, Conflict]:
+def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> dict[str, SequenceConflict]:
     """Those that are not over: the table keeps each one for good."""
     of, columns = tables.gateway.c, tables.conflict.c
     query = (
@@ -82,20 +82,24 @@ def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> d
         .where(of.ward.in_(wards), columns.last_ms > now_ms - CONFLICT_MS)
         .group_by(columns.gateway)
     )
-    return {gateway: Conflict(int(events), last) for gateway, events, last in connection.execute(query)}
+    return {
+        gateway: SequenceConflict(int(events), last) for gateway, events, last in connection.execute(query)
+    }
 
 
-def write(connection: Connection, change: Change) -> None:
+def write(connection: Connection, change: AlertChange) -> None:
     """An opening that is written twice stays one row."""
     alert, found = change.alert, _open(change.alert.key)
-    if change.what is What.OPENED:
+    if change.kind is AlertChangeKind.OPENED:
         connection.execute(delete(tables.alert).where(found))
         connection.execute(insert(tables.alert), _row(alert))
     else:
         connection.execute(update(tables.alert).where(found).values(_row(alert)))
 
 
-def write_pending(connection: Connection, pending: Mapping[Key, int], known: Mapping[Key, int]) -> None:
+def write_pending(
+    connection: Connection, pending: Mapping[AlertKey, int], known: Mapping[AlertKey, int]
+) -> None:
     """``known`` is what the table holds."""
     columns = tables.alert_pending.c
     gone = [key for key, since_ms in known.items() if pending.get(key) != since_ms]
@@ -139,18 +143,18 @@ def unqueue(connection: Connection, ids: Collection[int]) -> int:
     return count - MOST_NOTIFICATIONS
 
 
-def _open(key: Key) -> ColumnElement[bool]:
+def _open(key: AlertKey) -> ColumnElement[bool]:
     columns = tables.alert.c
     same = [columns[name] == value for name, value in _names(key).items()]
     return and_(columns.cleared_ms.is_(None), *same)
 
 
-def _names(key: Key) -> dict[str, Any]:
+def _names(key: AlertKey) -> dict[str, Any]:
     return {"ward": key.ward, "gateway": key.gateway, "rule": key.rule, "camera": key.camera}
 
 
-def _key(row: Any) -> Key:
-    return Key(row.ward, row.gateway, row.rule, row.camera)
+def _key(row: Any) -> AlertKey:
+    return AlertKey(row.ward, row.gateway, row.rule, row.camera)
 
 
 def _row(alert: Alert) -> dict[str, Any]:

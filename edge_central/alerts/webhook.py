@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from edge_agent import __version__
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.errors import CentralError
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 from edge_central.alerts.rows import MOST_NOTIFICATIONS
 from edge_central.settings import Webhook
 
@@ -32,17 +32,17 @@ WORTHLESS = frozenset({400, 413, 422})
 """Answers that say: this message is wrong. It would be wrong again, and hold up the others."""
 
 
-class NotTaken(Exception):
+class PostFailed(Exception):
     """Try again later; the text says why, without the URL."""
 
 
-class Poster:
+class WebhookPoster:
     """``submit`` and ``taken`` are the ingest's; they never block."""
 
     def __init__(
         self, settings: Webhook, backoff: Backoff | None = None, deadline_s: float = DEADLINE_S
     ) -> None:
-        self.loop = Loop("webhook", self._run, max_silence_s=HANG_S)
+        self.loop = SupervisedThread("webhook", self._run, max_silence_s=HANG_S)
         self._url = urlsplit(settings.url)
         self._secret = settings.secret
         self._context = _context(settings) if self._url.scheme == "https" else None
@@ -73,7 +73,7 @@ class Poster:
         self.loop.stop()
         self._wake.set()
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
             loop.beat()
             first = self._first()
@@ -83,7 +83,7 @@ class Poster:
                 continue
             try:
                 self._post(first[1])
-            except NotTaken as error:
+            except PostFailed as error:
                 self._wait(loop, str(error))
                 continue
             self._backoff.succeeded(self._backoff.good_after_s)
@@ -96,7 +96,7 @@ class Poster:
         with self._lock:
             return self._waiting[0] if self._waiting else None
 
-    def _wait(self, loop: Loop, why: str) -> None:
+    def _wait(self, loop: SupervisedThread, why: str) -> None:
         delay_s = self._backoff.failed()
         with self._lock:
             count = len(self._waiting)
@@ -117,16 +117,16 @@ class Poster:
             connection.request("POST", _target(self._url), body, self._headers())
             status = connection.getresponse().status
         except ssl.SSLCertVerificationError as error:
-            raise NotTaken(f"its certificate is not trusted: {error.verify_message}") from error
+            raise PostFailed(f"its certificate is not trusted: {error.verify_message}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise NotTaken(_words(error)) from error
+            raise PostFailed(_words(error)) from error
         finally:
             deadline.cancel()
             connection.close()
         if status in WORTHLESS:
             log.error("webhook: it refuses an alert with %d, which is not posted again", status)
         elif not 200 <= status < 300:
-            raise NotTaken(f"it answers with {status}")
+            raise PostFailed(f"it answers with {status}")
 
     def _connection(self) -> http.client.HTTPConnection:
         host = self._url.hostname or ""

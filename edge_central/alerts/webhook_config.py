@@ -10,33 +10,33 @@ from urllib.parse import urlsplit
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.kinds import PasswordFile, ReadableFile, text_of
 from edge_agent.config.fields.login import ADVICE
-from edge_agent.config.fields.spec import Field, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.config.fields.spec import Field, InvalidValue, ReadContext, ScalarType, Section, SectionValues
 from edge_agent.core.secrets import Secret
 from edge_central.settings import Webhook
 
 
 @dataclass(frozen=True)
-class WebhookUrl(ScalarKind):
+class WebhookUrl(ScalarType):
     """https, or http on this machine. Never quoted: many hide a secret in the path."""
 
     def describe(self) -> str:
         return "https://host/path, or http:// with an address of this machine"
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
         text = text_of(scalar, self.describe()).strip()
         try:
             url = urlsplit(text)
             host, _ = url.hostname, url.port
         except ValueError:
-            raise Refused(f"must be {self.describe()}") from None
+            raise InvalidValue(f"must be {self.describe()}") from None
         if not host or not text.isascii() or any(c.isspace() or not c.isprintable() for c in text):
-            raise Refused(f"must be {self.describe()}")
+            raise InvalidValue(f"must be {self.describe()}")
         if "@" in url.netloc:
-            raise Refused("a webhook's URL has no user part; name a file in secret_file")
+            raise InvalidValue("a webhook's URL has no user part; name a file in secret_file")
         if url.scheme == "http" and not _is_here(host):
-            raise Refused("alerts would cross the network in clear: write https://")
+            raise InvalidValue("alerts would cross the network in clear: write https://")
         if url.scheme not in ("http", "https"):
-            raise Refused(f"must be {self.describe()}")
+            raise InvalidValue(f"must be {self.describe()}")
         return text
 
 
@@ -47,7 +47,7 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def _check(values: Values) -> None:
+def _check(values: SectionValues) -> None:
     secret: Secret | None = values.valid("secret_file")
     if secret is not None and not re.fullmatch(r"[\x21-\x7e]*", secret.reveal()):
         values.reading.refuse(
@@ -55,7 +55,7 @@ def _check(values: Values) -> None:
         )
 
 
-def _build(values: Values) -> Webhook:
+def _build(values: SectionValues) -> Webhook:
     return Webhook(values["url"], values["secret_file"], values["ca_file"])
 
 
@@ -81,5 +81,5 @@ WEBHOOK = Section(
     ),
     _build,
     _check,
-    instead={**ADVICE, "secret": "name a file in secret_file", "token": "name a file in secret_file"},
+    replacements={**ADVICE, "secret": "name a file in secret_file", "token": "name a file in secret_file"},
 )

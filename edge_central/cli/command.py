@@ -127,9 +127,9 @@ def _run(args: argparse.Namespace) -> int:
 
     stop = stop_on_signals()  # before the slow imports: a stop during the start is a clean one too
     from edge_agent.host.system import logs
-    from edge_central.child import Child, own_command
+    from edge_central.child import ConsoleProcess, own_command
     from edge_central.config import load
-    from edge_central.service import Central
+    from edge_central.service import CentralService
 
     masker = logs.setup_logging(args.log_format, args.log_level)
     settings = load(args.config)
@@ -137,10 +137,10 @@ def _run(args: argparse.Namespace) -> int:
     child = None
     if settings.console is not None:
         options = ["--log-format", args.log_format, "--log-level", args.log_level]
-        child = Child(
+        child = ConsoleProcess(
             "console", [*own_command(), "central", "console", "--with-parent", *options, str(args.config)]
         )
-    return Central(settings, stop, console=child).run()
+    return CentralService(settings, stop, console=child).run()
 
 
 def _console(args: argparse.Namespace) -> int:
@@ -149,14 +149,14 @@ def _console(args: argparse.Namespace) -> int:
     stop = stop_on_signals()
     from edge_agent.host.system import logs
     from edge_central.config import load
-    from edge_central.web.service import ConsoleServer, step_back, stop_with_parent
+    from edge_central.web.service import ConsoleServer, lower_priority, stop_with_parent
 
     masker = logs.setup_logging(args.log_format, args.log_level)
     settings = load(args.config)
     _mask(masker, settings)
     if args.with_parent:
         stop_with_parent(stop)
-        step_back()
+        lower_priority()
     return ConsoleServer(settings, stop).run()
 
 

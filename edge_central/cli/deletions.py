@@ -10,12 +10,12 @@ from sqlalchemy import Row, select
 
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import open_engine, translated
+from edge_central.store.database import open_engine, translate_errors
 
 
 def run_deletions(database: Database, most: int, as_json: bool, stdout: TextIO) -> int:
     """The newest first. Raises CentralError."""
-    with translated("the database cannot be read"):
+    with translate_errors("the database cannot be read"):
         engine = open_engine(database, read_only=True)
         try:
             with engine.connect() as connection:
@@ -35,11 +35,11 @@ def _line(row: Row[Any]) -> str:
     what = f"{row.what} {row.kind}".strip()
     held = f"; {row.held} more are held" if row.held else ""
     return (
-        f"{_local(row.ended_ms, 'minutes')}  {row.rows} of {what}, received {_local(row.first_ms)} to "
-        f"{_local(row.last_ms)}, by {row.rule}{held}"
+        f"{_local_time(row.ended_ms, 'minutes')}  {row.rows} of {what}, "
+        f"received {_local_time(row.first_ms)} to {_local_time(row.last_ms)}, by {row.rule}{held}"
     )
 
 
-def _local(milliseconds: int, to: str = "") -> str:
+def _local_time(milliseconds: int, to: str = "") -> str:
     at = datetime.fromtimestamp(milliseconds / 1000).astimezone()
     return at.isoformat(" ", to) if to else f"{at:%Y-%m-%d}"

@@ -14,16 +14,23 @@ import msgspec
 
 from edge_agent.wire.central_topics import DEFAULT_ID
 from edge_central.retention import limit
-from edge_central.retention.holds import Hold, held_now, is_stored, place, read_holds, release
+from edge_central.retention.holds import (
+    RetentionHold,
+    count_covered,
+    is_stored,
+    place_hold,
+    read_holds,
+    release_hold,
+)
 from edge_central.settings import Database
-from edge_central.store.database import open_engine, translated, writing
+from edge_central.store.database import open_engine, translate_errors, write_transaction
 from edge_central.trusted_time import kept as trusted_time
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 LONGEST_WHY = 500
 
 
-class WrongHold(Exception):
+class InvalidHold(Exception):
     """The text says what is wrong."""
 
 
@@ -44,21 +51,21 @@ def run_holds(
         print(text, file=stdout if done else stderr)
         return 0 if done else 1
     if args.action == "release":
-        with writing(database) as connection:
-            done = release(connection, args.id, who, now_ms)
+        with write_transaction(database) as connection:
+            done = release_hold(connection, args.id, who, now_ms)
         text = "is released: what it kept is deleted when its time is over" if done else "is not in force"
         print(f"hold {args.id} {text}", file=stdout if done else stderr)
         return 0 if done else 1
     try:
         hold = _hold(args, who, now_ms)
-    except WrongHold as error:
+    except InvalidHold as error:
         print(f"edge-agent central hold: {error}; nothing is held", file=stderr)
         return 2
-    with writing(database) as connection:
+    with write_transaction(database) as connection:
         if hold.event_id is not None and not is_stored(connection, hold.event_id):
             print(f"no event {hold.event_id} is stored here; nothing is held", file=stderr)
             return 1
-        id_, count = place(connection, hold), held_now(connection, hold)
+        id_, count = place_hold(connection, hold), count_covered(connection, hold)
     events = "1 event" if count == 1 else f"{count} events"
     print(f"hold {id_}: {_what(hold)} is kept until the hold is released: {events} now", file=stdout)
     return 0
@@ -66,38 +73,40 @@ def run_holds(
 
 def _released(args: argparse.Namespace, database: Database, who: str, central_id: str) -> tuple[bool, str]:
     """Whether there was something to release, and what is said."""
-    with writing(database) as connection:
+    with write_transaction(database) as connection:
         if args.clock:
             trusted_time.write_release(connection, central_id, who)
             now = datetime.now().astimezone().isoformat(" ", "seconds")
             return True, f"the centre goes by this machine's clock from now on: {now}"
-        held = limit.read_held(connection, central_id)
+        held = limit.read_blocked(connection, central_id)
         if held is None:
             return False, "no run of retention waits for a release"
-        release = limit.Release(who=who, over=held.over)
+        release = limit.DeletionRelease(who=who, over=held.over)
         limit.write_row(connection, limit.release_key(central_id), release)
         counts = (f"{count} of {held.stored[what]} rows of {what}" for what, count in held.over.items())
         return True, f"released: the next run deletes {', '.join(counts)}, within minutes if the centre runs"
 
 
-def _hold(args: argparse.Namespace, who: str, now_ms: int) -> Hold:
+def _hold(args: argparse.Namespace, who: str, now_ms: int) -> RetentionHold:
     """Raises WrongHold."""
     why = " ".join(args.why.split())
     if not why or len(why) > LONGEST_WHY:
-        raise WrongHold(f"--why must have 1 to {LONGEST_WHY} characters")
+        raise InvalidHold(f"--why must have 1 to {LONGEST_WHY} characters")
     if args.event is not None:
         if args.camera or args.from_time or args.to_time:
-            raise WrongHold("--camera, --from and --to belong to --gateway")
-        return Hold(0, why, who, now_ms, event_id=args.event)
+            raise InvalidHold("--camera, --from and --to belong to --gateway")
+        return RetentionHold(0, why, who, now_ms, event_id=args.event)
     for name, id_ in (("--gateway", args.gateway), ("--camera", args.camera)):
         if id_ is not None and _ID.fullmatch(id_) is None:
-            raise WrongHold(f"{name} must be an id of a-z, 0-9 and -")
+            raise InvalidHold(f"{name} must be an id of a-z, 0-9 and -")
     if not (args.from_time and args.to_time):
-        raise WrongHold("--gateway needs --from and --to")
+        raise InvalidHold("--gateway needs --from and --to")
     first, last = _milliseconds("--from", args.from_time), _milliseconds("--to", args.to_time)
     if last < first:
-        raise WrongHold("--to is before --from")
-    return Hold(0, why, who, now_ms, gateway=args.gateway, camera=args.camera, from_ms=first, to_ms=last)
+        raise InvalidHold("--to is before --from")
+    return RetentionHold(
+        0, why, who, now_ms, gateway=args.gateway, camera=args.camera, from_ms=first, to_ms=last
+    )
 
 
 def _milliseconds(name: str, text: str) -> int:
@@ -105,11 +114,13 @@ def _milliseconds(name: str, text: str) -> int:
     try:
         return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise WrongHold(f"{name} must be a time such as 2026-11-24T20:15 or 2026-11-24T20:15+07:00") from None
+        raise InvalidHold(
+            f"{name} must be a time such as 2026-11-24T20:15 or 2026-11-24T20:15+07:00"
+        ) from None
 
 
 def _show(args: argparse.Namespace, database: Database, stdout: TextIO) -> None:
-    with translated("the database cannot be read"):
+    with translate_errors("the database cannot be read"):
         engine = open_engine(database, read_only=True)
         try:
             with engine.connect() as connection, connection.begin():
@@ -122,7 +133,7 @@ def _show(args: argparse.Namespace, database: Database, stdout: TextIO) -> None:
     print("\n".join(_lines(holds)) or "nothing is held", file=stdout)
 
 
-def _lines(holds: list[Hold]) -> Iterator[str]:
+def _lines(holds: list[RetentionHold]) -> Iterator[str]:
     for hold in holds:
         ended = ""
         if hold.released_ms is not None:
@@ -131,7 +142,7 @@ def _lines(holds: list[Hold]) -> Iterator[str]:
         yield f"hold {hold.id}: {_what(hold)}: {hold.why} (placed {placed}{ended})"
 
 
-def _what(hold: Hold) -> str:
+def _what(hold: RetentionHold) -> str:
     if hold.event_id is not None:
         return f"event {hold.event_id}"
     assert hold.from_ms is not None

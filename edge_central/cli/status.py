@@ -12,15 +12,15 @@ from edge_agent.core.errors import CentralError
 from edge_agent.core.printable import printable
 from edge_agent.wire.central_topics import DEFAULT_ID
 from edge_central.alerts.status import AlertStatus, open_alerts
-from edge_central.ingest.report import RunningNote
-from edge_central.retention.limit import read_held
+from edge_central.ingest.report import IngestStatus
+from edge_central.retention.limit import read_blocked
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.batch import told_of
-from edge_central.store.database import open_engine, size_bytes, translated
-from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
-from edge_central.store.streams import Why
-from edge_central.trusted_time.kept import now_ms_of, read_kept
+from edge_central.store.batch import read_reports
+from edge_central.store.database import open_engine, size_bytes, translate_errors
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
+from edge_central.store.streams import GapReason
+from edge_central.trusted_time.kept import now_ms_of, read_clock_record
 
 FRESH_MS = 60_000
 """The note of a running ingest is renewed every ten seconds."""
@@ -82,7 +82,7 @@ class CentralStatus(msgspec.Struct, kw_only=True):
     seen."""
 
     schema: str = "central-status/1"
-    running: RunningNote | None
+    running: IngestStatus | None
     note_age_s: float | None
     events: int  # in the database
     newest_cursor: int
@@ -115,14 +115,14 @@ def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: st
 
 def read_status(database: Database, now_ms: int | None, central_id: str = DEFAULT_ID) -> CentralStatus:
     """``now_ms``: None: by the centre's own time."""
-    with translated("the database cannot be read"):
+    with translate_errors("the database cannot be read"):
         engine = open_engine(database, read_only=True)
         try:
             with engine.connect() as connection, connection.begin():
                 now_ms = now_ms_of(connection, central_id) if now_ms is None else now_ms
                 status = _read(connection, now_ms)
                 status.clock = _clock(connection, central_id)
-                held = read_held(connection, central_id)
+                held = read_blocked(connection, central_id)
                 status.deletions_held = None if held is None else held.text
                 return status
         finally:
@@ -148,7 +148,7 @@ def status_lines(status: CentralStatus) -> list[str]:
         lines.append(f"deletions  {status.deletions_held}")
     lines += _listed("outage", map(_outage_line, status.outages))
     lines += _listed("alert", (_alert_line(alert) for alert in status.alerts if not alert.folded))
-    lines += _listed("gap", (_gap_line(gap) for gap in status.gaps if gap.why == Why.MISSING))
+    lines += _listed("gap", (_gap_line(gap) for gap in status.gaps if gap.why == GapReason.MISSING))
     lines += _listed("loss", map(_loss_line, status.losses))
     lines += _listed("rejected", map(_rejected_line, status.newest_rejected))
     lines += _listed("gateway", map(_gateway_line, status.gateways))
@@ -203,7 +203,7 @@ def _gateway_line(gateway: GatewayStatus) -> str:
     behind = f", {gateway.behind} events behind" if gateway.behind else ""
     if gateway.presence is None or gateway.presence_s is None:
         return f"{gateway.gateway} ({gateway.ward}): not known whether it is there, {beat}{behind}"
-    why = "" if gateway.presence == Standing.ONLINE else f" ({gateway.why})"
+    why = "" if gateway.presence == PresenceState.ONLINE else f" ({gateway.why})"
     since = f"{gateway.presence} for {_age(gateway.presence_s)}{why}"
     return f"{gateway.gateway} ({gateway.ward}): {since}, {beat}{behind}"
 
@@ -223,20 +223,20 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
         .join(tables.stream, tables.stream.c.id == tables.gap.c.stream)
         .order_by(tables.gap.c.found_ms.desc())
     )]  # fmt: skip
-    missing = {why: sum(gap.last - gap.first + 1 for gap in gaps if gap.why == why) for why in Why}
+    missing = {why: sum(gap.last - gap.first + 1 for gap in gaps if gap.why == why) for why in GapReason}
     losses = select(tables.loss).order_by(tables.loss.c.received_ms.desc()).limit(1000)
     rejected = select(tables.rejected).order_by(tables.rejected.c.id.desc()).limit(100)
     newest = connection.execute(rejected).all()
-    told = told_of(connection)
+    told = read_reports(connection)
     return CentralStatus(
         running=running,
         note_age_s=None if running is None else (now_ms - running.time_ms) / 1000,
         events=_count(connection, tables.event),
         newest_cursor=connection.scalar(select(func.max(tables.event.c.cursor))) or 0,
         late=int(connection.scalar(select(func.sum(tables.stream.c.late))) or 0),
-        missing=missing[Why.MISSING],
-        before=missing[Why.BEFORE],
-        announced=missing[Why.ANNOUNCED],
+        missing=missing[GapReason.MISSING],
+        before=missing[GapReason.BEFORE],
+        announced=missing[GapReason.ANNOUNCED],
         media=_count(connection, tables.media),
         rejected=newest[0].id if newest else 0,
         database_bytes=size_bytes(connection),
@@ -270,14 +270,14 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
 
 
 def _clock(connection: Connection, central_id: str) -> ClockStatus | None:
-    kept = read_kept(connection, central_id)
+    kept = read_clock_record(connection, central_id)
     if kept is None:
         return None
     return ClockStatus(doubt=kept.doubt, confirmed=kept.confirmed, unproven_s=kept.unproven_ms / 1000)
 
 
-def _gateways(connection: Connection, told: list[Report], now_ms: int) -> list[GatewayStatus]:
-    there = {each.gateway: each for each in told if isinstance(each, BoxReport)}
+def _gateways(connection: Connection, told: list[PresenceReport], now_ms: int) -> list[GatewayStatus]:
+    there = {each.gateway: each for each in told if isinstance(each, GatewayReport)}
     highest = {
         (row.gateway, row.epoch): row.highest
         for row in connection.execute(
@@ -294,7 +294,7 @@ def _gateways(connection: Connection, told: list[Report], now_ms: int) -> list[G
             gateway=row.id,
             ward=row.ward,
             state=row.state,
-            presence=there[row.id].standing if row.id in there else None,
+            presence=there[row.id].state if row.id in there else None,
             presence_s=(now_ms - there[row.id].since_ms) / 1000 if row.id in there else None,
             why=there[row.id].why if row.id in there else None,
             last_s=(now_ms - row.last_ms) / 1000,
@@ -316,9 +316,9 @@ def _gap(row: object, now_ms: int) -> GapStatus:
     )
 
 
-def _note(text: str) -> RunningNote:
+def _note(text: str) -> IngestStatus:
     try:
-        return msgspec.json.decode(text, type=RunningNote)
+        return msgspec.json.decode(text, type=IngestStatus)
     except msgspec.DecodeError as error:
         raise CentralError(f"the note of the running ingest is of another version: {error}") from error
 

@@ -21,7 +21,7 @@ from edge_central.config import load
 from edge_central.settings import CentralSettings
 from edge_central.web.auth import accounts, passwords
 from edge_central.web.auth.accounts import NAME, NAME_RULE, Account, Role
-from edge_central.web.connections import Connections
+from edge_central.web.connections import DatabaseConnections
 
 MOST_PASSWORD_BYTES = 4_096
 
@@ -31,7 +31,7 @@ def run_user(args: argparse.Namespace, stdout: TextIO) -> int:
     settings = load(args.config)
     if args.todo != "list" and not re.fullmatch(NAME, args.name):
         raise CentralError(f"a name is {NAME_RULE}, not {args.name!r}; nothing was changed")
-    connections = Connections(settings.database)
+    connections = DatabaseConnections(settings.database)
     try:
         for line in _TODO[args.todo](args, settings, connections):
             print(line, file=stdout)
@@ -40,19 +40,23 @@ def run_user(args: argparse.Namespace, stdout: TextIO) -> int:
     return 0
 
 
-def _add(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+def _add(
+    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
+) -> Iterable[str]:
     role = Role(args.role)
     wards = _wards(args.ward, settings, needed=role is not Role.ADMIN)
     with connections.reading() as connection:
-        if accounts.find(connection, args.name) is not None:
+        if accounts.find_account(connection, args.name) is not None:
             raise CentralError(f"{args.name} is there already; nothing was changed")
-    digest = passwords.hashed(_password(args.password_file))
+    digest = passwords.hash_password(_password(args.password_file))
     with connections.writing() as connection:
-        accounts.add(connection, Account(args.name, role, wards, _now_ms()), password=digest)
+        accounts.add_account(connection, Account(args.name, role, wards, _now_ms()), password=digest)
     yield f"{args.name}: {role}, {_of(wards)}"
 
 
-def _list(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+def _list(
+    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
+) -> Iterable[str]:
     with connections.reading() as connection:
         found = accounts.all_accounts(connection)
     for each in found:
@@ -62,29 +66,35 @@ def _list(args: argparse.Namespace, settings: CentralSettings, connections: Conn
         yield "nobody yet: edge-agent central user add NAME --role admin"
 
 
-def _passwd(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+def _passwd(
+    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
+) -> Iterable[str]:
     with connections.reading() as connection:
-        account = accounts.find(connection, args.name)
+        account = accounts.find_account(connection, args.name)
     if account is None or account.role is Role.API:
         raise CentralError(f"there is no person {args.name}; nothing was changed")
-    digest = passwords.hashed(_password(args.password_file))
+    digest = passwords.hash_password(_password(args.password_file))
     with connections.writing() as connection:
         accounts.set_password(connection, args.name, digest)
     yield f"{args.name}: the new password holds, all sessions have ended"
 
 
-def _remove(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+def _remove(
+    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
+) -> Iterable[str]:
     with connections.writing() as connection:
-        if not accounts.remove(connection, args.name):
+        if not accounts.remove_account(connection, args.name):
             raise CentralError(f"there is no {args.name}; nothing was changed")
     yield f"{args.name}: removed; what it looked at stays on record"
 
 
-def _token(args: argparse.Namespace, settings: CentralSettings, connections: Connections) -> Iterable[str]:
+def _token(
+    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
+) -> Iterable[str]:
     """The token alone on its line, for ``> file``; everything else goes to stderr."""
     token = f"eac_{passwords.new_token()}"
     with connections.writing() as connection:
-        account = accounts.find(connection, args.name)
+        account = accounts.find_account(connection, args.name)
         if args.renew:
             if account is None or account.role is not Role.API or args.ward:
                 raise CentralError(
@@ -97,7 +107,7 @@ def _token(args: argparse.Namespace, settings: CentralSettings, connections: Con
             )
         else:
             account = Account(args.name, Role.API, _wards(args.ward, settings, needed=True), _now_ms())
-            accounts.add(connection, account, token=token)
+            accounts.add_account(connection, account, token=token)
     print(f"{args.name}: {_of(account.wards)}; this token is shown once, keep it secret", file=sys.stderr)
     yield token
 
@@ -130,7 +140,7 @@ def _password(file: Path | None) -> str:
         password = getpass.getpass("password: ")
         if password != getpass.getpass("again: "):
             raise CentralError("the two passwords differ; nothing was changed")
-    refused = passwords.why_refused(password)
+    refused = passwords.password_fault(password)
     if refused is not None:
         raise CentralError(f"{refused}; nothing was changed")
     return password

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
+DEFAULT_USER_CONFIG = Path("/etc/edge-central/edge-central.yaml")
 ROLES = ("admin", "officer", "viewer")
 
 
@@ -31,7 +31,7 @@ def add_user_commands(user: argparse.ArgumentParser) -> None:
     )
     _add_wards(token)
     for each in todo.choices.values():
-        each.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="default: %(default)s")
+        each.add_argument("--config", type=Path, default=DEFAULT_USER_CONFIG, help="default: %(default)s")
 
 
 def _add_wards(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,7 @@ from edge_central.store import tables
 from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 from edge_central.store.scope import Scope
 
-LOOK_BACK_MS = 7 * 86_400_000
+OPEN_ALARM_AGE_MS = 7 * 86_400_000
 """An alarm that nobody has closed in a week is in the history, and no longer on the desk."""
 MOST_WORDS = 2_000
 MOST_COUNTED, MOST_GATEWAYS = 1_000, 100_000
@@ -43,14 +43,14 @@ OF_ONE, OF_ALL = 5, 200
 """Alarms of one gateway in the list, and of all: however many one sends, the others keep their places."""
 
 
-class Outcome(StrEnum):
+class IncidentOutcome(StrEnum):
     REAL = "real"
     FALSE = "false"
     HANDLED = "handled"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class HandlingStep:
     at_ms: int
     who: str
     what: str
@@ -65,7 +65,7 @@ class Handling:
     acknowledged_ms: int | None = None
     acknowledged_by: str | None = None
     owner: str | None = None
-    outcome: Outcome | None = None
+    outcome: IncidentOutcome | None = None
     closed_ms: int | None = None
 
     @property
@@ -78,7 +78,7 @@ class Handling:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class AlarmCounts:
     """What there is in the database, listed or not."""
 
     open: int = 0
@@ -91,8 +91,8 @@ class Alarm:
     handling: Handling
     quiet: bool  # one of so many of its gateway that the alert about them rings instead
     place: int  # among those of its gateway, from 1: unacknowledged ones first, then the oldest
-    of_gateway: Counts
-    of_all: Counts
+    of_gateway: AlarmCounts
+    of_all: AlarmCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ _QUIET = (
 )
 
 
-def alarms(
+def read_alarms(
     connection: Connection,
     scope: Scope,
     now_ms: int,
@@ -194,7 +194,7 @@ def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
         .where(_E.severity >= literal_column(str(ALARM)))
         # Not the bare columns: SQLite would go by the index of one, and read alarms beyond ``MOST_COUNTED``.
         .where(_E.phase.in_(RINGING_PHASES), func.coalesce(_E.kind, "").in_(RINGING_KINDS))
-        .where(_E.received_ms >= now_ms - LOOK_BACK_MS, func.coalesce(_E.event_id, "") != "")
+        .where(_E.received_ms >= now_ms - OPEN_ALARM_AGE_MS, func.coalesce(_E.event_id, "") != "")
         .where(_H.outcome.is_(None), scope.of(_E.ward), NOT_HIDDEN)
     )
 
@@ -205,8 +205,8 @@ def _alarm(event: EventRow, row: Any) -> Alarm:
         handling_of(row, subject_of(event)),
         bool(row.quiet),
         row.place,
-        Counts(row.own_open, row.own_ringing),
-        Counts(row.all_open, row.all_ringing),
+        AlarmCounts(row.own_open, row.own_ringing),
+        AlarmCounts(row.all_open, row.all_ringing),
     )
 
 
@@ -217,27 +217,27 @@ def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> 
     return {row.subject: handling_of(row, row.subject) for row in connection.execute(query)}
 
 
-def steps(connection: Connection, subject: str) -> tuple[Step, ...]:
+def steps(connection: Connection, subject: str) -> tuple[HandlingStep, ...]:
     """In their order. Whoever asks has seen the subject itself."""
     columns = tables.handling_step.c
     query = select(tables.handling_step).where(columns.subject == subject).order_by(columns.id)
-    return tuple(Step(row.at_ms, row.who, row.what, row.words) for row in connection.execute(query))
+    return tuple(HandlingStep(row.at_ms, row.who, row.what, row.words) for row in connection.execute(query))
 
 
 # --- writing ---
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class LogAuthor:
     """Who writes, and when."""
 
     who: str
     now_ms: int
 
 
-def acknowledge(connection: Connection, by: Writer, subject: str, ward: str) -> bool:
+def acknowledge(connection: Connection, by: LogAuthor, subject: str, ward: str) -> bool:
     """Silences it for everybody; who does that sees to it, until somebody else does. False: it was done."""
-    _touch(connection, subject, ward)
+    _ensure_handling(connection, subject, ward)
     done = connection.execute(
         update(tables.handling)
         .where(_H.subject == subject, _H.acknowledged_ms.is_(None))
@@ -249,13 +249,15 @@ def acknowledge(connection: Connection, by: Writer, subject: str, ward: str) -> 
     return True
 
 
-def take(connection: Connection, by: Writer, subject: str, ward: str, owner: str) -> None:
-    _touch(connection, subject, ward)
+def assign_owner(connection: Connection, by: LogAuthor, subject: str, ward: str, owner: str) -> None:
+    _ensure_handling(connection, subject, ward)
     connection.execute(update(tables.handling).where(_H.subject == subject).values(owner=owner))
     _step(connection, by, subject, "owner", owner)
 
 
-def close(connection: Connection, by: Writer, subject: str, ward: str, outcome: Outcome, words: str) -> None:
+def close(
+    connection: Connection, by: LogAuthor, subject: str, ward: str, outcome: IncidentOutcome, words: str
+) -> None:
     """What is closed has been seen as well."""
     acknowledge(connection, by, subject, ward)
     connection.execute(
@@ -267,23 +269,23 @@ def close(connection: Connection, by: Writer, subject: str, ward: str, outcome: 
     note(connection, by, subject, ward, words)
 
 
-def reopen(connection: Connection, by: Writer, subject: str, ward: str) -> None:
-    _touch(connection, subject, ward)
+def reopen(connection: Connection, by: LogAuthor, subject: str, ward: str) -> None:
+    _ensure_handling(connection, subject, ward)
     connection.execute(
         update(tables.handling).where(_H.subject == subject).values(outcome=None, closed_ms=None)
     )
     _step(connection, by, subject, "reopened", "")
 
 
-def note(connection: Connection, by: Writer, subject: str, ward: str, words: str) -> None:
+def note(connection: Connection, by: LogAuthor, subject: str, ward: str, words: str) -> None:
     """Nothing for no words."""
     if words.strip():
-        _touch(connection, subject, ward)
+        _ensure_handling(connection, subject, ward)
         _step(connection, by, subject, "note", _cleaned(words))
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
+class HiddenEvent:
     subject: str
     cursor: int
     ward: str
@@ -291,7 +293,7 @@ class Hidden:
     hidden_by: str
 
 
-def hide(connection: Connection, by: Writer, event: EventRow, words: str) -> None:
+def hide(connection: Connection, by: LogAuthor, event: EventRow, words: str) -> None:
     """Takes an event off the lists and the bell, with all its phases. Nothing is deleted, and the step that
     says who did it stays."""
     make = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
@@ -304,18 +306,18 @@ def hide(connection: Connection, by: Writer, event: EventRow, words: str) -> Non
         _step(connection, by, subject_of(event), "hidden", _cleaned(words))
 
 
-def show_again(connection: Connection, by: Writer, event: EventRow) -> None:
+def unhide(connection: Connection, by: LogAuthor, event: EventRow) -> None:
     subject = subject_of(event)
     found = delete(tables.hidden_event).where(tables.hidden_event.c.subject == subject)
     if connection.execute(found).rowcount:
         _step(connection, by, subject, "shown", "")
 
 
-def hidden(connection: Connection, scope: Scope, most: int = 500) -> tuple[Hidden, ...]:
+def hidden(connection: Connection, scope: Scope, most: int = 500) -> tuple[HiddenEvent, ...]:
     """The newest first."""
     columns = tables.hidden_event.c
     query = select(tables.hidden_event).where(scope.of(columns.ward)).order_by(columns.hidden_ms.desc())
-    return tuple(Hidden(**row._mapping) for row in connection.execute(query.limit(most)))
+    return tuple(HiddenEvent(**row._mapping) for row in connection.execute(query.limit(most)))
 
 
 def is_hidden(connection: Connection, subject: str) -> bool:
@@ -323,12 +325,12 @@ def is_hidden(connection: Connection, subject: str) -> bool:
     return connection.scalar(select(columns.subject).where(columns.subject == subject)) is not None
 
 
-def _touch(connection: Connection, subject: str, ward: str) -> None:
+def _ensure_handling(connection: Connection, subject: str, ward: str) -> None:
     make = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
     connection.execute(make(tables.handling).values(subject=subject, ward=ward).on_conflict_do_nothing())
 
 
-def _step(connection: Connection, by: Writer, subject: str, what: str, words: str) -> None:
+def _step(connection: Connection, by: LogAuthor, subject: str, what: str, words: str) -> None:
     row = {"subject": subject, "at_ms": by.now_ms, "who": by.who, "what": what, "words": words}
     connection.execute(insert(tables.handling_step), row)
 
@@ -343,7 +345,7 @@ def handling_of(row: Any, subject: str) -> Handling:
         row.acknowledged_ms,
         row.acknowledged_by,
         row.owner,
-        None if row.outcome is None else Outcome(row.outcome),
+        None if row.outcome is None else IncidentOutcome(row.outcome),
         row.closed_ms,
     )
 
@@ -351,7 +353,7 @@ def handling_of(row: Any, subject: str) -> Handling:
 # --- shifts ---
 
 
-def hand_over(connection: Connection, by: Writer, scope: Scope, words: str, open_: Sequence[str]) -> int:
+def hand_over(connection: Connection, by: LogAuthor, scope: Scope, words: str, open_: Sequence[str]) -> int:
     row = {
         "wards": "" if scope.wards is None else " ".join(sorted(scope.wards)),
         "left_ms": by.now_ms,
@@ -364,7 +366,7 @@ def hand_over(connection: Connection, by: Writer, scope: Scope, words: str, open
     return int(key[0])
 
 
-def take_over(connection: Connection, by: Writer, scope: Scope, handover: int) -> bool:
+def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int) -> bool:
     """What was open is from now on his who takes over. False: it was taken, or is not of this scope."""
     found = next((each for each in handovers(connection, scope, most=100) if each.id == handover), None)
     columns = tables.handover.c
@@ -395,11 +397,11 @@ def handovers(connection: Connection, scope: Scope, most: int = 20) -> tuple[Han
         )
         for row in connection.execute(query)
     ]
-    seen = [each for each in found if _holds(scope, each.scope)]
+    seen = [each for each in found if _includes(scope, each.scope)]
     return tuple(seen[:most])
 
 
-def _holds(scope: Scope, other: Scope) -> bool:
+def _includes(scope: Scope, other: Scope) -> bool:
     if scope.wards is None:
         return True
     return other.wards is not None and other.wards <= scope.wards

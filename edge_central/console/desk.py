@@ -16,10 +16,10 @@ from edge_central.console.book import (
     OF_ALL,
     OF_ONE,
     Alarm,
-    Counts,
+    AlarmCounts,
     Handling,
-    alarms,
     handling_of,
+    read_alarms,
     subject_of,
     subject_of_alert,
 )
@@ -30,7 +30,7 @@ from edge_central.store.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class QueueItem:
     """``cursor`` is the event's, None for an alert."""
 
     subject: str
@@ -58,7 +58,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class More:
+class UnlistedCount:
     """So many of a gateway, or of a ward where that is empty, are open and not in the list."""
 
     ward: str
@@ -67,11 +67,11 @@ class More:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class QueuePart:
     """One of the two lists: ``more`` are by gateway, ``open`` and ``ringing`` count what there is in all."""
 
-    items: tuple[Item, ...] = ()
-    more: tuple[More, ...] = ()
+    items: tuple[QueueItem, ...] = ()
+    more: tuple[UnlistedCount, ...] = ()
     open: int = 0
     ringing: int = 0
 
@@ -82,67 +82,69 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    alarms: Part
-    others: Part
+class AlarmQueue:
+    alarms: QueuePart
+    others: QueuePart
 
     @property
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> tuple[QueueItem, ...]:
         """What rings, the oldest first, then alarms, then the rest, each the newest first."""
         return *self.alarms.items, *self.others.items
 
     @property
-    def ringing(self) -> tuple[Item, ...]:
+    def ringing(self) -> tuple[QueueItem, ...]:
         return tuple(item for item in self.alarms.items if item.rings)
 
     @property
-    def foremost(self) -> tuple[Item, ...]:
+    def foremost(self) -> tuple[QueueItem, ...]:
         """What rings, for the few places above every page: one of every gateway before the second of any, the
         newest first, so that what has just come is seen."""
         return tuple(sorted(self.ringing, key=lambda item: (item.place, -item.came_ms)))
 
 
-def desk(
+def read_alarm_queue(
     connection: Connection, scope: Scope, now_ms: int, *, gateway: str | None = None, of_one: int = OF_ONE
-) -> Desk:
+) -> AlarmQueue:
     """All that is open; of one ``gateway``, or of each gateway the first ``of_one``."""
-    seen = alarms(connection, scope, now_ms, gateway=gateway, of_one=of_one)
+    seen = read_alarms(connection, scope, now_ms, gateway=gateway, of_one=of_one)
     events = _part([(_of_event(each), each.of_gateway, each.of_all) for each in seen])
     alerts = [
         _part(_alerts(connection, scope, gateway, of_one, is_alarm=is_alarm)) for is_alarm in (True, False)
     ]
-    return Desk(_ordered(events, alerts[0]), _ordered(alerts[1]))
+    return AlarmQueue(_ordered(events, alerts[0]), _ordered(alerts[1]))
 
 
-def _part(found: Sequence[tuple[Item, Counts, Counts]]) -> Part:
+def _part(found: Sequence[tuple[QueueItem, AlarmCounts, AlarmCounts]]) -> QueuePart:
     left: dict[tuple[str, str], int] = {}
     for item, own, _ in found:
         key = item.ward if not item.gateway else "", item.gateway
         left[key] = left.get(key, own.open) - 1
-    more = tuple(More(ward, gateway, count) for (ward, gateway), count in left.items() if count > 0)
-    of_all = found[0][2] if found else Counts()
-    return Part(tuple(item for item, *_ in found), more, of_all.open, of_all.ringing)
+    more = tuple(UnlistedCount(ward, gateway, count) for (ward, gateway), count in left.items() if count > 0)
+    of_all = found[0][2] if found else AlarmCounts()
+    return QueuePart(tuple(item for item, *_ in found), more, of_all.open, of_all.ringing)
 
 
-def _ordered(*parts: Part) -> Part:
+def _ordered(*parts: QueuePart) -> QueuePart:
     """In one list. By when they came to the centre: a gateway with a wrong clock puts nothing on top."""
     items = sorted(
         (item for part in parts for item in part.items),
         key=lambda item: (not item.rings, item.came_ms if item.rings else -item.came_ms),
     )
     more = tuple(each for part in parts for each in part.more)
-    return Part(tuple(items), more, sum(part.open for part in parts), sum(part.ringing for part in parts))
+    return QueuePart(
+        tuple(items), more, sum(part.open for part in parts), sum(part.ringing for part in parts)
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class IncidentSubject:
     """What a step in the duty book is about: whose it is, and the event, if it is one."""
 
     ward: str
     cursor: int | None
 
 
-def find_subject(connection: Connection, scope: Scope, subject: str) -> Subject | None:
+def find_subject(connection: Connection, scope: Scope, subject: str) -> IncidentSubject | None:
     """None: there is no such thing, or it is not in scope."""
     what, _, rest = subject.partition(" ")
     if what == "event":
@@ -151,11 +153,11 @@ def find_subject(connection: Connection, scope: Scope, subject: str) -> Subject 
         if cursor is None:
             return None
         ward = connection.scalar(select(tables.event.c.ward).where(tables.event.c.cursor == cursor))
-        return None if ward is None else Subject(ward, cursor)
+        return None if ward is None else IncidentSubject(ward, cursor)
     if what == "alert" and rest.isdecimal() and len(rest) <= 18:
         columns = tables.alert.c
         ward = connection.scalar(select(columns.ward).where(columns.id == int(rest), scope.of(columns.ward)))
-        return None if ward is None else Subject(ward, None)
+        return None if ward is None else IncidentSubject(ward, None)
     return None
 
 
@@ -165,7 +167,7 @@ _SUBJECT = literal("alert ") + cast(_A.id, Text)
 
 def _alerts(
     connection: Connection, scope: Scope, gateway: str | None, of_one: int, *, is_alarm: bool
-) -> list[tuple[Item, Counts, Counts]]:
+) -> list[tuple[QueueItem, AlarmCounts, AlarmCounts]]:
     """Those that are open and that no other one tells already."""
     waits = case((_H.acknowledged_ms.is_(None), int(is_alarm)), else_=0)
     of_own = (_A.gateway, case((_A.gateway == "", _A.ward), else_=""))
@@ -193,22 +195,26 @@ def _alerts(
     listed = select(numbered).where(numbered.c.place <= of_one)
     rows = connection.execute(listed.order_by(numbered.c.place, numbered.c.opened_ms).limit(OF_ALL))
     return [
-        (_of_alert(row), Counts(row.own_open, row.own_ringing), Counts(row.all_open, row.all_ringing))
+        (
+            _of_alert(row),
+            AlarmCounts(row.own_open, row.own_ringing),
+            AlarmCounts(row.all_open, row.all_ringing),
+        )
         for row in rows
     ]
 
 
-def _of_alert(row: Any) -> Item:
+def _of_alert(row: Any) -> QueueItem:
     subject = subject_of_alert(row.id)
-    return Item(
+    return QueueItem(
         *(subject, row.severity, row.ward, row.gateway, row.camera, row.rule, row.text, "", row.since_ms),
         *(row.opened_ms, handling_of(row, subject), row.place),
     )
 
 
-def _of_event(alarm: Alarm) -> Item:
+def _of_event(alarm: Alarm) -> QueueItem:
     event = alarm.event
-    return Item(
+    return QueueItem(
         *(subject_of(event), event.severity, event.ward, event.gateway, event.camera, event.kind),
         *(event.data.why, event.data.state or "", event.time_ms, event.received_ms, alarm.handling),
         *(alarm.place, event.cursor, alarm.quiet),

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound
+from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields
 
-MOST_KEPT, KEPT_BYTES = 1_024, 8_192
+MOST_CACHED, CACHED_BYTES = 1_024, 8_192
 """How many decoded documents are cached, and how large each may be: some 3 MB for a city."""
 OUT_OF_BOUNDS = "some of what the box says is out of bounds and is left out"
 
 
-class Camera(msgspec.Struct):
+class CameraFields(msgspec.Struct):
     """Of a heartbeat."""
 
     state: str = ""
@@ -54,44 +54,44 @@ class _Outbox(msgspec.Struct):
     oldest_s: float = 0.0
 
 
-class Heartbeat(msgspec.Struct):
+class HeartbeatFields(msgspec.Struct):
     uptime_s: float | None = None
     version: str = ""
     clock: _Clock = msgspec.field(default_factory=_Clock)
     box: _Box = msgspec.field(default_factory=_Box)
     outbox: _Outbox = msgspec.field(default_factory=_Outbox)
-    cameras: dict[str, Camera] = msgspec.field(default_factory=dict)
+    cameras: dict[str, CameraFields] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
 
 
-class BirthCamera(msgspec.Struct):
+class BirthCameraFields(msgspec.Struct):
     id: str
 
 
-class Location(msgspec.Struct):
+class LocationFields(msgspec.Struct):
     """Degrees; None: beyond all bounds."""
 
     latitude: float | None = None
     longitude: float | None = None
 
 
-class BirthDetector(msgspec.Struct):
+class BirthDetectorFields(msgspec.Struct):
     name: str = ""
     model_sha256: str | None = None
 
 
-class Birth(msgspec.Struct):
+class BirthFields(msgspec.Struct):
     name: str = ""
     version: str = ""
     board: str = ""
     profile: str = ""
     evidence_key: str | None = None
-    cameras: list[BirthCamera] = msgspec.field(default_factory=list)
-    location: Location | None = None
-    detector: BirthDetector = msgspec.field(default_factory=BirthDetector)
+    cameras: list[BirthCameraFields] = msgspec.field(default_factory=list)
+    location: LocationFields | None = None
+    detector: BirthDetectorFields = msgspec.field(default_factory=BirthDetectorFields)
 
 
-class Picture(msgspec.Struct):
+class MediaFields(msgspec.Struct):
     """What an event names: a snapshot, or a clip."""
 
     media_id: str
@@ -105,14 +105,14 @@ class Picture(msgspec.Struct):
     cut_short: str | None = None
 
 
-class File(msgspec.Struct):
+class FileFields(msgspec.Struct):
     """What a command asked for."""
 
     media_id: str
     content_type: str = ""
 
 
-class Data(msgspec.Struct):
+class EventDataFields(msgspec.Struct):
     """Of any kind of event: what has the same name has the same meaning."""
 
     phase: str | None = None
@@ -132,49 +132,49 @@ class Data(msgspec.Struct):
     started_at: str | None = None
     ended_at: str | None = None
     end_reason: str | None = None
-    snapshot: Picture | None = None
-    clip: Picture | None = None
-    file: File | None = None
+    snapshot: MediaFields | None = None
+    clip: MediaFields | None = None
+    file: FileFields | None = None
 
 
-class Event(msgspec.Struct):
+class EventFields(msgspec.Struct):
     id: str = ""
     clock: str = "synced"
-    data: Data = msgspec.field(default_factory=Data)
+    data: EventDataFields = msgspec.field(default_factory=EventDataFields)
 
 
 _T = TypeVar("_T", bound=msgspec.Struct)
-_HEARTBEAT = msgspec.json.Decoder(Heartbeat)
-_BIRTH = msgspec.json.Decoder(Birth)
-_EVENT = msgspec.json.Decoder(Event)
+_HEARTBEAT = msgspec.json.Decoder(HeartbeatFields)
+_BIRTH = msgspec.json.Decoder(BirthFields)
+_EVENT = msgspec.json.Decoder(EventFields)
 
 
-def _remembered(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
+def _cached(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
     """A page of the fleet reads all heartbeats and births, and few have changed since the page before."""
-    kept = lru_cache(MOST_KEPT)(read)
-    return lambda payload: kept(payload) if len(payload or b"") <= KEPT_BYTES else read(payload)
+    kept = lru_cache(MOST_CACHED)(read)
+    return lambda payload: kept(payload) if len(payload or b"") <= CACHED_BYTES else read(payload)
 
 
-@_remembered
-def heartbeat(payload: bytes | None) -> Heartbeat:
+@_cached
+def parse_heartbeat(payload: bytes | None) -> HeartbeatFields:
     """What is out of bounds is left out, and ``degraded`` says so."""
-    found, beyond = _read(_HEARTBEAT, payload, Heartbeat())
+    found, beyond = _read(_HEARTBEAT, payload, HeartbeatFields())
     if beyond:
         found.degraded.append(OUT_OF_BOUNDS)
     return found
 
 
-@_remembered
-def birth(payload: bytes | None) -> Birth:
-    found, _ = _read(_BIRTH, payload, Birth())
+@_cached
+def parse_birth(payload: bytes | None) -> BirthFields:
+    found, _ = _read(_BIRTH, payload, BirthFields())
     place = found.location
     if place is not None and not (_is_within(place.latitude, 90.0) and _is_within(place.longitude, 180.0)):
         found.location = None
     return found
 
 
-def event(payload: bytes | None) -> Event:
-    return _read(_EVENT, payload, Event())[0]
+def parse_event(payload: bytes | None) -> EventFields:
+    return _read(_EVENT, payload, EventFields())[0]
 
 
 def milliseconds(time: str | None) -> int | None:
@@ -198,4 +198,4 @@ def _read(decoder: msgspec.json.Decoder[Any], payload: bytes | None, otherwise: 
         found: _T = decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return otherwise, False
-    return found, bound(found)
+    return found, bound_fields(found)

@@ -70,7 +70,7 @@ class EventFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PagePosition:
     """Where the next page begins: behind this event."""
 
     cursor: int
@@ -80,7 +80,7 @@ class Position:
         return f"{self.cursor}-{self.time_ms}"
 
     @classmethod
-    def parse(cls, text: str) -> Position | None:
+    def parse(cls, text: str) -> PagePosition | None:
         cursor, _, time_ms = text.partition("-")
         if not (cursor.isdecimal() and time_ms.isdecimal() and len(text) <= 40):
             return None
@@ -100,7 +100,7 @@ class EventRow:
     event_id: str | None
     phase: str | None
     synced: bool  # the gateway's clock
-    data: documents.Data
+    data: documents.EventDataFields
     media_id: str | None = None  # of its snapshot, where it has arrived
 
     @property
@@ -110,9 +110,9 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EventPage:
+class EventRowPage:
     rows: tuple[EventRow, ...]
-    next: Position | None
+    next: PagePosition | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +174,13 @@ _COLUMNS = (
 )
 
 
-def events(
-    connection: Connection, scope: Scope, asked: EventFilter, after: Position | None = None, size: int = PAGE
-) -> EventPage:
+def read_events(
+    connection: Connection,
+    scope: Scope,
+    asked: EventFilter,
+    after: PagePosition | None = None,
+    size: int = PAGE,
+) -> EventRowPage:
     """The newest ``size`` behind ``after``."""
     query = select(*_COLUMNS).where(*_conditions(scope, asked))
     if asked.by_time:
@@ -188,8 +192,8 @@ def events(
     found = connection.execute(query.limit(size + 1)).all()
     rows = tuple(_row(row) for row in found[:size])
     more = len(found) > size
-    return EventPage(
-        _with_pictures(connection, rows), Position(rows[-1].cursor, rows[-1].time_ms) if more else None
+    return EventRowPage(
+        _with_pictures(connection, rows), PagePosition(rows[-1].cursor, rows[-1].time_ms) if more else None
     )
 
 
@@ -213,7 +217,7 @@ def newest_cursor(connection: Connection) -> int:
     return connection.scalar(select(_E.cursor).order_by(_E.cursor.desc()).limit(1)) or 0
 
 
-def story(connection: Connection, scope: Scope, cursor: int) -> EventStory | None:
+def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory | None:
     """None: there is no such event, or it is not for this scope."""
     query = select(*_COLUMNS).where(_E.cursor == cursor, scope.of(_E.ward))
     row = connection.execute(query).first()
@@ -295,14 +299,14 @@ def _conditions(scope: Scope, asked: EventFilter) -> Iterable[ColumnElement[bool
         yield _E.time_ms < asked.to_ms
 
 
-def _behind(asked: EventFilter, after: Position) -> ColumnElement[bool]:
+def _behind(asked: EventFilter, after: PagePosition) -> ColumnElement[bool]:
     if not asked.by_time:
         return _E.cursor < after.cursor
     return or_(_E.time_ms < after.time_ms, and_(_E.time_ms == after.time_ms, _E.cursor < after.cursor))
 
 
 def _row(row: Any) -> EventRow:
-    told = documents.event(row.payload)
+    told = documents.parse_event(row.payload)
     # A time at a bound was beyond it; a database of before has such times as they came.
     synced = told.clock == "synced" and EARLIEST_MS < row.time_ms < LATEST_MS
     return EventRow(

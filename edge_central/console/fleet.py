@@ -34,7 +34,7 @@ HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
 """From here on a site is worth a look: temperature, disk, age of the oldest event in the outbox."""
 
 
-class Standing(StrEnum):
+class SiteState(StrEnum):
     """Of a site."""
 
     ONLINE = "online"
@@ -46,10 +46,10 @@ class Standing(StrEnum):
     NEVER = "never"  # in the sheet, and never heard
 
 
-THERE = (Standing.ONLINE, Standing.BOOTING, Standing.UNSTABLE)
+THERE = (SiteState.ONLINE, SiteState.BOOTING, SiteState.UNSTABLE)
 
 
-class Sight(StrEnum):
+class CameraVisibility(StrEnum):
     """Of a camera."""
 
     ONLINE = "online"
@@ -60,22 +60,22 @@ class Sight(StrEnum):
     AWAY = "away"  # its site is: nothing is known of it
 
 
-class Level(StrEnum):
+class AttentionLevel(StrEnum):
     """What a site asks of whoever watches."""
 
-    CALM = "calm"
-    LOOK = "look"  # when there is time
-    HANDS = "hands"  # somebody has to do something
+    NORMAL = "calm"
+    CHECK = "look"  # when there is time
+    ACTION = "hands"  # somebody has to do something
     AWAY = "away"  # nothing is expected of it, or it is told elsewhere
 
 
 @dataclass(frozen=True, slots=True)
-class CameraNow:
+class CameraOverview:
     gateway: str
     id: str
     name: str
     channel: str  # of the recorder
-    sight: Sight
+    visibility: CameraVisibility
     cause: str | None
     since_ms: int | None
     view: tuple[str, ...] = ()  # what is wrong with what it sees
@@ -86,7 +86,7 @@ class CameraNow:
 
 
 @dataclass(frozen=True, slots=True)
-class BoxNow:
+class SiteMetrics:
     """Figures of the newest heartbeat; None: not told."""
 
     temperature_c: float | None = None
@@ -104,33 +104,33 @@ class BoxNow:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteNow:
+class SiteOverview:
     id: str
     ward: str
     name: str
     latitude: float | None
     longitude: float | None
-    standing: Standing
+    standing: SiteState
     since_ms: int | None
     why: str
     heard_ms: int | None  # anything at all
     heartbeat_ms: int | None
-    box: BoxNow
-    cameras: tuple[CameraNow, ...]
-    level: Level
+    box: SiteMetrics
+    cameras: tuple[CameraOverview, ...]
+    level: AttentionLevel
 
     @property
-    def sights(self) -> Counter[Sight]:
-        return Counter(camera.sight for camera in self.cameras)
+    def visibility_counts(self) -> Counter[CameraVisibility]:
+        return Counter(camera.visibility for camera in self.cameras)
 
 
 @dataclass(frozen=True, slots=True)
-class WardNow:
+class WardOverview:
     id: str
     name: str
-    sites: Mapping[Standing, int]
-    cameras: Mapping[Sight, int]
-    levels: Mapping[Level, int]
+    sites: Mapping[SiteState, int]
+    cameras: Mapping[CameraVisibility, int]
+    levels: Mapping[AttentionLevel, int]
     cut_since_ms: int | None = None
 
     @property
@@ -148,11 +148,11 @@ class WardNow:
     @property
     def cameras_seeing(self) -> int:
         """A picture comes, a good one or a bad one."""
-        return self.cameras.get(Sight.ONLINE, 0) + self.cameras.get(Sight.DEGRADED, 0)
+        return self.cameras.get(CameraVisibility.ONLINE, 0) + self.cameras.get(CameraVisibility.DEGRADED, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class WardPowerCut:
     """Sites of one ward that went together."""
 
     ward: str
@@ -164,18 +164,18 @@ class Cut:
 @dataclass(frozen=True, slots=True)
 class Fleet:
     at_ms: int
-    wards: tuple[WardNow, ...]
-    sites: tuple[SiteNow, ...]  # by ward, then by id
-    cuts: tuple[Cut, ...]
+    wards: tuple[WardOverview, ...]
+    sites: tuple[SiteOverview, ...]  # by ward, then by id
+    cuts: tuple[WardPowerCut, ...]
 
-    def site(self, gateway: str) -> SiteNow | None:
+    def site(self, gateway: str) -> SiteOverview | None:
         return next((site for site in self.sites if site.id == gateway), None)
 
-    def of_ward(self, ward: str) -> tuple[SiteNow, ...]:
+    def of_ward(self, ward: str) -> tuple[SiteOverview, ...]:
         return tuple(site for site in self.sites if site.ward == ward)
 
 
-def fleet(
+def read_fleet(
     connection: Connection, names: Names, scope: Scope, now_ms: int, gateway: str | None = None
 ) -> Fleet:
     """All that is in scope, or one ``gateway`` of it."""
@@ -204,34 +204,34 @@ def fleet(
     return Fleet(now_ms, _wards(sites, names, cuts), tuple(sites), cuts)
 
 
-def _cuts(connection: Connection, scope: Scope) -> tuple[Cut, ...]:
+def _cuts(connection: Connection, scope: Scope) -> tuple[WardPowerCut, ...]:
     rows = connection.execute(
         select(tables.outage).where(scope.of(tables.outage.c.ward)).order_by(tables.outage.c.since_ms)
     )
-    return tuple(Cut(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in rows)
+    return tuple(WardPowerCut(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in rows)
 
 
-def _site_or_less(row: Any, names: Names, cut: Cut | None, now_ms: int) -> SiteNow:
+def _site_or_less(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> SiteOverview:
     """A box whose data cannot be shown is listed as such; the other boxes are listed as usual."""
     try:
         return _site(row, names, cut, now_ms)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other sites are shown
         log.warning("%s: what it says cannot be shown: %s", row.id, repr(error)[:200])
     known = names.site(row.id)
-    return SiteNow(
-        row.id, row.ward, known.name or row.id, known.latitude, known.longitude, Standing.UNSTABLE, None,
-        UNREADABLE, row.last_ms, row.heartbeat_ms, BoxNow(), (), Level.LOOK,
+    return SiteOverview(
+        row.id, row.ward, known.name or row.id, known.latitude, known.longitude, SiteState.UNSTABLE, None,
+        UNREADABLE, row.last_ms, row.heartbeat_ms, SiteMetrics(), (), AttentionLevel.CHECK,
     )  # fmt: skip
 
 
-def _site(row: Any, names: Names, cut: Cut | None, now_ms: int) -> SiteNow:
-    beat, birth = documents.heartbeat(row.heartbeat), documents.birth(row.birth)
+def _site(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> SiteOverview:
+    beat, birth = documents.parse_heartbeat(row.heartbeat), documents.parse_birth(row.birth)
     known = names.site(row.id)
-    standing, since_ms, why = _standing(row, beat, cut, now_ms)
+    standing, since_ms, why = _site_state(row, beat, cut, now_ms)
     place = birth.location
     cameras = _cameras(row.id, names, birth, beat, standing)
     box = _box(beat, birth)
-    return SiteNow(
+    return SiteOverview(
         row.id,
         row.ward,
         known.name or birth.name or row.id,
@@ -248,113 +248,119 @@ def _site(row: Any, names: Names, cut: Cut | None, now_ms: int) -> SiteNow:
     )
 
 
-def _never(gateway: str, names: Names) -> SiteNow:
+def _never(gateway: str, names: Names) -> SiteOverview:
     known = names.site(gateway)
     cameras = tuple(
-        CameraNow(gateway, each, of.name, of.channel, Sight.AWAY, None, None)
+        CameraOverview(gateway, each, of.name, of.channel, CameraVisibility.AWAY, None, None)
         for each, of in sorted(known.cameras.items())
     )
-    return SiteNow(
+    return SiteOverview(
         gateway, known.ward, known.name or gateway, known.latitude, known.longitude,
-        Standing.NEVER, None, "", None, None, BoxNow(), cameras, Level.AWAY,
+        SiteState.NEVER, None, "", None, None, SiteMetrics(), cameras, AttentionLevel.AWAY,
     )  # fmt: skip
 
 
-def _standing(
-    row: Any, beat: documents.Heartbeat, cut: Cut | None, now_ms: int
-) -> tuple[Standing, int | None, str]:
+def _site_state(
+    row: Any, beat: documents.HeartbeatFields, cut: WardPowerCut | None, now_ms: int
+) -> tuple[SiteState, int | None, str]:
     """What was told last, but for a ward's outage and a boot, which are told of nobody by himself."""
     if cut is not None and (row.heartbeat_ms or 0) <= cut.since_ms:
-        return Standing.CUT, cut.since_ms, ""
+        return SiteState.CUT, cut.since_ms, ""
     if row.heartbeat_ms is None and row.standing is None:
-        return Standing.NEVER, row.last_ms, ""
+        return SiteState.NEVER, row.last_ms, ""
     if row.standing is None:  # the watch has not said anything yet
         fresh = now_ms - row.heartbeat_ms < FRESH_MS
-        return (Standing.ONLINE if fresh else Standing.OFFLINE), row.heartbeat_ms, ""
-    told = Standing(row.standing)
-    if told is Standing.ONLINE and row.heartbeat_ms is not None and beat.box.uptime_s is not None:
+        return (SiteState.ONLINE if fresh else SiteState.OFFLINE), row.heartbeat_ms, ""
+    told = SiteState(row.standing)
+    if told is SiteState.ONLINE and row.heartbeat_ms is not None and beat.box.uptime_s is not None:
         booted_ms = bounded_time(row.heartbeat_ms - beat.box.uptime_s * 1000)
         if now_ms - booted_ms < BOOT_GRACE_MS:
-            return Standing.BOOTING, booted_ms, ""
+            return SiteState.BOOTING, booted_ms, ""
     return told, row.since_ms, row.why
 
 
 def _cameras(
-    gateway: str, names: Names, birth: documents.Birth, beat: documents.Heartbeat, standing: Standing
-) -> tuple[CameraNow, ...]:
+    gateway: str,
+    names: Names,
+    birth: documents.BirthFields,
+    beat: documents.HeartbeatFields,
+    standing: SiteState,
+) -> tuple[CameraOverview, ...]:
     ids = sorted({*beat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras)
     there = standing in THERE
     return tuple(
-        _camera(gateway, each, names, beat.cameras.get(each), there, standing is Standing.BOOTING)
+        _camera(gateway, each, names, beat.cameras.get(each), there, standing is SiteState.BOOTING)
         for each in ids
     )
 
 
 def _camera(
-    gateway: str, camera: str, names: Names, beat: documents.Camera | None, there: bool, booting: bool
-) -> CameraNow:
+    gateway: str, camera: str, names: Names, beat: documents.CameraFields | None, there: bool, booting: bool
+) -> CameraOverview:
     of = names.camera(gateway, camera)
     if beat is None or not there:
-        return CameraNow(gateway, camera, of.name, of.channel, Sight.AWAY, None, None)
-    return CameraNow(
-        *(gateway, camera, of.name, of.channel, _sight(beat, booting), beat.cause),
+        return CameraOverview(gateway, camera, of.name, of.channel, CameraVisibility.AWAY, None, None)
+    return CameraOverview(
+        *(gateway, camera, of.name, of.channel, _visibility(beat, booting), beat.cause),
         documents.milliseconds(beat.since),
         tuple(beat.view),
         *(beat.codec, beat.width, beat.height, beat.packet_fps),
     )
 
 
-def _sight(beat: documents.Camera, booting: bool) -> Sight:
+def _visibility(beat: documents.CameraFields, booting: bool) -> CameraVisibility:
     if beat.state == "starting" or (booting and beat.state != "online"):
-        return Sight.STARTING
+        return CameraVisibility.STARTING
     if beat.state == "offline":
-        return Sight.OFFLINE
+        return CameraVisibility.OFFLINE
     if TAMPERS & set(beat.view):
-        return Sight.TAMPERED
-    return Sight.ONLINE if beat.state == "online" else Sight.DEGRADED
+        return CameraVisibility.TAMPERED
+    return CameraVisibility.ONLINE if beat.state == "online" else CameraVisibility.DEGRADED
 
 
-def _box(beat: documents.Heartbeat, birth: documents.Birth) -> BoxNow:
-    return BoxNow(
+def _box(beat: documents.HeartbeatFields, birth: documents.BirthFields) -> SiteMetrics:
+    return SiteMetrics(
         *(beat.box.temperature_c, beat.box.disk_percent, beat.box.memory_percent, beat.box.cpu_percent),
         *(beat.clock.synced, beat.box.undervoltage, beat.outbox.depth, beat.outbox.oldest_s),
         *(beat.version or birth.version, birth.board or birth.profile, _model(birth), tuple(beat.degraded)),
     )
 
 
-def _model(birth: documents.Birth) -> str:
+def _model(birth: documents.BirthFields) -> str:
     return f"{birth.detector.name} {(birth.detector.model_sha256 or '')[:6]}".strip()
 
 
-def _level(standing: Standing, box: BoxNow, cameras: Iterable[CameraNow]) -> Level:
-    if standing in (Standing.CUT, Standing.STOPPED, Standing.NEVER, Standing.BOOTING):
-        return Level.AWAY
-    sights = {camera.sight for camera in cameras}
-    if standing is Standing.OFFLINE or sights & {Sight.OFFLINE, Sight.TAMPERED}:
-        return Level.HANDS
+def _level(standing: SiteState, box: SiteMetrics, cameras: Iterable[CameraOverview]) -> AttentionLevel:
+    if standing in (SiteState.CUT, SiteState.STOPPED, SiteState.NEVER, SiteState.BOOTING):
+        return AttentionLevel.AWAY
+    sights = {camera.visibility for camera in cameras}
+    if standing is SiteState.OFFLINE or sights & {CameraVisibility.OFFLINE, CameraVisibility.TAMPERED}:
+        return AttentionLevel.ACTION
     worth_a_look = (
-        standing is Standing.UNSTABLE,
-        Sight.DEGRADED in sights,
+        standing is SiteState.UNSTABLE,
+        CameraVisibility.DEGRADED in sights,
         (box.temperature_c or 0.0) >= HOT_C,
         (box.disk_percent or 0.0) >= FULL_PERCENT,
         box.outbox_oldest_s >= LATE_S,
         box.clock_synced is False,
         box.undervoltage is True,
     )
-    return Level.LOOK if any(worth_a_look) else Level.CALM
+    return AttentionLevel.CHECK if any(worth_a_look) else AttentionLevel.NORMAL
 
 
-def _wards(sites: Iterable[SiteNow], names: Names, cuts: Iterable[Cut]) -> tuple[WardNow, ...]:
-    by_ward: dict[str, list[SiteNow]] = {}
+def _wards(
+    sites: Iterable[SiteOverview], names: Names, cuts: Iterable[WardPowerCut]
+) -> tuple[WardOverview, ...]:
+    by_ward: dict[str, list[SiteOverview]] = {}
     for site in sites:
         by_ward.setdefault(site.ward, []).append(site)
     cut_since_ms = {cut.ward: cut.since_ms for cut in cuts}
     return tuple(
-        WardNow(
+        WardOverview(
             ward,
             names.ward(ward),
             Counter(site.standing for site in own),
-            Counter(camera.sight for site in own for camera in site.cameras),
+            Counter(camera.visibility for site in own for camera in site.cameras),
             Counter(site.level for site in own),
             cut_since_ms.get(ward),
         )

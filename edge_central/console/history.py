@@ -29,7 +29,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class GatewayHistory:
     from_ms: int
     to_ms: int
     temperature: Series
@@ -43,7 +43,9 @@ class History:
         return not self.temperature.points
 
 
-def history(connection: Connection, scope: Scope, gateway: str, from_ms: int, to_ms: int) -> History:
+def read_history(
+    connection: Connection, scope: Scope, gateway: str, from_ms: int, to_ms: int
+) -> GatewayHistory:
     columns, of = tables.health.c, tables.gateway.c
     query = (
         select(tables.health)
@@ -62,7 +64,7 @@ def history(connection: Connection, scope: Scope, gateway: str, from_ms: int, to
     def one(name: str, unit: str) -> Series:
         return Series(name, unit, tuple((row.slot_ms, bounded_number(getattr(row, name))) for row in rows))
 
-    return History(
+    return GatewayHistory(
         from_ms,
         to_ms,
         one("temperature_c", "°C"),

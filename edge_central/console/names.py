@@ -52,7 +52,7 @@ class Names:
 _UNKNOWN = SiteNames()
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """Without marks and case, for comparing: ``Đề Thám`` is ``de tham``."""
     apart = unicodedata.normalize("NFD", text.translate(_INVISIBLE)).casefold()
     bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
@@ -63,7 +63,7 @@ def fold(text: str) -> str:
 def read_names(sites: Path | None, wards: Path | None) -> Names:
     """Raises OSError for a file that cannot be read, ValueError for one that is no UTF-8."""
     ward_names = {row["ward"]: row.get("name") or row["ward"] for row in _rows(wards) if row.get("ward")}
-    by_name = {fold(name): ward for ward, name in ward_names.items()}
+    by_name = {fold_text(name): ward for ward, name in ward_names.items()}
     found: dict[str, SiteNames] = {}
     for row in _rows(sites):
         site = row.get("site", "")
@@ -77,7 +77,7 @@ def _merged(site: SiteNames, row: Mapping[str, str], wards: Mapping[str, str]) -
     camera = row.get("camera", "")
     own = {camera: CameraNames(row.get("camera_name") or camera, row.get("recorder_channel", ""))}
     return SiteNames(
-        site.ward or wards.get(fold(ward), ward),
+        site.ward or wards.get(fold_text(ward), ward),
         site.name or row.get("name", ""),
         _degrees(row.get("latitude", "")) if site.latitude is None else site.latitude,
         _degrees(row.get("longitude", "")) if site.longitude is None else site.longitude,

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
-from edge_central.console.book import Writer
+from edge_central.console.book import LogAuthor
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
-GOES_ON = ("asked", "sent", "accepted", "running")
+UNFINISHED = ("asked", "sent", "accepted", "running")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ConsoleRequest:
     id: str
     gateway: str
     type: str
@@ -33,10 +33,10 @@ class Request:
 
     @property
     def goes_on(self) -> bool:
-        return self.status in GOES_ON
+        return self.status in UNFINISHED
 
 
-def ask_for_clip(connection: Connection, by: Writer, gateway: str, ward: str, event_id: str) -> bool:
+def request_clip(connection: Connection, by: LogAuthor, gateway: str, ward: str, event_id: str) -> bool:
     """False: one is under way already."""
     scope = Scope(frozenset((ward,)))
     if any(each.goes_on for each in requests_about(connection, scope, gateway, event_id)):
@@ -57,7 +57,9 @@ def ask_for_clip(connection: Connection, by: Writer, gateway: str, ward: str, ev
     return True
 
 
-def requests_about(connection: Connection, scope: Scope, gateway: str, event_id: str) -> tuple[Request, ...]:
+def requests_about(
+    connection: Connection, scope: Scope, gateway: str, event_id: str
+) -> tuple[ConsoleRequest, ...]:
     """The newest first."""
     columns = tables.request.c
     names = ("id", "gateway", "type", "about", "asked_ms", "asked_by", "status", "words", "answered_ms")
@@ -67,4 +69,4 @@ def requests_about(connection: Connection, scope: Scope, gateway: str, event_id:
         .order_by(columns.asked_ms.desc())
         .limit(5)
     )
-    return tuple(Request(**row._mapping) for row in connection.execute(query))
+    return tuple(ConsoleRequest(**row._mapping) for row in connection.execute(query))

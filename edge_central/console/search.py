@@ -6,47 +6,51 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from edge_central.console.fleet import CameraNow, Fleet, SiteNow
-from edge_central.console.names import fold
+from edge_central.console.fleet import CameraOverview, Fleet, SiteOverview
+from edge_central.console.names import fold_text
 
 
-class Found(StrEnum):
+class SearchResultKind(StrEnum):
     WARD = "ward"
     SITE = "site"
     CAMERA = "camera"
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    what: Found
+class SearchResult:
+    what: SearchResultKind
     ward: str
     name: str
-    site: SiteNow | None = None
-    camera: CameraNow | None = None
+    site: SiteOverview | None = None
+    camera: CameraOverview | None = None
 
 
-def search(fleet: Fleet, text: str, most: int = 20) -> tuple[Hit, ...]:
+def search(fleet: Fleet, text: str, most: int = 20) -> tuple[SearchResult, ...]:
     """Each word of ``text`` begins a word of the name, the id or the ward; or all of it is a channel of the
     recorder. Channels first, then wards, sites, cameras."""
-    words = fold(text).split()
+    words = fold_text(text).split()
     if not words:
         return ()
     hits = [
-        Hit(Found.CAMERA, site.ward, camera.name, site, camera)
+        SearchResult(SearchResultKind.CAMERA, site.ward, camera.name, site, camera)
         for site in fleet.sites
         for camera in site.cameras
         if camera.channel and _parts(camera.channel) == tuple(words)
     ]
-    hits += [Hit(Found.WARD, ward.id, ward.name) for ward in fleet.wards if _fits(words, ward.name, ward.id)]
+    hits += [
+        SearchResult(SearchResultKind.WARD, ward.id, ward.name)
+        for ward in fleet.wards
+        if _fits(words, ward.name, ward.id)
+    ]
     names = {ward.id: ward.name for ward in fleet.wards}
     for site in fleet.sites:
         if _fits(words, site.name, site.id, names.get(site.ward, ""), own=(site.name, site.id)):
-            hits.append(Hit(Found.SITE, site.ward, site.name, site))
+            hits.append(SearchResult(SearchResultKind.SITE, site.ward, site.name, site))
     for site in fleet.sites:
         for camera in site.cameras:
             own = (camera.name, camera.id)
             if _fits(words, *own, site.name, site.id, names.get(site.ward, ""), own=own):
-                hits.append(Hit(Found.CAMERA, site.ward, camera.name, site, camera))
+                hits.append(SearchResult(SearchResultKind.CAMERA, site.ward, camera.name, site, camera))
     return tuple(hits[:most])
 
 
@@ -63,4 +67,4 @@ def _begins(word: str, text: str) -> bool:
 
 @lru_cache(8192)
 def _parts(text: str) -> tuple[str, ...]:
-    return tuple(fold(text).split())
+    return tuple(fold_text(text).split())

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 Stamp = tuple[tuple[int, int], ...]
 
 
-class Sheet:
+class FleetSheet:
     """Any thread."""
 
     def __init__(self, sites: Path | None, wards: Path | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_central.console.fleet import RAIN, Cut, Fleet, Sight, SiteNow, Standing
+from edge_central.console.fleet import RAIN, CameraVisibility, Fleet, SiteOverview, SiteState, WardPowerCut
 
 RAIN_SHARE, RAIN_LEAST = 0.5, 4
 """Of the cameras of a ward that see anything: from so many on it is the weather, and not a dirty lens."""
@@ -16,14 +16,14 @@ TOGETHER_MS = 180_000
 
 
 @dataclass(frozen=True, slots=True)
-class RainOver:
+class WardRain:
     ward: str
     cameras: int
     of: int
 
 
 @dataclass(frozen=True, slots=True)
-class PowerCut:
+class CityPowerCut:
     """Wards that went together, and how many of their sites."""
 
     wards: tuple[str, ...]
@@ -33,7 +33,7 @@ class PowerCut:
 
 
 @dataclass(frozen=True, slots=True)
-class ComingBack:
+class BootingSites:
     """Sites of a ward that boot."""
 
     ward: str
@@ -42,12 +42,12 @@ class ComingBack:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    rain: tuple[RainOver, ...]
-    cuts: tuple[PowerCut, ...]
-    back: tuple[ComingBack, ...]
+    rain: tuple[WardRain, ...]
+    cuts: tuple[CityPowerCut, ...]
+    back: tuple[BootingSites, ...]
 
     @property
-    def is_calm(self) -> bool:
+    def is_normal(self) -> bool:
         return not (self.rain or self.cuts or self.back)
 
     def explains(self, ward: str, view: str) -> bool:
@@ -58,7 +58,7 @@ class Situation:
         return any(each.ward == ward for each in self.rain)
 
 
-def situation(fleet: Fleet) -> Situation:
+def find_situation(fleet: Fleet) -> Situation:
     rain = [_rain(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
     back = [_back(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
     return Situation(
@@ -68,30 +68,33 @@ def situation(fleet: Fleet) -> Situation:
     )
 
 
-def _rain(ward: str, sites: tuple[SiteNow, ...]) -> RainOver | None:
+def _rain(ward: str, sites: tuple[SiteOverview, ...]) -> WardRain | None:
     seeing = [
-        camera for site in sites for camera in site.cameras if camera.sight in (Sight.ONLINE, Sight.DEGRADED)
+        camera
+        for site in sites
+        for camera in site.cameras
+        if camera.visibility in (CameraVisibility.ONLINE, CameraVisibility.DEGRADED)
     ]
     wet = sum(RAIN in camera.view for camera in seeing)
     if wet < max(RAIN_LEAST, RAIN_SHARE * len(seeing)):
         return None
-    return RainOver(ward, wet, len(seeing))
+    return WardRain(ward, wet, len(seeing))
 
 
-def _back(ward: str, sites: tuple[SiteNow, ...]) -> ComingBack | None:
-    booting = tuple(site.id for site in sites if site.standing is Standing.BOOTING)
-    return ComingBack(ward, booting) if booting else None
+def _back(ward: str, sites: tuple[SiteOverview, ...]) -> BootingSites | None:
+    booting = tuple(site.id for site in sites if site.standing is SiteState.BOOTING)
+    return BootingSites(ward, booting) if booting else None
 
 
-def _merged(cuts: tuple[Cut, ...]) -> tuple[PowerCut, ...]:
-    groups: list[list[Cut]] = []
+def _merged(cuts: tuple[WardPowerCut, ...]) -> tuple[CityPowerCut, ...]:
+    groups: list[list[WardPowerCut]] = []
     for cut in sorted(cuts, key=lambda each: each.since_ms):
         if groups and cut.since_ms - groups[-1][0].since_ms <= TOGETHER_MS:
             groups[-1].append(cut)
         else:
             groups.append([cut])
     return tuple(
-        PowerCut(
+        CityPowerCut(
             tuple(sorted(cut.ward for cut in group)),
             tuple(sorted(each for cut in group for each in cut.gateways)),
             sum(cut.of for cut in group),

@@ -16,24 +16,24 @@ from sqlalchemy import Connection, select
 
 from edge_agent.evidence.chain.keys import KeyProblem, key_id, load_public, to_pem
 from edge_agent.evidence.chain.records import NoEvent, Record, read_record
-from edge_agent.evidence.chain.verify import NO_KEY, GivenKey, Keys, Verdict, verify_events
+from edge_agent.evidence.chain.verify import NO_KEY, GivenKey, Keys, VerificationVerdict, verify_events
 from edge_central.console import documents
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 REACH = 400
 """Events behind the asked one in which its head is looked for: one comes every minute at least."""
-NO_KEY_TOLD = "the box has told no key: no signature was checked"
+NO_KEY_REPORTED = "the box has told no key: no signature was checked"
 
 
 @dataclass(frozen=True, slots=True)
 class EventVerdict:
-    verdict: Verdict
+    verdict: VerificationVerdict
     why: str
     key: str  # id of the key; empty: none was told
 
 
-def judge_event(connection: Connection, scope: Scope, cursor: int) -> EventVerdict | None:
+def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerdict | None:
     """None: there is no such event in this scope."""
     columns = tables.event.c
     asked = connection.execute(
@@ -45,7 +45,7 @@ def judge_event(connection: Connection, scope: Scope, cursor: int) -> EventVerdi
         return None
     of = tables.gateway.c
     birth = connection.scalar(select(of.birth).where(of.id == asked.gateway))
-    keys = _keys(asked.gateway, documents.birth(birth).evidence_key)
+    keys = _keys(asked.gateway, documents.parse_birth(birth).evidence_key)
     following = (
         select(columns.payload)
         .where(columns.stream == asked.stream, columns.sequence >= asked.sequence)
@@ -60,9 +60,9 @@ def judge_event(connection: Connection, scope: Scope, cursor: int) -> EventVerdi
     for finding in verify_events(records, keys, excerpt=True):
         if finding.what == wanted:
             # Nobody gives a key at the console: what the command says of --key would send an officer astray.
-            why = NO_KEY_TOLD if finding.why == NO_KEY else finding.why
+            why = NO_KEY_REPORTED if finding.why == NO_KEY else finding.why
             return EventVerdict(finding.verdict, why, key)
-    return EventVerdict(Verdict.ALTERED, "it cannot be read as an event", key)
+    return EventVerdict(VerificationVerdict.ALTERED, "it cannot be read as an event", key)
 
 
 def is_as_named(path: Path, sha256: str) -> bool:

@@ -9,27 +9,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_agent import wire
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.mqtt.session.inbox import MessageReceived
 from edge_agent.wire.central_topics import CentralTopics, UpKind
 from edge_agent.wire.received.messages import (
-    Birth,
-    Event,
-    Heartbeat,
-    Malformed,
-    Message,
-    Picture,
-    Reply,
-    State,
-    loss_of,
-    read,
+    BirthMessage,
+    EventMessage,
+    GatewayMessage,
+    HeartbeatMessage,
+    MalformedMessage,
+    MediaMessage,
+    ReplyMessage,
+    StateMessage,
+    parse_loss,
+    parse_message,
 )
-from edge_central.ingest.requests import note_replies
-from edge_central.settings import History
+from edge_central.ingest.requests import record_replies
+from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Batch
-from edge_central.store.fleet_state import Gateway, Known
-from edge_central.store.pictures import Pictures
+from edge_central.store.fleet_state import FleetState, GatewayRecord
+from edge_central.store.pictures import MediaFolder
 from edge_central.store.ringing import rings
-from edge_central.store.streams import MOST_BRANCHES, Stream, Why, branch
+from edge_central.store.streams import MOST_BRANCHES, EventStream, GapReason, branch_name
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ RETAINED = (UpKind.STATE, UpKind.BIRTH)
 
 
 @dataclass(slots=True)
-class Stored:
+class BatchResult:
     """What came of a batch; good once it is committed."""
 
     events: Counter[str] = field(default_factory=Counter)  # new ones by gateway
@@ -52,90 +52,96 @@ class Stored:
     """(gateway, epoch) -> sequences to confirm, duplicates included."""
     media: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     wards: dict[str, str] = field(default_factory=dict)  # where each of these gateways listens
-    reborn: set[str] = field(default_factory=set)
-    heard: set[str] = field(default_factory=set)  # gateways with a heartbeat
-    signs: list[Heartbeat | State] = field(default_factory=list)  # of life and of its end, in order
+    birth_gateways: set[str] = field(default_factory=set)
+    heartbeat_gateways: set[str] = field(default_factory=set)  # gateways with a heartbeat
+    status_messages: list[HeartbeatMessage | StateMessage] = field(
+        default_factory=list
+    )  # of life and of its end, in order
     retained: defaultdict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
     """By gateway, its topics beside state and birth: whether the broker retains a message there."""
-    views: list[Event] = field(default_factory=list)  # new ones of the kind camera-view
-    overrides: list[Event] = field(default_factory=list)  # new ones of the kind rule-override
+    views: list[EventMessage] = field(default_factory=list)  # new ones of the kind camera-view
+    overrides: list[EventMessage] = field(default_factory=list)  # new ones of the kind rule-override
     conflicts: Counter[str] = field(default_factory=Counter)
     """By gateway: events under numbers of others; 0 where only its epochs come by turns."""
     alarms: Counter[tuple[str, str]] = field(default_factory=Counter)  # that ring, by gateway and ward
     received_ms: int = 0
 
 
-class Intake:
+class BatchWriter:
     """Turns arrivals into the rows of a batch. ``known`` follows what was read, so after an error it is worth
     nothing."""
 
     def __init__(
-        self, topics: CentralTopics, wards: Sequence[str], pictures: Pictures, history: History
+        self, topics: CentralTopics, wards: Sequence[str], pictures: MediaFolder, history: HeartbeatHistory
     ) -> None:
         self._topics = topics
         self.wards = frozenset(wards)
         self._pictures = pictures
         self._slot_ms = round(history.every_s * 1000)
 
-    def take(self, arrivals: Sequence[Arrived], known: Known, batch: Batch, now_ms: int) -> Stored:
+    def write(
+        self, arrivals: Sequence[MessageReceived], known: FleetState, batch: Batch, now_ms: int
+    ) -> BatchResult:
         """Raises StoreUnusable where a picture cannot be written."""
-        taking = _Taking(known, batch, now_ms, self._pictures, self._slot_ms)
+        taking = _BatchBuilder(known, batch, now_ms, self._pictures, self._slot_ms)
         for arrived in arrivals:
             if arrived.retained:
                 self._note_retained(arrived, taking.stored)
             try:
-                taking.take(self._read(arrived))
-            except Malformed as error:
+                taking.add(self._read(arrived))
+            except MalformedMessage as error:
                 taking.reject(arrived.topic, str(error), arrived.payload)
-        taking.settle()
+        taking.finish()
         return taking.stored
 
-    def reject(self, arrived: Arrived, reason: str, batch: Batch, now_ms: int) -> Stored:
+    def reject(self, arrived: MessageReceived, reason: str, batch: Batch, now_ms: int) -> BatchResult:
         """One message that made the database refuse the others with it."""
-        taking = _Taking(Known(), batch, now_ms, self._pictures, self._slot_ms)
+        taking = _BatchBuilder(FleetState(), batch, now_ms, self._pictures, self._slot_ms)
         taking.reject(arrived.topic, reason, arrived.payload)
         return taking.stored
 
-    def _note_retained(self, arrived: Arrived, stored: Stored) -> None:
+    def _note_retained(self, arrived: MessageReceived, stored: BatchResult) -> None:
         found = self._topics.parse_up(arrived.topic)
         if found is not None and found.kind not in RETAINED:
             stored.retained[found.gateway][f"{found.kind}/{found.name}"] = bool(arrived.payload)
 
-    def _read(self, arrived: Arrived) -> Message:
+    def _read(self, arrived: MessageReceived) -> GatewayMessage:
         topic = self._topics.parse_up(arrived.topic)
         if topic is None or topic.ward not in self.wards:
-            raise Malformed("no topic that this centre takes in")
-        return read(topic, arrived.payload, arrived.properties)
+            raise MalformedMessage("no topic that this centre takes in")
+        return parse_message(topic, arrived.payload, arrived.properties)
 
 
-class _Taking:
+class _BatchBuilder:
     """One batch."""
 
-    def __init__(self, known: Known, batch: Batch, now_ms: int, pictures: Pictures, slot_ms: int) -> None:
-        self.stored = Stored(received_ms=now_ms)
-        self._known = known
+    def __init__(
+        self, known: FleetState, batch: Batch, now_ms: int, pictures: MediaFolder, slot_ms: int
+    ) -> None:
+        self.stored = BatchResult(received_ms=now_ms)
+        self._fleet = known
         self._batch = batch
         self._now_ms = now_ms
         self._pictures = pictures
         self._slot_ms = slot_ms
-        self._again: list[tuple[Stream, Event]] = []  # numbers that were stored before
+        self._repeated: list[tuple[EventStream, EventMessage]] = []  # numbers that were stored before
         self._conflicts: Counter[tuple[str, str]] = Counter()  # events, by gateway and epoch
-        self._replies: list[Reply] = []
+        self._replies: list[ReplyMessage] = []
 
-    def take(self, message: Message) -> None:
+    def add(self, message: GatewayMessage) -> None:
         gateway = self._gateway(message)
         match message:
-            case Event():
+            case EventMessage():
                 self._event(gateway, message)
-            case Picture():
+            case MediaMessage():
                 self._picture(message)
-            case Heartbeat():
+            case HeartbeatMessage():
                 self._heartbeat(gateway, message)
-            case Birth():
+            case BirthMessage():
                 self._birth(gateway, message)
-            case State():
+            case StateMessage():
                 self._state(gateway, message)
-            case Reply():
+            case ReplyMessage():
                 self._replies.append(message)
 
     def reject(self, topic: str, reason: str, payload: bytes) -> None:
@@ -153,11 +159,11 @@ class _Taking:
             }
         )
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """What can be judged only when all of the batch is known: whether a repeat is the same as the
         first. And what was answered."""
-        note_replies(self._batch.connection, self._replies, self._now_ms)
-        again = self._again
+        record_replies(self._batch.connection, self._replies, self._now_ms)
+        again = self._repeated
         for number in range(2, MOST_BRANCHES + 2):
             if not again:
                 break
@@ -170,16 +176,16 @@ class _Taking:
             topic = f"{event.gateway} {event.epoch}/{event.sequence}"
             reason = f"conflict: {MOST_BRANCHES} other events have this number; it is not stored"
             self.reject(topic, reason, event.payload)
-        self._batch.note_conflicts(self._conflicts, self._now_ms)
+        self._batch.record_conflicts(self._conflicts, self._now_ms)
         for (gateway, epoch), events in self._conflicts.items():
             self.stored.conflicts[gateway] += events
             if events:
                 text = "%s: %d events of epoch %s have numbers that other events have; all are stored"
                 log.error(text, gateway, events, epoch)
 
-    def _conflicting(self, again: Sequence[tuple[Stream, Event]]) -> list[Event]:
+    def _conflicting(self, again: Sequence[tuple[EventStream, EventMessage]]) -> list[EventMessage]:
         """Those that are not what is stored under their number; the others are confirmed."""
-        stored = self._batch.stored((stream.id, event.sequence) for stream, event in again)
+        stored = self._batch.stored_payloads((stream.id, event.sequence) for stream, event in again)
         conflicting = []
         for stream, event in again:
             # One that retention has deleted since cannot be compared: it was stored.
@@ -190,50 +196,50 @@ class _Taking:
                 conflicting.append(event)
         return conflicting
 
-    def _branch(self, event: Event, number: int) -> Stream | None:
+    def _branch(self, event: EventMessage, number: int) -> EventStream | None:
         """Store the event in that branch of its stream; returns the branch where the number is taken too."""
-        stream = self._stream(event.gateway, branch(event.epoch, number))
+        stream = self._stream(event.gateway, branch_name(event.epoch, number))
         if stream.has(event.sequence):
             return stream
         self._conflicts[event.gateway, event.epoch] += 1
-        self._store(stream, event, Why.BEFORE)
+        self._store(stream, event, GapReason.BEFORE)
         return None
 
-    def _gateway(self, message: Message) -> Gateway:
-        gateway = self._known.gateways.get(message.gateway)
+    def _gateway(self, message: GatewayMessage) -> GatewayRecord:
+        gateway = self._fleet.gateways.get(message.gateway)
         if gateway is None:
-            gateway = Gateway(message.gateway, message.ward, self._now_ms)
+            gateway = GatewayRecord(message.gateway, message.ward, self._now_ms)
             self._batch.add_gateway(gateway)
-            self._known.gateways[message.gateway] = gateway
+            self._fleet.gateways[message.gateway] = gateway
             log.info("%s: the first message of this gateway, ward %s", gateway.id, gateway.ward)
         gateway.set(last_ms=self._now_ms)
         self._batch.gateways[gateway.id] = gateway
         self.stored.wards[gateway.id] = message.ward
         return gateway
 
-    def _stream(self, gateway: str, epoch: str) -> Stream:
-        stream = self._known.streams.get((gateway, epoch))
+    def _stream(self, gateway: str, epoch: str) -> EventStream:
+        stream = self._fleet.streams.get((gateway, epoch))
         if stream is None:
             stream = self._batch.add_stream(gateway, epoch, self._now_ms)
-            self._known.add_stream(stream)
+            self._fleet.add_stream(stream)
         self._batch.streams[stream.id] = stream
         return stream
 
-    def _event(self, gateway: Gateway, event: Event) -> None:
-        first = (gateway.id, event.epoch) not in self._known.streams and not self._known.has_streams(
+    def _event(self, gateway: GatewayRecord, event: EventMessage) -> None:
+        first = (gateway.id, event.epoch) not in self._fleet.streams and not self._fleet.has_streams(
             gateway.id
         )
         stream = self._stream(gateway.id, event.epoch)
         if stream.has(event.sequence):
-            self._again.append((stream, event))
+            self._repeated.append((stream, event))
         else:
-            self._store(stream, event, Why.BEFORE if first else Why.MISSING)
+            self._store(stream, event, GapReason.BEFORE if first else GapReason.MISSING)
 
-    def _confirm(self, event: Event) -> None:
+    def _confirm(self, event: EventMessage) -> None:
         """It is stored, or will be with this batch, byte for byte."""
         self.stored.numbers[event.gateway, event.epoch].append(event.sequence)
 
-    def _store(self, stream: Stream, event: Event, why: Why) -> None:
+    def _store(self, stream: EventStream, event: EventMessage, why: GapReason) -> None:
         """``why`` numbers before it are missing."""
         stream.add(event.sequence, self._now_ms, why)
         self._confirm(event)
@@ -265,8 +271,8 @@ class _Taking:
         elif event.kind == "rule-override":
             self.stored.overrides.append(event)
 
-    def _loss(self, stream: Stream, event: Event) -> None:
-        loss = loss_of(event)
+    def _loss(self, stream: EventStream, event: EventMessage) -> None:
+        loss = parse_loss(event)
         if loss is None:
             topic = f"{event.gateway} {event.epoch}/{event.sequence}"
             self.reject(
@@ -288,15 +294,15 @@ class _Taking:
             }
         )
 
-    def _room(self, gateway: str, epoch: str) -> int:
+    def _gaps_allowed(self, gateway: str, epoch: str) -> int:
         """How many gaps of this epoch may begin by what the gateway only says, without an event of it."""
-        known = (gateway, epoch) in self._known.streams or self._known.may_begin_stream(gateway)
-        return self._known.room_for_gaps(gateway) if known else 0
+        known = (gateway, epoch) in self._fleet.streams or self._fleet.may_begin_stream(gateway)
+        return self._fleet.gaps_allowed(gateway) if known else 0
 
-    def _announce(self, event: Event, loss: wire.LossData) -> int:
+    def _announce(self, event: EventMessage, loss: wire.LossData) -> int:
         """How many missing events it explains. What would make too many gaps, or streams, explains nothing:
         its numbers stay missing."""
-        room = self._room(event.gateway, loss.epoch)
+        room = self._gaps_allowed(event.gateway, loss.epoch)
         explained = taken = 0
         if room:
             about = self._stream(event.gateway, loss.epoch)
@@ -304,7 +310,7 @@ class _Taking:
             for first, last in loss.ranges:
                 if about.gap_count - before >= room:
                     break
-                explained += about.announce(first, last, self._now_ms)
+                explained += about.mark_announced(first, last, self._now_ms)
                 taken += 1
         if taken < len(loss.ranges):
             topic = f"{event.gateway} {event.epoch}/{event.sequence}"
@@ -313,7 +319,7 @@ class _Taking:
             self.reject(topic, reason, event.payload)
         return explained
 
-    def _picture(self, picture: Picture) -> None:
+    def _picture(self, picture: MediaMessage) -> None:
         self.stored.media[picture.gateway].append(picture.media_id)
         row = self._batch.media_row(picture.gateway, picture.media_id)
         if row is not None:
@@ -322,7 +328,7 @@ class _Taking:
                 reason = "conflict: another picture has this id; the first one is kept"
                 self.reject(topic, reason, picture.payload)
             return
-        self._pictures.keep(picture)
+        self._pictures.store(picture)
         self._batch.media[picture.gateway, picture.media_id] = {
             "gateway": picture.gateway,
             "media_id": picture.media_id,
@@ -334,10 +340,10 @@ class _Taking:
             "received_ms": self._now_ms,
         }
 
-    def _heartbeat(self, gateway: Gateway, beat: Heartbeat) -> None:
+    def _heartbeat(self, gateway: GatewayRecord, beat: HeartbeatMessage) -> None:
         health = beat.health
-        self.stored.heard.add(gateway.id)
-        self.stored.signs.append(beat)
+        self.stored.heartbeat_gateways.add(gateway.id)
+        self.stored.status_messages.append(beat)
         self._epoch(gateway, health.outbox.epoch)
         gateway.set(
             ward=beat.ward,
@@ -353,30 +359,30 @@ class _Taking:
             gateway.slot_ms = slot_ms
             self._batch.health.append(_history_row(gateway.id, slot_ms, beat))
 
-    def _epoch(self, gateway: Gateway, epoch: str) -> None:
+    def _epoch(self, gateway: GatewayRecord, epoch: str) -> None:
         """The epoch that a heartbeat names."""
         before = gateway.epoch
         if not before or not epoch or before == epoch:
             return
-        if gateway.sequence and self._room(gateway.id, before):
+        if gateway.sequence and self._gaps_allowed(gateway.id, before):
             # Another store allots the numbers: no later one will show where the old ones ended.
             self._stream(gateway.id, before).expect(gateway.sequence, self._now_ms)
         if epoch in gateway.epochs_before:  # no box goes back to one
             self._conflicts[gateway.id, epoch] += 0
         gateway.epochs_before.append(before)
 
-    def _birth(self, gateway: Gateway, birth: Birth) -> None:
+    def _birth(self, gateway: GatewayRecord, birth: BirthMessage) -> None:
         if birth.inventory is None:
             if birth.ward == gateway.ward:
                 gateway.set(birth=None, birth_session=None, birth_ms=self._now_ms)
             return
-        self.stored.reborn.add(gateway.id)
+        self.stored.birth_gateways.add(gateway.id)
         session = birth.inventory.session
         gateway.set(ward=birth.ward, birth=birth.payload, birth_session=session, birth_ms=self._now_ms)
 
-    def _state(self, gateway: Gateway, state: State) -> None:
+    def _state(self, gateway: GatewayRecord, state: StateMessage) -> None:
         document = state.document
-        self.stored.signs.append(state)
+        self.stored.status_messages.append(state)
         if document is None:
             if state.ward == gateway.ward:
                 gateway.set(state=None, state_session=None, state_reason=None, state_ms=self._now_ms)
@@ -392,7 +398,7 @@ class _Taking:
         )
 
 
-def _history_row(gateway: str, slot_ms: int, beat: Heartbeat) -> dict[str, object]:
+def _history_row(gateway: str, slot_ms: int, beat: HeartbeatMessage) -> dict[str, object]:
     health = beat.health
     cameras = {name: [camera.state[:20], camera.packet_fps] for name, camera in health.cameras.items()}
     return {

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from edge_agent import wire
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.central_topics import CentralTopics
-from edge_central.ingest.batch_writer import Stored
+from edge_central.ingest.batch_writer import BatchResult
 from edge_central.ingest.documents import ACK_EXPIRY_S, message
-from edge_central.store.fleet_state import Known
+from edge_central.store.fleet_state import FleetState
 
 ACK_EVERY_S = 1.0
 """A gateway sends again after 60 s at the earliest; a fleet of 465 that all report is 465 messages in this
@@ -30,7 +30,7 @@ class Confirmations:
         self._media: defaultdict[str, dict[str, None]] = defaultdict(dict)  # each once, in order
         self._wards: dict[str, str] = {}
 
-    def note(self, stored: Stored) -> None:
+    def add(self, stored: BatchResult) -> None:
         """Of a committed batch."""
         for key, numbers in stored.numbers.items():
             self._numbers[key].update(numbers)
@@ -38,7 +38,7 @@ class Confirmations:
             self._media[gateway].update(dict.fromkeys(media))
         self._wards.update(stored.wards)
 
-    def take(self, known: Known) -> Iterator[Message]:
+    def drain(self, known: FleetState) -> Iterator[MqttMessage]:
         """The messages that say all that was noted; then nothing is left of it, but for pictures of a gateway
         whose epoch is not known yet."""
         numbers, self._numbers = self._numbers, defaultdict(set)
@@ -51,7 +51,7 @@ class Confirmations:
         for gateway in list(self._media):
             yield from self._of_media(gateway, known)
 
-    def _of_media(self, gateway: str, known: Known) -> Iterator[Message]:
+    def _of_media(self, gateway: str, known: FleetState) -> Iterator[MqttMessage]:
         epoch = _epoch_of(gateway, known)
         if epoch is None:
             return
@@ -61,11 +61,11 @@ class Confirmations:
             part = media[start : start + MOST_MEDIA]
             yield self._message(gateway, wire.Ack(epoch=epoch, upto=upto, media=part))
 
-    def _message(self, gateway: str, ack: wire.Ack) -> Message:
+    def _message(self, gateway: str, ack: wire.Ack) -> MqttMessage:
         return message(self._topics.ack(self._wards[gateway], gateway), ack, expiry_s=ACK_EXPIRY_S)
 
 
-def _epoch_of(gateway: str, known: Known) -> str | None:
+def _epoch_of(gateway: str, known: FleetState) -> str | None:
     """That it is in: a confirmation for another one is ignored."""
     beat = known.gateways[gateway].epoch if gateway in known.gateways else None
     if beat:

@@ -6,13 +6,13 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 
 ACK_EXPIRY_S = 300
 """A gateway that is away has its events again by then, and sends them again."""
 
 
-Standing = Literal["online", "degraded", "stopped", "offline"]
+CentralStateKind = Literal["online", "degraded", "stopped", "offline"]
 
 
 class CentralState(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +20,7 @@ class CentralState(msgspec.Struct, frozen=True, kw_only=True):
     confirmed."""
 
     schema: Literal["central-state/1"] = "central-state/1"
-    state: Standing
+    state: CentralStateKind
     session: str
     time: str
     reason: str
@@ -48,7 +48,7 @@ class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
     of: int
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class CommandDocument(msgspec.Struct, frozen=True, kw_only=True):
     """``down/cmd/<type>``, see docs/design/commands.md."""
 
     id: str
@@ -61,5 +61,5 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 def message(
     topic: str, document: msgspec.Struct, *, retain: bool = False, expiry_s: int | None = None
-) -> Message:
-    return Message(topic, msgspec.json.encode(document), retain=retain, expiry_s=expiry_s)
+) -> MqttMessage:
+    return MqttMessage(topic, msgspec.json.encode(document), retain=retain, expiry_s=expiry_s)

@@ -12,38 +12,40 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from edge_agent.core.clock import Clock, rfc3339
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.central_topics import CentralTopics
-from edge_central.ingest.documents import Command, message
-from edge_central.store.fleet_state import Gateway
+from edge_central.ingest.documents import CommandDocument, message
+from edge_central.store.fleet_state import GatewayRecord
 
 SETTLE_S = 15.0
 """After a connect, what is retained is still arriving."""
 FIRST_S, LONGEST_S = 60.0, 3_600.0
 """Between two requests to one gateway, doubling: one that does not know the command answers nothing."""
-EXPIRES_S = 300
+BIRTH_REQUEST_EXPIRES_S = 300
 
 
 @dataclass(slots=True)
-class _Asked:
+class _PendingBirthRequest:
     again_mono: float
     delay_s: float
 
 
-class Rebirths:
+class BirthRequests:
     def __init__(self, topics: CentralTopics, clock: Clock, settle_s: float | None = None) -> None:
         self._topics = topics
         self._clock = clock
         self._settle_s = SETTLE_S if settle_s is None else settle_s
-        self._asked: dict[str, _Asked] = {}
+        self._pending: dict[str, _PendingBirthRequest] = {}
         self._doubted: dict[str, str | None] = {}
 
-    def arrived(self, gateway: str) -> None:
+    def on_birth(self, gateway: str) -> None:
         """Its birth is here."""
-        self._asked.pop(gateway, None)
+        self._pending.pop(gateway, None)
         self._doubted.pop(gateway, None)
 
-    def heard(self, gateway: Gateway, online_s: float, send: Callable[[Message], None]) -> None:
+    def on_heartbeat(
+        self, gateway: GatewayRecord, online_s: float, send: Callable[[MqttMessage], None]
+    ) -> None:
         """It has sent a heartbeat; ``online_s``: how long our session lasts."""
         if gateway.birth_session == gateway.heartbeat_session or online_s < self._settle_s:
             return
@@ -52,22 +54,22 @@ class Rebirths:
             self._doubted[gateway.id] = gateway.heartbeat_session
             return
         now = self._clock.monotonic()
-        asked = self._asked.get(gateway.id)
+        asked = self._pending.get(gateway.id)
         if asked is not None and now < asked.again_mono:
             return
         delay_s = FIRST_S if asked is None else min(LONGEST_S, asked.delay_s * 2)
-        self._asked[gateway.id] = _Asked(now + delay_s, delay_s)
+        self._pending[gateway.id] = _PendingBirthRequest(now + delay_s, delay_s)
         send(self._command(gateway))
 
-    def _command(self, gateway: Gateway) -> Message:
+    def _command(self, gateway: GatewayRecord) -> MqttMessage:
         now = self._clock.now()
-        command = Command(
+        command = CommandDocument(
             id=f"rebirth-{secrets.token_hex(8)}",
             type="rebirth",
             gateway=gateway.id,
             issued=rfc3339(now),
-            expires=rfc3339(now + timedelta(seconds=EXPIRES_S)),
+            expires=rfc3339(now + timedelta(seconds=BIRTH_REQUEST_EXPIRES_S)),
             args={},
         )
         topic = self._topics.command(gateway.ward, gateway.id, command.type)
-        return message(topic, command, expiry_s=EXPIRES_S)
+        return message(topic, command, expiry_s=BIRTH_REQUEST_EXPIRES_S)

@@ -14,10 +14,10 @@ from datetime import timedelta
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from edge_agent.core.clock import Clock, rfc3339
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.central_topics import CentralTopics
-from edge_agent.wire.received.messages import Reply
-from edge_central.ingest.documents import Command, message
+from edge_agent.wire.received.messages import ReplyMessage
+from edge_central.ingest.documents import CommandDocument, message
 from edge_central.store import tables
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,9 @@ EXPIRES_S = 300
 """A gateway that comes back later does not do what somebody wanted long ago."""
 SILENT_MS = 900_000
 """After this long without a last word nobody waits any more."""
-GOES_ON = ("asked", "sent", "accepted", "running")
+UNFINISHED = ("asked", "sent", "accepted", "running")
 MOST_AT_ONCE = 50
-SENT = frozenset(("clip",))
+ALLOWED_TYPES = frozenset(("clip",))
 """Whoever takes the console over can write rows, and orders nothing else by them."""
 
 _ANSWERED = (
@@ -37,13 +37,13 @@ _ANSWERED = (
         tables.request.c.id == bindparam("of"),
         tables.request.c.gateway == bindparam("by"),
         # Not ``in_``: it is spread out when it is executed, and that is refused for several rows at once.
-        or_(*(tables.request.c.status == each for each in GOES_ON)),
+        or_(*(tables.request.c.status == each for each in UNFINISHED)),
     )
     .values(status=bindparam("now"), words=bindparam("why"), answered_ms=bindparam("at"))
 )
 
 
-class Requests:
+class RequestSender:
     """One thread uses it."""
 
     def __init__(self, topics: CentralTopics, wards: Collection[str], clock: Clock) -> None:
@@ -51,20 +51,20 @@ class Requests:
         self._wards = sorted(wards)
         self._clock = clock
 
-    def waiting(self, connection: Connection) -> bool:
+    def has_waiting(self, connection: Connection) -> bool:
         columns = tables.request.c
         mine = columns.ward.in_(self._wards)
         found = select(columns.id).where(columns.status == "asked", mine).limit(1)
         return connection.scalar(found) is not None
 
-    def send(self, connection: Connection) -> list[Message]:
+    def send(self, connection: Connection) -> list[MqttMessage]:
         """What is to be published once this transaction is committed; what is too old is not."""
         columns, now_ms = tables.request.c, self._now_ms()
         asked = select(tables.request).where(columns.status == "asked", columns.ward.in_(self._wards))
-        messages: list[Message] = []
+        messages: list[MqttMessage] = []
         for row in connection.execute(asked.order_by(columns.asked_ms).limit(MOST_AT_ONCE)).all():
             late = now_ms - row.asked_ms > EXPIRES_S * 1000
-            if row.type not in SENT:
+            if row.type not in ALLOWED_TYPES:
                 log.error(
                     "%s: %s is a %s, which no console asks for: it is not sent", row.gateway, row.id, row.type
                 )
@@ -79,16 +79,16 @@ class Requests:
             )
         return messages
 
-    def give_up(self, connection: Connection) -> None:
+    def expire(self, connection: Connection) -> None:
         """On those that nobody has answered."""
         columns = tables.request.c
         old = columns.asked_ms < self._now_ms() - SILENT_MS
-        silent = update(tables.request).where(columns.status.in_(GOES_ON), old)
+        silent = update(tables.request).where(columns.status.in_(UNFINISHED), old)
         connection.execute(silent.values(status="expired"))
 
-    def _command(self, id: str, type: str, gateway: str, ward: str, args: str) -> Message:
+    def _command(self, id: str, type: str, gateway: str, ward: str, args: str) -> MqttMessage:
         now = self._clock.now()
-        command = Command(
+        command = CommandDocument(
             id=id,
             type=type,
             gateway=gateway,
@@ -102,7 +102,7 @@ class Requests:
         return round(self._clock.now().timestamp() * 1000)
 
 
-def note_replies(connection: Connection, replies: Sequence[Reply], now_ms: int) -> None:
+def record_replies(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
     """Of our own requests; of other commands nothing is kept. A late word does not undo the last one."""
     if replies:
         rows = [

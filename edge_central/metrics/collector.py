@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from edge_agent.wire.received.health import Health
-from edge_central.metrics.figures import Figures, GatewayFigures
-from edge_central.store.presence_reports import Standing
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_central.metrics.figures import CentralMetrics, GatewayMetrics
+from edge_central.store.presence_reports import PresenceState
 
 FRESH_S = 1_800.0
 """What a heartbeat said that is older is not said any more. With a budget they come every 300 s."""
@@ -21,7 +21,7 @@ CAMERA_STATES = ("starting", "online", "degraded", "offline")
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class IngestHealth:
     """How the ingest is at this moment."""
 
     connected: bool
@@ -33,14 +33,14 @@ def _share(percent: float | None) -> float | None:
     return None if percent is None else percent / 100.0
 
 
-def _days(health: Health) -> float | None:
+def _days(health: ReceivedHealth) -> float | None:
     days = [
         each for each in (health.certificates.client_days, health.certificates.ca_days) if each is not None
     ]
     return min(days) if days else None
 
 
-OF_HEALTH: dict[str, tuple[str, Callable[[Health], float | None]]] = {
+HEALTH_GAUGES: dict[str, tuple[str, Callable[[ReceivedHealth], float | None]]] = {
     "temperature_celsius": ("of the processor", lambda health: health.box.temperature_c),
     "cpu_used_ratio": ("of all cores together", lambda health: _share(health.box.cpu_percent)),
     "memory_used_ratio": ("", lambda health: _share(health.box.memory_percent)),
@@ -63,23 +63,23 @@ class CentralCollector(Collector):
 
     def __init__(
         self,
-        figures: Figures,
-        now: Callable[[], Now],
+        figures: CentralMetrics,
+        now: Callable[[], IngestHealth],
         wards: Sequence[str],
         clock_s: Callable[[], float] = time.time,
     ) -> None:
-        self._figures = figures
-        self._now = now
+        self._central_metrics = figures
+        self._ingest_health = now
         self._wards = tuple(wards)
         self._clock_s = clock_s
 
     def collect(self) -> Iterator[Metric]:
-        with self._figures.lock:
+        with self._central_metrics.lock:
             metrics = [*self._of_centre(), *self._of_wards(), *self._of_gateways()]
         yield from metrics
 
     def _of_centre(self) -> Iterator[Metric]:
-        figures, now = self._figures, self._now()
+        figures, now = self._central_metrics, self._ingest_health()
         for name, value, what in (
             ("events", figures.events, "stored since the start"),
             ("duplicates", figures.duplicates, "that were stored already"),
@@ -99,13 +99,13 @@ class CentralCollector(Collector):
             yield GaugeMetricFamily("edge_central_webhook_waiting", what, value=now.webhook_waiting)
 
     def _of_wards(self) -> Iterator[Metric]:
-        figures = self._figures
-        boxes = Counter((box.ward, box.standing) for box in figures.gateways.values())
+        figures = self._central_metrics
+        boxes = Counter((box.ward, box.state) for box in figures.gateways.values())
         yield _labelled(
             "edge_ward_gateways",
             "by what was told of them last",
             ("ward", "state"),
-            {(ward, state.value): boxes[ward, state] for ward in self._wards for state in Standing},
+            {(ward, state.value): boxes[ward, state] for ward in self._wards for state in PresenceState},
         )
         yield _labelled(
             "edge_ward_outage_gateways",
@@ -121,15 +121,15 @@ class CentralCollector(Collector):
         )
 
     def _of_gateways(self) -> Iterator[Metric]:
-        boxes = self._figures.gateways
+        boxes = self._central_metrics.gateways
         names = ("ward", "gateway")
-        told = {(box.ward, id_): box for id_, box in boxes.items() if box.standing is not None}
-        online = (Standing.ONLINE, Standing.UNSTABLE)
+        told = {(box.ward, id_): box for id_, box in boxes.items() if box.state is not None}
+        online = (PresenceState.ONLINE, PresenceState.UNSTABLE)
         yield _labelled(
             "edge_gateway_online",
             "as it was told last",
             names,
-            {key: box.standing in online for key, box in told.items()},
+            {key: box.state in online for key, box in told.items()},
         )
         events = CounterMetricFamily("edge_gateway_events", "stored since the start", labels=names)
         for id_, box in boxes.items():
@@ -144,10 +144,10 @@ class CentralCollector(Collector):
         )
         yield from self._of_health({key: box for key, box in heard.items() if self._is_fresh(box)})
 
-    def _of_health(self, boxes: Mapping[tuple[str, str], GatewayFigures]) -> Iterator[Metric]:
+    def _of_health(self, boxes: Mapping[tuple[str, str], GatewayMetrics]) -> Iterator[Metric]:
         names = ("ward", "gateway")
         health = {key: box.health for key, box in boxes.items() if box.health is not None}
-        for name, (what, read) in OF_HEALTH.items():
+        for name, (what, read) in HEALTH_GAUGES.items():
             values = {key: read(each) for key, each in health.items()}
             known: dict[tuple[str, ...], float] = {
                 key: value for key, value in values.items() if value is not None
@@ -163,7 +163,7 @@ class CentralCollector(Collector):
         }
         yield _labelled("edge_gateway_info", "what it runs", (*names, "version"), versions)
 
-    def _is_fresh(self, box: GatewayFigures) -> bool:
+    def _is_fresh(self, box: GatewayMetrics) -> bool:
         return self._clock_s() - box.heard_s < FRESH_S
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 
-from edge_agent.config.fields.spec import Field, Section, Values
-from edge_central.settings import Listen
-from edge_central.web.config import ListenKind
+from edge_agent.config.fields.spec import Field, Section, SectionValues
+from edge_central.settings import ListenAddress
+from edge_central.web.config import AddressAndPort
 
 
-def _check(values: Values) -> None:
-    listen: Listen | None = values.valid("listen")
+def _check(values: SectionValues) -> None:
+    listen: ListenAddress | None = values.valid("listen")
     if listen is not None and not ipaddress.ip_address(listen.host).is_loopback:
         values.warn("listen", "whoever reaches it reads the figures of all wards, without a login")
 
@@ -18,7 +18,7 @@ def _check(values: Values) -> None:
 METRICS = Section(
     "metrics",
     "Figures for Prometheus at `/metrics`. Without this section nothing listens.",
-    (Field("listen", ListenKind(), "where, such as `127.0.0.1:9108`"),),
+    (Field("listen", AddressAndPort(), "where, such as `127.0.0.1:9108`"),),
     lambda values: values["listen"],
     _check,
     {"port": "write listen: 127.0.0.1:9108"},

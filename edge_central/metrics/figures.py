@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from edge_agent.core.model import Severity
-from edge_agent.wire.received.health import Health
-from edge_agent.wire.received.messages import Heartbeat
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_agent.wire.received.messages import HeartbeatMessage
 from edge_central.alerts.model import Alert
-from edge_central.ingest.batch_writer import Stored
-from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
+from edge_central.ingest.batch_writer import BatchResult
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 
 MOST_GATEWAYS = 5_000
 """With series of their own: a broker that lets anybody in must not fill the memory here and at Prometheus."""
@@ -25,10 +25,10 @@ _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
 
 @dataclass(slots=True)
-class GatewayFigures:
+class GatewayMetrics:
     ward: str
-    standing: Standing | None = None
-    health: Health | None = None
+    state: PresenceState | None = None
+    health: ReceivedHealth | None = None
     versions: list[str] = field(default_factory=list)  # that it said since the start
     heard_s: float = 0.0  # Unix time of the newest heartbeat
     events: int = 0  # stored since the start
@@ -52,12 +52,12 @@ class AlertCount:
 
 
 @dataclass(slots=True)
-class Figures:
+class CentralMetrics:
     """``lock`` protects all of it."""
 
     started_s: float  # Unix time
     lock: threading.Lock = field(default_factory=threading.Lock)
-    gateways: dict[str, GatewayFigures] = field(default_factory=dict)
+    gateways: dict[str, GatewayMetrics] = field(default_factory=dict)
     outages: dict[str, int] = field(default_factory=dict)  # ward -> gateways that went
     alerts: Counter[AlertCount] = field(default_factory=Counter)  # open, and told by themselves
     events: int = 0
@@ -66,36 +66,36 @@ class Figures:
     waiting: int = 0
     database_bytes: int = 0
 
-    def heard(self, stored: Stored, now_s: float) -> None:
+    def record_batch(self, stored: BatchResult, now_s: float) -> None:
         """Of a committed batch."""
         with self.lock:
             self.events += stored.events.total()
             self.duplicates += stored.duplicates
             self.rejected += stored.rejected
-            for sign in stored.signs:
-                if isinstance(sign, Heartbeat) and (box := self._gateway(sign.gateway, sign.ward)):
+            for sign in stored.status_messages:
+                if isinstance(sign, HeartbeatMessage) and (box := self._gateway(sign.gateway, sign.ward)):
                     box.health, box.heard_s = sign.health, now_s
                     box.note_version(sign.health.version)
             for gateway, count in stored.events.items():
                 if box := self._gateway(gateway, stored.wards[gateway]):
                     box.events += count
 
-    def told(self, reports: Iterable[Report]) -> None:
+    def record_presence(self, reports: Iterable[PresenceReport]) -> None:
         """By presence."""
         with self.lock:
             for report in reports:
                 match report:
-                    case BoxReport(gateway, _, None):
+                    case GatewayReport(gateway, _, None):
                         self.gateways.pop(gateway, None)
-                    case BoxReport(gateway, ward, standing):
+                    case GatewayReport(gateway, ward, standing):
                         if box := self._gateway(gateway, ward):
-                            box.standing = standing
+                            box.state = standing
                     case OutageReport(ward, ()):
                         self.outages.pop(ward, None)
                     case OutageReport(ward, gateways):
                         self.outages[ward] = len(gateways)
 
-    def open(self, alerts: Iterable[Alert], waiting: int) -> None:
+    def record_alerts(self, alerts: Iterable[Alert], waiting: int) -> None:
         """``waiting``: messages that are not stored yet."""
         count = Counter(
             AlertCount(alert.key.ward, alert.key.rule, alert.severity) for alert in alerts if not alert.folded
@@ -103,11 +103,11 @@ class Figures:
         with self.lock:
             self.alerts, self.waiting = count, waiting
 
-    def _gateway(self, gateway: str, ward: str) -> GatewayFigures | None:
+    def _gateway(self, gateway: str, ward: str) -> GatewayMetrics | None:
         box = self.gateways.get(gateway)
         if box is None:
             if len(self.gateways) >= MOST_GATEWAYS:
                 return None
-            box = self.gateways[gateway] = GatewayFigures(ward)
+            box = self.gateways[gateway] = GatewayMetrics(ward)
         box.ward = ward
         return box

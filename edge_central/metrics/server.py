@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CentralError
-from edge_central.metrics.collector import CentralCollector, Now
-from edge_central.metrics.figures import Figures
-from edge_central.settings import Listen
+from edge_central.metrics.collector import CentralCollector, IngestHealth
+from edge_central.metrics.figures import CentralMetrics
+from edge_central.settings import ListenAddress
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,12 @@ class MetricsServer:
     """Answers from ``start`` to ``stop``, each question on a thread of its own."""
 
     def __init__(
-        self, listen: Listen, figures: Figures, now: Callable[[], Now], wards: Sequence[str], clock: Clock
+        self,
+        listen: ListenAddress,
+        figures: CentralMetrics,
+        now: Callable[[], IngestHealth],
+        wards: Sequence[str],
+        clock: Clock,
     ) -> None:
         self._listen = listen
         self._registry = CollectorRegistry()

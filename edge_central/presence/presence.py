@@ -16,11 +16,17 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from edge_central.store.presence_reports import USUAL_INTERVAL_S, BoxReport, OutageReport, Report, Standing
+from edge_central.store.presence_reports import (
+    USUAL_INTERVAL_S,
+    GatewayReport,
+    OutageReport,
+    PresenceReport,
+    PresenceState,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class PresenceThresholds:
     """Lower ones tell sooner, and more often for nothing."""
 
     missed: float = 3.3  # heartbeats: they come every 30 s, give or take 10 %
@@ -31,22 +37,22 @@ class Bounds:
     outage_hold_s: float = 5.0  # a broker that stops sends all wills, and is gone itself a moment later
     outage_share: float = 0.5  # of the gateways of a ward that were there
     outage_least: int = 3
-    straggle_s: float = 120.0  # the last ones of an outage come so much later: a gateway's longest delay
+    late_s: float = 120.0  # the last ones of an outage come so much later: a gateway's longest delay
     falls: int = 4  # within ``falls_s``: unstable
     falls_s: float = 3_600.0
-    calm_s: float = 900.0  # without a change, until it is stable again
+    stable_s: float = 900.0  # without a change, until it is stable again
     grace_s: float = 90.0  # after our own connect: gateways come back over 30 s, and later
 
 
 @dataclass(slots=True)
-class _Box:
+class _GatewayPresence:
     gateway: str
     ward: str
-    now: Standing | None  # what it is, before anything is damped
+    state: PresenceState | None  # what it is, before anything is damped
     why: str
     changed_mono: float
     changed_ms: int
-    told: Standing | None = None
+    reported: PresenceState | None = None
     interval_s: float = USUAL_INTERVAL_S
     heard_mono: float | None = None
     session: str | None = None  # of its newest ``online``
@@ -55,7 +61,7 @@ class _Box:
     ended: str | None = None  # the session that is over
     distances_s: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     falls_mono: deque[float] = field(default_factory=deque)
-    spared_mono: float = 0.0  # until then its absence is still that of its ward
+    outage_until_mono: float = 0.0  # until then its absence is still that of its ward
 
 
 @dataclass(slots=True)
@@ -67,85 +73,89 @@ class _Outage:
     complete: bool = False  # told with everybody who went
 
 
-class Presence:
+class PresenceTracker:
     """One thread uses it. ``told`` is what was reported before a restart."""
 
-    def __init__(self, told: Iterable[Report] = (), bounds: Bounds | None = None, mono: float = 0.0) -> None:
-        self._bounds = bounds or Bounds()
-        self._boxes: dict[str, _Box] = {}
+    def __init__(
+        self, told: Iterable[PresenceReport] = (), bounds: PresenceThresholds | None = None, mono: float = 0.0
+    ) -> None:
+        self._bounds = bounds or PresenceThresholds()
+        self._gateways: dict[str, _GatewayPresence] = {}
         self._outages: dict[str, _Outage] = {}
-        self._gone: list[BoxReport] = []
+        self._gone: list[GatewayReport] = []
         for report in told:
             match report:
-                case BoxReport():
+                case GatewayReport():
                     self._remember(report, mono)
                 case OutageReport():
                     down = set(report.gateways)
                     self._outages[report.ward] = _Outage(report.since_ms, mono, down, report.of, True)
         for outage in self._outages.values():
-            for box in (self._boxes[each] for each in outage.gateways if each in self._boxes):
-                box.now, box.why = Standing.OFFLINE, "went with its ward"
+            for box in (self._gateways[each] for each in outage.gateways if each in self._gateways):
+                box.state, box.why = PresenceState.OFFLINE, "went with its ward"
 
-    def heartbeat(
+    def record_heartbeat(
         self, gateway: str, ward: str, session: str, every_s: float | None, mono: float, now_ms: int
     ) -> None:
         """``every_s`` is how often they come now, where the gateway says so."""
-        box = self._box(gateway, ward, mono, now_ms)
-        if box.ended == session and box.now is not Standing.ONLINE:
+        box = self._gateway(gateway, ward, mono, now_ms)
+        if box.ended == session and box.state is not PresenceState.ONLINE:
             return  # made before its end, and overtaken by it
         self._learn_interval(box, every_s, mono)
         box.heard_mono, box.ward = mono, ward
         if box.doubted == session:
             box.beat_session = session
         box.doubted = session
-        self._become(box, Standing.ONLINE, "heartbeat", mono, now_ms)
+        self._change_state(box, PresenceState.ONLINE, "heartbeat", mono, now_ms)
 
-    def state(
+    def record_state(
         self, gateway: str, ward: str, state: str, session: str, why: str, mono: float, now_ms: int
     ) -> None:
         """What the retained message says: online, stopped or offline."""
-        box = self._box(gateway, ward, mono, now_ms)
-        if state == Standing.ONLINE:
+        box = self._gateway(gateway, ward, mono, now_ms)
+        if state == PresenceState.ONLINE:
             box.session, box.beat_session, box.doubted, box.ended = session, None, None, None
             box.heard_mono, box.ward = mono, ward
             box.distances_s.clear()
-            self._become(box, Standing.ONLINE, why, mono, now_ms)
+            self._change_state(box, PresenceState.ONLINE, why, mono, now_ms)
         elif box.session is None or session in (box.session, box.beat_session):
             box.ended = session
-            self._become(box, Standing(state), why, mono, now_ms)
+            self._change_state(box, PresenceState(state), why, mono, now_ms)
 
     def forget(self, gateway: str, ward: str, now_ms: int) -> None:
         """Its retained messages were cleared: it is gone for good. In another ward it is only a move."""
-        box = self._boxes.get(gateway)
+        box = self._gateways.get(gateway)
         if box is not None and box.ward == ward:
-            del self._boxes[gateway]
-            self._gone.append(BoxReport(gateway, ward, None, "taken away", now_ms))
+            del self._gateways[gateway]
+            self._gone.append(GatewayReport(gateway, ward, None, "taken away", now_ms))
 
-    def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> list[Report]:
+    def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> list[PresenceReport]:
         """What is to be told now; ``connected_mono``: since when we have a session, None: we have none."""
-        reports: list[Report] = [*self._gone]
+        reports: list[PresenceReport] = [*self._gone]
         self._gone.clear()
         if connected_mono is None:
             return reports
         settled = mono - connected_mono >= self._bounds.grace_s
-        for box in self._boxes.values():
+        for box in self._gateways.values():
             self._judge_silence(box, mono, now_ms, connected_mono)
         if settled:
             reports += self._judge_wards(mono, now_ms)
-        for box in self._boxes.values():
+        for box in self._gateways.values():
             report = self._settle(box, mono, settled)
             if report is not None:
                 reports.append(report)
         return reports
 
-    def standing(self) -> list[Report]:
+    def current_reports(self) -> list[PresenceReport]:
         """All that was told and still holds."""
-        told: list[Report] = [_report(box, box.told) for box in self._boxes.values() if box.told is not None]
+        told: list[PresenceReport] = [
+            _report(box, box.reported) for box in self._gateways.values() if box.reported is not None
+        ]
         return told + [self._outage_report(ward) for ward in self._outages]
 
-    def shift(self, since_ms: int, by_ms: int) -> None:
+    def shift_times(self, since_ms: int, by_ms: int) -> None:
         """Labels after ``since_ms`` were of a clock that was wrong by so much."""
-        for box in self._boxes.values():
+        for box in self._gateways.values():
             if box.changed_ms > since_ms:
                 box.changed_ms += by_ms
         for outage in self._outages.values():
@@ -154,30 +164,34 @@ class Presence:
 
     # --- gateways ---
 
-    def _remember(self, report: BoxReport, mono: float) -> None:
-        if report.standing is None:
+    def _remember(self, report: GatewayReport, mono: float) -> None:
+        if report.state is None:
             return
-        now = Standing.ONLINE if report.standing is Standing.UNSTABLE else report.standing
-        box = _Box(report.gateway, report.ward, now, report.why, mono, report.since_ms, report.standing)
+        now = PresenceState.ONLINE if report.state is PresenceState.UNSTABLE else report.state
+        box = _GatewayPresence(
+            report.gateway, report.ward, now, report.why, mono, report.since_ms, report.state
+        )
         box.interval_s = report.interval_s
-        self._boxes[report.gateway] = box
+        self._gateways[report.gateway] = box
 
-    def _box(self, gateway: str, ward: str, mono: float, now_ms: int) -> _Box:
-        box = self._boxes.get(gateway)
+    def _gateway(self, gateway: str, ward: str, mono: float, now_ms: int) -> _GatewayPresence:
+        box = self._gateways.get(gateway)
         if box is None:
-            box = self._boxes[gateway] = _Box(gateway, ward, None, "", mono, now_ms)
+            box = self._gateways[gateway] = _GatewayPresence(gateway, ward, None, "", mono, now_ms)
         return box
 
-    def _become(self, box: _Box, now: Standing, why: str, mono: float, now_ms: int) -> None:
-        if box.now is now:
+    def _change_state(
+        self, box: _GatewayPresence, now: PresenceState, why: str, mono: float, now_ms: int
+    ) -> None:
+        if box.state is now:
             return
-        if now is Standing.OFFLINE:
+        if now is PresenceState.OFFLINE:
             box.falls_mono.append(mono)
         else:
-            box.spared_mono = 0.0
-        box.now, box.why, box.changed_mono, box.changed_ms = now, why, mono, now_ms
+            box.outage_until_mono = 0.0
+        box.state, box.why, box.changed_mono, box.changed_ms = now, why, mono, now_ms
 
-    def _learn_interval(self, box: _Box, every_s: float | None, mono: float) -> None:
+    def _learn_interval(self, box: _GatewayPresence, every_s: float | None, mono: float) -> None:
         """The shortest of three distances: a heartbeat that was lost does not make them twice as long."""
         bounds = self._bounds
         if box.heard_mono is not None:
@@ -186,86 +200,92 @@ class Presence:
             every_s = min(box.distances_s) if len(box.distances_s) == 3 else box.interval_s
         box.interval_s = min(bounds.longest_s, max(bounds.shortest_s, every_s))
 
-    def _judge_silence(self, box: _Box, mono: float, now_ms: int, connected_mono: float) -> None:
+    def _judge_silence(self, box: _GatewayPresence, mono: float, now_ms: int, connected_mono: float) -> None:
         heard_mono = max(connected_mono, box.heard_mono or connected_mono)
         silent_s = mono - heard_mono
-        if box.now is Standing.ONLINE and silent_s > self._bounds.missed * box.interval_s:
+        if box.state is PresenceState.ONLINE and silent_s > self._bounds.missed * box.interval_s:
             why = f"no heartbeat for {silent_s:.0f} s"
-            self._become(box, Standing.OFFLINE, why, mono, now_ms)
+            self._change_state(box, PresenceState.OFFLINE, why, mono, now_ms)
 
-    def _settle(self, box: _Box, mono: float, settled: bool) -> BoxReport | None:
+    def _settle(self, box: _GatewayPresence, mono: float, settled: bool) -> GatewayReport | None:
         bounds = self._bounds
         while box.falls_mono and mono - box.falls_mono[0] > bounds.falls_s:
             box.falls_mono.popleft()
-        if box.now is None or (box.now is box.told and len(box.falls_mono) < bounds.falls):
+        if box.state is None or (box.state is box.reported and len(box.falls_mono) < bounds.falls):
             return None
-        if box.told is Standing.UNSTABLE:
-            if mono - box.changed_mono < bounds.calm_s:
+        if box.reported is PresenceState.UNSTABLE:
+            if mono - box.changed_mono < bounds.stable_s:
                 return None
             box.falls_mono.clear()
         elif len(box.falls_mono) >= bounds.falls:
             why = f"went offline {len(box.falls_mono)} times in {bounds.falls_s / 60:.0f} min"
-            box.told = Standing.UNSTABLE
-            return BoxReport(box.gateway, box.ward, box.told, why, box.changed_ms, box.interval_s)
-        if box.now is Standing.OFFLINE and not self._may_tell_offline(box, mono, settled):
+            box.reported = PresenceState.UNSTABLE
+            return GatewayReport(box.gateway, box.ward, box.reported, why, box.changed_ms, box.interval_s)
+        if box.state is PresenceState.OFFLINE and not self._may_report_offline(box, mono, settled):
             return None
-        box.told = box.now
-        return _report(box, box.told)
+        box.reported = box.state
+        return _report(box, box.reported)
 
-    def _may_tell_offline(self, box: _Box, mono: float, settled: bool) -> bool:
+    def _may_report_offline(self, box: _GatewayPresence, mono: float, settled: bool) -> bool:
         outage = self._outages.get(box.ward)
-        in_outage = mono < box.spared_mono or (outage is not None and box.gateway in outage.gateways)
+        in_outage = mono < box.outage_until_mono or (outage is not None and box.gateway in outage.gateways)
         return settled and not in_outage and mono - box.changed_mono >= self._bounds.hold_s
 
     # --- wards ---
 
-    def _judge_wards(self, mono: float, now_ms: int) -> list[Report]:
-        reports: list[Report] = []
-        by_ward: dict[str, list[_Box]] = {ward: [] for ward in self._outages}
-        for box in self._boxes.values():
+    def _judge_wards(self, mono: float, now_ms: int) -> list[PresenceReport]:
+        reports: list[PresenceReport] = []
+        by_ward: dict[str, list[_GatewayPresence]] = {ward: [] for ward in self._outages}
+        for box in self._gateways.values():
             by_ward.setdefault(box.ward, []).append(box)
         for ward, boxes in by_ward.items():
             if ward in self._outages:
-                reports += self._go_on(ward, boxes, mono, now_ms)
+                reports += self._update_outage(ward, boxes, mono, now_ms)
             elif fallen := self._fallen_together(boxes, mono):
-                of = sum(box.told is not Standing.OFFLINE for box in _expected(boxes))
+                of = sum(box.reported is not PresenceState.OFFLINE for box in _expected(boxes))
                 since_ms = min(box.changed_ms for box in fallen)
                 self._outages[ward] = _Outage(since_ms, mono, set(), of)
                 self._add(self._outages[ward], fallen)
                 reports.append(self._outage_report(ward))
         return reports
 
-    def _fallen_together(self, boxes: Collection[_Box], mono: float) -> list[_Box]:
+    def _fallen_together(self, boxes: Collection[_GatewayPresence], mono: float) -> list[_GatewayPresence]:
         """Those that make an outage; empty: too few, or only just."""
         bounds = self._bounds
-        were_there = [box for box in _expected(boxes) if box.told is not Standing.OFFLINE]
+        were_there = [box for box in _expected(boxes) if box.reported is not PresenceState.OFFLINE]
         fallen = [
             box
             for box in were_there
-            if box.now is Standing.OFFLINE and mono - box.changed_mono <= bounds.together_s
+            if box.state is PresenceState.OFFLINE and mono - box.changed_mono <= bounds.together_s
         ]
         if len(fallen) < max(bounds.outage_least, bounds.outage_share * len(were_there)):
             return []
         first_mono = min(box.changed_mono for box in fallen)
         return fallen if mono - first_mono >= bounds.outage_hold_s else []
 
-    def _go_on(self, ward: str, boxes: Collection[_Box], mono: float, now_ms: int) -> list[Report]:
+    def _update_outage(
+        self, ward: str, boxes: Collection[_GatewayPresence], mono: float, now_ms: int
+    ) -> list[PresenceReport]:
         bounds, outage = self._bounds, self._outages[ward]
         if mono - outage.began_mono <= bounds.together_s:
-            new = [box for box in boxes if box.now is Standing.OFFLINE and box.told is not Standing.OFFLINE]
+            new = [
+                box
+                for box in boxes
+                if box.state is PresenceState.OFFLINE and box.reported is not PresenceState.OFFLINE
+            ]
             self._add(outage, [box for box in new if box.gateway not in outage.gateways])
-        down = [box for box in boxes if box.gateway in outage.gateways and box.now is Standing.OFFLINE]
+        down = [box for box in boxes if box.gateway in outage.gateways and box.state is PresenceState.OFFLINE]
         if len(down) < bounds.outage_least or len(down) <= bounds.outage_share / 2 * outage.of:
             del self._outages[ward]
             for box in down:
-                box.spared_mono = mono + bounds.straggle_s
+                box.outage_until_mono = mono + bounds.late_s
             return [OutageReport(ward, (), outage.of, now_ms)]
         if not outage.complete and mono - outage.began_mono >= bounds.hold_s:
             outage.complete = True
             return [self._outage_report(ward)]
         return []
 
-    def _add(self, outage: _Outage, fallen: Collection[_Box]) -> None:
+    def _add(self, outage: _Outage, fallen: Collection[_GatewayPresence]) -> None:
         for box in fallen:
             outage.gateways.add(box.gateway)
             if box.falls_mono:
@@ -276,10 +296,14 @@ class Presence:
         return OutageReport(ward, tuple(sorted(outage.gateways)), outage.of, outage.since_ms)
 
 
-def _expected(boxes: Collection[_Box]) -> list[_Box]:
+def _expected(boxes: Collection[_GatewayPresence]) -> list[_GatewayPresence]:
     """That should be there: not stopped, and heard of."""
-    return [box for box in boxes if box.told in (Standing.ONLINE, Standing.OFFLINE, Standing.UNSTABLE)]
+    return [
+        box
+        for box in boxes
+        if box.reported in (PresenceState.ONLINE, PresenceState.OFFLINE, PresenceState.UNSTABLE)
+    ]
 
 
-def _report(box: _Box, standing: Standing | None) -> BoxReport:
-    return BoxReport(box.gateway, box.ward, standing, box.why, box.changed_ms, box.interval_s)
+def _report(box: _GatewayPresence, standing: PresenceState | None) -> GatewayReport:
+    return GatewayReport(box.gateway, box.ward, standing, box.why, box.changed_ms, box.interval_s)

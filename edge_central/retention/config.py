@@ -9,8 +9,8 @@ from edge_agent import wire
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.kinds import Number
 from edge_agent.config.fields.many import MapOf
-from edge_agent.config.fields.spec import Field, Reading, Section, Values
-from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.fields.spec import Field, ReadContext, Section, SectionValues
+from edge_agent.config.fields.words import did_you_mean, quoted
 from edge_central.settings import Retention
 
 _DAYS = Number(1, 36_600, "days")
@@ -23,12 +23,12 @@ class DaysByKind(MapOf):
     def describe(self) -> str:
         return "a mapping of days by kind of event"
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if isinstance(node, tree.Mapping):
             for name, entry in node.entries.items():
                 if name not in wire.DATA_OF_KIND:
                     near = did_you_mean(name, wire.DATA_OF_KIND)
-                    reading.refuse(entry.key, f"no kind of event is called {shown(name)}{near}")
+                    reading.refuse(entry.key, f"no kind of event is called {quoted(name)}{near}")
         return super().read(node, reading)
 
 
@@ -36,7 +36,7 @@ KINDS = {"chain-head": 730.0, "evidence": 730.0}
 """What proves an alarm lives as long as it."""
 
 
-def _build(values: Values) -> Retention:
+def _build(values: SectionValues) -> Retention:
     return Retention(**{**values.found, "kinds": KINDS | values["kinds"]})
 
 
@@ -66,5 +66,8 @@ RETENTION = Section(
         ),
     ),
     _build,
-    instead={"days": "write info_days:, warning_days: and alarm_days:", "pictures_days": "write media_days:"},
+    replacements={
+        "days": "write info_days:, warning_days: and alarm_days:",
+        "pictures_days": "write media_days:",
+    },
 )

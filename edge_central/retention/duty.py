@@ -9,32 +9,34 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from edge_central.retention.plans import Target
+from edge_central.retention.plans import DeletionTarget
 from edge_central.store import tables
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class DeletedBatch:
     """A batch."""
 
     last: Any  # the key of the last row that was looked at; None: there was none
     full: bool  # there may be more
-    held: int
+    on_hold: int
     gone_ms: list[int]  # when those were written that went
 
 
-def delete_old(connection: Connection, what: Target, before_ms: int, after: Any, most: int) -> Looked:
+def delete_old(
+    connection: Connection, what: DeletionTarget, before_ms: int, after: Any, most: int
+) -> DeletedBatch:
     """Of what was written before ``before_ms``: up to ``most`` rows whose keys come after ``after``."""
     match what:
-        case Target.HANDLING:
+        case DeletionTarget.HANDLING:
             return _handlings(connection, before_ms, after, most)
-        case Target.REQUEST:
+        case DeletionTarget.REQUEST:
             return _requests(connection, before_ms, after, most)
         case _:
             return _handovers(connection, before_ms, after, most)
 
 
-def _handlings(connection: Connection, before_ms: int, after: str | None, most: int) -> Looked:
+def _handlings(connection: Connection, before_ms: int, after: str | None, most: int) -> DeletedBatch:
     """With their steps; the newest step counts."""
     columns = tables.handling_step.c
     written = func.max(columns.at_ms)
@@ -60,10 +62,10 @@ def _handlings(connection: Connection, before_ms: int, after: str | None, most: 
     gone = [row for row in found if row.key not in still]
     for table in (tables.handling, tables.handling_step, tables.hidden_event):
         connection.execute(delete(table).where(table.c.subject.in_([row.key for row in gone])))
-    return _looked(found, gone, most)
+    return _deleted_batch(found, gone, most)
 
 
-def _requests(connection: Connection, before_ms: int, after: str | None, most: int) -> Looked:
+def _requests(connection: Connection, before_ms: int, after: str | None, most: int) -> DeletedBatch:
     columns = tables.request.c
     query = select(columns.id.label("key"), columns.asked_ms.label("at_ms"), columns.gateway, columns.about)
     query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
@@ -71,16 +73,16 @@ def _requests(connection: Connection, before_ms: int, after: str | None, most: i
     still = _events_still(connection, [(row.gateway, row.about) for row in found if row.about is not None])
     gone = [row for row in found if (row.gateway, row.about) not in still]
     connection.execute(delete(tables.request).where(columns.id.in_([row.key for row in gone])))
-    return _looked(found, gone, most)
+    return _deleted_batch(found, gone, most)
 
 
-def _handovers(connection: Connection, before_ms: int, after: int | None, most: int) -> Looked:
+def _handovers(connection: Connection, before_ms: int, after: int | None, most: int) -> DeletedBatch:
     columns = tables.handover.c
     query = select(columns.id.label("key"), columns.left_ms.label("at_ms"))
     query = query.where(columns.id > (after or 0), columns.left_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     connection.execute(delete(tables.handover).where(columns.id.in_([row.key for row in found])))
-    return _looked(found, found, most)
+    return _deleted_batch(found, found, most)
 
 
 def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -91,6 +93,6 @@ def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -
     return {(row.gateway, row.event_id) for row in rows}
 
 
-def _looked(found: Sequence[Any], gone: Sequence[Any], most: int) -> Looked:
+def _deleted_batch(found: Sequence[Any], gone: Sequence[Any], most: int) -> DeletedBatch:
     last = found[-1].key if found else None
-    return Looked(last, len(found) == most, len(found) - len(gone), [row.at_ms for row in gone])
+    return DeletedBatch(last, len(found) == most, len(found) - len(gone), [row.at_ms for row in gone])

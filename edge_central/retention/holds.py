@@ -13,7 +13,7 @@ from edge_central.store import tables
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class RetentionHold:
     """Either ``event_id``, or ``gateway`` with a time. Times are milliseconds since 1970."""
 
     id: int
@@ -29,12 +29,12 @@ class Hold:
     released_ms: int | None = None
 
 
-class Holds:
+class ActiveHolds:
     """Those in force."""
 
-    def __init__(self, holds: Iterable[Hold]) -> None:
+    def __init__(self, holds: Iterable[RetentionHold]) -> None:
         self._event_ids = set[str]()
-        self._spans: defaultdict[str, list[Hold]] = defaultdict(list)
+        self._spans: defaultdict[str, list[RetentionHold]] = defaultdict(list)
         for hold in holds:
             if hold.event_id is not None:
                 self._event_ids.add(hold.event_id)
@@ -42,10 +42,10 @@ class Holds:
                 self._spans[hold.gateway].append(hold)
 
     @property
-    def of_times(self) -> bool:
+    def has_time_holds(self) -> bool:
         return bool(self._spans)
 
-    def keep(self, event_id: str | None, gateway: str, camera: str, *times_ms: int) -> bool:
+    def covers(self, event_id: str | None, gateway: str, camera: str, *times_ms: int) -> bool:
         """``times_ms``: when it happened by the gateway's clock, when it arrived by ours: either counts."""
         if event_id is not None and event_id in self._event_ids:
             return True
@@ -58,7 +58,7 @@ class Holds:
         )
 
 
-def kept_by(holds: Iterable[Hold], columns: Any) -> ColumnElement[bool]:
+def covered_by(holds: Iterable[RetentionHold], columns: Any) -> ColumnElement[bool]:
     """The rows of ``event`` or ``media`` that these keep, as ``Holds.keep`` says of one."""
     kept: list[ColumnElement[bool]] = []
     for hold in holds:
@@ -71,22 +71,22 @@ def kept_by(holds: Iterable[Hold], columns: Any) -> ColumnElement[bool]:
     return func.coalesce(or_(false(), *kept), false())
 
 
-def _in_span(hold: Hold, columns: Any) -> ColumnElement[bool]:
+def _in_span(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:
     times = [columns[name] for name in ("time_ms", "received_ms") if name in columns]
     in_time = or_(*(each.between(hold.from_ms, hold.to_ms) for each in times))
     of_camera = true() if hold.camera is None else columns.camera == hold.camera
     return and_(columns.gateway == hold.gateway, of_camera, in_time)
 
 
-def read_holds(connection: Connection, *, released: bool = False) -> list[Hold]:
+def read_holds(connection: Connection, *, released: bool = False) -> list[RetentionHold]:
     """Those in force, the oldest first; ``released``: those that were, too."""
     query = select(tables.hold).order_by(tables.hold.c.id)
     if not released:
         query = query.where(tables.hold.c.released_ms.is_(None))
-    return [Hold(**row._mapping) for row in connection.execute(query)]
+    return [RetentionHold(**row._mapping) for row in connection.execute(query)]
 
 
-def place(connection: Connection, hold: Hold) -> int:
+def place_hold(connection: Connection, hold: RetentionHold) -> int:
     """Its id."""
     names = ("why", "placed_by", "placed_ms", "event_id", "gateway", "camera", "from_ms", "to_ms")
     row = {name: getattr(hold, name) for name in names}
@@ -101,7 +101,7 @@ def is_stored(connection: Connection, event_id: str) -> bool:
     return any(connection.scalar(select(each).where(each == event_id).limit(1)) for each in columns)
 
 
-def held_now(connection: Connection, hold: Hold) -> int:
+def count_covered(connection: Connection, hold: RetentionHold) -> int:
     """Events that are stored and that it keeps by itself; what belongs to them comes on top."""
     columns = tables.event.c
     if hold.event_id is not None:
@@ -114,7 +114,7 @@ def held_now(connection: Connection, hold: Hold) -> int:
     return int(connection.scalar(select(func.count()).select_from(tables.event).where(which)) or 0)
 
 
-def release(connection: Connection, id: int, who: str, now_ms: int) -> bool:
+def release_hold(connection: Connection, id: int, who: str, now_ms: int) -> bool:
     """False: there is no such hold in force."""
     which = (tables.hold.c.id == id) & tables.hold.c.released_ms.is_(None)
     done = connection.execute(update(tables.hold).where(which).values(released_by=who, released_ms=now_ms))

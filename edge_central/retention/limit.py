@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, true
 
-from edge_central.retention.holds import kept_by, read_holds
-from edge_central.retention.plans import Plan, Target
+from edge_central.retention.holds import covered_by, read_holds
+from edge_central.retention.plans import DeletionPlan, DeletionTarget
 from edge_central.store import tables
 
 MOST_SHARE = 0.2
@@ -24,10 +24,10 @@ FEW_ROWS = 100
 """Free in any case: in a small database a day may be a third of it."""
 GRANTED_SHARE = 1.2
 """Of what was released: more becomes over while the administrator decides."""
-LIMITED = (Target.EVENT, Target.MEDIA, Target.ALERT)
+LIMITED = (DeletionTarget.EVENT, DeletionTarget.MEDIA, DeletionTarget.ALERT)
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class BlockedDeletions(msgspec.Struct, frozen=True, kw_only=True):
     """What a run would delete, and does not."""
 
     over: dict[str, int]  # by Target
@@ -43,14 +43,14 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Release(msgspec.Struct, frozen=True, kw_only=True):
+class DeletionRelease(msgspec.Struct, frozen=True, kw_only=True):
     """An administrator has seen how many go."""
 
     who: str
     over: dict[str, int]
 
 
-def held_key(central_id: str) -> str:
+def blocked_key(central_id: str) -> str:
     """Of the row in ``meta``: several centres may use one database."""
     return f"deletions-held {central_id}"
 
@@ -59,14 +59,14 @@ def release_key(central_id: str) -> str:
     return f"deletions-released {central_id}"
 
 
-def read_held(connection: Connection, central_id: str) -> Held | None:
-    value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == held_key(central_id)))
-    return None if value is None else msgspec.json.decode(value, type=Held)
+def read_blocked(connection: Connection, central_id: str) -> BlockedDeletions | None:
+    value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == blocked_key(central_id)))
+    return None if value is None else msgspec.json.decode(value, type=BlockedDeletions)
 
 
-def read_release(connection: Connection, central_id: str) -> Release | None:
+def read_release(connection: Connection, central_id: str) -> DeletionRelease | None:
     value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == release_key(central_id)))
-    return None if value is None else msgspec.json.decode(value, type=Release)
+    return None if value is None else msgspec.json.decode(value, type=DeletionRelease)
 
 
 def write_row(connection: Connection, key: str, value: msgspec.Struct | None) -> None:
@@ -76,7 +76,9 @@ def write_row(connection: Connection, key: str, value: msgspec.Struct | None) ->
         connection.execute(insert(tables.meta), {"key": key, "value": msgspec.json.encode(value).decode()})
 
 
-def beyond(connection: Connection, plans: Sequence[Plan], release: Release | None) -> Held | None:
+def find_excess(
+    connection: Connection, plans: Sequence[DeletionPlan], release: DeletionRelease | None
+) -> BlockedDeletions | None:
     """What these plans would delete, where that is more than one run may; None: they may."""
     over, stored, most = Counter[str](), Counter[str](), Counter[str]()
     for plan in plans:
@@ -86,7 +88,7 @@ def beyond(connection: Connection, plans: Sequence[Plan], release: Release | Non
             stored[plan.what] += of_plan
             most[plan.what] += round(of_plan * max(MOST_SHARE, 2 / plan.days))
     for what in [what for what in over if over[what] > max(FEW_ROWS, most[what])]:
-        over[what] -= _held(connection, [plan for plan in plans if plan.what == what])
+        over[what] -= _count_on_hold(connection, [plan for plan in plans if plan.what == what])
     granted = {} if release is None else release.over
     if all(
         count <= max(FEW_ROWS, most[what], granted.get(what, 0) * GRANTED_SHARE)
@@ -94,34 +96,38 @@ def beyond(connection: Connection, plans: Sequence[Plan], release: Release | Non
     ):
         return None
     named = {what: count for what, count in over.items() if count}
-    return Held(over=named, stored={what: stored[what] for what in named})
+    return BlockedDeletions(over=named, stored={what: stored[what] for what in named})
 
 
-def _held(connection: Connection, plans: Sequence[Plan]) -> int:
+def _count_on_hold(connection: Connection, plans: Sequence[DeletionPlan]) -> int:
     """Rows whose time is over and that a hold keeps: they do not go."""
     holds = read_holds(connection)
     found = 0
     for plan in plans if holds else ():
-        if plan.what is not Target.ALERT:
-            kept = kept_by(holds, _table(plan).c)
+        if plan.what is not DeletionTarget.ALERT:
+            kept = covered_by(holds, _table(plan).c)
             found += _count(connection, plan, and_(_is_over(plan), kept))
     return found
 
 
-def _count(connection: Connection, plan: Plan, which: ColumnElement[bool]) -> int:
+def _count(connection: Connection, plan: DeletionPlan, which: ColumnElement[bool]) -> int:
     table = _table(plan)
-    if plan.what is Target.EVENT:
+    if plan.what is DeletionTarget.EVENT:
         which = and_(table.c.kind == plan.kind, table.c.severity == plan.severity, which)
     return connection.scalar(select(func.count()).select_from(table).where(which)) or 0
 
 
-def _is_over(plan: Plan) -> ColumnElement[bool]:
+def _is_over(plan: DeletionPlan) -> ColumnElement[bool]:
     columns = _table(plan).c
-    if plan.what is Target.ALERT:
+    if plan.what is DeletionTarget.ALERT:
         return and_(columns.opened_ms < plan.before_ms, columns.cleared_ms < plan.before_ms)
     over: ColumnElement[bool] = columns.received_ms < plan.before_ms
     return over
 
 
-def _table(plan: Plan) -> Any:
-    return {Target.EVENT: tables.event, Target.MEDIA: tables.media, Target.ALERT: tables.alert}[plan.what]
+def _table(plan: DeletionPlan) -> Any:
+    return {
+        DeletionTarget.EVENT: tables.event,
+        DeletionTarget.MEDIA: tables.media,
+        DeletionTarget.ALERT: tables.alert,
+    }[plan.what]

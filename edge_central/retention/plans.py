@@ -15,7 +15,7 @@ from edge_central.store import tables
 DAY_MS = 86_400_000
 
 
-class Target(StrEnum):
+class DeletionTarget(StrEnum):
     EVENT = "event"
     MEDIA = "media"
     ALERT = "alert"  # that is over
@@ -25,8 +25,8 @@ class Target(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    what: Target
+class DeletionPlan:
+    what: DeletionTarget
     rule: str  # the setting: info_days: 90
     days: float
     before_ms: int  # what arrived earlier is over
@@ -34,23 +34,25 @@ class Plan:
     severity: int = 0
 
 
-def plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -> Iterator[Plan]:
+def make_plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -> Iterator[DeletionPlan]:
     """``kinds`` are those of the events that there are, with their severity."""
     for kind, severity in kinds:
         rule, days = _days(settings, kind, severity)
-        yield Plan(Target.EVENT, f"{rule}: {days:g}", days, _before(days, now_ms), kind, severity)
+        yield DeletionPlan(
+            DeletionTarget.EVENT, f"{rule}: {days:g}", days, _before(days, now_ms), kind, severity
+        )
     for what, name, days in (
-        (Target.MEDIA, "media_days", settings.media_days),
-        (Target.ALERT, "alert_days", settings.alert_days),
+        (DeletionTarget.MEDIA, "media_days", settings.media_days),
+        (DeletionTarget.ALERT, "alert_days", settings.alert_days),
         *(
             (what, "duty_days", settings.duty_days)
-            for what in (Target.HANDLING, Target.REQUEST, Target.HANDOVER)
+            for what in (DeletionTarget.HANDLING, DeletionTarget.REQUEST, DeletionTarget.HANDOVER)
         ),
     ):
-        yield Plan(what, f"{name}: {days:g}", days, _before(days, now_ms))
+        yield DeletionPlan(what, f"{name}: {days:g}", days, _before(days, now_ms))
 
 
-def kinds_of(connection: Connection) -> list[tuple[str, int]]:
+def stored_kinds(connection: Connection) -> list[tuple[str, int]]:
     """Each look finds the next one in the index: the events themselves are not counted through."""
     kind, severity = tables.event.c.kind, tables.event.c.severity
     found: list[tuple[str, int]] = []

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
 from edge_agent.core.clock import Clock
 from edge_agent.wire.central_topics import DEFAULT_ID
 from edge_central.retention.duty import delete_old
-from edge_central.retention.holds import Holds, read_holds
-from edge_central.retention.limit import beyond, held_key, read_release, release_key, write_row
-from edge_central.retention.plans import Plan, Target, kinds_of, plans
+from edge_central.retention.holds import ActiveHolds, read_holds
+from edge_central.retention.limit import blocked_key, find_excess, read_release, release_key, write_row
+from edge_central.retention.plans import DeletionPlan, DeletionTarget, make_plans, stored_kinds
 from edge_central.settings import Retention
 from edge_central.store import tables
-from edge_central.store.pictures import Pictures
+from edge_central.store.pictures import MediaFolder
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ PAUSE_S = 0.5
 MOST_ROWS = 200
 MOST_PICTURES = 50
 
-Place = tuple[Any, ...]
+RowPosition = tuple[Any, ...]
 """Where a plan has got to: of the last row that was looked at."""
 
 
@@ -39,7 +39,7 @@ Place = tuple[Any, ...]
 class _Record:
     """One row of ``deletion``, as far as it has got."""
 
-    plan: Plan
+    plan: DeletionPlan
     begun_ms: int
     id: int | None = None
     rows: int = 0
@@ -59,13 +59,13 @@ class _Record:
             self.last_cursor = max([*cursors, *([] if self.last_cursor is None else [self.last_cursor])])
 
 
-class Sweep:
+class RetentionSweep:
     """A run looks at every plan once; one ``step`` is one batch. The ingest's thread uses it."""
 
     def __init__(
         self,
         settings: Retention,
-        pictures: Pictures,
+        pictures: MediaFolder,
         clock: Clock,
         *,
         first_after_s: float = FIRST_AFTER_S,
@@ -81,20 +81,20 @@ class Sweep:
         self._pause_s = pause_s
         self._media_of = media_of
         self._next_mono = clock.monotonic() + first_after_s
-        self._run: Iterator[Plan] | None = None
+        self._run: Iterator[DeletionPlan] | None = None
         self._record: _Record | None = None
-        self._place: Place | None = None
+        self._position: RowPosition | None = None
         self._now_ms = now_ms or (lambda: round(clock.now().timestamp() * 1000))
         self._central_id = central_id
         self._counted_mono: float | None = None  # when a run was last found to delete too much
-        self.held: str | None = None
+        self.blocked: str | None = None
         """Why a run waits for an administrator; None: none does."""
 
     @property
     def due(self) -> bool:
         return self._clock.monotonic() >= self._next_mono
 
-    def step(self, connection: Connection) -> None:
+    def run_batch(self, connection: Connection) -> None:
         """One small batch. Raises StoreUnusable where a picture cannot be deleted."""
         self._next_mono = self._clock.monotonic() + self._pause_s
         now_ms = self._now_ms()
@@ -110,9 +110,9 @@ class Sweep:
                 write_row(connection, release_key(self._central_id), None)
                 self._next_mono = self._clock.monotonic() + EVERY_S
                 return
-            self._record, self._place = _Record(plan, now_ms), None
+            self._record, self._position = _Record(plan, now_ms), None
         if not self._batch(connection, self._record, now_ms):
-            _tell(self._record)
+            _log_deletion(self._record)
             self._record = None
 
     def abandon(self) -> None:
@@ -120,41 +120,41 @@ class Sweep:
         self._run = self._record = None
         self._next_mono = self._clock.monotonic() + FIRST_AFTER_S
 
-    def _begin(self, connection: Connection, now_ms: int) -> Iterator[Plan] | None:
+    def _begin(self, connection: Connection, now_ms: int) -> Iterator[DeletionPlan] | None:
         """The plans of a new run; None: it would delete so much that an administrator must release it."""
         mono, release = self._clock.monotonic(), read_release(connection, self._central_id)
         if release is None and self._counted_mono is not None and mono - self._counted_mono < COUNT_EVERY_S:
             return None
-        planned = list(plans(self._settings, kinds_of(connection), now_ms))
-        held = beyond(connection, planned, release)
-        write_row(connection, held_key(self._central_id), held)
+        planned = list(make_plans(self._settings, stored_kinds(connection), now_ms))
+        held = find_excess(connection, planned, release)
+        write_row(connection, blocked_key(self._central_id), held)
         if held is not None:
             if self._counted_mono is None:
                 log.error("%s; nothing is deleted until then", held.text)
-            self.held, self._counted_mono = held.text, mono
+            self.blocked, self._counted_mono = held.text, mono
             return None
         if self._counted_mono is not None and release is not None:
             log.warning("retention: the run was released by %s", release.who)
-        self.held = self._counted_mono = None
+        self.blocked = self._counted_mono = None
         return iter(planned)
 
     def _batch(self, connection: Connection, record: _Record, now_ms: int) -> bool:
         """Whether there may be more."""
-        holds = Holds(read_holds(connection))
+        holds = ActiveHolds(read_holds(connection))
         match record.plan.what:
-            case Target.EVENT:
+            case DeletionTarget.EVENT:
                 more = self._events(connection, record, holds)
-            case Target.MEDIA:
+            case DeletionTarget.MEDIA:
                 more = self._media(connection, record, holds)
-            case Target.ALERT:
+            case DeletionTarget.ALERT:
                 more = self._alerts(connection, record)
             case _:
-                more = self._duty(connection, record)
+                more = self._operator_records(connection, record)
         if record.rows:
             _write(connection, record, now_ms)
         return more
 
-    def _events(self, connection: Connection, record: _Record, holds: Holds) -> bool:
+    def _events(self, connection: Connection, record: _Record, holds: ActiveHolds) -> bool:
         plan, columns = record.plan, tables.event.c
         query = select(
             *(columns.received_ms, columns.cursor, columns.event_id),
@@ -178,7 +178,7 @@ class Sweep:
             record.add(cursors, [row.received_ms for row in gone])
         return len(found) == MOST_ROWS
 
-    def _media(self, connection: Connection, record: _Record, holds: Holds) -> bool:
+    def _media(self, connection: Connection, record: _Record, holds: ActiveHolds) -> bool:
         columns = tables.media.c
         query = select(tables.media).where(columns.received_ms < record.plan.before_ms)
         if self._media_of is not None:
@@ -211,34 +211,34 @@ class Sweep:
             record.add([], [row.opened_ms for row in found])
         return len(found) == MOST_ROWS
 
-    def _duty(self, connection: Connection, record: _Record) -> bool:
-        after = self._place[0] if self._place else None
+    def _operator_records(self, connection: Connection, record: _Record) -> bool:
+        after = self._position[0] if self._position else None
         looked = delete_old(connection, record.plan.what, record.plan.before_ms, after, MOST_ROWS)
-        self._place = (looked.last,)
-        record.held += looked.held
+        self._position = (looked.last,)
+        record.held += looked.on_hold
         if looked.gone_ms:
             record.add([], looked.gone_ms)
         return looked.full
 
     def _next(self, connection: Connection, query: Any, order: Sequence[Any], most: int) -> list[Row[Any]]:
         """The rows behind those that were looked at."""
-        if self._place is not None:
-            query = query.where(order[0] >= self._place[0], tuple_(*order) > tuple_(*self._place))
+        if self._position is not None:
+            query = query.where(order[0] >= self._position[0], tuple_(*order) > tuple_(*self._position))
         found = list(connection.execute(query.order_by(*order).limit(most)))
         if found:
-            self._place = tuple(getattr(found[-1], column.name) for column in order)
+            self._position = tuple(getattr(found[-1], column.name) for column in order)
         return found
 
 
-def _over(connection: Connection, found: Sequence[Row[Any]], holds: Holds) -> list[Row[Any]]:
+def _over(connection: Connection, found: Sequence[Row[Any]], holds: ActiveHolds) -> list[Row[Any]]:
     """Those that no hold keeps. What belongs to one event is held together: its end may have come hours
     later, its picture days."""
     event_ids = {row.event_id for row in found if row.event_id is not None}
-    times = _times_of(connection, event_ids) if holds.of_times else {}
+    times = _times_of(connection, event_ids) if holds.has_time_holds else {}
     return [
         row
         for row in found
-        if not holds.keep(
+        if not holds.covers(
             *(row.event_id, row.gateway, row.camera, row.received_ms),
             *times.get((row.gateway, row.event_id), ()),
             *([row.time_ms] if "time_ms" in row._fields else []),
@@ -281,7 +281,7 @@ def _write(connection: Connection, record: _Record, now_ms: int) -> None:
     record.id = int(key[0])
 
 
-def _tell(record: _Record) -> None:
+def _log_deletion(record: _Record) -> None:
     if record.rows:
         plan = record.plan
         what = f"{plan.what} {plan.kind}".strip()

@@ -18,17 +18,17 @@ from sqlalchemy.exc import DBAPIError
 
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import lock_writers, open_engine, prepare, translated
-from edge_central.store.fleet_state import Gateway, Known
-from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
-from edge_central.store.streams import Gap, Stream, Why
+from edge_central.store.database import lock_writers, open_engine, prepare_schema, translate_errors
+from edge_central.store.fleet_state import FleetState, GatewayRecord
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
+from edge_central.store.streams import EventStream, GapReason, SequenceGap
 
 Row = dict[str, Any]
-Answer = TypeVar("Answer")
+QueryResult = TypeVar("QueryResult")
 
 MOST_REJECTED = 10_000
 """Kept, the newest."""
-_LOOK_UP = 500
+_QUERY_ROWS = 500
 """Rows asked for in one query: SQLite takes 32,766 parameters."""
 
 _UPDATE_STREAM = (
@@ -47,24 +47,24 @@ class Store:
         self._postgresql = not database.embedded
         self._connection: Connection | None = None
 
-    def load(self) -> Known:
+    def load(self) -> FleetState:
         """Connect if need be, and read what is known. Raises StoreUnusable."""
-        with translated("the database cannot be read"):
+        with translate_errors("the database cannot be read"):
             try:
                 connection = self._connected()
                 with connection.begin():
-                    return _known(connection)
+                    return _read_fleet_state(connection)
             except BaseException:
                 self.close()
                 raise
 
-    def told(self, wards: Collection[str]) -> list[Report]:
+    def stored_reports(self, wards: Collection[str]) -> list[PresenceReport]:
         """What ``Batch.keep`` kept of them; the others are another centre's. Raises StoreUnusable."""
-        return [report for report in self.ask(told_of) if report.ward in wards]
+        return [report for report in self.query(read_reports) if report.ward in wards]
 
-    def ask(self, question: Callable[[Connection], Answer]) -> Answer:
+    def query(self, question: Callable[[Connection], QueryResult]) -> QueryResult:
         """What somebody else has to read. Raises StoreUnusable."""
-        with translated("the database cannot be read"):
+        with translate_errors("the database cannot be read"):
             connection = self._connected()
             with connection.begin():
                 return question(connection)
@@ -73,7 +73,7 @@ class Store:
     def batch(self) -> Iterator[Batch]:
         """One transaction, committed at its end. Raises StoreUnusable or StoreRefused; nothing is stored
         then."""
-        with translated("nothing is stored"):
+        with translate_errors("nothing is stored"):
             connection = self._connected()
             try:
                 with connection.begin():
@@ -101,7 +101,7 @@ class Store:
         if self._connection is None:
             connection = self._engine.connect()
             try:
-                prepare(connection)
+                prepare_schema(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -119,15 +119,15 @@ class Batch:
         self.media: dict[tuple[str, str], Row] = {}
         self.health: list[Row] = []
         self.rejected: list[Row] = []
-        self.streams: dict[int, Stream] = {}  # that changed
-        self.gateways: dict[str, Gateway] = {}
+        self.streams: dict[int, EventStream] = {}  # that changed
+        self.gateways: dict[str, GatewayRecord] = {}
 
     @property
     def connection(self) -> Connection:
         """For rows that nobody waits to see together."""
         return self._connection
 
-    def add_gateway(self, gateway: Gateway) -> None:
+    def add_gateway(self, gateway: GatewayRecord) -> None:
         row = {
             "id": gateway.id,
             "ward": gateway.ward,
@@ -136,13 +136,13 @@ class Batch:
         }
         self._connection.execute(insert(tables.gateway), row)
 
-    def add_stream(self, gateway: str, epoch: str, now_ms: int) -> Stream:
+    def add_stream(self, gateway: str, epoch: str, now_ms: int) -> EventStream:
         row = {"gateway": gateway, "epoch": epoch, "highest": 0, "late": 0, "first_ms": now_ms}
         key = self._connection.execute(insert(tables.stream), row).inserted_primary_key
         assert key is not None
-        return Stream(int(key[0]), gateway, epoch)
+        return EventStream(int(key[0]), gateway, epoch)
 
-    def note_conflicts(self, conflicts: Mapping[tuple[str, str], int], now_ms: int) -> None:
+    def record_conflicts(self, conflicts: Mapping[tuple[str, str], int], now_ms: int) -> None:
         """So many events, by gateway and epoch."""
         columns = tables.conflict.c
         for (gateway, epoch), events in conflicts.items():
@@ -163,7 +163,7 @@ class Batch:
         ).first()
         return None if found is None else {"sha256": found.sha256}
 
-    def stored(self, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+    def stored_payloads(self, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
         """The payloads of (stream, sequence); without those that were deleted since."""
         by_stream: defaultdict[int, list[int]] = defaultdict(list)
         for stream, sequence in wanted:
@@ -171,9 +171,9 @@ class Batch:
         found = {(row["stream"], row["sequence"]): row["payload"] for row in self.events}
         columns = tables.event.c
         for stream, sequences in by_stream.items():
-            for start in range(0, len(sequences), _LOOK_UP):
+            for start in range(0, len(sequences), _QUERY_ROWS):
                 query = select(columns.sequence, columns.payload).where(
-                    columns.stream == stream, columns.sequence.in_(sequences[start : start + _LOOK_UP])
+                    columns.stream == stream, columns.sequence.in_(sequences[start : start + _QUERY_ROWS])
                 )
                 for row in self._connection.execute(query):
                     found[stream, row.sequence] = row.payload
@@ -200,14 +200,14 @@ class Batch:
                 delete(tables.rejected).where(tables.rejected.c.id <= newest - MOST_REJECTED)
             )
 
-    def forget_health(self, before_ms: int) -> None:
+    def delete_health(self, before_ms: int) -> None:
         """Rows of history whose time is over."""
         self._connection.execute(delete(tables.health).where(tables.health.c.slot_ms < before_ms))
 
-    def keep(self, report: Report) -> None:
+    def write_presence(self, report: PresenceReport) -> None:
         """What was told of a gateway or a ward, for the next start."""
         match report:
-            case BoxReport():
+            case GatewayReport():
                 self._replace(
                     tables.presence, tables.presence.c.gateway == report.gateway, _presence_row(report)
                 )
@@ -219,7 +219,7 @@ class Batch:
         if row is not None:
             self._connection.execute(insert(table), row)
 
-    def note(self, key: str, value: str) -> None:
+    def write_meta(self, key: str, value: str) -> None:
         """A row of ``meta``."""
         make = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
         self._connection.execute(
@@ -258,10 +258,12 @@ class Batch:
             )
 
 
-def told_of(connection: Connection) -> list[Report]:
+def read_reports(connection: Connection) -> list[PresenceReport]:
     """Gateways by ward, then outages."""
-    boxes: list[Report] = [
-        BoxReport(row.gateway, row.ward, Standing(row.standing), row.why, row.since_ms, row.interval_s)
+    boxes: list[PresenceReport] = [
+        GatewayReport(
+            row.gateway, row.ward, PresenceState(row.standing), row.why, row.since_ms, row.interval_s
+        )
         for row in connection.execute(
             select(tables.presence).order_by(tables.presence.c.ward, tables.presence.c.gateway)
         )
@@ -272,13 +274,13 @@ def told_of(connection: Connection) -> list[Report]:
     ]
 
 
-def _presence_row(report: BoxReport) -> Row | None:
-    if report.standing is None:
+def _presence_row(report: GatewayReport) -> Row | None:
+    if report.state is None:
         return None
     return {
         "gateway": report.gateway,
         "ward": report.ward,
-        "standing": report.standing.value,
+        "standing": report.state.value,
         "why": report.why,
         "since_ms": report.since_ms,
         "interval_s": report.interval_s,
@@ -292,7 +294,7 @@ def _outage_row(report: OutageReport) -> Row | None:
     return {"ward": report.ward, "gateways": names, "of": report.of, "since_ms": report.since_ms}
 
 
-def _gap_row(stream: int, gap: Gap) -> Row:
+def _gap_row(stream: int, gap: SequenceGap) -> Row:
     return {
         "stream": stream,
         "first": gap.first,
@@ -302,8 +304,8 @@ def _gap_row(stream: int, gap: Gap) -> Row:
     }
 
 
-def _known(connection: Connection) -> Known:
-    known, by_id = Known(), {}
+def _read_fleet_state(connection: Connection) -> FleetState:
+    known, by_id = FleetState(), {}
     columns = tables.gateway.c
     wanted = (
         *(columns.id, columns.ward, columns.last_ms, columns.state, columns.state_session),
@@ -311,13 +313,13 @@ def _known(connection: Connection) -> Known:
         *(columns.epoch, columns.sequence),
     )
     for row in connection.execute(select(*wanted)):
-        known.gateways[row.id] = Gateway(**row._mapping)
+        known.gateways[row.id] = GatewayRecord(**row._mapping)
     for each in connection.execute(select(tables.stream)):
-        stream = Stream(each.id, each.gateway, each.epoch, each.highest, each.late)
+        stream = EventStream(each.id, each.gateway, each.epoch, each.highest, each.late)
         known.add_stream(stream)
         by_id[each.id] = stream
     for gap in connection.execute(select(tables.gap).order_by(tables.gap.c.stream, tables.gap.c.first)):
-        by_id[gap.stream].load(Gap(gap.first, gap.last, Why(gap.why), gap.found_ms))
+        by_id[gap.stream].load_gap(SequenceGap(gap.first, gap.last, GapReason(gap.why), gap.found_ms))
     slots = select(tables.health.c.gateway, func.max(tables.health.c.slot_ms))
     for gateway, slot_ms in connection.execute(slots.group_by(tables.health.c.gateway)):
         if gateway in known.gateways:

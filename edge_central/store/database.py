@@ -31,11 +31,11 @@ WRITERS_LOCK = 7_415_001
 """Of PostgreSQL: writers commit one after another, so that cursors appear in their order."""
 
 
-class StoreUnusable(CentralError):
+class DatabaseUnavailable(CentralError):
     """Disk full, read-only, server away: what was tried is not stored. It may work later."""
 
 
-class StoreRefused(CentralError):
+class DatabaseRejected(CentralError):
     """The database does not take these values: trying them again would not help."""
 
 
@@ -99,32 +99,32 @@ def _explicit_transactions(engine: Engine, read_only: bool) -> None:
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
+def translate_errors(what: str) -> Iterator[None]:
     """SQLAlchemy's errors as one of the two above. Never quotes a value or a password."""
     try:
         yield
     except (exc.DataError, exc.IntegrityError, exc.ProgrammingError) as error:
-        raise StoreRefused(f"{what}: {_words(error)}") from error
+        raise DatabaseRejected(f"{what}: {_first_line(error)}") from error
     except exc.DBAPIError as error:
-        raise StoreUnusable(f"{what}: {_words(error)}") from error
+        raise DatabaseUnavailable(f"{what}: {_first_line(error)}") from error
     except exc.StatementError as error:
         # It never came to the database: our statement, or a value in it, is wrong.
-        raise StoreRefused(f"{what}: {type(error.orig).__name__}") from error
+        raise DatabaseRejected(f"{what}: {type(error.orig).__name__}") from error
     except (OverflowError, UnicodeError) as error:
-        raise StoreRefused(f"{what}: {type(error).__name__}") from error
+        raise DatabaseRejected(f"{what}: {type(error).__name__}") from error
     except exc.SQLAlchemyError as error:
-        raise StoreUnusable(f"{what}: {type(error).__name__}") from error
+        raise DatabaseUnavailable(f"{what}: {type(error).__name__}") from error
     except OSError as error:
-        raise StoreUnusable(f"{what}: {error.strerror or error}") from error
+        raise DatabaseUnavailable(f"{what}: {error.strerror or error}") from error
 
 
-def _words(error: exc.DBAPIError) -> str:
+def _first_line(error: exc.DBAPIError) -> str:
     """The first line: PostgreSQL quotes the row in the ones below."""
     lines = str(error.orig).strip().splitlines()
     return lines[0] if lines else type(error.orig).__name__
 
 
-def prepare(connection: Connection) -> None:
+def prepare_schema(connection: Connection) -> None:
     """Tables and version, in one transaction: what is missing is made, also in a database that is in use.
     Raises StoreUnusable for a database of a newer version."""
     with connection.begin():
@@ -138,7 +138,7 @@ def prepare(connection: Connection) -> None:
             where = connection.engine.url.render_as_string()  # without its password
             log.info("a new database begins, without users and history: %s", where)
         elif int(version) > SCHEMA_VERSION:
-            raise StoreUnusable(
+            raise DatabaseUnavailable(
                 f"the database was written by a newer version (schema {version}, known is {SCHEMA_VERSION}): "
                 "install that version, or name another database"
             )
@@ -158,16 +158,18 @@ def _upgrade(connection: Connection, version: int) -> None:
 
 
 @contextmanager
-def writing(database: Database) -> Iterator[Connection]:
+def write_transaction(database: Database) -> Iterator[Connection]:
     """One transaction of somebody else than the ingest, in a database that there is. Raises StoreUnusable,
     StoreRefused."""
     file = make_url(database.url).database or ""
     if database.embedded and not Path(file).exists():
-        raise StoreUnusable(f"there is no database {file}: the centre has never run with this configuration")
+        raise DatabaseUnavailable(
+            f"there is no database {file}: the centre has never run with this configuration"
+        )
     engine = open_engine(database)
     try:
-        with translated("the database cannot be written"), engine.connect() as connection:
-            prepare(connection)
+        with translate_errors("the database cannot be written"), engine.connect() as connection:
+            prepare_schema(connection)
             with connection.begin():
                 if not database.embedded:
                     lock_writers(connection)

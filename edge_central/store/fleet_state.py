@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from edge_central.store.streams import Stream, branch
+from edge_central.store.streams import EventStream, branch_name
 
 MOST_GAPS = 20_000
 """Of one gateway, made by what it says it has lost: one ``loss`` event can name 15,000. A gap is a row for
@@ -16,7 +16,7 @@ night for three years is within it."""
 
 
 @dataclass(slots=True)
-class Gateway:
+class GatewayRecord:
     """One row. ``changes`` are its columns that are not written yet."""
 
     id: str
@@ -48,12 +48,12 @@ class Gateway:
 
 
 @dataclass(slots=True)
-class Known:
-    gateways: dict[str, Gateway] = field(default_factory=dict)
-    streams: dict[tuple[str, str], Stream] = field(default_factory=dict)  # by gateway and epoch
-    _by_gateway: dict[str, list[Stream]] = field(default_factory=dict)
+class FleetState:
+    gateways: dict[str, GatewayRecord] = field(default_factory=dict)
+    streams: dict[tuple[str, str], EventStream] = field(default_factory=dict)  # by gateway and epoch
+    _by_gateway: dict[str, list[EventStream]] = field(default_factory=dict)
 
-    def add_stream(self, stream: Stream) -> None:
+    def add_stream(self, stream: EventStream) -> None:
         self.streams[stream.gateway, stream.epoch] = stream
         self._by_gateway.setdefault(stream.gateway, []).append(stream)
 
@@ -63,7 +63,7 @@ class Known:
         0 where different events have had one number: it would speak of both.
         """
         stream = self.streams.get((gateway, epoch))
-        if stream is None or (gateway, branch(epoch, 2)) in self.streams:
+        if stream is None or (gateway, branch_name(epoch, 2)) in self.streams:
             return 0
         return stream.upto
 
@@ -71,7 +71,7 @@ class Known:
         """Asked at the first event of each gateway, which after a power cut come all at once."""
         return gateway in self._by_gateway
 
-    def room_for_gaps(self, gateway: str) -> int:
+    def gaps_allowed(self, gateway: str) -> int:
         """How many more its ``loss`` events may make."""
         return max(0, MOST_GAPS - sum(stream.gap_count for stream in self._by_gateway.get(gateway, ())))
 

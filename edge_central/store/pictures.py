@@ -13,13 +13,13 @@ from pathlib import Path
 
 from edge_agent.core.delivery import content_type_of
 from edge_agent.core.state_file import sync_folder
-from edge_agent.wire.received.messages import Picture
-from edge_central.store.database import StoreUnusable
+from edge_agent.wire.received.messages import MediaMessage
+from edge_central.store.database import DatabaseUnavailable
 
 PLAIN_SUFFIXES = {"image/jpeg": ".jpg", "video/mp4": ".mp4", "application/gzip": ".gz"}
 
 
-class Pictures:
+class MediaFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -30,7 +30,7 @@ class Pictures:
         paths = [self._folder / gateway / sha256[:2] / f"{sha256}{suffix}" for suffix in suffixes]
         return next((path for path in paths if path.exists()), paths[0])
 
-    def keep(self, picture: Picture) -> None:
+    def store(self, picture: MediaMessage) -> None:
         """Returns when it is durable. Raises StoreUnusable."""
         suffix = ".sealed" if picture.sealed else PLAIN_SUFFIXES[content_type_of(picture.payload)]
         path = self._folder / picture.gateway / picture.sha256[:2] / f"{picture.sha256}{suffix}"
@@ -40,7 +40,7 @@ class Pictures:
             _make_folders(path.parent)
             self._write(path, picture.payload)
         except OSError as error:
-            raise StoreUnusable(
+            raise DatabaseUnavailable(
                 f"nothing is stored: the picture {path.name} cannot be written: {error.strerror or error}"
             ) from error
 
@@ -50,7 +50,9 @@ class Pictures:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise StoreUnusable(f"the picture {path.name} cannot be deleted: {error.strerror}") from error
+            raise DatabaseUnavailable(
+                f"the picture {path.name} cannot be deleted: {error.strerror}"
+            ) from error
 
     def _write(self, path: Path, payload: bytes) -> None:
         temporary = path.with_suffix(".new")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Standing(StrEnum):
+class PresenceState(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
     STOPPED = "stopped"  # by somebody who meant it
@@ -17,12 +17,12 @@ USUAL_INTERVAL_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class BoxReport:
+class GatewayReport:
     """``standing`` is None when the gateway was taken away."""
 
     gateway: str
     ward: str
-    standing: Standing | None
+    state: PresenceState | None
     why: str
     since_ms: int
     interval_s: float = USUAL_INTERVAL_S
@@ -38,4 +38,4 @@ class OutageReport:
     since_ms: int
 
 
-Report = BoxReport | OutageReport
+PresenceReport = GatewayReport | OutageReport

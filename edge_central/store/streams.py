@@ -10,7 +10,7 @@ MOST_BRANCHES = 8
 """Of one stream. Two boxes with one identity make one; more are made by hand."""
 
 
-def branch(epoch: str, number: int) -> str:
+def branch_name(epoch: str, number: int) -> str:
     """The name of a stream of events whose numbers in ``epoch`` other events had already: ``3f2a0b1c~2``.
 
     No gateway can name its epoch so.
@@ -18,7 +18,7 @@ def branch(epoch: str, number: int) -> str:
     return f"{epoch}~{number}"
 
 
-class Why(StrEnum):
+class GapReason(StrEnum):
     """Why numbers are missing."""
 
     MISSING = "missing"  # nobody has said why: lost, or still on its way
@@ -27,19 +27,19 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class SequenceGap:
     """Numbers ``first`` to ``last``, both included, that are not stored."""
 
     first: int
     last: int
-    why: Why
+    why: GapReason
     found_ms: int  # when the centre noticed, milliseconds since 1970
 
     def __len__(self) -> int:
         return self.last - self.first + 1
 
 
-class Stream:
+class EventStream:
     """The numbers 1 to ``highest``, less the gaps. Not thread-safe.
 
     ``changed`` and ``removed`` are what a store has to write since ``written()``: gaps by their first number.
@@ -51,17 +51,17 @@ class Stream:
         self.epoch = epoch
         self.highest = highest
         self.late = late  # events that came after their gap had been noticed
-        self.changed: dict[int, Gap] = {}
+        self.changed: dict[int, SequenceGap] = {}
         self.removed: set[int] = set()
         self._firsts: list[int] = []
-        self._gaps: dict[int, Gap] = {}
+        self._gaps: dict[int, SequenceGap] = {}
 
     @property
     def is_branch(self) -> bool:
         return "~" in self.epoch
 
     @property
-    def gaps(self) -> list[Gap]:
+    def gaps(self) -> list[SequenceGap]:
         """In the order of their numbers."""
         return [self._gaps[first] for first in self._firsts]
 
@@ -73,16 +73,16 @@ class Stream:
     def upto(self) -> int:
         """Every number up to this one is stored, or was given up by the gateway itself."""
         for first in self._firsts:
-            if self._gaps[first].why is not Why.ANNOUNCED:
+            if self._gaps[first].why is not GapReason.ANNOUNCED:
                 return first - 1
         return self.highest
 
-    def load(self, gap: Gap) -> None:
+    def load_gap(self, gap: SequenceGap) -> None:
         """A gap as the store has it."""
         self._firsts.insert(bisect_left(self._firsts, gap.first), gap.first)
         self._gaps[gap.first] = gap
 
-    def written(self) -> None:
+    def clear_changes(self) -> None:
         self.changed.clear()
         self.removed.clear()
 
@@ -90,7 +90,7 @@ class Stream:
         """Whether the event was stored; it may have been deleted since, when its time was over."""
         return 0 < sequence <= self.highest and self._gap_with(sequence) is None
 
-    def add(self, sequence: int, now_ms: int, why: Why = Why.MISSING) -> None:
+    def add(self, sequence: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
         """One more is stored, which ``has`` did not know. Numbers that it leaps over are missing for
         ``why``."""
         gap = self._gap_with(sequence)
@@ -101,13 +101,13 @@ class Stream:
         self.expect(sequence - 1, now_ms, why)
         self.highest = sequence
 
-    def expect(self, upto: int, now_ms: int, why: Why = Why.MISSING) -> None:
+    def expect(self, upto: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
         """The gateway has numbered events up to this one."""
         if upto > self.highest:
-            self._put(Gap(self.highest + 1, upto, why, now_ms))
+            self._put(SequenceGap(self.highest + 1, upto, why, now_ms))
             self.highest = upto
 
-    def announce(self, first: int, last: int, now_ms: int) -> int:
+    def mark_announced(self, first: int, last: int, now_ms: int) -> int:
         """The gateway says that it gave these up. How many of them were missing; the others are here."""
         self.expect(last, now_ms)
         explained = 0
@@ -115,34 +115,34 @@ class Stream:
         for start in self._firsts[position : bisect_right(self._firsts, last)]:
             gap = self._gaps[start]
             low, high = max(first, gap.first), min(last, gap.last)
-            if low <= high and gap.why is not Why.ANNOUNCED:
-                self._replace(gap, low, high, Why.ANNOUNCED)
+            if low <= high and gap.why is not GapReason.ANNOUNCED:
+                self._replace(gap, low, high, GapReason.ANNOUNCED)
                 explained += high - low + 1
         return explained
 
-    def _gap_with(self, sequence: int) -> Gap | None:
+    def _gap_with(self, sequence: int) -> SequenceGap | None:
         position = bisect_right(self._firsts, sequence) - 1
         if position < 0:
             return None
         gap = self._gaps[self._firsts[position]]
         return gap if sequence <= gap.last else None
 
-    def _replace(self, gap: Gap, low: int, high: int, why: Why | None) -> None:
+    def _replace(self, gap: SequenceGap, low: int, high: int, why: GapReason | None) -> None:
         """``low`` to ``high`` of the gap are missing for another reason, or, None, not any more."""
         self._take(gap)
         if gap.first < low:
-            self._put(Gap(gap.first, low - 1, gap.why, gap.found_ms))
+            self._put(SequenceGap(gap.first, low - 1, gap.why, gap.found_ms))
         if why is not None:
-            self._put(Gap(low, high, why, gap.found_ms))
+            self._put(SequenceGap(low, high, why, gap.found_ms))
         if high < gap.last:
-            self._put(Gap(high + 1, gap.last, gap.why, gap.found_ms))
+            self._put(SequenceGap(high + 1, gap.last, gap.why, gap.found_ms))
 
-    def _put(self, gap: Gap) -> None:
-        self.load(gap)
+    def _put(self, gap: SequenceGap) -> None:
+        self.load_gap(gap)
         self.changed[gap.first] = gap
         self.removed.discard(gap.first)
 
-    def _take(self, gap: Gap) -> None:
+    def _take(self, gap: SequenceGap) -> None:
         del self._firsts[bisect_left(self._firsts, gap.first)]
         del self._gaps[gap.first]
         self.changed.pop(gap.first, None)

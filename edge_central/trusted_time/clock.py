@@ -35,7 +35,7 @@ GATEWAYS, OWN_COUNT = "most gateways", "what the centre has counted"
 """What the system's clock is compared with, in words."""
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is stored of the clock, every ten seconds."""
 
     time_ms: int  # the centre's time ...
@@ -75,14 +75,14 @@ class TrustedClock:
         self._lock = Lock()  # protects the two below
         self._offset_ms = self._anchor_ms = self._system_ms() - self._mono_ms()
         self._anchored_mono = system.monotonic()
-        self._said: dict[
+        self._gateway_offsets: dict[
             str, tuple[int, float]
         ] = {}  # gateway -> its time less our monotonic one, heard when
         self._first_mono: float | None = None
         self._unproven_ms = 0
         self._settled_ms = 0
         self._confirmed = False
-        self.begun = False
+        self.restored = False
         self.doubt: str | None = None
         """What is wrong with the system's clock; None: nothing."""
 
@@ -107,10 +107,10 @@ class TrustedClock:
 
     # --- what it is made of ---
 
-    def begin(self, kept: Kept | None, newest_ms: int | None) -> None:
+    def restore(self, kept: TrustedClockRecord | None, newest_ms: int | None) -> None:
         """With what was stored before the start: of this clock, and when the newest event arrived."""
         mono_ms, system_ms = self._mono_ms(), self._system_ms()
-        self.begun = True
+        self.restored = True
         if kept is not None:
             self._unproven_ms = kept.unproven_ms
         if kept is not None and kept.boot_id == self._boot_id and kept.mono_ms <= mono_ms:
@@ -131,12 +131,12 @@ class TrustedClock:
         else:
             self._set(reached_ms - mono_ms)
 
-    def heard(self, gateway: str, time_ms: int) -> None:
+    def record_gateway_time(self, gateway: str, time_ms: int) -> None:
         """A heartbeat of a gateway whose clock is synchronised."""
         mono = self._system.monotonic()
         if self._first_mono is None:
             self._first_mono = mono
-        self._said[gateway] = (time_ms - self._mono_ms(), mono)
+        self._gateway_offsets[gateway] = (time_ms - self._mono_ms(), mono)
 
     def tick(self, known: int) -> Correction | None:
         """Compare the sources; ``known`` is how many gateways there are. A correction holds once it is
@@ -146,20 +146,20 @@ class TrustedClock:
         plausible = abs(system_ms - own_ms) <= FOLLOW_MS
         offset_ms, count = self._fleet()
         if count < min(FEWEST, max(1, known)):
-            self.doubt = None if plausible else compared(system_ms - own_ms, OWN_COUNT)
+            self.doubt = None if plausible else describe_difference(system_ms - own_ms, OWN_COUNT)
             return None
         fleet_ms = mono_ms + offset_ms
-        right_ms = self._right(system_ms, own_ms, fleet_ms, count)
+        right_ms = self._agreed_ms(system_ms, own_ms, fleet_ms, count)
         differs = abs(system_ms - fleet_ms) > AGREE_MS
-        self.doubt = compared(system_ms - fleet_ms, GATEWAYS) if differs else None
+        self.doubt = describe_difference(system_ms - fleet_ms, GATEWAYS) if differs else None
         if right_ms is None:
             return None
         if abs(right_ms - own_ms) > FOLLOW_MS:
             return Correction(right_ms - own_ms, self._settled_ms)
-        self._proven()
+        self._mark_proven()
         return None
 
-    def believe_system(self) -> Correction:
+    def trust_system(self) -> Correction:
         """An administrator says that the system's clock is right."""
         own_ms = self.now_ms()
         return Correction(self._system_ms() - own_ms, self._settled_ms)
@@ -169,11 +169,11 @@ class TrustedClock:
         with self._lock:
             offset_ms = self._offset_ms + correction.by_ms
         self._set(offset_ms)
-        self._proven()
+        self._mark_proven()
 
-    def record(self) -> Kept:
+    def record(self) -> TrustedClockRecord:
         """For the next ``begin``, and for the console."""
-        return Kept(
+        return TrustedClockRecord(
             time_ms=self.now_ms(),
             mono_ms=self._mono_ms(),
             boot_id=self._boot_id,
@@ -183,7 +183,7 @@ class TrustedClock:
             doubt=self.doubt,
         )
 
-    def corrected_record(self, correction: Correction) -> Kept:
+    def corrected_record(self, correction: Correction) -> TrustedClockRecord:
         """What ``record`` will return after ``correct``.
 
         It is stored in the transaction that moves the times: a centre that is killed after that transaction
@@ -196,7 +196,7 @@ class TrustedClock:
 
     # --- inside ---
 
-    def _right(self, system_ms: int, own_ms: int, fleet_ms: int, count: int) -> int | None:
+    def _agreed_ms(self, system_ms: int, own_ms: int, fleet_ms: int, count: int) -> int | None:
         """What two sources agree on; None: nothing is to be changed."""
         if abs(fleet_ms - system_ms) <= AGREE_MS:
             return system_ms
@@ -206,7 +206,7 @@ class TrustedClock:
         # clock, unconfirmed, gives way to several gateways.
         return None if self._confirmed or count < FEWEST else fleet_ms
 
-    def _proven(self) -> None:
+    def _mark_proven(self) -> None:
         self._confirmed, self._unproven_ms, self._settled_ms = True, 0, self.now_ms()
 
     def _follow(self, system_ms: int, mono_ms: int) -> int:
@@ -222,11 +222,13 @@ class TrustedClock:
     def _fleet(self) -> tuple[int, int]:
         """The median of what gateways say, and how many they are."""
         mono = self._system.monotonic()
-        self._said = {each: said for each, said in self._said.items() if mono - said[1] <= FRESH_S}
+        self._gateway_offsets = {
+            each: said for each, said in self._gateway_offsets.items() if mono - said[1] <= FRESH_S
+        }
         settled = self._first_mono is not None and mono - self._first_mono >= self._settle_s
-        if not self._said or not settled:
+        if not self._gateway_offsets or not settled:
             return 0, 0
-        offsets = [offset_ms for offset_ms, _ in self._said.values()]
+        offsets = [offset_ms for offset_ms, _ in self._gateway_offsets.values()]
         return statistics.median_low(offsets), len(offsets)
 
     def _set(self, offset_ms: int) -> None:
@@ -247,16 +249,16 @@ class FollowedClock:
     def __init__(self, system: Clock, boot_id: str) -> None:
         self._system = system
         self._boot_id = boot_id
-        self._kept: Kept | None = None
+        self._record: TrustedClockRecord | None = None
 
-    def follow(self, kept: Kept | None) -> None:
-        self._kept = kept
+    def follow(self, kept: TrustedClockRecord | None) -> None:
+        self._record = kept
 
     def monotonic(self) -> float:
         return self._system.monotonic()
 
     def now(self) -> datetime:
-        system, kept = self._system.now(), self._kept
+        system, kept = self._system.now(), self._record
         if kept is None or kept.boot_id != self._boot_id:
             return system
         own_ms = kept.time_ms + round(self._system.monotonic() * 1000) - kept.mono_ms
@@ -265,10 +267,10 @@ class FollowedClock:
 
     def deletions_ms(self) -> int | None:
         """The time that had surely come when the ingest last said so; None: it never has."""
-        return None if self._kept is None else self._kept.deletions_ms
+        return None if self._record is None else self._record.deletions_ms
 
 
-def compared(by_ms: int, with_what: str) -> str:
+def describe_difference(by_ms: int, with_what: str) -> str:
     """How far the system's clock is off, for the alert."""
     seconds, way = abs(by_ms) / 1000, "ahead of" if by_ms > 0 else "behind"
     for unit, length in (("days", 86_400), ("h", 3_600)):

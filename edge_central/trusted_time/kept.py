@@ -9,9 +9,9 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, insert, select, text, update
 
 from edge_agent.core.clock import SystemClock, read_boot_id
-from edge_central.retention.plans import kinds_of
+from edge_central.retention.plans import stored_kinds
 from edge_central.store import tables
-from edge_central.trusted_time.clock import Correction, FollowedClock, Kept
+from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
 
 MOST_ROWS = 20_000
 """At a time."""
@@ -32,10 +32,10 @@ def release_key(central_id: str) -> str:
     return f"clock-released {central_id}"
 
 
-def read_kept(connection: Connection, central_id: str) -> Kept | None:
+def read_clock_record(connection: Connection, central_id: str) -> TrustedClockRecord | None:
     found = read_meta(connection, record_key(central_id))
     try:
-        return None if found is None else msgspec.json.decode(found, type=Kept)
+        return None if found is None else msgspec.json.decode(found, type=TrustedClockRecord)
     except msgspec.DecodeError:  # of another version of the centre
         return None
 
@@ -45,7 +45,7 @@ def read_meta(connection: Connection, key: str) -> str | None:
     return value
 
 
-def newest_arrival_ms(connection: Connection, wards: Collection[str]) -> int | None:
+def newest_received_ms(connection: Connection, wards: Collection[str]) -> int | None:
     columns = tables.event.c
     query = select(columns.received_ms).where(columns.ward.in_(wards))
     newest: int | None = connection.scalar(query.order_by(columns.cursor.desc()).limit(1))
@@ -64,11 +64,11 @@ def drop_release(connection: Connection, central_id: str) -> None:
 def now_ms_of(connection: Connection, central_id: str) -> int:
     """The centre's time, for a command on the same machine."""
     clock = FollowedClock(SystemClock(), read_boot_id())
-    clock.follow(read_kept(connection, central_id))
+    clock.follow(read_clock_record(connection, central_id))
     return round(clock.now().timestamp() * 1000)
 
 
-def shift(
+def shift_times(
     connection: Connection,
     correction: Correction,
     wards: Collection[str],
@@ -81,7 +81,7 @@ def shift(
     months without a proof are many rows."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))  # it is done as a whole
-    for kind, severity in kinds_of(connection):  # so the index finds the rows
+    for kind, severity in stored_kinds(connection):  # so the index finds the rows
         columns = tables.event.c
         of_kind = (columns.kind == kind) & (columns.severity == severity) & columns.ward.in_(wards)
         wrong = select(columns.cursor).where(of_kind, columns.received_ms > correction.since_ms)

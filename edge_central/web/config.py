@@ -11,52 +11,52 @@ from zoneinfo import ZoneInfo
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.kinds import Number, ReadableFile, text_of
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Reading, Refused, ScalarKind, Section, Values
+from edge_agent.config.fields.spec import Field, InvalidValue, ReadContext, ScalarType, Section, SectionValues
 from edge_agent.config.fields.times import TimeZone
-from edge_agent.config.fields.words import shown
-from edge_central.settings import Console, Listen, Tls
+from edge_agent.config.fields.words import quoted
+from edge_central.settings import Console, ListenAddress, Tls
 
-DEFAULT_LISTEN = Listen("127.0.0.1", 8443)
-HOME = "Asia/Ho_Chi_Minh"
+DEFAULT_LISTEN = ListenAddress("127.0.0.1", 8443)
+DEFAULT_TIMEZONE = "Asia/Ho_Chi_Minh"
 
 
 @dataclass(frozen=True)
-class ListenKind(ScalarKind):
+class AddressAndPort(ScalarType):
     """An address and a port of this machine."""
 
     def describe(self) -> str:
         return "address:port, such as 127.0.0.1:8443, 0.0.0.0:8443 or '[::]:8443'"
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> Listen:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> ListenAddress:
         text = text_of(scalar, self.describe())
         match = re.fullmatch(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>\d{1,5})", text)
         if match is None or not 0 < int(match["port"]) < 65_536:
-            raise Refused(f"must be {self.describe()}, not {shown(text)}")
+            raise InvalidValue(f"must be {self.describe()}, not {quoted(text)}")
         try:
             host = ipaddress.ip_address(match["six"] or match["four"])
         except ValueError:
-            raise Refused(f"must be {self.describe()}, not {shown(text)}") from None
-        return Listen(str(host), int(match["port"]))
+            raise InvalidValue(f"must be {self.describe()}, not {quoted(text)}") from None
+        return ListenAddress(str(host), int(match["port"]))
 
 
 @dataclass(frozen=True)
-class NetworkKind(ScalarKind):
+class AddressOrNetwork(ScalarType):
     """An address, or a network of them."""
 
     def describe(self) -> str:
         return "an address or network, such as 127.0.0.1 or 10.0.0.0/24"
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> IPv4Network | IPv6Network:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> IPv4Network | IPv6Network:
         text = text_of(scalar, self.describe())
         try:
             return ipaddress.ip_network(text, strict=False)
         except ValueError:
-            raise Refused(f"must be {self.describe()}, not {shown(text)}") from None
+            raise InvalidValue(f"must be {self.describe()}, not {quoted(text)}") from None
 
 
-def _check(values: Values) -> None:
-    values.together("cert_file", "key_file")
-    listen: Listen | None = values.valid("listen")
+def _check(values: SectionValues) -> None:
+    values.require_both("cert_file", "key_file")
+    listen: ListenAddress | None = values.valid("listen")
     if listen is None or values.given("cert_file") or values.given("proxies"):
         return
     if not ipaddress.ip_address(listen.host).is_loopback:
@@ -67,7 +67,7 @@ def _check(values: Values) -> None:
         )
 
 
-def _build(values: Values) -> Console:
+def _build(values: SectionValues) -> Console:
     cert_file, key_file = values["cert_file"], values["key_file"]
     return Console(
         listen=values["listen"],
@@ -88,7 +88,7 @@ CONSOLE = Section(
     (
         Field(
             "listen",
-            ListenKind(),
+            AddressAndPort(),
             "where; other addresses than loopback need TLS, of its own or of a proxy",
             DEFAULT_LISTEN,
             f"`{DEFAULT_LISTEN}`",
@@ -103,14 +103,16 @@ CONSOLE = Section(
         Field("key_file", ReadableFile("a key file", private=True), "private key of cert_file", None, "none"),
         Field(
             "proxies",
-            ListOf(NetworkKind(), "addresses", most=16, unique=True),
+            ListOf(AddressOrNetwork(), "addresses", most=16, unique=True),
             "reverse proxies that speak TLS: their X-Forwarded-For and X-Forwarded-Proto are believed, "
             "nobody else's",
             (),
         ),
         Field("idle_min", Number(5, 1440, "minutes"), "a session that nobody uses ends after this", 60.0),
         Field("session_h", Number(1, 720, "hours"), "every session ends after this: a shift", 12.0),
-        Field("timezone", TimeZone(), "in which times show", ZoneInfo(HOME), f"`{HOME}`"),
+        Field(
+            "timezone", TimeZone(), "in which times show", ZoneInfo(DEFAULT_TIMEZONE), f"`{DEFAULT_TIMEZONE}`"
+        ),
         Field(
             "sites_file",
             ReadableFile("a CSV file"),

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from edge_central.settings import Database
-from edge_central.store.database import open_engine, prepare, translated
+from edge_central.store.database import open_engine, prepare_schema, translate_errors
 
 MOST_AT_ONCE = 6
 
 
-class Connections:
+class DatabaseConnections:
     """Any thread. A reader holds no writer up; a writer waits for the ingest's commit, and is short
     itself."""
 
@@ -27,7 +27,7 @@ class Connections:
         """One state of the database from beginning to end. Raises StoreUnusable, StoreRefused."""
         self._prepare()
         with (
-            translated("the database cannot be read"),
+            translate_errors("the database cannot be read"),
             self._reads.connect() as connection,
             connection.begin(),
         ):
@@ -37,7 +37,7 @@ class Connections:
     def writing(self) -> Iterator[Connection]:
         """One transaction. Raises StoreUnusable, StoreRefused; nothing is written then."""
         self._prepare()
-        with translated("nothing is written"), self._writes.connect() as connection, connection.begin():
+        with translate_errors("nothing is written"), self._writes.connect() as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
@@ -48,6 +48,6 @@ class Connections:
         """The first one makes what is missing: the console may start before the ingest, or before its
         database."""
         if not self._prepared:
-            with translated("the database cannot be used"), self._writes.connect() as connection:
-                prepare(connection)
+            with translate_errors("the database cannot be used"), self._writes.connect() as connection:
+                prepare_schema(connection)
             self._prepared = True

@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class OneLength:
+class RejectTwoLengths:
     """Around the application: 400, and the end of the connection, where both Transfer-Encoding and
     Content-Length are there. h11 itself refuses two different Content-Lengths."""
 

@@ -18,18 +18,18 @@ from sqlalchemy import Connection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
-from edge_central.store.database import StoreRefused, StoreUnusable
+from edge_central.store.database import DatabaseRejected, DatabaseUnavailable
 from edge_central.web import refused
 from edge_central.web.auth import accounts, cookies
-from edge_central.web.auth.accounts import PEOPLE, Account, Role
+from edge_central.web.auth.accounts import HUMAN_ROLES, Account, Role
 from edge_central.web.auth.passwords import token_digest
-from edge_central.web.auth.sessions import SEEN_EVERY_MS, Session, csrf_matches
+from edge_central.web.auth.sessions import SEEN_EVERY_MS, LoginSession, csrf_matches
 from edge_central.web.connections import MOST_AT_ONCE
-from edge_central.web.i18n import Lang, chosen
+from edge_central.web.i18n import Lang, preferred_language
 from edge_central.web.nul import NUL
-from edge_central.web.refusals import BadRequest, Forbidden, NotLoggedIn, Refusal, TooLarge, Unavailable
-from edge_central.web.services import Services
-from edge_central.web.visit import Call, Visit
+from edge_central.web.refusals import BadRequest, Forbidden, HttpError, NotLoggedIn, TooLarge, Unavailable
+from edge_central.web.services import ConsoleServices
+from edge_central.web.visit import RequestContext, UserRequestContext
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,10 @@ FORM_WITHIN_S = 15.0
 MOST_WAITING = 64
 """Requests that wait for a thread; more are told to come again."""
 RETRY_AFTER_S = 3
-PACK_FROM_BYTES = 1_400
+COMPRESS_FROM_BYTES = 1_400
 """What fits one packet does not get faster."""
-PACK_LEVEL = 4
-PACKED = ("text/", "application/json", "application/problem+json", "image/svg+xml")
+COMPRESS_LEVEL = 4
+COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "image/svg+xml")
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -52,35 +52,35 @@ class Page:
     """Something that whoever is logged in may ask for. A ``POST`` comes with a token of a form of ours."""
 
     path: str
-    answer: Callable[[Visit], Response]
+    answer: Callable[[UserRequestContext], Response]
     method: str = "GET"
-    roles: frozenset[Role] = PEOPLE
+    roles: frozenset[Role] = HUMAN_ROLES
     slow: bool = False
     """Takes more than a query: a password. On threads that keep nobody else waiting."""
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPage:
+class PublicPage:
     """Something for everybody; it checks for itself what is to be checked."""
 
     path: str
-    answer: Callable[[Call], Response]
+    answer: Callable[[RequestContext], Response]
     method: str = "GET"
     slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Principal:
     """Who asks."""
 
     account: Account
-    session: Session | None
+    session: LoginSession | None
     secret: str
     key: str
     """Digest of the token, of a session or of the API: for asking later whether it still holds."""
 
 
-class _Threads:
+class _WorkerThreads:
     def __init__(self, name: str, most: int) -> None:
         self._pool = ThreadPoolExecutor(most, name)
         self._asked = 0
@@ -100,17 +100,17 @@ class _Threads:
         self._pool.shutdown(cancel_futures=True)
 
 
-class Front:
-    def __init__(self, services: Services) -> None:
+class RequestHandler:
+    def __init__(self, services: ConsoleServices) -> None:
         self.services = services
-        self._quick = _Threads("console", MOST_AT_ONCE)
-        self._slow = _Threads("console-slow", 2)
+        self._quick = _WorkerThreads("console", MOST_AT_ONCE)
+        self._slow = _WorkerThreads("console-slow", 2)
 
     def close(self) -> None:
         self._quick.close()
         self._slow.close()
 
-    def endpoint(self, page: Page | OpenPage) -> Endpoint:
+    def endpoint(self, page: Page | PublicPage) -> Endpoint:
         """For a route of Starlette."""
 
         async def answer(request: Request) -> Response:
@@ -118,48 +118,48 @@ class Front:
                 form = await _form(request) if page.method == "POST" else {}
                 threads = self._slow if page.slow else self._quick
                 return await threads.run(partial(self._answer, page, request, form))
-            except Refusal as refusal:
-                return self.refuse(request, refusal)
+            except HttpError as refusal:
+                return self.error_response(request, refusal)
 
         return answer
 
-    async def thread(self, work: Callable[[], T]) -> T:
+    async def run_in_thread(self, work: Callable[[], T]) -> T:
         """``work`` on one of the threads that may wait for the database. Raises Unavailable."""
         return await self._quick.run(work)
 
-    async def who(self, request: Request, roles: frozenset[Role]) -> Known:
+    async def authenticate_async(self, request: Request, roles: frozenset[Role]) -> Principal:
         """``known``, for what does not run on a worker thread. Raises Unavailable too."""
 
-        def ask() -> Known:
+        def ask() -> Principal:
             with self.reading(request) as connection:
-                return self.known(request, connection, roles)
+                return self.authenticate(request, connection, roles)
 
-        return await self.thread(ask)
+        return await self.run_in_thread(ask)
 
-    def known(self, request: Request, connection: Connection, roles: frozenset[Role]) -> Known:
+    def authenticate(self, request: Request, connection: Connection, roles: frozenset[Role]) -> Principal:
         """By an API token where there is one, else by the cookie. Raises NotLoggedIn, Forbidden."""
         found = self._by_token(request, connection) or self._by_cookie(request, connection)
         if found.account.role not in roles:
             raise Forbidden("your role does not allow this")
         return found
 
-    def refuse(self, request: Request, refusal: Refusal) -> Response:
+    def error_response(self, request: Request, refusal: HttpError) -> Response:
         """The answer to somebody who does not get what he asked for."""
-        if isinstance(refusal, NotLoggedIn) and _wants_page(request):
+        if isinstance(refusal, NotLoggedIn) and _is_navigation(request):
             url = request.url
             here = f"{url.path}?{url.query}" if url.query else url.path
             return RedirectResponse("/login" if here == "/" else f"/login?next={quote(here, safe='')}", 303)
-        return refused.answer(request, refusal, self.services.templates, self.lang(request))
+        return refused.error_response(request, refusal, self.services.templates, self.lang(request))
 
     def lang(self, request: Request) -> Lang:
-        cookie = self.services.cookies.get(request, cookies.LANG)
-        return chosen(cookie, request.headers.get("accept-language", ""))
+        cookie = self.services.cookies.get(request, cookies.LANGUAGE_COOKIE)
+        return preferred_language(cookie, request.headers.get("accept-language", ""))
 
-    def _answer(self, page: Page | OpenPage, request: Request, form: Mapping[str, str]) -> Response:
+    def _answer(self, page: Page | PublicPage, request: Request, form: Mapping[str, str]) -> Response:
         mark = self.services.hub.mark()  # before the database is read: a page is at least as new
         with self.reading(request) as connection:
-            response = self._of_page(page, request, form, connection, mark)
-        return packed(request, response)
+            response = self._call_page(page, request, form, connection, mark)
+        return compressed(request, response)
 
     @contextmanager
     def reading(self, request: Request) -> Iterator[Connection]:
@@ -167,13 +167,13 @@ class Front:
         try:
             with self.services.connections.reading() as connection:
                 yield connection
-        except (StoreUnusable, StoreRefused) as error:
+        except (DatabaseUnavailable, DatabaseRejected) as error:
             log.warning("%s: %s", request.url.path, error)
             raise Unavailable("the database does not answer", retry_after_s=RETRY_AFTER_S) from error
 
-    def _of_page(
+    def _call_page(
         self,
-        page: Page | OpenPage,
+        page: Page | PublicPage,
         request: Request,
         form: Mapping[str, str],
         connection: Connection,
@@ -183,38 +183,38 @@ class Front:
         call = (request, form, self.services, connection, self.lang(request), now_ms, mark)
         if page.method == "POST":
             check_origin(request)
-        if isinstance(page, OpenPage):
-            return page.answer(Call(*call))
-        known = self.known(request, connection, page.roles)
+        if isinstance(page, PublicPage):
+            return page.answer(RequestContext(*call))
+        known = self.authenticate(request, connection, page.roles)
         if page.method == "POST":
             token = form.get("csrf") or request.headers.get("x-csrf-token")
             if known.session is None or not csrf_matches(token, known.secret):
                 raise Forbidden("this form is not of your session: load the page again")
-        return page.answer(Visit(*call, known.account, known.session, known.secret))
+        return page.answer(UserRequestContext(*call, known.account, known.session, known.secret))
 
-    def _by_token(self, request: Request, connection: Connection) -> Known | None:
+    def _by_token(self, request: Request, connection: Connection) -> Principal | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        account = accounts.with_token(connection, token.strip())
+        account = accounts.account_by_token(connection, token.strip())
         if account is None:
             raise NotLoggedIn("this token is not known")
-        return Known(account, None, "", token_digest(token.strip()))
+        return Principal(account, None, "", token_digest(token.strip()))
 
-    def _by_cookie(self, request: Request, connection: Connection) -> Known:
-        token, now_ms = self.services.cookies.get(request, cookies.SESSION), self.services.now_ms()
+    def _by_cookie(self, request: Request, connection: Connection) -> Principal:
+        token, now_ms = self.services.cookies.get(request, cookies.SESSION_COOKIE), self.services.now_ms()
         session = self.services.sessions.find(connection, token, now_ms)
         if session is None or token is None:
             raise NotLoggedIn("log in, or send a token")
         if now_ms - session.seen_ms >= SEEN_EVERY_MS:
-            self._seen(session, now_ms)
-        return Known(session.account, session, token, session.key)
+            self._mark_session_used(session, now_ms)
+        return Principal(session.account, session, token, session.key)
 
-    def _seen(self, session: Session, now_ms: int) -> None:
+    def _mark_session_used(self, session: LoginSession, now_ms: int) -> None:
         try:
             with self.services.connections.writing() as connection:
-                self.services.sessions.seen(connection, {session.key}, now_ms)
-        except (StoreUnusable, StoreRefused) as error:
+                self.services.sessions.mark_used(connection, {session.key}, now_ms)
+        except (DatabaseUnavailable, DatabaseRejected) as error:
             log.debug("a session is not noted as used: %s", error)  # the page can be read all the same
 
 
@@ -228,14 +228,14 @@ def check_origin(request: Request) -> None:
         raise Forbidden("this form is not of this site")
 
 
-def packed(request: Request, response: Response) -> Response:
+def compressed(request: Request, response: Response) -> Response:
     """With gzip, where that helps. On a worker thread: it takes a while."""
     kind = response.headers.get("content-type", "")
-    if not kind.startswith(PACKED) or "content-encoding" in response.headers:
+    if not kind.startswith(COMPRESSIBLE) or "content-encoding" in response.headers:
         return response
     response.headers.add_vary_header("Accept-Encoding")
-    if len(response.body) >= PACK_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
-        response.body = gzip.compress(response.body, PACK_LEVEL, mtime=0)
+    if len(response.body) >= COMPRESS_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        response.body = gzip.compress(response.body, COMPRESS_LEVEL, mtime=0)
         response.headers["content-encoding"] = "gzip"
         response.headers["content-length"] = str(len(response.body))
     return response
@@ -263,7 +263,7 @@ async def _form(request: Request) -> dict[str, str]:
     return fields
 
 
-def _wants_page(request: Request) -> bool:
+def _is_navigation(request: Request) -> bool:
     """Somebody looks at pages, in contrast to a script of one or a program."""
     if request.method not in ("GET", "HEAD") or request.url.path.startswith("/api/"):
         return False

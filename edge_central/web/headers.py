@@ -32,7 +32,7 @@ HEADERS = {
 STRICT_TRANSPORT = "max-age=31536000"
 
 
-class Headers:
+class SecurityHeaders:
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self._app = app
         self._headers = HEADERS | ({"Strict-Transport-Security": STRICT_TRANSPORT} if secure else {})

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 NUL = "\0"
 
 
-class NoNul:
+class RejectNul:
     """Around the application: 400 for an address with a NUL. Forms are looked at where they are read."""
 
     def __init__(self, app: ASGIApp) -> None:

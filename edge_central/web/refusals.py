@@ -15,7 +15,7 @@ Refusal
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class HttpError(Exception):
     """``code`` never changes, programs may decide by it; ``text`` is for people, English."""
 
     status = 400
@@ -28,33 +28,33 @@ class Refusal(Exception):
         self.more = more  # further members of the problem document
 
 
-class BadRequest(Refusal):
+class BadRequest(HttpError):
     pass
 
 
-class NotLoggedIn(Refusal):
+class NotLoggedIn(HttpError):
     status, code = 401, "not-logged-in"
 
 
-class Forbidden(Refusal):
+class Forbidden(HttpError):
     status, code = 403, "forbidden"
 
 
-class NotFound(Refusal):
+class NotFound(HttpError):
     status, code = 404, "not-found"
 
 
-class Conflict(Refusal):
+class Conflict(HttpError):
     status, code = 409, "conflict"
 
 
-class TooLarge(Refusal):
+class TooLarge(HttpError):
     status, code = 413, "too-large"
 
 
-class TooMany(Refusal):
+class TooMany(HttpError):
     status, code = 429, "too-many"
 
 
-class Unavailable(Refusal):
+class Unavailable(HttpError):
     status, code = 503, "unavailable"

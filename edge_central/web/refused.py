@@ -9,16 +9,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from edge_central.web.i18n import ALL, Lang
-from edge_central.web.refusals import Refusal
+from edge_central.web.refusals import HttpError
 from edge_central.web.templates import Templates
 
 PROBLEM = "application/problem+json"
 PROBLEM_TYPE = "urn:edge-agent:problem:"
 
 
-def answer(request: Request, refusal: Refusal, templates: Templates, lang: Lang) -> Response:
+def error_response(request: Request, refusal: HttpError, templates: Templates, lang: Lang) -> Response:
     path = request.url.path
-    response = problem(refusal) if path.startswith("/api/") else page(refusal, templates, lang)
+    response = (
+        problem_response(refusal) if path.startswith("/api/") else page_response(refusal, templates, lang)
+    )
     if refusal.retry_after_s is not None:
         response.headers["Retry-After"] = str(refusal.retry_after_s)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
@@ -26,7 +28,7 @@ def answer(request: Request, refusal: Refusal, templates: Templates, lang: Lang)
     return response
 
 
-def problem(refusal: Refusal) -> Response:
+def problem_response(refusal: HttpError) -> Response:
     document = {
         "type": f"{PROBLEM_TYPE}{refusal.code}",
         "title": HTTPStatus(refusal.status).phrase,
@@ -38,7 +40,7 @@ def problem(refusal: Refusal) -> Response:
     return Response(msgspec.json.encode(document), refusal.status, media_type=PROBLEM)
 
 
-def page(refusal: Refusal, templates: Templates, lang: Lang) -> Response:
+def page_response(refusal: HttpError, templates: Templates, lang: Lang) -> Response:
     status = refusal.status if f"error-{refusal.status}" in ALL else 400
     text = templates.render("error.html", lang, {"account": None, "status": status})
     return HTMLResponse(text, refusal.status)

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge_agent.core.errors import CentralError
-from edge_central.settings import Console, Listen, Tls
-from edge_central.web.live.hub import Hub
+from edge_central.settings import Console, ListenAddress, Tls
+from edge_central.web.live.hub import LiveHub
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ STOP_WITHIN_S = 3
 LOOK_AT_CERTIFICATE_S = 30.0
 
 
-class _Patience:
+class _Deadline:
     """Ends a connection when its time is over; running already, it is not begun anew."""
 
     def __init__(self, seconds: float) -> None:
@@ -52,13 +52,13 @@ class _Patience:
             self._timer = None
 
 
-class Impatient(H11Protocol):
+class TimeLimitedProtocol(H11Protocol):
     """A client who is slow on purpose, in asking or in taking the answer, loses his connection: it costs him
     more than us."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._asking, self._taking = _Patience(ASK_WITHIN_S), _Patience(TAKE_WITHIN_S)
+        self._asking, self._taking = _Deadline(ASK_WITHIN_S), _Deadline(TAKE_WITHIN_S)
         self._asking.begin(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -71,12 +71,12 @@ class Impatient(H11Protocol):
         super().handle_events()
         if self.cycle is not before:
             self._asking.end()
-        elif self._asks_on():
+        elif self._request_begun():
             self._asking.begin(self.transport)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._asks_on():
+        if self._request_begun():
             self._asking.begin(self.transport)
 
     def pause_writing(self) -> None:
@@ -92,7 +92,7 @@ class Impatient(H11Protocol):
         # Closing waits for what is not taken yet, for ever if need be.
         self._taking.begin(self.transport)
 
-    def _asks_on(self) -> bool:
+    def _request_begun(self) -> bool:
         """The head of a next request has begun on a connection that was kept, or a body comes on after its
         answer."""
         if self.conn.their_state is h11.IDLE:
@@ -103,12 +103,12 @@ class Impatient(H11Protocol):
 class WebServer(uvicorn.Server):
     """``run`` blocks until ``stop``. ``hub`` lives as long: streams without an end are to end first."""
 
-    def __init__(self, app: ASGIApp, console: Console, hub: Hub) -> None:
+    def __init__(self, app: ASGIApp, console: Console, hub: LiveHub) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http=Impatient,
+                http=TimeLimitedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -152,10 +152,10 @@ class WebServer(uvicorn.Server):
         """New connections get the new certificate; those that are there stay."""
         context = self.config.ssl
         assert context is not None
-        known = _changed(tls)
+        known = _file_stamps(tls)
         while True:
             await asyncio.sleep(LOOK_AT_CERTIFICATE_S)
-            found = _changed(tls)
+            found = _file_stamps(tls)
             if found != known and found is not None:
                 known = found
                 try:
@@ -167,7 +167,7 @@ class WebServer(uvicorn.Server):
                     )
 
 
-def bound(listen: Listen) -> socket.socket:
+def listening_socket(listen: ListenAddress) -> socket.socket:
     """A socket that listens there; port 0 is any. Raises CentralError."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
@@ -181,7 +181,7 @@ def bound(listen: Listen) -> socket.socket:
     return opened
 
 
-def stop_with(server: WebServer, stop: threading.Event) -> None:
+def stop_on_event(server: WebServer, stop: threading.Event) -> None:
     """``server`` ends when ``stop`` is set."""
 
     def wait() -> None:
@@ -191,7 +191,7 @@ def stop_with(server: WebServer, stop: threading.Event) -> None:
     threading.Thread(target=wait, name="console-stop", daemon=True).start()
 
 
-def _changed(tls: Tls) -> tuple[Any, ...] | None:
+def _file_stamps(tls: Tls) -> tuple[Any, ...] | None:
     """Another value when a file is another one; None while one is missing."""
     try:
         return tuple(_stamp(path) for path in (tls.cert_file, tls.key_file))

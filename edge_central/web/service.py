@@ -14,20 +14,20 @@ from pathlib import Path
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CentralError, ConfigError
 from edge_agent.core.state_file import create_file
-from edge_central.console.sheet import Sheet
+from edge_central.console.sheet import FleetSheet
 from edge_central.settings import CentralSettings
 from edge_central.trusted_time.clock import FollowedClock
-from edge_central.web.app import build
+from edge_central.web.app import build_app
 from edge_central.web.auth.cookies import Cookies
-from edge_central.web.auth.sessions import Sessions
-from edge_central.web.auth.throttle import Devices, Throttle
-from edge_central.web.connections import Connections
-from edge_central.web.front import Front
-from edge_central.web.live.follower import Follower
-from edge_central.web.live.hub import Hub
-from edge_central.web.media.looks import Looks
-from edge_central.web.server import WebServer, bound, stop_with
-from edge_central.web.services import Services
+from edge_central.web.auth.sessions import LoginSessions
+from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
+from edge_central.web.connections import DatabaseConnections
+from edge_central.web.front import RequestHandler
+from edge_central.web.live.follower import DatabaseFollower
+from edge_central.web.live.hub import LiveHub
+from edge_central.web.media.looks import MediaAccessLog
+from edge_central.web.server import WebServer, listening_socket, stop_on_event
+from edge_central.web.services import ConsoleServices
 from edge_central.web.templates import Templates
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ KEY_BYTES = 32
 FOLLOWER_STOP_S = 5.0
 NICE = 5
 """The ingest comes first."""
-KILL_FIRST = 500
+OOM_SCORE = 500
 """oom_score_adj(5): when memory runs out, this process goes, not the ingest."""
 
 
@@ -55,7 +55,7 @@ class ConsoleServer:
 
     def bind(self) -> int:
         """The port at which it will listen. Raises CentralError."""
-        self._socket = bound(self._console.listen)
+        self._socket = listening_socket(self._console.listen)
         return int(self._socket.getsockname()[1])
 
     def run(self) -> int:
@@ -63,10 +63,10 @@ class ConsoleServer:
         if self._socket is None:
             self.bind()
         assert self._socket is not None
-        connections = Connections(self._settings.database)
+        connections = DatabaseConnections(self._settings.database)
         services = self._services(connections)
-        front = Front(services)
-        follower = Follower(
+        front = RequestHandler(services)
+        follower = DatabaseFollower(
             connections,
             services.sessions,
             services.hub,
@@ -74,9 +74,9 @@ class ConsoleServer:
             access_days=self._console.access_days,
             central_id=self._settings.id,
         )
-        server = WebServer(build(front), self._console, services.hub)
+        server = WebServer(build_app(front), self._console, services.hub)
         follower.start()
-        stop_with(server, self._stop)
+        stop_on_event(server, self._stop)
         scheme = "https" if self._console.tls else "http"
         log.info("the console listens at %s://%s", scheme, self._console.listen)
         try:
@@ -89,29 +89,29 @@ class ConsoleServer:
         log.info("the console has stopped")
         return 0
 
-    def _services(self, connections: Connections) -> Services:
-        return Services(
+    def _services(self, connections: DatabaseConnections) -> ConsoleServices:
+        return ConsoleServices(
             settings=self._settings,
             console=self._console,
             clock=self._clock,
             connections=connections,
-            sessions=Sessions(self._console),
+            sessions=LoginSessions(self._console),
             cookies=Cookies(self._console.secure),
             templates=Templates(self._console.timezone),
-            throttle=Throttle(self._clock),
-            devices=Devices(_device_key(self._settings.state_dir)),
-            hub=Hub(),
-            looks=Looks(self._clock),
-            sheet=Sheet(self._console.sites_file, self._console.wards_file),
+            throttle=LoginThrottle(self._clock),
+            devices=DeviceCookies(_device_key(self._settings.state_dir)),
+            hub=LiveHub(),
+            media_access_log=MediaAccessLog(self._clock),
+            sheet=FleetSheet(self._console.sites_file, self._console.wards_file),
         )
 
 
-def step_back() -> None:
+def lower_priority() -> None:
     """Behind the ingest, where the system lets us."""
     with contextlib.suppress(OSError):
         os.nice(NICE)
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(KILL_FIRST), encoding="ascii")
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
 
 
 def stop_with_parent(stop: threading.Event) -> None:

@@ -6,35 +6,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.core.clock import Clock
-from edge_central.console.sheet import Sheet
+from edge_central.console.sheet import FleetSheet
 from edge_central.settings import CentralSettings, Console
 from edge_central.web.auth.cookies import Cookies
-from edge_central.web.auth.sessions import Sessions
-from edge_central.web.auth.throttle import Devices, Throttle
-from edge_central.web.connections import Connections
-from edge_central.web.live.hub import Hub
-from edge_central.web.media.looks import Looks
+from edge_central.web.auth.sessions import LoginSessions
+from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
+from edge_central.web.connections import DatabaseConnections
+from edge_central.web.live.hub import LiveHub
+from edge_central.web.media.looks import MediaAccessLog
 from edge_central.web.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class ConsoleServices:
     settings: CentralSettings
     console: Console
     clock: Clock
-    connections: Connections
-    sessions: Sessions
+    connections: DatabaseConnections
+    sessions: LoginSessions
     cookies: Cookies
     templates: Templates
-    throttle: Throttle
-    devices: Devices
-    hub: Hub
-    looks: Looks
-    sheet: Sheet
+    throttle: LoginThrottle
+    devices: DeviceCookies
+    hub: LiveHub
+    media_access_log: MediaAccessLog
+    sheet: FleetSheet
 
     @property
     def pictures(self) -> Path:
-        return self.settings.pictures
+        return self.settings.media_dir
 
     def now_ms(self) -> int:
         return round(self.clock.now().timestamp() * 1000)

@@ -10,25 +10,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge_central.web.front import packed
+from edge_central.web.front import compressed
 from edge_central.web.templates import STATIC
 
-KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"}
-FOR_EVER = "public, max-age=31536000, immutable"
+CONTENT_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".woff2": "font/woff2",
+}
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
-class Static:
+class StaticFile:
     body: bytes
     kind: str
 
 
 @cache
-def files() -> dict[str, Static]:
+def static_files() -> dict[str, StaticFile]:
     """By name."""
     return {
-        path.name: Static(
-            path.read_bytes(), KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
+        path.name: StaticFile(
+            path.read_bytes(),
+            CONTENT_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain",
         )
         for path in sorted(STATIC.iterdir())
         if path.is_file()
@@ -36,13 +41,13 @@ def files() -> dict[str, Static]:
 
 
 async def _static(request: Request) -> Response:
-    found = files().get(request.path_params["name"])
+    found = static_files().get(request.path_params["name"])
     if found is None:
         return Response(status_code=404)
     response = Response(found.body, media_type=found.kind)
     # With its digest in the address it never changes; without one it is asked for again.
-    response.headers["Cache-Control"] = FOR_EVER if "v" in request.query_params else "no-cache"
-    return packed(request, response)
+    response.headers["Cache-Control"] = CACHE_FOREVER if "v" in request.query_params else "no-cache"
+    return compressed(request, response)
 
 
-ROUTES = (Route("/static/{name}", _static, methods=["GET"]),)
+STATIC_ROUTES = (Route("/static/{name}", _static, methods=["GET"]),)

@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from edge_agent.wire.received.bounds import bounded_time
-from edge_central.web.i18n import Lang, named, say, span
-from edge_central.web.i18n.lines import in_vietnamese
+from edge_central.web.i18n import Lang, translate, translate_duration, translate_word
+from edge_central.web.i18n.lines import to_vietnamese
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ class Templates:
         return self._environment.get_template(template).render(
             context,
             lang=lang,
-            say=partial(say, lang=lang),
-            named=partial(named, lang=lang),
-            span=partial(span, lang=lang),
+            say=partial(translate, lang=lang),
+            named=partial(translate_word, lang=lang),
+            span=partial(translate_duration, lang=lang),
             line=partial(_line, lang=lang),
             safely=partial(safely, lang),
             brief=partial(self._brief, now_ms=context.get("now_ms", 0)),
@@ -100,7 +100,7 @@ def safely(lang: Lang, element: str, macro: Callable[..., str], *values: object)
         return macro(*values)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are shown
         log.warning("one row of a page cannot be shown: %s", repr(error)[:200])
-    instead, cursor = say("cannot-be-shown", lang), getattr(values[0], "cursor", None)
+    instead, cursor = translate("cannot-be-shown", lang), getattr(values[0], "cursor", None)
     # The way to the page of an event, where an administrator can hide it.
     link = Markup('<a href="/events/{}">{}</a>').format(cursor, instead) if cursor else instead
     return Markup(CANNOT_BE_SHOWN[element]).format(link)
@@ -108,7 +108,7 @@ def safely(lang: Lang, element: str, macro: Callable[..., str], *values: object)
 
 def _line(text: str, lang: Lang) -> Markup:
     """English keeps its mark on a Vietnamese page, so that a screen reader reads it as such."""
-    ours = in_vietnamese(text) if lang == "vi" else None
+    ours = to_vietnamese(text) if lang == "vi" else None
     if ours is not None:
         return Markup('<span title="{}">{}</span>').format(text, ours)
     return Markup('<span lang="en">{}</span>').format(text)

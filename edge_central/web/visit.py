@@ -14,28 +14,28 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from edge_central.console.desk import desk
+from edge_central.console.desk import read_alarm_queue
 from edge_central.console.names import Names
 from edge_central.store.scope import Scope
-from edge_central.web.auth.accounts import ACTING, ADMINS, Account
+from edge_central.web.auth.accounts import ACTING_ROLES, ADMIN_ROLES, Account
 from edge_central.web.auth.cookies import Cookies
-from edge_central.web.auth.sessions import Session, csrf_token
+from edge_central.web.auth.sessions import LoginSession, csrf_token
 from edge_central.web.i18n import Lang
 from edge_central.web.refusals import NotFound
-from edge_central.web.services import Services
+from edge_central.web.services import ConsoleServices
 
 MOST_DIGITS = 18
 """A database counts to 2**63, which has 19."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RequestContext:
     """Somebody asks; who it is does not matter, or is not known yet. On one worker thread."""
 
     request: Request
     form: Mapping[str, str]
     """Fields of a POST; of those that come twice the last."""
-    services: Services
+    services: ConsoleServices
     connection: Connection
     """For reading: one state of the database, as it was when the page began."""
     lang: Lang
@@ -86,11 +86,11 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit(Call):
+class UserRequestContext(RequestContext):
     """Somebody who is known asks."""
 
     account: Account
-    session: Session | None
+    session: LoginSession | None
     """None: a program with a token."""
     secret: str
     """Value of the session's cookie; empty for a program."""
@@ -107,11 +107,11 @@ class Visit(Call):
 
     @property
     def may_act(self) -> bool:
-        return self.account.role in ACTING
+        return self.account.role in ACTING_ROLES
 
     @property
     def is_admin(self) -> bool:
-        return self.account.role in ADMINS
+        return self.account.role in ADMIN_ROLES
 
     def ward(self, ward: str) -> Scope:
         """The scope of that ward alone. Raises NotFound where it is not his to see."""
@@ -121,12 +121,12 @@ class Visit(Call):
 
     def _context(self) -> dict[str, Any]:
         # Not super(): with slots the class is made anew, and super() without arguments means the old one.
-        return Call._context(self) | {
+        return RequestContext._context(self) | {
             "account": self.account,
             "csrf": csrf_token(self.secret),
             "may_act": self.may_act,
             "is_admin": self.is_admin,
             "live": self.mark,
             "names": self.names,
-            "desk_now": partial(desk, self.connection, self.scope, self.now_ms),
+            "desk_now": partial(read_alarm_queue, self.connection, self.scope, self.now_ms),
         }

@@ -67,7 +67,7 @@ class Watched:
         """What is told when so much time has passed."""
         before = len(self.told.events)
         self.clock.advance(timedelta(**time).total_seconds())
-        self.watch.tend()
+        self.watch.tick()
         return [dict(event) for event in self.told.events[before:]]
 
     def lines(self) -> list[str]:

@@ -44,7 +44,7 @@ class Box:
             reports = CommissioningReports(lambda: self.settings, self.clock, maker(), outbox)
             for _ in range(round(hours * 60)):
                 self.clock.advance(60)
-                reports.tend()
+                reports.tick()
             events = outbox.pending(10)
             for event in events:
                 outbox.delivered(event.sequence, event.epoch)  # the file goes after its event

@@ -15,9 +15,9 @@ import pytest
 
 from edge_agent.cli.main import main
 from edge_agent.evidence.chain.keys import to_pem
-from edge_agent.evidence.chain.verify import Verdict
+from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_agent.evidence.export.check import check_files
-from edge_agent.evidence.export.report import Report
+from edge_agent.evidence.export.report import VerificationReport
 from tests.agent.test_main_path import kind_of, parsed
 from tests.testbed.agent import AgentProcess, file_camera, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
@@ -44,7 +44,7 @@ def of_kind(subscriber: Subscriber, kind: str) -> list[dict[str, Any]]:
     return [event for event in parsed(subscriber.events()) if kind_of(event) == kind]
 
 
-def report_on(subscriber: Subscriber, folder: Path) -> Report:
+def report_on(subscriber: Subscriber, folder: Path) -> VerificationReport:
     """On what the broker handed on, with the keys that the birth messages told."""
     lines, keys = folder / "got.jsonl", []
     lines.write_bytes(b"".join(message.payload + b"\n" for message in subscriber.events()))
@@ -56,9 +56,12 @@ def report_on(subscriber: Subscriber, folder: Path) -> Report:
     return check_files([lines], keys, [])
 
 
-def nothing_against(report: Report) -> bool:
+def nothing_against(report: VerificationReport) -> bool:
     """What came after the last head is not signed yet, and that is all."""
-    return {found.verdict for found in report.findings} <= {Verdict.GENUINE, Verdict.UNSIGNED}
+    return {found.verdict for found in report.findings} <= {
+        VerificationVerdict.GENUINE,
+        VerificationVerdict.UNSIGNED,
+    }
 
 
 def seconds_between(alarm: dict[str, Any], head: dict[str, Any]) -> float:

@@ -17,7 +17,7 @@ from edge_agent import config
 from edge_agent.agent import Agent
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import Draft
-from edge_agent.core.facts import ObjectHit, Phase, RuleRef
+from edge_agent.core.facts import ObjectObservation, Phase, RuleRef
 from edge_agent.core.model import Severity
 from tests.agent.test_left_open import outbox_health, running
 from tests.agent.test_lost_clip import CROSSED
@@ -51,8 +51,8 @@ def one_hour(number: int) -> Iterator[Draft]:
     for n in range(OBJECTS):
         seen = track(f"track-{number}-{n}")
         media = picture(f"p-{number}-{n}", 6000) if n % 5 == 0 else None
-        yield events.object_event("cam-1", ObjectHit(Phase.START, seen, 998.0), frame(), media)
-        end = ObjectHit(Phase.END, seen, 998.0, end_reason="left")
+        yield events.object_event("cam-1", ObjectObservation(Phase.START, seen, 998.0), frame(), media)
+        end = ObjectObservation(Phase.END, seen, 998.0, end_reason="left")
         yield events.object_event("cam-1", end, frame(), None)
     for severity, count in GRAVE.items():
         for n in range(count):

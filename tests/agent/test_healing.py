@@ -14,9 +14,9 @@ import pytest
 
 from edge_agent import config
 from edge_agent.config.model.settings import Settings
-from edge_agent.control.recovery import FILE, HealingControl
+from edge_agent.control.recovery import FILE, RecoveryControl
 from edge_agent.control.recovery_ladder import HOUR_S
-from edge_agent.control.witnesses import Verdict, Witnesses
+from edge_agent.control.witnesses import ProbeResult, ReachabilityProbe
 from edge_agent.host.health.degraded import healing_lines
 from edge_agent.wire import HealingHealth, HealingStep
 from tests.events.parts import maker, valid
@@ -37,7 +37,7 @@ class Session:
         self.reconnects += 1
 
 
-class Answering(Witnesses):
+class Answering(ReachabilityProbe):
     """Witnesses whose answer the test decides."""
 
     def __init__(self, *answered: str, can_tell: bool = True) -> None:
@@ -51,8 +51,8 @@ class Answering(Witnesses):
     def ask(self) -> None:
         self.asked += 1
 
-    def verdict(self) -> Verdict:
-        return Verdict(self.answered)
+    def verdict(self) -> ProbeResult:
+        return ProbeResult(self.answered)
 
 
 class Box:
@@ -67,7 +67,7 @@ class Box:
         self.wait(0.1)
 
     def start(self, boot_id: str) -> None:
-        self.control = HealingControl(
+        self.control = RecoveryControl(
             self.settings,
             self.session,
             self.clock,
@@ -84,7 +84,7 @@ class Box:
         for _ in range(round(hours * 3600 / step_s)):
             self.clock.advance(step_s)
             self.up_s += step_s
-            self.control.tend()
+            self.control.tick()
             if self.root_there:
                 self._serve()
         return self.control.health()
@@ -238,14 +238,14 @@ def test_a_real_broker_that_is_stopped_and_one_that_takes_its_place(
             alone = settings(tmp_path)
             alone = replace(alone, mqtt=replace(alone.mqtt, brokers=mqtt_settings(first.port).brokers))
             told = Told()
-            control = HealingControl(alone, site.publisher, site.clock, "boot-1", maker(), told, tmp_path)
+            control = RecoveryControl(alone, site.publisher, site.clock, "boot-1", maker(), told, tmp_path)
 
             def until(true: Callable[[], object]) -> None:
                 """Two minutes pass every hundredth of a second."""
 
                 def looked() -> bool:
                     site.later(120.0)
-                    control.tend()
+                    control.tick()
                     return bool(true())
 
                 wait_until(looked)

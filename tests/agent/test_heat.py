@@ -13,10 +13,10 @@ from typing import Any
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.config.model.boards import Ladder, Thermal
+from edge_agent.config.model.boards import Thermal, ThermalSteps
 from edge_agent.config.model.settings import Settings
-from edge_agent.control.thermal import HeatControl
-from edge_agent.core.load_limits import Allowance, Limits
+from edge_agent.control.thermal import ThermalControl
+from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.host.health.degraded import thermal_lines
 from edge_agent.host.local_api.status import run_status
 from edge_agent.wire import ThermalHealth
@@ -29,7 +29,7 @@ from tests.testbed.gears import Told
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 ZONE = "sys/class/thermal/thermal_zone0/temp"
-QUICK = Ladder(70, 75, 80, hysteresis_c=4, dwell_s=0, inference_share=0.05, fps_share=0.4)
+QUICK = ThermalSteps(70, 75, 80, hysteresis_c=4, dwell_s=0, inference_share=0.05, fps_share=0.4)
 THERMAL = Thermal(75, 80, ("cpu-thermal",), ladder=QUICK)
 
 
@@ -42,8 +42,8 @@ class Box:
 
     def __init__(self, sysroot: Path, thermal: Thermal = THERMAL) -> None:
         self.sysroot = plant(sysroot, PI_4)
-        self.clock, self.allowance, self.told = FakeClock(), Allowance(), Told()
-        self.control = HeatControl(thermal, self.allowance, self.clock, maker(), self.told, sysroot)
+        self.clock, self.allowance, self.told = FakeClock(), WorkloadLimiter(), Told()
+        self.control = ThermalControl(thermal, self.allowance, self.clock, maker(), self.told, sysroot)
 
     def at(self, celsius: float | None, seconds: int = 3) -> ThermalHealth:
         if celsius is None:
@@ -51,7 +51,7 @@ class Box:
         else:
             heat(self.sysroot, celsius)
         for _ in range(seconds):
-            self.control.tend()
+            self.control.tick()
             self.clock.advance(1.0)
         return self.control.health()
 
@@ -67,20 +67,20 @@ def test_from_45_to_90_degrees_and_back_each_step_is_allowed_shown_and_told(tmp_
     box = Box(
         tmp_path, replace(THERMAL, ladder=replace(QUICK, dwell_s=60, inference_share=0.5, fps_share=0.5))
     )
-    seen: list[tuple[int, int, Limits]] = []
+    seen: list[tuple[int, int, WorkloadLimits]] = []
     for celsius in (*range(45, 91), *range(90, 44, -1)):
         health = box.at(celsius, 30)
         if not seen or seen[-1][0] != health.step:
-            seen.append((health.step, celsius, box.allowance.now))
-    half, third, all_ = Limits(0.5), Limits(0.5, 0.5), Limits(0.5, 0.5, True)
+            seen.append((health.step, celsius, box.allowance.current))
+    half, third, all_ = WorkloadLimits(0.5), WorkloadLimits(0.5, 0.5), WorkloadLimits(0.5, 0.5, True)
     assert seen == [
-        (0, 45, Limits()),
+        (0, 45, WorkloadLimits()),
         (1, 70, half),
         (2, 75, third),
         (3, 80, all_),
         (2, 73, third),  # below 76 for a minute
         (1, 68, half),
-        (0, 63, Limits()),
+        (0, 63, WorkloadLimits()),
     ]
     told = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
     assert told == [
@@ -124,7 +124,7 @@ def test_a_sensor_that_vanishes_leaves_the_step_as_it_is_and_says_so(tmp_path: P
 def test_a_box_without_a_sensor_does_everything_and_is_not_degraded(tmp_path: Path) -> None:
     box = Box(tmp_path)
     assert box.at(None, 200) == ThermalHealth()
-    assert (box.lines(), box.events, box.allowance.now) == ([], [], Limits())
+    assert (box.lines(), box.events, box.allowance.current) == ([], [], WorkloadLimits())
 
 
 def test_a_stop_ends_what_is_open(tmp_path: Path) -> None:
@@ -140,10 +140,10 @@ def test_a_stop_ends_what_is_open(tmp_path: Path) -> None:
 def test_after_a_crash_the_next_start_ends_it(tmp_path: Path) -> None:
     sysroot = plant(tmp_path / "root", PI_4)
     with outbox_in(tmp_path / "state") as outbox:
-        control = HeatControl(THERMAL, Allowance(), FakeClock(), maker(), outbox, sysroot)
+        control = ThermalControl(THERMAL, WorkloadLimiter(), FakeClock(), maker(), outbox, sysroot)
         heat(sysroot, 78)
         for _ in range(3):
-            control.tend()
+            control.tick()
     with outbox_in(tmp_path / "state") as outbox:
         (left_open,) = outbox.left_open()
         outbox.append(maker().left_open(left_open))

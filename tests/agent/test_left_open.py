@@ -14,7 +14,7 @@ from edge_agent import config
 from edge_agent.agent import Agent
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock
-from edge_agent.core.facts import ObjectHit, Phase
+from edge_agent.core.facts import ObjectObservation, Phase
 from edge_agent.events import EventSink, NoClips, NoSnapshots
 from edge_agent.host.local_api.status import run_status
 from edge_agent.outbox.failover import RETRY_DISK_S
@@ -58,7 +58,7 @@ def test_they_are_closed_when_the_disk_comes_back(tmp_path: Path) -> None:
     state, away = tmp_path / "state", tmp_path / "away"
     with outbox_in(state) as outbox:
         EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips()).accept(
-            ObjectHit(Phase.START, track(), 998.0), frame()
+            ObjectObservation(Phase.START, track(), 998.0), frame()
         )
     state.rename(away)
     state.touch()  # not even root can use a file as a folder
@@ -82,7 +82,7 @@ def test_one_that_a_kill_cut_off_ended_when_the_agent_last_lived_and_not_when_it
     with evidence_room(tmp_path, clock) as room:
         filmed(room, tmp_path).accept(ENTERED, frame())
         clock.advance(40.0)
-        room.tend()
+        room.tick()
     with evidence_room(tmp_path, HandClock(mono=9000.0)) as room:
         (end,) = [
             valid(event.payload)["data"]

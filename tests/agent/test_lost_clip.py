@@ -13,15 +13,15 @@ import pytest
 from edge_agent import config
 from edge_agent.capture.ring import PacketRing
 from edge_agent.core.clock import Clock, SystemClock
-from edge_agent.core.facts import Crossing, Phase, RuleHit, RuleRef, Stay
+from edge_agent.core.facts import Crossing, Phase, RuleObservation, RuleRef, Stay
 from edge_agent.core.model import Severity
 from edge_agent.events import LOST_CLIP, EventSink, NoSnapshots
-from edge_agent.runtime.event_store import EvidenceRoom
+from edge_agent.runtime.event_store import EventStore
 from tests.events.parts import frame, maker, track, valid
 from tests.testbed.agent import write_config
 
 RIDER = track("t1")
-CROSSED = RuleHit(
+CROSSED = RuleObservation(
     Phase.MOMENT,
     "lane-t1-1",
     RuleRef("lane", "line-crossing", Severity.ALARM),
@@ -39,29 +39,29 @@ LEFT = replace(ENTERED, phase=Phase.END, end_reason="left")
 
 
 @contextmanager
-def evidence_room(folder: Path, clock: Clock | None = None) -> Iterator[EvidenceRoom]:
+def evidence_room(folder: Path, clock: Clock | None = None) -> Iterator[EventStore]:
     """Its recorder's thread does not run: whatever is filmed is lost at the end."""
     camera = {"id": "cam-1", "url": "rtsp://192.0.2.1/1", "report": {"clips": "rules"}}
     settings = config.load(write_config(folder, cameras=[camera], broker_port=1, detector="none"))
-    room = EvidenceRoom(settings, maker(), clock or SystemClock(), "boot-1", lambda: True)
+    room = EventStore(settings, maker(), clock or SystemClock(), "boot-1", lambda: True)
     with room.outbox:
         room.close_left_open()
         yield room
 
 
-def filmed(room: EvidenceRoom, folder: Path) -> EventSink:
+def filmed(room: EventStore, folder: Path) -> EventSink:
     (camera,) = config.load(folder / "edge-agent.yaml").cameras
     clips = room.recorder.camera(camera, PacketRing(5.0, 1_000_000))
     return EventSink("cam-1", maker(), room.outbox, NoSnapshots(), clips)
 
 
-def told(room: EvidenceRoom) -> list[dict[str, Any]]:
+def told(room: EventStore) -> list[dict[str, Any]]:
     events = [event.payload for event in room.outbox.pending(20) if event.kind == "evidence"]
     return [valid(payload)["data"] for payload in events]
 
 
 @pytest.mark.parametrize("hits", [(CROSSED,), (ENTERED, LEFT)], ids=["a moment", "an event that ended"])
-def test_it_is_told_once_as_missing(tmp_path: Path, hits: tuple[RuleHit, ...]) -> None:
+def test_it_is_told_once_as_missing(tmp_path: Path, hits: tuple[RuleObservation, ...]) -> None:
     with evidence_room(tmp_path) as room:
         sink = filmed(room, tmp_path)
         for hit in hits:

@@ -15,7 +15,7 @@ from edge_agent.cameras import running as cameras_module
 from edge_agent.cameras.build import build_pipeline
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import Detection, Frame
-from edge_agent.detection.choose import Choice
+from edge_agent.detection.choose import DetectorChoice
 from edge_agent.pipeline import Pipeline
 from tests.agent.inside import AgentInside
 from tests.agent.test_main_path import kind_of
@@ -104,7 +104,8 @@ def test_a_detector_that_hangs_holds_up_neither_a_reload_nor_a_stop(
         return []
 
     monkeypatch.setattr(
-        "edge_agent.model_release.store.choose_detector", lambda *_: Choice(FakeDetector(hang), "fake", None)
+        "edge_agent.model_release.store.choose_detector",
+        lambda *_: DetectorChoice(FakeDetector(hang), "fake", None),
     )
     with AgentInside(site(tmp_path, file_camera(clip) | at(5))) as agent:
         assert asked.wait(20)

@@ -15,7 +15,7 @@ from edge_agent.config.model.settings import Uplink, UplinkKind
 from edge_agent.control.uplink import FILE, UplinkControl
 from edge_agent.host.health.degraded import uplink_lines
 from edge_agent.host.local_api.status import run_status
-from edge_agent.uplink.usage import TrafficClass, Usage
+from edge_agent.uplink.usage import DataUsage, TrafficClass
 from edge_agent.wire import UplinkHealth
 from tests.agent.test_left_open import running
 from tests.events.parts import GATEWAY, maker, valid
@@ -37,7 +37,7 @@ class Box:
         self.start()
 
     def start(self) -> None:
-        self.usage = Usage(
+        self.usage = DataUsage(
             self.folder / "usage.json",
             GATEWAY.timezone,
             self.clock,
@@ -52,12 +52,12 @@ class Box:
 
     def spend(self, size_mb: float) -> UplinkHealth:
         self.usage.sent(TrafficClass.MEDIA, round(size_mb * 1e6))
-        self.control.tend()
+        self.control.tick()
         return self.control.health()
 
     def wait(self, **span: float) -> UplinkHealth:
         self.clock.advance(timedelta(**span).total_seconds())
-        self.control.tend()
+        self.control.tick()
         return self.control.health()
 
     @property

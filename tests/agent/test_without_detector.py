@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cameras.build import as_far_as_useful
+from edge_agent.cameras.build import effective_settings
 from edge_agent.config.model.settings import GearChoice
-from edge_agent.core.model import Gear
+from edge_agent.core.model import DecodeMode
 from tests.capture.rig import camera
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.clips import make_clip
@@ -26,7 +26,7 @@ from tests.testbed.rtsp import RtspServer
     ],
 )
 def test_auto_is_keyframes_only_without_a_detector(chosen: GearChoice, used: GearChoice) -> None:
-    assert as_far_as_useful(camera("rtsp://host/x", gear=chosen), detection=None).analyse.gear is used
+    assert effective_settings(camera("rtsp://host/x", gear=chosen), detection=None).analyse.gear is used
 
 
 def test_a_camera_in_front_of_a_street_decodes_keyframes_only_and_is_online(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_camera_in_front_of_a_street_decodes_keyframes_only_and_is_online(tmp_
                 return [json.loads(m.payload)["cameras"]["cam-1"] for m in subscriber.on("up/heartbeat")]
 
             wait_until(
-                lambda: any(b["state"] == "online" and b.get("gear") == Gear.IDLE for b in beats()),
+                lambda: any(b["state"] == "online" and b.get("gear") == DecodeMode.IDLE for b in beats()),
                 timeout_s=30,
                 what="an online camera in idle gear",
             )

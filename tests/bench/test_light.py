@@ -18,8 +18,8 @@ from bench.scale.account import account
 from bench.scale.city import LIGHT, City, playing
 from bench.scale.light import packets
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
-from edge_agent.mqtt.session.client import GATEWAY_TERMS, Connection, Message, packet_bytes
-from edge_agent.mqtt.session.inbox import Inbox
+from edge_agent.mqtt.session.client import GATEWAY_TERMS, BrokerConnection, MqttMessage, packet_bytes
+from edge_agent.mqtt.session.inbox import SignalQueue
 from edge_agent.mqtt.session.listener import KEEPALIVE_S
 from edge_agent.tools.simulate.scenario import Scenario
 from edge_agent.wire.json_schema import schema_of
@@ -30,7 +30,7 @@ from tests.testbed.mosquitto import LIFE_SIGN_S, wait_until
 
 SITES = 12
 """In one process, as thousands are."""
-WILL = Message("tb/v1/de-tham/sim-001/up/state", b'{"state":"offline"}', retain=True)
+WILL = MqttMessage("tb/v1/de-tham/sim-001/up/state", b'{"state":"offline"}', retain=True)
 
 
 @pytest.fixture
@@ -82,7 +82,9 @@ def test_a_light_gateway_signs_on_as_the_agent_does() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         broker = Broker("127.0.0.1", listening.getsockname()[1], tls=False)
         settings = Mqtt((broker,), "tb/v1", None, None, None, None, Delivery.CONFIRMED, 0.0)
-        agent = Connection(settings, broker, "sim-001", "s", WILL, Inbox(threading.Event().set), True)
+        agent = BrokerConnection(
+            settings, broker, "sim-001", "s", WILL, SignalQueue(threading.Event().set), True
+        )
         agent.open()
         listening.settimeout(LIFE_SIGN_S)
         accepted, _ = listening.accept()
@@ -95,7 +97,9 @@ def test_a_light_gateway_signs_on_as_the_agent_does() -> None:
 
 @pytest.mark.parametrize("size_bytes", [0, 90, 127, 128, 16_000, 20_000])
 def test_what_is_published_comes_out_of_a_stream_cut_anywhere(size_bytes: int) -> None:
-    message = Message("tb/v1/de-tham/sim-001/down/ack", bytes(size_bytes), content_type="application/json")
+    message = MqttMessage(
+        "tb/v1/de-tham/sim-001/down/ack", bytes(size_bytes), content_type="application/json"
+    )
     packet = packets.publish(message, 7)
     assert len(packet) == packet_bytes(message)
     reader, cut = packets.Reader(), len(packet) // 3

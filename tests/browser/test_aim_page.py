@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.clock import SystemClock
-from edge_agent.tools.doctor.aim.gate import Gate
+from edge_agent.tools.doctor.aim.gate import AccessGate
 from tests.testbed.chromium import Chromium, installed
 from tests.tools.doctor.aim.parts import page, walker_camera, watching
 
@@ -18,7 +18,7 @@ SHOWN = Path(os.environ.get("EDGE_AGENT_SCREENSHOTS") or "/nowhere")
 def test_a_technician_sees_what_is_detected_and_how_large(tmp_path: Path) -> None:
     if not installed():
         pytest.skip("no chromium here")
-    gate = Gate(SystemClock())
+    gate = AccessGate(SystemClock())
     with (
         walker_camera(tmp_path) as config,
         watching(config) as (settings, watch),

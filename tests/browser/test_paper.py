@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from edge_agent.config import load
-from edge_agent.tools.doctor.check import Figure, Result
-from edge_agent.tools.doctor.checks.cameras import Seen
+from edge_agent.tools.doctor.check import CheckResult, Figure
+from edge_agent.tools.doctor.checks.cameras import CameraMeasurement
 from edge_agent.tools.doctor.checks.picture import jpeg
 from edge_agent.tools.doctor.document import document
 from edge_agent.tools.doctor.report import make_report
@@ -29,8 +29,8 @@ from tests.testbed.chromium import Chromium
 CHROMIUM = shutil.which("chromium")
 STREAM: dict[str, Figure] = {"codec": "H.264", "width": 640, "height": 480, "rate": 10.0, "keyframe_s": 4.0}
 BOX = (
-    Result("config", "config-good", {"cameras": 4, "hash": "c2e817b2798b"}),
-    Result(
+    CheckResult("config", "config-good", {"cameras": 4, "hash": "c2e817b2798b"}),
+    CheckResult(
         "board",
         "board-known",
         {
@@ -40,31 +40,31 @@ BOX = (
             "version": "1",
         },
     ),
-    Result("board/firmware", "firmware-good", {"name": "EEPROM", "version": "2024-04-20"}),
-    Result("clock", "clock-synced", {"source": "chrony"}),
-    Result("disk", "disk-good", {"free_gb": 20.0, "sync_ms": 5.0, "write_mb_s": 20.0}),
-    Result("temperature", "temperature-warm", {"celsius": 76.0, "warn_c": 75.0}),
-    Result("power", "power-was-low"),
-    Result("agent", "agent-running", {"up": "3 min"}),
-    Result(
+    CheckResult("board/firmware", "firmware-good", {"name": "EEPROM", "version": "2024-04-20"}),
+    CheckResult("clock", "clock-synced", {"source": "chrony"}),
+    CheckResult("disk", "disk-good", {"free_gb": 20.0, "sync_ms": 5.0, "write_mb_s": 20.0}),
+    CheckResult("temperature", "temperature-warm", {"celsius": 76.0, "warn_c": 75.0}),
+    CheckResult("power", "power-was-low"),
+    CheckResult("agent", "agent-running", {"up": "3 min"}),
+    CheckResult(
         "detector",
         "detector-slow",
         {"name": "street", "latency_ms": 90.0, "possible": 5.6, "budget": 20.0},
     ),
-    Result("outbox", "outbox-empty"),
-    Result("certificate", "certificate-good", {"file": "client.crt", "end": "2027-11-25", "days": 365}),
-    Result("certificate/ca", "certificate-ending", {"file": "ca.crt", "end": "2026-12-05", "days": 10}),
-    Result("broker", "broker-good", {"address": "broker.example:8883", "host": "broker.example"}),
-    Result("broker/rights", "rights-good"),
-    Result("broker/delivery", "delivery-confirmed", {"took_s": 0.4}),
+    CheckResult("outbox", "outbox-empty"),
+    CheckResult("certificate", "certificate-good", {"file": "client.crt", "end": "2027-11-25", "days": 365}),
+    CheckResult("certificate/ca", "certificate-ending", {"file": "ca.crt", "end": "2026-12-05", "days": 10}),
+    CheckResult("broker", "broker-good", {"address": "broker.example:8883", "host": "broker.example"}),
+    CheckResult("broker/rights", "rights-good"),
+    CheckResult("broker/delivery", "delivery-confirmed", {"took_s": 0.4}),
 )
 
 
-def of_camera(name: str) -> tuple[Result, ...]:
+def of_camera(name: str) -> tuple[CheckResult, ...]:
     return (
-        Result(name, "camera-good", STREAM),
-        Result(f"{name}/keyframes", "keyframes-rare", STREAM),
-        Result(f"{name}/picture", "picture-blurred", {"sharpness": 0.9, "needed": 1.5, "mean": 90.0}),
+        CheckResult(name, "camera-good", STREAM),
+        CheckResult(f"{name}/keyframes", "keyframes-rare", STREAM),
+        CheckResult(f"{name}/picture", "picture-blurred", {"sharpness": 0.9, "needed": 1.5, "mean": 90.0}),
     )
 
 
@@ -102,11 +102,13 @@ def a_report(tmp_path: Path) -> Path:
     settings = load(write_config(tmp_path, cameras=[], broker_port=1, gateway=gateway))
     grey = np.full((480, 640, 3), 128, np.uint8)
     seen = {
-        name: Seen(DoctorCamera(id=name, codec="h264", width=640, height=480, frame_rate=10.0), grey)
+        name: CameraMeasurement(
+            DoctorCamera(id=name, codec="h264", width=640, height=480, frame_rate=10.0), grey
+        )
         for name in names
     }
     results = (*BOX, *(result for name in names for result in of_camera(name)))
-    broken = Result("cam-4", "camera-no_video", {"detail": "-"}, accepted="chưa giao camera")
+    broken = CheckResult("cam-4", "camera-no_video", {"detail": "-"}, accepted="chưa giao camera")
     found = Examination(settings, (*results, broken), seen, 10.0)
     told = document(found, "vi", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
     upright = jpeg(np.full((1280, 960, 3), 90, np.uint8))

@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from edge_agent.cameras.build import Unwatched
-from edge_agent.cameras.pipeline_thread import MANY_FAILURES, MOST_VIEWERS, Change, Lane
-from edge_agent.core.facts import CountsHit, Hit
-from edge_agent.core.model import NO_LOOKS, Frame, Looks, Motion, Scene, Track, Tracks
+from edge_agent.cameras.build import NoTamperDetection
+from edge_agent.cameras.pipeline_thread import (
+    MANY_FAILURES,
+    MOST_VIEWERS,
+    CameraPipelineThread,
+    PipelineChange,
+)
+from edge_agent.core.facts import CountsObservation, Observation
+from edge_agent.core.model import NO_INFERENCES, Frame, Inferences, Motion, Scene, Track, Tracks
 from edge_agent.events import NoSnapshots
 from edge_agent.pipeline import Pipeline
 from tests.events.parts import frame
@@ -36,20 +41,20 @@ class Frames:
         self.taken += 1
         return got
 
-    may_wake = False
+    can_escalate = False
     interval_s = 0.2
 
-    def wake(self) -> None:
+    def escalate(self) -> None:
         raise AssertionError("nothing stands for others here")
 
-    def attend(self, busy: bool) -> None:
+    def frame_done(self, busy: bool) -> None:
         pass
 
 
 class Poisoned:
     """A motion stage that fails on the frames with these numbers."""
 
-    restless = None
+    persistent_motion = None
 
     def __init__(self, numbers: Collection[int]) -> None:
         self.numbers = numbers
@@ -62,7 +67,7 @@ class Poisoned:
             raise IndexError("a stage's mistake")
         return Motion((), Scene.STEADY, 0.0)
 
-    def stirs(self, frame: Frame) -> bool:
+    def has_motion(self, frame: Frame) -> bool:
         return False
 
     def reset(self) -> None:
@@ -74,32 +79,32 @@ class Nothing:
 
     tracks: tuple[Track, ...] = ()
 
-    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Looks:
-        return NO_LOOKS
+    def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
+        return NO_INFERENCES
 
-    def update(self, frame: Frame, motion: Motion, looks: Looks) -> Tracks:
+    def update(self, frame: Frame, motion: Motion, looks: Inferences) -> Tracks:
         return Tracks(())
 
-    def lose_sight(self) -> tuple[Track, ...]:
+    def on_signal_lost(self) -> tuple[Track, ...]:
         return ()
 
 
 class TellsEveryFrame:
     needs_every_frame = True
 
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Hit]:
-        yield CountsHit(frame.captured_mono, frame.captured_mono, {"person": frame.number})
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
+        yield CountsObservation(frame.captured_mono, frame.captured_mono, {"person": frame.number})
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Hit]:
-        yield CountsHit(0.0, 0.0, {reason: 1})
+    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Observation]:
+        yield CountsObservation(0.0, 0.0, {reason: 1})
 
 
 @dataclass
 class Told:
     hits: list[dict[str, int]] = field(default_factory=list)
 
-    def accept(self, hit: Hit, frame: Frame) -> None:
-        assert isinstance(hit, CountsHit)
+    def accept(self, hit: Observation, frame: Frame) -> None:
+        assert isinstance(hit, CountsObservation)
         self.hits.append(hit.new)
 
 
@@ -110,7 +115,7 @@ class Site:
     frames: Frames
     told: Told
     built: list[Poisoned]
-    lane: Lane
+    lane: CameraPipelineThread
 
     def give(self, *numbers: int) -> None:
         target = self.frames.taken + len(numbers)
@@ -129,10 +134,10 @@ def site() -> Iterable[Callable[[Collection[int]], Site]]:
         def build() -> Pipeline:
             built.append(Poisoned(poisoned))
             return Pipeline(
-                built[-1], Unwatched(), Nothing(), Nothing(), NoSnapshots(), [TellsEveryFrame()], told
+                built[-1], NoTamperDetection(), Nothing(), Nothing(), NoSnapshots(), [TellsEveryFrame()], told
             )
 
-        lane = Lane("cam-1", frames, build)
+        lane = CameraPipelineThread("cam-1", frames, build)
         lane.loop.start()
         sites.append(Site(frames, told, built, lane))
         return sites[-1]
@@ -154,7 +159,7 @@ def test_a_poisoned_frame_is_left_out_and_the_next_is_analysed(
         here.give(1, 2, 3)
         wait_until(lambda: {"person": 3} in here.told.hits, what="the third frame")
     assert here.told.hits == [{"person": 1}, {"person": 3}]
-    assert (here.lane.failures, here.lane.trouble) == (1, None)
+    assert (here.lane.failures, here.lane.problem) == (1, None)
     assert len([r for r in caplog.records if r.exc_info]) == 1
     assert here.lane.loop.healthy
 
@@ -164,10 +169,10 @@ def test_a_pipeline_that_fails_again_and_again_is_built_anew_and_says_so(site: M
     here.give(1, *range(2, 2 + MANY_FAILURES))
     wait_until(lambda: {"restart": 1} in here.told.hits, what="the end of what was open")
     assert here.told.hits == [{"person": 1}, {"restart": 1}]
-    assert here.lane.trouble is not None
-    assert "IndexError" in here.lane.trouble
+    assert here.lane.problem is not None
+    assert "IndexError" in here.lane.problem
     here.give(100)
-    wait_until(lambda: here.lane.trouble is None, what="a frame that works")
+    wait_until(lambda: here.lane.problem is None, what="a frame that works")
     assert len(here.built) == 2
     assert here.lane.loop.healthy
 
@@ -176,7 +181,7 @@ def test_of_those_who_wait_for_a_picture_for_days_the_newest_few_get_the_next_on
     """Storm mode asks every half a minute, also a camera that gives nothing."""
     here, shown = site(()), list[int]()
     for number in range(100):
-        here.lane.show(lambda _, number=number: shown.append(number))  # type: ignore[misc]
+        here.lane.add_viewer(lambda _, number=number: shown.append(number))  # type: ignore[misc]
     here.give(1)
     wait_until(lambda: here.told.hits, what="the frame")
     assert shown == list(range(100 - MOST_VIEWERS, 100))
@@ -208,14 +213,14 @@ def test_a_stage_that_takes_long_is_no_loss_of_the_camera(
 
 def other_pipeline(here: Site) -> Pipeline:
     rules = [TellsEveryFrame()]
-    return Pipeline(Poisoned(()), Unwatched(), Nothing(), Nothing(), NoSnapshots(), rules, here.told)
+    return Pipeline(Poisoned(()), NoTamperDetection(), Nothing(), Nothing(), NoSnapshots(), rules, here.told)
 
 
 def test_other_settings_that_the_pipeline_can_take_end_nothing(site: MakeSite) -> None:
     here = site(())
     here.give(1)
     adapted: list[Pipeline] = []
-    here.lane.change(Change(lambda: other_pipeline(here), adapted.append))
+    here.lane.change(PipelineChange(lambda: other_pipeline(here), adapted.append))
     here.give(2)
     wait_until(lambda: {"person": 2} in here.told.hits, what="the next frame")
     assert here.told.hits == [{"person": 1}, {"person": 2}]
@@ -225,7 +230,7 @@ def test_other_settings_that_the_pipeline_can_take_end_nothing(site: MakeSite) -
 def test_other_settings_that_it_cannot_take_end_it(site: MakeSite) -> None:
     here = site(())
     here.give(1)
-    here.lane.change(Change(lambda: other_pipeline(here)))
+    here.lane.change(PipelineChange(lambda: other_pipeline(here)))
     here.give(2)
     wait_until(lambda: {"person": 2} in here.told.hits, what="the next frame")
     assert here.told.hits == [{"person": 1}, {"reload": 1}, {"person": 2}]

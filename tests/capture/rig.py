@@ -12,16 +12,16 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from edge_agent.capture.reader import Reader
-from edge_agent.capture.source import Limits
+from edge_agent.capture.reader import CameraReader
+from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config.model.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import CameraState, Cause, Frame
 from edge_agent.core.secrets import Credentials, Secret
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 
-QUICK = Limits(open_s=1.0, stall_s=1.0, picture_s=1.0, reopen_s=3.0)
+QUICK = StreamTimeouts(open_s=1.0, stall_s=1.0, picture_s=1.0, reopen_s=3.0)
 
 
 def camera(
@@ -68,24 +68,24 @@ class SteppingClock(SystemClock):
 class Taker:
     """Takes frames as the camera's pipeline does, in a thread of its own, and keeps them for the test."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: CameraReader) -> None:
         self.taken: queue.Queue[Frame] = queue.Queue()
-        self.loop = Loop("taker", self._run)
+        self.loop = SupervisedThread("taker", self._run)
         self._feed = reader.feed
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
             frame = self._feed.take(0.2)
             if frame is not None:
-                self._feed.attend(busy=True)
+                self._feed.frame_done(busy=True)
                 self.taken.put(frame)
 
 
-_TAKERS: WeakKeyDictionary[Reader, Taker] = WeakKeyDictionary()
+_TAKERS: WeakKeyDictionary[CameraReader, Taker] = WeakKeyDictionary()
 
 
 @contextmanager
-def running(reader: Reader) -> Iterator[Reader]:
+def running(reader: CameraReader) -> Iterator[CameraReader]:
     """The camera's two threads, ended and joined afterwards."""
     taker = _TAKERS[reader] = Taker(reader)
     reader.start()
@@ -111,7 +111,7 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
         tick.wait(0.01)
 
 
-def lost(reader: Reader, cause: Cause) -> Callable[[], bool]:
+def lost(reader: CameraReader, cause: Cause) -> Callable[[], bool]:
     def is_lost() -> bool:
         status = reader.status()
         return status.state is CameraState.OFFLINE and status.cause is cause
@@ -119,11 +119,11 @@ def lost(reader: Reader, cause: Cause) -> Callable[[], bool]:
     return is_lost
 
 
-def online(reader: Reader) -> Callable[[], bool]:
+def online(reader: CameraReader) -> Callable[[], bool]:
     return lambda: reader.status().state is CameraState.ONLINE
 
 
-def frames(reader: Reader, count: int, timeout_s: float = 8.0) -> list[Frame]:
+def frames(reader: CameraReader, count: int, timeout_s: float = 8.0) -> list[Frame]:
     """The next ``count`` frames of a running reader, also those that came since the last call."""
     deadline = time.monotonic() + timeout_s
     taken: list[Frame] = []
@@ -135,7 +135,7 @@ def frames(reader: Reader, count: int, timeout_s: float = 8.0) -> list[Frame]:
     return taken
 
 
-def forget_frames(reader: Reader) -> None:
+def forget_frames(reader: CameraReader) -> None:
     """``frames`` returns later ones only."""
     while not _TAKERS[reader].taken.empty():
         _TAKERS[reader].taken.get_nowait()

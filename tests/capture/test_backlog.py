@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edge_agent.capture.decode.decoder import Decoded, Decoder
+from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.reader import Reader
-from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.capture.reader import CameraReader
+from edge_agent.capture.source import FrameSource, StreamTimeouts
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.model import CameraState
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
-class SlowDecoder(Decoder):
+class SlowDecoder(VideoDecoder):
     """The real one on a slow core; notes how old each picture is when it is done."""
 
     def __init__(self, context: VideoCodecContext, seconds: float, ages: list[float]) -> None:
@@ -37,7 +37,7 @@ class SlowDecoder(Decoder):
         self._ages = ages
         self._begin: tuple[float, float] | None = None
 
-    def decode(self, packet: Packet[VideoStream] | None) -> list[Decoded]:
+    def decode(self, packet: Packet[VideoStream] | None) -> list[DecodedFrame]:
         done = super().decode(packet)
         if packet is None:
             return done
@@ -63,7 +63,7 @@ class SlowSource:
     def packets(self) -> Generator[Packet[VideoStream], None, None]:
         return self._source.packets()
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> VideoDecoder:
         return SlowDecoder(self._source.decoder().context, self._seconds, self._ages)
 
     def close(self) -> None:
@@ -78,13 +78,19 @@ class SlowCore:
         self._seconds = seconds
 
     def __call__(
-        self, camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool
+        self,
+        camera: Camera,
+        clock: Clock,
+        wait: Callable[[float], bool],
+        limits: StreamTimeouts,
+        *,
+        repeat: bool,
     ) -> FrameSource:
         source = open_source(camera, clock, wait, limits, repeat=repeat)
         return SlowSource(source, self._seconds, self.ages)
 
 
-def degraded(reader: Reader) -> Callable[[], bool]:
+def degraded(reader: CameraReader) -> Callable[[], bool]:
     return lambda: reader.status().state is CameraState.DEGRADED
 
 
@@ -96,7 +102,7 @@ def test_a_core_that_is_too_slow_leaves_pictures_out_and_shows_none_that_is_old(
     late: list[float] = []
     true: list[float] = []
     with RtspServer({"/h264": clips["h264"]}) as server:
-        made = Reader(camera(server.url("/h264")), SystemClock(), limits=QUICK, opener=core)
+        made = CameraReader(camera(server.url("/h264")), SystemClock(), limits=QUICK, opener=core)
         with running(made) as reader:
             eventually(degraded(reader))
             assert reader.status().cause is None
@@ -119,7 +125,7 @@ def test_a_core_that_is_too_slow_leaves_pictures_out_and_shows_none_that_is_old(
 def test_pictures_over_http_that_wait_in_the_socket_are_left_out(jpegs: list[bytes]) -> None:
     core = SlowCore(0.1)  # for 50 pictures a second that have no times of their own
     with MjpegServer(jpegs, fps=50) as server:
-        made = Reader(camera(server.url, fps=50), SystemClock(), limits=QUICK, opener=core)
+        made = CameraReader(camera(server.url, fps=50), SystemClock(), limits=QUICK, opener=core)
         with running(made) as reader:
             eventually(degraded(reader))
             assert reader.status().dropped > 0

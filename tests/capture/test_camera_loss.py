@@ -18,8 +18,8 @@ import pytest
 
 from edge_agent.capture.failures import failure
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.reader import Reader
-from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.capture.reader import CameraReader
+from edge_agent.capture.source import FrameSource, StreamTimeouts
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.model import CameraState, Cause
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge_agent.capture.decode.decoder import Decoder
+    from edge_agent.capture.decode.decoder import VideoDecoder
 
 
-def reader_of(url: str, **settings: object) -> Reader:
+def reader_of(url: str, **settings: object) -> CameraReader:
     made = camera(url, **settings)  # type: ignore[arg-type]
-    return Reader(made, SystemClock(), limits=QUICK, backoff=RecordedBackoff())
+    return CameraReader(made, SystemClock(), limits=QUICK, backoff=RecordedBackoff())
 
 
 @contextlib.contextmanager
@@ -257,9 +257,9 @@ def test_a_source_that_opens_and_ends_at_once_keeps_backing_off(jpegs: list[byte
 
 def test_packets_without_a_picture_are_a_decode_error(jpegs: list[bytes]) -> None:
     no_pictures = [b"\xff\xd8" + b"\x00" * 900 + b"\xff\xd9"]
-    limits = Limits(open_s=1, stall_s=2, picture_s=1, reopen_s=60)
+    limits = StreamTimeouts(open_s=1, stall_s=2, picture_s=1, reopen_s=60)
     with MjpegServer(no_pictures, fps=20) as server:
-        made = Reader(camera(server.url), SystemClock(), limits=limits, backoff=RecordedBackoff())
+        made = CameraReader(camera(server.url), SystemClock(), limits=limits, backoff=RecordedBackoff())
         with running(made) as reader:
             eventually(lost(reader, Cause.DECODE_ERROR), timeout_s=5)
             server.pictures = jpegs
@@ -300,7 +300,7 @@ class FaultySource:
             yield from itertools.islice(packets, self._packets)
         raise ZeroDivisionError(f"in rtsp://{USER}:{PASSWORD}@camera/")
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> VideoDecoder:
         return self._source.decoder()
 
     def close(self) -> None:
@@ -311,12 +311,12 @@ def test_an_unforeseen_error_is_a_lost_connection_and_told_with_its_traceback_on
     rtsp: RtspServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     def opener(
-        camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool
+        camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: StreamTimeouts, *, repeat: bool
     ) -> FrameSource:
         return FaultySource(open_source(camera, clock, wait, limits, repeat=repeat), packets=3)
 
     made = camera(rtsp.url("/h264"), user=USER, password=PASSWORD)
-    reader = Reader(made, SystemClock(), limits=QUICK, backoff=RecordedBackoff(), opener=opener)
+    reader = CameraReader(made, SystemClock(), limits=QUICK, backoff=RecordedBackoff(), opener=opener)
     with running(reader):
         eventually(lost(reader, Cause.DECODE_ERROR))
         told = reader.status().detail
@@ -338,7 +338,7 @@ def test_pictures_of_a_few_pixels_are_unsupported(size: tuple[int, int]) -> None
             frames(reader, 1, timeout_s=0.1)
 
 
-def pace_of(reader: Reader) -> RecordedBackoff:
+def pace_of(reader: CameraReader) -> RecordedBackoff:
     assert isinstance(reader.backoff, RecordedBackoff)
     return reader.backoff
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.capture.reader import Reader
+from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.replay import open_replay
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import CameraState, Cause
@@ -29,8 +29,8 @@ from tests.testbed.mjpeg_server import MjpegServer
 from tests.testbed.rtsp import RtspServer
 
 
-def reader_of(url: str, **settings: object) -> Reader:
-    return Reader(camera(url, **settings), SystemClock(), limits=QUICK)  # type: ignore[arg-type]
+def reader_of(url: str, **settings: object) -> CameraReader:
+    return CameraReader(camera(url, **settings), SystemClock(), limits=QUICK)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_frames_keep_the_cameras_spacing(rtsp: RtspServer) -> None:
 def test_wide_pictures_are_analysed_at_the_wanted_width(clips: dict[str, Path]) -> None:
     file = camera(str(clips["h264"]))
     file = dataclasses.replace(file, analyse=dataclasses.replace(file.analyse, width=160))
-    with running(Reader(file, SystemClock(), limits=QUICK)) as reader:
+    with running(CameraReader(file, SystemClock(), limits=QUICK)) as reader:
         picture = frames(reader, 1)[0].picture
         status = reader.status()
     assert (picture.luma().shape, picture.width, picture.height) == ((90, 160), 320, 180)
@@ -182,7 +182,7 @@ def test_a_file_is_read_at_its_own_pace(clips: dict[str, Path]) -> None:
 
 def test_a_file_can_be_repeated_for_ever(clips: dict[str, Path]) -> None:
     file = camera(clips["small"].as_uri())
-    with running(Reader(file, SystemClock(), limits=QUICK, repeat_files=True)) as reader:
+    with running(CameraReader(file, SystemClock(), limits=QUICK, repeat_files=True)) as reader:
         got = frames(reader, 20)
         status = reader.status()
     assert got[-1].number >= 20 > 15
@@ -201,14 +201,14 @@ def test_live_and_replayed_files_show_the_same_pictures(clips: dict[str, Path]) 
     file = camera(str(clips["h264"]))
     replayed = open_replay([clips["h264"]], file, fps=None, started_at=datetime(2026, 1, 1, tzinfo=UTC))
     by_number = {f.number: f.picture.luma() for f in replayed}
-    with running(Reader(file, SystemClock())) as reader:
+    with running(CameraReader(file, SystemClock())) as reader:
         for frame in frames(reader, 4):
             np.testing.assert_array_equal(frame.picture.luma(), by_number[frame.number])
 
 
 def test_a_wall_clock_that_jumps_by_years_does_not_disturb_frame_times(rtsp: RtspServer) -> None:
     clock = SteppingClock()
-    with running(Reader(camera(rtsp.url("/h264")), clock, limits=QUICK)) as reader:
+    with running(CameraReader(camera(rtsp.url("/h264")), clock, limits=QUICK)) as reader:
         before = frames(reader, 3)
         clock.synchronise()
         after = frames(reader, 3)[1:]

@@ -14,8 +14,8 @@ from av import Packet, VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.capture.decode.decoder import Decoded, Decoder
-from edge_agent.capture.reader import Reader
+from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
+from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.timing.coalescing import (
     AFTER_S,
@@ -25,12 +25,12 @@ from edge_agent.capture.timing.coalescing import (
     PROBE_EVERY_S,
     UNREAD_AT_MOST,
     Coalescing,
-    Wanted,
+    PacketDemand,
 )
 from edge_agent.capture.timing.stream_time import StreamTime
 from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.clock import SystemClock
-from edge_agent.core.model import Gear
+from edge_agent.core.model import DecodeMode
 from tests.capture.rig import camera, eventually, running
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
@@ -56,49 +56,49 @@ def watched(*, until_s: float = 10.0, size_bytes: int = 5_000, key_bytes: int = 
 
 
 def test_two_packets_are_read_together_when_every_second_is_wanted() -> None:
-    rest_s = watched().rest_s(Wanted(10.18, keyframe=False), now_mono=10.002)
+    rest_s = watched().wait_s(PacketDemand(10.18, keyframe=False), now_mono=10.002)
     assert rest_s == pytest.approx(0.2 + AFTER_S - 0.002)
 
 
 def test_the_next_packet_is_waited_for_when_it_is_wanted() -> None:
-    assert watched().rest_s(Wanted(10.08, keyframe=False), now_mono=10.002) == 0
+    assert watched().wait_s(PacketDemand(10.08, keyframe=False), now_mono=10.002) == 0
 
 
 def test_nobody_rests_while_there_is_more_to_read() -> None:
-    assert watched().rest_s(Wanted(10.98, keyframe=False), now_mono=10.11) == 0
+    assert watched().wait_s(PacketDemand(10.98, keyframe=False), now_mono=10.11) == 0
 
 
 def test_a_rest_has_an_end() -> None:
-    assert watched().rest_s(Wanted(19.0, keyframe=False), now_mono=10.0) == LONGEST_S
+    assert watched().wait_s(PacketDemand(19.0, keyframe=False), now_mono=10.0) == LONGEST_S
 
 
 def test_no_more_is_left_unread_than_a_socket_takes() -> None:
     coalescing = watched(size_bytes=50_000, key_bytes=50_000)
-    assert coalescing.rest_s(Wanted(19.0, keyframe=False), now_mono=10.0) == pytest.approx(
+    assert coalescing.wait_s(PacketDemand(19.0, keyframe=False), now_mono=10.0) == pytest.approx(
         UNREAD_AT_MOST / 500_000
     )
 
 
 def test_reading_begins_before_the_keyframe_that_is_wanted() -> None:
     coalescing = watched(until_s=11.5)
-    rest_s = coalescing.rest_s(Wanted(-math.inf, keyframe=True), now_mono=11.5)
+    rest_s = coalescing.wait_s(PacketDemand(-math.inf, keyframe=True), now_mono=11.5)
     assert rest_s == pytest.approx(0.35), "the one at 12 s, and the packet before it"
-    assert coalescing.rest_s(Wanted(12.5, keyframe=True), now_mono=11.5) == LONGEST_S
+    assert coalescing.wait_s(PacketDemand(12.5, keyframe=True), now_mono=11.5) == LONGEST_S
 
 
 def test_nobody_rests_for_keyframes_whose_interval_is_not_known() -> None:
     young = watched(until_s=(KNOWN_INTERVALS - 1) * KEYFRAME_S + 0.5)
-    assert young.rest_s(Wanted(-math.inf, keyframe=True), now_mono=6.5) == 0
+    assert young.wait_s(PacketDemand(-math.inf, keyframe=True), now_mono=6.5) == 0
 
 
 def test_nobody_rests_where_pictures_come_out_of_order() -> None:
     coalescing = watched()
     coalescing.read(keyframe=False, size_bytes=5_000, stamp_mono=9.95, awaited=True)
-    assert coalescing.rest_s(Wanted(10.5, keyframe=False), now_mono=10.0) == 0
+    assert coalescing.wait_s(PacketDemand(10.5, keyframe=False), now_mono=10.0) == 0
 
 
 def test_a_wanted_time_that_is_over_is_no_reason_to_rest() -> None:
-    assert watched().rest_s(Wanted(-math.inf, keyframe=False), now_mono=10.0) == 0
+    assert watched().wait_s(PacketDemand(-math.inf, keyframe=False), now_mono=10.0) == 0
 
 
 @pytest.mark.parametrize("phase_s", [0.0, 0.01, 0.09, 0.15])
@@ -107,7 +107,7 @@ def test_cameras_on_which_nothing_moves_are_read_at_the_same_moments(phase_s: fl
     for n in range(101, 104):
         coalescing.read(keyframe=False, size_bytes=5_000, stamp_mono=n * SPACING_S + phase_s, awaited=True)
     now_s += 0.3
-    rest_s = coalescing.rest_s(Wanted(now_s + 0.25, keyframe=False, has_time=True), now_s)
+    rest_s = coalescing.wait_s(PacketDemand(now_s + 0.25, keyframe=False, can_wait=True), now_s)
     woken_s = now_s + rest_s
     assert woken_s == pytest.approx(round(woken_s / COMMON_S) * COMMON_S)
     assert 0.3 <= rest_s <= LONGEST_S
@@ -118,7 +118,7 @@ def test_a_packet_is_waited_for_now_and_then() -> None:
     end_s = 10.0 + PROBE_EVERY_S + 0.1
     for n in range(101, round(end_s / SPACING_S) + 1):
         coalescing.read(keyframe=n % 20 == 0, size_bytes=5_000, stamp_mono=n * SPACING_S, awaited=False)
-    rest_s = coalescing.rest_s(Wanted(end_s + 0.18, keyframe=False), now_mono=end_s)
+    rest_s = coalescing.wait_s(PacketDemand(end_s + 0.18, keyframe=False), now_mono=end_s)
     assert rest_s == pytest.approx(0.15), "awake before it comes"
 
 
@@ -137,7 +137,9 @@ def test_times_stay_right_although_packets_wait(drift: float, phase_s: float, la
         coalescing.read(keyframe=n % 20 == 0, size_bytes=5_000, stamp_mono=stamp_mono, awaited=not held)
         if n > 600:
             worst_s = max(worst_s, abs(stamp_mono - true_mono))
-        rest_s = coalescing.rest_s(Wanted(stamp_mono + (0.18 if n % 2 == 0 else 0.08), keyframe=False), mono)
+        rest_s = coalescing.wait_s(
+            PacketDemand(stamp_mono + (0.18 if n % 2 == 0 else 0.08), keyframe=False), mono
+        )
         if rest_s:
             mono, held, rests = mono + rest_s + late, True, rests + 1
     assert worst_s < 0.01
@@ -157,8 +159,8 @@ class CountedRests:
 
     def __init__(self, ring: PacketRing) -> None:
         self.count = 0
-        self._rest = ring.rest
-        ring.rest = self.rest  # type: ignore[method-assign]
+        self._rest = ring.wait_idle
+        ring.wait_idle = self.rest  # type: ignore[method-assign]
 
     def rest(self, seconds: float) -> None:
         self.count += 1
@@ -188,7 +190,7 @@ def test_a_quiet_camera_is_left_alone_longer_than_a_busy_one(clip: Path) -> None
         for _ in range(41):
             time_s = next(arrive)
             viewer.look()
-        next_ = site.feed.wanted(site.begin_mono + time_s)
+        next_ = site.feed.demand(site.begin_mono + time_s)
         assert next_ is not None
         assert not next_.keyframe
         wanted[moves] = round(next_.from_mono - site.begin_mono - time_s, 2)
@@ -201,7 +203,7 @@ def test_a_camera_that_rests_soon_takes_no_groups(clip: Path) -> None:
     for _ in range(41):
         time_s = next(arrive)
         viewer.look()
-    next_ = site.feed.wanted(site.begin_mono + time_s)
+    next_ = site.feed.demand(site.begin_mono + time_s)
     assert next_ is not None
     assert round(next_.from_mono - site.begin_mono - time_s, 2) == 0.18
 
@@ -209,7 +211,7 @@ def test_a_camera_that_rests_soon_takes_no_groups(clip: Path) -> None:
 def test_what_begins_to_move_hurries_the_capture_thread(clip: Path) -> None:
     site = RingFeed(auto(gear=GearChoice.FULL, fps=5), clip)
     hurried: list[float] = []
-    site.ring.hurry = lambda: hurried.append(site.clock.mono - site.begin_mono)  # type: ignore[method-assign]
+    site.ring.notify_now = lambda: hurried.append(site.clock.mono - site.begin_mono)  # type: ignore[method-assign]
     Viewer(site, lambda time_s: time_s > 5.05).watch()
     assert hurried == pytest.approx([5.2], abs=0.01)
 
@@ -225,7 +227,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def taken_by_hand(reader: Reader) -> Iterator[None]:
+def taken_by_hand(reader: CameraReader) -> Iterator[None]:
     reader.start()
     try:
         yield
@@ -235,7 +237,7 @@ def taken_by_hand(reader: Reader) -> Iterator[None]:
 
 
 def test_every_picture_of_a_quiet_scene_is_looked_at_in_fewer_goes(live: str) -> None:
-    reader = Reader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
+    reader = CameraReader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
     rests = CountedRests(reader.ring)
     with taken_by_hand(reader):
         while rests.count < 2:
@@ -255,15 +257,15 @@ def test_every_picture_of_a_quiet_scene_is_looked_at_in_fewer_goes(live: str) ->
 def test_no_two_pictures_of_a_group_are_held(live: str, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = 0
 
-    def counted(decoder: Decoder, packet: Packet[VideoStream] | None) -> list[Decoded]:
+    def counted(decoder: VideoDecoder, packet: Packet[VideoStream] | None) -> list[DecodedFrame]:
         nonlocal decoded
         pictures = decode(decoder, packet)
         decoded += len(pictures)
         return pictures
 
-    decode = Decoder.decode
-    monkeypatch.setattr(Decoder, "decode", counted)
-    reader = Reader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
+    decode = VideoDecoder.decode
+    monkeypatch.setattr(VideoDecoder, "decode", counted)
+    reader = CameraReader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
     rests = CountedRests(reader.ring)
     with taken_by_hand(reader):
         while rests.count < 4:
@@ -271,36 +273,36 @@ def test_no_two_pictures_of_a_group_are_held(live: str, monkeypatch: pytest.Monk
             assert frame is not None
             # One that is not due may have been waiting behind it; the group's next one is two further.
             assert decoded <= frame.number + 1
-            reader.feed.attend(busy=False)
+            reader.feed.frame_done(busy=False)
 
 
-def attended(reader: Reader) -> float:
+def attended(reader: CameraReader) -> float:
     """The stamp of the next picture, on which nothing moves."""
     frame = reader.feed.take(10)
     assert frame is not None
-    reader.feed.attend(busy=False)
+    reader.feed.frame_done(busy=False)
     return frame.captured_mono
 
 
 def test_a_camera_at_rest_is_read_in_few_goes_and_nothing_is_lost(live: str) -> None:
-    reader = Reader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
+    reader = CameraReader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
     rests = CountedRests(reader.ring)
     with running(reader):
         eventually(lambda: rests.count >= 4)
         status = reader.status()
-        assert status.gear is Gear.IDLE
+        assert status.gear is DecodeMode.IDLE
         assert status.packet_fps == pytest.approx(10, abs=2), "all of them are read all the same"
         assert (status.dropped, status.corrupt, status.reconnects) == (0, 0, 0)
 
 
 def test_a_stop_ends_a_rest(live: str) -> None:
-    reader = Reader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
+    reader = CameraReader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
     rested = threading.Event()
 
     def rest(_: float) -> None:
         rested.set()
         original(30)
 
-    original, reader.ring.rest = reader.ring.rest, rest  # type: ignore[method-assign, assignment]
+    original, reader.ring.wait_idle = reader.ring.wait_idle, rest  # type: ignore[method-assign, assignment]
     with running(reader):
         assert rested.wait(30)

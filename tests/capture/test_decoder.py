@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.decode.h264 import FrameNumWatch
 from tests.testbed.clips import make_clip
 
@@ -38,17 +38,17 @@ FILM = ("-preset", "veryfast", "-tune", "film", "-bf", "0")
 SIXTY_A_SECOND = ("-vf", "fps=60", "-g", "480")
 
 
-def packets_of(clip: Path) -> tuple[list[Packet[VideoStream]], Decoder]:
+def packets_of(clip: Path) -> tuple[list[Packet[VideoStream]], VideoDecoder]:
     """A transport stream's packets, Annex B as RTSP has them, and a decoder for them."""
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
         context = cast(VideoCodecContext, av.CodecContext.create(stream.codec_context.name, "r"))
         context.extradata = stream.codec_context.extradata
-    return packets, Decoder(context)
+    return packets, VideoDecoder(context)
 
 
-def clean_flags(packets: list[Packet[VideoStream]], decoder: Decoder) -> list[bool]:
+def clean_flags(packets: list[Packet[VideoStream]], decoder: VideoDecoder) -> list[bool]:
     decoded = [item for packet in [*packets, None] for item in decoder.decode(packet)]
     return [item.clean for item in decoded]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.core.model import Gear
+from edge_agent.core.model import DecodeMode
 from tests.capture.test_decoder import patched
 from tests.capture.test_gears import KINDS
 from tests.capture.viewer import Viewer, auto
@@ -72,7 +72,7 @@ def test_every_picture_that_is_due_is_looked_at_once_in_order(
         for before, after in itertools.pairwise(watched.seen):
             step_s = after.time_s - before.time_s
             assert step_s > 0.5 / fps, "twice, or in the wrong order"
-            if after.gear is not Gear.IDLE:
+            if after.gear is not DecodeMode.IDLE:
                 assert step_s < longest_s + 0.01, f"missing before {after.time_s:.2f} s"
         assert site.health.status().dropped == 0
         assert site.gearbox.stats.wake_ups == len(watched.woke_s)

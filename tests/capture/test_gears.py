@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_agent.capture.decode.decoding import Decoding
-from edge_agent.capture.decode.gear import FALSE_ALARM_S, Gearbox
+from edge_agent.capture.decode.decoding import StreamDecoder
+from edge_agent.capture.decode.gear import FALSE_ALARM_S, DecodeModeControl
 from edge_agent.capture.decode.picture import YuvPicture
-from edge_agent.capture.source import Limits
+from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config.model.settings import Camera, GearChoice
-from edge_agent.core.model import Frame, Gear
+from edge_agent.core.model import DecodeMode, Frame
 from tests.capture.viewer import auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
@@ -72,12 +72,12 @@ def test_a_wake_up_gives_every_picture_once_in_order_and_unharmed(kind: str, tmp
     woken_at = 0
     for _ in site.arrive():
         for frame in taken(site):
-            if site.feed.may_wake and not woken_at and len(idle) == 3:
-                site.feed.wake()
+            if site.feed.can_escalate and not woken_at and len(idle) == 3:
+                site.feed.escalate()
                 woken_at = tenths(frame)
             else:
-                (caught_up if woken_at else idle if site.feed.may_wake else []).append(frame)
-                site.feed.attend(busy=bool(woken_at))
+                (caught_up if woken_at else idle if site.feed.can_escalate else []).append(frame)
+                site.feed.frame_done(busy=bool(woken_at))
     pictures, keyframes = straight(clip)
     times = [tenths(frame) for frame in caught_up]
     if kind == "mjpeg":
@@ -95,65 +95,67 @@ def test_a_wake_up_gives_every_picture_once_in_order_and_unharmed(kind: str, tmp
         np.testing.assert_array_equal(luma, pictures[tenths(frame)], f"the picture at {tenths(frame) / 10} s")
 
 
-def frames_by_gear(camera_: Camera, clip: Path) -> dict[Gear, int]:
+def frames_by_gear(camera_: Camera, clip: Path) -> dict[DecodeMode, int]:
     """How many frames were handed over in each gear, when nothing ever moves."""
     site = RingFeed(camera_, clip)
-    counted = dict.fromkeys(Gear, 0)
+    counted = dict.fromkeys(DecodeMode, 0)
     for _ in site.arrive():
         for _frame in taken(site):
-            counted[site.gearbox.gear] += 1
-            site.feed.attend(busy=False)
+            counted[site.gearbox.mode] += 1
+            site.feed.frame_done(busy=False)
     return counted
 
 
 def test_where_keyframes_are_too_far_apart_the_gear_stays_full(tmp_path: Path) -> None:
     clip = clip_of(tmp_path, "h264", seconds=24, keyframe_s=4)
-    assert frames_by_gear(auto(), clip)[Gear.IDLE] == 0
+    assert frames_by_gear(auto(), clip)[DecodeMode.IDLE] == 0
 
 
 def test_the_gear_can_be_kept_full(tmp_path: Path) -> None:
     counted = frames_by_gear(auto(gear=GearChoice.FULL), clip_of(tmp_path, "h264"))
-    assert (counted[Gear.IDLE], counted[Gear.FULL]) == (0, 140)
+    assert (counted[DecodeMode.IDLE], counted[DecodeMode.FULL]) == (0, 140)
 
 
 def test_the_gear_can_be_kept_idle_even_with_keyframes_ten_seconds_apart(tmp_path: Path) -> None:
     counted = frames_by_gear(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "h264", 40, keyframe_s=10))
-    assert counted[Gear.FULL] == 1
-    assert counted[Gear.IDLE] == 3
+    assert counted[DecodeMode.FULL] == 1
+    assert counted[DecodeMode.IDLE] == 3
 
 
 def test_pictures_that_are_all_keyframes_are_looked_at_once_a_second(tmp_path: Path) -> None:
     counted = frames_by_gear(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "mjpeg", seconds=10))
-    assert counted[Gear.IDLE] == 9
+    assert counted[DecodeMode.IDLE] == 9
 
 
-def attended(box: Gearbox, begin_s: float, seconds: float, busy: bool, keyframe_s: float = 2.0) -> None:
+def attended(
+    box: DecodeModeControl, begin_s: float, seconds: float, busy: bool, keyframe_s: float = 2.0
+) -> None:
     """Five pictures a second."""
     for n in range(round(seconds * 5)):
         now = begin_s + n / 5
         if now % keyframe_s < 0.1:
             box.keyframe(now)
-        box.attend(now, busy)
+        box.frame_done(now, busy)
 
 
 def test_a_quiet_camera_rests_after_the_set_time_and_not_before() -> None:
-    box = Gearbox(GearChoice.AUTO, quiet_s=20.0)
+    box = DecodeModeControl(GearChoice.AUTO, quiet_s=20.0)
     attended(box, 0, 30, busy=True)
     attended(box, 30, 19.5, busy=False)
-    before = box.gear
+    before = box.mode
     attended(box, 49.6, 1, busy=False)
-    assert (before, box.gear) == (Gear.FULL, Gear.IDLE)
+    assert (before, box.mode) == (DecodeMode.FULL, DecodeMode.IDLE)
 
 
 def test_a_false_alarm_is_soon_over_and_a_true_one_is_not() -> None:
-    box = Gearbox(GearChoice.AUTO, quiet_s=20.0)
+    box = DecodeModeControl(GearChoice.AUTO, quiet_s=20.0)
     attended(box, 0, 30, busy=False)
     for begin_s, busy, rests in ((30, False, True), (40, True, False)):
-        box.wake(begin_s)
+        box.escalate(begin_s)
         box.caught_up()
         attended(box, begin_s, 0.2, busy)
         attended(box, begin_s + 0.2, FALSE_ALARM_S + 1, busy=False)
-        assert (box.gear is Gear.IDLE) == rests
+        assert (box.mode is DecodeMode.IDLE) == rests
     assert box.stats.wake_ups == 2
 
 
@@ -162,26 +164,26 @@ def test_a_false_alarm_at_every_keyframe_costs_hardly_more_than_full_gear(tmp_pa
     site = RingFeed(auto(quiet_s=20.0, fps=5), clip)
     for _ in site.arrive():
         for _frame in taken(site):
-            if site.feed.may_wake:
-                site.feed.wake()
+            if site.feed.can_escalate:
+                site.feed.escalate()
             else:
-                site.feed.attend(busy=False)
+                site.feed.frame_done(busy=False)
     assert site.gearbox.stats.wake_ups >= 8, "it tries again, but not all the time"
     assert site.decoder.decoded < 1.06 * 1800
 
 
 def test_after_a_calm_time_a_false_alarm_is_soon_over_again() -> None:
-    box = Gearbox(GearChoice.AUTO, quiet_s=20.0)
+    box = DecodeModeControl(GearChoice.AUTO, quiet_s=20.0)
     attended(box, 0, 30, busy=False)
     rested_s = []
     now = 30.0
     for calm_s in (2, 2, 2, 30):
         attended(box, now, calm_s, busy=False)
         now += calm_s
-        box.wake(now)
+        box.escalate(now)
         box.caught_up()
         begun = now
-        while box.gear is Gear.FULL:
+        while box.mode is DecodeMode.FULL:
             attended(box, now, 0.2, busy=False)
             now += 0.2
         rested_s.append(now - begun)
@@ -189,35 +191,38 @@ def test_after_a_calm_time_a_false_alarm_is_soon_over_again() -> None:
 
 
 def test_time_in_each_gear_is_counted() -> None:
-    box = Gearbox(GearChoice.AUTO, quiet_s=10.0)
+    box = DecodeModeControl(GearChoice.AUTO, quiet_s=10.0)
     attended(box, 0, 40, busy=False)
     assert box.stats.full_s == pytest.approx(10, abs=0.5)
     assert box.stats.idle_s == pytest.approx(30, abs=0.5)
 
 
 def test_keyframes_that_are_all_damaged_do_not_wake_the_camera_again_and_again() -> None:
-    box = Gearbox(GearChoice.AUTO, quiet_s=5.0)
+    box = DecodeModeControl(GearChoice.AUTO, quiet_s=5.0)
     woken = 0
     for second in range(300):
         attended(box, second, 1, busy=False)
-        if box.may_wake and second % 2 == 0:
-            box.alone(picture=False, damaged=True)
-            box.wake(second)
+        if box.can_escalate and second % 2 == 0:
+            box.keyframe_decoded(picture=False, damaged=True)
+            box.escalate(second)
             box.caught_up()
             woken += 1
     assert woken == 3
-    assert (box.gear, box.stats.kept_full) == (Gear.FULL, "its keyframes give no picture on their own")
+    assert (box.mode, box.stats.full_reason) == (
+        DecodeMode.FULL,
+        "its keyframes give no picture on their own",
+    )
 
 
 def test_a_camera_that_cannot_rest_says_why() -> None:
-    box = Gearbox(GearChoice.AUTO, quiet_s=5.0)
+    box = DecodeModeControl(GearChoice.AUTO, quiet_s=5.0)
     attended(box, 0, 60, busy=False, keyframe_s=10.0)
-    told = box.stats.kept_full
+    told = box.stats.full_reason
     box.connected()
-    assert box.stats.kept_full is None
+    assert box.stats.full_reason is None
     attended(box, 60, 20, busy=False)
     assert told == "keyframes are 10.0 s apart, more than 2 s"
-    assert (box.stats.kept_full, box.gear) == (None, Gear.IDLE)
+    assert (box.stats.full_reason, box.mode) == (None, DecodeMode.IDLE)
 
 
 @pytest.mark.parametrize("extra", [("-bf", "0"), ("-preset", "medium", "-tune", "film", "-bf", "3")])
@@ -229,7 +234,9 @@ def test_only_b_frames_are_reordered_not_packets_that_come_again(
         pass
     packets = site.ring.wait(site.connection, 0, lambda _: True, 0).packets
     begun_mono = packets[0].arrived_mono
-    decoding = Decoding("gate1", site.connection, site.health, Limits(), itertools.count(1), begun_mono)
+    decoding = StreamDecoder(
+        "gate1", site.connection, site.health, StreamTimeouts(), itertools.count(1), begun_mono
+    )
     for _ in range(2):
         decoding.rewind(packets[0].stamp_mono)
         for packet in packets:

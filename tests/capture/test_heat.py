@@ -9,36 +9,36 @@ from typing import cast
 
 import pytest
 
-from edge_agent.capture.decode.gear import Gearbox
+from edge_agent.capture.decode.gear import DecodeModeControl
 from edge_agent.config.model.settings import GearChoice
-from edge_agent.core.load_limits import Allowance, Limits
-from edge_agent.core.model import Gear
+from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
+from edge_agent.core.model import DecodeMode
 from tests.capture.test_gears import clip_of, taken, tenths
 from tests.capture.viewer import auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
 
-KEYFRAMES_ONLY = Limits(fps_share=0.5, keyframes_only=True)
+KEYFRAMES_ONLY = WorkloadLimits(fps_share=0.5, keyframes_only=True)
 
 
 def looked_at(
     site: RingFeed, at: Callable[[float], None] = lambda _: None, busy: bool = True
-) -> list[tuple[int, Gear]]:
+) -> list[tuple[int, DecodeMode]]:
     """Tenths of a second of each frame and the gear it was looked at in; something moves all the time."""
     frames = []
     for seconds in site.arrive():
         at(seconds)
         for frame in taken(site):
-            frames.append((tenths(frame), site.gearbox.gear))
-            site.feed.attend(busy=busy)
+            frames.append((tenths(frame), site.gearbox.mode))
+            site.feed.frame_done(busy=busy)
     return frames
 
 
 def hot_between(
-    allowance: Allowance, begin_s: float, end_s: float, limits: Limits
+    allowance: WorkloadLimiter, begin_s: float, end_s: float, limits: WorkloadLimits
 ) -> Callable[[float], None]:
     def at(seconds: float) -> None:
-        allowance.now = limits if begin_s <= seconds < end_s else Limits()
+        allowance.current = limits if begin_s <= seconds < end_s else WorkloadLimits()
 
     return at
 
@@ -48,26 +48,26 @@ def hot_between(
 def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
     kind: str, choice: GearChoice, tmp_path: Path
 ) -> None:
-    allowance = Allowance()
+    allowance = WorkloadLimiter()
     site = RingFeed(auto(gear=choice), clip_of(tmp_path, kind, keyframe_s=2), allowance=allowance)
     frames = looked_at(site, hot_between(allowance, 3.95, 9.45, KEYFRAMES_ONLY))
     times = [time for time, _ in frames]
     assert times == sorted(set(times))
-    hot = [time for time, gear in frames if gear is Gear.IDLE]
+    hot = [time for time, gear in frames if gear is DecodeMode.IDLE]
     assert all(later - earlier >= 18 for earlier, later in pairwise(hot))
     assert len(hot) >= 2
     # All pictures after the last keyframe of the heat are looked at, those that came meanwhile a bit later.
     last = hot[-1]
     assert times[times.index(last) :] == list(range(last, times[-1] + 1))
     assert len([time for time in times if 60 < time < last]) <= 2
-    assert site.gearbox.gear is Gear.FULL
-    assert site.gearbox.stats.kept_full is None
+    assert site.gearbox.mode is DecodeMode.FULL
+    assert site.gearbox.stats.full_reason is None
     assert site.gearbox.stats.wake_ups == 0, "nothing differed: the heat was over"
 
 
 def test_when_the_heat_is_over_nobody_waits_for_the_next_keyframe(tmp_path: Path) -> None:
     """Keyframes are eight seconds apart; the heat is over in between."""
-    allowance = Allowance()
+    allowance = WorkloadLimiter()
     clip = clip_of(tmp_path, "h264", seconds=24, keyframe_s=8)
     site = RingFeed(auto(gear=GearChoice.FULL), clip, allowance=allowance)
     over_s, at = 20.0, hot_between(allowance, 2.0, 20.0, KEYFRAMES_ONLY)
@@ -76,14 +76,16 @@ def test_when_the_heat_is_over_nobody_waits_for_the_next_keyframe(tmp_path: Path
         at(seconds)
         for _ in taken(site):
             taken_s.append(seconds)
-            site.feed.attend(busy=True)
+            site.feed.frame_done(busy=True)
     assert min(second for second in taken_s if second >= over_s) < over_s + 0.2
 
 
 def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
-    allowance = Allowance()
+    allowance = WorkloadLimiter()
     site = RingFeed(auto(gear=GearChoice.FULL, fps=10), clip_of(tmp_path, "h264"), allowance=allowance)
-    times = [time for time, _ in looked_at(site, hot_between(allowance, 4.0, 10.0, Limits(fps_share=0.5)))]
+    times = [
+        time for time, _ in looked_at(site, hot_between(allowance, 4.0, 10.0, WorkloadLimits(fps_share=0.5)))
+    ]
     a_second = [sum(10 * second < time <= 10 * second + 10 for time in times) for second in range(14)]
     assert a_second[2:4] == [10] * 2
     assert a_second[5:10] == [5] * 5
@@ -91,25 +93,25 @@ def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
 
 
 def test_a_camera_whose_keyframes_give_no_picture_stays_in_full_gear_and_says_why(tmp_path: Path) -> None:
-    allowance = Allowance()
-    allowance.now = KEYFRAMES_ONLY
+    allowance = WorkloadLimiter()
+    allowance.current = KEYFRAMES_ONLY
     clip = make_clip(
         tmp_path / "clip.ts", seconds=14, keyframe_s=2, extra=("-bf", "0", "-x264-params", "intra-refresh=1")
     )
     site = RingFeed(auto(gear=GearChoice.FULL), clip, allowance=allowance)
     frames = looked_at(site)
     assert len(frames) > 60
-    assert (site.gearbox.gear, site.gearbox.stats.kept_full) == (
-        Gear.FULL,
+    assert (site.gearbox.mode, site.gearbox.stats.full_reason) == (
+        DecodeMode.FULL,
         "its keyframes give no picture on their own",
     )
 
 
 def test_a_camera_that_was_idle_anyway_stays_so(tmp_path: Path) -> None:
-    allowance = Allowance()
+    allowance = WorkloadLimiter()
     site = RingFeed(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "h264"), allowance=allowance)
     looked_at(site, hot_between(allowance, 4.0, 8.0, KEYFRAMES_ONLY), busy=False)
-    assert (site.gearbox.gear, site.gearbox.stats.wake_ups) == (Gear.IDLE, 0)
+    assert (site.gearbox.mode, site.gearbox.stats.wake_ups) == (DecodeMode.IDLE, 0)
 
 
 class Cooling:
@@ -119,43 +121,43 @@ class Cooling:
         self.looks = 0
 
     @property
-    def now(self) -> Limits:
+    def current(self) -> WorkloadLimits:
         self.looks += 1
-        return Limits(keyframes_only=self.looks == 1)
+        return WorkloadLimits(keyframes_only=self.looks == 1)
 
 
 def test_a_camera_does_not_stay_at_keyframes_when_the_heat_ends_while_it_decides() -> None:
-    gears = Gearbox(GearChoice.FULL, 20.0, cast(Allowance, Cooling()))
+    gears = DecodeModeControl(GearChoice.FULL, 20.0, cast(WorkloadLimiter, Cooling()))
     for stamp_mono in range(6):
         gears.keyframe(float(stamp_mono))
-    gears.attend(5.0, busy=False)
-    assert gears.gear is Gear.FULL or gears.must_wake
+    gears.frame_done(5.0, busy=False)
+    assert gears.mode is DecodeMode.FULL or gears.must_resume
 
 
 class Attended:
     """A gearbox whose camera gives a keyframe and a quiet picture each second."""
 
     def __init__(self) -> None:
-        self.allowance = Allowance()
-        self.gears = Gearbox(GearChoice.AUTO, 20.0, self.allowance)
+        self.allowance = WorkloadLimiter()
+        self.gears = DecodeModeControl(GearChoice.AUTO, 20.0, self.allowance)
         self.now_mono = 0.0
 
     def second(self) -> None:
         self.now_mono += 1.0
         self.gears.keyframe(self.now_mono)
-        self.gears.attend(self.now_mono, busy=False)
+        self.gears.frame_done(self.now_mono, busy=False)
 
     def until_idle_s(self, most_s: int = 60) -> float:
         began_mono = self.now_mono
         for _ in range(most_s):
-            if self.gears.gear is Gear.IDLE:
+            if self.gears.mode is DecodeMode.IDLE:
                 break
             self.second()
         return self.now_mono - began_mono
 
     def false_alarm_s(self) -> float:
         """How long it takes until one is over."""
-        self.gears.wake(self.now_mono)
+        self.gears.escalate(self.now_mono)
         self.gears.caught_up()
         return self.until_idle_s()
 
@@ -166,18 +168,18 @@ def test_the_end_of_heat_is_no_false_alarm(in_doubt: bool) -> None:
     camera = Attended()
     camera.until_idle_s()
     if in_doubt:
-        camera.gears.wake(camera.now_mono)
+        camera.gears.escalate(camera.now_mono)
         camera.gears.caught_up()
     else:
-        camera.gears.wake(camera.now_mono)
-        camera.gears.attend(camera.now_mono, busy=True)  # a true one
+        camera.gears.escalate(camera.now_mono)
+        camera.gears.frame_done(camera.now_mono, busy=True)  # a true one
         camera.gears.caught_up()
     before = camera.gears.stats.wake_ups
-    camera.allowance.now = KEYFRAMES_ONLY
+    camera.allowance.current = KEYFRAMES_ONLY
     camera.second()
-    assert camera.gears.gear is Gear.IDLE
-    camera.allowance.now = Limits()
-    assert camera.gears.must_wake
+    assert camera.gears.mode is DecodeMode.IDLE
+    camera.allowance.current = WorkloadLimits()
+    assert camera.gears.must_resume
     camera.gears.resume(camera.now_mono)
     camera.gears.caught_up()
     assert camera.until_idle_s() == 20.0, "as after every movement: the whole quiet_s"

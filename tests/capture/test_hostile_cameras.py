@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.decode.picture_limits import PictureLimits, PictureTooLarge
 from edge_agent.capture.failures import CameraFault, Fault
-from edge_agent.capture.look import look_at
+from edge_agent.capture.look import probe_stream
 from edge_agent.capture.network.camera_socket import BoundedReader
 from edge_agent.capture.network.rtp import MOST_UNIT_BYTES
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.reader import Reader
+from edge_agent.capture.reader import CameraReader
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import CaptureError, SourceRejected
@@ -166,9 +166,9 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(jpegs: list[bytes], as_d
     with MjpegServer([resized(jpegs[0], 16_000, 16_000)], fps=20) as server, little_memory():
         if as_doctor:
             with pytest.raises(CaptureError, match="its pictures are 16000x16000, too large to analyse"):
-                look_at(camera(server.url), SystemClock())
+                probe_stream(camera(server.url), SystemClock())
             return
-        with running(Reader(camera(server.url), SystemClock(), limits=QUICK)) as reader:
+        with running(CameraReader(camera(server.url), SystemClock(), limits=QUICK)) as reader:
             eventually(lost(reader, Cause.UNSUPPORTED))
         assert reader.status().detail == "its pictures are 16000x16000, too large to analyse"
 
@@ -176,7 +176,7 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(jpegs: list[bytes], as_d
 def test_many_reference_pictures_of_a_large_size_are_refused(tmp_path: Path) -> None:
     extra = ("-preset", "superfast", "-refs", "8", "-bf", "0")
     packets, plain = packets_of(make_clip(tmp_path / "c.ts", size=(2560, 1440), seconds=0.1, extra=extra))
-    decoder = Decoder(plain.context, limited=True)
+    decoder = VideoDecoder(plain.context, limited=True)
     with pytest.raises(PictureTooLarge, match="its pictures are 2560x1440, and 10 of them"):
         decoder.decode(packets[0])
 
@@ -196,14 +196,14 @@ def test_many_reference_pictures_of_h265_are_refused_too() -> None:
 def test_ordinary_streams_are_within_the_limits(extra: tuple[str, ...], tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.ts", size=(640, 360), seconds=0.3, extra=extra)
     packets, plain = packets_of(clip)
-    decoder = Decoder(plain.context, limited=True)
+    decoder = VideoDecoder(plain.context, limited=True)
     assert sum(len(decoder.decode(packet)) for packet in [*packets, None]) == 3
 
 
 def test_a_picture_of_3840x2160_is_within_the_limits(tmp_path: Path) -> None:
     extra = ("-preset", "ultrafast", "-refs", "1", "-bf", "0")
     packets, plain = packets_of(make_clip(tmp_path / "clip.ts", size=(3840, 2160), seconds=0.1, extra=extra))
-    decoder = Decoder(plain.context, limited=True)
+    decoder = VideoDecoder(plain.context, limited=True)
     with little_memory():
         assert sum(len(decoder.decode(packet)) for packet in [*packets, None]) == 1
 

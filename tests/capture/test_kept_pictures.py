@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.decode.h265 import PPS, SPS, ReferenceSets, begins_picture, sequence_format
 from edge_agent.capture.decode.picture_limits import PictureLimits, PictureTooLarge
 from tests.capture.test_decoder import packets_of, patched
@@ -103,12 +103,12 @@ def test_a_stream_that_keeps_more_than_it_announces_is_refused_in_time(tmp_path:
     packets, plain = packets_of(clip)
     packets[0] = patched(packets[0], announcing(bytes(packets[0]), kept=4))
     plain.context.extradata = b""
-    decoder = Decoder(plain.context, limited=True)
+    decoder = VideoDecoder(plain.context, limited=True)
     with little_memory(), pytest.raises(PictureTooLarge, match="1920x1088, and 12 of them"):
         decode_all(decoder, packets)
 
 
-def decode_all(decoder: Decoder, packets: list[Packet[VideoStream]]) -> None:
+def decode_all(decoder: VideoDecoder, packets: list[Packet[VideoStream]]) -> None:
     for packet in packets:
         decoder.decode(packet)
 
@@ -129,10 +129,10 @@ def first_picture(asked: BitWriter, parameters: bytes, *, extra: int = 0) -> byt
     return header + made.ue(0).u((1, 1), (0, 200)).unit(21)
 
 
-def limited(codec: str, content: bytes) -> tuple[Decoder, Packet[VideoStream]]:
+def limited(codec: str, content: bytes) -> tuple[VideoDecoder, Packet[VideoStream]]:
     """A decoder of a camera, and a packet for it."""
     context = cast(VideoCodecContext, CodecContext.create(codec, "r"))
-    return Decoder(context, limited=True), cast("Packet[VideoStream]", Packet(content))
+    return VideoDecoder(context, limited=True), cast("Packet[VideoStream]", Packet(content))
 
 
 TWO_SETS = BitWriter().ue(2)

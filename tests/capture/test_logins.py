@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.capture.failures import Fault
 from edge_agent.capture.logins import LimitedLogins
-from edge_agent.capture.source import Limits
+from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config import load
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.errors import CaptureError
@@ -34,7 +34,7 @@ def camera_at(url: str, folder: Path) -> Camera:
 
 def refused(logins: LimitedLogins, camera: Camera, clock: FakeClock) -> str:
     with pytest.raises(CaptureError) as caught:
-        logins.open(camera, clock, Event().wait, Limits(open_s=5.0))
+        logins.open(camera, clock, Event().wait, StreamTimeouts(open_s=5.0))
     return caught.value.detail
 
 

@@ -13,11 +13,11 @@ import pytest
 
 from edge_agent.capture.main_stream import MainStream
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.ring import Connection, RingPacket
+from edge_agent.capture.ring import RingPacket, StreamConnection
 from edge_agent.capture.source import FrameSource
 from edge_agent.config.model.settings import Camera, Clip
 from edge_agent.core.clock import SystemClock
-from edge_agent.evidence.clips.mux import film_of
+from edge_agent.evidence.clips.mux import mux_clip
 from tests.capture.rig import QUICK, RecordedBackoff, camera, eventually
 from tests.testbed.ring_feed import START
 from tests.testbed.rtsp import RtspServer
@@ -30,10 +30,10 @@ def with_main(url: str) -> Camera:
 class Tap:
     def __init__(self) -> None:
         self.packets: list[RingPacket] = []
-        self.connection: Connection | None = None
+        self.connection: StreamConnection | None = None
         self.losses = 0
 
-    def take(self, connection: Connection, packets: Sequence[RingPacket]) -> None:
+    def take(self, connection: StreamConnection, packets: Sequence[RingPacket]) -> None:
         self.connection = connection
         self.packets += packets
 
@@ -62,7 +62,7 @@ def test_it_is_connected_only_while_it_is_wanted(rtsp: RtspServer) -> None:
     assert opened.count == 0
     armed = True
     eventually(lambda: main.ring.size_bytes > 0, 12)
-    assert (opened.count, main.trouble) == (1, None)
+    assert (opened.count, main.problem) == (1, None)
     armed = False
     eventually(lambda: main.ring.size_bytes == 0, 12)
     main.stop()
@@ -86,7 +86,7 @@ def test_its_packets_are_those_that_ffmpeg_records(codec: str, rtsp: RtspServer,
     main.stop()
     assert main.join(5)
     assert tap.connection is not None
-    clip.write_bytes(film_of(list(tap.packets), tap.connection, START).payload)
+    clip.write_bytes(mux_clip(list(tap.packets), tap.connection, START).payload)
     ours, theirs = hashes(clip), hashes(recording)
     assert len(theirs) > 25
     begin = 1 if codec == "h265" else 0
@@ -120,9 +120,9 @@ def test_a_main_stream_that_fails_is_tried_again_and_says_why(clips: dict[str, P
         main.start()
         eventually(lambda: len(tap.packets) > 3)
         server.kill()
-        eventually(lambda: main.trouble is not None)
+        eventually(lambda: main.problem is not None)
         assert tap.losses >= 1
         server.start()
-        eventually(lambda: main.trouble is None and main.ring.size_bytes > 0, 20)
+        eventually(lambda: main.problem is None and main.ring.size_bytes > 0, 20)
         main.stop()
         assert main.join(5)

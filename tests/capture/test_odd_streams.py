@@ -14,7 +14,7 @@ from edge_agent.cameras.pipeline_thread import LOST_AFTER_FRAMES
 from edge_agent.capture.replay import open_replay
 from edge_agent.config.model.settings import GearChoice, Ring
 from edge_agent.core.errors import SourceUnavailable
-from edge_agent.core.model import CameraState, Gear
+from edge_agent.core.model import CameraState, DecodeMode
 from tests.capture.test_decoder import patched
 from tests.capture.test_replay import turned
 from tests.capture.viewer import Viewer, auto
@@ -63,8 +63,8 @@ def test_a_damaged_keyframe_wakes_the_camera_and_it_rests_again(
     watched = Viewer(site).watch()
     assert watched.rises()
     assert site.gearbox.stats.wake_ups == 1, "nobody knows what it showed: what was before it is looked at"
-    assert site.gearbox.stats.kept_full is None
-    assert site.gearbox.gear is Gear.IDLE
+    assert site.gearbox.stats.full_reason is None
+    assert site.gearbox.mode is DecodeMode.IDLE
     assert site.health.status().state is CameraState.ONLINE
 
 
@@ -106,10 +106,10 @@ def test_a_pause_between_rare_keyframes_is_not_taken_for_a_loss(tmp_path: Path) 
 def test_a_lost_camera_is_in_no_idle_gear(clip: Path) -> None:
     site = RingFeed(auto(), clip)
     watched = Viewer(site).watch()
-    before = site.gearbox.gear
+    before = site.gearbox.mode
     site.ring.end()
     watched.look()
-    assert (before, site.gearbox.gear) == (Gear.IDLE, Gear.FULL)
+    assert (before, site.gearbox.mode) == (DecodeMode.IDLE, DecodeMode.FULL)
     assert site.feed.interval_s == pytest.approx(0.1)
 
 
@@ -119,8 +119,8 @@ def test_keyframes_that_come_less_often_than_before_keep_the_camera_awake(
 ) -> None:
     site = RingFeed(auto(ring=ring), clip, rare, clip)
     watched = Viewer(site).watch()
-    assert watched.times(Gear.IDLE)[-1] > 50, "it rests when they come often again"
-    assert not [time_s for time_s in watched.times(Gear.IDLE) if 17.5 < time_s < 42]
+    assert watched.times(DecodeMode.IDLE)[-1] > 50, "it rests when they come often again"
+    assert not [time_s for time_s in watched.times(DecodeMode.IDLE) if 17.5 < time_s < 42]
     full = [time_s for time_s in watched.times() if 24 < time_s < 42]
     assert full == [round(full[0] + n / 10, 2) for n in range(len(full))]
     assert len(full) > 150
@@ -132,8 +132,8 @@ def test_a_ring_that_does_not_reach_back_to_a_keyframe_keeps_the_camera_awake(tm
     site = RingFeed(auto(ring=Ring(1.5, 4_000_000)), clip)
     watched = Viewer(site, between(17, 18)).watch()
     assert watched.woke_s == [17.4]
-    assert not [time_s for time_s in watched.times(Gear.IDLE) if time_s > 17]
-    assert site.gearbox.stats.kept_full == "the packet ring does not reach back to the keyframe before"
+    assert not [time_s for time_s in watched.times(DecodeMode.IDLE) if time_s > 17]
+    assert site.gearbox.stats.full_reason == "the packet ring does not reach back to the keyframe before"
 
 
 def test_a_short_file_that_is_repeated_shows_every_picture(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_an_idle_camera_is_looked_at_no_more_often_than_a_busy_one(tmp_path: Pat
     clip = make_clip(tmp_path / "clip.ts", seconds=60, extra=PLAIN)
     site = RingFeed(auto(fps=0.2), clip)
     watched = Viewer(site).watch()
-    assert site.gearbox.gear is Gear.IDLE
+    assert site.gearbox.mode is DecodeMode.IDLE
     assert min(b - a for a, b in itertools.pairwise(watched.times())) >= 4.5
 
 
@@ -248,8 +248,8 @@ def test_with_intra_refresh_one_wake_up_tells_that_the_camera_cannot_rest(tmp_pa
     extra = ("-preset", "fast", "-x264-params", "intra-refresh=1:bframes=0")
     site = RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=30, extra=extra))
     watched = Viewer(site).watch()
-    assert (site.gearbox.stats.wake_ups, site.gearbox.gear) == (1, Gear.FULL)
-    assert site.gearbox.stats.kept_full == "its keyframes give no picture on their own"
+    assert (site.gearbox.stats.wake_ups, site.gearbox.mode) == (1, DecodeMode.FULL)
+    assert site.gearbox.stats.full_reason == "its keyframes give no picture on their own"
     assert len(watched.seen) > 285
     assert watched.rises()
 
@@ -271,7 +271,7 @@ def test_slow_and_fast_cameras_rest_and_wake(tmp_path: Path, fps: float, analyse
     step_s = 1 / min(fps, analysed)
     assert len(watched.woke_s) == 1
     assert np.diff(seen) == pytest.approx(step_s, abs=1 / 60 + 0.011)
-    assert watched.times(Gear.IDLE)[0] < 14 < 17 < watched.times(Gear.IDLE)[-1]
+    assert watched.times(DecodeMode.IDLE)[0] < 14 < 17 < watched.times(DecodeMode.IDLE)[-1]
     assert watched.rises()
 
 

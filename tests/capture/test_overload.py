@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.capture.feed import CATCH_UP_AT_MOST_S
 from edge_agent.config.model.settings import GearChoice, Ring
-from edge_agent.core.model import CameraState, Gear
+from edge_agent.core.model import CameraState, DecodeMode
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import RingFeed
@@ -76,7 +76,7 @@ def test_a_pipeline_that_was_stuck_does_not_blame_the_camera(clip: Path, gear: G
     assert watched.times()[-1] > 58
     if gear is GearChoice.FULL:
         assert site.health.status().dropped >= 240, "what the ring has let go is counted"
-    assert site.gearbox.gear is {GearChoice.FULL: Gear.FULL}.get(gear, Gear.IDLE)
+    assert site.gearbox.mode is {GearChoice.FULL: DecodeMode.FULL}.get(gear, DecodeMode.IDLE)
 
 
 def test_the_ring_holds_what_it_is_allowed_to(clip: Path) -> None:

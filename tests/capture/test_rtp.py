@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.capture.failures import CameraFault, Fault
-from edge_agent.capture.network.rtp import AccessUnit, Assembler
-from edge_agent.capture.network.sdp import Media, joined, video_of
+from edge_agent.capture.network.rtp import AccessUnit, AccessUnitAssembler
+from edge_agent.capture.network.sdp import SdpMedia, joined, video_of
 from edge_agent.capture.network.streams import FORMATS
 from tests.testbed.scripted_rtsp import interleaved
 
@@ -26,8 +26,8 @@ IDR, SLICE, SEI, SPS = (
 START = b"\0\0\0\1"
 
 
-def assembler(codec: str = "h264") -> Assembler:
-    return Assembler(Media("rtsp://c/v", codec, 96, 90_000, b""), FORMATS[codec]())
+def assembler(codec: str = "h264") -> AccessUnitAssembler:
+    return AccessUnitAssembler(SdpMedia("rtsp://c/v", codec, 96, 90_000, b""), FORMATS[codec]())
 
 
 def fed(*packets: bytes, codec: str = "h264") -> list[AccessUnit]:
@@ -178,7 +178,7 @@ a=rtpmap:107 vnd.onvif.metadata/90000
 def test_the_video_is_found_beside_sound_and_metadata(control: str, url: str) -> None:
     lines = "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0IAHw==,aM4=\r\n"
     media = video_of(DESCRIBED.format(number=96, lines=lines, control=control), "rtsp://c/s/")
-    assert media == Media(url, "h264", 96, 90_000, START + SPS + START + b"\x68\xce")
+    assert media == SdpMedia(url, "h264", 96, 90_000, START + SPS + START + b"\x68\xce")
     assert joined("rtsp://c/s", "v") == "rtsp://c/s/v"
 
 

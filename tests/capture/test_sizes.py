@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.capture.sizes import LONGEST_PAUSE_S, PAUSE_S, SizeWatch, separation
+from edge_agent.capture.sizes import LONGEST_PAUSE_S, PAUSE_S, PacketSizeAlarm, separation
 from edge_agent.config.model.settings import GearChoice
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import RingFeed
@@ -24,11 +24,11 @@ def sizes(mean: float, pictures: int = 200, seed: int = 1) -> list[float]:
     return [float(size) for size in np.random.default_rng(seed).normal(mean, 0.1 * mean, pictures)]
 
 
-def taught(quiet: list[float], busy: list[float]) -> SizeWatch:
-    watch = SizeWatch()
+def taught(quiet: list[float], busy: list[float]) -> PacketSizeAlarm:
+    watch = PacketSizeAlarm()
     watch.learn(quiet, busy=False)
     watch.learn(busy, busy=True)
-    watch.rest()
+    watch.begin_idle()
     return watch
 
 
@@ -113,11 +113,11 @@ def seen_of_the_visit(clip: Path) -> tuple[int, int]:
     for _ in site.arrive():
         while (frame := site.feed.take(0)) is not None:
             seconds = frame.captured_mono - site.begin_mono
-            if site.feed.may_wake and moves(seconds):
-                site.feed.wake()
+            if site.feed.can_escalate and moves(seconds):
+                site.feed.escalate()
             else:
                 seen += VISIT[0] <= seconds < VISIT[1]
-                site.feed.attend(busy=moves(seconds))
+                site.feed.frame_done(busy=moves(seconds))
     return seen, site.gearbox.stats.wake_ups
 
 

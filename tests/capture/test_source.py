@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.opening import endpoint_of, open_source, recipe_for
-from edge_agent.capture.source import Limits
+from edge_agent.capture.opening import endpoint_of, ffmpeg_input_for, open_source
+from edge_agent.capture.source import StreamTimeouts
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import SourceUnavailable
 from edge_agent.core.model import Cause
@@ -26,7 +26,7 @@ from tests.capture.rig import camera
     ],
 )
 def test_the_scheme_chooses_the_recipe(url: str, opened: str, form: str | None, live: bool) -> None:
-    recipe = recipe_for(camera(url))
+    recipe = ffmpeg_input_for(camera(url))
     assert (recipe.path, recipe.format, recipe.live) == (opened, form, live)
 
 
@@ -49,14 +49,14 @@ def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Pa
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(SourceUnavailable, match="is not a file") as caught:
-            open_source(camera(str(path)), SystemClock(), lambda seconds: False, Limits())
+            open_source(camera(str(path)), SystemClock(), lambda seconds: False, StreamTimeouts())
         assert caught.value.cause is Cause.UNSUPPORTED
 
 
 @pytest.mark.parametrize("url", ["gopher://cam/x", "rtsp:///x", "v4l3:/dev/video0"])
 def test_what_is_no_camera_url_is_unsupported(url: str) -> None:
     with pytest.raises(SourceUnavailable) as caught:
-        open_source(camera(url), SystemClock(), lambda seconds: False, Limits())
+        open_source(camera(url), SystemClock(), lambda seconds: False, StreamTimeouts())
     assert caught.value.cause is Cause.UNSUPPORTED
 
 

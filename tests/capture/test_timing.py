@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.capture.reader import ordinal
-from edge_agent.capture.timing.rates import Rate
+from edge_agent.capture.timing.rates import WindowedRate
 from edge_agent.capture.timing.sampling import Sampler
 from edge_agent.capture.timing.stream_time import StreamTime
 
@@ -107,7 +107,7 @@ def test_sampling_goes_on_after_time_fell_back() -> None:
 
 
 def test_a_rate_is_the_mean_of_the_last_ten_seconds() -> None:
-    rate = Rate()
+    rate = WindowedRate()
     for tick in range(300):
         rate.add(100 + tick / 10)
     assert rate.per_second(130.0) == pytest.approx(10, rel=0.02)
@@ -116,14 +116,14 @@ def test_a_rate_is_the_mean_of_the_last_ten_seconds() -> None:
 
 
 def test_an_amount_is_all_of_the_window() -> None:
-    rate = Rate()
+    rate = WindowedRate()
     rate.add(100.0)
     rate.add(109.9, 3)
     assert [rate.amount(mono) for mono in (109.9, 110.5, 111.5, 120.5)] == [4, 4, 3, 0]
 
 
 def test_asking_often_does_not_change_a_rate() -> None:
-    rate = Rate()
+    rate = WindowedRate()
     for tick in range(100):
         rate.add(100 + tick / 10)
         for _ in range(5):
@@ -132,7 +132,7 @@ def test_asking_often_does_not_change_a_rate() -> None:
 
 
 def test_a_young_rate_counts_from_its_first_event() -> None:
-    rate = Rate()
+    rate = WindowedRate()
     for tick in range(11):
         rate.add(100 + tick / 10)
     assert rate.per_second(101.0) == pytest.approx(11)

@@ -12,14 +12,14 @@ import pytest
 
 from edge_agent.capture.failures import failure
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.reader import Reader
+from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.ring import PacketRing
-from edge_agent.capture.source import FrameSource, Limits
+from edge_agent.capture.source import FrameSource, StreamTimeouts
 from edge_agent.config.model.settings import Camera, GearChoice
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.errors import CaptureError
-from edge_agent.core.model import CameraState, Cause, Gear
+from edge_agent.core.model import CameraState, Cause, DecodeMode
 from tests.capture.rig import camera, eventually, frames, running
 from tests.capture.viewer import Viewer, auto
 from tests.testbed.clips import make_clip
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from edge_agent.capture.decode.decoder import Decoder
+    from edge_agent.capture.decode.decoder import VideoDecoder
 
 WAIT_S = 0.2
 
@@ -46,7 +46,7 @@ class HastySource:
     def packets(self) -> Generator[Packet[VideoStream], None, None]:
         return self._source.packets()
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> VideoDecoder:
         return self._source.decoder()
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class HastySource:
 
 
 def hasty(
-    camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: Limits, *, repeat: bool
+    camera: Camera, clock: Clock, wait: Callable[[float], bool], limits: StreamTimeouts, *, repeat: bool
 ) -> FrameSource:
     return HastySource(open_source(camera, clock, lambda _: False, limits))
 
@@ -73,13 +73,13 @@ def in_full(site: RingFeed) -> None:
 
 def in_idle(site: RingFeed) -> None:
     Viewer(site).watch()
-    assert site.gearbox.gear is Gear.IDLE
+    assert site.gearbox.mode is DecodeMode.IDLE
 
 
 def caught_up(site: RingFeed) -> None:
     """Woken, and all that there was has been looked at."""
     in_idle(site)
-    site.feed.wake()
+    site.feed.escalate()
     while site.feed.take(0) is not None:
         pass
 
@@ -138,7 +138,7 @@ def test_a_stop_wakes_who_waits(clip: Path, situation: Callable[[RingFeed], None
 def test_a_stop_in_the_middle_of_catching_up_ends_it(clip: Path) -> None:
     site = RingFeed(auto(), clip)
     in_idle(site)
-    site.feed.wake()
+    site.feed.escalate()
     first = site.feed.take(0)
     site.ring.close()
     rest = list(iter(lambda: site.feed.take(0), None))
@@ -149,9 +149,9 @@ def test_a_stop_in_the_middle_of_catching_up_ends_it(clip: Path) -> None:
 def test_a_connection_that_is_lost_while_catching_up_is_forgotten(clip: Path) -> None:
     site = RingFeed(auto(), clip)
     in_idle(site)
-    site.feed.wake()
+    site.feed.escalate()
     assert site.feed.take(0) is not None
-    site.feed.attend(busy=True)
+    site.feed.frame_done(busy=True)
     again = Viewer(site, lambda _: True).watch()
     assert again.seen[0].frame.captured_mono >= site.begin_mono + 20, "no picture of the old connection"
     assert not any(seen.frame.late for seen in again.seen)
@@ -164,11 +164,11 @@ def test_a_frame_of_an_old_connection_wakes_nothing_in_the_new_one(clip: Path) -
     arriving = site.arrive()  # another connection, that the pipeline's thread knows nothing of yet
     for _ in range(5):
         next(arriving)
-    site.feed.wake()
+    site.feed.escalate()
     frame = site.feed.take(0)
     assert frame is not None
     assert not frame.late
-    assert site.gearbox.gear is Gear.FULL
+    assert site.gearbox.mode is DecodeMode.FULL
 
 
 def test_what_the_decoder_says_of_an_old_connection_changes_nothing(clip: Path) -> None:
@@ -190,7 +190,9 @@ def test_a_failure_found_while_decoding_ends_the_connection_on_the_capture_threa
 def test_connections_that_come_and_go_while_pictures_are_decoded(
     clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = Reader(camera(str(clip)), SystemClock(), backoff=Backoff(0.001, 0.01, floor_s=0.0), opener=hasty)
+    reader = CameraReader(
+        camera(str(clip)), SystemClock(), backoff=Backoff(0.001, 0.01, floor_s=0.0), opener=hasty
+    )
     with running(reader):
         eventually(lambda: reader.status().reconnects >= 40)
         got = frames(reader, 10)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.config.model.settings import Camera, GearChoice, Ring
-from edge_agent.core.model import Frame, Gear
+from edge_agent.core.model import DecodeMode, Frame
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import RingFeed
 
@@ -30,7 +30,7 @@ class Seen:
     """A frame that was looked at, in the gear that it was decoded for."""
 
     time_s: float  # in the clip
-    gear: Gear
+    gear: DecodeMode
     frame: Frame
     age_s: float  # when it was taken
 
@@ -63,20 +63,20 @@ class Viewer:
     def look(self) -> None:
         """At all that there is now."""
         feed, gearbox = self.site.feed, self.site.gearbox
-        gear = gearbox.gear
+        gear = gearbox.mode
         while (frame := feed.take(0)) is not None:
             time_s = frame.captured_mono - self.site.begin_mono
-            if feed.may_wake and self._moves(time_s):
+            if feed.can_escalate and self._moves(time_s):
                 self.woke_s.append(round(time_s, 3))
-                feed.wake()
+                feed.escalate()
             else:
                 age_s = self.site.clock.monotonic() - frame.captured_mono
-                self.seen.append(Seen(time_s, Gear.CATCH_UP if frame.late else gear, frame, age_s))
+                self.seen.append(Seen(time_s, DecodeMode.CATCH_UP if frame.late else gear, frame, age_s))
                 self.site.spend(self._look_s)
-                feed.attend(self._moves(time_s))
-            gear = gearbox.gear
+                feed.frame_done(self._moves(time_s))
+            gear = gearbox.mode
 
-    def times(self, gear: Gear | None = None) -> list[float]:
+    def times(self, gear: DecodeMode | None = None) -> list[float]:
         return [round(seen.time_s, 2) for seen in self.seen if gear in (None, seen.gear)]
 
     def rises(self) -> bool:

@@ -8,10 +8,10 @@ from functools import partial
 
 from edge_agent.cli.main import main
 from edge_agent.mqtt.publisher import publisher
-from edge_agent.mqtt.publisher.centre import Resending
+from edge_agent.mqtt.publisher.centre import ResendLimits
 from edge_agent.mqtt.session import reconnect
 
 if __name__ == "__main__":
-    setattr(publisher, "Resending", partial(Resending, first_s=1.0, per_s=50.0))  # noqa: B010
+    setattr(publisher, "ResendLimits", partial(ResendLimits, first_s=1.0, per_s=50.0))  # noqa: B010
     reconnect.CAP_S = 1.0
     sys.exit(main())

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from edge_agent import config
 from edge_agent.collection.collector import Collector
-from edge_agent.commands.action import Outcome
-from edge_agent.commands.handlers.collect import Collect
+from edge_agent.commands.action import CommandSucceeded
+from edge_agent.commands.handlers.collect import CollectCommand
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.model import Tracks
-from edge_agent.events import EventMaker
-from edge_agent.outbox import Outbox
+from edge_agent.events import EventFactory
+from edge_agent.outbox import EventOutbox
 from edge_agent.wire import CollectArguments, UplinkHealth
 from tests.commands.orders import Given
 from tests.events.parts import GATEWAY, MODEL, PlainPicture, frame, track, valid
@@ -53,13 +53,13 @@ class Box:
 
     collector: Collector
     settings: Settings
-    outbox: Outbox
+    outbox: EventOutbox
     clock: HandClock
     uplink: UplinkHealth = field(default_factory=UplinkHealth)
     online: bool = False
 
-    def ask(self, id_: str = "collect-1", **args: Any) -> Outcome:
-        action = Collect(self.collector, lambda: self.settings)
+    def ask(self, id_: str = "collect-1", **args: Any) -> CommandSucceeded:
+        action = CollectCommand(self.collector, lambda: self.settings)
         return action.run(Given().order(CollectArguments(**args), id_, OPERATOR_KEY))
 
     def show(self, camera_id: str, level: int = 200) -> None:
@@ -98,7 +98,7 @@ def box_in(
     section = {"allow": True, **({"seal_to": str(folder / "centre.pub.pem")} if key else {}), **collect}
     path = write_config(folder, cameras=CAMERAS, broker_port=1, detector="none", collect=section)
     settings = config.load(path)
-    events = EventMaker(GATEWAY, clock=clock, boot_id="b", clock_synced=lambda: synced, model=MODEL)
+    events = EventFactory(GATEWAY, clock=clock, boot_id="b", clock_synced=lambda: synced, model=MODEL)
     with outbox_in(settings.state_dir, clock) as outbox:
         box: Box
         collector = Collector(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_agent.collection.frame_file import note_of
-from edge_agent.commands.action import Refused
+from edge_agent.commands.action import CommandRefused
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.evidence.seal import unseal
 from edge_agent.wire import UplinkHealth
@@ -25,7 +25,7 @@ WEEK_S = 604_800.0
 
 def test_nothing_is_collected_unless_the_configuration_allows_it(tmp_path: Path) -> None:
     with box_in(tmp_path, allow=False) as box:
-        with pytest.raises(Refused, match=r"collect\.allow is false"):
+        with pytest.raises(CommandRefused, match=r"collect\.allow is false"):
             box.ask()
         box.show("cam-1")
         assert not (tmp_path / "state/collect").exists()
@@ -33,7 +33,7 @@ def test_nothing_is_collected_unless_the_configuration_allows_it(tmp_path: Path)
 
 
 def test_nothing_is_collected_without_a_key_to_seal_to(tmp_path: Path) -> None:
-    with box_in(tmp_path, key=False) as box, pytest.raises(Refused, match="no key of the centre"):
+    with box_in(tmp_path, key=False) as box, pytest.raises(CommandRefused, match="no key of the centre"):
         box.ask()
 
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
     args: dict[str, Any], says: str, tmp_path: Path
 ) -> None:
     with box_in(tmp_path) as box:
-        with pytest.raises(Refused, match=says):
+        with pytest.raises(CommandRefused, match=says):
             box.ask(**args)
         assert box.events() == []
         assert box.collector.health() is None
@@ -114,7 +114,7 @@ def test_another_one_is_refused_while_frames_are_on_the_gateway(tmp_path: Path) 
         box.ask(cameras=["cam-1"])
         box.show("cam-1")
         box.ask(for_s=0)
-        with pytest.raises(Refused, match="goes on or has frames on the gateway"):
+        with pytest.raises(CommandRefused, match="goes on or has frames on the gateway"):
             box.ask(cameras=["cam-1"])
         box.ask(for_s=0, delete=True)
         box.ask(cameras=["cam-1"])
@@ -215,7 +215,7 @@ def test_a_short_disk_refuses_the_command_and_pauses_what_goes_on(
         box.show("cam-1")
         assert box.files == []
         box.ask(for_s=0)
-        with pytest.raises(Refused, match="the disk is short"):
+        with pytest.raises(CommandRefused, match="the disk is short"):
             box.ask(cameras=["cam-1"])
 
 

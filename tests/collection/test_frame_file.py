@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.collection.frame_file import FrameNote, NoFrame, note_of, with_note
+from edge_agent.collection.frame_file import FrameNote, InvalidFrameFile, note_of, with_note
 from edge_agent.evidence.jpeg import encode_at
 
 NOTE = FrameNote(
@@ -48,5 +48,5 @@ def test_the_note_comes_back_and_the_picture_is_the_same() -> None:
     ],
 )
 def test_anything_else_is_no_frame(content: bytes) -> None:
-    with pytest.raises(NoFrame):
+    with pytest.raises(InvalidFrameFile):
         note_of(content)

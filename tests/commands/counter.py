@@ -14,12 +14,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.agent import Agent
-from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome
-from edge_agent.commands.desk import Desk
-from edge_agent.commands.journal import Journal
-from edge_agent.commands.plain import is_interrupted
-from edge_agent.commands.reception import Arrival
-from edge_agent.commands.signature import Operators
+from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandSucceeded, InProgress
+from edge_agent.commands.desk import CommandDispatcher
+from edge_agent.commands.journal import CommandJournal
+from edge_agent.commands.plain import report_interrupted
+from edge_agent.commands.reception import IncomingCommand
+from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.pushed import ConfigSource
 from tests.commands.centre import FINAL, GATEWAY, REPLY, write_public
 from tests.testbed.agent import write_config
@@ -50,7 +50,9 @@ class Counted:
     """An action of the agent that does nothing when it runs but to count."""
 
     real: Action[Any]
-    does: Callable[[Order[Any]], Outcome | Handed] = lambda order: Outcome("it is done", {"n": 1})
+    does: Callable[[CommandContext[Any]], CommandSucceeded | InProgress] = lambda order: CommandSucceeded(
+        "it is done", {"n": 1}
+    )
     ran: list[str] = field(default_factory=list)  # ids
     resumed: list[str] = field(default_factory=list)
     may_be_unwritten: bool = False
@@ -74,20 +76,20 @@ class Counted:
     def needs_signature(self, args: Any) -> bool:
         return self.real.needs_signature(args)
 
-    def run(self, order: Order[Any]) -> Outcome | Handed:
+    def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
         self.ran.append(order.id)
         return self.does(order)
 
-    def resume(self, order: Order[Any]) -> Outcome | Handed | Failed:
+    def resume(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
         self.resumed.append(order.id)
-        return is_interrupted(order)
+        return report_interrupted(order)
 
 
 def all_actions(folder: Path) -> dict[str, Action[Any]]:
     """Those of the real agent, which is not started."""
     folder.mkdir()
     source = ConfigSource(write_config(folder, cameras=[], broker_port=1, detector="none"))
-    return dict(Agent(source.load(), threading.Event(), source=source).commands.desk.actions)
+    return dict(Agent(source.load(), threading.Event(), source=source).commands.dispatcher.actions)
 
 
 @dataclass
@@ -103,10 +105,10 @@ class Counter:
     @contextmanager
     def opened(self) -> Iterator[Counter]:
         """As long as the agent lives; what it says reaches the broker."""
-        self.desk = Desk(
+        self.desk = CommandDispatcher(
             GATEWAY,
-            Journal(self.state_dir / "commands"),
-            Operators([self.keys]),
+            CommandJournal(self.state_dir / "commands"),
+            OperatorKeyring([self.keys]),
             clock=self.clock,
             synced=lambda: self.clock.synced,
             session=lambda: "session-1",
@@ -124,7 +126,7 @@ class Counter:
     def deliver(self, type_: str, payload: bytes, until_mono: float | None = None) -> None:
         """One message; returns when the desk has looked at it."""
         taken = threading.Event()
-        self.desk.take(Arrival(type_, payload, taken.set, until_mono))
+        self.desk.accept(IncomingCommand(type_, payload, taken.set, until_mono))
         assert taken.wait(10), "the desk has not looked at it"
 
     def replies(self, id_: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_agent.commands.action import Failed, Order, Outcome
+from edge_agent.commands.action import CommandContext, CommandFailed, CommandSucceeded
 
 
 @dataclass
@@ -13,7 +13,7 @@ class Given:
     """An order, and what came back beside the action's own answer."""
 
     told: list[str] = field(default_factory=list)
-    finished: list[Outcome | Failed] = field(default_factory=list)
+    finished: list[CommandSucceeded | CommandFailed] = field(default_factory=list)
 
-    def order(self, args: Any, id_: str = "c-1", signed_by: str | None = None) -> Order[Any]:
-        return Order(id_, args, signed_by, self.told.append, self.finished.append, lambda: False)
+    def order(self, args: Any, id_: str = "c-1", signed_by: str | None = None) -> CommandContext[Any]:
+        return CommandContext(id_, args, signed_by, self.told.append, self.finished.append, lambda: False)

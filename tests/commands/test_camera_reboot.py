@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
-from edge_agent.commands.action import Order, Refused
+from edge_agent.commands.action import CommandContext, CommandRefused
 from edge_agent.commands.handlers.camera_reboot import camera_reboot_action
 from edge_agent.wire import CameraRebootArguments
 from tests.testbed.agent import write_config
@@ -23,7 +23,7 @@ def reboot(folder: Path, camera: OnvifCamera, password: str | None = "right", ur
     path = write_config(folder, cameras=[settings], broker_port=1, detector="none")
     (folder / "state").mkdir(exist_ok=True)
     loaded = config.load(path)
-    order = Order(
+    order = CommandContext(
         "cmd-1",
         CameraRebootArguments(camera="cam-1", port=camera.port),
         None,
@@ -45,7 +45,7 @@ def test_a_wrong_password_is_tried_twice_an_hour_at_most_and_nothing_happens(tmp
     with OnvifCamera("127.0.0.1") as camera:
         told = []
         for _ in range(3):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(CommandRefused) as refused:
                 reboot(tmp_path, camera, "wr0ng")
             told.append(str(refused.value))
     assert "refuses user 'admin': wrong password" in told[0]
@@ -57,11 +57,11 @@ def test_a_wrong_password_is_tried_twice_an_hour_at_most_and_nothing_happens(tmp
 def test_cameras_without_onvif_or_login_and_files_are_refused_with_the_reason(tmp_path: Path) -> None:
     with OnvifCamera("127.0.0.1", onvif=False) as camera:
         with pytest.raises(
-            Refused, match=r"cam-1 does not reboot: 127\.0\.0\.1: what answers there is not ONVIF"
+            CommandRefused, match=r"cam-1 does not reboot: 127\.0\.0\.1: what answers there is not ONVIF"
         ):
             reboot(tmp_path, camera)
-        with pytest.raises(Refused, match="is no camera on the network"):
+        with pytest.raises(CommandRefused, match="is no camera on the network"):
             reboot(tmp_path, camera, None, str(tmp_path / "clip.mp4"))
-        with pytest.raises(Refused, match="cam-1 has no login in the configuration"):
+        with pytest.raises(CommandRefused, match="cam-1 has no login in the configuration"):
             reboot(tmp_path, camera, None)
     assert camera.writes == []

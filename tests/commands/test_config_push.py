@@ -14,14 +14,20 @@ from typing import Any
 
 import pytest
 
-from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.handlers.config_push import ConfigPush, SitePort
+from edge_agent.commands.action import (
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
 from edge_agent.commands.operator_key import make_key
 from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import Settings
-from edge_agent.config.pushed import MAX_STARTS, ConfigSource, Origin, PushStore
+from edge_agent.config.pushed import MAX_STARTS, ConfigOrigin, ConfigSource, PushStore
 from edge_agent.core.model import CameraState, CameraStatus, Cause
-from edge_agent.host.local_api.control import EXIT_DONE, Answer
+from edge_agent.host.local_api.control import EXIT_DONE, ControlReply
 from edge_agent.wire import SetConfigArguments
 from tests.host.fakes import FakeClock
 
@@ -56,13 +62,13 @@ class Site:
         self.cameras = {"cam-1": CameraState.ONLINE, "cam-2": CameraState.ONLINE}
         self.restarts: list[str] = []
         self.wanted_reloads = 0
-        self.answers: list[Outcome | Failed] = []
+        self.answers: list[CommandSucceeded | CommandFailed] = []
         self.start()
 
     def start(self) -> None:
         self.source = ConfigSource(self.path)
         self.settings = self.source.start(NOW)
-        port = SitePort(
+        port = AgentHooks(
             settings=lambda: self.settings,
             cameras=lambda: [status(id_, state) for id_, state in self.cameras.items()],
             online=lambda: self.online,
@@ -73,15 +79,17 @@ class Site:
         )
         self.push = ConfigPush(self.source, port, self.clock, settled_s=10)
 
-    def _reload(self) -> Answer:
+    def _reload(self) -> ControlReply:
         self.settings = self.source.load()
-        return Answer(EXIT_DONE, "the configuration was read again")
+        return ControlReply(EXIT_DONE, "the configuration was read again")
 
     def _want_reload(self) -> None:
         self.wanted_reloads += 1
         self.settings = self.source.load()
 
-    def order(self, version: int, text: str | None = None, **changes: Any) -> Order[SetConfigArguments]:
+    def order(
+        self, version: int, text: str | None = None, **changes: Any
+    ) -> CommandContext[SetConfigArguments]:
         config = pushed(version) if text is None else text
         args = SetConfigArguments(
             version=version,
@@ -90,22 +98,22 @@ class Site:
             confirm_s=60,
         )
         args = replace_args(args, **changes)
-        return Order(
+        return CommandContext(
             f"push-{version}", args, "operator", lambda text: None, self.answers.append, lambda: False
         )
 
-    def propose(self, version: int, text: str | None = None, **changes: Any) -> Outcome | Handed:
+    def propose(self, version: int, text: str | None = None, **changes: Any) -> CommandSucceeded | InProgress:
         return self.push.run(self.order(version, text, **changes))
 
     def pass_s(self, seconds: float) -> None:
         for _ in range(round(seconds)):
             self.clock.advance(1.0)
-            self.push.tend()
+            self.push.tick()
 
     @property
-    def origin(self) -> Origin:
-        assert self.source.chosen is not None
-        return self.source.chosen.origin
+    def origin(self) -> ConfigOrigin:
+        assert self.source.selected is not None
+        return self.source.selected.origin
 
 
 def replace_args(args: SetConfigArguments, **changes: Any) -> SetConfigArguments:
@@ -124,16 +132,20 @@ def faster(text: str) -> str:
 
 
 def test_one_that_keeps_the_site_as_it_was_is_in_force_for_good(site: Site) -> None:
-    assert isinstance(site.propose(13, pushed(13, faster(OWN))), Handed)
-    assert (site.settings.version, site.settings.heartbeat_s, site.origin) == (13, 60.0, Origin.TRIAL)
+    assert isinstance(site.propose(13, pushed(13, faster(OWN))), InProgress)
+    assert (site.settings.version, site.settings.heartbeat_s, site.origin) == (13, 60.0, ConfigOrigin.TRIAL)
     assert "version 13 is on trial" in " ".join(site.push.lines())
     site.pass_s(12)
     (answer,) = site.answers
-    assert answer == Outcome("version 13 is in force", {"version": 13})
-    assert site.origin is Origin.PUSHED
+    assert answer == CommandSucceeded("version 13 is in force", {"version": 13})
+    assert site.origin is ConfigOrigin.PUSHED
     assert list(site.push.lines()) == []
     site.start()
-    assert (site.settings.version, site.origin, site.push.health().origin) == (13, Origin.PUSHED, "pushed")
+    assert (site.settings.version, site.origin, site.push.health().origin) == (
+        13,
+        ConfigOrigin.PUSHED,
+        "pushed",
+    )
 
 
 def test_a_drop_in_that_breaks_during_the_trial_ends_no_agent(site: Site, tmp_path: Path) -> None:
@@ -142,15 +154,15 @@ def test_a_drop_in_that_breaks_during_the_trial_ends_no_agent(site: Site, tmp_pa
     (tmp_path / "conf.d/half.yaml").write_text("cameras: [")
     site.pass_s(12)
     (answer,) = site.answers
-    assert isinstance(answer, Outcome)
+    assert isinstance(answer, CommandSucceeded)
 
 
 def test_what_cannot_be_removed_ends_no_agent(site: Site, tmp_path: Path) -> None:
     (tmp_path / "state/pushed/12.yaml/in the way").mkdir(parents=True)
     site.propose(13, pushed(13, faster(OWN)))
     site.pass_s(12)
-    assert isinstance(site.answers[0], Outcome)
-    assert site.origin is Origin.PUSHED
+    assert isinstance(site.answers[0], CommandSucceeded)
+    assert site.origin is ConfigOrigin.PUSHED
 
 
 def test_without_the_broker_it_goes_back_and_says_so(site: Site) -> None:
@@ -158,10 +170,10 @@ def test_without_the_broker_it_goes_back_and_says_so(site: Site) -> None:
     site.online = False
     site.pass_s(61)
     (answer,) = site.answers
-    assert isinstance(answer, Failed)
+    assert isinstance(answer, CommandFailed)
     assert answer.code == "reverted"
     assert "the broker was not connected" in str(answer)
-    assert (site.settings.version, site.settings.heartbeat_s, site.origin) == (0, 30.0, Origin.FILE)
+    assert (site.settings.version, site.settings.heartbeat_s, site.origin) == (0, 30.0, ConfigOrigin.FILE)
     assert "version 13 was given up" in " ".join(site.push.lines())
     assert site.push.health().given_up is not None
 
@@ -170,7 +182,7 @@ def test_a_camera_that_was_up_has_to_be_up_again_and_one_that_was_not_has_not(si
     site.cameras["cam-2"] = CameraState.OFFLINE
     site.propose(13)
     site.pass_s(12)
-    assert isinstance(site.answers.pop(), Outcome)
+    assert isinstance(site.answers.pop(), CommandSucceeded)
     site.propose(14)
     site.cameras["cam-1"] = CameraState.OFFLINE
     site.pass_s(61)
@@ -184,7 +196,7 @@ def test_a_camera_that_the_new_one_takes_away_is_not_missed(site: Site) -> None:
     site.propose(13, pushed(13, one))
     del site.cameras["cam-2"]
     site.pass_s(12)
-    assert isinstance(site.answers.pop(), Outcome)
+    assert isinstance(site.answers.pop(), CommandSucceeded)
 
 
 def test_a_moment_of_all_well_is_not_enough(site: Site) -> None:
@@ -196,24 +208,24 @@ def test_a_moment_of_all_well_is_not_enough(site: Site) -> None:
         site.online = True
     site.online = False
     site.pass_s(2)
-    assert isinstance(site.answers.pop(), Failed)
+    assert isinstance(site.answers.pop(), CommandFailed)
 
 
 def test_what_a_reload_cannot_change_restarts_the_agent_which_goes_on_with_the_trial(site: Site) -> None:
     text = OWN.replace("broker.example", "other.example")
     told = site.propose(13, pushed(13, text))
-    assert isinstance(told, Handed)
+    assert isinstance(told, InProgress)
     assert "mqtt.brokers" in site.restarts[0]
     assert site.settings.version == 0
     site.start()
-    assert (site.settings.version, site.origin) == (13, Origin.TRIAL)
-    assert isinstance(site.push.resume(site.order(13, pushed(13, text))), Handed)
+    assert (site.settings.version, site.origin) == (13, ConfigOrigin.TRIAL)
+    assert isinstance(site.push.resume(site.order(13, pushed(13, text))), InProgress)
     site.online = False
     site.pass_s(61)
-    assert isinstance(site.answers.pop(), Failed)
+    assert isinstance(site.answers.pop(), CommandFailed)
     assert "mqtt.brokers" in site.restarts[1], "and back by another restart"
     site.start()
-    assert (site.settings.version, site.origin) == (0, Origin.FILE)
+    assert (site.settings.version, site.origin) == (0, ConfigOrigin.FILE)
 
 
 def test_a_cut_after_the_verdict_leaves_the_answer_to_the_next_start(site: Site) -> None:
@@ -222,16 +234,16 @@ def test_a_cut_after_the_verdict_leaves_the_answer_to_the_next_start(site: Site)
     site.pass_s(61)
     site.start()
     answer = site.push.resume(site.order(13))
-    assert isinstance(answer, Failed)
+    assert isinstance(answer, CommandFailed)
     assert "the broker was not connected" in str(answer)
 
 
 def test_a_cut_before_it_was_in_force_changes_nothing(site: Site) -> None:
     PushStore(site.settings.state_dir).put(13, pushed(13).encode())
     site.start()
-    assert site.origin is Origin.FILE
+    assert site.origin is ConfigOrigin.FILE
     answer = site.push.resume(site.order(13))
-    assert isinstance(answer, Failed)
+    assert isinstance(answer, CommandFailed)
     assert answer.code == "interrupted"
 
 
@@ -239,9 +251,9 @@ def test_one_that_ends_the_agent_at_every_start_is_given_up(site: Site) -> None:
     site.propose(13)
     for _ in range(MAX_STARTS):
         site.start()
-        assert site.origin is Origin.TRIAL
+        assert site.origin is ConfigOrigin.TRIAL
     site.start()
-    assert site.origin is Origin.FILE
+    assert site.origin is ConfigOrigin.FILE
     assert "did not stay up" in str(site.push.resume(site.order(13)))
 
 
@@ -249,7 +261,7 @@ def test_one_that_is_damaged_on_the_disk_is_given_up(site: Site) -> None:
     site.propose(13)
     PushStore(site.settings.state_dir).path(13).write_text("nonsense: [")
     site.start()
-    assert (site.settings.version, site.origin) == (0, Origin.FILE)
+    assert (site.settings.version, site.origin) == (0, ConfigOrigin.FILE)
     assert "damaged" in str(site.push.health().given_up)
 
 
@@ -258,7 +270,7 @@ def test_a_confirmed_one_that_is_damaged_leaves_the_file_in_force_and_health_say
     site.pass_s(12)
     PushStore(site.settings.state_dir).path(13).unlink()
     site.start()
-    assert site.origin is Origin.FILE
+    assert site.origin is ConfigOrigin.FILE
     assert "version 13" in " ".join(site.push.lines())
 
 
@@ -267,8 +279,8 @@ def test_the_highest_version_wins_however_it_came(site: Site) -> None:
     site.pass_s(12)
     site.path.write_text(pushed(20))
     site.start()
-    assert (site.settings.version, site.origin) == (20, Origin.FILE)
-    with pytest.raises(Refused, match="version 19 is not above 20") as refused:
+    assert (site.settings.version, site.origin) == (20, ConfigOrigin.FILE)
+    with pytest.raises(CommandRefused, match="version 19 is not above 20") as refused:
         site.propose(19)
     assert refused.value.code == "outdated"
 
@@ -292,8 +304,8 @@ def test_drop_ins_are_merged_over_it(site: Site) -> None:
 def test_a_repeat_of_what_is_in_force_is_no_work(site: Site) -> None:
     site.propose(13)
     site.pass_s(12)
-    assert site.propose(13) == Outcome("version 13 is in force", {"version": 13})
-    assert site.origin is Origin.PUSHED
+    assert site.propose(13) == CommandSucceeded("version 13 is in force", {"version": 13})
+    assert site.origin is ConfigOrigin.PUSHED
 
 
 @pytest.mark.parametrize(
@@ -314,12 +326,12 @@ def test_what_cannot_be_taken_is_refused_and_nothing_changes(
     site: Site, change: Callable[[str], str], says: str
 ) -> None:
     before = folder_of(site.settings)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CommandRefused) as refused:
         site.propose(13, change(pushed(13)))
     assert says in str(refused.value)
     assert "hunter2" not in str(refused.value)
     assert refused.value.code == "bad-arguments"
-    assert (folder_of(site.settings), site.origin, site.answers) == (before, Origin.FILE, [])
+    assert (folder_of(site.settings), site.origin, site.answers) == (before, ConfigOrigin.FILE, [])
 
 
 @pytest.mark.parametrize("keys", ["[]", "[nowhere]", "[readme.pem]"])
@@ -333,19 +345,19 @@ def test_one_after_which_nobody_could_push_another_is_refused(site: Site, keys: 
     own = OWN + "commands: {operator_keys: [keys]}\n"
     site.path.write_text(own)
     site.start()
-    with pytest.raises(Refused):
+    with pytest.raises(CommandRefused):
         site.propose(13, pushed(13, own.replace("[keys]", keys)))
     assert site.propose(13, pushed(13, own)) is not None
 
 
 def test_a_text_that_is_not_what_was_signed_for_is_refused(site: Site) -> None:
-    with pytest.raises(Refused, match="sha256"):
+    with pytest.raises(CommandRefused, match="sha256"):
         site.propose(13, sha256="0" * 64)
 
 
 def test_one_at_a_time(site: Site) -> None:
     site.propose(13)
-    with pytest.raises(Refused, match="version 13 is on trial") as refused:
+    with pytest.raises(CommandRefused, match="version 13 is on trial") as refused:
         site.propose(14)
     assert refused.value.code == "busy"
 
@@ -355,18 +367,18 @@ def test_one_that_was_given_up_is_not_tried_again(site: Site) -> None:
     site.online = False
     site.pass_s(61)
     site.online = True
-    with pytest.raises(Refused, match="given up"):
+    with pytest.raises(CommandRefused, match="given up"):
         site.propose(13)
-    assert isinstance(site.propose(14), Handed)
+    assert isinstance(site.propose(14), InProgress)
 
 
 def test_a_disk_that_takes_nothing_refuses_it(site: Site, tmp_path: Path) -> None:
     (site.settings.state_dir).mkdir(exist_ok=True)
     (site.settings.state_dir / "pushed").write_text("a file where a folder should be")
     site.start()
-    with pytest.raises(Refused, match="cannot be written"):
+    with pytest.raises(CommandRefused, match="cannot be written"):
         site.propose(13)
-    assert site.origin is Origin.FILE
+    assert site.origin is ConfigOrigin.FILE
 
 
 class Cut(BaseException):
@@ -413,12 +425,12 @@ def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool, monkeypatch:
         site.push.resume(site.order(13, text))
         site.pass_s(61)
         answer = site.push.resume(site.order(13, text))
-        if isinstance(answer, Outcome):
-            assert (site.settings.version, site.origin) == (13, Origin.PUSHED)
+        if isinstance(answer, CommandSucceeded):
+            assert (site.settings.version, site.origin) == (13, ConfigOrigin.PUSHED)
             seen.add("ok")
         else:
-            assert isinstance(answer, Failed)
-            assert (site.settings.version, site.origin) == (0, Origin.FILE)
+            assert isinstance(answer, CommandFailed)
+            assert (site.settings.version, site.origin) == (0, ConfigOrigin.FILE)
             seen.add(answer.code)
     assert cut_at > 6, "so many steps there are"
     assert seen == {"interrupted", "ok" if good else "reverted"}
@@ -433,9 +445,9 @@ def test_it_takes_passwords_from_beside_the_file_only(site: Site, name: str) -> 
     name = name.format(site.path.parent.parent)
     text = pushed(13, OWN.replace('1/stream2"', f'1/stream2", username: viewer, password_file: {name}'))
     if name == "secret":
-        assert isinstance(site.propose(13, text), Handed)
+        assert isinstance(site.propose(13, text), InProgress)
     else:
-        with pytest.raises(Refused, match="takes passwords from there only"):
+        with pytest.raises(CommandRefused, match="takes passwords from there only"):
             site.propose(13, text)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.commands.action import Failed, Outcome, Refused
+from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded
 from edge_agent.commands.document import arguments
 from edge_agent.commands.handlers.diagnostics import (
     HISTORY_EVERY_S,
@@ -23,15 +23,15 @@ from edge_agent.commands.handlers.diagnostics import (
 )
 from edge_agent.commands.handlers.files import (
     MQTT_MOST_BYTES,
-    Clip,
-    Diagnostics,
-    EvidenceHold,
-    Snapshot,
+    ClipCommand,
+    DiagnosticsCommand,
+    EvidenceHoldCommand,
+    SnapshotCommand,
     media_of,
 )
-from edge_agent.commands.handlers.media_room import fate
+from edge_agent.commands.handlers.media_room import delivery_text
 from edge_agent.commands.handlers.storm import StormMode
-from edge_agent.commands.transfer.https import Target
+from edge_agent.commands.transfer.https import HttpsTarget
 from edge_agent.commands.transfer.upload import Uploader
 from edge_agent.core.delivery import Media
 from edge_agent.wire import (
@@ -64,15 +64,15 @@ class Site:
 
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
         if camera != "cam-1":
-            raise Refused(f"there is no camera {camera}; there are: cam-1")
+            raise CommandRefused(f"there is no camera {camera}; there are: cam-1")
         return media_of(JPEG, event_id, camera)
 
-    def film(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
+    def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         self.filmed.append((event_id, last_s, next_s))
 
     def send(self, media: Media, command_id: str) -> str:
         self.sent.append((media, command_id))
-        return fate(self.uplink)
+        return delivery_text(self.uplink)
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
         return self.clips.get(event_id)
@@ -109,7 +109,7 @@ def run(action: Any, args: Any) -> Any:
 
 
 def test_a_snapshot_goes_as_media_that_names_its_command(site: Site) -> None:
-    outcome = run(Snapshot(site, site), SnapshotArguments(camera="cam-1"))
+    outcome = run(SnapshotCommand(site, site), SnapshotArguments(camera="cam-1"))
     ((media, command_id),) = site.sent
     assert (media.payload, media.event_id, media.content_type) == (JPEG, "snapshot-c-1", "image/jpeg")
     assert command_id == "c-1"
@@ -118,7 +118,7 @@ def test_a_snapshot_goes_as_media_that_names_its_command(site: Site) -> None:
 
 
 def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site: Site) -> None:
-    snapshot = Snapshot(site, site)
+    snapshot = SnapshotCommand(site, site)
     assert run(snapshot, SnapshotArguments(camera="cam-1")).text == "the picture of cam-1 is on its way"
     site.uplink = UplinkHealth(held=["media"], resets_on="2026-12-01", step=1)
     told = run(snapshot, SnapshotArguments(camera="cam-1")).text
@@ -128,7 +128,7 @@ def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site:
 
 def test_an_events_clip_goes_as_media(site: Site) -> None:
     site.clips["zone-1"] = ("cam-2", MP4)
-    outcome = run(Clip(site, site, site.pause, Uploader(site.pause)), ClipArguments(event_id="zone-1"))
+    outcome = run(ClipCommand(site, site, site.pause, Uploader(site.pause)), ClipArguments(event_id="zone-1"))
     ((media, _),) = site.sent
     assert (media.camera, media.content_type, media.payload) == ("cam-2", "video/mp4", MP4)
     assert outcome.result["bytes"] == len(MP4)
@@ -136,7 +136,7 @@ def test_an_events_clip_goes_as_media(site: Site) -> None:
 
 def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> None:
     given = Given()
-    clip = Clip(site, site, site.pause, Uploader(site.pause))
+    clip = ClipCommand(site, site, site.pause, Uploader(site.pause))
     outcome = clip.run(given.order(ClipArguments(camera="cam-1", last_s=5, next_s=3)))
     assert site.filmed == [("clip-c-1", 5, 3)]
     assert outcome.result["event_id"] == "clip-c-1"
@@ -145,19 +145,19 @@ def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> N
 
 def test_a_film_that_does_not_come_is_a_failure(site: Site) -> None:
     site.gives_clip = False
-    with pytest.raises(Failed, match="no clip came of it"):
-        run(Clip(site, site, site.pause, Uploader(site.pause)), ClipArguments(camera="cam-1"))
+    with pytest.raises(CommandFailed, match="no clip came of it"):
+        run(ClipCommand(site, site, site.pause, Uploader(site.pause)), ClipArguments(camera="cam-1"))
     assert site.sent == []
 
 
 def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(site: Site) -> None:
     clip, order = (
-        Clip(site, site, site.pause, Uploader(site.pause)),
+        ClipCommand(site, site, site.pause, Uploader(site.pause)),
         Given().order(ClipArguments(camera="cam-1")),
     )
-    assert isinstance(clip.resume(order), Failed)
+    assert isinstance(clip.resume(order), CommandFailed)
     site.clips["clip-c-1"] = ("cam-1", MP4)
-    assert isinstance(clip.resume(order), Outcome)
+    assert isinstance(clip.resume(order), CommandSucceeded)
     assert (site.filmed, len(site.sent)) == ([], 1)
 
 
@@ -174,31 +174,31 @@ def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(sit
 )
 def test_a_clip_that_cannot_be_is_refused(site: Site, args: ClipArguments, says: str) -> None:
     site.clips["large"] = ("cam-1", MP4.ljust(MQTT_MOST_BYTES + 1))
-    with pytest.raises(Refused, match=says):
-        run(Clip(site, site, site.pause, Uploader(site.pause)), args)
+    with pytest.raises(CommandRefused, match=says):
+        run(ClipCommand(site, site, site.pause, Uploader(site.pause)), args)
     assert site.sent == []
 
 
 def test_where_pictures_go_to_a_url_an_operator_has_to_sign(site: Site) -> None:
     clip, diagnostics = (
-        Clip(site, site, site.pause, Uploader(site.pause)),
-        Diagnostics(lambda: b"", site, Uploader(site.pause)),
+        ClipCommand(site, site, site.pause, Uploader(site.pause)),
+        DiagnosticsCommand(lambda: b"", site, Uploader(site.pause)),
     )
     assert clip.needs_signature(ClipArguments(event_id="zone-1", url="https://a/b"))
     assert clip.needs_signature(ClipArguments(event_id="zone-1", urls=["https://a/b"]))
     assert not clip.needs_signature(ClipArguments(event_id="zone-1"))
     assert diagnostics.needs_signature(DiagnosticsArguments(url="https://a/b"))
-    assert EvidenceHold(site).needs_signature(HoldArguments(event_id="e", why="w", release=True))
-    assert not EvidenceHold(site).needs_signature(HoldArguments(event_id="e", why="w"))
+    assert EvidenceHoldCommand(site).needs_signature(HoldArguments(event_id="e", why="w", release=True))
+    assert not EvidenceHoldCommand(site).needs_signature(HoldArguments(event_id="e", why="w"))
 
 
 # --- uploads ---
 
 
-def upload_of(site: Site, server: PutServer, **where: Any) -> Outcome:
+def upload_of(site: Site, server: PutServer, **where: Any) -> CommandSucceeded:
     site.clips["zone-1"] = ("cam-1", MP4)
-    clip = Clip(site, site, site.pause, Uploader(site.pause, server.client_tls))
-    outcome: Outcome = run(clip, ClipArguments(event_id="zone-1", **where))
+    clip = ClipCommand(site, site, site.pause, Uploader(site.pause, server.client_tls))
+    outcome: CommandSucceeded = run(clip, ClipArguments(event_id="zone-1", **where))
     return outcome
 
 
@@ -221,7 +221,7 @@ def test_a_large_one_is_put_in_parts_with_their_etags(site: Site, server: PutSer
 
 def test_parts_and_urls_have_to_be_as_many(site: Site, server: PutServer) -> None:
     asked = server.asked
-    with pytest.raises(Failed, match=r"are 5 parts of 100000, and there are 2 URLs"):
+    with pytest.raises(CommandFailed, match=r"are 5 parts of 100000, and there are 2 URLs"):
         upload_of(site, server, urls=[server.url("/a"), server.url("/b")], part_bytes=100_000)
     assert server.asked == asked
 
@@ -239,7 +239,7 @@ def test_a_server_in_trouble_is_asked_again_and_gets_it_whole(
 @pytest.mark.parametrize("status", [403, 404, 302])
 def test_a_refusal_is_final_and_no_redirect_is_followed(site: Site, server: PutServer, status: int) -> None:
     asked, server.answers = server.asked, [status]
-    with pytest.raises(Failed, match=str(status)) as failed:
+    with pytest.raises(CommandFailed, match=str(status)) as failed:
         upload_of(site, server, url=server.url("/refused?signature=secret"))
     assert server.asked == asked + 1
     assert "secret" not in str(failed.value)
@@ -249,9 +249,9 @@ def test_a_refusal_is_final_and_no_redirect_is_followed(site: Site, server: PutS
 def test_a_server_that_is_not_the_one_it_says_gets_nothing(site: Site, server: PutServer) -> None:
     site.clips["zone-1"] = ("cam-1", MP4)
     asked = server.asked
-    with pytest.raises(Failed, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(CommandFailed, match="CERTIFICATE_VERIFY_FAILED"):
         run(
-            Clip(site, site, site.pause, Uploader(site.pause)),
+            ClipCommand(site, site, site.pause, Uploader(site.pause)),
             ClipArguments(event_id="zone-1", url=server.url("/x")),
         )
     assert server.asked == asked
@@ -259,9 +259,9 @@ def test_a_server_that_is_not_the_one_it_says_gets_nothing(site: Site, server: P
 
 def test_the_agents_stop_ends_an_upload_between_two_attempts(server: PutServer) -> None:
     server.answers = [500]
-    with pytest.raises(Failed, match="stops") as failed:
+    with pytest.raises(CommandFailed, match="stops") as failed:
         Uploader(lambda _: True, server.client_tls).put(
-            MP4, [Target.of(server.url("/x"))], len(MP4), "video/mp4"
+            MP4, [HttpsTarget.of(server.url("/x"))], len(MP4), "video/mp4"
         )
     assert failed.value.code == "interrupted"
 
@@ -271,20 +271,20 @@ def test_the_agents_stop_ends_an_upload_between_two_attempts(server: PutServer) 
 
 def test_what_is_held_stays_and_says_whether_there_is_a_clip(site: Site) -> None:
     site.clips["zone-1"] = ("cam-1", MP4)
-    held = run(EvidenceHold(site), HoldArguments(event_id="zone-1", why="case 12"))
+    held = run(EvidenceHoldCommand(site), HoldArguments(event_id="zone-1", why="case 12"))
     assert (held.result, site.held) == ({"clip": True}, {"zone-1": "command c-1: case 12"})
-    run(EvidenceHold(site), HoldArguments(event_id="zone-1", why="over", release=True))
+    run(EvidenceHoldCommand(site), HoldArguments(event_id="zone-1", why="over", release=True))
     assert site.held == {}
-    with pytest.raises(Refused, match="was not held"):
-        run(EvidenceHold(site), HoldArguments(event_id="zone-1", why="over", release=True))
+    with pytest.raises(CommandRefused, match="was not held"):
+        run(EvidenceHoldCommand(site), HoldArguments(event_id="zone-1", why="over", release=True))
 
 
 def test_a_release_that_was_done_before_a_kill_is_answered_as_done(site: Site) -> None:
     asked = HoldArguments(event_id="zone-1", why="over", release=True)
     site.held["zone-1"] = "somebody"
     for _ in range(2):
-        outcome = EvidenceHold(site).resume(Given().order(asked))
-        assert isinstance(outcome, Outcome)
+        outcome = EvidenceHoldCommand(site).resume(Given().order(asked))
+        assert isinstance(outcome, CommandSucceeded)
     assert site.held == {}
 
 
@@ -305,7 +305,7 @@ class Sky:
     def pass_s(self, seconds: int) -> None:
         for _ in range(seconds):
             self.clock.advance(1)
-            self.storm.tend()
+            self.storm.tick()
 
 
 @pytest.fixture
@@ -327,7 +327,7 @@ def test_a_camera_that_is_named_a_thousand_times_gives_one_picture_and_none_is_n
     assert outcome.result["cameras"] == ["cam-2", "cam-1"]
     sky.pass_s(1)
     assert [camera for camera, *_ in sky.taken] == ["cam-2", "cam-1"]
-    with pytest.raises(Refused, match="length >= 1"):
+    with pytest.raises(CommandRefused, match="length >= 1"):
         arguments(StormArguments, {"cameras": []})
 
 
@@ -356,7 +356,7 @@ def test_a_clock_that_was_behind_at_the_restart_does_not_make_it_longer(sky: Sky
 
 
 def test_zero_ends_it_and_an_unknown_camera_is_refused(sky: Sky) -> None:
-    with pytest.raises(Refused, match="no camera cam-9; there are: cam-1, cam-2"):
+    with pytest.raises(CommandRefused, match="no camera cam-9; there are: cam-1, cam-2"):
         run(sky.storm, StormArguments(cameras=["cam-9"]))
     run(sky.storm, StormArguments())
     run(sky.storm, StormArguments(for_s=0))
@@ -453,7 +453,7 @@ def test_a_day_of_health_takes_little_memory() -> None:
 
 def test_the_bundle_goes_as_media_or_to_a_url(site: Site, server: PutServer) -> None:
     packed = bundle({}, ["line"])
-    diagnostics = Diagnostics(lambda: packed, site, Uploader(site.pause, server.client_tls))
+    diagnostics = DiagnosticsCommand(lambda: packed, site, Uploader(site.pause, server.client_tls))
     run(diagnostics, DiagnosticsArguments())
     assert (site.sent[0][0].content_type, site.sent[0][0].camera) == ("application/gzip", "gateway")
     run(diagnostics, DiagnosticsArguments(url=server.url("/bundle")))

@@ -14,8 +14,8 @@ import pytest
 from msgspec import Struct
 
 from edge_agent.commands import journal
-from edge_agent.commands.action import Action, Failed, Order, Outcome
-from edge_agent.commands.reception import ANSWERED, Arrival
+from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandSucceeded
+from edge_agent.commands.reception import ANSWERED, IncomingCommand
 from edge_agent.core.state_file import write_record
 from tests.commands.centre import document, encoded, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
@@ -37,9 +37,9 @@ def test_an_upload_that_hangs_holds_up_its_own_type_and_nothing_else(box: Counte
     """A dead host, for an hour; the fleet wants another configuration meanwhile."""
     gate, hung = threading.Event(), document("clip", EXAMPLES["clip"].args)
 
-    def hangs(order: Order[Any]) -> Outcome:
+    def hangs(order: CommandContext[Any]) -> CommandSucceeded:
         gate.wait(30)
-        return Outcome("it is done")
+        return CommandSucceeded("it is done")
 
     box.actions["clip"].does = hangs
     others = [name for name in box.actions if name != "clip"]
@@ -59,9 +59,9 @@ def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_an
 ) -> None:
     gate, hung = threading.Event(), document("clip", EXAMPLES["clip"].args)
 
-    def hangs(order: Order[Any]) -> Outcome:
+    def hangs(order: CommandContext[Any]) -> CommandSucceeded:
         gate.wait(60)
-        return Outcome("it is done")
+        return CommandSucceeded("it is done")
 
     box.actions["clip"].does = hangs
     try:
@@ -69,7 +69,7 @@ def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_an
             box.deliver("clip", encoded(hung))
             wait_until(lambda: box.ran == [hung["id"]])
             box.clock.shift = timedelta(hours=10)
-            box.desk.tend()
+            box.desk.tick()
             assert box.answer(hung["id"])["code"] == "timed-out"
             assert all(loop.healthy for loop in box.desk.loops)
             assert not [loop for loop in box.desk.loops if "clip" in loop.name]
@@ -82,19 +82,19 @@ def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_an
 def test_what_expires_behind_one_that_hangs_is_answered_as_expired(box: Counter) -> None:
     gate, hung, behind = threading.Event(), *(document("clip", EXAMPLES["clip"].args) for _ in range(2))
 
-    def hangs(order: Order[Any]) -> Outcome:
+    def hangs(order: CommandContext[Any]) -> CommandSucceeded:
         gate.wait(30)
-        return Outcome("it is done")
+        return CommandSucceeded("it is done")
 
     box.actions["clip"].does = hangs
     with box.opened():
         for asked in (hung, behind):
             box.deliver("clip", encoded(asked))
         wait_until(lambda: box.ran == [hung["id"]])
-        box.desk.tend()
+        box.desk.tick()
         assert len(box.replies(behind["id"])) == 1
         box.clock.shift = timedelta(minutes=2)
-        box.desk.tend()
+        box.desk.tick()
         assert box.answer(behind["id"])["status"] == "expired"
         assert box.desk.health().waiting == 1
         gate.set()
@@ -115,10 +115,10 @@ def test_a_disk_that_stands_still_does_not_hold_up_the_main_thread(
     monkeypatch.setattr(journal, "write_record", stands_still)
     asked = document("status")
     with box.opened():
-        box.desk.take(Arrival("status", encoded(asked), lambda: None))
+        box.desk.accept(IncomingCommand("status", encoded(asked), lambda: None))
         assert writes.wait(30)
         begun = time.monotonic()
-        box.desk.tend()
+        box.desk.tick()
         box.desk.health()
         assert time.monotonic() - begun < 15
         gate.set()
@@ -141,10 +141,10 @@ def test_a_document_that_comes_signed_and_unsigned_is_one_command(box: Counter) 
 def test_what_a_stop_cuts_off_is_gone_on_with_by_the_next_start(box: Counter) -> None:
     begun, asked = threading.Event(), document("clip", EXAMPLES["clip"].args)
 
-    def is_cut_off(order: Order[Any]) -> Outcome:
+    def is_cut_off(order: CommandContext[Any]) -> CommandSucceeded:
         begun.set()
         wait_until(order.stopping)
-        raise Failed("the agent stops; it was not sent", "interrupted")
+        raise CommandFailed("the agent stops; it was not sent", "interrupted")
 
     box.actions["clip"].does = is_cut_off
     with box.opened():
@@ -170,7 +170,7 @@ def test_a_flood_of_repeats_is_answered_at_a_bounded_rate(box: Counter) -> None:
 
 def retained(box: Counter, name: str, payload: bytes) -> None:
     taken = threading.Event()
-    box.desk.take(Arrival(name, payload, taken.set, retained=True))
+    box.desk.accept(IncomingCommand(name, payload, taken.set, retained=True))
     assert taken.wait(30)
 
 

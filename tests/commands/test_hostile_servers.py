@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.commands.action import Failed, Refused
-from edge_agent.commands.transfer.https import LONGEST_WORDS, Target
-from edge_agent.commands.transfer.inbox import Inbox, Wheel
+from edge_agent.commands.action import CommandFailed, CommandRefused
+from edge_agent.commands.transfer.https import LONGEST_WORDS, HttpsTarget
+from edge_agent.commands.transfer.inbox import ReleaseWheel, WheelCache
 from edge_agent.commands.transfer.upload import Uploader
 from edge_agent.wire import ClipArguments
 from tests.testbed.mosquitto import Authority
@@ -84,8 +84,8 @@ def test_a_server_that_drips_is_left_when_the_time_is_over(server: Server, hands
             pause.wait(0.05)
 
     uploader = Uploader(no_pause, server.client_tls, within_s=0.5)
-    with server.serving(drips, handshake=handshake) as url, pytest.raises(Failed, match="longer than"):
-        uploader.put(b"film", [Target.of(f"{url}/x?{SECRET}")], 4, "video/mp4")
+    with server.serving(drips, handshake=handshake) as url, pytest.raises(CommandFailed, match="longer than"):
+        uploader.put(b"film", [HttpsTarget.of(f"{url}/x?{SECRET}")], 4, "video/mp4")
     assert time.monotonic() - begun < 20
 
 
@@ -98,8 +98,10 @@ def test_what_a_server_says_is_short_and_plain_in_log_and_answer(
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 403 \x1b[31m" + b"no" * 10_000 + b"\r\nContent-Length: 0\r\n\r\n")
 
-    with server.serving(chatty) as url, pytest.raises(Failed) as failed:
-        Uploader(no_pause, server.client_tls).put(b"film", [Target.of(f"{url}/{SECRET}")], 4, "video/mp4")
+    with server.serving(chatty) as url, pytest.raises(CommandFailed) as failed:
+        Uploader(no_pause, server.client_tls).put(
+            b"film", [HttpsTarget.of(f"{url}/{SECRET}")], 4, "video/mp4"
+        )
     assert str(failed.value).isprintable()
     assert len(str(failed.value)) < LONGEST_WORDS + 100
     assert SECRET not in str(failed.value) + caplog.text
@@ -120,8 +122,8 @@ def test_what_an_upload_carries_is_counted_and_no_faster_than_the_backlog(server
         return False
 
     with server.serving(takes) as url:
-        uploader = Uploader(pause, server.client_tls, bytes_s=25_000, carried=counted.append)
-        uploader.put(bytes(100_000), [Target.of(url)], 100_000, "video/mp4")
+        uploader = Uploader(pause, server.client_tls, bytes_s=25_000, on_bytes_sent=counted.append)
+        uploader.put(bytes(100_000), [HttpsTarget.of(url)], 100_000, "video/mp4")
     assert sum(counted) == 100_000
     assert sum(paused) == pytest.approx(4.0)
 
@@ -144,8 +146,8 @@ def test_a_server_of_wheels_cannot_send_the_box_to_a_camera_beside_it(server: Se
             answer = f"HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n"
             connection.sendall(answer.encode())
 
-        inbox = Inbox(tmp_path, tmp_path / "have")
-        wheel = Wheel("a-1-py3-none-any.whl", "0" * 64, 10)
+        inbox = WheelCache(tmp_path, tmp_path / "have")
+        wheel = ReleaseWheel("a-1-py3-none-any.whl", "0" * 64, 10)
         with server.serving(redirects) as url, pytest.raises(OSError, match="says 302"):
             inbox.fetch(wheel, url, str(server.ca_file), lambda: False)
         camera.shutdown(socket.SHUT_RDWR)
@@ -165,8 +167,8 @@ def test_a_server_of_wheels_cannot_send_the_box_to_a_camera_beside_it(server: Se
     ],
 )
 def test_a_url_that_is_none_is_refused_without_its_secret(url: str) -> None:
-    with pytest.raises(Refused) as refused:
-        Target.of(url)
+    with pytest.raises(CommandRefused) as refused:
+        HttpsTarget.of(url)
     assert (refused.value.code, SECRET in str(refused.value)) == ("bad-arguments", False)
 
 

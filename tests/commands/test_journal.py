@@ -12,8 +12,15 @@ from typing import Any
 import pytest
 
 from edge_agent.commands import journal
-from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.journal import Entry, Journal
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.commands.journal import CommandJournal, CommandRecord
 from edge_agent.wire import Reply
 from tests.commands.centre import document, encoded, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
@@ -34,7 +41,9 @@ def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
     return counter_in(tmp_path, actions)
 
 
-def does(box: Counter, name: str, what: Callable[[Order[Any]], Outcome | Handed]) -> None:
+def does(
+    box: Counter, name: str, what: Callable[[CommandContext[Any]], CommandSucceeded | InProgress]
+) -> None:
     box.actions[name].does = what
 
 
@@ -47,11 +56,11 @@ def killed_at(box: Counter, step: str, tmp_path: Path) -> tuple[str, Counter]:
     """The disk as a kill leaves it while the command stands there, in another box."""
     disk, gate = tmp_path / f"at-{step}", threading.Event()
 
-    def kept(order: Order[Any]) -> Outcome:
+    def kept(order: CommandContext[Any]) -> CommandSucceeded:
         if step == "running":
             copy(box.state_dir, disk)
         gate.wait(10)
-        return Outcome("it is done")
+        return CommandSucceeded("it is done")
 
     does(box, SLOW, kept)
     first, second = document(SLOW), document(SLOW)
@@ -66,7 +75,7 @@ def killed_at(box: Counter, step: str, tmp_path: Path) -> tuple[str, Counter]:
         if step == "done":
             copy(box.state_dir, disk)
     other = Counter(disk, box.actions, box.keys)
-    does(other, SLOW, lambda order: Outcome("it is done"))
+    does(other, SLOW, lambda order: CommandSucceeded("it is done"))
     for action in other.actions.values():
         action.ran.clear()
     return (second if step == "accepted" else first)["id"], other
@@ -144,9 +153,9 @@ def test_on_a_disk_that_takes_nothing_only_what_such_a_box_needs_is_obeyed(
     assert [len(box.actions[name].ran) for name in ends] == [0, 0, 1, 1, 1, 1]
 
 
-def entry(number: int, *, signed_by: str | None = None, expires_in: timedelta) -> Entry:
+def entry(number: int, *, signed_by: str | None = None, expires_in: timedelta) -> CommandRecord:
     now = datetime.now(UTC)
-    return Entry(
+    return CommandRecord(
         id=f"cmd-{number}",
         type="status",
         digest="d",
@@ -163,59 +172,59 @@ def entry(number: int, *, signed_by: str | None = None, expires_in: timedelta) -
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Journal:
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CommandJournal:
     monkeypatch.setattr(journal, "MOST", 64)
     monkeypatch.setattr(journal, "MOST_UNSIGNED", 3)
-    found = Journal(tmp_path / "commands")
+    found = CommandJournal(tmp_path / "commands")
     found.open()
     return found
 
 
 def test_a_full_journal_leaves_room_for_the_operators_and_forgets_first_what_has_expired(
-    small: Journal,
+    small: CommandJournal,
 ) -> None:
     now = datetime.now(UTC)
     for number in range(3):
-        assert small.has_room(None, now)
+        assert small.has_capacity(None, now)
         small.write(entry(number, expires_in=timedelta(hours=1 if number else 2)))
-    assert small.has_room("key", now)
-    assert small.has_room(None, now + timedelta(hours=1, minutes=30))
+    assert small.has_capacity("key", now)
+    assert small.has_capacity(None, now + timedelta(hours=1, minutes=30))
     assert [small.digest(f"cmd-{number}") for number in range(3)] == ["d", None, None]
 
 
 def test_unsigned_commands_make_room_for_later_ones_and_signed_ones_stay(
-    small: Journal, monkeypatch: pytest.MonkeyPatch
+    small: CommandJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else whoever may write to the broker shuts out every unsigned command until the last one expires."""
     monkeypatch.setattr(journal, "AT_ONCE", 1)
     now = datetime.now(UTC)
     small.write(entry(0, signed_by="key", expires_in=timedelta(days=31)))
     for number in range(1, 5):
-        assert small.has_room(None, now)
+        assert small.has_capacity(None, now)
         small.write(entry(number, expires_in=timedelta(days=1)))
     assert [small.digest(f"cmd-{number}") for number in range(5)] == ["d", None, "d", "d", "d"]
 
 
 def test_one_operators_key_leaves_room_for_the_others(
-    small: Journal, monkeypatch: pytest.MonkeyPatch
+    small: CommandJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "MOST_OF_A_KEY", 2)
     now = datetime.now(UTC)
     for number in range(2):
         small.write(entry(number, signed_by="stolen", expires_in=timedelta(days=31)))
-    assert (small.has_room("stolen", now), small.has_room("other", now)) == (False, True)
-    assert small.has_room("stolen", now + timedelta(days=32))
+    assert (small.has_capacity("stolen", now), small.has_capacity("other", now)) == (False, True)
+    assert small.has_capacity("stolen", now + timedelta(days=32))
 
 
 def test_an_id_is_known_for_a_week_and_as_long_as_its_command_is_valid(
-    small: Journal, tmp_path: Path
+    small: CommandJournal, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
     small.write(entry(1, expires_in=timedelta(minutes=1)))
     small.write(entry(2, expires_in=timedelta(days=20)))
-    small.has_room("key", now + timedelta(days=6, hours=23))
+    small.has_capacity("key", now + timedelta(days=6, hours=23))
     assert small.digest("cmd-1") == "d"
-    small.has_room("key", now + timedelta(days=8))
+    small.has_capacity("key", now + timedelta(days=8))
     assert [small.digest("cmd-1"), small.digest("cmd-2")] == [None, "d"]
     assert [path.name for path in (tmp_path / "commands").iterdir()] == ["cmd-2.json"]
 
@@ -225,9 +234,9 @@ def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_four_places_are_the
 ) -> None:
     gate = threading.Event()
 
-    def waits(order: Order[Any]) -> Outcome:
+    def waits(order: CommandContext[Any]) -> CommandSucceeded:
         gate.wait(10)
-        return Outcome("it is done")
+        return CommandSucceeded("it is done")
 
     others = ("snapshot", "update")
     for name in (SLOW, *others):
@@ -265,10 +274,10 @@ def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_four_places_are_the
 def test_a_status_is_answered_while_a_slow_command_runs_and_what_hangs_is_timed_out(box: Counter) -> None:
     gate = threading.Event()
 
-    def hangs(order: Order[Any]) -> Outcome:
+    def hangs(order: CommandContext[Any]) -> CommandSucceeded:
         order.progress("a third is done")
         gate.wait(10)
-        return Outcome("too late")
+        return CommandSucceeded("too late")
 
     does(box, SLOW, hangs)
     long, quick = document(SLOW), document("status")
@@ -279,18 +288,18 @@ def test_a_status_is_answered_while_a_slow_command_runs_and_what_hangs_is_timed_
         assert box.answer(quick["id"])["status"] == "succeeded"
         wait_until(lambda: box.replies(long["id"])[-1]["text"] == "a third is done")
         box.clock.shift = timedelta(seconds=box.actions[SLOW].within_s + 1)
-        box.desk.tend()
+        box.desk.tick()
         assert box.answer(long["id"])["code"] == "timed-out"
         gate.set()
     assert [each["status"] for each in box.replies(long["id"])].count("succeeded") == 0
 
 
 def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> None:
-    orders: list[Order[Any]] = []
+    orders: list[CommandContext[Any]] = []
 
-    def hands_on(order: Order[Any]) -> Handed:
+    def hands_on(order: CommandContext[Any]) -> InProgress:
         orders.append(order)
-        return Handed("somebody is at it")
+        return InProgress("somebody is at it")
 
     does(box, "reload", hands_on)
     asked = document("reload")
@@ -298,8 +307,8 @@ def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> Non
         box.deliver("reload", encoded(asked))
         wait_until(lambda: bool(box.replies(asked["id"])[2:]))
         assert [each["text"] for each in box.replies(asked["id"])][2] == "somebody is at it"
-        orders[0].finish(Failed("it broke"))
-        orders[0].finish(Outcome("no, it works"))
+        orders[0].finish(CommandFailed("it broke"))
+        orders[0].finish(CommandSucceeded("no, it works"))
         answer = box.answer(asked["id"])
         assert (answer["status"], answer["code"], answer["text"]) == ("failed", "failed", "it broke")
         box.deliver("reload", encoded(asked))
@@ -309,16 +318,16 @@ def test_what_goes_on_elsewhere_is_answered_from_there_once(box: Counter) -> Non
 @pytest.mark.parametrize(
     ("error", "status", "code", "told"),
     [
-        (Refused("no such thing"), "rejected", "not-possible", "no such thing"),
-        (Failed("it broke", "reverted"), "failed", "reverted", "it broke"),
+        (CommandRefused("no such thing"), "rejected", "not-possible", "no such thing"),
+        (CommandFailed("it broke", "reverted"), "failed", "reverted", "it broke"),
         (RuntimeError("password=hunter2"), "failed", "failed", "the gateway failed at it; its log says more"),
-        (Failed("at rtsp://u:hunter2@10.0.0.1/"), "failed", "failed", "at rtsp://***@10.0.0.1/"),
+        (CommandFailed("at rtsp://u:hunter2@10.0.0.1/"), "failed", "failed", "at rtsp://***@10.0.0.1/"),
     ],
 )
 def test_what_an_action_raises_is_the_answer_without_secrets(
     error: Exception, status: str, code: str, told: str, box: Counter
 ) -> None:
-    def raises(order: Order[Any]) -> Outcome:
+    def raises(order: CommandContext[Any]) -> CommandSucceeded:
         raise error
 
     does(box, "reload", raises)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.commands.action import Outcome, Refused
+from edge_agent.commands.action import CommandRefused, CommandSucceeded
 from edge_agent.commands.handlers.rules import rule_actions
-from edge_agent.commands.plain import PlainAction
+from edge_agent.commands.plain import FunctionAction
 from edge_agent.config.model.settings import OnHolidays, Schedule
-from edge_agent.core.facts import AskedBy, OverrideHit
-from edge_agent.core.overrides import Override, Overrides
+from edge_agent.core.facts import OverrideChange, RequestOrigin
+from edge_agent.core.overrides import OverrideKind, Overrides
 from edge_agent.rules.schedule import Arming
 from edge_agent.wire import RuleForArguments
 from tests.commands.orders import Given
@@ -33,9 +33,9 @@ class Box:
     clock: FakeClock = dataclasses.field(default_factory=FakeClock)
     boot: str = "boot-1"
     synced: bool = True
-    hits: list[OverrideHit] = dataclasses.field(default_factory=list)  # reported, over all lives
+    hits: list[OverrideChange] = dataclasses.field(default_factory=list)  # reported, over all lives
 
-    def agent(self, report: Callable[[OverrideHit], None] | None = None) -> Overrides:
+    def agent(self, report: Callable[[OverrideChange], None] | None = None) -> Overrides:
         path = self.folder / "overrides.json"
         return Overrides(path, self.clock, self.boot, lambda: self.synced, report or self.hits.append)
 
@@ -56,85 +56,85 @@ def box(tmp_path: Path) -> Box:
 
 def test_it_ends_by_itself_and_a_repeat_prolongs_it(box: Box) -> None:
     agent = box.agent()
-    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    agent.apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
     box.clock.advance(HOUR_S - 1)
-    assert agent.of("cam-1", "yard") is Override.MASK
+    assert agent.of("cam-1", "yard") is OverrideKind.MASK
     assert agent.of("cam-2", "yard") is agent.of("cam-1", "gate") is None
-    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    agent.apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
     box.clock.advance(HOUR_S - 1)
-    assert agent.of("cam-1", "yard") is Override.MASK
+    assert agent.of("cam-1", "yard") is OverrideKind.MASK
     box.clock.advance(1)
     assert agent.of("cam-1", "yard") is None
-    assert agent.standing() == []
-    agent.tend()
-    assert box.agent().standing() == []
+    assert agent.active() == []
+    agent.tick()
+    assert box.agent().active() == []
 
 
 def test_the_last_word_counts_and_it_can_be_taken_back(box: Box) -> None:
     agent = box.agent()
-    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
-    agent.ask("cam-1", "yard", Override.ARM, 10)
-    assert agent.of("cam-1", "yard") is box.agent().of("cam-1", "yard") is Override.ARM
+    agent.apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
+    agent.apply("cam-1", "yard", OverrideKind.ARM, 10)
+    assert agent.of("cam-1", "yard") is box.agent().of("cam-1", "yard") is OverrideKind.ARM
     agent.end("cam-1", "yard")
     assert agent.of("cam-1", "yard") is box.agent().of("cam-1", "yard") is None
 
 
 def test_a_clock_that_jumps_changes_nothing(box: Box) -> None:
     agent = box.agent()
-    agent.ask("cam-1", "yard", Override.DISARM, HOUR_S)
+    agent.apply("cam-1", "yard", OverrideKind.DISARM, HOUR_S)
     box.clock.jump(box.clock.now() + timedelta(days=400))
-    agent.tend()
-    assert [round(each.left_s) for each in (*agent.standing(), *box.agent().standing())] == [3600, 3600]
+    agent.tick()
+    assert [round(each.left_s) for each in (*agent.active(), *box.agent().active())] == [3600, 3600]
 
 
 def test_a_restart_of_the_agent_takes_no_time_off_it_and_adds_none(box: Box) -> None:
-    box.agent().ask("cam-1", "yard", Override.DISARM, HOUR_S)
+    box.agent().apply("cam-1", "yard", OverrideKind.DISARM, HOUR_S)
     box.clock.advance(600)
-    assert [round(each.left_s) for each in box.agent().standing()] == [3000]
+    assert [round(each.left_s) for each in box.agent().active()] == [3000]
 
 
 def test_the_time_that_the_box_was_off_counts_where_the_clock_is_right(box: Box) -> None:
-    box.agent().ask("cam-1", "yard", Override.MASK, HOUR_S)
+    box.agent().apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
     box.reboot(600)
     agent = box.agent()
-    agent.tend()
-    assert [round(each.left_s) for each in agent.standing()] == [3000]
+    agent.tick()
+    assert [round(each.left_s) for each in agent.active()] == [3000]
 
 
 def test_without_a_clock_it_lasts_as_long_as_was_left_until_the_clock_is_right(box: Box) -> None:
     agent = box.agent()
-    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    agent.apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
     at = box.clock.now()
     box.clock.advance(1200)
-    agent.tend()  # writes down what is left
+    agent.tick()  # writes down what is left
     box.reboot(1000, clock_kept=False)
     agent = box.agent()
-    agent.tend()
-    assert [round(each.left_s) for each in agent.standing()] == [2400]
+    agent.tick()
+    assert [round(each.left_s) for each in agent.active()] == [2400]
     box.clock.jump(at + timedelta(seconds=2200))
     box.synced = True
-    agent.tend()
-    assert [round(each.left_s) for each in agent.standing()] == [1400]
+    agent.tick()
+    assert [round(each.left_s) for each in agent.active()] == [1400]
     box.clock.advance(1400)
-    agent.tend()
-    assert agent.standing() == []
+    agent.tick()
+    assert agent.active() == []
 
 
 def test_it_is_reported_before_it_takes_effect_and_when_it_ends(box: Box) -> None:
-    in_force: list[Override | None] = []
+    in_force: list[OverrideKind | None] = []
 
-    def report(hit: OverrideHit) -> None:
+    def report(hit: OverrideChange) -> None:
         in_force.append(agent.of("cam-1", "yard"))
         box.hits.append(hit)
 
     agent = box.agent(report)
-    agent.ask("cam-1", "yard", Override.DISARM, HOUR_S, AskedBy("c-1", "ab" * 32))
-    agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
+    agent.apply("cam-1", "yard", OverrideKind.DISARM, HOUR_S, RequestOrigin("c-1", "ab" * 32))
+    agent.apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
     agent.end("cam-1", "yard")
-    agent.ask("cam-1", "yard", Override.ARM, 0.2)
+    agent.apply("cam-1", "yard", OverrideKind.ARM, 0.2)
     box.clock.advance(0.5)
-    agent.tend()
-    agent.tend()
+    agent.tick()
+    agent.tick()
     assert box.reported() == [
         ("start", "disarm", None),
         ("end", "disarm", "replaced"),
@@ -144,47 +144,51 @@ def test_it_is_reported_before_it_takes_effect_and_when_it_ends(box: Box) -> Non
         ("end", "arm", "over"),
     ]
     assert in_force[0] is None
-    assert box.hits[0].by == AskedBy("c-1", "ab" * 32)
+    assert box.hits[0].by == RequestOrigin("c-1", "ab" * 32)
     ids = [hit.event_id for hit in box.hits]
     assert (ids[::2], len(set(ids))) == (ids[1::2], 3)
 
 
 def test_its_event_goes_on_over_restarts_and_ends_once(box: Box) -> None:
-    box.agent().ask("cam-1", "yard", Override.MASK, HOUR_S, AskedBy("c-1", None))
-    box.agent().tend()
+    box.agent().apply("cam-1", "yard", OverrideKind.MASK, HOUR_S, RequestOrigin("c-1", None))
+    box.agent().tick()
     box.reboot(2 * HOUR_S)
-    box.agent().tend()
-    box.agent().tend()
+    box.agent().tick()
+    box.agent().tick()
     assert box.reported() == [("start", "mask", None), ("end", "mask", "over")]
     start, end = box.hits
-    assert (end.event_id, end.started_at, end.by) == (start.event_id, start.started_at, AskedBy("c-1", None))
+    assert (end.event_id, end.started_at, end.by) == (
+        start.event_id,
+        start.started_at,
+        RequestOrigin("c-1", None),
+    )
 
 
 def test_a_kill_before_the_report_leaves_no_silent_mask(box: Box) -> None:
-    def killed(hit: OverrideHit) -> None:
+    def killed(hit: OverrideChange) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        box.agent(killed).ask("cam-1", "yard", Override.MASK, HOUR_S)
+        box.agent(killed).apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
     agent = box.agent()
-    agent.tend()
-    assert agent.of("cam-1", "yard") is Override.MASK
+    agent.tick()
+    assert agent.of("cam-1", "yard") is OverrideKind.MASK
     assert box.reported() == [("start", "mask", None)]
 
 
 def test_a_mask_of_an_older_agent_is_reported_after_the_update(box: Box) -> None:
     kept = {"camera": "cam-1", "rule": "yard", "what": "mask", "until_mono": 1e6, "until": None, "left_s": 60}
     (box.folder / "overrides.json").write_text(json.dumps({"boot_id": "boot-0", "rules": [kept]}))
-    box.agent().tend()
-    box.agent().tend()
+    box.agent().tick()
+    box.agent().tick()
     assert box.reported() == [("start", "mask", None)]
 
 
 def test_a_disk_that_does_not_take_it_is_told(box: Box) -> None:
     box.folder = box.folder / "gone"
     agent = box.agent()
-    assert not agent.ask("cam-1", "yard", Override.MASK, HOUR_S)
-    assert agent.of("cam-1", "yard") is Override.MASK
+    assert not agent.apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
+    assert agent.of("cam-1", "yard") is OverrideKind.MASK
 
 
 NOON, NIGHT = datetime(2026, 11, 24, 5, tzinfo=UTC), datetime(2026, 11, 24, 23, tzinfo=UTC)
@@ -195,17 +199,17 @@ AT_NIGHT = Schedule(frozenset(range(7)), time(22), time(5), OnHolidays.USUAL)
     ("asked", "armed"),
     [
         (None, (False, True)),
-        (Override.MASK, (False, True)),
-        (Override.ARM, (True, True)),
-        (Override.DISARM, (False, False)),
+        (OverrideKind.MASK, (False, True)),
+        (OverrideKind.ARM, (True, True)),
+        (OverrideKind.DISARM, (False, False)),
     ],
 )
-def test_a_schedule_gives_way_to_what_is_asked(asked: Override | None, armed: tuple[bool, bool]) -> None:
+def test_a_schedule_gives_way_to_what_is_asked(asked: OverrideKind | None, armed: tuple[bool, bool]) -> None:
     arming = Arming(AT_NIGHT, UTC, frozenset(), lambda: asked)
     assert (arming.armed(NOON), arming.armed(NIGHT)) == armed
 
 
-def rule_commands(agent: Overrides, *rules: str) -> dict[str, PlainAction]:
+def rule_commands(agent: Overrides, *rules: str) -> dict[str, FunctionAction]:
     """Of a box whose cameras have these rules."""
     usual = settings(Path("/nowhere"))
     kept = tuple(dataclasses.replace(INTRUSION, id=rule) for rule in rules)
@@ -221,7 +225,7 @@ def test_a_rule_that_a_configuration_took_away_can_be_taken_back_from_its_mask(b
     rule_commands(agent, "yard")["mask"].run(Given().order(asked))
     end = RuleForArguments(camera="cam-1", rule="yard", for_s=0)
     after = rule_commands(agent, "gate")
-    with pytest.raises(Refused, match="has no rule yard"):
+    with pytest.raises(CommandRefused, match="has no rule yard"):
         after["arm"].run(Given().order(end))
-    assert isinstance(after["mask"].run(Given().order(end)), Outcome)
-    assert agent.standing() == []
+    assert isinstance(after["mask"].run(Given().order(end)), CommandSucceeded)
+    assert agent.active() == []

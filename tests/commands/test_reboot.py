@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.handlers.reboot import Reboot
+from edge_agent.commands.action import (
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.commands.handlers.reboot import RebootCommand
 from edge_agent.host.system.root_requests import RootRequest
 from edge_agent.wire import NoArguments
 
@@ -19,8 +25,8 @@ UNIT = Path(__file__).resolve().parents[2] / "systemd/edge-agent-reboot.service"
 ANSWER = Path("run/edge-agent-reboot/answer.json")
 
 
-def order(id_: str = "cmd-1") -> Order[NoArguments]:
-    return Order(id_, NoArguments(), "key", lambda text: None, lambda outcome: None, lambda: False)
+def order(id_: str = "cmd-1") -> CommandContext[NoArguments]:
+    return CommandContext(id_, NoArguments(), "key", lambda text: None, lambda outcome: None, lambda: False)
 
 
 class Box:
@@ -41,10 +47,10 @@ class Box:
         up_s: float = 7200.0,
         taken_within_s: float = 30.0,
         answered_within_s: float = 0.2,
-    ) -> Reboot:
+    ) -> RebootCommand:
         request = RootRequest("reboot", ANSWER, self.folder)
         memory = self.folder / "reboot.json"
-        return Reboot(request, memory, boot_id, lambda: up_s, taken_within_s, answered_within_s)
+        return RebootCommand(request, memory, boot_id, lambda: up_s, taken_within_s, answered_within_s)
 
     def root(self, up_s: float) -> None:
         """What systemd starts when the request is there."""
@@ -64,7 +70,7 @@ class Box:
             check=True,
         )
 
-    def while_root_answers(self, up_s: float, do: Callable[[], Handed]) -> Handed:
+    def while_root_answers(self, up_s: float, do: Callable[[], InProgress]) -> InProgress:
         request = self.folder / "run/edge-agent/requests/reboot"
         done = threading.Event()
 
@@ -96,21 +102,21 @@ def box(tmp_path: Path) -> Box:
 def test_after_the_reboot_the_agent_answers(box: Box) -> None:
     handed = box.while_root_answers(7200, lambda: box.reboot().run(order()))
     assert (handed.text, box.ran) == ("root reboots the box", "reboot\n")
-    assert isinstance(box.reboot(boot_id="boot-2").resume(order()), Outcome)
+    assert isinstance(box.reboot(boot_id="boot-2").resume(order()), CommandSucceeded)
 
 
 def test_an_agent_that_only_was_restarted_says_so(box: Box) -> None:
     box.while_root_answers(7200, lambda: box.reboot().run(order()))
     for resumed in (box.reboot().resume(order()), box.reboot(boot_id="boot-2").resume(order("cmd-2"))):
-        assert isinstance(resumed, Failed)
+        assert isinstance(resumed, CommandFailed)
         assert resumed.code == "interrupted"
 
 
 def test_a_box_that_has_just_booted_is_not_asked_and_root_would_refuse(box: Box) -> None:
-    with pytest.raises(Refused, match="has booted 599 s ago"):
+    with pytest.raises(CommandRefused, match="has booted 599 s ago"):
         box.reboot(up_s=599).run(order())
-    assert not RootRequest("reboot", ANSWER, box.folder).waits
-    with pytest.raises(Refused, match="root does not reboot: the box has been up for 599 s"):
+    assert not RootRequest("reboot", ANSWER, box.folder).is_pending
+    with pytest.raises(CommandRefused, match="root does not reboot: the box has been up for 599 s"):
         box.while_root_answers(599, lambda: box.reboot(answered_within_s=30).run(order()))
     assert box.ran == ""
 
@@ -123,20 +129,20 @@ def test_a_refusal_of_another_time_is_not_taken_for_the_answer(box: Box) -> None
 
     def takes_the_request() -> None:
         while not done.wait(0.02):
-            if request.waits:
+            if request.is_pending:
                 request.withdraw()
                 return
 
     root = threading.Thread(target=takes_the_request)
     root.start()
     try:
-        assert isinstance(box.reboot().run(order()), Handed)
+        assert isinstance(box.reboot().run(order()), InProgress)
     finally:
         done.set()
         root.join()
 
 
 def test_a_box_without_roots_part_says_so_and_takes_the_request_back(box: Box) -> None:
-    with pytest.raises(Refused, match=r"edge-agent-reboot\.path does not run"):
+    with pytest.raises(CommandRefused, match=r"edge-agent-reboot\.path does not run"):
         box.reboot(taken_within_s=0.2).run(order())
-    assert not RootRequest("reboot", ANSWER, box.folder).waits
+    assert not RootRequest("reboot", ANSWER, box.folder).is_pending

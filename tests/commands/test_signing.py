@@ -84,7 +84,7 @@ def test_the_configuration_names_what_is_signed(tmp_path: Path) -> None:
         tmp_path, cameras=[], broker_port=1, detector="none", commands={"signed": ["storm-mode"]}
     )
     source = ConfigSource(path)
-    found = Agent(source.load(), threading.Event(), source=source).commands.desk.actions
+    found = Agent(source.load(), threading.Event(), source=source).commands.dispatcher.actions
     risky = {name for name, args in ARGUMENTS.items() if _is_signed(found[name], args)}
     assert risky == set()
     assert _is_signed(found["storm-mode"], {"for_s": 60})

@@ -7,14 +7,14 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 from edge_agent.config import load
-from edge_agent.config.board import Board
+from edge_agent.config.board import BoardIdentity
 from edge_agent.config.model.settings import Camera, Settings
-from edge_agent.core.errors import ConfigError, Problem
+from edge_agent.core.errors import ConfigError, ConfigProblem
 
 # The same examples on every run, and no deadline: the machines that run this are shared.
 STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
-PC = Board(model="", machine="x86_64")
+PC = BoardIdentity(model="", machine="x86_64")
 
 MINIMAL = """\
 gateway: {id: dt-001, ward: de-tham}
@@ -47,10 +47,10 @@ def with_camera(lines: str) -> str:
     return head + "".join(f"    {line}\n" for line in lines.splitlines())
 
 
-def problems_of(path: Path, *, no_secrets: bool = False) -> tuple[Problem, ...]:
+def problems_of(path: Path, *, no_secrets: bool = False) -> tuple[ConfigProblem, ...]:
     """What is wrong with the file; empty when it is valid. Anything but a ConfigError gets through."""
     try:
         load(path, board=PC, no_secrets=no_secrets)
     except ConfigError as error:
-        return error.problems or (Problem(str(path), 0, 0, "a ConfigError without problems"),)
+        return error.problems or (ConfigProblem(str(path), 0, 0, "a ConfigError without problems"),)
     return ()

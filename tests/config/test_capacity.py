@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import load
-from edge_agent.config.board import Board
+from edge_agent.config.board import BoardIdentity
 from tests.config.places import write
 
-PI_4 = Board("Raspberry Pi 4 Model B Rev 1.4", "aarch64")
+PI_4 = BoardIdentity("Raspberry Pi 4 Model B Rev 1.4", "aarch64")
 GATEWAY = "gateway: {id: dt-001, ward: de-tham}\nmqtt: {brokers: ['mqtt://broker']}\ncameras:\n"
 
 

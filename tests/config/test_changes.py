@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.changes import Changes, changed
+from edge_agent.config.changes import ConfigChanges, compare
 from tests.config.places import MINIMAL, settings_of, with_camera, write
 
 _LOGIN = with_camera("url: rtsp://h/s\nusername: u\npassword_file: cam.pass")
 
 
-def _changes(directory: Path, old: str, new: str) -> Changes:
-    return changed(settings_of(directory, old), settings_of(directory, new))
+def _changes(directory: Path, old: str, new: str) -> ConfigChanges:
+    return compare(settings_of(directory, old), settings_of(directory, new))
 
 
 def test_what_is_only_written_differently_is_no_change(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_what_is_only_written_differently_is_no_change(tmp_path: Path) -> None:
 def test_a_key_of_a_camera_concerns_that_camera_only(tmp_path: Path, line: str) -> None:
     second = "  - {id: cam-2, url: rtsp://h/2}\n"
     plain = with_camera("url: rtsp://h/s") + second
-    assert _changes(tmp_path, plain, with_camera(f"url: rtsp://h/s\n{line}") + second) == Changes(
+    assert _changes(tmp_path, plain, with_camera(f"url: rtsp://h/s\n{line}") + second) == ConfigChanges(
         changed=("cam-1",)
     )
 
@@ -47,12 +47,12 @@ def test_another_password_behind_the_same_file_name_is_a_change(tmp_path: Path) 
     write(tmp_path, "one\n", "cam.pass")
     old = settings_of(tmp_path, _LOGIN)
     write(tmp_path, "two\n", "cam.pass")
-    assert changed(old, settings_of(tmp_path, _LOGIN)) == Changes(changed=("cam-1",))
+    assert compare(old, settings_of(tmp_path, _LOGIN)) == ConfigChanges(changed=("cam-1",))
 
 
 def test_cameras_come_and_go_by_their_ids(tmp_path: Path) -> None:
     new = MINIMAL.replace("cam-1", "cam-0") + "  - {id: cam-9, url: rtsp://h/9}\n"
-    assert _changes(tmp_path, MINIMAL, new) == Changes(added=("cam-0", "cam-9"), removed=("cam-1",))
+    assert _changes(tmp_path, MINIMAL, new) == ConfigChanges(added=("cam-0", "cam-9"), removed=("cam-1",))
 
 
 def test_another_order_of_the_same_cameras_is_no_change(tmp_path: Path) -> None:
@@ -83,4 +83,6 @@ def test_other_keys_need_a_restart_and_are_named(tmp_path: Path, line: str, key:
 
 
 def test_the_heartbeat_is_taken_over_at_once(tmp_path: Path) -> None:
-    assert _changes(tmp_path, MINIMAL, MINIMAL + "heartbeat_s: 10\n") == Changes(at_once=("heartbeat_s",))
+    assert _changes(tmp_path, MINIMAL, MINIMAL + "heartbeat_s: 10\n") == ConfigChanges(
+        at_once=("heartbeat_s",)
+    )

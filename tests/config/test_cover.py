@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.config.fields.cover import covers
+from edge_agent.config.fields.cover import polygon_contains
 from edge_agent.core.geometry import Polygon
 
 SQUARE: Polygon = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))
@@ -36,4 +36,4 @@ U: Polygon = ((0, 0), (0.3, 0), (0.3, 0.7), (0.7, 0.7), (0.7, 0), (1, 0), (1, 1)
     ],
 )
 def test_a_polygon_covers_another(outer: Polygon, inner: Polygon, covered: bool) -> None:
-    assert covers(outer, inner) is covered
+    assert polygon_contains(outer, inner) is covered

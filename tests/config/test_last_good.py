@@ -49,7 +49,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def kept(path: Path) -> Settings:
     settings = config.load(path)
-    last_good.keep(path, settings)
+    last_good.save(path, settings)
     return settings
 
 
@@ -71,7 +71,7 @@ def test_the_copy_reads_as_the_file_and_its_drop_ins_did(path: Path) -> None:
     ]
 
 
-HERE = tree.Place("here", 1, 1)
+HERE = tree.SourcePosition("here", 1, 1)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=30) | st.sampled_from(
     ["22:00", "no", "", "null", "#", "a: b", " x ", "two\nlines\n", "a" * 200, "[", "*a", "p@ss"]
 )
@@ -86,7 +86,7 @@ NODES = st.recursive(
         | st.builds(
             tree.Mapping,
             st.just(HERE),
-            st.dictionaries(TEXT, st.builds(tree.Entry, st.just(HERE), nodes), max_size=4),
+            st.dictionaries(TEXT, st.builds(tree.MappingEntry, st.just(HERE), nodes), max_size=4),
         )
     ),
     max_leaves=12,
@@ -175,7 +175,7 @@ def test_the_same_configuration_is_not_written_again(path: Path) -> None:
 def test_a_file_that_changed_in_between_is_not_kept(path: Path) -> None:
     settings = config.load(path)
     path.write_text(GOOD.replace("gate-2,", "gate-3,"), encoding="utf-8")
-    last_good.keep(path, settings)
+    last_good.save(path, settings)
     assert list((path.parent / "state").iterdir()) == []
 
 

@@ -11,15 +11,15 @@ import pytest
 import yaml
 
 from edge_agent.config import load
-from edge_agent.config.board import Board
+from edge_agent.config.board import BoardIdentity
 from edge_agent.config.board_profile import PROFILE
 from edge_agent.config.fields.many import ListOf
 from edge_agent.config.fields.spec import Section
 from edge_agent.config.model import boards
 from edge_agent.config.model.settings import Settings
-from edge_agent.config.profiles import profile_dir, recognised
-from edge_agent.control.thermal import HeatControl
-from edge_agent.core.load_limits import Allowance
+from edge_agent.config.profiles import detected_profile, profile_dir
+from edge_agent.control.thermal import ThermalControl
+from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.host.board.boot import BootReason
 from edge_agent.host.board.platform import platform_lines
 from edge_agent.host.board.sensors import ThrottleSensors
@@ -61,10 +61,10 @@ def keys_of(section: Section) -> Iterator[Key]:
 ALL = sorted(keys_of(PROFILE))
 # Section of the file -> the dataclass that it becomes.
 CLASSES = {
-    "match": boards.Match, "firmware": boards.Firmware, "a kernel setting": boards.KernelSetting,
-    "ladder": boards.Ladder, "thermal": boards.Thermal, "power": boards.Power, "watchdog": boards.Watchdog,
-    "storage": boards.Storage, "capacity": boards.Capacity, "platform": boards.Platform,
-    "the profile": boards.Profile,
+    "match": boards.BoardMatch, "firmware": boards.Firmware, "a kernel setting": boards.KernelSetting,
+    "ladder": boards.ThermalSteps, "thermal": boards.Thermal, "power": boards.Power, "watchdog":
+    boards.Watchdog, "storage": boards.StorageRequirements, "capacity": boards.Capacity, "platform":
+    boards.Platform, "the profile": boards.Profile,
 }  # fmt: skip
 
 
@@ -82,9 +82,9 @@ def use(settings: Settings, sysroot: Path) -> None:
     """What the agent, its health and doctor do with a profile."""
     profile, clock, told = settings.profile, FakeClock(), Told()
     list(platform_lines(profile, sysroot))
-    heat = HeatControl(profile.thermal, Allowance(), clock, maker(), told, sysroot)
+    heat = ThermalControl(profile.thermal, WorkloadLimiter(), clock, maker(), told, sysroot)
     for _ in range(200):
-        heat.tend()
+        heat.tick()
         clock.advance(1.0)
     ThrottleSensors(sysroot, clock, lambda word: None, profile.alarm_nodes).read()
     list(
@@ -122,8 +122,8 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[type, str
     path = write(tmp_path, f"state_dir: {tmp_path}\n{MINIMAL}")
     for cls in CLASSES.values():
         watch(monkeypatch, cls, found)
-    settings = load(path, board=Board("Raspberry Pi 5 Model B Rev 1.0", "aarch64"), no_secrets=True)
-    recognised(Board("", "x86_64", "Dell Inc. OptiPlex"))
+    settings = load(path, board=BoardIdentity("Raspberry Pi 5 Model B Rev 1.0", "aarch64"), no_secrets=True)
+    detected_profile(BoardIdentity("", "x86_64", "Dell Inc. OptiPlex"))
     use(settings, sysroot)
     return found | {(boards.Watchdog, name) for name in read_by_role_base()}
 
@@ -172,7 +172,7 @@ def test_values_of_the_detector_become_those_of_the_configuration(tmp_path: Path
 
 def test_the_watch_sees_what_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[tuple[type, str]] = set()
-    watch(monkeypatch, boards.Storage, seen)
-    storage = boards.Storage(("ssd",), ("sd",), "an SSD")
+    watch(monkeypatch, boards.StorageRequirements, seen)
+    storage = boards.StorageRequirements(("ssd",), ("sd",), "an SSD")
     assert storage.poor == ("sd",)
-    assert seen == {(boards.Storage, "poor")}
+    assert seen == {(boards.StorageRequirements, "poor")}

@@ -13,9 +13,9 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from edge_agent.config import load
-from edge_agent.config.board import Board, read_board
-from edge_agent.config.fields.files import Files
-from edge_agent.config.fields.spec import Reading
+from edge_agent.config.board import BoardIdentity, read_board
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.spec import ReadContext
 from edge_agent.config.json_schema import profile_schema_text, schema_file
 from edge_agent.config.profiles import names, profile_dir, read
 from edge_agent.core.clock import SystemClock
@@ -30,7 +30,7 @@ BOARDS = ["generic-arm64", "generic-x86_64", "jetson-orin-nano", "raspberry-pi-4
 def test_every_shipped_profile_is_valid(tmp_path: Path) -> None:
     assert names() == BOARDS
     for name in names():
-        reading = Reading(Files(tmp_path, None), SystemClock())
+        reading = ReadContext(ConfigFiles(tmp_path, None), SystemClock())
         board = read(name, reading)
         assert reading.problems == []
         assert board is not None
@@ -117,7 +117,7 @@ def test_a_mistake_in_a_profile_is_told_with_its_place(
         text = text.replace(old, new)
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setattr("edge_agent.config.profiles.profile_dir", lambda: tmp_path)
-    reading = Reading(Files(tmp_path, None), SystemClock())
+    reading = ReadContext(ConfigFiles(tmp_path, None), SystemClock())
     assert read("mine", reading) is None
     problems = [str(problem) for problem in reading.problems]
     assert any(told in problem and problem.startswith(f"{tmp_path}/mine.yaml:") for problem in problems), (
@@ -142,20 +142,20 @@ ORIN = "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super"
 @pytest.mark.parametrize(
     ("board", "profile"),
     [
-        (Board("", "x86_64"), "generic-x86_64"),
-        (Board("", "x86_64", "Dell Inc. OptiPlex 3080"), "generic-x86_64"),
-        (Board(PI4, "aarch64"), "raspberry-pi-4"),
-        (Board("Raspberry Pi 400 Rev 1.0", "aarch64"), "raspberry-pi-4"),
-        (Board("Raspberry Pi 5 Model B Rev 1.0", "aarch64"), "raspberry-pi-5"),
-        (Board("Raspberry Pi Compute Module 5 Rev 1.0", "aarch64"), "raspberry-pi-5"),
-        (Board(ORIN, "aarch64"), "jetson-orin-nano"),
-        (Board("NVIDIA Orin Nano Developer Kit", "aarch64"), "jetson-orin-nano"),  # Jetson Linux 35
+        (BoardIdentity("", "x86_64"), "generic-x86_64"),
+        (BoardIdentity("", "x86_64", "Dell Inc. OptiPlex 3080"), "generic-x86_64"),
+        (BoardIdentity(PI4, "aarch64"), "raspberry-pi-4"),
+        (BoardIdentity("Raspberry Pi 400 Rev 1.0", "aarch64"), "raspberry-pi-4"),
+        (BoardIdentity("Raspberry Pi 5 Model B Rev 1.0", "aarch64"), "raspberry-pi-5"),
+        (BoardIdentity("Raspberry Pi Compute Module 5 Rev 1.0", "aarch64"), "raspberry-pi-5"),
+        (BoardIdentity(ORIN, "aarch64"), "jetson-orin-nano"),
+        (BoardIdentity("NVIDIA Orin Nano Developer Kit", "aarch64"), "jetson-orin-nano"),  # Jetson Linux 35
         # booted by ACPI instead of a device tree
-        (Board("", "aarch64", "Unknown NVIDIA Orin Nano Developer Kit"), "jetson-orin-nano"),
-        (Board("", "aarch64"), "generic-arm64"),
+        (BoardIdentity("", "aarch64", "Unknown NVIDIA Orin Nano Developer Kit"), "jetson-orin-nano"),
+        (BoardIdentity("", "aarch64"), "generic-arm64"),
     ],
 )
-def test_auto_recognises_the_board(tmp_path: Path, board: Board, profile: str) -> None:
+def test_auto_recognises_the_board(tmp_path: Path, board: BoardIdentity, profile: str) -> None:
     settings = load(write(tmp_path, MINIMAL), board=board)
     assert settings.profile.name == profile
     assert settings.warnings == ()
@@ -164,13 +164,13 @@ def test_auto_recognises_the_board(tmp_path: Path, board: Board, profile: str) -
 @pytest.mark.parametrize(
     ("board", "profile"),
     [
-        (Board("NVIDIA Jetson AGX Orin Developer Kit", "aarch64"), "generic-arm64"),
-        (Board("Raspberry Pi 3 Model B Plus Rev 1.3", "aarch64"), "generic-arm64"),
-        (Board("", "riscv64"), "generic-x86_64"),
+        (BoardIdentity("NVIDIA Jetson AGX Orin Developer Kit", "aarch64"), "generic-arm64"),
+        (BoardIdentity("Raspberry Pi 3 Model B Plus Rev 1.3", "aarch64"), "generic-arm64"),
+        (BoardIdentity("", "riscv64"), "generic-x86_64"),
     ],
 )
 def test_an_unknown_board_runs_on_generic_values_and_says_so(
-    tmp_path: Path, board: Board, profile: str
+    tmp_path: Path, board: BoardIdentity, profile: str
 ) -> None:
     path = write(tmp_path, "profile: auto\n" + MINIMAL)
     settings = load(path, board=board)
@@ -181,7 +181,7 @@ def test_an_unknown_board_runs_on_generic_values_and_says_so(
 
 
 def test_a_profile_by_name_wins_over_the_board(tmp_path: Path) -> None:
-    settings = load(write(tmp_path, MINIMAL + "profile: raspberry-pi-4\n"), board=Board("", "x86_64"))
+    settings = load(write(tmp_path, MINIMAL + "profile: raspberry-pi-4\n"), board=BoardIdentity("", "x86_64"))
     assert settings.profile.name == "raspberry-pi-4"
     assert settings.profile.thermal.critical_c == 80.0
 
@@ -199,4 +199,4 @@ def test_a_board_without_a_device_tree_is_read_from_dmi(tmp_path: Path) -> None:
     dmi.mkdir(parents=True)
     (dmi / "sys_vendor").write_text("Dell Inc.\n")
     (dmi / "product_name").write_text("OptiPlex 3080\n")
-    assert read_board(tmp_path) == Board("", platform.machine(), "Dell Inc. OptiPlex 3080")
+    assert read_board(tmp_path) == BoardIdentity("", platform.machine(), "Dell Inc. OptiPlex 3080")

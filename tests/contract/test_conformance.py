@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.main import main
-from edge_agent.mqtt.tools.observing import Heard
+from edge_agent.mqtt.tools.observing import ObservedMessage
 from edge_agent.tools.conformance import heard
-from edge_agent.tools.conformance.command import ASKED, HEARD
-from edge_agent.tools.conformance.heard import Gateway
-from edge_agent.tools.conformance.verdict import Broken, NotSeen
+from edge_agent.tools.conformance.command import COMMAND_CHECKS, MESSAGE_CHECKS
+from edge_agent.tools.conformance.heard import ProbedGateway
+from edge_agent.tools.conformance.verdict import ContractBroken, NothingObserved
 from tests.testbed.agent import AgentProcess, file_camera, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 BASE = "tb/v1/de-tham/dt-001"
-GATEWAY = Gateway("dt-001", "de-tham")
+GATEWAY = ProbedGateway("dt-001", "de-tham")
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
 
@@ -46,7 +46,7 @@ def test_the_real_agent_keeps_the_contract(
     unsynced = {"cmd-expired"}  # where this machine's clock is not synchronised
     assert {name: each for name, each in findings.items() if each["verdict"] == "broken"} == {}
     assert {name for name, each in findings.items() if each["verdict"] != "kept"} <= unsynced, findings
-    assert set(findings) == {*HEARD, *ASKED}
+    assert set(findings) == {*MESSAGE_CHECKS, *COMMAND_CHECKS}
     assert code == 0
 
 
@@ -96,7 +96,7 @@ def example(name: str) -> dict[str, Any]:
     return found
 
 
-def came(topic: str, message: dict[str, Any] | bytes, **other: Any) -> Heard:
+def came(topic: str, message: dict[str, Any] | bytes, **other: Any) -> ObservedMessage:
     payload = message if isinstance(message, bytes) else json.dumps(message).encode()
     event = topic.startswith("event/")
     defaults: dict[str, Any] = {
@@ -106,10 +106,10 @@ def came(topic: str, message: dict[str, Any] | bytes, **other: Any) -> Heard:
         "properties": {},
         "at_mono": 0.0,
     }
-    return Heard(topic, payload, **(defaults | other))
+    return ObservedMessage(topic, payload, **(defaults | other))
 
 
-def event(number: int, before: Heard | None = None, **other: Any) -> Heard:
+def event(number: int, before: ObservedMessage | None = None, **other: Any) -> ObservedMessage:
     told = example("event-object") | {"epoch": "e", "source": "/tb/dt-001", "ward": "de-tham"}
     told |= {"sequence": f"{number:016d}", "id": f"dt-001/e/{number:016d}"}
     told["prevhash"] = hashlib.sha256(before.payload).hexdigest() if before else "0" * 64
@@ -117,7 +117,7 @@ def event(number: int, before: Heard | None = None, **other: Any) -> Heard:
     return came(f"event/{told['subject']}", told)
 
 
-def picture(payload: bytes = b"\xff\xd8", **properties: str) -> Heard:
+def picture(payload: bytes = b"\xff\xd8", **properties: str) -> ObservedMessage:
     right = {"event_id": "e", "camera": "cam-1", "sha256": hashlib.sha256(payload).hexdigest()}
     return came("media/m-1", payload, content_type="image/jpeg", properties=right | properties)
 
@@ -127,7 +127,7 @@ BIRTH = example("birth")
 BEAT = example("heartbeat") | {"session": STATE["session"]}
 ONE = event(1)
 
-KEPT: dict[str, tuple[Callable[..., str], list[Heard]]] = {
+KEPT: dict[str, tuple[Callable[..., str], list[ObservedMessage]]] = {
     "state": (heard.state, [came("state", STATE)]),
     "birth": (heard.birth, [came("birth", BIRTH)]),
     "heartbeat": (heard.heartbeat, [came("heartbeat", BEAT)]),
@@ -146,7 +146,7 @@ def test_what_is_right_is_kept(name: str) -> None:
     assert check(messages, GATEWAY)
 
 
-BROKEN: list[tuple[str, Callable[..., str], list[Heard]]] = [
+BROKEN: list[tuple[str, Callable[..., str], list[ObservedMessage]]] = [
     ("no state", heard.state, []),
     ("not a retained one", heard.state, [came("state", STATE, retained=False)]),
     ("Invalid enum", heard.state, [came("state", STATE | {"state": "happy"})]),
@@ -181,16 +181,18 @@ BROKEN: list[tuple[str, Callable[..., str], list[Heard]]] = [
 
 
 @pytest.mark.parametrize(("says", "check", "messages"), BROKEN, ids=[row[0] for row in BROKEN])
-def test_what_is_wrong_is_broken(says: str, check: Callable[..., str], messages: list[Heard]) -> None:
-    with pytest.raises(Broken, match=says):
+def test_what_is_wrong_is_broken(
+    says: str, check: Callable[..., str], messages: list[ObservedMessage]
+) -> None:
+    with pytest.raises(ContractBroken, match=says):
         check(messages, GATEWAY)
 
 
 def test_what_was_not_seen_is_no_verdict() -> None:
     for check in (heard.heartbeat, heard.envelopes, heard.media, heard.one_session):
-        with pytest.raises(NotSeen):
+        with pytest.raises(NothingObserved):
             check([], GATEWAY)
-    with pytest.raises(NotSeen, match=r"2 did not come"):
+    with pytest.raises(NothingObserved, match=r"2 did not come"):
         heard.no_gap([ONE, event(3)], GATEWAY)
     loss = event(4, type="vn.thaibinh.edge.loss.v1", data=dict(LOSS, ranges=[[2, 3]]))
     assert heard.no_gap([ONE, loss], GATEWAY) == "1 to 4 of e"
@@ -203,7 +205,7 @@ LOSS = {"epoch": "e", "count": 2, "reason": "outbox-full", "ranges": []}
 
 def test_the_written_list_has_every_check() -> None:
     text = (DOCS / "conformance.md").read_text(encoding="utf-8")
-    for name, (rule, _) in (HEARD | ASKED).items():
+    for name, (rule, _) in (MESSAGE_CHECKS | COMMAND_CHECKS).items():
         assert f"| `{name}` | {rule} |" in text
 
 

@@ -11,44 +11,44 @@ from edge_agent.control.recovery_ladder import (
     HOUR_S,
     JITTER,
     MOST_TRIED,
-    HealingLadder,
-    Outage,
-    Outcome,
-    Step,
+    BrokerOutage,
+    RecoveryLadder,
+    RecoveryOutcome,
+    RecoveryStep,
 )
 
-EVERY_S = {Step.RECONNECT: HOUR_S, Step.RESET: 4 * HOUR_S, Step.REBOOT: 12 * HOUR_S}
+EVERY_S = {RecoveryStep.RECONNECT: HOUR_S, RecoveryStep.RESET: 4 * HOUR_S, RecoveryStep.REBOOT: 12 * HOUR_S}
 
 
 class Box:
     """Looks once a minute; every step that is due is done at once."""
 
-    def __init__(self, jitter: float = 1.0, every_s: dict[Step, float] = EVERY_S) -> None:
+    def __init__(self, jitter: float = 1.0, every_s: dict[RecoveryStep, float] = EVERY_S) -> None:
         self.jitter, self.every_s, self.mono = jitter, every_s, 5000.0
-        self.outage, self.done = Outage(), list[tuple[float, Step]]()
-        self.ended: list[Outage] = []
+        self.outage, self.done = BrokerOutage(), list[tuple[float, RecoveryStep]]()
+        self.ended: list[BrokerOutage] = []
         self.start("boot-1")
 
     def start(self, boot_id: str, mono: float | None = None) -> None:
         """The agent starts, with what is on the disk."""
         if mono is not None:
             self.mono = mono
-        outage = msgspec.json.decode(msgspec.json.encode(self.outage), type=Outage)
-        self.ladder = HealingLadder(self.every_s, outage, boot_id, self.mono, lambda low, high: self.jitter)
+        outage = msgspec.json.decode(msgspec.json.encode(self.outage), type=BrokerOutage)
+        self.ladder = RecoveryLadder(self.every_s, outage, boot_id, self.mono, lambda low, high: self.jitter)
         self.outage = self.ladder.outage
 
     def wait(self, hours: float, online: bool = False) -> None:
         for _ in range(round(hours * 60)):
             self.mono += 60
-            ended = self.ladder.look(self.mono, "label", online)
+            ended = self.ladder.update(self.mono, "label", online)
             if ended is not None:
                 self.ended.append(ended)
             self.outage = self.ladder.outage
             if (step := self.ladder.due(self.mono)) is not None:
-                self.done.append((round(self.ladder.without_s(self.mono) / HOUR_S, 1), step))
-                self.ladder.note(step, Outcome.DONE, "", self.mono, "label")
+                self.done.append((round(self.ladder.outage_s(self.mono) / HOUR_S, 1), step))
+                self.ladder.note(step, RecoveryOutcome.DONE, "", self.mono, "label")
 
-    def times(self, step: Step) -> list[float]:
+    def times(self, step: RecoveryStep) -> list[float]:
         return [hours for hours, done in self.done if done is step]
 
 
@@ -61,9 +61,9 @@ def box() -> Box:
 
 def test_a_day_without_a_broker(box: Box) -> None:
     box.wait(25)
-    assert box.times(Step.REBOOT) == [12, 24]
-    assert box.times(Step.RESET) == pytest.approx([4, 8, 12, 16, 20, 24], abs=0.05)
-    assert len(box.times(Step.RECONNECT)) == 24, "a look a minute late each time"
+    assert box.times(RecoveryStep.REBOOT) == [12, 24]
+    assert box.times(RecoveryStep.RESET) == pytest.approx([4, 8, 12, 16, 20, 24], abs=0.05)
+    assert len(box.times(RecoveryStep.RECONNECT)) == 24, "a look a minute late each time"
     assert [hours for hours, _ in box.done] == sorted(hours for hours, _ in box.done)
 
 
@@ -72,14 +72,14 @@ def test_boxes_that_lost_their_broker_together_do_not_act_together() -> None:
     for each in (early, late):
         each.wait(0.1, online=True)
         each.wait(16)
-    assert (early.times(Step.REBOOT), late.times(Step.REBOOT)) == ([12], [15])
+    assert (early.times(RecoveryStep.REBOOT), late.times(RecoveryStep.REBOOT)) == ([12], [15])
 
 
 def test_a_broker_that_is_back_for_a_minute_ends_the_outage_with_all_that_was_tried(box: Box) -> None:
     box.wait(4.5)
     box.wait(0.1, online=True)
     (ended,) = box.ended
-    assert [tried.step for tried in ended.tried].count(Step.RESET) == 1
+    assert [tried.step for tried in ended.tried].count(RecoveryStep.RESET) == 1
     assert [tried.after_s for tried in ended.tried][:2] == [3600, 7200]
     box.wait(0.9)
     assert len(box.done) == len(ended.tried), "a new outage begins at zero"
@@ -92,7 +92,7 @@ def test_a_session_of_seconds_ends_nothing() -> None:
         box.wait(1)
         box.wait(1 / 60, online=True)
     assert box.ended == []
-    assert box.times(Step.RESET) == pytest.approx([4], abs=0.1)
+    assert box.times(RecoveryStep.RESET) == pytest.approx([4], abs=0.1)
 
 
 def test_a_box_that_never_had_a_broker_is_left_alone() -> None:
@@ -108,37 +108,48 @@ def test_a_restart_of_the_agent_goes_on_counting_and_acts_after_a_while(box: Box
     box.wait(GRACE_S / HOUR_S - 1 / 60)
     assert len(box.done) == before
     box.wait(0.1)
-    assert box.done[before:][0][1] is Step.REBOOT
+    assert box.done[before:][0][1] is RecoveryStep.REBOOT
     assert box.done[before][0] == pytest.approx(13.2, abs=0.1)
 
 
 def test_after_a_reboot_the_steps_begin_anew_and_the_time_without_a_broker_is_added_up(box: Box) -> None:
     box.wait(12)
     box.outage.tried[-1] = msgspec.structs.replace(
-        box.outage.tried[-1], step=Step.REBOOT, outcome=Outcome.ASKED
+        box.outage.tried[-1], step=RecoveryStep.REBOOT, outcome=RecoveryOutcome.ASKED
     )
     before = len(box.done)
     box.start("boot-2", mono=30.0)
-    assert box.outage.tried[-1].outcome is Outcome.DONE, "it was asked for, and here we are"
+    assert box.outage.tried[-1].outcome is RecoveryOutcome.DONE, "it was asked for, and here we are"
     box.wait(3)
-    assert {step for _, step in box.done[before:]} == {Step.RECONNECT}
-    assert box.ladder.without_s(box.mono) == pytest.approx(15 * HOUR_S, rel=0.01)
+    assert {step for _, step in box.done[before:]} == {RecoveryStep.RECONNECT}
+    assert box.ladder.outage_s(box.mono) == pytest.approx(15 * HOUR_S, rel=0.01)
     box.wait(0.1, online=True)
     assert box.ended[0].before_s == pytest.approx(12 * HOUR_S, rel=0.01)
 
 
 def test_who_asked_root_and_was_restarted_has_no_answer(box: Box) -> None:
     box.wait(0.5)
-    box.ladder.note(Step.RESET, Outcome.ASKED, "", box.mono, "label")
+    box.ladder.note(RecoveryStep.RESET, RecoveryOutcome.ASKED, "", box.mono, "label")
     box.start("boot-1")
-    assert box.outage.tried[-1].outcome is Outcome.NO_ANSWER
+    assert box.outage.tried[-1].outcome is RecoveryOutcome.NO_ANSWER
 
 
 def test_an_answer_takes_the_place_of_the_question_and_what_is_held_again_of_what_was_held(box: Box) -> None:
     box.wait(0.5)
-    for outcome in (Outcome.ASKED, Outcome.REFUSED, Outcome.HELD, Outcome.HELD, Outcome.ASKED, Outcome.DONE):
-        box.ladder.note(Step.RESET, outcome, "", box.mono, "label")
-    assert [tried.outcome for tried in box.outage.tried] == [Outcome.REFUSED, Outcome.HELD, Outcome.DONE]
+    for outcome in (
+        RecoveryOutcome.ASKED,
+        RecoveryOutcome.REFUSED,
+        RecoveryOutcome.HELD,
+        RecoveryOutcome.HELD,
+        RecoveryOutcome.ASKED,
+        RecoveryOutcome.DONE,
+    ):
+        box.ladder.note(RecoveryStep.RESET, outcome, "", box.mono, "label")
+    assert [tried.outcome for tried in box.outage.tried] == [
+        RecoveryOutcome.REFUSED,
+        RecoveryOutcome.HELD,
+        RecoveryOutcome.DONE,
+    ]
 
 
 def test_a_week_is_remembered_by_its_last_steps(box: Box) -> None:
@@ -148,7 +159,7 @@ def test_a_week_is_remembered_by_its_last_steps(box: Box) -> None:
 
 
 def test_a_step_that_is_off_never_comes() -> None:
-    box = Box(every_s={Step.RECONNECT: HOUR_S})
+    box = Box(every_s={RecoveryStep.RECONNECT: HOUR_S})
     box.wait(0.1, online=True)
     box.wait(30)
-    assert {step for _, step in box.done} == {Step.RECONNECT}
+    assert {step for _, step in box.done} == {RecoveryStep.RECONNECT}

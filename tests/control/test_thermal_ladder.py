@@ -10,28 +10,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.config.model.boards import Ladder
+from edge_agent.config.model.boards import ThermalSteps
 from edge_agent.control.thermal_ladder import (
     AGAIN_S,
-    LOOKS,
+    READINGS,
     THROTTLED_DWELL_S,
-    THROTTLED_LOOKS,
-    HeatReading,
+    THROTTLED_READINGS,
     StepChange,
     ThermalLadder,
+    ThermalReading,
 )
-from edge_agent.core.load_limits import Limits
+from edge_agent.core.load_limits import WorkloadLimits
 
-PI = Ladder(70, 75, 80, hysteresis_c=4, dwell_s=60, inference_share=0.5, fps_share=0.5)
+PI = ThermalSteps(70, 75, 80, hysteresis_c=4, dwell_s=60, inference_share=0.5, fps_share=0.5)
 
 
 def play(
-    ladder: ThermalLadder, readings: Iterable[HeatReading | float | None], from_s: float = 0.0
+    ladder: ThermalLadder, readings: Iterable[ThermalReading | float | None], from_s: float = 0.0
 ) -> list[tuple[float, StepChange]]:
     """One reading a second; what changed, and when."""
     changes = []
     for second, reading in enumerate(readings):
-        whole = reading if isinstance(reading, HeatReading) else HeatReading(reading)
+        whole = reading if isinstance(reading, ThermalReading) else ThermalReading(reading)
         change = ladder.update(from_s + second, whole)
         if change is not None:
             changes.append((from_s + second, change))
@@ -40,7 +40,7 @@ def play(
 
 def at_step(step: int) -> ThermalLadder:
     ladder = ThermalLadder(PI)
-    play(ladder, [(60.0, 70.0, 75.0, 80.0)[step]] * LOOKS)
+    play(ladder, [(60.0, 70.0, 75.0, 80.0)[step]] * READINGS)
     assert ladder.step == step
     return ladder
 
@@ -50,32 +50,32 @@ def test_from_45_to_90_degrees_and_back() -> None:
     rising = [45 + second * 0.1 for second in range(451)]
     up = play(ladder, rising)
     assert [(change.from_step, change.to_step) for _, change in up] == [(0, 1), (1, 2), (2, 3)]
-    assert [second for second, _ in up] == [250 + LOOKS - 1, 300 + LOOKS - 1, 350 + LOOKS - 1]
+    assert [second for second, _ in up] == [250 + READINGS - 1, 300 + READINGS - 1, 350 + READINGS - 1]
     down = play(ladder, reversed(rising), from_s=451)
     assert [(change.from_step, change.to_step) for _, change in down] == [(3, 2), (2, 1), (1, 0)]
     told_c = [90 - (second - 451) * 0.1 for second, _ in down]
     # 60 s below 76, in which the box cools by 6 degrees, and then 60 s on each step
     assert told_c == pytest.approx([70, 64, 58], abs=0.5)
-    assert ladder.limits == Limits()
+    assert ladder.limits == WorkloadLimits()
 
 
 def test_each_step_holds_back_more() -> None:
     assert [at_step(step).limits for step in range(4)] == [
-        Limits(1, 1, False),
-        Limits(0.5, 1, False),
-        Limits(0.5, 0.5, False),
-        Limits(0.5, 0.5, True),
+        WorkloadLimits(1, 1, False),
+        WorkloadLimits(0.5, 1, False),
+        WorkloadLimits(0.5, 0.5, False),
+        WorkloadLimits(0.5, 0.5, True),
     ]
 
 
 def test_a_box_that_is_suddenly_hot_goes_to_the_top_at_once() -> None:
     ((second, change),) = play(ThermalLadder(PI), [50.0] + [88.0] * 10)
-    assert (second, change.from_step, change.to_step) == (LOOKS, 0, 3)
+    assert (second, change.from_step, change.to_step) == (READINGS, 0, 3)
     assert change.why == "temperature 88.0 C, step 3 from 80 C on"
 
 
 def test_one_bad_reading_changes_nothing() -> None:
-    assert play(ThermalLadder(PI), [60.0] * 5 + [149.0] * (LOOKS - 1) + [60.0] * 200) == []
+    assert play(ThermalLadder(PI), [60.0] * 5 + [149.0] * (READINGS - 1) + [60.0] * 200) == []
     assert play(at_step(3), [85.0] * 100 + [0.0] + [85.0] * 100) == []
 
 
@@ -88,7 +88,7 @@ def test_a_box_whose_own_load_heats_it_stays_longer_each_time() -> None:
     """It is hot as soon as it does everything, and cool as soon as it does less."""
     ladder, second, downs = ThermalLadder(PI), 0, []
     for _ in range(8 * 3600):
-        change = ladder.update(second, HeatReading(60.0 if ladder.step else 72.0))
+        change = ladder.update(second, ThermalReading(60.0 if ladder.step else 72.0))
         if change is not None and change.to_step == 0:
             downs.append(second)
         second += 1
@@ -97,7 +97,7 @@ def test_a_box_whose_own_load_heats_it_stays_longer_each_time() -> None:
     assert stayed[4:] == pytest.approx([960] * len(stayed[4:]), abs=5)
     calm_s = round(AGAIN_S) + 1000
     play(ladder, [60.0] * calm_s, from_s=second)
-    again = play(ladder, [72.0] * LOOKS + [60.0] * 100, from_s=second + calm_s)
+    again = play(ladder, [72.0] * READINGS + [60.0] * 100, from_s=second + calm_s)
     assert [change.to_step for _, change in again] == [1, 0], "after a calm time it is quick again"
 
 
@@ -117,7 +117,7 @@ def test_a_sensor_that_dies_changes_nothing_and_is_known_to_be_dead(step: int) -
 
 def test_hot_readings_before_a_silence_do_not_count_after_it() -> None:
     ladder = ThermalLadder(PI)
-    assert play(ladder, [88.0] * (LOOKS - 1) + [None] + [88.0] * (LOOKS - 1)) == []
+    assert play(ladder, [88.0] * (READINGS - 1) + [None] + [88.0] * (READINGS - 1)) == []
     assert len(play(ladder, [88.0])) == 1
 
 
@@ -129,25 +129,25 @@ def test_cool_readings_before_a_silence_do_not_count_for_the_dwell() -> None:
 
 def test_a_board_that_slows_itself_down_gets_fewer_inferences() -> None:
     ladder = ThermalLadder(PI)
-    cool = HeatReading(50.0, throttled=True)
+    cool = ThermalReading(50.0, throttled=True)
     ((second, change),) = play(ladder, [cool] * 100)
-    assert (second, change.to_step, change.why) == (THROTTLED_LOOKS - 1, 1, "the board slows itself down")
-    back = play(ladder, [HeatReading(50.0, throttled=False)] * 800, from_s=100)
+    assert (second, change.to_step, change.why) == (THROTTLED_READINGS - 1, 1, "the board slows itself down")
+    back = play(ladder, [ThermalReading(50.0, throttled=False)] * 800, from_s=100)
     assert [(second, change.to_step) for second, change in back] == [(99 + THROTTLED_DWELL_S + PI.dwell_s, 0)]
 
 
 def test_an_event_counter_that_rises_now_and_then_is_no_throttling() -> None:
-    blips = [HeatReading(50.0, throttled=second % 5 < 4) for second in range(100)]
+    blips = [ThermalReading(50.0, throttled=second % 5 < 4) for second in range(100)]
     assert play(ThermalLadder(PI), blips) == []
 
 
 def test_throttling_counts_without_a_temperature_too() -> None:
-    ((_, change),) = play(ThermalLadder(PI), [HeatReading(None, throttled=True)] * 30)
+    ((_, change),) = play(ThermalLadder(PI), [ThermalReading(None, throttled=True)] * 30)
     assert change.to_step == 1
 
 
 LADDERS = st.builds(
-    lambda first, gap, gap_2, hysteresis: Ladder(
+    lambda first, gap, gap_2, hysteresis: ThermalSteps(
         first, first + hysteresis + gap, first + 2 * hysteresis + gap + gap_2, hysteresis, dwell_s=20
     ),
     st.floats(40, 80),
@@ -164,7 +164,7 @@ LADDERS = st.builds(
     noise=st.lists(st.floats(-1, 1), min_size=60, max_size=300),
 )
 def test_noise_of_a_degree_around_a_threshold_never_makes_it_flap(
-    ladder: Ladder, which: int, offset_c: float, noise: list[float]
+    ladder: ThermalSteps, which: int, offset_c: float, noise: list[float]
 ) -> None:
     """A temperature that stays near any threshold: at most up, and never down again."""
     mean_c = ladder.thresholds_c[which] + offset_c
@@ -174,7 +174,7 @@ def test_noise_of_a_degree_around_a_threshold_never_makes_it_flap(
 
 
 @given(ladder=LADDERS, seed=st.integers(0, 2**32))
-def test_noise_of_a_degree_on_the_way_up_and_down_adds_no_step(ladder: Ladder, seed: int) -> None:
+def test_noise_of_a_degree_on_the_way_up_and_down_adds_no_step(ladder: ThermalSteps, seed: int) -> None:
     noise, top_c = random.Random(seed), ladder.keyframes_only_c + 3
     measured = [top_c - abs(second - 300) * 0.2 + noise.uniform(-1, 1) for second in range(600)]
     steps = [change.to_step for _, change in play(ThermalLadder(ladder), measured)]

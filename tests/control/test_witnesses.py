@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from edge_agent.config.model.settings import Broker, Witness
-from edge_agent.control.witnesses import Verdict, Witnesses, host_answers, name_server_answers
+from edge_agent.config.model.settings import Broker, ProbeTarget
+from edge_agent.control.witnesses import ProbeResult, ReachabilityProbe, host_answers, name_server_answers
 from tests.testbed.mosquitto import free_port, wait_until
 
 
@@ -62,7 +62,7 @@ def test_a_name_server_answers_when_it_is_sure_of_a_name_that_no_cache_can_know(
         ((broker("10.1.2.3"),), (), False),
         ((broker("10.1.2.3", 8883), broker("10.1.2.3", 1883)), (), False),  # the same host
         ((broker("10.1.2.3"), broker("10.1.2.4")), (), True),
-        ((broker("10.1.2.3"),), (Witness("203.113.131.1", 53),), True),
+        ((broker("10.1.2.3"),), (ProbeTarget("203.113.131.1", 53),), True),
         ((broker("mqtt.example.vn"),), (), True),  # its name server
         ((broker("broker"),), (), False),  # a name of /etc/hosts
         ((broker("broker.local"),), (), False),
@@ -70,19 +70,19 @@ def test_a_name_server_answers_when_it_is_sure_of_a_name_that_no_cache_can_know(
     ],
 )
 def test_one_broker_alone_cannot_tell_a_dead_network_from_a_dead_broker(
-    brokers: tuple[Broker, ...], witnesses: tuple[Witness, ...], can_tell: bool
+    brokers: tuple[Broker, ...], witnesses: tuple[ProbeTarget, ...], can_tell: bool
 ) -> None:
-    assert Witnesses(brokers, witnesses).can_tell is can_tell
+    assert ReachabilityProbe(brokers, witnesses).is_conclusive is can_tell
 
 
 def test_all_are_asked_on_a_thread_of_their_own() -> None:
     port = free_port()  # refuses
-    witnesses = Witnesses(
+    witnesses = ReachabilityProbe(
         (broker("127.0.0.1", port), broker("mqtt.example.vn", 1)), (), resolve=lambda name: True
     )
-    assert witnesses.verdict() is None
-    witnesses.ask()
-    wait_until(lambda: witnesses.verdict() is not None)
-    verdict = witnesses.verdict()
+    assert witnesses.result() is None
+    witnesses.start()
+    wait_until(lambda: witnesses.result() is not None)
+    verdict = witnesses.result()
     assert verdict is not None
-    assert verdict == Verdict((f"127.0.0.1:{port}", "the name server of mqtt.example.vn"))
+    assert verdict == ProbeResult((f"127.0.0.1:{port}", "the name server of mqtt.example.vn"))

@@ -29,7 +29,7 @@ from edge_agent.core.model import (
     Track,
     TrackState,
 )
-from edge_agent.detection.detector import Fit, ModelInfo
+from edge_agent.detection.detector import InputFit, ModelInfo
 
 LABELS = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
 Pixels = NDArray[np.uint8]
@@ -50,8 +50,8 @@ class FakeDetector:
         self._answer = answer
         self._lock = threading.Lock()
 
-    def fit(self, size: tuple[int, int]) -> Fit:
-        return Fit(*size)
+    def fit(self, size: tuple[int, int]) -> InputFit:
+        return InputFit(*size)
 
     def detect(self, crop: Pixels) -> list[Detection]:
         with self._lock:
@@ -119,8 +119,8 @@ def track(box: Box, wants_look: float = 1.0, id: str = "t1", label: str | None =
         best_score=0.0,
         first_seen_mono=0.0,
         last_seen_mono=0.0,
-        looks=0,
-        wants_look=wants_look,
+        inferences=0,
+        detection_priority=wants_look,
         seen_now=True,
     )
 

@@ -10,14 +10,14 @@ from edge_agent.core.model import Box
 from edge_agent.detection.decoders.picodet import PicoDetDecoder
 from edge_agent.detection.decoders.ssd import SsdDecoder
 from edge_agent.detection.decoders.street import StreetDecoder
-from edge_agent.detection.decoders.tensors import Decoder, TensorInfo, describe
+from edge_agent.detection.decoders.tensors import ModelDecoder, TensorInfo, describe
 from edge_agent.detection.decoders.yolox import YoloxDecoder
 
 LABELS = ("person", "bicycle", "car")
 FLOOR = 0.5
 
 
-def seen(decoder: Decoder, outputs: Sequence[Any], floor: float = FLOOR) -> list[tuple[str, float, Box]]:
+def seen(decoder: ModelDecoder, outputs: Sequence[Any], floor: float = FLOOR) -> list[tuple[str, float, Box]]:
     """Label, score and box in 0..1 of the input, in the order of the candidates."""
     found = decoder.decode(outputs, floor)
     return [
@@ -125,7 +125,7 @@ def test_yolox_score_is_objectness_times_class() -> None:
 def test_yolox_gives_a_rider_as_person_and_as_machine() -> None:
     out = yolox_tensor(5, 0, 0, 0, 0, 1.0, 0.7, 0.6, 0.2)
     assert [label for label, _, _ in seen(yolox(), [out])] == ["person", "bicycle"]
-    assert not yolox().rider_is_one
+    assert not yolox().merges_rider
 
 
 def test_yolox_input_is_bgr_planes_without_scaling() -> None:
@@ -271,7 +271,7 @@ def test_our_own_models_cells_below_the_least_score_are_nothing() -> None:
 def test_our_own_models_name_a_cell_once() -> None:
     found = seen(street(), street_tensors(0, 3, 5, (0.7, 0.6, 0.1), (1, 1, 1, 1)))
     assert [label for label, _, _ in found] == ["person"]
-    assert street().rider_is_one
+    assert street().merges_rider
 
 
 def test_our_own_models_input_is_bgr_from_minus_one_to_one() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.detection.detector import Fit
+from edge_agent.detection.detector import InputFit
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from edge_agent.detection.detector import Fit
 def test_a_picture_keeps_its_aspect(
     size: tuple[int, int], input_size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    assert Fit.letterbox(size, input_size) == Fit(*expected)
+    assert InputFit.letterbox(size, input_size) == InputFit(*expected)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_agent.core.errors import DetectorError
-from edge_agent.detection.detector import Detector
+from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.litert import LiteRtDetector
 from edge_agent.detection.models import CATALOGUE
 from tests.detection.fakes import LABELS, Pixels
@@ -48,7 +48,7 @@ def street(data: Path) -> Pixels:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def on_tiles(detector: Detector, picture: Pixels) -> Counter[str]:
+def on_tiles(detector: ObjectDetector, picture: Pixels) -> Counter[str]:
     """Labels found on 15 tiles of 160 pixels."""
     found: Counter[str] = Counter()
     for y in np.linspace(0, picture.shape[0] - 160, 3).astype(int):

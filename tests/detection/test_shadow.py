@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from edge_agent.core.errors import DetectorError
-from edge_agent.core.load_limits import Allowance, Limits
+from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import Box, Detection
-from edge_agent.detection.budget import Budget
+from edge_agent.detection.budget import InferenceBudget
 from edge_agent.detection.monitor import InferenceMonitor
 from edge_agent.detection.shadow import Shadow, compare
 from edge_agent.detection.worker import DetectorWorker
@@ -42,9 +42,9 @@ def test_objects_are_matched_by_place(
     assert compare(old, other, sure=0.5) == counts
 
 
-def shadow(detector: FakeDetector, share: float = 1.0, allowance: Allowance | None = None) -> Shadow:
+def shadow(detector: FakeDetector, share: float = 1.0, allowance: WorkloadLimiter | None = None) -> Shadow:
     """Whose work is done at once, with a pool that is full."""
-    budget = Budget(500.0, ("cam-1",), allowance)
+    budget = InferenceBudget(500.0, ("cam-1",), allowance)
     for second in range(3):
         budget.take("cam-1", 0.0, float(second))
 
@@ -69,26 +69,26 @@ def test_a_share_of_the_frames_is_compared_by_group_outside_of_the_masks() -> No
     monitor = InferenceMonitor(0.5)
     monitor.shadow = tried
     for number in range(8):
-        monitor.analysed(
+        monitor.record(
             camera(masks=(mask,)), frame(3 + number / 10), moving=True, found=[detection(LEFT, "motorcycle")]
         )
     of_camera = tried.report(None).cameras["cam-1"]
     assert (of_camera.frames, of_camera.groups) == (2, {"two-wheeler": ShadowGroup(both=2)})
-    seen = monitor.take()["cam-1"]
+    seen = monitor.drain()["cam-1"]
     assert (seen.inferences, seen.objects) == (8, {"two-wheeler": 8})
 
 
 def test_it_stops_while_the_gateway_holds_anything_back_and_when_cameras_need_the_budget() -> None:
-    allowance, detector = Allowance(), FakeDetector()
+    allowance, detector = WorkloadLimiter(), FakeDetector()
     tried = shadow(detector, allowance=allowance)
-    allowance.now = Limits(fps_share=0.5)
+    allowance.current = WorkloadLimits(fps_share=0.5)
     tried.offer(camera(), frame(3.0), [])
     assert detector.calls == 0
-    allowance.now = Limits()
+    allowance.current = WorkloadLimits()
     tried.offer(camera(), frame(3.1), [])
     assert detector.calls == 1
 
-    busy = Budget(100.0, ("cam-1",))
+    busy = InferenceBudget(100.0, ("cam-1",))
     for number in range(100):
         busy.take("cam-1", 20.0, number / 10)
     assert not busy.take_spare(5.0, 10.0)
@@ -120,7 +120,7 @@ def test_it_waits_for_all_cameras_and_another_detector_takes_over_between_two_re
 
     assert worker.run_when_idle(work)
     assert not worker.run_when_idle(lambda: order.append("a second one"))
-    worker.exchange(other := FakeDetector())
+    worker.replace_detector(other := FakeDetector())
     gate.leave.release(2)
     for each in asking:
         each.join(5)

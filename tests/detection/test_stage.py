@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from edge_agent.core.errors import DetectorError
-from edge_agent.core.model import FULL_PICTURE, NO_LOOKS, Box, Detection, Scene
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.stage import ObjectDetection
+from edge_agent.core.model import FULL_PICTURE, NO_INFERENCES, Box, Detection, Scene
+from edge_agent.detection.budget import InferenceBudget
+from edge_agent.detection.stage import ObjectDetectionStage
 from edge_agent.detection.worker import InlineInference
 from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame, motion, track
 
@@ -21,16 +21,16 @@ LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
 def stage(
     detector: FakeDetector, masks: Sequence[tuple[tuple[float, float], ...]] = (), ms_per_s: float = 500.0
-) -> ObjectDetection:
+) -> ObjectDetectionStage:
     one = camera(masks=tuple(masks))
-    return ObjectDetection(one, InlineInference(detector), Budget(ms_per_s, (one.id,)))
+    return ObjectDetectionStage(one, InlineInference(detector), InferenceBudget(ms_per_s, (one.id,)))
 
 
 def seeing(*found: Detection) -> FakeDetector:
     return FakeDetector(lambda pixels: list(found))
 
 
-def settled(detector: FakeDetector) -> ObjectDetection:
+def settled(detector: FakeDetector) -> ObjectDetectionStage:
     """Has had the one inference that a start costs, and the one a minute later; nothing moves."""
     made = stage(detector)
     for second in (0.0, 60.0):
@@ -41,7 +41,7 @@ def settled(detector: FakeDetector) -> ObjectDetection:
 
 def test_the_whole_picture_is_analysed_where_something_moves() -> None:
     looks = stage(seeing(detection(MIDDLE))).detect(frame(), motion(RIDER), [])
-    assert looks.looked == (FULL_PICTURE,)
+    assert looks.inferred == (FULL_PICTURE,)
     assert [d.box for d in looks.detections] == [MIDDLE]
 
 
@@ -66,8 +66,8 @@ def test_larger_motion_than_that_in_which_nothing_was_seen_is_analysed_at_once()
     leaf, person = Box(0.7, 0.3, 0.75, 0.4), Box(0.2, 0.4, 0.3, 0.8)
     for n in range(21):
         made.detect(frame(n / 5), motion(leaf), [])
-    assert made.detect(frame(4.2), motion(leaf), []) == NO_LOOKS
-    assert made.detect(frame(4.4), motion(leaf, person), []).looked
+    assert made.detect(frame(4.2), motion(leaf), []) == NO_INFERENCES
+    assert made.detect(frame(4.4), motion(leaf, person), []).inferred
 
 
 def test_a_quiet_picture_costs_an_inference_at_the_start_and_one_more() -> None:
@@ -111,20 +111,22 @@ def test_motion_is_not_believed_while_the_scene_is_learning() -> None:
 
 
 def test_seeing_nothing_is_a_fact_too() -> None:
-    assert stage(seeing()).detect(frame(), motion(RIDER), []) == replace(NO_LOOKS, looked=(FULL_PICTURE,))
+    assert stage(seeing()).detect(frame(), motion(RIDER), []) == replace(
+        NO_INFERENCES, inferred=(FULL_PICTURE,)
+    )
 
 
 def test_a_frame_whose_inference_failed_does_not_count_as_analysed() -> None:
     def broken(pixels: Pixels) -> list[Detection]:
         raise DetectorError("broken")
 
-    assert stage(FakeDetector(broken)).detect(frame(), motion(RIDER), []) == NO_LOOKS
+    assert stage(FakeDetector(broken)).detect(frame(), motion(RIDER), []) == NO_INFERENCES
 
 
 def test_of_frames_that_are_caught_up_with_every_second_one_is_analysed() -> None:
     made = stage(seeing(detection(RIDER)))
     frames = [replace(frame(n / 5), late=n < 6) for n in range(8)]
-    seen = [len(made.detect(one, motion(RIDER), []).looked) for one in frames]
+    seen = [len(made.detect(one, motion(RIDER), []).inferred) for one in frames]
     assert seen == [0, 1, 0, 1, 0, 1, 1, 1]
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent.wire.central_topics import CentralTopics
-from edge_central.ingest.batch_writer import Intake
-from edge_central.settings import Database, History
+from edge_central.ingest.batch_writer import BatchWriter
+from edge_central.settings import Database, HeartbeatHistory
 from edge_central.store.batch import Store
-from edge_central.store.pictures import Pictures
+from edge_central.store.pictures import MediaFolder
 from tests.edge_central.shop import Shop
 from tests.testbed.postgresql import PostgreSQL, programs
 
@@ -38,7 +38,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
 @pytest.fixture
 def shop(database: Database, tmp_path: Path) -> Iterator[Shop]:
     topics = CentralTopics("tb/v1", "central")
-    intake = Intake(topics, ["de-tham", "bo-xuyen"], Pictures(tmp_path / "media"), History(600, 30))
+    intake = BatchWriter(
+        topics, ["de-tham", "bo-xuyen"], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30)
+    )
     store = Store(database)
     yield Shop(database, store, intake)
     store.close()

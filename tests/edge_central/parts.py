@@ -25,8 +25,8 @@ from edge_agent import wire
 from edge_agent.core.clock import Clock, SystemClock, rfc3339
 from edge_central.cli.status import CentralStatus, read_status
 from edge_central.config import load
-from edge_central.presence.presence import Bounds
-from edge_central.service import Central
+from edge_central.presence.presence import PresenceThresholds
+from edge_central.service import CentralService
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.database import open_engine
@@ -165,7 +165,7 @@ class Centre:
             **keys,
         }
         self.config.write_text(json.dumps(settings), encoding="utf-8")
-        self.bounds: Bounds | None = None
+        self.bounds: PresenceThresholds | None = None
         self.clock: Clock | None = None
         self.first_sweep_s = 60.0
         self._stop = threading.Event()
@@ -189,13 +189,15 @@ class Centre:
     def start(self) -> None:
         self._stop.clear()
         settings, sweep_s = load(self.config), self.first_sweep_s
-        central = Central(settings, self._stop, clock=self.clock, bounds=self.bounds, first_sweep_s=sweep_s)
+        central = CentralService(
+            settings, self._stop, clock=self.clock, bounds=self.bounds, first_sweep_s=sweep_s
+        )
         self._thread = threading.Thread(target=central.run, name="centre")
         self._thread.start()
 
     def run_here(self) -> int:
         """On this thread, until it ends by itself."""
-        return Central(load(self.config), self._stop, bounds=self.bounds).run()
+        return CentralService(load(self.config), self._stop, bounds=self.bounds).run()
 
     def start_process(self, environ: Mapping[str, str] | None = None) -> None:
         """``environ``: on top of this process's; with PYTHONPATH it may be another release."""

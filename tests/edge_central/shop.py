@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.mqtt.session.inbox import MessageReceived
 from edge_central.cli.status import CentralStatus, read_status
-from edge_central.ingest.batch_writer import Intake, Stored
+from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.batch import Store
@@ -23,14 +23,16 @@ class Shop:
 
     database: Database
     store: Store
-    intake: Intake
+    intake: BatchWriter
 
-    def take(self, *messages: tuple[str, bytes] | Arrived, now_ms: int = NOW_MS) -> Stored:
+    def take(self, *messages: tuple[str, bytes] | MessageReceived, now_ms: int = NOW_MS) -> BatchResult:
         """One batch, into what is known from the database alone: as after a restart."""
         known = self.store.load()
-        arrived = [each if isinstance(each, Arrived) else Arrived(*each, 1) for each in messages]
+        arrived = [
+            each if isinstance(each, MessageReceived) else MessageReceived(*each, 1) for each in messages
+        ]
         with self.store.batch() as batch:
-            return self.intake.take(arrived, known, batch, now_ms)
+            return self.intake.write(arrived, known, batch, now_ms)
 
     def status(self) -> CentralStatus:
         return read_status(self.database, NOW_MS)

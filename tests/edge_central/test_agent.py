@@ -13,9 +13,9 @@ from edge_agent.core.delivery import Media
 from edge_agent.core.model import Severity
 from edge_agent.events.envelope import Envelope
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.outbox import Outbox
-from edge_agent.uplink.usage import Usage
-from edge_agent.wire.topics import Topics
+from edge_agent.outbox import EventOutbox
+from edge_agent.uplink.usage import DataUsage
+from edge_agent.wire.topics import GatewayTopics
 from tests.edge_central.parts import JPEG, Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -24,15 +24,15 @@ CLOCK = SystemClock()
 EVENTS = 40
 
 
-def publisher(folder: Path, port: int, outbox: Outbox) -> Publisher:
+def publisher(folder: Path, port: int, outbox: EventOutbox) -> Publisher:
     mqtt = Mqtt(
         (Broker("127.0.0.1", port, False),), "tb/v1", None, None, None, None, Delivery.CONFIRMED, spread_s=0.0
     )
     return Publisher(
         mqtt,
-        Topics("tb/v1", BOX.ward, BOX.id),
+        GatewayTopics("tb/v1", BOX.ward, BOX.id),
         outbox,
-        usage=Usage(folder / "usage.json", ZoneInfo("UTC"), CLOCK, lambda: True),
+        usage=DataUsage(folder / "usage.json", ZoneInfo("UTC"), CLOCK, lambda: True),
         clock=CLOCK,
         birth=lambda session: BOX.birth(session)[1],
         on_down=lambda message: None,
@@ -40,7 +40,7 @@ def publisher(folder: Path, port: int, outbox: Outbox) -> Publisher:
     )
 
 
-def fill(outbox: Outbox) -> None:
+def fill(outbox: EventOutbox) -> None:
     """Events of two priorities, so that they leave in another order than they came in; one with a picture."""
     envelope = Envelope(
         Gateway(BOX.id, BOX.ward, "Đề Thám", ZoneInfo("UTC")),
@@ -63,7 +63,7 @@ def test_an_outbox_is_empty_when_the_centre_has_everything_in_its_database(tmp_p
         Mosquitto(tmp_path) as broker,
         Boxes(broker) as boxes,
         Centre(tmp_path / "centre", broker.port) as centre,
-        Outbox(
+        EventOutbox(
             tmp_path / "outbox",
             max_bytes=10**8,
             clock=CLOCK,

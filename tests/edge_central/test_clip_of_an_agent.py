@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edge_central.console.book import Writer
-from edge_central.console.requests import Request, ask_for_clip, requests_about
+from edge_central.console.book import LogAuthor
+from edge_central.console.requests import ConsoleRequest, request_clip, requests_about
 from edge_central.store.scope import EVERYWHERE
-from edge_central.web.connections import Connections
+from edge_central.web.connections import DatabaseConnections
 from tests.commands.centre import centre_at, document
 from tests.commands.test_files_over_mqtt import duration_s
 from tests.edge_central.parts import Centre
@@ -19,7 +19,7 @@ from tests.testbed.mosquitto import Mosquitto, wait_until
 CONFIRMED = {"delivery": "confirmed", "spread_s": 0}
 
 
-def asked(connections: Connections, event_id: str) -> Request:
+def asked(connections: DatabaseConnections, event_id: str) -> ConsoleRequest:
     with connections.reading() as connection:
         return requests_about(connection, EVERYWHERE, "dt-001", event_id)[0]
 
@@ -36,11 +36,11 @@ def test_it_comes_plays_and_leaves_the_box(tmp_path: Path) -> None:
                 operator.send(document("clip", {"camera": "cam-1", "last_s": 2, "next_s": 1})), 60
             )
             event_id = filmed["result"]["event_id"]
-            connections = Connections(centre.database)
+            connections = DatabaseConnections(centre.database)
             try:
                 with connections.writing() as connection:
-                    by = Writer("lan", round(time.time() * 1000))
-                    assert ask_for_clip(connection, by, "dt-001", "de-tham", event_id)
+                    by = LogAuthor("lan", round(time.time() * 1000))
+                    assert request_clip(connection, by, "dt-001", "de-tham", event_id)
                 wait_until(lambda: asked(connections, event_id).status == "succeeded", 60, "the clip")
             finally:
                 connections.close()

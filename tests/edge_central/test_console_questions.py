@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
-from edge_agent.evidence.chain.verify import Verdict
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.evidence.chain.verify import VerificationVerdict
+from edge_agent.mqtt.session.inbox import MessageReceived
 from edge_central.console.book import (
-    Outcome,
-    Writer,
+    IncidentOutcome,
+    LogAuthor,
     acknowledge,
     close,
     hand_over,
@@ -20,13 +20,20 @@ from edge_central.console.book import (
     steps,
     take_over,
 )
-from edge_central.console.desk import desk, find_subject
-from edge_central.console.events import EventFilter, Position, events, latest_pictures, newest_cursor, story
-from edge_central.console.fleet import Sight, Standing, fleet
-from edge_central.console.history import history
+from edge_central.console.desk import find_subject, read_alarm_queue
+from edge_central.console.events import (
+    EventFilter,
+    PagePosition,
+    latest_pictures,
+    newest_cursor,
+    read_events,
+    read_story,
+)
+from edge_central.console.fleet import CameraVisibility, SiteState, read_fleet
+from edge_central.console.history import read_history
 from edge_central.console.names import Names
-from edge_central.console.requests import ask_for_clip, requests_about
-from edge_central.console.verdict import judge_event
+from edge_central.console.requests import request_clip, requests_about
+from edge_central.console.verdict import verify_event
 from edge_central.store.database import open_engine
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.city import camera_health
@@ -42,7 +49,7 @@ def gateway(shop: Shop) -> Gateway:
     """With an alarm that is over, and one that goes on."""
     made = Gateway("dt-001", "de-tham", "Lý Bôn", 20.4463, 106.3366, ["cam-1", "cam-2"])
     cameras = {camera: camera_health(made, camera, NOW_MS) for camera in made.cameras}
-    messages: list[Arrived] = [made.birth(NOW_MS)]
+    messages: list[MessageReceived] = [made.birth(NOW_MS)]
     for number, ongoing in enumerate((False, True)):
         time_ms = NOW_MS - 60_000 + number * 20_000
         happening = Happening(time_ms, made, "cam-1", "zone-intrusion", 17, True, 5_000, open=ongoing)
@@ -61,32 +68,35 @@ def connection(shop: Shop, gateway: Gateway) -> Iterator[Connection]:
 
 
 def test_the_same_answers(connection: Connection, gateway: Gateway) -> None:
-    (site,) = fleet(connection, Names(), EVERYWHERE, NOW_MS).sites
-    assert (site.name, [camera.sight for camera in site.cameras]) == ("Lý Bôn", [Sight.ONLINE] * 2)
-    assert site.standing is not Standing.NEVER
+    (site,) = read_fleet(connection, Names(), EVERYWHERE, NOW_MS).sites
+    assert (site.name, [camera.visibility for camera in site.cameras]) == (
+        "Lý Bôn",
+        [CameraVisibility.ONLINE] * 2,
+    )
+    assert site.standing is not SiteState.NEVER
     for asked in (EventFilter(), EventFilter(from_ms=0)):
-        first = events(connection, EVERYWHERE, asked, size=2)
+        first = read_events(connection, EVERYWHERE, asked, size=2)
         assert first.next is not None
-        second = events(connection, EVERYWHERE, asked, Position.parse(str(first.next)), size=2)
+        second = read_events(connection, EVERYWHERE, asked, PagePosition.parse(str(first.next)), size=2)
         assert [row.phase for row in (*first.rows, *second.rows)] == ["start", "end", "start"]
-    found = story(connection, EVERYWHERE, first.rows[1].cursor)
+    found = read_story(connection, EVERYWHERE, first.rows[1].cursor)
     assert found is not None
     assert (len(found.phases), len(found.evidence), len(found.media)) == (2, 1, 1)
     assert found.first.media_id is not None
-    verdict = judge_event(connection, EVERYWHERE, found.first.cursor)
+    verdict = verify_event(connection, EVERYWHERE, found.first.cursor)
     assert verdict is not None
-    assert verdict.verdict is Verdict.GENUINE
+    assert verdict.verdict is VerificationVerdict.GENUINE
     assert set(latest_pictures(connection, EVERYWHERE, gateway.id, gateway.cameras)) == {"cam-1"}
-    assert not history(connection, EVERYWHERE, gateway.id, 0, NOW_MS + 1).is_empty
+    assert not read_history(connection, EVERYWHERE, gateway.id, 0, NOW_MS + 1).is_empty
     assert newest_cursor(connection) >= first.rows[0].cursor
-    assert events(connection, ELSEWHERE, EventFilter()).rows == ()
-    assert fleet(connection, Names(), ELSEWHERE, NOW_MS).sites == ()
+    assert read_events(connection, ELSEWHERE, EventFilter()).rows == ()
+    assert read_fleet(connection, Names(), ELSEWHERE, NOW_MS).sites == ()
 
 
 def test_the_same_duty_book(connection: Connection, gateway: Gateway) -> None:
-    by = Writer("lan", NOW_MS)
-    item, other = desk(connection, EVERYWHERE, NOW_MS).items
-    assert (item.rings, desk(connection, ELSEWHERE, NOW_MS).items) == (True, ())
+    by = LogAuthor("lan", NOW_MS)
+    item, other = read_alarm_queue(connection, EVERYWHERE, NOW_MS).items
+    assert (item.rings, read_alarm_queue(connection, ELSEWHERE, NOW_MS).items) == (True, ())
     subject = find_subject(connection, EVERYWHERE, item.subject)
     assert subject is not None
     assert (subject.ward, subject.cursor) == ("de-tham", item.cursor)
@@ -94,16 +104,18 @@ def test_the_same_duty_book(connection: Connection, gateway: Gateway) -> None:
     assert acknowledge(connection, by, item.subject, item.ward)
     assert not acknowledge(connection, by, item.subject, item.ward)
     number = hand_over(connection, by, EVERYWHERE, "mưa", [item.subject, other.subject])
-    assert take_over(connection, Writer("minh", NOW_MS + 1), EVERYWHERE, number)
+    assert take_over(connection, LogAuthor("minh", NOW_MS + 1), EVERYWHERE, number)
     assert handovers(connection, EVERYWHERE)[0].taken_by == "minh"
     assert handlings(connection, EVERYWHERE, [item.subject])[item.subject].owner == "minh"
-    close(connection, by, item.subject, item.ward, Outcome.FALSE, "mèo")
-    assert [each.subject for each in desk(connection, EVERYWHERE, NOW_MS).items] == [other.subject]
+    close(connection, by, item.subject, item.ward, IncidentOutcome.FALSE, "mèo")
+    assert [each.subject for each in read_alarm_queue(connection, EVERYWHERE, NOW_MS).items] == [
+        other.subject
+    ]
     assert [step.what for step in steps(connection, item.subject)] == [
         "acknowledged",
         "owner",
         "outcome",
         "note",
     ]
-    assert ask_for_clip(connection, by, gateway.id, gateway.ward, "e1")
+    assert request_clip(connection, by, gateway.id, gateway.ward, "e1")
     assert [each.status for each in requests_about(connection, EVERYWHERE, gateway.id, "e1")] == ["asked"]

@@ -16,20 +16,20 @@ from sqlalchemy import func, inspect, select, text, update
 
 from edge_agent import wire
 from edge_agent.core.clock import SystemClock
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.mqtt.session.inbox import MessageReceived
 from edge_agent.wire.central_topics import CentralTopics
 from edge_central.cli.status import run_status
-from edge_central.ingest.batch_writer import Intake
+from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.confirmations import Confirmations
-from edge_central.retention.sweep import Sweep
-from edge_central.settings import Database, History, Retention
+from edge_central.retention.sweep import RetentionSweep
+from edge_central.settings import Database, HeartbeatHistory, Retention
 from edge_central.store import fleet_state as known
 from edge_central.store import tables
 from edge_central.store.batch import MOST_REJECTED, Store
-from edge_central.store.database import StoreUnusable, open_engine, prepare
-from edge_central.store.pictures import Pictures
-from edge_central.store.presence_reports import BoxReport, Standing
-from edge_central.store.streams import MOST_BRANCHES, Why
+from edge_central.store.database import DatabaseUnavailable, open_engine, prepare_schema
+from edge_central.store.pictures import MediaFolder
+from edge_central.store.presence_reports import GatewayReport, PresenceState
+from edge_central.store.streams import MOST_BRANCHES, GapReason
 from tests.edge_central.parts import Box, Boxes, Centre
 from tests.edge_central.shop import NOW_MS, Shop
 from tests.testbed.mosquitto import Mosquitto, wait_until
@@ -42,9 +42,9 @@ def test_gaps_and_numbers_are_the_same_after_a_restart(shop: Shop) -> None:
     shop.take(box.event(5), box.loss(10, (2, 3)))
     stream = shop.store.load().streams[box.id, box.epoch]
     assert [(gap.first, gap.last, gap.why) for gap in stream.gaps] == [
-        (2, 3, Why.ANNOUNCED),
-        (4, 4, Why.MISSING),
-        (6, 8, Why.MISSING),
+        (2, 3, GapReason.ANNOUNCED),
+        (4, 4, GapReason.MISSING),
+        (6, 8, GapReason.MISSING),
     ]
     assert (stream.highest, stream.upto, stream.late) == (10, 3, 1)
     status = shop.status()
@@ -59,7 +59,7 @@ def test_a_new_database_is_told_and_one_that_is_there_is_not(
     for told in (1, 1):
         engine = open_engine(database)
         with engine.connect() as connection:
-            prepare(connection)
+            prepare_schema(connection)
         engine.dispose()
         said = [each.getMessage() for each in caplog.records if "a new database begins" in each.getMessage()]
         assert len(said) == told
@@ -89,8 +89,8 @@ def test_where_numbers_are_disputed_each_one_is_confirmed_by_itself(shop: Shop) 
     box, confirmations = Box(), Confirmations(CentralTopics("tb/v1", "central"))
     shop.take(*(box.event(number) for number in range(1, 11)))
     stored = shop.take(box.event(9, "another 9"), box.event(11))
-    confirmations.note(stored)
-    (message,) = confirmations.take(shop.store.load())
+    confirmations.add(stored)
+    (message,) = confirmations.drain(shop.store.load())
     ack = msgspec.json.decode(message.payload, type=wire.Ack)
     assert (ack.upto, ack.also) == (0, [9, 11])
 
@@ -101,8 +101,8 @@ def test_an_epoch_that_comes_back_is_a_second_box(shop: Shop) -> None:
     found = []
     for box in (first, second, second, first):
         with shop.store.batch() as batch:
-            arrived = [Arrived(*box.heartbeat("s", sequence=1), 1)]
-            found.append(dict(shop.intake.take(arrived, known, batch, NOW_MS).conflicts))
+            arrived = [MessageReceived(*box.heartbeat("s", sequence=1), 1)]
+            found.append(dict(shop.intake.write(arrived, known, batch, NOW_MS).conflicts))
     assert found == [{}, {}, {}, {"dt-001": 0}]
 
 
@@ -111,7 +111,7 @@ def test_cursors_only_grow_also_when_a_batch_fails_in_between(shop: Shop) -> Non
     shop.take(box.event(1), box.event(2))
     known = shop.store.load()
     with contextlib.suppress(RuntimeError), shop.store.batch() as batch:
-        shop.intake.take([Arrived(*box.event(3), 1)], known, batch, NOW_MS)
+        shop.intake.write([MessageReceived(*box.event(3), 1)], known, batch, NOW_MS)
         batch.flush()
         raise RuntimeError("in the middle")
     assert shop.status().events == 2
@@ -150,13 +150,13 @@ def test_a_late_will_of_an_older_session_does_not_put_a_box_offline(shop: Shop) 
 
 def test_what_another_centre_told_of_its_wards_is_not_judged_here(shop: Shop) -> None:
     """It would be offline here: this centre hears nothing of it."""
-    own = BoxReport("dt-001", "de-tham", Standing.ONLINE, "", NOW_MS)
+    own = GatewayReport("dt-001", "de-tham", PresenceState.ONLINE, "", NOW_MS)
     other = replace(own, gateway="bx-001", ward="bo-xuyen")
     shop.store.load()
     with shop.store.batch() as batch:
-        batch.keep(own)
-        batch.keep(other)
-    assert shop.store.told(["de-tham"]) == [own]
+        batch.write_presence(own)
+        batch.write_presence(other)
+    assert shop.store.stored_reports(["de-tham"]) == [own]
 
 
 def test_a_box_that_moves_keeps_its_history(shop: Shop) -> None:
@@ -173,7 +173,7 @@ def test_history_of_health_goes_on_after_a_heartbeat_with_the_clock_ahead(shop: 
     box, hour_ms = Box(), 3_600_000
     for now_ms in (NOW_MS, NOW_MS + 10 * 365 * 24 * hour_ms, NOW_MS + hour_ms, NOW_MS + 2 * hour_ms):
         shop.take(box.heartbeat("s-1"), now_ms=now_ms)
-    slots = shop.store.ask(lambda connection: list(connection.scalars(select(tables.health.c.slot_ms))))
+    slots = shop.store.query(lambda connection: list(connection.scalars(select(tables.health.c.slot_ms))))
     assert sum(slot_ms <= NOW_MS + 2 * hour_ms for slot_ms in slots) == 3
 
 
@@ -188,15 +188,15 @@ def test_history_of_health_is_thinned(shop: Shop) -> None:
     assert len(rows) == 3, "slots of ten minutes"
     assert {row.temperature_c for row in rows} == {61.5}
     with shop.store.batch() as batch:
-        batch.forget_health(NOW_MS + 3_600_000)
+        batch.delete_health(NOW_MS + 3_600_000)
     assert not shop.store.load().gateways[box.id].slot_ms
 
 
 def test_status_prints_no_control_characters_of_a_gateway(shop: Shop) -> None:
     forged = "\x1b[2J\nevents     0 stored"
-    shop.take(Box().heartbeat("s-1"), Arrived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1))
+    shop.take(Box().heartbeat("s-1"), MessageReceived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1))
     with shop.store.batch() as batch:
-        batch.keep(BoxReport("dt-001", "de-tham", Standing.OFFLINE, forged, NOW_MS))
+        batch.write_presence(GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, forged, NOW_MS))
     out = io.StringIO()
     run_status(shop.database, False, out)
     assert out.getvalue().count("\\x1b[2J\\n") == 2
@@ -227,10 +227,10 @@ def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_ma
 def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(shop: Shop, tmp_path: Path) -> None:
     box, settings = Box(), Retention(1, 1, 1, 1, 1, 1, {})
     shop.take(box.event(1), box.loss(4, (2, 3)))
-    sweep = Sweep(settings, Pictures(tmp_path), SystemClock(), first_after_s=0.0, pause_s=0.0)
+    sweep = RetentionSweep(settings, MediaFolder(tmp_path), SystemClock(), first_after_s=0.0, pause_s=0.0)
     while sweep.due:
         with shop.store.batch() as batch:
-            sweep.step(batch.connection)
+            sweep.run_batch(batch.connection)
     assert (shop.status().events, shop.status().losses, shop.status().announced) == (0, [], 2)
     assert shop.take(box.loss(4, (2, 3))).duplicates == 1
 
@@ -250,9 +250,9 @@ def test_rejected_messages_are_bounded(shop: Shop) -> None:
 def test_a_database_of_a_newer_version_is_left_alone(shop: Shop) -> None:
     shop.take(Box().event(1))
     with shop.store.batch() as batch:
-        batch.note("schema", "99")
+        batch.write_meta("schema", "99")
     shop.store.close()
-    with pytest.raises(StoreUnusable, match="newer version"):
+    with pytest.raises(DatabaseUnavailable, match="newer version"):
         shop.store.load()
 
 
@@ -281,20 +281,20 @@ def test_a_second_writer_waits_so_that_cursors_appear_in_order(
     postgresql: PostgreSQL, empty: Database, tmp_path: Path
 ) -> None:
     topics = CentralTopics("tb/v1", "central")
-    intake = Intake(topics, ["de-tham"], Pictures(tmp_path / "media"), History(600, 30))
+    intake = BatchWriter(topics, ["de-tham"], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30))
     first, second, done = Store(empty), Store(empty), threading.Event()
 
     def write(store: Store, box: Box) -> None:
         known = store.load()
         with store.batch() as batch:
-            intake.take([Arrived(*box.event(1), 1)], known, batch, NOW_MS)
+            intake.write([MessageReceived(*box.event(1), 1)], known, batch, NOW_MS)
         done.set()
 
     known = first.load()
     second.load()
     other = threading.Thread(target=write, args=(second, Box("dt-002")))
     with first.batch() as batch:
-        intake.take([Arrived(*Box("dt-001").event(1), 1)], known, batch, NOW_MS)
+        intake.write([MessageReceived(*Box("dt-001").event(1), 1)], known, batch, NOW_MS)
         other.start()
         wait_until(lambda: done.is_set() or postgresql.waiting(), what="the second writer at the lock")
         assert not done.is_set(), "its cursor would be seen before a smaller one"

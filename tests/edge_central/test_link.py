@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 
 from edge_agent.core.clock import SystemClock
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 from edge_central.config import load
-from edge_central.ingest.link import Link
+from edge_central.ingest.link import CentralBrokerSession
 from tests.edge_central.parts import Centre
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
@@ -16,11 +16,13 @@ WINDOW = 20
 """What mosquitto takes without another setting."""
 
 
-def link_to(broker: Mosquitto, folder: Path) -> Link:
+def link_to(broker: Mosquitto, folder: Path) -> CentralBrokerSession:
     settings = load(Centre(folder / "centre", broker.port).config)
     wake = threading.Event().set
-    link = Link(settings.mqtt, "central", (), lambda _, __: Message("state", b""), SystemClock(), wake)
-    wait_until(lambda: link.step() == [] and link.online, what="the session")
+    link = CentralBrokerSession(
+        settings.mqtt, "central", (), lambda _, __: MqttMessage("state", b""), SystemClock(), wake
+    )
+    wait_until(lambda: link.poll() == [] and link.online, what="the session")
     return link
 
 
@@ -30,14 +32,14 @@ def test_a_confirmation_does_not_wait_for_all_else_nor_all_else_for_it(tmp_path:
         link = link_to(broker, tmp_path)
 
         def step(until: int) -> bool:
-            link.step()
+            link.poll()
             return len(heard.messages) >= until
 
         for number in range(500):
-            link.publish(Message("out/other", b"%d" % number))
+            link.publish(MqttMessage("out/other", b"%d" % number))
         for number in range(100):
-            link.publish_confirmation(Message("out/ack", b"%d" % number))
-        assert link.confirming
+            link.publish_confirmation(MqttMessage("out/ack", b"%d" % number))
+        assert link.has_unsent_confirmations
         wait_until(lambda: step(600), what="all of it")
         link.close(None, 1.0)
     topics = [each.topic for each in heard.messages]
@@ -56,6 +58,6 @@ def test_hundreds_of_confirmations_go_out_while_a_batch_is_stored(tmp_path: Path
     with Mosquitto(tmp_path, *limits) as broker, Subscriber(broker.port, "out/#") as heard:
         link = link_to(broker, tmp_path)
         for number in range(400):
-            link.publish_confirmation(Message("out/ack", b"%d" % number))
+            link.publish_confirmation(MqttMessage("out/ack", b"%d" % number))
         heard.wait_for(lambda: len(heard.messages) == 400)
         link.close(None, 1.0)

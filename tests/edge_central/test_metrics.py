@@ -16,13 +16,13 @@ from prometheus_client.samples import Sample
 
 import edge_central
 from edge_agent.core.errors import CentralError
-from edge_agent.wire.received.health import Health
-from edge_agent.wire.received.messages import Heartbeat
-from edge_central.ingest.batch_writer import Stored
-from edge_central.metrics.collector import FRESH_S, CentralCollector, Now
-from edge_central.metrics.figures import MOST_GATEWAYS, MOST_VERSIONS, Figures
-from edge_central.presence.presence import Bounds
-from edge_central.store.presence_reports import BoxReport, Standing
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_agent.wire.received.messages import HeartbeatMessage
+from edge_central.ingest.batch_writer import BatchResult
+from edge_central.metrics.collector import FRESH_S, CentralCollector, IngestHealth
+from edge_central.metrics.figures import MOST_GATEWAYS, MOST_VERSIONS, CentralMetrics
+from edge_central.presence.presence import PresenceThresholds
+from edge_central.store.presence_reports import GatewayReport, PresenceState
 from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, free_port, wait_until
 
@@ -64,7 +64,7 @@ def test_a_centre_shows_its_figures_where_it_is_asked_to(broker: Mosquitto, tmp_
     port, box = free_port(), Box()
     metrics = {"listen": f"127.0.0.1:{port}"}
     centre = Centre(tmp_path / "centre", broker.port, "de-tham", "bo-xuyen", metrics=metrics, alerts=QUICK)
-    centre.bounds = Bounds(hold_s=0.5, grace_s=0.0)
+    centre.bounds = PresenceThresholds(hold_s=0.5, grace_s=0.0)
     with Boxes(broker) as boxes, centre:
         boxes.wait_standing("online")
         boxes.say(box.state("online", "s-1"), box.event(1), box.event(2), box.event(2))
@@ -105,17 +105,18 @@ def test_a_port_that_somebody_else_has_is_named_and_nothing_is_started(
 
 
 def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded() -> None:
-    figures = Figures(0.0)
-    figures.told(
-        BoxReport(f"g-{number}", "de-tham", Standing.ONLINE, "", 0) for number in range(MOST_GATEWAYS + 100)
+    figures = CentralMetrics(0.0)
+    figures.record_presence(
+        GatewayReport(f"g-{number}", "de-tham", PresenceState.ONLINE, "", 0)
+        for number in range(MOST_GATEWAYS + 100)
     )
     assert len(figures.gateways) == MOST_GATEWAYS
-    figures.told([BoxReport("g-0", "de-tham", None, "", 0)])
+    figures.record_presence([GatewayReport("g-0", "de-tham", None, "", 0)])
     assert "g-0" not in figures.gateways
     for number, heard_s in ((1, 1000.0), (2, 1000.0 - FRESH_S)):
         box = figures.gateways[f"g-{number}"]
-        box.health, box.heard_s = Health("", "s-1"), heard_s
-    collector = CentralCollector(figures, lambda: Now(True, False), ["de-tham"], lambda: 1100.0)
+        box.health, box.heard_s = ReceivedHealth("", "s-1"), heard_s
+    collector = CentralCollector(figures, lambda: IngestHealth(True, False), ["de-tham"], lambda: 1100.0)
     counts = Counter(
         metric.name
         for metric in collector.collect()
@@ -127,11 +128,13 @@ def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded(
 
 
 def test_a_gateway_that_says_another_version_each_time_makes_a_bounded_number_of_series() -> None:
-    figures, labels = Figures(0.0), set[str]()
-    collector = CentralCollector(figures, lambda: Now(True, True), ["de-tham"], lambda: 0.0)
+    figures, labels = CentralMetrics(0.0), set[str]()
+    collector = CentralCollector(figures, lambda: IngestHealth(True, True), ["de-tham"], lambda: 0.0)
     for version in ("0.2.0", *(f"9.{number}" for number in range(100)), "0.2.0\n", "no version", "0.2.0"):
-        health = Health("", "s-1", version=version)
-        figures.heard(Stored(signs=[Heartbeat("de-tham", "dt-001", health, b"")]), 0.0)
+        health = ReceivedHealth("", "s-1", version=version)
+        figures.record_batch(
+            BatchResult(status_messages=[HeartbeatMessage("de-tham", "dt-001", health, b"")]), 0.0
+        )
         labels |= {
             sample.labels["version"]
             for metric in collector.collect()
@@ -152,7 +155,7 @@ def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path)
 
 
 def test_the_rules_that_ship_name_series_that_there_are() -> None:
-    collector = CentralCollector(Figures(0.0), lambda: Now(True, True, 0), ["de-tham"])
+    collector = CentralCollector(CentralMetrics(0.0), lambda: IngestHealth(True, True, 0), ["de-tham"])
     names = {metric.name for metric in collector.collect()}
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     used = {

@@ -13,14 +13,14 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import InvalidRequestError, StatementError
 
 from edge_agent import wire
-from edge_agent.wire.received.messages import Reply
-from edge_central.console.book import Writer
-from edge_central.console.requests import Request, ask_for_clip, requests_about
-from edge_central.ingest.requests import SILENT_MS, note_replies
+from edge_agent.wire.received.messages import ReplyMessage
+from edge_central.console.book import LogAuthor
+from edge_central.console.requests import ConsoleRequest, request_clip, requests_about
+from edge_central.ingest.requests import SILENT_MS, record_replies
 from edge_central.store import tables
-from edge_central.store.database import StoreRefused, translated
+from edge_central.store.database import DatabaseRejected, translate_errors
 from edge_central.store.scope import EVERYWHERE
-from edge_central.web.connections import Connections
+from edge_central.web.connections import DatabaseConnections
 from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -30,15 +30,15 @@ EVENT = "zone-1"
 class Asked:
     """One request, as the console makes and sees it."""
 
-    def __init__(self, connections: Connections, box: Box) -> None:
+    def __init__(self, connections: DatabaseConnections, box: Box) -> None:
         self._connections, self._box = connections, box
 
     def ask(self, ago_s: float = 0.0) -> bool:
-        by = Writer("lan", round((time.time() - ago_s) * 1000))
+        by = LogAuthor("lan", round((time.time() - ago_s) * 1000))
         with self._connections.writing() as connection:
-            return ask_for_clip(connection, by, self._box.id, self._box.ward, EVENT)
+            return request_clip(connection, by, self._box.id, self._box.ward, EVENT)
 
-    def now(self) -> Request:
+    def now(self) -> ConsoleRequest:
         with self._connections.reading() as connection:
             return requests_about(connection, EVERYWHERE, self._box.id, EVENT)[0]
 
@@ -46,14 +46,14 @@ class Asked:
         wait_until(lambda: self.now().status == status, what=f"status {status}")
 
 
-def opened(centre: Centre) -> Connections:
+def opened(centre: Centre) -> DatabaseConnections:
     """Whether it has begun to run or not."""
     centre.state_dir.mkdir(exist_ok=True)
-    return Connections(centre.database)
+    return DatabaseConnections(centre.database)
 
 
 @pytest.fixture
-def connections(tmp_path: Path) -> Iterator[Connections]:
+def connections(tmp_path: Path) -> Iterator[DatabaseConnections]:
     made = opened(Centre(tmp_path / "centre", 1))
     yield made
     made.close()
@@ -98,20 +98,20 @@ def test_a_clip_is_asked_for_answered_and_here(tmp_path: Path) -> None:
         connections.close()
 
 
-def test_several_replies_come_in_one_batch(connections: Connections) -> None:
+def test_several_replies_come_in_one_batch(connections: DatabaseConnections) -> None:
     box = Box()
     asked = Asked(connections, box)
     asked.ask()
     words = [("accepted", "it waits"), ("running", "it is being done"), ("succeeded", "it is on its way")]
-    replies = [Reply(box.ward, box.id, asked.now().id, status, text) for status, text in words]
+    replies = [ReplyMessage(box.ward, box.id, asked.now().id, status, text) for status, text in words]
     with connections.writing() as connection:
-        note_replies(connection, replies, 5)
+        record_replies(connection, replies, 5)
     assert (asked.now().status, asked.now().words) == ("succeeded", "it is on its way")
 
 
 def test_a_statement_of_ours_that_is_wrong_is_no_reason_to_try_it_for_ever() -> None:
     wrong = StatementError("wrong", "UPDATE", {}, InvalidRequestError("wrong"))
-    with pytest.raises(StoreRefused, match="InvalidRequestError"), translated("a reply"):
+    with pytest.raises(DatabaseRejected, match="InvalidRequestError"), translate_errors("a reply"):
         raise wrong
 
 
@@ -163,8 +163,8 @@ def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
         asked = Asked(connections, box)
         with Boxes(broker) as boxes:
             with connections.writing() as connection:
-                by = Writer("lan", round(time.time() * 1000))
-                ask_for_clip(connection, by, box.id, box.ward, EVENT)
+                by = LogAuthor("lan", round(time.time() * 1000))
+                request_clip(connection, by, box.id, box.ward, EVENT)
                 connection.execute(update(tables.request).values(type="disarm"))
             asked.wait_for("expired")
             boxes.say(box.event(1))
@@ -173,12 +173,12 @@ def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
         connections.close()
 
 
-def test_a_reply_says_no_more_than_its_gateway_may(connections: Connections) -> None:
+def test_a_reply_says_no_more_than_its_gateway_may(connections: DatabaseConnections) -> None:
     box = Box()
     asked = Asked(connections, box)
     asked.ask()
-    stranger = Reply(box.ward, "dt-999", asked.now().id, "failed", "not mine to say")
+    stranger = ReplyMessage(box.ward, "dt-999", asked.now().id, "failed", "not mine to say")
     with connections.writing() as connection:
-        note_replies(connection, [stranger], 5)
+        record_replies(connection, [stranger], 5)
         assert connection.scalar(select(tables.request.c.status)) == "asked"
     assert SILENT_MS > 300_000, "the command itself lasts for less"

@@ -18,14 +18,14 @@ from edge_agent.core.clock import SystemClock
 from edge_central.cli.command import add_commands
 from edge_central.cli.deletions import run_deletions
 from edge_central.cli.holds import run_holds
-from edge_central.console.book import Outcome, Writer, acknowledge, close, hand_over
-from edge_central.console.requests import ask_for_clip
-from edge_central.retention.holds import Hold, place, release
-from edge_central.retention.sweep import MOST_ROWS, Sweep
+from edge_central.console.book import IncidentOutcome, LogAuthor, acknowledge, close, hand_over
+from edge_central.console.requests import request_clip
+from edge_central.retention.holds import RetentionHold, place_hold, release_hold
+from edge_central.retention.sweep import MOST_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
-from edge_central.store.database import StoreUnusable, open_engine
-from edge_central.store.pictures import Pictures
+from edge_central.store.database import DatabaseUnavailable, open_engine
+from edge_central.store.pictures import MediaFolder
 from edge_central.store.scope import Scope
 from tests.edge_central.parts import Box
 from tests.edge_central.shop import NOW_MS, Shop
@@ -104,28 +104,28 @@ class Archive:
         }
         with self.shop.store.batch() as batch:
             batch.connection.execute(insert(tables.media), row)
-        path = Pictures(self.pictures).path("dt-001", sha256, False)
+        path = MediaFolder(self.pictures).path("dt-001", sha256, False)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"jpg")
         return path
 
     def hold(self, **what: Any) -> int:
         with self.shop.store.batch() as batch:
-            return place(batch.connection, Hold(0, "file 7/2026", "an officer", NOW_MS, **what))
+            return place_hold(batch.connection, RetentionHold(0, "file 7/2026", "an officer", NOW_MS, **what))
 
     def run(self, media_of: Sequence[str] | None = None) -> int:
         """Until the run is over; how many batches it took."""
         sweep, steps = self.sweep(media_of), 0
         while sweep.due:
             with self.shop.store.batch() as batch:
-                sweep.step(batch.connection)
+                sweep.run_batch(batch.connection)
             steps += 1
         return steps
 
-    def sweep(self, media_of: Sequence[str] | None = None) -> Sweep:
-        return Sweep(
+    def sweep(self, media_of: Sequence[str] | None = None) -> RetentionSweep:
+        return RetentionSweep(
             self.settings,
-            Pictures(self.pictures),
+            MediaFolder(self.pictures),
             SystemClock(),
             first_after_s=0.0,
             pause_s=0.0,
@@ -133,7 +133,7 @@ class Archive:
         )
 
     def rows(self, table: Any) -> list[Any]:
-        return self.shop.store.ask(lambda connection: list(connection.execute(select(table))))
+        return self.shop.store.query(lambda connection: list(connection.execute(select(table))))
 
     def cursors(self) -> list[int]:
         return sorted(row.cursor for row in self.rows(tables.event))
@@ -215,7 +215,7 @@ def test_a_run_that_is_cut_short_has_recorded_what_it_deleted_and_the_next_one_g
         archive.event(11)
     sweep = archive.sweep()
     with archive.shop.store.batch() as batch:
-        sweep.step(batch.connection)
+        sweep.run_batch(batch.connection)
     assert archive.rows(tables.deletion)[0].rows == 3
     archive.event(11)
     archive.run()
@@ -233,8 +233,8 @@ def test_a_hold_keeps_all_of_an_event_and_its_pictures_until_it_is_released(arch
     assert file.exists()
     assert not other.exists()
     with archive.shop.store.batch() as batch:
-        assert release(batch.connection, id_, "another one", NOW_MS)
-        assert not release(batch.connection, id_, "another one", NOW_MS)
+        assert release_hold(batch.connection, id_, "another one", NOW_MS)
+        assert not release_hold(batch.connection, id_, "another one", NOW_MS)
     archive.run()
     assert archive.cursors() == []
     assert not file.exists()
@@ -273,8 +273,8 @@ def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> Non
     file.unlink()
     file.mkdir()  # a folder in its place: unlink fails, whoever runs this
     sweep = archive.sweep()
-    with pytest.raises(StoreUnusable, match="cannot be deleted"), archive.shop.store.batch() as batch:
-        sweep.step(batch.connection)
+    with pytest.raises(DatabaseUnavailable, match="cannot be deleted"), archive.shop.store.batch() as batch:
+        sweep.run_batch(batch.connection)
     sweep.abandon()
     assert not sweep.due
     assert len(archive.rows(tables.media)) == 1
@@ -318,18 +318,18 @@ def test_alerts_that_are_over_go_and_open_ones_stay(archive: Archive) -> None:
 
 
 def test_what_the_desk_wrote_goes_with_what_it_is_about_and_a_hold_keeps_both(archive: Archive) -> None:
-    at = Writer("lan", _now_ms() - 310 * DAY_MS)
+    at = LogAuthor("lan", _now_ms() - 310 * DAY_MS)
     archive.event(310, "tamper", 17, event_id="e-held")
     archive.event(310, "tamper", 17, event_id="e-gone")
     held = archive.hold(event_id="e-held")
     with archive.shop.store.batch() as batch:
         for subject in ("event dt-001 e-held", "event dt-001 e-gone", "alert 7"):
-            close(batch.connection, at, subject, "de-tham", Outcome.REAL, "a thief")
-        acknowledge(batch.connection, Writer("lan", _now_ms() - 299 * DAY_MS), "alert 8", "de-tham")
+            close(batch.connection, at, subject, "de-tham", IncidentOutcome.REAL, "a thief")
+        acknowledge(batch.connection, LogAuthor("lan", _now_ms() - 299 * DAY_MS), "alert 8", "de-tham")
         for event_id in ("e-held", "e-gone"):
-            ask_for_clip(batch.connection, at, "dt-001", "de-tham", event_id)
+            request_clip(batch.connection, at, "dt-001", "de-tham", event_id)
         hand_over(batch.connection, at, Scope(None), "rain", ["alert 7"])
-        hand_over(batch.connection, Writer("lan", _now_ms()), Scope(None), "dry", [])
+        hand_over(batch.connection, LogAuthor("lan", _now_ms()), Scope(None), "dry", [])
     archive.run()
     subjects = {row.subject for row in archive.rows(tables.handling)}
     assert subjects == {"event dt-001 e-held", "alert 8"}
@@ -342,7 +342,7 @@ def test_what_the_desk_wrote_goes_with_what_it_is_about_and_a_hold_keeps_both(ar
     assert (records["handover"].rows, records["handover"].rule) == (1, "duty_days: 300")
     assert records["handling"].last_ms == at.now_ms
     with archive.shop.store.batch() as batch:
-        release(batch.connection, held, "lan", NOW_MS)
+        release_hold(batch.connection, held, "lan", NOW_MS)
     archive.run()
     assert [row.subject for row in archive.rows(tables.handling)] == ["alert 8"]
     assert archive.rows(tables.request) == []
@@ -355,13 +355,13 @@ def test_an_alert_that_is_still_there_keeps_what_was_written_about_it(archive: A
     with archive.shop.store.batch() as batch:
         key = batch.connection.execute(insert(tables.alert), row).inserted_primary_key
         assert key is not None
-        acknowledge(batch.connection, Writer("lan", opened_ms), f"alert {key[0]}", "de-tham")
+        acknowledge(batch.connection, LogAuthor("lan", opened_ms), f"alert {key[0]}", "de-tham")
     archive.run()
     assert len(archive.rows(tables.handling)) == 1
 
 
 def test_many_desk_entries_go_in_small_batches(archive: Archive) -> None:
-    at = Writer("lan", _now_ms() - 310 * DAY_MS)
+    at = LogAuthor("lan", _now_ms() - 310 * DAY_MS)
     with archive.shop.store.batch() as batch:
         for number in range(2 * MOST_ROWS + 10):
             acknowledge(batch.connection, at, f"alert {number}", "de-tham")
@@ -454,7 +454,7 @@ def test_what_a_hold_keeps_asks_nobody(archive: Archive) -> None:
     archive.run()
     assert len(archive.cursors()) == 250
     with archive.shop.store.batch() as batch:
-        release(batch.connection, id_, "lan", NOW_MS)
+        release_hold(batch.connection, id_, "lan", NOW_MS)
     at_ms = _now_ms()
     archive.hold(gateway="dt-001", camera="cam-1", from_ms=at_ms - 12 * DAY_MS, to_ms=at_ms - 10 * DAY_MS)
     archive.event(40)
@@ -537,7 +537,7 @@ def test_a_hold_that_makes_no_sense_is_refused(tmp_path: Path, words: list[str],
 
 
 def test_a_hold_makes_no_database_where_there_is_none(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnusable, match="never run"):
+    with pytest.raises(DatabaseUnavailable, match="never run"):
         held(Database(f"sqlite:///{tmp_path}/central.db"), "hold", "--event", "e", "--why", "x")
     assert not list(tmp_path.iterdir())
 

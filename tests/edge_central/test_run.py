@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
 from edge_agent.core.errors import CentralError
-from edge_central.presence.presence import Bounds
+from edge_central.presence.presence import PresenceThresholds
 from edge_central.store import tables
-from edge_central.store.database import writing
-from edge_central.store.pictures import Pictures
+from edge_central.store.database import write_transaction
+from edge_central.store.pictures import MediaFolder
 from tests.edge_central.parts import Box, Boxes, Centre, WrongClock
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -194,7 +194,7 @@ def test_what_a_command_brought_lies_there_too(centre: Centre, boxes: Boxes) -> 
     wait_until(lambda: centre.status().rejected == 1)
     files = {path.suffix: path for path in (centre.state_dir / "media").rglob("*") if path.is_file()}
     assert {suffix: path.read_bytes() for suffix, path in files.items()} == {".mp4": clip, ".gz": bundle}
-    kept = Pictures(centre.state_dir / "media")
+    kept = MediaFolder(centre.state_dir / "media")
     assert kept.path(box.id, hashlib.sha256(clip).hexdigest(), sealed=False) == files[".mp4"]
 
 
@@ -203,7 +203,7 @@ def test_who_comes_and_goes_is_published_and_kept_over_a_restart(
 ) -> None:
     five = [Box(f"dt-00{number}") for number in range(1, 6)]
     centre = Centre(tmp_path / "centre", broker.port)
-    centre.bounds = Bounds(hold_s=2.0, outage_hold_s=0.5, grace_s=0.0)
+    centre.bounds = PresenceThresholds(hold_s=2.0, outage_hold_s=0.5, grace_s=0.0)
     with centre:
         boxes.wait_standing("online")
         boxes.say(*(box.state("online", "s-1") for box in five))
@@ -244,7 +244,7 @@ def test_what_is_over_goes_while_the_centre_runs_and_does_not_come_back(centre: 
     boxes.picture(box, "m-1")
     boxes.wait_for(lambda: boxes.confirmed_media(box) == {"m-1"})
     centre.stop()
-    with writing(centre.database) as connection:
+    with write_transaction(centre.database) as connection:
         for table in (tables.event, tables.media):
             connection.execute(update(table).values(received_ms=0))
     centre.first_sweep_s = 0.0
@@ -265,7 +265,7 @@ def test_a_clock_that_is_years_off_deletes_nothing_early(
     boxes.say(box.event(1), box.event(2))
     boxes.wait_confirmed(box, 1, 2)
     centre.stop()
-    with writing(centre.database) as connection:
+    with write_transaction(centre.database) as connection:
         connection.execute(update(tables.event).where(tables.event.c.sequence == 1).values(received_ms=0))
         if booted:  # as an older version left it, or another boot: only the newest arrival is known
             connection.execute(delete(tables.meta).where(tables.meta.c.key.startswith("clock")))
@@ -278,7 +278,7 @@ def test_a_clock_that_is_years_off_deletes_nothing_early(
     assert "3653 days" in str(centre.status().clock)
     centre.stop()
     centre.clock = None
-    with writing(centre.database) as connection:
+    with write_transaction(centre.database) as connection:
         connection.execute(insert(tables.event), over_like(connection, 4))
     centre.start()
     wait_until(lambda: 4 not in centre.numbers(box))

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_central.store.streams import Gap, Stream, Why
+from edge_central.store.streams import EventStream, GapReason, SequenceGap
 
 NOW_MS = 5
 
 
-def stream(*sequences: int) -> Stream:
-    made = Stream(1, "dt-001", "a")
+def stream(*sequences: int) -> EventStream:
+    made = EventStream(1, "dt-001", "a")
     for sequence in sequences:
         made.add(sequence, NOW_MS)
     return made
 
 
-def missing(made: Stream, *why: Why) -> list[tuple[int, int]]:
+def missing(made: EventStream, *why: GapReason) -> list[tuple[int, int]]:
     return [(gap.first, gap.last) for gap in made.gaps if not why or gap.why in why]
 
 
@@ -45,24 +45,24 @@ def test_a_gap_is_what_was_leapt_over_and_closes_when_it_comes(
 
 def test_what_the_gateway_gave_up_does_not_hold_up_the_rest() -> None:
     made = stream(1, 10)
-    assert made.announce(2, 5, NOW_MS) == 4
+    assert made.mark_announced(2, 5, NOW_MS) == 4
     assert made.upto == 5
-    assert missing(made, Why.MISSING) == [(6, 9)]
-    assert made.announce(6, 9, NOW_MS) == 4
+    assert missing(made, GapReason.MISSING) == [(6, 9)]
+    assert made.mark_announced(6, 9, NOW_MS) == 4
     assert made.upto == 10
 
 
 def test_an_announcement_that_comes_first_is_a_gap_that_is_explained() -> None:
     made = stream(1)
-    made.announce(3, 4, NOW_MS)
-    assert missing(made, Why.ANNOUNCED) == [(3, 4)]
-    assert missing(made, Why.MISSING) == [(2, 2)]
+    made.mark_announced(3, 4, NOW_MS)
+    assert missing(made, GapReason.ANNOUNCED) == [(3, 4)]
+    assert missing(made, GapReason.MISSING) == [(2, 2)]
     assert made.upto == 1
 
 
 def test_what_was_given_up_and_comes_all_the_same_is_stored() -> None:
     made = stream(1, 4)
-    made.announce(2, 3, NOW_MS)
+    made.mark_announced(2, 3, NOW_MS)
     assert not made.has(3)
     made.add(3, NOW_MS)
     assert made.has(3)
@@ -72,7 +72,7 @@ def test_what_was_given_up_and_comes_all_the_same_is_stored() -> None:
 
 def test_stored_events_are_not_taken_for_lost_when_the_gateway_says_so() -> None:
     made = stream(1, 2, 3, 5)
-    assert made.announce(1, 5, NOW_MS) == 1
+    assert made.mark_announced(1, 5, NOW_MS) == 1
     assert [made.has(number) for number in range(1, 6)] == [True, True, True, False, True]
 
 
@@ -86,7 +86,7 @@ steps = st.lists(
 @given(steps)
 def test_a_stream_agrees_with_a_set_and_writes_what_it_is(taken: list[tuple[int, ...]]) -> None:
     made, stored, lost = stream(), set[int](), set[int]()
-    rows: dict[int, Gap] = {}
+    rows: dict[int, SequenceGap] = {}
     highest = 0
     for step in taken:
         if len(step) == 1:
@@ -96,15 +96,17 @@ def test_a_stream_agrees_with_a_set_and_writes_what_it_is(taken: list[tuple[int,
                 made.add(number, NOW_MS)
             stored.add(number)
         else:
-            made.announce(step[0], step[1], NOW_MS)
+            made.mark_announced(step[0], step[1], NOW_MS)
             lost |= set(range(step[0], step[1] + 1))
         highest = max(highest, step[-1])
         for first in made.removed:
             rows.pop(first, None)
         rows.update(made.changed)
-        made.written()
+        made.clear_changes()
     expected = next((n - 1 for n in range(1, highest + 1) if n not in stored | lost), highest)
     assert made.upto == expected
-    unexplained = {n for gap in made.gaps if gap.why is Why.MISSING for n in range(gap.first, gap.last + 1)}
+    unexplained = {
+        n for gap in made.gaps if gap.why is GapReason.MISSING for n in range(gap.first, gap.last + 1)
+    }
     assert unexplained == set(range(1, highest + 1)) - stored - lost
     assert sorted(rows.values(), key=lambda gap: gap.first) == made.gaps

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.mqtt.session.inbox import MessageReceived
 from edge_agent.wire.central_topics import CentralTopics
 from edge_central.ingest import rebirth
-from edge_central.ingest.batch_writer import Intake
-from edge_central.settings import History
+from edge_central.ingest.batch_writer import BatchWriter
+from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Store
-from edge_central.store.pictures import Pictures
+from edge_central.store.pictures import MediaFolder
 from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed import small_disk as mounted
 from tests.testbed.mosquitto import Mosquitto, wait_until
@@ -75,14 +75,14 @@ def test_one_message_that_breaks_the_intake_does_not_keep_the_others(
     broker: Mosquitto, boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a fault of ours nobody knows yet: it is made here."""
-    sound = Intake._read
+    sound = BatchWriter._read
 
-    def faulty(intake: Intake, arrived: object) -> object:
+    def faulty(intake: BatchWriter, arrived: object) -> object:
         if b"poison" in arrived.payload:  # type: ignore[attr-defined]
             raise ZeroDivisionError
         return sound(intake, arrived)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Intake, "_read", faulty)
+    monkeypatch.setattr(BatchWriter, "_read", faulty)
     box = Box()
     with Centre(tmp_path / "centre", broker.port) as centre:
         boxes.wait_standing("online")
@@ -104,8 +104,10 @@ def test_what_somebody_else_has_stored_meanwhile_counts_as_a_repeat(
         store, topics = Store(centre.database), CentralTopics("tb/v1", "central")
         known = store.load()
         with store.batch() as batch:
-            intake = Intake(topics, [box.ward], Pictures(tmp_path / "media"), History(600, 30))
-            intake.take([Arrived(*box.event(2), 1)], known, batch, 0)
+            intake = BatchWriter(
+                topics, [box.ward], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30)
+            )
+            intake.write([MessageReceived(*box.event(2), 1)], known, batch, 0)
         store.close()
         boxes.say(box.event(2), box.event(3))
         boxes.wait_confirmed(box, 2, 3)
@@ -116,16 +118,16 @@ def test_what_somebody_else_has_stored_meanwhile_counts_as_a_repeat(
 def test_an_ingest_that_dies_is_started_again_and_gets_back_what_it_held(
     broker: Mosquitto, boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound, box = Intake.take, Box()
+    sound, box = BatchWriter.write, Box()
     deaths: list[int] = []
 
-    def deadly(intake: Intake, *rest: object) -> object:
+    def deadly(intake: BatchWriter, *rest: object) -> object:
         if not deaths:
             deaths.append(1)
             raise SystemExit("not even caught as an error")
         return sound(intake, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Intake, "take", deadly)
+    monkeypatch.setattr(BatchWriter, "take", deadly)
     with Centre(tmp_path / "centre", broker.port) as centre:
         boxes.wait_standing("online")
         boxes.say(box.event(1), box.event(2))

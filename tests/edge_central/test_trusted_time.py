@@ -11,10 +11,16 @@ from sqlalchemy import insert, select
 from edge_agent.wire.central_topics import CentralTopics
 from edge_central.alert_rules.rules import AlertSettings
 from edge_central.alerts.config import default_rules
-from edge_central.alerts.desk import Desk
+from edge_central.alerts.desk import AlertService
 from edge_central.store import tables
-from edge_central.trusted_time.clock import SETTLE_S, Correction, FollowedClock, Kept, TrustedClock
-from edge_central.trusted_time.kept import read_kept, record_key, shift
+from edge_central.trusted_time.clock import (
+    SETTLE_S,
+    Correction,
+    FollowedClock,
+    TrustedClock,
+    TrustedClockRecord,
+)
+from edge_central.trusted_time.kept import read_clock_record, record_key, shift_times
 from tests.edge_central.parts import Box
 from tests.edge_central.shop import NOW_MS, Shop
 
@@ -46,11 +52,15 @@ class Centre:
     """A centre's clock, and gateways that say what time it is."""
 
     def __init__(
-        self, system: System, kept: Kept | None = None, newest_ms: int | None = None, boot: str = "b-1"
+        self,
+        system: System,
+        kept: TrustedClockRecord | None = None,
+        newest_ms: int | None = None,
+        boot: str = "b-1",
     ) -> None:
         self.system = system
         self.clock = TrustedClock(system, boot)
-        self.clock.begin(kept, newest_ms)
+        self.clock.restore(kept, newest_ms)
         self.wrong_ms: dict[str, int] = {}  # by gateway
         self.corrections: list[Correction] = []
 
@@ -62,7 +72,7 @@ class Centre:
         for _ in range(minutes * 2):
             self.system.passed_ms += MINUTE_MS // 2
             for gateway, wrong_ms in self.wrong_ms.items():
-                self.clock.heard(gateway, self.system.true_ms + wrong_ms)
+                self.clock.record_gateway_time(gateway, self.system.true_ms + wrong_ms)
             correction = self.clock.tick(len(self.wrong_ms) if known is None else known)
             if correction is not None:
                 self.corrections.append(correction)
@@ -127,7 +137,9 @@ def test_most_gateways_cannot_move_a_clock_that_they_confirmed() -> None:
 
 def test_retention_counts_no_time_that_only_the_clock_after_a_boot_has_claimed() -> None:
     """Off for an hour, says a clock that is ten hours ahead."""
-    kept = Kept(time_ms=NOW_MS - 60 * MINUTE_MS, mono_ms=5, boot_id="b-0", settled_ms=NOW_MS - 60 * MINUTE_MS)
+    kept = TrustedClockRecord(
+        time_ms=NOW_MS - 60 * MINUTE_MS, mono_ms=5, boot_id="b-0", settled_ms=NOW_MS - 60 * MINUTE_MS
+    )
     centre = Centre(System(600 * MINUTE_MS), kept)
     assert centre.clock.deletions_ms() == NOW_MS - 60 * MINUTE_MS
     centre.wait()
@@ -162,7 +174,7 @@ def test_small_steps_of_ntp_are_followed_and_a_clock_that_creeps_away_is_not() -
 def test_an_administrator_releases_the_clock_where_no_gateway_can_say() -> None:
     centre = Centre(System(), None, NOW_MS - 3 * DAY_MS)
     assert centre.error_ms == -3 * DAY_MS
-    centre.clock.correct(centre.clock.believe_system())
+    centre.clock.correct(centre.clock.trust_system())
     centre.wait()
     assert (centre.error_ms, centre.clock.doubt, centre.clock.deletions_ms()) == (
         0,
@@ -204,14 +216,16 @@ def test_what_arrived_while_the_clock_was_wrong_gets_its_right_times(shop: Shop)
     centre.wait()
     (correction,) = centre.corrections
     with shop.store.batch() as batch:
-        shift(batch.connection, correction, WARDS, alone=True)
-        batch.note(record_key("central"), "{}")
+        shift_times(batch.connection, correction, WARDS, alone=True)
+        batch.write_meta(record_key("central"), "{}")
     query = select(tables.event.c.received_ms).order_by(tables.event.c.cursor)
-    arrived = shop.store.ask(lambda connection: list(connection.scalars(query)))
+    arrived = shop.store.query(lambda connection: list(connection.scalars(query)))
     assert arrived == [NOW_MS, true_ms, true_ms]
     (gap,) = shop.store.load().streams[box.id, box.epoch].gaps
     assert gap.found_ms == true_ms
-    assert shop.store.ask(lambda connection: read_kept(connection, "central")) is None, "not readable"
+    assert shop.store.query(lambda connection: read_clock_record(connection, "central")) is None, (
+        "not readable"
+    )
 
 
 def test_a_centre_that_is_killed_right_after_a_correction_makes_no_second_one() -> None:
@@ -231,30 +245,30 @@ def test_a_centre_that_is_killed_right_after_a_correction_makes_no_second_one() 
 def test_a_conflict_from_a_clock_that_was_ahead_ends_after_a_day_with_right_times(shop: Shop) -> None:
     box, centre = Box(), Centre(System(YEARS_MS))
     rules = AlertSettings(tuple(rule for rule in default_rules() if rule.id == "conflict"), 0.0)
-    desk = Desk(rules, WARDS, CentralTopics("tb/v1", "central"), centre.clock)
-    desk.begin(shop.store.ask(desk.read), [])
+    desk = AlertService(rules, WARDS, CentralTopics("tb/v1", "central"), centre.clock)
+    desk.restore(shop.store.query(desk.read), [])
     messages = box.heartbeat("s-1"), box.event(1), box.event(1, "car")
-    desk.heard(shop.take(*messages, now_ms=centre.clock.now_ms()))
+    desk.record(shop.take(*messages, now_ms=centre.clock.now_ms()))
     write(shop, desk)
     centre.gateways(0, 0, 0)
     centre.wait()
     (correction,) = centre.corrections
     with shop.store.batch() as batch:
-        shift(batch.connection, correction, WARDS, alone=True)
-    desk.corrected(correction)
-    assert shop.store.ask(desk.read).conflicts[box.id].last_ms == NOW_MS
+        shift_times(batch.connection, correction, WARDS, alone=True)
+    desk.apply_correction(correction)
+    assert shop.store.query(desk.read).conflicts[box.id].last_ms == NOW_MS
     centre.wait(24 * 60)
-    desk.missing(shop.store.load())
+    desk.check_gaps(shop.store.load())
     write(shop, desk)
-    row = shop.store.ask(lambda each: each.execute(select(tables.alert)).one())
+    row = shop.store.query(lambda each: each.execute(select(tables.alert)).one())
     assert (row.opened_ms, row.cleared_ms) == (NOW_MS, centre.system.true_ms)
-    assert shop.store.ask(desk.read).conflicts == {}, "a later one counts its own events only"
+    assert shop.store.query(desk.read).conflicts == {}, "a later one counts its own events only"
 
 
-def write(shop: Shop, desk: Desk) -> None:
+def write(shop: Shop, desk: AlertService) -> None:
     with shop.store.batch() as batch:
         desk.write(batch.connection)
-    desk.written(None, lambda _: None)
+    desk.publish_written(None, lambda _: None)
 
 
 def test_what_had_arrived_before_keeps_its_times(shop: Shop) -> None:
@@ -265,7 +279,7 @@ def test_what_had_arrived_before_keeps_its_times(shop: Shop) -> None:
             batch.connection.execute(insert(tables.media), row | more)
         gateway = {"id": "dt-001", "ward": "de-tham", "first_ms": 0, "last_ms": 0}
         batch.connection.execute(insert(tables.gateway), gateway)
-        shift(batch.connection, Correction(DAY_MS, NOW_MS), WARDS, alone=True)
-        shift(batch.connection, Correction(DAY_MS, 0), ["another"], alone=False)
+        shift_times(batch.connection, Correction(DAY_MS, NOW_MS), WARDS, alone=True)
+        shift_times(batch.connection, Correction(DAY_MS, 0), ["another"], alone=False)
     query = select(tables.media.c.received_ms).order_by(tables.media.c.media_id)
-    assert shop.store.ask(lambda each: list(each.scalars(query))) == [NOW_MS, NOW_MS + 1 + DAY_MS]
+    assert shop.store.query(lambda each: list(each.scalars(query))) == [NOW_MS, NOW_MS + 1 + DAY_MS]

@@ -14,7 +14,7 @@ from edge_agent import wire
 from edge_agent.config.model.settings import Gateway
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.model import FULL_PICTURE, Box, Frame, Track, TrackState
-from edge_agent.events import EventMaker
+from edge_agent.events import EventFactory
 from edge_agent.wire.json_schema import schema_of
 from tests.outbox.parts import HandClock
 
@@ -62,15 +62,15 @@ def track(
 ) -> Track:
     return Track(
         id=name, box=box, state=state, confirmed=confirmed, label=label, group=group, score=score,
-        best_score=score, first_seen_mono=first, last_seen_mono=last, looks=3, wants_look=0.0,
+        best_score=score, first_seen_mono=first, last_seen_mono=last, inferences=3, detection_priority=0.0,
         seen_now=seen_now,
     )  # fmt: skip
 
 
-def maker(clock: HandClock | None = None, synced: bool = True) -> EventMaker:
+def maker(clock: HandClock | None = None, synced: bool = True) -> EventFactory:
     """Its clock stands at the time of ``frame()``."""
     clock = clock or HandClock(wall=frame().captured_at)
-    return EventMaker(GATEWAY, clock=clock, boot_id="boot-1", clock_synced=lambda: synced, model=MODEL)
+    return EventFactory(GATEWAY, clock=clock, boot_id="boot-1", clock_synced=lambda: synced, model=MODEL)
 
 
 def encoded(draft: Draft, stamp: Stamp = STAMP) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from edge_agent import wire
 from edge_agent.core.delivery import Loss, Stamp
-from edge_agent.core.facts import CountsHit, ObjectHit, Phase
+from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
 from edge_agent.core.model import GROUP_OF_LABEL, Box, CameraState, Cause
 from edge_agent.events import restamped
-from edge_agent.events.life_sign import Life
+from edge_agent.events.life_sign import LastAlive
 from tests.events.parts import encoded, frame, maker, track, valid
 from tests.outbox.parts import HandClock, picture
 
@@ -26,7 +26,7 @@ stamps = st.builds(Stamp, st.integers(1, 10**15), st.text("0123456789abcdef", mi
 
 
 def test_an_object_event_reads_as_the_protocol_says() -> None:
-    hit = ObjectHit(Phase.START, track(), started_mono=998.0)
+    hit = ObjectObservation(Phase.START, track(), started_mono=998.0)
     event = encoded(maker().object_event("cam-1", hit, frame(), picture("p1")))
     assert {name: event[name] for name in ("specversion", "id", "source", "subject", "type", "time")} == {
         "specversion": "1.0",
@@ -59,7 +59,7 @@ def test_any_object_hit_makes_a_valid_event_that_reads_back(
     synced: bool,
 ) -> None:
     seen = track(label=label, group=GROUP_OF_LABEL[label], box=box, score=score, first=mono, last=mono)
-    hit = ObjectHit(phase, seen, mono, reason if phase is Phase.END else None)
+    hit = ObjectObservation(phase, seen, mono, reason if phase is Phase.END else None)
     draft = maker(synced=synced).object_event("cam-1", hit, frame(mono), picture("p1") if shot else None)
     payload = draft.encode(stamp)
     valid(payload)
@@ -70,7 +70,7 @@ def test_any_object_hit_makes_a_valid_event_that_reads_back(
 
 @given(st.dictionaries(st.sampled_from(sorted(GROUP_OF_LABEL)), st.integers(1, 10**6), min_size=1))
 def test_any_counts_make_a_valid_event(new: dict[str, int]) -> None:
-    event = encoded(maker().counts("cam-1", CountsHit(940.0, 1000.0, new), frame()))
+    event = encoded(maker().counts("cam-1", CountsObservation(940.0, 1000.0, new), frame()))
     assert (event["data"]["new"], event["data"]["interval_s"]) == (new, 60.0)
     assert (event["data"]["from_at"], event["time"]) == (
         "2026-11-24T13:41:15.123Z",
@@ -129,14 +129,16 @@ def test_a_loss_names_its_epoch_and_ranges(reason: str, word: str, damaged: bool
 
 
 def test_an_unset_clock_is_said_and_monotonic_time_still_orders() -> None:
-    hit = ObjectHit(Phase.START, track(), 998.0)
+    hit = ObjectObservation(Phase.START, track(), 998.0)
     event = encoded(maker(synced=False).object_event("cam-1", hit, frame(), None))
     assert (event["clock"], event["bootid"], event["bootms"]) == ("unsynced", "boot-1", "998000")
 
 
 def test_an_object_that_was_there_when_the_agent_died_is_closed_with_what_was_last_told() -> None:
     events = maker()
-    start = events.object_event("cam-1", ObjectHit(Phase.UPDATE, track(), 998.0), frame(), picture("p1"))
+    start = events.object_event(
+        "cam-1", ObjectObservation(Phase.UPDATE, track(), 998.0), frame(), picture("p1")
+    )
     assert start.opens is not None
     draft = maker(HandClock(mono=5.0)).left_open(start.opens)
     data = encoded(draft)["data"]
@@ -153,14 +155,16 @@ def test_an_object_that_was_there_when_the_agent_died_is_closed_with_what_was_la
     ("life", "ended_at"),
     [
         (None, "2026-11-24T13:42:13.123Z"),
-        (Life("run-1", "boot-1", 1041.5), "2026-11-24T13:42:56.623Z"),
-        (Life("run-0", "boot-1", 900.0), "2026-11-24T13:42:13.123Z"),
-        (Life("run-0", "boot-0", 5000.0), "2026-11-24T13:42:13.123Z"),
+        (LastAlive("run-1", "boot-1", 1041.5), "2026-11-24T13:42:56.623Z"),
+        (LastAlive("run-0", "boot-1", 900.0), "2026-11-24T13:42:13.123Z"),
+        (LastAlive("run-0", "boot-0", 5000.0), "2026-11-24T13:42:13.123Z"),
     ],
     ids=["no sign of life", "43.5 s after the start", "before the start", "of another boot"],
 )
-def test_what_was_open_at_a_kill_ended_when_the_agent_last_lived(life: Life | None, ended_at: str) -> None:
-    start = maker().object_event("cam-1", ObjectHit(Phase.START, track(), 998.0), frame(), None)
+def test_what_was_open_at_a_kill_ended_when_the_agent_last_lived(
+    life: LastAlive | None, ended_at: str
+) -> None:
+    start = maker().object_event("cam-1", ObjectObservation(Phase.START, track(), 998.0), frame(), None)
     assert start.opens is not None
     data = encoded(maker(HandClock(mono=5.0)).left_open(start.opens, life))["data"]
     assert data["started_at"] == "2026-11-24T13:42:13.123Z"
@@ -168,6 +172,6 @@ def test_what_was_open_at_a_kill_ended_when_the_agent_last_lived(life: Life | No
 
 
 def test_an_event_under_another_stamp_is_what_it_would_have_been() -> None:
-    draft = maker().counts("cam-1", CountsHit(998.0, 1000.0, {"người": 1}), frame())
+    draft = maker().counts("cam-1", CountsObservation(998.0, 1000.0, {"người": 1}), frame())
     other = Stamp(7, "aaaabbbb", "ab" * 32)
     assert restamped(draft.encode(Stamp(123, "3f2a0b1c")), other) == draft.encode(other)

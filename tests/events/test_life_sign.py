@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.events.life_sign import EVERY_S, LifeSign
+from edge_agent.events.life_sign import ALIVE_EVERY_S, LastAliveFile
 from tests.outbox.parts import HandClock
 
 
 def test_the_next_run_knows_until_when_the_one_before_lived(tmp_path: Path) -> None:
     clock, path = HandClock(mono=100.0), tmp_path / "alive.json"
-    first = LifeSign(path, clock, "boot-1")
-    first.give()
-    clock.advance(EVERY_S)
-    first.give()
-    clock.advance(EVERY_S - 1)
-    first.give()  # not time yet
-    assert first.before() is None, "its own"
+    first = LastAliveFile(path, clock, "boot-1")
+    first.record()
+    clock.advance(ALIVE_EVERY_S)
+    first.record()
+    clock.advance(ALIVE_EVERY_S - 1)
+    first.record()  # not time yet
+    assert first.previous() is None, "its own"
     clock.advance(500.0)
-    second = LifeSign(path, clock, "boot-1")
-    second.give()
-    before = second.before()
+    second = LastAliveFile(path, clock, "boot-1")
+    second.record()
+    before = second.previous()
     assert before is not None
-    assert (before.boot_id, before.mono) == ("boot-1", 100.0 + EVERY_S)
+    assert (before.boot_id, before.mono) == ("boot-1", 100.0 + ALIVE_EVERY_S)
 
 
 def test_a_disk_that_comes_late_tells_it_too(tmp_path: Path) -> None:
     clock, disk = HandClock(mono=100.0), tmp_path / "disk"
     disk.mkdir()
-    LifeSign(disk / "alive.json", clock, "boot-1").give()
+    LastAliveFile(disk / "alive.json", clock, "boot-1").record()
     disk.rename(tmp_path / "away")
-    clock.advance(EVERY_S)
-    second = LifeSign(disk / "alive.json", clock, "boot-1")
-    second.give()
+    clock.advance(ALIVE_EVERY_S)
+    second = LastAliveFile(disk / "alive.json", clock, "boot-1")
+    second.record()
     (tmp_path / "away").rename(disk)
-    clock.advance(EVERY_S)
-    second.give()
-    before = second.before()
+    clock.advance(ALIVE_EVERY_S)
+    second.record()
+    before = second.previous()
     assert before is not None
     assert before.mono == 100.0

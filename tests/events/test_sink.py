@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edge_agent.core.facts import CountsHit, ObjectHit, Phase, RuleHit, RuleRef, Stay
+from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase, RuleObservation, RuleRef, Stay
 from edge_agent.core.model import Severity
 from edge_agent.events import EventSink, NoClips, NoSnapshots
-from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
+from edge_agent.evidence.snapshots import ObjectSnapshots, RuleSnapshots
 from tests.events.parts import frame, maker, track, valid
 from tests.outbox.parts import outbox_in
 
 
 def test_an_object_is_stored_with_its_picture_and_remembered_as_open(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        sink = EventSink("cam-1", maker(), outbox, Snapshots("cam-1", ()), NoClips())
-        sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
+        sink = EventSink("cam-1", maker(), outbox, ObjectSnapshots("cam-1", ()), NoClips())
+        sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
         (stored,) = outbox.pending(10)
         reference = valid(stored.payload)["data"]["snapshot"]
         outbox.delivered(*stored.key)
@@ -40,8 +40,8 @@ def test_an_object_is_stored_with_its_picture_and_remembered_as_open(tmp_path: P
 def test_an_object_that_ended_is_not_left_open(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         sink = EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips())
-        sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
-        sink.accept(ObjectHit(Phase.END, track(), 998.0, "left"), frame())
+        sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
+        sink.accept(ObjectObservation(Phase.END, track(), 998.0, "left"), frame())
         phases = [valid(event.payload)["data"]["phase"] for event in outbox.pending(10)]
     assert phases == ["start", "end"]
     with outbox_in(tmp_path) as outbox:
@@ -51,14 +51,14 @@ def test_an_object_that_ended_is_not_left_open(tmp_path: Path) -> None:
 def test_counts_go_without_a_picture(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         EventSink("cam-1", maker(), outbox, NoSnapshots(), NoClips()).accept(
-            CountsHit(940.0, 1000.0, {"car": 2}), frame()
+            CountsObservation(940.0, 1000.0, {"car": 2}), frame()
         )
         (stored,) = outbox.pending(10)
         assert (stored.kind, stored.camera, outbox.stats().media_depth) == ("counts", "cam-1", 0)
 
 
 CHILD = track("t1", label="person", group="person")
-STAY = RuleHit(
+STAY = RuleObservation(
     Phase.START,
     "yard-night-t1-1",
     RuleRef("yard-night", "zone-intrusion", Severity.ALARM),
@@ -121,7 +121,7 @@ def test_the_end_of_an_intrusion_goes_without_a_picture(tmp_path: Path) -> None:
 def test_pictures_for_rules_only_leave_objects_without(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
-        sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
+        sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
         (stored,) = outbox.pending(10)
     assert valid(stored.payload)["data"]["snapshot"] is None
 
@@ -130,7 +130,7 @@ def test_what_is_told_when_the_pixels_are_gone_goes_without_a_picture(tmp_path: 
     """A moment that could not be stored in time is told when the camera is lost."""
     with outbox_in(tmp_path) as outbox:
         sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
-        sink.accept(STAY, frame().outline())
+        sink.accept(STAY, frame().without_pixels())
         (stored,) = outbox.pending(10)
         assert valid(stored.payload)["data"]["snapshot"] is None
         assert outbox.stats().media_depth == 0

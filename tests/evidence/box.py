@@ -9,11 +9,11 @@ from pathlib import Path
 
 from edge_agent.config.model.settings import Storage
 from edge_agent.core.delivery import Media, Stamp
-from edge_agent.core.facts import Phase, RuleHit, RuleRef, Stay
+from edge_agent.core.facts import Phase, RuleObservation, RuleRef, Stay
 from edge_agent.core.model import CameraState, Severity
-from edge_agent.events import EventMaker
+from edge_agent.events import EventFactory
 from edge_agent.evidence.chain.chain import EvidenceChain
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from tests.events.parts import GATEWAY, IN_THE_MIDDLE, frame, maker, track
 from tests.outbox.parts import HandClock
 
@@ -22,9 +22,9 @@ from tests.outbox.parts import HandClock
 class Box:
     folder: Path
     clock: HandClock
-    events: EventMaker
+    events: EventFactory
     chain: EvidenceChain
-    outbox: Outbox
+    outbox: EventOutbox
 
     def fact(self, camera: str = "cam-1") -> Stamp:
         """Something that is no alarm."""
@@ -39,7 +39,7 @@ class Box:
     ) -> Stamp:
         rule = RuleRef("yard-night", "zone-intrusion", Severity.ALARM)
         now = self.clock.mono
-        hit = RuleHit(
+        hit = RuleObservation(
             phase,
             event_id,
             rule,
@@ -85,7 +85,7 @@ def box_in(
         make_head=events.chain_head,
         held=lambda: held,
     )
-    outbox = Outbox(
+    outbox = EventOutbox(
         folder, max_bytes=max_bytes, clock=clock, boot_id="b", encode_loss=events.loss, follower=chain
     )
     chain.open()

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.config.model.settings import Camera, Clip, ClipPolicy
-from edge_agent.core.delivery import Media, Told
+from edge_agent.core.delivery import Media, ReportedEvent
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
-from edge_agent.evidence.clips.clips import CameraClips, Cut
-from edge_agent.evidence.clips.mux import Film, film_of
+from edge_agent.evidence.clips.clips import CameraClips, FinishedClip
+from edge_agent.evidence.clips.mux import ClipFile, mux_clip
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import START, RingFeed
 
@@ -37,7 +37,7 @@ class Desk:
     def wake(self) -> None:
         self.woken += 1
 
-    def keep(self, picture: Media, severity: Severity) -> None:
+    def store_picture(self, picture: Media, severity: Severity) -> None:
         self.kept.append(picture)
 
 
@@ -56,7 +56,7 @@ class Set:
         self.site = RingFeed(self.camera, *clips, edit=edit, timed=timed, file=file)
         self.desk = Desk()
         self.clips = CameraClips(self.camera, self.site.ring, None, self.desk, self.site.clock)
-        self.cuts: list[Cut] = []
+        self.cuts: list[FinishedClip] = []
 
     def told(
         self,
@@ -68,25 +68,25 @@ class Set:
         picture: Media | None = None,
     ) -> None:
         mono = self.site.begin_mono + at_s
-        self.clips.follow(Told(event_id, phase, severity, mono, mono, picture))
+        self.clips.follow(ReportedEvent(event_id, phase, severity, mono, mono, picture))
 
-    def run(self, script: dict[float, Callable[[], None]]) -> list[Cut]:
+    def run(self, script: dict[float, Callable[[], None]]) -> list[FinishedClip]:
         """The whole stream; each of the actions when its time has come. Returns what was cut."""
         waiting = sorted(script.items())
         for now_s in self.site.arrive():
             while waiting and waiting[0][0] <= now_s:
                 waiting.pop(0)[1]()
-            self.cuts += self.clips.cut()
+            self.cuts += self.clips.take_finished()
         assert not waiting, "the stream ended before the script"
         return self.cuts
 
-    def wait(self, seconds: float) -> list[Cut]:
+    def wait(self, seconds: float) -> list[FinishedClip]:
         """No packets come."""
         self.site.clock.mono += seconds
-        self.cuts += self.clips.cut()
+        self.cuts += self.clips.take_finished()
         return self.cuts
 
-    def event(self, begin_s: float, end_s: float, **more: object) -> list[Cut]:
+    def event(self, begin_s: float, end_s: float, **more: object) -> list[FinishedClip]:
         """One event while the stream runs."""
         return self.run(
             {
@@ -95,13 +95,13 @@ class Set:
             }
         )
 
-    def pre_roll_s(self, cut: Cut, film: Film) -> float:
+    def pre_roll_s(self, cut: FinishedClip, film: ClipFile) -> float:
         return cut.started_mono - film.began_mono
 
 
-def film(cut: Cut, path: Path) -> tuple[Film, Path]:
+def film(cut: FinishedClip, path: Path) -> tuple[ClipFile, Path]:
     """The cut as a file."""
     assert cut.parameters is not None
-    made = film_of(list(cut.packets), cut.parameters, START)
+    made = mux_clip(list(cut.packets), cut.parameters, START)
     path.write_bytes(made.payload)
     return made, path

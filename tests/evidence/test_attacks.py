@@ -21,7 +21,7 @@ from edge_agent.cli.main import main
 from edge_agent.core.delivery import Media
 from edge_agent.core.facts import Phase
 from edge_agent.evidence.chain.keys import load_or_make
-from edge_agent.evidence.chain.losses import Losses, Lost
+from edge_agent.evidence.chain.losses import LossRange, LossRanges
 from edge_agent.evidence.chain.records import NoEvent, read_record
 from tests.evidence.box import box_in
 from tests.evidence.test_bundle import CONFIG, new_manifest, new_sums
@@ -420,13 +420,15 @@ def test_an_event_with_a_name_of_a_megabyte_is_not_kept(published_line: bytes, f
 def test_many_overlapping_losses_cost_no_square_of_their_count() -> None:
     """With the square it takes minutes."""
     count = 100_000
-    losses = Losses([Lost(n, n + 50_000, "x", n % 2 == 0) for n in range(1, count)])
+    losses = LossRanges([LossRange(n, n + 50_000, "x", n % 2 == 0) for n in range(1, count)])
     gaps = [part for n in range(0, 2 * count, 2) for part in losses.unproven_parts(n, n)]
     assert len(gaps) == (2 * count - 150_000) // 2 + 1
 
 
 def test_the_newest_loss_that_covers_a_number_is_found_and_what_none_covers() -> None:
-    losses = Losses([Lost(3, 5, "a", True), Lost(5, 7, "b", False), Lost(10, 20, "c", False)])
+    losses = LossRanges(
+        [LossRange(3, 5, "a", True), LossRange(5, 7, "b", False), LossRange(10, 20, "c", False)]
+    )
     parts = [(low, high, lost and lost.by) for low, high, lost in losses.unproven_parts(1, 12)]
     assert parts == [(1, 2, None), (6, 7, "b"), (8, 9, None), (10, 12, "c")]
 

@@ -28,7 +28,7 @@ from edge_agent.evidence.export.bundle_check import check_bundle
 from edge_agent.evidence.export.check import check_files
 from edge_agent.evidence.export.contents import Contents, open_bundle
 from edge_agent.evidence.export.given_keys import load_keys
-from edge_agent.evidence.export.report import Report
+from edge_agent.evidence.export.report import VerificationReport
 from edge_agent.evidence.store import MediaStore
 from tests.evidence.box import box_in
 from tests.testbed.open_python import let_pass, open_python
@@ -85,9 +85,12 @@ def read_bundle(path: Path) -> dict[str, bytes]:
         return {name: contents.read(name, 1_000_000) for name in contents.names}
 
 
-def judged(content: dict[str, bytes], key: str) -> Report:
+def judged(content: dict[str, bytes], key: str) -> VerificationReport:
     """Checked with this key of dt-001."""
-    report, contents = Report(), Contents("b", list(content), lambda name: io.BytesIO(content[name]))
+    report, contents = (
+        VerificationReport(),
+        Contents("b", list(content), lambda name: io.BytesIO(content[name])),
+    )
     check_bundle(contents, "b", load_keys([key]), report)
     return report
 

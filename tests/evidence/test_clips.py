@@ -13,8 +13,8 @@ import pytest
 from edge_agent.config.model.settings import Clip, ClipPolicy, Ring
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
-from edge_agent.evidence.clips.clips import Cut
-from edge_agent.evidence.clips.mux import NoClip, film_of
+from edge_agent.evidence.clips.clips import FinishedClip
+from edge_agent.evidence.clips.mux import NoClip, mux_clip
 from tests.evidence.filming import Set, film, filming
 from tests.evidence.player import packet_hashes, played, remuxed, seek_error, timing
 from tests.testbed.clips import make_clip
@@ -42,7 +42,7 @@ def streams(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def only(cuts: list[Cut]) -> Cut:
+def only(cuts: list[FinishedClip]) -> FinishedClip:
     (cut,) = cuts
     return cut
 
@@ -93,7 +93,7 @@ def test_a_strict_reader_finds_nothing_and_a_player_can_jump(
         assert packet_hashes(again) == packet_hashes(path)
 
 
-def leading(cut: Cut) -> int:
+def leading(cut: FinishedClip) -> int:
     """Pictures of an open GOP that refer to the one before it."""
     first = cut.packets[0].packet.pts
     assert first is not None
@@ -224,7 +224,7 @@ def test_a_recorder_that_does_not_come_bounds_the_memory_all_the_same(streams: d
     for now_s in scene.site.arrive():  # nobody cuts
         if now_s == pytest.approx(8.0):
             scene.told(Phase.START, 8.0)
-    cut = only(scene.clips.cut())
+    cut = only(scene.clips.take_finished())
     assert cut.cut_short
     assert sum(item.packet.size for item in cut.packets) <= limit
 
@@ -260,7 +260,7 @@ def test_an_event_that_began_before_the_ring_is_filmed_from_what_there_is(stream
     assert cut.packets[0].keyframe
 
 
-def long_after(scene: Set, began_s: float, told_s: float) -> Cut:
+def long_after(scene: Set, began_s: float, told_s: float) -> FinishedClip:
     """An event that is told long after it began."""
     return only(
         scene.run(
@@ -272,7 +272,7 @@ def long_after(scene: Set, began_s: float, told_s: float) -> Cut:
     )
 
 
-def seconds(scene: Set, cut: Cut) -> tuple[float, float]:
+def seconds(scene: Set, cut: FinishedClip) -> tuple[float, float]:
     """First and last picture, in the stream."""
     begin, *_, end = (item.stamp_mono - scene.site.begin_mono for item in cut.packets)
     return begin, end
@@ -331,13 +331,13 @@ def test_a_closed_camera_finishes_what_is_open_and_begins_nothing(streams: dict[
     scene = Set(streams["h264"])
     scene.run({8.0: lambda: scene.told(Phase.START, 8.0)})
     scene.clips.close("its settings have changed")
-    assert only(scene.clips.cut()).cut_short == "its settings have changed"
+    assert only(scene.clips.take_finished()).cut_short == "its settings have changed"
     assert scene.clips.done
     scene.told(Phase.START, 9.0, event_id="late")
-    assert scene.clips.cut() == []
+    assert scene.clips.take_finished() == []
     assert not scene.site.ring.tapped
 
 
 def test_a_codec_that_no_player_of_ours_knows_is_refused() -> None:
     with pytest.raises(NoClip, match="rawvideo"):
-        film_of([], Described(1e-6, codec="rawvideo"), START)
+        mux_clip([], Described(1e-6, codec="rawvideo"), START)

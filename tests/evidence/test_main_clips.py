@@ -15,13 +15,13 @@ import psutil
 import pytest
 
 from edge_agent.capture.main_stream import MainStream
-from edge_agent.capture.reader import Reader
+from edge_agent.capture.reader import CameraReader
 from edge_agent.config.model.settings import Camera, Clip, Storage
 from edge_agent.core import delivery as outbox_model
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
-from edge_agent.evidence.clips.recorder import Recorder
+from edge_agent.evidence.clips.recorder import ClipRecorder
 from edge_agent.evidence.store import MediaStore
 from tests.capture.rig import QUICK, RecordedBackoff, eventually, running
 from tests.events.parts import maker
@@ -44,8 +44,8 @@ class Site:
         clock = SystemClock()
         self.store = MediaStore(folder / "evidence", Storage(keep_free=0), clock)
         self.told = Told(self.store)
-        self.recorder = Recorder(self.store, maker(), self.told, clock)
-        self.reader = Reader(self.camera, clock, limits=QUICK, backoff=RecordedBackoff())
+        self.recorder = ClipRecorder(self.store, maker(), self.told, clock)
+        self.reader = CameraReader(self.camera, clock, limits=QUICK, backoff=RecordedBackoff())
         self.main = MainStream(
             self.camera, clock, armed=lambda: self.armed, limits=QUICK, backoff=RecordedBackoff()
         )
@@ -74,7 +74,7 @@ class Site:
 
     def say(self, event_id: str, phase: Phase) -> None:
         now = self._clock.monotonic()
-        self.clips.follow(outbox_model.Told(event_id, phase, Severity.ALARM, now, now))
+        self.clips.follow(outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, now, now))
 
     def clip(self, event_id: str) -> tuple[dict[str, Any], Path]:
         """What was told of it, and its file."""
@@ -148,7 +148,7 @@ def test_a_main_stream_that_is_away_leaves_the_clip_to_the_other_and_is_used_aga
 ) -> None:
     with Site(tmp_path, sub, main).run() as site:
         main.kill()
-        eventually(lambda: site.main.trouble is not None)
+        eventually(lambda: site.main.problem is not None)
         site.say("away", Phase.MOMENT)
         clip, path = site.clip("away")
         assert (clip["source"], clip["codec"], clip.get("cut_short")) == ("sub", "h264", None)
@@ -169,7 +169,7 @@ def test_a_main_stream_that_has_just_stopped_is_not_filmed(
     with site.run():
         main.freeze()
         time.sleep(3.5)
-        assert site.main.trouble is None
+        assert site.main.problem is None
         site.say("frozen", Phase.MOMENT)
         assert site.clip("frozen")[0]["source"] == "sub"
         main.kill()
@@ -202,7 +202,7 @@ def test_disarmed_the_camera_sees_no_client_unless_a_clip_is_open(
         assert site.clip("zone-1")[0]["source"] == "main"
         eventually(lambda: clients(main) == 0, 12)
         assert site.main.ring.size_bytes == 0
-        assert site.main.trouble is None
+        assert site.main.problem is None
 
 
 def test_the_packets_of_the_main_stream_take_no_more_than_max_bytes(

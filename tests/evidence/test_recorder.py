@@ -15,7 +15,7 @@ from edge_agent.config.model.settings import Clip, Storage
 from edge_agent.core import delivery as outbox_model
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
-from edge_agent.evidence.clips.recorder import Recorder
+from edge_agent.evidence.clips.recorder import ClipRecorder
 from edge_agent.evidence.store import MediaStore
 from tests.capture.rig import eventually
 from tests.events.parts import maker
@@ -38,12 +38,12 @@ class Box:
         self.site = RingFeed(self.camera, clip)
         self.store = MediaStore(folder / "evidence", storage or Storage(keep_free=0), self.site.clock)
         self.told = Told(self.store)
-        self.recorder = Recorder(self.store, maker(), self.told, self.site.clock, seal_to)
+        self.recorder = ClipRecorder(self.store, maker(), self.told, self.site.clock, seal_to)
         self.clips = self.recorder.camera(self.camera, self.site.ring)
 
     def event(self, event_id: str, phase: Phase, **more: Any) -> None:
         mono = self.site.clock.mono
-        told = outbox_model.Told(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
+        told = outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
         self.clips.follow(told)
 
     def film(self, *event_ids: str) -> None:

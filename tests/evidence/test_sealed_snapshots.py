@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge_agent.core.delivery import SEALED_MAGIC, Media
-from edge_agent.core.facts import ObjectHit, Phase
+from edge_agent.core.facts import ObjectObservation, Phase
 from edge_agent.core.model import FULL_PICTURE, Box
 from edge_agent.events import EventSink, NoClips
 from edge_agent.evidence.seal import unseal
 from edge_agent.evidence.sealed_snapshots import PictureMaker, SealedSnapshots
-from edge_agent.evidence.snapshots import RuleSnapshots, Snapshots
+from edge_agent.evidence.snapshots import ObjectSnapshots, RuleSnapshots
 from tests.events.parts import frame, maker, track
 from tests.outbox.parts import outbox_in
 
@@ -30,7 +30,7 @@ def opened(media: Media | None) -> bytes:
     return unseal(media.payload, PEM)
 
 
-@pytest.mark.parametrize("pictures", [Snapshots("cam-1", ()), RuleSnapshots("cam-1", ())])
+@pytest.mark.parametrize("pictures", [ObjectSnapshots("cam-1", ()), RuleSnapshots("cam-1", ())])
 def test_a_picture_is_sealed_once_and_both_hashes_are_known(pictures: PictureMaker) -> None:
     media = SealedSnapshots(pictures, PUBLIC).now("e-1", Box(0.4, 0.4, 0.5, 0.5), frame())
     plain = opened(media)
@@ -59,9 +59,9 @@ def test_private_areas_are_black_in_the_whole_view_before_it_is_sealed() -> None
 
 def test_only_sealed_bytes_reach_the_disk_and_the_event_names_both_hashes(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        pictures = SealedSnapshots(Snapshots("cam-1", ()), PUBLIC)
+        pictures = SealedSnapshots(ObjectSnapshots("cam-1", ()), PUBLIC)
         sink = EventSink("cam-1", maker(), outbox, pictures, NoClips())
-        sink.accept(ObjectHit(Phase.START, track(), 998.0), frame())
+        sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
         told = json.loads(outbox.pending(1)[0].payload)["data"]["snapshot"]
         (stored,) = (tmp_path / "media").iterdir()
         content = stored.read_bytes()
@@ -73,6 +73,6 @@ def test_only_sealed_bytes_reach_the_disk_and_the_event_names_both_hashes(tmp_pa
 def test_a_key_that_cannot_seal_costs_the_picture_and_lets_nothing_plain_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    pictures = SealedSnapshots(Snapshots("cam-1", ()), bytes(32))
+    pictures = SealedSnapshots(ObjectSnapshots("cam-1", ()), bytes(32))
     assert pictures.now("e-1", FULL_PICTURE, frame()) is None
     assert "the event goes without its picture" in caplog.text

@@ -14,7 +14,7 @@ from edge_agent.core.delivery import Media
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Box, Tracks
 from edge_agent.evidence.jpeg import AIM_BYTES, MAX_BYTES, crop, encode
-from edge_agent.evidence.snapshots import MAX_HELD_BYTES, Snapshots, surroundings
+from edge_agent.evidence.snapshots import MAX_PENDING_BYTES, ObjectSnapshots, surroundings
 from tests.events.parts import PlainPicture, frame, track
 
 unit = st.floats(0.0, 1.0)
@@ -44,7 +44,7 @@ def noise(width: int, height: int) -> PlainPicture:
     ],
 )
 def test_a_snapshot_shows_the_object_with_its_surroundings(box: Box, size: tuple[int, int]) -> None:
-    media = Snapshots("cam-1", ()).take("e", Phase.START, track(box=box), frame())
+    media = ObjectSnapshots("cam-1", ()).take("e", Phase.START, track(box=box), frame())
     height, width = pixels_of(media).shape[:2]
     assert (abs(width - size[0]) <= 1, abs(height - size[1]) <= 1) == (True, True)
 
@@ -64,7 +64,7 @@ def test_the_surroundings_hold_the_object_and_stay_in_the_picture(
 def test_private_areas_are_black_wherever_the_crop_lies() -> None:
     mask = ((0.45, 0.40), (0.60, 0.40), (0.60, 0.70), (0.45, 0.70))
     box = Box(0.52, 0.5, 0.54, 0.56)
-    media = Snapshots("cam-1", (mask,)).take("e", Phase.START, track(box=box), frame())
+    media = ObjectSnapshots("cam-1", (mask,)).take("e", Phase.START, track(box=box), frame())
     shown = pixels_of(media)
     region = surroundings(box, 640, 360)
     x1, y1, _, _ = region.to_pixels(640, 360)
@@ -105,7 +105,7 @@ def test_a_plain_scene_is_far_below_the_aim_and_noise_is_held_to_the_limit() -> 
 def test_the_end_brings_a_picture_only_when_a_clearly_better_view_was_seen() -> None:
     small, little_better, better = Box(0.4, 0.4, 0.5, 0.5), Box(0.4, 0.4, 0.51, 0.51), Box(0.3, 0.3, 0.5, 0.5)
     for later, expected in ((little_better, None), (better, 60)):
-        snapshots = Snapshots("cam-1", ())
+        snapshots = ObjectSnapshots("cam-1", ())
         snapshots.take("e", Phase.START, track(box=small), frame())
         view = PlainPicture(level=60)
         snapshots.observe(frame(1001.0, view), Tracks((track(box=later),)))
@@ -115,24 +115,24 @@ def test_the_end_brings_a_picture_only_when_a_clearly_better_view_was_seen() -> 
             assert media is None
         else:
             assert abs(int(pixels_of(media).mean()) - expected) <= 2
-        assert snapshots.held_bytes == 0
+        assert snapshots.pending_bytes == 0
 
 
 def test_a_view_cut_by_the_edge_is_not_better_than_a_whole_one() -> None:
-    snapshots = Snapshots("cam-1", ())
+    snapshots = ObjectSnapshots("cam-1", ())
     snapshots.take("e", Phase.START, track(box=Box(0.1, 0.1, 0.3, 0.3)), frame())
     snapshots.observe(frame(1001.0), Tracks((track(box=Box(0.0, 0.1, 0.28, 0.35)),)))
-    assert snapshots.held_bytes == 0
+    assert snapshots.pending_bytes == 0
 
 
 def test_objects_that_are_not_reported_cost_no_memory() -> None:
-    snapshots = Snapshots("cam-1", ())
+    snapshots = ObjectSnapshots("cam-1", ())
     snapshots.observe(frame(), Tracks(tuple(track(f"t{n}", box=Box(0.1, 0.1, 0.9, 0.9)) for n in range(30))))
-    assert snapshots.held_bytes == 0
+    assert snapshots.pending_bytes == 0
 
 
 def test_thirty_objects_stay_within_the_memory_that_is_set_aside() -> None:
-    snapshots = Snapshots("cam-1", ())
+    snapshots = ObjectSnapshots("cam-1", ())
     names = [f"t{n}" for n in range(30)]
     picture = PlainPicture(1920, 1080)
     for name in names:
@@ -140,7 +140,7 @@ def test_thirty_objects_stay_within_the_memory_that_is_set_aside() -> None:
     for mono, size in ((1001.0, 0.1), (1002.0, 0.3)):
         near = tuple(track(name, box=Box(0.4, 0.4, 0.4 + size, 0.4 + size)) for name in names)
         snapshots.observe(frame(mono, picture), Tracks(near))
-        assert 0 < snapshots.held_bytes <= MAX_HELD_BYTES
+        assert 0 < snapshots.pending_bytes <= MAX_PENDING_BYTES
     for name in names:
         snapshots.take("e", Phase.END, track(name), frame(1003.0, picture))
-    assert snapshots.held_bytes == 0
+    assert snapshots.pending_bytes == 0

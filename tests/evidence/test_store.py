@@ -17,8 +17,8 @@ from edge_agent.config.model.settings import Storage
 from edge_agent.core.errors import StorageError
 from edge_agent.core.model import Severity
 from edge_agent.evidence.names import MediaName
-from edge_agent.evidence.shelf import BLOCK_BYTES, Shelf, kept
-from edge_agent.evidence.store import LOOK_S, PROBE_S, MediaStore
+from edge_agent.evidence.shelf import BLOCK_BYTES, MediaIndex, media_entry
+from edge_agent.evidence.store import PROBE_S, RESCAN_S, MediaStore
 from tests.outbox.parts import HandClock
 from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
 
@@ -64,7 +64,7 @@ class Rig:
         self.store.open()
 
     def look(self) -> None:
-        self.clock.advance(LOOK_S + 1)
+        self.clock.advance(RESCAN_S + 1)
         self.store.maintain()
 
     def events(self) -> list[str]:
@@ -328,10 +328,10 @@ items = st.lists(st.tuples(st.sampled_from([9, 13, 17]), st.integers(1, 9), st.i
 def test_no_more_goes_than_has_to_and_nothing_graver(
     files: list[tuple[int, int, int]], size: int, severity: int
 ) -> None:
-    shelf = Shelf()
+    shelf = MediaIndex()
     for n, (of, blocks, age) in enumerate(files):
         name = MediaName("2026-11-24", "120000", of, "cam", f"e{n}", f"m{n}", "mp4", False)
-        shelf.add(kept(name, blocks * BLOCK_BYTES, 2e9 - age))
+        shelf.add(media_entry(name, blocks * BLOCK_BYTES, 2e9 - age))
     going = shelf.to_free(size, severity, lambda item: item.name.event_id == "e0")
     allowed = [item for item in shelf if item.name.severity <= severity and item.name.event_id != "e0"]
     if going is None:

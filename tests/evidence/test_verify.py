@@ -14,11 +14,11 @@ import pytest
 
 from edge_agent.evidence.chain.heads import head_text
 from edge_agent.evidence.chain.keys import load_or_make, to_pem
-from edge_agent.evidence.chain.verify import Verdict
+from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_agent.evidence.export.check import check_files
 from tests.evidence.box import box_in
 
-V = Verdict
+V = VerificationVerdict
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge_central.console.book import Writer
-from edge_central.console.requests import ask_for_clip
-from edge_central.web.connections import Connections
+from edge_central.console.book import LogAuthor
+from edge_central.console.requests import request_clip
+from edge_central.web.connections import DatabaseConnections
 from tests.edge_central.parts import Box, Centre
 from tests.fleet.broker_side import FleetBroker
 from tests.fleet.test_acl import listening
@@ -37,10 +37,10 @@ def test_it_confirms_events_and_asks_for_clips(tmp_path: Path, apart: bool) -> N
         centre = centre_at(broker, tmp_path, **own)
         centre.state_dir.mkdir(exist_ok=True)
         with listening(broker, box.id, tmp_path, f"tb/v1/{box.ward}/{box.id}/down/#") as down, centre:
-            connections = Connections(centre.database)
+            connections = DatabaseConnections(centre.database)
             with connections.writing() as connection:
-                by = Writer("lan", round(time.time() * 1000))
-                assert ask_for_clip(connection, by, box.id, box.ward, "zone-1")
+                by = LogAuthor("lan", round(time.time() * 1000))
+                assert request_clip(connection, by, box.id, box.ward, "zone-1")
             wait_until(lambda: "/down/cmd/clip" in down.read_text(), what="the clip's command")
             topic, payload = box.event(1)
             # On the port where a client may choose its id, so that the other one stays.

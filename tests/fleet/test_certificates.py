@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.tls.rotation import Rotation
-from edge_agent.mqtt.tls.slots import in_force, next_slot
+from edge_agent.mqtt.tls.rotation import CertificateRotation
+from edge_agent.mqtt.tls.slots import certificate_in_force, next_slot
 from fleet.__main__ import main as fleet_command
 from tests.mqtt.conftest import mqtt_settings
 from tests.testbed.mosquitto import Authority, Certificate
@@ -63,7 +63,7 @@ class Box:
 
     def let_in(self) -> None:
         """The agent connects with the next slot, as ``edge_agent.mqtt`` does."""
-        rotation = Rotation(self.settings, "dt-001", self.folder)
+        rotation = CertificateRotation(self.settings, "dt-001", self.folder)
         assert rotation.choose(0.0) != self.settings, rotation.notice
         rotation.connected(0.0)
 
@@ -74,7 +74,7 @@ class Box:
 
     def shown(self) -> bytes:
         """The certificate that an agent would show now."""
-        slot = in_force(self.settings, self.folder)
+        slot = certificate_in_force(self.settings, self.folder)
         assert slot.cert_file is not None
         return slot.cert_file.read_bytes()
 

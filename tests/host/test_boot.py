@@ -11,7 +11,7 @@ from edge_agent.host.board.boot import (
     BootHistory,
     BootReason,
     BootRecord,
-    Reset,
+    ResetCause,
     decide,
     hardware_reset,
     is_system_stopping,
@@ -31,22 +31,27 @@ def stopped(why: str) -> BootRecord:
     ("last", "reset", "panic", "reason"),
     [
         (None, None, False, BootReason.UNKNOWN),  # first start ever, a board that tells nothing
-        (None, Reset.POWER, False, BootReason.POWER),
-        (None, Reset.WARM, False, BootReason.UNKNOWN),
-        (RUNNING, Reset.POWER, False, BootReason.POWER),  # power cut
-        (RUNNING, Reset.WATCHDOG, False, BootReason.WATCHDOG),
-        (RUNNING, Reset.WARM, False, BootReason.WATCHDOG),  # power stayed, nobody asked the agent to stop
+        (None, ResetCause.POWER, False, BootReason.POWER),
+        (None, ResetCause.WARM, False, BootReason.UNKNOWN),
+        (RUNNING, ResetCause.POWER, False, BootReason.POWER),  # power cut
+        (RUNNING, ResetCause.WATCHDOG, False, BootReason.WATCHDOG),
+        (
+            RUNNING,
+            ResetCause.WARM,
+            False,
+            BootReason.WATCHDOG,
+        ),  # power stayed, nobody asked the agent to stop
         (RUNNING, None, False, BootReason.UNKNOWN),  # a PC that lost power looks like a PC that hung
-        (RUNNING, Reset.WARM, True, BootReason.PANIC),
-        (stopped("command"), Reset.WARM, False, BootReason.COMMAND),
-        (stopped("command"), Reset.POWER, False, BootReason.COMMAND),  # shut down, later switched on
-        (stopped("update"), Reset.WARM, False, BootReason.UPDATE),
-        (stopped("agent"), Reset.WARM, False, BootReason.UNKNOWN),  # only the agent was stopped before
-        (stopped("agent"), Reset.POWER, False, BootReason.POWER),
+        (RUNNING, ResetCause.WARM, True, BootReason.PANIC),
+        (stopped("command"), ResetCause.WARM, False, BootReason.COMMAND),
+        (stopped("command"), ResetCause.POWER, False, BootReason.COMMAND),  # shut down, later switched on
+        (stopped("update"), ResetCause.WARM, False, BootReason.UPDATE),
+        (stopped("agent"), ResetCause.WARM, False, BootReason.UNKNOWN),  # only the agent was stopped before
+        (stopped("agent"), ResetCause.POWER, False, BootReason.POWER),
     ],
 )
 def test_reason_of_a_boot(
-    last: BootRecord | None, reset: Reset | None, panic: bool, reason: BootReason
+    last: BootRecord | None, reset: ResetCause | None, panic: bool, reason: BootReason
 ) -> None:
     assert decide(last, reset, panic) is reason
 
@@ -54,30 +59,41 @@ def test_reason_of_a_boot(
 @pytest.mark.parametrize(
     ("board", "nodes", "reset"),
     [
-        (PI_4, {RSTS: b"\x00\x00\x10\x00"}, Reset.POWER),
-        (PI_4, {RSTS: b"\x00\x00\x00\x20"}, Reset.WARM),
-        (PI_4, {RSTS: b"\x00\x00\x10\x20"}, Reset.WARM),  # the power-on bit may stay set
-        (PI_5, {"proc/device-tree/chosen/power/power_reset": b"\x00\x00\x00\x02"}, Reset.POWER),
-        (PI_5, {"proc/device-tree/chosen/power/power_reset": b"\x00\x00\x00\x10"}, Reset.WATCHDOG),
-        (PI_5, {"proc/device-tree/chosen/power/power_reset": bytes(4), RSTS: b"\0\0\x10\0"}, Reset.POWER),
-        (JETSON_ORIN, {"sys/devices/platform/c360000.pmc/reset_reason": "SYS_RESET_N"}, Reset.POWER),
-        (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "BCCPLEXWDT"}, Reset.WATCHDOG),
-        (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "MAINSWRST"}, Reset.WARM),
+        (PI_4, {RSTS: b"\x00\x00\x10\x00"}, ResetCause.POWER),
+        (PI_4, {RSTS: b"\x00\x00\x00\x20"}, ResetCause.WARM),
+        (PI_4, {RSTS: b"\x00\x00\x10\x20"}, ResetCause.WARM),  # the power-on bit may stay set
+        (PI_5, {"proc/device-tree/chosen/power/power_reset": b"\x00\x00\x00\x02"}, ResetCause.POWER),
+        (PI_5, {"proc/device-tree/chosen/power/power_reset": b"\x00\x00\x00\x10"}, ResetCause.WATCHDOG),
+        (
+            PI_5,
+            {"proc/device-tree/chosen/power/power_reset": bytes(4), RSTS: b"\0\0\x10\0"},
+            ResetCause.POWER,
+        ),
+        (JETSON_ORIN, {"sys/devices/platform/c360000.pmc/reset_reason": "SYS_RESET_N"}, ResetCause.POWER),
+        (
+            JETSON_ORIN,
+            {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "BCCPLEXWDT"},
+            ResetCause.WATCHDOG,
+        ),
+        (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "MAINSWRST"}, ResetCause.WARM),
         (JETSON_ORIN, {"sys/devices/platform/bus@0/c360000.pmc/reset_reason": "FSI_THERM"}, None),
-        (X86, {"sys/class/watchdog/watchdog0/bootstatus": "32"}, Reset.WATCHDOG),
+        (X86, {"sys/class/watchdog/watchdog0/bootstatus": "32"}, ResetCause.WATCHDOG),
         (X86, {"sys/class/watchdog/watchdog0/bootstatus": "0"}, None),
         (X86, {}, None),
     ],
 )
 def test_board_registers(
-    tmp_path: Path, board: Mapping[str, str | bytes], nodes: Mapping[str, str | bytes], reset: Reset | None
+    tmp_path: Path,
+    board: Mapping[str, str | bytes],
+    nodes: Mapping[str, str | bytes],
+    reset: ResetCause | None,
 ) -> None:
     plant(tmp_path, {**board, **nodes})
     assert hardware_reset(tmp_path, lambda word: None) is reset
 
 
 def test_vcgencmd_stands_in_for_a_missing_device_tree_node(tmp_path: Path) -> None:
-    assert hardware_reset(plant(tmp_path, PI_4), {"get_rsts": "1000"}.get) is Reset.POWER
+    assert hardware_reset(plant(tmp_path, PI_4), {"get_rsts": "1000"}.get) is ResetCause.POWER
 
 
 def history(

@@ -16,7 +16,7 @@ from edge_agent.config.board import read_board
 from edge_agent.host.board.sensors import Thermometer, ThrottleSensors, Throttling
 from edge_agent.host.board.storage import whole_disk
 from edge_agent.host.health.birth import os_name
-from edge_agent.host.health.box import BoxMetrics
+from edge_agent.host.health.box import HostMetrics
 from edge_agent.wire import BoxHealth
 from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, FakeClock, plant
 
@@ -198,7 +198,7 @@ def write_rate(state_dir: Path, kb_s: float) -> float | None:
 
 def test_rates_are_means_since_the_read_before(tmp_path: Path, counters: Counters) -> None:
     clock = FakeClock()
-    box = BoxMetrics(tmp_path, clock, tmp_path, "power", never)
+    box = HostMetrics(tmp_path, clock, tmp_path, "power", never)
     clock.advance(10.0)
     counters(300, 1500, 1200)
     health = box.read()
@@ -209,7 +209,7 @@ def test_rates_are_means_since_the_read_before(tmp_path: Path, counters: Counter
 
 def test_cpu_is_the_same_whatever_thread_asks(tmp_path: Path, counters: Counters) -> None:
     clock = FakeClock()
-    box = BoxMetrics(tmp_path, clock, tmp_path, None, never)
+    box = HostMetrics(tmp_path, clock, tmp_path, None, never)
     clock.advance(10.0)
     counters(300, 1500, 1200)
     with ThreadPoolExecutor(1) as another:
@@ -218,7 +218,7 @@ def test_cpu_is_the_same_whatever_thread_asks(tmp_path: Path, counters: Counters
 
 def test_disk_counter_that_starts_again_gives_no_negative_rate(tmp_path: Path, counters: Counters) -> None:
     clock = FakeClock()
-    box = BoxMetrics(tmp_path, clock, tmp_path, None, never)
+    box = HostMetrics(tmp_path, clock, tmp_path, None, never)
     clock.advance(10.0)
     counters(200, 1000, 200)
     assert box.read().disk_write_kb_s == write_rate(tmp_path, 10.2)
@@ -226,7 +226,7 @@ def test_disk_counter_that_starts_again_gives_no_negative_rate(tmp_path: Path, c
 
 def test_two_readers_within_a_second_share_one_window(tmp_path: Path, counters: Counters) -> None:
     clock = FakeClock()
-    box = BoxMetrics(tmp_path, clock, tmp_path, None, never)
+    box = HostMetrics(tmp_path, clock, tmp_path, None, never)
     clock.advance(30.0)
     counters(50, 1500, 1000)
     first = box.read()
@@ -235,7 +235,7 @@ def test_two_readers_within_a_second_share_one_window(tmp_path: Path, counters: 
 
 
 def test_board_values_come_from_the_tree_of_the_board(tmp_path: Path) -> None:
-    health = BoxMetrics(tmp_path, FakeClock(), plant(tmp_path, PI_4), None, never).read()
+    health = HostMetrics(tmp_path, FakeClock(), plant(tmp_path, PI_4), None, never).read()
     assert (health.temperature_c, health.throttled, health.undervoltage) == (61.3, False, False)
 
 
@@ -247,7 +247,7 @@ def wait_for_a_tick(clock: FakeClock) -> None:
     clock.advance(30.0)
 
 
-def read_after_a_tick(box: BoxMetrics, clock: FakeClock) -> BoxHealth:
+def read_after_a_tick(box: HostMetrics, clock: FakeClock) -> BoxHealth:
     wait_for_a_tick(clock)
     return box.read()
 
@@ -258,7 +258,7 @@ def told(health: BoxHealth) -> set[str]:
 
 def test_this_machine_tells_what_every_linux_tells(tmp_path: Path) -> None:
     clock = FakeClock()
-    health = read_after_a_tick(BoxMetrics(tmp_path, clock), clock)
+    health = read_after_a_tick(HostMetrics(tmp_path, clock), clock)
     bounds = {
         "cpu_percent": (0, 100),
         "load_1": (0, 1000),
@@ -293,7 +293,7 @@ def test_value_that_cannot_be_read_takes_no_other_along(
         raise error
 
     clock = FakeClock()
-    box = BoxMetrics(tmp_path, clock)
+    box = HostMetrics(tmp_path, clock)
     known = told(read_after_a_tick(box, clock))
     wait_for_a_tick(clock)
     monkeypatch.setattr(psutil, call, fail)
@@ -302,9 +302,9 @@ def test_value_that_cannot_be_read_takes_no_other_along(
 
 def test_hidden_proc_costs_cpu_memory_and_rss_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
-    known = told(read_after_a_tick(BoxMetrics(tmp_path, clock), clock))
+    known = told(read_after_a_tick(HostMetrics(tmp_path, clock), clock))
     monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "hidden"))
-    box = BoxMetrics(tmp_path, clock)
+    box = HostMetrics(tmp_path, clock)
     clock.advance(30.0)
     # stricter than systemd's ProcSubset=pid, which leaves the agent's own folder: rss stays there
     assert told(box.read()) == known - {"cpu_percent", "memory_percent", "agent_rss_mb"}
@@ -312,7 +312,7 @@ def test_hidden_proc_costs_cpu_memory_and_rss_only(tmp_path: Path, monkeypatch: 
 
 def test_state_dir_that_is_missing_is_unknown_and_no_error(tmp_path: Path) -> None:
     clock = FakeClock()
-    health = read_after_a_tick(BoxMetrics(tmp_path / "missing", clock, tmp_path, None, never), clock)
+    health = read_after_a_tick(HostMetrics(tmp_path / "missing", clock, tmp_path, None, never), clock)
     assert told(health) == {"cpu_percent", "load_1", "memory_percent", "agent_rss_mb", "uptime_s"}
 
 

@@ -19,8 +19,8 @@ from edge_agent.host.health.camera_clock import (
     FIRST_AFTER_S,
     MOST_KEPT,
     CameraClocks,
+    parse_utc_time,
     read_offsets,
-    told_time,
 )
 from tests.testbed.onvif_camera import OnvifCamera
 
@@ -50,7 +50,7 @@ def camera(tmp_path: Path) -> Camera:
 
 def tended(clocks: CameraClocks, time: Time, *cameras: Camera, after_s: float = EVERY_S) -> None:
     time.mono += after_s
-    clocks.tend(cameras)
+    clocks.tick(cameras)
     assert clocks.join(10)
 
 
@@ -144,7 +144,7 @@ def test_odd_ways_to_write_a_time_are_read() -> None:
         "<a:UTCDateTime><b:Time><b:Hour>23</b:Hour><b:Minute>59</b:Minute><b:Second>60</b:Second></b:Time>"
         "<b:Date><b:Year>2026</b:Year><b:Month>12</b:Month><b:Day> 31 </b:Day></b:Date></a:UTCDateTime>"
     )
-    assert told_time(text) == datetime(2027, 1, 1, tzinfo=UTC)
+    assert parse_utc_time(text) == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_a_time_after_the_last_year_is_no_time() -> None:
@@ -153,4 +153,4 @@ def test_a_time_after_the_last_year_is_no_time() -> None:
         "<Date><Year>9999</Year><Month>12</Month><Day>31</Day></Date></UTCDateTime>"
     )
     with pytest.raises(ValueError, match="after the year 9999"):
-        told_time(text)
+        parse_utc_time(text)

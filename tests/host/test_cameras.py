@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.model import CameraChange, CameraState, Cause
-from edge_agent.host.health.cameras import CameraWatch
+from edge_agent.host.health.cameras import CameraStateFilter
 from tests.host.fakes import FakeClock, camera
 
 ONLINE, OFFLINE, DEGRADED = CameraState.ONLINE, CameraState.OFFLINE, CameraState.DEGRADED
@@ -21,10 +21,10 @@ class Site:
     def __init__(self, tmp_path: Path, uptime_s: float = 3600.0, boot: str = "boot-1") -> None:
         self.path = tmp_path / "cameras.json"
         self.clock = FakeClock(mono=uptime_s)
-        self.watch = CameraWatch(self.path, self.clock, boot)
+        self.watch = CameraStateFilter(self.path, self.clock, boot)
 
     def restart(self, boot: str = "boot-1") -> None:
-        self.watch = CameraWatch(self.path, self.clock, boot)
+        self.watch = CameraStateFilter(self.path, self.clock, boot)
 
     def shows(
         self, seconds: float, state: CameraState, cause: Cause | None = None, camera_id: str = "cam-1"

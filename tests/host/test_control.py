@@ -15,18 +15,24 @@ import psutil
 import pytest
 
 from edge_agent.host.local_api import control
-from edge_agent.host.local_api.control import Answer, ControlServer, Relearn, Reload, Request
+from edge_agent.host.local_api.control import (
+    ControlReply,
+    ControlRequest,
+    ControlServer,
+    RelearnRequest,
+    ReloadRequest,
+)
 from edge_agent.host.local_api.local_socket import ask
 
-GOOD = msgspec.json.encode(Reload("dt-001"))
+GOOD = msgspec.json.encode(ReloadRequest("dt-001"))
 
 
-def obliging(request: Request) -> Answer:
-    return Answer(0, f"done: {type(request).__name__}")
+def obliging(request: ControlRequest) -> ControlReply:
+    return ControlReply(0, f"done: {type(request).__name__}")
 
 
 @contextlib.contextmanager
-def serving(folder: Path, obey: Callable[[Request], Answer] = obliging) -> Iterator[Path]:
+def serving(folder: Path, obey: Callable[[ControlRequest], ControlReply] = obliging) -> Iterator[Path]:
     path = folder / "control.sock"
     server = ControlServer([path], "dt-001", obey)
     server.start()
@@ -37,8 +43,8 @@ def serving(folder: Path, obey: Callable[[Request], Answer] = obliging) -> Itera
         server.stop()
 
 
-def answer_to(path: Path, request: bytes) -> Answer:
-    return msgspec.json.decode(ask(path, request), type=Answer)
+def answer_to(path: Path, request: bytes) -> ControlReply:
+    return msgspec.json.decode(ask(path, request), type=ControlReply)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_garbage_is_answered_as_such(tmp_path: Path, garbage: bytes) -> None:
         answer = answer_to(path, garbage)
         assert answer.code == 1
         assert "does not understand" in answer.text
-        assert answer_to(path, GOOD) == Answer(0, "done: Reload")
+        assert answer_to(path, GOOD) == ControlReply(0, "done: Reload")
 
 
 def test_a_megabyte_is_not_read(tmp_path: Path) -> None:
@@ -115,13 +121,13 @@ def test_fifty_at_once_are_all_served_and_leave_nothing_open(
 
 
 def test_a_fault_of_ours_is_an_answer(tmp_path: Path) -> None:
-    def obey(request: Request) -> Answer:
-        if isinstance(request, Relearn):
+    def obey(request: ControlRequest) -> ControlReply:
+        if isinstance(request, RelearnRequest):
             raise RuntimeError("a mistake of ours")
         return obliging(request)
 
     with serving(tmp_path, obey) as path:
-        failed = answer_to(path, msgspec.json.encode(Relearn("dt-001", "cam-1")))
+        failed = answer_to(path, msgspec.json.encode(RelearnRequest("dt-001", "cam-1")))
         assert failed.code == 1
         assert "a mistake of ours" in failed.text
         assert answer_to(path, GOOD).code == 0
@@ -129,4 +135,4 @@ def test_a_fault_of_ours_is_an_answer(tmp_path: Path) -> None:
 
 def test_another_gateways_request_is_not_obeyed(tmp_path: Path) -> None:
     with serving(tmp_path) as path:
-        assert answer_to(path, msgspec.json.encode(Reload("dt-002"))).code is None
+        assert answer_to(path, msgspec.json.encode(ReloadRequest("dt-002"))).code is None

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.board import Board
+from edge_agent.config.board import BoardIdentity
 from edge_agent.config.model.settings import GearChoice, Settings
 from edge_agent.config.profiles import names, profile_of
 from edge_agent.core.model import CameraState, CameraStatus
-from edge_agent.host.health.decode_load import Stream, decode_load
+from edge_agent.host.health.decode_load import DecodedStream, decode_load
 from edge_agent.host.health.degraded import decode_lines
 from edge_agent.tools.doctor.checks.cameras import check_decoding
 from edge_agent.tools.doctor.words import said_of, todo_of
@@ -25,7 +25,7 @@ NOW_MONO = 1100.0  # the cameras of the fakes are as they are since 1000
 @pytest.fixture
 def pi(tmp_path: Path) -> Settings:
     """Two cameras on a Raspberry Pi 4: made for 80 pictures of 640x360 a second."""
-    return replace(site(tmp_path), profile=profile_of("raspberry-pi-4", Board("", "")))
+    return replace(site(tmp_path), profile=profile_of("raspberry-pi-4", BoardIdentity("", "")))
 
 
 def sends(status: CameraStatus, width: int, height: int, fps: float) -> CameraStatus:
@@ -74,13 +74,13 @@ def test_a_camera_that_is_kept_at_keyframes_does_not_count(pi: Settings) -> None
 @pytest.mark.parametrize("name", names())
 def test_each_board_is_made_for_the_site_that_its_profile_names(name: str) -> None:
     """As many cameras as it takes, each as it is advised: no warning then."""
-    platform = profile_of(name, Board("", "")).platform
+    platform = profile_of(name, BoardIdentity("", "")).platform
     assert platform is not None
     capacity = platform.capacity
-    stream = Stream("cam", capacity.width, capacity.height, capacity.fps)
+    stream = DecodedStream("cam", capacity.width, capacity.height, capacity.fps)
     load = decode_load(capacity, [stream] * capacity.cameras)
     assert load is not None
-    assert not load.too_much
+    assert not load.is_exceeded
 
 
 def measured(name: str, width: int, height: int, fps: float | None) -> DoctorCamera:

@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 from edge_agent import wire
-from edge_agent.config.board import Board
+from edge_agent.config.board import BoardIdentity
 from edge_agent.config.model.settings import Location
 from edge_agent.config.profiles import profile_of
 from edge_agent.core.delivery import OutboxStats
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.host.board.boot import BootReason
 from edge_agent.host.health.birth import installed_versions, make_birth
-from edge_agent.host.health.box import BoxMetrics
+from edge_agent.host.health.box import HostMetrics
 from edge_agent.host.health.clock_sync import ClockSync
 from edge_agent.host.health.compact import compact
 from edge_agent.host.health.degraded import camera_lines
@@ -248,7 +248,7 @@ def test_a_centre_that_has_nothing_to_confirm_or_is_at_it_is_no_fault(
 
 def test_cameras_that_send_more_than_the_board_decodes_have_theirs() -> None:
     clock = FakeClock()
-    profile = profile_of("raspberry-pi-4", Board("", ""))
+    profile = profile_of("raspberry-pi-4", BoardIdentity("", ""))
     site = replace(settings(Path("/nowhere")), profile=profile)
     main_stream = replace(camera("cam-2"), width=2560, height=1440, packet_fps=25.0)
     maker = HeartbeatMaker(site, clock, cameras(camera(), main_stream))
@@ -306,7 +306,7 @@ def test_interval_is_jittered_by_a_tenth() -> None:
 
 def test_one_heartbeat_costs_under_three_milliseconds_of_cpu(tmp_path: Path) -> None:
     clock = FakeClock()
-    box = BoxMetrics(tmp_path, clock, plant(tmp_path, PI_4), "power")
+    box = HostMetrics(tmp_path, clock, plant(tmp_path, PI_4), "power")
     sync = ClockSync(tmp_path / "clock.json", clock, "boot-1")
     maker = HeartbeatMaker(settings(tmp_path), clock, replace(WELL, box=box.read, clock=sync.health))
     began = time.process_time()

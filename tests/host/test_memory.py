@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.host.system import memory
-from edge_agent.host.system.memory import SETTLED_S, StartUpPages
+from edge_agent.host.system.memory import SETTLED_S, StartupPageRelease
 from tests.host.fakes import FakeClock
 
 COUNT_HEAPS = """
@@ -114,9 +114,9 @@ Anonymous:             0 kB
 def test_it_is_done_once_when_the_start_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, done = FakeClock(), []
     monkeypatch.setattr(memory, "let_go_of_clean_pages", lambda: done.append(clock.monotonic()))
-    pages, begun = StartUpPages(clock), clock.monotonic()
+    pages, begun = StartupPageRelease(clock), clock.monotonic()
     for _ in range(100):
-        pages.tend()
+        pages.tick()
         clock.advance(1.0)
     assert done == [begun + SETTLED_S]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.fields.files import Files
-from edge_agent.config.fields.spec import Reading
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.spec import ReadContext
 from edge_agent.config.model.boards import Firmware, Profile
 from edge_agent.config.profiles import names, read
 from edge_agent.core.clock import SystemClock
@@ -35,7 +35,7 @@ CONTROLLERS = "sys/fs/cgroup/cgroup.controllers"
 
 
 def profile(name: str) -> Profile:
-    board = read(name, Reading(Files(Path(), None), SystemClock()))
+    board = read(name, ReadContext(ConfigFiles(Path(), None), SystemClock()))
     assert board is not None
     return board.profile
 

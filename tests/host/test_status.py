@@ -20,7 +20,7 @@ import pytest
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
 from edge_agent.core.model import CameraState, Cause
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.health.degraded import CAUSE_TEXT
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker
 from edge_agent.host.local_api.local_server import IDLE_S
@@ -279,12 +279,12 @@ def test_answer_that_is_no_document_is_a_failure(tmp_path: Path) -> None:
 
 @contextmanager
 def _background_answer(listener: socket.socket, answer: bytes) -> Iterator[None]:
-    def serve(loop: Loop) -> None:
+    def serve(loop: SupervisedThread) -> None:
         client, _ = listener.accept()
         with client:
             client.sendall(answer)
 
-    loop = Loop("stranger", serve)
+    loop = SupervisedThread("stranger", serve)
     loop.start()
     yield
     assert loop.join(5.0)

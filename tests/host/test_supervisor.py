@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.system.supervisor import Supervisor
 
-Body = Callable[[Loop], None]
+Body = Callable[[SupervisedThread], None]
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., Loop]]:
+def started() -> Iterator[Callable[..., SupervisedThread]]:
     """Starts loops and ends them after the test."""
-    loops: list[Loop] = []
+    loops: list[SupervisedThread] = []
 
-    def start(name: str, body: Body, max_silence_s: float = 30.0) -> Loop:
-        loop = Loop(name, body, max_silence_s)
+    def start(name: str, body: Body, max_silence_s: float = 30.0) -> SupervisedThread:
+        loop = SupervisedThread(name, body, max_silence_s)
         loops.append(loop)
         loop.start()
         return loop
@@ -32,16 +32,16 @@ def started() -> Iterator[Callable[..., Loop]]:
         assert loop.join(5.0)
 
 
-def works(loop: Loop) -> None:
+def works(loop: SupervisedThread) -> None:
     while not loop.wait(0.01):
         pass
 
 
-def dies(loop: Loop) -> None:
+def dies(loop: SupervisedThread) -> None:
     raise OSError("no such camera")
 
 
-def ends(loop: Loop) -> None:
+def ends(loop: SupervisedThread) -> None:
     return
 
 
@@ -52,7 +52,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         threading.Event().wait(0.002)
 
 
-def test_working_loops_feed_the_watchdog(started: Callable[..., Loop]) -> None:
+def test_working_loops_feed_the_watchdog(started: Callable[..., SupervisedThread]) -> None:
     supervisor = Supervisor([started("a", works), started("b", works)])
     assert supervisor.check() is None
     assert supervisor.all_progressing()
@@ -60,7 +60,7 @@ def test_working_loops_feed_the_watchdog(started: Callable[..., Loop]) -> None:
 
 @pytest.mark.parametrize(("body", "why"), [(dies, "died of OSError"), (ends, "ended without being asked")])
 def test_dead_loop_is_restarted_three_times_and_then_ends_the_agent(
-    started: Callable[..., Loop], caplog: pytest.LogCaptureFixture, body: Body, why: str
+    started: Callable[..., SupervisedThread], caplog: pytest.LogCaptureFixture, body: Body, why: str
 ) -> None:
     loop = started("capture-gate1", body)
     supervisor = Supervisor([loop])
@@ -73,7 +73,7 @@ def test_dead_loop_is_restarted_three_times_and_then_ends_the_agent(
     assert f"capture-gate1: {why}, starting it again (2 of 3)" in caplog.text
 
 
-def test_restarts_that_are_long_ago_are_forgiven(started: Callable[..., Loop]) -> None:
+def test_restarts_that_are_long_ago_are_forgiven(started: Callable[..., SupervisedThread]) -> None:
     now = [0.0]
     loop = started("capture-gate1", dies)
     supervisor = Supervisor([loop], restarts=1, within_s=300.0, monotonic=lambda: now[0])
@@ -83,10 +83,10 @@ def test_restarts_that_are_long_ago_are_forgiven(started: Callable[..., Loop]) -
         now[0] += 301.0
 
 
-def test_loop_that_was_restarted_works_again(started: Callable[..., Loop]) -> None:
+def test_loop_that_was_restarted_works_again(started: Callable[..., SupervisedThread]) -> None:
     attempts: list[int] = []
 
-    def recovers(loop: Loop) -> None:
+    def recovers(loop: SupervisedThread) -> None:
         attempts.append(1)
         if len(attempts) == 1:
             raise ValueError("first time only")
@@ -100,19 +100,19 @@ def test_loop_that_was_restarted_works_again(started: Callable[..., Loop]) -> No
 
 
 def test_hanging_loop_starves_the_watchdog_and_is_not_doubled(
-    started: Callable[..., Loop], caplog: pytest.LogCaptureFixture
+    started: Callable[..., SupervisedThread], caplog: pytest.LogCaptureFixture
 ) -> None:
     release = threading.Event()
     runs: list[int] = []
 
-    def hangs(loop: Loop) -> None:
+    def hangs(loop: SupervisedThread) -> None:
         runs.append(1)
         release.wait(10.0)
         works(loop)
 
     loop = started("detector", hangs, max_silence_s=0.05)
     supervisor = Supervisor([loop])
-    wait_for(lambda: loop.silent_s() > 0.05)
+    wait_for(lambda: loop.since_beat_s() > 0.05)
     assert supervisor.check() is None
     assert supervisor.check() is None
     assert not supervisor.all_progressing()
@@ -124,20 +124,20 @@ def test_hanging_loop_starves_the_watchdog_and_is_not_doubled(
     assert "detector: goes on" in caplog.text
 
 
-def test_loop_that_hangs_for_good_ends_the_agent(started: Callable[..., Loop]) -> None:
+def test_loop_that_hangs_for_good_ends_the_agent(started: Callable[..., SupervisedThread]) -> None:
     release = threading.Event()
 
-    def hangs(loop: Loop) -> None:
+    def hangs(loop: SupervisedThread) -> None:
         release.wait(10.0)
 
     loop = started("detector", hangs, max_silence_s=0.02)
     supervisor = Supervisor([loop], stuck_after_s=0.05)
-    wait_for(lambda: loop.silent_s() > 0.1)
+    wait_for(lambda: loop.since_beat_s() > 0.1)
     assert supervisor.check() == "detector hangs"
     release.set()
 
 
-def test_loop_stopped_on_purpose_is_no_death(started: Callable[..., Loop]) -> None:
+def test_loop_stopped_on_purpose_is_no_death(started: Callable[..., SupervisedThread]) -> None:
     loop = started("capture-gate1", works)
     supervisor = Supervisor([loop])
     loop.stop()

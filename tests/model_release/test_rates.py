@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.detection.monitor import SeenObjects
-from edge_agent.model_release.agreement import refusal
-from edge_agent.model_release.rates import Rates, broken
-from edge_agent.model_release.record import Observed
+from edge_agent.model_release.agreement import switch_refusal
+from edge_agent.model_release.rates import DetectionRates, rate_deviation
+from edge_agent.model_release.record import ProbationCounts
 from edge_agent.wire import ShadowCamera, ShadowGroup, ShadowReport
 
 HOUR = 8
@@ -44,7 +44,7 @@ def report(
     ],
 )
 def test_figures_that_keep_a_model_out_of_force(figures: ShadowReport, why: str | None) -> None:
-    told = refusal(figures)
+    told = switch_refusal(figures)
     assert told is None if why is None else told is not None and why in told
 
 
@@ -53,9 +53,9 @@ def minute(inferences: int = 20, **objects: int) -> dict[str, SeenObjects]:
     return {"cam-1": SeenObjects(inferences, groups)}
 
 
-def known(**objects: int) -> Rates:
+def known(**objects: int) -> DetectionRates:
     """An hour of the model before."""
-    rates = Rates()
+    rates = DetectionRates()
     for _ in range(60):
         rates.add(HOUR, minute(**objects))
     return rates
@@ -87,15 +87,15 @@ def test_counts_that_break(
     shares: dict[str, dict[str, float]],
     why: str | None,
 ) -> None:
-    rates, cameras = known(**before), dict[str, Observed]()
+    rates, cameras = known(**before), dict[str, ProbationCounts]()
     for _ in range(minutes):
         rates.observe(HOUR, minute(**after), cameras, shares)
-    told = broken(cameras)
+    told = rate_deviation(cameras)
     assert told is None if why is None else told is not None and why in told
 
 
 def test_nothing_is_expected_of_an_hour_that_is_not_known() -> None:
-    rates, cameras = known(person=40), dict[str, Observed]()
+    rates, cameras = known(person=40), dict[str, ProbationCounts]()
     rates.observe(HOUR + 1, minute(), cameras, {})
     assert cameras == {}
 

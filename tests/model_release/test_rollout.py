@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from edge_agent.tools.fleet.board import Board
-from edge_agent.tools.rollout.rollout import Options, Rollout, RolloutStopped
+from edge_agent.tools.fleet.board import FleetStatus
+from edge_agent.tools.rollout.rollout import Rollout, RolloutOptions, RolloutStopped
 from tests.edge_central.parts import Box
 
 SHA, OLD = "ab" * 32, "cd" * 32
-OPTIONS = Options(
+OPTIONS = RolloutOptions(
     stages=("1", "2", "100%"), shadow_s=100.0, share=0.1, probation_s=1000.0, soak_s=50.0, answer_s=20.0
 )
 TRIED: dict[str, Any] = {"phase": "tried", "sha256": SHA, "objects": 412, "agreement": 0.93}
@@ -22,9 +22,9 @@ TRIED: dict[str, Any] = {"phase": "tried", "sha256": SHA, "objects": 412, "agree
 class Fleet:
     """Gateways that do at once what they are asked, but for those that a test lets answer otherwise."""
 
-    def __init__(self, count: int, options: Options = OPTIONS) -> None:
+    def __init__(self, count: int, options: RolloutOptions = OPTIONS) -> None:
         self.mono = 1000.0
-        self.board = Board("tb/v1")
+        self.board = FleetStatus("tb/v1")
         self.asked: list[tuple[str, str]] = []
         self.lines: list[str] = []
         self.names = [f"dt-{number:03}" for number in range(1, count + 1)]
@@ -48,7 +48,7 @@ class Fleet:
             (heartbeat_topic, json.dumps(health).encode()),
         ):
             if state == "online" or not at.endswith("heartbeat"):
-                self.board.hear(at, payload, False, self.mono, 0)
+                self.board.receive(at, payload, False, self.mono, 0)
 
     def send(self, key: tuple[str, str], args: dict[str, Any]) -> None:
         name, action = key[1], args["action"]
@@ -63,7 +63,7 @@ class Fleet:
             self.says(name, runs=SHA, phase="probation")
 
     def begin(self) -> None:
-        self.rollout.begin(list(self.board.boxes), self.mono)
+        self.rollout.begin(list(self.board.gateways), self.mono)
 
     def steps(self, seconds: float) -> bool:
         done = False

@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 
 from edge_agent.cameras.shared_detector import SharedDetector
-from edge_agent.commands.action import Failed, Handed, Outcome, Refused
+from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded, InProgress
 from edge_agent.commands.handlers.model import ModelCommand
-from edge_agent.commands.signature import Operators
+from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.model.settings import Settings
-from edge_agent.core.load_limits import Allowance
+from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.model import Box, Detection
 from edge_agent.core.state_file import write_record
 from edge_agent.detection import choose
 from edge_agent.model_release import store
 from edge_agent.model_release.service import ModelService
 from edge_agent.model_release.store import ModelStore
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.wire import ModelArguments
 from tests.commands.centre import write_public
 from tests.commands.counter import OPERATOR
@@ -50,12 +50,14 @@ class Life:
 
     service: ModelService
     detector: SharedDetector
-    outbox: Outbox
+    outbox: EventOutbox
     clock: HandClock
     command: ModelCommand
     given: Given = field(default_factory=Given)
 
-    def ask(self, id_: str = "c-1", *, resumed: bool = False, **args: Any) -> Outcome | Handed | Failed:
+    def ask(
+        self, id_: str = "c-1", *, resumed: bool = False, **args: Any
+    ) -> CommandSucceeded | InProgress | CommandFailed:
         order = self.given.order(ModelArguments(**args), id_, "ab" * 32)
         return self.command.resume(order) if resumed else self.command.run(order)
 
@@ -67,7 +69,7 @@ class Life:
         for _ in range(count):
             for _ in range(20):
                 at = frame(self.clock.mono)
-                self.detector.monitor.analysed(camera(), at, moving=True, found=seen)
+                self.detector.monitor.record(camera(), at, moving=True, found=seen)
             self.later(60)
 
     @property
@@ -106,7 +108,7 @@ def life_in(folder: Path, clock: HandClock | None = None, model: str = "auto") -
     settings = replace(settings, detector=replace(settings.detector, model=model, labels=choose_labels()))
     settings.state_dir.mkdir(exist_ok=True)
     models = ModelStore(settings, clock)
-    detector = SharedDetector(settings, Allowance(), models.start())
+    detector = SharedDetector(settings, WorkloadLimiter(), models.start())
     keys = write_public(folder / "operators/one.pem", OPERATOR).parent
     with outbox_in(settings.state_dir, clock) as outbox:
         service = ModelService(
@@ -120,7 +122,7 @@ def life_in(folder: Path, clock: HandClock | None = None, model: str = "auto") -
             publish_birth=lambda: None,
         )
         service.restore()
-        command = ModelCommand(service, Operators([keys]), lambda: None, lambda size: None, wait_s=0)
+        command = ModelCommand(service, OperatorKeyring([keys]), lambda: None, lambda size: None, wait_s=0)
         yield Life(service, detector, outbox, clock, command)
 
 
@@ -144,10 +146,10 @@ def release(folder: Path, name: str = "street-b", *labels: str) -> Release:
 
 def force(life: Life, made: Release) -> None:
     """Into force, whatever the figures say."""
-    assert isinstance(life.ask("t-1", **made.arguments(for_s=10)), Handed)
+    assert isinstance(life.ask("t-1", **made.arguments(for_s=10)), InProgress)
     life.later(11)
     switched = life.ask("s-1", action="switch", sha256=made.sha256, force=True)
-    assert isinstance(switched, Outcome)
+    assert isinstance(switched, CommandSucceeded)
     assert life.runs == made.name
 
 
@@ -159,7 +161,7 @@ def test_a_model_that_sees_nothing_is_refused_and_where_it_is_forced_goes_back_b
         life.minutes(15, SEEN)
         life.ask("t-1", **blind.arguments(for_s=10))
         life.later(11)
-        with pytest.raises(Refused, match="only 0 objects were seen"):
+        with pytest.raises(CommandRefused, match="only 0 objects were seen"):
             life.ask(action="switch", sha256=blind.sha256)
         force(life, blind)
         life.minutes(28, [])
@@ -187,9 +189,9 @@ def test_a_model_that_passes_its_probation_stays_over_restarts_and_goes_back_on_
         assert list(life.events()) == ["switched", "confirmed"]
     with life_in(tmp_path) as life:
         assert life.runs == "street-b"
-        assert isinstance(life.ask("b-1", action="back"), Outcome)
+        assert isinstance(life.ask("b-1", action="back"), CommandSucceeded)
         assert life.runs == "walker"
-        with pytest.raises(Refused, match="the model that ships is in force"):
+        with pytest.raises(CommandRefused, match="the model that ships is in force"):
             life.ask("b-2", action="back")
     assert not list((tmp_path / "state" / store.FOLDER).glob("*/*.tflite")), "its file is deleted"
 
@@ -226,7 +228,7 @@ def test_shadow_mode_goes_on_after_a_power_cut_and_is_given_up_when_it_takes_the
         life.ask("t-1", **good.arguments(for_s=1000))
     clock.advance(400)
     with life_in(tmp_path, clock) as life:
-        assert isinstance(life.ask("t-1", resumed=True, **good.arguments(for_s=1000)), Handed)
+        assert isinstance(life.ask("t-1", resumed=True, **good.arguments(for_s=1000)), InProgress)
         life.later(599)
         assert (life.service.health().phase, life.is_shadowing) == ("shadow", True)
         life.later(2)
@@ -238,7 +240,7 @@ def test_shadow_mode_goes_on_after_a_power_cut_and_is_given_up_when_it_takes_the
             pass
     with life_in(tmp_path, clock) as life:
         answer = life.ask("t-2", resumed=True, **good.arguments(for_s=1000))
-        assert isinstance(answer, Failed)
+        assert isinstance(answer, CommandFailed)
         assert "has ended unasked 3 times" in str(answer)
 
 
@@ -285,9 +287,12 @@ def test_a_file_that_the_disk_has_damaged_is_not_run(tmp_path: Path) -> None:
 
 def test_what_the_configuration_names_is_the_operators_word(tmp_path: Path) -> None:
     named = r"detector.model is .*walker.tflite in the configuration"
-    with life_in(tmp_path, model=str(WALKER_MODEL)) as life, pytest.raises(Refused, match=named):
+    with life_in(tmp_path, model=str(WALKER_MODEL)) as life, pytest.raises(CommandRefused, match=named):
         life.ask(**release(tmp_path).arguments())
-    with life_in(tmp_path, model="none") as life, pytest.raises(Refused, match=r"detector.model is none"):
+    with (
+        life_in(tmp_path, model="none") as life,
+        pytest.raises(CommandRefused, match=r"detector.model is none"),
+    ):
         life.ask(action="back")
 
 
@@ -304,7 +309,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
     tmp_path: Path, args: dict[str, Any], why: str
 ) -> None:
     with life_in(tmp_path) as life:
-        with pytest.raises(Refused, match=why):
+        with pytest.raises(CommandRefused, match=why):
             life.ask(**args)
         assert (life.runs, life.service.store.record.phase) == ("walker", None)
 
@@ -350,11 +355,11 @@ def test_a_file_that_is_cut_off_on_its_way_is_not_tried_and_the_next_command_goe
         life.command = replace(life.command, ca_file=lambda: str(authority.cert))
         served = server.served / "street-b.tflite"
         served.write_bytes(made.model[:5000])
-        with pytest.raises(Failed, match=r"ended after 5000 of \d+ bytes; nothing was changed"):
+        with pytest.raises(CommandFailed, match=r"ended after 5000 of \d+ bytes; nothing was changed"):
             life.ask("t-1", **made.arguments())
         assert life.service.health().phase is None
         served.write_bytes(made.model)
-        assert isinstance(life.ask("t-2", **made.arguments()), Handed)
+        assert isinstance(life.ask("t-2", **made.arguments()), InProgress)
 
 
 def test_counts_of_the_days_before_are_kept_over_a_restart(tmp_path: Path) -> None:
@@ -376,8 +381,8 @@ def test_a_file_that_is_no_model_is_not_tried(tmp_path: Path) -> None:
         kept = tmp_path / "state" / store.FOLDER / broken.sha256[:16]
         kept.mkdir(parents=True)
         shutil.copy(served / "broken.tflite", kept)
-        with pytest.raises(Failed, match=r"broken cannot be used: .*; nothing was changed"):
+        with pytest.raises(CommandFailed, match=r"broken cannot be used: .*; nothing was changed"):
             life.ask(**broken.arguments())
         assert not kept.exists()
-        with pytest.raises(Failed, match=r"cannot be fetched: .*nothing was changed"):
+        with pytest.raises(CommandFailed, match=r"cannot be fetched: .*nothing was changed"):
             life.ask(**broken.arguments())

@@ -230,18 +230,18 @@ def test_after_a_reset_the_background_is_learned_anew() -> None:
 def test_one_picture_tells_whether_something_stirs() -> None:
     camera = Camera()
     detector = learned(camera)
-    assert not any(detector.stirs(camera.shoot()) for _ in range(50))
-    assert detector.stirs(camera.shoot(WALKER))
-    assert detector.stirs(camera.shoot(street=230 - camera.street)), "another light"
+    assert not any(detector.has_motion(camera.shoot()) for _ in range(50))
+    assert detector.has_motion(camera.shoot(WALKER))
+    assert detector.has_motion(camera.shoot(street=230 - camera.street)), "another light"
     detector.reset()
-    assert detector.stirs(camera.shoot()), "nobody knows yet"
+    assert detector.has_motion(camera.shoot()), "nobody knows yet"
 
 
 def test_looking_whether_something_stirs_teaches_nothing() -> None:
     camera, twin = Camera(), Camera()
     detector, other = learned(camera), learned(twin)
     for _ in range(100):
-        detector.stirs(camera.shoot(WALKER))
+        detector.has_motion(camera.shoot(WALKER))
         twin.shoot()
     seen, expected = detector.update(camera.shoot(WALKER)), other.update(twin.shoot(WALKER))
     assert seen.regions == expected.regions
@@ -253,8 +253,8 @@ def test_a_background_seen_every_two_seconds_only_stays_a_background() -> None:
     camera.fps = 0.5
     motions = [detector.update(camera.shoot(gain=1 + n / 500)) for n in range(90)]
     assert false_frames(motions) == 0
-    assert not detector.stirs(camera.shoot(gain=1.18))
-    assert detector.stirs(camera.shoot(WALKER, gain=1.18))
+    assert not detector.has_motion(camera.shoot(gain=1.18))
+    assert detector.has_motion(camera.shoot(WALKER, gain=1.18))
 
 
 AT_TABLE: Thing = (290.0, 130.0, 40, 140, 160)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.motion.regions import REACH_X, REACH_Y, Patch, RegionFinder
+from edge_agent.motion.regions import REACH_X, REACH_Y, ForegroundBlob, RegionFinder
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
@@ -21,7 +21,7 @@ def empty() -> Gray:
     return np.zeros((HEIGHT, WIDTH), np.uint8)
 
 
-def find(mask: Gray) -> list[Patch]:
+def find(mask: Gray) -> list[ForegroundBlob]:
     return RegionFinder(WIDTH, HEIGHT).find(mask)
 
 
@@ -29,7 +29,7 @@ def test_a_thing_has_its_own_box_and_pixels() -> None:
     mask = empty()
     mask[20:40, 30:50] = 255
     mask[20:25, 30:35] = 0
-    assert find(mask) == [Patch(30, 20, 20, 20, 375)]
+    assert find(mask) == [ForegroundBlob(30, 20, 20, 20, 375)]
 
 
 def test_what_is_within_reach_is_one_thing() -> None:
@@ -63,7 +63,7 @@ def test_a_thing_within_a_ring_is_a_thing() -> None:
 def test_a_thing_at_the_edge_has_a_box_inside_the_picture() -> None:
     mask = empty()
     mask[70:, 150:] = 255
-    assert find(mask) == [Patch(150, 70, 10, 20, 200)]
+    assert find(mask) == [ForegroundBlob(150, 70, 10, 20, 200)]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.floats(0.5, 0.95))

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from edge_agent.core.model import Box, MotionRegion
-from edge_agent.motion.restless import AFTER_S, RestlessSpot
+from edge_agent.motion.restless import AFTER_S, PersistentMotion
 
 CLOCK = Box(0.30, 0.02, 0.33, 0.06)  # the seconds of a clock
 
 
-def watched(seconds: float, moving: object = None, clock: bool = True) -> RestlessSpot:
+def watched(seconds: float, moving: object = None, clock: bool = True) -> PersistentMotion:
     """Five frames a second; the clock ticks, and ``moving(t)`` gives a box of something else, or None."""
-    spot = RestlessSpot()
+    spot = PersistentMotion()
     for n in range(round(seconds * 5)):
         boxes = [CLOCK] if clock and n % 5 == 0 else []
         if callable(moving) and (other := moving(n / 5)) is not None:
@@ -66,7 +66,7 @@ def test_when_the_clock_is_masked_it_is_soon_forgotten() -> None:
 
 def test_rain_all_over_the_picture_is_no_clock() -> None:
     rng = np.random.default_rng(3)
-    spot = RestlessSpot()
+    spot = PersistentMotion()
     for n in range(3000):
         x, y = rng.uniform(0, 0.95, 2)
         spot.update([MotionRegion(Box(x, y, x + 0.02, y + 0.05), 0.001)], n / 5)

@@ -21,14 +21,14 @@ from edge_agent.core.model import Severity
 from edge_agent.core.secrets import Credentials
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.mqtt.publisher.sender import RepliesPort
-from edge_agent.mqtt.tls.rotation import Rotation
-from edge_agent.uplink.pace import Pace
-from edge_agent.uplink.usage import Usage
-from edge_agent.wire.topics import DownMessage, Topics
+from edge_agent.mqtt.tls.rotation import CertificateRotation
+from edge_agent.uplink.pace import SendLimiter
+from edge_agent.uplink.usage import DataUsage
+from edge_agent.wire.topics import DownMessage, GatewayTopics
 from tests.testbed.mosquitto import LIFE_SIGN_S, wait_until
 
 GATEWAY = "dt-001"
-TOPICS = Topics("tb/v1", "de-tham", GATEWAY)
+TOPICS = GatewayTopics("tb/v1", "de-tham", GATEWAY)
 
 
 class ShiftedClock(SystemClock):
@@ -180,7 +180,7 @@ class Gateway:
     publisher: Publisher
     outbox: MemoryOutbox
     clock: ShiftedClock
-    usage: Usage
+    usage: DataUsage
     down: list[DownMessage] = field(default_factory=list)
 
     def append(self, count: int = 1, **event: object) -> list[StoredEvent]:
@@ -223,11 +223,11 @@ class MakeGateway(Protocol):
         *,
         credentials: Credentials | None = None,
         clock_trusted: Callable[[], bool] = lambda: True,
-        topics: Topics = TOPICS,
+        topics: GatewayTopics = TOPICS,
         name: str = "gateway",
         birth: Callable[[str], bytes] = small_birth,
-        pace: Pace | None = None,
-        rotation: Rotation | None = None,
+        pace: SendLimiter | None = None,
+        rotation: CertificateRotation | None = None,
         replies: RepliesPort | None = None,
     ) -> AbstractContextManager[Gateway]: ...
 
@@ -240,16 +240,16 @@ def gateway(tmp_path: Path) -> MakeGateway:
         *,
         credentials: Credentials | None = None,
         clock_trusted: Callable[[], bool] = lambda: True,
-        topics: Topics = TOPICS,
+        topics: GatewayTopics = TOPICS,
         name: str = "gateway",
         birth: Callable[[str], bytes] = small_birth,
-        pace: Pace | None = None,
-        rotation: Rotation | None = None,
+        pace: SendLimiter | None = None,
+        rotation: CertificateRotation | None = None,
         replies: RepliesPort | None = None,
     ) -> Iterator[Gateway]:
         clock = ShiftedClock()
         outbox = MemoryOutbox(clock)
-        usage = Usage(tmp_path / f"{name}-usage.json", ZoneInfo("Asia/Ho_Chi_Minh"), clock, clock_trusted)
+        usage = DataUsage(tmp_path / f"{name}-usage.json", ZoneInfo("Asia/Ho_Chi_Minh"), clock, clock_trusted)
         down: list[DownMessage] = []
         publisher = Publisher(
             replace(settings, credentials=credentials),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.commands.replies import Replies
+from edge_agent.commands.replies import ReplyQueue
 from edge_agent.wire import Reply
 from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
@@ -46,10 +46,10 @@ def test_a_command_that_nobody_took_comes_again_with_the_next_session(
         with gateway(mqtt_settings(broker.port), name="second") as box:
             wait_until(lambda: bool(box.down), what="the command, again")
             for message in box.down:
-                message.taken()
+                message.acknowledge()
             centre.publish(COMMAND, b"2")
             wait_until(lambda: box.down[-1].payload == b"2", what="the next one")
-            box.down[-1].taken()
+            box.down[-1].acknowledge()
         with gateway(mqtt_settings(broker.port), name="third") as box:
             box.wait_online()
             centre.publish(COMMAND, b"3")
@@ -83,7 +83,7 @@ def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgott
     gateway: MakeGateway,
 ) -> None:
     told: list[str] = []
-    replies = Replies(lambda: None, lambda sent: told.append(sent.id))
+    replies = ReplyQueue(lambda: None, lambda sent: told.append(sent.id))
     with (
         StrictBroker(acknowledges=lambda topic: "reply/" not in topic) as broker,
         gateway(mqtt_settings(broker.port), replies=replies, name="first") as box,
@@ -100,7 +100,7 @@ def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgott
 
 
 def test_replies_are_bounded_and_what_says_least_goes_first() -> None:
-    replies = Replies(lambda: None, lambda sent: None, most=3)
+    replies = ReplyQueue(lambda: None, lambda sent: None, most=3)
     for each in (
         reply("a"),
         reply("b", "running"),

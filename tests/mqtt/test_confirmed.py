@@ -15,10 +15,10 @@ import pytest
 from edge_agent.config.model.settings import Delivery
 from edge_agent.core.delivery import Draft, Loss, Media, Stamp
 from edge_agent.core.model import Severity
-from edge_agent.mqtt.publisher.centre import Resending
+from edge_agent.mqtt.publisher.centre import ResendLimits
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.outbox import Outbox
-from edge_agent.uplink.usage import Usage
+from edge_agent.outbox import EventOutbox
+from edge_agent.uplink.usage import DataUsage
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.ingest import Ingest, faults
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
@@ -47,7 +47,7 @@ def picture(name: str) -> Media:
     return Media(name, "e", "cam-1", hashlib.sha256(payload).hexdigest(), payload)
 
 
-class CountedOutbox(Outbox):
+class CountedOutbox(EventOutbox):
     """Counts how often the publisher has dealt with everything and waits."""
 
     waits = 0
@@ -114,12 +114,12 @@ def box_at(
         replace(mqtt_settings(port), delivery=delivery),
         TOPICS,
         outbox,
-        usage=Usage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
+        usage=DataUsage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
         clock=clock,
         birth=lambda session: b"{}",
         on_down=lambda message: None,
         clock_trusted=lambda: True,
-        resending=Resending(**bounds),  # type: ignore[arg-type]
+        resending=ResendLimits(**bounds),  # type: ignore[arg-type]
     )
     with outbox:
         publisher.start()
@@ -246,7 +246,7 @@ def test_a_backlog_drains_at_a_bounded_rate_behind_what_is_new(
     broker: Mosquitto, centre: Subscriber, tmp_path: Path
 ) -> None:
     clock = ShiftedClock()
-    with Outbox(
+    with EventOutbox(
         tmp_path / "state", max_bytes=50_000_000, clock=clock, boot_id="boot", encode_loss=encode_loss
     ) as o:
         for _ in range(100):

@@ -16,8 +16,8 @@ import pytest
 from edge_agent.config.model.settings import Broker
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.session.reconnect import Reconnect
+from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker, connack, connack_with, disconnect
@@ -257,21 +257,21 @@ def test_a_closed_port_and_an_unknown_name_are_told_apart(gateway: MakeGateway) 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (TimeoutError("timed out"), TroubleKind.TIMEOUT),
-        (OSError(113, "No route to host"), TroubleKind.UNREACHABLE),
-        (OSError(101, "Network is unreachable"), TroubleKind.UNREACHABLE),
-        (ConnectionResetError(104, "Connection reset by peer"), TroubleKind.LOST),
-        (ValueError("a bug"), TroubleKind.PROTOCOL),
+        (TimeoutError("timed out"), ConnectErrorKind.TIMEOUT),
+        (OSError(113, "No route to host"), ConnectErrorKind.UNREACHABLE),
+        (OSError(101, "Network is unreachable"), ConnectErrorKind.UNREACHABLE),
+        (ConnectionResetError(104, "Connection reset by peer"), ConnectErrorKind.LOST),
+        (ValueError("a bug"), ConnectErrorKind.PROTOCOL),
     ],
 )
-def test_what_sockets_say_has_a_cause(error: Exception, kind: TroubleKind) -> None:
-    trouble = causes.of_connect(error, Broker("broker.example", 1883, False), clock_trusted=True)
+def test_what_sockets_say_has_a_cause(error: Exception, kind: ConnectErrorKind) -> None:
+    trouble = causes.from_exception(error, Broker("broker.example", 1883, False), clock_trusted=True)
     assert trouble.kind is kind
     assert "a bug" in trouble.text or "broker.example" in trouble.text
 
 
-LOST = Trouble(TroubleKind.LOST, "lost")
-TAKEN = Trouble(TroubleKind.ID_IN_USE, "taken")
+LOST = ConnectError(ConnectErrorKind.LOST, "lost")
+TAKEN = ConnectError(ConnectErrorKind.ID_IN_USE, "taken")
 TWO_BROKERS = mqtt_settings(1, 2).brokers
 
 
@@ -280,7 +280,7 @@ def slowest(low: float, high: float) -> float:
 
 
 def test_delays_double_to_two_minutes_and_are_forgotten_after_a_good_minute() -> None:
-    plan = Reconnect(TWO_BROKERS[:1], spread_s=30, uniform=slowest)
+    plan = ReconnectSchedule(TWO_BROKERS[:1], spread_s=30, uniform=slowest)
     assert plan.first_delay_s() == 30
     assert [plan.after_failure_s(LOST) for _ in range(9)] == [1, 2, 4, 8, 16, 32, 64, 120, 120]
     assert plan.after_loss_s(LOST, lasted_s=59) == 120, "a short session resets nothing"
@@ -289,7 +289,7 @@ def test_delays_double_to_two_minutes_and_are_forgotten_after_a_good_minute() ->
 
 
 def test_brokers_are_tried_in_turn_and_the_first_one_again_after_a_good_session() -> None:
-    plan = Reconnect(TWO_BROKERS, spread_s=0, uniform=slowest)
+    plan = ReconnectSchedule(TWO_BROKERS, spread_s=0, uniform=slowest)
     ports, delays = [], []
     for _ in range(4):
         ports.append(plan.broker.port)
@@ -303,5 +303,5 @@ def test_brokers_are_tried_in_turn_and_the_first_one_again_after_a_good_session(
 
 
 def test_a_taken_over_session_waits_longest_even_after_a_good_hour() -> None:
-    plan = Reconnect(TWO_BROKERS, spread_s=0, uniform=slowest)
+    plan = ReconnectSchedule(TWO_BROKERS, spread_s=0, uniform=slowest)
     assert plan.after_loss_s(TAKEN, lasted_s=3600) == 150

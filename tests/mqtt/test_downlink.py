@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.publisher.centre import Centre, Resending
+from edge_agent.mqtt.publisher.centre import DeliveryConfirmation, ResendLimits
 from edge_agent.mqtt.publisher.downlink import MOST_ACKS, Downlink
-from edge_agent.mqtt.session.inbox import Arrived
-from edge_agent.wire.topics import DownMessage, Topics
+from edge_agent.mqtt.session.inbox import MessageReceived
+from edge_agent.wire.topics import DownMessage, GatewayTopics
 from tests.outbox.parts import HandClock, outbox_in
 
-TOPICS = Topics("tb/v1", "de-tham", "dt-001")
+TOPICS = GatewayTopics("tb/v1", "de-tham", "dt-001")
 ACK = "tb/v1/de-tham/dt-001/down/ack"
 
 
 class Site:
     """A downlink with a real centre behind it."""
 
-    def __init__(self, centre: Centre) -> None:
+    def __init__(self, centre: DeliveryConfirmation) -> None:
         self.centre = centre
         self.wakes = 0
         self.down: list[DownMessage] = []
@@ -34,17 +34,17 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with outbox_in(tmp_path) as outbox:
-        yield Site(Centre(outbox, HandClock(), Resending()))
+        yield Site(DeliveryConfirmation(outbox, HandClock(), ResendLimits()))
 
 
 def test_confirmations_are_looked_at_one_a_turn_and_the_oldest_of_a_flood_go(site: Site) -> None:
     for number in range(100):
         ack = json.dumps({"epoch": f"another-{number}", "upto": 1}).encode()
-        site.link.hand_down("session-1", Arrived(ACK, ack))
-    site.link.take_ack()
+        site.link.receive("session-1", MessageReceived(ACK, ack))
+    site.link.process_next_ack()
     assert (site.centre.ignored_acks, site.wakes) == (1, 1)
     for _ in range(100):
-        site.link.take_ack()
+        site.link.process_next_ack()
     assert (site.centre.ignored_acks, site.wakes) == (MOST_ACKS, MOST_ACKS - 1)
     assert site.down == []
 
@@ -52,10 +52,12 @@ def test_confirmations_are_looked_at_one_a_turn_and_the_oldest_of_a_flood_go(sit
 def test_a_command_says_that_the_broker_keeps_it(site: Site) -> None:
     topic = "tb/v1/de-tham/dt-001/down/cmd/status"
     for retained in (False, True):
-        site.link.hand_down("session-1", Arrived(topic, b"{}", packet_id=1, retained=retained))
+        site.link.receive("session-1", MessageReceived(topic, b"{}", packet_id=1, retained=retained))
     assert [message.retained for message in site.down] == [False, True]
 
 
 def test_what_is_for_another_gateway_goes_nowhere_and_comes_no_more(site: Site) -> None:
-    site.link.hand_down("session-1", Arrived("tb/v1/de-tham/dt-002/down/cmd/status", b"{}", packet_id=1))
+    site.link.receive(
+        "session-1", MessageReceived("tb/v1/de-tham/dt-002/down/cmd/status", b"{}", packet_id=1)
+    )
     assert (site.down, site.wakes) == ([], 1)

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.core.delivery import Media, StoredEvent
 from edge_agent.core.model import Severity
-from edge_agent.uplink.pace import BURST_S, Pace
+from edge_agent.uplink.pace import BURST_S, SendLimiter
 from tests.host.fakes import FakeClock
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
@@ -23,10 +23,10 @@ INFO, WARNING, ALARM = event(Severity.INFO), event(Severity.WARNING), event(Seve
 
 
 def test_each_step_holds_more_and_alarms_and_warnings_never_wait_for_it() -> None:
-    pace = Pace(FakeClock())
+    pace = SendLimiter(FakeClock())
     taken = []
     for pace.step in range(4):
-        taken.append((pace.takes_media(), pace.takes(INFO), pace.takes(WARNING), pace.takes(ALARM)))
+        taken.append((pace.allows_media(), pace.allows(INFO), pace.allows(WARNING), pace.allows(ALARM)))
     assert taken == [
         (True, True, True, True),
         (False, True, True, True),
@@ -37,10 +37,10 @@ def test_each_step_holds_more_and_alarms_and_warnings_never_wait_for_it() -> Non
 
 def test_a_backlog_goes_at_the_bound_after_a_burst() -> None:
     clock = FakeClock()
-    pace, sent = Pace(clock, 1000.0), 0
+    pace, sent = SendLimiter(clock, 1000.0), 0
     for _ in range(600):
-        while pace.takes(INFO):
-            pace.spend(100)
+        while pace.allows(INFO):
+            pace.count_sent(100)
             sent += 100
         clock.advance(0.1)
     assert sent == pytest.approx(1000 * (BURST_S + 60), abs=200)
@@ -48,23 +48,23 @@ def test_a_backlog_goes_at_the_bound_after_a_burst() -> None:
 
 def test_an_alarm_goes_while_the_bucket_is_empty_and_a_storm_of_them_owes_no_more_than_a_burst() -> None:
     clock = FakeClock()
-    pace = Pace(clock, 1000.0)
+    pace = SendLimiter(clock, 1000.0)
     for _ in range(1000):
-        assert pace.takes(ALARM)
-        pace.spend(100)
-    assert not pace.takes(WARNING)
+        assert pace.allows(ALARM)
+        pace.count_sent(100)
+    assert not pace.allows(WARNING)
     clock.advance(BURST_S + 0.01)
-    assert pace.takes(WARNING)
+    assert pace.allows(WARNING)
 
 
 def test_a_picture_larger_than_the_burst_goes_and_is_paid_for_afterwards() -> None:
     clock = FakeClock()
-    pace = Pace(clock, 1000.0)
-    assert pace.takes_media()
-    pace.spend(50_000)
-    assert not pace.takes_media()
+    pace = SendLimiter(clock, 1000.0)
+    assert pace.allows_media()
+    pace.count_sent(50_000)
+    assert not pace.allows_media()
     clock.advance(pace.wait_s() or 0)
-    assert pace.takes_media()
+    assert pace.allows_media()
     assert clock.monotonic() > 1000 + 45
 
 
@@ -76,7 +76,7 @@ def test_what_the_budget_holds_back_stays_in_the_outbox_and_goes_when_the_period
     tmp_path: Path, gateway: MakeGateway
 ) -> None:
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
-        pace = Pace(FakeClock())
+        pace = SendLimiter(FakeClock())
         pace.step = 2
         with gateway(mqtt_settings(broker.port), pace=pace) as box:
             box.append(3)
@@ -105,7 +105,7 @@ def test_a_backlog_leaves_no_faster_than_the_bound_and_a_fresh_alarm_does_not_wa
     with (
         Mosquitto(tmp_path) as broker,
         Subscriber(broker.port) as centre,
-        gateway(mqtt_settings(broker.port), pace=Pace(clock, 1000.0)) as box,
+        gateway(mqtt_settings(broker.port), pace=SendLimiter(clock, 1000.0)) as box,
     ):
         box.wait_online()
         box.append(100, payload=b"e" * 900)

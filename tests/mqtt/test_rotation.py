@@ -14,9 +14,9 @@ import pytest
 
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.delivery import StoredEvent
-from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.tls.rotation import Rotation
-from edge_agent.mqtt.tls.slots import in_force
+from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
+from edge_agent.mqtt.tls.rotation import CertificateRotation
+from edge_agent.mqtt.tls.slots import certificate_in_force
 from tests.mqtt.conftest import GATEWAY, Gateway, MakeGateway, ShiftedClock, mqtt_settings
 from tests.mqtt.test_with_outbox import draft, make_publisher, open_outbox
 from tests.testbed.mosquitto import (
@@ -68,7 +68,7 @@ class Site:
     box: Gateway
     broker: Mosquitto
     centre: Subscriber
-    rotation: Rotation
+    rotation: CertificateRotation
 
     def send(self, count: int = 20) -> None:
         self.box.append(count)
@@ -112,7 +112,7 @@ def at_broker(
     """A box at a broker that wants certificates, and somebody who hears its events."""
     with strict_broker(tmp_path, fleet.server, ca or fleet.authority.cert, *lines) as (broker, centre):
         settings = settings_of(tls, broker.port)
-        rotation = Rotation(settings, "dt-001", tmp_path, idle_within_s=0.2)
+        rotation = CertificateRotation(settings, "dt-001", tmp_path, idle_within_s=0.2)
         with gateway(settings, rotation=rotation) as box:
             box.wait_online()
             yield Site(box, broker, centre, rotation)
@@ -129,7 +129,7 @@ def test_a_next_certificate_is_tried_and_then_in_force_and_no_event_is_lost(
                 site.box.later(1.1)
                 site.wait_for_session(number)
                 assert site.rotation.in_force != old
-                assert in_force(old, tmp_path) == site.rotation.in_force, "others know it too"
+                assert certificate_in_force(old, tmp_path) == site.rotation.in_force, "others know it too"
                 tls.promote()
                 site.box.later(1.1)
                 wait_until(lambda: site.rotation.in_force == old, what="the first slot again")
@@ -150,7 +150,7 @@ def test_under_load_the_outbox_on_disk_loses_and_doubles_nothing_over_five_slots
     outbox.open()
     with strict_broker(tmp_path, fleet.server, fleet.authority.cert) as (broker, centre):
         settings = settings_of(tls, broker.port)
-        rotation = Rotation(settings, GATEWAY, tmp_path, idle_within_s=0.1)
+        rotation = CertificateRotation(settings, GATEWAY, tmp_path, idle_within_s=0.1)
         publisher = make_publisher(settings, outbox, clock, tmp_path, rotation)
         publisher.start()
         enough = threading.Event()
@@ -212,8 +212,8 @@ def test_what_cannot_work_is_not_even_tried(
     make: Callable[[Fleet], Certificate], words: str, tls: Tls, fleet: Fleet, tmp_path: Path
 ) -> None:
     tls.put(make(fleet))
-    rotation = Rotation(settings_of(tls, 1), "dt-001", tmp_path)
-    rotation.look(0.0)
+    rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
+    rotation.check_files(0.0)
     assert words in (rotation.notice or "")
     assert not rotation.wants_change(100.0, idle=True)
     assert rotation.choose(101.0) == settings_of(tls, 1)
@@ -257,7 +257,7 @@ def test_the_next_certificate_is_the_way_out_when_the_one_in_force_is_refused(
     tls.put(fleet.authority.issue("dt-001"))
     with Mosquitto(tmp_path, certificate=fleet.server, ca=fleet.authority.cert, mutual=True) as broker:
         settings = replace(settings_of(tls, broker.port), spread_s=1e6)  # its own turn would come in months
-        rotation = Rotation(settings, "dt-001", tmp_path)
+        rotation = CertificateRotation(settings, "dt-001", tmp_path)
         with gateway(replace(settings, spread_s=0.0), rotation=rotation) as box:
             box.wait_for_error("our certificate has expired")
             box.later(130)
@@ -272,20 +272,20 @@ def test_a_kill_at_any_moment_leaves_a_slot_that_is_let_in(
     new = fleet.authority.issue("dt-001")
     tls.put(new, fleet.authority.cert)
     first = settings_of(tls, 1)
-    rotation = Rotation(first, "dt-001", tmp_path)
+    rotation = CertificateRotation(first, "dt-001", tmp_path)
     rotation.choose(0.0)
     # A power cut before CONNACK: nothing was noted, the old one is shown again.
-    assert in_force(first, tmp_path) == first
+    assert certificate_in_force(first, tmp_path) == first
     rotation.choose(1.0)
     rotation.connected(2.0)
     for name in ("client.key", "ca.crt", "client.crt"):
-        shown = Rotation(first, "dt-001", tmp_path).choose(0.0)
+        shown = CertificateRotation(first, "dt-001", tmp_path).choose(0.0)
         assert shown.cert_file is not None
         assert shown.key_file is not None
         assert shown.cert_file.read_bytes() == new.cert.read_bytes()
         assert shown.key_file.read_bytes() == new.key.read_bytes()
         (tls.folder / "next" / name).replace(tls.folder / name)
-    assert Rotation(first, "dt-001", tmp_path).choose(0.0) == first
+    assert CertificateRotation(first, "dt-001", tmp_path).choose(0.0) == first
     assert (tls.folder / "client.crt").read_bytes() == new.cert.read_bytes()
 
 
@@ -339,8 +339,8 @@ def test_a_city_that_was_renewed_at_once_does_not_reconnect_at_once(
     tls.put(fleet.authority.issue("dt-001"))
     turns = []
     for _ in range(12):
-        rotation = Rotation(replace(settings_of(tls, 1), spread_s=30.0), "dt-001", tmp_path)
-        rotation.look(0.0)
+        rotation = CertificateRotation(replace(settings_of(tls, 1), spread_s=30.0), "dt-001", tmp_path)
+        rotation.check_files(0.0)
         turns.append(next(s for s in range(601) if rotation.wants_change(float(s), idle=True)))
     assert len(set(turns)) > 8
     assert max(turns) > 300
@@ -350,8 +350,8 @@ def test_a_moment_with_nothing_in_flight_is_waited_for_but_not_for_ever(
     tls: Tls, fleet: Fleet, tmp_path: Path
 ) -> None:
     tls.put(fleet.authority.issue("dt-001"))
-    rotation = Rotation(settings_of(tls, 1), "dt-001", tmp_path)
-    rotation.look(0.0)
+    rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
+    rotation.check_files(0.0)
     assert rotation.wants_change(1.0, idle=True)
     assert not rotation.wants_change(59.0, idle=False)
     assert rotation.wants_change(61.0, idle=False)
@@ -359,9 +359,9 @@ def test_a_moment_with_nothing_in_flight_is_waited_for_but_not_for_ever(
 
 def test_a_try_that_the_network_failed_is_made_again_soon(tls: Tls, fleet: Fleet, tmp_path: Path) -> None:
     tls.put(fleet.authority.issue("dt-001"))
-    rotation = Rotation(settings_of(tls, 1), "dt-001", tmp_path)
+    rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
     assert rotation.choose(0.0) != settings_of(tls, 1)
-    assert rotation.failed(Trouble(TroubleKind.TIMEOUT, "no answer"), 1.0)
+    assert rotation.failed(ConnectError(ConnectErrorKind.TIMEOUT, "no answer"), 1.0)
     assert rotation.choose(2.0) == settings_of(tls, 1)
     assert rotation.notice is None
     assert rotation.choose(61.0) != settings_of(tls, 1)
@@ -371,12 +371,12 @@ def test_a_slot_that_took_the_place_of_the_one_shown_is_not_in_force_for_it(
     tls: Tls, fleet: Fleet, tmp_path: Path
 ) -> None:
     tls.put(fleet.authority.issue("dt-001"))
-    rotation = Rotation(settings_of(tls, 1), "dt-001", tmp_path)
+    rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
     rotation.choose(0.0)
     tls.put(fleet.authority.issue("dt-001"))  # root, while the broker is asked
-    rotation.look(2.0)
+    rotation.check_files(2.0)
     rotation.connected(3.0)
     assert rotation.in_force == settings_of(tls, 1), "no broker has seen the newest one"
     assert rotation.choose(4.0) != settings_of(tls, 1), "it is tried in its turn"
     rotation.connected(5.0)
-    assert rotation.in_force == in_force(settings_of(tls, 1), tmp_path) != settings_of(tls, 1)
+    assert rotation.in_force == certificate_in_force(settings_of(tls, 1), tmp_path) != settings_of(tls, 1)

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent import wire
-from edge_agent.mqtt.session.client import Message, packet_bytes
+from edge_agent.mqtt.session.client import MqttMessage, packet_bytes
 from edge_agent.mqtt.session.tcp import tcp_traffic
-from edge_agent.uplink.usage import TrafficClass, Usage
+from edge_agent.uplink.usage import DataUsage, TrafficClass
 from tests.mqtt.conftest import MakeGateway, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
@@ -33,11 +33,11 @@ class SetClock(ShiftedClock):
         return self.moment
 
 
-def usage_at(path: Path, clock: SetClock, trusted: Callable[[], bool] = lambda: True) -> Usage:
-    return Usage(path, HANOI, clock, trusted)
+def usage_at(path: Path, clock: SetClock, trusted: Callable[[], bool] = lambda: True) -> DataUsage:
+    return DataUsage(path, HANOI, clock, trusted)
 
 
-def events(usage: Usage) -> tuple[int, int]:
+def events(usage: DataUsage) -> tuple[int, int]:
     """Event bytes of today and of the month."""
     today, month = usage.totals()
     return today.event, month.event
@@ -156,7 +156,7 @@ def test_a_power_cut_leaves_the_counts_of_the_last_save(
 @pytest.mark.parametrize("size", [0, 100, 130, 16_400])
 @pytest.mark.parametrize("qos", [0, 1])
 def test_a_packet_has_the_size_that_mqtt_5_gives_it(size: int, qos: int) -> None:
-    plain = Message("a/b", bytes(size), qos=qos)
+    plain = MqttMessage("a/b", bytes(size), qos=qos)
     # Fixed header 1 + length bytes, topic 2 + 3, packet id 2 with QoS 1, property length 1.
     rest = 5 + (2 if qos else 0) + 1 + size
     assert packet_bytes(plain) == 1 + (1 if rest < 128 else 2 if rest < 16_384 else 3) + rest
@@ -192,7 +192,7 @@ def test_the_sum_of_all_classes_is_what_the_broker_received(tmp_path: Path, gate
         assert ours == pytest.approx(theirs, rel=0.005)
         assert counted.headers >= 2 * 52 * 20, "segments carry several messages, and are acknowledged"
         assert counted.event == 300 * packet_bytes(
-            Message(last.topic, last.payload, content_type="application/cloudevents+json; charset=utf-8")
+            MqttMessage(last.topic, last.payload, content_type="application/cloudevents+json; charset=utf-8")
         )
 
 

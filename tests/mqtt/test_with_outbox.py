@@ -11,9 +11,9 @@ from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.delivery import Draft, Loss, Media, Stamp
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.mqtt.tls.rotation import Rotation
-from edge_agent.outbox import Outbox
-from edge_agent.uplink.usage import Usage
+from edge_agent.mqtt.tls.rotation import CertificateRotation
+from edge_agent.outbox import EventOutbox
+from edge_agent.uplink.usage import DataUsage
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
@@ -31,18 +31,22 @@ def draft(number: int, media: Media | None = None) -> Draft:
     return Draft("cam-1", "object", severity, encode, media=media)
 
 
-def open_outbox(folder: Path, clock: ShiftedClock) -> Outbox:
-    return Outbox(folder, max_bytes=50_000_000, clock=clock, boot_id="boot", encode_loss=encode_loss)
+def open_outbox(folder: Path, clock: ShiftedClock) -> EventOutbox:
+    return EventOutbox(folder, max_bytes=50_000_000, clock=clock, boot_id="boot", encode_loss=encode_loss)
 
 
 def make_publisher(
-    settings: Mqtt, outbox: Outbox, clock: ShiftedClock, folder: Path, rotation: Rotation | None = None
+    settings: Mqtt,
+    outbox: EventOutbox,
+    clock: ShiftedClock,
+    folder: Path,
+    rotation: CertificateRotation | None = None,
 ) -> Publisher:
     return Publisher(
         settings,
         TOPICS,
         outbox,
-        usage=Usage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
+        usage=DataUsage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
         clock=clock,
         birth=lambda session: b"{}",
         on_down=lambda message: None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.uplink.usage import Usage
+from edge_agent.uplink.usage import DataUsage
 from tests.mqtt.conftest import TOPICS, MemoryOutbox, ShiftedClock, mqtt_settings
 
 
@@ -18,7 +18,7 @@ def main(port: int, state_dir: Path) -> None:
         mqtt_settings(port),
         TOPICS,
         MemoryOutbox(clock),
-        usage=Usage(state_dir / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
+        usage=DataUsage(state_dir / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
         clock=clock,
         birth=lambda session: b"{}",
         on_down=lambda message: None,

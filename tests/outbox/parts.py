@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft, EventFollower, Loss, Media, OpenEvent, Stamp
 from edge_agent.core.model import Severity
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.outbox import Restamp
 
 
@@ -46,8 +46,8 @@ def outbox_in(
     boot_id: str = "boot-1",
     follower: EventFollower | None = None,
     restamp: Restamp | None = None,
-) -> Outbox:
-    return Outbox(
+) -> EventOutbox:
+    return EventOutbox(
         folder,
         max_bytes=max_bytes,
         clock=clock or HandClock(),
@@ -86,11 +86,11 @@ def picture(name: str, size: int = 1000) -> Media:
     return Media(name, f"event-of-{name}", "cam-1", hashlib.sha256(payload).hexdigest(), payload)
 
 
-def sequences(outbox: Outbox, limit: int = 100_000) -> list[int]:
+def sequences(outbox: EventOutbox, limit: int = 100_000) -> list[int]:
     return [event.sequence for event in outbox.pending(limit)]
 
 
-def deliver_all(outbox: Outbox) -> list[tuple[int, str]]:
+def deliver_all(outbox: EventOutbox) -> list[tuple[int, str]]:
     """Keys in the order in which a publisher with a window of 20 would send them."""
     keys = []
     while events := outbox.pending(20):

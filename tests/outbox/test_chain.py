@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.core.delivery import NOTHING_BEFORE, Draft, Stamp, StoredEvent
+from edge_agent.core.delivery import GENESIS_HASH, Draft, Stamp, StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.outbox.failover import RETRY_DISK_S
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in
@@ -42,7 +42,7 @@ def assert_chained(events: Sequence[StoredEvent]) -> None:
     """Every event was told once, in order, and names the hash of the one before it. One that begins an epoch
     names one of an older epoch, if there was any."""
     heads: dict[str, tuple[int, str]] = {}
-    every = {NOTHING_BEFORE}
+    every = {GENESIS_HASH}
     for event in events:
         sequence, head = heads.get(event.epoch, (0, None))
         assert event.sequence == sequence + 1
@@ -54,7 +54,7 @@ def assert_chained(events: Sequence[StoredEvent]) -> None:
 
 def test_the_first_event_has_nothing_before_it(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
-        assert outbox.append(draft()).previous == NOTHING_BEFORE
+        assert outbox.append(draft()).previous == GENESIS_HASH
 
 
 def test_the_follower_hears_what_is_sent_byte_for_byte(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_where_the_newest_event_is_gone_from_such_a_database_an_epoch_begins(tmp
     forget_head(tmp_path)
     with outbox_in(tmp_path) as outbox:
         new = outbox.append(draft("new"))
-    assert (new.sequence, new.previous, new.epoch != old.epoch) == (1, NOTHING_BEFORE, True)
+    assert (new.sequence, new.previous, new.epoch != old.epoch) == (1, GENESIS_HASH, True)
 
 
 def test_a_hash_that_was_written_down_before_others_stored_events_is_not_believed(tmp_path: Path) -> None:
@@ -212,4 +212,4 @@ def test_a_hash_that_was_written_down_before_others_stored_events_is_not_believe
         db.execute("UPDATE meta SET value=value+1 WHERE key IN ('n', 'removed')")
     with outbox_in(tmp_path) as outbox:
         new = outbox.append(draft("new"))
-    assert (new.previous, new.epoch != old.epoch) == (NOTHING_BEFORE, True)
+    assert (new.previous, new.epoch != old.epoch) == (GENESIS_HASH, True)

@@ -14,13 +14,13 @@ import pytest
 
 from edge_agent.core.delivery import Confirmation, StoredEvent
 from edge_agent.core.model import Severity
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.reading import waiting_count
 from tests.outbox.parts import HandClock, draft, outbox_in, picture, sequences
 from tests.outbox.test_trouble import nothing_can_be_written
 
 
-def send(outbox: Outbox, limit: int = 1_000_000, rest_until_mono: float = 1e9) -> list[StoredEvent]:
+def send(outbox: EventOutbox, limit: int = 1_000_000, rest_until_mono: float = 1e9) -> list[StoredEvent]:
     """As the publisher does: on its way, then at the broker."""
     sent: list[StoredEvent] = []
     while len(sent) < limit and (events := outbox.pending(min(20, limit - len(sent)))):
@@ -37,7 +37,7 @@ def stored(folder: Path) -> list[int]:
         return sorted(sequences(outbox))
 
 
-def appended(outbox: Outbox, *severities: Severity) -> str:
+def appended(outbox: EventOutbox, *severities: Severity) -> str:
     """Returns the epoch."""
     return [outbox.append(draft(severity=severity)) for severity in severities][-1].epoch
 
@@ -130,7 +130,7 @@ def test_what_is_confirmed_and_then_refused_by_the_broker_is_gone_and_counted_on
     assert stored(tmp_path) == [3, 4, 5]
 
 
-def outbox_event(outbox: Outbox, epoch: str, sequence: int) -> StoredEvent:
+def outbox_event(outbox: EventOutbox, epoch: str, sequence: int) -> StoredEvent:
     return StoredEvent(sequence, epoch, "cam-1", "object", Severity.INFO.number, 0, b"")
 
 

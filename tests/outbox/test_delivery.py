@@ -14,7 +14,7 @@ import pytest
 from edge_agent.core.delivery import Draft, Loss, OpenEvent, Stamp, StoredEvent
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.bookkeeping.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
 from edge_agent.outbox.bookkeeping.order import Rank, row_id
 from edge_agent.outbox.sqlite.disk import DiskStore
@@ -119,7 +119,7 @@ def test_an_unforeseen_failure_reaches_every_appender_and_blocks_none(tmp_path: 
     def fails(stamp: Stamp, loss: Loss) -> bytes:
         raise RuntimeError("cannot say what was lost")
 
-    outbox = Outbox(tmp_path, max_bytes=466_000, clock=HandClock(), boot_id="b", encode_loss=fails)
+    outbox = EventOutbox(tmp_path, max_bytes=466_000, clock=HandClock(), boot_id="b", encode_loss=fails)
 
     def append_until_it_sheds() -> None:
         for _ in range(1000):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.set_aside import KEEP
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
@@ -33,7 +33,7 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
-def append_until_memory_is_used(outbox: Outbox, most: int = 500) -> None:
+def append_until_memory_is_used(outbox: EventOutbox, most: int = 500) -> None:
     for _ in range(most):
         outbox.append(draft(size=2000))
         if outbox.stats().degraded:

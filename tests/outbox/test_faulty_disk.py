@@ -15,7 +15,7 @@ import pytest
 
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.model import Severity
-from edge_agent.outbox import Outbox, writing
+from edge_agent.outbox import EventOutbox, writing
 from edge_agent.outbox.failover import RETRY_DISK_S
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
 from tests.testbed.faulty_disk import FaultyDisk
@@ -35,7 +35,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "MAINTENANCE_PATIENCE_S", 0.2)
 
 
-def texts(outbox: Outbox) -> dict[str, list[tuple[int, str]]]:
+def texts(outbox: EventOutbox) -> dict[str, list[tuple[int, str]]]:
     """The keys under which each text waits."""
     found: dict[str, list[tuple[int, str]]] = {}
     for event in outbox.pending(100):
@@ -43,7 +43,7 @@ def texts(outbox: Outbox) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-def is_well_later(outbox: Outbox, clock: HandClock) -> bool:
+def is_well_later(outbox: EventOutbox, clock: HandClock) -> bool:
     clock.advance(RETRY_DISK_S)
     return outbox.stats().degraded is None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.sqlite import database
 from tests.outbox.parts import HandClock, draft, outbox_in
@@ -26,7 +26,7 @@ def another_program(folder: Path, statement: str) -> Iterator[sqlite3.Connection
         yield db
 
 
-def texts(outbox: Outbox) -> list[str]:
+def texts(outbox: EventOutbox) -> list[str]:
     return [json.loads(event.payload)["text"] for event in outbox.pending(100)]
 
 

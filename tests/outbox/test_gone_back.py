@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.delivery import NOTHING_BEFORE, Confirmation, Stamp
+from edge_agent.core.delivery import GENESIS_HASH, Confirmation, Stamp
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, restamped
 
 PARTS = ("outbox.db", "outbox.db-wal")
@@ -73,7 +73,7 @@ def test_the_first_event_of_an_epoch_names_the_newest_one_that_the_store_holds(t
         outbox.append(draft())
         head = hashlib.sha256(outbox.pending(1)[0].payload).hexdigest()
         deliver_all(outbox)  # it is deleted: what is written down of it has to do
-    assert append(tmp_path, 1, "boot-2")[0].previous == head != NOTHING_BEFORE
+    assert append(tmp_path, 1, "boot-2")[0].previous == head != GENESIS_HASH
 
 
 def test_restarts_in_one_boot_and_boots_without_events_need_no_epoch(tmp_path: Path) -> None:

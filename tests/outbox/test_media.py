@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.media_backlog import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
@@ -33,7 +33,7 @@ def cpu_of_a_look(folder: Path, pictures: int) -> float:
     """Thread CPU seconds of the cheapest of 20 looks for a picture, when all are deferred."""
     clock = HandClock()
 
-    def look(outbox: Outbox) -> float:
+    def look(outbox: EventOutbox) -> float:
         began = time.thread_time()
         assert outbox.pending_media() is None
         return time.thread_time() - began

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.writing import CHECK_FILES_S
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
@@ -30,11 +30,11 @@ def put_another_database_there(folder: Path) -> None:
     shutil.copy(folder.with_name("other") / "outbox.db", folder)
 
 
-def texts(outbox: Outbox) -> list[str]:
+def texts(outbox: EventOutbox) -> list[str]:
     return [json.loads(event.payload)["text"] for event in outbox.pending(100)]
 
 
-def after_a_power_cut(folder: Path) -> Outbox:
+def after_a_power_cut(folder: Path) -> EventOutbox:
     """What the next start finds: the files as they are now, without the work of a clean stop."""
     copy = folder.with_name("copy")
     shutil.copytree(folder, copy)

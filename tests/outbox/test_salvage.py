@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent.core.delivery import OpenEvent, StoredEvent
 from edge_agent.core.model import Severity
-from edge_agent.outbox import Outbox, failover
+from edge_agent.outbox import EventOutbox, failover
 from edge_agent.outbox.sqlite.database import PAGE_BYTES
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
 
@@ -51,7 +51,7 @@ def pages(folder: Path) -> Iterator[int]:
     return iter(range(0, (folder / "outbox.db").stat().st_size, PAGE_BYTES))
 
 
-def drained(outbox: Outbox) -> list[StoredEvent]:
+def drained(outbox: EventOutbox) -> list[StoredEvent]:
     """Everything that waits or comes up while it is sent."""
     events: list[StoredEvent] = []
     for _ in range(3):

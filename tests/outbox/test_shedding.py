@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.model import Severity
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.bookkeeping.epochs import Epoch, Epochs
 from edge_agent.outbox.sqlite.write_ahead_log import WAL_FRAME_BYTES, WAL_OVERSHOOT_PAGES
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
@@ -24,7 +24,7 @@ def bytes_on_disk(folder: Path) -> int:
     )
 
 
-def announced(outbox: Outbox) -> tuple[set[int], list[int]]:
+def announced(outbox: EventOutbox) -> tuple[set[int], list[int]]:
     """(sequences announced as lost, sequences delivered), by delivering until nothing comes any more."""
     lost: set[int] = set()
     delivered: list[int] = []

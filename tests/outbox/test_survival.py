@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge_agent.core.delivery import NOTHING_BEFORE
+from edge_agent.core.delivery import GENESIS_HASH
 from tests.outbox.parts import outbox_in
 
 ROUNDS = 30
@@ -56,5 +56,5 @@ def test_nothing_that_append_returned_is_lost_when_the_agent_is_killed_at_any_mo
     assert set(stored) | set(delivered) == set(range(1, last + 1)), "a gap"
     digests = {event.sequence: hashlib.sha256(event.payload).hexdigest() for event in events} | delivered
     for event in events:
-        assert json.loads(event.payload)["previous"] == digests.get(event.sequence - 1, NOTHING_BEFORE)
+        assert json.loads(event.payload)["previous"] == digests.get(event.sequence - 1, GENESIS_HASH)
     assert len(files) == rows

@@ -15,9 +15,9 @@ import pytest
 from edge_agent.core.delivery import Draft, OpenEvent, Stamp
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
-from edge_agent.outbox.sqlite.database import StoreDamaged
+from edge_agent.outbox.sqlite.database import OutboxDamaged
 from edge_agent.outbox.sqlite.disk import DiskStore
 from tests.outbox.parts import HandClock, draft, outbox_in
 
@@ -41,7 +41,7 @@ def damage(folder: Path) -> None:
 class SlowCommit:
     """A thread that appends an event whose commit goes on until ``end()``."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: EventOutbox) -> None:
         self._outbox = outbox
         self._inside, self._go_on = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._append)
@@ -84,7 +84,7 @@ def test_an_event_that_two_databases_refuse_waits_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write(*arguments: object) -> None:
-        raise StoreDamaged("outbox.db: malformed")
+        raise OutboxDamaged("outbox.db: malformed")
 
     with outbox_in(tmp_path) as outbox:
         monkeypatch.setattr(DiskStore, "write", write)

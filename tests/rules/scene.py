@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from edge_agent.config.model.settings import Zone
-from edge_agent.core.facts import RuleHit
+from edge_agent.core.facts import RuleObservation
 from edge_agent.core.model import GROUP_OF_LABEL, Box, Frame, Track, Tracks
 from edge_agent.rules.schedule import Arming
 from tests.events.parts import frame, track
@@ -24,7 +24,7 @@ Actor = Callable[[float], Track | None]
 
 
 class Watch(Protocol):
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleHit]: ...
+    def update(self, frame: Frame, tracks: Tracks) -> Iterable[RuleObservation]: ...
 
 
 def foot_at(x: float, y: float, width: float = 0.1, height: float = 0.15) -> Box:
@@ -61,9 +61,9 @@ def played(
     begin_s: float = 0.0,
     fps: float = 5.0,
     at: datetime = EPOCH,
-) -> list[RuleHit]:
+) -> list[RuleObservation]:
     """``at`` is the wall clock at second 0."""
-    hits: list[RuleHit] = []
+    hits: list[RuleObservation] = []
     for number in range(round(seconds * fps)):
         t = begin_s + number / fps
         moment = replace(frame(t), captured_at=at + timedelta(seconds=t))
@@ -71,5 +71,5 @@ def played(
     return hits
 
 
-def told(hits: Iterable[RuleHit]) -> list[tuple[str, str | None]]:
+def told(hits: Iterable[RuleObservation]) -> list[tuple[str, str | None]]:
     return [(hit.phase.value, hit.end_reason) for hit in hits]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.config.model.settings import CrowdingRule, RuleKind, Schedule, Zone
-from edge_agent.core.facts import Crowd, RuleHit
+from edge_agent.core.facts import Crowd, RuleObservation
 from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.schedule import Arming
@@ -52,8 +52,8 @@ def played(
     begin_s: float = 0.0,
     fps: float = 5.0,
     at: datetime = EPOCH,
-) -> list[RuleHit]:
-    hits: list[RuleHit] = []
+) -> list[RuleObservation]:
+    hits: list[RuleObservation] = []
     for number in range(round(seconds * fps)):
         t = begin_s + number / fps
         there = people(count if isinstance(count, int) else count(t))
@@ -61,7 +61,7 @@ def played(
     return hits
 
 
-def facts(hit: RuleHit) -> Crowd:
+def facts(hit: RuleObservation) -> Crowd:
     assert isinstance(hit.facts, Crowd)
     return hit.facts
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.core.facts import LineCountsHit
+from edge_agent.core.facts import LineCountsObservation
 from edge_agent.rules.line_counts import KEPT_DAYS, LineCounts
 from tests.rules.test_lines import RULE, SITE
 
@@ -28,7 +28,7 @@ class Rig:
     def __init__(self, folder: Path | None = None, wall: datetime = EVENING, mono: float = 100.0) -> None:
         self.folder = folder
         self.mono, self.wall = mono, wall
-        self.told: list[LineCountsHit] = []
+        self.told: list[LineCountsObservation] = []
         self.start()
 
     def start(self) -> None:
@@ -40,25 +40,25 @@ class Rig:
 
     def frame(
         self, after_s: float = 1.0, crossing: int = 0, direction: str = "a-to-b"
-    ) -> list[LineCountsHit]:
+    ) -> list[LineCountsObservation]:
         self.mono += after_s
         self.wall += timedelta(seconds=after_s)
-        self.counts.turn(self.wall, self.mono)
+        self.counts.begin_frame(self.wall, self.mono)
         for _ in range(crossing):
             self.counts.add(direction, "motorcycle")  # type: ignore[arg-type]
         return self._take()
 
-    def finish(self) -> list[LineCountsHit]:
+    def finish(self) -> list[LineCountsObservation]:
         self.counts.finish()
         return self._take()
 
-    def _take(self) -> list[LineCountsHit]:
-        hits = list(self.counts.tell())
+    def _take(self) -> list[LineCountsObservation]:
+        hits = list(self.counts.report())
         self.told += hits
         return hits
 
 
-def numbers(hits: list[LineCountsHit]) -> list[tuple[str, int, int]]:
+def numbers(hits: list[LineCountsObservation]) -> list[tuple[str, int, int]]:
     return [(hit.day, sum(hit.a_to_b.values()), sum(hit.b_to_a.values())) for hit in hits]
 
 
@@ -118,8 +118,8 @@ def test_they_are_on_the_disk_before_they_are_told(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.frame(crossing=3)
     rig.mono += 60.0
-    rig.counts.turn(rig.wall, rig.mono)
-    told = next(rig.counts.tell())
+    rig.counts.begin_frame(rig.wall, rig.mono)
+    told = next(rig.counts.report())
     kept = json.loads((tmp_path / "line-counts-lane-count.json").read_text())
     assert kept["days"][told.day]["a_to_b"] == told.a_to_b == {"motorcycle": 3}
 
@@ -141,8 +141,8 @@ def test_hits_that_were_not_taken_are_told_again_without_being_counted_again(tmp
     rig = Rig(tmp_path)
     rig.frame(crossing=3)
     rig.mono += 60.0
-    rig.counts.turn(rig.wall, rig.mono)
-    untaken = rig.counts.tell()
+    rig.counts.begin_frame(rig.wall, rig.mono)
+    untaken = rig.counts.report()
     first = next(untaken)
     untaken.close()  # type: ignore[attr-defined]  # the sink failed
     assert rig.frame(crossing=1) == [first]
@@ -172,10 +172,10 @@ def test_another_line_under_the_same_rule_begins_anew(tmp_path: Path) -> None:
     rig.frame(crossing=3)
     rig.finish()
     other = LineCounts(replace(RULE, line=replace(RULE.line, id="other")), SITE, tmp_path)
-    other.turn(rig.wall, rig.mono)
+    other.begin_frame(rig.wall, rig.mono)
     other.add("a-to-b", "motorcycle")
     other.finish()
-    assert numbers(list(other.tell())) == [(TODAY, 1, 0)]
+    assert numbers(list(other.report())) == [(TODAY, 1, 0)]
 
 
 def test_the_day_before_a_night_without_power_is_told_in_the_morning(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_whatever_the_clock_does_each_crossing_is_told_on_one_day_and_no_day_eve
     assert last == {day: n for day, n in counted.items() if n}
 
 
-def intervals(hits: list[LineCountsHit]) -> Iterator[tuple[float, float]]:
+def intervals(hits: list[LineCountsObservation]) -> Iterator[tuple[float, float]]:
     return ((hit.from_mono, hit.to_mono) for hit in hits)
 
 

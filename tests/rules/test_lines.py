@@ -16,9 +16,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edge_agent.config.model.settings import CrossingMode, Direction, Line, LineRule, RuleKind, Schedule
-from edge_agent.core.facts import Crossing, LineCountsHit, Phase, RuleHit
+from edge_agent.core.facts import Crossing, LineCountsObservation, Phase, RuleObservation
 from edge_agent.core.model import TWO_WHEELER, Box, Frame, Severity, Track, Tracks, TrackState
-from edge_agent.rules.crossing import BANDS, Gate, Way
+from edge_agent.rules.crossing import BANDS, CrossingDetector, CrossingLine
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.schedule import Arming
 from tests.events.parts import PlainPicture, frame, track
@@ -63,20 +63,20 @@ def moment(mono: float, wall: datetime = NOON) -> Frame:
 
 def walked(
     watch: LineWatch, *sights: Sight, name: str = "t1", begin_s: float = 0.0, wall: datetime = NOON
-) -> list[RuleHit]:
+) -> list[RuleObservation]:
     """One track, five frames a second; what was told of it one by one."""
-    hits: list[RuleHit] = []
+    hits: list[RuleObservation] = []
     for n, sight in enumerate(sights):
         lost = sight is None
         seen = at(
             sight or (0.5, 0.5), name, state=TrackState.LOST if lost else TrackState.MOVING, seen_now=not lost
         )
         told = watch.update(moment(begin_s + n / 5, wall), Tracks((seen,)))
-        hits += [hit for hit in told if isinstance(hit, RuleHit)]
+        hits += [hit for hit in told if isinstance(hit, RuleObservation)]
     return hits
 
 
-def directions(hits: Iterable[RuleHit]) -> list[str]:
+def directions(hits: Iterable[RuleObservation]) -> list[str]:
     return [hit.facts.direction for hit in hits if isinstance(hit.facts, Crossing)]
 
 
@@ -171,10 +171,10 @@ def scene(watch: LineWatch) -> Counter[str]:
     ways += [level(*(0.2 + 0.06 * n for n in range(12)), y=0.3 + 0.05 * k) for k in range(5)]
     ways += [level(0.3, *(0.49 + 0.02 * ((n + k) % 2) for n in range(10)), 0.3) for k in range(3)]
     ways += [level(*(0.8 - 0.06 * n for n in range(12)), y=y) for y in (0.12, 0.95)]
-    hits: list[RuleHit] = []
+    hits: list[RuleObservation] = []
     for n in range(12):
         tracks = Tracks(tuple(at(way[n], f"t{k}") for k, way in enumerate(ways)))
-        hits += [hit for hit in watch.update(moment(n / 5), tracks) if isinstance(hit, RuleHit)]
+        hits += [hit for hit in watch.update(moment(n / 5), tracks) if isinstance(hit, RuleObservation)]
     return Counter(directions(hits))
 
 
@@ -183,7 +183,7 @@ def test_seven_one_way_five_the_other_three_ditherers_and_two_outside(mode: Cros
     watch = watching(replace(RULE, mode=mode, line=replace(ACROSS, end=(0.5, 0.85))))
     assert scene(watch) == {"a-to-b": 7, "b-to-a": 5}
     (counts,) = watch.finish("restart")
-    assert isinstance(counts, LineCountsHit)
+    assert isinstance(counts, LineCountsObservation)
     assert (counts.a_to_b, counts.b_to_a) == ({"motorcycle": 7}, {"motorcycle": 5})
 
 
@@ -204,7 +204,7 @@ def test_keyframes_four_seconds_apart_are_enough() -> None:
     watch = watching()
     list(watch.update(moment(0.0), Tracks((at((0.1, 0.5)),))))
     hits = list(watch.update(moment(4.0), Tracks((at((0.9, 0.5)),))))
-    assert [hit.started_mono for hit in hits if isinstance(hit, RuleHit)] == [pytest.approx(2.0)]
+    assert [hit.started_mono for hit in hits if isinstance(hit, RuleObservation)] == [pytest.approx(2.0)]
 
 
 def test_what_is_not_confirmed_yet_counts_once_it_is() -> None:
@@ -213,7 +213,7 @@ def test_what_is_not_confirmed_yet_counts_once_it_is() -> None:
     for n, foot in enumerate(RIGHTWARDS):
         assert list(watch.update(moment(n / 5), Tracks((at(foot, **unsure),)))) == []
     (hit,) = watch.update(moment(1.0), Tracks((at((0.8, 0.5)),)))
-    assert isinstance(hit, RuleHit)
+    assert isinstance(hit, RuleObservation)
     assert hit.started_mono == pytest.approx(0.3), "when it crossed, not when it was named"
     assert walked(watch, (0.8, 0.5), begin_s=2.0) == []
 
@@ -240,7 +240,7 @@ def test_the_cooldown_is_for_events_only() -> None:
     hits = [hit for n in range(6) for hit in walked(watch, *RIGHTWARDS, name=f"t{n}", begin_s=4.0 * n)]
     assert [round(hit.started_mono, 1) for hit in hits] == [0.3, 12.3]
     (counts,) = watch.finish("restart")
-    assert isinstance(counts, LineCountsHit)
+    assert isinstance(counts, LineCountsObservation)
     assert counts.b_to_a == {"motorcycle": 6}
 
 
@@ -250,7 +250,7 @@ def test_without_a_cooldown_one_that_is_named_late_is_told_too() -> None:
         late = at(foot, "late", confirmed=False, state=TrackState.TENTATIVE)
         list(watch.update(moment(n / 5), Tracks((late, at(level(0.1, 0.2, 0.3, 0.7)[n], "quick")))))
     (hit,) = watch.update(moment(0.8), Tracks((at((0.8, 0.5), "late"),)))
-    assert isinstance(hit, RuleHit)
+    assert isinstance(hit, RuleObservation)
     assert hit.started_mono == pytest.approx(0.3)
 
 
@@ -268,7 +268,7 @@ def test_the_direction_is_for_events_only_and_counts_go_without_events(
     watch = watching(replace(RULE, **more))  # type: ignore[arg-type]
     assert directions(walked(watch, *RIGHTWARDS, *LEFTWARDS)) == events
     (counts,) = watch.finish("restart")
-    assert isinstance(counts, LineCountsHit)
+    assert isinstance(counts, LineCountsObservation)
     assert (counts.a_to_b, counts.b_to_a) == ({"motorcycle": 1}, {"motorcycle": 1})
 
 
@@ -313,7 +313,7 @@ def test_a_hit_that_was_not_taken_is_told_again_and_counts_once() -> None:
     (again,) = watch.update(moment(1.2), Tracks(()))  # the track may be gone by then
     assert again == first
     (counts,) = watch.finish("restart")
-    assert isinstance(counts, LineCountsHit)
+    assert isinstance(counts, LineCountsObservation)
     assert counts.b_to_a == {"motorcycle": 1}
 
 
@@ -322,8 +322,8 @@ ways = st.lists(st.tuples(units, units), min_size=2, max_size=30)
 
 
 def crossings(line: Line, feet: Sequence[Foot], mode: CrossingMode = CrossingMode.BALANCED) -> list[str]:
-    gate, way = Gate(line, mode, 16 / 9), Way()
-    found = (way.follow(gate.place(at(foot).box), float(n)) for n, foot in enumerate(feet))
+    gate, way = CrossingLine(line, mode, 16 / 9), CrossingDetector()
+    found = (way.update(gate.position_of(at(foot).box), float(n)) for n, foot in enumerate(feet))
     return [crossed.direction for crossed in found if crossed is not None]
 
 
@@ -395,5 +395,5 @@ def test_a_motorbike_that_is_seen_twice_counts_once(
         box = Box(foot[0] - width / 2, foot[1] - height, foot[0] + width / 2, foot[1])
         part = replace(whole, id="part", box=box)
         told = watch.update(moment(n / 5), Tracks((whole, part)))
-        hits += [hit for hit in told if isinstance(hit, RuleHit)]
+        hits += [hit for hit in told if isinstance(hit, RuleObservation)]
     assert len(hits) == crossings

@@ -13,9 +13,9 @@ from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 
 from edge_agent.config.model.settings import CrowdingRule, RuleKind, StoppedRule, WrongWayRule, ZoneRule
-from edge_agent.core.facts import RuleHit
+from edge_agent.core.facts import RuleObservation
 from edge_agent.core.model import Frame, Severity, Track, Tracks, TrackState
-from edge_agent.pipeline import Rule
+from edge_agent.pipeline import RuleStage
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.stopped import StoppedWatch
@@ -39,7 +39,7 @@ class Switch(Arming):
         return self.on
 
 
-def watch_of(kind: RuleKind, arming: Arming) -> Rule:
+def watch_of(kind: RuleKind, arming: Arming) -> RuleStage:
     every = {
         "id": "rule",
         "kind": kind,
@@ -105,7 +105,7 @@ class Play:
 
     def __init__(self, kind: RuleKind) -> None:
         self.arming = Switch()
-        self.told: list[RuleHit] = []
+        self.told: list[RuleObservation] = []
         self.started_mono: list[list[float]] = []  # when a start was told, for each time the rule was built
         self._kind = kind
         self._build()
@@ -117,7 +117,7 @@ class Play:
         self.watch = watch_of(self._kind, self.arming)
         self.started_mono.append([])
 
-    def all(self, script: list[Scene]) -> list[RuleHit]:
+    def all(self, script: list[Scene]) -> list[RuleObservation]:
         for scene in script:
             self.scene(scene)
         self.arming.on = True
@@ -138,13 +138,13 @@ class Play:
             self._build()  # while the tracks live on
 
     def finish(self, reason: str) -> None:
-        self.told += [hit for hit in self.watch.finish(reason) if isinstance(hit, RuleHit)]
+        self.told += [hit for hit in self.watch.finish(reason) if isinstance(hit, RuleObservation)]
 
     def _take(self, moment: Frame, tracks: list[Track], most: int) -> None:
         for number, hit in enumerate(self.watch.update(moment, Tracks(tuple(tracks)))):
             if number >= most:
                 return  # not taken: the generator is dropped where it stands
-            assert isinstance(hit, RuleHit)
+            assert isinstance(hit, RuleObservation)
             self.told.append(hit)
             if hit.phase == "start":
                 self.started_mono[-1].append(moment.captured_mono)
@@ -168,7 +168,7 @@ class Play:
         )
 
 
-def phases_of(hits: list[RuleHit]) -> dict[str, list[str]]:
+def phases_of(hits: list[RuleObservation]) -> dict[str, list[str]]:
     by_event: dict[str, list[str]] = defaultdict(list)
     for hit in hits:
         by_event[hit.event_id].append(hit.phase.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edge_agent.core.facts import CountsHit, ObjectHit, Phase
+from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
 from edge_agent.core.model import Box, Track, Tracks, TrackState
 from edge_agent.rules.counts import REMEMBERED, ObjectCounter
 from edge_agent.rules.objects import ObjectReporter
@@ -149,7 +149,7 @@ def test_what_was_counted_is_told_when_the_agent_stops() -> None:
     counter = ObjectCounter(60.0)
     counted(counter, 0.0, track("a"))
     counted(counter, 20.0)
-    assert list(counter.finish("restart")) == [CountsHit(0.0, 20.0, {"motorcycle": 1})]
+    assert list(counter.finish("restart")) == [CountsObservation(0.0, 20.0, {"motorcycle": 1})]
     assert list(counter.finish("restart")) == []
 
 
@@ -162,5 +162,5 @@ def test_a_brief_object_that_ends_with_its_first_label_counts() -> None:
 
 def test_hits_carry_phases_that_the_wire_knows() -> None:
     (hit,) = ObjectReporter().update(frame(1.0), Tracks((track(),)))
-    assert isinstance(hit, ObjectHit)
+    assert isinstance(hit, ObjectObservation)
     assert hit.phase.value == "start"

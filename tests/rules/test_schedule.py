@@ -129,7 +129,7 @@ def test_a_clock_that_a_power_cut_left_behind_is_believed_from_its_first_synchro
     clock, kernel = HandClock(wall=local("2027-02-10T12:00")), [KernelSync(False, 0.0)]
     sync = ClockSync(tmp_path / "clock.json", clock, "boot-1", tmp_path, lambda: kernel[0])
     schedule = Schedule(EVERY_DAY, time(22), time(5), unsynced=unsynced)
-    arming = Arming(schedule, SITE, TET, clock_known=lambda: sync.known)
+    arming = Arming(schedule, SITE, TET, clock_known=lambda: sync.has_been_synced)
     assert arming.armed(clock.now()) == armed
     clock.wall, kernel[0] = local("2027-02-10T23:00"), KernelSync(True, 0.0)
     sync.update()
@@ -139,8 +139,10 @@ def test_a_clock_that_a_power_cut_left_behind_is_believed_from_its_first_synchro
     sync.update()
     assert not arming.armed(local("2027-02-11T12:00")), "an agent that was right once goes on with its clock"
     restarted = ClockSync(tmp_path / "clock.json", clock, "boot-1", tmp_path, lambda: kernel[0])
-    assert restarted.known
-    assert not ClockSync(tmp_path / "clock.json", clock, "boot-2", tmp_path, lambda: kernel[0]).known
+    assert restarted.has_been_synced
+    assert not ClockSync(
+        tmp_path / "clock.json", clock, "boot-2", tmp_path, lambda: kernel[0]
+    ).has_been_synced
 
 
 @pytest.mark.parametrize("hour", range(0, 24, 4))

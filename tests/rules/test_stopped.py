@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.config.model.settings import RuleKind, Schedule, StoppedRule, Zone
-from edge_agent.core.facts import RuleHit, Standstill
+from edge_agent.core.facts import RuleObservation, Standstill
 from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.stopped import StoppedWatch
@@ -39,7 +39,7 @@ def stopping(still_s: float, **more: object) -> Actor:
     return going((0, 0.05, 0.5), (4, 0.5, 0.5), (stop, 0.5, 0.5), (gone, 0.95, 0.5), **more)  # type: ignore[arg-type]
 
 
-def still_s(hit: RuleHit) -> float:
+def still_s(hit: RuleObservation) -> float:
     assert isinstance(hit.facts, Standstill)
     return hit.facts.still_s
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.config.model.settings import RuleKind, Schedule, WrongWayRule, Zone
-from edge_agent.core.facts import AgainstArrow, RuleHit
+from edge_agent.core.facts import AgainstArrow, RuleObservation
 from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.wrong_way import WrongWayWatch
@@ -44,7 +44,7 @@ def at_angle(degrees: float, distance: float = 0.4, **more: object) -> Actor:
     return going((0, *begin), (4, begin[0] + x, begin[1] + y), size=SMALL, **more)  # type: ignore[arg-type]
 
 
-def facts(hit: RuleHit) -> AgainstArrow:
+def facts(hit: RuleObservation) -> AgainstArrow:
     assert isinstance(hit.facts, AgainstArrow)
     return hit.facts
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.config.model.settings import RuleKind, Schedule, Zone, ZoneRule
-from edge_agent.core.facts import Phase, RuleHit, Stay
+from edge_agent.core.facts import Phase, RuleObservation, Stay
 from edge_agent.core.model import Box, Severity, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.zones import ZoneWatch
@@ -47,9 +47,9 @@ def person(name: str = "t1", box: Box = INSIDE, **more: object) -> Track:
 
 def watched(
     watch: ZoneWatch, seconds: float, *tracks: Track, begin_s: float = 0.0, at: datetime = EPOCH
-) -> list[RuleHit]:
+) -> list[RuleObservation]:
     """Five frames a second with the same tracks; ``at`` is the wall clock at second 0."""
-    hits: list[RuleHit] = []
+    hits: list[RuleObservation] = []
     for n in range(round(seconds * 5)):
         mono = begin_s + n / 5
         moment = replace(frame(mono), captured_at=at + timedelta(seconds=mono))
@@ -57,12 +57,12 @@ def watched(
     return hits
 
 
-def inside_s(hit: RuleHit) -> float:
+def inside_s(hit: RuleObservation) -> float:
     assert isinstance(hit.facts, Stay)
     return hit.facts.inside_s
 
 
-def told(hits: list[RuleHit]) -> list[tuple[str, str | None]]:
+def told(hits: list[RuleObservation]) -> list[tuple[str, str | None]]:
     return [(hit.phase.value, hit.end_reason) for hit in hits]
 
 
@@ -234,7 +234,7 @@ def test_what_is_parked_stays_open_over_a_loss_of_the_camera() -> None:
 def test_a_hit_that_was_not_taken_is_told_again() -> None:
     watch = watching(INTRUSION)
     watched(watch, 0.9, person())
-    untaken: Iterator[RuleHit] = iter(watch.update(frame(2.0), Tracks((person(),))))
+    untaken: Iterator[RuleObservation] = iter(watch.update(frame(2.0), Tracks((person(),))))
     first = next(untaken)
     untaken.close()  # type: ignore[attr-defined]  # the sink failed
     (again,) = watch.update(frame(2.2), Tracks((person(),)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
-from edge_agent.cameras.running import Extent, extent
+from edge_agent.cameras.running import RestartScope, restart_scope
 from edge_agent.config.model.settings import Camera, ClipPolicy, Settings
 from edge_agent.core.clock import SystemClock
 from edge_agent.runtime.reload import Configuration
@@ -28,19 +28,19 @@ SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda c: replace(c, report=replace(c.report, objects=not c.report.objects)), Extent.RULES),
-        (lambda c: replace(c, masks=(SQUARE,)), Extent.PIPELINE),
-        (lambda c: replace(c, url="rtsp://host/2"), Extent.STREAM),
+        (lambda c: replace(c, report=replace(c.report, objects=not c.report.objects)), RestartScope.RULES),
+        (lambda c: replace(c, masks=(SQUARE,)), RestartScope.PIPELINE),
+        (lambda c: replace(c, url="rtsp://host/2"), RestartScope.STREAM),
         # A clip is not masked: whether there are any is decided where the stream begins.
-        (lambda c: replace(c, privacy_masks=(SQUARE,)), Extent.STREAM),
-        (lambda c: replace(c, report=replace(c.report, clips=ClipPolicy.UNMASKED)), Extent.STREAM),
+        (lambda c: replace(c, privacy_masks=(SQUARE,)), RestartScope.STREAM),
+        (lambda c: replace(c, report=replace(c.report, clips=ClipPolicy.UNMASKED)), RestartScope.STREAM),
     ],
 )
-def test_as_much_begins_anew_as_the_change_needs(settings: Settings, change, expected: Extent) -> None:  # type: ignore[no-untyped-def]
+def test_as_much_begins_anew_as_the_change_needs(settings: Settings, change, expected: RestartScope) -> None:  # type: ignore[no-untyped-def]
     camera: Camera = settings.cameras[0]
     changed = change(camera)
     assert changed != camera
-    assert extent(camera, changed) is expected
+    assert restart_scope(camera, changed) is expected
 
 
 def test_a_fault_in_the_loader_is_a_refusal(settings: Settings) -> None:

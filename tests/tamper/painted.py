@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edge_agent.capture.decode.picture import ArrayPicture
-from edge_agent.core.facts import ViewHit
+from edge_agent.core.facts import ViewObservation
 from edge_agent.core.model import Frame, Motion, Scene
 from edge_agent.tamper import CameraView
 from tests.testbed.noise import SensorNoise
@@ -63,9 +63,9 @@ class PaintedCamera:
 
 def watch(
     view: CameraView, camera: PaintedCamera, seconds: float, change: Change | None = None, pan: int = 0
-) -> list[ViewHit]:
+) -> list[ViewObservation]:
     """All that is told meanwhile."""
-    told: list[ViewHit] = []
+    told: list[ViewObservation] = []
     for _ in range(round(seconds)):
         told += view.update(camera.shoot(change, pan), NO_MOTION)
     return told

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.core.facts import Phase, ViewHit
+from edge_agent.core.facts import Phase, ViewObservation
 from edge_agent.tamper import CameraView
 from tests.tamper.painted import NO_MOTION, Change, PaintedCamera, blur, dim, fog, hand, mono, white
 
@@ -45,10 +45,10 @@ def pictures(name: str) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]
     return [np.asarray(camera.shoot(*SHOWN[name]).picture.bgr()) for _ in range(3)]
 
 
-def play(scenes: list[tuple[str, int, float, str]]) -> list[ViewHit]:
+def play(scenes: list[tuple[str, int, float, str]]) -> list[ViewObservation]:
     """What the sink took."""
     view, camera = CameraView("gate"), PaintedCamera()
-    took: list[ViewHit] = []
+    took: list[ViewObservation] = []
     size = SIZES[0]
     for name, looks, every_s, action in [("usual", 12, 1.0, "go on"), *scenes]:
         if action == "relearn":
@@ -74,7 +74,7 @@ def play(scenes: list[tuple[str, int, float, str]]) -> list[ViewHit]:
 def test_each_event_has_one_start_then_updates_then_one_end(
     scenes: list[tuple[str, int, float, str]],
 ) -> None:
-    lives: dict[str, list[ViewHit]] = defaultdict(list)
+    lives: dict[str, list[ViewObservation]] = defaultdict(list)
     for hit in play(scenes):
         lives[hit.event_id].append(hit)
     for hits in lives.values():

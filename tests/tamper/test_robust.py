@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.decode.picture import ArrayPicture
-from edge_agent.core.facts import Phase, ViewHit, ViewState
+from edge_agent.core.facts import Phase, ViewObservation, ViewState
 from edge_agent.core.model import Frame
-from edge_agent.events import EventMaker
+from edge_agent.events import EventFactory
 from edge_agent.tamper import CameraView
 from tests.events.parts import encoded, maker
 from tests.tamper.painted import HEIGHT, LEARN_S, NO_MOTION, WIDTH, Change, PaintedCamera, blur, hand, watch
@@ -36,8 +36,8 @@ def resized(frame: Frame, width: int, height: int) -> Frame:
 
 def watch_at(
     view: CameraView, camera: PaintedCamera, seconds: int, size: tuple[int, int], covered: bool = False
-) -> list[ViewHit]:
-    told: list[ViewHit] = []
+) -> list[ViewObservation]:
+    told: list[ViewObservation] = []
     for _ in range(seconds):
         frame = camera.shoot(hand if covered else None)
         told += view.update(resized(frame, *size), NO_MOTION)
@@ -57,7 +57,7 @@ def seldom(
         yield camera.show(picture)
 
 
-def phases(told: list[ViewHit]) -> list[tuple[Phase, ViewState, str | None]]:
+def phases(told: list[ViewObservation]) -> list[tuple[Phase, ViewState, str | None]]:
     return [(hit.phase, hit.state, hit.end_reason) for hit in told]
 
 
@@ -112,7 +112,7 @@ def test_a_clock_that_went_back_stops_nothing() -> None:
 def test_a_turn_that_lasts_a_day_is_the_usual_view_from_then_on() -> None:
     view, camera = learned()
     assert phases(watch(view, camera, 15.0, pan=64)) == [(Phase.START, ViewState.MOVED, None)]
-    told: list[ViewHit] = []
+    told: list[ViewObservation] = []
     for frame in seldom(camera, DAY_S + 300.0, pan=64):
         told += view.update(frame, NO_MOTION)
     others = [one for one in phases(told) if one[0] is not Phase.UPDATE]
@@ -124,7 +124,7 @@ def test_a_turn_that_lasts_a_day_is_the_usual_view_from_then_on() -> None:
 def test_a_black_cover_without_noise_is_covered_and_not_frozen_as_well() -> None:
     view, camera = learned()
     black = np.full((HEIGHT, WIDTH, 3), 16, np.uint8)
-    told: list[ViewHit] = []
+    told: list[ViewObservation] = []
     for _ in range(60):
         told += view.update(camera.show(black), NO_MOTION)
     assert phases(told) == [(Phase.START, ViewState.COVERED, None)]
@@ -133,7 +133,7 @@ def test_a_black_cover_without_noise_is_covered_and_not_frozen_as_well() -> None
 def test_a_camera_that_stays_covered_for_a_day_is_told_every_hour_and_never_adopted() -> None:
     view, camera = learned()
     watch(view, camera, 15.0, hand)
-    told: list[ViewHit] = []
+    told: list[ViewObservation] = []
     for frame in seldom(camera, DAY_S + 1800.0, hand):
         told += view.update(frame, NO_MOTION)
     assert phases(told) == [(Phase.UPDATE, ViewState.COVERED, None)] * 24
@@ -166,9 +166,9 @@ def test_a_camera_that_is_lost_again_and_again_writes_nothing_for_it(tmp_path: P
 
 
 def test_every_event_passes_the_encoder_and_its_schema() -> None:
-    events: EventMaker = maker()
+    events: EventFactory = maker()
     view, camera = learned()
-    told: list[ViewHit] = []
+    told: list[ViewObservation] = []
     for change, pan in ((hand, 0), (None, 0), (blur, 0), (None, 0), (None, 64), (None, 0)):
         told += watch(view, camera, 20.0, change, pan)
     assert len(told) >= 6

@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 
 from edge_agent.tamper.features.shift import find_shift
-from edge_agent.tamper.features.sketch import Sketch, Sketcher
+from edge_agent.tamper.features.sketch import FrameFeatureExtractor, FrameFeatures
 from edge_agent.tamper.features.stillness import LATE, Stillness
-from edge_agent.tamper.turn import Turn
+from edge_agent.tamper.turn import CameraShiftTracker
 from tests.tamper.painted import HEIGHT, WIDTH, street
 
-SKETCHER = Sketcher(WIDTH, HEIGHT)
+SKETCHER = FrameFeatureExtractor(WIDTH, HEIGHT)
 
 
-def seen(pan: int = 0, contrast: float = 1.0, clock: bool = False) -> Sketch:
+def seen(pan: int = 0, contrast: float = 1.0, clock: bool = False) -> FrameFeatures:
     """The painted street, turned by ``pan`` pixels."""
     picture = 60 + contrast * (street()[:, 40 + pan : 40 + pan + WIDTH].mean(axis=2) - 60)
     luma = np.clip(picture, 0, 255).astype(np.uint8)
     if clock:
         luma[:60, :280] = 20
         cv2.putText(luma, "2026-11-25 01:02", (4, 45), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (250,), 4)
-    return SKETCHER.sketch(SKETCHER.shrink(luma))
+    return SKETCHER.extract(SKETCHER.shrink(luma))
 
 
 @pytest.mark.parametrize("contrast", [1.0, 0.12], ids=["by day", "by street lamps"])
@@ -34,17 +34,17 @@ def test_a_clock_in_the_picture_hides_no_turn(pan: int, contrast: float) -> None
 
 
 def test_a_turn_is_settled_although_someone_hides_it_for_a_look() -> None:
-    turn, usual = Turn(), seen()
+    turn, usual = CameraShiftTracker(), seen()
     turn.update(seen(64), usual)
     assert not turn.settled
-    turn.update(SKETCHER.sketch(np.full((180, 320), 90, np.uint8)), usual)
+    turn.update(SKETCHER.extract(np.full((180, 320), 90, np.uint8)), usual)
     assert turn.shift is None
     turn.update(seen(64), usual)
     assert turn.settled
 
 
 def test_a_view_that_is_elsewhere_at_each_look_swings() -> None:
-    turn, usual = Turn(), seen()
+    turn, usual = CameraShiftTracker(), seen()
     turn.update(seen(24), usual)
     turn.update(seen(-24), usual)
     assert turn.swings

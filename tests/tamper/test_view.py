@@ -12,8 +12,8 @@ import pytest
 
 from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.config.model.settings import Polygon
-from edge_agent.core.facts import Phase, ViewHit, ViewState
-from edge_agent.core.model import Box, Detection, Frame, Looks, Severity
+from edge_agent.core.facts import Phase, ViewObservation, ViewState
+from edge_agent.core.model import Box, Detection, Frame, Inferences, Severity
 from edge_agent.tamper import CameraView
 from tests.tamper.painted import (
     LEARN_S,
@@ -40,7 +40,7 @@ def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:
     return view, camera
 
 
-def starts(told: list[ViewHit]) -> list[ViewState]:
+def starts(told: list[ViewObservation]) -> list[ViewState]:
     return [hit.state for hit in told if hit.phase is Phase.START]
 
 
@@ -79,7 +79,7 @@ def test_a_turned_camera_says_how_far() -> None:
 def test_a_picture_that_repeats_is_frozen_though_a_clock_ticks_in_it() -> None:
     view, camera = learned()
     still = np.asarray(camera.shoot().picture.bgr())
-    told: list[ViewHit] = []
+    told: list[ViewObservation] = []
     for second in range(15):
         still = still.copy()
         still[4:20, 4:60] = 17 * second
@@ -156,7 +156,7 @@ def test_relearn_ends_what_is_open_and_takes_the_present_view() -> None:
 
 def test_what_the_sink_did_not_take_is_told_again() -> None:
     view, camera = learned()
-    refused: list[ViewHit] = []
+    refused: list[ViewObservation] = []
     for _ in range(12):
         for hit in view.update(camera.shoot(hand), NO_MOTION):
             refused.append(hit)
@@ -168,10 +168,10 @@ def test_what_the_sink_did_not_take_is_told_again() -> None:
 
 def test_scores_are_lowered_while_sight_is_bad_and_never_raised() -> None:
     view, camera = learned()
-    looks = Looks((), (Detection("person", 0.8, Box(0, 0, 1, 1)),))
-    assert view.weigh(looks) is looks
+    looks = Inferences((), (Detection("person", 0.8, Box(0, 0, 1, 1)),))
+    assert view.downweight(looks) is looks
     watch(view, camera, 15.0, fog)
-    assert view.weigh(looks).detections[0].score == pytest.approx(0.6)
+    assert view.downweight(looks).detections[0].score == pytest.approx(0.6)
 
 
 def test_a_picture_too_small_is_not_judged() -> None:

@@ -13,12 +13,12 @@ from edge_agent.config.model.settings import Delivery, Storage
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import CameraState, Cause
-from edge_agent.events import EventMaker, restamped
+from edge_agent.events import EventFactory, restamped
 from edge_agent.evidence.chain.chain import HEAD_EVERY_S, EvidenceChain
-from edge_agent.mqtt.publisher.centre import Resending
+from edge_agent.mqtt.publisher.centre import ResendLimits
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.outbox import Outbox
-from edge_agent.uplink.usage import Usage
+from edge_agent.outbox import EventOutbox
+from edge_agent.uplink.usage import DataUsage
 from tests.events.parts import GATEWAY, MODEL
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import wait_until
@@ -42,10 +42,10 @@ class Follower:
 @dataclass
 class Gateway:
     state_dir: Path
-    outbox: Outbox
+    outbox: EventOutbox
     chain: EvidenceChain
     clock: ShiftedClock
-    events: EventMaker
+    events: EventFactory
 
     def append(self, events: int) -> None:
         """Events, and a signature over them."""
@@ -61,12 +61,12 @@ class Gateway:
 
     def deliver(self, port: int) -> None:
         """Online, with a heartbeat, until the centre has confirmed everything."""
-        resending = Resending(first_s=1.0, per_s=1000, burst=1000)
+        resending = ResendLimits(first_s=1.0, per_s=1000, burst=1000)
         publisher = Publisher(
             replace(mqtt_settings(port), delivery=Delivery.CONFIRMED),
             TOPICS,
             self.outbox,
-            usage=Usage(self.state_dir / "usage.json", ZoneInfo("UTC"), self.clock, lambda: True),
+            usage=DataUsage(self.state_dir / "usage.json", ZoneInfo("UTC"), self.clock, lambda: True),
             clock=self.clock,
             birth=lambda session: b"{}",
             on_down=lambda message: None,
@@ -92,7 +92,7 @@ class Gateway:
 def gateway_in(state_dir: Path, stored: list[bytes], boot_id: str = "boot-1") -> Iterator[Gateway]:
     """``stored`` is where the bytes of all that it stores are added."""
     clock = ShiftedClock()
-    events = EventMaker(GATEWAY, clock=clock, boot_id=boot_id, clock_synced=lambda: True, model=MODEL)
+    events = EventFactory(GATEWAY, clock=clock, boot_id=boot_id, clock_synced=lambda: True, model=MODEL)
     chain = EvidenceChain(
         state_dir,
         GATEWAY.id,
@@ -101,7 +101,7 @@ def gateway_in(state_dir: Path, stored: list[bytes], boot_id: str = "boot-1") ->
         clock_synced=lambda: True,
         make_head=events.chain_head,
     )
-    outbox = Outbox(
+    outbox = EventOutbox(
         state_dir,
         max_bytes=50_000_000,
         clock=clock,

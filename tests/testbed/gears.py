@@ -11,19 +11,19 @@ from typing import Any
 
 from edge_agent.cameras.build import (
     DetectorAccess,
-    Site,
+    PipelineContext,
     budget_of,
     build_pipeline,
     model_ref,
     use_one_opencv_thread,
 )
-from edge_agent.cameras.pipeline_thread import Lane
+from edge_agent.cameras.pipeline_thread import CameraPipelineThread
 from edge_agent.config.loader import load
 from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
-from edge_agent.events import EventMaker
+from edge_agent.events import EventFactory
 from edge_agent.pipeline import Pipeline
 from tests.testbed.agent import file_camera, write_config
 from tests.testbed.ring_feed import RingFeed
@@ -70,7 +70,7 @@ def watch(
     camera = replace(camera, analyse=replace(camera.analyse, gear=gear, quiet_s=quiet_s))
     choice = choose_detector(settings.detector)
     site, told = RingFeed(camera, clip), Told()
-    events = EventMaker(
+    events = EventFactory(
         settings.gateway,
         clock=site.clock,
         boot_id="gears",
@@ -84,12 +84,12 @@ def watch(
             budget = budget_of(settings.detector, (camera.id,))
             access = DetectorAccess(InlineInference(choice.detector), budget)
         gateway, min_score = settings.gateway, settings.detector.min_score
-        whole = Site(access, min_score, events, told, gateway.timezone, gateway.holidays)
+        whole = PipelineContext(access, min_score, events, told, gateway.timezone, gateway.holidays)
         return build_pipeline(camera, whole, "tag")
 
-    lane = Lane(camera.id, site.feed, build)
+    lane = CameraPipelineThread(camera.id, site.feed, build)
     for _ in site.arrive():
-        while lane.step(0):
+        while lane.run_once(0):
             pass
-    assert lane.failures == 0, lane.trouble
+    assert lane.failures == 0, lane.problem
     return Watched(told, site, site.decoder.decoded)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, cast
 import av
 from av.packet import Packet
 
-from edge_agent.capture.decode.decoder import Decoded, Decoder
-from edge_agent.capture.decode.gear import Gearbox
+from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
+from edge_agent.capture.decode.gear import DecodeModeControl
 from edge_agent.capture.feed import FrameFeed
-from edge_agent.capture.health import CameraHealth
+from edge_agent.capture.health import CaptureHealth
 from edge_agent.capture.ring import PacketRing
-from edge_agent.capture.session import Session
-from edge_agent.capture.source import Limits
+from edge_agent.capture.session import CaptureSession
+from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config.model.settings import Camera
-from edge_agent.core.load_limits import Allowance
+from edge_agent.core.load_limits import WorkloadLimiter
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -50,14 +50,14 @@ class StreamClock:
         return START + timedelta(seconds=self.mono)
 
 
-class CostlyDecoder(Decoder):
+class CostlyDecoder(VideoDecoder):
     """The real one; time passes while it works."""
 
     def __init__(self, context: VideoCodecContext, spend: Callable[[], None]) -> None:
         super().__init__(context)
         self._spend = spend
 
-    def decode(self, packet: VideoPacket | None) -> list[Decoded]:
+    def decode(self, packet: VideoPacket | None) -> list[DecodedFrame]:
         if packet is not None:
             self._spend()
         return super().decode(packet)
@@ -79,7 +79,7 @@ class ClipSource:
     def packets(self) -> Generator[VideoPacket, None, None]:
         yield from (packet for _, packet in self.arrivals)
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> VideoDecoder:
         return CostlyDecoder(self._context, self._spend)
 
     def close(self) -> None:
@@ -126,20 +126,22 @@ class RingFeed:
         self,
         camera: Camera,
         *clips: Path,
-        limits: Limits | None = None,
+        limits: StreamTimeouts | None = None,
         edit: Edit = lambda _, packet: packet,
         decode_s: float = 0.0,
         timed: bool = True,
         file: bool = False,
-        allowance: Allowance | None = None,
+        allowance: WorkloadLimiter | None = None,
     ) -> None:
         """``edit``: what becomes of each packet on its way, by its number from 0; None: it is lost.
         ``decode_s``: what the decoder takes for each packet; ``file``, ``timed``: see ``FrameSource``."""
         self.clock = StreamClock()
-        self.gearbox = Gearbox(camera.analyse.gear, camera.analyse.quiet_s, allowance)
+        self.gearbox = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, allowance)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
-        self.health = CameraHealth(camera.id, self.clock, self.gearbox)
-        self.feed = FrameFeed(camera, self.clock, self.ring, self.health, self.gearbox, limits or Limits())
+        self.health = CaptureHealth(camera.id, self.clock, self.gearbox)
+        self.feed = FrameFeed(
+            camera, self.clock, self.ring, self.health, self.gearbox, limits or StreamTimeouts()
+        )
         self._clips, self._edit, self._file, self._timed = clips, edit, file, timed
         self._decode_s = decode_s
         self._number = 0
@@ -150,7 +152,7 @@ class RingFeed:
         self._source = ClipSource(
             self._clips, file=self._file, timed=self._timed, spend=lambda: self.spend(self._decode_s)
         )
-        self._session = Session(self._source, self.clock, self.health, self.ring)
+        self._session = CaptureSession(self._source, self.clock, self.health, self.ring)
         self.connection = self._session.connection
         self.decoder = self.connection.decoder
         self.health.opened(self.connection, self._session.codec)

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.core.model import Box, Detection, Frame
-from edge_agent.detection.detector import Fit, ModelInfo
+from edge_agent.detection.detector import InputFit, ModelInfo
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -104,8 +104,8 @@ class Reader:
         self._names = [thing.label for thing in things]
         self.labels = frozenset(self._names)
 
-    def fit(self, size: tuple[int, int]) -> Fit:
-        return Fit(*size)
+    def fit(self, size: tuple[int, int]) -> InputFit:
+        return InputFit(*size)
 
     def detect(self, crop: Colour) -> list[Detection]:
         height, width = crop.shape[:2]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from edge_agent.core.model import (
     FULL_PICTURE,
-    NO_LOOKS,
+    NO_INFERENCES,
     Box,
     Detection,
-    Looks,
+    Inferences,
     Motion,
     MotionRegion,
     Scene,
@@ -33,11 +33,13 @@ SIZES = [(1, 1), (3, 1), (640, 360), (361, 641)]
 edges = st.tuples(st.floats(0, 1), st.floats(0, 1))
 boxes = st.builds(lambda x, y: Box(min(x), min(y), max(x), max(y)), edges, edges)
 detections = st.builds(Detection, st.sampled_from(LABELS), st.floats(0.1, 1.0), boxes)
-looks = st.builds(Looks, st.lists(boxes, max_size=3).map(tuple), st.lists(detections, max_size=6).map(tuple))
+looks = st.builds(
+    Inferences, st.lists(boxes, max_size=3).map(tuple), st.lists(detections, max_size=6).map(tuple)
+)
 wild = st.one_of(st.floats(-0.5, 1.5), st.sampled_from([nan, inf, -inf, 0.0, 1.0, 1e300]))
 wild_boxes = st.builds(Box, wild, wild, wild, wild)
 wild_looks = st.builds(
-    Looks,
+    Inferences,
     st.lists(boxes, max_size=2).map(tuple),
     st.lists(st.builds(Detection, st.sampled_from(LABELS), wild, wild_boxes | boxes), max_size=8).map(tuple),
 )
@@ -55,7 +57,7 @@ modest = settings(
 )
 
 
-def play(script: list[tuple[float, Motion, Looks]]) -> list[Tracks]:
+def play(script: list[tuple[float, Motion, Inferences]]) -> list[Tracks]:
     tracker, t, answers = Tracker("cam-1", "b00t"), 0.0, []
     for gap, motion, look in script:
         t += gap
@@ -65,7 +67,7 @@ def play(script: list[tuple[float, Motion, Looks]]) -> list[Tracks]:
 
 @modest
 @given(steps)
-def test_every_id_is_new_once_and_ended_at_most_once(script: list[tuple[float, Motion, Looks]]) -> None:
+def test_every_id_is_new_once_and_ended_at_most_once(script: list[tuple[float, Motion, Inferences]]) -> None:
     answers = play(script)
     ended = Counter(t.id for step in answers for t in step.ended)
     assert all(count == 1 for count in ended.values())
@@ -84,10 +86,10 @@ def test_a_blob_that_turns_out_to_be_the_parked_car_leaves_the_others_their_sigh
     gone = World()
     for t, areas in ((12.0, (place,)), (12.2, (place, elsewhere)), (12.4, (off, elsewhere))):
         regions = tuple(MotionRegion(area, area.area) for area in areas)
-        tracker.update(gone.frame(t), Motion(regions, Scene.STEADY, 0.1), NO_LOOKS)
+        tracker.update(gone.frame(t), Motion(regions, Scene.STEADY, 0.1), NO_INFERENCES)
     seen = (Detection("car", 0.95, off), Detection("bus", 0.9, elsewhere))
     motion = Motion((MotionRegion(off, off.area), MotionRegion(elsewhere, elsewhere.area)), Scene.STEADY, 0.1)
-    tracks = tracker.update(gone.frame(12.6), motion, Looks((FULL_PICTURE,), seen))
+    tracks = tracker.update(gone.frame(12.6), motion, Inferences((FULL_PICTURE,), seen))
     assert sorted(str(t.label) for t in tracks.active) == ["bus", "car"]
     assert {t.id for t in tracks.active if t.label == "car"} == parked.confirmed_ids
 
@@ -95,7 +97,7 @@ def test_a_blob_that_turns_out_to_be_the_parked_car_leaves_the_others_their_sigh
 @modest
 @given(wild_steps)
 def test_no_clock_no_size_and_no_detection_confuses_the_tracker(
-    script: list[tuple[float, tuple[int, int], Motion, Looks]],
+    script: list[tuple[float, tuple[int, int], Motion, Inferences]],
 ) -> None:
     """Time that stands, runs backwards or jumps; pictures that change their size; boxes that are none."""
     tracker, t, answers = Tracker("cam-1", "b00t"), 100.0, [Tracks(())]
@@ -116,7 +118,7 @@ def test_no_clock_no_size_and_no_detection_confuses_the_tracker(
             assert 0 <= track.box.x1 <= track.box.x2 <= 1
             assert 0 <= track.box.y1 <= track.box.y2 <= 1
             assert 0 <= track.score <= track.best_score <= 1
-            assert all(isfinite(v) for v in (*track.velocity, track.wants_look))
+            assert all(isfinite(v) for v in (*track.velocity, track.detection_priority))
 
 
 def test_a_model_that_has_gone_mad_is_followed_within_bounds() -> None:
@@ -125,7 +127,7 @@ def test_a_model_that_has_gone_mad_is_followed_within_bounds() -> None:
     for number in range(5):
         places = [(n % 25 / 26, n // 25 / 21, 0.9 if n % 5 == number else 0.5) for n in range(500)]
         seen = tuple(Detection("person", score, Box(x, y, x + 0.01, y + 0.02)) for x, y, score in places)
-        tracks = tracker.update(WORLD.frame(number / 5), motion, Looks((FULL_PICTURE,), seen))
+        tracks = tracker.update(WORLD.frame(number / 5), motion, Inferences((FULL_PICTURE,), seen))
         assert len(tracks.active) <= MOST_TRACKS
         assert len(sightings(seen, 0.56, lambda person, machine: False)) == MOST_DETECTIONS
     assert len(tracker.tracks) == MOST_TRACKS
@@ -133,7 +135,7 @@ def test_a_model_that_has_gone_mad_is_followed_within_bounds() -> None:
 
 @modest
 @given(steps)
-def test_an_ended_track_never_comes_back(script: list[tuple[float, Motion, Looks]]) -> None:
+def test_an_ended_track_never_comes_back(script: list[tuple[float, Motion, Inferences]]) -> None:
     over: set[str] = set()
     for step in play(script):
         assert not over & {t.id for t in step.active}
@@ -143,14 +145,14 @@ def test_an_ended_track_never_comes_back(script: list[tuple[float, Motion, Looks
 @modest
 @given(steps)
 def test_published_tracks_are_finite_clipped_and_consistent(
-    script: list[tuple[float, Motion, Looks]],
+    script: list[tuple[float, Motion, Inferences]],
 ) -> None:
     for step in play(script):
         for track in (*step.active, *step.ended):
             box = track.box
             assert 0 <= box.x1 <= box.x2 <= 1
             assert 0 <= box.y1 <= box.y2 <= 1
-            assert all(isfinite(v) for v in (*track.velocity, track.wants_look, track.score))
+            assert all(isfinite(v) for v in (*track.velocity, track.detection_priority, track.score))
             assert track.label is not None or not track.confirmed
             assert (track.label is None) == (track.group is None)
             assert (track.state is TrackState.TENTATIVE) <= (not track.confirmed)
@@ -161,13 +163,13 @@ def test_published_tracks_are_finite_clipped_and_consistent(
 @modest
 @given(steps)
 def test_the_order_of_detections_and_regions_does_not_matter(
-    script: list[tuple[float, Motion, Looks]],
+    script: list[tuple[float, Motion, Inferences]],
 ) -> None:
     turned = [
         (
             gap,
             Motion(tuple(reversed(motion.regions)), motion.scene, motion.changed),
-            Looks(tuple(reversed(look.looked)), tuple(reversed(look.detections))),
+            Inferences(tuple(reversed(look.inferred)), tuple(reversed(look.detections))),
         )
         for gap, motion, look in script
     ]

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from edge_agent.core.model import NO_LOOKS, Box, Detection, Frame, Looks, Motion, Scene, TrackState
+from edge_agent.core.model import NO_INFERENCES, Box, Detection, Frame, Inferences, Motion, Scene, TrackState
 from edge_agent.tracking.tracker import Tracker
 from tests.tracking.world import (
     HEIGHT,
@@ -33,7 +33,7 @@ def test_where_nothing_is_followed_no_picture_is_held() -> None:
     luma = np.zeros((HEIGHT, WIDTH), np.uint8)
     held = weakref.ref(luma)
     frame = Frame("cam-1", 1, 0.0, START, DrawnPicture(luma))
-    tracker.update(frame, Motion((), Scene.STEADY, 0.0, None), NO_LOOKS)
+    tracker.update(frame, Motion((), Scene.STEADY, 0.0, None), NO_INFERENCES)
     del luma, frame
     assert held() is None
 
@@ -219,7 +219,7 @@ def test_over_a_loss_of_the_camera_a_parked_car_stays_the_same_and_a_walker_does
     world = World(car, walker)
     before = world.play(12, budgeted(10)(), tracker)
     (parked,) = before.ids_on(car)
-    assert [track.id for track in tracker.lose_sight()] == [parked]
+    assert [track.id for track in tracker.on_signal_lost()] == [parked]
     after = world.play(10, budgeted(10)(), tracker, start=60.0)
     assert after.ids_on(car) == [parked]
     assert not set(before.ids_on(walker)) & set(after.ids_on(walker))
@@ -229,7 +229,7 @@ def test_a_parked_car_that_left_while_the_camera_was_lost_ends_once() -> None:
     car = Thing("car", waypoints((0, 0.1, 0.5), (4, 0.5, 0.5), (20, 0.5, 0.5)), size=(0.16, 0.16))
     tracker = Tracker("cam-1", "b00t")
     before = World(car).play(12, budgeted(10)(), tracker)
-    tracker.lose_sight()
+    tracker.on_signal_lost()
     after = World().play(30, budgeted(10)(), tracker, start=60.0)
     assert [t.id for t in after.ended if t.confirmed] == before.ids_on(car)
     assert not after.last.confirmed
@@ -348,6 +348,6 @@ def test_frames_of_another_size_in_mid_stream_do_not_lose_the_track() -> None:
     after = tracker.update(
         type(half)("cam-1", 17, half.captured_mono, half.captured_at, smaller),
         world.motion(3.2),
-        Looks((), ()),
+        Inferences((), ()),
     )
     assert [t.id for t in after.confirmed] == [t.id for t in before.last.confirmed]

@@ -16,11 +16,11 @@ import numpy as np
 
 from edge_agent.core.model import (
     FULL_PICTURE,
-    NO_LOOKS,
+    NO_INFERENCES,
     Box,
     Detection,
     Frame,
-    Looks,
+    Inferences,
     Motion,
     MotionRegion,
     Scene,
@@ -124,14 +124,14 @@ def corners(x: int, y: int, w: int, h: int) -> tuple[float, float, float, float]
     return float(x), float(y), float(x + w), float(y + h)
 
 
-LookPolicy = Callable[["World", float, Sequence[Track]], Looks]
+LookPolicy = Callable[["World", float, Sequence[Track]], Inferences]
 
 
-def no_looks(world: World, t: float, tracks: Sequence[Track]) -> Looks:
-    return NO_LOOKS
+def no_looks(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
+    return NO_INFERENCES
 
 
-def everything(world: World, t: float, tracks: Sequence[Track]) -> Looks:
+def everything(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
     """The whole picture, each frame."""
     return world.look(t, [FULL_PICTURE])
 
@@ -143,15 +143,15 @@ def budgeted(per_s: float) -> Callable[[], LookPolicy]:
         allowance = [1.0]
         last = [0.0]
 
-        def policy(world: World, t: float, tracks: Sequence[Track]) -> Looks:
+        def policy(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
             allowance[0] = min(2.0, allowance[0] + per_s * (t - last[0]))
             last[0] = t
             parked = [track.box for track in tracks if track.state is TrackState.STATIONARY]
             moves = any(
                 not any(region.box.inside(box) > 0.5 for box in parked) for region in world.motion(t).regions
             )
-            if allowance[0] < 1.0 or not (moves or any(track.wants_look > 0 for track in tracks)):
-                return NO_LOOKS
+            if allowance[0] < 1.0 or not (moves or any(track.detection_priority > 0 for track in tracks)):
+                return NO_INFERENCES
             allowance[0] -= 1.0
             world.inferences += 1
             return everything(world, t, tracks)
@@ -267,7 +267,7 @@ class World:
         )
         return Motion(regions, Scene.STEADY, float((mask > 0).mean()), mask)
 
-    def look(self, t: float, crops: Sequence[Box]) -> Looks:
+    def look(self, t: float, crops: Sequence[Box]) -> Inferences:
         """What a model sees of the things inside ``crops``, unless later things mostly hide them."""
         found: list[Detection] = []
         for index, thing in enumerate(self.things):
@@ -278,7 +278,7 @@ class World:
             if any(visible.inside(crop) > 0.8 for crop in crops):
                 found += thing.naming(thing, visible, thing.looks)
                 thing.looks += 1
-        return Looks(tuple(crops), tuple(found))
+        return Inferences(tuple(crops), tuple(found))
 
     def _hidden(self, index: int, box: Box, t: float) -> float:
         later = [b for other in self.things[index + 1 :] if (b := other.box(t)) is not None]

@@ -15,10 +15,16 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.handlers.update import UNHEARD_S, Updates
-from edge_agent.commands.transfer.inbox import Inbox
-from edge_agent.control.updates import UpdateRoom
+from edge_agent.commands.action import (
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.commands.handlers.update import UNHEARD_S, UpdateCommands
+from edge_agent.commands.transfer.inbox import WheelCache
+from edge_agent.control.updates import UpdateService
 from edge_agent.host.health.root_update import RootUpdate, update_lines
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
 from tests.events.parts import maker, valid
@@ -38,13 +44,13 @@ class Ordered:
     args: Any
     id: str = "order-1"
     texts: list[str] = field(default_factory=list)
-    answer: Outcome | Failed | None = None
+    answer: CommandSucceeded | CommandFailed | None = None
 
     @property
-    def order(self) -> Order[Any]:
-        return Order(self.id, self.args, "key", self.texts.append, self._finish, lambda: False)
+    def order(self) -> CommandContext[Any]:
+        return CommandContext(self.id, self.args, "key", self.texts.append, self._finish, lambda: False)
 
-    def _finish(self, answer: Outcome | Failed) -> None:
+    def _finish(self, answer: CommandSucceeded | CommandFailed) -> None:
         assert self.answer is None, "answered once"
         self.answer = answer
 
@@ -58,8 +64,8 @@ class Side:
         self.start()
 
     def start(self) -> None:
-        inbox = Inbox(self.box.inbox, self.root.releases / "wheels")
-        self.updates = Updates(self.root, inbox, self.clock, "0.1.0", wait_s=0)
+        inbox = WheelCache(self.box.inbox, self.root.releases / "wheels")
+        self.updates = UpdateCommands(self.root, inbox, self.clock, "0.1.0", wait_s=0)
 
     def trust(self) -> None:
         """The server of releases is one that root's settings name the CA of."""
@@ -74,7 +80,7 @@ class Side:
             whole = (self.box.server.served / "wheels" / WHEEL).read_bytes()
             data = base64.b64encode(whole[index * PIECE : (index + 1) * PIECE]).decode()
         args = UpdatePieceArguments(update=of, wheel=name, index=index, data=data)
-        found: dict[str, list[int]] = self.updates.take_piece(Ordered(args).order).result["missing"]
+        found: dict[str, list[int]] = self.updates.accept_piece(Ordered(args).order).result["missing"]
         return found
 
 
@@ -106,9 +112,9 @@ def cut(whole: bytes) -> Pieces:
     return Pieces(bytes=PIECE, sha256=[hashlib.sha256(part).hexdigest() for part in parts])
 
 
-def text_of(answer: Struct | Outcome | Handed | Failed | None) -> str:
-    assert isinstance(answer, (Outcome, Handed, Failed))
-    return str(answer) if isinstance(answer, Failed) else answer.text
+def text_of(answer: Struct | CommandSucceeded | InProgress | CommandFailed | None) -> str:
+    assert isinstance(answer, (CommandSucceeded, InProgress, CommandFailed))
+    return str(answer) if isinstance(answer, CommandFailed) else answer.text
 
 
 def test_pieces_come_over_a_restart_root_tries_the_release_and_the_centre_is_answered(side: Side) -> None:
@@ -126,7 +132,7 @@ def test_pieces_come_over_a_restart_root_tries_the_release_and_the_centre_is_ans
 
     installed(side.box.releases, "0.2.0")
     assert side.box.update()[0] == 0
-    side.updates.tend()
+    side.updates.tick()
     assert text_of(ordered.answer) == "0.2.0 is in force and connected; before it was 0.1.0"
     assert list(side.box.inbox.iterdir()) == []
 
@@ -147,13 +153,13 @@ def test_a_piece_that_was_not_signed_for_is_refused(side: Side) -> None:
     served = side.box.server.served / "wheels" / WHEEL
     good = served.read_bytes()
     served.write_bytes(b"X" + good[1:])
-    with pytest.raises(Refused, match="is not the piece 0"):
+    with pytest.raises(CommandRefused, match="is not the piece 0"):
         side.piece(0)
-    with pytest.raises(Refused, match="is not the piece 7"):
+    with pytest.raises(CommandRefused, match="is not the piece 7"):
         side.piece(7)
-    with pytest.raises(Refused, match=r"other\.whl is not missing"):
+    with pytest.raises(CommandRefused, match=r"other\.whl is not missing"):
         side.piece(0, name="other.whl")
-    with pytest.raises(Refused, match="no update order-9 waits"):
+    with pytest.raises(CommandRefused, match="no update order-9 waits"):
         side.piece(of="order-9")
     assert side.piece() == {WHEEL: [0, 1, 2]}
 
@@ -171,15 +177,15 @@ def test_a_piece_that_a_power_cut_damaged_is_asked_for_again(side: Side) -> None
 def test_a_disk_that_was_full_at_the_last_piece_costs_a_question_and_no_piece(
     side: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(inbox: Inbox, wheel: object, pieces: object) -> bool:
+    def full(inbox: WheelCache, wheel: object, pieces: object) -> bool:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     side.updates.begin(Ordered(arguments(side.box)).order)
     side.piece(0)
     side.piece(1)
     with monkeypatch.context() as now:
-        now.setattr(Inbox, "assemble", full)
-        with pytest.raises(Failed, match="No space left"):
+        now.setattr(WheelCache, "assemble", full)
+        with pytest.raises(CommandFailed, match="No space left"):
             side.piece(2)
     assert not side.box.request.exists()
     assert side.piece() == {}
@@ -193,7 +199,7 @@ def test_pieces_of_another_wheel_than_the_manifests_are_told_and_nothing_is_aske
     side.updates.begin(Ordered(arguments(side.box)).order)
     side.piece(0)
     side.piece(1)
-    with pytest.raises(Failed, match="are not the edge_agent"):
+    with pytest.raises(CommandFailed, match="are not the edge_agent"):
         side.piece(2)
     assert not side.box.request.exists()
 
@@ -202,7 +208,7 @@ def test_a_second_update_that_is_refused_leaves_the_first_one_waiting(side: Side
     first = Ordered(arguments(side.box))
     side.updates.begin(first.order)
     without_pieces = Ordered(msgspec.structs.replace(arguments(side.box), pieces={}), "order-2")
-    with pytest.raises(Refused, match="not among the pieces"):
+    with pytest.raises(CommandRefused, match="not among the pieces"):
         side.updates.begin(without_pieces.order)
     assert first.answer is None
     for index in range(3):
@@ -227,11 +233,11 @@ def test_a_server_that_breaks_off_leaves_what_came(side: Side) -> None:
     good = served.read_bytes()
     served.write_bytes(good[:500])
     side.trust()
-    with pytest.raises(Failed, match=r"ended after 500 of \d+ bytes; what came is kept"):
+    with pytest.raises(CommandFailed, match=r"ended after 500 of \d+ bytes; what came is kept"):
         side.updates.begin(Ordered(arguments(side.box, side.box.server.url)).order)
     assert (side.box.inbox / f"{WHEEL}.part").read_bytes() == good[:500]
     served.write_bytes(good[:-1] + b"X")
-    with pytest.raises(Failed, match="is not what the manifest says"):
+    with pytest.raises(CommandFailed, match="is not what the manifest says"):
         side.updates.begin(Ordered(arguments(side.box, side.box.server.url)).order)
     assert not side.box.request.exists()
 
@@ -243,7 +249,7 @@ def test_what_went_back_is_answered_by_the_agent_that_came_back(side: Side) -> N
     assert side.box.update()[0] == 1
     side.start()
     answer = side.updates.resume(ordered.order)
-    assert isinstance(answer, Failed)
+    assert isinstance(answer, CommandFailed)
     assert str(answer) == "0.2.0 did not do: deaf: no broker for 1 s; back to 0.1.0"
     told = side.root.health()
     now = datetime.fromisoformat(told.reverted_at or "")
@@ -259,9 +265,9 @@ def test_a_verdict_is_told_once_in_an_event_over_restarts(side: Side, tmp_path: 
     state = tmp_path / "state"
     with outbox_in(state) as outbox:
         for _ in range(2):
-            room = UpdateRoom(state, side.clock, maker(), outbox, box.folder)
-            room.tend()
-            room.tend()
+            room = UpdateService(state, side.clock, maker(), outbox, box.folder)
+            room.tick()
+            room.tick()
         (event,) = [valid(item.payload) for item in outbox.pending(10)]
     assert event["data"] == {
         "version": "0.2.0",
@@ -281,13 +287,13 @@ def test_an_agent_that_starts_in_the_middle_of_its_trial_answers_after_the_verdi
     told.write_text(json.dumps({"now": now, "last": None}))
     ordered = Ordered(arguments(side.box))
     assert text_of(side.updates.resume(ordered.order)) == f"0.2.0 is on trial until {until} at the latest"
-    side.updates.tend()
+    side.updates.tick()
     assert ordered.answer is None
     (line,) = update_lines(side.root.health(), datetime(2026, 11, 25, 4, 0, tzinfo=UTC), UTC)
     assert line == "update: 0.2.0 on trial until 04:05"
     last = {"id": "order-1", "version": "0.2.0", "outcome": "in-force", "text": "it stays", "time": until}
     told.write_text(json.dumps({"now": None, "last": last}))
-    side.updates.tend()
+    side.updates.tick()
     assert text_of(ordered.answer) == "it stays"
 
 
@@ -307,7 +313,7 @@ def test_one_that_waits_for_pieces_gives_way_and_one_that_root_works_on_does_not
     installed(side.box.releases, "0.2.0")
     side.updates.begin(Ordered(arguments(side.box), "order-2").order)
     assert text_of(first.answer) == "another update took its place; nothing was changed"
-    with pytest.raises(Refused, match="update order-2 is under way") as refused:
+    with pytest.raises(CommandRefused, match="update order-2 is under way") as refused:
         side.updates.begin(Ordered(arguments(side.box), "order-3").order)
     assert refused.value.code == "busy"
 
@@ -317,7 +323,7 @@ def test_a_root_that_does_not_answer_is_told(side: Side) -> None:
     ordered = Ordered(arguments(side.box))
     side.updates.begin(ordered.order)
     side.clock.advance(UNHEARD_S + 1)
-    side.updates.tend()
+    side.updates.tick()
     assert text_of(ordered.answer).startswith("root's program does not answer")
     assert not side.box.request.exists()
 
@@ -331,10 +337,10 @@ def test_what_cannot_be_done_is_refused_at_once(side: Side) -> None:
         "do not add up": arguments(side.box, pieces={WHEEL: few}),
     }
     for why, args in cases.items():
-        with pytest.raises(Refused, match=why):
+        with pytest.raises(CommandRefused, match=why):
             side.updates.begin(Ordered(args).order)
     side.box.settings.unlink()
-    with pytest.raises(Refused, match="takes no signed releases"):
+    with pytest.raises(CommandRefused, match="takes no signed releases"):
         side.updates.begin(Ordered(arguments(side.box)).order)
     assert list(side.box.inbox.iterdir()) == []
 

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.uplink.billing import Counted, Period, first_day_of, follow, next_first_day, use_of
-from edge_agent.uplink.usage import TrafficClass, Usage
+from edge_agent.uplink.billing import (
+    BillingPeriod,
+    ByteCounts,
+    advance_period,
+    first_day_of,
+    next_first_day,
+    period_use,
+)
+from edge_agent.uplink.usage import DataUsage, TrafficClass
 from tests.mqtt.test_usage import HANOI, SetClock
 
 
@@ -47,36 +54,36 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=HANOI)
 
 
-NOVEMBER = Period(first_day=date(2026, 11, 1), used=Counted(event=100))
+NOVEMBER = BillingPeriod(first_day=date(2026, 11, 1), used=ByteCounts(event=100))
 
 
 def test_a_clock_that_ran_ahead_and_is_set_back_gets_its_old_period_with_all_that_was_counted() -> None:
-    ahead, before = follow(NOVEMBER, None, at("2031-05-05T12:00"), 1)
+    ahead, before = advance_period(NOVEMBER, None, at("2031-05-05T12:00"), 1)
     assert (ahead.first_day, ahead.used.total) == (date(2031, 5, 1), 0)
     ahead.used.add("event", 7)
-    back, before = follow(ahead, before, at("2026-11-20T12:00"), 1)
+    back, before = advance_period(ahead, before, at("2026-11-20T12:00"), 1)
     assert (back.first_day, back.used.total, before) == (date(2026, 11, 1), 107, None)
 
 
 def test_a_step_back_over_midnight_of_the_reset_day_leaves_the_new_period() -> None:
-    december, before = follow(NOVEMBER, None, at("2026-12-01T00:00:01"), 1)
+    december, before = advance_period(NOVEMBER, None, at("2026-12-01T00:00:01"), 1)
     for moment in ("2026-11-30T23:59:58", "2026-12-01T00:00:02", "2026-11-30T23:59:59"):
-        again, before = follow(december, before, at(moment), 1)
+        again, before = advance_period(december, before, at(moment), 1)
         assert again is december
 
 
 def test_a_clock_set_back_behind_what_is_known_keeps_the_count() -> None:
-    back, _ = follow(NOVEMBER, None, at("2026-09-20T12:00"), 1)
+    back, _ = advance_period(NOVEMBER, None, at("2026-09-20T12:00"), 1)
     assert (back.first_day, back.used.total) == (date(2026, 9, 1), 100)
 
 
 def test_the_forecast_is_the_average_so_far_and_none_on_the_first_day() -> None:
-    period = Period(first_day=date(2026, 11, 1), used=Counted(event=10_000_000, headers=2_000_000))
-    assert use_of(period, at("2026-11-01T20:00"), 1, HANOI).forecast_bytes is None
-    assert use_of(period, at("2026-11-11T00:00"), 1, HANOI).forecast_bytes == 36_000_000
-    assert use_of(period, None, 1, HANOI).forecast_bytes is None, "no clock"
-    late = Period(first_day=date(2026, 11, 1), since=at("2026-11-06T00:00"), used=Counted(event=10))
-    assert use_of(late, at("2026-11-11T00:00"), 1, HANOI).forecast_bytes == 50, (
+    period = BillingPeriod(first_day=date(2026, 11, 1), used=ByteCounts(event=10_000_000, headers=2_000_000))
+    assert period_use(period, at("2026-11-01T20:00"), 1, HANOI).forecast_bytes is None
+    assert period_use(period, at("2026-11-11T00:00"), 1, HANOI).forecast_bytes == 36_000_000
+    assert period_use(period, None, 1, HANOI).forecast_bytes is None, "no clock"
+    late = BillingPeriod(first_day=date(2026, 11, 1), since=at("2026-11-06T00:00"), used=ByteCounts(event=10))
+    assert period_use(late, at("2026-11-11T00:00"), 1, HANOI).forecast_bytes == 50, (
         "counted for 5 days, 20 to come"
     )
 
@@ -84,8 +91,8 @@ def test_the_forecast_is_the_average_so_far_and_none_on_the_first_day() -> None:
 def test_the_period_ends_at_midnight_of_the_gateway_and_survives_a_restart(tmp_path: Path) -> None:
     clock = SetClock(datetime(2026, 11, 14, 16, 59, tzinfo=UTC))  # 23:59 of the 14th there
 
-    def usage() -> Usage:
-        return Usage(tmp_path / "u.json", HANOI, clock, lambda: True, reset_day=15)
+    def usage() -> DataUsage:
+        return DataUsage(tmp_path / "u.json", HANOI, clock, lambda: True, reset_day=15)
 
     counting = usage()
     counting.sent(TrafficClass.EVENT, 10)
@@ -101,7 +108,7 @@ def test_the_period_ends_at_midnight_of_the_gateway_and_survives_a_restart(tmp_p
 
 def test_without_a_clock_to_be_trusted_it_is_counted_on_and_no_period_ends(tmp_path: Path) -> None:
     clock, trusted = SetClock(datetime(2026, 11, 30, tzinfo=UTC)), True
-    usage = Usage(tmp_path / "u.json", HANOI, clock, lambda: trusted)
+    usage = DataUsage(tmp_path / "u.json", HANOI, clock, lambda: trusted)
     usage.sent(TrafficClass.EVENT, 10)
     clock.moment, trusted = datetime(1970, 1, 1, tzinfo=UTC), False
     usage.sent(TrafficClass.EVENT, 5)
@@ -113,5 +120,5 @@ def test_without_a_clock_to_be_trusted_it_is_counted_on_and_no_period_ends(tmp_p
 def test_a_file_of_a_version_without_periods_gives_the_month(tmp_path: Path) -> None:
     path, clock = tmp_path / "u.json", SetClock(datetime(2026, 11, 24, tzinfo=UTC))
     path.write_text('{"day":"2026-11-24","today":{"event":5},"month":{"event":400,"received":6}}')
-    assert Usage(path, HANOI, clock, lambda: True).period().used_bytes == 406
-    assert Usage(path, HANOI, clock, lambda: True, reset_day=20).period().used_bytes == 0
+    assert DataUsage(path, HANOI, clock, lambda: True).period().used_bytes == 406
+    assert DataUsage(path, HANOI, clock, lambda: True, reset_day=20).period().used_bytes == 0

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.uplink.billing import DAY_S, Counted, Period, PeriodUse, follow, use_of
+from edge_agent.uplink.billing import DAY_S, BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
 from edge_agent.uplink.budget import DWELL_S, BudgetChange, BudgetLadder
 from tests.mqtt.test_usage import HANOI
 
@@ -22,19 +22,19 @@ class Month:
     def __init__(self, budget: int = 3 * GB, step: int = 0) -> None:
         self.ladder = BudgetLadder(budget, step)
         self.now, self.mono = NOVEMBER, 5000.0
-        self.period, self.before = Period(first_day=NOVEMBER.date()), None
+        self.period, self.before = BillingPeriod(first_day=NOVEMBER.date()), None
         self.changes: list[tuple[float, BudgetChange]] = []
 
     def spend(self, days: float, mb_a_day: float) -> None:
         for _ in range(round(days * 144)):
             self.now += timedelta(minutes=10)
             self.mono += 600
-            self.period, self.before = follow(self.period, self.before, self.now, 1)  # type: ignore[assignment]
+            self.period, self.before = advance_period(self.period, self.before, self.now, 1)  # type: ignore[assignment]
             self.period.used.add("event", round(mb_a_day * 1e6 / 144))
             self.look()
 
     def look(self) -> None:
-        change = self.ladder.update(self.mono, use_of(self.period, self.now, 1, HANOI))
+        change = self.ladder.update(self.mono, period_use(self.period, self.now, 1, HANOI))
         if change is not None:
             self.changes.append((round((self.now - NOVEMBER) / timedelta(days=1), 1), change))
 
@@ -82,19 +82,19 @@ def test_a_burst_after_a_restart_goes_to_the_top_at_once() -> None:
     assert month.steps == [(0.0, 3)]
 
 
-def replace_used(period: Period, used: int) -> Period:
-    return Period(first_day=period.first_day, used=Counted(event=used))
+def replace_used(period: BillingPeriod, used: int) -> BillingPeriod:
+    return BillingPeriod(first_day=period.first_day, used=ByteCounts(event=used))
 
 
 def test_a_restart_goes_on_with_its_step_until_the_clock_is_known() -> None:
     ladder = BudgetLadder(3 * GB, step=2, first_day=date(2026, 11, 1))
-    use = use_of(Period(first_day=date(2026, 11, 1), used=Counted(event=5)), NOVEMBER, 1, HANOI)
+    use = period_use(BillingPeriod(first_day=date(2026, 11, 1), used=ByteCounts(event=5)), NOVEMBER, 1, HANOI)
     assert ladder.update(0.0, replace(use, left_s=None)) is None
     assert ladder.step == 2
     assert ladder.update(1.0, use) is None, (
         "within a day of the start nothing is taken back in the same period"
     )
-    december = use_of(Period(first_day=date(2026, 12, 1)), NOVEMBER + timedelta(days=30), 1, HANOI)
+    december = period_use(BillingPeriod(first_day=date(2026, 12, 1)), NOVEMBER + timedelta(days=30), 1, HANOI)
     change = ladder.update(2.0, december)
     assert change is not None
     assert (change.from_step, change.to_step) == (2, 0), "the box was off on the reset day"
@@ -111,7 +111,7 @@ def test_a_step_down_never_comes_within_a_day_of_another_change(
         use = PeriodUse(
             first_day=date(2026, 11, 1),
             next_first_day=date(2026, 12, 1),
-            used=Counted().to_wire(),
+            used=ByteCounts().to_wire(),
             used_bytes=round(used),
             whole_s=30 * DAY_S,
             left_s=30 * DAY_S - hour * 3600,

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from edge_agent import wire
-from edge_agent.core.facts import ObjectHit, Phase
+from edge_agent.core.facts import ObjectObservation, Phase
 from edge_agent.wire.json_schema import FOLDER, message_types, run_schema, schema_of, schema_text
 from tests.events.parts import encoded, frame, maker, track
 
@@ -51,13 +51,17 @@ def test_an_unknown_name_is_answered_with_the_known_ones(capsys: pytest.CaptureF
     ],
 )
 def test_the_schema_refuses_what_the_protocol_refuses(field: str, value: object) -> None:
-    event = encoded(maker().object_event("cam-1", ObjectHit(Phase.START, track(), 998.0), frame(), None))
+    event = encoded(
+        maker().object_event("cam-1", ObjectObservation(Phase.START, track(), 998.0), frame(), None)
+    )
     with pytest.raises(ValidationError):
         Draft202012Validator(schema_of("event-object")).validate({**event, field: value})
 
 
 def test_a_field_of_a_later_version_is_let_pass() -> None:
-    event = encoded(maker().object_event("cam-1", ObjectHit(Phase.START, track(), 998.0), frame(), None))
+    event = encoded(
+        maker().object_event("cam-1", ObjectObservation(Phase.START, track(), 998.0), frame(), None)
+    )
     later = json.dumps({**event, "newer": 1}).encode()
     Draft202012Validator(schema_of("event-object")).validate(json.loads(later))
     assert msgspec.json.decode(later, type=wire.CloudEvent[wire.ObjectData]).subject == "cam-1"

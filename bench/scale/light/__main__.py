@@ -22,8 +22,8 @@ from bench.scale.light.gateway import LightGateway, Stage
 from bench.scale.limits import raise_open_files
 from edge_agent.config.model.settings import Broker
 from edge_agent.core.clock import SystemClock
-from edge_agent.tools.simulate.totals import Totals
-from edge_agent.tools.simulate.worker import STOP, Orders
+from edge_agent.tools.simulate.totals import SimulationTotals
+from edge_agent.tools.simulate.worker import STOP, WorkerJob
 
 STDIN = 0
 GOODBYE_S = 10.0
@@ -31,7 +31,7 @@ OVER_AGAIN_S = 0.05
 
 
 class Play:
-    def __init__(self, orders: Orders, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, orders: WorkerJob, loop: asyncio.AbstractEventLoop) -> None:
         assert orders.certificates is not None, "a light gateway signs on with a certificate"
         brokers = tuple(Broker(*each) for each in orders.brokers)
         self._stage = Stage(
@@ -49,9 +49,9 @@ class Play:
         for word in words:
             self._do(word.decode())
 
-    def totals(self) -> Totals:
+    def totals(self) -> SimulationTotals:
         stage = self._stage
-        totals = Totals(processes=1, gateways=len(self._gateways), counts=stage.counts)
+        totals = SimulationTotals(processes=1, gateways=len(self._gateways), counts=stage.counts)
         for gateway in self._gateways:
             gateway.add_to(totals)
         totals.behind_s, totals.most_behind_s = stage.behind_s, stage.most_behind_s
@@ -88,13 +88,13 @@ class Play:
             loop.call_later(OVER_AGAIN_S, self._end_when_over, deadline_s)
 
 
-def say(totals: Totals) -> None:
+def say(totals: SimulationTotals) -> None:
     sys.stdout.write(msgspec.json.encode(totals).decode() + "\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    orders = msgspec.json.decode(sys.stdin.readline(), type=Orders)
+    orders = msgspec.json.decode(sys.stdin.readline(), type=WorkerJob)
     raise_open_files(len(orders.sites) + 100)
     loop = asyncio.new_event_loop()
     play = Play(orders, loop)

@@ -17,16 +17,16 @@ from edge_agent import wire
 from edge_agent.config.model.settings import Broker, Gateway
 from edge_agent.core.clock import Clock
 from edge_agent.host.health.heartbeat import next_interval_s
-from edge_agent.mqtt.session.reconnect import Reconnect
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
 from edge_agent.tools.simulate.gateway import SIMULATED, TIMEZONE
-from edge_agent.tools.simulate.generators.happenings import EVENTS_EACH, Going, Happenings
-from edge_agent.tools.simulate.generators.rhythm import Day
-from edge_agent.tools.simulate.generators.vitals import Vitals
-from edge_agent.tools.simulate.ledger import Counts
-from edge_agent.tools.simulate.player import FIRST_BEAT_S, TEND_EVERY_S
-from edge_agent.tools.simulate.scenario import Scenario, Site
-from edge_agent.tools.simulate.totals import Totals
-from edge_agent.wire.topics import Topics
+from edge_agent.tools.simulate.generators.happenings import EVENTS_EACH, EventGenerator, OngoingEvent
+from edge_agent.tools.simulate.generators.rhythm import SimulatedDay
+from edge_agent.tools.simulate.generators.vitals import HealthGenerator
+from edge_agent.tools.simulate.ledger import DeliveryCounts
+from edge_agent.tools.simulate.player import FIRST_BEAT_S, TICK_EVERY_S
+from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
+from edge_agent.tools.simulate.totals import SimulationTotals
+from edge_agent.wire.topics import GatewayTopics
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Stage:
     brokers: tuple[Broker, ...]
     root: str
     certificates: Path
-    counts: Counts = field(default_factory=Counts)
+    counts: DeliveryCounts = field(default_factory=DeliveryCounts)
     failed: Counter[str] = field(default_factory=Counter)  # attempts and sessions, by reason
     quiet: bool = False
     began_s: float = 0.0
@@ -47,7 +47,7 @@ class Stage:
     most_behind_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self.day = Day(self.scenario.begins_at_h, self.scenario.time_factor)
+        self.day = SimulatedDay(self.scenario.begins_at_h, self.scenario.time_factor)
 
     @property
     def elapsed_s(self) -> float:
@@ -61,29 +61,29 @@ class Stage:
 class LightGateway:
     """On the loop's thread. It has no faults and no pictures."""
 
-    def __init__(self, site: Site, stage: Stage) -> None:
+    def __init__(self, site: SimulatedSite, stage: Stage) -> None:
         scenario, clock = stage.scenario, stage.clock
         self.site = site
         self._stage = stage
         self._dice = random.Random(f"{scenario.seed}/{site.id}")
         gateway = Gateway(site.id, site.ward, f"{site.id} ({SIMULATED})", TIMEZONE)
         boot_id = f"{SIMULATED}-{scenario.seed}-1"
-        self._happenings = Happenings(gateway, clock, self._dice, boot_id, 0.0, 0)
-        self._vitals = Vitals(site, self._dice, clock)
+        self._happenings = EventGenerator(gateway, clock, self._dice, boot_id, 0.0, 0)
+        self._vitals = HealthGenerator(site, self._dice, clock)
         self._vitals.booted(boot_id, "power")
-        topics = Topics(stage.root, site.ward, site.id)
+        topics = GatewayTopics(stage.root, site.ward, site.id)
         self._outbox = LightOutbox(topics, stage.counts)
         self.session = Session(
             stage.loop,
             clock,
             context_of(stage.certificates, site.id),
             topics,
-            Reconnect(stage.brokers, scenario.spread_s, self._dice.uniform),
+            ReconnectSchedule(stage.brokers, scenario.spread_s, self._dice.uniform),
             self._outbox,
             self._birth,
             stage.failed,
         )
-        self._open: dict[int, Going] = {}
+        self._open: dict[int, OngoingEvent] = {}
         self._number = 0
 
     def begin(self) -> None:
@@ -91,14 +91,14 @@ class LightGateway:
         self._plan_happening()
         loop, dice = self._stage.loop, self._dice
         loop.call_later(dice.uniform(0.0, FIRST_BEAT_S), self._beat)
-        loop.call_later(dice.uniform(0.0, TEND_EVERY_S), self._tend)
+        loop.call_later(dice.uniform(0.0, TICK_EVERY_S), self._tend)
 
     def end_all(self) -> None:
         """What is going on."""
         for number in list(self._open):
             self._end(number)
 
-    def add_to(self, totals: Totals) -> None:
+    def add_to(self, totals: SimulationTotals) -> None:
         totals.online += self.session.online
         totals.left += len(self._outbox)
         if len(self._outbox):
@@ -145,7 +145,7 @@ class LightGateway:
 
     def _tend(self) -> None:
         self.session.tend()
-        self._stage.loop.call_later(TEND_EVERY_S, self._tend)
+        self._stage.loop.call_later(TICK_EVERY_S, self._tend)
 
     def _heartbeat(self) -> bytes:
         stage, session = self._stage, self.session

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_agent.config.model.settings import Broker
 from edge_agent.mqtt.session.client import CONNECT_TIMEOUT_S
-from edge_agent.mqtt.tls.tls import show, trusting
+from edge_agent.mqtt.tls.tls import load_certificate, trust_context
 
 AT_ONCE = 16_384
 """Bytes; a TLS record holds no more."""
@@ -20,9 +20,9 @@ AT_ONCE = 16_384
 def context_of(certificates: Path, gateway: str) -> ssl.SSLContext:
     """As the agent has it (``mqtt/tls/tls.py``), but that it does not wait for the broker's verdict on the
     certificate. Raises FileTrouble."""
-    context = trusting(certificates / "ca.crt")
+    context = trust_context(certificates / "ca.crt")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    show(context, certificates / f"{gateway}.crt", certificates / f"{gateway}.key")
+    load_certificate(context, certificates / f"{gateway}.crt", certificates / f"{gateway}.key")
     return context
 
 

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge_agent import wire
-from edge_agent.core.delivery import NOTHING_BEFORE, Draft, OutboxStats, Stamp
+from edge_agent.core.delivery import GENESIS_HASH, Draft, OutboxStats, Stamp
 from edge_agent.mqtt.publisher.sender import EVENT_CONTENT_TYPE
 from edge_agent.mqtt.publisher.window import deferral_s
-from edge_agent.mqtt.session.client import Message
+from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.outbox.bookkeeping.epochs import new_epoch
-from edge_agent.tools.simulate.ledger import Counts, bucket_of
-from edge_agent.wire.topics import Topics
+from edge_agent.tools.simulate.ledger import DeliveryCounts, bucket_of
+from edge_agent.wire.topics import GatewayTopics
 
 AGAIN_AT_ONCE = 50
 """Of those that rested long enough, at each look: 10 a second, as the agent."""
@@ -29,7 +29,7 @@ class Waiting:
     """An event that is not confirmed."""
 
     sequence: int
-    message: Message
+    message: MqttMessage
     stored_s: float
     attempts: int = 0
     sent: bool = False
@@ -38,13 +38,13 @@ class Waiting:
 class LightOutbox:
     """All times are those of the event loop, in seconds. ``counts`` is shared with other gateways."""
 
-    def __init__(self, topics: Topics, counts: Counts) -> None:
+    def __init__(self, topics: GatewayTopics, counts: DeliveryCounts) -> None:
         self.epoch = new_epoch()
         self.ignored_acks = 0
         self._topics = topics
         self._counts = counts
         self._sequence = 0
-        self._previous = NOTHING_BEFORE
+        self._previous = GENESIS_HASH
         self._waiting: dict[int, Waiting] = {}  # by sequence, in order
         self._to_send: deque[Waiting] = deque()
         self._resting: list[tuple[float, int]] = []  # heap: until when, sequence
@@ -56,7 +56,7 @@ class LightOutbox:
         self._sequence += 1
         payload = draft.encode(Stamp(self._sequence, self.epoch, self._previous))
         self._previous = hashlib.sha256(payload).hexdigest()
-        message = Message(self._topics.event(draft.camera), payload, content_type=EVENT_CONTENT_TYPE)
+        message = MqttMessage(self._topics.event(draft.camera), payload, content_type=EVENT_CONTENT_TYPE)
         waiting = Waiting(self._sequence, message, now_s)
         self._waiting[self._sequence] = waiting
         self._to_send.append(waiting)

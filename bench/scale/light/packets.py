@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edge_agent.mqtt.session.client import Message, Terms
+from edge_agent.mqtt.session.client import ConnectionTerms, MqttMessage
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP = 1, 2, 3, 4, 8, 9, 12, 13
 DISCONNECT = 14
@@ -46,7 +46,7 @@ class Published:
 # --- to the broker ---
 
 
-def connect(client_id: str, will: Message, keepalive_s: int, terms: Terms) -> bytes:
+def connect(client_id: str, will: MqttMessage, keepalive_s: int, terms: ConnectionTerms) -> bytes:
     """Not a clean start: what the broker has kept for this client comes."""
     flags = _WILL | will.qos << 3 | (_WILL_RETAIN if will.retain else 0)
     wanted = struct.pack(
@@ -60,7 +60,7 @@ def connect(client_id: str, will: Message, keepalive_s: int, terms: Terms) -> by
     return _packet(CONNECT, 0, head + _text(client_id) + last_will)
 
 
-def publish(message: Message, packet_id: int) -> bytes:
+def publish(message: MqttMessage, packet_id: int) -> bytes:
     """``packet_id`` is not looked at where the message has QoS 0. Knows no user properties."""
     flags = message.qos << 1 | message.retain
     numbered = struct.pack("!H", packet_id) if message.qos else b""

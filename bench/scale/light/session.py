@@ -22,15 +22,15 @@ from bench.scale.light.packets import Packet
 from edge_agent import wire
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import WaitingReply
-from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
 from edge_agent.mqtt.publisher.publisher import SIGN_ON_TIMEOUT_S
 from edge_agent.mqtt.publisher.sender import JSON_TYPE
 from edge_agent.mqtt.publisher.window import ALARM_SLOTS, IGNORED_AFTER_S, OWN_SLOTS, SUCCESS, WINDOW
-from edge_agent.mqtt.session.client import GATEWAY_TERMS, Message
+from edge_agent.mqtt.session.client import GATEWAY_TERMS, MqttMessage
 from edge_agent.mqtt.session.listener import KEEPALIVE_S
-from edge_agent.mqtt.session.reconnect import Reconnect
-from edge_agent.tools.simulate.generators.answers import Answers
-from edge_agent.wire.topics import DownKind, Topics
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.tools.simulate.generators.answers import SimulatedReplies
+from edge_agent.wire.topics import DownKind, GatewayTopics
 
 ROOM = WINDOW - OWN_SLOTS - ALARM_SLOTS
 """For events and replies: a light gateway does not tell alarms from the rest."""
@@ -52,8 +52,8 @@ class Session:
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         context: ssl.SSLContext,
-        topics: Topics,
-        reconnect: Reconnect,
+        topics: GatewayTopics,
+        reconnect: ReconnectSchedule,
         outbox: LightOutbox,
         birth: Callable[[str], bytes],
         failed: Counter[str],
@@ -70,7 +70,7 @@ class Session:
         self._outbox = outbox
         self._birth = birth
         self._failed = failed
-        self._answers = Answers(topics.gateway, clock, self.fill)
+        self._answers = SimulatedReplies(topics.gateway, clock, self.fill)
         self._line: Line | None = None
         self._reader = packets.Reader()
         self._in_flight: dict[int, Sent] = {}
@@ -85,7 +85,7 @@ class Session:
     def beat(self, payload: bytes) -> None:
         """Dropped while there is no session."""
         if self.online:
-            self._send(packets.publish(Message(self._topics.heartbeat, payload, qos=0), 0))
+            self._send(packets.publish(MqttMessage(self._topics.heartbeat, payload, qos=0), 0))
 
     def fill(self) -> None:
         """Send what the window has room for."""
@@ -94,7 +94,7 @@ class Session:
             reply = self._answers.pending(numbers)
             if reply is not None:
                 topic = self._topics.reply(reply.command_id)
-                self._publish(Message(topic, reply.payload, content_type=JSON_TYPE), reply)
+                self._publish(MqttMessage(topic, reply.payload, content_type=JSON_TYPE), reply)
             elif (waiting := self._outbox.take()) is not None:
                 self._publish(waiting.message, waiting)
             else:
@@ -168,7 +168,7 @@ class Session:
         if self._ended_by_us:
             return
         self._failed[why] += 1
-        trouble = Trouble(TroubleKind.LOST, why)
+        trouble = ConnectError(ConnectErrorKind.LOST, why)
         lasted_s = self._loop.time() - self._since_s
         if was_online:
             delay_s = self._reconnect.after_loss_s(trouble, lasted_s)
@@ -192,7 +192,7 @@ class Session:
         if self._line is not None:
             self._line.send(packet)
 
-    def _publish(self, message: Message, sent: Sent) -> None:
+    def _publish(self, message: MqttMessage, sent: Sent) -> None:
         packet_id = next(self._packet_ids)
         while packet_id in self._in_flight:
             packet_id = next(self._packet_ids)
@@ -202,11 +202,11 @@ class Session:
         self._send(packets.publish(message, packet_id))
 
     def _send_birth(self) -> None:
-        self._publish(Message(self._topics.birth, self._birth(self.id), retain=True), None)
+        self._publish(MqttMessage(self._topics.birth, self._birth(self.id), retain=True), None)
 
-    def _state(self, state: Literal["online", "stopped", "offline"], reason: str) -> Message:
+    def _state(self, state: Literal["online", "stopped", "offline"], reason: str) -> MqttMessage:
         document = wire.State(state=state, session=self.id, time=rfc3339(self._clock.now()), reason=reason)
-        return Message(self._topics.state, msgspec.json.encode(document), retain=True)
+        return MqttMessage(self._topics.state, msgspec.json.encode(document), retain=True)
 
     # --- from the broker ---
 
@@ -255,4 +255,4 @@ class Session:
         if message.kind is DownKind.ACK:
             self._outbox.confirmed(_ACK.decode(message.payload), self._loop.time())
         elif message.kind is DownKind.COMMAND:
-            self._answers.take(message, self._send_birth, self.id)
+            self._answers.receive_command(message, self._send_birth, self.id)

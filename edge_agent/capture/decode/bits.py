@@ -8,7 +8,7 @@ def unescaped(data: bytes) -> bytes:
     return data.replace(b"\0\0\3", b"\0\0")
 
 
-class Bits:
+class BitReader:
     """Reads bits from the front; there are zeros after the end."""
 
     def __init__(self, data: bytes) -> None:

@@ -22,14 +22,14 @@ JPEG_TAIL_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
+class DecodedFrame:
     """One frame as it came out of the decoder."""
 
     frame: VideoFrame
     clean: bool  # False: data was missing for it or for a frame it was predicted from
 
 
-class Decoder:
+class VideoDecoder:
     """Decodes one stream's packets in order, on the calling thread. Not thread-safe.
 
     After a packet that the decoder refused, a frame that it had to patch or a picture that never came,
@@ -61,7 +61,7 @@ class Decoder:
         """Parameter sets from the description of the stream; empty where it has none."""
         return self.context.extradata or b""
 
-    def decode(self, packet: Packet[VideoStream] | None) -> list[Decoded]:
+    def decode(self, packet: Packet[VideoStream] | None) -> list[DecodedFrame]:
         """The frames that ``packet`` completes. ``None`` or an empty packet drains what is held back and
         makes the decoder ready for an unrelated stream of the same codec. Raises ``PictureTooLarge``."""
         if packet is None or not packet.size:
@@ -76,7 +76,7 @@ class Decoder:
             self.corrupt += 1
             self._break(packet)
             return []
-        return [self._judged(frame) for frame in frames]
+        return [self._checked(frame) for frame in frames]
 
     def _incomplete(self, packet: Packet[VideoStream]) -> bool:
         if self._watch is not None:
@@ -89,7 +89,7 @@ class Decoder:
         self._clean = False
         self._broken_pts = packet.pts
 
-    def _judged(self, frame: VideoFrame) -> Decoded:
+    def _checked(self, frame: VideoFrame) -> DecodedFrame:
         self.decoded += 1
         clean = self._clean
         if frame.is_corrupt:
@@ -100,18 +100,18 @@ class Decoder:
             self._clean = True
             clean = not self._jpeg
         self.corrupt += not clean
-        return Decoded(frame, clean)
+        return DecodedFrame(frame, clean)
 
     def _older_than_break(self, frame: VideoFrame) -> bool:
         """With B-frames, a keyframe from before the loss can come out after it was noticed."""
         return self._broken_pts is not None and frame.pts is not None and frame.pts < self._broken_pts
 
-    def _drain(self) -> list[Decoded]:
+    def _drain(self) -> list[DecodedFrame]:
         try:
             frames = self.context.decode(None)
         except FFmpegError:
             frames = []
-        judged = [self._judged(frame) for frame in frames]
+        judged = [self._checked(frame) for frame in frames]
         self.context.flush_buffers()
         self._clean, self._broken_pts = True, None
         if self._watch is not None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_agent.capture.decode.decoder import Decoded
+from edge_agent.capture.decode.decoder import DecodedFrame
 from edge_agent.capture.decode.picture_limits import PictureTooLarge
 from edge_agent.capture.decode.turned import quarter_turns
 from edge_agent.capture.failures import check_size, failure
-from edge_agent.capture.health import CameraHealth
-from edge_agent.capture.ring import Connection, RingPacket
-from edge_agent.capture.source import Limits
+from edge_agent.capture.health import CaptureHealth
+from edge_agent.capture.ring import RingPacket, StreamConnection
+from edge_agent.capture.source import StreamTimeouts
 from edge_agent.core.model import CameraState, Cause
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ REORDERED_AT_MOST = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class DecodedPicture:
     """A whole picture and when it was taken."""
 
     number: int
@@ -38,22 +38,22 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lone:
+class KeyframeResult:
     """What became of a keyframe that was decoded on its own."""
 
-    shot: Shot | None
+    picture: DecodedPicture | None
     damaged: bool  # data was missing
 
 
-class Decoding:
+class StreamDecoder:
     """Used by the pipeline thread. Raises ``CaptureError`` when the stream is no good."""
 
     def __init__(
         self,
         camera_id: str,
-        connection: Connection,
-        health: CameraHealth,
-        limits: Limits,
+        connection: StreamConnection,
+        health: CaptureHealth,
+        limits: StreamTimeouts,
         numbers: Iterator[int],
         begun_mono: float,
     ) -> None:
@@ -73,7 +73,7 @@ class Decoding:
         self._picture_mono = self._clean_mono = self._judged_mono = begun_mono
         self._corrupt = 0
 
-    def decode(self, item: RingPacket) -> list[Shot]:
+    def decode(self, item: RingPacket) -> list[DecodedPicture]:
         """The whole pictures that a packet completes; in order, their stamps rise."""
         pts = item.packet.pts
         if pts is not None:
@@ -82,20 +82,20 @@ class Decoding:
             frames = self._decoder.decode(item.packet)
         except PictureTooLarge as error:
             raise failure(self._camera_id, Cause.UNSUPPORTED, str(error)) from None
-        shots = self._shots(frames, item)
+        shots = self._pictures(frames, item)
         if not item.packet.size:  # what follows begins anew
             self._stamps.clear()
             self._last_pts = None
         return shots
 
-    def keyframe(self, item: RingPacket) -> Lone:
+    def keyframe(self, item: RingPacket) -> KeyframeResult:
         """A keyframe on its own; afterwards the decoder is ready for an unrelated packet."""
         self.drain()
         corrupt = self._decoder.corrupt
         shots = self.decode(item)
         # Streams with B-frames hold it back until it is asked for.
-        shots += self._shots(self._decoder.decode(None), item)
-        return Lone(shots[-1] if shots else None, self._decoder.corrupt > corrupt)
+        shots += self._pictures(self._decoder.decode(None), item)
+        return KeyframeResult(shots[-1] if shots else None, self._decoder.corrupt > corrupt)
 
     def drain(self) -> None:
         """What follows is not what comes next in the stream."""
@@ -104,7 +104,7 @@ class Decoding:
         self._newest_mono = 0.0
         self._last_pts = None
 
-    def passed_over(self, item: RingPacket) -> None:
+    def not_decoded(self, item: RingPacket) -> None:
         """A packet that is not decoded: no picture is expected of it, but in the end there has to be one."""
         self._check_whole(item.arrived_mono)
 
@@ -123,17 +123,17 @@ class Decoding:
         """Packets were left out, because decoding cannot keep up."""
         self._health.skipped(mono, count)
 
-    def _shots(self, frames: list[Decoded], item: RingPacket) -> list[Shot]:
+    def _pictures(self, frames: list[DecodedFrame], item: RingPacket) -> list[DecodedPicture]:
         damaged, self._corrupt = self._decoder.corrupt - self._corrupt, self._decoder.corrupt
         if frames or damaged:
             self._health.decoded(item.arrived_mono, len(frames), damaged)
         shots = []
         for decoded in frames:
             number, stamp_mono = next(self._numbers), self._stamp(decoded.frame, item)
-            self._came(decoded.frame, item.arrived_mono)
+            self._note_picture(decoded.frame, item.arrived_mono)
             if decoded.clean:
                 self._clean_mono = item.arrived_mono
-                shots.append(Shot(number, stamp_mono, decoded.frame))
+                shots.append(DecodedPicture(number, stamp_mono, decoded.frame))
         if item.arrived_mono - self._judged_mono >= JUDGE_EVERY_S:
             self._judge(item.arrived_mono)
         return shots
@@ -162,7 +162,7 @@ class Decoding:
 
     # --- state
 
-    def _came(self, frame: VideoFrame, mono: float) -> None:
+    def _note_picture(self, frame: VideoFrame, mono: float) -> None:
         self._picture_mono = mono
         size = (frame.width, frame.height)
         if size != self._size:
@@ -189,7 +189,7 @@ class Decoding:
             detail = f"packets, but no picture for {mono - self._picture_mono:.0f} s"
             self._become(CameraState.OFFLINE, Cause.DECODE_ERROR, detail)
         elif self.connection.online_mono is not None:
-            trouble = self._trouble(mono)
+            trouble = self._degradation(mono)
             state = CameraState.ONLINE if trouble is None else CameraState.DEGRADED
             self._become(state, *(trouble or (None, self._described())))
 
@@ -199,7 +199,7 @@ class Decoding:
             detail = f"packets, but no whole picture for {mono - self._clean_mono:.0f} s"
             raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
 
-    def _trouble(self, mono: float) -> tuple[Cause | None, str] | None:
+    def _degradation(self, mono: float) -> tuple[Cause | None, str] | None:
         """Why the camera counts as degraded, or None."""
         degraded = self._health.state is CameraState.DEGRADED
         bearable = HEALTHY_BELOW if degraded else DEGRADED_ABOVE

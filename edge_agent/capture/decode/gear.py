@@ -12,8 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from edge_agent.config.model.settings import GearChoice
-from edge_agent.core.load_limits import Allowance, Limits
-from edge_agent.core.model import Gear
+from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
+from edge_agent.core.model import DecodeMode
 
 LONGEST_INTERVAL_S = 2.0
 """Between keyframes: what comes and goes in between is not seen, and an event is late by as much."""
@@ -27,71 +27,71 @@ long after each that follows: waking at every keyframe costs more than full gear
 
 
 @dataclass(frozen=True, slots=True)
-class GearStats:
+class DecodeModeStats:
     """Since the agent started. Another thread may read it."""
 
-    gear: Gear = Gear.FULL
+    mode: DecodeMode = DecodeMode.FULL
     full_s: float = 0.0  # of the stream's time; catching up counts as full
     idle_s: float = 0.0
     wake_ups: int = 0
-    kept_full: str | None = None  # why ``auto`` cannot go idle
+    full_reason: str | None = None  # why ``auto`` cannot go idle
 
 
-class Gearbox:
+class DecodeModeControl:
     """One camera's gear. Owned by its pipeline thread; all times are the stream's, on the box's clock."""
 
-    def __init__(self, choice: GearChoice, quiet_s: float, allowance: Allowance | None = None) -> None:
+    def __init__(self, choice: GearChoice, quiet_s: float, allowance: WorkloadLimiter | None = None) -> None:
         """``allowance``: while it leaves keyframes only, that is the choice, whatever moves."""
         self._configured = choice
         self._quiet_s = quiet_s
-        self._allowance = allowance or Allowance()
+        self._allowance = allowance or WorkloadLimiter()
         self._for_heat = False  # idle, and only because nothing else was allowed
-        self._gear = Gear.FULL
+        self._mode = DecodeMode.FULL
         self._full_s = self._idle_s = 0.0
         self._wake_ups = 0
-        self._kept_full_text: str | None = None
+        self._full_reason: str | None = None
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
         self._key_mono: float | None = None
-        self._barred: str | None = None  # why not to rest on this connection
+        self._idle_disabled: str | None = None  # why not to rest on this connection
         self._damaged = 0  # keyframes in a row that gave no picture on their own
         self._alarm_mono: float | None = None  # when something moved last
         self._moved = True  # since the last alarm
         self._false_alarms = 0  # in a row
-        self._rested_mono = 0.0  # when idle gear began
+        self._idle_since_mono = 0.0  # when idle gear began
         self._counted_mono: float | None = None
 
     @property
-    def gear(self) -> Gear:
-        return self._gear
+    def mode(self) -> DecodeMode:
+        return self._mode
 
     @property
-    def stats(self) -> GearStats:
+    def stats(self) -> DecodeModeStats:
         """Any thread may ask."""
-        return GearStats(self._gear, self._full_s, self._idle_s, self._wake_ups, self._kept_full_text)
+        return DecodeModeStats(self._mode, self._full_s, self._idle_s, self._wake_ups, self._full_reason)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> WorkloadLimits:
         """What the box may do now. Any thread may ask."""
-        return self._allowance.now
+        return self._allowance.current
 
     @property
     def _choice(self) -> GearChoice:
         return GearChoice.IDLE if self.limits.keyframes_only else self._configured
 
     @property
-    def must_wake(self) -> bool:
+    def must_resume(self) -> bool:
         """Whether it is idle for a heat that is over."""
-        return self.gear is Gear.IDLE and self._for_heat and not self.limits.keyframes_only
+        return self.mode is DecodeMode.IDLE and self._for_heat and not self.limits.keyframes_only
 
     @property
-    def may_wake(self) -> bool:
+    def can_escalate(self) -> bool:
         """Whether a keyframe that differs changes the gear."""
-        return self.gear is Gear.IDLE and self._choice is GearChoice.AUTO
+        return self.mode is DecodeMode.IDLE and self._choice is GearChoice.AUTO
 
     @property
     def stays_full(self) -> bool:
         """Whether it will not rest, however long nothing moves."""
-        return self._choice is GearChoice.FULL or self._kept_full_text is not None
+        return self._choice is GearChoice.FULL or self._full_reason is not None
 
     @property
     def moved(self) -> bool:
@@ -106,14 +106,14 @@ class Gearbox:
     def connected(self) -> None:
         """Another connection: nothing is known of its keyframes."""
         self._intervals.clear()
-        self._key_mono = self._barred = self._alarm_mono = self._counted_mono = None
+        self._key_mono = self._idle_disabled = self._alarm_mono = self._counted_mono = None
         self._moved, self._damaged, self._false_alarms = True, 0, 0
-        self._kept_full_text = None
-        self._gear = Gear.FULL
+        self._full_reason = None
+        self._mode = DecodeMode.FULL
 
     def lost(self) -> None:
         """There is no connection: nothing is waited for but the next one."""
-        self._gear = Gear.FULL
+        self._mode = DecodeMode.FULL
 
     def keyframe(self, stamp_mono: float) -> None:
         """There is a keyframe; told of it again, nothing changes."""
@@ -125,11 +125,11 @@ class Gearbox:
 
     def overdue(self, newest_mono: float) -> bool:
         """Whether, in idle gear, the next keyframe should have come long ago."""
-        if not self.may_wake or self._key_mono is None:
+        if not self.can_escalate or self._key_mono is None:
             return False
         return newest_mono - self._key_mono > LONGEST_INTERVAL_S + 2 * TOLERANCE_S
 
-    def alone(self, *, picture: bool, damaged: bool) -> bool:
+    def keyframe_decoded(self, *, picture: bool, damaged: bool) -> bool:
         """A keyframe was decoded on its own; whether those before it are wanted, to see what it shows.
 
         With intra refresh, and where it leans on others, it gives no picture, and none will on this
@@ -137,54 +137,54 @@ class Gearbox:
         """
         self._damaged = 0 if picture else self._damaged + 1
         if not picture and (not damaged or self._damaged >= DAMAGED_AT_MOST):
-            self.bar("its keyframes give no picture on their own")
-        return not picture and (self._choice is GearChoice.AUTO or self._barred is not None)
+            self.disable_idle("its keyframes give no picture on their own")
+        return not picture and (self._choice is GearChoice.AUTO or self._idle_disabled is not None)
 
-    def bar(self, reason: str) -> None:
+    def disable_idle(self, reason: str) -> None:
         """On this connection nothing can be caught up with."""
-        self._barred = self._barred or reason
+        self._idle_disabled = self._idle_disabled or reason
 
-    def wake(self, stamp_mono: float) -> None:
-        if stamp_mono - self._rested_mono > self._quiet_s:
+    def escalate(self, stamp_mono: float) -> None:
+        if stamp_mono - self._idle_since_mono > self._quiet_s:
             self._false_alarms = 0
         self._alarm_mono, self._moved = stamp_mono, False
-        self._gear = Gear.CATCH_UP
+        self._mode = DecodeMode.CATCH_UP
         self._wake_ups += 1
 
     def resume(self, stamp_mono: float) -> None:
         """It was idle for a heat that is over: nothing differed, so no wake-up and no alarm is counted."""
         self._alarm_mono, self._moved = stamp_mono, True
-        self._gear = Gear.CATCH_UP
+        self._mode = DecodeMode.CATCH_UP
 
     def caught_up(self) -> None:
-        self._gear = Gear.FULL
+        self._mode = DecodeMode.FULL
 
-    def attend(self, stamp_mono: float, busy: bool) -> None:
+    def frame_done(self, stamp_mono: float, busy: bool) -> None:
         """A picture was looked at; ``busy``: the next one may matter."""
         self._count(stamp_mono)
         if busy:
             self._moved, self._alarm_mono, self._false_alarms = True, stamp_mono, 0
         if self._alarm_mono is None:
             self._alarm_mono = stamp_mono
-        if self.gear is not Gear.FULL:
+        if self.mode is not DecodeMode.FULL:
             return
         quiet_s = stamp_mono - self._alarm_mono
         enough_s = self._quiet_s if self._moved else min(FALSE_ALARM_S * 2**self._false_alarms, self._quiet_s)
         choice = self._choice  # read once: the main thread changes the limits at any moment
         if choice is GearChoice.IDLE or (choice is GearChoice.AUTO and quiet_s >= enough_s):
-            self._rest(stamp_mono, choice)
+            self._go_idle(stamp_mono, choice)
 
-    def _rest(self, now_mono: float, choice: GearChoice) -> None:
-        self._kept_full_text = self._kept_full(now_mono, choice)
-        if self._kept_full_text is None:
+    def _go_idle(self, now_mono: float, choice: GearChoice) -> None:
+        self._full_reason = self._why_full(now_mono, choice)
+        if self._full_reason is None:
             self._for_heat = choice is not self._configured
             self._false_alarms += not self._moved and not self._for_heat
-            self._rested_mono = now_mono
-            self._gear = Gear.IDLE
+            self._idle_since_mono = now_mono
+            self._mode = DecodeMode.IDLE
 
-    def _kept_full(self, now_mono: float, choice: GearChoice) -> str | None:
-        if self._barred is not None:
-            return self._barred
+    def _why_full(self, now_mono: float, choice: GearChoice) -> str | None:
+        if self._idle_disabled is not None:
+            return self._idle_disabled
         if choice is GearChoice.IDLE:
             return None
         interval_s = self.interval_s
@@ -198,7 +198,7 @@ class Gearbox:
     def _count(self, stamp_mono: float) -> None:
         step_s = max(0.0, stamp_mono - self._counted_mono) if self._counted_mono is not None else 0.0
         self._counted_mono = stamp_mono
-        if self.gear is Gear.IDLE:
+        if self.mode is DecodeMode.IDLE:
             self._idle_s += step_s
         else:
             self._full_s += step_s

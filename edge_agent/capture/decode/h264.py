@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_agent.capture.decode.bits import Bits, unescaped
+from edge_agent.capture.decode.bits import BitReader, unescaped
 
 SLICE, IDR_SLICE, SPS, PPS = 1, 5, 7, 8
 HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
@@ -134,13 +134,13 @@ def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
 
 def _frame_numbering(sps: bytes) -> FrameNumbering | None:
     """``sps``: its payload after the NAL header, emulation prevention removed. None for nonsense."""
-    found = _sequence_parameters(Bits(sps))
+    found = _sequence_parameters(BitReader(sps))
     return None if found is None else found[0]
 
 
 def picture_format(sps: bytes) -> PictureFormat | None:
     """``sps``: its payload after the NAL header, as it is in the stream. None for nonsense."""
-    bits = Bits(unescaped(sps))
+    bits = BitReader(unescaped(sps))
     found = _sequence_parameters(bits)
     if found is None:
         return None
@@ -150,7 +150,7 @@ def picture_format(sps: bytes) -> PictureFormat | None:
     return None if bits.exhausted else PictureFormat(width, height, references, bytes_per_pixel)
 
 
-def _sequence_parameters(bits: Bits) -> tuple[FrameNumbering, int, float] | None:
+def _sequence_parameters(bits: BitReader) -> tuple[FrameNumbering, int, float] | None:
     """Up to the picture's size: numbering, reference pictures, and bytes of a pixel."""
     profile = bits.u(8)
     bits.u(16)  # constraint flags, level
@@ -173,7 +173,7 @@ def _sequence_parameters(bits: Bits) -> tuple[FrameNumbering, int, float] | None
     return FrameNumbering(size, gaps_allowed, planes), references, bytes_per_pixel
 
 
-def _high_profile(bits: Bits) -> tuple[bool, float]:
+def _high_profile(bits: BitReader) -> tuple[bool, float]:
     """Whether each colour plane has its own slices, and bytes of a pixel; scaling lists are passed over."""
     chroma_format = bits.ue()
     planes = chroma_format == 3 and bool(bits.u(1))
@@ -186,7 +186,7 @@ def _high_profile(bits: Bits) -> tuple[bool, float]:
     return planes, {0: 1.0, 1: 1.5, 2: 2.0}.get(chroma_format, 3.0) * (2 if deep else 1)
 
 
-def _skip_scaling_list(bits: Bits, size: int) -> None:
+def _skip_scaling_list(bits: BitReader, size: int) -> None:
     last = following = 8
     for _ in range(size):
         if following:

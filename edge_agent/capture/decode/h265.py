@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent.capture.decode.bits import Bits, unescaped
+from edge_agent.capture.decode.bits import BitReader, unescaped
 
 VPS, SPS, PPS = 32, 33, 34
 IDR = (19, 20)
@@ -64,7 +64,7 @@ class ReferenceSets:
 
     def add_picture(self, unit: bytes) -> None:
         """``unit``: a picture parameter set, from its NAL header on."""
-        bits = Bits(unescaped(unit[2:32]))
+        bits = BitReader(unescaped(unit[2:32]))
         number, sequence = bits.ue(), bits.ue()
         bits.u(1)  # dependent slices: the first slice of a picture is never one
         output_flag, extra = bits.u(1), bits.u(3)
@@ -86,11 +86,11 @@ class ReferenceSets:
         if kind in IDR:
             return 0
         payload = unescaped(unit[2:HEADER_BYTES])
-        bits = Bits(payload[:16])
+        bits = BitReader(payload[:16])
         _skip_flags(kind, bits)
         return max(
             (
-                _pictures(kind, Bits(payload), syntax, output_flag, extra)
+                _pictures(kind, BitReader(payload), syntax, output_flag, extra)
                 for sequence, output_flag, extra in self._pictures.get(bits.ue(), ())
                 for syntax in self._sequences.get(sequence, ())
             ),
@@ -106,12 +106,12 @@ def begins_picture(unit: bytes) -> bool:
     return coded_slice and len(unit) == 3 and not unit[0] & 1 and unit[1] < 8 and unit[2] >= 128
 
 
-def _skip_flags(kind: int, bits: Bits) -> None:
+def _skip_flags(kind: int, bits: BitReader) -> None:
     """``no_output_of_prior_pics_flag`` is there only where decoding may begin."""
     bits.u(2 if 16 <= kind <= 23 else 1)
 
 
-def _pictures(kind: int, bits: Bits, syntax: SetSyntax, output_flag: int, extra: int) -> int:
+def _pictures(kind: int, bits: BitReader, syntax: SetSyntax, output_flag: int, extra: int) -> int:
     _skip_flags(kind, bits)
     bits.ue()  # the picture parameter set
     bits.u(extra)
@@ -130,7 +130,7 @@ def _pictures(kind: int, bits: Bits, syntax: SetSyntax, output_flag: int, extra:
 
 def sequence_format(unit: bytes) -> SequenceFormat | None:
     """``unit``: a sequence parameter set, from its NAL header on. None for nonsense."""
-    bits = Bits(unescaped(unit[2:]))
+    bits = BitReader(unescaped(unit[2:]))
     bits.u(4)
     layers = bits.u(3)
     bits.u(1)
@@ -159,7 +159,7 @@ def sequence_format(unit: bytes) -> SequenceFormat | None:
     return SequenceFormat(number, width, height, kept, per_pixel, notes, syntax)
 
 
-def _skip_profile(bits: Bits, layers: int) -> None:
+def _skip_profile(bits: BitReader, layers: int) -> None:
     """``profile_tier_level`` (7.3.3)."""
     bits.u(96)
     present = [(bits.u(1), bits.u(1)) for _ in range(layers)]
@@ -169,7 +169,7 @@ def _skip_profile(bits: Bits, layers: int) -> None:
         bits.u(88 * profile + 8 * level)
 
 
-def _set_syntax(bits: Bits, planes: bool, order_bits: int) -> SetSyntax | None:
+def _set_syntax(bits: BitReader, planes: bool, order_bits: int) -> SetSyntax | None:
     """The parameter set's middle, from the sizes of transforms to the long-term pictures."""
     for _ in range(4):
         bits.ue()  # sizes and depths of transforms
@@ -191,7 +191,7 @@ def _set_syntax(bits: Bits, planes: bool, order_bits: int) -> SetSyntax | None:
     return None if bits.exhausted else SetSyntax(planes, order_bits, tuple(sets), long_term)
 
 
-def _short_term_set(bits: Bits, sets: Sequence[int], *, in_slice: bool) -> int:
+def _short_term_set(bits: BitReader, sets: Sequence[int], *, in_slice: bool) -> int:
     """How many pictures it has; ``sets``: how many those before it have."""
     if not sets or not bits.u(1):
         return _explicit_set(bits)
@@ -204,7 +204,7 @@ def _short_term_set(bits: Bits, sets: Sequence[int], *, in_slice: bool) -> int:
     return pictures
 
 
-def _explicit_set(bits: Bits) -> int:
+def _explicit_set(bits: BitReader) -> int:
     before, after = bits.ue(), bits.ue()
     if max(before, after) >= MOST_PICTURES // 2:
         return NONSENSE
@@ -214,7 +214,7 @@ def _explicit_set(bits: Bits) -> int:
     return before + after
 
 
-def _skip_scaling_lists(bits: Bits) -> None:
+def _skip_scaling_lists(bits: BitReader) -> None:
     """``scaling_list_data`` (7.3.4)."""
     for size in range(4):
         for _ in range(2 if size == 3 else 6):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from edge_agent.capture.decode import h264, h265
-from edge_agent.capture.decode.bits import Bits
+from edge_agent.capture.decode.bits import BitReader
 
 MOST_PIXELS = 4096 * 2304
 MOST_PICTURES_BYTES = 52_000_000
@@ -42,7 +42,7 @@ class PictureTooLarge(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class AnnouncedFormat:
     """What a stream says of its pictures."""
 
     width: int
@@ -62,7 +62,7 @@ class PictureLimits:
 
     def __init__(self, codec: str, extradata: bytes) -> None:
         self._read = {"h264": self._read_h264, "hevc": self._read_h265, "mjpeg": self._read_jpeg}[codec]
-        self._announced = self._largest = Announced(0, 0, 0, 0)  # by the newest parameter set; by any
+        self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)  # by the newest parameter set; by any
         self._announcement = extradata  # checked with the first packet
         self._most_units = 0  # of a picture
         self._parameters: dict[tuple[int, int], float] = {}  # their bytes, by kind and number
@@ -85,13 +85,13 @@ class PictureLimits:
         for start, end in self._units(packet):
             kind = packet[start] & 31
             if kind == h264.PPS:
-                self._keep(kind, Bits(bytes(packet[start + 1 : start + 9])).ue(), PPS_BYTES_H264)
+                self._keep(kind, BitReader(bytes(packet[start + 1 : start + 9])).ue(), PPS_BYTES_H264)
             elif kind == h264.SPS:
                 found = h264.picture_format(bytes(packet[start + 1 : end]))
                 if found is not None:
                     # Vectors and kinds of blocks take 0.55 bytes a pixel (libavcodec, h264_slice.c).
                     per_pixel = found.bytes_per_pixel + 0.55
-                    self._announce(Announced(found.width, found.height, found.references, per_pixel))
+                    self._announce(AnnouncedFormat(found.width, found.height, found.references, per_pixel))
 
     def _read_h265(self, packet: memoryview) -> None:
         for start, end in self._units(packet):
@@ -110,7 +110,7 @@ class PictureLimits:
             if following > start:
                 yield start, min(following, start + _PARAMETER_BYTES)
 
-    def _announce(self, found: Announced) -> None:
+    def _announce(self, found: AnnouncedFormat) -> None:
         _check(found)
         self._announced = found
         self._largest = max(
@@ -122,14 +122,14 @@ class PictureLimits:
             self._keep(kind, unit[2] >> 4, len(unit) * VPS_BYTES_PER_BYTE)
         elif kind == h265.PPS:
             pixels = self._largest.width * self._largest.height
-            self._keep(kind, Bits(unit[2:10]).ue(), pixels * PPS_BYTES_PER_PIXEL_H265)
+            self._keep(kind, BitReader(unit[2:10]).ue(), pixels * PPS_BYTES_PER_PIXEL_H265)
             self._reference_sets.add_picture(unit)
         else:
             found = h265.sequence_format(unit)
             if found is None:
                 return
             size = (found.width, found.height)
-            self._announce(Announced(*size, found.kept, found.bytes_per_pixel, found.notes_per_pixel))
+            self._announce(AnnouncedFormat(*size, found.kept, found.bytes_per_pixel, found.notes_per_pixel))
             self._reference_sets.add_sequence(found)
             most = self._largest.total_bytes(h265.MOST_PICTURES + IN_FLIGHT)
             self._slices_matter = most > MOST_PICTURES_BYTES
@@ -146,7 +146,7 @@ class PictureLimits:
 
 
 def _check(
-    announced: Announced, reorder_depth: int = 0, most_units: int = 0, parameters_bytes: float = 0
+    announced: AnnouncedFormat, reorder_depth: int = 0, most_units: int = 0, parameters_bytes: float = 0
 ) -> None:
     size = f"{announced.width}x{announced.height}"
     if announced.width * announced.height > MOST_PIXELS:
@@ -166,11 +166,11 @@ def _check(
         raise PictureTooLarge("its parameter sets are too much memory")
 
 
-def _jpeg(header: bytes) -> Announced:
+def _jpeg(header: bytes) -> AnnouncedFormat:
     """Frame header: ITU-T T.81, B.2.2."""
     height, width = int.from_bytes(header[5:7], "big"), int.from_bytes(header[7:9], "big")
     sampling = header[11] if header[9] == 3 else 0
     per_pixel = {0x22: 1.5, 0x21: 2.0, 0x12: 2.0}.get(sampling, 1.0 if header[9] == 1 else float(header[9]))
     progressive = header[1] not in (0xC0, 0xC1)
     # Progressive pictures are kept as coefficients, of two bytes each, until their last scan.
-    return Announced(width, height, 2 if progressive else 0, per_pixel)
+    return AnnouncedFormat(width, height, 2 if progressive else 0, per_pixel)

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Colour, Gray
 
 
-def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | TurnedPicture:
+def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | RotatedPicture:
     """The picture as a player shows it, to the next quarter turn. ``max_width``: of ``luma``, pixels."""
     turns = quarter_turns(frame)
     if turns == 0:
         return YuvPicture(frame, max_width)
     if turns % 2 and max_width is not None:
         max_width = max(1, round(max_width * frame.width / frame.height))
-    return TurnedPicture(YuvPicture(frame, max_width), turns)
+    return RotatedPicture(YuvPicture(frame, max_width), turns)
 
 
 def quarter_turns(frame: VideoFrame) -> int:
@@ -30,7 +30,7 @@ def quarter_turns(frame: VideoFrame) -> int:
     return round(getattr(frame, "rotation", 0) / 90) % 4
 
 
-class TurnedPicture:
+class RotatedPicture:
     """``picture`` turned counterclockwise by ``turns`` quarters, 1 to 3."""
 
     def __init__(self, picture: YuvPicture, turns: int) -> None:

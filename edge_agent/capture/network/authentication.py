@@ -38,7 +38,7 @@ class Authenticator:
         if self._credentials is None:
             raise CameraFault(Fault.NO_LOGIN)
         offers = _offers(headers)
-        digests = [values for scheme, values in offers if scheme == "digest" and _is_known(values)]
+        digests = [values for scheme, values in offers if scheme == "digest" and _is_supported(values)]
         if digests:
             self._take(max(digests, key=lambda values: _algorithm(values) == "sha-256"))
         elif not any(scheme == "basic" for scheme, _ in offers):
@@ -110,7 +110,7 @@ def _algorithm(challenge: dict[str, str]) -> str:
     return challenge.get("algorithm", "MD5").lower()
 
 
-def _is_known(challenge: dict[str, str]) -> bool:
+def _is_supported(challenge: dict[str, str]) -> bool:
     ways = {way.strip().lower() for way in challenge.get("qop", "auth").split(",")}
     return _algorithm(challenge) in _HASHES and "auth" in ways
 

@@ -142,7 +142,7 @@ class ChunkedBody(BoundedReader):
         return data
 
 
-class Pace:
+class ReadLimiter:
     """Bounds how much is read of one camera, so that it leaves time for the others.
 
     A camera may send four times what 3840x2160 at 25 Mbit/s needs."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.capture.failures import CameraFault, Fault
-from edge_agent.capture.network.sdp import Media
+from edge_agent.capture.network.sdp import SdpMedia
 
 MOST_UNIT_BYTES = 4_194_304
 """Of one picture: a picture without an end is refused. A keyframe of 3840x2160 at 16 Mbit/s has 1 to 2 MB."""
@@ -27,7 +27,7 @@ class AccessUnit:
     keyframe: bool
 
 
-class Format(Protocol):
+class PayloadFormat(Protocol):
     """How a codec's pictures are cut into packets."""
 
     def read(self, payload: bytes) -> Iterator[bytes]:
@@ -49,11 +49,11 @@ class Format(Protocol):
         ...
 
 
-class Assembler:
+class AccessUnitAssembler:
     """Puts the packets of one stream together. A picture ends at the marker bit, or where the timestamp
     changes; where a camera sets the marker within pictures, only the timestamp counts from then on."""
 
-    def __init__(self, media: Media, format_: Format) -> None:
+    def __init__(self, media: SdpMedia, format_: PayloadFormat) -> None:
         self._payload_type = media.payload_type
         self._format = format_
         self._pieces: list[bytes] = []
@@ -114,7 +114,7 @@ class Assembler:
         return AccessUnit(content, self._last, keyframe)
 
 
-class H264:
+class H264Payload:
     """NAL units, alone (1 to 23), several in a packet (STAP-A) or in fragments (FU-A)."""
 
     tail = b""
@@ -158,7 +158,7 @@ class H264:
         self.keyframe = self.keyframe or kind == 5 or (kind == 6 and _is_recovery_point(unit))
 
 
-class H265:
+class H265Payload:
     """NAL units, alone, several in a packet (AP) or in fragments (FU)."""
 
     tail = b""

@@ -33,7 +33,7 @@ _HUFFMAN = b"\x00" + _DC_LUMA + b"\x01" + _DC_CHROMA + b"\x10" + _AC_LUMA + b"\x
 _JFIF = b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0"
 
 
-class Jpeg:
+class JpegPayload:
     """Every picture is a keyframe."""
 
     keyframe = True

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from edge_agent.capture.failures import CameraFault, Fault, fault_of_status
 from edge_agent.capture.network.authentication import Authenticator
-from edge_agent.capture.network.camera_socket import CameraSocket, Pace
-from edge_agent.capture.network.sdp import Media, video_of
+from edge_agent.capture.network.camera_socket import CameraSocket, ReadLimiter
+from edge_agent.capture.network.sdp import SdpMedia, video_of
 
 MOST_HEAD_BYTES, MOST_BODY_BYTES = 16_384, 65_536
 """Of one answer. Descriptions of cameras have 300 to 2,000 bytes."""
@@ -32,7 +32,7 @@ _REQUEST = re.compile(r"[A-Z_]+ \S+ RTSP/1\.\d$")
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class RtspMessage:
     """An answer of the camera, or a request that it makes itself (status 0)."""
 
     status: int
@@ -83,7 +83,7 @@ class RtspConnection:
             begun = {Fault.SILENT: Fault.PLAY_SILENT, Fault.CLOSED: Fault.PLAY_CLOSED}
             raise CameraFault(begun.get(error.fault, error.fault)) from None
 
-    def packets(self, pace: Pace) -> Iterator[bytes]:
+    def packets(self, pace: ReadLimiter) -> Iterator[bytes]:
         """RTP packets of the video, until the connection ends or nothing came in time."""
         connection = self._socket
         while True:
@@ -118,7 +118,7 @@ class RtspConnection:
                 self._send("TEARDOWN", self._url)
         self._socket.close()
 
-    def _describe(self) -> Media:
+    def _describe(self) -> SdpMedia:
         options = self._ask("OPTIONS", self._url)
         if "GET_PARAMETER" in options.header("public"):
             self._keep_alive_method = "GET_PARAMETER"
@@ -130,13 +130,13 @@ class RtspConnection:
         self._url = base
         return media
 
-    def _succeed(self, method: str, url: str, headers: str = "") -> Message:
+    def _succeed(self, method: str, url: str, headers: str = "") -> RtspMessage:
         answer = self._ask(method, url, headers)
         if not 200 <= answer.status < 300:
             raise CameraFault(fault_of_status(answer.status, has_credentials=self._has_credentials))
         return answer
 
-    def _ask(self, method: str, url: str, headers: str = "") -> Message:
+    def _ask(self, method: str, url: str, headers: str = "") -> RtspMessage:
         for _ in range(MOST_LOGINS):
             self._send(method, url, headers)
             answer = self._answer()
@@ -155,7 +155,7 @@ class RtspConnection:
         self._socket.send(f"{lines}\r\n".encode())
         self._sent_mono = time.monotonic()
 
-    def _answer(self) -> Message:
+    def _answer(self) -> RtspMessage:
         """The final answer to the last request; packets and answers to older ones are passed over."""
         while True:
             message = self._message()
@@ -165,7 +165,7 @@ class RtspConnection:
             if message.status == 0:
                 self._reply(message)
 
-    def _message(self) -> Message:
+    def _message(self) -> RtspMessage:
         """The next one, whatever packets come before it."""
         connection = self._socket
         while (start := connection.peek(5))[0] == _INTERLEAVED:
@@ -180,7 +180,7 @@ class RtspConnection:
             name, _, value = line.partition(":")
             headers.setdefault(name.strip().lower(), []).append(value.strip())
         self._answered = True
-        return Message(*_first_line(first), headers, self._body(headers))
+        return RtspMessage(*_first_line(first), headers, self._body(headers))
 
     def _body(self, headers: dict[str, list[str]]) -> bytes:
         length = headers.get("content-length", ["0"])[0]
@@ -202,7 +202,7 @@ class RtspConnection:
             self._authenticator.challenged(message.headers.get("www-authenticate", []))
             self._send(self._keep_alive_method, self._url)
 
-    def _reply(self, request: Message) -> None:
+    def _reply(self, request: RtspMessage) -> None:
         status = "200 OK" if request.method in ("OPTIONS", "GET_PARAMETER") else "501 Not Implemented"
         sequence = request.header("cseq")[:20]
         self._socket.send(f"RTSP/1.0 {status}\r\nCSeq: {sequence}\r\n\r\n".encode())
@@ -211,7 +211,7 @@ class RtspConnection:
         if time.monotonic() - self._sent_mono >= self._keep_alive_s:
             self._send(self._keep_alive_method, self._url)
 
-    def _note_session(self, answer: Message) -> None:
+    def _note_session(self, answer: RtspMessage) -> None:
         session, _, rest = answer.header("session").partition(";")
         self._session = session.strip()
         timeout = re.search(r"timeout=(\d{1,6})", rest)

@@ -18,7 +18,7 @@ _START_CODE = b"\0\0\0\1"
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class SdpMedia:
     """The video stream that is asked for."""
 
     url: str  # to set it up
@@ -40,7 +40,7 @@ class _Section:
     parameters: dict[str, str] = field(default_factory=dict)
 
 
-def video_of(description: str, base: str) -> Media:
+def video_of(description: str, base: str) -> SdpMedia:
     """The first video stream that can be read. ``base``: URL of the whole. Raises ``CameraFault``."""
     videos = [section for section in _sections(description) if section.kind == "video"]
     if not videos:
@@ -49,7 +49,7 @@ def video_of(description: str, base: str) -> Media:
         codec = CODECS.get(video.encoding.upper())
         if codec is not None and 0 < video.clock_hz <= MOST_CLOCK_HZ:
             extradata = _extradata(codec, video.parameters)
-            return Media(joined(base, video.control), codec, video.payload_type, video.clock_hz, extradata)
+            return SdpMedia(joined(base, video.control), codec, video.payload_type, video.clock_hz, extradata)
     raise CameraFault(Fault.NO_DECODER)
 
 

@@ -14,15 +14,15 @@ from av.codec.context import CodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
-from edge_agent.capture.decode.decoder import Decoder
+from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.failures import CameraFault, Fault, failure, from_fault
 from edge_agent.capture.network.authentication import Authenticator
-from edge_agent.capture.network.camera_socket import Pace
+from edge_agent.capture.network.camera_socket import ReadLimiter
 from edge_agent.capture.network.http_pictures import HttpPictures
-from edge_agent.capture.network.rtp import H264, H265, Assembler, Format
-from edge_agent.capture.network.rtp_jpeg import Jpeg
+from edge_agent.capture.network.rtp import AccessUnitAssembler, H264Payload, H265Payload, PayloadFormat
+from edge_agent.capture.network.rtp_jpeg import JpegPayload
 from edge_agent.capture.network.rtsp import RtspConnection
-from edge_agent.capture.source import Endpoint, Limits
+from edge_agent.capture.source import Endpoint, StreamTimeouts
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import Cause
@@ -30,7 +30,11 @@ from edge_agent.core.model import Cause
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
-FORMATS: dict[str, Callable[[], Format]] = {"h264": H264, "hevc": H265, "mjpeg": Jpeg}
+FORMATS: dict[str, Callable[[], PayloadFormat]] = {
+    "h264": H264Payload,
+    "hevc": H265Payload,
+    "mjpeg": JpegPayload,
+}
 
 
 class _NetworkStream(ABC):
@@ -40,11 +44,11 @@ class _NetworkStream(ABC):
     live = True
 
     def __init__(
-        self, camera: Camera, endpoint: Endpoint, wait: Callable[[float], bool], limits: Limits
+        self, camera: Camera, endpoint: Endpoint, wait: Callable[[float], bool], limits: StreamTimeouts
     ) -> None:
         """``wait(seconds)`` is called while a camera sends more than it may. Raises ``CaptureError``."""
         self._camera_id = camera.id
-        self._pace = Pace(wait)
+        self._pace = ReadLimiter(wait)
         self._limits = limits
         login = Authenticator(camera.credentials, allow_basic=camera.allow_basic or endpoint.tls)
         try:
@@ -76,7 +80,7 @@ class RtspStream(_NetworkStream):
     def tick_s(self) -> float:
         return 1 / self._media.clock_hz
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> VideoDecoder:
         return _decoder(self._media.codec, self._media.extradata)
 
     def close(self) -> None:
@@ -95,7 +99,7 @@ class RtspStream(_NetworkStream):
 
     def _packets(self) -> Generator[Packet[VideoStream], None, None]:
         connection, time_base = self._connection, Fraction(1, self._media.clock_hz)
-        assembler = Assembler(self._media, FORMATS[self._media.codec]())
+        assembler = AccessUnitAssembler(self._media, FORMATS[self._media.codec]())
         connection.wait_at_most(self._limits.stall_s)
         for received in connection.packets(self._pace):
             for unit in assembler.feed(received):
@@ -113,7 +117,7 @@ class HttpStream(_NetworkStream):
     timed = buffered = False
     tick_s = 0.0
 
-    def decoder(self) -> Decoder:
+    def decoder(self) -> VideoDecoder:
         return _decoder("mjpeg", b"")
 
     def close(self) -> None:
@@ -134,18 +138,18 @@ class HttpStream(_NetworkStream):
             self._pictures.wait_at_most(self._limits.stall_s)
 
 
-def _decoder(codec: str, extradata: bytes) -> Decoder:
+def _decoder(codec: str, extradata: bytes) -> VideoDecoder:
     context = cast("VideoCodecContext", CodecContext.create(codec, "r"))
     if extradata:
         context.extradata = extradata
-    return Decoder(context, limited=True)
+    return VideoDecoder(context, limited=True)
 
 
 def _packet(content: bytes) -> Packet[VideoStream]:
     return cast("Packet[VideoStream]", Packet(content))
 
 
-def _lost(camera_id: str, fault: Fault, limits: Limits) -> CaptureError:
+def _lost(camera_id: str, fault: Fault, limits: StreamTimeouts) -> CaptureError:
     """What a fault means once the stream runs."""
     if fault is Fault.SILENT:
         return failure(camera_id, Cause.STALLED, f"no packet for {limits.stall_s:g} s")

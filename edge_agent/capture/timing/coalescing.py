@@ -27,12 +27,12 @@ PROBE_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PacketDemand:
     """What the pipeline waits for next."""
 
     from_mono: float  # nothing that was taken before is wanted
     keyframe: bool  # nothing else is
-    has_time: bool = False  # ``COMMON_S`` later will do
+    can_wait: bool = False  # ``COMMON_S`` later will do
 
 
 class Coalescing:
@@ -60,7 +60,7 @@ class Coalescing:
         if keyframe:
             self._meet_keyframe(stamp_mono)
 
-    def rest_s(self, wanted: Wanted, now_mono: float) -> float:
+    def wait_s(self, wanted: PacketDemand, now_mono: float) -> float:
         """How long nobody needs what comes; 0 when the next packet is to be waited for."""
         newest_mono, spacing_s = self._newest_mono, self._spacing_s
         if newest_mono is None or math.isinf(spacing_s):
@@ -72,7 +72,7 @@ class Coalescing:
             return 0.0
         return max(0.0, min(until_mono - now_mono, LONGEST_S, UNREAD_AT_MOST / self._bytes_per_s))
 
-    def _packet_from(self, wanted: Wanted) -> float:
+    def _packet_from(self, wanted: PacketDemand) -> float:
         """When the first wanted packet should be there."""
         assert self._newest_mono is not None
         if wanted.from_mono <= self._newest_mono:
@@ -83,9 +83,9 @@ class Coalescing:
         if probing:
             return expected_mono - self._spacing_s / 2
         ready_mono = expected_mono + AFTER_S
-        return math.ceil(ready_mono / COMMON_S) * COMMON_S if wanted.has_time else ready_mono
+        return math.ceil(ready_mono / COMMON_S) * COMMON_S if wanted.can_wait else ready_mono
 
-    def _keyframe_from(self, wanted: Wanted) -> float:
+    def _keyframe_from(self, wanted: PacketDemand) -> float:
         """When the first wanted keyframe is about to come."""
         if len(self._key_intervals) < KNOWN_INTERVALS or self._key_mono is None:
             return -math.inf

@@ -7,7 +7,7 @@ from collections import deque
 WINDOW_S = 10.0
 
 
-class Rate:
+class WindowedRate:
     """Adds amounts up in one-second buckets. Not thread-safe: the owner locks.
 
     The window is the last ``WINDOW_S`` seconds, or the time since the first amount when that is shorter.

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from edge_agent.commands.action import Failed, Order, Outcome, Refused
-from edge_agent.commands.plain import PlainAction
+from edge_agent.commands.action import CommandContext, CommandFailed, CommandRefused, CommandSucceeded
+from edge_agent.commands.plain import FunctionAction
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.clock import SystemClock, read_boot_id
 from edge_agent.core.errors import CameraSetupError
@@ -28,7 +28,7 @@ WITHIN_S = 75.0
 NETWORKED = ("rtsp", "rtsps", "http", "https")
 
 
-class _Asked(Struct, frozen=True):
+class _Request(Struct, frozen=True):
     """What the process is asked; ``host`` as in a URL, without a port."""
 
     host: str
@@ -38,35 +38,35 @@ class _Asked(Struct, frozen=True):
     state_dir: str
 
 
-class _Told(Struct, frozen=True):
+class _Response(Struct, frozen=True):
     done: bool
     text: str
 
 
-def camera_reboot_action(settings: Callable[[], Settings]) -> PlainAction:
+def camera_reboot_action(settings: Callable[[], Settings]) -> FunctionAction:
     """``settings`` are those in force."""
 
-    def run(order: Order[CameraRebootArguments]) -> Outcome:
+    def run(order: CommandContext[CameraRebootArguments]) -> CommandSucceeded:
         args, now = order.args, settings()
         camera = next((each for each in now.cameras if each.id == args.camera), None)
         if camera is None:
             known = ", ".join(each.id for each in now.cameras)
-            raise Refused(f"there is no camera {args.camera}; there are: {known}")
+            raise CommandRefused(f"there is no camera {args.camera}; there are: {known}")
         return _in_process(camera, args.port, now.state_dir)
 
-    return PlainAction(NAME, ARGUMENTS[NAME], run, slow=True, within_s=WITHIN_S + 15)
+    return FunctionAction(NAME, ARGUMENTS[NAME], run, slow=True, within_s=WITHIN_S + 15)
 
 
-def _in_process(camera: Camera, port: int, state_dir: Path) -> Outcome:
+def _in_process(camera: Camera, port: int, state_dir: Path) -> CommandSucceeded:
     parts = urlsplit(camera.url)
     if parts.scheme not in NETWORKED or not parts.hostname:
-        raise Refused(f"{camera.id} is no camera on the network; nothing was asked of it")
+        raise CommandRefused(f"{camera.id} is no camera on the network; nothing was asked of it")
     if camera.credentials is None:
-        raise Refused(
+        raise CommandRefused(
             f"{camera.id} has no login in the configuration, and none reboots without; nothing was sent"
         )
     login = camera.credentials
-    asked = _Asked(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
+    asked = _Request(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
     try:
         done = subprocess.run(
             [sys.executable, "-m", "edge_agent.commands.handlers.camera_reboot"],
@@ -75,23 +75,23 @@ def _in_process(camera: Camera, port: int, state_dir: Path) -> Outcome:
             timeout=WITHIN_S,
             check=False,
         )
-        told = msgspec.json.decode(done.stdout, type=_Told)
+        told = msgspec.json.decode(done.stdout, type=_Response)
     except subprocess.TimeoutExpired:
-        raise Failed(f"{camera.id} was asked, and has not answered within {WITHIN_S:.0f} s") from None
+        raise CommandFailed(f"{camera.id} was asked, and has not answered within {WITHIN_S:.0f} s") from None
     except (OSError, msgspec.DecodeError) as error:
-        raise Failed(f"{camera.id} could not be asked: {type(error).__name__}") from error
+        raise CommandFailed(f"{camera.id} could not be asked: {type(error).__name__}") from error
     if not told.done:
-        raise Refused(f"{camera.id} does not reboot: {told.text}")
-    return Outcome(f"{camera.id} boots again; its pictures come back in a minute or two")
+        raise CommandRefused(f"{camera.id} does not reboot: {told.text}")
+    return CommandSucceeded(f"{camera.id} boots again; its pictures come back in a minute or two")
 
 
-def _reboot(asked: _Asked) -> _Told:
+def _reboot(asked: _Request) -> _Response:
     try:
         from edge_agent.onvif.logins import FILE, LoginLedger
         from edge_agent.onvif.soap import DEVICE_PATH, Onvif
-        from edge_agent.onvif.web import Web
+        from edge_agent.onvif.web import CameraHttpClient
     except ImportError:
-        return _Told(
+        return _Response(
             False, "what speaks ONVIF is not installed on this box (pip install edge-agent[cameras])"
         )
     clock = SystemClock()
@@ -99,13 +99,13 @@ def _reboot(asked: _Asked) -> _Told:
     host = f"[{asked.host}]" if ":" in asked.host else asked.host
     login = Credentials(asked.username, Secret(asked.password))
     try:
-        with Web(asked.host, ledger) as web:
+        with CameraHttpClient(asked.host, ledger) as web:
             Onvif(web, f"http://{host}:{asked.port}{DEVICE_PATH}", clock, login).reboot()
     except CameraSetupError as error:
-        return _Told(False, str(error))
-    return _Told(True, "")
+        return _Response(False, str(error))
+    return _Response(True, "")
 
 
 if __name__ == "__main__":
-    request = msgspec.json.decode(sys.stdin.buffer.read(), type=_Asked)
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=_Request)
     sys.stdout.buffer.write(msgspec.json.encode(_reboot(request)))

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from edge_agent.collection.collector import Collector
 from edge_agent.collection.record import Collection
-from edge_agent.commands.action import Failed, Order, Outcome, Refused
+from edge_agent.commands.action import CommandContext, CommandFailed, CommandRefused, CommandSucceeded
 from edge_agent.config.model.settings import Settings, SnapshotPolicy
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.errors import StorageError
-from edge_agent.core.facts import AskedBy
+from edge_agent.core.facts import RequestOrigin
 from edge_agent.wire import CollectArguments
 
 
 @dataclass(frozen=True)
-class Collect:
+class CollectCommand:
     """``settings`` are those in force."""
 
     collector: Collector
@@ -30,56 +30,62 @@ class Collect:
         """Ending a collection needs no signature: it can only reduce what is collected."""
         return args.for_s > 0 or args.delete
 
-    def run(self, order: Order[CollectArguments]) -> Outcome:
+    def run(self, order: CommandContext[CollectArguments]) -> CommandSucceeded:
         args, record = order.args, self.collector.record
         if args.for_s == 0:
             return self._end(record, delete=args.delete)
         if args.delete:
-            raise Refused("delete is for the end of a collection: for_s has to be 0", "bad-arguments")
-        if (reason := self.collector.refusal() or self.collector.trouble()) is not None:
-            raise Refused(reason)
+            raise CommandRefused("delete is for the end of a collection: for_s has to be 0", "bad-arguments")
+        if (reason := self.collector.refusal() or self.collector.storage_problem()) is not None:
+            raise CommandRefused(reason)
         if record is not None:
-            raise Refused(
+            raise CommandRefused(
                 f"{record.event_id} goes on or has frames on the gateway: end it with for_s=0, then have "
                 "them sent, exported (edge-agent collect export) or deleted (delete=true)"
             )
-        begun = self.collector.begin(self._cameras(args), args, AskedBy(order.id, order.signed_by))
+        begun = self.collector.begin(self._cameras(args), args, RequestOrigin(order.id, order.signed_by))
         if begun is None:
-            raise Refused("the disk does not keep it; nothing has begun")
+            raise CommandRefused("the disk does not keep it; nothing has begun")
         return _begun(begun)
 
-    def resume(self, order: Order[CollectArguments]) -> Outcome:
+    def resume(self, order: CommandContext[CollectArguments]) -> CommandSucceeded:
         record = self.collector.record
         return _begun(record) if record is not None and record.command_id == order.id else self.run(order)
 
-    def _end(self, record: Collection | None, *, delete: bool) -> Outcome:
+    def _end(self, record: Collection | None, *, delete: bool) -> CommandSucceeded:
         try:
             self.collector.end(delete=delete)
         except StorageError as error:
-            raise Failed(f"no more frames are taken, but some are not deleted: {error}") from error
+            raise CommandFailed(f"no more frames are taken, but some are not deleted: {error}") from error
         if record is None:
-            return Outcome("no collection is known" + ("; what was on the disk is deleted" if delete else ""))
+            return CommandSucceeded(
+                "no collection is known" + ("; what was on the disk is deleted" if delete else "")
+            )
         kept = (
             "its frames are deleted"
             if delete
             else "frames on the gateway stay until they are sent or too old"
         )
-        return Outcome(f"{record.event_id}: no more frames are taken; {kept}", {"event_id": record.event_id})
+        return CommandSucceeded(
+            f"{record.event_id}: no more frames are taken; {kept}", {"event_id": record.event_id}
+        )
 
     def _cameras(self, args: CollectArguments) -> list[str]:
         cameras = {camera.id: camera for camera in self.settings().cameras}
         wanted = list(cameras) if args.cameras is None else list(dict.fromkeys(args.cameras))
         if unknown := [camera for camera in wanted if camera not in cameras]:
-            raise Refused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(cameras)}")
+            raise CommandRefused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(cameras)}")
         private = [each for each in wanted if cameras[each].report.snapshots is SnapshotPolicy.NONE]
         if private:
-            raise Refused(f"{', '.join(private)}: no pictures leave the box (report.snapshots is none)")
+            raise CommandRefused(
+                f"{', '.join(private)}: no pictures leave the box (report.snapshots is none)"
+            )
         if not wanted:
-            raise Refused("this gateway has no camera")
+            raise CommandRefused("this gateway has no camera")
         return wanted
 
 
-def _begun(record: Collection) -> Outcome:
+def _begun(record: Collection) -> CommandSucceeded:
     until = rfc3339(record.until)
     text = f"up to {record.frames} frames each of {', '.join(record.cameras)} are kept until {until}"
-    return Outcome(text, {"event_id": record.event_id, "cameras": record.cameras, "until": until})
+    return CommandSucceeded(text, {"event_id": record.event_id, "cameras": record.cameras, "until": until})

@@ -38,17 +38,17 @@ class HealthHistory:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._kept: deque[bytes] = deque(maxlen=HISTORY_LENGTH)
+        self._heartbeats: deque[bytes] = deque(maxlen=HISTORY_LENGTH)
         self._next_mono = 0.0
 
     def add(self, heartbeat: bytes) -> None:
         now = self._now()
         if now >= self._next_mono:
             self._next_mono = now + HISTORY_EVERY_S
-            self._kept.append(zlib.compress(heartbeat))
+            self._heartbeats.append(zlib.compress(heartbeat))
 
     def lines(self) -> bytes:
-        return b"".join(zlib.decompress(kept) + b"\n" for kept in list(self._kept))
+        return b"".join(zlib.decompress(kept) + b"\n" for kept in list(self._heartbeats))
 
 
 def bundle(parts: Parts, log: Sequence[str], most_bytes: int = MOST_BYTES) -> bytes:
@@ -92,7 +92,7 @@ def _without_value(found: re.Match[str]) -> str:
     return f"{found['key']} ***"
 
 
-def listing(folder: Path) -> bytes:
+def list_files(folder: Path) -> bytes:
     """Files below it with size and time: what takes the room, and what was written when."""
     lines = []
     for path in sorted(folder.rglob("*"))[:2000]:

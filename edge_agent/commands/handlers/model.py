@@ -6,10 +6,16 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.signature import Operators
+from edge_agent.commands.action import (
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.commands.transfer.inbox import pause
-from edge_agent.core.facts import AskedBy
+from edge_agent.core.facts import RequestOrigin
 from edge_agent.model_release.manifest import BadManifest, open_manifest
 from edge_agent.model_release.record import SentModel
 from edge_agent.model_release.service import ModelService
@@ -28,7 +34,7 @@ class ModelCommand:
     """``ca_file``: of the server of models; None: the system's. ``received`` counts fetched bytes."""
 
     service: ModelService
-    operators: Operators
+    operators: OperatorKeyring
     ca_file: Callable[[], str | None]
     received: Callable[[int], None]
     wait_s: float = WAIT_S  # between two attempts at the server
@@ -40,13 +46,13 @@ class ModelCommand:
     def needs_signature(self, args: ModelArguments) -> bool:
         return True
 
-    def run(self, order: Order[ModelArguments]) -> Outcome | Handed:
+    def run(self, order: CommandContext[ModelArguments]) -> CommandSucceeded | InProgress:
         args = order.args
         if (reason := self.service.refusal()) is not None:
-            raise Refused(f"{reason}; nothing was changed")
+            raise CommandRefused(f"{reason}; nothing was changed")
         if missing := [name for name in _NEEDED[args.action] if getattr(args, name) is None]:
-            raise Refused(f"{args.action} needs {', '.join(missing)}", "bad-arguments")
-        by = AskedBy(order.id, order.signed_by)
+            raise CommandRefused(f"{args.action} needs {', '.join(missing)}", "bad-arguments")
+        by = RequestOrigin(order.id, order.signed_by)
         match args.action:
             case "try":
                 return self._try(order, by)
@@ -55,28 +61,28 @@ class ModelCommand:
             case "back":
                 return self.service.back(by)
 
-    def resume(self, order: Order[ModelArguments]) -> Outcome | Handed | Failed:
+    def resume(self, order: CommandContext[ModelArguments]) -> CommandSucceeded | InProgress | CommandFailed:
         args = order.args
         if args.action == "try":
             match self.service.resume_trial(order.id, order.finish):
                 case str(doing):
-                    return Handed(doing)
-                case Outcome() | Failed() as answer:
+                    return InProgress(doing)
+                case CommandSucceeded() | CommandFailed() as answer:
                     return answer
         if args.action == "switch" and self.service.is_in_force(args.sha256 or ""):
-            return Outcome(f"{args.sha256} is in force", {"sha256": args.sha256})
+            return CommandSucceeded(f"{args.sha256} is in force", {"sha256": args.sha256})
         return self.run(order)
 
-    def _try(self, order: Order[ModelArguments], by: AskedBy) -> Outcome | Handed:
+    def _try(self, order: CommandContext[ModelArguments], by: RequestOrigin) -> CommandSucceeded | InProgress:
         model = self._signed_model(order.args)
         if self.service.is_in_force(model.sha256):
-            return Outcome(f"{model.name} is in force", {"sha256": model.sha256})
+            return CommandSucceeded(f"{model.name} is in force", {"sha256": model.sha256})
         self.service.check_free()
         self.service.store.clean(model)
         if not self._fetch(order, model):
-            return Handed("the agent stops; it goes on with the next start")
+            return InProgress("the agent stops; it goes on with the next start")
         args = order.args
-        return Handed(self.service.begin_trial(model, by, args.for_s, args.share, order.finish))
+        return InProgress(self.service.begin_trial(model, by, args.for_s, args.share, order.finish))
 
     def _signed_model(self, args: ModelArguments) -> SentModel:
         """The model of the manifest. Raises Refused."""
@@ -84,10 +90,10 @@ class ModelCommand:
             manifest, _, signed_by = open_manifest((args.manifest or "").encode(), self.operators)
             file = manifest.model_file
         except BadManifest as error:
-            raise Refused(f"manifest: {error}", "bad-signature") from error
+            raise CommandRefused(f"manifest: {error}", "bad-signature") from error
         return SentModel(name=manifest.name, file=file, sha256=manifest.files[file], signed_by=signed_by)
 
-    def _fetch(self, order: Order[ModelArguments], model: SentModel) -> bool:
+    def _fetch(self, order: CommandContext[ModelArguments], model: SentModel) -> bool:
         """False: the agent stops. Raises Refused, Failed."""
         args = order.args
         order.progress(f"fetching {model.file}, {args.bytes} bytes")
@@ -103,7 +109,9 @@ class ModelCommand:
                 )
             except OSError as error:
                 if attempt == ATTEMPTS:
-                    raise Failed(f"{model.file} cannot be fetched: {error}; nothing was changed") from error
+                    raise CommandFailed(
+                        f"{model.file} cannot be fetched: {error}; nothing was changed"
+                    ) from error
                 log.info("model: %s: %s, attempt %d of %d", model.file, error, attempt, ATTEMPTS)
                 pause(self.wait_s, order.stopping)
         return False

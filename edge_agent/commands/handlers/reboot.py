@@ -9,8 +9,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.plain import PlainAction
+from edge_agent.commands.action import (
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.commands.plain import FunctionAction
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import ARGUMENTS, NoArguments
 
@@ -20,40 +26,40 @@ TAKEN_WITHIN_S = 15.0
 """systemd wakes root's program at once; a request that lies longer has nobody."""
 ANSWERED_WITHIN_S = 5.0
 """Root takes the request first and decides then. Of a box that reboots the agent is stopped meanwhile."""
-LOOK_EVERY_S = 0.1
+POLL_INTERVAL_S = 0.1
 WITHIN_S = 180.0
 
 
-class Refusal(Protocol):
+class RebootAnswer(Protocol):
     @property
     def outcome(self) -> str: ...
     @property
     def detail(self) -> str: ...
 
 
-class Request(Protocol):
+class RebootRequest(Protocol):
     """To root's program."""
 
     @property
-    def waits(self) -> bool: ...
+    def is_pending(self) -> bool: ...
     def ask(self) -> None: ...
     def withdraw(self) -> None: ...
-    def answer(self) -> Refusal | None: ...
+    def answer(self) -> RebootAnswer | None: ...
 
 
-class _Asked(Struct, frozen=True):
+class _PendingReboot(Struct, frozen=True):
     """Which command, and in which boot."""
 
     id: str
     boot_id: str
 
 
-class Reboot:
+class RebootCommand:
     """``path``: what is remembered over the reboot. ``up_s``: since the box has booted."""
 
     def __init__(
         self,
-        request: Request,
+        request: RebootRequest,
         path: Path,
         boot_id: str,
         up_s: Callable[[], float],
@@ -66,10 +72,10 @@ class Reboot:
         self._up_s = up_s
         self._taken_within_s = taken_within_s
         self._answered_within_s = answered_within_s
-        self._look = threading.Event()  # never set: only waited for
+        self._poll = threading.Event()  # never set: only waited for
 
-    def action(self) -> PlainAction:
-        return PlainAction(
+    def action(self) -> FunctionAction:
+        return FunctionAction(
             "reboot",
             ARGUMENTS["reboot"],
             self.run,
@@ -80,36 +86,36 @@ class Reboot:
             may_be_unwritten=True,
         )
 
-    def run(self, order: Order[NoArguments]) -> Handed:
+    def run(self, order: CommandContext[NoArguments]) -> InProgress:
         up_s = self._up_s()
         if up_s < LEAST_UP_S:
-            raise Refused(
+            raise CommandRefused(
                 f"the box has booted {up_s:.0f} s ago, and reboots after {LEAST_UP_S:.0f} s at the earliest"
             )
-        write_record(self._path, _Asked(order.id, self._boot_id))
+        write_record(self._path, _PendingReboot(order.id, self._boot_id))
         before = self._request.answer()  # of another time: root takes it away when it reboots
         try:
             self._request.ask()
         except OSError as error:
-            raise Refused(f"root cannot be asked: {error.strerror or error}") from error
-        self._wait(lambda: not self._request.waits, self._taken_within_s, order)
-        if self._request.waits and not order.stopping():
+            raise CommandRefused(f"root cannot be asked: {error.strerror or error}") from error
+        self._wait(lambda: not self._request.is_pending, self._taken_within_s, order)
+        if self._request.is_pending and not order.stopping():
             self._request.withdraw()
-            raise Refused("nobody takes the request on this box: edge-agent-reboot.path does not run")
+            raise CommandRefused("nobody takes the request on this box: edge-agent-reboot.path does not run")
         self._wait(lambda: self._request.answer() not in (None, before), self._answered_within_s, order)
         answer = self._request.answer()
         if answer is not None and answer != before and answer.outcome == "refused":
-            raise Refused(f"root does not reboot: {answer.detail}")
-        return Handed("root reboots the box")
+            raise CommandRefused(f"root does not reboot: {answer.detail}")
+        return InProgress("root reboots the box")
 
-    def _wait(self, true: Callable[[], bool], within_s: float, order: Order[NoArguments]) -> None:
+    def _wait(self, true: Callable[[], bool], within_s: float, order: CommandContext[NoArguments]) -> None:
         waited_s = 0.0
         while not true() and waited_s < within_s and not order.stopping():
-            self._look.wait(LOOK_EVERY_S)
-            waited_s += LOOK_EVERY_S
+            self._poll.wait(POLL_INTERVAL_S)
+            waited_s += POLL_INTERVAL_S
 
-    def resume(self, order: Order[NoArguments]) -> Outcome | Failed:
-        asked = read_record(self._path, _Asked)
+    def resume(self, order: CommandContext[NoArguments]) -> CommandSucceeded | CommandFailed:
+        asked = read_record(self._path, _PendingReboot)
         if asked is not None and asked.id == order.id and asked.boot_id != self._boot_id:
-            return Outcome("the box has booted again")
-        return Failed("the agent was started again, the box was not", "interrupted")
+            return CommandSucceeded("the box has booted again")
+        return CommandFailed("the agent was started again, the box was not", "interrupted")

@@ -9,29 +9,29 @@ from dataclasses import replace
 
 from edge_agent.cameras.running import Cameras
 from edge_agent.core.clock import Clock, rfc3339
-from edge_agent.core.facts import AskedBy, OverrideHit, Phase
+from edge_agent.core.facts import OverrideChange, Phase, RequestOrigin
 
 
 class Relearning:
     """``begin`` on any thread, ``tick`` on the main one. What ``report`` is called with is durable when it
     returns. If the agent ends before the relearning does, the outbox reports the end at the next start."""
 
-    def __init__(self, cameras: Cameras, clock: Clock, report: Callable[[OverrideHit], None]) -> None:
+    def __init__(self, cameras: Cameras, clock: Clock, report: Callable[[OverrideChange], None]) -> None:
         self._cameras = cameras
         self._clock = clock
         self._report = report
         self._lock = threading.Lock()  # protects the next line, and the order of reports
-        self._begun: dict[str, OverrideHit] = {}  # by camera
+        self._begun: dict[str, OverrideChange] = {}  # by camera
 
     @property
     def cameras(self) -> list[str]:
         return sorted(self._begun)
 
-    def begin(self, camera: str, by: AskedBy) -> bool:
+    def begin(self, camera: str, by: RequestOrigin) -> bool:
         """Reported before the camera forgets its view. False: there is no such camera."""
         if self._cameras.find(camera) is None:
             return False
-        hit = OverrideHit(
+        hit = OverrideChange(
             Phase.START,
             f"relearn-{secrets.token_hex(8)}",
             camera,

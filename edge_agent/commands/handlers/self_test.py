@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from edge_agent.core.delivery import SelfTestReport, Stamp
-from edge_agent.events import Appender, EventMaker
+from edge_agent.events import EventAppender, EventFactory
 from edge_agent.mqtt.publisher.self_test import SelfTest
 
 REMEMBERED = 16
@@ -19,7 +19,7 @@ class SelfTests:
     Of two at a time the newer one counts, and both askers get its result.
     """
 
-    def __init__(self, test: Callable[[], SelfTest], events: EventMaker, outbox: Appender) -> None:
+    def __init__(self, test: Callable[[], SelfTest], events: EventFactory, outbox: EventAppender) -> None:
         self._test = test
         self._events = events
         self._outbox = outbox

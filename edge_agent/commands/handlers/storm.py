@@ -10,7 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.commands.action import Failed, Handed, Order, Outcome, Refused
+from edge_agent.commands.action import (
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import StormArguments, StormHealth
@@ -51,7 +57,7 @@ class StormMode:
         self._path = path
         self._clock = clock
         self._cameras = cameras
-        self._take = take
+        self._send_snapshot = take
         self._lock = threading.Lock()  # protects what is below
         self._storm = read_record(path, _Storm)
         self._until_mono = self._next_mono = clock.monotonic()
@@ -63,15 +69,15 @@ class StormMode:
     def needs_signature(self, args: StormArguments) -> bool:
         return False
 
-    def run(self, order: Order[StormArguments]) -> Outcome:
+    def run(self, order: CommandContext[StormArguments]) -> CommandSucceeded:
         args = order.args
         known = list(self._cameras())
         wanted = known if args.cameras is None else list(dict.fromkeys(args.cameras))
         if unknown := [camera for camera in wanted if camera not in known]:
-            raise Refused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(known)}")
+            raise CommandRefused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(known)}")
         if args.for_s == 0:
             self._end()
-            return Outcome("storm mode has ended")
+            return CommandSucceeded("storm mode has ended")
         until = self._clock.now() + timedelta(seconds=args.for_s)
         storm = _Storm(order.id, wanted, args.every_s, rfc3339(until), args.for_s)
         with self._lock:
@@ -80,14 +86,14 @@ class StormMode:
             self._until_mono = self._next_mono + args.for_s
         write_record(self._path, storm)
         text = f"a picture of {', '.join(wanted)} every {args.every_s:g} s until {storm.until}"
-        return Outcome(text, {"cameras": wanted, "until": storm.until})
+        return CommandSucceeded(text, {"cameras": wanted, "until": storm.until})
 
-    def resume(self, order: Order[StormArguments]) -> Outcome | Handed | Failed:
+    def resume(self, order: CommandContext[StormArguments]) -> CommandSucceeded | InProgress | CommandFailed:
         if self._storm is not None and self._storm.command == order.id:
-            return Outcome(f"storm mode until {self._storm.until}")
+            return CommandSucceeded(f"storm mode until {self._storm.until}")
         return self.run(order)
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         with self._lock:
             storm, now = self._storm, self._clock.monotonic()
             if storm is None or now < min(self._next_mono, self._until_mono):
@@ -100,7 +106,7 @@ class StormMode:
             self._end()
             return
         for camera in storm.cameras:
-            self._take(camera, f"storm-{storm.command}-{number}", storm.command)
+            self._send_snapshot(camera, f"storm-{storm.command}-{number}", storm.command)
 
     def health(self) -> StormHealth | None:
         """None: there is no storm."""

@@ -12,9 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edge_agent.commands.action import Action, Failed, Handed, Order, Outcome, Refused
-from edge_agent.commands.plain import PlainAction
-from edge_agent.commands.transfer.inbox import Inbox, Manifest, Wheel, check_pieces, pause
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    InProgress,
+)
+from edge_agent.commands.plain import FunctionAction
+from edge_agent.commands.transfer.inbox import ReleaseManifest, ReleaseWheel, WheelCache, check_pieces, pause
 from edge_agent.core.clock import Clock
 from edge_agent.wire import ARGUMENTS, UpdateArguments, UpdatePieceArguments
 
@@ -28,7 +35,7 @@ UNHEARD_S = 120.0
 """Root's path unit answers at once, unless it is busy, which it tells."""
 
 
-class Now(Protocol):
+class UpdateProgress(Protocol):
     @property
     def id(self) -> str: ...
     @property
@@ -39,7 +46,7 @@ class Now(Protocol):
     def until(self) -> str | None: ...
 
 
-class Last(Protocol):
+class UpdateResult(Protocol):
     @property
     def id(self) -> str: ...
     @property
@@ -50,22 +57,22 @@ class Last(Protocol):
     def text(self) -> str: ...
 
 
-class Told(Protocol):
+class UpdateStatus(Protocol):
     @property
-    def now(self) -> Now | None: ...
+    def now(self) -> UpdateProgress | None: ...
     @property
-    def last(self) -> Last | None: ...
+    def last(self) -> UpdateResult | None: ...
 
 
-class Root(Protocol):
+class PrivilegedUpdater(Protocol):
     """Root's program, as far as the agent sees it."""
 
     @property
-    def is_there(self) -> bool: ...
+    def is_available(self) -> bool: ...
     @property
     def ca_file(self) -> str | None: ...
     def has(self, version: str) -> bool: ...
-    def told(self) -> Told: ...
+    def status(self) -> UpdateStatus: ...
     def ask(self, id_: str, manifest: str, signature: str) -> None: ...
     def withdraw(self) -> None: ...
 
@@ -74,20 +81,22 @@ class Root(Protocol):
 class _Open:
     """The one update that is under way."""
 
-    order: Order[UpdateArguments]
-    manifest: Manifest
-    missing: list[Wheel]  # wheels that are to come in pieces
+    order: CommandContext[UpdateArguments]
+    manifest: ReleaseManifest
+    missing: list[ReleaseWheel]  # wheels that are to come in pieces
     asked_mono: float | None = None  # when root was asked
     phase: str = ""  # told last
 
 
-class Updates:
+class UpdateCommands:
     """The actions run on the desk's threads; ``tend`` is for the main one."""
 
-    def __init__(self, root: Root, inbox: Inbox, clock: Clock, version: str, wait_s: float = WAIT_S) -> None:
+    def __init__(
+        self, root: PrivilegedUpdater, inbox: WheelCache, clock: Clock, version: str, wait_s: float = WAIT_S
+    ) -> None:
         """``version`` is in force; ``wait_s`` between two attempts at a server."""
         self._root = root
-        self._inbox = inbox
+        self._wheels = inbox
         self._clock = clock
         self._version = version
         self._wait_s = wait_s
@@ -95,66 +104,72 @@ class Updates:
         self._open: _Open | None = None
 
     def actions(self) -> Iterator[Action[Any]]:
-        yield PlainAction(
+        yield FunctionAction(
             "update", ARGUMENTS["update"], self.begin, self.resume, signed=True, slow=True, within_s=WITHIN_S
         )
-        yield PlainAction("update-piece", ARGUMENTS["update-piece"], self.take_piece)
+        yield FunctionAction("update-piece", ARGUMENTS["update-piece"], self.accept_piece)
 
     # --- update, on the slow thread ---
 
-    def begin(self, order: Order[UpdateArguments]) -> Outcome | Handed:
-        manifest = Manifest.of(order.args.manifest)
-        if not self._root.is_there:
-            raise Refused("this box takes no signed releases: root's program is not set up (role update)")
+    def begin(self, order: CommandContext[UpdateArguments]) -> CommandSucceeded | InProgress:
+        manifest = ReleaseManifest.of(order.args.manifest)
+        if not self._root.is_available:
+            raise CommandRefused(
+                "this box takes no signed releases: root's program is not set up (role update)"
+            )
         if manifest.version == self._version:
-            return Outcome(f"{manifest.version} is in force", {"version": manifest.version})
+            return CommandSucceeded(f"{manifest.version} is in force", {"version": manifest.version})
         missing = self._missing(order, manifest)  # before the other one gives way for it
-        self._make_way()
-        return self._go_on(order, manifest, missing)
+        self._displace_waiting()
+        return self._proceed(order, manifest, missing)
 
-    def resume(self, order: Order[UpdateArguments]) -> Outcome | Handed | Failed:
+    def resume(self, order: CommandContext[UpdateArguments]) -> CommandSucceeded | InProgress | CommandFailed:
         """After a restart: most often it is root who restarted the agent, to try the release."""
-        manifest, told = Manifest.of(order.args.manifest), self._root.told()
+        manifest, told = ReleaseManifest.of(order.args.manifest), self._root.status()
         if told.last is not None and told.last.id == order.id:
-            self._inbox.clear()
-            return _answer(told.last)
+            self._wheels.clear()
+            return _outcome(told.last)
         if told.now is not None and told.now.id == order.id:
             with self._lock:
                 self._open = _Open(order, manifest, [], self._clock.monotonic(), told.now.phase)
-            return Handed(_doing(told.now))
-        return self._go_on(order, manifest, self._missing(order, manifest))
+            return InProgress(_progress_text(told.now))
+        return self._proceed(order, manifest, self._missing(order, manifest))
 
-    def _make_way(self) -> None:
+    def _displace_waiting(self) -> None:
         """Raises ``Refused`` where root is at another one already; one that waits for pieces gives way."""
         with self._lock:
             other = self._open
             if other is None:
                 return
             if other.asked_mono is not None:
-                raise Refused(f"update {other.order.id} is under way", "busy")
+                raise CommandRefused(f"update {other.order.id} is under way", "busy")
             self._open = None
-        other.order.finish(Failed("another update took its place; nothing was changed"))
+        other.order.finish(CommandFailed("another update took its place; nothing was changed"))
 
-    def _missing(self, order: Order[UpdateArguments], manifest: Manifest) -> list[Wheel]:
+    def _missing(
+        self, order: CommandContext[UpdateArguments], manifest: ReleaseManifest
+    ) -> list[ReleaseWheel]:
         """Raises ``Refused`` where the box cannot get or keep them."""
-        missing = [] if self._root.has(manifest.version) else self._inbox.missing(manifest)
+        missing = [] if self._root.has(manifest.version) else self._wheels.missing(manifest)
         if missing and order.args.url is None:
             check_pieces(missing, order.args.pieces)
-        self._inbox.make_room(missing)
+        self._wheels.check_free_space(missing)
         return missing
 
-    def _go_on(self, order: Order[UpdateArguments], manifest: Manifest, missing: list[Wheel]) -> Handed:
+    def _proceed(
+        self, order: CommandContext[UpdateArguments], manifest: ReleaseManifest, missing: list[ReleaseWheel]
+    ) -> InProgress:
         """What the box needs comes, or is waited for; then root is asked."""
-        self._inbox.clear(but=manifest.wheels)
+        self._wheels.clear(but=manifest.wheels)
         open_ = _Open(order, manifest, missing)
         if missing and order.args.url is None:
             with self._lock:
                 self._open = open_
-            return Handed(self._waits_for(open_))
+            return InProgress(self._waits_for(open_))
         if missing and not self._fetch(open_):
-            return Handed("the agent stops; it goes on with the next start")
+            return InProgress("the agent stops; it goes on with the next start")
         self._ask(open_)
-        return Handed(f"{manifest.version} is here, root was asked to install it")
+        return InProgress(f"{manifest.version} is here, root was asked to install it")
 
     def _fetch(self, open_: _Open) -> bool:
         """False: the agent stops. Raises ``Failed``; what came is kept."""
@@ -163,13 +178,13 @@ class Updates:
             order.progress(f"fetching {count} of {len(open_.missing)} wheels: {wheel.name}")
             for attempt in range(ATTEMPTS):
                 try:
-                    if not self._inbox.fetch(wheel, url, self._root.ca_file, order.stopping):
+                    if not self._wheels.fetch(wheel, url, self._root.ca_file, order.stopping):
                         return False
                     break
                 except OSError as error:
                     if attempt == ATTEMPTS - 1:
                         told = f"{wheel.name} cannot be fetched: {error}; what came is kept"
-                        raise Failed(f"{told} for the next update") from error
+                        raise CommandFailed(f"{told} for the next update") from error
                     log.info("update: %s: %s, attempt %d", wheel.name, error, attempt + 1)
                     pause(self._wait_s, order.stopping)
         return True
@@ -179,49 +194,51 @@ class Updates:
         try:
             self._root.ask(open_.order.id, args.manifest, args.signature)
         except OSError as error:
-            raise Failed(f"root cannot be asked: {error.strerror or error}; nothing was changed") from error
+            raise CommandFailed(
+                f"root cannot be asked: {error.strerror or error}; nothing was changed"
+            ) from error
         with self._lock:
             open_.asked_mono = self._clock.monotonic()
             self._open = open_
 
     # --- update-piece, on the quick thread ---
 
-    def take_piece(self, order: Order[UpdatePieceArguments]) -> Outcome:
+    def accept_piece(self, order: CommandContext[UpdatePieceArguments]) -> CommandSucceeded:
         """``result`` says what is missing still; without ``data`` nothing else is done."""
         args = order.args
         with self._lock:
             open_ = self._open
             if open_ is None or open_.order.id != args.update or open_.asked_mono is not None:
-                raise Refused(f"no update {args.update} waits for pieces")
+                raise CommandRefused(f"no update {args.update} waits for pieces")
             try:
                 if args.data is not None:
                     self._put(open_, args)
                 self._assemble(open_)
                 missing = self._pieces_missing(open_)
             except OSError as error:
-                raise Failed(f"the piece cannot be kept: {error.strerror or error}") from error
+                raise CommandFailed(f"the piece cannot be kept: {error.strerror or error}") from error
             if not missing:
                 self._ask(open_)
                 open_.order.progress(f"{open_.manifest.version} is here, root was asked to install it")
-            return Outcome(self._waits_for(open_), {"missing": missing})
+            return CommandSucceeded(self._waits_for(open_), {"missing": missing})
 
     def _put(self, open_: _Open, args: UpdatePieceArguments) -> None:
         wheel = next((each for each in open_.missing if each.name == args.wheel), None)
         if wheel is None or args.index is None or args.data is None:
-            raise Refused(f"{args.wheel} is not missing", "bad-arguments")
+            raise CommandRefused(f"{args.wheel} is not missing", "bad-arguments")
         pieces = open_.order.args.pieces[wheel.name]
-        self._inbox.put(wheel, pieces, args.index, args.data)
+        self._wheels.put(wheel, pieces, args.index, args.data)
 
     def _assemble(self, open_: _Open) -> None:
         """Also what an earlier try has left in pieces: the disk was full, or the power went."""
         for wheel in list(open_.missing):
             pieces = open_.order.args.pieces[wheel.name]
-            if not self._inbox.pieces_missing(wheel, pieces) and self._inbox.assemble(wheel, pieces):
+            if not self._wheels.pieces_missing(wheel, pieces) and self._wheels.assemble(wheel, pieces):
                 open_.missing.remove(wheel)
 
     def _pieces_missing(self, open_: _Open) -> dict[str, list[int]]:
         pieces = open_.order.args.pieces
-        return {wheel.name: self._inbox.pieces_missing(wheel, pieces[wheel.name]) for wheel in open_.missing}
+        return {wheel.name: self._wheels.pieces_missing(wheel, pieces[wheel.name]) for wheel in open_.missing}
 
     def _waits_for(self, open_: _Open) -> str:
         count = sum(map(len, self._pieces_missing(open_).values()))
@@ -229,49 +246,51 @@ class Updates:
 
     # --- what root tells, on the main thread ---
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         """About once a second. A piece that is being written holds up nobody here: the next time will do."""
         if not self._lock.acquire(blocking=False):
             return
         try:
-            settled = self._look_at_root()
+            settled = self._poll_root()
         finally:
             self._lock.release()
         if settled is not None:
             order, answer = settled
             order.finish(answer)
 
-    def _look_at_root(self) -> tuple[Order[UpdateArguments], Outcome | Failed] | None:
+    def _poll_root(self) -> tuple[CommandContext[UpdateArguments], CommandSucceeded | CommandFailed] | None:
         """What is settled by what root has told. Under the lock."""
         open_ = self._open
         if open_ is None or open_.asked_mono is None:
             return None
-        told, id_ = self._root.told(), open_.order.id
-        answer: Outcome | Failed | None = None
+        told, id_ = self._root.status(), open_.order.id
+        answer: CommandSucceeded | CommandFailed | None = None
         if told.last is not None and told.last.id == id_:
-            answer = _answer(told.last)
+            answer = _outcome(told.last)
         elif told.now is not None:
             open_.asked_mono = self._clock.monotonic()  # it may be busy with another one first
             if told.now.id == id_ and told.now.phase != open_.phase:
                 open_.phase = told.now.phase
-                open_.order.progress(_doing(told.now))
+                open_.order.progress(_progress_text(told.now))
         elif self._clock.monotonic() - open_.asked_mono > UNHEARD_S:
             self._root.withdraw()
-            answer = Failed("root's program does not answer: look at edge-agent-update.path on the box")
+            answer = CommandFailed(
+                "root's program does not answer: look at edge-agent-update.path on the box"
+            )
         if answer is None:
             return None
         self._open = None
-        self._inbox.clear()
+        self._wheels.clear()
         return open_.order, answer
 
 
-def _doing(now: Now) -> str:
+def _progress_text(now: UpdateProgress) -> str:
     if now.phase == "trial":
         return f"{now.version} is on trial until {now.until} at the latest"
     return f"{now.version}: {now.phase}"
 
 
-def _answer(last: Last) -> Outcome | Failed:
+def _outcome(last: UpdateResult) -> CommandSucceeded | CommandFailed:
     if last.outcome == "in-force":
-        return Outcome(last.text, {"version": last.version})
-    return Failed(last.text)
+        return CommandSucceeded(last.text, {"version": last.version})
+    return CommandFailed(last.text)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.commands.transfer.https import Https, Target
+from edge_agent.commands.transfer.https import HttpsConnection, HttpsTarget
 
 BLOCK = 65536
 ATTEMPT_S = 3600.0
@@ -33,8 +33,8 @@ def download(
         have = 0
     if have == size_bytes:
         return True
-    target, tls = Target.of(url), ssl.create_default_context(cafile=ca_file)
-    connection, deadline = Https(target, tls), time.monotonic() + ATTEMPT_S
+    target, tls = HttpsTarget.of(url), ssl.create_default_context(cafile=ca_file)
+    connection, deadline = HttpsConnection(target, tls), time.monotonic() + ATTEMPT_S
     try:
         with connection.until(deadline), part.open("r+b" if have else "wb") as file:
             headers = {"Range": f"bytes={have}-"} if have else {}

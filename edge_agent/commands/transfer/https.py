@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from edge_agent.commands.action import Refused
+from edge_agent.commands.action import CommandRefused
 
 TIMEOUT_S = 60.0
 """Of one read or write: a SIM link may stand still for half a minute."""
@@ -25,7 +25,7 @@ LONGEST_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class HttpsTarget:
     """What of a URL is asked for, and where."""
 
     host: str
@@ -33,7 +33,7 @@ class Target:
     path: str  # with the query, which may be a secret
 
     @classmethod
-    def of(cls, url: str) -> Target:
+    def of(cls, url: str) -> HttpsTarget:
         """Raises ``Refused``, without a word of the URL."""
         try:
             parts = urlsplit(url)
@@ -41,14 +41,14 @@ class Target:
         except ValueError:
             host, port = None, None
         if not host or parts.scheme != "https" or not (url.isascii() and url.isprintable()):
-            raise Refused("a URL is none of an https server: https://host/...", "bad-arguments")
+            raise CommandRefused("a URL is none of an https server: https://host/...", "bad-arguments")
         return cls(host, port or 443, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
 
 
-class Https(http.client.HTTPSConnection):
+class HttpsConnection(http.client.HTTPSConnection):
     """Its socket is there before the TLS handshake is done, so that it can be shut meanwhile."""
 
-    def __init__(self, target: Target, tls: ssl.SSLContext) -> None:
+    def __init__(self, target: HttpsTarget, tls: ssl.SSLContext) -> None:
         super().__init__(target.host, target.port, timeout=TIMEOUT_S, context=tls)
         self._tls = tls
         self._secure: ssl.SSLSocket | None = None
@@ -80,6 +80,6 @@ class Https(http.client.HTTPSConnection):
                 socket.socket.shutdown(self._secure, socket.SHUT_RDWR)
 
 
-def plain(words: str) -> str:
+def sanitized(words: str) -> str:
     """What somebody else wrote, for a log."""
     return "".join(each if each.isprintable() else "?" for each in words[:LONGEST_WORDS])

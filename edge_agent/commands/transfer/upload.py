@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edge_agent.commands.action import Failed
-from edge_agent.commands.transfer.https import Https, Target, plain
+from edge_agent.commands.action import CommandFailed
+from edge_agent.commands.transfer.https import HttpsConnection, HttpsTarget, sanitized
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ Pause = Callable[[float], bool]
 """Waits so many seconds; True when the agent stops."""
 
 
-def nobody(size_bytes: int) -> None:
+def ignore_bytes(size_bytes: int) -> None:
     """Nobody counts."""
 
 
@@ -41,10 +41,12 @@ class Uploader:
     pause: Pause
     tls: ssl.SSLContext | None = None  # None: the system's trust store
     bytes_s: float = math.inf  # no faster: an alarm must not sit behind it in the modem's queue
-    carried: Callable[[int], None] = nobody  # told how many bytes went
+    on_bytes_sent: Callable[[int], None] = ignore_bytes  # told how many bytes went
     within_s: float = WITHIN_S
 
-    def put(self, payload: bytes, targets: Sequence[Target], part_bytes: int, content_type: str) -> list[str]:
+    def put(
+        self, payload: bytes, targets: Sequence[HttpsTarget], part_bytes: int, content_type: str
+    ) -> list[str]:
         """Send ``payload`` in parts of ``part_bytes``, one for each target; the ETags that the server gives.
 
         Raises Failed: the targets are not as many as the parts, or a part was refused, failed ``ATTEMPTS``
@@ -54,7 +56,7 @@ class Uploader:
         parts = [view[at : at + part_bytes] for at in range(0, len(view), part_bytes)]
         if len(parts) != len(targets):
             needed = f"{len(payload)} bytes are {len(parts)} parts of {part_bytes}"
-            raise Failed(f"{needed}, and there are {len(targets)} URLs; nothing was sent")
+            raise CommandFailed(f"{needed}, and there are {len(targets)} URLs; nothing was sent")
         tls = self.tls or ssl.create_default_context()
         deadline = time.monotonic() + self.within_s
         return [
@@ -63,18 +65,20 @@ class Uploader:
         ]
 
     def _put_part(
-        self, part: memoryview, target: Target, content_type: str, tls: ssl.SSLContext, deadline: float
+        self, part: memoryview, target: HttpsTarget, content_type: str, tls: ssl.SSLContext, deadline: float
     ) -> str:
         host, reason = target.host, ""
         for attempt in range(ATTEMPTS):
             if attempt and self.pause(FIRST_PAUSE_S * 2**attempt):
-                raise Failed("the agent stops; it was not sent", "interrupted")
+                raise CommandFailed("the agent stops; it was not sent", "interrupted")
             try:
                 status, words, etag = self._put_once(part, target, content_type, tls, deadline)
             except (OSError, http.client.HTTPException) as error:
                 if time.monotonic() >= deadline:
-                    raise Failed(f"the upload to {host} took longer than {self.within_s:.0f} s") from error
-                reason = plain(f"{type(error).__name__}: {error}")
+                    raise CommandFailed(
+                        f"the upload to {host} took longer than {self.within_s:.0f} s"
+                    ) from error
+                reason = sanitized(f"{type(error).__name__}: {error}")
                 log.info("upload to %s failed: %s", host, reason)
                 continue
             if 200 <= status < 300:
@@ -82,25 +86,25 @@ class Uploader:
             reason = f"the server says {status} {words}"
             if status < 500 and status not in (408, 429):
                 break  # an expired signature does not get better
-        raise Failed(f"the upload to {host} failed: {reason}")
+        raise CommandFailed(f"the upload to {host} failed: {reason}")
 
     def _put_once(
-        self, part: memoryview, target: Target, content_type: str, tls: ssl.SSLContext, deadline: float
+        self, part: memoryview, target: HttpsTarget, content_type: str, tls: ssl.SSLContext, deadline: float
     ) -> tuple[int, str, str]:
         """Status, its words, ETag."""
-        connection = Https(target, tls)
+        connection = HttpsConnection(target, tls)
         headers = {"Content-Type": content_type, "Content-Length": str(len(part))}
         with connection.until(deadline):
             connection.request("PUT", target.path, body=self._blocks(part), headers=headers)
             answer = connection.getresponse()
             answer.read(BLOCK)
         etag = answer.headers.get("ETag", "")
-        return answer.status, plain(answer.reason), etag if len(etag) <= LONGEST_ETAG else ""
+        return answer.status, sanitized(answer.reason), etag if len(etag) <= LONGEST_ETAG else ""
 
     def _blocks(self, part: memoryview) -> Iterator[memoryview]:
         for at in range(0, len(part), BLOCK):
             block = part[at : at + BLOCK]
             yield block
-            self.carried(len(block))
+            self.on_bytes_sent(len(block))
             if self.bytes_s < math.inf:
                 self.pause(len(block) / self.bytes_s)

@@ -12,7 +12,7 @@ _Exact = tuple[Fraction, Fraction]
 _Edge = tuple[_Exact, _Exact]
 
 
-def covers(outer: Polygon, inner: Polygon) -> bool:
+def polygon_contains(outer: Polygon, inner: Polygon) -> bool:
     """A polygon has no holes, so ``inner`` is covered where all of its edges are."""
     if not _box_covers(outer, inner):  # true of nearly all pairs, and cheap
         return False

@@ -17,7 +17,7 @@ class FileRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class ConfigFiles:
     """Looks up the files of one configuration."""
 
     base: Path  # directory of the configuration file

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import FileRefused
 from edge_agent.config.fields.kinds import text_of
-from edge_agent.config.fields.spec import Reading, Refused, ScalarKind
+from edge_agent.config.fields.spec import InvalidValue, ReadContext, ScalarType
 from edge_agent.config.texts.messages import message
 
 MAX_KEY_BYTES = 16384
@@ -24,13 +24,13 @@ _HOW = "make one with: openssl genpkey -algorithm x25519 -out KEY; openssl pkey 
 
 
 @dataclass(frozen=True)
-class OperatorKeys(ScalarKind):
+class OperatorKeys(ScalarType):
     """A file with an Ed25519 public key, or a folder of such files. The value is its path: keys change."""
 
     def describe(self) -> str:
         return "a file with an Ed25519 public key in PEM, or a folder of them (*.pem)"
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Path:
         name = text_of(scalar, self.describe())
         path = reading.files.resolve(name)
         if not reading.files.required:
@@ -40,7 +40,7 @@ class OperatorKeys(ScalarKind):
             for each in names:
                 _refuse_no_operator(reading.files.contents(each, MAX_KEY_BYTES), Path(each))
         except (FileRefused, OSError, ValueError) as error:
-            raise Refused(error.args[0]) from error
+            raise InvalidValue(error.args[0]) from error
         if not names:
             reading.warn(scalar.place, message("no-operator", path=path))
         return path
@@ -49,28 +49,28 @@ class OperatorKeys(ScalarKind):
 def _refuse_no_operator(data: bytes, path: Path) -> None:
     text = data.decode("ascii", "replace")
     if "PRIVATE KEY-----" in text:
-        raise Refused(f"{path} holds a private key, which signs commands: it has no place on a gateway")
+        raise InvalidValue(f"{path} holds a private key, which signs commands: it has no place on a gateway")
     match = _PEM.search(text)
     der = base64.b64decode("".join(match[2].split()), validate=True) if match else b""
     if not der.startswith(_ED25519) or len(der) != len(_ED25519) + _KEY_BYTES:
-        raise Refused(f"{path} holds no Ed25519 public key; make one with: edge-agent command keygen")
+        raise InvalidValue(f"{path} holds no Ed25519 public key; make one with: edge-agent command keygen")
 
 
 @dataclass(frozen=True)
-class SealingKey(ScalarKind):
+class SealingKey(ScalarType):
     """A file with an X25519 public key. The value is its 32 bytes, None where files need not be there."""
 
     def describe(self) -> str:
         return "a file with an X25519 public key in PEM"
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> bytes | None:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> bytes | None:
         name = text_of(scalar, self.describe())
         if not reading.files.required:
             return None
         try:
             data = reading.files.contents(name, MAX_KEY_BYTES)
         except FileRefused as error:
-            raise Refused(error.args[0]) from error
+            raise InvalidValue(error.args[0]) from error
         return _x25519_of(data, reading.files.resolve(name))
 
 
@@ -79,19 +79,19 @@ def _x25519_of(data: bytes, path: Path) -> bytes:
     text = data.decode("ascii", "replace")
     # Looked for first: also beside a public key it has no place on the box.
     if "PRIVATE KEY-----" in text:
-        raise Refused(
+        raise InvalidValue(
             f"{path} holds a private key, which opens what is sealed: it stays at the centre; "
             "the public one comes from: openssl pkey -in KEY -pubout"
         )
     match = _PEM.search(text)
     if match is None:
-        raise Refused(f"{path} holds no key in PEM (-----BEGIN PUBLIC KEY-----); {_HOW}")
+        raise InvalidValue(f"{path} holds no key in PEM (-----BEGIN PUBLIC KEY-----); {_HOW}")
     if match[1] != "PUBLIC KEY":
-        raise Refused(f"{path} holds a {match[1].lower()}, not a bare public key; {_HOW}")
+        raise InvalidValue(f"{path} holds a {match[1].lower()}, not a bare public key; {_HOW}")
     try:
         der = base64.b64decode("".join(match[2].split()), validate=True)
     except binascii.Error:
-        raise Refused(f"{path} is damaged: what stands between its PEM lines is no base64") from None
+        raise InvalidValue(f"{path} is damaged: what stands between its PEM lines is no base64") from None
     return _key_in(der, path)
 
 
@@ -100,7 +100,7 @@ def _key_in(der: bytes, path: Path) -> bytes:
     if len(key) == _KEY_BYTES and der.startswith(_X25519):
         return key
     if der.startswith(_ED25519):
-        raise Refused(f"{path} holds an Ed25519 key, which signs and cannot seal; {_HOW}")
+        raise InvalidValue(f"{path} holds an Ed25519 key, which signs and cannot seal; {_HOW}")
     if der.startswith(_X25519):
-        raise Refused(f"{path} is damaged: an X25519 key has {_KEY_BYTES} bytes, this one {len(key)}")
-    raise Refused(f"{path} holds a public key of another kind than X25519; {_HOW}")
+        raise InvalidValue(f"{path} is damaged: an X25519 key has {_KEY_BYTES} bytes, this one {len(key)}")
+    raise InvalidValue(f"{path} holds a public key of another kind than X25519; {_HOW}")

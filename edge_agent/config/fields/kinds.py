@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import FileRefused
-from edge_agent.config.fields.spec import Reading, Refused, ScalarKind
-from edge_agent.config.fields.words import did_you_mean, listed, shown
+from edge_agent.config.fields.spec import InvalidValue, ReadContext, ScalarType
+from edge_agent.config.fields.words import did_you_mean, either_of, quoted
 from edge_agent.config.texts.messages import message, phrase
 from edge_agent.core.secrets import Secret
 
@@ -47,12 +47,12 @@ def text_of(scalar: tree.Scalar, what: str) -> str:
     """The text of a scalar; raises Refused where YAML would make something else of it."""
     other = _taken_for(scalar.text) if scalar.plain else None
     if other is not None:
-        raise Refused(message("read-as", what=phrase(what), word=scalar.text, other=other))
+        raise InvalidValue(message("read-as", what=phrase(what), word=scalar.text, other=other))
     return scalar.text
 
 
 @dataclass(frozen=True)
-class Text(ScalarKind):
+class Text(ScalarType):
     """Free text of one line."""
 
     what: str = "text"
@@ -65,23 +65,23 @@ class Text(ScalarKind):
         what = phrase(self.what)
         return message("about", key=what, text=phrase(self.rule)) if self.rule else what
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
         text = text_of(scalar, self.what)
         if len(text) > self.most:
-            raise Refused(message("too-long", what=phrase(self.what), most=self.most, count=len(text)))
+            raise InvalidValue(message("too-long", what=phrase(self.what), most=self.most, count=len(text)))
         if not re.fullmatch(self.pattern, text):
             rule = phrase(self.rule) if self.rule else message("one-line")
             what, near = phrase(self.what), self._spelt(text)
-            raise Refused(message("spelt", what=what, rule=rule, found=shown(text), near=near))
+            raise InvalidValue(message("spelt", what=what, rule=rule, found=quoted(text), near=near))
         if text in self.reserved:
-            raise Refused(message("reserved", found=shown(text)))
+            raise InvalidValue(message("reserved", found=quoted(text)))
         return text
 
     def _spelt(self, text: str) -> str:
         """What an id was meant to be that has capitals, accents or blanks in it."""
         plain = unicodedata.normalize("NFKD", text.lower().replace("đ", "d"))
         near = re.sub(r"[\s_]+", "-", "".join(c for c in plain if not unicodedata.combining(c)))
-        meant = self.pattern == ID and re.fullmatch(ID, near) and shown(text) == f"'{text}'"
+        meant = self.pattern == ID and re.fullmatch(ID, near) and quoted(text) == f"'{text}'"
         return message("mean", name=near) if meant else ""
 
 
@@ -90,7 +90,7 @@ def identifier(reserved: Collection[str] = ()) -> Text:
 
 
 @dataclass(frozen=True)
-class Number(ScalarKind):
+class Number(ScalarType):
     """A number within bounds."""
 
     low: float
@@ -105,14 +105,14 @@ class Number(ScalarKind):
         number = message(key, low=f"{self.low:g}", high=f"{self.high:g}", unit=unit)
         return message("or-zero", number=number) if self.or_zero else number
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> float | int:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> float | int:
         number = number_of(scalar, self.describe())
         if not (self.low <= number <= self.high or (self.or_zero and number == 0)):
-            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
+            raise InvalidValue(message("must-be-not", kind=self.describe(), found=quoted(scalar.text)))
         if not self.whole:
             return number
         if number != int(number):
-            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
+            raise InvalidValue(message("must-be-not", kind=self.describe(), found=quoted(scalar.text)))
         return int(number)
 
 
@@ -120,31 +120,31 @@ def number_of(scalar: tree.Scalar, what: str) -> float:
     """The number a scalar is; raises Refused with the reason where it is none, or an ambiguous one."""
     text = scalar.text
     if not scalar.plain and _DECIMAL.fullmatch(text):
-        raise Refused(message("quoted-number", what=what))
+        raise InvalidValue(message("quoted-number", what=what))
     if _SEXAGESIMAL.fullmatch(text):
-        raise Refused(message("base-60", what=what, found=shown(text)))
+        raise InvalidValue(message("base-60", what=what, found=quoted(text)))
     if re.fullmatch(r"[-+]?0[\d_]+", text):
-        raise Refused(message("octal", what=what, found=shown(text)))
+        raise InvalidValue(message("octal", what=what, found=quoted(text)))
     if not _DECIMAL.fullmatch(text) or len(text) > 24:
-        raise Refused(message("must-be-not", kind=what, found=shown(text)))
+        raise InvalidValue(message("must-be-not", kind=what, found=quoted(text)))
     return float(text)
 
 
 @dataclass(frozen=True)
-class Flag(ScalarKind):
+class Flag(ScalarType):
     """true or false."""
 
     def describe(self) -> str:
         return message("flag")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> bool:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> bool:
         if not scalar.plain or not _BOOL.fullmatch(scalar.text):
-            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
+            raise InvalidValue(message("must-be-not", kind=self.describe(), found=quoted(scalar.text)))
         return scalar.text.lower() in ("true", "yes", "on")
 
 
 @dataclass(frozen=True)
-class Choice(ScalarKind):
+class WordChoice(ScalarType):
     """One of a few words."""
 
     words: tuple[str, ...]
@@ -153,19 +153,19 @@ class Choice(ScalarKind):
     later: tuple[str, ...] = ()  # words that the design has and this version does not offer
 
     def describe(self) -> str:
-        return listed(self.words)
+        return either_of(self.words)
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
         if scalar.text in self.words:
             return self.make(scalar.text)
         if scalar.text in self.later:
-            raise Refused(f"'{scalar.text}' comes with a later version; use {self.describe()}")
+            raise InvalidValue(f"'{scalar.text}' comes with a later version; use {self.describe()}")
         if self.no and scalar.text.lower() in ("no", "off", "false", "null", "~"):
-            raise Refused(self._not(scalar, message("mean", name=self.no)))
-        raise Refused(self._not(scalar, did_you_mean(scalar.text, self.words)))
+            raise InvalidValue(self._not(scalar, message("mean", name=self.no)))
+        raise InvalidValue(self._not(scalar, did_you_mean(scalar.text, self.words)))
 
     def _not(self, scalar: tree.Scalar, hint: str) -> str:
-        text = message("must-be-not", kind=self.describe(), found=shown(scalar.text))
+        text = message("must-be-not", kind=self.describe(), found=quoted(scalar.text))
         return message("with-hint", text=text, hint=hint)
 
 
@@ -186,7 +186,7 @@ def size_text(size: int) -> str:
 
 
 @dataclass(frozen=True)
-class Size(ScalarKind):
+class ByteSize(ScalarType):
     """Bytes, with a unit."""
 
     low: int
@@ -195,18 +195,18 @@ class Size(ScalarKind):
     def describe(self) -> str:
         return message("size", low=size_text(self.low), high=size_text(self.high))
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> int:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> int:
         match = _SIZE.fullmatch(scalar.text.strip())
         if not match:
-            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
+            raise InvalidValue(message("must-be-not", kind=self.describe(), found=quoted(scalar.text)))
         size = int(float(match[1]) * _UNITS[match[2].lower()])
         if not self.low <= size <= self.high:
-            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
+            raise InvalidValue(message("must-be-not", kind=self.describe(), found=quoted(scalar.text)))
         return size
 
 
 @dataclass(frozen=True)
-class PathKind(ScalarKind):
+class PathType(ScalarType):
     """A path; relative to the configuration file. What is there is not looked at."""
 
     what: str
@@ -214,15 +214,15 @@ class PathKind(ScalarKind):
     def describe(self) -> str:
         return phrase(self.what)
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Path:
         text = text_of(scalar, self.what)
         if "\0" in text or not text.strip():
-            raise Refused(message("must-be", kind=self.describe()))
+            raise InvalidValue(message("must-be", kind=self.describe()))
         return reading.files.base / text
 
 
 @dataclass(frozen=True)
-class ReadableFile(ScalarKind):
+class ReadableFile(ScalarType):
     """A file that must be readable, unless a copy of the configuration is checked elsewhere."""
 
     what: str
@@ -231,35 +231,35 @@ class ReadableFile(ScalarKind):
     def describe(self) -> str:
         return phrase(self.what)
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> Path:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Path:
         name = text_of(scalar, self.what)
         try:
             path = reading.files.readable(name)
         except FileRefused as error:
-            raise Refused(error.args[0]) from error
+            raise InvalidValue(error.args[0]) from error
         if self.private:
             _warn_exposed(name, scalar.place, reading)
         return path
 
 
-def _warn_exposed(name: str, place: tree.Place, reading: Reading) -> None:
+def _warn_exposed(name: str, place: tree.SourcePosition, reading: ReadContext) -> None:
     exposed = reading.files.world_readable(name)
     if exposed is not None:
         reading.warn(place, message("exposed", path=exposed))
 
 
 @dataclass(frozen=True)
-class PasswordFile(ScalarKind):
+class PasswordFile(ScalarType):
     """A file whose one line is a password. The value is the Secret, never the path."""
 
     def describe(self) -> str:
         return message("password-file")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> Secret:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Secret:
         name = text_of(scalar, self.describe())
         try:
             secret = Secret(reading.files.secret(name))
         except FileRefused as error:
-            raise Refused(error.args[0]) from error
+            raise InvalidValue(error.args[0]) from error
         _warn_exposed(name, scalar.place, reading)
         return secret

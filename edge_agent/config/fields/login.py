@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from edge_agent.config.fields.kinds import PasswordFile, Text
-from edge_agent.config.fields.spec import Field, Values
+from edge_agent.config.fields.spec import Field, SectionValues
 from edge_agent.config.texts.messages import message
 from edge_agent.core.secrets import Credentials
 
@@ -29,11 +29,11 @@ ADVICE = MappingProxyType(
 """What to say to somebody who writes the password itself."""
 
 
-def check_login(values: Values) -> None:
-    values.together("username", "password_file")
+def check_login(values: SectionValues) -> None:
+    values.require_both("username", "password_file")
 
 
-def credentials_of(values: Values) -> Credentials | None:
+def credentials_of(values: SectionValues) -> Credentials | None:
     if not values.given("username"):
         return None
     return Credentials(values["username"], values["password_file"])

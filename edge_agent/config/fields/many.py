@@ -8,15 +8,15 @@ from typing import Any
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.kinds import ID
-from edge_agent.config.fields.spec import INVALID, Kind, Reading
+from edge_agent.config.fields.spec import INVALID, FieldType, ReadContext
 from edge_agent.config.texts.messages import message, phrase
 
 
 @dataclass(frozen=True)
-class ListOf(Kind):
+class ListOf(FieldType):
     """A list of one kind of thing."""
 
-    kind: Kind
+    kind: FieldType
     things: str  # plural, for messages
     least: int = 0
     most: int = 64
@@ -29,7 +29,7 @@ class ListOf(Kind):
         """For the reference: what each item is."""
         return f"{self.describe()}, each {self.kind.describe()}"
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Sequence):
             found = message("mapping" if isinstance(node, tree.Mapping) else "single")
             text = message("must-be-not", kind=self.describe(), found=found)
@@ -45,24 +45,24 @@ class ListOf(Kind):
             self._refuse_repeated(node, values, reading)
         return INVALID if INVALID in values else tuple(values)
 
-    def _refuse_repeated(self, node: tree.Sequence, values: list[Any], reading: Reading) -> None:
+    def _refuse_repeated(self, node: tree.Sequence, values: list[Any], reading: ReadContext) -> None:
         for index, value in enumerate(values):
             if value is not INVALID and value in values[:index]:
                 reading.refuse(node.items[index].place, message("in-list-twice"))
 
 
 @dataclass(frozen=True)
-class MapOf(Kind):
+class MapOf(FieldType):
     """One kind of thing, each under an id of its own: ``{yard: …, gate: …}``."""
 
-    kind: Kind
+    kind: FieldType
     things: str  # plural, for messages
     most: int = 64
 
     def describe(self) -> str:
         return message("map-of", things=phrase(self.things))
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         """The values by id, in the order of the file."""
         if not isinstance(node, tree.Mapping):
             found = message("list" if isinstance(node, tree.Sequence) else "single")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import reason
-from edge_agent.config.fields.spec import Reading
+from edge_agent.config.fields.spec import ReadContext
 
 
-def read_mapping(path: Path, reading: Reading, shape: str) -> tree.Mapping | None:
+def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping | None:
     """None where it is none, and ``reading`` says why. ``shape``: what it should be, for whoever wrote it."""
-    start = tree.Place(str(path), 1, 1)
+    start = tree.SourcePosition(str(path), 1, 1)
     try:
         with path.open("rb") as file:
             data = file.read(tree.MAX_BYTES + 1)

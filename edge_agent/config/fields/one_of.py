@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.spec import Field, Kind, Reading, Section, Values
-from edge_agent.config.fields.words import listed
+from edge_agent.config.fields.spec import Field, FieldType, ReadContext, Section, SectionValues
+from edge_agent.config.fields.words import either_of
 from edge_agent.config.texts.messages import message
 
 
 @dataclass(frozen=True)
-class OneOf(Kind):
+class TaggedUnion(FieldType):
     """One of ``sections``; the word under ``key`` chooses. Made by ``one_of``."""
 
     name: str
@@ -25,9 +25,9 @@ class OneOf(Kind):
     unknown: Section  # reads what has no valid word: what can be said all the same
 
     def describe(self) -> str:
-        return f"a mapping with {self.key}: {listed(self.sections)}"
+        return f"a mapping with {self.key}: {either_of(self.sections)}"
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         entry = node.entries.get(self.key) if isinstance(node, tree.Mapping) else None
         word = entry.value.text if entry is not None and isinstance(entry.value, tree.Scalar) else ""
         return self.sections.get(word, self.unknown).read(node, reading)
@@ -37,23 +37,25 @@ class OneOf(Kind):
         return tuple(each for each in self.sections[word].fields if not _is_in(each, self.shared))
 
 
-def one_of(name: str, doc: str, key: str, sections: Mapping[str, Section]) -> OneOf:
+def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section]) -> TaggedUnion:
     """``sections`` by word; each has the field ``key``, the same in all, which takes these words only."""
     first, *others = sections.values()
     shared = tuple(each for each in first.fields if all(_is_in(each, other.fields) for other in others))
     every = {each.key: each for section in sections.values() for each in section.fields}
     own = [each for each in every.values() if all(each.key != one.key for one in shared)]
-    rest = tuple(Field(each.key, _Unread(), each.doc, None) for each in own)
-    unknown = Section(name, doc, shared + rest, _never, instead=_advice(sections))
-    advised = {word: replace(each, instead=_strangers(word, sections)) for word, each in sections.items()}
-    return OneOf(name, doc, key, MappingProxyType(advised), shared, unknown)
+    rest = tuple(Field(each.key, _AnyValue(), each.doc, None) for each in own)
+    unknown = Section(name, doc, shared + rest, _never, replacements=_advice(sections))
+    advised = {
+        word: replace(each, replacements=_keys_of_others(word, sections)) for word, each in sections.items()
+    }
+    return TaggedUnion(name, doc, key, MappingProxyType(advised), shared, unknown)
 
 
 def _is_in(wanted: Field, fields: tuple[Field, ...]) -> bool:
     return any(each is wanted for each in fields)
 
 
-def _strangers(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:
+def _keys_of_others(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:
     """Keys that only other sections have, and what to say about them; then the section's own advice."""
     own = {each.key for each in sections[word].fields}
     at_home: dict[str, list[str]] = {}
@@ -61,27 +63,29 @@ def _strangers(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:
         for each in section.fields:
             at_home.setdefault(each.key, []).append(other)
     told = {
-        key: message("belongs-to", key=key, homes=listed(homes))
+        key: message("belongs-to", key=key, homes=either_of(homes))
         for key, homes in at_home.items()
         if key not in own
     }
-    return MappingProxyType(told | dict(sections[word].instead))
+    return MappingProxyType(told | dict(sections[word].replacements))
 
 
 def _advice(sections: Mapping[str, Section]) -> Mapping[str, str]:
-    return MappingProxyType({key: text for each in sections.values() for key, text in each.instead.items()})
+    return MappingProxyType(
+        {key: text for each in sections.values() for key, text in each.replacements.items()}
+    )
 
 
 @dataclass(frozen=True)
-class _Unread(Kind):
+class _AnyValue(FieldType):
     """The value of a key that means something in some section, but nobody knows in which."""
 
     def describe(self) -> str:
         return "anything"
 
-    def read(self, node: tree.Node, reading: Reading) -> None:
+    def read(self, node: tree.Node, reading: ReadContext) -> None:
         return None
 
 
-def _never(values: Values) -> NoReturn:
+def _never(values: SectionValues) -> NoReturn:
     raise AssertionError("without a valid word for its key nothing is built")

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.kinds import Number
-from edge_agent.config.fields.spec import INVALID, Field, Kind, Reading, Section, Values
+from edge_agent.config.fields.spec import INVALID, Field, FieldType, ReadContext, Section, SectionValues
 from edge_agent.config.texts.messages import message
 from edge_agent.core.geometry import Point, fault_of
 
@@ -17,7 +17,7 @@ LEAST_LENGTH = 0.01
 
 
 @dataclass(frozen=True)
-class PointKind(Kind):
+class PointType(FieldType):
     """A place in the picture."""
 
     coordinate: Number = field(default_factory=lambda: Number(0, 1, "of the picture's width or height"))
@@ -25,7 +25,7 @@ class PointKind(Kind):
     def describe(self) -> str:
         return message("point")
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Sequence) or len(node.items) != 2:
             reading.refuse(node.place, message("two-numbers"))
             return INVALID
@@ -34,16 +34,16 @@ class PointKind(Kind):
 
 
 @dataclass(frozen=True)
-class PolygonKind(Kind):
+class PolygonType(FieldType):
     """An area of the picture."""
 
     most: int = 100
-    point: PointKind = field(default_factory=PointKind)
+    point: PointType = field(default_factory=PointType)
 
     def describe(self) -> str:
         return message("polygon")
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Sequence):
             reading.refuse(node.place, message("must-be", kind=self.describe()))
             return INVALID
@@ -59,20 +59,20 @@ class PolygonKind(Kind):
         return tuple(points)
 
 
-def way(name: str, doc: str, from_doc: str, to_doc: str) -> Section:
+def segment(name: str, doc: str, from_doc: str, to_doc: str) -> Section:
     """A section of two points apart: a line, or an arrow."""
     return Section(
         name,
         doc,
-        (Field("from", PointKind(), from_doc), Field("to", PointKind(), to_doc)),
+        (Field("from", PointType(), from_doc), Field("to", PointType(), to_doc)),
         lambda values: (values["from"], values["to"]),
-        _check_way,
+        _check_segment,
         {"points": "write from: [x, y] and to: [x, y]"},
         "{from: [x, y], to: [x, y]}",
     )
 
 
-def _check_way(values: Values) -> None:
+def _check_segment(values: SectionValues) -> None:
     begin, end = values.valid("from"), values.valid("to")
     if begin is not None and end is not None and length_of((begin, end)) < LEAST_LENGTH:
         values.reading.refuse(values.place("to"), message("too-near", least=f"{LEAST_LENGTH:g}"))

@@ -15,11 +15,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.files import Files
-from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.words import did_you_mean, quoted
 from edge_agent.config.texts.messages import message, phrase
 from edge_agent.core.clock import Clock
-from edge_agent.core.errors import Problem
+from edge_agent.core.errors import ConfigProblem
 
 
 class _Mark(Enum):
@@ -31,7 +31,7 @@ INVALID: Final = _Mark.INVALID
 REQUIRED: Final = _Mark.REQUIRED
 
 
-class Reload(StrEnum):
+class ReloadScope(StrEnum):
     """What has to restart when a field changes."""
 
     NOTHING = "nothing"  # it is taken over at once
@@ -39,18 +39,18 @@ class Reload(StrEnum):
     CAMERA = "camera"  # only the camera whose setting changed
 
 
-class Refused(Exception):
+class InvalidValue(Exception):
     """A value is wrong; the message says how, without a secret in it."""
 
 
-class Reading:
+class ReadContext:
     """One walk over one merged tree: collects what is wrong and what is doubtful."""
 
-    def __init__(self, files: Files, clock: Clock) -> None:
+    def __init__(self, files: ConfigFiles, clock: Clock) -> None:
         self.files = files
         self.clock = clock  # some settings grow old
-        self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
+        self.problems: list[ConfigProblem] = []
+        self.warnings: list[ConfigProblem] = []
         self.incomplete = False  # a file could not be read: what is missing may stand in it
         self._key = ""
 
@@ -63,24 +63,24 @@ class Reading:
         finally:
             self._key = outer
 
-    def refuse(self, place: tree.Place, text: str) -> None:
+    def refuse(self, place: tree.SourcePosition, text: str) -> None:
         about = message("about", key=self._key, text=text) if self._key else text
         self.problems.append(place.problem(about))
 
-    def refuse_missing(self, place: tree.Place, text: str) -> None:
+    def refuse_missing(self, place: tree.SourcePosition, text: str) -> None:
         """``refuse``, unless what is missing may be given where nobody could read it."""
         if not self.incomplete:
             self.refuse(place, text)
 
-    def warn(self, place: tree.Place, text: str) -> None:
+    def warn(self, place: tree.SourcePosition, text: str) -> None:
         self.warnings.append(place.problem(message("warning", text=text)))
 
 
-class Kind(ABC):
+class FieldType(ABC):
     """What a value may be."""
 
     @abstractmethod
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         """The typed value, or INVALID after having reported why."""
 
     @abstractmethod
@@ -88,10 +88,10 @@ class Kind(ABC):
         """The type in a few words, for messages ("must be ...") and the reference."""
 
 
-class ScalarKind(Kind):
+class ScalarType(FieldType):
     """A value written as one word or number."""
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Scalar):
             found = message("list" if isinstance(node, tree.Sequence) else "mapping")
             reading.refuse(node.place, message("must-be-not", kind=self.describe(), found=found))
@@ -101,12 +101,12 @@ class ScalarKind(Kind):
             return INVALID
         try:
             return self.parse(node, reading)
-        except Refused as error:
+        except InvalidValue as error:
             reading.refuse(node.place, error.args[0])
             return INVALID
 
     @abstractmethod
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> Any:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Any:
         """The typed value; raises Refused."""
 
 
@@ -115,17 +115,17 @@ class Field:
     """One key of a section."""
 
     key: str
-    kind: Kind
+    kind: FieldType
     doc: str
     default: Any = REQUIRED
     default_text: str = ""  # how the reference shows the default; else its YAML form
-    reload: Reload | None = None  # None: as the section that holds it; AGENT at the top
+    reload: ReloadScope | None = None  # None: as the section that holds it; AGENT at the top
 
 
-class Values:
+class SectionValues:
     """What was read of one section: typed values by key, and where they stand."""
 
-    def __init__(self, node: tree.Mapping, reading: Reading) -> None:
+    def __init__(self, node: tree.Mapping, reading: ReadContext) -> None:
         self._node = node
         self.reading = reading
         self.found: dict[str, Any] = {}
@@ -141,12 +141,12 @@ class Values:
     def given(self, key: str) -> bool:
         return key in self._node.entries
 
-    def place(self, key: str) -> tree.Place:
+    def place(self, key: str) -> tree.SourcePosition:
         """Where the value stands; the section itself where the key was not given."""
         entry = self._node.entries.get(key)
         return entry.value.place if entry else self._node.place
 
-    def key_place(self, key: str) -> tree.Place:
+    def key_place(self, key: str) -> tree.SourcePosition:
         entry = self._node.entries.get(key)
         return entry.key if entry else self._node.place
 
@@ -155,7 +155,7 @@ class Values:
         entry = self._node.entries.get(key)
         return entry.value if entry else None
 
-    def together(self, one: str, other: str) -> None:
+    def require_both(self, one: str, other: str) -> None:
         """Refuses either key without the other."""
         for key, missing in ((one, other), (other, one)):
             if self.given(key) and not self.given(missing):
@@ -166,12 +166,12 @@ class Values:
         self.reading.warn(self.place(key), text)
 
 
-def _no_check(values: Values) -> None:
+def _no_check(values: SectionValues) -> None:
     """Most sections have no rule that spans fields."""
 
 
 @dataclass(frozen=True)
-class Section(Kind):
+class Section(FieldType):
     """A mapping with known keys.
 
     ``build`` makes the frozen settings of valid values only. ``check`` sees every section, also one
@@ -181,9 +181,9 @@ class Section(Kind):
     name: str
     doc: str
     fields: tuple[Field, ...]
-    build: Callable[[Values], Any]
-    check: Callable[[Values], None] = _no_check
-    instead: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    build: Callable[[SectionValues], Any]
+    check: Callable[[SectionValues], None] = _no_check
+    replacements: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Keys people try, and what to do instead."""
     example: str = ""  # how it is written, where that is short
 
@@ -193,13 +193,13 @@ class Section(Kind):
         keys = ", ".join(each.key for each in self.fields[:3])
         return message("mapping-of", keys=f"{keys}{', …' if len(self.fields) > 3 else ''}")
 
-    def read(self, node: tree.Node, reading: Reading) -> Any:
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Mapping):
             found = message("list" if isinstance(node, tree.Sequence) else "single")
             reading.refuse(node.place, message("must-be-not", kind=self.describe(), found=found))
             return INVALID
         before = len(reading.problems)
-        values = Values(node, reading)
+        values = SectionValues(node, reading)
         with reading.about(""):
             self._refuse_unknown(node, reading)
             for each in self.fields:
@@ -208,7 +208,7 @@ class Section(Kind):
         wrong = len(reading.problems) > before or INVALID in values.found.values()
         return INVALID if wrong else self.build(values)
 
-    def _read_field(self, each: Field, node: tree.Mapping, reading: Reading) -> Any:
+    def _read_field(self, each: Field, node: tree.Mapping, reading: ReadContext) -> Any:
         entry = node.entries.get(each.key)
         if entry is not None:
             with reading.about(each.key):
@@ -222,7 +222,7 @@ class Section(Kind):
             return each.kind.read(tree.Mapping(node.place), reading)
         return each.default
 
-    def _refuse_unknown(self, node: tree.Mapping, reading: Reading) -> None:
+    def _refuse_unknown(self, node: tree.Mapping, reading: ReadContext) -> None:
         for key, entry in node.entries.items():
             if all(key != each.key for each in self.fields):
                 reading.refuse(entry.key, self._unknown(key, entry.value))
@@ -230,17 +230,17 @@ class Section(Kind):
     def _unknown(self, key: str, value: tree.Node) -> str:
         """Quotes the key only where it resembles a known one: ``{url: rtsp://u:a,b}`` has a key ``b``."""
         section = phrase(self.name)
-        if key in self.instead:
-            return message("unknown-instead", key=key, section=section, instead=self.instead[key])
+        if key in self.replacements:
+            return message("unknown-instead", key=key, section=section, instead=self.replacements[key])
         known = [each.key for each in self.fields]
         near = did_you_mean(key, known)
         if near:
-            return message("unknown-near", key=shown(key), section=section, near=near)
+            return message("unknown-near", key=quoted(key), section=section, near=near)
         split = isinstance(value, tree.Scalar) and value.plain and value.text == ""
         comma = message("comma") if split else ""
         return message("unknown", section=section, known=", ".join(known), comma=comma)
 
 
-def plain(make: Callable[..., Any]) -> Callable[[Values], Any]:
+def build_from_values(make: Callable[..., Any]) -> Callable[[SectionValues], Any]:
     """Builds ``make(**values)``: for sections whose keys are the fields of their settings class."""
     return lambda values: make(**values.found)

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.kinds import text_of
-from edge_agent.config.fields.spec import Reading, Refused, ScalarKind
-from edge_agent.config.fields.words import did_you_mean, nearest, shown
+from edge_agent.config.fields.spec import InvalidValue, ReadContext, ScalarType
+from edge_agent.config.fields.words import did_you_mean, nearest, quoted
 from edge_agent.config.texts.messages import message
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -23,24 +23,24 @@ EVERY_DAY = frozenset(range(len(DAYS)))
 
 
 @dataclass(frozen=True)
-class TimeZone(ScalarKind):
+class TimeZone(ScalarType):
     """A name of the IANA time zone database."""
 
     def describe(self) -> str:
         return message("zone")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> ZoneInfo:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> ZoneInfo:
         name = text_of(scalar, self.describe())
         try:
             return ZoneInfo(name)
         except (KeyError, ValueError, OSError):  # unknown, not a name, a directory such as "Asia"
             near = did_you_mean(_OF_VIETNAM.get(name.strip().lower(), name), available_timezones())
-            text = message("must-be-not", kind=self.describe(), found=shown(name))
-            raise Refused(message("with-hint", text=text, hint=near)) from None
+            text = message("must-be-not", kind=self.describe(), found=quoted(name))
+            raise InvalidValue(message("with-hint", text=text, hint=near)) from None
 
 
 @dataclass(frozen=True)
-class TimeOfDay(ScalarKind):
+class TimeOfDay(ScalarType):
     """Hours and minutes. As an end, 24:00 is the midnight that begins the next day."""
 
     end: bool = False
@@ -48,17 +48,17 @@ class TimeOfDay(ScalarKind):
     def describe(self) -> str:
         return message("time-of-day", end="24:00" if self.end else "23:59")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> time:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> time:
         match = re.fullmatch(r"([01]\d|2[0-4]):([0-5]\d)", scalar.text)
         if match is None:
-            text = message("must-be-not", kind=self.describe(), found=shown(scalar.text))
-            raise Refused(message("with-hint", text=text, hint=_time_meant(scalar)))
+            text = message("must-be-not", kind=self.describe(), found=quoted(scalar.text))
+            raise InvalidValue(message("with-hint", text=text, hint=_time_meant(scalar)))
         text_of(scalar, self.describe())
         hour, minute = int(match[1]), int(match[2])
         if hour < 24:
             return time(hour, minute)
         if not self.end or minute:
-            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
+            raise InvalidValue(message("must-be-not", kind=self.describe(), found=quoted(scalar.text)))
         return time(0, 0)
 
 
@@ -75,17 +75,17 @@ def _time_meant(scalar: tree.Scalar) -> str:
 
 
 @dataclass(frozen=True)
-class DaySpan(ScalarKind):
+class DaySpan(ScalarType):
     """A day of the week or several in a row, as numbers from 0, Monday."""
 
     def describe(self) -> str:
         return message("day")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> frozenset[int]:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> frozenset[int]:
         ends = scalar.text.split("-")
         if len(ends) > 2 or any(end not in DAYS for end in ends):
-            text = message("must-be-not", kind=self.describe(), found=shown(scalar.text))
-            raise Refused(message("with-hint", text=text, hint=_days_meant(scalar.text)))
+            text = message("must-be-not", kind=self.describe(), found=quoted(scalar.text))
+            raise InvalidValue(message("with-hint", text=text, hint=_days_meant(scalar.text)))
         first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
         length = (last - first) % 7 + 1  # sat-mon goes over the end of the week
         return frozenset((first + i) % 7 for i in range(length))
@@ -102,7 +102,7 @@ def _day_meant(word: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class DateSpan(ScalarKind):
+class DateSpan(ScalarType):
     """A date or several in a row, both ends included."""
 
     most: int = 100  # days
@@ -110,17 +110,17 @@ class DateSpan(ScalarKind):
     def describe(self) -> str:
         return message("dates")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> frozenset[date]:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> frozenset[date]:
         # Unlike a time, an unquoted date is the same date to every YAML reader.
         ends = scalar.text.split("..")
         if len(ends) > 2:
-            raise Refused(message("must-be-not", kind=self.describe(), found=shown(scalar.text)))
+            raise InvalidValue(message("must-be-not", kind=self.describe(), found=quoted(scalar.text)))
         first, last = (self._date(text, scalar) for text in (ends[0], ends[-1]))
         days = (last - first).days + 1
         if days < 1:
-            raise Refused(message("span-backwards", kind=self.describe()))
+            raise InvalidValue(message("span-backwards", kind=self.describe()))
         if days > self.most:
-            raise Refused(message("span-long", days=days, most=self.most))
+            raise InvalidValue(message("span-long", days=days, most=self.most))
         return frozenset(first + timedelta(days=i) for i in range(days))
 
     def _date(self, text: str, scalar: tree.Scalar) -> date:
@@ -128,9 +128,9 @@ class DateSpan(ScalarKind):
             try:
                 return date.fromisoformat(text)
             except ValueError as error:
-                raise Refused(message("no-such-day", day=text, error=error)) from None
-        refused = message("must-be-not", kind=self.describe(), found=shown(scalar.text))
-        raise Refused(message("with-hint", text=refused, hint=_date_meant(text)))
+                raise InvalidValue(message("no-such-day", day=text, error=error)) from None
+        refused = message("must-be-not", kind=self.describe(), found=quoted(scalar.text))
+        raise InvalidValue(message("with-hint", text=refused, hint=_date_meant(text)))
 
 
 def _date_meant(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from edge_agent.config.texts.messages import message
-from edge_agent.core.errors import Problem
+from edge_agent.core.errors import ConfigProblem
 
 MAX_BYTES = 256 * 1024
 """A gateway of 8 cameras with 20 polygons each needs about 40 kB."""
@@ -28,38 +28,38 @@ _UNPRINTABLE = re.compile("[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\uff
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class SourcePosition:
     file: str
     line: int  # from 1
     column: int  # from 1, in characters
 
-    def problem(self, message: str) -> Problem:
-        return Problem(self.file, self.line, self.column, message)
+    def problem(self, message: str) -> ConfigProblem:
+        return ConfigProblem(self.file, self.line, self.column, message)
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    place: Place
+    place: SourcePosition
     text: str
     plain: bool  # written without quotes, so other YAML readers may take it for something else
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    place: Place
+    place: SourcePosition
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    key: Place
+class MappingEntry:
+    key: SourcePosition
     value: Node
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    place: Place
-    entries: dict[str, Entry] = field(default_factory=dict)
+    place: SourcePosition
+    entries: dict[str, MappingEntry] = field(default_factory=dict)
 
 
 Node = Scalar | Sequence | Mapping
@@ -68,19 +68,21 @@ Node = Scalar | Sequence | Mapping
 class NotYaml(Exception):
     """The text cannot be read any further."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: ConfigProblem) -> None:
         super().__init__(str(problem))
         self.problem = problem
 
 
-def parse(data: bytes, file: str) -> tuple[Node | None, list[Problem]]:
+def parse(data: bytes, file: str) -> tuple[Node | None, list[ConfigProblem]]:
     """The tree of ``data`` (None for an empty document) and what was wrong but could be read past.
 
     Raises NotYaml, and nothing else, whatever the bytes are.
     """
     if len(data) > MAX_BYTES:
         raise NotYaml(
-            Place(file, 1, 1).problem(f"the file is larger than {MAX_BYTES // 1024} KiB: not a configuration")
+            SourcePosition(file, 1, 1).problem(
+                f"the file is larger than {MAX_BYTES // 1024} KiB: not a configuration"
+            )
         )
     text = _decode(data, file)
     builder = _Builder(file)
@@ -90,7 +92,7 @@ def parse(data: bytes, file: str) -> tuple[Node | None, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         raise NotYaml(_explain(error, text, file)) from None  # the cause's text may quote a secret
     except yaml.YAMLError:
-        raise NotYaml(Place(file, 1, 1).problem(message("not-yaml"))) from None
+        raise NotYaml(SourcePosition(file, 1, 1).problem(message("not-yaml"))) from None
 
 
 def _decode(data: bytes, file: str) -> str:
@@ -106,17 +108,17 @@ def _decode(data: bytes, file: str) -> str:
     return text
 
 
-def _place_at(before: str, file: str) -> Place:
+def _place_at(before: str, file: str) -> SourcePosition:
     lines = before.split("\n")
-    return Place(file, len(lines), len(lines[-1]) + 1)
+    return SourcePosition(file, len(lines), len(lines[-1]) + 1)
 
 
-def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigProblem:
     """The parser's complaint in the reader's words; never a quotation, which could be a password."""
     mark = error.problem_mark or error.context_mark
     if mark is None:
-        return Place(file, 1, 1).problem(message("not-yaml"))
-    place = Place(file, mark.line + 1, mark.column + 1)
+        return SourcePosition(file, 1, 1).problem(message("not-yaml"))
+    place = SourcePosition(file, mark.line + 1, mark.column + 1)
     found = _character_at(text, mark.line, mark.column)
     problem = error.problem or "not readable as YAML"
     if "cannot start any token" in problem:
@@ -138,7 +140,7 @@ class _Builder:
     """Makes nodes of events. One use only."""
 
     def __init__(self, file: str) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[ConfigProblem] = []
         self._file = file
         self._values = 0
         self._anchors: dict[str, tuple[Node, int]] = {}
@@ -182,7 +184,7 @@ class _Builder:
             yield self._node(event, events, depth + 1)
 
     def _mapping(self, event: Any, children: list[Node]) -> Mapping:
-        entries: dict[str, Entry] = {}
+        entries: dict[str, MappingEntry] = {}
         merged: list[Mapping] = []
         for key, value in zip(children[::2], children[1::2], strict=True):
             if not isinstance(key, Scalar):
@@ -194,7 +196,7 @@ class _Builder:
                 text = message("key-twice", line=first.line)
                 self.problems.append(key.place.problem(text))
             else:
-                entries[key.text] = Entry(key.place, value)
+                entries[key.text] = MappingEntry(key.place, value)
         for source in merged:  # YAML merge keys: what is written out wins, then the earlier source
             for name, entry in source.entries.items():
                 entries.setdefault(name, entry)
@@ -229,5 +231,5 @@ class _Builder:
     def _stop(self, event: Any, message: str) -> NoReturn:
         raise NotYaml(self._place(event).problem(message))
 
-    def _place(self, event: Any) -> Place:
-        return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
+    def _place(self, event: Any) -> SourcePosition:
+        return SourcePosition(self._file, event.start_mark.line + 1, event.start_mark.column + 1)

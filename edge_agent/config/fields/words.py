@@ -25,7 +25,7 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
     return message("mean", name=name) if name else ""
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """``text`` quoted for a message, or a word for it where it could carry a secret."""
     if "@" in text or ":/" in text:
         return message("this-url" if ":/" in text else "this-text")  # a user part may be in it
@@ -33,7 +33,7 @@ def shown(text: str) -> str:
     return "'" + "".join(c if c.isprintable() else "·" for c in cut) + "'"
 
 
-def listed(names: Iterable[str]) -> str:
+def either_of(names: Iterable[str]) -> str:
     """``a, b or c``."""
     *most, last = names
     return message("either", most=", ".join(most), last=last) if most else last

@@ -13,10 +13,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.spec import Reading, Refused, ScalarKind
-from edge_agent.config.fields.words import did_you_mean, listed
+from edge_agent.config.fields.spec import InvalidValue, ReadContext, ScalarType
+from edge_agent.config.fields.words import did_you_mean, either_of
 from edge_agent.config.model.mainstream import main_stream_hint
-from edge_agent.config.model.settings import Broker, Witness
+from edge_agent.config.model.settings import Broker, ProbeTarget
 from edge_agent.config.texts.messages import message
 from edge_agent.core.secrets import Credentials, Secret, masked
 
@@ -40,7 +40,7 @@ class CameraUrl:
 
 
 @dataclass(frozen=True)
-class CameraAddress(ScalarKind):
+class CameraAddress(ScalarType):
     """rtsp(s)://, http(s)://, a file or v4l2:/dev/videoN."""
 
     main: bool = False  # a main stream is what is wanted
@@ -48,7 +48,7 @@ class CameraAddress(ScalarKind):
     def describe(self) -> str:
         return message("camera-url")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> CameraUrl:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> CameraUrl:
         text = scalar.text.strip()
         match = _URL.fullmatch(text)
         if match is None or text.startswith(("/", ".")):
@@ -61,17 +61,17 @@ class CameraAddress(ScalarKind):
         if scheme not in CAMERA_SCHEMES or len(match["slashes"]) < 2:
             raise _wrong_scheme(match, CAMERA_SCHEMES, self.describe())
         if len(match["slashes"]) > 2:
-            raise Refused(message("no-host"))
+            raise InvalidValue(message("no-host"))
         camera = _network(scheme, match["rest"])
         self._warn(camera.url, scalar.place, reading)
         return camera
 
-    def _clip(self, path: str, scalar: tree.Scalar, reading: Reading) -> CameraUrl:
+    def _clip(self, path: str, scalar: tree.Scalar, reading: ReadContext) -> CameraUrl:
         if reading.files.required and not os.path.exists(path):
             reading.warn(scalar.place, message("no-such-clip"))
         return CameraUrl(path, None)
 
-    def _warn(self, url: str, place: tree.Place, reading: Reading) -> None:
+    def _warn(self, url: str, place: tree.SourcePosition, reading: ReadContext) -> None:
         hint = None if self.main else main_stream_hint(url)
         if hint:
             reading.warn(place, message("main-stream", hint=hint))
@@ -88,35 +88,35 @@ def host_of(url: str) -> str:
     return (address and address["host"]) or ""
 
 
-def _wrong_scheme(match: re.Match[str], valid: tuple[str, ...], what: str) -> Refused:
+def _wrong_scheme(match: re.Match[str], valid: tuple[str, ...], what: str) -> InvalidValue:
     scheme = match["scheme"].lower()
     if scheme in valid:
-        return Refused(message("two-slashes", what=what, scheme=scheme))
+        return InvalidValue(message("two-slashes", what=what, scheme=scheme))
     if len(match["slashes"]) < 2:  # "user:secret@host" and "host:554/x" look like a scheme too
-        return Refused(message("scheme-missing", what=what, scheme=valid[0]))
+        return InvalidValue(message("scheme-missing", what=what, scheme=valid[0]))
     near = did_you_mean(scheme, valid)
-    return Refused(message("scheme-unknown", scheme=scheme, what=what, near=near))
+    return InvalidValue(message("scheme-unknown", scheme=scheme, what=what, near=near))
 
 
 def _file(text: str, base: Path) -> str:
     if (text.startswith(("/", "./", "../")) or _CLIP.fullmatch(text)) and "\0" not in text:
         return str(base / text)
-    raise Refused(message("url-or-file"))
+    raise InvalidValue(message("url-or-file"))
 
 
 def _file_url(match: re.Match[str]) -> str:
     if not (match["slashes"] in ("/", "///") and match["rest"]):
-        raise Refused("a file URL is file:///absolute/path")
+        raise InvalidValue("a file URL is file:///absolute/path")
     path = unquote(match["rest"])
     if "\0" in path:
-        raise Refused("a file URL is file:///absolute/path")
+        raise InvalidValue("a file URL is file:///absolute/path")
     return f"/{path}"
 
 
 def _device(match: re.Match[str]) -> str:
     path = f"/{match['rest']}"
     if match["slashes"] not in ("/", "///") or not re.fullmatch(r"/dev(/[\w-][\w.-]*)+", path):
-        raise Refused(message("v4l2"))
+        raise InvalidValue(message("v4l2"))
     return f"v4l2:{path}"
 
 
@@ -127,13 +127,13 @@ def _network(scheme: str, rest: str) -> CameraUrl:
         user, _, address = authority.rpartition("@")
         credentials = _credentials(user)
     if "@" in tail:
-        raise Refused(
+        raise InvalidValue(
             "there is an @ after the first / ? or # of this URL; if it is part of the path, write %40; "
             f"if it ends a password with such a character, {_ENCODE}"
         )
     host, port = _host_and_port(address, _IF_LOGIN if credentials is None else message("after-the-at"))
     if re.search(r"[\s\x00-\x1f\x7f]", tail):
-        raise Refused(message("space-in-url"))
+        raise InvalidValue(message("space-in-url"))
     return CameraUrl(f"{scheme}://{host}{'' if port is None else f':{port}'}{tail}", credentials)
 
 
@@ -146,17 +146,17 @@ def _split(rest: str) -> tuple[str, str]:
 def _credentials(user: str) -> Credentials:
     name, _, password = user.partition(":")
     if "@" in user or ":" in password or re.search(r"%(?![0-9A-Fa-f]{2})", user):
-        raise Refused(message("user-unescaped", encode=_ENCODE))
+        raise InvalidValue(message("user-unescaped", encode=_ENCODE))
     if re.search(r"[\s'\"<>\\]", user):  # not legal in a URL, and secrets.masked relies on it
-        raise Refused(f"the user part has a space, quote, < or > in it; {_ENCODE}")
+        raise InvalidValue(f"the user part has a space, quote, < or > in it; {_ENCODE}")
     try:
         plain = [unquote(part, errors="strict") for part in (name, password)]
     except UnicodeDecodeError:
-        raise Refused(f"the user part is not UTF-8 after percent-decoding; {_ENCODE}") from None
+        raise InvalidValue(f"the user part is not UTF-8 after percent-decoding; {_ENCODE}") from None
     if any(re.search(r"[\x00-\x1f\x7f]", part) for part in plain):
-        raise Refused("the user part holds a control character")
+        raise InvalidValue("the user part holds a control character")
     if not plain[0]:
-        raise Refused(message("user-missing"))
+        raise InvalidValue(message("user-missing"))
     return Credentials(plain[0], Secret(plain[1]))
 
 
@@ -164,23 +164,23 @@ def _host_and_port(address: str, advice: str) -> tuple[str, int | None]:
     """Never quotes the address: without an @ it may be the first half of a password."""
     match = _HOST.fullmatch(address)
     if match is None or (match["port"] is not None and not re.fullmatch(r"[0-9]{1,9}", match["port"])):
-        raise Refused(message("bad-host", advice=advice))
+        raise InvalidValue(message("bad-host", advice=advice))
     if not match["host"]:
-        raise Refused(message("no-host"))
+        raise InvalidValue(message("no-host"))
     port = int(match["port"]) if match["port"] is not None else None
     if port is not None and not 1 <= port <= 65535:
-        raise Refused(message("bad-port"))
+        raise InvalidValue(message("bad-port"))
     return match["host"], port
 
 
 @dataclass(frozen=True)
-class BrokerAddress(ScalarKind):
+class BrokerAddress(ScalarType):
     """mqtts://host[:port], or mqtt:// in a lab."""
 
     def describe(self) -> str:
         return message("broker-address")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> Broker:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Broker:
         return self.read_text(scalar.text)
 
     def read_text(self, text: str) -> Broker:
@@ -189,35 +189,35 @@ class BrokerAddress(ScalarKind):
         if match is None or len(match["slashes"]) != 2 or match["scheme"].lower() not in BROKER_PORTS:
             raise self._refused(match)
         if "@" in match["rest"]:
-            raise Refused(message("broker-no-user"))
+            raise InvalidValue(message("broker-no-user"))
         authority, tail = _split(match["rest"])
         if tail not in ("", "/"):
-            raise Refused(message("broker-no-path"))
+            raise InvalidValue(message("broker-no-path"))
         host, port = _host_and_port(authority, message("must-be", kind=self.describe()))
         scheme = match["scheme"].lower()
         return Broker(host.strip("[]"), port or BROKER_PORTS[scheme], scheme == "mqtts")
 
-    def _refused(self, match: re.Match[str] | None) -> Refused:
+    def _refused(self, match: re.Match[str] | None) -> InvalidValue:
         schemes = tuple(BROKER_PORTS)
         if match is None or len(match["slashes"]) < 2:
-            names = listed(f"{scheme}://" for scheme in schemes)
-            return Refused(message("broker-scheme", what=self.describe(), schemes=names))
+            names = either_of(f"{scheme}://" for scheme in schemes)
+            return InvalidValue(message("broker-scheme", what=self.describe(), schemes=names))
         known = _BROKER_ALIASES.get(match["scheme"].lower())
         if known:
             text = message("must-be", kind=self.describe())
-            return Refused(message("with-hint", text=text, hint=message("mean", name=known)))
+            return InvalidValue(message("with-hint", text=text, hint=message("mean", name=known)))
         return _wrong_scheme(match, schemes, self.describe())
 
 
 @dataclass(frozen=True)
-class HostPort(ScalarKind):
+class HostPort(ScalarType):
     """host:port."""
 
     def describe(self) -> str:
         return "host:port"
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> Witness:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> ProbeTarget:
         host, port = _host_and_port(scalar.text.strip(), "must be host:port, without a scheme")
         if port is None:
-            raise Refused("must be host:port; the port is missing")
-        return Witness(host.strip("[]"), port)
+            raise InvalidValue("must be host:port; the port is missing")
+        return ProbeTarget(host.strip("[]"), port)

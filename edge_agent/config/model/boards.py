@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class BoardMatch:
     """How to recognise a board: by the beginning of a name; by the machine where none is given."""
 
     machine: str
@@ -40,7 +40,7 @@ class KernelSetting:
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class ThermalSteps:
     """From which temperatures on the agent does less, and how much less; see
     ``control/thermal_ladder.py``."""
 
@@ -66,7 +66,7 @@ class Thermal:
     critical_c: float
     sensors: tuple[str, ...] = ()  # names of thermal zones or hwmon chips, the one that counts first
     throttled: tuple[str, ...] = ()  # kernel nodes that tell, as patterns below /
-    ladder: Ladder | None = None  # None: nothing is done about heat
+    ladder: ThermalSteps | None = None  # None: nothing is done about heat
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Watchdog:
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
+class StorageRequirements:
     """What to keep the outbox and clips on."""
 
     good: tuple[str, ...]  # kinds as ``host/board/storage.py`` tells them apart
@@ -127,7 +127,7 @@ class Platform:
     kernel: tuple[KernelSetting, ...]
     power: Power
     watchdog: Watchdog
-    storage: Storage
+    storage: StorageRequirements
     capacity: Capacity
 
 

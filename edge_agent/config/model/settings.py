@@ -96,7 +96,7 @@ class Uplink:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class ProbeTarget:
     """A host beyond the site whose answer shows that the network is well."""
 
     host: str
@@ -110,7 +110,7 @@ class Healing:
     reconnect_h: float = 1.0
     reset_h: float = 4.0
     reboot_h: float = 12.0
-    witnesses: tuple[Witness, ...] = ()
+    witnesses: tuple[ProbeTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

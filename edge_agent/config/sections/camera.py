@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.config.fields import login
-from edge_agent.config.fields.kinds import Choice, Flag, Number, Size, identifier
+from edge_agent.config.fields.kinds import ByteSize, Flag, Number, WordChoice, identifier
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.shapes import PolygonKind
-from edge_agent.config.fields.spec import Field, Section, Values, plain
+from edge_agent.config.fields.shapes import PolygonType
+from edge_agent.config.fields.spec import Field, Section, SectionValues, build_from_values
 from edge_agent.config.model.addresses import CameraAddress, CameraUrl
 from edge_agent.config.model.settings import (
     Analyse,
@@ -46,7 +46,7 @@ ANALYSE = Section(
         ),
         Field(
             "gear",
-            Choice(tuple(GearChoice), GearChoice),
+            WordChoice(tuple(GearChoice), GearChoice),
             "full: every picture is decoded; idle: keyframes only; auto: keyframes only while nothing moves, "
             "or where there is no detector",
             GearChoice.AUTO,
@@ -58,7 +58,7 @@ ANALYSE = Section(
             20.0,
         ),
     ),
-    plain(Analyse),
+    build_from_values(Analyse),
 )
 
 RING = Section(
@@ -66,9 +66,9 @@ RING = Section(
     "The last packets of the stream, kept in memory: what was between two keyframes can still be looked at.",
     (
         Field("seconds", Number(1, 120, "seconds"), "at most so many seconds", 10.0),
-        Field("max_bytes", Size(100_000, 256_000_000), "and at most so much memory", 4_000_000, "4MB"),
+        Field("max_bytes", ByteSize(100_000, 256_000_000), "and at most so much memory", 4_000_000, "4MB"),
     ),
-    plain(Ring),
+    build_from_values(Ring),
 )
 
 REPORT = Section(
@@ -84,27 +84,27 @@ REPORT = Section(
         ),
         Field(
             "snapshots",
-            Choice(tuple(SnapshotPolicy), SnapshotPolicy, no="none"),
+            WordChoice(tuple(SnapshotPolicy), SnapshotPolicy, no="none"),
             "pictures of rule events only, of object events too, or none",
             SnapshotPolicy.RULES,
         ),
         Field(
             "clips",
-            Choice(tuple(ClipPolicy), ClipPolicy, no="none"),
+            WordChoice(tuple(ClipPolicy), ClipPolicy, no="none"),
             "clips of events of severity warning and alarm, and their pictures kept on the box; none of a "
             "camera with privacy_masks, unless unmasked is written: a clip is not transcoded, so the masks "
             "are not in it. The camera's own privacy mask is in both",
             ClipPolicy.RULES,
         ),
     ),
-    plain(Report),
+    build_from_values(Report),
 )
 
-_POLYGONS = ListOf(PolygonKind(), "polygons")
+_POLYGONS = ListOf(PolygonType(), "polygons")
 
 
-def _check(values: Values) -> None:
-    places.check_places(values)
+def _check(values: SectionValues) -> None:
+    places.check_zones(values)
     check_clip(values)
     login.check_login(values)
     url: CameraUrl | None = values.valid("url")
@@ -121,7 +121,7 @@ def _check(values: Values) -> None:
 _ELSEWHERE = ("url", "username", "password_file", "clip", *places.KEYS)
 
 
-def _build(values: Values) -> Camera:
+def _build(values: SectionValues) -> Camera:
     url: CameraUrl = values["url"]
     own: dict[str, Any] = {key: value for key, value in values.found.items() if key not in _ELSEWHERE}
     credentials = url.credentials or login.credentials_of(values)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.kinds import Number, Size
-from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.fields.kinds import ByteSize, Number
+from edge_agent.config.fields.spec import Field, Section, SectionValues
 from edge_agent.config.model.addresses import CameraAddress, CameraUrl, host_of
 from edge_agent.config.model.settings import Clip, ClipPolicy, Report, Ring
 from edge_agent.config.texts.messages import message
 from edge_agent.core.secrets import Credentials
 
 
-def _build(values: Values) -> Clip:
+def _build_clip(values: SectionValues) -> Clip:
     main: CameraUrl | None = values["main_url"]
     own = values.found | {"main_url": main.url if main else None}
     return Clip(**own, main_credentials=main.credentials if main else None)
 
 
-def _check(values: Values) -> None:
+def _check_lengths(values: SectionValues) -> None:
     pre_s, post_s, max_s = (values.valid(key) for key in ("pre_s", "post_s", "max_s"))
     if pre_s is None or post_s is None or max_s is None:
         return
@@ -39,7 +39,7 @@ CLIP = Section(
         ),
         Field(
             "max_bytes",
-            Size(10**6, 256 * 10**6),
+            ByteSize(10**6, 256 * 10**6),
             "of memory for one clip, and for the packets of main_url that may become one",
             16_000_000,
             "16MB",
@@ -52,8 +52,8 @@ CLIP = Section(
             "clips are cut from url",
         ),
     ),
-    _build,
-    _check,
+    _build_clip,
+    _check_lengths,
 )
 
 
@@ -64,7 +64,7 @@ def main_credentials(clip: Clip, of_camera: Credentials | None) -> Credentials |
     return clip.main_credentials or of_camera
 
 
-def check_clip(values: Values) -> None:
+def check_clip(values: SectionValues) -> None:
     """What of a camera's other keys makes its clips shorter, or makes none. ``values`` of the camera."""
     report: Report | None = values.valid("report")
     policy = report.clips if report is not None else None
@@ -78,7 +78,7 @@ def check_clip(values: Values) -> None:
         _warn_short_ring(values)
 
 
-def _warn_private(values: Values) -> None:
+def _warn_private(values: SectionValues) -> None:
     """Silent where nobody asked for clips: a mask is then simply stronger than the default."""
     asked = _place_in(values, "report", "clips")
     if asked is None and values.given("clip"):
@@ -87,7 +87,7 @@ def _warn_private(values: Values) -> None:
         values.reading.warn(asked, message("clip-private"))
 
 
-def _warn_main(values: Values) -> None:
+def _warn_main(values: SectionValues) -> None:
     url: CameraUrl | None = values.valid("url")
     clip: Clip | None = values.valid("clip")
     place = _place_in(values, "clip", "main_url")
@@ -100,7 +100,7 @@ def _warn_main(values: Values) -> None:
         values.reading.warn(place, message("main-other-host"))
 
 
-def _warn_short_ring(values: Values) -> None:
+def _warn_short_ring(values: SectionValues) -> None:
     clip: Clip | None = values.valid("clip")
     ring: Ring | None = values.valid("ring")
     if clip is None or ring is None or clip.main_url is not None or clip.pre_s <= ring.seconds:
@@ -110,7 +110,7 @@ def _warn_short_ring(values: Values) -> None:
     values.reading.warn(place or values.place("clip"), text)
 
 
-def _place_in(values: Values, section: str, key: str) -> tree.Place | None:
+def _place_in(values: SectionValues, section: str, key: str) -> tree.SourcePosition | None:
     node = values.node(section)
     entry = node.entries.get(key) if isinstance(node, tree.Mapping) else None
     return entry.value.place if entry is not None else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edge_agent.config.fields.keys import SealingKey
-from edge_agent.config.fields.kinds import Flag, Number, Size
-from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.fields.kinds import ByteSize, Flag, Number
+from edge_agent.config.fields.spec import Field, Section, build_from_values
 from edge_agent.config.model.settings import Collecting
 
 COLLECT = Section(
@@ -20,8 +20,10 @@ COLLECT = Section(
             None,
             "storage.seal_to; without either the command is refused",
         ),
-        Field("max_bytes", Size(10 * 10**6, 10**11), "space on disk for all of them", 200 * 10**6, "200MB"),
+        Field(
+            "max_bytes", ByteSize(10 * 10**6, 10**11), "space on disk for all of them", 200 * 10**6, "200MB"
+        ),
         Field("keep_days", Number(0.04, 90, "days"), "each is deleted so long after it was taken", 14.0),
     ),
-    plain(Collecting),
+    build_from_values(Collecting),
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edge_agent.config.fields.keys import OperatorKeys
-from edge_agent.config.fields.kinds import Choice
+from edge_agent.config.fields.kinds import WordChoice
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.fields.spec import Field, Section, build_from_values
 from edge_agent.config.model.settings import SIGNED_COMMANDS, Commands
 from edge_agent.wire import ARGUMENTS
 
@@ -22,7 +22,7 @@ COMMANDS = Section(
         ),
         Field(
             "signed",
-            ListOf(Choice(tuple(ARGUMENTS)), "types of commands", unique=True),
+            ListOf(WordChoice(tuple(ARGUMENTS)), "types of commands", unique=True),
             "an operator has to sign these, too, instead of everybody who may write to the broker; always "
             "signed: collect, model, reboot, set-config, update, what goes to a URL, and to let evidence go. "
             "The end of a mask, disarm or collect (for_s: 0) need not be",
@@ -30,5 +30,5 @@ COMMANDS = Section(
             ", ".join(SIGNED_COMMANDS),
         ),
     ),
-    plain(Commands),
+    build_from_values(Commands),
 )

@@ -6,17 +6,17 @@ import os
 from dataclasses import dataclass
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.kinds import Choice, Number, Text, text_of
+from edge_agent.config.fields.kinds import Number, Text, WordChoice, text_of
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Reading, Refused, ScalarKind, Section, Values
-from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.fields.spec import Field, InvalidValue, ReadContext, ScalarType, Section, SectionValues
+from edge_agent.config.fields.words import did_you_mean, quoted
 from edge_agent.config.model.settings import Detector
 from edge_agent.config.texts.messages import message
 from edge_agent.core.model import LABELS
 
 
 @dataclass(frozen=True)
-class ModelName(ScalarKind):
+class ModelName(ScalarType):
     """The model that ships, none, or a model file."""
 
     names = ("auto", "none")
@@ -24,7 +24,7 @@ class ModelName(ScalarKind):
     def describe(self) -> str:
         return message("model")
 
-    def parse(self, scalar: tree.Scalar, reading: Reading) -> str:
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> str:
         text = text_of(scalar, self.describe())
         if text in self.names:
             return text
@@ -32,15 +32,15 @@ class ModelName(ScalarKind):
             reading.warn(scalar.place, "hog is no longer there; runs as auto, the model that ships")
             return "auto"
         if not text.endswith(".tflite") or "\0" in text:
-            refused = message("must-be-not", kind=self.describe(), found=shown(text))
-            raise Refused(message("with-hint", text=refused, hint=did_you_mean(text, self.names)))
+            refused = message("must-be-not", kind=self.describe(), found=quoted(text))
+            raise InvalidValue(message("with-hint", text=refused, hint=did_you_mean(text, self.names)))
         path = reading.files.base / text
         if reading.files.required and not os.path.isfile(path):
             reading.warn(scalar.place, message("no-such-model", path=path))
         return str(path)
 
 
-LABEL_LIST = ListOf(Choice(LABELS), "class labels", least=1, unique=True)
+LABEL_LIST = ListOf(WordChoice(LABELS), "class labels", least=1, unique=True)
 
 BOARD_FIELDS = (
     Field("threads", Number(1, 16, whole=True), "threads of one inference", None, "from the profile"),
@@ -63,7 +63,7 @@ BOARD_FIELDS = (
 """What depends on the board: profiles give the values, the configuration may overrule them."""
 
 
-def _build(values: Values) -> Detector:
+def _build(values: SectionValues) -> Detector:
     delegate = values["delegate"]
     return Detector(**values.found | {"delegate": None if delegate == "none" else delegate})
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.fields.kinds import Number, Text, identifier
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Section, Values, plain
+from edge_agent.config.fields.spec import Field, Section, SectionValues, build_from_values
 from edge_agent.config.fields.times import DateSpan, TimeZone
 from edge_agent.config.model.settings import Gateway, Location
 from edge_agent.config.texts.messages import message
@@ -23,17 +23,17 @@ LOCATION = Section(
         Field("latitude", Number(-90, 90, "degrees"), "north is positive"),
         Field("longitude", Number(-180, 180, "degrees"), "east is positive"),
     ),
-    plain(Location),
+    build_from_values(Location),
     example="{latitude: 20.4463, longitude: 106.3366}",
 )
 
 
-def _build(values: Values) -> Gateway:
+def _build(values: SectionValues) -> Gateway:
     holidays: frozenset[date] = frozenset().union(*values["holidays"])
     return Gateway(**values.found | {"name": values["name"] or values["id"], "holidays": holidays})
 
 
-def _check(values: Values) -> None:
+def _check(values: SectionValues) -> None:
     spans: tuple[frozenset[date], ...] = values.valid("holidays") or ()
     days = len(frozenset().union(*spans))
     if days > MOST_HOLIDAYS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_agent.config.fields.kinds import Number
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.fields.spec import Field, Section, build_from_values
 from edge_agent.config.model.addresses import HostPort
 from edge_agent.config.model.settings import Healing
 
@@ -43,5 +43,5 @@ HEALING = Section(
             (),
         ),
     ),
-    plain(Healing),
+    build_from_values(Healing),
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edge_agent.config.fields import login
-from edge_agent.config.fields.kinds import Choice, Number, ReadableFile, Text
+from edge_agent.config.fields.kinds import Number, ReadableFile, Text, WordChoice
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.fields.spec import Field, Section, SectionValues
 from edge_agent.config.model.addresses import BrokerAddress
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
 from edge_agent.config.texts.messages import message
@@ -18,9 +18,9 @@ MOST_ROOT = 64
 _ROOT = Text("a topic", MOST_ROOT, ROOT_PATTERN, ROOT_WORDS)
 
 
-def _check(values: Values) -> None:
+def _check(values: SectionValues) -> None:
     login.check_login(values)
-    values.together("cert_file", "key_file")
+    values.require_both("cert_file", "key_file")
     brokers: tuple[Broker, ...] = values.valid("brokers") or ()
     if brokers and not any(broker.tls for broker in brokers):
         for key in ("ca_file", "cert_file"):
@@ -31,7 +31,7 @@ def _check(values: Values) -> None:
         values.warn("brokers", message("mqtt-plain"))
 
 
-def _build(values: Values) -> Mqtt:
+def _build(values: SectionValues) -> Mqtt:
     own = {key: value for key, value in values.found.items() if key not in ("username", "password_file")}
     return Mqtt(**own, credentials=login.credentials_of(values))
 
@@ -64,7 +64,7 @@ MQTT = Section(
         *login.FIELDS,
         Field(
             "delivery",
-            Choice(tuple(Delivery), Delivery),
+            WordChoice(tuple(Delivery), Delivery),
             "when an event may leave the box: broker, on the broker's PUBACK; confirmed, when the central "
             "ingest has it in its database (down/ack), which a broker that is killed cannot undo",
             Delivery.BROKER,

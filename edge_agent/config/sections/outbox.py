@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge_agent.config.fields.kinds import Size
-from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.fields.kinds import ByteSize
+from edge_agent.config.fields.spec import Field, Section, build_from_values
 from edge_agent.config.model.settings import Outbox
 
 OUTBOX = Section(
@@ -12,11 +12,11 @@ OUTBOX = Section(
     (
         Field(
             "max_bytes",
-            Size(10**6, 10**12),
+            ByteSize(10**6, 10**12),
             "space on disk; when it is full the lowest priority goes first, and the loss is announced",
             256 * 10**6,
             "256MB",
         ),
     ),
-    plain(Outbox),
+    build_from_values(Outbox),
 )

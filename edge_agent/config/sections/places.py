@@ -9,11 +9,11 @@ from itertools import combinations
 from typing import Any
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.cover import covers
+from edge_agent.config.fields.cover import polygon_contains
 from edge_agent.config.fields.many import ListOf, MapOf
-from edge_agent.config.fields.shapes import PolygonKind, length_of, way
-from edge_agent.config.fields.spec import INVALID, Field, Section, Values
-from edge_agent.config.fields.words import did_you_mean, shown
+from edge_agent.config.fields.shapes import PolygonType, length_of, segment
+from edge_agent.config.fields.spec import INVALID, Field, Section, SectionValues
+from edge_agent.config.fields.words import did_you_mean, quoted
 from edge_agent.config.model.settings import AnyRule, Line, WrongWayRule, Zone
 from edge_agent.config.sections.rules import RULE, WrittenRule
 from edge_agent.config.texts.messages import message, phrase
@@ -29,12 +29,12 @@ WIDE = 9 / 16
 ZONE = Section(
     "zone",
     "An area of the picture that rules refer to by its id.",
-    (Field("polygon", PolygonKind(), "its corners, in order; it closes by itself"),),
+    (Field("polygon", PolygonType(), "its corners, in order; it closes by itself"),),
     lambda values: values["polygon"],
     example="{polygon: [[x, y], [x, y], [x, y], …]}",
 )
 
-LINE = way(
+LINE = segment(
     "line",
     "A line in the picture that rules refer to by its id. Who looks along it, from its first point to the "
     "second, has side A on the left hand and B on the right.",
@@ -61,7 +61,7 @@ class _Sort:
 _SORTS = (_Sort("zone", "zones"), _Sort("line", "lines"))
 
 
-def built_rules(values: Values) -> tuple[AnyRule, ...]:
+def built_rules(values: SectionValues) -> tuple[AnyRule, ...]:
     """The rules of a camera whose sections were valid, with their zones and lines."""
     about: dict[str, dict[str, Any]] = {
         "zone": {id_: Zone(id_, polygon) for id_, polygon in values["zones"].items()},
@@ -71,17 +71,17 @@ def built_rules(values: Values) -> tuple[AnyRule, ...]:
     return tuple(rule.make(**{rule.about: about[rule.about][rule.name]}, **rule.rest) for rule in rules)
 
 
-def check_places(values: Values) -> None:
+def check_zones(values: SectionValues) -> None:
     """Looked up in what was written, valid or not, so that one mistake hides no other."""
     for sort in _SORTS:
         written = values.node(sort.key) or tree.Mapping(values.place(sort.key))
         if isinstance(written, tree.Mapping):
             _check_names(values, sort, written)
-            _warn_unseen_places(values, sort, written)
+            _warn_unseen_zones(values, sort, written)
     _warn_wrong_way(values)
 
 
-def _check_names(values: Values, sort: _Sort, written: tree.Mapping) -> None:
+def _check_names(values: SectionValues, sort: _Sort, written: tree.Mapping) -> None:
     used = list(_scalars(values.node("rules"), sort.name))
     for name in used:
         if name.text not in written.entries:
@@ -89,7 +89,7 @@ def _check_names(values: Values, sort: _Sort, written: tree.Mapping) -> None:
             values.found["rules"] = INVALID
     for id_, entry in written.entries.items():
         if all(id_ != name.text for name in used):
-            text = message(f"{sort.name}-unused", name=shown(id_))
+            text = message(f"{sort.name}-unused", name=quoted(id_))
             values.reading.warn(entry.key, text)
 
 
@@ -104,22 +104,22 @@ def _unknown(sort: _Sort, name: str, written: tree.Mapping) -> str:
     # A key without a mapping is a mistake and not quoted: it may be half of a password with a comma.
     known = [id_ for id_, entry in written.entries.items() if isinstance(entry.value, tree.Mapping)]
     if not known:
-        return message(f"{sort.name}-none", name=shown(name))
-    those = message(f"{sort.name}-those", known=", ".join(shown(id_) for id_ in known))
-    return message(f"{sort.name}-unknown", name=shown(name), near=did_you_mean(name, known) or those)
+        return message(f"{sort.name}-none", name=quoted(name))
+    those = message(f"{sort.name}-those", known=", ".join(quoted(id_) for id_ in known))
+    return message(f"{sort.name}-unknown", name=quoted(name), near=did_you_mean(name, known) or those)
 
 
-def _warn_unseen_places(values: Values, sort: _Sort, written: tree.Mapping) -> None:
+def _warn_unseen_zones(values: SectionValues, sort: _Sort, written: tree.Mapping) -> None:
     masks: tuple[Polygon, ...] = values.valid("masks") or ()
     places: dict[str, tuple[Point, ...]] = values.valid(sort.key) or {}
     for id_, points in places.items():
         where = None
-        if any(covers(mask, points) for mask in masks):
+        if any(polygon_contains(mask, points) for mask in masks):
             where = "in-masks"
         elif sort.key == "lines" and _along_border(points):
             where = "on-border"
         if where is not None:
-            text = message(where, sort=phrase(sort.name), name=shown(id_))
+            text = message(where, sort=phrase(sort.name), name=quoted(id_))
             values.reading.warn(written.entries[id_].key, text)
 
 
@@ -130,7 +130,7 @@ def _along_border(points: Iterable[Point]) -> bool:
     )
 
 
-def _warn_wrong_way(values: Values) -> None:
+def _warn_wrong_way(values: SectionValues) -> None:
     zones: dict[str, Polygon] | None = values.valid("zones")
     rules: tuple[WrittenRule, ...] | None = values.valid("rules")
     written = values.node("rules")
@@ -151,5 +151,5 @@ def _doubts(rule: WrittenRule, zone: Polygon) -> Iterator[tuple[str, str]]:
     longest = max(math.hypot(b[0] - a[0], (b[1] - a[1]) * WIDE) for a, b in combinations(zone, 2))
     if rule.rest["min_distance"] >= longest:
         distance = rule.rest["min_distance"]
-        text = message("small-zone", name=shown(rule.name), longest=longest, distance=distance)
+        text = message("small-zone", name=quoted(rule.name), longest=longest, distance=distance)
         yield "min_distance", text

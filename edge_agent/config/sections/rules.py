@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.config.fields.kinds import Choice, Flag, Number, Text, identifier
-from edge_agent.config.fields.one_of import one_of
-from edge_agent.config.fields.shapes import way
-from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.fields.kinds import Flag, Number, Text, WordChoice, identifier
+from edge_agent.config.fields.one_of import tagged_union
+from edge_agent.config.fields.shapes import segment
+from edge_agent.config.fields.spec import Field, Section, SectionValues
 from edge_agent.config.model.settings import (
     AnyRule,
     CrossingMode,
@@ -41,8 +41,8 @@ class WrittenRule:
     rest: Mapping[str, Any]  # the other fields of the rule
 
 
-def _builder(make: Callable[..., AnyRule], about: str = "zone") -> Callable[[Values], WrittenRule]:
-    def build(values: Values) -> WrittenRule:
+def _builder(make: Callable[..., AnyRule], about: str = "zone") -> Callable[[SectionValues], WrittenRule]:
+    def build(values: SectionValues) -> WrittenRule:
         rest = dict(values.found)
         return WrittenRule(make, about, rest.pop(about), rest)
 
@@ -52,7 +52,7 @@ def _builder(make: Callable[..., AnyRule], about: str = "zone") -> Callable[[Val
 _ID = Field("id", identifier(), "the rule's id, unique in this camera")
 _KIND = Field(
     "kind",
-    Choice(tuple(RuleKind), RuleKind),
+    WordChoice(tuple(RuleKind), RuleKind),
     "what it waits for; each kind has keys of its own beside these",
 )
 _COOLDOWN = Field(
@@ -81,7 +81,7 @@ def _labels(default: tuple[str, ...]) -> Field:
 def _severity(default: Severity) -> Field:
     return Field(
         "severity",
-        Choice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
+        WordChoice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
         "how much it matters; of waiting events the gravest are sent first",
         default,
         f"`{default.name.lower()}`",
@@ -97,8 +97,8 @@ def _rule(
     own: tuple[Field, ...],
     labels: Field,
     severity: Field,
-    build: Callable[[Values], WrittenRule],
-    check: Callable[[Values], None] = lambda values: None,
+    build: Callable[[SectionValues], WrittenRule],
+    check: Callable[[SectionValues], None] = lambda values: None,
 ) -> Section:
     fields = (_ID, _KIND, *own, labels, severity, _COOLDOWN, _SCHEDULE, _ENABLED)
     return Section(Bilingual(f"{kind} rule", f"quy tắc {kind}"), doc, fields, build, check)
@@ -118,13 +118,13 @@ def _stay(kind: RuleKind, doc: str, min_duration_s: float, grace_s: float) -> Se
     return _rule(kind, doc, own, _labels(_ALL), _WARNING, _builder(ZoneRule), _check_stay)
 
 
-def _check_stay(values: Values) -> None:
+def _check_stay(values: SectionValues) -> None:
     if values.valid("kind") is RuleKind.LOITERING and values.valid("min_duration_s") == 0:
         values.reading.refuse(values.place("min_duration_s"), message("loitering-lasts"))
     check_lasts(values, "min_duration_s")
 
 
-def _check_line(values: Values) -> None:
+def _check_line(values: SectionValues) -> None:
     if values.valid("each") is False and values.valid("counts_s") == 0:
         values.reading.refuse(values.key_place("each"), message("tells-nothing"))
 
@@ -137,14 +137,14 @@ _LINE_CROSSING = _rule(
         _LINE,
         Field(
             "direction",
-            Choice(tuple(Direction), Direction),
+            WordChoice(tuple(Direction), Direction),
             "which crossings are told one by one; who looks along the line, from its first point to the "
             "second, has side A on the left hand and B on the right",
             Direction.BOTH,
         ),
         Field(
             "mode",
-            Choice(tuple(CrossingMode), CrossingMode),
+            WordChoice(tuple(CrossingMode), CrossingMode),
             "how far from the line an object has to be before it is on a side: strict rather misses one that "
             "appears or vanishes near the line, loose rather counts one that only touches it",
             CrossingMode.BALANCED,
@@ -181,7 +181,7 @@ _STOPPED_VEHICLE = _rule(
     lambda values: check_lasts(values, "still_s"),
 )
 
-ARROW = way(
+ARROW = segment(
     "arrow", "The way one has to go.", "where it begins", "where its tip is: traffic goes from there to here"
 )
 
@@ -210,13 +210,13 @@ _WRONG_WAY = _rule(
 )
 
 
-def _built_crowding(values: Values) -> WrittenRule:
+def _built_crowding(values: SectionValues) -> WrittenRule:
     if values["release_count"] is None:
         values.found["release_count"] = values["count"] * 7 // 10
     return _builder(CrowdingRule)(values)
 
 
-def _check_crowding(values: Values) -> None:
+def _check_crowding(values: SectionValues) -> None:
     count, release = values.valid("count"), values.valid("release_count")
     if count is not None and release is not None and release >= count:
         text = message("release-count", count=count, release=release)
@@ -261,7 +261,7 @@ KINDS: Mapping[str, Section] = {
     RuleKind.CROWDING: _CROWDING,
 }
 
-RULE = one_of(
+RULE = tagged_union(
     "rule",
     "What to tell about a zone or a line. An object is where the middle of its box's lower edge is.",
     "kind",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 
-from edge_agent.config.fields.kinds import Choice
+from edge_agent.config.fields.kinds import WordChoice
 from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.fields.spec import Field, Section, SectionValues
 from edge_agent.config.fields.times import EVERY_DAY, DaySpan, TimeOfDay
 from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
 from edge_agent.config.texts.messages import message
 
 
-def _build(values: Values) -> Schedule:
+def _build(values: SectionValues) -> Schedule:
     days: frozenset[int] = frozenset().union(*values["days"])
     begin, end = (values[key] or time(0, 0) for key in ("from", "to"))
     return Schedule(days, begin, end, values["holidays"], values["unsynced"])
@@ -36,14 +36,14 @@ SCHEDULE = Section(
         ),
         Field(
             "holidays",
-            Choice(tuple(OnHolidays), OnHolidays, no="off"),
+            WordChoice(tuple(OnHolidays), OnHolidays, no="off"),
             "on the days of gateway.holidays. usual: they are days like any other; off: not armed; also: "
             "armed on them too, whatever the day of the week; only: armed on them alone, where days allows",
             OnHolidays.USUAL,
         ),
         Field(
             "unsynced",
-            Choice(tuple(WhenUnsynced), WhenUnsynced, no="off"),
+            WordChoice(tuple(WhenUnsynced), WhenUnsynced, no="off"),
             "while the clock has not been synchronised since the box started: without a battery it begins "
             "with the time of the last shutdown. armed: all day; off: not at all; clock: as the clock says, "
             "for a box with a battery clock and no time server",
@@ -51,11 +51,11 @@ SCHEDULE = Section(
         ),
     ),
     _build,
-    lambda values: values.together("from", "to"),
+    lambda values: values.require_both("from", "to"),
 )
 
 
-def check_lasts(values: Values, key: str) -> None:
+def check_lasts(values: SectionValues, key: str) -> None:
     """Refuses a rule that is not armed for so long as what it waits for has to last."""
     schedule: Schedule | None = values.valid("schedule")
     needed_s: float | None = values.valid(key)

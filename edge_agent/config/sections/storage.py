@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edge_agent.config.fields.keys import SealingKey
-from edge_agent.config.fields.kinds import Number, Size
-from edge_agent.config.fields.spec import Field, Section, plain
+from edge_agent.config.fields.kinds import ByteSize, Number
+from edge_agent.config.fields.spec import Field, Section, build_from_values
 from edge_agent.config.model.settings import Storage
 
 STORAGE = Section(
@@ -12,11 +12,11 @@ STORAGE = Section(
     "Clips and pictures that are kept on the box. What is oldest and matters least goes first, never what is "
     "held.",
     (
-        Field("max_bytes", Size(10 * 10**6, 10**13), "space on disk", 2 * 10**9, "2GB"),
+        Field("max_bytes", ByteSize(10 * 10**6, 10**13), "space on disk", 2 * 10**9, "2GB"),
         Field("max_age_days", Number(0.04, 3650, "days"), "older ones go, however much space is left", 30.0),
         Field(
             "keep_free",
-            Size(10 * 10**6, 10**12),
+            ByteSize(10 * 10**6, 10**12),
             "so much of the disk is left to others, the outbox first of all",
             200 * 10**6,
             "200MB",
@@ -30,5 +30,5 @@ STORAGE = Section(
             "not encrypted",
         ),
     ),
-    plain(Storage),
+    build_from_values(Storage),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge_agent.config.fields.kinds import Choice, Number, Size
-from edge_agent.config.fields.spec import Field, Section, Values
+from edge_agent.config.fields.kinds import ByteSize, Number, WordChoice
+from edge_agent.config.fields.spec import Field, Section, SectionValues
 from edge_agent.config.model.settings import Uplink, UplinkKind
 
 SIM_MONTHLY_BYTES = 3 * 10**9
@@ -13,7 +13,7 @@ BACKLOG_BYTES_S = {UplinkKind.FIBRE: 250_000, UplinkKind.SIM: 25_000}
 """A day of that busy site with objects (80 MB) is through in 6 minutes, and in an hour on a SIM card."""
 
 
-def _build(values: Values) -> Uplink:
+def _build_uplink(values: SectionValues) -> Uplink:
     kind: UplinkKind = values["kind"]
     monthly_bytes = values["monthly_bytes"]
     if monthly_bytes is None and kind is UplinkKind.SIM:
@@ -27,11 +27,14 @@ UPLINK = Section(
     "The way to the broker, and what it may carry: docs/design/uplink.md.",
     (
         Field(
-            "kind", Choice(tuple(UplinkKind), UplinkKind), "what the defaults below are for", UplinkKind.FIBRE
+            "kind",
+            WordChoice(tuple(UplinkKind), UplinkKind),
+            "what the defaults below are for",
+            UplinkKind.FIBRE,
         ),
         Field(
             "monthly_bytes",
-            Size(10 * 10**6, 10**14),
+            ByteSize(10 * 10**6, 10**14),
             "what this agent may carry in a billing period, both ways; less than the contract says, since "
             "updates and ssh use the same card. When it runs short, pictures wait first, then infos, then "
             "heartbeats come every 300 s; alarms and warnings always go",
@@ -47,11 +50,11 @@ UPLINK = Section(
         ),
         Field(
             "backlog_bytes_s",
-            Size(1_000, 10**9),
+            ByteSize(1_000, 10**9),
             "so much a second at most, alarms excepted: what has piled up in an outage leaves no faster",
             None,
             "25kB on a sim, 250kB on fibre",
         ),
     ),
-    _build,
+    _build_uplink,
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_agent.detection.decoders.tensors import Candidates, Floats, InputTable, Tensor, TensorInfo
 
-_STRIDES = (8, 16, 32, 64)
+_PICODET_STRIDES = (8, 16, 32, 64)
 _BINS = 8  # of one edge's distribution
 _MEAN = (103.53, 116.28, 123.675)  # BGR, as the published models are trained
 _STD = (57.375, 57.12, 58.395)
@@ -22,7 +22,7 @@ class PicoDetDecoder:
     """Input [1, h, w, 3], BGR, normalised; outputs by stride [1, points, classes] and [1, points, 32]."""
 
     stretches = True  # trained with Resize, keep_ratio: False
-    rider_is_one = False
+    merges_rider = False
 
     def __init__(self, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> None:
         self.input = InputTable(input_info, _MEAN, _STD)
@@ -33,9 +33,9 @@ class PicoDetDecoder:
     def recognise(cls, input_info: TensorInfo, outputs: Sequence[TensorInfo]) -> PicoDetDecoder | None:
         """A decoder when the signature fits, else None."""
         shape = input_info.shape
-        if len(shape) != 4 or shape[3] != 3 or len(outputs) != 2 * len(_STRIDES):
+        if len(shape) != 4 or shape[3] != 3 or len(outputs) != 2 * len(_PICODET_STRIDES):
             return None
-        points = [-(-shape[1] // stride) * -(-shape[2] // stride) for stride in _STRIDES]
+        points = [-(-shape[1] // stride) * -(-shape[2] // stride) for stride in _PICODET_STRIDES]
         scores, edges = outputs[:4], outputs[4:]
         if any(score.shape[:2] != (1, n) for score, n in zip(scores, points, strict=True)):
             return None
@@ -45,11 +45,11 @@ class PicoDetDecoder:
 
     def decode(self, outputs: Sequence[Tensor], floor: float) -> Candidates:
         return Candidates.joined(
-            [self._level(outputs, number, stride, floor) for number, stride in enumerate(_STRIDES)]
+            [self._level(outputs, number, stride, floor) for number, stride in enumerate(_PICODET_STRIDES)]
         )
 
     def _level(self, outputs: Sequence[Tensor], number: int, stride: int, floor: float) -> Candidates:
-        at = number + len(_STRIDES)  # the scores of all strides come first
+        at = number + len(_PICODET_STRIDES)  # the scores of all strides come first
         scores = self._outputs[number].real(outputs[number])[0]
         points, classes = np.nonzero(scores >= floor)
         edges = self._outputs[at].real(outputs[at][:, points])[0]

@@ -19,7 +19,7 @@ class SsdDecoder:
 
     classes: int | None = None
     stretches = True  # as its training pipeline (fixed_shape_resizer)
-    rider_is_one = False
+    merges_rider = False
 
     def __init__(self, input_info: TensorInfo, outputs: Sequence[TensorInfo], order: Sequence[int]) -> None:
         if input_info.dtype == np.float32:  # trained on -1..1

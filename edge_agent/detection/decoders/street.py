@@ -30,7 +30,7 @@ class StreetDecoder:
     """Input [1, h, w, 3], BGR, -1..1; two outputs for each stride, in this order by their names."""
 
     stretches = False
-    rider_is_one = True
+    merges_rider = True
 
     def __init__(self, input_info: TensorInfo, levels: Sequence[_Level]) -> None:
         self.input = InputTable(input_info, (127.5,), (127.5,))

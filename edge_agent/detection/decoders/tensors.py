@@ -99,7 +99,7 @@ class Candidates:
         )
 
 
-class Decoder(Protocol):
+class ModelDecoder(Protocol):
     """How one family of models wants its input and writes its output."""
 
     @property
@@ -116,7 +116,7 @@ class Decoder(Protocol):
         ...
 
     @property
-    def rider_is_one(self) -> bool:
+    def merges_rider(self) -> bool:
         """Whether a rider and the machine are one object to it, and not a person and a machine."""
         ...
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from edge_agent.detection.decoders.tensors import Candidates, Floats, InputTable, Tensor, TensorInfo
 
-_STRIDES = (8, 16, 32)
+_YOLOX_STRIDES = (8, 16, 32)
 
 
 class YoloxDecoder:
     """Input [1, 3, h, w] or [1, h, w, 3], BGR 0..255, padded with 114; output [1, points, 5 + classes]."""
 
     stretches = False
-    rider_is_one = False
+    merges_rider = False
 
     def __init__(self, input_info: TensorInfo, output: TensorInfo) -> None:
         self.input = InputTable(input_info)
@@ -36,7 +36,7 @@ class YoloxDecoder:
         if 3 not in (shape[1], shape[3]):
             return None
         height, width = shape[2:4] if shape[1] == 3 else shape[1:3]
-        points = sum((height // s) * (width // s) for s in _STRIDES)
+        points = sum((height // s) * (width // s) for s in _YOLOX_STRIDES)
         if outputs[0].shape[1] != points or outputs[0].shape[2] < 6:
             return None
         return cls(input_info, outputs[0])
@@ -62,7 +62,7 @@ class YoloxDecoder:
 def _points(width: int, height: int) -> tuple[Floats, Floats]:
     """Column and row of each output point, shape (points, 2), and its stride, shape (points, 1)."""
     grids, strides = [], []
-    for stride in _STRIDES:
+    for stride in _YOLOX_STRIDES:
         rows, columns = np.mgrid[0 : height // stride, 0 : width // stride]
         grid = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)
         grids.append(grid)

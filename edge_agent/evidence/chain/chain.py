@@ -19,9 +19,9 @@ from edge_agent.config.model.settings import Storage
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Draft, Stamp, StoredEvent
 from edge_agent.core.model import Severity
-from edge_agent.core.state_file import within_patience
+from edge_agent.core.state_file import run_with_timeout
 from edge_agent.evidence.chain.heads import head_text
-from edge_agent.evidence.chain.journal import Journal
+from edge_agent.evidence.chain.journal import EventJournal
 from edge_agent.evidence.chain.keys import SigningKey, load_or_make
 from edge_agent.wire import ChainHeadData
 
@@ -40,7 +40,7 @@ MakeHead = Callable[[ChainHeadData, Severity], Draft]
 
 
 @dataclass(frozen=True, slots=True)
-class _News:
+class _UnsignedTail:
     """The newest event of an epoch that no head signs yet."""
 
     event: StoredEvent
@@ -66,7 +66,7 @@ class EvidenceChain:
         self._gateway_id = gateway_id
         self._clock = clock
         self._make_head = make_head
-        self._journal = Journal(
+        self._journal = EventJournal(
             state_dir,
             max_bytes=storage.max_bytes // JOURNAL_SHARE,
             max_age_days=storage.max_age_days,
@@ -77,7 +77,7 @@ class EvidenceChain:
         )
         self._lock = threading.Lock()  # protects the two below
         self._alarms: deque[StoredEvent] = deque(maxlen=MAX_ALARMS)
-        self._news: dict[str, _News] = {}  # by epoch
+        self._unsigned: dict[str, _UnsignedTail] = {}  # by epoch
         self._key: SigningKey | None = None
         self._no_key: str | None = None
         self._head_mono = clock.monotonic()
@@ -108,9 +108,9 @@ class EvidenceChain:
         if event.kind == HEAD_KIND:
             return
         with self._lock:
-            before = self._news.get(event.epoch)
+            before = self._unsigned.get(event.epoch)
             gravest = event.priority if before is None else max(before.priority, event.priority)
-            self._news[event.epoch] = _News(event, gravest)
+            self._unsigned[event.epoch] = _UnsignedTail(event, gravest)
             if event.priority == Severity.ALARM.number:
                 self._alarms.append(event)
 
@@ -119,7 +119,7 @@ class EvidenceChain:
         now = self._clock.monotonic()
         signed = self._sign_alarms(append)
         if now - self._head_mono >= HEAD_EVERY_S:
-            self._sign_news(append)
+            self._sign_tails(append)
         waits = self._journal.waiting_bytes
         if signed or waits >= WRITE_AT_BYTES or (waits and now - self._written_mono >= WRITE_EVERY_S):
             self._written_mono = now
@@ -131,7 +131,7 @@ class EvidenceChain:
 
     def _write(self) -> None:
         """A disk that does not answer is passed over: what waits is written with the next."""
-        within_patience(self._journal.write)
+        run_with_timeout(self._journal.write)
 
     # --- signing ---
 
@@ -143,9 +143,9 @@ class EvidenceChain:
             self._sign(alarm, Severity.ALARM, append)
         return bool(alarms)
 
-    def _sign_news(self, append: Callable[[Draft], Stamp]) -> None:
+    def _sign_tails(self, append: Callable[[Draft], Stamp]) -> None:
         with self._lock:
-            news = list(self._news.values())
+            news = list(self._unsigned.values())
         for new in news:
             self._sign(new.event, _severity(new.priority), append)
 
@@ -154,9 +154,9 @@ class EvidenceChain:
             append(self._make_head(self._head(self._key, event), severity))
             self._head_mono = self._clock.monotonic()
         with self._lock:
-            news = self._news.get(event.epoch)
+            news = self._unsigned.get(event.epoch)
             if news is not None and news.event.sequence <= event.sequence:
-                del self._news[event.epoch]
+                del self._unsigned[event.epoch]
 
     def _head(self, key: SigningKey, event: StoredEvent) -> ChainHeadData:
         sequence, digest = f"{event.sequence:016d}", hashlib.sha256(event.payload).hexdigest()

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 MAX_WAITING_BYTES = 2_000_000  # while the disk takes nothing; then the oldest goes
 
 
-class Journal:
+class EventJournal:
     """``add`` from any thread, the rest from one."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Journal:
         self._keep_free = keep_free
         self._clock = clock
         self._clock_synced = clock_synced
-        self._held = held
+        self._hold_ids = held
         self._lock = threading.Lock()  # protects the four below
         self._waiting: deque[StoredEvent] = deque()
         self._waiting_bytes = 0
@@ -95,7 +95,7 @@ class Journal:
             for _ in range(done):
                 self._waiting_bytes -= len(self._waiting.popleft().payload)
         if done:
-            self._make_room()
+            self._rotate()
 
     def _write(self, batch: list[StoredEvent]) -> int:
         """How many of them are on the disk."""
@@ -133,7 +133,7 @@ class Journal:
             sync_folder(self._folder)
         self._whole = path
 
-    def _make_room(self) -> None:
+    def _rotate(self) -> None:
         """Oldest files first. By age only while the clock is right: a box that boots in 2038 keeps all."""
         oldest = self._clock.now().date() - self._max_age if self._clock_synced() else date.min
         try:
@@ -153,11 +153,11 @@ class Journal:
 
     def _is_needed(self, path: Path, before: Path | None) -> bool:
         """The head that signs the last events of a day may stand in the file after it."""
-        return self._is_held(path) or (before is not None and self._is_held(before))
+        return self._has_hold(path) or (before is not None and self._has_hold(before))
 
-    def _is_held(self, path: Path) -> bool:
+    def _has_hold(self, path: Path) -> bool:
         """Whether it speaks of an event that is held. Read once for each change of what is held."""
-        held = self._held()
+        held = self._hold_ids()
         known, answer = self._speaks.get(path.name, (None, False))
         if known != held:
             content = path.read_bytes() if held else b""

@@ -91,7 +91,7 @@ def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
         reason = f"{path} is gone" if had_one else None
     except KeyProblem as error:
         reason = f"{path}: {error}"
-        _set_aside(path)
+        _quarantine(path)
     except OSError as error:
         # It may be well and only out of reach: nothing is written over it.
         return _in_memory(f"{path} cannot be read ({error.strerror})")
@@ -222,7 +222,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def _set_aside(path: Path) -> None:
+def _quarantine(path: Path) -> None:
     try:
         path.rename(path.with_name(f"{path.name}.unusable-{secrets.token_hex(4)}"))
     except OSError as error:

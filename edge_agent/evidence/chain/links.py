@@ -20,7 +20,7 @@ def epoch_joins(records: Iterable[Record]) -> list[tuple[Record, Record]]:
     return [(first, last) for first, last in joins if last is not None and last.epoch != first.epoch]
 
 
-class Links:
+class ChainLinks:
     """``add`` all events and ``trust`` all heads, then ``follow``; then ask."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Links:
     def is_proven(self, record: Record) -> bool:
         return record.sha256 in self._trusted.get(record.sequence, ())
 
-    def is_known(self, sequence: int) -> bool:
+    def has_trusted_hash(self, sequence: int) -> bool:
         """Whether it is known what the bytes of that event are."""
         return bool(self._trusted.get(sequence))
 

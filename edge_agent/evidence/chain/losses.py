@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LossRange:
     """A range that a loss event announces."""
 
     first: int
@@ -17,19 +17,19 @@ class Lost:
     proven: bool
 
 
-class Losses:
+class LossRanges:
     """The announcements for one chain. A hostile file may hold many, overlapping as it likes."""
 
-    def __init__(self, ranges: Iterable[Lost] = ()) -> None:
+    def __init__(self, ranges: Iterable[LossRange] = ()) -> None:
         given = list(ranges)
         self._starts = {lost.first: lost for lost in reversed(given)}
         self._proven = _Cover(lost for lost in given if lost.proven)
         self._doubtful = _Cover(lost for lost in given if not lost.proven)
 
-    def beginning_at(self, sequence: int) -> Lost | None:
+    def beginning_at(self, sequence: int) -> LossRange | None:
         return self._starts.get(sequence)
 
-    def unproven_parts(self, first: int, last: int) -> Iterator[tuple[int, int, Lost | None]]:
+    def unproven_parts(self, first: int, last: int) -> Iterator[tuple[int, int, LossRange | None]]:
         """What of this range no proven loss event announces, with the unproven one that does, or None."""
         for low, high, proven in self._proven.parts(first, last):
             if proven is None:
@@ -39,8 +39,8 @@ class Losses:
 class _Cover:
     """Ranges made disjoint, ascending: where two overlap, the one that begins first keeps the numbers."""
 
-    def __init__(self, ranges: Iterable[Lost]) -> None:
-        self._pieces: list[tuple[int, int, Lost]] = []
+    def __init__(self, ranges: Iterable[LossRange]) -> None:
+        self._pieces: list[tuple[int, int, LossRange]] = []
         end = 0
         for lost in sorted(ranges, key=lambda lost: (lost.first, -lost.last)):
             first = max(lost.first, end + 1)
@@ -48,7 +48,7 @@ class _Cover:
                 self._pieces.append((first, lost.last, lost))
                 end = lost.last
 
-    def parts(self, first: int, last: int) -> Iterator[tuple[int, int, Lost | None]]:
+    def parts(self, first: int, last: int) -> Iterator[tuple[int, int, LossRange | None]]:
         """The range cut where the pieces begin and end."""
         at = first
         for index in range(bisect.bisect_left(self._pieces, first, key=_last_of), len(self._pieces)):
@@ -63,5 +63,5 @@ class _Cover:
             yield at, last, None
 
 
-def _last_of(piece: tuple[int, int, Lost]) -> int:
+def _last_of(piece: tuple[int, int, LossRange]) -> int:
     return piece[1]

@@ -14,15 +14,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.evidence.chain.heads import SignedHead, published_head
-from edge_agent.evidence.chain.links import Links, epoch_joins
-from edge_agent.evidence.chain.losses import Losses, Lost
+from edge_agent.evidence.chain.links import ChainLinks, epoch_joins
+from edge_agent.evidence.chain.losses import LossRange, LossRanges
 from edge_agent.evidence.chain.records import Record
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
-class Verdict(StrEnum):
+class VerificationVerdict(StrEnum):
     GENUINE = "genuine"
     CONSISTENT = "consistent, but not checked against a known key"
     ALTERED = "altered"
@@ -32,8 +32,8 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    verdict: Verdict
+class VerificationFinding:
+    verdict: VerificationVerdict
     what: str  # the id of an event, a range of them, a file
     why: str
     where: str = ""  # the file and the line
@@ -51,11 +51,11 @@ SIGNED_ITSELF = "its own signature holds; the fields around it, such as its time
 NO_KEY = "no public key was given (--key): no signature was checked"
 Keys = Mapping[str, GivenKey]
 """Public keys by their ids."""
-Doubt = tuple[Verdict, str]
+Doubt = tuple[VerificationVerdict, str]
 """What is wrong with a head, and why."""
 
 
-class Signed(Protocol):
+class SignedText(Protocol):
     """A text of a gateway with its signature: a head, or the manifest of a bundle."""
 
     @property
@@ -70,49 +70,49 @@ class Signed(Protocol):
     def broken(self) -> str: ...  # what is said when the signature does not hold
 
 
-def judge_signature(signed: Signed, keys: Keys) -> Doubt | None:
+def check_signature(signed: SignedText, keys: Keys) -> Doubt | None:
     """None: the signature holds, by a key that is known to be the gateway's or by one that may be."""
     from cryptography.exceptions import InvalidSignature
 
     if not keys:
-        return Verdict.UNSIGNED, NO_KEY
+        return VerificationVerdict.UNSIGNED, NO_KEY
     name = signed.key_id
     key = next((key for known, key in keys.items() if name and known.startswith(name)), None)
     if key is None:
-        return Verdict.WRONG_KEY, f"signed with the key {name[:16]}, which was not given"
+        return VerificationVerdict.WRONG_KEY, f"signed with the key {name[:16]}, which was not given"
     if key.gateway not in (None, signed.gateway):
-        return Verdict.WRONG_KEY, f"signed with the key of {key.gateway}"
-    if key.gateway is None and has_known_key(signed.gateway, keys):
+        return VerificationVerdict.WRONG_KEY, f"signed with the key of {key.gateway}"
+    if key.gateway is None and has_gateway_key(signed.gateway, keys):
         why = f"signed with the key {name[:16]}, which was not given as one of {signed.gateway}"
-        return Verdict.WRONG_KEY, why
+        return VerificationVerdict.WRONG_KEY, why
     try:
         key.public.verify(signed.signature, signed.text)
     except InvalidSignature:
-        return Verdict.ALTERED, signed.broken
+        return VerificationVerdict.ALTERED, signed.broken
     return None
 
 
-def has_known_key(gateway: str, keys: Keys) -> bool:
+def has_gateway_key(gateway: str, keys: Keys) -> bool:
     """Whether a key was given as this gateway's: only then can anything of it be genuine."""
     return any(key.gateway == gateway for key in keys.values())
 
 
-def good_heads(records: Iterable[Record], keys: Keys) -> list[SignedHead]:
+def verified_heads(records: Iterable[Record], keys: Keys) -> list[SignedHead]:
     """Of ``chain-head`` events, those whose signature holds."""
     heads = [published_head(record.gateway, record.head) for record in records if record.head is not None]
-    return [head for head in heads if judge_signature(head, keys) is None]
+    return [head for head in heads if check_signature(head, keys) is None]
 
 
 def verify_events(
     records: Iterable[Record], keys: Keys, heads: Iterable[SignedHead] = (), *, excerpt: bool = False
-) -> list[Finding]:
+) -> list[VerificationFinding]:
     """One finding for each event, and one for each gap; by chain, ascending. Resends are no events. Without
     a key of its own nothing of a gateway is genuine.
 
     ``heads`` are further ones, whose signatures hold. In an ``excerpt`` gaps are none: what it leaves out, it
     does not speak of.
     """
-    chains: dict[tuple[str, str], Links] = defaultdict(Links)
+    chains: dict[tuple[str, str], ChainLinks] = defaultdict(ChainLinks)
     for record in records:
         chains[record.gateway, record.epoch].add(record)
     doubts: dict[str, Doubt] = {}  # by where the head stands
@@ -120,7 +120,7 @@ def verify_events(
     for record in [record for chain in chains.values() for record in chain.records()]:
         if record.head is not None:
             head = published_head(record.gateway, record.head)
-            doubt = judge_signature(head, keys)
+            doubt = check_signature(head, keys)
             if doubt is None:
                 good.append(head)
             else:
@@ -131,17 +131,17 @@ def verify_events(
         chain.follow()
     _follow_into_older_epochs(chains)
     losses = _losses(chains)
-    findings: list[Finding] = []
+    findings: list[VerificationFinding] = []
     for place, chain in sorted(chains.items()):
         lost = losses[place]
         if not excerpt:
             findings += _gaps("{} epoch {}".format(*place), chain, lost)
         found = _events(chain, doubts, lost, keys)
-        findings += found if has_known_key(place[0], keys) else map(_not_known, found)
+        findings += found if has_gateway_key(place[0], keys) else map(_without_gateway_key, found)
     return findings
 
 
-def _follow_into_older_epochs(chains: Mapping[tuple[str, str], Links]) -> None:
+def _follow_into_older_epochs(chains: Mapping[tuple[str, str], ChainLinks]) -> None:
     """The first event of an epoch names the newest one that its store held, which is of an older epoch."""
     joins: dict[tuple[str, str], list[tuple[Record, Record]]] = defaultdict(list)
     for first, last in epoch_joins(record for chain in chains.values() for record in chain.records()):
@@ -155,47 +155,59 @@ def _follow_into_older_epochs(chains: Mapping[tuple[str, str], Links]) -> None:
                 to_do.append(older)
 
 
-def _losses(chains: Mapping[tuple[str, str], Links]) -> Mapping[tuple[str, str], Losses]:
+def _losses(chains: Mapping[tuple[str, str], ChainLinks]) -> Mapping[tuple[str, str], LossRanges]:
     """By gateway and the epoch they speak of."""
-    found: dict[tuple[str, str], list[Lost]] = defaultdict(list)
+    found: dict[tuple[str, str], list[LossRange]] = defaultdict(list)
     for chain in chains.values():
         for record in chain.records():
             if record.loss is not None:
                 proven = chain.is_proven(record)
-                lost = [Lost(first, last, record.id, proven) for first, last in record.loss.ranges]
+                lost = [LossRange(first, last, record.id, proven) for first, last in record.loss.ranges]
                 found[record.gateway, record.loss.epoch] += lost
-    return {place: Losses(found.get(place, ())) for place in chains}
+    return {place: LossRanges(found.get(place, ())) for place in chains}
 
 
-def _events(chain: Links, doubts: Mapping[str, Doubt], losses: Losses, keys: Keys) -> Iterator[Finding]:
+def _events(
+    chain: ChainLinks, doubts: Mapping[str, Doubt], losses: LossRanges, keys: Keys
+) -> Iterator[VerificationFinding]:
     for record in chain.records():
         verdict, why = _judge(record, chain, doubts.get(record.where), losses)
-        if verdict is Verdict.UNSIGNED and not keys:
+        if verdict is VerificationVerdict.UNSIGNED and not keys:
             why = NO_KEY
-        yield Finding(verdict, record.id, why, record.where)
+        yield VerificationFinding(verdict, record.id, why, record.where)
 
 
-def _not_known(found: Finding) -> Finding:
-    return replace(found, verdict=Verdict.CONSISTENT) if found.verdict is Verdict.GENUINE else found
+def _without_gateway_key(found: VerificationFinding) -> VerificationFinding:
+    return (
+        replace(found, verdict=VerificationVerdict.CONSISTENT)
+        if found.verdict is VerificationVerdict.GENUINE
+        else found
+    )
 
 
-def _judge(record: Record, chain: Links, doubt: Doubt | None, losses: Losses) -> Doubt:
+def _judge(record: Record, chain: ChainLinks, doubt: Doubt | None, losses: LossRanges) -> Doubt:
     if chain.is_disputed(record.sequence):
-        return Verdict.ALTERED, "two different events of this number are signed: somebody else has the key"
+        return (
+            VerificationVerdict.ALTERED,
+            "two different events of this number are signed: somebody else has the key",
+        )
     if chain.is_proven(record):
-        return Verdict.GENUINE, "as it was signed"
-    if chain.is_known(record.sequence):
-        return Verdict.ALTERED, "its bytes are not those that were signed"
+        return VerificationVerdict.GENUINE, "as it was signed"
+    if chain.has_trusted_hash(record.sequence):
+        return VerificationVerdict.ALTERED, "its bytes are not those that were signed"
     if doubt is not None:
         return doubt
     if not chain.fits(record):
-        return Verdict.ALTERED, "it does not fit the event before or after it: one of the two was changed"
+        return (
+            VerificationVerdict.ALTERED,
+            "it does not fit the event before or after it: one of the two was changed",
+        )
     if record.head is not None:
-        return Verdict.GENUINE, SIGNED_ITSELF
-    return Verdict.UNSIGNED, _why_unsigned(record.sequence, chain, losses)
+        return VerificationVerdict.GENUINE, SIGNED_ITSELF
+    return VerificationVerdict.UNSIGNED, _why_unsigned(record.sequence, chain, losses)
 
 
-def _why_unsigned(sequence: int, chain: Links, losses: Losses) -> str:
+def _why_unsigned(sequence: int, chain: ChainLinks, losses: LossRanges) -> str:
     later = chain.next_signed(sequence)
     if later is None:
         return "newer than the last event that a head signs"
@@ -205,13 +217,15 @@ def _why_unsigned(sequence: int, chain: Links, losses: Losses) -> str:
     return f"the links from the signed event {later} do not reach it: see what comes between"
 
 
-def _gaps(name: str, chain: Links, losses: Losses) -> Iterator[Finding]:
+def _gaps(name: str, chain: ChainLinks, losses: LossRanges) -> Iterator[VerificationFinding]:
     """Missing events that no proven loss event announces; announced losses are no finding."""
     for first, last in chain.gaps():
         for low, high, lost in losses.unproven_parts(first, last):
             what = f"{name} " + (f"event {low}" if low == high else f"events {low} to {high}")
             if lost is None:
-                yield Finding(Verdict.MISSING, what, "not in these files, and no loss event announces it")
+                yield VerificationFinding(
+                    VerificationVerdict.MISSING, what, "not in these files, and no loss event announces it"
+                )
             else:
                 why = f"announced as lost by {lost.by}, which is not proven to be genuine"
-                yield Finding(Verdict.MISSING, what, why)
+                yield VerificationFinding(VerificationVerdict.MISSING, what, why)

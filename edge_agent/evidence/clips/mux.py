@@ -23,7 +23,7 @@ from edge_agent.evidence.clips.annexb import (
     parameter_sets,
     with_start_codes,
 )
-from edge_agent.evidence.clips.packets import Parameters, StreamPacket
+from edge_agent.evidence.clips.packets import StreamPacket, StreamParameters
 from edge_agent.evidence.clips.timeline import JUMP_S, TICKS_PER_S, times_of
 
 if TYPE_CHECKING:
@@ -44,20 +44,20 @@ class NoClip(EdgeAgentError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Film:
+class ClipFile:
     payload: bytes  # MP4
     codec: Codec
     began_mono: float  # when its first picture was taken
     duration_s: float
 
 
-def film_of(packets: list[StreamPacket], parameters: Parameters, began_at: datetime) -> Film:
+def mux_clip(packets: list[StreamPacket], parameters: StreamParameters, began_at: datetime) -> ClipFile:
     """A film of these packets, which begin with a keyframe. Raises ``NoClip``.
 
     Empties ``packets``: what the file has already is let go, so that a clip is not in memory twice.
     ``began_at`` is written into the file.
     """
-    codec = _known(parameters.codec)
+    codec = _supported(parameters.codec)
     _drop_leading(packets, parameters)
     if not packets:
         raise NoClip("there is no keyframe in it")
@@ -68,18 +68,18 @@ def film_of(packets: list[StreamPacket], parameters: Parameters, began_at: datet
     except (FFmpegError, ValueError) as error:
         # Not the error's own text alone: it is FFmpeg's and names no stream.
         raise NoClip(f"its packets make no MP4 file ({type(error).__name__}: {error})") from error
-    return Film(
+    return ClipFile(
         _turned(payload, parameters.turned_deg), codec, times.taken_mono[0], times.duration / TICKS_PER_S
     )
 
 
-def _known(codec: str) -> Codec:
+def _supported(codec: str) -> Codec:
     if codec not in get_args(Codec):
         raise NoClip(f"clips of {codec} streams are not made, only of {', '.join(get_args(Codec))}")
     return cast("Codec", codec)
 
 
-def _drop_leading(packets: list[StreamPacket], parameters: Parameters) -> None:
+def _drop_leading(packets: list[StreamPacket], parameters: StreamParameters) -> None:
     """Leave out, in place, what is no picture, and the pictures that are shown before the first keyframe but
     come after it: with an open GOP they refer to what is not there."""
     key = next((n for n, item in enumerate(packets) if item.keyframe), len(packets))
@@ -91,7 +91,7 @@ def _drop_leading(packets: list[StreamPacket], parameters: Parameters) -> None:
     packets[:] = [item for item in packets if item.packet.size]
 
 
-def _leads(keyframe: StreamPacket, item: StreamPacket, parameters: Parameters) -> bool:
+def _leads(keyframe: StreamPacket, item: StreamPacket, parameters: StreamParameters) -> bool:
     begin, own = keyframe.packet.pts, item.packet.pts
     if begin is None or own is None or not parameters.timed:
         return False
@@ -102,7 +102,7 @@ def _leads(keyframe: StreamPacket, item: StreamPacket, parameters: Parameters) -
 class _Stream:
     """How the packets of one connection are written down."""
 
-    def __init__(self, codec: Codec, parameters: Parameters, first: StreamPacket) -> None:
+    def __init__(self, codec: Codec, parameters: StreamParameters, first: StreamPacket) -> None:
         self.codec = codec
         self._length_size = length_bytes(codec, parameters.extradata)
         self._head = b""

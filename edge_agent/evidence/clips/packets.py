@@ -27,7 +27,7 @@ class StreamPacket(Protocol):
         ...
 
 
-class Parameters(Protocol):
+class StreamParameters(Protocol):
     """What a player has to know of one connection's packets."""
 
     @property
@@ -59,7 +59,7 @@ class Parameters(Protocol):
 class PacketTap(Protocol):
     """Is handed a camera's packets as they come, by the thread that reads them: returns at once."""
 
-    def take(self, parameters: Parameters, packets: Sequence[StreamPacket]) -> None:
+    def take(self, parameters: StreamParameters, packets: Sequence[StreamPacket]) -> None:
         """At first all that the ring holds, then packet after packet."""
         ...
 

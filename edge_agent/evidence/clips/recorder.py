@@ -19,8 +19,8 @@ from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import Draft, Media, Stamp
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.model import Severity
-from edge_agent.core.worker import Loop
-from edge_agent.evidence.clips.clips import CameraClips, Cut
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.evidence.clips.clips import CameraClips, FinishedClip
 from edge_agent.evidence.clips.packets import PacketSource
 from edge_agent.evidence.seal import seal_parts
 from edge_agent.evidence.store import MediaStore
@@ -42,13 +42,13 @@ class EvidenceEvents(Protocol):
     def evidence(self, camera_id: str, data: EvidenceData, severity: Severity) -> Draft: ...
 
 
-class Appender(Protocol):
+class EvidenceAppender(Protocol):
     """The outbox."""
 
     def append(self, draft: Draft) -> Stamp: ...
 
 
-class Recorder:
+class ClipRecorder:
     """One for the box. ``start`` runs the thread ``evidence``; ``loop`` is to be watched.
 
     Stop it after the lanes have ended (their last events still reach it) and before the outbox is closed:
@@ -60,7 +60,7 @@ class Recorder:
         self,
         store: MediaStore,
         events: EvidenceEvents,
-        outbox: Appender,
+        outbox: EvidenceAppender,
         clock: Clock,
         seal_to: bytes | None = None,
     ) -> None:
@@ -70,13 +70,13 @@ class Recorder:
         self._outbox = outbox
         self._clock = clock
         self._seal_to = seal_to
-        self._woken = threading.Event()
+        self._wake_event = threading.Event()
         self._lock = threading.Lock()  # protects the two below
         self._cameras: list[CameraClips] = []
         self._pictures: deque[tuple[Media, Severity]] = deque(maxlen=MAX_WAITING)
         self._clips = self._missed = 0  # set by the thread only
         self._deadline_mono = 0.0
-        self.loop = Loop("evidence", self._run, max_silence_s=MAX_SILENCE_S)
+        self.loop = SupervisedThread("evidence", self._run, max_silence_s=MAX_SILENCE_S)
 
     def camera(self, camera: Camera, sub: PacketSource, main: PacketSource | None = None) -> CameraClips:
         """The clips of a camera; ``main`` is the ring of its main stream. Any thread."""
@@ -104,27 +104,27 @@ class Recorder:
     # --- for the cameras' clips; any thread ---
 
     def wake(self) -> None:
-        self._woken.set()
+        self._wake_event.set()
 
-    def keep(self, picture: Media, severity: Severity) -> None:
+    def store_picture(self, picture: Media, severity: Severity) -> None:
         with self._lock:
             self._pictures.append((picture, severity))
         self.wake()
 
     # --- the thread ---
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         self._store.open()
         while not loop.stopping:
             loop.beat()
             self._store_pictures()
             for clips in self._all():
-                for cut in clips.cut():
+                for cut in clips.take_finished():
                     self._make(clips.camera_id, cut)
                     loop.beat()
             self._store.maintain()
-            self._woken.wait(self._pause_s())
-            self._woken.clear()
+            self._wake_event.wait(self._pause_s())
+            self._wake_event.clear()
         self._finish()
 
     def _pause_s(self) -> float:
@@ -139,16 +139,16 @@ class Recorder:
     def _finish(self) -> None:
         """The gravest first, while there is time."""
         self._store_pictures()
-        cuts: list[tuple[str, Cut]] = []
+        cuts: list[tuple[str, FinishedClip]] = []
         for clips in self._all():
             clips.close(STOPPED)
-            cuts += [(clips.camera_id, cut) for cut in clips.cut()]
+            cuts += [(clips.camera_id, cut) for cut in clips.take_finished()]
         cuts.sort(key=lambda told: -told[1].severity.number)
         for camera_id, cut in cuts:
             if self._clock.monotonic() < self._deadline_mono:
                 self._make(camera_id, cut)
             else:
-                self._tell(camera_id, cut, None, f"{STOPPED} before it was stored")
+                self._report(camera_id, cut, None, f"{STOPPED} before it was stored")
 
     def _store_pictures(self) -> None:
         while True:
@@ -170,7 +170,7 @@ class Recorder:
             except EdgeAgentError as error:
                 log.debug("%s: the picture of %s is not kept: %s", picture.camera, picture.event_id, error)
 
-    def _make(self, camera_id: str, cut: Cut) -> None:
+    def _make(self, camera_id: str, cut: FinishedClip) -> None:
         """Store the clip, then tell of it; or tell why there is none."""
         clip, missing = None, None
         try:
@@ -180,9 +180,9 @@ class Recorder:
         except Exception as error:  # the top of this thread's loop: other clips go on
             log.exception("%s: the clip of %s failed", camera_id, cut.event_id)
             missing = f"the agent failed to make it ({type(error).__name__})"
-        self._tell(camera_id, cut, clip, missing)
+        self._report(camera_id, cut, clip, missing)
 
-    def _tell(self, camera_id: str, cut: Cut, clip: ClipRef | None, missing: str | None) -> None:
+    def _report(self, camera_id: str, cut: FinishedClip, clip: ClipRef | None, missing: str | None) -> None:
         self._clips += clip is not None
         self._missed += missing is not None
         if missing is not None:
@@ -193,15 +193,15 @@ class Recorder:
         except EdgeAgentError as error:
             log.error("%s: the clip of %s is not told: %s", camera_id, cut.event_id, error)
 
-    def _stored(self, camera_id: str, cut: Cut) -> ClipRef:
+    def _stored(self, camera_id: str, cut: FinishedClip) -> ClipRef:
         """Durable when it returns. Raises ``EdgeAgentError`` when there is no clip."""
         # PyAV takes 0.1 s to import: only who makes a clip pays for it.
-        from edge_agent.evidence.clips.mux import NoClip, film_of
+        from edge_agent.evidence.clips.mux import NoClip, mux_clip
 
         if cut.parameters is None or not cut.packets:
             raise NoClip(cut.cut_short or "no keyframe came")
         began_at = wall_time_of(self._clock, cut.packets[0].stamp_mono)
-        film = film_of(cut.packets, cut.parameters, began_at)
+        film = mux_clip(cut.packets, cut.parameters, began_at)
         clip = ClipRef(
             media_id=secrets.token_hex(10),
             sha256=hashlib.sha256(film.payload).hexdigest(),

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_agent.evidence.clips.packets import Parameters, StreamPacket
+from edge_agent.evidence.clips.packets import StreamPacket, StreamParameters
 
 LOST = "the connection to the camera was lost"
 NOT_IN_TIME = "the box was too slow to store it"
@@ -20,7 +20,7 @@ SLACK = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ClipSpan:
     """What there is of a clip so far."""
 
     began_mono: float | None  # stamp of its first packet; None: no keyframe yet
@@ -28,7 +28,7 @@ class Stretch:
     size_bytes: int
 
 
-class Tape:
+class ClipBuffer:
     """``packets.PacketTap``. Positions count packets from the first one that was ever on this tape."""
 
     def __init__(self, max_bytes: int, wake: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class Tape:
         self._packets: deque[StreamPacket] = deque()
         self._first = 0  # position of the leftmost
         self._bytes = 0
-        self._parameters: Parameters | None = None
+        self._parameters: StreamParameters | None = None
         self._ended: str | None = None
 
     @property
@@ -48,7 +48,7 @@ class Tape:
         return self._ended
 
     @property
-    def parameters(self) -> Parameters | None:
+    def parameters(self) -> StreamParameters | None:
         """None while no packet has come."""
         return self._parameters
 
@@ -56,7 +56,7 @@ class Tape:
     def size_bytes(self) -> int:
         return self._bytes
 
-    def take(self, parameters: Parameters, packets: Sequence[StreamPacket]) -> None:
+    def take(self, parameters: StreamParameters, packets: Sequence[StreamPacket]) -> None:
         with self._lock:
             if self._ended is not None:
                 return
@@ -92,19 +92,19 @@ class Tape:
                 rest -= item.packet.size
             return self._first + len(self._packets) if found is None else found
 
-    def shows(self, since_mono: float) -> bool:
+    def has_picture_since(self, since_mono: float) -> bool:
         """Whether there is a keyframe, and a picture since then."""
         with self._lock:
             if not any(item.keyframe for item in self._packets):
                 return False
             return max(item.stamp_mono for item in list(self._packets)[-2:]) >= since_mono
 
-    def stretch(self, begin: int) -> Stretch:
+    def span(self, begin: int) -> ClipSpan:
         with self._lock:
             packets = self._from(begin)
             newest_mono = max((item.stamp_mono for item in list(self._packets)[-2:]), default=0.0)
             began_mono = packets[0].stamp_mono if packets else None
-            return Stretch(began_mono, newest_mono, sum(item.packet.size for item in packets))
+            return ClipSpan(began_mono, newest_mono, sum(item.packet.size for item in packets))
 
     def cut(self, begin: int, end_mono: float, max_bytes: int) -> tuple[list[StreamPacket], bool]:
         """The packets from there up to that time, and whether they had to end earlier for their size. They
@@ -119,7 +119,7 @@ class Tape:
                 taken.append(item)
             return taken, False
 
-    def let_go(self, before: int) -> None:
+    def discard_before(self, before: int) -> None:
         """What is older than this position is not needed any more."""
         with self._lock:
             while self._packets and self._first < before:

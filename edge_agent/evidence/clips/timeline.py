@@ -23,7 +23,7 @@ USUAL_STEP_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class PacketTimes:
     """In the order of decoding."""
 
     taken_mono: list[float]  # on the box's monotonic clock
@@ -32,7 +32,7 @@ class Times:
     duration: int  # ticks: from the first picture to the end of the last
 
 
-def times_of(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> Times:
+def times_of(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> PacketTimes:
     """``packets``: at least one, and the first is shown first; ``tick_s``, ``timed``: of ``Parameters``."""
     taken_mono = _taken(packets, tick_s, timed)
     wanted = [round((mono - taken_mono[0]) * TICKS_PER_S) for mono in taken_mono]
@@ -46,7 +46,7 @@ def times_of(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> Tim
         pts.append(max(own, dts[-1]))
     steps = [b - a for a, b in itertools.pairwise(shown) if b > a]
     last_step = round(statistics.median(steps)) if steps else round(USUAL_STEP_S * TICKS_PER_S)
-    return Times(taken_mono, pts, dts, max(pts) + last_step)
+    return PacketTimes(taken_mono, pts, dts, max(pts) + last_step)
 
 
 def _taken(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> list[float]:

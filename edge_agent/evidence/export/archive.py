@@ -12,7 +12,7 @@ from edge_agent.evidence.chain.records import NoEvent, Record, read_record
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingItem:
     """What is not here: one line, English and Vietnamese."""
 
     en: str
@@ -28,10 +28,10 @@ class Selection:
     payloads: dict[tuple[str, int], bytes] = field(default_factory=dict)  # by epoch and sequence
     heads: list[Record] = field(default_factory=list)  # for each of them the next one
     correction_payloads: list[bytes] = field(default_factory=list)  # of ``clock-correction`` events
-    missing: list[Missing] = field(default_factory=list)
+    missing: list[MissingItem] = field(default_factory=list)
 
 
-class Archive:
+class EvidenceArchive:
     """``waiting`` gives the payloads of the outbox."""
 
     def __init__(self, state_dir: Path, waiting: Callable[[], Iterable[bytes]]) -> None:
@@ -52,7 +52,7 @@ class Archive:
             head = _next_head(record, heads)
             if head is None or head.head is None:
                 found.missing.append(
-                    Missing(
+                    MissingItem(
                         f"{record.id}: no signed head covers it yet; export it again in a minute",
                         f"{record.id}: chưa có chữ ký số nào bảo đảm; sau một phút hãy trích xuất lại",
                     )
@@ -98,7 +98,7 @@ class Archive:
                     found.payloads[epoch, record.sequence] = payload
             gone = sorted(number for number in sequences if (epoch, number) not in found.payloads)
             found.missing += [
-                Missing(
+                MissingItem(
                     f"event {number} of epoch {epoch} is not on this box any more",
                     f"sự kiện số {number} (epoch {epoch}): không còn trên thiết bị này",
                 )
@@ -119,22 +119,22 @@ class Archive:
         except EdgeAgentError as error:
             if found is not None:
                 found.missing.append(
-                    Missing(
+                    MissingItem(
                         f"what waits in the outbox cannot be read: {error}",
                         f"không đọc được hàng chờ gửi (outbox): {error}",
                     )
                 )
 
 
-def _open_end(asked: Iterable[Record], event_id: str) -> Iterator[Missing]:
+def _open_end(asked: Iterable[Record], event_id: str) -> Iterator[MissingItem]:
     phases = {record.phase for record in asked if record.event_id == event_id}
     if phases & {"update", "end"} and "start" not in phases:
-        yield Missing(
+        yield MissingItem(
             f"{event_id}: its start: it is not on this box any more; the centre may have it",
             f"{event_id}: phần bắt đầu: không còn trên thiết bị này; trung tâm có thể còn lưu",
         )
     if phases & {"start", "update"} and "end" not in phases:
-        yield Missing(
+        yield MissingItem(
             f"{event_id}: its end, and a clip if there will be one: it goes on, or they are not here",
             f"{event_id}: phần kết thúc và video (nếu có): sự kiện chưa kết thúc, hoặc không còn ở đây",
         )

@@ -15,8 +15,8 @@ from edge_agent.core.errors import EvidenceError
 from edge_agent.evidence.chain.heads import published_head
 from edge_agent.evidence.chain.keys import SigningKey, to_pem
 from edge_agent.evidence.chain.records import Record
-from edge_agent.evidence.export.archive import Missing, Selection
-from edge_agent.evidence.export.bundle_texts import Facts, readme_en, readme_vi
+from edge_agent.evidence.export.archive import MissingItem, Selection
+from edge_agent.evidence.export.bundle_texts import ReadmeFacts, readme_en, readme_vi
 from edge_agent.evidence.export.contents import MAX_FILES
 from edge_agent.evidence.export.manifest import MANIFEST, READMES, SIGNATURE, SUMS
 
@@ -24,7 +24,7 @@ PROMISE = (
     "The bundle shows that its events and media are as the gateway published them, and which key signed "
     "them. It says nothing about whether a court admits them."
 )
-UNSIGNED_MANIFEST = Missing(
+UNSIGNED_MANIFEST = MissingItem(
     "the signature of manifest.json: the key of this box cannot be read, nothing covers it and the README",
     "chữ ký số của manifest.json: không đọc được khóa của thiết bị nên tệp này và README không được bảo đảm",
 )
@@ -42,7 +42,7 @@ class Exporter:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class BundleDevice:
     """The box that published the events."""
 
     gateway: str
@@ -65,7 +65,7 @@ class ClockOffset:
 @dataclass(frozen=True, slots=True)
 class Bundle:
     files: dict[str, bytes]  # by name
-    missing: list[Missing]  # what it ought to have
+    missing: list[MissingItem]  # what it ought to have
 
 
 def make_bundle(
@@ -73,7 +73,7 @@ def make_bundle(
     media: dict[str, bytes],
     keys: dict[str, bytes],
     exporter: Exporter,
-    device: Device,
+    device: BundleDevice,
     camera_clocks: Mapping[str, Sequence[ClockOffset]] | None = None,
     signing: SigningKey | None = None,
 ) -> Bundle:
@@ -91,7 +91,7 @@ def make_bundle(
         files[f"keys/{signing.id[:16]}.pem"] = to_pem(signing.der)
     files |= {f"media/{name}": content for name, content in sorted(media.items())}
     events = [record.id for record in selection.asked]
-    facts = Facts(exporter.by, exporter.at, device.gateway, events, missing)
+    facts = ReadmeFacts(exporter.by, exporter.at, device.gateway, events, missing)
     files |= {name: text(facts).encode() for name, text in zip(READMES, (readme_en, readme_vi), strict=True)}
     manifest = {
         "bundle": "edge-agent evidence 1",
@@ -121,13 +121,13 @@ def make_bundle(
 
 def _add_keys(
     heads: list[dict[str, str]], keys: dict[str, bytes], files: dict[str, bytes]
-) -> Iterator[Missing]:
+) -> Iterator[MissingItem]:
     """To ``files``; tells which are not there."""
     for key, file in {head["key_id"]: head["file"] for head in heads}.items():
         if key in keys:
             files[f"keys/{key[:16]}.pem"] = keys[key]
         else:
-            yield Missing(
+            yield MissingItem(
                 f"the public key {key}, which signed {file}: ask the centre for it",
                 f"khóa công khai {key} của chữ ký số {file}: đề nghị trung tâm cung cấp",
             )
@@ -215,11 +215,11 @@ def _correction(boot_id: str, selection: Selection) -> dict[str, Any] | None:
     return None
 
 
-def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[Missing]:
+def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[MissingItem]:
     here = {_sha256(content) for content in media.values()}
     refs = {ref for record in selection.asked for ref in record.media}
     return [
-        Missing(
+        MissingItem(
             f"media {ref.media_id}: not on this box any more; the centre may have it",
             f"ảnh hoặc video {ref.media_id}: không còn trên thiết bị này; trung tâm có thể còn lưu",
         )

@@ -13,18 +13,18 @@ from edge_agent.evidence.chain.records import MAX_EVENT_BYTES, MAX_LOSS_RANGES, 
 from edge_agent.evidence.chain.verify import (
     SIGNED_ITSELF,
     Doubt,
-    Finding,
     GivenKey,
     Keys,
-    Verdict,
-    has_known_key,
-    judge_signature,
+    VerificationFinding,
+    VerificationVerdict,
+    check_signature,
+    has_gateway_key,
     verify_events,
 )
 from edge_agent.evidence.export.contents import Contents
-from edge_agent.evidence.export.manifest import MANIFEST, READMES, SIGNATURE, SUMS, judge_manifest
+from edge_agent.evidence.export.manifest import MANIFEST, READMES, SIGNATURE, SUMS, check_manifest
 from edge_agent.evidence.export.media_check import MediaCheck
-from edge_agent.evidence.export.report import Report
+from edge_agent.evidence.export.report import VerificationReport
 
 MAX_TEXT_BYTES = 16_000_000  # of the manifest, the sums: a line for each of the largest bundle's files
 MAX_SMALL_BYTES = 4_000  # of a head, a signature, a key
@@ -39,7 +39,11 @@ _PLACES = re.compile(
 
 
 def check_bundle(
-    contents: Contents, name: str, given: Keys, report: Report, arrived: Sequence[SignedHead] | None = None
+    contents: Contents,
+    name: str,
+    given: Keys,
+    report: VerificationReport,
+    arrived: Sequence[SignedHead] | None = None,
 ) -> list[Record]:
     """``arrived``: heads that the centre has kept, and no others are believed then. Returns its events.
 
@@ -54,7 +58,7 @@ class _BundleCheck:
         contents: Contents,
         name: str,
         given: Keys,
-        report: Report,
+        report: VerificationReport,
         arrived: Sequence[SignedHead] | None,
     ) -> None:
         if SUMS not in contents.names:
@@ -79,13 +83,21 @@ class _BundleCheck:
         self._find(media.judge(file, self._digests[file]) for file in self._in("media/"))
         self._judge_manifest(records)
         if not records:
-            self._find(iter([Finding(Verdict.MISSING, "events/", "there is no event in this bundle")]))
+            self._find(
+                iter(
+                    [
+                        VerificationFinding(
+                            VerificationVerdict.MISSING, "events/", "there is no event in this bundle"
+                        )
+                    ]
+                )
+            )
         return records
 
-    def _find(self, findings: Iterator[Finding]) -> None:
+    def _find(self, findings: Iterator[VerificationFinding]) -> None:
         """``findings`` of files, by their names in the bundle."""
         self._report.findings += [
-            Finding(found.verdict, f"{self._name}: {found.what}", found.why) for found in findings
+            VerificationFinding(found.verdict, f"{self._name}: {found.what}", found.why) for found in findings
         ]
 
     def _in(self, folder: str, suffix: str = "") -> list[str]:
@@ -109,7 +121,7 @@ class _BundleCheck:
         )
         return keys
 
-    def _check_keys(self) -> Iterator[Finding]:
+    def _check_keys(self) -> Iterator[VerificationFinding]:
         files = self._in("keys/")
         if len(files) > MAX_KEYS:
             raise EvidenceError(f"{self._name} is not read: it holds {len(files)} keys, no box had so many")
@@ -117,10 +129,12 @@ class _BundleCheck:
             try:
                 name = key_id(public_der(load_public(self._small(file))))
             except KeyProblem as error:
-                yield Finding(Verdict.ALTERED, file, str(error))
+                yield VerificationFinding(VerificationVerdict.ALTERED, file, str(error))
                 continue
             if file != f"keys/{name[:16]}.pem":
-                yield Finding(Verdict.ALTERED, file, f"it holds the key {name[:16]}, which is not its name")
+                yield VerificationFinding(
+                    VerificationVerdict.ALTERED, file, f"it holds the key {name[:16]}, which is not its name"
+                )
 
     def _check_heads(self) -> list[SignedHead]:
         """The good ones."""
@@ -132,10 +146,13 @@ class _BundleCheck:
             doubt = _doubt_of(file, head, self._keys, arrived)
             if doubt is None and head is not None:
                 good.append(head)
-                known = has_known_key(head.gateway, self._keys)
-                doubt = Verdict.GENUINE if known else Verdict.CONSISTENT, f"signed with the key {head.key_id}"
-            verdict, why = doubt or (Verdict.ALTERED, "")
-            self._find(iter([Finding(verdict, file, why)]))
+                known = has_gateway_key(head.gateway, self._keys)
+                doubt = (
+                    VerificationVerdict.GENUINE if known else VerificationVerdict.CONSISTENT,
+                    f"signed with the key {head.key_id}",
+                )
+            verdict, why = doubt or (VerificationVerdict.ALTERED, "")
+            self._find(iter([VerificationFinding(verdict, file, why)]))
         return good
 
     def _read_events(self) -> Iterator[Record]:
@@ -144,11 +161,11 @@ class _BundleCheck:
             try:
                 record = read_record(self._contents.read(file, MAX_EVENT_BYTES), f"{self._name}: {file}")
             except NoEvent as error:
-                self._find(iter([Finding(Verdict.ALTERED, file, str(error))]))
+                self._find(iter([VerificationFinding(VerificationVerdict.ALTERED, file, str(error))]))
                 continue
             if file != f"events/{record.epoch}-{record.sequence:016d}.json":
                 why = f"its name is not that of the event in it, {record.id}"
-                self._find(iter([Finding(Verdict.ALTERED, file, why)]))
+                self._find(iter([VerificationFinding(VerificationVerdict.ALTERED, file, why)]))
             ranges += len(record.loss.ranges) if record.loss else 0
             if ranges > MAX_LOSS_RANGES:
                 raise EvidenceError(f"{self._name} announces more losses than a box can: it is not judged")
@@ -159,7 +176,7 @@ class _BundleCheck:
             self._contents.read(file, size) if file in self._digests else None
             for file, size in ((MANIFEST, MAX_TEXT_BYTES), (SIGNATURE, MAX_SMALL_BYTES))
         )
-        judged = judge_manifest(text, signature, self._digests, records, self._keys)
+        judged = check_manifest(text, signature, self._digests, records, self._keys)
         self._find(iter(judged.findings))
         if judged.uncovered:  # of a key that was given, the file is what its name says
             given = {known[:16] for known in self._keys}
@@ -171,39 +188,48 @@ class _BundleCheck:
 
 def _doubt_of(file: str, head: SignedHead | None, keys: Keys, arrived: set[bytes] | None) -> Doubt | None:
     if head is None:
-        return Verdict.ALTERED, "this is no text of a head"
+        return VerificationVerdict.ALTERED, "this is no text of a head"
     if file != f"heads/{head.epoch}-{head.sequence:016d}-{head.key_id}.txt":
-        return Verdict.ALTERED, "its name is not that of the head in it"
-    doubt = judge_signature(head, keys)
+        return VerificationVerdict.ALTERED, "its name is not that of the head in it"
+    doubt = check_signature(head, keys)
     if doubt is None and arrived is not None and head.text not in arrived:
         # A thief of the gateway can sign anything with its key, but cannot change what the centre has.
-        return Verdict.UNSIGNED, "the signature holds, but this head is not among those that the centre has"
+        return (
+            VerificationVerdict.UNSIGNED,
+            "the signature holds, but this head is not among those that the centre has",
+        )
     return doubt
 
 
-def _foreign(digests: Mapping[str, str]) -> Iterator[Finding]:
+def _foreign(digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
     for file in digests:
         if file not in _ROOT and not _PLACES.fullmatch(file):
-            yield Finding(Verdict.ALTERED, file, "no export writes a file of this name: it was added")
+            yield VerificationFinding(
+                VerificationVerdict.ALTERED, file, "no export writes a file of this name: it was added"
+            )
         elif file.startswith("heads/") and file.endswith(".sig") and f"{file[:-4]}.txt" not in digests:
-            yield Finding(Verdict.ALTERED, file, "a signature whose text is not there")
+            yield VerificationFinding(
+                VerificationVerdict.ALTERED, file, "a signature whose text is not there"
+            )
 
 
-def _check_sums(text: bytes, digests: Mapping[str, str]) -> Iterator[Finding]:
+def _check_sums(text: bytes, digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
     """What ``sha256sum -c`` says, and files that are not listed."""
     listed = set()
     for line in text.decode("utf-8", errors="replace").split("\n")[:-1]:
         match = _SUM.fullmatch(line)
         if match is None:
-            yield Finding(Verdict.ALTERED, SUMS, f"not a line of sha256sum: {line[:80]!r}")
+            yield VerificationFinding(
+                VerificationVerdict.ALTERED, SUMS, f"not a line of sha256sum: {line[:80]!r}"
+            )
             continue
         digest, file = match.groups()
         listed.add(file)
         if file not in digests:
-            yield Finding(Verdict.MISSING, file, f"{SUMS} lists it, it is not there")
+            yield VerificationFinding(VerificationVerdict.MISSING, file, f"{SUMS} lists it, it is not there")
         elif digests[file] != digest:
-            yield Finding(Verdict.ALTERED, file, f"not what {SUMS} says")
+            yield VerificationFinding(VerificationVerdict.ALTERED, file, f"not what {SUMS} says")
     if not text.endswith(b"\n"):
-        yield Finding(Verdict.ALTERED, SUMS, "its last line is cut off")
+        yield VerificationFinding(VerificationVerdict.ALTERED, SUMS, "its last line is cut off")
     for file in sorted(digests.keys() - listed - {SUMS}):
-        yield Finding(Verdict.ALTERED, file, f"{SUMS} does not list it")
+        yield VerificationFinding(VerificationVerdict.ALTERED, file, f"{SUMS} does not list it")

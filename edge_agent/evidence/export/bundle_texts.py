@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from edge_agent.evidence.export.archive import Missing
+from edge_agent.evidence.export.archive import MissingItem
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ReadmeFacts:
     by: str
     at: str
     gateway: str
     events: Sequence[str]  # ids of those that were asked for
-    missing: Sequence[Missing]
+    missing: Sequence[MissingItem]
 
 
 _EN = """EVIDENCE BUNDLE OF THE GATEWAY {gateway}
@@ -147,17 +147,17 @@ _MANIFEST = r"""     k=keys/$(sed -n 's/^  "signed_by": "\(.\{16\}\).*/\1/p' man
      done"""
 
 
-def readme_en(facts: Facts) -> str:
+def readme_en(facts: ReadmeFacts) -> str:
     return _filled(_EN, facts, [gap.en for gap in facts.missing] or ["nothing"])
 
 
-def readme_vi(facts: Facts) -> str:
+def readme_vi(facts: ReadmeFacts) -> str:
     moment = datetime.fromisoformat(facts.at)
     at = f"{moment:%H:%M:%S} ngày {moment:%d/%m/%Y}"
     return _filled(_VI, replace(facts, at=at), [gap.vi for gap in facts.missing] or ["không thiếu gì"])
 
 
-def _filled(text: str, facts: Facts, missing: Sequence[str]) -> str:
+def _filled(text: str, facts: ReadmeFacts, missing: Sequence[str]) -> str:
     return text.format(
         gateway=facts.gateway,
         by=facts.by,

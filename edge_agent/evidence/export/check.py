@@ -17,22 +17,28 @@ from edge_agent.evidence.chain.records import (
     read_record,
     split_topic,
 )
-from edge_agent.evidence.chain.verify import SIGNED_ITSELF, Finding, Verdict, good_heads, verify_events
+from edge_agent.evidence.chain.verify import (
+    SIGNED_ITSELF,
+    VerificationFinding,
+    VerificationVerdict,
+    verified_heads,
+    verify_events,
+)
 from edge_agent.evidence.export.bundle_check import check_bundle
 from edge_agent.evidence.export.contents import open_bundle, stream_sha256
 from edge_agent.evidence.export.given_keys import load_keys
 from edge_agent.evidence.export.media_check import MediaCheck
-from edge_agent.evidence.export.report import Report, spans
+from edge_agent.evidence.export.report import VerificationReport, spans
 
 MAX_LINE_BYTES = 2 * MAX_EVENT_BYTES  # a picture in a capture is no line, but what it looks like to one
 
 
 def check_files(
     files: Sequence[Path], keys: Sequence[str], media: Sequence[Path], kept: Sequence[Path] = ()
-) -> Report:
+) -> VerificationReport:
     """``keys``: ``[GATEWAY=]FILE`` each; ``kept``: events as they arrived at the centre, of which only the
     heads count. Raises ``EvidenceError`` for a file that cannot be read."""
-    report, given = Report(), load_keys(keys)
+    report, given = VerificationReport(), load_keys(keys)
     if kept and not given:
         raise EvidenceError("--heads needs --key, the key as the centre knows it: else no head is checked")
     records: list[Record] = []
@@ -44,7 +50,7 @@ def check_files(
             records += _read_lines(path, report)
     arrived = None
     if kept:
-        arrived = good_heads([record for path in kept for record in _read_lines(path, report)], given)
+        arrived = verified_heads([record for path in kept for record in _read_lines(path, report)], given)
     bundled: list[Record] = []
     for path in bundles:
         with open_bundle(path) as contents:
@@ -59,12 +65,12 @@ def check_files(
     return report
 
 
-def _notes(records: Sequence[Record], findings: Sequence[Finding]) -> Iterator[str]:
+def _notes(records: Sequence[Record], findings: Sequence[VerificationFinding]) -> Iterator[str]:
     yield from spans(records)
     yield from (f"{found.what}: {found.why}" for found in findings if found.why == SIGNED_ITSELF)
 
 
-def _read_lines(path: Path, report: Report) -> list[Record]:
+def _read_lines(path: Path, report: VerificationReport) -> list[Record]:
     """One event a line, alone or behind its topic; line ends of either kind."""
     records: list[Record] = []
     ranges = 0
@@ -90,7 +96,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
             line = file.readline(MAX_LINE_BYTES)
 
 
-def _read_line(line: bytes, where: str, report: Report) -> list[Record]:
+def _read_line(line: bytes, where: str, report: VerificationReport) -> list[Record]:
     """Nothing but a count of what neither is an event nor was one."""
     topic, payload = split_topic(line)
     if is_of_an_event(topic, payload):
@@ -99,11 +105,11 @@ def _read_line(line: bytes, where: str, report: Report) -> list[Record]:
     return []
 
 
-def _read_one(payload: bytes, where: str, report: Report) -> list[Record]:
+def _read_one(payload: bytes, where: str, report: VerificationReport) -> list[Record]:
     try:
         return [read_record(payload, where)]
     except NoEvent as error:
-        report.findings.append(Finding(Verdict.ALTERED, where, str(error)))
+        report.findings.append(VerificationFinding(VerificationVerdict.ALTERED, where, str(error)))
         return []
 
 

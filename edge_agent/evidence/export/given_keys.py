@@ -15,7 +15,7 @@ from edge_agent.evidence.chain.keys import KeyProblem, key_id, load_public, publ
 from edge_agent.evidence.chain.records import split_topic
 from edge_agent.evidence.chain.verify import GivenKey, Keys
 
-MAX_BYTES = 64_000_000  # of a file of keys: the births of thousands of gateways
+MAX_KEY_FILE_BYTES = 64_000_000  # of a file of keys: the births of thousands of gateways
 
 _OWNER = re.compile(r"([a-z0-9-]{1,63})=")
 _BIRTH_TOPIC = re.compile(rb"(?:.*/)?([a-z0-9-]{1,63})/up/birth")
@@ -69,9 +69,9 @@ def _of_births(content: bytes) -> Iterator[tuple[bytes, str]]:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(MAX_KEY_FILE_BYTES + 1)
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(content) > MAX_BYTES:
+    if len(content) > MAX_KEY_FILE_BYTES:
         raise EvidenceError(f"{path} is larger than any file of keys")
     return content

@@ -14,7 +14,13 @@ from typing import ClassVar
 import msgspec
 
 from edge_agent.evidence.chain.records import Record
-from edge_agent.evidence.chain.verify import Finding, Keys, Verdict, has_known_key, judge_signature
+from edge_agent.evidence.chain.verify import (
+    Keys,
+    VerificationFinding,
+    VerificationVerdict,
+    check_signature,
+    has_gateway_key,
+)
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
@@ -52,28 +58,34 @@ class SignedManifest:
 
 
 @dataclass(slots=True)
-class Judgement:
-    findings: list[Finding] = field(default_factory=list)
+class ManifestVerification:
+    findings: list[VerificationFinding] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)  # files that no signature covers
     notes: list[str] = field(default_factory=list)
 
 
-def judge_manifest(
+def check_manifest(
     text: bytes | None, signature: bytes | None, digests: Mapping[str, str], records: list[Record], keys: Keys
-) -> Judgement:
+) -> ManifestVerification:
     """``text`` and ``signature``: the two files, None where there is none; ``digests``: of all files."""
-    judged = Judgement()
+    judged = ManifestVerification()
     if text is None:
         judged.uncovered = [MANIFEST, *(name for name in READMES if name in digests)]
         judged.notes = list(left_out(records))
         if signature is not None:
-            judged.findings.append(Finding(Verdict.MISSING, MANIFEST, f"{SIGNATURE} is there, and it is not"))
+            judged.findings.append(
+                VerificationFinding(
+                    VerificationVerdict.MISSING, MANIFEST, f"{SIGNATURE} is there, and it is not"
+                )
+            )
         return judged
     try:
         manifest = msgspec.json.decode(text, type=_Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         judged.findings.append(
-            Finding(Verdict.ALTERED, MANIFEST, f"no manifest as an export writes it: {error}")
+            VerificationFinding(
+                VerificationVerdict.ALTERED, MANIFEST, f"no manifest as an export writes it: {error}"
+            )
         )
         return judged
     if signature is None and manifest.signed_by is None:
@@ -89,35 +101,43 @@ def judge_manifest(
 
 def _judge_signature(
     manifest: _Manifest, text: bytes, signature: bytes, records: Iterable[Record], keys: Keys
-) -> Finding:
+) -> VerificationFinding:
     gateway = manifest.device.gateway
     signed = SignedManifest(gateway, text, signature, manifest.signed_by or "")
-    doubt = judge_signature(signed, keys)
+    doubt = check_signature(signed, keys)
     if doubt is not None:
-        return Finding(doubt[0], MANIFEST, doubt[1])
+        return VerificationFinding(doubt[0], MANIFEST, doubt[1])
     others = sorted({record.gateway for record in records} - {gateway})
     if others:
-        return Finding(Verdict.WRONG_KEY, MANIFEST, f"signed by {gateway}, with events of {others[0]}")
-    verdict = Verdict.GENUINE if has_known_key(gateway, keys) else Verdict.CONSISTENT
-    return Finding(verdict, MANIFEST, f"as the key of {gateway} signed it at the export")
+        return VerificationFinding(
+            VerificationVerdict.WRONG_KEY, MANIFEST, f"signed by {gateway}, with events of {others[0]}"
+        )
+    verdict = (
+        VerificationVerdict.GENUINE if has_gateway_key(gateway, keys) else VerificationVerdict.CONSISTENT
+    )
+    return VerificationFinding(verdict, MANIFEST, f"as the key of {gateway} signed it at the export")
 
 
 def _judge_list(
     manifest: _Manifest, digests: Mapping[str, str], records: Iterable[Record]
-) -> Iterator[Finding]:
+) -> Iterator[VerificationFinding]:
     """The files that it lists against those that are there."""
     for name, digest in manifest.files.items():
         if name not in digests:
-            yield Finding(Verdict.MISSING, name, f"{MANIFEST} lists it, it is not there")
+            yield VerificationFinding(
+                VerificationVerdict.MISSING, name, f"{MANIFEST} lists it, it is not there"
+            )
         elif digests[name] != digest:
-            yield Finding(Verdict.ALTERED, name, f"not what {MANIFEST} says")
+            yield VerificationFinding(VerificationVerdict.ALTERED, name, f"not what {MANIFEST} says")
     unlisted = UNLISTED if manifest.signed_by else UNLISTED.union(READMES)
     for name in sorted(digests.keys() - manifest.files.keys() - unlisted):
-        yield Finding(Verdict.ALTERED, name, f"{MANIFEST} does not list it")
+        yield VerificationFinding(VerificationVerdict.ALTERED, name, f"{MANIFEST} does not list it")
     here = {record.id for record in records}
     for event in manifest.events:
         if event.id not in here:
-            yield Finding(Verdict.MISSING, event.id, f"{MANIFEST} names this event, it is not there")
+            yield VerificationFinding(
+                VerificationVerdict.MISSING, event.id, f"{MANIFEST} names this event, it is not there"
+            )
 
 
 def left_out(records: Iterable[Record]) -> Iterator[str]:

@@ -11,15 +11,15 @@ from typing import TextIO
 from edge_agent.core.printable import printable
 from edge_agent.evidence.chain.links import epoch_joins
 from edge_agent.evidence.chain.records import Record
-from edge_agent.evidence.chain.verify import Finding, Verdict
+from edge_agent.evidence.chain.verify import VerificationFinding, VerificationVerdict
 
 NAMED = 3  # of the lines that are passed over
 NOT_ALL_KNOWN = 3  # exit code
 
 
 @dataclass(slots=True)
-class Report:
-    findings: list[Finding] = field(default_factory=list)
+class VerificationReport:
+    findings: list[VerificationFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)  # files that no signature covers
     gateways: set[str] = field(default_factory=set)  # whose events these are, as they say
@@ -29,16 +29,16 @@ class Report:
     @property
     def genuine(self) -> bool:
         """All of it, that it is not nothing, and that a known key signed it."""
-        return self._only(Verdict.GENUINE) and not self.uncovered
+        return self._only(VerificationVerdict.GENUINE) and not self.uncovered
 
     @property
     def exit_code(self) -> int:
         """0: all is genuine. 3: nothing speaks against it, but no known key vouches for all. 1: else."""
         if self.genuine:
             return 0
-        return NOT_ALL_KNOWN if self._only(Verdict.GENUINE, Verdict.CONSISTENT) else 1
+        return NOT_ALL_KNOWN if self._only(VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT) else 1
 
-    def _only(self, *verdicts: Verdict) -> bool:
+    def _only(self, *verdicts: VerificationVerdict) -> bool:
         return bool(self.findings) and all(found.verdict in verdicts for found in self.findings)
 
     def pass_over(self, where: str) -> None:
@@ -53,9 +53,9 @@ class Report:
         if self.gateways:
             more = f" and {len(self.gateways) - NAMED} more" if len(self.gateways) > NAMED else ""
             out.write(f"events of: {printable(', '.join(sorted(self.gateways)[:NAMED]))}{more}\n")
-        for verdict in Verdict:
+        for verdict in VerificationVerdict:
             count = sum(found.verdict is verdict for found in self.findings)
-            if count or verdict is Verdict.GENUINE:
+            if count or verdict is VerificationVerdict.GENUINE:
                 out.write(f"{verdict}: {count}\n")
         if self.passed_over_count:
             more = ", ..." if self.passed_over_count > NAMED else ""
@@ -73,21 +73,23 @@ class Report:
             return "NOTHING TO CHECK: there is no event in it"
         if self.genuine:
             return "ALL GENUINE"
-        if self._only(Verdict.GENUINE):
+        if self._only(VerificationVerdict.GENUINE):
             return (
                 "EVENTS AND MEDIA GENUINE, NOT ALL COVERED: whoever had the bundle may have written the rest"
             )
-        if self._only(Verdict.GENUINE, Verdict.CONSISTENT):
+        if self._only(VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT):
             return (
                 "CONSISTENT, NOT CHECKED AGAINST A KNOWN KEY: give the gateway's key as the centre has it, "
                 "--key GATEWAY=PUBLIC.pem"
             )
-        if not self._only(Verdict.GENUINE, Verdict.CONSISTENT, Verdict.UNSIGNED):
+        if not self._only(
+            VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT, VerificationVerdict.UNSIGNED
+        ):
             return "NOT ALL GENUINE: see the lines below"
         return "NOT ALL PROVEN: nothing speaks against it, but no signature covers what the lines below name"
 
     def _doubts(self) -> Iterator[str]:
-        fine = (Verdict.GENUINE, Verdict.CONSISTENT)
+        fine = (VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
         doubtful = [found for found in self.findings if found.verdict not in fine]
         for (verdict, why), same in groupby(doubtful, key=lambda found: (found.verdict, found.why)):
             first, *others = same
@@ -116,5 +118,5 @@ def spans(records: Collection[Record]) -> Iterator[str]:
             yield f"{gateway} epoch {epoch} is chained to {last.id}: one chain"
 
 
-def _named(found: Finding) -> str:
+def _named(found: VerificationFinding) -> str:
     return f"{found.what} ({found.where})" if found.where else found.what

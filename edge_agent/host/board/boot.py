@@ -40,7 +40,7 @@ class BootReason(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Reset(StrEnum):
+class ResetCause(StrEnum):
     """What the board's registers say by themselves."""
 
     POWER = "power"
@@ -57,17 +57,17 @@ class BootRecord(Struct, frozen=True):
     panics: tuple[str, ...] = ()
 
 
-def decide(last: BootRecord | None, reset: Reset | None, new_panic: bool) -> BootReason:
+def decide(last: BootRecord | None, reset: ResetCause | None, new_panic: bool) -> BootReason:
     """The reason for a boot that is not the one of ``last``."""
     if new_panic:
         return BootReason.PANIC
     if last is not None and last.stopped in (BootReason.COMMAND, BootReason.UPDATE):
         return BootReason(last.stopped)
-    if reset is Reset.POWER:
+    if reset is ResetCause.POWER:
         return BootReason.POWER
-    if reset is Reset.WATCHDOG:
+    if reset is ResetCause.WATCHDOG:
         return BootReason.WATCHDOG
-    if reset is Reset.WARM and last is not None and last.stopped is None:
+    if reset is ResetCause.WARM and last is not None and last.stopped is None:
         return BootReason.WATCHDOG  # reset with power on while the agent was running and unasked
     return BootReason.UNKNOWN
 
@@ -108,7 +108,7 @@ class BootHistory:
         )
 
 
-def hardware_reset(sysroot: Path, vcgencmd: Vcgencmd = run_vcgencmd) -> Reset | None:
+def hardware_reset(sysroot: Path, vcgencmd: Vcgencmd = run_vcgencmd) -> ResetCause | None:
     """The board's own word; None where it has none."""
     for witness in (
         _pmic_reset(sysroot),
@@ -135,15 +135,15 @@ def is_system_stopping(sysroot: Path = Path("/")) -> bool:
     return done.stdout.strip() == "stopping"
 
 
-def _pmic_reset(sysroot: Path) -> Reset | None:
+def _pmic_reset(sysroot: Path) -> ResetCause | None:
     """Pi 5: why its power controller cut the power, if it did."""
     bits = _big_endian(device_tree(sysroot) / "chosen/power/power_reset")
     if not bits:
         return None
-    return Reset.WATCHDOG if bits & PMIC_WATCHDOG else Reset.POWER
+    return ResetCause.WATCHDOG if bits & PMIC_WATCHDOG else ResetCause.POWER
 
 
-def _pi_reset(sysroot: Path, vcgencmd: Vcgencmd) -> Reset | None:
+def _pi_reset(sysroot: Path, vcgencmd: Vcgencmd) -> ResetCause | None:
     if not is_raspberry_pi(sysroot):
         return None
     rsts = _big_endian(device_tree(sysroot) / "chosen/bootloader/rsts")
@@ -153,29 +153,29 @@ def _pi_reset(sysroot: Path, vcgencmd: Vcgencmd) -> Reset | None:
         except ValueError:
             return None
     if rsts & RSTS_WATCHDOG_FULL:
-        return Reset.WARM
-    return Reset.POWER if rsts & RSTS_POWER_ON else None
+        return ResetCause.WARM
+    return ResetCause.POWER if rsts & RSTS_POWER_ON else None
 
 
-def _tegra_reset(sysroot: Path) -> Reset | None:
+def _tegra_reset(sysroot: Path) -> ResetCause | None:
     platform = sysroot / "sys/devices/platform"
     # Two kernels, two places; a recursive search would walk ten thousand nodes on an ARM board.
     for node in [*platform.glob("*.pmc/reset_reason"), *platform.glob("bus@0/*.pmc/reset_reason")]:
         name = read_text(node) or ""
         if "WDT" in name:
-            return Reset.WATCHDOG
+            return ResetCause.WATCHDOG
         if "SWRST" in name or "SWREST" in name:
-            return Reset.WARM
+            return ResetCause.WARM
         if name in ("SYS_RESET_N", "SYS_RESET", "VREFRO_POWERBAD", "VMON"):
-            return Reset.POWER
+            return ResetCause.POWER
     return None
 
 
-def _watchdog_status(sysroot: Path) -> Reset | None:
+def _watchdog_status(sysroot: Path) -> ResetCause | None:
     bits = read_number(sysroot / "sys/class/watchdog/watchdog0/bootstatus", 0) or 0
     if bits & WDIOF_CARDRESET:
-        return Reset.WATCHDOG
-    return Reset.POWER if bits & WDIOF_POWERUNDER else None
+        return ResetCause.WATCHDOG
+    return ResetCause.POWER if bits & WDIOF_POWERUNDER else None
 
 
 def _big_endian(path: Path) -> int | None:

@@ -183,7 +183,7 @@ class ThrottleSensors:
             return Throttling(bool(bits & THROTTLED_NOW), bool(bits & UNDERVOLTAGE_NOW) or alarm is True)
         return Throttling(self._counters_rose(), alarm)
 
-    def sagged_since_boot(self) -> bool | None:
+    def had_undervoltage_since_boot(self) -> bool | None:
         """Whether there was undervoltage, for somebody who looks once; None: the board does not tell."""
         bits = self._firmware_bits()
         if bits is None:

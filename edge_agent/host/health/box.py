@@ -48,7 +48,7 @@ class _Sample:
     bytes_written: int | None
 
 
-class BoxMetrics:
+class HostMetrics:
     """Reads ``wire.BoxHealth``. Thread-safe; within a second the same answer is given again.
 
     CPU and disk rates are means since the read before, so the heartbeat shows the whole interval

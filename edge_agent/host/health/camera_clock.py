@@ -23,7 +23,7 @@ from edge_agent.config.model.addresses import host_of
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ _QUESTION = (
 )
 
 
-class Offset(Struct, frozen=True):
+class CameraClockOffset(Struct, frozen=True):
     """One measurement."""
 
     at: str  # RFC 3339, the box's clock, which was synchronised
@@ -57,7 +57,7 @@ class Offset(Struct, frozen=True):
 
 
 class _Offsets(Struct, frozen=True):
-    cameras: dict[str, list[Offset]]
+    cameras: dict[str, list[CameraClockOffset]]
 
 
 class CameraClocks:
@@ -70,15 +70,15 @@ class CameraClocks:
         self._synced = synced
         self._port = port
         self._next_mono = clock.monotonic() + FIRST_AFTER_S
-        self._round: Loop | None = None
+        self._round: SupervisedThread | None = None
 
-    def tend(self, cameras: Sequence[Camera]) -> None:
+    def tick(self, cameras: Sequence[Camera]) -> None:
         if self._clock.monotonic() < self._next_mono or not self._synced():
             return
         self._next_mono = self._clock.monotonic() + EVERY_S
         if self._round is None or not self._round.running:
             hosts = [(camera.id, host) for camera in cameras if (host := host_of(camera.url))]
-            self._round = Loop("camera-clocks", lambda loop: self._measure(hosts, loop))
+            self._round = SupervisedThread("camera-clocks", lambda loop: self._measure(hosts, loop))
             self._round.start()
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class CameraClocks:
     def join(self, timeout_s: float) -> bool:
         return self._round is None or self._round.join(timeout_s)
 
-    def _measure(self, hosts: Sequence[tuple[str, str]], loop: Loop) -> None:
+    def _measure(self, hosts: Sequence[tuple[str, str]], loop: SupervisedThread) -> None:
         found = {}
         for camera_id, host in hosts:
             if loop.wait(0):
@@ -102,7 +102,7 @@ class CameraClocks:
             kept |= {camera_id: _with(kept.get(camera_id, []), new) for camera_id, new in found.items()}
             write_record(self._path, _Offsets(kept))
 
-    def _ask(self, host: str) -> Offset:
+    def _ask(self, host: str) -> CameraClockOffset:
         """Raises ``OSError``, ``HTTPException`` or ``ValueError`` when it does not tell its time."""
         connection = http.client.HTTPConnection(host, self._port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):
@@ -116,20 +116,20 @@ class CameraClocks:
                 answer = connection.getresponse().read(MOST_BYTES)
             finally:
                 guard.cancel()
-            told = told_time(answer.decode("utf-8", errors="replace"))
+            told = parse_utc_time(answer.decode("utf-8", errors="replace"))
             took_s = self._clock.monotonic() - began_mono
         # It tells whole seconds, cut off: half of one is the best guess.
         offset_s = (told - began).total_seconds() + 0.5 - took_s / 2
-        return Offset(rfc3339(self._clock.now()), round(offset_s, 1))
+        return CameraClockOffset(rfc3339(self._clock.now()), round(offset_s, 1))
 
 
-def read_offsets(state_dir: Path) -> dict[str, list[Offset]]:
+def read_offsets(state_dir: Path) -> dict[str, list[CameraClockOffset]]:
     """By camera id, oldest first; empty when nothing was measured."""
     record = read_record(state_dir / FILE, _Offsets)
     return {} if record is None else record.cameras
 
 
-def told_time(text: str) -> datetime:
+def parse_utc_time(text: str) -> datetime:
     """The UTC time of the answer. Raises ``ValueError``."""
     block = re.search(r"<(?:[\w.-]+:)?UTCDateTime[\s>](.*?)</(?:[\w.-]+:)?UTCDateTime>", text, re.DOTALL)
     if block is None:
@@ -148,7 +148,7 @@ def told_time(text: str) -> datetime:
         raise ValueError("the time is after the year 9999") from error
 
 
-def _with(kept: list[Offset], new: Offset) -> list[Offset]:
+def _with(kept: list[CameraClockOffset], new: CameraClockOffset) -> list[CameraClockOffset]:
     """Of a run of equal ones the first and the newest stay: in between nothing happened."""
     if len(kept) >= 2 and all(abs(old.offset_s - new.offset_s) <= SAME_S for old in kept[-2:]):
         return [*kept[:-1], new]

@@ -26,11 +26,11 @@ from edge_agent.core.state_file import read_record, write_record
 GRACE_S = 180.0
 HOLD_S = {CameraState.OFFLINE: 5.0, CameraState.DEGRADED: 15.0, CameraState.ONLINE: 10.0}
 CAUSE_HOLD_S = 60.0
-MOST_TOLD = 6
+MAX_REPORTED = 6
 WINDOW_S = 900.0
 
 
-class _ToldRecord(Struct, frozen=True):
+class _ReportedState(Struct, frozen=True):
     state: str
     cause: str | None
     since_mono: float
@@ -38,21 +38,21 @@ class _ToldRecord(Struct, frozen=True):
 
 class _WatchRecord(Struct, frozen=True):
     boot_id: str
-    cameras: dict[str, _ToldRecord]
+    cameras: dict[str, _ReportedState]
 
 
 @dataclass(slots=True)
 class _Seen:
     """What is known of one camera."""
 
-    told_state: CameraState | None = None  # None: nothing told and nothing seen yet
-    told_cause: Cause | None = None
-    told_since_mono: float | None = None  # None: in an earlier boot
+    reported_state: CameraState | None = None  # None: nothing told and nothing seen yet
+    reported_cause: Cause | None = None
+    reported_since_mono: float | None = None  # None: in an earlier boot
     state: CameraState = CameraState.STARTING
     cause: Cause | None = None
     state_since_mono: float = 0.0
     cause_since_mono: float = 0.0
-    told_mono: deque[float] = field(default_factory=deque)
+    reported_mono: deque[float] = field(default_factory=deque)
     kept_back: int = 0
     keeping_back: tuple[CameraState, float] | None = None  # state and its beginning: counted once
 
@@ -61,7 +61,7 @@ class _Seen:
         return self.state, self.state_since_mono
 
 
-class CameraWatch:
+class CameraStateFilter:
     """One thread calls ``update`` about once a second with all cameras' snapshots.
 
     ``boot_mono`` is the monotonic time of the boot: 0 for the system's clock. ``path`` keeps what
@@ -98,12 +98,12 @@ class CameraWatch:
         seen = self._seen.setdefault(status.camera_id, _Seen())
         now = self._clock.monotonic()
         self._follow(seen, status, now)
-        if not self._worth_telling(seen, now):
+        if not self._has_lasted(seen, now):
             return None
-        if seen.told_state is None and seen.state is CameraState.ONLINE:
-            self._tell(seen)  # the first sight of a good camera
+        if seen.reported_state is None and seen.state is CameraState.ONLINE:
+            self._mark_reported(seen)  # the first sight of a good camera
             return None
-        if not self._may_tell(seen, now):
+        if not self._is_within_limit(seen, now):
             return None
         return self._change(seen, status, now)
 
@@ -115,19 +115,19 @@ class CameraWatch:
         elif status.cause is not seen.cause:
             seen.cause, seen.cause_since_mono = status.cause, now
 
-    def _worth_telling(self, seen: _Seen, now: float) -> bool:
+    def _has_lasted(self, seen: _Seen, now: float) -> bool:
         if seen.state is CameraState.STARTING:
             return False
         if seen.state is not CameraState.ONLINE and now < self._grace_until_mono:
             return False
-        if seen.state is not seen.told_state:
+        if seen.state is not seen.reported_state:
             return now - seen.state_since_mono > HOLD_S[seen.state]
-        return seen.cause is not seen.told_cause and now - seen.cause_since_mono > CAUSE_HOLD_S
+        return seen.cause is not seen.reported_cause and now - seen.cause_since_mono > CAUSE_HOLD_S
 
-    def _may_tell(self, seen: _Seen, now: float) -> bool:
-        while seen.told_mono and now - seen.told_mono[0] > WINDOW_S:
-            seen.told_mono.popleft()
-        if len(seen.told_mono) < MOST_TOLD:
+    def _is_within_limit(self, seen: _Seen, now: float) -> bool:
+        while seen.reported_mono and now - seen.reported_mono[0] > WINDOW_S:
+            seen.reported_mono.popleft()
+        if len(seen.reported_mono) < MAX_REPORTED:
             return True
         if seen.keeping_back != seen.episode:
             seen.keeping_back = seen.episode
@@ -135,31 +135,33 @@ class CameraWatch:
         return False
 
     def _change(self, seen: _Seen, status: CameraStatus, now: float) -> CameraChange:
-        ended = seen.state is CameraState.ONLINE and seen.told_state is CameraState.OFFLINE
+        ended = seen.state is CameraState.ONLINE and seen.reported_state is CameraState.OFFLINE
         down_s = None
-        if ended and seen.told_since_mono is not None:
-            down_s = round(seen.state_since_mono - seen.told_since_mono, 1)
+        if ended and seen.reported_since_mono is not None:
+            down_s = round(seen.state_since_mono - seen.reported_since_mono, 1)
         # The change told now was itself counted while it waited for the window.
         kept_back = seen.kept_back - (seen.keeping_back == seen.episode)
         change = CameraChange(
             status.camera_id, seen.state, seen.cause, status.detail, seen.state_since_mono, down_s, kept_back
         )
-        seen.told_mono.append(now)
-        self._tell(seen)
+        seen.reported_mono.append(now)
+        self._mark_reported(seen)
         return change
 
     @staticmethod
-    def _tell(seen: _Seen) -> None:
-        if seen.state is not seen.told_state:
-            seen.told_since_mono = seen.state_since_mono
-        seen.told_state, seen.told_cause = seen.state, seen.cause
+    def _mark_reported(seen: _Seen) -> None:
+        if seen.state is not seen.reported_state:
+            seen.reported_since_mono = seen.state_since_mono
+        seen.reported_state, seen.reported_cause = seen.state, seen.cause
         seen.kept_back, seen.keeping_back = 0, None
 
     def _save(self) -> None:
         told = {
-            camera_id: _ToldRecord(seen.told_state, seen.told_cause, seen.told_since_mono or 0.0)
+            camera_id: _ReportedState(
+                seen.reported_state, seen.reported_cause, seen.reported_since_mono or 0.0
+            )
             for camera_id, seen in self._seen.items()
-            if seen.told_state is not None
+            if seen.reported_state is not None
         }
         write_record(self._path, _WatchRecord(self._boot_id, told))
 
@@ -170,9 +172,9 @@ class CameraWatch:
         same_boot = last.boot_id == self._boot_id
         return {
             camera_id: _Seen(
-                told_state=CameraState(told.state),
-                told_cause=Cause(told.cause) if told.cause else None,
-                told_since_mono=told.since_mono if same_boot else None,
+                reported_state=CameraState(told.state),
+                reported_cause=Cause(told.cause) if told.cause else None,
+                reported_since_mono=told.since_mono if same_boot else None,
             )
             for camera_id, told in last.cameras.items()
             if told.state in set(CameraState) and (told.cause is None or told.cause in set(Cause))

@@ -86,7 +86,7 @@ class ClockState:
     trusted: bool  # may certificates be judged by it?
 
 
-def look_at_clock(
+def read_clock_state(
     path: Path, clock: Clock, sysroot: Path, kernel: Callable[[], KernelSync | None] = read_kernel_sync
 ) -> ClockState:
     """For another process than the agent: writes nothing. ``path``: the agent's record."""
@@ -148,7 +148,7 @@ class ClockSync:
         last = read_record(path, ClockRecord)
         self._floor = _parsed(last.last_known) if last else None
         self._saved_mono = clock.monotonic()
-        synced = self._look()
+        synced = self._refresh()
         if last is not None and last.boot_id == boot_id:
             self._record = last
         else:
@@ -164,7 +164,7 @@ class ClockSync:
         return _is_synced(self._kernel(), self._sysroot)
 
     @property
-    def known(self) -> bool:
+    def has_been_synced(self) -> bool:
         """Whether it has been synchronised since the box started: from then on it drifts by seconds a day,
         also without the uplink. Costs nothing: as of the last ``update``."""
         return self._was_synced or self._pending is not None or self._record.corrected
@@ -172,7 +172,7 @@ class ClockSync:
     def update(self) -> ClockCorrection | None:
         """Look again. Returns the correction until ``confirm_correction`` says it is on disk."""
         was = self._was_synced
-        synced = self._look()
+        synced = self._refresh()
         if synced != was:
             log.info("clock: %s", f"synchronised by {self.source}" if synced else "no longer synchronised")
         if synced and not self._record.corrected and self._pending is None:
@@ -207,7 +207,7 @@ class ClockSync:
             offset_ms=None if offset is None else round(offset, 3),
         )
 
-    def _look(self) -> bool:
+    def _refresh(self) -> bool:
         kernel = self._kernel()
         self._was_synced = _is_synced(kernel, self._sysroot)
         self._offset_ms = kernel.offset_ms if kernel is not None and self._was_synced else None

@@ -17,7 +17,7 @@ TOLERANCE = 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class DecodedStream:
     """As a camera really sends it."""
 
     camera_id: str
@@ -34,25 +34,25 @@ class Stream:
 class DecodeLoad:
     """``asked`` and ``limit``: pictures of the profile's own size a second, of all cameras together."""
 
-    asked: float
+    requested: float
     limit: int
     size: str
-    heaviest: Stream
+    heaviest: DecodedStream
     oversized: bool  # the heaviest has larger pictures than the profile is made for
 
     @property
-    def too_much(self) -> bool:
-        return self.asked > TOLERANCE * self.limit
+    def is_exceeded(self) -> bool:
+        return self.requested > TOLERANCE * self.limit
 
 
-def decode_load(capacity: Capacity, streams: Iterable[Stream]) -> DecodeLoad | None:
+def decode_load(capacity: Capacity, streams: Iterable[DecodedStream]) -> DecodeLoad | None:
     """None without streams."""
     known = sorted(streams, key=lambda stream: stream.pixels_per_s)
     if not known:
         return None
     heaviest = known[-1]
     return DecodeLoad(
-        asked=capacity.in_pictures(sum(stream.pixels_per_s for stream in known)),
+        requested=capacity.in_pictures(sum(stream.pixels_per_s for stream in known)),
         limit=capacity.decode_fps,
         size=capacity.size,
         heaviest=heaviest,
@@ -60,6 +60,6 @@ def decode_load(capacity: Capacity, streams: Iterable[Stream]) -> DecodeLoad | N
     )
 
 
-def decoded_whole(cameras: Sequence[Camera]) -> set[str]:
+def fully_decoded(cameras: Sequence[Camera]) -> set[str]:
     """Ids of those whose every picture may have to be decoded: not of those kept at keyframes."""
     return {camera.id for camera in cameras if camera.analyse.gear is not GearChoice.IDLE}

@@ -15,7 +15,7 @@ from edge_agent.config.model.settings import Rule, Settings, WhenUnsynced
 from edge_agent.core.facts import TAMPER
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.core.secrets import masked
-from edge_agent.host.health.decode_load import Stream, decode_load, decoded_whole
+from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully_decoded
 from edge_agent.wire import (
     BoxHealth,
     CertificatesHealth,
@@ -56,7 +56,7 @@ CAUSE_TEXT: dict[Cause, str] = {
 narrower, so it goes first: see ``why``."""
 
 
-def why(cause: Cause | None, detail: str) -> str:
+def cause_text(cause: Cause | None, detail: str) -> str:
     """Why a camera gives no good pictures: what its reader found out, else the meaning of the cause.
 
     Followed by the cause as the wire and the guide name it. ``detail`` is masked here once more.
@@ -77,7 +77,7 @@ def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -
     for camera in sorted(cameras, key=lambda c: c.state is not CameraState.OFFLINE):
         if camera.state in (CameraState.OFFLINE, CameraState.DEGRADED):
             since = since_text(camera.since_at, now, zone)
-            reason = why(camera.cause, camera.detail)
+            reason = cause_text(camera.cause, camera.detail)
             yield f"camera {camera.camera_id} {camera.state} since {since}: {reason}"
         if camera.main_trouble and camera.state is not CameraState.OFFLINE:
             instead = "clips come from the other"
@@ -238,22 +238,22 @@ def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Ite
 
 def decode_lines(cameras: Sequence[CameraStatus], settings: Settings, now_mono: float) -> Iterator[str]:
     """When the cameras send more than the board is made for; only once their real rates are known."""
-    profile, whole = settings.profile, decoded_whole(settings.cameras)
+    profile, whole = settings.profile, fully_decoded(settings.cameras)
     if profile.platform is None:
         return
     streams = [
-        Stream(camera.camera_id, camera.width, camera.height, camera.packet_fps)
+        DecodedStream(camera.camera_id, camera.width, camera.height, camera.packet_fps)
         for camera in cameras
         if camera.camera_id in whole and camera.state in (CameraState.ONLINE, CameraState.DEGRADED)
         if camera.width and camera.height and now_mono - camera.since_mono >= RATES_KNOWN_S
     ]
     load = decode_load(profile.platform.capacity, streams)
-    if load is None or not load.too_much:
+    if load is None or not load.is_exceeded:
         return
     most = load.heaviest
     advice = "use its sub-stream" if load.oversized else "set fewer pictures a second"
     yield (
-        f"decoding: the cameras send as much as {load.asked:.0f} pictures of {load.size} a second, "
+        f"decoding: the cameras send as much as {load.requested:.0f} pictures of {load.size} a second, "
         f"{profile.name} is made for {load.limit}; most comes from {most.camera_id} "
         f"({most.width}x{most.height}, {most.fps:.0f} a second): {advice}"
     )

@@ -84,7 +84,7 @@ class HealthSources:
     update: Callable[[], UpdateHealth] = UpdateHealth
     healing: Callable[[], HealingHealth] = HealingHealth
     model: Callable[[], ModelHealth] = ModelHealth
-    clock_known: Callable[[], bool] = lambda: True  # has it been right since the box started
+    clock_has_been_synced: Callable[[], bool] = lambda: True  # has it been right since the box started
     platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
 
 
@@ -102,7 +102,7 @@ class HeartbeatMaker:
 
     def make(self) -> Heartbeat:
         sources, settings = self._sources, self.settings
-        cameras = [dated(camera, self._clock) for camera in sources.cameras()]
+        cameras = [with_wall_time(camera, self._clock) for camera in sources.cameras()]
         clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
         outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
         online, evidence, thermal = sources.online(), sources.evidence(), sources.thermal()
@@ -138,7 +138,7 @@ class HeartbeatMaker:
             degraded=[
                 *degraded.camera_lines(cameras, now, zone),
                 *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
-                *degraded.schedule_lines(rules, sources.clock_known()),
+                *degraded.schedule_lines(rules, sources.clock_has_been_synced()),
                 *degraded.healing_lines(healing),
                 *degraded.uplink_lines(uplink),
                 *degraded.certificate_lines(certificates),
@@ -157,7 +157,7 @@ class HeartbeatMaker:
         )
 
 
-def dated(status: CameraStatus, clock: Clock) -> CameraStatus:
+def with_wall_time(status: CameraStatus, clock: Clock) -> CameraStatus:
     """``status`` with a true ``since_at``, should the clock have jumped since.
 
     Only then is it worked out anew from ``since_mono``, in whole seconds: two clocks are never read

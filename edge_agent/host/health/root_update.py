@@ -20,14 +20,14 @@ from edge_agent.host.health.degraded import since_text
 from edge_agent.wire import UpdateHealth
 
 SETTINGS = Path("etc/edge-agent/update.json")
-TOLD = Path("var/lib/edge-agent-update/told.json")
+STATUS_FILE = Path("var/lib/edge-agent-update/told.json")
 REQUEST = Path("run/edge-agent/requests/update")
 RELEASES = Path("opt/edge-agent")
 LONGEST_REASON = 200
 """In a heartbeat; the answer to the command has all of it."""
 
 
-class Now(Struct, frozen=True):
+class UpdateProgressRecord(Struct, frozen=True):
     """What root is doing."""
 
     id: str  # of the command; empty for what the box fetched by itself
@@ -36,7 +36,7 @@ class Now(Struct, frozen=True):
     until: str | None = None  # when there is a verdict at the latest
 
 
-class Last(Struct, frozen=True):
+class UpdateResultRecord(Struct, frozen=True):
     """What came of it."""
 
     id: str
@@ -46,9 +46,9 @@ class Last(Struct, frozen=True):
     time: str
 
 
-class Told(Struct, frozen=True):
-    now: Now | None = None
-    last: Last | None = None
+class UpdateStatusRecord(Struct, frozen=True):
+    now: UpdateProgressRecord | None = None
+    last: UpdateResultRecord | None = None
 
 
 class _Settings(Struct, frozen=True):
@@ -59,11 +59,15 @@ class RootUpdate:
     """Any thread may call it; each call reads or writes one small file."""
 
     def __init__(self, sysroot: Path = Path("/")) -> None:
-        self._settings, self._told, self._request = sysroot / SETTINGS, sysroot / TOLD, sysroot / REQUEST
+        self._settings, self._status_file, self._request = (
+            sysroot / SETTINGS,
+            sysroot / STATUS_FILE,
+            sysroot / REQUEST,
+        )
         self.releases = sysroot / RELEASES
 
     @property
-    def is_there(self) -> bool:
+    def is_available(self) -> bool:
         """Whether this box takes signed releases at all."""
         return self._settings.exists()
 
@@ -76,11 +80,11 @@ class RootUpdate:
             return None
         return found.ca_file or None
 
-    def told(self) -> Told:
+    def status(self) -> UpdateStatusRecord:
         try:
-            return msgspec.json.decode(self._told.read_bytes(), type=Told)
+            return msgspec.json.decode(self._status_file.read_bytes(), type=UpdateStatusRecord)
         except (OSError, msgspec.DecodeError):
-            return Told()
+            return UpdateStatusRecord()
 
     def has(self, version: str) -> bool:
         """Whether that release is installed, whole."""
@@ -103,7 +107,7 @@ class RootUpdate:
             self._request.unlink(missing_ok=True)
 
     def health(self) -> UpdateHealth:
-        told = self.told()
+        told = self.status()
         reverted = told.last if told.last is not None and told.last.outcome == "reverted" else None
         return UpdateHealth(
             version=None if told.now is None else told.now.version,

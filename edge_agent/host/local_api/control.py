@@ -44,14 +44,14 @@ EXIT_NOT_RUNNING = 3  # as `edge-agent status` says it
 EXIT_CONFIG = 78
 
 
-class Reload(Struct, frozen=True, tag="reload"):
+class ReloadRequest(Struct, frozen=True, tag="reload"):
     """Read the configuration again."""
 
     gateway: str | None  # whose agent is meant; None: whoever listens there
     path: str | None = None  # of the configuration file, absolute; None: whichever the agent runs with
 
 
-class Relearn(Struct, frozen=True, tag="relearn"):
+class RelearnRequest(Struct, frozen=True, tag="relearn"):
     """Learn a camera's view anew."""
 
     gateway: str
@@ -65,10 +65,10 @@ class SelfTestRequest(Struct, frozen=True, tag="self-test"):
     test_id: str
 
 
-Request = Reload | Relearn | SelfTestRequest
+ControlRequest = ReloadRequest | RelearnRequest | SelfTestRequest
 
 
-class Answer(Struct, frozen=True):
+class ControlReply(Struct, frozen=True):
     """``code`` is the command's exit code; None: this agent is not the one that was meant."""
 
     code: int | None
@@ -79,28 +79,30 @@ class Answer(Struct, frozen=True):
 class ControlServer(LocalServer):
     """Gives each request to ``obey``, on its own thread, and the answer to who asked."""
 
-    def __init__(self, places: Sequence[Path], gateway: str, obey: Callable[[Request], Answer]) -> None:
+    def __init__(
+        self, places: Sequence[Path], gateway: str, obey: Callable[[ControlRequest], ControlReply]
+    ) -> None:
         super().__init__("control", places, self._serve_one, mode=0o600)
         self._gateway = gateway
-        self._obey = obey
+        self._handle = obey
 
     def _serve_one(self, asker: socket.socket) -> None:
         answer = self._answer_to(_request_of(asker))
         asker.settimeout(ANSWER_TIMEOUT_S)
         asker.sendall(msgspec.json.encode(answer))
 
-    def _answer_to(self, text: bytes) -> Answer:
+    def _answer_to(self, text: bytes) -> ControlReply:
         try:
-            request = msgspec.json.decode(text, type=Request)
+            request = msgspec.json.decode(text, type=ControlRequest)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return Answer(EXIT_FAILED, f"the agent does not understand the request: {error}")
+            return ControlReply(EXIT_FAILED, f"the agent does not understand the request: {error}")
         if request.gateway not in (None, self._gateway):
-            return Answer(None, f"the agent of {self._gateway} listens here")
+            return ControlReply(None, f"the agent of {self._gateway} listens here")
         try:
-            return self._obey(request)
+            return self._handle(request)
         except Exception as error:  # the top of this thread's loop: the next asker is served
             log.exception("control: a request failed")
-            return Answer(EXIT_FAILED, f"the agent failed at it: {type(error).__name__}: {error}")
+            return ControlReply(EXIT_FAILED, f"the agent failed at it: {type(error).__name__}: {error}")
 
 
 def _request_of(asker: socket.socket) -> bytes:
@@ -124,7 +126,7 @@ def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
         settings = config.load(path, no_secrets=True)
     except ConfigError as error:
         return _reload_refused(path, error, stderr)
-    return _run(settings, Reload(settings.gateway.id, str(path.resolve())), stdout, stderr)
+    return _run(settings, ReloadRequest(settings.gateway.id, str(path.resolve())), stdout, stderr)
 
 
 def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
@@ -134,8 +136,8 @@ def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
     places = [place for folder in folders for place in places_to_ask(folder, name=CONTROL_SOCKET)]
     # Without the copy nobody knows whose agent is meant. Another one would only read its own file again.
     gateway = None if found is None else found.settings.gateway.id
-    answer = _ask(list(dict.fromkeys(places)), Reload(gateway, str(path.resolve())))
-    if isinstance(answer, Answer) and answer.code == EXIT_CONFIG:
+    answer = _ask(list(dict.fromkeys(places)), ReloadRequest(gateway, str(path.resolve())))
+    if isinstance(answer, ControlReply) and answer.code == EXIT_CONFIG:
         print(answer.text, file=stderr)
     else:
         told = "nothing was changed; no running agent was found to tell of it"
@@ -146,23 +148,23 @@ def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
 def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
     """Have the agent of this configuration learn a camera's view anew. Returns as ``run_reload``."""
     settings = last_good.read_or_find(path)
-    return _run(settings, Relearn(settings.gateway.id, camera), stdout, stderr)
+    return _run(settings, RelearnRequest(settings.gateway.id, camera), stdout, stderr)
 
 
 def ask_self_test(settings: Settings, test_id: str) -> SelfTestReport | str | None:
     """What the test has found so far; else why there is none; None: no agent runs."""
     places = places_to_ask(settings.state_dir, name=CONTROL_SOCKET)
     answer = _ask(places, SelfTestRequest(settings.gateway.id, test_id))
-    if isinstance(answer, Answer):
+    if isinstance(answer, ControlReply):
         return answer.self_test or answer.text
     return answer
 
 
-def _run(settings: Settings, request: Request, stdout: TextIO, stderr: TextIO) -> int:
+def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: TextIO) -> int:
     gateway = settings.gateway.id
     places = places_to_ask(settings.state_dir, name=CONTROL_SOCKET)
     answer = _ask(places, request)
-    if isinstance(answer, Answer) and answer.code is not None:
+    if isinstance(answer, ControlReply) and answer.code is not None:
         print(f"{gateway}: {answer.text}", file=stdout if answer.code == EXIT_DONE else stderr)
         return answer.code
     if isinstance(answer, str):
@@ -172,13 +174,13 @@ def _run(settings: Settings, request: Request, stdout: TextIO, stderr: TextIO) -
     return EXIT_NOT_RUNNING
 
 
-def _ask(places: Sequence[Path], request: Request) -> Answer | str | None:
+def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | str | None:
     """The answer of the one that is meant; else why there is none; None: nobody is there."""
     failure: str | None = None
     for path in places:
         try:
             text = ask(path, msgspec.json.encode(request), ANSWER_WITHIN_S)
-            answer = msgspec.json.decode(text, type=Answer)
+            answer = msgspec.json.decode(text, type=ControlReply)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             continue
         except PermissionError:

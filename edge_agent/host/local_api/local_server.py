@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.local_api.local_socket import ANSWER_TIMEOUT_S, listen
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class LocalServer:
         # Ends of a pair that wakes the loop: shutdown() does not wake a Unix listener.
         self._asleep: socket.socket | None = None
         self._alarm: socket.socket | None = None
-        self.loop = Loop(name, self._serve, max_silence_s=3 * IDLE_S)
+        self.loop = SupervisedThread(name, self._serve, max_silence_s=3 * IDLE_S)
 
     def start(self) -> None:
         """Bind and serve. Raises EdgeAgentError when another agent listens there, or it cannot bind."""
@@ -67,7 +67,7 @@ class LocalServer:
             with contextlib.suppress(OSError):  # a disk that went away; the next start replaces it
                 self._path.unlink()
 
-    def _serve(self, loop: Loop) -> None:
+    def _serve(self, loop: SupervisedThread) -> None:
         asleep = self._asleep
         assert asleep is not None
         while not loop.wait(0.0):

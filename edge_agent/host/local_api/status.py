@@ -32,15 +32,15 @@ class StatusServer(LocalServer):
     def __init__(
         self, places: Sequence[Path], document: Callable[[], StatusDocument], idle_s: float = IDLE_S
     ) -> None:
-        super().__init__("status", places, self._tell, mode=0o660, idle_s=idle_s)
+        super().__init__("status", places, self._send_document, mode=0o660, idle_s=idle_s)
         self._document = document
 
-    def _tell(self, asker: socket.socket) -> None:
+    def _send_document(self, asker: socket.socket) -> None:
         asker.sendall(msgspec.json.encode(self._document()))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StatusResult:
     """What came of asking: a document and its bytes, or why there is none."""
 
     document: StatusDocument | None = None
@@ -49,9 +49,9 @@ class Asked:
     closed: bool = False  # that is because this user may not ask
 
 
-def ask_status(settings: Settings) -> Asked:
+def ask_status(settings: Settings) -> StatusResult:
     """The answer of the agent that has this state directory and this gateway's id."""
-    asked = Asked()
+    asked = StatusResult()
     for path in places_to_ask(settings.state_dir):
         try:
             answer = ask(path)
@@ -60,12 +60,12 @@ def ask_status(settings: Settings) -> Asked:
             continue
         except PermissionError:
             told = f"{path} is not open to this user; use sudo, or join the socket's group"
-            asked = Asked(failure=told, closed=True)
+            asked = StatusResult(failure=told, closed=True)
         except (OSError, msgspec.DecodeError) as error:
-            asked = Asked(failure=f"{path} gives no usable answer: {error or type(error).__name__}")
+            asked = StatusResult(failure=f"{path} gives no usable answer: {error or type(error).__name__}")
         else:
             if document.gateway == settings.gateway.id:
-                return Asked(document, answer)
+                return StatusResult(document, answer)
     return asked
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.languages import LANGS, Lang, day_text, duration, named, say
 from edge_agent.core.model import Cause
 from edge_agent.core.secrets import masked
-from edge_agent.host.health.degraded import why
+from edge_agent.host.health.degraded import cause_text
 from edge_agent.host.local_api.status_words import STATUS
 from edge_agent.wire import (
     BoxHealth,
@@ -187,7 +187,7 @@ class _Text:
     def _why(self, cause: str | None, detail: str) -> str:
         """In Vietnamese the cause goes first; what its reader found out follows as the reader says it."""
         if self.lang == "en" or cause is None:
-            return why(Cause(cause) if cause else None, detail)
+            return cause_text(Cause(cause) if cause else None, detail)
         more = f": {masked(detail)}" if detail else ""
         return f"{self.named('cause', cause)} ({cause}){more}"
 

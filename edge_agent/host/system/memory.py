@@ -31,7 +31,7 @@ def limit_malloc_arenas(count: int = ARENAS) -> bool:
     return bool(mallopt(ctypes.c_int(M_ARENA_MAX), ctypes.c_int(count)))
 
 
-class StartUpPages:
+class StartupPageRelease:
     """Lets go, once, of the pages of libraries that only their loading has touched.
 
     The kernel maps whole neighbourhoods of a page that is read, of a library that was just installed all of
@@ -43,7 +43,7 @@ class StartUpPages:
         self._clock = clock
         self._due_mono: float | None = clock.monotonic() + SETTLED_S
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         """Call it now and then."""
         if self._due_mono is not None and self._clock.monotonic() >= self._due_mono:
             self._due_mono = None

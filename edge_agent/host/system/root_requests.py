@@ -41,7 +41,7 @@ class RootRequest:
             os.close(create_file(self._path, os.O_WRONLY, 0o640))
 
     @property
-    def waits(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether nobody has taken it yet."""
         return self._path.exists()
 

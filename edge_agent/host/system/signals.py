@@ -48,11 +48,11 @@ def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool 
     threading.Thread(target=listen, name="signals", daemon=True).start()
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _heard)
+        signal.signal(number, _ignore)
     return stop
 
 
-def end_in_time(
+def limit_stop_time(
     stop: threading.Event, within_s: float, code: Callable[[], int], hasten: Callable[[], None] = lambda: None
 ) -> threading.Event:
     """End the process ``within_s`` after ``stop``, even while a thread waits for a disk that hangs.
@@ -79,7 +79,7 @@ def ignore_hangups() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def _heard(_number: int, _frame: object) -> None:
+def _ignore(_number: int, _frame: object) -> None:
     """Do nothing: the number is in the pipe. Without a handler the signal would end the process."""
 
 

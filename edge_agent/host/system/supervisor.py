@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Watched:
-    loop: Loop
+    loop: SupervisedThread
     restarts_mono: deque[float] = field(default_factory=deque)
     silence_logged: bool = False
 
@@ -34,7 +34,7 @@ class Supervisor:
 
     def __init__(
         self,
-        loops: Iterable[Loop] = (),
+        loops: Iterable[SupervisedThread] = (),
         restarts: int = 3,
         within_s: float = 300.0,
         stuck_after_s: float = 90.0,
@@ -48,11 +48,11 @@ class Supervisor:
         for loop in loops:
             self.watch(loop)
 
-    def watch(self, loop: Loop) -> None:
+    def watch(self, loop: SupervisedThread) -> None:
         """From now on ``loop``, already started, is expected to live."""
         self._watched[id(loop)] = _Watched(loop)
 
-    def forget(self, loop: Loop) -> None:
+    def forget(self, loop: SupervisedThread) -> None:
         """``loop`` was told to stop, and nobody cares how it ends."""
         self._watched.pop(id(loop), None)
 
@@ -74,7 +74,7 @@ class Supervisor:
 
     def _check_silence(self, watched: _Watched) -> str | None:
         loop = watched.loop
-        silent_s = loop.silent_s()
+        silent_s = loop.since_beat_s()
         if silent_s <= loop.max_silence_s:
             if watched.silence_logged:
                 log.warning("%s: goes on", loop.name)

@@ -18,8 +18,8 @@ import msgspec
 from edge_agent import wire
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Confirmation, Media, StoredEvent
-from edge_agent.mqtt.publisher.window import FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S, Gate, deferral_s
-from edge_agent.uplink.rate import Rate
+from edge_agent.mqtt.publisher.window import FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S, CircuitBreaker, deferral_s
+from edge_agent.uplink.rate import SendRate
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ LOG_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Resending:
+class ResendLimits:
     """The bounds of what goes out more than once, and of what an earlier run left behind.
 
     10 a second from each of 465 gateways are 4,650, which one mosquitto and one ingest take; a day's backlog
@@ -77,7 +77,7 @@ class ConfirmPort(Protocol):
     def media_deferred(self, media_id: str, not_before_mono: float) -> None: ...
 
 
-class Centre:
+class DeliveryConfirmation:
     """One thread uses it; the counters may be read by any.
 
     ``rate`` is where the limit of what comes again is set.
@@ -87,7 +87,7 @@ class Centre:
         self,
         outbox: ConfirmPort,
         clock: Clock,
-        bounds: Resending,
+        bounds: ResendLimits,
         confirmed: Callable[[wire.Ack], None] = lambda _: None,
     ) -> None:
         """``confirmed`` is called with every confirmation of an epoch that is known here."""
@@ -95,12 +95,12 @@ class Centre:
         self.resends = 0
         self.ignored_acks = 0
         self.confirmed_mono: float | None = None  # when it last confirmed something that waited
-        self.rate = Rate(bounds.per_s, bounds.burst)
+        self.rate = SendRate(bounds.per_s, bounds.burst)
         self._outbox = outbox
         self._clock = clock
         self._bounds = bounds
-        self._gate = Gate(bounds.unanswered, bounds.probe_s)
-        self._media_gate = Gate(bounds.unanswered_pictures, bounds.picture_probe_s)
+        self._breaker = CircuitBreaker(bounds.unanswered, bounds.probe_s)
+        self._media_breaker = CircuitBreaker(bounds.unanswered_pictures, bounds.picture_probe_s)
         self._awaited: dict[str, _Awaited] = {}  # pictures at the broker, by id
         self._pictures_answered = False  # in this session, and none has gone without an answer since
         self._pictures: dict[str, int] = {}  # every picture that was sent -> how often
@@ -112,25 +112,25 @@ class Centre:
 
     # --- what may go ---
 
-    def again_allowed(self) -> int:
+    def resends_allowed(self) -> int:
         """How many events may go now that are not sent for the first time."""
         now = self._clock.monotonic()
-        allowed = self._gate.allowed(self.rate.available(now), 0, now)
-        self._held_back = not allowed and not self._gate.closed
+        allowed = self._breaker.allowed(self.rate.available(now), 0, now)
+        self._held_back = not allowed and not self._breaker.is_open
         return allowed
 
     def picture_allowed(self) -> bool:
         now = self._clock.monotonic()
         for media_id in [each for each, awaited in self._awaited.items() if awaited.until_mono <= now]:
             del self._awaited[media_id]
-            self._media_gate.failed(now)
+            self._media_breaker.failed(now)
             self._pictures_answered = False
-        if self._media_gate.allowed(self._bounds.pictures, 0, now) > len(self._awaited):
+        if self._media_breaker.allowed(self._bounds.pictures, 0, now) > len(self._awaited):
             return True
         waiting_bytes = sum(awaited.size_bytes for awaited in self._awaited.values())
         return self._pictures_answered and waiting_bytes < self._bounds.picture_bytes
 
-    def take_wait_s(self) -> float | None:
+    def resend_wait_s(self) -> float | None:
         """How soon more of the backlog may go, told once; None: not before something else happens."""
         held_back, self._held_back = self._held_back, False
         return self.rate.wait_s if held_back else None
@@ -149,13 +149,13 @@ class Centre:
         if not event.again:
             return
         self.resends += 1
-        self.rate.take(1)
+        self.rate.count_sent(1)
         self._held_back = True
         now = self._clock.monotonic()
-        self._gate.failed(now)
+        self._breaker.failed(now)
         if self._unanswered_mono is None:
             self._unanswered_mono = now
-        if self._gate.closed and not self._dead and self._unanswered_for_s(now) > self._bounds.first_s:
+        if self._breaker.is_open and not self._dead and self._unanswered_for_s(now) > self._bounds.first_s:
             self._dead = True
             text = "mqtt: the centre confirms nothing: what is sent again goes one by one, every %.0f s"
             log.warning(text, self._bounds.probe_s)
@@ -172,7 +172,7 @@ class Centre:
         self._awaited[media.media_id] = _Awaited(now + first_s, len(media.payload))
         self._outbox.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
 
-    def session_begins(self) -> None:
+    def begin_session(self) -> None:
         """Pictures of the last one that had no word may have gone down with the broker, which says nothing of
         the centre. They come again at their time."""
         self._awaited.clear()
@@ -180,7 +180,7 @@ class Centre:
 
     # --- what the centre says ---
 
-    def take_ack(self, payload: bytes) -> None:
+    def receive_ack(self, payload: bytes) -> None:
         """The payload of ``down/ack``, whatever it is."""
         try:
             ack = _decoded(payload)
@@ -196,10 +196,10 @@ class Centre:
             return
         else:
             self._confirmed(ack)
-        if self._take_pictures(ack.media) or outcome is Confirmation.NEWS:
-            self._is_alive()
+        if self._confirm_pictures(ack.media) or outcome is Confirmation.NEWS:
+            self._confirms_again()
 
-    def _take_pictures(self, media_ids: list[str]) -> bool:
+    def _confirm_pictures(self, media_ids: list[str]) -> bool:
         known = [media_id for media_id in media_ids if media_id in self._pictures]
         for media_id in known:
             del self._pictures[media_id]
@@ -207,20 +207,20 @@ class Centre:
             self._outbox.media_delivered(media_id)
         if known:
             self._pictures_answered = True
-            self._media_gate.succeeded()
+            self._media_breaker.succeeded()
         return bool(known)
 
-    def _is_alive(self) -> None:
+    def _confirms_again(self) -> None:
         now, heard_mono = self._clock.monotonic(), self._heard_mono
         was_deaf = self._unanswered_for_s(now) > self._bounds.first_s
         self.confirmed_mono = self._heard_mono = now
         self._unanswered_mono = None
-        self._gate.succeeded()
+        self._breaker.succeeded()
         if self._dead:
             log.info("mqtt: the centre confirms again")
         was_away = self._dead or now - heard_mono > LONGEST_DEFERRAL_S
         if was_deaf or was_away:
-            self._media_gate.try_now()
+            self._media_breaker.try_now()
             # After long it works off what the broker has kept for it first.
             self._outbox.come_again(now + self._bounds.first_s, hold_back=was_away)
         self._dead = False

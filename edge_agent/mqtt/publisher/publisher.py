@@ -19,22 +19,30 @@ from edge_agent.config.model.settings import Broker, Delivery, Mqtt
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import MqttError
 from edge_agent.core.secrets import masked
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.causes import Trouble, TroubleKind
-from edge_agent.mqtt.publisher.centre import Centre, Resending
+from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
+from edge_agent.mqtt.publisher.centre import DeliveryConfirmation, ResendLimits
 from edge_agent.mqtt.publisher.downlink import Downlink
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.mqtt.publisher.sender import OutboxPort, RepliesPort, Sender
-from edge_agent.mqtt.session.client import Connection, Message
-from edge_agent.mqtt.session.inbox import Acked, Arrived, Connected, Ended, Inbox, Signal, Subscribed
-from edge_agent.mqtt.session.meter import Meter
-from edge_agent.mqtt.session.reconnect import Reconnect
-from edge_agent.mqtt.tls.rotation import Rotation
-from edge_agent.uplink.pace import Pace
-from edge_agent.uplink.rate import Rate
-from edge_agent.uplink.usage import Usage
-from edge_agent.wire.topics import DownMessage, Topics
+from edge_agent.mqtt.session.client import BrokerConnection, MqttMessage
+from edge_agent.mqtt.session.inbox import (
+    Connected,
+    ConnectionEnded,
+    MessageReceived,
+    PublishAcked,
+    Signal,
+    SignalQueue,
+    Subscribed,
+)
+from edge_agent.mqtt.session.meter import TrafficCounter
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.tls.rotation import CertificateRotation
+from edge_agent.uplink.pace import SendLimiter
+from edge_agent.uplink.rate import SendRate
+from edge_agent.uplink.usage import DataUsage
+from edge_agent.wire.topics import DownMessage, GatewayTopics
 
 log = logging.getLogger(__name__)
 
@@ -72,21 +80,21 @@ class Publisher:
     def __init__(
         self,
         settings: Mqtt,
-        topics: Topics,
+        topics: GatewayTopics,
         outbox: OutboxPort,
         *,
-        usage: Usage,
+        usage: DataUsage,
         clock: Clock,
         birth: Callable[[str], bytes],
         on_down: Callable[[DownMessage], None],
         replies: RepliesPort | None = None,
         clock_trusted: Callable[[], bool],
-        reconnect: Reconnect | None = None,
-        pace: Pace | None = None,
-        rotation: Rotation | None = None,
-        resending: Resending | None = None,
+        reconnect: ReconnectSchedule | None = None,
+        pace: SendLimiter | None = None,
+        rotation: CertificateRotation | None = None,
+        resending: ResendLimits | None = None,
     ) -> None:
-        self.loop = Loop("publisher", self._run)
+        self.loop = SupervisedThread("publisher", self._run)
         self._settings = settings
         self._topics = topics
         self._clock = clock
@@ -94,33 +102,37 @@ class Publisher:
         self._clock_trusted = clock_trusted
         self._usage = usage
         self._outbox = outbox
-        self._inbox = Inbox(wake=outbox.wake)
-        self._reconnect = reconnect or Reconnect(settings.brokers, settings.spread_s)
-        self._pace = pace or Pace(clock)
+        self._signals = SignalQueue(wake=outbox.wake)
+        self._reconnect = reconnect or ReconnectSchedule(settings.brokers, settings.spread_s)
+        self._limiter = pace or SendLimiter(clock)
         confirmed = settings.delivery is Delivery.CONFIRMED
         self.self_test = test = SelfTest(topics.probe, topics.foreign_probe, outbox.wake)
-        bounds = resending or Resending()
-        self._centre = Centre(outbox, clock, bounds, test.confirmed) if confirmed else None
-        self._sender = Sender(outbox, topics, usage, clock, self._pace, replies, self._centre, test)
-        self._downlink = Downlink(topics, on_down, self._centre, outbox.wake)
-        self._rotation = rotation or Rotation(settings, topics.gateway, clock_trusted=clock_trusted)
+        bounds = resending or ResendLimits()
+        self._confirmation = (
+            DeliveryConfirmation(outbox, clock, bounds, test.confirmed) if confirmed else None
+        )
+        self._sender = Sender(outbox, topics, usage, clock, self._limiter, replies, self._confirmation, test)
+        self._downlink = Downlink(topics, on_down, self._confirmation, outbox.wake)
+        self._rotation = rotation or CertificateRotation(
+            settings, topics.gateway, clock_trusted=clock_trusted
+        )
         self._session = str(uuid.uuid4())
-        self._connection: Connection | None = None
+        self._connection: BrokerConnection | None = None
         self._online = False
         self._without_retain: set[Broker] = set()  # they said so when they were last heard
         self._retains = True  # of the present attempt or session: state and birth are retained
         self._since_mono = 0.0  # of the present attempt or session
         self._broken_mono: float | None = None  # since when the session takes nothing, its end not yet told
         self._next_attempt_mono = 0.0
-        self._meter = Meter(usage)
+        self._meter = TrafficCounter(usage)
         self._settled_mono = 0.0
         self._connects = 0
-        self._dropped_told = 0
+        self._dropped_reported = 0
         self._last_error: str | None = None
         self._failed: str | None = None
         self._abrupt = False
         self._scratch_wanted = False  # flags need no lock
-        self._cut_wanted = False
+        self._break_wanted = False
         self._birth_wanted = False  # another one than the session has sent; a flag needs no lock
         self._heartbeat_lock = threading.Lock()  # protects the next line
         self._heartbeat: bytes | None = None  # the newest one, until it is sent
@@ -158,10 +170,10 @@ class Publisher:
         self._scratch_wanted = True
         self._outbox.wake()
 
-    def cut(self) -> None:
+    def break_connection(self) -> None:
         """Break the connection that is there without a word, as a cable does that is pulled; what follows is
         what follows any lost connection. For simulations and tests."""
-        self._cut_wanted = True
+        self._break_wanted = True
         self._outbox.wake()
 
     @property
@@ -174,13 +186,13 @@ class Publisher:
         return self._session
 
     @property
-    def resend_rate(self) -> Rate | None:
+    def resend_rate(self) -> SendRate | None:
         """What goes out again is bounded by it; None: the PUBACK delivers, nothing has to."""
-        return self._centre.rate if self._centre is not None else None
+        return self._confirmation.rate if self._confirmation is not None else None
 
     def health(self) -> wire.MqttHealth:
         today, month = self._usage.totals()
-        centre = self._centre
+        centre = self._confirmation
         return wire.MqttHealth(
             delivery="broker" if centre is None else "confirmed",
             confirmed_age_s=self._confirmed_age_s(),
@@ -197,22 +209,22 @@ class Publisher:
         )
 
     def _confirmed_age_s(self) -> float | None:
-        confirmed_mono = self._centre.confirmed_mono if self._centre is not None else None
+        confirmed_mono = self._confirmation.confirmed_mono if self._confirmation is not None else None
         return None if confirmed_mono is None else round(self._clock.monotonic() - confirmed_mono, 1)
 
     # --- on the publisher's thread ---
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         self._next_attempt_mono = self._clock.monotonic() + self._reconnect.first_delay_s()
         told = False
         try:
             while not loop.stopping:
                 loop.beat()
                 self._advance()
-                self._outbox.wait_for_news(self._patience_s())
+                self._outbox.wait_for_news(self._wait_s())
                 self._handle_signals()
             if self._online and not self._abrupt:
-                told = self._say_farewell(self._last_state())
+                told = self._publish_last_state(self._last_state())
         finally:
             # With a DISCONNECT the broker would drop the will, and we would seem online for ever.
             self._drop_connection(say_goodbye=told)
@@ -221,27 +233,27 @@ class Publisher:
     def _advance(self) -> None:
         """One step of what can be done without waiting."""
         now = self._clock.monotonic()
-        self._rotation.look(now)
+        self._rotation.check_files(now)
         try:
             if self._scratch_wanted:
                 self._begin_from_scratch(now)
-            if self._cut_wanted:
+            if self._break_wanted:
                 self._cut_connection()
             if self._connection is None:
                 if now >= self._next_attempt_mono:
                     self._attempt(now)
             elif self._online:
-                self._tend(self._connection, now)
+                self._run_session(self._connection, now)
             elif now - self._since_mono > RESOLVE_TIMEOUT_S and not self._connection.resolved:
                 host = self._connection.broker.host
                 text = (
                     f"the name {host} is not resolved within {RESOLVE_TIMEOUT_S:.0f} s: no DNS server answers"
                 )
-                self._ended(Ended(Trouble(TroubleKind.DNS, text)))
+                self._ended(ConnectionEnded(ConnectError(ConnectErrorKind.DNS, text)))
             elif now - self._since_mono > SIGN_ON_TIMEOUT_S:
                 self._give_up(f"{self._connection.broker.host} does not finish the sign-on in time")
         except MqttError as error:
-            self._wait_for_the_end(error)
+            self._wait_for_end_signal(error)
         if now - self._settled_mono >= TICK_S:
             self._settle_traffic()
         self._usage.save_if_due()
@@ -251,64 +263,64 @@ class Publisher:
         if self._online:
             return
         self._drop_connection(say_goodbye=False)
-        self._reconnect.from_scratch()
+        self._reconnect.start_over()
         self._next_attempt_mono = now
 
     def _cut_connection(self) -> None:
-        self._cut_wanted = False
+        self._break_wanted = False
         if self._connection is not None:
-            self._connection.cut()
+            self._connection.break_connection()
 
-    def _patience_s(self) -> float:
+    def _wait_s(self) -> float:
         if self._broken_mono is not None:
             return BROKEN_S
         if self._connection is not None:
-            soon_s = self._centre.take_wait_s() if self._centre is not None else None
-            return min(TICK_S, self._pace.wait_s() or TICK_S, TICK_S if soon_s is None else soon_s)
+            soon_s = self._confirmation.resend_wait_s() if self._confirmation is not None else None
+            return min(TICK_S, self._limiter.wait_s() or TICK_S, TICK_S if soon_s is None else soon_s)
         return min(TICK_S, max(0.0, self._next_attempt_mono - self._clock.monotonic()))
 
     def _attempt(self, now: float) -> None:
         # The will carries the session, and the will goes with the CONNECT: a session per attempt.
         self._session = str(uuid.uuid4())
         self._since_mono = now
-        self._meter.begin()
+        self._meter.begin_connection()
         broker = self._reconnect.broker
         self._retains = broker not in self._without_retain
         log.debug("mqtt: connecting to %s:%d", broker.host, broker.port)
-        self._connection = Connection(
+        self._connection = BrokerConnection(
             self._rotation.choose(now),
             broker,
             self._topics.gateway,
             self._session,
             self._state_message("offline", "connection lost"),
-            self._inbox,
+            self._signals,
             self._clock_trusted(),
         )
         self._connection.open()
 
     def _handle_signals(self) -> None:
-        for session, signal in self._inbox.take():
+        for session, signal in self._signals.take():
             if self._connection is not None and session == self._session:
                 self._handle(self._connection, signal)
-        self._downlink.take_ack()
+        self._downlink.process_next_ack()
 
-    def _handle(self, connection: Connection, signal: Signal) -> None:
+    def _handle(self, connection: BrokerConnection, signal: Signal) -> None:
         match signal:
-            case Acked():
+            case PublishAcked():
                 self._sender.acked(signal)
-            case Arrived():
-                self._downlink.hand_down(self._session, signal)
+            case MessageReceived():
+                self._downlink.receive(self._session, signal)
             case Connected():
                 self._connected(connection, signal)
-            case Ended():
+            case ConnectionEnded():
                 self._ended(signal)
             case Subscribed(reasons):
                 if any(reason >= 0x80 for reason in reasons):
                     self._report("the broker refuses a subscription to down/: commands will not arrive")
 
-    def _connected(self, connection: Connection, signal: Connected) -> None:
+    def _connected(self, connection: BrokerConnection, signal: Connected) -> None:
         if signal.maximum_qos < 1:
-            self._ended(Ended(causes.without_qos_1(connection.broker)))
+            self._ended(ConnectionEnded(causes.qos_1_unsupported(connection.broker)))
             return
         self._retains = signal.retains
         self._note_retain(connection.broker, signal.retains)
@@ -325,7 +337,7 @@ class Publisher:
             self._send_birth()
             connection.subscribe(self._topics.subscriptions)
         except MqttError as error:
-            self._wait_for_the_end(error)
+            self._wait_for_end_signal(error)
 
     def _note_retain(self, broker: Broker, retains: bool) -> None:
         """Without retained messages the agent goes on: only late subscribers miss state and birth."""
@@ -336,30 +348,30 @@ class Publisher:
             text = "mqtt: %s keeps no retained messages: later subscribers miss state and birth"
             log.warning(text, broker.host)
 
-    def _ended(self, signal: Ended) -> None:
+    def _ended(self, signal: ConnectionEnded) -> None:
         """The attempt failed or the session was lost: plan the next attempt."""
-        if signal.trouble.kind is TroubleKind.NO_RETAIN and self._connection is not None:
+        if signal.error.kind is ConnectErrorKind.NO_RETAIN and self._connection is not None:
             self._note_retain(self._connection.broker, retains=False)  # the next will is not retained
         lasted_s = self._clock.monotonic() - self._since_mono
         if self._online:
-            delay_s = self._reconnect.after_loss_s(signal.trouble, lasted_s)
-        elif self._rotation.failed(signal.trouble, self._clock.monotonic()):
+            delay_s = self._reconnect.after_loss_s(signal.error, lasted_s)
+        elif self._rotation.failed(signal.error, self._clock.monotonic()):
             delay_s = 0.0  # back to the certificate in force, which is not to blame
         else:
-            delay_s = self._reconnect.after_failure_s(signal.trouble)
+            delay_s = self._reconnect.after_failure_s(signal.error)
         self._drop_connection(say_goodbye=False)
         self._sender.lost(signal.reason)
         self._next_attempt_mono = self._clock.monotonic() + delay_s
         failures = self._reconnect.failures
         # The first failures in a row are warnings; the rest would only fill the log.
-        quiet = failures > len(self._settings.brokers) and not signal.trouble.slowest
+        quiet = failures > len(self._settings.brokers) and not signal.error.retry_slowly
         self._report(
-            f"{signal.trouble.text}; events are kept, next attempt in {delay_s:.0f} s "
+            f"{signal.error.text}; events are kept, next attempt in {delay_s:.0f} s "
             f"(failure {failures} in a row)",
             logging.DEBUG if quiet else logging.WARNING,
         )
 
-    def _wait_for_the_end(self, error: MqttError) -> None:
+    def _wait_for_end_signal(self, error: MqttError) -> None:
         """The connection has just ended. Why is what the network thread is about to say: to guess here
         could take a stolen client id for a lost link, and reconnect far too soon."""
         log.debug("mqtt: %s", error)
@@ -367,7 +379,7 @@ class Publisher:
             self._broken_mono = self._clock.monotonic()
 
     def _give_up(self, text: str) -> None:
-        self._ended(Ended(Trouble(TroubleKind.TIMEOUT, text)))
+        self._ended(ConnectionEnded(ConnectError(ConnectErrorKind.TIMEOUT, text)))
 
     def _report(self, text: str, level: int = logging.WARNING) -> None:
         log.log(level, "mqtt: %s", text)
@@ -383,10 +395,10 @@ class Publisher:
             self._settle_traffic()
             self._connection = None
 
-    def _tend(self, connection: Connection, now: float) -> None:
+    def _run_session(self, connection: BrokerConnection, now: float) -> None:
         """Keep an open session going. Raises MqttError when it has just ended."""
         self._downlink.acknowledge(self._session, connection)
-        self._sender.window.observe(connection.arrived(), now)
+        self._sender.window.observe(connection.all_received(), now)
         if self._broken_mono is not None:
             if now - self._broken_mono > BROKEN_S:
                 self._give_up(f"the connection to {connection.broker.host} takes nothing more")
@@ -395,19 +407,21 @@ class Publisher:
         elif self._rotation.wants_change(now, idle=not len(self._sender.window)):
             self._change_certificate()
         else:
-            self._send_what_waits()
+            self._send_waiting()
 
     def _change_certificate(self) -> None:
         """End the session in an orderly way; the next attempt shows the other certificate. ``offline`` is
         what is retained meanwhile: both could be refused."""
-        told = self._say_farewell(self._state_message("offline", "reconnecting with the next certificate"))
+        told = self._publish_last_state(
+            self._state_message("offline", "reconnecting with the next certificate")
+        )
         if self._connection is None:
             return  # lost just now
         self._drop_connection(say_goodbye=told)
         self._sender.lost(None)
         self._next_attempt_mono = self._clock.monotonic()
 
-    def _send_what_waits(self) -> None:
+    def _send_waiting(self) -> None:
         with self._heartbeat_lock:
             heartbeat, self._heartbeat = self._heartbeat, None
         if heartbeat is not None:
@@ -415,21 +429,23 @@ class Publisher:
         if self._birth_wanted:
             self._send_birth()
         self._sender.fill()
-        if self._inbox.dropped > self._dropped_told:
-            self._dropped_told = self._inbox.dropped
-            log.warning("mqtt: the centre sends faster than we read; %d messages dropped", self._dropped_told)
+        if self._signals.dropped > self._dropped_reported:
+            self._dropped_reported = self._signals.dropped
+            log.warning(
+                "mqtt: the centre sends faster than we read; %d messages dropped", self._dropped_reported
+            )
 
     def _send_birth(self) -> None:
         self._birth_wanted = False  # before it is made: what changes meanwhile wants another
-        birth = Message(self._topics.birth, self._birth(self._session), retain=self._retains)
+        birth = MqttMessage(self._topics.birth, self._birth(self._session), retain=self._retains)
         self._sender.send_own("birth", birth)
 
-    def _last_state(self) -> Message:
+    def _last_state(self) -> MqttMessage:
         if self._failed is None:
             return self._state_message("stopped", "agent stopped")
         return self._state_message("offline", f"agent failed: {masked(self._failed)}")
 
-    def _say_farewell(self, message: Message) -> bool:
+    def _publish_last_state(self, message: MqttMessage) -> bool:
         """Send what the cameras ended with and the last state, and wait a moment for the PUBACKs, so that
         the broker has them before we go. What does not make it stays in the outbox. Returns whether the
         last state is on its way; if not, the will has to speak."""
@@ -452,13 +468,13 @@ class Publisher:
             return False
         return self._online and not self._sender.own_waiting
 
-    def _state_message(self, state: Literal["online", "stopped", "offline"], reason: str) -> Message:
+    def _state_message(self, state: Literal["online", "stopped", "offline"], reason: str) -> MqttMessage:
         message = wire.State(
             state=state, session=self._session, time=rfc3339(self._clock.now()), reason=reason
         )
-        return Message(self._topics.state, msgspec.json.encode(message), retain=self._retains)
+        return MqttMessage(self._topics.state, msgspec.json.encode(message), retain=self._retains)
 
     def _settle_traffic(self) -> None:
         self._settled_mono = self._clock.monotonic()
         if self._connection is not None:
-            self._meter.settle(self._connection.traffic(), self._sender.counted_bytes)
+            self._meter.count_rest(self._connection.traffic(), self._sender.counted_bytes)

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Media, StoredEvent, WaitingReply
-from edge_agent.mqtt.causes import BLAMES_A_MESSAGE
-from edge_agent.mqtt.publisher.centre import Centre, ConfirmPort
+from edge_agent.mqtt.causes import BLAMES_MESSAGE
+from edge_agent.mqtt.publisher.centre import ConfirmPort, DeliveryConfirmation
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.mqtt.publisher.window import (
     NO_SUBSCRIBER,
@@ -20,16 +20,16 @@ from edge_agent.mqtt.publisher.window import (
     TOPIC_INVALID,
     WINDOW,
     AccessProbe,
-    Gate,
+    CircuitBreaker,
     Sent,
     Window,
     deferral_s,
 )
-from edge_agent.mqtt.session.client import Connection, Message, packet_bytes
-from edge_agent.mqtt.session.inbox import Acked, Connected
-from edge_agent.uplink.pace import Pace
-from edge_agent.uplink.usage import TrafficClass, Usage
-from edge_agent.wire.topics import Topics
+from edge_agent.mqtt.session.client import BrokerConnection, MqttMessage, packet_bytes
+from edge_agent.mqtt.session.inbox import Connected, PublishAcked
+from edge_agent.uplink.pace import SendLimiter
+from edge_agent.uplink.usage import DataUsage, TrafficClass
+from edge_agent.wire.topics import GatewayTopics
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ REMEMBERED_PICTURES = 64
 """So many refused pictures have their attempts counted; one forgotten, or shed by the outbox meanwhile, would
 begin again with the shortest delay."""
 
-CODE_WORDS = {
+REASON_TEXTS = {
     0x87: "not authorised: the broker's ACL does not let us write there",
     0x90: "topic name invalid",
     0x95: "larger than the broker takes",
@@ -97,38 +97,38 @@ class Sender:
     def __init__(
         self,
         outbox: OutboxPort,
-        topics: Topics,
-        usage: Usage,
+        topics: GatewayTopics,
+        usage: DataUsage,
         clock: Clock,
-        pace: Pace | None = None,
+        pace: SendLimiter | None = None,
         replies: RepliesPort | None = None,
-        centre: Centre | None = None,
+        centre: DeliveryConfirmation | None = None,
         self_test: SelfTest | None = None,
     ) -> None:
         self.window = Window()
         self._self_test = self_test
-        self.centre = centre
+        self.confirmation = centre
         self.refused = 0
         self._outbox = outbox
         self._topics = topics
         self._usage = usage
         self._replies = replies
         self._clock = clock
-        self._pace = pace or Pace(clock)
-        self._event_gate = Gate(after=WINDOW, every_s=60.0)
-        self._media_gate = Gate(after=2, every_s=900.0)
-        self._connection: Connection | None = None
+        self._limiter = pace or SendLimiter(clock)
+        self._event_breaker = CircuitBreaker(after=WINDOW, every_s=60.0)
+        self._media_breaker = CircuitBreaker(after=2, every_s=900.0)
+        self._connection: BrokerConnection | None = None
         self._maximum_packet_bytes: int | None = None
         self._counted_bytes = 0
-        self._own: deque[tuple[str, Message]] = deque()  # own messages that found no room yet
+        self._own: deque[tuple[str, MqttMessage]] = deque()  # own messages that found no room yet
         self._media_attempts: dict[str, int] = {}  # the last one deferred is the last
-        self._unheard: set[str] = set()  # streams whose latest message had no subscriber
-        self._told: set[int] = set()
+        self._without_subscriber: set[str] = set()  # streams whose latest message had no subscriber
+        self._reported_reasons: set[int] = set()
 
     @property
     def no_subscriber(self) -> bool:
         """Whether nobody subscribes to the events of some camera, or to the pictures. Any thread."""
-        return bool(self._unheard)
+        return bool(self._without_subscriber)
 
     @property
     def own_waiting(self) -> bool:
@@ -140,20 +140,20 @@ class Sender:
         """Packet bytes of events, media and heartbeats on the present connection."""
         return self._counted_bytes
 
-    def begin(self, connection: Connection, limits: Connected) -> None:
+    def begin(self, connection: BrokerConnection, limits: Connected) -> None:
         self._connection = connection
         self._maximum_packet_bytes = limits.maximum_packet_size
         self._counted_bytes = 0
-        self._told.clear()
-        if self.centre is not None:
-            self.centre.session_begins()
+        self._reported_reasons.clear()
+        if self.confirmation is not None:
+            self.confirmation.begin_session()
         self._own.clear()
         self.window.clear()
         self.window.limit = min(WINDOW, limits.receive_maximum)
 
     def lost(self, reason: int | None) -> None:
         """What was in flight is pending again; at once, unless the broker blamed a message for it."""
-        if reason in BLAMES_A_MESSAGE:
+        if reason in BLAMES_MESSAGE:
             for event in self.window.events:
                 self._defer(event)
         for probe in self.window.probes:
@@ -163,7 +163,7 @@ class Sender:
         self._connection = None
         self._counted_bytes = 0
 
-    def send_own(self, name: str, message: Message) -> None:
+    def send_own(self, name: str, message: MqttMessage) -> None:
         """State or birth: QoS 1, retained, outside the outbox. Without room it waits for ``fill_own``, in the
         place of an older one of its name."""
         self._own = deque(waiting for waiting in self._own if waiting[0] != name)
@@ -184,7 +184,7 @@ class Sender:
 
     def send_heartbeat(self, payload: bytes) -> None:
         assert self._connection is not None
-        message = Message(self._topics.heartbeat, payload, qos=0)
+        message = MqttMessage(self._topics.heartbeat, payload, qos=0)
         self._connection.publish(message)
         self._count(TrafficClass.HEARTBEAT, packet_bytes(message))
 
@@ -194,11 +194,11 @@ class Sender:
         self._fill_probe()
         self.fill_replies()
         waiting = self.fill_events()
-        held = waiting or self.window.has_media or not self._pace.takes_media()
+        held = waiting or self.window.has_media or not self._limiter.allows_media()
         room = 0 if held else self.window.free_for_others
-        if not self._media_gate.allowed(room, 0, self._clock.monotonic()):
+        if not self._media_breaker.allowed(room, 0, self._clock.monotonic()):
             return
-        if self.centre is not None and not self.centre.picture_allowed():
+        if self.confirmation is not None and not self.confirmation.picture_allowed():
             return
         if (media := self._outbox.pending_media()) is not None:
             self._send(TrafficClass.MEDIA, media, self._media_message(media))
@@ -209,7 +209,7 @@ class Sender:
             return
         if (probe := self._self_test.take_probe()) is not None:
             assert self._connection is not None
-            message = Message(probe.topic, b"")
+            message = MqttMessage(probe.topic, b"")
             packet_id = self._connection.publish(message)
             self.window.add(packet_id, probe, packet_bytes(message), self._clock.monotonic())
 
@@ -220,7 +220,7 @@ class Sender:
             if reply is None:
                 return
             assert self._connection is not None
-            message = Message(self._topics.reply(reply.command_id), reply.payload, content_type=JSON_TYPE)
+            message = MqttMessage(self._topics.reply(reply.command_id), reply.payload, content_type=JSON_TYPE)
             size_bytes = packet_bytes(message)
             if self._too_large(size_bytes):
                 self._answered(reply, PACKET_TOO_LARGE)
@@ -228,7 +228,7 @@ class Sender:
             self.window.add(self._connection.publish(message), reply, size_bytes, self._clock.monotonic())
             self._count(TrafficClass.REPLY, size_bytes)
 
-    def acked(self, signal: Acked) -> None:
+    def acked(self, signal: PublishAcked) -> None:
         sent = self.window.take(signal.packet_id)
         if sent is None:
             return
@@ -249,33 +249,33 @@ class Sender:
     def fill_events(self) -> bool:
         """Send events without pictures. Returns whether events wait that could not be sent now."""
         in_flight, free = self.window.keys, self.window.free_for_alarms
-        allowed = self._event_gate.allowed(free, len(in_flight), self._clock.monotonic())
+        allowed = self._event_breaker.allowed(free, len(in_flight), self._clock.monotonic())
         if not allowed:
             return free == 0
-        again = sys.maxsize if self.centre is None else self.centre.again_allowed()
+        again = sys.maxsize if self.confirmation is None else self.confirmation.resends_allowed()
         for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight, again)):
             # By priority: where this one finds no place, none of those behind it does.
-            if number == allowed or not (self.window.takes(event) and self._pace.takes(event)):
+            if number == allowed or not (self.window.accepts(event) and self._limiter.allows(event)):
                 return True
             self._send(TrafficClass.EVENT, event, self._event_message(event))
         return False
 
-    def _event_message(self, event: StoredEvent) -> Message | None:
+    def _event_message(self, event: StoredEvent) -> MqttMessage | None:
         try:
             topic = self._topics.event(event.camera)
         except ValueError:
             return None
-        return Message(topic, event.payload, content_type=EVENT_CONTENT_TYPE)
+        return MqttMessage(topic, event.payload, content_type=EVENT_CONTENT_TYPE)
 
-    def _media_message(self, media: Media) -> Message | None:
+    def _media_message(self, media: Media) -> MqttMessage | None:
         try:
             topic = self._topics.media(media.media_id)
         except ValueError:
             return None
         properties = ("event_id", media.event_id), ("camera", media.camera), ("sha256", media.sha256)
-        return Message(topic, media.payload, content_type=media.content_type, properties=properties)
+        return MqttMessage(topic, media.payload, content_type=media.content_type, properties=properties)
 
-    def _send(self, kind: TrafficClass, item: StoredEvent | Media, message: Message | None) -> None:
+    def _send(self, kind: TrafficClass, item: StoredEvent | Media, message: MqttMessage | None) -> None:
         assert self._connection is not None
         if message is None:
             self._not_delivered(item, TOPIC_INVALID)
@@ -287,29 +287,29 @@ class Sender:
         packet_id = self._connection.publish(message)
         self.window.add(packet_id, item, size_bytes, self._clock.monotonic())
         self._count(kind, size_bytes)
-        if self.centre is None:
+        if self.confirmation is None:
             return
         if isinstance(item, StoredEvent):
-            self.centre.event_sent(item)
+            self.confirmation.event_sent(item)
         else:
-            self.centre.picture_sent(item)
+            self.confirmation.picture_sent(item)
 
     def _too_large(self, size_bytes: int) -> bool:
         """The broker would end the connection for it, and again after every reconnect."""
         return self._maximum_packet_bytes is not None and size_bytes > self._maximum_packet_bytes
 
     def _delivered(self, item: StoredEvent | Media) -> None:
-        self._gate_of(item).succeeded()
-        self._tell_subscriber(item)
-        if self.centre is not None:
-            self._at_broker(self.centre, item)
+        self._breaker_of(item).succeeded()
+        self._report_subscriber(item)
+        if self.confirmation is not None:
+            self._at_broker(self.confirmation, item)
         elif isinstance(item, StoredEvent):
             self._outbox.delivered(item.sequence, item.epoch)
         else:
             self._media_attempts.pop(item.media_id, None)
             self._outbox.media_delivered(item.media_id)
 
-    def _at_broker(self, centre: Centre, item: StoredEvent | Media) -> None:
+    def _at_broker(self, centre: DeliveryConfirmation, item: StoredEvent | Media) -> None:
         if isinstance(item, StoredEvent):
             centre.event_at_broker(item)
         else:
@@ -317,11 +317,11 @@ class Sender:
 
     def _not_delivered(self, item: StoredEvent | Media, reason: int) -> None:
         if reason == NO_SUBSCRIBER:
-            self._tell_no_subscriber(item)
+            self._report_no_subscriber(item)
         else:
             self._refused(item, reason)
         self._defer(item)
-        self._gate_of(item).failed(self._clock.monotonic())
+        self._breaker_of(item).failed(self._clock.monotonic())
 
     def _answered(self, reply: WaitingReply, reason: int) -> None:
         """Who asked and does not listen asks again: one that is refused, or unheard, is not sent twice."""
@@ -339,8 +339,8 @@ class Sender:
         else:
             self._self_test.answered(probe, reason)
 
-    def _gate_of(self, item: StoredEvent | Media) -> Gate:
-        return self._event_gate if isinstance(item, StoredEvent) else self._media_gate
+    def _breaker_of(self, item: StoredEvent | Media) -> CircuitBreaker:
+        return self._event_breaker if isinstance(item, StoredEvent) else self._media_breaker
 
     def _defer(self, item: StoredEvent | Media) -> None:
         now = self._clock.monotonic()
@@ -353,28 +353,28 @@ class Sender:
             del self._media_attempts[next(iter(self._media_attempts))]
         self._outbox.media_deferred(item.media_id, now + deferral_s(attempts))
 
-    def _tell_no_subscriber(self, item: StoredEvent | Media) -> None:
-        stream = _stream(item)
-        if stream not in self._unheard:
+    def _report_no_subscriber(self, item: StoredEvent | Media) -> None:
+        stream = _subscription_text(item)
+        if stream not in self._without_subscriber:
             log.warning("mqtt: nobody subscribes to the %s; kept, next try in 60 s or more", stream)
-        self._unheard.add(stream)
+        self._without_subscriber.add(stream)
 
-    def _tell_subscriber(self, item: StoredEvent | Media) -> None:
-        stream = _stream(item)
-        if stream in self._unheard:
+    def _report_subscriber(self, item: StoredEvent | Media) -> None:
+        stream = _subscription_text(item)
+        if stream in self._without_subscriber:
             log.info("mqtt: somebody subscribes to the %s again", stream)
-        self._unheard.discard(stream)
+        self._without_subscriber.discard(stream)
 
     def _refused(self, item: Sent, reason: int) -> None:
         """Told once a session and reason: a broker that refuses one mostly refuses all."""
         self.refused += 1
-        level = logging.DEBUG if reason in self._told else logging.WARNING
-        self._told.add(reason)
-        words = CODE_WORDS.get(reason, "refused")
+        level = logging.DEBUG if reason in self._reported_reasons else logging.WARNING
+        self._reported_reasons.add(reason)
+        words = REASON_TEXTS.get(reason, "refused")
         log.log(
             level,
             "mqtt: the broker does not take %s: %s (reason 0x%02x)%s",
-            _named(item),
+            _item_text(item),
             words,
             reason,
             "; kept" if isinstance(item, StoredEvent | Media) else "",
@@ -382,16 +382,16 @@ class Sender:
 
     def _count(self, kind: TrafficClass, size_bytes: int) -> None:
         self._counted_bytes += size_bytes
-        self._pace.spend(size_bytes)
+        self._limiter.count_sent(size_bytes)
         self._usage.sent(kind, size_bytes)
 
 
-def _stream(item: StoredEvent | Media) -> str:
+def _subscription_text(item: StoredEvent | Media) -> str:
     """What one subscription covers as a rule: the events of a camera, or the pictures."""
     return f"events of {item.camera}" if isinstance(item, StoredEvent) else "pictures"
 
 
-def _named(item: Sent) -> str:
+def _item_text(item: Sent) -> str:
     if isinstance(item, StoredEvent):
         return f"event {item.sequence} of {item.camera}"
     if isinstance(item, WaitingReply):

@@ -47,7 +47,7 @@ def deferral_s(attempts: int, first_s: float = FIRST_DEFERRAL_S) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Slot:
+class _InFlight:
     sent: Sent
     sent_mono: float
     size_bytes: int
@@ -58,55 +58,55 @@ class Window:
 
     def __init__(self, limit: int = WINDOW) -> None:
         self.limit = limit
-        self._slots: dict[int, _Slot] = {}
+        self._in_flight: dict[int, _InFlight] = {}
         self._keys: set[tuple[int, str]] = set()
         self._ignored_since_mono: float | None = None
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._in_flight)
 
     @property
     def free(self) -> int:
         """Places for the gateway's own messages."""
-        return max(0, self.limit - len(self._slots))
+        return max(0, self.limit - len(self._in_flight))
 
     @property
     def free_for_alarms(self) -> int:
-        return max(0, self._for_alarms - len(self._slots))
+        return max(0, self._for_alarms - len(self._in_flight))
 
     @property
     def free_for_others(self) -> int:
         """Places for events below an alarm, and pictures."""
         kept = min(ALARM_SLOTS, self._for_alarms // 2)
-        return max(0, self._for_alarms - kept - len(self._slots))
+        return max(0, self._for_alarms - kept - len(self._in_flight))
 
     @property
     def _for_alarms(self) -> int:
         # A broker that takes one message at a time gets one of any kind.
         return max(1, self.limit - OWN_SLOTS)
 
-    def takes(self, event: StoredEvent) -> bool:
+    def accepts(self, event: StoredEvent) -> bool:
         """Whether there is a place for this event."""
         alarm = event.priority >= Severity.ALARM.number
         return (self.free_for_alarms if alarm else self.free_for_others) > 0
 
     @property
     def events(self) -> tuple[StoredEvent, ...]:
-        return tuple(slot.sent for slot in self._slots.values() if isinstance(slot.sent, StoredEvent))
+        return tuple(slot.sent for slot in self._in_flight.values() if isinstance(slot.sent, StoredEvent))
 
     @property
     def has_media(self) -> bool:
-        return any(isinstance(slot.sent, Media) for slot in self._slots.values())
+        return any(isinstance(slot.sent, Media) for slot in self._in_flight.values())
 
     @property
     def probes(self) -> tuple[AccessProbe, ...]:
-        return tuple(slot.sent for slot in self._slots.values() if isinstance(slot.sent, AccessProbe))
+        return tuple(slot.sent for slot in self._in_flight.values() if isinstance(slot.sent, AccessProbe))
 
     @property
     def replies(self) -> frozenset[int]:
         """Numbers of the replies in flight."""
         return frozenset(
-            slot.sent.number for slot in self._slots.values() if isinstance(slot.sent, WaitingReply)
+            slot.sent.number for slot in self._in_flight.values() if isinstance(slot.sent, WaitingReply)
         )
 
     @property
@@ -115,14 +115,14 @@ class Window:
         return frozenset(self._keys)
 
     def add(self, packet_id: int, sent: Sent, size_bytes: int, now_mono: float) -> None:
-        self._slots[packet_id] = _Slot(sent, now_mono, size_bytes)
+        self._in_flight[packet_id] = _InFlight(sent, now_mono, size_bytes)
         if isinstance(sent, StoredEvent):
             self._keys.add(sent.key)
 
     def take(self, packet_id: int) -> Sent | None:
         """What that PUBACK is for."""
         self._ignored_since_mono = None
-        slot = self._slots.pop(packet_id, None)
+        slot = self._in_flight.pop(packet_id, None)
         if slot is None:
             return None
         if isinstance(slot.sent, StoredEvent):
@@ -130,13 +130,13 @@ class Window:
         return slot.sent
 
     def clear(self) -> None:
-        self._slots.clear()
+        self._in_flight.clear()
         self._keys.clear()
         self._ignored_since_mono = None
 
     def observe(self, arrived: bool, now_mono: float) -> None:
         """``arrived``: the broker's machine has every byte that was sent."""
-        if not arrived or not self._slots:
+        if not arrived or not self._in_flight:
             self._ignored_since_mono = None
         elif self._ignored_since_mono is None:
             self._ignored_since_mono = now_mono
@@ -144,16 +144,16 @@ class Window:
     def overdue(self, now_mono: float) -> bool:
         """Whether the broker ignores what it has, or the oldest message has waited longer than any living
         link explains."""
-        if not self._slots:
+        if not self._in_flight:
             return False
         if self._ignored_since_mono is not None and now_mono - self._ignored_since_mono > IGNORED_AFTER_S:
             return True
-        oldest_mono = min(slot.sent_mono for slot in self._slots.values())
-        in_flight_bytes = sum(slot.size_bytes for slot in self._slots.values())
+        oldest_mono = min(slot.sent_mono for slot in self._in_flight.values())
+        in_flight_bytes = sum(slot.size_bytes for slot in self._in_flight.values())
         return now_mono - oldest_mono > ACK_TIMEOUT_S + in_flight_bytes / SLOWEST_BYTES_S
 
 
-class Gate:
+class CircuitBreaker:
     """Holds messages back while the broker takes none, so that a backlog does not go round and round over
     a paid link: ``after`` so many failures in a row one message every ``every_s`` is tried until one
     succeeds."""
@@ -165,13 +165,13 @@ class Gate:
         self._next_try_mono = 0.0
 
     @property
-    def closed(self) -> bool:
+    def is_open(self) -> bool:
         """Whether only single messages are tried."""
         return self._failures >= self._after
 
     def failed(self, now_mono: float) -> None:
         self._failures += 1
-        if self.closed:
+        if self.is_open:
             self._next_try_mono = now_mono + self._every_s
 
     def succeeded(self) -> None:
@@ -183,6 +183,6 @@ class Gate:
 
     def allowed(self, free: int, in_flight: int, now_mono: float) -> int:
         """How many messages may be sent now."""
-        if not self.closed:
+        if not self.is_open:
             return free
         return min(1, free) if in_flight == 0 and now_mono >= self._next_try_mono else 0

@@ -20,9 +20,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.session.inbox import Inbox
-from edge_agent.mqtt.session.listener import KEEPALIVE_S, Listener, WatchedClient
-from edge_agent.mqtt.session.tcp import Traffic, peer_has_everything
+from edge_agent.mqtt.session.inbox import SignalQueue
+from edge_agent.mqtt.session.listener import KEEPALIVE_S, ConnectionCallbacks, ReportingClient
+from edge_agent.mqtt.session.tcp import Traffic, peer_received_all
 from edge_agent.mqtt.tls.tls import make_context
 
 CONNECT_TIMEOUT_S = 10
@@ -40,7 +40,7 @@ rest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MqttMessage:
     """Something to publish. ``properties`` are MQTT 5 user properties, in order."""
 
     topic: str
@@ -58,7 +58,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ConnectionTerms:
     """What a client and the broker agree on when they connect."""
 
     session_expiry_s: int = SESSION_EXPIRY_S
@@ -66,10 +66,10 @@ class Terms:
     receive_maximum: int = RECEIVE_MAXIMUM  # messages to us that are not acknowledged yet
 
 
-GATEWAY_TERMS = Terms()
+GATEWAY_TERMS = ConnectionTerms()
 
 
-class Connection:
+class BrokerConnection:
     """Connects in the background and reports through ``inbox`` under the name ``session``.
 
     ``Connected`` comes at most once, ``Ended`` exactly once unless ``close`` was called first. ``publish``
@@ -82,17 +82,17 @@ class Connection:
         broker: Broker,
         client_id: str,
         session: str,
-        will: Message | None,
-        inbox: Inbox,
+        will: MqttMessage | None,
+        inbox: SignalQueue,
         clock_trusted: bool,
-        terms: Terms = GATEWAY_TERMS,
+        terms: ConnectionTerms = GATEWAY_TERMS,
     ) -> None:
         self.broker = broker
         self.session = session
         self._settings = settings
         self._clock_trusted = clock_trusted
         self._terms = terms
-        self._listener = Listener(broker, session, inbox)
+        self._listener = ConnectionCallbacks(broker, session, inbox)
         self._client = _make_client(client_id, settings, will, self._listener, terms)
         self._resolved = threading.Event()
         self._opener = threading.Thread(target=self._open, name="mqtt-connect", daemon=True)
@@ -106,7 +106,7 @@ class Connection:
         """Whether the broker's name has an address yet: ``getaddrinfo`` has no time limit."""
         return self._resolved.is_set()
 
-    def publish(self, message: Message) -> int:
+    def publish(self, message: MqttMessage) -> int:
         """Hand one message to the network thread; its packet id. Raises MqttError when paho does not
         take it because the connection has just ended: ``Ended`` follows and says why."""
         info = self._client.publish(
@@ -133,10 +133,10 @@ class Connection:
         self._listener.count(self._client.socket())
         return self._listener.traffic
 
-    def arrived(self) -> bool:
+    def all_received(self) -> bool:
         """Whether the broker's machine has every byte that was sent so far."""
         sock = self._client.socket()
-        return isinstance(sock, socket.socket) and peer_has_everything(sock)
+        return isinstance(sock, socket.socket) and peer_received_all(sock)
 
     def close(self, timeout_s: float, say_goodbye: bool) -> None:
         """End the connection and its threads; blocks for ``timeout_s`` at most twice.
@@ -152,7 +152,7 @@ class Connection:
         if say_goodbye:
             self._client.disconnect()
             self._listener.over.wait(timeout_s)
-        self.cut()
+        self.break_connection()
         self._listener.over.wait(timeout_s)
 
     def _open(self) -> None:
@@ -175,15 +175,15 @@ class Connection:
             )
         except Exception as error:  # noqa: BLE001 - the top of a thread; every error becomes a Trouble
             self._client.close_socket()
-            self._listener.end(causes.of_connect(error, self.broker, self._clock_trusted))
+            self._listener.end(causes.from_exception(error, self.broker, self._clock_trusted))
             return
         if self._listener.closing.is_set():
             self._client.disconnect()
         self._client.loop_start()
         if self._listener.closing.is_set():
-            self.cut()
+            self.break_connection()
 
-    def cut(self) -> None:
+    def break_connection(self) -> None:
         """Make paho's thread see the end of the stream; it closes the socket, and ``Ended`` follows."""
         sock = self._client.socket()
         if isinstance(sock, socket.socket):
@@ -195,9 +195,13 @@ class Connection:
 
 
 def _make_client(
-    client_id: str, settings: Mqtt, will: Message | None, listener: Listener, terms: Terms
-) -> WatchedClient:
-    client = WatchedClient(client_id, listener, terms.maximum_packet_bytes)
+    client_id: str,
+    settings: Mqtt,
+    will: MqttMessage | None,
+    listener: ConnectionCallbacks,
+    terms: ConnectionTerms,
+) -> ReportingClient:
+    client = ReportingClient(client_id, listener, terms.maximum_packet_bytes)
     client.connect_timeout = CONNECT_TIMEOUT_S
     # The publisher's window bounds what is in flight; paho must never hold a message back.
     client.max_inflight_messages_set(0)
@@ -208,7 +212,7 @@ def _make_client(
     return client
 
 
-def packet_bytes(message: Message) -> int:
+def packet_bytes(message: MqttMessage) -> int:
     """Size of the PUBLISH packet on the wire, TLS and TCP left out (MQTT 5.0, section 3.3)."""
     properties = _publish_properties(message)
     packed = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
@@ -217,7 +221,7 @@ def packet_bytes(message: Message) -> int:
     return 1 + length_bytes + rest
 
 
-def _publish_properties(message: Message) -> Properties | None:
+def _publish_properties(message: MqttMessage) -> Properties | None:
     if message.plain:
         return None
     return _properties(message.expiry_s, message.content_type, message.properties)
@@ -239,7 +243,7 @@ def _properties(
     return properties
 
 
-def _connect_properties(terms: Terms) -> Properties:
+def _connect_properties(terms: ConnectionTerms) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = terms.session_expiry_s
     properties.MaximumPacketSize = terms.maximum_packet_bytes

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.mqtt.causes import Trouble
+from edge_agent.mqtt.causes import ConnectError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,15 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ConnectionEnded:
     """The connection is over, or never came about. ``reason`` is the broker's DISCONNECT code, if any."""
 
-    trouble: Trouble
+    error: ConnectError
     reason: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Acked:
+class PublishAcked:
     """PUBACK. 0x00 is success, 0x10 success without any subscriber, 0x80 and above a refusal."""
 
     packet_id: int
@@ -43,7 +43,7 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class MessageReceived:
     """Its sender keeps a message of QoS 1 until it is acknowledged by ``packet_id``; None: QoS 0."""
 
     topic: str
@@ -54,10 +54,10 @@ class Arrived:
     retained: bool = False  # the broker kept it for whoever subscribes
 
 
-Signal = Connected | Ended | Acked | Subscribed | Arrived
+Signal = Connected | ConnectionEnded | PublishAcked | Subscribed | MessageReceived
 
 
-class Inbox:
+class SignalQueue:
     """Signals, each tagged with the connection attempt it belongs to, so that late ones of an older attempt
     are never taken for news of the present one.
 
@@ -76,7 +76,7 @@ class Inbox:
 
     def put(self, session: str, signal: Signal) -> None:
         with self._lock:
-            if isinstance(signal, Arrived) and signal.packet_id is None:
+            if isinstance(signal, MessageReceived) and signal.packet_id is None:
                 if self._arrived >= self._max_arrived:
                     self.dropped += 1
                     return

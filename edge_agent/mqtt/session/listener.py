@@ -18,9 +18,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.config.model.settings import Broker
 from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
 from edge_agent.mqtt.session.bounded import BoundedClient
-from edge_agent.mqtt.session.inbox import Acked, Arrived, Connected, Ended, Inbox, Subscribed
+from edge_agent.mqtt.session.inbox import (
+    Connected,
+    ConnectionEnded,
+    MessageReceived,
+    PublishAcked,
+    SignalQueue,
+    Subscribed,
+)
 from edge_agent.mqtt.session.tcp import Traffic, tcp_traffic
 
 log = logging.getLogger(__name__)
@@ -33,20 +40,20 @@ NETWORK_TICK_S = 5.0
 """paho's thread looks at the keepalive this often; its default of 1 s costs five times the idle CPU."""
 
 
-class Listener:
+class ConnectionCallbacks:
     """paho's callbacks: they run on its network thread, only enqueue and, but for one, never raise.
 
     Knows neither the client nor the connection: without a reference cycle paho's sockets are closed
     when the last user lets go, not when the garbage collector comes round.
     """
 
-    def __init__(self, broker: Broker, session: str, inbox: Inbox) -> None:
+    def __init__(self, broker: Broker, session: str, inbox: SignalQueue) -> None:
         self.closing = threading.Event()  # our side does not want to hear of it any more
         self.over = threading.Event()  # no more I/O on this connection
         self.traffic = Traffic(0, 0)
         self._broker = broker
         self._session = session
-        self._inbox = inbox
+        self._signals = inbox
         self._connected = False
         self._silent = False
         self._malformed = False
@@ -60,7 +67,7 @@ class Listener:
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
-        client.enable_logger(_ErrorsOnly(self._keep_error))
+        client.enable_logger(_ErrorsOnly(self._store_error))
         client.on_socket_open = self._on_socket_open
         client.on_socket_close = self._on_socket_close
 
@@ -68,10 +75,10 @@ class Listener:
         if isinstance(sock, socket.socket):
             self.traffic = tcp_traffic(sock) or self.traffic
 
-    def end(self, trouble: Trouble) -> None:
+    def end(self, trouble: ConnectError) -> None:
         try:
             if not self.closing.is_set():
-                self._inbox.put(self._session, Ended(trouble, self._reason))
+                self._signals.put(self._session, ConnectionEnded(trouble, self._reason))
         finally:
             self.over.set()
 
@@ -79,7 +86,7 @@ class Listener:
         """The network thread is about to end in the usual way."""
         if rc == MQTTErrorCode.MQTT_ERR_PROTOCOL:
             self._malformed = True
-        self.end(self._trouble())
+        self.end(self._connect_error())
 
     def oversized(self, announced_bytes: int, most_bytes: int) -> None:
         self._oversized = f"a packet of {announced_bytes} bytes, where at most {most_bytes} are allowed"
@@ -88,31 +95,31 @@ class Listener:
         """The network thread is about to end of an exception."""
         kind = type(error).__name__
         log.error("mqtt: the network thread died of %s: %s; reconnecting", kind, error)
-        self.end(Trouble(TroubleKind.LOST, f"the network thread died of {kind}: {error}"))
+        self.end(ConnectError(ConnectErrorKind.LOST, f"the network thread died of {kind}: {error}"))
 
-    def _trouble(self) -> Trouble:
+    def _connect_error(self) -> ConnectError:
         host = self._broker.host
         if self._reason is not None:
-            return causes.of_reason(self._reason)
+            return causes.from_reason_code(self._reason)
         if self._oversized:
-            return Trouble(TroubleKind.PROTOCOL, f"{host} sent {self._oversized}: it is not read")
+            return ConnectError(ConnectErrorKind.PROTOCOL, f"{host} sent {self._oversized}: it is not read")
         if self._malformed:
-            return Trouble(TroubleKind.PROTOCOL, f"{host} sent what is not MQTT 5")
+            return ConnectError(ConnectErrorKind.PROTOCOL, f"{host} sent what is not MQTT 5")
         if self._silent:
-            return Trouble(TroubleKind.TIMEOUT, f"{host} has been silent for {2 * KEEPALIVE_S} s")
-        if told := causes.of_tls_text(self._socket_error):
+            return ConnectError(ConnectErrorKind.TIMEOUT, f"{host} has been silent for {2 * KEEPALIVE_S} s")
+        if told := causes.from_tls_text(self._socket_error):
             return told
         if self._connected:
-            return Trouble(TroubleKind.LOST, f"the connection to {host} was lost")
+            return ConnectError(ConnectErrorKind.LOST, f"the connection to {host} was lost")
         if self._broker.tls:
             # A broker that resets right after its TLS alert can make the alert itself unreadable.
-            return Trouble(
-                TroubleKind.OWN_REJECTED,
+            return ConnectError(
+                ConnectErrorKind.OWN_REJECTED,
                 f"{host} closed the connection right after the TLS handshake: it may not accept our "
                 "certificate (mqtt.cert_file)",
             )
-        return Trouble(
-            TroubleKind.LOST,
+        return ConnectError(
+            ConnectErrorKind.LOST,
             f"{host} closed the connection during sign-on: does that port speak MQTT without TLS?",
         )
 
@@ -123,7 +130,7 @@ class Listener:
             self._reason = reason.value
             return
         self._connected = True
-        self._inbox.put(
+        self._signals.put(
             self._session,
             Connected(
                 receive_maximum=getattr(limits, "ReceiveMaximum", 65_535),
@@ -136,12 +143,12 @@ class Listener:
     def _on_publish(
         self, client: paho.Client, _: object, packet_id: int, reason: ReasonCode, props: object
     ) -> None:
-        self._inbox.put(self._session, Acked(packet_id, reason.value))
+        self._signals.put(self._session, PublishAcked(packet_id, reason.value))
 
     def _on_subscribe(
         self, client: paho.Client, _: object, packet_id: int, reasons: list[ReasonCode], props: object
     ) -> None:
-        self._inbox.put(self._session, Subscribed(tuple(reason.value for reason in reasons)))
+        self._signals.put(self._session, Subscribed(tuple(reason.value for reason in reasons)))
 
     def _on_message(self, client: paho.Client, _: object, message: paho.MQTTMessage) -> None:
         try:
@@ -150,9 +157,9 @@ class Listener:
             # To be acknowledged all the same, or it comes again and again.
             topic = ""
         known = message.properties
-        self._inbox.put(
+        self._signals.put(
             self._session,
-            Arrived(
+            MessageReceived(
                 topic,
                 bytes(message.payload),
                 message.mid if message.qos else None,
@@ -170,7 +177,7 @@ class Listener:
         elif reason.getName() == "Keep alive timeout":
             self._silent = True
 
-    def _keep_error(self, line: str) -> None:
+    def _store_error(self, line: str) -> None:
         self._socket_error = line
 
     def _on_socket_open(self, client: paho.Client, _: object, sock: object) -> None:
@@ -196,10 +203,10 @@ class _ErrorsOnly(logging.Logger):
             self._keep(str(msg) % args)
 
 
-class WatchedClient(BoundedClient):
+class ReportingClient(BoundedClient):
     """paho's client with a network thread that cannot die unnoticed."""
 
-    def __init__(self, client_id: str, listener: Listener, maximum_packet_bytes: int) -> None:
+    def __init__(self, client_id: str, listener: ConnectionCallbacks, maximum_packet_bytes: int) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,

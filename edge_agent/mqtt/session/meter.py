@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from edge_agent.mqtt.session.tcp import Traffic
-from edge_agent.uplink.usage import TrafficClass, Usage
+from edge_agent.uplink.usage import DataUsage, TrafficClass
 
 
-class Meter:
+class TrafficCounter:
     """Of one connection at a time; on the publisher's thread."""
 
-    def __init__(self, usage: Usage) -> None:
+    def __init__(self, usage: DataUsage) -> None:
         self._usage = usage
         self._other = self._received = self._headers = 0  # bytes of this connection that are counted
 
-    def begin(self) -> None:
+    def begin_connection(self) -> None:
         """Another connection, which begins at nothing."""
         self._other = self._received = self._headers = 0
 
-    def settle(self, traffic: Traffic, of_messages: int) -> None:
+    def count_rest(self, traffic: Traffic, of_messages: int) -> None:
         """Count what came on top since the last time; ``of_messages`` are counted elsewhere."""
         other = traffic.sent - of_messages
         if other > self._other:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from edge_agent.config.model.settings import Broker
 from edge_agent.core.backoff import Backoff
-from edge_agent.mqtt.causes import Trouble
+from edge_agent.mqtt.causes import ConnectError
 
 FIRST_S, CAP_S, GOOD_AFTER_S = 1.0, 120.0, 60.0
 
 
-class Reconnect:
+class ReconnectSchedule:
     """The delay before each attempt, and its broker. One thread uses it.
 
     - The first attempt after a boot or after a lost connection waits a random time up to ``spread_s``.
@@ -44,26 +44,26 @@ class Reconnect:
         """After the agent's start."""
         return self._uniform(0.0, self._spread_s)
 
-    def from_scratch(self) -> None:
+    def start_over(self) -> None:
         """Somebody thinks that it has taken too long: the next broker, with short delays."""
         self._next = (self._next + 1) % len(self._brokers)
         self._backoff.succeeded(GOOD_AFTER_S)
 
-    def after_failure_s(self, trouble: Trouble) -> float:
+    def after_failure_s(self, trouble: ConnectError) -> float:
         """After an attempt that never became a session."""
         self.failures += 1
         self._next = (self._next + 1) % len(self._brokers)
-        if trouble.slowest:
+        if trouble.retry_slowly:
             return self._backoff.slowest()
         if self._next != 0:
             return self._uniform(0.0, FIRST_S)
         return self._backoff.failed()
 
-    def after_loss_s(self, trouble: Trouble, lasted_s: float) -> float:
+    def after_loss_s(self, trouble: ConnectError, lasted_s: float) -> float:
         """After a session that lasted ``lasted_s``."""
         spread_s = self._uniform(0.0, self._spread_s)
         self.failures = 1 if lasted_s >= GOOD_AFTER_S else self.failures + 1
-        if trouble.slowest:
+        if trouble.retry_slowly:
             return max(spread_s, self._backoff.slowest())
         self._backoff.succeeded(lasted_s)
         if lasted_s >= GOOD_AFTER_S:

@@ -41,7 +41,7 @@ def tcp_traffic(sock: socket.socket) -> Traffic | None:
     )
 
 
-def peer_has_everything(sock: socket.socket) -> bool:
+def peer_received_all(sock: socket.socket) -> bool:
     """Whether the other machine has confirmed every byte that was sent so far: the link works."""
     info = _info(sock)
     if info is None:

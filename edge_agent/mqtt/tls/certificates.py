@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.config.model.settings import Mqtt
-from edge_agent.mqtt.causes import FileTrouble
-from edge_agent.mqtt.tls.tls import show, trusting
+from edge_agent.mqtt.causes import CertificateFileError
+from edge_agent.mqtt.tls.tls import load_certificate, trust_context
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, include/openssl/x509_vfy.h; ``ssl`` has no name for it."""
@@ -25,23 +25,23 @@ HANDSHAKE_TURNS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Validity:
+class CertificateValidity:
     start: datetime
     end: datetime
 
 
-def own_validity(mqtt: Mqtt) -> Validity:
+def own_validity(mqtt: Mqtt) -> CertificateValidity:
     """Of the gateway's certificate, the first one in the file: what follows is its chain. Raises
     FileTrouble."""
     return _validity(_read_own(mqtt))
 
 
-def ca_validity(ca_file: Path) -> Validity:
+def ca_validity(ca_file: Path) -> CertificateValidity:
     """Of the CA in the file that ends last: while a CA is exchanged, the file has the old one as well. Raises
     FileTrouble."""
-    found = trusting(ca_file).get_ca_certs()
+    found = trust_context(ca_file).get_ca_certs()
     if not found:
-        raise FileTrouble(f"mqtt.ca_file {ca_file} holds no certificate of a CA")
+        raise CertificateFileError(f"mqtt.ca_file {ca_file} holds no certificate of a CA")
     return max((_validity(each) for each in found), key=lambda each: each.end)
 
 
@@ -52,13 +52,13 @@ def find_fault(slot: Mqtt, other: Mqtt, gateway: str, clock_trusted: bool) -> st
     assert slot.cert_file is not None
     try:
         name = _common_name(_read_own(slot))
-        trusting(slot.ca_file)
-    except FileTrouble as error:
+        trust_context(slot.ca_file)
+    except CertificateFileError as error:
         return str(error)
     if name != gateway:
         return f"{slot.cert_file} is {name}'s and not {gateway}'s"
     strict = slot.ca_file is not None and _refusal(other, False) is None
-    return _refusal(slot if strict else _itself(slot), clock_trusted)
+    return _refusal(slot if strict else _as_own_ca(slot), clock_trusted)
 
 
 def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
@@ -67,14 +67,14 @@ def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
         return None
     flags = ssl.VERIFY_X509_PARTIAL_CHAIN | (0 if clock_trusted else NO_CHECK_TIME)
     try:
-        _meet(slot, slot.ca_file, flags)
+        _handshake_in_memory(slot, slot.ca_file, flags)
     except ssl.SSLCertVerificationError as error:
         if error.verify_code == EXPIRED:
             return f"{slot.cert_file} has expired"
         if error.verify_code == NOT_YET_VALID:
             return f"{slot.cert_file} is not yet valid"
         return f"{slot.cert_file} does not come from the CA in {slot.ca_file}: {error.verify_message}"
-    except (FileTrouble, OSError) as error:
+    except (CertificateFileError, OSError) as error:
         return f"{slot.cert_file} cannot be checked: {error}"
     return None
 
@@ -83,20 +83,20 @@ def _read_own(slot: Mqtt) -> dict[str, Any]:
     """As ``SSLSocket.getpeercert`` tells it, whoever issued it and however old it is. Raises FileTrouble."""
     assert slot.cert_file is not None
     try:
-        return _meet(slot, slot.cert_file, ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
+        return _handshake_in_memory(slot, slot.cert_file, ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
     except (ssl.SSLError, KeyError) as error:
-        raise FileTrouble(
+        raise CertificateFileError(
             f"mqtt.cert_file {slot.cert_file} is no certificate of a client: {error}"
         ) from error
 
 
-def _meet(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]:
+def _handshake_in_memory(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]:
     """Show the slot's certificate to a server in memory that trusts ``anchor``. Raises FileTrouble, and
     SSLError for what the server has against it."""
     assert slot.cert_file is not None
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for each in (server, client):
-        show(each, slot.cert_file, slot.key_file)
+        load_certificate(each, slot.cert_file, slot.key_file)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     server.verify_mode = ssl.CERT_REQUIRED
     server.load_verify_locations(anchor)
@@ -116,7 +116,7 @@ def _meet(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]:
     return found
 
 
-def _itself(slot: Mqtt) -> Mqtt:
+def _as_own_ca(slot: Mqtt) -> Mqtt:
     """``slot`` as if its certificate were its own CA: then only dates and purpose count."""
     return replace(slot, ca_file=slot.cert_file)
 
@@ -126,8 +126,8 @@ def _common_name(told: dict[str, Any]) -> str:
     return names[-1] if names else "nobody"
 
 
-def _validity(told: dict[str, Any]) -> Validity:
-    return Validity(_time(told["notBefore"]), _time(told["notAfter"]))
+def _validity(told: dict[str, Any]) -> CertificateValidity:
+    return CertificateValidity(_time(told["notBefore"]), _time(told["notAfter"]))
 
 
 def _time(text: str) -> datetime:

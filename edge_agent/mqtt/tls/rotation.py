@@ -12,13 +12,13 @@ from pathlib import Path
 
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.mqtt.causes import Trouble, TroubleKind
+from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
 from edge_agent.mqtt.tls.certificates import find_fault
-from edge_agent.mqtt.tls.slots import NOTE, Note, fingerprint, next_slot, signature
+from edge_agent.mqtt.tls.slots import PROVEN_FILE, ProvenCertificate, file_stamps, fingerprint, next_slot
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 SPREADS = 20.0
 """A new slot is tried after a random time of so many times ``mqtt.spread_s``: ten minutes by default. Nothing
 presses, and a whole city may have been renewed by one command."""
@@ -29,23 +29,23 @@ FIRST_REST_S, LONGEST_REST_S = 3600.0, 86_400.0
 SOON_S = 60.0
 """After a try that a network failed and not the certificate."""
 
-OF_CERTIFICATES = frozenset(
+CERTIFICATE_ERRORS = frozenset(
     {
-        TroubleKind.FILES,
-        TroubleKind.UNKNOWN_ISSUER,
-        TroubleKind.OWN_EXPIRED,
-        TroubleKind.OWN_REJECTED,
-        TroubleKind.OWN_MISSING,
-        TroubleKind.TLS,
-        TroubleKind.NOT_AUTHORISED,
-        TroubleKind.BAD_CREDENTIALS,
-        TroubleKind.PROTOCOL,
+        ConnectErrorKind.FILES,
+        ConnectErrorKind.UNKNOWN_ISSUER,
+        ConnectErrorKind.OWN_EXPIRED,
+        ConnectErrorKind.OWN_REJECTED,
+        ConnectErrorKind.OWN_MISSING,
+        ConnectErrorKind.TLS,
+        ConnectErrorKind.NOT_AUTHORISED,
+        ConnectErrorKind.BAD_CREDENTIALS,
+        ConnectErrorKind.PROTOCOL,
     }
 )
 """Troubles that another certificate or CA may end."""
 
 
-class Rotation:
+class CertificateRotation:
     """One thread uses it: the publisher's. ``notice`` and ``in_force`` may be read from any.
 
     ``state_dir``: where is kept which slot was let in; None: nowhere, every start begins with the first slot.
@@ -63,11 +63,11 @@ class Rotation:
         self.notice: str | None = None  # why the next slot is not in force, in words for people
         self._first = first
         self._gateway = gateway
-        self._note = None if state_dir is None else state_dir / NOTE
+        self._record_file = None if state_dir is None else state_dir / PROVEN_FILE
         self._clock_trusted = clock_trusted
         self._uniform = uniform
         self._idle_within_s = idle_within_s
-        record = None if self._note is None else read_record(self._note, Note)
+        record = None if self._record_file is None else read_record(self._record_file, ProvenCertificate)
         self._proven = "" if record is None else record.proven
         self._next: Mqtt | None = None
         self._next_is_in_force = False
@@ -79,25 +79,25 @@ class Rotation:
         self._shown = fingerprint(first)
         self._seen: tuple[object, ...] = ()
         self._judged_mono = 0.0
-        self._looked_mono: float | None = None
+        self._checked_mono: float | None = None
 
     @property
     def in_force(self) -> Mqtt:
         return self._next if self._next_is_in_force and self._next is not None else self._first
 
-    def look(self, now_mono: float) -> None:
+    def check_files(self, now_mono: float) -> None:
         """Whether files have changed; cheap, so it may be called often."""
         if self._first.cert_file is None:
             return
-        if self._looked_mono is not None and now_mono - self._looked_mono < LOOK_EVERY_S:
+        if self._checked_mono is not None and now_mono - self._checked_mono < CHECK_EVERY_S:
             return
-        self._looked_mono = now_mono
-        seen = signature(self._first)
+        self._checked_mono = now_mono
+        seen = file_stamps(self._first)
         # What is not yet valid may become so, and a clock may be set.
         again = self._faulty and now_mono - self._judged_mono >= FIRST_REST_S
         if seen != self._seen or again:
             self._seen, self._judged_mono = seen, now_mono
-            self._judge(now_mono)
+            self._examine_next(now_mono)
 
     def wants_change(self, now_mono: float, idle: bool) -> bool:
         """Whether the session should end now, so that the next attempt shows the other slot. ``idle``:
@@ -108,8 +108,8 @@ class Rotation:
 
     def choose(self, now_mono: float) -> Mqtt:
         """For the attempt that begins now."""
-        self.look(now_mono)
-        refused_only = self._refused and self._other is not None and not self._resting(now_mono)
+        self.check_files(now_mono)
+        refused_only = self._refused and self._other is not None and not self._postponed(now_mono)
         self._shown_other = self._other_may_be_tried(now_mono) or refused_only
         slot = self._other if self._shown_other and self._other is not None else self.in_force
         self._shown = fingerprint(slot)
@@ -119,10 +119,10 @@ class Rotation:
         """The broker has let in what ``choose`` gave."""
         self._refused = False
         if not self._shown_other:
-            self._prove(self._shown)
+            self._store_proven(self._shown)
             return
         self._shown_other = False
-        self._prove(self._shown)
+        self._store_proven(self._shown)
         # The files may have changed since ``choose``: what is there now is in force only if it was shown.
         was_in_force = self._next_is_in_force
         self._next_is_in_force = self._next is not None and fingerprint(self._next) == self._shown
@@ -130,11 +130,11 @@ class Rotation:
             self.notice, self._refusals = None, 0
             log.info("mqtt: the next certificate is in force, the broker has let it in")
         elif was_in_force:
-            self._rest("the broker does not let in the next certificate any more", now_mono)
+            self._postpone("the broker does not let in the next certificate any more", now_mono)
 
-    def failed(self, trouble: Trouble, now_mono: float) -> bool:
+    def failed(self, trouble: ConnectError, now_mono: float) -> bool:
         """That attempt was no success. Returns whether to go back to the slot in force at once."""
-        blamed = trouble.kind in OF_CERTIFICATES
+        blamed = trouble.kind in CERTIFICATE_ERRORS
         if not self._shown_other:
             self._refused = blamed
             return False
@@ -142,7 +142,7 @@ class Rotation:
         if self._next_is_in_force:
             return False  # the first slot was the way out, and was none
         if blamed:
-            self._rest(trouble.text, now_mono)
+            self._postpone(trouble.text, now_mono)
         else:
             self._due_mono = now_mono + SOON_S
         return True
@@ -164,10 +164,10 @@ class Rotation:
         """By itself, though nothing is wrong: only forward."""
         return not self._next_is_in_force and self._other is not None and now_mono >= self._due_mono
 
-    def _resting(self, now_mono: float) -> bool:
+    def _postponed(self, now_mono: float) -> bool:
         return not self._next_is_in_force and self._refusals > 0 and now_mono < self._due_mono
 
-    def _judge(self, now_mono: float) -> None:
+    def _examine_next(self, now_mono: float) -> None:
         self._next, self._usable, self._refusals, self.notice = next_slot(self._first), False, 0, None
         self._next_is_in_force = self._next is not None and fingerprint(self._next) == self._proven
         if self._next is None or self._next_is_in_force:
@@ -182,7 +182,7 @@ class Rotation:
         in_s = self._due_mono - now_mono
         log.info("mqtt: there is a next certificate, it is tried in %.0f s", in_s)
 
-    def _rest(self, why: str, now_mono: float) -> None:
+    def _postpone(self, why: str, now_mono: float) -> None:
         rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2.0**self._refusals)
         self._refusals = min(self._refusals + 1, 10)
         self._due_mono, self._usable = now_mono + rest_s, True
@@ -190,9 +190,9 @@ class Rotation:
         self.notice = f"the next certificate is not in force: {why}; the old one is, next try in {hours}"
         log.warning("mqtt: %s", self.notice)
 
-    def _prove(self, shown: str) -> None:
+    def _store_proven(self, shown: str) -> None:
         if shown == self._proven:
             return
         self._proven = shown
-        if self._note is not None:
-            write_record(self._note, Note(shown))
+        if self._record_file is not None:
+            write_record(self._record_file, ProvenCertificate(shown))

@@ -18,12 +18,12 @@ from msgspec import Struct
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.state_file import read_record
 
-FOLDER = "next"
-NOTE = "certificates.json"
+NEXT_FOLDER = "next"
+PROVEN_FILE = "certificates.json"
 """In the state directory; root's side reads it too (ansible/roles/pki/files/edge_certificates.py)."""
 
 
-class Note(Struct, frozen=True):
+class ProvenCertificate(Struct, frozen=True):
     """Kept over restarts. ``proven``: fingerprint of the slot that the broker last let in."""
 
     proven: str = ""
@@ -33,7 +33,7 @@ def next_slot(first: Mqtt) -> Mqtt | None:
     """``first`` with the files of the next slot; None when there is none, or nothing else in it."""
     if first.cert_file is None:
         return None
-    folder = first.cert_file.parent / FOLDER
+    folder = first.cert_file.parent / NEXT_FOLDER
 
     def of(path: Path | None) -> Path | None:
         beside = None if path is None else folder / path.name
@@ -45,9 +45,9 @@ def next_slot(first: Mqtt) -> Mqtt | None:
     return None if found == first or fingerprint(found) == fingerprint(first) else found
 
 
-def in_force(first: Mqtt, state_dir: Path) -> Mqtt:
+def certificate_in_force(first: Mqtt, state_dir: Path) -> Mqtt:
     """The slot that an agent would connect with, for who only looks."""
-    found, note = next_slot(first), read_record(state_dir / NOTE, Note)
+    found, note = next_slot(first), read_record(state_dir / PROVEN_FILE, ProvenCertificate)
     return found if found is not None and note is not None and note.proven == fingerprint(found) else first
 
 
@@ -63,14 +63,14 @@ def fingerprint(slot: Mqtt) -> str:
     return digest.hexdigest()
 
 
-def signature(first: Mqtt) -> tuple[object, ...]:
+def file_stamps(first: Mqtt) -> tuple[object, ...]:
     """Differs after every change of a file in either slot; a few microseconds."""
     return tuple(_stamps(first))
 
 
 def _stamps(first: Mqtt) -> Iterator[object]:
     for path in (first.ca_file, first.cert_file, first.key_file):
-        for each in () if path is None else (path, path.parent / FOLDER / path.name):
+        for each in () if path is None else (path, path.parent / NEXT_FOLDER / path.name):
             try:
                 found = os.stat(each)
                 yield found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

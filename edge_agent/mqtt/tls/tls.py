@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 from edge_agent.config.model.settings import Mqtt
-from edge_agent.mqtt.causes import FileTrouble
+from edge_agent.mqtt.causes import CertificateFileError
 
 
 def make_context(settings: Mqtt) -> ssl.SSLContext:
@@ -16,11 +16,11 @@ def make_context(settings: Mqtt) -> ssl.SSLContext:
     Made anew for every attempt, so that a renewed certificate is used without a restart. Without
     ``ca_file`` the system's trust store decides. Raises FileTrouble, which names the file.
     """
-    context = trusting(settings.ca_file)
+    context = trust_context(settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _PatientSocket
+    context.sslsocket_class = _VerdictSocket
     if settings.cert_file is not None:
-        show(context, settings.cert_file, settings.key_file)
+        load_certificate(context, settings.cert_file, settings.key_file)
     return context
 
 
@@ -28,7 +28,7 @@ VERDICT_TIMEOUT_S = 2.0
 """Longest wait for the broker's opinion of our certificate: a round trip, or this when it keeps silent."""
 
 
-class _PatientSocket(ssl.SSLSocket):
+class _VerdictSocket(ssl.SSLSocket):
     """Waits for the broker's verdict, and closes itself when it is bad: paho forgets the socket of a failed
     handshake, and would leak it."""
 
@@ -60,27 +60,27 @@ class _PatientSocket(ssl.SSLSocket):
         raise ConnectionError("closed before the sign-on")
 
 
-def trusting(ca_file: Path | None) -> ssl.SSLContext:
+def trust_context(ca_file: Path | None) -> ssl.SSLContext:
     """Raises FileTrouble."""
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except ssl.SSLError as error:
-        raise FileTrouble(f"mqtt.ca_file {ca_file} holds no certificate") from error
+        raise CertificateFileError(f"mqtt.ca_file {ca_file} holds no certificate") from error
     except OSError as error:
-        raise FileTrouble(f"mqtt.ca_file {ca_file} cannot be read: {error.strerror}") from error
+        raise CertificateFileError(f"mqtt.ca_file {ca_file} cannot be read: {error.strerror}") from error
 
 
-def show(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
+def load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
     """Raises FileTrouble."""
     try:
         # An encrypted key would make OpenSSL ask on the terminal: answer with an empty password.
         context.load_cert_chain(cert_file, key_file, password="")
     except ssl.SSLError as error:
-        raise FileTrouble(
+        raise CertificateFileError(
             f"mqtt.cert_file {cert_file} and mqtt.key_file {key_file} are no usable pair of certificate and "
             f"unencrypted key: {(error.reason or str(error)).replace('_', ' ').lower()}"
         ) from error
     except OSError as error:
-        raise FileTrouble(
+        raise CertificateFileError(
             f"mqtt.cert_file {cert_file} or mqtt.key_file {key_file} cannot be read: {error.strerror}"
         ) from error

@@ -18,13 +18,13 @@ from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
 from edge_agent.mqtt.publisher.window import NO_SUBSCRIBER
 from edge_agent.mqtt.tools.tool_client import REFUSED, connect, make_client
-from edge_agent.wire.topics import Topics
+from edge_agent.wire.topics import GatewayTopics
 
 CONNECT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _BrokerAnswer:
     """``what``: connected, subscribed, published, reply or gone."""
 
     what: str
@@ -32,17 +32,17 @@ class _Told:
     payload: bytes = b""
 
 
-class CentreConnection:
+class CommandClient:
     """While the ``with`` lasts. Raises MqttError for whatever the broker does not let us do."""
 
-    def __init__(self, broker: Broker, settings: Mqtt, topics: Topics, client_id: str) -> None:
+    def __init__(self, broker: Broker, settings: Mqtt, topics: GatewayTopics, client_id: str) -> None:
         self._broker = broker
         self._settings = settings
         self._topics = topics
-        self._told: queue.SimpleQueue[_Told] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[_BrokerAnswer] = queue.SimpleQueue()
         self._client = self._make_client(client_id)
 
-    def __enter__(self) -> CentreConnection:
+    def __enter__(self) -> CommandClient:
         connect(self._client, self._broker, self._settings)
         self._wait_for("connected")
         return self
@@ -64,25 +64,24 @@ class CentreConnection:
         """As they come; ends when none has come for so long."""
         while True:
             try:
-                told = self._told.get(timeout=within_s)
+                told = self._answers.get(timeout=within_s)
             except queue.Empty:
                 return
             if told.what == "gone":
-                raise MqttError(
-                    f"{self._broker.host} has closed the connection: {causes.of_reason(told.reason).text}"
-                )
+                reason = causes.from_reason_code(told.reason).text
+                raise MqttError(f"{self._broker.host} has closed the connection: {reason}")
             if told.what == "reply":
                 yield told.payload
 
     def _wait_for(self, what: str) -> int:
         """Its reason code."""
-        kept: list[_Told] = []
+        kept: list[_BrokerAnswer] = []
         deadline = time.monotonic() + CONNECT_S
         try:
             while True:
-                told = self._told.get(timeout=max(0.0, deadline - time.monotonic()))
+                told = self._answers.get(timeout=max(0.0, deadline - time.monotonic()))
                 if told.what == "gone" or (told.what == what and told.reason >= REFUSED):
-                    text = causes.of_reason(told.reason).text
+                    text = causes.from_reason_code(told.reason).text
                     raise MqttError(
                         f"{self._broker.host} does not let us: {text} (reason 0x{told.reason:02x})"
                     )
@@ -95,25 +94,25 @@ class CentreConnection:
             ) from None
         finally:
             for each in kept:  # a reply may be faster than the PUBACK
-                self._told.put(each)
+                self._answers.put(each)
 
     def _make_client(self, client_id: str) -> paho.Client:
         client = make_client(self._settings, client_id, connect_s=CONNECT_S, comes_back=False)
 
         def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
-            self._told.put(_Told("connected", reason.value))
+            self._answers.put(_BrokerAnswer("connected", reason.value))
 
         def on_disconnect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
-            self._told.put(_Told("gone", reason.value))
+            self._answers.put(_BrokerAnswer("gone", reason.value))
 
         def on_subscribe(_: object, __: object, ___: int, reasons: list[ReasonCode], ____: object) -> None:
-            self._told.put(_Told("subscribed", reasons[0].value))
+            self._answers.put(_BrokerAnswer("subscribed", reasons[0].value))
 
         def on_publish(_: object, __: object, ___: int, reason: ReasonCode, ____: object) -> None:
-            self._told.put(_Told("published", reason.value))
+            self._answers.put(_BrokerAnswer("published", reason.value))
 
         def on_message(_: object, __: object, message: paho.MQTTMessage) -> None:
-            self._told.put(_Told("reply", payload=bytes(message.payload)))
+            self._answers.put(_BrokerAnswer("reply", payload=bytes(message.payload)))
 
         client.on_connect, client.on_disconnect = on_connect, on_disconnect
         client.on_subscribe, client.on_publish, client.on_message = on_subscribe, on_publish, on_message

@@ -16,14 +16,14 @@ from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
 from edge_agent.mqtt.session.bounded import BoundedClient
 from edge_agent.mqtt.tls.tls import make_context
-from edge_agent.wire.topics import Topics
+from edge_agent.wire.topics import GatewayTopics
 
 CONNECT_S = 15.0
 REFUSED = 0x80
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ObservedMessage:
     """A message as it came; ``at_mono`` is when."""
 
     topic: str  # below ``up/``
@@ -35,29 +35,29 @@ class Heard:
     at_mono: float
 
 
-class Observer:
+class GatewayObserver:
     """While the ``with`` lasts. Raises MqttError for whatever the broker does not allow."""
 
-    def __init__(self, broker: Broker, settings: Mqtt, topics: Topics, client_id: str) -> None:
+    def __init__(self, broker: Broker, settings: Mqtt, topics: GatewayTopics, client_id: str) -> None:
         self._broker = broker
         self._settings = settings
         self._topics = topics
         self._changed = threading.Condition()  # protects what is below
-        self._heard: list[Heard] = []
+        self._messages: list[ObservedMessage] = []
         self._reasons: dict[str, int] = {}  # of what was asked of the broker
         self._client = self._make_client(client_id)
 
-    def __enter__(self) -> Observer:
+    def __enter__(self) -> GatewayObserver:
         try:
             if self._broker.tls:
                 self._client.tls_set_context(make_context(self._settings))
             self._client.connect(self._broker.host, self._broker.port, keepalive=30)
         except (OSError, ValueError, MqttError) as error:
-            raise MqttError(causes.of_connect(error, self._broker, clock_trusted=True).text) from error
+            raise MqttError(causes.from_exception(error, self._broker, clock_trusted=True).text) from error
         self._client.loop_start()
-        self._allowed("connect")
-        self._client.subscribe(self._topics.everything, 1)
-        self._allowed("subscribe")
+        self._require_allowed("connect")
+        self._client.subscribe(self._topics.all_up, 1)
+        self._require_allowed("subscribe")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -65,14 +65,14 @@ class Observer:
         self._client.loop_stop()
 
     @property
-    def heard(self) -> list[Heard]:
+    def messages(self) -> list[ObservedMessage]:
         with self._changed:
-            return list(self._heard)
+            return list(self._messages)
 
-    def wait(self, until: Callable[[list[Heard]], bool], within_s: float) -> bool:
+    def wait_until(self, until: Callable[[list[ObservedMessage]], bool], within_s: float) -> bool:
         """Until that holds of what was heard, looked at with every message; False when it never did."""
         with self._changed:
-            return self._changed.wait_for(lambda: until(self._heard), within_s)
+            return self._changed.wait_for(lambda: until(self._messages), within_s)
 
     def send(self, type_: str, payload: bytes) -> int:
         """The broker's reason code; 0x80 and above: it does not let us."""
@@ -81,10 +81,10 @@ class Observer:
         self._client.publish(self._topics.command(type_), payload, qos=1)
         return self._reason("publish")
 
-    def _allowed(self, what: str) -> None:
+    def _require_allowed(self, what: str) -> None:
         reason = self._reason(what)
         if reason >= REFUSED:
-            told = causes.of_reason(reason).text
+            told = causes.from_reason_code(reason).text
             raise MqttError(f"{self._broker.host} does not let us {what}: {told} (reason 0x{reason:02x})")
 
     def _reason(self, what: str) -> int:
@@ -93,7 +93,7 @@ class Observer:
                 raise MqttError(f"{self._broker.host} does not answer: {what} took {CONNECT_S:.0f} s")
             return self._reasons[what]
 
-    def _note(self, what: str, reason: int) -> None:
+    def _record_reason(self, what: str, reason: int) -> None:
         with self._changed:
             self._reasons[what] = reason
             self._changed.notify_all()
@@ -105,13 +105,13 @@ class Observer:
         client.connect_timeout = CONNECT_S
 
         def on_connect(_: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
-            self._note("connect", reason.value)
+            self._record_reason("connect", reason.value)
 
         def on_subscribe(_: object, __: object, ___: int, reasons: list[ReasonCode], ____: object) -> None:
-            self._note("subscribe", reasons[0].value)
+            self._record_reason("subscribe", reasons[0].value)
 
         def on_publish(_: object, __: object, ___: int, reason: ReasonCode, ____: object) -> None:
-            self._note("publish", reason.value)
+            self._record_reason("publish", reason.value)
 
         client.on_connect, client.on_subscribe, client.on_publish = on_connect, on_subscribe, on_publish
         client.on_message = self._on_message
@@ -120,10 +120,10 @@ class Observer:
         return client
 
     def _on_message(self, client: paho.Client, _: object, message: paho.MQTTMessage) -> None:
-        below = message.topic.removeprefix(self._topics.everything.removesuffix("#"))
+        below = message.topic.removeprefix(self._topics.all_up.removesuffix("#"))
         properties = dict(getattr(message.properties, "UserProperty", []))
         content_type = getattr(message.properties, "ContentType", None)
-        heard = Heard(
+        heard = ObservedMessage(
             below,
             bytes(message.payload),
             message.qos,
@@ -133,5 +133,5 @@ class Observer:
             time.monotonic(),
         )
         with self._changed:
-            self._heard.append(heard)
+            self._messages.append(heard)
             self._changed.notify_all()

@@ -24,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import causes
-from edge_agent.mqtt.causes import Trouble
+from edge_agent.mqtt.causes import ConnectError
 from edge_agent.mqtt.session.bounded import BoundedClient
 from edge_agent.mqtt.session.client import SESSION_EXPIRY_S
 from edge_agent.mqtt.tls.tls import make_context
@@ -38,23 +38,23 @@ REFUSED = 0x80
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
+class PublishRights:
     """What the broker answered to a message on each topic; None: nothing."""
 
     own: bool | None = None
     foreign: bool | None = None
 
 
-class NotLetIn(MqttError):
+class ConnectRefused(MqttError):
     """The broker refused the connection; ``reason`` is its code."""
 
     def __init__(self, reason: int) -> None:
-        self.trouble = causes.of_reason(reason)
+        self.connect_error = causes.from_reason_code(reason)
         self.reason = reason
-        super().__init__(self.trouble.text)
+        super().__init__(self.connect_error.text)
 
 
-def reach(broker: Broker, settings: Mqtt, clock_trusted: bool) -> Trouble | None:
+def try_connection(broker: Broker, settings: Mqtt, clock_trusted: bool) -> ConnectError | None:
     """Name, TCP and TLS with our certificate, no further. Blocks up to twice ``CONNECT_S`` and as long as the
     resolver takes."""
     try:
@@ -62,11 +62,13 @@ def reach(broker: Broker, settings: Mqtt, clock_trusted: bool) -> Trouble | None
             if broker.tls:
                 make_context(settings).wrap_socket(plain, server_hostname=broker.host).close()
     except (OSError, MqttError, ValueError) as error:
-        return causes.of_connect(error, broker, clock_trusted)
+        return causes.from_exception(error, broker, clock_trusted)
     return None
 
 
-def try_rights(broker: Broker, settings: Mqtt, client_id: str, own: str, foreign: str) -> Rights:
+def try_publish_rights(
+    broker: Broker, settings: Mqtt, client_id: str, own: str, foreign: str
+) -> PublishRights:
     """Send an empty message to each of the two topics, as the gateway.
 
     Blocks up to twice ``CONNECT_S`` and three times ``ANSWER_S``. Raises NotLetIn, and MqttError for a
@@ -83,16 +85,16 @@ def try_rights(broker: Broker, settings: Mqtt, client_id: str, own: str, foreign
             properties=_session(),
         )
     except (OSError, ValueError) as error:
-        raise MqttError(causes.of_connect(error, broker, clock_trusted=True).text) from error
+        raise MqttError(causes.from_exception(error, broker, clock_trusted=True).text) from error
     client.loop_start()
     try:
         connected = _wait(answers, None)
         if connected is None:
             raise MqttError(f"{broker.host} does not answer the sign-on")
         if connected >= REFUSED:
-            raise NotLetIn(connected)
+            raise ConnectRefused(connected)
         allowed = _may_write(client, answers, own)
-        return Rights(allowed, _may_write(client, answers, foreign) if allowed else None)
+        return PublishRights(allowed, _may_write(client, answers, foreign) if allowed else None)
     finally:
         client.disconnect()
         client.loop_stop()
@@ -137,14 +139,14 @@ def _client(
     )
     client.connect_timeout = CONNECT_S
 
-    def told(client: paho.Client, _: object, __: object, reason: ReasonCode, ___: object) -> None:
+    def answered(client: paho.Client, _: object, __: object, reason: ReasonCode, ___: object) -> None:
         answers.put(_Answer(None, reason.value))
 
     def acked(client: paho.Client, _: object, packet_id: int, reason: ReasonCode, __: object) -> None:
         answers.put(_Answer(packet_id, reason.value))
 
-    client.on_connect = told
-    client.on_disconnect = told
+    client.on_connect = answered
+    client.on_disconnect = answered
     client.on_publish = acked
     if broker.tls:
         client.tls_set_context(make_context(settings))

@@ -37,5 +37,5 @@ def connect(client: paho.Client, broker: Broker, settings: Mqtt) -> None:
             client.tls_set_context(make_context(settings))
         client.connect(broker.host, broker.port, keepalive=KEEPALIVE_S)
     except (OSError, ValueError, MqttError) as error:
-        raise MqttError(causes.of_connect(error, broker, clock_trusted=True).text) from error
+        raise MqttError(causes.from_exception(error, broker, clock_trusted=True).text) from error
     client.loop_start()

@@ -14,8 +14,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from edge_agent.outbox.bookkeeping.order import Rank, rank_of, rank_range
-from edge_agent.outbox.bookkeeping.owed_rows import OwedRows
-from edge_agent.outbox.bookkeeping.sent_marks import Rows, SentMarks
+from edge_agent.outbox.bookkeeping.owed_rows import PendingDeletes
+from edge_agent.outbox.bookkeeping.sent_marks import Rows, SendCursors
 
 MAX_DEFERRED = 10_000
 GIVE_BACK_AFTER_S = 900.0
@@ -34,8 +34,8 @@ class Backlog:
     """Row ids of events by what may be done with them. The caller locks."""
 
     def __init__(self) -> None:
-        self.owed = OwedRows()  # delivered, row not deleted yet
-        self.sent = SentMarks()
+        self.pending_deletes = PendingDeletes()  # delivered, row not deleted yet
+        self.send_cursors = SendCursors()
         self.begun = False
         self._deferred: dict[int, tuple[float, int]] = {}  # row id -> not before, attempts
         self._later: list[tuple[float, int]] = []  # heap over _deferred; may hold outdated pairs
@@ -50,7 +50,7 @@ class Backlog:
     def begin(self, found: Mapping[Rank, int], sent: str) -> None:
         """``found``: the newest row of each rank when the store was opened."""
         self.begun = True
-        self.sent.begin(found, sent)
+        self.send_cursors.begin(found, sent)
         for rank, row in found.items():
             self._fresh[rank] = self._again_end[rank] = max(row, self._fresh[rank])
 
@@ -116,9 +116,9 @@ class Backlog:
         to delete what is long gone once more would hold up what is there.
         """
         new: list[Rows] = []
-        for begin, end in self.sent.within(low, high):
+        for begin, end in self.send_cursors.within(low, high):
             first = first_stored(begin, end)
-            part = None if first is None else self.owed.add_range(first, end)
+            part = None if first is None else self.pending_deletes.add_range(first, end)
             new += [part] if part is not None else []
         for part in new:
             self._pass_over(*part)
@@ -139,7 +139,7 @@ class Backlog:
     def _passing(self, cursor: dict[Rank, int], rank: Rank, rows: Iterable[int]) -> Iterator[int]:
         in_a_run = True
         for row in rows:
-            if row in self.owed or row in self._deferred:
+            if row in self.pending_deletes or row in self._deferred:
                 if in_a_run:
                     cursor[rank] = row
                 continue

@@ -19,7 +19,7 @@ def digest(payload: bytes) -> str:
     return hashlib.sha256(payload).hexdigest()
 
 
-def written(n: int, head: str) -> str:
+def encode_head(n: int, head: str) -> str:
     """With ``n``, because an agent that knows of no chain may have stored events in between."""
     return f"{n} {head}"
 

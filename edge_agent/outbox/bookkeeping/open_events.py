@@ -15,7 +15,7 @@ class OpenEvents:
         self._left: dict[str, OpenEvent] = {}  # of these, the ones of an earlier run
         self._closed: set[str] = set()  # their rows, if there are any, are still to be deleted
 
-    def found(self, on_disk: Iterable[OpenEvent]) -> None:
+    def restore(self, on_disk: Iterable[OpenEvent]) -> None:
         """These rows are on disk: those of objects this run did not open were left open."""
         for event in on_disk:
             if event.event_id not in self._open and event.event_id not in self._closed:
@@ -34,18 +34,18 @@ class OpenEvents:
         if not on_disk:
             self._closed.add(event_id)
 
-    def forgotten(self, event_id: str) -> None:
+    def row_deleted(self, event_id: str) -> None:
         """Its row is deleted."""
         self._closed.discard(event_id)
 
-    def told(self) -> None:
+    def clear_closed(self) -> None:
         """The rows say the same again."""
         self._closed.clear()
 
     def all(self) -> list[OpenEvent]:
         return list(self._open.values())
 
-    def left(self) -> list[OpenEvent]:
+    def left_open(self) -> list[OpenEvent]:
         return list(self._left.values())
 
     def closed(self) -> list[str]:

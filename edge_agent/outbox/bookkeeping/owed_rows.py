@@ -6,7 +6,7 @@ from edge_agent.outbox.bookkeeping.order import Rank, rank_of
 from edge_agent.outbox.bookkeeping.sent_marks import Rows
 
 
-class OwedRows:
+class PendingDeletes:
     """The caller locks."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ Rows = tuple[int, int]
 """First and last row id, both included."""
 
 
-class SentMarks:
+class SendCursors:
     """``text`` is what survives a restart. The caller locks."""
 
     def __init__(self) -> None:

@@ -75,7 +75,7 @@ def loss_waits(db: sqlite3.Connection) -> bool:
     return db.execute(sql, rank_range(Rank.LOSS)).fetchone() is not None
 
 
-def take_loss(db: sqlite3.Connection, table: str, epochs: Epochs) -> Loss | None:
+def pop_loss(db: sqlite3.Connection, table: str, epochs: Epochs) -> Loss | None:
     """The oldest unannounced ranges of one epoch, taken out of the account. None: their epoch is not known
     any more, so no receiver could tell which events they name."""
     rows = db.execute(f"SELECT first, last FROM {table} ORDER BY first LIMIT ?", (MAX_RANGES,)).fetchall()

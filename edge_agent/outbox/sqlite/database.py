@@ -51,11 +51,11 @@ _DAMAGED = {
 }
 
 
-class StoreUnusable(OutboxError):
+class OutboxUnusable(OutboxError):
     """The file cannot be written now: disk full, read-only or failing. It may work later."""
 
 
-class StoreDamaged(OutboxError):
+class OutboxDamaged(OutboxError):
     """The content is broken, or of a version this agent does not know: it is set aside."""
 
 
@@ -66,10 +66,10 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        kind = StoreDamaged if code in _DAMAGED else StoreUnusable
+        kind = OutboxDamaged if code in _DAMAGED else OutboxUnusable
         raise kind(f"{path}: {error}") from error
     except OSError as error:
-        raise StoreUnusable(f"{path}: {error.strerror or error}") from error
+        raise OutboxUnusable(f"{path}: {error.strerror or error}") from error
 
 
 def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
@@ -134,7 +134,7 @@ def _connect(path: Path, timeout_s: float) -> sqlite3.Connection:
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     version = integer(db, "PRAGMA user_version")
     if version > len(MIGRATIONS):
-        raise StoreDamaged(f"{path}: written by a newer agent (schema {version})")
+        raise OutboxDamaged(f"{path}: written by a newer agent (schema {version})")
     for number in range(version, len(MIGRATIONS)):
         # executescript would commit first; one transaction a step means no half-made schema.
         db.execute("BEGIN IMMEDIATE")

@@ -10,29 +10,29 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from edge_agent.core.delivery import NOTHING_BEFORE, Media, OpenEvent, StoredEvent
+from edge_agent.core.delivery import GENESIS_HASH, Media, OpenEvent, StoredEvent
 from edge_agent.outbox.bookkeeping import chain
 from edge_agent.outbox.bookkeeping.epochs import Epoch, Epochs, new_epoch
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.bookkeeping.order import Rank, n_of, priority_of, rank_of_event, rank_range, row_id
-from edge_agent.outbox.bookkeeping.owed_rows import OwedRows
+from edge_agent.outbox.bookkeeping.owed_rows import PendingDeletes
 from edge_agent.outbox.media import MediaFiles, size_on_disk
 from edge_agent.outbox.memory import MemoryStore
-from edge_agent.outbox.sqlite.checks import is_whole
+from edge_agent.outbox.sqlite.checks import is_intact
 from edge_agent.outbox.sqlite.database import (
     PAGE_BYTES,
-    StoreDamaged,
+    OutboxDamaged,
     bytes_in_use,
     integer,
     open_reader,
     open_writer,
     translated,
 )
-from edge_agent.outbox.sqlite.last_stored import LastStored, Position
+from edge_agent.outbox.sqlite.last_stored import ChainPosition, LastStored
 from edge_agent.outbox.sqlite.open_files import OpenFiles, put_back
-from edge_agent.outbox.sqlite.transaction import EncodeLoss, Owed, Tally, Transaction
+from edge_agent.outbox.sqlite.transaction import DeleteBatch, EncodeLoss, StoreCounters, Transaction
 from edge_agent.outbox.sqlite.write_ahead_log import WriteAheadLog
-from edge_agent.outbox.ticket import Ticket
+from edge_agent.outbox.ticket import AppendRequest
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class DiskStore:
         self.damaged: set[int] = set()  # rows of events that are not what was written, until they are deleted
         self.left_open: list[OpenEvent] = []  # when it was opened
         self.unsure = False  # after an error: whether the log may hold the whole transaction all the same
-        self.tally = Tally()
+        self.counters = StoreCounters()
         self.epochs = Epochs([])
         self._last_stored = LastStored(state_dir, boot_id)
         with translated(self.path):
@@ -89,7 +89,7 @@ class DiskStore:
                 self._open_files = OpenFiles(self.path)
             except (ValueError, TypeError, IndexError) as error:  # damaged values
                 self.close()
-                raise StoreDamaged(f"{self.path}: its counters make no sense: {error}") from error
+                raise OutboxDamaged(f"{self.path}: its counters make no sense: {error}") from error
             except BaseException:
                 self.close()
                 raise
@@ -119,7 +119,7 @@ class DiskStore:
 
     # --- writing ---
 
-    def write(self, batch: Sequence[Ticket], owed: Owed, mono: float) -> list[StoredEvent]:
+    def write(self, batch: Sequence[AppendRequest], owed: DeleteBatch, mono: float) -> list[StoredEvent]:
         """Store all tickets, delete what is owed, shed and announce, in one transaction.
 
         Returns what is new, in the order of the chain.
@@ -128,11 +128,11 @@ class DiskStore:
             work.delete(owed)
             for ticket in batch:
                 work.insert(ticket)
-            work.make_room()
+            work.shed_excess()
             work.announce(mono, self._encode_loss)
         return work.stored
 
-    def adopt(self, memory: MemoryStore, owed: Owed, open_events: OpenEvents) -> int:
+    def adopt(self, memory: MemoryStore, owed: DeleteBatch, open_events: OpenEvents) -> int:
         """Take over what waits in memory, under the stamps it has, and begin an epoch of one's own.
 
         Returns how many they are.
@@ -142,8 +142,8 @@ class DiskStore:
             kept = work.adopt(memory)
             work.adopt_open(open_events)
             work.begin_epoch(new_epoch())
-            work.make_room()
-        open_events.told()
+            work.shed_excess()
+        open_events.clear_closed()
         return kept
 
     def begin_epoch(self) -> None:
@@ -156,8 +156,8 @@ class DiskStore:
         """Committed at the end of the block; an error in it or in the commit undoes everything."""
         self.unsure = False
         with translated(self.path):
-            self.log.check(self._writer, self.tally.media_bytes)
-            work = Transaction(self._writer, self.tally, self.epochs, self._boot, self._max_db_bytes)
+            self.log.check(self._writer, self.counters.media_bytes)
+            work = Transaction(self._writer, self.counters, self.epochs, self._boot, self._max_db_bytes)
             try:
                 yield work
                 self._commit(work, sent, sent_count)
@@ -170,16 +170,19 @@ class DiskStore:
             self._writer.execute("ROLLBACK")
 
     def _commit(self, work: Transaction, sent: str, sent_count: int) -> None:
-        if work.tally.removed != self.tally.removed:
-            work.put("n", work.tally.n)
-            work.put("removed", work.tally.removed)
-            work.put(chain.KEY, chain.written(work.tally.n, work.tally.head))
-        sent_due = sent and work.tally.n >= self._sent_written + WRITE_SENT_EVERY
-        if sent_due or (sent and work.tally.removed != self.tally.removed):
-            self._sent_written = work.tally.n
+        if work.counters.removed != self.counters.removed:
+            work.put("n", work.counters.n)
+            work.put("removed", work.counters.removed)
+            work.put(chain.KEY, chain.encode_head(work.counters.n, work.counters.head))
+        sent_due = sent and work.counters.n >= self._sent_written + WRITE_SENT_EVERY
+        if sent_due or (sent and work.counters.removed != self.counters.removed):
+            self._sent_written = work.counters.n
             work.put(SENT_KEY, sent)
-            work.put(SENT_COUNT_KEY, max(0, sent_count - (work.tally.delivered - self.tally.delivered)))
-        before, after = Position(self.tally.n, self.tally.head), Position(work.tally.n, work.tally.head)
+            work.put(SENT_COUNT_KEY, max(0, sent_count - (work.counters.delivered - self.counters.delivered)))
+        before, after = (
+            ChainPosition(self.counters.n, self.counters.head),
+            ChainPosition(work.counters.n, work.counters.head),
+        )
         if before != after:
             self._last_stored.note(before, after)
         try:
@@ -192,10 +195,10 @@ class DiskStore:
         if before != after:
             self._last_stored.note(after)
         self.shed_rows += work.shed
-        shed_before, given_up = self.tally.media_shed, work.tally.media_shed
+        shed_before, given_up = self.counters.media_shed, work.counters.media_shed
         if given_up.bit_length() > shed_before.bit_length():  # of a full outbox for a day: a dozen lines
             log.warning("outbox: full, %d pictures given up so far, their events stay", given_up)
-        self.tally, self.epochs = work.tally, work.epochs
+        self.counters, self.epochs = work.counters, work.epochs
         self.files.remove(work.unlink)
         if work.shrunk:
             # The file is cut when the log is folded in. All is committed: a failure changes nothing.
@@ -217,7 +220,7 @@ class DiskStore:
 
     @property
     def sequence(self) -> int:
-        return self.tally.n - self.epochs.current.base
+        return self.counters.n - self.epochs.current.base
 
     def rows(self, after: int, last: int) -> Iterator[int]:
         """Committed rows behind ``after`` and up to ``last``, ascending."""
@@ -234,7 +237,7 @@ class DiskStore:
         found = self._reader.execute(sql, (row,)).fetchone()
         if found is None:
             return None
-        if not is_whole(row, *found):
+        if not is_intact(row, *found):
             log.error("outbox: the disk has damaged the event in row %d, it is given up", row)
             self.damaged.add(row)
             return None
@@ -319,7 +322,7 @@ class DiskStore:
         found = self._reader.execute("SELECT id FROM media WHERE media_id=?", (media_id,)).fetchone()
         return int(found[0]) if found else None
 
-    def oldest(self, rank: Rank, owed: OwedRows) -> Oldest | None:
+    def oldest(self, rank: Rank, owed: PendingDeletes) -> Oldest | None:
         """The oldest event of the rank that is not owed a deletion."""
         sql = "SELECT id, boot, mono FROM event WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
         low, high = rank_range(rank)
@@ -335,7 +338,7 @@ class DiskStore:
         wal = self.path.with_name(FILE_NAME + "-wal")
         with translated(self.path):
             wal_bytes = wal.stat().st_size if wal.exists() else 0
-            return bytes_in_use(self._reader) + wal_bytes + self.tally.media_bytes
+            return bytes_in_use(self._reader) + wal_bytes + self.counters.media_bytes
 
     # --- opening ---
 
@@ -356,10 +359,10 @@ class DiskStore:
         self.left_open = [OpenEvent(*row) for row in self._writer.execute(sql)]
         epochs = [Epoch(*row) for row in self._writer.execute("SELECT epoch, base FROM epoch")]
         self.epochs = Epochs(epochs)
-        head = chain.head_of(self._writer, n, meta.get(chain.KEY)) if n else NOTHING_BEFORE
-        self.tally = Tally(n, head or NOTHING_BEFORE, int(meta.get("removed", 0)))
-        self.found_depth = self.tally.depth
-        position = Position(n, self.tally.head)
+        head = chain.head_of(self._writer, n, meta.get(chain.KEY)) if n else GENESIS_HASH
+        self.counters = StoreCounters(n, head or GENESIS_HASH, int(meta.get("removed", 0)))
+        self.found_depth = self.counters.depth
+        position = ChainPosition(n, self.counters.head)
         with self._transaction() as work:
             work.put("boot", self._boot)
             work.put("boot_id", boot_id)
@@ -395,8 +398,8 @@ class DiskStore:
                 self._writer.execute("DELETE FROM media WHERE id=?", (row,))
                 continue
             kept.add(media_id)
-            tally = work.tally
-            work.tally = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
+            tally = work.counters
+            work.counters = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
         orphans = self.files.remove_all_but(kept)
         if orphans:
             log.info("outbox: removed %d pictures left over from a crash", orphans)

@@ -23,7 +23,7 @@ SIZE_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class ChainPosition:
     """How far a store has come."""
 
     n: int  # events ever stored in it
@@ -48,7 +48,7 @@ class LastStored:
         except OSError as error:
             log.debug("outbox: nothing remembers the newest event over a restart: %s", error)
 
-    def is_at(self, position: Position) -> bool:
+    def is_at(self, position: ChainPosition) -> bool:
         """Whether this boot's last commit, finished or not, left the store at this position."""
         if self._file is None:
             return False
@@ -58,7 +58,7 @@ class LastStored:
             return False
         return boot_id == self._boot_id and position.line in lines
 
-    def note(self, *positions: Position) -> None:
+    def note(self, *positions: ChainPosition) -> None:
         """Before a commit: where the store is, and where it will be; after it: where it is."""
         if self._file is None:
             return

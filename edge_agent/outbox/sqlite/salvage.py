@@ -17,13 +17,13 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.core.delivery import NOTHING_BEFORE
+from edge_agent.core.delivery import GENESIS_HASH
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.state_file import sync_folder
 from edge_agent.outbox.bookkeeping import chain
 from edge_agent.outbox.bookkeeping.epochs import new_epoch
 from edge_agent.outbox.bookkeeping.order import N_MASK, Rank, n_of
-from edge_agent.outbox.sqlite.checks import is_whole
+from edge_agent.outbox.sqlite.checks import is_intact
 from edge_agent.outbox.sqlite.database import build
 from edge_agent.outbox.sqlite.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
 
@@ -79,7 +79,7 @@ class _Account:
     delivered: int = 0  # known to be, and still stored
     known: list[tuple[int, int]] = field(default_factory=list)  # ranges saved, delivered, or given up before
     highest: int = 0
-    newest: tuple[int, str] = (0, NOTHING_BEFORE)  # number and SHA-256 of the newest that is sound
+    newest: tuple[int, str] = (0, GENESIS_HASH)  # number and SHA-256 of the newest that is sound
     broken: int = 0  # rows that are there and are not what was written
     complete: bool = True  # False: there was no time or no room for the rest
 
@@ -215,7 +215,7 @@ class Salvage:
     def _is_sound(self, row: int, columns: list[Value]) -> bool:
         match columns:
             case [None, int(), int() | float(), str(camera), str(kind), bytes(payload)]:
-                whole = is_whole(row, camera, kind, payload, None)
+                whole = is_intact(row, camera, kind, payload, None)
             case [
                 None,
                 int(),
@@ -225,7 +225,7 @@ class Salvage:
                 bytes(payload),
                 int() | None as check,
             ]:
-                whole = is_whole(row, camera, kind, payload, check)
+                whole = is_intact(row, camera, kind, payload, check)
             case _:
                 return False
         proven = len(columns) > 6 and columns[6] is not None
@@ -272,7 +272,7 @@ class Salvage:
         found.epochs = {name: base for name, base in found.epochs.items() if base <= account.highest}
         db.executemany("INSERT OR IGNORE INTO epoch VALUES (?, ?)", found.epochs.items())
         db.execute("INSERT INTO epoch VALUES (?, ?)", (new_epoch(), n))
-        head = chain.written(n, account.newest[1])
+        head = chain.encode_head(n, account.newest[1])
         for key, value in (("n", n), ("removed", n - account.kept), (chain.KEY, head)):
             db.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
         if not found.epochs:

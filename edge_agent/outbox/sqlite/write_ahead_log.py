@@ -6,11 +6,11 @@ import os
 import sqlite3
 from pathlib import Path
 
-from edge_agent.outbox.sqlite.database import PAGE_BYTES, StoreUnusable, bytes_in_use
+from edge_agent.outbox.sqlite.database import PAGE_BYTES, OutboxUnusable, bytes_in_use
 
 WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
 WAL_OVERSHOOT_PAGES = 32  # of the transaction that reaches the limit
-TROUBLE = 4  # times its share: health says so
+WARN_FACTOR = 4  # times its share: health says so
 
 
 class WriteAheadLog:
@@ -26,9 +26,9 @@ class WriteAheadLog:
         self._bytes = 0
 
     @property
-    def trouble(self) -> str | None:
+    def size_warning(self) -> str | None:
         """One line for health."""
-        return self._reason() if self._bytes > TROUBLE * self.share_bytes else None
+        return self._reason() if self._bytes > WARN_FACTOR * self.share_bytes else None
 
     def check(self, db: sqlite3.Connection, media_bytes: int) -> None:
         """Raise StoreUnusable when the log has grown over the limit: deleting events would not help."""
@@ -42,7 +42,7 @@ class WriteAheadLog:
             return
         _, logged, folded = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if folded < logged:
-            raise StoreUnusable(self._reason())
+            raise OutboxUnusable(self._reason())
 
     def _reason(self) -> str:
         megabytes = self._bytes / 1e6

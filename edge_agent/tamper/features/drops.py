@@ -11,7 +11,7 @@ from edge_agent.tamper.features.sketch import COLUMNS, ROWS, means, median, shar
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
-    from edge_agent.tamper.features.sketch import Chosen
+    from edge_agent.tamper.features.sketch import TileMask
 
 LEAST = 8.0  # grey levels a streak is brighter than the looks before
 OF_NOISE = 5.0
@@ -22,10 +22,10 @@ _WIDER = np.ones((5, 5), np.uint8)
 _NOISE_ROWS = 3  # every third one tells the noise well enough
 
 
-class Drops:
+class RainStreaks:
     """Share of the tiles with streaks. One thread."""
 
-    def __init__(self, counted: Chosen) -> None:
+    def __init__(self, counted: TileMask) -> None:
         self._counted = counted
         self._before: list[Gray] = []
         self.share = 0.0
@@ -36,7 +36,7 @@ class Drops:
         self._before = [*self._before[-1:], small]
         return self.share
 
-    def pass_over(self, small: Gray) -> None:
+    def add_reference(self, small: Gray) -> None:
         """A picture that is not measured, but one that the next ones are measured against."""
         self._before = [*self._before[-1:], small]
 

@@ -15,7 +15,7 @@ _OFFSET = 10.0  # one who walks by lights up a dark picture by as much, and is n
 
 
 @dataclass(frozen=True, slots=True)
-class Jump:
+class LightJump:
     """The light went from one level to another."""
 
     at_mono: float
@@ -28,9 +28,9 @@ class LightWatch:
 
     def __init__(self) -> None:
         self._past: deque[tuple[float, float]] = deque()
-        self._jump: Jump | None = None
+        self._jump: LightJump | None = None
 
-    def update(self, mean: float, now_mono: float) -> Jump | None:
+    def update(self, mean: float, now_mono: float) -> LightJump | None:
         """A jump, once it has lasted."""
         jump, found = self._jump, None
         if jump is None:
@@ -38,7 +38,7 @@ class LightWatch:
         elif ratio(mean, jump.before) < (1 + JUMP) / 2:
             self._jump = None
         elif now_mono - jump.at_mono >= LASTS_S:
-            found = Jump(jump.at_mono, jump.before, mean)
+            found = LightJump(jump.at_mono, jump.before, mean)
             self._jump = None
             self._past.clear()
         if self._jump is None:  # what may be lightning is no light to compare with
@@ -56,10 +56,10 @@ class LightWatch:
         self._past.clear()
         self._jump = None
 
-    def _begun(self, mean: float, now_mono: float) -> Jump | None:
+    def _begun(self, mean: float, now_mono: float) -> LightJump | None:
         for at, before in self._past:
             if now_mono - at <= WITHIN_S and ratio(mean, before) >= JUMP:
-                return Jump(now_mono, before, mean)
+                return LightJump(now_mono, before, mean)
         return None
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.tamper.features.sketch import Sketch, count, means, median, share
+from edge_agent.tamper.features.sketch import FrameFeatures, count, means, median, share
 
 if TYPE_CHECKING:
-    from edge_agent.tamper.features.sketch import Chosen, Plane, Tiles
+    from edge_agent.tamper.features.sketch import Plane, TileMask, Tiles
 
 BLACK = 16.0
 STRUCTURED = 2.0**2  # mean square of the coarse band from which a tile of the baseline has structure
@@ -29,14 +29,16 @@ _NOISE = 0.15  # mean square that sensor noise leaves in the coarse band
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class BaselineComparison:
     """Shares are of the tiles that have structure in the baseline; slopes are 1 where nothing has changed."""
 
     tiles: int  # with structure
     detailed: int  # with fine detail
-    kept: float  # share that shows what it always shows
-    half_kept: float  # the same in that half of the picture (upper, lower, left, right) where it is largest
-    sharp_kept: float  # the same among the tiles with fine detail
+    matching: float  # share that shows what it always shows
+    half_matching: (
+        float  # the same in that half of the picture (upper, lower, left, right) where it is largest
+    )
+    sharp_matching: float  # the same among the tiles with fine detail
     blank: float  # share that has lost its structure and got no other
     contrast: float  # slope in the coarse band, median of the tiles
     energy: float  # in the coarse band, of the baseline's; noise counts
@@ -51,12 +53,12 @@ class Likeness:
         """Loss of fine detail beyond the loss of contrast: a lens out of focus, but not fog."""
         return self.fine / max(self.contrast, 0.05)
 
-    def gone_sharp(self, most: float) -> bool:
+    def has_lost_detail(self, most: float) -> bool:
         """Whether fine detail is lost, for itself and beyond the loss of contrast."""
         return self.fine <= most and (self.sharpness <= most or self.contrast < 0.15)
 
 
-def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
+def compare_with_baseline(now: FrameFeatures, usual: FrameFeatures, counted: TileMask) -> BaselineComparison:
     structured = structured_tiles(usual, counted)
     shared = means(cv2.multiply(now.coarse, usual.coarse))  # type: ignore[arg-type]
     correlation = shared / np.sqrt((now.coarse_energy + _NOISE) * (usual.coarse_energy + _NOISE))
@@ -65,12 +67,12 @@ def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
     detailed = structured & (usual.fine_energy >= DETAILED)
     fine_shared = means(cv2.multiply(now.fine, usual.fine))  # type: ignore[arg-type]
     layout, layout_contrast = _layout(now.layout, usual.layout, counted)
-    return Likeness(
+    return BaselineComparison(
         tiles=count(structured),
         detailed=count(detailed),
-        kept=share(kept, structured),
-        half_kept=_best_half(kept, structured),
-        sharp_kept=share(kept, detailed),
+        matching=share(kept, structured),
+        half_matching=_best_half(kept, structured),
+        sharp_matching=share(kept, detailed),
         blank=share(blank, structured),
         contrast=_median(shared, usual.coarse_energy, structured),
         energy=_median(now.coarse_energy, usual.coarse_energy, structured),
@@ -82,19 +84,19 @@ def compare(now: Sketch, usual: Sketch, counted: Chosen) -> Likeness:
     )
 
 
-def kept_tiles(now: Plane, now_energy: Tiles, before: Plane) -> Chosen:
+def matching_tiles(now: Plane, now_energy: Tiles, before: Plane) -> TileMask:
     """Tiles of the coarse band that show the same in two pictures."""
     energy = means(cv2.multiply(before, before))  # type: ignore[arg-type]
     shared = means(cv2.multiply(now, before))  # type: ignore[arg-type]
     return np.asarray(shared / np.sqrt((now_energy + _NOISE) * (energy + _NOISE)) >= KEPT)
 
 
-def structured_tiles(usual: Sketch, counted: Chosen) -> Chosen:
+def structured_tiles(usual: FrameFeatures, counted: TileMask) -> TileMask:
     """Tiles whose structure would be missed."""
     return np.asarray(counted & (usual.coarse_energy >= STRUCTURED))
 
 
-def _best_half(of: Chosen, among: Chosen) -> float:
+def _best_half(of: TileMask, among: TileMask) -> float:
     rows, columns = of.shape[0] // 2, of.shape[1] // 2
     halves = (np.s_[:rows], np.s_[rows:], np.s_[:, :columns], np.s_[:, columns:])
     return max(
@@ -102,12 +104,12 @@ def _best_half(of: Chosen, among: Chosen) -> float:
     )
 
 
-def _median(of: Tiles, base: Tiles, among: Chosen) -> float:
+def _median(of: Tiles, base: Tiles, among: TileMask) -> float:
     """1 where no tile can tell: nothing is known to have changed."""
     return median(of[among] / base[among]) if among.any() else 1.0
 
 
-def _layout(now: Plane, usual: Plane, counted: Chosen) -> tuple[float, float]:
+def _layout(now: Plane, usual: Plane, counted: TileMask) -> tuple[float, float]:
     """Correlation and slope."""
     where = np.repeat(np.repeat(counted, 2, axis=0), 2, axis=1)
     if not where.any():
@@ -118,7 +120,7 @@ def _layout(now: Plane, usual: Plane, counted: Chosen) -> tuple[float, float]:
     return shared / max((own * base) ** 0.5, 1e-6), shared / max(base, 1e-6)
 
 
-def edges_kept(now: Sketch, usual: Sketch, counted: Chosen, least: float) -> float:
+def matching_edges(now: FrameFeatures, usual: FrameFeatures, counted: TileMask, least: float) -> float:
     """Share of the structured tiles whose edges lie where they always do, whatever is bright or dark beside
     them: infrared turns foliage white, a lamp lights the street from another side."""
     structured = structured_tiles(usual, counted)

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.tamper.features.sketch import Plane, Sketch
+    from edge_agent.tamper.features.sketch import FrameFeatures, Plane
 
 FEWEST = 4  # blocks that have to agree
 MOST_ROLL, MOST_ZOOM = 30.0, 1.3  # degrees, times
@@ -32,7 +32,7 @@ Block = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class ViewShift:
     """``x`` and ``y``: way of the picture's middle, in its widths and heights; ``agree``: share of the blocks
     that say so."""
 
@@ -43,7 +43,7 @@ class Shift:
     agree: float
 
 
-def find_shift(now: Sketch, usual: Sketch) -> Shift | None:
+def find_shift(now: FrameFeatures, usual: FrameFeatures) -> ViewShift | None:
     """Where blocks of the usual view have gone. None: too few of them say the same.
 
     Blocks are looked for one by one, so that people, cars and a camera that was rolled do not hide the
@@ -52,7 +52,7 @@ def find_shift(now: Sketch, usual: Sketch) -> Shift | None:
     # Half the size again: a search costs with the fourth power of it.
     seen, known = _halved(now.coarse), _halved(usual.coarse)
     blocks = [block for block in _blocks(known) if not _in_place(block, known, seen)]
-    found = [(block, place) for block in blocks if (place := _look_for(block, known, seen)) is not None]
+    found = [(block, place) for block in blocks if (place := _find_block(block, known, seen)) is not None]
     if len(found) < max(FEWEST, len(blocks) // 5):
         return None
     old = np.array([(x, y) for (x, y, _, _), _ in found], np.float32)
@@ -77,12 +77,12 @@ def _shift(
     agreeing: NDArray[np.bool_],
     asked: int,
     shape: tuple[int, ...],
-) -> Shift:
+) -> ViewShift:
     height, width = shape
     ways = (new - old)[agreeing]
     centre = np.array((width / 2, height / 2))
     x, y = model[:, :2] @ centre + model[:, 2] - centre
-    return Shift(
+    return ViewShift(
         x=float(x) / width,
         y=float(y) / height,
         degrees=math.degrees(math.atan2(model[1, 0], model[0, 0])),
@@ -111,7 +111,7 @@ def _in_place(block: Block, known: Plane, seen: Plane) -> bool:
     return bool(cv2.matchTemplate(seen[part], known[part], cv2.TM_CCOEFF_NORMED)[0, 0] >= IN_PLACE)
 
 
-def _look_for(block: Block, known: Plane, seen: Plane) -> tuple[float, float] | None:
+def _find_block(block: Block, known: Plane, seen: Plane) -> tuple[float, float] | None:
     """Where a block has gone, its top left in pixels; None where it is nowhere."""
     x, y, wide, high = block
     height, width = seen.shape

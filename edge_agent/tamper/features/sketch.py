@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Plane = NDArray[np.float32]
     Tiles = NDArray[np.float32]
     """Shape (ROWS, COLUMNS)."""
-    Chosen = NDArray[np.bool_]
+    TileMask = NDArray[np.bool_]
     """Shape (ROWS, COLUMNS)."""
 
 COLUMNS, ROWS = 10, 6
@@ -40,7 +40,7 @@ _MASK_RIM = np.ones((SHADING, SHADING), np.uint8)  # a mask's edge must not be s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sketch:
+class FrameFeatures:
     """One look at a picture."""
 
     coarse: Plane  # about 160 x 90, shading taken out
@@ -54,7 +54,7 @@ class Sketch:
     bright: float
 
 
-class Sketcher:
+class FrameFeatureExtractor:
     """Makes sketches of pictures of one size; ``masks`` are left out. ValueError: too small."""
 
     def __init__(self, width: int, height: int, masks: Iterable[Polygon] = ()) -> None:
@@ -66,7 +66,7 @@ class Sketcher:
             raise ValueError(f"a picture of {width} x {height} is too small to judge")
         self._half = (self.size[0] // 2, self.size[1] // 2)
         open_area = _unmasked(masks, width / self._divisor, height / self._divisor, self.size)
-        self.counted: Chosen = means(open_area.astype(np.float32)) >= 1 - _MASKED_TILE
+        self.counted: TileMask = means(open_area.astype(np.float32)) >= 1 - _MASKED_TILE
         """Tiles that are judged."""
         whole = bool(open_area.all())
         self._open_area = None if whole else open_area
@@ -84,7 +84,7 @@ class Sketcher:
         """Black under the masks: baselines lie on the disk, and what is private must not be in them."""
         return small if self._open_area is None else cv2.multiply(small, self._open_area)  # type: ignore[return-value]
 
-    def sketch(self, small: Gray | Plane) -> Sketch:
+    def extract(self, small: Gray | Plane) -> FrameFeatures:
         half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)
         half_f = np.asarray(half, np.float32)
         coarse = cv2.subtract(half_f, cv2.blur(half_f, (SHADING, SHADING)))
@@ -95,7 +95,7 @@ class Sketcher:
             fine = cv2.multiply(fine, self._fine_weight)
         layout = cv2.resize(half_f, (2 * COLUMNS, 2 * ROWS), interpolation=cv2.INTER_AREA)
         mean, spread, dark, bright = self._light(half_f)
-        return Sketch(
+        return FrameFeatures(
             coarse,  # type: ignore[arg-type]
             fine,  # type: ignore[arg-type]
             layout,  # type: ignore[arg-type]
@@ -128,11 +128,11 @@ def means(plane: Plane) -> Tiles:
     return cv2.resize(plane, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def count(of: Chosen) -> int:
+def count(of: TileMask) -> int:
     return int(np.count_nonzero(of))
 
 
-def share(of: Chosen, among: Chosen) -> float:
+def share(of: TileMask, among: TileMask) -> float:
     """0 among none. A float of Python's own: figures go into events and files."""
     total = count(among)
     return count(of & among) / total if total else 0.0

@@ -17,7 +17,7 @@ from edge_agent.tamper.features.sketch import COLUMNS, ROWS, count, share
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
-    from edge_agent.tamper.features.sketch import Chosen, Plane, Tiles
+    from edge_agent.tamper.features.sketch import Plane, TileMask, Tiles
 
 SAME = 0.03  # mean absolute difference of a tile, grey levels, that is none in any case
 OF_LIVE = 0.5  # ... or so much of the least that a live picture has had there
@@ -30,7 +30,7 @@ LIVE_SHARE = 0.5  # a run that ends with fewer tiles alike was ended by life, no
 LATE = 20  # looks; what is learnt is so old, or the first seconds of a frozen picture would count as live
 FEWEST_LEARNT = 2  # looks, each LATE; before them nothing is told
 LIFELESS = 0.05  # grey levels; a tile that differs by less while it lives tells nothing
-TELLING_SHARE = 0.15  # of the tiles have to tell something
+INFORMATIVE_SHARE = 0.15  # of the tiles have to tell something
 LIFELESS_S = 900.0
 """With fewer of them it takes so long: there a quiet night looks frozen."""
 _LEAK = 1.0005  # per look: the least forgets
@@ -40,7 +40,7 @@ class Stillness:
     """Each look is compared with the first one of its run, or, where an encoder has begun anew, with the look
     before the last one. One thread."""
 
-    def __init__(self, counted: Chosen) -> None:
+    def __init__(self, counted: TileMask) -> None:
         self._counted = counted
         self._recent: deque[tuple[float, Gray]] = deque(maxlen=APART)
         self._anchor: Gray | None = None  # a picture of the run that goes on
@@ -56,7 +56,7 @@ class Stillness:
         """Of the tiles alike, at the last look."""
 
     @property
-    def known(self) -> bool:
+    def is_learnt(self) -> bool:
         """Whether ``live`` is more than one look at someone who walked by."""
         return self._learnt >= FEWEST_LEARNT
 
@@ -65,16 +65,16 @@ class Stillness:
         self.live, self.longest_s, self._learnt = live, longest_s, FEWEST_LEARNT
 
     @property
-    def lasts_s(self) -> float:
+    def still_s(self) -> float:
         """How long the picture has been the same."""
         return self._last_mono - self._since_mono if self._anchor is not None else 0.0
 
     @property
-    def needs_s(self) -> float:
+    def required_s(self) -> float:
         """How long it has to be until it is frozen."""
         needs = max(LEAST_S, OF_LONGEST * self.longest_s)
-        telling, counted = count(self._telling()), count(self._counted)
-        return needs if telling >= TELLING_SHARE * counted else max(needs, LIFELESS_S)
+        telling, counted = count(self._informative_tiles()), count(self._counted)
+        return needs if telling >= INFORMATIVE_SHARE * counted else max(needs, LIFELESS_S)
 
     def forget_run(self) -> None:
         """Frames did not come for a while."""
@@ -88,9 +88,9 @@ class Stillness:
         if len(self._recent) == APART:
             self._compare(small, *self._recent[0], now_mono)
         self._recent.append((now_mono, small))
-        if self._anchor is None or not self.known:  # it has not lived so far: a drawing, a test picture
+        if self._anchor is None or not self.is_learnt:  # it has not lived so far: a drawing, a test picture
             return False
-        return self.lasts_s >= self.needs_s
+        return self.still_s >= self.required_s
 
     def _compare(self, small: Gray, before_mono: float, before: Gray, now_mono: float) -> None:
         differs = self._difference(small, before if self._anchor is None else self._anchor)
@@ -116,19 +116,19 @@ class Stillness:
         """By tile; ``share`` says how many are alike."""
         differs = _least_of_quarters(cv2.absdiff(small, other).astype(np.float32))
         same = differs <= (SAME if self.live is None else np.maximum(SAME, OF_LIVE * self.live))
-        telling = self._telling()
+        telling = self._informative_tiles()
         self.share = share(same, telling if telling.any() else self._counted)
         return differs
 
-    def _telling(self) -> Chosen:
+    def _informative_tiles(self) -> TileMask:
         """Tiles whose noise tells a live picture."""
         return np.zeros_like(self._counted) if self.live is None else self._counted & (self.live >= LIFELESS)
 
     def _end_run(self, alike: float) -> None:
         """One that was told as frozen teaches nothing."""
-        if self.known and alike < LIVE_SHARE and self.lasts_s < self.needs_s:
-            self.longest_s = max(self.longest_s, self.lasts_s)
-        if self.lasts_s >= self.needs_s:
+        if self.is_learnt and alike < LIVE_SHARE and self.still_s < self.required_s:
+            self.longest_s = max(self.longest_s, self.still_s)
+        if self.still_s >= self.required_s:
             self._waiting.clear()
         self._anchor = None
         self._recent.clear()

@@ -18,14 +18,14 @@ from edge_agent.core.secrets import masked
 from edge_agent.host.health.clock_sync import read_kernel_sync
 from edge_agent.host.system.privileges import become_agent
 from edge_agent.onvif.soap import DEVICE_PATH
-from edge_agent.onvif.web import Web
+from edge_agent.onvif.web import CameraHttpClient
 from edge_agent.tools.cameras.asking import asked, login_of, open_ledger
 from edge_agent.tools.cameras.box_time import gives_time, ntp_server, own_address
 from edge_agent.tools.cameras.discovery.listing import write_plan, write_results
 from edge_agent.tools.cameras.discovery.probing import Ports, ask_onvif
-from edge_agent.tools.cameras.setup.configure import Outcome, apply, plan, read
-from edge_agent.tools.cameras.setup.panel import Site
-from edge_agent.tools.cameras.setup.panels import open_panel
+from edge_agent.tools.cameras.setup.configure import SetupOutcome, apply, plan, read
+from edge_agent.tools.cameras.setup.panel import SiteTime
+from edge_agent.tools.cameras.setup.panels import open_interface
 from edge_agent.tools.cameras.words import CAMERAS
 
 
@@ -45,10 +45,10 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     become_agent(args.state_dir)  # the login is known; what a camera answers is not read as root
     clock = SystemClock()
     site_now = clock.now().astimezone(settings.gateway.timezone)
-    site = Site(site_now.utcoffset() or timedelta(0), site_now)
-    with Web(host, open_ledger(args.state_dir)) as web:
+    site = SiteTime(site_now.utcoffset() or timedelta(0), site_now)
+    with CameraHttpClient(host, open_ledger(args.state_dir)) as web:
         base = f"http://{host}" if args.port == 80 else f"http://{host}:{args.port}"
-        panel, vendor = open_panel(web, base, _device_url(host, base), clock, login)
+        panel, vendor = open_interface(web, base, _device_url(host, base), clock, login)
         plan_ = plan(read(panel, camera.url, site), panel, vendor, ntp, _clock_trusted())
         brand = named(CAMERAS, "vendor", vendor, lang)
         out.write(
@@ -64,7 +64,7 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
         results, errors = apply(plan_, panel, camera.url, site, ntp, threading.Event().wait)
     out.write(f"{say(CAMERAS, 'read-back', lang)}\n")
     write_results(results, errors, out, lang)
-    return 0 if all(result.outcome is Outcome.DONE for result in results) and not errors else 1
+    return 0 if all(result.outcome is SetupOutcome.DONE for result in results) and not errors else 1
 
 
 def _write_hint(ntp: str | None, host: str, out: TextIO, lang: Lang) -> None:

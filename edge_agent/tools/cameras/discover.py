@@ -15,24 +15,24 @@ from edge_agent.core.secrets import Credentials
 from edge_agent.host.system.privileges import as_agent, become_agent
 from edge_agent.tools.cameras.asking import asked, login_of, open_ledger, progress
 from edge_agent.tools.cameras.discovery.discover import Discovery, Search
-from edge_agent.tools.cameras.discovery.drop_in import chosen, with_ids, write
-from edge_agent.tools.cameras.discovery.found import Found, State
+from edge_agent.tools.cameras.discovery.drop_in import assign_ids, select, write
+from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveryState
 from edge_agent.tools.cameras.discovery.listing import write_json, write_list
 from edge_agent.tools.cameras.discovery.probing import parse_subnet
-from edge_agent.tools.cameras.known import Known
+from edge_agent.tools.cameras.known import ConfiguredCameras
 from edge_agent.tools.cameras.words import CAMERAS
 
 
 def run_discover(args: argparse.Namespace, out: TextIO) -> int:
     where = Search(parse_subnet(args.subnet) if args.subnet else None)
     login = login_of(args)
-    known = Known.read(args.config)
+    known = ConfiguredCameras.read(args.config)
     if args.write is None:
         become_agent(args.state_dir)
     with as_agent(args.state_dir):  # what cameras answer is not read as root; the drop-in is written as root
         discovery = Discovery(open_ledger(args.state_dir), SystemClock(), progress)
         found = discovery.search(where)
-        picked = chosen(found, args.choose) if args.choose else found
+        picked = select(found, args.choose) if args.choose else found
         if login is not None:
             found = [discovery.log_in(camera, login) if camera in picked else camera for camera in found]
     lang = args.lang or default_lang(os.environ)
@@ -44,18 +44,22 @@ def run_discover(args: argparse.Namespace, out: TextIO) -> int:
         progress(say(CAMERAS, "none-found" if args.subnet else "none-by-multicast", lang))
     if args.write is not None:
         words = args.choose or asked(say(CAMERAS, "which", lang))
-        _write(args, chosen(found, words), login, known, lang)
+        _write(args, select(found, words), login, known, lang)
     return 0 if found else 1
 
 
-def _tell(lang: Lang, key: str, **figures: object) -> None:
+def _print_message(lang: Lang, key: str, **figures: object) -> None:
     progress(say(CAMERAS, key, lang, **figures))
 
 
 def _write(
-    args: argparse.Namespace, picked: list[Found], login: Credentials | None, known: Known, lang: Lang
+    args: argparse.Namespace,
+    picked: list[DiscoveredCamera],
+    login: Credentials | None,
+    known: ConfiguredCameras,
+    lang: Lang,
 ) -> None:
-    tell = partial(_tell, lang)
+    tell = partial(_print_message, lang)
     if args.write.suffix != ".yaml":
         raise CameraSetupError(f"{args.write}: a drop-in ends in .yaml")
     here = known.without(args.write)
@@ -63,7 +67,7 @@ def _write(
     for camera in picked:
         if id_ := here.ids_by_host().get(camera.host):
             tell("configured-already", host=camera.host, id=id_)
-        elif camera.state is State.LOGIN_REFUSED:
+        elif camera.state is DiscoveryState.LOGIN_REFUSED:
             # The agent would go on trying a wrong password until the account is locked.
             tell("refuses-login", host=camera.host)
         elif not camera.streams:
@@ -72,7 +76,7 @@ def _write(
             new.append(camera)
     if not new:
         raise CameraSetupError("no camera to write: none is left of those that were chosen")
-    entries = with_ids(new, here.ids(), known.only(args.write).ids_by_host())
+    entries = assign_ids(new, here.ids(), known.only(args.write).ids_by_host())
     in_force = args.write.parent.absolute() == (args.config.parent / "conf.d").absolute()
 
     def check() -> None:

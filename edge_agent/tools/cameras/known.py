@@ -11,13 +11,13 @@ from edge_agent.config.model.addresses import host_of
 
 
 @dataclass(frozen=True)
-class Known:
+class ConfiguredCameras:
     """Cameras of the configuration: id, host and file of each."""
 
     cameras: tuple[tuple[str, str, str], ...]
 
     @classmethod
-    def read(cls, config: Path) -> Known:
+    def read(cls, config: Path) -> ConfiguredCameras:
         """None are known where there is no configuration yet. Raises ConfigError when it cannot be read."""
         if not config.exists():
             return cls(())
@@ -41,11 +41,11 @@ class Known:
     def ids(self) -> set[str]:
         return {id_ for id_, _, _ in self.cameras}
 
-    def without(self, file: Path) -> Known:
-        return Known(tuple(each for each in self.cameras if not _same(each[2], file)))
+    def without(self, file: Path) -> ConfiguredCameras:
+        return ConfiguredCameras(tuple(each for each in self.cameras if not _same(each[2], file)))
 
-    def only(self, file: Path) -> Known:
-        return Known(tuple(each for each in self.cameras if _same(each[2], file)))
+    def only(self, file: Path) -> ConfiguredCameras:
+        return ConfiguredCameras(tuple(each for each in self.cameras if _same(each[2], file)))
 
 
 def _same(name: str, file: Path) -> bool:

@@ -9,17 +9,22 @@ from collections.abc import Callable
 from typing import TextIO
 
 from edge_agent.core.errors import MqttError
-from edge_agent.mqtt.tools.observing import Observer
+from edge_agent.mqtt.tools.observing import GatewayObserver
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.conformance import asked, heard
-from edge_agent.tools.conformance.asked import Asker, NotAllowed
-from edge_agent.tools.conformance.heard import Gateway
-from edge_agent.tools.conformance.verdict import Broken, Finding, NotSeen, Verdict
-from edge_agent.wire.topics import Topics
+from edge_agent.tools.conformance.asked import CommandsNotAllowed, CommandTester
+from edge_agent.tools.conformance.heard import ProbedGateway
+from edge_agent.tools.conformance.verdict import (
+    ConformanceResult,
+    ConformanceVerdict,
+    ContractBroken,
+    NothingObserved,
+)
+from edge_agent.wire.topics import GatewayTopics
 
 EXIT_KEPT, EXIT_BROKEN = 0, 1
 
-HEARD: dict[str, tuple[str, Callable[..., str]]] = {
+MESSAGE_CHECKS: dict[str, tuple[str, Callable[..., str]]] = {
     "state": ("its state is retained and valid", heard.state),
     "birth": ("its birth is retained, valid, its own, and names no user of a camera", heard.birth),
     "heartbeat": ("heartbeats come with QoS 0, not retained, and are valid", heard.heartbeat),
@@ -33,7 +38,7 @@ HEARD: dict[str, tuple[str, Callable[..., str]]] = {
     "chain": ("prevhash is the hash of the event before", heard.chain),
     "media": ("a file names its event and camera, and is what its sha256 says", heard.media),
 }
-ASKED: dict[str, tuple[str, Callable[[Asker], str]]] = {
+COMMAND_CHECKS: dict[str, tuple[str, Callable[[CommandTester], str]]] = {
     "cmd-status": ("status is accepted, running, succeeded", asked.status),
     "cmd-rebirth": ("rebirth is followed by a birth", asked.rebirth),
     "cmd-repeat": ("a repeated command gets the same answer", asked.repeat),
@@ -52,49 +57,61 @@ ASKED: dict[str, tuple[str, Callable[[Asker], str]]] = {
 def run_conformance(args: argparse.Namespace, stdout: TextIO) -> int:
     """0: nothing is broken; 1: something is, or the broker cannot be reached (MqttError)."""
     broker = broker_of(args.broker)
-    topics = Topics(args.root, args.ward, args.gateway)
-    gateway = Gateway(args.gateway, args.ward)
+    topics = GatewayTopics(args.root, args.ward, args.gateway)
+    gateway = ProbedGateway(args.gateway, args.ward)
     client_id = f"conformance-{secrets.token_hex(6)}"
-    with Observer(broker, mqtt_of(args, broker), topics, client_id) as observer:
-        asker = Asker(observer, gateway)
+    with GatewayObserver(broker, mqtt_of(args, broker), topics, client_id) as observer:
+        asker = CommandTester(observer, gateway)
         findings = (
-            {} if args.no_commands else {name: _ask(check, asker) for name, (_, check) in ASKED.items()}
+            {}
+            if args.no_commands
+            else {name: _check_commands(check, asker) for name, (_, check) in COMMAND_CHECKS.items()}
         )
-        observer.wait(lambda _: False, args.listen_s)
-        listened = {name: _look(check, observer, gateway) for name, (_, check) in HEARD.items()}
+        observer.wait_until(lambda _: False, args.listen_s)
+        listened = {
+            name: _check_messages(check, observer, gateway) for name, (_, check) in MESSAGE_CHECKS.items()
+        }
     findings = listened | findings
     _print(findings, args.json, stdout)
-    return EXIT_BROKEN if any(each.verdict is Verdict.BROKEN for each in findings.values()) else EXIT_KEPT
+    return (
+        EXIT_BROKEN
+        if any(each.verdict is ConformanceVerdict.BROKEN for each in findings.values())
+        else EXIT_KEPT
+    )
 
 
-def _look(check: Callable[..., str], observer: Observer, gateway: Gateway) -> Finding:
-    return _finding(lambda: check(observer.heard, gateway))
+def _check_messages(
+    check: Callable[..., str], observer: GatewayObserver, gateway: ProbedGateway
+) -> ConformanceResult:
+    return _result_of(lambda: check(observer.messages, gateway))
 
 
-def _ask(check: Callable[[Asker], str], asker: Asker) -> Finding:
-    return _finding(lambda: check(asker))
+def _check_commands(check: Callable[[CommandTester], str], asker: CommandTester) -> ConformanceResult:
+    return _result_of(lambda: check(asker))
 
 
-def _finding(check: Callable[[], str]) -> Finding:
+def _result_of(check: Callable[[], str]) -> ConformanceResult:
     try:
-        return Finding(Verdict.KEPT, check())
-    except Broken as error:
-        return Finding(Verdict.BROKEN, str(error))
-    except NotSeen as error:
-        return Finding(Verdict.NOT_SEEN, str(error))
-    except NotAllowed as error:
-        return Finding(Verdict.NOT_ALLOWED, str(error))
+        return ConformanceResult(ConformanceVerdict.KEPT, check())
+    except ContractBroken as error:
+        return ConformanceResult(ConformanceVerdict.BROKEN, str(error))
+    except NothingObserved as error:
+        return ConformanceResult(ConformanceVerdict.NOT_SEEN, str(error))
+    except CommandsNotAllowed as error:
+        return ConformanceResult(ConformanceVerdict.NOT_ALLOWED, str(error))
     except MqttError as error:
-        return Finding(Verdict.BROKEN, str(error))
+        return ConformanceResult(ConformanceVerdict.BROKEN, str(error))
 
 
-def _print(findings: dict[str, Finding], as_json: bool, stdout: TextIO) -> None:
+def _print(findings: dict[str, ConformanceResult], as_json: bool, stdout: TextIO) -> None:
     if as_json:
         told = {name: {"verdict": each.verdict.value, "text": each.text} for name, each in findings.items()}
         stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
         return
-    rules = {name: rule for name, (rule, _) in (HEARD | ASKED).items()}
+    rules = {name: rule for name, (rule, _) in (MESSAGE_CHECKS | COMMAND_CHECKS).items()}
     for name, each in findings.items():
         stdout.write(f"{each.verdict.value:<11}  {name:<13}  {rules[name]}\n{'':<28}{each.text}\n")
-    counts = {verdict: sum(each.verdict is verdict for each in findings.values()) for verdict in Verdict}
+    counts = {
+        verdict: sum(each.verdict is verdict for each in findings.values()) for verdict in ConformanceVerdict
+    }
     stdout.write(", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count) + "\n")

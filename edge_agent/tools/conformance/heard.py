@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge_agent import wire
-from edge_agent.mqtt.tools.observing import Heard
-from edge_agent.tools.conformance.verdict import Broken, NotSeen
+from edge_agent.mqtt.tools.observing import ObservedMessage
+from edge_agent.tools.conformance.verdict import ContractBroken, NothingObserved
 
 EVENT_TYPE = "application/cloudevents+json"
 SEVERITIES = {9: "INFO", 13: "WARN", 17: "ERROR"}
@@ -23,7 +23,7 @@ Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class ProbedGateway:
     """Whom we listen to."""
 
     id: str
@@ -31,10 +31,10 @@ class Gateway:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ObservedEvent:
     """An event and the message it came in."""
 
-    heard: Heard
+    message: ObservedMessage
     envelope: wire.CloudEvent[Any]
 
     @property
@@ -42,94 +42,96 @@ class Event:
         return int(self.envelope.sequence)
 
 
-def decoded(heard: Heard, kind: type[Kind]) -> Kind:
+def decoded(heard: ObservedMessage, kind: type[Kind]) -> Kind:
     try:
         return msgspec.json.decode(heard.payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Broken(f"{heard.topic}: {error}") from error
+        raise ContractBroken(f"{heard.topic}: {error}") from error
 
 
-def on(heard: Sequence[Heard], topic: str) -> list[Heard]:
+def on_topic(heard: Sequence[ObservedMessage], topic: str) -> list[ObservedMessage]:
     return [each for each in heard if each.topic == topic or each.topic.startswith(f"{topic}/")]
 
 
-def events(heard: Sequence[Heard]) -> list[Event]:
-    return [Event(each, _event(each)) for each in on(heard, "event")]
+def events(heard: Sequence[ObservedMessage]) -> list[ObservedEvent]:
+    return [ObservedEvent(each, _event(each)) for each in on_topic(heard, "event")]
 
 
-def _event(heard: Heard) -> wire.CloudEvent[Any]:
+def _event(heard: ObservedMessage) -> wire.CloudEvent[Any]:
     envelope: wire.CloudEvent[Any] = decoded(heard, wire.CloudEvent[Any])
     kind = envelope.type.removeprefix(wire.TYPE_PREFIX).removesuffix(".v1")
     data = wire.DATA_OF_KIND.get(kind)
     if data is None:
-        raise Broken(f"{envelope.id}: there is no type {envelope.type}")
+        raise ContractBroken(f"{envelope.id}: there is no type {envelope.type}")
     return decoded(heard, wire.CloudEvent[data])  # type: ignore[valid-type]
 
 
 # --- state, birth, heartbeat ---
 
 
-def state(heard: Sequence[Heard], gateway: Gateway) -> str:
-    states = on(heard, "state")
+def state(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    states = on_topic(heard, "state")
     if not states:
-        raise Broken("no state: a retained message has to be there when somebody subscribes")
+        raise ContractBroken("no state: a retained message has to be there when somebody subscribes")
     if not states[0].retained:
-        raise Broken("the first state that came was not a retained one")
+        raise ContractBroken("the first state that came was not a retained one")
     told = [decoded(each, wire.State) for each in states]
     return f"{told[-1].state}: {told[-1].reason}"
 
 
-def birth(heard: Sequence[Heard], gateway: Gateway) -> str:
-    births = on(heard, "birth")
+def birth(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    births = on_topic(heard, "birth")
     if not births:
-        raise Broken("no birth: a retained message has to be there when somebody subscribes")
+        raise ContractBroken("no birth: a retained message has to be there when somebody subscribes")
     told = decoded(births[-1], wire.Birth)
     if (told.gateway, told.ward) != (gateway.id, gateway.ward):
-        raise Broken(f"its birth says gateway {told.gateway} in {told.ward}")
+        raise ContractBroken(f"its birth says gateway {told.gateway} in {told.ward}")
     if any("@" in camera.url for camera in told.cameras):
-        raise Broken("a camera's address in its birth has a user part")
+        raise ContractBroken("a camera's address in its birth has a user part")
     return f"version {told.version}, {len(told.cameras)} cameras"
 
 
-def heartbeat(heard: Sequence[Heard], gateway: Gateway) -> str:
-    beats = on(heard, "heartbeat")
+def heartbeat(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    beats = on_topic(heard, "heartbeat")
     if not beats:
-        raise NotSeen("no heartbeat came")
+        raise NothingObserved("no heartbeat came")
     for each in beats:
         if each.retained or each.qos:
-            raise Broken(f"a heartbeat came retained or with QoS {each.qos}; it is QoS 0 and not retained")
+            raise ContractBroken(
+                f"a heartbeat came retained or with QoS {each.qos}; it is QoS 0 and not retained"
+            )
     told = [decoded(each, wire.Heartbeat) for each in beats]
     gaps = [later.at_mono - earlier.at_mono for earlier, later in pairwise(beats)]
     rhythm = f", {min(gaps):.0f} to {max(gaps):.0f} s apart" if gaps else ""
     return f"{len(told)}{rhythm}; degraded: {len(told[-1].degraded)} lines"
 
 
-def one_session(heard: Sequence[Heard], gateway: Gateway) -> str:
+def one_session(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     """State, birth and heartbeats of one connection carry the same session."""
-    states = [decoded(each, wire.State) for each in on(heard, "state")]
-    beats = [decoded(each, wire.Heartbeat) for each in on(heard, "heartbeat")]
+    states = [decoded(each, wire.State) for each in on_topic(heard, "state")]
+    beats = [decoded(each, wire.Heartbeat) for each in on_topic(heard, "heartbeat")]
     if not states or not beats:
-        raise NotSeen("a state and a heartbeat are needed")
+        raise NothingObserved("a state and a heartbeat are needed")
     sessions = {each.session for each in states if each.state == "online"}
     strangers = {beat.session for beat in beats} - sessions
     if strangers:
-        raise Broken(f"a heartbeat of session {strangers.pop()}, which no online state has told")
+        raise ContractBroken(f"a heartbeat of session {strangers.pop()}, which no online state has told")
     return beats[-1].session
 
 
 # --- events ---
 
 
-def envelopes(heard: Sequence[Heard], gateway: Gateway) -> str:
-    found = _some(heard)
+def envelopes(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    found = _events_seen(heard)
     for event in found:
         _check_envelope(event, gateway)
     kinds = sorted({each.envelope.type.removeprefix(wire.TYPE_PREFIX) for each in found})
     return f"{len(found)} events: {', '.join(kinds)}"
 
 
-def _check_envelope(event: Event, gateway: Gateway) -> None:
-    told, heard = event.envelope, event.heard
+def _check_envelope(event: ObservedEvent, gateway: ProbedGateway) -> None:
+    told, heard = event.envelope, event.message
     wanted = {
         "source": (told.source, f"/tb/{gateway.id}"),
         "id": (told.id, f"{gateway.id}/{told.epoch}/{told.sequence}"),
@@ -141,14 +143,14 @@ def _check_envelope(event: Event, gateway: Gateway) -> None:
     }
     for what, (found, right) in wanted.items():
         if found != right:
-            raise Broken(f"{told.id}: {what} is {found!r}, not {right!r}")
+            raise ContractBroken(f"{told.id}: {what} is {found!r}, not {right!r}")
 
 
-def no_gap(heard: Sequence[Heard], gateway: Gateway) -> str:
+def no_gap(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     """Of each epoch no number between the lowest and the highest that came is missing, but for those that a
     ``loss`` announces."""
     epochs: dict[str, list[tuple[int, int]]] = {}  # ranges: a gateway may say what it likes
-    for event in _some(heard):
+    for event in _events_seen(heard):
         epochs.setdefault(event.envelope.epoch, []).append((event.number, event.number))
         if isinstance(event.envelope.data, wire.LossData):
             lost = event.envelope.data
@@ -164,59 +166,59 @@ def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
         if low > last + 1:
             missing = f"{last + 1} to {low - 1}" if low - 1 > last + 1 else f"{low - 1}"
             told = f"epoch {epoch}: {missing} did not come yet; later ones did (order is by severity)"
-            raise NotSeen(told)
+            raise NothingObserved(told)
         last = max(last, high)
     return first, last
 
 
-def same_bytes(heard: Sequence[Heard], gateway: Gateway) -> str:
+def same_bytes(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     """A resend is the same event, byte for byte."""
     seen: dict[str, bytes] = {}
     again = 0
-    for event in _some(heard):
-        before = seen.setdefault(event.envelope.id, event.heard.payload)
-        if before is not event.heard.payload:
+    for event in _events_seen(heard):
+        before = seen.setdefault(event.envelope.id, event.message.payload)
+        if before is not event.message.payload:
             again += 1
-            if before != event.heard.payload:
-                raise Broken(f"{event.envelope.id} came twice and was not the same")
+            if before != event.message.payload:
+                raise ContractBroken(f"{event.envelope.id} came twice and was not the same")
     return f"{again} came again"
 
 
-def chain(heard: Sequence[Heard], gateway: Gateway) -> str:
+def chain(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     """``prevhash`` is the SHA-256 of the event before it in its epoch."""
-    by_number = {(each.envelope.epoch, each.number): each for each in _some(heard)}
+    by_number = {(each.envelope.epoch, each.number): each for each in _events_seen(heard)}
     links = 0
     for (epoch, number), event in by_number.items():
         before = by_number.get((epoch, number - 1))
         if before is None:
             continue
         links += 1
-        if event.envelope.prevhash != hashlib.sha256(before.heard.payload).hexdigest():
-            raise Broken(f"{event.envelope.id}: prevhash is not the hash of the event before it")
+        if event.envelope.prevhash != hashlib.sha256(before.message.payload).hexdigest():
+            raise ContractBroken(f"{event.envelope.id}: prevhash is not the hash of the event before it")
     if not links:
-        raise NotSeen("no two events in a row came")
+        raise NothingObserved("no two events in a row came")
     return f"{links} links"
 
 
-def media(heard: Sequence[Heard], gateway: Gateway) -> str:
-    found = on(heard, "media")
+def media(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    found = on_topic(heard, "media")
     if not found:
-        raise NotSeen("no media came")
+        raise NothingObserved("no media came")
     for each in found:
         name = each.topic.removeprefix("media/")
         if MEDIA_ID.fullmatch(name) is None:
-            raise Broken(f"media/{name} is no id")
+            raise ContractBroken(f"media/{name} is no id")
         missing = {"event_id", "camera", "sha256"} - set(each.properties)
         if missing:
-            raise Broken(f"media/{name} has no user property {', '.join(sorted(missing))}")
+            raise ContractBroken(f"media/{name} has no user property {', '.join(sorted(missing))}")
         if each.properties["sha256"] != hashlib.sha256(each.payload).hexdigest():
-            raise Broken(f"media/{name}: the file is not what its sha256 says")
+            raise ContractBroken(f"media/{name}: the file is not what its sha256 says")
         if each.content_type is None:
-            raise Broken(f"media/{name} has no content type")
+            raise ContractBroken(f"media/{name} has no content type")
     return f"{len(found)} files, {sum(len(each.payload) for each in found)} bytes"
 
 
-def _some(heard: Sequence[Heard]) -> list[Event]:
+def _events_seen(heard: Sequence[ObservedMessage]) -> list[ObservedEvent]:
     if not (found := events(heard)):
-        raise NotSeen("no event came")
+        raise NothingObserved("no event came")
     return found

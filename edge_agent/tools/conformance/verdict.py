@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class ConformanceVerdict(StrEnum):
     KEPT = "kept"
     BROKEN = "broken"
     NOT_SEEN = "not seen"  # nothing happened in time that could show it
@@ -14,14 +14,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    verdict: Verdict
+class ConformanceResult:
+    verdict: ConformanceVerdict
     text: str
 
 
-class Broken(Exception):
+class ContractBroken(Exception):
     """The contract is broken; says how."""
 
 
-class NotSeen(Exception):
+class NothingObserved(Exception):
     """Nothing could be looked at; says what is missing."""

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 Figure = str | int | float | date | timedelta  # a text may be Bilingual
 
 
-class Level(StrEnum):
+class CheckLevel(StrEnum):
     """In the order of severity."""
 
     SKIPPED = "skipped"  # not known here, or not asked for
@@ -25,7 +25,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CheckResult:
     """One fact about one thing. ``finding`` names its sentences and its level in ``words``."""
 
     check: str  # ``disk``, ``cam-1``, ``cam-1/picture``: what --accept takes
@@ -40,7 +40,7 @@ class Check:
 
     name: str
     limit_s: float
-    look: Callable[[], Sequence[Result]]
+    run: Callable[[], Sequence[CheckResult]]
 
 
 class _Running:
@@ -48,29 +48,29 @@ class _Running:
 
     def __init__(self, check: Check) -> None:
         self.check = check
-        self._results: Sequence[Result] = ()
+        self._results: Sequence[CheckResult] = ()
         self._thread = threading.Thread(target=self._run, name=f"doctor-{check.name}", daemon=True)
         self._deadline = time.monotonic() + check.limit_s
         self._thread.start()
 
-    def results(self) -> Sequence[Result]:
+    def results(self) -> Sequence[CheckResult]:
         """Waits until the check has ended or its time is over."""
         self._thread.join(max(0.0, self._deadline - time.monotonic()))
         if self._thread.is_alive():
             # What hangs in a resolver or a driver cannot be interrupted: it ends with the process.
-            return (Result(self.check.name, "check-timeout", {"limit_s": self.check.limit_s}),)
+            return (CheckResult(self.check.name, "check-timeout", {"limit_s": self.check.limit_s}),)
         return self._results
 
     def _run(self) -> None:
         try:
-            self._results = tuple(self.check.look())
+            self._results = tuple(self.check.run())
         except Exception as error:
             # Its text may hold an address with a password: only its type is told.
             log.debug("%s", self.check.name, exc_info=error)
-            self._results = (Result(self.check.name, "check-failed", {"error": type(error).__name__}),)
+            self._results = (CheckResult(self.check.name, "check-failed", {"error": type(error).__name__}),)
 
 
-def run_checks(checks: Sequence[Check]) -> list[Result]:
+def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
     """All results, in the order of ``checks``; takes as long as the slowest check, at most its limit."""
     running = [_Running(check) for check in checks]
     return [result for each in running for result in each.results()]

@@ -19,27 +19,27 @@ from edge_agent.core.languages import Bilingual, Lang, default_lang
 from edge_agent.host.system.privileges import become_agent
 from edge_agent.tools.doctor import run
 from edge_agent.tools.doctor.document import document
-from edge_agent.tools.doctor.run import Surroundings
+from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.tools.doctor.text import lines, verdict
 
 EXIT_RED = 1
 EXIT_USAGE = 2
 
 
-def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings | None = None) -> int:
+def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnvironment | None = None) -> int:
     """0: nothing is red, or it was accepted; 1: something is red; 2: wrong usage. Raises ConfigError, and
     EdgeAgentError where a report cannot be written. Root is the agent's user afterwards (become_agent)."""
     from edge_agent.cameras.build import use_one_opencv_thread
     from edge_agent.tools.doctor.checks.picture import sheet as pictures
     from edge_agent.tools.doctor.report import Photo, make_report
-    from edge_agent.tools.doctor.reports import keep, result_file
+    from edge_agent.tools.doctor.reports import result_file, store_report
 
     use_one_opencv_thread()
-    surroundings = surroundings or Surroundings()
+    surroundings = surroundings or DoctorEnvironment()
     lang: Lang = args.lang or default_lang(os.environ)
     settings, unread = load(args.config)
     reasons = dict(args.accept)
-    known = run.heads(settings)
+    known = run.check_names(settings)
     for name in reasons:
         if name.partition("/")[0] not in known:
             choices = f"no such check; there are {', '.join(known)}"
@@ -61,11 +61,11 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: Surroundings
             for line in lines(found, lang, colour=has_colours(out, os.environ)):
                 out.write(f"{line}\n")
         if sheet is not None:
-            sheet.write(pictures({name: seen.picture for name, seen in found.seen.items()}))
+            sheet.write(pictures({name: seen.picture for name, seen in found.measurements.items()}))
         if report is not None:
             page = make_report(found, told, lang, photo=image, by=args.by)
             report.write(page)
-            keep(settings.state_dir, told, page)
+            store_report(settings.state_dir, told, page)
     return EXIT_RED if verdict(found) == "failed" else 0
 
 

@@ -10,7 +10,7 @@ from edge_agent.config.board import read_board
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.languages import Lang
 from edge_agent.host.health.birth import wire_location
-from edge_agent.tools.doctor.check import Result
+from edge_agent.tools.doctor.check import CheckResult
 from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.text import sentence, verdict
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
@@ -34,11 +34,11 @@ def document(found: Examination, lang: Lang, now: datetime, sysroot: Path) -> Do
         sentence=sentence(found, lang),
         took_s=round(found.took_s, 1),
         lines=[_line(result, lang) for result in found.results],
-        cameras=[seen.measured for seen in found.seen.values()],
+        cameras=[seen.measured for seen in found.measurements.values()],
     )
 
 
-def _line(result: Result, lang: Lang) -> DoctorLine:
+def _line(result: CheckResult, lang: Lang) -> DoctorLine:
     return DoctorLine(
         check=result.check,
         level=level_of(result).value,

@@ -18,8 +18,8 @@ import numpy as np
 
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
-from edge_agent.tools.doctor.check import Level, Result
-from edge_agent.tools.doctor.checks.cameras import CODECS, Seen
+from edge_agent.tools.doctor.check import CheckLevel, CheckResult
+from edge_agent.tools.doctor.checks.cameras import CODECS, CameraMeasurement
 from edge_agent.tools.doctor.checks.picture import jpeg
 from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.text import ACCEPTED, MARKS
@@ -79,7 +79,7 @@ def make_report(found: Examination, told: Doctor, lang: Lang, *, photo: bytes | 
         _accepted(found, words, lang),
         f"<h2>{words['cameras']}</h2>",
         '<div class="pictures">',
-        *(_camera(seen, words) for seen in found.seen.values()),
+        *(_camera(seen, words) for seen in found.measurements.values()),
         "</div>",
         '<div class="end"><section class="photo">',
         f"<h2>{words['notice']}</h2>",
@@ -102,7 +102,7 @@ def _facts(found: Examination, told: Doctor, words: Mapping[str, str], by: str) 
     gateway, place = found.settings.gateway, told.location
     where = words["no_place"] if place is None else f"{place.latitude:.6f}, {place.longitude:.6f}"
     at = datetime.fromisoformat(told.time).astimezone(gateway.timezone).strftime(words["moment"])
-    if any(r.check == "clock" and level_of(r) is not Level.GREEN for r in found.results):
+    if any(r.check == "clock" and level_of(r) is not CheckLevel.GREEN for r in found.results):
         at += f" ({words['clock']})"
     rows = {
         words["site"]: f"{gateway.id} – {gateway.name}",
@@ -123,10 +123,10 @@ def _results(found: Examination, words: Mapping[str, str], lang: Lang) -> str:
     return f'<table class="results"><tr>{head}</tr>{rows}</table>'
 
 
-def _result(result: Result, lang: Lang) -> str:
+def _result(result: CheckResult, lang: Lang) -> str:
     level, accepted = level_of(result), result.accepted is not None
     mark = ACCEPTED[lang] if accepted else MARKS[lang][level]
-    colour = Level.YELLOW if accepted else level
+    colour = CheckLevel.YELLOW if accepted else level
     todo = None if accepted else todo_of(result, lang)
     more = f'<div class="todo">{escape(todo)}</div>' if todo else ""
     return (
@@ -144,7 +144,7 @@ def _accepted(found: Examination, words: Mapping[str, str], lang: Lang) -> str:
     return f'<table class="results short"><tr>{head}</tr>{rows}</table>'
 
 
-def _camera(seen: Seen, words: Mapping[str, str]) -> str:
+def _camera(seen: CameraMeasurement, words: Mapping[str, str]) -> str:
     caption = ", ".join([f"<b>{escape(seen.measured.id)}</b>", *map(escape, _measures(seen, words))])
     if seen.picture is None:
         picture = f'<div class="nothing">{words["no_picture"]}</div>'
@@ -153,7 +153,7 @@ def _camera(seen: Seen, words: Mapping[str, str]) -> str:
     return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"
 
 
-def _measures(seen: Seen, words: Mapping[str, str]) -> Iterator[str]:
+def _measures(seen: CameraMeasurement, words: Mapping[str, str]) -> Iterator[str]:
     measured = seen.measured
     if measured.codec and measured.width:
         codec = CODECS.get(measured.codec, measured.codec)

@@ -57,7 +57,7 @@ def result_file(path: Path | None) -> Iterator[ResultFile | None]:
         yield opened
 
 
-def keep(state_dir: Path, told: Doctor, page: bytes) -> None:
+def store_report(state_dir: Path, told: Doctor, page: bytes) -> None:
     """A copy in ``state_dir/reports``, with the figures beside it; the oldest beyond ``KEPT`` go. A disk that
     takes none is told, and is no failure: the report itself is written."""
     folder = state_dir / FOLDER

@@ -12,16 +12,16 @@ from edge_agent.capture.logins import LimitedLogins
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.host.health.clock_sync import KernelSync, read_kernel_sync
-from edge_agent.host.local_api.status import Asked, ask_status
-from edge_agent.mqtt.tls.slots import in_force
-from edge_agent.tools.doctor.check import Check, Level, Result, run_checks
+from edge_agent.host.local_api.status import StatusResult, ask_status
+from edge_agent.mqtt.tls.slots import certificate_in_force
+from edge_agent.tools.doctor.check import Check, CheckLevel, CheckResult, run_checks
 from edge_agent.tools.doctor.checks import box, broker, cameras, detector, disk, running
-from edge_agent.tools.doctor.checks.cameras import CameraCheck, Seen
+from edge_agent.tools.doctor.checks.cameras import CameraCheck, CameraMeasurement
 from edge_agent.tools.doctor.checks.certificates import check_certificates
 from edge_agent.tools.doctor.checks.delivery import check_delivery, with_delivery
 from edge_agent.tools.doctor.words import level_of
 
-OF_THE_BOX = (
+HOST_CHECKS = (
     "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox", "certificate",
 )  # fmt: skip
 SHORT_S = 10.0
@@ -29,7 +29,7 @@ SHORT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class DoctorEnvironment:
     """Where the box's own facts come from; tests bring theirs."""
 
     clock: Clock = field(default_factory=SystemClock)
@@ -47,25 +47,25 @@ class Examination:
     """What was found."""
 
     settings: Settings
-    results: tuple[Result, ...]
-    seen: dict[str, Seen]  # by camera
+    results: tuple[CheckResult, ...]
+    measurements: dict[str, CameraMeasurement]  # by camera
     took_s: float
 
     @property
-    def red(self) -> tuple[Result, ...]:
+    def red(self) -> tuple[CheckResult, ...]:
         """Not accepted."""
-        return tuple(r for r in self.results if level_of(r) is Level.RED and r.accepted is None)
+        return tuple(r for r in self.results if level_of(r) is CheckLevel.RED and r.accepted is None)
 
     @property
-    def accepted(self) -> tuple[Result, ...]:
+    def accepted(self) -> tuple[CheckResult, ...]:
         return tuple(r for r in self.results if r.accepted is not None)
 
     @property
-    def yellow(self) -> tuple[Result, ...]:
-        return tuple(r for r in self.results if level_of(r) is Level.YELLOW and r.accepted is None)
+    def yellow(self) -> tuple[CheckResult, ...]:
+        return tuple(r for r in self.results if level_of(r) is CheckLevel.YELLOW and r.accepted is None)
 
 
-def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[Result] | None:
+def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[CheckResult] | None:
     """The state directory is still to be made, in a folder that only root can try. None: it is there."""
     if settings.state_dir.exists():
         return None
@@ -75,9 +75,9 @@ def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[Resul
 def examine(
     settings: Settings,
     unread: str | None,
-    surroundings: Surroundings,
+    surroundings: DoctorEnvironment,
     agent: str | None = None,
-    first: Sequence[Result] | None = None,
+    first: Sequence[CheckResult] | None = None,
 ) -> Examination:
     """Under 20 s; longer where the agent has no session, or the centre confirms nothing. ``unread``: why
     passwords or keys could not be read, if so; ``agent``: the agent's user, where root has become him;
@@ -109,15 +109,17 @@ def examine(
         Check(
             "detector", SHORT_S, lambda: detector.check_detector(settings, beat.detector if beat else None)
         ),
-        *(Check(name, cameras.LIMIT_S, visit.look) for name, visit in visits.items()),
+        *(Check(name, cameras.LIMIT_S, visit.run) for name, visit in visits.items()),
         Check(
             "certificate",
             SHORT_S,
             lambda: check_certificates(
-                in_force(settings.mqtt, settings.state_dir), clock.now(), clock_trusted=now.trusted
+                certificate_in_force(settings.mqtt, settings.state_dir),
+                clock.now(),
+                clock_trusted=now.trusted,
             ),
         ),
-        *(Check(link.name, broker.LIMIT_S, link.look) for link in links),
+        *(Check(link.name, broker.LIMIT_S, link.run) for link in links),
         Check("outbox", SHORT_S, lambda: running.check_outbox(asked, settings)),
     ]
     links_told = broker.spare_brokers(run_checks(checks))
@@ -127,14 +129,14 @@ def examine(
         delivery = check_delivery(settings, asked, broker.probe_topics(settings), within_s)
         links_told = with_delivery(links_told, delivery)
     results = list(links_told)
-    seen = {name: visit.seen for name, visit in visits.items()}
+    seen = {name: visit.measurement for name, visit in visits.items()}
     load = cameras.check_decoding(settings, [each.measured for each in seen.values()])
     of_board = max(number for number, each in enumerate(results) if each.check.partition("/")[0] == "board")
     results[of_board + 1 : of_board + 1] = load
     return Examination(settings, tuple(results), seen, time.monotonic() - began_mono)
 
 
-def _when_connected(settings: Settings, asked: Asked, within_s: float) -> Asked:
+def _when_connected(settings: Settings, asked: StatusResult, within_s: float) -> StatusResult:
     """A running agent that has no session just now may be about to have one: nobody at a pole should have to
     look twice."""
     deadline = time.monotonic() + within_s
@@ -144,9 +146,9 @@ def _when_connected(settings: Settings, asked: Asked, within_s: float) -> Asked:
     return asked
 
 
-def heads(settings: Settings) -> tuple[str, ...]:
+def check_names(settings: Settings) -> tuple[str, ...]:
     """What ``--accept`` takes; each covers what is below it."""
-    return (*OF_THE_BOX, *(camera.id for camera in settings.cameras), *broker.heads(settings))
+    return (*HOST_CHECKS, *(camera.id for camera in settings.cameras), *broker.check_names(settings))
 
 
 def accept(found: Examination, reasons: Mapping[str, str]) -> Examination:
@@ -154,11 +156,11 @@ def accept(found: Examination, reasons: Mapping[str, str]) -> Examination:
     return replace(found, results=tuple(_marked(result, reasons) for result in found.results))
 
 
-def _marked(result: Result, reasons: Mapping[str, str]) -> Result:
+def _marked(result: CheckResult, reasons: Mapping[str, str]) -> CheckResult:
     reason = next((text for name, text in reasons.items() if _covers(name, result)), None)
-    worth = level_of(result) in (Level.YELLOW, Level.RED)
+    worth = level_of(result) in (CheckLevel.YELLOW, CheckLevel.RED)
     return replace(result, accepted=reason) if reason and worth else result
 
 
-def _covers(name: str, result: Result) -> bool:
+def _covers(name: str, result: CheckResult) -> bool:
     return result.check == name or result.check.startswith(f"{name}/")

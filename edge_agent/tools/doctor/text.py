@@ -7,19 +7,29 @@ from typing import Literal
 
 from edge_agent.config.model.settings import Gateway
 from edge_agent.core.languages import Lang
-from edge_agent.tools.doctor.check import Level, Result
+from edge_agent.tools.doctor.check import CheckLevel, CheckResult
 from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
 from edge_agent.tools.doctor.words.labels import label_of
 
 Verdict = Literal["passed", "accepted", "failed"]
 
-MARKS: dict[str, dict[Level, str]] = {
-    "en": {Level.GREEN: "ok", Level.YELLOW: "better", Level.RED: "FAULT", Level.SKIPPED: "-"},
-    "vi": {Level.GREEN: "tốt", Level.YELLOW: "lưu ý", Level.RED: "LỖI", Level.SKIPPED: "-"},
+MARKS: dict[str, dict[CheckLevel, str]] = {
+    "en": {
+        CheckLevel.GREEN: "ok",
+        CheckLevel.YELLOW: "better",
+        CheckLevel.RED: "FAULT",
+        CheckLevel.SKIPPED: "-",
+    },
+    "vi": {
+        CheckLevel.GREEN: "tốt",
+        CheckLevel.YELLOW: "lưu ý",
+        CheckLevel.RED: "LỖI",
+        CheckLevel.SKIPPED: "-",
+    },
 }
 ACCEPTED = {"en": "accepted", "vi": "chấp nhận"}
-COLOURS = {Level.GREEN: "32", Level.YELLOW: "33", Level.RED: "31", Level.SKIPPED: "2"}
+COLOURS = {CheckLevel.GREEN: "32", CheckLevel.YELLOW: "33", CheckLevel.RED: "31", CheckLevel.SKIPPED: "2"}
 """ECMA-48, select graphic rendition."""
 _WORDS = {
     "en": {"do": "do", "reason": "accepted", "ward": "ward"},
@@ -43,20 +53,20 @@ def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
             yield f"{indent}{words['reason']}: {result.accepted}"
         elif todo := todo_of(result, lang):
             yield f"{indent}{words['do']}: {todo}"
-    level = Level.RED if found.red else Level.YELLOW if found.accepted else Level.GREEN
+    level = CheckLevel.RED if found.red else CheckLevel.YELLOW if found.accepted else CheckLevel.GREEN
     yield _painted(sentence(found, lang), level, colour)
 
 
 def verdict(found: Examination) -> Verdict:
     if found.red:
         return "failed"
-    return "accepted" if any(level_of(r) is Level.RED for r in found.accepted) else "passed"
+    return "accepted" if any(level_of(r) is CheckLevel.RED for r in found.accepted) else "passed"
 
 
 def sentence(found: Examination, lang: Lang) -> str:
     """The verdict, to be read aloud."""
     site, red, yellow = _site(found.settings.gateway), found.red, found.yellow
-    defects = [r for r in found.accepted if level_of(r) is Level.RED]
+    defects = [r for r in found.accepted if level_of(r) is CheckLevel.RED]
     if lang == "vi":
         improve = f" Có {len(yellow)} điểm cần lưu ý." if yellow else ""
         if red:
@@ -78,11 +88,11 @@ def _site(gateway: Gateway) -> str:
     return gateway.id if gateway.name == gateway.id else f"{gateway.id} ({gateway.name})"
 
 
-def _mark(result: Result, lang: Lang) -> str:
+def _mark(result: CheckResult, lang: Lang) -> str:
     return ACCEPTED[lang] if result.accepted is not None else MARKS[lang][level_of(result)]
 
 
-def _named(results: Sequence[Result], lang: Lang) -> str:
+def _named(results: Sequence[CheckResult], lang: Lang) -> str:
     return "; ".join(dict.fromkeys(label_of(result.check, lang) for result in results))
 
 
@@ -90,5 +100,5 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _painted(text: str, level: Level, colour: bool) -> str:
+def _painted(text: str, level: CheckLevel, colour: bool) -> str:
     return f"\x1b[{COLOURS[level]}m{text}\x1b[0m" if colour else text

@@ -12,15 +12,22 @@ from typing import TypeVar
 import msgspec
 
 from edge_agent.wire.central_topics import CentralTopics, UpKind
-from edge_agent.wire.received.health import Health
-from edge_agent.wire.received.messages import Birth, Heartbeat, Malformed, State, milliseconds, read
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_agent.wire.received.messages import (
+    BirthMessage,
+    HeartbeatMessage,
+    MalformedMessage,
+    StateMessage,
+    milliseconds,
+    parse_message,
+)
 
 USUAL_INTERVAL_S = 30.0
 MISSED = 3.3
 """Heartbeats that do not come, as the centre counts them."""
 OLD_S = 120.0
 """An event that waits longer is a trouble."""
-MOST_BOXES = 20_000
+MOST_GATEWAYS = 20_000
 MOST_CHARACTERS = 300
 
 
@@ -43,7 +50,7 @@ class _Presence(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Box:
+class FleetGateway:
     """One gateway. None: not heard yet."""
 
     gateway: str
@@ -57,9 +64,9 @@ class Box:
     version: str | None = None
     model: str | None = None  # name of the detector's model
     model_sha256: str | None = None
-    health: Health | None = None
+    health: ReceivedHealth | None = None
     degraded: list[str] = field(default_factory=list)
-    heard_mono: float | None = None  # its latest heartbeat
+    heartbeat_mono: float | None = None  # its latest heartbeat
     offline_ms: int | None = None  # since when the centre takes it for offline
 
     @property
@@ -76,12 +83,12 @@ class Box:
             return "offline"
         if self.state == "stopped":
             return "stopped"
-        silent_s = mono - max(connected_mono, self.heard_mono or self.first_mono)
+        silent_s = mono - max(connected_mono, self.heartbeat_mono or self.first_mono)
         if silent_s > MISSED * self._interval_s:
             return "silent" if self.state or self.health else "unknown"
         if self.health is None:
             return "unknown" if self.state is None else "fine"
-        return "trouble" if self.trouble else "fine"
+        return "trouble" if self.problem else "fine"
 
     @property
     def _interval_s(self) -> float:
@@ -89,7 +96,7 @@ class Box:
         return max(USUAL_INTERVAL_S, told or 0.0)
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why somebody should look after it, although it is there."""
         if self.health is None:
             return None
@@ -112,16 +119,16 @@ class Box:
         if standing in ("offline", "stopped"):
             return self.reason
         if standing == "silent":
-            silent_s = mono - max(connected_mono, self.heard_mono or self.first_mono)
+            silent_s = mono - max(connected_mono, self.heartbeat_mono or self.first_mono)
             return f"no heartbeat for {silent_s:.0f} s"
-        return self.trouble or ""
+        return self.problem or ""
 
 
-class Board:
+class FleetStatus:
     """All of them. One thread."""
 
     def __init__(self, root: str) -> None:
-        self.boxes: dict[tuple[str, str], Box] = {}
+        self.gateways: dict[tuple[str, str], FleetGateway] = {}
         self.outages: dict[str, tuple[int, int]] = {}  # ward -> gone, of
         self.centre: str | None = None
         self.unreadable = 0
@@ -137,46 +144,49 @@ class Board:
         central = f"{self._root}/central"
         return [*ups, f"{central}/state", f"{central}/outage/+", f"{central}/presence/+/+"]
 
-    def own_topics(self, mono: float) -> list[str]:
+    def exact_topics(self, mono: float) -> list[str]:
         """Of gateways that are heard and whose retained messages a wildcard did not bring: their exact
         names do."""
-        waited = [box for box in self.boxes.values() if box.state is None and mono - box.first_mono > 2.0]
+        waited = [box for box in self.gateways.values() if box.state is None and mono - box.first_mono > 2.0]
         return [
             f"{self._root}/{box.ward}/{box.gateway}/up/{kind}"
             for box in waited
             for kind in (UpKind.STATE, UpKind.BIRTH)
         ]
 
-    def hear(self, topic: str, payload: bytes, retained: bool, mono: float, now_ms: int) -> None:
+    def receive(self, topic: str, payload: bytes, retained: bool, mono: float, now_ms: int) -> None:
         up = self._topics.parse_up(topic)
         if up is None:
-            self._hear_centre(topic.removeprefix(f"{self._root}/central/"), payload)
+            self._receive_central(topic.removeprefix(f"{self._root}/central/"), payload)
             return
         try:
-            message = read(up, payload, ())
-        except Malformed:
+            message = parse_message(up, payload, ())
+        except MalformedMessage:
             self.unreadable += 1
             return
         if not payload:
-            self.boxes.pop((up.ward, up.gateway), None)
+            self.gateways.pop((up.ward, up.gateway), None)
             return
         key = up.ward, up.gateway
-        if key not in self.boxes and len(self.boxes) >= MOST_BOXES:
+        if key not in self.gateways and len(self.gateways) >= MOST_GATEWAYS:
             return
-        box = self.boxes.setdefault(key, Box(up.gateway, up.ward, mono))
+        box = self.gateways.setdefault(key, FleetGateway(up.gateway, up.ward, mono))
         match message:
-            case State(document=document) if document is not None:
+            case StateMessage(document=document) if document is not None:
                 self._state(
                     box, document.state, document.session, document.reason, document.time, retained, now_ms
                 )
-            case Birth(inventory=inventory) if inventory is not None:
-                box.name, box.version = clean(inventory.name), clean(inventory.version)
-                box.model, box.model_sha256 = clean(inventory.detector.name), inventory.detector.model_sha256
-            case Heartbeat(health=health):
+            case BirthMessage(inventory=inventory) if inventory is not None:
+                box.name, box.version = terminal_safe(inventory.name), terminal_safe(inventory.version)
+                box.model, box.model_sha256 = (
+                    terminal_safe(inventory.detector.name),
+                    inventory.detector.model_sha256,
+                )
+            case HeartbeatMessage(health=health):
                 self._beat(box, health, mono)
 
     def _state(
-        self, box: Box, state: str, session: str, reason: str, time: str, retained: bool, now_ms: int
+        self, box: FleetGateway, state: str, session: str, reason: str, time: str, retained: bool, now_ms: int
     ) -> None:
         late = state != "online" and box.session is not None and session != box.session
         if late:
@@ -185,37 +195,41 @@ class Board:
         dated = state != "offline"
         if state != box.state:
             box.since_ms = milliseconds(time) if dated else None if retained else now_ms
-        box.state, box.session, box.reason = state, session, clean(reason)
+        box.state, box.session, box.reason = state, session, terminal_safe(reason)
 
-    def _beat(self, box: Box, health: Health, mono: float) -> None:
-        box.health, box.heard_mono, box.version = health, mono, clean(health.version) or box.version
-        box.degraded = [clean(line) for line in health.degraded]
+    def _beat(self, box: FleetGateway, health: ReceivedHealth, mono: float) -> None:
+        box.health, box.heartbeat_mono, box.version = (
+            health,
+            mono,
+            terminal_safe(health.version) or box.version,
+        )
+        box.degraded = [terminal_safe(line) for line in health.degraded]
         if box.state is None or (box.state == "offline" and health.session != box.session):
             box.state, box.since_ms, box.session = "online", None, health.session
 
-    def _hear_centre(self, name: str, payload: bytes) -> None:
+    def _receive_central(self, name: str, payload: bytes) -> None:
         levels = name.split("/")
         if levels == ["state"]:
-            self.centre = clean(_decoded(payload, _CentreState).state) or None
+            self.centre = terminal_safe(_decoded(payload, _CentreState).state) or None
         elif levels[0] == "outage" and len(levels) == 2:
             outage = _decoded(payload, _Outage)
             if outage.gateways:
-                self.outages[clean(levels[1])] = len(outage.gateways), outage.of
+                self.outages[terminal_safe(levels[1])] = len(outage.gateways), outage.of
             else:
                 self.outages.pop(levels[1], None)
         elif levels[0] == "presence" and len(levels) == 3:
             self._presence(levels[1], levels[2], _decoded(payload, _Presence))
 
     def _presence(self, ward: str, gateway: str, told: _Presence) -> None:
-        box = self.boxes.get((ward, gateway))
+        box = self.gateways.get((ward, gateway))
         if box is not None and told.state == "offline":
             try:
                 box.offline_ms = milliseconds(told.since)
-            except Malformed:
+            except MalformedMessage:
                 box.offline_ms = None
 
 
-def clean(text: str) -> str:
+def terminal_safe(text: str) -> str:
     """For a terminal: what a broker sends must not move its cursor."""
     text = unicodedata.normalize("NFC", text[:MOST_CHARACTERS])
     return "".join(each if each.isprintable() else "?" for each in text)

@@ -14,11 +14,11 @@ from typing import TextIO
 import msgspec
 
 from edge_agent.host.system.signals import stop_on_signals
-from edge_agent.mqtt.tools.listening import Listening
+from edge_agent.mqtt.tools.listening import TopicSubscriber
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
-from edge_agent.tools.fleet.board import Board
-from edge_agent.tools.fleet.rows import Row, lines, rows_of, summary
-from edge_agent.tools.fleet.screen import Screen
+from edge_agent.tools.fleet.board import FleetStatus
+from edge_agent.tools.fleet.rows import GatewayRow, gateway_rows, lines, summary
+from edge_agent.tools.fleet.screen import TerminalScreen
 
 EXIT_HEARD, EXIT_NOTHING = 0, 1
 REFRESH_S = 1.0
@@ -31,48 +31,48 @@ PLAIN_WIDTH = 200
 def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
     """0; 1: nothing was heard. Raises MqttError when the broker does not let us in."""
     broker = broker_of(args.broker)
-    board = Board(args.root)
-    with Listening(broker, mqtt_of(args, broker), f"fleet-{secrets.token_hex(6)}") as listening:
+    board = FleetStatus(args.root)
+    with TopicSubscriber(broker, mqtt_of(args, broker), f"fleet-{secrets.token_hex(6)}") as listening:
         listening.subscribe(*board.subscriptions(args.ward))
-        table = Table(listening, board, args.state)
+        table = LiveTable(listening, board, args.state)
         if args.once or args.json or not stdout.isatty():
             return _once(table, args.listen_s, args.json, stdout)
         return _live(table, args.broker, stdout)
 
 
-class Table:
+class LiveTable:
     """The board, kept up to date by what is heard."""
 
-    def __init__(self, listening: Listening, board: Board, states: Sequence[str]) -> None:
-        self.listening = listening
-        self.board = board
+    def __init__(self, listening: TopicSubscriber, board: FleetStatus, states: Sequence[str]) -> None:
+        self.subscriber = listening
+        self.status = board
         self._states = states
         self._began_mono = time.monotonic()
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         """Everything that has come since."""
-        for heard in self.listening.take_all():
-            self.board.hear(heard.topic, heard.payload, heard.retained, time.monotonic(), _now_ms())
-        if missing := self.board.own_topics(time.monotonic()):
-            self.listening.subscribe(*missing)
+        for heard in self.subscriber.receive_all():
+            self.status.receive(heard.topic, heard.payload, heard.retained, time.monotonic(), _now_ms())
+        if missing := self.status.exact_topics(time.monotonic()):
+            self.subscriber.subscribe(*missing)
 
-    def rows(self, *, all_states: bool = False) -> list[Row]:
+    def rows(self, *, all_states: bool = False) -> list[GatewayRow]:
         # Silence means nothing while we cannot hear, nor before we could.
-        connected_mono = self.listening.connected_mono or time.monotonic()
+        connected_mono = self.subscriber.connected_mono or time.monotonic()
         states = () if all_states else self._states
-        return rows_of(self.board, time.monotonic(), _now_ms(), connected_mono, states)
+        return gateway_rows(self.status, time.monotonic(), _now_ms(), connected_mono, states)
 
     def complete(self) -> bool:
         """Whether everybody who says that he is there was heard."""
-        boxes = self.board.boxes.values()
+        boxes = self.status.gateways.values()
         settled = time.monotonic() - self._began_mono > SETTLE_S
         return settled and bool(boxes) and all(box.health or box.state != "online" for box in boxes)
 
 
-def _once(table: Table, listen_s: float, as_json: bool, stdout: TextIO) -> int:
+def _once(table: LiveTable, listen_s: float, as_json: bool, stdout: TextIO) -> int:
     deadline, pause = time.monotonic() + listen_s, threading.Event()
     while time.monotonic() < deadline:
-        table.hear()
+        table.receive()
         if table.complete():
             break
         pause.wait(KEY_S)
@@ -81,7 +81,7 @@ def _once(table: Table, listen_s: float, as_json: bool, stdout: TextIO) -> int:
         stdout.write(msgspec.json.format(msgspec.json.encode(rows)).decode() + "\n")
     else:
         stdout.write("\n".join([*lines(rows, PLAIN_WIDTH), "", summary(table.rows(all_states=True))]) + "\n")
-    if table.board.boxes:
+    if table.status.gateways:
         return EXIT_HEARD
     print(
         "nothing was heard: no gateway has reported to this broker, or its ACL does not let this user read "
@@ -91,12 +91,12 @@ def _once(table: Table, listen_s: float, as_json: bool, stdout: TextIO) -> int:
     return EXIT_NOTHING
 
 
-def _live(table: Table, where: str, stdout: TextIO) -> int:
+def _live(table: LiveTable, where: str, stdout: TextIO) -> int:
     stop = stop_on_signals()
     first, shown_mono, size = 0, 0.0, (0, 0)
-    with Screen(stdout) as screen:
+    with TerminalScreen(stdout) as screen:
         while not stop.is_set():
-            table.hear()
+            table.receive()
             now = time.monotonic()
             if now - shown_mono >= REFRESH_S or screen.size != size:
                 shown_mono, size = now, screen.size
@@ -114,7 +114,7 @@ def _moved(first: int, key: str, height: int) -> int:
     return 0 if key == "top" else max(0, first + steps[key])
 
 
-def _draw(screen: Screen, table: Table, where: str, first: int) -> int:
+def _draw(screen: TerminalScreen, table: LiveTable, where: str, first: int) -> int:
     """The first row that is shown: not beyond the end."""
     width, height = screen.size
     rows = table.rows()
@@ -132,12 +132,12 @@ def _draw(screen: Screen, table: Table, where: str, first: int) -> int:
     return first
 
 
-def _notes(table: Table) -> list[str]:
+def _notes(table: LiveTable) -> list[str]:
     """What concerns more than one gateway."""
-    board, listening = table.board, table.listening
+    board, listening = table.status, table.subscriber
     found = []
-    if listening.trouble is not None:
-        found.append(f"no connection: {listening.trouble}; what is shown is old")
+    if listening.connection_error is not None:
+        found.append(f"no connection: {listening.connection_error}; what is shown is old")
     if board.centre not in (None, "online"):
         found.append(f"the centre is {board.centre}")
     found += [

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import msgspec
 
 from edge_agent.tools.fleet.arguments import STANDINGS
-from edge_agent.tools.fleet.board import Board, Box
+from edge_agent.tools.fleet.board import FleetGateway, FleetStatus
 
 LEAST_WHY = 10
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
     """Of one gateway; also the form of ``--json``."""
 
     gateway: str
@@ -32,28 +32,28 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_age_s: float | None
 
 
-def rows_of(
-    board: Board, mono: float, now_ms: int, connected_mono: float, states: Sequence[str] = ()
-) -> list[Row]:
+def gateway_rows(
+    board: FleetStatus, mono: float, now_ms: int, connected_mono: float, states: Sequence[str] = ()
+) -> list[GatewayRow]:
     """What is broken first; of those alike the one that changed last first."""
-    rows = [_row(box, mono, now_ms, connected_mono) for box in board.boxes.values()]
+    rows = [_row(box, mono, now_ms, connected_mono) for box in board.gateways.values()]
     wanted = [row for row in rows if not states or row.standing in states]
     return sorted(wanted, key=_rank)
 
 
-def _rank(row: Row) -> tuple[int, float, str, str]:
+def _rank(row: GatewayRow) -> tuple[int, float, str, str]:
     since_s = row.since_s if row.since_s is not None and row.standing in ("offline", "silent") else 0.0
     return STANDINGS.index(row.standing), since_s, row.ward, row.gateway
 
 
-def _row(box: Box, mono: float, now_ms: int, connected_mono: float) -> Row:
+def _row(box: FleetGateway, mono: float, now_ms: int, connected_mono: float) -> GatewayRow:
     standing = box.standing(mono, connected_mono)
     since_ms = box.since_ms
     if standing == "offline" and since_ms is None:
         since_ms = box.offline_ms
     up, all_ = box.cameras or (None, None)
     health = box.health
-    return Row(
+    return GatewayRow(
         gateway=box.gateway,
         ward=box.ward,
         standing=standing,
@@ -67,14 +67,14 @@ def _row(box: Box, mono: float, now_ms: int, connected_mono: float) -> Row:
         outbox=None if health is None else health.outbox.depth,
         outbox_oldest_s=None if health is None else health.outbox.oldest_s,
         temperature_c=None if health is None else health.box.temperature_c,
-        heartbeat_age_s=None if box.heard_mono is None else round(mono - box.heard_mono, 1),
+        heartbeat_age_s=None if box.heartbeat_mono is None else round(mono - box.heartbeat_mono, 1),
     )
 
 
 HEAD = ("GATEWAY", "WARD", "STATE", "SINCE", "VERSION", "MODEL", "CAMERAS", "OUTBOX", "TEMP", "BEAT", "WHY")
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: GatewayRow) -> tuple[str, ...]:
     outbox = "-" if row.outbox is None else str(row.outbox)
     if row.outbox and row.outbox_oldest_s:
         outbox += f" {duration(row.outbox_oldest_s)}"
@@ -93,17 +93,17 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def model_cell(row: Row) -> str:
+def model_cell(row: GatewayRow) -> str:
     """Its name, and as much of its sha256 as tells two of one name apart."""
     if not row.model:
         return "-"
     return row.model if row.model_sha256 is None else f"{row.model} {row.model_sha256[:6]}"
 
 
-def lines(rows: Sequence[Row], width: int) -> list[str]:
+def lines(rows: Sequence[GatewayRow], width: int) -> list[str]:
     """The first is the head. As wide as the longest of each column; the last column gets what is left."""
     table = [HEAD, *map(cells, rows)]
-    widths = [max(cells_of(line[column]) for line in table) for column in range(len(HEAD) - 1)]
+    widths = [max(text_width(line[column]) for line in table) for column in range(len(HEAD) - 1)]
     left = max(LEAST_WHY, width - sum(widths) - 2 * len(widths))
     made = []
     for line in table:
@@ -112,7 +112,7 @@ def lines(rows: Sequence[Row], width: int) -> list[str]:
     return made
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(rows: Sequence[GatewayRow]) -> str:
     counts = {word: sum(row.standing == word for row in rows) for word in STANDINGS}
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     return f"{len(rows)} gateways: {told}" if rows else "no gateway heard yet"
@@ -128,17 +128,17 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"
 
 
-def cells_of(text: str) -> int:
+def text_width(text: str) -> int:
     """How wide it is on a terminal: letters of the east take two places, combining marks none."""
     return sum(_width(each) for each in text)
 
 
 def padded(text: str, wide: int) -> str:
-    return text + " " * max(0, wide - cells_of(text))
+    return text + " " * max(0, wide - text_width(text))
 
 
 def cut(text: str, wide: int) -> str:
-    if cells_of(text) <= wide:
+    if text_width(text) <= wide:
         return text
     taken, used = "", 1  # for the sign that there is more
     for each in text:

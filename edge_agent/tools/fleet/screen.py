@@ -29,17 +29,17 @@ KEYS = {
 }
 
 
-class Screen:
+class TerminalScreen:
     """While the ``with`` lasts the terminal is ours; afterwards it is as it was."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
-        self._kept: list[object] | None = None
+        self._saved_mode: list[object] | None = None
         self._colours = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> TerminalScreen:
         if sys.stdin.isatty():
-            self._kept = termios.tcgetattr(sys.stdin.fileno())
+            self._saved_mode = termios.tcgetattr(sys.stdin.fileno())
             tty.setcbreak(sys.stdin.fileno())
         self._stdout.write(ENTER)
         self._stdout.flush()
@@ -48,8 +48,8 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._stdout.write(LEAVE)
         self._stdout.flush()
-        if self._kept is not None:
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._kept)  # type: ignore[arg-type]
+        if self._saved_mode is not None:
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._saved_mode)  # type: ignore[arg-type]
 
     @property
     def size(self) -> tuple[int, int]:

@@ -25,10 +25,10 @@ from edge_agent.config.model.settings import (
     Zone,
 )
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.facts import Hit, LineCountsHit, RuleHit, ViewHit
+from edge_agent.core.facts import LineCountsObservation, Observation, RuleObservation, ViewObservation
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE, Box, Frame, Track, TrackState
 from edge_agent.evidence.jpeg import crop
-from edge_agent.pipeline import Insight
+from edge_agent.pipeline import FrameResult
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -41,11 +41,11 @@ COLOUR_OF_GROUP: dict[str | None, BGR] = {
     None: (200, 200, 200),
 }
 MOTION: BGR = (120, 120, 120)
-LOOK: BGR = (200, 200, 60)
+INFERENCE: BGR = (200, 200, 60)
 MASK: BGR = (40, 40, 160)
 ZONE: BGR = (220, 120, 220)
 LINE: BGR = (220, 220, 60)
-TOLD: BGR = (240, 240, 240)
+REPORTED: BGR = (240, 240, 240)
 CAPTION_S = 4.0  # so long what was told can be read
 CAPTIONS = 6
 SIDE = 0.03  # of the picture: so far from a line stand the names of its sides
@@ -53,7 +53,7 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def draw(
-    picture: Colour, insight: Insight, masks: Sequence[Polygon] = (), rules: Sequence[AnyRule] = ()
+    picture: Colour, insight: FrameResult, masks: Sequence[Polygon] = (), rules: Sequence[AnyRule] = ()
 ) -> Colour:
     """Draws into ``picture`` and returns it: masks, what rules are about, motion and looks thin, confirmed
     tracks bold."""
@@ -68,21 +68,21 @@ def draw(
             cv2.arrowedLine(picture, begin, end, ZONE, 2, cv2.LINE_AA)
     for region in insight.motion.regions:
         _rectangle(picture, region.box, MOTION, 1)
-    for look in insight.looks.looked:
-        _rectangle(picture, look, LOOK, 1)
+    for look in insight.inferences.inferred:
+        _rectangle(picture, look, INFERENCE, 1)
     for track in insight.tracks.active:
         _track(picture, track)
     return picture
 
 
-def caption(hit: Hit) -> str | None:
+def caption(hit: Observation) -> str | None:
     """What a hit says, in one line of the video; objects are drawn as boxes already."""
     match hit:
-        case RuleHit():
+        case RuleObservation():
             return f"{hit.rule.id} {hit.end_reason or hit.phase.value}: {hit.why}"
-        case ViewHit():
+        case ViewObservation():
             return f"{hit.state.value} {hit.end_reason or hit.phase.value}: {hit.why}"
-        case LineCountsHit():
+        case LineCountsObservation():
             return f"{hit.line}: {_numbers(hit.a_to_b)} from A to B, {_numbers(hit.b_to_a)} from B to A"
         case _:
             return None
@@ -174,7 +174,7 @@ class AnnotatedVideo:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
-    def write(self, frame: Frame, insight: Insight, told: Sequence[Hit] = ()) -> None:
+    def write(self, frame: Frame, insight: FrameResult, told: Sequence[Observation] = ()) -> None:
         """``told``: what has been told with this frame; it stays in the video for a while."""
         size = max(frame.picture.width, frame.picture.height)
         picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks, self._rules)
@@ -188,15 +188,15 @@ class AnnotatedVideo:
         image = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="bgr24")
         self._container.mux(self._stream.encode(image))
 
-    def _write_captions(self, picture: Colour, frame: Frame, told: Sequence[Hit]) -> None:
+    def _write_captions(self, picture: Colour, frame: Frame, told: Sequence[Observation]) -> None:
         now = frame.captured_mono
         texts = [text for hit in told if (text := caption(hit)) is not None]
         self._captions.extend((now + CAPTION_S, text) for text in texts)
-        _text(picture, f"{frame.captured_at:%Y-%m-%d %H:%M:%S}", Box(0.0, 0.0, 0.0, 0.0), TOLD)
+        _text(picture, f"{frame.captured_at:%Y-%m-%d %H:%M:%S}", Box(0.0, 0.0, 0.0, 0.0), REPORTED)
         current = [text for until, text in self._captions if until > now]
         for n, text in enumerate(reversed(current)):
             y = 1.0 - n * 0.04
-            _text(picture, text, Box(0.0, y, 0.0, y), TOLD)
+            _text(picture, text, Box(0.0, y, 0.0, y), REPORTED)
 
     def _open_stream(self, width: int, height: int) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=self._fps, options={"crf": "23"})

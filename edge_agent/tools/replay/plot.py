@@ -29,7 +29,7 @@ COLOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class PlotPanel:
     """One graph: features by name, and where the verdict changes."""
 
     title: str
@@ -39,24 +39,24 @@ class Panel:
 
 
 PANELS = (
-    Panel(
+    PlotPanel(
         "structure: share of the tiles that show what they always show",
         ("structure", "usual_structure", "blank", "half_structure"),
         (("blank: covered above", limits.BLANK),),
     ),
-    Panel(
+    PlotPanel(
         "detail, of the usual",
         ("contrast", "fine", "layout"),
         (("contrast: fog below", limits.HAZE), ("fine: defocused below", limits.SOFT)),
     ),
-    Panel(
+    PlotPanel(
         "shift, in widths and heights of the picture",
         ("shift_x", "shift_y", "agree"),
         (("moved beyond", limits.MOVED), ("moved beyond", -limits.MOVED), ("agree above", limits.AGREE)),
     ),
-    Panel("seconds of the same picture", ("still_s", "still_needs_s"), most=60.0),
-    Panel("luma", ("mean", "spread", "colour")),
-    Panel(
+    PlotPanel("seconds of the same picture", ("still_s", "still_needs_s"), most=60.0),
+    PlotPanel("luma", ("mean", "spread", "colour")),
+    PlotPanel(
         "share of dark, white and streaky picture",
         ("dark", "bright", "drops"),
         (("dark above", limits.NOTHING_SEEN), ("white above", limits.GLARE), ("rain above", limits.RAIN)),
@@ -64,7 +64,7 @@ PANELS = (
 )
 
 
-class TruthPlot:
+class ViewPlot:
     """A PNG (or what else the ending says) of one replay; use with ``with``, it is written at the end."""
 
     def __init__(self, path: Path, view: object, started_at: datetime | None = None) -> None:
@@ -92,7 +92,7 @@ class TruthPlot:
         self._features: list[dict[str, float]] = []
         self._states: list[tuple[str, ...]] = []
 
-    def __enter__(self) -> TruthPlot:
+    def __enter__(self) -> ViewPlot:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,7 +133,7 @@ class TruthPlot:
         """On the axis, which takes seconds or times."""
         return second if self._started_at is None else self._started_at + timedelta(seconds=second)
 
-    def _panel(self, axis: Axes, panel: Panel) -> None:
+    def _panel(self, axis: Axes, panel: PlotPanel) -> None:
         for name in panel.features:
             values = [features.get(name, math.nan) for features in self._features]
             axis.plot([self._when(at) for at in self._times], values, label=name, linewidth=1.2)

@@ -8,7 +8,7 @@ from typing import TextIO
 WIDTH = 30
 
 
-class Progress:
+class ReplayProgress:
     """Redraws every ``every_s`` at most on a terminal; silent elsewhere."""
 
     def __init__(self, out: TextIO, total: int | None, every_s: float = 0.2) -> None:

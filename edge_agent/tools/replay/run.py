@@ -12,7 +12,7 @@ from typing import Literal, TextIO
 
 from edge_agent.cameras.build import (
     DetectorAccess,
-    Site,
+    PipelineContext,
     budget_of,
     build_pipeline,
     model_ref,
@@ -22,15 +22,15 @@ from edge_agent.capture.replay import Replay, open_replay
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.facts import Hit
+from edge_agent.core.facts import Observation
 from edge_agent.core.model import Frame
 from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
-from edge_agent.events import EventMaker
-from edge_agent.pipeline import Insight, Pipeline, Sink
+from edge_agent.events import EventFactory
+from edge_agent.pipeline import FrameResult, Pipeline, Sink
 from edge_agent.tools.replay.annotate import AnnotatedVideo
-from edge_agent.tools.replay.plot import TruthPlot
-from edge_agent.tools.replay.progress import Progress
+from edge_agent.tools.replay.plot import ViewPlot
+from edge_agent.tools.replay.progress import ReplayProgress
 from edge_agent.tools.replay.tables import MotionTable, MotTable
 
 EPOCH = "replay"
@@ -73,7 +73,7 @@ def run_replay(
     replay = open_replay(videos, camera, fps=wanted_fps, started_at=began_at)
     pipeline = _pipeline(settings, camera, began_at, outputs.events)
     site_start = None if start is None else start.astimezone(settings.gateway.timezone)
-    progress = Progress(sys.stderr, replay.total)
+    progress = ReplayProgress(sys.stderr, replay.total)
     with contextlib.ExitStack() as stack:
         writers = _writers(stack, outputs, camera, wanted_fps or replay.source_fps, pipeline, site_start)
         stack.callback(progress.close)
@@ -99,10 +99,10 @@ def _refuse_overwriting(videos: Sequence[Path], outputs: ReplayOutputs) -> None:
         raise EdgeAgentError("two outputs go to the same file; name another one")
 
 
-Writer = Callable[[Frame, Insight], None]
+Writer = Callable[[Frame, FrameResult], None]
 
 
-def _process(replay: Replay, pipeline: Pipeline, writers: Sequence[Writer], progress: Progress) -> None:
+def _process(replay: Replay, pipeline: Pipeline, writers: Sequence[Writer], progress: ReplayProgress) -> None:
     for frame in replay:
         insight = pipeline.process(frame)
         for write in writers:
@@ -128,7 +128,7 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
     if choice.detector is not None:
         budget = budget_of(settings.detector, (camera.id,))
         access = DetectorAccess(InlineInference(choice.detector), budget)
-    events = EventMaker(
+    events = EventFactory(
         settings.gateway,
         clock=ReplayClock(start),
         boot_id="replay",
@@ -136,25 +136,25 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
         model=model_ref(choice.detector),
     )
     gateway = settings.gateway
-    site = Site(
-        access, settings.detector.min_score, events, JsonLines(out), gateway.timezone, gateway.holidays
+    site = PipelineContext(
+        access, settings.detector.min_score, events, JsonLinesWriter(out), gateway.timezone, gateway.holidays
     )
     return build_pipeline(camera, site, BOOT_TAG)
 
 
-class Overheard:
+class RecordingSink:
     """A pipeline's sink, and what has been told since somebody asked."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._told: list[Hit] = []
+        self._recorded: list[Observation] = []
 
-    def accept(self, hit: Hit, frame: Frame) -> None:
+    def accept(self, hit: Observation, frame: Frame) -> None:
         self._sink.accept(hit, frame)
-        self._told.append(hit)
+        self._recorded.append(hit)
 
-    def take(self) -> list[Hit]:
-        told, self._told = self._told, []
+    def drain(self) -> list[Observation]:
+        told, self._recorded = self._recorded, []
         return told
 
 
@@ -171,7 +171,7 @@ class ReplayClock:
         return self._start + timedelta(seconds=self.monotonic())
 
 
-class JsonLines:
+class JsonLinesWriter:
     """In place of the outbox: one event a line, at once."""
 
     def __init__(self, out: TextIO) -> None:
@@ -197,8 +197,8 @@ def _writers(
     writers: list[Writer] = []
     if outputs.annotate is not None:
         video = stack.enter_context(AnnotatedVideo(outputs.annotate, fps, camera))
-        overheard = pipeline.sink = Overheard(pipeline.sink)
-        writers.append(lambda frame, insight: video.write(frame, insight, overheard.take()))
+        overheard = pipeline.sink = RecordingSink(pipeline.sink)
+        writers.append(lambda frame, insight: video.write(frame, insight, overheard.drain()))
     if outputs.mot is not None:
         mot = MotTable(stack.enter_context(_writable(outputs.mot)))
         writers.append(lambda frame, insight: mot.write(frame, insight.tracks))
@@ -206,7 +206,7 @@ def _writers(
         motion = MotionTable(stack.enter_context(_writable(outputs.motion)))
         writers.append(lambda frame, insight: motion.write(frame, insight.motion))
     if outputs.plot is not None:
-        plot = stack.enter_context(TruthPlot(outputs.plot, pipeline.view, site_start))
+        plot = stack.enter_context(ViewPlot(outputs.plot, pipeline.view, site_start))
         writers.append(lambda frame, insight: plot.write(frame))
     return writers
 

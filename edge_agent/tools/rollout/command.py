@@ -19,12 +19,12 @@ from edge_agent.core.clock import rfc3339
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.model_release.manifest import SIGNED, ModelManifest
 from edge_agent.model_release.release_files import check_files
-from edge_agent.mqtt.tools.listening import Listening
+from edge_agent.mqtt.tools.listening import TopicSubscriber
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
-from edge_agent.tools.fleet.board import Board, clean
-from edge_agent.tools.rollout.rollout import Options, Rollout, RolloutStopped
+from edge_agent.tools.fleet.board import FleetStatus, terminal_safe
+from edge_agent.tools.rollout.rollout import Rollout, RolloutOptions, RolloutStopped
 from edge_agent.wire import Command, Reply
-from edge_agent.wire.topics import Topics
+from edge_agent.wire.topics import GatewayTopics
 
 EXIT_DONE, EXIT_STOPPED, EXIT_LEFT = 0, 1, 3
 STEP_S = 0.2
@@ -37,9 +37,9 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
     not online or take no model."""
     release, sha256 = _release(args.release, args.url)
     broker = broker_of(args.broker)
-    with Listening(broker, mqtt_of(args, broker), f"rollout-{secrets.token_hex(6)}") as listening:
-        line = _Line(args, listening, stdout)
-        options = Options(
+    with TopicSubscriber(broker, mqtt_of(args, broker), f"rollout-{secrets.token_hex(6)}") as listening:
+        line = _BrokerConnection(args, listening, stdout)
+        options = RolloutOptions(
             args.stages,
             args.shadow_s,
             args.share,
@@ -60,11 +60,11 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
             return EXIT_STOPPED
 
 
-class _Line:
+class _BrokerConnection:
     """The connection to the broker: what is heard goes to the board, what is sent is signed."""
 
-    def __init__(self, args: argparse.Namespace, listening: Listening, stdout: TextIO) -> None:
-        self.board = Board(args.root)
+    def __init__(self, args: argparse.Namespace, listening: TopicSubscriber, stdout: TextIO) -> None:
+        self.board = FleetStatus(args.root)
         self._args = args
         self._private = read_private(args.key)
         self._listening = listening
@@ -76,7 +76,7 @@ class _Line:
 
     def run(self, rollout: Rollout) -> int:
         self._hear_all(rollout)
-        wanted = [key for key in self.board.boxes if self._is_wanted(key[1])]
+        wanted = [key for key in self.board.gateways if self._is_wanted(key[1])]
         if absent := sorted({*self._args.gateway} - {gateway for _, gateway in wanted}):
             self.say(f"the broker knows no {', '.join(absent)}: wrong name or ward?")
         if not wanted:
@@ -106,11 +106,11 @@ class _Line:
             args=args,
         )
         self._sent[command.id] = key, args["action"]
-        topic = Topics(self._args.root, ward, gateway).command("model")
+        topic = GatewayTopics(self._args.root, ward, gateway).command("model")
         self._listening.send(topic, sign(msgspec.json.encode(command), self._private), LIFE_S)
 
     def say(self, text: str) -> None:
-        print(f"{datetime.now():%H:%M:%S}  {clean(text)}", file=self._stdout, flush=True)
+        print(f"{datetime.now():%H:%M:%S}  {terminal_safe(text)}", file=self._stdout, flush=True)
 
     def _hear_all(self, rollout: Rollout) -> None:
         """Until every gateway that is online has sent its heartbeat, or long enough."""
@@ -118,20 +118,20 @@ class _Line:
         while time.monotonic() - began_mono < self._args.listen_s:
             self._pause.wait(STEP_S)
             self._hear(rollout)
-            boxes = [box for box in self.board.boxes.values() if self._is_wanted(box.gateway)]
+            boxes = [box for box in self.board.gateways.values() if self._is_wanted(box.gateway)]
             named = len(boxes) == len(self._args.gateway) > 0
             settled = named or time.monotonic() - began_mono > SETTLE_S
             if settled and boxes and all(box.health if box.state == "online" else box.state for box in boxes):
                 return
 
     def _hear(self, rollout: Rollout) -> None:
-        for heard in self._listening.take_all():
+        for heard in self._listening.receive_all():
             mono, now_ms = time.monotonic(), round(time.time() * 1000)
             if "/up/reply/" in heard.topic:
                 self._take_reply(rollout, heard.topic, heard.payload)
             else:
-                self.board.hear(heard.topic, heard.payload, heard.retained, mono, now_ms)
-        if missing := self.board.own_topics(time.monotonic()):
+                self.board.receive(heard.topic, heard.payload, heard.retained, mono, now_ms)
+        if missing := self.board.exact_topics(time.monotonic()):
             self._listening.subscribe(*missing)
 
     def _take_reply(self, rollout: Rollout, topic: str, payload: bytes) -> None:
@@ -142,7 +142,7 @@ class _Line:
         if (sent := self._sent.get(reply.id)) is None:
             return
         (ward, gateway), action = sent
-        if topic != Topics(self._args.root, ward, gateway).reply(reply.id):
+        if topic != GatewayTopics(self._args.root, ward, gateway).reply(reply.id):
             return  # another gateway answers for this one
         rollout.answer((ward, gateway), action, reply.status, reply.code, reply.text.split("\n")[0])
 

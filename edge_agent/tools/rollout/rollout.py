@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edge_agent.model_release.agreement import ENOUGH_OBJECTS
-from edge_agent.tools.fleet.board import Board, Box
-from edge_agent.wire.received.health import ModelHealth
+from edge_agent.tools.fleet.board import FleetGateway, FleetStatus
+from edge_agent.wire.received.health import ReceivedModelHealth
 
-Standing = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
+RolloutState = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
 NO_FIGURES_S = 1800.0
 """After the end of shadow mode; a slow link needs its time for the file, and a heartbeat may be lost."""
 
@@ -27,7 +27,7 @@ class RolloutStopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RolloutOptions:
     """Of a roll-out, all in seconds."""
 
     stages: tuple[
@@ -43,11 +43,11 @@ class Options:
 
 
 @dataclass(slots=True)
-class Member:
+class RolloutMember:
     """A gateway that takes part."""
 
     key: tuple[str, str]  # ward, gateway
-    told: set[str] = field(default_factory=set)  # lines that were printed
+    printed: set[str] = field(default_factory=set)  # lines that were printed
     asked: dict[str, float] = field(default_factory=dict)  # action -> when, monotonic
     answered: set[str] = field(default_factory=set)  # actions, with whatever answer
     done: set[str] = field(default_factory=set)  # actions that have succeeded
@@ -60,7 +60,7 @@ class Member:
         return "/".join(self.key)
 
 
-def standing(box: Box, sha256: str) -> Standing:
+def rollout_state(box: FleetGateway, sha256: str) -> RolloutState:
     """Where a gateway is with this model, by its own words."""
     if box.state != "online":
         return "offline"
@@ -82,10 +82,10 @@ class Rollout:
 
     def __init__(
         self,
-        board: Board,
+        board: FleetStatus,
         release: dict[str, Any],
         sha256: str,
-        options: Options,
+        options: RolloutOptions,
         send: Callable[[tuple[str, str], dict[str, Any]], None],
         say: Callable[[str], None],
     ) -> None:
@@ -96,17 +96,17 @@ class Rollout:
         self._options = options
         self._send = send
         self._say = say
-        self._members: dict[tuple[str, str], Member] = {}
-        self._stage: list[Member] = []
-        self._done: list[Member] = []
+        self._members: dict[tuple[str, str], RolloutMember] = {}
+        self._stage: list[RolloutMember] = []
+        self._done: list[RolloutMember] = []
         self.left: list[str] = []
         """Gateways that were not online, take no model, or saw too little to judge it."""
 
     def begin(self, keys: Sequence[tuple[str, str]], now_mono: float) -> None:
         """Take part: those that run the model already first, to be watched before anything is sent."""
         for key in sorted(keys):
-            member = Member(key)
-            match self._standing(member):
+            member = RolloutMember(key)
+            match self._state(member):
                 case "offline" | "unheard":
                     self.left.append(member.name)
                     self._say(f"{member.name}: not online, or not heard: left for another run")
@@ -132,7 +132,7 @@ class Rollout:
             raise RolloutStopped(f"{member.name}: {action} {status}: {text}")
         if status == "succeeded":
             member.done.add(action)
-            self._tell(member, text)
+            self._print_once(member, text)
 
     def step(self, now_mono: float) -> bool:
         """True: every gateway that was online runs the model. Raises RolloutStopped."""
@@ -151,7 +151,7 @@ class Rollout:
 
     # --- stages ---
 
-    def _next_stage(self) -> list[Member]:
+    def _next_stage(self) -> list[RolloutMember]:
         left = [member for member in self._members.values() if member not in self._done]
         done, until = len(self._done), 0
         sizes = [self._size(stage) for stage in self._options.stages]
@@ -166,16 +166,16 @@ class Rollout:
             return max(1, round(len(self._members) * float(stage[:-1]) / 100))
         return int(stage)
 
-    def _has_soaked(self, member: Member, now_mono: float) -> bool:
+    def _has_soaked(self, member: RolloutMember, now_mono: float) -> bool:
         since = member.in_force_mono
-        if since is None or self._standing(member) != "in force":
+        if since is None or self._state(member) != "in force":
             return False
         return now_mono - since >= self._options.soak_s
 
     # --- one gateway ---
 
-    def _advance(self, member: Member, now_mono: float) -> None:
-        at = self._standing(member)
+    def _advance(self, member: RolloutMember, now_mono: float) -> None:
+        at = self._state(member)
         if at != "offline":
             member.away_mono = None
         match at:
@@ -186,7 +186,7 @@ class Rollout:
             case "given up":
                 self._check_given_up(member)
             case "shadow":
-                self._tell(member, "in shadow mode, beside the model in force")
+                self._print_once(member, "in shadow mode, beside the model in force")
             case "tried" if self._wants_another_try(member):
                 self._ask(member, "try", now_mono, self._options.shadow_s)
             case "tried":
@@ -195,9 +195,9 @@ class Rollout:
             case "in force":
                 if member.in_force_mono is None:
                     member.in_force_mono = now_mono
-                    self._tell(member, "in force")
+                    self._print_once(member, "in force")
 
-    def _ask(self, member: Member, action: str, now_mono: float, may_take_s: float) -> None:
+    def _ask(self, member: RolloutMember, action: str, now_mono: float, may_take_s: float) -> None:
         options = self._options
         asked_mono = member.asked.get(action)
         if asked_mono is not None:
@@ -212,16 +212,16 @@ class Rollout:
             args = {"sha256": self._sha256, "for_s": options.probation_s, "force": options.force}
         self._send(member.key, {"action": action, **args})
 
-    def _wants_another_try(self, member: Member) -> bool:
+    def _wants_another_try(self, member: RolloutMember) -> bool:
         """Also while its figures may still be those of an earlier one."""
         if "try" in member.asked:
             return "try" not in member.done
         return self._options.again and self._model(member).refusal is not None
 
-    def _passes(self, member: Member, model: ModelHealth) -> bool:
+    def _passes(self, member: RolloutMember, model: ReceivedModelHealth) -> bool:
         """Whether it may be switched to there. Raises RolloutStopped."""
         agreement = "not known" if model.agreement is None else f"{model.agreement:.2f}"
-        self._tell(member, f"tried: {model.objects} objects, agreement {agreement}")
+        self._print_once(member, f"tried: {model.objects} objects, agreement {agreement}")
         if model.refusal is None or self._options.force:
             return True
         if model.objects >= ENOUGH_OBJECTS:
@@ -229,35 +229,35 @@ class Rollout:
         self._leave_out(member, f"{model.refusal}; try it again for longer (--again --shadow-s)")
         return False
 
-    def _leave_out(self, member: Member, why: str) -> None:
+    def _leave_out(self, member: RolloutMember, why: str) -> None:
         self.left.append(member.name)
         self._say(f"{member.name}: left out: {why}")
         del self._members[member.key]
         self._stage.remove(member)
 
-    def _wait_for(self, member: Member, now_mono: float) -> None:
+    def _wait_for(self, member: RolloutMember, now_mono: float) -> None:
         member.away_mono = member.away_mono or now_mono
         if now_mono - member.away_mono > self._options.answer_s:
             raise RolloutStopped(f"{member.name}: went offline in its stage and has not come back")
-        self._tell(member, "went offline; waiting for it")
+        self._print_once(member, "went offline; waiting for it")
 
-    def _check_given_up(self, member: Member) -> None:
-        if self._standing(member) == "given up":
+    def _check_given_up(self, member: RolloutMember) -> None:
+        if self._state(member) == "given up":
             raise RolloutStopped(f"{member.name}: gave it up: {self._model(member).why}")
 
-    def _standing(self, member: Member) -> Standing:
-        box = self._board.boxes.get(member.key)
+    def _state(self, member: RolloutMember) -> RolloutState:
+        box = self._board.gateways.get(member.key)
         if box is None:
             return "unheard"
-        found = standing(box, self._sha256)
+        found = rollout_state(box, self._sha256)
         forgiven = found == "given up" and self._model(member).reverted_at == member.forgiven_at
         return "waits" if forgiven else found
 
-    def _model(self, member: Member) -> ModelHealth:
-        box = self._board.boxes[member.key]
-        return ModelHealth() if box.health is None else box.health.model
+    def _model(self, member: RolloutMember) -> ReceivedModelHealth:
+        box = self._board.gateways[member.key]
+        return ReceivedModelHealth() if box.health is None else box.health.model
 
-    def _tell(self, member: Member, text: str) -> None:
-        if text not in member.told:
-            member.told.add(text)
+    def _print_once(self, member: RolloutMember, text: str) -> None:
+        if text not in member.printed:
+            member.printed.add(text)
             self._say(f"{member.name}: {text}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 
-from edge_agent.tools.simulate.scenario import MOST_CAMERAS, Scenario, Site
+from edge_agent.tools.simulate.scenario import MOST_CAMERAS, Scenario, SimulatedSite
 
 LONGEST_ID = 63
 """Characters, of a gateway's as of every id (``config/fields/kinds.py``)."""
 
 
-def sites_of(scenario: Scenario) -> tuple[Site, ...]:
+def make_sites(scenario: Scenario) -> tuple[SimulatedSite, ...]:
     """Neighbours are of one ward; each has a camera at least, and the others are thrown dice for."""
     dice = random.Random(scenario.seed)
     counts = [1] * scenario.sites
@@ -24,7 +24,7 @@ def sites_of(scenario: Scenario) -> tuple[Site, ...]:
             room.pop()
     width = _digits(scenario.sites)
     return tuple(
-        Site(
+        SimulatedSite(
             number=number,
             id=f"{scenario.prefix}-{number + 1:0{width}}",
             ward=scenario.wards[number * len(scenario.wards) // scenario.sites],
@@ -43,7 +43,7 @@ def _digits(sites: int) -> int:
     return max(3, len(str(sites)))
 
 
-def shares(sites: tuple[Site, ...], most: int) -> list[tuple[Site, ...]]:
+def split_sites(sites: tuple[SimulatedSite, ...], most: int) -> list[tuple[SimulatedSite, ...]]:
     """For processes that play at most so many each; every ward is in all of them."""
     processes = -(-len(sites) // most)
     return [sites[first::processes] for first in range(processes)]

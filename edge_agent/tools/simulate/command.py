@@ -18,17 +18,17 @@ from edge_agent.core.errors import UsageError
 from edge_agent.host.system.signals import stop_on_signals
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.simulate.arguments import changes_of
-from edge_agent.tools.simulate.city import shares, sites_of
-from edge_agent.tools.simulate.crew import Crew
-from edge_agent.tools.simulate.guard import refuse_real_ones
-from edge_agent.tools.simulate.scenario import Scenario, Site
+from edge_agent.tools.simulate.city import make_sites, split_sites
+from edge_agent.tools.simulate.crew import WorkerPool
+from edge_agent.tools.simulate.guard import refuse_ids_in_use
+from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
 from edge_agent.tools.simulate.scenario_file import load
-from edge_agent.tools.simulate.totals import Totals, progress, table
-from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, Orders
+from edge_agent.tools.simulate.totals import SimulationTotals, progress, table
+from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, WorkerJob
 
 EXIT_DONE, EXIT_LEFT = 0, 1
-LOOK_EVERY_S = 1.0
-SAY_EVERY_S = 10.0
+POLL_EVERY_S = 1.0
+PROGRESS_EVERY_S = 10.0
 MOST_A_PROCESS = 120
 """paho knows file descriptors below 1024 only, and a gateway needs seven."""
 
@@ -41,18 +41,18 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
     scenario = load(args.scenario, changes_of(args))
     brokers = tuple(broker_of(url) for url in args.broker)
     stop = stop_on_signals()
-    sites = sites_of(scenario)
+    sites = make_sites(scenario)
     if args.certificates is not None:
         _refuse_certificates(args.certificates, brokers, sites)
-    refuse_real_ones(brokers[0], mqtt_of(args, brokers[0]), sites)
+    refuse_ids_in_use(brokers[0], mqtt_of(args, brokers[0]), sites)
     if args.state_dir is not None:
         args.state_dir.mkdir(parents=True, exist_ok=True)
-        return _play(args, scenario, brokers, args.state_dir.absolute(), stop, stdout)
+        return _run(args, scenario, brokers, args.state_dir.absolute(), stop, stdout)
     with tempfile.TemporaryDirectory(prefix="edge-simulate-") as folder:
-        return _play(args, scenario, brokers, Path(folder), stop, stdout)
+        return _run(args, scenario, brokers, Path(folder), stop, stdout)
 
 
-def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequence[Site]) -> None:
+def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequence[SimulatedSite]) -> None:
     """That would not be used, or that are not there."""
     if not all(broker.tls for broker in brokers):
         raise UsageError("--certificates needs brokers at mqtts://; nothing was sent")
@@ -65,7 +65,7 @@ def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequenc
         )
 
 
-def _play(
+def _run(
     args: argparse.Namespace,
     scenario: Scenario,
     brokers: Sequence[Broker],
@@ -73,18 +73,20 @@ def _play(
     stop: threading.Event,
     stdout: TextIO,
 ) -> int:
-    sites = sites_of(scenario)
-    orders = [_orders(args, scenario, brokers, folder, share) for share in shares(sites, args.per_process)]
-    with Crew(orders) as crew:
-        crew.prepared()
+    sites = make_sites(scenario)
+    orders = [
+        _worker_job(args, scenario, brokers, folder, share) for share in split_sites(sites, args.per_process)
+    ]
+    with WorkerPool(orders) as crew:
+        crew.wait_prepared()
         began_mono = time.monotonic()
         print(
             f"{len(sites)} gateways in {len(orders)} processes at {', '.join(args.broker)}", file=sys.stderr
         )
-        crew.tell(BEGIN)
+        crew.send(BEGIN)
         _watch(crew, began_mono, scenario.duration_s, stop)
         lasted_s = time.monotonic() - began_mono
-        crew.tell(QUIET)
+        crew.send(QUIET)
         _drain(crew, began_mono, scenario.drain_s)
         totals = crew.end()
     if args.json:
@@ -94,44 +96,44 @@ def _play(
     return EXIT_DONE if totals.complete else EXIT_LEFT
 
 
-def _watch(crew: Crew, began_mono: float, duration_s: float, stop: threading.Event) -> None:
+def _watch(crew: WorkerPool, began_mono: float, duration_s: float, stop: threading.Event) -> None:
     said_mono = began_mono
     while (left_s := began_mono + duration_s - time.monotonic()) > 0:
-        if stop.wait(min(LOOK_EVERY_S, left_s)):
+        if stop.wait(min(POLL_EVERY_S, left_s)):
             print("stopping: what is left goes out first", file=sys.stderr)
             return
-        said_mono = _say(crew.tell(REPORT), began_mono, said_mono)
+        said_mono = _print_progress(crew.send(REPORT), began_mono, said_mono)
 
 
-def _drain(crew: Crew, began_mono: float, drain_s: float) -> None:
+def _drain(crew: WorkerPool, began_mono: float, drain_s: float) -> None:
     """Until nothing is left, or the patience is over."""
     deadline, said_mono = time.monotonic() + drain_s, time.monotonic()
     pause = threading.Event()
     while time.monotonic() < deadline:
-        totals = crew.tell(REPORT)
+        totals = crew.send(REPORT)
         if totals.complete:
             return
-        said_mono = _say(totals, began_mono, said_mono)
-        pause.wait(LOOK_EVERY_S / 2)
+        said_mono = _print_progress(totals, began_mono, said_mono)
+        pause.wait(POLL_EVERY_S / 2)
 
 
-def _say(totals: Totals, began_mono: float, said_mono: float) -> float:
+def _print_progress(totals: SimulationTotals, began_mono: float, said_mono: float) -> float:
     """When it was said last."""
     now = time.monotonic()
-    if now - said_mono < SAY_EVERY_S:
+    if now - said_mono < PROGRESS_EVERY_S:
         return said_mono
     print(progress(now - began_mono, totals), file=sys.stderr, flush=True)
     return now
 
 
-def _orders(
+def _worker_job(
     args: argparse.Namespace,
     scenario: Scenario,
     brokers: Sequence[Broker],
     folder: Path,
-    share: tuple[Site, ...],
-) -> Orders:
-    return Orders(
+    share: tuple[SimulatedSite, ...],
+) -> WorkerJob:
+    return WorkerJob(
         scenario=scenario,
         sites=share,
         brokers=tuple((each.host, each.port, each.tls) for each in brokers),

@@ -10,8 +10,8 @@ from types import TracebackType
 import msgspec
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.tools.simulate.totals import Totals
-from edge_agent.tools.simulate.worker import STOP, Orders
+from edge_agent.tools.simulate.totals import SimulationTotals
+from edge_agent.tools.simulate.worker import STOP, WorkerJob
 
 END_S = 60.0
 WORKER = "edge_agent.tools.simulate.worker"
@@ -21,17 +21,17 @@ class SimulationFailed(EdgeAgentError):
     """A process of it has ended by itself."""
 
 
-class Crew:
+class WorkerPool:
     """Between ``with`` and its end all processes live. One thread uses it. ``module`` is what each of them
     runs."""
 
-    def __init__(self, orders: Sequence[Orders], module: str = WORKER) -> None:
-        self._orders = orders
+    def __init__(self, orders: Sequence[WorkerJob], module: str = WORKER) -> None:
+        self._jobs = orders
         self._module = module
         self._processes: list[subprocess.Popen[str]] = []
 
-    def __enter__(self) -> Crew:
-        for _ in self._orders:
+    def __enter__(self) -> WorkerPool:
+        for _ in self._jobs:
             self._processes.append(
                 subprocess.Popen(
                     [sys.executable, "-m", self._module],
@@ -42,7 +42,7 @@ class Crew:
                     start_new_session=True,
                 )
             )
-        for process, orders in zip(self._processes, self._orders, strict=True):
+        for process, orders in zip(self._processes, self._jobs, strict=True):
             self._write(process, msgspec.json.encode(orders).decode())
         return self
 
@@ -57,19 +57,19 @@ class Crew:
                 if pipe is not None:
                     pipe.close()
 
-    def prepared(self) -> None:
+    def wait_prepared(self) -> None:
         """Wait until all of them have said so. Raises SimulationFailed."""
         self._read()
 
-    def tell(self, word: str) -> Totals:
+    def send(self, word: str) -> SimulationTotals:
         """All of them, and what they answer. Raises SimulationFailed."""
         for process in self._processes:
             self._write(process, word)
         return self._read()
 
-    def end(self) -> Totals:
+    def end(self) -> SimulationTotals:
         """Stop in order: every gateway says goodbye. Raises SimulationFailed."""
-        return self.tell(STOP)
+        return self.send(STOP)
 
     def _write(self, process: subprocess.Popen[str], line: str) -> None:
         assert process.stdin is not None
@@ -79,14 +79,14 @@ class Crew:
         except OSError as error:
             raise SimulationFailed(self._ended(process)) from error
 
-    def _read(self) -> Totals:
-        totals = Totals()
+    def _read(self) -> SimulationTotals:
+        totals = SimulationTotals()
         for process in self._processes:
             assert process.stdout is not None
             line = process.stdout.readline()
             if not line:
                 raise SimulationFailed(self._ended(process))
-            totals.add(msgspec.json.decode(line, type=Totals))
+            totals.add(msgspec.json.decode(line, type=SimulationTotals))
         return totals
 
     def _ended(self, process: subprocess.Popen[str]) -> str:

@@ -15,16 +15,16 @@ from edge_agent.config.model.settings import Broker, Gateway, Mqtt
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft
 from edge_agent.core.model import CameraState, Cause
-from edge_agent.events import EventMaker
+from edge_agent.events import EventFactory
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.mqtt.session.reconnect import Reconnect
-from edge_agent.tools.simulate.generators.answers import Answers
-from edge_agent.tools.simulate.generators.happenings import MODEL, Going, Happenings
-from edge_agent.tools.simulate.generators.vitals import Vitals
-from edge_agent.tools.simulate.ledger import CountedOutbox, Ledger
-from edge_agent.tools.simulate.scenario import Scenario, Site
-from edge_agent.uplink.usage import Usage
-from edge_agent.wire.topics import DownKind, DownMessage, Topics
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.tools.simulate.generators.answers import SimulatedReplies
+from edge_agent.tools.simulate.generators.happenings import MODEL, EventGenerator, OngoingEvent
+from edge_agent.tools.simulate.generators.vitals import HealthGenerator
+from edge_agent.tools.simulate.ledger import CountedOutbox, DeliveryLedger
+from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
+from edge_agent.uplink.usage import DataUsage
+from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 SIMULATED = "simulated"
 
 
-class Cable(Reconnect):
+class SimulatedCable(ReconnectSchedule):
     """To the broker; while it is pulled every attempt ends at ``nowhere``, which refuses."""
 
     def __init__(self, brokers: tuple[Broker, ...], spread_s: float, nowhere: Broker) -> None:
@@ -49,7 +49,7 @@ class Cable(Reconnect):
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class GatewayTotals:
     """Of one gateway since the beginning."""
 
     reconnects: int = 0
@@ -63,10 +63,10 @@ class SimulatedGateway:
     """One thread uses it. ``mqtt`` has the files of this gateway's own certificate, where there is one."""
 
     def __init__(
-        self, site: Site, mqtt: Mqtt, nowhere: Broker, folder: Path, scenario: Scenario, clock: Clock
+        self, site: SimulatedSite, mqtt: Mqtt, nowhere: Broker, folder: Path, scenario: Scenario, clock: Clock
     ) -> None:
         self.site = site
-        self.ledger = Ledger(clock)
+        self.ledger = DeliveryLedger(clock)
         self.dice = random.Random(f"{scenario.seed}/{site.id}")
         self._mqtt = mqtt
         self._nowhere = nowhere
@@ -76,13 +76,13 @@ class SimulatedGateway:
         self._gateway = Gateway(site.id, site.ward, f"{site.id} ({SIMULATED})", TIMEZONE)
         self._boots = 0
         self._lock = threading.Lock()  # protects what figures are read from, while it comes and goes
-        self._cable = Cable(mqtt.brokers, mqtt.spread_s, nowhere)
+        self._cable = SimulatedCable(mqtt.brokers, mqtt.spread_s, nowhere)
         self._outbox: CountedOutbox | None = None
         self._publisher: Publisher | None = None
-        self._happenings: Happenings | None = None
-        self._events: EventMaker | None = None
-        self._vitals = Vitals(site, self.dice, clock)
-        self._before = Figures()
+        self._generator: EventGenerator | None = None
+        self._events: EventFactory | None = None
+        self._health = HealthGenerator(site, self.dice, clock)
+        self._before = GatewayTotals()
         self._session, self._connects = "", 0
 
     # --- life ---
@@ -102,7 +102,7 @@ class SimulatedGateway:
         boot_id = f"{SIMULATED}-{self._scenario.seed}-{self._boots}"
         self._folder.mkdir(parents=True, exist_ok=True)
         clock, pulled = self._clock, self._cable.pulled
-        self._events = EventMaker(
+        self._events = EventFactory(
             self._gateway, clock=clock, boot_id=boot_id, clock_synced=lambda: True, model=MODEL
         )
         self._outbox = CountedOutbox(
@@ -117,24 +117,24 @@ class SimulatedGateway:
         for left in self._outbox.left_open():
             self._outbox.append(self._events.left_open(left))
         share, size = self._scenario.picture_share, self._scenario.picture_bytes
-        self._happenings = Happenings(self._gateway, clock, self.dice, boot_id, share, size)
-        self._cable = Cable(self._mqtt.brokers, self._mqtt.spread_s, self._nowhere)
+        self._generator = EventGenerator(self._gateway, clock, self.dice, boot_id, share, size)
+        self._cable = SimulatedCable(self._mqtt.brokers, self._mqtt.spread_s, self._nowhere)
         self._cable.pulled = pulled
-        self._vitals.booted(boot_id, boot_reason)
+        self._health.booted(boot_id, boot_reason)
         self._publisher = self._make_publisher(self._outbox)
 
     def _make_publisher(self, outbox: CountedOutbox) -> Publisher:
-        answers = Answers(self.site.id, self._clock, outbox.wake)
+        answers = SimulatedReplies(self.site.id, self._clock, outbox.wake)
 
         def obey(message: DownMessage) -> None:
             if message.kind is DownKind.COMMAND:
-                answers.take(message, publisher.publish_birth, publisher.session)
+                answers.receive_command(message, publisher.publish_birth, publisher.session)
 
         publisher = Publisher(
             self._mqtt,
-            Topics(self._mqtt.root, self.site.ward, self.site.id),
+            GatewayTopics(self._mqtt.root, self.site.ward, self.site.id),
             outbox,
-            usage=Usage(self._folder / "usage.json", TIMEZONE, self._clock, lambda: True),
+            usage=DataUsage(self._folder / "usage.json", TIMEZONE, self._clock, lambda: True),
             clock=self._clock,
             birth=self._birth,
             on_down=obey,
@@ -154,16 +154,16 @@ class SimulatedGateway:
             return
         if not self._publisher.join(JOIN_S):
             log.error("%s: its publisher does not end within %.0f s", self.site.id, JOIN_S)
-        figures, outbox = self.figures(), self._outbox
+        figures, outbox = self.totals(), self._outbox
         with self._lock:
             self._before = figures
-            self._outbox = self._publisher = self._happenings = self._events = None
+            self._outbox = self._publisher = self._generator = self._events = None
         outbox.close(timeout_s=None)
 
     def pull_cable(self) -> None:
         self._cable.pulled = True
         if self._publisher is not None:
-            self._publisher.cut()
+            self._publisher.break_connection()
 
     def plug_in(self) -> None:
         """The next attempt comes when the publisher's own delays say so."""
@@ -171,30 +171,30 @@ class SimulatedGateway:
 
     # --- what happens ---
 
-    def happen(self) -> Going | None:
+    def begin_event(self) -> OngoingEvent | None:
         """Something begins in front of one of the cameras; None: nothing that ends later."""
-        if self._happenings is None:
+        if self._generator is None:
             return None
         camera = self.dice.choice(self.site.cameras)
-        if not self._vitals.sees(camera):
+        if not self._health.is_online(camera):
             return None
-        draft, going = self._happenings.begin(camera)
+        draft, going = self._generator.begin(camera)
         self._append(draft)
         return going
 
-    def end(self, going: Going) -> None:
-        if self._happenings is not None:
-            self._append(self._happenings.end(going))
+    def end_event(self, going: OngoingEvent) -> None:
+        if self._generator is not None:
+            self._append(self._generator.end(going))
 
     def lose_camera(self) -> str | None:
         """One of them; None: none can be lost now."""
         if self._events is None:
             return None
-        seeing = [camera for camera in self.site.cameras if self._vitals.sees(camera)]
+        seeing = [camera for camera in self.site.cameras if self._health.is_online(camera)]
         if not seeing:
             return None
         camera, now = self.dice.choice(seeing), self._clock.monotonic()
-        self._vitals.lose(camera)
+        self._health.set_offline(camera)
         self._append(
             self._events.camera_state(
                 camera, CameraState.OFFLINE, Cause.UNREACHABLE, "simulated", since_mono=now
@@ -202,23 +202,23 @@ class SimulatedGateway:
         )
         return camera
 
-    def find_camera(self, camera: str) -> None:
+    def restore_camera(self, camera: str) -> None:
         now = self._clock.monotonic()
-        down_s = self._vitals.find(camera)
+        down_s = self._health.set_online(camera)
         if self._events is not None:
             draft = self._events.camera_state(
                 camera, CameraState.ONLINE, None, "simulated", since_mono=now, down_s=round(down_s, 1)
             )
             self._append(draft)
 
-    def beat(self, hour: float) -> None:
+    def send_heartbeat(self, hour: float) -> None:
         if self._publisher is not None and self._outbox is not None and self._publisher.online:
-            heartbeat = self._vitals.heartbeat(
+            heartbeat = self._health.heartbeat(
                 self._outbox.stats(), self._publisher.health(), self._publisher.session, hour
             )
             self._publisher.publish_heartbeat(heartbeat)
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         """What the agent's main thread does about once a second."""
         if self._outbox is not None:
             self._outbox.maintain()
@@ -234,14 +234,14 @@ class SimulatedGateway:
         publisher = self._publisher
         return publisher is not None and publisher.online
 
-    def figures(self) -> Figures:
+    def totals(self) -> GatewayTotals:
         """Over all restarts."""
         with self._lock:
             before = self._before
             if self._publisher is None or self._outbox is None:
                 return replace(before, reconnects=max(0, self._connects - 1))
             health, stats = self._publisher.health(), self._outbox.stats()
-        return Figures(
+        return GatewayTotals(
             max(0, self._connects - 1),
             before.refused + health.refused,
             before.ignored_acks + health.ignored_acks,
@@ -254,7 +254,7 @@ class SimulatedGateway:
         if session != self._session:
             self._session = session
             self._connects += 1
-        return msgspec.json.encode(self._vitals.birth(session))
+        return msgspec.json.encode(self._health.birth(session))
 
 
 def mqtt_of(mqtt: Mqtt, gateway: str, certificates: Path | None) -> Mqtt:

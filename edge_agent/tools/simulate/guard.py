@@ -11,10 +11,10 @@ import msgspec
 
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
-from edge_agent.mqtt.tools.listening import Listening
+from edge_agent.mqtt.tools.listening import TopicSubscriber
 from edge_agent.tools.simulate.generators.vitals import SIMULATED
-from edge_agent.tools.simulate.scenario import Site
-from edge_agent.wire.topics import Topics
+from edge_agent.tools.simulate.scenario import SimulatedSite
+from edge_agent.wire.topics import GatewayTopics
 
 QUIET_S = 1.0
 """Retained messages follow their subscription at once; after such a pause there are no more."""
@@ -22,7 +22,7 @@ LONGEST_S = 60.0
 T = TypeVar("T")
 
 
-class InUse(MqttError):
+class IdsInUse(MqttError):
     """Somebody else has reported under one of these ids."""
 
 
@@ -34,23 +34,23 @@ class _State(msgspec.Struct):
     state: str = ""
 
 
-def refuse_real_ones(broker: Broker, mqtt: Mqtt, sites: Sequence[Site]) -> None:
+def refuse_ids_in_use(broker: Broker, mqtt: Mqtt, sites: Sequence[SimulatedSite]) -> None:
     """Raises InUse, and MqttError when nobody can look. Asks for each gateway by its own topic: not every
     broker sends what it retains to a wildcard."""
     topics = {}
     for site in sites:
-        names = Topics(mqtt.root, site.ward, site.id)
+        names = GatewayTopics(mqtt.root, site.ward, site.id)
         topics[names.state], topics[names.birth] = site.id, site.id
     births: dict[str, str] = {}
     states: dict[str, str] = {}
     deadline = time.monotonic() + LONGEST_S
-    with Listening(broker, mqtt, f"{SIMULATED}-{secrets.token_hex(6)}") as listening:
+    with TopicSubscriber(broker, mqtt, f"{SIMULATED}-{secrets.token_hex(6)}") as listening:
         listening.subscribe(*topics)
-        if not listening.settled(LONGEST_S) or listening.refused:
+        if not listening.wait_subscribed(LONGEST_S) or listening.refused:
             raise MqttError(
                 f"{broker.host} does not let us look whether real gateways have these ids; nothing was sent"
             )
-        while time.monotonic() < deadline and (heard := listening.take(QUIET_S)) is not None:
+        while time.monotonic() < deadline and (heard := listening.receive(QUIET_S)) is not None:
             gateway = topics.get(heard.topic)
             if gateway is None or not heard.payload:
                 continue
@@ -64,13 +64,13 @@ def refuse_real_ones(broker: Broker, mqtt: Mqtt, sites: Sequence[Site]) -> None:
 def _judge(births: dict[str, str], states: dict[str, str]) -> None:
     real = sorted(gateway for gateway in {*births, *states} if births.get(gateway) != SIMULATED)
     if real:
-        raise InUse(
+        raise IdsInUse(
             f"{len(real)} real gateways have reported under these ids ({', '.join(real[:5])} …); "
             "nothing was sent. Choose another prefix, or another broker"
         )
     running = sorted(gateway for gateway, state in states.items() if state == "online")
     if running:
-        raise InUse(
+        raise IdsInUse(
             f"{len(running)} of these gateways are online ({', '.join(running[:5])} …): another "
             "simulation runs here; nothing was sent"
         )

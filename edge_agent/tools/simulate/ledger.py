@@ -12,14 +12,14 @@ import msgspec
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Confirmation, Draft, Stamp, StoredEvent
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import EventOutbox
 
 STEPS_A_DOUBLING = 4
 SHORTEST_S = 0.001
 BUCKETS = 100
 
 
-class Counts(msgspec.Struct):
+class DeliveryCounts(msgspec.Struct):
     """Of one gateway or of many. ``latency`` counts by duration, see ``bucket_of``: from stored on the box to
     deleted there, which a confirmation of the centre (or, without one, of the broker) does."""
 
@@ -33,7 +33,7 @@ class Counts(msgspec.Struct):
     pictures_confirmed: int = 0
     latency: list[int] = msgspec.field(default_factory=lambda: [0] * BUCKETS)
 
-    def add(self, other: Counts) -> None:
+    def add(self, other: DeliveryCounts) -> None:
         for name in (
             *("stored", "sent", "again", "at_broker", "confirmed", "acks"),
             *("pictures", "pictures_confirmed"),
@@ -66,11 +66,11 @@ def _upper_s(bucket: int) -> float:
     return SHORTEST_S * float(2.0 ** (bucket / STEPS_A_DOUBLING))
 
 
-class Ledger:
+class DeliveryLedger:
     """Of one gateway, over all its restarts. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
-        self.counts = Counts()
+        self.counts = DeliveryCounts()
         self._clock = clock
         self._lock = threading.Lock()  # protects all of it
         self._waiting: dict[str, dict[int, float]] = {}  # epoch -> sequence -> stored
@@ -128,10 +128,10 @@ class Ledger:
         self.counts.latency[bucket_of(self._clock.monotonic() - at_mono)] += 1
 
 
-class CountedOutbox(Outbox):
+class CountedOutbox(EventOutbox):
     """The agent's outbox; what goes in and out is written into a ledger."""
 
-    def __init__(self, state_dir: Path, ledger: Ledger, clock: Clock, **more: Any) -> None:
+    def __init__(self, state_dir: Path, ledger: DeliveryLedger, clock: Clock, **more: Any) -> None:
         super().__init__(state_dir, clock=clock, **more)
         self._ledger = ledger
         self._now = clock.monotonic

@@ -16,7 +16,7 @@ class WardOutage(msgspec.Struct, frozen=True, kw_only=True, tag="ward-outage"):
     ward: str
 
 
-class PowerCut(msgspec.Struct, frozen=True, kw_only=True, tag="power-cut"):
+class PowerOutage(msgspec.Struct, frozen=True, kw_only=True, tag="power-cut"):
     """Gateways lose their power, and boot when it is back. Without ``wards`` the whole city."""
 
     at_s: float
@@ -31,7 +31,7 @@ class RollingRestart(msgspec.Struct, frozen=True, kw_only=True, tag="rolling-res
     every_s: float = 1.0
 
 
-Fault = WardOutage | PowerCut | RollingRestart
+Fault = WardOutage | PowerOutage | RollingRestart
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
 
 
-class Site(msgspec.Struct, frozen=True):
+class SimulatedSite(msgspec.Struct, frozen=True):
     """One gateway."""
 
     number: int

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.files import Files
-from edge_agent.config.fields.kinds import Choice, Number, identifier
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.kinds import Number, WordChoice, identifier
 from edge_agent.config.fields.many import ListOf
 from edge_agent.config.fields.one_file import read_mapping
-from edge_agent.config.fields.one_of import one_of
-from edge_agent.config.fields.spec import INVALID, Field, Reading, Section, Values
+from edge_agent.config.fields.one_of import tagged_union
+from edge_agent.config.fields.spec import INVALID, Field, ReadContext, Section, SectionValues
 from edge_agent.config.fields.times import TimeOfDay
 from edge_agent.config.model.settings import Delivery
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
 from edge_agent.tools.simulate.city import longest_prefix
-from edge_agent.tools.simulate.scenario import MOST_CAMERAS, PowerCut, RollingRestart, Scenario, WardOutage
+from edge_agent.tools.simulate.scenario import MOST_CAMERAS, PowerOutage, RollingRestart, Scenario, WardOutage
 
 _USUAL = Scenario()
 MOST_SITES = 10_000
 _SECONDS = Number(0, 1_000_000, "seconds")
-_WHAT = Field("kind", Choice(("ward-outage", "power-cut", "rolling-restart")), "what goes wrong")
+_WHAT = Field("kind", WordChoice(("ward-outage", "power-cut", "rolling-restart")), "what goes wrong")
 _AT = Field("at_s", _SECONDS, "since the beginning")
 _FOR = Field("for_s", _SECONDS, "how long")
 
@@ -33,7 +33,7 @@ def _fault(make: Any) -> Any:
     return lambda values: make(**{key: value for key, value in values.found.items() if key != "kind"})
 
 
-FAULT = one_of(
+FAULT = tagged_union(
     "a fault",
     "What goes wrong.",
     "kind",
@@ -53,7 +53,7 @@ FAULT = one_of(
                 _FOR,
                 Field("wards", ListOf(identifier(), "ward ids", most=1000), "which", (), "the whole city"),
             ),
-            _fault(PowerCut),
+            _fault(PowerOutage),
         ),
         "rolling-restart": Section(
             "a rolling-restart",
@@ -69,7 +69,7 @@ def _number(key: str, low: float, high: float, unit: str, doc: str, *, whole: bo
     return Field(key, Number(low, high, unit, whole=whole), doc, getattr(_USUAL, key))
 
 
-def _check(values: Values) -> None:
+def _check(values: SectionValues) -> None:
     sites, cameras = values.valid("sites"), values.valid("cameras")
     if sites is not None and cameras is not None and not sites <= cameras <= MOST_CAMERAS * sites:
         text = f"{cameras} cameras on {sites} sites: each has 1 to {MOST_CAMERAS}"
@@ -80,13 +80,13 @@ def _check(values: Values) -> None:
         values.reading.refuse(values.place("prefix"), text)
     wards = values.valid("wards") or ()
     for fault in values.valid("faults") or ():
-        named = fault.wards if isinstance(fault, PowerCut) else getattr(fault, "ward", None) or ()
+        named = fault.wards if isinstance(fault, PowerOutage) else getattr(fault, "ward", None) or ()
         for ward in (named,) if isinstance(named, str) else named:
             if ward not in wards:
                 values.reading.refuse(values.place("faults"), f"faults: {ward} is none of wards")
 
 
-def _build(values: Values) -> Scenario:
+def _build(values: SectionValues) -> Scenario:
     begins: datetime.time | None = values["begins_at"]
     own = {key: value for key, value in values.found.items() if key != "begins_at"}
     if begins is not None:
@@ -117,7 +117,10 @@ SCENARIO = Section(
         _number("spread_s", 0, 3600, "seconds", "mqtt.spread_s of the gateways"),
         _number("boot_s", 0, 3600, "seconds", "longest time from power to the start of the agent"),
         Field(
-            "delivery", Choice(tuple(Delivery), Delivery), "mqtt.delivery of the gateways", Delivery.CONFIRMED
+            "delivery",
+            WordChoice(tuple(Delivery), Delivery),
+            "mqtt.delivery of the gateways",
+            Delivery.CONFIRMED,
         ),
         Field("faults", ListOf(FAULT, "faults", most=1000), "what goes wrong, and when", ()),
     ),
@@ -129,9 +132,9 @@ SCENARIO = Section(
 def load(path: Path | None, changes: dict[str, Any]) -> Scenario:
     """The file's, or the usual one, with what the command line says instead. Raises ConfigError."""
     name = "the command line" if path is None else str(path)
-    reading = Reading(Files(Path("/"), None), SystemClock())
+    reading = ReadContext(ConfigFiles(Path("/"), None), SystemClock())
     node = (
-        tree.Mapping(tree.Place(name, 1, 1))
+        tree.Mapping(tree.SourcePosition(name, 1, 1))
         if path is None
         else read_mapping(path, reading, "a mapping such as sites: 20")
     )
@@ -146,10 +149,10 @@ def load(path: Path | None, changes: dict[str, Any]) -> Scenario:
 
 def _with(node: tree.Mapping, changes: dict[str, Any]) -> tree.Mapping:
     """What stands on the command line is checked like what stands in the file."""
-    place = tree.Place("command line", 1, 1)
+    place = tree.SourcePosition("command line", 1, 1)
     entries = dict(node.entries)
     for key, value in changes.items():
-        entries[key] = tree.Entry(place, _node(value, place))
+        entries[key] = tree.MappingEntry(place, _node(value, place))
     return replace(node, entries=entries)
 
 
@@ -161,11 +164,11 @@ def _with_cameras(node: tree.Mapping) -> tree.Mapping:
     if not sites.value.text.isdecimal() or not 1 <= int(sites.value.text) <= MOST_SITES:
         return node  # told as a mistake
     cameras = round(int(sites.value.text) * _USUAL.cameras / _USUAL.sites)
-    entry = tree.Entry(sites.key, _node(cameras, sites.value.place))
+    entry = tree.MappingEntry(sites.key, _node(cameras, sites.value.place))
     return replace(node, entries=node.entries | {"cameras": entry})
 
 
-def _node(value: Any, place: tree.Place) -> tree.Node:
+def _node(value: Any, place: tree.SourcePosition) -> tree.Node:
     if isinstance(value, list | tuple):
         return tree.Sequence(place, tuple(_node(item, place) for item in value))
     return tree.Scalar(place, str(value), plain=not isinstance(value, str))

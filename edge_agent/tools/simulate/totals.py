@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from edge_agent.tools.simulate.gateway import SimulatedGateway
-from edge_agent.tools.simulate.ledger import Counts, percentile_s
+from edge_agent.tools.simulate.ledger import DeliveryCounts, percentile_s
 
 UNHEARD = "no centre has confirmed any: does one take in these wards?"
 
 
-class Totals(msgspec.Struct, kw_only=True):
+class SimulationTotals(msgspec.Struct, kw_only=True):
     processes: int = 0
     gateways: int = 0
     online: int = 0
@@ -21,7 +21,7 @@ class Totals(msgspec.Struct, kw_only=True):
     ignored_acks: int = 0
     shed: int = 0  # given up by a full outbox
     unsettled: int = 0  # players to whose gateways something happens yet
-    counts: Counts = msgspec.field(default_factory=Counts)
+    counts: DeliveryCounts = msgspec.field(default_factory=DeliveryCounts)
     behind_s: float = 0.0  # the players, now
     most_behind_s: float = 0.0
     cpu_s: float = 0.0
@@ -30,7 +30,7 @@ class Totals(msgspec.Struct, kw_only=True):
 
     def add_gateway(self, gateway: SimulatedGateway) -> None:
         self.online += gateway.online
-        figures = gateway.figures()
+        figures = gateway.totals()
         self.left += figures.left
         if figures.left:
             self.left_at.append(gateway.site.id)
@@ -40,7 +40,7 @@ class Totals(msgspec.Struct, kw_only=True):
         self.shed += figures.shed
         self.counts.add(gateway.ledger.counts)
 
-    def add(self, other: Totals) -> None:
+    def add(self, other: SimulationTotals) -> None:
         """Of another process."""
         for name in (
             *("processes", "gateways", "online", "left", "left_at", "reconnects", "refused", "ignored_acks"),
@@ -71,7 +71,7 @@ class Totals(msgspec.Struct, kw_only=True):
         return self.counts.sent > 0 and self.counts.confirmed == 0
 
 
-def progress(elapsed_s: float, totals: Totals) -> str:
+def progress(elapsed_s: float, totals: SimulationTotals) -> str:
     """One line while it runs."""
     counts = totals.counts
     return (
@@ -81,7 +81,7 @@ def progress(elapsed_s: float, totals: Totals) -> str:
     )
 
 
-def table(totals: Totals, lasted_s: float) -> list[str]:
+def table(totals: SimulationTotals, lasted_s: float) -> list[str]:
     """At the end."""
     counts = totals.counts
     latency = {share: percentile_s(counts.latency, share) for share in (0.5, 0.99, 1.0)}

@@ -19,9 +19,9 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.host.system.memory import limit_malloc_arenas
 from edge_agent.tools.simulate.gateway import SimulatedGateway, mqtt_of
-from edge_agent.tools.simulate.player import Player
-from edge_agent.tools.simulate.scenario import Scenario, Site
-from edge_agent.tools.simulate.totals import Totals
+from edge_agent.tools.simulate.player import GatewayRunner
+from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
+from edge_agent.tools.simulate.totals import SimulationTotals
 
 GATEWAYS_A_PLAYER = 25
 JOIN_S = 30.0
@@ -29,11 +29,11 @@ REPORT, BEGIN, QUIET, STOP = "report", "begin", "quiet", "stop"
 """What the process is told, a word a line."""
 
 
-class Orders(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
     """The first line of stdin."""
 
     scenario: Scenario
-    sites: tuple[Site, ...]
+    sites: tuple[SimulatedSite, ...]
     brokers: tuple[tuple[str, int, bool], ...]
     root: str
     ca_file: str | None
@@ -60,8 +60,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Worker:
-    def __init__(self, orders: Orders, nowhere: Broker) -> None:
+class SimulationWorker:
+    def __init__(self, orders: WorkerJob, nowhere: Broker) -> None:
         clock, scenario, mqtt = SystemClock(), orders.scenario, orders.mqtt()
         certificates = None if orders.certificates is None else Path(orders.certificates)
         self._gateways = [
@@ -70,8 +70,10 @@ class Worker:
             )
             for site in orders.sites
         ]
-        self._players = [
-            Player(f"player-{first}", self._gateways[first : first + GATEWAYS_A_PLAYER], scenario, clock)
+        self._runners = [
+            GatewayRunner(
+                f"player-{first}", self._gateways[first : first + GATEWAYS_A_PLAYER], scenario, clock
+            )
             for first in range(0, len(self._gateways), GATEWAYS_A_PLAYER)
         ]
         self._began_mono = time.monotonic()
@@ -84,30 +86,30 @@ class Worker:
 
     def begin(self) -> None:
         self._began_cpu_s = time.process_time()
-        for player in self._players:
+        for player in self._runners:
             player.start()
 
-    def be_quiet(self) -> None:
-        for player in self._players:
-            player.be_quiet()
+    def drain(self) -> None:
+        for player in self._runners:
+            player.drain()
 
     def stop(self) -> None:
-        for player in self._players:
+        for player in self._runners:
             player.stop()
-        for player in self._players:
+        for player in self._runners:
             player.join(JOIN_S)
         for gateway in self._gateways:
             gateway.begin_stop()
         for gateway in self._gateways:
             gateway.end_stop()
 
-    def totals(self) -> Totals:
+    def totals(self) -> SimulationTotals:
         # Asked first: what a player does while the rest is counted is not counted in part.
-        unsettled = sum(not player.settled for player in self._players)
-        totals = Totals(processes=1, gateways=len(self._gateways), unsettled=unsettled)
+        unsettled = sum(not player.settled for player in self._runners)
+        totals = SimulationTotals(processes=1, gateways=len(self._gateways), unsettled=unsettled)
         for gateway in self._gateways:
             totals.add_gateway(gateway)
-        for player in self._players:
+        for player in self._runners:
             totals.behind_s = max(totals.behind_s, player.behind_s)
             totals.most_behind_s = max(totals.most_behind_s, player.most_behind_s)
             if player.loop.failure is not None:
@@ -128,12 +130,12 @@ def _pss_mb() -> float:
 
 def main() -> int:
     limit_malloc_arenas()
-    orders = msgspec.json.decode(sys.stdin.readline(), type=Orders)
+    orders = msgspec.json.decode(sys.stdin.readline(), type=WorkerJob)
     logging.basicConfig(level=orders.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
     # Bound and not listening: whoever connects is refused, and nobody else can have the port.
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        worker = Worker(orders, Broker("127.0.0.1", int(closed.getsockname()[1]), tls=False))
+        worker = SimulationWorker(orders, Broker("127.0.0.1", int(closed.getsockname()[1]), tls=False))
         worker.prepare()
         _say(worker.totals())
         for line in sys.stdin:
@@ -141,7 +143,7 @@ def main() -> int:
                 case "begin":
                     worker.begin()
                 case "quiet":
-                    worker.be_quiet()
+                    worker.drain()
                 case "stop":
                     break
             _say(worker.totals())
@@ -151,7 +153,7 @@ def main() -> int:
     os._exit(0)  # threads that hang in a resolver do not hold us up
 
 
-def _say(totals: Totals) -> None:
+def _say(totals: SimulationTotals) -> None:
     sys.stdout.write(msgspec.json.encode(totals).decode() + "\n")
     sys.stdout.flush()
 

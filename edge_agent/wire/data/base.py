@@ -46,6 +46,6 @@ class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all arguments: what a gateway does not know it refuses, instead of doing half of it."""
 
 
-def in_words(error: Exception) -> str:
+def decode_error_text(error: Exception) -> str:
     """What msgspec says is wrong, with the pattern as a schema shows it."""
     return str(error).replace(repr(END)[1:-1], "$")

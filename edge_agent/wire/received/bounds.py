@@ -43,7 +43,7 @@ def bounded_text(text: str) -> str:
     return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
 
 
-def bound(struct: msgspec.Struct) -> bool:
+def bound_fields(struct: msgspec.Struct) -> bool:
     """Bounds every field in place, also of what it holds; whether anything was beyond. A number that was gets
     its field's default."""
     found = False
@@ -54,7 +54,7 @@ def bound(struct: msgspec.Struct) -> bool:
             setattr(struct, name, within)
             found = True
         elif isinstance(value, msgspec.Struct):
-            found |= bound(value)
+            found |= bound_fields(value)
         elif value and isinstance(value, list | dict):
             found |= _bound_items(value)
     return found
@@ -83,7 +83,7 @@ def _within(value: Any, default: Any) -> Any:
 def _whole(value: Any) -> Any:
     """One item of a list or a mapping, bounded."""
     if isinstance(value, msgspec.Struct):
-        bound(value)
+        bound_fields(value)
         return value
     return _within(value, None)
 
@@ -92,7 +92,7 @@ def _bound_items(items: list[Any] | dict[Any, Any]) -> bool:
     found = False
     for key, value in list(items.items() if isinstance(items, dict) else enumerate(items)):
         if isinstance(value, msgspec.Struct):
-            found |= bound(value)
+            found |= bound_fields(value)
         elif (within := _within(value, None)) is not value:
             items[key] = within
             found = True

@@ -8,15 +8,15 @@ import msgspec
 from msgspec import Meta
 
 from edge_agent.wire.data.base import END
-from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bound
+from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bound_fields
 
 
-class ClockHealth(msgspec.Struct):
+class ReceivedClockHealth(msgspec.Struct):
     synced: bool = False
     offset_ms: float | None = None
 
 
-class BoxHealth(msgspec.Struct):
+class ReceivedBoxHealth(msgspec.Struct):
     cpu_percent: float | None = None
     memory_percent: float | None = None
     disk_percent: float | None = None
@@ -29,7 +29,7 @@ class BoxHealth(msgspec.Struct):
 Number = Annotated[int, Meta(ge=0, le=HIGHEST_SEQUENCE)]
 
 
-class OutboxHealth(msgspec.Struct):
+class ReceivedOutboxHealth(msgspec.Struct):
     depth: Number = 0
     oldest_s: float = 0.0
     sequence: Number = 0
@@ -37,37 +37,37 @@ class OutboxHealth(msgspec.Struct):
     degraded: str | None = None
 
 
-class CameraHealth(msgspec.Struct):
+class ReceivedCameraHealth(msgspec.Struct):
     state: str = ""
     packet_fps: float = 0.0
     cause: str | None = None
     view: list[str] = msgspec.field(default_factory=list)
 
 
-class UplinkHealth(msgspec.Struct):
+class ReceivedUplinkHealth(msgspec.Struct):
     heartbeat_s: float | None = None
     monthly_bytes: int | None = None
     used_bytes: int = 0
     held: list[str] = msgspec.field(default_factory=list)
 
 
-class CertificatesHealth(msgspec.Struct):
+class ReceivedCertificatesHealth(msgspec.Struct):
     client_days: int | None = None
     ca_days: int | None = None
 
 
-class PartHealth(msgspec.Struct):
+class ReceivedPartHealth(msgspec.Struct):
     """Of the detector and of what is kept."""
 
     degraded: str | None = None
 
 
-class UpdateHealth(msgspec.Struct):
+class ReceivedUpdateHealth(msgspec.Struct):
     reverted: str | None = None
     why: str | None = None
 
 
-class ModelHealth(msgspec.Struct):
+class ReceivedModelHealth(msgspec.Struct):
     name: str | None = None
     sha256: str | None = None
     phase: str | None = None
@@ -79,11 +79,11 @@ class ModelHealth(msgspec.Struct):
     why: str | None = None
 
 
-class ConfigHealth(msgspec.Struct):
+class ReceivedConfigHealth(msgspec.Struct):
     given_up: str | None = None
 
 
-class Override(msgspec.Struct):
+class ReceivedRuleOverride(msgspec.Struct):
     """A rule that is for a time not as it is configured."""
 
     camera: str
@@ -91,38 +91,38 @@ class Override(msgspec.Struct):
     what: str
 
 
-class CommandsHealth(msgspec.Struct):
-    rules: list[Override] = msgspec.field(default_factory=list)
+class ReceivedCommandsHealth(msgspec.Struct):
+    rules: list[ReceivedRuleOverride] = msgspec.field(default_factory=list)
     relearning: list[str] = msgspec.field(default_factory=list)  # cameras
 
 
-class Health(msgspec.Struct):
+class ReceivedHealth(msgspec.Struct):
     time: str
     session: str
     version: str = ""
     config_hash: str = ""
     uptime_s: float | None = None
-    clock: ClockHealth = msgspec.field(default_factory=ClockHealth)
-    box: BoxHealth = msgspec.field(default_factory=BoxHealth)
-    outbox: OutboxHealth = msgspec.field(default_factory=OutboxHealth)
-    uplink: UplinkHealth = msgspec.field(default_factory=UplinkHealth)
-    certificates: CertificatesHealth = msgspec.field(default_factory=CertificatesHealth)
-    detector: PartHealth = msgspec.field(default_factory=PartHealth)
-    evidence: PartHealth = msgspec.field(default_factory=PartHealth)
-    update: UpdateHealth = msgspec.field(default_factory=UpdateHealth)
-    model: ModelHealth = msgspec.field(default_factory=ModelHealth)
-    config: ConfigHealth = msgspec.field(default_factory=ConfigHealth)
-    commands: CommandsHealth = msgspec.field(default_factory=CommandsHealth)
-    cameras: dict[str, CameraHealth] = msgspec.field(default_factory=dict)
+    clock: ReceivedClockHealth = msgspec.field(default_factory=ReceivedClockHealth)
+    box: ReceivedBoxHealth = msgspec.field(default_factory=ReceivedBoxHealth)
+    outbox: ReceivedOutboxHealth = msgspec.field(default_factory=ReceivedOutboxHealth)
+    uplink: ReceivedUplinkHealth = msgspec.field(default_factory=ReceivedUplinkHealth)
+    certificates: ReceivedCertificatesHealth = msgspec.field(default_factory=ReceivedCertificatesHealth)
+    detector: ReceivedPartHealth = msgspec.field(default_factory=ReceivedPartHealth)
+    evidence: ReceivedPartHealth = msgspec.field(default_factory=ReceivedPartHealth)
+    update: ReceivedUpdateHealth = msgspec.field(default_factory=ReceivedUpdateHealth)
+    model: ReceivedModelHealth = msgspec.field(default_factory=ReceivedModelHealth)
+    config: ReceivedConfigHealth = msgspec.field(default_factory=ReceivedConfigHealth)
+    commands: ReceivedCommandsHealth = msgspec.field(default_factory=ReceivedCommandsHealth)
+    cameras: dict[str, ReceivedCameraHealth] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
 
 
-_HEALTH = msgspec.json.Decoder(Health)
+_HEALTH = msgspec.json.Decoder(ReceivedHealth)
 
 
-def read_health(payload: bytes) -> Health:
+def read_health(payload: bytes) -> ReceivedHealth:
     """Within the bounds of ``bounds.py``: alerts and metrics count with it. Raises msgspec.DecodeError,
     RecursionError."""
     health = _HEALTH.decode(payload)
-    bound(health)
+    bound_fields(health)
     return health

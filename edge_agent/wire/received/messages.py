@@ -19,7 +19,7 @@ from edge_agent import wire
 from edge_agent.core.delivery import SEALED_MAGIC, content_type_of
 from edge_agent.wire.central_topics import UpKind, UpTopic
 from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bounded_time
-from edge_agent.wire.received.health import Health, read_health
+from edge_agent.wire.received.health import ReceivedHealth, read_health
 
 MOST_BYTES = {
     UpKind.STATE: 4_096,
@@ -41,7 +41,7 @@ _EVENT_ID = re.compile(r"[\x21-\x7e]{1,200}")
 _WORD = re.compile(r"[\x21-\x7e]{1,100}")
 
 
-class Malformed(Exception):
+class MalformedMessage(Exception):
     """The message is none of ours; the text says why, without quoting it."""
 
 
@@ -69,7 +69,7 @@ class _Loss(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventMessage:
     ward: str
     gateway: str
     epoch: str
@@ -85,7 +85,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class MediaMessage:
     ward: str
     gateway: str
     media_id: str
@@ -97,10 +97,10 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
+class HeartbeatMessage:
     ward: str
     gateway: str
-    health: Health
+    health: ReceivedHealth
     payload: bytes
 
 
@@ -109,7 +109,7 @@ class InventoryDetector(msgspec.Struct):
     model_sha256: str | None = None
 
 
-class Inventory(msgspec.Struct):
+class BirthDocument(msgspec.Struct):
     """Of a birth what the centre itself looks at."""
 
     gateway: str
@@ -122,13 +122,13 @@ class Inventory(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
+class BirthMessage:
     """``inventory`` is None where the retained message was cleared: the gateway is gone for good, or
     moved."""
 
     ward: str
     gateway: str
-    inventory: Inventory | None
+    inventory: BirthDocument | None
     payload: bytes
 
 
@@ -140,7 +140,7 @@ class StateDocument(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateMessage:
     """``document`` is None where the retained message was cleared."""
 
     ward: str
@@ -155,7 +155,7 @@ class ReplyDocument(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReplyMessage:
     """What became of a command, whoever gave it."""
 
     ward: str
@@ -165,21 +165,21 @@ class Reply:
     text: str
 
 
-Message = Event | Picture | Heartbeat | Birth | State | Reply
+GatewayMessage = EventMessage | MediaMessage | HeartbeatMessage | BirthMessage | StateMessage | ReplyMessage
 
 _EVENT = msgspec.json.Decoder(_Envelope)
 _LOSS = msgspec.json.Decoder(_Loss)
-_BIRTH = msgspec.json.Decoder(Inventory)
+_BIRTH = msgspec.json.Decoder(BirthDocument)
 _STATE = msgspec.json.Decoder(StateDocument)
 _REPLY = msgspec.json.Decoder(ReplyDocument)
 STATUSES = frozenset(get_args(wire.ReplyStatus))
 
 
-def read(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> Message:
+def parse_message(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> GatewayMessage:
     """Raises Malformed."""
     most = MOST_BYTES[topic.kind]
     if len(payload) > most:
-        raise Malformed(f"{len(payload)} bytes, at most {most} are taken")
+        raise MalformedMessage(f"{len(payload)} bytes, at most {most} are taken")
     try:
         match topic.kind:
             case UpKind.EVENT:
@@ -196,10 +196,10 @@ def read(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]
                 return _reply(topic, payload)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         # msgspec names the key and the type, and never quotes a value.
-        raise Malformed(f"not what is expected of {topic.kind}: {error}"[:300]) from error
+        raise MalformedMessage(f"not what is expected of {topic.kind}: {error}"[:300]) from error
 
 
-def loss_of(event: Event) -> wire.LossData | None:
+def parse_loss(event: EventMessage) -> wire.LossData | None:
     """What a ``loss`` event announces; None: it cannot be read, or its ranges make no sense."""
     try:
         loss = _LOSS.decode(event.payload).data
@@ -211,22 +211,26 @@ def loss_of(event: Event) -> wire.LossData | None:
     return loss if sensible else None
 
 
-def _event(topic: UpTopic, payload: bytes) -> Event:
+def _event(topic: UpTopic, payload: bytes) -> EventMessage:
     found = _EVENT.decode(payload)
     gateway, kind = topic.gateway, _TYPE.fullmatch(found.type)
-    _must(found.specversion == "1.0", "specversion is not 1.0")
-    _must(found.source == f"/tb/{gateway}", "source is another gateway than the topic's")
-    _must(found.ward == topic.ward, "ward is another one than the topic's")
-    _must(found.subject == topic.name and _matches(_ID, found.subject), "subject is not the topic's camera")
-    _must(_matches(_SEQUENCE, found.sequence) and int(found.sequence) > 0, "sequence is not 16 digits from 1")
-    _must(_matches(_EPOCH, found.epoch), "epoch is not 1 to 63 of a-z, 0-9 and -")
-    _must(found.id == f"{gateway}/{found.epoch}/{found.sequence}", "id is not gateway/epoch/sequence")
-    _must(1 <= found.severitynumber <= 24, "severitynumber is not 1 to 24")
+    _require(found.specversion == "1.0", "specversion is not 1.0")
+    _require(found.source == f"/tb/{gateway}", "source is another gateway than the topic's")
+    _require(found.ward == topic.ward, "ward is another one than the topic's")
+    _require(
+        found.subject == topic.name and _matches(_ID, found.subject), "subject is not the topic's camera"
+    )
+    _require(
+        _matches(_SEQUENCE, found.sequence) and int(found.sequence) > 0, "sequence is not 16 digits from 1"
+    )
+    _require(_matches(_EPOCH, found.epoch), "epoch is not 1 to 63 of a-z, 0-9 and -")
+    _require(found.id == f"{gateway}/{found.epoch}/{found.sequence}", "id is not gateway/epoch/sequence")
+    _require(1 <= found.severitynumber <= 24, "severitynumber is not 1 to 24")
     if kind is None:
-        raise Malformed(f"type is not {wire.TYPE_PREFIX}KIND.v1")
+        raise MalformedMessage(f"type is not {wire.TYPE_PREFIX}KIND.v1")
     said_ms = milliseconds(found.time)
     time_ms = bounded_time(said_ms)
-    return Event(
+    return EventMessage(
         topic.ward,
         gateway,
         found.epoch,
@@ -235,82 +239,84 @@ def _event(topic: UpTopic, payload: bytes) -> Event:
         kind[1],
         found.severitynumber,
         time_ms,
-        _word(_EVENT_ID, found.data.event_id),
-        _word(_ID, found.data.phase),
+        _matched_or_none(_EVENT_ID, found.data.event_id),
+        _matched_or_none(_ID, found.data.phase),
         payload,
         "" if said_ms == time_ms else f"its time {found.time} is out of bounds: it is stored as {time_ms} ms",
     )
 
 
-def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> Picture:
+def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> MediaMessage:
     named = dict(properties)
     event_id, camera, sha256 = (named.get(key, "") for key in ("event_id", "camera", "sha256"))
     sealed = payload.startswith(SEALED_MAGIC)
-    _must(_matches(_MEDIA_ID, topic.name), "the id is not of a-z, 0-9 and -")
-    _must(_matches(_EVENT_ID, event_id), "the property event_id is missing or no id")
-    _must(_matches(_ID, camera), "the property camera is missing or no id")
-    _must(_matches(_SHA256, sha256), "the property sha256 is missing or no digest")
+    _require(_matches(_MEDIA_ID, topic.name), "the id is not of a-z, 0-9 and -")
+    _require(_matches(_EVENT_ID, event_id), "the property event_id is missing or no id")
+    _require(_matches(_ID, camera), "the property camera is missing or no id")
+    _require(_matches(_SHA256, sha256), "the property sha256 is missing or no digest")
     # ``content_type_of`` takes for a JPEG what it does not know.
     known = payload.startswith(_JPEG) or content_type_of(payload) != "image/jpeg"
-    _must(known, "neither a JPEG, an MP4, a gzip file nor a sealed one")
-    _must(hashlib.sha256(payload).hexdigest() == sha256, "the sha256 is another one than the property says")
-    return Picture(topic.ward, topic.gateway, topic.name, event_id, camera, sha256, sealed, payload)
+    _require(known, "neither a JPEG, an MP4, a gzip file nor a sealed one")
+    _require(
+        hashlib.sha256(payload).hexdigest() == sha256, "the sha256 is another one than the property says"
+    )
+    return MediaMessage(topic.ward, topic.gateway, topic.name, event_id, camera, sha256, sealed, payload)
 
 
-def _heartbeat(topic: UpTopic, payload: bytes) -> Heartbeat:
+def _heartbeat(topic: UpTopic, payload: bytes) -> HeartbeatMessage:
     health = read_health(payload)
     milliseconds(health.time)
-    _must(_matches(_WORD, health.session), "session is no word")
+    _require(_matches(_WORD, health.session), "session is no word")
     # A camera's name is a key of what is shown later.
-    _must(all(map(_ID.fullmatch, health.cameras)), "a camera's name is no id")
-    return Heartbeat(topic.ward, topic.gateway, health, payload)
+    _require(all(map(_ID.fullmatch, health.cameras)), "a camera's name is no id")
+    return HeartbeatMessage(topic.ward, topic.gateway, health, payload)
 
 
-def _birth(topic: UpTopic, payload: bytes) -> Birth:
+def _birth(topic: UpTopic, payload: bytes) -> BirthMessage:
     if not payload:
-        return Birth(topic.ward, topic.gateway, None, payload)
+        return BirthMessage(topic.ward, topic.gateway, None, payload)
     found = _BIRTH.decode(payload)
-    _must(found.gateway == topic.gateway, "gateway is another one than the topic's")
-    _must(found.ward == topic.ward, "ward is another one than the topic's")
-    _must(_matches(_WORD, found.session), "session is no word")
-    return Birth(topic.ward, topic.gateway, found, payload)
+    _require(found.gateway == topic.gateway, "gateway is another one than the topic's")
+    _require(found.ward == topic.ward, "ward is another one than the topic's")
+    _require(_matches(_WORD, found.session), "session is no word")
+    return BirthMessage(topic.ward, topic.gateway, found, payload)
 
 
-def _state(topic: UpTopic, payload: bytes) -> State:
+def _state(topic: UpTopic, payload: bytes) -> StateMessage:
     if not payload:
-        return State(topic.ward, topic.gateway, None)
+        return StateMessage(topic.ward, topic.gateway, None)
     found = _STATE.decode(payload)
-    _must(found.state in ("online", "stopped", "offline"), "state is not online, stopped or offline")
-    _must(_matches(_WORD, found.session), "session is no word")
+    _require(found.state in ("online", "stopped", "offline"), "state is not online, stopped or offline")
+    _require(_matches(_WORD, found.session), "session is no word")
     milliseconds(found.time)
-    return State(topic.ward, topic.gateway, found)
+    return StateMessage(topic.ward, topic.gateway, found)
 
 
-def _reply(topic: UpTopic, payload: bytes) -> Reply:
+def _reply(topic: UpTopic, payload: bytes) -> ReplyMessage:
     found = _REPLY.decode(payload)
-    _must(found.id == topic.name, "id is another one than the topic's")
-    _must(found.status in STATUSES, "status is none of a reply")
-    return Reply(topic.ward, topic.gateway, found.id, found.status, found.text[:500].replace("\0", ""))
+    _require(found.id == topic.name, "id is another one than the topic's")
+    _require(found.status in STATUSES, "status is none of a reply")
+    return ReplyMessage(topic.ward, topic.gateway, found.id, found.status, found.text[:500].replace("\0", ""))
 
 
 def milliseconds(time: str) -> int:
     """Since 1970. Raises Malformed for what is no time of the wire."""
     try:
-        _must(_matches(_TIME, time), "")
+        _require(_matches(_TIME, time), "")
         return round(datetime.fromisoformat(time).timestamp() * 1000)
-    except (Malformed, ValueError, OverflowError):
-        raise Malformed("a time is not UTC, RFC 3339, with milliseconds") from None
+    except (MalformedMessage, ValueError, OverflowError):
+        raise MalformedMessage("a time is not UTC, RFC 3339, with milliseconds") from None
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> bool:
     return pattern.fullmatch(text) is not None
 
 
-def _word(pattern: re.Pattern[str], found: object) -> str | None:
+def _matched_or_none(pattern: re.Pattern[str], found: object) -> str | None:
     """What is only looked at, not relied on."""
     return found if isinstance(found, str) and pattern.fullmatch(found) else None
 
 
-def _must(holds: bool, otherwise: str) -> None:
+def _require(holds: bool, otherwise: str) -> None:
     if not holds:
-        raise Malformed(otherwise)
+        raise MalformedMessage(otherwise)

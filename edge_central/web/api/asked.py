@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edge_agent.core.model import Severity
 from edge_central.store.scope import Scope
-from edge_central.web.api.history import Filter
+from edge_central.web.api.history import HistoryFilter
 from edge_central.web.refusals import BadRequest, NotFound
 
 MOST_EVENTS = 1_000
@@ -22,33 +22,37 @@ KEYS = ("after", "limit", "ward", "kind", "severity", "wait")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EventQuery:
     after: str | None
     limit: int
-    wanted: Filter
+    event_filter: HistoryFilter
     wait_s: float
 
 
-def asked_of(query: Mapping[str, str], scope: Scope) -> Asked:
+def parse_event_query(query: Mapping[str, str], scope: Scope) -> EventQuery:
     """Raises BadRequest, NotFound."""
     for key in query:
         if key not in KEYS:
             raise BadRequest(f"there is no parameter {key[:40]!r}; there are {', '.join(KEYS)}")
-    return Asked(
+    return EventQuery(
         query.get("after") or None,
-        _limit(query.get("limit")),
-        Filter(_scope(query.get("ward"), scope), _kinds(query.get("kind")), _severity(query.get("severity"))),
-        _wait(query.get("wait")),
+        _parse_limit(query.get("limit")),
+        HistoryFilter(
+            _parse_scope(query.get("ward"), scope),
+            _parse_kinds(query.get("kind")),
+            _parse_severity(query.get("severity")),
+        ),
+        _parse_wait(query.get("wait")),
     )
 
 
-def _scope(ward: str | None, scope: Scope) -> Scope:
+def _parse_scope(ward: str | None, scope: Scope) -> Scope:
     if ward and not scope.admits(ward):
         raise NotFound("there is no such ward, or it is not yours")
     return scope.narrowed(ward or None)
 
 
-def _limit(text: str | None) -> int:
+def _parse_limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_EVENTS
     if not re.fullmatch(r"\d{1,6}", text) or not 1 <= int(text) <= MOST_EVENTS:
@@ -56,14 +60,14 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _kinds(text: str | None) -> frozenset[str]:
+def _parse_kinds(text: str | None) -> frozenset[str]:
     kinds = frozenset(filter(None, (text or "").split(",")))
     if len(kinds) > 32 or not all(map(_KIND.fullmatch, kinds)):
         raise BadRequest("kind is a kind of event, or several with commas between them")
     return kinds
 
 
-def _severity(text: str | None) -> int:
+def _parse_severity(text: str | None) -> int:
     if text is None:
         return 0
     if text not in SEVERITIES:
@@ -71,7 +75,7 @@ def _severity(text: str | None) -> int:
     return SEVERITIES[text].number
 
 
-def _wait(text: str | None) -> float:
+def _parse_wait(text: str | None) -> float:
     try:
         seconds = float(text or 0)
     except ValueError:

@@ -17,11 +17,11 @@ from edge_central.store import tables
 from edge_central.web.refusals import BadRequest, Conflict
 
 _FORM = re.compile(r"(\d{1,18})(?:-([0-9a-f]{8}))?")
-_E = tables.event.c
+_EVENT = tables.event.c
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class EventCursor:
     number: int
     check: str = ""  # empty: of no event, the beginning
 
@@ -29,32 +29,32 @@ class Cursor:
         return f"{self.number}-{self.check}" if self.check else str(self.number)
 
 
-BEGINNING = Cursor(0)
+FIRST_CURSOR = EventCursor(0)
 
 
-def parse(text: str) -> Cursor:
+def parse_cursor(text: str) -> EventCursor:
     """Raises BadRequest."""
     match = _FORM.fullmatch(text)
     if match is None:
         raise BadRequest("after is the cursor that an answer has named as next, or now, or left out")
-    return Cursor(int(match[1]), match[2] or "")
+    return EventCursor(int(match[1]), match[2] or "")
 
 
 def newest_number(connection: Connection) -> int:
-    return connection.scalar(select(func.max(_E.cursor))) or 0
+    return connection.scalar(select(func.max(_EVENT.cursor))) or 0
 
 
-def at_or_before(connection: Connection, number: int) -> Cursor:
+def cursor_at_or_before(connection: Connection, number: int) -> EventCursor:
     """Of the last event that is there up to ``number``."""
-    found = connection.scalar(select(func.max(_E.cursor)).where(_E.cursor <= number))
-    return BEGINNING if found is None else Cursor(found, _check(connection, found) or "")
+    found = connection.scalar(select(func.max(_EVENT.cursor)).where(_EVENT.cursor <= number))
+    return FIRST_CURSOR if found is None else EventCursor(found, _check_digits(connection, found) or "")
 
 
-def confirm(connection: Connection, cursor: Cursor) -> None:
+def check_cursor(connection: Connection, cursor: EventCursor) -> None:
     """Raises Conflict where it is a place of another history."""
     if cursor.number == 0:
         return
-    here = _check(connection, cursor.number)
+    here = _check_digits(connection, cursor.number)
     if here is not None:
         known = here == cursor.check or not cursor.check
     else:  # retention has deleted the event, or it was never here
@@ -66,8 +66,8 @@ def confirm(connection: Connection, cursor: Cursor) -> None:
         )
 
 
-def _check(connection: Connection, number: int) -> str | None:
-    wanted = select(_E.stream, _E.sequence, _E.received_ms).where(_E.cursor == number)
+def _check_digits(connection: Connection, number: int) -> str | None:
+    wanted = select(_EVENT.stream, _EVENT.sequence, _EVENT.received_ms).where(_EVENT.cursor == number)
     row = connection.execute(wanted).first()
     if row is None:
         return None

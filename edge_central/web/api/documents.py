@@ -10,18 +10,18 @@ from msgspec import Meta
 Time = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds, Z")]
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class ApiDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Fields may be added within `v1`: ignore what you do not know."""
 
 
-class DeletedEvents(Answer, frozen=True, kw_only=True):
+class DeletedEvents(ApiDocument, frozen=True, kw_only=True):
     """Of this kind, events behind the cursor that was asked with are gone: their time was over."""
 
     kind: str
     received_until: Annotated[Time, Meta(description="the newest of them came to the centre then")]
 
 
-class EventPage(Answer, frozen=True, kw_only=True):
+class EventPage(ApiDocument, frozen=True, kw_only=True):
     """Events in the order in which the centre stored them."""
 
     events: Annotated[
@@ -36,7 +36,7 @@ class EventPage(Answer, frozen=True, kw_only=True):
     ]
 
 
-class CameraEntry(Answer, frozen=True, kw_only=True):
+class CameraEntry(ApiDocument, frozen=True, kw_only=True):
     id: str
     name: Annotated[str, Meta(description="of the fleet's sheet; the id where it has none")]
     channel: Annotated[str, Meta(description="of the recorder; empty: not in the sheet")]
@@ -45,7 +45,7 @@ class CameraEntry(Answer, frozen=True, kw_only=True):
     since: Time | None
 
 
-class GatewayEntry(Answer, frozen=True, kw_only=True):
+class GatewayEntry(ApiDocument, frozen=True, kw_only=True):
     id: str
     ward: str
     name: str
@@ -59,12 +59,12 @@ class GatewayEntry(Answer, frozen=True, kw_only=True):
     cameras: list[CameraEntry]
 
 
-class WardEntry(Answer, frozen=True, kw_only=True):
+class WardEntry(ApiDocument, frozen=True, kw_only=True):
     id: str
     name: str
 
 
-class Inventory(Answer, frozen=True, kw_only=True):
+class Inventory(ApiDocument, frozen=True, kw_only=True):
     """What is there, as it is now: of the fleet's sheet and of what gateways say."""
 
     time: Time
@@ -72,7 +72,7 @@ class Inventory(Answer, frozen=True, kw_only=True):
     gateways: list[GatewayEntry]
 
 
-class Problem(Answer, frozen=True, kw_only=True):
+class Problem(ApiDocument, frozen=True, kw_only=True):
     """RFC 9457. `code` and `type` never change their meaning; `detail` is for people."""
 
     type: str

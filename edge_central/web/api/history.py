@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from edge_central.store import tables
 from edge_central.store.scope import Scope
-from edge_central.web.api.cursors import Cursor, at_or_before, newest_number
+from edge_central.web.api.cursors import EventCursor, cursor_at_or_before, newest_number
 
 MOST_BYTES = 4_000_000
 """Of one answer, before gzip: the last event may go beyond it."""
@@ -26,12 +26,12 @@ _D = tables.deletion.c
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class HistoryFilter:
     scope: Scope
     kinds: frozenset[str] = frozenset()  # none: all
     least_severity: int = 0
 
-    def on(self, query: Select[Any]) -> Select[Any]:
+    def apply(self, query: Select[Any]) -> Select[Any]:
         query = query.where(self.scope.of(_E.ward))
         if self.kinds:
             query = query.where(_E.kind.in_(sorted(self.kinds)))
@@ -41,7 +41,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class DeletedKind:
     """Of this kind events behind the cursor are gone."""
 
     kind: str
@@ -49,20 +49,20 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
+class EventBatch:
     payloads: tuple[bytes, ...]
-    next: Cursor
+    next: EventCursor
     more: bool  # ask again at once
-    deleted: tuple[Deleted, ...]
+    deleted: tuple[DeletedKind, ...]
 
 
 def events_after(
     connection: Connection,
-    wanted: Filter,
+    wanted: HistoryFilter,
     after: int,
     limit: int,
     monotonic: Callable[[], float] = time.monotonic,
-) -> Events:
+) -> EventBatch:
     """At most ``limit``. The cursor that comes with them stands behind all that was looked at."""
     until_mono = monotonic() + WITHIN_S
     newest, at, taken, size = newest_number(connection), after, list[bytes](), 0
@@ -70,7 +70,7 @@ def events_after(
         upper = min(_start(connection, at) + WINDOW - 1, newest)
         most = min(CHUNK, limit - len(taken))
         between = select(_E.cursor, _E.payload).where(_E.cursor > at, _E.cursor <= upper)
-        query: Select[Any] = wanted.on(between)
+        query: Select[Any] = wanted.apply(between)
         rows = connection.execute(query.order_by(_E.cursor).limit(most)).all()
         at = upper if len(rows) < most else rows[-1].cursor
         for row in rows:
@@ -79,15 +79,15 @@ def events_after(
             if size >= MOST_BYTES:
                 at = row.cursor
                 break
-    return Events(
+    return EventBatch(
         tuple(taken),
-        at_or_before(connection, at),
+        cursor_at_or_before(connection, at),
         at < newest,
         deleted_after(connection, wanted, after),
     )
 
 
-def deleted_after(connection: Connection, wanted: Filter, after: int) -> tuple[Deleted, ...]:
+def deleted_after(connection: Connection, wanted: HistoryFilter, after: int) -> tuple[DeletedKind, ...]:
     """What retention has taken of what a subscriber at this cursor has not read yet. Of all wards: it is the
     same for each of them."""
     query = (
@@ -98,7 +98,7 @@ def deleted_after(connection: Connection, wanted: Filter, after: int) -> tuple[D
     )
     if wanted.kinds:
         query = query.where(_D.kind.in_(sorted(wanted.kinds)))
-    return tuple(Deleted(row.kind, row.upto_ms) for row in connection.execute(query))
+    return tuple(DeletedKind(row.kind, row.upto_ms) for row in connection.execute(query))
 
 
 def _start(connection: Connection, after: int) -> int:

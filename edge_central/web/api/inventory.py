@@ -9,16 +9,16 @@ from starlette.responses import Response
 
 from edge_agent.core.clock import rfc3339
 from edge_agent.wire.received.bounds import bounded_time
-from edge_central.console.fleet import CameraNow, SiteNow, fleet
+from edge_central.console.fleet import CameraOverview, SiteOverview, read_fleet
 from edge_central.web.api.documents import CameraEntry, GatewayEntry, Inventory, WardEntry
 from edge_central.web.api.events import JSON
-from edge_central.web.auth.accounts import ANYBODY
+from edge_central.web.auth.accounts import ALL_ROLES
 from edge_central.web.front import Page
 from edge_central.web.refusals import BadRequest, NotFound
-from edge_central.web.visit import Visit
+from edge_central.web.visit import UserRequestContext
 
 
-def inventory(visit: Visit) -> Response:
+def inventory(visit: UserRequestContext) -> Response:
     """Of all that is in scope, or of one ``ward``."""
     for key in visit.request.query_params:
         if key != "ward":
@@ -26,7 +26,7 @@ def inventory(visit: Visit) -> Response:
     ward = visit.query("ward")
     if ward is not None and not visit.scope.admits(ward):
         raise NotFound("there is no such ward, or it is not yours")
-    found = fleet(visit.connection, visit.names, visit.scope.narrowed(ward), visit.now_ms)
+    found = read_fleet(visit.connection, visit.names, visit.scope.narrowed(ward), visit.now_ms)
     document = Inventory(
         time=_time(visit.now_ms),
         wards=[WardEntry(id=each.id, name=each.name) for each in found.wards],
@@ -35,7 +35,7 @@ def inventory(visit: Visit) -> Response:
     return Response(msgspec.json.encode(document), media_type=JSON)
 
 
-def _gateway(site: SiteNow) -> GatewayEntry:
+def _gateway(site: SiteOverview) -> GatewayEntry:
     return GatewayEntry(
         id=site.id,
         ward=site.ward,
@@ -51,12 +51,12 @@ def _gateway(site: SiteNow) -> GatewayEntry:
     )
 
 
-def _camera(camera: CameraNow) -> CameraEntry:
+def _camera(camera: CameraOverview) -> CameraEntry:
     return CameraEntry(
         id=camera.id,
         name=camera.name,
         channel=camera.channel,
-        state=camera.sight.value,
+        state=camera.visibility.value,
         cause=camera.cause,
         since=_time_or_none(camera.since_ms),
     )
@@ -70,4 +70,4 @@ def _time_or_none(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else _time(milliseconds)
 
 
-PAGES = (Page("/api/inventory", inventory, roles=ANYBODY),)
+PAGES = (Page("/api/inventory", inventory, roles=ALL_ROLES),)

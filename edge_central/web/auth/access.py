@@ -8,25 +8,25 @@ from sqlalchemy import Connection, delete, func, insert, select
 from starlette.responses import Response
 
 from edge_central.store import tables
-from edge_central.web.auth.accounts import ADMINS
+from edge_central.web.auth.accounts import ADMIN_ROLES
 from edge_central.web.front import Page
 from edge_central.web.refusals import BadRequest
-from edge_central.web.visit import Visit
+from edge_central.web.visit import UserRequestContext
 
-LINES = 100
+PAGE_SIZE = 100
 DAY_MS = 86_400_000
 
 
-class Access(StrEnum):
+class AccessKind(StrEnum):
     SNAPSHOT = "snapshot"
     CLIP = "clip"
     FILE = "file"  # a bundle, or what only the centre's key opens
     LOGIN = "login"
 
 
-def note(
+def record_access(
     connection: Connection,
-    what: Access,
+    what: AccessKind,
     account: str,
     address: str,
     now_ms: int,
@@ -53,7 +53,7 @@ def note(
     )
 
 
-def forget(connection: Connection, days: float, now_ms: int) -> int:
+def delete_old_accesses(connection: Connection, days: float, now_ms: int) -> int:
     """Lines whose time is over; that they went is itself written down, beside what retention deletes."""
     columns = tables.access.c
     over = columns.time_ms < now_ms - round(days * DAY_MS)
@@ -78,10 +78,10 @@ def forget(connection: Connection, days: float, now_ms: int) -> int:
     return count
 
 
-def access_page(visit: Visit) -> Response:
+def access_page(visit: UserRequestContext) -> Response:
     """The newest first, of everybody; admins see all wards."""
     columns = tables.access.c
-    wanted = select(tables.access).order_by(columns.id.desc()).limit(LINES + 1)
+    wanted = select(tables.access).order_by(columns.id.desc()).limit(PAGE_SIZE + 1)
     before, account = visit.query("before"), visit.query("account")
     if before is not None:
         if not before.isdecimal() or len(before) > 18:
@@ -90,8 +90,8 @@ def access_page(visit: Visit) -> Response:
     if account is not None:
         wanted = wanted.where(columns.account == account)
     lines = visit.connection.execute(wanted).all()
-    more = len(lines) > LINES
-    return visit.render("access.html", lines=lines[:LINES], more=more, who=account)
+    more = len(lines) > PAGE_SIZE
+    return visit.render("access.html", lines=lines[:PAGE_SIZE], more=more, who=account)
 
 
-PAGES = (Page("/access", access_page, roles=ADMINS),)
+PAGES = (Page("/access", access_page, roles=ADMIN_ROLES),)

@@ -22,10 +22,10 @@ class Role(StrEnum):
     API = "api"  # a program with a token
 
 
-PEOPLE = frozenset({Role.ADMIN, Role.OFFICER, Role.VIEWER})
-ACTING = frozenset({Role.ADMIN, Role.OFFICER})
-ADMINS = frozenset({Role.ADMIN})
-ANYBODY = frozenset(Role)
+HUMAN_ROLES = frozenset({Role.ADMIN, Role.OFFICER, Role.VIEWER})
+ACTING_ROLES = frozenset({Role.ADMIN, Role.OFFICER})
+ADMIN_ROLES = frozenset({Role.ADMIN})
+ALL_ROLES = frozenset(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +47,26 @@ def all_accounts(connection: Connection) -> list[Account]:
     ]
 
 
-def acting_in(connection: Connection, ward: str) -> list[Account]:
+def acting_accounts(connection: Connection, ward: str) -> list[Account]:
     """Who may see to what happens in that ward."""
-    return [each for each in all_accounts(connection) if each.role in ACTING and each.scope.admits(ward)]
+    return [
+        each for each in all_accounts(connection) if each.role in ACTING_ROLES and each.scope.admits(ward)
+    ]
 
 
-def find(connection: Connection, name: str) -> Account | None:
+def find_account(connection: Connection, name: str) -> Account | None:
     row = connection.execute(select(tables.account).where(tables.account.c.name == name)).first()
     return None if row is None else _account(row)
 
 
-def with_token(connection: Connection, token: str) -> Account | None:
+def account_by_token(connection: Connection, token: str) -> Account | None:
     """Whose API token that is."""
     wanted = tables.account.c.token_sha256 == token_digest(token)
     row = connection.execute(select(tables.account).where(wanted)).first()
     return None if row is None else _account(row)
 
 
-def alive_tokens(connection: Connection, digests: set[str]) -> set[str]:
+def valid_tokens(connection: Connection, digests: set[str]) -> set[str]:
     """Which of these digests are of a token that still holds."""
     column = tables.account.c.token_sha256
     return {
@@ -77,7 +79,7 @@ def password_of(connection: Connection, name: str) -> str | None:
     return connection.scalar(select(tables.account.c.password).where(tables.account.c.name == name))
 
 
-def add(
+def add_account(
     connection: Connection, account: Account, *, password: str | None = None, token: str | None = None
 ) -> None:
     """``password`` is the stored digest. Raises StoreRefused where the name is taken."""
@@ -105,7 +107,7 @@ def set_token(connection: Connection, name: str, token: str) -> None:
     connection.execute(update(tables.account).where(which).values(token_sha256=token_digest(token)))
 
 
-def remove(connection: Connection, name: str) -> bool:
+def remove_account(connection: Connection, name: str) -> bool:
     """Also its sessions; what it looked at stays on record. False: there is no such account."""
     connection.execute(delete(tables.session).where(tables.session.c.account == name))
     return connection.execute(delete(tables.account).where(tables.account.c.name == name)).rowcount > 0

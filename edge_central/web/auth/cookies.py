@@ -21,12 +21,12 @@ class Cookie:
     script: bool = False  # whether scripts of the page may read it
 
 
-SESSION = Cookie("session")
-LOGIN = Cookie("login", LOGIN_S)
+SESSION_COOKIE = Cookie("session")
+LOGIN_COOKIE = Cookie("login", LOGIN_S)
 """What the form of the login page is bound to, before there is a session."""
-DEVICE = Cookie("device", DEVICE_S)
+DEVICE_COOKIE = Cookie("device", DEVICE_S)
 """Somebody has logged in from this browser before (throttle.py)."""
-LANG = Cookie("lang", LANG_S)
+LANGUAGE_COOKIE = Cookie("lang", LANG_S)
 
 
 @dataclass(frozen=True, slots=True)

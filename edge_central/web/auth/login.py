@@ -8,125 +8,131 @@ import math
 from starlette.responses import Response
 
 from edge_central.web.auth import access, accounts, cookies, passwords
-from edge_central.web.auth.access import Access
+from edge_central.web.auth.access import AccessKind
 from edge_central.web.auth.sessions import csrf_matches, csrf_token
-from edge_central.web.auth.throttle import Attempt
-from edge_central.web.front import OpenPage, Page
+from edge_central.web.auth.throttle import LoginAttempt
+from edge_central.web.front import Page, PublicPage
 from edge_central.web.i18n import LANGS
 from edge_central.web.refusals import NotFound
-from edge_central.web.visit import Call, Visit
+from edge_central.web.visit import RequestContext, UserRequestContext
 
 log = logging.getLogger(__name__)
 
 
-def way_back(path: str | None) -> str:
+def safe_redirect_path(path: str | None) -> str:
     """``path`` where it is one of ours; nobody is sent elsewhere."""
     ours = path is not None and path.startswith("/") and path[1:2] not in ("/", "\\")
     return path if ours and path is not None and path.isprintable() else "/"
 
 
-def login_page(call: Call) -> Response:
+def login_page(call: RequestContext) -> Response:
     return _form(call)
 
 
-def log_in(call: Call) -> Response:
-    secret = call.cookies.get(call.request, cookies.LOGIN)
+def log_in(call: RequestContext) -> Response:
+    secret = call.cookies.get(call.request, cookies.LOGIN_COOKIE)
     if secret is None or not csrf_matches(call.form.get("csrf"), secret):
         return _form(call, "login-old", 403)
     name, password = call.form.get("name", "").strip().lower(), call.form.get("password", "")
     services = call.services
-    device = services.devices.known(call.cookies.get(call.request, cookies.DEVICE), name)
+    device = services.devices.verified_nonce(call.cookies.get(call.request, cookies.DEVICE_COOKIE), name)
     attempt = services.throttle.begin(call.address, name, device)
-    if not isinstance(attempt, Attempt):
+    if not isinstance(attempt, LoginAttempt):
         log.warning("a login from %s is not tried: too many have failed", call.address)
         return _form(call, "login-wait", 429, minutes=math.ceil(attempt / 60))
-    if not passwords.matches(password, accounts.password_of(call.connection, name)):
+    if not passwords.password_matches(password, accounts.password_of(call.connection, name)):
         log.warning("a login from %s has failed", call.address)
         return _form(call, "login-wrong", 401)
     services.throttle.succeeded(attempt)
-    response = call.redirect(way_back(call.form.get("next")))
-    _begin(call, response, name)
-    call.cookies.clear(response, cookies.LOGIN)
+    response = call.redirect(safe_redirect_path(call.form.get("next")))
+    _begin_session(call, response, name)
+    call.cookies.clear(response, cookies.LOGIN_COOKIE)
     return response
 
 
-def log_out(visit: Visit) -> Response:
+def log_out(visit: UserRequestContext) -> Response:
     assert visit.session is not None
     with visit.writing() as connection:
         visit.services.sessions.end(connection, visit.session.key)
     response = visit.redirect("/login")
-    visit.cookies.clear(response, cookies.SESSION)
+    visit.cookies.clear(response, cookies.SESSION_COOKIE)
     response.headers["Clear-Site-Data"] = '"cache"'  # the pictures that this browser has kept
     return response
 
 
-def password_page(visit: Visit, error: str | None = None, status: int = 200, **values: object) -> Response:
+def password_page(
+    visit: UserRequestContext, error: str | None = None, status: int = 200, **values: object
+) -> Response:
     return visit.render("password.html", status, error=error, values=values)
 
 
-def change_password(visit: Visit) -> Response:
+def change_password(visit: UserRequestContext) -> Response:
     name = visit.account.name
-    device = visit.services.devices.known(visit.cookies.get(visit.request, cookies.DEVICE), name)
+    device = visit.services.devices.verified_nonce(
+        visit.cookies.get(visit.request, cookies.DEVICE_COOKIE), name
+    )
     attempt = visit.services.throttle.begin(visit.address, name, device)
-    if not isinstance(attempt, Attempt):
+    if not isinstance(attempt, LoginAttempt):
         return password_page(visit, "login-wait", 429, minutes=math.ceil(attempt / 60))
-    if not passwords.matches(visit.form.get("old", ""), accounts.password_of(visit.connection, name)):
+    if not passwords.password_matches(
+        visit.form.get("old", ""), accounts.password_of(visit.connection, name)
+    ):
         return password_page(visit, "login-wrong", 403)
     visit.services.throttle.succeeded(attempt)
     new = visit.form.get("new", "")
     if new != visit.form.get("again"):
         return password_page(visit, "password-differs", 400)
-    if passwords.why_refused(new) is not None:
+    if passwords.password_fault(new) is not None:
         return password_page(visit, "password-weak", 400)
-    digest = passwords.hashed(new)
+    digest = passwords.hash_password(new)
     with visit.writing() as connection:
         accounts.set_password(connection, name, digest)
     response = visit.redirect("/")
-    _begin(visit, response, name)
+    _begin_session(visit, response, name)
     return response
 
 
-def choose_language(call: Call) -> Response:
+def choose_language(call: RequestContext) -> Response:
     lang = call.path("lang")
     if lang not in LANGS:
         raise NotFound
-    response = call.redirect(way_back(call.query("next")))
-    call.cookies.set(response, cookies.LANG, lang)
+    response = call.redirect(safe_redirect_path(call.query("next")))
+    call.cookies.set(response, cookies.LANGUAGE_COOKIE, lang)
     return response
 
 
-def _form(call: Call, error: str | None = None, status: int = 200, **values: object) -> Response:
+def _form(call: RequestContext, error: str | None = None, status: int = 200, **values: object) -> Response:
     """A secret of its own each time: a form that somebody else has prepared is worth nothing."""
     secret = passwords.new_token()
     response = call.render(
         "login.html",
         status,
         csrf=csrf_token(secret),
-        next=way_back(call.form.get("next") or call.query("next")),
+        next=safe_redirect_path(call.form.get("next") or call.query("next")),
         name=call.form.get("name", ""),
         error=error,
         values=values,
     )
-    call.cookies.set(response, cookies.LOGIN, secret)
+    call.cookies.set(response, cookies.LOGIN_COOKIE, secret)
     return response
 
 
-def _begin(call: Call, response: Response, name: str) -> None:
+def _begin_session(call: RequestContext, response: Response, name: str) -> None:
     """Another session than before, if there was one: whoever knew that one knows nothing."""
-    old = call.cookies.get(call.request, cookies.SESSION)
+    old = call.cookies.get(call.request, cookies.SESSION_COOKIE)
     with call.writing() as connection:
         if old is not None:
             call.services.sessions.end(connection, passwords.token_digest(old))
         token = call.services.sessions.begin(connection, name, call.address, call.now_ms)
-        access.note(connection, Access.LOGIN, name, call.address, call.now_ms)
-    call.cookies.set(response, cookies.SESSION, token)
-    call.cookies.set(response, cookies.DEVICE, call.services.devices.new(name))
+        access.record_access(connection, AccessKind.LOGIN, name, call.address, call.now_ms)
+    call.cookies.set(response, cookies.SESSION_COOKIE, token)
+    call.cookies.set(response, cookies.DEVICE_COOKIE, call.services.devices.new(name))
 
 
 PAGES = (
-    OpenPage("/login", login_page),
-    OpenPage("/login", log_in, "POST", slow=True),
-    OpenPage("/language/{lang}", choose_language),
+    PublicPage("/login", login_page),
+    PublicPage("/login", log_in, "POST", slow=True),
+    PublicPage("/language/{lang}", choose_language),
     Page("/logout", log_out, "POST"),
     Page("/password", password_page),
     Page("/password", change_password, "POST", slow=True),

@@ -20,19 +20,19 @@ MOST_CHARACTERS = 200
 TOKEN_BYTES = 32
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     salt = secrets.token_bytes(SALT_BYTES)
-    return f"scrypt${LOG_N}${R}${P}${_text(salt)}${_text(_digest(password, salt, LOG_N, R, P))}"
+    return f"scrypt${LOG_N}${R}${P}${_base64(salt)}${_base64(_digest(password, salt, LOG_N, R, P))}"
 
 
-def matches(password: str, stored: str | None) -> bool:
+def password_matches(password: str, stored: str | None) -> bool:
     """In the same time where there is no account or no password: who asks learns nothing from it."""
-    _, log_n, r, p, salt, digest = (stored or _nobodys()).split("$")
+    _, log_n, r, p, salt, digest = (stored or _dummy_digest()).split("$")
     found = _digest(password, base64.b64decode(salt), int(log_n), int(r), int(p))
     return hmac.compare_digest(found, base64.b64decode(digest)) and stored is not None
 
 
-def why_refused(password: str) -> str | None:
+def password_fault(password: str) -> str | None:
     """None: good enough to be set."""
     if not LEAST_CHARACTERS <= len(password) <= MOST_CHARACTERS:
         return f"a password has {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters, not {len(password)}"
@@ -50,8 +50,8 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _nobodys() -> str:
-    return f"scrypt${LOG_N}${R}${P}${_text(bytes(SALT_BYTES))}${_text(bytes(DIGEST_BYTES))}"
+def _dummy_digest() -> str:
+    return f"scrypt${LOG_N}${R}${P}${_base64(bytes(SALT_BYTES))}${_base64(bytes(DIGEST_BYTES))}"
 
 
 def _digest(password: str, salt: bytes, log_n: int, r: int, p: int) -> bytes:
@@ -61,5 +61,5 @@ def _digest(password: str, salt: bytes, log_n: int, r: int, p: int) -> bytes:
     return hashlib.scrypt(text, salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=DIGEST_BYTES)
 
 
-def _text(octets: bytes) -> str:
+def _base64(octets: bytes) -> str:
     return base64.b64encode(octets).decode()

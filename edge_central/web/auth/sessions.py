@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from edge_central.settings import Console
 from edge_central.store import tables
-from edge_central.web.auth.accounts import Account, find
+from edge_central.web.auth.accounts import Account, find_account
 from edge_central.web.auth.passwords import new_token, token_digest
 
 SEEN_EVERY_MS = 60_000
@@ -23,7 +23,7 @@ AHEAD_MS = 300_000
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class LoginSession:
     """One browser of one account; ``key`` is the digest of its token."""
 
     key: str
@@ -31,7 +31,7 @@ class Session:
     seen_ms: int
 
 
-class Sessions:
+class LoginSessions:
     """Wall time: they outlive a restart."""
 
     def __init__(self, console: Console) -> None:
@@ -41,7 +41,7 @@ class Sessions:
     def begin(self, connection: Connection, account: str, address: str, now_ms: int) -> str:
         """The token of a new session."""
         token = new_token()
-        self.forget_old(connection, now_ms)
+        self.delete_expired(connection, now_ms)
         connection.execute(
             insert(tables.session).values(
                 token_sha256=token_digest(token),
@@ -53,7 +53,7 @@ class Sessions:
         )
         return token
 
-    def find(self, connection: Connection, token: str | None, now_ms: int) -> Session | None:
+    def find(self, connection: Connection, token: str | None, now_ms: int) -> LoginSession | None:
         """The session of a token, unless its time is over."""
         if not token:
             return None
@@ -64,10 +64,10 @@ class Sessions:
             and now_ms - self._life_ms <= row.created_ms <= now_ms + AHEAD_MS
         ):
             return None
-        account = find(connection, row.account)
-        return None if account is None else Session(key, account, row.seen_ms)
+        account = find_account(connection, row.account)
+        return None if account is None else LoginSession(key, account, row.seen_ms)
 
-    def alive(self, connection: Connection, keys: set[str], now_ms: int) -> set[str]:
+    def valid_keys(self, connection: Connection, keys: set[str], now_ms: int) -> set[str]:
         """Which of these sessions still hold."""
         columns = tables.session.c
         return set(
@@ -80,7 +80,7 @@ class Sessions:
             )
         )
 
-    def seen(self, connection: Connection, keys: set[str], now_ms: int) -> None:
+    def mark_used(self, connection: Connection, keys: set[str], now_ms: int) -> None:
         """They are being used."""
         columns = tables.session.c
         connection.execute(
@@ -90,7 +90,7 @@ class Sessions:
     def end(self, connection: Connection, key: str) -> None:
         connection.execute(delete(tables.session).where(tables.session.c.token_sha256 == key))
 
-    def forget_old(self, connection: Connection, now_ms: int) -> None:
+    def delete_expired(self, connection: Connection, now_ms: int) -> None:
         columns = tables.session.c
         over = (columns.seen_ms < now_ms - self._idle_ms) | (columns.created_ms < now_ms - self._life_ms)
         over |= columns.created_ms > now_ms + AHEAD_MS

@@ -24,22 +24,22 @@ OF_ADDRESS = 60
 OF_ADDRESS_AND_NAME = 10
 OF_NAME = 20
 OF_DEVICE = 10
-MOST_KEPT = 20_000
+MOST_COUNTS = 20_000
 """Of each kind: who tries names or addresses without end drives out the oldest ones."""
 
 
 @dataclass(slots=True)
-class _Count:
+class _AttemptCount:
     until_mono: float
     attempts: int = 0
 
 
-class _Counts:
+class _AttemptCounts:
     def __init__(self, most: int) -> None:
         self._most = most
-        self._counts: OrderedDict[str, _Count] = OrderedDict()
+        self._counts: OrderedDict[str, _AttemptCount] = OrderedDict()
 
-    def left_s(self, key: str, now: float) -> float:
+    def wait_s(self, key: str, now: float) -> float:
         """0: may try."""
         count = self._counts.get(key)
         if count is None or now >= count.until_mono or count.attempts < self._most:
@@ -49,19 +49,19 @@ class _Counts:
     def add(self, key: str, now: float) -> None:
         count = self._counts.get(key)
         if count is None or now >= count.until_mono:
-            count = self._counts[key] = _Count(now + WINDOW_S)
+            count = self._counts[key] = _AttemptCount(now + WINDOW_S)
         self._counts.move_to_end(key)
         count.attempts += 1
-        while len(self._counts) > MOST_KEPT:
+        while len(self._counts) > MOST_COUNTS:
             self._counts.popitem(last=False)
 
-    def take_back(self, key: str) -> None:
+    def uncount(self, key: str) -> None:
         count = self._counts.get(key)
         if count is not None and count.attempts > 0:
             count.attempts -= 1
 
 
-class Devices:
+class DeviceCookies:
     """The value of a device cookie: worth something for one name only, made with a key of this server."""
 
     def __init__(self, key: bytes) -> None:
@@ -71,7 +71,7 @@ class Devices:
         nonce = secrets.token_hex(16)
         return f"{nonce}.{self._mac(name, nonce)}"
 
-    def known(self, value: str | None, name: str) -> str | None:
+    def verified_nonce(self, value: str | None, name: str) -> str | None:
         """Its nonce; None: it says nothing about this name."""
         nonce, _, mac = (value or "").partition(".")
         return nonce if hmac.compare_digest(mac.encode(), self._mac(name, nonce).encode()) else None
@@ -81,43 +81,43 @@ class Devices:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    counted: tuple[tuple[_Counts, str], ...]
+class LoginAttempt:
+    counted: tuple[tuple[_AttemptCounts, str], ...]
 
 
-class Throttle:
+class LoginThrottle:
     """In memory: a restart forgets. Any thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         # Guards the counts: of many attempts at once none comes through for free.
         self._lock = threading.Lock()
-        self._addresses, self._pairs = _Counts(OF_ADDRESS), _Counts(OF_ADDRESS_AND_NAME)
-        self._names, self._devices = _Counts(OF_NAME), _Counts(OF_DEVICE)
+        self._addresses, self._pairs = _AttemptCounts(OF_ADDRESS), _AttemptCounts(OF_ADDRESS_AND_NAME)
+        self._names, self._devices = _AttemptCounts(OF_NAME), _AttemptCounts(OF_DEVICE)
 
-    def begin(self, address: str, name: str, device: str | None) -> Attempt | float:
+    def begin(self, address: str, name: str, device: str | None) -> LoginAttempt | float:
         """An attempt, counted until ``succeeded``; or the seconds that have to be waited. ``name`` may be
         that of nobody: it makes no difference."""
         now = self._clock.monotonic()
         with self._lock:
-            wanted: tuple[tuple[_Counts, str], ...]
-            if device is not None and self._devices.left_s(device, now) == 0.0:
+            wanted: tuple[tuple[_AttemptCounts, str], ...]
+            if device is not None and self._devices.wait_s(device, now) == 0.0:
                 wanted = ((self._devices, device),)
             else:
                 network, name = _network(address), name[:64]
                 pair = (self._pairs, f"{network} {name}")
                 wanted = ((self._addresses, network), pair, (self._names, name))
-            left_s = max(counts.left_s(key, now) for counts, key in wanted)
+            left_s = max(counts.wait_s(key, now) for counts, key in wanted)
             if left_s > 0.0:
                 return left_s
             for counts, key in wanted:
                 counts.add(key, now)
-            return Attempt(wanted)
+            return LoginAttempt(wanted)
 
-    def succeeded(self, attempt: Attempt) -> None:
+    def succeeded(self, attempt: LoginAttempt) -> None:
         with self._lock:
             for counts, key in attempt.counted:
-                counts.take_back(key)
+                counts.uncount(key)
 
 
 def _network(address: str) -> str:

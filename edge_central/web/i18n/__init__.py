@@ -21,30 +21,30 @@ MODULES: tuple[Mapping[str, tuple[str, str]], ...] = (
 ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, words in module.items()}
 
 
-def say(key: str, lang: Lang, **values: object) -> str:
+def translate(key: str, lang: Lang, **values: object) -> str:
     """Raises KeyError for a key that is not there: a test renders every page in both languages."""
     return ALL[key][LANGS.index(lang)].format(**values)
 
 
-def named(group: str, word: str | None, lang: Lang) -> str:
+def translate_word(group: str, word: str | None, lang: Lang) -> str:
     """A word of the wire; as it is where it is newer than we are."""
     key = f"{group}-{word}"
-    return say(key, lang) if key in ALL else word or ""
+    return translate(key, lang) if key in ALL else word or ""
 
 
-def span(milliseconds: float, lang: Lang) -> str:
+def translate_duration(milliseconds: float, lang: Lang) -> str:
     """How long: 47 s, 12 min, 3 h, 5 d."""
     seconds = max(0.0, milliseconds / 1000)
     for unit, length in (("d", 172_800), ("h", 7_200), ("min", 90)):
         if seconds >= length:
-            return say(f"span-{unit}", lang, count=round(seconds / SECONDS[unit]))
-    return say("span-s", lang, count=round(seconds))
+            return translate(f"span-{unit}", lang, count=round(seconds / SECONDS[unit]))
+    return translate("span-s", lang, count=round(seconds))
 
 
 SECONDS = {"d": 86_400, "h": 3_600, "min": 60}
 
 
-def chosen(cookie: str | None, accepted: str) -> Lang:
+def preferred_language(cookie: str | None, accepted: str) -> Lang:
     """What was chosen by hand, else what the browser asks for, else Vietnamese."""
     if cookie in LANGS:
         return "vi" if cookie == "vi" else "en"

@@ -378,7 +378,7 @@ _UTC = re.compile(r"^(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z$")
 _COMPILED = tuple((re.compile(pattern), words) for pattern, words in (*told.PATTERNS, *PATTERNS))
 
 
-def in_vietnamese(line: str, depth: int = 0) -> str | None:
+def to_vietnamese(line: str, depth: int = 0) -> str | None:
     """None: there is no Vietnamese for it. ``depth`` counts the lines around this one."""
     if line in told.WHOLE:
         return told.WHOLE[line]
@@ -395,10 +395,10 @@ def _part(text: str, depth: int) -> str:
         return PARTS[text]
     for joint, ours in ((", ", ", "), (" and ", " và ")):
         pieces = text.split(joint)
-        known = [PARTS.get(piece) or in_vietnamese(piece, depth) for piece in pieces]
+        known = [PARTS.get(piece) or to_vietnamese(piece, depth) for piece in pieces]
         if len(pieces) > 1 and None not in known:
             return ours.join(map(str, known))
-    return in_vietnamese(text, depth) or _dated(text)
+    return to_vietnamese(text, depth) or _dated(text)
 
 
 def _dated(text: str) -> str:

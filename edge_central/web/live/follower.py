@@ -7,22 +7,28 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select
 
-from edge_agent.core.worker import Loop
+from edge_agent.core.worker import SupervisedThread
 from edge_central.store import tables
-from edge_central.store.database import StoreRefused, StoreUnusable
+from edge_central.store.database import DatabaseRejected, DatabaseUnavailable
 from edge_central.trusted_time.clock import FollowedClock
-from edge_central.trusted_time.kept import read_kept
+from edge_central.trusted_time.kept import read_clock_record
 from edge_central.web.auth import access, accounts
-from edge_central.web.auth.sessions import Sessions
-from edge_central.web.connections import Connections
-from edge_central.web.live.hub import STALE, Hub, Told
-from edge_central.web.live.watched import EVENT_COLUMNS, WATCHED, Shown, Watched, told_of_event
+from edge_central.web.auth.sessions import LoginSessions
+from edge_central.web.connections import DatabaseConnections
+from edge_central.web.live.hub import STALE, LiveHub, LiveMessage
+from edge_central.web.live.watched import (
+    EVENT_COLUMNS,
+    WATCHED_TABLES,
+    WatchedRow,
+    WatchedTable,
+    event_message,
+)
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.3
+POLL_EVERY_S = 0.3
 """While somebody listens: told within a second, with what reading and sending take."""
-LOOK_RARELY_S = 2.0
+POLL_RARELY_S = 2.0
 RETRY_S = 2.0
 CHECK_EVERY_S = 10.0
 """Sessions of those who listen: a stream ends at most so long after its session."""
@@ -32,19 +38,19 @@ MOST_EVENTS = 1_000
 """At one look; where more have come, nobody could read them: all are told to load their page again."""
 
 
-class Follower:
+class DatabaseFollower:
     def __init__(
         self,
-        connections: Connections,
-        sessions: Sessions,
-        hub: Hub,
+        connections: DatabaseConnections,
+        sessions: LoginSessions,
+        hub: LiveHub,
         clock: FollowedClock,
         *,
         access_days: float,
         central_id: str,
-        watched: Sequence[Watched] = WATCHED,
+        watched: Sequence[WatchedTable] = WATCHED_TABLES,
     ) -> None:
-        self.loop = Loop("live", self._run)
+        self.loop = SupervisedThread("live", self._run)
         self._connections = connections
         self._sessions = sessions
         self._hub = hub
@@ -53,8 +59,8 @@ class Follower:
         self._central_id = central_id
         self._watched = watched
         self._cursor: int | None = None
-        self._shown: dict[str, Mapping[object, Shown]] = {}
-        self._trouble: str | None = None
+        self._shown: dict[str, Mapping[object, WatchedRow]] = {}
+        self._error: str | None = None
         self._checked_mono = self._seen_mono = clock.monotonic()
         self._cleaned_mono = clock.monotonic() - CLEAN_EVERY_S
 
@@ -65,34 +71,34 @@ class Follower:
         self.loop.stop()
         self._hub.joined.set()
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
             loop.beat()
             patience_s = self._step()
             if self._hub.count:
                 loop.wait(patience_s)
             else:
-                self._hub.joined.wait(max(patience_s, LOOK_RARELY_S))
+                self._hub.joined.wait(max(patience_s, POLL_RARELY_S))
             self._hub.joined.clear()
 
     def _step(self) -> float:
         """How long to wait then."""
         try:
-            self._look()
-            self._care()
-        except (StoreUnusable, StoreRefused) as error:
-            if self._trouble != str(error):
+            self._poll()
+            self._clean_up()
+        except (DatabaseUnavailable, DatabaseRejected) as error:
+            if self._error != str(error):
                 log.warning("%s; nothing is told live until it works again", error)
-            self._trouble = str(error)
+            self._error = str(error)
             return RETRY_S
-        if self._trouble is not None:
+        if self._error is not None:
             log.warning("the database works again: what happens is told live")
-            self._trouble = None
-        return LOOK_EVERY_S
+            self._error = None
+        return POLL_EVERY_S
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         with self._connections.reading() as connection:
-            self._clock.follow(read_kept(connection, self._central_id))
+            self._clock.follow(read_clock_record(connection, self._central_id))
             told = self._events(connection)
             for watched in self._watched:
                 now = watched.read(connection)
@@ -102,7 +108,7 @@ class Follower:
                 self._shown[watched.kind] = now
         self._hub.publish(told)
 
-    def _events(self, connection: Connection) -> list[Told]:
+    def _events(self, connection: Connection) -> list[LiveMessage]:
         newest = connection.scalar(select(func.max(tables.event.c.cursor))) or 0
         since, self._cursor = self._cursor, newest
         if since is None:  # a page that was made before this look may miss something
@@ -112,34 +118,34 @@ class Follower:
         if newest < since or newest - since > MOST_EVENTS:  # a backup was restored, or a flood has come
             return [STALE]
         wanted = select(*EVENT_COLUMNS).where(tables.event.c.cursor > since).order_by(tables.event.c.cursor)
-        return [told_of_event(row) for row in connection.execute(wanted)]
+        return [event_message(row) for row in connection.execute(wanted)]
 
-    def _care(self) -> None:
+    def _clean_up(self) -> None:
         """For the sessions of those who listen, and once an hour for what is too old."""
         now, now_ms = self._clock.monotonic(), round(self._clock.now().timestamp() * 1000)
         if now - self._checked_mono >= CHECK_EVERY_S:
             self._checked_mono = now
-            self._end_what_is_over(now_ms)
+            self._end_expired(now_ms)
         if now - self._seen_mono >= SEEN_EVERY_S:
             self._seen_mono = now
-            people = {key for key, person in self._hub.listened().items() if person}
+            people = {key for key, person in self._hub.listener_keys().items() if person}
             if people:
                 with self._connections.writing() as connection:
-                    self._sessions.seen(connection, people, now_ms)
+                    self._sessions.mark_used(connection, people, now_ms)
         over_ms = self._clock.deletions_ms()
         if over_ms is not None and now - self._cleaned_mono >= CLEAN_EVERY_S:
             self._cleaned_mono = now
             with self._connections.writing() as connection:
-                self._sessions.forget_old(connection, now_ms)
-                gone = access.forget(connection, self._access_days, over_ms)
+                self._sessions.delete_expired(connection, now_ms)
+                gone = access.delete_old_accesses(connection, self._access_days, over_ms)
             if gone:
                 log.info("%d lines of who looked at what have been deleted: their time was over", gone)
 
-    def _end_what_is_over(self, now_ms: int) -> None:
-        listened = self._hub.listened()
+    def _end_expired(self, now_ms: int) -> None:
+        listened = self._hub.listener_keys()
         if not listened:
             return
         with self._connections.reading() as connection:
-            alive = self._sessions.alive(connection, set(listened), now_ms)
-            alive |= accounts.alive_tokens(connection, set(listened))
+            alive = self._sessions.valid_keys(connection, set(listened), now_ms)
+            alive |= accounts.valid_tokens(connection, set(listened))
         self._hub.end(set(listened) - alive)

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 
 from edge_central.store.scope import Scope
 
-KEPT = 2_000
+RING_SIZE = 2_000
 """Messages for those who come back: at the city's 120 events/s a quarter of a minute, on most days hours."""
 MOST_QUEUED = 500
 """Of one listener; one who is slower than that is told that he is stale."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LiveMessage:
     """``ward`` decides who hears it; None: everybody."""
 
     kind: str
@@ -32,16 +32,16 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class NumberedMessage:
     number: int
-    told: Told
+    content: LiveMessage
 
 
-STALE = Told("stale", None, b"{}")
+STALE = LiveMessage("stale", None, b"{}")
 
 
 @dataclass(eq=False)
-class Listener:
+class LiveListener:
     """Of one browser or program. On the event loop only."""
 
     scope: Scope
@@ -50,22 +50,22 @@ class Listener:
     person: bool
     """A session: being listened with, it counts as used."""
     account: str = ""
-    heard: int = 0  # number of the newest message that he has been asked about
+    newest_number: int = 0  # number of the newest message that he has been asked about
     ended: bool = False
-    waiting: deque[Numbered] = field(default_factory=deque)
+    waiting: deque[NumberedMessage] = field(default_factory=deque)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def take(self) -> list[Numbered]:
+    def take_waiting(self) -> list[NumberedMessage]:
         """All that waits."""
         taken = list(self.waiting)
         self.waiting.clear()
         self.news.clear()
         return taken
 
-    def give(self, message: Numbered) -> None:
+    def enqueue(self, message: NumberedMessage) -> None:
         if len(self.waiting) >= MOST_QUEUED:
             self.waiting.clear()
-            message = Numbered(message.number, STALE)
+            message = NumberedMessage(message.number, STALE)
         self.waiting.append(message)
         self.news.set()
 
@@ -74,14 +74,14 @@ class Listener:
         self.news.set()
 
 
-class Hub:
+class LiveHub:
     def __init__(self) -> None:
         self._life = secrets.token_hex(4)
         # Guards the number and the ring: the follower's thread writes, pages ask for the mark.
         self._lock = threading.Lock()
         self._number = 0
-        self._ring: deque[Numbered] = deque(maxlen=KEPT)
-        self._listeners: set[Listener] = set()
+        self._ring: deque[NumberedMessage] = deque(maxlen=RING_SIZE)
+        self._listeners: set[LiveListener] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self.joined = threading.Event()
@@ -94,17 +94,17 @@ class Hub:
         with self._lock:
             return f"{self._life}-{self._number}"
 
-    def publish(self, messages: Iterable[Told]) -> None:
+    def publish(self, messages: Iterable[LiveMessage]) -> None:
         with self._lock:
             first = self._number + 1
-            numbered = [Numbered(number, told) for number, told in enumerate(messages, first)]
+            numbered = [NumberedMessage(number, told) for number, told in enumerate(messages, first)]
             self._number += len(numbered)
             self._ring.extend(numbered)
             loop = self._loop
             if loop is not None and numbered and not self._closed:
-                loop.call_soon_threadsafe(self.spread, numbered)
+                loop.call_soon_threadsafe(self.distribute, numbered)
 
-    def listened(self) -> dict[str, bool]:
+    def listener_keys(self) -> dict[str, bool]:
         """Keys of those who listen, and whether they are people's."""
         with self._lock:
             return {each.key: each.person for each in self._listeners}
@@ -115,10 +115,10 @@ class Hub:
             if self._loop is not None and not self._closed:
                 self._loop.call_soon_threadsafe(self._end, keys)
 
-    def text(self, message: Numbered) -> bytes:
+    def text(self, message: NumberedMessage) -> bytes:
         """As Server-Sent Events have it (HTML Standard, 9.2)."""
-        head = f"id: {self._life}-{message.number}\nevent: {message.told.kind}\ndata: ".encode()
-        return head + message.told.body + b"\n\n"
+        head = f"id: {self._life}-{message.number}\nevent: {message.content.kind}\ndata: ".encode()
+        return head + message.content.body + b"\n\n"
 
     # --- on the event loop
 
@@ -133,22 +133,24 @@ class Hub:
         for listener in listeners:
             listener.end()
 
-    def join(self, scope: Scope, key: str, person: bool, after: str | None, account: str = "") -> Listener:
+    def join(
+        self, scope: Scope, key: str, person: bool, after: str | None, account: str = ""
+    ) -> LiveListener:
         """``after`` is the mark of what he has seen; None: nothing, he begins now."""
-        listener = Listener(scope, key, person, account)
+        listener = LiveListener(scope, key, person, account)
         with self._lock:
             if self._closed:
                 listener.end()
             for message in self._missed(after):
-                if _hears(listener, message):
-                    listener.give(message)
+                if _is_admitted(listener, message):
+                    listener.enqueue(message)
             # What is on its way to the loop has just been given to him.
-            listener.heard = self._number
+            listener.newest_number = self._number
             self._listeners.add(listener)
         self.joined.set()
         return listener
 
-    def leave(self, listener: Listener) -> None:
+    def leave(self, listener: LiveListener) -> None:
         with self._lock:
             self._listeners.discard(listener)
 
@@ -163,24 +165,24 @@ class Hub:
         """In all its sessions."""
         return sum(each.account == account for each in self._listeners)
 
-    def _missed(self, after: str | None) -> list[Numbered]:
+    def _missed(self, after: str | None) -> list[NumberedMessage]:
         if after is None:
             return []
         life, _, number = after.partition("-")
         seen = int(number) if number.isdecimal() and len(number) < 16 else -1
         oldest = self._ring[0].number if self._ring else self._number + 1
         if life != self._life or not oldest - 1 <= seen <= self._number:
-            return [Numbered(self._number, STALE)]
+            return [NumberedMessage(self._number, STALE)]
         # A slow listener's queue holds fewer than the ring.
         missed = [message for message in self._ring if message.number > seen]
-        return missed if len(missed) <= MOST_QUEUED else [Numbered(self._number, STALE)]
+        return missed if len(missed) <= MOST_QUEUED else [NumberedMessage(self._number, STALE)]
 
-    def spread(self, messages: list[Numbered]) -> None:
+    def distribute(self, messages: list[NumberedMessage]) -> None:
         """What ``publish`` has numbered, to those who are here."""
         for listener in self._listeners:
             for message in messages:
-                if message.number > listener.heard and _hears(listener, message):
-                    listener.give(message)
+                if message.number > listener.newest_number and _is_admitted(listener, message):
+                    listener.enqueue(message)
 
     def _end(self, keys: set[str]) -> None:
         for listener in self._listeners:
@@ -188,5 +190,5 @@ class Hub:
                 listener.end()
 
 
-def _hears(listener: Listener, message: Numbered) -> bool:
-    return message.told.ward is None or listener.scope.admits(message.told.ward)
+def _is_admitted(listener: LiveListener, message: NumberedMessage) -> bool:
+    return message.content.ward is None or listener.scope.admits(message.content.ward)

@@ -9,50 +9,54 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from edge_agent.wire.received.bounds import bound
+from edge_agent.wire.received.bounds import bound_fields
 from edge_central.store import tables
-from edge_central.web.live.hub import Told
+from edge_central.web.live.hub import LiveMessage
 
 Document = dict[str, Any]
 NEWEST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class WatchedRow:
     ward: str
     document: Document
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedTable:
     """A table of things that hold now, a few hundred of them at most or one for each gateway."""
 
     kind: str
-    read: Callable[[Connection], Mapping[object, Shown]]
+    read: Callable[[Connection], Mapping[object, WatchedRow]]
 
-    def changes(self, before: Mapping[object, Shown], now: Mapping[object, Shown]) -> list[Told]:
+    def changes(
+        self, before: Mapping[object, WatchedRow], now: Mapping[object, WatchedRow]
+    ) -> list[LiveMessage]:
         """What is new or another; of what is gone the last that was known, with ``gone``."""
         new = [shown for key, shown in now.items() if before.get(key) != shown]
         gone = [
-            Shown(shown.ward, shown.document | {"gone": True})
+            WatchedRow(shown.ward, shown.document | {"gone": True})
             for key, shown in before.items()
             if key not in now or now[key].ward != shown.ward
         ]
-        return [Told(self.kind, each.ward, msgspec.json.encode(each.document)) for each in (*gone, *new)]
+        return [
+            LiveMessage(self.kind, each.ward, msgspec.json.encode(each.document)) for each in (*gone, *new)
+        ]
 
 
-def _presence(connection: Connection) -> Mapping[object, Shown]:
+def _presence(connection: Connection) -> Mapping[object, WatchedRow]:
     columns = tables.presence.c
     rows = connection.execute(
         select(columns.gateway, columns.ward, columns.standing, columns.why, columns.since_ms)
     )
-    return {row.gateway: Shown(row.ward, dict(row._mapping)) for row in rows}
+    return {row.gateway: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
-def _outages(connection: Connection) -> Mapping[object, Shown]:
+def _outages(connection: Connection) -> Mapping[object, WatchedRow]:
     rows = connection.execute(select(tables.outage))
     return {
-        row.ward: Shown(
+        row.ward: WatchedRow(
             row.ward,
             {
                 "ward": row.ward,
@@ -65,7 +69,7 @@ def _outages(connection: Connection) -> Mapping[object, Shown]:
     }
 
 
-def _alerts(connection: Connection) -> Mapping[object, Shown]:
+def _alerts(connection: Connection) -> Mapping[object, WatchedRow]:
     """The open ones."""
     columns = tables.alert.c
     wanted = (
@@ -73,31 +77,31 @@ def _alerts(connection: Connection) -> Mapping[object, Shown]:
         *(columns.text, columns.since_ms, columns.opened_ms, columns.folded),
     )
     rows = connection.execute(select(*wanted).where(columns.cleared_ms.is_(None)))
-    return {row.id: Shown(row.ward, dict(row._mapping)) for row in rows}
+    return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
-def _handled(connection: Connection) -> Mapping[object, Shown]:
+def _handled(connection: Connection) -> Mapping[object, WatchedRow]:
     """What the duty book says of the newest things: whoever acknowledges silences the bell of everybody."""
     columns = tables.handling.c
     seen = select(tables.handling).where(columns.acknowledged_ms.is_not(None))
     rows = connection.execute(seen.order_by(columns.acknowledged_ms.desc()).limit(NEWEST))
-    return {row.subject: Shown(row.ward, dict(row._mapping)) for row in rows}
+    return {row.subject: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
-def _requests(connection: Connection) -> Mapping[object, Shown]:
+def _requests(connection: Connection) -> Mapping[object, WatchedRow]:
     """What was asked of gateways, and how it gets on."""
     columns = tables.request.c
     wanted = (columns.id, columns.ward, columns.gateway, columns.about, columns.status)
     rows = connection.execute(select(*wanted).order_by(columns.asked_ms.desc()).limit(NEWEST))
-    return {row.id: Shown(row.ward, dict(row._mapping)) for row in rows}
+    return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
 
 
-WATCHED: tuple[Watched, ...] = (
-    Watched("presence", _presence),
-    Watched("outage", _outages),
-    Watched("alert", _alerts),
-    Watched("handling", _handled),
-    Watched("request", _requests),
+WATCHED_TABLES: tuple[WatchedTable, ...] = (
+    WatchedTable("presence", _presence),
+    WatchedTable("outage", _outages),
+    WatchedTable("alert", _alerts),
+    WatchedTable("handling", _handled),
+    WatchedTable("request", _requests),
 )
 """Another table joins here."""
 
@@ -127,18 +131,18 @@ EVENT_COLUMNS = tuple(
 )
 
 
-def told_of_event(row: Row[Any]) -> Told:
+def event_message(row: Row[Any]) -> LiveMessage:
     """A line of a list, without the whole event."""
     document = dict(row._mapping)
     try:
         data = _DECODER.decode(document.pop("payload")).data
     except (msgspec.DecodeError, UnicodeError, RecursionError):  # of a later version
         data = _Data()
-    bound(data)
+    bound_fields(data)
     document |= {
         "label": data.label,
         "zone": data.zone,
         "rule_id": data.rule_id,
         "media_id": data.snapshot.media_id if data.snapshot is not None else None,
     }
-    return Told("event", row.ward, msgspec.json.encode(document))
+    return LiveMessage("event", row.ward, msgspec.json.encode(document))

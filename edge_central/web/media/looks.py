@@ -7,30 +7,30 @@ from collections import OrderedDict
 
 from edge_agent.core.clock import Clock
 
-LOOK_S = 600
+SAME_ACCESS_S = 600
 """Whoever asks again within this is still looking; browsers may keep a picture for as long."""
-MOST_KEPT = 20_000
+MOST_ENTRIES = 20_000
 
-Look = tuple[str, str, str, str]
+MediaAccessKey = tuple[str, str, str, str]
 """Account, address, gateway, media id."""
 
 
-class Looks:
+class MediaAccessLog:
     """Those that are written down. In memory: after a restart they are written down once more. Any thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()  # guards the one below
-        self._until_mono: OrderedDict[Look, float] = OrderedDict()
+        self._until_mono: OrderedDict[MediaAccessKey, float] = OrderedDict()
 
-    def is_new(self, look: Look) -> bool:
+    def is_new(self, look: MediaAccessKey) -> bool:
         with self._lock:
             return self._until_mono.get(look, 0.0) <= self._clock.monotonic()
 
-    def add(self, look: Look) -> None:
+    def add(self, look: MediaAccessKey) -> None:
         """It is committed."""
         with self._lock:
-            self._until_mono[look] = self._clock.monotonic() + LOOK_S
+            self._until_mono[look] = self._clock.monotonic() + SAME_ACCESS_S
             self._until_mono.move_to_end(look)
-            while len(self._until_mono) > MOST_KEPT:
+            while len(self._until_mono) > MOST_ENTRIES:
                 self._until_mono.popitem(last=False)

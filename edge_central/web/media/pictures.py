@@ -11,45 +11,48 @@ from starlette.responses import FileResponse, Response
 from edge_agent.core.delivery import content_type_of
 from edge_central.console import events
 from edge_central.console.events import StoredMedia
-from edge_central.store.pictures import Pictures
+from edge_central.store.pictures import MediaFolder
 from edge_central.web.auth import access
-from edge_central.web.auth.access import Access
-from edge_central.web.auth.accounts import ANYBODY
+from edge_central.web.auth.access import AccessKind
+from edge_central.web.auth.accounts import ALL_ROLES
 from edge_central.web.front import Page
-from edge_central.web.media.looks import LOOK_S
+from edge_central.web.media.looks import SAME_ACCESS_S
 from edge_central.web.refusals import NotFound
-from edge_central.web.visit import Visit
+from edge_central.web.visit import UserRequestContext
 
 log = logging.getLogger(__name__)
 
 SEALED = "application/octet-stream"
 HEAD_BYTES = 64
 """Tell what a file is."""
-WHAT = {"image/jpeg": Access.SNAPSHOT, "video/mp4": Access.CLIP}
+ACCESS_OF_TYPE = {"image/jpeg": AccessKind.SNAPSHOT, "video/mp4": AccessKind.CLIP}
 
 
-def picture(visit: Visit) -> Response:
+def media_file(visit: UserRequestContext) -> Response:
     found = events.media(visit.connection, visit.scope, visit.path("gateway"), visit.path("media_id"))
     if found is None:
         raise NotFound("there is no such picture, or it is not yours")
-    path = Pictures(visit.services.pictures).path(found.gateway, found.sha256, found.sealed)
-    kind, status = _looked_at(path, found)
-    looks, look = visit.services.looks, (visit.account.name, visit.address, found.gateway, found.media_id)
+    path = MediaFolder(visit.services.pictures).path(found.gateway, found.sha256, found.sealed)
+    kind, status = _content_type_and_status(path, found)
+    looks, look = (
+        visit.services.media_access_log,
+        (visit.account.name, visit.address, found.gateway, found.media_id),
+    )
     if looks.is_new(look):
-        _note(visit, found, WHAT.get(kind, Access.FILE))
+        _record_access(visit, found, ACCESS_OF_TYPE.get(kind, AccessKind.FILE))
         looks.add(look)
     response = FileResponse(
         path,
         media_type=kind,
         stat_result=status,
-        content_disposition_type="inline" if kind in WHAT else "attachment",
+        content_disposition_type="inline" if kind in ACCESS_OF_TYPE else "attachment",
     )
-    response.headers["Cache-Control"] = f"private, max-age={LOOK_S}"
+    response.headers["Cache-Control"] = f"private, max-age={SAME_ACCESS_S}"
     response.headers["Vary"] = "Cookie, Authorization"
     return response
 
 
-def _looked_at(path: Path, found: StoredMedia) -> tuple[str, os.stat_result]:
+def _content_type_and_status(path: Path, found: StoredMedia) -> tuple[str, os.stat_result]:
     """What it is, before anybody is noted to have seen it."""
     try:
         with path.open("rb") as file:
@@ -60,9 +63,9 @@ def _looked_at(path: Path, found: StoredMedia) -> tuple[str, os.stat_result]:
         raise NotFound("the file of this picture is not there any more") from None
 
 
-def _note(visit: Visit, found: StoredMedia, what: Access) -> None:
+def _record_access(visit: UserRequestContext, found: StoredMedia, what: AccessKind) -> None:
     with visit.writing() as connection:
-        access.note(
+        access.record_access(
             connection,
             what,
             visit.account.name,
@@ -77,6 +80,6 @@ def _note(visit: Visit, found: StoredMedia, what: Access) -> None:
 
 
 PAGES = (
-    Page("/media/{gateway}/{media_id}", picture, roles=ANYBODY),
-    Page("/api/media/{gateway}/{media_id}", picture, roles=ANYBODY),
+    Page("/media/{gateway}/{media_id}", media_file, roles=ALL_ROLES),
+    Page("/api/media/{gateway}/{media_id}", media_file, roles=ALL_ROLES),
 )

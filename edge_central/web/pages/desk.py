@@ -5,96 +5,96 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from edge_central.console import book, requests
-from edge_central.console.book import Outcome, Writer
-from edge_central.console.desk import Subject, desk, find_subject
-from edge_central.console.events import story
-from edge_central.web.auth.accounts import ACTING, acting_in
-from edge_central.web.auth.login import way_back
+from edge_central.console.book import IncidentOutcome, LogAuthor
+from edge_central.console.desk import IncidentSubject, find_subject, read_alarm_queue
+from edge_central.console.events import read_story
+from edge_central.web.auth.accounts import ACTING_ROLES, acting_accounts
+from edge_central.web.auth.login import safe_redirect_path
 from edge_central.web.front import Page
 from edge_central.web.refusals import BadRequest, Conflict, NotFound
-from edge_central.web.visit import Visit
+from edge_central.web.visit import UserRequestContext
 
 HANDED_OVER = 50
 """Of each gateway, open things that a shift leaves to the next one."""
 
 
-def desk_page(visit: Visit) -> Response:
-    found = desk(visit.connection, visit.scope, visit.now_ms)
+def alerts_page(visit: UserRequestContext) -> Response:
+    found = read_alarm_queue(visit.connection, visit.scope, visit.now_ms)
     return visit.render("desk.html", desk=found, names=visit.names)
 
 
-def acknowledge(visit: Visit) -> Response:
+def acknowledge(visit: UserRequestContext) -> Response:
     text, subject = _subject(visit)
     with visit.writing() as connection:
         book.acknowledge(connection, _writer(visit), text, subject.ward)
-    return _back(visit, subject)
+    return _redirect_back(visit, subject)
 
 
-def take(visit: Visit) -> Response:
+def assign_owner(visit: UserRequestContext) -> Response:
     text, subject = _subject(visit)
     owner = visit.form.get("owner", "").strip()
-    if owner not in {each.name for each in acting_in(visit.connection, subject.ward)}:
+    if owner not in {each.name for each in acting_accounts(visit.connection, subject.ward)}:
         # An alarm that nobody can see to would be silent, and nobody's.
         raise BadRequest("owner is nobody who may act in this ward")
     with visit.writing() as connection:
-        book.take(connection, _writer(visit), text, subject.ward, owner)
-    return _back(visit, subject)
+        book.assign_owner(connection, _writer(visit), text, subject.ward, owner)
+    return _redirect_back(visit, subject)
 
 
-def close(visit: Visit) -> Response:
+def close(visit: UserRequestContext) -> Response:
     text, subject = _subject(visit)
     try:
-        outcome = Outcome(visit.form.get("outcome", ""))
+        outcome = IncidentOutcome(visit.form.get("outcome", ""))
     except ValueError:
         raise BadRequest("outcome is real, false or handled") from None
     with visit.writing() as connection:
         book.close(connection, _writer(visit), text, subject.ward, outcome, visit.form.get("note", ""))
-    return _back(visit, subject)
+    return _redirect_back(visit, subject)
 
 
-def reopen(visit: Visit) -> Response:
+def reopen(visit: UserRequestContext) -> Response:
     text, subject = _subject(visit)
     with visit.writing() as connection:
         book.reopen(connection, _writer(visit), text, subject.ward)
-    return _back(visit, subject)
+    return _redirect_back(visit, subject)
 
 
-def note(visit: Visit) -> Response:
+def add_note(visit: UserRequestContext) -> Response:
     text, subject = _subject(visit)
     with visit.writing() as connection:
         book.note(connection, _writer(visit), text, subject.ward, visit.form.get("note", ""))
-    return _back(visit, subject)
+    return _redirect_back(visit, subject)
 
 
-def ask_for_clip(visit: Visit) -> Response:
+def ask_for_clip(visit: UserRequestContext) -> Response:
     """A row for the ingest, which alone speaks to gateways."""
-    found = story(visit.connection, visit.scope, visit.number("cursor"))
+    found = read_story(visit.connection, visit.scope, visit.number("cursor"))
     if found is None or found.first.event_id is None:
         raise NotFound
     first = found.first
     with visit.writing() as connection:
-        requests.ask_for_clip(connection, _writer(visit), first.gateway, first.ward, first.event_id or "")
+        requests.request_clip(connection, _writer(visit), first.gateway, first.ward, first.event_id or "")
     return visit.redirect(f"/events/{first.cursor}")
 
 
 # --- shifts ---
 
 
-def handover_page(visit: Visit) -> Response:
-    found = desk(visit.connection, visit.scope, visit.now_ms, of_one=HANDED_OVER)
+def handover_page(visit: UserRequestContext) -> Response:
+    found = read_alarm_queue(visit.connection, visit.scope, visit.now_ms, of_one=HANDED_OVER)
     past = book.handovers(visit.connection, visit.scope)
     return visit.render("handover.html", desk=found, handovers=past, names=visit.names)
 
 
-def hand_over(visit: Visit) -> Response:
-    found = desk(visit.connection, visit.scope, visit.now_ms, of_one=HANDED_OVER)
+def hand_over(visit: UserRequestContext) -> Response:
+    found = read_alarm_queue(visit.connection, visit.scope, visit.now_ms, of_one=HANDED_OVER)
     with visit.writing() as connection:
         subjects = [item.subject for item in found.items]
         book.hand_over(connection, _writer(visit), visit.scope, visit.form.get("note", ""), subjects)
     return visit.redirect("/handover")
 
 
-def take_over(visit: Visit) -> Response:
+def take_over(visit: UserRequestContext) -> Response:
     number = visit.number("id")
     with visit.writing() as connection:
         if not book.take_over(connection, _writer(visit), visit.scope, number):
@@ -102,7 +102,7 @@ def take_over(visit: Visit) -> Response:
     return visit.redirect("/handover")
 
 
-def _subject(visit: Visit) -> tuple[str, Subject]:
+def _subject(visit: UserRequestContext) -> tuple[str, IncidentSubject]:
     text = visit.form.get("subject", "")[:300]
     found = find_subject(visit.connection, visit.scope, text)
     if found is None:
@@ -110,23 +110,23 @@ def _subject(visit: Visit) -> tuple[str, Subject]:
     return text, found
 
 
-def _writer(visit: Visit) -> Writer:
-    return Writer(visit.account.name, visit.now_ms)
+def _writer(visit: UserRequestContext) -> LogAuthor:
+    return LogAuthor(visit.account.name, visit.now_ms)
 
 
-def _back(visit: Visit, subject: Subject) -> Response:
-    return visit.redirect(way_back(visit.form.get("next") or "/alerts"))
+def _redirect_back(visit: UserRequestContext, subject: IncidentSubject) -> Response:
+    return visit.redirect(safe_redirect_path(visit.form.get("next") or "/alerts"))
 
 
 PAGES = (
-    Page("/alerts", desk_page),
-    Page("/alerts/acknowledge", acknowledge, "POST", roles=ACTING),
-    Page("/alerts/take", take, "POST", roles=ACTING),
-    Page("/alerts/close", close, "POST", roles=ACTING),
-    Page("/alerts/reopen", reopen, "POST", roles=ACTING),
-    Page("/alerts/note", note, "POST", roles=ACTING),
-    Page("/events/{cursor}/clip", ask_for_clip, "POST", roles=ACTING),
+    Page("/alerts", alerts_page),
+    Page("/alerts/acknowledge", acknowledge, "POST", roles=ACTING_ROLES),
+    Page("/alerts/take", assign_owner, "POST", roles=ACTING_ROLES),
+    Page("/alerts/close", close, "POST", roles=ACTING_ROLES),
+    Page("/alerts/reopen", reopen, "POST", roles=ACTING_ROLES),
+    Page("/alerts/note", add_note, "POST", roles=ACTING_ROLES),
+    Page("/events/{cursor}/clip", ask_for_clip, "POST", roles=ACTING_ROLES),
     Page("/handover", handover_page),
-    Page("/handover/leave", hand_over, "POST", roles=ACTING),
-    Page("/handover/{id}/take", take_over, "POST", roles=ACTING),
+    Page("/handover/leave", hand_over, "POST", roles=ACTING_ROLES),
+    Page("/handover/{id}/take", take_over, "POST", roles=ACTING_ROLES),
 )

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_central.console.fleet import Fleet, SiteNow
+from edge_central.console.fleet import Fleet, SiteOverview
 from edge_central.console.history import Series
 
 WIDTH, HEIGHT = 640, 132
@@ -20,20 +20,20 @@ FAR_DEGREES = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class AxisTick:
     at: float
     value: float
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class LineChart:
     """``lines`` are the ``points`` of polylines: a gap in what was told is a gap in the line."""
 
     name: str
     unit: str
     lines: tuple[str, ...]
-    across: tuple[Tick, ...]  # at y, value
-    along: tuple[Tick, ...]  # at x, milliseconds since 1970
+    across: tuple[AxisTick, ...]  # at y, value
+    along: tuple[AxisTick, ...]  # at x, milliseconds since 1970
     newest: float | None
     lowest: float | None
     highest: float | None
@@ -44,9 +44,9 @@ class Plot:
         return self.newest is None
 
 
-def plot(
+def line_chart(
     series: Series, from_ms: int, to_ms: int, floor: float, ceiling: float, limit: float | None = None
-) -> Plot:
+) -> LineChart:
     """``floor`` and ``ceiling`` are shown at least; what is beyond widens the axis."""
     values = [value for _, value in series.points if value is not None]
     low = min([floor, *values])
@@ -61,12 +61,12 @@ def plot(
         return round(LEFT + (time_ms - from_ms) / (to_ms - from_ms) * (WIDTH - LEFT - RIGHT), 1)
 
     drawn = [(x(time_ms), None if value is None else y(value)) for time_ms, value in _thinned(series.points)]
-    return Plot(
+    return LineChart(
         series.name,
         series.unit,
         _lines(drawn, (WIDTH - LEFT - RIGHT) * 3_600_000 / (to_ms - from_ms)),
-        tuple(Tick(y(low + n * step), low + n * step) for n in range(round((high - low) / step) + 1)),
-        tuple(Tick(x(time_ms), time_ms) for time_ms in _times(from_ms, to_ms)),
+        tuple(AxisTick(y(low + n * step), low + n * step) for n in range(round((high - low) / step) + 1)),
+        tuple(AxisTick(x(time_ms), time_ms) for time_ms in _times(from_ms, to_ms)),
         *(series.newest, min(values, default=None), max(values, default=None)),
         None if limit is None or not low <= limit <= high else y(limit),
     )
@@ -111,14 +111,14 @@ def _lines(points: Sequence[tuple[float, float | None]], hour: float) -> tuple[s
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    site: SiteNow
+class SiteMarker:
+    site: SiteOverview
     x: float
     y: float
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class WardLabel:
     ward: str
     name: str
     x: float
@@ -126,11 +126,11 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
+class SiteMap:
     width: float
     height: float
-    spots: tuple[Spot, ...]  # who needs somebody is drawn last, and so on top
-    labels: tuple[Label, ...]
+    spots: tuple[SiteMarker, ...]  # who needs somebody is drawn last, and so on top
+    labels: tuple[WardLabel, ...]
     without_place: int
     metre: float  # in units of the drawing
 
@@ -139,11 +139,11 @@ class Map:
         return 6.0 if len(self.spots) > 100 else 11.0
 
 
-def drawn_map(now: Fleet) -> Map:
+def site_map(now: Fleet) -> SiteMap:
     """North is up; over a city the ground is flat."""
     placed = _near_each_other(now)
     if not placed:
-        return Map(MAP_WIDTH, 200.0, (), (), len(now.sites), 0.0)
+        return SiteMap(MAP_WIDTH, 200.0, (), (), len(now.sites), 0.0)
     latitudes = [site.latitude or 0.0 for site in placed]
     longitudes = [site.longitude or 0.0 for site in placed]
     squeeze = math.cos(math.radians(sum(latitudes) / len(latitudes)))
@@ -152,9 +152,9 @@ def drawn_map(now: Fleet) -> Map:
     scale = (MAP_WIDTH - 2 * MAP_MARGIN) / wide
     west, north = min(longitudes), max(latitudes)
 
-    def spot(site: SiteNow) -> Spot:
+    def spot(site: SiteOverview) -> SiteMarker:
         x = MAP_MARGIN + ((site.longitude or 0.0) - west) * squeeze * scale
-        return Spot(site, round(x, 1), round(MAP_MARGIN + (north - (site.latitude or 0.0)) * scale, 1))
+        return SiteMarker(site, round(x, 1), round(MAP_MARGIN + (north - (site.latitude or 0.0)) * scale, 1))
 
     spots = sorted(map(spot, placed), key=lambda each: _ON_TOP[each.site.level.value])
     labels = []
@@ -163,12 +163,14 @@ def drawn_map(now: Fleet) -> Map:
         if own:
             # Above them: a name in their midst would hide the one that needs somebody.
             x, y = sum(each.x for each in own) / len(own), min(each.y for each in own) - 14
-            labels.append(Label(ward.id, ward.name, round(x, 1), round(y, 1)))
+            labels.append(WardLabel(ward.id, ward.name, round(x, 1), round(y, 1)))
     height = round(high * scale + 2 * MAP_MARGIN, 1)
-    return Map(MAP_WIDTH, height, tuple(spots), tuple(labels), len(now.sites) - len(placed), scale / 111_320)
+    return SiteMap(
+        MAP_WIDTH, height, tuple(spots), tuple(labels), len(now.sites) - len(placed), scale / 111_320
+    )
 
 
-def _near_each_other(now: Fleet) -> list[SiteNow]:
+def _near_each_other(now: Fleet) -> list[SiteOverview]:
     """Those with a place: one that is far from all others would shrink the map of the city to a dot."""
     placed = [site for site in now.sites if site.latitude is not None and site.longitude is not None]
     if not placed:

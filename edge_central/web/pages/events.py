@@ -8,27 +8,36 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from edge_central.console import book
-from edge_central.console.book import Writer, handlings, is_hidden, steps, subject_of
-from edge_central.console.events import INFO, KINDS, QUIET, EventFilter, EventRow, Position, events, story
-from edge_central.console.fleet import fleet
+from edge_central.console.book import LogAuthor, handlings, is_hidden, steps, subject_of
+from edge_central.console.events import (
+    INFO,
+    KINDS,
+    QUIET,
+    EventFilter,
+    EventRow,
+    PagePosition,
+    read_events,
+    read_story,
+)
+from edge_central.console.fleet import read_fleet
 from edge_central.console.requests import requests_about
-from edge_central.console.verdict import judge_event
-from edge_central.web.auth.accounts import ADMINS, acting_in
+from edge_central.console.verdict import verify_event
+from edge_central.web.auth.accounts import ADMIN_ROLES, acting_accounts
 from edge_central.web.front import Page
 from edge_central.web.refusals import BadRequest, NotFound
-from edge_central.web.visit import Visit
+from edge_central.web.visit import UserRequestContext
 
 SEVERITIES = (9, 13, 17)
 SHOWN_KINDS = tuple(kind for kind in KINDS if kind not in QUIET)
 
 
-def events_page(visit: Visit) -> Response:
-    asked = asked_of(visit)
+def events_page(visit: UserRequestContext) -> Response:
+    asked = parse_event_filter(visit)
     after = visit.query("after")
-    position = None if after is None else Position.parse(after)
+    position = None if after is None else PagePosition.parse(after)
     if after is not None and position is None:
         raise BadRequest("after is a position that a page of events named")
-    page = events(visit.connection, visit.scope, asked, position)
+    page = read_events(visit.connection, visit.scope, asked, position)
     wards = fleet_wards(visit)
     return visit.render(
         "events.html",
@@ -46,7 +55,7 @@ def events_page(visit: Visit) -> Response:
     )
 
 
-def asked_of(visit: Visit) -> EventFilter:
+def parse_event_filter(visit: UserRequestContext) -> EventFilter:
     """Raises BadRequest for what no form of ours sends."""
     severity = visit.query("severity") or str(INFO)
     if severity not in map(str, SEVERITIES):
@@ -63,14 +72,14 @@ def asked_of(visit: Visit) -> EventFilter:
     )
 
 
-def fleet_wards(visit: Visit) -> list[tuple[str, str]]:
+def fleet_wards(visit: UserRequestContext) -> list[tuple[str, str]]:
     """(id, name) of those that he sees."""
-    now = fleet(visit.connection, visit.names, visit.scope, visit.now_ms)
+    now = read_fleet(visit.connection, visit.names, visit.scope, visit.now_ms)
     return [(ward.id, ward.name) for ward in now.wards]
 
 
-def event_page(visit: Visit) -> Response:
-    found = story(visit.connection, visit.scope, visit.number("cursor"))
+def event_page(visit: UserRequestContext) -> Response:
+    found = read_story(visit.connection, visit.scope, visit.number("cursor"))
     if found is None:
         raise NotFound
     first = found.first
@@ -78,19 +87,21 @@ def event_page(visit: Visit) -> Response:
     is_off = is_hidden(visit.connection, subject)
     if is_off and not visit.is_admin:
         raise NotFound
-    now = fleet(visit.connection, visit.names, visit.scope, visit.now_ms, first.gateway)
+    now = read_fleet(visit.connection, visit.names, visit.scope, visit.now_ms, first.gateway)
     return visit.render(
         "event.html",
         story=found,
         first=first,
         site=now.site(first.gateway),
         names=visit.names,
-        verdict=judge_event(visit.connection, visit.scope, first.cursor),
+        verdict=verify_event(visit.connection, visit.scope, first.cursor),
         subject=subject,
         hidden=is_off,
         handling=handlings(visit.connection, visit.scope, [subject]).get(subject),
         steps=steps(visit.connection, subject),
-        colleagues=[each.name for each in acting_in(visit.connection, first.ward)] if visit.may_act else [],
+        colleagues=[each.name for each in acting_accounts(visit.connection, first.ward)]
+        if visit.may_act
+        else [],
         requests=requests_about(visit.connection, visit.scope, first.gateway, first.event_id or ""),
     )
 
@@ -98,36 +109,36 @@ def event_page(visit: Visit) -> Response:
 # --- what an administrator hides ---
 
 
-def hidden_page(visit: Visit) -> Response:
+def hidden_page(visit: UserRequestContext) -> Response:
     return visit.render("hidden.html", rows=book.hidden(visit.connection, visit.scope), names=visit.names)
 
 
-def hide(visit: Visit) -> Response:
+def hide(visit: UserRequestContext) -> Response:
     first = _first_of(visit)
     with visit.writing() as connection:
         book.hide(connection, _writer(visit), first, visit.form.get("note", ""))
     return visit.redirect("/hidden")
 
 
-def show_again(visit: Visit) -> Response:
+def show_again(visit: UserRequestContext) -> Response:
     first = _first_of(visit)
     with visit.writing() as connection:
-        book.show_again(connection, _writer(visit), first)
+        book.unhide(connection, _writer(visit), first)
     return visit.redirect(f"/events/{first.cursor}")
 
 
-def _first_of(visit: Visit) -> EventRow:
-    found = story(visit.connection, visit.scope, visit.number("cursor"))
+def _first_of(visit: UserRequestContext) -> EventRow:
+    found = read_story(visit.connection, visit.scope, visit.number("cursor"))
     if found is None:
         raise NotFound
     return found.first
 
 
-def _writer(visit: Visit) -> Writer:
-    return Writer(visit.account.name, visit.now_ms)
+def _writer(visit: UserRequestContext) -> LogAuthor:
+    return LogAuthor(visit.account.name, visit.now_ms)
 
 
-def _moment(visit: Visit, text: str | None) -> int | None:
+def _moment(visit: UserRequestContext, text: str | None) -> int | None:
     """Of ``datetime-local``, in the time zone of the console."""
     if text is None:
         return None
@@ -143,7 +154,7 @@ def _moment(visit: Visit, text: str | None) -> int | None:
         raise BadRequest("a time is YYYY-MM-DDTHH:MM") from None
 
 
-def _link(visit: Visit, after: str) -> str:
+def _link(visit: UserRequestContext, after: str) -> str:
     kept = {key: value for key, value in visit.request.query_params.items() if value and key != "after"}
     return "/events?" + urlencode({**kept, "after": after})
 
@@ -151,7 +162,7 @@ def _link(visit: Visit, after: str) -> str:
 PAGES = (
     Page("/events", events_page),
     Page("/events/{cursor}", event_page),
-    Page("/events/{cursor}/hide", hide, "POST", roles=ADMINS),
-    Page("/events/{cursor}/show", show_again, "POST", roles=ADMINS),
-    Page("/hidden", hidden_page, roles=ADMINS),
+    Page("/events/{cursor}/hide", hide, "POST", roles=ADMIN_ROLES),
+    Page("/events/{cursor}/show", show_again, "POST", roles=ADMIN_ROLES),
+    Page("/hidden", hidden_page, roles=ADMIN_ROLES),
 )

@@ -12,13 +12,13 @@ import pytest
 from edge_agent.core.model import Severity
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MOST_ITEMS
-from edge_agent.wire.received.health import Health
+from edge_agent.wire.received.health import ReceivedHealth
 from edge_central.alert_rules.measures import Measure
 from edge_central.alert_rules.rules import AlertRule, AlertSettings
-from edge_central.alerts.book import Book
+from edge_central.alerts.book import AlertEngine
 from edge_central.alerts.config import default_rules
-from edge_central.alerts.model import Alert, Change, What
-from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
+from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 
 BEAT_S = 30.0
 GRACE_S = 300.0
@@ -37,10 +37,10 @@ WELL: dict[str, Any] = {
 class Ward:
     """Boxes that send heartbeats as ``says`` has them, and time that a test moves on."""
 
-    book: Book = field(default_factory=lambda: Book(SETTINGS))
+    book: AlertEngine = field(default_factory=lambda: AlertEngine(SETTINGS))
     mono: float = 0.0
     says: dict[str, dict[str, Any]] = field(default_factory=dict)
-    changes: list[tuple[float, Change]] = field(default_factory=list)
+    changes: list[tuple[float, AlertChange]] = field(default_factory=list)
     connected_mono: float | None = 0.0
 
     def wait(self, seconds: float) -> None:
@@ -49,21 +49,21 @@ class Ward:
             self.mono += 10.0
             if self.mono % BEAT_S == 0 and self.connected_mono is not None:
                 for gateway, more in self.says.items():
-                    health = msgspec.convert({**WELL, **more}, Health)
-                    self._note(self.book.heartbeat(gateway, "de-tham", health, self.mono, self.now_ms))
+                    health = msgspec.convert({**WELL, **more}, ReceivedHealth)
+                    self._note(self.book.record_heartbeat(gateway, "de-tham", health, self.mono, self.now_ms))
             self._note(self.book.tick(self.mono, self.now_ms, self.connected_mono))
 
-    def stands(self, gateway: str, standing: Standing | None, why: str = "why") -> None:
-        report = BoxReport(gateway, "de-tham", standing, why, self.now_ms)
-        self._note(self.book.report(report, self.mono, self.now_ms))
+    def stands(self, gateway: str, standing: PresenceState | None, why: str = "why") -> None:
+        report = GatewayReport(gateway, "de-tham", standing, why, self.now_ms)
+        self._note(self.book.record_presence(report, self.mono, self.now_ms))
 
     def out(self, *gateways: str) -> None:
         report = OutageReport("de-tham", gateways, 5, self.now_ms - 5000)
-        self._note(self.book.report(report, self.mono, self.now_ms))
+        self._note(self.book.record_presence(report, self.mono, self.now_ms))
 
     def missing(self, **counts: int) -> None:
         named = {name.replace("_", "-"): count for name, count in counts.items()}
-        self._note(self.book.counted(Measure.MISSING_EVENTS, named, self.mono, self.now_ms))
+        self._note(self.book.judge_counts(Measure.MISSING_EVENTS, named, self.mono, self.now_ms))
 
     def told(self, since: float = 0.0) -> list[str]:
         """``opened dt-1/cam-1 tamper``, in order."""
@@ -73,15 +73,15 @@ class Ward:
     def now_ms(self) -> int:
         return 1_700_000_000_000 + round(self.mono * 1000)
 
-    def _note(self, changes: Iterable[Change]) -> None:
+    def _note(self, changes: Iterable[AlertChange]) -> None:
         self.changes += [(self.mono, change) for change in changes]
 
 
-def _words(change: Change) -> str:
+def _words(change: AlertChange) -> str:
     alert = change.alert
     about = "/".join(part for part in (alert.key.gateway or "ward", alert.key.camera) if part)
-    what = change.what.value
-    if change.what is What.CHANGED:
+    what = change.kind.value
+    if change.kind is AlertChangeKind.CHANGED:
         what = "folded" if alert.folded else "told again"
     return f"{what} {about} {alert.key.rule}"
 
@@ -128,13 +128,13 @@ def test_what_is_wrong_is_told_once_when_it_has_lasted_and_once_when_it_is_over(
     assert made.told() == []
     made.wait(BEAT_S + 600)
     (change,) = [change for _, change in made.changes]
-    assert (change.what, change.alert.key.rule) == (What.OPENED, rule)
+    assert (change.kind, change.alert.key.rule) == (AlertChangeKind.OPENED, rule)
     assert words in change.alert.text
     assert change.alert.since_ms < change.alert.opened_ms or within_s == BEAT_S
     made.says["dt-1"] = {}
     made.wait(1200)
-    assert [change.what for _, change in made.changes] == [What.OPENED, What.CLEARED]
-    assert made.book.open() == []
+    assert [change.kind for _, change in made.changes] == [AlertChangeKind.OPENED, AlertChangeKind.CLEARED]
+    assert made.book.open_alerts() == []
 
 
 def test_hysteresis_keeps_one_alert_where_a_figure_goes_up_and_down_around_the_bound() -> None:
@@ -163,12 +163,12 @@ def test_a_box_that_is_offline_explains_what_else_was_open_of_it() -> None:
     made.says["dt-1"] = {**DOWN, "box": {"disk_percent": 97.0}}
     made.wait(700)
     del made.says["dt-1"]
-    made.stands("dt-1", Standing.OFFLINE)
+    made.stands("dt-1", PresenceState.OFFLINE)
     made.wait(600)
     assert made.told(1300) == ["opened dt-1 box-offline", "folded dt-1 disk", "folded dt-1/cam-1 camera-down"]
     back = made.mono
     made.says["dt-1"] = {**DOWN, "box": {"disk_percent": 50.0}}
-    made.stands("dt-1", Standing.ONLINE)
+    made.stands("dt-1", PresenceState.ONLINE)
     made.wait(60)
     assert made.told(back - 1) == ["cleared dt-1 box-offline", "cleared dt-1 disk"]
     made.wait(600)
@@ -177,9 +177,9 @@ def test_a_box_that_is_offline_explains_what_else_was_open_of_it() -> None:
 
 def test_a_box_is_away_for_two_minutes_before_it_is_an_alert() -> None:
     made = ward()
-    made.stands("dt-1", Standing.OFFLINE)
+    made.stands("dt-1", PresenceState.OFFLINE)
     made.wait(110)
-    made.stands("dt-1", Standing.ONLINE)
+    made.stands("dt-1", PresenceState.ONLINE)
     made.wait(600)
     assert made.told() == []
 
@@ -218,7 +218,7 @@ def test_who_stays_away_after_the_outage_is_an_alert_of_his_own() -> None:
     made.wait(600)
     made.says = {gateway: {} for gateway in FIVE[:4]}
     made.out()
-    made.stands("dt-5", Standing.OFFLINE)
+    made.stands("dt-5", PresenceState.OFFLINE)
     made.wait(600)
     assert made.told() == ["opened ward ward-outage", "cleared ward ward-outage", "opened dt-5 box-offline"]
 
@@ -262,7 +262,7 @@ def test_a_restart_tells_only_what_is_new() -> None:
     before = ward("dt-1", "dt-2")
     before.says["dt-1"] = DOWN
     before.wait(400)
-    after = Ward(Book(SETTINGS, before.book.open(), {}, 0.0, 0))
+    after = Ward(AlertEngine(SETTINGS, before.book.open_alerts(), {}, 0.0, 0))
     after.says = {"dt-1": DOWN, "dt-2": {"certificates": {"client_days": 3}}}
     after.wait(600)
     assert after.told() == ["opened dt-2 certificate", "opened dt-2 certificate-soon"]
@@ -277,9 +277,9 @@ def test_what_has_to_last_for_days_goes_on_over_a_restart() -> None:
     before.wait(7200)
     pending = before.book.pending(3600)
     assert [key.rule for key in pending] == ["version"]
-    after = Ward(Book(SETTINGS, (), pending, 0.0, before.now_ms), says=before.says)
+    after = Ward(AlertEngine(SETTINGS, (), pending, 0.0, before.now_ms), says=before.says)
     for gateway in FIVE:
-        after.book.runs(gateway, "de-tham", "0.2.0" if gateway != "dt-1" else "0.1.9")
+        after.book.record_version(gateway, "de-tham", "0.2.0" if gateway != "dt-1" else "0.1.9")
     after.wait(259_200 - 7200 - 600)
     assert after.told() == []
     after.wait(1200)
@@ -300,7 +300,7 @@ def test_one_box_with_a_release_that_is_only_tried_makes_nobody_behind() -> None
 
 def test_an_older_version_than_the_configured_one_is_behind_whatever_the_others_have() -> None:
     rule = AlertRule("version", Measure.VERSION_BEHIND, Severity.INFO, 0, 0, version="0.3.0")
-    made = Ward(Book(AlertSettings((rule,), 0)), says={"dt-1": {}})
+    made = Ward(AlertEngine(AlertSettings((rule,), 0)), says={"dt-1": {}})
     made.wait(30)
     assert made.told() == ["opened dt-1 version"]
 
@@ -316,7 +316,7 @@ def test_events_that_are_missing_are_told_and_over_when_they_came() -> None:
 
 def test_a_view_that_is_covered_is_told_with_its_event_and_the_next_heartbeat_knows_better() -> None:
     made = ward()
-    made._note(made.book.view("dt-1", "cam-1", "covered", True, made.mono, made.now_ms))
+    made._note(made.book.record_view("dt-1", "cam-1", "covered", True, made.mono, made.now_ms))
     assert made.told() == ["opened dt-1/cam-1 tamper"]
     made.says["dt-1"] = {"cameras": {"cam-1": {"state": "online", "view": ["covered"]}}}
     made.wait(600)
@@ -329,7 +329,7 @@ def overridden(made: Ward, phase: str, rule: str | None, what: str = "disarm") -
     data = {"phase": phase, "event_id": "o-1", "what": what, "rule_id": rule, "for_s": 60.0, "why": ""}
     asked = {"origin": "command", "command_id": None, "signed_by": None, "started_at": WELL["time"]}
     event = msgspec.convert(data | asked, RuleOverrideData)
-    made._note(made.book.override("dt-1", "cam-1", event, made.mono, made.now_ms))
+    made._note(made.book.record_override("dt-1", "cam-1", event, made.mono, made.now_ms))
 
 
 def test_a_rule_that_is_disarmed_is_told_at_once_and_each_further_one_again() -> None:
@@ -340,7 +340,9 @@ def test_a_rule_that_is_disarmed_is_told_at_once_and_each_further_one_again() ->
     made.wait(120)
     assert made.told() == ["opened dt-1/cam-1 rule-muted"]
     overridden(made, "start", "gate", "mask")
-    assert [alert.text for alert in made.book.open()] == ["changed by hand: gate (mask), yard (disarm)"]
+    assert [alert.text for alert in made.book.open_alerts()] == [
+        "changed by hand: gate (mask), yard (disarm)"
+    ]
     overridden(made, "end", "gate", "mask")
     made.says["dt-1"] = {}
     made.wait(120)
@@ -381,7 +383,9 @@ def test_a_view_that_is_learned_anew_is_told_and_a_rule_that_is_armed_is_not() -
 def test_what_was_disarmed_before_the_centres_restart_is_told_once() -> None:
     made = ward()
     overridden(made, "start", "yard")
-    again = Ward(Book(SETTINGS, made.book.open(), mono=made.mono, now_ms=made.now_ms), made.mono)
+    again = Ward(
+        AlertEngine(SETTINGS, made.book.open_alerts(), mono=made.mono, now_ms=made.now_ms), made.mono
+    )
     again.says["dt-1"] = {"commands": {"rules": [{"camera": "cam-1", "rule": "yard", "what": "disarm"}]}}
     again.wait(120)
     assert again.told() == []
@@ -399,8 +403,8 @@ def test_who_is_taken_away_or_moves_leaves_no_alert_behind() -> None:
     made.says = {"dt-1": DOWN, "dt-2": DOWN}
     made.wait(600)
     made.stands("dt-1", None)
-    health = msgspec.convert(WELL, Health)
-    made._note(made.book.heartbeat("dt-2", "bo-xuyen", health, made.mono, made.now_ms))
+    health = msgspec.convert(WELL, ReceivedHealth)
+    made._note(made.book.record_heartbeat("dt-2", "bo-xuyen", health, made.mono, made.now_ms))
     assert made.told(1000)[-2:] == ["cleared dt-1/cam-1 camera-down", "cleared dt-2/cam-1 camera-down"]
     assert [alert.cleared_text for alert in _cleared(made)] == [
         "the box was taken away",
@@ -421,10 +425,10 @@ def test_a_rule_that_was_switched_off_ends_its_alerts() -> None:
     before = ward()
     before.says["dt-1"] = DOWN
     before.wait(400)
-    after = Ward(Book(AlertSettings((), GRACE_S), before.book.open()), says={"dt-1": DOWN})
+    after = Ward(AlertEngine(AlertSettings((), GRACE_S), before.book.open_alerts()), says={"dt-1": DOWN})
     after.wait(30)
     assert after.told() == ["cleared dt-1/cam-1 camera-down"]
 
 
 def _cleared(made: Ward) -> list[Alert]:
-    return [change.alert for _, change in made.changes if change.what is What.CLEARED]
+    return [change.alert for _, change in made.changes if change.kind is AlertChangeKind.CLEARED]

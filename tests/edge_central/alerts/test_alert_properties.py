@@ -10,13 +10,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.wire.received.health import Health
+from edge_agent.wire.received.health import ReceivedHealth
 from edge_central.alert_rules.measures import Measure
 from edge_central.alert_rules.rules import AlertSettings
-from edge_central.alerts.book import Book
+from edge_central.alerts.book import AlertEngine
 from edge_central.alerts.config import default_rules
-from edge_central.alerts.model import Alert, Change, Key, What
-from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
+from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 
 RULES = AlertSettings(tuple(replace(rule, for_s=rule.for_s / 100) for rule in default_rules()), 20.0)
 BOXES = ("dt-1", "dt-2", "dt-3")
@@ -38,7 +38,7 @@ heartbeats = st.fixed_dictionaries(
 boxes, wards = st.sampled_from(BOXES), st.sampled_from(WARDS)
 steps = st.one_of(
     st.tuples(st.just("beat"), boxes, wards, heartbeats),
-    st.tuples(st.just("stands"), boxes, wards, st.sampled_from([*Standing, None])),
+    st.tuples(st.just("stands"), boxes, wards, st.sampled_from([*PresenceState, None])),
     st.tuples(st.just("out"), st.lists(boxes, unique=True), wards),
     st.tuples(st.just("view"), boxes, st.booleans()),
     st.tuples(st.just("missing"), st.dictionaries(boxes, st.integers(1, 5))),
@@ -52,18 +52,18 @@ steps = st.one_of(
 class Told:
     """What somebody who hears every change believes."""
 
-    open: dict[Key, Alert] = field(default_factory=dict)
+    open: dict[AlertKey, Alert] = field(default_factory=dict)
 
-    def hear(self, changes: Iterable[Change]) -> None:
+    def hear(self, changes: Iterable[AlertChange]) -> None:
         for change in changes:
             key = change.alert.key
-            if change.what is What.OPENED:
+            if change.kind is AlertChangeKind.OPENED:
                 assert key not in self.open, "it is open already"
                 self.open[key] = change.alert
             else:
                 before = self.open.pop(key)
                 assert change.alert.opened_ms == before.opened_ms, "it is another one"
-                if change.what is What.CHANGED:
+                if change.kind is AlertChangeKind.CHANGED:
                     assert change.alert != before, "nothing has changed"
                     self.open[key] = change.alert
                 else:
@@ -75,40 +75,42 @@ class Told:
 @given(st.lists(steps, max_size=40))
 def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
     told, mono = Told(), 100.0
-    book = Book(RULES)
+    book = AlertEngine(RULES)
     connected_mono: float | None = 0.0
     for word, *rest in script:
         now_ms = round(mono * 1000)
         match word, rest:
             case "beat", [box, ward, more]:
-                health = msgspec.convert({"time": "", "session": "s", **more}, Health)
-                told.hear(book.heartbeat(box, ward, health, mono, now_ms))
+                health = msgspec.convert({"time": "", "session": "s", **more}, ReceivedHealth)
+                told.hear(book.record_heartbeat(box, ward, health, mono, now_ms))
             case "stands", [box, ward, standing]:
-                told.hear(book.report(BoxReport(box, ward, standing, "why", now_ms), mono, now_ms))
+                told.hear(
+                    book.record_presence(GatewayReport(box, ward, standing, "why", now_ms), mono, now_ms)
+                )
             case "out", [gone, ward]:
-                told.hear(book.report(OutageReport(ward, tuple(gone), 3, now_ms), mono, now_ms))
+                told.hear(book.record_presence(OutageReport(ward, tuple(gone), 3, now_ms), mono, now_ms))
             case "view", [box, present]:
-                told.hear(book.view(box, "cam-1", "moved", present, mono, now_ms))
+                told.hear(book.record_view(box, "cam-1", "moved", present, mono, now_ms))
             case "missing", [counts]:
-                told.hear(book.counted(Measure.MISSING_EVENTS, counts, mono, now_ms))
+                told.hear(book.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms))
             case "wait", [seconds]:
                 mono += seconds
                 told.hear(book.tick(mono, round(mono * 1000), connected_mono))
             case "connect", [there]:
                 connected_mono = mono if there else None
             case "restart", []:
-                book = Book(RULES, book.open(), book.pending(0), mono, now_ms)
-        assert {alert.key: alert for alert in book.open()} == told.open
+                book = AlertEngine(RULES, book.open_alerts(), book.pending(0), mono, now_ms)
+        assert {alert.key: alert for alert in book.open_alerts()} == told.open
     for box in BOXES:  # in the end all is well
-        well = msgspec.convert({"time": "", "session": "s", "clock": {"synced": True}}, Health)
-        told.hear(book.report(BoxReport(box, "de-tham", Standing.ONLINE, "", 0), mono, 0))
-        told.hear(book.heartbeat(box, "de-tham", well, mono, 0))
+        well = msgspec.convert({"time": "", "session": "s", "clock": {"synced": True}}, ReceivedHealth)
+        told.hear(book.record_presence(GatewayReport(box, "de-tham", PresenceState.ONLINE, "", 0), mono, 0))
+        told.hear(book.record_heartbeat(box, "de-tham", well, mono, 0))
     for ward in WARDS:
-        told.hear(book.report(OutageReport(ward, (), 3, 0), mono, 0))
-    told.hear(book.counted(Measure.MISSING_EVENTS, {}, mono, 0))
+        told.hear(book.record_presence(OutageReport(ward, (), 3, 0), mono, 0))
+    told.hear(book.judge_counts(Measure.MISSING_EVENTS, {}, mono, 0))
     for _ in range(3):
         mono += 1_000.0
         for box in BOXES:
-            told.hear(book.heartbeat(box, "de-tham", well, mono, 0))
+            told.hear(book.record_heartbeat(box, "de-tham", well, mono, 0))
         told.hear(book.tick(mono, 0, 0.0))
     assert told.open == {}

@@ -19,12 +19,12 @@ from sqlalchemy import select, update
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.secrets import Secret
 from edge_agent.wire.json_schema import schema_of
-from edge_central.alerts.webhook import Poster
+from edge_central.alerts.webhook import WebhookPoster
 from edge_central.cli.status import status_lines
-from edge_central.presence.presence import Bounds
+from edge_central.presence.presence import PresenceThresholds
 from edge_central.settings import Webhook
 from edge_central.store import tables
-from edge_central.store.database import open_engine, writing
+from edge_central.store.database import open_engine, write_transaction
 from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, wait_until
 from tests.testbed.receiver import Receiver
@@ -60,7 +60,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
 
 def centre_of(folder: Path, broker: Mosquitto, **keys: Any) -> Centre:
     made = Centre(folder / "centre", broker.port, alerts=QUICK, boot_grace_s=0, **keys)
-    made.bounds = Bounds(hold_s=0.5, outage_hold_s=0.5, grace_s=0.0)
+    made.bounds = PresenceThresholds(hold_s=0.5, outage_hold_s=0.5, grace_s=0.0)
     return made
 
 
@@ -149,7 +149,7 @@ def test_what_was_over_and_not_told_before_a_kill_is_cleared_at_the_broker(
     boxes.say(box.heartbeat("s-1", **FULL))
     boxes.wait_for(lambda: bool(alerts(boxes, box, "disk")))
     centre.stop()
-    with writing(centre.database) as connection:
+    with write_transaction(centre.database) as connection:
         connection.execute(update(tables.alert).values(cleared_ms=round(time.time() * 1000)))
     centre.start()
     boxes.wait_for(lambda: alerts(boxes, box, "disk")[-1] == {})
@@ -221,9 +221,9 @@ def ca_of(folder: Path) -> Path:
     return folder / "receivers-CA" / "ca.pem"
 
 
-def poster(receiver: Receiver, ca_file: Path | None) -> Poster:
+def poster(receiver: Receiver, ca_file: Path | None) -> WebhookPoster:
     settings = Webhook(receiver.url, Secret("hunter2"), ca_file)
-    return Poster(settings, Backoff(0.02, 0.05, floor_s=0.01))
+    return WebhookPoster(settings, Backoff(0.02, 0.05, floor_s=0.01))
 
 
 def body(number: int) -> bytes:
@@ -257,7 +257,7 @@ def test_a_receiver_that_answers_a_byte_at_a_time_is_left(caplog: pytest.LogCapt
         thread = threading.Thread(target=trickle, args=[server])
         thread.start()
         hook = Webhook(f"http://127.0.0.1:{server.getsockname()[1]}/", None, None)
-        posting = Poster(hook, Backoff(60, 60, floor_s=60), deadline_s=0.3)
+        posting = WebhookPoster(hook, Backoff(60, 60, floor_s=60), deadline_s=0.3)
         posting.submit([(1, body(1))])
         posting.loop.start()
         wait_until(lambda: "alerts that wait: 1, next try in 60 s" in caplog.text)

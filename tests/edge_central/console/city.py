@@ -18,18 +18,25 @@ from typing import Any
 from sqlalchemy import insert
 
 from edge_agent import wire
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.mqtt.session.inbox import MessageReceived
 from edge_agent.wire.central_topics import CentralTopics
-from edge_central.console.book import Outcome, Writer, acknowledge, alarms, close, subject_of_alert
+from edge_central.console.book import (
+    IncidentOutcome,
+    LogAuthor,
+    acknowledge,
+    close,
+    read_alarms,
+    subject_of_alert,
+)
 from edge_central.console.names import Names, read_names
-from edge_central.ingest.batch_writer import Intake
-from edge_central.settings import Database, History
+from edge_central.ingest.batch_writer import BatchWriter
+from edge_central.settings import Database, HeartbeatHistory
 from edge_central.store import tables
 from edge_central.store.batch import Store
 from edge_central.store.database import open_engine
-from edge_central.store.fleet_state import Known
-from edge_central.store.pictures import Pictures
-from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
+from edge_central.store.fleet_state import FleetState
+from edge_central.store.pictures import MediaFolder
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.console.gateway import Gateway, at
 from tests.edge_central.console.happenings import MINUTE_MS, Happening, a_day, told
@@ -99,14 +106,18 @@ class _Filler:
         self.store = Store(database)
         self._database = database
         topics = CentralTopics("tb/v1", "central")
-        self._intake = Intake(topics, [ward for ward, *_ in WARDS], Pictures(pictures), History(600.0, 30.0))
-        self._known: Known = self.store.load()
+        self._intake = BatchWriter(
+            topics, [ward for ward, *_ in WARDS], MediaFolder(pictures), HeartbeatHistory(600.0, 30.0)
+        )
+        self._known: FleetState = self.store.load()
 
-    def take_in_order(self, messages: Iterable[tuple[int, Arrived]], within_ms: int = 300_000) -> None:
+    def take_in_order(
+        self, messages: Iterable[tuple[int, MessageReceived]], within_ms: int = 300_000
+    ) -> None:
         """By when they arrive; of one gateway in the order in which it made them. A commit ``within_ms``."""
         made = list(messages)
         order = sorted(range(len(made)), key=lambda index: made[index][0])
-        batch: list[Arrived] = []
+        batch: list[MessageReceived] = []
         began_ms = last_ms = 0
         for time_ms, arrived in (made[index] for index in order):
             if batch and (len(batch) == BATCH or time_ms - began_ms > within_ms):
@@ -117,20 +128,20 @@ class _Filler:
             last_ms = time_ms
         self.take(batch, last_ms + 400)
 
-    def take(self, arrivals: Sequence[Arrived], now_ms: int) -> None:
+    def take(self, arrivals: Sequence[MessageReceived], now_ms: int) -> None:
         with self.store.batch() as batch:
-            stored = self._intake.take(arrivals, self._known, batch, now_ms)
+            stored = self._intake.write(arrivals, self._known, batch, now_ms)
         assert stored.rejected == 0, stored.first_rejected
         for stream in batch.streams.values():
-            stream.written()
+            stream.clear_changes()
         for gateway in batch.gateways.values():
             gateway.changes.clear()
 
     def presence(self, heard: Iterable[Gateway], now_ms: int) -> None:
         with self.store.batch() as batch:
             for each in heard:
-                batch.keep(_report(each, now_ms))
-            batch.keep(OutageReport("de-tham", CUT, 21, now_ms - 23 * MINUTE_MS))
+                batch.write_presence(_report(each, now_ms))
+            batch.write_presence(OutageReport("de-tham", CUT, 21, now_ms - 23 * MINUTE_MS))
 
     def seen(self, now_ms: int) -> None:
         """Alerts of boxes, and the day's alarms, acknowledged and closed in their time."""
@@ -146,18 +157,18 @@ class _Filler:
                 }  # fmt: skip
                 connection.execute(insert(tables.alert), row)
                 if severity == 17:
-                    by = Writer("lan", since_ms + 130_000)
+                    by = LogAuthor("lan", since_ms + 130_000)
                     acknowledge(connection, by, subject_of_alert(number), WARD_OF[gateway[:2]])
-            everything = alarms(connection, EVERYWHERE, now_ms, of_one=10_000, most=10_000)
+            everything = read_alarms(connection, EVERYWHERE, now_ms, of_one=10_000, most=10_000)
             newest_first = sorted(everything, key=lambda alarm: -alarm.event.cursor)
             for number, alarm in enumerate(newest_first):
                 event = alarm.event
                 if event.time_ms > now_ms - 28 * MINUTE_MS:
                     continue
-                by = Writer("lan" if number % 2 else "minh", event.time_ms + 41_000)
-                outcome = (Outcome.FALSE, Outcome.HANDLED, Outcome.REAL)[number % 3]
+                by = LogAuthor("lan" if number % 2 else "minh", event.time_ms + 41_000)
+                outcome = (IncidentOutcome.FALSE, IncidentOutcome.HANDLED, IncidentOutcome.REAL)[number % 3]
                 acknowledge(connection, by, alarm.handling.subject, event.ward)
-                later = Writer(by.who, event.time_ms + 600_000)
+                later = LogAuthor(by.who, event.time_ms + 600_000)
                 close(connection, later, alarm.handling.subject, event.ward, outcome, "")
         engine.dispose()
 
@@ -172,15 +183,15 @@ class _Filler:
             batch.health += [row for each in chosen for row in _past(each, now_ms)]
 
 
-def _report(gateway: Gateway, now_ms: int) -> BoxReport:
+def _report(gateway: Gateway, now_ms: int) -> GatewayReport:
     since_ms = now_ms - 86_400_000 * 3 + (sum(gateway.id.encode()) % 400) * 300_000
     known = {
-        OFFLINE: (Standing.OFFLINE, "no heartbeat for 99 s", now_ms - 47 * MINUTE_MS),
-        UNSTABLE: (Standing.UNSTABLE, "went offline 4 times in 60 min", now_ms - 12 * MINUTE_MS),
-        STOPPED: (Standing.STOPPED, "stopped", now_ms - 190 * MINUTE_MS),
+        OFFLINE: (PresenceState.OFFLINE, "no heartbeat for 99 s", now_ms - 47 * MINUTE_MS),
+        UNSTABLE: (PresenceState.UNSTABLE, "went offline 4 times in 60 min", now_ms - 12 * MINUTE_MS),
+        STOPPED: (PresenceState.STOPPED, "stopped", now_ms - 190 * MINUTE_MS),
     }
-    standing, why, since_ms = known.get(gateway.id, (Standing.ONLINE, "heartbeat", since_ms))
-    return BoxReport(gateway.id, gateway.ward, standing, why, since_ms)
+    standing, why, since_ms = known.get(gateway.id, (PresenceState.ONLINE, "heartbeat", since_ms))
+    return GatewayReport(gateway.id, gateway.ward, standing, why, since_ms)
 
 
 def _tonight(heard: Sequence[Gateway], now_ms: int) -> list[Happening]:
@@ -216,7 +227,7 @@ def _tonight(heard: Sequence[Gateway], now_ms: int) -> list[Happening]:
     return sorted(found, key=lambda each: each.time_ms)
 
 
-def _beat(gateway: Gateway, now_ms: int) -> tuple[int, Arrived]:
+def _beat(gateway: Gateway, now_ms: int) -> tuple[int, MessageReceived]:
     heard_ms = now_ms - 9_000
     if gateway.id in CUT:
         heard_ms = now_ms - 25 * MINUTE_MS

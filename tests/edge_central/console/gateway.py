@@ -15,7 +15,7 @@ from edge_agent import wire
 from edge_agent.core.clock import rfc3339
 from edge_agent.evidence.chain.heads import head_text
 from edge_agent.evidence.chain.keys import key_id, public_der
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.mqtt.session.inbox import MessageReceived
 
 HASH = "5f2c0b9d8e7a6f5c4d3e2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0f9e8d7c"
 FRAME = wire.FrameSize(width=640, height=360)
@@ -49,7 +49,7 @@ class Gateway:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.session = f"session-{self.id}"
 
-    def birth(self, now_ms: int) -> Arrived:
+    def birth(self, now_ms: int) -> MessageReceived:
         der = public_der(self._key.public_key())
         document = wire.Birth(
             time=at(now_ms), session=self.session, gateway=self.id, ward=self.ward, name=self.name,
@@ -68,7 +68,7 @@ class Gateway:
 
     def heartbeat(
         self, now_ms: int, cameras: dict[str, wire.CameraHealth], *, booted_ms: int, **parts: Any
-    ) -> Arrived:
+    ) -> MessageReceived:
         """``parts`` are fields of the heartbeat, such as ``box``."""
         told: dict[str, Any] = {
             "time": at(now_ms),
@@ -87,11 +87,11 @@ class Gateway:
         }
         return self._up("heartbeat", wire.Heartbeat(**{**told, **parts}))
 
-    def state(self, now_ms: int) -> Arrived:
+    def state(self, now_ms: int) -> MessageReceived:
         document = wire.State(state="online", session=self.session, time=at(now_ms), reason="connected")
         return self._up("state", document)
 
-    def event(self, camera: str, data: wire.Message, severity: int, time_ms: int) -> Arrived:
+    def event(self, camera: str, data: wire.Message, severity: int, time_ms: int) -> MessageReceived:
         kind, number = wire.KIND_OF_DATA[type(data)], f"{self.sequence + 1:016d}"
         told = wire.CloudEvent(
             id=f"{self.id}/{self.epoch}/{number}", source=f"/tb/{self.id}", subject=camera,
@@ -105,9 +105,9 @@ class Gateway:
         payload = msgspec.json.encode(told)
         self.sequence += 1
         self.previous = hashlib.sha256(payload).hexdigest()
-        return Arrived(f"tb/v1/{self.ward}/{self.id}/up/event/{camera}", payload, 1)
+        return MessageReceived(f"tb/v1/{self.ward}/{self.id}/up/event/{camera}", payload, 1)
 
-    def head(self, time_ms: int) -> Arrived:
+    def head(self, time_ms: int) -> MessageReceived:
         """Signs everything so far."""
         number = f"{self.sequence:016d}"
         text = head_text(self.id, self.epoch, number, self.previous, at(time_ms))
@@ -118,14 +118,14 @@ class Gateway:
         )  # fmt: skip
         return self.event("gateway", data, 9, time_ms)
 
-    def picture(self, camera: str, event_id: str, jpeg: bytes, media_id: str) -> Arrived:
+    def picture(self, camera: str, event_id: str, jpeg: bytes, media_id: str) -> MessageReceived:
         properties = (
             ("event_id", event_id), ("camera", camera), ("sha256", hashlib.sha256(jpeg).hexdigest())
         )  # fmt: skip
-        return Arrived(f"tb/v1/{self.ward}/{self.id}/up/media/{media_id}", jpeg, 1, None, properties)
+        return MessageReceived(f"tb/v1/{self.ward}/{self.id}/up/media/{media_id}", jpeg, 1, None, properties)
 
-    def _up(self, kind: str, document: wire.Message) -> Arrived:
-        return Arrived(f"tb/v1/{self.ward}/{self.id}/up/{kind}", msgspec.json.encode(document), 1)
+    def _up(self, kind: str, document: wire.Message) -> MessageReceived:
+        return MessageReceived(f"tb/v1/{self.ward}/{self.id}/up/{kind}", msgspec.json.encode(document), 1)
 
 
 def snapshot_of(media_id: str, jpeg: bytes) -> wire.SnapshotRef:

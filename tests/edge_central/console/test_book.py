@@ -10,49 +10,49 @@ from sqlalchemy import Connection
 
 from edge_central.console.book import (
     Alarm,
-    Outcome,
-    Writer,
+    IncidentOutcome,
+    LogAuthor,
     acknowledge,
-    alarms,
+    assign_owner,
     close,
     hand_over,
     handlings,
     handovers,
     note,
+    read_alarms,
     reopen,
     steps,
-    take,
     take_over,
 )
 from edge_central.settings import Database
-from edge_central.store.database import open_engine, prepare
+from edge_central.store.database import open_engine, prepare_schema
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.city import City
 
 QUANG_TRUNG = Scope(frozenset({"quang-trung"}))
 
 
-def by(city: City, who: str = "lan", later_s: int = 0) -> Writer:
-    return Writer(who, city.now_ms + later_s * 1000)
+def by(city: City, who: str = "lan", later_s: int = 0) -> LogAuthor:
+    return LogAuthor(who, city.now_ms + later_s * 1000)
 
 
 def newest(connection: Connection, city: City) -> Alarm:
-    return alarms(connection, EVERYWHERE, city.now_ms)[0]
+    return read_alarms(connection, EVERYWHERE, city.now_ms)[0]
 
 
 def test_alarms_that_nobody_has_seen_ring(city: City, writing: Connection) -> None:
-    found = alarms(writing, EVERYWHERE, city.now_ms)
+    found = read_alarms(writing, EVERYWHERE, city.now_ms)
     assert [each.event.gateway for each in found[:3]] == ["lp-012", "pk-003", "qt-014"], "the oldest first"
     assert all(each.handling.rings for each in found)
     assert all(each.event.phase == "start" for each in found), "an end and its evidence have the severity too"
 
 
 def test_a_ward_hears_its_own_alarms(city: City, writing: Connection) -> None:
-    assert {each.event.ward for each in alarms(writing, QUANG_TRUNG, city.now_ms)} == {"quang-trung"}
+    assert {each.event.ward for each in read_alarms(writing, QUANG_TRUNG, city.now_ms)} == {"quang-trung"}
 
 
 def test_an_old_alarm_is_off_the_desk(city: City, writing: Connection) -> None:
-    assert alarms(writing, EVERYWHERE, city.now_ms + 9 * 86_400_000) == ()
+    assert read_alarms(writing, EVERYWHERE, city.now_ms + 9 * 86_400_000) == ()
 
 
 def test_acknowledged_is_silent_for_everybody_and_has_an_owner(city: City, writing: Connection) -> None:
@@ -70,14 +70,14 @@ def test_the_second_who_acknowledges_changes_nothing(city: City, writing: Connec
     assert [step.who for step in steps(writing, alarm.handling.subject)] == ["lan"]
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("outcome", list(IncidentOutcome))
 def test_an_outcome_closes_it_and_its_history_says_who_when_and_what(
-    city: City, writing: Connection, outcome: Outcome
+    city: City, writing: Connection, outcome: IncidentOutcome
 ) -> None:
     alarm = newest(writing, city)
     subject, ward = alarm.handling.subject, alarm.event.ward
     acknowledge(writing, by(city), subject, ward)
-    take(writing, by(city, "lan", 10), subject, ward, "minh")
+    assign_owner(writing, by(city, "lan", 10), subject, ward, "minh")
     close(writing, by(city, "minh", 60), subject, ward, outcome, " bảo vệ đã tới\0 ")
     assert newest(writing, city).event.gateway != alarm.event.gateway
     now = handlings(writing, EVERYWHERE, [subject])[subject]
@@ -93,7 +93,7 @@ def test_an_outcome_closes_it_and_its_history_says_who_when_and_what(
 def test_reopened_is_on_the_desk_again_and_does_not_ring(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
     subject, ward = alarm.handling.subject, alarm.event.ward
-    close(writing, by(city), subject, ward, Outcome.FALSE, "")
+    close(writing, by(city), subject, ward, IncidentOutcome.FALSE, "")
     reopen(writing, by(city), subject, ward)
     now = newest(writing, city)
     assert now.event == alarm.event
@@ -115,10 +115,10 @@ def test_handlings_of_other_wards_are_not_there(city: City, writing: Connection)
 
 
 def test_who_takes_over_owns_what_was_open(city: City, writing: Connection) -> None:
-    first, second = alarms(writing, EVERYWHERE, city.now_ms)[:2]
+    first, second = read_alarms(writing, EVERYWHERE, city.now_ms)[:2]
     for each in (first, second):
         acknowledge(writing, by(city), each.handling.subject, each.event.ward)
-    close(writing, by(city), second.handling.subject, second.event.ward, Outcome.REAL, "")
+    close(writing, by(city), second.handling.subject, second.event.ward, IncidentOutcome.REAL, "")
     subjects = [first.handling.subject, second.handling.subject]
     number = hand_over(writing, by(city), EVERYWHERE, "mưa ở Kỳ Bá", subjects)
     assert take_over(writing, by(city, "minh", 300), EVERYWHERE, number)
@@ -140,14 +140,14 @@ def test_a_ward_takes_over_only_what_is_its_own(city: City, writing: Connection)
 def test_of_two_who_acknowledge_at_once_one_did(tmp_path: Path) -> None:
     engine = open_engine(Database(f"sqlite:///{tmp_path / 'central.db'}"))
     with engine.connect() as connection:
-        prepare(connection)
+        prepare_schema(connection)
     did: list[bool] = []
     start = threading.Barrier(4)
 
     def press(who: str) -> None:
         start.wait(30)
         with engine.begin() as connection:
-            did.append(acknowledge(connection, Writer(who, 1), "event dt-001 e1", "de-tham"))
+            did.append(acknowledge(connection, LogAuthor(who, 1), "event dt-001 e1", "de-tham"))
 
     threads = [threading.Thread(target=press, args=(f"officer-{n}",)) for n in range(4)]
     for thread in threads:

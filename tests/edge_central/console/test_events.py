@@ -7,23 +7,23 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, select, text, update
 
-from edge_agent.evidence.chain.verify import Verdict
+from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_central.console.events import (
     KINDS,
     QUIET,
     EventFilter,
     EventRow,
-    Position,
+    PagePosition,
     event_of,
-    events,
     events_since,
     latest_pictures,
     media,
     newest_cursor,
-    story,
+    read_events,
+    read_story,
 )
-from edge_central.console.history import history
-from edge_central.console.verdict import judge_event
+from edge_central.console.history import read_history
+from edge_central.console.verdict import verify_event
 from edge_central.store import tables
 from edge_central.store.ringing import ALARM, WARNING
 from edge_central.store.scope import EVERYWHERE, Scope
@@ -37,11 +37,11 @@ def all_pages(connection: Connection, asked: EventFilter, scope: Scope = EVERYWH
     rows: list[EventRow] = []
     after = None
     while True:
-        page = events(connection, scope, asked, after)
+        page = read_events(connection, scope, asked, after)
         rows += page.rows
         if page.next is None:
             return rows
-        after = Position.parse(str(page.next))
+        after = PagePosition.parse(str(page.next))
         assert after is not None
 
 
@@ -93,32 +93,32 @@ def test_times_bound_what_happened(city: City, reading: Connection) -> None:
 def test_a_ward_never_gets_what_is_not_its_own(reading: Connection) -> None:
     assert {row.ward for row in all_pages(reading, EventFilter(), ELSEWHERE)} == {"ky-ba"}
     assert all_pages(reading, EventFilter(ward="tran-lam"), ELSEWHERE) == []
-    foreign = events(reading, EVERYWHERE, EventFilter(ward="quang-trung", severity=ALARM)).rows[0]
-    assert story(reading, ELSEWHERE, foreign.cursor) is None
-    assert judge_event(reading, ELSEWHERE, foreign.cursor) is None
+    foreign = read_events(reading, EVERYWHERE, EventFilter(ward="quang-trung", severity=ALARM)).rows[0]
+    assert read_story(reading, ELSEWHERE, foreign.cursor) is None
+    assert verify_event(reading, ELSEWHERE, foreign.cursor) is None
     assert foreign.media_id is not None
     assert media(reading, ELSEWHERE, foreign.gateway, foreign.media_id) is None
     assert event_of(reading, ELSEWHERE, foreign.gateway, foreign.event_id or "") is None
     assert latest_pictures(reading, ELSEWHERE, foreign.gateway, [foreign.camera]) == {}
-    assert history(reading, ELSEWHERE, HOT, 0, 2**62).is_empty
+    assert read_history(reading, ELSEWHERE, HOT, 0, 2**62).is_empty
 
 
 def test_what_is_new_is_what_came_after(reading: Connection) -> None:
     newest = newest_cursor(reading)
-    page = events(reading, EVERYWHERE, EventFilter()).rows
+    page = read_events(reading, EVERYWHERE, EventFilter()).rows
     assert events_since(reading, EVERYWHERE, EventFilter(), page[3].cursor) == page[:3]
     assert events_since(reading, EVERYWHERE, EventFilter(), newest) == ()
 
 
 @pytest.mark.parametrize("text", ["", "5", "5-", "-5", "a-b", "5-5-5", "9" * 50 + "-1"])
 def test_a_position_that_is_none_is_refused(text: str) -> None:
-    assert Position.parse(text) is None
+    assert PagePosition.parse(text) is None
 
 
 def test_a_story_has_all_phases_its_picture_and_its_clip(reading: Connection) -> None:
     asked = EventFilter(gateway="pk-003", severity=ALARM)
-    newest = events(reading, EVERYWHERE, asked).rows[0]
-    found = story(reading, EVERYWHERE, newest.cursor)
+    newest = read_events(reading, EVERYWHERE, asked).rows[0]
+    found = read_story(reading, EVERYWHERE, newest.cursor)
     assert found is not None
     assert [row.phase for row in found.phases] == ["start", "end"]
     assert not found.goes_on
@@ -135,17 +135,19 @@ def test_the_newest_picture_of_a_camera(reading: Connection) -> None:
 
 
 def alarm_of(connection: Connection) -> EventRow:
-    found = story(
-        connection, EVERYWHERE, events(connection, EVERYWHERE, EventFilter(severity=ALARM)).rows[0].cursor
+    found = read_story(
+        connection,
+        EVERYWHERE,
+        read_events(connection, EVERYWHERE, EventFilter(severity=ALARM)).rows[0].cursor,
     )
     assert found is not None
     return found.first
 
 
 def test_a_signed_event_is_genuine(reading: Connection) -> None:
-    found = judge_event(reading, EVERYWHERE, alarm_of(reading).cursor)
+    found = verify_event(reading, EVERYWHERE, alarm_of(reading).cursor)
     assert found is not None
-    assert (found.verdict, len(found.key)) == (Verdict.GENUINE, 64)
+    assert (found.verdict, len(found.key)) == (VerificationVerdict.GENUINE, 64)
 
 
 def test_a_changed_event_is_not(writing: Connection) -> None:
@@ -155,24 +157,24 @@ def test_a_changed_event_is_not(writing: Connection) -> None:
     changed = payload.replace(b'"person in yard for 10 s"', b'"nobody in yard for 0 s"')
     assert changed != payload
     writing.execute(update(tables.event).where(columns.cursor == alarm.cursor).values(payload=changed))
-    found = judge_event(writing, EVERYWHERE, alarm.cursor)
+    found = verify_event(writing, EVERYWHERE, alarm.cursor)
     assert found is not None
-    assert found.verdict is Verdict.ALTERED
+    assert found.verdict is VerificationVerdict.ALTERED
 
 
 def test_without_the_gateways_key_nothing_is_said_to_be_genuine(writing: Connection) -> None:
     alarm = alarm_of(writing)
     writing.execute(update(tables.gateway).where(tables.gateway.c.id == alarm.gateway).values(birth=None))
-    found = judge_event(writing, EVERYWHERE, alarm.cursor)
+    found = verify_event(writing, EVERYWHERE, alarm.cursor)
     assert found is not None
-    assert (found.verdict, found.key) == (Verdict.UNSIGNED, "")
+    assert (found.verdict, found.key) == (VerificationVerdict.UNSIGNED, "")
 
 
 def test_an_event_that_no_signed_one_follows_is_not_covered_yet(reading: Connection) -> None:
     asked = EventFilter(ward="ky-ba", kinds=frozenset({"camera-view"}))
-    found = judge_event(reading, EVERYWHERE, events(reading, EVERYWHERE, asked).rows[0].cursor)
+    found = verify_event(reading, EVERYWHERE, read_events(reading, EVERYWHERE, asked).rows[0].cursor)
     assert found is not None
-    assert found.verdict is Verdict.UNSIGNED
+    assert found.verdict is VerificationVerdict.UNSIGNED
 
 
 def test_an_event_of_another_version_is_shown_with_what_can_be_read(writing: Connection) -> None:
@@ -180,14 +182,14 @@ def test_an_event_of_another_version_is_shown_with_what_can_be_read(writing: Con
     writing.execute(
         update(tables.event).where(tables.event.c.cursor == alarm.cursor).values(payload=b'{"data": 7}')
     )
-    found = story(writing, EVERYWHERE, alarm.cursor)
+    found = read_story(writing, EVERYWHERE, alarm.cursor)
     assert found is not None
     assert found.asked.data.why == ""
     assert replace(found.asked, data=alarm.data, media_id=alarm.media_id) == alarm
 
 
 def test_history_is_ascending_and_knows_the_cameras(city: City, reading: Connection) -> None:
-    found = history(reading, EVERYWHERE, "bx-010", city.now_ms - 12 * HOUR_MS, city.now_ms)
+    found = read_history(reading, EVERYWHERE, "bx-010", city.now_ms - 12 * HOUR_MS, city.now_ms)
     times = [time for time, _ in found.temperature.points]
     assert times == sorted(times)
     assert len(times) in (71, 72)

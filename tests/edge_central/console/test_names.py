@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_central.console.names import CameraNames, Names, fold, read_names
+from edge_central.console.names import CameraNames, Names, fold_text, read_names
 
 HEAD = "site;ward;name;latitude;longitude;board;camera;camera_name;recorder_channel;camera_url;note"
 
@@ -24,7 +24,7 @@ HEAD = "site;ward;name;latitude;longitude;board;camera;camera_name;recorder_chan
     ],
 )
 def test_fold(text: str, folded: str) -> None:
-    assert fold(text) == folded
+    assert fold_text(text) == folded
 
 
 def sheet(folder: Path, *rows: str, encoding: str = "utf-8") -> Names:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_central.presence.presence import Presence
-from edge_central.store.presence_reports import BoxReport, OutageReport, Report, Standing
+from edge_central.presence.presence import PresenceTracker
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 
 BEAT_S = 30.0
 
@@ -14,10 +14,10 @@ BEAT_S = 30.0
 class City:
     """Time that a test moves on; heartbeats of those that live."""
 
-    presence: Presence = field(default_factory=Presence)
+    presence: PresenceTracker = field(default_factory=PresenceTracker)
     mono: float = 0.0
     connected_mono: float | None = 0.0
-    reports: list[tuple[float, Report]] = field(default_factory=list)
+    reports: list[tuple[float, PresenceReport]] = field(default_factory=list)
     alive: dict[str, str] = field(default_factory=dict)  # gateway -> session
     every_s: float | None = None
 
@@ -50,7 +50,7 @@ class City:
             self.mono += 1.0
             if self.mono % BEAT_S == 0 and self.connected_mono is not None:
                 for gateway, session in self.alive.items():
-                    self.presence.heartbeat(
+                    self.presence.record_heartbeat(
                         gateway, self.ward(gateway), session, self.every_s, self.mono, self._now_ms
                     )
             told = self.presence.tick(self.mono, self._now_ms, self.connected_mono)
@@ -65,13 +65,15 @@ class City:
         return round(self.mono * 1000)
 
     def _state(self, gateway: str, state: str, session: str) -> None:
-        self.presence.state(gateway, self.ward(gateway), state, session, state, self.mono, self._now_ms)
+        self.presence.record_state(
+            gateway, self.ward(gateway), state, session, state, self.mono, self._now_ms
+        )
 
 
-def _words(report: Report) -> tuple[str, str | None]:
+def _words(report: PresenceReport) -> tuple[str, str | None]:
     match report:
-        case BoxReport():
-            return report.gateway, report.standing
+        case GatewayReport():
+            return report.gateway, report.state
         case OutageReport():
             return report.ward, f"{len(report.gateways)} of {report.of}"
 
@@ -150,7 +152,7 @@ def test_the_will_of_a_session_that_only_heartbeats_have_named_counts() -> None:
 def test_a_heartbeat_that_its_own_will_overtook_brings_nobody_back() -> None:
     box = city("dt-1")
     box.will("dt-1")
-    box.presence.heartbeat("dt-1", "de-tham", "s-1", None, box.mono, 0)
+    box.presence.record_heartbeat("dt-1", "de-tham", "s-1", None, box.mono, 0)
     box.wait(60)
     assert box.told(300) == [("dt-1", "offline")]
 
@@ -248,7 +250,7 @@ def test_a_restarted_centre_tells_only_what_is_new() -> None:
     before = city(*FIVE)
     before.will("dt-1")
     before.wait(60)
-    after = City(Presence(before.presence.standing()))
+    after = City(PresenceTracker(before.presence.current_reports()))
     after.alive = dict.fromkeys(FIVE[1:4], "s-1")
     after.wait(400)
     assert after.told() == [("dt-5", "offline")], "it went while nobody looked, and left no will"
@@ -258,7 +260,7 @@ def test_an_outage_goes_on_over_a_restart_of_the_centre() -> None:
     before = city(*FIVE)
     before.will(*FIVE)
     before.wait(60)
-    after = City(Presence(before.presence.standing()))
+    after = City(PresenceTracker(before.presence.current_reports()))
     after.wait(300)
     assert after.told() == []
     after.online(*FIVE, session="s-2")
@@ -268,10 +270,10 @@ def test_an_outage_goes_on_over_a_restart_of_the_centre() -> None:
 
 def test_a_gateway_that_is_taken_away_is_forgotten_and_one_that_moves_is_not() -> None:
     made = city("dt-1", "dt-2")
-    made.presence.heartbeat("dt-2", "bo-xuyen", "s-1", None, made.mono, 0)
+    made.presence.record_heartbeat("dt-2", "bo-xuyen", "s-1", None, made.mono, 0)
     made.presence.forget("dt-1", "de-tham", 0)
     made.presence.forget("dt-2", "de-tham", 0)
     made.freeze("dt-1", "dt-2")
     made.wait(10)
     assert made.told(300) == [("dt-1", None)]
-    assert [_words(report) for report in made.presence.standing()] == [("dt-2", Standing.ONLINE)]
+    assert [_words(report) for report in made.presence.current_reports()] == [("dt-2", PresenceState.ONLINE)]

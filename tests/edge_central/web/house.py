@@ -15,17 +15,17 @@ from typing import Any, Self
 import httpx
 
 from edge_agent.core.clock import Clock, SystemClock
-from edge_agent.mqtt.session.inbox import Arrived
+from edge_agent.mqtt.session.inbox import MessageReceived
 from edge_agent.wire.central_topics import CentralTopics
 from edge_central.config import load
-from edge_central.ingest.batch_writer import Intake, Stored
-from edge_central.settings import CentralSettings, Listen
+from edge_central.ingest.batch_writer import BatchResult, BatchWriter
+from edge_central.settings import CentralSettings, ListenAddress
 from edge_central.store.batch import Store
-from edge_central.store.pictures import Pictures
-from edge_central.store.presence_reports import Report
+from edge_central.store.pictures import MediaFolder
+from edge_central.store.presence_reports import PresenceReport
 from edge_central.web.auth import accounts, passwords
 from edge_central.web.auth.accounts import Account, Role
-from edge_central.web.connections import Connections
+from edge_central.web.connections import DatabaseConnections
 from edge_central.web.service import ConsoleServer
 from tests.edge_central.parts import JPEG, Box
 
@@ -55,11 +55,11 @@ class House:
         self.config.write_text(json.dumps(document), encoding="utf-8")
         self.settings: CentralSettings = load(self.config)
         self.clock = clock or SystemClock()
-        self.connections = Connections(self.settings.database)
+        self.connections = DatabaseConnections(self.settings.database)
         self.store = Store(self.settings.database)
         self.store.load()  # makes the database: two who do that at once get in each other's way
         topics = CentralTopics("tb/v1", "central")
-        self.intake = Intake(topics, WARDS, Pictures(self.settings.pictures), self.settings.history)
+        self.intake = BatchWriter(topics, WARDS, MediaFolder(self.settings.media_dir), self.settings.history)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._clients: list[httpx.Client] = []
@@ -79,37 +79,39 @@ class House:
 
     # --- what is in it
 
-    def take(self, *messages: tuple[str, bytes] | Arrived) -> Stored:
+    def take(self, *messages: tuple[str, bytes] | MessageReceived) -> BatchResult:
         """As the ingest would, in one commit."""
         known = self.store.load()
-        arrived = [each if isinstance(each, Arrived) else Arrived(*each, 1) for each in messages]
+        arrived = [
+            each if isinstance(each, MessageReceived) else MessageReceived(*each, 1) for each in messages
+        ]
         with self.store.batch() as batch:
-            return self.intake.take(arrived, known, batch, self.now_ms())
+            return self.intake.write(arrived, known, batch, self.now_ms())
 
     def picture(self, box: Box, media_id: str, payload: bytes = JPEG) -> None:
         """Of the event ``e1`` of its first camera."""
         digest = hashlib.sha256(payload).hexdigest()
         named = (("event_id", "e1"), ("camera", "cam-1"), ("sha256", digest))
-        self.take(Arrived(f"{box.up}/media/{media_id}", payload, 1, None, properties=named))
+        self.take(MessageReceived(f"{box.up}/media/{media_id}", payload, 1, None, properties=named))
 
-    def tell(self, *reports: Report) -> None:
+    def tell(self, *reports: PresenceReport) -> None:
         """What the watch says of gateways and wards."""
         self.store.load()
         with self.store.batch() as batch:
             for report in reports:
-                batch.keep(report)
+                batch.write_presence(report)
 
     def person(self, name: str, role: Role, *wards: str, password: str = PASSWORD) -> str:
-        digest = _DIGESTS.get(password) or _DIGESTS.setdefault(password, passwords.hashed(password))
+        digest = _DIGESTS.get(password) or _DIGESTS.setdefault(password, passwords.hash_password(password))
         with self.connections.writing() as connection:
-            accounts.add(connection, Account(name, role, wards, self.now_ms()), password=digest)
+            accounts.add_account(connection, Account(name, role, wards, self.now_ms()), password=digest)
         return name
 
     def token(self, name: str, *wards: str) -> str:
         """Of a program."""
         token = passwords.new_token()
         with self.connections.writing() as connection:
-            accounts.add(connection, Account(name, Role.API, wards, self.now_ms()), token=token)
+            accounts.add_account(connection, Account(name, Role.API, wards, self.now_ms()), token=token)
         return token
 
     def now_ms(self) -> int:
@@ -120,7 +122,7 @@ class House:
     def start(self, port: int = 0) -> Self:
         """0: at a free one."""
         assert self.settings.console is not None
-        console = replace(self.settings.console, listen=Listen("127.0.0.1", port))
+        console = replace(self.settings.console, listen=ListenAddress("127.0.0.1", port))
         server = ConsoleServer(replace(self.settings, console=console), self._stop, clock=self.clock)
         self.port = server.bind()  # from now on a connection waits until it is taken
         self._thread = threading.Thread(target=server.run, name="console")

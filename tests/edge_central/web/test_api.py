@@ -89,7 +89,7 @@ def test_a_rare_kind_is_found_window_by_window(house: House, monkeypatch: pytest
     monkeypatch.setattr(history, "WITHIN_S", 0.0)
     house.take(*(OURS.event(number) for number in range(1, 40)), OURS.loss(40, (90, 91)))
     with house.connections.reading() as connection:
-        wanted = history.Filter(scope=EVERYWHERE, kinds=frozenset({"loss"}))
+        wanted = history.HistoryFilter(scope=EVERYWHERE, kinds=frozenset({"loss"}))
         found = history.events_after(connection, wanted, 0, 10, monotonic=iter((0.0, -1.0, 1.0)).__next__)
         assert (found.payloads, found.next.number, found.more) == ((), 10, True)
     client = house.program(house.token("app", WARD))
@@ -218,9 +218,9 @@ def test_old_lines_of_who_looked_go_and_that_is_written_down(house: House) -> No
     day_ms = 86_400_000
     with house.connections.writing() as connection:
         for day in (0, 3, 12):
-            access.note(connection, access.Access.LOGIN, "lan", "::1", day * day_ms)
-        assert access.forget(connection, 10, 15 * day_ms) == 2
-        assert access.forget(connection, 10, 15 * day_ms) == 0
+            access.record_access(connection, access.AccessKind.LOGIN, "lan", "::1", day * day_ms)
+        assert access.delete_old_accesses(connection, 10, 15 * day_ms) == 2
+        assert access.delete_old_accesses(connection, 10, 15 * day_ms) == 0
     with house.connections.reading() as connection:
         assert list(connection.scalars(select(tables.access.c.time_ms))) == [12 * day_ms]
         (line,) = connection.execute(select(tables.deletion)).all()

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import jsonschema
 
-from edge_central.store.presence_reports import BoxReport, Standing
+from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.api.openapi import document, text
 from edge_central.web.app import PAGES
-from edge_central.web.refusals import Refusal
+from edge_central.web.refusals import HttpError
 from tests.edge_central.parts import WARD, Box
 from tests.edge_central.web.house import House
 
@@ -39,7 +39,7 @@ def test_the_document_is_current_and_names_every_address() -> None:
 
 def test_every_problem_has_a_code_of_the_document() -> None:
     codes = set(document()["components"]["schemas"]["Problem"]["properties"]["code"]["enum"])
-    assert {each.code for each in Refusal.__subclasses__()} <= codes
+    assert {each.code for each in HttpError.__subclasses__()} <= codes
 
 
 def test_answers_are_as_the_document_says(house: House) -> None:
@@ -70,7 +70,7 @@ def test_the_inventory_has_the_names_of_the_sheet(tmp_path: Path) -> None:
     with House(tmp_path / "house", sites_file=str(sites), wards_file=str(wards)) as house:
         house.start()
         house.take(OURS.heartbeat("s"))
-        house.tell(BoxReport("dt-001", WARD, Standing.OFFLINE, "will", 1_700_000_000_000))
+        house.tell(GatewayReport("dt-001", WARD, PresenceState.OFFLINE, "will", 1_700_000_000_000))
         found = house.program(house.token("app", WARD)).get("/api/inventory").json()
     assert found["wards"] == [{"id": WARD, "name": "Đề Thám"}]
     first, second = found["gateways"]

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.event import listen
 
-from edge_central.console.book import Writer, acknowledge, alarms, subject_of_event
-from edge_central.console.desk import Desk, desk
+from edge_central.console.book import LogAuthor, acknowledge, read_alarms, subject_of_event
+from edge_central.console.desk import AlarmQueue, read_alarm_queue
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
@@ -27,9 +27,9 @@ def forged(count: int, first: int = 1) -> list[Message]:
     return [event(ODD, first + n, {"phase": "start", "event_id": f"f{first + n}"}) for n in range(count)]
 
 
-def seen(house: House) -> Desk:
+def seen(house: House) -> AlarmQueue:
     with house.connections.reading() as connection:
-        return desk(connection, EVERYWHERE, house.now_ms())
+        return read_alarm_queue(connection, EVERYWHERE, house.now_ms())
 
 
 def test_201_forged_alarms_leave_the_honest_one_on_the_list_and_the_bell() -> None:
@@ -61,7 +61,7 @@ def test_counts_are_of_the_database_and_acknowledged_ones_make_room(
         with house.connections.writing() as connection:
             for number in range(1, 6):
                 subject = subject_of_event(ODD.id, f"f{number}")
-                acknowledge(connection, Writer("lan", 1), subject, ODD.ward)
+                acknowledge(connection, LogAuthor("lan", 1), subject, ODD.ward)
         after = seen(house)
     assert (before.alarms.open, before.alarms.ringing, len(before.items)) == (21, 21, 6)
     assert [each.gateway for each in before.foremost[:2]] == [ODD.id, HONEST.id], "one of each first"
@@ -119,7 +119,7 @@ def test_the_list_of_alarms_reads_alarms_only_whatever_else_is_stored(tmp_path: 
     with House(tmp_path) as house, house.connections.reading() as connection:
         asked: list[tuple[str, tuple[object, ...]]] = []
         listen(connection, "before_cursor_execute", lambda *values: asked.append(values[2:4]))
-        alarms(connection, EVERYWHERE, 0)
+        read_alarms(connection, EVERYWHERE, 0)
         ((query, values),) = asked[:1]
         steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values).all()
     plan = " ".join(step.detail for step in steps)

@@ -18,15 +18,15 @@ from edge_agent.wire.central_topics import CentralTopics
 from edge_agent.wire.received.bounds import LATEST_MS
 from edge_central.alert_rules.rules import AlertSettings
 from edge_central.alerts.config import default_rules
-from edge_central.alerts.desk import Desk
-from edge_central.console.book import Writer, hidden, hide
+from edge_central.alerts.desk import AlertService
+from edge_central.console.book import LogAuthor, hidden, hide
 from edge_central.console.events import rows_of
-from edge_central.metrics.figures import Figures
-from edge_central.presence.watch import Watch
+from edge_central.metrics.figures import CentralMetrics
+from edge_central.presence.watch import PresencePublisher
 from edge_central.retention.duty import delete_old
-from edge_central.retention.plans import Target
+from edge_central.retention.plans import DeletionTarget
 from edge_central.store import tables
-from edge_central.store.presence_reports import BoxReport, Standing
+from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.app import PAGES, STREAMS
 from edge_central.web.auth.accounts import Role
@@ -58,25 +58,25 @@ class Ingested(House):
             CentralTopics("tb/v1", "central"),
             [replace(each, for_s=0.0) for each in default_rules()],
         )
-        self._watch = Watch(topics, self.clock)
-        self._alerts = Desk(AlertSettings(tuple(rules), 0.0), WARDS, topics, self.clock)
-        self._figures = Figures(0.0)
-        self._watch.begin([])
-        self._alerts.begin(self.store.ask(self._alerts.read), [])
+        self._watch = PresencePublisher(topics, self.clock)
+        self._alerts = AlertService(AlertSettings(tuple(rules), 0.0), WARDS, topics, self.clock)
+        self._figures = CentralMetrics(0.0)
+        self._watch.restore([])
+        self._alerts.restore(self.store.query(self._alerts.read), [])
 
     def ingest(self, messages: Sequence[Message]) -> int:
         """How many were taken."""
         stored = self.take(*messages)
-        self._watch.heard(stored)
-        self._alerts.heard(stored)
-        self._figures.heard(stored, 0.0)
-        self._alerts.missing(self.store.load())
+        self._watch.record(stored)
+        self._alerts.record(stored)
+        self._figures.record_batch(stored, 0.0)
+        self._alerts.check_gaps(self.store.load())
         reports = self._watch.tick("session", 0.0, lambda _: None)
         self._alerts.tick(reports, 0.0)
         with self.store.batch() as batch:
-            self._watch.written(self._watch.write(batch))
+            self._watch.mark_written(self._watch.write(batch))
             self._alerts.write(batch.connection)
-        self._alerts.written("session", lambda _: None)
+        self._alerts.publish_written("session", lambda _: None)
         return len(messages) - stored.rejected
 
 
@@ -173,7 +173,7 @@ def test_an_event_of_the_year_9999_is_stored_as_it_came_and_its_time_is_bounded(
 
 def test_a_box_that_cannot_be_shown_says_so_and_the_others_stay(house: House) -> None:
     house.take(HONEST.heartbeat("s"), HONEST.birth("s"), ODD.heartbeat("s"))
-    house.tell(BoxReport(ODD.id, ODD.ward, Standing.ONLINE, "heartbeat", 0))
+    house.tell(GatewayReport(ODD.id, ODD.ward, PresenceState.ONLINE, "heartbeat", 0))
     with house.connections.writing() as connection:  # as a later version might
         connection.execute(update(tables.presence).values(standing="of tomorrow"))
     house.person("minh", Role.ADMIN)
@@ -198,9 +198,9 @@ def test_what_was_hidden_is_forgotten_with_its_event_and_not_before(tmp_path: Pa
         house.take(event(ODD, 1, {"why": "of no event_id"}))
         with house.connections.writing() as connection:
             row = rows_of(connection, EVERYWHERE, [1])[0]
-            hide(connection, Writer("minh", 1), row, "")
-            delete_old(connection, Target.HANDLING, 10**13, None, 100)
+            hide(connection, LogAuthor("minh", 1), row, "")
+            delete_old(connection, DeletionTarget.HANDLING, 10**13, None, 100)
             assert [each.subject for each in hidden(connection, EVERYWHERE)] == ["cursor 1"]
             connection.execute(delete(tables.event))
-            delete_old(connection, Target.HANDLING, 10**13, None, 100)
+            delete_old(connection, DeletionTarget.HANDLING, 10**13, None, 100)
             assert hidden(connection, EVERYWHERE) == ()

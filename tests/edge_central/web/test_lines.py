@@ -18,29 +18,29 @@ import edge_central
 from edge_agent import wire
 from edge_agent.capture import failures
 from edge_agent.collection.record import Collection, StopReason
-from edge_agent.commands.handlers.media_room import fate
+from edge_agent.commands.handlers.media_room import delivery_text
 from edge_agent.config.model.boards import Thermal
 from edge_agent.config.model.settings import WhenUnsynced
-from edge_agent.core.facts import TAMPER, AskedBy, OverrideHit, Phase
+from edge_agent.core.facts import TAMPER, OverrideChange, Phase, RequestOrigin
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.events.why import override_line
 from edge_agent.evidence.chain import verify
 from edge_agent.host.health import degraded
-from edge_agent.model_release.agreement import agreed
-from edge_agent.model_release.rates import broken
-from edge_agent.model_release.record import Observed
+from edge_agent.model_release.agreement import agreement_text
+from edge_agent.model_release.rates import rate_deviation
+from edge_agent.model_release.record import ProbationCounts
 from edge_agent.outbox.sqlite.salvage import Salvaged, saved_text
 from edge_agent.wire.received import health as heard
 from edge_central.alert_rules import measures
 from edge_central.alerts.config import default_rules
 from edge_central.console.events import KINDS
-from edge_central.console.verdict import NO_KEY_TOLD
-from edge_central.retention.limit import Held
-from edge_central.store.presence_reports import Standing
-from edge_central.trusted_time.clock import GATEWAYS, OWN_COUNT, compared
+from edge_central.console.verdict import NO_KEY_REPORTED
+from edge_central.retention.limit import BlockedDeletions
+from edge_central.store.presence_reports import PresenceState
+from edge_central.trusted_time.clock import GATEWAYS, OWN_COUNT, describe_difference
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL, told
-from edge_central.web.i18n.lines import PATTERNS, in_vietnamese
+from edge_central.web.i18n.lines import PATTERNS, to_vietnamese
 from tests.edge_central.alerts.test_alert_book import Ward
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import House
@@ -130,52 +130,56 @@ def duties() -> Iterator[str]:
 
 
 def alerts() -> Iterator[str]:
-    told = heard.Health(
+    told = heard.ReceivedHealth(
         time="",
         session="",
-        clock=heard.ClockHealth(synced=False),
-        box=heard.BoxHealth(50.0, 95.0, 95.0, 81.0, undervoltage=True, throttled=True),
-        outbox=heard.OutboxHealth(oldest_s=4000.0, degraded="x"),
-        uplink=heard.UplinkHealth(monthly_bytes=3_000_000_000, used_bytes=2_900_000_000),
-        certificates=heard.CertificatesHealth(client_days=6, ca_days=20),
-        detector=heard.PartHealth("x"),
-        evidence=heard.PartHealth("x"),
-        update=heard.UpdateHealth("0.4.0", "x"),
-        model=heard.ModelHealth(reverted="ab" * 32, why="street-b: x"),
-        config=heard.ConfigHealth("x"),
+        clock=heard.ReceivedClockHealth(synced=False),
+        box=heard.ReceivedBoxHealth(50.0, 95.0, 95.0, 81.0, undervoltage=True, throttled=True),
+        outbox=heard.ReceivedOutboxHealth(oldest_s=4000.0, degraded="x"),
+        uplink=heard.ReceivedUplinkHealth(monthly_bytes=3_000_000_000, used_bytes=2_900_000_000),
+        certificates=heard.ReceivedCertificatesHealth(client_days=6, ca_days=20),
+        detector=heard.ReceivedPartHealth("x"),
+        evidence=heard.ReceivedPartHealth("x"),
+        update=heard.ReceivedUpdateHealth("0.4.0", "x"),
+        model=heard.ReceivedModelHealth(reverted="ab" * 32, why="street-b: x"),
+        config=heard.ReceivedConfigHealth("x"),
         degraded=["unit broken.service failed"],
     )
-    spared = but(told, uplink=but(told.uplink, held=["info"]), certificates=heard.CertificatesHealth(9, 8))
+    spared = but(
+        told, uplink=but(told.uplink, held=["info"]), certificates=heard.ReceivedCertificatesHealth(9, 8)
+    )
     for health in (told, spared):
-        yield from (reading(health).text for reading in measures.OF_BOX.values())
+        yield from (reading(health).text for reading in measures.GATEWAY_MEASURES.values())
     for state in ("offline", "degraded"):
-        camera = heard.CameraHealth(state, cause="stalled", view=["covered", "moved"])
+        camera = heard.ReceivedCameraHealth(state, cause="stalled", view=["covered", "moved"])
         for seen in (camera, but(camera, cause=None)):
-            readings = (reading(seen) for reading in measures.OF_CAMERA.values())
+            readings = (reading(seen) for reading in measures.CAMERA_MEASURES.values())
             yield from (reading.text for reading in readings if reading.value)
-    shipped = [rule for rule in default_rules() if rule.measure in measures.OF_BOX]
-    yield from (rule.words(measures.OF_BOX[rule.measure](told)) for rule in shipped)
+    shipped = [rule for rule in default_rules() if rule.measure in measures.GATEWAY_MEASURES]
+    yield from (rule.words(measures.GATEWAY_MEASURES[rule.measure](told)) for rule in shipped)
     yield from presence()
     yield measures.version_behind("0.1.0", "0.2.0").text
-    yield from (reading(3).text for reading in measures.COUNTED.values())
+    yield from (reading(3).text for reading in measures.COUNTED_MEASURES.values())
     yield from (measures.conflict(events).text for events in (0, 3))
     yield measures.NO_CONFLICT.text
-    yield from measures.OF_CENTRE.values()
+    yield from measures.CENTRE_MEASURES.values()
     yield from compared_clocks()
-    yield Held(over={"event": 300}, stored={"event": 448}).text
+    yield BlockedDeletions(over={"event": 300}, stored={"event": 448}).text
 
 
 def compared_clocks() -> Iterator[str]:
     for by_s in (600, -36_000, 864_000):
-        yield from (compared(by_s * 1000, with_what) for with_what in (GATEWAYS, OWN_COUNT))
+        yield from (describe_difference(by_s * 1000, with_what) for with_what in (GATEWAYS, OWN_COUNT))
 
 
 def overrides() -> Iterator[str]:
     """Events and alerts of what was changed by hand for a time."""
-    usual = OverrideHit(Phase.START, "o-1", "cam-1", "yard", "mask", 60.0, AskedBy(), "")
+    usual = OverrideChange(Phase.START, "o-1", "cam-1", "yard", "mask", 60.0, RequestOrigin(), "")
     of_view = replace(usual, rule=None, what="relearn", for_s=None)
     kinds = (usual, replace(usual, what="arm"), replace(usual, what="disarm"), of_view)
-    for hit, by in product(kinds, (AskedBy("mask-1", "ab" * 32), AskedBy("mask-1"), AskedBy())):
+    for hit, by in product(
+        kinds, (RequestOrigin("mask-1", "ab" * 32), RequestOrigin("mask-1"), RequestOrigin())
+    ):
         yield override_line(replace(hit, by=by))
     for hit, reason in product(kinds, ("over", "command", "replaced")):
         yield override_line(replace(hit, phase=Phase.END, end_reason=reason))  # type: ignore[arg-type]
@@ -221,8 +225,8 @@ def models() -> Iterator[str]:
     """Health and events of models that the centre sent."""
     for group in ("all", "person"):
         for seen in (5.0, 900.0):
-            counts = Observed(minutes=60, inferences=600, expected={group: 200.0}, seen={group: seen})
-            if (why := broken({"cam-1": counts})) is not None:
+            counts = ProbationCounts(minutes=60, inferences=600, expected={group: 200.0}, seen={group: seen})
+            if (why := rate_deviation({"cam-1": counts})) is not None:
                 yield why
     yield from (f"model: given up: street-b: {why}" for why in ("x", "command c-1 ended it"))
     shown = wire.ModelHealth(reverted="ab" * 32, reverted_at="2026-11-27T05:00:00.000Z", why="street-b: x")
@@ -230,8 +234,8 @@ def models() -> Iterator[str]:
     compared = wire.ShadowGroup(both=90, only_in_force=10)
     cameras = {"cam-1": wire.ShadowCamera(frames=9, groups={"person": compared})}
     report = wire.ShadowReport(in_force_sha256=None, cameras=cameras)
-    yield from (f"command c-1, signed by 9bb4; {agreed(report)}{more}" for more in ("", ", forced"))
-    yield f"command c-1, signed by 9bb4; {agreed(wire.ShadowReport(in_force_sha256=None))}, forced"
+    yield from (f"command c-1, signed by 9bb4; {agreement_text(report)}{more}" for more in ("", ", forced"))
+    yield f"command c-1, signed by 9bb4; {agreement_text(wire.ShadowReport(in_force_sha256=None))}, forced"
     yield "the agent has ended unasked 3 times while it ran"
     yield "3 of its inferences in a row have failed"
 
@@ -246,16 +250,16 @@ def presence() -> Iterator[str]:
     """As the book of alerts joins it."""
     ward = Ward()
     reasons = (
-        (Standing.OFFLINE, "connection lost"),
-        (Standing.OFFLINE, "no heartbeat for 95 s"),
-        (Standing.OFFLINE, "reconnecting with the next certificate"),
-        (Standing.STOPPED, "agent stopped"),
-        (Standing.UNSTABLE, "went offline 3 times in 10 min"),
+        (PresenceState.OFFLINE, "connection lost"),
+        (PresenceState.OFFLINE, "no heartbeat for 95 s"),
+        (PresenceState.OFFLINE, "reconnecting with the next certificate"),
+        (PresenceState.STOPPED, "agent stopped"),
+        (PresenceState.UNSTABLE, "went offline 3 times in 10 min"),
     )
     for standing, why in reasons:
         ward.stands("dt-1", standing, why)
         ward.wait(2000)  # longer than each of their rules waits
-        ward.stands("dt-1", Standing.ONLINE, "connected")
+        ward.stands("dt-1", PresenceState.ONLINE, "connected")
         ward.wait(60)
     yield from (change.alert.text for _, change in ward.changes)
 
@@ -279,7 +283,7 @@ LINES = sorted(
 
 @pytest.mark.parametrize("line", LINES)
 def test_what_the_code_says_is_said_in_vietnamese(line: str) -> None:
-    ours = in_vietnamese(line)
+    ours = to_vietnamese(line)
     assert ours is not None, "add it to words/lines.py"
     assert not ENGLISH.search(ours), ours
     to_the_minute = re.sub(r"(T\d\d:\d\d):\d\d\.\d+Z", r"\1", line)
@@ -287,7 +291,7 @@ def test_what_the_code_says_is_said_in_vietnamese(line: str) -> None:
         assert number in ours, "what was measured is told too"
 
 
-@pytest.mark.parametrize("line", [verify.SIGNED_ITSELF, NO_KEY_TOLD, *told.WHOLE])
+@pytest.mark.parametrize("line", [verify.SIGNED_ITSELF, NO_KEY_REPORTED, *told.WHOLE])
 def test_whole_lines_are_those_of_the_code(line: str) -> None:
     """Whoever words one anew is sent here."""
     composed = {
@@ -299,7 +303,7 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
     folders = (*(agent / part for part in parts), centre / "console")
     sources = [file.read_text() for folder in folders for file in folder.rglob("*.py")]
     assert any(composed.get(line, line) in source for source in sources)
-    assert in_vietnamese(line) is not None
+    assert to_vietnamese(line) is not None
 
 
 @pytest.mark.parametrize(
@@ -320,21 +324,21 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
     ],
 )
 def test_clips_and_signatures(line: str, ours: str) -> None:
-    assert in_vietnamese(line) == ours
+    assert to_vietnamese(line) == ours
 
 
 def test_a_clip_that_waits_says_until_when() -> None:
     spent = wire.UplinkHealth(
         kind="sim", monthly_bytes=1, resets_on="2026-12-01", used_bytes=1, held=["media"]
     )
-    ours = in_vietnamese(f"the clip {fate(spent)}")
+    ours = to_vietnamese(f"the clip {delivery_text(spent)}")
     assert ours == "video chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày 01/12/2026"
 
 
 def test_nobody_says_what_no_pattern_fits() -> None:
     assert len(LINES) > 60
     assert {"offline: connection lost", "disk 95 % full, above 90"} < set(LINES)
-    assert in_vietnamese("a line of a later release") is None
+    assert to_vietnamese("a line of a later release") is None
 
 
 @pytest.mark.parametrize(
@@ -365,7 +369,7 @@ def test_nobody_says_what_no_pattern_fits() -> None:
     ],
 )
 def test_events_and_presence(line: str, ours: str) -> None:
-    assert in_vietnamese(line) == ours
+    assert to_vietnamese(line) == ours
 
 
 def test_patterns_have_as_many_holes_as_words() -> None:

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Role
 from edge_central.web.live import follower, stream
-from edge_central.web.live.hub import KEPT, MOST_QUEUED, Hub, Numbered, Told
+from edge_central.web.live.hub import MOST_QUEUED, RING_SIZE, LiveHub, LiveMessage, NumberedMessage
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.listening import Ear
@@ -37,8 +37,8 @@ def test_a_listener_hears_of_his_ward_within_a_second(house: House) -> None:
             "a second on a machine that is not busy: bench/console.py measures"
         )
         assert (event["gateway"], event["cursor"], event["label"]) == ("dt-001", 2, "person")
-        house.tell(BoxReport("bx-001", "bo-xuyen", Standing.OFFLINE, "will", 1))
-        house.tell(BoxReport("dt-001", "de-tham", Standing.OFFLINE, "will", 1))
+        house.tell(GatewayReport("bx-001", "bo-xuyen", PresenceState.OFFLINE, "will", 1))
+        house.tell(GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, "will", 1))
         assert [each["gateway"] for each in ear.wait_for("presence")] == ["dt-001"]
         house.tell(OutageReport("de-tham", ("dt-001",), 1, 1))
         assert ear.wait_for("outage")[0]["gateways"] == ["dt-001"]
@@ -71,7 +71,7 @@ def test_a_stream_ends_with_its_session(house: House, monkeypatch: pytest.Monkey
         browser.post("/logout")
         assert ear.ended.wait(30)
         with house.connections.writing() as connection:
-            accounts.remove(connection, "app")
+            accounts.remove_account(connection, "app")
         assert program.ended.wait(30)
         assert not stays.ended.is_set()
 
@@ -112,26 +112,27 @@ def test_nobody_listens_without_login(house: House) -> None:
 # --- the hub itself, without a loop: nothing is on its way
 
 
-def hub_with(count: int) -> Hub:
-    hub = Hub()
+def hub_with(count: int) -> LiveHub:
+    hub = LiveHub()
     hub.publish(
-        Told("event", "de-tham" if number % 2 else "bo-xuyen", b"%d" % number) for number in range(count)
+        LiveMessage("event", "de-tham" if number % 2 else "bo-xuyen", b"%d" % number)
+        for number in range(count)
     )
     return hub
 
 
-def kinds(hub: Hub, after: str, scope: Scope = EVERYWHERE) -> list[str]:
-    return [each.told.kind for each in hub.join(scope, "k", True, after).take()]
+def kinds(hub: LiveHub, after: str, scope: Scope = EVERYWHERE) -> list[str]:
+    return [each.content.kind for each in hub.join(scope, "k", True, after).take_waiting()]
 
 
 def test_a_mark_is_good_for_as_long_as_its_messages_are_kept() -> None:
-    hub = hub_with(KEPT + 100)
+    hub = hub_with(RING_SIZE + 100)
     life = hub.mark().partition("-")[0]
     assert kinds(hub, hub.mark()) == []
-    assert kinds(hub, f"{life}-{KEPT + 90}") == ["event"] * 10
-    assert kinds(hub, f"{life}-{KEPT + 90}", Scope(frozenset({"de-tham"}))) == ["event"] * 5
+    assert kinds(hub, f"{life}-{RING_SIZE + 90}") == ["event"] * 10
+    assert kinds(hub, f"{life}-{RING_SIZE + 90}", Scope(frozenset({"de-tham"}))) == ["event"] * 5
     assert kinds(hub, f"{life}-99") == ["stale"], "older than what is kept"
-    assert kinds(hub, f"{life}-{KEPT + 101}") == ["stale"], "of a later life with the same name"
+    assert kinds(hub, f"{life}-{RING_SIZE + 101}") == ["stale"], "of a later life with the same name"
     assert kinds(hub, "") == ["stale"]
 
 
@@ -139,6 +140,6 @@ def test_a_slow_listener_is_told_that_he_is_stale_and_goes_on() -> None:
     hub = hub_with(MOST_QUEUED)
     listener = hub.join(EVERYWHERE, "k", True, f"{hub.mark().partition('-')[0]}-0")
     assert len(listener.waiting) == MOST_QUEUED
-    hub.publish([Told("event", None, b"1")])
-    hub.spread([Numbered(MOST_QUEUED + 1, Told("event", None, b"1"))])
-    assert [each.told.kind for each in listener.take()] == ["stale"]
+    hub.publish([LiveMessage("event", None, b"1")])
+    hub.distribute([NumberedMessage(MOST_QUEUED + 1, LiveMessage("event", None, b"1"))])
+    assert [each.content.kind for each in listener.take_waiting()] == ["stale"]

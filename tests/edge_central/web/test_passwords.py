@@ -11,19 +11,23 @@ from edge_central.web.auth import passwords
 
 def test_a_password_is_kept_as_a_slow_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # conftest.py makes it quick
-    stored = passwords.hashed("lúa vàng 1234")
+    stored = passwords.hash_password("lúa vàng 1234")
     assert stored.startswith("scrypt$15$8$3$")
-    assert passwords.matches("lúa vàng 1234", stored)
-    assert passwords.matches(unicodedata.normalize("NFD", "lúa vàng 1234"), stored), "as a Mac types it"
-    assert not passwords.matches("lua vang 1234", stored)
-    assert stored != passwords.hashed("lúa vàng 1234"), "with a salt"
+    assert passwords.password_matches("lúa vàng 1234", stored)
+    assert passwords.password_matches(unicodedata.normalize("NFD", "lúa vàng 1234"), stored), (
+        "as a Mac types it"
+    )
+    assert not passwords.password_matches("lua vang 1234", stored)
+    assert stored != passwords.hash_password("lúa vàng 1234"), "with a salt"
 
 
-@pytest.mark.parametrize("stored", [None, passwords.hashed("another password")], ids=["none", "another"])
+@pytest.mark.parametrize(
+    "stored", [None, passwords.hash_password("another password")], ids=["none", "another"]
+)
 def test_nobody_has_no_password(stored: str | None) -> None:
-    assert not passwords.matches("", stored)
+    assert not passwords.password_matches("", stored)
 
 
 @pytest.mark.parametrize("password", ["short", "a" * 201, "abababababab"])
 def test_a_poor_password_is_refused(password: str) -> None:
-    assert passwords.why_refused(password) is not None
+    assert passwords.password_fault(password) is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_central.store.presence_reports import BoxReport, Standing
+from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import JPEG, WARD, Box
 from tests.edge_central.web.hostile import event
@@ -41,7 +41,7 @@ def test_login_pages_history_live_and_pictures(server: PostgreSQL, tmp_path: Pat
         assert client.get("/api/events", params={"after": page["next"]}).json()["events"] == []
         with Ear(browser.client) as ear:
             house.take(OURS.event(2))
-            house.tell(BoxReport("dt-001", WARD, Standing.OFFLINE, "will", 1))
+            house.tell(GatewayReport("dt-001", WARD, PresenceState.OFFLINE, "will", 1))
             assert ear.wait_for("event")[0]["gateway"] == "dt-001"
             ear.wait_for("presence")
         assert client.get("/api/media/dt-001/m1").content == JPEG

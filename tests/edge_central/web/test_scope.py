@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from edge_central import console
 from edge_central.store import tables
-from edge_central.store.presence_reports import BoxReport, OutageReport, Standing
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
-from edge_central.web.front import OpenPage
+from edge_central.web.front import PublicPage
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import House
 
@@ -76,13 +76,13 @@ def test_a_scope_is_only_ever_made_narrower() -> None:
 def test_of_another_ward_no_page_shows_or_does_anything(house: House) -> None:
     house.take(Box("dt-001").event(1), THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
     house.picture(THEIRS, "m1")
-    house.tell(BoxReport(THEIRS.id, THEIRS.ward, Standing.OFFLINE, "will", 1))
+    house.tell(GatewayReport(THEIRS.id, THEIRS.ward, PresenceState.OFFLINE, "will", 1))
     house.tell(OutageReport(THEIRS.ward, (THEIRS.id,), 1, 1))
     house.person("lan", Role.OFFICER, "de-tham")
     browser = house.browser("lan")
     before = _rows(house)
     for page in PAGES:
-        if isinstance(page, OpenPage) or page.path in OWN:
+        if isinstance(page, PublicPage) or page.path in OWN:
             continue
         path = page.path.format(ward=THEIRS.ward, gateway=THEIRS.id, cursor=2, media_id="m1", id=1)
         if page.method == "GET":
@@ -105,7 +105,7 @@ def test_one_of_their_own_officer_sees_and_does_all_that(house: House) -> None:
     house.person("minh", Role.OFFICER, THEIRS.ward)
     browser = house.browser("minh")
     for page in PAGES:
-        if page.method == "GET" and "{" in page.path and not isinstance(page, OpenPage):
+        if page.method == "GET" and "{" in page.path and not isinstance(page, PublicPage):
             path = page.path.format(ward=THEIRS.ward, gateway=THEIRS.id, cursor=1, media_id="m1")
             assert browser.get(path).status_code == 200, page.path
     form = {"subject": f"event {THEIRS.id} e1", "note": "x"}

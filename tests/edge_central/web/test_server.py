@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from edge_agent.cli.main import main
 from edge_agent.core.errors import ConfigError
-from edge_central.child import Child
+from edge_central.child import ConsoleProcess
 from edge_central.config import load, run_check
 from edge_central.store import tables
 from edge_central.web import server
@@ -203,7 +203,7 @@ def test_at_a_stop_the_console_ends_well_before_the_ingest(tmp_path: Path) -> No
 
 def test_a_child_that_dies_again_and_again_is_started_ever_more_rarely() -> None:
     clock = FakeClock()
-    child = Child("console", [sys.executable, "-c", ""], clock)
+    child = ConsoleProcess("console", [sys.executable, "-c", ""], clock)
 
     def ended() -> bool:
         child.check()
@@ -225,7 +225,7 @@ def test_a_child_that_dies_again_and_again_is_started_ever_more_rarely() -> None
 def test_a_child_that_was_terminated_has_not_failed(
     command: str, errors: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    child = Child("console", ["sh", "-c", command])
+    child = ConsoleProcess("console", ["sh", "-c", command])
     child.start()
     child.join(30)
     assert len(caplog.records) == errors

@@ -12,11 +12,11 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger
-from edge_agent.onvif.web import LoginRefused, Web
-from edge_agent.tools.cameras.setup.configure import Outcome, Plan, Result, apply, plan, read
+from edge_agent.onvif.web import CameraHttpClient, LoginRefused
+from edge_agent.tools.cameras.setup.configure import SetupOutcome, SetupPlan, SetupResult, apply, plan, read
 from edge_agent.tools.cameras.setup.isapi import Isapi, posix_zone, zone_offset
-from edge_agent.tools.cameras.setup.panel import NoSuchStream, Panel, Site
-from edge_agent.tools.cameras.setup.panels import open_panel
+from edge_agent.tools.cameras.setup.panel import NoSuchStream, SetupInterface, SiteTime
+from edge_agent.tools.cameras.setup.panels import open_interface
 from edge_agent.tools.cameras.vendors import Vendor, same_stream
 from edge_agent.tools.cameras.words import fact
 from tests.testbed.onvif_camera import OnvifCamera
@@ -24,20 +24,22 @@ from tests.testbed.onvif_camera import OnvifCamera
 HOST = "127.0.9.8"
 RIGHT = Credentials("admin", Secret("right"))
 NTP = "10.0.0.1"
-SITE = Site(timedelta(hours=7), datetime.now(UTC))
+SITE = SiteTime(timedelta(hours=7), datetime.now(UTC))
 
 
 @contextmanager
-def opened(camera: OnvifCamera, login: Credentials = RIGHT) -> Iterator[tuple[Panel, Vendor]]:
-    with Web(camera.host, LoginLedger(None, SystemClock(), "boot")) as web:
-        yield open_panel(web, f"http://{camera.host}:{camera.port}", camera.device_url, SystemClock(), login)
+def opened(camera: OnvifCamera, login: Credentials = RIGHT) -> Iterator[tuple[SetupInterface, Vendor]]:
+    with CameraHttpClient(camera.host, LoginLedger(None, SystemClock(), "boot")) as web:
+        yield open_interface(
+            web, f"http://{camera.host}:{camera.port}", camera.device_url, SystemClock(), login
+        )
 
 
 def url(camera: OnvifCamera) -> str:
     return f"rtsp://{camera.host}{camera.stream_path('sub')}"
 
 
-def configured(camera: OnvifCamera, ntp: str | None = NTP) -> tuple[Plan, list[Result], list[str]]:
+def configured(camera: OnvifCamera, ntp: str | None = NTP) -> tuple[SetupPlan, list[SetupResult], list[str]]:
     with opened(camera) as (panel, vendor):
         plan_ = plan(read(panel, url(camera), SITE), panel, vendor, ntp, clock_trusted=True)
         return plan_, *apply(plan_, panel, url(camera), SITE, ntp, lambda _: None)
@@ -59,7 +61,7 @@ def test_sub_stream_clock_and_ntp_are_set_with_one_login_and_read_back(
         main = str(camera.streams["main"])
         _, results, errors = configured(camera)
         assert errors == []
-        assert {result.outcome for result in results} == {Outcome.DONE}
+        assert {result.outcome for result in results} == {SetupOutcome.DONE}
         sub = camera.streams["sub"]
         assert (sub.codec, sub.gov_length) == ("H264", 30)
         assert sub.smart is (vendor == "other")  # not in ONVIF
@@ -81,7 +83,7 @@ def test_a_jpeg_stream_of_the_older_service_becomes_h264() -> None:
         camera.streams["sub"].codec = "JPEG"
         _, results, _ = configured(camera)
         assert camera.streams["sub"].codec == "H264"
-        assert [r.outcome for r in results if r.change.what == "codec"] == [Outcome.DONE]
+        assert [r.outcome for r in results if r.change.what == "codec"] == [SetupOutcome.DONE]
 
 
 @pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
@@ -114,7 +116,7 @@ def test_what_a_camera_acknowledges_and_does_not_take_is_told(vendor: str, ignor
     with OnvifCamera(HOST, vendor=vendor, ignores=frozenset({ignored})) as camera:
         _, results, _ = configured(camera)
     outcomes = {result.change.what: result.outcome for result in results}
-    assert outcomes[what] is Outcome.NOT_TAKEN
+    assert outcomes[what] is SetupOutcome.NOT_TAKEN
 
 
 @pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
@@ -123,25 +125,25 @@ def test_a_camera_that_breaks_down_half_way_is_told_change_by_change(vendor: str
     with OnvifCamera(HOST, vendor=vendor, breaks_after=writes, clock_offset_s=-3600) as camera:
         _, results, errors = configured(camera)
     outcomes = {result.change.what: result.outcome for result in results}
-    assert outcomes["codec"] is outcomes["keyframe interval"] is Outcome.DONE
-    assert outcomes["NTP server"] is Outcome.NOT_TAKEN
-    assert outcomes["clock"] is Outcome.NOT_DONE
+    assert outcomes["codec"] is outcomes["keyframe interval"] is SetupOutcome.DONE
+    assert outcomes["NTP server"] is SetupOutcome.NOT_TAKEN
+    assert outcomes["clock"] is SetupOutcome.NOT_DONE
     assert errors
 
 
 def test_an_interrupted_run_tells_what_was_done_by_then() -> None:
     class Interrupted(Isapi):
-        def set_ntp(self, server: str, site: Site) -> None:
+        def set_ntp(self, server: str, site: SiteTime) -> None:
             raise KeyboardInterrupt
 
     ledger = LoginLedger(None, SystemClock(), "boot")
-    with OnvifCamera(HOST, clock_offset_s=-3600) as camera, Web(HOST, ledger) as web:
+    with OnvifCamera(HOST, clock_offset_s=-3600) as camera, CameraHttpClient(HOST, ledger) as web:
         panel = Interrupted(web, f"http://{HOST}:{camera.port}", RIGHT)
         plan_ = plan(read(panel, url(camera), SITE), panel, Vendor.HIKVISION, NTP, clock_trusted=True)
         results, errors = apply(plan_, panel, url(camera), SITE, NTP, lambda _: None)
     outcomes = {result.change.what: result.outcome for result in results}
-    assert outcomes["codec"] is Outcome.DONE
-    assert outcomes["clock"] is Outcome.NOT_DONE
+    assert outcomes["codec"] is SetupOutcome.DONE
+    assert outcomes["clock"] is SetupOutcome.NOT_DONE
     assert errors == ["interrupted; what comes after it was not tried"]
 
 
@@ -150,7 +152,7 @@ def test_without_ntp_the_clock_is_set_once_and_said_to_drift(vendor: str) -> Non
     with OnvifCamera(HOST, vendor=vendor, clock_offset_s=86400 * 400) as camera:
         plan_, results, _ = configured(camera, ntp=None)
         assert abs(camera.clock_offset_s) < 3
-    assert [r.outcome for r in results if r.change.what == "clock"] == [Outcome.DONE]
+    assert [r.outcome for r in results if r.change.what == "clock"] == [SetupOutcome.DONE]
     assert fact("will-drift") in plan_.by_hand
 
 
@@ -167,7 +169,7 @@ def test_a_wrong_time_zone_is_set_right(vendor: str) -> None:
         _, results, _ = configured(camera)
         assert camera.utc_offset_s == 25200
     assert [(r.change.before, r.outcome) for r in results if r.change.what == "clock"] == [
-        ((fact("zone"),), Outcome.DONE)
+        ((fact("zone"),), SetupOutcome.DONE)
     ]
 
 

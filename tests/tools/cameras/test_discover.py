@@ -15,9 +15,9 @@ import pytest
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger
-from edge_agent.onvif.web import NoAnswer, Web
+from edge_agent.onvif.web import CameraHttpClient, NoAnswer
 from edge_agent.tools.cameras.discovery.discover import Discovery, Search
-from edge_agent.tools.cameras.discovery.found import Found, State
+from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveryState
 from edge_agent.tools.cameras.discovery.probing import Ports, parse_subnet
 from edge_agent.tools.cameras.vendors import Vendor
 from edge_agent.tools.cameras.words import fact
@@ -34,7 +34,7 @@ def discovery(ledger: LoginLedger | None = None) -> Discovery:
 
 def search(
     *cameras: OnvifCamera, subnet: str | None = None, more: tuple[bytes, ...] = (), listen_s: float = 0.25
-) -> dict[str, Found]:
+) -> dict[str, DiscoveredCamera]:
     ports = Ports(cameras[0].port, cameras[0].rtsp_port) if len(cameras) == 1 else Ports(1, 1)
     where = Search(parse_subnet(subnet) if subnet else None, ["127.0.0.1"], ports, listen_s=listen_s)
     with CameraNetwork(cameras, more):
@@ -56,8 +56,8 @@ def test_cameras_are_found_by_multicast_with_vendor_and_model_and_without_a_logi
         (found[each.host].vendor, found[each.host].model, found[each.host].state)
         for each in (hikvision, dahua)
     ] == [
-        (Vendor.HIKVISION, "DS-2CD2143G2-I", State.READY),
-        (Vendor.DAHUA, "Dahua IPC-HFW2431S", State.READY),
+        (Vendor.HIKVISION, "DS-2CD2143G2-I", DiscoveryState.READY),
+        (Vendor.DAHUA, "Dahua IPC-HFW2431S", DiscoveryState.READY),
     ]
     assert hikvision.logins == dahua.logins == []
 
@@ -95,7 +95,7 @@ def test_the_cameras_own_users_count_not_those_of_onvif(stack: ExitStack, vendor
 def test_a_camera_without_a_password_is_recognised_by_its_own_word(stack: ExitStack) -> None:
     camera = stack.enter_context(OnvifCamera("127.0.9.1", activated=False, onvif=False))
     found = search(camera)["127.0.9.1"]
-    assert (found.state, found.vendor) == (State.NOT_ACTIVATED, Vendor.HIKVISION)
+    assert (found.state, found.vendor) == (DiscoveryState.NOT_ACTIVATED, Vendor.HIKVISION)
     assert fact("not-activated") in found.known
     assert discovery().log_in(found, RIGHT) is found
     assert camera.logins == []
@@ -108,7 +108,7 @@ def test_a_camera_without_a_password_is_recognised_by_its_own_word(stack: ExitSt
 def test_a_camera_with_onvif_off_is_found_on_its_subnet(stack: ExitStack, vendor: str, path: str) -> None:
     camera = stack.enter_context(OnvifCamera("127.0.9.1", vendor=vendor, onvif=False))
     found = search(camera, subnet="127.0.9.0/30")["127.0.9.1"]
-    assert found.state is State.ONVIF_OFF
+    assert found.state is DiscoveryState.ONVIF_OFF
     assert found.vendor == vendor.capitalize()
     assert fact("onvif-off") in found.guessed
     assert found.streams[1].url == f"rtsp://127.0.9.1:{camera.rtsp_port}{path}"
@@ -119,7 +119,7 @@ def test_a_host_that_only_speaks_rtsp_is_perhaps_a_camera_and_a_web_server_is_no
     rtsp_only = stack.enter_context(OnvifCamera("127.0.9.1", vendor="other", onvif=False, vendor_api=False))
     where = Search(parse_subnet("127.0.9.0/30"), [], Ports(1, rtsp_only.rtsp_port), 0.0)
     (found,) = discovery().search(where)
-    assert (found.state, found.streams) == (State.NOT_SURE, ())
+    assert (found.state, found.streams) == (DiscoveryState.NOT_SURE, ())
     no_rtsp = Search(parse_subnet("127.0.9.0/30"), [], Ports(rtsp_only.port, 1), 0.0)
     assert discovery().search(no_rtsp) == []
 
@@ -147,7 +147,7 @@ def test_a_wrong_password_is_shown_twice_an_hour_at_most_over_all_runs(
     clock = SteppedClock()
     for _ in range(5):
         again = discovery(LoginLedger(tmp_path / "logins.json", clock, "boot")).log_in(found, WRONG)
-        assert again.state is State.LOGIN_REFUSED
+        assert again.state is DiscoveryState.LOGIN_REFUSED
     assert camera.failed_logins == 2
     assert not camera.locked
     clock.mono += 3601
@@ -184,15 +184,15 @@ def test_faulty_answers_are_told_and_end_nothing(stack: ExitStack, answer: bytes
     good = stack.enter_context(OnvifCamera("127.0.9.1"))
     bad = stack.enter_context(OnvifCamera("127.0.9.2", vendor="other", model="Bad", garbage=answer))
     found = search(good, bad, more=(answer,), listen_s=1.5)  # 60 kB of nonsense take their time
-    assert found["127.0.9.1"].state is State.READY
-    assert found["127.0.9.2"].state is State.NOT_SURE
+    assert found["127.0.9.1"].state is DiscoveryState.READY
+    assert found["127.0.9.2"].state is DiscoveryState.NOT_SURE
     assert found["127.0.9.2"].advice
 
 
 def test_an_answer_without_end_is_cut(stack: ExitStack) -> None:
     endless = b"<a>" + b" " * 3_000_000
     big = stack.enter_context(OnvifCamera("127.0.9.1", vendor="other", model="Big", garbage=endless))
-    assert search(big)["127.0.9.1"].state is State.NOT_SURE
+    assert search(big)["127.0.9.1"].state is DiscoveryState.NOT_SURE
 
 
 def test_names_that_would_break_a_terminal_or_yaml_are_cleaned(stack: ExitStack) -> None:
@@ -241,7 +241,7 @@ def test_a_byte_now_and_then_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
         thread.start()
         began_mono = time.monotonic()
         ledger = LoginLedger(None, SystemClock(), "boot")
-        with Web("127.0.9.3", ledger) as web, pytest.raises(NoAnswer):
+        with CameraHttpClient("127.0.9.3", ledger) as web, pytest.raises(NoAnswer):
             web.ask("GET", f"http://127.0.9.3:{server.getsockname()[1]}/")
         took_s = time.monotonic() - began_mono
         closing.set()

@@ -20,13 +20,13 @@ from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
 from edge_agent.onvif.soap import Onvif
 from edge_agent.onvif.text import clean, scope_value
-from edge_agent.onvif.web import Answer, Web
-from edge_agent.tools.cameras.discovery.drop_in import Entry, as_yaml
-from edge_agent.tools.cameras.discovery.found import Found, State, Stream
+from edge_agent.onvif.web import CameraHttpClient, CameraResponse
+from edge_agent.tools.cameras.discovery.drop_in import DropInEntry, as_yaml
+from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveredStream, DiscoveryState
 from edge_agent.tools.cameras.discovery.probing import parse_sadp
 from edge_agent.tools.cameras.setup.dahua import Dahua
 from edge_agent.tools.cameras.setup.isapi import Isapi
-from edge_agent.tools.cameras.setup.panel import StreamWish
+from edge_agent.tools.cameras.setup.panel import DesiredStream
 from edge_agent.tools.cameras.setup.plain_onvif import PlainOnvif
 from edge_agent.tools.cameras.vendors import Vendor, same_stream
 
@@ -44,15 +44,15 @@ _XML = st.builds(
 ANSWERS = st.one_of(st.binary(max_size=200), _XML)
 
 
-class AnsweringWeb(Web):
+class AnsweringWeb(CameraHttpClient):
     """Gives the same answer to everything, without a network."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(HOST, LoginLedger(None, SystemClock(), "boot"))
         self._body = body
 
-    def ask(self, method: str, url: str, **_: object) -> Answer:
-        return Answer(200, self._body, "")
+    def ask(self, method: str, url: str, **_: object) -> CameraResponse:
+        return CameraResponse(200, self._body, "")
 
 
 @settings(max_examples=60, deadline=None)
@@ -65,7 +65,7 @@ def test_whatever_a_camera_answers_is_settings_or_an_error_of_ours(body: bytes) 
             with suppress(CameraSetupError):
                 panel.stream(url)
             with suppress(CameraSetupError):
-                panel.set_stream(url, StreamWish(50))
+                panel.set_stream(url, DesiredStream(50))
             with suppress(CameraSetupError):
                 assert clean(panel.model(), 200) == panel.model()
 
@@ -90,8 +90,14 @@ def test_clean_text_is_one_printable_line(text: str) -> None:
 @given(st.text(max_size=80), st.text(max_size=80), st.text(min_size=1, max_size=20).map(clean).filter(bool))
 def test_a_drop_in_says_what_was_found_whatever_the_names_are(model: str, path: str, user: str) -> None:
     url = f"rtsp://{HOST}/{clean(path)}"
-    found = Found(HOST, State.READY, Vendor.OTHER, clean(model), streams=(Stream("sub", url, told=True),))
-    node, problems = tree.parse(as_yaml([Entry("cam-1", found)], user, "now").encode(), "x.yaml")
+    found = DiscoveredCamera(
+        HOST,
+        DiscoveryState.READY,
+        Vendor.OTHER,
+        clean(model),
+        streams=(DiscoveredStream("sub", url, told=True),),
+    )
+    node, problems = tree.parse(as_yaml([DropInEntry("cam-1", found)], user, "now").encode(), "x.yaml")
     assert problems == []
     assert isinstance(node, tree.Mapping)
     cameras = node.entries["cameras"].value
@@ -132,7 +138,7 @@ def test_a_password_is_never_sent_in_clear() -> None:
         thread.start()
         url = f"http://127.0.9.20:{server.server_address[1]}/ISAPI/System/time"
         with (
-            Web("127.0.9.20", LoginLedger(None, SystemClock(), "boot")) as web,
+            CameraHttpClient("127.0.9.20", LoginLedger(None, SystemClock(), "boot")) as web,
             pytest.raises(CameraSetupError),
         ):
             web.ask("GET", url, login=LOGIN)
@@ -141,7 +147,10 @@ def test_a_password_is_never_sent_in_clear() -> None:
 
 
 def test_credentials_go_to_no_other_host() -> None:
-    with Web(HOST, LoginLedger(None, SystemClock(), "boot")) as web, pytest.raises(CameraSetupError):
+    with (
+        CameraHttpClient(HOST, LoginLedger(None, SystemClock(), "boot")) as web,
+        pytest.raises(CameraSetupError),
+    ):
         web.ask("GET", "http://10.0.0.12/", login=LOGIN)
 
 

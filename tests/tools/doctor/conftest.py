@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from edge_agent.tools.doctor.arguments import add_arguments
 from edge_agent.tools.doctor.command import run_doctor
-from edge_agent.tools.doctor.run import Surroundings
+from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.wire import Doctor, DoctorLine
 from edge_agent.wire.json_schema import schema_of
 from tests.testbed.agent import write_config
@@ -47,7 +47,7 @@ class Told:
         return [line.check for line in self.doctor.lines if line.level == "red" and line.accepted is None]
 
 
-def call(config: Path, *options: str, surroundings: Surroundings | None = None) -> tuple[int, str]:
+def call(config: Path, *options: str, surroundings: DoctorEnvironment | None = None) -> tuple[int, str]:
     """Exit code and what is printed."""
     parser = argparse.ArgumentParser()
     add_arguments(parser, config)
@@ -56,7 +56,7 @@ def call(config: Path, *options: str, surroundings: Surroundings | None = None) 
     return code, out.getvalue()
 
 
-def examined(config: Path, *options: str, surroundings: Surroundings | None = None) -> Told:
+def examined(config: Path, *options: str, surroundings: DoctorEnvironment | None = None) -> Told:
     """The same, as the document that --json prints; it is what its schema says."""
     code, text = call(config, "--json", *options, surroundings=surroundings)
     Draft202012Validator(schema_of("doctor")).validate(json.loads(text))

@@ -13,5 +13,5 @@ BASIC = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="camera"'
 def test_a_camera_that_offers_basic_only_is_named_and_gets_no_password() -> None:
     with ScriptedRtsp({"OPTIONS": BASIC}) as server:
         check = CameraCheck(camera(server.url, user="viewer", password="secret"), SystemClock(), None)
-        assert [(each.check, each.finding) for each in check.look()] == [("gate1", "camera-basic-only")]
+        assert [(each.check, each.finding) for each in check.run()] == [("gate1", "camera-basic-only")]
     assert "Authorization" not in "".join(server.requests)

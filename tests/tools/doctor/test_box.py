@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import load
-from edge_agent.config.board import Board
+from edge_agent.config.board import BoardIdentity
 from edge_agent.config.model.settings import Settings
-from edge_agent.host.local_api.status import Asked
-from edge_agent.outbox import Outbox
-from edge_agent.tools.doctor.check import Check, Result, run_checks
+from edge_agent.host.local_api.status import StatusResult
+from edge_agent.outbox import EventOutbox
+from edge_agent.tools.doctor.check import Check, CheckResult, run_checks
 from edge_agent.tools.doctor.checks import box
 from edge_agent.tools.doctor.checks.disk import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
 from edge_agent.tools.doctor.checks.running import check_outbox
@@ -31,7 +31,7 @@ from tests.testbed.agent import write_config
 def pi(tmp_path: Path) -> Settings:
     """Settings of a Raspberry Pi 4."""
     config = write_config(tmp_path, cameras=[], broker_port=1)
-    return load(config, board=Board(model="Raspberry Pi 4 Model B Rev 1.4", machine="aarch64"))
+    return load(config, board=BoardIdentity(model="Raspberry Pi 4 Model B Rev 1.4", machine="aarch64"))
 
 
 def findings(results: object) -> list[str]:
@@ -189,30 +189,30 @@ def test_the_disk_test_leaves_nothing_behind_and_writes_little(pi: Settings, sma
 
 
 def test_what_waits_in_the_outbox_of_a_stopped_agent_is_counted(pi: Settings) -> None:
-    assert findings(check_outbox(Asked(), pi)) == ["outbox-empty"]
+    assert findings(check_outbox(StatusResult(), pi)) == ["outbox-empty"]
     with outbox_in(pi.state_dir) as outbox:
-        assert isinstance(outbox, Outbox)
+        assert isinstance(outbox, EventOutbox)
         outbox.append(draft())
         outbox.append(draft())
-    (waiting,) = check_outbox(Asked(), pi)
+    (waiting,) = check_outbox(StatusResult(), pi)
     assert (waiting.finding, waiting.figures["depth"]) == ("outbox-waiting", 2)
 
 
 def test_a_damaged_outbox_is_red(pi: Settings) -> None:
     pi.state_dir.mkdir()
     (pi.state_dir / "outbox.db").write_bytes(b"not a database" * 1000)
-    assert findings(check_outbox(Asked(), pi)) == ["outbox-unreadable"]
+    assert findings(check_outbox(StatusResult(), pi)) == ["outbox-unreadable"]
 
 
 def test_a_check_that_hangs_or_breaks_takes_no_other_along() -> None:
-    def breaks() -> list[Result]:
+    def breaks() -> list[CheckResult]:
         raise RuntimeError("rtsp://user:secret@camera")
 
     hang = threading.Event()
     checks = [
-        Check("hangs", 0.1, lambda: [Result("hangs", "agent-stopped")] if hang.wait() else []),
+        Check("hangs", 0.1, lambda: [CheckResult("hangs", "agent-stopped")] if hang.wait() else []),
         Check("breaks", 5, breaks),
-        Check("works", 5, lambda: [Result("works", "agent-stopped")]),
+        Check("works", 5, lambda: [CheckResult("works", "agent-stopped")]),
     ]
     results = run_checks(checks)
     hang.set()

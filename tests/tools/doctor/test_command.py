@@ -21,7 +21,7 @@ from edge_agent.cli.main import main
 from edge_agent.config import load
 from edge_agent.tools.doctor.command import has_colours
 from edge_agent.tools.doctor.reports import KEPT
-from edge_agent.tools.doctor.run import Surroundings, examine
+from edge_agent.tools.doctor.run import DoctorEnvironment, examine
 from edge_agent.tools.doctor.text import lines
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
@@ -204,7 +204,7 @@ def test_colours_are_for_terminals(
     tmp_path: Path, out: io.StringIO, environ: dict[str, str], coloured: bool
 ) -> None:
     settings = load(write_config(tmp_path, cameras=[], broker_port=1, detector="none"))
-    found = examine(settings, None, Surroundings())
+    found = examine(settings, None, DoctorEnvironment())
     text = "".join(lines(found, "en", colour=has_colours(out, environ)))
     assert ("\x1b[31mFAULT" in text, "\x1b" in text) == (coloured, coloured)
 

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from edge_agent.host.local_api import control
-from edge_agent.tools.doctor.run import Surroundings
+from edge_agent.tools.doctor.run import DoctorEnvironment
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.ingest import Ingest
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 from tests.tools.doctor.conftest import Told, examined
 
-IMPATIENT = Surroundings(confirmed_within_s=1.0)
+IMPATIENT = DoctorEnvironment(confirmed_within_s=1.0)
 
 
 def site(folder: Path, broker: Mosquitto, delivery: str) -> Path:

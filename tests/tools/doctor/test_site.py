@@ -80,5 +80,5 @@ def test_a_camera_that_only_the_agent_gets_is_no_fault(tmp_path: Path) -> None:
     since = "2026-11-25T00:00:00.000Z"
     held = CameraHealth(state="online", cause=None, since=since, codec="h264", width=640, height=360)
     lost = CameraHealth(state="offline", cause="refused", since=since)
-    looks = [CameraCheck(gate, SystemClock(), agent).look() for agent in (held, lost, None)]
+    looks = [CameraCheck(gate, SystemClock(), agent).run() for agent in (held, lost, None)]
     assert [look[0].finding for look in looks] == ["camera-held", "camera-refused", "camera-refused"]

@@ -13,10 +13,10 @@ import edge_agent
 from edge_agent.core.languages import Bilingual, Lang, named_in_both
 from edge_agent.core.model import Cause
 from edge_agent.host.local_api.status_words import STATUS
-from edge_agent.mqtt.causes import TroubleKind
-from edge_agent.tools.doctor.check import Figure, Level, Result
+from edge_agent.mqtt.causes import ConnectErrorKind
+from edge_agent.tools.doctor.check import CheckLevel, CheckResult, Figure
 from edge_agent.tools.doctor.guide import tables
-from edge_agent.tools.doctor.run import OF_THE_BOX
+from edge_agent.tools.doctor.run import HOST_CHECKS
 from edge_agent.tools.doctor.words import WORDS, said_of
 from edge_agent.tools.doctor.words.labels import label_of
 from edge_agent.tools.doctor.words.report import REPORT
@@ -42,13 +42,15 @@ def test_both_languages_say_the_same() -> None:
 
 
 def test_what_is_not_good_says_what_to_do() -> None:
-    wanting = {finding for finding, words in WORDS.items() if words.level in (Level.YELLOW, Level.RED)}
+    wanting = {
+        finding for finding, words in WORDS.items() if words.level in (CheckLevel.YELLOW, CheckLevel.RED)
+    }
     assert not {finding for finding in wanting if not WORDS[finding].en_do}
 
 
 def test_every_cause_of_a_camera_and_of_a_broker_has_its_words() -> None:
     assert {f"camera-{cause}" for cause in Cause} <= set(WORDS)
-    assert {f"broker-{kind}" for kind in TroubleKind} <= set(WORDS)
+    assert {f"broker-{kind}" for kind in ConnectErrorKind} <= set(WORDS)
 
 
 def test_findings_of_the_code_and_of_the_words_are_the_same() -> None:
@@ -58,14 +60,14 @@ def test_findings_of_the_code_and_of_the_words_are_the_same() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in WORDS
     }
-    made_of_a_word = {f"camera-{cause}" for cause in Cause} | {f"broker-{kind}" for kind in TroubleKind}
+    made_of_a_word = {f"camera-{cause}" for cause in Cause} | {f"broker-{kind}" for kind in ConnectErrorKind}
     made_of_a_word |= {"codec-hevc", "codec-mjpeg"}
     assert set(WORDS) - made_of_a_word == used - made_of_a_word
 
 
 def test_a_vietnamese_reader_finds_no_english_names() -> None:
     assert label_of("cam-2/picture", "vi") == "cam-2, hình ảnh"
-    assert not [name for name in (*OF_THE_BOX, "broker") if label_of(name, "vi") == name]
+    assert not [name for name in (*HOST_CHECKS, "broker") if label_of(name, "vi") == name]
     assert REPORT["en"].keys() == REPORT["vi"].keys()
 
 
@@ -81,17 +83,17 @@ def test_dates_and_spans_of_time_are_written_as_in_the_language(
 ) -> None:
     now, end = datetime(2026, 11, 28, 4, 5, tzinfo=UTC), date(2026, 12, 1)
     expired: dict[str, Figure] = {"file": "client.crt", "end": end}
-    assert clock in said_of(Result("clock", "clock-not-set", {"time": now}), lang)
-    assert certificate in said_of(Result("certificate", "certificate-expired", expired), lang)
-    assert agent in said_of(Result("agent", "agent-running", {"up": timedelta(minutes=125)}), lang)
+    assert clock in said_of(CheckResult("clock", "clock-not-set", {"time": now}), lang)
+    assert certificate in said_of(CheckResult("certificate", "certificate-expired", expired), lang)
+    assert agent in said_of(CheckResult("agent", "agent-running", {"up": timedelta(minutes=125)}), lang)
 
 
 def test_what_the_agent_and_the_configuration_say_is_in_vietnamese_too() -> None:
     states = named_in_both(STATUS, "view", ["covered", "moved"])
-    tampered = Result("cam-1/view", "view-tampered", {"states": states})
+    tampered = CheckResult("cam-1/view", "view-tampered", {"states": states})
     assert said_of(tampered, "vi") == "phần mềm báo: bị che, bị xoay"
     assert said_of(tampered, "en") == "the agent says: covered, moved"
-    doubt = Result(
+    doubt = CheckResult(
         "config", "config-doubtful", {"count": 1, "first": Bilingual("no camera", "không có camera")}
     )
     assert said_of(doubt, "vi").endswith(": không có camera")

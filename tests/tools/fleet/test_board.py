@@ -7,33 +7,35 @@ from typing import Any
 
 import pytest
 
-from edge_agent.tools.fleet.board import Board
-from edge_agent.tools.fleet.rows import Row, cells_of, cut, duration, lines, rows_of, summary
+from edge_agent.tools.fleet.board import FleetStatus
+from edge_agent.tools.fleet.rows import GatewayRow, cut, duration, gateway_rows, lines, summary, text_width
 from tests.edge_central.parts import TIME, Box
 
 NOW_MS = 1_800_000_000_000
 
 
-def said(board: Board, *messages: tuple[str, bytes], mono: float = 100.0, retained: bool = False) -> None:
+def said(
+    board: FleetStatus, *messages: tuple[str, bytes], mono: float = 100.0, retained: bool = False
+) -> None:
     for topic, payload in messages:
-        board.hear(topic, payload, retained, mono, NOW_MS)
+        board.receive(topic, payload, retained, mono, NOW_MS)
 
 
-def rows(board: Board, mono: float = 101.0, *states: str) -> list[Row]:
-    return rows_of(board, mono, NOW_MS, 50.0, states)
+def rows(board: FleetStatus, mono: float = 101.0, *states: str) -> list[GatewayRow]:
+    return gateway_rows(board, mono, NOW_MS, 50.0, states)
 
 
-def row(board: Board, mono: float = 101.0) -> Row:
+def row(board: FleetStatus, mono: float = 101.0) -> GatewayRow:
     (only,) = rows(board, mono)
     return only
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board("tb/v1")
+def board() -> FleetStatus:
+    return FleetStatus("tb/v1")
 
 
-def test_a_gateway_that_is_well_is_fine(board: Board) -> None:
+def test_a_gateway_that_is_well_is_fine(board: FleetStatus) -> None:
     box = Box()
     said(board, box.state("online", "s"), box.birth("s"), box.heartbeat("s"))
     found = row(board)
@@ -50,12 +52,12 @@ TROUBLES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("more", "why"), TROUBLES)
-def test_trouble_says_what(board: Board, more: dict[str, Any], why: str) -> None:
+def test_trouble_says_what(board: FleetStatus, more: dict[str, Any], why: str) -> None:
     said(board, Box().state("online", "s"), Box().heartbeat("s", **more))
     assert (row(board).standing, row(board).why) == ("trouble", why)
 
 
-def test_a_late_will_of_an_older_session_changes_nothing(board: Board) -> None:
+def test_a_late_will_of_an_older_session_changes_nothing(board: FleetStatus) -> None:
     said(board, Box().state("online", "new"), Box().state("offline", "old"), Box().heartbeat("new"))
     assert row(board).standing == "fine"
     said(board, Box().state("offline", "new"))
@@ -63,7 +65,7 @@ def test_a_late_will_of_an_older_session_changes_nothing(board: Board) -> None:
     assert (found.standing, found.why, found.since_s) == ("offline", "why", 0.0)
 
 
-def test_since_when_is_not_taken_from_a_will_that_was_written_before(board: Board) -> None:
+def test_since_when_is_not_taken_from_a_will_that_was_written_before(board: FleetStatus) -> None:
     said(board, Box().state("offline", "s"), retained=True)
     assert row(board).since_s is None
     presence = {"gateway": "dt-001", "ward": "de-tham", "state": "offline", "since": TIME, "why": "x"}
@@ -71,28 +73,28 @@ def test_since_when_is_not_taken_from_a_will_that_was_written_before(board: Boar
     assert row(board).since_s is not None
 
 
-def test_three_missed_heartbeats_are_silence_but_not_before_we_could_hear(board: Board) -> None:
+def test_three_missed_heartbeats_are_silence_but_not_before_we_could_hear(board: FleetStatus) -> None:
     said(board, Box().state("online", "s"), Box().heartbeat("s"), mono=100.0)
     assert row(board, 190.0).standing == "fine"
     assert (row(board, 210.0).standing, row(board, 210.0).why) == ("silent", "no heartbeat for 110 s")
-    (again,) = rows_of(board, 210.0, NOW_MS, 205.0)
+    (again,) = gateway_rows(board, 210.0, NOW_MS, 205.0)
     assert again.standing == "fine"
 
 
-def test_a_gateway_that_saves_data_is_given_time(board: Board) -> None:
+def test_a_gateway_that_saves_data_is_given_time(board: FleetStatus) -> None:
     said(board, Box().state("online", "s"), Box().heartbeat("s", uplink={"heartbeat_s": 300}))
     assert row(board, 900.0).standing == "fine"
 
 
-def test_what_a_wildcard_did_not_bring_is_asked_for_by_its_name(board: Board) -> None:
+def test_what_a_wildcard_did_not_bring_is_asked_for_by_its_name(board: FleetStatus) -> None:
     said(board, Box().heartbeat("s"), mono=100.0)
-    assert board.own_topics(100.5) == []
+    assert board.exact_topics(100.5) == []
     assert row(board).standing == "fine", "a heartbeat is a sign of life"
-    board.boxes["de-tham", "dt-001"].state = None
-    assert board.own_topics(103.0) == ["tb/v1/de-tham/dt-001/up/state", "tb/v1/de-tham/dt-001/up/birth"]
+    board.gateways["de-tham", "dt-001"].state = None
+    assert board.exact_topics(103.0) == ["tb/v1/de-tham/dt-001/up/state", "tb/v1/de-tham/dt-001/up/birth"]
 
 
-def test_what_is_broken_comes_first(board: Board) -> None:
+def test_what_is_broken_comes_first(board: FleetStatus) -> None:
     said(board, Box("dt-001").state("online", "s"), Box("dt-001").heartbeat("s"))
     said(board, Box("dt-002").state("stopped", "s"))
     said(board, Box("dt-003").state("online", "s"), Box("dt-003").heartbeat("s", degraded=["hot"]))
@@ -102,13 +104,13 @@ def test_what_is_broken_comes_first(board: Board) -> None:
     assert summary(rows(board)) == "4 gateways: 1 offline, 1 trouble, 1 stopped, 1 fine"
 
 
-def test_a_gateway_that_is_taken_away_leaves_the_table(board: Board) -> None:
+def test_a_gateway_that_is_taken_away_leaves_the_table(board: FleetStatus) -> None:
     said(board, Box().state("online", "s"))
     said(board, (f"{Box().up}/state", b""))
     assert rows(board) == []
 
 
-def test_an_outage_of_a_ward_is_one_line_until_it_is_over(board: Board) -> None:
+def test_an_outage_of_a_ward_is_one_line_until_it_is_over(board: FleetStatus) -> None:
     outage = {"ward": "de-tham", "gateways": ["dt-001", "dt-002"], "of": 3}
     said(board, ("tb/v1/central/outage/de-tham", json.dumps(outage).encode()))
     assert board.outages == {"de-tham": (2, 3)}
@@ -116,7 +118,7 @@ def test_an_outage_of_a_ward_is_one_line_until_it_is_over(board: Board) -> None:
     assert board.outages == {}
 
 
-def test_a_broker_moves_no_cursor(board: Board) -> None:
+def test_a_broker_moves_no_cursor(board: FleetStatus) -> None:
     said(
         board,
         Box().state("online", "s"),
@@ -133,12 +135,12 @@ def test_a_broker_moves_no_cursor(board: Board) -> None:
     assert board.unreadable == 1
 
 
-def test_lines_are_never_wider_than_the_terminal(board: Board) -> None:
+def test_lines_are_never_wider_than_the_terminal(board: FleetStatus) -> None:
     said(board, Box().state("online", "s"), Box().heartbeat("s", degraded=["đường truyền chậm " * 10]))
     for width in (40, 80, 200):
-        assert all(cells_of(line) <= width for line in lines(rows(board), width))
+        assert all(text_width(line) <= width for line in lines(rows(board), width))
     assert cut("監視カメラ", 6) == "監視…"
-    assert cells_of("Đề Thám") == 7
+    assert text_width("Đề Thám") == 7
 
 
 @pytest.mark.parametrize(

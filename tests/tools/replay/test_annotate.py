@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_agent.core.facts import LineCountsHit, Phase, RuleHit, RuleRef, Stay
-from edge_agent.core.model import NO_LOOKS, Box, Motion, Scene, Severity, Tracks
-from edge_agent.pipeline import Insight
+from edge_agent.core.facts import LineCountsObservation, Phase, RuleObservation, RuleRef, Stay
+from edge_agent.core.model import NO_INFERENCES, Box, Motion, Scene, Severity, Tracks
+from edge_agent.pipeline import FrameResult
 from edge_agent.tools.replay.annotate import LINE, ZONE, caption, draw
 from tests.config.places import camera_of
 
@@ -24,7 +24,9 @@ rules:
 
 def test_lines_arrows_and_zones_are_drawn(tmp_path: Path) -> None:
     rules = camera_of(tmp_path, RULES).rules
-    nothing = Insight(Motion(regions=(), scene=Scene.STEADY, changed=0.0), NO_LOOKS, Tracks((), ()), False)
+    nothing = FrameResult(
+        Motion(regions=(), scene=Scene.STEADY, changed=0.0), NO_INFERENCES, Tracks((), ()), False
+    )
     picture = draw(np.zeros((360, 640, 3), np.uint8), nothing, rules=rules)
     assert tuple(picture[252, 400]) == LINE
     assert tuple(picture[90, 320]) == ZONE, "the arrow"
@@ -36,7 +38,9 @@ def test_lines_arrows_and_zones_are_drawn(tmp_path: Path) -> None:
 def test_what_a_rule_tells_stands_in_the_video_in_its_own_words() -> None:
     rule = RuleRef("yard-night", "zone-intrusion", Severity.ALARM)
     box = Box(0.1, 0.1, 0.2, 0.2)
-    hit = RuleHit(Phase.START, "e", rule, Stay("yard", 2.0), "person in yard for 2 s", 0.0, 2.0, None, box)
+    hit = RuleObservation(
+        Phase.START, "e", rule, Stay("yard", 2.0), "person in yard for 2 s", 0.0, 2.0, None, box
+    )
     assert caption(hit) == "yard-night start: person in yard for 2 s"
-    counts = LineCountsHit(rule, "door", "2026-11-24", 0.0, 60.0, {"person": 2, "car": 1}, {})
+    counts = LineCountsObservation(rule, "door", "2026-11-24", 0.0, 60.0, {"person": 2, "car": 1}, {})
     assert caption(counts) == "door: 2 person, 1 car from A to B, none from B to A"

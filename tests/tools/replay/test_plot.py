@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.tamper import CameraView
-from edge_agent.tools.replay.plot import TruthPlot, spans
+from edge_agent.tools.replay.plot import ViewPlot, spans
 from tests.tamper.painted import LEARN_S, NO_MOTION, PaintedCamera, hand
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -22,7 +22,7 @@ HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 
 def test_a_plot_shows_the_state_as_a_span(tmp_path: Path) -> None:
     view, camera = CameraView("gate"), PaintedCamera()
-    with TruthPlot(tmp_path / "truth.png", view) as plot:
+    with ViewPlot(tmp_path / "truth.png", view) as plot:
         for second in range(int(LEARN_S) + 15):
             frame = camera.shoot(hand if second >= LEARN_S else None)
             list(view.update(frame, NO_MOTION))
@@ -49,7 +49,7 @@ def test_the_axis_shows_the_clock_of_the_site_where_it_is_known(
 ) -> None:
     monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")
     view, camera, path = CameraView("gate"), PaintedCamera(), tmp_path / "truth.svg"
-    with TruthPlot(path, view, started_at) as plot:
+    with ViewPlot(path, view, started_at) as plot:
         for second in range(60):
             frame = replace(camera.shoot(None), captured_mono=float(second))
             list(view.update(frame, NO_MOTION))
@@ -70,9 +70,9 @@ def test_spans_begin_and_end_with_the_state() -> None:
 def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(EdgeAgentError, match=r"pip install 'edge-agent\[plot\]'"):
-        TruthPlot(tmp_path / "truth.png", CameraView("gate"))
+        ViewPlot(tmp_path / "truth.png", CameraView("gate"))
 
 
 def test_a_camera_that_is_not_watched_has_nothing_to_plot(tmp_path: Path) -> None:
     with pytest.raises(EdgeAgentError, match="watch_view: false"):
-        TruthPlot(tmp_path / "truth.png", object())
+        ViewPlot(tmp_path / "truth.png", object())

@@ -14,7 +14,7 @@ import cv2
 import jsonschema
 import pytest
 
-from edge_agent.tools.replay.progress import Progress
+from edge_agent.tools.replay.progress import ReplayProgress
 from edge_agent.wire.json_schema import schema_of
 from tests.testbed.agent import file_camera, write_config
 from tests.testbed.walker import FPS, SIZE, walking_clip
@@ -160,7 +160,7 @@ class Terminal(io.StringIO):
 def test_progress_is_shown_on_a_terminal_only() -> None:
     terminal, file = Terminal(), io.StringIO()
     for out in (terminal, file):
-        progress = Progress(out, total=100, every_s=0.0)
+        progress = ReplayProgress(out, total=100, every_s=0.0)
         progress.show(50, stream_s=10.0)
         progress.close()
     assert "frame 50/100" in terminal.getvalue()

@@ -13,10 +13,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge_agent.cameras.build import DetectorAccess, Site, budget_of, build_pipeline
+from edge_agent.cameras.build import DetectorAccess, PipelineContext, budget_of, build_pipeline
 from edge_agent.config.loader import load
 from edge_agent.detection.worker import InlineInference
-from edge_agent.tools.replay.run import JsonLines
+from edge_agent.tools.replay.run import JsonLinesWriter
 from edge_agent.wire.json_schema import schema_of
 from tests.events.parts import maker
 from tests.testbed.agent import write_config
@@ -45,8 +45,8 @@ def told(
     reader, out = Reader(street.things), io.StringIO()
     access = DetectorAccess(InlineInference(reader), budget_of(settings.detector, ("cam-1",)))
     gateway = settings.gateway
-    site = Site(
-        access, settings.detector.min_score, maker(), JsonLines(out), gateway.timezone, gateway.holidays
+    site = PipelineContext(
+        access, settings.detector.min_score, maker(), JsonLinesWriter(out), gateway.timezone, gateway.holidays
     )
     pipeline = build_pipeline(settings.cameras[0], site, "t")
     for frame in street.frames(seconds, NOON):

@@ -10,9 +10,9 @@ import pytest
 
 from edge_agent.core.clock import SystemClock
 from edge_agent.tools.simulate.gateway import SimulatedGateway
-from edge_agent.tools.simulate.generators.happenings import Going
-from edge_agent.tools.simulate.player import Player
-from edge_agent.tools.simulate.scenario import PowerCut, Scenario, Site, WardOutage
+from edge_agent.tools.simulate.generators.happenings import OngoingEvent
+from edge_agent.tools.simulate.player import GatewayRunner
+from edge_agent.tools.simulate.scenario import PowerOutage, Scenario, SimulatedSite, WardOutage
 from tests.testbed.mosquitto import wait_until
 
 PATIENCE_S = 20.0
@@ -23,24 +23,24 @@ class Told:
     """In place of a gateway: what it is told."""
 
     def __init__(self) -> None:
-        self.site = Site(1, "sim-001", "de-tham", ("cam-1",))
+        self.site = SimulatedSite(1, "sim-001", "de-tham", ("cam-1",))
         self.dice = random.Random(1)
         self.begun = self.ended = 0
         self.blind = 0
         self.words: list[str] = []
 
-    def happen(self) -> Going:
+    def begin_event(self) -> OngoingEvent:
         self.begun += 1
-        return cast("Going", type("Lasting", (), {"lasts_s": FOR_EVER_S})())
+        return cast("OngoingEvent", type("Lasting", (), {"lasts_s": FOR_EVER_S})())
 
-    def end(self, _: Going) -> None:
+    def end_event(self, _: OngoingEvent) -> None:
         self.ended += 1
 
     def lose_camera(self) -> str:
         self.blind += 1
         return "cam-1"
 
-    def find_camera(self, _: str) -> None:
+    def restore_camera(self, _: str) -> None:
         self.blind -= 1
 
     def __getattr__(self, name: str) -> Any:
@@ -53,28 +53,28 @@ def gateway() -> Told:
 
 
 @pytest.fixture
-def player(gateway: Told, request: pytest.FixtureRequest) -> Iterator[Player]:
+def player(gateway: Told, request: pytest.FixtureRequest) -> Iterator[GatewayRunner]:
     often = 86_400.0 * 100
     scenario = Scenario(
         events_per_camera_day=often, camera_faults_per_day=often, faults=getattr(request, "param", ())
     )
-    made = Player("player", [cast("SimulatedGateway", gateway)], scenario, SystemClock())
+    made = GatewayRunner("player", [cast("SimulatedGateway", gateway)], scenario, SystemClock())
     made.start()
     yield made
     made.stop()
     assert made.join(PATIENCE_S)
 
 
-def test_what_goes_on_ends_before_it_says_that_nothing_does(player: Player, gateway: Told) -> None:
+def test_what_goes_on_ends_before_it_says_that_nothing_does(player: GatewayRunner, gateway: Told) -> None:
     wait_until(lambda: gateway.begun > gateway.ended and gateway.blind > 0, PATIENCE_S, "something")
     assert not player.settled
-    player.be_quiet()
+    player.drain()
     wait_until(lambda: player.settled, PATIENCE_S, "the end of all of it")
     assert gateway.begun == gateway.ended > 0
     assert gateway.blind == 0
 
 
-CUT = PowerCut(at_s=0.0, for_s=2.0)
+CUT = PowerOutage(at_s=0.0, for_s=2.0)
 OUTAGE = WardOutage(at_s=0.0, for_s=2.0, ward="de-tham")
 
 
@@ -83,15 +83,17 @@ OUTAGE = WardOutage(at_s=0.0, for_s=2.0, ward="de-tham")
     [((CUT,), "end_stop", "power_on"), ((OUTAGE,), "pull_cable", "plug_in")],
     indirect=["player"],
 )
-def test_a_fault_that_has_begun_is_waited_for(player: Player, gateway: Told, began: str, over: str) -> None:
+def test_a_fault_that_has_begun_is_waited_for(
+    player: GatewayRunner, gateway: Told, began: str, over: str
+) -> None:
     wait_until(lambda: began in gateway.words, PATIENCE_S, "the fault")
-    player.be_quiet()
+    player.drain()
     wait_until(lambda: player.settled, PATIENCE_S + Scenario().boot_s, "the end of the fault")
     assert over in gateway.words
 
 
-@pytest.mark.parametrize("player", [(PowerCut(at_s=FOR_EVER_S, for_s=1.0),)], indirect=True)
-def test_a_fault_to_come_is_not(player: Player, gateway: Told) -> None:
-    player.be_quiet()
+@pytest.mark.parametrize("player", [(PowerOutage(at_s=FOR_EVER_S, for_s=1.0),)], indirect=True)
+def test_a_fault_to_come_is_not(player: GatewayRunner, gateway: Told) -> None:
+    player.drain()
     wait_until(lambda: player.settled, PATIENCE_S, "the end")
     assert "end_stop" not in gateway.words

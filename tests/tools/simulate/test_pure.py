@@ -14,28 +14,28 @@ from edge_agent.core.delivery import Stamp
 from edge_agent.core.errors import ConfigError
 from edge_agent.tools.broker_arguments import add_root_argument
 from edge_agent.tools.simulate.arguments import CHANGES
-from edge_agent.tools.simulate.city import shares, sites_of
+from edge_agent.tools.simulate.city import make_sites, split_sites
 from edge_agent.tools.simulate.generators.happenings import picture
-from edge_agent.tools.simulate.generators.rhythm import Day
-from edge_agent.tools.simulate.ledger import Counts, Ledger, bucket_of, percentile_s
-from edge_agent.tools.simulate.scenario import PowerCut, RollingRestart, Scenario, WardOutage
+from edge_agent.tools.simulate.generators.rhythm import SimulatedDay
+from edge_agent.tools.simulate.ledger import DeliveryCounts, DeliveryLedger, bucket_of, percentile_s
+from edge_agent.tools.simulate.scenario import PowerOutage, RollingRestart, Scenario, WardOutage
 from edge_agent.tools.simulate.scenario_file import load
-from edge_agent.tools.simulate.totals import UNHEARD, Totals, progress, table
+from edge_agent.tools.simulate.totals import UNHEARD, SimulationTotals, progress, table
 
 
 def test_the_city_has_its_sites_and_cameras_and_the_same_ones_each_time() -> None:
-    sites = sites_of(Scenario())
+    sites = make_sites(Scenario())
     assert len({site.id for site in sites}) == 465
     assert sum(len(site.cameras) for site in sites) == 1194
     assert {len(site.cameras) for site in sites} <= set(range(1, 9))
     assert {site.ward for site in sites} == set(Scenario().wards)
-    assert sites == sites_of(Scenario())
-    assert sites != sites_of(Scenario(seed=2))
+    assert sites == make_sites(Scenario())
+    assert sites != make_sites(Scenario(seed=2))
 
 
 def test_processes_share_the_city_and_no_ward_is_in_one_alone() -> None:
-    sites = sites_of(Scenario())
-    parts = shares(sites, 100)
+    sites = make_sites(Scenario())
+    parts = split_sites(sites, 100)
     assert sorted(site.id for part in parts for site in part) == [site.id for site in sites]
     assert max(map(len, parts)) <= 100
     assert all({site.ward for site in part} == set(Scenario().wards) for part in parts)
@@ -43,14 +43,14 @@ def test_processes_share_the_city_and_no_ward_is_in_one_alone() -> None:
 
 def test_a_day_says_what_a_day_has_to_say_however_fast_it_goes_by() -> None:
     for factor in (1.0, 600.0):
-        day, lasts_s = Day(6.0, factor), 86_400.0 / factor
+        day, lasts_s = SimulatedDay(6.0, factor), 86_400.0 / factor
         steps = 2_000
         told = sum(day.per_s(lasts_s * step / steps, 8_500) for step in range(steps)) * lasts_s / steps
         assert told == pytest.approx(8_500, rel=0.01)
 
 
 def test_nights_are_quiet() -> None:
-    day = Day(0.0, 1.0)
+    day = SimulatedDay(0.0, 1.0)
     assert day.weight(3 * 3600) < 0.2
     assert day.weight(17 * 3600) > 1.5
     assert day.hour(25 * 3600) == pytest.approx(1.0)
@@ -67,7 +67,7 @@ def test_latencies_are_counted_within_a_fifth() -> None:
 
 
 def test_an_answer_may_be_faster_than_the_one_who_asks_and_counts_once() -> None:
-    ledger = Ledger(SystemClock())
+    ledger = DeliveryLedger(SystemClock())
     ledger.delivered(1, "e")
     ledger.stored(Stamp(1, "e"), 0.0, picture=False)
     ledger.stored(Stamp(2, "e"), 0.0, picture=False)
@@ -113,7 +113,7 @@ def test_a_file_is_read_and_the_command_line_wins(tmp_path: Path) -> None:
     assert (found.sites, found.cameras, found.begins_at_h, found.delivery) == (15, 20, 22.5, "broker")
     assert found.faults == (
         WardOutage(at_s=5, for_s=10, ward="de-tham"),
-        PowerCut(at_s=20, for_s=5),
+        PowerOutage(at_s=20, for_s=5),
         RollingRestart(at_s=30, every_s=0.5),
     )
     assert load(None, {}) == Scenario()
@@ -138,7 +138,7 @@ def test_sites_that_cannot_be_are_the_only_mistake(tmp_path: Path, sites: str) -
 
 
 def test_a_prefix_leaves_room_for_the_number_of_a_site() -> None:
-    assert len(sites_of(load(None, {"prefix": "a" * 59, "sites": 2}))[0].id) == 63
+    assert len(make_sites(load(None, {"prefix": "a" * 59, "sites": 2}))[0].id) == 63
     with pytest.raises(ConfigError, match="59 are the most"):
         load(None, {"prefix": "a" * 60, "sites": 2})
 
@@ -167,10 +167,10 @@ def test_every_mistake_is_named_with_its_place(tmp_path: Path) -> None:
 
 
 def test_it_says_when_nobody_confirms_also_where_the_broker_has_no_subscriber() -> None:
-    unheard = Totals(counts=Counts(stored=6, sent=4))
+    unheard = SimulationTotals(counts=DeliveryCounts(stored=6, sent=4))
     assert UNHEARD in progress(11.0, unheard)
     assert UNHEARD in "\n".join(table(unheard, 4.0))
-    heard = Totals(counts=Counts(stored=6, sent=4, at_broker=4, confirmed=1))
+    heard = SimulationTotals(counts=DeliveryCounts(stored=6, sent=4, at_broker=4, confirmed=1))
     assert UNHEARD not in progress(11.0, heard)
 
 

@@ -25,7 +25,7 @@ def base_watchdog(board: str, lines: Iterable[str], machine: str) -> dict[str, A
     if str(CHECKOUT) not in sys.path:
         sys.path.append(str(CHECKOUT))
     try:
-        from edge_agent.config.board import Board
+        from edge_agent.config.board import BoardIdentity
         from edge_agent.config.profiles import profile_of
         from edge_agent.core.errors import ConfigError
     except ImportError as error:
@@ -33,7 +33,7 @@ def base_watchdog(board: str, lines: Iterable[str], machine: str) -> dict[str, A
             f"the profiles of the boards cannot be read ({error}): make deploy"
         ) from error
     try:
-        profile = profile_of(str(board), Board(names.get("model", ""), str(machine), dmi))
+        profile = profile_of(str(board), BoardIdentity(names.get("model", ""), str(machine), dmi))
     except ConfigError as error:
         raise AnsibleFilterError(str(error)) from None
     if profile.platform is None:

@@ -16,14 +16,14 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
-from edge_agent.onvif.soap import DEVICE_PATH, NotOnvif, Onvif, Profile
+from edge_agent.onvif.soap import DEVICE_PATH, MediaProfile, NotOnvif, Onvif
 from edge_agent.onvif.text import clean
-from edge_agent.onvif.web import LoginRefused, NoAnswer, Web
+from edge_agent.onvif.web import CameraHttpClient, LoginRefused, NoAnswer
 from edge_agent.tools.cameras.discovery import probing
-from edge_agent.tools.cameras.discovery.found import Found, State, Stream
+from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveredStream, DiscoveryState
 from edge_agent.tools.cameras.discovery.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
-from edge_agent.tools.cameras.setup.panel import Panel
-from edge_agent.tools.cameras.setup.panels import vendor_panel
+from edge_agent.tools.cameras.setup.panel import SetupInterface
+from edge_agent.tools.cameras.setup.panels import vendor_interface
 from edge_agent.tools.cameras.vendors import MAIN, SUB, Vendor, template_urls, vendor_of, vendor_of_challenge
 from edge_agent.tools.cameras.words import Fact, fact
 
@@ -53,7 +53,7 @@ class Discovery:
         self._clock = clock
         self._progress = progress
 
-    def search(self, where: Search) -> list[Found]:
+    def search(self, where: Search) -> list[DiscoveredCamera]:
         """Without any login; ordered by address."""
         addresses = probing.own_addresses() if where.addresses is None else where.addresses
         self._progress(f"asking by multicast on {', '.join(addresses) or 'no interface'}")
@@ -67,27 +67,29 @@ class Discovery:
             swept = {open_.host: open_ for open_ in probing.sweep(where.subnet, where.ports, self._progress)}
         hosts = sorted({*by_onvif, *by_sadp, *swept}, key=ipaddress.IPv4Address)[: probing.MOST_DEVICES]
 
-        def identify(host: str) -> Found | None:
+        def identify(host: str) -> DiscoveredCamera | None:
             return self._identify(host, by_onvif.get(host), by_sadp.get(host), swept.get(host), where)
 
         with ThreadPoolExecutor(AT_ONCE) as threads:
             return [found for found in threads.map(identify, hosts) if found is not None]
 
-    def log_in(self, found: Found, login: Credentials) -> Found:
+    def log_in(self, found: DiscoveredCamera, login: Credentials) -> DiscoveredCamera:
         """What a camera tells only to those it knows. At most two logins; never raises for one camera."""
-        if found.state not in (State.READY, State.ONVIF_OFF):
+        if found.state not in (DiscoveryState.READY, DiscoveryState.ONVIF_OFF):
             return found
         try:
-            with Web(found.host, self._ledger) as web:
-                panel = vendor_panel(web, found.base, login)
+            with CameraHttpClient(found.host, self._ledger) as web:
+                panel = vendor_interface(web, found.base, login)
                 if panel is not None:
-                    return _told_by_vendor(found, *panel)
+                    return _from_vendor(found, *panel)
                 if found.device_url is None:
                     return found
-                return _told_by_onvif(found, Onvif(web, found.device_url, self._clock, login))
+                return _from_onvif(found, Onvif(web, found.device_url, self._clock, login))
         except (LoginRefused, LoginsUsedUp) as error:
             return replace(
-                found, state=State.LOGIN_REFUSED, advice=(*found.advice, fact("error", error=str(error)))
+                found,
+                state=DiscoveryState.LOGIN_REFUSED,
+                advice=(*found.advice, fact("error", error=str(error))),
             )
         except CameraSetupError as error:
             return replace(found, advice=(*found.advice, fact("template-streams", error=str(error))))
@@ -108,13 +110,13 @@ class Discovery:
         sadp: SadpDevice | None,
         open_: OpenPorts | None,
         where: Search,
-    ) -> Found | None:
+    ) -> DiscoveredCamera | None:
         ports = where.ports
         if told is None and open_ is not None and open_.http:
             told = probing.ask_onvif(host, where.ports.discovery, min(1.0, where.listen_s))
         base = _base(host, told, sadp.http_port if sadp is not None else ports.http)
         found = replace(_named(host, told, sadp), base=base)
-        with Web(host, self._ledger, SEARCH_TIMEOUT_S) as web:
+        with CameraHttpClient(host, self._ledger, SEARCH_TIMEOUT_S) as web:
             found = self._with_onvif(found, web, told.device_url if told else base + DEVICE_PATH)
             if found.vendor in (Vendor.HIKVISION, Vendor.OTHER) and not web.silent:
                 found = _with_activation(found, web, base)
@@ -125,7 +127,9 @@ class Discovery:
             found = replace(found, vendor=vendor, guessed=(*found.guessed, fact("vendor-by-rtsp")))
         return _judged(found, speaks_rtsp, ports)
 
-    def _with_onvif(self, found: Found, web: Web, device_url: str) -> Found:
+    def _with_onvif(
+        self, found: DiscoveredCamera, web: CameraHttpClient, device_url: str
+    ) -> DiscoveredCamera:
         try:
             clock = Onvif(web, device_url, self._clock).clock()
         except (NoAnswer, NotOnvif) as error:
@@ -134,11 +138,11 @@ class Discovery:
             # It announced itself, and yet does not answer as it should.
             return replace(found, device_url=None, advice=(*found.advice, fact("error", error=str(error))))
         known = (*found.known, fact("answers-onvif"))
-        state = found.state if found.state is State.NOT_ACTIVATED else State.READY
+        state = found.state if found.state is DiscoveryState.NOT_ACTIVATED else DiscoveryState.READY
         return replace(found, device_url=device_url, clock=clock, state=state, known=known)
 
 
-def _told_by_vendor(found: Found, panel: Panel, vendor: Vendor) -> Found:
+def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor) -> DiscoveredCamera:
     """By its own interface. Its RTSP lets in whom that lets in, so the login is known to be right."""
     model = panel.model() or found.model
     streams, advice = [], [*found.advice]
@@ -151,7 +155,7 @@ def _told_by_vendor(found: Found, panel: Panel, vendor: Vendor) -> Found:
         except CameraSetupError as error:
             advice.append(fact(f"error-{kind}", error=str(error)))
             continue
-        stream = Stream(
+        stream = DiscoveredStream(
             kind, url, True, told.width, told.height, told.codec, told.fps, told.keyframe_s, told.smart
         )
         streams.append(stream)
@@ -161,13 +165,13 @@ def _told_by_vendor(found: Found, panel: Panel, vendor: Vendor) -> Found:
     )
 
 
-def _rtsp_port(found: Found) -> int:
+def _rtsp_port(found: DiscoveredCamera) -> int:
     """The one that answered in the search."""
     port = re.match(r"rtsp://[^/]*:(\d+)/", found.streams[0].url) if found.streams else None
     return int(port[1]) if port else 554
 
 
-def _told_by_onvif(found: Found, onvif: Onvif) -> Found:
+def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
     device = onvif.device()
     maker, model = device.get("Manufacturer", ""), device.get("Model", "")
     vendor = vendor_of(maker, model)
@@ -192,7 +196,7 @@ def _base(host: str, told: OnvifDevice | None, port: int) -> str:
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
 
-def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> Found:
+def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> DiscoveredCamera:
     """What it said in the search."""
     vendor, model = Vendor.OTHER, ""
     known: list[Fact] = []
@@ -201,17 +205,19 @@ def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> Foun
         words = [word for word in (told.name, told.hardware) if word]
         model = words[0] if len(words) == 2 and words[1] in words[0] else " ".join(dict.fromkeys(words))
         known.append(fact("announces"))
-    state = State.NOT_SURE
+    state = DiscoveryState.NOT_SURE
     if sadp is not None:
         vendor, model = Vendor.HIKVISION, sadp.model or model
         known.append(fact("answers-sadp"))
         if sadp.activated is False:
-            state = State.NOT_ACTIVATED
+            state = DiscoveryState.NOT_ACTIVATED
             known.append(fact("not-activated"))
-    return Found(host, state, vendor, model, tuple(known), device_url=told.device_url if told else None)
+    return DiscoveredCamera(
+        host, state, vendor, model, tuple(known), device_url=told.device_url if told else None
+    )
 
 
-def _with_activation(found: Found, web: Web, base: str) -> Found:
+def _with_activation(found: DiscoveredCamera, web: CameraHttpClient, base: str) -> DiscoveredCamera:
     """Hikvision tells without a login whether it has a password yet; one that has may refuse the question."""
     try:
         answer = web.ask("GET", base + ACTIVATE_STATUS)
@@ -224,11 +230,11 @@ def _with_activation(found: Found, web: Web, base: str) -> Found:
     found = replace(found, vendor=Vendor.HIKVISION, known=(*found.known, fact("answers-isapi")))
     if words & {"false", "inactive", "notactivated"}:
         known = tuple(dict.fromkeys((*found.known, fact("not-activated"))))
-        return replace(found, state=State.NOT_ACTIVATED, known=known)
+        return replace(found, state=DiscoveryState.NOT_ACTIVATED, known=known)
     return found
 
 
-def _with_fingerprint(found: Found, web: Web, base: str) -> Found:
+def _with_fingerprint(found: DiscoveredCamera, web: CameraHttpClient, base: str) -> DiscoveredCamera:
     """By how the vendors' own interfaces refuse who shows no password."""
     for path, of in ((_ISAPI_QUESTION, Vendor.HIKVISION), (_DAHUA_QUESTION, Vendor.DAHUA)):
         try:
@@ -255,28 +261,30 @@ def _ask_rtsp(host: str, port: int) -> tuple[bool, str]:
     return False, ""
 
 
-def _judged(found: Found, speaks_rtsp: bool, ports: Ports) -> Found | None:
+def _judged(found: DiscoveredCamera, speaks_rtsp: bool, ports: Ports) -> DiscoveredCamera | None:
     """State, advice and template URLs; None for what is no camera as far as one can see."""
     templates = tuple(
-        Stream(kind, url, told=False)
+        DiscoveredStream(kind, url, told=False)
         for kind, url in template_urls(found.vendor, found.host, ports.rtsp).items()
     )
-    if found.state is State.NOT_ACTIVATED:
+    if found.state is DiscoveryState.NOT_ACTIVATED:
         return replace(found, advice=(*found.advice, fact("set-password")))
-    if found.state is State.READY:
+    if found.state is DiscoveryState.READY:
         return replace(found, streams=templates)
     if found.vendor is not Vendor.OTHER:
         guessed = (*found.guessed, fact("onvif-off"))
         if found.vendor is Vendor.DAHUA:
             guessed = (*guessed, fact("or-not-initialised"))
         advice = (*found.advice, fact("switch-onvif-on"))
-        return replace(found, state=State.ONVIF_OFF, streams=templates, guessed=guessed, advice=advice)
+        return replace(
+            found, state=DiscoveryState.ONVIF_OFF, streams=templates, guessed=guessed, advice=advice
+        )
     if speaks_rtsp:
         return replace(found, guessed=(*found.guessed, fact("rtsp-answers")))
     return found if found.known else None
 
 
-def _main_and_sub(profiles: list[Profile]) -> list[tuple[str, Profile]]:
+def _main_and_sub(profiles: list[MediaProfile]) -> list[tuple[str, MediaProfile]]:
     """The largest picture, and the smallest of the others that is still wide enough to see people in."""
     sized = [profile for profile in profiles if profile.width and profile.height]
     if not sized:
@@ -288,8 +296,8 @@ def _main_and_sub(profiles: list[Profile]) -> list[tuple[str, Profile]]:
     return [(MAIN, main), *((SUB, profile) for profile in sub)]
 
 
-def _stream(kind: str, profile: Profile, onvif: Onvif) -> Stream:
-    return Stream(
+def _stream(kind: str, profile: MediaProfile, onvif: Onvif) -> DiscoveredStream:
+    return DiscoveredStream(
         kind,
         onvif.stream_url(profile),
         told=True,

@@ -14,25 +14,25 @@ from pathlib import Path
 
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
-from edge_agent.tools.cameras.discovery.found import Found
+from edge_agent.tools.cameras.discovery.found import DiscoveredCamera
 from edge_agent.tools.cameras.vendors import MAIN, SUB
 
 CREDENTIALS = "credentials"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DropInEntry:
     """One camera of the drop-in."""
 
     id: str
-    found: Found
+    found: DiscoveredCamera
 
 
-def chosen(found: Sequence[Found], words: str) -> list[Found]:
+def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCamera]:
     """``all``, or numbers of the list and addresses, with commas between. Raises ``CameraSetupError``."""
     if words.strip() == "all":
         return list(found)
-    picked: list[Found] = []
+    picked: list[DiscoveredCamera] = []
     for word in filter(None, (word.strip() for word in words.split(","))):
         camera = next((each for n, each in enumerate(found, 1) if word in (str(n), each.host)), None)
         if camera is None:
@@ -42,7 +42,9 @@ def chosen(found: Sequence[Found], words: str) -> list[Found]:
     return picked
 
 
-def with_ids(cameras: Sequence[Found], taken: set[str], earlier: dict[str, str]) -> list[Entry]:
+def assign_ids(
+    cameras: Sequence[DiscoveredCamera], taken: set[str], earlier: dict[str, str]
+) -> list[DropInEntry]:
     """``cam-1`` and on, past those that are taken; a host that had an id in the file keeps it."""
     entries, used, number = [], taken | set(earlier.values()), 0
     for camera in cameras:
@@ -51,11 +53,11 @@ def with_ids(cameras: Sequence[Found], taken: set[str], earlier: dict[str, str])
             number += 1
             id_ = None if f"cam-{number}" in used else f"cam-{number}"
         used.add(id_)
-        entries.append(Entry(id_, camera))
+        entries.append(DropInEntry(id_, camera))
     return entries
 
 
-def as_yaml(entries: Sequence[Entry], username: str | None, at: str) -> str:
+def as_yaml(entries: Sequence[DropInEntry], username: str | None, at: str) -> str:
     lines = [
         f"# Cameras found by `edge-agent cameras discover`, {at}.",
         "# url is the sub-stream, which is analysed; main_url is where clips come from.",
@@ -66,7 +68,7 @@ def as_yaml(entries: Sequence[Entry], username: str | None, at: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _camera(entry: Entry, username: str | None) -> list[str]:
+def _camera(entry: DropInEntry, username: str | None) -> list[str]:
     found = entry.found
     main, sub = found.stream(MAIN), found.stream(SUB)
     analysed = sub or main
@@ -91,7 +93,7 @@ def _quoted(text: str) -> str:
 
 def write(
     path: Path,
-    entries: Sequence[Entry],
+    entries: Sequence[DropInEntry],
     login: Credentials | None,
     *,
     config: Path,

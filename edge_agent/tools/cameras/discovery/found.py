@@ -10,7 +10,7 @@ from edge_agent.tools.cameras.vendors import Vendor
 from edge_agent.tools.cameras.words import Fact
 
 
-class State(StrEnum):
+class DiscoveryState(StrEnum):
     READY = "ready"
     LOGIN_REFUSED = "login refused"
     NOT_ACTIVATED = "not activated"
@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class DiscoveredStream:
     kind: str  # main or sub
     url: str  # without a user part
     told: bool  # by the camera; else from the vendor's template, and not tried
@@ -32,20 +32,20 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiscoveredCamera:
     """One device; all text in it is clean."""
 
     host: str
-    state: State
+    state: DiscoveryState
     vendor: Vendor
     model: str = ""
     known: tuple[Fact, ...] = ()  # what it said itself
     guessed: tuple[Fact, ...] = ()  # what was concluded from how it answers
     base: str = ""  # of its web page: http://10.0.0.11
     device_url: str | None = None  # where ONVIF answers; None: nowhere
-    streams: tuple[Stream, ...] = ()
+    streams: tuple[DiscoveredStream, ...] = ()
     clock: CameraClock | None = None
     advice: tuple[Fact, ...] = field(default=())
 
-    def stream(self, kind: str) -> Stream | None:
+    def stream(self, kind: str) -> DiscoveredStream | None:
         return next((stream for stream in self.streams if stream.kind == kind), None)

@@ -11,8 +11,8 @@ import msgspec
 
 from edge_agent.core.languages import Lang, named, say
 from edge_agent.onvif.soap import CameraClock
-from edge_agent.tools.cameras.discovery.found import Found, Stream
-from edge_agent.tools.cameras.setup.configure import Facts, Plan, Result
+from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveredStream
+from edge_agent.tools.cameras.setup.configure import Facts, SetupPlan, SetupResult
 from edge_agent.tools.cameras.vendors import Vendor
 from edge_agent.tools.cameras.words import CAMERAS, Fact, fact
 
@@ -20,7 +20,9 @@ RARE_KEYFRAMES_S = 2.0
 WRONG_CLOCK_S = 5.0
 
 
-def write_list(found: Sequence[Found], configured: Mapping[str, str], out: TextIO, lang: Lang = "en") -> None:
+def write_list(
+    found: Sequence[DiscoveredCamera], configured: Mapping[str, str], out: TextIO, lang: Lang = "en"
+) -> None:
     """``configured``: camera ids by host."""
     for number, camera in enumerate(found, 1):
         id_ = configured.get(camera.host)
@@ -35,7 +37,7 @@ def write_list(found: Sequence[Found], configured: Mapping[str, str], out: TextI
             out.write(f"      {line}\n")
 
 
-def _notes(camera: Found, lang: Lang) -> Iterator[str]:
+def _notes(camera: DiscoveredCamera, lang: Lang) -> Iterator[str]:
     if camera.clock is not None and (wrong := _clock(camera.clock)):
         yield f"! {wrong.text(lang)}"
     for known in camera.known:
@@ -46,7 +48,7 @@ def _notes(camera: Found, lang: Lang) -> Iterator[str]:
         yield f"! {advice.text(lang)}"
 
 
-def write_json(found: Sequence[Found], configured: Mapping[str, str], out: TextIO) -> None:
+def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str], out: TextIO) -> None:
     """In English, for programs."""
     rows = [
         {**asdict(camera), **_texts(camera), "configured_as": configured.get(camera.host)} for camera in found
@@ -54,19 +56,19 @@ def write_json(found: Sequence[Found], configured: Mapping[str, str], out: TextI
     out.write(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n")
 
 
-def _texts(camera: Found) -> dict[str, list[str]]:
+def _texts(camera: DiscoveredCamera) -> dict[str, list[str]]:
     groups = {"known": camera.known, "guessed": camera.guessed, "advice": camera.advice}
     return {name: [each.text() for each in facts] for name, facts in groups.items()}
 
 
-def _named(camera: Found, lang: Lang) -> str:
+def _named(camera: DiscoveredCamera, lang: Lang) -> str:
     """Vendor and model, which often begins with the vendor."""
     if camera.model.lower().startswith(camera.vendor.lower()):
         return camera.model
     return f"{named(CAMERAS, 'vendor', camera.vendor, lang)} {camera.model}".strip()
 
 
-def _about(stream: Stream, lang: Lang) -> str:
+def _about(stream: DiscoveredStream, lang: Lang) -> str:
     if not stream.told:
         return say(CAMERAS, "not-asked", lang)
     words = [f"{stream.width}x{stream.height}" if stream.width and stream.height else "", stream.codec]
@@ -80,7 +82,7 @@ def _about(stream: Stream, lang: Lang) -> str:
     return " ".join(word for word in words if word)
 
 
-def write_plan(plan: Plan, out: TextIO, lang: Lang = "en") -> None:
+def write_plan(plan: SetupPlan, out: TextIO, lang: Lang = "en") -> None:
     for change in plan.changes:
         what = named(CAMERAS, "what", change.what, lang)
         out.write(f"  {what:<18} {joined(change.before, lang)} -> {joined(change.after, lang)}\n")
@@ -88,7 +90,9 @@ def write_plan(plan: Plan, out: TextIO, lang: Lang = "en") -> None:
         out.write(f"  {say(CAMERAS, 'line-by-hand', lang, fact=line.text(lang))}\n")
 
 
-def write_results(results: Iterable[Result], errors: Iterable[str], out: TextIO, lang: Lang = "en") -> None:
+def write_results(
+    results: Iterable[SetupResult], errors: Iterable[str], out: TextIO, lang: Lang = "en"
+) -> None:
     for result in results:
         what = named(CAMERAS, "what", result.change.what, lang)
         became = f"{joined(result.change.before, lang)} -> {joined(result.now, lang)}"

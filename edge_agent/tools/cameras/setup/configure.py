@@ -12,7 +12,13 @@ from datetime import timedelta
 from enum import StrEnum
 
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.tools.cameras.setup.panel import ClockSettings, Panel, Site, StreamSettings, StreamWish
+from edge_agent.tools.cameras.setup.panel import (
+    ClockSettings,
+    DesiredStream,
+    SetupInterface,
+    SiteTime,
+    StreamSettings,
+)
 from edge_agent.tools.cameras.vendors import Vendor
 from edge_agent.tools.cameras.words import Fact, fact
 
@@ -29,7 +35,7 @@ _SMART = {Vendor.HIKVISION: "smart-hikvision", Vendor.DAHUA: "smart-dahua", Vend
 Facts = tuple[Fact, ...]
 
 
-class Step(StrEnum):
+class SetupStep(StrEnum):
     """In the order in which they are done."""
 
     STREAM = "stream"
@@ -37,7 +43,7 @@ class Step(StrEnum):
     CLOCK = "clock"
 
 
-class Outcome(StrEnum):
+class SetupOutcome(StrEnum):
     DONE = "done"
     NOT_TAKEN = "NOT TAKEN by the camera"
     NOT_DONE = "NOT DONE"
@@ -45,40 +51,42 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class CurrentSettings:
     stream: StreamSettings
     clock: ClockSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    step: Step
+class SetupChange:
+    step: SetupStep
     what: str
     before: Facts
     after: Facts
-    reached: Callable[[Now], bool]
-    shown: Callable[[Now], Facts]
+    reached: Callable[[CurrentSettings], bool]
+    shown: Callable[[CurrentSettings], Facts]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    changes: tuple[Change, ...]
+class SetupPlan:
+    changes: tuple[SetupChange, ...]
     by_hand: tuple[Fact, ...]  # what cannot be done from here, and where to click
-    wish: StreamWish
+    wish: DesiredStream
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    change: Change
-    outcome: Outcome
+class SetupResult:
+    change: SetupChange
+    outcome: SetupOutcome
     now: Facts
 
 
-def read(panel: Panel, url: str, site: Site) -> Now:
-    return Now(panel.stream(url), panel.clock(site))
+def read(panel: SetupInterface, url: str, site: SiteTime) -> CurrentSettings:
+    return CurrentSettings(panel.stream(url), panel.clock(site))
 
 
-def plan(now: Now, panel: Panel, vendor: Vendor, ntp: str | None, clock_trusted: bool) -> Plan:
+def plan(
+    now: CurrentSettings, panel: SetupInterface, vendor: Vendor, ntp: str | None, clock_trusted: bool
+) -> SetupPlan:
     """``ntp``: the server that it is to follow, None: as it is. Without ``clock_trusted`` the box does not
     know the time itself, and sets no clock."""
     stream = now.stream
@@ -101,16 +109,21 @@ def plan(now: Now, panel: Panel, vendor: Vendor, ntp: str | None, clock_trusted:
         changes += clock
         if clock and ntp is None:
             by_hand.append(fact("will-drift"))
-    return Plan(tuple(changes), tuple(by_hand), StreamWish(gov_length))
+    return SetupPlan(tuple(changes), tuple(by_hand), DesiredStream(gov_length))
 
 
 def apply(
-    plan_: Plan, panel: Panel, url: str, site: Site, ntp: str | None, wait: Callable[[float], object]
-) -> tuple[list[Result], list[str]]:
+    plan_: SetupPlan,
+    panel: SetupInterface,
+    url: str,
+    site: SiteTime,
+    ntp: str | None,
+    wait: Callable[[float], object],
+) -> tuple[list[SetupResult], list[str]]:
     """What became of each change, and what went wrong. Never raises for the camera: it is told instead."""
     errors: list[str] = []
-    tried: set[Step] = set()
-    for step in Step:
+    tried: set[SetupStep] = set()
+    for step in SetupStep:
         if not any(change.step is step for change in plan_.changes):
             continue
         tried.add(step)
@@ -131,30 +144,34 @@ def apply(
             after = read(panel, url, site)
     except CameraSetupError as error:
         errors.append(f"what it is set to now could not be read: {error}")
-        return [Result(change, Outcome.NOT_DONE, (fact("unknown"),)) for change in plan_.changes], errors
+        return [
+            SetupResult(change, SetupOutcome.NOT_DONE, (fact("unknown"),)) for change in plan_.changes
+        ], errors
     return [_judged(change, after, tried) for change in plan_.changes], errors
 
 
-def _do(step: Step, plan_: Plan, panel: Panel, url: str, site: Site, ntp: str | None) -> None:
-    if step is Step.STREAM:
+def _do(
+    step: SetupStep, plan_: SetupPlan, panel: SetupInterface, url: str, site: SiteTime, ntp: str | None
+) -> None:
+    if step is SetupStep.STREAM:
         panel.set_stream(url, plan_.wish)
-    elif step is Step.NTP:
+    elif step is SetupStep.NTP:
         assert ntp is not None  # there is a change of it
         panel.set_ntp(ntp, site)
     elif ntp is None:
         panel.set_clock(site)
 
 
-def _judged(change: Change, after: Now, tried: set[Step]) -> Result:
+def _judged(change: SetupChange, after: CurrentSettings, tried: set[SetupStep]) -> SetupResult:
     if change.reached(after):
-        return Result(change, Outcome.DONE, change.shown(after))
+        return SetupResult(change, SetupOutcome.DONE, change.shown(after))
     if change.step not in tried:
-        outcome = Outcome.NOT_DONE
-    elif change.step is Step.CLOCK and after.clock.ntp:
-        outcome = Outcome.NOT_YET
+        outcome = SetupOutcome.NOT_DONE
+    elif change.step is SetupStep.CLOCK and after.clock.ntp:
+        outcome = SetupOutcome.NOT_YET
     else:
-        outcome = Outcome.NOT_TAKEN
-    return Result(change, outcome, change.shown(after))
+        outcome = SetupOutcome.NOT_TAKEN
+    return SetupResult(change, outcome, change.shown(after))
 
 
 # --- what is to change ---
@@ -168,12 +185,12 @@ def wanted_gov_length(stream: StreamSettings) -> int | None:
     return longest if stream.gov_length > longest else None
 
 
-def _codec(stream: StreamSettings) -> list[Change]:
+def _codec(stream: StreamSettings) -> list[SetupChange]:
     if stream.codec == "H264":
         return []
     return [
-        Change(
-            Step.STREAM,
+        SetupChange(
+            SetupStep.STREAM,
             "codec",
             _codec_facts(stream),
             (fact("value", value="H264"),),
@@ -193,19 +210,19 @@ def _pictures(count: int | None, seconds: float | None) -> Facts:
     return (fact("pictures", count=str(count)),)
 
 
-def _keyframes(stream: StreamSettings, gov_length: int | None) -> list[Change]:
+def _keyframes(stream: StreamSettings, gov_length: int | None) -> list[SetupChange]:
     if gov_length is None:
         return []
 
-    def shown(now: Now) -> Facts:
+    def shown(now: CurrentSettings) -> Facts:
         return _pictures(now.stream.gov_length, now.stream.keyframe_s)
 
     after = _pictures(gov_length, gov_length / stream.fps if stream.fps else None)
     return [
-        Change(
-            Step.STREAM,
+        SetupChange(
+            SetupStep.STREAM,
             "keyframe interval",
-            shown(Now(stream, _NO_CLOCK)),
+            shown(CurrentSettings(stream, _NO_CLOCK)),
             after,
             lambda now: now.stream.gov_length is not None and wanted_gov_length(now.stream) is None,
             shown,
@@ -213,12 +230,12 @@ def _keyframes(stream: StreamSettings, gov_length: int | None) -> list[Change]:
     ]
 
 
-def _smart(stream: StreamSettings) -> list[Change]:
+def _smart(stream: StreamSettings) -> list[SetupChange]:
     if not stream.smart:
         return []
     return [
-        Change(
-            Step.STREAM,
+        SetupChange(
+            SetupStep.STREAM,
             "smart codec",
             (fact("on"),),
             (fact("off"),),
@@ -228,21 +245,21 @@ def _smart(stream: StreamSettings) -> list[Change]:
     ]
 
 
-def _ntp(clock: ClockSettings, server: str | None) -> list[Change]:
+def _ntp(clock: ClockSettings, server: str | None) -> list[SetupChange]:
     if server is None or (clock.ntp and clock.ntp_server == server):
         return []
 
-    def shown(now: Now) -> Facts:
+    def shown(now: CurrentSettings) -> Facts:
         followed = now.clock.ntp_server
         if now.clock.ntp:
             return (fact("value", value=followed),)
         return (fact("ntp-unused", server=followed) if followed else fact("ntp-none"),)
 
     return [
-        Change(
-            Step.NTP,
+        SetupChange(
+            SetupStep.NTP,
             "NTP server",
-            shown(Now(_NO_STREAM, clock)),
+            shown(CurrentSettings(_NO_STREAM, clock)),
             (fact("value", value=server),),
             lambda now: now.clock.ntp and now.clock.ntp_server == server,
             shown,
@@ -250,11 +267,11 @@ def _ntp(clock: ClockSettings, server: str | None) -> list[Change]:
     ]
 
 
-def _clock(clock: ClockSettings) -> list[Change]:
+def _clock(clock: ClockSettings) -> list[SetupChange]:
     if _is_right(clock):
         return []
 
-    def shown(now: Now) -> Facts:
+    def shown(now: CurrentSettings) -> Facts:
         offset_s = now.clock.offset_s
         wrong = []
         if abs(offset_s) > RIGHT_CLOCK_S:
@@ -264,10 +281,10 @@ def _clock(clock: ClockSettings) -> list[Change]:
         return tuple(wrong) or (fact("right"),)
 
     return [
-        Change(
-            Step.CLOCK,
+        SetupChange(
+            SetupStep.CLOCK,
             "clock",
-            shown(Now(_NO_STREAM, clock)),
+            shown(CurrentSettings(_NO_STREAM, clock)),
             (fact("right"),),
             lambda now: _is_right(now.clock),
             shown,

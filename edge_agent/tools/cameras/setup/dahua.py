@@ -15,11 +15,11 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.text import clean
 from edge_agent.tools.cameras.setup.panel import (
     ClockSettings,
+    DesiredStream,
     NoSuchStream,
-    OwnInterface,
-    Site,
+    SiteTime,
     StreamSettings,
-    StreamWish,
+    VendorInterface,
     codec_name,
 )
 from edge_agent.tools.cameras.vendors import stream_key
@@ -27,9 +27,9 @@ from edge_agent.tools.cameras.vendors import stream_key
 MOST_CHANNELS = 64
 
 
-class Dahua(OwnInterface):
+class Dahua(VendorInterface):
     name = "Dahua's CGI"
-    front_door = "/cgi-bin/magicBox.cgi?action=getDeviceType"
+    login_path = "/cgi-bin/magicBox.cgi?action=getDeviceType"
 
     def model(self) -> str:
         text = self._get("magicBox.cgi?action=getDeviceType")
@@ -50,7 +50,7 @@ class Dahua(OwnInterface):
             smart=smart,
         )
 
-    def set_stream(self, url: str, wish: StreamWish) -> None:
+    def set_stream(self, url: str, wish: DesiredStream) -> None:
         at = self._place(url)
         if self._smart(url) not in (None, wish.smart):
             # First: while it is on, the keyframe interval is the camera's own affair.
@@ -60,7 +60,7 @@ class Dahua(OwnInterface):
             values[f"{at}.GOP"] = str(wish.gov_length)
         self._set(values)
 
-    def clock(self, site: Site) -> ClockSettings:
+    def clock(self, site: SiteTime) -> ClockSettings:
         text = self._get("global.cgi?action=getCurrentTime")
         match = re.search(r"result\s*=\s*(\d{4}-\d\d?-\d\d? \d\d?:\d\d?:\d\d?)", text)
         try:
@@ -75,10 +75,10 @@ class Dahua(OwnInterface):
             ntp_server=clean(ntp.get("NTP.Address", "")),
         )
 
-    def set_ntp(self, server: str, site: Site) -> None:
+    def set_ntp(self, server: str, site: SiteTime) -> None:
         self._set({"NTP.Address": server, "NTP.Port": "123", "NTP.Enable": "true"})
 
-    def set_clock(self, site: Site) -> None:
+    def set_clock(self, site: SiteTime) -> None:
         local = datetime.now(UTC) + site.utc_offset
         self._ok(f"global.cgi?action=setCurrentTime&time={quote(f'{local:%Y-%m-%d %H:%M:%S}')}")
 

@@ -16,11 +16,11 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.text import clean
 from edge_agent.tools.cameras.setup.panel import (
     ClockSettings,
+    DesiredStream,
     NoSuchStream,
-    OwnInterface,
-    Site,
+    SiteTime,
     StreamSettings,
-    StreamWish,
+    VendorInterface,
     codec_name,
 )
 from edge_agent.tools.cameras.vendors import stream_key
@@ -29,9 +29,9 @@ _TIME = "/ISAPI/System/time"
 _NTP = "/ISAPI/System/time/ntpServers/1"
 
 
-class Isapi(OwnInterface):
+class Isapi(VendorInterface):
     name = "ISAPI"
-    front_door = "/ISAPI/System/deviceInfo"
+    login_path = "/ISAPI/System/deviceInfo"
 
     def model(self) -> str:
         return clean(_value(self._get("/ISAPI/System/deviceInfo"), "model"))
@@ -49,7 +49,7 @@ class Isapi(OwnInterface):
             smart=smart[1].lower() == "true" if smart else None,
         )
 
-    def set_stream(self, url: str, wish: StreamWish) -> None:
+    def set_stream(self, url: str, wish: DesiredStream) -> None:
         path = self._path(url)
         text = self._get(path)
         text = _replaced(text, "videoCodecType", wish.codec.replace("H26", "H.26"))
@@ -61,7 +61,7 @@ class Isapi(OwnInterface):
         text = re.sub(r"(<SmartCodec>\s*<enabled>)[^<]*", rf"\g<1>{smart}", text, count=1)
         self._put(path, text)
 
-    def clock(self, site: Site) -> ClockSettings:
+    def clock(self, site: SiteTime) -> ClockSettings:
         began = datetime.now(UTC)
         text = self._get(_TIME)
         try:
@@ -79,12 +79,12 @@ class Isapi(OwnInterface):
             ntp_server=self._ntp_server(),
         )
 
-    def set_ntp(self, server: str, site: Site) -> None:
+    def set_ntp(self, server: str, site: SiteTime) -> None:
         text = _replaced(self._get(_NTP), "addressingFormatType", "ipaddress")
         self._put(_NTP, _replaced(text, "ipAddress", server))
         self._put_time({"timeMode": "NTP", "timeZone": posix_zone(site.utc_offset)})
 
-    def set_clock(self, site: Site) -> None:
+    def set_clock(self, site: SiteTime) -> None:
         local = (datetime.now(UTC) + site.utc_offset).replace(tzinfo=None)
         sign = "-" if site.utc_offset < timedelta(0) else "+"
         hours, rest = divmod(abs(site.utc_offset), timedelta(hours=1))

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.text import clean
-from edge_agent.onvif.web import Web
+from edge_agent.onvif.web import CameraHttpClient
 
 
 class NoSuchStream(CameraSetupError):
@@ -31,7 +31,7 @@ class StreamSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamWish:
+class DesiredStream:
     gov_length: int | None  # None: as it is
     codec: str = "H264"
     smart: bool = False
@@ -46,14 +46,14 @@ class ClockSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteTime:
     """What a camera's clock ought to show."""
 
     utc_offset: timedelta
     now: datetime  # aware; the box's own
 
 
-class Panel(Protocol):
+class SetupInterface(Protocol):
     """One camera, logged in. All methods block for one to three requests and raise ``CameraSetupError``."""
 
     name: str  # for people: ISAPI, Dahua's CGI, ONVIF
@@ -65,34 +65,34 @@ class Panel(Protocol):
         """Of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
         ...
 
-    def set_stream(self, url: str, wish: StreamWish) -> None: ...
+    def set_stream(self, url: str, wish: DesiredStream) -> None: ...
 
-    def clock(self, site: Site) -> ClockSettings: ...
+    def clock(self, site: SiteTime) -> ClockSettings: ...
 
-    def set_ntp(self, server: str, site: Site) -> None:
+    def set_ntp(self, server: str, site: SiteTime) -> None:
         """Follow that server from now on, in the site's time zone where it can be set."""
         ...
 
-    def set_clock(self, site: Site) -> None:
+    def set_clock(self, site: SiteTime) -> None:
         """Once, to the box's time."""
         ...
 
 
-class OwnInterface:
+class VendorInterface:
     """What the vendors' own interfaces have in common: HTTP with digest at a base address."""
 
     sets_smart = True
-    front_door: ClassVar[str]  # a path that asks everybody for a login
+    login_path: ClassVar[str]  # a path that asks everybody for a login
 
-    def __init__(self, web: Web, base: str, login: Credentials) -> None:
+    def __init__(self, web: CameraHttpClient, base: str, login: Credentials) -> None:
         self._web = web
         self._base = base
         self._login = login
 
     @classmethod
-    def answers(cls, web: Web, base: str) -> bool:
+    def answers(cls, web: CameraHttpClient, base: str) -> bool:
         """Without a login: it is there when it asks for one."""
-        return web.ask("GET", f"{base}{cls.front_door}").asks_for_digest
+        return web.ask("GET", f"{base}{cls.login_path}").asks_for_digest
 
 
 def codec_name(text: str) -> str:

@@ -10,15 +10,17 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.soap import NotOnvif, Onvif
-from edge_agent.onvif.web import NoAnswer, Web
+from edge_agent.onvif.web import CameraHttpClient, NoAnswer
 from edge_agent.tools.cameras.setup.dahua import Dahua
 from edge_agent.tools.cameras.setup.isapi import Isapi
-from edge_agent.tools.cameras.setup.panel import Panel
+from edge_agent.tools.cameras.setup.panel import SetupInterface
 from edge_agent.tools.cameras.setup.plain_onvif import PlainOnvif
 from edge_agent.tools.cameras.vendors import Vendor
 
 
-def vendor_panel(web: Web, base: str, login: Credentials) -> tuple[Panel, Vendor] | None:
+def vendor_interface(
+    web: CameraHttpClient, base: str, login: Credentials
+) -> tuple[SetupInterface, Vendor] | None:
     """``base``: of its web page, such as ``http://10.0.0.11``. Asks without a login; raises ``NoAnswer``."""
     if Isapi.answers(web, base):
         return Isapi(web, base, login), Vendor.HIKVISION
@@ -27,12 +29,12 @@ def vendor_panel(web: Web, base: str, login: Credentials) -> tuple[Panel, Vendor
     return None
 
 
-def open_panel(
-    web: Web, base: str, device_url: str, clock: Clock, login: Credentials
-) -> tuple[Panel, Vendor]:
+def open_interface(
+    web: CameraHttpClient, base: str, device_url: str, clock: Clock, login: Credentials
+) -> tuple[SetupInterface, Vendor]:
     """Raises ``CameraSetupError`` when the camera can be reached in no way."""
     try:
-        found = vendor_panel(web, base, login)
+        found = vendor_interface(web, base, login)
     except NoAnswer:
         found = None  # its web page may be off, or elsewhere
     if found is not None:

@@ -6,9 +6,15 @@ import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.onvif.soap import Onvif, Profile
+from edge_agent.onvif.soap import MediaProfile, Onvif
 from edge_agent.tools.cameras.setup.isapi import posix_zone
-from edge_agent.tools.cameras.setup.panel import ClockSettings, NoSuchStream, Site, StreamSettings, StreamWish
+from edge_agent.tools.cameras.setup.panel import (
+    ClockSettings,
+    DesiredStream,
+    NoSuchStream,
+    SiteTime,
+    StreamSettings,
+)
 from edge_agent.tools.cameras.vendors import same_stream
 
 _TT = "{http://www.onvif.org/ver10/schema}"
@@ -22,7 +28,7 @@ class PlainOnvif:
     def __init__(self, host: str, onvif: Onvif) -> None:
         self._host = host
         self._onvif = onvif
-        self._profiles: dict[str, Profile] = {}
+        self._profiles: dict[str, MediaProfile] = {}
 
     def model(self) -> str:
         device = self._onvif.device()
@@ -36,7 +42,7 @@ class PlainOnvif:
             profile.encoding, profile.width, profile.height, profile.fps, profile.gov_length, None
         )
 
-    def set_stream(self, url: str, wish: StreamWish) -> None:
+    def set_stream(self, url: str, wish: DesiredStream) -> None:
         element = self._onvif.encoder(self._profile(url).encoder_token)
         if self._onvif.media == "media2":
             _change_media2(element, wish)
@@ -44,26 +50,26 @@ class PlainOnvif:
             _change_media1(element, wish)
         self._onvif.set_encoder(element)
 
-    def clock(self, site: Site) -> ClockSettings:
+    def clock(self, site: SiteTime) -> ClockSettings:
         clock = self._onvif.clock()
         servers = self._onvif.ntp_servers()
         wrong = clock.utc_offset_s is not None and clock.utc_offset_s != site.utc_offset.total_seconds()
         return ClockSettings(clock.offset_s, wrong, clock.ntp, servers[0] if servers else "")
 
-    def set_ntp(self, server: str, site: Site) -> None:
+    def set_ntp(self, server: str, site: SiteTime) -> None:
         self._onvif.set_ntp(server)
         self._onvif.set_clock(ntp=True, zone=self._zone(site), utc=None)
 
-    def set_clock(self, site: Site) -> None:
+    def set_clock(self, site: SiteTime) -> None:
         self._onvif.set_clock(ntp=False, zone=self._zone(site), utc=datetime.now(UTC))
 
-    def _zone(self, site: Site) -> str:
+    def _zone(self, site: SiteTime) -> str:
         """The camera's own words where they mean the right thing: it may know no other way to write it."""
         clock = self._onvif.clock()
         right = clock.zone and clock.utc_offset_s == site.utc_offset.total_seconds()
         return clock.zone if right else posix_zone(site.utc_offset).replace("CST", "ICT")
 
-    def _profile(self, url: str) -> Profile:
+    def _profile(self, url: str) -> MediaProfile:
         if url not in self._profiles:
             for profile in self._onvif.profiles():
                 if same_stream(url, self._onvif.stream_url(profile)):
@@ -74,7 +80,7 @@ class PlainOnvif:
         return self._profiles[url]
 
 
-def _change_media2(element: ET.Element, wish: StreamWish) -> None:
+def _change_media2(element: ET.Element, wish: DesiredStream) -> None:
     _set_text(element, "Encoding", wish.codec)
     if wish.gov_length is not None:
         element.set("GovLength", str(wish.gov_length))
@@ -82,7 +88,7 @@ def _change_media2(element: ET.Element, wish: StreamWish) -> None:
         element.set("Profile", "Main")
 
 
-def _change_media1(element: ET.Element, wish: StreamWish) -> None:
+def _change_media1(element: ET.Element, wish: DesiredStream) -> None:
     _set_text(element, "Encoding", wish.codec)
     h264 = element.find(f"{_TT}H264")
     if h264 is None:

@@ -17,10 +17,10 @@ from edge_agent.host.local_api.status import ask_status
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
 from edge_agent.host.system.privileges import become_agent
 from edge_agent.tools.doctor.aim import firewall, words
-from edge_agent.tools.doctor.aim.gate import LIFE_S, Gate
-from edge_agent.tools.doctor.aim.places import places
+from edge_agent.tools.doctor.aim.gate import LIFE_S, AccessGate
+from edge_agent.tools.doctor.aim.places import aim_addresses
 from edge_agent.tools.doctor.aim.server import AimServer
-from edge_agent.tools.doctor.aim.watch import Watch
+from edge_agent.tools.doctor.aim.watch import AimAnalysis
 from edge_agent.tools.doctor.aim.words import say
 from edge_agent.tools.doctor.command import load
 
@@ -49,13 +49,13 @@ def run_aim(
         use_one_opencv_thread()
         if opening in words.FIREWALL:
             print(say(words.FIREWALL[opening], lang, port=port), file=out)
-        gate = Gate(clock)
-        watch = Watch(settings, camera, clock)
-        server = AimServer(places(addresses()), port, camera, watch, gate)
+        gate = AccessGate(clock)
+        watch = AimAnalysis(settings, camera, clock)
+        server = AimServer(aim_addresses(addresses()), port, camera, watch, gate)
         try:
             watch.start()
             server.start()
-            _tell(out, lang, server.urls, gate)
+            _print_access(out, lang, server.urls, gate)
             why = _wait(stop, gate)
         finally:
             server.stop()
@@ -74,7 +74,7 @@ def _camera(settings: Settings, camera_id: str, unread: str | None) -> Camera:
     raise EdgeAgentError(f"--aim {camera_id}: no such camera in the configuration; there are: {known}")
 
 
-def _tell(out: TextIO, lang: Lang, urls: Iterable[str], gate: Gate) -> None:
+def _print_access(out: TextIO, lang: Lang, urls: Iterable[str], gate: AccessGate) -> None:
     print(say(words.OPEN, lang), file=out)
     for url in urls:
         print(f"  {url}", file=out)
@@ -82,7 +82,7 @@ def _tell(out: TextIO, lang: Lang, urls: Iterable[str], gate: Gate) -> None:
     print(say(words.ENDS, lang, minutes=round(LIFE_S / 60)), file=out, flush=True)
 
 
-def _wait(stop: threading.Event, gate: Gate) -> str:
+def _wait(stop: threading.Event, gate: AccessGate) -> str:
     while (ended := gate.ended) is None:
         if stop.wait(LOOK_AT_CLOCK_S):
             return "stopped"

@@ -19,7 +19,7 @@ ANSWER_S = 10.0
 _WATCH = """trap '' INT TERM HUP; cat >/dev/null; exec "$0" delete element inet "$1" "$2" "{ $3 }" """
 
 
-class Opening(Enum):
+class FirewallOpening(Enum):
     OPENED = auto()
     NO_FIREWALL = auto()  # no nft here
     NO_SET = auto()  # a firewall that does not know of aiming, or none
@@ -28,14 +28,14 @@ class Opening(Enum):
 
 
 @contextmanager
-def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[Opening]:
+def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[FirewallOpening]:
     """The kernel closes it after ``life_s`` whatever happens; leaving the ``with`` does at once, and so does
     the end of this process. Needs root on entry only."""
     table, opening = _table(nft)
     if table is not None:
         element = f"{{ {port} timeout {round(life_s)}s }}"
         opening = _create(nft, table, element)
-    if table is None or opening is not Opening.OPENED:
+    if table is None or opening is not FirewallOpening.OPENED:
         yield opening
         return
     watch = subprocess.Popen(
@@ -56,27 +56,27 @@ def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[Opening]:
             log.warning("nft has not closed port %d in %g s; the kernel closes it in time", port, ANSWER_S)
 
 
-def _table(nft: str) -> tuple[str | None, Opening]:
+def _table(nft: str) -> tuple[str | None, FirewallOpening]:
     """Where the set is."""
     try:
         done = _run(nft, "-j", "list", "sets", "inet")
     except OSError:
-        return None, Opening.NO_FIREWALL
+        return None, FirewallOpening.NO_FIREWALL
     if done is None or done.returncode != 0:
-        return None, Opening.REFUSED
+        return None, FirewallOpening.REFUSED
     sets = (each["set"] for each in json.loads(done.stdout)["nftables"] if "set" in each)
     table = next((each["table"] for each in sets if each["name"] == SET), None)
-    return table, Opening.NO_SET
+    return table, FirewallOpening.NO_SET
 
 
-def _create(nft: str, table: str, element: str) -> Opening:
+def _create(nft: str, table: str, element: str) -> FirewallOpening:
     # "add" would succeed for what another run opened, and closing it would shut that run out.
     done = _run(nft, "create", "element", "inet", table, SET, element)
     if done is None:
-        return Opening.REFUSED
+        return FirewallOpening.REFUSED
     if done.returncode == 0:
-        return Opening.OPENED
-    return Opening.ALREADY if b"File exists" in done.stderr else Opening.REFUSED
+        return FirewallOpening.OPENED
+    return FirewallOpening.ALREADY if b"File exists" in done.stderr else FirewallOpening.REFUSED
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[bytes] | None:

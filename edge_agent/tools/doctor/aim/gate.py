@@ -16,14 +16,14 @@ DIGITS = 6
 """Five guesses at a million: 1 in 200,000 for the whole life of the page."""
 
 
-class Ended(StrEnum):
+class AccessEnd(StrEnum):
     """Why nobody may look any more."""
 
     TIME = "time"
     GUESSED = "guessed"
 
 
-class Gate:
+class AccessGate:
     """One code, one browser. Any thread."""
 
     def __init__(self, clock: Clock, life_s: float = LIFE_S) -> None:
@@ -41,16 +41,16 @@ class Gate:
         return max(0, math.ceil(self._until_mono - self._clock.monotonic()))
 
     @property
-    def ended(self) -> Ended | None:
+    def ended(self) -> AccessEnd | None:
         if self._wrong >= TRIES:
-            return Ended.GUESSED
-        return Ended.TIME if self.left_s == 0 else None
+            return AccessEnd.GUESSED
+        return AccessEnd.TIME if self.left_s == 0 else None
 
     @property
-    def taken(self) -> bool:
+    def is_claimed(self) -> bool:
         return self._taken
 
-    def enter(self, code: str) -> str | None:
+    def claim(self, code: str) -> str | None:
         """The ticket for the first who has the right code, None for all others; each wrong one counts."""
         with self._lock:
             if self.ended or self._taken:

@@ -14,12 +14,12 @@ LOCAL: tuple[Network, ...] = tuple(
 )
 """RFC 1122, 1918, 3927 and 4193. Not 100.64.0.0/10, which is the carrier's side of his NAT, and not
 fe80::/10, whose addresses a browser cannot take."""
-FAR = ("wwan", "ppp", "tun", "tap", "wg", "rmnet")
+WAN_INTERFACES = ("wwan", "ppp", "tun", "tap", "wg", "rmnet")
 """Interfaces behind which strangers are, however private the address looks: carriers hand out 10.x too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AimAddress:
     """One address to listen at."""
 
     address: Address
@@ -38,10 +38,12 @@ class Place:
         return asker.version == self.network.version and asker in self.network
 
 
-def places(found: Iterable[InterfaceAddress]) -> Sequence[Place]:
+def aim_addresses(found: Iterable[InterfaceAddress]) -> Sequence[AimAddress]:
     """Loopback is one of them: for a port forwarded by ssh. Others first."""
-    near = [each for each in found if not each.point_to_point and not each.interface.startswith(FAR)]
-    local = [Place(each.address, each.network) for each in near if _is_local(each)]
+    near = [
+        each for each in found if not each.point_to_point and not each.interface.startswith(WAN_INTERFACES)
+    ]
+    local = [AimAddress(each.address, each.network) for each in near if _is_local(each)]
     return sorted(local, key=lambda place: (place.address.is_loopback, place.address.version))
 
 

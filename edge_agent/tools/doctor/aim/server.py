@@ -20,10 +20,10 @@ from typing import Any, cast
 
 from edge_agent.config.model.settings import Camera, Line, LineRule
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.tools.doctor.aim.gate import Gate
-from edge_agent.tools.doctor.aim.places import Place
+from edge_agent.tools.doctor.aim.gate import AccessGate
+from edge_agent.tools.doctor.aim.places import AimAddress
 from edge_agent.tools.doctor.aim.sizes import NAMED, SURE
-from edge_agent.tools.doctor.aim.watch import View, Watch
+from edge_agent.tools.doctor.aim.watch import AimAnalysis, AimView
 from edge_agent.tools.doctor.checks.picture import SHARP
 
 MOST_REQUESTS = 6
@@ -55,9 +55,11 @@ HEADERS = {
 class AimServer:
     """One listener a place, one gate for all of them."""
 
-    def __init__(self, places: Sequence[Place], port: int, camera: Camera, watch: Watch, gate: Gate) -> None:
+    def __init__(
+        self, places: Sequence[AimAddress], port: int, camera: Camera, watch: AimAnalysis, gate: AccessGate
+    ) -> None:
         """``port`` 0: any, another one at each place. Binds; raises EdgeAgentError when the port is taken."""
-        slots = _Slots()
+        slots = _RequestLimiter()
         self._listeners: list[_Listener] = []
         self._threads: list[threading.Thread] = []
         for place in places:
@@ -87,7 +89,7 @@ class AimServer:
             listener.server_close()
 
 
-class _Slots:
+class _RequestLimiter:
     """Slots for requests, of all listeners together. If all are taken, a new client gets the slot of the one
     whose request has been incomplete for longest: six slow clients cannot block the page."""
 
@@ -96,7 +98,7 @@ class _Slots:
         self._lock = threading.Lock()  # protects the mapping
         self._asking: dict[socket, None] = {}  # the oldest first; the values say nothing
 
-    def take(self, connection: socket) -> bool:
+    def acquire(self, connection: socket) -> bool:
         if not self._free.acquire(blocking=False):
             self._end_slowest()
             if not self._free.acquire(timeout=FREE_WITHIN_S):
@@ -105,13 +107,13 @@ class _Slots:
             self._asking[connection] = None
         return True
 
-    def asked(self, connection: socket) -> None:
+    def mark_complete(self, connection: socket) -> None:
         """All of its request has come: it is answered now."""
         with self._lock:
             self._asking.pop(connection, None)
 
-    def give_back(self, connection: socket) -> None:
-        self.asked(connection)
+    def release(self, connection: socket) -> None:
+        self.mark_complete(connection)
         self._free.release()
 
     def _end_slowest(self) -> None:
@@ -130,15 +132,15 @@ class _Listener(ThreadingHTTPServer):
 
     def __init__(
         self,
-        place: Place,
+        place: AimAddress,
         port: int,
         camera: Camera,
-        watch: Watch,
-        gate: Gate,
-        slots: _Slots,
+        watch: AimAnalysis,
+        gate: AccessGate,
+        slots: _RequestLimiter,
     ) -> None:
         self.place, self.camera, self.watch, self.gate = place, camera, watch, gate
-        self.slots = slots
+        self.limiter = slots
         if place.address.version == 6:
             self.address_family = AF_INET6
         super().__init__((str(place.address), port), _Handler)
@@ -146,13 +148,13 @@ class _Listener(ThreadingHTTPServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Admit the client if its address is allowed and a slot is free; others get no answer."""
-        return self.place.admits(client_address[0]) and self.slots.take(request)
+        return self.place.admits(client_address[0]) and self.limiter.acquire(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.slots.give_back(request)
+            self.limiter.release(request)
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
         """A phone that went away in the middle of an answer."""
@@ -167,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         return cast(_Listener, self.server)
 
     def do_GET(self) -> None:
-        self._at.slots.asked(self.connection)
+        self._at.limiter.mark_complete(self.connection)
         if not self._is_wanted():
             return
         parts = urllib.parse.urlsplit(self.path)
@@ -198,8 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.FORBIDDEN, "origin")
             return
         form = urllib.parse.parse_qs(self.rfile.read(int(length)).decode("ascii", "replace"))
-        self._at.slots.asked(self.connection)
-        ticket = self._at.gate.enter(form.get("code", [""])[0])
+        self._at.limiter.mark_complete(self.connection)
+        ticket = self._at.gate.claim(form.get("code", [""])[0])
         if ticket is None:
             self._code_form(HTTPStatus.FORBIDDEN, wrong=True)
             return
@@ -238,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _view(self, query: str) -> None:
         """A picture newer than ``after``, with what is known of it in a header: the two belong together."""
         after = urllib.parse.parse_qs(query).get("after", ["0"])[0]
-        view = self._at.watch.view(int(after) if after.isdigit() else 0, WAIT_S)
+        view = self._at.watch.next_view(int(after) if after.isdigit() else 0, WAIT_S)
         told = {"Aim-View": _json(view_document(view, self._at)).decode("ascii")}
         if view is None:
             self._send(HTTPStatus.NO_CONTENT, "text/plain", b"", told)
@@ -246,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, "image/jpeg", view.jpeg, told)
 
     def _code_form(self, status: HTTPStatus = HTTPStatus.OK, *, wrong: bool = False) -> None:
-        name = "taken" if self._at.gate.taken else "wrong" if wrong else "code"
+        name = "taken" if self._at.gate.is_claimed else "wrong" if wrong else "code"
         page = (resources.files(__package__) / "code.html").read_text(encoding="utf-8")
         body = page.replace('data-say=""', f'data-say="{name}"').encode()
         self._send(status, "text/html; charset=utf-8", body)
@@ -285,11 +287,11 @@ def site_document(camera: Camera) -> dict[str, Any]:
     }
 
 
-def view_document(view: View | None, listener: _Listener) -> dict[str, Any]:
-    told: dict[str, Any] = {"left_s": listener.gate.left_s, "trouble": listener.watch.trouble}
+def view_document(view: AimView | None, listener: _Listener) -> dict[str, Any]:
+    told: dict[str, Any] = {"left_s": listener.gate.left_s, "trouble": listener.watch.problem}
     if view is None:
         return told
-    meter = view.meter
+    meter = view.quality
     return told | {
         "number": view.number,
         "size": view.picture_size,

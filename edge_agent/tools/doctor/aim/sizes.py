@@ -15,23 +15,23 @@ SURE = 30
 WIDTH = 640
 
 
-class Size(StrEnum):
+class ObjectSize(StrEnum):
     TINY = "tiny"  # not followed at all
     SMALL = "small"  # followed, hardly ever named
     ENOUGH = "enough"  # persons are named; two-wheelers and vehicles not reliably
     GOOD = "good"
 
 
-def judge(group: str | None, width: float, height: float, picture_width: int) -> Size:
+def judge(group: str | None, width: float, height: float, picture_width: int) -> ObjectSize:
     """``width``, ``height``: of its box, in the stream's pixels. ``group``: None when nobody has named it.
 
     A stream wider than 640 is judged as if it were scaled to that: the figures were found there.
     """
     scale = min(1.0, WIDTH / picture_width)
     if max(width, height) * scale < FOLLOWED:
-        return Size.TINY
+        return ObjectSize.TINY
     if height * scale < NAMED:
-        return Size.SMALL
+        return ObjectSize.SMALL
     if height * scale < SURE and group in (TWO_WHEELER, VEHICLE, None):
-        return Size.ENOUGH
-    return Size.GOOD
+        return ObjectSize.ENOUGH
+    return ObjectSize.GOOD

@@ -7,28 +7,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edge_agent.cameras.build import NoDetection, Unwatched
+from edge_agent.cameras.build import NoDetection, NoTamperDetection
 from edge_agent.capture.logins import LimitedLogins
-from edge_agent.capture.reader import Reader
+from edge_agent.capture.reader import CameraReader
 from edge_agent.config.model.settings import Camera, GearChoice, Settings
 from edge_agent.core.clock import Clock
-from edge_agent.core.facts import Hit
+from edge_agent.core.facts import Observation
 from edge_agent.core.model import GROUP_OF_LABEL, Box, Detection, Frame, TrackState
-from edge_agent.core.worker import Loop
-from edge_agent.detection.budget import Budget
-from edge_agent.detection.stage import ObjectDetection
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.detection.budget import InferenceBudget
+from edge_agent.detection.stage import ObjectDetectionStage
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
 from edge_agent.model_release.store import detector_of_agent
 from edge_agent.motion.detector import MotionDetector
-from edge_agent.pipeline import DetectionStage, Insight, Pipeline
+from edge_agent.pipeline import DetectionStage, FrameResult, Pipeline
 from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
-from edge_agent.tools.doctor.aim.sizes import Size, judge
-from edge_agent.tools.doctor.checks.picture import SHARP, Impression, impression_of, jpeg, thumbnail
+from edge_agent.tools.doctor.aim.sizes import ObjectSize, judge
+from edge_agent.tools.doctor.checks.picture import SHARP, ImageQuality, jpeg, measure_quality, thumbnail
 from edge_agent.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from edge_agent.detection.detector import Detector
+    from edge_agent.detection.detector import ObjectDetector
 
 FPS = 4.0
 OF_THE_BUDGET = 0.5
@@ -43,43 +43,43 @@ TAKE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class AimObject:
     """Something in the picture."""
 
     label: str | None  # None: it moves, and no inference has named it
     box: Box
     width: int  # pixels of the stream
     height: int
-    size: Size
+    size: ObjectSize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class AimView:
     """The newest picture, and what is known of it."""
 
     number: int
     jpeg: bytes  # at most 640 pixels, privacy masks black
     picture_size: tuple[int, int]  # of the stream, pixels
-    things: tuple[Thing, ...]
-    meter: Impression | None  # None: too small a picture
+    things: tuple[AimObject, ...]
+    quality: ImageQuality | None  # None: too small a picture
 
     @property
     def in_focus(self) -> bool | None:
         """None: too little structure to say."""
-        sharpness = None if self.meter is None else self.meter.sharpness
+        sharpness = None if self.quality is None else self.quality.sharpness
         return None if sharpness is None else sharpness >= SHARP
 
     @property
     def light(self) -> str | None:
         """``dark``, ``lit`` or ``bright``."""
-        if self.meter is None:
+        if self.quality is None:
             return None
-        if self.meter.mean <= BLACK_MEAN or self.meter.dark >= NOTHING_SEEN:
+        if self.quality.mean <= BLACK_MEAN or self.quality.dark >= NOTHING_SEEN:
             return "dark"
-        return "bright" if self.meter.mean >= BRIGHT_MEAN else "lit"
+        return "bright" if self.quality.mean >= BRIGHT_MEAN else "lit"
 
 
-class Watch:
+class AimAnalysis:
     """Threads ``capture-<id>`` and ``aim-<id>``; ``view`` may be asked from any thread."""
 
     def __init__(self, settings: Settings, camera: Camera, clock: Clock) -> None:
@@ -89,16 +89,16 @@ class Watch:
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
         choice = detector_of_agent(settings)
         self.note = choice.degraded or choice.note
-        self._reader = Reader(
+        self._reader = CameraReader(
             self._camera, clock, repeat_files=True, opener=LimitedLogins(settings.state_dir, clock).open
         )
         self._pipeline = _pipeline(self._camera, settings, choice.detector)
-        self._glances: list[tuple[float, Detection]] = []
-        self._meter: tuple[float, Impression | None] = (float("-inf"), None)
+        self._detections: list[tuple[float, Detection]] = []
+        self._quality: tuple[float, ImageQuality | None] = (float("-inf"), None)
         # Guards ``_view``; told when there is a new one.
         self._news = threading.Condition()
-        self._view: View | None = None
-        self.loop = Loop(f"aim-{camera.id}", self._run)
+        self._view: AimView | None = None
+        self.loop = SupervisedThread(f"aim-{camera.id}", self._run)
 
     def start(self) -> None:
         self._reader.start()
@@ -111,49 +111,49 @@ class Watch:
         self.loop.join(timeout_s)
         self._reader.join(timeout_s)
 
-    def view(self, after: int, timeout_s: float) -> View | None:
+    def next_view(self, after: int, timeout_s: float) -> AimView | None:
         """The newest, once its number is above ``after``; None when there is none in time."""
         with self._news:
             self._news.wait_for(lambda: self._view is not None and self._view.number > after, timeout_s)
             return self._view if self._view is not None and self._view.number > after else None
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why there is no picture, one line without secrets."""
         status = self._reader.status()
         if self.loop.failure is not None:
             return f"frames cannot be analysed: {self.loop.failure}"
         return None if status.state == "online" else f"{status.state}: {status.detail or 'connecting'}"
 
-    def _run(self, loop: Loop) -> None:
+    def _run(self, loop: SupervisedThread) -> None:
         while not loop.stopping:
             loop.beat()
             frame = self._reader.feed.take(TAKE_S)
             if frame is not None:
                 insight = self._pipeline.process(frame)
-                self._reader.feed.attend(True)
+                self._reader.feed.frame_done(True)
                 self._publish(frame, insight)
 
-    def _publish(self, frame: Frame, insight: Insight) -> None:
+    def _publish(self, frame: Frame, insight: FrameResult) -> None:
         now = frame.captured_mono
-        if not 0 <= now - self._meter[0] < METER_S:
-            self._meter = (now, impression_of(frame.picture, self._camera))
-        glances = [(at, seen) for at, seen in self._glances if 0 <= now - at < GLANCE_S]
-        self._glances = [*glances, *((now, seen) for seen in insight.looks.detections)]
+        if not 0 <= now - self._quality[0] < METER_S:
+            self._quality = (now, measure_quality(frame.picture, self._camera))
+        glances = [(at, seen) for at, seen in self._detections if 0 <= now - at < GLANCE_S]
+        self._detections = [*glances, *((now, seen) for seen in insight.inferences.detections)]
         size = (frame.picture.width, frame.picture.height)
         things = tuple(self._things(insight, size))[:MOST_THINGS]
         picture = jpeg(thumbnail(frame.picture, self._camera))
         with self._news:
-            self._view = View(frame.number, picture, size, things, self._meter[1])
+            self._view = AimView(frame.number, picture, size, things, self._quality[1])
             self._news.notify_all()
 
-    def _things(self, insight: Insight, size: tuple[int, int]) -> Iterator[Thing]:
+    def _things(self, insight: FrameResult, size: tuple[int, int]) -> Iterator[AimObject]:
         """What has a track first; what one inference saw, where no track is; then what only moves."""
         tracks = [track for track in insight.tracks.active if track.state is not TrackState.LOST]
         for track in tracks:
             yield _thing(track.label, track.box, size)
         boxes = [track.box for track in tracks]
-        for _, seen in reversed(self._glances):
+        for _, seen in reversed(self._detections):
             if not any(box.inside(seen.box) > 0.5 or seen.box.inside(box) > 0.5 for box in boxes):
                 boxes.append(seen.box)
                 yield _thing(seen.label, seen.box, size)
@@ -162,34 +162,34 @@ class Watch:
                 yield _thing(None, region.box, size)
 
 
-def _thing(label: str | None, box: Box, size: tuple[int, int]) -> Thing:
+def _thing(label: str | None, box: Box, size: tuple[int, int]) -> AimObject:
     box = box.clipped()
     width, height = box.width * size[0], box.height * size[1]
     group = None if label is None else GROUP_OF_LABEL.get(label)
-    return Thing(label, box, round(width), round(height), judge(group, width, height, size[0]))
+    return AimObject(label, box, round(width), round(height), judge(group, width, height, size[0]))
 
 
-class _Nowhere:
+class _NullSink:
     """The sink of a pipeline without rules."""
 
-    def accept(self, hit: Hit, frame: Frame) -> None:
+    def accept(self, hit: Observation, frame: Frame) -> None:
         """Nothing is told."""
 
 
-def _pipeline(camera: Camera, settings: Settings, detector: Detector | None) -> Pipeline:
+def _pipeline(camera: Camera, settings: Settings, detector: ObjectDetector | None) -> Pipeline:
     return Pipeline(
         motion=MotionDetector(camera.masks),
-        view=Unwatched(),
+        view=NoTamperDetection(),
         detection=_detection_stage(camera, settings, detector),
         tracking=Tracker(camera.id, "aim", settings.detector.min_score),
         evidence=NoSnapshots(),
         rules=(),
-        sink=_Nowhere(),
+        sink=_NullSink(),
     )
 
 
-def _detection_stage(camera: Camera, settings: Settings, detector: Detector | None) -> DetectionStage:
+def _detection_stage(camera: Camera, settings: Settings, detector: ObjectDetector | None) -> DetectionStage:
     if detector is None:
         return NoDetection()
-    budget = Budget(settings.detector.budget_ms_per_s * OF_THE_BUDGET, (camera.id,))
-    return ObjectDetection(camera, InlineInference(detector), budget)
+    budget = InferenceBudget(settings.detector.budget_ms_per_s * OF_THE_BUDGET, (camera.id,))
+    return ObjectDetectionStage(camera, InlineInference(detector), budget)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.core.languages import Lang
-from edge_agent.tools.doctor.aim.firewall import Opening
+from edge_agent.tools.doctor.aim.firewall import FirewallOpening
 
 OPEN = {
     "en": "Open one of these on a phone in the same network, and type the code:",
@@ -19,15 +19,15 @@ AGENT_RUNS = {
     "vi": "Phần mềm đang chạy, camera có thêm một kết nối xem; nếu camera từ chối, tạm dừng phần mềm.",
 }
 FIREWALL = {
-    Opening.NO_SET: {
+    FirewallOpening.NO_SET: {
         "en": "The firewall has no set edge_agent_aim: if the page does not open, let in TCP {port}.",
         "vi": "Tường lửa không có bảng edge_agent_aim: nếu trang không mở được, tự mở cổng TCP {port}.",
     },
-    Opening.ALREADY: {
+    FirewallOpening.ALREADY: {
         "en": "Port {port} is open in the firewall for another run: if the page stops opening, start again.",
         "vi": "Tường lửa đã mở cổng {port} cho một lần chạy khác: nếu trang không mở được nữa, hãy chạy lại.",
     },
-    Opening.REFUSED: {
+    FirewallOpening.REFUSED: {
         "en": "The firewall could not be opened: if the page does not open, type the command with sudo.",
         "vi": "Không mở được tường lửa: nếu trang không mở được, hãy chạy lệnh với sudo.",
     },

@@ -9,7 +9,7 @@ from edge_agent import __version__
 from edge_agent.config.board import read_board
 from edge_agent.config.model.boards import Profile, Thermal, Watchdog
 from edge_agent.config.model.settings import Settings
-from edge_agent.config.profiles import recognised
+from edge_agent.config.profiles import detected_profile
 from edge_agent.core.clock import Clock
 from edge_agent.host.board.firmware import firmware_version, is_older
 from edge_agent.host.board.platform import kernel_has, os_supported
@@ -17,23 +17,23 @@ from edge_agent.host.board.power import supply_ma
 from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
 from edge_agent.host.board.watchdog import is_other, read_watchdog
 from edge_agent.host.health.birth import os_name
-from edge_agent.host.health.clock_sync import ClockState, KernelSync, look_at_clock
-from edge_agent.tools.doctor.check import Figure, Result
+from edge_agent.host.health.clock_sync import ClockState, KernelSync, read_clock_state
+from edge_agent.tools.doctor.check import CheckResult, Figure
 
 
-def check_config(settings: Settings, unread: str | None) -> Sequence[Result]:
+def check_config(settings: Settings, unread: str | None) -> Sequence[CheckResult]:
     """``unread``: why a password or key file could not be read, if one could not."""
-    results = [Result("config", "secrets-unread", {"first": unread})] if unread else []
+    results = [CheckResult("config", "secrets-unread", {"first": unread})] if unread else []
     if settings.warnings:
         figures: dict[str, Figure] = {"count": len(settings.warnings), "first": settings.warnings[0]}
-        return [*results, Result("config", "config-doubtful", figures)]
+        return [*results, CheckResult("config", "config-doubtful", figures)]
     if results:
         return results
     valid: dict[str, Figure] = {"cameras": len(settings.cameras), "hash": settings.config_hash[:12]}
-    return [Result("config", "config-good", valid)]
+    return [CheckResult("config", "config-good", valid)]
 
 
-def check_board(settings: Settings, sysroot: Path) -> Sequence[Result]:
+def check_board(settings: Settings, sysroot: Path) -> Sequence[CheckResult]:
     """May wait 2 s for vcgencmd."""
     board, profile = read_board(sysroot), settings.profile
     figures: dict[str, Figure] = {
@@ -42,20 +42,22 @@ def check_board(settings: Settings, sysroot: Path) -> Sequence[Result]:
         "os": os_name(sysroot),
         "version": __version__,
     }
-    better = recognised(board)
+    better = detected_profile(board)
     if better is not None and better != profile.name:
-        first = Result("board", "board-other", {**figures, "said": profile.description, "better": better})
+        first = CheckResult(
+            "board", "board-other", {**figures, "said": profile.description, "better": better}
+        )
     else:
-        first = Result("board", "board-known", figures)
+        first = CheckResult("board", "board-known", figures)
     return [first, *_below(profile, sysroot, figures)]
 
 
-def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Iterator[Result]:
+def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Iterator[CheckResult]:
     """What the profile asks of the system, the firmware and the kernel."""
     if profile.platform is None:
         return
     if os_supported(profile, sysroot) is False:
-        yield Result("board/os", "os-other", {**figures, "wanted": ", ".join(profile.platform.systems)})
+        yield CheckResult("board/os", "os-other", {**figures, "wanted": ", ".join(profile.platform.systems)})
     firmware = profile.platform.firmware
     version = firmware_version(firmware, sysroot)
     told: dict[str, Figure] = {
@@ -64,19 +66,19 @@ def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Itera
         "fix": firmware.update or "",
     }
     if version is None:
-        yield Result("board/firmware", "firmware-unknown", told)
+        yield CheckResult("board/firmware", "firmware-unknown", told)
     elif firmware.minimum is not None and is_older(version, firmware.minimum):
-        yield Result("board/firmware", "firmware-old", {**told, "version": version})
+        yield CheckResult("board/firmware", "firmware-old", {**told, "version": version})
     else:
-        yield Result("board/firmware", "firmware-good", {**told, "version": version})
+        yield CheckResult("board/firmware", "firmware-good", {**told, "version": version})
     for setting in profile.platform.kernel:
         if kernel_has(setting, sysroot) is False:
             reasons: dict[str, Figure] = {"name": setting.name, "why": setting.why, "fix": setting.fix}
-            yield Result("board/kernel", "kernel-off", reasons)
+            yield CheckResult("board/kernel", "kernel-off", reasons)
     yield _watchdog(profile.platform.watchdog, sysroot)
 
 
-def _watchdog(wanted: Watchdog, sysroot: Path) -> Result:
+def _watchdog(wanted: Watchdog, sysroot: Path) -> CheckResult:
     """``wanted``: as role base arms it."""
     state = read_watchdog(wanted, sysroot)
     figures: dict[str, Figure] = {
@@ -85,65 +87,65 @@ def _watchdog(wanted: Watchdog, sysroot: Path) -> Result:
         "wanted_s": wanted.timeout_s,
     }
     if state is None:
-        return Result(
+        return CheckResult(
             "board/watchdog", "watchdog-missing" if wanted.identity else "watchdog-unknown", figures
         )
     told = {**figures, "found": state.identity or wanted.device, "timeout_s": state.timeout_s or 0}
     if is_other(wanted, state):
-        return Result("board/watchdog", "watchdog-other", told)
+        return CheckResult("board/watchdog", "watchdog-other", told)
     if state.armed is None:
-        return Result("board/watchdog", "watchdog-unknown", told)
-    return Result("board/watchdog", "watchdog-armed" if state.armed else "watchdog-off", told)
+        return CheckResult("board/watchdog", "watchdog-unknown", told)
+    return CheckResult("board/watchdog", "watchdog-armed" if state.armed else "watchdog-off", told)
 
 
 def read_clock(
     settings: Settings, clock: Clock, sysroot: Path, kernel: Callable[[], KernelSync | None]
 ) -> ClockState:
-    return look_at_clock(settings.state_dir / "clock.json", clock, sysroot, kernel)
+    return read_clock_state(settings.state_dir / "clock.json", clock, sysroot, kernel)
 
 
-def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence[Result]:
+def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence[CheckResult]:
     shown = clock.now().astimezone(settings.gateway.timezone)
     if not state.trusted:
-        return [Result("clock", "clock-not-set", {"time": shown})]
+        return [CheckResult("clock", "clock-not-set", {"time": shown})]
     if not state.synced:
-        return [Result("clock", "clock-unsynced", {"time": shown})]
-    return [Result("clock", "clock-synced", {"source": state.source or "kernel"})]
+        return [CheckResult("clock", "clock-unsynced", {"time": shown})]
+    return [CheckResult("clock", "clock-synced", {"source": state.source or "kernel"})]
 
 
-def check_temperature(thermal: Thermal, sysroot: Path, step: int = 0) -> Sequence[Result]:
+def check_temperature(thermal: Thermal, sysroot: Path, step: int = 0) -> Sequence[CheckResult]:
     """``step``: of the thermal ladder, where an agent runs."""
-    ladder = [Result("temperature/ladder", "heat-step", {"step": step})] if step else []
+    ladder = [CheckResult("temperature/ladder", "heat-step", {"step": step})] if step else []
     return [_temperature(thermal, sysroot), *ladder]
 
 
-def _temperature(thermal: Thermal, sysroot: Path) -> Result:
+def _temperature(thermal: Thermal, sysroot: Path) -> CheckResult:
     celsius = Thermometer(sysroot, thermal.sensors).read_c()
     if celsius is None:
-        return Result("temperature", "temperature-unknown")
+        return CheckResult("temperature", "temperature-unknown")
     figures = {"celsius": celsius, "warn_c": thermal.warn_c, "critical_c": thermal.critical_c}
     if celsius >= thermal.critical_c:
-        return Result("temperature", "temperature-hot", figures)
+        return CheckResult("temperature", "temperature-hot", figures)
     warm = celsius >= thermal.warn_c
-    return Result("temperature", "temperature-warm" if warm else "temperature-good", figures)
+    return CheckResult("temperature", "temperature-warm" if warm else "temperature-good", figures)
 
 
-def check_power(profile: Profile, sysroot: Path, clock: Clock) -> Sequence[Result]:
+def check_power(profile: Profile, sysroot: Path, clock: Clock) -> Sequence[CheckResult]:
     sensors = ThrottleSensors(sysroot, clock, nodes=profile.alarm_nodes)
     now = sensors.read()
     if now.undervoltage:
         first = "power-undervoltage"
     elif now.throttled:
         first = "power-throttled"
-    elif sensors.sagged_since_boot():
+    elif sensors.had_undervoltage_since_boot():
         first = "power-was-low"
     else:
         known = now.undervoltage is not None or now.throttled is not None
         first = "power-good" if known else "power-unknown"
-    return [Result("power", first), *_supply(profile, sysroot)]
+    return [CheckResult("power", first), *_supply(profile, sysroot)]
 
 
-def _supply(profile: Profile, sysroot: Path) -> Iterator[Result]:
+def _supply(profile: Profile, sysroot: Path) -> Iterator[CheckResult]:
     wanted = profile.platform.power if profile.platform else None
     has_ma = supply_ma(sysroot)
     if wanted and wanted.minimum_ma and has_ma is not None and has_ma < wanted.minimum_ma:
@@ -152,4 +154,4 @@ def _supply(profile: Profile, sysroot: Path) -> Iterator[Result]:
             "minimum_ma": wanted.minimum_ma,
             "supply": wanted.supply,
         }
-        yield Result("power/supply", "supply-small", figures)
+        yield CheckResult("power/supply", "supply-small", figures)

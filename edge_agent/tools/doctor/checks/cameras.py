@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.capture.failures import Fault
 from edge_agent.capture.logins import FILE as LOGINS_FILE
-from edge_agent.capture.look import Look, look_at
+from edge_agent.capture.look import StreamProbe, probe_stream
 from edge_agent.capture.opening import open_source
 from edge_agent.capture.source import Opener
 from edge_agent.config.model.boards import Capacity
@@ -20,10 +20,10 @@ from edge_agent.core.errors import CaptureError
 from edge_agent.core.facts import TAMPER
 from edge_agent.core.languages import named_in_both
 from edge_agent.core.model import Cause
-from edge_agent.host.health.decode_load import Stream, decode_load, decoded_whole
+from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully_decoded
 from edge_agent.host.local_api.status_words import STATUS
-from edge_agent.tools.doctor.check import Figure, Result
-from edge_agent.tools.doctor.checks.picture import Impression, impression_of, judge, thumbnail
+from edge_agent.tools.doctor.check import CheckResult, Figure
+from edge_agent.tools.doctor.checks.picture import ImageQuality, judge, measure_quality, thumbnail
 from edge_agent.wire import CameraHealth, DoctorCamera
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ ENOUGH_RATE = 0.9
 """Of what is to be analysed: 4.9 is 5."""
 CODECS = {"h264": "H.264", "hevc": "H.265", "h265": "H.265", "mjpeg": "MJPEG"}
 """As FFmpeg and the profiles name them."""
-ORDINARY = Capacity(8, 640, 360, 10, ("h264",), 80)
+DEFAULT_CAPACITY = Capacity(8, 640, 360, 10, ("h264",), 80)
 """For a board without a profile of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class CameraMeasurement:
     """What is kept of a camera for the report."""
 
     measured: DoctorCamera
@@ -65,34 +65,36 @@ class CameraCheck:
         """``agent``: what a running agent says of this camera; ``advised``: what the board is made for;
         ``logins``: the file of failed logins, which a person may have to remove."""
         self._camera = camera
-        self._advised = advised or ORDINARY
+        self._advised = advised or DEFAULT_CAPACITY
         self._clock = clock
         self._agent = agent
         self._opener = opener
         self._logins = logins
-        self.seen = Seen(_as_agent_says(camera.id, agent))
+        self.measurement = CameraMeasurement(_as_agent_says(camera.id, agent))
 
-    def look(self) -> Sequence[Result]:
-        return [*self._looked(), *_told_by_agent(self._camera.id, self._agent)]
+    def run(self) -> Sequence[CheckResult]:
+        return [*self._measure(), *_agent_results(self._camera.id, self._agent)]
 
-    def _looked(self) -> Sequence[Result]:
+    def _measure(self) -> Sequence[CheckResult]:
         camera = self._camera
         if camera.credentials is not None and not camera.credentials.password.reveal():
-            return [self._by_agent("camera-by-agent") or Result(camera.id, "camera-not-asked")]
+            return [self._by_agent("camera-by-agent") or CheckResult(camera.id, "camera-not-asked")]
         try:
-            look = look_at(camera, self._clock, self._opener)
+            look = probe_stream(camera, self._clock, self._opener)
         except CaptureError as error:
             # A camera or device that serves one viewer only: the agent is that one.
             held = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
             if error.detail == Fault.BASIC_ONLY.detail:
-                return [Result(camera.id, "camera-basic-only")]
+                return [CheckResult(camera.id, "camera-basic-only")]
             told: dict[str, Figure] = {"detail": error.detail, "logins": shlex.quote(str(self._logins))}
-            return [held or Result(camera.id, f"camera-{error.cause}", told)]
-        seen = impression_of(look.picture, camera)
-        self.seen = Seen(_measured(camera.id, look, seen), thumbnail(look.picture, camera))
+            return [held or CheckResult(camera.id, f"camera-{error.cause}", told)]
+        seen = measure_quality(look.picture, camera)
+        self.measurement = CameraMeasurement(
+            _measured(camera.id, look, seen), thumbnail(look.picture, camera)
+        )
         return [*_stream(camera, look, self._advised), judge(f"{camera.id}/picture", seen)]
 
-    def _by_agent(self, finding: str) -> Result | None:
+    def _by_agent(self, finding: str) -> CheckResult | None:
         agent = self._agent
         if agent is None or agent.state != "online" or not agent.codec:
             return None
@@ -102,7 +104,7 @@ class CameraCheck:
             "height": agent.height or 0,
             "rate": agent.packet_fps,
         }
-        return Result(self._camera.id, finding, figures)
+        return CheckResult(self._camera.id, finding, figures)
 
 
 def advised_figures(advised: Capacity) -> dict[str, Figure]:
@@ -115,7 +117,7 @@ def advised_figures(advised: Capacity) -> dict[str, Figure]:
     }
 
 
-def _stream(camera: Camera, look: Look, advised: Capacity) -> Iterator[Result]:
+def _stream(camera: Camera, look: StreamProbe, advised: Capacity) -> Iterator[CheckResult]:
     width, height = look.size
     figures: dict[str, Figure] = {
         **advised_figures(advised),
@@ -127,28 +129,28 @@ def _stream(camera: Camera, look: Look, advised: Capacity) -> Iterator[Result]:
         "watched_s": look.watched_s,
     }
     if look.keyframe_s is None:
-        yield Result(camera.id, "camera-answers", figures)
-        yield Result(f"{camera.id}/keyframes", "keyframes-none", figures)
+        yield CheckResult(camera.id, "camera-answers", figures)
+        yield CheckResult(f"{camera.id}/keyframes", "keyframes-none", figures)
     else:
         figures["keyframe_s"] = look.keyframe_s
-        yield Result(camera.id, "camera-good", figures)
+        yield CheckResult(camera.id, "camera-good", figures)
         if look.keyframe_s > KEYFRAME_S:
-            yield Result(f"{camera.id}/keyframes", "keyframes-rare", figures)
+            yield CheckResult(f"{camera.id}/keyframes", "keyframes-rare", figures)
     if width * height > LARGE_PIXELS:
-        yield Result(f"{camera.id}/size", "size-main", figures)
+        yield CheckResult(f"{camera.id}/size", "size-main", figures)
     elif width < SMALL_WIDTH:
-        yield Result(f"{camera.id}/size", "size-small", figures)
+        yield CheckResult(f"{camera.id}/size", "size-small", figures)
     if look.codec in ("hevc", "mjpeg") and figures["codec"] != figures["advised_codec"]:
-        yield Result(f"{camera.id}/codec", f"codec-{look.codec}", figures)
+        yield CheckResult(f"{camera.id}/codec", f"codec-{look.codec}", figures)
     if look.rate < ENOUGH_RATE * camera.analyse.fps:
-        yield Result(f"{camera.id}/rate", "rate-low", figures)
+        yield CheckResult(f"{camera.id}/rate", "rate-low", figures)
 
 
-def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequence[Result]:
+def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequence[CheckResult]:
     """Whether the board is made for what all cameras send together; nothing where none was measured."""
-    platform, whole = settings.profile.platform, decoded_whole(settings.cameras)
+    platform, whole = settings.profile.platform, fully_decoded(settings.cameras)
     streams = [
-        Stream(camera.id, camera.width, camera.height, camera.frame_rate)
+        DecodedStream(camera.id, camera.width, camera.height, camera.frame_rate)
         for camera in measured
         if camera.id in whole and camera.width and camera.height and camera.frame_rate
     ]
@@ -156,7 +158,7 @@ def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequ
     if load is None:
         return []
     figures: dict[str, Figure] = {
-        "asked": load.asked,
+        "asked": load.requested,
         "limit": load.limit,
         "size": load.size,
         "profile": settings.profile.name,
@@ -165,27 +167,27 @@ def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequ
         "height": load.heaviest.height,
         "rate": load.heaviest.fps,
     }
-    if not load.too_much:
-        return [Result("board/decode", "decode-good", figures)]
-    return [Result("board/decode", "decode-large" if load.oversized else "decode-many", figures)]
+    if not load.is_exceeded:
+        return [CheckResult("board/decode", "decode-good", figures)]
+    return [CheckResult("board/decode", "decode-large" if load.oversized else "decode-many", figures)]
 
 
-def _told_by_agent(camera_id: str, agent: CameraHealth | None) -> Iterator[Result]:
+def _agent_results(camera_id: str, agent: CameraHealth | None) -> Iterator[CheckResult]:
     if agent is None:
         return
     if tampered := [state for state in agent.view if state in TAMPER]:
-        yield Result(
+        yield CheckResult(
             f"{camera_id}/view", "view-tampered", {"states": named_in_both(STATUS, "view", tampered)}
         )
     if agent.main_trouble:
-        yield Result(
+        yield CheckResult(
             f"{camera_id}/main",
             "main-trouble",
             {"reason": named_in_both(STATUS, "cause", [agent.main_trouble])},
         )
 
 
-def _measured(camera_id: str, look: Look, seen: Impression | None) -> DoctorCamera:
+def _measured(camera_id: str, look: StreamProbe, seen: ImageQuality | None) -> DoctorCamera:
     width, height = look.size
     return DoctorCamera(
         id=camera_id,

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
-from edge_agent.mqtt.causes import FileTrouble
-from edge_agent.mqtt.tls.certificates import Validity, ca_validity, own_validity
-from edge_agent.tools.doctor.check import Figure, Result
+from edge_agent.mqtt.causes import CertificateFileError
+from edge_agent.mqtt.tls.certificates import CertificateValidity, ca_validity, own_validity
+from edge_agent.tools.doctor.check import CheckResult, Figure
 
 
-def check_certificates(mqtt: Mqtt, now: datetime, *, clock_trusted: bool) -> Sequence[Result]:
+def check_certificates(mqtt: Mqtt, now: datetime, *, clock_trusted: bool) -> Sequence[CheckResult]:
     """Nothing where no broker is spoken to with TLS, and nothing of the system's trust store."""
     return list(_all(mqtt, now, clock_trusted)) if any(broker.tls for broker in mqtt.brokers) else []
 
 
-def _all(mqtt: Mqtt, now: datetime, clock_trusted: bool) -> Iterator[Result]:
+def _all(mqtt: Mqtt, now: datetime, clock_trusted: bool) -> Iterator[CheckResult]:
     if mqtt.cert_file is not None:
         yield _judged("certificate", mqtt.cert_file, lambda _: own_validity(mqtt), now, clock_trusted)
     if mqtt.ca_file is not None:
@@ -26,12 +26,12 @@ def _all(mqtt: Mqtt, now: datetime, clock_trusted: bool) -> Iterator[Result]:
 
 
 def _judged(
-    check: str, path: Path, read: Callable[[Path], Validity], now: datetime, clock_trusted: bool
-) -> Result:
+    check: str, path: Path, read: Callable[[Path], CertificateValidity], now: datetime, clock_trusted: bool
+) -> CheckResult:
     try:
         valid = read(path)
-    except FileTrouble as error:
-        return Result(check, "certificate-unread", {"reason": str(error)})
+    except CertificateFileError as error:
+        return CheckResult(check, "certificate-unread", {"reason": str(error)})
     days = (valid.end - now).days
     figures: dict[str, Figure] = {
         "file": path.name,
@@ -40,11 +40,11 @@ def _judged(
         "days": days,
     }
     if not clock_trusted:
-        return Result(check, "certificate-unjudged", figures)
+        return CheckResult(check, "certificate-unjudged", figures)
     if now >= valid.end:
-        return Result(check, "certificate-expired", figures)
+        return CheckResult(check, "certificate-expired", figures)
     if now < valid.start:
-        return Result(check, "certificate-early", figures)
-    return Result(
+        return CheckResult(check, "certificate-early", figures)
+    return CheckResult(
         check, "certificate-ending" if days < CERTIFICATE_WARN_DAYS else "certificate-good", figures
     )

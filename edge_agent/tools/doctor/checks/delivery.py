@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.delivery import SelfTestReport
 from edge_agent.host.local_api.control import ask_self_test
-from edge_agent.host.local_api.status import Asked
+from edge_agent.host.local_api.status import StatusResult
 from edge_agent.host.local_api.status_document import StatusDocument
-from edge_agent.tools.doctor.check import Figure, Result
+from edge_agent.tools.doctor.check import CheckResult, Figure
 
 RIGHTS, DELIVERY = "broker/rights", "broker/delivery"
 ASK_EVERY_S = 0.25
 
 
 def check_delivery(
-    settings: Settings, asked: Asked, topics: tuple[str, str], within_s: float
-) -> list[Result]:
+    settings: Settings, asked: StatusResult, topics: tuple[str, str], within_s: float
+) -> list[CheckResult]:
     """Blocks up to ``within_s``, where the centre does not confirm the agent's test event. ``topics``: see
     ``rights_result``."""
     if asked.document is None:
@@ -32,8 +32,8 @@ def check_delivery(
     if not isinstance(report, SelfTestReport):
         reason = report or "it has just ended"
         return [
-            Result(RIGHTS, "rights-not-tried"),
-            Result(DELIVERY, "delivery-not-asked", {"reason": reason}),
+            CheckResult(RIGHTS, "rights-not-tried"),
+            CheckResult(DELIVERY, "delivery-not-asked", {"reason": reason}),
         ]
     rights = _rights(report, topics, asked.document.heartbeat.mqtt.refused)
     if report.own is False:
@@ -42,28 +42,32 @@ def check_delivery(
     return [rights, _delivery(report, took_s, confirmed=confirmed)]
 
 
-def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tuple[str, str]) -> Result:
+def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tuple[str, str]) -> CheckResult:
     """``topics``: one of the gateway's own, and one of another gateway."""
     if own is False:
-        return Result(check, "rights-none", {"topic": topics[0]})
+        return CheckResult(check, "rights-none", {"topic": topics[0]})
     if own is None or foreign is None:
-        return Result(check, "rights-silent")
-    return Result(check, "rights-open", {"topic": topics[1]}) if foreign else Result(check, "rights-good")
+        return CheckResult(check, "rights-silent")
+    return (
+        CheckResult(check, "rights-open", {"topic": topics[1]})
+        if foreign
+        else CheckResult(check, "rights-good")
+    )
 
 
-def _not_asked(asked: Asked) -> list[Result]:
+def _not_asked(asked: StatusResult) -> list[CheckResult]:
     if asked.failure is None:  # no agent runs: what it may write was tried in its place
-        return [Result(DELIVERY, "delivery-no-agent")]
+        return [CheckResult(DELIVERY, "delivery-no-agent")]
     return [
-        Result(RIGHTS, "rights-not-tried"),
-        Result(DELIVERY, "delivery-not-asked", {"reason": asked.failure}),
+        CheckResult(RIGHTS, "rights-not-tried"),
+        CheckResult(DELIVERY, "delivery-not-asked", {"reason": asked.failure}),
     ]
 
 
-def _session(status: StatusDocument) -> Result:
+def _session(status: StatusDocument) -> CheckResult:
     if status.heartbeat.mqtt.last_error is None:
-        return Result(RIGHTS, "session-waits")
-    return Result(RIGHTS, "session-refused", {"reason": status.heartbeat.mqtt.last_error})
+        return CheckResult(RIGHTS, "session-waits")
+    return CheckResult(RIGHTS, "session-refused", {"reason": status.heartbeat.mqtt.last_error})
 
 
 def _report(settings: Settings, within_s: float, *, confirmed: bool) -> SelfTestReport | str | None:
@@ -76,18 +80,18 @@ def _report(settings: Settings, within_s: float, *, confirmed: bool) -> SelfTest
         time.sleep(ASK_EVERY_S)
 
 
-def _rights(report: SelfTestReport, topics: tuple[str, str], refused: int) -> Result:
+def _rights(report: SelfTestReport, topics: tuple[str, str], refused: int) -> CheckResult:
     found = rights_result(RIGHTS, report.own, report.foreign, topics)
     if refused and found.finding == "rights-good":
-        return Result(RIGHTS, "rights-refused", {"refused": refused})
+        return CheckResult(RIGHTS, "rights-refused", {"refused": refused})
     return found
 
 
-def _delivery(report: SelfTestReport, took_s: float, *, confirmed: bool) -> Result:
+def _delivery(report: SelfTestReport, took_s: float, *, confirmed: bool) -> CheckResult:
     figures: dict[str, Figure] = {"event": report.event or "-", "took_s": took_s}
     if report.progress == "at-broker" and not confirmed:
-        return Result(DELIVERY, "delivery-broker", figures)
-    return Result(DELIVERY, _FINDINGS[report.progress], figures)
+        return CheckResult(DELIVERY, "delivery-broker", figures)
+    return CheckResult(DELIVERY, _FINDINGS[report.progress], figures)
 
 
 _FINDINGS = {
@@ -99,7 +103,7 @@ _FINDINGS = {
 }
 
 
-def with_delivery(results: Sequence[Result], found: Sequence[Result]) -> list[Result]:
+def with_delivery(results: Sequence[CheckResult], found: Sequence[CheckResult]) -> list[CheckResult]:
     """What was found belongs below the last broker."""
     last = max(at for at, result in enumerate(results) if result.finding.startswith(("broker-", "rights-")))
     return [*results[: last + 1], *found, *results[last + 1 :]]

@@ -11,9 +11,9 @@ import numpy as np
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS
-from edge_agent.detection.detector import Detector
+from edge_agent.detection.detector import ObjectDetector
 from edge_agent.model_release.store import detector_of_agent
-from edge_agent.tools.doctor.check import Figure, Result
+from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.wire import DetectorHealth
 
 MEASURE_S = 1.0
@@ -21,20 +21,20 @@ LEAST, MOST = 3, 30
 """Inferences; the first one is not counted."""
 
 
-def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequence[Result]:
+def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequence[CheckResult]:
     """``running``: what an agent beside says of its detector. Its figure is what counts while it works: a
     second detector on the same cores would slow down both."""
     wanted = _wanted(settings)
     if settings.detector.model == "none":
-        blind = [_blind("none", wanted)] if wanted else []
-        return blind or [Result("detector", "detector-none")]
+        blind = [_missing_labels("none", wanted)] if wanted else []
+        return blind or [CheckResult("detector", "detector-none")]
     choice = detector_of_agent(settings)
     if choice.detector is None:
-        return [Result("detector", "detector-broken", {"reason": choice.degraded or choice.note})]
+        return [CheckResult("detector", "detector-broken", {"reason": choice.degraded or choice.note})]
     try:
         latency_ms = running.latency_ms if running and running.latency_ms else _measured_ms(choice.detector)
     except DetectorError as error:
-        return [Result("detector", "detector-broken", {"reason": str(error)})]
+        return [CheckResult("detector", "detector-broken", {"reason": str(error)})]
     possible = settings.detector.budget_ms_per_s / max(latency_ms, 0.01)
     budget = _wanted_per_s(settings)
     figures: dict[str, Figure] = {
@@ -50,14 +50,14 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
         if choice.detector.labels.isdisjoint((label, GROUP_OF_LABEL[label]))
     }
     if running and running.name != choice.detector.name:
-        results.append(Result("detector", "detector-not-loaded", {**figures, "loaded": running.name}))
+        results.append(CheckResult("detector", "detector-not-loaded", {**figures, "loaded": running.name}))
     elif missing:
-        results.append(_blind(choice.detector.name, missing))
+        results.append(_missing_labels(choice.detector.name, missing))
     if choice.degraded:
-        results.append(Result("detector", "detector-other", {**figures, "reason": choice.degraded}))
+        results.append(CheckResult("detector", "detector-other", {**figures, "reason": choice.degraded}))
     if possible < budget:
-        results.append(Result("detector", "detector-slow", figures))
-    return results or [Result("detector", "detector-good", figures)]
+        results.append(CheckResult("detector", "detector-slow", figures))
+    return results or [CheckResult("detector", "detector-good", figures)]
 
 
 def _wanted_per_s(settings: Settings) -> float:
@@ -81,13 +81,15 @@ def _wanted(settings: Settings) -> dict[str, str]:
     return wanted
 
 
-def _blind(name: str, missing: Mapping[str, str]) -> Result:
+def _missing_labels(name: str, missing: Mapping[str, str]) -> CheckResult:
     """``missing``: labels, and where the configuration asks for each."""
     users = ", ".join(dict.fromkeys(missing.values()))
-    return Result("detector", "detector-blind", {"name": name, "labels": ", ".join(missing), "users": users})
+    return CheckResult(
+        "detector", "detector-blind", {"name": name, "labels": ", ".join(missing), "users": users}
+    )
 
 
-def _measured_ms(detector: Detector) -> float:
+def _measured_ms(detector: ObjectDetector) -> float:
     """Median of a second's inferences on noise, which keeps a detector as busy as a street does. Raises
     DetectorError."""
     fit = detector.fit((640, 360))

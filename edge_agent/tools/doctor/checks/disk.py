@@ -17,7 +17,7 @@ from edge_agent.config.model.boards import Profile
 from edge_agent.config.model.settings import Settings
 from edge_agent.host.board.storage import disk_of
 from edge_agent.host.health.degraded import DISK_FULL_PERCENT
-from edge_agent.tools.doctor.check import Figure, Result
+from edge_agent.tools.doctor.check import CheckResult, Figure
 
 COMMITS = 16
 COMMIT_BYTES = 4096
@@ -40,7 +40,7 @@ class DiskSpeed:
     write_mb_s: float  # of one larger write, its sync included
 
 
-def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> Sequence[Result]:
+def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> Sequence[CheckResult]:
     """``agent``: the agent's user, where root has become him: what is closed to him is a fault."""
     folder = _nearest(settings.state_dir)
     figures: dict[str, Figure] = {"folder": str(folder)}
@@ -48,34 +48,39 @@ def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> S
         usage = shutil.disk_usage(folder)
         figures |= {"free_gb": usage.free / 1e9, "percent": 100 * usage.used / (usage.used + usage.free)}
         if usage.free < LEAST_FREE:
-            return [Result("disk", "disk-no-room", figures)]
+            return [CheckResult("disk", "disk-no-room", figures)]
         speed = measure(folder)
     except PermissionError:
         if agent is not None:
-            return [Result("disk", "disk-closed", {**figures, "user": agent})]
-        return [Result("disk", "disk-not-ours", figures)]
+            return [CheckResult("disk", "disk-closed", {**figures, "user": agent})]
+        return [CheckResult("disk", "disk-not-ours", figures)]
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = (error.strerror or type(error).__name__).lower()
-        return [Result("disk", "disk-no-room" if full else "disk-unwritable", {**figures, "reason": reason})]
+        return [
+            CheckResult("disk", "disk-no-room" if full else "disk-unwritable", {**figures, "reason": reason})
+        ]
     figures |= {"sync_ms": speed.sync_ms, "write_mb_s": speed.write_mb_s}
     results = []
     if usage.used / (usage.used + usage.free) * 100 >= DISK_FULL_PERCENT:
-        results.append(Result("disk", "disk-full", figures))
+        results.append(CheckResult("disk", "disk-full", figures))
     if speed.sync_ms > SLOW_SYNC_MS or speed.write_mb_s < SLOW_MB_S:
-        results.append(Result("disk", "disk-slow", figures))
-    return [*(results or [Result("disk", "disk-good", figures)]), *_kind(settings.profile, folder, sysroot)]
+        results.append(CheckResult("disk", "disk-slow", figures))
+    return [
+        *(results or [CheckResult("disk", "disk-good", figures)]),
+        *_kind(settings.profile, folder, sysroot),
+    ]
 
 
-def _kind(profile: Profile, folder: Path, sysroot: Path) -> Iterator[Result]:
+def _kind(profile: Profile, folder: Path, sysroot: Path) -> Iterator[CheckResult]:
     disk, wanted = disk_of(folder, sysroot), profile.platform.storage if profile.platform else None
     if disk is None or disk.kind is None or wanted is None:
         return
     figures: dict[str, Figure] = {"name": disk.name, "kind": disk.kind, "advice": wanted.advice}
     if disk.kind in wanted.poor:
-        yield Result("disk/kind", "disk-poor", figures)
+        yield CheckResult("disk/kind", "disk-poor", figures)
     elif disk.kind in wanted.good:
-        yield Result("disk/kind", "disk-lasting", figures)
+        yield CheckResult("disk/kind", "disk-lasting", figures)
 
 
 def measure(folder: Path) -> DiskSpeed:

@@ -18,9 +18,9 @@ from edge_agent.config.model.settings import Camera
 from edge_agent.core.model import FULL_PICTURE, Picture
 from edge_agent.evidence.jpeg import crop
 from edge_agent.tamper.features.likeness import FEWEST, STRUCTURED
-from edge_agent.tamper.features.sketch import Sketcher
+from edge_agent.tamper.features.sketch import FrameFeatureExtractor
 from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
-from edge_agent.tools.doctor.check import Figure, Result
+from edge_agent.tools.doctor.check import CheckResult, Figure
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
@@ -35,7 +35,7 @@ _STRIP = 32  # pixels, for the camera's id
 
 
 @dataclass(frozen=True, slots=True)
-class Impression:
+class ImageQuality:
     """Figures of one picture."""
 
     mean: float  # luma
@@ -45,33 +45,33 @@ class Impression:
     sharpness: float | None  # None: too little structure
 
 
-def impression_of(picture: Picture, camera: Camera) -> Impression | None:
+def measure_quality(picture: Picture, camera: Camera) -> ImageQuality | None:
     """None for a picture that is too small; what is masked does not count."""
     luma = picture.luma()
     try:
-        sketcher = Sketcher(luma.shape[1], luma.shape[0], camera.masks)
+        sketcher = FrameFeatureExtractor(luma.shape[1], luma.shape[0], camera.masks)
     except ValueError:
         return None
-    sketch = sketcher.sketch(sketcher.shrink(luma))
+    sketch = sketcher.extract(sketcher.shrink(luma))
     structured = sketcher.counted & (sketch.coarse_energy >= STRUCTURED)
     tiles = int(np.count_nonzero(structured))
     ratio = sketch.fine_energy[structured] / sketch.coarse_energy[structured]
     sharpness = float(np.quantile(ratio, 0.9)) if tiles >= FEWEST else None
-    return Impression(sketch.mean, sketch.spread, sketch.dark, tiles, sharpness)
+    return ImageQuality(sketch.mean, sketch.spread, sketch.dark, tiles, sharpness)
 
 
-def judge(check: str, seen: Impression | None) -> Result:
+def judge(check: str, seen: ImageQuality | None) -> CheckResult:
     if seen is None:
-        return Result(check, "picture-small")
+        return CheckResult(check, "picture-small")
     figures: dict[str, Figure] = {"mean": seen.mean, "needed": SHARP}
     if seen.sharpness is None:
         if seen.mean <= BLACK_MEAN:
-            return Result(check, "picture-black", figures)
-        return Result(check, "picture-empty" if seen.spread < ONE_COLOUR else "picture-plain", figures)
+            return CheckResult(check, "picture-black", figures)
+        return CheckResult(check, "picture-empty" if seen.spread < ONE_COLOUR else "picture-plain", figures)
     figures["sharpness"] = seen.sharpness
     if seen.dark >= NOTHING_SEEN:
-        return Result(check, "picture-dark", figures)
-    return Result(check, "picture-good" if seen.sharpness >= SHARP else "picture-blurred", figures)
+        return CheckResult(check, "picture-dark", figures)
+    return CheckResult(check, "picture-good" if seen.sharpness >= SHARP else "picture-blurred", figures)
 
 
 def thumbnail(picture: Picture, camera: Camera) -> Colour:

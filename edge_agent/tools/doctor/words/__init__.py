@@ -4,7 +4,7 @@ here."""
 from __future__ import annotations
 
 from edge_agent.core.languages import Lang
-from edge_agent.tools.doctor.check import Level, Result
+from edge_agent.tools.doctor.check import CheckLevel, CheckResult
 from edge_agent.tools.doctor.words.box import BOX
 from edge_agent.tools.doctor.words.broker import BROKER
 from edge_agent.tools.doctor.words.cameras import CAMERAS
@@ -15,13 +15,13 @@ __all__ = ["WORDS", "Wording", "level_of", "said_of", "todo_of"]
 WORDS: dict[str, Wording] = {**BOX, **CAMERAS, **BROKER}
 
 
-def level_of(result: Result) -> Level:
+def level_of(result: CheckResult) -> CheckLevel:
     return WORDS[result.finding].level
 
 
-def said_of(result: Result, lang: Lang) -> str:
+def said_of(result: CheckResult, lang: Lang) -> str:
     return WORDS[result.finding].said(lang, result.figures)
 
 
-def todo_of(result: Result, lang: Lang) -> str | None:
+def todo_of(result: CheckResult, lang: Lang) -> str | None:
     return WORDS[result.finding].todo(lang, result.figures)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from edge_agent.core.languages import Lang, day_text, duration, in_lang
-from edge_agent.tools.doctor.check import Figure, Level
+from edge_agent.tools.doctor.check import CheckLevel, Figure
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
     """The sentences of one finding; ``{names}`` in them are its figures."""
 
-    level: Level
+    level: CheckLevel
     en: str
     vi: str
     en_do: str = ""  # what to do; empty: nothing
@@ -45,16 +45,16 @@ def _written(figure: Figure, lang: Lang) -> str | int | float:
 
 
 def green(en: str, vi: str) -> Wording:
-    return Wording(Level.GREEN, en, vi)
+    return Wording(CheckLevel.GREEN, en, vi)
 
 
 def skipped(en: str, vi: str, en_do: str = "", vi_do: str = "") -> Wording:
-    return Wording(Level.SKIPPED, en, vi, en_do, vi_do)
+    return Wording(CheckLevel.SKIPPED, en, vi, en_do, vi_do)
 
 
 def yellow(en: str, vi: str, en_do: str, vi_do: str) -> Wording:
-    return Wording(Level.YELLOW, en, vi, en_do, vi_do)
+    return Wording(CheckLevel.YELLOW, en, vi, en_do, vi_do)
 
 
 def red(en: str, vi: str, en_do: str, vi_do: str) -> Wording:
-    return Wording(Level.RED, en, vi, en_do, vi_do)
+    return Wording(CheckLevel.RED, en, vi, en_do, vi_do)

@@ -14,7 +14,7 @@ from edge_agent.core.delivery import WaitingReply
 from edge_agent.wire.topics import DownMessage
 
 
-class Answers:
+class SimulatedReplies:
     """The ``RepliesPort`` of a publisher. Answers are in memory only."""
 
     def __init__(self, gateway: str, clock: Clock, wake: Callable[[], None]) -> None:
@@ -25,9 +25,9 @@ class Answers:
         self._waiting: dict[int, WaitingReply] = {}
         self._count = 0
 
-    def take(self, message: DownMessage, publish_birth: Callable[[], None], session: str) -> None:
+    def receive_command(self, message: DownMessage, publish_birth: Callable[[], None], session: str) -> None:
         """On the publisher's thread."""
-        message.taken()
+        message.acknowledge()
         try:
             command = msgspec.json.decode(message.payload, type=wire.Command[Any])
         except (msgspec.MsgspecError, UnicodeError):

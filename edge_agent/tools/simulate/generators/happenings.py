@@ -71,7 +71,7 @@ EVENTS_EACH = sum(kind.share * (2 if kind.lasts else 1) for kind in _KINDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
+class OngoingEvent:
     """Something that has begun."""
 
     camera: str
@@ -80,7 +80,7 @@ class Going:
     lasts_s: float
 
 
-class Happenings:
+class EventGenerator:
     """Of one gateway. One thread."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Happenings:
         self._picture_bytes = picture_bytes
         self._count = 0
 
-    def begin(self, camera: str) -> tuple[Draft, Going | None]:
+    def begin(self, camera: str) -> tuple[Draft, OngoingEvent | None]:
         """Something happens in front of a camera; None: it is over at once."""
         self._count += 1
         kind = self._dice.choices(_KINDS, [each.share for each in _KINDS])[0]
@@ -119,10 +119,12 @@ class Happenings:
             **kind.more,
         )
         draft = self._envelope.phased(camera, kind.severity, now, data, media)
-        going = Going(camera, kind.severity, data, self._dice.uniform(1.0, 20.0)) if kind.lasts else None
+        going = (
+            OngoingEvent(camera, kind.severity, data, self._dice.uniform(1.0, 20.0)) if kind.lasts else None
+        )
         return draft, going
 
-    def end(self, going: Going) -> Draft:
+    def end(self, going: OngoingEvent) -> Draft:
         now = self._envelope.now()
         data = msgspec.structs.replace(
             going.data, phase="end", ended_at=self._envelope.at(now.mono), end_reason="left", snapshot=None

@@ -15,7 +15,7 @@ MEAN = sum(HOURLY) / len(HOURLY)
 DAY_S = 86_400.0
 
 
-class Day:
+class SimulatedDay:
     """Begins at ``begins_at_h`` and goes by ``factor`` times as fast as the clock."""
 
     def __init__(self, begins_at_h: float, factor: float) -> None:

@@ -11,15 +11,15 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import OutboxStats
 from edge_agent.host.health.compact import compact
 from edge_agent.host.health.heartbeat import outbox_health
-from edge_agent.tools.simulate.scenario import Site
+from edge_agent.tools.simulate.scenario import SimulatedSite
 
 SIMULATED = "simulated"
 
 
-class Vitals:
+class HealthGenerator:
     """Of one gateway. ``birth`` is called on the publisher's thread, the rest on one other."""
 
-    def __init__(self, site: Site, dice: random.Random, clock: Clock) -> None:
+    def __init__(self, site: SimulatedSite, dice: random.Random, clock: Clock) -> None:
         self._site = site
         self._clock = clock
         self._warmth_c = dice.uniform(42.0, 58.0)
@@ -33,13 +33,13 @@ class Vitals:
         self._boot_id, self._boot_reason = boot_id, boot_reason
         self._booted_mono, self._booted_at = self._clock.monotonic(), rfc3339(self._clock.now())
 
-    def sees(self, camera: str) -> bool:
+    def is_online(self, camera: str) -> bool:
         return camera not in self._lost
 
-    def lose(self, camera: str) -> None:
+    def set_offline(self, camera: str) -> None:
         self._lost[camera] = self._clock.monotonic(), rfc3339(self._clock.now())
 
-    def find(self, camera: str) -> float:
+    def set_online(self, camera: str) -> float:
         """How long it was away, in seconds."""
         since_mono, _ = self._lost.pop(camera, (self._clock.monotonic(), ""))
         return self._clock.monotonic() - since_mono

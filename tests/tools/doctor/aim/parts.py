@@ -15,15 +15,15 @@ from typing import Any
 from edge_agent import config
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock
-from edge_agent.tools.doctor.aim.gate import Gate
-from edge_agent.tools.doctor.aim.places import Place
+from edge_agent.tools.doctor.aim.gate import AccessGate
+from edge_agent.tools.doctor.aim.places import AimAddress
 from edge_agent.tools.doctor.aim.server import AimServer
-from edge_agent.tools.doctor.aim.watch import Watch
+from edge_agent.tools.doctor.aim.watch import AimAnalysis
 from tests.testbed.agent import write_config
 from tests.testbed.rtsp import RtspServer
 from tests.testbed.walker import walking_clip
 
-LOOPBACK = Place(ipaddress.ip_address("127.0.0.1"), ipaddress.ip_network("127.0.0.0/8"))
+LOOPBACK = AimAddress(ipaddress.ip_address("127.0.0.1"), ipaddress.ip_network("127.0.0.0/8"))
 PRIVATE = [[0.8, 0.0], [1.0, 0.0], [1.0, 0.3], [0.8, 0.3]]
 CAMERA: dict[str, Any] = {
     "id": "cam-1",
@@ -46,9 +46,9 @@ def walker_camera(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def watching(path: Path) -> Iterator[tuple[Settings, Watch]]:
+def watching(path: Path) -> Iterator[tuple[Settings, AimAnalysis]]:
     settings = config.load(path)
-    watch = Watch(settings, settings.cameras[0], SystemClock())
+    watch = AimAnalysis(settings, settings.cameras[0], SystemClock())
     watch.start()
     try:
         yield settings, watch
@@ -57,7 +57,9 @@ def watching(path: Path) -> Iterator[tuple[Settings, Watch]]:
 
 
 @contextmanager
-def page(settings: Settings, watch: Watch, gate: Gate, place: Place = LOOPBACK) -> Iterator[AimServer]:
+def page(
+    settings: Settings, watch: AimAnalysis, gate: AccessGate, place: AimAddress = LOOPBACK
+) -> Iterator[AimServer]:
     server = AimServer([place], 0, settings.cameras[0], watch, gate)
     server.start()
     try:

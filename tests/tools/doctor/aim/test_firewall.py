@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edge_agent.tools.doctor.aim import firewall
-from edge_agent.tools.doctor.aim.firewall import Opening, opened
+from edge_agent.tools.doctor.aim.firewall import FirewallOpening, opened
 from tests.testbed.agent import wait_until
 
 RULES = """
@@ -56,7 +56,7 @@ def ports(nft: str) -> list[Any]:
 def test_open_while_somebody_aims_and_closed_afterwards(nft: str) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     with opened(8480, 900, nft) as opening:
-        assert opening is Opening.OPENED
+        assert opening is FirewallOpening.OPENED
         assert ports(nft) == [8480]
     assert ports(nft) == []
 
@@ -81,19 +81,19 @@ def test_closed_by_the_kernel_if_nobody_else_does(nft: str) -> None:
 
 def test_a_firewall_that_knows_nothing_of_it_is_told(nft: str) -> None:
     with opened(8480, 900, nft) as opening:
-        assert opening is Opening.NO_SET
+        assert opening is FirewallOpening.NO_SET
 
 
 def test_a_box_without_nftables_has_nothing_to_open() -> None:
     with opened(8480, 900, "/nowhere/nft") as opening:
-        assert opening is Opening.NO_FIREWALL
+        assert opening is FirewallOpening.NO_FIREWALL
 
 
 def test_a_second_run_does_not_shut_the_first_one_out(nft: str) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     with opened(8480, 900, nft):
         with opened(8480, 900, nft) as second:
-            assert second is Opening.ALREADY
+            assert second is FirewallOpening.ALREADY
         assert ports(nft) == [8480]
     assert ports(nft) == []
 
@@ -114,7 +114,7 @@ def test_an_nft_that_does_not_answer_counts_as_a_refusal(
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
     monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
     with opened(8480, 900, stuck(nft, verb, tmp_path)[0]) as opening:
-        assert opening is Opening.REFUSED
+        assert opening is FirewallOpening.REFUSED
     assert "no answer in 0.5 s" in caplog.text
     assert ports(nft) == []
 
@@ -127,7 +127,7 @@ def test_the_command_ends_though_nft_is_slow_to_close(
     monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
     slow, pipe = stuck(nft, "delete", tmp_path)
     with opened(8480, 900, slow) as opening:
-        assert opening is Opening.OPENED
+        assert opening is FirewallOpening.OPENED
     assert "nft has not closed port 8480" in caplog.text
     pipe.write_text("go on\n")
     wait_until(lambda: ports(nft) == [], what="closed")

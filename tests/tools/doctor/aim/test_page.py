@@ -16,10 +16,10 @@ import pytest
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.tools.doctor.aim.gate import LIFE_S, TRIES, Gate
-from edge_agent.tools.doctor.aim.places import Place
+from edge_agent.tools.doctor.aim.gate import LIFE_S, TRIES, AccessGate
+from edge_agent.tools.doctor.aim.places import AimAddress
 from edge_agent.tools.doctor.aim.server import MOST_REQUESTS, AimServer
-from edge_agent.tools.doctor.aim.watch import Watch
+from edge_agent.tools.doctor.aim.watch import AimAnalysis
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import wait_until, write_config
 from tests.testbed.clips import make_clip
@@ -28,7 +28,7 @@ from tests.tools.doctor.aim.parts import LOOPBACK, Phone, page, walker_camera, w
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Watch]]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, AimAnalysis]]:
     with walker_camera(tmp_path_factory.mktemp("aim")) as config, watching(config) as found:
         yield found
 
@@ -39,12 +39,12 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def gate(clock: FakeClock) -> Gate:
-    return Gate(clock)
+def gate(clock: FakeClock) -> AccessGate:
+    return AccessGate(clock)
 
 
 @pytest.fixture
-def server(watched: tuple[Settings, Watch], gate: Gate) -> Iterator[AimServer]:
+def server(watched: tuple[Settings, AimAnalysis], gate: AccessGate) -> Iterator[AimServer]:
     with page(*watched, gate) as server:
         yield server
 
@@ -55,7 +55,7 @@ def test_without_the_code_there_is_a_form_and_nothing_else(server: AimServer) ->
     assert [phone.ask(path).status for path in ("/view", "/site", "/nothing")] == [403, 403, 403]
 
 
-def test_the_code_opens_the_page_for_one_phone(server: AimServer, gate: Gate) -> None:
+def test_the_code_opens_the_page_for_one_phone(server: AimServer, gate: AccessGate) -> None:
     phone, other = Phone(server), Phone(server)
     assert phone.type_code("000000" if gate.code != "000000" else "000001").status == 403
     opened = phone.type_code(gate.code)
@@ -67,7 +67,7 @@ def test_the_code_opens_the_page_for_one_phone(server: AimServer, gate: Gate) ->
     assert b'data-say="taken"' in refused.body
 
 
-def test_the_page_needs_nothing_from_elsewhere(server: AimServer, gate: Gate) -> None:
+def test_the_page_needs_nothing_from_elsewhere(server: AimServer, gate: AccessGate) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     for path in ("/", "/aim.js", "/words.js", "/aim.css"):
@@ -77,7 +77,7 @@ def test_the_page_needs_nothing_from_elsewhere(server: AimServer, gate: Gate) ->
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
 
 
-def test_somebody_who_walks_by_is_shown_with_his_size(server: AimServer, gate: Gate) -> None:
+def test_somebody_who_walks_by_is_shown_with_his_size(server: AimServer, gate: AccessGate) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     site = phone.ask("/site").body
@@ -98,7 +98,7 @@ def test_somebody_who_walks_by_is_shown_with_his_size(server: AimServer, gate: G
     assert answer.view["trouble"] is None
 
 
-def test_what_is_private_is_black_in_the_picture(server: AimServer, gate: Gate) -> None:
+def test_what_is_private_is_black_in_the_picture(server: AimServer, gate: AccessGate) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     picture = cv2.imdecode(np.frombuffer(phone.ask("/view").body, np.uint8), cv2.IMREAD_COLOR)
@@ -108,7 +108,7 @@ def test_what_is_private_is_black_in_the_picture(server: AimServer, gate: Gate) 
     assert rest.mean() > 100
 
 
-def test_a_view_is_newer_than_the_last_one(server: AimServer, gate: Gate) -> None:
+def test_a_view_is_newer_than_the_last_one(server: AimServer, gate: AccessGate) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     numbers = [phone.ask("/view").view["number"]]
@@ -116,7 +116,7 @@ def test_a_view_is_newer_than_the_last_one(server: AimServer, gate: Gate) -> Non
     assert numbers[1] > numbers[0]
 
 
-def test_after_fifteen_minutes_it_is_gone(server: AimServer, gate: Gate, clock: FakeClock) -> None:
+def test_after_fifteen_minutes_it_is_gone(server: AimServer, gate: AccessGate, clock: FakeClock) -> None:
     phone = Phone(server)
     phone.type_code(gate.code)
     assert phone.ask("/view").status == 200
@@ -124,7 +124,7 @@ def test_after_fifteen_minutes_it_is_gone(server: AimServer, gate: Gate, clock: 
     assert [phone.ask(path).status for path in ("/", "/view", "/aim.js")] == [410, 410, 410]
 
 
-def test_after_five_wrong_codes_it_is_gone(server: AimServer, gate: Gate) -> None:
+def test_after_five_wrong_codes_it_is_gone(server: AimServer, gate: AccessGate) -> None:
     phone = Phone(server)
     for number in range(TRIES):
         phone.type_code(f"{(int(gate.code) + 1 + number) % 1_000_000:06}")
@@ -132,17 +132,19 @@ def test_after_five_wrong_codes_it_is_gone(server: AimServer, gate: Gate) -> Non
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", ""])
-def test_a_name_that_was_pointed_at_the_box_opens_nothing(server: AimServer, gate: Gate, host: str) -> None:
+def test_a_name_that_was_pointed_at_the_box_opens_nothing(
+    server: AimServer, gate: AccessGate, host: str
+) -> None:
     port = urllib.parse.urlsplit(server.urls[0]).port
     told = Phone(server).ask("/", form=f"code={gate.code}", Host=host.format(port=port))
     assert told.status == 421
-    assert not gate.taken
+    assert not gate.is_claimed
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null"])
-def test_no_other_page_may_send_the_form(server: AimServer, gate: Gate, origin: str) -> None:
+def test_no_other_page_may_send_the_form(server: AimServer, gate: AccessGate, origin: str) -> None:
     assert Phone(server, Origin=origin).type_code(gate.code).status == 403
-    assert not gate.taken
+    assert not gate.is_claimed
 
 
 @pytest.mark.parametrize("length", ["101", "-1", "many", "99999999999999999999"])
@@ -151,8 +153,8 @@ def test_a_form_of_another_length_is_not_read(server: AimServer, length: str) ->
     assert told.status == 400
 
 
-def test_a_stranger_gets_no_answer(watched: tuple[Settings, Watch], gate: Gate) -> None:
-    elsewhere = Place(LOOPBACK.address, ipaddress.ip_network("192.168.1.0/24"))
+def test_a_stranger_gets_no_answer(watched: tuple[Settings, AimAnalysis], gate: AccessGate) -> None:
+    elsewhere = AimAddress(LOOPBACK.address, ipaddress.ip_network("192.168.1.0/24"))
     with page(*watched, gate, elsewhere) as server, pytest.raises((OSError, http.client.HTTPException)):
         Phone(server).ask("/")
 
@@ -179,18 +181,18 @@ def test_a_form_with_two_lengths_is_refused(server: AimServer, odd: str) -> None
         assert b" 400 " in connection.recv(100)
 
 
-def test_a_port_that_is_taken_is_told(watched: tuple[Settings, Watch], server: AimServer) -> None:
+def test_a_port_that_is_taken_is_told(watched: tuple[Settings, AimAnalysis], server: AimServer) -> None:
     settings, watch = watched
     port = urllib.parse.urlsplit(server.urls[0]).port or 0
     with pytest.raises(EdgeAgentError, match="is somebody aiming already"):
-        AimServer([LOOPBACK], port, settings.cameras[0], watch, Gate(SystemClock()))
+        AimServer([LOOPBACK], port, settings.cameras[0], watch, AccessGate(SystemClock()))
 
 
 def test_a_camera_that_is_lost_is_told_and_comes_back(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", size=(320, 180))
     with RtspServer({"/s": clip}) as camera:
         config = write_config(tmp_path, cameras=[{"id": "cam-1", "url": camera.url("/s")}], broker_port=1883)
-        gate = Gate(SystemClock())
+        gate = AccessGate(SystemClock())
         with watching(config) as (settings, watch), page(settings, watch, gate) as server:
             phone = Phone(server)
             phone.type_code(gate.code)

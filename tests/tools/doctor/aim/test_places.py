@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
-from edge_agent.tools.doctor.aim.places import places
+from edge_agent.tools.doctor.aim.places import aim_addresses
 
 
 def at(interface: str, address: str, *, far: bool = False) -> InterfaceAddress:
@@ -33,11 +33,11 @@ def at(interface: str, address: str, *, far: bool = False) -> InterfaceAddress:
     ],
 )
 def test_it_listens_where_only_neighbours_are(interface: str, address: str, listens: bool) -> None:
-    assert bool(places([at(interface, address)])) == listens
+    assert bool(aim_addresses([at(interface, address)])) == listens
 
 
 def test_not_at_a_link_to_one_far_end() -> None:
-    assert not places([at("usb0", "10.1.1.2/30", far=True)])
+    assert not aim_addresses([at("usb0", "10.1.1.2/30", far=True)])
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_not_at_a_link_to_one_far_end() -> None:
     ],
 )
 def test_only_who_is_in_the_same_network_is_answered(source: str, admitted: bool) -> None:
-    (place,) = places([at("eth0", "192.168.1.20/24")])
+    (place,) = aim_addresses([at("eth0", "192.168.1.20/24")])
     assert place.admits(source) == admitted
 
 
