@@ -25,7 +25,7 @@ import httpx
 from bench.plan import Plan
 from bench.processes import usage
 from bench.result import Result, percentile
-from edge_agent.mqtt.session.inbox import MessageReceived
+from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import WARDS, House, answers

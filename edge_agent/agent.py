@@ -19,14 +19,14 @@ from edge_agent import __version__
 from edge_agent.cameras.build import PipelineContext, use_one_opencv_thread
 from edge_agent.cameras.running import Cameras, RestartScope
 from edge_agent.cameras.shared_detector import SharedDetector
-from edge_agent.capture.decode.versions import library_versions
+from edge_agent.capture.decode.decoder import library_versions
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.collection.collector import Collector
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
-from edge_agent.control.box_events import GatewayEvents
 from edge_agent.control.certificates import CertificateWatch
 from edge_agent.control.commissioning import CommissioningReports
+from edge_agent.control.gateway_events import GatewayEvents
 from edge_agent.control.recovery import RecoveryControl
 from edge_agent.control.thermal import ThermalControl
 from edge_agent.control.updates import UpdateService
@@ -40,19 +40,17 @@ from edge_agent.events import EventFactory
 from edge_agent.host.board.boot import BootHistory
 from edge_agent.host.board.platform import platform_lines
 from edge_agent.host.health.birth import make_birth
-from edge_agent.host.health.box import HostMetrics
 from edge_agent.host.health.camera_clock import FILE as CAMERA_CLOCKS
 from edge_agent.host.health.camera_clock import CameraClocks
-from edge_agent.host.health.cameras import CameraStateFilter
+from edge_agent.host.health.camera_states import CameraStateFilter
 from edge_agent.host.health.clock_sync import ClockSync, KernelSync, read_kernel_sync
-from edge_agent.host.health.compact import compact
-from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
+from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, compact, next_interval_s
+from edge_agent.host.health.host_metrics import HostMetrics
 from edge_agent.host.local_api.control import ControlReply
 from edge_agent.host.local_api.status_document import StatusDocument, status_document
 from edge_agent.host.system.memory import StartupPageRelease
 from edge_agent.host.system.supervisor import Supervisor
-from edge_agent.host.system.systemd import Systemd
-from edge_agent.host.system.units import FailedUnits
+from edge_agent.host.system.systemd import FailedUnits, Systemd
 from edge_agent.model_release.service import ModelService
 from edge_agent.model_release.store import ModelStore
 from edge_agent.mqtt.publisher.publisher import Publisher

@@ -14,11 +14,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from edge_agent.config.fields import login, tree
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.field_types import (
+    Number,
+    PasswordFile,
+    PathType,
+    ReadableFile,
+    identifier,
+    text_of,
+)
 from edge_agent.config.fields.files import ConfigFiles
-from edge_agent.config.fields.kinds import Number, PasswordFile, PathType, ReadableFile, identifier, text_of
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.one_file import read_mapping
-from edge_agent.config.fields.spec import (
+from edge_agent.config.fields.schema_types import (
     INVALID,
     Field,
     InvalidValue,
@@ -28,13 +34,14 @@ from edge_agent.config.fields.spec import (
     SectionValues,
     build_from_values,
 )
+from edge_agent.config.fields.single_file import read_mapping
 from edge_agent.config.merge import without_nulls
 from edge_agent.config.model.settings import Delivery, Mqtt
 from edge_agent.config.reference import page_of
-from edge_agent.config.sections.mqtt import MQTT
+from edge_agent.config.sections.connection import MQTT
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError, ConfigProblem
-from edge_central.alert_rules.rules import AlertSettings
+from edge_central.alert_rules.measures import AlertSettings
 from edge_central.alerts.config import ALERTS, default_rules, reference
 from edge_central.alerts.webhook_config import WEBHOOK
 from edge_central.metrics.config import METRICS

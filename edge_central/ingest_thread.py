@@ -11,20 +11,19 @@ import msgspec
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
 from edge_central.alert_rules.measures import Measure
-from edge_central.alerts.desk import AlertService
+from edge_central.alerts.service import AlertService
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
+from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
 from edge_central.ingest.confirmations import ACK_EVERY_S, Confirmations
-from edge_central.ingest.link import CentralBrokerSession, UnconfirmedMessage
-from edge_central.ingest.rebirth import BirthRequests
-from edge_central.ingest.report import GapLogger, IngestCounters
-from edge_central.ingest.requests import RequestSender
-from edge_central.metrics.figures import CentralMetrics
-from edge_central.presence.watch import PresencePublisher
+from edge_central.ingest.gateway_commands import BirthRequests, RequestSender
+from edge_central.ingest.ingest_status import GapLogger, IngestCounters
+from edge_central.metrics.central_metrics import CentralMetrics
+from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.retention.sweep import RetentionSweep
 from edge_central.store.batch import Batch, Store
 from edge_central.store.database import DatabaseUnavailable, size_bytes
 from edge_central.store.fleet_state import FleetState
-from edge_central.trusted_time import kept
+from edge_central.trusted_time import clock_store as kept
 from edge_central.trusted_time.clock import Correction, TrustedClock, TrustedClockRecord
 
 log = logging.getLogger(__name__)

@@ -16,25 +16,24 @@ from edge_agent.core.errors import CentralError
 from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.host.system.systemd import Systemd
 from edge_agent.mqtt.session.client import MqttMessage
-from edge_agent.wire.central_topics import CentralTopics
-from edge_central.alerts.desk import AlertService
+from edge_agent.wire.topics import CentralTopics
+from edge_central.alerts.service import AlertService
 from edge_central.alerts.webhook import WebhookPoster
-from edge_central.child import ConsoleProcess
+from edge_central.console_process import ConsoleProcess
 from edge_central.ingest import documents
 from edge_central.ingest.batch_writer import BatchWriter
+from edge_central.ingest.broker_session import CentralBrokerSession
 from edge_central.ingest.confirmations import Confirmations
 from edge_central.ingest.documents import CentralStateKind
-from edge_central.ingest.link import CentralBrokerSession
-from edge_central.ingest.rebirth import BirthRequests
-from edge_central.ingest.requests import RequestSender
+from edge_central.ingest.gateway_commands import BirthRequests, RequestSender
 from edge_central.ingest_thread import IngestThread
-from edge_central.metrics.figures import CentralMetrics
+from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence import PresenceThresholds
-from edge_central.presence.watch import PresencePublisher
+from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.retention.sweep import FIRST_AFTER_S, RetentionSweep
 from edge_central.settings import CentralSettings, ListenAddress
 from edge_central.store.batch import Store
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.media_folder import MediaFolder
 from edge_central.trusted_time.clock import TrustedClock
 
 if TYPE_CHECKING:
@@ -168,8 +167,10 @@ class CentralService:
         log.info("the centre has stopped")
 
     def _metrics_server(self, listen: ListenAddress) -> MetricsServer:
-        from edge_central.metrics.collector import IngestHealth
-        from edge_central.metrics.server import MetricsServer  # its library only where it is asked for
+        from edge_central.metrics.server import (
+            IngestHealth,
+            MetricsServer,  # its library only where it is asked for
+        )
 
         def now() -> IngestHealth:
             waiting = None if self._webhook is None else self._webhook.waiting

@@ -17,9 +17,9 @@ import edge_agent
 from edge_agent.config.texts.messages import CHECK
 from edge_agent.config.texts.warning_texts import WARNINGS
 from edge_agent.host.local_api.status_words import STATUS
-from edge_agent.tools.cameras.discovery.found import DiscoveryState
+from edge_agent.tools.cameras.discovery.discovered import DiscoveryState
+from edge_agent.tools.cameras.messages import CAMERAS
 from edge_agent.tools.cameras.setup.configure import SetupOutcome
-from edge_agent.tools.cameras.words import CAMERAS
 from edge_agent.tools.doctor.aim import words as aim
 from edge_agent.tools.doctor.words import WORDS
 from edge_agent.tools.doctor.words.report import REPORT

@@ -18,7 +18,7 @@ import msgspec
 
 import edge_agent
 from edge_agent.cli.learn import STEPS
-from edge_agent.commands.operator_key import read_private
+from edge_agent.commands.signature import read_private
 from edge_agent.core.errors import UsageError
 from training.agreement import Found, Question, Voice, counts, label, questions, read_all, write_labels
 from training.answers import Answers

@@ -13,8 +13,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.cli.learn import CARD
-from edge_agent.commands.operator_key import read_private
-from edge_agent.commands.signature import sign
+from edge_agent.commands.signature import read_private, sign
 from edge_agent.model_release.manifest import MANIFEST, SIGNED, ModelManifest
 from training.collection import Frame
 from training.compare import FALSE_MARGIN, FEWEST, Figure, table

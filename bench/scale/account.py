@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.scale.city import City, Sample
-from edge_agent.tools.simulate.ledger import percentile_s
+from edge_agent.tools.simulate.delivery_ledger import percentile_s
 from edge_agent.tools.simulate.scenario import Scenario
 from edge_agent.tools.simulate.totals import SimulationTotals
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from edge_agent.tools.simulate.city import make_sites
+from edge_agent.tools.simulate.scenario import make_sites
 from edge_agent.tools.simulate.scenario_file import load
 
 LIVES = timedelta(days=2)

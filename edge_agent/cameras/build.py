@@ -29,18 +29,16 @@ from edge_agent.core.model import NO_INFERENCES, Frame, Inferences, Motion, Trac
 from edge_agent.core.overrides import OverrideKind, Overrides
 from edge_agent.detection.budget import InferenceBudget
 from edge_agent.detection.detector import ObjectDetector
-from edge_agent.detection.monitor import InferenceMonitor
+from edge_agent.detection.shadow import InferenceMonitor
 from edge_agent.detection.stage import ObjectDetectionStage
 from edge_agent.detection.worker import InferenceEngine
 from edge_agent.events import ClipSource, EventAppender, EventFactory, EventSink, NoClips, NoSnapshots
-from edge_agent.evidence.sealed_snapshots import PictureMaker, SealedSnapshots
-from edge_agent.evidence.snapshots import ObjectSnapshots, RuleSnapshots
+from edge_agent.evidence.snapshots import ObjectSnapshots, PictureMaker, RuleSnapshots, SealedSnapshots
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import DetectionStage, Pipeline, RuleStage, ViewStage
-from edge_agent.rules.counts import ObjectCounter
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.lines import LineWatch
-from edge_agent.rules.objects import ObjectReporter
+from edge_agent.rules.objects import ObjectCounter, ObjectReporter
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.stopped import StoppedWatch
 from edge_agent.rules.wrong_way import WrongWayWatch

@@ -12,8 +12,7 @@ from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.detection.choose import DetectorChoice
 from edge_agent.detection.detector import ObjectDetector
-from edge_agent.detection.monitor import InferenceMonitor
-from edge_agent.detection.shadow import Shadow
+from edge_agent.detection.shadow import InferenceMonitor, Shadow
 from edge_agent.detection.worker import DetectorWorker, WorkerStats
 from edge_agent.wire import BirthDetector, ModelRef, ShadowReport
 

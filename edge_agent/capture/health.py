@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from edge_agent.capture.decode.gear import DecodeModeControl
-from edge_agent.capture.timing.rates import WindowedRate
+from edge_agent.capture.decode.decode_mode import DecodeModeControl
+from edge_agent.capture.timing.stream_time import WindowedRate
 from edge_agent.core.clock import Clock
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 

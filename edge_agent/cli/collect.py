@@ -80,7 +80,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 def _move(state_dir: Path, target: Path) -> Iterator[str]:
     """The collection's id of each frame that is on the medium, and on the gateway no more."""
     from edge_agent.core.state_file import read_bounded
-    from edge_agent.evidence.names import MediaName
+    from edge_agent.evidence.media_index import MediaName
     from edge_agent.host.system.privileges import as_agent
 
     with as_agent(state_dir):

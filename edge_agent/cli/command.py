@@ -16,10 +16,9 @@ from typing import Any, TextIO
 
 import msgspec
 
+from edge_agent.commands.action import is_signed_by_default
 from edge_agent.commands.document import LONGEST_LIFE, LONGEST_UNSIGNED_LIFE
-from edge_agent.commands.operator_key import make_key, read_private
-from edge_agent.commands.signature import sign
-from edge_agent.commands.signing import is_signed_by_default
+from edge_agent.commands.signature import make_key, read_private, sign
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.errors import UsageError
@@ -113,7 +112,7 @@ def _own_key(document: Command[Any]) -> Path | None:
 def _send(
     args: argparse.Namespace, mqtt: Mqtt, document: Command[Any], payload: bytes, stdout: TextIO
 ) -> int:
-    from edge_agent.mqtt.tools.commanding import CommandClient
+    from edge_agent.mqtt.tools.tool_client import CommandClient
     from edge_agent.wire.topics import GatewayTopics
 
     topics = GatewayTopics(args.root, args.ward, args.gateway)

@@ -146,7 +146,7 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _holds(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.evidence.held import hold_list
+    from edge_agent.evidence.hold_list import hold_list
     from edge_agent.host.system.privileges import become_agent
 
     settings = _load(args.config)

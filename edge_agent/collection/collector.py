@@ -20,9 +20,8 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.collection.frame_file import with_note
-from edge_agent.collection.offers import FrameCandidate, FrameOffers, OfferingStage
+from edge_agent.collection.offers import FrameCandidate, FrameOffers, FrameSelection, OfferingStage
 from edge_agent.collection.record import EXPORTED, FILE, Collection, ExportNote, StopReason
-from edge_agent.collection.selection import FrameSelection
 from edge_agent.config.model.settings import Camera, Settings, SnapshotPolicy, Storage
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Media
@@ -33,7 +32,7 @@ from edge_agent.core.state_file import read_record, write_record
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.events import EventFactory
 from edge_agent.evidence.jpeg import encode_at
-from edge_agent.evidence.names import MediaName
+from edge_agent.evidence.media_index import MediaName
 from edge_agent.evidence.seal import seal
 from edge_agent.evidence.store import MediaStore
 from edge_agent.outbox import EventOutbox

@@ -1,13 +1,19 @@
-"""What one command is to the desk that runs it. See docs/design/commands.md."""
+"""What one command is to the desk that runs it. See docs/design/commands.md.
+
+An action that is one function.
+
+Which commands an operator has to sign, beside those that always have to be.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
+from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.core.errors import EdgeAgentError
 
 Args = TypeVar("Args", bound=Struct)
@@ -95,3 +101,97 @@ class Action(Protocol[Args]):
         """After a restart of the agent in the middle of it. Most return
         ``Failed("the agent was restarted in the middle of it", "interrupted")``."""
         ...
+
+
+INTERRUPTED = CommandFailed(
+    "the agent was restarted in the middle of it; what was done is not known", "interrupted"
+)
+
+
+def report_interrupted(order: CommandContext[Any]) -> CommandFailed:
+    """What most answer after a restart."""
+    return INTERRUPTED
+
+
+@dataclass(frozen=True)
+class FunctionAction:
+    """``may_be_unwritten``: it runs although the journal cannot be written, and so perhaps a second time."""
+
+    name: str
+    arguments: type[Any]
+    do: Callable[[CommandContext[Any]], CommandSucceeded | InProgress]
+    after_restart: Callable[[CommandContext[Any]], CommandSucceeded | InProgress | CommandFailed] = (
+        report_interrupted
+    )
+    signed: bool = False
+    slow: bool = False
+    within_s: float = 30.0
+    may_be_unwritten: bool = False
+
+    def needs_signature(self, args: Any) -> bool:
+        return self.signed
+
+    def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
+        return self.do(order)
+
+    def resume(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
+        return self.after_restart(order)
+
+
+ALWAYS_SIGNED = frozenset({"collect", "model", "reboot", "set-config", "update"})
+"""Of every type of these; of others what goes to a URL, and what lets evidence go."""
+_RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
+
+
+def is_signed_by_default(type_: str, args: Mapping[str, Any]) -> bool:
+    """Whether a gateway whose configuration leaves ``commands.signed`` alone refuses it unsigned."""
+    if any(args.get(each) for each in _RISKY_ARGUMENTS):
+        return True
+    return type_ in (*ALWAYS_SIGNED, *SIGNED_COMMANDS) and not _ends_override(type_, args.get("for_s"))
+
+
+def _ends_override(type_: str, for_s: float | None) -> bool:
+    """The rule watches again as it is configured, or no more frames are collected: that is no risk."""
+    return type_ in ("mask", "disarm", "collect") and for_s == 0
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAction:
+    """An action that has to be signed because the configuration says so."""
+
+    inner: Action[Any]
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def arguments(self) -> type[Any]:
+        return self.inner.arguments
+
+    @property
+    def slow(self) -> bool:
+        return self.inner.slow
+
+    @property
+    def within_s(self) -> float:
+        return self.inner.within_s
+
+    @property
+    def may_be_unwritten(self) -> bool:
+        return bool(getattr(self.inner, "may_be_unwritten", False))
+
+    def needs_signature(self, args: Any) -> bool:
+        ends = _ends_override(self.name, getattr(args, "for_s", None))
+        return not ends or self.inner.needs_signature(args)
+
+    def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
+        return self.inner.run(order)
+
+    def resume(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
+        return self.inner.resume(order)
+
+
+def with_signatures(action: Action[Any], signed: Collection[str]) -> Action[Any]:
+    """``signed``: types that the configuration names."""
+    return SignedAction(action) if action.name in signed else action

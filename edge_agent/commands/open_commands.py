@@ -15,10 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import Action, CommandFailed, CommandRefused, CommandSucceeded, InProgress
-from edge_agent.commands.document import Document, arguments
+from edge_agent.commands.document import CommandValidity, Document, arguments
 from edge_agent.commands.journal import CommandJournal, CommandRecord
 from edge_agent.commands.replies import ReplyMaker, ReplyQueue
-from edge_agent.commands.validity import CommandValidity
 from edge_agent.core.clock import Clock
 from edge_agent.wire import Reply, ReplyStatus
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from edge_agent.config.fields.kinds import Number, Text, WordChoice
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import REQUIRED, Field, Section, SectionValues, build_from_values
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.field_types import Number, Text, WordChoice
+from edge_agent.config.fields.schema_types import REQUIRED, Field, Section, SectionValues, build_from_values
 from edge_agent.config.model.boards import (
     BoardMatch,
     Capacity,

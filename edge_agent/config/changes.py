@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_agent.config.fields.spec import ReloadScope
+from edge_agent.config.fields.schema_types import ReloadScope
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.schema import ROOT
 

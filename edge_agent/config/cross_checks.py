@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.spec import SectionValues
-from edge_agent.config.fields.words import either_of, quoted
+from edge_agent.config.fields.schema_types import SectionValues, either_of, quoted
 from edge_agent.config.model.settings import AnyRule, Camera, Detector, Gateway, OnHolidays, Schedule
 from edge_agent.config.texts.messages import message
 from edge_agent.core.languages import Bilingual, day_text

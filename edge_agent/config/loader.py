@@ -1,25 +1,48 @@
-"""Raw YAML -> merged (profile, file, drop-ins) -> frozen Settings; everything wrong in one go."""
+"""Raw YAML -> merged (profile, file, drop-ins) -> frozen Settings; everything wrong in one go.
+
+What the configuration asks of the board, as far as a file can tell; ``doctor`` measures the streams.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge_agent.config import profiles
 from edge_agent.config.board import BoardIdentity, read_board
-from edge_agent.config.capacity import over_capacity
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import ConfigFiles, reason
-from edge_agent.config.fields.spec import INVALID, ReadContext
-from edge_agent.config.fields.words import quoted
+from edge_agent.config.fields.schema_types import INVALID, ReadContext, quoted
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
-from edge_agent.config.model.settings import Settings
+from edge_agent.config.model.boards import Profile
+from edge_agent.config.model.settings import Camera, GearChoice, Settings
 from edge_agent.config.profiles import BoardProfile
 from edge_agent.config.schema import ROOT, Checked
 from edge_agent.config.texts.messages import message
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_agent.core.languages import Bilingual
+
+
+def over_capacity(profile: Profile, cameras: Sequence[Camera]) -> Iterator[str]:
+    """One sentence for each thing that is more than the board's profile is made for. At least the pictures to
+    be analysed are decoded; a camera that is kept at keyframes asks for hardly any."""
+    if profile.platform is None:
+        return
+    capacity = profile.platform.capacity
+    if len(cameras) > capacity.cameras:
+        yield (
+            f"{len(cameras)} cameras, and {profile.name} is made for {capacity.cameras}: edge-agent doctor "
+            "measures whether it is too much; then another box takes some"
+        )
+    wanted = sum(camera.analyse.fps for camera in cameras if camera.analyse.gear is not GearChoice.IDLE)
+    if wanted > capacity.decode_fps:
+        yield (
+            f"analyse.fps is {wanted:g} pictures a second, all cameras together, and {profile.name} decodes "
+            f"{capacity.decode_fps} of {capacity.size}: lower analyse.fps"
+        )
+
 
 DEFAULT_CONF_DIR = "conf.d"
 

@@ -10,8 +10,7 @@ from edge_agent.config.board import BoardIdentity
 from edge_agent.config.board_profile import PROFILE
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import ConfigFiles
-from edge_agent.config.fields.spec import INVALID, ReadContext
-from edge_agent.config.fields.words import did_you_mean, quoted
+from edge_agent.config.fields.schema_types import INVALID, ReadContext, did_you_mean, quoted
 from edge_agent.config.merge import without_nulls
 from edge_agent.config.model.boards import BoardMatch, Profile
 from edge_agent.config.schema import PROFILE_NAME

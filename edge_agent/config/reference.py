@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from edge_agent.config.fields.many import ListOf, MapOf
-from edge_agent.config.fields.one_of import TaggedUnion
-from edge_agent.config.fields.spec import REQUIRED, Field, FieldType, ReloadScope, Section
+from edge_agent.config.fields.collections import ListOf, MapOf, TaggedUnion
+from edge_agent.config.fields.schema_types import REQUIRED, Field, FieldType, ReloadScope, Section
 from edge_agent.config.schema import ROOT
 
 _HEAD = """\

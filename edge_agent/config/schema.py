@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.config.cross_checks import warn_idle_rules
-from edge_agent.config.fields.kinds import Number, PathType, Text
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, ReloadScope, Section, SectionValues, build_from_values
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.field_types import Number, PathType, Text
+from edge_agent.config.fields.schema_types import (
+    Field,
+    ReloadScope,
+    Section,
+    SectionValues,
+    build_from_values,
+)
 from edge_agent.config.model.settings import (
     Camera,
     Collecting,
@@ -26,15 +32,10 @@ from edge_agent.config.model.settings import (
     Uplink,
 )
 from edge_agent.config.sections.camera import CAMERA
-from edge_agent.config.sections.collect import COLLECT
-from edge_agent.config.sections.commands import COMMANDS
+from edge_agent.config.sections.connection import HEALING, MQTT, UPLINK
 from edge_agent.config.sections.detector import DETECTOR
-from edge_agent.config.sections.gateway import GATEWAY
-from edge_agent.config.sections.healing import HEALING
-from edge_agent.config.sections.mqtt import MQTT
-from edge_agent.config.sections.outbox import OUTBOX
-from edge_agent.config.sections.storage import STORAGE
-from edge_agent.config.sections.uplink import UPLINK
+from edge_agent.config.sections.gateway import COMMANDS, GATEWAY
+from edge_agent.config.sections.storage import COLLECT, OUTBOX, STORAGE
 from edge_agent.config.texts.messages import message
 
 STATE_DIR = Path("/var/lib/edge-agent")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_agent.config.model.settings import Healing, Settings
+from edge_agent.control.reachability import ReachabilityProbe
 from edge_agent.control.recovery_ladder import (
     HOUR_S,
     BrokerOutage,
@@ -16,7 +17,6 @@ from edge_agent.control.recovery_ladder import (
     RecoveryOutcome,
     RecoveryStep,
 )
-from edge_agent.control.witnesses import ReachabilityProbe
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.model import Severity
 from edge_agent.core.state_file import read_record, write_record

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from edge_agent import __version__
 from edge_agent.commands.handlers.update import UpdateCommands
-from edge_agent.commands.transfer.inbox import WheelCache
 from edge_agent.commands.transfer.upload import ignore_bytes
+from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.core.clock import Clock
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import EventAppender, EventFactory

@@ -1,6 +1,6 @@
 """Polygons in 0..1 of the picture: what is inside, and which are drawn wrongly.
 
-Filling one with pixels is done where the pixels are (``motion/scale.py``, ``evidence/jpeg.py``).
+Filling one with pixels is done where the pixels are (``motion/detector.py``, ``evidence/jpeg.py``).
 """
 
 from __future__ import annotations

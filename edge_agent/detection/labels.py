@@ -1,4 +1,9 @@
-"""Which class number is which label: from the model file itself or from a text file beside it."""
+"""Which class number is which label: from the model file itself or from a text file beside it.
+
+Class names of COCO, for models whose file does not carry them.
+
+Source: Lin et al., "Microsoft COCO: Common Objects in Context", arXiv:1405.0312.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,22 @@ from pathlib import Path
 
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import GROUP_OF_LABEL
-from edge_agent.detection.coco import COCO_80
+
+# fmt: off
+COCO_80: tuple[str, ...] = (
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
+    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog",
+    "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag",
+    "tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat",
+    "baseball glove", "skateboard", "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork",
+    "knife", "spoon", "bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog",
+    "pizza", "donut", "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv",
+    "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink",
+    "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
+)
+# fmt: on
+"""The 80 classes without the gaps of the 90-slot map, as YOLOX numbers them."""
+
 
 OWN_METADATA = "edge_agent_model.json"
 """What ``training/export.py`` appends to a model."""

@@ -1,8 +1,7 @@
 """From facts to events: envelopes, identifiers, times and severities. Nothing is stored or sent here."""
 
-from edge_agent.events.envelope import LOST_CLIP, event_of_clip, restamped
-from edge_agent.events.life_sign import LastAliveFile
-from edge_agent.events.maker import GATEWAY, EventFactory, object_event_id
+from edge_agent.events.envelope import LOST_CLIP, LastAliveFile, event_of_clip, restamped
+from edge_agent.events.factory import GATEWAY, EventFactory, object_event_id
 from edge_agent.events.sink import ClipSource, EventAppender, EventSink, NoClips, NoSnapshots
 
 __all__ = [

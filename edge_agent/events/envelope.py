@@ -2,13 +2,17 @@
 
 Times: ``time`` and ``bootms`` say when it happened, ``recordedtime`` when it was stored. Wall times
 only label; ``bootid`` and ``bootms`` order events of one boot even when the clock was wrong.
+
+Until when the agent lived, for what it did not live to end.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -18,7 +22,47 @@ from edge_agent.config.model.settings import Gateway
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import Draft, Media, OpenEvent, Stamp
 from edge_agent.core.model import Severity
-from edge_agent.events.life_sign import LastAlive
+from edge_agent.core.state_file import read_record, write_record
+
+ALIVE_EVERY_S = 30.0
+"""One small write, while something is open only: events themselves cost the card more."""
+
+
+class LastAlive(msgspec.Struct, frozen=True):
+    """Wall time is not in it: it may have been set since."""
+
+    run: str
+    boot_id: str
+    mono: float  # when it was last known to live
+
+
+class LastAliveFile:
+    """The file of one run. One thread."""
+
+    def __init__(self, path: Path, clock: Clock, boot_id: str) -> None:
+        self._path = path
+        self._clock = clock
+        self._boot_id = boot_id
+        self._run = secrets.token_hex(6)
+        self._before: LastAlive | None = None
+        self._next_mono = 0.0
+
+    def record(self) -> None:
+        """The agent lives; written when it is time. Blocks for an fsync then."""
+        now_mono = self._clock.monotonic()
+        if now_mono < self._next_mono:
+            return
+        self._next_mono = now_mono + ALIVE_EVERY_S
+        self.previous()  # a disk that came late has it still
+        write_record(self._path, LastAlive(self._run, self._boot_id, now_mono))
+
+    def previous(self) -> LastAlive | None:
+        """The last one of an earlier run."""
+        found = read_record(self._path, LastAlive)
+        if found is not None and found.run != self._run:
+            self._before = found
+        return self._before
+
 
 ENCODER = msgspec.json.Encoder()
 SOURCE_PREFIX = "/tb/"

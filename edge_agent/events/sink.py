@@ -17,7 +17,7 @@ from edge_agent.core.facts import (
     ViewObservation,
 )
 from edge_agent.core.model import FULL_PICTURE, Box, Frame, ReleasedPicture, Severity, Track, Tracks
-from edge_agent.events.maker import EventFactory, object_event_id
+from edge_agent.events.factory import EventFactory, object_event_id
 
 WITH_PICTURE = (Phase.START, Phase.MOMENT)
 

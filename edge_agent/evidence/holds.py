@@ -15,7 +15,7 @@ import msgspec
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import StorageError
 from edge_agent.core.state_file import read_record, sync_folder, write_record
-from edge_agent.evidence.names import check_id, is_id
+from edge_agent.evidence.media_index import check_id, is_id
 
 
 class HoldRecord(msgspec.Struct, frozen=True):

@@ -1,21 +1,28 @@
-"""The best picture of each object: one when it appears, another when a clearly better one was seen."""
+"""The best picture of each object: one when it appears, another when a clearly better one was seen.
+
+Pictures are sealed before anything stores them: nothing plain reaches the disk, not even for a minute.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.config.model.settings import Polygon
-from edge_agent.core.delivery import Media
+from edge_agent.core.delivery import Media, PlainContent
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Box, Frame, Track, Tracks
 from edge_agent.evidence.jpeg import crop, encode
+from edge_agent.evidence.seal import SealError, seal
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
+
 
 CONTEXT = 2.0  # the picture shows this many times the box, so that one sees where the object is
 MIN_SIDE = 320  # pixels of the camera's picture
@@ -153,3 +160,46 @@ def quality(track: Track) -> float:
     box = track.box
     whole = box.x1 > 0.005 and box.y1 > 0.005 and box.x2 < 0.995 and box.y2 < 0.995
     return box.clipped().area * (1.0 if whole else 0.5)
+
+
+log = logging.getLogger(__name__)
+
+
+class PictureMaker(Protocol):
+    """What makes pictures; the three kinds of ``snapshots``."""
+
+    def observe(self, frame: Frame, tracks: Tracks) -> None: ...
+    def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None: ...
+    def now(self, event_id: str, box: Box, frame: Frame) -> Media | None: ...
+
+
+class SealedSnapshots:
+    """``storage.seal_to``: the same pictures, each sealed to the centre's key. One thread."""
+
+    def __init__(self, pictures: PictureMaker, recipient: bytes) -> None:
+        self._pictures = pictures
+        self._recipient = recipient
+
+    def observe(self, frame: Frame, tracks: Tracks) -> None:
+        self._pictures.observe(frame, tracks)
+
+    def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
+        return self._sealed(self._pictures.take(event_id, phase, track, frame))
+
+    def now(self, event_id: str, box: Box, frame: Frame) -> Media | None:
+        return self._sealed(self._pictures.now(event_id, box, frame))
+
+    def _sealed(self, media: Media | None) -> Media | None:
+        if media is None:
+            return None
+        try:
+            payload = seal(media.payload, self._recipient)
+        except SealError as error:
+            log.error("%s: %s; the event goes without its picture", media.camera, error)
+            return None
+        return dataclasses.replace(
+            media,
+            payload=payload,
+            sha256=hashlib.sha256(payload).hexdigest(),
+            plain=PlainContent(media.sha256, len(media.payload)),
+        )

@@ -22,8 +22,16 @@ from edge_agent.core.errors import StorageError
 from edge_agent.core.model import Severity
 from edge_agent.core.state_file import sync_folder
 from edge_agent.evidence.holds import HoldRecord, HoldStore
-from edge_agent.evidence.names import PART, MediaName, check_id
-from edge_agent.evidence.shelf import EARLIEST, MediaEntry, media_entry, on_disk, read_media_index
+from edge_agent.evidence.media_index import (
+    EARLIEST,
+    PART,
+    MediaEntry,
+    MediaName,
+    check_id,
+    media_entry,
+    on_disk,
+    read_media_index,
+)
 from edge_agent.wire import EvidenceHealth
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct, field
 
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
-from edge_agent.detection.monitor import SeenObjects
+from edge_agent.detection.shadow import SeenObjects
 from edge_agent.model_release.record import ALL, ProbationCounts
 
 GROUPS = (PERSON, TWO_WHEELER, VEHICLE)

@@ -22,8 +22,16 @@ from edge_agent.core.state_file import read_record
 from edge_agent.detection.choose import DetectorChoice
 from edge_agent.detection.shadow import Shadow
 from edge_agent.events import EventAppender, EventFactory
-from edge_agent.model_release import words
-from edge_agent.model_release.agreement import agreement_text, shadow_summary, shares_of, switch_refusal
+from edge_agent.model_release.agreement import (
+    agreement_text,
+    model_health,
+    shadow_summary,
+    shares_of,
+    switch_refusal,
+    trial_outcome,
+    trial_progress,
+    trial_result,
+)
 from edge_agent.model_release.rates import DetectionRates, rate_deviation
 from edge_agent.model_release.record import ModelTrial, Probation, SentModel
 from edge_agent.model_release.store import ModelStore
@@ -175,7 +183,7 @@ class ModelService:
             self.store.clean()
             self._begin_shadow(choice, trial)
             self._finish = finish
-            return words.trial_progress(trial, self._detector.model.name)
+            return trial_progress(trial, self._detector.model.name)
 
     def resume_trial(self, command_id: str, finish: Finish) -> str | CommandSucceeded | CommandFailed | None:
         """After a restart: what is going on, or what came of it; None: it was not begun."""
@@ -183,9 +191,9 @@ class ModelService:
             record = self.store.record
             if record.trial is not None and record.trial.command_id == command_id:
                 if record.trial.over:
-                    return words.trial_outcome(record.trial)
+                    return trial_outcome(record.trial)
                 self._finish = finish
-                return words.trial_progress(record.trial, self._detector.model.name)
+                return trial_progress(record.trial, self._detector.model.name)
             if record.reverted is not None and record.reverted.command_id == command_id:
                 return CommandFailed(f"{record.reverted.name}: {record.reverted.why}; nothing was changed")
             return None
@@ -237,7 +245,7 @@ class ModelService:
             self._run(choice)
             self.store.clean()
             text = f"{trial.model.name} is in force, on probation until {rfc3339(until)}"
-            return CommandSucceeded(text, words.trial_result(trial.model, report))
+            return CommandSucceeded(text, trial_result(trial.model, report))
 
     def back(self, by: RequestOrigin) -> CommandSucceeded:
         """End shadow mode, or go back to the model before. Raises Refused, Failed."""
@@ -261,7 +269,7 @@ class ModelService:
     # --- for health; any thread ---
 
     def health(self) -> ModelHealth:
-        return words.model_health(self.store.record, self.report()) if self._may_choose else ModelHealth()
+        return model_health(self.store.record, self.report()) if self._may_choose else ModelHealth()
 
     def report(self) -> ShadowReport | None:
         """The figures of the model that is or was tried."""
@@ -277,7 +285,7 @@ class ModelService:
         log.info(
             "model: %s is in shadow mode: %s",
             trial.model.name,
-            words.trial_progress(trial, self._detector.model.name),
+            trial_progress(trial, self._detector.model.name),
         )
 
     def _end_shadow(self, answer: CommandSucceeded | CommandFailed) -> None:
@@ -302,7 +310,7 @@ class ModelService:
         elif now_mono >= self._until_mono:
             over = msgspec.structs.replace(trial, over=True, left_s=0.0, report=self._current_report(trial))
             self.store.save(trial=over, starts=0)
-            self._end_shadow(words.trial_outcome(over))
+            self._end_shadow(trial_outcome(over))
         else:
             self._keep_progress(now_mono)
 

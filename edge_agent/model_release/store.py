@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from edge_agent.commands.action import CommandFailed, CommandRefused
-from edge_agent.commands.transfer.download import download
+from edge_agent.commands.transfer.https import download
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock, rfc3339
 from edge_agent.core.facts import RequestOrigin

@@ -1,4 +1,7 @@
-"""Which store takes events: the disk, a new database in place of a damaged one, or memory."""
+"""Which store takes events: the disk, a new database in place of a damaged one, or memory.
+
+Putting a file that cannot be used out of the way, for somebody to look at later.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,18 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import OutboxError
-from edge_agent.outbox.bookkeeping.epochs import new_epoch
+from edge_agent.outbox.append_request import AppendRequest
+from edge_agent.outbox.bookkeeping.numbering import new_epoch
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.send_queue import SendQueue
-from edge_agent.outbox.set_aside import quarantine
 from edge_agent.outbox.sqlite.database import PAGE_BYTES, OutboxDamaged, OutboxUnusable, translated
 from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
-from edge_agent.outbox.sqlite.last_stored import LastStored
 from edge_agent.outbox.sqlite.salvage import (
     Salvage,
     Salvaged,
@@ -28,9 +31,40 @@ from edge_agent.outbox.sqlite.salvage import (
     put_in_place,
     saved_text,
 )
+from edge_agent.outbox.sqlite.store_identity import LastStored
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.state_lock import StateLock
-from edge_agent.outbox.ticket import AppendRequest
+
+KEEP = 2  # files set aside; they are not counted in max_bytes
+
+
+def quarantine(path: Path, now: datetime) -> Path:
+    """Rename the database and its log to ``<name>.corrupt-<time>``; raises ``OSError``.
+
+    The oldest are removed, so that a disk that breaks every file does not fill itself.
+    """
+    stem = f"{path.name}.corrupt-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    target, number = path.with_name(stem), 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{stem}-{number}")
+    path.rename(target)
+    for suffix in ("-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(target.with_name(target.name + suffix))
+    _remove_oldest(path)
+    return target
+
+
+def _remove_oldest(path: Path) -> None:
+    kept = [p for p in path.parent.glob(f"{path.name}.corrupt-*") if not p.name.endswith(("-wal", "-shm"))]
+    # Inode change time, not the name: the clock may have been wrong when the name was made.
+    kept.sort(key=lambda p: p.stat().st_ctime_ns)
+    for old in kept[:-KEEP]:
+        for suffix in ("", "-wal", "-shm"):
+            old.with_name(old.name + suffix).unlink(missing_ok=True)
+
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge_agent.core.delivery import GENESIS_HASH, Loss, Media, Stamp, StoredEvent
+from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.bookkeeping.chain import digest
-from edge_agent.outbox.bookkeeping.order import (
+from edge_agent.outbox.bookkeeping.numbering import (
     LOSS_KIND,
     SHED_ORDER,
     Rank,
@@ -19,7 +20,6 @@ from edge_agent.outbox.bookkeeping.order import (
     rank_of_event,
     row_id,
 )
-from edge_agent.outbox.ticket import AppendRequest
 
 log = logging.getLogger(__name__)
 

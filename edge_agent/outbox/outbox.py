@@ -1,7 +1,7 @@
 """The outbox: an event is on disk when ``append`` returns, and stays there until it is delivered.
 
 Threads: ``append`` and ``stats`` from any thread; what has to do with sending from the one publisher.
-How it is written: ``writing.py``; what is sent next: ``send_queue.py``.
+How it is written: ``writer.py``; what is sent next: ``send_queue.py``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from edge_agent.core.delivery import (
 )
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
+from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
@@ -36,8 +37,7 @@ from edge_agent.outbox.sqlite.database import translated
 from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.state_lock import StateLock
-from edge_agent.outbox.ticket import AppendRequest
-from edge_agent.outbox.writing import OutboxWriter
+from edge_agent.outbox.writer import OutboxWriter
 
 log = logging.getLogger(__name__)
 

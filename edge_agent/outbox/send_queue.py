@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from edge_agent.core.delivery import Confirmation, Media, OutboxStats, StoredEvent
+from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.bookkeeping.backlog import Backlog
-from edge_agent.outbox.bookkeeping.order import Rank, n_of, row_id
-from edge_agent.outbox.media_backlog import MediaBacklog
+from edge_agent.outbox.bookkeeping.numbering import Rank, n_of, row_id
+from edge_agent.outbox.media import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia, MemoryStore
 from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.sqlite.transaction import DeleteBatch
-from edge_agent.outbox.ticket import AppendRequest
 
 MAX_PENDING_DELETES = 10_000
 """Delivered events that could not be deleted: beyond this the backlog of a full disk waits."""

@@ -12,8 +12,8 @@ from edge_agent.config.model.settings import CrowdingRule
 from edge_agent.core.facts import Crowd, Phase, RuleObservation
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.rules.event_throttle import UPDATE_EVERY_S, EventThrottle, OpenRuleEvent
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.telling import UPDATE_EVERY_S, EventThrottle, OpenRuleEvent
 
 LAPSE_S = 3.0  # a detector that misses two of twelve for a moment has not seen them leave
 MOSTLY = 2 / 3  # of the time

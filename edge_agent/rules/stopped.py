@@ -14,9 +14,9 @@ from edge_agent.config.model.settings import StoppedRule
 from edge_agent.core.facts import Phase, RuleObservation, Standstill
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
+from edge_agent.rules.motion_filter import MotionFilter, centre_distance, centre_offset
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.telling import EventThrottle, OpenRuleEvent
-from edge_agent.rules.way import MotionFilter, centre_distance, centre_offset
 
 # Own sizes, centre to centre.
 MOVED = 1.0  # more: what only comes into view to stop there is missed; less: shoving a parked bike is driving

@@ -2,7 +2,7 @@
 
 What decides is where the foot of the box went over the last ``min_distance`` of its way, in the picture's
 true proportions. It is measured twice, and both have to agree: by where the box is, which jumps when ids
-change places, and by its steps without jumps (``way.py``), which drift when a box jitters.
+change places, and by its steps without jumps (``motion_filter.py``), which drift when a box jitters.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from edge_agent.config.model.settings import WrongWayRule
 from edge_agent.core.facts import AgainstArrow, Phase, RuleObservation
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
+from edge_agent.rules.motion_filter import MotionFilter
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.telling import EventThrottle, OpenRuleEvent
-from edge_agent.rules.way import MotionFilter
 
 OWN_SIZES = 1.0  # at least so far; who reverses into a gap goes about one length
 GRACE_S = 1.0  # so long an absence from the zone is none

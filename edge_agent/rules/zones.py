@@ -13,9 +13,9 @@ from edge_agent.config.model.settings import ZoneRule
 from edge_agent.core.facts import Phase, RuleObservation, Stay
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
 from edge_agent.rules.schedule import Arming
-from edge_agent.rules.succession import LostTrack, NewTrack, handover_distance, is_at_edge
-from edge_agent.rules.telling import EventThrottle, OpenRuleEvent
+from edge_agent.rules.track_handover import LostTrack, NewTrack, handover_distance, is_at_edge
 
 NAMING_S = 3.0
 """So long after ``grace_s`` a stay waits for what appeared in its place to get a name."""

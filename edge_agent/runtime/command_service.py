@@ -19,10 +19,18 @@ from typing import Any
 import msgspec
 
 from edge_agent.cameras.running import Cameras
-from edge_agent.capture.decode.versions import library_versions
+from edge_agent.capture.decode.decoder import library_versions
 from edge_agent.collection.collector import Collector
-from edge_agent.commands.action import Action, CommandContext, CommandRefused, CommandSucceeded, InProgress
-from edge_agent.commands.desk import CommandDispatcher
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandRefused,
+    CommandSucceeded,
+    FunctionAction,
+    InProgress,
+    with_signatures,
+)
+from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.commands.handlers.camera_reboot import camera_reboot_action
 from edge_agent.commands.handlers.collect import CollectCommand
 from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
@@ -33,7 +41,7 @@ from edge_agent.commands.handlers.files import (
     EvidenceHoldCommand,
     SnapshotCommand,
 )
-from edge_agent.commands.handlers.media_room import MediaService
+from edge_agent.commands.handlers.media_service import MediaService
 from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.handlers.reboot import RebootCommand
 from edge_agent.commands.handlers.relearning import Relearning
@@ -42,12 +50,10 @@ from edge_agent.commands.handlers.self_test import SelfTests
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.handlers.update import UpdateCommands
+from edge_agent.commands.intake import IncomingCommand
 from edge_agent.commands.journal import CommandJournal
-from edge_agent.commands.plain import FunctionAction
-from edge_agent.commands.reception import IncomingCommand
 from edge_agent.commands.replies import ReplyQueue
 from edge_agent.commands.signature import OperatorKeyring
-from edge_agent.commands.signing import with_signatures
 from edge_agent.commands.transfer.upload import Uploader
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
@@ -57,8 +63,7 @@ from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import Overrides
 from edge_agent.events import EventFactory
 from edge_agent.host.local_api.control import EXIT_DONE, ControlReply, ControlServer, ReloadRequest
-from edge_agent.host.local_api.local_server import LocalServer
-from edge_agent.host.local_api.local_socket import CONTROL_SOCKET, places_to_listen
+from edge_agent.host.local_api.local_socket import CONTROL_SOCKET, LocalServer, places_to_listen
 from edge_agent.host.local_api.status import StatusServer
 from edge_agent.host.local_api.status_document import StatusDocument
 from edge_agent.host.system.root_requests import RootRequest

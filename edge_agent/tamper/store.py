@@ -12,9 +12,8 @@ import msgspec
 import numpy as np
 
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.tamper.bank import Baselines, LightCondition
-from edge_agent.tamper.baseline import Baseline
-from edge_agent.tamper.features.sketch import COLUMNS, ROWS
+from edge_agent.tamper.baselines import Baseline, Baselines, LightCondition
+from edge_agent.tamper.features.frame_features import COLUMNS, ROWS
 from edge_agent.tamper.features.stillness import Stillness
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,8 @@
 """From figures to words: what is wrong with the view at one look, and which figures say so.
 
 Thresholds of a state that is told already are easier to meet, so that it does not flicker.
+
+The figures of a look by name, rounded, for events and plots.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from edge_agent.core.facts import ViewState
-from edge_agent.tamper.features.calm import OccluderFeatures
-from edge_agent.tamper.features.likeness import BLACK, FEWEST, BaselineComparison
+from edge_agent.tamper.features.baseline_comparison import BLACK, FEWEST, BaselineComparison
+from edge_agent.tamper.features.frame_features import FrameFeatures
+from edge_agent.tamper.features.occluder_features import OccluderFeatures
 from edge_agent.tamper.features.shift import ViewShift
-from edge_agent.tamper.features.sketch import FrameFeatures
 
 LOST = 0.4  # of the usual structure; a view that keeps less is another one, or none
 GOOD = 0.7  # of the usual structure; a view that keeps more is the usual one
@@ -272,3 +274,27 @@ def _eased(threshold: float, eased: bool) -> float:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
+
+
+def view_metrics(e: ViewEvidence) -> dict[str, float]:
+    """What the verdict on the view rests on."""
+    like = e.comparison
+    return {
+        "structure": round(e.structure, 3),
+        "usual_structure": round(e.usual_matching, 3),
+        "blank": round(like.blank, 3),
+        "steady": round(e.occluder.steady, 3),
+        "focus": round(e.occluder.focus, 3),
+        "detail": round(e.occluder.detail, 3),
+        "plain": round(e.plain, 3),
+        "half_structure": round(like.half_matching, 3),
+        "contrast": round(like.contrast, 3),
+        "fine": round(like.fine, 3),
+        "fine_energy": round(like.fine_energy, 3),
+        "layout": round(like.layout, 3),
+        "layout_contrast": round(like.layout_contrast, 3),
+        "gain": round(like.gain, 3),
+        "shift_x": round(e.shift.x, 3) if e.shift else 0.0,
+        "shift_y": round(e.shift.y, 3) if e.shift else 0.0,
+        "agree": round(e.shift.agree, 3) if e.shift else 0.0,
+    }

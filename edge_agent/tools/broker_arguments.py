@@ -8,10 +8,10 @@ import math
 import re
 from pathlib import Path
 
-from edge_agent.config.fields.spec import InvalidValue
+from edge_agent.config.fields.schema_types import InvalidValue
 from edge_agent.config.model.addresses import BrokerAddress
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
-from edge_agent.config.sections.mqtt import MOST_ROOT, ROOT_PATTERN, ROOT_WORDS
+from edge_agent.config.sections.connection import MOST_ROOT, ROOT_PATTERN, ROOT_WORDS
 from edge_agent.core.errors import UsageError
 from edge_agent.core.secrets import Credentials, Secret
 

@@ -1,13 +1,132 @@
-"""One object being followed: what the tracker knows about it, and how evidence changes that."""
+"""One object being followed: what the tracker knows about it, and how evidence changes that.
+
+A small picture of something parked, to know without an inference that it is still there.
+
+Normalised cross-correlation does not care how bright the scene is.
+
+Parked objects: known by their picture where a model does not see them, or no inference is made.
+
+Where an object is and where it goes: a Kalman filter with constant velocity.
+
+As in SORT (Bewley et al., "Simple Online and Realtime Tracking", ICIP 2016), with noise in own sizes, so that
+one covariance serves both axes and objects near and far.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
 from edge_agent.core.model import PERSON, TWO_WHEELER, Box, Track, TrackState
-from edge_agent.tracking.appearance import AppearancePatch
 from edge_agent.tracking.association import distance, size_ratio
-from edge_agent.tracking.group_vote import GroupVote
-from edge_agent.tracking.position import KalmanBox
-from edge_agent.tracking.sightings import Sighting
+from edge_agent.tracking.sightings import GroupVote, Sighting
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_agent.core.model import Gray
+
+    Floats = NDArray[np.float32]
+
+
+LONG_SIDE = 32  # pixels of the remembered patch; enough to recognise one object at one place
+INNER = 0.15  # of the box, left out on every side: its corners show the ground, which does not drive off
+SMOOTH = 11  # pixels; what is wider than this (wall above floor, a shadow's edge) is not the object either
+MIN_CONTRAST = 4.0  # grey levels of standard deviation; below it correlation follows the noise
+SAME_CORRELATION = (
+    0.7  # correlation at the place; a passer-by leaves less than 0.4, dusk and noise more than 0.8
+)
+SHAKE = 1  # pixels of the patch that wind moves the camera by
+
+
+class AppearancePatch:
+    """The luma of one box, remembered at low resolution."""
+
+    def __init__(self, luma: Gray, box: Box) -> None:
+        """``box`` must overlap the picture; what lies outside is left out."""
+        self._box = box.grown(-INNER * box.width, -INNER * box.height).clipped()
+        x1, y1, x2, y2 = self._box.to_pixels(luma.shape[1], luma.shape[0])
+        scale = min(1.0, LONG_SIDE / max(x2 - x1, y2 - y1))
+        self._size = max(1, round((x2 - x1) * scale)), max(1, round((y2 - y1) * scale))
+        self._pixels = self._shrunk(luma)
+
+    @property
+    def is_distinct(self) -> bool:
+        """False for a patch too flat to be recognised."""
+        return float(self._pixels.std()) >= MIN_CONTRAST and min(self._pixels.shape) >= 3
+
+    def matches(self, luma: Gray) -> bool:
+        """Whether the place looks as it did."""
+        now = cv2.copyMakeBorder(self._shrunk(luma), SHAKE, SHAKE, SHAKE, SHAKE, cv2.BORDER_REPLICATE)
+        scores = cv2.matchTemplate(now, self._pixels, cv2.TM_CCOEFF_NORMED)
+        return float(scores.max()) >= SAME_CORRELATION
+
+    def _shrunk(self, luma: Gray) -> Floats:
+        x1, y1, x2, y2 = self._box.to_pixels(luma.shape[1], luma.shape[0])
+        small = cv2.resize(luma[y1:y2, x1:x2], self._size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return np.asarray(small - cv2.blur(small, (SMOOTH, SMOOTH)), dtype=np.float32)
+
+
+MEASURED = 0.08**2
+"""Variance of a detection's centre, own sizes squared: models' boxes jitter by about 8 %. Larger: smoother
+boxes that lag behind."""
+FIRST_SPEED = 2.0**2  # of the unknown speed at first, (own sizes a second) squared
+ACCELERATION = 1.0  # own sizes squared a second cubed; larger: turns and stops are followed sooner
+SIZE_BLEND = 0.5  # towards a detection's size
+LEAST_SIZE = 1e-6
+
+
+class KalmanBox:
+    """The filtered box of one object; it may leave the picture."""
+
+    def __init__(self, box: Box) -> None:
+        self.restart(box)
+
+    def restart(self, box: Box) -> None:
+        """Forget the velocity and begin at ``box``."""
+        self.box = box
+        self.velocity = (0.0, 0.0)  # picture widths and heights a second
+        self._place, self._both, self._speed = MEASURED, 0.0, FIRST_SPEED  # the covariance
+
+    @property
+    def uncertainty(self) -> float:
+        """Standard deviation of the place, own sizes."""
+        return sqrt(self._place)
+
+    def predict(self, dt: float, moves: bool = True) -> None:
+        """Go on by ``dt`` seconds; what stands keeps its place, and only gets less sure."""
+        if moves:
+            self.box = self.box.shifted(self.velocity[0] * dt, self.velocity[1] * dt)
+        self._place += dt * (2 * self._both + dt * self._speed) + ACCELERATION * dt**3 / 3
+        self._both += dt * self._speed + ACCELERATION * dt**2 / 2
+        self._speed += ACCELERATION * dt
+
+    def correct(self, measured: Box, noise: float = MEASURED, size_blend: float = SIZE_BLEND) -> None:
+        """Take a measured box with a centre of variance ``noise``, own sizes squared."""
+        place_gain = self._place / (self._place + noise)
+        speed_gain = self._both / (self._place + noise)
+        (x, y), (mx, my) = self.box.centre, measured.centre
+        dx, dy = mx - x, my - y
+        self.velocity = self.velocity[0] + speed_gain * dx, self.velocity[1] + speed_gain * dy
+        width = max(self.box.width + size_blend * (measured.width - self.box.width), LEAST_SIZE)
+        height = max(self.box.height + size_blend * (measured.height - self.box.height), LEAST_SIZE)
+        # What goes away at one speed becomes slower in the picture as its area becomes smaller.
+        slower = min(max(width * height / max(self.box.area, LEAST_SIZE**2), 0.5), 2.0)
+        self.velocity = self.velocity[0] * slower, self.velocity[1] * slower
+        x, y = x + place_gain * dx, y + place_gain * dy
+        self.box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        self._speed -= speed_gain * self._both
+        self._place *= 1 - place_gain
+        self._both *= 1 - place_gain
+
+    def grow_to(self, box: Box) -> None:
+        """Hold ``box`` as well: a new part of the same object."""
+        self.box = self.box.union(box)
+
 
 STILL_S = 3.0  # without displacement for this long: parked
 STANDS_S = 1.0
@@ -125,3 +244,34 @@ class TrackedObject:
             velocity=self.velocity,
             parked_before=self.parked_before,
         )
+
+
+COVERING = 0.1  # of the parked box, by another object's box
+REFRESH_S = 10.0  # the light changes slower than this
+
+
+def store_patch(one: TrackedObject, luma: Gray, now: float) -> None:
+    """Keep the picture of what stands still, unless it is too flat to be recognised."""
+    if one.patch is None or now - one.patch_mono >= REFRESH_S:
+        patch = AppearancePatch(luma, one.box)
+        one.patch, one.patch_mono = (patch if patch.is_distinct else None), now
+
+
+def check_parked(one: TrackedObject, others: Iterable[TrackedObject], luma: Gray, now: float) -> None:
+    """Whether a parked object that no inference of this frame has seen is still there."""
+    if one.patch is not None and one.patch.matches(luma):
+        one.absent_since, one.covered_up = None, False
+        one.support(now)
+        return
+    one.covered_up = _is_covered(one, others)
+    if one.absent_since is None:
+        one.absent_since = now
+
+
+def _is_covered(one: TrackedObject, others: Iterable[TrackedObject]) -> bool:
+    box = one.box.clipped()
+    return any(
+        box.intersection(other.box) > COVERING * box.area
+        for other in others
+        if other is not one and not other.parked
+    )

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 
 from edge_agent.core.model import PERSON, Box, Detection, Frame, Inferences, Motion, Track, Tracks, TrackState
-from edge_agent.tracking import lifecycle, parking
+from edge_agent.tracking import lifecycle
 from edge_agent.tracking.association import FORBIDDEN, affinity, assign, pair_cost
 from edge_agent.tracking.foreground import Foreground
 from edge_agent.tracking.sightings import Apart, Sighting, sightings
-from edge_agent.tracking.tracked_object import TrackedObject
+from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
 BEGIN_SCORE, BEGIN_STILL = 0.3, 0.5
 """Score of a sighting that begins a track, with and without motion in it; lower: earlier, more false ones."""
@@ -209,9 +209,9 @@ class Tracker:
     def _check_parked(self, frame: Frame, now: float) -> None:
         for one in self._objects:
             if one.parked and not one.seen_now:
-                parking.check_parked(one, self._objects, frame.picture.luma(), now)
+                check_parked(one, self._objects, frame.picture.luma(), now)
             elif one.parked and one.sighted_mono == now:
-                parking.store_patch(one, frame.picture.luma(), now)
+                store_patch(one, frame.picture.luma(), now)
 
     # ---- what is published
 

@@ -18,7 +18,10 @@ from edge_agent.wire.data.base import (
     Unit,
     WireBox,
 )
-from edge_agent.wire.data.box import (
+from edge_agent.wire.data.cameras import CameraStateData, CameraViewData, RuleOverrideData
+from edge_agent.wire.data.collection import CollectArguments, CollectionData, CollectionHealth
+from edge_agent.wire.data.evidence import ChainHeadData, ClipRef, EvidenceData, FileRef
+from edge_agent.wire.data.gateway import (
     CertificateData,
     ClockCorrectionData,
     HealingData,
@@ -31,10 +34,6 @@ from edge_agent.wire.data.box import (
     UpdateData,
     UplinkData,
 )
-from edge_agent.wire.data.cameras import CameraStateData, CameraViewData
-from edge_agent.wire.data.collection import CollectArguments, CollectionData, CollectionHealth
-from edge_agent.wire.data.counts import CountsData, LineCountsData
-from edge_agent.wire.data.evidence import ChainHeadData, ClipRef, EvidenceData, FileRef
 from edge_agent.wire.data.models import (
     ModelArguments,
     ModelData,
@@ -44,8 +43,10 @@ from edge_agent.wire.data.models import (
     ShadowReport,
 )
 from edge_agent.wire.data.objects import (
+    CountsData,
     CrowdingData,
     FrameSize,
+    LineCountsData,
     LineCrossingData,
     LoiteringData,
     ModelRef,
@@ -58,34 +59,31 @@ from edge_agent.wire.data.objects import (
     ZoneData,
     ZoneIntrusionData,
 )
-from edge_agent.wire.data.overrides import RuleOverrideData
-from edge_agent.wire.messages.ack import Ack
-from edge_agent.wire.messages.central import CentralAlert
+from edge_agent.wire.messages.central import Ack, CentralAlert
 from edge_agent.wire.messages.commands import (
     ARGUMENTS,
     CameraArguments,
     CameraRebootArguments,
+    ClipArguments,
     Command,
+    ConfigHealth,
+    DiagnosticsArguments,
+    HoldArguments,
     NoArguments,
     Pieces,
     Reply,
     ReplyStatus,
     RuleForArguments,
-    UpdateArguments,
-    UpdatePieceArguments,
-)
-from edge_agent.wire.messages.configuration import ConfigHealth, SetConfigArguments
-from edge_agent.wire.messages.doctor import Doctor, DoctorCamera, DoctorLine
-from edge_agent.wire.messages.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent, Data
-from edge_agent.wire.messages.files import (
-    ClipArguments,
-    DiagnosticsArguments,
-    HoldArguments,
     SentFile,
+    SetConfigArguments,
     SnapshotArguments,
     StormArguments,
     StormHealth,
+    UpdateArguments,
+    UpdatePieceArguments,
 )
+from edge_agent.wire.messages.doctor import Doctor, DoctorCamera, DoctorLine
+from edge_agent.wire.messages.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent, Data
 from edge_agent.wire.messages.health import (
     BoxHealth,
     BytesByClass,

@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.config.fields import tree
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.field_types import Flag, Number, Text, WordChoice, identifier
 from edge_agent.config.fields.files import ConfigFiles
-from edge_agent.config.fields.kinds import Flag, Number, Text, WordChoice, identifier
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import INVALID, Field, ReadContext, Section, SectionValues
-from edge_agent.config.fields.words import did_you_mean, quoted
+from edge_agent.config.fields.schema_types import (
+    INVALID,
+    Field,
+    ReadContext,
+    Section,
+    SectionValues,
+    did_you_mean,
+    quoted,
+)
 from edge_agent.config.merge import id_of, merged_by_id
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
@@ -22,9 +29,9 @@ from edge_central.alert_rules.measures import (
     CENTRE_MEASURES,
     NUMBERS,
     OVERRIDE_MEASURES,
+    AlertRule,
     Measure,
 )
-from edge_central.alert_rules.rules import AlertRule
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
 MOST_RULES = 200

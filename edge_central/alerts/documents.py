@@ -12,7 +12,7 @@ from edge_agent import wire
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.session.client import MqttMessage
-from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.wire.topics import CentralTopics
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 
 _WORDS: dict[Severity, Literal["info", "warning", "alarm"]] = {

@@ -1,11 +1,28 @@
-"""An alert, and what becomes of it."""
+"""An alert, and what becomes of it.
+
+What is known of one box, or of a ward, as far as alerts go. Pure.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from edge_agent.core.model import Severity
+from edge_central.alert_rules.measures import (
+    AWAY,
+    CENTRE_MEASURES,
+    GRACED,
+    PRESENCE,
+    AlertRule,
+    Measure,
+    Measurement,
+    overrides,
+    plain,
+)
+from edge_central.store.ringing import FLOOD_WINDOW_S
 from edge_central.trusted_time.clock import Correction
 
 
@@ -49,3 +66,173 @@ class AlertChangeKind(StrEnum):
 class AlertChange:
     kind: AlertChangeKind
     alert: Alert
+
+
+WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE, *CENTRE_MEASURES}
+
+
+@dataclass(slots=True)
+class AlertCondition:
+    """One rule says so of one thing; ``alert`` is None until it has lasted long enough."""
+
+    rule: AlertRule
+    since_mono: float
+    since_ms: int
+    text: str
+    value: float | None
+    alert: Alert | None = None
+    well_mono: float | None = None  # since when an open one is well
+    well_text: str = ""
+
+
+@dataclass(slots=True)
+class ActiveOverrides:
+    """What was changed by hand of one camera, in words."""
+
+    active: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)  # since its alert was opened
+
+
+@dataclass(slots=True)
+class AlertSubject:
+    ward: str
+    gateway: str = ""  # empty: the ward itself
+    away: bool = False  # nothing that was known of it can be relied on
+    heard_mono: float | None = None
+    grace_until_mono: float = 0.0
+    version: str = ""
+    alarms: deque[tuple[float, int]] = field(default_factory=deque)  # monotonic s, how many: of ten minutes
+    conditions: dict[tuple[str, str], AlertCondition] = field(default_factory=dict)  # by rule and camera
+    overrides: dict[tuple[str, str], ActiveOverrides] = field(default_factory=dict)  # the same
+
+    def judge(
+        self,
+        rule: AlertRule,
+        camera: str,
+        reading: Measurement,
+        mono: float,
+        now_ms: int,
+        since_ms: int | None = None,
+    ) -> Iterator[AlertChange]:
+        """A new reading of what the rule looks at; ``since_ms``: since when it is so, if that is known."""
+        at = (rule.id, camera)
+        episode = self.conditions.get(at)
+        is_open = episode is not None and episode.alert is not None
+        if not rule.is_ill(reading, is_open):
+            if episode is None:
+                return
+            if episode.alert is None:
+                del self.conditions[at]
+                return
+            if episode.well_mono is None:
+                episode.well_mono, episode.well_text = mono, plain(reading.text)
+        elif episode is None:
+            words = plain(rule.words(reading))
+            episode = self.conditions[at] = AlertCondition(
+                rule, mono, since_ms or now_ms, words, reading.value
+            )
+        elif episode.alert is None:
+            episode.text, episode.value = plain(rule.words(reading)), reading.value
+        else:
+            episode.well_mono = None
+            yield from self._unfold(episode, mono)
+        yield from self._settle(at, episode, mono, now_ms)
+
+    def judge_overrides(
+        self, rule: AlertRule, camera: str, standing: set[str], mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        """What stands now of that camera. One more, while the alert is open, is another alert."""
+        at = (rule.id, camera)
+        episode = self.conditions.get(at)
+        if not standing and episode is None:
+            self.overrides.pop(at, None)
+            return
+        is_open = episode is not None and episode.alert is not None
+        # Which changes an alert from before this start named is not known: take those of now.
+        known = self.overrides.setdefault(at, ActiveOverrides(reported=set(standing) if is_open else set()))
+        if is_open and standing - known.reported:
+            yield from self.end(at, "another one follows", now_ms)
+            is_open = False
+        known.active, known.reported = set(standing), known.reported | standing if is_open else set(standing)
+        yield from self.judge(rule, camera, overrides(standing), mono, now_ms)
+
+    def settle(self, mono: float, now_ms: int, settled: bool, connected_mono: float) -> Iterator[AlertChange]:
+        """What has lasted long enough by now, as far as it is known from after our own connect."""
+        heard = self.heard_mono is not None and self.heard_mono >= connected_mono
+        for at, episode in list(self.conditions.items()):
+            if settled if episode.rule.measure in WARD_OR_PRESENCE else heard and not self.away:
+                yield from self._settle(at, episode, mono, now_ms)
+
+    def go_away(self) -> None:
+        """What was about to be told of it is not known any more."""
+        self.away = True
+        for at, episode in list(self.conditions.items()):
+            if episode.alert is None and episode.rule.measure not in WARD_OR_PRESENCE:
+                del self.conditions[at]
+
+    def come_back(self, mono: float, grace_s: float) -> None:
+        self.away = False
+        self.grace_until_mono = max(self.grace_until_mono, mono + grace_s)
+
+    def fold(self) -> Iterator[AlertChange]:
+        """Another alert explains what is open here."""
+        for episode in self.conditions.values():
+            if episode.alert is not None and episode.rule.measure not in WARD_OR_PRESENCE:
+                yield from _changed(episode, folded=True)
+
+    @property
+    def explained(self) -> bool:
+        """It is told as away."""
+        return any(
+            episode.alert is not None and episode.rule.measure in AWAY for episode in self.conditions.values()
+        )
+
+    def count_alarms(self, new: int, mono: float) -> int:
+        """Of the last ten minutes. Those of ten seconds are counted together: a flood needs no memory."""
+        while self.alarms and mono - self.alarms[0][0] > FLOOD_WINDOW_S:
+            self.alarms.popleft()
+        if new and self.alarms and mono - self.alarms[-1][0] < 10.0:
+            began_mono, count = self.alarms.pop()
+            self.alarms.append((began_mono, count + new))
+        elif new:
+            self.alarms.append((mono, new))
+        return sum(count for _, count in self.alarms)
+
+    def end(self, at: tuple[str, str], why: str, now_ms: int) -> Iterator[AlertChange]:
+        """Whatever the rule says."""
+        episode = self.conditions.pop(at, None)
+        if episode is not None and episode.alert is not None:
+            yield AlertChange(
+                AlertChangeKind.CLEARED, replace(episode.alert, cleared_ms=now_ms, cleared_text=why)
+            )
+
+    def end_all(self, why: str, now_ms: int) -> Iterator[AlertChange]:
+        for at in list(self.conditions):
+            yield from self.end(at, why, now_ms)
+
+    def _settle(
+        self, at: tuple[str, str], episode: AlertCondition, mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        rule = episode.rule
+        if episode.alert is None:
+            graced = rule.measure in GRACED and mono < self.grace_until_mono
+            if mono - episode.since_mono >= rule.for_s and not graced:
+                key = AlertKey(self.ward, self.gateway, *at)
+                episode.alert = Alert(
+                    key, rule.severity, episode.text, episode.value, episode.since_ms, now_ms
+                )
+                yield AlertChange(AlertChangeKind.OPENED, episode.alert)
+        elif episode.well_mono is not None and mono - episode.well_mono >= rule.clear_s:
+            yield from self.end(at, episode.well_text, now_ms)
+
+    def _unfold(self, episode: AlertCondition, mono: float) -> Iterator[AlertChange]:
+        """Again, unless its camera may still be coming up."""
+        if not (episode.rule.measure in GRACED and mono < self.grace_until_mono):
+            yield from _changed(episode, folded=False)
+
+
+def _changed(episode: AlertCondition, *, folded: bool) -> Iterator[AlertChange]:
+    assert episode.alert is not None
+    if episode.alert.folded != folded:
+        episode.alert = replace(episode.alert, folded=folded)
+        yield AlertChange(AlertChangeKind.CHANGED, episode.alert)

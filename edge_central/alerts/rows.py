@@ -1,4 +1,7 @@
-"""Alerts in the database: what is open, what was told, what still waits for the webhook."""
+"""Alerts in the database: what is open, what was told, what still waits for the webhook.
+
+Open alerts for ``edge-agent central status``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, tuple_, update
 
 from edge_agent.core.model import Severity
@@ -183,3 +187,38 @@ def _alert(row: Any) -> Alert:
         row.cleared_text,
         row.folded,
     )
+
+
+class AlertStatus(msgspec.Struct, kw_only=True):
+    ward: str
+    gateway: str  # empty: the ward itself
+    camera: str  # empty: the box itself
+    rule: str
+    severity: int
+    text: str
+    age_s: float
+    folded: bool
+
+    @property
+    def about(self) -> str:
+        names = [name for name in (self.gateway or f"ward {self.ward}", self.camera) if name]
+        return "/".join(names)
+
+
+def open_alerts(connection: Connection, now_ms: int) -> list[AlertStatus]:
+    """The gravest first, of these the newest."""
+    columns = tables.alert.c
+    query = select(tables.alert).where(columns.cleared_ms.is_(None))
+    return [
+        AlertStatus(
+            ward=row.ward,
+            gateway=row.gateway,
+            camera=row.camera,
+            rule=row.rule,
+            severity=row.severity,
+            text=row.text,
+            age_s=(now_ms - row.opened_ms) / 1000,
+            folded=row.folded,
+        )
+        for row in connection.execute(query.order_by(columns.severity.desc(), columns.opened_ms.desc()))
+    ]

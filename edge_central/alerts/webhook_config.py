@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.kinds import PasswordFile, ReadableFile, text_of
+from edge_agent.config.fields.field_types import PasswordFile, ReadableFile, text_of
 from edge_agent.config.fields.login import ADVICE
-from edge_agent.config.fields.spec import Field, InvalidValue, ReadContext, ScalarType, Section, SectionValues
+from edge_agent.config.fields.schema_types import (
+    Field,
+    InvalidValue,
+    ReadContext,
+    ScalarType,
+    Section,
+    SectionValues,
+)
 from edge_agent.core.secrets import Secret
 from edge_central.settings import Webhook
 

@@ -1,4 +1,7 @@
-"""``edge-agent central run|check|status|hold|holds|release|deletions|console|user``."""
+"""``edge-agent central run|check|status|hold|holds|release|deletions|console|user``.
+
+The words of ``edge-agent central user``; needs no library of the extra.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.core.errors import UsageError
-from edge_central.cli.user_arguments import add_user_commands
 
 if TYPE_CHECKING:
     from edge_agent.host.system.logs import Masker
     from edge_central.settings import CentralSettings
 
     _Actions = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+DEFAULT_USER_CONFIG = Path("/etc/edge-central/edge-central.yaml")
+ROLES = ("admin", "officer", "viewer")
+
+
+def add_user_commands(user: argparse.ArgumentParser) -> None:
+    todo = user.add_subparsers(dest="todo", metavar="add|list|passwd|remove|token", required=True)
+    add = todo.add_parser("add", help="a person; asks for the password on the terminal")
+    add.add_argument("name")
+    add.add_argument(
+        "--role", choices=ROLES, required=True, help="admin: all wards; officer: acts; viewer: looks"
+    )
+    _add_wards(add)
+    _add_password_file(add)
+    todo.add_parser("list", help="who there is")
+    passwd = todo.add_parser("passwd", help="another password; ends all sessions of that person")
+    passwd.add_argument("name")
+    _add_password_file(passwd)
+    remove = todo.add_parser("remove", help="away with a person or program, sessions and token included")
+    remove.add_argument("name")
+    token = todo.add_parser("token", help="a token of the API for a program, printed once")
+    token.add_argument("name")
+    token.add_argument(
+        "--renew", action="store_true", help="another token; the old one is worth nothing from then on"
+    )
+    _add_wards(token)
+    for each in todo.choices.values():
+        each.add_argument("--config", type=Path, default=DEFAULT_USER_CONFIG, help="default: %(default)s")
+
+
+def _add_wards(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ward", action="append", default=[], metavar="WARD", help="may be given several times"
+    )
+
+
+def _add_password_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--password-file", type=Path, help="file whose first line is the password; - is standard input"
+    )
+
 
 DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
 
@@ -106,14 +150,14 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
     from edge_central.config import load
 
     if args.action in ("hold", "holds", "release"):
-        from edge_central.cli.holds import run_holds
+        from edge_central.cli.retention_commands import run_holds
 
         if args.action == "release":
             _sort_release(args)
         settings = load(args.config)
         return run_holds(args, settings.database, stdout, sys.stderr, settings.id)
     if args.action == "deletions":
-        from edge_central.cli.deletions import run_deletions
+        from edge_central.cli.retention_commands import run_deletions
 
         return run_deletions(load(args.config).database, args.most, args.json, stdout)
     from edge_central.cli.status import run_status
@@ -127,8 +171,8 @@ def _run(args: argparse.Namespace) -> int:
 
     stop = stop_on_signals()  # before the slow imports: a stop during the start is a clean one too
     from edge_agent.host.system import logs
-    from edge_central.child import ConsoleProcess, own_command
     from edge_central.config import load
+    from edge_central.console_process import ConsoleProcess, own_command
     from edge_central.service import CentralService
 
     masker = logs.setup_logging(args.log_format, args.log_level)

@@ -10,17 +10,17 @@ from sqlalchemy import Connection, func, select
 
 from edge_agent.core.errors import CentralError
 from edge_agent.core.printable import printable
-from edge_agent.wire.central_topics import DEFAULT_ID
-from edge_central.alerts.status import AlertStatus, open_alerts
-from edge_central.ingest.report import IngestStatus
-from edge_central.retention.limit import read_blocked
+from edge_agent.wire.topics import DEFAULT_ID
+from edge_central.alerts.rows import AlertStatus, open_alerts
+from edge_central.ingest.ingest_status import IngestStatus
+from edge_central.retention.deletion_plans import read_blocked
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.batch import read_reports
 from edge_central.store.database import open_engine, size_bytes, translate_errors
+from edge_central.store.fleet_state import GapReason
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
-from edge_central.store.streams import GapReason
-from edge_central.trusted_time.kept import now_ms_of, read_clock_record
+from edge_central.trusted_time.clock_store import now_ms_of, read_clock_record
 
 FRESH_MS = 60_000
 """The note of a running ingest is renewed every ten seconds."""

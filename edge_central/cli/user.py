@@ -19,8 +19,16 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import CentralError
 from edge_central.config import load
 from edge_central.settings import CentralSettings
-from edge_central.web.auth import accounts, passwords
-from edge_central.web.auth.accounts import NAME, NAME_RULE, Account, Role
+from edge_central.web.auth import accounts
+from edge_central.web.auth.accounts import (
+    NAME,
+    NAME_RULE,
+    Account,
+    Role,
+    hash_password,
+    new_token,
+    password_fault,
+)
 from edge_central.web.connections import DatabaseConnections
 
 MOST_PASSWORD_BYTES = 4_096
@@ -48,7 +56,7 @@ def _add(
     with connections.reading() as connection:
         if accounts.find_account(connection, args.name) is not None:
             raise CentralError(f"{args.name} is there already; nothing was changed")
-    digest = passwords.hash_password(_password(args.password_file))
+    digest = hash_password(_password(args.password_file))
     with connections.writing() as connection:
         accounts.add_account(connection, Account(args.name, role, wards, _now_ms()), password=digest)
     yield f"{args.name}: {role}, {_of(wards)}"
@@ -73,7 +81,7 @@ def _passwd(
         account = accounts.find_account(connection, args.name)
     if account is None or account.role is Role.API:
         raise CentralError(f"there is no person {args.name}; nothing was changed")
-    digest = passwords.hash_password(_password(args.password_file))
+    digest = hash_password(_password(args.password_file))
     with connections.writing() as connection:
         accounts.set_password(connection, args.name, digest)
     yield f"{args.name}: the new password holds, all sessions have ended"
@@ -92,7 +100,7 @@ def _token(
     args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
 ) -> Iterable[str]:
     """The token alone on its line, for ``> file``; everything else goes to stderr."""
-    token = f"eac_{passwords.new_token()}"
+    token = f"eac_{new_token()}"
     with connections.writing() as connection:
         account = accounts.find_account(connection, args.name)
         if args.renew:
@@ -140,7 +148,7 @@ def _password(file: Path | None) -> str:
         password = getpass.getpass("password: ")
         if password != getpass.getpass("again: "):
             raise CentralError("the two passwords differ; nothing was changed")
-    refused = passwords.password_fault(password)
+    refused = password_fault(password)
     if refused is not None:
         raise CentralError(f"{refused}; nothing was changed")
     return password

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from edge_agent.wire.received.bounds import bounded_time
 from edge_central.console import documents
-from edge_central.console.names import Names
+from edge_central.console.site_names import Names
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
-from edge_central.console.book import LogAuthor
+from edge_central.console.incident_log import LogAuthor
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from edge_central.console.fleet import CameraOverview, Fleet, SiteOverview
-from edge_central.console.names import fold_text
+from edge_central.console.site_names import fold_text
 
 
 class SearchResultKind(StrEnum):

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_agent import wire
-from edge_agent.mqtt.session.inbox import MessageReceived
-from edge_agent.wire.central_topics import CentralTopics, UpKind
+from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.received.messages import (
     BirthMessage,
     EventMessage,
@@ -23,13 +22,20 @@ from edge_agent.wire.received.messages import (
     parse_loss,
     parse_message,
 )
-from edge_central.ingest.requests import record_replies
+from edge_agent.wire.topics import CentralTopics, UpKind
+from edge_central.ingest.gateway_commands import record_replies
 from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Batch
-from edge_central.store.fleet_state import FleetState, GatewayRecord
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.fleet_state import (
+    MOST_BRANCHES,
+    EventStream,
+    FleetState,
+    GapReason,
+    GatewayRecord,
+    branch_name,
+)
+from edge_central.store.media_folder import MediaFolder
 from edge_central.store.ringing import rings
-from edge_central.store.streams import MOST_BRANCHES, EventStream, GapReason, branch_name
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from edge_agent import wire
 from edge_agent.mqtt.session.client import MqttMessage
-from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.wire.topics import CentralTopics
 from edge_central.ingest.batch_writer import BatchResult
 from edge_central.ingest.documents import ACK_EXPIRY_S, message
 from edge_central.store.fleet_state import FleetState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from edge_agent.config.fields.spec import Field, Section, SectionValues
+from edge_agent.config.fields.schema_types import Field, Section, SectionValues
 from edge_central.settings import ListenAddress
 from edge_central.web.config import AddressAndPort
 

@@ -1,19 +1,190 @@
-"""The listener: ``GET /metrics``, without a login, so for loopback or a network of its own."""
+"""The listener: ``GET /metrics``, without a login, so for loopback or a network of its own.
+
+The figures as Prometheus reads them; names and units by https://prometheus.io/docs/practices/naming/.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CentralError
-from edge_central.metrics.collector import CentralCollector, IngestHealth
-from edge_central.metrics.figures import CentralMetrics
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_central.metrics.central_metrics import CentralMetrics, GatewayMetrics
 from edge_central.settings import ListenAddress
+from edge_central.store.presence_reports import PresenceState
+
+FRESH_S = 1_800.0
+"""What a heartbeat said that is older is not said any more. With a budget they come every 300 s."""
+
+CAMERA_STATES = ("starting", "online", "degraded", "offline")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestHealth:
+    """How the ingest is at this moment."""
+
+    connected: bool
+    storing: bool
+    webhook_waiting: int | None = None  # alerts that it has not taken; None: there is no webhook
+
+
+def _share(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100.0
+
+
+def _days(health: ReceivedHealth) -> float | None:
+    days = [
+        each for each in (health.certificates.client_days, health.certificates.ca_days) if each is not None
+    ]
+    return min(days) if days else None
+
+
+HEALTH_GAUGES: dict[str, tuple[str, Callable[[ReceivedHealth], float | None]]] = {
+    "temperature_celsius": ("of the processor", lambda health: health.box.temperature_c),
+    "cpu_used_ratio": ("of all cores together", lambda health: _share(health.box.cpu_percent)),
+    "memory_used_ratio": ("", lambda health: _share(health.box.memory_percent)),
+    "disk_used_ratio": ("", lambda health: _share(health.box.disk_percent)),
+    "outbox_events": ("that wait in the box", lambda health: health.outbox.depth),
+    "outbox_oldest_seconds": ("how long the oldest one waits", lambda health: health.outbox.oldest_s),
+    "clock_synchronised": ("1: something sets the clock", lambda health: health.clock.synced),
+    "certificate_days": ("left of the gateway's certificate or of its CA", _days),
+    "uplink_used_bytes": (
+        "of the billing period, where there is a budget",
+        lambda health: health.uplink.used_bytes if health.uplink.monthly_bytes else None,
+    ),
+    "uplink_budget_bytes": ("of the billing period", lambda health: health.uplink.monthly_bytes),
+}
+"""Gauges of each gateway, without ``edge_gateway_``."""
+
+
+class CentralCollector(Collector):
+    """Asked by another thread than the ingest's."""
+
+    def __init__(
+        self,
+        figures: CentralMetrics,
+        now: Callable[[], IngestHealth],
+        wards: Sequence[str],
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._central_metrics = figures
+        self._ingest_health = now
+        self._wards = tuple(wards)
+        self._clock_s = clock_s
+
+    def collect(self) -> Iterator[Metric]:
+        with self._central_metrics.lock:
+            metrics = [*self._of_centre(), *self._of_wards(), *self._of_gateways()]
+        yield from metrics
+
+    def _of_centre(self) -> Iterator[Metric]:
+        figures, now = self._central_metrics, self._ingest_health()
+        for name, value, what in (
+            ("events", figures.events, "stored since the start"),
+            ("duplicates", figures.duplicates, "that were stored already"),
+            ("rejected", figures.rejected, "messages that were not taken"),
+        ):
+            yield CounterMetricFamily(f"edge_central_{name}", what, value=value)
+        for name, number, what in (
+            ("connected", now.connected, "1: there is a session with the broker"),
+            ("storing", now.storing, "1: the database takes what comes"),
+            ("waiting_messages", figures.waiting, "that are not stored yet"),
+            ("database_bytes", figures.database_bytes, "without its log and the pictures"),
+            ("start_time_seconds", figures.started_s, "Unix time"),
+        ):
+            yield GaugeMetricFamily(f"edge_central_{name}", what, value=float(number))
+        if now.webhook_waiting is not None:
+            what = "alerts that it has not taken"
+            yield GaugeMetricFamily("edge_central_webhook_waiting", what, value=now.webhook_waiting)
+
+    def _of_wards(self) -> Iterator[Metric]:
+        figures = self._central_metrics
+        boxes = Counter((box.ward, box.state) for box in figures.gateways.values())
+        yield _labelled(
+            "edge_ward_gateways",
+            "by what was told of them last",
+            ("ward", "state"),
+            {(ward, state.value): boxes[ward, state] for ward in self._wards for state in PresenceState},
+        )
+        yield _labelled(
+            "edge_ward_outage_gateways",
+            "that went at once; 0: there is no outage",
+            ("ward",),
+            {(ward,): figures.outages.get(ward, 0) for ward in self._wards},
+        )
+        yield _labelled(
+            "edge_alerts",
+            "that are open, without those that another one explains",
+            ("ward", "rule", "severity"),
+            {(each.ward, each.rule, each.severity.name.lower()): n for each, n in figures.alerts.items()},
+        )
+
+    def _of_gateways(self) -> Iterator[Metric]:
+        boxes = self._central_metrics.gateways
+        names = ("ward", "gateway")
+        told = {(box.ward, id_): box for id_, box in boxes.items() if box.state is not None}
+        online = (PresenceState.ONLINE, PresenceState.UNSTABLE)
+        yield _labelled(
+            "edge_gateway_online",
+            "as it was told last",
+            names,
+            {key: box.state in online for key, box in told.items()},
+        )
+        events = CounterMetricFamily("edge_gateway_events", "stored since the start", labels=names)
+        for id_, box in boxes.items():
+            events.add_metric([box.ward, id_], box.events)
+        yield events
+        heard = {(box.ward, id_): box for id_, box in boxes.items() if box.health is not None}
+        yield _labelled(
+            "edge_gateway_heartbeat_time_seconds",
+            "when the newest came, Unix time",
+            names,
+            {key: box.heard_s for key, box in heard.items()},
+        )
+        yield from self._of_health({key: box for key, box in heard.items() if self._is_fresh(box)})
+
+    def _of_health(self, boxes: Mapping[tuple[str, str], GatewayMetrics]) -> Iterator[Metric]:
+        names = ("ward", "gateway")
+        health = {key: box.health for key, box in boxes.items() if box.health is not None}
+        for name, (what, read) in HEALTH_GAUGES.items():
+            values = {key: read(each) for key, each in health.items()}
+            known: dict[tuple[str, ...], float] = {
+                key: value for key, value in values.items() if value is not None
+            }
+            yield _labelled(f"edge_gateway_{name}", what, names, known)
+        cameras: dict[tuple[str, ...], float] = {}
+        for key, each in health.items():
+            states = Counter(camera.state for camera in each.cameras.values())
+            cameras |= {(*key, state): states[state] for state in CAMERA_STATES}
+        yield _labelled("edge_gateway_cameras", "", (*names, "state"), cameras)
+        versions: dict[tuple[str, ...], float] = {
+            (*key, box.version): 1 for key, box in boxes.items() if box.health is not None
+        }
+        yield _labelled("edge_gateway_info", "what it runs", (*names, "version"), versions)
+
+    def _is_fresh(self, box: GatewayMetrics) -> bool:
+        return self._clock_s() - box.heard_s < FRESH_S
+
+
+def _labelled(
+    name: str, what: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, what or name.replace("_", " "), labels=labels)
+    for key, value in values.items():
+        family.add_metric(list(key), float(value))
+    return family
+
 
 log = logging.getLogger(__name__)
 

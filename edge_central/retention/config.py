@@ -7,10 +7,16 @@ from typing import Any
 
 from edge_agent import wire
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.kinds import Number
-from edge_agent.config.fields.many import MapOf
-from edge_agent.config.fields.spec import Field, ReadContext, Section, SectionValues
-from edge_agent.config.fields.words import did_you_mean, quoted
+from edge_agent.config.fields.collections import MapOf
+from edge_agent.config.fields.field_types import Number
+from edge_agent.config.fields.schema_types import (
+    Field,
+    ReadContext,
+    Section,
+    SectionValues,
+    did_you_mean,
+    quoted,
+)
 from edge_central.settings import Retention
 
 _DAYS = Number(1, 36_600, "days")

@@ -11,14 +11,23 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
 
 from edge_agent.core.clock import Clock
-from edge_agent.wire.central_topics import DEFAULT_ID
-from edge_central.retention.duty import delete_old
+from edge_agent.wire.topics import DEFAULT_ID
+from edge_central.retention.deletion_plans import (
+    DeletionPlan,
+    DeletionTarget,
+    blocked_key,
+    find_excess,
+    make_plans,
+    read_release,
+    release_key,
+    stored_kinds,
+    write_row,
+)
 from edge_central.retention.holds import ActiveHolds, read_holds
-from edge_central.retention.limit import blocked_key, find_excess, read_release, release_key, write_row
-from edge_central.retention.plans import DeletionPlan, DeletionTarget, make_plans, stored_kinds
+from edge_central.retention.operator_records import delete_old
 from edge_central.settings import Retention
 from edge_central.store import tables
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.media_folder import MediaFolder
 
 log = logging.getLogger(__name__)
 

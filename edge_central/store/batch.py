@@ -19,9 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.database import lock_writers, open_engine, prepare_schema, translate_errors
-from edge_central.store.fleet_state import FleetState, GatewayRecord
+from edge_central.store.fleet_state import EventStream, FleetState, GapReason, GatewayRecord, SequenceGap
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
-from edge_central.store.streams import EventStream, GapReason, SequenceGap
 
 Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")

@@ -1,11 +1,157 @@
-"""What the centre knows of every gateway and stream, in memory as in the database."""
+"""What the centre knows of every gateway and stream, in memory as in the database.
+
+Which sequence numbers of one epoch of one gateway are stored, and which are missing. Pure: no database.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from edge_central.store.streams import EventStream, branch_name
+MOST_BRANCHES = 8
+"""Of one stream. Two boxes with one identity make one; more are made by hand."""
+
+
+def branch_name(epoch: str, number: int) -> str:
+    """The name of a stream of events whose numbers in ``epoch`` other events had already: ``3f2a0b1c~2``.
+
+    No gateway can name its epoch so.
+    """
+    return f"{epoch}~{number}"
+
+
+class GapReason(StrEnum):
+    """Why numbers are missing."""
+
+    MISSING = "missing"  # nobody has said why: lost, or still on its way
+    BEFORE = "before"  # ... and they are older than the first event that the centre had of this gateway
+    ANNOUNCED = "announced"  # the gateway gave them up and said so in a ``loss`` event
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceGap:
+    """Numbers ``first`` to ``last``, both included, that are not stored."""
+
+    first: int
+    last: int
+    why: GapReason
+    found_ms: int  # when the centre noticed, milliseconds since 1970
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+class EventStream:
+    """The numbers 1 to ``highest``, less the gaps. Not thread-safe.
+
+    ``changed`` and ``removed`` are what a store has to write since ``written()``: gaps by their first number.
+    """
+
+    def __init__(self, id: int, gateway: str, epoch: str, highest: int = 0, late: int = 0) -> None:
+        self.id = id
+        self.gateway = gateway
+        self.epoch = epoch
+        self.highest = highest
+        self.late = late  # events that came after their gap had been noticed
+        self.changed: dict[int, SequenceGap] = {}
+        self.removed: set[int] = set()
+        self._firsts: list[int] = []
+        self._gaps: dict[int, SequenceGap] = {}
+
+    @property
+    def is_branch(self) -> bool:
+        return "~" in self.epoch
+
+    @property
+    def gaps(self) -> list[SequenceGap]:
+        """In the order of their numbers."""
+        return [self._gaps[first] for first in self._firsts]
+
+    @property
+    def gap_count(self) -> int:
+        return len(self._firsts)
+
+    @property
+    def upto(self) -> int:
+        """Every number up to this one is stored, or was given up by the gateway itself."""
+        for first in self._firsts:
+            if self._gaps[first].why is not GapReason.ANNOUNCED:
+                return first - 1
+        return self.highest
+
+    def load_gap(self, gap: SequenceGap) -> None:
+        """A gap as the store has it."""
+        self._firsts.insert(bisect_left(self._firsts, gap.first), gap.first)
+        self._gaps[gap.first] = gap
+
+    def clear_changes(self) -> None:
+        self.changed.clear()
+        self.removed.clear()
+
+    def has(self, sequence: int) -> bool:
+        """Whether the event was stored; it may have been deleted since, when its time was over."""
+        return 0 < sequence <= self.highest and self._gap_with(sequence) is None
+
+    def add(self, sequence: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
+        """One more is stored, which ``has`` did not know. Numbers that it leaps over are missing for
+        ``why``."""
+        gap = self._gap_with(sequence)
+        if gap is not None:
+            self.late += 1
+            self._replace(gap, sequence, sequence, None)
+            return
+        self.expect(sequence - 1, now_ms, why)
+        self.highest = sequence
+
+    def expect(self, upto: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
+        """The gateway has numbered events up to this one."""
+        if upto > self.highest:
+            self._put(SequenceGap(self.highest + 1, upto, why, now_ms))
+            self.highest = upto
+
+    def mark_announced(self, first: int, last: int, now_ms: int) -> int:
+        """The gateway says that it gave these up. How many of them were missing; the others are here."""
+        self.expect(last, now_ms)
+        explained = 0
+        position = max(0, bisect_right(self._firsts, first) - 1)
+        for start in self._firsts[position : bisect_right(self._firsts, last)]:
+            gap = self._gaps[start]
+            low, high = max(first, gap.first), min(last, gap.last)
+            if low <= high and gap.why is not GapReason.ANNOUNCED:
+                self._replace(gap, low, high, GapReason.ANNOUNCED)
+                explained += high - low + 1
+        return explained
+
+    def _gap_with(self, sequence: int) -> SequenceGap | None:
+        position = bisect_right(self._firsts, sequence) - 1
+        if position < 0:
+            return None
+        gap = self._gaps[self._firsts[position]]
+        return gap if sequence <= gap.last else None
+
+    def _replace(self, gap: SequenceGap, low: int, high: int, why: GapReason | None) -> None:
+        """``low`` to ``high`` of the gap are missing for another reason, or, None, not any more."""
+        self._take(gap)
+        if gap.first < low:
+            self._put(SequenceGap(gap.first, low - 1, gap.why, gap.found_ms))
+        if why is not None:
+            self._put(SequenceGap(low, high, why, gap.found_ms))
+        if high < gap.last:
+            self._put(SequenceGap(high + 1, gap.last, gap.why, gap.found_ms))
+
+    def _put(self, gap: SequenceGap) -> None:
+        self.load_gap(gap)
+        self.changed[gap.first] = gap
+        self.removed.discard(gap.first)
+
+    def _take(self, gap: SequenceGap) -> None:
+        del self._firsts[bisect_left(self._firsts, gap.first)]
+        del self._gaps[gap.first]
+        self.changed.pop(gap.first, None)
+        self.removed.add(gap.first)
+
 
 MOST_GAPS = 20_000
 """Of one gateway, made by what it says it has lost: one ``loss`` event can name 15,000. A gap is a row for

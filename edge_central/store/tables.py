@@ -285,7 +285,7 @@ deletion = Table(
     Column("id", _Row, primary_key=True, autoincrement=True),
     Column("begun_ms", _Milliseconds, nullable=False),
     Column("ended_ms", _Milliseconds, nullable=False),
-    Column("what", Text, nullable=False),  # Target in edge_central/retention/plans.py
+    Column("what", Text, nullable=False),  # Target in edge_central/retention/deletion_plans.py
     Column("kind", Text, nullable=False),  # of the events; empty otherwise
     Column("rule", Text, nullable=False),  # the setting: info_days: 90
     Column("rows", BigInteger, nullable=False),
@@ -328,7 +328,7 @@ access = Table(
     Column("time_ms", _Milliseconds, nullable=False),
     Column("account", Text, nullable=False),
     Column("address", Text, nullable=False),
-    Column("what", Text, nullable=False),  # Access in edge_central/web/auth/access.py
+    Column("what", Text, nullable=False),  # Access in edge_central/web/auth/access_log.py
     Column("ward", Text),
     Column("gateway", Text),
     Column("camera", Text),

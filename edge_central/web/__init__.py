@@ -2,6 +2,6 @@
 
 A process of its own, ``edge-agent central console``: it reads the database that the ingest writes, and
 never holds it up. From the outside in: ``server.py`` (sockets, TLS, slow clients) -> ``app.py`` (routes)
--> ``front.py`` (who asks, may they, which thread) -> a page: a function from a ``Visit`` to a response.
-See docs/design/central-web.md.
+-> ``request_handler.py`` (who asks, may they, which thread) -> a page: a function from a ``Visit`` to a
+response. See docs/design/central-web.md.
 """

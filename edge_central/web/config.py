@@ -9,11 +9,18 @@ from ipaddress import IPv4Network, IPv6Network
 from zoneinfo import ZoneInfo
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.kinds import Number, ReadableFile, text_of
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, InvalidValue, ReadContext, ScalarType, Section, SectionValues
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.field_types import Number, ReadableFile, text_of
+from edge_agent.config.fields.schema_types import (
+    Field,
+    InvalidValue,
+    ReadContext,
+    ScalarType,
+    Section,
+    SectionValues,
+    quoted,
+)
 from edge_agent.config.fields.times import TimeZone
-from edge_agent.config.fields.words import quoted
 from edge_central.settings import Console, ListenAddress, Tls
 
 DEFAULT_LISTEN = ListenAddress("127.0.0.1", 8443)

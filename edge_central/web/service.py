@@ -14,20 +14,19 @@ from pathlib import Path
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CentralError, ConfigError
 from edge_agent.core.state_file import create_file
-from edge_central.console.sheet import FleetSheet
+from edge_central.console.site_names import FleetSheet
 from edge_central.settings import CentralSettings
 from edge_central.trusted_time.clock import FollowedClock
 from edge_central.web.app import build_app
-from edge_central.web.auth.cookies import Cookies
-from edge_central.web.auth.sessions import LoginSessions
+from edge_central.web.auth.sessions import Cookies, LoginSessions
 from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
 from edge_central.web.connections import DatabaseConnections
-from edge_central.web.front import RequestHandler
 from edge_central.web.live.follower import DatabaseFollower
 from edge_central.web.live.hub import LiveHub
-from edge_central.web.media.looks import MediaAccessLog
+from edge_central.web.media.media_access_log import MediaAccessLog
+from edge_central.web.request_context import ConsoleServices
+from edge_central.web.request_handler import RequestHandler
 from edge_central.web.server import WebServer, listening_socket, stop_on_event
-from edge_central.web.services import ConsoleServices
 from edge_central.web.templates import Templates
 
 log = logging.getLogger(__name__)

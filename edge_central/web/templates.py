@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from edge_agent.wire.received.bounds import bounded_time
 from edge_central.web.i18n import Lang, translate, translate_duration, translate_word
-from edge_central.web.i18n.lines import to_vietnamese
+from edge_central.web.i18n.vietnamese import to_vietnamese
 
 log = logging.getLogger(__name__)
 

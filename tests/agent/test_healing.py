@@ -14,9 +14,9 @@ import pytest
 
 from edge_agent import config
 from edge_agent.config.model.settings import Settings
+from edge_agent.control.reachability import ProbeResult, ReachabilityProbe
 from edge_agent.control.recovery import FILE, RecoveryControl
 from edge_agent.control.recovery_ladder import HOUR_S
-from edge_agent.control.witnesses import ProbeResult, ReachabilityProbe
 from edge_agent.host.health.degraded import healing_lines
 from edge_agent.wire import HealingHealth, HealingStep
 from tests.events.parts import maker, valid

@@ -19,8 +19,8 @@ from bench.scale.city import LIGHT, City, playing
 from bench.scale.light import packets
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
 from edge_agent.mqtt.session.client import GATEWAY_TERMS, BrokerConnection, MqttMessage, packet_bytes
-from edge_agent.mqtt.session.inbox import SignalQueue
-from edge_agent.mqtt.session.listener import KEEPALIVE_S
+from edge_agent.mqtt.session.paho_client import KEEPALIVE_S
+from edge_agent.mqtt.session.signal_queue import SignalQueue
 from edge_agent.tools.simulate.scenario import Scenario
 from edge_agent.wire.json_schema import schema_of
 from edge_central.config import load

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_agent.capture.decode.decode_mode import FALSE_ALARM_S, DecodeModeControl
 from edge_agent.capture.decode.decoding import StreamDecoder
-from edge_agent.capture.decode.gear import FALSE_ALARM_S, DecodeModeControl
 from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config.model.settings import Camera, GearChoice

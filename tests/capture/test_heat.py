@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from edge_agent.capture.decode.gear import DecodeModeControl
+from edge_agent.capture.decode.decode_mode import DecodeModeControl
 from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import DecodeMode

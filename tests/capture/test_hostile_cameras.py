@@ -15,11 +15,11 @@ import pytest
 from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.decode.picture_limits import PictureLimits, PictureTooLarge
 from edge_agent.capture.failures import CameraFault, Fault
-from edge_agent.capture.look import probe_stream
 from edge_agent.capture.network.camera_socket import BoundedReader
 from edge_agent.capture.network.rtp import MOST_UNIT_BYTES
 from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import CameraReader
+from edge_agent.capture.stream_probe import probe_stream
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import CaptureError, SourceRejected

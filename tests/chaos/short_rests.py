@@ -8,7 +8,7 @@ from functools import partial
 
 from edge_agent.cli.main import main
 from edge_agent.mqtt.publisher import publisher
-from edge_agent.mqtt.publisher.centre import ResendLimits
+from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
 from edge_agent.mqtt.session import reconnect
 
 if __name__ == "__main__":

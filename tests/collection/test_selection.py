@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from edge_agent.collection.selection import FrameSelection, brightness_of, light_level
+from edge_agent.collection.offers import FrameSelection, brightness_of, light_level
 
 DAY_S = 86_400.0
 

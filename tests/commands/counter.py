@@ -14,11 +14,17 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.agent import Agent
-from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandSucceeded, InProgress
-from edge_agent.commands.desk import CommandDispatcher
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandFailed,
+    CommandSucceeded,
+    InProgress,
+    report_interrupted,
+)
+from edge_agent.commands.dispatcher import CommandDispatcher
+from edge_agent.commands.intake import IncomingCommand
 from edge_agent.commands.journal import CommandJournal
-from edge_agent.commands.plain import report_interrupted
-from edge_agent.commands.reception import IncomingCommand
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.pushed import ConfigSource
 from tests.commands.centre import FINAL, GATEWAY, REPLY, write_public

@@ -22,7 +22,7 @@ from edge_agent.commands.action import (
     InProgress,
 )
 from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
-from edge_agent.commands.operator_key import make_key
+from edge_agent.commands.signature import make_key
 from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import MAX_STARTS, ConfigOrigin, ConfigSource, PushStore

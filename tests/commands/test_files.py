@@ -29,7 +29,7 @@ from edge_agent.commands.handlers.files import (
     SnapshotCommand,
     media_of,
 )
-from edge_agent.commands.handlers.media_room import delivery_text
+from edge_agent.commands.handlers.media_service import delivery_text
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.transfer.https import HttpsTarget
 from edge_agent.commands.transfer.upload import Uploader

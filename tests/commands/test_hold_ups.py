@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from edge_agent.commands import journal
 from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandSucceeded
-from edge_agent.commands.reception import ANSWERED, IncomingCommand
+from edge_agent.commands.intake import ANSWERED, IncomingCommand
 from edge_agent.core.state_file import write_record
 from tests.commands.centre import document, encoded, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in

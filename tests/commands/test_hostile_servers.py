@@ -17,8 +17,8 @@ import pytest
 
 from edge_agent.commands.action import CommandFailed, CommandRefused
 from edge_agent.commands.transfer.https import LONGEST_WORDS, HttpsTarget
-from edge_agent.commands.transfer.inbox import ReleaseWheel, WheelCache
 from edge_agent.commands.transfer.upload import Uploader
+from edge_agent.commands.transfer.wheel_cache import ReleaseWheel, WheelCache
 from edge_agent.wire import ClipArguments
 from tests.testbed.mosquitto import Authority
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.commands.action import CommandRefused, CommandSucceeded
+from edge_agent.commands.action import CommandRefused, CommandSucceeded, FunctionAction
 from edge_agent.commands.handlers.rules import rule_actions
-from edge_agent.commands.plain import FunctionAction
 from edge_agent.config.model.settings import OnHolidays, Schedule
 from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import OverrideKind, Overrides

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.commands.action import Action
-from edge_agent.commands.signing import is_signed_by_default
+from edge_agent.commands.action import Action, is_signed_by_default
 from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.config.pushed import ConfigSource
 from tests.commands.centre import document, encoded, moment, signed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox.sqlite.last_stored import LastStored
+from edge_agent.outbox.sqlite.store_identity import LastStored
 from tests.edge_central.parts import Box, Centre
 from tests.testbed.agent import AgentProcess, file_camera, write_config
 from tests.testbed.gateway import gateway_in

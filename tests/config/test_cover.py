@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.config.fields.cover import polygon_contains
+from edge_agent.config.fields.shapes import polygon_contains
 from edge_agent.core.geometry import Polygon
 
 SQUARE: Polygon = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))

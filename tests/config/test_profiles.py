@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from edge_agent.config import load
 from edge_agent.config.board import BoardIdentity, read_board
 from edge_agent.config.fields.files import ConfigFiles
-from edge_agent.config.fields.spec import ReadContext
+from edge_agent.config.fields.schema_types import ReadContext
 from edge_agent.config.json_schema import profile_schema_text, schema_file
 from edge_agent.config.profiles import names, profile_dir, read
 from edge_agent.core.clock import SystemClock

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.fields.spec import Section
+from edge_agent.config.fields.schema_types import Section
 from edge_agent.config.model.settings import (
     Analyse,
     Broker,
@@ -35,16 +35,14 @@ from edge_agent.config.model.settings import (
     Zone,
     ZoneRule,
 )
-from edge_agent.config.sections.camera import ANALYSE, CAMERA, REPORT
-from edge_agent.config.sections.clip import CLIP
+from edge_agent.config.sections.camera import ANALYSE, CAMERA, CLIP, REPORT
+from edge_agent.config.sections.connection import MQTT
 from edge_agent.config.sections.detector import DETECTOR
 from edge_agent.config.sections.gateway import GATEWAY
-from edge_agent.config.sections.mqtt import MQTT
-from edge_agent.config.sections.outbox import OUTBOX
-from edge_agent.config.sections.places import LINE, ZONE
 from edge_agent.config.sections.rules import KINDS
 from edge_agent.config.sections.schedule import SCHEDULE
-from edge_agent.config.sections.storage import STORAGE
+from edge_agent.config.sections.storage import OUTBOX, STORAGE
+from edge_agent.config.sections.zones import LINE, ZONE
 from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
 EXAMPLE = """\

@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.spec import Section
+from edge_agent.config.fields.schema_types import Section
 from edge_agent.config.schema import ROOT
-from edge_agent.config.sections.camera import CAMERA
-from edge_agent.config.sections.clip import CLIP
+from edge_agent.config.sections.camera import CAMERA, CLIP
 from edge_agent.config.sections.rules import KINDS
 from edge_agent.config.sections.schedule import SCHEDULE
 from edge_agent.config.sections.storage import STORAGE

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.main import main
-from edge_agent.mqtt.tools.observing import ObservedMessage
-from edge_agent.tools.conformance import heard
+from edge_agent.mqtt.tools.gateway_observer import ObservedMessage
+from edge_agent.tools.conformance import message_checks as heard
 from edge_agent.tools.conformance.command import COMMAND_CHECKS, MESSAGE_CHECKS
-from edge_agent.tools.conformance.heard import ProbedGateway
-from edge_agent.tools.conformance.verdict import ContractBroken, NothingObserved
+from edge_agent.tools.conformance.message_checks import ContractBroken, NothingObserved, ProbedGateway
 from tests.testbed.agent import AgentProcess, file_camera, write_config
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from edge_agent.config.model.settings import Broker, ProbeTarget
-from edge_agent.control.witnesses import ProbeResult, ReachabilityProbe, host_answers, name_server_answers
+from edge_agent.control.reachability import ProbeResult, ReachabilityProbe, host_answers, name_server_answers
 from tests.testbed.mosquitto import free_port, wait_until
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edge_agent.detection.brighten import DARK, brightened
+from edge_agent.detection.stage import DARK, brightened
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour

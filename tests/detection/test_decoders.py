@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 from edge_agent.core.model import Box
-from edge_agent.detection.decoders.picodet import PicoDetDecoder
-from edge_agent.detection.decoders.ssd import SsdDecoder
+from edge_agent.detection.decoders.published_decoders import PicoDetDecoder, SsdDecoder, YoloxDecoder
 from edge_agent.detection.decoders.street import StreetDecoder
 from edge_agent.detection.decoders.tensors import ModelDecoder, TensorInfo, describe
-from edge_agent.detection.decoders.yolox import YoloxDecoder
 
 LABELS = ("person", "bicycle", "car")
 FLOOR = 0.5

@@ -11,8 +11,7 @@ from edge_agent.core.errors import DetectorError
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import Box, Detection
 from edge_agent.detection.budget import InferenceBudget
-from edge_agent.detection.monitor import InferenceMonitor
-from edge_agent.detection.shadow import Shadow, compare
+from edge_agent.detection.shadow import InferenceMonitor, Shadow, compare
 from edge_agent.detection.worker import DetectorWorker
 from edge_agent.wire import ShadowGroup, ShadowReport
 from tests.detection.fakes import FakeDetector, Pixels, camera, detection, frame

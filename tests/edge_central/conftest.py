@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.wire.topics import CentralTopics
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.settings import Database, HeartbeatHistory
 from edge_central.store.batch import Store
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.shop import Shop
 from tests.testbed.postgresql import PostgreSQL, programs
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from edge_agent.mqtt.session.inbox import MessageReceived
+from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.cli.status import CentralStatus, read_status
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.settings import Database

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edge_central.console.book import LogAuthor
+from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import ConsoleRequest, request_clip, requests_about
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.connections import DatabaseConnections

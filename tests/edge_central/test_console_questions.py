@@ -8,19 +8,8 @@ import pytest
 from sqlalchemy import Connection
 
 from edge_agent.evidence.chain.verify import VerificationVerdict
-from edge_agent.mqtt.session.inbox import MessageReceived
-from edge_central.console.book import (
-    IncidentOutcome,
-    LogAuthor,
-    acknowledge,
-    close,
-    hand_over,
-    handlings,
-    handovers,
-    steps,
-    take_over,
-)
-from edge_central.console.desk import find_subject, read_alarm_queue
+from edge_agent.mqtt.session.signal_queue import MessageReceived
+from edge_central.console.alarm_queue import find_subject, read_alarm_queue
 from edge_central.console.events import (
     EventFilter,
     PagePosition,
@@ -31,8 +20,19 @@ from edge_central.console.events import (
 )
 from edge_central.console.fleet import CameraVisibility, SiteState, read_fleet
 from edge_central.console.history import read_history
-from edge_central.console.names import Names
+from edge_central.console.incident_log import (
+    IncidentOutcome,
+    LogAuthor,
+    acknowledge,
+    close,
+    hand_over,
+    handlings,
+    handovers,
+    steps,
+    take_over,
+)
 from edge_central.console.requests import request_clip, requests_about
+from edge_central.console.site_names import Names
 from edge_central.console.verdict import verify_event
 from edge_central.store.database import open_engine
 from edge_central.store.scope import EVERYWHERE, Scope

@@ -16,8 +16,8 @@ from sqlalchemy import func, inspect, select, text, update
 
 from edge_agent import wire
 from edge_agent.core.clock import SystemClock
-from edge_agent.mqtt.session.inbox import MessageReceived
-from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.mqtt.session.signal_queue import MessageReceived
+from edge_agent.wire.topics import CentralTopics
 from edge_central.cli.status import run_status
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.confirmations import Confirmations
@@ -27,9 +27,9 @@ from edge_central.store import fleet_state as known
 from edge_central.store import tables
 from edge_central.store.batch import MOST_REJECTED, Store
 from edge_central.store.database import DatabaseUnavailable, open_engine, prepare_schema
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.fleet_state import MOST_BRANCHES, GapReason
+from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState
-from edge_central.store.streams import MOST_BRANCHES, GapReason
 from tests.edge_central.parts import Box, Boxes, Centre
 from tests.edge_central.shop import NOW_MS, Shop
 from tests.testbed.mosquitto import Mosquitto, wait_until

@@ -13,7 +13,7 @@ import pytest
 from edge_agent.evidence.chain.keys import public_keys
 from edge_agent.evidence.chain.records import read_record
 from edge_agent.evidence.export.check import check_files
-from edge_agent.outbox.sqlite.last_stored import LastStored
+from edge_agent.outbox.sqlite.store_identity import LastStored
 from tests.edge_central.parts import Centre
 from tests.testbed.gateway import gateway_in
 from tests.testbed.mosquitto import Mosquitto, Subscriber

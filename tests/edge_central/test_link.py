@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_agent.core.clock import SystemClock
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_central.config import load
-from edge_central.ingest.link import CentralBrokerSession
+from edge_central.ingest.broker_session import CentralBrokerSession
 from tests.edge_central.parts import Centre
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 

@@ -19,8 +19,8 @@ from edge_agent.core.errors import CentralError
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_agent.wire.received.messages import HeartbeatMessage
 from edge_central.ingest.batch_writer import BatchResult
-from edge_central.metrics.collector import FRESH_S, CentralCollector, IngestHealth
-from edge_central.metrics.figures import MOST_GATEWAYS, MOST_VERSIONS, CentralMetrics
+from edge_central.metrics.central_metrics import MOST_GATEWAYS, MOST_VERSIONS, CentralMetrics
+from edge_central.metrics.server import FRESH_S, CentralCollector, IngestHealth
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from tests.edge_central.parts import Box, Boxes, Centre

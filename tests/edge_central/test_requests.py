@@ -14,9 +14,9 @@ from sqlalchemy.exc import InvalidRequestError, StatementError
 
 from edge_agent import wire
 from edge_agent.wire.received.messages import ReplyMessage
-from edge_central.console.book import LogAuthor
+from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import ConsoleRequest, request_clip, requests_about
-from edge_central.ingest.requests import SILENT_MS, record_replies
+from edge_central.ingest.gateway_commands import SILENT_MS, record_replies
 from edge_central.store import tables
 from edge_central.store.database import DatabaseRejected, translate_errors
 from edge_central.store.scope import EVERYWHERE

@@ -16,16 +16,15 @@ from sqlalchemy import insert, select
 from edge_agent.cli import main as cli
 from edge_agent.core.clock import SystemClock
 from edge_central.cli.command import add_commands
-from edge_central.cli.deletions import run_deletions
-from edge_central.cli.holds import run_holds
-from edge_central.console.book import IncidentOutcome, LogAuthor, acknowledge, close, hand_over
+from edge_central.cli.retention_commands import run_deletions, run_holds
+from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge, close, hand_over
 from edge_central.console.requests import request_clip
 from edge_central.retention.holds import RetentionHold, place_hold, release_hold
 from edge_central.retention.sweep import MOST_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
 from edge_central.store.database import DatabaseUnavailable, open_engine
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
 from tests.edge_central.parts import Box
 from tests.edge_central.shop import NOW_MS, Shop

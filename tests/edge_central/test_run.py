@@ -19,7 +19,7 @@ from edge_agent.core.errors import CentralError
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.store import tables
 from edge_central.store.database import write_transaction
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.parts import Box, Boxes, Centre, WrongClock
 from tests.testbed.mosquitto import Mosquitto, wait_until
 

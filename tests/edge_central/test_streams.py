@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_central.store.streams import EventStream, GapReason, SequenceGap
+from edge_central.store.fleet_state import EventStream, GapReason, SequenceGap
 
 NOW_MS = 5
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.session.inbox import MessageReceived
-from edge_agent.wire.central_topics import CentralTopics
-from edge_central.ingest import rebirth
+from edge_agent.mqtt.session.signal_queue import MessageReceived
+from edge_agent.wire.topics import CentralTopics
+from edge_central.ingest import gateway_commands as rebirth
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Store
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.parts import Box, Boxes, Centre
 from tests.testbed import small_disk as mounted
 from tests.testbed.mosquitto import Mosquitto, wait_until

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert, select
 
-from edge_agent.wire.central_topics import CentralTopics
-from edge_central.alert_rules.rules import AlertSettings
+from edge_agent.wire.topics import CentralTopics
+from edge_central.alert_rules.measures import AlertSettings
 from edge_central.alerts.config import default_rules
-from edge_central.alerts.desk import AlertService
+from edge_central.alerts.service import AlertService
 from edge_central.store import tables
 from edge_central.trusted_time.clock import (
     SETTLE_S,
@@ -20,7 +20,7 @@ from edge_central.trusted_time.clock import (
     TrustedClock,
     TrustedClockRecord,
 )
-from edge_central.trusted_time.kept import read_clock_record, record_key, shift_times
+from edge_central.trusted_time.clock_store import read_clock_record, record_key, shift_times
 from tests.edge_central.parts import Box
 from tests.edge_central.shop import NOW_MS, Shop
 

@@ -14,7 +14,7 @@ from edge_agent.core.delivery import Loss, Stamp
 from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
 from edge_agent.core.model import GROUP_OF_LABEL, Box, CameraState, Cause
 from edge_agent.events import restamped
-from edge_agent.events.life_sign import LastAlive
+from edge_agent.events.envelope import LastAlive
 from tests.events.parts import encoded, frame, maker, track, valid
 from tests.outbox.parts import HandClock, picture
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.events.life_sign import ALIVE_EVERY_S, LastAliveFile
+from edge_agent.events.envelope import ALIVE_EVERY_S, LastAliveFile
 from tests.outbox.parts import HandClock
 
 

@@ -21,7 +21,7 @@ from edge_agent.cli.main import main
 from edge_agent.core.delivery import Media
 from edge_agent.core.facts import Phase
 from edge_agent.evidence.chain.keys import load_or_make
-from edge_agent.evidence.chain.losses import LossRange, LossRanges
+from edge_agent.evidence.chain.links import LossRange, LossRanges
 from edge_agent.evidence.chain.records import NoEvent, read_record
 from tests.evidence.box import box_in
 from tests.evidence.test_bundle import CONFIG, new_manifest, new_sums

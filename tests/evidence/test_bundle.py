@@ -25,9 +25,8 @@ from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
 from edge_agent.evidence.chain.keys import load_or_make
 from edge_agent.evidence.export.bundle_check import check_bundle
-from edge_agent.evidence.export.check import check_files
+from edge_agent.evidence.export.check import check_files, load_keys
 from edge_agent.evidence.export.contents import Contents, open_bundle
-from edge_agent.evidence.export.given_keys import load_keys
 from edge_agent.evidence.export.report import VerificationReport
 from edge_agent.evidence.store import MediaStore
 from tests.evidence.box import box_in

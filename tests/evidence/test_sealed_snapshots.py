@@ -15,8 +15,7 @@ from edge_agent.core.facts import ObjectObservation, Phase
 from edge_agent.core.model import FULL_PICTURE, Box
 from edge_agent.events import EventSink, NoClips
 from edge_agent.evidence.seal import unseal
-from edge_agent.evidence.sealed_snapshots import PictureMaker, SealedSnapshots
-from edge_agent.evidence.snapshots import ObjectSnapshots, RuleSnapshots
+from edge_agent.evidence.snapshots import ObjectSnapshots, PictureMaker, RuleSnapshots, SealedSnapshots
 from tests.events.parts import frame, maker, track
 from tests.outbox.parts import outbox_in
 

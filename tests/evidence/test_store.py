@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from edge_agent.config.model.settings import Storage
 from edge_agent.core.errors import StorageError
 from edge_agent.core.model import Severity
-from edge_agent.evidence.names import MediaName
-from edge_agent.evidence.shelf import BLOCK_BYTES, MediaIndex, media_entry
+from edge_agent.evidence.media_index import BLOCK_BYTES, MediaIndex, MediaName, media_entry
 from edge_agent.evidence.store import PROBE_S, RESCAN_S, MediaStore
 from tests.outbox.parts import HandClock
 from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.evidence.chain.heads import head_text
+from edge_agent.evidence.chain.chain_heads import head_text
 from edge_agent.evidence.chain.keys import load_or_make, to_pem
 from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_agent.evidence.export.check import check_files

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_central.console.book import LogAuthor
+from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import request_clip
 from edge_central.web.connections import DatabaseConnections
 from tests.edge_central.parts import Box, Centre

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from edge_agent.config.board import read_board
+from edge_agent.host.board.platform import whole_disk
 from edge_agent.host.board.sensors import Thermometer, ThrottleSensors, Throttling
-from edge_agent.host.board.storage import whole_disk
 from edge_agent.host.health.birth import os_name
-from edge_agent.host.health.box import HostMetrics
+from edge_agent.host.health.host_metrics import HostMetrics
 from edge_agent.wire import BoxHealth
 from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, FakeClock, plant
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.model import CameraChange, CameraState, Cause
-from edge_agent.host.health.cameras import CameraStateFilter
+from edge_agent.host.health.camera_states import CameraStateFilter
 from tests.host.fakes import FakeClock, camera
 
 ONLINE, OFFLINE, DEGRADED = CameraState.ONLINE, CameraState.OFFLINE, CameraState.DEGRADED

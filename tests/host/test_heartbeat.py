@@ -19,11 +19,10 @@ from edge_agent.core.delivery import OutboxStats
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.host.board.boot import BootReason
 from edge_agent.host.health.birth import installed_versions, make_birth
-from edge_agent.host.health.box import HostMetrics
 from edge_agent.host.health.clock_sync import ClockSync
-from edge_agent.host.health.compact import compact
 from edge_agent.host.health.degraded import camera_lines
-from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, next_interval_s
+from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, compact, next_interval_s
+from edge_agent.host.health.host_metrics import HostMetrics
 from edge_agent.wire.json_schema import schema_of
 from tests.host.fakes import PI_4, TODAY, FakeClock, camera, plant, settings
 

@@ -60,8 +60,8 @@ def test_what_others_sent_begins_no_line_of_its_own_and_moves_no_cursor() -> Non
 
 def test_the_centre_is_heard_from_the_same_level() -> None:
     out, _ = setup(level="info")
-    logging.getLogger("edge_central.ingest.link").info("connected")
-    logging.getLogger("edge_central.ingest.link").debug("too much")
+    logging.getLogger("edge_central.ingest.broker_session").info("connected")
+    logging.getLogger("edge_central.ingest.broker_session").debug("too much")
     assert out.getvalue().endswith(" INFO central.ingest.link: connected\n")
 
 

@@ -12,15 +12,21 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config.fields.files import ConfigFiles
-from edge_agent.config.fields.spec import ReadContext
+from edge_agent.config.fields.schema_types import ReadContext
 from edge_agent.config.model.boards import Firmware, Profile
 from edge_agent.config.profiles import names, read
 from edge_agent.core.clock import SystemClock
-from edge_agent.host.board.firmware import firmware_version, is_older
-from edge_agent.host.board.platform import kernel_has, os_supported, platform_lines
-from edge_agent.host.board.power import supply_ma
+from edge_agent.host.board.platform import (
+    Disk,
+    disk_of,
+    firmware_version,
+    is_older,
+    kernel_has,
+    os_supported,
+    platform_lines,
+    supply_ma,
+)
 from edge_agent.host.board.sensors import Thermometer
-from edge_agent.host.board.storage import Disk, disk_of
 from tests.host.fakes import JETSON_ORIN, PI_4, PI_5, X86, on_disk, plant
 
 Board = Mapping[str, str | bytes]

@@ -23,8 +23,7 @@ from edge_agent.core.model import CameraState, Cause
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.health.degraded import CAUSE_TEXT
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker
-from edge_agent.host.local_api.local_server import IDLE_S
-from edge_agent.host.local_api.local_socket import places_to_listen
+from edge_agent.host.local_api.local_socket import IDLE_S, places_to_listen
 from edge_agent.host.local_api.status import StatusServer, run_status
 from edge_agent.host.local_api.status_document import StatusDocument, status_document
 from tests.host.fakes import FakeClock, camera, settings

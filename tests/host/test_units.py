@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.host.system.units import FAILED_UNITS, STALE_S, FailedUnits
+from edge_agent.host.system.systemd import FAILED_UNITS, STALE_S, FailedUnits
 from tests.host.fakes import TODAY, FakeClock, plant
 
 CHRONY = '{"unit":"chrony.service","load":"loaded","active":"failed","sub":"failed","description":"chrony"}'

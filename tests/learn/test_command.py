@@ -15,7 +15,7 @@ import pytest
 import edge_agent
 from edge_agent.cli.arguments import parser
 from edge_agent.cli.main import main
-from edge_agent.commands.operator_key import make_key
+from edge_agent.commands.signature import make_key
 from tests.learn.cities import FLAT, PERSON, TWO_WHEELER, collect, teacher
 from tests.learn.test_review import Person
 from training.agreement import Voice

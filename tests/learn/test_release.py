@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from edge_agent.cli.main import main
-from edge_agent.commands.operator_key import make_key, read_private
-from edge_agent.commands.signature import sign
+from edge_agent.commands.signature import make_key, read_private, sign
 from tests.learn.cities import FLAT, PERSON, STEEP, TWO_WHEELER, collect, teacher
 from training.agreement import Voice, agree, write_labels
 from training.collection import SET, SOURCE, Frame, frames, read_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.detection.monitor import SeenObjects
+from edge_agent.detection.shadow import SeenObjects
 from edge_agent.model_release.agreement import switch_refusal
 from edge_agent.model_release.rates import DetectionRates, rate_deviation
 from edge_agent.model_release.record import ProbationCounts

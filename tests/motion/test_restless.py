@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_agent.core.model import Box, MotionRegion
-from edge_agent.motion.restless import AFTER_S, PersistentMotion
+from edge_agent.motion.persistent_motion import AFTER_S, PersistentMotion
 
 CLOCK = Box(0.30, 0.02, 0.33, 0.06)  # the seconds of a clock
 

@@ -22,7 +22,7 @@ from edge_agent.core.secrets import Credentials
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.mqtt.publisher.sender import RepliesPort
 from edge_agent.mqtt.tls.rotation import CertificateRotation
-from edge_agent.uplink.pace import SendLimiter
+from edge_agent.uplink.send_limiter import SendLimiter
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownMessage, GatewayTopics
 from tests.testbed.mosquitto import LIFE_SIGN_S, wait_until

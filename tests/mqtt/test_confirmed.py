@@ -15,7 +15,7 @@ import pytest
 from edge_agent.config.model.settings import Delivery
 from edge_agent.core.delivery import Draft, Loss, Media, Stamp
 from edge_agent.core.model import Severity
-from edge_agent.mqtt.publisher.centre import ResendLimits
+from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
 from edge_agent.uplink.usage import DataUsage

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.publisher.centre import DeliveryConfirmation, ResendLimits
+from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation, ResendLimits
 from edge_agent.mqtt.publisher.downlink import MOST_ACKS, Downlink
-from edge_agent.mqtt.session.inbox import MessageReceived
+from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import DownMessage, GatewayTopics
 from tests.outbox.parts import HandClock, outbox_in
 

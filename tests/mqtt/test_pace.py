@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.core.delivery import Media, StoredEvent
 from edge_agent.core.model import Severity
-from edge_agent.uplink.pace import BURST_S, SendLimiter
+from edge_agent.uplink.send_limiter import BURST_S, SendLimiter
 from tests.host.fakes import FakeClock
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until

@@ -14,9 +14,9 @@ import pytest
 
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.delivery import StoredEvent
-from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
+from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
+from edge_agent.mqtt.tls.certificates import certificate_in_force
 from edge_agent.mqtt.tls.rotation import CertificateRotation
-from edge_agent.mqtt.tls.slots import certificate_in_force
 from tests.mqtt.conftest import GATEWAY, Gateway, MakeGateway, ShiftedClock, mqtt_settings
 from tests.mqtt.test_with_outbox import draft, make_publisher, open_outbox
 from tests.testbed.mosquitto import (

@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent import wire
 from edge_agent.mqtt.session.client import MqttMessage, packet_bytes
-from edge_agent.mqtt.session.tcp import tcp_traffic
+from edge_agent.mqtt.session.tcp_traffic import tcp_traffic
 from edge_agent.uplink.usage import DataUsage, TrafficClass
 from tests.mqtt.conftest import MakeGateway, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until

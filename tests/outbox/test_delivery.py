@@ -16,7 +16,7 @@ from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
 from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.bookkeeping.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
-from edge_agent.outbox.bookkeeping.order import Rank, row_id
+from edge_agent.outbox.bookkeeping.numbering import Rank, row_id
 from edge_agent.outbox.sqlite.disk import DiskStore
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
 

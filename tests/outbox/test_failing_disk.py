@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.failover import RETRY_DISK_S
-from edge_agent.outbox.set_aside import KEEP
+from edge_agent.outbox.failover import KEEP, RETRY_DISK_S
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
 from tests.testbed import small_disk as mounted
 

@@ -15,7 +15,8 @@ import pytest
 
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.model import Severity
-from edge_agent.outbox import EventOutbox, writing
+from edge_agent.outbox import EventOutbox
+from edge_agent.outbox import writer as writing
 from edge_agent.outbox.failover import RETRY_DISK_S
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
 from tests.testbed.faulty_disk import FaultyDisk

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.media_backlog import MediaBacklog
+from edge_agent.outbox.media import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
-from edge_agent.outbox.writing import CHECK_FILES_S
+from edge_agent.outbox.writer import CHECK_FILES_S
 from tests.outbox.parts import HandClock, draft, outbox_in, picture
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.facts import LineCountsObservation
-from edge_agent.rules.line_counts import KEPT_DAYS, LineCounts
+from edge_agent.rules.lines import KEPT_DAYS, LineCounts
 from tests.rules.test_lines import RULE, SITE
 
 EVENING = datetime.fromisoformat("2026-11-24T20:00:00+07:00").astimezone(UTC)
@@ -127,9 +127,7 @@ def test_they_are_on_the_disk_before_they_are_told(tmp_path: Path) -> None:
 def test_a_card_is_written_to_once_a_minute_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[float] = []
     rig = Rig(tmp_path)
-    monkeypatch.setattr(
-        "edge_agent.rules.line_counts.write_record", lambda path, record: written.append(rig.mono)
-    )
+    monkeypatch.setattr("edge_agent.rules.lines.write_record", lambda path, record: written.append(rig.mono))
     for _ in range(3000):
         rig.frame(0.2, crossing=1)
     for _ in range(100):

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
 from edge_agent.core.model import Box, Track, Tracks, TrackState
-from edge_agent.rules.counts import REMEMBERED, ObjectCounter
-from edge_agent.rules.objects import ObjectReporter
+from edge_agent.rules.objects import REMEMBERED, ObjectCounter, ObjectReporter
 from tests.events.parts import frame, track
 
 

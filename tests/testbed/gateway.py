@@ -15,7 +15,7 @@ from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import CameraState, Cause
 from edge_agent.events import EventFactory, restamped
 from edge_agent.evidence.chain.chain import HEAD_EVERY_S, EvidenceChain
-from edge_agent.mqtt.publisher.centre import ResendLimits
+from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
 from edge_agent.uplink.usage import DataUsage

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, cast
 import av
 from av.packet import Packet
 
+from edge_agent.capture.decode.decode_mode import DecodeModeControl
 from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
-from edge_agent.capture.decode.gear import DecodeModeControl
 from edge_agent.capture.feed import FrameFeed
 from edge_agent.capture.health import CaptureHealth
+from edge_agent.capture.reader import CaptureSession
 from edge_agent.capture.ring import PacketRing
-from edge_agent.capture.session import CaptureSession
 from edge_agent.capture.source import StreamTimeouts
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.load_limits import WorkloadLimiter

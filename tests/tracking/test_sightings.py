@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from edge_agent.core.model import Box, Detection
-from edge_agent.tracking.group_vote import GroupVote
-from edge_agent.tracking.sightings import Sighting, sightings
+from edge_agent.tracking.sightings import GroupVote, Sighting, sightings
 
 RIDER = Box(0.40, 0.30, 0.46, 0.50)
 MACHINE = Box(0.40, 0.42, 0.46, 0.56)

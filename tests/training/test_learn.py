@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.cli.arguments import parser
 from edge_agent.cli.main import main as edge_agent
-from edge_agent.commands.operator_key import make_key
+from edge_agent.commands.signature import make_key
 from tests.learn.cities import STEEP, collect, teacher
 from training.agreement import Voice
 from training.learn import Evaluation, run

@@ -23,7 +23,7 @@ from edge_agent.commands.action import (
     InProgress,
 )
 from edge_agent.commands.handlers.update import UNHEARD_S, UpdateCommands
-from edge_agent.commands.transfer.inbox import WheelCache
+from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.control.updates import UpdateService
 from edge_agent.host.health.root_update import RootUpdate, update_lines
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments

@@ -1,10 +1,14 @@
-"""Packets in, frames out, and the knowledge which frames can be trusted."""
+"""Packets in, frames out, and the knowledge which frames can be trusted.
+
+Which FFmpeg decodes here; goes into the birth message.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import av
 from av.error import FFmpegError
 
 from edge_agent.capture.decode.h264 import FrameNumWatch
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
 
 JPEG_END = b"\xff\xd9"
 JPEG_TAIL_BYTES = 64
@@ -117,3 +122,10 @@ class VideoDecoder:
         if self._watch is not None:
             self._watch.reset()
         return judged
+
+
+def library_versions() -> dict[str, str]:
+    """FFmpeg's libraries by name, such as ``{"libavcodec": "61.19.101"}``."""
+    wanted = ("libavcodec", "libavformat")
+    found = {name: av.library_versions.get(name) for name in wanted}
+    return {name: ".".join(map(str, version)) for name, version in found.items() if version}

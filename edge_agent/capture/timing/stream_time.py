@@ -3,9 +3,16 @@
 Arrival times jitter with the network, the camera's timestamps do not; but its clock drifts, restarts and
 jumps. The packet that came earliest, by the camera's clock, tells how that clock lies to ours; one that comes
 later than it says has waited somewhere, and its picture was taken when it says.
+
+Which decoded frames are analysed: a steady rate by stream time.
+
+Events a second over a sliding window.
 """
 
 from __future__ import annotations
+
+import math
+from collections import deque
 
 JUMP_S = 1.0
 """Packets come a few pictures out of order at most: further back, the camera's clock was set."""
@@ -59,3 +66,99 @@ class StreamTime:
         elif self._late_since_mono is None:
             self._late_since_mono = mono
         return self._late_since_mono is not None and mono - self._late_since_mono >= LATE_FOR_S
+
+
+class Sampler:
+    """Picks frames so that ``fps`` of them are due a second of stream time.
+
+    The times lie on a grid, so that 5 a second out of 12.5 stay 5 on average. A frame up to a tenth of a
+    period early still counts: cameras jitter by milliseconds. ``None`` picks every frame.
+    """
+
+    EARLY = 0.1  # of a period
+
+    def __init__(self, fps: float | None) -> None:
+        self._period_s = 1.0 / fps if fps else 0.0
+        self._next_s: float | None = None
+
+    def pace(self, fps: float) -> None:
+        """So many from now on; the next one is due when it was."""
+        self._period_s = 1.0 / fps
+
+    @property
+    def due_from(self) -> float:
+        """No frame before this time is due."""
+        return -math.inf if self._next_s is None else self._next_s - self.EARLY * self._period_s
+
+    def due_after(self, stream_s: float, looks: int) -> float:
+        """So many frames later than that at ``stream_s`` are due from this time on, not before."""
+        if self._next_s is None:
+            return -math.inf
+        next_s = self._next_s
+        if stream_s >= self.due_from:
+            next_s = max(next_s + self._period_s, stream_s + self._period_s / 2)
+        return next_s + (looks - 1 - self.EARLY) * self._period_s
+
+    def restart(self, stream_s: float) -> None:
+        """The frame at ``stream_s`` was the last one picked."""
+        self._next_s = stream_s + self._period_s
+
+    def due(self, stream_s: float) -> bool:
+        """Whether the frame at ``stream_s`` (seconds, rising) is to be analysed."""
+        if not self._period_s:
+            return True
+        if self._next_s is None or self._next_s - stream_s > 2 * self._period_s:
+            self._next_s = stream_s  # the first frame, or time fell back
+        if stream_s < self.due_from:
+            return False
+        # After a gap the grid starts anew; without one it holds.
+        self._next_s = max(self._next_s + self._period_s, stream_s + self._period_s / 2)
+        return True
+
+
+WINDOW_S = 10.0
+
+
+class WindowedRate:
+    """Adds amounts up in one-second buckets. Not thread-safe: the owner locks.
+
+    The window is the last ``WINDOW_S`` seconds, or the time since the first amount when that is shorter.
+    """
+
+    def __init__(self) -> None:
+        self._buckets: deque[tuple[int, float]] = deque()
+        self._open: int | None = None  # the second that is being counted
+        self._amount = 0.0
+        self._since: float | None = None
+
+    def add(self, mono: float, amount: float = 1.0) -> None:
+        self._turn_to(int(mono))
+        if self._since is None:
+            self._since = mono
+        self._amount += amount
+
+    def per_second(self, mono: float) -> float:
+        """The mean over the window that ends at ``mono``; 0 before there is half a second of it."""
+        amount = self.amount(mono)
+        if self._since is None:
+            return 0.0
+        span_s = min(mono - int(mono) + WINDOW_S, mono - self._since)
+        return amount / span_s if span_s >= 0.5 else 0.0
+
+    def amount(self, mono: float) -> float:
+        """All of the window that ends at ``mono``."""
+        self._turn_to(int(mono))
+        first = int(mono) - int(WINDOW_S)
+        while self._buckets and self._buckets[0][0] < first:
+            self._buckets.popleft()
+        return sum(a for _, a in self._buckets) + self._amount
+
+    def _turn_to(self, second: int) -> None:
+        """Count in this second from now on; a reader may have been there a moment before the writer."""
+        if self._open is None:
+            self._open = second
+        if second > self._open:
+            self._buckets.append((self._open, self._amount))
+            if len(self._buckets) > WINDOW_S + 1:
+                self._buckets.popleft()
+            self._open, self._amount = second, 0.0

@@ -15,8 +15,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from edge_agent.commands.action import CommandContext, CommandFailed, CommandRefused, CommandSucceeded
-from edge_agent.commands.plain import FunctionAction
+from edge_agent.commands.action import (
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    FunctionAction,
+)
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.clock import SystemClock, read_boot_id
 from edge_agent.core.errors import CameraSetupError

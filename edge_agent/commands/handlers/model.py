@@ -14,7 +14,7 @@ from edge_agent.commands.action import (
     InProgress,
 )
 from edge_agent.commands.signature import OperatorKeyring
-from edge_agent.commands.transfer.inbox import pause
+from edge_agent.commands.transfer.wheel_cache import pause
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.model_release.manifest import BadManifest, open_manifest
 from edge_agent.model_release.record import SentModel

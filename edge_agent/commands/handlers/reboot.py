@@ -14,9 +14,9 @@ from edge_agent.commands.action import (
     CommandFailed,
     CommandRefused,
     CommandSucceeded,
+    FunctionAction,
     InProgress,
 )
-from edge_agent.commands.plain import FunctionAction
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import ARGUMENTS, NoArguments
 

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from edge_agent.commands.action import CommandContext, CommandRefused, CommandSucceeded
-from edge_agent.commands.plain import FunctionAction
+from edge_agent.commands.action import CommandContext, CommandRefused, CommandSucceeded, FunctionAction
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.overrides import OverrideKind, Overrides

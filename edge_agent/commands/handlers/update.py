@@ -18,10 +18,16 @@ from edge_agent.commands.action import (
     CommandFailed,
     CommandRefused,
     CommandSucceeded,
+    FunctionAction,
     InProgress,
 )
-from edge_agent.commands.plain import FunctionAction
-from edge_agent.commands.transfer.inbox import ReleaseManifest, ReleaseWheel, WheelCache, check_pieces, pause
+from edge_agent.commands.transfer.wheel_cache import (
+    ReleaseManifest,
+    ReleaseWheel,
+    WheelCache,
+    check_pieces,
+    pause,
+)
 from edge_agent.core.clock import Clock
 from edge_agent.wire import ARGUMENTS, UpdateArguments, UpdatePieceArguments
 

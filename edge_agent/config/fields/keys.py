@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.config.fields import tree
+from edge_agent.config.fields.field_types import text_of
 from edge_agent.config.fields.files import FileRefused
-from edge_agent.config.fields.kinds import text_of
-from edge_agent.config.fields.spec import InvalidValue, ReadContext, ScalarType
+from edge_agent.config.fields.schema_types import InvalidValue, ReadContext, ScalarType
 from edge_agent.config.texts.messages import message
 
 MAX_KEY_BYTES = 16384

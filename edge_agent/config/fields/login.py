@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from edge_agent.config.fields.kinds import PasswordFile, Text
-from edge_agent.config.fields.spec import Field, SectionValues
+from edge_agent.config.fields.field_types import PasswordFile, Text
+from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.texts.messages import message
 from edge_agent.core.secrets import Credentials
 

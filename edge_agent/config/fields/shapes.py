@@ -1,16 +1,29 @@
-"""The kinds of what is drawn into the picture: points, polygons, and ways from one point to another."""
+"""The kinds of what is drawn into the picture: points, polygons, and ways from one point to another.
+
+Whether one polygon lies wholly in another, edges included. Exact: coordinates are taken as fractions.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.kinds import Number
-from edge_agent.config.fields.spec import INVALID, Field, FieldType, ReadContext, Section, SectionValues
+from edge_agent.config.fields.field_types import Number
+from edge_agent.config.fields.schema_types import (
+    INVALID,
+    Field,
+    FieldType,
+    ReadContext,
+    Section,
+    SectionValues,
+)
 from edge_agent.config.texts.messages import message
-from edge_agent.core.geometry import Point, fault_of
+from edge_agent.core.geometry import Point, Polygon, fault_of
 
 LEAST_LENGTH = 0.01
 """Of a line or arrow, in 0..1 of the picture: about what a hand with a mouse can hit."""
@@ -81,3 +94,80 @@ def _check_segment(values: SectionValues) -> None:
 def length_of(ends: tuple[Point, Point]) -> float:
     """In 0..1 of the picture, as if it were square."""
     return math.dist(*ends)
+
+
+_Exact = tuple[Fraction, Fraction]
+_Edge = tuple[_Exact, _Exact]
+
+
+def polygon_contains(outer: Polygon, inner: Polygon) -> bool:
+    """A polygon has no holes, so ``inner`` is covered where all of its edges are."""
+    if not _box_covers(outer, inner):  # true of nearly all pairs, and cheap
+        return False
+    edges = _edges(outer)
+    return all(_in(point, edges) for edge in _edges(inner) for point in _middles(edge, edges))
+
+
+def _box_covers(outer: Polygon, inner: Polygon) -> bool:
+    return all(
+        min(p[axis] for p in outer) <= min(p[axis] for p in inner)
+        and max(p[axis] for p in inner) <= max(p[axis] for p in outer)
+        for axis in (0, 1)
+    )
+
+
+def _edges(polygon: Polygon) -> list[_Edge]:
+    exact = [_exact(point) for point in polygon]
+    return list(zip(exact, exact[1:] + exact[:1], strict=True))
+
+
+def _exact(point: Point) -> _Exact:
+    return Fraction(point[0]), Fraction(point[1])
+
+
+def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[_Exact]:
+    """One point of each piece into which ``others`` cut the edge: a piece is inside or outside as a whole."""
+    cuts = {Fraction(0), Fraction(1)}.union(*(_cuts(edge, other) for other in others))
+    (ax, ay), (bx, by) = edge
+    for before, after in pairwise(sorted(cuts)):
+        along = (before + after) / 2
+        yield ax + along * (bx - ax), ay + along * (by - ay)
+
+
+def _cuts(edge: _Edge, other: _Edge) -> Iterator[Fraction]:
+    """Where ``other`` meets the edge, in 0..1 of its length; of two on one line, the ends of ``other``."""
+    a, b = edge
+    c, d = other
+    turn_c, turn_d = _turn(a, b, c), _turn(a, b, d)
+    if turn_c == turn_d == 0:
+        meets = [_along(edge, c), _along(edge, d)]
+    elif turn_c * turn_d > 0 or turn_c == turn_d:
+        return
+    else:
+        turn_a, turn_b = _turn(c, d, a), _turn(c, d, b)
+        meets = [turn_a / (turn_a - turn_b)]
+    yield from (meet for meet in meets if 0 < meet < 1)
+
+
+def _along(edge: _Edge, point: _Exact) -> Fraction:
+    a, b = edge
+    axis = 0 if a[0] != b[0] else 1
+    return (point[axis] - a[axis]) / (b[axis] - a[axis])
+
+
+def _in(point: _Exact, edges: list[_Edge]) -> bool:
+    """Inside by the even-odd rule, or on an edge."""
+    x, y = point
+    inside = False
+    for a, b in edges:
+        turn = _turn(a, b, point)
+        if turn == 0 and min(a[0], b[0]) <= x <= max(a[0], b[0]) and min(a[1], b[1]) <= y <= max(a[1], b[1]):
+            return True
+        if (a[1] > y) != (b[1] > y) and (turn > 0) == (b[1] > a[1]):
+            inside = not inside
+    return inside
+
+
+def _turn(a: _Exact, b: _Exact, c: _Exact) -> Fraction:
+    """Twice the signed area of the triangle a, b, c; 0 when they lie on one line."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

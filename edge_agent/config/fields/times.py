@@ -8,9 +8,15 @@ from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.kinds import text_of
-from edge_agent.config.fields.spec import InvalidValue, ReadContext, ScalarType
-from edge_agent.config.fields.words import did_you_mean, nearest, quoted
+from edge_agent.config.fields.field_types import text_of
+from edge_agent.config.fields.schema_types import (
+    InvalidValue,
+    ReadContext,
+    ScalarType,
+    did_you_mean,
+    nearest,
+    quoted,
+)
 from edge_agent.config.texts.messages import message
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

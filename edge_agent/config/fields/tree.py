@@ -2,7 +2,7 @@
 
 PyYAML's events carry positions and the text as written; its constructor would throw both away and
 turn ``22:00`` into 1320, ``no`` into False and the second of two equal keys into the only one. So
-scalars stay text here, and the kinds in ``kinds.py`` decide what a text may mean.
+scalars stay text here, and the kinds in ``field_types.py`` decide what a text may mean.
 """
 
 from __future__ import annotations

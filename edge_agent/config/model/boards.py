@@ -23,7 +23,7 @@ class Firmware:
     """What runs before Linux."""
 
     name: str  # what people call it
-    read_from: str  # how its version is read; see ``host/board/firmware.py``
+    read_from: str  # how its version is read; see ``host/board/platform.py``
     minimum: str | None  # None: any version
     update: str | None  # what somebody does about an old one
 
@@ -92,7 +92,7 @@ class Watchdog:
 class StorageRequirements:
     """What to keep the outbox and clips on."""
 
-    good: tuple[str, ...]  # kinds as ``host/board/storage.py`` tells them apart
+    good: tuple[str, ...]  # kinds as ``host/board/platform.py`` tells them apart
     poor: tuple[str, ...]
     advice: str
 

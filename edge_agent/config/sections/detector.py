@@ -6,10 +6,18 @@ import os
 from dataclasses import dataclass
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.kinds import Number, Text, WordChoice, text_of
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, InvalidValue, ReadContext, ScalarType, Section, SectionValues
-from edge_agent.config.fields.words import did_you_mean, quoted
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.field_types import Number, Text, WordChoice, text_of
+from edge_agent.config.fields.schema_types import (
+    Field,
+    InvalidValue,
+    ReadContext,
+    ScalarType,
+    Section,
+    SectionValues,
+    did_you_mean,
+    quoted,
+)
 from edge_agent.config.model.settings import Detector
 from edge_agent.config.texts.messages import message
 from edge_agent.core.model import LABELS

@@ -1,16 +1,21 @@
-"""``gateway``: who this box is."""
+"""``gateway``: who this box is.
+
+``commands``: what the centre may ask the gateway to do.
+"""
 
 from __future__ import annotations
 
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from edge_agent.config.fields.kinds import Number, Text, identifier
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Section, SectionValues, build_from_values
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.field_types import Number, Text, WordChoice, identifier
+from edge_agent.config.fields.keys import OperatorKeys
+from edge_agent.config.fields.schema_types import Field, Section, SectionValues, build_from_values
 from edge_agent.config.fields.times import DateSpan, TimeZone
-from edge_agent.config.model.settings import Gateway, Location
+from edge_agent.config.model.settings import SIGNED_COMMANDS, Commands, Gateway, Location
 from edge_agent.config.texts.messages import message
+from edge_agent.wire import ARGUMENTS
 
 MOST_HOLIDAYS = 400
 """In a few years together; Vietnam has about 12 a year."""
@@ -71,4 +76,29 @@ GATEWAY = Section(
     ),
     _build,
     _check,
+)
+
+
+COMMANDS = Section(
+    "commands",
+    "What the centre may ask the gateway to do. Risky commands have to be signed by an operator.",
+    (
+        Field(
+            "operator_keys",
+            ListOf(OperatorKeys(), "files and folders", most=16),
+            "whose signatures count; read when one comes, without a key no risky command is obeyed",
+            (),
+            "none",
+        ),
+        Field(
+            "signed",
+            ListOf(WordChoice(tuple(ARGUMENTS)), "types of commands", unique=True),
+            "an operator has to sign these, too, instead of everybody who may write to the broker; always "
+            "signed: collect, model, reboot, set-config, update, what goes to a URL, and to let evidence go. "
+            "The end of a mask, disarm or collect (for_s: 0) need not be",
+            SIGNED_COMMANDS,
+            ", ".join(SIGNED_COMMANDS),
+        ),
+    ),
+    build_from_values(Commands),
 )

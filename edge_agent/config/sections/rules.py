@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_agent.config.fields.kinds import Flag, Number, Text, WordChoice, identifier
-from edge_agent.config.fields.one_of import tagged_union
+from edge_agent.config.fields.collections import tagged_union
+from edge_agent.config.fields.field_types import Flag, Number, Text, WordChoice, identifier
+from edge_agent.config.fields.schema_types import Field, Section, SectionValues
 from edge_agent.config.fields.shapes import segment
-from edge_agent.config.fields.spec import Field, Section, SectionValues
 from edge_agent.config.model.settings import (
     AnyRule,
     CrossingMode,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import time, timedelta
 
-from edge_agent.config.fields.kinds import WordChoice
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.spec import Field, Section, SectionValues
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.field_types import WordChoice
+from edge_agent.config.fields.schema_types import Field, Section, SectionValues
 from edge_agent.config.fields.times import EVERY_DAY, DaySpan, TimeOfDay
 from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
 from edge_agent.config.texts.messages import message

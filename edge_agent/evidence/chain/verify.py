@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from edge_agent.evidence.chain.heads import SignedHead, published_head
-from edge_agent.evidence.chain.links import ChainLinks, epoch_joins
-from edge_agent.evidence.chain.losses import LossRange, LossRanges
+from edge_agent.evidence.chain.chain_heads import SignedHead, published_head
+from edge_agent.evidence.chain.links import ChainLinks, LossRange, LossRanges, epoch_joins
 from edge_agent.evidence.chain.records import Record
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Media, ReportedEvent
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
-from edge_agent.evidence.clips.packets import PacketSource, StreamPacket, StreamParameters
-from edge_agent.evidence.clips.tape import ClipBuffer
+from edge_agent.evidence.clips.clip_buffer import ClipBuffer, PacketSource, StreamPacket, StreamParameters
 
 RECORDED_SEVERITIES = (Severity.WARNING, Severity.ALARM)
 """Of these clips are made and pictures kept: a line that a thousand riders cross a day is told at info, and

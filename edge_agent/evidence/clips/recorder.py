@@ -20,8 +20,8 @@ from edge_agent.core.delivery import Draft, Media, Stamp
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.model import Severity
 from edge_agent.core.worker import SupervisedThread
+from edge_agent.evidence.clips.clip_buffer import PacketSource
 from edge_agent.evidence.clips.clips import CameraClips, FinishedClip
-from edge_agent.evidence.clips.packets import PacketSource
 from edge_agent.evidence.seal import seal_parts
 from edge_agent.evidence.store import MediaStore
 from edge_agent.wire import ClipRef, EvidenceData, EvidenceHealth

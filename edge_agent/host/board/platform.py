@@ -1,14 +1,118 @@
-"""What lies below the agent, against what the board's profile asks for. It changes with a reboot only."""
+"""What lies below the agent, against what the board's profile asks for. It changes with a reboot only.
+
+What the power supply of the board has promised.
+
+Whether the hardware watchdog of the board is there and armed: systemd arms it, the kernel tells.
+
+Source: Linux ``Documentation/ABI/testing/sysfs-class-watchdog``.
+
+Version of what runs before Linux, and whether it is old.
+
+Sources: Raspberry Pi documentation, "/chosen/bootloader" (``build-timestamp``, big endian) and
+``vcgencmd bootloader_version``; ``/etc/nv_tegra_release`` of Jetson Linux; Linux
+``drivers/firmware/dmi-id.c``.
+
+Which disk a folder is on, and of what kind it is.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_agent.config.model.boards import KernelSetting, Profile, Watchdog
-from edge_agent.host.board.firmware import firmware_version, is_older
-from edge_agent.host.board.sensors import read_text
-from edge_agent.host.board.watchdog import ADVICE, is_other, read_watchdog
+from edge_agent.config.board import device_tree
+from edge_agent.config.model.boards import Firmware, KernelSetting, Profile, Watchdog
+from edge_agent.host.board.sensors import ask_vcgencmd, read_number, read_text
+
+
+def supply_ma(sysroot: Path = Path("/")) -> int | None:
+    """What the supply said at boot that it can give at 5 V; None: the board does not negotiate.
+
+    Source: Raspberry Pi documentation, "/chosen/power": ``max_current`` in mA, big endian; Pi 5 only.
+    """
+    try:
+        return int.from_bytes((device_tree(sysroot) / "chosen/power/max_current").read_bytes()) or None
+    except OSError:
+        return None
+
+
+ADVICE = "run depot.yml again, it has systemd arm it"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogState:
+    """Of the device that the profile names. None: the kernel does not tell."""
+
+    identity: str | None
+    armed: bool | None
+    timeout_s: int | None
+
+
+def read_watchdog(wanted: Watchdog, sysroot: Path = Path("/")) -> WatchdogState | None:
+    """None where there is no such device, or the kernel tells nothing of watchdogs."""
+    name = Path(wanted.device).name
+    node = sysroot / "sys/class/watchdog" / (name if name != "watchdog" else "watchdog0")
+    if not node.is_dir():
+        return None
+    state = read_text(node / "state")
+    return WatchdogState(
+        identity=read_text(node / "identity") or None,
+        armed=None if state is None else state == "active",
+        timeout_s=read_number(node / "timeout"),
+    )
+
+
+def is_other(wanted: Watchdog, state: WatchdogState) -> bool:
+    """Whether another timer answers than the board has; one in software hangs with the kernel."""
+    return None not in (wanted.identity, state.identity) and state.identity != wanted.identity
+
+
+_VCGENCMD = re.compile(r"^(\d{4})/(\d\d)/(\d\d) ")  # 2024/04/20 11:53:30
+_JETSON = re.compile(r"^# R(\d+) \(release\), REVISION: ([\d.]+)")
+_BIOS_DATE = re.compile(r"(\d\d)/(\d\d)/(\d{4})")  # month first, by the DMI specification
+
+
+def firmware_version(firmware: Firmware, sysroot: Path = Path("/")) -> str | None:
+    """A date (``2024-04-20``) or numbers (``36.4.3``); None: this box does not tell.
+
+    Runs vcgencmd, for at most 2 s, on a Raspberry Pi whose device tree does not tell.
+    """
+    match firmware.read_from:
+        case "raspberry-pi-bootloader":
+            return _pi_bootloader(sysroot)
+        case "jetson-linux":
+            found = _JETSON.match(read_text(sysroot / "etc/nv_tegra_release") or "")
+            return f"{found[1]}.{found[2]}" if found else None
+        case "dmi-bios":
+            found = _BIOS_DATE.fullmatch(read_text(sysroot / "sys/class/dmi/id/bios_date") or "")
+            return f"{found[3]}-{found[1]}-{found[2]}" if found else None
+    return None
+
+
+def is_older(version: str, minimum: str) -> bool:
+    """By their numbers, one after the other: 36.4.3 is newer than 36.4, 2024-04-20 than 2023-10-30."""
+    return _numbers(version) < _numbers(minimum)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"\d+", version)]
+
+
+def _pi_bootloader(sysroot: Path) -> str | None:
+    try:
+        stamp = int.from_bytes((device_tree(sysroot) / "chosen/bootloader/build-timestamp").read_bytes())
+    except OSError:
+        stamp = 0
+    if stamp:
+        return datetime.fromtimestamp(stamp, UTC).date().isoformat()
+    if sysroot != Path("/"):
+        return None  # vcgencmd speaks of this machine
+    found = _VCGENCMD.match(ask_vcgencmd("bootloader_version") or "")
+    return "-".join(found.groups()) if found else None
 
 
 def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]:
@@ -58,3 +162,49 @@ def os_release(sysroot: Path = Path("/")) -> dict[str, str]:
     lines = (read_text(sysroot / "etc/os-release") or "").splitlines()
     pairs = (line.partition("=") for line in lines)
     return {key: value.strip("\"'") for key, equals, value in pairs if equals}
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A whole disk, as the kernel calls it."""
+
+    name: str  # mmcblk0, nvme0n1, sda
+    kind: str | None
+    """A word of a profile's ``storage``: nvme, ssd, hdd, emmc, sd, usb, virtual; None: not known. Behind a
+    bridge from USB to SATA an SSD shows as hdd where the bridge does not pass on that it does not turn."""
+
+
+def disk_of(folder: Path, sysroot: Path = Path("/")) -> Disk | None:
+    """Of the file system that holds ``folder``; None where it has no block device (overlay, tmpfs).
+
+    Raises ``OSError`` where there is no such folder.
+    """
+    name = whole_disk(os.stat(folder).st_dev, sysroot)
+    return None if name is None else Disk(name, _kind(name, sysroot / "sys/class/block" / name))
+
+
+def whole_disk(device: int, sysroot: Path = Path("/")) -> str | None:
+    """Name of the disk that holds ``device`` (an ``st_dev``): a card wears as a whole.
+
+    None where the file system has no block device of its own (overlay, btrfs, tmpfs).
+    """
+    node = sysroot / f"sys/dev/block/{os.major(device)}:{os.minor(device)}"
+    if not node.exists():
+        return None
+    place = node.resolve()
+    return place.parent.name if (place / "partition").exists() else place.name
+
+
+def _kind(name: str, node: Path) -> str | None:
+    """Sources: Linux ``Documentation/ABI/stable/sysfs-block``, ``drivers/mmc/core/bus.c``."""
+    if name.startswith("nvme"):
+        return "nvme"
+    if name.startswith("mmcblk"):
+        return {"SD": "sd", "MMC": "emmc"}.get(read_text(node / "device/type") or "")
+    if name.startswith(("vd", "xvd")):
+        return "virtual"
+    if not name.startswith("sd"):
+        return None  # LUKS, LVM, RAID: what is below it is not looked for
+    if read_text(node / "removable") == "1":
+        return "usb"
+    return {"0": "ssd", "1": "hdd"}.get(read_text(node / "queue/rotational") or "")

@@ -13,8 +13,7 @@ from edge_agent.config.model.settings import Camera, Location, Settings
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.secrets import masked
 from edge_agent.host.board.boot import BootReason
-from edge_agent.host.board.firmware import firmware_version
-from edge_agent.host.board.platform import os_release
+from edge_agent.host.board.platform import firmware_version, os_release
 from edge_agent.wire import Birth, BirthCamera, BirthDetector, BirthLocation
 
 DISTRIBUTIONS = {

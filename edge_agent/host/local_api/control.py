@@ -21,10 +21,10 @@ from edge_agent.config import last_good
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.delivery import SelfTestReport
 from edge_agent.core.errors import ConfigError
-from edge_agent.host.local_api.local_server import LocalServer
 from edge_agent.host.local_api.local_socket import (
     ANSWER_TIMEOUT_S,
     CONTROL_SOCKET,
+    LocalServer,
     ask,
     nothing_runs,
     places_to_ask,

@@ -17,8 +17,7 @@ import msgspec
 from edge_agent.config import last_good
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.languages import Lang
-from edge_agent.host.local_api.local_server import IDLE_S, LocalServer
-from edge_agent.host.local_api.local_socket import ask, nothing_runs, places_to_ask
+from edge_agent.host.local_api.local_socket import IDLE_S, LocalServer, ask, nothing_runs, places_to_ask
 from edge_agent.host.local_api.status_document import StatusDocument
 from edge_agent.host.local_api.status_text import status_text
 

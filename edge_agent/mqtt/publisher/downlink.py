@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from edge_agent.mqtt.publisher.centre import DeliveryConfirmation
+from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation
 from edge_agent.mqtt.session.client import BrokerConnection
-from edge_agent.mqtt.session.inbox import MessageReceived
+from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics
 
 MOST_ACKS = 16

@@ -20,14 +20,15 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import MqttError
 from edge_agent.core.secrets import masked
 from edge_agent.core.worker import SupervisedThread
-from edge_agent.mqtt import causes
-from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
-from edge_agent.mqtt.publisher.centre import DeliveryConfirmation, ResendLimits
+from edge_agent.mqtt import connect_errors as causes
+from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
+from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation, ResendLimits
 from edge_agent.mqtt.publisher.downlink import Downlink
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.mqtt.publisher.sender import OutboxPort, RepliesPort, Sender
 from edge_agent.mqtt.session.client import BrokerConnection, MqttMessage
-from edge_agent.mqtt.session.inbox import (
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.session.signal_queue import (
     Connected,
     ConnectionEnded,
     MessageReceived,
@@ -36,11 +37,9 @@ from edge_agent.mqtt.session.inbox import (
     SignalQueue,
     Subscribed,
 )
-from edge_agent.mqtt.session.meter import TrafficCounter
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.session.tcp_traffic import TrafficCounter
 from edge_agent.mqtt.tls.rotation import CertificateRotation
-from edge_agent.uplink.pace import SendLimiter
-from edge_agent.uplink.rate import SendRate
+from edge_agent.uplink.send_limiter import SendLimiter, SendRate
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownMessage, GatewayTopics
 

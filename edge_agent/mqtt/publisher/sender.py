@@ -10,8 +10,8 @@ from typing import Protocol
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Media, StoredEvent, WaitingReply
-from edge_agent.mqtt.causes import BLAMES_MESSAGE
-from edge_agent.mqtt.publisher.centre import ConfirmPort, DeliveryConfirmation
+from edge_agent.mqtt.connect_errors import BLAMES_MESSAGE
+from edge_agent.mqtt.publisher.delivery_confirmation import ConfirmPort, DeliveryConfirmation
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.mqtt.publisher.window import (
     NO_SUBSCRIBER,
@@ -26,8 +26,8 @@ from edge_agent.mqtt.publisher.window import (
     deferral_s,
 )
 from edge_agent.mqtt.session.client import BrokerConnection, MqttMessage, packet_bytes
-from edge_agent.mqtt.session.inbox import Connected, PublishAcked
-from edge_agent.uplink.pace import SendLimiter
+from edge_agent.mqtt.session.signal_queue import Connected, PublishAcked
+from edge_agent.uplink.send_limiter import SendLimiter
 from edge_agent.uplink.usage import DataUsage, TrafficClass
 from edge_agent.wire.topics import GatewayTopics
 

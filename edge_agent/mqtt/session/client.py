@@ -1,4 +1,4 @@
-"""One connection attempt to one broker; with ``listener.py`` the only place of the agent that knows paho.
+"""One connection attempt to one broker; with ``paho_client.py`` the only place of the agent that knows paho.
 
 A ``Connection`` is used once: paho's own reconnecting, queueing and resending are off, and a new attempt
 is a new object, so nothing of an old session can surface in a new one (docs/decisions/0009-mqtt-paho.md).
@@ -19,10 +19,10 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
-from edge_agent.mqtt import causes
-from edge_agent.mqtt.session.inbox import SignalQueue
-from edge_agent.mqtt.session.listener import KEEPALIVE_S, ConnectionCallbacks, ReportingClient
-from edge_agent.mqtt.session.tcp import Traffic, peer_received_all
+from edge_agent.mqtt import connect_errors as causes
+from edge_agent.mqtt.session.paho_client import KEEPALIVE_S, ConnectionCallbacks, ReportingClient
+from edge_agent.mqtt.session.signal_queue import SignalQueue
+from edge_agent.mqtt.session.tcp_traffic import Traffic, peer_received_all
 from edge_agent.mqtt.tls.tls import make_context
 
 CONNECT_TIMEOUT_S = 10

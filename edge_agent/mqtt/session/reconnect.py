@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from edge_agent.config.model.settings import Broker
 from edge_agent.core.backoff import Backoff
-from edge_agent.mqtt.causes import ConnectError
+from edge_agent.mqtt.connect_errors import ConnectError
 
 FIRST_S, CAP_S, GOOD_AFTER_S = 1.0, 120.0, 60.0
 

@@ -12,9 +12,15 @@ from pathlib import Path
 
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.mqtt.causes import ConnectError, ConnectErrorKind
-from edge_agent.mqtt.tls.certificates import find_fault
-from edge_agent.mqtt.tls.slots import PROVEN_FILE, ProvenCertificate, file_stamps, fingerprint, next_slot
+from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
+from edge_agent.mqtt.tls.certificates import (
+    PROVEN_FILE,
+    ProvenCertificate,
+    file_stamps,
+    find_fault,
+    fingerprint,
+    next_slot,
+)
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 from edge_agent.config.model.settings import Mqtt
-from edge_agent.mqtt.causes import CertificateFileError
+from edge_agent.mqtt.connect_errors import CertificateFileError
 
 
 def make_context(settings: Mqtt) -> ssl.SSLContext:

@@ -23,10 +23,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
-from edge_agent.mqtt import causes
-from edge_agent.mqtt.causes import ConnectError
-from edge_agent.mqtt.session.bounded import BoundedClient
+from edge_agent.mqtt import connect_errors as causes
+from edge_agent.mqtt.connect_errors import ConnectError
 from edge_agent.mqtt.session.client import SESSION_EXPIRY_S
+from edge_agent.mqtt.session.paho_client import BoundedClient
 from edge_agent.mqtt.tls.tls import make_context
 
 CONNECT_S = 4.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
-from edge_agent.outbox.bookkeeping.order import Rank, row_id
+from edge_agent.outbox.bookkeeping.numbering import Rank, row_id
 
 KEY = "head"  # in ``meta``: "<n> <SHA-256>"
 

@@ -13,8 +13,7 @@ import sqlite3
 from collections.abc import Callable
 
 from edge_agent.core.delivery import Loss
-from edge_agent.outbox.bookkeeping.epochs import Epochs
-from edge_agent.outbox.bookkeeping.order import SHED_ORDER, Rank, n_of, rank_range
+from edge_agent.outbox.bookkeeping.numbering import SHED_ORDER, Epochs, Rank, n_of, rank_range
 
 CHUNK = 8  # rows; a larger one makes the log of one transaction larger
 MAX_RANGES = 500  # of one loss event: about 16 kB

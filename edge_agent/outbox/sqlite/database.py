@@ -2,14 +2,22 @@
 
 Write-ahead log with ``synchronous=FULL``: a commit that returned survives a power cut
 (https://www.sqlite.org/pragma.html#pragma_synchronous).
+
+Whether a stored event is still what was written: SQLite does not notice a bit that a card has flipped.
+
+Watches the size of SQLite's write-ahead log.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+import msgspec
 
 from edge_agent.core.errors import OutboxError
 
@@ -39,7 +47,7 @@ ADDITIONS = "CREATE TABLE IF NOT EXISTS damaged (first INTEGER PRIMARY KEY, last
 CHECK_COLUMN = "ALTER TABLE event ADD COLUMN crc INTEGER"
 """What an older agent does not miss, and does not disturb: it names its columns. So the version stays, and an
 update that is taken back finds its events. ``damaged``: see ``outbox/bookkeeping/shedding.py``; ``crc``:
-see ``checks.py``."""
+see ``database.py``."""
 
 _DAMAGED = {
     sqlite3.SQLITE_CORRUPT,
@@ -145,3 +153,60 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
     db.execute(ADDITIONS)
     if "crc" not in {name for _, name, *_ in db.execute("PRAGMA table_info(event)")}:
         db.execute(CHECK_COLUMN)
+
+
+def checksum(row: int, camera: str, kind: str, payload: bytes) -> int:
+    """What is stored beside the event. CRC-32: it guards against a card, not against people."""
+    return zlib.crc32(payload, zlib.crc32(f"{row} {camera} {kind}".encode()))
+
+
+def is_intact(row: int, camera: str, kind: str, payload: bytes, check: int | None) -> bool:
+    """``check`` is None in a row that an older agent wrote: then at least it has to be JSON."""
+    if check is not None:
+        return check == checksum(row, camera, kind, payload)
+    try:
+        msgspec.json.decode(payload, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
+WAL_OVERSHOOT_PAGES = 32  # of the transaction that reaches the limit
+WARN_FACTOR = 4  # times its share: health says so
+
+
+class WriteAheadLog:
+    """A reader that keeps its transaction open keeps the log from being folded into the database, and it
+    grows with each commit. For the writer's thread; ``trouble`` for any."""
+
+    def __init__(self, database: Path, pages: int, max_bytes: int) -> None:
+        """``pages``: size at which SQLite folds the log into the database; ``max_bytes``: of all files."""
+        self.share_bytes = (pages + WAL_OVERSHOOT_PAGES) * WAL_FRAME_BYTES
+        self._database = database
+        self._path = f"{database}-wal"
+        self._max_bytes = max_bytes
+        self._bytes = 0
+
+    @property
+    def size_warning(self) -> str | None:
+        """One line for health."""
+        return self._reason() if self._bytes > WARN_FACTOR * self.share_bytes else None
+
+    def check(self, db: sqlite3.Connection, media_bytes: int) -> None:
+        """Raise StoreUnusable when the log has grown over the limit: deleting events would not help."""
+        try:
+            self._bytes = os.stat(self._path).st_size
+        except FileNotFoundError:
+            self._bytes = 0
+        if self._bytes <= self.share_bytes:
+            return
+        if bytes_in_use(db) + media_bytes + self._bytes <= self._max_bytes:
+            return
+        _, logged, folded = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if folded < logged:
+            raise OutboxUnusable(self._reason())
+
+    def _reason(self) -> str:
+        megabytes = self._bytes / 1e6
+        return f"{self._database}: another program reads it, so its log has grown to {megabytes:.0f} MB"

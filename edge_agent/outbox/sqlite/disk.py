@@ -11,28 +11,36 @@ from itertools import pairwise
 from pathlib import Path
 
 from edge_agent.core.delivery import GENESIS_HASH, Media, OpenEvent, StoredEvent
+from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.bookkeeping import chain
-from edge_agent.outbox.bookkeeping.epochs import Epoch, Epochs, new_epoch
+from edge_agent.outbox.bookkeeping.backlog import PendingDeletes
+from edge_agent.outbox.bookkeeping.numbering import (
+    Epoch,
+    Epochs,
+    Rank,
+    n_of,
+    new_epoch,
+    priority_of,
+    rank_of_event,
+    rank_range,
+    row_id,
+)
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
-from edge_agent.outbox.bookkeeping.order import Rank, n_of, priority_of, rank_of_event, rank_range, row_id
-from edge_agent.outbox.bookkeeping.owed_rows import PendingDeletes
 from edge_agent.outbox.media import MediaFiles, size_on_disk
 from edge_agent.outbox.memory import MemoryStore
-from edge_agent.outbox.sqlite.checks import is_intact
 from edge_agent.outbox.sqlite.database import (
     PAGE_BYTES,
     OutboxDamaged,
+    WriteAheadLog,
     bytes_in_use,
     integer,
+    is_intact,
     open_reader,
     open_writer,
     translated,
 )
-from edge_agent.outbox.sqlite.last_stored import ChainPosition, LastStored
-from edge_agent.outbox.sqlite.open_files import OpenFiles, put_back
+from edge_agent.outbox.sqlite.store_identity import ChainPosition, LastStored, OpenFiles, put_back
 from edge_agent.outbox.sqlite.transaction import DeleteBatch, EncodeLoss, StoreCounters, Transaction
-from edge_agent.outbox.sqlite.write_ahead_log import WriteAheadLog
-from edge_agent.outbox.ticket import AppendRequest
 
 log = logging.getLogger(__name__)
 

@@ -21,10 +21,8 @@ from edge_agent.core.delivery import GENESIS_HASH
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.state_file import sync_folder
 from edge_agent.outbox.bookkeeping import chain
-from edge_agent.outbox.bookkeeping.epochs import new_epoch
-from edge_agent.outbox.bookkeeping.order import N_MASK, Rank, n_of
-from edge_agent.outbox.sqlite.checks import is_intact
-from edge_agent.outbox.sqlite.database import build
+from edge_agent.outbox.bookkeeping.numbering import N_MASK, Rank, n_of, new_epoch
+from edge_agent.outbox.sqlite.database import build, is_intact
 from edge_agent.outbox.sqlite.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
 
 HIGHEST_NUMBER = N_MASK >> 1

@@ -8,17 +8,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edge_agent.core.delivery import GENESIS_HASH, Loss, Media, OpenEvent, Stamp, StoredEvent
+from edge_agent.outbox.append_request import AppendRequest, StoreTarget
 from edge_agent.outbox.bookkeeping import shedding
 from edge_agent.outbox.bookkeeping.chain import digest
-from edge_agent.outbox.bookkeeping.epochs import Epochs
+from edge_agent.outbox.bookkeeping.numbering import (
+    LOSS_KIND,
+    Epochs,
+    Rank,
+    n_of,
+    priority_of,
+    rank_for,
+    rank_of,
+    row_id,
+)
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
-from edge_agent.outbox.bookkeeping.order import LOSS_KIND, Rank, n_of, priority_of, rank_for, rank_of, row_id
-from edge_agent.outbox.bookkeeping.sent_marks import Rows
+from edge_agent.outbox.bookkeeping.send_cursors import Rows
 from edge_agent.outbox.media import size_on_disk
 from edge_agent.outbox.memory import MemoryStore
-from edge_agent.outbox.sqlite.checks import checksum
-from edge_agent.outbox.sqlite.database import PAGE_BYTES, bytes_in_use, integer
-from edge_agent.outbox.ticket import AppendRequest, StoreTarget
+from edge_agent.outbox.sqlite.database import PAGE_BYTES, bytes_in_use, checksum, integer
 
 log = logging.getLogger(__name__)
 

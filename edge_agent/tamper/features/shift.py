@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.tamper.features.sketch import FrameFeatures, Plane
+    from edge_agent.tamper.features.frame_features import FrameFeatures, Plane
 
 FEWEST = 4  # blocks that have to agree
 MOST_ROLL, MOST_ZOOM = 30.0, 1.3  # degrees, times

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.tamper.features.sketch import COLUMNS, ROWS, count, share
+from edge_agent.tamper.features.frame_features import COLUMNS, ROWS, count, share
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
-    from edge_agent.tamper.features.sketch import Plane, TileMask, Tiles
+    from edge_agent.tamper.features.frame_features import Plane, TileMask, Tiles
 
 SAME = 0.03  # mean absolute difference of a tile, grey levels, that is none in any case
 OF_LIVE = 0.5  # ... or so much of the least that a live picture has had there

@@ -9,16 +9,17 @@ from collections.abc import Callable
 from typing import TextIO
 
 from edge_agent.core.errors import MqttError
-from edge_agent.mqtt.tools.observing import GatewayObserver
+from edge_agent.mqtt.tools.gateway_observer import GatewayObserver
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
-from edge_agent.tools.conformance import asked, heard
-from edge_agent.tools.conformance.asked import CommandsNotAllowed, CommandTester
-from edge_agent.tools.conformance.heard import ProbedGateway
-from edge_agent.tools.conformance.verdict import (
+from edge_agent.tools.conformance import command_checks as asked
+from edge_agent.tools.conformance import message_checks as heard
+from edge_agent.tools.conformance.command_checks import CommandsNotAllowed, CommandTester
+from edge_agent.tools.conformance.message_checks import (
     ConformanceResult,
     ConformanceVerdict,
     ContractBroken,
     NothingObserved,
+    ProbedGateway,
 )
 from edge_agent.wire.topics import GatewayTopics
 

@@ -18,9 +18,8 @@ from edge_agent.core.errors import ConfigError, EdgeAgentError
 from edge_agent.core.languages import Bilingual, Lang, default_lang
 from edge_agent.host.system.privileges import become_agent
 from edge_agent.tools.doctor import run
-from edge_agent.tools.doctor.document import document
 from edge_agent.tools.doctor.run import DoctorEnvironment
-from edge_agent.tools.doctor.text import lines, verdict
+from edge_agent.tools.doctor.text import document, lines, verdict
 
 EXIT_RED = 1
 EXIT_USAGE = 2

@@ -24,8 +24,8 @@ from edge_agent.tools.doctor.checks.picture import jpeg
 from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.text import ACCEPTED, MARKS
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
-from edge_agent.tools.doctor.words.labels import label_of
 from edge_agent.tools.doctor.words.report import REPORT
+from edge_agent.tools.doctor.words.wording import label_of
 from edge_agent.wire import Doctor
 
 PHOTO_SIDE = 1280

@@ -13,12 +13,12 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.host.health.clock_sync import KernelSync, read_kernel_sync
 from edge_agent.host.local_api.status import StatusResult, ask_status
-from edge_agent.mqtt.tls.slots import certificate_in_force
+from edge_agent.mqtt.tls.certificates import certificate_in_force
 from edge_agent.tools.doctor.check import Check, CheckLevel, CheckResult, run_checks
-from edge_agent.tools.doctor.checks import box, broker, cameras, detector, disk, running
+from edge_agent.tools.doctor.checks import box, broker, cameras, detector, disk
+from edge_agent.tools.doctor.checks.broker import check_certificates
 from edge_agent.tools.doctor.checks.cameras import CameraCheck, CameraMeasurement
-from edge_agent.tools.doctor.checks.certificates import check_certificates
-from edge_agent.tools.doctor.checks.delivery import check_delivery, with_delivery
+from edge_agent.tools.doctor.checks.delivery import check_agent, check_delivery, check_outbox, with_delivery
 from edge_agent.tools.doctor.words import level_of
 
 HOST_CHECKS = (
@@ -105,7 +105,7 @@ def examine(
         Check("disk", SHORT_S, lambda: first or disk.check_disk(settings, sysroot, agent)),
         Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
-        Check("agent", SHORT_S, lambda: running.check_agent(asked, settings)),
+        Check("agent", SHORT_S, lambda: check_agent(asked, settings)),
         Check(
             "detector", SHORT_S, lambda: detector.check_detector(settings, beat.detector if beat else None)
         ),
@@ -120,7 +120,7 @@ def examine(
             ),
         ),
         *(Check(link.name, broker.LIMIT_S, link.run) for link in links),
-        Check("outbox", SHORT_S, lambda: running.check_outbox(asked, settings)),
+        Check("outbox", SHORT_S, lambda: check_outbox(asked, settings)),
     ]
     links_told = broker.spare_brokers(run_checks(checks))
     if broker.is_good(links_told):

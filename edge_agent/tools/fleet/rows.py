@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from edge_agent.tools.fleet.arguments import STANDINGS
-from edge_agent.tools.fleet.board import FleetGateway, FleetStatus
+from edge_agent.tools.fleet.fleet_status import FleetGateway, FleetStatus
 
 LEAST_WHY = 10
 

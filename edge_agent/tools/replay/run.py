@@ -1,9 +1,16 @@
-"""Runs one camera's pipeline over files; the outputs hang on what it returns for each frame."""
+"""Runs one camera's pipeline over files; the outputs hang on what it returns for each frame.
+
+A progress bar, only where a person watches.
+
+Text outputs of a replay: tracks in MOTChallenge format, motion boxes as JSON lines.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,15 +30,85 @@ from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import Observation
-from edge_agent.core.model import Frame
+from edge_agent.core.model import Frame, Motion, Tracks, TrackState
 from edge_agent.detection.choose import choose_detector
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import EventFactory
 from edge_agent.pipeline import FrameResult, Pipeline, Sink
 from edge_agent.tools.replay.annotate import AnnotatedVideo
 from edge_agent.tools.replay.plot import ViewPlot
-from edge_agent.tools.replay.progress import ReplayProgress
-from edge_agent.tools.replay.tables import MotionTable, MotTable
+
+WIDTH = 30
+
+
+class ReplayProgress:
+    """Redraws every ``every_s`` at most on a terminal; silent elsewhere."""
+
+    def __init__(self, out: TextIO, total: int | None, every_s: float = 0.2) -> None:
+        self._out = out
+        self._total = total
+        self._every_s = every_s
+        self._on = out.isatty()
+        self._started = self._drawn = time.monotonic()
+
+    def show(self, number: int, stream_s: float) -> None:
+        now = time.monotonic()
+        if not self._on or now - self._drawn < self._every_s:
+            return
+        self._drawn = now
+        speed = stream_s / max(now - self._started, 1e-3)
+        share = min(1.0, number / self._total) if self._total else 0.0
+        bar = "#" * round(share * WIDTH)
+        of = f"/{self._total}" if self._total else ""
+        self._out.write(f"\r[{bar:<{WIDTH}}] frame {number}{of}  {speed:.1f} x real time ")
+        self._out.flush()
+
+    def close(self) -> None:
+        if self._on:
+            self._out.write("\n")
+
+
+class MotTable:
+    """Confirmed tracks of each analysed frame, one line each, for standard scorers such as TrackEval.
+
+    ``frame,id,left,top,width,height,score,-1,-1,-1`` in pixels of the file's picture. Frame numbers are
+    the file's, from 1; ids are whole numbers from 1 in order of confirmation; coordinates are 1-based as
+    MOTChallenge defines them (https://arxiv.org/abs/1603.00831, section 5). A lost track is not written.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._numbers: dict[str, int] = {}
+
+    def write(self, frame: Frame, tracks: Tracks) -> None:
+        width, height = frame.picture.width, frame.picture.height
+        for track in tracks.confirmed:
+            if track.state is TrackState.LOST:
+                continue
+            number = self._numbers.setdefault(track.id, len(self._numbers) + 1)
+            box = track.box.clipped()
+            left, top = box.x1 * width + 1, box.y1 * height + 1
+            self._out.write(
+                f"{frame.number},{number},{left:.2f},{top:.2f},{box.width * width:.2f},"
+                f"{box.height * height:.2f},{track.score:.4f},-1,-1,-1\n"
+            )
+
+
+class MotionTable:
+    """One JSON object a line and analysed frame: number, seconds, scene, boxes in 0..1."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, frame: Frame, motion: Motion) -> None:
+        line = {
+            "frame": frame.number,
+            "time_s": round(frame.captured_mono, 3),
+            "scene": motion.scene.value,
+            "boxes": [region.box.rounded() for region in motion.regions],
+        }
+        self._out.write(json.dumps(line) + "\n")
+
 
 EPOCH = "replay"
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)

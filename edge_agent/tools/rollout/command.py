@@ -13,15 +13,14 @@ from typing import Any, TextIO
 
 import msgspec
 
-from edge_agent.commands.operator_key import read_private
-from edge_agent.commands.signature import payload_of, sign
+from edge_agent.commands.signature import payload_of, read_private, sign
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.model_release.manifest import SIGNED, ModelManifest
 from edge_agent.model_release.release_files import check_files
-from edge_agent.mqtt.tools.listening import TopicSubscriber
+from edge_agent.mqtt.tools.topic_subscriber import TopicSubscriber
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
-from edge_agent.tools.fleet.board import FleetStatus, terminal_safe
+from edge_agent.tools.fleet.fleet_status import FleetStatus, terminal_safe
 from edge_agent.tools.rollout.rollout import Rollout, RolloutOptions, RolloutStopped
 from edge_agent.wire import Command, Reply
 from edge_agent.wire.topics import GatewayTopics

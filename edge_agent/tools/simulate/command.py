@@ -18,13 +18,12 @@ from edge_agent.core.errors import UsageError
 from edge_agent.host.system.signals import stop_on_signals
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.simulate.arguments import changes_of
-from edge_agent.tools.simulate.city import make_sites, split_sites
-from edge_agent.tools.simulate.crew import WorkerPool
-from edge_agent.tools.simulate.guard import refuse_ids_in_use
-from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
+from edge_agent.tools.simulate.ids_in_use import refuse_ids_in_use
+from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite, make_sites, split_sites
 from edge_agent.tools.simulate.scenario_file import load
 from edge_agent.tools.simulate.totals import SimulationTotals, progress, table
 from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, WorkerJob
+from edge_agent.tools.simulate.workers import WorkerPool
 
 EXIT_DONE, EXIT_LEFT = 0, 1
 POLL_EVERY_S = 1.0

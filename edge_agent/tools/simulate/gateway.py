@@ -18,10 +18,10 @@ from edge_agent.core.model import CameraState, Cause
 from edge_agent.events import EventFactory
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.mqtt.session.reconnect import ReconnectSchedule
-from edge_agent.tools.simulate.generators.answers import SimulatedReplies
-from edge_agent.tools.simulate.generators.happenings import MODEL, EventGenerator, OngoingEvent
-from edge_agent.tools.simulate.generators.vitals import HealthGenerator
-from edge_agent.tools.simulate.ledger import CountedOutbox, DeliveryLedger
+from edge_agent.tools.simulate.delivery_ledger import CountedOutbox, DeliveryLedger
+from edge_agent.tools.simulate.generators.event_generator import MODEL, EventGenerator, OngoingEvent
+from edge_agent.tools.simulate.generators.health_generator import HealthGenerator
+from edge_agent.tools.simulate.generators.replies import SimulatedReplies
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics

@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.config.fields import tree
+from edge_agent.config.fields.collections import ListOf, tagged_union
+from edge_agent.config.fields.field_types import Number, WordChoice, identifier
 from edge_agent.config.fields.files import ConfigFiles
-from edge_agent.config.fields.kinds import Number, WordChoice, identifier
-from edge_agent.config.fields.many import ListOf
-from edge_agent.config.fields.one_file import read_mapping
-from edge_agent.config.fields.one_of import tagged_union
-from edge_agent.config.fields.spec import INVALID, Field, ReadContext, Section, SectionValues
+from edge_agent.config.fields.schema_types import INVALID, Field, ReadContext, Section, SectionValues
+from edge_agent.config.fields.single_file import read_mapping
 from edge_agent.config.fields.times import TimeOfDay
 from edge_agent.config.model.settings import Delivery
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
-from edge_agent.tools.simulate.city import longest_prefix
-from edge_agent.tools.simulate.scenario import MOST_CAMERAS, PowerOutage, RollingRestart, Scenario, WardOutage
+from edge_agent.tools.simulate.scenario import (
+    MOST_CAMERAS,
+    PowerOutage,
+    RollingRestart,
+    Scenario,
+    WardOutage,
+    longest_prefix,
+)
 
 _USUAL = Scenario()
 MOST_SITES = 10_000

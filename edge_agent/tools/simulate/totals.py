@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from edge_agent.tools.simulate.delivery_ledger import DeliveryCounts, percentile_s
 from edge_agent.tools.simulate.gateway import SimulatedGateway
-from edge_agent.tools.simulate.ledger import DeliveryCounts, percentile_s
 
 UNHEARD = "no centre has confirmed any: does one take in these wards?"
 

@@ -7,7 +7,10 @@ from typing import Annotated, Generic, Literal, TypeVar
 from msgspec import Meta
 
 from edge_agent.wire.data.base import END, Id, Message, Sha256, Time
-from edge_agent.wire.data.box import (
+from edge_agent.wire.data.cameras import CameraStateData, CameraViewData, RuleOverrideData
+from edge_agent.wire.data.collection import CollectionData
+from edge_agent.wire.data.evidence import ChainHeadData, EvidenceData
+from edge_agent.wire.data.gateway import (
     CertificateData,
     ClockCorrectionData,
     HealingData,
@@ -17,13 +20,11 @@ from edge_agent.wire.data.box import (
     UpdateData,
     UplinkData,
 )
-from edge_agent.wire.data.cameras import CameraStateData, CameraViewData
-from edge_agent.wire.data.collection import CollectionData
-from edge_agent.wire.data.counts import CountsData, LineCountsData
-from edge_agent.wire.data.evidence import ChainHeadData, EvidenceData
 from edge_agent.wire.data.models import ModelData
 from edge_agent.wire.data.objects import (
+    CountsData,
     CrowdingData,
+    LineCountsData,
     LineCrossingData,
     LoiteringData,
     ObjectData,
@@ -31,7 +32,6 @@ from edge_agent.wire.data.objects import (
     WrongWayData,
     ZoneIntrusionData,
 )
-from edge_agent.wire.data.overrides import RuleOverrideData
 
 DATA_OF_KIND: dict[str, type[Message]] = {
     "object": ObjectData,

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from edge_agent.wire.data.base import CameraCause, Count, Day, Message, Sha256, Time
-from edge_agent.wire.data.box import HealingStep, HeldBack, LoadLimits
 from edge_agent.wire.data.collection import CollectionHealth
+from edge_agent.wire.data.gateway import HealingStep, HeldBack, LoadLimits
 from edge_agent.wire.data.models import ModelHealth
-from edge_agent.wire.messages.configuration import ConfigHealth
-from edge_agent.wire.messages.files import StormHealth
+from edge_agent.wire.messages.commands import ConfigHealth, StormHealth
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):

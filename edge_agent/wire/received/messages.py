@@ -17,9 +17,9 @@ import msgspec
 
 from edge_agent import wire
 from edge_agent.core.delivery import SEALED_MAGIC, content_type_of
-from edge_agent.wire.central_topics import UpKind, UpTopic
 from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bounded_time
 from edge_agent.wire.received.health import ReceivedHealth, read_health
+from edge_agent.wire.topics import UpKind, UpTopic
 
 MOST_BYTES = {
     UpKind.STATE: 4_096,

@@ -13,9 +13,9 @@ from edge_central.console.fleet import CameraOverview, SiteOverview, read_fleet
 from edge_central.web.api.documents import CameraEntry, GatewayEntry, Inventory, WardEntry
 from edge_central.web.api.events import JSON
 from edge_central.web.auth.accounts import ALL_ROLES
-from edge_central.web.front import Page
-from edge_central.web.refusals import BadRequest, NotFound
-from edge_central.web.visit import UserRequestContext
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
 
 
 def inventory(visit: UserRequestContext) -> Response:

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from edge_agent import __version__
-from edge_central.web.api.asked import DEFAULT_EVENTS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
 from edge_central.web.api.documents import EventPage, Inventory, Problem
-from edge_central.web.refused import PROBLEM
+from edge_central.web.api.events import DEFAULT_EVENTS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
+from edge_central.web.http_errors import PROBLEM
 
 Document = dict[str, Any]
 REFERENCES = "#/components/schemas/{name}"

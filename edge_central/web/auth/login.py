@@ -7,14 +7,29 @@ import math
 
 from starlette.responses import Response
 
-from edge_central.web.auth import access, accounts, cookies, passwords
-from edge_central.web.auth.access import AccessKind
-from edge_central.web.auth.sessions import csrf_matches, csrf_token
+from edge_central.web.auth import access_log as access
+from edge_central.web.auth import accounts
+from edge_central.web.auth.access_log import AccessKind
+from edge_central.web.auth.accounts import (
+    hash_password,
+    new_token,
+    password_fault,
+    password_matches,
+    token_digest,
+)
+from edge_central.web.auth.sessions import (
+    DEVICE_COOKIE,
+    LANGUAGE_COOKIE,
+    LOGIN_COOKIE,
+    SESSION_COOKIE,
+    csrf_matches,
+    csrf_token,
+)
 from edge_central.web.auth.throttle import LoginAttempt
-from edge_central.web.front import Page, PublicPage
+from edge_central.web.http_errors import NotFound
 from edge_central.web.i18n import LANGS
-from edge_central.web.refusals import NotFound
-from edge_central.web.visit import RequestContext, UserRequestContext
+from edge_central.web.request_context import RequestContext, UserRequestContext
+from edge_central.web.request_handler import Page, PublicPage
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +45,23 @@ def login_page(call: RequestContext) -> Response:
 
 
 def log_in(call: RequestContext) -> Response:
-    secret = call.cookies.get(call.request, cookies.LOGIN_COOKIE)
+    secret = call.cookies.get(call.request, LOGIN_COOKIE)
     if secret is None or not csrf_matches(call.form.get("csrf"), secret):
         return _form(call, "login-old", 403)
     name, password = call.form.get("name", "").strip().lower(), call.form.get("password", "")
     services = call.services
-    device = services.devices.verified_nonce(call.cookies.get(call.request, cookies.DEVICE_COOKIE), name)
+    device = services.devices.verified_nonce(call.cookies.get(call.request, DEVICE_COOKIE), name)
     attempt = services.throttle.begin(call.address, name, device)
     if not isinstance(attempt, LoginAttempt):
         log.warning("a login from %s is not tried: too many have failed", call.address)
         return _form(call, "login-wait", 429, minutes=math.ceil(attempt / 60))
-    if not passwords.password_matches(password, accounts.password_of(call.connection, name)):
+    if not password_matches(password, accounts.password_of(call.connection, name)):
         log.warning("a login from %s has failed", call.address)
         return _form(call, "login-wrong", 401)
     services.throttle.succeeded(attempt)
     response = call.redirect(safe_redirect_path(call.form.get("next")))
     _begin_session(call, response, name)
-    call.cookies.clear(response, cookies.LOGIN_COOKIE)
+    call.cookies.clear(response, LOGIN_COOKIE)
     return response
 
 
@@ -55,7 +70,7 @@ def log_out(visit: UserRequestContext) -> Response:
     with visit.writing() as connection:
         visit.services.sessions.end(connection, visit.session.key)
     response = visit.redirect("/login")
-    visit.cookies.clear(response, cookies.SESSION_COOKIE)
+    visit.cookies.clear(response, SESSION_COOKIE)
     response.headers["Clear-Site-Data"] = '"cache"'  # the pictures that this browser has kept
     return response
 
@@ -68,23 +83,19 @@ def password_page(
 
 def change_password(visit: UserRequestContext) -> Response:
     name = visit.account.name
-    device = visit.services.devices.verified_nonce(
-        visit.cookies.get(visit.request, cookies.DEVICE_COOKIE), name
-    )
+    device = visit.services.devices.verified_nonce(visit.cookies.get(visit.request, DEVICE_COOKIE), name)
     attempt = visit.services.throttle.begin(visit.address, name, device)
     if not isinstance(attempt, LoginAttempt):
         return password_page(visit, "login-wait", 429, minutes=math.ceil(attempt / 60))
-    if not passwords.password_matches(
-        visit.form.get("old", ""), accounts.password_of(visit.connection, name)
-    ):
+    if not password_matches(visit.form.get("old", ""), accounts.password_of(visit.connection, name)):
         return password_page(visit, "login-wrong", 403)
     visit.services.throttle.succeeded(attempt)
     new = visit.form.get("new", "")
     if new != visit.form.get("again"):
         return password_page(visit, "password-differs", 400)
-    if passwords.password_fault(new) is not None:
+    if password_fault(new) is not None:
         return password_page(visit, "password-weak", 400)
-    digest = passwords.hash_password(new)
+    digest = hash_password(new)
     with visit.writing() as connection:
         accounts.set_password(connection, name, digest)
     response = visit.redirect("/")
@@ -97,13 +108,13 @@ def choose_language(call: RequestContext) -> Response:
     if lang not in LANGS:
         raise NotFound
     response = call.redirect(safe_redirect_path(call.query("next")))
-    call.cookies.set(response, cookies.LANGUAGE_COOKIE, lang)
+    call.cookies.set(response, LANGUAGE_COOKIE, lang)
     return response
 
 
 def _form(call: RequestContext, error: str | None = None, status: int = 200, **values: object) -> Response:
     """A secret of its own each time: a form that somebody else has prepared is worth nothing."""
-    secret = passwords.new_token()
+    secret = new_token()
     response = call.render(
         "login.html",
         status,
@@ -113,20 +124,20 @@ def _form(call: RequestContext, error: str | None = None, status: int = 200, **v
         error=error,
         values=values,
     )
-    call.cookies.set(response, cookies.LOGIN_COOKIE, secret)
+    call.cookies.set(response, LOGIN_COOKIE, secret)
     return response
 
 
 def _begin_session(call: RequestContext, response: Response, name: str) -> None:
     """Another session than before, if there was one: whoever knew that one knows nothing."""
-    old = call.cookies.get(call.request, cookies.SESSION_COOKIE)
+    old = call.cookies.get(call.request, SESSION_COOKIE)
     with call.writing() as connection:
         if old is not None:
-            call.services.sessions.end(connection, passwords.token_digest(old))
+            call.services.sessions.end(connection, token_digest(old))
         token = call.services.sessions.begin(connection, name, call.address, call.now_ms)
         access.record_access(connection, AccessKind.LOGIN, name, call.address, call.now_ms)
-    call.cookies.set(response, cookies.SESSION_COOKIE, token)
-    call.cookies.set(response, cookies.DEVICE_COOKIE, call.services.devices.new(name))
+    call.cookies.set(response, SESSION_COOKIE, token)
+    call.cookies.set(response, DEVICE_COOKIE, call.services.devices.new(name))
 
 
 PAGES = (

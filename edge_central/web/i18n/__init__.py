@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from edge_central.web.i18n import base, desk, events, fleet
+from edge_central.web.i18n import alerts as desk
+from edge_central.web.i18n import base, events, fleet
 
 Lang = Literal["vi", "en"]
 LANGS: tuple[Lang, ...] = ("vi", "en")

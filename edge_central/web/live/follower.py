@@ -11,12 +11,13 @@ from edge_agent.core.worker import SupervisedThread
 from edge_central.store import tables
 from edge_central.store.database import DatabaseRejected, DatabaseUnavailable
 from edge_central.trusted_time.clock import FollowedClock
-from edge_central.trusted_time.kept import read_clock_record
-from edge_central.web.auth import access, accounts
+from edge_central.trusted_time.clock_store import read_clock_record
+from edge_central.web.auth import access_log as access
+from edge_central.web.auth import accounts
 from edge_central.web.auth.sessions import LoginSessions
 from edge_central.web.connections import DatabaseConnections
 from edge_central.web.live.hub import STALE, LiveHub, LiveMessage
-from edge_central.web.live.watched import (
+from edge_central.web.live.watched_tables import (
     EVENT_COLUMNS,
     WATCHED_TABLES,
     WatchedRow,

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from edge_central.web.auth.accounts import ALL_ROLES
-from edge_central.web.front import Principal, RequestHandler
+from edge_central.web.http_errors import HttpError, TooMany, Unavailable
 from edge_central.web.live.hub import LiveHub, LiveListener
-from edge_central.web.refusals import HttpError, TooMany, Unavailable
+from edge_central.web.request_handler import Principal, RequestHandler
 
 MOST_LISTENERS = 200
 MOST_OF_ONE = 20

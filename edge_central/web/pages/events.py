@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from edge_central.console import book
-from edge_central.console.book import LogAuthor, handlings, is_hidden, steps, subject_of
+from edge_central.console import incident_log as book
 from edge_central.console.events import (
     INFO,
     KINDS,
@@ -20,12 +19,13 @@ from edge_central.console.events import (
     read_story,
 )
 from edge_central.console.fleet import read_fleet
+from edge_central.console.incident_log import LogAuthor, handlings, is_hidden, steps, subject_of
 from edge_central.console.requests import requests_about
 from edge_central.console.verdict import verify_event
 from edge_central.web.auth.accounts import ADMIN_ROLES, acting_accounts
-from edge_central.web.front import Page
-from edge_central.web.refusals import BadRequest, NotFound
-from edge_central.web.visit import UserRequestContext
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
 
 SEVERITIES = (9, 13, 17)
 SHOWN_KINDS = tuple(kind for kind in KINDS if kind not in QUIET)

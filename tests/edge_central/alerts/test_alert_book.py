@@ -13,10 +13,9 @@ from edge_agent.core.model import Severity
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MOST_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules.measures import Measure
-from edge_central.alert_rules.rules import AlertRule, AlertSettings
-from edge_central.alerts.book import AlertEngine
+from edge_central.alert_rules.measures import AlertRule, AlertSettings, Measure
 from edge_central.alerts.config import default_rules
+from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules.measures import Measure
-from edge_central.alert_rules.rules import AlertSettings
-from edge_central.alerts.book import AlertEngine
+from edge_central.alert_rules.measures import AlertSettings, Measure
 from edge_central.alerts.config import default_rules
+from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 

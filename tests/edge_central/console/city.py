@@ -18,9 +18,9 @@ from typing import Any
 from sqlalchemy import insert
 
 from edge_agent import wire
-from edge_agent.mqtt.session.inbox import MessageReceived
-from edge_agent.wire.central_topics import CentralTopics
-from edge_central.console.book import (
+from edge_agent.mqtt.session.signal_queue import MessageReceived
+from edge_agent.wire.topics import CentralTopics
+from edge_central.console.incident_log import (
     IncidentOutcome,
     LogAuthor,
     acknowledge,
@@ -28,14 +28,14 @@ from edge_central.console.book import (
     read_alarms,
     subject_of_alert,
 )
-from edge_central.console.names import Names, read_names
+from edge_central.console.site_names import Names, read_names
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.settings import Database, HeartbeatHistory
 from edge_central.store import tables
 from edge_central.store.batch import Store
 from edge_central.store.database import open_engine
 from edge_central.store.fleet_state import FleetState
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.console.gateway import Gateway, at

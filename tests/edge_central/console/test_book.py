@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from edge_central.console.book import (
+from edge_central.console.incident_log import (
     Alarm,
     IncidentOutcome,
     LogAuthor,

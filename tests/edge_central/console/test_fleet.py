@@ -107,7 +107,7 @@ def test_names_places_and_channels_are_those_of_the_sheet(now: Fleet) -> None:
 
 
 def test_without_a_sheet_the_gateway_says_its_name_and_place(city: City, reading: Connection) -> None:
-    from edge_central.console.names import Names
+    from edge_central.console.site_names import Names
 
     found = site(read_fleet(reading, Names(), EVERYWHERE, city.now_ms), "dt-001")
     assert (found.name, found.latitude) == ("Lý Thường Kiệt – Lê Quý Đôn", city.gateways["dt-001"].latitude)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_central.console.names import CameraNames, Names, fold_text, read_names
+from edge_central.console.site_names import CameraNames, Names, fold_text, read_names
 
 HEAD = "site;ward;name;latitude;longitude;board;camera;camera_name;recorder_channel;camera_url;note"
 

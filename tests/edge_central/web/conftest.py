@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_central.web.auth import passwords
+from edge_central.web.auth import accounts as passwords
 from tests.edge_central.web.house import House
 
 

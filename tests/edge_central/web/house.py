@@ -15,16 +15,16 @@ from typing import Any, Self
 import httpx
 
 from edge_agent.core.clock import Clock, SystemClock
-from edge_agent.mqtt.session.inbox import MessageReceived
-from edge_agent.wire.central_topics import CentralTopics
+from edge_agent.mqtt.session.signal_queue import MessageReceived
+from edge_agent.wire.topics import CentralTopics
 from edge_central.config import load
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.settings import CentralSettings, ListenAddress
 from edge_central.store.batch import Store
-from edge_central.store.pictures import MediaFolder
+from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import PresenceReport
-from edge_central.web.auth import accounts, passwords
-from edge_central.web.auth.accounts import Account, Role
+from edge_central.web.auth import accounts
+from edge_central.web.auth.accounts import Account, Role, hash_password, new_token
 from edge_central.web.connections import DatabaseConnections
 from edge_central.web.service import ConsoleServer
 from tests.edge_central.parts import JPEG, Box
@@ -102,14 +102,14 @@ class House:
                 batch.write_presence(report)
 
     def person(self, name: str, role: Role, *wards: str, password: str = PASSWORD) -> str:
-        digest = _DIGESTS.get(password) or _DIGESTS.setdefault(password, passwords.hash_password(password))
+        digest = _DIGESTS.get(password) or _DIGESTS.setdefault(password, hash_password(password))
         with self.connections.writing() as connection:
             accounts.add_account(connection, Account(name, role, wards, self.now_ms()), password=digest)
         return name
 
     def token(self, name: str, *wards: str) -> str:
         """Of a program."""
-        token = passwords.new_token()
+        token = new_token()
         with self.connections.writing() as connection:
             accounts.add_account(connection, Account(name, Role.API, wards, self.now_ms()), token=token)
         return token

@@ -14,8 +14,8 @@ from sqlalchemy import delete, insert, select
 
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
-from edge_central.web.api import history
-from edge_central.web.auth import access
+from edge_central.web.api import event_history as history
+from edge_central.web.auth import access_log as access
 from edge_central.web.auth.accounts import Role
 from tests.edge_central.parts import JPEG, WARD, Box
 from tests.edge_central.web.house import House

@@ -13,7 +13,7 @@ import jsonschema
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.api.openapi import document, text
 from edge_central.web.app import PAGES
-from edge_central.web.refusals import HttpError
+from edge_central.web.http_errors import HttpError
 from tests.edge_central.parts import WARD, Box
 from tests.edge_central.web.house import House
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.event import listen
 
-from edge_central.console.book import LogAuthor, acknowledge, read_alarms, subject_of_event
-from edge_central.console.desk import AlarmQueue, read_alarm_queue
+from edge_central.console.alarm_queue import AlarmQueue, read_alarm_queue
+from edge_central.console.incident_log import LogAuthor, acknowledge, read_alarms, subject_of_event
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role

@@ -14,17 +14,17 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from sqlalchemy import delete, select, update
 
 from edge_agent.core.clock import Clock
-from edge_agent.wire.central_topics import CentralTopics
 from edge_agent.wire.received.bounds import LATEST_MS
-from edge_central.alert_rules.rules import AlertSettings
+from edge_agent.wire.topics import CentralTopics
+from edge_central.alert_rules.measures import AlertSettings
 from edge_central.alerts.config import default_rules
-from edge_central.alerts.desk import AlertService
-from edge_central.console.book import LogAuthor, hidden, hide
+from edge_central.alerts.service import AlertService
 from edge_central.console.events import rows_of
-from edge_central.metrics.figures import CentralMetrics
-from edge_central.presence.watch import PresencePublisher
-from edge_central.retention.duty import delete_old
-from edge_central.retention.plans import DeletionTarget
+from edge_central.console.incident_log import LogAuthor, hidden, hide
+from edge_central.metrics.central_metrics import CentralMetrics
+from edge_central.presence.presence_publisher import PresencePublisher
+from edge_central.retention.deletion_plans import DeletionTarget
+from edge_central.retention.operator_records import delete_old
 from edge_central.store import tables
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.store.scope import EVERYWHERE

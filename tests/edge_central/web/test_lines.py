@@ -18,12 +18,12 @@ import edge_central
 from edge_agent import wire
 from edge_agent.capture import failures
 from edge_agent.collection.record import Collection, StopReason
-from edge_agent.commands.handlers.media_room import delivery_text
+from edge_agent.commands.handlers.media_service import delivery_text
 from edge_agent.config.model.boards import Thermal
 from edge_agent.config.model.settings import WhenUnsynced
 from edge_agent.core.facts import TAMPER, OverrideChange, Phase, RequestOrigin
 from edge_agent.core.model import CameraState, CameraStatus, Cause
-from edge_agent.events.why import override_line
+from edge_agent.events.explanations import override_line
 from edge_agent.evidence.chain import verify
 from edge_agent.host.health import degraded
 from edge_agent.model_release.agreement import agreement_text
@@ -35,12 +35,13 @@ from edge_central.alert_rules import measures
 from edge_central.alerts.config import default_rules
 from edge_central.console.events import KINDS
 from edge_central.console.verdict import NO_KEY_REPORTED
-from edge_central.retention.limit import BlockedDeletions
+from edge_central.retention.deletion_plans import BlockedDeletions
 from edge_central.store.presence_reports import PresenceState
 from edge_central.trusted_time.clock import GATEWAYS, OWN_COUNT, describe_difference
 from edge_central.web.auth.accounts import Role
-from edge_central.web.i18n import ALL, told
-from edge_central.web.i18n.lines import PATTERNS, to_vietnamese
+from edge_central.web.i18n import ALL
+from edge_central.web.i18n import vietnamese_reasons as told
+from edge_central.web.i18n.vietnamese import PATTERNS, to_vietnamese
 from tests.edge_central.alerts.test_alert_book import Ward
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import House

@@ -8,8 +8,8 @@ import pytest
 
 from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
-from edge_central.web.front import Page
 from edge_central.web.i18n import ALL
+from edge_central.web.request_handler import Page
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import House
 

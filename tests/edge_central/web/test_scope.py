@@ -17,7 +17,7 @@ from edge_central.store.presence_reports import GatewayReport, OutageReport, Pre
 from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
-from edge_central.web.front import PublicPage
+from edge_central.web.request_handler import PublicPage
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import House
 

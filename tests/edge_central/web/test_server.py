@@ -21,8 +21,8 @@ from sqlalchemy import select
 
 from edge_agent.cli.main import main
 from edge_agent.core.errors import ConfigError
-from edge_central.child import ConsoleProcess
 from edge_central.config import load, run_check
+from edge_central.console_process import ConsoleProcess
 from edge_central.store import tables
 from edge_central.web import server
 from edge_central.web.auth.accounts import Role

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.tools.cameras.box_time import ntp_server
+from edge_agent.tools.cameras.configure import ntp_server
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent import config
 from edge_agent.cli import main as cli
-from edge_agent.tools.cameras.box_time import NTP_PORT
+from edge_agent.tools.cameras.configure import NTP_PORT
 from edge_agent.tools.cameras.discovery.discover import Search
 from edge_agent.tools.cameras.discovery.probing import Ports
 from tests.testbed.onvif_camera import OnvifCamera

@@ -17,10 +17,10 @@ from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger
 from edge_agent.onvif.web import CameraHttpClient, NoAnswer
 from edge_agent.tools.cameras.discovery.discover import Discovery, Search
-from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveryState
+from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveryState
 from edge_agent.tools.cameras.discovery.probing import Ports, parse_subnet
+from edge_agent.tools.cameras.messages import fact
 from edge_agent.tools.cameras.vendors import Vendor
-from edge_agent.tools.cameras.words import fact
 from tests.testbed.onvif_camera import OnvifCamera
 from tests.testbed.onvif_network import CameraNetwork
 

@@ -21,13 +21,13 @@ from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
 from edge_agent.onvif.soap import Onvif
 from edge_agent.onvif.text import clean, scope_value
 from edge_agent.onvif.web import CameraHttpClient, CameraResponse
+from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveredStream, DiscoveryState
 from edge_agent.tools.cameras.discovery.drop_in import DropInEntry, as_yaml
-from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveredStream, DiscoveryState
 from edge_agent.tools.cameras.discovery.probing import parse_sadp
 from edge_agent.tools.cameras.setup.dahua import Dahua
 from edge_agent.tools.cameras.setup.isapi import Isapi
-from edge_agent.tools.cameras.setup.panel import DesiredStream
 from edge_agent.tools.cameras.setup.plain_onvif import PlainOnvif
+from edge_agent.tools.cameras.setup.setup_interface import DesiredStream
 from edge_agent.tools.cameras.vendors import Vendor, same_stream
 
 HOST = "10.0.0.11"

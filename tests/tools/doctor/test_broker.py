@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.config import load
 from edge_agent.host.health.clock_sync import KernelSync
-from edge_agent.tools.doctor.checks.certificates import check_certificates
+from edge_agent.tools.doctor.checks.broker import check_certificates
 from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.tools.doctor.words import level_of
 from tests.host.fakes import FakeClock

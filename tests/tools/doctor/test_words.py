@@ -13,13 +13,13 @@ import edge_agent
 from edge_agent.core.languages import Bilingual, Lang, named_in_both
 from edge_agent.core.model import Cause
 from edge_agent.host.local_api.status_words import STATUS
-from edge_agent.mqtt.causes import ConnectErrorKind
+from edge_agent.mqtt.connect_errors import ConnectErrorKind
 from edge_agent.tools.doctor.check import CheckLevel, CheckResult, Figure
 from edge_agent.tools.doctor.guide import tables
 from edge_agent.tools.doctor.run import HOST_CHECKS
 from edge_agent.tools.doctor.words import WORDS, said_of
-from edge_agent.tools.doctor.words.labels import label_of
 from edge_agent.tools.doctor.words.report import REPORT
+from edge_agent.tools.doctor.words.wording import label_of
 
 PACKAGE = Path(edge_agent.__file__).parent / "tools/doctor"
 GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.tools.fleet.board import FleetStatus
+from edge_agent.tools.fleet.fleet_status import FleetStatus
 from edge_agent.tools.fleet.rows import GatewayRow, cut, duration, gateway_rows, lines, summary, text_width
 from tests.edge_central.parts import TIME, Box
 

@@ -14,7 +14,7 @@ import cv2
 import jsonschema
 import pytest
 
-from edge_agent.tools.replay.progress import ReplayProgress
+from edge_agent.tools.replay.run import ReplayProgress
 from edge_agent.wire.json_schema import schema_of
 from tests.testbed.agent import file_camera, write_config
 from tests.testbed.walker import FPS, SIZE, walking_clip

@@ -10,8 +10,8 @@ import pytest
 
 from edge_agent.core.clock import SystemClock
 from edge_agent.tools.simulate.gateway import SimulatedGateway
-from edge_agent.tools.simulate.generators.happenings import OngoingEvent
-from edge_agent.tools.simulate.player import GatewayRunner
+from edge_agent.tools.simulate.generators.event_generator import OngoingEvent
+from edge_agent.tools.simulate.runner import GatewayRunner
 from edge_agent.tools.simulate.scenario import PowerOutage, Scenario, SimulatedSite, WardOutage
 from tests.testbed.mosquitto import wait_until
 

@@ -14,11 +14,16 @@ from edge_agent.core.delivery import Stamp
 from edge_agent.core.errors import ConfigError
 from edge_agent.tools.broker_arguments import add_root_argument
 from edge_agent.tools.simulate.arguments import CHANGES
-from edge_agent.tools.simulate.city import make_sites, split_sites
-from edge_agent.tools.simulate.generators.happenings import picture
-from edge_agent.tools.simulate.generators.rhythm import SimulatedDay
-from edge_agent.tools.simulate.ledger import DeliveryCounts, DeliveryLedger, bucket_of, percentile_s
-from edge_agent.tools.simulate.scenario import PowerOutage, RollingRestart, Scenario, WardOutage
+from edge_agent.tools.simulate.delivery_ledger import DeliveryCounts, DeliveryLedger, bucket_of, percentile_s
+from edge_agent.tools.simulate.generators.event_generator import SimulatedDay, picture
+from edge_agent.tools.simulate.scenario import (
+    PowerOutage,
+    RollingRestart,
+    Scenario,
+    WardOutage,
+    make_sites,
+    split_sites,
+)
 from edge_agent.tools.simulate.scenario_file import load
 from edge_agent.tools.simulate.totals import UNHEARD, SimulationTotals, progress, table
 

@@ -237,7 +237,7 @@ def _serial(seen: Path) -> int:
 
 
 def fingerprint(slot: dict[str, bytes]) -> str:
-    """As edge_agent/mqtt/tls/slots.py has it: of the certificate and the CA."""
+    """As edge_agent/mqtt/tls/certificates.py has it: of the certificate and the CA."""
     digest = hashlib.sha256()
     for name in (CERTIFICATE, CA):
         content = slot.get(name, b"")

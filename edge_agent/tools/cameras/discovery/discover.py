@@ -20,12 +20,12 @@ from edge_agent.onvif.soap import DEVICE_PATH, MediaProfile, NotOnvif, Onvif
 from edge_agent.onvif.text import clean
 from edge_agent.onvif.web import CameraHttpClient, LoginRefused, NoAnswer
 from edge_agent.tools.cameras.discovery import probing
-from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveredStream, DiscoveryState
+from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveredStream, DiscoveryState
 from edge_agent.tools.cameras.discovery.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
-from edge_agent.tools.cameras.setup.panel import SetupInterface
-from edge_agent.tools.cameras.setup.panels import vendor_interface
+from edge_agent.tools.cameras.messages import Fact, fact
+from edge_agent.tools.cameras.setup.interface_selection import vendor_interface
+from edge_agent.tools.cameras.setup.setup_interface import SetupInterface
 from edge_agent.tools.cameras.vendors import MAIN, SUB, Vendor, template_urls, vendor_of, vendor_of_challenge
-from edge_agent.tools.cameras.words import Fact, fact
 
 AT_ONCE = 8
 SEARCH_TIMEOUT_S = 3.0

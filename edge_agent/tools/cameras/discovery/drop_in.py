@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
-from edge_agent.tools.cameras.discovery.found import DiscoveredCamera
+from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera
 from edge_agent.tools.cameras.vendors import MAIN, SUB
 
 CREDENTIALS = "credentials"

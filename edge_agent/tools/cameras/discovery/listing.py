@@ -11,10 +11,10 @@ import msgspec
 
 from edge_agent.core.languages import Lang, named, say
 from edge_agent.onvif.soap import CameraClock
-from edge_agent.tools.cameras.discovery.found import DiscoveredCamera, DiscoveredStream
+from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveredStream
+from edge_agent.tools.cameras.messages import CAMERAS, Fact, fact
 from edge_agent.tools.cameras.setup.configure import Facts, SetupPlan, SetupResult
 from edge_agent.tools.cameras.vendors import Vendor
-from edge_agent.tools.cameras.words import CAMERAS, Fact, fact
 
 RARE_KEYFRAMES_S = 2.0
 WRONG_CLOCK_S = 5.0

@@ -12,7 +12,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.tools.cameras.setup.panel import (
+from edge_agent.tools.cameras.messages import Fact, fact
+from edge_agent.tools.cameras.setup.setup_interface import (
     ClockSettings,
     DesiredStream,
     SetupInterface,
@@ -20,7 +21,6 @@ from edge_agent.tools.cameras.setup.panel import (
     StreamSettings,
 )
 from edge_agent.tools.cameras.vendors import Vendor
-from edge_agent.tools.cameras.words import Fact, fact
 
 KEYFRAME_S = 2.0
 GUESSED_FPS = 25.0

@@ -14,7 +14,7 @@ from onveef import parsers
 
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.text import clean
-from edge_agent.tools.cameras.setup.panel import (
+from edge_agent.tools.cameras.setup.setup_interface import (
     ClockSettings,
     DesiredStream,
     NoSuchStream,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.soap import MediaProfile, Onvif
 from edge_agent.tools.cameras.setup.isapi import posix_zone
-from edge_agent.tools.cameras.setup.panel import (
+from edge_agent.tools.cameras.setup.setup_interface import (
     ClockSettings,
     DesiredStream,
     NoSuchStream,

@@ -17,10 +17,9 @@ from edge_agent.host.local_api.status import ask_status
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
 from edge_agent.host.system.privileges import become_agent
 from edge_agent.tools.doctor.aim import firewall, words
-from edge_agent.tools.doctor.aim.gate import LIFE_S, AccessGate
-from edge_agent.tools.doctor.aim.places import aim_addresses
+from edge_agent.tools.doctor.aim.access import LIFE_S, AccessGate, aim_addresses
+from edge_agent.tools.doctor.aim.analysis import AimAnalysis
 from edge_agent.tools.doctor.aim.server import AimServer
-from edge_agent.tools.doctor.aim.watch import AimAnalysis
 from edge_agent.tools.doctor.aim.words import say
 from edge_agent.tools.doctor.command import load
 

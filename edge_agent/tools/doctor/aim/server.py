@@ -20,10 +20,8 @@ from typing import Any, cast
 
 from edge_agent.config.model.settings import Camera, Line, LineRule
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.tools.doctor.aim.gate import AccessGate
-from edge_agent.tools.doctor.aim.places import AimAddress
-from edge_agent.tools.doctor.aim.sizes import NAMED, SURE
-from edge_agent.tools.doctor.aim.watch import AimAnalysis, AimView
+from edge_agent.tools.doctor.aim.access import AccessGate, AimAddress
+from edge_agent.tools.doctor.aim.analysis import NAMED, SURE, AimAnalysis, AimView
 from edge_agent.tools.doctor.checks.picture import SHARP
 
 MOST_REQUESTS = 6

@@ -11,11 +11,16 @@ from edge_agent.config.model.boards import Profile, Thermal, Watchdog
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import detected_profile
 from edge_agent.core.clock import Clock
-from edge_agent.host.board.firmware import firmware_version, is_older
-from edge_agent.host.board.platform import kernel_has, os_supported
-from edge_agent.host.board.power import supply_ma
+from edge_agent.host.board.platform import (
+    firmware_version,
+    is_older,
+    is_other,
+    kernel_has,
+    os_supported,
+    read_watchdog,
+    supply_ma,
+)
 from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
-from edge_agent.host.board.watchdog import is_other, read_watchdog
 from edge_agent.host.health.birth import os_name
 from edge_agent.host.health.clock_sync import ClockState, KernelSync, read_clock_state
 from edge_agent.tools.doctor.check import CheckResult, Figure

@@ -15,7 +15,7 @@ from statistics import median
 
 from edge_agent.config.model.boards import Profile
 from edge_agent.config.model.settings import Settings
-from edge_agent.host.board.storage import disk_of
+from edge_agent.host.board.platform import disk_of
 from edge_agent.host.health.degraded import DISK_FULL_PERCENT
 from edge_agent.tools.doctor.check import CheckResult, Figure
 

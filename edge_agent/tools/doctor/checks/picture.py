@@ -1,6 +1,6 @@
 """Whether a picture shows anything, without knowing what the camera usually shows; and pictures for people.
 
-Sharpness is the share of fine to coarse detail: of the tiles of ``tamper.features.sketch`` that have
+Sharpness is the share of fine to coarse detail: of the tiles of ``tamper.features.frame_features`` that have
 structure, the mean square of the fine band over that of the coarse one, and of those the 90th percentile: a
 scene has soft parts, but a lens in focus leaves something sharp. Figures: docs/guide/doctor.md.
 """
@@ -17,8 +17,8 @@ import numpy as np
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.model import FULL_PICTURE, Picture
 from edge_agent.evidence.jpeg import crop
-from edge_agent.tamper.features.likeness import FEWEST, STRUCTURED
-from edge_agent.tamper.features.sketch import FrameFeatureExtractor
+from edge_agent.tamper.features.baseline_comparison import FEWEST, STRUCTURED
+from edge_agent.tamper.features.frame_features import FrameFeatureExtractor
 from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
 from edge_agent.tools.doctor.check import CheckResult, Figure
 

@@ -15,10 +15,9 @@ from typing import Any
 from edge_agent import config
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock
-from edge_agent.tools.doctor.aim.gate import AccessGate
-from edge_agent.tools.doctor.aim.places import AimAddress
+from edge_agent.tools.doctor.aim.access import AccessGate, AimAddress
+from edge_agent.tools.doctor.aim.analysis import AimAnalysis
 from edge_agent.tools.doctor.aim.server import AimServer
-from edge_agent.tools.doctor.aim.watch import AimAnalysis
 from tests.testbed.agent import write_config
 from tests.testbed.rtsp import RtspServer
 from tests.testbed.walker import walking_clip

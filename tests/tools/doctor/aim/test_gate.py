@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.tools.doctor.aim.gate import LIFE_S, TRIES, AccessEnd, AccessGate
+from edge_agent.tools.doctor.aim.access import LIFE_S, TRIES, AccessEnd, AccessGate
 from tests.host.fakes import FakeClock
 
 

@@ -16,10 +16,9 @@ import pytest
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.tools.doctor.aim.gate import LIFE_S, TRIES, AccessGate
-from edge_agent.tools.doctor.aim.places import AimAddress
+from edge_agent.tools.doctor.aim.access import LIFE_S, TRIES, AccessGate, AimAddress
+from edge_agent.tools.doctor.aim.analysis import AimAnalysis
 from edge_agent.tools.doctor.aim.server import MOST_REQUESTS, AimServer
-from edge_agent.tools.doctor.aim.watch import AimAnalysis
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import wait_until, write_config
 from tests.testbed.clips import make_clip

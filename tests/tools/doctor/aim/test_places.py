@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
-from edge_agent.tools.doctor.aim.places import aim_addresses
+from edge_agent.tools.doctor.aim.access import aim_addresses
 
 
 def at(interface: str, address: str, *, far: bool = False) -> InterfaceAddress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
-from edge_agent.tools.doctor.aim.sizes import ObjectSize, judge
+from edge_agent.tools.doctor.aim.analysis import ObjectSize, judge
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""What commands may ask of cameras and of the evidence: pictures, clips, holds, and the sending of files."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_agent.cameras.running import Cameras, RunningCamera
+from edge_agent.commands.action import CommandFailed, CommandRefused
+from edge_agent.config.model.settings import SnapshotPolicy
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import SEALED_MAGIC, Media
+from edge_agent.core.errors import EdgeAgentError, StorageError
+from edge_agent.core.model import CameraState
+from edge_agent.events import EventFactory
+from edge_agent.evidence.clips.clips import records_clips
+from edge_agent.evidence.media_index import MediaName
+from edge_agent.evidence.seal import SealError, seal
+from edge_agent.evidence.store import MediaStore
+from edge_agent.outbox import EventOutbox
+from edge_agent.wire import UplinkHealth
+
+log = logging.getLogger(__name__)
+
+
+def delivery_text(uplink: UplinkHealth) -> str:
+    """Of a file that is in the outbox."""
+    if "media" not in uplink.held:
+        return "is on its way"
+    return f"waits on the box: the uplink's budget is short, pictures go again on {uplink.resets_on}"
+
+
+class MediaService:
+    """``commands.handlers.files.CameraDesk`` and ``FileRoom``. Any thread."""
+
+    def __init__(
+        self,
+        cameras: Cameras,
+        store: MediaStore,
+        events: EventFactory,
+        outbox: EventOutbox,
+        clock: Clock,
+        uplink: Callable[[], UplinkHealth],
+        seal_to: bytes | None = None,
+    ) -> None:
+        """``uplink``: its budget now. ``seal_to``: nothing that was stored before it was configured leaves
+        the box plain."""
+        self._cameras = cameras
+        self._store = store
+        self._events = events
+        self._outbox = outbox
+        self._clock = clock
+        self._uplink = uplink
+        self._seal_to = seal_to
+
+    # --- cameras ---
+
+    def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
+        taken: queue.SimpleQueue[Media | None] = queue.SimpleQueue()
+        self._snapshot_camera(camera).take_picture(event_id, taken.put)
+        try:
+            media = taken.get(timeout=timeout_s)
+        except queue.Empty:
+            raise CommandFailed(f"{camera} showed nothing within {timeout_s:.0f} s", "timed-out") from None
+        if media is None:
+            raise CommandFailed(f"{camera}: the picture could not be made; the log says why")
+        return media
+
+    def send_snapshot(self, camera: str, event_id: str, command_id: str) -> None:
+        """Have a picture taken and sent; returns at once. A camera that shows nothing is left out."""
+        try:
+            running = self._snapshot_camera(camera)
+        except CommandRefused as error:
+            log.info("storm mode: %s", error)
+            return
+
+        def send(media: Media | None) -> None:
+            if media is not None:
+                self.send(media, command_id)
+
+        running.take_picture(event_id, send)
+
+    def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
+        running = self._online(camera)
+        if not records_clips(running.camera):
+            raise CommandRefused(f"{camera}: no clips are made of it (report.clips, privacy_masks)")
+        now = self._clock.monotonic()
+        running.record_clip(event_id, now - last_s, now + next_s)
+
+    def _snapshot_camera(self, camera: str) -> RunningCamera:
+        running = self._online(camera)
+        if running.camera.report.snapshots is SnapshotPolicy.NONE:
+            raise CommandRefused(f"{camera}: no pictures leave the box (report.snapshots is none)")
+        return running
+
+    def _online(self, camera: str) -> RunningCamera:
+        running = self._cameras.find(camera)
+        if running is None:
+            there = ", ".join(status.camera_id for status in self._cameras.statuses())
+            raise CommandRefused(f"there is no camera {camera}; there are: {there}")
+        status = running.status()
+        if status.state is CameraState.OFFLINE:
+            raise CommandRefused(f"{camera} is offline ({status.cause}): {status.detail}")
+        return running
+
+    # --- files ---
+
+    def send(self, media: Media, command_id: str) -> str:
+        try:
+            self._outbox.append(self._events.file(media, command_id))
+        except EdgeAgentError as error:
+            raise CommandFailed(f"it cannot be sent: {error}") from error
+        return delivery_text(self._uplink())
+
+    def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
+        found = self._clip_file(event_id)
+        if found is None:
+            return None
+        camera, path = found
+        self._refuse_private(camera)
+        try:
+            payload = path.read_bytes()
+            if self._seal_to is not None and not payload.startswith(SEALED_MAGIC):
+                payload = seal(payload, self._seal_to)
+        except OSError as error:
+            raise CommandFailed(f"the clip of {event_id} cannot be read: {error.strerror}") from error
+        except SealError as error:
+            raise CommandRefused(str(error)) from error
+        return camera, payload
+
+    def has_clip(self, event_id: str) -> bool:
+        return self._clip_file(event_id) is not None
+
+    def _clip_file(self, event_id: str) -> tuple[str, Path] | None:
+        """Its camera, and where it is."""
+        try:
+            paths = self._store.files_of(event_id)
+        except StorageError as error:
+            raise CommandRefused(str(error), "bad-arguments") from error
+        for path in reversed(paths):
+            name = MediaName.parsed(path)
+            if name is not None and name.suffix == "mp4":
+                return name.camera, path
+        return None
+
+    def _refuse_private(self, camera: str) -> None:
+        """A clip may be older than the masks of its camera, and they are in no clip."""
+        running = self._cameras.find(camera)
+        if running is not None and not records_clips(running.camera):
+            raise CommandRefused(f"{camera}: its clips do not leave the box (report.clips, privacy_masks)")
+
+    def hold(self, event_id: str, why: str, who: str) -> None:
+        try:
+            self._store.hold(event_id, who, why)
+        except StorageError as error:
+            raise CommandRefused(str(error)) from error
+
+    def release(self, event_id: str) -> bool:
+        try:
+            return self._store.release(event_id)
+        except StorageError as error:
+            raise CommandRefused(str(error)) from error

@@ -1,0 +1,172 @@
+"""The kinds that hold several of one kind: lists, and mappings by id.
+
+A kind for what is one of several sections: a word in it says which, and with that its other keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.field_types import ID
+from edge_agent.config.fields.schema_types import (
+    INVALID,
+    Field,
+    FieldType,
+    ReadContext,
+    Section,
+    SectionValues,
+    either_of,
+)
+from edge_agent.config.texts.messages import message, phrase
+
+
+@dataclass(frozen=True)
+class ListOf(FieldType):
+    """A list of one kind of thing."""
+
+    kind: FieldType
+    things: str  # plural, for messages
+    least: int = 0
+    most: int = 64
+    unique: bool = False
+
+    def describe(self) -> str:
+        return message("list-of", things=phrase(self.things))
+
+    def describe_items(self) -> str:
+        """For the reference: what each item is."""
+        return f"{self.describe()}, each {self.kind.describe()}"
+
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
+        if not isinstance(node, tree.Sequence):
+            found = message("mapping" if isinstance(node, tree.Mapping) else "single")
+            text = message("must-be-not", kind=self.describe(), found=found)
+            reading.refuse(node.place, message("brackets", text=text))
+            return INVALID
+        if not self.least <= len(node.items) <= self.most:
+            few = len(node.items) < self.least
+            limit = message("at-least", count=self.least) if few else message("at-most", count=self.most)
+            text = message("must-be", kind=self.describe())
+            reading.refuse(node.place, message("limit", text=text, limit=limit, count=len(node.items)))
+        values = [self.kind.read(item, reading) for item in node.items]
+        if self.unique:
+            self._refuse_repeated(node, values, reading)
+        return INVALID if INVALID in values else tuple(values)
+
+    def _refuse_repeated(self, node: tree.Sequence, values: list[Any], reading: ReadContext) -> None:
+        for index, value in enumerate(values):
+            if value is not INVALID and value in values[:index]:
+                reading.refuse(node.items[index].place, message("in-list-twice"))
+
+
+@dataclass(frozen=True)
+class MapOf(FieldType):
+    """One kind of thing, each under an id of its own: ``{yard: …, gate: …}``."""
+
+    kind: FieldType
+    things: str  # plural, for messages
+    most: int = 64
+
+    def describe(self) -> str:
+        return message("map-of", things=phrase(self.things))
+
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
+        """The values by id, in the order of the file."""
+        if not isinstance(node, tree.Mapping):
+            found = message("list" if isinstance(node, tree.Sequence) else "single")
+            text = message("must-be-not", kind=self.describe(), found=found)
+            reading.refuse(node.place, message("map-example", text=text, kind=self.kind.describe()))
+            return INVALID
+        if len(node.entries) > self.most:
+            things, count = phrase(self.things), len(node.entries)
+            reading.refuse(node.place, message("at-most-things", most=self.most, things=things, count=count))
+        values: dict[str, Any] = {}
+        for name, entry in node.entries.items():
+            if not re.fullmatch(ID, name):
+                # Not quoted: of {url: rtsp://u:a,b} the half of a password after the comma is a key.
+                reading.refuse(entry.key, message("id-rule"))
+            values[name] = self.kind.read(entry.value, reading)
+        return INVALID if INVALID in values.values() else values
+
+
+@dataclass(frozen=True)
+class TaggedUnion(FieldType):
+    """One of ``sections``; the word under ``key`` chooses. Made by ``one_of``."""
+
+    name: str
+    doc: str
+    key: str
+    sections: Mapping[str, Section]
+    shared: tuple[Field, ...]  # what all sections have alike, ``key`` among them
+    unknown: Section  # reads what has no valid word: what can be said all the same
+
+    def describe(self) -> str:
+        return f"a mapping with {self.key}: {either_of(self.sections)}"
+
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
+        entry = node.entries.get(self.key) if isinstance(node, tree.Mapping) else None
+        word = entry.value.text if entry is not None and isinstance(entry.value, tree.Scalar) else ""
+        return self.sections.get(word, self.unknown).read(node, reading)
+
+    def own_fields(self, word: str) -> tuple[Field, ...]:
+        """What the section has beside the shared fields."""
+        return tuple(each for each in self.sections[word].fields if not _is_in(each, self.shared))
+
+
+def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section]) -> TaggedUnion:
+    """``sections`` by word; each has the field ``key``, the same in all, which takes these words only."""
+    first, *others = sections.values()
+    shared = tuple(each for each in first.fields if all(_is_in(each, other.fields) for other in others))
+    every = {each.key: each for section in sections.values() for each in section.fields}
+    own = [each for each in every.values() if all(each.key != one.key for one in shared)]
+    rest = tuple(Field(each.key, _AnyValue(), each.doc, None) for each in own)
+    unknown = Section(name, doc, shared + rest, _never, replacements=_advice(sections))
+    advised = {
+        word: replace(each, replacements=_keys_of_others(word, sections)) for word, each in sections.items()
+    }
+    return TaggedUnion(name, doc, key, MappingProxyType(advised), shared, unknown)
+
+
+def _is_in(wanted: Field, fields: tuple[Field, ...]) -> bool:
+    return any(each is wanted for each in fields)
+
+
+def _keys_of_others(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:
+    """Keys that only other sections have, and what to say about them; then the section's own advice."""
+    own = {each.key for each in sections[word].fields}
+    at_home: dict[str, list[str]] = {}
+    for other, section in sections.items():
+        for each in section.fields:
+            at_home.setdefault(each.key, []).append(other)
+    told = {
+        key: message("belongs-to", key=key, homes=either_of(homes))
+        for key, homes in at_home.items()
+        if key not in own
+    }
+    return MappingProxyType(told | dict(sections[word].replacements))
+
+
+def _advice(sections: Mapping[str, Section]) -> Mapping[str, str]:
+    return MappingProxyType(
+        {key: text for each in sections.values() for key, text in each.replacements.items()}
+    )
+
+
+@dataclass(frozen=True)
+class _AnyValue(FieldType):
+    """The value of a key that means something in some section, but nobody knows in which."""
+
+    def describe(self) -> str:
+        return "anything"
+
+    def read(self, node: tree.Node, reading: ReadContext) -> None:
+        return None
+
+
+def _never(values: SectionValues) -> NoReturn:
+    raise AssertionError("without a valid word for its key nothing is built")

@@ -1,0 +1,279 @@
+"""How a configuration is described: a table of fields, read by one walk over the tree.
+
+Validation, nearest names and ``docs/reference/configuration.md`` all come from the same table
+(``schema.py``). The walk never stops at the first mistake: it reports and goes on.
+
+The words of error messages: nearest names, and values that are safe to show.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import Enum, StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.texts.messages import message, phrase
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import ConfigProblem
+
+
+def nearest(word: str, valid: Iterable[str]) -> str | None:
+    """The valid name a human most likely meant, or None when nothing is close."""
+    by_lower = {name.lower(): name for name in valid}
+    tidy = word.strip().lower().replace("-", "_")
+    for candidate in (word.strip().lower(), tidy):
+        close = get_close_matches(candidate, by_lower, n=1, cutoff=0.55)
+        if close:
+            return by_lower[close[0]]
+    return None
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)``, or nothing."""
+    name = nearest(word, valid)
+    return message("mean", name=name) if name else ""
+
+
+def quoted(text: str) -> str:
+    """``text`` quoted for a message, or a word for it where it could carry a secret."""
+    if "@" in text or ":/" in text:
+        return message("this-url" if ":/" in text else "this-text")  # a user part may be in it
+    cut = text if len(text) <= 40 else text[:39] + "…"
+    return "'" + "".join(c if c.isprintable() else "·" for c in cut) + "'"
+
+
+def either_of(names: Iterable[str]) -> str:
+    """``a, b or c``."""
+    *most, last = names
+    return message("either", most=", ".join(most), last=last) if most else last
+
+
+class _Mark(Enum):
+    INVALID = "what was read is wrong and has been reported"
+    REQUIRED = "no default: the field must be given"
+
+
+INVALID: Final = _Mark.INVALID
+REQUIRED: Final = _Mark.REQUIRED
+
+
+class ReloadScope(StrEnum):
+    """What has to restart when a field changes."""
+
+    NOTHING = "nothing"  # it is taken over at once
+    AGENT = "agent"
+    CAMERA = "camera"  # only the camera whose setting changed
+
+
+class InvalidValue(Exception):
+    """A value is wrong; the message says how, without a secret in it."""
+
+
+class ReadContext:
+    """One walk over one merged tree: collects what is wrong and what is doubtful."""
+
+    def __init__(self, files: ConfigFiles, clock: Clock) -> None:
+        self.files = files
+        self.clock = clock  # some settings grow old
+        self.problems: list[ConfigProblem] = []
+        self.warnings: list[ConfigProblem] = []
+        self.incomplete = False  # a file could not be read: what is missing may stand in it
+        self._key = ""
+
+    @contextmanager
+    def about(self, key: str) -> Iterator[None]:
+        """Messages inside begin with ``key:``."""
+        outer, self._key = self._key, key
+        try:
+            yield
+        finally:
+            self._key = outer
+
+    def refuse(self, place: tree.SourcePosition, text: str) -> None:
+        about = message("about", key=self._key, text=text) if self._key else text
+        self.problems.append(place.problem(about))
+
+    def refuse_missing(self, place: tree.SourcePosition, text: str) -> None:
+        """``refuse``, unless what is missing may be given where nobody could read it."""
+        if not self.incomplete:
+            self.refuse(place, text)
+
+    def warn(self, place: tree.SourcePosition, text: str) -> None:
+        self.warnings.append(place.problem(message("warning", text=text)))
+
+
+class FieldType(ABC):
+    """What a value may be."""
+
+    @abstractmethod
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
+        """The typed value, or INVALID after having reported why."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The type in a few words, for messages ("must be ...") and the reference."""
+
+
+class ScalarType(FieldType):
+    """A value written as one word or number."""
+
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
+        if not isinstance(node, tree.Scalar):
+            found = message("list" if isinstance(node, tree.Sequence) else "mapping")
+            reading.refuse(node.place, message("must-be-not", kind=self.describe(), found=found))
+            return INVALID
+        if node.plain and node.text == "":
+            reading.refuse(node.place, message("no-value", kind=self.describe()))
+            return INVALID
+        try:
+            return self.parse(node, reading)
+        except InvalidValue as error:
+            reading.refuse(node.place, error.args[0])
+            return INVALID
+
+    @abstractmethod
+    def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Any:
+        """The typed value; raises Refused."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key of a section."""
+
+    key: str
+    kind: FieldType
+    doc: str
+    default: Any = REQUIRED
+    default_text: str = ""  # how the reference shows the default; else its YAML form
+    reload: ReloadScope | None = None  # None: as the section that holds it; AGENT at the top
+
+
+class SectionValues:
+    """What was read of one section: typed values by key, and where they stand."""
+
+    def __init__(self, node: tree.Mapping, reading: ReadContext) -> None:
+        self._node = node
+        self.reading = reading
+        self.found: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        return self.found[key]
+
+    def valid(self, key: str) -> Any:
+        """The value, or None where it is wrong or missing: for checks that need several fields."""
+        value = self.found.get(key, INVALID)
+        return None if value is INVALID else value
+
+    def given(self, key: str) -> bool:
+        return key in self._node.entries
+
+    def place(self, key: str) -> tree.SourcePosition:
+        """Where the value stands; the section itself where the key was not given."""
+        entry = self._node.entries.get(key)
+        return entry.value.place if entry else self._node.place
+
+    def key_place(self, key: str) -> tree.SourcePosition:
+        entry = self._node.entries.get(key)
+        return entry.key if entry else self._node.place
+
+    def node(self, key: str) -> tree.Node | None:
+        """What was written, right or wrong; None where the key was not given."""
+        entry = self._node.entries.get(key)
+        return entry.value if entry else None
+
+    def require_both(self, one: str, other: str) -> None:
+        """Refuses either key without the other."""
+        for key, missing in ((one, other), (other, one)):
+            if self.given(key) and not self.given(missing):
+                text = message("together", key=key, missing=missing)
+                self.reading.refuse_missing(self.key_place(key), text)
+
+    def warn(self, key: str, text: str) -> None:
+        self.reading.warn(self.place(key), text)
+
+
+def _no_check(values: SectionValues) -> None:
+    """Most sections have no rule that spans fields."""
+
+
+@dataclass(frozen=True)
+class Section(FieldType):
+    """A mapping with known keys.
+
+    ``build`` makes the frozen settings of valid values only. ``check`` sees every section, also one
+    with mistakes in it, so that rules over several fields are reported in the same go.
+    """
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+    build: Callable[[SectionValues], Any]
+    check: Callable[[SectionValues], None] = _no_check
+    replacements: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Keys people try, and what to do instead."""
+    example: str = ""  # how it is written, where that is short
+
+    def describe(self) -> str:
+        if self.example:
+            return message("mapping-like", example=self.example)
+        keys = ", ".join(each.key for each in self.fields[:3])
+        return message("mapping-of", keys=f"{keys}{', …' if len(self.fields) > 3 else ''}")
+
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
+        if not isinstance(node, tree.Mapping):
+            found = message("list" if isinstance(node, tree.Sequence) else "single")
+            reading.refuse(node.place, message("must-be-not", kind=self.describe(), found=found))
+            return INVALID
+        before = len(reading.problems)
+        values = SectionValues(node, reading)
+        with reading.about(""):
+            self._refuse_unknown(node, reading)
+            for each in self.fields:
+                values.found[each.key] = self._read_field(each, node, reading)
+            self.check(values)
+        wrong = len(reading.problems) > before or INVALID in values.found.values()
+        return INVALID if wrong else self.build(values)
+
+    def _read_field(self, each: Field, node: tree.Mapping, reading: ReadContext) -> Any:
+        entry = node.entries.get(each.key)
+        if entry is not None:
+            with reading.about(each.key):
+                return each.kind.read(entry.value, reading)
+        if each.default is REQUIRED:
+            doc, kind = each.doc.rstrip("."), each.kind.describe()
+            text = message("missing", section=phrase(self.name), key=each.key, doc=doc, kind=kind)
+            reading.refuse_missing(node.place, text)
+            return INVALID
+        if isinstance(each.kind, Section) and each.default is not None:
+            return each.kind.read(tree.Mapping(node.place), reading)
+        return each.default
+
+    def _refuse_unknown(self, node: tree.Mapping, reading: ReadContext) -> None:
+        for key, entry in node.entries.items():
+            if all(key != each.key for each in self.fields):
+                reading.refuse(entry.key, self._unknown(key, entry.value))
+
+    def _unknown(self, key: str, value: tree.Node) -> str:
+        """Quotes the key only where it resembles a known one: ``{url: rtsp://u:a,b}`` has a key ``b``."""
+        section = phrase(self.name)
+        if key in self.replacements:
+            return message("unknown-instead", key=key, section=section, instead=self.replacements[key])
+        known = [each.key for each in self.fields]
+        near = did_you_mean(key, known)
+        if near:
+            return message("unknown-near", key=quoted(key), section=section, near=near)
+        split = isinstance(value, tree.Scalar) and value.plain and value.text == ""
+        comma = message("comma") if split else ""
+        return message("unknown", section=section, known=", ".join(known), comma=comma)
+
+
+def build_from_values(make: Callable[..., Any]) -> Callable[[SectionValues], Any]:
+    """Builds ``make(**values)``: for sections whose keys are the fields of their settings class."""
+    return lambda values: make(**values.found)

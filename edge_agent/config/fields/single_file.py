@@ -1,0 +1,29 @@
+"""A configuration that is one file, without anything beside it: the centre's, a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.files import reason
+from edge_agent.config.fields.schema_types import ReadContext
+
+
+def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping | None:
+    """None where it is none, and ``reading`` says why. ``shape``: what it should be, for whoever wrote it."""
+    start = tree.SourcePosition(str(path), 1, 1)
+    try:
+        with path.open("rb") as file:
+            data = file.read(tree.MAX_BYTES + 1)
+        node, problems = tree.parse(data, str(path))
+    except OSError as error:
+        reading.refuse(start, f"cannot read this file: {reason(error)}")
+        return None
+    except tree.NotYaml as error:
+        reading.problems.append(error.problem)
+        return None
+    reading.problems.extend(problems)
+    if not isinstance(node, tree.Mapping):
+        reading.refuse(start, f"the file must be {shape}")
+        return None
+    return node

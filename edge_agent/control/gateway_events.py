@@ -1,0 +1,55 @@
+"""Events that no pipeline makes: the clock was corrected, a camera went or came back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge_agent.core.model import CameraStatus
+from edge_agent.events import EventAppender, EventFactory
+from edge_agent.host.health.camera_states import CameraStateFilter
+from edge_agent.host.health.clock_sync import ClockSync
+
+
+class GatewayEvents:
+    """For the main thread, which asks about once a second."""
+
+    def __init__(
+        self,
+        clock_sync: ClockSync,
+        camera_watch: CameraStateFilter,
+        events: EventFactory,
+        outbox: EventAppender,
+    ) -> None:
+        self._clock_sync = clock_sync
+        self._camera_watch = camera_watch
+        self._events = events
+        self._outbox = outbox
+
+    def report_clock(self) -> None:
+        correction = self._clock_sync.update()
+        if correction is None:
+            return
+        self._outbox.append(
+            self._events.clock_correction(
+                correction.offset_ms, correction.source, correction.corrected_at, correction.corrected_mono
+            )
+        )
+        self._clock_sync.confirm_correction()
+
+    def report_cameras(self, statuses: Iterable[CameraStatus]) -> None:
+        for change in self._camera_watch.update(statuses):
+            self._outbox.append(
+                self._events.camera_state(
+                    change.camera_id,
+                    change.state,
+                    change.cause,
+                    change.detail,
+                    since_mono=change.since_mono,
+                    down_s=change.down_s,
+                    kept_back=change.kept_back,
+                )
+            )
+
+    def forget(self, camera_id: str) -> None:
+        """It is not configured any more; that is no loss."""
+        self._camera_watch.forget(camera_id)

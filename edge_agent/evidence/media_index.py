@@ -1,0 +1,167 @@
+"""Which media there are, and in which order they have to go. In memory; made from the files' names.
+
+Names of the media files: what rotation and the command line have to know of a file is in its name.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from edge_agent.core.errors import StorageError
+
+PART = ".part"  # of a file that is being written
+_ID = re.compile(r"[a-z0-9-]{1,120}")
+_NAME = re.compile(
+    r"(?P<time>\d{6})_(?P<severity>\d+)_(?P<camera>[a-z0-9-]+)_(?P<event_id>[a-z0-9-]+)_(?P<media_id>[a-z0-9-]+)"
+    r"\.(?P<suffix>mp4|jpg)(?P<sealed>\.sealed)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaName:
+    """``<YYYY-MM-DD>/<HHMMSS>_<severity number>_<camera>_<event_id>_<media_id>.<mp4|jpg>[.sealed]``. The time
+    is the box's own, UTC, and a label: after a boot without a clock it can be years off."""
+
+    day: str
+    time: str
+    severity: int
+    camera: str
+    event_id: str
+    media_id: str
+    suffix: str
+    sealed: bool
+
+    @classmethod
+    def at(
+        cls,
+        moment: datetime,
+        *,
+        severity: int,
+        camera: str,
+        event_id: str,
+        media_id: str,
+        suffix: str,
+        sealed: bool,
+    ) -> Self:
+        """Raises ``StorageError`` for an id that no file name can hold."""
+        for word in (camera, event_id, media_id):
+            check_id(word)
+        moment = moment.astimezone(UTC)
+        day, time = moment.strftime("%Y-%m-%d"), moment.strftime("%H%M%S")
+        return cls(day, time, severity, camera, event_id, media_id, suffix, sealed)
+
+    @classmethod
+    def parsed(cls, path: Path) -> Self | None:
+        """None: it is none of ours."""
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            return None
+        found = match.groupdict()
+        sealed, severity = found.pop("sealed") is not None, int(found.pop("severity"))
+        return cls(day=path.parent.name, severity=severity, sealed=sealed, **found)
+
+    @property
+    def path(self) -> Path:
+        """Below the folder of all media."""
+        words = (self.time, str(self.severity), self.camera, self.event_id, self.media_id)
+        return Path(self.day, f"{'_'.join(words)}.{self.suffix}{'.sealed' if self.sealed else ''}")
+
+
+def is_id(word: str) -> bool:
+    return _ID.fullmatch(word) is not None
+
+
+def check_id(word: str) -> None:
+    """Raises ``StorageError``: ids become file names, and come from the command line too."""
+    if not is_id(word):
+        raise StorageError(f"{word!r} is no id: lower-case letters, digits and hyphens")
+
+
+BLOCK_BYTES = 4096  # what a file really takes
+EARLIEST = 1_704_067_200.0
+"""2024: before it no file of ours was written. One that says so was written while the box had no clock."""
+
+
+def on_disk(size_bytes: int) -> int:
+    return -(-size_bytes // BLOCK_BYTES) * BLOCK_BYTES
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MediaEntry:
+    """One file. Sorts by age: what was written without a clock counts as new, whatever it says."""
+
+    order: float
+    name: MediaName = field(compare=False)
+    size: int = field(compare=False)  # on disk
+    written: float = field(compare=False)  # its modification time
+
+
+def media_entry(name: MediaName, size_bytes: int, written: float) -> MediaEntry:
+    return MediaEntry(written if written >= EARLIEST else math.inf, name, on_disk(size_bytes), written)
+
+
+class MediaIndex:
+    """Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._by_severity: dict[int, list[MediaEntry]] = {}
+        self.bytes = 0
+
+    def add(self, item: MediaEntry) -> None:
+        bisect.insort(self._by_severity.setdefault(item.name.severity, []), item)
+        self.bytes += item.size
+
+    def remove(self, item: MediaEntry) -> None:
+        same = self._by_severity[item.name.severity]
+        at = bisect.bisect_left(same, item)
+        while same[at] is not item:
+            at += 1
+        del same[at]
+        self.bytes -= item.size
+
+    def __iter__(self) -> Iterator[MediaEntry]:
+        """In the order in which they go: the lowest severity first, of one severity the oldest."""
+        for severity in sorted(self._by_severity):
+            yield from self._by_severity[severity]
+
+    def oldest(self) -> float | None:
+        """When the oldest that says so was written."""
+        first = [same[0].order for same in self._by_severity.values() if same]
+        known = [order for order in first if order != math.inf]
+        return min(known, default=None)
+
+    def to_free(
+        self, size: int, severity: int, stays: Callable[[MediaEntry], bool]
+    ) -> list[MediaEntry] | None:
+        """What has to go for so many bytes, none of it graver than ``severity``; None when that is not
+        enough. ``stays``: it is held."""
+        going: list[MediaEntry] = []
+        for item in self:
+            if size <= 0 or item.name.severity > severity:
+                break
+            if not stays(item):
+                going.append(item)
+                size -= item.size
+        return going if size <= 0 else None
+
+
+def read_media_index(folder: Path) -> MediaIndex:
+    """What is below that folder."""
+    shelf = MediaIndex()
+    for path in folder.glob("*/*"):
+        name = MediaName.parsed(path)
+        if name is None:
+            continue
+        try:
+            stat = path.stat()
+        except OSError:  # it has just gone
+            continue
+        shelf.add(media_entry(name, stat.st_size, stat.st_mtime))
+    return shelf

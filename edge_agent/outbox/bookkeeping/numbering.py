@@ -1,0 +1,134 @@
+"""Row ids that carry the order: ``rank`` in the high bits, ``n`` in the low ones.
+
+``n`` counts everything that was ever stored, across epochs, without a gap. Sorting by row id
+is therefore "by priority, then oldest first", and one B-tree serves appending, sending and
+shedding: an index on priority would cost one more page written for every commit.
+
+Which epoch and sequence a stored event has: ``sequence = n - base`` of the epoch that holds ``n``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from edge_agent.core.model import Severity
+
+SHIFT = 48
+N_MASK = (1 << SHIFT) - 1
+LOSS_KIND = "loss"
+
+
+class Rank(IntEnum):
+    """Order of sending; shedding goes the other way round and never takes ``LOSS``."""
+
+    ALARM = 0
+    LOSS = 1
+    WARNING = 2
+    INFO = 3
+
+
+SHED_ORDER = (Rank.INFO, Rank.WARNING, Rank.ALARM)
+_RANK_OF = {Severity.ALARM: Rank.ALARM, Severity.WARNING: Rank.WARNING, Severity.INFO: Rank.INFO}
+_PRIORITY_OF = {
+    Rank.ALARM: Severity.ALARM.number,
+    Rank.LOSS: Severity.WARNING.number,
+    Rank.WARNING: Severity.WARNING.number,
+    Rank.INFO: Severity.INFO.number,
+}
+
+
+def rank_for(severity: Severity, kind: str) -> Rank:
+    return Rank.LOSS if kind == LOSS_KIND else _RANK_OF[severity]
+
+
+def rank_of_event(priority: int, kind: str) -> Rank:
+    """The inverse of ``priority_of``; ``kind`` is the event's."""
+    if kind == LOSS_KIND:
+        return Rank.LOSS
+    return next(rank for rank in SHED_ORDER if _PRIORITY_OF[rank] == priority)
+
+
+def row_id(rank: Rank, n: int) -> int:
+    return rank << SHIFT | n
+
+
+def n_of(row: int) -> int:
+    return row & N_MASK
+
+
+def rank_of(row: int) -> Rank:
+    return Rank(row >> SHIFT)
+
+
+def priority_of(row: int) -> int:
+    """``Severity.number`` of the event in that row."""
+    return _PRIORITY_OF[rank_of(row)]
+
+
+def rank_range(rank: Rank) -> tuple[int, int]:
+    """Smallest and largest row id of that rank."""
+    return row_id(rank, 0), row_id(rank, N_MASK)
+
+
+def new_epoch() -> str:
+    """Eight hex digits: short on the wire, and two resets of one gateway do not meet."""
+    return secrets.token_hex(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    name: str
+    base: int  # n of the last event before it
+
+
+class Epochs:
+    """The epochs of one store, oldest first; ``n`` runs through all of them. Not thread-safe."""
+
+    def __init__(self, epochs: list[Epoch]) -> None:
+        self._epochs = sorted(epochs, key=lambda e: e.base)
+
+    @property
+    def current(self) -> Epoch:
+        return self._epochs[-1]
+
+    def begin(self, name: str, base: int) -> Epoch:
+        """The epoch of all events after ``base``; one that stayed without events is forgotten."""
+        epoch = Epoch(name, base)
+        self._epochs = [e for e in self._epochs if e.base < base] + [epoch]
+        return epoch
+
+    def copy(self) -> Epochs:
+        return Epochs(self._epochs)
+
+    def __iter__(self) -> Iterator[Epoch]:
+        return iter(self._epochs)
+
+    def key(self, n: int) -> tuple[int, str]:
+        """(sequence, epoch) of the n-th event."""
+        epoch = self._epochs[bisect_left(self._epochs, n, key=lambda e: e.base) - 1]
+        return n - epoch.base, epoch.name
+
+    def n(self, sequence: int, epoch: str) -> int | None:
+        """The inverse; None for an epoch this store does not hold."""
+        return next((e.base + sequence for e in self._epochs if e.name == epoch), None)
+
+    def span(self, epoch: str, last_n: int) -> tuple[int, int] | None:
+        """(n of the event before it, n of its last one) where ``last_n`` is the newest of all; None for an
+        epoch this store does not hold."""
+        ends = [e.base for e in self._epochs[1:]] + [last_n]
+        spans = zip(self._epochs, ends, strict=True)
+        return next(((each.base, end) for each, end in spans if each.name == epoch), None)
+
+    def split(self, first: int, last: int) -> list[tuple[str, int, int]]:
+        """A range of n as (epoch, first sequence, last sequence), one entry an epoch."""
+        parts = []
+        ends = [e.base for e in self._epochs[1:]] + [last]
+        for epoch, end in zip(self._epochs, ends, strict=True):
+            low, high = max(first, epoch.base + 1), min(last, end)
+            if low <= high:
+                parts.append((epoch.name, low - epoch.base, high - epoch.base))
+        return parts

@@ -1,0 +1,157 @@
+"""The checks that send commands; none of them changes anything on a box that keeps the contract."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from edge_agent.core.clock import rfc3339
+from edge_agent.mqtt.tools.gateway_observer import REFUSED, GatewayObserver, ObservedMessage
+from edge_agent.tools.conformance.message_checks import (
+    ContractBroken,
+    NothingObserved,
+    ProbedGateway,
+    decoded,
+    on_topic,
+)
+from edge_agent.wire import Command, Reply
+
+ANSWER_S = 15.0
+FINAL = ("succeeded", "failed", "rejected", "expired")
+OVERSIZED_BYTES = 400_000
+
+
+class CommandsNotAllowed(Exception):
+    """The broker does not let us send commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTester:
+    observer: GatewayObserver
+    gateway: ProbedGateway
+    answer_s: float = ANSWER_S
+
+    def document(self, type_: str, **other: Any) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        right = Command[dict[str, Any]](
+            id=f"conformance-{secrets.token_hex(5)}",
+            type=type_,
+            gateway=self.gateway.id,
+            issued=rfc3339(now),
+            expires=rfc3339(now + timedelta(minutes=2)),
+            args={},
+        )
+        return {**msgspec.to_builtins(right), **other}
+
+    def send(self, type_: str, payload: bytes) -> None:
+        if (reason := self.observer.send(type_, payload)) >= REFUSED:
+            raise CommandsNotAllowed(f"the broker refuses it (reason 0x{reason:02x})")
+
+    def run_command(self, document: dict[str, Any], as_type: str | None = None) -> list[Reply]:
+        """Its new replies, up to the last one. Raises Broken when that does not come."""
+        topic, before = f"reply/{document['id']}", len(self._replies(document["id"]))
+        self.send(as_type or document["type"], msgspec.json.encode(document))
+
+        def is_answered(heard: list[ObservedMessage]) -> bool:
+            replies = [decoded(each, Reply) for each in heard if each.topic == topic]
+            return any(each.status in FINAL for each in replies[before:])
+
+        if not self.observer.wait_until(is_answered, self.answer_s):
+            raise ContractBroken(f"no last answer to {document['type']} within {self.answer_s:.0f} s")
+        return self._replies(document["id"])[before:]
+
+    def _replies(self, id_: str) -> list[Reply]:
+        found = on_topic(self.observer.messages, f"reply/{id_}")
+        if any(each.retained for each in found):
+            raise ContractBroken(f"a reply to {id_} is retained")
+        return [decoded(each, Reply) for each in found]
+
+
+def status(asker: CommandTester) -> str:
+    replies = asker.run_command(asker.document("status"))
+    if [each.status for each in replies] != ["accepted", "running", "succeeded"]:
+        raise ContractBroken(f"status was answered {', '.join(each.status for each in replies)}")
+    if replies[-1].gateway != asker.gateway.id:
+        raise ContractBroken(f"the reply says gateway {replies[-1].gateway}")
+    return replies[-1].text
+
+
+def rebirth(asker: CommandTester) -> str:
+    before = len(on_topic(asker.observer.messages, "birth"))
+    asker.run_command(asker.document("rebirth"))
+    if not asker.observer.wait_until(lambda heard: len(on_topic(heard, "birth")) > before, asker.answer_s):
+        raise ContractBroken("no birth came after rebirth")
+    return "a birth came"
+
+
+def repeat(asker: CommandTester) -> str:
+    document = asker.document("status")
+    first = asker.run_command(document)[-1]
+    again = asker.run_command(document)
+    if again != [first]:
+        raise ContractBroken("a repeated command got another answer than the first time")
+    return "the same answer"
+
+
+def reused(asker: CommandTester) -> str:
+    document = asker.document("status")
+    asker.run_command(document)
+    return _rejected(asker, {**document, "type": "rebirth"}, "id-reused", "rebirth")
+
+
+def expired(asker: CommandTester) -> str:
+    past = datetime.now(UTC) - timedelta(hours=1)
+    issued = rfc3339(past - timedelta(hours=1))
+    replies = asker.run_command(asker.document("status", issued=issued, expires=rfc3339(past)))
+    last = replies[-1]
+    if last.status == "succeeded" and not _synced(asker):
+        raise NothingObserved("the clock of the box is not synchronised: it cannot tell")
+    if last.status != "expired":
+        raise ContractBroken(f"a command of two hours ago was answered {last.status}")
+    return last.text
+
+
+def wrong_gateway(asker: CommandTester) -> str:
+    return _rejected(asker, asker.document("status", gateway="another-box"), "wrong-gateway")
+
+
+def malformed(asker: CommandTester) -> str:
+    document = asker.document("status")
+    return _rejected(asker, {"id": document["id"], "type": "status"}, "malformed")
+
+
+def unknown_type(asker: CommandTester) -> str:
+    return _rejected(asker, asker.document("make-coffee"), "unknown-type")
+
+
+def bad_arguments(asker: CommandTester) -> str:
+    return _rejected(asker, asker.document("status", args={"colour": "red"}), "bad-arguments")
+
+
+def unsigned(asker: CommandTester) -> str:
+    """Of a configuration that could not be taken either."""
+    args = {"version": 1, "config": "version: 1", "sha256": "0" * 64}
+    return _rejected(asker, asker.document("set-config", args=args), "unsigned")
+
+
+def noise(asker: CommandTester) -> str:
+    """What is no document, and what is far too large, is survived."""
+    for payload in (b"\xff\x00 no document", b"[" * 5000, b" " * OVERSIZED_BYTES):
+        asker.send("status", payload)
+    return status(asker)
+
+
+def _rejected(asker: CommandTester, document: dict[str, Any], code: str, as_type: str | None = None) -> str:
+    last = asker.run_command(document, as_type)[-1]
+    if (last.status, last.code) != ("rejected", code):
+        raise ContractBroken(f"it was answered {last.status} ({last.code}), not rejected ({code})")
+    return last.text
+
+
+def _synced(asker: CommandTester) -> bool:
+    result = asker.run_command(asker.document("status"))[-1].result
+    return bool(result["heartbeat"]["clock"]["synced"])

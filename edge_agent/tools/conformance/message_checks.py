@@ -1,0 +1,249 @@
+"""The checks that only listen. Each gets what was heard, says what it found, or raises Broken or NotSeen.
+
+What a check says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import msgspec
+
+from edge_agent import wire
+from edge_agent.mqtt.tools.gateway_observer import ObservedMessage
+
+
+class ConformanceVerdict(StrEnum):
+    KEPT = "kept"
+    BROKEN = "broken"
+    NOT_SEEN = "not seen"  # nothing happened in time that could show it
+    NOT_ALLOWED = "not allowed"  # we may not send commands
+
+
+@dataclass(frozen=True, slots=True)
+class ConformanceResult:
+    verdict: ConformanceVerdict
+    text: str
+
+
+class ContractBroken(Exception):
+    """The contract is broken; says how."""
+
+
+class NothingObserved(Exception):
+    """Nothing could be looked at; says what is missing."""
+
+
+EVENT_TYPE = "application/cloudevents+json"
+SEVERITIES = {9: "INFO", 13: "WARN", 17: "ERROR"}
+MEDIA_ID = re.compile(r"[a-z0-9-]{1,120}")
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedGateway:
+    """Whom we listen to."""
+
+    id: str
+    ward: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedEvent:
+    """An event and the message it came in."""
+
+    message: ObservedMessage
+    envelope: wire.CloudEvent[Any]
+
+    @property
+    def number(self) -> int:
+        return int(self.envelope.sequence)
+
+
+def decoded(heard: ObservedMessage, kind: type[Kind]) -> Kind:
+    try:
+        return msgspec.json.decode(heard.payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractBroken(f"{heard.topic}: {error}") from error
+
+
+def on_topic(heard: Sequence[ObservedMessage], topic: str) -> list[ObservedMessage]:
+    return [each for each in heard if each.topic == topic or each.topic.startswith(f"{topic}/")]
+
+
+def events(heard: Sequence[ObservedMessage]) -> list[ObservedEvent]:
+    return [ObservedEvent(each, _event(each)) for each in on_topic(heard, "event")]
+
+
+def _event(heard: ObservedMessage) -> wire.CloudEvent[Any]:
+    envelope: wire.CloudEvent[Any] = decoded(heard, wire.CloudEvent[Any])
+    kind = envelope.type.removeprefix(wire.TYPE_PREFIX).removesuffix(".v1")
+    data = wire.DATA_OF_KIND.get(kind)
+    if data is None:
+        raise ContractBroken(f"{envelope.id}: there is no type {envelope.type}")
+    return decoded(heard, wire.CloudEvent[data])  # type: ignore[valid-type]
+
+
+# --- state, birth, heartbeat ---
+
+
+def state(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    states = on_topic(heard, "state")
+    if not states:
+        raise ContractBroken("no state: a retained message has to be there when somebody subscribes")
+    if not states[0].retained:
+        raise ContractBroken("the first state that came was not a retained one")
+    told = [decoded(each, wire.State) for each in states]
+    return f"{told[-1].state}: {told[-1].reason}"
+
+
+def birth(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    births = on_topic(heard, "birth")
+    if not births:
+        raise ContractBroken("no birth: a retained message has to be there when somebody subscribes")
+    told = decoded(births[-1], wire.Birth)
+    if (told.gateway, told.ward) != (gateway.id, gateway.ward):
+        raise ContractBroken(f"its birth says gateway {told.gateway} in {told.ward}")
+    if any("@" in camera.url for camera in told.cameras):
+        raise ContractBroken("a camera's address in its birth has a user part")
+    return f"version {told.version}, {len(told.cameras)} cameras"
+
+
+def heartbeat(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    beats = on_topic(heard, "heartbeat")
+    if not beats:
+        raise NothingObserved("no heartbeat came")
+    for each in beats:
+        if each.retained or each.qos:
+            raise ContractBroken(
+                f"a heartbeat came retained or with QoS {each.qos}; it is QoS 0 and not retained"
+            )
+    told = [decoded(each, wire.Heartbeat) for each in beats]
+    gaps = [later.at_mono - earlier.at_mono for earlier, later in pairwise(beats)]
+    rhythm = f", {min(gaps):.0f} to {max(gaps):.0f} s apart" if gaps else ""
+    return f"{len(told)}{rhythm}; degraded: {len(told[-1].degraded)} lines"
+
+
+def one_session(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    """State, birth and heartbeats of one connection carry the same session."""
+    states = [decoded(each, wire.State) for each in on_topic(heard, "state")]
+    beats = [decoded(each, wire.Heartbeat) for each in on_topic(heard, "heartbeat")]
+    if not states or not beats:
+        raise NothingObserved("a state and a heartbeat are needed")
+    sessions = {each.session for each in states if each.state == "online"}
+    strangers = {beat.session for beat in beats} - sessions
+    if strangers:
+        raise ContractBroken(f"a heartbeat of session {strangers.pop()}, which no online state has told")
+    return beats[-1].session
+
+
+# --- events ---
+
+
+def envelopes(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    found = _events_seen(heard)
+    for event in found:
+        _check_envelope(event, gateway)
+    kinds = sorted({each.envelope.type.removeprefix(wire.TYPE_PREFIX) for each in found})
+    return f"{len(found)} events: {', '.join(kinds)}"
+
+
+def _check_envelope(event: ObservedEvent, gateway: ProbedGateway) -> None:
+    told, heard = event.envelope, event.message
+    wanted = {
+        "source": (told.source, f"/tb/{gateway.id}"),
+        "id": (told.id, f"{gateway.id}/{told.epoch}/{told.sequence}"),
+        "ward": (told.ward, gateway.ward),
+        "subject": (told.subject, heard.topic.removeprefix("event/")),
+        "severitytext": (told.severitytext, SEVERITIES[told.severitynumber]),
+        "content type": ((heard.content_type or "").split(";")[0], EVENT_TYPE),
+        "QoS": (heard.qos, 1),
+    }
+    for what, (found, right) in wanted.items():
+        if found != right:
+            raise ContractBroken(f"{told.id}: {what} is {found!r}, not {right!r}")
+
+
+def no_gap(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    """Of each epoch no number between the lowest and the highest that came is missing, but for those that a
+    ``loss`` announces."""
+    epochs: dict[str, list[tuple[int, int]]] = {}  # ranges: a gateway may say what it likes
+    for event in _events_seen(heard):
+        epochs.setdefault(event.envelope.epoch, []).append((event.number, event.number))
+        if isinstance(event.envelope.data, wire.LossData):
+            lost = event.envelope.data
+            epochs.setdefault(lost.epoch, []).extend((first, last) for first, last in lost.ranges)
+    spans = {epoch: _without_gap(epoch, sorted(ranges)) for epoch, ranges in epochs.items()}
+    return ", ".join(f"{first} to {last} of {epoch}" for epoch, (first, last) in spans.items())
+
+
+def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
+    """First and last number of ranges that are sorted."""
+    first, last = ranges[0]
+    for low, high in ranges:
+        if low > last + 1:
+            missing = f"{last + 1} to {low - 1}" if low - 1 > last + 1 else f"{low - 1}"
+            told = f"epoch {epoch}: {missing} did not come yet; later ones did (order is by severity)"
+            raise NothingObserved(told)
+        last = max(last, high)
+    return first, last
+
+
+def same_bytes(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    """A resend is the same event, byte for byte."""
+    seen: dict[str, bytes] = {}
+    again = 0
+    for event in _events_seen(heard):
+        before = seen.setdefault(event.envelope.id, event.message.payload)
+        if before is not event.message.payload:
+            again += 1
+            if before != event.message.payload:
+                raise ContractBroken(f"{event.envelope.id} came twice and was not the same")
+    return f"{again} came again"
+
+
+def chain(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    """``prevhash`` is the SHA-256 of the event before it in its epoch."""
+    by_number = {(each.envelope.epoch, each.number): each for each in _events_seen(heard)}
+    links = 0
+    for (epoch, number), event in by_number.items():
+        before = by_number.get((epoch, number - 1))
+        if before is None:
+            continue
+        links += 1
+        if event.envelope.prevhash != hashlib.sha256(before.message.payload).hexdigest():
+            raise ContractBroken(f"{event.envelope.id}: prevhash is not the hash of the event before it")
+    if not links:
+        raise NothingObserved("no two events in a row came")
+    return f"{links} links"
+
+
+def media(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+    found = on_topic(heard, "media")
+    if not found:
+        raise NothingObserved("no media came")
+    for each in found:
+        name = each.topic.removeprefix("media/")
+        if MEDIA_ID.fullmatch(name) is None:
+            raise ContractBroken(f"media/{name} is no id")
+        missing = {"event_id", "camera", "sha256"} - set(each.properties)
+        if missing:
+            raise ContractBroken(f"media/{name} has no user property {', '.join(sorted(missing))}")
+        if each.properties["sha256"] != hashlib.sha256(each.payload).hexdigest():
+            raise ContractBroken(f"media/{name}: the file is not what its sha256 says")
+        if each.content_type is None:
+            raise ContractBroken(f"media/{name} has no content type")
+    return f"{len(found)} files, {sum(len(each.payload) for each in found)} bytes"
+
+
+def _events_seen(heard: Sequence[ObservedMessage]) -> list[ObservedEvent]:
+    if not (found := events(heard)):
+        raise NothingObserved("no event came")
+    return found

@@ -1,0 +1,117 @@
+"""Who may look: whoever has typed the code first, and nobody else, until the time is over.
+
+Where the page can be reached, and from where.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import math
+import secrets
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.core.clock import Clock
+from edge_agent.host.system.addresses import Address, InterfaceAddress, Network
+
+LIFE_S = 15 * 60.0
+TRIES = 5
+DIGITS = 6
+"""Five guesses at a million: 1 in 200,000 for the whole life of the page."""
+
+
+class AccessEnd(StrEnum):
+    """Why nobody may look any more."""
+
+    TIME = "time"
+    GUESSED = "guessed"
+
+
+class AccessGate:
+    """One code, one browser. Any thread."""
+
+    def __init__(self, clock: Clock, life_s: float = LIFE_S) -> None:
+        self._clock = clock
+        self._until_mono = clock.monotonic() + life_s
+        self.code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+        self._ticket = secrets.token_urlsafe(32)
+        # Guards the two below: of two who type the right code at once, one is the first.
+        self._lock = threading.Lock()
+        self._taken = False
+        self._wrong = 0
+
+    @property
+    def left_s(self) -> int:
+        return max(0, math.ceil(self._until_mono - self._clock.monotonic()))
+
+    @property
+    def ended(self) -> AccessEnd | None:
+        if self._wrong >= TRIES:
+            return AccessEnd.GUESSED
+        return AccessEnd.TIME if self.left_s == 0 else None
+
+    @property
+    def is_claimed(self) -> bool:
+        return self._taken
+
+    def claim(self, code: str) -> str | None:
+        """The ticket for the first who has the right code, None for all others; each wrong one counts."""
+        with self._lock:
+            if self.ended or self._taken:
+                return None
+            if not hmac.compare_digest(code.strip().encode(), self.code.encode()):
+                self._wrong += 1
+                return None
+            self._taken = True
+            return self._ticket
+
+    def admits(self, ticket: str | None) -> bool:
+        if ticket is None or self.ended or not self._taken:
+            return False
+        return hmac.compare_digest(ticket.encode(), self._ticket.encode())
+
+
+LOCAL: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(each)
+    for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7")
+)
+"""RFC 1122, 1918, 3927 and 4193. Not 100.64.0.0/10, which is the carrier's side of his NAT, and not
+fe80::/10, whose addresses a browser cannot take."""
+WAN_INTERFACES = ("wwan", "ppp", "tun", "tap", "wg", "rmnet")
+"""Interfaces behind which strangers are, however private the address looks: carriers hand out 10.x too."""
+
+
+@dataclass(frozen=True, slots=True)
+class AimAddress:
+    """One address to listen at."""
+
+    address: Address
+    network: Network  # who may ask
+
+    @property
+    def host(self) -> str:
+        """As in a URL."""
+        return f"[{self.address}]" if self.address.version == 6 else str(self.address)
+
+    def admits(self, source: str) -> bool:
+        """Whether ``source`` is a neighbour; a router in between makes it a stranger."""
+        asker = ipaddress.ip_address(source.partition("%")[0])
+        if isinstance(asker, ipaddress.IPv6Address) and asker.ipv4_mapped is not None:
+            asker = asker.ipv4_mapped
+        return asker.version == self.network.version and asker in self.network
+
+
+def aim_addresses(found: Iterable[InterfaceAddress]) -> Sequence[AimAddress]:
+    """Loopback is one of them: for a port forwarded by ssh. Others first."""
+    near = [
+        each for each in found if not each.point_to_point and not each.interface.startswith(WAN_INTERFACES)
+    ]
+    local = [AimAddress(each.address, each.network) for each in near if _is_local(each)]
+    return sorted(local, key=lambda place: (place.address.is_loopback, place.address.version))
+
+
+def _is_local(each: InterfaceAddress) -> bool:
+    return any(each.address.version == net.version and each.address in net for net in LOCAL)

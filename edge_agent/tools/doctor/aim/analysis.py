@@ -1,0 +1,230 @@
+"""One camera, seen as the agent sees it: the same motion, detection and tracking; no rules, no events.
+
+Whether something is large enough in the picture for what the agent shall say of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from edge_agent.cameras.build import NoDetection, NoTamperDetection
+from edge_agent.capture.logins import LimitedLogins
+from edge_agent.capture.reader import CameraReader
+from edge_agent.config.model.settings import Camera, GearChoice, Settings
+from edge_agent.core.clock import Clock
+from edge_agent.core.facts import Observation
+from edge_agent.core.model import GROUP_OF_LABEL, TWO_WHEELER, VEHICLE, Box, Detection, Frame, TrackState
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.detection.budget import InferenceBudget
+from edge_agent.detection.stage import ObjectDetectionStage
+from edge_agent.detection.worker import InlineInference
+from edge_agent.events import NoSnapshots
+from edge_agent.model_release.store import detector_of_agent
+from edge_agent.motion.detector import MotionDetector
+from edge_agent.pipeline import DetectionStage, FrameResult, Pipeline
+from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
+from edge_agent.tools.doctor.checks.picture import SHARP, ImageQuality, jpeg, measure_quality, thumbnail
+from edge_agent.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from edge_agent.detection.detector import ObjectDetector
+
+
+FOLLOWED = 10
+"""Pixels of a picture 640 wide: the model, which is shown it 512 wide, sees nothing smaller."""
+NAMED = 20
+"""High: what a model can name (docs/design/rules.md, zone-intrusion)."""
+SURE = 30
+"""High: two-wheelers and vehicles that rules are about (docs/design/rules.md, stopped-vehicle)."""
+WIDTH = 640
+
+
+class ObjectSize(StrEnum):
+    TINY = "tiny"  # not followed at all
+    SMALL = "small"  # followed, hardly ever named
+    ENOUGH = "enough"  # persons are named; two-wheelers and vehicles not reliably
+    GOOD = "good"
+
+
+def judge(group: str | None, width: float, height: float, picture_width: int) -> ObjectSize:
+    """``width``, ``height``: of its box, in the stream's pixels. ``group``: None when nobody has named it.
+
+    A stream wider than 640 is judged as if it were scaled to that: the figures were found there.
+    """
+    scale = min(1.0, WIDTH / picture_width)
+    if max(width, height) * scale < FOLLOWED:
+        return ObjectSize.TINY
+    if height * scale < NAMED:
+        return ObjectSize.SMALL
+    if height * scale < SURE and group in (TWO_WHEELER, VEHICLE, None):
+        return ObjectSize.ENOUGH
+    return ObjectSize.GOOD
+
+
+FPS = 4.0
+OF_THE_BUDGET = 0.5
+"""The agent may run beside it, with the whole budget of the gateway."""
+GLANCE_S = 2.0
+"""So long something that one inference saw, and no track follows, is shown."""
+METER_S = 0.5
+MOST_THINGS = 20
+BRIGHT_MEAN = 215
+"""Of 255; an assumption: a white sky that fills the picture has about that."""
+TAKE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AimObject:
+    """Something in the picture."""
+
+    label: str | None  # None: it moves, and no inference has named it
+    box: Box
+    width: int  # pixels of the stream
+    height: int
+    size: ObjectSize
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AimView:
+    """The newest picture, and what is known of it."""
+
+    number: int
+    jpeg: bytes  # at most 640 pixels, privacy masks black
+    picture_size: tuple[int, int]  # of the stream, pixels
+    things: tuple[AimObject, ...]
+    quality: ImageQuality | None  # None: too small a picture
+
+    @property
+    def in_focus(self) -> bool | None:
+        """None: too little structure to say."""
+        sharpness = None if self.quality is None else self.quality.sharpness
+        return None if sharpness is None else sharpness >= SHARP
+
+    @property
+    def light(self) -> str | None:
+        """``dark``, ``lit`` or ``bright``."""
+        if self.quality is None:
+            return None
+        if self.quality.mean <= BLACK_MEAN or self.quality.dark >= NOTHING_SEEN:
+            return "dark"
+        return "bright" if self.quality.mean >= BRIGHT_MEAN else "lit"
+
+
+class AimAnalysis:
+    """Threads ``capture-<id>`` and ``aim-<id>``; ``view`` may be asked from any thread."""
+
+    def __init__(self, settings: Settings, camera: Camera, clock: Clock) -> None:
+        """Loads the detector, which takes up to a second."""
+        fps = min(camera.analyse.fps, FPS)
+        # Nothing is kept for later: the ring only has to hold what is being decoded.
+        self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
+        choice = detector_of_agent(settings)
+        self.note = choice.degraded or choice.note
+        self._reader = CameraReader(
+            self._camera, clock, repeat_files=True, opener=LimitedLogins(settings.state_dir, clock).open
+        )
+        self._pipeline = _pipeline(self._camera, settings, choice.detector)
+        self._detections: list[tuple[float, Detection]] = []
+        self._quality: tuple[float, ImageQuality | None] = (float("-inf"), None)
+        # Guards ``_view``; told when there is a new one.
+        self._news = threading.Condition()
+        self._view: AimView | None = None
+        self.loop = SupervisedThread(f"aim-{camera.id}", self._run)
+
+    def start(self) -> None:
+        self._reader.start()
+        self.loop.start()
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """A reader that waits for its camera ends with the process."""
+        self.loop.stop()
+        self._reader.stop()
+        self.loop.join(timeout_s)
+        self._reader.join(timeout_s)
+
+    def next_view(self, after: int, timeout_s: float) -> AimView | None:
+        """The newest, once its number is above ``after``; None when there is none in time."""
+        with self._news:
+            self._news.wait_for(lambda: self._view is not None and self._view.number > after, timeout_s)
+            return self._view if self._view is not None and self._view.number > after else None
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no picture, one line without secrets."""
+        status = self._reader.status()
+        if self.loop.failure is not None:
+            return f"frames cannot be analysed: {self.loop.failure}"
+        return None if status.state == "online" else f"{status.state}: {status.detail or 'connecting'}"
+
+    def _run(self, loop: SupervisedThread) -> None:
+        while not loop.stopping:
+            loop.beat()
+            frame = self._reader.feed.take(TAKE_S)
+            if frame is not None:
+                insight = self._pipeline.process(frame)
+                self._reader.feed.frame_done(True)
+                self._publish(frame, insight)
+
+    def _publish(self, frame: Frame, insight: FrameResult) -> None:
+        now = frame.captured_mono
+        if not 0 <= now - self._quality[0] < METER_S:
+            self._quality = (now, measure_quality(frame.picture, self._camera))
+        glances = [(at, seen) for at, seen in self._detections if 0 <= now - at < GLANCE_S]
+        self._detections = [*glances, *((now, seen) for seen in insight.inferences.detections)]
+        size = (frame.picture.width, frame.picture.height)
+        things = tuple(self._things(insight, size))[:MOST_THINGS]
+        picture = jpeg(thumbnail(frame.picture, self._camera))
+        with self._news:
+            self._view = AimView(frame.number, picture, size, things, self._quality[1])
+            self._news.notify_all()
+
+    def _things(self, insight: FrameResult, size: tuple[int, int]) -> Iterator[AimObject]:
+        """What has a track first; what one inference saw, where no track is; then what only moves."""
+        tracks = [track for track in insight.tracks.active if track.state is not TrackState.LOST]
+        for track in tracks:
+            yield _thing(track.label, track.box, size)
+        boxes = [track.box for track in tracks]
+        for _, seen in reversed(self._detections):
+            if not any(box.inside(seen.box) > 0.5 or seen.box.inside(box) > 0.5 for box in boxes):
+                boxes.append(seen.box)
+                yield _thing(seen.label, seen.box, size)
+        for region in insight.motion.regions:
+            if not any(box.intersection(region.box) > 0 for box in boxes):
+                yield _thing(None, region.box, size)
+
+
+def _thing(label: str | None, box: Box, size: tuple[int, int]) -> AimObject:
+    box = box.clipped()
+    width, height = box.width * size[0], box.height * size[1]
+    group = None if label is None else GROUP_OF_LABEL.get(label)
+    return AimObject(label, box, round(width), round(height), judge(group, width, height, size[0]))
+
+
+class _NullSink:
+    """The sink of a pipeline without rules."""
+
+    def accept(self, hit: Observation, frame: Frame) -> None:
+        """Nothing is told."""
+
+
+def _pipeline(camera: Camera, settings: Settings, detector: ObjectDetector | None) -> Pipeline:
+    return Pipeline(
+        motion=MotionDetector(camera.masks),
+        view=NoTamperDetection(),
+        detection=_detection_stage(camera, settings, detector),
+        tracking=Tracker(camera.id, "aim", settings.detector.min_score),
+        evidence=NoSnapshots(),
+        rules=(),
+        sink=_NullSink(),
+    )
+
+
+def _detection_stage(camera: Camera, settings: Settings, detector: ObjectDetector | None) -> DetectionStage:
+    if detector is None:
+        return NoDetection()
+    budget = InferenceBudget(settings.detector.budget_ms_per_s * OF_THE_BUDGET, (camera.id,))
+    return ObjectDetectionStage(camera, InlineInference(detector), budget)

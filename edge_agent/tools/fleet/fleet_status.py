@@ -1,0 +1,242 @@
+"""What is known of each gateway, by what it says itself. Pure: no clock, no broker.
+
+``mono`` is monotonic seconds and decides; ``now_ms`` is milliseconds since 1970 and only labels.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_agent.wire.received.messages import (
+    BirthMessage,
+    HeartbeatMessage,
+    MalformedMessage,
+    StateMessage,
+    milliseconds,
+    parse_message,
+)
+from edge_agent.wire.topics import CentralTopics, UpKind
+
+USUAL_INTERVAL_S = 30.0
+MISSED = 3.3
+"""Heartbeats that do not come, as the centre counts them."""
+OLD_S = 120.0
+"""An event that waits longer is a trouble."""
+MOST_GATEWAYS = 20_000
+MOST_CHARACTERS = 300
+
+
+_Kind = TypeVar("_Kind", bound=msgspec.Struct)
+
+
+class _CentreState(msgspec.Struct):
+    state: str = ""
+    reason: str = ""
+
+
+class _Outage(msgspec.Struct):
+    gateways: list[str] = []
+    of: int = 0
+
+
+class _Presence(msgspec.Struct):
+    state: str = ""
+    since: str = ""
+
+
+@dataclass(slots=True)
+class FleetGateway:
+    """One gateway. None: not heard yet."""
+
+    gateway: str
+    ward: str
+    first_mono: float
+    name: str | None = None
+    state: str | None = None  # its own word: online, offline, stopped
+    session: str | None = None
+    reason: str = ""
+    since_ms: int | None = None
+    version: str | None = None
+    model: str | None = None  # name of the detector's model
+    model_sha256: str | None = None
+    health: ReceivedHealth | None = None
+    degraded: list[str] = field(default_factory=list)
+    heartbeat_mono: float | None = None  # its latest heartbeat
+    offline_ms: int | None = None  # since when the centre takes it for offline
+
+    @property
+    def cameras(self) -> tuple[int, int] | None:
+        """How many are up, of how many."""
+        if self.health is None:
+            return None
+        states = [camera.state for camera in self.health.cameras.values()]
+        return sum(state != "offline" for state in states), len(states)
+
+    def standing(self, mono: float, connected_mono: float) -> str:
+        """A word of ``arguments.STANDINGS``."""
+        if self.state == "offline":
+            return "offline"
+        if self.state == "stopped":
+            return "stopped"
+        silent_s = mono - max(connected_mono, self.heartbeat_mono or self.first_mono)
+        if silent_s > MISSED * self._interval_s:
+            return "silent" if self.state or self.health else "unknown"
+        if self.health is None:
+            return "unknown" if self.state is None else "fine"
+        return "trouble" if self.problem else "fine"
+
+    @property
+    def _interval_s(self) -> float:
+        told = None if self.health is None else self.health.uplink.heartbeat_s
+        return max(USUAL_INTERVAL_S, told or 0.0)
+
+    @property
+    def problem(self) -> str | None:
+        """Why somebody should look after it, although it is there."""
+        if self.health is None:
+            return None
+        up, all_ = self.cameras or (0, 0)
+        if self.degraded:
+            more = f" (and {len(self.degraded) - 1} more)" if len(self.degraded) > 1 else ""
+            return self.degraded[0] + more
+        if up < all_:
+            down = sorted(name for name, each in self.health.cameras.items() if each.state == "offline")
+            return f"{', '.join(down)} offline"
+        if self.health.box.undervoltage:
+            return "undervoltage"
+        if self.health.outbox.oldest_s > OLD_S:
+            return (
+                f"{self.health.outbox.depth} events wait, the oldest for {self.health.outbox.oldest_s:.0f} s"
+            )
+        return None
+
+    def why(self, standing: str, mono: float, connected_mono: float) -> str:
+        if standing in ("offline", "stopped"):
+            return self.reason
+        if standing == "silent":
+            silent_s = mono - max(connected_mono, self.heartbeat_mono or self.first_mono)
+            return f"no heartbeat for {silent_s:.0f} s"
+        return self.problem or ""
+
+
+class FleetStatus:
+    """All of them. One thread."""
+
+    def __init__(self, root: str) -> None:
+        self.gateways: dict[tuple[str, str], FleetGateway] = {}
+        self.outages: dict[str, tuple[int, int]] = {}  # ward -> gone, of
+        self.centre: str | None = None
+        self.unreadable = 0
+        self._root = root
+        self._topics = CentralTopics(root, "central")
+
+    def subscriptions(self, wards: list[str]) -> list[str]:
+        """Without ``wards`` all that the broker lets us read."""
+        kinds = (UpKind.STATE, UpKind.BIRTH, UpKind.HEARTBEAT)
+        ups = [f"{self._root}/{ward}/+/up/{kind}" for ward in wards or ["+"] for kind in kinds]
+        if wards:
+            return ups
+        central = f"{self._root}/central"
+        return [*ups, f"{central}/state", f"{central}/outage/+", f"{central}/presence/+/+"]
+
+    def exact_topics(self, mono: float) -> list[str]:
+        """Of gateways that are heard and whose retained messages a wildcard did not bring: their exact
+        names do."""
+        waited = [box for box in self.gateways.values() if box.state is None and mono - box.first_mono > 2.0]
+        return [
+            f"{self._root}/{box.ward}/{box.gateway}/up/{kind}"
+            for box in waited
+            for kind in (UpKind.STATE, UpKind.BIRTH)
+        ]
+
+    def receive(self, topic: str, payload: bytes, retained: bool, mono: float, now_ms: int) -> None:
+        up = self._topics.parse_up(topic)
+        if up is None:
+            self._receive_central(topic.removeprefix(f"{self._root}/central/"), payload)
+            return
+        try:
+            message = parse_message(up, payload, ())
+        except MalformedMessage:
+            self.unreadable += 1
+            return
+        if not payload:
+            self.gateways.pop((up.ward, up.gateway), None)
+            return
+        key = up.ward, up.gateway
+        if key not in self.gateways and len(self.gateways) >= MOST_GATEWAYS:
+            return
+        box = self.gateways.setdefault(key, FleetGateway(up.gateway, up.ward, mono))
+        match message:
+            case StateMessage(document=document) if document is not None:
+                self._state(
+                    box, document.state, document.session, document.reason, document.time, retained, now_ms
+                )
+            case BirthMessage(inventory=inventory) if inventory is not None:
+                box.name, box.version = terminal_safe(inventory.name), terminal_safe(inventory.version)
+                box.model, box.model_sha256 = (
+                    terminal_safe(inventory.detector.name),
+                    inventory.detector.model_sha256,
+                )
+            case HeartbeatMessage(health=health):
+                self._beat(box, health, mono)
+
+    def _state(
+        self, box: FleetGateway, state: str, session: str, reason: str, time: str, retained: bool, now_ms: int
+    ) -> None:
+        late = state != "online" and box.session is not None and session != box.session
+        if late:
+            return
+        # A will is written when the connection begins: its time is not when the gateway went.
+        dated = state != "offline"
+        if state != box.state:
+            box.since_ms = milliseconds(time) if dated else None if retained else now_ms
+        box.state, box.session, box.reason = state, session, terminal_safe(reason)
+
+    def _beat(self, box: FleetGateway, health: ReceivedHealth, mono: float) -> None:
+        box.health, box.heartbeat_mono, box.version = (
+            health,
+            mono,
+            terminal_safe(health.version) or box.version,
+        )
+        box.degraded = [terminal_safe(line) for line in health.degraded]
+        if box.state is None or (box.state == "offline" and health.session != box.session):
+            box.state, box.since_ms, box.session = "online", None, health.session
+
+    def _receive_central(self, name: str, payload: bytes) -> None:
+        levels = name.split("/")
+        if levels == ["state"]:
+            self.centre = terminal_safe(_decoded(payload, _CentreState).state) or None
+        elif levels[0] == "outage" and len(levels) == 2:
+            outage = _decoded(payload, _Outage)
+            if outage.gateways:
+                self.outages[terminal_safe(levels[1])] = len(outage.gateways), outage.of
+            else:
+                self.outages.pop(levels[1], None)
+        elif levels[0] == "presence" and len(levels) == 3:
+            self._presence(levels[1], levels[2], _decoded(payload, _Presence))
+
+    def _presence(self, ward: str, gateway: str, told: _Presence) -> None:
+        box = self.gateways.get((ward, gateway))
+        if box is not None and told.state == "offline":
+            try:
+                box.offline_ms = milliseconds(told.since)
+            except MalformedMessage:
+                box.offline_ms = None
+
+
+def terminal_safe(text: str) -> str:
+    """For a terminal: what a broker sends must not move its cursor."""
+    text = unicodedata.normalize("NFC", text[:MOST_CHARACTERS])
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def _decoded(payload: bytes, kind: type[_Kind]) -> _Kind:
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return kind()

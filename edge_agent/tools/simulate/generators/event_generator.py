@@ -1,0 +1,209 @@
+"""What a simulated gateway has to tell: events as the agent makes them, of things that nobody saw.
+
+A day's rhythm: when there is more to tell, and when less. Pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from edge_agent import wire
+from edge_agent.config.model.settings import Gateway
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Draft, Media
+from edge_agent.core.model import Severity
+from edge_agent.events.envelope import Envelope
+from edge_agent.wire.data.objects import FrameSize, SnapshotRef
+
+MODEL = wire.ModelRef(name="simulated", sha256=None)
+_FRAME = FrameSize(width=640, height=360)
+_LABELS = (("motorcycle", "two-wheeler"), ("person", "person"), ("car", "vehicle"))
+_JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62r"
+    "Z4C8ybqmx5moq6T/wAALCAAQABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAH/xAAbEAABBAMAAAAAAAAAAAAAAAARAAMEEhMiQf/a"
+    "AAgBAQAAPwCx2M9tqgcKSGMFdrE8CR38FtbEdCSH89dag9K//9k="
+)
+"""16 by 16 grey points; a comment makes it as long as wanted, and another one each time."""
+_APP0_ENDS = 20
+_LONGEST_COMMENT = 65_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """``share`` of all that happens. What lasts has a start and an end."""
+
+    share: float
+    data: type[wire.Message]
+    severity: Severity
+    lasts: bool
+    more: dict[str, Any]
+
+
+_KINDS = (
+    _Kind(0.75, wire.ObjectData, Severity.INFO, True, {}),
+    _Kind(
+        0.18,
+        wire.LineCrossingData,
+        Severity.INFO,
+        False,
+        {"line": "gate", "direction": "a-to-b", "rule_id": "in", "why": "simulated crossing"},
+    ),
+    _Kind(
+        0.06,
+        wire.LoiteringData,
+        Severity.WARNING,
+        True,
+        {"zone": "yard", "inside_s": 30.0, "rule_id": "stays", "why": "simulated stay"},
+    ),
+    _Kind(
+        0.01,
+        wire.ZoneIntrusionData,
+        Severity.ALARM,
+        True,
+        {"zone": "yard", "inside_s": 2.0, "rule_id": "yard", "why": "simulated intrusion"},
+    ),
+)
+"""A mixture of all priorities; no street was counted for it."""
+EVENTS_EACH = sum(kind.share * (2 if kind.lasts else 1) for kind in _KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class OngoingEvent:
+    """Something that has begun."""
+
+    camera: str
+    severity: Severity
+    data: Any
+    lasts_s: float
+
+
+class EventGenerator:
+    """Of one gateway. One thread."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        clock: Clock,
+        dice: random.Random,
+        boot_id: str,
+        picture_share: float,
+        picture_bytes: int,
+    ) -> None:
+        self._gateway = gateway
+        self._envelope = Envelope(gateway, clock=clock, boot_id=boot_id, clock_synced=lambda: True)
+        self._dice = dice
+        self._boot_id = boot_id
+        self._picture_share = picture_share
+        self._picture_bytes = picture_bytes
+        self._count = 0
+
+    def begin(self, camera: str) -> tuple[Draft, OngoingEvent | None]:
+        """Something happens in front of a camera; None: it is over at once."""
+        self._count += 1
+        kind = self._dice.choices(_KINDS, [each.share for each in _KINDS])[0]
+        event_id = f"{self._gateway.id}-{self._boot_id}-{self._count}"
+        media = self._picture(camera, event_id) if self._dice.random() < self._picture_share else None
+        now = self._envelope.now()
+        at = self._envelope.at(now.mono)
+        data = kind.data(
+            phase="start" if kind.lasts else "moment",
+            event_id=event_id,
+            started_at=at,
+            ended_at=None if kind.lasts else at,
+            model=MODEL,
+            snapshot=None if media is None else _reference(media),
+            **self._object(),
+            **kind.more,
+        )
+        draft = self._envelope.phased(camera, kind.severity, now, data, media)
+        going = (
+            OngoingEvent(camera, kind.severity, data, self._dice.uniform(1.0, 20.0)) if kind.lasts else None
+        )
+        return draft, going
+
+    def end(self, going: OngoingEvent) -> Draft:
+        now = self._envelope.now()
+        data = msgspec.structs.replace(
+            going.data, phase="end", ended_at=self._envelope.at(now.mono), end_reason="left", snapshot=None
+        )
+        return self._envelope.phased(going.camera, going.severity, now, data, None)
+
+    def _object(self) -> dict[str, Any]:
+        dice = self._dice
+        label, group = dice.choice(_LABELS)
+        left, top = round(dice.uniform(0.0, 0.8), 4), round(dice.uniform(0.0, 0.8), 4)
+        return {
+            "label": label,
+            "group": group,
+            "score": round(dice.uniform(0.4, 0.95), 3),
+            "box": (left, top, round(left + 0.15, 4), round(top + 0.15, 4)),
+            "frame": _FRAME,
+            "track_id": str(self._count),
+        }
+
+    def _picture(self, camera: str, event_id: str) -> Media:
+        payload = picture(self._picture_bytes, self._dice)
+        digest = hashlib.sha256(payload).hexdigest()
+        return Media(f"{event_id}-start", event_id, camera, digest, payload)
+
+
+def picture(size_bytes: int, dice: random.Random) -> bytes:
+    """A JPEG of about that size, which no other is equal to."""
+    left = max(16, size_bytes - len(_JPEG))
+    comments = b""
+    while left > 0:
+        length = min(left, _LONGEST_COMMENT)
+        comments += b"\xff\xfe" + (length + 2).to_bytes(2, "big") + dice.randbytes(length)
+        left -= length + 4
+    return _JPEG[:_APP0_ENDS] + comments + _JPEG[_APP0_ENDS:]
+
+
+def _reference(media: Media) -> SnapshotRef:
+    return SnapshotRef(
+        media_id=media.media_id, sha256=media.sha256, bytes=len(media.payload), box=(0.2, 0.2, 0.8, 0.8)
+    )
+
+
+HOURLY = (
+    *(0.2, 0.1, 0.1, 0.1, 0.2, 0.7),
+    *(1.5, 2.0, 1.6, 1.3, 1.3, 1.6),
+    *(1.5, 1.1, 1.1, 1.3, 1.8, 2.2),
+    *(1.8, 1.4, 1.1, 0.8, 0.5, 0.3),
+)
+"""From midnight on, of the mean. Not measured: two peaks, a quiet night."""
+MEAN = sum(HOURLY) / len(HOURLY)
+DAY_S = 86_400.0
+
+
+class SimulatedDay:
+    """Begins at ``begins_at_h`` and goes by ``factor`` times as fast as the clock."""
+
+    def __init__(self, begins_at_h: float, factor: float) -> None:
+        self._begins_at_h = begins_at_h
+        self._factor = factor
+
+    def hour(self, elapsed_s: float) -> float:
+        """0 to 24, after so many seconds of the clock."""
+        return (self._begins_at_h + elapsed_s * self._factor / 3600.0) % 24.0
+
+    def weight(self, elapsed_s: float) -> float:
+        """How much is going on, 1 on average; straight lines from hour to hour."""
+        hour = self.hour(elapsed_s)
+        whole = int(hour) % 24
+        share = hour - int(hour)
+        return (HOURLY[whole] * (1 - share) + HOURLY[(whole + 1) % 24] * share) / MEAN
+
+    def per_s(self, elapsed_s: float, per_day: float) -> float:
+        """How often something happens by the clock that happens so often a day."""
+        return per_day / DAY_S * self._factor * self.weight(elapsed_s)
+
+    def gap_s(self, elapsed_s: float, per_day: float, dice: random.Random) -> float:
+        """Until the next time, by the clock; as rare things come by chance."""
+        rate = self.per_s(elapsed_s, per_day)
+        return dice.expovariate(rate) if rate > 0 else DAY_S

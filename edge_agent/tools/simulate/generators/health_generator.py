@@ -1,0 +1,114 @@
+"""How a simulated box is: its birth and its heartbeats. Both say that nothing of it is real."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+
+from edge_agent import __version__, wire
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import OutboxStats
+from edge_agent.host.health.heartbeat import compact, outbox_health
+from edge_agent.tools.simulate.scenario import SimulatedSite
+
+SIMULATED = "simulated"
+
+
+class HealthGenerator:
+    """Of one gateway. ``birth`` is called on the publisher's thread, the rest on one other."""
+
+    def __init__(self, site: SimulatedSite, dice: random.Random, clock: Clock) -> None:
+        self._site = site
+        self._clock = clock
+        self._warmth_c = dice.uniform(42.0, 58.0)
+        self._boot_id, self._boot_reason = "", ""
+        self._booted_mono = clock.monotonic()
+        self._booted_at = rfc3339(clock.now())
+        self._lost: dict[str, tuple[float, str]] = {}  # camera -> since
+        self._config_hash = hashlib.sha256(f"{SIMULATED} {site.id}".encode()).hexdigest()
+
+    def booted(self, boot_id: str, boot_reason: str) -> None:
+        self._boot_id, self._boot_reason = boot_id, boot_reason
+        self._booted_mono, self._booted_at = self._clock.monotonic(), rfc3339(self._clock.now())
+
+    def is_online(self, camera: str) -> bool:
+        return camera not in self._lost
+
+    def set_offline(self, camera: str) -> None:
+        self._lost[camera] = self._clock.monotonic(), rfc3339(self._clock.now())
+
+    def set_online(self, camera: str) -> float:
+        """How long it was away, in seconds."""
+        since_mono, _ = self._lost.pop(camera, (self._clock.monotonic(), ""))
+        return self._clock.monotonic() - since_mono
+
+    def birth(self, session: str) -> wire.Birth:
+        site = self._site
+        return wire.Birth(
+            time=rfc3339(self._clock.now()),
+            session=session,
+            gateway=site.id,
+            ward=site.ward,
+            name=f"{site.id} ({SIMULATED})",
+            version=__version__,
+            versions={SIMULATED: __version__},
+            profile=SIMULATED,
+            board=SIMULATED,
+            os=SIMULATED,
+            boot_id=self._boot_id,
+            boot_reason=self._boot_reason,
+            detector=wire.BirthDetector(name=SIMULATED, model_sha256=None, labels=[], delegate=None),
+            config_hash=self._config_hash,
+            cameras=[
+                wire.BirthCamera(
+                    id=camera, url=f"{SIMULATED}://{site.id}/{camera}", analyse_fps=5.0, analyse_width=640
+                )
+                for camera in site.cameras
+            ],
+        )
+
+    def heartbeat(self, stats: OutboxStats, mqtt: wire.MqttHealth, session: str, hour: float) -> bytes:
+        now_mono = self._clock.monotonic()
+        uptime_s = float(round(now_mono - self._booted_mono))
+        warmth_c = self._warmth_c + 7.0 * math.sin((hour - 9.0) / 24.0 * 2.0 * math.pi)
+        beat = wire.Heartbeat(
+            time=rfc3339(self._clock.now()),
+            session=session,
+            uptime_s=uptime_s,
+            clock=wire.ClockHealth(synced=True, source=SIMULATED, offset_ms=0.0),
+            box=wire.BoxHealth(
+                cpu_percent=30.0,
+                memory_percent=20.0,
+                disk_percent=30.0,
+                temperature_c=round(warmth_c, 1),
+                throttled=False,
+                undervoltage=False,
+                uptime_s=uptime_s,
+                boot_reason=self._boot_reason,
+            ),
+            outbox=outbox_health(stats),
+            mqtt=mqtt,
+            detector=wire.DetectorHealth(name=SIMULATED, queue=0, latency_ms=None),
+            config_hash=self._config_hash,
+            version=__version__,
+            cameras={camera: self._camera(camera, now_mono) for camera in self._site.cameras},
+        )
+        return compact(beat)
+
+    def _camera(self, camera: str, now_mono: float) -> wire.CameraHealth:
+        lost = self._lost.get(camera)
+        if lost is not None:
+            return wire.CameraHealth(state="offline", cause="unreachable", since=lost[1])
+        return wire.CameraHealth(
+            state="online",
+            cause=None,
+            since=self._booted_at,
+            codec="h264",
+            width=640,
+            height=360,
+            packet_fps=10.0,
+            analysed_fps=5.0,
+            bitrate_kbps=512.0,
+            last_frame_age_s=0.1,
+        )

@@ -1,0 +1,83 @@
+"""Looks whether real gateways use the ids of the simulated ones at this broker. Nothing is sent before."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from edge_agent.config.model.settings import Broker, Mqtt
+from edge_agent.core.errors import MqttError
+from edge_agent.mqtt.tools.topic_subscriber import TopicSubscriber
+from edge_agent.tools.simulate.generators.health_generator import SIMULATED
+from edge_agent.tools.simulate.scenario import SimulatedSite
+from edge_agent.wire.topics import GatewayTopics
+
+QUIET_S = 1.0
+"""Retained messages follow their subscription at once; after such a pause there are no more."""
+LONGEST_S = 60.0
+T = TypeVar("T")
+
+
+class IdsInUse(MqttError):
+    """Somebody else has reported under one of these ids."""
+
+
+class _Birth(msgspec.Struct):
+    profile: str = ""
+
+
+class _State(msgspec.Struct):
+    state: str = ""
+
+
+def refuse_ids_in_use(broker: Broker, mqtt: Mqtt, sites: Sequence[SimulatedSite]) -> None:
+    """Raises InUse, and MqttError when nobody can look. Asks for each gateway by its own topic: not every
+    broker sends what it retains to a wildcard."""
+    topics = {}
+    for site in sites:
+        names = GatewayTopics(mqtt.root, site.ward, site.id)
+        topics[names.state], topics[names.birth] = site.id, site.id
+    births: dict[str, str] = {}
+    states: dict[str, str] = {}
+    deadline = time.monotonic() + LONGEST_S
+    with TopicSubscriber(broker, mqtt, f"{SIMULATED}-{secrets.token_hex(6)}") as listening:
+        listening.subscribe(*topics)
+        if not listening.wait_subscribed(LONGEST_S) or listening.refused:
+            raise MqttError(
+                f"{broker.host} does not let us look whether real gateways have these ids; nothing was sent"
+            )
+        while time.monotonic() < deadline and (heard := listening.receive(QUIET_S)) is not None:
+            gateway = topics.get(heard.topic)
+            if gateway is None or not heard.payload:
+                continue
+            if heard.topic.endswith("/birth"):
+                births[gateway] = _decoded(heard.payload, _Birth).profile
+            else:
+                states[gateway] = _decoded(heard.payload, _State).state
+    _judge(births, states)
+
+
+def _judge(births: dict[str, str], states: dict[str, str]) -> None:
+    real = sorted(gateway for gateway in {*births, *states} if births.get(gateway) != SIMULATED)
+    if real:
+        raise IdsInUse(
+            f"{len(real)} real gateways have reported under these ids ({', '.join(real[:5])} …); "
+            "nothing was sent. Choose another prefix, or another broker"
+        )
+    running = sorted(gateway for gateway, state in states.items() if state == "online")
+    if running:
+        raise IdsInUse(
+            f"{len(running)} of these gateways are online ({', '.join(running[:5])} …): another "
+            "simulation runs here; nothing was sent"
+        )
+
+
+def _decoded(payload: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return kind()

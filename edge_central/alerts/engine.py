@@ -1,0 +1,352 @@
+"""Which alerts are open: a state machine over heartbeats and presence. Pure: no clock, no broker, no table.
+
+Time is monotonic seconds (``mono``) for every decision and milliseconds since 1970 (``now_ms``) as a label.
+
+- An alert opens when its rule has said so for ``for_s``, and is over when all was well for ``clear_s``.
+- A box that is away says nothing: what was open of it is folded into the alert that says so, or into its
+  ward's, and comes back when the box says it again.
+- A box that came back is not asked about its cameras for a while.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from edge_agent.host.board.platform import is_older
+from edge_agent.wire import RuleOverrideData
+from edge_agent.wire.received.bounds import MOST_ITEMS
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_central.alert_rules import measures
+from edge_central.alert_rules.measures import (
+    CAMERA_MEASURES,
+    GATEWAY_MEASURES,
+    AlertRule,
+    AlertSettings,
+    Measure,
+    Measurement,
+)
+from edge_central.alerts.model import (
+    Alert,
+    AlertChange,
+    AlertChangeKind,
+    AlertCondition,
+    AlertKey,
+    AlertSubject,
+)
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
+from edge_central.trusted_time.clock import Correction
+
+SETTLED_S = 90.0
+"""After our own connect nobody's absence means anything for so long."""
+FLEET_SHARE = 0.1
+"""Of the boxes must have a version before the others are behind it: one that is only tried is not meant."""
+
+_PRESENCE_STATES = {
+    Measure.OFFLINE: PresenceState.OFFLINE,
+    Measure.STOPPED: PresenceState.STOPPED,
+    Measure.UNSTABLE: PresenceState.UNSTABLE,
+}
+
+
+class AlertEngine:
+    """One thread uses it. ``alerts`` and ``pending`` are what was open, or about to be, before a restart."""
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        alerts: Iterable[Alert] = (),
+        pending: Mapping[AlertKey, int] | None = None,  # since when, in milliseconds since 1970
+        mono: float = 0.0,
+        now_ms: int = 0,
+    ) -> None:
+        self._grace_s = settings.boot_grace_s
+        self._rules = {rule.id: rule for rule in settings.rules}
+        self._gateway_rules = [rule for rule in settings.rules if rule.measure in GATEWAY_MEASURES]
+        self._camera_rules = [rule for rule in settings.rules if rule.measure in CAMERA_MEASURES]
+        self._gateways: dict[str, AlertSubject] = {}
+        self._wards: dict[str, AlertSubject] = {}
+        self._out: dict[str, set[str]] = {}  # ward -> boxes that went with it and were not heard since
+        self._went: dict[str, set[str]] = {}  # ward -> all of them
+        self._versions: Counter[str] = Counter()
+        self._newest = ""
+        self._late: list[AlertChange] = []
+        for alert in alerts:
+            self._remember(alert, mono, now_ms)
+        for key, since_ms in (pending or {}).items():
+            self._remember_pending(key, since_ms, mono, now_ms)
+
+    # --- what is heard ---
+
+    def record_heartbeat(
+        self, gateway: str, ward: str, health: ReceivedHealth, mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        box = self._gateway(gateway, ward)
+        if box.ward != ward:
+            yield from box.end_all(f"the box has moved to {ward}", now_ms)
+            box.ward = ward
+        back = box.away or gateway in self._out.get(ward, ())
+        self._out.get(ward, set()).discard(gateway)
+        if back:
+            box.come_back(mono, self._grace_s)
+        for uptime_s in (health.uptime_s, health.box.uptime_s):
+            if uptime_s is not None and uptime_s < self._grace_s:
+                box.come_back(mono, self._grace_s - uptime_s)
+        box.heard_mono = mono
+        self._note_version(box, health.version)
+        yield from self._judge_health(box, health, mono, now_ms)
+
+    def record_version(self, gateway: str, ward: str, version: str) -> None:
+        """What a box ran when it was heard last, before our start."""
+        self._note_version(self._gateway(gateway, ward), version)
+
+    def record_view(
+        self, gateway: str, camera: str, state: str, present: bool, mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        """An event says that a camera's view is tampered with, or is not any more; the next heartbeat says it
+        too."""
+        box = self._gateways.get(gateway)
+        if box is None or box.away:
+            return
+        reading = Measurement(float(present), f"view {state}" if present else "the view is as it was")
+        for rule in self._camera_rules:
+            if rule.measure is Measure.TAMPER:
+                yield from box.judge(rule, camera, reading, mono, now_ms)
+
+    def record_override(
+        self, gateway: str, camera: str, data: RuleOverrideData, mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        """An event reports that a rule is muted or disarmed or that a view is relearned, or the end of that.
+        The next heartbeat reports it too, and decides."""
+        box, so = self._gateways.get(gateway), measures.override_measure(data.what, data.rule_id)
+        if box is None or box.away or so is None:
+            return
+        measure, text = so
+        for rule in self._rules_for(measure):
+            before = box.overrides.get((rule.id, camera))
+            standing = set() if before is None else before.active - {text}
+            if data.phase == "start" and len(standing) < MOST_ITEMS:
+                standing |= {text}
+            yield from box.judge_overrides(rule, camera, standing, mono, now_ms)
+
+    def judge_counts(
+        self, measure: Measure, counts: Mapping[str, int], mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        """Judge what the centre counts for each gateway, such as missing events without an explanation."""
+        for rule in self._rules_for(measure):
+            for gateway, box in self._gateways.items():
+                count = counts.get(gateway, 0)
+                if box.away:
+                    continue
+                if count or (rule.id, "") in box.conditions:
+                    reading = measures.COUNTED_MEASURES[measure](count)
+                    yield from box.judge(rule, "", reading, mono, now_ms)
+
+    def judge_centre(
+        self, ward: str, measure: Measure, trouble: str | None, mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        """Judge what is wrong with the centre itself, as an alert of this ward; None: nothing is."""
+        reading = Measurement(float(trouble is not None), trouble or measures.CENTRE_MEASURES[measure])
+        for rule in self._rules_for(measure):
+            subject = self._wards.setdefault(ward, AlertSubject(ward))
+            yield from subject.judge(rule, "", reading, mono, now_ms)
+
+    def judge_conflicts(self, events: Mapping[str, int], mono: float, now_ms: int) -> Iterator[AlertChange]:
+        """Judge how many events of a gateway have the number of another; 0: two boxes report by turns."""
+        for rule in self._rules_for(Measure.CONFLICT):
+            for gateway, box in self._gateways.items():
+                if gateway in events:
+                    yield from box.judge(rule, "", measures.conflict(events[gateway]), mono, now_ms)
+                elif (rule.id, "") in box.conditions:
+                    yield from box.judge(rule, "", measures.NO_CONFLICT, mono, now_ms)
+
+    def judge_alarms(
+        self, gateway: str, ward: str, count: int, since_ms: int, mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        """Judge how many events that ring a gateway has sent; ``since_ms``: when these were received."""
+        box = self._gateway(gateway, ward)
+        reading = measures.alarms(box.count_alarms(count, mono))
+        for rule in self._rules_for(Measure.ALARMS):
+            yield from box.judge(rule, "", reading, mono, now_ms, since_ms)
+
+    def record_presence(self, report: PresenceReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
+        """What presence tells."""
+        match report:
+            case GatewayReport(gateway, ward, None):
+                box = self._gateways.pop(gateway, None)
+                if box is not None:
+                    self._note_version(box, "")
+                    yield from box.end_all("the box was taken away", now_ms)
+            case GatewayReport():
+                yield from self._judge_presence(report, mono, now_ms)
+            case OutageReport(ward, ()):
+                self._out.pop(ward, None)
+                self._went.pop(ward, None)
+                yield from self._outage(report, Measurement(0.0, "most of the boxes are back"), mono, now_ms)
+            case OutageReport(ward, gateways, of):
+                went = self._went.setdefault(ward, set())
+                new = set(gateways) - went
+                went |= new
+                self._out.setdefault(ward, set()).update(new)
+                text = f"{len(gateways)} of {of} boxes went at once"
+                yield from self._outage(report, Measurement(float(len(gateways)), text), mono, now_ms)
+                for gateway in sorted(new):
+                    box = self._gateway(gateway, ward)
+                    box.go_away()
+                    yield from self._fold(box)
+
+    def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> Iterator[AlertChange]:
+        """What has lasted long enough by now; ``connected_mono``: since when we have a session."""
+        late, self._late = self._late, []
+        yield from late
+        for rule in self._rules_for(Measure.ALARMS):
+            for box in self._gateways.values():
+                if (rule.id, "") in box.conditions:
+                    yield from box.judge(rule, "", measures.alarms(box.count_alarms(0, mono)), mono, now_ms)
+        if connected_mono is None:
+            return
+        settled = mono - connected_mono >= SETTLED_S
+        for subject in self._subjects():
+            for change in subject.settle(mono, now_ms, settled, connected_mono):
+                yield change
+                if (
+                    change.kind is AlertChangeKind.OPENED
+                    and self._rules[change.alert.key.rule].measure in measures.AWAY
+                ):
+                    yield from subject.fold()
+
+    # --- what holds ---
+
+    def open_alerts(self) -> list[Alert]:
+        return [
+            episode.alert
+            for subject in self._subjects()
+            for episode in subject.conditions.values()
+            if episode.alert is not None
+        ]
+
+    def pending(self, least_s: float) -> dict[AlertKey, int]:
+        """Of rules that wait so long, and would wait anew after a restart: since when."""
+        return {
+            AlertKey(subject.ward, subject.gateway, *at): episode.since_ms
+            for subject in self._subjects()
+            for at, episode in subject.conditions.items()
+            if episode.alert is None and episode.rule.for_s >= least_s
+        }
+
+    def apply_correction(self, correction: Correction) -> None:
+        """The centre's time was wrong, and the database has the right times of what is open."""
+        for subject in self._subjects():
+            for episode in subject.conditions.values():
+                episode.since_ms = correction.of(episode.since_ms)
+                if episode.alert is not None:
+                    episode.alert = episode.alert.corrected(correction)
+
+    # --- inside ---
+
+    def _subjects(self) -> list[AlertSubject]:
+        return [*self._wards.values(), *self._gateways.values()]
+
+    def _rules_for(self, measure: Measure) -> list[AlertRule]:
+        return [rule for rule in self._rules.values() if rule.measure is measure]
+
+    def _gateway(self, gateway: str, ward: str) -> AlertSubject:
+        return self._gateways.setdefault(gateway, AlertSubject(ward, gateway))
+
+    def _judge_health(
+        self, box: AlertSubject, health: ReceivedHealth, mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        for rule in self._gateway_rules:
+            yield from box.judge(rule, "", GATEWAY_MEASURES[rule.measure](health), mono, now_ms)
+        for rule in self._rules_for(Measure.VERSION_BEHIND):
+            reading = measures.version_behind(health.version, rule.version or self._newest)
+            yield from box.judge(rule, "", reading, mono, now_ms)
+        for name, camera in health.cameras.items():
+            for rule in self._camera_rules:
+                yield from box.judge(rule, name, CAMERA_MEASURES[rule.measure](camera), mono, now_ms)
+            for measure, standing in measures.overrides_of(health, name).items():
+                for rule in self._rules_for(measure):
+                    yield from box.judge_overrides(rule, name, standing, mono, now_ms)
+        for at in [at for at in box.conditions if at[1] and at[1] not in health.cameras]:
+            yield from box.end(at, "the camera is not configured any more", now_ms)
+
+    def _judge_presence(self, report: GatewayReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
+        box = self._gateway(report.gateway, report.ward)
+        if report.state in (PresenceState.OFFLINE, PresenceState.STOPPED):
+            box.go_away()
+        elif box.away:
+            box.come_back(mono, self._grace_s)
+        for measure, standing in _PRESENCE_STATES.items():
+            for rule in self._rules_for(measure):
+                so = report.state is standing
+                text = f"{standing}: {report.why}" if so else f"{report.state}: {report.why}"
+                yield from box.judge(rule, "", Measurement(float(so), text), mono, now_ms, report.since_ms)
+        if box.away and box.explained:
+            yield from box.fold()
+
+    def _outage(
+        self, report: OutageReport, reading: Measurement, mono: float, now_ms: int
+    ) -> Iterator[AlertChange]:
+        subject = self._wards.setdefault(report.ward, AlertSubject(report.ward))
+        for rule in self._rules_for(Measure.WARD_OUTAGE):
+            before = subject.conditions.get((rule.id, ""))
+            yield from subject.judge(rule, "", reading, mono, now_ms, report.since_ms)
+            if before is not None and before.alert is not None and reading.value:
+                text = measures.plain(reading.text)
+                if text != before.alert.text:
+                    before.alert = replace(before.alert, text=text, value=reading.value)
+                    yield AlertChange(AlertChangeKind.CHANGED, before.alert)
+
+    def _fold(self, box: AlertSubject) -> Iterator[AlertChange]:
+        """Only where there is an alert of the ward to fold into."""
+        ward = self._wards.get(box.ward)
+        outage = Measure.WARD_OUTAGE
+        if ward is not None and any(
+            each.alert is not None and each.rule.measure is outage for each in ward.conditions.values()
+        ):
+            yield from box.fold()
+
+    def _note_version(self, box: AlertSubject, version: str) -> None:
+        if version == box.version:
+            return
+        self._versions[box.version] -= 1
+        if self._versions[box.version] <= 0:  # a box that changes its text each time must not fill the memory
+            del self._versions[box.version]
+        box.version = version
+        self._versions[version] += 1
+        self._newest = _newest(self._versions)
+
+    def _remember(self, alert: Alert, mono: float, now_ms: int) -> None:
+        key = alert.key
+        rule = self._rules.get(key.rule)
+        if rule is None:
+            over = replace(alert, cleared_ms=now_ms, cleared_text="the rule is switched off")
+            self._late.append(AlertChange(AlertChangeKind.CLEARED, over))
+            return
+        episode = AlertCondition(rule, mono, alert.since_ms, alert.text, alert.value, alert)
+        self._subject(key).conditions[key.rule, key.camera] = episode
+
+    def _remember_pending(self, key: AlertKey, since_ms: int, mono: float, now_ms: int) -> None:
+        rule = self._rules.get(key.rule)
+        if rule is not None:
+            since_mono = mono - max(0.0, (now_ms - since_ms) / 1000)
+            at = (key.rule, key.camera)
+            self._subject(key).conditions.setdefault(at, AlertCondition(rule, since_mono, since_ms, "", None))
+
+    def _subject(self, key: AlertKey) -> AlertSubject:
+        if not key.gateway:
+            return self._wards.setdefault(key.ward, AlertSubject(key.ward))
+        return self._gateway(key.gateway, key.ward)
+
+
+def _newest(versions: Mapping[str, int]) -> str:
+    """That enough boxes have; empty: none of them."""
+    known: Collection[str] = [version for version, count in versions.items() if version and count > 0]
+    least = FLEET_SHARE * sum(versions[version] for version in known)
+    common = [version for version in known if versions[version] >= least]
+    newest = ""
+    for version in common:
+        if not newest or is_older(newest, version):
+            newest = version
+    return newest

@@ -1,0 +1,308 @@
+"""Feeds the book of alerts, keeps what it says in the database, and tells it: committed first, told then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+import msgspec
+from sqlalchemy import Connection
+
+from edge_agent import wire
+from edge_agent.core.clock import Clock
+from edge_agent.core.facts import TAMPER
+from edge_agent.core.model import Severity
+from edge_agent.mqtt.session.client import MqttMessage
+from edge_agent.wire.received.health import read_health
+from edge_agent.wire.received.messages import EventMessage, HeartbeatMessage
+from edge_agent.wire.topics import CentralTopics
+from edge_central.alert_rules.measures import AlertSettings, Measure
+from edge_central.alerts import documents, rows
+from edge_central.alerts.engine import AlertEngine
+from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
+from edge_central.alerts.rows import CONFLICT_MS, SequenceConflict, StoredAlerts
+from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.ingest_status import GAP_PATIENCE_MS
+from edge_central.store.fleet_state import FleetState, GapReason
+from edge_central.store.presence_reports import PresenceReport
+from edge_central.trusted_time.clock import Correction
+
+log = logging.getLogger(__name__)
+
+MISSING_FOR_MS = 86_400_000
+"""A gap that stays is an alert for a day, and remains in ``status``."""
+PENDING_FROM_S = 3_600.0
+"""What has to last so long is remembered over a restart."""
+PENDING_EVERY_S = 60.0
+FRESH_MS = 600_000
+"""An event about a view or a rule that is older does not describe the present: it waited in an outbox."""
+MOST_OVER = 2_000
+MOST_RETAINED = 1_000
+"""Counted of one gateway."""
+
+_LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
+
+
+class NotificationSink(Protocol):
+    """The webhook, as far as it is known here."""
+
+    def submit(self, waiting: Iterable[tuple[int, bytes]]) -> None:
+        """Post these after what was submitted before."""
+        ...
+
+    def taken(self) -> list[int]:
+        """Ids of what was taken since the last call."""
+        ...
+
+
+class _View(msgspec.Struct):
+    data: wire.CameraViewData
+
+
+class _Override(msgspec.Struct):
+    data: wire.RuleOverrideData
+
+
+_T = TypeVar("_T", _View, _Override)
+
+
+class AlertService:
+    """One thread uses it; ``begin`` first."""
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        wards: Sequence[str],
+        topics: CentralTopics,
+        clock: Clock,
+        webhook: NotificationSink | None = None,
+    ) -> None:
+        self._settings = settings
+        self._wards = wards
+        self._topics = topics
+        self._clock = clock
+        self._webhook = webhook
+        self._engine: AlertEngine | None = None
+        self._changes: list[AlertChange] = []  # not written yet
+        self._queued: list[tuple[int, bytes]] = []
+        self._taken: list[int] = []
+        self._over: dict[AlertKey, None] = {}
+        self._pending: dict[AlertKey, int] = {}  # as the table has it
+        self._new_pending: dict[AlertKey, int] | None = None
+        self._pending_mono = clock.monotonic()
+        self._session = self._heard_session = ""
+        self._retained: dict[str, set[str]] = {}  # gateway -> topics, in this session with the broker
+        self._conflicts: dict[str, SequenceConflict] = {}  # by gateway
+
+    @property
+    def restored(self) -> bool:
+        return self._engine is not None
+
+    @property
+    def open_alerts(self) -> list[Alert]:
+        return [] if self._engine is None else self._engine.open_alerts()
+
+    def read(self, connection: Connection) -> StoredAlerts:
+        return rows.read(connection, self._wards, self._now_ms())
+
+    def restore(self, kept: StoredAlerts, told: Iterable[PresenceReport]) -> None:
+        """``told`` is what presence had told."""
+        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        self._engine = AlertEngine(self._settings, kept.alerts, kept.pending, mono, now_ms)
+        self._pending = dict(kept.pending)
+        self._conflicts = dict(kept.conflicts)
+        self._over = dict.fromkeys(kept.over[-MOST_OVER:])
+        for gateway, ward, heartbeat in kept.heartbeats:
+            try:
+                version = read_health(heartbeat).version
+            except (msgspec.DecodeError, RecursionError):  # of another version of the centre
+                continue
+            self._engine.record_version(gateway, ward, version)
+        for report in told:
+            self._changes += self._engine.record_presence(report, mono, now_ms)
+        if self._webhook is not None:
+            self._webhook.submit(kept.notifications)
+
+    def record(self, stored: BatchResult, session: str = "") -> None:
+        """Of a committed batch, which came in that session with the broker."""
+        if self._engine is None:
+            return
+        if session != self._heard_session:  # the broker sends again what it retains
+            self._heard_session = session
+            self._retained.clear()
+        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        for sign in stored.status_messages:
+            if isinstance(sign, HeartbeatMessage):
+                self._changes += self._engine.record_heartbeat(
+                    sign.gateway, sign.ward, sign.health, mono, now_ms
+                )
+        for (gateway, ward), count in stored.alarms.items():
+            self._changes += self._engine.judge_alarms(gateway, ward, count, stored.received_ms, mono, now_ms)
+        for gateway, topics in stored.retained.items():
+            known = self._retained.setdefault(gateway, set())
+            known.difference_update(topic for topic, is_there in topics.items() if not is_there)
+            new = [topic for topic, is_there in topics.items() if is_there and topic not in known]
+            known.update(new[: MOST_RETAINED - len(known)])
+        for event in stored.views:
+            self._view(self._engine, event, mono, now_ms)
+        for event in stored.overrides:
+            self._override(self._engine, event, mono, now_ms)
+        for gateway, events in stored.conflicts.items():
+            before = self._conflicts.get(gateway, SequenceConflict(0, now_ms))
+            self._conflicts[gateway] = SequenceConflict(before.events + events, now_ms)
+        if stored.conflicts:
+            self._judge_conflicts(self._engine, mono, now_ms)
+
+    def _judge_conflicts(self, book: AlertEngine, mono: float, now_ms: int) -> None:
+        for gateway, conflict in list(self._conflicts.items()):
+            if now_ms - conflict.last_ms >= CONFLICT_MS:
+                del self._conflicts[gateway]
+        events = {gateway: conflict.events for gateway, conflict in self._conflicts.items()}
+        self._changes += book.judge_conflicts(events, mono, now_ms)
+
+    def apply_correction(self, correction: Correction) -> None:
+        """The database has right times now: what is open goes by them too, and is published again."""
+        if self._engine is None:
+            return
+        self._engine.apply_correction(correction)
+        self._changes = [
+            replace(change, alert=change.alert.corrected(correction)) for change in self._changes
+        ]
+        self._conflicts = {
+            gateway: replace(conflict, last_ms=correction.of(conflict.last_ms))
+            for gateway, conflict in self._conflicts.items()
+        }
+        self._session = ""
+
+    def check_gaps(self, known: FleetState) -> None:
+        """Gaps that should have closed by now; and conflicts, until they are a day old."""
+        if self._engine is None:
+            return
+        now_ms, counts = self._now_ms(), dict[str, int]()
+        for stream in known.streams.values():
+            for gap in stream.gaps:
+                if gap.why is GapReason.MISSING and GAP_PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
+                    counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
+        mono = self._clock.monotonic()
+        self._changes += self._engine.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms)
+        self._judge_conflicts(self._engine, mono, now_ms)
+
+    def judge_centre(self, measure: Measure, trouble: str | None) -> None:
+        """What is wrong with the centre itself; None: nothing."""
+        if self._engine is not None and self._wards:
+            ward, mono = self._wards[0], self._clock.monotonic()
+            self._changes += self._engine.judge_centre(ward, measure, trouble, mono, self._now_ms())
+
+    def tick(self, reports: Iterable[PresenceReport], connected_mono: float | None) -> None:
+        """``reports``: what presence has just told."""
+        if self._engine is None:
+            return
+        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        for report in reports:
+            self._changes += self._engine.record_presence(report, mono, now_ms)
+        retained = {gateway: len(topics) for gateway, topics in self._retained.items()}
+        self._changes += self._engine.judge_counts(Measure.RETAINED_MESSAGES, retained, mono, now_ms)
+        self._changes += self._engine.tick(mono, now_ms, connected_mono)
+        if mono - self._pending_mono >= PENDING_EVERY_S:
+            self._pending_mono = mono
+            pending = self._engine.pending(PENDING_FROM_S)
+            self._new_pending = pending if pending != self._pending else None
+        if self._webhook is not None:
+            self._taken += self._webhook.taken()
+
+    @property
+    def has_unwritten(self) -> bool:
+        return bool(self._changes or self._taken) or self._new_pending is not None
+
+    def write(self, connection: Connection) -> None:
+        """All of it, for ``written``."""
+        self._queued = []
+        for change in self._changes:
+            rows.write(connection, change)
+        if self._new_pending is not None:
+            rows.write_pending(connection, self._new_pending, self._pending)
+        if self._webhook is not None:
+            told = [
+                (each.alert.key.ward, documents.encode_alert(each.alert))
+                for each in self._changes
+                if each.kind is not AlertChangeKind.CHANGED
+            ]
+            self._queued = rows.queue(connection, told, self._now_ms())
+            lost = rows.unqueue(connection, self._taken) if told or self._taken else 0
+            if lost:
+                log.error("webhook: %d alerts are not posted any more: too many wait, the oldest went", lost)
+
+    def publish_written(self, session: str | None, publish: Callable[[MqttMessage], None]) -> None:
+        """That transaction is committed: tell it; ``session`` with the broker, None: there is none."""
+        changes, self._changes, self._taken = self._changes, [], []
+        if self._new_pending is not None:
+            self._pending, self._new_pending = self._new_pending, None
+        if self._webhook is not None:
+            self._webhook.submit(self._queued)
+        for change in changes:
+            _log(change)
+            self._remember(change)
+            # What is open is told to a new session all together.
+            if session is not None and (session == self._session or change.kind is AlertChangeKind.CLEARED):
+                for message in documents.messages_for(change, self._topics):
+                    publish(message)
+
+    def publish_open(self, session: str, publish: Callable[[MqttMessage], None]) -> None:
+        """A broker that was away may have forgotten what is open, and not have heard what is over."""
+        if self._engine is None or session == self._session:
+            return  # it was told
+        self._session = session
+        for key in self._over:
+            publish(documents.clearing_message(key, self._topics))
+        for alert in self._engine.open_alerts():
+            publish(documents.retained_message(alert, self._topics))
+
+    def _view(self, book: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
+        view = _read_fresh(event, _View, now_ms)
+        if view is not None and view.data.state in TAMPER and view.data.phase in ("start", "end"):
+            present = view.data.phase == "start"
+            self._changes += book.record_view(
+                event.gateway, event.camera, view.data.state, present, mono, now_ms
+            )
+
+    def _override(self, book: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
+        override = _read_fresh(event, _Override, now_ms)
+        if override is not None:
+            self._changes += book.record_override(event.gateway, event.camera, override.data, mono, now_ms)
+
+    def _remember(self, change: AlertChange) -> None:
+        key = change.alert.key
+        self._over.pop(key, None)
+        if change.kind is AlertChangeKind.CLEARED:
+            self._over[key] = None
+            while len(self._over) > MOST_OVER:
+                del self._over[next(iter(self._over))]
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now().timestamp() * 1000)
+
+
+def _read_fresh(event: EventMessage, of: type[_T], now_ms: int) -> _T | None:
+    """None: it is old, or of a newer agent; the heartbeat says the same."""
+    if abs(now_ms - event.time_ms) > FRESH_MS:
+        return None
+    try:
+        return msgspec.json.decode(event.payload, type=of)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _about(alert: Alert) -> str:
+    key = alert.key
+    return f"{key.gateway}/{key.camera}" if key.camera else key.gateway or f"ward {key.ward}"
+
+
+def _log(change: AlertChange) -> None:
+    alert = change.alert
+    if change.kind is AlertChangeKind.OPENED:
+        level = _LEVELS[alert.severity]
+        log.log(level, "%s: alert %s: %s", _about(alert), alert.key.rule, alert.text)
+    elif change.kind is AlertChangeKind.CLEARED:
+        log.info("%s: alert %s is over: %s", _about(alert), alert.key.rule, alert.cleared_text)

@@ -1,0 +1,192 @@
+"""``edge-agent central hold|holds|release``.
+
+``edge-agent central deletions``: what retention has deleted, by which setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, TextIO
+
+import msgspec
+from sqlalchemy import Row, select
+
+from edge_agent.wire.topics import DEFAULT_ID
+from edge_central.retention.deletion_plans import DeletionRelease, read_blocked, release_key, write_row
+from edge_central.retention.holds import (
+    RetentionHold,
+    count_covered,
+    is_stored,
+    place_hold,
+    read_holds,
+    release_hold,
+)
+from edge_central.settings import Database
+from edge_central.store import tables
+from edge_central.store.database import open_engine, translate_errors, write_transaction
+from edge_central.trusted_time import clock_store as trusted_time
+
+_ID = re.compile(r"[a-z0-9-]{1,63}")
+LONGEST_WHY = 500
+
+
+class InvalidHold(Exception):
+    """The text says what is wrong."""
+
+
+def run_holds(
+    args: argparse.Namespace,
+    database: Database,
+    stdout: TextIO,
+    stderr: TextIO,
+    central_id: str = DEFAULT_ID,
+) -> int:
+    """0; 1 where there is nothing such; 2 for wrong usage. Raises CentralError."""
+    if args.action == "holds":
+        _show(args, database, stdout)
+        return 0
+    now_ms, who = round(time.time() * 1000), getpass.getuser()
+    if args.action == "release" and args.id is None:
+        done, text = _released(args, database, who, central_id)
+        print(text, file=stdout if done else stderr)
+        return 0 if done else 1
+    if args.action == "release":
+        with write_transaction(database) as connection:
+            done = release_hold(connection, args.id, who, now_ms)
+        text = "is released: what it kept is deleted when its time is over" if done else "is not in force"
+        print(f"hold {args.id} {text}", file=stdout if done else stderr)
+        return 0 if done else 1
+    try:
+        hold = _hold(args, who, now_ms)
+    except InvalidHold as error:
+        print(f"edge-agent central hold: {error}; nothing is held", file=stderr)
+        return 2
+    with write_transaction(database) as connection:
+        if hold.event_id is not None and not is_stored(connection, hold.event_id):
+            print(f"no event {hold.event_id} is stored here; nothing is held", file=stderr)
+            return 1
+        id_, count = place_hold(connection, hold), count_covered(connection, hold)
+    events = "1 event" if count == 1 else f"{count} events"
+    print(f"hold {id_}: {_what(hold)} is kept until the hold is released: {events} now", file=stdout)
+    return 0
+
+
+def _released(args: argparse.Namespace, database: Database, who: str, central_id: str) -> tuple[bool, str]:
+    """Whether there was something to release, and what is said."""
+    with write_transaction(database) as connection:
+        if args.clock:
+            trusted_time.write_release(connection, central_id, who)
+            now = datetime.now().astimezone().isoformat(" ", "seconds")
+            return True, f"the centre goes by this machine's clock from now on: {now}"
+        held = read_blocked(connection, central_id)
+        if held is None:
+            return False, "no run of retention waits for a release"
+        release = DeletionRelease(who=who, over=held.over)
+        write_row(connection, release_key(central_id), release)
+        counts = (f"{count} of {held.stored[what]} rows of {what}" for what, count in held.over.items())
+        return True, f"released: the next run deletes {', '.join(counts)}, within minutes if the centre runs"
+
+
+def _hold(args: argparse.Namespace, who: str, now_ms: int) -> RetentionHold:
+    """Raises WrongHold."""
+    why = " ".join(args.why.split())
+    if not why or len(why) > LONGEST_WHY:
+        raise InvalidHold(f"--why must have 1 to {LONGEST_WHY} characters")
+    if args.event is not None:
+        if args.camera or args.from_time or args.to_time:
+            raise InvalidHold("--camera, --from and --to belong to --gateway")
+        return RetentionHold(0, why, who, now_ms, event_id=args.event)
+    for name, id_ in (("--gateway", args.gateway), ("--camera", args.camera)):
+        if id_ is not None and _ID.fullmatch(id_) is None:
+            raise InvalidHold(f"{name} must be an id of a-z, 0-9 and -")
+    if not (args.from_time and args.to_time):
+        raise InvalidHold("--gateway needs --from and --to")
+    first, last = _milliseconds("--from", args.from_time), _milliseconds("--to", args.to_time)
+    if last < first:
+        raise InvalidHold("--to is before --from")
+    return RetentionHold(
+        0, why, who, now_ms, gateway=args.gateway, camera=args.camera, from_ms=first, to_ms=last
+    )
+
+
+def _milliseconds(name: str, text: str) -> int:
+    """Without a time zone it is this machine's."""
+    try:
+        return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise InvalidHold(
+            f"{name} must be a time such as 2026-11-24T20:15 or 2026-11-24T20:15+07:00"
+        ) from None
+
+
+def _show(args: argparse.Namespace, database: Database, stdout: TextIO) -> None:
+    with translate_errors("the database cannot be read"):
+        engine = open_engine(database, read_only=True)
+        try:
+            with engine.connect() as connection, connection.begin():
+                holds = read_holds(connection, released=args.all)
+        finally:
+            engine.dispose()
+    if args.json:
+        print(msgspec.json.format(msgspec.json.encode(holds), indent=2).decode(), file=stdout)
+        return
+    print("\n".join(_lines(holds)) or "nothing is held", file=stdout)
+
+
+def _lines(holds: list[RetentionHold]) -> Iterator[str]:
+    for hold in holds:
+        ended = ""
+        if hold.released_ms is not None:
+            ended = f", released {_local(hold.released_ms)} by {hold.released_by}"
+        placed = f"{_local(hold.placed_ms)} by {hold.placed_by}"
+        yield f"hold {hold.id}: {_what(hold)}: {hold.why} (placed {placed}{ended})"
+
+
+def _what(hold: RetentionHold) -> str:
+    if hold.event_id is not None:
+        return f"event {hold.event_id}"
+    assert hold.from_ms is not None
+    assert hold.to_ms is not None
+    about = f"{hold.gateway}/{hold.camera}" if hold.camera else f"all of {hold.gateway}"
+    return f"{about} from {_local(hold.from_ms)} to {_local(hold.to_ms)}"
+
+
+def _local(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(" ", "minutes")
+
+
+def run_deletions(database: Database, most: int, as_json: bool, stdout: TextIO) -> int:
+    """The newest first. Raises CentralError."""
+    with translate_errors("the database cannot be read"):
+        engine = open_engine(database, read_only=True)
+        try:
+            with engine.connect() as connection:
+                query = select(tables.deletion).order_by(tables.deletion.c.id.desc()).limit(most)
+                rows = connection.execute(query).all()
+        finally:
+            engine.dispose()
+    if as_json:
+        listed = [dict(row._mapping) for row in rows]
+        print(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode(), file=stdout)
+    else:
+        print("\n".join(map(_line, rows)) or "nothing has been deleted yet", file=stdout)
+    return 0
+
+
+def _line(row: Row[Any]) -> str:
+    what = f"{row.what} {row.kind}".strip()
+    held = f"; {row.held} more are held" if row.held else ""
+    return (
+        f"{_local_time(row.ended_ms, 'minutes')}  {row.rows} of {what}, "
+        f"received {_local_time(row.first_ms)} to {_local_time(row.last_ms)}, by {row.rule}{held}"
+    )
+
+
+def _local_time(milliseconds: int, to: str = "") -> str:
+    at = datetime.fromtimestamp(milliseconds / 1000).astimezone()
+    return at.isoformat(" ", to) if to else f"{at:%Y-%m-%d}"

@@ -1,0 +1,221 @@
+"""The list of the officers on duty: alarms of cameras and alerts of boxes together.
+
+However many one gateway sends, the others keep their places: of each gateway so many are listed, and the
+rest is counted. Counts are of the database, not of the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Text, case, cast, func, literal, select
+
+from edge_central.console.events import event_of
+from edge_central.console.incident_log import (
+    OF_ALL,
+    OF_ONE,
+    Alarm,
+    AlarmCounts,
+    Handling,
+    handling_of,
+    read_alarms,
+    subject_of,
+    subject_of_alert,
+)
+from edge_central.store import tables
+from edge_central.store.ringing import ALARM
+from edge_central.store.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """``cursor`` is the event's, None for an alert."""
+
+    subject: str
+    severity: int
+    ward: str
+    gateway: str  # empty: the ward itself
+    camera: str  # empty: the box itself
+    kind: str  # of an event, or the rule of an alert
+    words: str  # why, one line
+    state: str  # of a camera's view; else empty
+    time_ms: int  # as the gateway says, of an event
+    came_ms: int  # by the centre's clock: what the order goes by
+    handling: Handling
+    place: int  # among those of its gateway, from 1
+    cursor: int | None = None
+    quiet: bool = False  # another item rings for it
+
+    @property
+    def is_alarm(self) -> bool:
+        return self.severity >= ALARM
+
+    @property
+    def rings(self) -> bool:
+        return self.is_alarm and self.handling.rings and not self.quiet
+
+
+@dataclass(frozen=True, slots=True)
+class UnlistedCount:
+    """So many of a gateway, or of a ward where that is empty, are open and not in the list."""
+
+    ward: str
+    gateway: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePart:
+    """One of the two lists: ``more`` are by gateway, ``open`` and ``ringing`` count what there is in all."""
+
+    items: tuple[QueueItem, ...] = ()
+    more: tuple[UnlistedCount, ...] = ()
+    open: int = 0
+    ringing: int = 0
+
+    @property
+    def others(self) -> int:
+        """Not in the list and not in ``more``: there are too many gateways."""
+        return self.open - len(self.items) - sum(each.count for each in self.more)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmQueue:
+    alarms: QueuePart
+    others: QueuePart
+
+    @property
+    def items(self) -> tuple[QueueItem, ...]:
+        """What rings, the oldest first, then alarms, then the rest, each the newest first."""
+        return *self.alarms.items, *self.others.items
+
+    @property
+    def ringing(self) -> tuple[QueueItem, ...]:
+        return tuple(item for item in self.alarms.items if item.rings)
+
+    @property
+    def foremost(self) -> tuple[QueueItem, ...]:
+        """What rings, for the few places above every page: one of every gateway before the second of any, the
+        newest first, so that what has just come is seen."""
+        return tuple(sorted(self.ringing, key=lambda item: (item.place, -item.came_ms)))
+
+
+def read_alarm_queue(
+    connection: Connection, scope: Scope, now_ms: int, *, gateway: str | None = None, of_one: int = OF_ONE
+) -> AlarmQueue:
+    """All that is open; of one ``gateway``, or of each gateway the first ``of_one``."""
+    seen = read_alarms(connection, scope, now_ms, gateway=gateway, of_one=of_one)
+    events = _part([(_of_event(each), each.of_gateway, each.of_all) for each in seen])
+    alerts = [
+        _part(_alerts(connection, scope, gateway, of_one, is_alarm=is_alarm)) for is_alarm in (True, False)
+    ]
+    return AlarmQueue(_ordered(events, alerts[0]), _ordered(alerts[1]))
+
+
+def _part(found: Sequence[tuple[QueueItem, AlarmCounts, AlarmCounts]]) -> QueuePart:
+    left: dict[tuple[str, str], int] = {}
+    for item, own, _ in found:
+        key = item.ward if not item.gateway else "", item.gateway
+        left[key] = left.get(key, own.open) - 1
+    more = tuple(UnlistedCount(ward, gateway, count) for (ward, gateway), count in left.items() if count > 0)
+    of_all = found[0][2] if found else AlarmCounts()
+    return QueuePart(tuple(item for item, *_ in found), more, of_all.open, of_all.ringing)
+
+
+def _ordered(*parts: QueuePart) -> QueuePart:
+    """In one list. By when they came to the centre: a gateway with a wrong clock puts nothing on top."""
+    items = sorted(
+        (item for part in parts for item in part.items),
+        key=lambda item: (not item.rings, item.came_ms if item.rings else -item.came_ms),
+    )
+    more = tuple(each for part in parts for each in part.more)
+    return QueuePart(
+        tuple(items), more, sum(part.open for part in parts), sum(part.ringing for part in parts)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSubject:
+    """What a step in the duty book is about: whose it is, and the event, if it is one."""
+
+    ward: str
+    cursor: int | None
+
+
+def find_subject(connection: Connection, scope: Scope, subject: str) -> IncidentSubject | None:
+    """None: there is no such thing, or it is not in scope."""
+    what, _, rest = subject.partition(" ")
+    if what == "event":
+        gateway, _, event_id = rest.partition(" ")
+        cursor = event_of(connection, scope, gateway, event_id)
+        if cursor is None:
+            return None
+        ward = connection.scalar(select(tables.event.c.ward).where(tables.event.c.cursor == cursor))
+        return None if ward is None else IncidentSubject(ward, cursor)
+    if what == "alert" and rest.isdecimal() and len(rest) <= 18:
+        columns = tables.alert.c
+        ward = connection.scalar(select(columns.ward).where(columns.id == int(rest), scope.of(columns.ward)))
+        return None if ward is None else IncidentSubject(ward, None)
+    return None
+
+
+_A, _H = tables.alert.c, tables.handling.c
+_SUBJECT = literal("alert ") + cast(_A.id, Text)
+
+
+def _alerts(
+    connection: Connection, scope: Scope, gateway: str | None, of_one: int, *, is_alarm: bool
+) -> list[tuple[QueueItem, AlarmCounts, AlarmCounts]]:
+    """Those that are open and that no other one tells already."""
+    waits = case((_H.acknowledged_ms.is_(None), int(is_alarm)), else_=0)
+    of_own = (_A.gateway, case((_A.gateway == "", _A.ward), else_=""))
+    place = func.row_number().over(
+        order_by=(_H.acknowledged_ms.is_not(None), _A.opened_ms, _A.id), partition_by=of_own
+    )
+    handled = [_H[name] for name in ("acknowledged_ms", "acknowledged_by", "owner", "outcome", "closed_ms")]
+    query = (
+        select(
+            *(_A.id, _A.severity, _A.ward, _A.gateway, _A.camera, _A.rule, _A.text, _A.since_ms),
+            *(_A.opened_ms, *handled, place.label("place")),
+            *(
+                func.count().over(partition_by=of_own).label("own_open"),
+                func.sum(waits).over(partition_by=of_own).label("own_ringing"),
+            ),
+            *(func.count().over().label("all_open"), func.sum(waits).over().label("all_ringing")),
+        )
+        .join_from(tables.alert, tables.handling, _H.subject == _SUBJECT, isouter=True)
+        .where(_A.cleared_ms.is_(None), _A.folded.is_(False), scope.of(_A.ward), _H.outcome.is_(None))
+        .where(_A.severity >= ALARM if is_alarm else _A.severity < ALARM)
+    )
+    if gateway is not None:
+        query = query.where(_A.gateway == gateway)
+    numbered = query.subquery()
+    listed = select(numbered).where(numbered.c.place <= of_one)
+    rows = connection.execute(listed.order_by(numbered.c.place, numbered.c.opened_ms).limit(OF_ALL))
+    return [
+        (
+            _of_alert(row),
+            AlarmCounts(row.own_open, row.own_ringing),
+            AlarmCounts(row.all_open, row.all_ringing),
+        )
+        for row in rows
+    ]
+
+
+def _of_alert(row: Any) -> QueueItem:
+    subject = subject_of_alert(row.id)
+    return QueueItem(
+        *(subject, row.severity, row.ward, row.gateway, row.camera, row.rule, row.text, "", row.since_ms),
+        *(row.opened_ms, handling_of(row, subject), row.place),
+    )
+
+
+def _of_event(alarm: Alarm) -> QueueItem:
+    event = alarm.event
+    return QueueItem(
+        *(subject_of(event), event.severity, event.ward, event.gateway, event.camera, event.kind),
+        *(event.data.why, event.data.state or "", event.time_ms, event.received_ms, alarm.handling),
+        *(alarm.place, event.cursor, alarm.quiet),
+    )

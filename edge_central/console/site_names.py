@@ -1,0 +1,163 @@
+"""What people call things: wards, sites, cameras, recorder channels; from the fleet's sheet, and from births.
+
+The sheet is ``sites.csv`` and ``wards.csv`` as ``python3 -m fleet check`` has passed them. Reading it here is
+forgiving: a cell that cannot be used is left out, because a monitoring room needs the other 464 sites.
+
+The fleet's sheet on the disk: read again when it changes, kept as it was when it cannot be read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import threading
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNames:
+    name: str
+    channel: str = ""  # of the recorder, as the room's wall is numbered
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNames:
+    ward: str = ""
+    name: str = ""
+    latitude: float | None = None  # degrees, WGS 84
+    longitude: float | None = None
+    cameras: Mapping[str, CameraNames] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    wards: Mapping[str, str] = field(default_factory=dict)  # id -> name
+    sites: Mapping[str, SiteNames] = field(default_factory=dict)
+
+    def ward(self, ward: str) -> str:
+        return self.wards.get(ward, ward)
+
+    def site(self, gateway: str) -> SiteNames:
+        return self.sites.get(gateway, _UNKNOWN)
+
+    def site_name(self, gateway: str, otherwise: str = "") -> str:
+        return self.site(gateway).name or otherwise or gateway
+
+    def camera(self, gateway: str, camera: str) -> CameraNames:
+        return self.site(gateway).cameras.get(camera, CameraNames(camera))
+
+
+_UNKNOWN = SiteNames()
+
+
+def fold_text(text: str) -> str:
+    """Without marks and case, for comparing: ``Đề Thám`` is ``de tham``."""
+    apart = unicodedata.normalize("NFD", text.translate(_INVISIBLE)).casefold()
+    bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    # đ is a letter of its own in Unicode, and does not come apart.
+    return " ".join("".join(c if c.isalnum() else " " for c in bare.replace("đ", "d")).split())
+
+
+def read_names(sites: Path | None, wards: Path | None) -> Names:
+    """Raises OSError for a file that cannot be read, ValueError for one that is no UTF-8."""
+    ward_names = {row["ward"]: row.get("name") or row["ward"] for row in _rows(wards) if row.get("ward")}
+    by_name = {fold_text(name): ward for ward, name in ward_names.items()}
+    found: dict[str, SiteNames] = {}
+    for row in _rows(sites):
+        site = row.get("site", "")
+        if site:
+            found[site] = _merged(found.get(site, _UNKNOWN), row, by_name)
+    return Names(ward_names, found)
+
+
+def _merged(site: SiteNames, row: Mapping[str, str], wards: Mapping[str, str]) -> SiteNames:
+    ward = row.get("ward", "")
+    camera = row.get("camera", "")
+    own = {camera: CameraNames(row.get("camera_name") or camera, row.get("recorder_channel", ""))}
+    return SiteNames(
+        site.ward or wards.get(fold_text(ward), ward),
+        site.name or row.get("name", ""),
+        _degrees(row.get("latitude", "")) if site.latitude is None else site.latitude,
+        _degrees(row.get("longitude", "")) if site.longitude is None else site.longitude,
+        {**site.cameras, **(own if camera else {})},
+    )
+
+
+def _degrees(text: str) -> float | None:
+    """``20,4463`` is how a Vietnamese spreadsheet writes 20.4463."""
+    try:
+        degrees = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return degrees if -180.0 <= degrees <= 180.0 else None
+
+
+def _rows(path: Path | None) -> Iterator[dict[str, str]]:
+    """As spreadsheets write it: ``;``, ``,`` or tab, with or without a byte order mark or Excel's line."""
+    if path is None:
+        return
+    text = path.read_bytes().decode("utf-8-sig")
+    first, _, rest = text.partition("\n")
+    if first.strip().lower().startswith("sep="):
+        text = rest
+    header = next((line for line in text.splitlines() if line.strip(" ;,\t")), "")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(";,\t", key=header.count))
+    columns: list[str] | None = None
+    for cells in reader:
+        cleaned = [
+            unicodedata.normalize("NFC", " ".join(cell.translate(_INVISIBLE).split())) for cell in cells
+        ]
+        if not any(cleaned):
+            continue
+        if columns is None:
+            columns = [cell.lower() for cell in cleaned]
+        else:
+            yield dict(zip(columns, cleaned, strict=False))
+
+
+log = logging.getLogger(__name__)
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+class FleetSheet:
+    """Any thread."""
+
+    def __init__(self, sites: Path | None, wards: Path | None) -> None:
+        self._sites, self._wards = sites, wards
+        self._lock = threading.Lock()  # protects the two below
+        self._names = Names()
+        self._stamp: Stamp | None = None
+
+    def names(self) -> Names:
+        with self._lock:
+            stamp = _stamp(self._sites, self._wards)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._names = self._read()
+            return self._names
+
+    def _read(self) -> Names:
+        try:
+            return read_names(self._sites, self._wards)
+        except (OSError, ValueError) as error:
+            log.error("the sheet of the fleet cannot be read, names stay as they were: %s", error)
+            return self._names
+
+
+def _stamp(*paths: Path | None) -> Stamp:
+    return tuple(_of(path) for path in paths if path is not None)
+
+
+def _of(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size

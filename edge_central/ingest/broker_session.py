@@ -1,0 +1,277 @@
+"""The centre's side of the broker: one session after another, what arrives, and what goes out.
+
+The thread that owns a link calls ``step`` and waits on ``wake``; nothing here blocks but ``close``.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import MqttError
+from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
+from edge_agent.mqtt.session.client import BrokerConnection, ConnectionTerms, MqttMessage
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.session.signal_queue import (
+    Connected,
+    ConnectionEnded,
+    MessageReceived,
+    PublishAcked,
+    Signal,
+    SignalQueue,
+    Subscribed,
+)
+from edge_central.ingest.documents import CentralStateKind
+
+log = logging.getLogger(__name__)
+
+SESSION_EXPIRY_S = 7 * 86_400
+"""The broker keeps events for a centre that is away, as far as its limits go (max_queued_messages)."""
+RECEIVE_MAXIMUM = 1_000
+"""Unconfirmed messages at a time: one batch at most. Brokers have a lower limit of their own."""
+MAXIMUM_PACKET_BYTES = 4_194_304
+"""More than anything that is taken in: what is too large is to be seen and recorded, not dropped by the
+broker."""
+MOST_UNCONFIRMED = 65_536
+"""Heartbeats that wait to be read."""
+RECONNECT_CAP_S = 15.0
+"""There is one centre, and everybody waits for it: unlike 465 gateways it need not be slow."""
+SIGN_ON_TIMEOUT_S = 45.0
+BROKEN_S = 5.0
+"""After a failed send the network thread has this long to say why."""
+WINDOW = 500
+"""Own messages that wait for their PUBACK; fewer where the broker takes fewer. When the centre falls behind,
+a PUBACK stands behind the ``RECEIVE_MAXIMUM`` events that are on their way already, and they take a second:
+with a window of 50, confirmations went out at 100 a second, where ten cities want 1,400."""
+MOST_WAITING = 20_000
+"""Own messages that wait to be sent; more are dropped, the oldest first: gateways ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfirmedMessage:
+    """A message and the session that it must be confirmed to."""
+
+    session: str
+    message: MessageReceived
+
+
+class CentralBrokerSession:
+    """``greeting(session, kind)`` makes the retained state: ``online`` to begin with, ``offline`` for the
+    will; None: this session has no state of its own."""
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        client_id: str,
+        subscriptions: Sequence[str],
+        greeting: Callable[[str, CentralStateKind], MqttMessage] | None,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._subscriptions = tuple(subscriptions)
+        self._state_message = greeting
+        self._clock = clock
+        self._inbox = SignalQueue(wake, MOST_UNCONFIRMED)
+        self._reconnect = ReconnectSchedule(settings.brokers, settings.spread_s, cap_s=RECONNECT_CAP_S)
+        self._connection: BrokerConnection | None = None
+        self._next_attempt_mono = clock.monotonic() + self._reconnect.first_delay_s()
+        self._broken_mono: float | None = None
+        self._waiting: deque[MqttMessage] = deque(maxlen=MOST_WAITING)
+        self._confirmations: deque[MqttMessage] = deque(maxlen=MOST_WAITING)
+        self._in_flight = 0
+        self._window = WINDOW
+        self._confirmed_last = False
+        self._dropped_logged = 0
+        self.session = ""
+        self.online = False
+        self.since_mono = 0.0  # of the attempt or, once online, of the session
+
+    @property
+    def unsent_count(self) -> int:
+        """Own messages that the broker does not have yet."""
+        return len(self._waiting) + len(self._confirmations) + self._in_flight
+
+    @property
+    def has_unsent_confirmations(self) -> bool:
+        """Whether a confirmation waits to be sent."""
+        return bool(self._confirmations)
+
+    def poll(self) -> list[UnconfirmedMessage]:
+        """Go on with what can be done now; what has arrived since."""
+        found: list[UnconfirmedMessage] = []
+        for session, signal in self._inbox.take():
+            if isinstance(signal, MessageReceived):
+                found.append(UnconfirmedMessage(session, signal))
+            elif self._connection is not None and session == self.session:
+                self._handle(self._connection, signal)
+        self._advance()
+        if self._inbox.dropped > self._dropped_logged:
+            self._dropped_logged = self._inbox.dropped
+            log.warning("mqtt: heartbeats come faster than they are read; %d dropped", self._dropped_logged)
+        return found
+
+    def wait_s(self, most_s: float) -> float:
+        """How long nothing has to be done but for what arrives."""
+        if self._connection is None:
+            return max(0.0, min(most_s, self._next_attempt_mono - self._clock.monotonic()))
+        return min(most_s, 1.0)
+
+    def confirm(self, delivered: Sequence[UnconfirmedMessage]) -> None:
+        """PUBACK. What came in an earlier session is sent again by the broker, and confirmed then."""
+        connection = self._connection
+        if connection is None or not self.online:
+            return
+        for each in delivered:
+            if each.session == self.session and each.message.packet_id is not None:
+                connection.acknowledge(each.message.packet_id)
+
+    def publish(self, message: MqttMessage) -> None:
+        """In order, as fast as the broker confirms; lost when the session ends first."""
+        self._waiting.append(message)
+        self._send()
+
+    def publish_confirmation(self, message: MqttMessage) -> None:
+        """Does not queue behind everything else: what is not confirmed within a minute is sent again."""
+        self._confirmations.append(message)
+        self._send()
+
+    def publish_state(self) -> None:
+        """The state is another one than was published."""
+        if self.online and self._state_message is not None:
+            self.publish(self._state_message(self.session, "online"))
+
+    def close(self, farewell: MqttMessage | None, timeout_s: float) -> None:
+        """With a farewell the broker drops the will. Blocks for ``timeout_s`` at most twice."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        told = False
+        if farewell is not None and self.online:
+            try:
+                connection.publish(farewell)
+                told = True
+            except MqttError as error:
+                log.warning("mqtt: the last state is not published: %s", error)
+        self.online = False
+        connection.close(timeout_s, say_goodbye=told)
+
+    def _advance(self) -> None:
+        now = self._clock.monotonic()
+        if self._connection is None:
+            if now >= self._next_attempt_mono:
+                self._attempt(now)
+        elif self._broken_mono is not None:
+            if now - self._broken_mono > BROKEN_S:
+                self._ended(
+                    ConnectionEnded(
+                        ConnectError(ConnectErrorKind.TIMEOUT, "the connection takes nothing more")
+                    )
+                )
+        elif not self.online and now - self.since_mono > SIGN_ON_TIMEOUT_S:
+            text = f"{self._connection.broker.host} does not finish the sign-on in time"
+            self._ended(ConnectionEnded(ConnectError(ConnectErrorKind.TIMEOUT, text)))
+
+    def _attempt(self, now: float) -> None:
+        self.session = str(uuid.uuid4())
+        self.since_mono = now
+        self._connection = BrokerConnection(
+            self._settings,
+            self._reconnect.broker,
+            self._client_id,
+            self.session,
+            None if self._state_message is None else self._state_message(self.session, "offline"),
+            self._inbox,
+            clock_trusted=True,
+            terms=ConnectionTerms(SESSION_EXPIRY_S, MAXIMUM_PACKET_BYTES, RECEIVE_MAXIMUM),
+        )
+        self._connection.open()
+
+    def _handle(self, connection: BrokerConnection, signal: Signal) -> None:
+        match signal:
+            case Connected():
+                self._connected(connection, signal)
+            case PublishAcked():
+                self._in_flight -= 1
+                self._send()
+            case Subscribed(reasons):
+                refused = [t for t, r in zip(self._subscriptions, reasons, strict=False) if r >= 0x80]
+                if refused:
+                    log.error(
+                        "mqtt: the broker refuses %d subscriptions, %s first: what is sent there is not "
+                        "taken in; check its ACL for %s", len(refused), refused[0], self._client_id,
+                    )  # fmt: skip
+            case ConnectionEnded():
+                self._ended(signal)
+
+    def _connected(self, connection: BrokerConnection, signal: Connected) -> None:
+        self.since_mono = self._clock.monotonic()
+        self.online = True
+        self._in_flight = 0
+        self._window = min(WINDOW, signal.receive_maximum)
+        broker = connection.broker
+        log.info("mqtt: connected to %s:%d as %s", broker.host, broker.port, self._client_id)
+        self._clear_queues()
+        try:
+            if self._subscriptions:
+                connection.subscribe(self._subscriptions, retain_as_published=True)
+        except MqttError as error:
+            self._broken(error)
+        self.publish_state()
+
+    def _send(self) -> None:
+        while self.online and self._connection and self._in_flight < self._window:
+            message = self._next()
+            if message is None:
+                return
+            try:
+                self._connection.publish(message)
+                self._in_flight += 1
+            except MqttError as error:
+                self._broken(error)
+                return
+
+    def _next(self) -> MqttMessage | None:
+        """Confirmations and the rest in turn, so that neither holds the other up."""
+        first, second = self._confirmations, self._waiting
+        if self._confirmed_last:
+            first, second = second, first
+        queue = first or second
+        self._confirmed_last = queue is self._confirmations
+        return queue.popleft() if queue else None
+
+    def _clear_queues(self) -> None:
+        """What was for an earlier session."""
+        self._waiting.clear()
+        self._confirmations.clear()
+
+    def _broken(self, error: MqttError) -> None:
+        """The connection has just ended; why is what the network thread is about to say."""
+        log.debug("mqtt: %s", error)
+        if self._broken_mono is None:
+            self._broken_mono = self._clock.monotonic()
+
+    def _ended(self, signal: ConnectionEnded) -> None:
+        now = self._clock.monotonic()
+        if self.online:
+            delay_s = self._reconnect.after_loss_s(signal.error, now - self.since_mono)
+        else:
+            delay_s = self._reconnect.after_failure_s(signal.error)
+        if self._connection is not None:
+            self._connection.close(0.3, say_goodbye=False)
+        self._connection, self._broken_mono, self.online, self._in_flight = None, None, False, 0
+        self._clear_queues()
+        self._next_attempt_mono = now + delay_s
+        failures = self._reconnect.failures
+        quiet = failures > len(self._settings.brokers) and not signal.error.retry_slowly
+        log.log(
+            logging.DEBUG if quiet else logging.WARNING,
+            "mqtt: %s; the broker keeps what gateways send, next attempt in %.0f s (failure %d in a row)",
+            signal.error.text, delay_s, failures,
+        )  # fmt: skip

@@ -1,0 +1,103 @@
+"""What the ingest says of itself: a note in the database for ``status``, and gaps that do not close, in the
+log."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+
+import msgspec
+
+from edge_agent import __version__
+from edge_agent.core.clock import Clock
+from edge_central.ingest.batch_writer import BatchResult
+from edge_central.store.fleet_state import FleetState, GapReason
+
+log = logging.getLogger(__name__)
+
+GAP_PATIENCE_MS = 1_800_000
+"""A gateway sends what was not confirmed again after 15 min at most, an alarm before a day's backlog."""
+RATE_OVER_S = 60.0
+
+
+class IngestStatus(msgspec.Struct, kw_only=True):
+    """The row ``running`` of the table ``meta``, renewed every ten seconds."""
+
+    time_ms: int
+    since_ms: int
+    pid: int
+    version: str
+    session: str
+    connected: bool
+    events: int  # since the start
+    duplicates: int
+    rejected: int
+    events_s: float  # over the last minute
+
+
+class IngestCounters:
+    """Counts since the start."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since_mono = clock.monotonic()
+        self._since_ms = round(clock.now().timestamp() * 1000)
+        self._events = self._duplicates = self._rejected = 0
+        self._recent: deque[tuple[float, int]] = deque()
+        self._rejected_logged_mono: float | None = None
+
+    def count(self, stored: BatchResult) -> None:
+        self._events += stored.events.total()
+        self._duplicates += stored.duplicates
+        self._rejected += stored.rejected
+        if stored.rejected:
+            self._log_rejected(stored)
+
+    def status(self, connected: bool, session: str) -> IngestStatus:
+        now = self._clock.monotonic()
+        self._recent.append((now, self._events))
+        while len(self._recent) > 2 and now - self._recent[1][0] >= RATE_OVER_S:
+            self._recent.popleft()
+        before_mono, before = self._recent[0] if len(self._recent) > 1 else (self._since_mono, 0)
+        return IngestStatus(
+            time_ms=round(self._clock.now().timestamp() * 1000),
+            since_ms=self._since_ms,
+            pid=os.getpid(),
+            version=__version__,
+            session=session,
+            connected=connected,
+            events=self._events,
+            duplicates=self._duplicates,
+            rejected=self._rejected,
+            events_s=round((self._events - before) / max(1e-3, now - before_mono), 2),
+        )
+
+    def _log_rejected(self, stored: BatchResult) -> None:
+        """Once a minute: whoever floods the centre does not flood its log too."""
+        now = self._clock.monotonic()
+        if self._rejected_logged_mono is None or now - self._rejected_logged_mono >= 60.0:
+            self._rejected_logged_mono = now
+            log.warning(
+                "%s; rejected (%d since the start, see edge-agent central status)",
+                stored.first_rejected, self._rejected,
+            )  # fmt: skip
+
+
+class GapLogger:
+    """Logs a gap once, when it has not closed in the time in which it would have."""
+
+    def __init__(self, clock: Clock, patience_ms: int = GAP_PATIENCE_MS) -> None:
+        self._patience_ms = patience_ms
+        self._logged_ms = round(clock.now().timestamp() * 1000) - patience_ms
+
+    def log_open_gaps(self, known: FleetState, now_ms: int) -> None:
+        old_ms = now_ms - self._patience_ms
+        for stream in known.streams.values():
+            for gap in stream.gaps:
+                if gap.why is GapReason.MISSING and self._logged_ms < gap.found_ms <= old_ms:
+                    log.error(
+                        "%s: %d events are missing, %d to %d of epoch %s, and nobody has said why",
+                        stream.gateway, len(gap), gap.first, gap.last, stream.epoch,
+                    )  # fmt: skip
+        self._logged_ms = max(self._logged_ms, old_ms)

@@ -1,0 +1,135 @@
+"""Tells who is there: feeds the state machine, publishes what it says, keeps it for the next start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.mqtt.session.client import MqttMessage
+from edge_agent.wire.received.messages import HeartbeatMessage
+from edge_agent.wire.topics import CentralTopics
+from edge_central.ingest.batch_writer import BatchResult
+from edge_central.ingest.documents import OutageDocument, PresenceDocument, message
+from edge_central.presence.presence import PresenceThresholds, PresenceTracker
+from edge_central.store.batch import Batch
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
+from edge_central.trusted_time.clock import Correction
+
+log = logging.getLogger(__name__)
+
+
+class PresencePublisher:
+    """``begin`` with what was told before; one thread uses it."""
+
+    def __init__(self, topics: CentralTopics, clock: Clock, bounds: PresenceThresholds | None = None) -> None:
+        self._topics = topics
+        self._clock = clock
+        self._bounds = bounds
+        self._presence: PresenceTracker | None = None
+        self._session = ""
+        self._unwritten: list[PresenceReport] = []
+
+    def restore(self, told: list[PresenceReport]) -> None:
+        """Once; later calls change nothing."""
+        if self._presence is None:
+            self._presence = PresenceTracker(told, self._bounds, self._clock.monotonic())
+
+    def apply_correction(self, correction: Correction) -> None:
+        """Published times were wrong: correct them, and publish all states again."""
+        if self._presence is not None:
+            self._presence.shift_times(correction.since_ms, correction.by_ms)
+            self._session = ""
+
+    def record(self, stored: BatchResult) -> None:
+        """Of a committed batch."""
+        if self._presence is None:
+            return
+        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        for sign in stored.status_messages:
+            if isinstance(sign, HeartbeatMessage):
+                every_s, session = sign.health.uplink.heartbeat_s, sign.health.session
+                self._presence.record_heartbeat(sign.gateway, sign.ward, session, every_s, mono, now_ms)
+            elif sign.document is None:
+                self._presence.forget(sign.gateway, sign.ward, now_ms)
+            else:
+                told, why = sign.document, sign.document.reason[:200].replace("\0", "")
+                self._presence.record_state(
+                    sign.gateway, sign.ward, told.state, told.session, why, mono, now_ms
+                )
+
+    def tick(
+        self, session: str, connected_mono: float | None, publish: Callable[[MqttMessage], None]
+    ) -> list[PresenceReport]:
+        """Tell what is new, and return it; to a new session with the broker, which may have forgotten it, all
+        that holds."""
+        if self._presence is None:
+            return []
+        reports = news = self._presence.tick(self._clock.monotonic(), self._now_ms(), connected_mono)
+        for report in news:
+            _log(report)
+        self._unwritten += news
+        if connected_mono is not None and session != self._session:
+            self._session = session
+            reports = [*(report for report in reports if _clears(report)), *self._presence.current_reports()]
+        if connected_mono is not None:
+            for report in reports:
+                publish(self._message(report))
+        return news
+
+    @property
+    def has_unwritten(self) -> bool:
+        return bool(self._unwritten)
+
+    def write(self, batch: Batch) -> int:
+        """How many reports, for ``written``."""
+        for report in self._unwritten:
+            batch.write_presence(report)
+        return len(self._unwritten)
+
+    def mark_written(self, count: int) -> None:
+        """That transaction is committed."""
+        del self._unwritten[:count]
+
+    def _message(self, report: PresenceReport) -> MqttMessage:
+        """Cleared where there is nothing to say any more."""
+        match report:
+            case GatewayReport(gateway, ward, standing):
+                topic = self._topics.presence(ward, gateway)
+                if standing is None:
+                    return MqttMessage(topic, b"", retain=True)
+                since = _time(report.since_ms)
+                document = PresenceDocument(
+                    gateway=gateway, ward=ward, state=standing.value, since=since, why=report.why
+                )
+                return message(topic, document, retain=True)
+            case OutageReport(ward, gateways, of):
+                topic = self._topics.outage(ward)
+                if not gateways:
+                    return MqttMessage(topic, b"", retain=True)
+                since = _time(report.since_ms)
+                outage = OutageDocument(ward=ward, since=since, gateways=list(gateways), of=of)
+                return message(topic, outage, retain=True)
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now().timestamp() * 1000)
+
+
+def _clears(report: PresenceReport) -> bool:
+    return not report.gateways if isinstance(report, OutageReport) else report.state is None
+
+
+def _time(milliseconds: int) -> str:
+    return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def _log(report: PresenceReport) -> None:
+    match report:
+        case GatewayReport(gateway, ward, standing, why):
+            bad = standing in (PresenceState.OFFLINE, PresenceState.UNSTABLE)
+            log.log(logging.WARNING if bad else logging.INFO, "%s (%s): %s: %s", gateway, ward, standing, why)
+        case OutageReport(ward, (), of):
+            log.warning("%s: the outage of the ward is over", ward)
+        case OutageReport(ward, gateways, of):
+            log.error("%s: %d of %d gateways went at once", ward, len(gateways), of)

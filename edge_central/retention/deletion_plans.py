@@ -1,0 +1,205 @@
+"""What is to be deleted in a run: one plan for each setting and kind of row. Pure but for one question.
+
+How much one run may delete by itself: more than a share of what is stored waits for an administrator.
+
+The clock decides what is over, so this is the last line where the clock is wrong all the same, or where a
+setting was changed by mistake.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, true
+
+from edge_agent.core.model import Severity
+from edge_central.retention.holds import covered_by, read_holds
+from edge_central.settings import Retention
+from edge_central.store import tables
+
+DAY_MS = 86_400_000
+
+
+class DeletionTarget(StrEnum):
+    EVENT = "event"
+    MEDIA = "media"
+    ALERT = "alert"  # that is over
+    HANDLING = "handling"  # what the duty desk wrote about an alarm or alert
+    REQUEST = "request"
+    HANDOVER = "handover"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionPlan:
+    what: DeletionTarget
+    rule: str  # the setting: info_days: 90
+    days: float
+    before_ms: int  # what arrived earlier is over
+    kind: str = ""
+    severity: int = 0
+
+
+def make_plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -> Iterator[DeletionPlan]:
+    """``kinds`` are those of the events that there are, with their severity."""
+    for kind, severity in kinds:
+        rule, days = _days(settings, kind, severity)
+        yield DeletionPlan(
+            DeletionTarget.EVENT, f"{rule}: {days:g}", days, _before(days, now_ms), kind, severity
+        )
+    for what, name, days in (
+        (DeletionTarget.MEDIA, "media_days", settings.media_days),
+        (DeletionTarget.ALERT, "alert_days", settings.alert_days),
+        *(
+            (what, "duty_days", settings.duty_days)
+            for what in (DeletionTarget.HANDLING, DeletionTarget.REQUEST, DeletionTarget.HANDOVER)
+        ),
+    ):
+        yield DeletionPlan(what, f"{name}: {days:g}", days, _before(days, now_ms))
+
+
+def stored_kinds(connection: Connection) -> list[tuple[str, int]]:
+    """Each look finds the next one in the index: the events themselves are not counted through."""
+    kind, severity = tables.event.c.kind, tables.event.c.severity
+    found: list[tuple[str, int]] = []
+    query = select(kind, severity).order_by(kind, severity).limit(1)
+    row = connection.execute(query).first()
+    while row is not None:
+        found.append((row.kind, row.severity))
+        further = or_(kind > row.kind, and_(kind == row.kind, severity > row.severity))
+        row = connection.execute(query.where(kind >= row.kind, further)).first()
+    return found
+
+
+def _days(settings: Retention, kind: str, severity: int) -> tuple[str, float]:
+    if kind in settings.kinds:
+        return f"kinds.{kind}", settings.kinds[kind]
+    if severity >= Severity.ALARM.number:
+        return "alarm_days", settings.alarm_days
+    if severity >= Severity.WARNING.number:
+        return "warning_days", settings.warning_days
+    return "info_days", settings.info_days
+
+
+def _before(days: float, now_ms: int) -> int:
+    return now_ms - round(days * DAY_MS)
+
+
+MOST_SHARE = 0.2
+"""Of the events, pictures or alerts that are stored. A setting of fewer than ten days deletes more than that
+on an ordinary day: twice a day's share of its own is always free."""
+FEW_ROWS = 100
+"""Free in any case: in a small database a day may be a third of it."""
+GRANTED_SHARE = 1.2
+"""Of what was released: more becomes over while the administrator decides."""
+LIMITED = (DeletionTarget.EVENT, DeletionTarget.MEDIA, DeletionTarget.ALERT)
+
+
+class BlockedDeletions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would delete, and does not."""
+
+    over: dict[str, int]  # by Target
+    stored: dict[str, int]
+
+    @property
+    def text(self) -> str:
+        """One line, for the alert and the log."""
+        worst = max(self.over, key=lambda what: self.over[what])
+        return (
+            f"retention would delete {self.over[worst]} of {self.stored[worst]} rows of {worst} at once and "
+            "waits for edge-agent central release --deletions"
+        )
+
+
+class DeletionRelease(msgspec.Struct, frozen=True, kw_only=True):
+    """An administrator has seen how many go."""
+
+    who: str
+    over: dict[str, int]
+
+
+def blocked_key(central_id: str) -> str:
+    """Of the row in ``meta``: several centres may use one database."""
+    return f"deletions-held {central_id}"
+
+
+def release_key(central_id: str) -> str:
+    return f"deletions-released {central_id}"
+
+
+def read_blocked(connection: Connection, central_id: str) -> BlockedDeletions | None:
+    value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == blocked_key(central_id)))
+    return None if value is None else msgspec.json.decode(value, type=BlockedDeletions)
+
+
+def read_release(connection: Connection, central_id: str) -> DeletionRelease | None:
+    value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == release_key(central_id)))
+    return None if value is None else msgspec.json.decode(value, type=DeletionRelease)
+
+
+def write_row(connection: Connection, key: str, value: msgspec.Struct | None) -> None:
+    """None: there is none any more."""
+    connection.execute(delete(tables.meta).where(tables.meta.c.key == key))
+    if value is not None:
+        connection.execute(insert(tables.meta), {"key": key, "value": msgspec.json.encode(value).decode()})
+
+
+def find_excess(
+    connection: Connection, plans: Sequence[DeletionPlan], release: DeletionRelease | None
+) -> BlockedDeletions | None:
+    """What these plans would delete, where that is more than one run may; None: they may."""
+    over, stored, most = Counter[str](), Counter[str](), Counter[str]()
+    for plan in plans:
+        if plan.what in LIMITED:
+            of_plan = _count(connection, plan, true())
+            over[plan.what] += _count(connection, plan, _is_over(plan))
+            stored[plan.what] += of_plan
+            most[plan.what] += round(of_plan * max(MOST_SHARE, 2 / plan.days))
+    for what in [what for what in over if over[what] > max(FEW_ROWS, most[what])]:
+        over[what] -= _count_on_hold(connection, [plan for plan in plans if plan.what == what])
+    granted = {} if release is None else release.over
+    if all(
+        count <= max(FEW_ROWS, most[what], granted.get(what, 0) * GRANTED_SHARE)
+        for what, count in over.items()
+    ):
+        return None
+    named = {what: count for what, count in over.items() if count}
+    return BlockedDeletions(over=named, stored={what: stored[what] for what in named})
+
+
+def _count_on_hold(connection: Connection, plans: Sequence[DeletionPlan]) -> int:
+    """Rows whose time is over and that a hold keeps: they do not go."""
+    holds = read_holds(connection)
+    found = 0
+    for plan in plans if holds else ():
+        if plan.what is not DeletionTarget.ALERT:
+            kept = covered_by(holds, _table(plan).c)
+            found += _count(connection, plan, and_(_is_over(plan), kept))
+    return found
+
+
+def _count(connection: Connection, plan: DeletionPlan, which: ColumnElement[bool]) -> int:
+    table = _table(plan)
+    if plan.what is DeletionTarget.EVENT:
+        which = and_(table.c.kind == plan.kind, table.c.severity == plan.severity, which)
+    return connection.scalar(select(func.count()).select_from(table).where(which)) or 0
+
+
+def _is_over(plan: DeletionPlan) -> ColumnElement[bool]:
+    columns = _table(plan).c
+    if plan.what is DeletionTarget.ALERT:
+        return and_(columns.opened_ms < plan.before_ms, columns.cleared_ms < plan.before_ms)
+    over: ColumnElement[bool] = columns.received_ms < plan.before_ms
+    return over
+
+
+def _table(plan: DeletionPlan) -> Any:
+    return {
+        DeletionTarget.EVENT: tables.event,
+        DeletionTarget.MEDIA: tables.media,
+        DeletionTarget.ALERT: tables.alert,
+    }[plan.what]

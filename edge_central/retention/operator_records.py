@@ -1,0 +1,98 @@
+"""What the duty desk wrote: it goes when it is old, and when what it is about is gone. So a hold on an event
+keeps also what was written about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select
+
+from edge_central.retention.deletion_plans import DeletionTarget
+from edge_central.store import tables
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedBatch:
+    """A batch."""
+
+    last: Any  # the key of the last row that was looked at; None: there was none
+    full: bool  # there may be more
+    on_hold: int
+    gone_ms: list[int]  # when those were written that went
+
+
+def delete_old(
+    connection: Connection, what: DeletionTarget, before_ms: int, after: Any, most: int
+) -> DeletedBatch:
+    """Of what was written before ``before_ms``: up to ``most`` rows whose keys come after ``after``."""
+    match what:
+        case DeletionTarget.HANDLING:
+            return _handlings(connection, before_ms, after, most)
+        case DeletionTarget.REQUEST:
+            return _requests(connection, before_ms, after, most)
+        case _:
+            return _handovers(connection, before_ms, after, most)
+
+
+def _handlings(connection: Connection, before_ms: int, after: str | None, most: int) -> DeletedBatch:
+    """With their steps; the newest step counts."""
+    columns = tables.handling_step.c
+    written = func.max(columns.at_ms)
+    query = select(columns.subject.label("key"), written.label("at_ms")).group_by(columns.subject)
+    query = query.where(columns.subject > (after or "")).having(written < before_ms)
+    found = connection.execute(query.order_by(columns.subject).limit(most)).all()
+    events: list[tuple[str, str]] = []
+    alerts: list[int] = []
+    cursors: list[int] = []
+    for row in found:
+        match row.key.split(" ", 2):
+            case ["event", gateway, event_id]:
+                events.append((gateway, event_id))
+            case ["alert", number]:
+                alerts.append(int(number))
+            case ["cursor", number]:
+                cursors.append(int(number))
+    still = {f"event {gateway} {event_id}" for gateway, event_id in _events_still(connection, events)}
+    ids = select(tables.alert.c.id).where(tables.alert.c.id.in_(alerts))
+    still |= {f"alert {number}" for number in connection.scalars(ids)}
+    at = select(tables.event.c.cursor).where(tables.event.c.cursor.in_(cursors))
+    still |= {f"cursor {number}" for number in connection.scalars(at)}
+    gone = [row for row in found if row.key not in still]
+    for table in (tables.handling, tables.handling_step, tables.hidden_event):
+        connection.execute(delete(table).where(table.c.subject.in_([row.key for row in gone])))
+    return _deleted_batch(found, gone, most)
+
+
+def _requests(connection: Connection, before_ms: int, after: str | None, most: int) -> DeletedBatch:
+    columns = tables.request.c
+    query = select(columns.id.label("key"), columns.asked_ms.label("at_ms"), columns.gateway, columns.about)
+    query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
+    found = connection.execute(query.order_by(columns.id).limit(most)).all()
+    still = _events_still(connection, [(row.gateway, row.about) for row in found if row.about is not None])
+    gone = [row for row in found if (row.gateway, row.about) not in still]
+    connection.execute(delete(tables.request).where(columns.id.in_([row.key for row in gone])))
+    return _deleted_batch(found, gone, most)
+
+
+def _handovers(connection: Connection, before_ms: int, after: int | None, most: int) -> DeletedBatch:
+    columns = tables.handover.c
+    query = select(columns.id.label("key"), columns.left_ms.label("at_ms"))
+    query = query.where(columns.id > (after or 0), columns.left_ms < before_ms)
+    found = connection.execute(query.order_by(columns.id).limit(most)).all()
+    connection.execute(delete(tables.handover).where(columns.id.in_([row.key for row in found])))
+    return _deleted_batch(found, found, most)
+
+
+def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those (gateway, event_id) of which there is an event."""
+    columns = tables.event.c
+    ids = {event_id for _, event_id in wanted}
+    rows = connection.execute(select(columns.gateway, columns.event_id).where(columns.event_id.in_(ids)))
+    return {(row.gateway, row.event_id) for row in rows}
+
+
+def _deleted_batch(found: Sequence[Any], gone: Sequence[Any], most: int) -> DeletedBatch:
+    last = found[-1].key if found else None
+    return DeletedBatch(last, len(found) == most, len(found) - len(gone), [row.at_ms for row in gone])

@@ -1,0 +1,119 @@
+"""The centre's time in the database: its record, the administrator's word, and rows that it corrects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, insert, select, text, update
+
+from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_central.retention.deletion_plans import stored_kinds
+from edge_central.store import tables
+from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
+
+MOST_ROWS = 20_000
+"""At a time."""
+_SHIFT = (
+    update(tables.event)
+    .where(tables.event.c.cursor == bindparam("of"))
+    .values(received_ms=tables.event.c.received_ms + bindparam("by"))
+)
+
+
+def record_key(central_id: str) -> str:
+    """Of the row in ``meta``: several centres may use one database."""
+    return f"clock {central_id}"
+
+
+def release_key(central_id: str) -> str:
+    """Of the row by which an administrator says that the system's clock is right."""
+    return f"clock-released {central_id}"
+
+
+def read_clock_record(connection: Connection, central_id: str) -> TrustedClockRecord | None:
+    found = read_meta(connection, record_key(central_id))
+    try:
+        return None if found is None else msgspec.json.decode(found, type=TrustedClockRecord)
+    except msgspec.DecodeError:  # of another version of the centre
+        return None
+
+
+def read_meta(connection: Connection, key: str) -> str | None:
+    value: str | None = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == key))
+    return value
+
+
+def newest_received_ms(connection: Connection, wards: Collection[str]) -> int | None:
+    columns = tables.event.c
+    query = select(columns.received_ms).where(columns.ward.in_(wards))
+    newest: int | None = connection.scalar(query.order_by(columns.cursor.desc()).limit(1))
+    return newest
+
+
+def write_release(connection: Connection, central_id: str, who: str) -> None:
+    drop_release(connection, central_id)
+    connection.execute(insert(tables.meta), {"key": release_key(central_id), "value": who})
+
+
+def drop_release(connection: Connection, central_id: str) -> None:
+    connection.execute(delete(tables.meta).where(tables.meta.c.key == release_key(central_id)))
+
+
+def now_ms_of(connection: Connection, central_id: str) -> int:
+    """The centre's time, for a command on the same machine."""
+    clock = FollowedClock(SystemClock(), read_boot_id())
+    clock.follow(read_clock_record(connection, central_id))
+    return round(clock.now().timestamp() * 1000)
+
+
+def shift_times(
+    connection: Connection,
+    correction: Correction,
+    wards: Collection[str],
+    *,
+    alone: bool,
+    beat: Callable[[], None] = lambda: None,
+) -> None:
+    """Give the rows of these wards the times at which they really arrived; ``alone``: no other centre uses
+    this database, so what belongs to no ward is this centre's too. ``beat`` is called every second or so:
+    months without a proof are many rows."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))  # it is done as a whole
+    for kind, severity in stored_kinds(connection):  # so the index finds the rows
+        columns = tables.event.c
+        of_kind = (columns.kind == kind) & (columns.severity == severity) & columns.ward.in_(wards)
+        wrong = select(columns.cursor).where(of_kind, columns.received_ms > correction.since_ms)
+        last = 0
+        while rows := list(
+            connection.scalars(wrong.where(columns.cursor > last).order_by(columns.cursor).limit(MOST_ROWS))
+        ):
+            connection.execute(_SHIFT, [{"of": cursor, "by": correction.by_ms} for cursor in rows])
+            last = rows[-1]
+            beat()
+    for column, which in _stamps(wards, alone):
+        later = column > correction.since_ms
+        moved = {column.name: column + correction.by_ms}
+        connection.execute(update(column.table).where(which, later).values(moved))
+
+
+def _stamps(wards: Collection[str], alone: bool) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:
+    """The other times by the centre's clock that something is decided by, and which rows are ours."""
+    media, alert = tables.media.c, tables.alert.c
+    gateways = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(wards))
+    yield media.received_ms, media.gateway.in_(gateways)
+    for column in (alert.since_ms, alert.opened_ms, alert.cleared_ms):
+        yield column, alert.ward.in_(wards)
+    yield tables.presence.c.since_ms, tables.presence.c.ward.in_(wards)
+    yield tables.outage.c.since_ms, tables.outage.c.ward.in_(wards)
+    yield tables.request.c.asked_ms, tables.request.c.ward.in_(wards)
+    yield tables.conflict.c.last_ms, tables.conflict.c.gateway.in_(gateways)
+    streams = select(tables.stream.c.id).where(tables.stream.c.gateway.in_(gateways))
+    yield tables.gap.c.found_ms, tables.gap.c.stream.in_(streams)
+    yield tables.loss.c.received_ms, tables.loss.c.gateway.in_(gateways)
+    subjects = select(tables.handling.c.subject).where(tables.handling.c.ward.in_(wards))
+    yield tables.handling_step.c.at_ms, tables.handling_step.c.subject.in_(subjects)
+    if alone:
+        for other in (tables.handover.c.left_ms, tables.access.c.time_ms):
+            yield other, other.is_not(None)

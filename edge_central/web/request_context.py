@@ -1,0 +1,165 @@
+"""What a page is given: who asks, what for, and an open connection. A page is a function from it to a
+response.
+
+What all pages share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from edge_agent.core.clock import Clock
+from edge_central.console.alarm_queue import read_alarm_queue
+from edge_central.console.site_names import FleetSheet, Names
+from edge_central.settings import CentralSettings, Console
+from edge_central.store.scope import Scope
+from edge_central.web.auth.accounts import ACTING_ROLES, ADMIN_ROLES, Account
+from edge_central.web.auth.sessions import Cookies, LoginSession, LoginSessions, csrf_token
+from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
+from edge_central.web.connections import DatabaseConnections
+from edge_central.web.http_errors import NotFound
+from edge_central.web.i18n import Lang
+from edge_central.web.live.hub import LiveHub
+from edge_central.web.media.media_access_log import MediaAccessLog
+from edge_central.web.templates import Templates
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleServices:
+    settings: CentralSettings
+    console: Console
+    clock: Clock
+    connections: DatabaseConnections
+    sessions: LoginSessions
+    cookies: Cookies
+    templates: Templates
+    throttle: LoginThrottle
+    devices: DeviceCookies
+    hub: LiveHub
+    media_access_log: MediaAccessLog
+    sheet: FleetSheet
+
+    @property
+    def pictures(self) -> Path:
+        return self.settings.media_dir
+
+    def now_ms(self) -> int:
+        return round(self.clock.now().timestamp() * 1000)
+
+
+MOST_DIGITS = 18
+"""A database counts to 2**63, which has 19."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Somebody asks; who it is does not matter, or is not known yet. On one worker thread."""
+
+    request: Request
+    form: Mapping[str, str]
+    """Fields of a POST; of those that come twice the last."""
+    services: ConsoleServices
+    connection: Connection
+    """For reading: one state of the database, as it was when the page began."""
+    lang: Lang
+    now_ms: int
+    mark: str
+    """Where the live stream was when the page began: what it shows is at least as new."""
+
+    @property
+    def address(self) -> str:
+        """Of who asks, as far as trusted proxies tell."""
+        return self.request.client.host if self.request.client else ""
+
+    @property
+    def cookies(self) -> Cookies:
+        return self.services.cookies
+
+    def query(self, name: str) -> str | None:
+        """None where it is missing or empty."""
+        return self.request.query_params.get(name) or None
+
+    def path(self, name: str) -> str:
+        """The part of the path that the page calls ``{name}``."""
+        return str(self.request.path_params[name])
+
+    def number(self, name: str) -> int:
+        """The same as a number; raises NotFound where it is none that a database counts to."""
+        text = self.path(name)
+        if not text.isdecimal() or len(text) > MOST_DIGITS:
+            raise NotFound
+        return int(text)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """One transaction. ``connection`` does not see it: answer a POST with ``redirect``."""
+        return self.services.connections.writing()
+
+    def render(self, template: str, status: int = 200, **context: Any) -> Response:
+        text = self.services.templates.render(template, self.lang, self._context() | context)
+        return HTMLResponse(text, status)
+
+    def redirect(self, to: str) -> Response:
+        """After a POST; ``to`` is a path of ours."""
+        return RedirectResponse(to, 303)
+
+    def _context(self) -> dict[str, Any]:
+        url = self.request.url
+        here = f"{url.path}?{url.query}" if url.query else url.path
+        return {"account": None, "now_ms": self.now_ms, "path": url.path, "here": quote(here, safe="/")}
+
+
+@dataclass(frozen=True, slots=True)
+class UserRequestContext(RequestContext):
+    """Somebody who is known asks."""
+
+    account: Account
+    session: LoginSession | None
+    """None: a program with a token."""
+    secret: str
+    """Value of the session's cookie; empty for a program."""
+
+    @property
+    def scope(self) -> Scope:
+        """For every question to the database."""
+        return self.account.scope
+
+    @property
+    def names(self) -> Names:
+        """What people call things."""
+        return self.services.sheet.names()
+
+    @property
+    def may_act(self) -> bool:
+        return self.account.role in ACTING_ROLES
+
+    @property
+    def is_admin(self) -> bool:
+        return self.account.role in ADMIN_ROLES
+
+    def ward(self, ward: str) -> Scope:
+        """The scope of that ward alone. Raises NotFound where it is not his to see."""
+        if not self.scope.admits(ward):
+            raise NotFound
+        return self.scope.narrowed(ward)
+
+    def _context(self) -> dict[str, Any]:
+        # Not super(): with slots the class is made anew, and super() without arguments means the old one.
+        return RequestContext._context(self) | {
+            "account": self.account,
+            "csrf": csrf_token(self.secret),
+            "may_act": self.may_act,
+            "is_admin": self.is_admin,
+            "live": self.mark,
+            "names": self.names,
+            "desk_now": partial(read_alarm_queue, self.connection, self.scope, self.now_ms),
+        }

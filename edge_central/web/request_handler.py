@@ -1,0 +1,281 @@
+"""Between the routes and the pages: reads what was asked, finds out who asks, checks that he may, calls the
+page on a worker thread, and makes an answer of whatever comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from sqlalchemy import Connection
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+
+from edge_central.store.database import DatabaseRejected, DatabaseUnavailable
+from edge_central.web.auth import accounts
+from edge_central.web.auth.accounts import HUMAN_ROLES, Account, Role, token_digest
+from edge_central.web.auth.sessions import (
+    LANGUAGE_COOKIE,
+    SEEN_EVERY_MS,
+    SESSION_COOKIE,
+    LoginSession,
+    csrf_matches,
+)
+from edge_central.web.connections import MOST_AT_ONCE
+from edge_central.web.http_errors import (
+    BadRequest,
+    Forbidden,
+    HttpError,
+    NotLoggedIn,
+    TooLarge,
+    Unavailable,
+    error_response,
+)
+from edge_central.web.i18n import Lang, preferred_language
+from edge_central.web.middleware import NUL
+from edge_central.web.request_context import ConsoleServices, RequestContext, UserRequestContext
+
+log = logging.getLogger(__name__)
+
+MOST_FORM_BYTES = 65_536
+FORM_WITHIN_S = 15.0
+MOST_WAITING = 64
+"""Requests that wait for a thread; more are told to come again."""
+RETRY_AFTER_S = 3
+COMPRESS_FROM_BYTES = 1_400
+"""What fits one packet does not get faster."""
+COMPRESS_LEVEL = 4
+COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "image/svg+xml")
+
+T = TypeVar("T")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Something that whoever is logged in may ask for. A ``POST`` comes with a token of a form of ours."""
+
+    path: str
+    answer: Callable[[UserRequestContext], Response]
+    method: str = "GET"
+    roles: frozenset[Role] = HUMAN_ROLES
+    slow: bool = False
+    """Takes more than a query: a password. On threads that keep nobody else waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPage:
+    """Something for everybody; it checks for itself what is to be checked."""
+
+    path: str
+    answer: Callable[[RequestContext], Response]
+    method: str = "GET"
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks."""
+
+    account: Account
+    session: LoginSession | None
+    secret: str
+    key: str
+    """Digest of the token, of a session or of the API: for asking later whether it still holds."""
+
+
+class _WorkerThreads:
+    def __init__(self, name: str, most: int) -> None:
+        self._pool = ThreadPoolExecutor(most, name)
+        self._asked = 0
+        self._most_asked = most + MOST_WAITING
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Raises Unavailable where too many wait already."""
+        if self._asked >= self._most_asked:
+            raise Unavailable("too many requests at once", retry_after_s=RETRY_AFTER_S)
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._asked -= 1
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+class RequestHandler:
+    def __init__(self, services: ConsoleServices) -> None:
+        self.services = services
+        self._quick = _WorkerThreads("console", MOST_AT_ONCE)
+        self._slow = _WorkerThreads("console-slow", 2)
+
+    def close(self) -> None:
+        self._quick.close()
+        self._slow.close()
+
+    def endpoint(self, page: Page | PublicPage) -> Endpoint:
+        """For a route of Starlette."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                form = await _form(request) if page.method == "POST" else {}
+                threads = self._slow if page.slow else self._quick
+                return await threads.run(partial(self._answer, page, request, form))
+            except HttpError as refusal:
+                return self.error_response(request, refusal)
+
+        return answer
+
+    async def run_in_thread(self, work: Callable[[], T]) -> T:
+        """``work`` on one of the threads that may wait for the database. Raises Unavailable."""
+        return await self._quick.run(work)
+
+    async def authenticate_async(self, request: Request, roles: frozenset[Role]) -> Principal:
+        """``known``, for what does not run on a worker thread. Raises Unavailable too."""
+
+        def ask() -> Principal:
+            with self.reading(request) as connection:
+                return self.authenticate(request, connection, roles)
+
+        return await self.run_in_thread(ask)
+
+    def authenticate(self, request: Request, connection: Connection, roles: frozenset[Role]) -> Principal:
+        """By an API token where there is one, else by the cookie. Raises NotLoggedIn, Forbidden."""
+        found = self._by_token(request, connection) or self._by_cookie(request, connection)
+        if found.account.role not in roles:
+            raise Forbidden("your role does not allow this")
+        return found
+
+    def error_response(self, request: Request, refusal: HttpError) -> Response:
+        """The answer to somebody who does not get what he asked for."""
+        if isinstance(refusal, NotLoggedIn) and _is_navigation(request):
+            url = request.url
+            here = f"{url.path}?{url.query}" if url.query else url.path
+            return RedirectResponse("/login" if here == "/" else f"/login?next={quote(here, safe='')}", 303)
+        return error_response(request, refusal, self.services.templates, self.lang(request))
+
+    def lang(self, request: Request) -> Lang:
+        cookie = self.services.cookies.get(request, LANGUAGE_COOKIE)
+        return preferred_language(cookie, request.headers.get("accept-language", ""))
+
+    def _answer(self, page: Page | PublicPage, request: Request, form: Mapping[str, str]) -> Response:
+        mark = self.services.hub.mark()  # before the database is read: a page is at least as new
+        with self.reading(request) as connection:
+            response = self._call_page(page, request, form, connection, mark)
+        return compressed(request, response)
+
+    @contextmanager
+    def reading(self, request: Request) -> Iterator[Connection]:
+        """Raises Unavailable."""
+        try:
+            with self.services.connections.reading() as connection:
+                yield connection
+        except (DatabaseUnavailable, DatabaseRejected) as error:
+            log.warning("%s: %s", request.url.path, error)
+            raise Unavailable("the database does not answer", retry_after_s=RETRY_AFTER_S) from error
+
+    def _call_page(
+        self,
+        page: Page | PublicPage,
+        request: Request,
+        form: Mapping[str, str],
+        connection: Connection,
+        mark: str,
+    ) -> Response:
+        now_ms = self.services.now_ms()
+        call = (request, form, self.services, connection, self.lang(request), now_ms, mark)
+        if page.method == "POST":
+            check_origin(request)
+        if isinstance(page, PublicPage):
+            return page.answer(RequestContext(*call))
+        known = self.authenticate(request, connection, page.roles)
+        if page.method == "POST":
+            token = form.get("csrf") or request.headers.get("x-csrf-token")
+            if known.session is None or not csrf_matches(token, known.secret):
+                raise Forbidden("this form is not of your session: load the page again")
+        return page.answer(UserRequestContext(*call, known.account, known.session, known.secret))
+
+    def _by_token(self, request: Request, connection: Connection) -> Principal | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        account = accounts.account_by_token(connection, token.strip())
+        if account is None:
+            raise NotLoggedIn("this token is not known")
+        return Principal(account, None, "", token_digest(token.strip()))
+
+    def _by_cookie(self, request: Request, connection: Connection) -> Principal:
+        token, now_ms = self.services.cookies.get(request, SESSION_COOKIE), self.services.now_ms()
+        session = self.services.sessions.find(connection, token, now_ms)
+        if session is None or token is None:
+            raise NotLoggedIn("log in, or send a token")
+        if now_ms - session.seen_ms >= SEEN_EVERY_MS:
+            self._mark_session_used(session, now_ms)
+        return Principal(session.account, session, token, session.key)
+
+    def _mark_session_used(self, session: LoginSession, now_ms: int) -> None:
+        try:
+            with self.services.connections.writing() as connection:
+                self.services.sessions.mark_used(connection, {session.key}, now_ms)
+        except (DatabaseUnavailable, DatabaseRejected) as error:
+            log.debug("a session is not noted as used: %s", error)  # the page can be read all the same
+
+
+def check_origin(request: Request) -> None:
+    """A form of another site: browsers say where it comes from. Raises Forbidden."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Forbidden("this form is not of this site")
+    # none: somebody has sent the same form once more by hand.
+    if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        raise Forbidden("this form is not of this site")
+
+
+def compressed(request: Request, response: Response) -> Response:
+    """With gzip, where that helps. On a worker thread: it takes a while."""
+    kind = response.headers.get("content-type", "")
+    if not kind.startswith(COMPRESSIBLE) or "content-encoding" in response.headers:
+        return response
+    response.headers.add_vary_header("Accept-Encoding")
+    if len(response.body) >= COMPRESS_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        response.body = gzip.compress(response.body, COMPRESS_LEVEL, mtime=0)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["content-length"] = str(len(response.body))
+    return response
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Raises BadRequest, TooLarge."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-www-form-urlencoded", ""):
+        raise BadRequest("a form is application/x-www-form-urlencoded")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(FORM_WITHIN_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_FORM_BYTES:
+                    raise TooLarge(f"a form has at most {MOST_FORM_BYTES} bytes")
+        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
+    except TimeoutError:
+        raise BadRequest(f"the form did not come within {FORM_WITHIN_S:.0f} s") from None
+    except (ValueError, ClientDisconnect):
+        raise BadRequest("this is no form") from None
+    if any(NUL in name or NUL in value for name, value in fields.items()):
+        raise BadRequest("no text has a NUL in it")
+    return fields
+
+
+def _is_navigation(request: Request) -> bool:
+    """Somebody looks at pages, in contrast to a script of one or a program."""
+    if request.method not in ("GET", "HEAD") or request.url.path.startswith("/api/"):
+        return False
+    return request.headers.get("sec-fetch-mode", "navigate") == "navigate"
