@@ -45,13 +45,13 @@ class Answering(ReachabilityProbe):
         self.answered, self._can_tell, self.asked = answered, can_tell, 0
 
     @property
-    def can_tell(self) -> bool:
+    def is_conclusive(self) -> bool:
         return self._can_tell
 
-    def ask(self) -> None:
+    def start(self) -> None:
         self.asked += 1
 
-    def verdict(self) -> ProbeResult:
+    def result(self) -> ProbeResult:
         return ProbeResult(self.answered)
 
 

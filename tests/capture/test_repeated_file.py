@@ -8,14 +8,14 @@ from pathlib import Path
 
 ROUNDS = """
 import queue, sys, threading
-from edge_agent.capture.source import Limits; from edge_agent.capture.opening import recipe_for
+from edge_agent.capture.source import StreamTimeouts; from edge_agent.capture.opening import ffmpeg_input_for
 from edge_agent.capture.stream import PacketStream
 from edge_agent.core.clock import SystemClock
 from tests.capture.rig import camera
 
 played = camera(sys.argv[1])
-recipe, clock = recipe_for(played), SystemClock()
-stream = PacketStream("cam-1", recipe, clock, lambda _: False, Limits(), repeat=True)
+recipe, clock = ffmpeg_input_for(played), SystemClock()
+stream = PacketStream("cam-1", recipe, clock, lambda _: False, StreamTimeouts(), repeat=True)
 decoder, waiting, rounds = stream.decoder(), queue.Queue(4), 0
 
 def decode():

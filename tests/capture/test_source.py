@@ -63,11 +63,11 @@ def test_what_is_no_camera_url_is_unsupported(url: str) -> None:
 def test_a_process_can_exit_while_a_reader_waits_for_its_camera() -> None:
     program = """
 import socket, sys
-from edge_agent.capture.reader import Reader
+from edge_agent.capture.reader import CameraReader
 from edge_agent.core.clock import SystemClock
 from tests.capture.rig import camera
 listener = socket.create_server(("127.0.0.1", 0))
-reader = Reader(camera(f"rtsp://127.0.0.1:{listener.getsockname()[1]}/x"), SystemClock())
+reader = CameraReader(camera(f"rtsp://127.0.0.1:{listener.getsockname()[1]}/x"), SystemClock())
 reader.start()
 caller, _ = listener.accept()
 caller.recv(1)

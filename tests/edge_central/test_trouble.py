@@ -127,7 +127,7 @@ def test_an_ingest_that_dies_is_started_again_and_gets_back_what_it_held(
             raise SystemExit("not even caught as an error")
         return sound(intake, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(BatchWriter, "take", deadly)
+    monkeypatch.setattr(BatchWriter, "write", deadly)
     with Centre(tmp_path / "centre", broker.port) as centre:
         boxes.wait_standing("online")
         boxes.say(box.event(1), box.event(2))

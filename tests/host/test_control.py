@@ -62,7 +62,7 @@ def test_garbage_is_answered_as_such(tmp_path: Path, garbage: bytes) -> None:
         answer = answer_to(path, garbage)
         assert answer.code == 1
         assert "does not understand" in answer.text
-        assert answer_to(path, GOOD) == ControlReply(0, "done: Reload")
+        assert answer_to(path, GOOD) == ControlReply(0, "done: ReloadRequest")
 
 
 def test_a_megabyte_is_not_read(tmp_path: Path) -> None:

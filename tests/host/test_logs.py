@@ -62,7 +62,7 @@ def test_the_centre_is_heard_from_the_same_level() -> None:
     out, _ = setup(level="info")
     logging.getLogger("edge_central.ingest.broker_session").info("connected")
     logging.getLogger("edge_central.ingest.broker_session").debug("too much")
-    assert out.getvalue().endswith(" INFO central.ingest.link: connected\n")
+    assert out.getvalue().endswith(" INFO central.ingest.broker_session: connected\n")
 
 
 def test_json_line_names_its_camera() -> None:

@@ -77,9 +77,9 @@ def test_a_signal_during_a_stop_that_the_agent_began_itself_does_not_cut_it_shor
 
 BLOCKED = """
 import ctypes
-from edge_agent.host.system.signals import end_in_time, stop_on_signals
+from edge_agent.host.system.signals import limit_stop_time, stop_on_signals
 
-end_in_time(stop_on_signals(), 0.2, lambda: 75, lambda: print("hastened", flush=True))
+limit_stop_time(stop_on_signals(), 0.2, lambda: 75, lambda: print("hastened", flush=True))
 mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
 lock(mutex)
 print("ready", flush=True)

@@ -27,8 +27,8 @@ OWN = {"/logout", "/password", "/handover/leave"}
 OF_ALL = {"newest_cursor"}
 """A number that says nothing of anybody."""
 WITH_SUBJECT = {
-    *("steps", "acknowledge", "take", "close", "reopen", "note", "ask_for_clip"),
-    *("hide", "is_hidden", "show_again"),
+    *("steps", "acknowledge", "assign_owner", "close", "reopen", "note", "request_clip"),
+    *("hide", "is_hidden", "unhide"),
 }
 """Of the duty book: about a thing that was found within a scope. The test below knocks at their pages."""
 
