@@ -154,7 +154,7 @@ class StoredEvent:
     priority: int  # ``Severity.number``
     attempts: int  # how often it was deferred since the agent started
     payload: bytes = field(repr=False)
-    again: bool = False  # left over from an earlier run, or deferred before: not urgent
+    resend: bool = False  # stored by an earlier run, or deferred before: not urgent
 
     @property
     def key(self) -> tuple[int, str]:

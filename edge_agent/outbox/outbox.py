@@ -176,17 +176,17 @@ class EventOutbox:
     # --- sending: the publisher's thread ---
 
     def pending(
-        self, limit: int, exclude: Collection[Key] = frozenset(), again: int = sys.maxsize
+        self, limit: int, exclude: Collection[Key] = frozenset(), max_resends: int = sys.maxsize
     ) -> list[StoredEvent]:
         """Up to ``limit`` events to send now: by priority, then oldest first.
 
         An event is given by every call until ``delivered`` or ``deferred`` says otherwise; ``exclude``
-        leaves out those in flight. At most ``again`` of them are left over from an earlier run or were
-        deferred before. Also does the work that waits for a quiet moment.
+        leaves out those in flight. At most ``max_resends`` of them are resends: stored by an earlier run or
+        deferred before. Also runs ``maintain``.
         """
         self.maintain()
         now = self._clock.monotonic()
-        return self._ask(lambda queue: queue.pending(limit, exclude, now, again), [])
+        return self._ask(lambda queue: queue.pending(limit, exclude, now, max_resends), [])
 
     def delivered(self, sequence: int, epoch: str) -> None:
         """The event needs not be sent again. Unknown events are ignored."""
@@ -224,10 +224,10 @@ class EventOutbox:
             self._renumber(epoch)
         return found
 
-    def come_again(self, mono: float, *, hold_back: bool) -> None:
-        """From then on give everything again that was deferred, without waiting for its own time; with
-        ``hold_back`` nothing of it before."""
-        self._ask(lambda queue: queue.come_again(mono, hold_back=hold_back), None)
+    def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
+        """Make all deferred events due at ``not_before_mono`` unless they are due earlier; with ``hold_back``
+        none of them earlier."""
+        self._ask(lambda queue: queue.reschedule(not_before_mono, hold_back=hold_back), None)
 
     def pending_media(self) -> Media | None:
         """The next picture that is not deferred and whose event is delivered."""

@@ -111,15 +111,17 @@ class SendQueue:
 
     # --- events ---
 
-    def pending(self, limit: int, exclude: Collection[Key], now: float, again: int) -> list[StoredEvent]:
-        """``again``: how many of them may be what an earlier run left behind or was sent before."""
+    def pending(
+        self, limit: int, exclude: Collection[Key], now: float, max_resends: int
+    ) -> list[StoredEvent]:
+        """At most ``max_resends`` of them were stored by an earlier run or sent before."""
         self._begin()
         self._backlog.advance(now)
         self._memory_backlog.advance(now)
         found: list[StoredEvent] = []
         for rank in Rank:
-            for is_again, events in self._of_rank(rank):
-                if is_again and again <= 0:
+            for is_resend, events in self._of_rank(rank):
+                if is_resend and max_resends <= 0:
                     continue
                 for event in events:
                     if len(found) == limit:
@@ -127,8 +129,8 @@ class SendQueue:
                     if event.key in exclude:
                         continue
                     found.append(event)
-                    again -= is_again
-                    if is_again and again <= 0:
+                    max_resends -= is_resend
+                    if is_resend and max_resends <= 0:
                         break
         return found
 
@@ -143,12 +145,12 @@ class SendQueue:
         if memory is not None:
             stores.append((self._memory_backlog, memory))
         for backlog, store in stores:
-            yield True, self._load(backlog, store, backlog.again(rank, store.rows), is_again=True)
+            yield True, self._load(backlog, store, backlog.resends(rank, store.rows), is_resend=True)
         for backlog, store in stores:
-            yield False, self._load(backlog, store, backlog.fresh(rank, store.rows), is_again=False)
+            yield False, self._load(backlog, store, backlog.fresh(rank, store.rows), is_resend=False)
 
     def _load(
-        self, backlog: Backlog, store: DiskStore | MemoryStore, rows: Iterator[int], *, is_again: bool
+        self, backlog: Backlog, store: DiskStore | MemoryStore, rows: Iterator[int], *, is_resend: bool
     ) -> Iterator[StoredEvent]:
         # What memory holds of the disk's events is given from there only.
         hidden = self.memory.unsure_rows if self.memory is not None and store is self.disk else frozenset()
@@ -161,7 +163,7 @@ class SendQueue:
                 if isinstance(store, DiskStore) and row in store.damaged:
                     backlog.pending_deletes.add(row)  # its deletion
             else:
-                yield replace(event, again=is_again)
+                yield replace(event, resend=is_resend)
 
     def _begin(self) -> None:
         """Before the first use: see what an earlier run left behind."""
@@ -291,9 +293,9 @@ class SendQueue:
             self._delivered(row, self._memory_backlog)
         return bool(rows)
 
-    def come_again(self, mono: float, *, hold_back: bool) -> None:
+    def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
         for backlog in (self._backlog, self._memory_backlog):
-            backlog.come_again(mono, hold_back=hold_back)
+            backlog.reschedule(not_before_mono, hold_back=hold_back)
 
     # --- media ---
 

@@ -119,11 +119,11 @@ class MemoryOutbox:
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
         raise AssertionError("for the tests of delivery on the broker's word only")
 
-    def come_again(self, mono: float, *, hold_back: bool) -> None:
+    def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
         raise AssertionError("for the tests of delivery on the broker's word only")
 
     def pending(
-        self, limit: int, exclude: Collection[tuple[int, str]], again: int = sys.maxsize
+        self, limit: int, exclude: Collection[tuple[int, str]], max_resends: int = sys.maxsize
     ) -> list[StoredEvent]:
         with self._lock:
             now = self._clock.monotonic()

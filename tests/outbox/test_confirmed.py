@@ -202,23 +202,23 @@ def test_what_is_new_goes_whatever_waits_to_go_again(tmp_path: Path) -> None:
         appended(outbox, *[Severity.INFO] * 3)
     with outbox_in(tmp_path, clock) as outbox:
         appended(outbox, Severity.INFO, Severity.WARNING)
-        assert [e.sequence for e in outbox.pending(10, again=0)] == [5, 4]
-        assert [(e.sequence, e.again) for e in outbox.pending(10, again=2)] == [
+        assert [e.sequence for e in outbox.pending(10, max_resends=0)] == [5, 4]
+        assert [(e.sequence, e.resend) for e in outbox.pending(10, max_resends=2)] == [
             *[(5, False), (1, True), (2, True), (4, False)]
         ]
         send(outbox, rest_until_mono=clock.mono + 60)
         appended(outbox, Severity.INFO)
         assert [e.sequence for e in outbox.pending(10)] == [6]
         clock.advance(60)
-        assert [e.sequence for e in outbox.pending(10, again=3)] == [5, 1, 2, 6]
+        assert [e.sequence for e in outbox.pending(10, max_resends=3)] == [5, 1, 2, 6]
 
 
-def test_everything_can_be_called_to_come_again(tmp_path: Path) -> None:
+def test_all_deferred_events_can_be_rescheduled(tmp_path: Path) -> None:
     clock = HandClock()
     with outbox_in(tmp_path, clock) as outbox:
         appended(outbox, *MIXED)
         send(outbox)
-        outbox.come_again(clock.mono + 60, hold_back=True)
+        outbox.reschedule(clock.mono + 60, hold_back=True)
         assert sequences(outbox) == []
         clock.advance(60)
         assert sequences(outbox) == [2, 5, 3, 1, 4, 6]
@@ -230,7 +230,7 @@ def test_what_would_come_sooner_need_not_wait_for_the_rest(tmp_path: Path) -> No
         appended(outbox, *MIXED)
         send(outbox, limit=2)
         send(outbox, limit=4, rest_until_mono=clock.mono + 30)
-        outbox.come_again(clock.mono + 60, hold_back=False)
+        outbox.reschedule(clock.mono + 60, hold_back=False)
         clock.advance(30)
         soon = [3, 1, 4, 6]
         assert sequences(outbox) == soon
@@ -330,7 +330,7 @@ def test_a_day_with_a_full_outbox_costs_the_least_important_and_says_which(memor
             clock.advance(180)
         assert outbox.stats().shed > 200
         assert outbox.stats().unconfirmed == outbox.stats().depth
-        outbox.come_again(clock.mono, hold_back=True)
+        outbox.reschedule(clock.mono, hold_back=True)
         arrived: dict[int, bytes] = {}
         while outbox.stats().depth > 1:
             for event in outbox.pending(20):

@@ -90,9 +90,9 @@ def test_a_huge_deferred_backlog_comes_back_together_and_new_events_go_at_once()
         assert next(backlog.fresh(Rank.INFO, rows)) == row
         backlog.defer(row, GIVE_BACK_AFTER_S, now_mono=0.0)
     assert list(backlog.fresh(Rank.INFO, rows)) == stored[-1:]
-    assert list(backlog.again(Rank.INFO, rows)) == []
+    assert list(backlog.resends(Rank.INFO, rows)) == []
     backlog.advance(GIVE_BACK_AFTER_S)
-    assert list(backlog.again(Rank.INFO, rows)) == stored[:-1]
+    assert list(backlog.resends(Rank.INFO, rows)) == stored[:-1]
     assert list(backlog.fresh(Rank.INFO, rows)) == stored[-1:]
 
 

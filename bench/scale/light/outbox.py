@@ -84,7 +84,7 @@ class LightOutbox:
         """The session ended before their PUBACK."""
         self._to_send.extendleft(reversed([*in_flight]))
 
-    def come_again(self, now_s: float) -> None:
+    def reschedule(self, now_s: float) -> None:
         """What has rested long enough."""
         for _ in range(AGAIN_AT_ONCE):
             if not self._resting or self._resting[0][0] > now_s:

@@ -112,7 +112,7 @@ class Session:
         else:
             if now_s - self._heard_s >= KEEPALIVE_S:
                 self._send(packets.PING)
-            self._outbox.come_again(now_s)
+            self._outbox.reschedule(now_s)
             self.fill()
 
     def stop(self) -> None:

@@ -68,8 +68,8 @@ class ConfirmPort(Protocol):
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation: ...
 
-    def come_again(self, mono: float, *, hold_back: bool) -> None:
-        """From then on give everything again that rests; with ``hold_back`` nothing of it before."""
+    def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
+        """Make all deferred events due at ``not_before_mono``; with ``hold_back`` none of them earlier."""
         ...
 
     def media_delivered(self, media_id: str) -> None: ...
@@ -146,7 +146,7 @@ class DeliveryConfirmation:
 
     def event_sent(self, event: StoredEvent) -> None:
         self._outbox.sent(event)
-        if not event.again:
+        if not event.resend:
             return
         self.resends += 1
         self.rate.count_sent(1)
@@ -222,7 +222,7 @@ class DeliveryConfirmation:
         if was_deaf or was_away:
             self._media_breaker.try_now()
             # After long it works off what the broker has kept for it first.
-            self._outbox.come_again(now + self._bounds.first_s, hold_back=was_away)
+            self._outbox.reschedule(now + self._bounds.first_s, hold_back=was_away)
         self._dead = False
 
     def _unanswered_for_s(self, now: float) -> float:

@@ -53,10 +53,10 @@ class OutboxPort(ConfirmPort, Protocol):
     """What is needed of the outbox. All but ``wake`` are called on the publisher's thread only."""
 
     def pending(
-        self, limit: int, exclude: Collection[tuple[int, str]], again: int = ...
+        self, limit: int, exclude: Collection[tuple[int, str]], max_resends: int = ...
     ) -> Sequence[StoredEvent]:
         """Up to ``limit`` events that are neither deferred nor in ``exclude``, the (sequence, epoch) of those
-        in flight; by priority, then oldest first; at most ``again`` that are ``StoredEvent.again``."""
+        in flight; by priority, then oldest first; at most ``max_resends`` of them are resends."""
         ...
 
     def delivered(self, sequence: int, epoch: str) -> None: ...
@@ -252,8 +252,8 @@ class Sender:
         allowed = self._event_breaker.allowed(free, len(in_flight), self._clock.monotonic())
         if not allowed:
             return free == 0
-        again = sys.maxsize if self.confirmation is None else self.confirmation.resends_allowed()
-        for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight, again)):
+        max_resends = sys.maxsize if self.confirmation is None else self.confirmation.resends_allowed()
+        for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight, max_resends)):
             # By priority: where this one finds no place, none of those behind it does.
             if number == allowed or not (self.window.accepts(event) and self._limiter.allows(event)):
                 return True

@@ -143,10 +143,10 @@ class Backlog:
         if self._deferred.pop(row, None) is not None:
             self._not_due(row)
 
-    def come_again(self, mono: float, *, hold_back: bool) -> None:
-        """What rests for longer comes again together, from ``mono`` on; ``hold_back``: what would come sooner
-        as well."""
-        self._forget_times(mono, sooner_mono=-math.inf if hold_back else mono)
+    def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
+        """Make all deferred events due at ``not_before_mono`` unless they are due earlier; with ``hold_back``
+        none of them earlier."""
+        self._forget_times(not_before_mono, sooner_mono=-math.inf if hold_back else not_before_mono)
 
     def _forget_times(self, again_mono: float, sooner_mono: float = -math.inf) -> None:
         """All that rests comes again together, from ``again_mono`` on, but for what comes until
@@ -175,7 +175,7 @@ class Backlog:
             if self._deferred.get(row, (None, 0))[0] == not_before and not self._is_due(row):
                 insort(self._due[rank_of(row)], row)
 
-    def again(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
+    def resends(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
         """What an earlier run left behind or was sent before, and is due; ascending."""
         return heapq.merge(tuple(self._due[rank]), self._left(rank, rows))
 

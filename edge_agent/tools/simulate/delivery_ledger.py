@@ -144,7 +144,7 @@ class CountedOutbox(EventOutbox):
 
     def sent(self, event: StoredEvent) -> None:
         super().sent(event)
-        self._ledger.sent(event.again)
+        self._ledger.sent(event.resend)
 
     def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
         super().unconfirmed(sequence, epoch, not_before_mono)
