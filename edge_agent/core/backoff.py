@@ -1,4 +1,4 @@
-"""One way to retry: full jitter, capped, reset after a good while.
+"""Retry delays: full jitter, capped, reset after a connection that lasted.
 
 Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jitter").
 """
@@ -12,9 +12,9 @@ from collections.abc import Callable
 class Backoff:
     """Delays before the next attempt.
 
-    The n-th failure in a row draws from 0..min(cap_s, first_s * 2**n), but never under
-    ``floor_s``. ``succeeded(lasted_s)`` forgets the failures only when the connection lasted at
-    least ``good_after_s``: a link that flaps keeps its long delays.
+    The n-th failure in a row draws from 0..min(cap_s, first_s * 2**n), but never under ``floor_s``.
+    ``succeeded(lasted_s)`` forgets the failures only when the connection lasted at least ``good_after_s``: a
+    link that flaps keeps its long delays.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Backoff:
         return max(self.floor_s, self._uniform(0.0, ceiling))
 
     def slowest(self) -> float:
-        """Count one failure that must not be repeated quickly; the cap, jittered by a quarter."""
+        """Count a failure that must not be repeated quickly; returns the cap, jittered by a quarter."""
         self.failures += 1
         return self.cap_s * self._uniform(0.75, 1.25)
 

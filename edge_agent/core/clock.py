@@ -1,6 +1,6 @@
-"""The only place where time comes from. Monotonic time decides, wall time labels.
+"""The only source of time. Monotonic time decides, wall time labels.
 
-A Pi boots without a clock and jumps at NTP synchronisation: nothing may compare two wall times.
+A Pi boots without a clock and its wall time jumps at NTP synchronisation: nothing may compare two wall times.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time as the agent sees it; tests and replay bring their own."""
+    """Time as the agent sees it; tests and replay pass their own."""
 
     def monotonic(self) -> float:
         """Seconds since boot; never jumps."""
@@ -32,7 +32,7 @@ class SystemClock:
 
 
 def wall_time_of(clock: Clock, mono: float) -> datetime:
-    """Today's label for a monotonic instant."""
+    """The wall time of a monotonic instant, as the clock is set now."""
     return clock.now() - timedelta(seconds=clock.monotonic() - mono)
 
 
@@ -42,7 +42,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def read_boot_id(path: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
-    """The kernel's id of this boot; ``unknown`` where the kernel gives none."""
+    """The kernel's id of this boot; ``unknown`` where the kernel has none."""
     try:
         return path.read_text(encoding="ascii").strip()
     except OSError:

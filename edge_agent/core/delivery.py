@@ -1,6 +1,6 @@
-"""The nouns between events, outbox and mqtt: what an event is before, in and after the outbox; and replies.
+"""Types that events, outbox and mqtt share: an event before, in and after the outbox; and replies.
 
-Everything here is frozen. The nouns of the pipeline are in ``model.py``.
+Everything here is frozen. The types of the pipeline are in ``model.py``.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from edge_agent.core.facts import Phase
 from edge_agent.core.model import FULL_PICTURE, Box, Severity
 
 GENESIS_HASH = "0" * 64
-"""In place of a hash, in the first event of an epoch."""
+"""The previous hash of the first event of an epoch."""
 SEALED_MAGIC = b"EASEAL1\n"
-"""What a sealed file begins with; the rest is in ``evidence/seal.py``."""
+"""The first bytes of a sealed file; the rest of the format is in ``evidence/seal.py``."""
 SEALED_TYPE = "application/vnd.edge-agent.sealed"  # docs/reference/topics.md
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """The identity the outbox gives an event inside the transaction that stores it."""
+    """The identity that the outbox gives an event inside the transaction that stores it."""
 
     sequence: int  # 1, 2, 3 ... without a gap inside an epoch
-    epoch: str  # changes whenever another store allots the numbers
+    epoch: str  # changes whenever another store assigns the numbers
     previous: str = GENESIS_HASH  # SHA-256, hex, of the payload of the event before it in this epoch
 
 
 @dataclass(frozen=True, slots=True)
 class PlainContent:
-    """What a sealed payload holds."""
+    """Digest and size of the content of a sealed payload."""
 
     sha256: str
     size_bytes: int
@@ -39,7 +39,7 @@ class PlainContent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Media:
-    """A file that belongs to an event and goes out after it: a picture as a rule."""
+    """A file that belongs to an event and is sent after it: usually a picture."""
 
     media_id: str  # [a-z0-9-], unique per gateway
     event_id: str
@@ -47,7 +47,7 @@ class Media:
     sha256: str  # of ``payload``
     payload: bytes  # JPEG, MP4 or gzip; or one of these sealed to the centre's key
     box: Box = FULL_PICTURE  # where the object is, in 0..1 of this picture
-    plain: PlainContent | None = None  # of a sealed one that has not been in the outbox yet
+    plain: PlainContent | None = None  # only while a sealed file is not in the outbox yet
 
     @property
     def sealed(self) -> bool:
@@ -60,7 +60,7 @@ class Media:
 
 
 def content_type_of(payload: bytes) -> str:
-    """By its first bytes: the row of a file on disk does not say it."""
+    """Content type by the first bytes: the row of a file on disk does not hold it."""
     if payload.startswith(SEALED_MAGIC):
         return SEALED_TYPE
     if payload[4:8] == b"ftyp":
@@ -70,7 +70,7 @@ def content_type_of(payload: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OpenEvent:
-    """What is needed to close an event whose ``end`` the agent did not live to send."""
+    """What is needed to close an event whose ``end`` the agent could not send before it stopped."""
 
     event_id: str
     camera: str
@@ -79,14 +79,14 @@ class OpenEvent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportedEvent:
-    """What has been told of an event now, for who makes something of it, such as a clip."""
+    """What was just reported of an event, for consumers such as the clip maker."""
 
     event_id: str
     phase: Phase
     severity: Severity
     started_mono: float
-    last_mono: float  # when it was last so; of an end and a moment: when it ended
-    picture: Media | None = None  # that went with it
+    last_mono: float  # when it last held; with an end or a moment: when it ended
+    picture: Media | None = None  # sent with it
 
     @property
     def is_first(self) -> bool:
@@ -99,10 +99,10 @@ class ReportedEvent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """An event that has no sequence yet; the outbox stores it and everything that hangs on it at once.
+    """An event without a sequence. The outbox stores it together with its media and its open event.
 
-    ``encode`` makes the payload for a stamp. It is called on any appending thread, and again under
-    another stamp when the disk fails: it must not depend on the thread or on being called once.
+    ``encode`` makes the payload for a stamp. It is called on any appending thread, and again under another
+    stamp when the disk fails: it must not depend on the thread or on being called once.
     """
 
     camera: str  # topic subject: a camera id or ``gateway``
@@ -110,32 +110,32 @@ class Draft:
     severity: Severity
     encode: Callable[[Stamp], bytes]
     media: Media | None = None
-    opens: OpenEvent | None = None  # remembered until a draft closes it; replaces what is remembered
+    opens: OpenEvent | None = None  # stored until a draft closes it; replaces the stored one
     closes: str | None = None  # event_id
 
 
 EventProgress = Literal["waiting", "refused", "no-subscriber", "at-broker", "confirmed"]
-"""How far an event has come on its way to the centre."""
+"""How far an event has got on its way to the centre."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTestReport:
-    """What ``edge-agent doctor`` had the agent try, as far as it has come."""
+    """Results so far of the test that ``edge-agent doctor`` asked of the agent."""
 
-    own: bool | None = None  # may the gateway write its own topics; None: not known
-    foreign: bool | None = None  # and those of another gateway
+    own: bool | None = None  # whether the gateway may write its own topics; None: not known
+    foreign: bool | None = None  # whether it may write another gateway's
     event: str | None = None  # epoch/sequence of the test event; None: not stored yet
     progress: EventProgress = "waiting"
 
     def is_done(self, *, confirmed: bool) -> bool:
-        """Whether nothing more is to come; ``confirmed``: the centre has to confirm the event."""
+        """Whether no more results follow; ``confirmed``: the centre has to confirm the event."""
         access = self.own is False or self.foreign is not None
         return access and self.progress not in (("waiting", "at-broker") if confirmed else ("waiting",))
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Events of one epoch that were given up."""
+    """Events of one epoch that were discarded."""
 
     epoch: str
     ranges: tuple[tuple[int, int], ...]  # first and last sequence, both included, ascending
@@ -145,7 +145,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event that waits for its delivery; ``payload`` is the same bytes each time it is sent."""
+    """An event that waits for delivery; ``payload`` is the same bytes each time it is sent."""
 
     sequence: int
     epoch: str
@@ -163,7 +163,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class WaitingReply:
-    """An answer to a command that waits for its delivery."""
+    """An answer to a command that waits for delivery."""
 
     number: int
     command_id: str
@@ -171,36 +171,38 @@ class WaitingReply:
 
 
 class Confirmation(Enum):
-    """What became of a confirmation of the centre."""
+    """The effect of a confirmation from the centre."""
 
-    NEWS = auto()  # events that waited are delivered
+    NEWS = auto()  # waiting events are now delivered
     NOTHING_NEW = auto()
     UNKNOWN_EPOCH = auto()
-    BEYOND = auto()  # it names sequences that were never allotted; nothing is delivered
+    BEYOND = auto()  # it names sequences that were never assigned; nothing is delivered
 
 
 class EventFollower(Protocol):
-    """Is told of every event that the outbox has stored, its own losses included."""
+    """Is called for every event that the outbox has stored, its loss events included."""
 
     def stored(self, event: StoredEvent) -> None:
-        """In the order of the chain, once the event is durable or in memory. The outbox waits for it, on any
-        appending thread: it returns at once and raises nothing."""
+        """Called in the order of the chain, once the event is durable or in memory, on any appending thread.
+
+        The outbox waits for it: it returns at once and raises nothing.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
-    """What health says about the outbox."""
+    """The state of the outbox, for health."""
 
-    depth: int  # events that wait
+    depth: int  # waiting events
     bytes: int  # on disk: database, write-ahead log and media; in memory while there is no disk
     oldest_s: float  # age of the oldest waiting event; after a reboot at least the time since boot
-    sequence: int  # last one allotted in ``epoch``
+    sequence: int  # last one assigned in ``epoch``
     epoch: str
     media_depth: int
-    degraded: str | None  # why the disk is not used, or why an epoch was begun; None: all is well
-    shed: int  # events given up since the agent started
-    media_shed: int = 0  # pictures given up since then; their events stay
-    unconfirmed: int = 0  # of those that wait, sent at least once
+    degraded: str | None  # why the disk is not used, or why a new epoch began; None: no problem
+    shed: int  # events discarded since the agent started
+    media_shed: int = 0  # pictures discarded since then; their events stay
+    unconfirmed: int = 0  # waiting events that were sent at least once
     oldest_unconfirmed_s: float = 0.0  # age of the oldest of these
-    damaged: int = 0  # events given up since start because the disk had changed them
+    damaged: int = 0  # events discarded since start because the disk had changed them

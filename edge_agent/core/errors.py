@@ -9,9 +9,9 @@ EdgeAgentError
     SourceRejected        credentials or URL: retry at the slowest pace only, cameras lock accounts
   DetectorError           the camera runs on without detection, and health says so
   OutboxError             disk full or corrupt
-  StorageError            a clip or picture is not kept; its event goes on without it
-  EvidenceError           of the command line: tell the user
-  CameraSetupError        of the command line: tell the user
+  StorageError            a clip or picture is not stored; its event is sent without it
+  EvidenceError           of the command line: show it to the user
+  CameraSetupError        of the command line: show it to the user
   MqttError               keep events, retry
   CentralError            of the centre: confirm nothing, retry
 
@@ -27,12 +27,12 @@ from edge_agent.core.model import Cause
 
 
 class EdgeAgentError(Exception):
-    """A failure this agent knows how to describe: what happened, to what, what happens next."""
+    """A failure with a description: what happened, to what, and what happens next."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ConfigProblem:
-    """One thing wrong in a configuration file, and where it stands."""
+    """A mistake in a configuration file, with its position."""
 
     file: str
     line: int  # counted from 1
@@ -47,7 +47,7 @@ class ConfigProblem:
 
 
 class ConfigError(EdgeAgentError):
-    """The configuration cannot be used; nothing was started. ``problems`` holds all that was found."""
+    """The configuration cannot be used; nothing was started. ``problems`` holds every mistake found."""
 
     def __init__(self, message: str, problems: tuple[ConfigProblem, ...] = ()) -> None:
         super().__init__("\n".join([message, *map(str, problems)]))
@@ -55,11 +55,11 @@ class ConfigError(EdgeAgentError):
 
 
 class UsageError(EdgeAgentError):
-    """What the command line asks for cannot be; nothing was begun."""
+    """The request on the command line is not possible; nothing was started."""
 
 
 class CaptureError(EdgeAgentError):
-    """A camera gives no pictures. ``cause`` is the wire's word for why."""
+    """A camera gives no pictures. ``cause`` is the reason in the wire's words."""
 
     def __init__(self, camera_id: str, cause: Cause, detail: str) -> None:
         super().__init__(f"{camera_id}: {detail}")
@@ -85,19 +85,20 @@ class DetectorError(EdgeAgentError):
 
 
 class OutboxError(EdgeAgentError):
-    """The event store failed; events go on from memory."""
+    """The event store failed; events are queued in memory."""
 
 
 class StorageError(EdgeAgentError):
-    """Evidence is not kept on the box; its event goes on without it."""
+    """Evidence cannot be stored on the gateway; its event is sent without it."""
 
 
 class EvidenceError(EdgeAgentError):
-    """A command about evidence cannot be done; says why."""
+    """A command about evidence is not possible; the text says why."""
 
 
 class CameraSetupError(EdgeAgentError):
-    """A camera cannot be asked for, or given, its settings; says which camera, why, and what was not done."""
+    """A camera's settings cannot be read or changed; the text says which camera, why, and what was not
+    done."""
 
 
 class MqttError(EdgeAgentError):
@@ -105,4 +106,4 @@ class MqttError(EdgeAgentError):
 
 
 class CentralError(EdgeAgentError):
-    """The centre cannot keep what it gets: it confirms nothing, says so, and tries again."""
+    """The centre cannot store what it receives: it confirms nothing, reports the problem and retries."""

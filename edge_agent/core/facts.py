@@ -1,7 +1,7 @@
-"""What rules and camera truth have to tell: facts on their way to becoming events.
+"""Observations: what rules, tracking and tamper detection report, before it becomes events.
 
-Everything here is frozen. The events stage makes one event of each hit. The fields of facts have the wire's
-names.
+Everything here is frozen. The events stage makes one event of each observation. Facts use the wire's names
+for their fields.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class Phase(StrEnum):
     START = "start"
     UPDATE = "update"
     END = "end"
-    MOMENT = "moment"  # began and ended at once; no other event follows with its id
+    MOMENT = "moment"  # began and ended at once; no other event with its id follows
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectObservation:
-    """Something to say about one confirmed object."""
+    """A change of a confirmed object."""
 
     phase: Phase
     track: Track
@@ -43,17 +43,17 @@ class CountsObservation:
 
 @dataclass(frozen=True, slots=True)
 class RuleRef:
-    """The configured rule that an event speaks of."""
+    """The configured rule that an event refers to."""
 
     id: str
     kind: str  # of its events on the wire
     severity: Severity
-    masked: bool = False  # for now it tells infos only
+    masked: bool = False  # overridden for now: it reports infos only
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """Of ``zone-intrusion`` and ``loitering``."""
+    """Facts of ``zone-intrusion`` and ``loitering``."""
 
     zone: str
     inside_s: float
@@ -61,7 +61,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """Of ``line-crossing``."""
+    """Facts of ``line-crossing``."""
 
     line: str
     direction: Literal["a-to-b", "b-to-a"]
@@ -69,7 +69,7 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """Of ``stopped-vehicle``."""
+    """Facts of ``stopped-vehicle``."""
 
     zone: str
     still_s: float
@@ -77,20 +77,20 @@ class Standstill:
 
 @dataclass(frozen=True, slots=True)
 class AgainstArrow:
-    """Of ``wrong-way``."""
+    """Facts of ``wrong-way``."""
 
     zone: str
-    angle_deg: float  # between its way and the arrow, 180: straight against it
-    distance: float  # in widths of the picture
+    angle_deg: float  # between its direction and the arrow; 180: straight against the arrow
+    distance: float  # in picture widths
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Of ``crowding``."""
+    """Facts of ``crowding``."""
 
     zone: str
     count: int
-    most: int  # since it began
+    most: int  # highest count since the event began
 
 
 Facts = Stay | Crossing | Standstill | AgainstArrow | Crowd
@@ -98,17 +98,17 @@ Facts = Stay | Crossing | Standstill | AgainstArrow | Crowd
 
 @dataclass(frozen=True, slots=True)
 class RuleObservation:
-    """Something that a configured rule has to tell."""
+    """A report of a configured rule."""
 
     phase: Phase
-    event_id: str  # the same for start, updates and end; unique over restarts
+    event_id: str  # the same for start, updates and end; unique across restarts
     rule: RuleRef
     facts: Facts
     why: str  # one line for humans: which place, how long, which direction
     started_mono: float
-    last_mono: float  # when it was last so; an end ends then
-    track: Track | None  # None: it is about several
-    box: Box  # of the object, or of all of them
+    last_mono: float  # when it last held; an end event ends then
+    track: Track | None  # None: several objects
+    box: Box  # around the object, or around all of them
     end_reason: str | None = None  # only with Phase.END
 
 
@@ -118,8 +118,8 @@ class LineCountsObservation:
 
     rule: RuleRef
     line: str
-    day: str  # the site's own, YYYY-MM-DD
-    from_mono: float  # of the interval since the last one
+    day: str  # in the site's time zone, YYYY-MM-DD
+    from_mono: float  # end of the last interval
     to_mono: float
     a_to_b: dict[str, int]
     b_to_a: dict[str, int]
@@ -140,12 +140,12 @@ class ViewState(StrEnum):
 
 
 TAMPER = frozenset({ViewState.COVERED, ViewState.DEFOCUSED, ViewState.MOVED, ViewState.FROZEN})
-"""What somebody has to look after; the other states are weather, light or a fact."""
+"""States that need a person on site; the others are weather, light or a plain fact."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewObservation:
-    """Something to say about the view of a camera."""
+    """A change of a camera's view."""
 
     phase: Phase
     event_id: str
@@ -154,32 +154,32 @@ class ViewObservation:
     why: str  # one line for humans, with the figures that decided
     started_mono: float
     last_mono: float
-    features: dict[str, float]  # rounded; what the verdict rests on
+    features: dict[str, float]  # rounded; the figures behind the verdict
     end_reason: str | None = None
 
 
 Observation = (
     ObjectObservation | CountsObservation | RuleObservation | LineCountsObservation | ViewObservation
 )
-"""What a camera's stages yield; the events stage turns each into one event."""
+"""What a camera's stages return; the events stage turns each into one event."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateChange:
-    """A certificate of the broker connection ends soon, or was renewed."""
+    """A certificate of the broker connection expires soon, or was renewed."""
 
     phase: Phase
     event_id: str
     which: Literal["client", "ca"]
     days_left: int  # of the certificate in force; below 0: it has expired
     expires_at: datetime
-    started_at: str  # RFC 3339; of an agent that may have been restarted since
+    started_at: str  # RFC 3339; the agent may have been restarted since
     alarm: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """The command that changed a rule or made a camera relearn; both None: asked for on the gateway."""
+    """The command that overrode a rule or made a camera relearn; both None: requested on the gateway."""
 
     command_id: str | None = None
     signed_by: str | None = None  # id of the operator's key
@@ -196,13 +196,14 @@ class OverrideChange:
     what: Literal["mask", "arm", "disarm", "relearn"]
     for_s: float | None
     by: RequestOrigin
-    started_at: str  # RFC 3339; of an agent that may have been restarted since
+    started_at: str  # RFC 3339; the agent may have been restarted since
     end_reason: Literal["over", "command", "replaced"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ThermalChange:
-    """The box does less because it is hot, or more again; see ``control/thermal_ladder.py`` for the steps."""
+    """The gateway reduces its load because it is hot, or increases it again; steps:
+    ``control/thermal_ladder.py``."""
 
     phase: Phase
     event_id: str
@@ -212,7 +213,7 @@ class ThermalChange:
     temperature_c: float | None
     throttled: bool | None
     limits: WorkloadLimits  # from now on
-    started_mono: float  # when the first step was taken
+    started_mono: float  # when the ladder left step 0
     at_mono: float
     end_reason: str
 

@@ -1,6 +1,6 @@
-"""Polygons in 0..1 of the picture: what is inside, and which are drawn wrongly.
+"""Polygons in 0..1 of the picture: which points are inside, and which polygons are invalid.
 
-Filling one with pixels is done where the pixels are (``motion/detector.py``, ``evidence/jpeg.py``).
+Polygons are rasterised in ``motion/detector.py`` and ``evidence/jpeg.py``.
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ def contains(polygon: Polygon, point: Point) -> bool:
 def fault_of(points: Sequence[Point]) -> str | None:
     """What is wrong with the closed polygon through ``points`` (3 or more), or None.
 
-    Exact: coordinates are taken as the fractions they are, not as rounded sums.
-    Edges may meet only where they follow each other, and only in that one corner. Points are
-    counted from 1 in the answer.
+    Exact: coordinates are used as the fractions they are, not as rounded sums. Edges may meet only where they
+    follow each other, and only in that one corner. The text counts points from 1.
     """
     exact = [(Fraction(x), Fraction(y)) for x, y in points]
     count = len(exact)
@@ -79,7 +78,7 @@ def _span(a: Point, b: Point) -> Span:
 
 
 def _apart(a: Span, b: Span) -> bool:
-    """Whether the boxes around two edges share no point; exact, as it only compares."""
+    """Whether the bounding boxes of two edges share no point; exact, because it only compares."""
     return a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]
 
 
@@ -100,7 +99,8 @@ def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
 
 
 def _touch(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> bool:
-    """Whether two segments whose boxes share a point do so too (orientation test, Sedgewick)."""
+    """Whether two segments share a point, given that their bounding boxes do (orientation test,
+    Sedgewick)."""
     across_a = _sign(_turn(*a, b[0])) * _sign(_turn(*a, b[1]))
     across_b = _sign(_turn(*b, a[0])) * _sign(_turn(*b, a[1]))
     return across_a <= 0 and across_b <= 0

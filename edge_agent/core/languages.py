@@ -1,4 +1,4 @@
-"""The two languages of the command line: which one a person reads, and sentences in both."""
+"""The two languages of the command line: how one is chosen, and sentences in both."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Literal, Self
 Lang = Literal["en", "vi"]
 LANGS: tuple[Lang, ...] = ("en", "vi")
 Sentences = Mapping[str, tuple[str, str]]
-"""English and Vietnamese by key; ``{names}`` in them are figures."""
+"""English and Vietnamese by key; ``{names}`` are replaced by figures."""
 
 
 def default_lang(environ: Mapping[str, str]) -> Lang:
-    """Of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
+    """The language of the shell's locale (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
     named = next((environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(key)), "")
     return "vi" if named.lower().startswith("vi") else "en"
 
@@ -24,18 +24,18 @@ def add_lang(parser: argparse.ArgumentParser) -> None:
 
 
 def say(sentences: Sentences, key: str, lang: Lang, /, **figures: object) -> str:
-    """Raises KeyError for a key that the table lacks."""
+    """The sentence with that key. Raises KeyError for a key that the table lacks."""
     return sentences[key][LANGS.index(lang)].format_map(figures)
 
 
 def named(sentences: Sentences, group: str, word: str, lang: Lang) -> str:
-    """What a word of the wire is called; the word itself where the table lacks it."""
+    """The name of a word of the wire in that language; the word itself where the table lacks it."""
     key = f"{group}-{word}"
     return say(sentences, key, lang) if key in sentences else word
 
 
 class Bilingual(str):
-    """An English text that knows its Vietnamese; whoever knows nothing of languages sees a plain string."""
+    """An English text that carries its Vietnamese translation; other code sees a plain string."""
 
     vi: str
 
@@ -45,24 +45,24 @@ class Bilingual(str):
         return text
 
     def __reduce__(self) -> tuple[type[Bilingual], tuple[str, str]]:
-        """For copies."""
+        """For copies and pickles."""
         return type(self), (str(self), self.vi)
 
 
 def in_lang(text: str, lang: Lang) -> str:
-    """The text itself where it has no Vietnamese."""
+    """The text in that language; the text itself where it has no translation."""
     return text.vi if lang == "vi" and isinstance(text, Bilingual) else text
 
 
 def both(sentences: Sentences, key: str, /, **figures: object) -> Bilingual:
-    """The sentence in both languages; figures that are bilingual are in the language of theirs."""
+    """The sentence in both languages; each language uses its own version of bilingual figures."""
     en, vi = sentences[key]
-    ours = {name: in_lang(each, "vi") if isinstance(each, str) else each for name, each in figures.items()}
-    return Bilingual(en.format_map(figures), vi.format_map(ours))
+    in_vi = {name: in_lang(each, "vi") if isinstance(each, str) else each for name, each in figures.items()}
+    return Bilingual(en.format_map(figures), vi.format_map(in_vi))
 
 
 def named_in_both(sentences: Sentences, group: str, words: Iterable[str]) -> Bilingual:
-    """Words of the wire as they are, and in Vietnamese what they are called."""
+    """Words of the wire as they are in English, and with their names in Vietnamese."""
     listed = list(words)
     return Bilingual(", ".join(listed), ", ".join(named(sentences, group, each, "vi") for each in listed))
 

@@ -1,4 +1,4 @@
-"""How much of what is configured the box may do now."""
+"""How much of the configured work the gateway may do now."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WorkloadLimits:
-    """Nothing is held back unless it says so."""
+    """Shares of the configured work; the defaults limit nothing."""
 
     inference_share: float = 1.0  # of the detector's budget
     fps_share: float = 1.0  # of each camera's analysed frames a second
-    keyframes_only: bool = False  # whatever moves
+    keyframes_only: bool = False  # regardless of motion
 
 
 class WorkloadLimiter:
-    """One for the box. The main thread replaces ``now``; a stage asks for it when it decides what to do, so
-    that a change counts from its next frame on and needs no word to anybody. Any thread."""
+    """Holds the present limits, one for each gateway. Any thread may read it.
+
+    The main thread replaces ``current``. A stage reads it when it decides what to do, so that a change
+    applies from the next frame on.
+    """
 
     def __init__(self) -> None:
         self.current = WorkloadLimits()

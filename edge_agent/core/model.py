@@ -1,8 +1,8 @@
-"""The nouns of the pipeline: what one stage hands to the next.
+"""The types of the pipeline: what one stage passes to the next.
 
-Everything here is frozen. Boxes are normalised to the picture, 0..1, origin top left, everywhere
-outside ``capture/`` and ``detection/``. Times named ``*_mono`` are seconds of ``clock.monotonic()``
-and decide; times named ``*_at`` are UTC ``datetime`` and only label.
+Everything here is frozen. Boxes are normalised to the picture, 0..1, origin top left, everywhere outside
+``capture/`` and ``detection/``. Times named ``*_mono`` are seconds of ``clock.monotonic()`` and decide; times
+named ``*_at`` are UTC ``datetime`` and only label.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TWO_WHEELER = "two-wheeler"
 VEHICLE = "vehicle"
 
 LABELS = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
-"""What can be configured."""
+"""The labels that a configuration may name."""
 
 GROUP_OF_LABEL: dict[str, str] = {
     "person": PERSON,
@@ -41,11 +41,12 @@ GROUP_OF_LABEL: dict[str, str] = {
     TWO_WHEELER: TWO_WHEELER,
     VEHICLE: VEHICLE,
 }
-"""The group of each label. A model that cannot tell a car from a truck calls both by their group's name."""
+"""The group of each label. A model that cannot distinguish a car from a truck labels both with their
+group."""
 
 
 def accepted_labels(labels: Iterable[str]) -> frozenset[str]:
-    """What an object may be called to count as one of ``labels``: these, or the name of a group of theirs."""
+    """The labels that count as one of ``labels``: these and the names of their groups."""
     return frozenset(name for label in labels for name in (label, GROUP_OF_LABEL.get(label, label)))
 
 
@@ -53,7 +54,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
     """An axis-aligned box: x1, y1, x2, y2 in 0..1 of the picture, top-left origin, x1 <= x2, y1 <= y2.
 
     A busy frame makes hundreds of them: a struct is made nine times as fast as a frozen dataclass, and
-    branches below stand where ``min`` and ``max`` would cost five times as much.
+    ``min`` and ``max`` would cost five times as much as the branches below.
     """
 
     x1: float
@@ -85,7 +86,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def foot(self) -> tuple[float, float]:
-        """Bottom centre: where an object stands on the ground; rules look at this point."""
+        """Bottom centre: where an object stands on the ground; rules use this point."""
         return (self.x1 + self.x2) / 2, self.y2
 
     def intersection(self, other: Box) -> float:
@@ -142,7 +143,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
 
 
 def _span(begin: float, end: float, length: int) -> tuple[int, int]:
-    """First pixel and the one behind the last, of ``length`` pixels; at least one."""
+    """First pixel, and the pixel after the last, of a span in ``length`` pixels; at least one pixel."""
     first, behind = int(begin * length), int(end * length + 0.999)
     if first < 0:
         first = 0
@@ -157,7 +158,7 @@ FULL_PICTURE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 class Picture(Protocol):
-    """Pixels of one decoded frame, converted only as far as somebody looks."""
+    """Pixels of one decoded frame, converted only where they are read."""
 
     @property
     def width(self) -> int:
@@ -183,7 +184,7 @@ class Picture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReleasedPicture:
-    """A picture of which only the size is kept: its pixels are the decoder's again."""
+    """The size of a picture whose pixels were returned to the decoder."""
 
     width: int
     height: int
@@ -207,10 +208,10 @@ class Frame:
     captured_mono: float
     captured_at: datetime
     picture: Picture
-    late: bool = False  # decoded after the fact, from the ring: more frames wait behind it
+    late: bool = False  # decoded later, from the ring: more frames wait behind it
 
     def without_pixels(self) -> Frame:
-        """The same with an ``Outline``: whoever keeps it keeps no buffer from the decoder."""
+        """The frame with a ``ReleasedPicture``: storing it does not hold a buffer of the decoder."""
         return replace(self, picture=ReleasedPicture(self.picture.width, self.picture.height))
 
 
@@ -242,7 +243,7 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One object a model saw."""
+    """One object that a model detected."""
 
     label: str
     score: float  # 0..1, after the model's own threshold
@@ -256,9 +257,9 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Inferences:
-    """What the detector was shown of one frame, and what it saw there."""
+    """Which parts of a frame the detector inferred, and what it detected there."""
 
-    inferred: tuple[Box, ...]  # crops that were really inferred: seeing nothing there is a fact too
+    inferred: tuple[Box, ...]  # crops that were really inferred: no detection there is a result too
     detections: tuple[Detection, ...]
 
 
@@ -266,31 +267,31 @@ NO_INFERENCES = Inferences((), ())
 
 
 class TrackState(StrEnum):
-    TENTATIVE = "tentative"  # seen, not yet believed: no event
+    TENTATIVE = "tentative"  # seen, not yet confirmed: no event
     MOVING = "moving"
     STATIONARY = "stationary"  # confirmed and parked: costs no inference, repeats no event
-    LOST = "lost"  # confirmed, not seen now, may come back under the same id
+    LOST = "lost"  # confirmed, not seen now, may reappear under the same id
     ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One object followed over frames; a snapshot of the tracker's knowledge after a frame."""
+    """One object followed over frames: the tracker's state of it after a frame."""
 
     id: str  # unique per boot and camera
     box: Box
     state: TrackState
     confirmed: bool
-    label: str | None  # voted over looks; None until the first look that saw it
+    label: str | None  # voted over inferences; None until the first inference that detected it
     group: str | None
-    score: float  # mean score of the looks that voted for the label, 0..1; 0 without a label
-    best_score: float  # highest score of a look that voted for the label
+    score: float  # mean score of the inferences that voted for the label, 0..1; 0 without one
+    best_score: float  # highest score of an inference that voted for the label
     first_seen_mono: float
     last_seen_mono: float
-    inferences: int  # how many looks saw it
-    detection_priority: float  # 0: none needed; larger is more urgent; the detector serves the largest first
-    seen_now: bool  # supported by motion or a detection in this very frame
-    velocity: tuple[float, float] = (0.0, 0.0)  # picture widths and heights a second
+    inferences: int  # how many inferences detected it
+    detection_priority: float  # 0: no inference needed; the detector serves the largest first
+    seen_now: bool  # supported by motion or a detection in this frame
+    velocity: tuple[float, float] = (0.0, 0.0)  # picture widths and heights per second
     parked_before: bool = (
         False  # a vehicle or two-wheeler that stood there when it was first seen, until it moves
     )
@@ -309,7 +310,7 @@ class Tracks:
 
 
 class Severity(StrEnum):
-    """OpenTelemetry severities; the number goes on the wire, the order is the outbox's priority."""
+    """OpenTelemetry severities; the number is on the wire, and its order is the outbox's priority."""
 
     INFO = "INFO"
     WARNING = "WARN"
@@ -331,11 +332,11 @@ class Cause(StrEnum):
     UNSUPPORTED = "unsupported"  # a codec or size we cannot take
     STALLED = "stalled"  # no packet for 10 s
     ENDED = "ended"  # EOF of a live stream
-    DECODE_ERROR = "decode_error"  # packets arrive, no picture comes out
+    DECODE_ERROR = "decode_error"  # packets arrive, but no picture can be decoded
 
 
 class CameraState(StrEnum):
-    STARTING = "starting"  # never seen since the agent started, still within the first attempt
+    STARTING = "starting"  # not connected since the agent started, still in the first attempt
     ONLINE = "online"
     DEGRADED = "degraded"  # pictures arrive, but something is wrong: see cause
     OFFLINE = "offline"
@@ -346,7 +347,7 @@ class DecodeMode(StrEnum):
 
     FULL = "full"
     IDLE = "idle"  # keyframes only
-    CATCH_UP = "catch-up"  # after idle: what was between the last two keyframes, in order
+    CATCH_UP = "catch-up"  # after idle: the frames between the last two keyframes, in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,19 +366,17 @@ class CameraStatus:
     packet_fps: float = 0.0
     decoded_fps: float = 0.0
     analysed_fps: float = 0.0
-    dropped: int = (
-        0  # analysed-rate frames that were replaced before the pipeline took them, and packets left out
-    )
+    dropped: int = 0  # frames replaced before the pipeline received them, and skipped packets
     corrupt: int = 0  # frames not analysed because data was missing
     bitrate_kbps: float = 0.0
     last_frame_age_s: float | None = None
     reconnects: int = 0
     gear: DecodeMode = DecodeMode.FULL
-    idle_share: float = 0.0  # of the time pictures came, since the agent started, 0..1
-    wake_ups: int = 0  # a keyframe differed, in idle gear
-    kept_awake: str | None = None  # why the camera cannot rest, where something could be done about it
-    main_trouble: str | None = None  # why its main stream is wanted for clips and is not there
-    view: tuple[str, ...] = ()  # what is wrong with what it sees, words of ``core.facts.ViewState``
+    idle_share: float = 0.0  # of the time with pictures since the agent started, 0..1
+    wake_ups: int = 0  # how often a keyframe with motion ended the idle mode
+    kept_awake: str | None = None  # why the camera cannot go idle, where an operator could change it
+    main_trouble: str | None = None  # why its main stream, wanted for clips, is not available
+    view: tuple[str, ...] = ()  # what is wrong with its view, words of ``core.facts.ViewState``
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,17 +387,17 @@ class CameraChange:
     state: CameraState  # never STARTING
     cause: Cause | None
     detail: str  # one human line, without secrets
-    since_mono: float  # when this state began; may be minutes before it is told
-    down_s: float | None  # with ONLINE after an outage whose beginning is known
-    kept_back: int  # how often it left the told state since then without being told, for flapping
+    since_mono: float  # when this state began; may be minutes before it is reported
+    down_s: float | None  # with ONLINE, after an outage whose start is known
+    kept_back: int  # unreported changes since then: the camera flaps
 
 
 @dataclass(frozen=True, slots=True)
 class ClockCorrection:
     """The first synchronisation of a boot.
 
-    Add ``offset_ms`` to the labels of earlier events of the boot; or, exact over several jumps too,
-    take ``corrected_at`` minus the difference of the two ``bootms``.
+    To correct the labels of earlier events of the boot, add ``offset_ms``. Or, exact also over several jumps,
+    subtract the difference of the two ``bootms`` from ``corrected_at``.
     """
 
     offset_ms: int

@@ -1,4 +1,4 @@
-"""A password that cannot be printed by accident, and URLs that never show theirs."""
+"""A password that cannot be printed by accident, and URLs with their passwords masked."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Credentials:
 
 
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s'\"<>]*@")
-# Xiongmai cameras take the login in the path (/user=admin&password=x&channel=1, or with _ for &).
+# Xiongmai cameras read the login from the path (/user=admin&password=x&channel=1, or with _ for &).
 _PARAMETER = re.compile(r"(?P<name>(?:password|passwd|pass|pwd|token)=)[^&;/\s'\"<>]+", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
     """``text`` with the user part and the password parameters of every URL in it replaced by ``***``.
 
-    Everything from ``://`` to the last ``@`` of the word counts as user part, so that a password
-    with an unescaped ``@``, ``:`` or ``/`` does not leak either. A URL that is safe stays as it is.
+    Everything from ``://`` to the last ``@`` of the word counts as user part, so that a password with an
+    unescaped ``@``, ``:`` or ``/`` does not leak either. A URL without secrets is unchanged.
     """
     return _PARAMETER.sub(r"\g<name>***", _USERINFO.sub(r"\g<scheme>***@", text))

@@ -1,7 +1,7 @@
 """Small JSON files in the state directory that survive a power cut in the middle of a write.
 
-Root reads and writes here too (``check``, ``doctor``), in a folder of the agent's user: nothing but a plain
-file is read, no symbolic link is followed, and new files belong to the agent's user.
+Root may read and write in the agent's folder (``check``, ``doctor``): only plain files are read, symbolic
+links are never followed, and new files belong to the agent's user.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import msgspec
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 10.0
-MAIN_PATIENCE_S = 1.0
-"""For the disk. The main thread feeds the watchdog and has to stop within two seconds."""
-_waiting: set[threading.Thread] = set()  # those that the disk has not answered yet
+DISK_TIMEOUT_S = 10.0
+MAIN_DISK_TIMEOUT_S = 1.0
+"""On the main thread, which feeds the watchdog and has to stop within two seconds."""
+_waiting: set[threading.Thread] = set()  # threads that the disk has not answered yet
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 MAX_BYTES = 16 << 20
-"""Of a file that is read whole; the largest that the agent writes is below 1 MB."""
+"""Size limit of a file that is read whole; the agent's largest file is below 1 MB."""
 
 
 def read_bounded(path: Path) -> bytes:
     """The bytes of a plain file. Raises OSError for anything else and for more than MAX_BYTES.
 
-    A user who may write in the folder could leave a named pipe there, and to open it would wait for ever.
+    A user with write access to the folder could put a named pipe there, and opening it would block for ever.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -48,7 +48,7 @@ def read_bounded(path: Path) -> bytes:
 
 
 def read_record(path: Path, kind: type[Record]) -> Record | None:
-    """What was written last; None when there is nothing, or nothing readable (which is logged)."""
+    """Read the last record; None when there is no file, or no readable one (which is logged)."""
     try:
         return msgspec.json.decode(read_bounded(path), type=kind)
     except FileNotFoundError:
@@ -76,9 +76,11 @@ def write_record(path: Path, record: msgspec.Struct) -> bool:
 
 
 def run_with_timeout(work: Callable[[], None]) -> bool:
-    """Run ``work`` on a thread and wait for it; False when the disk takes too long. Raises what it raises.
+    """Run ``work`` on a thread and wait for it; False when the disk takes too long. Raises what ``work``
+    raises.
 
-    The thread then goes on by itself; until it ends, further calls return False at once."""
+    After a timeout the thread runs on; until it ends, further calls return False at once.
+    """
     _waiting.intersection_update([thread for thread in tuple(_waiting) if thread.is_alive()])
     if _waiting:
         return False
@@ -87,13 +89,13 @@ def run_with_timeout(work: Callable[[], None]) -> bool:
     def run() -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001  # it belongs to the caller
+        except BaseException as error:  # noqa: BLE001  # raised to the caller below
             failures.append(error)
 
     thread = threading.Thread(target=run, name="state-file", daemon=True)
     thread.start()
     is_main = threading.current_thread() is threading.main_thread()
-    thread.join(MAIN_PATIENCE_S if is_main else PATIENCE_S)
+    thread.join(MAIN_DISK_TIMEOUT_S if is_main else DISK_TIMEOUT_S)
     if thread.is_alive():
         _waiting.add(thread)
         return False
@@ -118,7 +120,7 @@ def _write(path: Path, content: bytes) -> bool:
 
 
 def make_folder(state_dir: Path) -> None:
-    """A disk that is read-only or gone is no reason not to watch: the outbox then works from memory."""
+    """Create the state directory. A failure is only logged: the agent works on, with its outbox in memory."""
     try:
         state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
@@ -128,9 +130,9 @@ def make_folder(state_dir: Path) -> None:
 
 
 def create_file(path: Path, flags: int, mode: int) -> int:
-    """Its handle; the file belongs to its folder's owner also where root makes it.
+    """Create a file and return its handle; it belongs to its folder's owner also when root creates it.
 
-    Raises ``FileExistsError`` for whatever is there already, a link too, and other ``OSError``.
+    Raises ``FileExistsError`` if the name exists, also as a link, and other ``OSError``.
     """
     handle = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     if os.geteuid() == 0:
@@ -141,7 +143,7 @@ def create_file(path: Path, flags: int, mode: int) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the entries of its files durable. Raises ``OSError``."""
+    """Make the entries of the folder's files durable. Raises ``OSError``."""
     # POSIX: the entry of a new file is durable only when its folder was synced too.
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

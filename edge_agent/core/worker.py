@@ -1,7 +1,7 @@
-"""A named thread whose progress others can watch.
+"""A named thread whose progress is supervised.
 
-Every thread of the agent is a ``Loop``: the watchdog is fed only while each of them has shown
-progress, and a loop that dies says why instead of vanishing.
+Almost every thread of the agent is a ``SupervisedThread``: the watchdog is fed only while each of them has
+shown progress, and a thread that dies logs why.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ log = logging.getLogger(__name__)
 
 
 class SupervisedThread:
-    """Runs ``body(loop)`` in a daemon thread called ``name``.
+    """Runs ``body(thread)`` in a daemon thread called ``name``.
 
-    ``body`` returns when ``stopping`` is set and calls ``beat()`` at least every ``max_silence_s``
-    seconds; it blocks with ``wait()``, never with ``time.sleep``. An exception that leaves ``body``
-    is logged with its traceback and kept in ``failure``: the agent decides what follows.
+    ``body`` returns when ``stopping`` is set and calls ``beat()`` at least every ``max_silence_s`` seconds;
+    it blocks with ``wait()``, never with ``time.sleep``. An exception that leaves ``body`` is logged with its
+    traceback and stored in ``failure``: the agent decides what follows.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SupervisedThread:
         return stopped
 
     def beat(self) -> None:
-        """Say: still making progress."""
+        """Record that the thread makes progress."""
         self._last_beat = time.monotonic()
 
     def since_beat_s(self) -> float:

@@ -1,7 +1,7 @@
-"""Why the broker is not there, said so that somebody at a desk knows what to do.
+"""Why a broker connection failed, in words that tell an operator what to do.
 
-One place that turns what sockets, OpenSSL, paho and the broker say into a ``Trouble``. The texts go to
-the log and into the heartbeat; they never hold a secret.
+The one place that translates errors of sockets, OpenSSL, paho and the broker into a ``ConnectError``. The
+texts go to the log and into the heartbeat; they never hold a secret.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class ConnectErrorKind(StrEnum):
     NOT_AUTHORISED = "not_authorised"
     BAD_CREDENTIALS = "bad_credentials"
     ID_IN_USE = "id_in_use"
-    NO_QOS_1 = "no_qos_1"  # it acknowledges nothing, so nothing would be known to be delivered
-    NO_RETAIN = "no_retain"  # it does not take the retained will
+    NO_QOS_1 = "no_qos_1"  # the broker acknowledges nothing, so no delivery would be known
+    NO_RETAIN = "no_retain"  # the broker does not accept a retained will
     BUSY = "busy"  # quota, rate, shutting down: later
     PROTOCOL = "protocol"
     LOST = "lost"
@@ -43,19 +43,19 @@ class ConnectErrorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConnectError:
-    """One reason, and the line that says it."""
+    """A reason, and the sentence that describes it."""
 
     kind: ConnectErrorKind
     text: str
 
     @property
     def retry_slowly(self) -> bool:
-        """Trying again soon would harm: two clients would throw each other out for ever."""
+        """Whether an early retry does harm: two clients with one id disconnect each other for ever."""
         return self.kind is ConnectErrorKind.ID_IN_USE
 
 
 class CertificateFileError(MqttError):
-    """A certificate, key or CA file of ours cannot be used; the text names it."""
+    """A certificate, key or CA file of the gateway cannot be used; the text names the file."""
 
 
 # X509_V_ERR_* of OpenSSL, include/openssl/x509_vfy.h.
@@ -63,7 +63,7 @@ _NOT_YET_VALID, _EXPIRED = 9, 10
 _WRONG_NAME = {62, 64}  # host name, IP address
 _UNKNOWN_ISSUER = {2, 18, 19, 20, 21}
 
-# TLS alerts a broker sends about *our* certificate (RFC 8446, 6.2), as OpenSSL words them. With TLS 1.3
+# TLS alerts that a broker sends about *our* certificate (RFC 8446, 6.2), in OpenSSL's words. With TLS 1.3
 # they arrive after our side of the handshake has succeeded, as an error of the first read.
 _ALERTS = (
     (
@@ -137,8 +137,8 @@ def from_exception(error: Exception, broker: Broker, clock_trusted: bool) -> Con
 def _from_verification(error: ssl.SSLCertVerificationError, host: str, clock_trusted: bool) -> ConnectError:
     code = error.verify_code
     if not clock_trusted and code in (_NOT_YET_VALID, _EXPIRED):
-        # OpenSSL compares with the system clock; on a board that has just booted without a battery
-        # clock the fault is ours, and time synchronisation cures it.
+        # OpenSSL compares with the system clock. A board without a battery clock boots with a wrong time,
+        # and time synchronisation corrects it.
         return ConnectError(
             ConnectErrorKind.CLOCK_NOT_SET,
             "the clock is not set yet, so the broker's certificate cannot be checked; waiting for time "
@@ -170,9 +170,9 @@ def _from_verification(error: ssl.SSLCertVerificationError, host: str, clock_tru
 
 
 def from_tls_text(text: str) -> ConnectError | None:
-    """The trouble in an OpenSSL error text, or None when it tells none.
+    """Return the error that an OpenSSL error text describes, or None for an unknown text.
 
-    A text, because paho hands read errors on only as log lines.
+    The input is a text because paho reports read errors only as log lines.
     """
     words = text.lower().replace("_", " ")
     for alert, kind, meaning in _ALERTS:
@@ -230,7 +230,7 @@ _REASONS: dict[int, tuple[ConnectErrorKind, str]] = {
 
 
 def qos_1_unsupported(broker: Broker) -> ConnectError:
-    """Of a CONNACK whose Maximum QoS is 0."""
+    """The error for a CONNACK whose Maximum QoS is 0."""
     return ConnectError(
         ConnectErrorKind.NO_QOS_1,
         f"{broker.host} takes messages of QoS 0 only: it would acknowledge no event, so none would be known "
@@ -239,7 +239,7 @@ def qos_1_unsupported(broker: Broker) -> ConnectError:
 
 
 BLAMES_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
-"""DISCONNECT reasons after which the same messages would lose the next connection too."""
+"""DISCONNECT reasons that blame a message: sending it again would end the next connection too."""
 
 
 def from_reason_code(code: int) -> ConnectError:

@@ -1,3 +1,2 @@
-"""What the uplink may carry: counters, the provider's month, the budget, and rates. Nothing is sent from
-here.
-"""
+"""What the uplink may carry: counters, the billing period, the budget, and rates. Nothing is sent from
+here."""

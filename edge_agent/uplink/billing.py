@@ -1,4 +1,4 @@
-"""The provider's month: from which day to which, what was carried in it, and what it will come to."""
+"""The provider's billing period: its dates, its traffic so far, and a forecast for its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_agent import wire
 
 DAY_S = 86_400.0
 
-Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]  # of a damaged file; more could not be sent
+Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]  # the file may be damaged; no uplink sends more
 
 
 class ByteCounts(msgspec.Struct, kw_only=True):
@@ -39,15 +39,15 @@ class ByteCounts(msgspec.Struct, kw_only=True):
 
 
 class BillingPeriod(msgspec.Struct, kw_only=True):
-    """What is kept of one billing period."""
+    """The record of one billing period."""
 
-    first_day: date | None = None  # None: no clock to be trusted has been seen yet
-    since: datetime | None = None  # counted only from then on; None: from its beginning
+    first_day: date | None = None  # None: no trusted clock has been available yet
+    since: datetime | None = None  # counting began then; None: at the period's beginning
     used: ByteCounts = msgspec.field(default_factory=ByteCounts)
 
 
 def first_day_of(day: date, reset_day: int) -> date:
-    """First day of the billing period that ``day`` lies in. ``reset_day`` 31 is the last day of a shorter
+    """First day of the billing period that contains ``day``. ``reset_day`` 31 is the last day of a shorter
     month."""
     this = _reset_in(day.year, day.month, reset_day)
     if day >= this:
@@ -57,7 +57,7 @@ def first_day_of(day: date, reset_day: int) -> date:
 
 
 def next_first_day(first_day: date, reset_day: int) -> date:
-    """When the next period begins."""
+    """First day of the next period."""
     after = first_day.replace(day=1) + timedelta(days=31)
     return _reset_in(after.year, after.month, reset_day)
 
@@ -69,10 +69,10 @@ def _reset_in(year: int, month: int, reset_day: int) -> date:
 def advance_period(
     present: BillingPeriod, before: BillingPeriod | None, now: datetime, reset_day: int
 ) -> tuple[BillingPeriod, BillingPeriod | None]:
-    """The period that ``now`` (local time, of a clock to be trusted) lies in, and the one before it.
+    """Return the period that contains ``now`` (local time, from a trusted clock), and the period before it.
 
-    A clock that ran ahead and was set back gets the old period again, with what was counted meanwhile:
-    nobody can spend a month twice. A step back over midnight by less than a day leaves the new period.
+    A clock that ran ahead and was set back gets the old period again, plus what was counted meanwhile: no
+    budget is granted twice. A step back over midnight by less than a day stays in the new period.
     """
     today = now.date()
     first_day = first_day_of(today, reset_day)
@@ -96,27 +96,27 @@ def _sum(one: ByteCounts, other: ByteCounts) -> ByteCounts:
 
 @dataclass(frozen=True, slots=True)
 class PeriodUse:
-    """How a billing period stands now."""
+    """The state of a billing period now."""
 
     first_day: date | None
     next_first_day: date | None
     used: wire.BytesByClass
-    used_bytes: int  # all of it
+    used_bytes: int  # the sum of ``used``
     whole_s: float = 0.0
-    left_s: float | None = None  # until the next one begins; None: the clock cannot be trusted now
-    counted_s: float = 0.0  # for how long it has been counted
+    left_s: float | None = None  # until the next period begins; None: the clock is not trusted now
+    counted_s: float = 0.0  # how long traffic has been counted in this period
 
     @property
     def forecast_bytes(self) -> int | None:
-        """At the end of the period, should it go on as on average; None on the first day, and without a
-        clock."""
+        """Bytes at the end of the period at the average rate so far; None on the first day and without a
+        trusted clock."""
         if self.left_s is None or self.counted_s < DAY_S:
             return None
         return round(self.used_bytes * (1 + self.left_s / self.counted_s))
 
 
 def period_use(period: BillingPeriod, now: datetime | None, reset_day: int, timezone: tzinfo) -> PeriodUse:
-    """``now``: local time, None where the clock cannot be trusted."""
+    """``now``: local time; None where the clock is not trusted."""
     used, total = period.used.to_wire(), period.used.total
     if period.first_day is None:
         return PeriodUse(None, None, used, total)

@@ -1,13 +1,13 @@
-"""The budget ladder: how much less the agent sends, so that the rest lasts until the provider counts anew.
+"""The budget ladder: how much less the agent sends, so that the budget lasts for the billing period.
 
 step 1  pictures wait
 step 2  ... and infos
 step 3  ... and heartbeats come every 300 s
 
-What counts is the even share: what is left of the budget for each day that is left, beside what an even use
-would have left for it. Up at once; down one at a time, a day after the last change, when there is clearly
-more again; all the way down with a new period. No thread, no clock: it is told how the period stands, and
-when.
+What counts is the even share: the budget left for each remaining day, divided by the budget of a day under
+even use. The ladder goes up at once. It goes down one step at a time, a day after the last change, when there
+is clearly more budget again, and all the way down with a new period. It has no thread and no clock: the
+caller passes the state of the period and the time.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from datetime import date
 from edge_agent.uplink.billing import DAY_S, PeriodUse
 
 STEP_BELOW = (0.5, 0.25, 0.1)
-"""Steps 1 to 3 begin below so much of the even share. A site that always uses 10 % too much gets to step 1
-on day 25 of 30, one that uses twice as much on day 10."""
+"""Steps 1 to 3 begin below this part of the even share. A site that always uses 10 % too much gets to step 1
+on day 25 of 30, a site that uses twice as much on day 10."""
 STEP_BACK = 1.5
-"""A step ends when there is so many times what it began at: a day's saving must not bring it back the day
-after."""
+"""A step ends when the share is this many times its threshold: one day's saving must not bring the step back
+the day after."""
 DWELL_S = DAY_S
 LAST_S = DAY_S / 4
-"""The last hours of a period count as so many: so little is left to do in them that no change is worth it."""
+"""The last hours of a period count as this long: no change is worth it for the short rest."""
 SLOW_HEARTBEAT_S = 300.0
 TOP_STEP = len(STEP_BELOW)
 
@@ -38,17 +38,17 @@ class BudgetChange:
 
 
 class BudgetLadder:
-    """One for the box; ``update`` at any pace. Without a clock that can be trusted the step stays."""
+    """One for each gateway; ``update`` may be called at any rate. Without a trusted clock the step stays."""
 
     def __init__(self, monthly_bytes: int, step: int = 0, first_day: date | None = None) -> None:
-        """``step`` and ``first_day``: what was in force when the agent ran last, and in which period."""
+        """``step`` and ``first_day``: the step in force when the agent last ran, and its billing period."""
         self._monthly_bytes = monthly_bytes
         self.step = min(max(step, 0), TOP_STEP)
         self.first_day = first_day
         self._changed_mono: float | None = None  # None: not since the start
 
     def update(self, now_mono: float, use: PeriodUse) -> BudgetChange | None:
-        """The change that this brings, if any."""
+        """Return the change of the step, if any."""
         if use.left_s is None or use.first_day is None:
             return None
         if self._changed_mono is None:
@@ -72,7 +72,7 @@ class BudgetLadder:
         return None
 
     def _share(self, use: PeriodUse, left_s: float) -> float:
-        """1.0: used evenly so far."""
+        """1.0: even use so far."""
         left = 1 - use.used_bytes / self._monthly_bytes
         return left * use.whole_s / max(left_s, LAST_S)
 

@@ -1,10 +1,10 @@
-"""What may go now: the sender asks before each event and picture.
+"""What may be sent now: the sender asks before each event and picture.
 
-Two reasons to wait: the budget of the billing period runs short (its step), and what has piled up in an
+There are two reasons to wait: the budget of the billing period is short (its step), and the backlog of an
 outage must not fill the link (a token bucket). An alarm never waits for either. What waits stays in the
 outbox.
 
-How many messages a second may go that are not urgent. In bytes, for all that goes: ``send_limiter.py``.
+``SendLimiter`` counts bytes of everything sent; ``SendRate`` counts messages a second that are not urgent.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import Severity
 
 MEDIA_STEP, INFO_STEP = 1, 2
-"""Steps of ``budget.py`` from which on pictures and infos are held."""
+"""The steps of ``budget.py`` that hold back pictures, and infos."""
 BURST_S = 4.0
-"""So many seconds' worth go at once: what a site usually says is not slowed down."""
+"""The traffic of this many seconds may go at once: a site's usual traffic is not slowed down."""
 WORTH_WAKING_S = 0.25
 UNBOUNDED = 10**12
 
 
 class SendLimiter:
-    """The publisher's thread uses it; ``step`` is set by any thread and counts from the next question on."""
+    """The publisher's thread uses it; any thread may set ``step``, which applies from the next call on."""
 
     def __init__(self, clock: Clock, bytes_s: float = UNBOUNDED) -> None:
         self.step = 0
@@ -35,7 +35,7 @@ class SendLimiter:
         self._filled_mono = clock.monotonic()
 
     def allows(self, event: StoredEvent) -> bool:
-        """Whether it may go now. Where one may not, none of a lower severity may."""
+        """Whether the event may be sent now. Where it may not, no event of a lower severity may."""
         if event.priority >= Severity.ALARM.number:
             return True
         if event.priority < Severity.WARNING.number and self.step >= INFO_STEP:
@@ -46,7 +46,8 @@ class SendLimiter:
         return self.step < MEDIA_STEP and self._refill() > 0
 
     def count_sent(self, size_bytes: int) -> None:
-        """It was sent. A large one is paid for afterwards; alarms owe no more than a burst."""
+        """Count bytes that were sent. A large message is paid for afterwards; alarms owe no more than a
+        burst."""
         self._tokens = max(self._refill() - size_bytes, -max(self._burst, size_bytes))
 
     def wait_s(self) -> float | None:
@@ -64,7 +65,7 @@ class SendLimiter:
 class SendRate:
     """``per_s`` messages a second on average, ``burst`` at once after a pause. One thread uses it.
 
-    ``per_s`` may be changed at any time, by any thread; ``math.inf`` is no limit.
+    Any thread may change ``per_s`` at any time; ``math.inf`` means no limit.
     """
 
     def __init__(self, per_s: float, burst: int) -> None:
@@ -74,7 +75,7 @@ class SendRate:
         self._filled_mono: float | None = None
 
     def available(self, now_mono: float) -> int:
-        """How many may go now."""
+        """How many messages may be sent now."""
         if self.per_s == math.inf:
             return self._burst
         if self._filled_mono is not None:
@@ -84,12 +85,12 @@ class SendRate:
         return int(self._tokens)
 
     def count_sent(self, count: int) -> None:
-        """So many went."""
+        """Count messages that were sent."""
         if self.per_s != math.inf:
             self._tokens -= count
 
     @property
     def wait_s(self) -> float:
-        """Until a fair part of the burst may go, from the last ``available`` on; 0: now."""
+        """Seconds from the last ``available`` until a fair part of the burst may go; 0: now."""
         lacking = max(1.0, self._burst / 4) - self._tokens
         return max(0.0, lacking / self.per_s) if self.per_s > 0 else math.inf

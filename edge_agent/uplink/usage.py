@@ -1,8 +1,8 @@
-"""How many bytes went to the broker, by class: today, this month and in the provider's billing period.
+"""Bytes sent to the broker and received, by class: today, this month and in the billing period.
 
-Each message is counted at the size of its MQTT packet. ``other`` is the rest of what TCP really carried
-for the connection (TLS, sign-on, pings, state, birth), as the kernel counts it; ``headers`` are those of IP
-and TCP, both ways, by the kernel's count of segments.
+Each message counts with the size of its MQTT packet. ``other`` is the rest of what TCP carried for the
+connection (TLS, sign-on, pings, state, birth), as the kernel counts it. ``headers`` are those of IP and TCP,
+both ways, from the kernel's count of segments.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from edge_agent.core.state_file import read_record, write_record
 from edge_agent.uplink.billing import BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
 
 SAVE_EVERY_S = 300.0
-"""A few hundred bytes each time: SD cards wear. A power cut loses at most this much of the count."""
+"""Each save writes a few hundred bytes: SD cards wear out. A power cut loses at most this much of the
+count."""
 
 
 class TrafficClass(StrEnum):
@@ -36,20 +37,20 @@ class TrafficClass(StrEnum):
 
 
 class _Saved(msgspec.Struct, kw_only=True):
-    """The file: ``day`` is the gateway's local date that ``today`` belongs to; None until one is known."""
+    """The file. ``day`` is the gateway's local date that ``today`` belongs to; None until one is known."""
 
     day: date | None
     today: ByteCounts
     month: ByteCounts
-    period: BillingPeriod | None = None  # None: written by a version that did not count it
+    period: BillingPeriod | None = None  # None: written by a version without billing periods
     before: BillingPeriod | None = None  # the period before, for a clock that is set back
 
 
 class DataUsage:
     """The counters. Thread-safe.
 
-    A day ends at midnight of ``timezone``, but only by a clock that ``clock_trusted`` vouches for: until
-    then everything is added to the day that was saved last. A step back over midnight keeps the day.
+    A day ends at midnight of ``timezone``, but only by a clock that ``clock_trusted`` vouches for: until then
+    everything is added to the day that was saved last. A step back over midnight keeps the day.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class DataUsage:
         save_every_s: float = SAVE_EVERY_S,
         reset_day: int = 1,
     ) -> None:
-        """``reset_day``: of the month, on which a billing period begins."""
+        """``reset_day``: the day of the month on which a billing period begins."""
         self._path = path
         self._timezone = timezone
         self._clock = clock
@@ -75,7 +76,7 @@ class DataUsage:
         self._period = self._state.period or self._older_period()
 
     def _older_period(self) -> BillingPeriod:
-        """From a file without one: of a period that is a month the count is known."""
+        """The period from a file that has none: known if the period is the calendar month."""
         saved = self._state
         if saved.day is None or self._reset_day != 1:
             return BillingPeriod()
@@ -97,7 +98,7 @@ class DataUsage:
         self._dirty = True
 
     def totals(self) -> tuple[wire.BytesByClass, wire.BytesByClass]:
-        """Today and this month."""
+        """Bytes of today and of this month."""
         with self._lock:
             self._roll_over()
             return self._state.today.to_wire(), self._state.month.to_wire()
@@ -113,7 +114,8 @@ class DataUsage:
             self.save()
 
     def save(self) -> None:
-        """Write the file if anything changed; a full or read-only disk is logged, and tried again later."""
+        """Write the file if anything changed. A full or read-only disk is logged, and the next save tries
+        again."""
         self._saved_mono = self._clock.monotonic()
         with self._lock:
             if not self._dirty:
@@ -126,7 +128,8 @@ class DataUsage:
                 self._dirty = True
 
     def _roll_over(self) -> datetime | None:
-        """Local time, by a clock that can be trusted."""
+        """Begin a new day, month and period if one has begun. Returns local time; None without a trusted
+        clock."""
         if not self._clock_trusted():
             return None
         now = self._clock.now().astimezone(self._timezone)

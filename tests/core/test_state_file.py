@@ -120,7 +120,7 @@ def test_what_root_writes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
 def test_the_main_thread_waits_a_second_at_most_for_a_disk_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_file, "MAIN_PATIENCE_S", 0.1)
+    monkeypatch.setattr(state_file, "MAIN_DISK_TIMEOUT_S", 0.1)
     path, answers = tmp_path / "count.json", threading.Event()
     real_fsync = os.fsync
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation, ResendLimits
-from edge_agent.mqtt.publisher.downlink import MOST_ACKS, Downlink
+from edge_agent.mqtt.publisher.downlink import MAX_ACKS, Downlink
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import DownMessage, GatewayTopics
 from tests.outbox.parts import HandClock, outbox_in
@@ -45,7 +45,7 @@ def test_confirmations_are_looked_at_one_a_turn_and_the_oldest_of_a_flood_go(sit
     assert (site.centre.ignored_acks, site.wakes) == (1, 1)
     for _ in range(100):
         site.link.process_next_ack()
-    assert (site.centre.ignored_acks, site.wakes) == (MOST_ACKS, MOST_ACKS - 1)
+    assert (site.centre.ignored_acks, site.wakes) == (MAX_ACKS, MAX_ACKS - 1)
     assert site.down == []
 
 

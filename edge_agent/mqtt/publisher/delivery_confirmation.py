@@ -1,9 +1,8 @@
-"""The second half of ``delivery: confirmed``: an event stays until the central ingest has it in its
-database.
+"""``delivery: confirmed``: an event stays in the outbox until the centre has stored it in its database.
 
-The broker's PUBACK then only says that the event is on its way. It is sent again when ``down/ack`` does not
-name it in time. An event that was never sent is not held up by those that wait for this, whatever the ingest
-does; what goes again is bounded in rate, and by how much of it has had no answer.
+The broker's PUBACK then only means that the event is on its way. If ``down/ack`` does not name the event in
+time, it is sent again. Events that were never sent do not wait behind such resends, whatever the centre does.
+Resends are limited in rate, and in how many may go without any confirmation.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import msgspec
 from edge_agent import wire
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Confirmation, Media, StoredEvent
-from edge_agent.mqtt.publisher.window import FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S, CircuitBreaker, deferral_s
+from edge_agent.mqtt.publisher.window import FIRST_DEFERRAL_S, MAX_DEFERRAL_S, CircuitBreaker, deferral_s
 from edge_agent.uplink.send_limiter import SendRate
 
 log = logging.getLogger(__name__)
@@ -30,19 +29,19 @@ LOG_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ResendLimits:
-    """The bounds of what goes out more than once, and of what an earlier run left behind.
+    """Limits for resends, and for events that an earlier run left behind.
 
-    10 a second from each of 465 gateways are 4,650, which one mosquitto and one ingest take; a day's backlog
-    of a site (22,000 events at the fleet's worst usual rate) is through in 40 minutes.
+    10 a second from each of 465 gateways are 4,650 a second, which one mosquitto and one ingest can handle; a
+    day's backlog of a site (22,000 events at the fleet's worst usual rate) is sent in 40 minutes.
     """
 
-    first_s: float = FIRST_DEFERRAL_S  # doubling to ``window.LONGEST_DEFERRAL_S``
+    first_s: float = FIRST_DEFERRAL_S  # delay of the first resend, doubling to ``window.MAX_DEFERRAL_S``
     per_s: float = 10.0
     burst: int = 20
-    unanswered: int = 100  # so many without any confirmation: the ingest is taken for dead
-    probe_s: float = 60.0  # then one is tried as often
-    pictures: int = 4  # that may wait for their confirmation, before the first one has come
-    picture_bytes: int = 2_000_000  # that may wait after it: an ingest confirms once a second
+    unanswered: int = 100  # after so many resends without any confirmation the ingest counts as dead
+    probe_s: float = 60.0  # then one event is tried this often
+    pictures: int = 4  # unconfirmed pictures at a time, before the first confirmation
+    picture_bytes: int = 2_000_000  # unconfirmed bytes after it: an ingest confirms once a second
     unanswered_pictures: int = 2
     picture_probe_s: float = 900.0
 
@@ -56,14 +55,15 @@ class _Awaited:
 
 
 class ConfirmPort(Protocol):
-    """What is needed of the outbox besides sending. On the publisher's thread only."""
+    """What confirmation needs of the outbox. Called on the publisher's thread only."""
 
     def sent(self, event: StoredEvent) -> None:
-        """It is on its way: from now on ``confirmed`` can mean it."""
+        """Note that the event was sent: from now on ``confirmed`` can refer to it."""
         ...
 
     def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """The broker has it; give it again from then on, and count one of its attempts."""
+        """Note that the broker has the event: return it again from ``not_before_mono`` on, and count an
+        attempt."""
         ...
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation: ...
@@ -78,10 +78,7 @@ class ConfirmPort(Protocol):
 
 
 class DeliveryConfirmation:
-    """One thread uses it; the counters may be read by any.
-
-    ``rate`` is where the limit of what comes again is set.
-    """
+    """The publisher's thread uses it; any thread may read the counters. ``rate`` limits the resends."""
 
     def __init__(
         self,
@@ -90,11 +87,11 @@ class DeliveryConfirmation:
         bounds: ResendLimits,
         confirmed: Callable[[wire.Ack], None] = lambda _: None,
     ) -> None:
-        """``confirmed`` is called with every confirmation of an epoch that is known here."""
+        """``confirmed`` is called with every confirmation of a known epoch."""
         self._confirmed = confirmed
         self.resends = 0
         self.ignored_acks = 0
-        self.confirmed_mono: float | None = None  # when it last confirmed something that waited
+        self.confirmed_mono: float | None = None  # when the centre last confirmed something that waited
         self.rate = SendRate(bounds.per_s, bounds.burst)
         self._outbox = outbox
         self._clock = clock
@@ -102,24 +99,25 @@ class DeliveryConfirmation:
         self._breaker = CircuitBreaker(bounds.unanswered, bounds.probe_s)
         self._media_breaker = CircuitBreaker(bounds.unanswered_pictures, bounds.picture_probe_s)
         self._awaited: dict[str, _Awaited] = {}  # pictures at the broker, by id
-        self._pictures_answered = False  # in this session, and none has gone without an answer since
-        self._pictures: dict[str, int] = {}  # every picture that was sent -> how often
-        self._dead = False  # told as such
-        self._heard_mono = clock.monotonic()  # its last word, or when this began
-        self._unanswered_mono: float | None = None  # since when all that is sent again has had no answer
+        self._pictures_answered = False  # one was confirmed in this session, and none has timed out since
+        self._pictures: dict[str, int] = {}  # sent pictures that are not confirmed -> how often each was sent
+        self._dead = False  # the centre confirms nothing, and a warning says so
+        self._heard_mono = clock.monotonic()  # its last confirmation, or the start
+        self._unanswered_mono: float | None = None  # since when no resend has been confirmed
         self._logged_mono: float | None = None
         self._held_back = False
 
-    # --- what may go ---
+    # --- what may be sent ---
 
     def resends_allowed(self) -> int:
-        """How many events may go now that are not sent for the first time."""
+        """How many events may be sent now that were sent before or are of an earlier run."""
         now = self._clock.monotonic()
         allowed = self._breaker.allowed(self.rate.available(now), 0, now)
         self._held_back = not allowed and not self._breaker.is_open
         return allowed
 
     def picture_allowed(self) -> bool:
+        """Whether another picture may be sent now."""
         now = self._clock.monotonic()
         for media_id in [each for each, awaited in self._awaited.items() if awaited.until_mono <= now]:
             del self._awaited[media_id]
@@ -131,11 +129,12 @@ class DeliveryConfirmation:
         return self._pictures_answered and waiting_bytes < self._bounds.picture_bytes
 
     def resend_wait_s(self) -> float | None:
-        """How soon more of the backlog may go, told once; None: not before something else happens."""
+        """How soon more of the backlog may be sent; None: only after another event. Each delay is returned
+        once."""
         held_back, self._held_back = self._held_back, False
         return self.rate.wait_s if held_back else None
 
-    # --- what went ---
+    # --- what was sent ---
 
     def picture_sent(self, media: Media) -> None:
         times = self._pictures.pop(media.media_id, 0)
@@ -162,8 +161,8 @@ class DeliveryConfirmation:
 
     def event_at_broker(self, event: StoredEvent) -> None:
         now = self._clock.monotonic()
-        rest_s = deferral_s(event.attempts, self._bounds.first_s)
-        self._outbox.unconfirmed(event.sequence, event.epoch, now + rest_s)
+        delay_s = deferral_s(event.attempts, self._bounds.first_s)
+        self._outbox.unconfirmed(event.sequence, event.epoch, now + delay_s)
 
     def picture_at_broker(self, media: Media) -> None:
         now, first_s = self._clock.monotonic(), self._bounds.first_s
@@ -173,15 +172,18 @@ class DeliveryConfirmation:
         self._outbox.media_deferred(media.media_id, now + deferral_s(times - 1, first_s))
 
     def begin_session(self) -> None:
-        """Pictures of the last one that had no word may have gone down with the broker, which says nothing of
-        the centre. They come again at their time."""
+        """Forget the pictures that wait: their loss may be the broker's fault and says nothing about the
+        centre.
+
+        They are sent again when their time comes.
+        """
         self._awaited.clear()
         self._pictures_answered = False
 
-    # --- what the centre says ---
+    # --- confirmations of the centre ---
 
     def receive_ack(self, payload: bytes) -> None:
-        """The payload of ``down/ack``, whatever it is."""
+        """Process the payload of ``down/ack``, whatever it contains."""
         try:
             ack = _decoded(payload)
         except ValueError as error:
@@ -197,31 +199,31 @@ class DeliveryConfirmation:
         else:
             self._confirmed(ack)
         if self._confirm_pictures(ack.media) or outcome is Confirmation.NEWS:
-            self._confirms_again()
+            self._centre_confirmed()
 
     def _confirm_pictures(self, media_ids: list[str]) -> bool:
-        known = [media_id for media_id in media_ids if media_id in self._pictures]
-        for media_id in known:
+        confirmed = [media_id for media_id in media_ids if media_id in self._pictures]
+        for media_id in confirmed:
             del self._pictures[media_id]
             self._awaited.pop(media_id, None)
             self._outbox.media_delivered(media_id)
-        if known:
+        if confirmed:
             self._pictures_answered = True
             self._media_breaker.succeeded()
-        return bool(known)
+        return bool(confirmed)
 
-    def _confirms_again(self) -> None:
+    def _centre_confirmed(self) -> None:
         now, heard_mono = self._clock.monotonic(), self._heard_mono
-        was_deaf = self._unanswered_for_s(now) > self._bounds.first_s
+        was_unanswered = self._unanswered_for_s(now) > self._bounds.first_s
         self.confirmed_mono = self._heard_mono = now
         self._unanswered_mono = None
         self._breaker.succeeded()
         if self._dead:
             log.info("mqtt: the centre confirms again")
-        was_away = self._dead or now - heard_mono > LONGEST_DEFERRAL_S
-        if was_deaf or was_away:
+        was_away = self._dead or now - heard_mono > MAX_DEFERRAL_S
+        if was_unanswered or was_away:
             self._media_breaker.try_now()
-            # After long it works off what the broker has kept for it first.
+            # After a long absence the centre first processes what the broker has queued for it.
             self._outbox.reschedule(now + self._bounds.first_s, hold_back=was_away)
         self._dead = False
 
@@ -239,7 +241,7 @@ class DeliveryConfirmation:
 
 
 def _decoded(payload: bytes) -> wire.Ack:
-    """Raises ValueError with a text of our own: nothing of the payload gets into a log unchecked."""
+    """Raises ValueError with a text that quotes nothing of the payload unchecked: it goes to the log."""
     if len(payload) > MAX_ACK_BYTES:
         raise ValueError(f"{len(payload)} bytes, at most {MAX_ACK_BYTES} are read")
     try:

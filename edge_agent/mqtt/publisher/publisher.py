@@ -1,6 +1,6 @@
-"""The thread ``publisher``: keeps a session with a broker and empties the outbox into it.
+"""The thread ``publisher``: keeps a session with a broker and sends the outbox through it.
 
-The only sender: every packet of the agent leaves from here, so nothing is sent twice at the same time.
+It is the only sender: every packet of the agent leaves from here, so nothing is sent twice at the same time.
 See docs/design/mqtt.md.
 """
 
@@ -46,31 +46,31 @@ from edge_agent.wire.topics import DownMessage, GatewayTopics
 log = logging.getLogger(__name__)
 
 TICK_S = 10.0
-"""Longest wait: deferred events that are due again and byte counts are looked at this often."""
+"""Longest wait: deferred events that are due again and byte counts are checked this often."""
 
 SIGN_ON_TIMEOUT_S = 45.0
-"""Name resolution, TCP, TLS and CONNACK together."""
+"""For name resolution, TCP, TLS and CONNACK together."""
 
 RESOLVE_TIMEOUT_S = 15.0
-"""Of the above for the name alone. glibc asks three servers in 15 s, and begins again."""
+"""For the name resolution alone. glibc asks three servers in 15 s, and then starts over."""
 
 BROKEN_S = 5.0
-"""After a failed send the network thread has this long to say why."""
+"""After a failed send the network thread has this long to report why."""
 
 GOODBYE_S = 0.8
-"""Wait for the PUBACK of the last state; the agent has 2 s to stop."""
+"""Longest wait for the PUBACK of the last state; the agent has 2 s to stop."""
 
 CUT_S = 0.3
 
 
 class Publisher:
-    """Delivers what ``outbox`` holds, and waits there for more: a new event, a PUBACK and ``stop`` all wake
+    """Delivers what ``outbox`` holds. A new event, a PUBACK and ``stop`` all end its wait in
     ``outbox.wait_for_news``.
 
-    ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect.
-    ``on_down`` gets what the centre sends, on the publisher's thread; it returns soon and does not raise. A
-    command stays with the broker until it is ``taken``. ``replies`` are what it is answered with.
-    ``clock_trusted`` says whether the system clock can be right. ``resending`` counts only where
+    ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect. ``on_down``
+    gets the messages from the centre, on the publisher's thread; it returns soon and does not raise. A
+    command stays with the broker until its ``acknowledge`` is called. ``replies`` holds the answers to
+    commands. ``clock_trusted`` says whether the system clock can be right. ``resending`` applies only where
     ``mqtt.delivery`` is confirmed.
 
     Every public method may be called from any thread.
@@ -118,21 +118,25 @@ class Publisher:
         self._session = str(uuid.uuid4())
         self._connection: BrokerConnection | None = None
         self._online = False
-        self._without_retain: set[Broker] = set()  # they said so when they were last heard
-        self._retains = True  # of the present attempt or session: state and birth are retained
+        self._without_retain: set[Broker] = (
+            set()
+        )  # brokers that refused retained messages at the last contact
+        self._retains = True  # state and birth are retained in the present attempt or session
         self._since_mono = 0.0  # of the present attempt or session
-        self._broken_mono: float | None = None  # since when the session takes nothing, its end not yet told
+        self._broken_mono: float | None = (
+            None  # since when sends fail and the end of the session is not reported
+        )
         self._next_attempt_mono = 0.0
-        self._meter = TrafficCounter(usage)
+        self._traffic = TrafficCounter(usage)
         self._settled_mono = 0.0
         self._connects = 0
         self._dropped_reported = 0
         self._last_error: str | None = None
         self._failed: str | None = None
         self._abrupt = False
-        self._scratch_wanted = False  # flags need no lock
+        self._restart_wanted = False  # flags need no lock
         self._break_wanted = False
-        self._birth_wanted = False  # another one than the session has sent; a flag needs no lock
+        self._birth_wanted = False  # the inventory has changed since it was sent; a flag needs no lock
         self._heartbeat_lock = threading.Lock()  # protects the next line
         self._heartbeat: bytes | None = None  # the newest one, until it is sent
 
@@ -140,9 +144,12 @@ class Publisher:
         self.loop.start()
 
     def stop(self, failed: str | None = None, *, abrupt: bool = False) -> None:
-        """Ask for the end; does not wait. ``stopped`` is published and the broker drops the will. When the
-        agent ends because something ``failed``, say what: ``offline`` is published with it instead.
-        ``abrupt``: without a word, as a power cut ends it; the will speaks."""
+        """Ask the thread to end; does not wait.
+
+        ``stopped`` is published and the broker drops the will. When the agent ends because something
+        ``failed``, ``offline`` is published instead, with that reason. ``abrupt``: end without a message,
+        like a power cut; the broker publishes the will.
+        """
         self._failed, self._abrupt = failed, abrupt
         self.loop.stop()
         self._outbox.wake()
@@ -151,7 +158,7 @@ class Publisher:
         return self.loop.join(timeout_s)
 
     def publish_heartbeat(self, payload: bytes) -> None:
-        """QoS 0, straight from memory; dropped while there is no session."""
+        """Send with QoS 0, from memory; dropped while there is no session."""
         if not self._online:
             return
         with self._heartbeat_lock:
@@ -159,19 +166,18 @@ class Publisher:
         self._outbox.wake()
 
     def publish_birth(self) -> None:
-        """The inventory has changed: send it again; without a session the next one begins with it."""
+        """Send the inventory again because it has changed. Without a session, the next one starts with it."""
         self._birth_wanted = True
         self._outbox.wake()
 
     def reconnect(self) -> None:
-        """Give up the attempt that runs, if any, and begin from scratch with the next broker. A
-        session that is there stays."""
-        self._scratch_wanted = True
+        """Give up the present attempt, if any, and start over with the next broker. An open session stays."""
+        self._restart_wanted = True
         self._outbox.wake()
 
     def break_connection(self) -> None:
-        """Break the connection that is there without a word, as a cable does that is pulled; what follows is
-        what follows any lost connection. For simulations and tests."""
+        """Cut the open connection without a DISCONNECT, like a pulled cable; then it counts as a lost
+        connection. For simulations and tests."""
         self._break_wanted = True
         self._outbox.wake()
 
@@ -186,17 +192,17 @@ class Publisher:
 
     @property
     def resend_rate(self) -> SendRate | None:
-        """What goes out again is bounded by it; None: the PUBACK delivers, nothing has to."""
+        """The rate limit of resends; None: the PUBACK is the delivery and nothing is resent."""
         return self._confirmation.rate if self._confirmation is not None else None
 
     def health(self) -> wire.MqttHealth:
         today, month = self._usage.totals()
-        centre = self._confirmation
+        confirmation = self._confirmation
         return wire.MqttHealth(
-            delivery="broker" if centre is None else "confirmed",
+            delivery="broker" if confirmation is None else "confirmed",
             confirmed_age_s=self._confirmed_age_s(),
-            resends=centre.resends if centre is not None else 0,
-            ignored_acks=centre.ignored_acks if centre is not None else 0,
+            resends=confirmation.resends if confirmation is not None else 0,
+            ignored_acks=confirmation.ignored_acks if confirmation is not None else 0,
             reconnects=max(0, self._connects - 1),
             inflight=len(self._sender.window),
             refused=self._sender.refused,
@@ -215,7 +221,7 @@ class Publisher:
 
     def _run(self, loop: SupervisedThread) -> None:
         self._next_attempt_mono = self._clock.monotonic() + self._reconnect.first_delay_s()
-        told = False
+        published = False
         try:
             while not loop.stopping:
                 loop.beat()
@@ -223,10 +229,11 @@ class Publisher:
                 self._outbox.wait_for_news(self._wait_s())
                 self._handle_signals()
             if self._online and not self._abrupt:
-                told = self._publish_last_state(self._last_state())
+                published = self._publish_last_state(self._last_state())
         finally:
-            # With a DISCONNECT the broker would drop the will, and we would seem online for ever.
-            self._drop_connection(say_goodbye=told)
+            # With a DISCONNECT the broker drops the will. Without a published last state, the gateway would
+            # then look online for ever.
+            self._drop_connection(say_goodbye=published)
             self._usage.save()
 
     def _advance(self) -> None:
@@ -234,8 +241,8 @@ class Publisher:
         now = self._clock.monotonic()
         self._rotation.check_files(now)
         try:
-            if self._scratch_wanted:
-                self._begin_from_scratch(now)
+            if self._restart_wanted:
+                self._restart_attempts(now)
             if self._break_wanted:
                 self._cut_connection()
             if self._connection is None:
@@ -257,8 +264,8 @@ class Publisher:
             self._settle_traffic()
         self._usage.save_if_due()
 
-    def _begin_from_scratch(self, now: float) -> None:
-        self._scratch_wanted = False
+    def _restart_attempts(self, now: float) -> None:
+        self._restart_wanted = False
         if self._online:
             return
         self._drop_connection(say_goodbye=False)
@@ -279,10 +286,10 @@ class Publisher:
         return min(TICK_S, max(0.0, self._next_attempt_mono - self._clock.monotonic()))
 
     def _attempt(self, now: float) -> None:
-        # The will carries the session, and the will goes with the CONNECT: a session per attempt.
+        # CONNECT carries the will, and the will carries the session id: each attempt has its own id.
         self._session = str(uuid.uuid4())
         self._since_mono = now
-        self._meter.begin_connection()
+        self._traffic.begin_connection()
         broker = self._reconnect.broker
         self._retains = broker not in self._without_retain
         log.debug("mqtt: connecting to %s:%d", broker.host, broker.port)
@@ -339,7 +346,8 @@ class Publisher:
             self._wait_for_end_signal(error)
 
     def _note_retain(self, broker: Broker, retains: bool) -> None:
-        """Without retained messages the agent goes on: only late subscribers miss state and birth."""
+        """Remember whether the broker keeps retained messages. Without them the agent works on: only late
+        subscribers miss state and birth."""
         if retains:
             self._without_retain.discard(broker)
         elif broker not in self._without_retain:
@@ -348,21 +356,21 @@ class Publisher:
             log.warning(text, broker.host)
 
     def _ended(self, signal: ConnectionEnded) -> None:
-        """The attempt failed or the session was lost: plan the next attempt."""
+        """Plan the next attempt after a failed attempt or a lost session."""
         if signal.error.kind is ConnectErrorKind.NO_RETAIN and self._connection is not None:
             self._note_retain(self._connection.broker, retains=False)  # the next will is not retained
         lasted_s = self._clock.monotonic() - self._since_mono
         if self._online:
             delay_s = self._reconnect.after_loss_s(signal.error, lasted_s)
         elif self._rotation.failed(signal.error, self._clock.monotonic()):
-            delay_s = 0.0  # back to the certificate in force, which is not to blame
+            delay_s = 0.0  # retry with the certificate in force, which is not to blame
         else:
             delay_s = self._reconnect.after_failure_s(signal.error)
         self._drop_connection(say_goodbye=False)
         self._sender.lost(signal.reason)
         self._next_attempt_mono = self._clock.monotonic() + delay_s
         failures = self._reconnect.failures
-        # The first failures in a row are warnings; the rest would only fill the log.
+        # The first failures in a row are warnings; more of them would only fill the log.
         quiet = failures > len(self._settings.brokers) and not signal.error.retry_slowly
         self._report(
             f"{signal.error.text}; events are kept, next attempt in {delay_s:.0f} s "
@@ -371,8 +379,10 @@ class Publisher:
         )
 
     def _wait_for_end_signal(self, error: MqttError) -> None:
-        """The connection has just ended. Why is what the network thread is about to say: to guess here
-        could take a stolen client id for a lost link, and reconnect far too soon."""
+        """The connection has just ended, and the network thread is about to report why.
+
+        A guess here could take a stolen client id for a lost link, and reconnect far too soon.
+        """
         log.debug("mqtt: %s", error)
         if self._broken_mono is None:
             self._broken_mono = self._clock.monotonic()
@@ -395,7 +405,7 @@ class Publisher:
             self._connection = None
 
     def _run_session(self, connection: BrokerConnection, now: float) -> None:
-        """Keep an open session going. Raises MqttError when it has just ended."""
+        """Serve an open session. Raises MqttError when it has just ended."""
         self._downlink.acknowledge(self._session, connection)
         self._sender.window.observe(connection.all_received(), now)
         if self._broken_mono is not None:
@@ -409,14 +419,16 @@ class Publisher:
             self._send_waiting()
 
     def _change_certificate(self) -> None:
-        """End the session in an orderly way; the next attempt shows the other certificate. ``offline`` is
-        what is retained meanwhile: both could be refused."""
-        told = self._publish_last_state(
+        """End the session in an orderly way; the next attempt uses the other certificate.
+
+        ``offline`` is retained meanwhile, because the broker may refuse both certificates.
+        """
+        published = self._publish_last_state(
             self._state_message("offline", "reconnecting with the next certificate")
         )
         if self._connection is None:
             return  # lost just now
-        self._drop_connection(say_goodbye=told)
+        self._drop_connection(say_goodbye=published)
         self._sender.lost(None)
         self._next_attempt_mono = self._clock.monotonic()
 
@@ -435,7 +447,7 @@ class Publisher:
             )
 
     def _send_birth(self) -> None:
-        self._birth_wanted = False  # before it is made: what changes meanwhile wants another
+        self._birth_wanted = False  # before it is made: a change meanwhile asks for another
         birth = MqttMessage(self._topics.birth, self._birth(self._session), retain=self._retains)
         self._sender.send_own("birth", birth)
 
@@ -445,9 +457,12 @@ class Publisher:
         return self._state_message("offline", f"agent failed: {masked(self._failed)}")
 
     def _publish_last_state(self, message: MqttMessage) -> bool:
-        """Send what the cameras ended with and the last state, and wait a moment for the PUBACKs, so that
-        the broker has them before we go. What does not make it stays in the outbox. Returns whether the
-        last state is on its way; if not, the will has to speak."""
+        """Send the waiting replies, the cameras' last events and the last state, and wait a moment for their
+        PUBACKs.
+
+        What is not sent in time stays in the outbox. Returns whether the last state was sent; if not, the
+        broker has to publish the will.
+        """
         deadline = self._clock.monotonic() + GOODBYE_S
         try:
             if self._connection is not None:
@@ -476,4 +491,4 @@ class Publisher:
     def _settle_traffic(self) -> None:
         self._settled_mono = self._clock.monotonic()
         if self._connection is not None:
-            self._meter.count_rest(self._connection.traffic(), self._sender.counted_bytes)
+            self._traffic.count_rest(self._connection.traffic(), self._sender.counted_bytes)

@@ -1,10 +1,10 @@
-"""What ``edge-agent doctor`` has the running agent try over its own session with the broker.
+"""What the running agent tests over its own session with the broker, for ``edge-agent doctor``.
 
 A second connection under the gateway's client id would end the agent's session (MQTT 5.0, section 3.1.4), and
-an access list knows no other id that has the gateway's rights. So the agent sends two empty messages itself:
-one to its own topics, which the broker has to take, and one to those of a gateway that does not exist, which
-the broker has to refuse. Beside them goes one event through the outbox; its way is followed as far as the
-centre's confirmation.
+no other id has the gateway's rights in an access list. So the agent itself sends two empty messages: one to
+its own topics, which the broker has to accept, and one to those of a gateway that does not exist, which the
+broker has to refuse. It also sends one event through the outbox and follows it as far as the centre's
+confirmation.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ REFUSED = 0x80
 
 
 class SelfTest:
-    """One test at a time. ``begin``, ``follow`` and ``report`` are for any thread, the rest for the
-    publisher's."""
+    """One test at a time. Any thread may call ``begin``, ``follow`` and ``report``; the publisher's thread
+    calls the rest."""
 
     def __init__(self, own_topic: str, foreign_topic: str, wake: Callable[[], None]) -> None:
         """``wake`` is called when there is something to send."""
@@ -35,7 +35,7 @@ class SelfTest:
         self._event: tuple[int, str] | None = None
 
     def begin(self) -> None:
-        """Forget what the test before found, and try what the gateway may write."""
+        """Forget the results of the last test, and test which topics the gateway may write."""
         with self._lock:
             self._report, self._next, self._event = SelfTestReport(), self._own, None
         self._wake()
@@ -51,7 +51,7 @@ class SelfTest:
             return self._report
 
     def take_probe(self) -> AccessProbe | None:
-        """What is to be sent now, if anything."""
+        """Return the probe to send now, if any, and forget it."""
         with self._lock:
             probe, self._next = self._next, None
             return probe
@@ -66,13 +66,16 @@ class SelfTest:
             self._next = self._foreign if allowed else None
 
     def lost(self, unanswered: AccessProbe) -> None:
-        """The connection ended before the PUBACK. Some brokers disconnect a client that writes to a foreign
-        topic: that counts as a refusal. For the gateway's own topic it says nothing."""
+        """Note that the connection ended before the PUBACK.
+
+        Some brokers disconnect a client that writes to a foreign topic: that counts as a refusal. For the
+        gateway's own topic it means nothing.
+        """
         if unanswered.foreign:
             self.answered(unanswered, REFUSED)
 
     def event_acked(self, key: tuple[int, str], reason: int) -> None:
-        """The broker's PUBACK of an event."""
+        """Note the broker's PUBACK of an event."""
         progress: EventProgress = "at-broker" if reason == SUCCESS else "refused"
         if reason == NO_SUBSCRIBER:
             progress = "no-subscriber"
@@ -86,6 +89,6 @@ class SelfTest:
 
     def _note(self, key: tuple[int, str], progress: EventProgress) -> None:
         with self._lock:
-            # A confirmation may come before the PUBACK, and it says more.
+            # A confirmation may come before the PUBACK, and it is further along.
             if key == self._event and self._report.progress != "confirmed":
                 self._report = replace(self._report, progress=progress)

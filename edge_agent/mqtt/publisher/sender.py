@@ -1,4 +1,4 @@
-"""Decides which message goes next over an open connection, and what a PUBACK means for the outbox."""
+"""Decides which message is sent next over an open connection, and what a PUBACK means for the outbox."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ JSON_TYPE = "application/json"
 EVENT_CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 REMEMBERED_PICTURES = 64
-"""So many refused pictures have their attempts counted; one forgotten, or shed by the outbox meanwhile, would
-begin again with the shortest delay."""
+"""Refused pictures whose attempts are counted. A picture that was forgotten, or dropped by the outbox
+meanwhile, would start again with the shortest delay."""
 
 REASON_TEXTS = {
     0x87: "not authorised: the broker's ACL does not let us write there",
@@ -50,19 +50,23 @@ REASON_TEXTS = {
 
 
 class OutboxPort(ConfirmPort, Protocol):
-    """What is needed of the outbox. All but ``wake`` are called on the publisher's thread only."""
+    """What the sender needs of the outbox. All methods except ``wake`` are called on the publisher's thread
+    only."""
 
     def pending(
         self, limit: int, exclude: Collection[tuple[int, str]], max_resends: int = ...
     ) -> Sequence[StoredEvent]:
         """Up to ``limit`` events that are neither deferred nor in ``exclude``, the (sequence, epoch) of those
-        in flight; by priority, then oldest first; at most ``max_resends`` of them are resends."""
+        in flight.
+
+        By priority, then oldest first; at most ``max_resends`` of them are resends.
+        """
         ...
 
     def delivered(self, sequence: int, epoch: str) -> None: ...
 
     def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """Do not give out this event before that instant; counts one of its attempts."""
+        """Do not return this event before that instant; counts an attempt."""
         ...
 
     def pending_media(self) -> Media | None:
@@ -70,19 +74,19 @@ class OutboxPort(ConfirmPort, Protocol):
         ...
 
     def wait_for_news(self, timeout_s: float) -> bool:
-        """Block until there may be something new to send or ``wake`` is called, at most so long."""
+        """Block until there may be something new to send or ``wake`` is called, at most this long."""
         ...
 
     def wake(self) -> None:
-        """Any thread: let ``wait_for_news`` return, now or when it is next called."""
+        """Let ``wait_for_news`` return, now or when it is next called. Any thread may call it."""
         ...
 
 
 class RepliesPort(Protocol):
-    """Where answers to commands wait. Called on the publisher's thread only."""
+    """The store of answers to commands. Called on the publisher's thread only."""
 
     def pending(self, exclude: Collection[int]) -> WaitingReply | None:
-        """The oldest, but for those whose numbers are in ``exclude``."""
+        """The oldest reply whose number is not in ``exclude``."""
         ...
 
     def delivered(self, number: int) -> None: ...
@@ -91,7 +95,7 @@ class RepliesPort(Protocol):
 class Sender:
     """One thread uses it. Between ``begin`` and ``lost`` there is a connection.
 
-    Without ``centre`` the broker's PUBACK is the delivery.
+    Without ``confirmation`` the broker's PUBACK is the delivery.
     """
 
     def __init__(
@@ -102,12 +106,12 @@ class Sender:
         clock: Clock,
         pace: SendLimiter | None = None,
         replies: RepliesPort | None = None,
-        centre: DeliveryConfirmation | None = None,
+        confirmation: DeliveryConfirmation | None = None,
         self_test: SelfTest | None = None,
     ) -> None:
         self.window = Window()
         self._self_test = self_test
-        self.confirmation = centre
+        self.confirmation = confirmation
         self.refused = 0
         self._outbox = outbox
         self._topics = topics
@@ -120,14 +124,16 @@ class Sender:
         self._connection: BrokerConnection | None = None
         self._maximum_packet_bytes: int | None = None
         self._counted_bytes = 0
-        self._own: deque[tuple[str, MqttMessage]] = deque()  # own messages that found no room yet
-        self._media_attempts: dict[str, int] = {}  # the last one deferred is the last
+        self._own: deque[tuple[str, MqttMessage]] = (
+            deque()
+        )  # own messages for which the window had no room yet
+        self._media_attempts: dict[str, int] = {}  # in the order of their last deferral
         self._without_subscriber: set[str] = set()  # streams whose latest message had no subscriber
         self._reported_reasons: set[int] = set()
 
     @property
     def no_subscriber(self) -> bool:
-        """Whether nobody subscribes to the events of some camera, or to the pictures. Any thread."""
+        """Whether the events of some camera, or the pictures, have no subscriber. Any thread may read it."""
         return bool(self._without_subscriber)
 
     @property
@@ -152,7 +158,8 @@ class Sender:
         self.window.limit = min(WINDOW, limits.receive_maximum)
 
     def lost(self, reason: int | None) -> None:
-        """What was in flight is pending again; at once, unless the broker blamed a message for it."""
+        """Forget what was in flight: it is pending again at once, unless the broker blamed a message for the
+        end."""
         if reason in BLAMES_MESSAGE:
             for event in self.window.events:
                 self._defer(event)
@@ -164,14 +171,16 @@ class Sender:
         self._counted_bytes = 0
 
     def send_own(self, name: str, message: MqttMessage) -> None:
-        """State or birth: QoS 1, retained, outside the outbox. Without room it waits for ``fill_own``, in the
-        place of an older one of its name."""
+        """Send state or birth: QoS 1, retained, not from the outbox.
+
+        Without room in the window it waits for ``fill_own``, and replaces an older message of its name.
+        """
         self._own = deque(waiting for waiting in self._own if waiting[0] != name)
         self._own.append((name, message))
         self.fill_own()
 
     def fill_own(self) -> None:
-        """Send the own messages that wait, as far as there is room."""
+        """Send the own messages that wait, as far as the window has room."""
         while self._own and self.window.free:
             assert self._connection is not None
             name, message = self._own.popleft()
@@ -189,13 +198,13 @@ class Sender:
         self._count(TrafficClass.HEARTBEAT, packet_bytes(message))
 
     def fill(self) -> None:
-        """Send what the window has room for: own messages, replies, events, then, one by one, pictures."""
+        """Send what the window has room for: own messages, replies, events, then pictures one by one."""
         self.fill_own()
         self._fill_probe()
         self.fill_replies()
-        waiting = self.fill_events()
-        held = waiting or self.window.has_media or not self._limiter.allows_media()
-        room = 0 if held else self.window.free_for_others
+        events_wait = self.fill_events()
+        blocked = events_wait or self.window.has_media or not self._limiter.allows_media()
+        room = 0 if blocked else self.window.free_for_others
         if not self._media_breaker.allowed(room, 0, self._clock.monotonic()):
             return
         if self.confirmation is not None and not self.confirmation.picture_allowed():
@@ -204,7 +213,7 @@ class Sender:
             self._send(TrafficClass.MEDIA, media, self._media_message(media))
 
     def _fill_probe(self) -> None:
-        """A few bytes, while an operator waits; the next one when this one is answered."""
+        """Send the next probe of a self-test: a few bytes, while an operator waits for the result."""
         if self._self_test is None or not self.window.free_for_others:
             return
         if (probe := self._self_test.take_probe()) is not None:
@@ -214,7 +223,8 @@ class Sender:
             self.window.add(packet_id, probe, packet_bytes(message), self._clock.monotonic())
 
     def fill_replies(self) -> None:
-        """Somebody waits for them, and they are few. Alarms keep a place of their own."""
+        """Send the replies that wait: a program waits for them, and they are few. Alarms keep a place of
+        their own."""
         while self._replies is not None and self.window.free_for_others:
             reply = self._replies.pending(self.window.replies)
             if reply is None:
@@ -247,14 +257,14 @@ class Sender:
             self._not_delivered(sent, signal.reason)
 
     def fill_events(self) -> bool:
-        """Send events without pictures. Returns whether events wait that could not be sent now."""
+        """Send events without their pictures. Returns whether events wait that could not be sent now."""
         in_flight, free = self.window.keys, self.window.free_for_alarms
         allowed = self._event_breaker.allowed(free, len(in_flight), self._clock.monotonic())
         if not allowed:
             return free == 0
         max_resends = sys.maxsize if self.confirmation is None else self.confirmation.resends_allowed()
         for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight, max_resends)):
-            # By priority: where this one finds no place, none of those behind it does.
+            # They are ordered by priority: if there is no room for this one, there is none for the rest.
             if number == allowed or not (self.window.accepts(event) and self._limiter.allows(event)):
                 return True
             self._send(TrafficClass.EVENT, event, self._event_message(event))
@@ -295,7 +305,8 @@ class Sender:
             self.confirmation.picture_sent(item)
 
     def _too_large(self, size_bytes: int) -> bool:
-        """The broker would end the connection for it, and again after every reconnect."""
+        """Whether the broker would end the connection for a packet of this size, and again after every
+        reconnect."""
         return self._maximum_packet_bytes is not None and size_bytes > self._maximum_packet_bytes
 
     def _delivered(self, item: StoredEvent | Media) -> None:
@@ -309,11 +320,11 @@ class Sender:
             self._media_attempts.pop(item.media_id, None)
             self._outbox.media_delivered(item.media_id)
 
-    def _at_broker(self, centre: DeliveryConfirmation, item: StoredEvent | Media) -> None:
+    def _at_broker(self, confirmation: DeliveryConfirmation, item: StoredEvent | Media) -> None:
         if isinstance(item, StoredEvent):
-            centre.event_at_broker(item)
+            confirmation.event_at_broker(item)
         else:
-            centre.picture_at_broker(item)
+            confirmation.picture_at_broker(item)
 
     def _not_delivered(self, item: StoredEvent | Media, reason: int) -> None:
         if reason == NO_SUBSCRIBER:
@@ -324,14 +335,15 @@ class Sender:
         self._breaker_of(item).failed(self._clock.monotonic())
 
     def _answered(self, reply: WaitingReply, reason: int) -> None:
-        """Who asked and does not listen asks again: one that is refused, or unheard, is not sent twice."""
+        """Forget the reply. A refused or unheard reply is not sent again: a sender that still needs it asks
+        again."""
         if reason >= 0x80:
             self._refused(reply, reason)
         if self._replies is not None:
             self._replies.delivered(reply.number)
 
     def _probed(self, probe: AccessProbe, reason: int | None) -> None:
-        """``reason``: of the PUBACK; None: the connection ended before it."""
+        """``reason``: of the PUBACK; None: the connection ended before the PUBACK."""
         if self._self_test is None:
             return
         if reason is None:
@@ -366,7 +378,8 @@ class Sender:
         self._without_subscriber.discard(stream)
 
     def _refused(self, item: Sent, reason: int) -> None:
-        """Told once a session and reason: a broker that refuses one mostly refuses all."""
+        """Log a refusal once for each session and reason: a broker that refuses one message mostly refuses
+        all."""
         self.refused += 1
         level = logging.DEBUG if reason in self._reported_reasons else logging.WARNING
         self._reported_reasons.add(reason)
@@ -387,7 +400,7 @@ class Sender:
 
 
 def _subscription_text(item: StoredEvent | Media) -> str:
-    """What one subscription covers as a rule: the events of a camera, or the pictures."""
+    """What one subscription usually covers: the events of a camera, or the pictures."""
     return f"events of {item.camera}" if isinstance(item, StoredEvent) else "pictures"
 
 

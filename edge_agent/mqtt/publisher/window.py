@@ -1,4 +1,4 @@
-"""What was sent and not yet acknowledged, and what a refusal means for what comes next."""
+"""Messages that were sent and are not acknowledged, and what a refusal means for the following ones."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ WINDOW = 20
 """Most QoS 1 messages without PUBACK (protocol.md, Delivery); fewer when the broker asks for fewer."""
 
 OWN_SLOTS = 1
-"""Kept free for state and birth: ``stopped`` goes out while nothing else is acknowledged."""
+"""Reserved for state and birth: ``stopped`` can be sent while nothing else is acknowledged."""
 
 ALARM_SLOTS = 4
-"""Kept free for alarms on top of that; of a small window at most half."""
+"""Reserved for alarms in addition; at most half of a small window."""
 
 ACK_TIMEOUT_S = 60.0
 IGNORED_AFTER_S = 20.0
-"""The link works and everything has arrived, and the broker acknowledges none of it for so long: it hangs."""
+"""The link works and everything has arrived, but the broker has acknowledged nothing for this long: it
+hangs."""
 
 SLOWEST_BYTES_S = 1_000
-"""A link slower than this is a dead one: 200 kB may take 200 s."""
+"""A slower link counts as dead: 200 kB may take 200 s."""
 
-FIRST_DEFERRAL_S, LONGEST_DEFERRAL_S = 60.0, 900.0
+FIRST_DEFERRAL_S, MAX_DEFERRAL_S = 60.0, 900.0
 
 SUCCESS, NO_SUBSCRIBER = 0x00, 0x10
 PACKET_TOO_LARGE, TOPIC_INVALID = 0x95, 0x90
@@ -31,7 +32,7 @@ PACKET_TOO_LARGE, TOPIC_INVALID = 0x95, 0x90
 
 @dataclass(frozen=True, slots=True)
 class AccessProbe:
-    """An empty message whose PUBACK says whether the broker lets the gateway write there."""
+    """An empty message whose PUBACK says whether the broker lets the gateway write to the topic."""
 
     topic: str
     foreign: bool  # of another gateway
@@ -42,8 +43,8 @@ Sent = StoredEvent | Media | WaitingReply | AccessProbe | str
 
 
 def deferral_s(attempts: int, first_s: float = FIRST_DEFERRAL_S) -> float:
-    """How long a message rests after it was not delivered: 60 s, doubling to 15 min."""
-    return min(LONGEST_DEFERRAL_S, first_s * 2.0 ** min(attempts, 10))
+    """Delay before an undelivered message is sent again: 60 s, doubling to 15 min."""
+    return min(MAX_DEFERRAL_S, first_s * 2.0 ** min(attempts, 10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,13 @@ class Window:
 
     @property
     def free_for_others(self) -> int:
-        """Places for events below an alarm, and pictures."""
-        kept = min(ALARM_SLOTS, self._for_alarms // 2)
-        return max(0, self._for_alarms - kept - len(self._in_flight))
+        """Places for events below an alarm, and for pictures."""
+        reserved = min(ALARM_SLOTS, self._for_alarms // 2)
+        return max(0, self._for_alarms - reserved - len(self._in_flight))
 
     @property
     def _for_alarms(self) -> int:
-        # A broker that takes one message at a time gets one of any kind.
+        # A broker that accepts one message at a time gets one of any kind.
         return max(1, self.limit - OWN_SLOTS)
 
     def accepts(self, event: StoredEvent) -> bool:
@@ -92,21 +93,21 @@ class Window:
 
     @property
     def events(self) -> tuple[StoredEvent, ...]:
-        return tuple(slot.sent for slot in self._in_flight.values() if isinstance(slot.sent, StoredEvent))
+        return tuple(entry.sent for entry in self._in_flight.values() if isinstance(entry.sent, StoredEvent))
 
     @property
     def has_media(self) -> bool:
-        return any(isinstance(slot.sent, Media) for slot in self._in_flight.values())
+        return any(isinstance(entry.sent, Media) for entry in self._in_flight.values())
 
     @property
     def probes(self) -> tuple[AccessProbe, ...]:
-        return tuple(slot.sent for slot in self._in_flight.values() if isinstance(slot.sent, AccessProbe))
+        return tuple(entry.sent for entry in self._in_flight.values() if isinstance(entry.sent, AccessProbe))
 
     @property
     def replies(self) -> frozenset[int]:
         """Numbers of the replies in flight."""
         return frozenset(
-            slot.sent.number for slot in self._in_flight.values() if isinstance(slot.sent, WaitingReply)
+            entry.sent.number for entry in self._in_flight.values() if isinstance(entry.sent, WaitingReply)
         )
 
     @property
@@ -120,14 +121,14 @@ class Window:
             self._keys.add(sent.key)
 
     def take(self, packet_id: int) -> Sent | None:
-        """What that PUBACK is for."""
+        """Remove and return the message that this PUBACK acknowledges; None for an unknown id."""
         self._ignored_since_mono = None
-        slot = self._in_flight.pop(packet_id, None)
-        if slot is None:
+        entry = self._in_flight.pop(packet_id, None)
+        if entry is None:
             return None
-        if isinstance(slot.sent, StoredEvent):
-            self._keys.discard(slot.sent.key)
-        return slot.sent
+        if isinstance(entry.sent, StoredEvent):
+            self._keys.discard(entry.sent.key)
+        return entry.sent
 
     def clear(self) -> None:
         self._in_flight.clear()
@@ -135,28 +136,30 @@ class Window:
         self._ignored_since_mono = None
 
     def observe(self, arrived: bool, now_mono: float) -> None:
-        """``arrived``: the broker's machine has every byte that was sent."""
+        """Note whether everything sent has arrived. ``arrived``: the broker's machine has every byte."""
         if not arrived or not self._in_flight:
             self._ignored_since_mono = None
         elif self._ignored_since_mono is None:
             self._ignored_since_mono = now_mono
 
     def overdue(self, now_mono: float) -> bool:
-        """Whether the broker ignores what it has, or the oldest message has waited longer than any living
-        link explains."""
+        """Whether the broker ignores what it has received, or the oldest message has waited longer than a
+        working link can explain."""
         if not self._in_flight:
             return False
         if self._ignored_since_mono is not None and now_mono - self._ignored_since_mono > IGNORED_AFTER_S:
             return True
-        oldest_mono = min(slot.sent_mono for slot in self._in_flight.values())
-        in_flight_bytes = sum(slot.size_bytes for slot in self._in_flight.values())
+        oldest_mono = min(entry.sent_mono for entry in self._in_flight.values())
+        in_flight_bytes = sum(entry.size_bytes for entry in self._in_flight.values())
         return now_mono - oldest_mono > ACK_TIMEOUT_S + in_flight_bytes / SLOWEST_BYTES_S
 
 
 class CircuitBreaker:
-    """Holds messages back while the broker takes none, so that a backlog does not go round and round over
-    a paid link: ``after`` so many failures in a row one message every ``every_s`` is tried until one
-    succeeds."""
+    """Holds messages back while the broker accepts none, so that a backlog is not sent again and again over a
+    paid link.
+
+    After ``after`` failures in a row, one message every ``every_s`` is tried until one succeeds.
+    """
 
     def __init__(self, after: int, every_s: float) -> None:
         self._after = after
@@ -178,7 +181,7 @@ class CircuitBreaker:
         self._failures = 0
 
     def try_now(self) -> None:
-        """Whoever takes them may be back: the next message that is tried need not wait."""
+        """Let the next try go at once: the receiver may be back."""
         self._next_try_mono = 0.0
 
     def allowed(self, free: int, in_flight: int, now_mono: float) -> int:

@@ -1,7 +1,7 @@
-"""One connection attempt to one broker; with ``paho_client.py`` the only place of the agent that knows paho.
+"""One connection attempt to one broker.
 
-A ``Connection`` is used once: paho's own reconnecting, queueing and resending are off, and a new attempt
-is a new object, so nothing of an old session can surface in a new one (docs/decisions/0009-mqtt-paho.md).
+A ``BrokerConnection`` is used once: paho's own reconnecting, queueing and resending are off, and a new
+attempt is a new object, so no state of an old session can reach a new one (docs/decisions/0009-mqtt-paho.md).
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ CONNECT_TIMEOUT_S = 10
 """For each address of the name, and again for the TLS handshake."""
 
 SESSION_EXPIRY_S = 86_400
-"""How long the broker keeps commands for a gateway that is away."""
+"""How long the broker keeps commands for a gateway that is offline."""
 
 MAXIMUM_PACKET_BYTES = 1_048_576
-"""The broker must not send us more in one message."""
+"""Size of the largest packet that the broker may send us."""
 
 RECEIVE_MAXIMUM = 16
-"""Of messages to us that we have not acknowledged: what waits in memory is bounded, and the broker keeps the
+"""Messages to us that may be unacknowledged at a time. This bounds what waits in memory; the broker keeps the
 rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class MqttMessage:
-    """Something to publish. ``properties`` are MQTT 5 user properties, in order."""
+    """A message to publish. ``properties`` are MQTT 5 user properties, in order."""
 
     topic: str
     payload: bytes
@@ -49,17 +49,17 @@ class MqttMessage:
     retain: bool = False
     content_type: str | None = None
     properties: tuple[tuple[str, str], ...] = ()
-    expiry_s: int | None = None  # the broker forgets it after this; None: never
+    expiry_s: int | None = None  # the broker drops the message after this; None: never
 
     @property
     def plain(self) -> bool:
-        """Without any MQTT 5 property."""
+        """Whether the message has no MQTT 5 property."""
         return self.content_type is None and self.expiry_s is None and not self.properties
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTerms:
-    """What a client and the broker agree on when they connect."""
+    """Limits that a client asks of the broker when it connects."""
 
     session_expiry_s: int = SESSION_EXPIRY_S
     maximum_packet_bytes: int = MAXIMUM_PACKET_BYTES  # of one message to us
@@ -70,10 +70,10 @@ GATEWAY_TERMS = ConnectionTerms()
 
 
 class BrokerConnection:
-    """Connects in the background and reports through ``inbox`` under the name ``session``.
+    """Connects in the background and reports through ``signals`` under the name ``session``.
 
-    ``Connected`` comes at most once, ``Ended`` exactly once unless ``close`` was called first. ``publish``
-    and ``subscribe`` are for the publisher's thread and only between those two.
+    ``Connected`` comes at most once, and ``ConnectionEnded`` exactly once unless ``close`` was called first.
+    Between those two the thread that reads the signals may call ``publish`` and ``subscribe``.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class BrokerConnection:
         client_id: str,
         session: str,
         will: MqttMessage | None,
-        inbox: SignalQueue,
+        signals: SignalQueue,
         clock_trusted: bool,
         terms: ConnectionTerms = GATEWAY_TERMS,
     ) -> None:
@@ -92,13 +92,13 @@ class BrokerConnection:
         self._settings = settings
         self._clock_trusted = clock_trusted
         self._terms = terms
-        self._listener = ConnectionCallbacks(broker, session, inbox)
-        self._client = _make_client(client_id, settings, will, self._listener, terms)
+        self._callbacks = ConnectionCallbacks(broker, session, signals)
+        self._client = _make_client(client_id, settings, will, self._callbacks, terms)
         self._resolved = threading.Event()
         self._opener = threading.Thread(target=self._open, name="mqtt-connect", daemon=True)
 
     def open(self) -> None:
-        """Start connecting; does not block. Name resolution, TCP and TLS have a thread of their own."""
+        """Start connecting on another thread; does not block."""
         self._opener.start()
 
     @property
@@ -107,8 +107,11 @@ class BrokerConnection:
         return self._resolved.is_set()
 
     def publish(self, message: MqttMessage) -> int:
-        """Hand one message to the network thread; its packet id. Raises MqttError when paho does not
-        take it because the connection has just ended: ``Ended`` follows and says why."""
+        """Pass one message to the network thread and return its packet id.
+
+        Raises MqttError when paho refuses it because the connection has just ended: ``ConnectionEnded``
+        follows and says why.
+        """
         info = self._client.publish(
             message.topic, message.payload, message.qos, message.retain, _publish_properties(message)
         )
@@ -117,52 +120,56 @@ class BrokerConnection:
         return info.mid
 
     def subscribe(self, topics: tuple[str, ...], *, retain_as_published: bool = False) -> None:
-        """``retain_as_published``: what is retained is marked so also when it is new. Raises MqttError like
-        ``publish``."""
+        """Subscribe to ``topics`` with QoS 1.
+
+        ``retain_as_published``: a retained message stays marked as retained also when it is new. Raises
+        MqttError like ``publish``.
+        """
         options = SubscribeOptions(qos=1, retainAsPublished=retain_as_published)
         rc, _ = self._client.subscribe([(topic, options) for topic in topics])
         if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise MqttError(f"{self.broker.host}: cannot subscribe: {paho.error_string(rc)}")
 
     def acknowledge(self, packet_id: int) -> None:
-        """A message that arrived is safe with us: the broker forgets it."""
+        """Send the PUBACK of a received message: the broker then forgets the message."""
         self._client.ack(packet_id, 1)
 
     def traffic(self) -> Traffic:
         """Bytes of this connection so far as TCP carried them, TLS included."""
-        self._listener.count(self._client.socket())
-        return self._listener.traffic
+        self._callbacks.count(self._client.socket())
+        return self._callbacks.traffic
 
     def all_received(self) -> bool:
-        """Whether the broker's machine has every byte that was sent so far."""
+        """Whether the broker's machine has received every byte that was sent so far."""
         sock = self._client.socket()
         return isinstance(sock, socket.socket) and peer_received_all(sock)
 
     def close(self, timeout_s: float, say_goodbye: bool) -> None:
         """End the connection and its threads; blocks for ``timeout_s`` at most twice.
 
-        With ``say_goodbye`` the broker gets a DISCONNECT and drops the will; otherwise, and when
-        ``timeout_s`` passes first, it will publish the will. A connection that is still being opened
-        ends by itself when its timeouts are over.
+        With ``say_goodbye`` the broker gets a DISCONNECT and drops the will. Otherwise, or if that takes
+        longer than ``timeout_s``, the broker publishes the will. A connection that is still being opened ends
+        by itself when its timeouts are over.
         """
-        self._listener.closing.set()
+        self._callbacks.closing.set()
         self._client.drop_out_messages()
         if self._opener.is_alive():
             return
         if say_goodbye:
             self._client.disconnect()
-            self._listener.over.wait(timeout_s)
+            self._callbacks.over.wait(timeout_s)
         self.break_connection()
-        self._listener.over.wait(timeout_s)
+        self._callbacks.over.wait(timeout_s)
 
     def _open(self) -> None:
         """Body of the thread ``mqtt-connect``."""
         try:
-            # Once more by paho: only so can be told what takes so long. Resolvers remember the answer.
+            # paho resolves again, but only a call of our own shows whether the resolver is what takes long.
+            # Resolvers cache the answer.
             socket.getaddrinfo(self.broker.host, self.broker.port, type=socket.SOCK_STREAM)
             self._resolved.set()
-            if self._listener.closing.is_set():
-                self._listener.over.set()
+            if self._callbacks.closing.is_set():
+                self._callbacks.over.set()
                 return
             if self.broker.tls:
                 self._client.tls_set_context(make_context(self._settings))
@@ -173,37 +180,39 @@ class BrokerConnection:
                 clean_start=False,
                 properties=_connect_properties(self._terms),
             )
-        except Exception as error:  # noqa: BLE001 - the top of a thread; every error becomes a Trouble
+        except Exception as error:  # noqa: BLE001 - the top of a thread; every error becomes a ConnectError
             self._client.close_socket()
-            self._listener.end(causes.from_exception(error, self.broker, self._clock_trusted))
+            self._callbacks.end(causes.from_exception(error, self.broker, self._clock_trusted))
             return
-        if self._listener.closing.is_set():
+        if self._callbacks.closing.is_set():
             self._client.disconnect()
         self._client.loop_start()
-        if self._listener.closing.is_set():
+        if self._callbacks.closing.is_set():
             self.break_connection()
 
     def break_connection(self) -> None:
-        """Make paho's thread see the end of the stream; it closes the socket, and ``Ended`` follows."""
+        """Shut the socket down: paho's thread sees the end of the stream, closes it, and reports
+        ``ConnectionEnded``."""
         sock = self._client.socket()
         if isinstance(sock, socket.socket):
             try:
-                # Of the plain socket: SSLSocket.shutdown would take the TLS state from the reading thread.
+                # The plain socket's method: SSLSocket.shutdown would drop the TLS state that
+                # the reading thread uses.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
             except OSError:
-                pass  # closed by the other thread in between: what was wanted
+                pass  # paho's thread has closed it in between
 
 
 def _make_client(
     client_id: str,
     settings: Mqtt,
     will: MqttMessage | None,
-    listener: ConnectionCallbacks,
+    callbacks: ConnectionCallbacks,
     terms: ConnectionTerms,
 ) -> ReportingClient:
-    client = ReportingClient(client_id, listener, terms.maximum_packet_bytes)
+    client = ReportingClient(client_id, callbacks, terms.maximum_packet_bytes)
     client.connect_timeout = CONNECT_TIMEOUT_S
-    # The publisher's window bounds what is in flight; paho must never hold a message back.
+    # The caller's window bounds what is in flight; paho must never hold a message back.
     client.max_inflight_messages_set(0)
     if will is not None:
         client.will_set(will.topic, will.payload, will.qos, will.retain)
@@ -213,7 +222,7 @@ def _make_client(
 
 
 def packet_bytes(message: MqttMessage) -> int:
-    """Size of the PUBLISH packet on the wire, TLS and TCP left out (MQTT 5.0, section 3.3)."""
+    """Size of the PUBLISH packet on the wire, without TLS and TCP (MQTT 5.0, section 3.3)."""
     properties = _publish_properties(message)
     packed = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
     rest = 2 + len(message.topic.encode()) + (2 if message.qos else 0) + packed + len(message.payload)
@@ -231,8 +240,8 @@ def _publish_properties(message: MqttMessage) -> Properties | None:
 def _properties(
     expiry_s: int | None, content_type: str | None, user: tuple[tuple[str, str], ...]
 ) -> Properties:
-    """Nobody changes them. They are the same for all events, and for all confirmations: to make them anew was
-    a tenth of what a confirmation cost the centre."""
+    """Properties are never modified, so equal ones are shared: all events have the same, and so have all
+    confirmations. Building them for each message took a tenth of the centre's time for a confirmation."""
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     if expiry_s is not None:
         properties.MessageExpiryInterval = expiry_s

@@ -1,9 +1,4 @@
-"""paho's callbacks and its network thread: what happens on a connection becomes a signal.
-
-See ``client.py``, which is all that uses it.
-
-paho's client with a limit on the packets that it reads; every MQTT client of the agent derives from it.
-"""
+"""paho's client, and the callbacks that turn what happens on a connection into signals."""
 
 from __future__ import annotations
 
@@ -32,20 +27,21 @@ from edge_agent.mqtt.session.signal_queue import (
 from edge_agent.mqtt.session.tcp_traffic import Traffic, tcp_traffic
 
 MAXIMUM_READ_BYTES = 16_777_216
-"""Of one packet, where nothing smaller is agreed: far more than any message of a gateway or a centre."""
+"""Largest packet that is read where no smaller limit is agreed: far more than any message of a gateway or a
+centre."""
 
 
 class BoundedClient(paho.Client):
     """Ends the connection before it reads a packet that is too large.
 
-    The Maximum Packet Size of MQTT 5 only asks the broker to comply. A hostile one may announce 256 MB, and
-    paho allocates as much as a packet announces.
+    The Maximum Packet Size of MQTT 5 only asks the broker to comply. A hostile broker may announce 256 MB,
+    and paho allocates as much as a packet announces.
     """
 
     maximum_read_bytes = MAXIMUM_READ_BYTES
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        # paho asks for one byte at a time, but for the body of a packet: then for all that was announced.
+        # paho reads byte by byte, except for the body of a packet: then it asks for all that was announced.
         if bufsize > self.maximum_read_bytes:
             self.on_oversized(bufsize)
             raise ConnectionAbortedError(f"a packet of {bufsize} bytes is not read")
@@ -53,33 +49,34 @@ class BoundedClient(paho.Client):
         return received
 
     def on_oversized(self, announced_bytes: int) -> None:
-        """A packet was announced that is too large; the connection ends now. On paho's thread."""
+        """Called on paho's thread when a packet was announced that is too large; the connection ends now."""
 
 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 60
-"""A silent link is given up after twice this, and the broker sends our will after 1.5 times this. Mobile
-networks forget an idle mapping after a few minutes at the earliest; the heartbeat is more frequent anyway."""
+"""paho ends a silent link after twice this, and the broker publishes our will after 1.5 times this. Mobile
+networks drop an idle mapping after a few minutes at the earliest; the heartbeat is more frequent anyway."""
 
 NETWORK_TICK_S = 5.0
-"""paho's thread looks at the keepalive this often; its default of 1 s costs five times the idle CPU."""
+"""How often paho's thread checks the keepalive; its default of 1 s costs five times the idle CPU."""
 
 
 class ConnectionCallbacks:
-    """paho's callbacks: they run on its network thread, only enqueue and, but for one, never raise.
+    """paho's callbacks. They run on its network thread, only enqueue signals and, with one exception, never
+    raise.
 
-    Knows neither the client nor the connection: without a reference cycle paho's sockets are closed
-    when the last user lets go, not when the garbage collector comes round.
+    They hold no reference to the client or the connection. Without a reference cycle, paho's sockets are
+    closed when the last user drops them, not at the next garbage collection.
     """
 
-    def __init__(self, broker: Broker, session: str, inbox: SignalQueue) -> None:
-        self.closing = threading.Event()  # our side does not want to hear of it any more
+    def __init__(self, broker: Broker, session: str, signals: SignalQueue) -> None:
+        self.closing = threading.Event()  # ``close`` was called: no more signals
         self.over = threading.Event()  # no more I/O on this connection
         self.traffic = Traffic(0, 0)
         self._broker = broker
         self._session = session
-        self._signals = inbox
+        self._signals = signals
         self._connected = False
         self._silent = False
         self._malformed = False
@@ -101,24 +98,24 @@ class ConnectionCallbacks:
         if isinstance(sock, socket.socket):
             self.traffic = tcp_traffic(sock) or self.traffic
 
-    def end(self, trouble: ConnectError) -> None:
+    def end(self, error: ConnectError) -> None:
         try:
             if not self.closing.is_set():
-                self._signals.put(self._session, ConnectionEnded(trouble, self._reason))
+                self._signals.put(self._session, ConnectionEnded(error, self._reason))
         finally:
             self.over.set()
 
     def network_ended(self, rc: MQTTErrorCode) -> None:
-        """The network thread is about to end in the usual way."""
+        """Report how the connection ended; the network thread calls this last."""
         if rc == MQTTErrorCode.MQTT_ERR_PROTOCOL:
             self._malformed = True
         self.end(self._connect_error())
 
-    def oversized(self, announced_bytes: int, most_bytes: int) -> None:
-        self._oversized = f"a packet of {announced_bytes} bytes, where at most {most_bytes} are allowed"
+    def oversized(self, announced_bytes: int, max_bytes: int) -> None:
+        self._oversized = f"a packet of {announced_bytes} bytes, where at most {max_bytes} are allowed"
 
     def network_died(self, error: Exception) -> None:
-        """The network thread is about to end of an exception."""
+        """Report an exception that ends the network thread."""
         kind = type(error).__name__
         log.error("mqtt: the network thread died of %s: %s; reconnecting", kind, error)
         self.end(ConnectError(ConnectErrorKind.LOST, f"the network thread died of {kind}: {error}"))
@@ -133,8 +130,8 @@ class ConnectionCallbacks:
             return ConnectError(ConnectErrorKind.PROTOCOL, f"{host} sent what is not MQTT 5")
         if self._silent:
             return ConnectError(ConnectErrorKind.TIMEOUT, f"{host} has been silent for {2 * KEEPALIVE_S} s")
-        if told := causes.from_tls_text(self._socket_error):
-            return told
+        if tls_error := causes.from_tls_text(self._socket_error):
+            return tls_error
         if self._connected:
             return ConnectError(ConnectErrorKind.LOST, f"the connection to {host} was lost")
         if self._broker.tls:
@@ -180,17 +177,17 @@ class ConnectionCallbacks:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            # To be acknowledged all the same, or it comes again and again.
+            # Still reported, so that it is acknowledged: otherwise the broker sends it again and again.
             topic = ""
-        known = message.properties
+        properties = message.properties
         self._signals.put(
             self._session,
             MessageReceived(
                 topic,
                 bytes(message.payload),
                 message.mid if message.qos else None,
-                getattr(known, "MessageExpiryInterval", None),
-                tuple(getattr(known, "UserProperty", ())),
+                getattr(properties, "MessageExpiryInterval", None),
+                tuple(getattr(properties, "UserProperty", ())),
                 message.retain,
             ),
         )
@@ -207,8 +204,9 @@ class ConnectionCallbacks:
         self._socket_error = line
 
     def _on_socket_open(self, client: paho.Client, _: object, sock: object) -> None:
-        # The one callback that raises, on the thread ``mqtt-connect``: it keeps paho from sending CONNECT.
-        # A later attempt may have a session by now, and the broker would end it for the same client id.
+        # The one callback that raises, on the thread ``mqtt-connect``: the exception stops paho from sending
+        # CONNECT. A later attempt may have a session by now, and the broker would end that session, because
+        # both have the same client id.
         if self.closing.is_set():
             raise MqttError(f"{self._broker.host}: too late, given up before it was connected")
 
@@ -217,22 +215,25 @@ class ConnectionCallbacks:
 
 
 class _ErrorsOnly(logging.Logger):
-    """paho tells why a read failed, TLS alerts included, nowhere but in its log. For ``on_log`` it would make
-    a line of every packet, properties and all; a logger is asked first."""
+    """Receives paho's log. Only there paho says why a read failed, TLS alerts included.
 
-    def __init__(self, keep: Callable[[str], None]) -> None:
+    With ``on_log`` paho would format a line for every packet, properties included; a logger gets the
+    arguments unformatted.
+    """
+
+    def __init__(self, store: Callable[[str], None]) -> None:
         super().__init__("paho")
-        self._keep = keep
+        self._store = store
 
     def log(self, level: int, msg: object, *args: object, **more: object) -> None:
         if level >= logging.ERROR:
-            self._keep(str(msg) % args)
+            self._store(str(msg) % args)
 
 
 class ReportingClient(BoundedClient):
-    """paho's client with a network thread that cannot die unnoticed."""
+    """paho's client with a network thread whose end is always reported."""
 
-    def __init__(self, client_id: str, listener: ConnectionCallbacks, maximum_packet_bytes: int) -> None:
+    def __init__(self, client_id: str, callbacks: ConnectionCallbacks, maximum_packet_bytes: int) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -241,27 +242,27 @@ class ReportingClient(BoundedClient):
             manual_ack=True,
         )
         self.maximum_read_bytes = maximum_packet_bytes
-        self._listener = listener
-        listener.attach(self)
+        self._callbacks = callbacks
+        callbacks.attach(self)
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        """Body of the thread that ``loop_start`` starts: whatever ends it is reported."""
+        """Body of the thread that ``loop_start`` starts: report whatever ends it."""
         try:
             rc = super().loop_forever(NETWORK_TICK_S, retry_first_connection)
         except Exception as error:  # noqa: BLE001 - the top of a thread; reported as the connection's end
             self.close_socket()
-            self._listener.network_died(error)
+            self._callbacks.network_died(error)
             return MQTTErrorCode.MQTT_ERR_UNKNOWN
         self.close_socket()
-        self._listener.network_ended(rc)
+        self._callbacks.network_ended(rc)
         return rc
 
     def on_oversized(self, announced_bytes: int) -> None:
-        self._listener.oversized(announced_bytes, self.maximum_read_bytes)
+        self._callbacks.oversized(announced_bytes, self.maximum_read_bytes)
 
     def close_socket(self) -> None:
-        """paho leaves it open after an exception."""
+        """Close the socket: paho leaves it open after an exception."""
         sock = self.socket()
         if isinstance(sock, socket.socket):
-            self._listener.count(sock)
+            self._callbacks.count(sock)
             sock.close()

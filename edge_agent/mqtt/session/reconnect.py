@@ -18,7 +18,7 @@ class ReconnectSchedule:
     - The first attempt after a boot or after a lost connection waits a random time up to ``spread_s``.
     - Failed attempts go through ``brokers`` in turn, up to 1 s apart; after each round comes a full-jitter
       delay, from 1 s doubling to ``cap_s``. A refused sign-on is a failed attempt.
-    - Only a connection that lasted 60 s makes the delays short again, and the first broker the next one.
+    - Only a connection that lasted 60 s resets the delays; the next attempt is then with the first broker.
     """
 
     def __init__(
@@ -37,33 +37,33 @@ class ReconnectSchedule:
 
     @property
     def broker(self) -> Broker:
-        """The one to try next."""
+        """The broker to try next."""
         return self._brokers[self._next]
 
     def first_delay_s(self) -> float:
-        """After the agent's start."""
+        """The delay after the agent's start."""
         return self._uniform(0.0, self._spread_s)
 
     def start_over(self) -> None:
-        """Somebody thinks that it has taken too long: the next broker, with short delays."""
+        """Continue with the next broker and short delays, because the present attempts take too long."""
         self._next = (self._next + 1) % len(self._brokers)
         self._backoff.succeeded(GOOD_AFTER_S)
 
-    def after_failure_s(self, trouble: ConnectError) -> float:
-        """After an attempt that never became a session."""
+    def after_failure_s(self, error: ConnectError) -> float:
+        """The delay after an attempt that never became a session."""
         self.failures += 1
         self._next = (self._next + 1) % len(self._brokers)
-        if trouble.retry_slowly:
+        if error.retry_slowly:
             return self._backoff.slowest()
         if self._next != 0:
             return self._uniform(0.0, FIRST_S)
         return self._backoff.failed()
 
-    def after_loss_s(self, trouble: ConnectError, lasted_s: float) -> float:
-        """After a session that lasted ``lasted_s``."""
+    def after_loss_s(self, error: ConnectError, lasted_s: float) -> float:
+        """The delay after a session that lasted ``lasted_s``."""
         spread_s = self._uniform(0.0, self._spread_s)
         self.failures = 1 if lasted_s >= GOOD_AFTER_S else self.failures + 1
-        if trouble.retry_slowly:
+        if error.retry_slowly:
             return max(spread_s, self._backoff.slowest())
         self._backoff.succeeded(lasted_s)
         if lasted_s >= GOOD_AFTER_S:

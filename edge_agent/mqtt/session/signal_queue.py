@@ -1,4 +1,4 @@
-"""What paho's network thread tells the publisher."""
+"""Signals of paho's network thread to the thread that owns the connection."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from edge_agent.mqtt.connect_errors import ConnectError
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """CONNACK with success. Limits are the broker's; None where it names none."""
+    """The broker accepted the connection (CONNACK). Limits are the broker's; None: the broker names none."""
 
     receive_maximum: int
     maximum_packet_size: int | None
     maximum_qos: int = 2
-    retains: bool = True  # whether it keeps retained messages
+    retains: bool = True  # whether the broker keeps retained messages
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionEnded:
-    """The connection is over, or never came about. ``reason`` is the broker's DISCONNECT code, if any."""
+    """The connection ended, or was never established. ``reason`` is the broker's DISCONNECT code, if any."""
 
     error: ConnectError
     reason: int | None = None
@@ -44,49 +44,50 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """Its sender keeps a message of QoS 1 until it is acknowledged by ``packet_id``; None: QoS 0."""
+    """A message from the broker. With QoS 1 the broker keeps it until ``packet_id`` is acknowledged; None:
+    QoS 0."""
 
     topic: str
     payload: bytes
     packet_id: int | None = None
     expires_in_s: int | None = None  # what is left of the message's own expiry
     properties: tuple[tuple[str, str], ...] = ()  # user properties
-    retained: bool = False  # the broker kept it for whoever subscribes
+    retained: bool = False  # the broker had stored it for new subscribers
 
 
 Signal = Connected | ConnectionEnded | PublishAcked | Subscribed | MessageReceived
 
 
 class SignalQueue:
-    """Signals, each tagged with the connection attempt it belongs to, so that late ones of an older attempt
-    are never taken for news of the present one.
+    """Signals, each tagged with the connection attempt it belongs to, so that late signals of an older
+    attempt are not mistaken for signals of the present one.
 
-    ``Arrived`` is bounded: the newest beyond ``max_arrived`` is dropped and counted. What must be
-    acknowledged is bounded by the broker, and is never dropped; the others by the window of unacknowledged
-    messages. Any thread puts, which calls ``wake``; one thread takes.
+    Messages of QoS 0 are bounded: the newest beyond ``max_qos_0`` is dropped and counted. Messages of QoS 1
+    are never dropped: the broker bounds them. The window of unacknowledged messages bounds the other signals.
+    Any thread puts signals, which calls ``wake``; one thread takes them.
     """
 
-    def __init__(self, wake: Callable[[], None], max_arrived: int = 64) -> None:
+    def __init__(self, wake: Callable[[], None], max_qos_0: int = 64) -> None:
         self.dropped = 0
         self._wake = wake
-        self._max_arrived = max_arrived
+        self._max_qos_0 = max_qos_0
         self._lock = threading.Lock()  # protects the two below
         self._signals: list[tuple[str, Signal]] = []
-        self._arrived = 0
+        self._qos_0_count = 0
 
     def put(self, session: str, signal: Signal) -> None:
         with self._lock:
             if isinstance(signal, MessageReceived) and signal.packet_id is None:
-                if self._arrived >= self._max_arrived:
+                if self._qos_0_count >= self._max_qos_0:
                     self.dropped += 1
                     return
-                self._arrived += 1
+                self._qos_0_count += 1
             self._signals.append((session, signal))
         self._wake()
 
     def take(self) -> list[tuple[str, Signal]]:
-        """All signals so far with their session, in order; does not block."""
+        """Return all signals so far with their session, in order; does not block."""
         with self._lock:
             taken, self._signals = self._signals, []
-            self._arrived = 0
+            self._qos_0_count = 0
             return taken

@@ -3,8 +3,6 @@
 Offsets in ``struct tcp_info`` (linux/tcp.h, append-only): tcpi_options 5; tcpi_unacked 24;
 tcpi_bytes_received 128 since Linux 4.1; tcpi_segs_out 136 and tcpi_segs_in 140 since 4.2; tcpi_notsent_bytes
 144 since 4.6; tcpi_bytes_sent 200 since 4.19.
-
-Counts what TCP carried beyond the messages: TLS, sign-on, state, birth, acknowledgements, headers.
 """
 
 from __future__ import annotations
@@ -18,13 +16,16 @@ from edge_agent.uplink.usage import DataUsage, TrafficClass
 INFO_BYTES = 208
 TCP_HEADER_BYTES, TIMESTAMPS_BYTES, TIMESTAMPS = 20, 12, 1  # the last: TCPI_OPT_TIMESTAMPS
 IP_HEADER_BYTES = {socket.AF_INET: 20, socket.AF_INET6: 40}
-"""Without options, which the internet hardly carries."""
+"""Without IP options, which are rare on the internet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Bytes on one TCP connection, retransmissions and TLS included. ``headers``: of IP and TCP, both ways,
-    by the kernel's count of segments; the bytes of the other two are without them."""
+    """Bytes on one TCP connection, retransmissions and TLS included.
+
+    ``headers``: bytes of IP and TCP headers, both ways, from the kernel's count of segments; ``sent`` and
+    ``received`` do not include them.
+    """
 
     sent: int
     received: int
@@ -46,7 +47,7 @@ def tcp_traffic(sock: socket.socket) -> Traffic | None:
 
 
 def peer_received_all(sock: socket.socket) -> bool:
-    """Whether the other machine has confirmed every byte that was sent so far: the link works."""
+    """Whether the peer's kernel has acknowledged every byte that was sent so far: the link works."""
     info = _info(sock)
     if info is None:
         return False
@@ -63,18 +64,22 @@ def _info(sock: socket.socket) -> bytes | None:
 
 
 class TrafficCounter:
-    """Of one connection at a time; on the publisher's thread."""
+    """Counts what TCP carried beyond the messages: TLS, sign-on, state, birth, acknowledgements, headers.
+
+    For one connection at a time; on the publisher's thread.
+    """
 
     def __init__(self, usage: DataUsage) -> None:
         self._usage = usage
         self._other = self._received = self._headers = 0  # bytes of this connection that are counted
 
     def begin_connection(self) -> None:
-        """Another connection, which begins at nothing."""
+        """Start at zero for a new connection."""
         self._other = self._received = self._headers = 0
 
     def count_rest(self, traffic: Traffic, of_messages: int) -> None:
-        """Count what came on top since the last time; ``of_messages`` are counted elsewhere."""
+        """Count the bytes since the last call that no message accounts for; ``of_messages`` are counted
+        elsewhere."""
         other = traffic.sent - of_messages
         if other > self._other:
             self._usage.sent(TrafficClass.OTHER, other - self._other)

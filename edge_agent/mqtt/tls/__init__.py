@@ -1,1 +1,1 @@
-"""TLS of a broker connection: contexts, certificates, and the two slots that they are renewed in."""
+"""TLS of a broker connection: contexts, certificates, and the two slots through which they are renewed."""

@@ -1,13 +1,12 @@
-"""What the certificates of the broker connection say, and whether a slot of them can work.
+"""The certificates of the broker connection: their dates and names, and whether a slot of them can work.
 
-OpenSSL reads them in a TLS handshake of the process with itself: ``ssl`` tells a certificate's dates only
-of a peer, and ``cryptography``'s module for certificates would cost a running agent 8.5 MB.
+OpenSSL reads them in a TLS handshake of the process with itself: ``ssl`` gives a certificate's dates only for
+a peer, and the certificate module of ``cryptography`` would cost a running agent 8.5 MB.
 
-Where the certificate files lie: those of ``mqtt`` in the configuration, and a next slot beside them.
-
-The next slot is the folder ``next`` beside ``mqtt.cert_file``, with files of the same names. What it does not
-have is taken from the first slot. Root moves it over the first, file by file, once it is in force: so what it
-stands for is the same before, during and after that. See docs/design/certificates.md.
+The first slot is the files that ``mqtt`` names in the configuration. The next slot is the folder ``next``
+beside ``mqtt.cert_file``, with files of the same names; a file that it lacks is used from the first slot.
+When the next slot is in force, root moves its files over the first slot one by one; the certificate in use is
+the same before, during and after the move. See docs/design/certificates.md.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ NO_CHECK_TIME = 0x200000
 EXPIRED, NOT_YET_VALID = 10, 9
 """X509_V_ERR_*, same place."""
 HANDSHAKE_TURNS = 4
-"""Of each side; TLS 1.3 takes two, TLS 1.2 three."""
+"""For each side; TLS 1.3 needs two, TLS 1.2 three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,19 @@ class CertificateValidity:
 
 
 def own_validity(mqtt: Mqtt) -> CertificateValidity:
-    """Of the gateway's certificate, the first one in the file: what follows is its chain. Raises
-    FileTrouble."""
+    """Validity of the gateway's certificate: the first one in the file, the others are its chain.
+
+    Raises CertificateFileError.
+    """
     return _validity(_read_own(mqtt))
 
 
 def ca_validity(ca_file: Path) -> CertificateValidity:
-    """Of the CA in the file that ends last: while a CA is exchanged, the file has the old one as well. Raises
-    FileTrouble."""
+    """Validity of the CA certificate in the file that expires last: while a CA is being replaced, the file
+    holds the old one as well.
+
+    Raises CertificateFileError.
+    """
     found = trust_context(ca_file).get_ca_certs()
     if not found:
         raise CertificateFileError(f"mqtt.ca_file {ca_file} holds no certificate of a CA")
@@ -58,9 +62,12 @@ def ca_validity(ca_file: Path) -> CertificateValidity:
 
 
 def find_fault(slot: Mqtt, other: Mqtt, gateway: str, clock_trusted: bool) -> str | None:
-    """Why ``slot`` cannot work, as far as can be said without a broker: the key fits, the name is the
-    gateway's, it is valid now, and its CA is ours. The last only where the ``other`` slot's is, too: a broker
-    may ask for certificates of another CA than its own."""
+    """Why ``slot`` cannot work, as far as this can be known without a broker; None: no fault found.
+
+    The key must fit the certificate, the name must be the gateway's, the certificate must be valid now, and
+    its CA must be the slot's. The CA is checked only if the ``other`` slot passes the same check: a broker
+    may ask for client certificates of another CA than its own.
+    """
     assert slot.cert_file is not None
     try:
         name = _common_name(_read_own(slot))
@@ -74,7 +81,7 @@ def find_fault(slot: Mqtt, other: Mqtt, gateway: str, clock_trusted: bool) -> st
 
 
 def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
-    """What a broker with this CA would have against the certificate."""
+    """Why a broker that trusts this CA would refuse the certificate; None: it would accept it."""
     if slot.ca_file is None:
         return None
     flags = ssl.VERIFY_X509_PARTIAL_CHAIN | (0 if clock_trusted else NO_CHECK_TIME)
@@ -92,7 +99,10 @@ def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
 
 
 def _read_own(slot: Mqtt) -> dict[str, Any]:
-    """As ``SSLSocket.getpeercert`` tells it, whoever issued it and however old it is. Raises FileTrouble."""
+    """The certificate as ``SSLSocket.getpeercert`` returns it, whatever its issuer and age.
+
+    Raises CertificateFileError.
+    """
     assert slot.cert_file is not None
     try:
         return _handshake_in_memory(slot, slot.cert_file, ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
@@ -103,8 +113,10 @@ def _read_own(slot: Mqtt) -> dict[str, Any]:
 
 
 def _handshake_in_memory(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]:
-    """Show the slot's certificate to a server in memory that trusts ``anchor``. Raises FileTrouble, and
-    SSLError for what the server has against it."""
+    """Present the slot's certificate to a server in memory that trusts ``anchor``.
+
+    Raises CertificateFileError, and SSLError when the server refuses it.
+    """
     assert slot.cert_file is not None
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for each in (server, client):
@@ -129,17 +141,17 @@ def _handshake_in_memory(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]
 
 
 def _as_own_ca(slot: Mqtt) -> Mqtt:
-    """``slot`` as if its certificate were its own CA: then only dates and purpose count."""
+    """``slot`` with its certificate as its own CA: then only dates and purpose are checked."""
     return replace(slot, ca_file=slot.cert_file)
 
 
-def _common_name(told: dict[str, Any]) -> str:
-    names = [value for part in told.get("subject", ()) for key, value in part if key == "commonName"]
+def _common_name(certificate: dict[str, Any]) -> str:
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
     return names[-1] if names else "nobody"
 
 
-def _validity(told: dict[str, Any]) -> CertificateValidity:
-    return CertificateValidity(_time(told["notBefore"]), _time(told["notAfter"]))
+def _validity(certificate: dict[str, Any]) -> CertificateValidity:
+    return CertificateValidity(_time(certificate["notBefore"]), _time(certificate["notAfter"]))
 
 
 def _time(text: str) -> datetime:
@@ -148,17 +160,18 @@ def _time(text: str) -> datetime:
 
 NEXT_FOLDER = "next"
 PROVEN_FILE = "certificates.json"
-"""In the state directory; root's side reads it too (ansible/roles/pki/files/edge_certificates.py)."""
+"""In the state directory; root's program reads it too (ansible/roles/pki/files/edge_certificates.py)."""
 
 
 class ProvenCertificate(Struct, frozen=True):
-    """Kept over restarts. ``proven``: fingerprint of the slot that the broker last let in."""
+    """A record on disk. ``proven``: fingerprint of the slot that the broker last accepted."""
 
     proven: str = ""
 
 
 def next_slot(first: Mqtt) -> Mqtt | None:
-    """``first`` with the files of the next slot; None when there is none, or nothing else in it."""
+    """``first`` with the files of the next slot; None when there is no next slot or it has the same
+    content."""
     if first.cert_file is None:
         return None
     folder = first.cert_file.parent / NEXT_FOLDER
@@ -174,13 +187,14 @@ def next_slot(first: Mqtt) -> Mqtt | None:
 
 
 def certificate_in_force(first: Mqtt, state_dir: Path) -> Mqtt:
-    """The slot that an agent would connect with, for who only looks."""
+    """The slot that an agent would connect with, for programs that only read it."""
     found, note = next_slot(first), read_record(state_dir / PROVEN_FILE, ProvenCertificate)
     return found if found is not None and note is not None and note.proven == fingerprint(found) else first
 
 
 def fingerprint(slot: Mqtt) -> str:
-    """Which certificate and CA a slot has. The key is not read: it fits the certificate or cannot be used."""
+    """Identifies the certificate and CA of a slot. The key is not read: either it fits the certificate or it
+    cannot be used."""
     digest = hashlib.sha256()
     for path in (slot.cert_file, slot.ca_file):
         try:
@@ -192,7 +206,7 @@ def fingerprint(slot: Mqtt) -> str:
 
 
 def file_stamps(first: Mqtt) -> tuple[object, ...]:
-    """Differs after every change of a file in either slot; a few microseconds."""
+    """A value that changes with every change of a file in either slot; takes a few microseconds."""
     return tuple(_stamps(first))
 
 

@@ -1,6 +1,6 @@
-"""Which slot of certificates the next connection shows, and when a new one is tried.
+"""Which slot of certificates the next connection uses, and when a new slot is tried.
 
-The first slot stays until the next one was let in by the broker; see docs/design/certificates.md.
+The first slot stays in force until the broker has accepted the next one; see docs/design/certificates.md.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 1.0
 SPREADS = 20.0
-"""A new slot is tried after a random time of so many times ``mqtt.spread_s``: ten minutes by default. Nothing
-presses, and a whole city may have been renewed by one command."""
+"""A new slot is tried after a random time of up to this many times ``mqtt.spread_s``: ten minutes by default.
+There is no hurry, and one command may have renewed a whole city."""
 IDLE_WITHIN_S = 60.0
-"""So long a moment is waited for in which nothing is in flight."""
-FIRST_REST_S, LONGEST_REST_S = 3600.0, 86_400.0
-"""After a refusal, doubling: each try costs a reconnect."""
+"""How long to wait for a moment in which nothing is in flight."""
+FIRST_RETRY_S, MAX_RETRY_S = 3600.0, 86_400.0
+"""Delay after a refusal, doubling each time: each try costs a reconnect."""
 SOON_S = 60.0
-"""After a try that a network failed and not the certificate."""
+"""Delay after a try that failed because of the network and not because of the certificate."""
 
 CERTIFICATE_ERRORS = frozenset(
     {
@@ -48,13 +48,14 @@ CERTIFICATE_ERRORS = frozenset(
         ConnectErrorKind.PROTOCOL,
     }
 )
-"""Troubles that another certificate or CA may end."""
+"""Errors that another certificate or CA may cure."""
 
 
 class CertificateRotation:
-    """One thread uses it: the publisher's. ``notice`` and ``in_force`` may be read from any.
+    """The publisher's thread uses it. Any thread may read ``notice`` and ``in_force``.
 
-    ``state_dir``: where is kept which slot was let in; None: nowhere, every start begins with the first slot.
+    ``state_dir``: where the last accepted slot is recorded; None: it is not recorded, and every start begins
+    with the first slot.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class CertificateRotation:
         uniform: Callable[[float, float], float] = random.uniform,
         idle_within_s: float = IDLE_WITHIN_S,
     ) -> None:
-        self.notice: str | None = None  # why the next slot is not in force, in words for people
+        self.notice: str | None = None  # why the next slot is not in force, one sentence for people
         self._first = first
         self._gateway = gateway
         self._record_file = None if state_dir is None else state_dir / PROVEN_FILE
@@ -77,12 +78,12 @@ class CertificateRotation:
         self._proven = "" if record is None else record.proven
         self._next: Mqtt | None = None
         self._next_is_in_force = False
-        self._usable = False  # the next slot, as far as can be said without a broker
+        self._usable = False  # the next slot has no fault that is visible without a broker
         self._due_mono = 0.0  # when the slot that is not in force may be tried
         self._refusals = 0
-        self._refused = False  # the slot in force, when it was last shown
-        self._shown_other = False  # the present or latest connection shows the slot that is not in force
-        self._shown = fingerprint(first)
+        self._refused = False  # the broker refused the slot in force when it was last used
+        self._tries_other = False  # the latest attempt uses the slot that is not in force
+        self._shown_fingerprint = fingerprint(first)
         self._seen: tuple[object, ...] = ()
         self._judged_mono = 0.0
         self._checked_mono: float | None = None
@@ -92,63 +93,65 @@ class CertificateRotation:
         return self._next if self._next_is_in_force and self._next is not None else self._first
 
     def check_files(self, now_mono: float) -> None:
-        """Whether files have changed; cheap, so it may be called often."""
+        """Examine the next slot again if files have changed; cheap, so it may be called often."""
         if self._first.cert_file is None:
             return
         if self._checked_mono is not None and now_mono - self._checked_mono < CHECK_EVERY_S:
             return
         self._checked_mono = now_mono
         seen = file_stamps(self._first)
-        # What is not yet valid may become so, and a clock may be set.
-        again = self._faulty and now_mono - self._judged_mono >= FIRST_REST_S
+        # A certificate that is not yet valid may become valid, and the clock may be set.
+        again = self._faulty and now_mono - self._judged_mono >= FIRST_RETRY_S
         if seen != self._seen or again:
             self._seen, self._judged_mono = seen, now_mono
             self._examine_next(now_mono)
 
     def wants_change(self, now_mono: float, idle: bool) -> bool:
-        """Whether the session should end now, so that the next attempt shows the other slot. ``idle``:
-        nothing is in flight."""
+        """Whether the session should end now, so that the next attempt uses the other slot.
+
+        ``idle``: nothing is in flight.
+        """
         if not self._other_may_be_tried(now_mono):
             return False
         return idle or now_mono - self._due_mono > self._idle_within_s
 
     def choose(self, now_mono: float) -> Mqtt:
-        """For the attempt that begins now."""
+        """Return the slot for the attempt that begins now."""
         self.check_files(now_mono)
         refused_only = self._refused and self._other is not None and not self._postponed(now_mono)
-        self._shown_other = self._other_may_be_tried(now_mono) or refused_only
-        slot = self._other if self._shown_other and self._other is not None else self.in_force
-        self._shown = fingerprint(slot)
+        self._tries_other = self._other_may_be_tried(now_mono) or refused_only
+        slot = self._other if self._tries_other and self._other is not None else self.in_force
+        self._shown_fingerprint = fingerprint(slot)
         return slot
 
     def connected(self, now_mono: float) -> None:
-        """The broker has let in what ``choose`` gave."""
+        """Note that the broker accepted the slot that ``choose`` returned."""
         self._refused = False
-        if not self._shown_other:
-            self._store_proven(self._shown)
+        if not self._tries_other:
+            self._store_proven(self._shown_fingerprint)
             return
-        self._shown_other = False
-        self._store_proven(self._shown)
-        # The files may have changed since ``choose``: what is there now is in force only if it was shown.
+        self._tries_other = False
+        self._store_proven(self._shown_fingerprint)
+        # The files may have changed since ``choose``: those on disk are in force only if they were used.
         was_in_force = self._next_is_in_force
-        self._next_is_in_force = self._next is not None and fingerprint(self._next) == self._shown
+        self._next_is_in_force = self._next is not None and fingerprint(self._next) == self._shown_fingerprint
         if self._next_is_in_force:
             self.notice, self._refusals = None, 0
             log.info("mqtt: the next certificate is in force, the broker has let it in")
         elif was_in_force:
             self._postpone("the broker does not let in the next certificate any more", now_mono)
 
-    def failed(self, trouble: ConnectError, now_mono: float) -> bool:
-        """That attempt was no success. Returns whether to go back to the slot in force at once."""
-        blamed = trouble.kind in CERTIFICATE_ERRORS
-        if not self._shown_other:
+    def failed(self, error: ConnectError, now_mono: float) -> bool:
+        """Note that the attempt failed. Returns whether to retry at once with the slot in force."""
+        blamed = error.kind in CERTIFICATE_ERRORS
+        if not self._tries_other:
             self._refused = blamed
             return False
-        self._shown_other = self._refused = False
+        self._tries_other = self._refused = False
         if self._next_is_in_force:
-            return False  # the first slot was the way out, and was none
+            return False  # the first slot was the fallback, and it failed too
         if blamed:
-            self._postpone(trouble.text, now_mono)
+            self._postpone(error.text, now_mono)
         else:
             self._due_mono = now_mono + SOON_S
         return True
@@ -167,7 +170,8 @@ class CertificateRotation:
         return self._next is not None and not self._next_is_in_force and not self._usable
 
     def _other_may_be_tried(self, now_mono: float) -> bool:
-        """By itself, though nothing is wrong: only forward."""
+        """Whether it is time to try the next slot although nothing is wrong; never to go back to the
+        first."""
         return not self._next_is_in_force and self._other is not None and now_mono >= self._due_mono
 
     def _postponed(self, now_mono: float) -> bool:
@@ -189,10 +193,10 @@ class CertificateRotation:
         log.info("mqtt: there is a next certificate, it is tried in %.0f s", in_s)
 
     def _postpone(self, why: str, now_mono: float) -> None:
-        rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2.0**self._refusals)
+        delay_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2.0**self._refusals)
         self._refusals = min(self._refusals + 1, 10)
-        self._due_mono, self._usable = now_mono + rest_s, True
-        hours = f"{rest_s / 3600:.0f} h"
+        self._due_mono, self._usable = now_mono + delay_s, True
+        hours = f"{delay_s / 3600:.0f} h"
         self.notice = f"the next certificate is not in force: {why}; the old one is, next try in {hours}"
         log.warning("mqtt: %s", self.notice)
 

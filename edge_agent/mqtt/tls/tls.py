@@ -11,10 +11,10 @@ from edge_agent.mqtt.connect_errors import CertificateFileError
 
 
 def make_context(settings: Mqtt) -> ssl.SSLContext:
-    """TLS 1.2 or newer, certificate and host name checked, our certificate shown when there is one.
+    """TLS 1.2 or newer; checks certificate and host name, and presents our certificate when there is one.
 
-    Made anew for every attempt, so that a renewed certificate is used without a restart. Without
-    ``ca_file`` the system's trust store decides. Raises FileTrouble, which names the file.
+    A new context is made for every attempt, so that a renewed certificate is used without a restart. Without
+    ``ca_file`` the system's trust store decides. Raises CertificateFileError, which names the file.
     """
     context = trust_context(settings.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -25,12 +25,13 @@ def make_context(settings: Mqtt) -> ssl.SSLContext:
 
 
 VERDICT_TIMEOUT_S = 2.0
-"""Longest wait for the broker's opinion of our certificate: a round trip, or this when it keeps silent."""
+"""Longest wait for the broker's verdict on our certificate: a round trip, or this when the broker stays
+silent."""
 
 
 class _VerdictSocket(ssl.SSLSocket):
-    """Waits for the broker's verdict, and closes itself when it is bad: paho forgets the socket of a failed
-    handshake, and would leak it."""
+    """Waits for the broker's verdict on our certificate, and closes itself when it is bad: paho would leak
+    the socket of a failed handshake."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -42,11 +43,11 @@ class _VerdictSocket(ssl.SSLSocket):
             raise
 
     def _wait_for_verdict(self) -> None:
-        """Raises the SSLError of the broker's alert, if it sends one.
+        """Raise the SSLError of the broker's alert, if the broker sends one.
 
-        With TLS 1.3 our handshake is over before the broker has looked at our certificate (RFC 8446, 2).
-        Had we sent the CONNECT by then, the broker's closing would reset the connection and take the alert
-        with it. A broker that is content sends its session tickets first; none speaks MQTT first.
+        With TLS 1.3 our handshake ends before the broker has checked our certificate (RFC 8446, 2). If we had
+        sent CONNECT by then, the broker's close would reset the connection and the alert would be lost. A
+        broker that accepts the certificate sends its session tickets first; none speaks MQTT first.
         """
         if not select.select([self], [], [], VERDICT_TIMEOUT_S)[0]:
             return
@@ -61,7 +62,10 @@ class _VerdictSocket(ssl.SSLSocket):
 
 
 def trust_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Raises FileTrouble."""
+    """A client context that trusts ``ca_file``, or the system's store for None.
+
+    Raises CertificateFileError.
+    """
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except ssl.SSLError as error:
@@ -71,7 +75,7 @@ def trust_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
-    """Raises FileTrouble."""
+    """Raises CertificateFileError for files that cannot be used."""
     try:
         # An encrypted key would make OpenSSL ask on the terminal: answer with an empty password.
         context.load_cert_chain(cert_file, key_file, password="")

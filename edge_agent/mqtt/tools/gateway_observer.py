@@ -1,4 +1,4 @@
-"""Listens to all that one gateway says, and sends it commands: for ``edge-agent conformance``."""
+"""Receives everything that one gateway publishes, and sends it commands: for ``edge-agent conformance``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REFUSED = 0x80
 
 @dataclass(frozen=True, slots=True)
 class ObservedMessage:
-    """A message as it came; ``at_mono`` is when."""
+    """A message as it was received; ``at_mono`` is when."""
 
     topic: str  # below ``up/``
     payload: bytes
@@ -36,7 +36,7 @@ class ObservedMessage:
 
 
 class GatewayObserver:
-    """While the ``with`` lasts. Raises MqttError for whatever the broker does not allow."""
+    """Connected while the ``with`` lasts. Raises MqttError for everything that the broker does not allow."""
 
     def __init__(self, broker: Broker, settings: Mqtt, topics: GatewayTopics, client_id: str) -> None:
         self._broker = broker
@@ -44,7 +44,7 @@ class GatewayObserver:
         self._topics = topics
         self._changed = threading.Condition()  # protects what is below
         self._messages: list[ObservedMessage] = []
-        self._reasons: dict[str, int] = {}  # of what was asked of the broker
+        self._reasons: dict[str, int] = {}  # the broker's answer to each request
         self._client = self._make_client(client_id)
 
     def __enter__(self) -> GatewayObserver:
@@ -70,12 +70,13 @@ class GatewayObserver:
             return list(self._messages)
 
     def wait_until(self, until: Callable[[list[ObservedMessage]], bool], within_s: float) -> bool:
-        """Until that holds of what was heard, looked at with every message; False when it never did."""
+        """Wait until ``until`` holds for the received messages, checked with every message; False after the
+        timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: until(self._messages), within_s)
 
     def send(self, type_: str, payload: bytes) -> int:
-        """The broker's reason code; 0x80 and above: it does not let us."""
+        """Publish a command and return the broker's reason code; 0x80 and above: the broker refuses it."""
         with self._changed:
             self._reasons.pop("publish", None)
         self._client.publish(self._topics.command(type_), payload, qos=1)
@@ -84,8 +85,8 @@ class GatewayObserver:
     def _require_allowed(self, what: str) -> None:
         reason = self._reason(what)
         if reason >= REFUSED:
-            told = causes.from_reason_code(reason).text
-            raise MqttError(f"{self._broker.host} does not let us {what}: {told} (reason 0x{reason:02x})")
+            text = causes.from_reason_code(reason).text
+            raise MqttError(f"{self._broker.host} does not let us {what}: {text} (reason 0x{reason:02x})")
 
     def _reason(self, what: str) -> int:
         with self._changed:
@@ -123,7 +124,7 @@ class GatewayObserver:
         below = message.topic.removeprefix(self._topics.all_up.removesuffix("#"))
         properties = dict(getattr(message.properties, "UserProperty", []))
         content_type = getattr(message.properties, "ContentType", None)
-        heard = ObservedMessage(
+        observed = ObservedMessage(
             below,
             bytes(message.payload),
             message.qos,
@@ -133,5 +134,5 @@ class GatewayObserver:
             time.monotonic(),
         )
         with self._changed:
-            self._messages.append(heard)
+            self._messages.append(observed)
             self._changed.notify_all()

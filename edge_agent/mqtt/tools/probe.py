@@ -1,10 +1,10 @@
-"""Tries a broker: how far a connection comes, and what the gateway may write.
+"""Tests how far a connection to a broker gets, and what the gateway may write there.
 
-For the time when no agent runs. The gateway's id is its client id, and a second client with it would throw
-the running agent out (MQTT 5.0, section 3.1.4); another id is no way round, because a broker may name a
-client after its certificate whatever it says itself (mosquitto's use_username_as_clientid). The gateway's
-session is not touched: it is kept, and what waits in it is not acknowledged, so that it comes again. Nothing
-is retained, and there is no will.
+Used while no agent runs. The gateway's id is its client id, and a second client with that id would end the
+running agent's session (MQTT 5.0, section 3.1.4). Another id does not help, because a broker may name a
+client after its certificate whatever the client says (mosquitto's use_username_as_clientid). The gateway's
+session is kept, and its waiting messages are not acknowledged, so that they are sent again. Nothing is
+retained, and there is no will.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REFUSED = 0x80
 
 @dataclass(frozen=True, slots=True)
 class PublishRights:
-    """What the broker answered to a message on each topic; None: nothing."""
+    """What the broker answered to a message on each topic; None: no answer."""
 
     own: bool | None = None
     foreign: bool | None = None
@@ -55,8 +55,10 @@ class ConnectRefused(MqttError):
 
 
 def try_connection(broker: Broker, settings: Mqtt, clock_trusted: bool) -> ConnectError | None:
-    """Name, TCP and TLS with our certificate, no further. Blocks up to twice ``CONNECT_S`` and as long as the
-    resolver takes."""
+    """Test name, TCP and TLS with our certificate, and no more.
+
+    Blocks up to twice ``CONNECT_S`` and as long as the resolver takes.
+    """
     try:
         with socket.create_connection((broker.host, broker.port), CONNECT_S) as plain:
             if broker.tls:
@@ -71,7 +73,7 @@ def try_publish_rights(
 ) -> PublishRights:
     """Send an empty message to each of the two topics, as the gateway.
 
-    Blocks up to twice ``CONNECT_S`` and three times ``ANSWER_S``. Raises NotLetIn, and MqttError for a
+    Blocks up to twice ``CONNECT_S`` and three times ``ANSWER_S``. Raises ConnectRefused, and MqttError for a
     connection that breaks.
     """
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
@@ -114,8 +116,8 @@ def _may_write(client: paho.Client, answers: queue.SimpleQueue[_Answer], topic: 
 
 
 def _wait(answers: queue.SimpleQueue[_Answer], packet_id: int | None) -> int | None:
-    """The reason code of that answer; None when it does not come. A broker may hang up on somebody who writes
-    what is not his: that is a refusal."""
+    """The reason code of that answer; None when none comes. A broker may disconnect a client that writes to a
+    foreign topic: that counts as a refusal."""
     deadline = time.monotonic() + ANSWER_S
     with contextlib.suppress(queue.Empty):
         while True:
@@ -162,7 +164,7 @@ def _session() -> Properties:
 
 
 def _close(client: paho.Client) -> None:
-    """paho leaves it open after an exception."""
+    """Close the socket: paho leaves it open after an exception."""
     sock = client.socket()
     if isinstance(sock, socket.socket):
         sock.close()

@@ -1,6 +1,6 @@
 """The MQTT client of a program that a person runs: it connects at once or says why.
 
-One command sent by a person, and what the gateway answers to it: the other end of
+``CommandClient`` sends one command and reads what the gateway answers: the other end of
 ``mqtt/publisher/publisher.py``.
 """
 
@@ -31,7 +31,7 @@ REFUSED = 0x80
 
 
 def make_client(settings: Mqtt, client_id: str, *, connect_s: float, comes_back: bool) -> paho.Client:
-    """``comes_back``: paho connects again by itself after a loss."""
+    """``comes_back``: paho reconnects by itself after a loss."""
     client = BoundedClient(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
@@ -45,7 +45,7 @@ def make_client(settings: Mqtt, client_id: str, *, connect_s: float, comes_back:
 
 
 def connect(client: paho.Client, broker: Broker, settings: Mqtt) -> None:
-    """Starts its thread; the broker's answer comes to ``on_connect``. Raises MqttError."""
+    """Connect and start paho's thread; the broker's answer arrives at ``on_connect``. Raises MqttError."""
     try:
         if broker.tls:
             client.tls_set_context(make_context(settings))
@@ -68,7 +68,7 @@ class _BrokerAnswer:
 
 
 class CommandClient:
-    """While the ``with`` lasts. Raises MqttError for whatever the broker does not let us do."""
+    """Connected while the ``with`` lasts. Raises MqttError for everything that the broker does not allow."""
 
     def __init__(self, broker: Broker, settings: Mqtt, topics: GatewayTopics, client_id: str) -> None:
         self._broker = broker
@@ -87,7 +87,8 @@ class CommandClient:
         self._client.loop_stop()
 
     def send(self, type_: str, id_: str, payload: bytes, expires_in_s: int) -> bool:
-        """Subscribes to the replies first. False: the broker knows no gateway that would get it."""
+        """Subscribe to the replies, then publish the command. False: no gateway at this broker receives
+        it."""
         self._client.subscribe(self._topics.reply(id_), 1)
         self._wait_for("subscribed")
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -96,39 +97,39 @@ class CommandClient:
         return self._wait_for("published") != NO_SUBSCRIBER
 
     def replies(self, within_s: float) -> Iterator[bytes]:
-        """As they come; ends when none has come for so long."""
+        """The replies as they arrive; ends when none has arrived for ``within_s``."""
         while True:
             try:
-                told = self._answers.get(timeout=within_s)
+                answer = self._answers.get(timeout=within_s)
             except queue.Empty:
                 return
-            if told.what == "gone":
-                reason = causes.from_reason_code(told.reason).text
+            if answer.what == "gone":
+                reason = causes.from_reason_code(answer.reason).text
                 raise MqttError(f"{self._broker.host} has closed the connection: {reason}")
-            if told.what == "reply":
-                yield told.payload
+            if answer.what == "reply":
+                yield answer.payload
 
     def _wait_for(self, what: str) -> int:
-        """Its reason code."""
-        kept: list[_BrokerAnswer] = []
+        """Wait for the broker's answer and return its reason code."""
+        others: list[_BrokerAnswer] = []
         deadline = time.monotonic() + CONNECT_S
         try:
             while True:
-                told = self._answers.get(timeout=max(0.0, deadline - time.monotonic()))
-                if told.what == "gone" or (told.what == what and told.reason >= REFUSED):
-                    text = causes.from_reason_code(told.reason).text
+                answer = self._answers.get(timeout=max(0.0, deadline - time.monotonic()))
+                if answer.what == "gone" or (answer.what == what and answer.reason >= REFUSED):
+                    text = causes.from_reason_code(answer.reason).text
                     raise MqttError(
-                        f"{self._broker.host} does not let us: {text} (reason 0x{told.reason:02x})"
+                        f"{self._broker.host} does not let us: {text} (reason 0x{answer.reason:02x})"
                     )
-                if told.what == what:
-                    return told.reason
-                kept.append(told)
+                if answer.what == what:
+                    return answer.reason
+                others.append(answer)
         except queue.Empty:
             raise MqttError(
                 f"{self._broker.host} does not answer: not {what} within {CONNECT_S:.0f} s"
             ) from None
         finally:
-            for each in kept:  # a reply may be faster than the PUBACK
+            for each in others:  # a reply may be faster than the PUBACK
                 self._answers.put(each)
 
     def _make_client(self, client_id: str) -> paho.Client:

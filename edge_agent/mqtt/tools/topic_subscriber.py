@@ -1,4 +1,5 @@
-"""Listens at a broker for programs that follow many gateways: ``fleet``, ``simulate``, ``models rollout``."""
+"""Subscribes at a broker for programs that follow many gateways: ``fleet``, ``simulate``, ``models
+rollout``."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from edge_agent.mqtt import connect_errors as causes
 from edge_agent.mqtt.tools.tool_client import REFUSED, connect, make_client
 
 CONNECT_S = 15.0
-MOST_WAITING = 50_000
+MAX_WAITING = 50_000
 AT_ONCE = 100
 """Topics of one SUBSCRIBE."""
 
@@ -31,10 +32,11 @@ class SubscribedMessage:
 
 
 class TopicSubscriber:
-    """While the ``with`` lasts, over lost connections too; each one begins with all subscriptions anew.
-    Raises MqttError when the first connection does not come about.
+    """Connected while the ``with`` lasts, also after lost connections: each new one starts with all
+    subscriptions.
 
-    ``dropped`` counts what came faster than it was taken; the newest is dropped.
+    Raises MqttError when the first connection fails. ``dropped`` counts messages that came faster than they
+    were received; the newest is dropped.
     """
 
     def __init__(self, broker: Broker, settings: Mqtt, client_id: str) -> None:
@@ -43,7 +45,7 @@ class TopicSubscriber:
         self.connected_mono: float | None = None
         self._broker = broker
         self._settings = settings
-        self._messages: queue.Queue[SubscribedMessage] = queue.Queue(MOST_WAITING)
+        self._messages: queue.Queue[SubscribedMessage] = queue.Queue(MAX_WAITING)
         self._changed = threading.Condition()  # protects what is below
         self._topics: dict[str, None] = {}
         self._unanswered: set[int] = set()  # SUBSCRIBEs without their SUBACK
@@ -67,14 +69,14 @@ class TopicSubscriber:
         self._client.loop_stop()
 
     def subscribe(self, *topics: str) -> None:
-        """Any thread; those that are asked for already are not asked for again."""
+        """Subscribe to those ``topics`` that are not subscribed yet. Any thread may call it."""
         with self._changed:
             new = [topic for topic in topics if topic not in self._topics]
             self._topics.update(dict.fromkeys(new))
         self._send_subscribe(new)
 
     def send(self, topic: str, payload: bytes, expires_in_s: int) -> None:
-        """Publish a command; while there is no connection it waits for the next one."""
+        """Publish a command; without a connection it waits for the next one."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.MessageExpiryInterval = expires_in_s
         self._client.publish(topic, payload, qos=1, properties=properties)
@@ -86,22 +88,22 @@ class TopicSubscriber:
 
     @property
     def refused(self) -> bool:
-        """Whether it refused one of them."""
+        """Whether the broker refused a subscription."""
         with self._changed:
             return bool(self._refused)
 
     def receive(self, timeout_s: float) -> SubscribedMessage | None:
-        """The next message; None: none came for so long."""
+        """The next message; None when none came within ``timeout_s``."""
         try:
             return self._messages.get(timeout=max(0.0, timeout_s))
         except queue.Empty:
             return None
 
     def receive_all(self) -> list[SubscribedMessage]:
-        """What has come; does not wait."""
+        """All messages that have arrived; does not wait."""
         found: list[SubscribedMessage] = []
-        while (heard := self._receive_nowait()) is not None:
-            found.append(heard)
+        while (message := self._receive_nowait()) is not None:
+            found.append(message)
         return found
 
     def _receive_nowait(self) -> SubscribedMessage | None:
@@ -112,9 +114,9 @@ class TopicSubscriber:
 
     def _send_subscribe(self, topics: list[str]) -> None:
         if self.connected_mono is None:
-            return  # with the next connection
+            return  # the next connection subscribes
         for first in range(0, len(topics), AT_ONCE):
-            with self._changed:  # the answer comes on paho's thread, and may be faster than the number
+            with self._changed:  # the SUBACK comes on paho's thread, maybe before ``subscribe`` returns
                 some = topics[first : first + AT_ONCE]
                 _, packet_id = self._client.subscribe([(topic, 1) for topic in some])
                 if packet_id is not None:
@@ -144,8 +146,9 @@ class TopicSubscriber:
     def _on_disconnect(self, _: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
         with self._changed:
             self.connected_mono = None
-            told = causes.from_reason_code(reason.value).text if reason.value >= REFUSED else ""
-            self.connection_error = told or f"the connection to {self._broker.host} was lost"
+
+            why = causes.from_reason_code(reason.value).text if reason.value >= REFUSED else ""
+            self.connection_error = why or f"the connection to {self._broker.host} was lost"
             self._unanswered.clear()
             self._changed.notify_all()
 
@@ -159,9 +162,9 @@ class TopicSubscriber:
 
     def _on_message(self, _: object, __: object, message: paho.MQTTMessage) -> None:
         try:
-            heard = SubscribedMessage(message.topic, bytes(message.payload), bool(message.retain))
-            self._messages.put_nowait(heard)
+            received = SubscribedMessage(message.topic, bytes(message.payload), bool(message.retain))
+            self._messages.put_nowait(received)
         except UnicodeDecodeError:
-            return  # no topic of ours
+            return  # not one of our topics
         except queue.Full:
             self.dropped += 1
