@@ -3,7 +3,7 @@
     capture -> motion -> detection -> tracking -> rules -> events -> outbox -> mqtt
 
 One frame goes in, facts come out. The call order is the architecture: no callbacks between stages,
-no event bus. ``capture`` hands frames in, and ``mqtt`` takes what the outbox holds.
+no event bus. ``capture`` hands frames in, and ``mqtt`` sends what the outbox holds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge_agent.core.model import Box, Frame, Inferences, Motion, Scene, Track, 
 class MotionStage(Protocol):
     @property
     def persistent_motion(self) -> Box | None:
-        """The one small place that has moved all the time for minutes, if there is one."""
+        """The one small area that has moved without a pause for minutes, or None."""
         ...
 
     def update(self, frame: Frame) -> Motion:
@@ -31,43 +31,44 @@ class MotionStage(Protocol):
         ...
 
     def reset(self) -> None:
-        """Learn the background anew."""
+        """Forget the background; the next frames teach a new one."""
         ...
 
 
 class ViewStage(Protocol):
-    """Watches the camera itself, beside the path: covered, turned, frozen, rain on the lens."""
+    """Watches the camera itself: covered, turned, frozen, rain on the lens."""
 
     @property
     def states(self) -> tuple[str, ...]:
-        """What is wrong with the view now, words of ``core.facts.ViewState``. Any thread may ask."""
+        """What is wrong with the view now, as values of ``core.facts.ViewState``. Thread-safe."""
         ...
 
     def update(self, frame: Frame, motion: Motion) -> Iterable[ViewObservation]:
-        """What to tell now, as ``Rule.update`` does. Called with every frame; looks about once a second."""
+        """Yield what to report now, as ``RuleStage.update`` does. Called with every frame; analyses about one
+        frame a second."""
         ...
 
-    def downweight(self, looks: Inferences) -> Inferences:
-        """The same with lower scores while the view is bad: what is seen through rain is believed later."""
+    def downweight(self, inferences: Inferences) -> Inferences:
+        """Lower the scores while the view is bad, so that objects seen through rain are confirmed later."""
         ...
 
     def finish(self, reason: str) -> Iterable[ViewObservation]:
-        """End what is open, because no more frames come."""
+        """End all open events, because no more frames come."""
         ...
 
     def relearn(self) -> None:
-        """Learn anew what the view is like, with the next frames. Any thread may ask."""
+        """Learn the normal view again, from the next frames. Thread-safe."""
         ...
 
     @property
     def relearning(self) -> bool:
-        """Whether that is not done yet. Any thread may ask."""
+        """Whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
         ...
 
 
 class DetectionStage(Protocol):
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
-        """Have the frame analysed where that is worth an inference, within the budget; blocks until it is."""
+        """Run the detector where that is worth an inference, within the budget. Blocks until it is done."""
         ...
 
 
@@ -77,55 +78,55 @@ class TrackStage(Protocol):
         """Live tracks as of the last update."""
         ...
 
-    def update(self, frame: Frame, motion: Motion, looks: Inferences) -> Tracks: ...
+    def update(self, frame: Frame, motion: Motion, inferences: Inferences) -> Tracks: ...
 
     def on_signal_lost(self) -> tuple[Track, ...]:
-        """No frames come: forget what moved, without a word; return what is parked and kept."""
+        """No frames come: forget moving tracks without ending them; return the parked tracks, which stay."""
         ...
 
 
 class EvidenceStage(Protocol):
     def observe(self, frame: Frame, tracks: Tracks) -> None:
-        """Keep the views that a later event may want."""
+        """Keep the pictures that a later event may need."""
         ...
 
 
 class RuleStage(Protocol):
     @property
     def needs_every_frame(self) -> bool:
-        """Whether it may have something to tell even where nothing moves."""
+        """Whether the rule may report something although nothing moves."""
         ...
 
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
-        """What to tell now. A hit counts as told when the next one is asked for: what the sink did not
-        take is told again with the next frame."""
+        """Yield what to report now. An observation counts as reported when the next one is requested: if the
+        sink fails, the rule yields it again with the next frame."""
         ...
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Observation]:
-        """End what is open, because no more frames come, but for the tracks ``kept`` by their ids;
+    def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterable[Observation]:
+        """End all open events, because no more frames come. Tracks whose ids are in ``continuing`` go on.
         ``reason`` is the wire's ``end_reason``."""
         ...
 
 
 class Sink(Protocol):
-    def accept(self, hit: Observation, frame: Frame) -> None:
-        """Make an event of the hit; it is durable when this returns."""
+    def accept(self, observation: Observation, frame: Frame) -> None:
+        """Make an event of the observation; it is durable when this returns."""
         ...
 
 
-UNKNOWN_S = 20.0
-"""A track that is not confirmed after so long, while nothing moves, keeps no camera awake: a detector
-sees a person in a tree trunk for ever."""
+TENTATIVE_BUSY_S = 20.0
+"""Seconds for which an unconfirmed track keeps the camera busy while nothing moves. A detector may mistake a
+tree trunk for a person for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """What the stages found in one frame, for whoever watches a replay."""
+    """What the stages found in one frame. A replay shows it."""
 
     motion: Motion
     inferences: Inferences
     tracks: Tracks
-    busy: bool  # what follows may matter: something moves, or is not yet known
+    busy: bool  # the next frames may matter: something moves, or a track is unconfirmed
 
 
 class Pipeline:
@@ -148,33 +149,33 @@ class Pipeline:
         self.evidence = evidence
         self.rules = rules
         self.sink = sink
-        self._latest: Frame | None = None  # an outline of it: decoding the next one needs its buffer
-        self._has_signal = False  # frames have come since sight was lost
+        self._latest: Frame | None = None  # without pixels: the decoder needs the buffer for the next frame
+        self._has_signal = False  # frames have come since the signal was lost
 
     def process(self, frame: Frame) -> FrameResult:
         self._latest, self._has_signal = frame.without_pixels(), True
         motion = self.motion.update(frame)
-        for hit in self.view.update(frame, motion):
-            self.sink.accept(hit, frame)
-        looks = self.view.downweight(self.detection.detect(frame, motion, self.tracking.tracks))
-        tracks = self.tracking.update(frame, motion, looks)
+        for observation in self.view.update(frame, motion):
+            self.sink.accept(observation, frame)
+        inferences = self.view.downweight(self.detection.detect(frame, motion, self.tracking.tracks))
+        tracks = self.tracking.update(frame, motion, inferences)
         self.evidence.observe(frame, tracks)
         for rule in self.rules:
-            for told in rule.update(frame, tracks):
-                self.sink.accept(told, frame)
-        return FrameResult(motion, looks, tracks, self._is_busy(frame, motion, tracks))
+            for observation in rule.update(frame, tracks):
+                self.sink.accept(observation, frame)
+        return FrameResult(motion, inferences, tracks, self._is_busy(frame, motion, tracks))
 
     def has_motion(self, frame: Frame) -> bool:
-        """Whether ``process`` would find something going on; leaves everything as it is."""
+        """Whether ``process`` would find motion. Changes nothing."""
         return self.motion.has_motion(frame)
 
     @property
     def persistent_motion(self) -> Box | None:
-        """What most likely keeps this camera busy for nothing."""
+        """The area that most likely keeps this camera busy without a reason."""
         return self.motion.persistent_motion
 
     def _is_busy(self, frame: Frame, motion: Motion, tracks: Tracks) -> bool:
-        """Parked tracks are no reason; what nobody knows yet is one, for a while."""
+        """Parked tracks do not count; unconfirmed ones do, for ``TENTATIVE_BUSY_S``."""
         if motion.regions or motion.scene is not Scene.STEADY:
             return True
         if any(_is_open(track, frame.captured_mono) for track in tracks.active):
@@ -182,45 +183,45 @@ class Pipeline:
         return any(rule.needs_every_frame for rule in self.rules)
 
     def on_signal_lost(self) -> None:
-        """The camera is lost: what moved has ended for us, what is parked presumably still stands there.
-        Does nothing the second time."""
-        kept = self.tracking.on_signal_lost()
+        """The camera is lost: end what moved, and keep what is parked, which presumably still stands there.
+        Does nothing when called again."""
+        continuing = self.tracking.on_signal_lost()
         self.motion.reset()
         if self._has_signal:
             self._has_signal = False
-            self._finish("camera", {track.id for track in kept})
+            self._finish("camera", {track.id for track in continuing})
 
     def change_rules(
         self, ended: Collection[RuleStage], build: Callable[[], Sequence[RuleStage]], reason: str
     ) -> None:
-        """Go on with the rules that ``build`` gives. It is called when those that have ``ended`` have told
-        so: another one may go on from what they have left on the disk."""
+        """Continue with the rules that ``build`` returns. It is called after the ``ended`` rules have
+        reported their end, because a new rule may continue from what an ended one has left on disk."""
         if (frame := self._latest) is not None:
             self._finish_rules(ended, frame, reason, ())
         self.rules = build()
 
     def stop(self, reason: str = "restart") -> None:
-        """The pipeline stops, and with it all that it knows."""
+        """End all open events; ``reason`` is the wire's ``end_reason``."""
         self._finish(reason, ())
 
-    def _finish(self, reason: str, kept: Collection[str]) -> None:
+    def _finish(self, reason: str, continuing: Collection[str]) -> None:
         frame = self._latest
         if frame is None:
             return
-        for hit in self.view.finish(reason):
-            self.sink.accept(hit, frame)
-        self._finish_rules(self.rules, frame, reason, kept)
+        for observation in self.view.finish(reason):
+            self.sink.accept(observation, frame)
+        self._finish_rules(self.rules, frame, reason, continuing)
 
     def _finish_rules(
-        self, rules: Collection[RuleStage], frame: Frame, reason: str, kept: Collection[str]
+        self, rules: Collection[RuleStage], frame: Frame, reason: str, continuing: Collection[str]
     ) -> None:
         for rule in rules:
-            for told in rule.finish(reason, kept):
-                self.sink.accept(told, frame)
+            for observation in rule.finish(reason, continuing):
+                self.sink.accept(observation, frame)
 
 
 def _is_open(track: Track, now_mono: float) -> bool:
-    """Whether the next frames may tell more about it than those before."""
+    """Whether the next frames may say more about the track."""
     if track.state is TrackState.TENTATIVE:
-        return now_mono - track.first_seen_mono < UNKNOWN_S
+        return now_mono - track.first_seen_mono < TENTATIVE_BUSY_S
     return track.state is not TrackState.STATIONARY

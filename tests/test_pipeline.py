@@ -24,7 +24,7 @@ from edge_agent.core.model import (
     TrackState,
 )
 from edge_agent.events import NoSnapshots
-from edge_agent.pipeline import UNKNOWN_S, Pipeline
+from edge_agent.pipeline import TENTATIVE_BUSY_S, Pipeline
 from tests.detection.fakes import frame, track
 
 BOX = Box(0.4, 0.4, 0.5, 0.6)
@@ -101,7 +101,7 @@ def test_motion_and_a_scene_that_is_not_steady_are_reasons(motion: Motion) -> No
         (TrackState.LOST, 600.0, True),  # may come back any moment
         (TrackState.STATIONARY, 1.0, False),  # parked
         (TrackState.TENTATIVE, 1.0, True),  # nobody knows yet
-        (TrackState.TENTATIVE, UNKNOWN_S + 1, False),  # and nobody will: a tree trunk
+        (TrackState.TENTATIVE, TENTATIVE_BUSY_S + 1, False),  # and nobody will: a tree trunk
     ],
 )
 def test_a_track_is_a_reason_while_more_can_be_learned_of_it(

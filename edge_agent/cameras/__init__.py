@@ -1,3 +1,3 @@
-"""The cameras of a gateway as they run: builds each pipeline, and starts, changes and stops its threads. What
-a frame means is decided in the stages, not here.
+"""The running cameras of a gateway: builds each pipeline, and starts, changes and stops its threads. What a
+frame means is decided in the stages, not here.
 """

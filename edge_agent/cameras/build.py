@@ -1,4 +1,4 @@
-"""Puts one camera's stages together, the same way for the live agent and for a replay."""
+"""Builds the pipeline of one camera, the same way for the live agent and for a replay."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ from edge_agent.wire import ModelRef
 
 @dataclass(frozen=True, slots=True)
 class DetectorAccess:
-    """The detector that all cameras of a gateway share, and what they may spend on it."""
+    """The detector that all cameras of a gateway share, and their budget for it."""
 
     inference: InferenceEngine
     budget: InferenceBudget
-    monitor: InferenceMonitor | None = None  # None: nobody compares models
+    monitor: InferenceMonitor | None = None  # None: no models are compared
 
 
 def budget_of(
-    detector: settings.Detector, camera_ids: Iterable[str], allowance: WorkloadLimiter | None = None
+    detector: settings.Detector, camera_ids: Iterable[str], limiter: WorkloadLimiter | None = None
 ) -> InferenceBudget:
-    return InferenceBudget(detector.budget_ms_per_s, camera_ids, allowance, detector.budget_per_s)
+    return InferenceBudget(detector.budget_ms_per_s, camera_ids, limiter, detector.budget_per_s)
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineContext:
-    """What all cameras of a box have in common."""
+    """What the pipelines of all cameras of a gateway share."""
 
     detection: DetectorAccess | None  # None: no detector
     min_score: float
@@ -74,10 +74,10 @@ class PipelineContext:
     timezone: tzinfo
     holidays: frozenset[date]
     seal_to: bytes | None = None  # X25519 public key of the centre
-    allowance: WorkloadLimiter = field(default_factory=WorkloadLimiter)
+    limiter: WorkloadLimiter = field(default_factory=WorkloadLimiter)
     overrides: Overrides = field(default_factory=Overrides)
-    clock_known: Callable[[], bool] = lambda: True  # whether it has been right since the box started
-    collector: Collector | None = None  # None: frames for training are never asked for
+    clock_known: Callable[[], bool] = lambda: True  # whether the clock was synchronised since boot
+    collector: Collector | None = None  # None: no frames are collected for training
 
     def arming(self, camera_id: str, rule: AnyRule) -> Arming:
         override = partial(self.overrides.of, camera_id, rule.id)
@@ -88,8 +88,8 @@ class PipelineContext:
 
 
 def effective_settings(camera: Camera, detection: DetectorAccess | None) -> Camera:
-    """Without a detector no track is ever believed and no object told: then ``gear: auto`` is keyframes only,
-    which show that the camera is well."""
+    """Replace ``gear: auto`` by keyframes only where there is no detector: no track is ever confirmed then,
+    and keyframes are enough to show that the camera works."""
     if detection is not None or camera.analyse.gear is not GearChoice.AUTO:
         return camera
     return replace(camera, analyse=replace(camera.analyse, gear=GearChoice.IDLE))
@@ -111,56 +111,56 @@ class NoTamperDetection:
     def update(self, frame: Frame, motion: Motion) -> tuple[ViewObservation, ...]:
         return ()
 
-    def downweight(self, looks: Inferences) -> Inferences:
-        return looks
+    def downweight(self, inferences: Inferences) -> Inferences:
+        return inferences
 
     def finish(self, reason: str) -> tuple[ViewObservation, ...]:
         return ()
 
     def relearn(self) -> None:
-        """Knows nothing."""
+        """Do nothing: this stage learns nothing."""
 
 
 def use_one_opencv_thread() -> None:
-    """The agent's own threads fill the cores; OpenCV's would only wait for each other."""
+    """Switch off OpenCV's own threads: the agent's threads use all cores already."""
     cv2.setNumThreads(1)
 
 
 def build_pipeline(
     camera: Camera,
-    site: PipelineContext,
+    context: PipelineContext,
     boot_tag: str,
     *,
     folder: Path | None = None,
     clips: ClipSource | None = None,
 ) -> Pipeline:
-    """``boot_tag`` makes track ids unique over restarts of the agent; in ``folder`` its stages keep what has
-    to survive one (None: nowhere)."""
-    pictures = pictures_of(camera, site.seal_to)
+    """``boot_tag`` makes track ids unique over restarts of the agent. Stages store in ``folder`` what has to
+    survive a restart; None: they store nothing."""
+    pictures = pictures_of(camera, context.seal_to)
     return Pipeline(
         motion=MotionDetector(camera.masks),
-        view=_view_stage(camera, site, folder),
-        detection=_detection_stage(camera, site.detection),
-        tracking=Tracker(camera.id, boot_tag, site.min_score),
-        evidence=pictures if site.collector is None else site.collector.observing(camera, pictures),
-        rules=_rules(camera, site, folder),
+        view=_view_stage(camera, context, folder),
+        detection=_detection_stage(camera, context.detection),
+        tracking=Tracker(camera.id, boot_tag, context.min_score),
+        evidence=pictures if context.collector is None else context.collector.observing(camera, pictures),
+        rules=_rules(camera, context, folder),
         sink=EventSink(
             camera.id,
-            site.events,
-            site.outbox,
+            context.events,
+            context.outbox,
             pictures,
             clips or NoClips(),
-            partial(site.is_muted, camera.id),
+            partial(context.is_muted, camera.id),
         ),
     )
 
 
-def _view_stage(camera: Camera, site: PipelineContext, folder: Path | None) -> ViewStage:
+def _view_stage(camera: Camera, context: PipelineContext, folder: Path | None) -> ViewStage:
     if not camera.watch_view:
         return NoTamperDetection()
-    # A baseline is a picture, and the box could not open it again if it were sealed: it is learnt anew.
+    # A baseline is a picture. Sealed, the gateway could not open it again: it is learned after each start.
     masks = (*camera.masks, *camera.privacy_masks)
-    return CameraView(camera.id, masks, folder if site.seal_to is None else None)
+    return CameraView(camera.id, masks, folder if context.seal_to is None else None)
 
 
 def _detection_stage(camera: Camera, access: DetectorAccess | None) -> DetectionStage:
@@ -170,7 +170,7 @@ def _detection_stage(camera: Camera, access: DetectorAccess | None) -> Detection
 
 
 def pictures_of(camera: Camera, seal_to: bytes | None) -> PictureMaker:
-    """What makes pictures of that camera; none with ``snapshots: none``."""
+    """What makes the pictures of that camera; makes none with ``snapshots: none``."""
     pictures = _snapshots(camera)
     return pictures if seal_to is None else SealedSnapshots(pictures, seal_to)
 
@@ -186,15 +186,15 @@ def _snapshots(camera: Camera) -> ObjectSnapshots | RuleSnapshots | NoSnapshots:
 
 
 def change_rules(
-    pipeline: Pipeline, old: Camera, new: Camera, site: PipelineContext, folder: Path | None
+    pipeline: Pipeline, old: Camera, new: Camera, context: PipelineContext, folder: Path | None
 ) -> None:
-    """Exchange what differs between the rules and reports of ``old`` and ``new``; the others go on with what
-    they know. ``pipeline`` was built for ``old``; its own thread calls this."""
+    """Replace the rules and reports that differ between ``old`` and ``new``; the others keep their state.
+    ``pipeline`` was built for ``old``; its own thread calls this."""
     present = dict(zip(_reports(old), pipeline.rules, strict=True))
     wanted = _reports(new)
 
     def rules() -> list[RuleStage]:
-        return [present.get(report) or _rule_stage(new.id, report, site, folder) for report in wanted]
+        return [present.get(report) or _rule_stage(new.id, report, context, folder) for report in wanted]
 
     ended = [rule for report, rule in present.items() if report not in wanted]
     pipeline.change_rules(ended, rules, "reload")
@@ -216,7 +216,7 @@ _Report = AnyRule | _ObjectReporting | _CountReporting
 
 
 def _reports(camera: Camera) -> list[_Report]:
-    """What makes a stage among the pipeline's rules, in their order."""
+    """The rules and reports that become rule stages of the pipeline, in their order."""
     reports: list[_Report] = [rule for rule in camera.rules if rule.enabled]
     if camera.report.objects:
         reports.append(_ObjectReporting())
@@ -225,24 +225,24 @@ def _reports(camera: Camera) -> list[_Report]:
     return reports
 
 
-def _rules(camera: Camera, site: PipelineContext, folder: Path | None) -> list[RuleStage]:
-    return [_rule_stage(camera.id, report, site, folder) for report in _reports(camera)]
+def _rules(camera: Camera, context: PipelineContext, folder: Path | None) -> list[RuleStage]:
+    return [_rule_stage(camera.id, report, context, folder) for report in _reports(camera)]
 
 
-def _rule_stage(camera_id: str, report: _Report, site: PipelineContext, folder: Path | None) -> RuleStage:
+def _rule_stage(camera_id: str, report: _Report, context: PipelineContext, folder: Path | None) -> RuleStage:
     match report:
         case _ObjectReporting():
             return ObjectReporter()
         case _CountReporting(every_s):
             return ObjectCounter(every_s)
         case _:
-            return _rule(report, site.arming(camera_id, report), site, folder)
+            return _rule(report, context.arming(camera_id, report), context, folder)
 
 
-def _rule(rule: AnyRule, arming: Arming, site: PipelineContext, folder: Path | None) -> RuleStage:
+def _rule(rule: AnyRule, arming: Arming, context: PipelineContext, folder: Path | None) -> RuleStage:
     match rule:
         case LineRule():
-            return LineWatch(rule, arming, site.timezone, folder)
+            return LineWatch(rule, arming, context.timezone, folder)
         case ZoneRule():
             return ZoneWatch(rule, arming)
         case StoppedRule():

@@ -1,4 +1,4 @@
-"""One camera's way through the agent: takes the next frame and runs the pipeline on it."""
+"""The thread of one camera that takes the next frame and runs the pipeline on it."""
 
 from __future__ import annotations
 
@@ -17,54 +17,55 @@ log = logging.getLogger(__name__)
 
 TAKE_TIMEOUT_S = 1.0
 LOST_AFTER_S = 10.0
-"""Without a frame for this long, what moved in view is given up: nobody knows where it is."""
+"""Without a frame for this long, tracks of moving objects are dropped: their position is unknown."""
 LOST_AFTER_FRAMES = 3.0
-MOST_VIEWERS = 8
-"""Who waits for a picture of a camera that gives none; then the oldest waits in vain."""
+MAX_VIEWERS = 8
+"""Callbacks that may wait for a frame of a camera; beyond it the oldest is dropped and never called."""
 MANY_FAILURES = 5
-"""Frames in a row that a stage failed on: then its state is at fault, not the frame."""
+"""Failed frames in a row after which the state of a stage is at fault, not the frame."""
 
 
 class FrameQueue(Protocol):
-    """What capture hands over; ``capture.feed.FrameFeed``, or a fake of it."""
+    """Frames from capture: ``capture.feed.FrameFeed``, or a fake in tests."""
 
     def take(self, timeout_s: float) -> Frame | None:
-        """The next frame to look at, decoded on this thread; None when there is none in time."""
+        """Return the next frame to analyse, decoded on this thread; None when none comes within
+        ``timeout_s``. Call ``frame_done`` or ``escalate`` after each frame."""
         ...
 
     @property
     def can_escalate(self) -> bool:
-        """Whether the frame just taken stands for others that were not decoded."""
+        """Whether the last frame is a lone keyframe, and the frames before it can still be decoded."""
         ...
 
     @property
     def interval_s(self) -> float:
-        """How far apart frames are, if all is well."""
+        """Seconds between two frames while the camera works."""
         ...
 
     def escalate(self) -> None:
-        """Instead of ``attend``: the others are wanted too; they come next, in order, and this one again."""
+        """Called instead of ``frame_done``: the skipped frames come next, in order, then this one again."""
         ...
 
     def frame_done(self, busy: bool) -> None:
-        """The frame just taken was looked at; ``busy``: all of the following ones are wanted."""
+        """The last frame was analysed. ``busy``: the following frames are all needed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineChange:
-    """Other settings for a camera whose stream stays as it is."""
+    """New settings for a camera whose stream does not change."""
 
-    build: Callable[[], Pipeline]  # makes pipelines from now on
+    build: Callable[[], Pipeline]  # builds pipelines from now on
     adapt: Callable[[Pipeline], None] | None = None
-    """Fits them into the present pipeline, which goes on; None: it ends, and another one is built."""
+    """Changes the running pipeline; None: the pipeline ends, and ``build`` makes another."""
 
 
 class CameraPipelineThread:
     """Thread ``pipeline-<camera>``; the only caller of its pipeline.
 
-    A frame that a stage fails on is logged and left out. After ``MANY_FAILURES`` in a row the pipeline is
-    built anew with ``build``. One camera's trouble never ends another camera's work.
+    A frame on which a stage fails is logged and skipped. After ``MANY_FAILURES`` in a row ``build`` makes a
+    new pipeline. Failures of one camera do not affect another.
     """
 
     def __init__(self, camera_id: str, frames: FrameQueue, build: Callable[[], Pipeline]) -> None:
@@ -74,35 +75,35 @@ class CameraPipelineThread:
         self._frames = frames
         self._build = build
         self._pipeline: Pipeline | None = None  # built with the first frame
-        self._changes: deque[PipelineChange] = deque()  # asked for, not yet made; appending is atomic
-        # Who wants to see a frame; likewise.
-        self._viewers: deque[Callable[[Frame], None]] = deque(maxlen=MOST_VIEWERS)
+        self._changes: deque[PipelineChange] = deque()  # not yet applied; appending is atomic
+        # Called with the next frame; appending is atomic.
+        self._viewers: deque[Callable[[Frame], None]] = deque(maxlen=MAX_VIEWERS)
         self._end_reason = "restart"
         self._failed_in_a_row = 0
         self._last_frame_mono = time.monotonic()
         self.loop = SupervisedThread(f"pipeline-{camera_id}", self._run)
 
     def stop(self, reason: str = "restart") -> None:
-        """Ask the thread to end, and what is open with it, for ``reason``; does not wait."""
+        """Ask the thread to end, and to end all open events with ``reason``. Does not wait."""
         self._end_reason = reason
         self.loop.stop()
 
     def change(self, change: PipelineChange) -> None:
-        """To be made before the next frame is looked at, by the lane's own thread. Any thread may ask."""
+        """Apply ``change`` on the pipeline thread, before the next frame is analysed. Thread-safe."""
         self._changes.append(change)
 
     def add_viewer(self, viewer: Callable[[Frame], None]) -> None:
-        """Call it with the next frame, on the lane's own thread. Any thread may ask."""
+        """Call ``viewer`` with the next frame, on the pipeline thread. Thread-safe."""
         self._viewers.append(viewer)
 
     def relearn(self) -> None:
-        """The camera looks elsewhere on purpose: learn anew what its view is like. Any thread may ask."""
+        """The camera was turned on purpose: learn its normal view again. Thread-safe."""
         if (pipeline := self._pipeline) is not None:
             pipeline.view.relearn()
 
     @property
     def relearning(self) -> bool:
-        """Whether that is not done yet. Any thread may ask."""
+        """Whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
         return (pipeline := self._pipeline) is not None and pipeline.view.relearning
 
     def _run(self, loop: SupervisedThread) -> None:
@@ -113,7 +114,7 @@ class CameraPipelineThread:
         self._end(self._end_reason)
 
     def run_once(self, timeout_s: float) -> bool:
-        """Look at the next frame; False when there was none in time. For the lane's own thread."""
+        """Analyse the next frame; False when none came in time. For the pipeline thread only."""
         frame = self._frames.take(timeout_s)
         while self._changes:
             self._apply_change(self._changes.popleft())
@@ -121,7 +122,7 @@ class CameraPipelineThread:
             while self._viewers:
                 self._call_viewer(self._viewers.popleft(), frame)
             self._process(frame)
-            self._last_frame_mono = time.monotonic()  # afterwards: a slow look is no loss
+            self._last_frame_mono = time.monotonic()  # after the analysis: slow analysis is no signal loss
         elif time.monotonic() - self._last_frame_mono > max(
             LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s
         ):
@@ -130,12 +131,12 @@ class CameraPipelineThread:
 
     @property
     def persistent_motion(self) -> Box | None:
-        """The one small place that has moved all the time for minutes. Any thread may ask."""
+        """The one small area that has moved without a pause for minutes, or None. Thread-safe."""
         return None if (pipeline := self._pipeline) is None else pipeline.persistent_motion
 
     @property
     def view(self) -> tuple[str, ...]:
-        """What is wrong with what the camera sees. Any thread may ask."""
+        """What is wrong with the view, as values of ``core.facts.ViewState``. Thread-safe."""
         return () if (pipeline := self._pipeline) is None else pipeline.view.states
 
     def _analyse(self, frame: Frame) -> None:
@@ -153,17 +154,21 @@ class CameraPipelineThread:
                 log.warning("%s: frames are analysed again", self.camera_id)
             self._failed_in_a_row, self.problem = 0, None
             return
-        self._frames.frame_done(busy=True)  # so that it is not offered again
+        self._frames.frame_done(busy=True)  # so that it does not come again
         self.failures += 1
         self._failed_in_a_row += 1
         if self._failed_in_a_row % MANY_FAILURES == 0:
-            log.error("%s: %d frames in a row failed, starting afresh", self.camera_id, self._failed_in_a_row)
+            log.error(
+                "%s: %d frames in a row failed; the pipeline is rebuilt",
+                self.camera_id,
+                self._failed_in_a_row,
+            )
             self._end("restart")
 
     def _call_viewer(self, viewer: Callable[[Frame], None], frame: Frame) -> None:
         try:
             viewer(frame)
-        except Exception:  # whoever asked waits in vain; the frame is analysed all the same
+        except Exception:  # the viewer gets no picture; the frame is analysed all the same
             log.exception("%s: no picture could be made of this frame", self.camera_id)
 
     def _apply_change(self, change: PipelineChange) -> None:
@@ -179,14 +184,14 @@ class CameraPipelineThread:
             self._try(pipeline.on_signal_lost)
 
     def _end(self, reason: str) -> None:
-        """Of the present pipeline, with what is open in it; the next frame makes another."""
+        """Stop the pipeline and end its open events. The next frame builds another."""
         pipeline = self._pipeline
         if pipeline is not None:
             self._try(lambda: pipeline.stop(reason))
         self._pipeline = None
 
     def _try(self, step: Callable[[], object]) -> bool:
-        """False when ``step`` raised; the first of a row is logged with its traceback."""
+        """Return False when ``step`` raised. Only the first failure in a row is logged with its traceback."""
         try:
             step()
         except Exception as error:

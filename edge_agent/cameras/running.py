@@ -1,4 +1,4 @@
-"""The cameras of a box as they run: for each its reader and the thread of its pipeline."""
+"""The running cameras of a gateway: each has a reader and a pipeline thread."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from edge_agent.pipeline import Pipeline
 log = logging.getLogger(__name__)
 
 END_WITHIN_S = 1.0
-"""A changed camera's pipeline usually takes milliseconds to end. Who takes longer is not waited for: the
-camera starts anew with the first look that finds the old pipeline gone."""
+"""How long ``Cameras.change`` waits for an old pipeline to end, which usually takes milliseconds. A pipeline
+that takes longer is replaced by the first ``tick`` after its end."""
 CLIP_CUT_REASONS = {"reload": "the settings of the camera were changed", "restart": STOPPED}
-"""By the reason that a camera ends for: what is told of a clip that was open."""
+"""Why a clip was cut short, by the reason for which its camera stops."""
 
 
 class RestartScope(Enum):
-    """How much of a camera has to begin anew for other settings."""
+    """How much of a camera has to restart for new settings."""
 
     RULES = "its rules"  # connection, background and tracks go on
     PIPELINE = "its pipeline"  # the connection goes on
@@ -52,7 +52,7 @@ class RestartScope(Enum):
 
 
 def restart_scope(old: Camera, new: Camera) -> RestartScope:
-    """How much has to, for what differs between two settings of a camera."""
+    """How much of a camera has to restart when its settings change from ``old`` to ``new``."""
     report = new.report
     same_rules = dataclasses.replace(
         old,
@@ -71,12 +71,12 @@ def restart_scope(old: Camera, new: Camera) -> RestartScope:
 
 
 class RunningCamera:
-    """One camera: ``reader`` fills its packet ring, ``lane`` takes what it shows through the pipeline."""
+    """One camera: ``reader`` fills its packet ring, ``pipeline_thread`` analyses its frames."""
 
     def __init__(
         self,
         camera: Camera,
-        site: PipelineContext,
+        context: PipelineContext,
         clock: Clock,
         recorder: ClipRecorder,
         folder: Path | None,
@@ -84,13 +84,13 @@ class RunningCamera:
         repeat_files: bool,
         opener: Opener = open_source,
     ) -> None:
-        """``folder``: for what its stages keep over a restart."""
-        self.camera = effective_settings(camera, site.detection)
-        self._site = site
+        """``folder``: where the stages store what has to survive a restart."""
+        self.camera = effective_settings(camera, context.detection)
+        self._context = context
         self._clock = clock
         self._folder = folder
         self.reader = CameraReader(
-            self.camera, clock, repeat_files=repeat_files, opener=opener, allowance=site.allowance
+            self.camera, clock, repeat_files=repeat_files, opener=opener, limiter=context.limiter
         )
         self.main = (
             MainStream(self.camera, clock, armed=self._is_armed, opener=opener)
@@ -110,17 +110,17 @@ class RunningCamera:
             self.main.start()
 
     def stop(self, reason: str) -> None:
-        """Ask its threads to end, and what is open with them; does not wait."""
-        self.pipeline_thread.stop(reason)  # before it is woken: what it waits for ends with its reader
+        """Ask the threads to end, and to end all open events. Does not wait."""
+        self.pipeline_thread.stop(reason)  # first: stopping the reader wakes this thread
         self.clips.end_open(CLIP_CUT_REASONS[reason])
         self.reader.stop()
         if self.main is not None:
             self.main.stop()
 
     def change(self, camera: Camera, *, rules_only: bool) -> None:
-        """Other settings for the same stream: with other rules only, tracks and background stay."""
-        old, self.camera = self.camera, effective_settings(camera, self._site.detection)
-        adapt = partial(change_rules, old=old, new=self.camera, site=self._site, folder=self._folder)
+        """Apply new settings for the same stream. With ``rules_only``, tracks and background stay."""
+        old, self.camera = self.camera, effective_settings(camera, self._context.detection)
+        adapt = partial(change_rules, old=old, new=self.camera, context=self._context, folder=self._folder)
         self.pipeline_thread.change(
             PipelineChange(partial(self._build, self.camera), adapt if rules_only else None)
         )
@@ -131,65 +131,66 @@ class RunningCamera:
         return self.pipeline_thread.loop, self.reader.loop, *main
 
     def status(self) -> CameraStatus:
-        """What the reader says, and what its pipeline adds to it. Any thread."""
-        lane = self.pipeline_thread
+        """The reader's status, with what the pipeline adds. Thread-safe."""
+        thread = self.pipeline_thread
         main_trouble = None if self.main is None else self.main.problem
-        status = dataclasses.replace(self.reader.status(), view=lane.view, main_trouble=main_trouble)
-        spot = lane.persistent_motion
+        status = dataclasses.replace(self.reader.status(), view=thread.view, main_trouble=main_trouble)
+        spot = thread.persistent_motion
         if spot is not None and status.gear is not DecodeMode.IDLE:
             corners = "{:.2f},{:.2f} to {:.2f},{:.2f}".format(*spot.rounded(2))
-            told = f"something moves all the time at {corners}; if it is a clock, mask it"
-            status = dataclasses.replace(status, kept_awake=told)
-        if lane.problem is not None and status.state is CameraState.ONLINE:
+            reason = f"something moves all the time at {corners}; if it is a clock, mask it"
+            status = dataclasses.replace(status, kept_awake=reason)
+        if thread.problem is not None and status.state is CameraState.ONLINE:
             # A camera whose pictures arrive but cannot be analysed is not online.
-            return dataclasses.replace(status, state=CameraState.DEGRADED, detail=lane.problem)
+            return dataclasses.replace(status, state=CameraState.DEGRADED, detail=thread.problem)
         return status
 
     def take_picture(self, event_id: str, taken: Callable[[Media | None], None]) -> None:
-        """Have ``taken`` called with the next view, privacy masks applied, on the lane's thread."""
-        pictures = pictures_of(self.camera, self._site.seal_to)
+        """Call ``taken`` with a picture of the next frame, privacy masks applied, on the pipeline thread."""
+        pictures = pictures_of(self.camera, self._context.seal_to)
         self.pipeline_thread.add_viewer(lambda frame: taken(pictures.now(event_id, FULL_PICTURE, frame)))
 
     def record_clip(self, event_id: str, from_mono: float, to_mono: float) -> None:
-        """Have a clip made from one time to another, as far as there are packets. Any thread."""
+        """Record a clip from ``from_mono`` to ``to_mono``, as far as the ring holds packets. Thread-safe."""
         limits = self.camera.clip
         begin, end = from_mono + limits.pre_s, to_mono - limits.post_s
         self.clips.follow(ReportedEvent(event_id, Phase.MOMENT, Severity.WARNING, begin, end))
 
     def _build(self, camera: Camera) -> Pipeline:
-        # The tag tells the tracks of this pipeline from those of the ones before it in the same boot.
+        # The tag distinguishes the tracks of this pipeline from those of earlier ones in the same boot.
         tag = secrets.token_hex(3)
-        return build_pipeline(camera, self._site, tag, folder=self._folder, clips=self.clips)
+        return build_pipeline(camera, self._context, tag, folder=self._folder, clips=self.clips)
 
     def _is_armed(self) -> bool:
-        """Whether a rule may tell something now of which a clip is made. On the main stream's thread."""
-        now, site = self._clock.now(), self._site
+        """Whether a rule may report something now that needs a clip. Called on the main stream's thread."""
+        now, context = self._clock.now(), self._context
         return any(
-            site.arming(self.camera.id, rule).armed(now)
+            context.arming(self.camera.id, rule).armed(now)
             for rule in self.camera.rules
             if rule.enabled
             and rule.severity in RECORDED_SEVERITIES
-            and not site.is_muted(self.camera.id, rule.id)
+            and not context.is_muted(self.camera.id, rule.id)
         )
 
 
 def _records_main_stream(camera: Camera) -> bool:
-    """A clip is not transcoded: the privacy masks are not in it."""
+    """Whether clips come from the main stream. A clip is not transcoded, so privacy masks are not in it."""
     policy = camera.report.clips
     allowed = policy is ClipPolicy.UNMASKED or (policy is ClipPolicy.RULES and not camera.privacy_masks)
     return allowed and camera.clip.main_url is not None
 
 
 class Cameras:
-    """All of them. The main thread starts, changes and stops them; any thread may ask for ``statuses``.
+    """All cameras of the gateway. The main thread starts, changes and stops them; ``statuses`` is
+    thread-safe.
 
-    Between a camera's old pipeline and its new one lies the old one's end: they share a folder.
+    A camera's new pipeline starts only after the old one has ended, because they share a folder.
     """
 
     def __init__(
         self,
         cameras: Sequence[Camera],
-        site: PipelineContext,
+        context: PipelineContext,
         clock: Clock,
         supervisor: Supervisor,
         recorder: ClipRecorder,
@@ -198,15 +199,15 @@ class Cameras:
         repeat_files: bool,
         opener: Opener = open_source,
     ) -> None:
-        """``folder``: each camera gets one of its own in it."""
+        """``folder``: each camera gets its own subfolder."""
         self._opener = opener
-        self._site = site
+        self._context = context
         self._clock = clock
         self._supervisor = supervisor
         self._recorder = recorder
         self._folder = folder
         self._repeat_files = repeat_files
-        # Replaced, never changed: other threads read them.
+        # Other threads read these: they are replaced, never changed.
         self._wanted = {camera.id: camera for camera in cameras}
         self._running: dict[str, RunningCamera] = {}
         self._leaving: list[RunningCamera] = []
@@ -216,8 +217,8 @@ class Cameras:
         self.tick()
 
     def tick(self) -> None:
-        """Start what is wanted and does not run, once nothing of it is left from before. The main thread
-        calls it about once a second."""
+        """Start each configured camera that does not run, once its old pipeline has ended. The main thread
+        calls this about once a second."""
         for camera in self._leaving:
             if not camera.pipeline_thread.loop.running:
                 camera.clips.close(CLIP_CUT_REASONS["reload"])
@@ -231,35 +232,35 @@ class Cameras:
         if missing:
             self._running = self._running | {camera.id: self._started(camera) for camera in missing}
 
-    def change(self, cameras: Sequence[Camera], extents: Mapping[str, RestartScope]) -> None:
-        """From now on these are wanted. ``extents`` has those whose settings have changed; those that are in
-        it neither, nor new, lose no frame."""
+    def change(self, cameras: Sequence[Camera], scopes: Mapping[str, RestartScope]) -> None:
+        """Run ``cameras`` from now on. ``scopes`` has the cameras whose settings have changed, by id. Cameras
+        that are neither changed nor new lose no frame."""
         before, self._wanted = self._wanted, {camera.id: camera for camera in cameras}
         self._waits_since = (self._clock.now(), self._clock.monotonic())
-        ended = [id_ for id_ in before if id_ not in self._wanted or extents.get(id_) is RestartScope.STREAM]
+        ended = [id_ for id_ in before if id_ not in self._wanted or scopes.get(id_) is RestartScope.STREAM]
         self._stop_cameras(ended)
-        for id_, extent in extents.items():
+        for id_, scope in scopes.items():
             if (running := self._running.get(id_)) is not None:
-                running.change(self._wanted[id_], rules_only=extent is RestartScope.RULES)
+                running.change(self._wanted[id_], rules_only=scope is RestartScope.RULES)
         deadline = time.monotonic() + END_WITHIN_S
         for leaving in self._leaving:
             leaving.pipeline_thread.loop.join(max(0.0, deadline - time.monotonic()))
         self.tick()
 
     def relearn(self, camera_id: str) -> bool:
-        """Have the camera's view learned anew; False when there is no such camera. Any thread."""
+        """Learn the camera's normal view again; False when there is no such camera. Thread-safe."""
         running = self._running.get(camera_id)
         if running is not None:
             running.pipeline_thread.relearn()
         return running is not None
 
     def relearning(self, camera_id: str) -> bool:
-        """Whether the view that ``relearn`` asked for is not learned yet. Any thread."""
+        """Whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
         running = self._running.get(camera_id)
         return running is not None and running.pipeline_thread.relearning
 
     def find(self, camera_id: str) -> RunningCamera | None:
-        """The camera as it runs now; None where there is none of that id. Any thread."""
+        """The running camera with that id, or None. Thread-safe."""
         return self._running.get(camera_id)
 
     def _started(self, camera: Camera) -> RunningCamera:
@@ -270,7 +271,7 @@ class Cameras:
             log.warning("%s: %s cannot be made (%s)", camera.id, folder, error.strerror)
         running = RunningCamera(
             camera,
-            self._site,
+            self._context,
             self._clock,
             self._recorder,
             folder,
@@ -283,8 +284,8 @@ class Cameras:
         return running
 
     def _stop_cameras(self, camera_ids: Sequence[str]) -> None:
-        """Of a camera that does not answer only the reading thread stays, until its time is up. Its
-        packet ring is its own, and closed."""
+        """Stop these cameras. The reading thread of a camera that does not answer stays until its time-out;
+        its packet ring is closed and no other camera uses it."""
         for camera in [self._running[id_] for id_ in camera_ids if id_ in self._running]:
             for loop in camera.loops:
                 self._supervisor.forget(loop)
@@ -293,17 +294,19 @@ class Cameras:
         self._running = {id_: camera for id_, camera in self._running.items() if id_ not in camera_ids}
 
     def stop(self) -> None:
-        """Ask all of them to end; does not wait."""
+        """Ask all cameras to end. Does not wait."""
         for camera in self._running.values():
             camera.stop("restart")
 
     def join_pipelines(self, deadline: float) -> None:
-        """Until the monotonic ``deadline``: what they end with is in the outbox then."""
+        """Wait until the monotonic ``deadline`` for the pipelines to end; then their last events are in the
+        outbox."""
         for camera in self._all():
             camera.pipeline_thread.loop.join(max(0.0, deadline - time.monotonic()))
 
     def join_readers(self, deadline: float) -> None:
-        """Until the monotonic ``deadline``; one that waits for its camera ends with the process."""
+        """Wait until the monotonic ``deadline`` for the readers to end. A reader that still waits for its
+        camera ends with the process."""
         for camera in self._all():
             camera.reader.join(max(0.0, deadline - time.monotonic()))
 
@@ -312,7 +315,7 @@ class Cameras:
         yield from self._leaving
 
     def statuses(self) -> list[CameraStatus]:
-        """In the order of the configuration."""
+        """The status of each camera, in the order of the configuration."""
         running, since = self._running, self._waits_since
         return [
             running[id_].status() if id_ in running else CameraStatus(id_, CameraState.STARTING, None, *since)

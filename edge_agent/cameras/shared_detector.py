@@ -1,4 +1,4 @@
-"""The gateway's detector at work: which one was chosen, its thread, and what cameras may spend on it."""
+"""The detector that all cameras of a gateway share: the chosen model, its thread and its budget."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ log = logging.getLogger(__name__)
 
 
 class SharedDetector:
-    """One for the gateway. Without a detector, ``access`` is None and nothing is started."""
+    """The detector of the gateway. Where none is configured, ``access`` is None and no thread starts."""
 
-    def __init__(self, settings: Settings, allowance: WorkloadLimiter, choice: DetectorChoice) -> None:
+    def __init__(self, settings: Settings, limiter: WorkloadLimiter, choice: DetectorChoice) -> None:
         self._wanted = settings.detector
         self._choice = choice
         self.monitor = InferenceMonitor(settings.detector.min_score)
         detector = self._choice.detector
         self._worker = None if detector is None else DetectorWorker(detector)
         camera_ids = tuple(camera.id for camera in settings.cameras)
-        self.budget = budget_of(settings.detector, camera_ids, allowance)
+        self.budget = budget_of(settings.detector, camera_ids, limiter)
         self.model: ModelRef = model_ref(detector)
 
     @property
     def access(self) -> DetectorAccess | None:
-        """For the cameras' pipelines."""
+        """What the cameras' pipelines need of it."""
         return None if self._worker is None else DetectorAccess(self._worker, self.budget, self.monitor)
 
     @property
@@ -46,17 +46,18 @@ class SharedDetector:
             self._worker.start()
 
     def stop(self) -> None:
-        """Answer all who wait for it; see ``DetectorWorker``."""
+        """Answer all waiting callers; see ``DetectorWorker``."""
         if self._worker is not None:
             self._worker.stop()
 
     def join(self, deadline: float) -> None:
-        """Until the monotonic ``deadline``; a detector that is blocked ends with the process."""
+        """Wait until the monotonic ``deadline`` for the thread to end. A blocked detector ends with the
+        process."""
         if self._worker is not None:
             self._worker.join(max(0.0, deadline - time.monotonic()))
 
     def replace_detector(self, choice: DetectorChoice) -> None:
-        """Run another detector from the next request on. Only where one runs."""
+        """Run another detector from the next request on. Requires a running detector."""
         assert self._worker is not None
         assert choice.detector is not None
         self._choice, self.model = choice, model_ref(choice.detector)
@@ -64,7 +65,7 @@ class SharedDetector:
         self.log_choice()
 
     def begin_shadow(self, detector: ObjectDetector, share: float, before: ShadowReport) -> Shadow:
-        """Have it analyse a share of the frames after the one in force, until ``end_shadow``."""
+        """Let ``detector`` analyse a share of the frames after the active one, until ``end_shadow``."""
         assert self._worker is not None
         shadow = Shadow(
             detector,
@@ -87,23 +88,23 @@ class SharedDetector:
 
     @property
     def cost_ms(self) -> float | None:
-        """Median of one inference; None before the first, and where there is no detector."""
+        """Median time of one inference; None before the first, and without a detector."""
         return None if self._worker is None else round(self._worker.cost_ms, 2) or None
 
     @property
     def failing(self) -> str | None:
-        """Why the detector is of no use now: its last inferences have failed."""
+        """Why the detector's last inferences have failed, or None."""
         return None if self._worker is None else self._worker.failing
 
     def stats(self) -> WorkerStats:
-        """For health; any thread."""
+        """Figures for health. Thread-safe."""
         if self._worker is None:
             return WorkerStats("none", 0, None, 0, 0, self._choice.degraded)
         stats = self._worker.stats()
         return dataclasses.replace(stats, degraded=stats.degraded or self._choice.degraded)
 
     def birth(self) -> BirthDetector:
-        """For the birth message."""
+        """What the birth message says about the detector."""
         detector = self._choice.detector
         return BirthDetector(
             name=detector.name if detector else "none",

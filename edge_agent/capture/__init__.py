@@ -1,3 +1,3 @@
 """Stage 1, capture: connects to one camera, stamps its packets, keeps them in a ring and decodes what is
-needed. Knows nothing of motion, objects or events.
+needed. It does not depend on motion, objects or events.
 """

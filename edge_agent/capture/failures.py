@@ -1,7 +1,7 @@
-"""The one place where FFmpeg's, the system's and the cameras' own errors become a ``Cause``.
+"""Translates errors of FFmpeg, the system and the cameras into a ``Cause``.
 
-FFmpeg's exceptions name what was opened, in text and in attributes. So nothing of them goes on: a
-``CaptureError`` is built from words of our own, and is raised ``from None``, which keeps the original out of
+FFmpeg's exceptions contain the URL that was opened, in text and in attributes, and the URL may contain the
+password. So a ``CaptureError`` has its own text, and is raised ``from None``, which keeps the original out of
 tracebacks too.
 """
 
@@ -15,8 +15,8 @@ from av import error as av_error
 from edge_agent.core.errors import CaptureError, SourceRejected, SourceStalled, SourceUnavailable
 from edge_agent.core.model import Cause
 
-SMALLEST_SIDE = 32
-"""Pixels. Motion and tracking average over blocks and look for corners: of less nothing remains."""
+MIN_SIDE = 32
+"""Pixels. Motion and tracking average over blocks and search for corners, which needs at least this size."""
 
 _BY_TYPE: tuple[tuple[type[Exception], Cause, str], ...] = (
     (av_error.FileNotFoundError, Cause.NOT_FOUND, "there is no such file or device"),
@@ -34,7 +34,7 @@ _BY_ERRNO = {
 
 
 class Fault(Enum):
-    """What a camera on the network does wrong, and the cause that is reported for it."""
+    """What is wrong with a camera on the network, with the cause and text that are reported."""
 
     NO_ADDRESS = (Cause.UNREACHABLE, "its name cannot be resolved")
     NO_ROUTE = (Cause.UNREACHABLE, "there is no route to the host")
@@ -84,7 +84,7 @@ class Fault(Enum):
 
 
 class CameraFault(Exception):
-    """What is wrong with a camera; becomes a ``CaptureError`` where the camera's id is known."""
+    """A fault of a camera; it becomes a ``CaptureError`` where the camera's id is known."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.detail)
@@ -92,7 +92,7 @@ class CameraFault(Exception):
 
 
 def fault_of_status(status: int, *, has_credentials: bool) -> Fault:
-    """What a final answer of RTSP or HTTP means that is no success."""
+    """The fault for an RTSP or HTTP answer that is not a success."""
     if status in (401, 403):
         return Fault.WRONG_LOGIN if has_credentials else Fault.NO_LOGIN
     if status == 404:
@@ -105,13 +105,13 @@ def fault_of_status(status: int, *, has_credentials: bool) -> Fault:
 
 
 def fault_of_errno(number: int | None) -> Fault:
-    """Why no connection came about."""
-    known = {
+    """The fault for the errno of a failed connection."""
+    by_errno = {
         errno.ECONNREFUSED: Fault.REFUSED,
         errno.EHOSTUNREACH: Fault.NO_ROUTE,
         errno.ENETUNREACH: Fault.NO_NETWORK,
     }
-    return known.get(number or 0, Fault.NO_CONNECTION)
+    return by_errno.get(number or 0, Fault.NO_CONNECTION)
 
 
 def from_fault(camera_id: str, fault: Fault) -> CaptureError:
@@ -119,21 +119,21 @@ def from_fault(camera_id: str, fault: Fault) -> CaptureError:
 
 
 def open_failed(error: Exception, camera_id: str) -> CaptureError:
-    """What to raise when ``av.open`` raised ``error`` for a file or device."""
+    """The error to raise when ``av.open`` raised ``error`` for a file or device."""
     cause, detail = _classified(error) or (Cause.UNSUPPORTED, "this is not a video that can be read")
     return failure(camera_id, cause, detail)
 
 
 def read_failed(camera_id: str, error: Exception) -> CaptureError:
-    """What to raise when a running stream broke with ``error``."""
+    """The error to raise when a running stream failed with ``error``."""
     known = _BY_ERRNO.get(getattr(error, "errno", None) or 0)
     cause, detail = known or (Cause.ENDED, "the connection broke")
     return failure(camera_id, cause, detail)
 
 
 def unforeseen(camera_id: str, error: Exception) -> CaptureError:
-    """An error that this table does not know: the connection is given up like any other. Its text may hold
-    the password, so only its type is reported."""
+    """The error to raise for an unexpected exception: the connection is closed and opened again. The
+    exception's text may contain the password, so only its type is reported."""
     detail = f"the agent failed on this stream ({type(error).__name__})"
     return failure(camera_id, Cause.DECODE_ERROR, detail)
 
@@ -148,8 +148,8 @@ def failure(camera_id: str, cause: Cause, detail: str) -> CaptureError:
 
 
 def check_size(camera_id: str, width: int, height: int) -> None:
-    """Raises ``SourceUnavailable`` (unsupported) for pictures that no stage can work on."""
-    if min(width, height) < SMALLEST_SIDE:
+    """Raise ``SourceUnavailable`` (unsupported) for pictures that are too small for the stages."""
+    if min(width, height) < MIN_SIDE:
         raise failure(
             camera_id, Cause.UNSUPPORTED, f"its pictures are {width}x{height}, too small to analyse"
         )

@@ -1,4 +1,4 @@
-"""What is known about one camera: its state, and the figures of the last ten seconds."""
+"""The health of one camera: its state, and its rates over the last ten seconds."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class _Rates:
 
 
 class CaptureHealth:
-    """Written by the camera's two threads, read by any."""
+    """Written by the camera's two threads, read by any thread."""
 
-    def __init__(self, camera_id: str, clock: Clock, gearbox: DecodeModeControl) -> None:
+    def __init__(self, camera_id: str, clock: Clock, mode_control: DecodeModeControl) -> None:
         self._clock = clock
-        self._mode_control = gearbox
+        self._mode_control = mode_control
         # Guards everything below.
         self._lock = threading.Lock()
         self._status = CameraStatus(
             camera_id, CameraState.STARTING, None, clock.now(), clock.monotonic(), "connecting"
         )
         self._rates = _Rates.fresh()
-        self._connection: object = None  # the present one
+        self._connection: object = None  # the open connection
         self._last_picture_mono: float | None = None
         self._corrupt = self._dropped = 0
         self._connections = 0
@@ -52,7 +52,7 @@ class CaptureHealth:
     # --- the capture thread
 
     def opened(self, connection: object, codec: str) -> None:
-        """Connected; the first time is no reconnect."""
+        """A connection was opened; the first one does not count as a reconnect."""
         with self._lock:
             self._connection = connection
             self._status = replace(self._status, codec=codec, reconnects=self._connections)
@@ -64,7 +64,7 @@ class CaptureHealth:
             self._rates.bits.add(mono, size_bytes * 8)
 
     def lost(self, cause: Cause, detail: str) -> bool:
-        """No connection any more, or none yet; True when that is news."""
+        """There is no connection. Returns True when state or cause differ from before."""
         with self._lock:
             self._connection = None
             return self._enter(CameraState.OFFLINE, cause, detail)
@@ -72,30 +72,30 @@ class CaptureHealth:
     # --- the pipeline thread
 
     def decoded(self, mono: float, pictures: int, damaged: int) -> None:
-        """Of a packet that came at ``mono``: pictures that came out of the decoder, and how many of them, or
-        packets, are not analysed because data was missing."""
+        """Count what a packet that arrived at ``mono`` gave: ``pictures`` decoded, and ``damaged`` pictures
+        or packets that are not analysed because data was missing."""
         with self._lock:
             if pictures:
                 self._rates.decoded.add(mono, pictures)
-                # Catching up decodes what came before the last picture.
+                # In catch-up mode the decoded packets are older than the last picture.
                 self._last_picture_mono = max(mono, self._last_picture_mono or 0.0)
             if damaged:
                 self._rates.corrupt.add(mono, damaged)
                 self._corrupt += damaged
 
     def skipped(self, mono: float, packets: int) -> None:
-        """Packets were left out, because decoding cannot keep up."""
+        """Packets were skipped, because decoding cannot keep up."""
         with self._lock:
             self._rates.skipped.add(mono, packets)
             self._dropped += packets
 
     def missed(self, packets: int) -> None:
-        """The ring had to let them go, because the pipeline took too long over other frames."""
+        """The ring dropped packets, because the pipeline was too slow."""
         with self._lock:
             self._dropped += packets
 
     def taken(self, mono: float, overtaken: int) -> None:
-        """A frame was handed to the pipeline; so many others were due and are older."""
+        """A frame was delivered to the pipeline; ``overtaken`` older due frames were dropped for it."""
         with self._lock:
             self._rates.taken.add(mono)
             self._dropped += overtaken
@@ -105,18 +105,18 @@ class CaptureHealth:
             self._status = replace(self._status, width=width, height=height)
 
     def become(self, state: CameraState, cause: Cause | None, detail: str, *, of: object) -> bool:
-        """Enter a state, if ``of`` is the present connection; True when it is another state than before, or
-        has another cause."""
+        """Enter a state, if ``of`` is the open connection. Returns True when state or cause differ from
+        before."""
         with self._lock:
             return self._connection is of and self._enter(state, cause, detail)
 
     def damaged_share(self, mono: float) -> float:
-        """Of the packets of the last ten seconds, 0..1. Not of the decoded ones: in idle gear these are so
-        few that a single one would make the camera look bad."""
+        """Damaged share of the packets of the last ten seconds, 0..1. Not of the decoded packets: idle mode
+        decodes so few that a single damaged one would degrade the camera."""
         return self._share(self._rates.corrupt, mono)
 
     def skipped_share(self, mono: float) -> float:
-        """Of the packets of the last ten seconds, 0..1."""
+        """Skipped share of the packets of the last ten seconds, 0..1."""
         return self._share(self._rates.skipped, mono)
 
     # --- any thread

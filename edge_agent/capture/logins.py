@@ -1,8 +1,8 @@
-"""Failed logins at cameras are counted in one file, for the agent and ``edge-agent doctor`` together.
+"""Counts failed logins at cameras, in one file for the agent and ``edge-agent doctor`` together.
 
 Cameras lock an account after a few wrong passwords (usually five within half an hour), also for the recorder
 and the people who use it. So a password that a camera refuses is sent to it at most twice within an hour,
-whichever program sends it and however often it is started. Another password has a count of its own.
+whichever program sends it and however often it is started. Each password has its own count.
 
 ``onvif.logins`` counts for ``edge-agent cameras``, by camera. Operators correct a login with that command, so
 failed logins of the agent must not block it.
@@ -31,7 +31,7 @@ from edge_agent.core.secrets import Credentials
 from edge_agent.core.state_file import read_record, write_record
 
 FILE = "stream-logins.json"
-MOST_FAILED = 2
+MAX_FAILED_LOGINS = 2
 WITHIN_S = 3600.0
 REMEMBERED = 256
 
@@ -47,7 +47,7 @@ class _Record(msgspec.Struct, frozen=True):
 
 
 class LimitedLogins:
-    """``open`` is ``source.open_source`` with the limit. Any thread, and several processes at once."""
+    """``open`` is ``opening.open_source`` with a limit on failed logins. Safe for threads and processes."""
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
         self._state_dir = state_dir
@@ -62,7 +62,7 @@ class LimitedLogins:
         *,
         repeat: bool = False,
     ) -> FrameSource:
-        """Raises ``CaptureError``: SourceRejected without asking the camera where the limit is reached."""
+        """Raises ``CaptureError``; where the limit is reached, SourceRejected without connecting."""
         if camera.credentials is None:
             return open_source(camera, clock, wait, limits, repeat=repeat)
         host = urllib.parse.urlsplit(camera.url).hostname or ""
@@ -70,7 +70,7 @@ class LimitedLogins:
         try:
             source = open_source(camera, clock, wait, limits, repeat=repeat)
         except CaptureError as error:
-            # Where a camera offers Basic only the password was not shown, and nothing is to be counted.
+            # To a camera that offers Basic only, the password was not sent: that is not counted.
             refused = error.detail == Fault.WRONG_LOGIN.detail
             if refused and not reserved:
                 self._count(host, camera.credentials)
@@ -78,24 +78,24 @@ class LimitedLogins:
                 self._forget(host, camera.credentials, most=1)
             raise
         if reserved:
-            self._forget(host, camera.credentials, most=MOST_FAILED)
+            self._forget(host, camera.credentials, most=MAX_FAILED_LOGINS)
         return source
 
     def _reserve(self, camera_id: str, host: str, credentials: Credentials) -> bool:
-        """Count the attempt before it is made, where this login has failed before; returns whether it did.
+        """Count the attempt before it is made, if this login has failed before; returns whether it has.
 
-        So two programs cannot both make the last attempt. Without a failure nothing is written."""
+        So two programs cannot both make the last attempt. Without an earlier failure nothing is written."""
         if not (self._state_dir / FILE).exists():
             return False
         with self._locked() as record:
             if not self._recent(record):
-                return False  # before ``_name``, which is slow by intent
+                return False  # before ``_name``, which is slow on purpose
             login = _name(record.salt, host, credentials)
             failed = sum(each.login == login for each in self._recent(record))
-            if failed >= MOST_FAILED:
+            if failed >= MAX_FAILED_LOGINS:
                 detail = (
                     f"wrong user name or password; not tried again within an hour of the "
-                    f"{MOST_FAILED} failed logins, or with another password at once"
+                    f"{MAX_FAILED_LOGINS} failed logins, or with another password at once"
                 )
                 raise SourceRejected(camera_id, Cause.UNAUTHORIZED, detail)
             if failed:
@@ -108,14 +108,15 @@ class LimitedLogins:
             self._write(record, [*self._recent(record), _Failed(login, self._now())])
 
     def _forget(self, host: str, credentials: Credentials, most: int) -> None:
-        """Delete the newest failures that were counted: the camera did not refuse the password."""
+        """Delete the newest counted failures: the camera did not refuse the password."""
         with self._locked() as record:
             login, failed = _name(record.salt, host, credentials), self._recent(record)
             mine = [at for at, each in enumerate(failed) if each.login == login][-most:]
             self._write(record, [each for at, each in enumerate(failed) if at not in mine])
 
     def _recent(self, record: _Record) -> list[_Failed]:
-        """Failures within the last hour. By distance: a clock that was set back makes none last for ever."""
+        """Failures within an hour of now, before or after it, so that none stays for ever when the clock is
+        set back."""
         now = self._now()
         return [each for each in record.failed if abs(now - each.at) < WITHIN_S]
 
@@ -127,8 +128,8 @@ class LimitedLogins:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[_Record]:
-        """Give what is in the file, locked against other programs. Where the folder cannot be locked, the
-        camera is opened all the same."""
+        """Yield the content of the file, locked against other programs. If the folder cannot be locked, the
+        camera is opened without a lock."""
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):
                 handle = os.open(self._state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -138,6 +139,6 @@ class LimitedLogins:
 
 
 def _name(salt: str, host: str, credentials: Credentials) -> str:
-    """A hash that does not reveal the password: to try one guess costs some 50 ms and 16 MB."""
+    """A hash of host, user and password. Testing one guess of the password costs some 50 ms and 16 MB."""
     text = "\0".join((host.lower(), credentials.username, credentials.password.reveal()))
     return hashlib.scrypt(text.encode(), salt=bytes.fromhex(salt), n=1 << 14, r=8, p=1, dklen=16).hex()

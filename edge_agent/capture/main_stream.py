@@ -1,4 +1,4 @@
-"""The camera's main stream, for clips: packets only, nothing is decoded."""
+"""Reads the camera's main stream for clips: packets only, nothing is decoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from edge_agent.capture.failures import unforeseen
 from edge_agent.capture.opening import open_source
-from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, LONGEST_DELAY_S, ordinal
+from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, MAX_DELAY_S, ordinal
 from edge_agent.capture.ring import PacketRing, StreamConnection
 from edge_agent.capture.source import Opener, StreamTimeouts
 from edge_agent.capture.timing.stream_time import StreamTime
@@ -22,15 +22,15 @@ from edge_agent.core.worker import SupervisedThread
 log = logging.getLogger(__name__)
 
 BEFORE_S = 10.0
-"""What the ring holds beyond the pre-roll: the distance of keyframes, and the time until an event is told."""
+"""What the ring holds beyond the pre-roll: a keyframe interval, and the delay until an event is reported."""
 
 
 class MainStream:
-    """Thread ``main-<camera>``. Connected only while ``armed()`` or while somebody taps ``ring``; ``armed``
-    is asked about once in five seconds, on that thread. ``camera.clip.main_url`` must be set.
+    """Thread ``main-<camera>``. Connected only while ``armed()`` is true or ``ring`` is tapped. ``armed`` is
+    called about every five seconds, on that thread. ``camera.clip.main_url`` must be set.
 
-    Without it clips come from the stream that is analysed, so its loss is told in ``trouble`` and in the log,
-    and is no state of the camera.
+    While it is lost, clips come from the analysed stream. So its loss is in ``problem`` and in the log, and
+    is not a state of the camera.
     """
 
     def __init__(
@@ -49,18 +49,18 @@ class MainStream:
         self._clock = clock
         self._armed = armed
         self._limits = limits or StreamTimeouts()
-        self._backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
+        self._backoff = backoff or Backoff(FIRST_DELAY_S, MAX_DELAY_S)
         self._opener = opener
         self._problem: str | None = None
         self._asked_mono = 0.0
         self._wanted = False
-        # See ``Reader``: opening takes its limit twice, and the resolver what it likes.
+        # As in ``CameraReader``: opening may take ``open_s`` twice, and the name resolver has no limit.
         silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
         self.loop = SupervisedThread(f"main-{camera.id}", self._run, max_silence_s=silence_s)
 
     @property
     def problem(self) -> str | None:
-        """Why it is wanted and not there, or None. Any thread."""
+        """Why the stream is needed and not connected, or None. Thread-safe."""
         return self._problem
 
     def start(self) -> None:
@@ -68,8 +68,8 @@ class MainStream:
         self.loop.start()
 
     def stop(self) -> None:
-        """Ask the thread to end; does not wait. One that waits for its camera ends by itself, see
-        ``Reader``."""
+        """Ask the thread to end. Does not wait; a thread that waits for its camera ends by itself, see
+        ``CameraReader``."""
         self.loop.stop()
         self.ring.close()
 
@@ -94,16 +94,16 @@ class MainStream:
         return self._wanted
 
     def _attempt(self, loop: SupervisedThread) -> float:
-        """One connection, until it is lost or not wanted any more; returns the seconds to wait before the
+        """Run one connection until it is lost or no longer needed; returns the seconds to wait before the
         next."""
         begun_mono = self._clock.monotonic()
         try:
             self._connection(loop)
         except CaptureError as error:
             return self._lost(error, self._clock.monotonic() - begun_mono, stopping=loop.stopping)
-        except Exception as error:  # noqa: BLE001  # the top of this thread's loop; its text may hold a password
-            told = unforeseen(self._camera.id, error)
-            return self._lost(told, self._clock.monotonic() - begun_mono, stopping=loop.stopping)
+        except Exception as error:  # noqa: BLE001  # top of this thread's loop; the text may contain a password
+            failed = unforeseen(self._camera.id, error)
+            return self._lost(failed, self._clock.monotonic() - begun_mono, stopping=loop.stopping)
         finally:
             self.ring.end()
         return 0.0
@@ -128,13 +128,15 @@ class MainStream:
         self._backoff.succeeded(lasted_s)
         rejected = isinstance(error, SourceRejected)
         delay_s = self._backoff.slowest() if rejected else self._backoff.failed()
-        # The first failure and every new cause is news; that it still fails is not.
+        # Warn of the first failure and of every new cause; log repetitions for debugging only.
         level = logging.DEBUG if error.detail == self._problem else logging.WARNING
-        told = (self._camera.id, error.detail, delay_s, ordinal(self._backoff.failures))
         log.log(
             level,
             "%s: main stream: %s, clips come from the other; next attempt in %.0f s (%s failure)",
-            *told,
+            self._camera.id,
+            error.detail,
+            delay_s,
+            ordinal(self._backoff.failures),
         )
         self._problem = error.detail
         return delay_s

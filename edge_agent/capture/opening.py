@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import urllib.parse
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from edge_agent.capture.failures import failure
+from edge_agent.capture.source import Endpoint, FfmpegInput, FrameSource, StreamTimeouts
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.model import Cause
-
-if TYPE_CHECKING:
-    pass
-from edge_agent.capture.source import Endpoint, FfmpegInput, FrameSource, StreamTimeouts
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
@@ -27,13 +23,12 @@ def open_source(
     *,
     repeat: bool = False,
 ) -> FrameSource:
-    """Connect; blocks up to twice ``limits.open_s``, and as long as the resolver takes, which has no limit.
+    """Connect. Blocks up to twice ``limits.open_s``, plus the time of the name resolver, which has no limit.
 
-    ``wait(seconds)`` sleeps for files that are read at their own pace, and for cameras that send too much; it
-    returns True to stop reading.
-    ``repeat``: begin a file again when it ends. Raises ``CaptureError``.
+    ``wait(seconds)`` sleeps while a file is read at its own pace, or while a camera sends too much; it
+    returns True to stop reading. ``repeat``: start a file again when it ends. Raises ``CaptureError``.
     """
-    # av takes 0.1 s to import: only what opens cameras pays for it.
+    # Importing av takes 0.1 s, so only programs that open a camera import it.
     endpoint = endpoint_of(camera)
     if endpoint is not None:
         from edge_agent.capture.network.streams import HttpStream, RtspStream
@@ -44,13 +39,14 @@ def open_source(
 
     recipe = ffmpeg_input_for(camera)
     if not recipe.live and os.path.exists(recipe.path) and not os.path.isfile(recipe.path):
-        # Opening a pipe that nobody writes to blocks for ever, and FFmpeg's timeouts are for networks.
+        # Opening a pipe without a writer blocks for ever, and FFmpeg's timeouts are for networks.
         raise failure(camera.id, Cause.UNSUPPORTED, f"{recipe.path} is not a file")
     return PacketStream(camera.id, recipe, clock, wait, limits, repeat)
 
 
 def endpoint_of(camera: Camera) -> Endpoint | None:
-    """None for files and devices. Raises ``SourceUnavailable`` (unsupported) for a URL without a host."""
+    """The camera's network address; None for files and devices. Raises ``SourceUnavailable`` (unsupported)
+    for a URL without a host."""
     scheme = camera.url.partition(":")[0].lower()
     if scheme not in DEFAULT_PORTS:
         return None
@@ -61,7 +57,7 @@ def endpoint_of(camera: Camera) -> Endpoint | None:
 
 
 def ffmpeg_input_for(camera: Camera) -> FfmpegInput:
-    """Of a file or device. Raises ``SourceUnavailable`` (unsupported) for a scheme that is not known."""
+    """How FFmpeg opens a file or device. Raises ``SourceUnavailable`` (unsupported) for an unknown scheme."""
     scheme, colon, rest = camera.url.partition(":")
     scheme = scheme.lower()
     if scheme == "v4l2":

@@ -1,7 +1,5 @@
-"""One camera's thread: connects, reads packets into the ring, and never gives up.
-
-One connection's packets: when they came, when their pictures were taken, and into the ring.
-"""
+"""The capture thread of one camera: connects, stamps packets, puts them into the ring, and reconnects for
+ever."""
 
 from __future__ import annotations
 
@@ -38,11 +36,11 @@ if TYPE_CHECKING:
 
 
 BLOCKED_S = 0.002
-"""A packet that took so long to read was not there before."""
+"""A packet that took at least this long to read was not waiting in the kernel's buffer."""
 
 
 class CaptureSession:
-    """Fed by the capture thread, packet by packet."""
+    """The packets of one connection: stamps each and appends it to the ring. For the capture thread."""
 
     def __init__(self, source: FrameSource, clock: Clock, health: CaptureHealth, ring: PacketRing) -> None:
         self.connection = StreamConnection(source.decoder(), source.live, source.tick_s, source.timed)
@@ -52,27 +50,28 @@ class CaptureSession:
         self._times = StreamTime(source.timed)
         self._tick_s = source.tick_s
         self._coalescing = Coalescing() if source.buffered else None
-        self._ready_mono = 0.0  # since when the next packet is waited for
+        self._ready_mono = 0.0  # when this thread began to wait for the next packet
         self._stamp_mono = 0.0  # of the last packet
-        self._may_have_waited = False  # packets may have waited for us
+        self._may_have_waited = False  # the next packet may have waited in the kernel's buffer
 
     @property
     def codec(self) -> str:
         return self.connection.decoder.codec
 
     def online_s(self) -> float | None:
-        """How long pictures have been coming; None when there was none."""
+        """Seconds since the first picture; None when there was none."""
         online_mono = self.connection.online_mono
         return None if online_mono is None else self._clock.monotonic() - online_mono
 
     def feed(self, packet: Packet[VideoStream]) -> None:
-        """Take a packet that was read just now. Raises what the other thread found wrong with the stream."""
+        """Stamp a packet that was read just now, and append it to the ring. Raises the error that the
+        pipeline thread stored in ``connection.failure``."""
         if self.connection.failure is not None:
             raise self.connection.failure
         mono = self._clock.monotonic()
-        set_back, self.connection.set_back = self.connection.set_back, None
-        if set_back is not None:
-            self._times.start_from(*set_back)
+        clock_reset, self.connection.clock_reset = self.connection.clock_reset, None
+        if clock_reset is not None:
+            self._times.start_from(*clock_reset)
         if mono - self._ready_mono >= BLOCKED_S:
             self._may_have_waited = False
         pts_s = None if packet.pts is None else packet.pts * self._tick_s
@@ -90,31 +89,32 @@ class CaptureSession:
             self._times.restart()
 
     def wait_idle(self, wanted: Callable[[float], PacketDemand | None]) -> None:
-        """Let packets wait, as long as none that comes is ``wanted``, after the one with that stamp."""
+        """Leave packets in the kernel's buffer while the pipeline needs none of them. ``wanted(stamp_mono)``
+        says what it needs after the packet at that stamp."""
         if self._coalescing is None:
             return
         if (next_ := wanted(self._stamp_mono)) is not None:
-            rest_s = self._coalescing.wait_s(next_, self._clock.monotonic())
-            if rest_s > 0:
-                self._ring.wait_idle(rest_s)
+            wait_s = self._coalescing.wait_s(next_, self._clock.monotonic())
+            if wait_s > 0:
+                self._ring.wait_idle(wait_s)
                 self._may_have_waited = True
         self._ready_mono = self._clock.monotonic()
 
 
 log = logging.getLogger(__name__)
 
-FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
+FIRST_DELAY_S, MAX_DELAY_S = 1.0, 60.0
 BEAT_S = 5.0
-"""How long the thread sleeps at most without showing that it lives."""
+"""Longest sleep of the thread between two signs of life for the watchdog."""
 
 
 class CameraReader:
-    """Keeps one camera connected; frames to analyse are taken from ``feed``.
+    """Keeps one camera connected; ``feed`` delivers the frames to analyse.
 
     ``start`` runs a thread ``capture-<id>``. ``stop`` returns at once: a reading thread ends with the next
-    packet; one that waits for a dead camera cannot be woken and ends by itself when its time is up
-    (``Limits``). It is a daemon thread and puts nothing into the ring any more, so
-    nobody has to wait for it.
+    packet; a thread that waits for a dead camera cannot be woken and ends at its time-out
+    (``StreamTimeouts``). It is a daemon thread and no longer writes into the ring, so the caller need not
+    wait for it.
     """
 
     def __init__(
@@ -126,24 +126,24 @@ class CameraReader:
         backoff: Backoff | None = None,
         repeat_files: bool = False,
         opener: Opener = open_source,
-        allowance: WorkloadLimiter | None = None,
+        limiter: WorkloadLimiter | None = None,
     ) -> None:
-        """``repeat_files``: a camera that is a file begins again at its end; otherwise it is offline then."""
+        """``repeat_files``: start a file again at its end; otherwise the camera is offline then."""
         self.camera = camera
         self._limits = limits or StreamTimeouts()
-        gearbox = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, allowance)
+        mode_control = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, limiter)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
-        self.health = CaptureHealth(camera.id, clock, gearbox)
-        self.feed = FrameFeed(camera, clock, self.ring, self.health, gearbox, self._limits)
-        # Opening takes its limit twice (describe, play), and the resolver what it likes.
+        self.health = CaptureHealth(camera.id, clock, mode_control)
+        self.feed = FrameFeed(camera, clock, self.ring, self.health, mode_control, self._limits)
+        # Opening may take ``open_s`` twice (describe, play), and the name resolver has no limit.
         silence_s = 2 * self._limits.open_s + self._limits.stall_s + 30
         self.loop = SupervisedThread(f"capture-{camera.id}", self._run, max_silence_s=silence_s)
         self._clock = clock
-        self.backoff = backoff or Backoff(FIRST_DELAY_S, LONGEST_DELAY_S)
+        self.backoff = backoff or Backoff(FIRST_DELAY_S, MAX_DELAY_S)
         self._repeat_files = repeat_files
         self._opener = opener
-        self._losses: deque[float] = deque()  # when, within the last hour
-        self._logged: set[tuple[str, str, int]] = set()  # kinds of unforeseen errors: what, where
+        self._losses: deque[float] = deque()  # monotonic times, within the last hour
+        self._logged: set[tuple[str, str, int]] = set()  # unexpected errors: type, file, line
         self._session: CaptureSession | None = None
 
     def start(self) -> None:
@@ -151,12 +151,12 @@ class CameraReader:
         self.loop.start()
 
     def stop(self) -> None:
-        """Ask the thread to end and wake whoever waits at the ring; does not wait."""
+        """Ask the thread to end, and wake threads that wait at the ring. Does not wait."""
         self.loop.stop()
         self.ring.close()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread; False when it still waits for its camera, which is no reason to wait on."""
+        """Wait for the thread to end; False when it still waits for its camera."""
         return self.loop.join(timeout_s)
 
     def status(self) -> CameraStatus:
@@ -168,7 +168,7 @@ class CameraReader:
             self._pause(loop, self._attempt(loop))
 
     def _attempt(self, loop: SupervisedThread) -> float:
-        """One connection, from connect to loss; returns the seconds to wait before the next."""
+        """Run one connection, from connect to loss; returns the seconds to wait before the next."""
         self._session = None
         try:
             self._connection(loop)
@@ -182,13 +182,13 @@ class CameraReader:
         return 0.0
 
     def _log_unforeseen(self, error: Exception) -> None:
-        """A fault of ours or of a library: the first traceback of each kind."""
+        """Log a fault of the agent or of a library, once for each kind, with its traceback."""
         frames = traceback.extract_tb(error.__traceback__)
         kind = (type(error).__name__, frames[-1].filename, frames[-1].lineno or 0)
         if kind in self._logged:
             return
         self._logged.add(kind)
-        # Not ``log.exception``: FFmpeg's errors have the URL with the password in them, and in their chain.
+        # Not ``log.exception``: FFmpeg's errors and their causes contain the URL with the password.
         text = f"Traceback (most recent call last):\n{''.join(traceback.format_list(frames))}{kind[0]}"
         log.error(
             "%s: unforeseen, the connection is given up\n%s: %s", self.camera.id, text, self._safe(error)
@@ -202,7 +202,7 @@ class CameraReader:
         return masked(text)
 
     def _connection(self, loop: SupervisedThread) -> None:
-        """Returns when asked to stop; a loss raises."""
+        """Read packets until the thread is asked to stop. Raises when the connection is lost."""
         source = self._opener(self.camera, self._clock, loop.wait, self._limits, repeat=self._repeat_files)
         with contextlib.closing(source):
             session = self._session = CaptureSession(source, self._clock, self.health, self.ring)
@@ -217,7 +217,7 @@ class CameraReader:
                     session.wait_idle(self.feed.demand)
 
     def _lost(self, error: CaptureError) -> float:
-        """Note the failure; returns the seconds to wait before the next attempt."""
+        """Record and log the failure; returns the seconds to wait before the next attempt."""
         session = self._session
         online_s = session.online_s() if session is not None else None
         if online_s is not None:
@@ -225,7 +225,7 @@ class CameraReader:
         changed = self.health.lost(error.cause, error.detail)
         if session is not None and not session.connection.live and error.cause is Cause.ENDED:
             log.info("%s: %s", self.camera.id, error.detail)
-            return math.inf  # what has not been decoded yet still will be
+            return math.inf  # ``ring.end`` is not called: packets not yet decoded still will be
         self.ring.end()
         rejected = isinstance(error, SourceRejected)
         delay_s = self.backoff.slowest() if rejected else self.backoff.failed()
@@ -233,10 +233,10 @@ class CameraReader:
             nth = self._count_loss()
             log.warning("%s: %s, reopening in %.0f s (%s in 1 h)", self.camera.id, error.detail, delay_s, nth)
         else:
-            # The first failure and every new cause is news; that it still fails is not.
+            # Warn of the first failure and of every new cause; log repetitions for debugging only.
             level = logging.WARNING if changed else logging.DEBUG
-            told = (self.camera.id, error.detail, error.cause, delay_s, ordinal(self.backoff.failures))
-            log.log(level, "%s: %s (%s), next attempt in %.0f s (%s failure)", *told)
+            facts = (self.camera.id, error.detail, error.cause, delay_s, ordinal(self.backoff.failures))
+            log.log(level, "%s: %s (%s), next attempt in %.0f s (%s failure)", *facts)
         return delay_s
 
     def _count_loss(self) -> str:
@@ -247,7 +247,7 @@ class CameraReader:
         return ordinal(len(self._losses))
 
     def _pause(self, loop: SupervisedThread, seconds: float) -> None:
-        """Sleep in pieces, so that the watchdog sees a living thread; for ever with infinity."""
+        """Sleep in steps, so that the watchdog sees a live thread; for ever with infinity."""
         while seconds > 0 and not loop.wait(min(seconds, BEAT_S)):
             seconds -= BEAT_S
 

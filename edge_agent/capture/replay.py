@@ -1,4 +1,4 @@
-"""Recorded video as frames, as fast as somebody takes them: for replay, scoring and tuning.
+"""Recorded video as frames, as fast as the caller reads them: for replay, scoring and tuning.
 
 A clip is a video file or a folder of numbered pictures (MOTChallenge: ``img1/000001.jpg`` beside or under a
 ``seqinfo.ini``). Several clips are one video with continuing time and numbers.
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 DEFAULT_PICTURE_FPS = 25.0
-"""For folders without a seqinfo.ini; what MOTChallenge sequences mostly have."""
+"""For folders without a seqinfo.ini: the rate of most MOTChallenge sequences."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,18 +55,18 @@ class ReplayClip(Protocol):
 
     @property
     def frames(self) -> int | None:
-        """How many frames there are, as far as the file says."""
+        """Number of frames, or None where the file does not say."""
         ...
 
     def __iter__(self) -> Iterator[ReplayFrame]: ...
 
 
 class Replay:
-    """Iterates the analysed ``Frame`` of one or more clips. A second iteration starts again.
+    """Iterates over the frames to analyse of one or more clips. A second iteration starts again.
 
-    ``frame.number`` counts every frame from 1, analysed or not (as MOTChallenge does), on over several
-    clips; a picture of a folder that cannot be read has a number too. ``captured_mono`` is stream seconds
-    from 0, ``captured_at`` is ``started_at`` plus that.
+    ``frame.number`` counts every frame from 1, analysed or not (as MOTChallenge does), and continues over
+    clips; an unreadable picture in a folder has a number too. ``captured_mono`` is stream seconds from 0,
+    ``captured_at`` is ``started_at`` plus that.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Replay:
 
     @property
     def total(self) -> int | None:
-        """Estimated number of decoded frames in all clips, for a progress bar; None when a file hides it."""
+        """Estimated number of frames in all clips, for a progress bar; None when a file does not say."""
         counts = [clip.frames for clip in self._clips]
         return sum(count for count in counts if count is not None) if None not in counts else None
 
@@ -108,7 +108,7 @@ class Replay:
 
 
 def open_replay(paths: Sequence[Path], camera: Camera, *, fps: float | None, started_at: datetime) -> Replay:
-    """``fps`` frames a second of stream time, or every frame with None.
+    """Open a replay of ``fps`` frames a second of stream time; None: every frame.
 
     Raises ``SourceUnavailable`` (not_found, no_video, unsupported) before the first frame is decoded.
     """
@@ -130,7 +130,7 @@ class VideoFile:
     """A video file, decoded in order on one thread."""
 
     def __init__(self, path: Path, camera_id: str, max_width: int | None = None) -> None:
-        """Opens the file once for its facts and closes it again."""
+        """Open the file to read its rate and length, and close it again."""
         self.path = path
         self._camera_id = camera_id
         self._max_width = max_width  # of luma
@@ -143,7 +143,7 @@ class VideoFile:
         with self._open() as container:
             stream = self._video(container)
             stream.thread_type = "NONE"
-            # AVI has no timestamps, only a rate; libavformat's guesses run backwards on packed B-frames.
+            # AVI has a rate and no timestamps; libavformat's guesses run backwards on packed B-frames.
             timed = container.format.name != "avi"
             yield from self._frames(container, stream, timed)
 
@@ -157,7 +157,7 @@ class VideoFile:
                 stamp_s = decoded.frame.time if timed else None
                 if first_s is None:
                     first_s = stamp_s or 0.0
-                # Broken files repeat a stamp or have none: then the nominal rate carries on.
+                # Broken files repeat a stamp or have none: use the nominal rate there.
                 in_order = stamp_s is not None and stamp_s - first_s > stream_s
                 stream_s = stamp_s - first_s if stamp_s is not None and in_order else following_s
                 number += 1
@@ -170,7 +170,7 @@ class VideoFile:
     def _packets(
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[Packet[VideoStream] | None]:
-        """Every packet, then None to drain the decoder. A file cut short ends where it was cut."""
+        """Yield every packet, then None to drain the decoder. A truncated file ends where it was cut."""
         try:
             for packet in container.demux(stream):
                 if packet.size:
@@ -205,7 +205,7 @@ class PictureFolder:
     """Numbered pictures at a constant rate, in the order of their numbers."""
 
     def __init__(self, path: Path, camera_id: str, max_width: int | None = None) -> None:
-        """``path``: a MOTChallenge sequence (holds seqinfo.ini), its picture folder, or any other one."""
+        """``path``: a MOTChallenge sequence (with seqinfo.ini), its picture folder, or any folder."""
         sequence = configparser.ConfigParser()
         if sequence.read(path / "seqinfo.ini", encoding="utf-8"):
             path = path / sequence.get("Sequence", "imDir", fallback="img1")

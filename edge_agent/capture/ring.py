@@ -1,6 +1,7 @@
-"""The last packets of one camera, undecoded: what was between two keyframes can still be looked at.
+"""The last packets of one camera, undecoded, so that frames between two keyframes can still be analysed
+later.
 
-Policy: packets are never refused; the oldest go when there are more than ``seconds`` or ``max_bytes``.
+Policy: packets are never refused; the oldest are dropped beyond ``seconds`` or ``max_bytes``.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class StreamConnection:
-    """What a camera's two threads know of one connection: one reads its packets, the other decodes them. Who
-    taps the ring learns from it what the packets are."""
+    """One connection, shared by a camera's two threads: one reads its packets, the other decodes them. It
+    also describes the packets to the taps of the ring."""
 
     decoder: VideoDecoder  # of the decoding thread
     live: bool
     tick_s: float = 0.0  # seconds in one unit of the packets' times
-    timed: bool = True  # whether those come from the camera
+    timed: bool = True  # whether the packets' times come from the camera
     online_mono: float | None = None  # when the first picture came; set by the decoding thread
-    failure: Exception | None = None  # set by the decoding thread: no use; raised by the reading one
-    set_back: tuple[float, float] | None = None  # (camera's time, box time) that the next packet starts from
-    turned_deg: int = 0  # counterclockwise, how a player shows it; set by the decoding thread
+    failure: Exception | None = None  # set by the decoding thread, raised by the reading thread
+    clock_reset: tuple[float, float] | None = None  # (camera's time, monotonic time) for the next packet
+    turned_deg: int = 0  # counterclockwise, as a player turns the picture; set by the decoding thread
     codec: str = field(init=False)
     extradata: bytes = field(init=False)  # parameter sets from the description of the stream
 
@@ -42,46 +43,46 @@ class StreamConnection:
 @dataclass(frozen=True, slots=True, eq=False)
 class RingPacket:
     serial: int  # rises by one from packet to packet, over reconnects too
-    packet: Packet[VideoStream]  # an empty one ends a run of the stream: the decoder is to be drained
+    packet: Packet[VideoStream]  # an empty packet means: drain the decoder, the stream starts again
     keyframe: bool
     arrived_mono: float
-    stamp_mono: float  # when its picture was taken, on the box's monotonic clock
-    recent_bytes: float = 0.0  # mean size of the last few up to it that are no keyframes; 0 for a keyframe
+    stamp_mono: float  # when its picture was taken, on the gateway's monotonic clock
+    recent_bytes: float = 0.0  # mean size of the last ``RECENT`` packets without keyframes; 0 for a keyframe
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadPackets:
-    """What a reader of the ring has not seen."""
+    """Packets that a reader of the ring has not read."""
 
-    connection: StreamConnection | None  # None: the camera is lost, or was never there
+    connection: StreamConnection | None  # None: the camera is not connected
     packets: list[RingPacket] = field(default_factory=list)
-    missed: int = 0  # packets of this connection before these, that the ring has let go
+    missed: int = 0  # packets of this connection that the ring dropped before these
     closed: bool = False
-    awaited: bool = False  # nothing that was wanted was there before
+    awaited: bool = False  # the reader had to wait for a wanted packet
 
 
 class RingTap(Protocol):
-    """Is handed the packets as they come, under the ring's lock and by the thread that reads the camera: it
-    returns at once and raises nothing."""
+    """Receives each packet as it comes, under the ring's lock and on the capture thread. Its methods return
+    at once and raise nothing."""
 
     def take(self, connection: StreamConnection, packets: Sequence[RingPacket]) -> None: ...
 
     def lost(self) -> None:
-        """The connection is over."""
+        """The connection was lost or closed."""
         ...
 
 
 RECENT = 3
-"""Packets in ``recent_bytes``: a single large one is often a repeated parameter set or a refresh."""
+"""Packets in ``recent_bytes``: a single large packet is often a repeated parameter set or a refresh."""
 
 
 class PacketRing:
-    """Filled by the capture thread, read by the camera's pipeline thread, tapped by who keeps clips."""
+    """Filled by the capture thread, read by the camera's pipeline thread, tapped for clips."""
 
     def __init__(self, seconds: float, max_bytes: int) -> None:
         self._seconds = seconds
         self._max_bytes = max_bytes
-        # Guards everything below; notified when somebody waits and what came is worth waking for.
+        # Guards everything below; notified when a thread waits and a wanted packet came.
         self._changed = threading.Condition()
         self._packets: deque[RingPacket] = deque()
         self._bytes = 0
@@ -90,7 +91,7 @@ class PacketRing:
         self._connection: StreamConnection | None = None
         self._begun_after = 0  # serial of the last packet before this connection
         self._closed = False
-        self._notify_now = threading.Event()  # what comes is wanted at once
+        self._notify_now = threading.Event()  # ends ``wait_idle``
         self._wanted: Callable[[RingPacket], bool] | None = None
         self._taps: tuple[RingTap, ...] = ()
 
@@ -110,19 +111,19 @@ class PacketRing:
             return bool(self._taps)
 
     def tap(self, tap: RingTap) -> None:
-        """Give it what there is now and all that comes, until ``untap``. Any thread."""
+        """Pass ``tap`` the packets in the ring and all that follow, until ``untap``. Thread-safe."""
         with self._changed:
             self._taps = (*self._taps, tap)
             if self._connection is not None and self._packets:
                 tap.take(self._connection, tuple(self._packets))
 
     def untap(self, tap: RingTap) -> None:
-        """Does nothing when it is not tapped."""
+        """Stop passing packets to ``tap``. Does nothing when it does not tap."""
         with self._changed:
             self._taps = tuple(other for other in self._taps if other is not tap)
 
     def begin(self, connection: StreamConnection) -> None:
-        """Another connection: what is there is of no use for its decoder."""
+        """Start a new connection: its decoder cannot use the packets of the old one."""
         with self._changed:
             self._lost()
             self._clear()
@@ -133,7 +134,7 @@ class PacketRing:
 
     def append(self, packet: Packet[VideoStream], arrived_mono: float, stamp_mono: float) -> None:
         keyframe = bool(packet.is_keyframe and packet.size)
-        self._notify_now.clear()  # who hurries has seen this packet
+        self._notify_now.clear()  # an earlier ``notify_now`` is answered by this packet
         with self._changed:
             self._serial += 1
             recent_bytes = 0.0 if keyframe else self._recent_mean(packet.size)
@@ -149,7 +150,7 @@ class PacketRing:
                 self._changed.notify()
 
     def end(self) -> None:
-        """The connection is lost: what nobody has decoded yet would be an old picture."""
+        """The connection is lost: drop its packets, which would only give old pictures."""
         with self._changed:
             self._lost()
             self._clear()
@@ -157,11 +158,12 @@ class PacketRing:
             self._changed.notify()
 
     def wait_idle(self, seconds: float) -> None:
-        """The capture thread leaves packets where they are, until somebody hurries it."""
+        """Wait on the capture thread until ``notify_now``, at most ``seconds``. Packets stay in the
+        kernel."""
         self._notify_now.wait(seconds)
 
     def notify_now(self) -> None:
-        """What has come since the last packet is wanted now. Any thread."""
+        """End ``wait_idle``: waiting packets are needed now. Thread-safe."""
         self._notify_now.set()
 
     def open(self) -> None:
@@ -169,7 +171,7 @@ class PacketRing:
             self._closed = False
 
     def close(self) -> None:
-        """Wake who waits; nothing is read any more."""
+        """Drop all packets and wake waiting threads."""
         with self._changed:
             self._closed = True
             self._notify_now.set()
@@ -184,10 +186,10 @@ class PacketRing:
         wanted: Callable[[RingPacket], bool],
         timeout_s: float,
     ) -> UnreadPackets:
-        """What came after the packet with the serial ``after``.
+        """Return the packets after the serial ``after``.
 
-        Blocks until a packet among it is ``wanted``, the connection is another one than ``connection``, or
-        ``timeout_s`` have passed; then returns all of it, wanted or not.
+        Blocks until one of them is ``wanted``, the connection is no longer ``connection``, or ``timeout_s``
+        have passed; then returns all of them, wanted or not.
         """
         with self._changed:
             awaited = not self._is_worth_waking(connection, after, wanted)
@@ -198,7 +200,7 @@ class PacketRing:
             return self._unread(after, awaited)
 
     def keyframe_at(self, stamp_mono: float) -> RingPacket | None:
-        """The last keyframe up to that time; the first one there is, when all are later."""
+        """The last keyframe up to that time; if all are later, the first keyframe."""
         with self._changed:
             keyframes = [item for item in self._packets if item.keyframe]
             earlier = [item for item in keyframes if item.stamp_mono <= stamp_mono]
@@ -209,14 +211,14 @@ class PacketRing:
     ) -> bool:
         if self._closed or self._connection is not connection:
             return True
-        return any(wanted(item) for item in self._after(after))
+        return any(wanted(item) for item in self._newer_than(after))
 
     def _unread(self, after: int, awaited: bool) -> UnreadPackets:
-        packets = self._after(after)
+        packets = self._newer_than(after)
         missed = packets[0].serial - max(after, self._begun_after) - 1 if packets else 0
         return UnreadPackets(self._connection, packets, missed, self._closed, awaited)
 
-    def _after(self, serial: int) -> list[RingPacket]:
+    def _newer_than(self, serial: int) -> list[RingPacket]:
         fresh: list[RingPacket] = []
         for item in reversed(self._packets):
             if item.serial <= serial:

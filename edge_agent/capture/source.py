@@ -1,4 +1,4 @@
-"""Where packets come from: one ``FrameSource`` for each connection, chosen by the URL's scheme."""
+"""The interface between a connection and the reader: packets, their decoder, timeouts and addresses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class FrameSource(Protocol):
-    """One open connection. What it owns are packets; a decoder stands behind it, so that clips without
-    transcoding and decoding on demand can be put between the two."""
+    """One open connection. It gives packets, not pictures: clips store packets without transcoding, and
+    packets are decoded only when needed."""
 
     @property
     def timed(self) -> bool:
@@ -32,36 +32,36 @@ class FrameSource(Protocol):
 
     @property
     def live(self) -> bool:
-        """False for a file: it ends, and that is no loss."""
+        """False for a file, whose end is not a connection loss."""
         ...
 
     @property
     def buffered(self) -> bool:
-        """Whether packets that nobody reads for a while wait, and are not lost."""
+        """Whether packets that are not read for a while wait in a buffer, and are not lost."""
         ...
 
     def packets(self) -> Generator[Packet[VideoStream], None, None]:
-        """The video packets, in decoding order, until the source ends. Blocks between packets, at most
-        ``Limits.stall_s``. Raises ``CaptureError``, for the end as well: ENDED."""
+        """Yield the video packets, in decoding order. Blocks between packets, at most
+        ``StreamTimeouts.stall_s``. Raises ``CaptureError``, at the end of the source with cause ENDED."""
         ...
 
     def decoder(self) -> VideoDecoder:
-        """A fresh decoder for these packets."""
+        """A new decoder for these packets."""
         ...
 
     def close(self) -> None:
-        """Hang up. Only from the thread that reads."""
+        """Close the connection. Only the reading thread may call it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StreamTimeouts:
-    """How long a camera may keep silent."""
+    """How long the agent waits for a camera."""
 
-    open_s: float = 10.0  # to connect and describe itself
+    open_s: float = 10.0  # to connect and describe the stream
     stall_s: float = 10.0  # between two packets
-    picture_s: float = 10.0  # with packets, but without a picture: reported
-    reopen_s: float = 60.0  # the same: reconnected; some cameras send a keyframe every 20 s only
+    picture_s: float = 10.0  # packets without a picture for this long are reported
+    reopen_s: float = 60.0  # and for this long: reconnect; some cameras send a keyframe only every 20 s
 
 
 class Opener(Protocol):
@@ -80,7 +80,7 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a camera on the network is; never has the credentials."""
+    """The network address of a camera, without credentials."""
 
     scheme: str
     host: str
@@ -97,8 +97,8 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class FfmpegInput:
-    """How FFmpeg has to open a file or device."""
+    """How FFmpeg opens a file or device."""
 
     path: str
-    format: str | None = None  # None: let it find out
-    live: bool = True  # False: a file, read at the pace of its own time
+    format: str | None = None  # None: FFmpeg detects it
+    live: bool = True  # False: a file, read at the pace of its timestamps

@@ -1,5 +1,4 @@
-"""Demuxing: an opened file or device as a stream of video packets. Cameras on the network:
-``capture/network/streams.py``."""
+"""Demuxes a file or device into video packets. Cameras on the network: ``capture/network/streams.py``."""
 
 from __future__ import annotations
 
@@ -23,15 +22,15 @@ from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import Cause
 
 NEARLY = 0.95
-"""FFmpeg looks at its timeout every 0.1 s, so it fires a little off."""
+"""FFmpeg checks its timeout every 0.1 s, so the timeout fires a little early or late."""
 
 TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-"""Titles that are not UTF-8 are no reason to refuse a camera; PyAV 19 has no such option and never does."""
+"""Accept cameras whose titles are not UTF-8. PyAV 19 always does, and has no such option."""
 
 
 class PacketStream:
-    """An open file or device; see ``FrameSource``. Opens in the constructor, on the calling thread, and is
-    used by that thread only."""
+    """An open file or device; see ``FrameSource``. Opens in the constructor; used only by the thread that
+    called it."""
 
     timed, buffered = True, False
 
@@ -66,14 +65,14 @@ class PacketStream:
         return self._recipe.live
 
     def decoder(self) -> VideoDecoder:
-        """With a context of its own: the container flushes that of its stream when it seeks, and packets are
-        decoded on another thread than they are read on."""
-        known = self._video.codec_context
-        context = cast("VideoCodecContext", CodecContext.create(known.name, "r"))
-        context.extradata = known.extradata
-        context.width, context.height = known.width, known.height
-        if known.pix_fmt is not None:
-            context.pix_fmt = known.pix_fmt
+        """A decoder with its own context: the container flushes the stream's context when it seeks, and
+        packets are decoded on another thread than they are read on."""
+        original = self._video.codec_context
+        context = cast("VideoCodecContext", CodecContext.create(original.name, "r"))
+        context.extradata = original.extradata
+        context.width, context.height = original.width, original.height
+        if original.pix_fmt is not None:
+            context.pix_fmt = original.pix_fmt
         return VideoDecoder(context)
 
     def close(self) -> None:
@@ -101,7 +100,7 @@ class PacketStream:
         raise failure(self._camera_id, Cause.ENDED, "the camera ended the stream")
 
     def _paced_packets(self) -> Generator[Packet[VideoStream], None, None]:
-        """A file's packets, each not before its time; again from the start if so wished."""
+        """Yield a file's packets, each at its time. Starts again at the end if ``repeat`` was given."""
         while True:
             begun_mono, first_s = self._clock.monotonic(), None
             try:

@@ -1,4 +1,4 @@
-"""One look at one camera: connect once, watch its packets for a few seconds, keep one picture."""
+"""Probes one camera: connects once, measures its packets for a few seconds, keeps one picture."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
 
 LIMITS = StreamTimeouts(open_s=5.0, stall_s=4.0)
-"""Shorter than the agent's: a technician waits."""
-LEAST_S, WATCH_S = 3.0, 8.0
-"""From the first packet: at least so long, and at most, until there are two keyframe intervals."""
-ENOUGH_KEYFRAMES = 3
+"""Shorter than the agent's, because a technician waits for the result."""
+MIN_WATCH_S, MAX_WATCH_S = 3.0, 8.0
+"""Seconds from the first packet; between the two, the probe ends once it has two keyframe intervals."""
+MIN_KEYFRAMES = 3
 PICTURE_EVERY_S = 0.8
-"""Of MJPEG each packet is a keyframe."""
+"""Minimum between two decoded keyframes: in MJPEG each packet is a keyframe."""
 MAX_WIDTH = 640
-"""What the picture is judged at."""
+"""Pixels; the picture is judged at this width."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class StreamProbe:
 
     codec: str  # FFmpeg's name
     rate: float  # pictures a second, as the camera stamps them
-    keyframe_s: float | None  # the longest interval that was seen; None: there was no second one
+    keyframe_s: float | None  # the longest interval between keyframes; None: fewer than two came
     watched_s: float
     picture: YuvPicture
 
@@ -52,7 +52,7 @@ class StreamProbe:
 
 
 def probe_stream(camera: Camera, clock: Clock, opener: Opener = open_source) -> StreamProbe:
-    """Blocks up to about 14 s. One login: nothing is tried a second time. Raises ``CaptureError``."""
+    """Probe the camera with one login attempt. Blocks up to about 14 s. Raises ``CaptureError``."""
     pause = threading.Event()
     source = opener(camera, clock, pause.wait, LIMITS, repeat=False)
     with contextlib.closing(source):
@@ -62,12 +62,12 @@ def probe_stream(camera: Camera, clock: Clock, opener: Opener = open_source) -> 
         except PictureTooLarge as error:
             raise failure(camera.id, Cause.UNSUPPORTED, str(error)) from None
     if watch.picture is None:
-        raise failure(camera.id, Cause.DECODE_ERROR, f"no picture within {WATCH_S:g} s")
+        raise failure(camera.id, Cause.DECODE_ERROR, f"no picture within {MAX_WATCH_S:g} s")
     return watch.result(watch.picture)
 
 
 def _follow(source: FrameSource, watch: _Measurement) -> None:
-    """Until enough was seen. The end of a file is none of a camera, once there was a picture."""
+    """Measure until enough was seen. The end of a file is not an error once there was a picture."""
     packets = source.packets()
     with contextlib.closing(packets):
         try:
@@ -82,7 +82,7 @@ def _follow(source: FrameSource, watch: _Measurement) -> None:
 
 @dataclass(slots=True)
 class _Measurement:
-    """Keeps times, and decodes keyframes only, unless they give no picture."""
+    """Collects the times of packets, and decodes keyframes only, unless they give no picture."""
 
     decoder: VideoDecoder
     stream_time: StreamTime
@@ -100,10 +100,10 @@ class _Measurement:
 
     @property
     def enough(self) -> bool:
-        if self.watched_s >= WATCH_S:
+        if self.watched_s >= MAX_WATCH_S:
             return True
-        whole = self.picture is not None and len(self.keyframes) >= ENOUGH_KEYFRAMES
-        return whole and self.watched_s >= LEAST_S
+        whole = self.picture is not None and len(self.keyframes) >= MIN_KEYFRAMES
+        return whole and self.watched_s >= MIN_WATCH_S
 
     def take(self, packet: Packet[VideoStream]) -> None:
         if not packet.size:
@@ -120,7 +120,7 @@ class _Measurement:
 
     def _decode(self, packet: Packet[VideoStream], now: float) -> None:
         if not packet.is_keyframe:
-            if self.picture is None and self.keyframes:  # intra refresh: a keyframe alone is no picture
+            if self.picture is None and self.keyframes:  # intra refresh: a keyframe alone gives no picture
                 self._keep(self.decoder.decode(packet))
             return
         if self.decoded_mono is not None and now - self.decoded_mono < PICTURE_EVERY_S:

@@ -18,7 +18,7 @@ class InferenceBudget:
 
     Each camera's bucket fills with its equal share and holds one second of it, at least one inference. What a
     full bucket cannot take flows into a pool of at most one second of the whole, from which a busy camera
-    draws after its own bucket. Of all that ``allowance`` leaves a share. ``per_s``, where given, is the most
+    draws after its own bucket. Of all that ``limiter`` leaves a share. ``per_s``, where given, is the most
     inferences a second: each then costs at least so large a part of the budget.
     """
 
@@ -26,12 +26,12 @@ class InferenceBudget:
         self,
         ms_per_s: float,
         camera_ids: Iterable[str],
-        allowance: WorkloadLimiter | None = None,
+        limiter: WorkloadLimiter | None = None,
         per_s: float | None = None,
     ) -> None:
         self._ms_per_s = ms_per_s
         self._least_ms = ms_per_s / per_s if per_s is not None else 0.0
-        self._allowance = allowance or WorkloadLimiter()
+        self._limiter = limiter or WorkloadLimiter()
         # Guards everything below.
         self._lock = threading.Lock()
         self._buckets = dict.fromkeys(camera_ids, math.inf)  # milliseconds; the first fill clips them
@@ -63,7 +63,7 @@ class InferenceBudget:
         """Spend one inference of what the cameras leave: while the gateway holds nothing back, and half of
         the pool remains for them."""
         cost_ms = max(cost_ms, self._least_ms)
-        if self._allowance.current != WorkloadLimits():
+        if self._limiter.current != WorkloadLimits():
             return False
         with self._lock:
             self._fill(now_mono, cost_ms)
@@ -77,7 +77,7 @@ class InferenceBudget:
         last = self._filled_mono
         self._filled_mono = now_mono if last is None else max(last, now_mono)
         elapsed_s = 0.0 if last is None else max(0.0, now_mono - last)
-        allowed = self._ms_per_s * self._allowance.current.inference_share
+        allowed = self._ms_per_s * self._limiter.current.inference_share
         share = allowed / max(1, len(self._buckets))
         depth = max(share, cost_ms)
         for camera_id, held in self._buckets.items():

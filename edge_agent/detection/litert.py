@@ -33,7 +33,7 @@ _IDENTIFIER = b"TFL3"  # TFLite's FlatBuffers file identifier, at byte 4
 _SMALLEST_BYTES = 1024
 _LARGEST_BYTES = 256 * 1024 * 1024  # larger than any model a gateway can run several times a second
 _SAME_OBJECT_IOU = 0.5
-_MOST_CANDIDATES = 300  # best first; beyond, a picture full of riders has no new one
+_MAX_CANDIDATES = 300  # best first; beyond, a picture full of riders has no new one
 _PAD = 114  # YOLOX's training pad value, and ours
 _ASIDE = 2.0  # widths of the input: what is moved so far overlaps nothing
 
@@ -116,7 +116,7 @@ class LiteRtDetector:
         # Of a box that is no number each comparison is false.
         real = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         known = np.flatnonzero(real & (found.classes >= 0) & (found.classes < len(self._labels)))
-        best = known[np.argsort(-found.scores[known], kind="stable")[:_MOST_CANDIDATES]]
+        best = known[np.argsort(-found.scores[known], kind="stable")[:_MAX_CANDIDATES]]
         boxes, scores, classes = boxes[best], found.scores[best].clip(0.0, 1.0), found.classes[best]
         kept = self._without_doubles(boxes, scores, classes)
         kept = kept[self._wanted[classes[kept]]]

@@ -85,8 +85,8 @@ class CrowdWatch:
             self._open_event.updated(None, now)
             self._reported_most = self._most
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleObservation]:
-        """A crowd is no track: it ends whatever is ``kept``."""
+    def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[RuleObservation]:
+        """A crowd is no track: it ends whatever is ``continuing``."""
         if self._open_event is not None:
             yield self._observation(Phase.END, self._open_event.event_id, reason)
             self._open_event = None

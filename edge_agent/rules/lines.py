@@ -136,7 +136,7 @@ def _midnight_mono(local: datetime, now: float, before: float) -> float:
     return passed if passed >= before else now
 
 
-MOST_WAITING = 8
+MAX_WAITING = 8
 """Crossings of one track that nothing has named yet: a real object is named long before."""
 
 
@@ -154,7 +154,7 @@ class _LineTrack:
     track: Track
     detector: CrossingDetector = field(default_factory=CrossingDetector)
     counted: LineCrossing | None = None  # the last one
-    waiting: deque[LineCrossing] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+    waiting: deque[LineCrossing] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
 
 
 class LineWatch:
@@ -194,10 +194,10 @@ class LineWatch:
         yield from self._report()
 
     def finish(
-        self, reason: str, kept: Collection[str] = ()
+        self, reason: str, continuing: Collection[str] = ()
     ) -> Iterator[RuleObservation | LineCountsObservation]:
         """Nothing is open here; what was counted is told and kept."""
-        self._line_tracks = {id_: walker for id_, walker in self._line_tracks.items() if id_ in kept}
+        self._line_tracks = {id_: walker for id_, walker in self._line_tracks.items() if id_ in continuing}
         if self._counts is not None:
             self._counts.finish()
         yield from self._report()

@@ -52,9 +52,9 @@ class ObjectReporter:
             yield ObjectObservation(Phase.END, seen, told.started_mono, _why(track))
             del self._open_events[track_id]
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[ObjectObservation]:
+    def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[ObjectObservation]:
         """End what is open, oldest first."""
-        for track_id in [known for known in self._open_events if known not in kept]:
+        for track_id in [known for known in self._open_events if known not in continuing]:
             told = self._open_events[track_id]
             yield ObjectObservation(Phase.END, told.track, told.started_mono, reason)
             del self._open_events[track_id]
@@ -122,7 +122,7 @@ class ObjectCounter:
             if track.confirmed and track.label is not None and not track.parked_before:
                 self._count(track.id, track.label)
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[CountsObservation]:
+    def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[CountsObservation]:
         """Tell what was counted so far, and begin anew with the next frame."""
         yield from self._report(self._last_mono)
         self._from_mono = None

@@ -114,9 +114,9 @@ class StoppedWatch:
                 yield from self._end(vehicle, "lost")
                 self._missing.remove(vehicle)
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleObservation]:
-        yield from self._end_open(reason, kept)
-        self._vehicles = {id_: vehicle for id_, vehicle in self._vehicles.items() if id_ in kept}
+    def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[RuleObservation]:
+        yield from self._end_open(reason, continuing)
+        self._vehicles = {id_: vehicle for id_, vehicle in self._vehicles.items() if id_ in continuing}
         self._missing = []
 
     # ---- what is seen
@@ -192,8 +192,8 @@ class StoppedWatch:
         if vehicle.open_event is not None:
             yield self._observation(Phase.END, vehicle, vehicle.open_event.event_id, reason)
 
-    def _end_open(self, reason: str, kept: Collection[str]) -> Iterator[RuleObservation]:
-        open_ = [vehicle for id_, vehicle in self._vehicles.items() if id_ not in kept]
+    def _end_open(self, reason: str, continuing: Collection[str]) -> Iterator[RuleObservation]:
+        open_ = [vehicle for id_, vehicle in self._vehicles.items() if id_ not in continuing]
         for vehicle in [*open_, *self._missing]:
             yield from self._end(vehicle, reason)
             vehicle.open_event = None

@@ -26,7 +26,7 @@ STANDS_S = 60.0  # without getting on for so long, it no longer goes against the
 GETS_ON_S = 2.0
 REMEMBERED_S = 30.0  # slower is the drift of a jittering box
 PIECES = 10  # of the distance that counts; what is shorter is not remembered one by one
-MOST_POINTS = 100
+MAX_POINTS = 100
 
 Vector = tuple[float, float]
 """In widths of the picture, to the right and down."""
@@ -49,7 +49,7 @@ class _ZonePath:
     inside_mono: float
     at: Vector = (0.0, 0.0)  # without jumps, from anywhere
     motion_filter: MotionFilter = field(default_factory=MotionFilter)
-    path: deque[_Point] = field(default_factory=lambda: deque(maxlen=MOST_POINTS))
+    path: deque[_Point] = field(default_factory=lambda: deque(maxlen=MAX_POINTS))
     open_event: OpenRuleEvent | None = None
     begin: _Point | None = None  # of what has been told
     against: _Point | None = None  # where it last got on against the arrow
@@ -123,8 +123,8 @@ class WrongWayWatch:
             elif now == walk.seen_mono:
                 yield from self._judge(walk, now)
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleObservation]:
-        for id_ in [known for known in self._paths if known not in kept]:
+    def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[RuleObservation]:
+        for id_ in [known for known in self._paths if known not in continuing]:
             yield from self._end(self._paths[id_], reason)
             del self._paths[id_]
 

@@ -76,8 +76,8 @@ class ZoneWatch:
                 yield from self._end(stay, reason)
                 del self._stays[track_id]
 
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterator[RuleObservation]:
-        yield from self._end_all(reason, kept)
+    def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[RuleObservation]:
+        yield from self._end_all(reason, continuing)
 
     def _follow(self, track: Track, now: float) -> None:
         """A lost track is where it was, until it is found again or given up."""
@@ -177,8 +177,8 @@ class ZoneWatch:
         if stay.open_event is not None:
             yield self._observation(Phase.END, stay, stay.open_event.event_id, reason)
 
-    def _end_all(self, reason: str, kept: Collection[str]) -> Iterator[RuleObservation]:
-        for track_id in [known for known in self._stays if known not in kept]:
+    def _end_all(self, reason: str, continuing: Collection[str]) -> Iterator[RuleObservation]:
+        for track_id in [known for known in self._stays if known not in continuing]:
             yield from self._end(self._stays[track_id], reason)
             del self._stays[track_id]
 

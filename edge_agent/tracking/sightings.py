@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from edge_agent.core.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE, Box, Detection
 
-MOST_DETECTIONS = 100
+MAX_DETECTIONS = 100
 """Of one frame: a junction full of riders has 50. A model that has gone mad must not hold up the camera."""
 SAME_OBJECT_IOU = 0.6  # two boxes of one frame this close are one object, whatever they are called
 SAME_GROUP_IOU = 0.45
@@ -44,9 +44,9 @@ def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> l
     """The objects in one frame's ``detections``, strongest first; their order does not matter.
 
     ``aspect`` is the picture's height over its width. Detections of no group are left out, and of more than
-    ``MOST_DETECTIONS`` the weaker ones.
+    ``MAX_DETECTIONS`` the weaker ones.
     """
-    known = sorted(_sound(detections), key=_strength)[:MOST_DETECTIONS]
+    known = sorted(_sound(detections), key=_strength)[:MAX_DETECTIONS]
     machines, people, vehicles = (
         _distinct([d for d in known if d.group == group]) for group in (TWO_WHEELER, PERSON, VEHICLE)
     )

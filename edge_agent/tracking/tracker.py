@@ -25,8 +25,8 @@ NEAR_REACH, LEAP_REACH, FARTHEST_REACH = 0.4, 1.0, 1.6
 MOTION_MISSES = 4  # inferences in a row that see nothing where motion alone still supports a track
 REGION_NOISE = 0.2**2  # of a motion region's centre, own sizes squared: it holds the shadow too
 SAME_IOU, SAME_INSIDE = 0.45, 0.75  # of a sighting and a track that has its own: the same object twice
-MOST_TRACKS = 200
-"""At the same time; nothing new is followed beyond. Bounds the time of a frame, as ``MOST_DETECTIONS``."""
+MAX_TRACKS = 200
+"""At the same time; nothing new is followed beyond. Bounds the time of a frame, as ``MAX_DETECTIONS``."""
 MAX_STEP_S = 2.0  # a longer gap between frames tells nothing about where things went
 
 _Beside = dict[int, list[TrackedObject]]
@@ -125,7 +125,7 @@ class Tracker:
         self._assign(weak_still, [one for one in free if one.stands(now)], moving, now)
         sighted = [one for one in self._objects if one.seen_now]
         for sighting in left:
-            if len(self._objects) < MOST_TRACKS and not any(_is_same(sighting, one) for one in sighted):
+            if len(self._objects) < MAX_TRACKS and not any(_is_same(sighting, one) for one in sighted):
                 one = TrackedObject(self._next_number, sighting.box, now)
                 self._next_number += 1
                 self._objects.append(one)

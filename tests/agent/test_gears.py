@@ -44,7 +44,7 @@ def test_both_gears_tell_the_same_objects_at_the_same_times(visit: Path, tmp_pat
     for (_, there), (_, here) in zip(started(full.told), started(auto.told), strict=True):
         assert here == pytest.approx(there, abs=0.5)
     assert len(auto.told.objects("end")) == len(full.told.objects("end"))
-    assert auto.site.gearbox.stats.wake_ups == 1
+    assert auto.site.mode_control.stats.wake_ups == 1
     assert auto.decoded < 0.7 * full.decoded
 
 
@@ -52,6 +52,6 @@ def test_a_quiet_camera_decodes_keyframes_only(tmp_path: Path) -> None:
     clip = walking_clip(tmp_path / "quiet.mp4", empty_s=30, walk_s=0, tail_s=0)
     quiet = watch(tmp_path, clip, GearChoice.AUTO)
     assert quiet.told.objects() == []
-    assert quiet.site.gearbox.stats.wake_ups == 0
-    assert quiet.site.gearbox.stats.idle_s >= 20
+    assert quiet.site.mode_control.stats.wake_ups == 0
+    assert quiet.site.mode_control.stats.idle_s >= 20
     assert quiet.decoded < 100

@@ -13,7 +13,7 @@ import pytest
 from edge_agent.cameras.build import NoTamperDetection
 from edge_agent.cameras.pipeline_thread import (
     MANY_FAILURES,
-    MOST_VIEWERS,
+    MAX_VIEWERS,
     CameraPipelineThread,
     PipelineChange,
 )
@@ -184,7 +184,7 @@ def test_of_those_who_wait_for_a_picture_for_days_the_newest_few_get_the_next_on
         here.lane.add_viewer(lambda _, number=number: shown.append(number))  # type: ignore[misc]
     here.give(1)
     wait_until(lambda: here.told.hits, what="the frame")
-    assert shown == list(range(100 - MOST_VIEWERS, 100))
+    assert shown == list(range(100 - MAX_VIEWERS, 100))
 
 
 def test_when_frames_stop_coming_the_background_is_forgotten(

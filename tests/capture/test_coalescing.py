@@ -21,9 +21,9 @@ from edge_agent.capture.timing.coalescing import (
     AFTER_S,
     COMMON_S,
     KNOWN_INTERVALS,
-    LONGEST_S,
+    MAX_UNREAD_BYTES,
+    MAX_WAIT_S,
     PROBE_EVERY_S,
-    UNREAD_AT_MOST,
     Coalescing,
     PacketDemand,
 )
@@ -69,13 +69,13 @@ def test_nobody_rests_while_there_is_more_to_read() -> None:
 
 
 def test_a_rest_has_an_end() -> None:
-    assert watched().wait_s(PacketDemand(19.0, keyframe=False), now_mono=10.0) == LONGEST_S
+    assert watched().wait_s(PacketDemand(19.0, keyframe=False), now_mono=10.0) == MAX_WAIT_S
 
 
 def test_no_more_is_left_unread_than_a_socket_takes() -> None:
     coalescing = watched(size_bytes=50_000, key_bytes=50_000)
     assert coalescing.wait_s(PacketDemand(19.0, keyframe=False), now_mono=10.0) == pytest.approx(
-        UNREAD_AT_MOST / 500_000
+        MAX_UNREAD_BYTES / 500_000
     )
 
 
@@ -83,7 +83,7 @@ def test_reading_begins_before_the_keyframe_that_is_wanted() -> None:
     coalescing = watched(until_s=11.5)
     rest_s = coalescing.wait_s(PacketDemand(-math.inf, keyframe=True), now_mono=11.5)
     assert rest_s == pytest.approx(0.35), "the one at 12 s, and the packet before it"
-    assert coalescing.wait_s(PacketDemand(12.5, keyframe=True), now_mono=11.5) == LONGEST_S
+    assert coalescing.wait_s(PacketDemand(12.5, keyframe=True), now_mono=11.5) == MAX_WAIT_S
 
 
 def test_nobody_rests_for_keyframes_whose_interval_is_not_known() -> None:
@@ -110,7 +110,7 @@ def test_cameras_on_which_nothing_moves_are_read_at_the_same_moments(phase_s: fl
     rest_s = coalescing.wait_s(PacketDemand(now_s + 0.25, keyframe=False, can_wait=True), now_s)
     woken_s = now_s + rest_s
     assert woken_s == pytest.approx(round(woken_s / COMMON_S) * COMMON_S)
-    assert 0.3 <= rest_s <= LONGEST_S
+    assert 0.3 <= rest_s <= MAX_WAIT_S
 
 
 def test_a_packet_is_waited_for_now_and_then() -> None:

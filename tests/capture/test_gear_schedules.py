@@ -75,7 +75,7 @@ def test_every_picture_that_is_due_is_looked_at_once_in_order(
             if after.gear is not DecodeMode.IDLE:
                 assert step_s < longest_s + 0.01, f"missing before {after.time_s:.2f} s"
         assert site.health.status().dropped == 0
-        assert site.gearbox.stats.wake_ups == len(watched.woke_s)
+        assert site.mode_control.stats.wake_ups == len(watched.woke_s)
 
     looked_at_once()
 

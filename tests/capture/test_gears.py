@@ -101,7 +101,7 @@ def frames_by_gear(camera_: Camera, clip: Path) -> dict[DecodeMode, int]:
     counted = dict.fromkeys(DecodeMode, 0)
     for _ in site.arrive():
         for _frame in taken(site):
-            counted[site.gearbox.mode] += 1
+            counted[site.mode_control.mode] += 1
             site.feed.frame_done(busy=False)
     return counted
 
@@ -168,7 +168,7 @@ def test_a_false_alarm_at_every_keyframe_costs_hardly_more_than_full_gear(tmp_pa
                 site.feed.escalate()
             else:
                 site.feed.frame_done(busy=False)
-    assert site.gearbox.stats.wake_ups >= 8, "it tries again, but not all the time"
+    assert site.mode_control.stats.wake_ups >= 8, "it tries again, but not all the time"
     assert site.decoder.decoded < 1.06 * 1800
 
 

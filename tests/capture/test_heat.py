@@ -29,16 +29,16 @@ def looked_at(
     for seconds in site.arrive():
         at(seconds)
         for frame in taken(site):
-            frames.append((tenths(frame), site.gearbox.mode))
+            frames.append((tenths(frame), site.mode_control.mode))
             site.feed.frame_done(busy=busy)
     return frames
 
 
 def hot_between(
-    allowance: WorkloadLimiter, begin_s: float, end_s: float, limits: WorkloadLimits
+    limiter: WorkloadLimiter, begin_s: float, end_s: float, limits: WorkloadLimits
 ) -> Callable[[float], None]:
     def at(seconds: float) -> None:
-        allowance.current = limits if begin_s <= seconds < end_s else WorkloadLimits()
+        limiter.current = limits if begin_s <= seconds < end_s else WorkloadLimits()
 
     return at
 
@@ -48,9 +48,9 @@ def hot_between(
 def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
     kind: str, choice: GearChoice, tmp_path: Path
 ) -> None:
-    allowance = WorkloadLimiter()
-    site = RingFeed(auto(gear=choice), clip_of(tmp_path, kind, keyframe_s=2), allowance=allowance)
-    frames = looked_at(site, hot_between(allowance, 3.95, 9.45, KEYFRAMES_ONLY))
+    limiter = WorkloadLimiter()
+    site = RingFeed(auto(gear=choice), clip_of(tmp_path, kind, keyframe_s=2), limiter=limiter)
+    frames = looked_at(site, hot_between(limiter, 3.95, 9.45, KEYFRAMES_ONLY))
     times = [time for time, _ in frames]
     assert times == sorted(set(times))
     hot = [time for time, gear in frames if gear is DecodeMode.IDLE]
@@ -60,17 +60,17 @@ def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
     last = hot[-1]
     assert times[times.index(last) :] == list(range(last, times[-1] + 1))
     assert len([time for time in times if 60 < time < last]) <= 2
-    assert site.gearbox.mode is DecodeMode.FULL
-    assert site.gearbox.stats.full_reason is None
-    assert site.gearbox.stats.wake_ups == 0, "nothing differed: the heat was over"
+    assert site.mode_control.mode is DecodeMode.FULL
+    assert site.mode_control.stats.full_reason is None
+    assert site.mode_control.stats.wake_ups == 0, "nothing differed: the heat was over"
 
 
 def test_when_the_heat_is_over_nobody_waits_for_the_next_keyframe(tmp_path: Path) -> None:
     """Keyframes are eight seconds apart; the heat is over in between."""
-    allowance = WorkloadLimiter()
+    limiter = WorkloadLimiter()
     clip = clip_of(tmp_path, "h264", seconds=24, keyframe_s=8)
-    site = RingFeed(auto(gear=GearChoice.FULL), clip, allowance=allowance)
-    over_s, at = 20.0, hot_between(allowance, 2.0, 20.0, KEYFRAMES_ONLY)
+    site = RingFeed(auto(gear=GearChoice.FULL), clip, limiter=limiter)
+    over_s, at = 20.0, hot_between(limiter, 2.0, 20.0, KEYFRAMES_ONLY)
     taken_s = []
     for seconds in site.arrive():
         at(seconds)
@@ -81,10 +81,10 @@ def test_when_the_heat_is_over_nobody_waits_for_the_next_keyframe(tmp_path: Path
 
 
 def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
-    allowance = WorkloadLimiter()
-    site = RingFeed(auto(gear=GearChoice.FULL, fps=10), clip_of(tmp_path, "h264"), allowance=allowance)
+    limiter = WorkloadLimiter()
+    site = RingFeed(auto(gear=GearChoice.FULL, fps=10), clip_of(tmp_path, "h264"), limiter=limiter)
     times = [
-        time for time, _ in looked_at(site, hot_between(allowance, 4.0, 10.0, WorkloadLimits(fps_share=0.5)))
+        time for time, _ in looked_at(site, hot_between(limiter, 4.0, 10.0, WorkloadLimits(fps_share=0.5)))
     ]
     a_second = [sum(10 * second < time <= 10 * second + 10 for time in times) for second in range(14)]
     assert a_second[2:4] == [10] * 2
@@ -93,25 +93,25 @@ def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
 
 
 def test_a_camera_whose_keyframes_give_no_picture_stays_in_full_gear_and_says_why(tmp_path: Path) -> None:
-    allowance = WorkloadLimiter()
-    allowance.current = KEYFRAMES_ONLY
+    limiter = WorkloadLimiter()
+    limiter.current = KEYFRAMES_ONLY
     clip = make_clip(
         tmp_path / "clip.ts", seconds=14, keyframe_s=2, extra=("-bf", "0", "-x264-params", "intra-refresh=1")
     )
-    site = RingFeed(auto(gear=GearChoice.FULL), clip, allowance=allowance)
+    site = RingFeed(auto(gear=GearChoice.FULL), clip, limiter=limiter)
     frames = looked_at(site)
     assert len(frames) > 60
-    assert (site.gearbox.mode, site.gearbox.stats.full_reason) == (
+    assert (site.mode_control.mode, site.mode_control.stats.full_reason) == (
         DecodeMode.FULL,
         "its keyframes give no picture on their own",
     )
 
 
 def test_a_camera_that_was_idle_anyway_stays_so(tmp_path: Path) -> None:
-    allowance = WorkloadLimiter()
-    site = RingFeed(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "h264"), allowance=allowance)
-    looked_at(site, hot_between(allowance, 4.0, 8.0, KEYFRAMES_ONLY), busy=False)
-    assert (site.gearbox.mode, site.gearbox.stats.wake_ups) == (DecodeMode.IDLE, 0)
+    limiter = WorkloadLimiter()
+    site = RingFeed(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "h264"), limiter=limiter)
+    looked_at(site, hot_between(limiter, 4.0, 8.0, KEYFRAMES_ONLY), busy=False)
+    assert (site.mode_control.mode, site.mode_control.stats.wake_ups) == (DecodeMode.IDLE, 0)
 
 
 class Cooling:
@@ -135,11 +135,11 @@ def test_a_camera_does_not_stay_at_keyframes_when_the_heat_ends_while_it_decides
 
 
 class Attended:
-    """A gearbox whose camera gives a keyframe and a quiet picture each second."""
+    """A mode_control whose camera gives a keyframe and a quiet picture each second."""
 
     def __init__(self) -> None:
-        self.allowance = WorkloadLimiter()
-        self.gears = DecodeModeControl(GearChoice.AUTO, 20.0, self.allowance)
+        self.limiter = WorkloadLimiter()
+        self.gears = DecodeModeControl(GearChoice.AUTO, 20.0, self.limiter)
         self.now_mono = 0.0
 
     def second(self) -> None:
@@ -175,10 +175,10 @@ def test_the_end_of_heat_is_no_false_alarm(in_doubt: bool) -> None:
         camera.gears.frame_done(camera.now_mono, busy=True)  # a true one
         camera.gears.caught_up()
     before = camera.gears.stats.wake_ups
-    camera.allowance.current = KEYFRAMES_ONLY
+    camera.limiter.current = KEYFRAMES_ONLY
     camera.second()
     assert camera.gears.mode is DecodeMode.IDLE
-    camera.allowance.current = WorkloadLimits()
+    camera.limiter.current = WorkloadLimits()
     assert camera.gears.must_resume
     camera.gears.resume(camera.now_mono)
     camera.gears.caught_up()

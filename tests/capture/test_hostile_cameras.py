@@ -16,7 +16,7 @@ from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.decode.picture_limits import PictureLimits, PictureTooLarge
 from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.capture.network.camera_socket import BoundedReader
-from edge_agent.capture.network.rtp import MOST_UNIT_BYTES
+from edge_agent.capture.network.rtp import MAX_UNIT_BYTES
 from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.stream_probe import probe_stream
@@ -32,7 +32,7 @@ from tests.testbed.mjpeg_server import MjpegServer
 from tests.testbed.scripted_rtsp import HANG_UP, SILENCE, Answer, ScriptedRtsp, interleaved
 from tests.testbed.small_server import SmallServer
 
-MOST_GROWTH_BYTES = 64_000_000
+MAX_GROWTH_BYTES = 64_000_000
 GIGABYTE = 1_500_000_000
 
 
@@ -73,7 +73,7 @@ def little_memory() -> Iterator[None]:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
     before = _memory_bytes("VmRSS")
     yield
-    assert _memory_bytes("VmHWM") - before < MOST_GROWTH_BYTES
+    assert _memory_bytes("VmHWM") - before < MAX_GROWTH_BYTES
 
 
 def _memory_bytes(name: str) -> int:
@@ -151,7 +151,7 @@ class Drip(BoundedReader):
 def test_a_part_that_comes_a_few_bytes_at_a_time_is_not_copied_for_each_of_them() -> None:
     began_s = time.thread_time()
     with pytest.raises(CameraFault):
-        Drip().take_until(b"\r\n--b", MOST_UNIT_BYTES)
+        Drip().take_until(b"\r\n--b", MAX_UNIT_BYTES)
     assert time.thread_time() - began_s < 3.0
 
 

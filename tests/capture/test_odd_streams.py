@@ -62,9 +62,11 @@ def test_a_damaged_keyframe_wakes_the_camera_and_it_rests_again(
     site = RingFeed(auto(), clip, edit=lambda n, packet: damage(packet) if n == 80 else packet)
     watched = Viewer(site).watch()
     assert watched.rises()
-    assert site.gearbox.stats.wake_ups == 1, "nobody knows what it showed: what was before it is looked at"
-    assert site.gearbox.stats.full_reason is None
-    assert site.gearbox.mode is DecodeMode.IDLE
+    assert site.mode_control.stats.wake_ups == 1, (
+        "nobody knows what it showed: what was before it is looked at"
+    )
+    assert site.mode_control.stats.full_reason is None
+    assert site.mode_control.mode is DecodeMode.IDLE
     assert site.health.status().state is CameraState.ONLINE
 
 
@@ -106,10 +108,10 @@ def test_a_pause_between_rare_keyframes_is_not_taken_for_a_loss(tmp_path: Path) 
 def test_a_lost_camera_is_in_no_idle_gear(clip: Path) -> None:
     site = RingFeed(auto(), clip)
     watched = Viewer(site).watch()
-    before = site.gearbox.mode
+    before = site.mode_control.mode
     site.ring.end()
     watched.look()
-    assert (before, site.gearbox.mode) == (DecodeMode.IDLE, DecodeMode.FULL)
+    assert (before, site.mode_control.mode) == (DecodeMode.IDLE, DecodeMode.FULL)
     assert site.feed.interval_s == pytest.approx(0.1)
 
 
@@ -133,7 +135,7 @@ def test_a_ring_that_does_not_reach_back_to_a_keyframe_keeps_the_camera_awake(tm
     watched = Viewer(site, between(17, 18)).watch()
     assert watched.woke_s == [17.4]
     assert not [time_s for time_s in watched.times(DecodeMode.IDLE) if time_s > 17]
-    assert site.gearbox.stats.full_reason == "the packet ring does not reach back to the keyframe before"
+    assert site.mode_control.stats.full_reason == "the packet ring does not reach back to the keyframe before"
 
 
 def test_a_short_file_that_is_repeated_shows_every_picture(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_an_idle_camera_is_looked_at_no_more_often_than_a_busy_one(tmp_path: Pat
     clip = make_clip(tmp_path / "clip.ts", seconds=60, extra=PLAIN)
     site = RingFeed(auto(fps=0.2), clip)
     watched = Viewer(site).watch()
-    assert site.gearbox.mode is DecodeMode.IDLE
+    assert site.mode_control.mode is DecodeMode.IDLE
     assert min(b - a for a, b in itertools.pairwise(watched.times())) >= 4.5
 
 
@@ -162,7 +164,7 @@ def test_catching_up_does_not_make_the_last_picture_older(clip: Path) -> None:
         return 12 < time_s < 13
 
     Viewer(site, look).watch()
-    assert site.gearbox.stats.wake_ups == 1
+    assert site.mode_control.stats.wake_ups == 1
     assert set(ages) == {0.0}
 
 
@@ -208,7 +210,7 @@ ODD: dict[str, dict[str, Any]] = {
     "times of arrival": {"timed": False},
     "parameter sets once": {"edit": parameters_once},
     "a file that is repeated": {"file": True},
-    # while everything is decoded, between two keyframes of idle gear, and after the one that wakes
+    # while everything is decoded, between two keyframes of idle mode, and after the one that wakes
     **{
         f"clock set by {seconds:g} s at {at / 10:g} s": {"edit": clock_set(at, seconds)}
         for seconds in (-3600.0, -0.5, 0.7, 3600.0)
@@ -248,8 +250,8 @@ def test_with_intra_refresh_one_wake_up_tells_that_the_camera_cannot_rest(tmp_pa
     extra = ("-preset", "fast", "-x264-params", "intra-refresh=1:bframes=0")
     site = RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=30, extra=extra))
     watched = Viewer(site).watch()
-    assert (site.gearbox.stats.wake_ups, site.gearbox.mode) == (1, DecodeMode.FULL)
-    assert site.gearbox.stats.full_reason == "its keyframes give no picture on their own"
+    assert (site.mode_control.stats.wake_ups, site.mode_control.mode) == (1, DecodeMode.FULL)
+    assert site.mode_control.stats.full_reason == "its keyframes give no picture on their own"
     assert len(watched.seen) > 285
     assert watched.rises()
 
@@ -285,4 +287,4 @@ def test_in_idle_gear_by_choice_a_damaged_keyframe_is_passed_over(tmp_path: Path
         states.append(site.health.status().state)
     assert watched.times() == [1.4, 16.4, 46.4, 61.4, 76.4]
     assert set(states) == {CameraState.ONLINE}
-    assert site.gearbox.stats.wake_ups == 0
+    assert site.mode_control.stats.wake_ups == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.feed import CATCH_UP_AT_MOST_S
+from edge_agent.capture.feed import MAX_CATCH_UP_S
 from edge_agent.config.model.settings import GearChoice, Ring
 from edge_agent.core.model import CameraState, DecodeMode
 from tests.capture.viewer import Viewer, auto
@@ -32,10 +32,10 @@ def moves(time_s: float) -> bool:
 def test_a_detector_that_cannot_catch_up_soon_looks_at_what_is_new(clip: Path, look_s: float) -> None:
     site = RingFeed(auto(fps=5), clip)
     watched = Viewer(site, moves, look_s).watch()
-    ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + CATCH_UP_AT_MOST_S + 2 * look_s]
-    assert max(seen.age_s for seen in watched.seen) < 2.5 + CATCH_UP_AT_MOST_S
+    ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + MAX_CATCH_UP_S + 2 * look_s]
+    assert max(seen.age_s for seen in watched.seen) < 2.5 + MAX_CATCH_UP_S
     assert max(ages) < 0.2 + look_s
-    assert site.gearbox.stats.wake_ups >= 1
+    assert site.mode_control.stats.wake_ups >= 1
     assert site.health.status().dropped > 0
     assert watched.rises()
 
@@ -55,8 +55,8 @@ def test_a_detector_that_can_catch_up_looks_at_every_picture(clip: Path, look_s:
 def test_a_core_that_cannot_catch_up_decodes_what_is_new(clip: Path, decode_s: float) -> None:
     site = RingFeed(auto(fps=5), clip, decode_s=decode_s)
     watched = Viewer(site, moves).watch()
-    ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + CATCH_UP_AT_MOST_S]
-    assert max(seen.age_s for seen in watched.seen) < 2.5 + CATCH_UP_AT_MOST_S
+    ages = [seen.age_s for seen in watched.seen if seen.time_s > WAKE_S + MAX_CATCH_UP_S]
+    assert max(seen.age_s for seen in watched.seen) < 2.5 + MAX_CATCH_UP_S
     assert max(ages) < 2.0
     assert site.health.status().dropped > 50
     assert watched.rises()
@@ -76,7 +76,7 @@ def test_a_pipeline_that_was_stuck_does_not_blame_the_camera(clip: Path, gear: G
     assert watched.times()[-1] > 58
     if gear is GearChoice.FULL:
         assert site.health.status().dropped >= 240, "what the ring has let go is counted"
-    assert site.gearbox.mode is {GearChoice.FULL: DecodeMode.FULL}.get(gear, DecodeMode.IDLE)
+    assert site.mode_control.mode is {GearChoice.FULL: DecodeMode.FULL}.get(gear, DecodeMode.IDLE)
 
 
 def test_the_ring_holds_what_it_is_allowed_to(clip: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.capture.sizes import LONGEST_PAUSE_S, PAUSE_S, PacketSizeAlarm, separation
+from edge_agent.capture.sizes import MAX_PAUSE_S, PAUSE_S, PacketSizeAlarm, separation
 from edge_agent.config.model.settings import GearChoice
 from tests.capture.rig import camera
 from tests.testbed.ring_feed import RingFeed
@@ -51,14 +51,14 @@ def test_nothing_is_concluded_from_a_few_pictures(quiet: int, busy: int) -> None
 
 def test_false_alarms_become_rare_and_a_true_one_ends_that() -> None:
     watch, now, given_at = taught(sizes(QUIET), sizes(BUSY)), 0.0, []
-    while now < 5 * LONGEST_PAUSE_S:
+    while now < 5 * MAX_PAUSE_S:
         if watch.alarms(BUSY, now):
             given_at.append(now)
             watch.judge(true=False, mono=now)
         now += 1.0
     pauses = np.diff(given_at)
     assert pauses[0] == pytest.approx(PAUSE_S, abs=1)
-    assert pauses[-1] == pytest.approx(LONGEST_PAUSE_S, abs=1)
+    assert pauses[-1] == pytest.approx(MAX_PAUSE_S, abs=1)
     watch.judge(true=True, mono=now)
     watch.judge(true=False, mono=now)
     assert not watch.alarms(BUSY, now + PAUSE_S - 1)
@@ -118,7 +118,7 @@ def seen_of_the_visit(clip: Path) -> tuple[int, int]:
             else:
                 seen += VISIT[0] <= seconds < VISIT[1]
                 site.feed.frame_done(busy=moves(seconds))
-    return seen, site.gearbox.stats.wake_ups
+    return seen, site.mode_control.stats.wake_ups
 
 
 def test_a_visit_between_two_keyframes_is_seen_where_sizes_tell(tmp_path: Path) -> None:

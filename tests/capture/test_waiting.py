@@ -73,7 +73,7 @@ def in_full(site: RingFeed) -> None:
 
 def in_idle(site: RingFeed) -> None:
     Viewer(site).watch()
-    assert site.gearbox.mode is DecodeMode.IDLE
+    assert site.mode_control.mode is DecodeMode.IDLE
 
 
 def caught_up(site: RingFeed) -> None:
@@ -168,7 +168,7 @@ def test_a_frame_of_an_old_connection_wakes_nothing_in_the_new_one(clip: Path) -
     frame = site.feed.take(0)
     assert frame is not None
     assert not frame.late
-    assert site.gearbox.mode is DecodeMode.FULL
+    assert site.mode_control.mode is DecodeMode.FULL
 
 
 def test_what_the_decoder_says_of_an_old_connection_changes_nothing(clip: Path) -> None:

@@ -62,8 +62,8 @@ class Viewer:
 
     def look(self) -> None:
         """At all that there is now."""
-        feed, gearbox = self.site.feed, self.site.gearbox
-        gear = gearbox.mode
+        feed, mode_control = self.site.feed, self.site.mode_control
+        gear = mode_control.mode
         while (frame := feed.take(0)) is not None:
             time_s = frame.captured_mono - self.site.begin_mono
             if feed.can_escalate and self._moves(time_s):
@@ -74,7 +74,7 @@ class Viewer:
                 self.seen.append(Seen(time_s, DecodeMode.CATCH_UP if frame.late else gear, frame, age_s))
                 self.site.spend(self._look_s)
                 feed.frame_done(self._moves(time_s))
-            gear = gearbox.mode
+            gear = mode_control.mode
 
     def times(self, gear: DecodeMode | None = None) -> list[float]:
         return [round(seen.time_s, 2) for seen in self.seen if gear in (None, seen.gear)]

@@ -81,11 +81,11 @@ def test_never_more_than_the_budget_and_what_had_been_saved(asks: list[tuple[str
 
 
 def test_while_the_gateway_is_hot_the_cameras_share_a_part_of_it_and_all_again_afterwards() -> None:
-    allowance = WorkloadLimiter()
-    budget = InferenceBudget(200.0, ("a",), allowance)
-    allowance.current = WorkloadLimits(inference_share=0.5)
+    limiter = WorkloadLimiter()
+    budget = InferenceBudget(200.0, ("a",), limiter)
+    limiter.current = WorkloadLimits(inference_share=0.5)
     hot = spend(budget, "a", 20, fps=25)
-    allowance.current = WorkloadLimits()
+    limiter.current = WorkloadLimits()
     cool = sum(budget.take("a", MS, 20 + n / 25) for n in range(500))
     assert hot == pytest.approx(100, abs=6)
     assert cool == pytest.approx(200, abs=11)

@@ -41,9 +41,9 @@ def test_objects_are_matched_by_place(
     assert compare(old, other, sure=0.5) == counts
 
 
-def shadow(detector: FakeDetector, share: float = 1.0, allowance: WorkloadLimiter | None = None) -> Shadow:
+def shadow(detector: FakeDetector, share: float = 1.0, limiter: WorkloadLimiter | None = None) -> Shadow:
     """Whose work is done at once, with a pool that is full."""
-    budget = InferenceBudget(500.0, ("cam-1",), allowance)
+    budget = InferenceBudget(500.0, ("cam-1",), limiter)
     for second in range(3):
         budget.take("cam-1", 0.0, float(second))
 
@@ -78,12 +78,12 @@ def test_a_share_of_the_frames_is_compared_by_group_outside_of_the_masks() -> No
 
 
 def test_it_stops_while_the_gateway_holds_anything_back_and_when_cameras_need_the_budget() -> None:
-    allowance, detector = WorkloadLimiter(), FakeDetector()
-    tried = shadow(detector, allowance=allowance)
-    allowance.current = WorkloadLimits(fps_share=0.5)
+    limiter, detector = WorkloadLimiter(), FakeDetector()
+    tried = shadow(detector, limiter=limiter)
+    limiter.current = WorkloadLimits(fps_share=0.5)
     tried.offer(camera(), frame(3.0), [])
     assert detector.calls == 0
-    allowance.current = WorkloadLimits()
+    limiter.current = WorkloadLimits()
     tried.offer(camera(), frame(3.1), [])
     assert detector.calls == 1
 

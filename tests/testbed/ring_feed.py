@@ -131,16 +131,16 @@ class RingFeed:
         decode_s: float = 0.0,
         timed: bool = True,
         file: bool = False,
-        allowance: WorkloadLimiter | None = None,
+        limiter: WorkloadLimiter | None = None,
     ) -> None:
         """``edit``: what becomes of each packet on its way, by its number from 0; None: it is lost.
         ``decode_s``: what the decoder takes for each packet; ``file``, ``timed``: see ``FrameSource``."""
         self.clock = StreamClock()
-        self.gearbox = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, allowance)
+        self.mode_control = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, limiter)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
-        self.health = CaptureHealth(camera.id, self.clock, self.gearbox)
+        self.health = CaptureHealth(camera.id, self.clock, self.mode_control)
         self.feed = FrameFeed(
-            camera, self.clock, self.ring, self.health, self.gearbox, limits or StreamTimeouts()
+            camera, self.clock, self.ring, self.health, self.mode_control, limits or StreamTimeouts()
         )
         self._clips, self._edit, self._file, self._timed = clips, edit, file, timed
         self._decode_s = decode_s

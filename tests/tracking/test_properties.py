@@ -22,8 +22,8 @@ from edge_agent.core.model import (
     Tracks,
     TrackState,
 )
-from edge_agent.tracking.sightings import MOST_DETECTIONS, sightings
-from edge_agent.tracking.tracker import MOST_TRACKS, Tracker
+from edge_agent.tracking.sightings import MAX_DETECTIONS, sightings
+from edge_agent.tracking.tracker import MAX_TRACKS, Tracker
 from tests.tracking.world import DrawnPicture, Thing, World, line, texture, waypoints
 
 WORLD = World(Thing("person", line(0.1, 0.5, 0.05, 0.0)), Thing("car", line(0.9, 0.3, -0.04, 0.02)))
@@ -128,9 +128,9 @@ def test_a_model_that_has_gone_mad_is_followed_within_bounds() -> None:
         places = [(n % 25 / 26, n // 25 / 21, 0.9 if n % 5 == number else 0.5) for n in range(500)]
         seen = tuple(Detection("person", score, Box(x, y, x + 0.01, y + 0.02)) for x, y, score in places)
         tracks = tracker.update(WORLD.frame(number / 5), motion, Inferences((FULL_PICTURE,), seen))
-        assert len(tracks.active) <= MOST_TRACKS
-        assert len(sightings(seen, 0.56, lambda person, machine: False)) == MOST_DETECTIONS
-    assert len(tracker.tracks) == MOST_TRACKS
+        assert len(tracks.active) <= MAX_TRACKS
+        assert len(sightings(seen, 0.56, lambda person, machine: False)) == MAX_DETECTIONS
+    assert len(tracker.tracks) == MAX_TRACKS
 
 
 @modest

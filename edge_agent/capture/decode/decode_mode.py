@@ -15,15 +15,15 @@ from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import DecodeMode
 
-LONGEST_INTERVAL_S = 2.0
+MAX_INTERVAL_S = 2.0
 """Between keyframes: what comes and goes in between is not seen, and an event is late by as much."""
 TOLERANCE_S = 0.25  # cameras count pictures, not time
 INTERVALS = 4  # so many have to be known, and are remembered
-DAMAGED_AT_MOST = 3
+MAX_DAMAGED_KEYFRAMES = 3
 """Keyframes in a row: a bad network damages one now and then, not all."""
 FALSE_ALARM_S = 3.0
 """A keyframe differed, and nothing came of it: back to idle after so long, not after ``quiet_s``. Twice as
-long after each that follows: waking at every keyframe costs more than full gear."""
+long after each that follows: waking at every keyframe costs more than full mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class DecodeModeStats:
 class DecodeModeControl:
     """One camera's gear. Owned by its pipeline thread; all times are the stream's, on the box's clock."""
 
-    def __init__(self, choice: GearChoice, quiet_s: float, allowance: WorkloadLimiter | None = None) -> None:
-        """``allowance``: while it leaves keyframes only, that is the choice, whatever moves."""
+    def __init__(self, choice: GearChoice, quiet_s: float, limiter: WorkloadLimiter | None = None) -> None:
+        """``limiter``: while it leaves keyframes only, that is the choice, whatever moves."""
         self._configured = choice
         self._quiet_s = quiet_s
-        self._allowance = allowance or WorkloadLimiter()
+        self._limiter = limiter or WorkloadLimiter()
         self._for_heat = False  # idle, and only because nothing else was allowed
         self._mode = DecodeMode.FULL
         self._full_s = self._idle_s = 0.0
@@ -57,7 +57,7 @@ class DecodeModeControl:
         self._alarm_mono: float | None = None  # when something moved last
         self._moved = True  # since the last alarm
         self._false_alarms = 0  # in a row
-        self._idle_since_mono = 0.0  # when idle gear began
+        self._idle_since_mono = 0.0  # when idle mode began
         self._counted_mono: float | None = None
 
     @property
@@ -72,7 +72,7 @@ class DecodeModeControl:
     @property
     def limits(self) -> WorkloadLimits:
         """What the box may do now. Any thread may ask."""
-        return self._allowance.current
+        return self._limiter.current
 
     @property
     def _choice(self) -> GearChoice:
@@ -124,10 +124,10 @@ class DecodeModeControl:
             self._key_mono = stamp_mono
 
     def overdue(self, newest_mono: float) -> bool:
-        """Whether, in idle gear, the next keyframe should have come long ago."""
+        """Whether, in idle mode, the next keyframe should have come long ago."""
         if not self.can_escalate or self._key_mono is None:
             return False
-        return newest_mono - self._key_mono > LONGEST_INTERVAL_S + 2 * TOLERANCE_S
+        return newest_mono - self._key_mono > MAX_INTERVAL_S + 2 * TOLERANCE_S
 
     def keyframe_decoded(self, *, picture: bool, damaged: bool) -> bool:
         """A keyframe was decoded on its own; whether those before it are wanted, to see what it shows.
@@ -136,7 +136,7 @@ class DecodeModeControl:
         connection; ``damaged``: data was missing.
         """
         self._damaged = 0 if picture else self._damaged + 1
-        if not picture and (not damaged or self._damaged >= DAMAGED_AT_MOST):
+        if not picture and (not damaged or self._damaged >= MAX_DAMAGED_KEYFRAMES):
             self.disable_idle("its keyframes give no picture on their own")
         return not picture and (self._choice is GearChoice.AUTO or self._idle_disabled is not None)
 
@@ -191,8 +191,8 @@ class DecodeModeControl:
         if interval_s is None or self._key_mono is None:
             return "too few keyframes have come to know their interval"
         interval_s = max(interval_s, now_mono - self._key_mono)
-        if interval_s > LONGEST_INTERVAL_S + TOLERANCE_S:
-            return f"keyframes are {interval_s:.1f} s apart, more than {LONGEST_INTERVAL_S:g} s"
+        if interval_s > MAX_INTERVAL_S + TOLERANCE_S:
+            return f"keyframes are {interval_s:.1f} s apart, more than {MAX_INTERVAL_S:g} s"
         return None
 
     def _count(self, stamp_mono: float) -> None:

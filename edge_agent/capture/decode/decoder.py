@@ -12,7 +12,7 @@ import av
 from av.error import FFmpegError
 
 from edge_agent.capture.decode.h264 import FrameNumWatch
-from edge_agent.capture.decode.picture_limits import MOST_PIXELS, PictureLimits
+from edge_agent.capture.decode.picture_limits import MAX_PIXELS, PictureLimits
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -45,7 +45,7 @@ class VideoDecoder:
     def __init__(self, context: VideoCodecContext, *, limited: bool = False) -> None:
         """``limited``: refuse a stream of a camera that needs more memory than ``PictureLimits`` allows."""
         if limited:
-            context.options = {"max_pixels": str(MOST_PIXELS)}
+            context.options = {"max_pixels": str(MAX_PIXELS)}
         self._limits = PictureLimits(context.name, context.extradata or b"") if limited else None
         context.thread_type = "NONE"  # threads add a frame of latency each and cost more in total
         context.thread_count = 1

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
 """Shares of damaged frames, and of packets left out: degraded from the first on, until below the second."""
 JUDGE_EVERY_S = 1.0
-REORDERED_AT_MOST = 32
+MAX_REORDERED = 32
 """Pictures that a decoder holds back: 16 frames, or their fields."""
 
 
@@ -82,20 +82,20 @@ class StreamDecoder:
             frames = self._decoder.decode(item.packet)
         except PictureTooLarge as error:
             raise failure(self._camera_id, Cause.UNSUPPORTED, str(error)) from None
-        shots = self._pictures(frames, item)
+        pictures = self._pictures(frames, item)
         if not item.packet.size:  # what follows begins anew
             self._stamps.clear()
             self._last_pts = None
-        return shots
+        return pictures
 
     def keyframe(self, item: RingPacket) -> KeyframeResult:
         """A keyframe on its own; afterwards the decoder is ready for an unrelated packet."""
         self.drain()
         corrupt = self._decoder.corrupt
-        shots = self.decode(item)
+        pictures = self.decode(item)
         # Streams with B-frames hold it back until it is asked for.
-        shots += self._pictures(self._decoder.decode(None), item)
-        return KeyframeResult(shots[-1] if shots else None, self._decoder.corrupt > corrupt)
+        pictures += self._pictures(self._decoder.decode(None), item)
+        return KeyframeResult(pictures[-1] if pictures else None, self._decoder.corrupt > corrupt)
 
     def drain(self) -> None:
         """What follows is not what comes next in the stream."""
@@ -127,16 +127,16 @@ class StreamDecoder:
         damaged, self._corrupt = self._decoder.corrupt - self._corrupt, self._decoder.corrupt
         if frames or damaged:
             self._health.decoded(item.arrived_mono, len(frames), damaged)
-        shots = []
+        pictures = []
         for decoded in frames:
             number, stamp_mono = next(self._numbers), self._stamp(decoded.frame, item)
             self._note_picture(decoded.frame, item.arrived_mono)
             if decoded.clean:
                 self._clean_mono = item.arrived_mono
-                shots.append(DecodedPicture(number, stamp_mono, decoded.frame))
+                pictures.append(DecodedPicture(number, stamp_mono, decoded.frame))
         if item.arrived_mono - self._judged_mono >= JUDGE_EVERY_S:
             self._judge(item.arrived_mono)
-        return shots
+        return pictures
 
     # --- times
 
@@ -144,7 +144,7 @@ class StreamDecoder:
         self.reordered = self.reordered or stamp_mono < self._newest_mono
         self._newest_mono = max(self._newest_mono, stamp_mono)
         self._stamps[pts] = stamp_mono
-        if len(self._stamps) > REORDERED_AT_MOST:  # of a field, or of a picture that never came
+        if len(self._stamps) > MAX_REORDERED:  # of a field, or of a picture that never came
             del self._stamps[next(iter(self._stamps))]
 
     def _stamp(self, frame: VideoFrame, item: RingPacket) -> float:
@@ -154,7 +154,7 @@ class StreamDecoder:
             if self._last_pts is not None and pts <= self._last_pts:
                 # Pictures come in order: the camera's clock was set back, by less than packets can tell.
                 tick_s = float(item.packet.time_base or 0)
-                self.connection.set_back = (pts * tick_s, item.arrived_mono)
+                self.connection.clock_reset = (pts * tick_s, item.arrived_mono)
                 stamp_mono = item.arrived_mono
             self._last_pts = pts
         self._last_mono = max(stamp_mono, self._last_mono + 1e-6)
@@ -182,7 +182,7 @@ class StreamDecoder:
     def _judge(self, mono: float) -> None:
         """Once a second: do the packets that are decoded give pictures, and are these whole?"""
         pause_s, self._judged_mono = mono - self._judged_mono, mono
-        # In idle gear nothing is decoded between two keyframes, which may be far apart.
+        # In idle mode nothing is decoded between two keyframes, which may be far apart.
         patience_s = max(self._limits.picture_s, 2 * pause_s)
         self._check_whole(mono)
         if mono - self._picture_mono >= patience_s:

@@ -15,13 +15,13 @@ VPS, SPS, PPS = 32, 33, 34
 IDR = (19, 20)
 HEADER_BYTES = 288
 """The most that a slice takes up to the end of its reference picture set."""
-MOST_PICTURES = 32
+MAX_PICTURES = 32
 """libavcodec has so many places for pictures, half of them for each direction, and refuses to keep more."""
-NONSENSE = MOST_PICTURES + 1
+NONSENSE = MAX_PICTURES + 1
 VECTOR_BYTES, BLOCK_BYTES = 12, 528
 """What libavcodec notes with each picture: of each quarter of a smallest block, and of each largest block
 (libavcodec, hevc/hevcdec.c: tab_mvf_pool, rpl_tab_pool)."""
-MOST_PICTURE_SETS, MOST_SEQUENCES, MOST_SHORT_TERM_SETS = 64, 16, 64
+MAX_PICTURE_SETS, MAX_SEQUENCES, MAX_SHORT_TERM_SETS = 64, 16, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ReferenceSets:
         self._pictures: dict[int, set[tuple[int, int, int]]] = {}
 
     def add_sequence(self, found: SequenceFormat) -> None:
-        if found.syntax is not None and found.number < MOST_SEQUENCES:
+        if found.syntax is not None and found.number < MAX_SEQUENCES:
             self._sequences.setdefault(found.number, set()).add(found.syntax)
 
     def add_picture(self, unit: bytes) -> None:
@@ -68,7 +68,7 @@ class ReferenceSets:
         number, sequence = bits.ue(), bits.ue()
         bits.u(1)  # dependent slices: the first slice of a picture is never one
         output_flag, extra = bits.u(1), bits.u(3)
-        if not bits.exhausted and number < MOST_PICTURE_SETS:
+        if not bits.exhausted and number < MAX_PICTURE_SETS:
             self._pictures.setdefault(number, set()).add((sequence, output_flag, extra))
 
     @property
@@ -125,7 +125,7 @@ def _pictures(kind: int, bits: BitReader, syntax: SetSyntax, output_flag: int, e
         found = sets[index] if index < len(sets) else 0
     if syntax.long_term is not None:
         found += (bits.ue() if syntax.long_term else 0) + bits.ue()
-    return 0 if bits.exhausted or found > MOST_PICTURES else found
+    return 0 if bits.exhausted or found > MAX_PICTURES else found
 
 
 def sequence_format(unit: bytes) -> SequenceFormat | None:
@@ -182,7 +182,7 @@ def _set_syntax(bits: BitReader, planes: bool, order_bits: int) -> SetSyntax | N
         bits.ue()
         bits.u(1)
     count = bits.ue()
-    if count > MOST_SHORT_TERM_SETS or order_bits > 16:
+    if count > MAX_SHORT_TERM_SETS or order_bits > 16:
         return None
     sets: list[int] = []
     for _ in range(count):
@@ -199,14 +199,14 @@ def _short_term_set(bits: BitReader, sets: Sequence[int], *, in_slice: bool) -> 
     bits.u(1)
     bits.ue()  # sign and distance from the set that it is predicted from
     pictures = 0
-    for _ in range(min(sets[-min(back, len(sets))], MOST_PICTURES) + 1):
+    for _ in range(min(sets[-min(back, len(sets))], MAX_PICTURES) + 1):
         pictures += bits.u(1) or bits.u(1)  # used_by_curr_pic_flag, and use_delta_flag where that is 0
     return pictures
 
 
 def _explicit_set(bits: BitReader) -> int:
     before, after = bits.ue(), bits.ue()
-    if max(before, after) >= MOST_PICTURES // 2:
+    if max(before, after) >= MAX_PICTURES // 2:
         return NONSENSE
     for _ in range(before + after):
         bits.ue()

@@ -16,7 +16,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 
-from edge_agent.capture.failures import SMALLEST_SIDE
+from edge_agent.capture.failures import MIN_SIDE
 from edge_agent.core.model import FULL_PICTURE, Box
 
 if TYPE_CHECKING:
@@ -171,11 +171,11 @@ class ArrayPicture:
 
 def _at_most(luma: Gray, max_width: int | None) -> Gray:
     """``luma`` itself, or a read-only copy ``max_width`` wide with the same aspect; no side gets under
-    ``SMALLEST_SIDE`` by it."""
+    ``MIN_SIDE`` by it."""
     height, width = luma.shape
     if max_width is None or width <= max_width:
         return luma
-    scale = min(1.0, max(max_width / width, SMALLEST_SIDE / height))
+    scale = min(1.0, max(max_width / width, MIN_SIDE / height))
     size = (round(width * scale), round(height * scale))
     small: Gray = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     small.flags.writeable = False

@@ -11,8 +11,8 @@ from itertools import islice
 from edge_agent.capture.decode import h264, h265
 from edge_agent.capture.decode.bits import BitReader
 
-MOST_PIXELS = 4096 * 2304
-MOST_PICTURES_BYTES = 52_000_000
+MAX_PIXELS = 4096 * 2304
+MAX_PICTURES_BYTES = 52_000_000
 """Of all pictures that the decoder keeps, with what it notes of each: 3840x2160 with one reference picture,
 1920x1080 with ten. With a picture's own bytes, at most three times 4 MB, it stays under 64 MB."""
 IN_FLIGHT = 2
@@ -20,12 +20,12 @@ IN_FLIGHT = 2
 UNIT_BYTES, UNIT_BYTES_PER_PICTURE = 4_300, 530
 """What libavcodec notes of each NAL unit, however short it is: once, and for H.265 again with each picture
 that is kept (h2645_parse.c, hevc/refs.c)."""
-MOST_UNITS = MOST_PICTURES_BYTES // UNIT_BYTES + 1
+MAX_UNITS = MAX_PICTURES_BYTES // UNIT_BYTES + 1
 """Too many at any size: no more are counted."""
 PPS_BYTES_H264, PPS_BYTES_PER_PIXEL_H265, VPS_BYTES_PER_BYTE = 184_000, 0.05, 8_600
 """What libavcodec makes of a parameter set and keeps: scaling factors, tables of blocks, timing of layers
 (measured)."""
-MOST_VERSIONS = 4
+MAX_VERSIONS = 4
 """Of one parameter set in one connection. Cameras have one, and another after their settings were changed."""
 _PARAMETER_BYTES = 16_384
 """More than a parameter set that libavcodec accepts has up to the last field that is read."""
@@ -103,7 +103,7 @@ class PictureLimits:
 
     def _units(self, packet: memoryview) -> Iterator[tuple[int, int]]:
         """Where each NAL unit begins, and where it ends or no more of it is read."""
-        starts = [match.end() for match in islice(_START_CODE.finditer(packet), MOST_UNITS)]
+        starts = [match.end() for match in islice(_START_CODE.finditer(packet), MAX_UNITS)]
         self._most_units = max(self._most_units, len(starts))
         _check(self._announced, most_units=self._most_units)
         for start, following in zip(starts, [*starts[1:], len(packet)], strict=True):
@@ -114,7 +114,7 @@ class PictureLimits:
         _check(found)
         self._announced = found
         self._largest = max(
-            found, self._largest, key=lambda announced: announced.total_bytes(h265.MOST_PICTURES)
+            found, self._largest, key=lambda announced: announced.total_bytes(h265.MAX_PICTURES)
         )
 
     def _read_parameters(self, kind: int, unit: bytes) -> None:
@@ -131,9 +131,9 @@ class PictureLimits:
             size = (found.width, found.height)
             self._announce(AnnouncedFormat(*size, found.kept, found.bytes_per_pixel, found.notes_per_pixel))
             self._reference_sets.add_sequence(found)
-            most = self._largest.total_bytes(h265.MOST_PICTURES + IN_FLIGHT)
-            self._slices_matter = most > MOST_PICTURES_BYTES
-        if self._reference_sets.versions > MOST_VERSIONS:
+            most = self._largest.total_bytes(h265.MAX_PICTURES + IN_FLIGHT)
+            self._slices_matter = most > MAX_PICTURES_BYTES
+        if self._reference_sets.versions > MAX_VERSIONS:
             raise PictureTooLarge("its parameter sets change more often than a camera's")
 
     def _keep(self, kind: int, number: int, kept_bytes: float) -> None:
@@ -149,20 +149,20 @@ def _check(
     announced: AnnouncedFormat, reorder_depth: int = 0, most_units: int = 0, parameters_bytes: float = 0
 ) -> None:
     size = f"{announced.width}x{announced.height}"
-    if announced.width * announced.height > MOST_PIXELS:
+    if announced.width * announced.height > MAX_PIXELS:
         raise PictureTooLarge(f"its pictures are {size}, too large to analyse")
     pictures = announced.kept + reorder_depth + IN_FLIGHT
     pictures_bytes = announced.total_bytes(pictures)
-    if pictures_bytes > MOST_PICTURES_BYTES:
+    if pictures_bytes > MAX_PICTURES_BYTES:
         raise PictureTooLarge(
             f"its pictures are {size}, and {pictures} of them at a time are too much memory"
         )
     units_bytes = most_units * (UNIT_BYTES + pictures * UNIT_BYTES_PER_PICTURE)
-    if pictures_bytes + units_bytes > MOST_PICTURES_BYTES:
+    if pictures_bytes + units_bytes > MAX_PICTURES_BYTES:
         raise PictureTooLarge(
             f"one of its pictures has at least {most_units} NAL units, which are too much memory"
         )
-    if pictures_bytes + units_bytes + parameters_bytes > MOST_PICTURES_BYTES:
+    if pictures_bytes + units_bytes + parameters_bytes > MAX_PICTURES_BYTES:
         raise PictureTooLarge("its parameter sets are too much memory")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from edge_agent.capture.failures import CameraFault, Fault, fault_of_errno
 
 RECEIVE_BYTES = 65_536
-MOST_LINE_BYTES = 1024
+MAX_LINE_BYTES = 1024
 
 
 class BoundedReader(ABC):
@@ -72,7 +72,7 @@ class BoundedReader(ABC):
         return bytes(whole[:found])
 
     def line(self) -> bytes:
-        return self.take_until(b"\n", MOST_LINE_BYTES).strip()
+        return self.take_until(b"\n", MAX_LINE_BYTES).strip()
 
 
 class CameraSocket(BoundedReader):

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from edge_agent.capture.failures import CameraFault, Fault, fault_of_status
 from edge_agent.capture.network.authentication import Authenticator
 from edge_agent.capture.network.camera_socket import BoundedReader, CameraSocket, ChunkedBody
-from edge_agent.capture.network.rtp import MOST_UNIT_BYTES
-from edge_agent.capture.network.rtsp import MOST_DIGITS
+from edge_agent.capture.network.rtp import MAX_UNIT_BYTES
+from edge_agent.capture.network.rtsp import MAX_DIGITS
 
-MOST_HEAD_BYTES = 16_384
-MOST_LINES = 64
+MAX_HEAD_BYTES = 16_384
+MAX_LINES = 64
 """Of a part's head, and between two parts."""
-MOST_LOGINS = 3
+MAX_LOGINS = 3
 
 
 class HttpPictures:
@@ -32,7 +32,7 @@ class HttpPictures:
         self._endpoint, self._tls = endpoint, tls
         self._authenticator = authenticator
         until_mono = time.monotonic() + limit_s
-        for _ in range(MOST_LOGINS):
+        for _ in range(MAX_LOGINS):
             self._socket = CameraSocket(*self._endpoint, tls=tls, until_mono=until_mono)
             try:
                 body = self._body()
@@ -53,7 +53,7 @@ class HttpPictures:
             headers = self._part_headers()
             length = headers.get(b"content-length", b"")
             if length.isdigit():
-                if len(length) > MOST_DIGITS or int(length) > MOST_UNIT_BYTES:
+                if len(length) > MAX_DIGITS or int(length) > MAX_UNIT_BYTES:
                     raise CameraFault(Fault.TOO_LARGE_UNIT)
                 content = reader.take(int(length))
             else:
@@ -79,7 +79,7 @@ class HttpPictures:
         self._socket.send(f"{request}\r\n".encode())
         if self._socket.peek(5) != b"HTTP/":
             raise CameraFault(Fault.FOREIGN)
-        head = self._socket.take_until(b"\r\n\r\n", MOST_HEAD_BYTES).decode("latin-1")
+        head = self._socket.take_until(b"\r\n\r\n", MAX_HEAD_BYTES).decode("latin-1")
         first, *lines = head.split("\r\n")
         pairs = [
             (name.strip().lower(), value.strip()) for name, _, value in (x.partition(":") for x in lines)
@@ -100,7 +100,7 @@ class HttpPictures:
 
     def _boundary(self) -> bytes:
         """The line that begins the next part. The head of the answer has it too, written in many ways."""
-        for _ in range(MOST_LINES):
+        for _ in range(MAX_LINES):
             line = self._reader.line()
             if line.startswith(b"--"):
                 return line
@@ -108,7 +108,7 @@ class HttpPictures:
 
     def _part_headers(self) -> dict[bytes, bytes]:
         headers: dict[bytes, bytes] = {}
-        for _ in range(MOST_LINES):
+        for _ in range(MAX_LINES):
             line = self._reader.line()
             if not line:
                 return headers
@@ -118,7 +118,7 @@ class HttpPictures:
 
     def _unmeasured(self, boundary: bytes) -> bytes:
         try:
-            content = self._reader.take_until(boundary, MOST_UNIT_BYTES)
+            content = self._reader.take_until(boundary, MAX_UNIT_BYTES)
         except CameraFault as error:
             too_large = error.fault is Fault.TOO_MUCH
             raise CameraFault(Fault.TOO_LARGE_UNIT if too_large else error.fault) from None

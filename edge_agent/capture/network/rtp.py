@@ -12,7 +12,7 @@ from typing import Protocol
 from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.capture.network.sdp import SdpMedia
 
-MOST_UNIT_BYTES = 4_194_304
+MAX_UNIT_BYTES = 4_194_304
 """Of one picture: a picture without an end is refused. A keyframe of 3840x2160 at 16 Mbit/s has 1 to 2 MB."""
 _START_CODE = b"\0\0\0\1"
 _WRAP = 1 << 32
@@ -87,7 +87,7 @@ class AccessUnitAssembler:
             self._pieces.append(piece)
             self._size_bytes += len(piece)
         # Each piece costs more memory than its bytes, so empty pieces need a limit too.
-        if self._size_bytes > MOST_UNIT_BYTES or len(self._pieces) > MOST_UNIT_BYTES // 64:
+        if self._size_bytes > MAX_UNIT_BYTES or len(self._pieces) > MAX_UNIT_BYTES // 64:
             raise CameraFault(Fault.TOO_LARGE_UNIT)
 
     def _parsed(self, packet: bytes) -> tuple[bytes, int, bool]:

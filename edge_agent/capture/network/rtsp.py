@@ -17,14 +17,14 @@ from edge_agent.capture.network.authentication import Authenticator
 from edge_agent.capture.network.camera_socket import CameraSocket, ReadLimiter
 from edge_agent.capture.network.sdp import SdpMedia, video_of
 
-MOST_HEAD_BYTES, MOST_BODY_BYTES = 16_384, 65_536
+MAX_HEAD_BYTES, MAX_BODY_BYTES = 16_384, 65_536
 """Of one answer. Descriptions of cameras have 300 to 2,000 bytes."""
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 """Of a length. To read a number of thousands of digits takes Python long."""
 SESSION_TIMEOUT_S = 60.0
 """Where the camera names none (RFC 2326, 12.37)."""
-SHORTEST_KEEP_ALIVE_S = 1.0
-MOST_LOGINS = 3
+MIN_KEEP_ALIVE_S = 1.0
+MAX_LOGINS = 3
 """Attempts of one request: asked for a login, and once more for a nonce that was too old."""
 _INTERLEAVED = 0x24
 _CHANNELS = re.compile(r"interleaved=(\d{1,3})")
@@ -137,7 +137,7 @@ class RtspConnection:
         return answer
 
     def _ask(self, method: str, url: str, headers: str = "") -> RtspMessage:
-        for _ in range(MOST_LOGINS):
+        for _ in range(MAX_LOGINS):
             self._send(method, url, headers)
             answer = self._answer()
             if answer.status != 401:
@@ -173,7 +173,7 @@ class RtspConnection:
             connection.take(start[2] << 8 | start[3])
         if start != b"RTSP/" and (not start.isupper() or not self._answered):
             raise CameraFault(Fault.FOREIGN)
-        head = connection.take_until(b"\r\n\r\n", MOST_HEAD_BYTES).decode("utf-8", errors="replace")
+        head = connection.take_until(b"\r\n\r\n", MAX_HEAD_BYTES).decode("utf-8", errors="replace")
         first, *lines = head.split("\r\n")
         headers: dict[str, list[str]] = {}
         for line in lines:
@@ -184,7 +184,7 @@ class RtspConnection:
 
     def _body(self, headers: dict[str, list[str]]) -> bytes:
         length = headers.get("content-length", ["0"])[0]
-        if not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > MOST_BODY_BYTES:
+        if not length.isdecimal() or len(length) > MAX_DIGITS or int(length) > MAX_BODY_BYTES:
             raise CameraFault(Fault.TOO_MUCH)
         return self._socket.take(int(length))
 
@@ -216,7 +216,7 @@ class RtspConnection:
         self._session = session.strip()
         timeout = re.search(r"timeout=(\d{1,6})", rest)
         seconds = float(timeout[1]) if timeout else SESSION_TIMEOUT_S
-        self._keep_alive_s = max(SHORTEST_KEEP_ALIVE_S, seconds / 2)
+        self._keep_alive_s = max(MIN_KEEP_ALIVE_S, seconds / 2)
 
 
 def _first_line(line: str) -> tuple[int, str]:

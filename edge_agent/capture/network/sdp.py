@@ -10,7 +10,7 @@ from edge_agent.capture.failures import CameraFault, Fault
 
 CODECS = {"H264": "h264", "H265": "hevc", "HEVC": "hevc", "JPEG": "mjpeg"}
 """FFmpeg's name of a codec, by RTP's."""
-MOST_CLOCK_HZ = 10_000_000
+MAX_CLOCK_HZ = 10_000_000
 _STATIC = {26: ("JPEG", 90_000)}
 """Payload types that need no ``rtpmap`` (RFC 3551)."""
 _PARAMETER_SETS = {"h264": ("sprop-parameter-sets",), "hevc": ("sprop-vps", "sprop-sps", "sprop-pps")}
@@ -47,7 +47,7 @@ def video_of(description: str, base: str) -> SdpMedia:
         raise CameraFault(Fault.NO_VIDEO if _sections(description) else Fault.UNDESCRIBED)
     for video in videos:
         codec = CODECS.get(video.encoding.upper())
-        if codec is not None and 0 < video.clock_hz <= MOST_CLOCK_HZ:
+        if codec is not None and 0 < video.clock_hz <= MAX_CLOCK_HZ:
             extradata = _extradata(codec, video.parameters)
             return SdpMedia(joined(base, video.control), codec, video.payload_type, video.clock_hz, extradata)
     raise CameraFault(Fault.NO_DECODER)

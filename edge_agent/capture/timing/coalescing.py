@@ -10,9 +10,9 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-LONGEST_S = 0.6
-"""How long the kernel is left with it at most; a wake-up in idle gear for packet sizes is late by as much."""
-UNREAD_AT_MOST = 64 * 1024
+MAX_WAIT_S = 0.6
+"""How long the kernel is left with it at most; a wake-up in idle mode for packet sizes is late by as much."""
+MAX_UNREAD_BYTES = 64 * 1024
 """Bytes: the window that Linux offers a sender at first. Beyond it the camera has to keep them."""
 AFTER_S = 0.005
 """Arrivals jitter: so long after the time at which the wanted packet should be there."""
@@ -70,7 +70,7 @@ class Coalescing:
         until_mono = self._keyframe_from(wanted) if wanted.keyframe else self._packet_from(wanted)
         if until_mono - newest_mono < 1.4 * spacing_s:  # it is the next one
             return 0.0
-        return max(0.0, min(until_mono - now_mono, LONGEST_S, UNREAD_AT_MOST / self._bytes_per_s))
+        return max(0.0, min(until_mono - now_mono, MAX_WAIT_S, MAX_UNREAD_BYTES / self._bytes_per_s))
 
     def _packet_from(self, wanted: PacketDemand) -> float:
         """When the first wanted packet should be there."""

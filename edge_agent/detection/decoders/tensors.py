@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_agent.core.printable import printable
 
-MOST_DESCRIBED = 12  # tensors
+MAX_DESCRIBED = 12  # tensors
 
 Tensor = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -49,8 +49,8 @@ class TensorInfo:
 
 def describe(tensors: Sequence[TensorInfo]) -> str:
     """The first ones; health and logs take it, and a model may have thousands."""
-    more = [f"{len(tensors) - MOST_DESCRIBED} more"] if len(tensors) > MOST_DESCRIBED else []
-    return ", ".join([*map(str, tensors[:MOST_DESCRIBED]), *more]) or "none"
+    more = [f"{len(tensors) - MAX_DESCRIBED} more"] if len(tensors) > MAX_DESCRIBED else []
+    return ", ".join([*map(str, tensors[:MAX_DESCRIBED]), *more]) or "none"
 
 
 class InputTable:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.tamper.features.frame_features import FrameFeatures, Plane
 
 FEWEST = 4  # blocks that have to agree
-MOST_ROLL, MOST_ZOOM = 30.0, 1.3  # degrees, times
+MAX_ROLL, MAX_ZOOM = 30.0, 1.3  # degrees, times
 BLOCKS = (8, 5)
 """Columns and rows of the blocks that are looked for."""
 _MARGIN = 0.35  # of the picture that a block is looked for beside its old place
@@ -23,7 +23,7 @@ _FOUND = 0.6  # correlation of a block at its new place
 _AGREE = 2.0  # pixels of 80 that a block may be off: perspective, rounding
 _STRUCTURE = 1.5**2
 """Variance of a block that can be found again; by street lamps most have no more than three times as much."""
-MOST_BLOCKS = 24  # those with most structure: a search costs 0.1 ms
+MAX_BLOCKS = 24  # those with most structure: a search costs 0.1 ms
 IN_PLACE = 0.8  # correlation of a block that has not gone anywhere: a clock that the camera writes
 
 
@@ -67,7 +67,7 @@ def _is_a_turn(model: NDArray[np.floating[Any] | np.integer[Any]]) -> bool:
     """Water mirrors a street, and that is no turn."""
     degrees = math.degrees(math.atan2(model[1, 0], model[0, 0]))
     scale = math.hypot(model[0, 0], model[1, 0])
-    return abs(degrees) <= MOST_ROLL and 1 / MOST_ZOOM <= scale <= MOST_ZOOM
+    return abs(degrees) <= MAX_ROLL and 1 / MAX_ZOOM <= scale <= MAX_ZOOM
 
 
 def _shift(
@@ -102,7 +102,7 @@ def _blocks(known: Plane) -> list[Block]:
     wide, high = width // BLOCKS[0], height // BLOCKS[1]
     places = [(x * wide, y * high, wide, high) for y in range(BLOCKS[1]) for x in range(BLOCKS[0])]
     found = [(float(known[y : y + h, x : x + w].var()), (x, y, w, h)) for x, y, w, h in places]
-    return [block for variance, block in sorted(found, reverse=True)[:MOST_BLOCKS] if variance >= _STRUCTURE]
+    return [block for variance, block in sorted(found, reverse=True)[:MAX_BLOCKS] if variance >= _STRUCTURE]
 
 
 def _in_place(block: Block, known: Plane, seen: Plane) -> bool:
