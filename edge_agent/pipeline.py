@@ -155,8 +155,8 @@ class Pipeline:
     def process(self, frame: Frame) -> FrameResult:
         self._latest, self._has_signal = frame.without_pixels(), True
         motion = self.motion.update(frame)
-        for observation in self.view.update(frame, motion):
-            self.sink.accept(observation, frame)
+        for view_observation in self.view.update(frame, motion):
+            self.sink.accept(view_observation, frame)
         inferences = self.view.downweight(self.detection.detect(frame, motion, self.tracking.tracks))
         tracks = self.tracking.update(frame, motion, inferences)
         self.evidence.observe(frame, tracks)
@@ -208,8 +208,8 @@ class Pipeline:
         frame = self._latest
         if frame is None:
             return
-        for observation in self.view.finish(reason):
-            self.sink.accept(observation, frame)
+        for view_observation in self.view.finish(reason):
+            self.sink.accept(view_observation, frame)
         self._finish_rules(self.rules, frame, reason, continuing)
 
     def _finish_rules(
