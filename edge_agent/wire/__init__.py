@@ -1,7 +1,9 @@
-"""Every message that leaves the gateway, as types. JSON Schemas and the AsyncAPI document are generated from
-them. The types are the contract: names are the wire's names, units are in the names, unknown is null. A
-field that has a default may be left out of a heartbeat while it has that value. No code that sends or
-receives is here.
+"""Every message that leaves the gateway, as types; JSON Schemas and the AsyncAPI document are generated from
+them.
+
+The types are the contract: names are the wire's names, units are in the names, and unknown is null. A field
+with a default may be left out of a heartbeat while it has that value. Code that sends or receives does not
+belong here.
 """
 
 from edge_agent.wire.data.base import (

@@ -1,8 +1,8 @@
-"""The whole interface as one AsyncAPI 3 document, made from ``wire/`` like the JSON Schemas.
+"""The whole interface as one AsyncAPI 3 document, generated from ``wire/`` like the JSON Schemas.
 
-``python -m edge_agent.wire.asyncapi`` in the repository renews ``docs/reference/asyncapi.json``; a test
-keeps it current, and ``make check-contract`` has AsyncAPI's own parser read it. Its examples are messages
-of real runs, ``docs/reference/examples/<message>.json``; ``make examples`` collects them anew.
+``python -m edge_agent.wire.asyncapi`` in the repository rewrites ``docs/reference/asyncapi.json``. A test
+keeps it current, and ``make check-contract`` parses it with AsyncAPI's own parser. Its examples are messages
+of real runs, ``docs/reference/examples/<message>.json``; ``make examples`` collects new ones.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One topic, and what comes there."""
+    """One topic, and the messages that are published to it."""
 
     name: str
     subtopic: str  # the rest of the topic, below the gateway's or the centre's
@@ -39,12 +39,12 @@ class Channel:
     qos: int = 1
     retain: bool = False
     from_gateway: bool = True
-    of_centre: bool = False  # told by the centre to whoever subscribes
+    of_centre: bool = False  # published by the centre for any subscriber
 
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A message that is no JSON. Its example are its user properties where it has some, else its payload."""
+    """A message that is not JSON. Its example is its user properties where it has some, else its payload."""
 
     summary: str
     properties: tuple[str, ...] = ()  # of MQTT, each a text
@@ -53,7 +53,7 @@ class Opaque:
 CONFIG = "The desired configuration: a command set-config as a compact JWS."
 FILES = {
     "media": Opaque(
-        "A file of an event: image/jpeg, video/mp4, application/gzip, or sealed to the centre's key.",
+        "A file of an event: image/jpeg, video/mp4, application/gzip, or sealed with the centre's key.",
         ("event_id", "camera", "sha256"),
     ),
     "config": Opaque(CONFIG),
@@ -61,7 +61,7 @@ FILES = {
 
 
 def _commands() -> Iterator[tuple[str, str]]:
-    """Each type, and what it is for."""
+    """Each type of command with its description."""
     for name, arguments in wire.ARGUMENTS.items():
         yield name, " ".join((arguments.__doc__ or name).split())
 
@@ -70,34 +70,38 @@ def channels() -> tuple[Channel, ...]:
     events = tuple(f"event-{kind}" for kind in wire.DATA_OF_KIND)
     return (
         Channel(
-            "state", "up/state", "Whether the gateway is there; also its last will.", ("state",), retain=True
+            "state", "up/state", "Whether the gateway is online; also its last will.", ("state",), retain=True
         ),
-        Channel("birth", "up/birth", "What the gateway is; at every connect.", ("birth",), retain=True),
-        Channel("heartbeat", "up/heartbeat", "How box and cameras are.", ("heartbeat",), qos=0),
-        Channel("event", "up/event/{camera}", "Events of a camera; `gateway` for the box.", events),
+        Channel(
+            "birth", "up/birth", "Inventory of the gateway, sent at every connect.", ("birth",), retain=True
+        ),
+        Channel("heartbeat", "up/heartbeat", "Health of gateway and cameras.", ("heartbeat",), qos=0),
+        Channel(
+            "event", "up/event/{camera}", "Events of a camera; `gateway` for the gateway itself.", events
+        ),
         Channel("media", "up/media/{media_id}", "Files of events, after their events.", ("media",)),
-        Channel("reply", "up/reply/{command_id}", "What became of a command.", ("reply",)),
+        Channel("reply", "up/reply/{command_id}", "Progress and result of a command.", ("reply",)),
         *(
             Channel(f"command-{name}", f"down/cmd/{name}", says, (f"command-{name}",), from_gateway=False)
             for name, says in sorted(_commands())
         ),
         Channel("config", "down/config", CONFIG, ("config",), retain=True, from_gateway=False),
-        Channel("ack", "down/ack", "What the central store has.", ("ack",), from_gateway=False),
+        Channel("ack", "down/ack", "What the centre has stored.", ("ack",), from_gateway=False),
         *_of_centre(),
     )
 
 
 def _of_centre() -> Iterator[Channel]:
-    about = "What somebody should look at, of a"
+    about = "A problem that needs attention, of a"
     for name, below, what in (
-        ("central-alert", "alert/{ward}/{gateway}/{rule}", "box; `_ward` for the ward itself"),
+        ("central-alert", "alert/{ward}/{gateway}/{rule}", "gateway; `_ward` for the ward itself"),
         ("central-alert-camera", "alert/{ward}/{gateway}/{rule}/{camera}", "camera"),
     ):
         yield Channel(name, below, f"{about} {what}.", ("central-alert",), retain=True, of_centre=True)
 
 
 def document(examples: Mapping[str, Any]) -> Document:
-    """``examples``: payloads by the name of their message."""
+    """The AsyncAPI document. ``examples``: payloads by the name of their message."""
     types = {name: kind for name, kind in message_types().items() if name in set(_json_messages())}
     references, schemas = msgspec.json.schema_components(list(types.values()), ref_template=REFERENCES)
     simplify(schemas)
@@ -108,7 +112,7 @@ def document(examples: Mapping[str, Any]) -> Document:
         "info": {
             "title": "edge-agent",
             "version": __version__,
-            "description": "Camera gateways over MQTT 5. In words: docs/reference/.",
+            "description": "Camera gateways over MQTT 5. Explained in docs/reference/.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": JSON,
@@ -146,7 +150,7 @@ PARAMETERS = {
     "gateway": "id of the gateway: its certificate's CN, client id and broker user",
     "camera": "id of the camera, or `gateway`",
     "rule": "id of the alert rule",
-    "media_id": "as the event names it",
+    "media_id": "as in the event",
     "command_id": "id of the command",
     "type": "type of the command",
 }
@@ -183,13 +187,13 @@ def _opaque_message(name: str, opaque: Opaque, example: Any) -> Document:
         texts = {each: {"type": "string"} for each in opaque.properties}
         message["headers"] = {"type": "object", "required": [*texts], "properties": texts}
     if example is not None:
-        shown = "headers" if opaque.properties else "payload"
-        message["examples"] = [{"name": "real", shown: example}]
+        part = "headers" if opaque.properties else "payload"
+        message["examples"] = [{"name": "real", part: example}]
     return message
 
 
 def _to_draft_7(node: object) -> None:
-    """AsyncAPI's schemas are of JSON Schema's draft 7: a tuple is written otherwise there."""
+    """Convert tuples: AsyncAPI uses draft 7 of JSON Schema, which writes them differently."""
     if isinstance(node, dict):
         if "prefixItems" in node:
             node["items"], node["additionalItems"] = node.pop("prefixItems"), False

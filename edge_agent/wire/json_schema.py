@@ -1,6 +1,6 @@
-"""JSON Schema 2020-12 of every message, made from ``wire/``.
+"""JSON Schema 2020-12 of every message, generated from ``wire/``.
 
-``python -m edge_agent.wire.json_schema --write`` renews the files that ship in the package; a test keeps
+``python -m edge_agent.wire.json_schema --write`` rewrites the files that ship in the package; a test keeps
 them current. ``object.json`` is the ``data`` of an event, ``event-object.json`` the whole event.
 """
 
@@ -58,7 +58,7 @@ def schema_of(name: str) -> Schema:
         root["properties"]["type"] = {"const": kind}
         root["title"] = f"Command {kind}"
     if "specversion" in root["properties"]:
-        # Optional to construct, because they never change; never left out on the wire.
+        # They have defaults because they never change, but they are always on the wire.
         root["required"] = [*root["required"], "specversion", "datacontenttype"]
     if "schema" in root["properties"]:
         root["required"] = ["schema", *root["required"]]
@@ -69,8 +69,11 @@ def schema_of(name: str) -> Schema:
 
 
 def simplify(node: object) -> None:
-    """Python 3.13 takes the indentation out of docstrings, 3.11 leaves it in: one text for both. In a
-    schema's pattern, which is ECMA-262, ``$`` is the end and nothing else."""
+    """Normalise descriptions and patterns.
+
+    Python 3.13 removes the indentation of docstrings, 3.11 does not: both must give one text. In a schema's
+    pattern, which is ECMA-262, ``$`` matches at the end only.
+    """
     if isinstance(node, dict):
         if isinstance(node.get("description"), str):
             node["description"] = inspect.cleandoc(node["description"])
@@ -87,7 +90,8 @@ def schema_text(name: str) -> str:
 
 
 def run_schema(name: str | None, stdout: TextIO) -> int:
-    """``edge-agent schema [NAME]``: one schema as it ships, or the names; 2, wrong usage, for no such one."""
+    """Print one schema as it ships, or all names: ``edge-agent schema [NAME]``. Returns 2, wrong usage, for
+    an unknown name."""
     names = sorted(path.stem for path in FOLDER.glob("*.json"))
     if name is None:
         stdout.write("".join(f"{known}\n" for known in names))
@@ -100,7 +104,7 @@ def run_schema(name: str | None, stdout: TextIO) -> int:
 
 
 def write_schemas(folder: Path = FOLDER) -> None:
-    """Renew all files and remove those of messages that are no more."""
+    """Rewrite all files and remove those of messages that no longer exist."""
     folder.mkdir(exist_ok=True)
     names = message_types()
     for path in folder.glob("*.json"):

@@ -1,8 +1,7 @@
-"""Every topic string of the agent, in one place; the centre's are in ``topics.py``.
+"""Every topic string of the agent and of the centre; no other code spells a topic.
 
-``docs/reference/topics.md`` explains them to subscribers; nothing else in the code spells a topic.
-
-The topics as the centre sees them: those of all gateways of its wards, and its own.
+``docs/reference/topics.md`` explains them to subscribers. ``GatewayTopics`` are those of one gateway;
+``CentralTopics`` are the centre's own, and those of all gateways of its wards.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from enum import StrEnum
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 FOREIGN_ID = "doctor"
-"""No gateway has this id."""
+"""An id that no gateway has."""
 _LEVEL = re.compile(r"[^/+#\x00]+")
 
 
 def _already_acknowledged() -> None:
-    """Of a message that was acknowledged already."""
+    """Default for a message that was acknowledged already."""
 
 
 class DownKind(StrEnum):
@@ -32,15 +31,16 @@ class DownKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DownMessage:
-    """A message of the centre, as it arrived; nothing in it has been checked yet."""
+    """A message of the centre, as received; nothing in it has been checked yet."""
 
     kind: DownKind
     name: str  # the command's type; empty for config and ack
     payload: bytes
     acknowledge: Callable[[], None] = _already_acknowledged
-    """Once it is safe: the broker may forget it. Any thread; a command that nobody says it of comes again."""
+    """Call this once the message is stored: the broker may then forget it. Any thread may call it. Without
+    this call the broker sends a command again."""
     expires_in_s: int | None = None  # what is left of the message's own expiry
-    retained: bool = False  # the broker keeps it, and gives it again with every connection
+    retained: bool = False  # the broker stores it and sends it again at every connection
 
 
 class GatewayTopics:
@@ -72,45 +72,49 @@ class GatewayTopics:
 
     @property
     def probe(self) -> str:
-        """Where ``edge-agent doctor`` tries whether it may write: empty, not retained."""
+        """Where ``edge-agent doctor`` tests whether the gateway may write: empty, not retained."""
         return f"{self._up}/probe"
 
     @property
     def foreign_probe(self) -> str:
-        """The same topic of a gateway that does not exist: who may write there may write for all."""
+        """The same topic of a gateway that does not exist: a client that may write there may write for all
+        gateways."""
         return self._foreign_up + "/probe"
 
     def event(self, camera_id: str) -> str:
-        """Events of one camera; ``gateway`` for those of the box itself."""
+        """Events of one camera; ``gateway`` for those of the gateway itself."""
         return f"{self._up}/event/{_checked(camera_id)}"
 
     def media(self, media_id: str) -> str:
-        """One JPEG; the id is one topic level."""
+        """One file; the id is one topic level."""
         if _LEVEL.fullmatch(media_id) is None:
             raise ValueError(f"media id {media_id!r} is not one topic level")
         return f"{self._up}/media/{media_id}"
 
     def command(self, type_: str) -> str:
-        """Where the centre writes a command."""
+        """The topic on which the centre publishes a command."""
         return f"{self._down}/cmd/{_checked(type_)}"
 
     @property
     def all_up(self) -> str:
-        """All that the gateway says: for who listens to one gateway."""
+        """Everything that the gateway publishes: for a program that follows one gateway."""
         return f"{self._up}/#"
 
     def reply(self, command_id: str) -> str:
-        """What became of a command."""
+        """Progress and result of a command."""
         return f"{self._up}/reply/{_checked(command_id)}"
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """What the gateway listens to: exactly these, not ``down/#``, so that a later kind stays with the
-        broker until an agent that knows it subscribes."""
+        """The topics that the gateway subscribes to.
+
+        Exactly these, not ``down/#``: a message of a later kind stays with the broker until an agent that
+        knows the kind subscribes.
+        """
         return f"{self._down}/cmd/+", f"{self._down}/config", f"{self._down}/ack"
 
     def parse_down(self, topic: str, payload: bytes) -> DownMessage | None:
-        """The message behind a received topic, or None when it is none of ``subscriptions``."""
+        """The message behind a received topic, or None when it matches none of ``subscriptions``."""
         prefix, _, rest = topic.partition(f"{self._down}/")
         kind, _, name = rest.partition("/")
         if prefix or kind not in set(DownKind):
@@ -129,7 +133,7 @@ def _checked(name: str) -> str:
 _CENTRAL_ID = re.compile(r"[a-z0-9-]{1,63}")
 DEFAULT_ID = "central"
 WARD_ITSELF = "_ward"
-"""In the place of a gateway's id, which has no underscore."""
+"""Replaces a gateway's id, which never contains an underscore."""
 
 
 class UpKind(StrEnum):
@@ -148,7 +152,8 @@ _NAMED = (UpKind.EVENT, UpKind.MEDIA, UpKind.REPLY)
 
 @dataclass(frozen=True, slots=True)
 class UpTopic:
-    """Who said what; ``name`` is the camera of an event, the id of a picture or of a command, else empty."""
+    """A parsed topic of a gateway. ``name`` is the camera of an event, the id of a picture or of a command,
+    else empty."""
 
     ward: str
     gateway: str
@@ -157,7 +162,7 @@ class UpTopic:
 
 
 class CentralTopics:
-    """Of the centre ``central_id``, below ``root``."""
+    """The topics of the centre ``central_id``, below ``root``."""
 
     def __init__(self, root: str, central_id: str) -> None:
         self._root = root
@@ -170,21 +175,23 @@ class CentralTopics:
         return f"{self._root}/central/presence/{ward}/{gateway}"
 
     def outage(self, ward: str) -> str:
-        """Retained while it lasts."""
+        """Retained while the outage lasts."""
         return f"{self._root}/central/outage/{ward}"
 
     def alert(self, ward: str, gateway: str, rule: str, camera: str) -> str:
-        """Retained while it is open. ``gateway`` is empty for the ward itself, ``camera`` for the box."""
+        """Retained while the alert is open. ``gateway`` is empty for the ward itself, ``camera`` for the
+        gateway itself."""
         about = f"{self._root}/central/alert/{ward}/{gateway or WARD_ITSELF}/{rule}"
         return f"{about}/{camera}" if camera else about
 
     def subscriptions(self, ward: str) -> tuple[str, ...]:
-        """Exactly the kinds that are taken in: what a later version sends besides is not queued for us."""
+        """The kinds that the centre stores, and no others: the broker does not queue unknown kinds of a later
+        version."""
         base = f"{self._root}/{ward}/+/up"
         return tuple(f"{base}/{kind}/+" if kind in _NAMED else f"{base}/{kind}" for kind in UpKind)
 
     def parse_up(self, topic: str) -> UpTopic | None:
-        """None: no topic that ``subscriptions`` asks for."""
+        """Parse a topic of a gateway; None when it matches none of ``subscriptions``."""
         if not topic.startswith(self._root + "/"):
             return None
         levels = topic[len(self._root) + 1 :].split("/")

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from edge_agent.host.board.platform import is_older
 from edge_agent.wire import RuleOverrideData
-from edge_agent.wire.received.bounds import MOST_ITEMS
+from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_central.alert_rules import measures
 from edge_central.alert_rules.measures import (
@@ -126,7 +126,7 @@ class AlertEngine:
         for rule in self._rules_for(measure):
             before = box.overrides.get((rule.id, camera))
             standing = set() if before is None else before.active - {text}
-            if data.phase == "start" and len(standing) < MOST_ITEMS:
+            if data.phase == "start" and len(standing) < MAX_ITEMS:
                 standing |= {text}
             yield from box.judge_overrides(rule, camera, standing, mono, now_ms)
 

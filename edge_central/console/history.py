@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from edge_agent.wire.received.bounds import MOST_ITEMS, bounded_number
+from edge_agent.wire.received.bounds import MAX_ITEMS, bounded_number
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
@@ -81,7 +81,7 @@ def _rates(text: str) -> dict[str, float | None]:
         found = json.loads(text)
         return {
             str(camera): bounded_number(float(rate)) if state != "offline" else 0.0
-            for camera, (state, rate) in list(found.items())[:MOST_ITEMS]
+            for camera, (state, rate) in list(found.items())[:MAX_ITEMS]
         }
     except (ValueError, TypeError, AttributeError, OverflowError):
         return {}

@@ -1,4 +1,4 @@
-"""What all messages are made of: their base type, and the forms that values have."""
+"""The base types of all messages, and the forms of their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 END = r"$(?!\n)"
-"""Of a pattern: nothing follows. Python's ``$`` alone matches before a last line feed, too."""
+"""The end of a pattern: nothing may follow. Python's ``$`` alone also matches before a last line feed."""
 
 Id = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,63}}{END}")]
 Time = Annotated[
@@ -35,7 +35,8 @@ CameraCause = Literal[
 
 TYPE_PREFIX = "vn.thaibinh.edge."
 SCHEMA_BASE = "https://edge.thaibinh.vn/schemas/v1/"
-"""Identifies schemas (``$id``, ``dataschema``); they ship in the package, nothing is fetched from there."""
+"""Identifies schemas (``$id``, ``dataschema``); they ship in the package, and nothing is downloaded from
+there."""
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -43,9 +44,9 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all arguments: what a gateway does not know it refuses, instead of doing half of it."""
+    """Base of all arguments: a gateway refuses an unknown argument instead of running half of a command."""
 
 
 def decode_error_text(error: Exception) -> str:
-    """What msgspec says is wrong, with the pattern as a schema shows it."""
+    """The text of a msgspec error, with the pattern as a schema shows it."""
     return str(error).replace(repr(END)[1:-1], "$")

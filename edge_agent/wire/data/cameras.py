@@ -1,7 +1,5 @@
-"""Data of events about a camera: what happened to its view, and whether it can be reached.
-
-Data of the event that a rule, or the watch over a camera's view, was changed by hand for a time.
-"""
+"""Data of events about a camera: changes of its view, its reachability, and temporary overrides of its
+rules."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from edge_agent.wire.data.objects import SnapshotRef
 
 
 class CameraViewData(Message, frozen=True, kw_only=True):
-    """``camera-view``: something has happened to what a camera sees: covered, turned, frozen, rain, ..."""
+    """``camera-view``: the view of a camera changed: covered, moved, defocused, frozen, rain, ..."""
 
     phase: Literal["start", "update", "end", "moment"]
     event_id: str
@@ -29,9 +27,13 @@ class CameraViewData(Message, frozen=True, kw_only=True):
         "illumination-change",
         "colour-mono-switch",
     ]
-    tamper: Annotated[bool, Meta(description="somebody has to look after it; false: weather, light, a fact")]
+    tamper: Annotated[
+        bool, Meta(description="a person has to check the camera; false: weather, light, a plain fact")
+    ]
     why: Annotated[str, Meta(description="one line for humans")]
-    features: Annotated[dict[str, float], Meta(description="what the verdict rests on; docs/design/view.md")]
+    features: Annotated[
+        dict[str, float], Meta(description="the figures behind the verdict; docs/design/view.md")
+    ]
     started_at: Time
     ended_at: Time | None = None
     end_reason: Literal["over", "relearned", "reload", "restart", "camera"] | None = None
@@ -45,30 +47,30 @@ class CameraStateData(Message, frozen=True, kw_only=True):
     cause: CameraCause | None
     detail: str
     since_at: Time
-    down_s: Annotated[float, Meta(ge=0)] | None = None  # with online: how long it was away
-    kept_back: Count = 0  # changes since the last event that were not told: the camera flaps
+    down_s: Annotated[float, Meta(ge=0)] | None = None  # with online: how long it was down
+    kept_back: Count = 0  # unreported changes since the last event: the camera flaps
 
 
 class RuleOverrideData(Message, frozen=True, kw_only=True):
-    """``rule-override``: a rule is muted, armed or disarmed for a time, or a view is learned anew."""
+    """``rule-override``: a rule is masked, armed or disarmed for a time, or a view is learned again."""
 
     phase: Literal["start", "end"]
-    event_id: Annotated[str, Meta(description="the same at its end, over restarts too")]
+    event_id: Annotated[str, Meta(description="the same at its end, also across restarts")]
     what: Annotated[
         Literal["mask", "arm", "disarm", "relearn"],
-        Meta(description="relearn: while it lasts no tamper with the view is told"),
+        Meta(description="relearn: no tampering is reported while it lasts"),
     ]
-    rule_id: Annotated[Id | None, Meta(description="null: relearn, which is about the camera")]
-    for_s: Annotated[float | None, Meta(description="as it was asked for; null: until it is done")]
+    rule_id: Annotated[Id | None, Meta(description="null: relearn, which concerns the camera")]
+    for_s: Annotated[float | None, Meta(description="as requested; null: until the view is learned")]
     origin: Annotated[
-        Literal["command", "box"], Meta(description="box: by root or the agent's user, on the box itself")
+        Literal["command", "box"], Meta(description="box: by root or the agent's user, on the gateway itself")
     ]
-    command_id: Annotated[Id | None, Meta(description="of the command that asked for it")]
+    command_id: Annotated[Id | None, Meta(description="of the command that requested it")]
     signed_by: Annotated[Sha256 | None, Meta(description="id of the operator's key; null: not signed")]
     why: Annotated[str, Meta(description="one line for humans")]
     started_at: Time
     ended_at: Time | None = None
     end_reason: Annotated[
         Literal["over", "command", "replaced", "restart"] | None,
-        Meta(description="command: it was taken back; replaced: by another one"),
+        Meta(description="command: cancelled by a command; replaced: by another override"),
     ] = None

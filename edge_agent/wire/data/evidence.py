@@ -1,4 +1,4 @@
-"""Data of events about what is kept on the box: clips, and the signature over all events."""
+"""Data of events about stored evidence: clips and files, and the signature over all events."""
 
 from __future__ import annotations
 
@@ -19,36 +19,38 @@ class ClipRef(Message, frozen=True, kw_only=True):
     pre_roll_s: Annotated[
         float,
         Meta(
-            description="how much of it is before the event began; negative when that was told so late that "
-            "the clip begins after it"
+            description="how much of the clip is before the event began; negative when the event was "
+            "reported so late that the clip begins after it"
         ),
     ]
     duration_s: Annotated[float, Meta(ge=0)]
-    sealed_sha256: Sha256 | None = None  # of the file on the box, where media are sealed to the centre's key
+    sealed_sha256: Sha256 | None = (
+        None  # of the file on the gateway, where media are sealed with the centre's key
+    )
     cut_short: str | None = None  # why it ends before the event and its post-roll, or null
 
 
 class FileRef(Message, frozen=True, kw_only=True):
-    """A file that a command asked for, or the commissioning report; it follows on ``up/media/<media_id>``."""
+    """A file that a command requested, or the commissioning report; it follows on ``up/media/<media_id>``."""
 
     media_id: str
-    sha256: Annotated[Sha256, Meta(description="of what is sent")]
+    sha256: Annotated[Sha256, Meta(description="of the bytes that are sent")]
     bytes: Count
     content_type: str
     command_id: Annotated[Id | None, Meta(description="null: the commissioning report")]
 
 
 class EvidenceData(Message, frozen=True, kw_only=True):
-    """``evidence``: what was not ready when the event itself went. The file is complete and on the box."""
+    """``evidence``: a file that was not ready when its event was sent. It is complete and on the gateway."""
 
     event_id: str
     clip: ClipRef | None
     missing: Annotated[str | None, Meta(description="why there is no clip, or null")] = None
-    file: Annotated[FileRef | None, Meta(description="a file by itself, or null")] = None
+    file: Annotated[FileRef | None, Meta(description="a file without an event, or null")] = None
 
 
 class ChainHeadData(Message, frozen=True, kw_only=True):
-    """``chain-head``: the gateway signs all its events up to one; docs/reference/evidence.md."""
+    """``chain-head``: the gateway signs all its events up to this one; docs/reference/evidence.md."""
 
     epoch: str
     sequence: Annotated[

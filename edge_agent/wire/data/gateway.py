@@ -1,4 +1,5 @@
-"""Data of events about the box itself: its clock, and what it had to give up."""
+"""Data of events about the gateway itself: clock, heat, uplink, certificates, connection, updates, lost
+events."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from edge_agent.wire.data.base import Count, Day, Message, Time, Unit
 
 
 class ClockCorrectionData(Message, frozen=True, kw_only=True):
-    """``clock-correction``: the first synchronisation of this boot; add ``offset_ms`` to the
-    times of earlier events with the same ``bootid`` and ``clock: unsynced``."""
+    """``clock-correction``: the first synchronisation of this boot. Add ``offset_ms`` to the times of earlier
+    events with the same ``bootid`` and ``clock: unsynced``."""
 
     offset_ms: int
     source: str
@@ -19,15 +20,16 @@ class ClockCorrectionData(Message, frozen=True, kw_only=True):
 
 
 class LoadLimits(Message, frozen=True, kw_only=True):
-    """How much of what is configured the box does."""
+    """How much of the configured work the gateway does."""
 
     inference_share: Annotated[Unit, Meta(description="of the detector's budget")] = 1.0
     fps_share: Annotated[Unit, Meta(description="of each camera's analysed pictures a second")] = 1.0
-    keyframes_only: Annotated[bool, Meta(description="whatever moves")] = False
+    keyframes_only: Annotated[bool, Meta(description="regardless of motion")] = False
 
 
 class ThermalData(Message, frozen=True, kw_only=True):
-    """``thermal``: the box does less because it is hot, in steps, and more again; docs/design/thermal.md."""
+    """``thermal``: the gateway reduces its load in steps because it is hot, or increases it again;
+    docs/design/thermal.md."""
 
     phase: Literal["start", "update", "end"]
     event_id: Annotated[str, Meta(description="the same from the first step up to the last one down")]
@@ -35,7 +37,7 @@ class ThermalData(Message, frozen=True, kw_only=True):
     to_step: Annotated[int, Meta(ge=0, le=3, description="0: nothing is held back any more")]
     why: Annotated[str, Meta(description="one line for humans")]
     temperature_c: float | None
-    throttled: Annotated[bool | None, Meta(description="the board slows itself down; null: it does not tell")]
+    throttled: Annotated[bool | None, Meta(description="the board throttles itself; null: unknown")]
     limits: Annotated[LoadLimits, Meta(description="from now on")]
     started_at: Time
     ended_at: Time | None = None
@@ -43,11 +45,11 @@ class ThermalData(Message, frozen=True, kw_only=True):
 
 
 HeldBack = Literal["media", "info", "heartbeat"]
-"""Pictures, events for information, and heartbeats, which come less often."""
+"""Pictures, events for information, and heartbeats, which are sent less often."""
 
 
 class UplinkData(Message, frozen=True, kw_only=True):
-    """``uplink``: less is sent because the budget of the billing period runs short, in steps, and more again;
+    """``uplink``: less is sent, in steps, because the budget of the billing period runs short, or more again;
     docs/design/uplink.md."""
 
     phase: Literal["start", "update", "end"]
@@ -55,11 +57,11 @@ class UplinkData(Message, frozen=True, kw_only=True):
     from_step: Annotated[int, Meta(ge=0, le=3)]
     to_step: Annotated[int, Meta(ge=0, le=3, description="0: nothing is held back any more")]
     why: Annotated[str, Meta(description="one line for humans")]
-    held: Annotated[list[HeldBack], Meta(description="from now on; it is kept, not lost")]
-    heartbeat_s: Annotated[float | None, Meta(description="heartbeats come only so often; null: as usual")]
+    held: Annotated[list[HeldBack], Meta(description="from now on; it is stored, not lost")]
+    heartbeat_s: Annotated[float | None, Meta(description="interval of heartbeats; null: as usual")]
     monthly_bytes: Count
     used_bytes: Count
-    forecast_bytes: Annotated[Count | None, Meta(description="at the end of the period, without the step")]
+    forecast_bytes: Annotated[Count | None, Meta(description="at the end of the period, without this step")]
     period_from: Day
     resets_on: Day
     started_at: Time
@@ -68,15 +70,15 @@ class UplinkData(Message, frozen=True, kw_only=True):
 
 
 class CertificateData(Message, frozen=True, kw_only=True):
-    """``certificate``: one of the broker connection ends soon, or was renewed;
+    """``certificate``: a certificate of the broker connection expires soon, or was renewed;
     docs/design/certificates.md."""
 
     phase: Literal["start", "update", "end"]
-    event_id: Annotated[str, Meta(description="the same until it was renewed, over restarts too")]
+    event_id: Annotated[str, Meta(description="the same until it is renewed, also across restarts")]
     certificate: Annotated[
-        Literal["client", "ca"], Meta(description="the gateway's own, or the CA that it trusts")
+        Literal["client", "ca"], Meta(description="the gateway's own, or the CA that the gateway trusts")
     ]
-    days_left: Annotated[int, Meta(description="of the one in force; below 0: it has expired")]
+    days_left: Annotated[int, Meta(description="of the certificate in force; below 0: it has expired")]
     expires_at: Time
     why: Annotated[str, Meta(description="one line for humans")]
     started_at: Time
@@ -85,36 +87,37 @@ class CertificateData(Message, frozen=True, kw_only=True):
 
 
 class HealingStep(Message, frozen=True, kw_only=True):
-    """Something that a gateway without a broker has tried."""
+    """A recovery step of a gateway without a broker."""
 
     step: Literal["reconnect", "reset", "reboot"]
     at: Time
-    after_s: Annotated[float, Meta(description="so long it had been without a broker")]
+    after_s: Annotated[float, Meta(description="seconds without a broker until then")]
     outcome: Annotated[
         Literal["asked", "done", "failed", "refused", "held", "no-answer"],
-        Meta(description="held: not done, since the network is well; no-answer: root's part is not there"),
+        Meta(description="held: not done, because the network works; no-answer: root's part does not run"),
     ]
     detail: str = ""
 
 
 class HealingData(Message, frozen=True, kw_only=True):
-    """``healing``: the broker is back, and this is what was tried without it; docs/design/healing.md."""
+    """``healing``: the broker is reachable again, with the recovery steps that were tried;
+    docs/design/healing.md."""
 
     since_at: Time
-    back_at: Annotated[Time, Meta(description="when the session began that has lasted since")]
-    without_s: Annotated[float, Meta(description="at least, if it was rebooted meanwhile")]
+    back_at: Annotated[Time, Meta(description="when the present session began")]
+    without_s: Annotated[float, Meta(description="a minimum if the gateway was rebooted meanwhile")]
     tried: list[HealingStep]
-    left_out: Annotated[Count, Meta(description="older ones of tried")] = 0
+    left_out: Annotated[Count, Meta(description="number of older steps")] = 0
 
 
 class UpdateData(Message, frozen=True, kw_only=True):
-    """``update``: a release was tried, and stays or went back; docs/design/update.md."""
+    """``update``: a release was tried, and stays or was reverted; docs/design/update.md."""
 
     version: str
     outcome: Literal["in-force", "reverted"]
     why: Annotated[str, Meta(description="one line for humans")]
     decided_at: Time
-    command_id: Annotated[str | None, Meta(description="null: the box fetched it by itself")] = None
+    command_id: Annotated[str | None, Meta(description="null: the gateway downloaded it by itself")] = None
 
 
 class SelfTestData(Message, frozen=True, kw_only=True):
@@ -124,7 +127,7 @@ class SelfTestData(Message, frozen=True, kw_only=True):
 
 
 class LossData(Message, frozen=True, kw_only=True):
-    """``loss``: events that were given up; a gap that is not announced is a fault."""
+    """``loss``: events that were discarded; a gap that is not announced is a fault."""
 
     epoch: Annotated[str, Meta(description="of the ranges; may be an earlier one than this event's")]
     ranges: Annotated[
@@ -135,7 +138,7 @@ class LossData(Message, frozen=True, kw_only=True):
     damaged: Annotated[
         bool,
         Meta(
-            description="the disk damaged them, so they could not be sent; ``reason`` means nothing then, "
+            description="the disk damaged them, so they could not be sent; ``reason`` then has no meaning, "
             "and some may have been delivered before"
         ),
     ] = False

@@ -1,4 +1,4 @@
-"""Models that the centre sends: the command's arguments, the event, health, and figures of shadow mode."""
+"""Models from the centre: the command's arguments, the event, health, and figures of shadow mode."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from edge_agent.wire.data.base import END, Arguments, Count, Id, Message, Sha256
 ModelPhase = Annotated[
     Literal["shadow", "tried", "probation"],
     Meta(
-        description="shadow: runs beside the model in force; tried: has done so; probation: in force on trial"
+        description="shadow: runs beside the model in force; tried: shadow mode is over; "
+        "probation: in force on trial"
     ),
 ]
 
 
 class ModelArguments(Arguments, frozen=True, kw_only=True):
-    """Try a model beside the one in force, make it the one in force, or go back to the one before."""
+    """Try a model beside the one in force, switch to it, or go back to the model before."""
 
     action: Literal["try", "switch", "back"]
     manifest: Annotated[
@@ -25,12 +26,12 @@ class ModelArguments(Arguments, frozen=True, kw_only=True):
     ] = None
     url: Annotated[
         Annotated[str, Meta(pattern=rf"^https://[!-~]+{END}", max_length=500)] | None,
-        Meta(description="try: where the manifest's .tflite is fetched from"),
+        Meta(description="try: where the manifest's .tflite is downloaded from"),
     ] = None
     bytes: Annotated[
         Annotated[int, Meta(ge=1024, le=16_000_000)] | None, Meta(description="try: size of that file")
     ] = None
-    sha256: Annotated[Sha256 | None, Meta(description="switch: of the model that was tried")] = None
+    sha256: Annotated[Sha256 | None, Meta(description="switch: of the tried model")] = None
     for_s: Annotated[
         float,
         Meta(
@@ -40,11 +41,11 @@ class ModelArguments(Arguments, frozen=True, kw_only=True):
     share: Annotated[float, Meta(ge=0.01, le=1, description="try: of the analysed frames of each camera")] = (
         0.1
     )
-    force: Annotated[bool, Meta(description="switch: whatever the figures say")] = False
+    force: Annotated[bool, Meta(description="switch: regardless of the figures")] = False
 
 
 class ModelData(Message, frozen=True, kw_only=True):
-    """``model``: another model names the objects from now on, or a new one has passed its probation."""
+    """``model``: another model is in force from now on, or a new model has passed its probation."""
 
     outcome: Annotated[
         Literal["switched", "confirmed", "reverted"],
@@ -61,16 +62,18 @@ class ModelData(Message, frozen=True, kw_only=True):
 
 
 class ModelHealth(Message, frozen=True, kw_only=True):
-    """What becomes of models that the centre sent; as its defaults where there is none."""
+    """State of the models from the centre; the defaults where there is none."""
 
-    name: str | None = None  # of the model that is tried or on probation
+    name: str | None = None  # of the model in shadow mode or on probation
     sha256: Sha256 | None = None
     phase: ModelPhase | None = None
     until: Time | None = None  # end of the shadow mode or of the probation
-    objects: Count = 0  # seen in shadow mode, by either model
-    agreement: Unit | None = None  # share of the objects of the model in force that it saw as well
-    refusal: str | None = None  # why a switch to it would be refused
-    reverted: Sha256 | None = None  # the new model that was given up last, until another one is tried
+    objects: Count = 0  # detected in shadow mode, by either model
+    agreement: Unit | None = (
+        None  # share of the objects of the model in force that the new model detected too
+    )
+    refusal: str | None = None  # why a switch to the new model would be refused
+    reverted: Sha256 | None = None  # the model that was reverted last, until another one is tried
     reverted_at: Time | None = None
     why: str | None = None
 
@@ -84,14 +87,14 @@ class ShadowGroup(Message, frozen=True, kw_only=True):
 
 
 class ShadowCamera(Message, frozen=True, kw_only=True):
-    """Of one camera."""
+    """Figures of one camera."""
 
     frames: Count
     groups: dict[str, ShadowGroup]
 
 
 class ShadowReport(Message, frozen=True, kw_only=True):
-    """How far a new model and the one in force agree, so far."""
+    """How far a new model and the model in force agree so far."""
 
     in_force_sha256: Sha256 | None
     in_force_ms: float | None = None  # median of one inference

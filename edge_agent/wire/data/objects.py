@@ -1,7 +1,4 @@
-"""Data of events about an object in the picture, or about what a rule sees in it.
-
-Data of events that count: new objects, and who crossed a line.
-"""
+"""Data of events about an object in the picture, about what a rule reports, and of counts."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ class FrameSize(Message, frozen=True, kw_only=True):
 
 
 class ModelRef(Message, frozen=True, kw_only=True):
-    """The model that named the object."""
+    """The model that labelled the object."""
 
     name: str
     sha256: Sha256 | None  # null: a detector without a file
@@ -29,7 +26,9 @@ class SnapshotRef(Message, frozen=True, kw_only=True):
     sha256: Annotated[Sha256, Meta(description="of the JPEG, before sealing")]
     bytes: Count
     box: Annotated[WireBox, Meta(description="where the object is, in 0..1 of the snapshot")]
-    sealed_sha256: Sha256 | None = None  # of what is sent, where media are sealed to the centre's key
+    sealed_sha256: Sha256 | None = (
+        None  # of the bytes that are sent, where media are sealed with the centre's key
+    )
 
 
 class ObjectData(Message, frozen=True, kw_only=True):
@@ -41,7 +40,7 @@ class ObjectData(Message, frozen=True, kw_only=True):
         str, Meta(description="its class; the name of the group where the model tells no finer one")
     ]
     group: Literal["person", "two-wheeler", "vehicle"] | None
-    score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
+    score: Annotated[Unit, Meta(description="mean score of the inferences that voted for the label")]
     box: WireBox
     frame: FrameSize
     track_id: str
@@ -53,11 +52,11 @@ class ObjectData(Message, frozen=True, kw_only=True):
 
 
 class RuleData(Message, frozen=True, kw_only=True):
-    """What a configured rule tells. The kinds below say what about."""
+    """What a configured rule reports. The types below add its subject."""
 
     phase: Annotated[
         Literal["start", "update", "end", "moment"],
-        Meta(description="moment: began and ended at once, nothing follows"),
+        Meta(description="moment: began and ended at once, no other event follows"),
     ]
     event_id: Annotated[str, Meta(description="the same for start, updates and end")]
     rule_id: str
@@ -69,41 +68,41 @@ class RuleData(Message, frozen=True, kw_only=True):
     end_reason: Annotated[
         Literal["left", "lost", "moved", "over", "disarmed", "reload", "restart", "camera"] | None,
         Meta(
-            description="left the zone; lost from sight; moved on; over: no longer so; the rule is disarmed; "
-            "its settings have changed; the agent was restarted; the camera is lost"
+            description="left the zone; lost from sight; moved on; over: no longer true; the rule was "
+            "disarmed; its settings were changed; the agent was restarted; the camera was lost"
         ),
     ] = None
     model: ModelRef
     snapshot: SnapshotRef | None = None
     masked: Annotated[
-        bool, Meta(description="somebody expects it and asked for no alarm: its severity is info")
+        bool, Meta(description="the operator expects such events and masked the rule: the severity is info")
     ] = False
 
 
 class TrackRuleData(RuleData, frozen=True, kw_only=True):
-    """... about one object."""
+    """What a rule reports about one object."""
 
     label: Annotated[
         str, Meta(description="its class; the name of the group where the model tells no finer one")
     ]
     group: Literal["person", "two-wheeler", "vehicle"] | None
-    score: Annotated[Unit, Meta(description="mean score of the looks that voted for the label")]
+    score: Annotated[Unit, Meta(description="mean score of the inferences that voted for the label")]
     track_id: str
 
 
 class ZoneData(TrackRuleData, frozen=True, kw_only=True):
-    """An object in a zone. The two kinds differ in what their rule asks for."""
+    """An object in a zone. The two kinds differ in what their rule requires."""
 
     zone: str
     inside_s: Annotated[float, Meta(ge=0, description="how long it has been in the zone")]
 
 
 class ZoneIntrusionData(ZoneData, frozen=True, kw_only=True):
-    """``zone-intrusion``: an object came into a zone and stayed for the rule's ``min_duration_s``."""
+    """``zone-intrusion``: an object entered a zone and stayed for the rule's ``min_duration_s``."""
 
 
 class LoiteringData(ZoneData, frozen=True, kw_only=True):
-    """``loitering``: an object stayed in a zone for ``min_duration_s``, short absences forgiven."""
+    """``loitering``: an object stayed in a zone for ``min_duration_s``; short absences do not count."""
 
 
 class LineCrossingData(TrackRuleData, frozen=True, kw_only=True):
@@ -112,23 +111,25 @@ class LineCrossingData(TrackRuleData, frozen=True, kw_only=True):
     line: str
     direction: Annotated[
         Literal["a-to-b", "b-to-a"],
-        Meta(description="side A is on the left hand of who looks along the line"),
+        Meta(description="side A is on the left when looking along the line"),
     ]
 
 
 class StoppedVehicleData(TrackRuleData, frozen=True, kw_only=True):
-    """``stopped-vehicle``: it moved, and then stood still where nothing should stop."""
+    """``stopped-vehicle``: a vehicle moved, and then stood still where nothing should stop."""
 
     zone: str
-    still_s: Annotated[float, Meta(ge=0, description="how long it has been standing")]
+    still_s: Annotated[float, Meta(ge=0, description="how long it has stood still")]
 
 
 class WrongWayData(TrackRuleData, frozen=True, kw_only=True):
     """``wrong-way``: an object moves against the arrow of a zone."""
 
     zone: str
-    angle_deg: Annotated[float, Meta(ge=0, le=180, description="to the arrow; 180: straight against it")]
-    distance: Annotated[float, Meta(ge=0, description="how far so, in widths of the picture")]
+    angle_deg: Annotated[
+        float, Meta(ge=0, le=180, description="to the arrow; 180: straight against the arrow")
+    ]
+    distance: Annotated[float, Meta(ge=0, description="how far it moved so, in picture widths")]
 
 
 class CrowdingData(RuleData, frozen=True, kw_only=True):
@@ -136,24 +137,24 @@ class CrowdingData(RuleData, frozen=True, kw_only=True):
 
     zone: str
     count: Count
-    most: Annotated[Count, Meta(description="since it began")]
+    most: Annotated[Count, Meta(description="highest count since the event began")]
 
 
 class LineCountsData(Message, frozen=True, kw_only=True):
-    """``line-counts``: who crossed a line since the site's midnight; sent once a minute when somebody has,
-    and once more at midnight, before it begins with 0 again."""
+    """``line-counts``: who crossed a line since the site's midnight. Sent once a minute after a crossing, and
+    once more at midnight, before the counts start at 0 again."""
 
     rule_id: str
     line: str
-    day: Annotated[str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\d{END}", description="in the site's own time")]
-    from_at: Annotated[Time, Meta(description="of the interval since the last one")]
+    day: Annotated[str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\d{END}", description="in the site's time zone")]
+    from_at: Annotated[Time, Meta(description="end of the last interval")]
     to_at: Time
     a_to_b: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
     b_to_a: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
 
 
 class CountsData(Message, frozen=True, kw_only=True):
-    """``counts``: new confirmed objects per label since the last ``counts``; zero is not sent."""
+    """``counts``: new confirmed objects per label since the last ``counts``; not sent when there are none."""
 
     from_at: Time
     to_at: Time

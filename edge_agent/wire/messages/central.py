@@ -1,7 +1,4 @@
-"""What the centre itself tells.
-
-What the central ingest confirms.
-"""
+"""Messages of the centre: alerts, and confirmations of what it has stored."""
 
 from __future__ import annotations
 
@@ -13,28 +10,30 @@ from edge_agent.wire.data.base import END, Id, Message, Time
 
 
 class CentralAlert(Message, frozen=True, kw_only=True):
-    """``central/alert/<ward>/<gateway>/<rule>[/<camera>]``: retained while it is open; told once more when it
-    is over, and then cleared. The webhook posts the same."""
+    """``central/alert/<ward>/<gateway>/<rule>[/<camera>]``: retained while the alert is open; published once
+    more when it is over, and then cleared. The webhook posts the same document."""
 
     schema: Literal["central-alert/1"] = "central-alert/1"
-    id: Annotated[str, Meta(description="of this one alert, from its opening to its end")]
+    id: Annotated[str, Meta(description="of this alert, from its opening to its end")]
     state: Literal["open", "cleared"]
     rule: Annotated[Id, Meta(description="id of the alert rule")]
     severity: Literal["info", "warning", "alarm"]
     ward: Id
     gateway: Annotated[Id | None, Meta(description="null: the ward itself, `_ward` in the topic")]
-    camera: Annotated[Id | None, Meta(description="null: the box itself")]
+    camera: Annotated[Id | None, Meta(description="null: the gateway itself")]
     text: Annotated[str, Meta(description="why, one line for humans")]
     value: Annotated[
-        float | None, Meta(description="as measured when it was opened; 1 for what is so or not")
+        float | None, Meta(description="as measured at the opening; 1 for a yes-or-no condition")
     ]
-    since: Annotated[Time, Meta(description="when it began to be so")]
-    opened: Annotated[Time, Meta(description="when it had lasted long enough")]
+    since: Annotated[Time, Meta(description="when the condition began")]
+    opened: Annotated[Time, Meta(description="when the condition had lasted long enough")]
     cleared: Time | None = None
-    cleared_text: Annotated[str | None, Meta(description="why it is over")] = None
+    cleared_text: Annotated[str | None, Meta(description="why the alert is over")] = None
     folded: Annotated[
         bool,
-        Meta(description="another alert explains it: its box or ward is away, and nobody knows of it now"),
+        Meta(
+            description="another alert explains it: its gateway or ward is offline, so its state is unknown"
+        ),
     ] = False
 
 
@@ -44,8 +43,8 @@ MediaId = Annotated[str, Meta(pattern=rf"^[^/+#\x00]{{1,255}}{END}")]
 
 
 class Ack(Message, frozen=True, kw_only=True):
-    """``down/ack``: what the centre has in its database, sent after its commit. Cumulative and repeatable:
-    one that is lost costs a resend."""
+    """``down/ack``: what the centre has stored in its database, sent after the commit. Cumulative and
+    repeatable: a lost one costs a resend."""
 
     epoch: Epoch
     upto: Annotated[

@@ -1,9 +1,4 @@
-"""Commands of the centre, their arguments, and what is answered. See docs/design/commands.md.
-
-A configuration that the centre pushes: ``down/config`` and the command ``set-config``.
-
-Arguments of the commands that make or send a file.
-"""
+"""Commands of the centre, their arguments, and replies. See docs/design/commands.md."""
 
 from __future__ import annotations
 
@@ -17,14 +12,21 @@ from edge_agent.wire.data.models import ModelArguments
 
 
 class SetConfigArguments(Arguments, frozen=True, kw_only=True):
-    """The whole file ``edge-agent.yaml`` anew."""
+    """Replace the whole file ``edge-agent.yaml``."""
 
-    version: Annotated[int, Meta(ge=1, description="as the text's own key version; the highest is in force")]
+    version: Annotated[
+        int,
+        Meta(ge=1, description="the same as the key version in the text; the highest version is in force"),
+    ]
     config: Annotated[str, Meta(max_length=200_000, description="YAML, without any password")]
     sha256: Annotated[Sha256, Meta(description="of config in UTF-8")]
     confirm_s: Annotated[
         float,
-        Meta(ge=5, le=900, description="so long the box has to be as well as before; else it goes back"),
+        Meta(
+            ge=5,
+            le=900,
+            description="the gateway has to work as well as before for this long; else it reverts",
+        ),
     ] = 180.0
 
 
@@ -34,9 +36,9 @@ class ConfigHealth(Message, frozen=True, kw_only=True):
     version: Count = 0
     origin: Annotated[
         Literal["file", "pushed", "trial"],
-        Meta(description="trial: pushed, and not proved yet"),
+        Meta(description="trial: pushed, and not confirmed yet"),
     ] = "file"
-    given_up: str | None = None  # the newest that was pushed and taken back, and why
+    given_up: str | None = None  # the newest pushed version that was reverted, and why
 
 
 Url = Annotated[
@@ -50,19 +52,19 @@ Url = Annotated[
 
 
 class SnapshotArguments(Arguments, frozen=True, kw_only=True):
-    """A picture of what a camera shows now."""
+    """Send a picture of what a camera shows now."""
 
     camera: Id
 
 
 class ClipArguments(Arguments, frozen=True, kw_only=True):
-    """The clip of an event, or a new one of a camera from ``last_s`` ago to ``next_s`` from now."""
+    """Send the clip of an event, or a new one of a camera from ``last_s`` ago to ``next_s`` from now."""
 
     event_id: Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,120}}{END}")] | None = None
     camera: Id | None = None
     last_s: Annotated[float, Meta(ge=0, le=120)] = 5.0
     next_s: Annotated[float, Meta(ge=0, le=60)] = 0.0
-    url: Annotated[Url | None, Meta(description="null: it is sent as media, up to 1,900,000 bytes")] = None
+    url: Annotated[Url | None, Meta(description="null: sent as media, up to 1,900,000 bytes")] = None
     urls: Annotated[
         Annotated[list[Url], Meta(max_length=1000)] | None,
         Meta(description="one for each part of part_bytes, in order; instead of url"),
@@ -71,21 +73,21 @@ class ClipArguments(Arguments, frozen=True, kw_only=True):
 
 
 class DiagnosticsArguments(Arguments, frozen=True, kw_only=True):
-    """A bundle of logs, health history, configuration and versions, without secrets."""
+    """Send a bundle of logs, health history, configuration and versions, without secrets."""
 
     url: Url | None = None
 
 
 class StormArguments(Arguments, frozen=True, kw_only=True):
-    """Snapshots again and again: streets flood."""
+    """Send snapshots at regular intervals, for example while streets are flooded."""
 
     cameras: Annotated[Annotated[list[Id], Meta(min_length=1)] | None, Meta(description="null: all")] = None
     every_s: Annotated[float, Meta(ge=30, le=3600)] = 300.0
-    for_s: Annotated[float, Meta(ge=0, le=172_800, description="0: end it now")] = 7200.0
+    for_s: Annotated[float, Meta(ge=0, le=172_800, description="0: end storm mode now")] = 7200.0
 
 
 class StormHealth(Message, frozen=True, kw_only=True):
-    """Storm mode, while it goes on."""
+    """Storm mode, while it is active."""
 
     cameras: list[str]
     every_s: float
@@ -93,7 +95,7 @@ class StormHealth(Message, frozen=True, kw_only=True):
 
 
 class HoldArguments(Arguments, frozen=True, kw_only=True):
-    """Rotation leaves the media of an event alone, until they are released."""
+    """Protect the media of an event from rotation until they are released."""
 
     event_id: Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,120}}{END}")]
     why: Annotated[str, Meta(min_length=1, max_length=500)]
@@ -101,14 +103,14 @@ class HoldArguments(Arguments, frozen=True, kw_only=True):
 
 
 class SentFile(Struct, frozen=True, kw_only=True):
-    """``result`` of what sends a file."""
+    """``result`` of commands that send a file."""
 
     event_id: str
     bytes: int
     sha256: Sha256
     content_type: str
-    media_id: str | None = None  # as which it comes on up/media; null: it was uploaded
-    etags: list[str] | None = None  # of the parts, as the server named them
+    media_id: str | None = None  # its id on up/media; null: it was uploaded
+    etags: list[str] | None = None  # of the parts, as the server returned them
 
 
 CommandTime = Annotated[
@@ -118,7 +120,7 @@ CommandTime = Annotated[
 
 
 class NoArguments(Arguments, frozen=True, kw_only=True):
-    """Nothing to choose."""
+    """A command without arguments."""
 
 
 class CameraArguments(Arguments, frozen=True, kw_only=True):
@@ -128,28 +130,29 @@ class CameraArguments(Arguments, frozen=True, kw_only=True):
 
 
 class CameraRebootArguments(CameraArguments, frozen=True, kw_only=True):
-    """Which camera boots again."""
+    """Reboot a camera."""
 
-    port: Annotated[int, Meta(ge=1, le=65_535, description="of its web page, where ONVIF answers")] = 80
+    port: Annotated[int, Meta(ge=1, le=65_535, description="of its web page and ONVIF service")] = 80
 
 
 class Pieces(Arguments, frozen=True, kw_only=True):
-    """How a wheel is cut: the last piece is what is left."""
+    """How a wheel is cut into pieces; the last piece is the rest."""
 
-    bytes: Annotated[int, Meta(ge=1024, le=131_072, description="of each piece but the last")]
+    bytes: Annotated[int, Meta(ge=1024, le=131_072, description="of each piece except the last")]
     sha256: Annotated[list[Sha256], Meta(min_length=1, max_length=64)]
 
 
 class UpdateArguments(Arguments, frozen=True, kw_only=True):
-    """A release, signed with the fleet's release key, and where the wheels come from that the box has not."""
+    """Install a release that is signed with the fleet's release key; ``url`` or ``pieces`` provide missing
+    wheels."""
 
-    manifest: Annotated[str, Meta(max_length=100_000, description="the text of manifest.json, to the byte")]
+    manifest: Annotated[str, Meta(max_length=100_000, description="the exact text of manifest.json")]
     signature: Annotated[
         str, Meta(pattern=rf"^[A-Za-z0-9+/]{{86}}=={END}", description="manifest.json.sig, base64")
     ]
     url: Annotated[
         Annotated[str, Meta(pattern=rf"^https://[!-~]+{END}", max_length=500)] | None,
-        Meta(description="the folder with wheels/; null: they come as update-piece"),
+        Meta(description="the folder with wheels/; null: wheels are sent as update-piece"),
     ] = None
     pieces: Annotated[dict[str, Pieces], Meta(max_length=64, description="by the wheel's file name")] = field(
         default_factory=dict
@@ -157,21 +160,21 @@ class UpdateArguments(Arguments, frozen=True, kw_only=True):
 
 
 class UpdatePieceArguments(Arguments, frozen=True, kw_only=True):
-    """A piece of a wheel; without data it asks what is missing."""
+    """One piece of a wheel; without data it asks which pieces are missing."""
 
-    update: Annotated[Id, Meta(description="id of the update that waits for it")]
+    update: Annotated[Id, Meta(description="id of the update command that waits for the piece")]
     wheel: Annotated[str, Meta(max_length=204)] | None = None
     index: Annotated[int, Meta(ge=0, le=63)] | None = None
     data: Annotated[Annotated[str, Meta(max_length=175_000)] | None, Meta(description="base64")] = None
 
 
 class RuleForArguments(Arguments, frozen=True, kw_only=True):
-    """One rule of a camera, for a time. The last one of these commands counts."""
+    """Override one rule of a camera for a time. The last of these commands counts."""
 
     camera: Id
     rule: Id
     for_s: Annotated[
-        float, Meta(ge=0, le=604_800, description="from now on, over restarts; 0: it is as configured again")
+        float, Meta(ge=0, le=604_800, description="from now on, across restarts; 0: as configured again")
     ]
 
 
@@ -203,9 +206,11 @@ Args = TypeVar("Args")
 
 
 class Command(Message, Generic[Args], frozen=True, kw_only=True):
-    """What the centre sends on ``down/cmd/<type>``; of a risky type it is the payload of a compact JWS."""
+    """A command of the centre on ``down/cmd/<type>``; of a risky type it is the payload of a compact JWS."""
 
-    id: Annotated[Id, Meta(description="chosen by the sender, new for each command; a repeat runs nothing")]
+    id: Annotated[
+        Id, Meta(description="chosen by the sender, new for each command; a repeated id runs nothing")
+    ]
     type: Id
     gateway: Id
     issued: CommandTime
@@ -217,15 +222,15 @@ ReplyStatus = Literal["accepted", "running", "succeeded", "failed", "rejected", 
 
 
 class Reply(Message, frozen=True, kw_only=True):
-    """What became of a command, on ``up/reply/<id>``; the last one is neither accepted nor running."""
+    """Progress or result of a command, on ``up/reply/<id>``; the last one is neither accepted nor running."""
 
     schema: Literal["reply/1"] = "reply/1"
     id: Id
-    type: Annotated[str, Meta(description="of the command; unknown where it could not be read")]
+    type: Annotated[str, Meta(description="of the command; unknown if it could not be parsed")]
     gateway: Id
     session: str
     time: Time
     status: ReplyStatus
-    code: Annotated[str, Meta(description="a word of docs/design/commands.md for programs")]
+    code: Annotated[str, Meta(description="for programs; docs/design/commands.md lists the codes")]
     text: Annotated[str, Meta(description="a sentence for a person")]
     result: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What ``edge-agent doctor --json`` prints, and what is kept beside a commissioning report."""
+"""What ``edge-agent doctor --json`` prints, also stored beside a commissioning report."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from edge_agent.wire.messages.inventory import BirthLocation
 
 
 class DoctorLine(Message, frozen=True, kw_only=True):
-    """One fact about one thing."""
+    """One result of a check."""
 
-    check: Annotated[str, Meta(description="what --accept takes")]
+    check: Annotated[str, Meta(description="the name for --accept")]
     level: Literal["green", "yellow", "red", "skipped"]
-    finding: Annotated[str, Meta(description="a fixed word for it; docs/guide/doctor.md lists them")]
+    finding: Annotated[str, Meta(description="a fixed word; docs/guide/doctor.md lists them")]
     said: str
     todo: str | None  # null: nothing has to be done
-    accepted: Annotated[str | None, Meta(description="why somebody lives with it, or null")] = None
+    accepted: Annotated[str | None, Meta(description="why the operator accepts the problem, or null")] = None
 
 
 class DoctorCamera(Message, frozen=True, kw_only=True):
-    """What one look at a camera measured; unknown is null."""
+    """What one connection to a camera measured; unknown is null."""
 
     id: Id
     codec: str | None = None
@@ -32,11 +32,11 @@ class DoctorCamera(Message, frozen=True, kw_only=True):
     keyframe_s: Annotated[float, Meta(ge=0, description="seconds between keyframes")] | None = None
     mean_luma: Annotated[float, Meta(description="0..255; black is 16 in most streams")] | None = None
     dark_share: Annotated[Unit, Meta(description="of the pixels")] | None = None
-    sharpness: Annotated[float, Meta(description="docs/guide/doctor.md says what of")] | None = None
+    sharpness: Annotated[float, Meta(description="docs/guide/doctor.md explains the measure")] | None = None
 
 
 class Doctor(Message, frozen=True, kw_only=True):
-    """A whole run."""
+    """The result of a whole run."""
 
     schema: Literal["doctor/1"] = "doctor/1"
     time: Time
@@ -51,7 +51,7 @@ class Doctor(Message, frozen=True, kw_only=True):
     lang: Literal["en", "vi"]
     verdict: Annotated[
         Literal["passed", "accepted", "failed"],
-        Meta(description="accepted: what is red was accepted with a reason"),
+        Meta(description="accepted: every red result was accepted with a reason"),
     ]
     sentence: Annotated[str, Meta(description="the verdict, to be read aloud")]
     took_s: float

@@ -1,4 +1,4 @@
-"""The envelope of every event, and which kinds there are."""
+"""The envelope of every event, and the list of event kinds."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class ClockHealth(Message, frozen=True, kw_only=True):
 
 
 class BoxHealth(Message, frozen=True, kw_only=True):
-    """Unknown is null: not every board tells everything."""
+    """Health of the board; unknown is null: not every board reports everything."""
 
     cpu_percent: float | None = None
     load_1: float | None = None
@@ -43,16 +43,16 @@ class OutboxHealth(Message, frozen=True, kw_only=True):
     sequence: Count
     epoch: str
     media_depth: Count = 0
-    degraded: str | None = None  # why events go out from memory, or null
+    degraded: str | None = None  # why events are queued in memory, or null
     shed: Count = 0
-    damaged: Count = 0  # events given up since start because the disk had changed them
+    damaged: Count = 0  # events discarded since start because the disk had changed them
     media_shed: Count = 0  # pictures
-    unconfirmed: Count = 0  # of ``depth``, sent and not confirmed by the centre; 0 unless it has to confirm
+    unconfirmed: Count = 0  # of ``depth``: sent, not confirmed by the centre; 0 unless it has to confirm
     oldest_unconfirmed_s: float = 0.0
 
 
 class BytesByClass(Message, frozen=True, kw_only=True):
-    """Sent by class, and received, as TCP carries them; and headers."""
+    """Bytes sent by class, and bytes received, as TCP carries them; and headers."""
 
     event: Count = 0
     heartbeat: Count = 0
@@ -66,13 +66,11 @@ class BytesByClass(Message, frozen=True, kw_only=True):
 class MqttHealth(Message, frozen=True, kw_only=True):
     reconnects: Count
     inflight: Count = 0
-    refused: Count = 0  # messages the broker refused, since start; none without a subscriber
+    refused: Count = 0  # messages the broker refused, since start; a missing subscriber does not count
     no_subscriber: bool = False  # the latest event of some camera, or the latest picture, reached nobody
-    no_retain: bool = (
-        False  # the broker keeps no retained messages: who subscribes later misses state and birth
-    )
+    no_retain: bool = False  # the broker keeps no retained messages: later subscribers miss state and birth
     last_error: str | None = None
-    delivery: Literal["broker", "confirmed"] = "broker"  # whose word an event waits for
+    delivery: Literal["broker", "confirmed"] = "broker"  # whose acknowledgement an event waits for
     confirmed_age_s: float | None = None  # since the centre last confirmed something that waited
     resends: Count = 0  # events and pictures, since start
     ignored_acks: Count = 0  # of the centre, since start
@@ -104,34 +102,34 @@ class CameraHealth(Message, frozen=True, kw_only=True):
     last_frame_age_s: float | None = None
     reconnects: Count = 0
     gear: Literal["full", "idle", "catch-up"] = "full"  # idle: only keyframes are decoded
-    idle_share: float = 0.0  # of the time there were pictures, since the agent started, 0..1
+    idle_share: float = 0.0  # of the time with pictures since the agent started, 0..1
     wake_ups: Count = 0  # from idle, since the agent started
-    kept_awake: str | None = None  # why it cannot go idle, where somebody could do something about it
-    main_trouble: str | None = None  # why ``clip.main_url`` is wanted and not there; clips come from ``url``
-    view: list[str] = field(default_factory=list)  # what is wrong with it: states of ``camera-view``
+    kept_awake: str | None = None  # why it cannot go idle, where an operator could change it
+    main_trouble: str | None = None  # why ``clip.main_url`` is not available; clips come from ``url``
+    view: list[str] = field(default_factory=list)  # what is wrong with its view: states of ``camera-view``
 
 
 class EvidenceHealth(Message, frozen=True, kw_only=True):
-    """What is kept on the box."""
+    """Evidence stored on the gateway."""
 
     bytes: Count = 0
     clips: Count = 0  # since the agent started
     missed: Count = 0  # clips that could not be made, since then
     oldest: Time | None = None
-    held: Count = 0  # events whose media rotation leaves alone
+    held: Count = 0  # events whose media are protected from rotation
     degraded: str | None = None
 
 
 class ThermalHealth(LoadLimits, frozen=True, kw_only=True):
-    """Which step of the thermal ladder the box is on, and what that leaves."""
+    """The step of the thermal ladder, and the load limits that it sets."""
 
     step: Annotated[int, Meta(ge=0, le=3)] = 0
     since: Time | None = None
-    held: str | None = None  # why the step is not judged: the sensor has stopped answering
+    held: str | None = None  # why the step is frozen: the sensor has stopped answering
 
 
 class UplinkHealth(Message, frozen=True, kw_only=True):
-    """The budget of the billing period; as its defaults where none is set."""
+    """The budget of the billing period; the defaults where none is set."""
 
     kind: Literal["fibre", "sim"] = "fibre"
     monthly_bytes: Count | None = None
@@ -139,15 +137,15 @@ class UplinkHealth(Message, frozen=True, kw_only=True):
     resets_on: Day | None = None
     used_bytes: Count = 0  # all of ``used``
     used: BytesByClass = BytesByClass()
-    forecast_bytes: Count | None = None  # at the end of the period, should it go on like this
+    forecast_bytes: Count | None = None  # at the end of the period, at this rate
     step: Annotated[int, Meta(ge=0, le=3)] = 0
     since: Time | None = None
-    held: list[HeldBack] = field(default_factory=list)  # what waits until there is more
-    heartbeat_s: float | None = None  # heartbeats come only so often now
+    held: list[HeldBack] = field(default_factory=list)  # what waits for more budget
+    heartbeat_s: float | None = None  # present interval of heartbeats
 
 
 class RuleOverride(Message, frozen=True, kw_only=True):
-    """A rule that is for a time not as it is configured, because the centre asked for it."""
+    """A rule that the centre has overridden for a time."""
 
     camera: str
     rule: str
@@ -156,41 +154,41 @@ class RuleOverride(Message, frozen=True, kw_only=True):
 
 
 class CommandsHealth(Message, frozen=True, kw_only=True):
-    """What the centre asks for; docs/design/commands.md."""
+    """State of the centre's commands; docs/design/commands.md."""
 
-    waiting: Count = 0  # not done yet
+    waiting: Count = 0  # accepted and not finished
     rejected: Count = 0  # since the agent started
     unanswerable: Count = 0  # without an id, since then
-    degraded: str | None = None  # why it cannot be written down what was obeyed: most are refused
+    degraded: str | None = None  # why the journal cannot be written: most commands are refused
     rules: list[RuleOverride] = field(default_factory=list)
-    relearning: list[str] = field(default_factory=list)  # cameras whose view is learned anew, as asked
+    relearning: list[str] = field(default_factory=list)  # cameras that learn their view again, as requested
 
 
 class CertificatesHealth(Message, frozen=True, kw_only=True):
-    """Of the broker connection, with TLS and a synchronised clock; else null."""
+    """Certificates of the broker connection, with TLS and a synchronised clock; else null."""
 
-    client_days: int | None = None  # left of the gateway's own; below 0: it has expired
-    ca_days: int | None = None  # of the CA in ``mqtt.ca_file`` that lasts longest
+    client_days: int | None = None  # days left of the gateway's own; below 0: it has expired
+    ca_days: int | None = None  # of the CA in ``mqtt.ca_file`` that expires last
     next_trouble: str | None = None  # why the certificate in the next slot is not in force
 
 
 class UpdateHealth(Message, frozen=True, kw_only=True):
-    """What root does about releases, and the release that went back last, until another one is tried."""
+    """What root does about releases, and the last reverted release, until another one is tried."""
 
-    version: str | None = None  # that is being installed or tried; null: none
+    version: str | None = None  # being installed or tried; null: none
     phase: Literal["fetching", "installing", "trial"] | None = None
-    until: Time | None = None  # when there is a verdict on the trial at the latest
+    until: Time | None = None  # latest time of the verdict on the trial
     reverted: str | None = None  # version
     reverted_at: Time | None = None
     why: str | None = None
 
 
 class HealingHealth(Message, frozen=True, kw_only=True):
-    """What a gateway without a broker is doing about it; as its defaults while there is one."""
+    """What a gateway without a broker does to recover; the defaults while it has one."""
 
     since: Time | None = None
     without_s: float = 0.0
-    tried: list[HealingStep] = field(default_factory=list)  # the last ones
+    tried: list[HealingStep] = field(default_factory=list)  # the last steps
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
@@ -217,4 +215,4 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     update: UpdateHealth = UpdateHealth()
     healing: HealingHealth = HealingHealth()
     model: ModelHealth = ModelHealth()
-    degraded: list[str] = field(default_factory=list)  # one human line for each thing that is wrong
+    degraded: list[str] = field(default_factory=list)  # one line for humans for each problem

@@ -1,4 +1,4 @@
-"""Retained messages: whether the gateway is there, and what it is."""
+"""Retained messages: whether the gateway is online, and its inventory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BirthDetector(Message, frozen=True, kw_only=True):
 
 
 class Birth(Message, frozen=True, kw_only=True):
-    """Inventory; retained, sent on every connect."""
+    """Inventory of the gateway; retained, sent at every connect."""
 
     schema: Literal["birth/1"] = "birth/1"
     time: Time
@@ -57,10 +57,12 @@ class Birth(Message, frozen=True, kw_only=True):
     detector: BirthDetector
     config_hash: Sha256
     evidence_key: Annotated[
-        str | None, Meta(description="Ed25519 public key that signs chain heads, DER in base64; null: none")
+        str | None,
+        Meta(description="Ed25519 public key that verifies chain heads, DER in base64; null: none"),
     ] = None
     firmware: Annotated[
-        str | None, Meta(description="of the boot loader, as the board's profile reads it; null: unknown")
+        str | None,
+        Meta(description="version of the boot loader, read as the board's profile says; null: unknown"),
     ] = None
     cameras: list[BirthCamera]
     location: BirthLocation | None = None  # null: not in the configuration

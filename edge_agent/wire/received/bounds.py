@@ -1,7 +1,8 @@
-"""Bounds of what a gateway says. One value beyond them, such as an uptime of 1e308 s or a time in the year
-9999, must not break a page, a list or an alert of another gateway. Pure.
+"""Bounds for the values that a gateway sends. Pure.
 
-The bytes that came are stored as they are; only what the centre reads out of them is bounded.
+A value beyond them, such as an uptime of 1e308 s or a time in the year 9999, must not break a page, a list or
+an alert of another gateway. The received bytes are stored unchanged; only the values that the centre reads
+from them are bounded.
 """
 
 from __future__ import annotations
@@ -16,36 +17,38 @@ HIGHEST_SEQUENCE = 10**16 - 1
 """Sixteen digits on the wire."""
 
 
-MOST_NUMBER = 1e13
-"""Of a float. The clock of a box that booted in 1970 is 1.8e12 ms off."""
-MOST_INTEGER = 2**53
-MOST_TEXT = 500
+MAX_NUMBER = 1e13
+"""Of a float. The clock of a gateway that booted in 1970 is 1.8e12 ms off."""
+MAX_INTEGER = 2**53
+MAX_TEXT = 500
 """Characters; longer texts are cut."""
-MOST_ITEMS = 64
-"""Of a list or a mapping, such as the cameras of a gateway; the rest is left out."""
+MAX_ITEMS = 64
+"""Of a list or a mapping, such as the cameras of a gateway; further items are dropped."""
 EARLIEST_MS, LATEST_MS = 0, 4_102_444_800_000
-"""Of times: 1970, where a box without a clock begins, and 2100."""
+"""Of times: 1970, where a gateway without a clock starts, and 2100."""
 
 
 def bounded_number(number: float | None) -> float | None:
-    """None where it is beyond the bounds."""
-    if number is None or not math.isfinite(number) or abs(number) > MOST_NUMBER:
+    """The number; None where it is beyond the bounds."""
+    if number is None or not math.isfinite(number) or abs(number) > MAX_NUMBER:
         return None
     return number
 
 
 def bounded_time(time_ms: float) -> int:
-    """Moved to the nearer bound where it is beyond them."""
+    """The time, moved to the nearer bound where it is beyond them."""
     return round(min(max(time_ms, EARLIEST_MS), LATEST_MS))
 
 
 def bounded_text(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def bound_fields(struct: msgspec.Struct) -> bool:
-    """Bounds every field in place, also of what it holds; whether anything was beyond. A number that was gets
-    its field's default."""
+    """Bound every field in place, nested ones too; return whether any value was out of bounds.
+
+    A number out of bounds is replaced by its field's default.
+    """
     found = False
     for name, default in _defaults(type(struct)):
         value = getattr(struct, name)
@@ -61,22 +64,22 @@ def bound_fields(struct: msgspec.Struct) -> bool:
 
 
 def _within(value: Any, default: Any) -> Any:
-    """``value`` itself where it is within the bounds, as far as that is seen without looking into it."""
+    """``value`` itself where it is within the bounds, as far as that is visible without its items."""
     match value:
         case None | bool():
             return value
         case float():
-            return value if -MOST_NUMBER <= value <= MOST_NUMBER else default
+            return value if -MAX_NUMBER <= value <= MAX_NUMBER else default
         case int():
-            return value if -MOST_INTEGER <= value <= MOST_INTEGER else default
+            return value if -MAX_INTEGER <= value <= MAX_INTEGER else default
         case str():
-            return value if len(value) <= MOST_TEXT else bounded_text(value)
+            return value if len(value) <= MAX_TEXT else bounded_text(value)
         case tuple():
             return value if all(_within(each, None) is each for each in value) else default
-        case list() if len(value) > MOST_ITEMS:
-            return [_whole(each) for each in value[:MOST_ITEMS]]
-        case dict() if len(value) > MOST_ITEMS:
-            return {key: _whole(value[key]) for key in list(value)[:MOST_ITEMS]}
+        case list() if len(value) > MAX_ITEMS:
+            return [_whole(each) for each in value[:MAX_ITEMS]]
+        case dict() if len(value) > MAX_ITEMS:
+            return {key: _whole(value[key]) for key in list(value)[:MAX_ITEMS]}
     return value
 
 
@@ -101,7 +104,7 @@ def _bound_items(items: list[Any] | dict[Any, Any]) -> bool:
 
 @cache
 def _defaults(of: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
-    """Each field with the value that it gets where the message has no usable one."""
+    """Each field with the value that replaces an unusable one."""
     return tuple((field.name, _default(field)) for field in msgspec.structs.fields(of))
 
 

@@ -1,4 +1,4 @@
-"""Of a heartbeat what the centre itself looks at; the whole of it is kept as it came."""
+"""The part of a heartbeat that the centre itself reads; the whole heartbeat is stored as received."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ReceivedCertificatesHealth(msgspec.Struct):
 
 
 class ReceivedPartHealth(msgspec.Struct):
-    """Of the detector and of what is kept."""
+    """Health of the detector and of stored evidence."""
 
     degraded: str | None = None
 
@@ -84,7 +84,7 @@ class ReceivedConfigHealth(msgspec.Struct):
 
 
 class ReceivedRuleOverride(msgspec.Struct):
-    """A rule that is for a time not as it is configured."""
+    """A rule that is overridden for a time."""
 
     camera: str
     rule: str
@@ -121,7 +121,7 @@ _HEALTH = msgspec.json.Decoder(ReceivedHealth)
 
 
 def read_health(payload: bytes) -> ReceivedHealth:
-    """Within the bounds of ``bounds.py``: alerts and metrics count with it. Raises msgspec.DecodeError,
+    """Decode a heartbeat and bound its values, which alerts and metrics use. Raises msgspec.DecodeError,
     RecursionError."""
     health = _HEALTH.decode(payload)
     bound_fields(health)

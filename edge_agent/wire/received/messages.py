@@ -1,8 +1,7 @@
-"""What arrives, read and judged: an event, a picture, a heartbeat, a birth, a state, a reply, or none of
-them and why.
+"""Parses and checks a received message: an event, a picture, a heartbeat, a birth, a state or a reply.
 
-Pure and strict about what the centre relies on: who says it, its number, its time. What an event says in
-``data`` is stored whatever it is: a newer agent knows kinds that this version does not.
+Pure, and strict about what the centre relies on: sender, number and time. The ``data`` of an event is stored
+whatever it is: a newer agent has kinds that this version does not know.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bounded_time
 from edge_agent.wire.received.health import ReceivedHealth, read_health
 from edge_agent.wire.topics import UpKind, UpTopic
 
-MOST_BYTES = {
+MAX_BYTES = {
     UpKind.STATE: 4_096,
     UpKind.BIRTH: 262_144,
     UpKind.HEARTBEAT: 65_536,
@@ -42,7 +41,7 @@ _WORD = re.compile(r"[\x21-\x7e]{1,100}")
 
 
 class MalformedMessage(Exception):
-    """The message is none of ours; the text says why, without quoting it."""
+    """The message is not valid; the text says why, without quoting the message."""
 
 
 class _Data(msgspec.Struct):
@@ -81,7 +80,7 @@ class EventMessage:
     event_id: str | None
     phase: str | None
     payload: bytes
-    odd: str = ""  # what the centre had to bound, for humans; empty: nothing
+    odd: str = ""  # what was out of bounds, for humans; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class InventoryDetector(msgspec.Struct):
 
 
 class BirthDocument(msgspec.Struct):
-    """Of a birth what the centre itself looks at."""
+    """The part of a birth that the centre itself reads."""
 
     gateway: str
     ward: str
@@ -123,7 +122,7 @@ class BirthDocument(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class BirthMessage:
-    """``inventory`` is None where the retained message was cleared: the gateway is gone for good, or
+    """``inventory`` is None where the retained message was cleared: the gateway was decommissioned or
     moved."""
 
     ward: str
@@ -156,7 +155,7 @@ class ReplyDocument(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class ReplyMessage:
-    """What became of a command, whoever gave it."""
+    """Progress or result of a command, whoever sent the command."""
 
     ward: str
     gateway: str
@@ -176,10 +175,10 @@ STATUSES = frozenset(get_args(wire.ReplyStatus))
 
 
 def parse_message(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], ...]) -> GatewayMessage:
-    """Raises Malformed."""
-    most = MOST_BYTES[topic.kind]
-    if len(payload) > most:
-        raise MalformedMessage(f"{len(payload)} bytes, at most {most} are taken")
+    """Parse a message by its topic. Raises MalformedMessage."""
+    max_bytes = MAX_BYTES[topic.kind]
+    if len(payload) > max_bytes:
+        raise MalformedMessage(f"{len(payload)} bytes, at most {max_bytes} are taken")
     try:
         match topic.kind:
             case UpKind.EVENT:
@@ -200,7 +199,7 @@ def parse_message(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, s
 
 
 def parse_loss(event: EventMessage) -> wire.LossData | None:
-    """What a ``loss`` event announces; None: it cannot be read, or its ranges make no sense."""
+    """The events that a ``loss`` event announces; None when it cannot be parsed or its ranges are invalid."""
     try:
         loss = _LOSS.decode(event.payload).data
     except (msgspec.DecodeError, RecursionError):
@@ -228,8 +227,8 @@ def _event(topic: UpTopic, payload: bytes) -> EventMessage:
     _require(1 <= found.severitynumber <= 24, "severitynumber is not 1 to 24")
     if kind is None:
         raise MalformedMessage(f"type is not {wire.TYPE_PREFIX}KIND.v1")
-    said_ms = milliseconds(found.time)
-    time_ms = bounded_time(said_ms)
+    sent_ms = milliseconds(found.time)
+    time_ms = bounded_time(sent_ms)
     return EventMessage(
         topic.ward,
         gateway,
@@ -242,7 +241,7 @@ def _event(topic: UpTopic, payload: bytes) -> EventMessage:
         _matched_or_none(_EVENT_ID, found.data.event_id),
         _matched_or_none(_ID, found.data.phase),
         payload,
-        "" if said_ms == time_ms else f"its time {found.time} is out of bounds: it is stored as {time_ms} ms",
+        "" if sent_ms == time_ms else f"its time {found.time} is out of bounds: it is stored as {time_ms} ms",
     )
 
 
@@ -254,7 +253,7 @@ def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], 
     _require(_matches(_EVENT_ID, event_id), "the property event_id is missing or no id")
     _require(_matches(_ID, camera), "the property camera is missing or no id")
     _require(_matches(_SHA256, sha256), "the property sha256 is missing or no digest")
-    # ``content_type_of`` takes for a JPEG what it does not know.
+    # ``content_type_of`` returns image/jpeg for unknown content.
     known = payload.startswith(_JPEG) or content_type_of(payload) != "image/jpeg"
     _require(known, "neither a JPEG, an MP4, a gzip file nor a sealed one")
     _require(
@@ -267,7 +266,7 @@ def _heartbeat(topic: UpTopic, payload: bytes) -> HeartbeatMessage:
     health = read_health(payload)
     milliseconds(health.time)
     _require(_matches(_WORD, health.session), "session is no word")
-    # A camera's name is a key of what is shown later.
+    # A camera's name is used as a key by the pages.
     _require(all(map(_ID.fullmatch, health.cameras)), "a camera's name is no id")
     return HeartbeatMessage(topic.ward, topic.gateway, health, payload)
 
@@ -300,7 +299,7 @@ def _reply(topic: UpTopic, payload: bytes) -> ReplyMessage:
 
 
 def milliseconds(time: str) -> int:
-    """Since 1970. Raises Malformed for what is no time of the wire."""
+    """Milliseconds since 1970 of a time of the wire. Raises MalformedMessage for any other text."""
     try:
         _require(_matches(_TIME, time), "")
         return round(datetime.fromisoformat(time).timestamp() * 1000)
@@ -313,10 +312,10 @@ def _matches(pattern: re.Pattern[str], text: str) -> bool:
 
 
 def _matched_or_none(pattern: re.Pattern[str], found: object) -> str | None:
-    """What is only looked at, not relied on."""
+    """The text if it matches: for values that are shown and not relied on."""
     return found if isinstance(found, str) and pattern.fullmatch(found) else None
 
 
-def _require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise MalformedMessage(otherwise)
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise MalformedMessage(problem)

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.core.model import Severity
 from edge_agent.wire import RuleOverrideData
-from edge_agent.wire.received.bounds import MOST_ITEMS
+from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_central.alert_rules.measures import AlertRule, AlertSettings, Measure
 from edge_central.alerts.config import default_rules
@@ -364,7 +364,7 @@ def test_a_gateway_that_disarms_rules_without_end_opens_a_bounded_number_of_aler
     made = ward()
     for number in range(200):
         overridden(made, "start", f"rule-{number}")
-    assert made.told().count("opened dt-1/cam-1 rule-muted") == MOST_ITEMS
+    assert made.told().count("opened dt-1/cam-1 rule-muted") == MAX_ITEMS
 
 
 def test_a_view_that_is_learned_anew_is_told_and_a_rule_that_is_armed_is_not() -> None:
