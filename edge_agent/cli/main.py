@@ -107,7 +107,9 @@ def _run(args: argparse.Namespace) -> int:
         log_lines=tail.lines,
         repeat_files=args.repeat_files,
     )
-    ended = limit_stop_time(stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, agent.outbox.hasten)
+    ended = limit_stop_time(
+        stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, agent.outbox.shorten_timeouts
+    )
     code = agent.run()
     ended.set()
     ignore_hangups()

@@ -1,4 +1,4 @@
-"""Events on disk until they are delivered. The only place that uses SQLite."""
+"""Stores events on disk until they are delivered. The only package that uses SQLite."""
 
 from edge_agent.outbox.outbox import EventOutbox
 

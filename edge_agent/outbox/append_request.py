@@ -1,7 +1,4 @@
-"""One append on its way through a group commit.
-
-Work of the outbox's writer thread other than appends.
-"""
+"""What other threads hand to the outbox's writer thread: appends, and calls that it makes for them."""
 
 from __future__ import annotations
 
@@ -24,7 +21,10 @@ class StoreTarget(Enum):
 
 @dataclass(slots=True, eq=False)
 class AppendRequest:
-    """Written by the thread that stores it, read by the appending thread once ``done`` is set."""
+    """One append in a group commit.
+
+    The thread that stores the event writes it; the appending thread reads it once ``done`` is set.
+    """
 
     draft: Draft
     created_mono: float
@@ -35,39 +35,39 @@ class AppendRequest:
     error: Exception | None = None  # of ``draft.encode``
     done: bool = False
     _target: StoreTarget | None = None
-    _claims: threading.Lock = field(default_factory=threading.Lock)  # protects ``_place``
-    _waiting: threading.Lock = field(default_factory=threading.Lock)  # held until it is done
+    _claims: threading.Lock = field(default_factory=threading.Lock)  # protects ``_target`` and ``done``
+    _waiting: threading.Lock = field(default_factory=threading.Lock)  # locked until ``done`` is set
 
     def __post_init__(self) -> None:
         self._waiting.acquire()
 
     def encode(self, stamp: Stamp) -> bytes | None:
-        """The payload, or None when the draft's encoder failed: its appender gets that error."""
+        """Return the payload, or None when the draft's encoder failed: ``append`` raises that error."""
         self.error = self.stamp = None
         try:
             self.payload = self.draft.encode(stamp)
-        except Exception as error:  # noqa: BLE001 - the code of others; must not fail its neighbours
+        except Exception as error:  # noqa: BLE001 - foreign code; other events of the batch must not fail
             self.error = error
             return None
         self.stamp = stamp
         return self.payload
 
-    def claim(self, place: StoreTarget) -> bool:
-        """Whether it is stored there: the first to ask decides, so that no event is stored in two places."""
+    def claim(self, target: StoreTarget) -> bool:
+        """Return whether ``target`` stores the event. The first call decides, so no event is stored twice."""
         with self._claims:
             if self._target is None:
-                self._target = place
-            return self._target is place
+                self._target = target
+            return self._target is target
 
     def finish(self) -> None:
-        """Let its appender go on."""
+        """Let the appending thread continue."""
         with self._claims:
             if not self.done:
                 self.done = True
                 self._waiting.release()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until it is done or the time is over; returns whether it is done. For its appender only."""
+        """Wait until the request is done; False on a timeout. Only the appending thread may call it."""
         return self.done or self._waiting.acquire(timeout=timeout_s)
 
 
@@ -75,7 +75,7 @@ log = logging.getLogger(__name__)
 
 
 class WriterJob:
-    """A call that the writer's thread makes for another thread, which waits for it for a limited time."""
+    """A call that the writer thread makes for another thread, which waits for it for a limited time."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work

@@ -1,6 +1,6 @@
-"""Which store takes events: the disk, a new database in place of a damaged one, or memory.
+"""Decides which store takes events: the disk, a new database in place of a damaged one, or memory.
 
-Putting a file that cannot be used out of the way, for somebody to look at later.
+A database that cannot be used is renamed, so that an engineer can examine it later.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from edge_agent.outbox.sqlite.store_identity import LastStored
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.state_lock import StateLock
 
-KEEP = 2  # files set aside; they are not counted in max_bytes
+MAX_QUARANTINED = 2  # renamed databases that are kept; max_bytes does not count them
 
 
 def quarantine(path: Path, now: datetime) -> Path:
     """Rename the database and its log to ``<name>.corrupt-<time>``; raises ``OSError``.
 
-    The oldest are removed, so that a disk that breaks every file does not fill itself.
+    The oldest renamed files are removed, so that a disk that damages every file does not become full.
     """
     stem = f"{path.name}.corrupt-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     target, number = path.with_name(stem), 1
@@ -61,7 +61,7 @@ def _remove_oldest(path: Path) -> None:
     kept = [p for p in path.parent.glob(f"{path.name}.corrupt-*") if not p.name.endswith(("-wal", "-shm"))]
     # Inode change time, not the name: the clock may have been wrong when the name was made.
     kept.sort(key=lambda p: p.stat().st_ctime_ns)
-    for old in kept[:-KEEP]:
+    for old in kept[:-MAX_QUARANTINED]:
         for suffix in ("", "-wal", "-shm"):
             old.with_name(old.name + suffix).unlink(missing_ok=True)
 
@@ -69,16 +69,16 @@ def _remove_oldest(path: Path) -> None:
 log = logging.getLogger(__name__)
 
 RETRY_DISK_S = 30.0
-SALVAGE_WITHIN_S = 20.0
-"""For reading a damaged database and writing the next one: alarms first, so the least is left then."""
-MIN_FREE_BYTES = 1_000_000  # of a disk that was full, before it is trusted again
+SALVAGE_TIMEOUT_S = 20.0
+"""For reading a damaged database and writing the new one. Alarms are copied first."""
+MIN_FREE_BYTES = 1_000_000  # of a disk that was full, before events are stored on it again
 
 
 class Failover:
-    """The changes of a queue's stores. The caller holds the commit lock and the lock of the queue.
+    """Opens and replaces the stores of a queue. The caller holds the lock of the queue.
 
-    Whoever reports a failure names the store that failed: by then another thread may have replaced it,
-    and what was committed to the new one must not be put aside for the old one's sake.
+    A caller that reports a failure names the store that failed: another thread may have replaced it already,
+    and then the new store must not be closed.
     """
 
     def __init__(
@@ -104,8 +104,8 @@ class Failover:
         self._boot_id = boot_id
         self._encode_loss = encode_loss
         self._failing: str | None = None  # why the disk is not used
-        self._notice: str | None = None  # why an epoch was begun, until the agent restarts
-        self.retry_mono = 0.0  # when the way back to the disk is tried
+        self._notice: str | None = None  # why an epoch was begun; reported until the agent restarts
+        self.retry_mono = 0.0  # when the disk is tried next
 
     @property
     def degraded(self) -> str | None:
@@ -113,7 +113,7 @@ class Failover:
         return self._failing or (disk.log.size_warning if disk is not None else None) or self._notice
 
     def open(self) -> None:
-        """The first store."""
+        """Open the disk store; use memory if that fails."""
         try:
             disk = self._queue.disk = self._open_store()
             self._open_events.restore(disk.left_open)
@@ -121,8 +121,10 @@ class Failover:
             self.use_memory(error)
 
     def probe(self) -> None:
-        """Check that the disk takes and keeps a page. Raises StoreUnusable. Call it without the lock: the
-        disk may hang."""
+        """Write and sync one page as a test of the disk. Raises OutboxUnusable.
+
+        Call it without the lock: the disk may hang.
+        """
         path = self._state_dir / "outbox.probe"
         with translated(path):
             self._state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -133,7 +135,7 @@ class Failover:
             path.unlink()
 
     def is_retry_due(self) -> bool:
-        """Whether the way back to the disk is to be tried now."""
+        """Return whether the failed disk is to be tried now, and schedule the next attempt."""
         now = self._clock.monotonic()
         if now < self.retry_mono:
             return False
@@ -141,7 +143,7 @@ class Failover:
         return True
 
     def return_to_disk(self) -> bool:
-        """Whether what memory held is on disk, and events go there again."""
+        """Move the events in memory to the disk; False when the disk still fails."""
         memory = self._queue.memory
         if memory is None:
             return True
@@ -157,45 +159,45 @@ class Failover:
             return False
         return True
 
-    def use_memory(self, error: OutboxError, unsure: Sequence[AppendRequest] = ()) -> None:
-        """The disk takes no events; what is on it can still be read and sent. ``unsure``: see MemoryStore."""
+    def use_memory(self, error: OutboxError, in_doubt: Sequence[AppendRequest] = ()) -> None:
+        """Store new events in memory; those on the disk can still be read. ``in_doubt``: see MemoryStore."""
         self.retry_mono = self._clock.monotonic() + RETRY_DISK_S
         if self._queue.memory is None:
-            # Should the agent be killed now, its disk may come back with less than it took, or with more.
+            # If the agent is killed now, the disk may later hold fewer or more events than were committed.
             LastStored(self._state_dir, self._boot_id).forget()
-            self._queue.memory = MemoryStore(new_epoch(), self._encode_loss, unsure=unsure)
+            self._queue.memory = MemoryStore(new_epoch(), self._encode_loss, in_doubt=in_doubt)
             self._failing = f"{error}; events wait in memory, the disk is tried every {RETRY_DISK_S:.0f} s"
             log.error("outbox: %s; epoch %s", self._failing, self._queue.memory.epoch)
 
     def give_up(self, disk: DiskStore | None, error: OutboxError) -> None:
-        """``disk`` cannot even be read."""
+        """Close ``disk``, because it cannot even be read, and use memory."""
         if self._queue.disk is disk:
             self._queue.close_disk()
             self.use_memory(error)
 
     def replace_damaged(self, disk: DiskStore | None, error: OutboxDamaged) -> None:
-        """The content of ``disk`` is damaged: set it aside and begin a new database."""
+        """Rename the damaged database of ``disk`` and begin a new one."""
         if self._queue.disk is not disk:
             return
-        known_n = disk.counters.n if disk is not None else 0
+        last_n = disk.counters.n if disk is not None else 0
         self._queue.close_disk()
         try:
-            self._replace(error, known_n)
+            self._replace(error, last_n)
             new = self._queue.disk = self._new_store()
             new.remember_open(self._open_events.all())
         except OutboxError as second:
             self.use_memory(second)
 
     def restore(self) -> None:
-        """Write a database whose files were removed again, and begin an epoch in it.
+        """Write a database again whose files were removed, and begin an epoch in it.
 
-        With events in memory, the way back to the disk does it.
+        While events are in memory, ``return_to_disk`` does this.
         """
         disk = self._queue.disk
         if disk is None or self._queue.memory is not None or disk.missing_file() is None:
             return
         try:
-            self._put_back(disk)
+            self._rewrite_files(disk)
             self._queue.close_disk()
             new = self._queue.disk = self._new_store()
             new.begin_epoch()
@@ -204,33 +206,33 @@ class Failover:
                 self._queue.close_disk()
             self.use_memory(error)
 
-    def _put_back(self, disk: DiskStore) -> None:
-        """Make the files at the path those of ``disk`` again, if they are not."""
+    def _rewrite_files(self, disk: DiskStore) -> None:
+        """Write the files of ``disk`` again if they were removed or replaced."""
         missing = disk.missing_file()
-        self._state_lock.acquire()  # may be gone with its folder, and another agent may have come
+        self._state_lock.acquire()  # its file may be removed too, and another agent may have started
         if missing is None:
             return
         error = OutboxUnusable(f"{self._state_dir / missing} was removed while the agent ran")
         if disk.was_replaced():
             self._quarantine(error)
-        disk.put_back()
+        disk.rewrite_file()
         self._notice = f"{error}; what it held is written again, a new epoch has begun"
         log.error("outbox: %s", self._notice)
 
     def _return_to_disk(self, memory: MemoryStore) -> None:
         if self._queue.disk is not None:
-            self._put_back(self._queue.disk)
+            self._rewrite_files(self._queue.disk)
         disk = self._open_store()
-        # Only now: while none can be opened, the old one goes on being read.
+        # Not earlier: the old store is still read while no new one can be opened.
         self._queue.close_disk()
         self._queue.disk = disk
-        owed = self._queue.pending_deletes()
+        deletes = self._queue.pending_deletes()
         self._open_events.restore(disk.left_open)
-        kept = disk.adopt(memory, owed, self._open_events)
-        self._queue.settle(owed)
+        adopted = disk.adopt(memory, deletes, self._open_events)
+        self._queue.deletes_committed(deletes)
         self._queue.leave_memory()
         self._failing = None
-        log.warning("outbox: on disk again, epoch %s, %d events saved", disk.epochs.current.name, kept)
+        log.warning("outbox: on disk again, epoch %s, %d events saved", disk.epochs.current.name, adopted)
 
     def _open_store(self) -> DiskStore:
         try:
@@ -251,20 +253,20 @@ class Failover:
     def _new_store(self) -> DiskStore:
         return DiskStore(self._state_dir, self._max_bytes, self._boot_id, self._encode_loss)
 
-    def _replace(self, error: OutboxError, known_n: int = 0) -> None:
-        """Set the file aside and put one in its place that holds what can be read of it, in a new epoch."""
-        saved = self._salvage(error, known_n)
+    def _replace(self, error: OutboxError, last_n: int = 0) -> None:
+        """Rename the file, and put in its place one with all of its readable events, in a new epoch."""
+        saved = self._salvage(error, last_n)
         target = self._quarantine(error)
         self._finish_replacement()
-        # SQLite sees that the file was moved, and leaves the log beside the next one alone.
+        # SQLite notices that the file was renamed, and does not touch the log beside the new one.
         self._queue.close_disk()
         self._notice = f"{error}; set aside as {target.name}, a new epoch has begun; {saved_text(saved)}"
         log.error("outbox: %s", self._notice)
         self._queue.disk_was_replaced()
 
-    def _salvage(self, error: OutboxError, known_n: int) -> Salvaged | None:
-        """Build the file that takes the place of the damaged one; None: nothing of it can be read."""
-        until_mono = self._clock.monotonic() + SALVAGE_WITHIN_S
+    def _salvage(self, error: OutboxError, last_n: int) -> Salvaged | None:
+        """Build the file that replaces the damaged one; None when nothing of it can be read."""
+        until_mono = self._clock.monotonic() + SALVAGE_TIMEOUT_S
         partial = self._path.with_name(f"{FILE_NAME}.new")
         try:
             room_bytes = min(self._max_bytes, shutil.disk_usage(self._state_dir).free - MIN_FREE_BYTES)
@@ -272,7 +274,7 @@ class Failover:
                 self._path,
                 room_bytes=room_bytes,
                 delivered=self._queue.is_delivered,
-                known_n=known_n,
+                last_n=last_n,
                 give_up=lambda: self._clock.monotonic() > until_mono,
             )
             saved = salvage.run(partial)
@@ -287,13 +289,13 @@ class Failover:
                 raise OutboxUnusable(f"{error}; what it holds cannot be saved: {second}") from second
             log.exception("outbox: what it holds cannot be saved")
             return None
-        except Exception:  # damaged bytes may mean anything: the agent must start with an empty file then
+        except Exception:  # damaged bytes can cause any error; the agent must start, with an empty file
             log.exception("outbox: %s: what it holds cannot be saved, it is only set aside", self._path)
             return None
         return saved
 
     def _finish_replacement(self) -> None:
-        """Put the file in place that ``_salvage`` has built, also after a kill in between."""
+        """Put the file in place that ``_salvage`` has built, also one that an earlier run has built."""
         try:
             if not self._salvaged.exists():
                 return

@@ -1,9 +1,8 @@
-"""Pictures as files beside the database: ``<state_dir>/media/<media_id>.jpg``.
+"""Pictures as files beside the database, ``<state_dir>/media/<media_id>.jpg``, and which is sent next.
 
-The row in the database is what makes a file count: it is committed after the file is on disk, so
-a file without a row is left over from a crash and is removed, and a name is never used twice.
-
-Which stored picture is to be sent next. Memory only: after a restart it is made from the rows.
+The database row of a picture is committed after its file is on disk. So a file without a row is left over
+from a crash and is removed. A name is never used twice. The sending order is kept in memory only; after a
+restart it is made from the rows.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from edge_agent.core.state_file import sync_folder
 
 log = logging.getLogger(__name__)
 
-BLOCK_BYTES = 4096  # what a file really takes
+BLOCK_BYTES = 4096  # disk space is allocated in such blocks
 
 
 def size_on_disk(size_bytes: int) -> int:
@@ -27,7 +26,7 @@ def size_on_disk(size_bytes: int) -> int:
 
 
 class MediaFiles:
-    """Any thread; each file has one owner."""
+    """The folder of picture files. Any thread; each file is written and removed by one thread."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,7 +46,7 @@ class MediaFiles:
             raise
 
     def try_to_save(self, media_id: str, payload: bytes) -> bool:
-        """Whether it is on disk; if not, with a line in the log."""
+        """Return whether the file is on disk; log a failure."""
         try:
             self.save(media_id, payload)
         except OSError as error:
@@ -56,14 +55,14 @@ class MediaFiles:
         return True
 
     def load(self, media_id: str, sha256: str) -> bytes | None:
-        """The picture, or None when the file is missing or not what was written."""
+        """Return the picture, or None when the file is missing or its hash is wrong."""
         try:
             payload = self._path(media_id).read_bytes()
         except OSError as error:
-            log.warning("media %s: cannot be read (%s), given up", media_id, error.strerror)
+            log.warning("media %s: cannot be read (%s); it is not sent", media_id, error.strerror)
             return None
         if hashlib.sha256(payload).hexdigest() != sha256:
-            log.warning("media %s: the file is damaged, given up", media_id)
+            log.warning("media %s: the file is damaged; it is not sent", media_id)
             return None
         return payload
 
@@ -77,11 +76,11 @@ class MediaFiles:
         for media_id in media_ids:
             try:
                 self._path(media_id).unlink(missing_ok=True)
-            except OSError as error:  # a leftover: the next start tries again
+            except OSError as error:  # the next start removes it as a leftover
                 log.warning("media %s: cannot be removed (%s)", media_id, error.strerror)
 
     def remove_all_but(self, keep: set[str]) -> int:
-        """Remove files that no row knows; how many there were."""
+        """Remove all other files; return how many there were."""
         if not self.folder.is_dir():
             return 0
         orphans = [p.stem for p in self.folder.iterdir() if p.stem not in keep]
@@ -93,28 +92,28 @@ class MediaFiles:
 
 
 class MediaBacklog:
-    """Row ids of pictures whose event is delivered. The caller locks.
+    """Row ids of pictures whose event is delivered, in sending order. The caller locks.
 
-    No scan of the table: a picture becomes ready when its event is delivered, or comes due again.
+    The table is not scanned: a picture is added when its event is delivered, or when its deferral ends.
     """
 
     def __init__(self, ready: Iterable[int] = ()) -> None:
         self.pending_deletes: set[int] = set()  # delivered or damaged, row not deleted yet
-        self._ready = sorted(ready)  # heap; may hold rows that are owed, deferred or gone
+        self._ready = sorted(ready)  # heap; may hold rows that are delivered, deferred or deleted
         self._not_before: dict[int, float] = {}
         self._later: list[tuple[float, int]] = []  # heap over _not_before; may hold outdated pairs
 
     @property
     def deferred(self) -> int:
-        """How many are remembered as deferred; one that was shed is forgotten when its time comes."""
+        """Number of deferred pictures. One that was shed is counted until its deferral ends."""
         return len(self._not_before)
 
     def release(self, row: int) -> None:
-        """Its event is delivered."""
+        """Add the picture, because its event is delivered."""
         heapq.heappush(self._ready, row)
 
     def first(self, now: float) -> int | None:
-        """The most important one, the oldest of these; the same until something changes."""
+        """Return the most important picture, of these the oldest; the same one until something changes."""
         while self._later and self._later[0][0] <= now:
             not_before, row = heapq.heappop(self._later)
             if self._not_before.get(row) == not_before:
@@ -125,7 +124,7 @@ class MediaBacklog:
         return self._ready[0] if self._ready else None
 
     def drop_first(self) -> None:
-        """What ``first`` gave is gone."""
+        """Drop the row that ``first`` returned: its picture was deleted."""
         heapq.heappop(self._ready)
 
     def defer(self, row: int, not_before_mono: float) -> None:

@@ -1,4 +1,4 @@
-"""Where events wait while the disk cannot take them. Bounded; gone when the agent stops."""
+"""Stores events in memory while the disk fails. Bounded; lost when the agent stops."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class MemoryEntry:
 class MemoryStore:
     """The events of one epoch without a disk, and those whose commit failed. The caller locks.
 
-    ``unsure``: nobody knows whether the disk has these. SQLite may find them in its log after a kill, so they
-    keep the stamps and bytes that they were given for the disk.
+    ``in_doubt``: events whose commit failed so that the disk may hold them or not. SQLite may find them in
+    its log after a kill, so they keep the stamps and bytes that they had on the disk.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class MemoryStore:
         epoch: str,
         encode_loss: Callable[[Stamp, Loss], bytes],
         max_bytes: int = MAX_BYTES,
-        unsure: Sequence[AppendRequest] = (),
+        in_doubt: Sequence[AppendRequest] = (),
     ) -> None:
         self.epoch = epoch
         self.sequence = 0
-        self.unsure: dict[tuple[int, str], int] = {}  # key -> row, here and on disk alike but for its ``n``
-        self.unsure_rows = frozenset(ticket.row for ticket in unsure)  # on disk, if they are there
+        self.in_doubt: dict[tuple[int, str], int] = {}  # key -> row in memory; the disk has another ``n``
+        self.in_doubt_rows = frozenset(request.row for request in in_doubt)  # the rows on the disk
         self.bytes = 0
         self.shed = 0
         self._head = GENESIS_HASH
@@ -70,36 +70,36 @@ class MemoryStore:
         self._encode_loss = encode_loss
         self._entries: dict[Rank, dict[int, MemoryEntry]] = {rank: {} for rank in Rank}
         self._unannounced: list[tuple[int, int]] = []
-        for n, ticket in enumerate(unsure, start=1):
-            self._keep_unsure(n, ticket)
-        self._base = len(unsure)
-        self._unsure_head = digest(unsure[-1].payload) if unsure else None
+        for n, request in enumerate(in_doubt, start=1):
+            self._add_in_doubt(n, request)
+        self._base = len(in_doubt)
+        self._in_doubt_head = digest(in_doubt[-1].payload) if in_doubt else None
 
-    def _keep_unsure(self, n: int, ticket: AppendRequest) -> None:
-        draft, stamp = ticket.draft, ticket.stamp
+    def _add_in_doubt(self, n: int, request: AppendRequest) -> None:
+        draft, stamp = request.draft, request.stamp
         assert stamp is not None
-        row = row_id(rank_of(ticket.row), n)
-        key = (draft.camera, draft.kind, ticket.payload, stamp.sequence, stamp.epoch)
-        entry = MemoryEntry(row, ticket.created_mono, *key)
+        row = row_id(rank_of(request.row), n)
+        key = (draft.camera, draft.kind, request.payload, stamp.sequence, stamp.epoch)
+        entry = MemoryEntry(row, request.created_mono, *key)
         self._entries[rank_of(row)][row] = entry
         self.bytes += entry.size
-        self.unsure[stamp.sequence, stamp.epoch] = row
+        self.in_doubt[stamp.sequence, stamp.epoch] = row
         self._stored.append(_event(entry, 0))
 
-    def write(self, ticket: AppendRequest) -> None:
-        """Stamp and keep; sheds the least important, oldest first, when it does not fit."""
-        draft = ticket.draft
+    def write(self, request: AppendRequest) -> None:
+        """Stamp and store the event; shed the least important ones, oldest first, when memory is full."""
+        draft = request.draft
         stamp = self._next_stamp()
-        payload = ticket.encode(stamp)
+        payload = request.encode(stamp)
         if payload is None:
             return
         rank = rank_for(draft.severity, draft.kind)
-        self._add(rank, ticket.created_mono, draft.camera, draft.kind, payload)
+        self._add(rank, request.created_mono, draft.camera, draft.kind, payload)
         self._shed_excess()
-        self.announce(ticket.created_mono)
+        self.announce(request.created_mono)
 
     def announce(self, mono: float) -> None:
-        """Say what was shed, unless an earlier loss event still waits."""
+        """Add a loss event for what was shed, unless an earlier loss event still waits."""
         if not self._unannounced or self._entries[Rank.LOSS]:
             return
         ranges = tuple(sorted(self._unannounced))
@@ -109,7 +109,7 @@ class MemoryStore:
         self._add(Rank.LOSS, mono, "gateway", LOSS_KIND, payload)
 
     def pop_stored(self) -> list[StoredEvent]:
-        """What is new since the last call, in the order of the chain."""
+        """Return the events stored since the last call, in the order of the chain."""
         stored, self._stored = self._stored, []
         return stored
 
@@ -117,30 +117,30 @@ class MemoryStore:
 
     @property
     def head(self) -> str | None:
-        """SHA-256 of the newest event; None: there was none."""
-        return self._head if self.sequence else self._unsure_head
+        """SHA-256 of the newest event; None when there was none."""
+        return self._head if self.sequence else self._in_doubt_head
 
     @property
     def depth(self) -> int:
         return sum(len(entries) for entries in self._entries.values())
 
     def entries(self) -> list[MemoryEntry]:
-        """All of them in the order they were stored."""
+        """Return all events in the order they were stored."""
         every = [entry for entries in self._entries.values() for entry in entries.values()]
         return sorted(every, key=lambda entry: n_of(entry.row))
 
     def shed_ranges(self) -> list[tuple[int, int]]:
-        """Sequences that were shed and not announced."""
+        """Return ranges of sequences that were shed and not announced."""
         return sorted(self._unannounced)
 
     def rows(self, after: int, last: int) -> list[int]:
-        """Rows behind ``after`` and up to ``last``, ascending."""
+        """Return the rows after ``after`` and up to ``last``, ascending."""
         return [row for row in self._entries[rank_of(last)] if after < row <= last]
 
     def row_of(self, event: StoredEvent) -> int:
-        unsure = self.unsure.get(event.key)
+        in_doubt = self.in_doubt.get(event.key)
         n = self._base + event.sequence
-        return row_id(rank_of_event(event.priority, event.kind), n) if unsure is None else unsure
+        return row_id(rank_of_event(event.priority, event.kind), n) if in_doubt is None else in_doubt
 
     def holds(self, row: int) -> bool:
         return row in self._entries[rank_of(row)]
@@ -150,22 +150,22 @@ class MemoryStore:
         return None if entry is None else _event(entry, attempts)
 
     def knows(self, sequence: int, epoch: str) -> bool:
-        """Whether that event was ever here."""
-        return epoch == self.epoch or (sequence, epoch) in self.unsure
+        """Return whether that event was ever stored here."""
+        return epoch == self.epoch or (sequence, epoch) in self.in_doubt
 
     def find(self, sequence: int, epoch: str) -> int | None:
-        if (unsure := self.unsure.get((sequence, epoch))) is not None:
-            return unsure if self.holds(unsure) else None
+        if (in_doubt := self.in_doubt.get((sequence, epoch))) is not None:
+            return in_doubt if self.holds(in_doubt) else None
         if epoch != self.epoch:
             return None
         rows = (row_id(rank, self._base + sequence) for rank in Rank)
         return next((row for row in rows if self.holds(row)), None)
 
     def highest(self, epoch: str) -> int:
-        """The last sequence of that epoch that was allotted here; 0: none."""
+        """Return the last sequence of that epoch that was assigned here; 0 for none."""
         if epoch == self.epoch:
             return self.sequence
-        return max((sequence for sequence, name in self.unsure if name == epoch), default=0)
+        return max((sequence for sequence, name in self.in_doubt if name == epoch), default=0)
 
     def remove(self, row: int) -> None:
         entry = self._entries[rank_of(row)].pop(row, None)
@@ -177,13 +177,13 @@ class MemoryStore:
             (entry.mono for entries in self._entries.values() for entry in entries.values()), default=None
         )
 
-    # --- room ---
+    # --- stamping and shedding ---
 
     def _next_stamp(self) -> Stamp:
         return Stamp(self.sequence + 1, self.epoch, self._head)
 
     def _add(self, rank: Rank, mono: float, camera: str, kind: str, payload: bytes) -> None:
-        """The next event of the chain."""
+        """Add the next event of the chain."""
         self.sequence += 1
         row = row_id(rank, self._base + self.sequence)
         entry = MemoryEntry(row, mono, camera, kind, payload, self.sequence, self.epoch)
@@ -197,7 +197,7 @@ class MemoryStore:
             for row in list(self._entries[rank]):
                 if self.bytes <= self._max_bytes:
                     return
-                if n_of(row) > self._base:  # few are unsure, and another epoch would have to announce them
+                if n_of(row) > self._base:  # keeps those in doubt: they are few, and of another epoch
                     self.remove(row)
                     self._note(n_of(row) - self._base)
 
@@ -217,13 +217,13 @@ def _event(entry: MemoryEntry, attempts: int) -> StoredEvent:
 class MemoryMedia:
     """Pictures whose file could not be written, by the key of their event. The caller locks.
 
-    When full, the oldest goes, with a line in the log: a picture is worth less than an event.
+    When it is full, the oldest picture is dropped with a log line: an event is worth more than a picture.
     """
 
     def __init__(self, max_bytes: int = MAX_MEDIA_BYTES) -> None:
         self._max_bytes = max_bytes
         self._media: dict[tuple[int, str], Media] = {}
-        self._not_before: dict[str, float] = {}  # of those that are held
+        self._not_before: dict[str, float] = {}  # of the deferred ones, by media id
         self.shed = 0
 
     def add(self, key: tuple[int, str], media: Media) -> None:
@@ -232,7 +232,7 @@ class MemoryMedia:
             oldest = next(iter(self._media.values())).media_id
             self.remove(oldest)
             self.shed += 1
-            log.warning("media %s: no room in memory, given up", oldest)
+            log.warning("media %s: no room in memory; it is dropped", oldest)
 
     def remove(self, media_id: str) -> bool:
         self._not_before.pop(media_id, None)
@@ -240,14 +240,14 @@ class MemoryMedia:
         return key is not None and self._media.pop(key) is not None
 
     def defer(self, media_id: str, not_before_mono: float) -> bool:
-        """False: it is not held here."""
-        held = any(media.media_id == media_id for media in self._media.values())
-        if held:
+        """Return False when the picture is not in memory."""
+        found = any(media.media_id == media_id for media in self._media.values())
+        if found:
             self._not_before[media_id] = not_before_mono
-        return held
+        return found
 
     def due(self, now: float) -> list[tuple[tuple[int, str], Media]]:
-        """Those that are not deferred, with the keys of their events, oldest first."""
+        """Return the pictures that are not deferred, with the keys of their events, oldest first."""
         every = self._media.items()
         return [(key, media) for key, media in every if self._not_before.get(media.media_id, now) <= now]
 

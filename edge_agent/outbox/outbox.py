@@ -1,7 +1,7 @@
 """The outbox: an event is on disk when ``append`` returns, and stays there until it is delivered.
 
-Threads: ``append`` and ``stats`` from any thread; what has to do with sending from the one publisher.
-How it is written: ``writer.py``; what is sent next: ``send_queue.py``.
+Threads: ``append`` and ``stats`` may be called from any thread, the sending verbs only from the publisher's.
+``writer.py`` writes to the disk; ``send_queue.py`` decides which event is sent next.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from edge_agent.outbox.writer import OutboxWriter
 
 log = logging.getLogger(__name__)
 
-CLOSE_WITHIN_S = 0.5
+CLOSE_TIMEOUT_S = 0.5
 RENUMBER_EVERY_S = 3600.0
-"""A centre that lies must not keep the disk busy."""
+"""Minimum time between two new epochs: wrong confirmations of a centre must not keep the disk busy."""
 CHAIN_HEAD = "chain-head"
 Restamp = Callable[[bytes, Stamp], bytes]
 
@@ -51,11 +51,11 @@ T = TypeVar("T")
 
 
 class EventOutbox:
-    """Bounded store of events and their pictures. Opens nothing before ``open()`` or ``with``.
+    """Bounded store of events and their pictures. Opens no file before ``open()`` or ``with``.
 
-    ``encode_loss`` makes the payload of a ``loss`` event; it runs on any appending thread. ``follower`` is
-    told of every event that is stored. ``restamp`` gives a payload another stamp; it is needed where the
-    database goes back while the agent runs.
+    ``encode_loss`` makes the payload of a ``loss`` event; it runs on any appending thread. ``follower``
+    receives every event that is stored. ``restamp`` encodes a payload again under another stamp; it is needed
+    when the database was replaced by an older copy while the agent runs.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class EventOutbox:
         self._clock = clock
         self._restamp = restamp
         self._renumbered_mono: float | None = None
-        self._news = threading.Event()
-        self._lock = threading.RLock()  # protects the two below, and what of them is stored
+        self._wakeup = threading.Event()
+        self._lock = threading.RLock()  # protects the queue, the open events and the failover
         self._queue = SendQueue()
         self._open_events = OpenEvents()
         state_lock = StateLock(state_dir)
@@ -100,27 +100,27 @@ class EventOutbox:
             follower=follower,
         )
 
-    # --- life ---
+    # --- opening and closing ---
 
     def open(self) -> None:
-        """Open or make the file. A disk that fails is no error: events then wait in memory.
+        """Open the database, or create it. If the disk fails, events are kept in memory; this is no error.
 
         Raises OutboxError when another process uses this state directory.
         """
         self._writer.open()
 
-    def hasten(self) -> None:
-        """The agent is asked to stop: from now on a disk that does not answer is passed over at once."""
-        self._writer.hasten()
+    def shorten_timeouts(self) -> None:
+        """Use the short disk timeout from now on, because the agent stops."""
+        self._writer.shorten_timeouts()
 
-    def close(self, timeout_s: float | None = CLOSE_WITHIN_S) -> None:
-        """Store what was appended, delete what is owed, and close; raises nothing.
+    def close(self, timeout_s: float | None = CLOSE_TIMEOUT_S) -> None:
+        """Store all appended events, delete the delivered ones, and close. Raises nothing.
 
-        A disk that takes longer than ``timeout_s`` (None: as long as it takes) is left behind with a
-        line in the log. It is closed all the same when it is done, should the process still live then.
+        After ``timeout_s`` (None: no limit) it returns although the disk has not finished, and logs an error.
+        The writer thread still closes the database when the disk answers before the process ends.
         """
         if not self._writer.close(timeout_s):
-            # Not locked: the locks are what does not come free. Figures for a line in the log.
+            # Without the lock: the writer may hold it. These numbers are only for the log.
             memory = self._queue.memory
             log.error(
                 "outbox: the disk is not done after %s s, stopping without it: %d events not stored yet, "
@@ -141,46 +141,47 @@ class EventOutbox:
         self.close(timeout_s=None)
 
     def left_open(self) -> list[OpenEvent]:
-        """Events that were open when an earlier agent died; append their ends with ``closes``.
+        """Return the events that were still open when an earlier run of the agent died.
 
-        Each is named until then. A disk that fails at the start names them when it is back.
+        Append the end of each with ``closes``; until then every call returns it. If the disk fails at the
+        start, they are returned once it works again.
         """
         with self._lock:
             return self._open_events.left_open()
 
     def has_open(self) -> bool:
-        """Whether something has begun that has not ended."""
+        """Return whether an event has started and not ended."""
         with self._lock:
             return bool(self._open_events.all())
 
     def forget_open(self, event_id: str) -> None:
-        """Never report this event as left open again, although no end of it was appended."""
+        """Stop reporting this event in ``left_open``, although its end was not appended."""
         self._writer.forget_open(event_id)
 
     # --- appending: any thread ---
 
     def append(self, draft: Draft) -> Stamp:
-        """Store the event and its picture; durable when this returns, unless health says degraded.
+        """Store the event and its picture; both are durable when this returns, unless health says degraded.
 
-        Blocks for one or two commits. A disk that does not answer for 5 s is passed over: then the event is
-        in memory. Raises what ``draft.encode`` raises, and OutboxError when the outbox is not open.
+        Blocks for one or two commits. If the disk does not answer for 5 s, the event is kept in memory.
+        Raises what ``draft.encode`` raises, and OutboxError when the outbox is not open.
         """
-        ticket = AppendRequest(draft, self._clock.monotonic())
-        self._writer.append(ticket)
+        request = AppendRequest(draft, self._clock.monotonic())
+        self._writer.append(request)
         self.wake()
-        if ticket.error is not None:
-            raise ticket.error
-        assert ticket.stamp is not None
-        return ticket.stamp
+        if request.error is not None:
+            raise request.error
+        assert request.stamp is not None
+        return request.stamp
 
     # --- sending: the publisher's thread ---
 
     def pending(
         self, limit: int, exclude: Collection[Key] = frozenset(), max_resends: int = sys.maxsize
     ) -> list[StoredEvent]:
-        """Up to ``limit`` events to send now: by priority, then oldest first.
+        """Return up to ``limit`` events to send now: by priority, then oldest first.
 
-        An event is given by every call until ``delivered`` or ``deferred`` says otherwise; ``exclude``
+        Every call returns an event again until ``delivered`` or ``deferred`` is called for it; ``exclude``
         leaves out those in flight. At most ``max_resends`` of them are resends: stored by an earlier run or
         deferred before. Also runs ``maintain``.
         """
@@ -189,30 +190,32 @@ class EventOutbox:
         return self._ask(lambda queue: queue.pending(limit, exclude, now, max_resends), [])
 
     def delivered(self, sequence: int, epoch: str) -> None:
-        """The event needs not be sent again. Unknown events are ignored."""
+        """Delete the event: it does not have to be sent again. Unknown events are ignored."""
         self._ask(lambda queue: queue.delivered((sequence, epoch)), None)
 
     def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """Keep the event back until ``not_before_mono``; counts one attempt."""
+        """Do not return the event from ``pending`` before ``not_before_mono``; counts one attempt."""
         now = self._clock.monotonic()
         self._ask(lambda queue: queue.defer((sequence, epoch), not_before_mono, now), None)
 
     def sent(self, event: StoredEvent) -> None:
-        """It is on its way: from now on ``confirmed`` can mean it."""
+        """Record that the event was sent: from now on ``confirmed`` can delete it."""
         self._ask(lambda queue: queue.sent(event), None)
 
     def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """The broker has it, which is no promise: keep it, and give it again from ``not_before_mono`` on,
-        unless ``confirmed`` comes first; counts one attempt."""
+        """Keep an event that the broker acknowledged until the centre confirms it.
+
+        ``pending`` returns it again from ``not_before_mono`` on; counts one attempt.
+        """
         now = self._clock.monotonic()
         self._ask(lambda queue: queue.unconfirmed((sequence, epoch), not_before_mono, now), None)
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
-        """All events of the epoch up to ``upto``, and those in ``also``, need not be sent again.
+        """Delete the events of the epoch up to ``upto`` and those in ``also``, as far as they were sent.
 
-        Only those are meant that were sent. A confirmation that names what was never allotted is not
-        believed at all; where it is true, the database went back, and events get other numbers. Deletes
-        one range a priority, with the next transaction.
+        A confirmation of numbers that this outbox never assigned deletes nothing. It can be true if the
+        database was replaced by an older copy: then a new epoch begins and events get new numbers. The next
+        transaction deletes one range of rows for each priority.
         """
         ask = self._ask
         found = ask(lambda queue: queue.confirmed(epoch, upto, also), Confirmation.UNKNOWN_EPOCH)
@@ -230,44 +233,43 @@ class EventOutbox:
         self._ask(lambda queue: queue.reschedule(not_before_mono, hold_back=hold_back), None)
 
     def pending_media(self) -> Media | None:
-        """The next picture that is not deferred and whose event is delivered."""
+        """Return the next picture that is not deferred and whose event is delivered."""
         now = self._clock.monotonic()
         return self._ask(lambda queue: queue.pending_media(now), None)
 
     def media_delivered(self, media_id: str) -> None:
-        """The picture needs not be sent again."""
+        """Delete the picture: it does not have to be sent again."""
         self._ask(lambda queue: queue.media_delivered(media_id), None)
 
     def media_deferred(self, media_id: str, not_before_mono: float) -> None:
-        """Keep the picture back until ``not_before_mono``."""
+        """Do not return the picture from ``pending_media`` before ``not_before_mono``."""
         self._ask(lambda queue: queue.defer_media(media_id, not_before_mono), None)
 
-    def wait_for_news(self, timeout_s: float) -> bool:
-        """Block until something was appended or ``wake`` was called, at most so long; False: nothing came.
+    def wait_for_work(self, timeout_s: float) -> bool:
+        """Block until an event is appended or ``wake`` is called, at most ``timeout_s``.
 
-        News that came since the last call count.
+        Returns False on a timeout. Returns at once if either happened since the last call.
         """
-        came = self._news.wait(timeout_s)
-        self._news.clear()
-        return came
+        woken = self._wakeup.wait(timeout_s)
+        self._wakeup.clear()
+        return woken
 
     # --- any thread ---
 
     def wake(self) -> None:
-        """Let ``wait_for_news`` return, now or when it is next called."""
-        self._news.set()
+        """Let ``wait_for_work`` return, now or when it is next called."""
+        self._wakeup.set()
 
     def maintain(self) -> None:
-        """Commit deletions that have waited long enough, try the way back to a failed disk, and see
-        whether the files are still there."""
+        """Commit deletions that are due, retry a failed disk, and check that the files still exist."""
         self._writer.maintain()
 
     def stats(self) -> OutboxStats:
-        """For health."""
+        """Return the numbers that health reports."""
         self.maintain()
         now = self._clock.monotonic()
         figures = self._ask(lambda queue: queue.stats(self._failover.degraded, now), None)
-        if figures is None:  # the disk could not be read and was given up: what is left
+        if figures is None:  # the disk could not be read and was closed: report the memory alone
             with self._lock:
                 figures = self._queue.stats(self._failover.degraded, now)
         return figures
@@ -275,9 +277,9 @@ class EventOutbox:
     # --- inside ---
 
     def _renumber(self, epoch: str) -> None:
-        """Begin an epoch, and store in it once more what this run has stored in ``epoch``.
+        """Begin an epoch, and store in it again what this run has stored in ``epoch``.
 
-        The centre has other events under these numbers, and one of an older version throws the second away.
+        The centre has other events under these numbers; an older centre would discard ours as duplicates.
         """
         if self._restamp is None or not self._writer.begin_epoch(epoch):
             return
@@ -293,14 +295,14 @@ class EventOutbox:
             event = self._ask(lambda queue, row=row: queue.load(row), None)  # type: ignore[misc]
             if event is None:
                 continue
-            if event.kind != CHAIN_HEAD:  # it signs a number that is gone; the events are signed again
+            if event.kind != CHAIN_HEAD:  # it signs an old number; the events are signed again
                 severity = next(each for each in Severity if each.number == event.priority)
                 encode = partial(self._restamp, event.payload)
                 self.append(Draft(event.camera, event.kind, severity, encode))
             self.delivered(*event.key)
 
     def _ask(self, question: Callable[[SendQueue], T], otherwise: T) -> T:
-        """Ask the queue, locked. A disk that cannot be read is given up, and the answer is ``otherwise``."""
+        """Call ``question`` under the lock. If the disk cannot be read, close it and return ``otherwise``."""
         disk: DiskStore | None = None
         try:
             with translated(self._path), self._lock:

@@ -1,4 +1,4 @@
-"""What the publisher sees: the events and pictures of disk and memory as one queue."""
+"""The events and pictures of disk and memory as one queue, in sending order."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.sqlite.transaction import DeleteBatch
 
 MAX_PENDING_DELETES = 10_000
-"""Delivered events that could not be deleted: beyond this the backlog of a full disk waits."""
+"""With more delivered events that cannot be deleted from a failed disk, only events in memory are sent."""
 
-COUNTED_ROWS = 10_000
-"""Of a range that the centre has confirmed; a longer one counts as if each of its numbers were stored: to
-count it would read it all, again for each heartbeat."""
+MAX_COUNTED_ROWS = 10_000
+"""A longer confirmed range counts as if all of its numbers were stored: counting would read the whole range
+for each heartbeat."""
 
 Key = tuple[int, str]
 """(sequence, epoch) of an event."""
 
 
 class SendQueue:
-    """Which event goes next, and what is owed to the disk. The caller locks.
+    """Decides which event is sent next, and which rows are to be deleted. The caller locks.
 
-    ``disk`` is None while it cannot be read, ``memory`` is None while the disk takes events. Errors of
-    SQLite leave its methods untranslated.
+    ``disk`` is None while it cannot be read, ``memory`` is None while events are stored on disk. Its methods
+    raise SQLite's own errors.
     """
 
     def __init__(self) -> None:
         self.disk: DiskStore | None = None
-        self.hangs = False  # the disk does not answer the writer: what is on it waits until it does
+        self.hangs = False  # the disk does not answer the writer: its events are not read meanwhile
         self.memory: MemoryStore | None = None
         self._backlog = Backlog()
         self._memory_backlog = Backlog()
         self._memory_media = MemoryMedia()
-        self._media_backlog: MediaBacklog | None = None  # None: to be made from the rows on disk
-        self._media_given: tuple[str, int] | None = None  # id and row of the one given last
-        self._settled = 0  # deliveries of this disk that ``sent`` knows of
+        self._media_backlog: MediaBacklog | None = None  # None: not yet read from the disk
+        self._last_media: tuple[str, int] | None = None  # id and row of the last one returned
+        self._counted_deliveries = 0  # of this disk, that the send cursors have counted
         self._shed_before = 0  # by stores that are closed
         self._media_shed_before = 0
         self._damaged_before = 0
@@ -59,62 +59,63 @@ class SendQueue:
             self._media_shed_before += self.disk.counters.media_shed
             self._damaged_before += self.disk.counters.damaged
             self.disk.close()
-            self.disk, self._settled = None, 0
+            self.disk, self._counted_deliveries = None, 0
 
     def disk_was_replaced(self) -> None:
-        """Row ids mean nothing any more."""
+        """Forget all row ids: the new database has other ones."""
         self._backlog = Backlog()
-        self._media_backlog = self._media_given = None
+        self._media_backlog = self._last_media = None
 
     def leave_memory(self) -> None:
-        """What memory held is on disk now."""
+        """Drop the memory store, because its events are on disk now."""
         if self.memory is not None:
             self._shed_before += self.memory.shed
         self.memory, self._memory_backlog = None, Backlog()
 
-    # --- what is owed ---
+    # --- rows to delete ---
 
     @property
     def _media_deletes(self) -> set[int]:
         return self._media_backlog.pending_deletes if self._media_backlog is not None else set()
 
-    def pending_deletes(self, most: int = sys.maxsize) -> DeleteBatch:
-        """Of the ranges that the centre confirmed, no more than so many rows."""
+    def pending_deletes(self, max_rows: int = sys.maxsize) -> DeleteBatch:
+        """Return the rows to delete; of the ranges that the centre confirmed at most ``max_rows``."""
         backlog, media = self._backlog, frozenset(self._media_deletes)
         damaged = frozenset(self.disk.damaged) if self.disk is not None else frozenset()
         single = backlog.pending_deletes.single - damaged
         sent = backlog.send_cursors
-        return DeleteBatch(single, damaged, media, backlog.pending_deletes.part(most), sent.text, sent.count)
+        ranges = backlog.pending_deletes.first_ranges(max_rows)
+        return DeleteBatch(single, damaged, media, ranges, sent.text, sent.count)
 
     def is_delivered(self, row: int) -> bool:
-        """Whether the disk still holds it only because its deletion is owed."""
+        """Return whether the row is delivered and only waits for its deletion."""
         return row in self._backlog.pending_deletes and (self.disk is None or row not in self.disk.damaged)
 
     @property
     def pending_delete_count(self) -> int:
-        """At most so many."""
-        return self._backlog.pending_deletes.at_most + len(self._media_deletes)
+        """Upper bound of the number of rows to delete."""
+        return self._backlog.pending_deletes.max_count + len(self._media_deletes)
 
-    def settle(self, owed: DeleteBatch) -> None:
-        """These deletions are committed."""
-        self._backlog.pending_deletes.settle(owed.events | owed.damaged, owed.ranges)
+    def deletes_committed(self, deletes: DeleteBatch) -> None:
+        """Remove these deletions from the pending ones, because the disk has committed them."""
+        self._backlog.pending_deletes.committed(deletes.events | deletes.damaged, deletes.ranges)
         if self._media_backlog is not None:
-            self._media_backlog.pending_deletes -= owed.media
+            self._media_backlog.pending_deletes -= deletes.media
         if (disk := self.disk) is not None:
-            disk.damaged -= owed.damaged
-            self._backlog.send_cursors.confirmed(disk.counters.delivered - self._settled)
-            self._settled = disk.counters.delivered
+            disk.damaged -= deletes.damaged
+            self._backlog.send_cursors.confirmed(disk.counters.delivered - self._counted_deliveries)
+            self._counted_deliveries = disk.counters.delivered
             shed, disk.shed_rows = disk.shed_rows, []
             for row in shed:
                 self._backlog.forget(row)
-                self._backlog.send_cursors.gone(row)
+                self._backlog.send_cursors.remove(row)
 
     # --- events ---
 
     def pending(
         self, limit: int, exclude: Collection[Key], now: float, max_resends: int
     ) -> list[StoredEvent]:
-        """At most ``max_resends`` of them were stored by an earlier run or sent before."""
+        """Return the events to send now; see ``EventOutbox.pending``."""
         self._begin()
         self._backlog.advance(now)
         self._memory_backlog.advance(now)
@@ -135,11 +136,11 @@ class SendQueue:
         return found
 
     def _of_rank(self, rank: Rank) -> Iterator[tuple[bool, Iterator[StoredEvent]]]:
-        """What comes again before what is new, as it is older; each of disk and memory."""
+        """Yield resends before new events, because they are older; of each the disk's before the memory's."""
         stores: list[tuple[Backlog, DiskStore | MemoryStore]] = []
         disk, memory = self.readable, self.memory
         if disk is not None and (
-            memory is None or self._backlog.pending_deletes.at_most <= MAX_PENDING_DELETES
+            memory is None or self._backlog.pending_deletes.max_count <= MAX_PENDING_DELETES
         ):
             stores.append((self._backlog, disk))
         if memory is not None:
@@ -152,8 +153,8 @@ class SendQueue:
     def _load(
         self, backlog: Backlog, store: DiskStore | MemoryStore, rows: Iterator[int], *, is_resend: bool
     ) -> Iterator[StoredEvent]:
-        # What memory holds of the disk's events is given from there only.
-        hidden = self.memory.unsure_rows if self.memory is not None and store is self.disk else frozenset()
+        # Events that are in memory and perhaps on the disk too are read from memory only.
+        hidden = self.memory.in_doubt_rows if self.memory is not None and store is self.disk else frozenset()
         for row in rows:
             if row in hidden:
                 continue
@@ -166,13 +167,13 @@ class SendQueue:
                 yield replace(event, resend=is_resend)
 
     def _begin(self) -> None:
-        """Before the first use: see what an earlier run left behind."""
+        """Before the first use, start the cursors at what an earlier run left on the disk."""
         disk, backlog = self.readable, self._backlog
         if disk is None or backlog.begun:
             return
-        backlog.begin(disk.found, disk.sent_before)
-        # Written down, not counted: counting reads the whole database, which takes seconds from a card.
-        backlog.send_cursors.found_sent(min(disk.found_depth, disk.sent_count_before))
+        backlog.begin(disk.newest_at_open, disk.cursors_at_open)
+        # The stored count is used: counting reads the whole database, which takes seconds from a card.
+        backlog.send_cursors.add_count(min(disk.depth_at_open, disk.sent_count_at_open))
 
     def delivered(self, key: Key) -> None:
         row, backlog = self._find(key)
@@ -189,10 +190,10 @@ class SendQueue:
             self.memory.remove(row)
 
     def defer(self, key: Key, not_before_mono: float, now: float) -> None:
-        """Nobody has it, unless it is confirmed: an earlier copy may have arrived."""
+        """Defer an event that the broker did not accept. An earlier copy of it may still be confirmed."""
         row, backlog = self._find(key)
         if row is not None and row not in backlog.pending_deletes:
-            backlog.send_cursors.refuse(row)
+            backlog.send_cursors.mark_refused(row)
             backlog.defer(row, not_before_mono, now)
 
     def _find(self, key: Key) -> tuple[int | None, Backlog]:
@@ -203,28 +204,28 @@ class SendQueue:
         return disk.find(sequence, epoch) if disk is not None else None, self._backlog
 
     def _waits(self, key: Key) -> bool:
-        """Whether that event still has to be delivered."""
+        """Return whether that event still has to be delivered."""
         row, backlog = self._find(key)
         return row is not None and row not in backlog.pending_deletes
 
-    # --- what the centre confirms ---
+    # --- confirmations of the centre ---
 
     def sent(self, event: StoredEvent) -> None:
         memory, disk = self.memory, self.disk
         if memory is not None and memory.knows(*event.key):
-            self._memory_backlog.send_cursors.note(memory.row_of(event))
+            self._memory_backlog.send_cursors.mark_sent(memory.row_of(event))
         elif disk is not None and (row := disk.row_of(event)) is not None:
-            self._backlog.send_cursors.note(row)
+            self._backlog.send_cursors.mark_sent(row)
 
     def unconfirmed(self, key: Key, not_before_mono: float, now: float) -> None:
-        """The broker has it."""
+        """Defer an event that the broker acknowledged."""
         row, backlog = self._find(key)
         if row is not None and row not in backlog.pending_deletes:
-            backlog.send_cursors.accept(row)
+            backlog.send_cursors.mark_accepted(row)
             backlog.defer(row, not_before_mono, now)
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
-        """The centre has these events of the epoch; what was not sent stays."""
+        """Mark these events of the epoch as delivered, as far as they were sent."""
         self._begin()
         memory, disk, highest = self.memory, self.readable, max([upto, *also])
         if memory is not None and epoch == memory.epoch:
@@ -238,23 +239,27 @@ class SendQueue:
         in_memory = memory.highest(epoch) if memory is not None else 0
         if highest > max(last - base, in_memory) and epoch == disk.epochs.current.name:
             return Confirmation.BEYOND
-        unsure = memory is not None and self._confirm_in_memory(memory, epoch, upto, frozenset(also))
+        in_doubt = memory is not None and self._confirm_in_memory(memory, epoch, upto, frozenset(also))
         if base + highest > last:
-            # Of a store that went back, the beginning of that epoch is here: the centre has the rest as well.
+            # The database was replaced by an older copy, which holds only the beginning of that epoch.
             upto, also = min(upto, last - base), [each for each in also if base + each <= last]
         news = upto > 0 and self._confirm_upto(disk, base, base + upto)
         return _confirmation(
-            self._confirm_single(disk, [base + sequence for sequence in also]) or news or unsure
+            self._confirm_single(disk, [base + sequence for sequence in also]) or news or in_doubt
         )
 
     def of_this_run(self, epoch: str) -> list[int]:
-        """Rows of an epoch that is over, stored since the database was opened, that are not confirmed; in the
-        order of their numbers."""
+        """Return the unconfirmed rows of an ended epoch that were stored since the database was opened.
+
+        They are in the order of their numbers.
+        """
         disk = self.disk
         span = disk.epochs.span(epoch, disk.counters.n) if disk is not None else None
         if disk is None or span is None:
             return []
-        parts = ((max(disk.found[rank], row_id(rank, span[0])), row_id(rank, span[1])) for rank in Rank)
+        parts = (
+            (max(disk.newest_at_open[rank], row_id(rank, span[0])), row_id(rank, span[1])) for rank in Rank
+        )
         rows = (row for low, high in parts for row in disk.rows(low, high))
         return sorted((row for row in rows if row not in self._backlog.pending_deletes), key=n_of)
 
@@ -320,17 +325,17 @@ class SendQueue:
             self._media_backlog.defer(row, not_before_mono)
 
     def _media_row(self, media_id: str) -> int | None:
-        if self._media_given is not None and self._media_given[0] == media_id:
-            return self._media_given[1]  # the table has no index over the ids
+        if self._last_media is not None and self._last_media[0] == media_id:
+            return self._last_media[1]  # avoids a scan: the table has no index on the ids
         disk = self.readable
         return disk.find_media(media_id) if disk is not None else None
 
-    def keep_media(self, ticket: AppendRequest) -> bool:
-        """Hold the picture of a ticket in memory when no row on disk knows it; True when it did."""
-        media = ticket.draft.media
-        if media is None or ticket.stamp is None or (ticket.media_saved and self.memory is None):
+    def keep_media(self, request: AppendRequest) -> bool:
+        """Keep the picture of a request in memory when it has no row on disk; True when it did."""
+        media = request.draft.media
+        if media is None or request.stamp is None or (request.media_saved and self.memory is None):
             return False
-        self._memory_media.add((ticket.stamp.sequence, ticket.stamp.epoch), media)
+        self._memory_media.add((request.stamp.sequence, request.stamp.epoch), media)
         return True
 
     def _disk_media(self, now: float) -> Media | None:
@@ -345,7 +350,7 @@ class SendQueue:
         while (row := backlog.first(now)) is not None:
             media = disk.load_media(row)
             if media is not None:
-                self._media_given = (media.media_id, row)
+                self._last_media = (media.media_id, row)
                 return media
             if disk.has_media(row):  # its file is damaged
                 backlog.pending_deletes.add(row)
@@ -357,9 +362,10 @@ class SendQueue:
 
     def stats(self, degraded: str | None, now: float) -> OutboxStats:
         disk, memory = self.readable, self.memory
-        tally = disk.counters if disk else None  # before what is owed is counted: see ``_owed_events``
-        owed = self._event_delete_count(disk) if disk else 0
-        depth = tally.depth - owed if tally else 0
+        # Read the counters before ``_event_delete_count``: the writer may commit in between.
+        counters = disk.counters if disk else None
+        delete_count = self._event_delete_count(disk) if disk else 0
+        depth = counters.depth - delete_count if counters else 0
         size = disk.bytes_used() if disk else 0
         media_depth = disk.counters.media - disk.stored_media(self._media_deletes) if disk else 0
         media_depth += len(self._memory_media)
@@ -382,27 +388,27 @@ class SendQueue:
             degraded=degraded,
             shed=shed,
             media_shed=media_shed,
-            unconfirmed=self._unconfirmed(owed),
+            unconfirmed=self._unconfirmed(delete_count),
             oldest_unconfirmed_s=oldest_unconfirmed_s,
             damaged=self._damaged_before + (disk.counters.damaged if disk else 0),
         )
 
     def _event_delete_count(self, disk: DiskStore) -> int:
-        # Counted as stored, not as owed: between a commit and ``settle`` what is owed is gone already.
-        owed = self._backlog.pending_deletes
-        counted = sum(disk.count(low, high, COUNTED_ROWS) for low, high in owed.ranges)
-        return min(disk.counters.depth, disk.stored_events(owed.single) + counted)
+        # Only rows that are still stored: between a commit and ``deletes_committed`` they are gone already.
+        deletes = self._backlog.pending_deletes
+        counted = sum(disk.count(low, high, MAX_COUNTED_ROWS) for low, high in deletes.ranges)
+        return min(disk.counters.depth, disk.stored_events(deletes.single) + counted)
 
-    def _unconfirmed(self, owed: int) -> int:
+    def _unconfirmed(self, delete_count: int) -> int:
         count = 0
         if self.memory is not None and self._memory_backlog.send_cursors.count:
             count = sum(entry.row in self._memory_backlog.send_cursors for entry in self.memory.entries())
         if self.disk is not None and self._backlog.send_cursors.count:
-            count += max(0, self._backlog.send_cursors.count - owed)
+            count += max(0, self._backlog.send_cursors.count - delete_count)
         return count
 
     def _oldest_s(self, now: float) -> tuple[float, float]:
-        """Age of the oldest event that waits, and of the oldest one that was sent."""
+        """Return the age of the oldest waiting event, and of the oldest one that was sent."""
         ages, sent = [0.0], [0.0]
         if self.memory is not None and (mono := self.memory.oldest_mono()) is not None:
             ages.append(now - mono)
@@ -410,7 +416,7 @@ class SendQueue:
         for rank in Rank if disk is not None else ():
             assert disk is not None
             if (oldest := disk.oldest(rank, self._backlog.pending_deletes)) is not None:
-                # Another boot's clock says nothing now, except that it is older than this boot.
+                # The monotonic time of another boot cannot be compared; the event is older than this boot.
                 age = now if oldest.mono is None else now - oldest.mono
                 ages.append(age)
                 if self._backlog.send_cursors.count and oldest.row in self._backlog.send_cursors:

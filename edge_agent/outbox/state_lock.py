@@ -1,4 +1,4 @@
-"""One agent a state directory."""
+"""Keeps two agents from using one state directory."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class StateLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take it, or take it again where its file was removed since.
+        """Lock the state directory; lock it again if the lock file was removed since.
 
-        Raises OutboxError when another process holds it.
+        Raises OutboxError when another process holds the lock.
         """
         path = self._state_dir / "outbox.lock"
         try:
@@ -38,7 +38,7 @@ class StateLock:
             self.release()
             raise OutboxError(f"{self._state_dir}: another agent uses it; nothing was started") from error
         except OSError as error:
-            # A full or read-only disk is not a second agent: Outbox.open() deals with it.
+            # A full or read-only disk is not a second agent: EventOutbox.open() handles it.
             log.warning("outbox: no lock on %s: %s", self._state_dir, error.strerror)
 
     def release(self) -> None:

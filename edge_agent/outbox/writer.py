@@ -1,8 +1,8 @@
-"""The outbox's writer thread: it commits appends in groups, deletes delivered events, and changes between
+"""The outbox's writer thread: it commits appends in groups, deletes delivered events, and switches between
 disk and memory.
 
-Events that arrive during a commit share the next one. No append waits for a disk without a limit: an event
-that the disk does not take within ``PATIENCE_S`` goes to memory.
+Events that are appended during a commit share the next one. No append waits for the disk without a limit: an
+event that is not on disk within ``DISK_TIMEOUT_S`` is stored in memory.
 """
 
 from __future__ import annotations
@@ -34,24 +34,27 @@ from edge_agent.outbox.state_lock import StateLock
 log = logging.getLogger(__name__)
 
 MAX_BATCH = 256  # appends of one transaction
-PATIENCE_S = 5.0
-"""For the disk. A card that cleans up was seen to take a second or two; an alarm can wait no longer."""
-HASTY_S = 0.5  # ... while the agent stops
-OPEN_PATIENCE_S = 30.0  # what is damaged is salvaged then
-MAINTENANCE_PATIENCE_S = 1.0  # the caller goes on after it, and the writer does the work later
+DISK_TIMEOUT_S = 5.0
+"""For a commit. SD cards were seen to block for a second or two; an alarm must not wait longer than this."""
+STOP_TIMEOUT_S = 0.5  # ... while the agent stops
+OPEN_TIMEOUT_S = 30.0  # includes salvaging a damaged database
+MAINTENANCE_TIMEOUT_S = 1.0  # the caller continues after it, and the writer does the work later
 FLUSH_AFTER_S = 5.0
 FLUSH_AT = 200
-"""Deletions ride on the next append's transaction; without one they get their own after this time or
-number. Losing them in a crash only means a resend."""
+"""Deletions are part of the next append's transaction; without an append they get their own after this time
+or number. Losing them in a crash only means that events are sent twice."""
 MAX_DELETED = 1000
-"""Events of one confirmed range that one transaction deletes at most. Appends wait for the transaction, and
-to delete 10,000 events writes 14 MB."""
-CHECK_FILES_S = 5.0  # three calls of stat(); what was appended since the removal is kept as well
+"""Maximum number of confirmed events that one transaction deletes. Appends wait for the transaction, and
+deleting 10,000 events writes 14 MB."""
+CHECK_FILES_S = 5.0  # three calls of stat(); events appended after a removal are not lost either
 
 
 class OutboxWriter:
-    """``lock`` protects the queue, the failover and the open events. The writer's thread alone changes what
-    is on the disk, and holds the lock while stores are changed, not while it commits."""
+    """Runs the writer thread.
+
+    ``lock`` protects the queue, the failover and the open events. Only the writer thread changes the disk. It
+    holds the lock while it replaces a store, not while it commits.
+    """
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class OutboxWriter:
         follower: EventFollower | None,
     ) -> None:
         self.is_open = False
-        self.patience_s = PATIENCE_S
+        self.disk_timeout_s = DISK_TIMEOUT_S
         self._path = path
         self._queue = stores
         self._open_events = open_events
@@ -78,8 +81,8 @@ class OutboxWriter:
         self._follower = follower
         self._appended: deque[AppendRequest] = deque()
         self._work: queue.SimpleQueue[WriterJob | None] = queue.SimpleQueue()  # None: something was appended
-        self._in_hand: list[AppendRequest] = []  # of the transaction that runs
-        self._maintenance: WriterJob | None = None  # the one that was asked for last
+        self._committing: list[AppendRequest] = []  # of the running transaction
+        self._maintenance: WriterJob | None = None  # the latest one
         self._closing: WriterJob | None = None
         self._ended = False
         self._max_deleted = MAX_DELETED
@@ -87,31 +90,30 @@ class OutboxWriter:
         self._flushed_mono = 0.0
         self._files_checked_mono = 0.0
 
-    # --- life ---
+    # --- opening and closing ---
 
     def open(self) -> None:
-        """A disk that fails is no error: events then wait in memory. Raises OutboxError when another process
-        uses this state directory."""
+        """Start the thread and open the store; see ``EventOutbox.open``."""
         self._state_lock.acquire()
         self._work, self._ended, self._closing = queue.SimpleQueue(), False, None
         self._max_deleted = MAX_DELETED
         threading.Thread(target=self._run, name="outbox", daemon=True).start()
-        if not (self._do(self._probe, PATIENCE_S) and self._do(self._failover.open, OPEN_PATIENCE_S)):
+        if not (self._do(self._probe, DISK_TIMEOUT_S) and self._do(self._failover.open, OPEN_TIMEOUT_S)):
             self._disk_hangs()
         self.is_open = True
 
     def _probe(self) -> None:
-        """Find out whether the disk answers at all. If it fails, the error of the opening says more."""
+        """Wait until the disk answers. An error is ignored here: opening the database reports it better."""
         with suppress(OutboxUnusable):
             self._failover.probe()
 
     @property
     def unstored(self) -> int:
-        """How many appends wait for the disk; not locked: for a line in the log."""
-        return len(self._appended) + len(self._in_hand)
+        """Number of appends that wait for the disk; read without the lock, for the log only."""
+        return len(self._appended) + len(self._committing)
 
     def close(self, timeout_s: float | None) -> bool:
-        """Store what was appended, delete what is owed, and close; False: the disk takes longer than that."""
+        """Store all appended events, delete the delivered ones, and close; False on a timeout."""
         if not self.is_open:
             return True
         if self._closing is None:
@@ -120,7 +122,7 @@ class OutboxWriter:
         return self._closing.wait(timeout_s)
 
     def _finish(self) -> None:
-        self._failover.retry_mono = 0.0  # the last chance to save what only memory holds
+        self._failover.retry_mono = 0.0  # the last chance to save events that are only in memory
         self._max_deleted = sys.maxsize
         while self._appended:
             self._store_next()
@@ -128,7 +130,7 @@ class OutboxWriter:
             self._failover.restore()
         try:
             self._store([])
-        except Exception:  # the end of this thread; the file is closed in any case
+        except Exception:  # the thread ends here and must still close the file
             log.exception("outbox: the last commit failed; delivered events are sent again")
         with self._lock:
             memory = self._queue.memory
@@ -136,49 +138,49 @@ class OutboxWriter:
                 log.error("outbox: %d events that only memory held are lost", memory.depth)
             self._queue.close_disk()
             self.is_open, self._ended = False, True
-            self._state_lock.release()  # inside: whoever finds it closed may open it again
+            self._state_lock.release()  # under the lock: another thread may open the outbox again at once
 
     # --- any thread ---
 
-    def append(self, ticket: AppendRequest) -> None:
-        """Returns when it is done, with a stamp or an error in it."""
+    def append(self, request: AppendRequest) -> None:
+        """Store the event; ``request`` then holds a stamp or an error."""
         waited_s = math.inf
         if self.is_open and not self._queue.hangs:
-            self._appended.append(ticket)
+            self._appended.append(request)
             self._work.put(None)
             waited_s = 0.0
-        while self.is_open and not ticket.done:
-            if waited_s >= self.patience_s:
-                self._bypass_disk(ticket)
+        while self.is_open and not request.done:
+            if waited_s >= self.disk_timeout_s:
+                self._bypass_disk(request)
                 waited_s = 0.0
-            ticket.wait(HASTY_S)  # in parts: a stop wants it sooner
-            waited_s += HASTY_S
-        if not ticket.done and ticket.claim(StoreTarget.MEMORY):
-            ticket.error = OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
+            request.wait(STOP_TIMEOUT_S)  # in short waits: ``shorten_timeouts`` may be called meanwhile
+            waited_s += STOP_TIMEOUT_S
+        if not request.done and request.claim(StoreTarget.MEMORY):
+            request.error = OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
 
-    def hasten(self) -> None:
-        """The agent stops: from now on an append waits for the disk for ``HASTY_S`` only."""
-        self.patience_s = HASTY_S
+    def shorten_timeouts(self) -> None:
+        """Let an append wait for the disk for ``STOP_TIMEOUT_S`` only, because the agent stops."""
+        self.disk_timeout_s = STOP_TIMEOUT_S
 
     def forget_open(self, event_id: str) -> None:
-        """Never report this event as left open again, although no end of it was appended."""
+        """Remove the event from the open ones, in memory and on disk."""
         with self._lock:
             self._open_events.close(event_id, on_disk=False)
         if self.is_open:
-            self._do(lambda: self._forget_open(event_id), MAINTENANCE_PATIENCE_S)
+            self._do(lambda: self._forget_open(event_id), MAINTENANCE_TIMEOUT_S)
 
     def _forget_open(self, event_id: str) -> None:
         disk = self._queue.disk
         if disk is not None:
-            with suppress(OutboxError):  # the next append finds the disk out
+            with suppress(OutboxError):  # the next append meets the same error and handles it
                 disk.forget_open(event_id)
                 with self._lock:
                     self._open_events.row_deleted(event_id)
 
     def begin_epoch(self, after: str) -> bool:
-        """Begin one on the disk if ``after`` is the present one. False: it is not, or the disk fails."""
+        """Begin an epoch on the disk if ``after`` is the current one. False if not, or if the disk fails."""
         begun: list[bool] = []
-        done = self.is_open and self._do(lambda: begun.append(self._begin_epoch(after)), PATIENCE_S)
+        done = self.is_open and self._do(lambda: begun.append(self._begin_epoch(after)), DISK_TIMEOUT_S)
         return done and any(begun)
 
     def _begin_epoch(self, after: str) -> bool:
@@ -194,16 +196,18 @@ class OutboxWriter:
             return True
 
     def maintain(self) -> None:
-        """Commit deletions that have waited long enough, try the way back to a failed disk, and see
-        whether the files are still there. Waits a second at most."""
+        """Commit deletions that are due, retry a failed disk, and check that the files still exist.
+
+        Waits for a second at most.
+        """
         busy = self._maintenance is not None and not self._maintenance.wait(0.0)
         if self.is_open and not busy and self._is_due():
             self._maintenance = WriterJob(self._maintain)
             self._work.put(self._maintenance)
-            self._maintenance.wait(MAINTENANCE_PATIENCE_S)
+            self._maintenance.wait(MAINTENANCE_TIMEOUT_S)
 
     def read_failed(self, disk: DiskStore | None, error: OutboxError) -> None:
-        """That store could not be read: a damaged one is replaced, another one given up."""
+        """Replace ``disk`` if its database is damaged, else close it: it could not be read."""
 
         def change() -> None:
             with self._lock:
@@ -213,10 +217,10 @@ class OutboxWriter:
                     self._failover.give_up(disk, error)
 
         if self.is_open:
-            self._do(change, PATIENCE_S)
+            self._do(change, DISK_TIMEOUT_S)
 
     def _do(self, work: Callable[[], None], timeout_s: float | None) -> bool:
-        """Have the writer do it; False when it is not done within ``timeout_s``."""
+        """Run ``work`` on the writer thread; False when it is not done within ``timeout_s``."""
         job = WriterJob(work)
         self._work.put(job)
         if not job.wait(timeout_s):
@@ -230,56 +234,58 @@ class OutboxWriter:
         with self._lock:
             if self._queue.memory is not None:
                 return now >= self._failover.retry_mono
-            owed = self._queue.pending_delete_count
+            deletes = self._queue.pending_delete_count
         files = now - self._files_checked_mono >= CHECK_FILES_S
-        return files or owed >= FLUSH_AT or (owed > 0 and now - self._flushed_mono >= FLUSH_AFTER_S)
+        return files or deletes >= FLUSH_AT or (deletes > 0 and now - self._flushed_mono >= FLUSH_AFTER_S)
 
     # --- a disk that hangs: any thread ---
 
-    def _bypass_disk(self, ticket: AppendRequest) -> None:
-        """The disk has not answered for too long: store that event in memory."""
+    def _bypass_disk(self, request: AppendRequest) -> None:
+        """Store the event in memory, because the disk has not answered within the timeout."""
         self._disk_hangs()
         with self._lock:
             memory = self._queue.memory
-            if memory is not None and not ticket.done and ticket.claim(StoreTarget.MEMORY):
-                self._store_in_memory(memory, [ticket])
+            if memory is not None and not request.done and request.claim(StoreTarget.MEMORY):
+                self._store_in_memory(memory, [request])
 
     def _disk_hangs(self) -> None:
-        """From now on events go through memory, and those that the writer has in hand as well."""
+        """Store events in memory from now on, including those of the running transaction."""
         with self._lock:
             self._queue.hangs = True
             if self._queue.memory is None:
-                in_hand = [ticket for ticket in self._in_hand if not ticket.done]
-                # The writer may go on before the disk hangs again: it must not stamp any of these then.
-                free = [ticket for ticket in in_hand if ticket.claim(StoreTarget.MEMORY)]
-                unsure = [ticket for ticket in in_hand if ticket not in free and ticket.stamp is not None]
-                self._use_memory(OutboxUnusable(f"{self._path}: the disk does not answer"), unsure, free)
+                committing = [request for request in self._committing if not request.done]
+                # The writer may continue before the disk hangs again: it must not stamp any of these then.
+                free = [request for request in committing if request.claim(StoreTarget.MEMORY)]
+                in_doubt = [
+                    request for request in committing if request not in free and request.stamp is not None
+                ]
+                self._use_memory(OutboxUnusable(f"{self._path}: the disk does not answer"), in_doubt, free)
 
     def _use_memory(
-        self, error: OutboxError, unsure: list[AppendRequest], free: Iterable[AppendRequest] = ()
+        self, error: OutboxError, in_doubt: list[AppendRequest], free: Iterable[AppendRequest] = ()
     ) -> None:
-        """Begin to use memory: with ``unsure``, which the disk may have too, and with ``free``. Locked."""
-        self._failover.use_memory(error, unsure)
+        """Switch to memory. The disk may also hold ``in_doubt``, but not ``free``. The caller locks."""
+        self._failover.use_memory(error, in_doubt)
         memory = self._queue.memory
         assert memory is not None
-        self._release(unsure, on_disk=False)
+        self._release(in_doubt, on_disk=False)
         self._store_in_memory(memory, free)
 
-    def _store_in_memory(self, memory: MemoryStore, tickets: Iterable[AppendRequest]) -> None:
-        """Locked."""
-        for ticket in tickets:
-            memory.write(ticket)
-            self._release([ticket], on_disk=False)
+    def _store_in_memory(self, memory: MemoryStore, requests: Iterable[AppendRequest]) -> None:
+        """Store the events in memory. The caller locks."""
+        for request in requests:
+            memory.write(request)
+            self._release([request], on_disk=False)
         memory.announce(self._clock.monotonic())
         self._notify_follower(memory.pop_stored())
 
-    def _release(self, tickets: Iterable[AppendRequest], *, on_disk: bool) -> None:
-        """Let the appenders of stored events go on. Locked."""
-        for ticket in tickets:
-            if ticket.error is None:
-                self._open_events.note(ticket.draft, on_disk=on_disk)
-                self._queue.keep_media(ticket)
-            ticket.finish()
+    def _release(self, requests: Iterable[AppendRequest], *, on_disk: bool) -> None:
+        """Note what the stored events open and close, and let their appenders continue. The caller locks."""
+        for request in requests:
+            if request.error is None:
+                self._open_events.note(request.draft, on_disk=on_disk)
+                self._queue.keep_media(request)
+            request.finish()
 
     # --- the writer's thread ---
 
@@ -309,20 +315,20 @@ class OutboxWriter:
                 self._failover.restore()
 
     def _store_next(self) -> None:
-        time.sleep(0)  # threads that the last commit released may append now and share this one
+        time.sleep(0)  # threads that the last commit released may append now and share the next one
         batch = [self._appended.popleft() for _ in range(min(len(self._appended), MAX_BATCH))]
-        self._in_hand = batch
+        self._committing = batch
         try:
             self._store(batch)
-        except Exception as error:  # noqa: BLE001 - each appender raises it; none may wait for ever
-            for ticket in batch:
-                if not ticket.done:
-                    ticket.error = error
-                    ticket.finish()
-        self._in_hand = []
+        except Exception as error:  # noqa: BLE001 - each appender raises it, and none waits forever
+            for request in batch:
+                if not request.done:
+                    request.error = error
+                    request.finish()
+        self._committing = []
 
     def _store(self, batch: list[AppendRequest]) -> None:
-        # A damaged file is replaced, and the second try goes to the new one; the third place is memory.
+        # A damaged file is replaced after the first attempt. If the second one fails too, use memory.
         on_disk = False
         for may_replace in (True, False):
             if not self._is_ready():
@@ -332,7 +338,7 @@ class OutboxWriter:
                 break
         with self._lock:
             memory = self._queue.memory
-            waiting = [ticket for ticket in batch if not ticket.done and ticket.claim(StoreTarget.WRITER)]
+            waiting = [request for request in batch if not request.done and request.claim(StoreTarget.WRITER)]
             if not on_disk and memory is not None:
                 self._store_in_memory(memory, waiting)
             else:
@@ -340,7 +346,7 @@ class OutboxWriter:
         self._remove_pictures(batch)
 
     def _is_ready(self) -> bool:
-        """Whether events go to the disk now; tries the way back when it is time."""
+        """Return whether events are stored on disk now; retry a failed disk when it is due."""
         with self._lock:
             if self._queue.memory is None:
                 return True
@@ -355,12 +361,12 @@ class OutboxWriter:
             return self._failover.return_to_disk()
 
     def _write(self, batch: list[AppendRequest], *, may_replace: bool) -> bool:
-        """One transaction; False when the disk did not take it."""
+        """Run one transaction; False when it failed."""
         with self._lock:
-            disk, owed = self._queue.disk, self._queue.pending_deletes(self._max_deleted)
+            disk, deletes = self._queue.disk, self._queue.pending_deletes(self._max_deleted)
         assert disk is not None
         try:
-            stored = disk.write(batch, owed, self._clock.monotonic())
+            stored = disk.write(batch, deletes, self._clock.monotonic())
         except OutboxError as error:
             with self._lock:
                 if isinstance(error, OutboxDamaged) and may_replace:
@@ -369,30 +375,30 @@ class OutboxWriter:
                     self._fail(disk, batch, error)
             return False
         with self._lock:
-            self._queue.settle(owed)
+            self._queue.deletes_committed(deletes)
             memory = self._queue.memory
             self._flushed_mono = self._clock.monotonic()
-        # The follower already knows the events that memory stored while the disk hung.
+        # The follower has already received the events that were stored in memory while the disk hung.
         self._notify_follower(event for event in stored if memory is None or not memory.knows(*event.key))
         return True
 
     def _fail(self, disk: DiskStore, batch: list[AppendRequest], error: OutboxError) -> None:
-        """Go on in memory. Locked."""
+        """Switch to memory after ``disk`` failed. The caller locks."""
         if self._queue.memory is None:
-            unsure = [ticket for ticket in batch if ticket.stamp is not None] if disk.unsure else []
-            self._use_memory(error, unsure)
+            in_doubt = [request for request in batch if request.stamp is not None] if disk.in_doubt else []
+            self._use_memory(error, in_doubt)
 
     def _save_pictures(self, batch: list[AppendRequest]) -> None:
-        for ticket in batch:
-            media = ticket.draft.media
-            if media is not None and not ticket.media_saved and not ticket.done:
-                ticket.media_saved = self._files.try_to_save(media.media_id, media.payload)
+        for request in batch:
+            media = request.draft.media
+            if media is not None and not request.media_saved and not request.done:
+                request.media_saved = self._files.try_to_save(media.media_id, media.payload)
 
     def _remove_pictures(self, batch: list[AppendRequest]) -> None:
-        """Delete files that no row names: the event could not be encoded, or memory has it."""
-        for ticket in batch:
-            media, in_memory = ticket.draft.media, self._queue.memory is not None
-            if media is not None and ticket.media_saved and (ticket.error is not None or in_memory):
+        """Delete files without a row: their event could not be encoded, or it is in memory."""
+        for request in batch:
+            media, in_memory = request.draft.media, self._queue.memory is not None
+            if media is not None and request.media_saved and (request.error is not None or in_memory):
                 self._files.remove([media.media_id])
 
     def _notify_follower(self, stored: Iterable[StoredEvent]) -> None:

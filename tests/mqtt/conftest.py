@@ -59,7 +59,7 @@ class MemoryOutbox:
         self._sequence = 0
         self.deferrals: list[tuple[int, float]] = []
         self.media_deferrals: list[tuple[str, float]] = []
-        self.deadly_news = 0  # so many calls of ``wait_for_news`` raise
+        self.deadly_news = 0  # so many calls of ``wait_for_work`` raise
         self.deadly_wakes = 0  # so many calls of ``wake`` on paho's thread raise
 
     def append(
@@ -85,7 +85,7 @@ class MemoryOutbox:
         with self._lock:
             self._notify()
 
-    def wait_for_news(self, timeout_s: float) -> bool:
+    def wait_for_work(self, timeout_s: float) -> bool:
         with self._lock:
             if self.deadly_news:
                 self.deadly_news -= 1

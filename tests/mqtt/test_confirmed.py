@@ -52,9 +52,9 @@ class CountedOutbox(EventOutbox):
 
     waits = 0
 
-    def wait_for_news(self, timeout_s: float) -> bool:
+    def wait_for_work(self, timeout_s: float) -> bool:
         self.waits += 1
-        return super().wait_for_news(timeout_s)
+        return super().wait_for_work(timeout_s)
 
 
 @dataclass

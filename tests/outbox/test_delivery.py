@@ -15,7 +15,7 @@ from edge_agent.core.delivery import Draft, Loss, OpenEvent, Stamp, StoredEvent
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.bookkeeping.backlog import GIVE_BACK_AFTER_S, MAX_DEFERRED, Backlog
+from edge_agent.outbox.bookkeeping.backlog import MAX_DEFERRED, RESEND_ALL_AFTER_S, Backlog
 from edge_agent.outbox.bookkeeping.numbering import Rank, row_id
 from edge_agent.outbox.sqlite.disk import DiskStore
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
@@ -88,10 +88,10 @@ def test_a_huge_deferred_backlog_comes_back_together_and_new_events_go_at_once()
     assert list(backlog.fresh(Rank.INFO, rows)) == stored
     for row in stored[:-1]:
         assert next(backlog.fresh(Rank.INFO, rows)) == row
-        backlog.defer(row, GIVE_BACK_AFTER_S, now_mono=0.0)
+        backlog.defer(row, RESEND_ALL_AFTER_S, now_mono=0.0)
     assert list(backlog.fresh(Rank.INFO, rows)) == stored[-1:]
     assert list(backlog.resends(Rank.INFO, rows)) == []
-    backlog.advance(GIVE_BACK_AFTER_S)
+    backlog.advance(RESEND_ALL_AFTER_S)
     assert list(backlog.resends(Rank.INFO, rows)) == stored[:-1]
     assert list(backlog.fresh(Rank.INFO, rows)) == stored[-1:]
 
@@ -151,16 +151,16 @@ def test_threads_that_append_together_share_one_run_of_sequences(tmp_path: Path)
 def test_the_publisher_hears_of_every_append_after_its_commit(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         outbox.append(draft())
-        assert outbox.wait_for_news(0)
+        assert outbox.wait_for_work(0)
         assert sequences(outbox) == [1]
-        assert not outbox.wait_for_news(0)
+        assert not outbox.wait_for_work(0)
 
 
 def test_waiting_for_news_ends_with_an_append_on_another_thread(tmp_path: Path) -> None:
     with outbox_in(tmp_path) as outbox:
         appender = threading.Timer(0.05, lambda: outbox.append(draft()))
         appender.start()
-        assert outbox.wait_for_news(10)
+        assert outbox.wait_for_work(10)
         appender.join()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.failover import KEEP, RETRY_DISK_S
+from edge_agent.outbox.failover import MAX_QUARANTINED, RETRY_DISK_S
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
 from tests.testbed import small_disk as mounted
 
@@ -158,11 +158,11 @@ def test_damage_that_shows_only_while_running_is_survived(tmp_path: Path) -> Non
 
 
 def test_only_the_newest_files_set_aside_are_kept(tmp_path: Path) -> None:
-    for _ in range(KEEP + 3):
+    for _ in range(MAX_QUARANTINED + 3):
         (tmp_path / "outbox.db").write_bytes(b"garbage" * 1000)
         with outbox_in(tmp_path) as outbox:
             outbox.append(draft())
-    assert len(list(tmp_path.glob("outbox.db.corrupt-*"))) == KEEP
+    assert len(list(tmp_path.glob("outbox.db.corrupt-*"))) == MAX_QUARANTINED
 
 
 def test_a_path_that_is_no_folder_leaves_the_agent_working_from_memory(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ def disk() -> Iterator[FaultyDisk]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(writing, "HASTY_S", 0.1)
-    monkeypatch.setattr(writing, "MAINTENANCE_PATIENCE_S", 0.2)
+    monkeypatch.setattr(writing, "DISK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(writing, "STOP_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(writing, "MAINTENANCE_TIMEOUT_S", 0.2)
 
 
 def texts(outbox: EventOutbox) -> dict[str, list[tuple[int, str]]]:
@@ -145,7 +145,7 @@ def test_a_commit_that_ends_late_has_stored_its_event_under_the_number_that_went
 def test_an_event_in_hand_waits_for_no_disk_that_answers_once_and_hangs_again(
     disk: FaultyDisk, tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "PATIENCE_S", 0.6)
+    monkeypatch.setattr(writing, "DISK_TIMEOUT_S", 0.6)
     begun = {"first": threading.Event(), "slow": threading.Event()}
     gates = {"first": threading.Event(), "slow": threading.Event()}
 

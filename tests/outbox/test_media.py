@@ -19,7 +19,7 @@ def test_pictures_given_up_are_counted_and_logged(tmp_path: Path, caplog: pytest
             outbox.append(draft(media=picture(f"p{number}", 12_000)))
         stats = outbox.stats()
     assert stats.media_shed == 60 - stats.media_depth > 0
-    assert "pictures given up" in caplog.text
+    assert "pictures deleted" in caplog.text
 
 
 def test_pictures_given_up_in_memory_are_counted_too() -> None:

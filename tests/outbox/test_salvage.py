@@ -183,7 +183,7 @@ def test_when_time_runs_out_alarms_are_saved_and_the_rest_is_announced(
             self.advance(1.0)
             return self.mono
 
-    monkeypatch.setattr(failover, "SALVAGE_WITHIN_S", 28.0)
+    monkeypatch.setattr(failover, "SALVAGE_TIMEOUT_S", 28.0)
     folder = damaged(whole, tmp_path / "state", 0, bytes(PAGE_BYTES))
     with outbox_in(folder, Running()) as outbox:
         events = drained(outbox)

@@ -65,7 +65,7 @@ CUT_S = 0.3
 
 class Publisher:
     """Delivers what ``outbox`` holds. A new event, a PUBACK and ``stop`` all end its wait in
-    ``outbox.wait_for_news``.
+    ``outbox.wait_for_work``.
 
     ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect. ``on_down``
     gets the messages from the centre, on the publisher's thread; it returns soon and does not raise. A
@@ -226,7 +226,7 @@ class Publisher:
             while not loop.stopping:
                 loop.beat()
                 self._advance()
-                self._outbox.wait_for_news(self._wait_s())
+                self._outbox.wait_for_work(self._wait_s())
                 self._handle_signals()
             if self._online and not self._abrupt:
                 published = self._publish_last_state(self._last_state())
@@ -474,7 +474,7 @@ class Publisher:
                 left_s = deadline - self._clock.monotonic()
                 if left_s <= 0:
                     break
-                self._outbox.wait_for_news(left_s)
+                self._outbox.wait_for_work(left_s)
                 self._handle_signals()
                 self._sender.fill_own()
         except MqttError as error:

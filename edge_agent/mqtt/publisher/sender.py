@@ -73,12 +73,12 @@ class OutboxPort(ConfirmPort, Protocol):
         """The next picture that is not deferred and whose event is delivered."""
         ...
 
-    def wait_for_news(self, timeout_s: float) -> bool:
+    def wait_for_work(self, timeout_s: float) -> bool:
         """Block until there may be something new to send or ``wake`` is called, at most this long."""
         ...
 
     def wake(self) -> None:
-        """Let ``wait_for_news`` return, now or when it is next called. Any thread may call it."""
+        """Let ``wait_for_work`` return, now or when it is next called. Any thread may call it."""
         ...
 
 

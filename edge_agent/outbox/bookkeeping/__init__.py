@@ -1,3 +1,1 @@
-"""What the outbox knows of its rows: order, epochs, backlog, deletions that are due. Memory only: no file is
-touched.
-"""
+"""Order, epochs, backlog and pending deletions of the outbox's rows. Opens no file."""

@@ -1,11 +1,9 @@
-"""What of the stored events is to be sent next: what is owed a deletion, and what waits until later.
+"""Which stored events are sent next, which are deferred, and which are to be deleted.
 
-Two cursors a rank: one over what was stored since the agent started and was never sent, which goes at once,
-and one over what comes *again*: what an earlier run left behind, and what was sent and not confirmed. All of
-it is memory only. After a restart everything that is stored is sent again, which is allowed: a resend is the
-same event, byte for byte.
-
-Events whose deletion is owed to the disk: single rows, and whole ranges that the centre confirmed.
+Each rank has two cursors: one over events that were stored since the agent started and never sent, and one
+over resends: events that an earlier run left, or that were sent and not confirmed. All of this is in memory
+only. After a restart everything that is stored is sent again, which is allowed: a resend is the same event,
+byte for byte.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from edge_agent.outbox.bookkeeping.send_cursors import Rows, SendCursors
 
 
 class PendingDeletes:
-    """The caller locks."""
+    """Rows to delete from the disk: single ones, and ranges that the centre confirmed. The caller locks."""
 
     def __init__(self) -> None:
         self._single: set[int] = set()
@@ -33,8 +31,8 @@ class PendingDeletes:
         return bool(self._single) or any(self._ranges.values())
 
     @property
-    def at_most(self) -> int:
-        """How many they are, if every row of the ranges is stored."""
+    def max_count(self) -> int:
+        """Number of rows if every row of the ranges is stored."""
         return len(self._single) + sum(high - low + 1 for low, high in self.ranges)
 
     @property
@@ -46,7 +44,7 @@ class PendingDeletes:
         return tuple(part for ends in self._ranges.values() for part in ends.items())
 
     def end_of(self, row: int) -> int | None:
-        """The last row of the range that ``row`` lies in."""
+        """Return the last row of the range that contains ``row``; None if no range does."""
         for low, high in self._ranges[rank_of(row)].items():
             if low <= row <= high:
                 return high
@@ -56,7 +54,7 @@ class PendingDeletes:
         self._single.add(row)
 
     def add_range(self, low: int, high: int) -> Rows | None:
-        """Returns what of it is new, and perhaps some that is not."""
+        """Add a range; return the part that was not in one before, or None."""
         ends = self._ranges[rank_of(low)]
         for first, last in tuple(ends.items()):
             if low <= first and last <= high:
@@ -70,42 +68,42 @@ class PendingDeletes:
         ends[low] = high
         return low, high
 
-    def part(self, most: int) -> tuple[Rows, ...]:
-        """Of the ranges, no more than so many rows."""
+    def first_ranges(self, max_rows: int) -> tuple[Rows, ...]:
+        """Return the first ranges, with at most ``max_rows`` rows together."""
         parts: list[Rows] = []
         for low, high in self.ranges:
-            if most <= 0:
+            if max_rows <= 0:
                 break
-            high = min(high, low + most - 1)
-            most -= high - low + 1
+            high = min(high, low + max_rows - 1)
+            max_rows -= high - low + 1
             parts.append((low, high))
         return tuple(parts)
 
-    def settle(self, single: frozenset[int], ranges: tuple[Rows, ...]) -> None:
-        """These deletions are committed."""
+    def committed(self, single: frozenset[int], ranges: tuple[Rows, ...]) -> None:
+        """Remove these deletions: the disk has committed them."""
         self._single -= single
         for low, high in ranges:
             ends = self._ranges[rank_of(low)]
             last = ends.pop(low, high)
-            if last > high:  # it has grown meanwhile
+            if last > high:  # the range has grown since the transaction began
                 ends[high + 1] = last
 
 
 MAX_DEFERRED = 10_000
-GIVE_BACK_AFTER_S = 900.0
-"""Beyond ``MAX_DEFERRED`` events, single times are forgotten and the whole backlog comes again after
-this time, the slowest pace at which an event is repeated anyway. It bounds memory when a broker
-without subscribers, or a dead ingest, meets an outbox of half a million events."""
+RESEND_ALL_AFTER_S = 900.0
+"""With more than ``MAX_DEFERRED`` deferred events, their single times are forgotten and the whole backlog is
+sent again after this time, which is the longest time between two resends of one event anyway. It bounds
+memory when half a million events meet a broker without subscribers or a centre that confirms nothing."""
 
 RowsBetween = Callable[[int, int], Iterable[int]]
-"""Stored rows behind the first argument and up to the second, ascending."""
+"""Returns the stored rows after the first argument and up to the second, ascending."""
 
 FirstStored = Callable[[int, int], int | None]
-"""The first stored row from the first argument up to the second; None: none is."""
+"""Returns the first stored row from the first argument up to the second, or None."""
 
 
 class Backlog:
-    """Row ids of events by what may be done with them. The caller locks."""
+    """Row ids of events in sending order: new ones, resends, deferred and deleted ones. The caller locks."""
 
     def __init__(self) -> None:
         self.pending_deletes = PendingDeletes()  # delivered, row not deleted yet
@@ -115,18 +113,19 @@ class Backlog:
         self._later: list[tuple[float, int]] = []  # heap over _deferred; may hold outdated pairs
         self._due: dict[Rank, list[int]] = {rank: [] for rank in Rank}  # sorted
         floor = {rank: rank_range(rank)[0] for rank in Rank}
-        # All rows up to a cursor are owed, deferred or gone, or the other cursor's.
+        # All rows up to a cursor are pending deletes, deferred or deleted, or belong to the other cursor.
         self._fresh = dict(floor)
-        self._again = dict(floor)
-        self._again_end = dict(floor)
-        self._give_back_mono: float | None = None
+        self._resend = dict(floor)
+        self._resend_end = dict(floor)
+        self._resend_all_mono: float | None = None
 
     def begin(self, found: Mapping[Rank, int], sent: str) -> None:
-        """``found``: the newest row of each rank when the store was opened."""
+        """Set the cursors. ``found``: the newest row of each rank when the store was opened; ``sent``:
+        ``SendCursors.text`` of the run before."""
         self.begun = True
         self.send_cursors.begin(found, sent)
         for rank, row in found.items():
-            self._fresh[rank] = self._again_end[rank] = max(row, self._fresh[rank])
+            self._fresh[rank] = self._resend_end[rank] = max(row, self._fresh[rank])
 
     def attempts(self, row: int) -> int:
         return self._deferred.get(row, (0.0, 0))[1]
@@ -136,58 +135,61 @@ class Backlog:
         self._not_due(row)
         heapq.heappush(self._later, (not_before_mono, row))
         if len(self._deferred) > MAX_DEFERRED:
-            self._forget_times(now_mono + GIVE_BACK_AFTER_S)
+            self._reschedule(now_mono + RESEND_ALL_AFTER_S)
 
     def forget(self, row: int) -> None:
-        """The event is delivered or gone."""
+        """Drop the deferral of an event that is delivered or deleted."""
         if self._deferred.pop(row, None) is not None:
             self._not_due(row)
 
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
         """Make all deferred events due at ``not_before_mono`` unless they are due earlier; with ``hold_back``
         none of them earlier."""
-        self._forget_times(not_before_mono, sooner_mono=-math.inf if hold_back else not_before_mono)
+        self._reschedule(not_before_mono, keep_until_mono=-math.inf if hold_back else not_before_mono)
 
-    def _forget_times(self, again_mono: float, sooner_mono: float = -math.inf) -> None:
-        """All that rests comes again together, from ``again_mono`` on, but for what comes until
-        ``sooner_mono`` by itself."""
+    def _reschedule(self, resend_mono: float, keep_until_mono: float = -math.inf) -> None:
+        """Resend all deferred events from ``resend_mono`` on, except those due up to ``keep_until_mono``."""
         kept = {
-            row: rest
-            for row, rest in self._deferred.items()
-            if row > self._fresh[rank_of(row)] or rest[0] <= sooner_mono
+            row: deferred
+            for row, deferred in self._deferred.items()
+            if row > self._fresh[rank_of(row)] or deferred[0] <= keep_until_mono
         }
         self._deferred = kept
         self._later = [(not_before, row) for row, (not_before, _) in kept.items()]
         heapq.heapify(self._later)
         for rank, due in self._due.items():
             self._due[rank] = [row for row in due if row in kept]
-        if self._give_back_mono is None or self._give_back_mono > again_mono:
-            self._give_back_mono = again_mono
+        if self._resend_all_mono is None or self._resend_all_mono > resend_mono:
+            self._resend_all_mono = resend_mono
 
     def advance(self, now_mono: float) -> None:
-        """Make due what has waited long enough."""
-        if self._give_back_mono is not None and self._give_back_mono <= now_mono and self._once_through():
-            self._give_back_mono = None
-            self._again = {rank: rank_range(rank)[0] for rank in Rank}
-            self._again_end = dict(self._fresh)
+        """Make the deferred events due whose time has come."""
+        if (
+            self._resend_all_mono is not None
+            and self._resend_all_mono <= now_mono
+            and self._all_resends_passed()
+        ):
+            self._resend_all_mono = None
+            self._resend = {rank: rank_range(rank)[0] for rank in Rank}
+            self._resend_end = dict(self._fresh)
         while self._later and self._later[0][0] <= now_mono:
             not_before, row = heapq.heappop(self._later)
             if self._deferred.get(row, (None, 0))[0] == not_before and not self._is_due(row):
                 insort(self._due[rank_of(row)], row)
 
     def resends(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
-        """What an earlier run left behind or was sent before, and is due; ascending."""
-        return heapq.merge(tuple(self._due[rank]), self._left(rank, rows))
+        """Yield the due rows that an earlier run left or that were sent before, ascending."""
+        return heapq.merge(tuple(self._due[rank]), self._below_resend_end(rank, rows))
 
     def fresh(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
-        """What was stored in this run and never sent; ascending."""
+        """Yield the rows that were stored in this run and never sent, ascending."""
         return self._passing(self._fresh, rank, rows(self._fresh[rank], rank_range(rank)[1]))
 
     def confirm(self, low: int, high: int, first_stored: FirstStored) -> list[Rows]:
-        """Rows of one rank, as far as they were sent, are delivered. Returns what of it is new.
+        """Mark rows of one rank as delivered, as far as they were sent; return the ranges that are new.
 
-        A range begins where something is stored: the centre names the whole epoch in each confirmation, and
-        to delete what is long gone once more would hold up what is there.
+        A range begins at a stored row: each confirmation names the whole epoch, and deleting its long deleted
+        beginning again would delay the rest.
         """
         new: list[Rows] = []
         for begin, end in self.send_cursors.within(low, high):
@@ -206,32 +208,33 @@ class Backlog:
                 self._deferred.pop(row, None)
         due = self._due[rank]
         del due[bisect_left(due, low) : bisect_right(due, high)]
-        for cursor, end in ((self._again, self._again_end[rank]), (self._fresh, high)):
+        for cursor, end in ((self._resend, self._resend_end[rank]), (self._fresh, high)):
             if low - 1 <= cursor[rank] < high:
                 cursor[rank] = max(cursor[rank], min(high, end))
 
     def _passing(self, cursor: dict[Rank, int], rank: Rank, rows: Iterable[int]) -> Iterator[int]:
-        in_a_run = True
+        """Yield the rows that can be sent; move the cursor over those before the first of them."""
+        before_first = True
         for row in rows:
             if row in self.pending_deletes or row in self._deferred:
-                if in_a_run:
+                if before_first:
                     cursor[rank] = row
                 continue
-            in_a_run = False
+            before_first = False
             yield row
 
-    def _left(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
-        end, found = self._again_end[rank], False
-        if self._again[rank] >= end:
+    def _below_resend_end(self, rank: Rank, rows: RowsBetween) -> Iterator[int]:
+        end, found = self._resend_end[rank], False
+        if self._resend[rank] >= end:
             return
-        for row in self._passing(self._again, rank, rows(self._again[rank], end)):
+        for row in self._passing(self._resend, rank, rows(self._resend[rank], end)):
             found = True
             yield row
         if not found:
-            self._again[rank] = end
+            self._resend[rank] = end
 
-    def _once_through(self) -> bool:
-        return all(self._again[rank] >= self._again_end[rank] for rank in Rank)
+    def _all_resends_passed(self) -> bool:
+        return all(self._resend[rank] >= self._resend_end[rank] for rank in Rank)
 
     def _is_due(self, row: int) -> bool:
         due = self._due[rank_of(row)]

@@ -1,8 +1,8 @@
-"""Each event names the hash of the one before it in its epoch: what the newest one's hash is.
+"""The hash of the newest event: each event names the hash of the one before it in its epoch.
 
-While the agent runs it is in memory. A restart takes it from the newest event, if that is still stored; the
-transaction that deletes events writes it down, in the page that holds the counters anyway. So the chain costs
-no page of its own.
+While the agent runs, the hash is in memory. A restart computes it from the newest event if that is still
+stored. The transaction that deletes events stores the hash in the page that holds the counters, so it costs
+no write of its own.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ def digest(payload: bytes) -> str:
 
 
 def encode_head(n: int, head: str) -> str:
-    """With ``n``, because an agent that knows of no chain may have stored events in between."""
+    """``n`` is stored too: an older agent without a chain may have stored events in between."""
     return f"{n} {head}"
 
 
-def head_of(db: sqlite3.Connection, n: int, note: object) -> str | None:
-    """The hash of the n-th event; ``note`` is what was written down last. None: nobody knows it any more."""
+def head_of(db: sqlite3.Connection, n: int, stored: object) -> str | None:
+    """Return the hash of the n-th event, None if unknown. ``stored``: the stored text of ``encode_head``."""
     rows = [row_id(rank, n) for rank in Rank]
     found = db.execute("SELECT payload FROM event WHERE id IN (?, ?, ?, ?)", rows).fetchone()
     if found is not None:
         return digest(found[0])
-    noted_n, _, head = str(note).partition(" ")
-    return head if noted_n == str(n) and head else None
+    stored_n, _, head = str(stored).partition(" ")
+    return head if stored_n == str(n) and head else None

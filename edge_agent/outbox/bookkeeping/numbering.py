@@ -23,7 +23,7 @@ LOSS_KIND = "loss"
 
 
 class Rank(IntEnum):
-    """Order of sending; shedding goes the other way round and never takes ``LOSS``."""
+    """Order of sending. Events are shed in the reverse order, but never those of ``LOSS``."""
 
     ALARM = 0
     LOSS = 1
@@ -46,7 +46,7 @@ def rank_for(severity: Severity, kind: str) -> Rank:
 
 
 def rank_of_event(priority: int, kind: str) -> Rank:
-    """The inverse of ``priority_of``; ``kind`` is the event's."""
+    """Return the rank of an event, from its ``Severity.number`` and its kind."""
     if kind == LOSS_KIND:
         return Rank.LOSS
     return next(rank for rank in SHED_ORDER if _PRIORITY_OF[rank] == priority)
@@ -65,17 +65,17 @@ def rank_of(row: int) -> Rank:
 
 
 def priority_of(row: int) -> int:
-    """``Severity.number`` of the event in that row."""
+    """Return ``Severity.number`` of the event in that row."""
     return _PRIORITY_OF[rank_of(row)]
 
 
 def rank_range(rank: Rank) -> tuple[int, int]:
-    """Smallest and largest row id of that rank."""
+    """Return the smallest and largest row id of that rank."""
     return row_id(rank, 0), row_id(rank, N_MASK)
 
 
 def new_epoch() -> str:
-    """Eight hex digits: short on the wire, and two resets of one gateway do not meet."""
+    """Return eight random hex digits: short on the wire, and two resets of one gateway hardly collide."""
     return secrets.token_hex(4)
 
 
@@ -96,7 +96,7 @@ class Epochs:
         return self._epochs[-1]
 
     def begin(self, name: str, base: int) -> Epoch:
-        """The epoch of all events after ``base``; one that stayed without events is forgotten."""
+        """Begin the epoch of all events after ``base``; an epoch without events is removed."""
         epoch = Epoch(name, base)
         self._epochs = [e for e in self._epochs if e.base < base] + [epoch]
         return epoch
@@ -108,23 +108,25 @@ class Epochs:
         return iter(self._epochs)
 
     def key(self, n: int) -> tuple[int, str]:
-        """(sequence, epoch) of the n-th event."""
+        """Return (sequence, epoch) of the n-th event."""
         epoch = self._epochs[bisect_left(self._epochs, n, key=lambda e: e.base) - 1]
         return n - epoch.base, epoch.name
 
     def n(self, sequence: int, epoch: str) -> int | None:
-        """The inverse; None for an epoch this store does not hold."""
+        """Return the number of an event across all epochs; None for an unknown epoch."""
         return next((e.base + sequence for e in self._epochs if e.name == epoch), None)
 
     def span(self, epoch: str, last_n: int) -> tuple[int, int] | None:
-        """(n of the event before it, n of its last one) where ``last_n`` is the newest of all; None for an
-        epoch this store does not hold."""
+        """Return (n before its first event, n of its last one); None for an unknown epoch.
+
+        ``last_n`` is the n of the newest event of all.
+        """
         ends = [e.base for e in self._epochs[1:]] + [last_n]
         spans = zip(self._epochs, ends, strict=True)
         return next(((each.base, end) for each, end in spans if each.name == epoch), None)
 
     def split(self, first: int, last: int) -> list[tuple[str, int, int]]:
-        """A range of n as (epoch, first sequence, last sequence), one entry an epoch."""
+        """Split a range of n into (epoch, first sequence, last sequence), one entry per epoch."""
         parts = []
         ends = [e.base for e in self._epochs[1:]] + [last]
         for epoch, end in zip(self._epochs, ends, strict=True):

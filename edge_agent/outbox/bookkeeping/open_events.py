@@ -1,4 +1,4 @@
-"""Objects that have a start and no end yet, in memory beside their rows on disk."""
+"""Events that have started and not ended, in memory beside their rows on disk."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from edge_agent.core.delivery import Draft, OpenEvent
 
 
 class OpenEvents:
-    """So that a new database can be told of them, and a disk that comes late is asked. The caller locks."""
+    """The open events, to be written to a new database or to a disk that works again. The caller locks."""
 
     def __init__(self) -> None:
         self._open: dict[str, OpenEvent] = {}
-        self._left: dict[str, OpenEvent] = {}  # of these, the ones of an earlier run
-        self._closed: set[str] = set()  # their rows, if there are any, are still to be deleted
+        self._left: dict[str, OpenEvent] = {}  # the open events of an earlier run
+        self._closed: set[str] = set()  # whose rows on disk, if any, are still to be deleted
 
     def restore(self, on_disk: Iterable[OpenEvent]) -> None:
-        """These rows are on disk: those of objects this run did not open were left open."""
+        """Add the rows of a disk; an earlier run left those open that this run did not open."""
         for event in on_disk:
             if event.event_id not in self._open and event.event_id not in self._closed:
                 self._open[event.event_id] = self._left[event.event_id] = event
 
     def note(self, draft: Draft, *, on_disk: bool) -> None:
-        """A draft is stored; ``on_disk`` says that the rows say the same."""
+        """Apply a stored draft. ``on_disk``: whether the transaction has changed the rows as well."""
         if draft.opens is not None:
             self._open[draft.opens.event_id] = draft.opens
         if draft.closes is not None:
@@ -35,11 +35,11 @@ class OpenEvents:
             self._closed.add(event_id)
 
     def row_deleted(self, event_id: str) -> None:
-        """Its row is deleted."""
+        """Note that the row of a closed event is deleted."""
         self._closed.discard(event_id)
 
     def clear_closed(self) -> None:
-        """The rows say the same again."""
+        """Note that the rows of all closed events are deleted."""
         self._closed.clear()
 
     def all(self) -> list[OpenEvent]:
@@ -49,5 +49,5 @@ class OpenEvents:
         return list(self._left.values())
 
     def closed(self) -> list[str]:
-        """Ids whose rows are to be deleted."""
+        """Return the ids whose rows are to be deleted."""
         return list(self._closed)

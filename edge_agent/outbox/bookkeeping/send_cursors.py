@@ -1,7 +1,7 @@
-"""Which stored events have left the box: a confirmation deletes no other ones.
+"""Which stored events were sent: a confirmation of the centre deletes only these.
 
-Within a rank events leave oldest first, so two marks a rank say it: one for those that were found at the
-start, one for those stored since. What the broker refused lies below a mark and is named.
+Within a rank, events are sent oldest first. So two cursors per rank are enough: one for events found at the
+start, one for events stored since. Events below a cursor that the broker refused are listed.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ Rows = tuple[int, int]
 
 
 class SendCursors:
-    """``text`` is what survives a restart. The caller locks."""
+    """The cursors of all ranks. ``text`` is stored and survives a restart. The caller locks."""
 
     def __init__(self) -> None:
         floor = {rank: rank_range(rank)[0] for rank in Rank}
         self._found = dict(floor)  # newest row when this run began
-        self._old = dict(floor)  # of these, it or an earlier run sent all up to here
-        self._new = dict(floor)  # the same of those behind ``found``
+        self._old = dict(floor)  # of the rows up to ``found``, all up to here were sent
+        self._new = dict(floor)  # of the rows after ``found``, all up to here were sent
         self._refused: list[int] = []  # sorted
         self._count = 0
         self._used = False
 
     def begin(self, found: Mapping[Rank, int], text: str) -> None:
-        """``found``: the newest row of each rank; ``text``: that of the run before."""
+        """Set the cursors. ``found``: the newest row of each rank; ``text``: that of the run before."""
         for rank, n in zip(Rank, _numbers(text), strict=True):
             self._found[rank] = max(self._found[rank], found[rank])
             self._old[rank] = max(self._old[rank], min(row_id(rank, n), self._found[rank]))
             self._new[rank] = max(self._new[rank], self._found[rank])
 
-    def note(self, row: int) -> None:
-        """It is on its way."""
+    def mark_sent(self, row: int) -> None:
+        """Move the cursor to this row."""
         self._used = True
         rank = rank_of(row)
         marks = self._new if row > self._found[rank] else self._old
@@ -43,27 +43,27 @@ class SendCursors:
             marks[rank] = row
             self._count += not self._is_refused(row)
 
-    def refuse(self, row: int) -> None:
-        """It did not get anywhere; perhaps it was not even on its way, and the mark has yet to pass it."""
+    def mark_refused(self, row: int) -> None:
+        """Count the row as not sent, also if the cursor reaches it later."""
         if not self._is_refused(row):
             self._count -= row in self
             insort(self._refused, row)
 
-    def accept(self, row: int) -> None:
-        """The broker has it."""
+    def mark_accepted(self, row: int) -> None:
+        """Count the row as sent again: the broker has acknowledged it."""
         if self._is_refused(row):
             self._refused.remove(row)
             self._count += row in self
 
-    def gone(self, row: int) -> None:
-        """It was given up."""
+    def remove(self, row: int) -> None:
+        """Forget a row that was shed."""
         if self._is_refused(row):
             self._refused.remove(row)
         elif row in self:
             self._count -= 1
 
-    def found_sent(self, count: int) -> None:
-        """So many that an earlier run sent are stored."""
+    def add_count(self, count: int) -> None:
+        """Add the number of stored events that an earlier run sent."""
         self._count += count
 
     def confirmed(self, count: int) -> None:
@@ -76,11 +76,11 @@ class SendCursors:
 
     @property
     def count(self) -> int:
-        """How many are stored that were sent; 0 where nobody asks, because the PUBACK delivers."""
+        """Number of stored events that were sent; 0 if PUBACK counts as delivery and none is marked."""
         return self._count if self._used else 0
 
     def within(self, low: int, high: int) -> list[Rows]:
-        """The rows of one rank from ``low`` to ``high`` that were sent."""
+        """Return the ranges of sent rows of one rank between ``low`` and ``high``."""
         rank = rank_of(low)
         found, old, new = self._found[rank], self._old[rank], self._new[rank]
         parts = [(low, min(high, new))]
@@ -90,13 +90,13 @@ class SendCursors:
 
     @property
     def text(self) -> str:
-        """One number a rank: all up to it were sent."""
+        """One number per rank: all events up to it were sent."""
         marks = (self._new if self._old[rank] >= self._found[rank] else self._old for rank in Rank)
         return " ".join(str(n_of(mark[rank])) for rank, mark in zip(Rank, marks, strict=True))
 
     @property
     def old(self) -> Mapping[Rank, int]:
-        """Of those found at the start, all up to here were sent."""
+        """Of the events found at the start, all up to these rows were sent."""
         return self._old
 
     def _is_refused(self, row: int) -> bool:
@@ -113,7 +113,7 @@ class SendCursors:
 
 
 def _numbers(text: str) -> list[int]:
-    """Four of them, 0 for what is damaged or not there: then less is believed to be sent."""
+    """Return one number per rank; zeros for a damaged text: then fewer events count as sent."""
     words = text.split()
     if len(words) != len(Rank) or not all(word.isdecimal() for word in words):
         return [0] * len(Rank)

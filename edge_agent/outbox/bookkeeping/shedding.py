@@ -1,10 +1,9 @@
-"""Making room in a full outbox, inside the transaction that needs it, and keeping account of it.
+"""Drops events and pictures of a full outbox, inside the transaction that needs the space, and records them.
 
-The table ``shed`` holds ranges of ``n`` that were given up and not announced yet, the table ``damaged`` those
-that a damaged file no longer holds. One ``loss``
-event waits at a time; what is shed until it is delivered goes into the next one. Ranges cannot
-outgrow the outbox: between two of them lies at least one event that is still stored, or one that
-was delivered, and while events are delivered, losses are too.
+The table ``shed`` holds the ranges of ``n`` that were dropped and not announced yet, the table ``damaged``
+those that a damaged file no longer holds. Only one ``loss`` event waits at a time; what is shed until it is
+delivered is announced by the next one. The number of ranges is bounded: between two of them lies an event
+that is stored or was delivered, and while events are delivered, loss events are too.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from collections.abc import Callable
 from edge_agent.core.delivery import Loss
 from edge_agent.outbox.bookkeeping.numbering import SHED_ORDER, Epochs, Rank, n_of, rank_range
 
-CHUNK = 8  # rows; a larger one makes the log of one transaction larger
+CHUNK = 8  # rows deleted at once; more make the log of one transaction larger
 MAX_RANGES = 500  # of one loss event: about 16 kB
 REASONS = {"shed": "outbox-full", "damaged": "outbox-damaged"}
-"""By table."""
+"""The reason in the loss event, by table."""
 
 
 def shed_media(db: sqlite3.Connection, excess: Callable[[int], int]) -> list[tuple[str, int]]:
     """Drop pictures, those of the least important events first, oldest first.
 
-    ``excess(freed)`` says how many bytes are still too many after ``freed`` bytes of files are gone.
-    Returns (media id, bytes) of what was dropped; the files are removed after the commit.
+    ``excess(freed)`` returns the bytes over the limit when ``freed`` bytes of files are removed. Returns
+    (media id, bytes) of each dropped picture; the files are removed after the commit.
     """
     dropped: list[tuple[str, int]] = []
     freed = 0
@@ -45,7 +44,7 @@ def shed_media(db: sqlite3.Connection, excess: Callable[[int], int]) -> list[tup
 
 
 def shed_events(db: sqlite3.Connection, excess: Callable[[], int]) -> list[int]:
-    """Drop events, the least important first, oldest first, never a loss event; returns their rows."""
+    """Drop events, the least important first, oldest first, never a loss event; return their rows."""
     dropped: list[int] = []
     for rank in SHED_ORDER:
         low, high = rank_range(rank)
@@ -63,7 +62,7 @@ def shed_events(db: sqlite3.Connection, excess: Callable[[], int]) -> list[int]:
 
 
 def unannounced(db: sqlite3.Connection) -> str | None:
-    """A table that holds such ranges."""
+    """Return the name of a table that holds unannounced ranges; None when both are empty."""
     sql = "SELECT 'damaged' FROM damaged UNION ALL SELECT 'shed' FROM shed LIMIT 1"
     found = db.execute(sql).fetchone()
     return None if found is None else str(found[0])
@@ -75,8 +74,10 @@ def loss_waits(db: sqlite3.Connection) -> bool:
 
 
 def pop_loss(db: sqlite3.Connection, table: str, epochs: Epochs) -> Loss | None:
-    """The oldest unannounced ranges of one epoch, taken out of the account. None: their epoch is not known
-    any more, so no receiver could tell which events they name."""
+    """Remove the oldest unannounced ranges of one epoch from ``table`` and return them as a loss.
+
+    None when their epoch is no longer known: then no receiver could tell which events they mean.
+    """
     rows = db.execute(f"SELECT first, last FROM {table} ORDER BY first LIMIT ?", (MAX_RANGES,)).fetchall()
     parts = [part for first, last in rows for part in epochs.split(first, last)]
     if not parts:
@@ -92,7 +93,7 @@ def pop_loss(db: sqlite3.Connection, table: str, epochs: Epochs) -> Loss | None:
 
 
 def note(db: sqlite3.Connection, table: str, n: int) -> None:
-    """Add n to the account in ``table``, joined with its neighbours."""
+    """Add n to the ranges in ``table``, joined with its neighbours."""
     sql = f"SELECT first, last FROM {table} WHERE first<? ORDER BY first DESC LIMIT 1"
     before = db.execute(sql, (n,)).fetchone()
     after = db.execute(f"SELECT last FROM {table} WHERE first=?", (n + 1,)).fetchone()

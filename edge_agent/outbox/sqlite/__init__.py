@@ -1,3 +1,1 @@
-"""The database file of the outbox: transactions, pages, damage and salvage. Which event goes next is decided
-outside.
-"""
+"""The database file of the outbox: transactions, checks for damage, and salvage."""

@@ -1,11 +1,8 @@
-"""Opening the SQLite file: pragmas, schema versions, and what SQLite's errors mean here.
+"""Opens the SQLite file: pragmas, schema versions, translated errors, checksums, size of the write-ahead log.
 
-Write-ahead log with ``synchronous=FULL``: a commit that returned survives a power cut
-(https://www.sqlite.org/pragma.html#pragma_synchronous).
-
-Whether a stored event is still what was written: SQLite does not notice a bit that a card has flipped.
-
-Watches the size of SQLite's write-ahead log.
+The write-ahead log is used with ``synchronous=FULL``: a commit that returned survives a power cut
+(https://www.sqlite.org/pragma.html#pragma_synchronous). Each event has a checksum, because SQLite does not
+notice when a card flips a bit.
 """
 
 from __future__ import annotations
@@ -23,12 +20,12 @@ from edge_agent.core.errors import OutboxError
 
 PAGE_BYTES = 4096
 BUSY_TIMEOUT_S = 4.0
-"""For another program that writes, such as the sqlite3 tool. Below the patience of an append: under a lock
-that lasts longer nothing is stored, so the events go through memory, and to the disk when it is free."""
+"""How long to wait for another program that writes, such as the sqlite3 tool. Below the timeout of an append:
+while a lock lasts longer, events are stored in memory, and on disk when it is free."""
 READ_TIMEOUT_S = 1.0  # writers do not lock readers out: https://www.sqlite.org/wal.html
 
 MIGRATIONS: tuple[str, ...] = (
-    # version 0 -> 1. Row ids of event and media: see order.py. ``n`` counts stored events.
+    # version 0 -> 1. Row ids of event and media: see bookkeeping/numbering.py. ``n`` counts stored events.
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE epoch (epoch TEXT PRIMARY KEY, base INTEGER NOT NULL) WITHOUT ROWID;
@@ -45,9 +42,8 @@ MIGRATIONS: tuple[str, ...] = (
 
 ADDITIONS = "CREATE TABLE IF NOT EXISTS damaged (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)"
 CHECK_COLUMN = "ALTER TABLE event ADD COLUMN crc INTEGER"
-"""What an older agent does not miss, and does not disturb: it names its columns. So the version stays, and an
-update that is taken back finds its events. ``damaged``: see ``outbox/bookkeeping/shedding.py``; ``crc``:
-see ``database.py``."""
+"""Additions that an older agent ignores, because it names its columns. So the version stays, and an agent
+that is downgraded finds its events. ``damaged``: see ``bookkeeping/shedding.py``; ``crc``: ``checksum``."""
 
 _DAMAGED = {
     sqlite3.SQLITE_CORRUPT,
@@ -60,16 +56,16 @@ _DAMAGED = {
 
 
 class OutboxUnusable(OutboxError):
-    """The file cannot be written now: disk full, read-only or failing. It may work later."""
+    """The file cannot be written now, because the disk is full, read-only or failing. It may work later."""
 
 
 class OutboxDamaged(OutboxError):
-    """The content is broken, or of a version this agent does not know: it is set aside."""
+    """The content is damaged, or of a schema this agent does not know: the file is renamed."""
 
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """SQLite's and the file system's errors as one of the two above."""
+    """Raise SQLite's and the file system's errors as OutboxUnusable or OutboxDamaged."""
     try:
         yield
     except sqlite3.Error as error:
@@ -81,7 +77,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
-    """A connection in WAL mode with the newest schema. May be used by any one thread at a time."""
+    """Open a connection in WAL mode with the newest schema, for one thread at a time."""
     db = _connect(path, BUSY_TIMEOUT_S)
     try:
         db.execute(f"PRAGMA page_size={PAGE_BYTES}")
@@ -100,7 +96,7 @@ def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
 
 
 def build(path: Path) -> sqlite3.Connection:
-    """Create a database that is used only when it is complete: without a log, and without syncs."""
+    """Create a database without a log and without syncs; the caller uses it only when it is complete."""
     path.unlink(missing_ok=True)
     db = _connect(path, BUSY_TIMEOUT_S)
     try:
@@ -116,7 +112,7 @@ def build(path: Path) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A second connection, so that only committed events are ever seen by the sender."""
+    """Open a second connection: with it the sender reads committed events only."""
     db = _connect(path, READ_TIMEOUT_S)
     db.execute("PRAGMA query_only=ON")
     db.execute("PRAGMA cache_size=-512")
@@ -124,14 +120,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def integer(db: sqlite3.Connection, sql: str, *args: object) -> int:
-    """The single number a query gives; 0 for NULL or no row."""
+    """Return the single number of a query; 0 for NULL or no row."""
     with closing(db.execute(sql, args)) as cursor:
         row = cursor.fetchone()
     return int(row[0]) if row is not None and row[0] is not None else 0
 
 
 def bytes_in_use(db: sqlite3.Connection) -> int:
-    """Pages of the database that are not free."""
+    """Return the size in bytes of the pages that are not free."""
     return (integer(db, "PRAGMA page_count") - integer(db, "PRAGMA freelist_count")) * PAGE_BYTES
 
 
@@ -156,12 +152,13 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def checksum(row: int, camera: str, kind: str, payload: bytes) -> int:
-    """What is stored beside the event. CRC-32: it guards against a card, not against people."""
+    """Return the CRC-32 that is stored beside the event. It detects damage, not tampering."""
     return zlib.crc32(payload, zlib.crc32(f"{row} {camera} {kind}".encode()))
 
 
 def is_intact(row: int, camera: str, kind: str, payload: bytes, check: int | None) -> bool:
-    """``check`` is None in a row that an older agent wrote: then at least it has to be JSON."""
+    """Return whether the event is as it was written. ``check`` is None in a row of an older agent: then the
+    payload must at least be JSON."""
     if check is not None:
         return check == checksum(row, camera, kind, payload)
     try:
@@ -172,13 +169,16 @@ def is_intact(row: int, camera: str, kind: str, payload: bytes, check: int | Non
 
 
 WAL_FRAME_BYTES = PAGE_BYTES + 24  # https://www.sqlite.org/fileformat2.html#walformat
-WAL_OVERSHOOT_PAGES = 32  # of the transaction that reaches the limit
-WARN_FACTOR = 4  # times its share: health says so
+WAL_OVERSHOOT_PAGES = 32  # written by the transaction that reaches the limit
+WARN_FACTOR = 4  # health reports a log that is this many times larger than its share
 
 
 class WriteAheadLog:
-    """A reader that keeps its transaction open keeps the log from being folded into the database, and it
-    grows with each commit. For the writer's thread; ``trouble`` for any."""
+    """Watches the size of SQLite's write-ahead log.
+
+    A reader that keeps a transaction open prevents SQLite from folding the log into the database, and the log
+    grows with each commit. For the writer thread; ``size_warning`` may be read by any.
+    """
 
     def __init__(self, database: Path, pages: int, max_bytes: int) -> None:
         """``pages``: size at which SQLite folds the log into the database; ``max_bytes``: of all files."""
@@ -190,11 +190,11 @@ class WriteAheadLog:
 
     @property
     def size_warning(self) -> str | None:
-        """One line for health."""
+        """One line for health; None when the log is not too large."""
         return self._reason() if self._bytes > WARN_FACTOR * self.share_bytes else None
 
     def check(self, db: sqlite3.Connection, media_bytes: int) -> None:
-        """Raise StoreUnusable when the log has grown over the limit: deleting events would not help."""
+        """Raise OutboxUnusable when the log has grown over the limit: deleting events would not help."""
         try:
             self._bytes = os.stat(self._path).st_size
         except FileNotFoundError:

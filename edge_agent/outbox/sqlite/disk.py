@@ -1,4 +1,4 @@
-"""The events on disk: one transaction at a time in, committed events out."""
+"""The store of events on disk: writes one transaction at a time, reads committed events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from edge_agent.outbox.sqlite.database import (
     open_writer,
     translated,
 )
-from edge_agent.outbox.sqlite.store_identity import ChainPosition, LastStored, OpenFiles, put_back
+from edge_agent.outbox.sqlite.store_identity import ChainPosition, LastStored, OpenFiles, rewrite_file
 from edge_agent.outbox.sqlite.transaction import DeleteBatch, EncodeLoss, StoreCounters, Transaction
 
 log = logging.getLogger(__name__)
@@ -47,14 +47,14 @@ log = logging.getLogger(__name__)
 FILE_NAME = "outbox.db"
 SENT_KEY, SENT_COUNT_KEY = "sent", "sent_count"  # in ``meta``
 WRITE_SENT_EVERY = 256
-"""Events stored, where nothing is deleted: which ones were sent is written down as often. After a restart a
-confirmation of the rest is not believed, and they are sent once more."""
-VARIABLES = 400  # of one query
+"""The send cursors are stored with every deletion, and otherwise after this many stored events. After a
+restart, confirmations of later events are ignored, and these events are sent once more."""
+MAX_VARIABLES = 400  # of one query
 
 
 @dataclass(frozen=True, slots=True)
 class Oldest:
-    """An event that waits; ``mono`` is None when it was stored in an earlier boot."""
+    """The oldest waiting event of a rank; ``mono`` is None when it was stored in an earlier boot."""
 
     row: int
     mono: float | None
@@ -63,8 +63,8 @@ class Oldest:
 class DiskStore:
     """SQLite file and media folder of one gateway.
 
-    ``write`` and ``adopt`` are for one thread at a time, the reading methods for one thread at a
-    time as well, and the two may overlap. Errors: StoreUnusable, StoreDamaged.
+    One thread at a time may write and one thread at a time may read, both at once. The methods raise
+    OutboxUnusable and OutboxDamaged.
     """
 
     def __init__(self, state_dir: Path, max_bytes: int, boot_id: str, encode_loss: EncodeLoss) -> None:
@@ -77,14 +77,14 @@ class DiskStore:
         self._encode_loss = encode_loss
         self._boot = 0
         self._sent_written = 0
-        self.found: dict[Rank, int] = {}  # newest row of each rank when it was opened, 0: none
-        self.found_depth = 0  # events then
-        self.sent_before = ""  # ``SentMarks.text`` of the run before
-        self.sent_count_before = 0  # how many events it means
-        self.shed_rows: list[int] = []  # of events given up, until somebody takes them out
-        self.damaged: set[int] = set()  # rows of events that are not what was written, until they are deleted
-        self.left_open: list[OpenEvent] = []  # when it was opened
-        self.unsure = False  # after an error: whether the log may hold the whole transaction all the same
+        self.newest_at_open: dict[Rank, int] = {}  # newest row of each rank, 0 for none
+        self.depth_at_open = 0  # stored events
+        self.cursors_at_open = ""  # ``SendCursors.text`` of the run before
+        self.sent_count_at_open = 0  # number of stored events that were sent
+        self.shed_rows: list[int] = []  # rows of shed events, until ``SendQueue.deletes_committed``
+        self.damaged: set[int] = set()  # rows of damaged events, until they are deleted
+        self.left_open: list[OpenEvent] = []  # the open events when the file was opened
+        self.in_doubt = False  # after an error: whether the log may hold the whole transaction
         self.counters = StoreCounters()
         self.epochs = Epochs([])
         self._last_stored = LastStored(state_dir, boot_id)
@@ -103,7 +103,7 @@ class DiskStore:
                 raise
 
     def close(self) -> None:
-        """Also folds the log into the database; an unwritable disk cannot stop it."""
+        """Close the file and fold the log into the database. Raises nothing."""
         for name in ("_reader", "_writer"):
             if hasattr(self, name):
                 with suppress(sqlite3.Error):
@@ -113,56 +113,56 @@ class DiskStore:
     # --- its files ---
 
     def missing_file(self) -> str | None:
-        """Name of a file that was removed or replaced since it was opened; None: all are there."""
+        """Return the name of a file that was removed or replaced since it was opened, or None."""
         return self._open_files.missing()
 
     def was_replaced(self) -> bool:
-        """Whether another database lies at the path now."""
+        """Return whether another database is at the path now."""
         return self._open_files.replaced()
 
-    def put_back(self) -> None:
-        """Write the content to the path again; close this store next. Raises like ``write``."""
+    def rewrite_file(self) -> None:
+        """Write the content to the path again; the caller must close this store next."""
         with translated(self.path):
-            put_back(self._writer, self.path)
+            rewrite_file(self._writer, self.path)
 
     # --- writing ---
 
-    def write(self, batch: Sequence[AppendRequest], owed: DeleteBatch, mono: float) -> list[StoredEvent]:
-        """Store all tickets, delete what is owed, shed and announce, in one transaction.
+    def write(self, batch: Sequence[AppendRequest], deletes: DeleteBatch, mono: float) -> list[StoredEvent]:
+        """Store all requests, delete ``deletes``, shed and announce losses, in one transaction.
 
-        Returns what is new, in the order of the chain.
+        Returns the stored events in the order of the chain.
         """
-        with self._transaction(owed.sent, owed.sent_count) as work:
-            work.delete(owed)
-            for ticket in batch:
-                work.insert(ticket)
+        with self._transaction(deletes.sent, deletes.sent_count) as work:
+            work.delete(deletes)
+            for request in batch:
+                work.insert(request)
             work.shed_excess()
             work.announce(mono, self._encode_loss)
         return work.stored
 
-    def adopt(self, memory: MemoryStore, owed: DeleteBatch, open_events: OpenEvents) -> int:
-        """Take over what waits in memory, under the stamps it has, and begin an epoch of one's own.
+    def adopt(self, memory: MemoryStore, deletes: DeleteBatch, open_events: OpenEvents) -> int:
+        """Store the events that are in memory, under the stamps they have, and begin a new epoch.
 
-        Returns how many they are.
+        Returns the number of these events.
         """
         with self._transaction() as work:
-            work.delete(owed)
-            kept = work.adopt(memory)
+            work.delete(deletes)
+            adopted = work.adopt(memory)
             work.adopt_open(open_events)
             work.begin_epoch(new_epoch())
             work.shed_excess()
         open_events.clear_closed()
-        return kept
+        return adopted
 
     def begin_epoch(self) -> None:
-        """Number what comes from 1 again. Raises StoreUnusable or StoreDamaged."""
+        """Begin an epoch: the next event has the sequence 1."""
         with self._transaction() as work:
             work.begin_epoch(new_epoch())
 
     @contextmanager
     def _transaction(self, sent: str = "", sent_count: int = 0) -> Iterator[Transaction]:
-        """Committed at the end of the block; an error in it or in the commit undoes everything."""
-        self.unsure = False
+        """Commit at the end of the block; an error in the block or the commit rolls everything back."""
+        self.in_doubt = False
         with translated(self.path):
             self.log.check(self._writer, self.counters.media_bytes)
             work = Transaction(self._writer, self.counters, self.epochs, self._boot, self._max_db_bytes)
@@ -196,30 +196,30 @@ class DiskStore:
         try:
             self._writer.execute("COMMIT")
         except sqlite3.Error as error:
-            # If the last page was not written, the log ends before this transaction. If only the sync
-            # failed, SQLite may find the transaction in the log or not.
-            self.unsure = error.sqlite_errorcode not in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_FULL)
+            # If the last page was not written, the transaction is not in the log. If only the sync failed,
+            # SQLite may later find it in the log.
+            self.in_doubt = error.sqlite_errorcode not in (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_FULL)
             raise
         if before != after:
             self._last_stored.note(after)
         self.shed_rows += work.shed
-        shed_before, given_up = self.counters.media_shed, work.counters.media_shed
-        if given_up.bit_length() > shed_before.bit_length():  # of a full outbox for a day: a dozen lines
-            log.warning("outbox: full, %d pictures given up so far, their events stay", given_up)
+        shed_before, media_shed = self.counters.media_shed, work.counters.media_shed
+        if media_shed.bit_length() > shed_before.bit_length():  # a dozen lines for a day of a full outbox
+            log.warning("outbox: full, %d pictures deleted so far, their events are kept", media_shed)
         self.counters, self.epochs = work.counters, work.epochs
         self.files.remove(work.unlink)
         if work.shrunk:
-            # The file is cut when the log is folded in. All is committed: a failure changes nothing.
+            # The file shrinks when the log is folded in. All is committed already, so an error is ignored.
             with suppress(sqlite3.Error):
                 self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def forget_open(self, event_id: str) -> None:
-        """Raises StoreUnusable or StoreDamaged."""
+        """Delete the row of an open event."""
         with translated(self.path):
             self._writer.execute("DELETE FROM open_event WHERE event_id=?", (event_id,))
 
     def remember_open(self, events: Sequence[OpenEvent]) -> None:
-        """Tell a new database which events are open. Raises StoreUnusable or StoreDamaged."""
+        """Store the open events in a new database."""
         with self._transaction() as work:
             for event in events:
                 work.remember_open(event)
@@ -231,8 +231,8 @@ class DiskStore:
         return self.counters.n - self.epochs.current.base
 
     def rows(self, after: int, last: int) -> Iterator[int]:
-        """Committed rows behind ``after`` and up to ``last``, ascending."""
-        # In chunks: a cursor left open would keep the log from being folded in.
+        """Yield the committed rows after ``after`` and up to ``last``, ascending."""
+        # In chunks: an open cursor would prevent SQLite from folding the log in.
         sql = "SELECT id FROM event WHERE id>? AND id<=? ORDER BY id LIMIT 256"
         while rows := self._reader.execute(sql, (after, last)).fetchall():
             for (row,) in rows:
@@ -240,13 +240,15 @@ class DiskStore:
             after = rows[-1][0]
 
     def load(self, row: int, attempts: int) -> StoredEvent | None:
-        """The event; None when the row is gone, or is not what was written: then it is one of ``damaged``."""
+        """Return the event; None when its row is gone or damaged. A damaged row is added to ``damaged``."""
         sql = "SELECT camera, kind, payload, crc FROM event WHERE id=?"
         found = self._reader.execute(sql, (row,)).fetchone()
         if found is None:
             return None
         if not is_intact(row, *found):
-            log.error("outbox: the disk has damaged the event in row %d, it is given up", row)
+            log.error(
+                "outbox: the disk has damaged the event in row %d; it is deleted and reported lost", row
+            )
             self.damaged.add(row)
             return None
         return StoredEvent(
@@ -254,45 +256,45 @@ class DiskStore:
         )
 
     def row_of(self, event: StoredEvent) -> int | None:
-        """Where an event lies that ``load`` gave; None for an epoch this store does not hold."""
+        """Return the row of an event that ``load`` returned; None for an unknown epoch."""
         n = self.epochs.n(event.sequence, event.epoch)
         return None if n is None else row_id(rank_of_event(event.priority, event.kind), n)
 
     def stored(self, ns: Sequence[int]) -> list[int]:
-        """The rows of those of the n-th events that are stored."""
+        """Return the rows of those of the n-th events that are stored."""
         return self._stored_of("event", [row_id(rank, n) for n in ns for rank in Rank])
 
     def stored_events(self, rows: Collection[int]) -> int:
-        """How many of these rows hold an event."""
+        """Return how many of these rows hold an event."""
         return len(self._stored_of("event", list(rows)))
 
     def stored_media(self, rows: Collection[int]) -> int:
-        """How many of these rows hold a picture."""
+        """Return how many of these rows hold a picture."""
         return len(self._stored_of("media", list(rows)))
 
     def _stored_of(self, table: str, rows: list[int]) -> list[int]:
         found: list[int] = []
-        for start in range(0, len(rows), VARIABLES):
-            part = rows[start : start + VARIABLES]
+        for start in range(0, len(rows), MAX_VARIABLES):
+            part = rows[start : start + MAX_VARIABLES]
             sql = f"SELECT id FROM {table} WHERE id IN ({','.join('?' * len(part))})"
             found += [row for (row,) in self._reader.execute(sql, part)]
         return found
 
-    def count(self, low: int, high: int, most: int) -> int:
-        """How many rows are stored from ``low`` to ``high``; from ``most`` on an upper bound."""
+    def count(self, low: int, high: int, max_count: int) -> int:
+        """Count the stored rows from ``low`` to ``high``; return an upper bound from ``max_count`` on."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM event WHERE id BETWEEN ? AND ? LIMIT ?)"
-        found = integer(self._reader, sql, low, high, most)
-        return found if found < most else high - low + 1
+        found = integer(self._reader, sql, low, high, max_count)
+        return found if found < max_count else high - low + 1
 
     def first(self, low: int, high: int) -> int | None:
-        """The first row that is stored from ``low`` to ``high``."""
+        """Return the first stored row from ``low`` to ``high``, or None."""
         found = self._reader.execute(
             "SELECT min(id) FROM event WHERE id BETWEEN ? AND ?", (low, high)
         ).fetchone()
         return None if found[0] is None else int(found[0])
 
     def find(self, sequence: int, epoch: str) -> int | None:
-        """The row of an event that is stored, or None."""
+        """Return the row of a stored event, or None."""
         n = self.epochs.n(sequence, epoch)
         if n is None:
             return None
@@ -302,7 +304,7 @@ class DiskStore:
         return int(found[0]) if found else None
 
     def media_rows(self) -> list[tuple[int, bool]]:
-        """(row, whether its event is still stored) of each picture, most important first."""
+        """Return (row, whether its event is still stored) of each picture, most important first."""
         join = "media m LEFT JOIN event e ON e.id=m.id"
         sql = f"SELECT m.id, e.id IS NOT NULL FROM {join} ORDER BY m.id"
         return [(row, bool(stored)) for row, stored in self._reader.execute(sql).fetchall()]
@@ -315,7 +317,7 @@ class DiskStore:
         return [row for (row,) in self._reader.execute(sql, (low, high))]
 
     def load_media(self, row: int) -> Media | None:
-        """The picture; None when the row is gone or the file damaged."""
+        """Return the picture; None when its row is gone or its file is damaged."""
         sql = "SELECT media_id, event_id, camera, sha256 FROM media WHERE id=?"
         found = self._reader.execute(sql, (row,)).fetchone()
         if found is None:
@@ -330,19 +332,19 @@ class DiskStore:
         found = self._reader.execute("SELECT id FROM media WHERE media_id=?", (media_id,)).fetchone()
         return int(found[0]) if found else None
 
-    def oldest(self, rank: Rank, owed: PendingDeletes) -> Oldest | None:
-        """The oldest event of the rank that is not owed a deletion."""
+    def oldest(self, rank: Rank, pending_deletes: PendingDeletes) -> Oldest | None:
+        """Return the oldest event of the rank that is not in ``pending_deletes``."""
         sql = "SELECT id, boot, mono FROM event WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
         low, high = rank_range(rank)
         while found := self._reader.execute(sql, (low, high)).fetchone():
             row, boot, mono = found
-            if row not in owed:
+            if row not in pending_deletes:
                 return Oldest(row, mono if boot == self._boot else None)
-            low = (owed.end_of(row) or row) + 1
+            low = (pending_deletes.end_of(row) or row) + 1
         return None
 
     def bytes_used(self) -> int:
-        """Database pages in use, log and media, bytes."""
+        """Return the bytes used by database pages, log and media."""
         wal = self.path.with_name(FILE_NAME + "-wal")
         with translated(self.path):
             wal_bytes = wal.stat().st_size if wal.exists() else 0
@@ -351,17 +353,17 @@ class DiskStore:
     # --- opening ---
 
     def _load(self, boot_id: str) -> None:
-        """Read the counters and begin this run. Writes, so that an unwritable file shows at once."""
+        """Read the counters and begin this run. It writes, so an unwritable file is noticed at once."""
         meta = dict(self._writer.execute("SELECT key, value FROM meta").fetchall())
         newest = [
             integer(self._writer, "SELECT max(id) FROM event WHERE id BETWEEN ? AND ?", *rank_range(r))
             for r in Rank
         ]
-        # "n" is written with deletions only: rows that came later say the rest.
+        # "n" is stored with deletions only: later rows have larger numbers.
         n = max([int(meta.get("n", 0)), *(n_of(row) for row in newest)])
-        self.found = dict(zip(Rank, newest, strict=True))
-        self.sent_before = str(meta.get(SENT_KEY, ""))
-        self.sent_count_before = int(meta.get(SENT_COUNT_KEY, 0))
+        self.newest_at_open = dict(zip(Rank, newest, strict=True))
+        self.cursors_at_open = str(meta.get(SENT_KEY, ""))
+        self.sent_count_at_open = int(meta.get(SENT_COUNT_KEY, 0))
         self._boot = int(meta.get("boot", 0)) + (meta.get("boot_id") != boot_id)
         sql = "SELECT event_id, camera, state FROM open_event"
         self.left_open = [OpenEvent(*row) for row in self._writer.execute(sql)]
@@ -369,20 +371,21 @@ class DiskStore:
         self.epochs = Epochs(epochs)
         head = chain.head_of(self._writer, n, meta.get(chain.KEY)) if n else GENESIS_HASH
         self.counters = StoreCounters(n, head or GENESIS_HASH, int(meta.get("removed", 0)))
-        self.found_depth = self.counters.depth
+        self.depth_at_open = self.counters.depth
         position = ChainPosition(n, self.counters.head)
         with self._transaction() as work:
             work.put("boot", self._boot)
             work.put("boot_id", boot_id)
             if not epochs or head is None or not self._last_stored.is_at(position):
-                # Restored, cloned, or without its last commits: another store may have used the next numbers.
+                # The file was restored or cloned, or lost its last commits: another store may have assigned
+                # the next numbers.
                 work.begin_epoch(new_epoch())
             self._forget_empty_epochs(work)
             self._check_media(work)
         self._last_stored.note(position)
 
     def _forget_empty_epochs(self, work: Transaction) -> None:
-        """Epochs of which nothing is stored nor unannounced, except the current one."""
+        """Delete epochs without stored events and unannounced losses, except the current one."""
         every = list(work.epochs)
         for epoch, following in pairwise(every):
             ranges = [(row_id(r, epoch.base + 1), row_id(r, following.base)) for r in Rank]
@@ -397,17 +400,18 @@ class DiskStore:
                 self._writer.execute("DELETE FROM epoch WHERE epoch=?", (epoch.name,))
 
     def _check_media(self, work: Transaction) -> None:
-        """Rows without their file go, files without a row go; what is left is counted."""
+        """Delete rows without a file and files without a row; count the rest."""
         kept: set[str] = set()
         for row, media_id, size in self._writer.execute("SELECT id, media_id, bytes FROM media").fetchall():
             real = self.files.size(media_id)
             if real is None or size_on_disk(real) != size:
-                log.warning("media %s: its file is missing or damaged, given up", media_id)
+                log.warning("media %s: its file is missing or damaged; the picture is not sent", media_id)
                 self._writer.execute("DELETE FROM media WHERE id=?", (row,))
                 continue
             kept.add(media_id)
-            tally = work.counters
-            work.counters = replace(tally, media=tally.media + 1, media_bytes=tally.media_bytes + size)
+            counters = work.counters
+            media_bytes = counters.media_bytes + size
+            work.counters = replace(counters, media=counters.media + 1, media_bytes=media_bytes)
         orphans = self.files.remove_all_but(kept)
         if orphans:
             log.info("outbox: removed %d pictures left over from a crash", orphans)

@@ -1,7 +1,7 @@
 """Reads rows from a SQLite file whose b-trees may be broken, each page by itself.
 
 SQLite refuses a whole table when one of its pages is damaged. Its other pages can still be read:
-https://www.sqlite.org/fileformat2.html. The write-ahead log counts as far as it is committed. Its checksums
+https://www.sqlite.org/fileformat2.html. Committed pages in the write-ahead log are used. The log's checksums
 are not computed; the caller verifies each row.
 """
 
@@ -19,16 +19,16 @@ BTREE_KINDS = (TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR)
 FILE_HEADER_BYTES = 100
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
-MOST_LEVELS = 20  # of a b-tree; SQLite's own limit (BTCURSOR_MAX_DEPTH in btreeInt.h)
+MAX_LEVELS = 20  # of a b-tree; SQLite's own limit (BTCURSOR_MAX_DEPTH in btreeInt.h)
 _PTRMAP_ROOT, _PTRMAP_FREE, _PTRMAP_BTREE = 1, 2, 5
 _INT_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # by serial type
 
-# What the decoder raises for damaged bytes: a position outside the page, an invalid number, invalid UTF-8.
+# The decoder raises these for damaged bytes: a position outside the page, an invalid number, invalid UTF-8.
 Broken = (IndexError, ValueError, struct.error)
 
 
 class PageFile:
-    """One database file with its log, read only. A page that cannot be read counts as one of zeros."""
+    """One database file with its log, opened read only. A page that cannot be read counts as zeros."""
 
     def __init__(self, path: Path) -> None:
         """Raises ``OSError``."""
@@ -59,11 +59,11 @@ class PageFile:
         return content.ljust(self.page_bytes, b"\0")
 
     def kind(self, number: int) -> int:
-        """What its first byte says; only one of ``BTREE_KINDS`` means something."""
+        """Return the first byte of the page: its kind if it is one of ``BTREE_KINDS``."""
         return self.page(number)[FILE_HEADER_BYTES if number == 1 else 0]
 
     def is_btree(self, number: int) -> bool:
-        """Whether rows belong on it. A free page keeps old rows, which were deleted."""
+        """Return whether the page holds rows. A free page still contains old rows, which were deleted."""
         kind, _ = self._pointer(number)
         if self._is_pointer_map(number) or kind == _PTRMAP_FREE:
             return False
@@ -71,24 +71,24 @@ class PageFile:
         return kind in (0, _PTRMAP_ROOT, _PTRMAP_BTREE)
 
     def is_damaged(self, number: int) -> bool:
-        """Whether it belongs to a table and cannot be read."""
+        """Return whether the page belongs to a table and cannot be read."""
         kind, _ = self._pointer(number)
         return kind in (_PTRMAP_ROOT, _PTRMAP_BTREE) and self.kind(number) not in BTREE_KINDS
 
     def place(self, number: int) -> tuple[int, int | None]:
-        """Root page of the table that it belongs to, and the largest row id that it may hold.
+        """Return the root page of the page's table, and the largest row id that the page may hold.
 
-        None: it is the last of its table, or the table has no row ids.
+        The second is None for the last page of a table, and in a table without row ids.
         """
-        most: int | None = None
-        for _ in range(MOST_LEVELS):  # a damaged pointer map may name a page as its own ancestor
+        max_row: int | None = None
+        for _ in range(MAX_LEVELS):  # a damaged pointer map may name a page as its own ancestor
             parent = self._pointer(number)[1]
             if not parent or self.kind(parent) != TABLE_INTERIOR:
                 break
-            if most is None:
-                most = self._key_of_child(parent, number)
+            if max_row is None:
+                max_row = self._key_of_child(parent, number)
             number = parent
-        return number, most
+        return number, max_row
 
     def _key_of_child(self, parent: int, child: int) -> int | None:
         page = self.page(parent)
@@ -101,7 +101,7 @@ class PageFile:
         return None
 
     def row_ids(self, number: int) -> list[int]:
-        """Of a leaf of a table with row ids."""
+        """Return the row ids of a leaf of a table with row ids."""
         page, found = self.page(number), []
         for at in self._cells(number, page):
             try:
@@ -112,7 +112,7 @@ class PageFile:
         return found
 
     def table_rows(self, number: int) -> Iterator[tuple[int, list[Value]]]:
-        """(row id, columns) of the cells of a leaf that can be read."""
+        """Yield (row id, columns) of the readable cells of a leaf."""
         page = self.page(number)
         for at in self._cells(number, page):
             try:
@@ -124,13 +124,13 @@ class PageFile:
             yield row, columns
 
     def index_rows(self, number: int) -> Iterator[list[Value]]:
-        """The columns of the cells of a table WITHOUT ROWID that can be read, leaf or not."""
-        page, most = self.page(number), (self.page_bytes - 12) * 64 // 255 - 23
+        """Yield the columns of the readable cells of a table WITHOUT ROWID, of a leaf or an interior page."""
+        page, max_local = self.page(number), (self.page_bytes - 12) * 64 // 255 - 23
         for at in self._cells(number, page):
             try:
                 at += 4 if page[0] == INDEX_INTERIOR else 0
                 size, at = _varint(page, at)
-                columns = _record(self._payload(page, at, size, most))
+                columns = _record(self._payload(page, at, size, max_local))
             except Broken:
                 continue
             yield columns
@@ -138,7 +138,7 @@ class PageFile:
     # --- inside ---
 
     def _read_log(self, log: bytes) -> None:
-        """Keep the newest committed content of each page that is in the log."""
+        """Store the newest committed content of each page in the log."""
         salts, size = log[16:24], int.from_bytes(log[8:12], "big")
         if size != self.page_bytes:
             return
@@ -154,7 +154,7 @@ class PageFile:
                 waiting.clear()
 
     def _pointer(self, number: int) -> tuple[int, int]:
-        """What the pointer map says of a page: its kind, and its parent."""
+        """Return the kind and the parent of a page, from the pointer map."""
         every = self.page_bytes // 5 + 1
         its_map = (number - 2) // every * every + 2
         if number <= 2 or number == its_map:
@@ -173,15 +173,15 @@ class PageFile:
             return []
         return list(struct.unpack_from(f">{count}H", page, first))
 
-    def _payload(self, page: bytes, at: int, size: int, most: int) -> bytes:
-        """``most`` bytes lie on the page itself; of a longer one a part, and the rest on overflow pages."""
-        if size <= most:
+    def _payload(self, page: bytes, at: int, size: int, max_local: int) -> bytes:
+        """Read a payload; the end of one over ``max_local`` bytes is on overflow pages."""
+        if size <= max_local:
             return page[at : at + size]
         if size > self.pages * self.page_bytes:
             raise ValueError("longer than the file")
         least, usable = (self.page_bytes - 12) * 32 // 255 - 23, self.page_bytes - 4
         local = least + (size - least) % usable
-        local = local if local <= most else least
+        local = local if local <= max_local else least
         parts, rest = [page[at : at + local]], size - local
         following = int.from_bytes(page[at + local : at + local + 4], "big")
         while rest > 0:
@@ -195,7 +195,7 @@ class PageFile:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at ``at``, and where it ends."""
+    """Return the number at ``at``, and the position after it."""
     value = 0
     for end in range(at, at + 8):
         byte = data[end]
@@ -207,7 +207,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _record(payload: bytes) -> list[Value]:
-    """https://www.sqlite.org/fileformat2.html#record_format"""
+    """Decode a record: https://www.sqlite.org/fileformat2.html#record_format"""
     end, at = _varint(payload, 0)
     body, columns = end, []
     while at < end:

@@ -1,8 +1,7 @@
 """Copies the readable rows of a damaged database into a new one: alarms first, with unchanged numbers.
 
-The new file is built beside the damaged one and takes its place when it is complete. A kill in between leaves
-either the damaged one, which the next start salvages again, or a complete one, which the next start puts in
-place.
+The new file is built beside the damaged one and replaces it when it is complete. After a kill in between, the
+next start either salvages the damaged file again or puts the complete new one in place.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from edge_agent.outbox.sqlite.database import build, is_intact
 from edge_agent.outbox.sqlite.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
 
 HIGHEST_NUMBER = N_MASK >> 1
-"""Of an event. A larger one can only be damage: at a thousand events a second it takes 4,000 years."""
+"""Largest number of an event. A larger one is damage: at 1,000 events a second it would take 4,000 years."""
 UNUSED_NUMBERS = 1 << 20
-"""Between the last number that was read and the new epoch: the centre may confirm events whose rows are lost,
-and a number of the old epoch is then still known as one of it."""
-ROWS_OF_A_PAGE = 64  # where no other page says how many they usually are
+"""Gap between the last number that was read and the new epoch. The centre may still confirm events of the old
+epoch whose rows are lost; their numbers must not belong to the new epoch."""
+ROWS_OF_A_PAGE = 64  # assumed if no page could be read
 EPOCH_NAME = re.compile(r"[0-9a-f]{4,16}")
-META_LOST = frozenset({"n", "removed", "head"})  # they change with what is saved
+META_LOST = frozenset({"n", "removed", "head"})  # computed again from the saved rows
 
 
 class _Identity(msgspec.Struct):
-    """What each payload says of itself; the table of epochs can be damaged too."""
+    """Sequence and epoch as a payload names them; the table of epochs can be damaged too."""
 
     sequence: int | str
     epoch: str
@@ -51,16 +50,16 @@ class UnreadableFile(OutboxError):
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    kept: int
+    saved: int
     lost: int | None  # upper bound of the events that are announced as lost; None: not known
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the first pass over the pages finds."""
+    """Results of the first pass over the pages."""
 
     leaves: dict[Rank, list[tuple[int, int]]] = field(default_factory=lambda: {rank: [] for rank in Rank})
-    other_leaves: list[int] = field(default_factory=list)  # of media and of what was shed
+    other_leaves: list[int] = field(default_factory=list)  # of the tables media, shed and damaged
     meta: dict[str, Value] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)  # name -> base
     opens: list[list[Value]] = field(default_factory=list)
@@ -71,22 +70,23 @@ class _Found:
 
 @dataclass(slots=True)
 class _Account:
-    """Numbers of events, as the rows of the damaged database say."""
+    """Numbers of events, according to the rows of the damaged database."""
 
-    kept: int = 0
-    delivered: int = 0  # known to be, and still stored
-    known: list[tuple[int, int]] = field(default_factory=list)  # ranges saved, delivered, or given up before
+    saved: int = 0
+    delivered: int = 0  # delivered events whose rows were not deleted yet
+    known: list[tuple[int, int]] = field(default_factory=list)  # ranges saved, delivered, or shed before
     highest: int = 0
-    newest: tuple[int, str] = (0, GENESIS_HASH)  # number and SHA-256 of the newest that is sound
-    broken: int = 0  # rows that are there and are not what was written
-    complete: bool = True  # False: there was no time or no room for the rest
+    newest: tuple[int, str] = (0, GENESIS_HASH)  # number and SHA-256 of the newest sound event
+    broken: int = 0  # damaged rows
+    complete: bool = True  # False: there was no time or no disk space for the rest
 
 
 class Salvage:
     """One attempt to copy the readable rows of a damaged database into a new one.
 
-    ``delivered`` says which rows need not be saved; ``known_n`` is the last number allotted, 0 if not known;
-    ``give_up`` says when the work takes too long."""
+    ``delivered`` returns whether a row need not be saved; ``last_n`` is the last assigned number, 0 if not
+    known; ``give_up`` returns whether the time is over.
+    """
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Salvage:
         *,
         room_bytes: int,
         delivered: Callable[[int], bool],
-        known_n: int,
+        last_n: int,
         give_up: Callable[[], bool],
     ) -> None:
         self._path = path
@@ -102,11 +102,14 @@ class Salvage:
         self._delivered = delivered
         self._give_up = give_up
         self._found = _Found()
-        self._account = _Account(highest=known_n)
+        self._account = _Account(highest=last_n)
 
     def run(self, target: Path) -> Salvaged:
-        """Build ``target``. Raises ``UnreadableFile``, and ``OSError`` and ``sqlite3.Error`` when ``target``
-        cannot be written: then there is none."""
+        """Build ``target``.
+
+        Raises ``UnreadableFile``, and ``OSError`` or ``sqlite3.Error`` when ``target`` cannot be written;
+        then the partial file is removed.
+        """
         try:
             opened = PageFile(self._path)
         except OSError as error:
@@ -122,9 +125,9 @@ class Salvage:
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        return Salvaged(self._account.kept, lost)
+        return Salvaged(self._account.saved, lost)
 
-    # --- the first pass: which page holds what ---
+    # --- the first pass: the kind of each page ---
 
     def _scan(self, pages: PageFile) -> None:
         for number in range(1, pages.pages + 1):
@@ -180,7 +183,7 @@ class Salvage:
         for _, number in sorted(self._found.leaves[rank]):
             if not account.complete or self._give_up() or self._room_bytes <= 0:
                 account.complete = False
-                # The rows of this page are not read any more: count their numbers among the lost ones.
+                # The rows of this page are not read: their numbers count as lost.
                 ids = pages.row_ids(number)
                 account.highest = max([account.highest, *(n_of(row) for row in ids if _rank(row) is rank)])
                 continue
@@ -189,11 +192,11 @@ class Salvage:
                     yield [row, *columns[1:6], columns[6] if len(columns) > 6 else None]
 
     def _counts(self, row: int, columns: list[Value]) -> bool:
-        """Whether the row is to be saved; also counts it."""
+        """Count the row; return whether it is to be saved."""
         account, n = self._account, n_of(row)
         if not self._is_sound(row, columns):
             account.broken += 1
-            # Its number may be what is broken.
+            # A number far above the others is damaged itself.
             if n <= account.highest + ROWS_OF_A_PAGE:
                 account.highest = max(account.highest, n)
             return False
@@ -206,8 +209,8 @@ class Salvage:
         if self._delivered(row):
             account.delivered += 1
             return False
-        account.kept += 1
-        self._room_bytes -= len(payload) * 5 // 4 + 200  # with what a page leaves empty
+        account.saved += 1
+        self._room_bytes -= len(payload) * 5 // 4 + 200  # with the unused part of a page
         return True
 
     def _is_sound(self, row: int, columns: list[Value]) -> bool:
@@ -230,8 +233,10 @@ class Salvage:
         return whole and self._has_epoch(n_of(row), payload, proven=proven)
 
     def _has_epoch(self, n: int, payload: bytes, *, proven: bool) -> bool:
-        """Whether the event belongs to an epoch that is known or that it names. ``proven``: its checksum is
-        right, so it is believed where the table of epochs says otherwise."""
+        """Return whether the event belongs to a known epoch or to the one that it names.
+
+        ``proven``: its checksum is right, so its own epoch counts more than the table of epochs.
+        """
         epochs = self._found.epochs
         try:
             identity = _IDENTITY.decode(payload)
@@ -243,7 +248,7 @@ class Salvage:
         return base >= 0 and epochs.setdefault(identity.epoch, base) == base
 
     def _save_others(self, db: sqlite3.Connection, pages: PageFile) -> None:
-        """Pictures, what was shed and not announced, open events, counters."""
+        """Save rows of pictures, unannounced losses, open events and counters."""
         for number in self._found.other_leaves:
             for row, columns in pages.table_rows(number):
                 match columns:
@@ -271,7 +276,7 @@ class Salvage:
         db.executemany("INSERT OR IGNORE INTO epoch VALUES (?, ?)", found.epochs.items())
         db.execute("INSERT INTO epoch VALUES (?, ?)", (new_epoch(), n))
         head = chain.encode_head(n, account.newest[1])
-        for key, value in (("n", n), ("removed", n - account.kept), (chain.KEY, head)):
+        for key, value in (("n", n), ("removed", n - account.saved), (chain.KEY, head)):
             db.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
         if not found.epochs:
             return None
@@ -281,19 +286,22 @@ class Salvage:
         return sum(high - low + 1 for low, high in ranges)
 
     def _lost_ranges(self, pages: PageFile) -> list[tuple[int, int]]:
-        """Ranges of numbers that are neither saved nor known to be delivered; none if no event is lost.
+        """Return the ranges of numbers that are neither saved nor known to be delivered.
 
-        The database does not say which of them were delivered long ago. The centre counts only those that
-        it does not have.
+        They may include events that were delivered long ago: the database does not tell. The centre counts
+        only those that it does not have.
         """
         account, removed = self._account, self._found.meta.get("removed")
         beyond, any_page = self._see_damaged_pages(pages)
-        gone = account.highest - removed - account.kept - account.delivered if isinstance(removed, int) else 0
+        missing = 0
+        if isinstance(removed, int):
+            missing = account.highest - removed - account.saved - account.delivered
         lowest = min((low for low, _ in account.known), default=account.highest + 1)
         ranges: list[tuple[int, int]] = []
-        if gone > 0 or account.broken or not account.complete or (any_page and not isinstance(removed, int)):
+        unknown_count = any_page and not isinstance(removed, int)
+        if missing > 0 or account.broken or not account.complete or unknown_count:
             ranges = _gaps(sorted(account.known), lowest, account.highest)
-            short = gone - sum(high - low + 1 for low, high in ranges)
+            short = missing - sum(high - low + 1 for low, high in ranges)
             if short > 0 and lowest > 1:
                 ranges.insert(0, (max(1, lowest - short), lowest - 1))
         if beyond:
@@ -301,33 +309,32 @@ class Salvage:
         return ranges
 
     def _see_damaged_pages(self, pages: PageFile) -> tuple[int, bool]:
-        """How many rows, newer than all that were read, damaged pages may have held; and whether any page of
-        events is damaged."""
+        """Return (how many rows after the newest one damaged pages may have held, whether any is damaged)."""
         found, account, beyond, any_page = self._found, self._account, 0, False
         root, rows = found.roots.get("event"), found.most_rows or ROWS_OF_A_PAGE
         for number in found.damaged:
-            its_root, most = pages.place(number)
+            its_root, max_row = pages.place(number)
             if its_root != root or (number == root and any(found.leaves.values())):
-                continue  # of another table, or it held no rows
+                continue  # it belongs to another table, or held no rows
             any_page = True
-            if most is None:
+            if max_row is None:
                 beyond += rows
-            elif _rank(most) is not None:
-                account.highest = max(account.highest, n_of(most))
+            elif _rank(max_row) is not None:
+                account.highest = max(account.highest, n_of(max_row))
         return beyond, any_page
 
 
 def saved_text(saved: Salvaged | None) -> str:
-    """For health."""
+    """Return the result of a salvage as health reports it."""
     if saved is None:
         return "nothing of it could be read"
     if saved.lost is None:
-        return f"{saved.kept} of its events saved, how many are lost is not known"
-    return f"{saved.kept} of its events saved, at most {saved.lost} lost"
+        return f"{saved.saved} of its events saved, how many are lost is not known"
+    return f"{saved.saved} of its events saved, at most {saved.lost} lost"
 
 
 def make_durable(partial: Path, built: Path) -> None:
-    """Name the complete database ``partial`` ``built``. Raises ``OSError``."""
+    """Sync the complete database ``partial`` and rename it to ``built``. Raises ``OSError``."""
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(partial, built)
@@ -335,15 +342,15 @@ def make_durable(partial: Path, built: Path) -> None:
 
 
 def put_in_place(built: Path, path: Path) -> None:
-    """Make the complete database ``built`` the one at ``path``, where none lies. Raises ``OSError``."""
-    for suffix in ("-wal", "-shm"):  # of another one: SQLite would apply it to this one
+    """Rename the complete database ``built`` to ``path``, where there is none. Raises ``OSError``."""
+    for suffix in ("-wal", "-shm"):  # SQLite would apply the log of another database to this one
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     os.replace(built, path)
     sync_folder(path.parent)
 
 
 def _gaps(ranges: list[tuple[int, int]], low: int, high: int) -> list[tuple[int, int]]:
-    """What is missing of ``low`` to ``high`` in the ascending ``ranges``."""
+    """Return the parts of ``low`` to ``high`` that the ascending ``ranges`` do not cover."""
     gaps, expected = [], low
     for first, last in ranges:
         if first > high:

@@ -1,13 +1,11 @@
-"""Remembers the newest stored event outside of the state directory, until the next boot.
+"""Detects that the database was replaced or removed, while the agent runs or between two runs.
 
-A store that was restored, cloned, or that lost its last commits cannot be recognised from its content. So a
-file in the run directory, which a reboot empties, names the newest event of this state directory. If file and
-store agree, the store is the one that was written last.
+Between two runs: a database that was restored or cloned, or that lost its last commits, cannot be recognised
+from its content. So a file in the run directory, which a reboot empties, names the newest event of this state
+directory. If that file and the database agree, the database is the one that was written last.
 
-Whether the files of an open database are still the ones at its path, and putting a copy back there.
-
-POSIX lets a file be removed while it is open: SQLite goes on writing into it without an error, and
-all of it is gone when the process ends.
+While the agent runs: POSIX lets a file be removed while it is open. SQLite continues to write to it without
+an error, and everything is lost when the process ends.
 """
 
 from __future__ import annotations
@@ -26,12 +24,12 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 SIZE_BYTES = 256
-"""Of the whole file, always: to truncate it would cost more than to write it."""
+"""Fixed size of the file: truncating it would cost more than writing it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainPosition:
-    """How far a store has come."""
+    """Number and hash of the newest event of a store."""
 
     n: int  # events ever stored in it
     head: str  # SHA-256 of the newest one
@@ -42,9 +40,10 @@ class ChainPosition:
 
 
 class LastStored:
-    """One file for each state directory. Without one nothing is remembered, which costs a new epoch.
+    """The file that names the newest event; one for each state directory.
 
-    Not synced: it need not survive a power cut, only the process. The caller locks; raises nothing.
+    Without it the next start begins a new epoch. It is not synced: it has to survive the process, not a power
+    cut. The caller locks; the methods raise nothing.
     """
 
     def __init__(self, state_dir: Path, boot_id: str, environ: Mapping[str, str] | None = None) -> None:
@@ -56,7 +55,7 @@ class LastStored:
             log.debug("outbox: nothing remembers the newest event over a restart: %s", error)
 
     def is_at(self, position: ChainPosition) -> bool:
-        """Whether this boot's last commit, finished or not, left the store at this position."""
+        """Return whether the last commit of this boot, finished or not, left the store at this position."""
         if self._file is None:
             return False
         try:
@@ -66,7 +65,7 @@ class LastStored:
         return boot_id == self._boot_id and position.line in lines
 
     def note(self, *positions: ChainPosition) -> None:
-        """Before a commit: where the store is, and where it will be; after it: where it is."""
+        """Record the position of the store; before a commit the current and the next one."""
         if self._file is None:
             return
         content = "\n".join([self._boot_id, *(position.line for position in positions), ""])
@@ -77,7 +76,7 @@ class LastStored:
             self.close()
 
     def forget(self) -> None:
-        """The next start begins an epoch."""
+        """Erase the record, so that the next start begins an epoch."""
         self.note()
         self.close()
 
@@ -97,7 +96,7 @@ def _path(state_dir: Path, environ: Mapping[str, str]) -> Path:
 
 
 def _open(path: Path) -> int:
-    """Raises OSError, also where another user may have written it."""
+    """Open the file. Raises OSError, also if another user may have written it."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     status = os.fstat(file)
@@ -109,18 +108,18 @@ def _open(path: Path) -> int:
 
 
 PARTS = ("", "-wal", "-shm")
-"""What SQLite appends to the name: https://www.sqlite.org/walformat.html#files_on_disk"""
+"""Suffixes of SQLite's files: https://www.sqlite.org/walformat.html#files_on_disk"""
 
 
 class OpenFiles:
-    """Made while the files are known to be there."""
+    """The identities of a database's files when it was opened; construct it while they exist."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._opened = {part: _identity(_with(path, part)) for part in PARTS}
 
     def missing(self) -> str | None:
-        """Name of a file that was removed or replaced since; None: all are there."""
+        """Return the name of a file that was removed or replaced since; None if there is none."""
         for part, opened in self._opened.items():
             path = _with(self._path, part)
             if _identity(path) != opened:
@@ -128,14 +127,14 @@ class OpenFiles:
         return None
 
     def replaced(self) -> bool:
-        """Whether the database's own path names a file, and it is another one."""
+        """Return whether another file is at the path of the database."""
         return _identity(self._path) not in (None, self._opened[""])
 
 
-def put_back(db: sqlite3.Connection, path: Path) -> None:
-    """Write what ``db`` holds to ``path``, durably. Raises sqlite3.Error and OSError.
+def rewrite_file(db: sqlite3.Connection, path: Path) -> None:
+    """Write the content of ``db`` to ``path``, durably. Raises sqlite3.Error and OSError.
 
-    ``db`` must be closed next: its files have another owner then.
+    The caller must close ``db`` next: it still uses the removed files.
     """
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     copy = _with(path, ".new")
@@ -144,7 +143,7 @@ def put_back(db: sqlite3.Connection, path: Path) -> None:
     with closing(sqlite3.connect(copy, isolation_level=None)) as target:
         target.execute("PRAGMA synchronous=FULL")
         db.backup(target)
-    # A log of the old file beside the new one would be taken for its own and applied to it.
+    # SQLite would apply a log of the old file to the new one.
     for part in PARTS[1:]:
         _with(path, part).unlink(missing_ok=True)
     os.replace(copy, path)
