@@ -1,6 +1,6 @@
 """The centre, never on a gateway: ``edge-agent central``, with the extra ``edge-agent[central]``.
 
-    link -> batch_writer -> batch -> confirmation to the broker, down/ack to the gateway
+    broker session -> batch writer -> database commit -> PUBACK to the broker, down/ack to the gateway
 
 It may import ``core``, ``wire``, ``config``, ``mqtt``, ``host`` and ``evidence.chain`` of ``edge_agent``,
 which never imports it. docs/design/central.md has the tables and the reasons.

@@ -1,7 +1,7 @@
-"""``/etc/edge-central/edge-central.yaml``: the table of its keys, and how it is read.
+"""The keys of ``/etc/edge-central/edge-central.yaml``, and the function that reads the file.
 
-The same reading as the agent's (``edge_agent/config``): every mistake in one go, each with file, line,
-column and the nearest name.
+It is read like the agent's configuration (``edge_agent/config``): every mistake is reported at once, with
+file, line, column and the nearest valid name.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class DatabaseAddress(ScalarType):
             )
         match = _POSTGRESQL.fullmatch(text)
         if match is None:
-            # Not quoted: a mistyped address may have a password in it.
+            # The text is not quoted: a mistyped address may contain a password.
             raise InvalidValue(f"must be {self.describe()}")
         user = f"{match['user']}@" if match["user"] else ""
         return f"postgresql+psycopg://{user}{match['host']}/{match['name']}{match['rest'] or ''}"
@@ -91,7 +91,7 @@ OWN = (
     "metrics",
     "requests",
 )
-"""Settings as they were read."""
+"""Keys that become fields of CentralSettings without a change."""
 
 
 def _check(values: SectionValues) -> None:
@@ -102,7 +102,7 @@ def _check(values: SectionValues) -> None:
         why = f"id must not be the centre's own, {requests.id}: each session would end the other"
         values.reading.refuse(values.place("requests"), why)
     if values.valid("wards") == ():
-        values.warn("wards", "there is no ward in this list: nothing is taken in")
+        values.warn("wards", "the list is empty: messages of no gateway are accepted")
 
 
 def _build(values: SectionValues) -> CentralSettings:
@@ -122,15 +122,15 @@ def _mqtt(values: SectionValues) -> Mqtt:
     return Mqtt(**own, delivery=Delivery.BROKER, credentials=login.credentials_of(values))
 
 
-_OWN_WORDS: dict[str, dict[str, Any]] = {
+_MQTT_CHANGES: dict[str, dict[str, Any]] = {
     "root": {"doc": "first levels of every topic, as the gateways have them"},
     "cert_file": {"doc": "client certificate; with one, the broker knows the centre by its CN"},
     "spread_s": {"doc": "longest random wait before a first connect", "default": 0.0},
 }
 BROKER = Section(
     "mqtt",
-    "The broker that the gateways report to.",
-    tuple(replace(each, **_OWN_WORDS.get(each.key, {})) for each in MQTT.fields if each.key != "delivery"),
+    "The broker that the gateways publish to.",
+    tuple(replace(each, **_MQTT_CHANGES.get(each.key, {})) for each in MQTT.fields if each.key != "delivery"),
     _mqtt,
     MQTT.check,
     MQTT.replacements,
@@ -149,7 +149,7 @@ def _requests_user(values: SectionValues) -> RequestsUser:
 
 REQUESTS = Section(
     "requests",
-    "What the console asks of gateways goes out with a session of its own, as a user of the broker that may "
+    "A second broker session for the commands that the console sends to gateways, as a broker user that may "
     "do nothing else. Broker, root and ca_file are those of mqtt.",
     (
         Field("id", identifier(), "MQTT client id; at a broker with certificates the CN of cert_file"),
@@ -163,12 +163,15 @@ REQUESTS = Section(
 )
 HISTORY = Section(
     "history",
-    "Of heartbeats, for plots.",
+    "Heartbeats that are stored for plots.",
     (
         Field(
-            "every_s", Number(60, 86400, "seconds"), "one heartbeat of each gateway is kept this often", 600.0
+            "every_s",
+            Number(60, 86400, "seconds"),
+            "one heartbeat of each gateway is stored in each interval of this length",
+            600.0,
         ),
-        Field("days", Number(1, 3660, "days"), "and for so long", 30.0),
+        Field("days", Number(1, 3660, "days"), "a stored heartbeat is deleted after this time", 30.0),
     ),
     build_from_values(HeartbeatHistory),
 )
@@ -182,16 +185,16 @@ ROOT = Section(
         Field(
             "wards",
             ListOf(identifier(), "ward ids", most=1000, unique=True),
-            "whose gateways are taken in; what is too much for one process is divided among several by ward",
+            "wards whose gateways this centre serves; several processes can divide the wards among them",
         ),
         Field(
             "state_dir",
             PathType("a directory"),
-            "holds the SQLite file and the pictures; relative to the configuration file",
+            "directory of the SQLite file and of pictures and clips; relative to the configuration file",
             STATE_DIR,
             str(STATE_DIR),
         ),
-        Field("database", DatabaseAddress(), "where everything but pictures is kept", SQLITE),
+        Field("database", DatabaseAddress(), "database for everything but pictures and clips", SQLITE),
         Field(
             "database_password_file",
             PasswordFile(),
@@ -202,11 +205,17 @@ ROOT = Section(
         ),
         Field("mqtt", BROKER, BROKER.doc),
         Field("history", HISTORY, HISTORY.doc, {}),
-        Field("alerts", ALERTS, "on top of the rules that ship", default_rules(), "the rules that ship"),
+        Field(
+            "alerts",
+            ALERTS,
+            "changes and additions to the rules that ship",
+            default_rules(),
+            "the rules that ship",
+        ),
         Field(
             "boot_grace_s",
             Number(0, 3600, "seconds"),
-            "a box that came back is not alerted for its cameras for so long: they start after it",
+            "no camera alerts for this time after a gateway came back: its cameras start later",
             300.0,
         ),
         Field("webhook", WEBHOOK, WEBHOOK.doc, None, "none"),
@@ -222,8 +231,8 @@ ROOT = Section(
 
 
 def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
-    """Raises ConfigError with every problem found; ``no_secrets`` checks a copy on a machine without the
-    files that it names."""
+    """Read the configuration. Raises ConfigError with every problem found. ``no_secrets`` checks a copy on
+    a machine that lacks the password and key files."""
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     files = ConfigFiles(
         path.parent.absolute(), Path(credentials) if credentials else None, required=not no_secrets
@@ -238,7 +247,7 @@ def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
 
 
 def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO) -> int:
-    """``edge-agent central check``: 0 and one line, or 78 and all mistakes."""
+    """``edge-agent central check``: print one line and return 0, or print all mistakes and return 78."""
     try:
         settings = load(path, no_secrets=no_secrets)
     except ConfigError as error:

@@ -1,5 +1,5 @@
-"""A process beside the ingest that may die as often as it likes: it is started again, later each time, and
-the ingest goes on."""
+"""Runs the console as a child process and restarts it when it ends, with growing delays. The ingest is not
+affected."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ log = logging.getLogger(__name__)
 RETRY_S = 1.0
 SLOWEST_RETRY_S = 60.0
 STABLE_S = 300.0
-"""Who lived so long is started again at once."""
+"""A process that ran for this long is restarted after the shortest delay again."""
 
 
 TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)
-"""What ``stop`` asks for; whoever stops the whole group asks twice, and the second time ends it at once."""
+"""Exit codes after ``stop``. A stop of the whole process group sends SIGTERM twice, and the second one
+ends the process at once."""
 
 
 class ConsoleProcess:
-    """``command`` as a child of this process, stderr and all; it ends when its standard input does. The main
+    """Runs ``command`` as a child that shares stderr and ends when its standard input is closed. The main
     thread calls ``check`` about once a second."""
 
     def __init__(self, name: str, command: Sequence[str], clock: Clock | None = None) -> None:
@@ -47,30 +48,30 @@ class ConsoleProcess:
             self._ended(f"cannot be started: {error.strerror}")
 
     def check(self) -> None:
-        """Start it again when it has ended, and its time has come."""
+        """Restart the process if it has ended and its delay is over."""
         if self._process is not None:
             code = self._process.poll()
             if code is not None:
                 self._close()
-                self._ended(f"has ended with code {code}")
+                self._ended(f"ended with code {code}")
         elif self._clock.monotonic() >= self._again_mono:
             self.start()
 
     def stop(self) -> None:
-        """Ask it to end; does not wait."""
+        """Request the stop; does not wait."""
         if self._process is not None:
             self._process.terminate()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for its end, and end it where it does not come."""
+        """Wait for the end of the process, and kill it after ``timeout_s``."""
         if self._process is None:
             return
         try:
             code = self._process.wait(timeout_s)
             if code not in (0, *TERMINATED):
-                log.error("%s: has ended with code %d at the stop", self._name, code)
+                log.error("%s: ended with code %d at the stop", self._name, code)
         except subprocess.TimeoutExpired:
-            log.warning("%s: it does not end in %g s and is killed", self._name, timeout_s)
+            log.warning("%s: did not end within %g s; killing it", self._name, timeout_s)
             self._process.kill()
             self._process.wait()
         self._close()
@@ -86,12 +87,10 @@ class ConsoleProcess:
         if now - self._started_mono >= STABLE_S:
             self._wait_s = RETRY_S
         self._again_mono = now + self._wait_s
-        log.error(
-            "%s: %s; it is started again in %.0f s, nothing else is held up", self._name, how, self._wait_s
-        )
+        log.error("%s: %s; restart in %.0f s, the ingest is not affected", self._name, how, self._wait_s)
         self._wait_s = min(self._wait_s * 2, SLOWEST_RETRY_S)
 
 
 def own_command() -> list[str]:
-    """How this program is started once more."""
+    """The command that starts this program again."""
     return [sys.executable, "-m", "edge_agent"]

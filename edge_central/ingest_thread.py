@@ -1,4 +1,4 @@
-"""The thread that takes in what gateways send: hold, store, commit, and only then confirm."""
+"""The ingest thread: buffers what gateways send, stores it, commits, and only then confirms it."""
 
 from __future__ import annotations
 
@@ -29,22 +29,25 @@ from edge_central.trusted_time.clock import Correction, TrustedClock, TrustedClo
 log = logging.getLogger(__name__)
 
 HEARTBEATS_EVERY_S = 1.0
-"""Heartbeats wait for the commit of an event, but no longer than this for one of their own."""
+"""Heartbeats are stored with the next event batch, or alone after this time."""
 RETRY_S = 3.0
-"""After the database took nothing."""
+"""Wait before the next attempt after the database failed."""
 CLOSE_TIMEOUT_S = 0.3
 WATCH_EVERY_S = 1.0
 NOTE_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
 MOST_IN_A_BATCH = 1_000
 MOST_BUFFERED = 10_000
-"""Messages in memory while the database takes nothing. The broker stops far below, at its limit of
-unconfirmed ones; reconnects can bring the same ones again."""
+"""Messages buffered while the database fails. The broker stops far below this, at its limit of unconfirmed
+messages, but reconnects can bring the same messages again."""
 
 
 class IngestThread:
-    """``trouble`` is why nothing is stored now, None while all is well. ``alone``: no other centre uses the
-    database."""
+    """Owns both broker sessions and all writing to the database.
+
+    ``problem`` says why nothing is stored at the moment, None while storing works. ``exclusive_database``: no
+    other centre uses the database.
+    """
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class IngestThread:
         self.loop = SupervisedThread("ingest", self._run, max_silence_s=60.0)
         self.problem: str | None = None
         self._broker = link
-        self._requests_broker = requests_link  # the same, or the session of a user that may do nothing else
+        self._requests_broker = requests_link  # the same as ``broker`` without ``requests:``
         self._store = store
         self._writer = intake
         self._confirmations = confirmations
@@ -98,13 +101,13 @@ class IngestThread:
         self.loop.start()
 
     def stop(self) -> None:
-        """Ask for the end; does not wait."""
+        """Request the stop; does not wait."""
         self.loop.stop()
         self._wake.set()
 
     def _run(self, loop: SupervisedThread) -> None:
-        # A loop that is started again knows nothing. What it held is with the broker, which sends it again on
-        # another connection only.
+        # The supervisor may have started this loop again: load everything from the database. The broker still
+        # has the unconfirmed messages, but sends them again only on a new connection.
         self._fleet, self._buffered, self._heartbeats = None, [], {}
         self._broker.close(None, CLOSE_TIMEOUT_S)
         self._requests_broker.close(None, CLOSE_TIMEOUT_S)
@@ -113,7 +116,7 @@ class IngestThread:
             for delivered in self._broker.poll():
                 self._buffer(delivered)
             if self._requests_broker is not self._broker:
-                self._requests_broker.poll()  # nothing arrives there
+                self._requests_broker.poll()  # this session has no subscriptions
             now = self._clock.monotonic()
             if now >= self._retry_mono:
                 self._work(now)
@@ -170,14 +173,14 @@ class IngestThread:
             self._send_acks()
 
     def _restore(self) -> None:
-        """With what was stored before the start."""
+        """Restore the clock, presence and alerts from the database, once."""
         if not self._clock.restored:
             of_clock = self._store.query(
                 lambda connection: kept.read_clock_record(connection, self._central_id)
             )
             newest_ms = self._store.query(lambda each: kept.newest_received_ms(each, self._writer.wards))
             self._clock.restore(of_clock, newest_ms)
-            self._clock.tick(0)  # so that the first note says what is wrong
+            self._clock.tick(0)  # so that the first status row reports a wrong clock
             self._gap_logger, self._counters = GapLogger(self._clock), IngestCounters(self._clock)
         if not self._alerts.restored:
             told = self._store.stored_reports(self._writer.wards)
@@ -186,7 +189,7 @@ class IngestThread:
             self._metrics.record_presence(told)
 
     def _store_buffered(self) -> None:
-        """Store what is held, at most so much, and confirm it."""
+        """Store and confirm the heartbeats and at most one batch of buffered messages."""
         self._commit([*self._heartbeats.values(), *self._buffered[:MOST_IN_A_BATCH]])
         self._heartbeats.clear()
 
@@ -195,15 +198,15 @@ class IngestThread:
             stored = self._write(delivered)
         except DatabaseUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - one message must not keep the others from being stored
+        except Exception as error:  # noqa: BLE001 - one bad message must not keep the others from being stored
             log.debug("%d messages: %s: %s", len(delivered), type(error).__name__, error)
             self._one_by_one(delivered)
             return
         self._after_commit(delivered, stored)
 
     def _one_by_one(self, delivered: Sequence[UnconfirmedMessage]) -> None:
-        """Somebody else may have written the same rows: read again what is there. Else halve the batch until
-        the message is found that the database does not take."""
+        """Store a batch that failed: load the state again, because another process may have written the
+        same rows; if that fails too, halve the batch until the message is found that the database rejects."""
         self._fleet = self._store.load()
         try:
             stored = self._write(delivered)
@@ -216,7 +219,9 @@ class IngestThread:
                 self._commit(delivered[:middle])
                 self._commit(delivered[middle:])
                 return
-            log.exception("%s: a message cannot be stored and is rejected", delivered[0].message.topic)
+            log.exception(
+                "%s: a message cannot be stored; it is recorded as rejected", delivered[0].message.topic
+            )
             stored = self._write_rejection(delivered[0], f"cannot be stored: {type(error).__name__}: {error}")
         self._after_commit(delivered, stored)
 
@@ -236,7 +241,8 @@ class IngestThread:
             return self._writer.reject(delivered.message, reason[:300], batch, self._now_ms())
 
     def _after_commit(self, delivered: Sequence[UnconfirmedMessage], stored: BatchResult) -> None:
-        # At once, also of half a batch: a second PUBACK could be taken for that of another message.
+        # Drop them at once, also after half a batch: a second PUBACK with the same packet id could confirm
+        # another message.
         done = {id(each) for each in delivered}
         self._buffered = [each for each in self._buffered if id(each) not in done]
         self._broker.confirm(delivered)
@@ -261,12 +267,12 @@ class IngestThread:
             self._broker.publish_confirmation(message)
 
     def _correct_time(self) -> None:
-        """Where the centre's time was wrong, correct what has been stored with it."""
+        """Correct the stored times if the centre's clock was wrong."""
         assert self._fleet is not None
         released = self._store.query(lambda each: kept.read_meta(each, kept.release_key(self._central_id)))
         correction = self._clock.tick(len(self._fleet.gateways))
         if released is not None:
-            log.warning("the system's clock was released by %s: the centre goes by it from now on", released)
+            log.warning("%s released the system's clock: the centre uses it from now on", released)
             correction = self._clock.trust_system()
         if correction is None:
             return
@@ -279,16 +285,16 @@ class IngestThread:
 
     def _apply_correction(self, correction: Correction) -> None:
         by_s = correction.by_ms / 1000
-        log.warning("the centre's time was wrong and is corrected by %+.0f s, stored times with it", by_s)
+        log.warning("the centre's time was wrong: it and the stored times are corrected by %+.0f s", by_s)
         self._clock.correct(correction)
         self._presence.apply_correction(correction)
         self._alerts.apply_correction(correction)
         self._gap_logger = GapLogger(self._clock)
         self._fleet = self._store.load()
-        self._noted_mono = self._clock.monotonic() - NOTE_EVERY_S  # the console follows at once
+        self._noted_mono = self._clock.monotonic() - NOTE_EVERY_S  # so that the console follows at once
 
     def _tick(self) -> None:
-        """Tell who came and who went, and what somebody should look at."""
+        """Publish presence and alert changes, and send the console's requests."""
         session = self._broker.session if self._broker.online else None
         connected_mono = None if session is None else self._broker.since_mono
         reports = self._presence.tick(self._broker.session, connected_mono, self._broker.publish)
@@ -309,7 +315,7 @@ class IngestThread:
             self._alerts.publish_open(session, self._broker.publish)
 
     def _send_requests(self) -> None:
-        """What somebody has asked of a gateway since a second ago."""
+        """Send the requests that the console has stored since the last call."""
         if not self._store.query(self._requests.has_waiting):
             return
         with self._store.batch() as batch:
@@ -338,14 +344,16 @@ class IngestThread:
         if trouble == self.problem:
             return
         if trouble is not None:
-            log.error("%s; nothing is confirmed until it works again, next try in %.0f s", trouble, RETRY_S)
+            log.error(
+                "%s; nothing is confirmed until it works again, next attempt in %.0f s", trouble, RETRY_S
+            )
         elif self.problem is not None:
-            log.warning("the database works again: what gateways send is stored and confirmed")
+            log.warning("the database works again: messages of gateways are stored and confirmed")
         self.problem = trouble
         self._broker.publish_state()
 
     def _finish(self) -> None:
-        """What is committed is told; what is not stays with the broker."""
+        """Send the confirmations of what is committed; the broker keeps the rest."""
         if self._fleet is not None and self._broker.online:
             self._send_acks()
         self._store.close()

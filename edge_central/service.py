@@ -1,4 +1,4 @@
-"""``edge-agent central run``: the composition of the centre, and its life as a service."""
+"""``edge-agent central run``: builds the parts of the centre, runs and stops them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 STOP_WITHIN_S = 10.0
-"""A commit that has begun is waited for."""
+"""How long the shutdown waits for a commit that is under way."""
 GOODBYE_S = 1.0
 CONSOLE_STOP_S = 5.0
 
@@ -94,7 +94,7 @@ class CentralService:
                 pictures,
                 self._clock,
                 first_after_s=first_sweep_s,
-                # Another centre on the same server has its pictures in a folder of its own.
+                # Several centres on one server share its database, but each has its own media folder.
                 media_of=None if settings.database.embedded else settings.wards,
                 now_ms=self._clock.deletions_ms,
                 central_id=settings.id,
@@ -109,7 +109,8 @@ class CentralService:
         self._supervisor = Supervisor()
 
     def run(self) -> int:
-        """0 after a stop that was asked for, 1 when the ingest cannot be kept alive. Raises CentralError."""
+        """Run until the stop event. Return 0 after a requested stop, 1 when the ingest thread cannot be
+        kept alive. Raises CentralError."""
         with _alone(self._settings.state_dir):
             return self._run()
 
@@ -117,7 +118,7 @@ class CentralService:
         for line in self._settings.warnings:
             log.warning("%s", line)
         wards = ", ".join(self._settings.wards)
-        log.info("edge-agent %s central runs as %s for %s", __version__, self._settings.id, wards)
+        log.info("edge-agent %s central started as %s for %s", __version__, self._settings.id, wards)
         if self._metrics is not None:
             self._metrics.start()
         self._ingest.start()
@@ -136,7 +137,7 @@ class CentralService:
         while not self._stop.wait(TICK_S):
             fatal = self._supervisor.check()
             if fatal is not None:
-                log.critical("the centre ends: %s", fatal)
+                log.critical("stopping the centre: %s", fatal)
                 return fatal
             if self._supervisor.all_progressing():
                 self._systemd.watchdog()
@@ -169,7 +170,7 @@ class CentralService:
     def _metrics_server(self, listen: ListenAddress) -> MetricsServer:
         from edge_central.metrics.server import (
             IngestHealth,
-            MetricsServer,  # its library only where it is asked for
+            MetricsServer,  # prometheus_client is imported only when metrics are configured
         )
 
         def now() -> IngestHealth:
@@ -179,7 +180,7 @@ class CentralService:
         return MetricsServer(listen, self._central_metrics, now, self._settings.wards, self._clock)
 
     def _state_message(self, session: str, kind: CentralStateKind) -> MqttMessage:
-        """``online`` becomes ``degraded`` while nothing can be stored."""
+        """The retained state message. ``online`` becomes ``degraded`` while nothing can be stored."""
         trouble = self._ingest.problem
         told, reason = kind, {"online": "connected", "stopped": "stopped", "offline": "connection lost"}[kind]
         if kind == "online" and trouble is not None:
@@ -192,8 +193,9 @@ class CentralService:
 
 @contextlib.contextmanager
 def _alone(state_dir: Path) -> Iterator[None]:
-    """One centre a state directory: a second one would take the first one's place at the broker, and be
-    thrown out by it, for ever. The kernel drops the lock when the process ends."""
+    """Lock the state directory for one centre. A second one with the same client id would take over the
+    first one's broker session, lose it again, and so on without end. The kernel drops the lock when the
+    process ends."""
     try:
         state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
@@ -208,6 +210,6 @@ def _alone(state_dir: Path) -> Iterator[None]:
             raise CentralError(
                 f"state_dir {state_dir}: another centre uses it; nothing was started"
             ) from error
-        except OSError as error:  # a full disk is no second centre: the ingest deals with it
-            log.warning("no lock on %s: %s", state_dir, error.strerror)
+        except OSError as error:  # a full disk does not mean a second centre; the ingest reports it
+            log.warning("cannot lock state_dir %s: %s; starting without the lock", state_dir, error.strerror)
         yield

@@ -15,7 +15,7 @@ from edge_central.alert_rules.measures import AlertSettings
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where rows are kept."""
+    """The database of the centre."""
 
     url: str  # for SQLAlchemy, without a password
     password: Secret | None = None
@@ -27,7 +27,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatHistory:
-    """Of heartbeats, for plots: one of each gateway is kept this often, for so long."""
+    """Heartbeats stored for plots: one of each gateway per ``every_s``, deleted after ``days``."""
 
     every_s: float
     days: float
@@ -35,7 +35,7 @@ class HeartbeatHistory:
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """Where the console or the metrics listen; ``host`` is an address."""
+    """Address of the console or of the metrics server; ``host`` is an IP address."""
 
     host: str
     port: int
@@ -56,23 +56,23 @@ class Console:
 
     listen: ListenAddress
     tls: Tls | None
-    proxies: tuple[IPv4Network | IPv6Network, ...]  # who speaks TLS for us, and says who asks
-    idle_s: float  # a session that nobody uses ends after this
+    proxies: tuple[IPv4Network | IPv6Network, ...]  # reverse proxies in front of the console
+    idle_s: float  # an unused session ends after this
     session_s: float  # and every session after this
     timezone: ZoneInfo
     sites_file: Path | None
     wards_file: Path | None
-    access_days: float  # who opened which picture is remembered for so long
+    access_days: float  # how long the access log is kept
 
     @property
     def secure(self) -> bool:
-        """Whether browsers reach it by https."""
+        """Whether browsers connect with https."""
         return self.tls is not None or bool(self.proxies)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestsUser:
-    """Who sends what the console asks of gateways: a user of the broker that may do nothing else."""
+    """The broker user that sends the console's commands to gateways, and may do nothing else."""
 
     id: str  # MQTT client id; at a broker with certificates also the CN
     cert_file: Path | None
@@ -82,7 +82,7 @@ class RequestsUser:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where alerts are posted to."""
+    """The URL that alerts are posted to."""
 
     url: str  # https, or http on this machine; without a user part
     secret: Secret | None  # sent as a bearer token
@@ -91,15 +91,15 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what was reported is kept, in days since it arrived."""
+    """How long stored rows are kept, in days since they arrived."""
 
     info_days: float
     warning_days: float
     alarm_days: float
     media_days: float
-    alert_days: float  # alerts that are over
-    duty_days: float  # what the duty desk wrote
-    kinds: Mapping[str, float]  # instead of by severity
+    alert_days: float  # cleared alerts
+    duty_days: float  # the officers' records: handling steps, requests, handovers
+    kinds: Mapping[str, float]  # by kind of event; overrides the days by severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ class CentralSettings:
     webhook: Webhook | None = None
     console: Console | None = None  # None: nothing listens
     metrics: ListenAddress | None = None
-    requests: RequestsUser | None = None  # None: they go out with the session of ``mqtt``
+    requests: RequestsUser | None = None  # None: requests use the session of ``mqtt``
     warnings: tuple[str, ...] = ()
 
     @property
     def requests_mqtt(self) -> Mqtt:
-        """The broker as that user sees it."""
+        """Settings of the broker session of ``requests``."""
         user = self.requests
         if user is None:
             return self.mqtt

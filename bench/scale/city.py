@@ -136,7 +136,7 @@ class City:
         """How often it told what."""
         log = self.centre_log
         patterns = {
-            "outage of a ward": r"gateways went at once",
+            "outage of a ward": r"gateways went offline at once",
             "outage is over": r"outage of the ward is over",
             "gateway offline": r"\): offline:",
             "gateway unstable": r"\): unstable:",

@@ -1,7 +1,5 @@
-"""What alert rules can look at: one number or fact of a box, a camera or a ward, with its words. Pure.
-
-What an alert rule is: a measure, a bound, and for how long. Pure.
-"""
+"""Alert rules, and the measures that they judge: a number or fact of a gateway, a camera or a ward, with
+its text. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ LONGEST_TEXT = 200
 
 
 class Measure(StrEnum):
-    """In the order of the reference."""
+    """Every measure, in the order of the reference page."""
 
     WARD_OUTAGE = "ward_outage"
     OFFLINE = "offline"
@@ -67,30 +65,30 @@ NUMBERS = frozenset(
         Measure.UPLINK_PERCENT,
     }
 )
-"""Those that need a bound."""
+"""Measures with a number: a rule needs a bound for them. The others are true or false."""
 PRESENCE = frozenset({Measure.OFFLINE, Measure.STOPPED, Measure.UNSTABLE})
 AWAY = frozenset({Measure.OFFLINE, Measure.STOPPED})
-"""While one of these is told of a box, it explains all else."""
+"""While one of these is reported, it explains all other problems of the gateway."""
 GRACED = frozenset({Measure.CAMERA_OFFLINE, Measure.CAMERA_DEGRADED})
-"""After a power cut cameras come up later than their box."""
+"""Not judged while a gateway starts: after a power cut cameras start later than their gateway."""
 
 CENTRE_MEASURES = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",
     Measure.DELETIONS_HELD: "retention deletes again",
 }
-"""Of the centre itself, each with the text when all is well. They are alerts of its first ward."""
+"""Measures of the centre itself, each with the text when all is well. They are alerts of its first ward."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """``value`` is None where nobody knows; 1 or 0 for what is so or not."""
+    """``value`` is None if unknown; 1 or 0 for a measure that is true or false."""
 
     value: float | None
     text: str
 
 
 def plain(text: str) -> str:
-    """One line of what a gateway says of itself, without control characters."""
+    """A gateway's text as one line, without control characters."""
     visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return " ".join(visible.split())[:LONGEST_TEXT]
 
@@ -106,7 +104,7 @@ def _number(value: float | None, text: str) -> Measurement:
 
 
 def _of(what: str, trouble: str | None) -> Measurement:
-    """``trouble`` is None where all is well."""
+    """The measurement of a problem that a part reports; None: no problem."""
     return _fact(trouble is not None, f"{what}: {trouble}", f"{what}: well")
 
 
@@ -121,7 +119,7 @@ def _certificate_days(health: ReceivedHealth) -> Measurement:
 
 def _outbox_oldest(health: ReceivedHealth) -> Measurement:
     held = health.uplink.held
-    if "info" in held:  # it waits because the budget of the uplink asks for it
+    if "info" in held:  # infos are held back to save uplink budget
         return Measurement(None, "events wait for the uplink's budget")
     return _number(health.outbox.oldest_s, "the oldest event waits for {:.0f} s")
 
@@ -173,7 +171,7 @@ GATEWAY_MEASURES: dict[Measure, Callable[[ReceivedHealth], Measurement]] = {
     Measure.MODEL_REVERTED: _model_reverted,
     Measure.CONFIG_GIVEN_UP: lambda health: _of("configuration taken back", health.config.given_up),
 }
-"""From a heartbeat."""
+"""Measures of a gateway, from its heartbeat."""
 
 
 def _state(camera: ReceivedCameraHealth, state: str) -> Measurement:
@@ -194,7 +192,8 @@ CAMERA_MEASURES: dict[Measure, Callable[[ReceivedCameraHealth], Measurement]] = 
 
 
 def override_measure(what: str, rule: str | None) -> tuple[Measure, str] | None:
-    """What was changed by hand, in words; None: the camera watches as much as before, or more."""
+    """The measure of an operator's override and its text; None: the camera watches as much as before, or
+    more."""
     if what == "relearn":
         return Measure.VIEW_RELEARNED, "the view"
     if what in ("mask", "disarm") and rule is not None:
@@ -203,11 +202,11 @@ def override_measure(what: str, rule: str | None) -> tuple[Measure, str] | None:
 
 
 OVERRIDE_MEASURES = (Measure.RULE_MUTED, Measure.VIEW_RELEARNED)
-"""Of a camera, from events and from what a heartbeat says of the whole box."""
+"""Measures of a camera, from override events and from the heartbeat of its gateway."""
 
 
 def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]:
-    """What stands of a camera, by measure."""
+    """The active overrides of a camera, by measure."""
     found: dict[Measure, set[str]] = {measure: set() for measure in OVERRIDE_MEASURES}
     standing = [(each.what, each.rule) for each in health.commands.rules if each.camera == camera]
     for what, rule in standing:
@@ -219,13 +218,13 @@ def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]
 
 
 def overrides(standing: set[str]) -> Measurement:
-    """Of one camera and one measure."""
+    """The measurement of the active overrides of one camera and measure."""
     text = f"changed by hand: {', '.join(sorted(standing))}" if standing else "it watches as it is configured"
     return Measurement(float(bool(standing)), plain(text))
 
 
 def version_behind(version: str, wanted: str) -> Measurement:
-    """``wanted`` is empty where nobody knows."""
+    """Compare a gateway's version with the wanted one; empty: unknown."""
     if not version or not wanted:
         return Measurement(None, "not known any more")
     older = is_older(version, wanted)
@@ -233,7 +232,7 @@ def version_behind(version: str, wanted: str) -> Measurement:
 
 
 def conflict(events: int) -> Measurement:
-    """``events`` came under numbers of others."""
+    """``events``: how many have the sequence number of another event."""
     if events:
         return Measurement(
             1.0, f"{events} events came with numbers that other events have: two boxes, or a copy"
@@ -249,7 +248,7 @@ def missing_events(count: int) -> Measurement:
 
 
 def alarms(count: int) -> Measurement:
-    """Of the last ten minutes."""
+    """``count``: alarms of the last ten minutes."""
     return Measurement(float(count), f"{count} alarms in 10 min: they are listed and do not ring one by one")
 
 
@@ -261,26 +260,27 @@ COUNTED_MEASURES: dict[Measure, Callable[[int], Measurement]] = {
     Measure.MISSING_EVENTS: missing_events,
     Measure.RETAINED_MESSAGES: retained_messages,
 }
-"""Of a box, counted by the centre."""
+"""Measures of a gateway that the centre counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """``above`` and ``below`` are of measures with a number; the others are so or not."""
+    """A rule: a measure, a bound, and for how long. Only measures with a number have ``above`` or
+    ``below``."""
 
     id: str
     measure: Measure
     severity: Severity
-    for_s: float  # it must be so for this long
-    clear_s: float  # and well for this long, before the alert is over
+    for_s: float  # the condition must hold for this long
+    clear_s: float  # and be false for this long before the alert is cleared
     above: float | None = None
     below: float | None = None
-    clear: float | None = None  # an open alert is well from here on; the bound itself where none is given
-    version: str = ""  # that boxes should have; empty: the fleet's newest
+    clear: float | None = None  # bound of an open alert; None: the same bound
+    version: str = ""  # wanted version; empty: the fleet's newest
     enabled: bool = True
 
     def is_ill(self, reading: Measurement, is_open: bool) -> bool:
-        """What is not known is no reason for an alert."""
+        """Whether the rule's condition holds; false if the value is unknown."""
         if reading.value is None:
             return False
         at = self.clear if is_open else None
@@ -291,7 +291,7 @@ class AlertRule:
         return reading.value > 0
 
     def words(self, reading: Measurement) -> str:
-        """Why, one line for humans."""
+        """The alert's text: one line for operators."""
         if self.above:
             return f"{reading.text}, above {self.above:g}"
         if self.below:
@@ -301,5 +301,5 @@ class AlertRule:
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    rules: tuple[AlertRule, ...]  # those that are switched on
-    boot_grace_s: float  # a box that came back is not asked about its cameras for so long
+    rules: tuple[AlertRule, ...]  # the enabled rules
+    boot_grace_s: float  # no camera alerts for this time after a gateway came back

@@ -1,6 +1,6 @@
-"""What an operator should look at: rules over heartbeats and presence, and where alerts are sent.
+"""Alerts for operators: judges rules over heartbeats and presence, stores and publishes the changes.
 
-    alert_rules -> book -> desk -> table, MQTT, webhook
+    alert_rules -> engine -> service -> table, MQTT, webhook
 
 docs/design/central.md#alerts has the reasons, docs/guide/alerts.md the use.
 """

@@ -1,4 +1,5 @@
-"""``alerts:`` of the centre's configuration: what stands there on top of the rules that ship, by id."""
+"""The section ``alerts:`` of the centre's configuration: changes to the rules that ship, by id, and new
+rules."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def _check(values: SectionValues) -> None:
     bounds = [key for key in ("above", "below") if values.valid(key) is not None]
     if measure not in NUMBERS:
         for key in (*bounds, *(key for key in ("clear",) if values.valid(key) is not None)):
-            values.reading.refuse(values.key_place(key), f"{measure} is so or not: it takes no {key}")
+            values.reading.refuse(values.key_place(key), f"{measure} is yes or no: it takes no {key}")
     elif len(bounds) == 2:
         values.reading.refuse(values.key_place("below"), f"{measure} takes above or below, not both")
     elif not bounds and not any(values.given(key) for key in ("above", "below")):
@@ -66,7 +67,7 @@ def _check_clear(values: SectionValues, key: str) -> None:
     if clear > bound if key == "above" else clear < bound:
         side = "higher" if key == "above" else "lower"
         place, told = values.place("clear"), f"clear must not be {side} than {key}, {bound:g}"
-        if place.file == str(DEFAULTS):  # it ships: who changed the bound has not seen it
+        if place.file == str(DEFAULTS):  # ``clear`` is of the shipped rule, which the user may not know
             place, told = (
                 values.place(key),
                 f"the rule ships with clear: {clear:g}; give a clear beside it: {told}",
@@ -76,30 +77,35 @@ def _check_clear(values: SectionValues, key: str) -> None:
 
 RULE = Section(
     "the alert rule",
-    "A rule that ships is changed by its id, key by key; another id is a rule of its own.",
+    "The id of a shipped rule changes single keys of it; another id makes a new rule.",
     (
         Field("id", identifier(), "the rule's id; part of the topic of its alerts"),
-        Field("measure", WordChoice(tuple(Measure), Measure), "what it looks at, below"),
-        Field("above", _BOUND, "of a measure with a number: an alert above it", None, "none"),
-        Field("below", _BOUND, "... or below it", None, "none"),
-        Field("clear", _BOUND, "the alert is over here", None, "the bound itself"),
-        Field("for_s", Number(0, LONGEST_S, "seconds"), "it must be so for so long", 0.0),
-        Field("clear_s", Number(0, LONGEST_S, "seconds"), "and well for so long before it is over", 0.0),
+        Field("measure", WordChoice(tuple(Measure), Measure), "one of the measures below"),
+        Field("above", _BOUND, "for a measure with a number: alert above this value", None, "none"),
+        Field("below", _BOUND, "... or below this value", None, "none"),
+        Field("clear", _BOUND, "value at which the alert is cleared", None, "the bound itself"),
+        Field("for_s", Number(0, LONGEST_S, "seconds"), "the condition must hold for this time", 0.0),
+        Field(
+            "clear_s",
+            Number(0, LONGEST_S, "seconds"),
+            "and be false for this time before the alert is cleared",
+            0.0,
+        ),
         Field(
             "severity",
             WordChoice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
-            "how much it matters",
+            "severity of its alerts",
             Severity.WARNING,
             "`warning`",
         ),
         Field(
             "version",
             Text("a version", 40, r"[0-9][0-9A-Za-z.+-]*"),
-            "of `version_behind`: the one that boxes should have",
+            "for `version_behind`: the version that gateways should have",
             "",
-            "the newest that a tenth of them has",
+            "the newest that a tenth of the gateways has",
         ),
-        Field("enabled", Flag(), "false: it is switched off", True),
+        Field("enabled", Flag(), "false: the rule is off", True),
     ),
     lambda values: AlertRule(**values.found),
     _check,
@@ -110,7 +116,7 @@ RULE = Section(
 
 @dataclass(frozen=True)
 class AlertRules(ListOf):
-    """The rules that are switched on, those that ship included."""
+    """The enabled rules, shipped ones included."""
 
     def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Sequence):
@@ -123,8 +129,8 @@ class AlertRules(ListOf):
         return INVALID if failed or rules is INVALID else tuple(rule for rule in rules if rule.enabled)
 
     def _accepted(self, shipped: tree.Sequence, node: tree.Sequence, reading: ReadContext) -> tree.Sequence:
-        """Without those that are refused for their id: a wrong one would be a rule without a measure, and
-        one that comes twice would hide the first."""
+        """The list without rules that are refused for their id: an unknown id would be a rule without a
+        measure, and a repeated one would hide the first."""
         ids = [id_ for item in shipped.items if (id_ := id_of(item)) is not None]
         kept, seen = list[tree.Node](), set[str]()
         for item in node.items:
@@ -147,17 +153,18 @@ ALERTS = AlertRules(RULE, "alert rules", most=MOST_RULES)
 
 
 def default_rules() -> tuple[AlertRule, ...]:
-    """As they ship. Raises ConfigError where the file of the package is damaged."""
+    """The shipped rules. Raises ConfigError when the file in the package is damaged."""
     reading = ReadContext(ConfigFiles(DEFAULTS.parent, None), SystemClock())
     rules = ALERTS.read(tree.Sequence(tree.SourcePosition(str(DEFAULTS), 1, 1), ()), reading)
     if rules is INVALID:
-        raise ConfigError(f"{DEFAULTS} is damaged: install the package anew", tuple(reading.problems))
+        raise ConfigError(f"{DEFAULTS} is damaged: reinstall the package", tuple(reading.problems))
     found: tuple[AlertRule, ...] = rules
     return found
 
 
 def _yielding(shipped: tree.Sequence, node: tree.Sequence) -> tree.Sequence:
-    """Who writes ``below`` for a rule that ships with ``above`` does not want both."""
+    """The shipped rules without the bound that the user replaces: ``below`` for a rule that ships with
+    ``above`` removes ``above`` and ``clear``."""
     other = {"above": ("below", "clear"), "below": ("above", "clear")}
     own = {id_of(item): item.entries for item in node.items if isinstance(item, tree.Mapping)}
     items: list[tree.Node] = []
@@ -174,41 +181,41 @@ def _yielding(shipped: tree.Sequence, node: tree.Sequence) -> tree.Sequence:
 def _shipped() -> tree.Sequence:
     node, problems = tree.parse(DEFAULTS.read_bytes(), str(DEFAULTS))
     if problems or not isinstance(node, tree.Sequence):
-        raise ConfigError(f"{DEFAULTS} is damaged: install the package anew", tuple(problems))
+        raise ConfigError(f"{DEFAULTS} is damaged: reinstall the package", tuple(problems))
     return node
 
 
 ABOUT = {
-    Measure.WARD_OUTAGE: "many boxes of the ward went at once; an alert of the ward",
-    Measure.OFFLINE: "the box is told as offline",
-    Measure.STOPPED: "somebody stopped the agent, and it was not started again",
-    Measure.UNSTABLE: "the box goes and comes again and again",
+    Measure.WARD_OUTAGE: "many gateways of the ward went offline at once; an alert of the ward",
+    Measure.OFFLINE: "the gateway is offline",
+    Measure.STOPPED: "the agent was stopped on purpose and not started again",
+    Measure.UNSTABLE: "the gateway goes offline again and again",
     Measure.CAMERA_OFFLINE: "the camera is offline",
     Measure.CAMERA_DEGRADED: "the camera is degraded",
-    Measure.TAMPER: "its view is covered, defocused, moved or frozen",
+    Measure.TAMPER: "the camera's view is covered, defocused, moved or frozen",
     Measure.RULE_MUTED: "a rule of the camera was muted or disarmed for a time",
     Measure.VIEW_RELEARNED: "an operator had the view relearned; no tamper is reported meanwhile",
     Measure.DISK_PERCENT: "how full the disk is",
     Measure.MEMORY_PERCENT: "how much memory is used",
-    Measure.TEMPERATURE_C: "of the processor",
+    Measure.TEMPERATURE_C: "temperature of the processor",
     Measure.UNDERVOLTAGE: "the power supply is too weak",
-    Measure.THROTTLED: "the processor slows itself down",
+    Measure.THROTTLED: "the processor is throttled",
     Measure.CLOCK_UNSYNCED: "nothing sets the clock",
     Measure.CERTIFICATE_DAYS: "days left of the gateway's certificate or of the CA that it trusts",
     Measure.OUTBOX_OLDEST_S: "how long the oldest event waits; not while infos wait for the uplink's budget",
-    Measure.OUTBOX_DEGRADED: "events go out from memory",
-    Measure.VERSION_BEHIND: "the agent is older than it should be",
+    Measure.OUTBOX_DEGRADED: "events are sent from memory, not from the disk",
+    Measure.VERSION_BEHIND: "the agent's version is older than the wanted one",
     Measure.ALARMS: "events that ring, in ten minutes: while the alert is open they do not ring one by one",
-    Measure.MISSING_EVENTS: "events that are missing for half an hour to a day, and nobody has said why",
-    Measure.CONFLICT: "within a day two boxes reported under one name, or two events had one number",
+    Measure.MISSING_EVENTS: "events missing for half an hour to a day without an explanation",
+    Measure.CONFLICT: "within a day two gateways reported under one name, or two events had one number",
     Measure.UPLINK_PERCENT: "how much of the billing period's budget is used",
-    Measure.FAILED_UNITS: "systemd units of the box have failed",
+    Measure.FAILED_UNITS: "systemd units of the gateway have failed",
     Measure.DETECTOR_DEGRADED: "the detector is not the one that was configured",
     Measure.EVIDENCE_DEGRADED: "clips are not kept",
-    Measure.UPDATE_REVERTED: "the last release went back",
+    Measure.UPDATE_REVERTED: "the last update was reverted",
     Measure.MODEL_REVERTED: "the last detection model that was sent was given up, by itself or by a command",
-    Measure.CONFIG_GIVEN_UP: "the last configuration that was pushed was taken back",
-    Measure.RETAINED_MESSAGES: "messages that the box left at the broker beside its state and birth (retain)",
+    Measure.CONFIG_GIVEN_UP: "the last pushed configuration was reverted",
+    Measure.RETAINED_MESSAGES: "messages of the gateway that the broker retains beside its state and birth",
     Measure.CENTRE_CLOCK: "the clock of the centre differs from what gateways and its own count say",
     Measure.DELETIONS_HELD: "a run of retention would delete so much that an administrator must release it",
 }
@@ -222,18 +229,18 @@ def _of(measure: Measure) -> str:
         if measure in (*CAMERA_MEASURES, *OVERRIDE_MEASURES)
         else "a ward"
         if measure is Measure.WARD_OUTAGE
-        else "a box"
+        else "a gateway"
     )
 
 
 def reference() -> Iterator[str]:
     """The measures, and the rules that ship, for ``docs/reference/central.md``."""
     yield "## Measures\n"
-    yield "| measure | of | value | what it is |"
+    yield "| measure | of | value | meaning |"
     yield "|---|---|---|---|"
     for measure in Measure:
         of = _of(measure)
-        yield f"| `{measure}` | {of} | {'number' if measure in NUMBERS else 'so or not'} | {ABOUT[measure]} |"
+        yield f"| `{measure}` | {of} | {'number' if measure in NUMBERS else 'yes or no'} | {ABOUT[measure]} |"
     yield ""
     yield "## Rules that ship\n"
     yield "`edge_central/alerts/defaults.yaml`. Seconds.\n"

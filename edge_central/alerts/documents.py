@@ -1,4 +1,4 @@
-"""An alert as a message: on MQTT, and for the webhook."""
+"""Encodes alerts as JSON for MQTT and the webhook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORDS: dict[Severity, Literal["info", "warning", "alarm"]] = {
 
 
 def encode_alert(alert: Alert) -> bytes:
-    """JSON."""
+    """The alert as JSON."""
     key = alert.key
     names = [name for name in (key.ward, key.gateway, key.rule, key.camera, str(alert.opened_ms)) if name]
     return msgspec.json.encode(
@@ -47,7 +47,7 @@ def encode_alert(alert: Alert) -> bytes:
 
 
 def messages_for(change: AlertChange, topics: CentralTopics) -> Iterator[MqttMessage]:
-    """The end is told to whoever listens, then nothing of it is retained."""
+    """The messages of a change. A cleared alert is published once unretained, then its topic is cleared."""
     if change.kind is AlertChangeKind.CLEARED:
         yield MqttMessage(alert_topic(change.alert.key, topics), encode_alert(change.alert))
         yield clearing_message(change.alert.key, topics)

@@ -1,11 +1,12 @@
-"""Which alerts are open: a state machine over heartbeats and presence. Pure: no clock, no broker, no table.
+"""Decides which alerts are open, from heartbeats, presence and counts. Pure: no clock, no broker, no table.
 
-Time is monotonic seconds (``mono``) for every decision and milliseconds since 1970 (``now_ms``) as a label.
+Every decision uses monotonic seconds (``mono``); milliseconds since 1970 (``now_ms``) are only labels.
 
-- An alert opens when its rule has said so for ``for_s``, and is over when all was well for ``clear_s``.
-- A box that is away says nothing: what was open of it is folded into the alert that says so, or into its
-  ward's, and comes back when the box says it again.
-- A box that came back is not asked about its cameras for a while.
+- An alert opens when its rule's condition has held for ``for_s``, and is cleared when it was false for
+  ``clear_s``.
+- While a gateway is away, its open alerts are folded into the alert that says so, or into its ward's. They
+  unfold when the gateway reports the problem again.
+- Cameras are not judged for a while after their gateway came back.
 """
 
 from __future__ import annotations
@@ -39,9 +40,10 @@ from edge_central.store.presence_reports import GatewayReport, OutageReport, Pre
 from edge_central.trusted_time.clock import Correction
 
 SETTLED_S = 90.0
-"""After our own connect nobody's absence means anything for so long."""
+"""After the centre's own connect no absence counts for this time."""
 FLEET_SHARE = 0.1
-"""Of the boxes must have a version before the others are behind it: one that is only tried is not meant."""
+"""Share of the gateways that must have a version before the others count as behind: a version on trial
+does not count."""
 
 _PRESENCE_STATES = {
     Measure.OFFLINE: PresenceState.OFFLINE,
@@ -51,13 +53,14 @@ _PRESENCE_STATES = {
 
 
 class AlertEngine:
-    """One thread uses it. ``alerts`` and ``pending`` are what was open, or about to be, before a restart."""
+    """The alerts of all gateways and wards. Not thread-safe. ``alerts`` and ``pending``: open alerts and
+    waiting conditions from before a restart."""
 
     def __init__(
         self,
         settings: AlertSettings,
         alerts: Iterable[Alert] = (),
-        pending: Mapping[AlertKey, int] | None = None,  # since when, in milliseconds since 1970
+        pending: Mapping[AlertKey, int] | None = None,  # -> milliseconds since 1970
         mono: float = 0.0,
         now_ms: int = 0,
     ) -> None:
@@ -67,8 +70,8 @@ class AlertEngine:
         self._camera_rules = [rule for rule in settings.rules if rule.measure in CAMERA_MEASURES]
         self._gateways: dict[str, AlertSubject] = {}
         self._wards: dict[str, AlertSubject] = {}
-        self._out: dict[str, set[str]] = {}  # ward -> boxes that went with it and were not heard since
-        self._went: dict[str, set[str]] = {}  # ward -> all of them
+        self._out: dict[str, set[str]] = {}  # ward -> gateways of its outage that were not heard since
+        self._went: dict[str, set[str]] = {}  # ward -> all gateways of its outage
         self._versions: Counter[str] = Counter()
         self._newest = ""
         self._late: list[AlertChange] = []
@@ -77,7 +80,7 @@ class AlertEngine:
         for key, since_ms in (pending or {}).items():
             self._remember_pending(key, since_ms, mono, now_ms)
 
-    # --- what is heard ---
+    # --- input ---
 
     def record_heartbeat(
         self, gateway: str, ward: str, health: ReceivedHealth, mono: float, now_ms: int
@@ -98,14 +101,14 @@ class AlertEngine:
         yield from self._judge_health(box, health, mono, now_ms)
 
     def record_version(self, gateway: str, ward: str, version: str) -> None:
-        """What a box ran when it was heard last, before our start."""
+        """Record the version that a gateway last reported before this start."""
         self._note_version(self._gateway(gateway, ward), version)
 
     def record_view(
         self, gateway: str, camera: str, state: str, present: bool, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
-        """An event says that a camera's view is tampered with, or is not any more; the next heartbeat says it
-        too."""
+        """An event reports that a camera's view is tampered with, or no longer. The next heartbeat reports
+        it too."""
         box = self._gateways.get(gateway)
         if box is None or box.away:
             return
@@ -146,14 +149,15 @@ class AlertEngine:
     def judge_centre(
         self, ward: str, measure: Measure, trouble: str | None, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
-        """Judge what is wrong with the centre itself, as an alert of this ward; None: nothing is."""
+        """Judge a problem of the centre itself, as an alert of this ward; None: no problem."""
         reading = Measurement(float(trouble is not None), trouble or measures.CENTRE_MEASURES[measure])
         for rule in self._rules_for(measure):
             subject = self._wards.setdefault(ward, AlertSubject(ward))
             yield from subject.judge(rule, "", reading, mono, now_ms)
 
     def judge_conflicts(self, events: Mapping[str, int], mono: float, now_ms: int) -> Iterator[AlertChange]:
-        """Judge how many events of a gateway have the number of another; 0: two boxes report by turns."""
+        """Judge how many events of a gateway have the sequence number of another event; 0: two gateways
+        alternate under one name."""
         for rule in self._rules_for(Measure.CONFLICT):
             for gateway, box in self._gateways.items():
                 if gateway in events:
@@ -164,14 +168,14 @@ class AlertEngine:
     def judge_alarms(
         self, gateway: str, ward: str, count: int, since_ms: int, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
-        """Judge how many events that ring a gateway has sent; ``since_ms``: when these were received."""
+        """Judge ``count`` new ringing events of a gateway, received at ``since_ms``."""
         box = self._gateway(gateway, ward)
         reading = measures.alarms(box.count_alarms(count, mono))
         for rule in self._rules_for(Measure.ALARMS):
             yield from box.judge(rule, "", reading, mono, now_ms, since_ms)
 
     def record_presence(self, report: PresenceReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
-        """What presence tells."""
+        """Judge a presence report."""
         match report:
             case GatewayReport(gateway, ward, None):
                 box = self._gateways.pop(gateway, None)
@@ -197,7 +201,8 @@ class AlertEngine:
                     yield from self._fold(box)
 
     def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> Iterator[AlertChange]:
-        """What has lasted long enough by now; ``connected_mono``: since when we have a session."""
+        """Open and clear what has lasted long enough; ``connected_mono``: when the broker session began,
+        None without one."""
         late, self._late = self._late, []
         yield from late
         for rule in self._rules_for(Measure.ALARMS):
@@ -216,7 +221,7 @@ class AlertEngine:
                 ):
                     yield from subject.fold()
 
-    # --- what holds ---
+    # --- state ---
 
     def open_alerts(self) -> list[Alert]:
         return [
@@ -227,7 +232,8 @@ class AlertEngine:
         ]
 
     def pending(self, least_s: float) -> dict[AlertKey, int]:
-        """Of rules that wait so long, and would wait anew after a restart: since when."""
+        """Conditions without an alert whose ``for_s`` is at least ``least_s``, and since when they hold: a
+        restart must not start their wait again."""
         return {
             AlertKey(subject.ward, subject.gateway, *at): episode.since_ms
             for subject in self._subjects()
@@ -236,7 +242,7 @@ class AlertEngine:
         }
 
     def apply_correction(self, correction: Correction) -> None:
-        """The centre's time was wrong, and the database has the right times of what is open."""
+        """Correct the times of all conditions and open alerts, as in the database."""
         for subject in self._subjects():
             for episode in subject.conditions.values():
                 episode.since_ms = correction.of(episode.since_ms)
@@ -299,7 +305,7 @@ class AlertEngine:
                     yield AlertChange(AlertChangeKind.CHANGED, before.alert)
 
     def _fold(self, box: AlertSubject) -> Iterator[AlertChange]:
-        """Only where there is an alert of the ward to fold into."""
+        """Fold the gateway's alerts, but only if its ward has an outage alert."""
         ward = self._wards.get(box.ward)
         outage = Measure.WARD_OUTAGE
         if ward is not None and any(
@@ -311,7 +317,7 @@ class AlertEngine:
         if version == box.version:
             return
         self._versions[box.version] -= 1
-        if self._versions[box.version] <= 0:  # a box that changes its text each time must not fill the memory
+        if self._versions[box.version] <= 0:  # gateways must not fill it with texts
             del self._versions[box.version]
         box.version = version
         self._versions[version] += 1
@@ -341,7 +347,7 @@ class AlertEngine:
 
 
 def _newest(versions: Mapping[str, int]) -> str:
-    """That enough boxes have; empty: none of them."""
+    """The newest version that enough gateways have; empty: none."""
     known: Collection[str] = [version for version, count in versions.items() if version and count > 0]
     least = FLEET_SHARE * sum(versions[version] for version in known)
     common = [version for version in known if versions[version] >= least]

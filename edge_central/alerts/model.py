@@ -1,7 +1,4 @@
-"""An alert, and what becomes of it.
-
-What is known of one box, or of a ward, as far as alerts go. Pure.
-"""
+"""Alerts, their changes, and the conditions of one gateway or ward. Pure."""
 
 from __future__ import annotations
 
@@ -28,8 +25,8 @@ from edge_central.trusted_time.clock import Correction
 
 @dataclass(frozen=True, slots=True, order=True)
 class AlertKey:
-    """What an alert is about: at most one is open for each. ``gateway`` is empty for the ward itself,
-    ``camera`` for the box."""
+    """Identity of an alert: at most one is open per key. ``gateway`` is empty for the ward itself,
+    ``camera`` for the gateway."""
 
     ward: str
     gateway: str
@@ -41,16 +38,16 @@ class AlertKey:
 class Alert:
     key: AlertKey
     severity: Severity
-    text: str  # why, one line for humans
-    value: float | None  # as measured when it was opened
-    since_ms: int  # so long it is as the rule says
+    text: str  # the reason, one line for operators
+    value: float | None  # measured at the opening
+    since_ms: int  # since then the condition holds
     opened_ms: int
     cleared_ms: int | None = None  # None: open
     cleared_text: str | None = None
-    folded: bool = False  # told by another one: its box or ward is away
+    folded: bool = False  # explained by another alert: its gateway or ward is away
 
     def corrected(self, correction: Correction) -> Alert:
-        """With right times, where the centre's clock was wrong."""
+        """A copy with corrected times, after the centre's clock was wrong."""
         cleared_ms = None if self.cleared_ms is None else correction.of(self.cleared_ms)
         since_ms, opened_ms = correction.of(self.since_ms), correction.of(self.opened_ms)
         return replace(self, since_ms=since_ms, opened_ms=opened_ms, cleared_ms=cleared_ms)
@@ -58,7 +55,7 @@ class Alert:
 
 class AlertChangeKind(StrEnum):
     OPENED = "opened"
-    CHANGED = "changed"  # still open: folded, told by itself again, or with other words
+    CHANGED = "changed"  # still open: folded or unfolded, or with a new text
     CLEARED = "cleared"
 
 
@@ -73,7 +70,8 @@ WARD_OR_PRESENCE = PRESENCE | {Measure.WARD_OUTAGE, *CENTRE_MEASURES}
 
 @dataclass(slots=True)
 class AlertCondition:
-    """One rule says so of one thing; ``alert`` is None until it has lasted long enough."""
+    """The condition of one rule holds for one gateway or camera; ``alert`` is None until it has lasted
+    ``for_s``."""
 
     rule: AlertRule
     since_mono: float
@@ -81,29 +79,29 @@ class AlertCondition:
     text: str
     value: float | None
     alert: Alert | None = None
-    well_mono: float | None = None  # since when an open one is well
+    well_mono: float | None = None  # since when the condition of an open alert is false
     well_text: str = ""
 
 
 @dataclass(slots=True)
 class ActiveOverrides:
-    """What was changed by hand of one camera, in words."""
+    """The texts of an operator's overrides of one camera."""
 
     active: set[str] = field(default_factory=set)
-    reported: set[str] = field(default_factory=set)  # since its alert was opened
+    reported: set[str] = field(default_factory=set)  # all since its alert was opened
 
 
 @dataclass(slots=True)
 class AlertSubject:
     ward: str
     gateway: str = ""  # empty: the ward itself
-    away: bool = False  # nothing that was known of it can be relied on
+    away: bool = False  # offline, stopped, or gone with its ward
     heard_mono: float | None = None
     grace_until_mono: float = 0.0
     version: str = ""
-    alarms: deque[tuple[float, int]] = field(default_factory=deque)  # monotonic s, how many: of ten minutes
+    alarms: deque[tuple[float, int]] = field(default_factory=deque)  # (monotonic s, count)
     conditions: dict[tuple[str, str], AlertCondition] = field(default_factory=dict)  # by rule and camera
-    overrides: dict[tuple[str, str], ActiveOverrides] = field(default_factory=dict)  # the same
+    overrides: dict[tuple[str, str], ActiveOverrides] = field(default_factory=dict)  # by rule and camera
 
     def judge(
         self,
@@ -114,7 +112,7 @@ class AlertSubject:
         now_ms: int,
         since_ms: int | None = None,
     ) -> Iterator[AlertChange]:
-        """A new reading of what the rule looks at; ``since_ms``: since when it is so, if that is known."""
+        """Apply a new measurement; ``since_ms``: since when the condition holds, if known."""
         at = (rule.id, camera)
         episode = self.conditions.get(at)
         is_open = episode is not None and episode.alert is not None
@@ -141,14 +139,14 @@ class AlertSubject:
     def judge_overrides(
         self, rule: AlertRule, camera: str, standing: set[str], mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
-        """What stands now of that camera. One more, while the alert is open, is another alert."""
+        """Apply the active overrides of a camera. Another override during an open alert opens a new alert."""
         at = (rule.id, camera)
         episode = self.conditions.get(at)
         if not standing and episode is None:
             self.overrides.pop(at, None)
             return
         is_open = episode is not None and episode.alert is not None
-        # Which changes an alert from before this start named is not known: take those of now.
+        # The overrides named by an alert from before this start are unknown: use the current ones.
         known = self.overrides.setdefault(at, ActiveOverrides(reported=set(standing) if is_open else set()))
         if is_open and standing - known.reported:
             yield from self.end(at, "another one follows", now_ms)
@@ -157,14 +155,14 @@ class AlertSubject:
         yield from self.judge(rule, camera, overrides(standing), mono, now_ms)
 
     def settle(self, mono: float, now_ms: int, settled: bool, connected_mono: float) -> Iterator[AlertChange]:
-        """What has lasted long enough by now, as far as it is known from after our own connect."""
+        """Open or clear what has lasted long enough, if heard of since the centre's own connect."""
         heard = self.heard_mono is not None and self.heard_mono >= connected_mono
         for at, episode in list(self.conditions.items()):
             if settled if episode.rule.measure in WARD_OR_PRESENCE else heard and not self.away:
                 yield from self._settle(at, episode, mono, now_ms)
 
     def go_away(self) -> None:
-        """What was about to be told of it is not known any more."""
+        """The gateway is away: drop conditions without an alert, because their state is unknown now."""
         self.away = True
         for at, episode in list(self.conditions.items()):
             if episode.alert is None and episode.rule.measure not in WARD_OR_PRESENCE:
@@ -175,20 +173,21 @@ class AlertSubject:
         self.grace_until_mono = max(self.grace_until_mono, mono + grace_s)
 
     def fold(self) -> Iterator[AlertChange]:
-        """Another alert explains what is open here."""
+        """Fold the open alerts: another alert explains them."""
         for episode in self.conditions.values():
             if episode.alert is not None and episode.rule.measure not in WARD_OR_PRESENCE:
                 yield from _changed(episode, folded=True)
 
     @property
     def explained(self) -> bool:
-        """It is told as away."""
+        """Whether an open alert says that the gateway is away."""
         return any(
             episode.alert is not None and episode.rule.measure in AWAY for episode in self.conditions.values()
         )
 
     def count_alarms(self, new: int, mono: float) -> int:
-        """Of the last ten minutes. Those of ten seconds are counted together: a flood needs no memory."""
+        """Add ``new`` alarms and return the count of the last ten minutes. Alarms within ten seconds share
+        one entry, which bounds the memory of a flood."""
         while self.alarms and mono - self.alarms[0][0] > FLOOD_WINDOW_S:
             self.alarms.popleft()
         if new and self.alarms and mono - self.alarms[-1][0] < 10.0:
@@ -199,7 +198,7 @@ class AlertSubject:
         return sum(count for _, count in self.alarms)
 
     def end(self, at: tuple[str, str], why: str, now_ms: int) -> Iterator[AlertChange]:
-        """Whatever the rule says."""
+        """Clear the alert of this condition, if any, and drop the condition."""
         episode = self.conditions.pop(at, None)
         if episode is not None and episode.alert is not None:
             yield AlertChange(
@@ -226,7 +225,7 @@ class AlertSubject:
             yield from self.end(at, episode.well_text, now_ms)
 
     def _unfold(self, episode: AlertCondition, mono: float) -> Iterator[AlertChange]:
-        """Again, unless its camera may still be coming up."""
+        """Unfold the alert, unless its camera may still be starting."""
         if not (episode.rule.measure in GRACED and mono < self.grace_until_mono):
             yield from _changed(episode, folded=False)
 

@@ -1,7 +1,5 @@
-"""Alerts in the database: what is open, what was told, what still waits for the webhook.
-
-Open alerts for ``edge-agent central status``.
-"""
+"""Alerts in the database: open alerts, pending conditions, the webhook's queue, and the list for
+``edge-agent central status``."""
 
 from __future__ import annotations
 
@@ -17,37 +15,38 @@ from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, Alert
 from edge_central.store import tables
 
 MOST_NOTIFICATIONS = 10_000
-"""Wait for the webhook: the oldest go first."""
+"""Notifications that wait for the webhook; beyond this the oldest are dropped."""
 RECENT_MS = 7 * 86_400_000
 CONFLICT_MS = 86_400_000
-"""So long after its last event a conflict is over."""
-"""Of alerts that are over: a broker that was away meanwhile may have them retained."""
+"""A sequence conflict ends this long after its last event."""
+"""Topics of alerts cleared within this time are cleared again in a new session: a broker that was away may
+still retain them."""
 
 _BY_NUMBER = {each.number: each for each in Severity}
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceConflict:
-    """Two histories of one gateway."""
+    """Two event histories under one gateway id."""
 
-    events: int  # under numbers that other events have
+    events: int  # with the sequence number of another event
     last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAlerts:
-    """What a centre reads when it starts."""
+    """What AlertService reads at its start."""
 
     alerts: list[Alert] = field(default_factory=list)
-    over: list[AlertKey] = field(default_factory=list)  # and not open again
+    over: list[AlertKey] = field(default_factory=list)  # cleared lately and not open again
     pending: dict[AlertKey, int] = field(default_factory=dict)
-    notifications: list[tuple[int, bytes]] = field(default_factory=list)  # by id
-    heartbeats: list[tuple[str, str, bytes]] = field(default_factory=list)  # gateway, ward, its newest
-    conflicts: dict[str, SequenceConflict] = field(default_factory=dict)  # by gateway
+    notifications: list[tuple[int, bytes]] = field(default_factory=list)  # (id, body)
+    heartbeats: list[tuple[str, str, bytes]] = field(default_factory=list)  # (gateway, ward, heartbeat)
+    conflicts: dict[str, SequenceConflict] = field(default_factory=dict)  #  by gateway
 
 
 def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredAlerts:
-    """Of these wards: another centre may write to the same database."""
+    """Read the alerts of these wards; other centres may use the same database."""
     rows, pending = tables.alert.c, tables.alert_pending.c
     of = rows.ward.in_(wards)
     alerts = [
@@ -78,7 +77,7 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredA
 
 
 def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> dict[str, SequenceConflict]:
-    """Those that are not over: the table keeps each one for good."""
+    """The recent conflicts; the table keeps all of them."""
     of, columns = tables.gateway.c, tables.conflict.c
     query = (
         select(columns.gateway, func.sum(columns.events), func.max(columns.last_ms))
@@ -92,7 +91,7 @@ def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> d
 
 
 def write(connection: Connection, change: AlertChange) -> None:
-    """An opening that is written twice stays one row."""
+    """Write a change. Writing the same opening twice makes one row."""
     alert, found = change.alert, _open(change.alert.key)
     if change.kind is AlertChangeKind.OPENED:
         connection.execute(delete(tables.alert).where(found))
@@ -104,7 +103,7 @@ def write(connection: Connection, change: AlertChange) -> None:
 def write_pending(
     connection: Connection, pending: Mapping[AlertKey, int], known: Mapping[AlertKey, int]
 ) -> None:
-    """``known`` is what the table holds."""
+    """Update the table of pending conditions; ``stored``: what it holds now."""
     columns = tables.alert_pending.c
     gone = [key for key, since_ms in known.items() if pending.get(key) != since_ms]
     if gone:
@@ -124,7 +123,7 @@ def write_pending(
 def queue(
     connection: Connection, bodies: Iterable[tuple[str, bytes]], now_ms: int
 ) -> list[tuple[int, bytes]]:
-    """For the webhook, each with its ward; then with the ids that they got."""
+    """Queue (ward, body) pairs for the webhook. Return (id, body) pairs."""
     queued = []
     for ward, body in bodies:
         row = {"ward": ward, "made_ms": now_ms, "body": body}
@@ -135,7 +134,8 @@ def queue(
 
 
 def unqueue(connection: Connection, ids: Collection[int]) -> int:
-    """Those that were taken; then how many of the oldest had to go for their number."""
+    """Delete delivered notifications, and the oldest beyond MAX_NOTIFICATIONS; return how many of those
+    were dropped."""
     column = tables.notification.c.id
     if ids:
         connection.execute(delete(tables.notification).where(column.in_(ids)))
@@ -192,7 +192,7 @@ def _alert(row: Any) -> Alert:
 class AlertStatus(msgspec.Struct, kw_only=True):
     ward: str
     gateway: str  # empty: the ward itself
-    camera: str  # empty: the box itself
+    camera: str  # empty: the gateway itself
     rule: str
     severity: int
     text: str
@@ -206,7 +206,7 @@ class AlertStatus(msgspec.Struct, kw_only=True):
 
 
 def open_alerts(connection: Connection, now_ms: int) -> list[AlertStatus]:
-    """The gravest first, of these the newest."""
+    """All open alerts, by severity, then newest first."""
     columns = tables.alert.c
     query = select(tables.alert).where(columns.cleared_ms.is_(None))
     return [

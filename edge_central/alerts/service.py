@@ -1,4 +1,4 @@
-"""Feeds the book of alerts, keeps what it says in the database, and tells it: committed first, told then."""
+"""Feeds the alert engine, stores its changes in the database, and publishes them after the commit."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ from edge_central.trusted_time.clock import Correction
 log = logging.getLogger(__name__)
 
 MISSING_FOR_MS = 86_400_000
-"""A gap that stays is an alert for a day, and remains in ``status``."""
+"""How long an open gap is an alert; it stays in ``status``."""
 PENDING_FROM_S = 3_600.0
-"""What has to last so long is remembered over a restart."""
+"""Pending conditions of rules with at least this ``for_s`` survive a restart."""
 PENDING_EVERY_S = 60.0
 FRESH_MS = 600_000
-"""An event about a view or a rule that is older does not describe the present: it waited in an outbox."""
+"""An older view or override event waited in an outbox and no longer describes the present."""
 MOST_OVER = 2_000
 MOST_RETAINED = 1_000
-"""Counted of one gateway."""
+"""Retained topics counted per gateway."""
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
 
 
 class NotificationSink(Protocol):
-    """The webhook, as far as it is known here."""
+    """What AlertService uses of the webhook."""
 
     def submit(self, waiting: Iterable[tuple[int, bytes]]) -> None:
-        """Post these after what was submitted before."""
+        """Post these after the ones submitted before."""
         ...
 
     def taken(self) -> list[int]:
-        """Ids of what was taken since the last call."""
+        """Ids of the notifications delivered since the last call."""
         ...
 
 
@@ -69,7 +69,7 @@ _T = TypeVar("_T", _View, _Override)
 
 
 class AlertService:
-    """One thread uses it; ``begin`` first."""
+    """The alerts of the centre: call ``restore`` first. Not thread-safe."""
 
     def __init__(
         self,
@@ -85,15 +85,15 @@ class AlertService:
         self._clock = clock
         self._webhook = webhook
         self._engine: AlertEngine | None = None
-        self._changes: list[AlertChange] = []  # not written yet
+        self._changes: list[AlertChange] = []  # not in the database yet
         self._queued: list[tuple[int, bytes]] = []
         self._taken: list[int] = []
         self._over: dict[AlertKey, None] = {}
-        self._pending: dict[AlertKey, int] = {}  # as the table has it
+        self._pending: dict[AlertKey, int] = {}  # as in the table
         self._new_pending: dict[AlertKey, int] | None = None
         self._pending_mono = clock.monotonic()
         self._session = self._heard_session = ""
-        self._retained: dict[str, set[str]] = {}  # gateway -> topics, in this session with the broker
+        self._retained: dict[str, set[str]] = {}  # gateway -> retained topics, in this broker session
         self._conflicts: dict[str, SequenceConflict] = {}  # by gateway
 
     @property
@@ -108,7 +108,7 @@ class AlertService:
         return rows.read(connection, self._wards, self._now_ms())
 
     def restore(self, kept: StoredAlerts, told: Iterable[PresenceReport]) -> None:
-        """``told`` is what presence had told."""
+        """Start from the stored alerts and presence reports."""
         mono, now_ms = self._clock.monotonic(), self._now_ms()
         self._engine = AlertEngine(self._settings, kept.alerts, kept.pending, mono, now_ms)
         self._pending = dict(kept.pending)
@@ -117,7 +117,7 @@ class AlertService:
         for gateway, ward, heartbeat in kept.heartbeats:
             try:
                 version = read_health(heartbeat).version
-            except (msgspec.DecodeError, RecursionError):  # of another version of the centre
+            except (msgspec.DecodeError, RecursionError):  # written by another version of the centre
                 continue
             self._engine.record_version(gateway, ward, version)
         for report in told:
@@ -126,10 +126,10 @@ class AlertService:
             self._webhook.submit(kept.notifications)
 
     def record(self, stored: BatchResult, session: str = "") -> None:
-        """Of a committed batch, which came in that session with the broker."""
+        """Judge a committed batch of that broker session."""
         if self._engine is None:
             return
-        if session != self._heard_session:  # the broker sends again what it retains
+        if session != self._heard_session:  # in a new session the broker sends its retained messages again
             self._heard_session = session
             self._retained.clear()
         mono, now_ms = self._clock.monotonic(), self._now_ms()
@@ -163,7 +163,7 @@ class AlertService:
         self._changes += book.judge_conflicts(events, mono, now_ms)
 
     def apply_correction(self, correction: Correction) -> None:
-        """The database has right times now: what is open goes by them too, and is published again."""
+        """The stored times were corrected: correct the open alerts too, and publish them again."""
         if self._engine is None:
             return
         self._engine.apply_correction(correction)
@@ -177,7 +177,7 @@ class AlertService:
         self._session = ""
 
     def check_gaps(self, known: FleetState) -> None:
-        """Gaps that should have closed by now; and conflicts, until they are a day old."""
+        """Judge gaps that should have closed by now, and sequence conflicts of the last day."""
         if self._engine is None:
             return
         now_ms, counts = self._now_ms(), dict[str, int]()
@@ -190,13 +190,13 @@ class AlertService:
         self._judge_conflicts(self._engine, mono, now_ms)
 
     def judge_centre(self, measure: Measure, trouble: str | None) -> None:
-        """What is wrong with the centre itself; None: nothing."""
+        """Judge a problem of the centre itself; None: no problem."""
         if self._engine is not None and self._wards:
             ward, mono = self._wards[0], self._clock.monotonic()
             self._changes += self._engine.judge_centre(ward, measure, trouble, mono, self._now_ms())
 
     def tick(self, reports: Iterable[PresenceReport], connected_mono: float | None) -> None:
-        """``reports``: what presence has just told."""
+        """Judge what depends on time; ``reports``: the newest presence reports."""
         if self._engine is None:
             return
         mono, now_ms = self._clock.monotonic(), self._now_ms()
@@ -217,7 +217,7 @@ class AlertService:
         return bool(self._changes or self._taken) or self._new_pending is not None
 
     def write(self, connection: Connection) -> None:
-        """All of it, for ``written``."""
+        """Write all changes; ``publish_written`` follows after the commit."""
         self._queued = []
         for change in self._changes:
             rows.write(connection, change)
@@ -232,10 +232,10 @@ class AlertService:
             self._queued = rows.queue(connection, told, self._now_ms())
             lost = rows.unqueue(connection, self._taken) if told or self._taken else 0
             if lost:
-                log.error("webhook: %d alerts are not posted any more: too many wait, the oldest went", lost)
+                log.error("webhook: dropped the %d oldest alerts: too many are waiting", lost)
 
     def publish_written(self, session: str | None, publish: Callable[[MqttMessage], None]) -> None:
-        """That transaction is committed: tell it; ``session`` with the broker, None: there is none."""
+        """Publish the committed changes; ``session``: the broker session, None without one."""
         changes, self._changes, self._taken = self._changes, [], []
         if self._new_pending is not None:
             self._pending, self._new_pending = self._new_pending, None
@@ -244,15 +244,16 @@ class AlertService:
         for change in changes:
             _log(change)
             self._remember(change)
-            # What is open is told to a new session all together.
+            # ``publish_open`` publishes open alerts to a new session.
             if session is not None and (session == self._session or change.kind is AlertChangeKind.CLEARED):
                 for message in documents.messages_for(change, self._topics):
                     publish(message)
 
     def publish_open(self, session: str, publish: Callable[[MqttMessage], None]) -> None:
-        """A broker that was away may have forgotten what is open, and not have heard what is over."""
+        """In a new broker session publish all open alerts and clear the topics of cleared ones: the broker
+        may have lost the former and missed the latter."""
         if self._engine is None or session == self._session:
-            return  # it was told
+            return
         self._session = session
         for key in self._over:
             publish(documents.clearing_message(key, self._topics))
@@ -285,7 +286,7 @@ class AlertService:
 
 
 def _read_fresh(event: EventMessage, of: type[_T], now_ms: int) -> _T | None:
-    """None: it is old, or of a newer agent; the heartbeat says the same."""
+    """The decoded event; None if it is old, or from a newer agent: the next heartbeat reports the same."""
     if abs(now_ms - event.time_ms) > FRESH_MS:
         return None
     try:

@@ -1,5 +1,5 @@
-"""Posts alerts to a webhook, one after the other, until each is taken. What waits is in the database: this
-thread only has a copy of it."""
+"""Posts alerts to a webhook in order, each until it is accepted. The queue is in the database; this thread
+has only a copy."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
 DEADLINE_S = 30.0
-"""Of a whole answer: whoever sends one byte every nine seconds does not hold up the others."""
+"""Limit for a whole response: a server that sends one byte every nine seconds must not block the queue."""
 HANG_S = 180.0
-"""A name server may take its time."""
+"""Long enough for a slow name lookup."""
 FIRST_S, CAP_S = 1.0, 300.0
 WORTHLESS = frozenset({400, 413, 422})
-"""Answers that say: this message is wrong. It would be wrong again, and hold up the others."""
+"""Status codes that reject the message itself. It is dropped: a retry would fail again and block the
+queue."""
 
 
 class PostFailed(Exception):
-    """Try again later; the text says why, without the URL."""
+    """The post failed and is tried again later. The text says why, without the URL."""
 
 
 class WebhookPoster:
-    """``submit`` and ``taken`` are the ingest's; they never block."""
+    """The webhook thread. The ingest thread calls ``submit`` and ``taken``, which never block."""
 
     def __init__(
         self, settings: Webhook, backoff: Backoff | None = None, deadline_s: float = DEADLINE_S
@@ -69,7 +70,7 @@ class WebhookPoster:
             return len(self._waiting)
 
     def stop(self) -> None:
-        """Ask for the end; does not wait."""
+        """Request the stop; does not wait."""
         self.loop.stop()
         self._wake.set()
 
@@ -101,13 +102,13 @@ class WebhookPoster:
         with self._lock:
             count = len(self._waiting)
         level = logging.WARNING if self._backoff.failures == 1 else logging.DEBUG
-        log.log(level, "webhook: %s; alerts that wait: %d, next try in %.0f s (failure %d in a row)",
+        log.log(level, "webhook: %s; %d alerts are waiting, next attempt in %.0f s (failure %d in a row)",
                 why, count, delay_s, self._backoff.failures)  # fmt: skip
         while delay_s > 0 and not loop.wait(min(delay_s, TIMEOUT_S)):
             delay_s -= TIMEOUT_S
 
     def _post(self, body: bytes) -> None:
-        """Raises NotTaken."""
+        """Post one body. Raises PostFailed."""
         connection = self._connection()
         deadline = threading.Timer(self._deadline_s, _cut, [connection])
         deadline.daemon = True
@@ -124,9 +125,9 @@ class WebhookPoster:
             deadline.cancel()
             connection.close()
         if status in WORTHLESS:
-            log.error("webhook: it refuses an alert with %d, which is not posted again", status)
+            log.error("webhook: the server rejected an alert with status %d; it is dropped", status)
         elif not 200 <= status < 300:
-            raise PostFailed(f"it answers with {status}")
+            raise PostFailed(f"the server answers with status {status}")
 
     def _connection(self) -> http.client.HTTPConnection:
         host = self._url.hostname or ""
@@ -151,7 +152,7 @@ def _context(settings: Webhook) -> ssl.SSLContext:
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
-    sock: socket.socket | None = connection.sock  # none once the answer is here
+    sock: socket.socket | None = connection.sock  # None after the response
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
@@ -162,7 +163,7 @@ def _target(url: SplitResult) -> str:
 
 
 def _words(error: Exception) -> str:
-    """Never the URL: its path may be the secret."""
+    """The text of an error, without the URL: its path may be secret."""
     if isinstance(error, TimeoutError):
         return f"no answer within {TIMEOUT_S:.0f} s"
     if isinstance(error, OSError):

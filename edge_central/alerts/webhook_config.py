@@ -1,4 +1,4 @@
-"""``webhook:`` of the centre's configuration."""
+"""The section ``webhook:`` of the centre's configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from edge_central.settings import Webhook
 
 @dataclass(frozen=True)
 class WebhookUrl(ScalarType):
-    """https, or http on this machine. Never quoted: many hide a secret in the path."""
+    """An https URL, or http on this machine. Error texts never quote it: many URLs have a secret in the
+    path."""
 
     def describe(self) -> str:
         return "https://host/path, or http:// with an address of this machine"
@@ -68,9 +69,9 @@ def _build(values: SectionValues) -> Webhook:
 
 WEBHOOK = Section(
     "webhook",
-    "Each alert that opens or is over is posted there as JSON, until it is taken.",
+    "Posts each opened and each cleared alert as JSON, again until it is accepted.",
     (
-        Field("url", WebhookUrl(), "where"),
+        Field("url", WebhookUrl(), "URL to post to"),
         Field(
             "secret_file",
             PasswordFile(),

@@ -1,7 +1,4 @@
-"""``edge-agent central run|check|status|hold|holds|release|deletions|console|user``.
-
-The words of ``edge-agent central user``; needs no library of the extra.
-"""
+"""Parsers of ``edge-agent central`` and its actions; this module needs no library of the extra."""
 
 from __future__ import annotations
 
@@ -25,24 +22,25 @@ ROLES = ("admin", "officer", "viewer")
 
 def add_user_commands(user: argparse.ArgumentParser) -> None:
     todo = user.add_subparsers(dest="todo", metavar="add|list|passwd|remove|token", required=True)
-    add = todo.add_parser("add", help="a person; asks for the password on the terminal")
+    add = todo.add_parser("add", help="add a person; asks for the password on the terminal")
     add.add_argument("name")
     add.add_argument(
-        "--role", choices=ROLES, required=True, help="admin: all wards; officer: acts; viewer: looks"
+        "--role",
+        choices=ROLES,
+        required=True,
+        help="admin: all wards; officer: may act; viewer: may only read",
     )
     _add_wards(add)
     _add_password_file(add)
-    todo.add_parser("list", help="who there is")
-    passwd = todo.add_parser("passwd", help="another password; ends all sessions of that person")
+    todo.add_parser("list", help="list all persons and programs")
+    passwd = todo.add_parser("passwd", help="set a new password and end all sessions of that person")
     passwd.add_argument("name")
     _add_password_file(passwd)
-    remove = todo.add_parser("remove", help="away with a person or program, sessions and token included")
+    remove = todo.add_parser("remove", help="remove a person or program with its sessions and token")
     remove.add_argument("name")
-    token = todo.add_parser("token", help="a token of the API for a program, printed once")
+    token = todo.add_parser("token", help="make an API token for a program; it is printed once")
     token.add_argument("name")
-    token.add_argument(
-        "--renew", action="store_true", help="another token; the old one is worth nothing from then on"
-    )
+    token.add_argument("--renew", action="store_true", help="make a new token; the old one stops working")
     _add_wards(token)
     for each in todo.choices.values():
         each.add_argument("--config", type=Path, default=DEFAULT_USER_CONFIG, help="default: %(default)s")
@@ -66,20 +64,20 @@ DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
 def add_commands(central: argparse.ArgumentParser) -> None:
     names = "run|check|status|hold|holds|release|deletions|console|user"
     actions = central.add_subparsers(dest="action", metavar=names, required=True)
-    run = actions.add_parser("run", help="take in what the gateways send, until SIGTERM")
+    run = actions.add_parser("run", help="receive and store what gateways send, until SIGTERM")
     run.add_argument("--log-format", choices=["text", "json"], default="text")
     run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     check = actions.add_parser("check", help="check a configuration and list everything that is wrong")
-    check.add_argument("--no-secrets", action="store_true", help="password and key files need not exist here")
-    status = actions.add_parser("status", help="what is known of the gateways, and what is missing")
+    check.add_argument("--no-secrets", action="store_true", help="do not require password and key files")
+    status = actions.add_parser("status", help="show the state of the gateways and missing events")
     status.add_argument("--json", action="store_true")
     console = actions.add_parser(
-        "console", help="the web server alone; `run` starts it where it is configured"
+        "console", help="run only the web server; `run` starts it if it is configured"
     )
     console.add_argument("--log-format", choices=["text", "json"], default="text")
     console.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     console.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
-    add_user_commands(actions.add_parser("user", help="who may use the console and the API"))
+    add_user_commands(actions.add_parser("user", help="manage the users of the console and the API"))
     for action in (run, check, status, console, *_add_retention(actions)):
         action.add_argument(
             "config", type=Path, nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s"
@@ -89,30 +87,29 @@ def add_commands(central: argparse.ArgumentParser) -> None:
 def _add_retention(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
     hold = actions.add_parser("hold", help="keep events and their pictures from being deleted")
     what = hold.add_mutually_exclusive_group(required=True)
-    what.add_argument("--event", metavar="EVENT_ID", help="all that belongs to this event")
+    what.add_argument("--event", metavar="EVENT_ID", help="everything that belongs to this event")
     what.add_argument("--gateway", metavar="ID", help="what this gateway reported from --from to --to")
     hold.add_argument("--camera", metavar="ID", help="with --gateway: of this camera only")
     for name, of in (("--from", "from_time"), ("--to", "to_time")):
         hold.add_argument(name, dest=of, metavar="TIME", help="2026-11-24T20:15, of this machine's time zone")
-    hold.add_argument("--why", required=True, help="for whoever wonders later, such as the file number")
-    holds = actions.add_parser("holds", help="what is kept, why, and by whom")
-    holds.add_argument("--all", action="store_true", help="those that were released, too")
+    hold.add_argument("--why", required=True, help="reason, such as the number of a case file")
+    holds = actions.add_parser("holds", help="list what is kept, why, and by whom")
+    holds.add_argument("--all", action="store_true", help="list released holds too")
     holds.add_argument("--json", action="store_true")
     release = actions.add_parser(
         "release",
-        help="end a hold, let a large run of retention delete, or say that the system's clock is right",
-        description="End a hold: what it kept is deleted when its time is over. Or, as an administrator: let "
-        "the run of retention delete that waits because it would delete over a fifth of what is stored; or "
-        "say that this machine's clock is right where the centre goes by its own count. `status` shows both.",
+        help="end a hold, let a large retention run proceed, or confirm the system's clock",
+        description="End a hold: what it kept is deleted when its retention time is over. "
+        "For administrators: let a retention run proceed that would delete over a fifth of the stored rows "
+        "and therefore waits; or confirm this machine's clock when the centre uses its own count. "
+        "`status` shows both.",
     )
-    release.add_argument("id", type=_id_or_config, nargs="?", help="of the hold, as holds shows it")
+    release.add_argument("id", type=_id_or_config, nargs="?", help="id of the hold, as holds shows it")
     which = release.add_mutually_exclusive_group()
-    which.add_argument("--deletions", action="store_true", help="the next run deletes what it waits with")
-    which.add_argument("--clock", action="store_true", help="the centre goes by this machine's clock again")
-    deletions = actions.add_parser(
-        "deletions", help="what was deleted when its time was over, the newest first"
-    )
-    deletions.add_argument("--most", type=int, default=20, metavar="N", help="so many of them (default 20)")
+    which.add_argument("--deletions", action="store_true", help="let the waiting retention run delete")
+    which.add_argument("--clock", action="store_true", help="let the centre use this machine's clock again")
+    deletions = actions.add_parser("deletions", help="list what retention has deleted, newest first")
+    deletions.add_argument("--most", type=int, default=20, metavar="N", help="number of rows (default 20)")
     deletions.add_argument("--json", action="store_true")
     return hold, holds, release, deletions
 
@@ -122,7 +119,7 @@ def _id_or_config(text: str) -> int | Path:
 
 
 def _sort_release(args: argparse.Namespace) -> None:
-    """With ``--deletions`` or ``--clock`` the only position is CONFIG. Raises UsageError."""
+    """With ``--deletions`` or ``--clock`` the only positional argument is CONFIG. Raises UsageError."""
     if not (args.deletions or args.clock):
         if not isinstance(args.id, int):
             raise UsageError(
@@ -169,7 +166,7 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
 def _run(args: argparse.Namespace) -> int:
     from edge_agent.host.system.signals import stop_on_signals
 
-    stop = stop_on_signals()  # before the slow imports: a stop during the start is a clean one too
+    stop = stop_on_signals()  # before the slow imports, so that a stop during the start is a clean one too
     from edge_agent.host.system import logs
     from edge_central.config import load
     from edge_central.console_process import ConsoleProcess, own_command

@@ -1,7 +1,4 @@
-"""``edge-agent central hold|holds|release``.
-
-``edge-agent central deletions``: what retention has deleted, by which setting.
-"""
+"""``edge-agent central hold|holds|release|deletions``: holds on events, and the deletions of retention."""
 
 from __future__ import annotations
 
@@ -46,7 +43,8 @@ def run_holds(
     stderr: TextIO,
     central_id: str = DEFAULT_ID,
 ) -> int:
-    """0; 1 where there is nothing such; 2 for wrong usage. Raises CentralError."""
+    """Run hold, holds or release. Return 0; 1 when nothing matches; 2 for wrong usage. Raises
+    CentralError."""
     if args.action == "holds":
         _show(args, database, stdout)
         return 0
@@ -77,7 +75,7 @@ def run_holds(
 
 
 def _released(args: argparse.Namespace, database: Database, who: str, central_id: str) -> tuple[bool, str]:
-    """Whether there was something to release, and what is said."""
+    """Release the clock or a blocked run. Return whether there was one, and the text to print."""
     with write_transaction(database) as connection:
         if args.clock:
             trusted_time.write_release(connection, central_id, who)
@@ -93,7 +91,7 @@ def _released(args: argparse.Namespace, database: Database, who: str, central_id
 
 
 def _hold(args: argparse.Namespace, who: str, now_ms: int) -> RetentionHold:
-    """Raises WrongHold."""
+    """The hold that the arguments describe. Raises InvalidHold."""
     why = " ".join(args.why.split())
     if not why or len(why) > LONGEST_WHY:
         raise InvalidHold(f"--why must have 1 to {LONGEST_WHY} characters")
@@ -115,7 +113,7 @@ def _hold(args: argparse.Namespace, who: str, now_ms: int) -> RetentionHold:
 
 
 def _milliseconds(name: str, text: str) -> int:
-    """Without a time zone it is this machine's."""
+    """Parse a time; without an offset it is in this machine's time zone."""
     try:
         return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
     except (ValueError, OverflowError):
@@ -161,7 +159,7 @@ def _local(milliseconds: int) -> str:
 
 
 def run_deletions(database: Database, most: int, as_json: bool, stdout: TextIO) -> int:
-    """The newest first. Raises CentralError."""
+    """Print the newest deletions. Raises CentralError."""
     with translate_errors("the database cannot be read"):
         engine = open_engine(database, read_only=True)
         try:

@@ -1,4 +1,4 @@
-"""``edge-agent central status``: read from the database, whether the ingest runs or not."""
+"""``edge-agent central status``: reads the database, whether or not the ingest runs."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from edge_central.store.presence_reports import GatewayReport, OutageReport, Pre
 from edge_central.trusted_time.clock_store import now_ms_of, read_clock_record
 
 FRESH_MS = 60_000
-"""The note of a running ingest is renewed every ten seconds."""
+"""A running ingest updates its status row every ten seconds."""
 LINES = 20
-"""Of a kind, in the text; ``--json`` has all."""
+"""Lines per list in the text output; ``--json`` has all."""
 
 
 class GatewayStatus(msgspec.Struct, kw_only=True):
     gateway: str
     ward: str
-    state: str | None  # its own newest word
-    presence: str | None  # as it was told: online, offline, stopped, unstable
-    presence_s: float | None  # since when
+    state: str | None  # its newest state message
+    presence: str | None  # as published: online, offline, stopped, unstable
+    presence_s: float | None  # in this state
     why: str | None
-    last_s: float  # since anything was heard
+    last_s: float  # since its newest message
     heartbeat_s: float | None
-    behind: int  # numbered by the gateway, not here: on their way, or lost
+    behind: int  # events numbered by the gateway but not stored: on their way, or lost
 
 
 class OutageStatus(msgspec.Struct, kw_only=True):
@@ -70,21 +70,21 @@ class RejectedStatus(msgspec.Struct, kw_only=True):
 
 
 class ClockStatus(msgspec.Struct, kw_only=True):
-    """Of the centre's time, as the ingest noted it last."""
+    """The centre's clock, from its newest record."""
 
     doubt: str | None  # what is wrong with the system's clock
-    confirmed: bool  # by synchronised gateways since the boot
-    unproven_s: float  # that retention waits longer: the centre may have been off for so long
+    confirmed: bool  # synchronised gateways have agreed since the boot
+    unproven_s: float  # retention waits this much longer: the centre may have been off for that long
 
 
 class CentralStatus(msgspec.Struct, kw_only=True):
-    """``missing``: events in gaps that nobody has explained; ``before``: older than the first that was
-    seen."""
+    """The ``--json`` document. ``missing``: events in unexplained gaps; ``before``: older than the first
+    event of their gateway."""
 
     schema: str = "central-status/1"
     running: IngestStatus | None
     note_age_s: float | None
-    events: int  # in the database
+    events: int
     newest_cursor: int
     late: int
     missing: int
@@ -104,7 +104,8 @@ class CentralStatus(msgspec.Struct, kw_only=True):
 
 
 def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: str = DEFAULT_ID) -> int:
-    """0; 3 when no ingest runs. Raises CentralError when the database cannot be read."""
+    """Print the status. Return 0, or 3 when no ingest runs. Raises CentralError when the database cannot
+    be read."""
     status = read_status(database, None, central_id)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode(), file=stdout)
@@ -114,7 +115,7 @@ def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: st
 
 
 def read_status(database: Database, now_ms: int | None, central_id: str = DEFAULT_ID) -> CentralStatus:
-    """``now_ms``: None: by the centre's own time."""
+    """Read the status; ``now_ms`` None: use the centre's own time."""
     with translate_errors("the database cannot be read"):
         engine = open_engine(database, read_only=True)
         try:
@@ -130,7 +131,7 @@ def read_status(database: Database, now_ms: int | None, central_id: str = DEFAUL
 
 
 def status_lines(status: CentralStatus) -> list[str]:
-    """For people: what is wrong comes after the summary."""
+    """The text output: a summary, then the problems and gateways."""
     online = sum(each.presence == "online" for each in status.gateways)
     lines = [
         _running_line(status),

@@ -1,7 +1,7 @@
-"""``edge-agent central user``: who may use the console and the API.
+"""``edge-agent central user``: manages the users of the console and the API.
 
-A password comes from the terminal or a file, never from the command line, where every user of the machine
-sees it.
+A password comes from the terminal or a file, never from the command line, which every user of the machine can
+read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST_PASSWORD_BYTES = 4_096
 
 
 def run_user(args: argparse.Namespace, stdout: TextIO) -> int:
-    """Raises CentralError, ConfigError."""
+    """Run one of the user actions. Raises CentralError, ConfigError."""
     settings = load(args.config)
     if args.todo != "list" and not re.fullmatch(NAME, args.name):
         raise CentralError(f"a name is {NAME_RULE}, not {args.name!r}; nothing was changed")
@@ -99,7 +99,7 @@ def _remove(
 def _token(
     args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
 ) -> Iterable[str]:
-    """The token alone on its line, for ``> file``; everything else goes to stderr."""
+    """Print the token alone on stdout, for ``> file``; everything else goes to stderr."""
     token = f"eac_{new_token()}"
     with connections.writing() as connection:
         account = accounts.find_account(connection, args.name)

@@ -1,3 +1,1 @@
-"""What the monitoring room asks: typed, scoped, read-only queries of the database, and the incident log. No
-HTML.
-"""
+"""Queries of the console: typed, scoped, read-only; and the incident log. No HTML."""

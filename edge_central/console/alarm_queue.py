@@ -1,7 +1,7 @@
-"""The list of the officers on duty: alarms of cameras and alerts of boxes together.
+"""The officers' queue: alarms of cameras and alerts of gateways in one list.
 
-However many one gateway sends, the others keep their places: of each gateway so many are listed, and the
-rest is counted. Counts are of the database, not of the list.
+Only the first few items of each gateway are listed, the others are counted, so that a gateway with many
+alarms does not displace the rest. Counts are of the database, not of the list.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from edge_central.store.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """``cursor`` is the event's, None for an alert."""
+    """One alarm or alert; ``cursor`` is the event's, None for an alert."""
 
     subject: str
     severity: int
     ward: str
     gateway: str  # empty: the ward itself
-    camera: str  # empty: the box itself
-    kind: str  # of an event, or the rule of an alert
-    words: str  # why, one line
-    state: str  # of a camera's view; else empty
-    time_ms: int  # as the gateway says, of an event
-    came_ms: int  # by the centre's clock: what the order goes by
+    camera: str  # empty: the gateway itself
+    kind: str  # the event's kind, or the alert's rule
+    words: str  # the reason, one line
+    state: str  # of the camera's view; empty for other kinds
+    time_ms: int  # by the gateway's clock
+    came_ms: int  # by the centre's clock; the list is sorted by it
     handling: Handling
-    place: int  # among those of its gateway, from 1
+    place: int  # rank among the items of its gateway, from 1
     cursor: int | None = None
-    quiet: bool = False  # another item rings for it
+    quiet: bool = False  # another item rings instead
 
     @property
     def is_alarm(self) -> bool:
@@ -59,7 +59,7 @@ class QueueItem:
 
 @dataclass(frozen=True, slots=True)
 class UnlistedCount:
-    """So many of a gateway, or of a ward where that is empty, are open and not in the list."""
+    """Open items of a gateway that are not listed; an empty gateway means the ward itself."""
 
     ward: str
     gateway: str
@@ -68,7 +68,7 @@ class UnlistedCount:
 
 @dataclass(frozen=True, slots=True)
 class QueuePart:
-    """One of the two lists: ``more`` are by gateway, ``open`` and ``ringing`` count what there is in all."""
+    """One of the two lists; ``open`` and ``ringing`` count everything in the database."""
 
     items: tuple[QueueItem, ...] = ()
     more: tuple[UnlistedCount, ...] = ()
@@ -77,7 +77,7 @@ class QueuePart:
 
     @property
     def others(self) -> int:
-        """Not in the list and not in ``more``: there are too many gateways."""
+        """Items neither listed nor counted in ``more``, because there are too many gateways."""
         return self.open - len(self.items) - sum(each.count for each in self.more)
 
 
@@ -88,7 +88,7 @@ class AlarmQueue:
 
     @property
     def items(self) -> tuple[QueueItem, ...]:
-        """What rings, the oldest first, then alarms, then the rest, each the newest first."""
+        """Ringing items, oldest first; then alarms, then the rest, each newest first."""
         return *self.alarms.items, *self.others.items
 
     @property
@@ -97,15 +97,15 @@ class AlarmQueue:
 
     @property
     def foremost(self) -> tuple[QueueItem, ...]:
-        """What rings, for the few places above every page: one of every gateway before the second of any, the
-        newest first, so that what has just come is seen."""
+        """Ringing items for the few places on top of every page: one of each gateway before the second of
+        any, newest first."""
         return tuple(sorted(self.ringing, key=lambda item: (item.place, -item.came_ms)))
 
 
 def read_alarm_queue(
     connection: Connection, scope: Scope, now_ms: int, *, gateway: str | None = None, of_one: int = OF_ONE
 ) -> AlarmQueue:
-    """All that is open; of one ``gateway``, or of each gateway the first ``of_one``."""
+    """Everything open: of one ``gateway``, or the first ``of_one`` of each gateway."""
     seen = read_alarms(connection, scope, now_ms, gateway=gateway, of_one=of_one)
     events = _part([(_of_event(each), each.of_gateway, each.of_all) for each in seen])
     alerts = [
@@ -125,7 +125,8 @@ def _part(found: Sequence[tuple[QueueItem, AlarmCounts, AlarmCounts]]) -> QueueP
 
 
 def _ordered(*parts: QueuePart) -> QueuePart:
-    """In one list. By when they came to the centre: a gateway with a wrong clock puts nothing on top."""
+    """Merge parts, sorted by arrival at the centre, so that a gateway with a wrong clock cannot put items
+    on top."""
     items = sorted(
         (item for part in parts for item in part.items),
         key=lambda item: (not item.rings, item.came_ms if item.rings else -item.came_ms),
@@ -138,14 +139,14 @@ def _ordered(*parts: QueuePart) -> QueuePart:
 
 @dataclass(frozen=True, slots=True)
 class IncidentSubject:
-    """What a step in the duty book is about: whose it is, and the event, if it is one."""
+    """The subject of a step in the incident log: its ward, and the cursor if it is an event."""
 
     ward: str
     cursor: int | None
 
 
 def find_subject(connection: Connection, scope: Scope, subject: str) -> IncidentSubject | None:
-    """None: there is no such thing, or it is not in scope."""
+    """The subject; None if it does not exist or is not in scope."""
     what, _, rest = subject.partition(" ")
     if what == "event":
         gateway, _, event_id = rest.partition(" ")
@@ -168,7 +169,7 @@ _SUBJECT = literal("alert ") + cast(_A.id, Text)
 def _alerts(
     connection: Connection, scope: Scope, gateway: str | None, of_one: int, *, is_alarm: bool
 ) -> list[tuple[QueueItem, AlarmCounts, AlarmCounts]]:
-    """Those that are open and that no other one tells already."""
+    """Open alerts that are not folded into another one."""
     waits = case((_H.acknowledged_ms.is_(None), int(is_alarm)), else_=0)
     of_own = (_A.gateway, case((_A.gateway == "", _A.ward), else_=""))
     place = func.row_number().over(

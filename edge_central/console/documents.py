@@ -1,6 +1,6 @@
-"""What the console reads out of births, heartbeats and events: forgiving, for newer and older agents.
+"""The fields that the console reads from births, heartbeats and events of newer and older agents.
 
-A document that cannot be read counts as one that says nothing; the bytes are in the database all the same.
+An unreadable document counts as empty; its bytes stay in the database.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import msgspec
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields
 
 MOST_CACHED, CACHED_BYTES = 1_024, 8_192
-"""How many decoded documents are cached, and how large each may be: some 3 MB for a city."""
+"""Number of cached decoded documents, and the maximum size of each: some 3 MB for a city."""
 OUT_OF_BOUNDS = "some of what the box says is out of bounds and is left out"
 
 
 class CameraFields(msgspec.Struct):
-    """Of a heartbeat."""
+    """One camera of a heartbeat."""
 
     state: str = ""
     cause: str | None = None
@@ -69,7 +69,7 @@ class BirthCameraFields(msgspec.Struct):
 
 
 class LocationFields(msgspec.Struct):
-    """Degrees; None: beyond all bounds."""
+    """Degrees; None if out of bounds."""
 
     latitude: float | None = None
     longitude: float | None = None
@@ -92,7 +92,7 @@ class BirthFields(msgspec.Struct):
 
 
 class MediaFields(msgspec.Struct):
-    """What an event names: a snapshot, or a clip."""
+    """A snapshot or clip that an event names."""
 
     media_id: str
     sha256: str
@@ -106,14 +106,14 @@ class MediaFields(msgspec.Struct):
 
 
 class FileFields(msgspec.Struct):
-    """What a command asked for."""
+    """A file that a command requested."""
 
     media_id: str
     content_type: str = ""
 
 
 class EventDataFields(msgspec.Struct):
-    """Of any kind of event: what has the same name has the same meaning."""
+    """Data of all kinds of events: fields of the same name have the same meaning."""
 
     phase: str | None = None
     event_id: str | None = None
@@ -150,14 +150,15 @@ _EVENT = msgspec.json.Decoder(EventFields)
 
 
 def _cached(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
-    """A page of the fleet reads all heartbeats and births, and few have changed since the page before."""
+    """Cache decoded documents: a fleet page reads all heartbeats and births, and few change between two
+    pages."""
     kept = lru_cache(MOST_CACHED)(read)
     return lambda payload: kept(payload) if len(payload or b"") <= CACHED_BYTES else read(payload)
 
 
 @_cached
 def parse_heartbeat(payload: bytes | None) -> HeartbeatFields:
-    """What is out of bounds is left out, and ``degraded`` says so."""
+    """Decode a heartbeat. Values out of bounds are left out, and ``degraded`` says so."""
     found, beyond = _read(_HEARTBEAT, payload, HeartbeatFields())
     if beyond:
         found.degraded.append(OUT_OF_BOUNDS)
@@ -178,7 +179,7 @@ def parse_event(payload: bytes | None) -> EventFields:
 
 
 def milliseconds(time: str | None) -> int | None:
-    """Since 1970; None for what is no time, or beyond the bounds."""
+    """Milliseconds since 1970; None for an invalid time or one out of bounds."""
     try:
         found = None if not time else round(datetime.fromisoformat(time).timestamp() * 1000)
     except (ValueError, OverflowError):
@@ -191,7 +192,8 @@ def _is_within(degrees: float | None, most: float) -> bool:
 
 
 def _read(decoder: msgspec.json.Decoder[Any], payload: bytes | None, otherwise: _T) -> tuple[_T, bool]:
-    """Within the bounds of ``wire/received/bounds.py``, and whether something was beyond them."""
+    """Decode a document and apply the bounds of ``wire/received/bounds.py``; also return whether a value
+    was out of bounds."""
     if not payload:
         return otherwise, False
     try:

@@ -1,7 +1,7 @@
-"""Events: the newest first, by what is asked for, page by page; one of them with everything about it.
+"""Queries of events: filtered lists page by page, and one event with everything about it.
 
-Without times they come in the order in which they were stored (``cursor``): stable, and a box with a wrong
-clock puts nothing on top for ever. Between two times they come in the order in which they happened.
+Without a time range events are in the order in which they were stored (``cursor``): stable, and a gateway
+with a wrong clock cannot keep events on top. With a time range they are in the order of their own times.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from edge_central.store.scope import Scope
 PAGE = 50
 MOST_PHASES = 500
 NEWEST = 8
-"""Media of a camera among which there is a picture."""
+"""The newest media of a camera that are searched for a picture."""
 INFO = 9
 CAMERA = ("camera-view", "camera-state", "rule-override")
 BOX = (
@@ -48,13 +48,13 @@ BOX = (
     "loss",
 )
 QUIET = ("object", "counts", "line-counts", "chain-head", "evidence", "self-test")
-"""What machines read: left out unless asked for."""
+"""Kinds for machines: left out unless the filter names them."""
 KINDS = (*RULES, *CAMERA, *BOX, *QUIET)
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Empty: no matter which."""
+    """Filter of a list; an empty value matches everything."""
 
     ward: str = ""
     kinds: frozenset[str] = frozenset()
@@ -71,7 +71,7 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class PagePosition:
-    """Where the next page begins: behind this event."""
+    """The last event of a page; the next page begins after it."""
 
     cursor: int
     time_ms: int
@@ -99,13 +99,13 @@ class EventRow:
     received_ms: int
     event_id: str | None
     phase: str | None
-    synced: bool  # the gateway's clock
+    synced: bool  # whether the gateway's clock was synchronised
     data: documents.EventDataFields
-    media_id: str | None = None  # of its snapshot, where it has arrived
+    media_id: str | None = None  # of its snapshot, once it has arrived
 
     @property
     def late_s(self) -> float:
-        """From what happened to what is here; of a clock that is right."""
+        """Seconds from the event to its arrival, if the gateway's clock is right."""
         return (self.received_ms - self.time_ms) / 1000
 
 
@@ -130,11 +130,11 @@ class StoredMedia:
 
 @dataclass(frozen=True, slots=True)
 class EventStory:
-    """An event with all that was said of it."""
+    """An event with all its phases, evidence and media."""
 
     asked: EventRow
-    phases: tuple[EventRow, ...]  # in the order in which they were numbered; without its evidence
-    evidence: tuple[EventRow, ...]  # clips, or why there is none
+    phases: tuple[EventRow, ...]  # in the order of their numbers, without evidence events
+    evidence: tuple[EventRow, ...]  # events about clips, or why there is none
     media: tuple[StoredMedia, ...]
 
     @property
@@ -147,7 +147,7 @@ class EventStory:
 
     @property
     def clips(self) -> tuple[StoredMedia, ...]:
-        """That were asked for and are here; sealed ones nobody could play."""
+        """Requested clips that have arrived; sealed ones cannot be played."""
         films = {
             row.data.file.media_id
             for row in self.evidence
@@ -162,11 +162,11 @@ class EventStory:
 
 _E = tables.event.c
 OF_NOTE = _E.severity >= literal_column(str(WARNING))
-"""Written out, so that SQLite knows that the index of these events has them all."""
+"""A literal, so that SQLite recognises that the partial index event_of_note applies."""
 SUBJECT = func.coalesce(
     literal("event ") + _E.gateway + " " + _E.event_id, literal("cursor ") + cast(_E.cursor, Text)
 )
-"""What the duty book calls an event: all its phases together, or the one message that has no event_id."""
+"""The event's name in the incident log: all phases together, or the single message without an event_id."""
 NOT_HIDDEN = SUBJECT.not_in(select(tables.hidden_event.c.subject))
 _COLUMNS = (
     *(_E.cursor, _E.gateway, _E.ward, _E.camera, _E.kind, _E.severity, _E.time_ms, _E.received_ms),
@@ -181,7 +181,7 @@ def read_events(
     after: PagePosition | None = None,
     size: int = PAGE,
 ) -> EventRowPage:
-    """The newest ``size`` behind ``after``."""
+    """One page: the newest ``size`` events that follow ``after``."""
     query = select(*_COLUMNS).where(*_conditions(scope, asked))
     if asked.by_time:
         query = query.order_by(_E.time_ms.desc(), _E.cursor.desc())
@@ -200,14 +200,14 @@ def read_events(
 def events_since(
     connection: Connection, scope: Scope, asked: EventFilter, cursor: int, most: int = PAGE
 ) -> tuple[EventRow, ...]:
-    """What has come after ``cursor``, the newest first: at most ``most`` of the newest."""
+    """Events stored after ``cursor``, newest first: at most the newest ``most``."""
     query = select(*_COLUMNS).where(*_conditions(scope, asked), _E.cursor > cursor)
     found = connection.execute(query.order_by(_E.cursor.desc()).limit(most))
     return _with_pictures(connection, tuple(_row(row) for row in found))
 
 
 def rows_of(connection: Connection, scope: Scope, cursors: Collection[int]) -> tuple[EventRow, ...]:
-    """The newest first."""
+    """Events by cursor, newest first."""
     query = select(*_COLUMNS).where(_E.cursor.in_(sorted(cursors)), scope.of(_E.ward))
     found = connection.execute(query.order_by(_E.cursor.desc()))
     return _with_pictures(connection, tuple(_row(row) for row in found))
@@ -218,7 +218,7 @@ def newest_cursor(connection: Connection) -> int:
 
 
 def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory | None:
-    """None: there is no such event, or it is not for this scope."""
+    """The story of one event; None if there is no such event in this scope."""
     query = select(*_COLUMNS).where(_E.cursor == cursor, scope.of(_E.ward))
     row = connection.execute(query).first()
     if row is None:
@@ -238,7 +238,7 @@ def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory 
 
 
 def event_of(connection: Connection, scope: Scope, gateway: str, event_id: str) -> int | None:
-    """The cursor of its first phase."""
+    """The cursor of the first phase of an event; None if there is none in this scope."""
     query = select(_E.cursor).where(
         _E.event_id == event_id, _E.gateway == gateway, _E.kind != "evidence", scope.of(_E.ward)
     )
@@ -257,7 +257,7 @@ def latest_pictures(
     cameras: Iterable[str],
     is_picture: Callable[[StoredMedia], bool] = lambda media: True,
 ) -> dict[str, StoredMedia]:
-    """The newest picture of each of these cameras of a gateway; clips are media too."""
+    """The newest picture of each of these cameras; clips are media too, ``is_picture`` tells them apart."""
     latest: dict[str, StoredMedia] = {}
     for camera in cameras:
         found = _media(connection, scope, tables.media.c.camera == camera, gateway, newest=NEWEST)
@@ -270,7 +270,7 @@ def latest_pictures(
 def _media(
     connection: Connection, scope: Scope, which: ColumnElement[bool], gateway: str, newest: int = 100
 ) -> tuple[StoredMedia, ...]:
-    """A picture is its gateway's, and so its gateway's ward's."""
+    """Media of a gateway, newest first; their scope is the gateway's current ward."""
     columns, of = tables.media.c, tables.gateway.c
     query = (
         select(tables.media, of.ward)
@@ -307,7 +307,7 @@ def _behind(asked: EventFilter, after: PagePosition) -> ColumnElement[bool]:
 
 def _row(row: Any) -> EventRow:
     told = documents.parse_event(row.payload)
-    # A time at a bound was beyond it; a database of before has such times as they came.
+    # A time exactly at a bound was out of bounds; older databases hold such times unbounded.
     synced = told.clock == "synced" and EARLIEST_MS < row.time_ms < LATEST_MS
     return EventRow(
         *(row.cursor, row.gateway, row.ward, row.camera, row.kind, _severity(row.severity)),
@@ -316,12 +316,12 @@ def _row(row: Any) -> EventRow:
 
 
 def _severity(number: int) -> int:
-    """One of the three that pages show; the wire has 1 to 24, in steps of four."""
+    """The severity as one of the three that pages show; the wire has 1 to 24 in steps of four."""
     return ALARM if number >= ALARM else WARNING if number >= WARNING else INFO
 
 
 def _with_pictures(connection: Connection, rows: Sequence[EventRow]) -> tuple[EventRow, ...]:
-    """Which of the named pictures are here; one question for all rows."""
+    """Fill in ``media_id`` of the snapshots that have arrived, with one query for all rows."""
     named = {row.data.snapshot.media_id for row in rows if row.data.snapshot is not None}
     if not named:
         return tuple(rows)

@@ -1,7 +1,7 @@
-"""The fleet as it is now: wards, sites, cameras, each with its state, since when, and why.
+"""The current state of the fleet: wards, sites and cameras, each with its state, since when, and why.
 
-From the newest heartbeat and birth of each gateway and from what was told of its presence. Sites of the
-sheet that were never heard are in it too: a box that nobody plugged in must not be invisible.
+It is read from the newest heartbeat and birth of each gateway and from its stored presence. Sites of the
+sheet that were never heard of are included too, so that a gateway that was never plugged in is visible.
 """
 
 from __future__ import annotations
@@ -24,49 +24,49 @@ from edge_central.store.scope import Scope
 log = logging.getLogger(__name__)
 
 BOOT_GRACE_MS = 300_000
-"""After power comes back a box needs about a minute, and its cameras, recorder and switch some more."""
+"""After power returns a gateway needs about a minute, its cameras, recorder and switch some more."""
 FRESH_MS = 120_000
-"""Of a heartbeat, where nothing was told of its gateway yet."""
+"""A gateway without a presence row counts as online if its heartbeat is at most this old."""
 UNREADABLE = "what the box says cannot be shown"
 RAIN = "visibility-degraded"
 TAMPERS = frozenset(("covered", "defocused", "moved", "frozen"))
 HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
-"""From here on a site is worth a look: temperature, disk, age of the oldest event in the outbox."""
+"""A site needs a check from these values on: temperature, disk, age of the oldest event in the outbox."""
 
 
 class SiteState(StrEnum):
-    """Of a site."""
+    """The state of a site."""
 
     ONLINE = "online"
-    BOOTING = "booting"  # power came back a moment ago: what is not there yet is no trouble yet
+    BOOTING = "booting"  # power came back a moment ago: missing cameras are no problem yet
     UNSTABLE = "unstable"
     OFFLINE = "offline"
-    CUT = "cut"  # went together with others of its ward: one outage, not many
-    STOPPED = "stopped"  # by somebody who meant it
-    NEVER = "never"  # in the sheet, and never heard
+    CUT = "cut"  # went offline together with others of its ward: one outage
+    STOPPED = "stopped"  # stopped on purpose
+    NEVER = "never"  # in the sheet, but never heard of
 
 
 THERE = (SiteState.ONLINE, SiteState.BOOTING, SiteState.UNSTABLE)
 
 
 class CameraVisibility(StrEnum):
-    """Of a camera."""
+    """The state of a camera, as the console shows it."""
 
     ONLINE = "online"
     DEGRADED = "degraded"
     STARTING = "starting"
-    TAMPERED = "tampered"  # there, and shows nothing that can be relied on
+    TAMPERED = "tampered"  # connected, but its view is covered, moved or frozen
     OFFLINE = "offline"
-    AWAY = "away"  # its site is: nothing is known of it
+    AWAY = "away"  # its site is away: the camera's state is unknown
 
 
 class AttentionLevel(StrEnum):
-    """What a site asks of whoever watches."""
+    """What a site demands of the officers."""
 
     NORMAL = "calm"
-    CHECK = "look"  # when there is time
-    ACTION = "hands"  # somebody has to do something
-    AWAY = "away"  # nothing is expected of it, or it is told elsewhere
+    CHECK = "look"  # check when there is time
+    ACTION = "hands"  # action is needed
+    AWAY = "away"  # nothing to do, or shown elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,11 @@ class CameraOverview:
     gateway: str
     id: str
     name: str
-    channel: str  # of the recorder
+    channel: str  # recorder channel
     visibility: CameraVisibility
     cause: str | None
     since_ms: int | None
-    view: tuple[str, ...] = ()  # what is wrong with what it sees
+    view: tuple[str, ...] = ()  # problems of the view
     codec: str | None = None
     width: int | None = None
     height: int | None = None
@@ -87,7 +87,7 @@ class CameraOverview:
 
 @dataclass(frozen=True, slots=True)
 class SiteMetrics:
-    """Figures of the newest heartbeat; None: not told."""
+    """Metrics from the newest heartbeat; None if missing."""
 
     temperature_c: float | None = None
     disk_percent: float | None = None
@@ -99,8 +99,8 @@ class SiteMetrics:
     outbox_oldest_s: float = 0.0
     version: str = ""
     board: str = ""
-    model: str = ""  # what names the objects, with as much of its sha256 as tells two of one name apart
-    notes: tuple[str, ...] = ()  # what the box says is wrong, a line each
+    model: str = ""  # the detection model, with the first digits of its sha256
+    notes: tuple[str, ...] = ()  # problems reported by the gateway, one per line
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class SiteOverview:
     standing: SiteState
     since_ms: int | None
     why: str
-    heard_ms: int | None  # anything at all
+    heard_ms: int | None  # its newest message of any kind
     heartbeat_ms: int | None
     box: SiteMetrics
     cameras: tuple[CameraOverview, ...]
@@ -147,13 +147,13 @@ class WardOverview:
 
     @property
     def cameras_seeing(self) -> int:
-        """A picture comes, a good one or a bad one."""
+        """Cameras that deliver a picture, good or degraded."""
         return self.cameras.get(CameraVisibility.ONLINE, 0) + self.cameras.get(CameraVisibility.DEGRADED, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class WardPowerCut:
-    """Sites of one ward that went together."""
+    """Sites of one ward that went offline together."""
 
     ward: str
     gateways: tuple[str, ...]
@@ -178,7 +178,7 @@ class Fleet:
 def read_fleet(
     connection: Connection, names: Names, scope: Scope, now_ms: int, gateway: str | None = None
 ) -> Fleet:
-    """All that is in scope, or one ``gateway`` of it."""
+    """Read the fleet in this scope, or only one ``gateway`` of it."""
     cuts = _cuts(connection, scope)
     in_cut = {each: cut for cut in cuts for each in cut.gateways}
     columns = tables.gateway.c
@@ -212,7 +212,8 @@ def _cuts(connection: Connection, scope: Scope) -> tuple[WardPowerCut, ...]:
 
 
 def _site_or_less(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> SiteOverview:
-    """A box whose data cannot be shown is listed as such; the other boxes are listed as usual."""
+    """The site; if its data cannot be decoded, a row that says so, so that the other sites are still
+    listed."""
     try:
         return _site(row, names, cut, now_ms)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other sites are shown
@@ -263,12 +264,13 @@ def _never(gateway: str, names: Names) -> SiteOverview:
 def _site_state(
     row: Any, beat: documents.HeartbeatFields, cut: WardPowerCut | None, now_ms: int
 ) -> tuple[SiteState, int | None, str]:
-    """What was told last, but for a ward's outage and a boot, which are told of nobody by himself."""
+    """The site's state, since when, and why: its published presence, except during an outage of its ward
+    or a boot."""
     if cut is not None and (row.heartbeat_ms or 0) <= cut.since_ms:
         return SiteState.CUT, cut.since_ms, ""
     if row.heartbeat_ms is None and row.standing is None:
         return SiteState.NEVER, row.last_ms, ""
-    if row.standing is None:  # the watch has not said anything yet
+    if row.standing is None:  # no presence published yet
         fresh = now_ms - row.heartbeat_ms < FRESH_MS
         return (SiteState.ONLINE if fresh else SiteState.OFFLINE), row.heartbeat_ms, ""
     told = SiteState(row.standing)

@@ -1,4 +1,5 @@
-"""A box over time, for plots: temperature, disk, outbox, and pictures a second of each camera."""
+"""History of one gateway for plots: temperature, disk, memory, outbox, and frames per second of each
+camera."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 MOST_POINTS = 5_000
-"""Of ten minutes each: a month and more."""
+"""At ten minutes per point more than a month."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """``points`` are (milliseconds since 1970, value), ascending; None: it was not told."""
+    """``points`` are (milliseconds since 1970, value), ascending; None if the value is missing."""
 
     name: str
     unit: str
@@ -76,7 +77,7 @@ def read_history(
 
 
 def _rates(text: str) -> dict[str, float | None]:
-    """Of ``{"cam-1": ["online", 10.0], ...}``: a camera that is offline has no rate, it has none at all."""
+    """Frame rates from ``{"cam-1": ["online", 10.0], ...}``; 0 for an offline camera."""
     try:
         found = json.loads(text)
         return {

@@ -1,7 +1,8 @@
-"""The duty book: what rings, who saw it, who sees to it, what it was; and shifts that are handed over.
+"""The incident log: which alarms ring, who acknowledged them, who is in charge, the outcome; and shift
+handovers.
 
-Whoever writes gives his name and the time; each step is kept beside what holds now, and nothing is taken
-out again. Writing wants a connection in a transaction; docs/design/console.md.
+Every step is stored with its author and time, beside the current state, and never deleted by an officer.
+Writing functions need a connection in a transaction; docs/design/console.md.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 from edge_central.store.scope import Scope
 
 OPEN_ALARM_AGE_MS = 7 * 86_400_000
-"""An alarm that nobody has closed in a week is in the history, and no longer on the desk."""
+"""An alarm that is still open after a week leaves the queue and stays in the history."""
 MOST_WORDS = 2_000
 MOST_COUNTED, MOST_GATEWAYS = 1_000, 100_000
-"""Of the alarms of one gateway, the newest."""
+"""Newest alarms counted per gateway, and gateways counted."""
 OF_ONE, OF_ALL = 5, 200
-"""Alarms of one gateway in the list, and of all: however many one sends, the others keep their places."""
+"""Listed alarms per gateway, and in all, so that a gateway with many alarms does not displace the others."""
 
 
 class IncidentOutcome(StrEnum):
@@ -59,7 +60,7 @@ class HandlingStep:
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """What holds now."""
+    """The current state of one incident."""
 
     subject: str
     acknowledged_ms: int | None = None
@@ -79,7 +80,7 @@ class Handling:
 
 @dataclass(frozen=True, slots=True)
 class AlarmCounts:
-    """What there is in the database, listed or not."""
+    """Counts in the database, whether listed or not."""
 
     open: int = 0
     ringing: int = 0
@@ -89,8 +90,8 @@ class AlarmCounts:
 class Alarm:
     event: EventRow
     handling: Handling
-    quiet: bool  # one of so many of its gateway that the alert about them rings instead
-    place: int  # among those of its gateway, from 1: unacknowledged ones first, then the oldest
+    quiet: bool  # the flood alert of its gateway rings instead
+    place: int  # rank among the alarms of its gateway, from 1: unacknowledged ones first, then the oldest
     of_gateway: AlarmCounts
     of_all: AlarmCounts
 
@@ -98,7 +99,7 @@ class Alarm:
 @dataclass(frozen=True, slots=True)
 class Handover:
     id: int
-    scope: Scope  # of whoever left
+    scope: Scope  # of the officer who left
     left_ms: int
     left_by: str
     note: str
@@ -112,7 +113,7 @@ def subject_of_event(gateway: str, event_id: str) -> str:
 
 
 def subject_of(event: EventRow) -> str:
-    """Also of one that has no event_id."""
+    """The subject of an event, also without an event_id."""
     return subject_of_event(event.gateway, event.event_id) if event.event_id else f"cursor {event.cursor}"
 
 
@@ -141,8 +142,8 @@ def read_alarms(
     of_one: int = OF_ONE,
     most: int = OF_ALL,
 ) -> tuple[Alarm, ...]:
-    """Events that ring or rang and are not closed: of each gateway the first ``of_one``, the first of
-    every gateway before the second of any. One ``gateway``: only its own."""
+    """Open alarms: events that ring or rang. The first ``of_one`` of each gateway, the first of every
+    gateway before the second of any; or only those of one ``gateway``."""
     numbered = _open_alarms(scope, now_ms, gateway).subquery()
     query = (
         select(numbered)
@@ -156,7 +157,7 @@ def read_alarms(
 
 
 def _counted(gateway: str | None) -> Subquery:
-    """Each gateway with the cursor from which on its alarms are counted, however many there are."""
+    """Each gateway with the cursor from which its alarms are counted: the newest MAX_COUNTED."""
     of, mine = tables.gateway.c, tables.event.alias("mine")
     first = (
         select(mine.c.cursor)
@@ -169,7 +170,7 @@ def _counted(gateway: str | None) -> Subquery:
     query = select(of.id, func.coalesce(first, 0).label("first"))
     if gateway is not None:
         query = query.where(of.id == gateway)
-    # Because of the limit SQLite runs this query once, and not for every alarm.
+    # The limit makes SQLite run this query once, and not for every alarm.
     return query.limit(MOST_GATEWAYS).subquery()
 
 
@@ -192,7 +193,8 @@ def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
         .join(tables.event, and_(_E.gateway == counted.c.id, _E.cursor >= counted.c.first))
         .join(tables.handling, _H.subject == _SUBJECT, isouter=True)
         .where(_E.severity >= literal_column(str(ALARM)))
-        # Not the bare columns: SQLite would go by the index of one, and read alarms beyond ``MOST_COUNTED``.
+        # Not the bare columns: SQLite would use the index of one of them, and read alarms beyond
+        # ``MAX_COUNTED``.
         .where(_E.phase.in_(RINGING_PHASES), func.coalesce(_E.kind, "").in_(RINGING_KINDS))
         .where(_E.received_ms >= now_ms - OPEN_ALARM_AGE_MS, func.coalesce(_E.event_id, "") != "")
         .where(_H.outcome.is_(None), scope.of(_E.ward), NOT_HIDDEN)
@@ -211,14 +213,14 @@ def _alarm(event: EventRow, row: Any) -> Alarm:
 
 
 def handlings(connection: Connection, scope: Scope, subjects: Iterable[str]) -> dict[str, Handling]:
-    """Of those that somebody has touched."""
+    """Handlings by subject; subjects without one are left out."""
     wanted = sorted(set(subjects))
     query = select(tables.handling).where(_H.subject.in_(wanted), scope.of(_H.ward))
     return {row.subject: handling_of(row, row.subject) for row in connection.execute(query)}
 
 
 def steps(connection: Connection, subject: str) -> tuple[HandlingStep, ...]:
-    """In their order. Whoever asks has seen the subject itself."""
+    """The steps of a subject, in order. The caller must have checked the scope of the subject."""
     columns = tables.handling_step.c
     query = select(tables.handling_step).where(columns.subject == subject).order_by(columns.id)
     return tuple(HandlingStep(row.at_ms, row.who, row.what, row.words) for row in connection.execute(query))
@@ -229,14 +231,14 @@ def steps(connection: Connection, subject: str) -> tuple[HandlingStep, ...]:
 
 @dataclass(frozen=True, slots=True)
 class LogAuthor:
-    """Who writes, and when."""
+    """The author and time of a step."""
 
     who: str
     now_ms: int
 
 
 def acknowledge(connection: Connection, by: LogAuthor, subject: str, ward: str) -> bool:
-    """Silences it for everybody; who does that sees to it, until somebody else does. False: it was done."""
+    """Silence a subject for everyone and put the author in charge. False if it was acknowledged before."""
     _ensure_handling(connection, subject, ward)
     done = connection.execute(
         update(tables.handling)
@@ -258,7 +260,7 @@ def assign_owner(connection: Connection, by: LogAuthor, subject: str, ward: str,
 def close(
     connection: Connection, by: LogAuthor, subject: str, ward: str, outcome: IncidentOutcome, words: str
 ) -> None:
-    """What is closed has been seen as well."""
+    """Close a subject, which also acknowledges it."""
     acknowledge(connection, by, subject, ward)
     connection.execute(
         update(tables.handling)
@@ -278,7 +280,7 @@ def reopen(connection: Connection, by: LogAuthor, subject: str, ward: str) -> No
 
 
 def note(connection: Connection, by: LogAuthor, subject: str, ward: str, words: str) -> None:
-    """Nothing for no words."""
+    """Add a note; an empty one is ignored."""
     if words.strip():
         _ensure_handling(connection, subject, ward)
         _step(connection, by, subject, "note", _cleaned(words))
@@ -294,8 +296,8 @@ class HiddenEvent:
 
 
 def hide(connection: Connection, by: LogAuthor, event: EventRow, words: str) -> None:
-    """Takes an event off the lists and the bell, with all its phases. Nothing is deleted, and the step that
-    says who did it stays."""
+    """Hide an event with all its phases from lists and the bell. Nothing is deleted, and the step names
+    the author."""
     make = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
     row = {
         "subject": subject_of(event), "cursor": event.cursor, "ward": event.ward,
@@ -314,7 +316,7 @@ def unhide(connection: Connection, by: LogAuthor, event: EventRow) -> None:
 
 
 def hidden(connection: Connection, scope: Scope, most: int = 500) -> tuple[HiddenEvent, ...]:
-    """The newest first."""
+    """Hidden events, newest first."""
     columns = tables.hidden_event.c
     query = select(tables.hidden_event).where(scope.of(columns.ward)).order_by(columns.hidden_ms.desc())
     return tuple(HiddenEvent(**row._mapping) for row in connection.execute(query.limit(most)))
@@ -367,7 +369,8 @@ def hand_over(connection: Connection, by: LogAuthor, scope: Scope, words: str, o
 
 
 def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int) -> bool:
-    """What was open is from now on his who takes over. False: it was taken, or is not of this scope."""
+    """Accept a handover: the author takes charge of its open subjects. False if it was accepted before, or
+    is not in scope."""
     found = next((each for each in handovers(connection, scope, most=100) if each.id == handover), None)
     columns = tables.handover.c
     done = None if found is None else connection.execute(
@@ -387,7 +390,7 @@ def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int
 
 
 def handovers(connection: Connection, scope: Scope, most: int = 20) -> tuple[Handover, ...]:
-    """The newest first: those that touch only what one sees."""
+    """The newest handovers, newest first, whose wards are all in ``scope``."""
     columns = tables.handover.c
     query = select(tables.handover).order_by(columns.id.desc()).limit(most * 5)
     found = [

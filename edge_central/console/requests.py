@@ -1,7 +1,7 @@
-"""What somebody at the console asks of a gateway: a row, which the ingest sends as a command and answers.
+"""Requests of the console to a gateway: rows that the ingest sends as commands and updates by the replies.
 
-The console's process has no session with the broker: whoever takes it over cannot order gateways about, and
-what was asked, by whom, and what came of it stand in one table. docs/decisions/0034-requests-are-rows.md
+The console has no broker session, so an attacker who takes it over cannot send other commands. One table
+holds each request, its author and its result. docs/decisions/0034-requests-are-rows.md
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ConsoleRequest:
     asked_ms: int
     asked_by: str
     status: str
-    words: str  # of the gateway, why or what
+    words: str  # text of the gateway's reply
     answered_ms: int | None
 
     @property
@@ -37,7 +37,7 @@ class ConsoleRequest:
 
 
 def request_clip(connection: Connection, by: LogAuthor, gateway: str, ward: str, event_id: str) -> bool:
-    """False: one is under way already."""
+    """Store a request for a clip. False if one is already under way."""
     scope = Scope(frozenset((ward,)))
     if any(each.goes_on for each in requests_about(connection, scope, gateway, event_id)):
         return False
@@ -60,7 +60,7 @@ def request_clip(connection: Connection, by: LogAuthor, gateway: str, ward: str,
 def requests_about(
     connection: Connection, scope: Scope, gateway: str, event_id: str
 ) -> tuple[ConsoleRequest, ...]:
-    """The newest first."""
+    """The newest requests about an event, newest first."""
     columns = tables.request.c
     names = ("id", "gateway", "type", "about", "asked_ms", "asked_by", "status", "words", "answered_ms")
     query = (

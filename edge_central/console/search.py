@@ -1,4 +1,5 @@
-"""Finding a place or a camera by what somebody types: without marks, in any order, by channel too. Pure."""
+"""Finds wards, sites and cameras by typed words: without diacritics, in any order, also by recorder
+channel. Pure."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ class SearchResult:
 
 
 def search(fleet: Fleet, text: str, most: int = 20) -> tuple[SearchResult, ...]:
-    """Each word of ``text`` begins a word of the name, the id or the ward; or all of it is a channel of the
-    recorder. Channels first, then wards, sites, cameras."""
+    """Every word of ``text`` must begin a word of the name, the id or the ward; or the whole text is a
+    recorder channel. Channels come first, then wards, sites, cameras."""
     words = fold_text(text).split()
     if not words:
         return ()
@@ -55,7 +56,7 @@ def search(fleet: Fleet, text: str, most: int = 20) -> tuple[SearchResult, ...]:
 
 
 def _fits(words: list[str], *texts: str, own: tuple[str, ...] = ()) -> bool:
-    """All words, at least one of them in what is the thing's own."""
+    """Whether all words match, at least one of them in ``own``."""
     if not all(any(_begins(word, text) for text in texts) for word in words):
         return False
     return not own or any(_begins(word, text) for word in words for text in own)

@@ -1,9 +1,8 @@
-"""What people call things: wards, sites, cameras, recorder channels; from the fleet's sheet, and from births.
+"""Names of wards, sites, cameras and recorder channels, from the fleet sheet.
 
-The sheet is ``sites.csv`` and ``wards.csv`` as ``python3 -m fleet check`` has passed them. Reading it here is
-forgiving: a cell that cannot be used is left out, because a monitoring room needs the other 464 sites.
-
-The fleet's sheet on the disk: read again when it changes, kept as it was when it cannot be read.
+The sheet is ``sites.csv`` and ``wards.csv``, as checked by ``python3 -m fleet check``. Reading is lenient
+here: an unusable cell is left out, so that the other sites keep their names. FleetSheet reads the files again
+when they change.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
 @dataclass(frozen=True, slots=True)
 class CameraNames:
     name: str
-    channel: str = ""  # of the recorder, as the room's wall is numbered
+    channel: str = ""  # recorder channel, as numbered on the monitor wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +56,15 @@ _UNKNOWN = SiteNames()
 
 
 def fold_text(text: str) -> str:
-    """Without marks and case, for comparing: ``Đề Thám`` is ``de tham``."""
+    """Remove diacritics and case, for comparison: ``Đề Thám`` becomes ``de tham``."""
     apart = unicodedata.normalize("NFD", text.translate(_INVISIBLE)).casefold()
     bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    # đ is a letter of its own in Unicode, and does not come apart.
+    # Unicode does not decompose đ
     return " ".join("".join(c if c.isalnum() else " " for c in bare.replace("đ", "d")).split())
 
 
 def read_names(sites: Path | None, wards: Path | None) -> Names:
-    """Raises OSError for a file that cannot be read, ValueError for one that is no UTF-8."""
+    """Read both files. Raises OSError for an unreadable file, ValueError for invalid UTF-8."""
     ward_names = {row["ward"]: row.get("name") or row["ward"] for row in _rows(wards) if row.get("ward")}
     by_name = {fold_text(name): ward for ward, name in ward_names.items()}
     found: dict[str, SiteNames] = {}
@@ -90,7 +89,7 @@ def _merged(site: SiteNames, row: Mapping[str, str], wards: Mapping[str, str]) -
 
 
 def _degrees(text: str) -> float | None:
-    """``20,4463`` is how a Vietnamese spreadsheet writes 20.4463."""
+    """Parse degrees, also as a Vietnamese spreadsheet writes them: ``20,4463``."""
     try:
         degrees = float(text.replace(",", "."))
     except ValueError:
@@ -99,7 +98,8 @@ def _degrees(text: str) -> float | None:
 
 
 def _rows(path: Path | None) -> Iterator[dict[str, str]]:
-    """As spreadsheets write it: ``;``, ``,`` or tab, with or without a byte order mark or Excel's line."""
+    """Rows of a CSV file as spreadsheets write it: separated by ``;``, ``,`` or tab, with or without a
+    byte order mark or Excel's ``sep=`` line."""
     if path is None:
         return
     text = path.read_bytes().decode("utf-8-sig")
@@ -127,7 +127,8 @@ Stamp = tuple[tuple[int, int], ...]
 
 
 class FleetSheet:
-    """Any thread."""
+    """The names in the sheet, read again when a file changes. If it cannot be read, the last names stay.
+    Thread-safe."""
 
     def __init__(self, sites: Path | None, wards: Path | None) -> None:
         self._sites, self._wards = sites, wards
@@ -147,7 +148,7 @@ class FleetSheet:
         try:
             return read_names(self._sites, self._wards)
         except (OSError, ValueError) as error:
-            log.error("the sheet of the fleet cannot be read, names stay as they were: %s", error)
+            log.error("cannot read the fleet sheet; the previous names stay in use: %s", error)
             return self._names
 
 

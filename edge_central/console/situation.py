@@ -1,7 +1,4 @@
-"""What is one thing although many report it: rain over a ward, a power cut, boxes that boot after it.
-
-Pure.
-"""
+"""Groups many reports into one cause: rain over a ward, a power cut, gateways that boot after it. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +7,10 @@ from dataclasses import dataclass
 from edge_central.console.fleet import RAIN, CameraVisibility, Fleet, SiteOverview, SiteState, WardPowerCut
 
 RAIN_SHARE, RAIN_LEAST = 0.5, 4
-"""Of the cameras of a ward that see anything: from so many on it is the weather, and not a dirty lens."""
+"""Share and minimum number of a ward's seeing cameras that report rain: from here on it is weather, not a
+dirty lens."""
 TOGETHER_MS = 180_000
-"""Outages of wards that begin within this are one cut of the city."""
+"""Ward outages that begin within this time are one power cut of the city."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class WardRain:
 
 @dataclass(frozen=True, slots=True)
 class CityPowerCut:
-    """Wards that went together, and how many of their sites."""
+    """Wards that lost power together, with their sites."""
 
     wards: tuple[str, ...]
     gateways: tuple[str, ...]
@@ -34,7 +32,7 @@ class CityPowerCut:
 
 @dataclass(frozen=True, slots=True)
 class BootingSites:
-    """Sites of a ward that boot."""
+    """Sites of a ward that are booting."""
 
     ward: str
     gateways: tuple[str, ...]
@@ -51,7 +49,7 @@ class Situation:
         return not (self.rain or self.cuts or self.back)
 
     def explains(self, ward: str, view: str) -> bool:
-        """Whether what one camera shows is told by the banner of its ward."""
+        """Whether the banner of the ward already covers this view state of a camera."""
         return view == RAIN and self.rains(ward)
 
     def rains(self, ward: str) -> bool:

@@ -1,8 +1,8 @@
-"""Whether a stored event is what its gateway signed, and a stored picture what that event names.
+"""Verifies that a stored event is what its gateway signed, and a stored file what that event names.
 
-The same judgement as ``edge-agent evidence verify``, over the bytes that the centre keeps. The key is the
-one that the gateway's own birth told: who could replace that could forge both, so this is a first look and
-not a court's; docs/reference/evidence.md says how the key is compared.
+The verdict is the same as of ``edge-agent evidence verify``, over the stored bytes. The key comes from the
+gateway's own birth. An attacker who can replace the birth can forge both, so this is a first check, not proof
+for a court; docs/reference/evidence.md says how to compare the key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 REACH = 400
-"""Events behind the asked one in which its head is looked for: one comes every minute at least."""
+"""Number of following events that are searched for the chain head: one comes at least every minute."""
 NO_KEY_REPORTED = "the box has told no key: no signature was checked"
 
 
@@ -30,11 +30,11 @@ NO_KEY_REPORTED = "the box has told no key: no signature was checked"
 class EventVerdict:
     verdict: VerificationVerdict
     why: str
-    key: str  # id of the key; empty: none was told
+    key: str  # id of the key; empty: the gateway sent none
 
 
 def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerdict | None:
-    """None: there is no such event in this scope."""
+    """Verify one event; None if there is no such event in this scope."""
     columns = tables.event.c
     asked = connection.execute(
         select(columns.stream, columns.sequence, columns.gateway).where(
@@ -59,14 +59,14 @@ def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerd
     key = next(iter(keys), "")
     for finding in verify_events(records, keys, excerpt=True):
         if finding.what == wanted:
-            # Nobody gives a key at the console: what the command says of --key would send an officer astray.
+            # The console has no option --key, so the command's text about it would mislead an officer.
             why = NO_KEY_REPORTED if finding.why == NO_KEY else finding.why
             return EventVerdict(finding.verdict, why, key)
     return EventVerdict(VerificationVerdict.ALTERED, "it cannot be read as an event", key)
 
 
 def is_as_named(path: Path, sha256: str) -> bool:
-    """Whether the file's bytes are still those of its name. Raises OSError."""
+    """Whether the file still has this digest. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
@@ -77,7 +77,7 @@ def _keys(gateway: str, told: str | None) -> Keys:
     try:
         der = base64.b64decode(told, validate=True)
         return {key_id(der): GivenKey(load_public(to_pem(der)), gateway)}
-    except (ValueError, KeyProblem):  # ValueError: no base64, or a letter beyond ASCII
+    except (ValueError, KeyProblem):  # ValueError: invalid base64, or a non-ASCII character
         return {}
 
 

@@ -1,3 +1,2 @@
-"""From the broker into the database: the link, batches, confirmations, and requests to gateways. The order of
-it all is in ``ingest_thread.py``.
-"""
+"""From the broker into the database: the broker session, batches, confirmations, and commands to gateways.
+``ingest_thread.py`` calls them in order."""

@@ -1,4 +1,4 @@
-"""One batch of messages becomes rows: judged, deduplicated, numbered, counted."""
+"""Turns one batch of messages into rows: validates, deduplicates, numbers and counts them."""
 
 from __future__ import annotations
 
@@ -40,42 +40,42 @@ from edge_central.store.ringing import rings
 log = logging.getLogger(__name__)
 
 HEAD_BYTES = 1_024
-"""Kept of a message that was rejected."""
+"""How much of a rejected message is stored."""
 TOPIC_CHARACTERS = 300
 RETAINED = (UpKind.STATE, UpKind.BIRTH)
-"""What a gateway may leave at the broker; more of it fills the broker's memory for good."""
+"""Topics that a gateway may retain. Other retained messages stay in the broker's memory for good."""
 
 
 @dataclass(slots=True)
 class BatchResult:
-    """What came of a batch; good once it is committed."""
+    """The result of one batch; valid once it is committed."""
 
-    events: Counter[str] = field(default_factory=Counter)  # new ones by gateway
+    events: Counter[str] = field(default_factory=Counter)  # new events by gateway
     duplicates: int = 0
     rejected: int = 0
     first_rejected: str = ""
     numbers: defaultdict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     """(gateway, epoch) -> sequences to confirm, duplicates included."""
     media: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    wards: dict[str, str] = field(default_factory=dict)  # where each of these gateways listens
+    wards: dict[str, str] = field(default_factory=dict)  # gateway -> ward, for the topic of its confirmation
     birth_gateways: set[str] = field(default_factory=set)
-    heartbeat_gateways: set[str] = field(default_factory=set)  # gateways with a heartbeat
+    heartbeat_gateways: set[str] = field(default_factory=set)
     status_messages: list[HeartbeatMessage | StateMessage] = field(
         default_factory=list
-    )  # of life and of its end, in order
+    )  # heartbeats and state messages, in order
     retained: defaultdict[str, dict[str, bool]] = field(default_factory=lambda: defaultdict(dict))
-    """By gateway, its topics beside state and birth: whether the broker retains a message there."""
-    views: list[EventMessage] = field(default_factory=list)  # new ones of the kind camera-view
-    overrides: list[EventMessage] = field(default_factory=list)  # new ones of the kind rule-override
+    """Gateway -> topic beside state and birth -> whether the broker retains a message there."""
+    views: list[EventMessage] = field(default_factory=list)  # new events of the kind camera-view
+    overrides: list[EventMessage] = field(default_factory=list)  # new events of the kind rule-override
     conflicts: Counter[str] = field(default_factory=Counter)
-    """By gateway: events under numbers of others; 0 where only its epochs come by turns."""
-    alarms: Counter[tuple[str, str]] = field(default_factory=Counter)  # that ring, by gateway and ward
+    """Gateway -> events whose sequence number another event has; 0 when only its epochs alternate."""
+    alarms: Counter[tuple[str, str]] = field(default_factory=Counter)  # events that ring, by gateway and ward
     received_ms: int = 0
 
 
 class BatchWriter:
-    """Turns arrivals into the rows of a batch. ``known`` follows what was read, so after an error it is worth
-    nothing."""
+    """Turns received messages into the rows of a batch. It updates ``fleet`` as it goes, so after an error
+    ``fleet`` must be loaded again."""
 
     def __init__(
         self, topics: CentralTopics, wards: Sequence[str], pictures: MediaFolder, history: HeartbeatHistory
@@ -88,7 +88,8 @@ class BatchWriter:
     def write(
         self, arrivals: Sequence[MessageReceived], known: FleetState, batch: Batch, now_ms: int
     ) -> BatchResult:
-        """Raises StoreUnusable where a picture cannot be written."""
+        """Add the rows of these messages to ``batch``. Raises DatabaseUnavailable when a media file cannot
+        be written."""
         taking = _BatchBuilder(known, batch, now_ms, self._pictures, self._slot_ms)
         for arrived in arrivals:
             if arrived.retained:
@@ -101,7 +102,7 @@ class BatchWriter:
         return taking.stored
 
     def reject(self, arrived: MessageReceived, reason: str, batch: Batch, now_ms: int) -> BatchResult:
-        """One message that made the database refuse the others with it."""
+        """Record as rejected the one message that made the database reject the batch."""
         taking = _BatchBuilder(FleetState(), batch, now_ms, self._pictures, self._slot_ms)
         taking.reject(arrived.topic, reason, arrived.payload)
         return taking.stored
@@ -119,7 +120,7 @@ class BatchWriter:
 
 
 class _BatchBuilder:
-    """One batch."""
+    """The rows and the result of one batch, message by message."""
 
     def __init__(
         self, known: FleetState, batch: Batch, now_ms: int, pictures: MediaFolder, slot_ms: int
@@ -130,8 +131,8 @@ class _BatchBuilder:
         self._now_ms = now_ms
         self._pictures = pictures
         self._slot_ms = slot_ms
-        self._repeated: list[tuple[EventStream, EventMessage]] = []  # numbers that were stored before
-        self._conflicts: Counter[tuple[str, str]] = Counter()  # events, by gateway and epoch
+        self._repeated: list[tuple[EventStream, EventMessage]] = []  # events whose number is already stored
+        self._conflicts: Counter[tuple[str, str]] = Counter()  # count of events, by gateway and epoch
         self._replies: list[ReplyMessage] = []
 
     def add(self, message: GatewayMessage) -> None:
@@ -166,8 +167,8 @@ class _BatchBuilder:
         )
 
     def finish(self) -> None:
-        """What can be judged only when all of the batch is known: whether a repeat is the same as the
-        first. And what was answered."""
+        """Compare repeated events with the stored ones, once the whole batch is known, and record the
+        replies."""
         record_replies(self._batch.connection, self._replies, self._now_ms)
         again = self._repeated
         for number in range(2, MOST_BRANCHES + 2):
@@ -186,15 +187,15 @@ class _BatchBuilder:
         for (gateway, epoch), events in self._conflicts.items():
             self.stored.conflicts[gateway] += events
             if events:
-                text = "%s: %d events of epoch %s have numbers that other events have; all are stored"
+                text = "%s: %d events of epoch %s have sequence numbers of other events; all are stored"
                 log.error(text, gateway, events, epoch)
 
     def _conflicting(self, again: Sequence[tuple[EventStream, EventMessage]]) -> list[EventMessage]:
-        """Those that are not what is stored under their number; the others are confirmed."""
+        """Confirm the events that equal the stored one of their number; return the others."""
         stored = self._batch.stored_payloads((stream.id, event.sequence) for stream, event in again)
         conflicting = []
         for stream, event in again:
-            # One that retention has deleted since cannot be compared: it was stored.
+            # A stored event that retention has deleted since cannot be compared: count it as equal.
             if stored.get((stream.id, event.sequence), event.payload) == event.payload:
                 self.stored.duplicates += 1
                 self._confirm(event)
@@ -203,7 +204,8 @@ class _BatchBuilder:
         return conflicting
 
     def _branch(self, event: EventMessage, number: int) -> EventStream | None:
-        """Store the event in that branch of its stream; returns the branch where the number is taken too."""
+        """Store the event in this branch of its stream. Return the branch if the number is taken there
+        too."""
         stream = self._stream(event.gateway, branch_name(event.epoch, number))
         if stream.has(event.sequence):
             return stream
@@ -217,7 +219,7 @@ class _BatchBuilder:
             gateway = GatewayRecord(message.gateway, message.ward, self._now_ms)
             self._batch.add_gateway(gateway)
             self._fleet.gateways[message.gateway] = gateway
-            log.info("%s: the first message of this gateway, ward %s", gateway.id, gateway.ward)
+            log.info("%s: first message of this gateway, ward %s", gateway.id, gateway.ward)
         gateway.set(last_ms=self._now_ms)
         self._batch.gateways[gateway.id] = gateway
         self.stored.wards[gateway.id] = message.ward
@@ -242,11 +244,11 @@ class _BatchBuilder:
             self._store(stream, event, GapReason.BEFORE if first else GapReason.MISSING)
 
     def _confirm(self, event: EventMessage) -> None:
-        """It is stored, or will be with this batch, byte for byte."""
+        """The event is stored, or will be with this batch, byte for byte: confirm it."""
         self.stored.numbers[event.gateway, event.epoch].append(event.sequence)
 
     def _store(self, stream: EventStream, event: EventMessage, why: GapReason) -> None:
-        """``why`` numbers before it are missing."""
+        """Store a new event; ``why``: the reason for the missing numbers before it."""
         stream.add(event.sequence, self._now_ms, why)
         self._confirm(event)
         self.stored.events[event.gateway] += 1
@@ -288,7 +290,7 @@ class _BatchBuilder:
         explained = self._announce(event, loss)
         reason = "outbox-damaged" if loss.damaged else loss.reason
         told = (event.gateway, loss.count, reason, explained)
-        log.warning("%s: gave up %d events (%s), %d of them are missing here", *told)
+        log.warning("%s: the gateway gave up %d events (%s); %d of them are missing here", *told)
         self._batch.losses.append(
             {
                 "stream": stream.id,
@@ -301,13 +303,13 @@ class _BatchBuilder:
         )
 
     def _gaps_allowed(self, gateway: str, epoch: str) -> int:
-        """How many gaps of this epoch may begin by what the gateway only says, without an event of it."""
+        """How many more gaps a gateway may create in this epoch by a report alone, without an event."""
         known = (gateway, epoch) in self._fleet.streams or self._fleet.may_begin_stream(gateway)
         return self._fleet.gaps_allowed(gateway) if known else 0
 
     def _announce(self, event: EventMessage, loss: wire.LossData) -> int:
-        """How many missing events it explains. What would make too many gaps, or streams, explains nothing:
-        its numbers stay missing."""
+        """Mark the ranges of a loss as announced. Return how many missing events they explain. Ranges that
+        would create too many gaps or streams are left out, and their numbers stay missing."""
         room = self._gaps_allowed(event.gateway, loss.epoch)
         explained = taken = 0
         if room:
@@ -360,20 +362,21 @@ class _BatchBuilder:
             sequence=health.outbox.sequence,
         )
         slot_ms = self._now_ms - self._now_ms % self._slot_ms
-        # Not ``>``: one slot from a clock that was ahead must not end the history until that time has come.
+        # Not ``>``: after one slot with a time in the future, history must not stop until that time.
         if slot_ms != gateway.slot_ms:
             gateway.slot_ms = slot_ms
             self._batch.health.append(_history_row(gateway.id, slot_ms, beat))
 
     def _epoch(self, gateway: GatewayRecord, epoch: str) -> None:
-        """The epoch that a heartbeat names."""
+        """Handle a change of the epoch that heartbeats name."""
         before = gateway.epoch
         if not before or not epoch or before == epoch:
             return
         if gateway.sequence and self._gaps_allowed(gateway.id, before):
-            # Another store allots the numbers: no later one will show where the old ones ended.
+            # A new outbox allots the numbers from here on: no later number will show where the old ones
+            # ended.
             self._stream(gateway.id, before).expect(gateway.sequence, self._now_ms)
-        if epoch in gateway.epochs_before:  # no box goes back to one
+        if epoch in gateway.epochs_before:  # a gateway never returns to an old epoch
             self._conflicts[gateway.id, epoch] += 0
         gateway.epochs_before.append(before)
 
@@ -394,7 +397,7 @@ class _BatchBuilder:
                 gateway.set(state=None, state_session=None, state_reason=None, state_ms=self._now_ms)
             return
         if document.state != "online" and gateway.state and document.session not in gateway.sessions:
-            log.info("%s: a late '%s' of an older session is ignored", gateway.id, document.state)
+            log.info("%s: ignored a late '%s' of an older session", gateway.id, document.state)
             return
         gateway.set(
             state=document.state,

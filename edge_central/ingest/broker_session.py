@@ -1,6 +1,6 @@
-"""The centre's side of the broker: one session after another, what arrives, and what goes out.
+"""The centre's broker sessions: connect and reconnect, receive, publish, confirm.
 
-The thread that owns a link calls ``step`` and waits on ``wake``; nothing here blocks but ``close``.
+The thread that owns a CentralBrokerSession calls ``poll`` and waits on ``wake``. Only ``close`` blocks.
 """
 
 from __future__ import annotations
@@ -31,38 +31,42 @@ from edge_central.ingest.documents import CentralStateKind
 log = logging.getLogger(__name__)
 
 SESSION_EXPIRY_S = 7 * 86_400
-"""The broker keeps events for a centre that is away, as far as its limits go (max_queued_messages)."""
+"""The broker keeps events this long for a disconnected centre, up to its own limits (max_queued_messages)."""
 RECEIVE_MAXIMUM = 1_000
-"""Unconfirmed messages at a time: one batch at most. Brokers have a lower limit of their own."""
+"""Unconfirmed messages at a time: at most one batch. Brokers have a lower limit of their own."""
 MAXIMUM_PACKET_BYTES = 4_194_304
-"""More than anything that is taken in: what is too large is to be seen and recorded, not dropped by the
-broker."""
+"""Larger than any valid message, so that an oversized one arrives and is recorded as rejected. Otherwise
+the broker would drop it silently."""
 MOST_UNCONFIRMED = 65_536
-"""Heartbeats that wait to be read."""
+"""Received messages that wait to be read; beyond this heartbeats are dropped."""
 RECONNECT_CAP_S = 15.0
-"""There is one centre, and everybody waits for it: unlike 465 gateways it need not be slow."""
+"""Short: unlike 465 gateways, one centre cannot overload the broker by reconnecting."""
 SIGN_ON_TIMEOUT_S = 45.0
 BROKEN_S = 5.0
-"""After a failed send the network thread has this long to say why."""
+"""After a failed send, wait this long for the network thread to report the reason."""
 WINDOW = 500
-"""Own messages that wait for their PUBACK; fewer where the broker takes fewer. When the centre falls behind,
-a PUBACK stands behind the ``RECEIVE_MAXIMUM`` events that are on their way already, and they take a second:
-with a window of 50, confirmations went out at 100 a second, where ten cities want 1,400."""
+"""Own messages that wait for their PUBACK; fewer if the broker allows fewer. When the centre falls behind,
+a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second. With a window of 50 only
+100 confirmations went out per second; ten cities need 1,400."""
 MOST_WAITING = 20_000
-"""Own messages that wait to be sent; more are dropped, the oldest first: gateways ask again."""
+"""Own messages that wait to be sent. Beyond this the oldest are dropped; gateways send unconfirmed events
+again."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedMessage:
-    """A message and the session that it must be confirmed to."""
+    """A message and the session in which it must be confirmed."""
 
     session: str
     message: MessageReceived
 
 
 class CentralBrokerSession:
-    """``greeting(session, kind)`` makes the retained state: ``online`` to begin with, ``offline`` for the
-    will; None: this session has no state of its own."""
+    """One broker session after another, each with a new id.
+
+    ``state_message(session, kind)`` makes the retained state: ``online`` after the connect, ``offline`` for
+    the will. None: this session publishes no state.
+    """
 
     def __init__(
         self,
@@ -91,20 +95,20 @@ class CentralBrokerSession:
         self._dropped_logged = 0
         self.session = ""
         self.online = False
-        self.since_mono = 0.0  # of the attempt or, once online, of the session
+        self.since_mono = 0.0  # when the attempt or, once online, the session began
 
     @property
     def unsent_count(self) -> int:
-        """Own messages that the broker does not have yet."""
+        """Own messages that the broker has not acknowledged."""
         return len(self._waiting) + len(self._confirmations) + self._in_flight
 
     @property
     def has_unsent_confirmations(self) -> bool:
-        """Whether a confirmation waits to be sent."""
         return bool(self._confirmations)
 
     def poll(self) -> list[UnconfirmedMessage]:
-        """Go on with what can be done now; what has arrived since."""
+        """Handle signals, connect or send what is due, and return the messages received since the last
+        call."""
         found: list[UnconfirmedMessage] = []
         for session, signal in self._inbox.take():
             if isinstance(signal, MessageReceived):
@@ -114,17 +118,17 @@ class CentralBrokerSession:
         self._advance()
         if self._inbox.dropped > self._dropped_logged:
             self._dropped_logged = self._inbox.dropped
-            log.warning("mqtt: heartbeats come faster than they are read; %d dropped", self._dropped_logged)
+            log.warning("mqtt: heartbeats arrive faster than they are read; %d dropped", self._dropped_logged)
         return found
 
     def wait_s(self, most_s: float) -> float:
-        """How long nothing has to be done but for what arrives."""
+        """How long the caller may wait for ``wake`` before the next ``poll``, at most ``most_s``."""
         if self._connection is None:
             return max(0.0, min(most_s, self._next_attempt_mono - self._clock.monotonic()))
         return min(most_s, 1.0)
 
     def confirm(self, delivered: Sequence[UnconfirmedMessage]) -> None:
-        """PUBACK. What came in an earlier session is sent again by the broker, and confirmed then."""
+        """Send PUBACKs. Messages of an earlier session are skipped: the broker sends them again."""
         connection = self._connection
         if connection is None or not self.online:
             return
@@ -133,22 +137,25 @@ class CentralBrokerSession:
                 connection.acknowledge(each.message.packet_id)
 
     def publish(self, message: MqttMessage) -> None:
-        """In order, as fast as the broker confirms; lost when the session ends first."""
+        """Queue a message: sent in order, as fast as the broker acknowledges; dropped when the session
+        ends first."""
         self._waiting.append(message)
         self._send()
 
     def publish_confirmation(self, message: MqttMessage) -> None:
-        """Does not queue behind everything else: what is not confirmed within a minute is sent again."""
+        """Queue a confirmation, ahead of other messages: gateways send again what is not confirmed within
+        a minute."""
         self._confirmations.append(message)
         self._send()
 
     def publish_state(self) -> None:
-        """The state is another one than was published."""
+        """Publish the state again after it has changed."""
         if self.online and self._state_message is not None:
             self.publish(self._state_message(self.session, "online"))
 
     def close(self, farewell: MqttMessage | None, timeout_s: float) -> None:
-        """With a farewell the broker drops the will. Blocks for ``timeout_s`` at most twice."""
+        """End the session. ``final_state`` is published first, if given, and the broker drops the will.
+        Blocks for at most twice ``timeout_s``."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -158,7 +165,7 @@ class CentralBrokerSession:
                 connection.publish(farewell)
                 told = True
             except MqttError as error:
-                log.warning("mqtt: the last state is not published: %s", error)
+                log.warning("mqtt: the final state was not published: %s", error)
         self.online = False
         connection.close(timeout_s, say_goodbye=told)
 
@@ -204,8 +211,8 @@ class CentralBrokerSession:
                 refused = [t for t, r in zip(self._subscriptions, reasons, strict=False) if r >= 0x80]
                 if refused:
                     log.error(
-                        "mqtt: the broker refuses %d subscriptions, %s first: what is sent there is not "
-                        "taken in; check its ACL for %s", len(refused), refused[0], self._client_id,
+                        "mqtt: the broker refuses %d subscriptions, the first is %s: messages there are not "
+                        "received; check its ACL for %s", len(refused), refused[0], self._client_id,
                     )  # fmt: skip
             case ConnectionEnded():
                 self._ended(signal)
@@ -238,7 +245,7 @@ class CentralBrokerSession:
                 return
 
     def _next(self) -> MqttMessage | None:
-        """Confirmations and the rest in turn, so that neither holds the other up."""
+        """The next message to send: confirmations and others alternate, so that neither delays the other."""
         first, second = self._confirmations, self._waiting
         if self._confirmed_last:
             first, second = second, first
@@ -247,12 +254,12 @@ class CentralBrokerSession:
         return queue.popleft() if queue else None
 
     def _clear_queues(self) -> None:
-        """What was for an earlier session."""
+        """Drop the messages of an earlier session."""
         self._waiting.clear()
         self._confirmations.clear()
 
     def _broken(self, error: MqttError) -> None:
-        """The connection has just ended; why is what the network thread is about to say."""
+        """The connection has just failed; the network thread reports the reason a moment later."""
         log.debug("mqtt: %s", error)
         if self._broken_mono is None:
             self._broken_mono = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""``down/ack``: tells each gateway what is stored, batched, and only after the commit."""
+"""Publishes to each gateway on ``down/ack`` which of its events are stored, in batches, after the commit."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from edge_central.ingest.documents import ACK_EXPIRY_S, message
 from edge_central.store.fleet_state import FleetState
 
 ACK_EVERY_S = 1.0
-"""A gateway sends again after 60 s at the earliest; a fleet of 465 that all report is 465 messages in this
-time."""
+"""A gateway resends after 60 s at the earliest. When all 465 gateways report, this makes 465 messages per
+interval."""
 MOST_NUMBERS = 1_000
-"""In one message: 8 kB."""
+"""Sequence numbers in one message: 8 kB."""
 MOST_MEDIA = 100
 
 
 class Confirmations:
-    """What was committed and not told yet. Lost with the process: gateways send again what they were not
-    told."""
+    """Committed events and media that are not confirmed to their gateways yet. Lost when the process ends:
+    gateways resend what was not confirmed."""
 
     def __init__(self, topics: CentralTopics) -> None:
         self._topics = topics
         self._numbers: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
-        self._media: defaultdict[str, dict[str, None]] = defaultdict(dict)  # each once, in order
+        self._media: defaultdict[str, dict[str, None]] = defaultdict(dict)  # a dict as an ordered set
         self._wards: dict[str, str] = {}
 
     def add(self, stored: BatchResult) -> None:
-        """Of a committed batch."""
+        """Add the events and media of a committed batch."""
         for key, numbers in stored.numbers.items():
             self._numbers[key].update(numbers)
         for gateway, media in stored.media.items():
@@ -39,8 +39,8 @@ class Confirmations:
         self._wards.update(stored.wards)
 
     def drain(self, known: FleetState) -> Iterator[MqttMessage]:
-        """The messages that say all that was noted; then nothing is left of it, but for pictures of a gateway
-        whose epoch is not known yet."""
+        """Yield messages that confirm everything added, and forget it. Media of a gateway wait while its
+        epoch is unknown."""
         numbers, self._numbers = self._numbers, defaultdict(set)
         for (gateway, epoch), confirmed in numbers.items():
             upto = known.confirmed_upto(gateway, epoch)
@@ -66,7 +66,7 @@ class Confirmations:
 
 
 def _epoch_of(gateway: str, known: FleetState) -> str | None:
-    """That it is in: a confirmation for another one is ignored."""
+    """The current epoch of the gateway: it ignores confirmations for another one."""
     beat = known.gateways[gateway].epoch if gateway in known.gateways else None
     if beat:
         return beat

@@ -1,4 +1,4 @@
-"""What the centre itself publishes: its state, confirmations, commands."""
+"""JSON documents that the centre publishes: its state, presence, outages, commands."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import msgspec
 from edge_agent.mqtt.session.client import MqttMessage
 
 ACK_EXPIRY_S = 300
-"""A gateway that is away has its events again by then, and sends them again."""
+"""A gateway that was away longer has already queued its events again, and resends them."""
 
 
 CentralStateKind = Literal["online", "degraded", "stopped", "offline"]
 
 
 class CentralState(msgspec.Struct, frozen=True, kw_only=True):
-    """Retained at ``tb/v1/central/state``. ``degraded``: connected, and unable to store; nothing is
+    """Retained at ``tb/v1/central/state``. ``degraded``: connected, but nothing can be stored or
     confirmed."""
 
     schema: Literal["central-state/1"] = "central-state/1"
@@ -28,7 +28,7 @@ class CentralState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Retained: whether a gateway is there, told once for each change that lasts."""
+    """Retained: whether a gateway is there. Published once for each change that lasts."""
 
     schema: Literal["central-presence/1"] = "central-presence/1"
     gateway: str
@@ -39,7 +39,7 @@ class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Retained while it lasts, then cleared: many gateways of a ward went at once."""
+    """Many gateways of a ward went at once. Retained while the outage lasts, then cleared."""
 
     schema: Literal["central-outage/1"] = "central-outage/1"
     ward: str

@@ -1,12 +1,10 @@
-"""What somebody at the console has asked of gateways: sent as commands, and answered by their replies.
+"""Commands that the centre sends to gateways: requests of the console, and requests for a birth.
 
-The console writes a row (``edge_central/console/requests.py``), the ingest sends it: only the ingest has a
-session with the broker, and whoever takes over the console cannot order gateways about.
+The console only writes a row (``edge_central/console/requests.py``); the ingest sends it, because only the
+ingest has a broker session. So an attacker who takes over the console cannot send any other command.
 
-Asks a gateway for its birth where the centre has none, or one of an earlier session.
-
-Retained births come with the subscription at most brokers, but nothing may depend on that; and a broker that
-was killed has forgotten them.
+The centre requests a birth when it has none of the gateway's current session. Most brokers deliver retained
+births with the subscription, but a broker that was killed has lost them.
 """
 
 from __future__ import annotations
@@ -31,20 +29,20 @@ from edge_central.store.fleet_state import GatewayRecord
 log = logging.getLogger(__name__)
 
 EXPIRES_S = 300
-"""A gateway that comes back later does not do what somebody wanted long ago."""
+"""A gateway that was away longer must not run an old request."""
 SILENT_MS = 900_000
-"""After this long without a last word nobody waits any more."""
+"""A request without a final reply after this time counts as expired."""
 UNFINISHED = ("asked", "sent", "accepted", "running")
 MOST_AT_ONCE = 50
 ALLOWED_TYPES = frozenset(("clip",))
-"""Whoever takes the console over can write rows, and orders nothing else by them."""
+"""An attacker who takes over the console can write rows, but only these types are sent."""
 
 _ANSWERED = (
     update(tables.request)
     .where(
         tables.request.c.id == bindparam("of"),
         tables.request.c.gateway == bindparam("by"),
-        # Not ``in_``: it is spread out when it is executed, and that is refused for several rows at once.
+        # Not ``in_``: SQLAlchemy expands it at execution, and refuses that in an executemany.
         or_(*(tables.request.c.status == each for each in UNFINISHED)),
     )
     .values(status=bindparam("now"), words=bindparam("why"), answered_ms=bindparam("at"))
@@ -52,7 +50,7 @@ _ANSWERED = (
 
 
 class RequestSender:
-    """One thread uses it."""
+    """Sends the console's requests as commands. Not thread-safe."""
 
     def __init__(self, topics: CentralTopics, wards: Collection[str], clock: Clock) -> None:
         self._topics = topics
@@ -66,7 +64,7 @@ class RequestSender:
         return connection.scalar(found) is not None
 
     def send(self, connection: Connection) -> list[MqttMessage]:
-        """What is to be published once this transaction is committed; what is too old is not."""
+        """Mark the waiting requests as sent or expired. Return the commands to publish after the commit."""
         columns, now_ms = tables.request.c, self._now_ms()
         asked = select(tables.request).where(columns.status == "asked", columns.ward.in_(self._wards))
         messages: list[MqttMessage] = []
@@ -74,12 +72,15 @@ class RequestSender:
             late = now_ms - row.asked_ms > EXPIRES_S * 1000
             if row.type not in ALLOWED_TYPES:
                 log.error(
-                    "%s: %s is a %s, which no console asks for: it is not sent", row.gateway, row.id, row.type
+                    "%s: request %s has type %s, which is not allowed; it is not sent",
+                    row.gateway,
+                    row.id,
+                    row.type,
                 )
                 late = True
             if not late:
                 messages.append(self._command(row.id, row.type, row.gateway, row.ward, row.args))
-                log.info("%s: %s for %s asks for %s", row.gateway, row.id, row.asked_by, row.type)
+                log.info("%s: sent %s %s, requested by %s", row.gateway, row.type, row.id, row.asked_by)
             connection.execute(
                 update(tables.request)
                 .where(columns.id == row.id)
@@ -88,7 +89,7 @@ class RequestSender:
         return messages
 
     def expire(self, connection: Connection) -> None:
-        """On those that nobody has answered."""
+        """Mark the requests without a final reply as expired."""
         columns = tables.request.c
         old = columns.asked_ms < self._now_ms() - SILENT_MS
         silent = update(tables.request).where(columns.status.in_(UNFINISHED), old)
@@ -111,7 +112,8 @@ class RequestSender:
 
 
 def record_replies(connection: Connection, replies: Sequence[ReplyMessage], now_ms: int) -> None:
-    """Of our own requests; of other commands nothing is kept. A late word does not undo the last one."""
+    """Record replies to the console's requests; others are ignored. A late reply does not replace the
+    final one."""
     if replies:
         rows = [
             {"of": each.command, "by": each.gateway, "now": each.status, "why": each.text, "at": now_ms}
@@ -121,9 +123,10 @@ def record_replies(connection: Connection, replies: Sequence[ReplyMessage], now_
 
 
 SETTLE_S = 15.0
-"""After a connect, what is retained is still arriving."""
+"""After a connect, retained births are still arriving for this time."""
 FIRST_S, LONGEST_S = 60.0, 3_600.0
-"""Between two requests to one gateway, doubling: one that does not know the command answers nothing."""
+"""Delay between two requests to one gateway, doubled each time: a gateway that does not know the command
+never answers."""
 BIRTH_REQUEST_EXPIRES_S = 300
 
 
@@ -142,18 +145,19 @@ class BirthRequests:
         self._doubted: dict[str, str | None] = {}
 
     def on_birth(self, gateway: str) -> None:
-        """Its birth is here."""
+        """The gateway's birth has arrived."""
         self._pending.pop(gateway, None)
         self._doubted.pop(gateway, None)
 
     def on_heartbeat(
         self, gateway: GatewayRecord, online_s: float, send: Callable[[MqttMessage], None]
     ) -> None:
-        """It has sent a heartbeat; ``online_s``: how long our session lasts."""
+        """Request a birth if none of the heartbeat's session arrived. ``online_s``: age of the centre's
+        broker session."""
         if gateway.birth_session == gateway.heartbeat_session or online_s < self._settle_s:
             return
         if gateway.birth_session is not None and self._doubted.get(gateway.id) != gateway.heartbeat_session:
-            # A heartbeat may overtake the birth, or have been made just before a reconnect.
+            # A heartbeat may overtake the birth, or date from just before a reconnect: wait for a second one.
             self._doubted[gateway.id] = gateway.heartbeat_session
             return
         now = self._clock.monotonic()

@@ -1,5 +1,4 @@
-"""What the ingest says of itself: a note in the database for ``status``, and gaps that do not close, in the
-log."""
+"""The ingest's own status: a row in the database for ``status``, and log lines about gaps that stay open."""
 
 from __future__ import annotations
 
@@ -17,12 +16,12 @@ from edge_central.store.fleet_state import FleetState, GapReason
 log = logging.getLogger(__name__)
 
 GAP_PATIENCE_MS = 1_800_000
-"""A gateway sends what was not confirmed again after 15 min at most, an alarm before a day's backlog."""
+"""A gateway resends unconfirmed events after 15 min at most, alarms before a day's backlog."""
 RATE_OVER_S = 60.0
 
 
 class IngestStatus(msgspec.Struct, kw_only=True):
-    """The row ``running`` of the table ``meta``, renewed every ten seconds."""
+    """The row ``running`` of the table ``meta``, updated every ten seconds."""
 
     time_ms: int
     since_ms: int
@@ -37,7 +36,7 @@ class IngestStatus(msgspec.Struct, kw_only=True):
 
 
 class IngestCounters:
-    """Counts since the start."""
+    """Counters since the start."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -74,7 +73,7 @@ class IngestCounters:
         )
 
     def _log_rejected(self, stored: BatchResult) -> None:
-        """Once a minute: whoever floods the centre does not flood its log too."""
+        """Log rejected messages at most once a minute, so that a flood of them does not fill the log."""
         now = self._clock.monotonic()
         if self._rejected_logged_mono is None or now - self._rejected_logged_mono >= 60.0:
             self._rejected_logged_mono = now
@@ -85,7 +84,7 @@ class IngestCounters:
 
 
 class GapLogger:
-    """Logs a gap once, when it has not closed in the time in which it would have."""
+    """Logs each gap once, when it is still open after ``patience_ms``."""
 
     def __init__(self, clock: Clock, patience_ms: int = GAP_PATIENCE_MS) -> None:
         self._patience_ms = patience_ms
@@ -97,7 +96,7 @@ class GapLogger:
             for gap in stream.gaps:
                 if gap.why is GapReason.MISSING and self._logged_ms < gap.found_ms <= old_ms:
                     log.error(
-                        "%s: %d events are missing, %d to %d of epoch %s, and nobody has said why",
+                        "%s: %d events are missing without an explanation, %d to %d of epoch %s",
                         stream.gateway, len(gap), gap.first, gap.last, stream.epoch,
                     )  # fmt: skip
         self._logged_ms = max(self._logged_ms, old_ms)

@@ -1,3 +1,1 @@
-"""The centre in figures, for Prometheus: ``/metrics``, where the configuration asks for it. Nothing is read
-from the database for a scrape.
-"""
+"""Metrics of the centre for Prometheus at ``/metrics``, if configured. A scrape never reads the database."""

@@ -1,4 +1,4 @@
-"""What is counted and known, written by the ingest's thread and read by whoever asks."""
+"""Counters and states for the metrics, written by the ingest thread and read by the metrics server."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from edge_central.ingest.batch_writer import BatchResult
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 
 MOST_GATEWAYS = 5_000
-"""With series of their own: a broker that lets anybody in must not fill the memory here and at Prometheus."""
+"""Gateways with series of their own: a broker without access control must not fill the memory of the
+centre and of Prometheus."""
 
 MOST_VERSIONS = 8
-"""Of one gateway since the start of the centre: each version is a series that Prometheus keeps for months."""
+"""Versions of one gateway since the centre started: each is a series that Prometheus keeps for months."""
 OTHER_VERSION = "other"
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
 
@@ -29,7 +30,7 @@ class GatewayMetrics:
     ward: str
     state: PresenceState | None = None
     health: ReceivedHealth | None = None
-    versions: list[str] = field(default_factory=list)  # that it said since the start
+    versions: list[str] = field(default_factory=list)  # reported since the start
     heard_s: float = 0.0  # Unix time of the newest heartbeat
     events: int = 0  # stored since the start
 
@@ -39,7 +40,7 @@ class GatewayMetrics:
 
     @property
     def version(self) -> str:
-        """What it runs, as a label; ``other`` for a text that is no version, or for one version too many."""
+        """Its version as a label; ``other`` for an invalid text, or beyond MAX_VERSIONS."""
         text = "" if self.health is None else self.health.version
         return text if not text or text in self.versions else OTHER_VERSION
 
@@ -53,13 +54,13 @@ class AlertCount:
 
 @dataclass(slots=True)
 class CentralMetrics:
-    """``lock`` protects all of it."""
+    """The metrics of the centre. ``lock`` protects all fields."""
 
     started_s: float  # Unix time
     lock: threading.Lock = field(default_factory=threading.Lock)
     gateways: dict[str, GatewayMetrics] = field(default_factory=dict)
-    outages: dict[str, int] = field(default_factory=dict)  # ward -> gateways that went
-    alerts: Counter[AlertCount] = field(default_factory=Counter)  # open, and told by themselves
+    outages: dict[str, int] = field(default_factory=dict)  # ward -> gateways that went offline together
+    alerts: Counter[AlertCount] = field(default_factory=Counter)  # open and not folded into another alert
     events: int = 0
     duplicates: int = 0
     rejected: int = 0
@@ -67,7 +68,7 @@ class CentralMetrics:
     database_bytes: int = 0
 
     def record_batch(self, stored: BatchResult, now_s: float) -> None:
-        """Of a committed batch."""
+        """Count a committed batch."""
         with self.lock:
             self.events += stored.events.total()
             self.duplicates += stored.duplicates
@@ -81,7 +82,7 @@ class CentralMetrics:
                     box.events += count
 
     def record_presence(self, reports: Iterable[PresenceReport]) -> None:
-        """By presence."""
+        """Store the presence states that were just published."""
         with self.lock:
             for report in reports:
                 match report:
@@ -96,7 +97,7 @@ class CentralMetrics:
                         self.outages[ward] = len(gateways)
 
     def record_alerts(self, alerts: Iterable[Alert], waiting: int) -> None:
-        """``waiting``: messages that are not stored yet."""
+        """Count the open alerts; ``waiting``: messages that are not stored yet."""
         count = Counter(
             AlertCount(alert.key.ward, alert.key.rule, alert.severity) for alert in alerts if not alert.folded
         )

@@ -1,6 +1,6 @@
-"""The listener: ``GET /metrics``, without a login, so for loopback or a network of its own.
+"""The server of ``GET /metrics``, without a login: for loopback or a separate network.
 
-The figures as Prometheus reads them; names and units by https://prometheus.io/docs/practices/naming/.
+Names and units follow https://prometheus.io/docs/practices/naming/.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from edge_central.settings import ListenAddress
 from edge_central.store.presence_reports import PresenceState
 
 FRESH_S = 1_800.0
-"""What a heartbeat said that is older is not said any more. With a budget they come every 300 s."""
+"""Values of an older heartbeat are left out. With an uplink budget heartbeats come every 300 s."""
 
 CAMERA_STATES = ("starting", "online", "degraded", "offline")
 
 
 @dataclass(frozen=True, slots=True)
 class IngestHealth:
-    """How the ingest is at this moment."""
+    """The state of the ingest at this moment."""
 
     connected: bool
     storing: bool
-    webhook_waiting: int | None = None  # alerts that it has not taken; None: there is no webhook
+    webhook_waiting: int | None = None  # alerts that it has not accepted yet; None: no webhook
 
 
 def _share(percent: float | None) -> float | None:
@@ -65,11 +65,11 @@ HEALTH_GAUGES: dict[str, tuple[str, Callable[[ReceivedHealth], float | None]]] =
     ),
     "uplink_budget_bytes": ("of the billing period", lambda health: health.uplink.monthly_bytes),
 }
-"""Gauges of each gateway, without ``edge_gateway_``."""
+"""Gauges of each gateway: name without ``edge_gateway_`` -> (help, value)."""
 
 
 class CentralCollector(Collector):
-    """Asked by another thread than the ingest's."""
+    """Makes the metrics of one scrape, on a thread of the server."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ log = logging.getLogger(__name__)
 
 
 class MetricsServer:
-    """Answers from ``start`` to ``stop``, each question on a thread of its own."""
+    """The HTTP server; each scrape runs on its own thread."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ class MetricsServer:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Raises CentralError where somebody else listens there."""
+        """Raises CentralError when the address cannot be used."""
         try:
             self._server, self._thread = start_http_server(
                 self._listen.port, self._listen.host, self._registry

@@ -1,3 +1,2 @@
-"""Which gateways are there: the pure state machine, and what publishes its changes. Alerts are made
-elsewhere.
-"""
+"""Which gateways are there: the pure state machine, and the publisher of its reports. Alerts are made
+elsewhere."""

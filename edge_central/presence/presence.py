@@ -1,13 +1,13 @@
-"""Which gateways are there: a state machine that says each change once. Pure: no clock, no broker.
+"""Decides which gateways are there, and reports each change once. Pure: no clock, no broker.
 
-A gateway is offline by its last will, or when three heartbeats have not come. Time is monotonic seconds
-(``mono``) for every decision and milliseconds since 1970 (``now_ms``) as a label.
+A gateway is offline by its last will, or when three heartbeats are missing. Every decision uses monotonic
+seconds (``mono``); milliseconds since 1970 (``now_ms``) are only labels.
 
-- A will or stop of an older session is late, and is ignored.
-- Short absences are not told: offline is told after ``hold_s``, and only if it lasts.
-- A gateway that goes again and again is told as unstable, once, until it has been calm.
-- When many of one ward go at once, that is one outage of the ward, and not many gateways offline.
-- While the centre itself is away from the broker, and for a while after, nobody's absence means anything.
+- A will or stop of an older session arrives late and is ignored.
+- Short absences are not reported: offline is reported after ``hold_s``, if it lasts.
+- A gateway that often goes offline is reported once as unstable, until it was stable for a while.
+- Many gateways of one ward that go at once are one outage of the ward, not many offline gateways.
+- No absence counts while the centre itself has no broker session, nor shortly after it connected.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from edge_central.store.presence_reports import (
 
 @dataclass(frozen=True, slots=True)
 class PresenceThresholds:
-    """Lower ones tell sooner, and more often for nothing."""
+    """Thresholds of PresenceTracker. Lower values report sooner, but with more false reports."""
 
-    missed: float = 3.3  # heartbeats: they come every 30 s, give or take 10 %
-    shortest_s: float = 10.0  # between two of them, as far as is believed
+    missed: float = 3.3  # missed heartbeats; they are sent every 30 s, give or take 10 %
+    shortest_s: float = 10.0  # shortest interval between heartbeats that is believed
     longest_s: float = 3_600.0
-    hold_s: float = 30.0  # the wills of one cut come within half a keepalive
-    together_s: float = 120.0  # gateways that go within this go together
-    outage_hold_s: float = 5.0  # a broker that stops sends all wills, and is gone itself a moment later
-    outage_share: float = 0.5  # of the gateways of a ward that were there
+    hold_s: float = 30.0  # the wills of one power cut arrive within half a keepalive
+    together_s: float = 120.0  # gateways that go within this time belong to one outage
+    outage_hold_s: float = 5.0  # a stopping broker publishes all wills, and is gone itself a moment later
+    outage_share: float = 0.5  # share of the ward's gateways that were there
     outage_least: int = 3
-    late_s: float = 120.0  # the last ones of an outage come so much later: a gateway's longest delay
-    falls: int = 4  # within ``falls_s``: unstable
+    late_s: float = 120.0  # after an outage the last gateways come back this much later: their longest delay
+    falls: int = 4  # times offline within ``falls_s`` that make it unstable
     falls_s: float = 3_600.0
-    stable_s: float = 900.0  # without a change, until it is stable again
-    grace_s: float = 90.0  # after our own connect: gateways come back over 30 s, and later
+    stable_s: float = 900.0  # without a change, it is stable again
+    grace_s: float = 90.0  # after the centre's own connect: gateways reconnect over 30 s and more
 
 
 @dataclass(slots=True)
 class _GatewayPresence:
     gateway: str
     ward: str
-    state: PresenceState | None  # what it is, before anything is damped
+    state: PresenceState | None  # the current state, before damping
     why: str
     changed_mono: float
     changed_ms: int
@@ -56,12 +56,12 @@ class _GatewayPresence:
     interval_s: float = USUAL_INTERVAL_S
     heard_mono: float | None = None
     session: str | None = None  # of its newest ``online``
-    beat_session: str | None = None  # that two heartbeats in a row have named
+    beat_session: str | None = None  # named by two heartbeats in a row
     doubted: str | None = None
-    ended: str | None = None  # the session that is over
+    ended: str | None = None  # the session that has ended
     distances_s: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     falls_mono: deque[float] = field(default_factory=deque)
-    outage_until_mono: float = 0.0  # until then its absence is still that of its ward
+    outage_until_mono: float = 0.0  # until then its absence still belongs to the ward's outage
 
 
 @dataclass(slots=True)
@@ -70,11 +70,12 @@ class _Outage:
     began_mono: float
     gateways: set[str]
     of: int
-    complete: bool = False  # told with everybody who went
+    complete: bool = False  # reported with all its gateways
 
 
 class PresenceTracker:
-    """One thread uses it. ``told`` is what was reported before a restart."""
+    """The presence of all gateways and wards. Not thread-safe. ``reports``: those published before a
+    restart."""
 
     def __init__(
         self, told: Iterable[PresenceReport] = (), bounds: PresenceThresholds | None = None, mono: float = 0.0
@@ -97,10 +98,10 @@ class PresenceTracker:
     def record_heartbeat(
         self, gateway: str, ward: str, session: str, every_s: float | None, mono: float, now_ms: int
     ) -> None:
-        """``every_s`` is how often they come now, where the gateway says so."""
+        """Record a heartbeat; ``every_s``: its current interval, if the gateway reports it."""
         box = self._gateway(gateway, ward, mono, now_ms)
         if box.ended == session and box.state is not PresenceState.ONLINE:
-            return  # made before its end, and overtaken by it
+            return  # sent before the session ended, and overtaken by its will
         self._learn_interval(box, every_s, mono)
         box.heard_mono, box.ward = mono, ward
         if box.doubted == session:
@@ -111,7 +112,7 @@ class PresenceTracker:
     def record_state(
         self, gateway: str, ward: str, state: str, session: str, why: str, mono: float, now_ms: int
     ) -> None:
-        """What the retained message says: online, stopped or offline."""
+        """Record a state message: online, stopped or offline."""
         box = self._gateway(gateway, ward, mono, now_ms)
         if state == PresenceState.ONLINE:
             box.session, box.beat_session, box.doubted, box.ended = session, None, None, None
@@ -123,14 +124,16 @@ class PresenceTracker:
             self._change_state(box, PresenceState(state), why, mono, now_ms)
 
     def forget(self, gateway: str, ward: str, now_ms: int) -> None:
-        """Its retained messages were cleared: it is gone for good. In another ward it is only a move."""
+        """The gateway's retained messages were cleared: remove it. A message for another ward only means a
+        move."""
         box = self._gateways.get(gateway)
         if box is not None and box.ward == ward:
             del self._gateways[gateway]
             self._gone.append(GatewayReport(gateway, ward, None, "taken away", now_ms))
 
     def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> list[PresenceReport]:
-        """What is to be told now; ``connected_mono``: since when we have a session, None: we have none."""
+        """Return the reports that are due. ``connected_mono``: when the centre's broker session began,
+        None without one."""
         reports: list[PresenceReport] = [*self._gone]
         self._gone.clear()
         if connected_mono is None:
@@ -147,14 +150,14 @@ class PresenceTracker:
         return reports
 
     def current_reports(self) -> list[PresenceReport]:
-        """All that was told and still holds."""
+        """All published reports that are still true."""
         told: list[PresenceReport] = [
             _report(box, box.reported) for box in self._gateways.values() if box.reported is not None
         ]
         return told + [self._outage_report(ward) for ward in self._outages]
 
     def shift_times(self, since_ms: int, by_ms: int) -> None:
-        """Labels after ``since_ms`` were of a clock that was wrong by so much."""
+        """Add ``by_ms`` to the labels after ``since_ms``: the clock was wrong."""
         for box in self._gateways.values():
             if box.changed_ms > since_ms:
                 box.changed_ms += by_ms
@@ -192,7 +195,8 @@ class PresenceTracker:
         box.state, box.why, box.changed_mono, box.changed_ms = now, why, mono, now_ms
 
     def _learn_interval(self, box: _GatewayPresence, every_s: float | None, mono: float) -> None:
-        """The shortest of three distances: a heartbeat that was lost does not make them twice as long."""
+        """Learn the heartbeat interval: the shortest of three distances, so that one lost heartbeat does
+        not double it."""
         bounds = self._bounds
         if box.heard_mono is not None:
             box.distances_s.append(mono - box.heard_mono)
@@ -250,7 +254,7 @@ class PresenceTracker:
         return reports
 
     def _fallen_together(self, boxes: Collection[_GatewayPresence], mono: float) -> list[_GatewayPresence]:
-        """Those that make an outage; empty: too few, or only just."""
+        """The gateways of a new outage; empty when too few went, or only just now."""
         bounds = self._bounds
         were_there = [box for box in _expected(boxes) if box.reported is not PresenceState.OFFLINE]
         fallen = [
@@ -289,7 +293,7 @@ class PresenceTracker:
         for box in fallen:
             outage.gateways.add(box.gateway)
             if box.falls_mono:
-                box.falls_mono.pop()  # the cut's, not its own
+                box.falls_mono.pop()  # this fall belongs to the outage, not to the gateway
 
     def _outage_report(self, ward: str) -> OutageReport:
         outage = self._outages[ward]
@@ -297,7 +301,7 @@ class PresenceTracker:
 
 
 def _expected(boxes: Collection[_GatewayPresence]) -> list[_GatewayPresence]:
-    """That should be there: not stopped, and heard of."""
+    """Gateways that should be there: heard of, and not stopped."""
     return [
         box
         for box in boxes

@@ -1,4 +1,4 @@
-"""Tells who is there: feeds the state machine, publishes what it says, keeps it for the next start."""
+"""Feeds the presence state machine, publishes its reports, and stores them for the next start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class PresencePublisher:
-    """``begin`` with what was told before; one thread uses it."""
+    """Call ``restore`` first. Not thread-safe."""
 
     def __init__(self, topics: CentralTopics, clock: Clock, bounds: PresenceThresholds | None = None) -> None:
         self._topics = topics
@@ -32,7 +32,7 @@ class PresencePublisher:
         self._unwritten: list[PresenceReport] = []
 
     def restore(self, told: list[PresenceReport]) -> None:
-        """Once; later calls change nothing."""
+        """Start from the stored reports. Later calls change nothing."""
         if self._presence is None:
             self._presence = PresenceTracker(told, self._bounds, self._clock.monotonic())
 
@@ -43,7 +43,7 @@ class PresencePublisher:
             self._session = ""
 
     def record(self, stored: BatchResult) -> None:
-        """Of a committed batch."""
+        """Record the heartbeats and states of a committed batch."""
         if self._presence is None:
             return
         mono, now_ms = self._clock.monotonic(), self._now_ms()
@@ -62,8 +62,8 @@ class PresencePublisher:
     def tick(
         self, session: str, connected_mono: float | None, publish: Callable[[MqttMessage], None]
     ) -> list[PresenceReport]:
-        """Tell what is new, and return it; to a new session with the broker, which may have forgotten it, all
-        that holds."""
+        """Publish the new reports and return them. In a new broker session publish all current reports,
+        because the broker may have lost them."""
         if self._presence is None:
             return []
         reports = news = self._presence.tick(self._clock.monotonic(), self._now_ms(), connected_mono)
@@ -83,17 +83,18 @@ class PresencePublisher:
         return bool(self._unwritten)
 
     def write(self, batch: Batch) -> int:
-        """How many reports, for ``written``."""
+        """Write the new reports; return their count for ``mark_written``."""
         for report in self._unwritten:
             batch.write_presence(report)
         return len(self._unwritten)
 
     def mark_written(self, count: int) -> None:
-        """That transaction is committed."""
+        """Drop the first ``count`` reports, after the commit."""
         del self._unwritten[:count]
 
     def _message(self, report: PresenceReport) -> MqttMessage:
-        """Cleared where there is nothing to say any more."""
+        """The retained message of a report; empty, to clear the topic, when the gateway was removed or the
+        outage is over."""
         match report:
             case GatewayReport(gateway, ward, standing):
                 topic = self._topics.presence(ward, gateway)
@@ -132,4 +133,4 @@ def _log(report: PresenceReport) -> None:
         case OutageReport(ward, (), of):
             log.warning("%s: the outage of the ward is over", ward)
         case OutageReport(ward, gateways, of):
-            log.error("%s: %d of %d gateways went at once", ward, len(gateways), of)
+            log.error("%s: %d of %d gateways went offline at once", ward, len(gateways), of)

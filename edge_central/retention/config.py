@@ -1,4 +1,4 @@
-"""``retention:`` of the centre's configuration."""
+"""The section ``retention:`` of the centre's configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DAYS = Number(1, 36_600, "days")
 
 @dataclass(frozen=True)
 class DaysByKind(MapOf):
-    """Of kinds that there are."""
+    """Days by kind of event; unknown kinds are refused."""
 
     def describe(self) -> str:
         return "a mapping of days by kind of event"
@@ -39,7 +39,7 @@ class DaysByKind(MapOf):
 
 
 KINDS = {"chain-head": 730.0, "evidence": 730.0}
-"""What proves an alarm lives as long as it."""
+"""Evidence of an alarm is kept as long as the alarm."""
 
 
 def _build(values: SectionValues) -> Retention:
@@ -48,26 +48,25 @@ def _build(values: SectionValues) -> Retention:
 
 RETENTION = Section(
     "retention",
-    "What arrived longer ago is deleted, unless a hold keeps it; each deletion is recorded.",
+    "Rows and media older than these are deleted, unless a hold keeps them; each deletion is recorded.",
     (
-        Field("info_days", _DAYS, "events for information", 90.0),
+        Field("info_days", _DAYS, "events of severity info", 90.0),
         Field("warning_days", _DAYS, "warnings", 180.0),
         Field("alarm_days", _DAYS, "alarms", 730.0),
         Field(
             "kinds",
             DaysByKind(_DAYS, "kinds"),
-            "kinds of events that have a time of their own, whatever their severity; more of them: "
-            "`{counts: 730}`",
+            "days of single kinds of events, whatever their severity; add a kind with `{counts: 730}`",
             {},
             f"`{', '.join(f'{kind}: {days:g}' for kind, days in KINDS.items())}`",
         ),
         Field("media_days", _DAYS, "pictures", 90.0),
-        Field("alert_days", _DAYS, "alerts that are over", 365.0),
+        Field("alert_days", _DAYS, "cleared alerts", 365.0),
         Field(
             "duty_days",
             _DAYS,
-            "what the duty desk wrote, asked of a box and handed over; what is about an event or alert stays "
-            "at least as long as that",
+            "notes, requests and handovers of the officers; those about an event or alert are kept at least "
+            "as long as the event or alert",
             730.0,
         ),
     ),

@@ -1,9 +1,8 @@
-"""What is to be deleted in a run: one plan for each setting and kind of row. Pure but for one question.
+"""Plans what a retention run deletes, and limits how much it deletes without a release.
 
-How much one run may delete by itself: more than a share of what is stored waits for an administrator.
-
-The clock decides what is over, so this is the last line where the clock is wrong all the same, or where a
-setting was changed by mistake.
+There is one plan for each setting and kind of row. A run that would delete more than a share of the stored
+rows waits for an administrator. The clock decides what has expired, so this limit protects against a wrong
+clock, and against a setting that was changed by mistake.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ DAY_MS = 86_400_000
 class DeletionTarget(StrEnum):
     EVENT = "event"
     MEDIA = "media"
-    ALERT = "alert"  # that is over
-    HANDLING = "handling"  # what the duty desk wrote about an alarm or alert
+    ALERT = "alert"  # cleared alerts
+    HANDLING = "handling"  # the officers' steps about an alarm or alert
     REQUEST = "request"
     HANDOVER = "handover"
 
@@ -39,13 +38,13 @@ class DeletionPlan:
     what: DeletionTarget
     rule: str  # the setting: info_days: 90
     days: float
-    before_ms: int  # what arrived earlier is over
+    before_ms: int  # rows that arrived earlier have expired
     kind: str = ""
     severity: int = 0
 
 
 def make_plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -> Iterator[DeletionPlan]:
-    """``kinds`` are those of the events that there are, with their severity."""
+    """The plans of one run; ``kinds``: the kinds and severities of the stored events."""
     for kind, severity in kinds:
         rule, days = _days(settings, kind, severity)
         yield DeletionPlan(
@@ -63,7 +62,8 @@ def make_plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -
 
 
 def stored_kinds(connection: Connection) -> list[tuple[str, int]]:
-    """Each look finds the next one in the index: the events themselves are not counted through."""
+    """The kinds and severities of the stored events. Each query finds the next pair in the index, without
+    a scan of the events."""
     kind, severity = tables.event.c.kind, tables.event.c.severity
     found: list[tuple[str, int]] = []
     query = select(kind, severity).order_by(kind, severity).limit(1)
@@ -90,24 +90,23 @@ def _before(days: float, now_ms: int) -> int:
 
 
 MOST_SHARE = 0.2
-"""Of the events, pictures or alerts that are stored. A setting of fewer than ten days deletes more than that
-on an ordinary day: twice a day's share of its own is always free."""
+"""Share of the stored events, media or alerts that one run may delete. A setting of fewer than ten days
+deletes more than that on an ordinary day, so twice its daily share is always allowed."""
 FEW_ROWS = 100
-"""Free in any case: in a small database a day may be a third of it."""
+"""Always allowed: in a small database one day may be a third of all rows."""
 GRANTED_SHARE = 1.2
-"""Of what was released: more becomes over while the administrator decides."""
+"""Factor on the released count: more rows expire while the administrator decides."""
 LIMITED = (DeletionTarget.EVENT, DeletionTarget.MEDIA, DeletionTarget.ALERT)
 
 
 class BlockedDeletions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run would delete, and does not."""
+    """What a blocked run would delete."""
 
-    over: dict[str, int]  # by Target
+    over: dict[str, int]  # by DeletionTarget
     stored: dict[str, int]
 
     @property
     def text(self) -> str:
-        """One line, for the alert and the log."""
         worst = max(self.over, key=lambda what: self.over[what])
         return (
             f"retention would delete {self.over[worst]} of {self.stored[worst]} rows of {worst} at once and "
@@ -116,14 +115,14 @@ class BlockedDeletions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeletionRelease(msgspec.Struct, frozen=True, kw_only=True):
-    """An administrator has seen how many go."""
+    """An administrator's permission to delete these counts."""
 
     who: str
     over: dict[str, int]
 
 
 def blocked_key(central_id: str) -> str:
-    """Of the row in ``meta``: several centres may use one database."""
+    """Key in ``meta``, one per centre: several centres may use one database."""
     return f"deletions-held {central_id}"
 
 
@@ -142,7 +141,7 @@ def read_release(connection: Connection, central_id: str) -> DeletionRelease | N
 
 
 def write_row(connection: Connection, key: str, value: msgspec.Struct | None) -> None:
-    """None: there is none any more."""
+    """Write a row of ``meta``; None deletes it."""
     connection.execute(delete(tables.meta).where(tables.meta.c.key == key))
     if value is not None:
         connection.execute(insert(tables.meta), {"key": key, "value": msgspec.json.encode(value).decode()})
@@ -151,7 +150,7 @@ def write_row(connection: Connection, key: str, value: msgspec.Struct | None) ->
 def find_excess(
     connection: Connection, plans: Sequence[DeletionPlan], release: DeletionRelease | None
 ) -> BlockedDeletions | None:
-    """What these plans would delete, where that is more than one run may; None: they may."""
+    """What these plans would delete if it is more than one run may delete; None: the run may begin."""
     over, stored, most = Counter[str](), Counter[str](), Counter[str]()
     for plan in plans:
         if plan.what in LIMITED:
@@ -172,7 +171,7 @@ def find_excess(
 
 
 def _count_on_hold(connection: Connection, plans: Sequence[DeletionPlan]) -> int:
-    """Rows whose time is over and that a hold keeps: they do not go."""
+    """Count expired rows that a hold keeps."""
     holds = read_holds(connection)
     found = 0
     for plan in plans if holds else ():

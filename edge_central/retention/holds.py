@@ -1,4 +1,5 @@
-"""What retention leaves alone: the events of one id, or of a box or camera in a time, with their pictures."""
+"""Holds: events that retention must not delete, by event id, or by gateway or camera and time, with their
+media."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from edge_central.store import tables
 
 @dataclass(frozen=True, slots=True)
 class RetentionHold:
-    """Either ``event_id``, or ``gateway`` with a time. Times are milliseconds since 1970."""
+    """One hold: either ``event_id``, or ``gateway`` with a time. Times are milliseconds since 1970."""
 
     id: int
     why: str
@@ -22,7 +23,7 @@ class RetentionHold:
     placed_ms: int
     event_id: str | None = None
     gateway: str | None = None
-    camera: str | None = None  # None: all of the gateway
+    camera: str | None = None  # None: all cameras of the gateway
     from_ms: int | None = None
     to_ms: int | None = None  # included
     released_by: str | None = None
@@ -30,7 +31,7 @@ class RetentionHold:
 
 
 class ActiveHolds:
-    """Those in force."""
+    """The holds in force, indexed by event id and gateway."""
 
     def __init__(self, holds: Iterable[RetentionHold]) -> None:
         self._event_ids = set[str]()
@@ -46,7 +47,8 @@ class ActiveHolds:
         return bool(self._spans)
 
     def covers(self, event_id: str | None, gateway: str, camera: str, *times_ms: int) -> bool:
-        """``times_ms``: when it happened by the gateway's clock, when it arrived by ours: either counts."""
+        """Whether a hold covers the event. ``times_ms``: when it happened by the gateway's clock and when
+        it arrived by the centre's; either counts."""
         if event_id is not None and event_id in self._event_ids:
             return True
         return any(
@@ -59,7 +61,7 @@ class ActiveHolds:
 
 
 def covered_by(holds: Iterable[RetentionHold], columns: Any) -> ColumnElement[bool]:
-    """The rows of ``event`` or ``media`` that these keep, as ``Holds.keep`` says of one."""
+    """The SQL condition for rows of ``event`` or ``media`` that ``ActiveHolds.covers`` accepts."""
     kept: list[ColumnElement[bool]] = []
     for hold in holds:
         if hold.event_id is not None:
@@ -79,7 +81,7 @@ def _in_span(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:
 
 
 def read_holds(connection: Connection, *, released: bool = False) -> list[RetentionHold]:
-    """Those in force, the oldest first; ``released``: those that were, too."""
+    """The holds in force, oldest first; ``released``: also the released ones."""
     query = select(tables.hold).order_by(tables.hold.c.id)
     if not released:
         query = query.where(tables.hold.c.released_ms.is_(None))
@@ -87,7 +89,7 @@ def read_holds(connection: Connection, *, released: bool = False) -> list[Retent
 
 
 def place_hold(connection: Connection, hold: RetentionHold) -> int:
-    """Its id."""
+    """Store a hold and return its id."""
     names = ("why", "placed_by", "placed_ms", "event_id", "gateway", "camera", "from_ms", "to_ms")
     row = {name: getattr(hold, name) for name in names}
     key = connection.execute(insert(tables.hold), row).inserted_primary_key
@@ -96,13 +98,13 @@ def place_hold(connection: Connection, hold: RetentionHold) -> int:
 
 
 def is_stored(connection: Connection, event_id: str) -> bool:
-    """Whether there is anything of the event: a wrong id would keep nothing, and be noticed too late."""
+    """Whether the event or media of it are stored: a hold on a mistyped id would keep nothing, unnoticed."""
     columns = (tables.event.c.event_id, tables.media.c.event_id)
     return any(connection.scalar(select(each).where(each == event_id).limit(1)) for each in columns)
 
 
 def count_covered(connection: Connection, hold: RetentionHold) -> int:
-    """Events that are stored and that it keeps by itself; what belongs to them comes on top."""
+    """Count the stored events that match the hold directly, without related ones."""
     columns = tables.event.c
     if hold.event_id is not None:
         which: ColumnElement[bool] = columns.event_id == hold.event_id
@@ -115,7 +117,7 @@ def count_covered(connection: Connection, hold: RetentionHold) -> int:
 
 
 def release_hold(connection: Connection, id: int, who: str, now_ms: int) -> bool:
-    """False: there is no such hold in force."""
+    """Release a hold; False if no such hold is in force."""
     which = (tables.hold.c.id == id) & tables.hold.c.released_ms.is_(None)
     done = connection.execute(update(tables.hold).where(which).values(released_by=who, released_ms=now_ms))
     return done.rowcount == 1

@@ -1,5 +1,8 @@
-"""What the duty desk wrote: it goes when it is old, and when what it is about is gone. So a hold on an event
-keeps also what was written about it."""
+"""Deletes old records of the officers: handling steps, requests, handovers.
+
+A record is deleted when it is old and its event or alert is deleted. So a hold on an event also keeps the
+records about it.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,18 @@ from edge_central.store import tables
 
 @dataclass(frozen=True, slots=True)
 class DeletedBatch:
-    """A batch."""
+    """The result of one batch."""
 
-    last: Any  # the key of the last row that was looked at; None: there was none
+    last: Any  # the key of the last examined row; None: there was none
     full: bool  # there may be more
     on_hold: int
-    gone_ms: list[int]  # when those were written that went
+    gone_ms: list[int]  # when the deleted records were written
 
 
 def delete_old(
     connection: Connection, what: DeletionTarget, before_ms: int, after: Any, most: int
 ) -> DeletedBatch:
-    """Of what was written before ``before_ms``: up to ``most`` rows whose keys come after ``after``."""
+    """Examine up to ``most`` records from before ``before_ms``, with keys after ``after``."""
     match what:
         case DeletionTarget.HANDLING:
             return _handlings(connection, before_ms, after, most)
@@ -37,7 +40,7 @@ def delete_old(
 
 
 def _handlings(connection: Connection, before_ms: int, after: str | None, most: int) -> DeletedBatch:
-    """With their steps; the newest step counts."""
+    """Delete handlings with their steps; their age is that of the newest step."""
     columns = tables.handling_step.c
     written = func.max(columns.at_ms)
     query = select(columns.subject.label("key"), written.label("at_ms")).group_by(columns.subject)
@@ -86,7 +89,7 @@ def _handovers(connection: Connection, before_ms: int, after: int | None, most: 
 
 
 def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those (gateway, event_id) of which there is an event."""
+    """The pairs (gateway, event_id) of which an event is stored."""
     columns = tables.event.c
     ids = {event_id for _, event_id in wanted}
     rows = connection.execute(select(columns.gateway, columns.event_id).where(columns.event_id.in_(ids)))

@@ -1,4 +1,5 @@
-"""Deletes what was kept for long enough, in small batches between those of the ingest, and records it."""
+"""Deletes expired rows and media in small batches, between the batches of the ingest, and records each
+deletion."""
 
 from __future__ import annotations
 
@@ -34,19 +35,20 @@ log = logging.getLogger(__name__)
 FIRST_AFTER_S = 60.0
 EVERY_S = 86_400.0
 COUNT_EVERY_S = 3_600.0
-"""While a run waits for an administrator."""
+"""How often a blocked run counts again."""
 PAUSE_S = 0.5
-"""Between two batches: 400 events a second go, three times what a fleet of 465 sends at its worst."""
+"""Pause between two batches: 400 events per second are deleted, three times the peak rate of a fleet of
+465."""
 MOST_ROWS = 200
 MOST_PICTURES = 50
 
 RowPosition = tuple[Any, ...]
-"""Where a plan has got to: of the last row that was looked at."""
+"""Sort key of the last examined row of a plan."""
 
 
 @dataclass(slots=True)
 class _Record:
-    """One row of ``deletion``, as far as it has got."""
+    """One row of ``deletion``, while its plan runs."""
 
     plan: DeletionPlan
     begun_ms: int
@@ -69,7 +71,7 @@ class _Record:
 
 
 class RetentionSweep:
-    """A run looks at every plan once; one ``step`` is one batch. The ingest's thread uses it."""
+    """Executes every plan once per run, one small batch per ``run_batch``. The ingest thread calls it."""
 
     def __init__(
         self,
@@ -83,7 +85,8 @@ class RetentionSweep:
         now_ms: Callable[[], int] | None = None,
         central_id: str = DEFAULT_ID,
     ) -> None:
-        """``media_of``: only of gateways of these wards; ``now_ms``: what is over is judged by this time."""
+        """``media_of``: delete only media of gateways of these wards. ``now_ms``: the time that decides
+        what has expired."""
         self._settings = settings
         self._pictures = pictures
         self._clock = clock
@@ -95,16 +98,16 @@ class RetentionSweep:
         self._position: RowPosition | None = None
         self._now_ms = now_ms or (lambda: round(clock.now().timestamp() * 1000))
         self._central_id = central_id
-        self._counted_mono: float | None = None  # when a run was last found to delete too much
+        self._counted_mono: float | None = None  # when the blocked run was counted last
         self.blocked: str | None = None
-        """Why a run waits for an administrator; None: none does."""
+        """Why a run waits for an administrator; None: no run waits."""
 
     @property
     def due(self) -> bool:
         return self._clock.monotonic() >= self._next_mono
 
     def run_batch(self, connection: Connection) -> None:
-        """One small batch. Raises StoreUnusable where a picture cannot be deleted."""
+        """Delete one small batch. Raises DatabaseUnavailable when a media file cannot be deleted."""
         self._next_mono = self._clock.monotonic() + self._pause_s
         now_ms = self._now_ms()
         if self._run is None:
@@ -125,12 +128,12 @@ class RetentionSweep:
             self._record = None
 
     def abandon(self) -> None:
-        """The transaction of the last step came to nothing: begin again, a while later."""
+        """The transaction of the last batch failed: start a new run later."""
         self._run = self._record = None
         self._next_mono = self._clock.monotonic() + FIRST_AFTER_S
 
     def _begin(self, connection: Connection, now_ms: int) -> Iterator[DeletionPlan] | None:
-        """The plans of a new run; None: it would delete so much that an administrator must release it."""
+        """The plans of a new run; None while a run needs a release by an administrator."""
         mono, release = self._clock.monotonic(), read_release(connection, self._central_id)
         if release is None and self._counted_mono is not None and mono - self._counted_mono < COUNT_EVERY_S:
             return None
@@ -143,12 +146,12 @@ class RetentionSweep:
             self.blocked, self._counted_mono = held.text, mono
             return None
         if self._counted_mono is not None and release is not None:
-            log.warning("retention: the run was released by %s", release.who)
+            log.warning("retention: %s released the waiting run", release.who)
         self.blocked = self._counted_mono = None
         return iter(planned)
 
     def _batch(self, connection: Connection, record: _Record, now_ms: int) -> bool:
-        """Whether there may be more."""
+        """Run one batch of the plan; return whether more rows may follow."""
         holds = ActiveHolds(read_holds(connection))
         match record.plan.what:
             case DeletionTarget.EVENT:
@@ -180,7 +183,7 @@ class RetentionSweep:
         if gone:
             cursors = [row.cursor for row in gone]
             connection.execute(delete(tables.event).where(columns.cursor.in_(cursors)))
-            if plan.kind == "loss":  # what it announced: its gaps stay, so that a late event is no new one
+            if plan.kind == "loss":  # its announced gaps stay, so that a late event still fits one
                 of, told = tuple_(tables.loss.c.stream, tables.loss.c.sequence), tables.loss
                 numbers = [(row.stream, row.sequence) for row in gone]
                 connection.execute(delete(told).where(of.in_(numbers)))
@@ -202,8 +205,8 @@ class RetentionSweep:
             connection.execute(
                 delete(tables.media).where(tuple_(columns.gateway, columns.media_id).in_(keys))
             )
-            # The files go before the commit: should it fail, the rows are tried again, but nothing that is
-            # over stays on the disk without a row.
+            # Files are deleted before the commit: if it fails, the rows are tried again, and no expired file
+            # stays on the disk without a row.
             for gateway, sha256, sealed in _unnamed(connection, gone):
                 self._pictures.remove(gateway, sha256, sealed)
             record.add([], [row.received_ms for row in gone])
@@ -230,7 +233,7 @@ class RetentionSweep:
         return looked.full
 
     def _next(self, connection: Connection, query: Any, order: Sequence[Any], most: int) -> list[Row[Any]]:
-        """The rows behind those that were looked at."""
+        """The next rows after the current position."""
         if self._position is not None:
             query = query.where(order[0] >= self._position[0], tuple_(*order) > tuple_(*self._position))
         found = list(connection.execute(query.order_by(*order).limit(most)))
@@ -240,8 +243,8 @@ class RetentionSweep:
 
 
 def _over(connection: Connection, found: Sequence[Row[Any]], holds: ActiveHolds) -> list[Row[Any]]:
-    """Those that no hold keeps. What belongs to one event is held together: its end may have come hours
-    later, its picture days."""
+    """The rows that no hold covers. Rows of one event are judged by all its times: its end may have come
+    hours later, its picture days."""
     event_ids = {row.event_id for row in found if row.event_id is not None}
     times = _times_of(connection, event_ids) if holds.has_time_holds else {}
     return [
@@ -256,7 +259,7 @@ def _over(connection: Connection, found: Sequence[Row[Any]], holds: ActiveHolds)
 
 
 def _times_of(connection: Connection, event_ids: set[str]) -> dict[tuple[str, str], list[int]]:
-    """When the events of these ids happened, and when they arrived."""
+    """Times by (gateway, event id): when these events happened and arrived."""
     columns = tables.event.c
     times: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     query = select(columns.gateway, columns.event_id, columns.time_ms, columns.received_ms)

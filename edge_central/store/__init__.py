@@ -1,1 +1,2 @@
-"""The tables, the database, and what is known of every gateway. No message is read and none is sent here."""
+"""The tables, the database, and the state of all gateways in memory. Nothing here reads or sends a
+message."""

@@ -1,7 +1,6 @@
-"""The database as the intake sees it: what is known, and one transaction after another.
+"""The database for the ingest thread: loads the state of the fleet, then runs one transaction after another.
 
-One thread uses a store. A batch is all or nothing: whoever gets an error throws away what he knows and loads
-it again.
+A batch is all or nothing. After an error the caller drops its FleetState and loads it again.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")
 
 MOST_REJECTED = 10_000
-"""Kept, the newest."""
+"""Rows of ``rejected`` that are kept, the newest."""
 _QUERY_ROWS = 500
-"""Rows asked for in one query: SQLite takes 32,766 parameters."""
+"""Values in one IN list: SQLite accepts 32,766 parameters."""
 
 _UPDATE_STREAM = (
     update(tables.stream)
@@ -47,7 +46,7 @@ class Store:
         self._connection: Connection | None = None
 
     def load(self) -> FleetState:
-        """Connect if need be, and read what is known. Raises StoreUnusable."""
+        """Connect if necessary, and read the state of all gateways. Raises DatabaseUnavailable."""
         with translate_errors("the database cannot be read"):
             try:
                 connection = self._connected()
@@ -58,11 +57,12 @@ class Store:
                 raise
 
     def stored_reports(self, wards: Collection[str]) -> list[PresenceReport]:
-        """What ``Batch.keep`` kept of them; the others are another centre's. Raises StoreUnusable."""
+        """The stored presence reports of these wards; other centres may store theirs here too. Raises
+        DatabaseUnavailable."""
         return [report for report in self.query(read_reports) if report.ward in wards]
 
     def query(self, question: Callable[[Connection], QueryResult]) -> QueryResult:
-        """What somebody else has to read. Raises StoreUnusable."""
+        """Run ``question`` in a transaction of its own. Raises DatabaseUnavailable."""
         with translate_errors("the database cannot be read"):
             connection = self._connected()
             with connection.begin():
@@ -70,8 +70,8 @@ class Store:
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
-        """One transaction, committed at its end. Raises StoreUnusable or StoreRefused; nothing is stored
-        then."""
+        """One transaction, committed at its end. Raises DatabaseUnavailable or DatabaseRejected; then
+        nothing is stored."""
         with translate_errors("nothing is stored"):
             connection = self._connected()
             try:
@@ -87,7 +87,7 @@ class Store:
                 raise
 
     def close(self) -> None:
-        """The next use connects again."""
+        """Close the connection; the next use opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
@@ -118,12 +118,12 @@ class Batch:
         self.media: dict[tuple[str, str], Row] = {}
         self.health: list[Row] = []
         self.rejected: list[Row] = []
-        self.streams: dict[int, EventStream] = {}  # that changed
+        self.streams: dict[int, EventStream] = {}  # changed streams by id
         self.gateways: dict[str, GatewayRecord] = {}
 
     @property
     def connection(self) -> Connection:
-        """For rows that nobody waits to see together."""
+        """For rows that are written at once and not with ``flush``."""
         return self._connection
 
     def add_gateway(self, gateway: GatewayRecord) -> None:
@@ -142,7 +142,7 @@ class Batch:
         return EventStream(int(key[0]), gateway, epoch)
 
     def record_conflicts(self, conflicts: Mapping[tuple[str, str], int], now_ms: int) -> None:
-        """So many events, by gateway and epoch."""
+        """Add these event counts, by gateway and epoch, to ``conflict``."""
         columns = tables.conflict.c
         for (gateway, epoch), events in conflicts.items():
             of = (columns.gateway == gateway) & (columns.epoch == epoch)
@@ -152,7 +152,7 @@ class Batch:
                 self._connection.execute(insert(tables.conflict), row)
 
     def media_row(self, gateway: str, media_id: str) -> Row | None:
-        """Of a picture that is stored, or is about to be."""
+        """The row of a media file that is stored or waits for ``flush``; None if there is none."""
         row = self.media.get((gateway, media_id))
         if row is not None:
             return row
@@ -163,7 +163,7 @@ class Batch:
         return None if found is None else {"sha256": found.sha256}
 
     def stored_payloads(self, wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-        """The payloads of (stream, sequence); without those that were deleted since."""
+        """The payloads by (stream, sequence); deleted events are left out."""
         by_stream: defaultdict[int, list[int]] = defaultdict(list)
         for stream, sequence in wanted:
             by_stream[stream].append(sequence)
@@ -179,7 +179,7 @@ class Batch:
         return found
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write all waiting rows."""
         for table, rows in (
             (tables.event, self.events),
             (tables.loss, self.losses),
@@ -200,11 +200,11 @@ class Batch:
             )
 
     def delete_health(self, before_ms: int) -> None:
-        """Rows of history whose time is over."""
+        """Delete the heartbeat history before ``before_ms``."""
         self._connection.execute(delete(tables.health).where(tables.health.c.slot_ms < before_ms))
 
     def write_presence(self, report: PresenceReport) -> None:
-        """What was told of a gateway or a ward, for the next start."""
+        """Store a report of a gateway or a ward, for the next start."""
         match report:
             case GatewayReport():
                 self._replace(
@@ -219,7 +219,6 @@ class Batch:
             self._connection.execute(insert(table), row)
 
     def write_meta(self, key: str, value: str) -> None:
-        """A row of ``meta``."""
         make = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
         self._connection.execute(
             make(tables.meta)
@@ -244,7 +243,7 @@ class Batch:
             self._connection.execute(insert(tables.gap), rows)
 
     def _write_gateways(self) -> None:
-        """Rows with the same changed columns go together."""
+        """Write gateways with the same changed columns in one statement."""
         alike: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
         for gateway in self.gateways.values():
             if gateway.changes:
@@ -258,7 +257,7 @@ class Batch:
 
 
 def read_reports(connection: Connection) -> list[PresenceReport]:
-    """Gateways by ward, then outages."""
+    """All stored presence reports: gateways by ward, then outages."""
     boxes: list[PresenceReport] = [
         GatewayReport(
             row.gateway, row.ward, PresenceState(row.standing), row.why, row.since_ms, row.interval_s

@@ -1,8 +1,4 @@
-"""SQLAlchemy's engine on SQLite or PostgreSQL, and what its errors mean here.
-
-SQLite: write-ahead log with ``synchronous=FULL``, so that a commit that returned survives a power cut.
-PostgreSQL: its default, ``synchronous_commit=on``, promises the same.
-"""
+"""Engines for SQLite and PostgreSQL, transactions, the schema version, and the translation of errors."""
 
 from __future__ import annotations
 
@@ -28,21 +24,24 @@ CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 SQLITE_CACHE_KIB = 65_536
 WRITERS_LOCK = 7_415_001
-"""Of PostgreSQL: writers commit one after another, so that cursors appear in their order."""
+"""Advisory lock of PostgreSQL: writers commit one after another, so that cursors become visible in order."""
 
 
 class DatabaseUnavailable(CentralError):
-    """Disk full, read-only, server away: what was tried is not stored. It may work later."""
+    """The disk is full or read-only, or the server is away: the transaction is not stored. A later attempt
+    may succeed."""
 
 
 class DatabaseRejected(CentralError):
-    """The database does not take these values: trying them again would not help."""
+    """The database rejects these values; the same attempt would fail again."""
 
 
 def open_engine(database: Database, *, read_only: bool = False, connections: int = 0) -> Engine:
-    """Lazy: nothing is connected yet. Parameters never get into an error's text. ``read_only`` makes no
-    file, and waits for no writer. So many ``connections`` are kept for the next user; 0: the one who connects
-    keeps his."""
+    """Make an engine; nothing is connected yet. Statement parameters never appear in an error's text.
+
+    ``read_only`` creates no file and waits for no writer. ``connections`` is the size of the pool; 0: no
+    pool, the caller keeps its connection.
+    """
     url = make_url(database.url)
     if database.embedded:
         if read_only:
@@ -77,7 +76,7 @@ def _with_password(url: URL, database: Database) -> URL:
 
 
 def _explicit_transactions(engine: Engine, read_only: bool) -> None:
-    """sqlite3 would begin transactions when it thinks fit; ours begin for writing, or not at all."""
+    """Begin transactions explicitly: by default sqlite3 decides itself when to begin one."""
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _: object) -> None:
@@ -100,7 +99,7 @@ def _explicit_transactions(engine: Engine, read_only: bool) -> None:
 
 @contextmanager
 def translate_errors(what: str) -> Iterator[None]:
-    """SQLAlchemy's errors as one of the two above. Never quotes a value or a password."""
+    """Raise SQLAlchemy's errors as DatabaseUnavailable or DatabaseRejected, without values or passwords."""
     try:
         yield
     except (exc.DataError, exc.IntegrityError, exc.ProgrammingError) as error:
@@ -108,7 +107,7 @@ def translate_errors(what: str) -> Iterator[None]:
     except exc.DBAPIError as error:
         raise DatabaseUnavailable(f"{what}: {_first_line(error)}") from error
     except exc.StatementError as error:
-        # It never came to the database: our statement, or a value in it, is wrong.
+        # The statement was never sent: it, or a value in it, is invalid.
         raise DatabaseRejected(f"{what}: {type(error.orig).__name__}") from error
     except (OverflowError, UnicodeError) as error:
         raise DatabaseRejected(f"{what}: {type(error).__name__}") from error
@@ -119,14 +118,14 @@ def translate_errors(what: str) -> Iterator[None]:
 
 
 def _first_line(error: exc.DBAPIError) -> str:
-    """The first line: PostgreSQL quotes the row in the ones below."""
+    """Only the first line: PostgreSQL quotes the row in the following ones."""
     lines = str(error.orig).strip().splitlines()
     return lines[0] if lines else type(error.orig).__name__
 
 
 def prepare_schema(connection: Connection) -> None:
-    """Tables and version, in one transaction: what is missing is made, also in a database that is in use.
-    Raises StoreUnusable for a database of a newer version."""
+    """Create missing tables and check the version, in one transaction. Raises DatabaseUnavailable for a
+    database of a newer version."""
     with connection.begin():
         if connection.dialect.name == "postgresql":
             lock_writers(connection)
@@ -134,9 +133,10 @@ def prepare_schema(connection: Connection) -> None:
         version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
         if version is None:
             connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
-            # A disk that was not mounted looks like a first start: users and history are gone without a word.
-            where = connection.engine.url.render_as_string()  # without its password
-            log.info("a new database begins, without users and history: %s", where)
+            # An unmounted disk looks like a first start: make the missing users and history visible in the
+            # log.
+            where = connection.engine.url.render_as_string()  # has no password in it
+            log.info("created a new database, without users and history: %s", where)
         elif int(version) > SCHEMA_VERSION:
             raise DatabaseUnavailable(
                 f"the database was written by a newer version (schema {version}, known is {SCHEMA_VERSION}): "
@@ -147,10 +147,10 @@ def prepare_schema(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection, version: int) -> None:
-    """New tables are there already; here are indexes of old ones, and the version."""
-    log.info("the database is of schema %d and becomes %d", version, SCHEMA_VERSION)
+    """Add the missing indexes of existing tables and set the version; new tables are created already."""
+    log.info("upgrading the database from schema %d to %d", version, SCHEMA_VERSION)
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL statement_timeout = 0"))  # an index takes as long as it takes
+        connection.execute(text("SET LOCAL statement_timeout = 0"))  # building an index may take longer
     for table in metadata.tables.values():
         for index in table.indexes:
             index.create(connection, checkfirst=True)
@@ -159,8 +159,8 @@ def _upgrade(connection: Connection, version: int) -> None:
 
 @contextmanager
 def write_transaction(database: Database) -> Iterator[Connection]:
-    """One transaction of somebody else than the ingest, in a database that there is. Raises StoreUnusable,
-    StoreRefused."""
+    """One transaction outside the ingest thread, in an existing database. Raises DatabaseUnavailable or
+    DatabaseRejected."""
     file = make_url(database.url).database or ""
     if database.embedded and not Path(file).exists():
         raise DatabaseUnavailable(
@@ -179,12 +179,12 @@ def write_transaction(database: Database) -> Iterator[Connection]:
 
 
 def lock_writers(connection: Connection) -> None:
-    """Until the end of the transaction."""
+    """Hold the writers' lock until the end of the transaction."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITERS_LOCK})
 
 
 def size_bytes(connection: Connection) -> int:
-    """Of the database, the log left out."""
+    """Size of the database without its write-ahead log."""
     if connection.dialect.name == "postgresql":
         return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
     pages = connection.scalar(text("PRAGMA page_count")) or 0

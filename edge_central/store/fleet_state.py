@@ -1,6 +1,7 @@
-"""What the centre knows of every gateway and stream, in memory as in the database.
+"""The state of every gateway and event stream, in memory as in the database.
 
-Which sequence numbers of one epoch of one gateway are stored, and which are missing. Pure: no database.
+An event stream is the events of one epoch of one gateway: which sequence numbers are stored, and which are
+missing. Pure: no database.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 MOST_BRANCHES = 8
-"""Of one stream. Two boxes with one identity make one; more are made by hand."""
+"""Branches of one stream. Two gateways with one identity make one branch; more than that is deliberate."""
 
 
 def branch_name(epoch: str, number: int) -> str:
-    """The name of a stream of events whose numbers in ``epoch`` other events had already: ``3f2a0b1c~2``.
+    """The name of a branch, such as ``3f2a0b1c~2``: a stream of events of ``epoch`` whose numbers other
+    events already have.
 
-    No gateway can name its epoch so.
+    No gateway's own epoch can contain ``~``.
     """
     return f"{epoch}~{number}"
 
@@ -25,14 +27,14 @@ def branch_name(epoch: str, number: int) -> str:
 class GapReason(StrEnum):
     """Why numbers are missing."""
 
-    MISSING = "missing"  # nobody has said why: lost, or still on its way
-    BEFORE = "before"  # ... and they are older than the first event that the centre had of this gateway
+    MISSING = "missing"  # without an explanation: lost, or still on its way
+    BEFORE = "before"  # older than the first event that the centre received from this gateway
     ANNOUNCED = "announced"  # the gateway gave them up and said so in a ``loss`` event
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceGap:
-    """Numbers ``first`` to ``last``, both included, that are not stored."""
+    """The missing numbers ``first`` to ``last``, both included."""
 
     first: int
     last: int
@@ -44,9 +46,10 @@ class SequenceGap:
 
 
 class EventStream:
-    """The numbers 1 to ``highest``, less the gaps. Not thread-safe.
+    """The stored numbers of one epoch: 1 to ``highest``, without the gaps. Not thread-safe.
 
-    ``changed`` and ``removed`` are what a store has to write since ``written()``: gaps by their first number.
+    ``changed`` and ``removed`` are the gaps, by their first number, that a store has to write since
+    ``clear_changes()``.
     """
 
     def __init__(self, id: int, gateway: str, epoch: str, highest: int = 0, late: int = 0) -> None:
@@ -54,7 +57,7 @@ class EventStream:
         self.gateway = gateway
         self.epoch = epoch
         self.highest = highest
-        self.late = late  # events that came after their gap had been noticed
+        self.late = late  # events that arrived after their gap was noticed
         self.changed: dict[int, SequenceGap] = {}
         self.removed: set[int] = set()
         self._firsts: list[int] = []
@@ -66,7 +69,7 @@ class EventStream:
 
     @property
     def gaps(self) -> list[SequenceGap]:
-        """In the order of their numbers."""
+        """All gaps, in the order of their numbers."""
         return [self._gaps[first] for first in self._firsts]
 
     @property
@@ -75,14 +78,14 @@ class EventStream:
 
     @property
     def upto(self) -> int:
-        """Every number up to this one is stored, or was given up by the gateway itself."""
+        """Every number up to this one is stored, or the gateway announced its loss."""
         for first in self._firsts:
             if self._gaps[first].why is not GapReason.ANNOUNCED:
                 return first - 1
         return self.highest
 
     def load_gap(self, gap: SequenceGap) -> None:
-        """A gap as the store has it."""
+        """Add a gap that was read from the database."""
         self._firsts.insert(bisect_left(self._firsts, gap.first), gap.first)
         self._gaps[gap.first] = gap
 
@@ -91,12 +94,11 @@ class EventStream:
         self.removed.clear()
 
     def has(self, sequence: int) -> bool:
-        """Whether the event was stored; it may have been deleted since, when its time was over."""
+        """Whether the event was stored; retention may have deleted it since."""
         return 0 < sequence <= self.highest and self._gap_with(sequence) is None
 
     def add(self, sequence: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
-        """One more is stored, which ``has`` did not know. Numbers that it leaps over are missing for
-        ``why``."""
+        """Add a number for which ``has`` is false. Numbers that it skips are missing for ``why``."""
         gap = self._gap_with(sequence)
         if gap is not None:
             self.late += 1
@@ -106,13 +108,13 @@ class EventStream:
         self.highest = sequence
 
     def expect(self, upto: int, now_ms: int, why: GapReason = GapReason.MISSING) -> None:
-        """The gateway has numbered events up to this one."""
+        """The gateway has allotted numbers up to ``upto``: those not stored are missing."""
         if upto > self.highest:
             self._put(SequenceGap(self.highest + 1, upto, why, now_ms))
             self.highest = upto
 
     def mark_announced(self, first: int, last: int, now_ms: int) -> int:
-        """The gateway says that it gave these up. How many of them were missing; the others are here."""
+        """The gateway announced the loss of ``first`` to ``last``. Return how many of them were missing."""
         self.expect(last, now_ms)
         explained = 0
         position = max(0, bisect_right(self._firsts, first) - 1)
@@ -132,7 +134,8 @@ class EventStream:
         return gap if sequence <= gap.last else None
 
     def _replace(self, gap: SequenceGap, low: int, high: int, why: GapReason | None) -> None:
-        """``low`` to ``high`` of the gap are missing for another reason, or, None, not any more."""
+        """Numbers ``low`` to ``high`` of the gap are missing for the reason ``why`` now; None: no longer
+        missing."""
         self._take(gap)
         if gap.first < low:
             self._put(SequenceGap(gap.first, low - 1, gap.why, gap.found_ms))
@@ -154,16 +157,16 @@ class EventStream:
 
 
 MOST_GAPS = 20_000
-"""Of one gateway, made by what it says it has lost: one ``loss`` event can name 15,000. A gap is a row for
-good, and 300 bytes of memory. An outbox of 10,000 alarms between infos that were given up is within it."""
+"""Gaps of one gateway that its ``loss`` events may create; one such event can name 15,000. A gap is a
+permanent row and 300 bytes of memory. An outbox of 10,000 alarms between given-up infos stays below this."""
 MOST_STREAMS = 1_000
-"""Of one gateway; beyond it an epoch of which there is no event begins none. A box that loses its power every
-night for three years is within it."""
+"""Streams of one gateway. Beyond this an epoch without a stored event creates none. A gateway that loses
+its power every night for three years stays below this."""
 
 
 @dataclass(slots=True)
 class GatewayRecord:
-    """One row. ``changes`` are its columns that are not written yet."""
+    """One row of ``gateway``. ``changes`` are its columns that are not written yet."""
 
     id: str
     ward: str
@@ -175,13 +178,13 @@ class GatewayRecord:
     heartbeat_ms: int | None = None
     epoch: str | None = None
     sequence: int | None = None
-    slot_ms: int = 0  # of its newest row of history
+    slot_ms: int = 0  # slot of its newest row of history
     epochs_before: deque[str] = field(default_factory=lambda: deque(maxlen=16))
-    """That heartbeats named, as far as this process has heard."""
+    """Earlier epochs that heartbeats named since this process started."""
     changes: dict[str, object] = field(default_factory=dict)
 
     def set(self, **columns: object) -> None:
-        """What the row will hold; the fields here that have the same name follow."""
+        """Change columns of the row, and the fields of the same name."""
         self.changes.update(columns)
         for name, value in columns.items():
             if name in self.__slots__:
@@ -189,7 +192,8 @@ class GatewayRecord:
 
     @property
     def sessions(self) -> tuple[str | None, ...]:
-        """The one that it is in, as its messages say: for a while not all of them have come."""
+        """Its current session according to each kind of message; they may differ until all kinds have
+        arrived."""
         return self.state_session, self.birth_session, self.heartbeat_session
 
 
@@ -204,9 +208,9 @@ class FleetState:
         self._by_gateway.setdefault(stream.gateway, []).append(stream)
 
     def confirmed_upto(self, gateway: str, epoch: str) -> int:
-        """Every event of the epoch up to this number is stored, or was given up by the gateway itself.
+        """Every event of the epoch up to this number is stored, or the gateway announced its loss.
 
-        0 where different events have had one number: it would speak of both.
+        0 when different events had one number: the confirmation would cover both.
         """
         stream = self.streams.get((gateway, epoch))
         if stream is None or (gateway, branch_name(epoch, 2)) in self.streams:
@@ -214,13 +218,14 @@ class FleetState:
         return stream.upto
 
     def has_streams(self, gateway: str) -> bool:
-        """Asked at the first event of each gateway, which after a power cut come all at once."""
+        """Whether the gateway has any stream. Fast, because after a power cut all gateways send their
+        first event at once."""
         return gateway in self._by_gateway
 
     def gaps_allowed(self, gateway: str) -> int:
-        """How many more its ``loss`` events may make."""
+        """How many more gaps its ``loss`` events may create."""
         return max(0, MOST_GAPS - sum(stream.gap_count for stream in self._by_gateway.get(gateway, ())))
 
     def may_begin_stream(self, gateway: str) -> bool:
-        """For an epoch of which there is no event."""
+        """Whether an epoch without a stored event may still create a stream."""
         return len(self._by_gateway.get(gateway, ())) < MOST_STREAMS

@@ -1,9 +1,9 @@
-"""Pictures, clips and bundles as files beside the database, named by their own digest: nothing of the wire
-becomes a path.
+"""Stores pictures, clips and bundles as files, named by their own digest: no text from the wire becomes a
+path.
 
-``media/<gateway>/<first two digits>/<sha256>.jpg``, or ``.mp4``, ``.gz``, and ``.sealed`` where only the
-centre's key opens it. A file is complete and durable before its row is committed; a file without a row is
-harmless and is found again by its name.
+``media/<gateway>/<first two digits>/<sha256>.jpg``, or ``.mp4``, ``.gz``, and ``.sealed`` for a file that
+only the centre's key opens. A file is complete and durable before its row is committed. A file without a row
+is harmless: a later attempt finds it by its name.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class MediaFolder:
         self._folder = folder
 
     def path(self, gateway: str, sha256: str, sealed: bool) -> Path:
-        """Where it is; of a plain one that is nowhere, where a picture would be. ``gateway`` and ``sha256``
-        have been checked: an id and 64 hex digits."""
+        """Path of a stored file; if it does not exist, the path that a picture would have. ``gateway`` (an
+        id) and ``sha256`` (64 hex digits) must be checked before."""
         suffixes = (".sealed",) if sealed else PLAIN_SUFFIXES.values()
         paths = [self._folder / gateway / sha256[:2] / f"{sha256}{suffix}" for suffix in suffixes]
         return next((path for path in paths if path.exists()), paths[0])
 
     def store(self, picture: MediaMessage) -> None:
-        """Returns when it is durable. Raises StoreUnusable."""
+        """Write the file and return when it is durable. Raises DatabaseUnavailable."""
         suffix = ".sealed" if picture.sealed else PLAIN_SUFFIXES[content_type_of(picture.payload)]
         path = self._folder / picture.gateway / picture.sha256[:2] / f"{picture.sha256}{suffix}"
         try:
@@ -45,7 +45,7 @@ class MediaFolder:
             ) from error
 
     def remove(self, gateway: str, sha256: str, sealed: bool) -> None:
-        """It may be gone already. Raises StoreUnusable."""
+        """Delete the file if it exists. Raises DatabaseUnavailable."""
         path = self.path(gateway, sha256, sealed)
         try:
             path.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ def _has(path: Path, size_bytes: int) -> bool:
 
 
 def _make_folders(folder: Path) -> None:
-    """Durably: the entry of a new folder is in the one above."""
+    """Create the missing folders durably: the entry of a new folder is synced in its parent."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=0o750, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Presence changes as the database keeps them: one of a gateway, or one of a whole ward."""
+"""Presence reports as the database stores them: of one gateway, or of a whole ward."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 class PresenceState(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
-    STOPPED = "stopped"  # by somebody who meant it
+    STOPPED = "stopped"  # stopped on purpose
     UNSTABLE = "unstable"
 
 
@@ -18,7 +18,7 @@ USUAL_INTERVAL_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class GatewayReport:
-    """``standing`` is None when the gateway was taken away."""
+    """The published state of one gateway; ``state`` is None after the gateway was removed."""
 
     gateway: str
     ward: str
@@ -30,7 +30,7 @@ class GatewayReport:
 
 @dataclass(frozen=True, slots=True)
 class OutageReport:
-    """``gateways`` went together, of so many that were there; none: it is over."""
+    """Gateways of one ward went at once, of ``of`` that were there; no ``gateways``: the outage is over."""
 
     ward: str
     gateways: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Which events ring, and which do not because their gateway sends too many. Pure."""
+"""Which events ring the bell, and when they do not because their gateway sends too many. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ RULES = (
     "wrong-way",
     "crowding",
 )
-"""Kinds of what a rule sees."""
+"""Kinds of events that a rule reports."""
 RINGING_KINDS = (*RULES, "camera-view", "certificate")
-"""docs/reference/events.md, "what to ring a bell for"; the box's own alarm is a certificate that ends."""
+"""See docs/reference/events.md, "what to ring a bell for". The only alarm of a gateway itself is a
+certificate that expires."""
 RINGING_PHASES = ("start", "moment")
 FLOOD_RULE = "alarm-flood"
-"""Id of the alert rule. While its alert is open the alarms of that gateway are listed and do not ring: the
-alert rings for all of them."""
+"""Id of the alert rule against floods. While its alert is open, the alarms of that gateway are listed but
+do not ring: the alert rings for all of them."""
 FLOOD_WINDOW_S = 600.0
 
 

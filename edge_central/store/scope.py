@@ -1,5 +1,5 @@
-"""Whose things somebody may see. Every question to the database on behalf of a person or a program takes
-one: what it does not admit is not there."""
+"""The wards that a user may see. Every query on behalf of a person or a program takes a Scope; rows of
+other wards do not exist for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, true
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``wards`` None: all of them, now and later."""
+    """``wards`` None: all wards, also future ones."""
 
     wards: frozenset[str] | None
 
@@ -19,11 +19,11 @@ class Scope:
         return self.wards is None or ward in self.wards
 
     def of(self, ward: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The condition on the column that holds a row's ward."""
+        """The SQL condition on a ward column."""
         return true() if self.wards is None else ward.in_(sorted(self.wards))
 
     def narrowed(self, ward: str | None) -> Scope:
-        """To one ward; to nothing where that one is not admitted. None: as it is."""
+        """This scope limited to ``ward``, empty if it is not admitted; None: unchanged."""
         if ward is None:
             return self
         return Scope(frozenset({ward}) if self.admits(ward) else frozenset())

@@ -1,6 +1,6 @@
-"""The tables, once for SQLite and PostgreSQL; docs/design/central.md says why they are so.
+"""The tables, one definition for SQLite and PostgreSQL; docs/design/central.md has the reasons.
 
-Times are milliseconds since 1970, UTC. What comes from the wire is kept as the bytes that came.
+Times are milliseconds since 1970, UTC. Documents from the wire are stored as the bytes that arrived.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sqlalchemy import (
 from edge_central.store.ringing import FLOOD_RULE
 
 SCHEMA_VERSION = 3
-"""2: alerts, retention, and the indexes that retention needs. 3: indexes of alarms and floods by gateway."""
+"""Version 2 added alerts, retention and its indexes; 3 added indexes of alarms and floods by gateway."""
 
 metadata = MetaData()
-# SQLite numbers rows by itself only where the type is exactly INTEGER.
+# SQLite allots row ids only if the type is exactly INTEGER.
 _Row = BigInteger().with_variant(Integer(), "sqlite")
 _Milliseconds = BigInteger
 
@@ -44,8 +44,8 @@ gateway = Table(
     Column("id", Text, primary_key=True),
     Column("ward", Text, nullable=False),
     Column("first_ms", _Milliseconds, nullable=False),
-    Column("last_ms", _Milliseconds, nullable=False),  # anything heard of it
-    Column("state", Text),  # online, stopped, offline; null: cleared, or never heard
+    Column("last_ms", _Milliseconds, nullable=False),  # of its newest message of any kind
+    Column("state", Text),  # online, stopped, offline; null: cleared, or never received
     Column("state_session", Text),
     Column("state_reason", Text),
     Column("state_ms", _Milliseconds),
@@ -55,8 +55,8 @@ gateway = Table(
     Column("heartbeat", LargeBinary),
     Column("heartbeat_ms", _Milliseconds),
     Column("heartbeat_session", Text),
-    Column("epoch", Text),  # of the newest heartbeat
-    Column("sequence", BigInteger),  # that it had reached there
+    Column("epoch", Text),  # named by the newest heartbeat
+    Column("sequence", BigInteger),  # newest number of that epoch, by the same heartbeat
 )
 
 stream = Table(
@@ -84,7 +84,7 @@ gap = Table(
 event = Table(
     "event",
     metadata,
-    # Grows with every commit and is never used again, also after a deletion.
+    # Grows with every commit; never reused, not even after a deletion.
     Column("cursor", _Row, primary_key=True, autoincrement=True),
     Column("stream", Integer, nullable=False),
     Column("sequence", BigInteger, nullable=False),
@@ -98,7 +98,7 @@ event = Table(
     Column("event_id", Text),
     Column("phase", Text),
     Column("payload", LargeBinary, nullable=False),
-    # (source, id) of CloudEvents is (gateway, epoch, sequence): the id is made of them, and checked.
+    # (source, id) of CloudEvents equals (gateway, epoch, sequence): the id is made of them, and checked.
     UniqueConstraint("stream", "sequence"),
     Index("event_by_ward", "ward", "cursor"),
     Index("event_by_gateway", "gateway", "cursor"),
@@ -108,12 +108,13 @@ event = Table(
 )
 _with_id = event.c.event_id.is_not(None)
 Index("event_by_event_id", event.c.event_id, sqlite_where=_with_id, postgresql_where=_with_id)
-# What somebody has to see, among a thousand times as much: warnings and alarms.
+# Warnings and alarms, among a thousand times as many other events.
 _of_note = event.c.severity >= 13
 Index("event_of_note", event.c.cursor, sqlite_where=_of_note, postgresql_where=_of_note)
-# The newest alarms of each gateway: one that sends a million makes no page slow.
+# The newest alarms of each gateway: a gateway with a million alarms must not slow down a page.
 _alarm = event.c.severity >= 17
-# With the severity in it SQLite prefers it to event_by_gateway, which would read every event of a gateway.
+# The severity is a column so that SQLite prefers it to event_by_gateway, which would read every event of a
+# gateway.
 Index(
     "event_alarm",
     *(event.c.gateway, event.c.cursor, event.c.severity),
@@ -124,20 +125,20 @@ Index(
 loss = Table(
     "loss",
     metadata,
-    Column("stream", Integer, primary_key=True),  # that said it
+    Column("stream", Integer, primary_key=True),  # of the loss event
     Column("sequence", BigInteger, primary_key=True),
     Column("gateway", Text, nullable=False),
-    Column("events", BigInteger, nullable=False),  # given up
+    Column("events", BigInteger, nullable=False),  # count of given-up events
     Column("reason", Text, nullable=False),
     Column("received_ms", _Milliseconds, nullable=False),
 )
 
 conflict = Table(
-    "conflict",  # one identity, two histories of events: two boxes, or a card that went back
+    "conflict",  # one identity, two event histories: two gateways, or a restored SD card
     metadata,
     Column("gateway", Text, primary_key=True),
     Column("epoch", Text, primary_key=True),
-    Column("events", BigInteger, nullable=False),  # stored in branches, because others had their numbers
+    Column("events", BigInteger, nullable=False),  # stored in branches: other events have their numbers
     Column("last_ms", _Milliseconds, nullable=False),
 )
 
@@ -148,14 +149,14 @@ media = Table(
     Column("media_id", Text, primary_key=True),
     Column("event_id", Text, nullable=False),
     Column("camera", Text, nullable=False),
-    Column("sha256", Text, nullable=False),  # also names its file
+    Column("sha256", Text, nullable=False),  # also the name of its file
     Column("bytes", Integer, nullable=False),
     Column("sealed", Boolean, nullable=False),
     Column("received_ms", _Milliseconds, nullable=False),
     Index("media_by_event", "event_id"),
     Index("media_by_camera", "gateway", "camera", "received_ms"),
     Index("media_by_time", "received_ms"),
-    Index("media_by_file", "sha256"),  # a file goes with the last row that names it
+    Index("media_by_file", "sha256"),  # a file is deleted with the last row that names it
 )
 
 health = Table(
@@ -179,7 +180,7 @@ presence = Table(
     metadata,
     Column("gateway", Text, primary_key=True),
     Column("ward", Text, nullable=False),
-    Column("standing", Text, nullable=False),  # as it was told last
+    Column("standing", Text, nullable=False),  # as last published
     Column("why", Text, nullable=False),
     Column("since_ms", _Milliseconds, nullable=False),
     Column("interval_s", Float, nullable=False),
@@ -189,7 +190,7 @@ outage = Table(
     "outage",
     metadata,
     Column("ward", Text, primary_key=True),
-    Column("gateways", Text, nullable=False),  # ids with blanks between them
+    Column("gateways", Text, nullable=False),  # ids, separated by spaces
     Column("of", Integer, nullable=False),
     Column("since_ms", _Milliseconds, nullable=False),
 )
@@ -214,16 +215,16 @@ alert = Table(
     Column("id", _Row, primary_key=True, autoincrement=True),
     Column("ward", Text, nullable=False),
     Column("gateway", Text, nullable=False),  # empty: the ward itself
-    Column("camera", Text, nullable=False),  # empty: the box itself
+    Column("camera", Text, nullable=False),  # empty: the gateway itself
     Column("rule", Text, nullable=False),
     Column("severity", SmallInteger, nullable=False),  # as of events: 9, 13, 17
     Column("text", Text, nullable=False),  # why, one line for humans
-    Column("value", Float),  # measured when it was opened
-    Column("since_ms", _Milliseconds, nullable=False),  # so long it is as the rule says
+    Column("value", Float),  # measured at the opening
+    Column("since_ms", _Milliseconds, nullable=False),  # since then the rule's condition holds
     Column("opened_ms", _Milliseconds, nullable=False),
     Column("cleared_ms", _Milliseconds),  # null: open
     Column("cleared_text", Text),
-    Column("folded", Boolean, nullable=False),  # told by another one: its box or ward is away
+    Column("folded", Boolean, nullable=False),  # explained by another alert: its gateway or ward is away
     Index("alert_by_time", "opened_ms"),
     sqlite_autoincrement=True,
 )
@@ -236,12 +237,12 @@ Index(
     postgresql_where=_open,
 )
 
-# Each alarm is compared with the floods of its gateway: the alerts of years must not be read for that.
+# Each alarm is compared with the floods of its gateway, without reading years of alerts.
 IS_FLOOD = alert.c.rule == literal_column(f"'{FLOOD_RULE}'")
 Index("alert_flood", alert.c.gateway, alert.c.since_ms, sqlite_where=IS_FLOOD, postgresql_where=IS_FLOOD)
 
 alert_pending = Table(
-    "alert_pending",  # as a rule says, but not for long enough
+    "alert_pending",  # the rule's condition holds, but not for long enough yet
     metadata,
     Column("ward", Text, primary_key=True),
     Column("gateway", Text, primary_key=True),
@@ -254,7 +255,7 @@ notification = Table(
     "notification",  # waits for the webhook
     metadata,
     Column("id", _Row, primary_key=True, autoincrement=True),
-    Column("ward", Text, nullable=False),  # whose centre posts it
+    Column("ward", Text, nullable=False),  # the centre of this ward posts it
     Column("made_ms", _Milliseconds, nullable=False),
     Column("body", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
@@ -263,7 +264,7 @@ notification = Table(
 # --- retention ---
 
 hold = Table(
-    "hold",  # events, with their pictures, that retention leaves alone: of one event_id, or of a time
+    "hold",  # events, with their media, that retention must not delete: by event_id, or by gateway and time
     metadata,
     Column("id", _Row, primary_key=True, autoincrement=True),
     Column("event_id", Text),
@@ -280,12 +281,12 @@ hold = Table(
 )
 
 deletion = Table(
-    "deletion",  # what retention has deleted: one row a run, rule and kind
+    "deletion",  # deletions of retention: one row per run, rule and kind
     metadata,
     Column("id", _Row, primary_key=True, autoincrement=True),
     Column("begun_ms", _Milliseconds, nullable=False),
     Column("ended_ms", _Milliseconds, nullable=False),
-    Column("what", Text, nullable=False),  # Target in edge_central/retention/deletion_plans.py
+    Column("what", Text, nullable=False),  # DeletionTarget in edge_central/retention/deletion_plans.py
     Column("kind", Text, nullable=False),  # of the events; empty otherwise
     Column("rule", Text, nullable=False),  # the setting: info_days: 90
     Column("rows", BigInteger, nullable=False),
@@ -293,20 +294,20 @@ deletion = Table(
     Column("last_cursor", BigInteger),
     Column("first_ms", _Milliseconds, nullable=False),  # received
     Column("last_ms", _Milliseconds, nullable=False),
-    Column("held", BigInteger, nullable=False),  # whose time is over, and that a hold keeps
+    Column("held", BigInteger, nullable=False),  # expired rows that a hold keeps
     sqlite_autoincrement=True,
 )
 
-# --- The console: who may see what, who is in, who looked at what.
+# --- console: accounts, sessions, access log ---
 
 account = Table(
     "account",
     metadata,
     Column("name", Text, primary_key=True),
     Column("role", Text, nullable=False),
-    Column("wards", Text, nullable=False),  # ids with blanks between them; of an admin none
+    Column("wards", Text, nullable=False),  # ids, separated by spaces; empty for an admin
     Column("password", Text),  # scrypt$...; null: cannot log in
-    Column("token_sha256", Text, unique=True),  # of the API
+    Column("token_sha256", Text, unique=True),  # for the API
     Column("created_ms", _Milliseconds, nullable=False),
 )
 
@@ -328,7 +329,7 @@ access = Table(
     Column("time_ms", _Milliseconds, nullable=False),
     Column("account", Text, nullable=False),
     Column("address", Text, nullable=False),
-    Column("what", Text, nullable=False),  # Access in edge_central/web/auth/access_log.py
+    Column("what", Text, nullable=False),  # see edge_central/web/auth/access_log.py
     Column("ward", Text),
     Column("gateway", Text),
     Column("camera", Text),
@@ -339,16 +340,16 @@ access = Table(
     sqlite_autoincrement=True,
 )
 
-# --- the duty book ---
+# --- incident log ---
 
 handling = Table(
     "handling",
     metadata,
-    Column("subject", Text, primary_key=True),  # what rang: "event GATEWAY EVENT_ID", "alert ID"
+    Column("subject", Text, primary_key=True),  # "event GATEWAY EVENT_ID" or "alert ID"
     Column("ward", Text, nullable=False),
     Column("acknowledged_ms", _Milliseconds),
     Column("acknowledged_by", Text),
-    Column("owner", Text),  # who sees to it
+    Column("owner", Text),  # the officer in charge
     Column("outcome", Text),  # real, false, handled; null: open
     Column("closed_ms", _Milliseconds),
 )
@@ -367,9 +368,9 @@ handling_step = Table(
 )
 
 hidden_event = Table(
-    "hidden_event",  # from lists and the bell, by an administrator; the event itself stays, and its steps too
+    "hidden_event",  # hidden from lists and the bell by an administrator; the event and its steps stay
     metadata,
-    Column("subject", Text, primary_key=True),  # as of handling; "cursor N" of an event without an event_id
+    Column("subject", Text, primary_key=True),  # as in handling; "cursor N" for an event without an event_id
     Column("cursor", BigInteger, nullable=False),  # of its first phase
     Column("ward", Text, nullable=False),
     Column("hidden_ms", _Milliseconds, nullable=False),
@@ -380,11 +381,11 @@ handover = Table(
     "handover",
     metadata,
     Column("id", _Row, primary_key=True, autoincrement=True),
-    Column("wards", Text, nullable=False),  # of whoever left, with blanks between them; empty: all
+    Column("wards", Text, nullable=False),  # of the officer who left, separated by spaces; empty: all
     Column("left_ms", _Milliseconds, nullable=False),
     Column("left_by", Text, nullable=False),
     Column("note", Text, nullable=False),
-    Column("open", Text, nullable=False),  # subjects that were open, a line each
+    Column("open", Text, nullable=False),  # open subjects, one per line
     Column("taken_ms", _Milliseconds),
     Column("taken_by", Text),
     sqlite_autoincrement=True,
@@ -393,16 +394,16 @@ handover = Table(
 request = Table(
     "request",
     metadata,
-    Column("id", Text, primary_key=True),  # also of the command
+    Column("id", Text, primary_key=True),  # also the command's id
     Column("gateway", Text, nullable=False),
     Column("ward", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("args", Text, nullable=False),  # JSON
-    Column("about", Text),  # the event whose clip it is
+    Column("about", Text),  # event id of the requested clip
     Column("asked_ms", _Milliseconds, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("sent_ms", _Milliseconds),
-    Column("status", Text, nullable=False),  # asked, sent, then what the gateway answers, or expired
+    Column("status", Text, nullable=False),  # asked, sent, then the status of the gateway's reply, or expired
     Column("words", Text, nullable=False),
     Column("answered_ms", _Milliseconds),
     Index("request_by_about", "gateway", "about"),

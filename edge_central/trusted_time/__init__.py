@@ -1,3 +1,2 @@
-"""What time it is at the centre, when its own clock may be wrong: docs/design/central.md#time. It never sets
-the system's clock.
-"""
+"""The centre's time, even if its system clock is wrong: docs/design/central.md#time. The system clock is
+never set."""

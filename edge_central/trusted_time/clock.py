@@ -1,8 +1,8 @@
 """A clock that follows the system's clock while it is plausible, and counts on by itself while it is not.
 
-Three sources are compared: the system's clock, the centre's own count (the newest time that was stored plus
-the seconds that have passed since), and the median of the gateways whose clock is synchronised. Two that
-agree decide; one alone decides nothing.
+It compares three sources: the system's clock, the centre's own count (the newest stored time plus the seconds
+since), and the median of the gateways whose clock is synchronised. Two sources that agree decide; a single
+source decides nothing.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ import msgspec
 from edge_agent.core.clock import Clock
 
 FOLLOW_MS = 60_000
-"""The system's clock may differ so much from the centre's own count within ``ANCHOR_S``: NTP makes such
+"""The system's clock may differ this much from the centre's own count within ``ANCHOR_S``: NTP makes such
 steps, and a crystal drifts by seconds a day."""
 ANCHOR_S = 3_600.0
 AGREE_MS = 300_000
-"""Two sources agree when they differ by no more: heartbeats are on their way for a while."""
+"""Two sources agree when they differ by at most this: a heartbeat may be on its way for a while."""
 MOST_AWAY_MS = 86_400_000
-"""After a boot the system's clock may be ahead of the newest stored time by so much: the centre was off."""
+"""After a boot the system's clock may be this much ahead of the newest stored time: the centre was off."""
 FEWEST = 3
-"""Gateways whose median counts; of fewer one alone would decide."""
+"""Minimum number of gateways for a median: with fewer a single one would decide."""
 FRESH_S = 900.0
-"""A heartbeat counts for so long: a gateway that saves data sends one in five minutes."""
+"""A heartbeat counts for this time: a gateway that saves data sends one in five minutes."""
 SETTLE_S = 90.0
-"""From the first heartbeat after the start until they count: by then most gateways have sent theirs."""
+"""Gateways count this long after the first heartbeat since the start: by then most have sent one."""
 
 GATEWAYS, OWN_COUNT = "most gateways", "what the centre has counted"
-"""What the system's clock is compared with, in words."""
+"""Texts for what the system's clock is compared with."""
 
 
 class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored of the clock, every ten seconds."""
+    """The clock's state in the database, written every ten seconds."""
 
     time_ms: int  # the centre's time ...
     mono_ms: int  # ... at this moment of this boot
     boot_id: str
-    unproven_ms: int = 0  # of time that may not have passed: what was off before the last starts
-    settled_ms: int = 0  # until here times of arrival are proven
-    confirmed: bool = False  # since this boot gateways have agreed
+    unproven_ms: int = 0  # may not have passed: the time for which the centre was off, perhaps
+    settled_ms: int = 0  # times of arrival up to here are proven
+    confirmed: bool = False  # gateways have agreed since this boot
     doubt: str | None = None
 
     @property
     def deletions_ms(self) -> int:
-        """The time that surely has come: what retention goes by."""
+        """The earliest time that it can be now. Retention uses it, so as not to delete too early."""
         return self.time_ms - self.unproven_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Times of arrival after ``since_ms`` were wrong by ``by_ms``, which is to be added to them."""
+    """Add ``by_ms`` to times of arrival after ``since_ms``: they were wrong by that much."""
 
     by_ms: int
     since_ms: int
 
     def of(self, time_ms: int) -> int:
-        """The right time for one that was stored."""
+        """The corrected value of a stored time."""
         return time_ms + self.by_ms if time_ms > self.since_ms else time_ms
 
 
 class TrustedClock:
-    """``now`` may be read by any thread; one thread calls the rest, ``begin`` first. Until then it is the
-    system's clock."""
+    """Any thread may call ``now``; one thread calls the other methods, ``restore`` first. Until then it
+    equals the system's clock."""
 
     def __init__(self, system: Clock, boot_id: str, settle_s: float = SETTLE_S) -> None:
         self._system = system
@@ -102,13 +102,13 @@ class TrustedClock:
         return system_ms if plausible else mono_ms + offset_ms
 
     def deletions_ms(self) -> int:
-        """The time that surely has come: what retention goes by."""
+        """The earliest time that it can be now. Retention uses it, so as not to delete too early."""
         return self.now_ms() - self._unproven_ms
 
     # --- what it is made of ---
 
     def restore(self, kept: TrustedClockRecord | None, newest_ms: int | None) -> None:
-        """With what was stored before the start: of this clock, and when the newest event arrived."""
+        """Continue from the stored record of this clock and from the time when the newest event arrived."""
         mono_ms, system_ms = self._mono_ms(), self._system_ms()
         self.restored = True
         if kept is not None:
@@ -122,7 +122,7 @@ class TrustedClock:
             self._set(system_ms - mono_ms)
             return
         reached_ms = max(stored)
-        # What arrived before the last proof is wrong by as much as what arrives from now on, or by less.
+        # Times before the last proof are wrong by as much as those from now on, or by less.
         self._settled_ms = reached_ms if kept is None else kept.settled_ms
         away_ms = system_ms - reached_ms
         if -FOLLOW_MS <= away_ms <= MOST_AWAY_MS:
@@ -132,15 +132,15 @@ class TrustedClock:
             self._set(reached_ms - mono_ms)
 
     def record_gateway_time(self, gateway: str, time_ms: int) -> None:
-        """A heartbeat of a gateway whose clock is synchronised."""
+        """Record the time in a heartbeat of a gateway whose clock is synchronised."""
         mono = self._system.monotonic()
         if self._first_mono is None:
             self._first_mono = mono
         self._gateway_offsets[gateway] = (time_ms - self._mono_ms(), mono)
 
     def tick(self, known: int) -> Correction | None:
-        """Compare the sources; ``known`` is how many gateways there are. A correction holds once it is
-        stored: then ``correct``."""
+        """Compare the sources. A returned correction takes effect with ``correct``, after the caller has
+        stored it. ``gateway_count``: how many gateways the centre knows."""
         mono_ms, system_ms = self._mono_ms(), self._system_ms()
         own_ms = mono_ms + self._follow(system_ms, mono_ms)
         plausible = abs(system_ms - own_ms) <= FOLLOW_MS
@@ -160,19 +160,19 @@ class TrustedClock:
         return None
 
     def trust_system(self) -> Correction:
-        """An administrator says that the system's clock is right."""
+        """The correction after an administrator has confirmed that the system's clock is right."""
         own_ms = self.now_ms()
         return Correction(self._system_ms() - own_ms, self._settled_ms)
 
     def correct(self, correction: Correction) -> None:
-        """It is stored."""
+        """Apply a correction that has been stored."""
         with self._lock:
             offset_ms = self._offset_ms + correction.by_ms
         self._set(offset_ms)
         self._mark_proven()
 
     def record(self) -> TrustedClockRecord:
-        """For the next ``begin``, and for the console."""
+        """The record for the next ``restore``, and for the console."""
         return TrustedClockRecord(
             time_ms=self.now_ms(),
             mono_ms=self._mono_ms(),
@@ -184,10 +184,10 @@ class TrustedClock:
         )
 
     def corrected_record(self, correction: Correction) -> TrustedClockRecord:
-        """What ``record`` will return after ``correct``.
+        """The record that ``record`` will return after ``correct``.
 
-        It is stored in the transaction that moves the times: a centre that is killed after that transaction
-        must not move them again.
+        It is stored in the transaction that moves the times, so that a centre that is killed afterwards does
+        not move them again.
         """
         time_ms = self.now_ms() + correction.by_ms
         return msgspec.structs.replace(
@@ -197,20 +197,20 @@ class TrustedClock:
     # --- inside ---
 
     def _agreed_ms(self, system_ms: int, own_ms: int, fleet_ms: int, count: int) -> int | None:
-        """What two sources agree on; None: nothing is to be changed."""
+        """The time that two sources agree on; None: change nothing."""
         if abs(fleet_ms - system_ms) <= AGREE_MS:
             return system_ms
         if abs(fleet_ms - own_ms) <= AGREE_MS:
             return own_ms
-        # The gateways are alone. A count that they have confirmed goes on; one that began with the system's
-        # clock, unconfirmed, gives way to several gateways.
+        # Only the gateways agree with each other. A count that they have confirmed goes on; an unconfirmed
+        # count that began with the system's clock gives way to several gateways.
         return None if self._confirmed or count < FEWEST else fleet_ms
 
     def _mark_proven(self) -> None:
         self._confirmed, self._unproven_ms, self._settled_ms = True, 0, self.now_ms()
 
     def _follow(self, system_ms: int, mono_ms: int) -> int:
-        """The offset of the centre's own count, which goes along with small steps of the system's clock."""
+        """The offset of the centre's own count, after following small steps of the system's clock."""
         offset_ms, mono = system_ms - mono_ms, self._system.monotonic()
         with self._lock:
             if abs(offset_ms - self._anchor_ms) <= FOLLOW_MS:
@@ -220,7 +220,7 @@ class TrustedClock:
             return self._offset_ms
 
     def _fleet(self) -> tuple[int, int]:
-        """The median of what gateways say, and how many they are."""
+        """The median offset of the gateways, and their number."""
         mono = self._system.monotonic()
         self._gateway_offsets = {
             each: said for each, said in self._gateway_offsets.items() if mono - said[1] <= FRESH_S
@@ -244,7 +244,8 @@ class TrustedClock:
 
 
 class FollowedClock:
-    """The same time in another process on the same machine, such as the console's: from what is stored."""
+    """The trusted time in another process on the same machine, such as the console's, read from the stored
+    record."""
 
     def __init__(self, system: Clock, boot_id: str) -> None:
         self._system = system
@@ -266,12 +267,12 @@ class FollowedClock:
         return system if plausible else datetime.fromtimestamp(own_ms / 1000, UTC)
 
     def deletions_ms(self) -> int | None:
-        """The time that had surely come when the ingest last said so; None: it never has."""
+        """The ``deletions_ms`` of the newest stored record; None: there is none."""
         return None if self._record is None else self._record.deletions_ms
 
 
 def describe_difference(by_ms: int, with_what: str) -> str:
-    """How far the system's clock is off, for the alert."""
+    """The text for the alert: how far the system's clock is off."""
     seconds, way = abs(by_ms) / 1000, "ahead of" if by_ms > 0 else "behind"
     for unit, length in (("days", 86_400), ("h", 3_600)):
         if seconds >= 2 * length:

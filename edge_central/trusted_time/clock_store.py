@@ -1,4 +1,5 @@
-"""The centre's time in the database: its record, the administrator's word, and rows that it corrects."""
+"""The centre's clock in the database: its record, an administrator's release, and the correction of stored
+times."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from edge_central.store import tables
 from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
 
 MOST_ROWS = 20_000
-"""At a time."""
+"""Rows moved in one statement."""
 _SHIFT = (
     update(tables.event)
     .where(tables.event.c.cursor == bindparam("of"))
@@ -23,12 +24,12 @@ _SHIFT = (
 
 
 def record_key(central_id: str) -> str:
-    """Of the row in ``meta``: several centres may use one database."""
+    """Key in ``meta``, one per centre: several centres may use one database."""
     return f"clock {central_id}"
 
 
 def release_key(central_id: str) -> str:
-    """Of the row by which an administrator says that the system's clock is right."""
+    """Key in ``meta`` by which an administrator confirms the system's clock."""
     return f"clock-released {central_id}"
 
 
@@ -36,7 +37,7 @@ def read_clock_record(connection: Connection, central_id: str) -> TrustedClockRe
     found = read_meta(connection, record_key(central_id))
     try:
         return None if found is None else msgspec.json.decode(found, type=TrustedClockRecord)
-    except msgspec.DecodeError:  # of another version of the centre
+    except msgspec.DecodeError:  # written by another version of the centre
         return None
 
 
@@ -62,7 +63,7 @@ def drop_release(connection: Connection, central_id: str) -> None:
 
 
 def now_ms_of(connection: Connection, central_id: str) -> int:
-    """The centre's time, for a command on the same machine."""
+    """The centre's trusted time, for a command on the same machine."""
     clock = FollowedClock(SystemClock(), read_boot_id())
     clock.follow(read_clock_record(connection, central_id))
     return round(clock.now().timestamp() * 1000)
@@ -76,12 +77,12 @@ def shift_times(
     alone: bool,
     beat: Callable[[], None] = lambda: None,
 ) -> None:
-    """Give the rows of these wards the times at which they really arrived; ``alone``: no other centre uses
-    this database, so what belongs to no ward is this centre's too. ``beat`` is called every second or so:
-    months without a proof are many rows."""
+    """Correct the stored times of these wards. ``exclusive_database``: no other centre uses it, so rows
+    without a ward are corrected too. ``beat`` is called every second or so: many rows may have to be
+    moved."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL statement_timeout = 0"))  # it is done as a whole
-    for kind, severity in stored_kinds(connection):  # so the index finds the rows
+        connection.execute(text("SET LOCAL statement_timeout = 0"))  # one transaction, however long
+    for kind, severity in stored_kinds(connection):  # by kind, so that the index finds the rows
         columns = tables.event.c
         of_kind = (columns.kind == kind) & (columns.severity == severity) & columns.ward.in_(wards)
         wrong = select(columns.cursor).where(of_kind, columns.received_ms > correction.since_ms)
@@ -99,7 +100,8 @@ def shift_times(
 
 
 def _stamps(wards: Collection[str], alone: bool) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:
-    """The other times by the centre's clock that something is decided by, and which rows are ours."""
+    """The other columns with a time of the centre's clock that decides something, and the condition for
+    this centre's rows."""
     media, alert = tables.media.c, tables.alert.c
     gateways = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(wards))
     yield media.received_ms, media.gateway.in_(gateways)

@@ -57,7 +57,7 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         ("alerts: [{id: disk, above: 3, below: 5}]", "4:31", "above or below, not both"),
         ("alerts: [{id: disk, clear: 95}]", "4:28", "clear must not be higher than above, 90"),
         ("alerts: [{id: disk, above: 80}]", "4:28", "ships with clear: 85; give a clear beside it"),
-        ("alerts: [{id: tamper, above: 1}]", "4:23", "so or not: it takes no above"),
+        ("alerts: [{id: tamper, above: 1}]", "4:23", "yes or no: it takes no above"),
         ("alerts: [{id: disk, above: hot}]", "4:28", "must be a number"),
         ("alerts: [{id: disk, threshold: 95}]", "4:21", "write above: or below:"),
         ("alerts: [{id: disk, version: '1.0'}]", "4:21", "version belongs to version_behind"),

@@ -61,7 +61,7 @@ def test_a_new_database_is_told_and_one_that_is_there_is_not(
         with engine.connect() as connection:
             prepare_schema(connection)
         engine.dispose()
-        said = [each.getMessage() for each in caplog.records if "a new database begins" in each.getMessage()]
+        said = [each.getMessage() for each in caplog.records if "created a new database" in each.getMessage()]
         assert len(said) == told
     assert f"{tmp_path}/central.db" in said[0]
 

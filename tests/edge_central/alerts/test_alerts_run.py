@@ -260,7 +260,7 @@ def test_a_receiver_that_answers_a_byte_at_a_time_is_left(caplog: pytest.LogCapt
         posting = WebhookPoster(hook, Backoff(60, 60, floor_s=60), deadline_s=0.3)
         posting.submit([(1, body(1))])
         posting.loop.start()
-        wait_until(lambda: "alerts that wait: 1, next try in 60 s" in caplog.text)
+        wait_until(lambda: "1 alerts are waiting, next attempt in 60 s" in caplog.text)
         posting.stop()
         assert posting.loop.join(10)
         over.set()

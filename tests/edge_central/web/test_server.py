@@ -180,7 +180,7 @@ def test_the_console_runs_beside_the_ingest_and_comes_back_when_it_dies(tmp_path
                 wait_until(lambda: not Path(f"/proc/{child}").exists(), 30, "the end of an orphan")
             finally:
                 running.kill()
-        assert "it is started again in 1 s, nothing else is held up" in (tmp_path / "log").read_text()
+        assert "restart in 1 s, the ingest is not affected" in (tmp_path / "log").read_text()
 
 
 def test_at_a_stop_the_console_ends_well_before_the_ingest(tmp_path: Path) -> None:
