@@ -1,8 +1,7 @@
-"""The composition root: names the concrete classes, starts them, watches over them, stops them.
+"""The composition root: builds the parts of the agent, starts them, runs them and stops them.
 
-One process, plain threads; see docs/design/architecture.md. The main thread ticks once a second: it
-watches the other threads, feeds systemd's watchdog, follows the clock and the cameras, and makes the
-heartbeat.
+One process, plain threads; see docs/design/architecture.md. Once a second the main thread checks the other
+threads, feeds systemd's watchdog, runs the controls, and sends the heartbeat when it is due.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ STOP_WITHIN_S = 1.7
 
 
 class Agent:
-    """The whole agent. ``run`` blocks until it is told to stop; nothing is started before it."""
+    """The whole agent. ``run`` starts it, and blocks until ``stop`` is set."""
 
     def __init__(
         self,
@@ -88,8 +87,9 @@ class Agent:
         kernel_sync: Callable[[], KernelSync | None] = read_kernel_sync,
         sysroot: Path = Path("/"),
     ) -> None:
-        """``load`` reads the configuration again, when ``hangup`` is set or somebody asks, from
-        ``source``; ``instead``: see ``Configuration``; ``log_lines``: the newest. The rest is for tests."""
+        """``load`` reads the configuration again from ``source``, when ``hangup`` is set or a command asks
+        for it. ``instead``: see ``Configuration``. ``log_lines`` returns the newest lines of the log. The
+        rest is for tests."""
         use_one_opencv_thread()
         state_dir, gateway = settings.state_dir, settings.gateway
         make_folder(state_dir)
@@ -277,11 +277,11 @@ class Agent:
 
     @property
     def outbox(self) -> EventOutbox:
-        """Where all that is told of this box waits for the broker."""
+        """The queue of all events and media of this gateway."""
         return self._event_store.outbox
 
     def run(self) -> int:
-        """0 after a stop that was asked for, 75 for a start anew, 1 when a thread cannot be kept alive."""
+        """Return the exit code: 0 after a requested stop, 75 for a restart, 1 when a thread failed."""
         self._start()
         fatal = self._watch()
         self._shut_down(fatal)
@@ -311,18 +311,18 @@ class Agent:
         for line in (*settings.warnings, *self._configuration.lines()):
             log.warning("%s", line)
         self._detector.log_choice()
-        told = (__version__, settings.gateway.id, len(settings.cameras))
-        log.info("edge-agent %s runs as %s with %d cameras", *told)
+        cameras = len(settings.cameras)
+        log.info("edge-agent %s runs as %s with %d cameras", __version__, settings.gateway.id, cameras)
         self._systemd.ready("started")
 
     # --- run ---
 
     def _watch(self) -> str | None:
-        """Until the stop is asked for: None; or until going on makes no sense: why."""
+        """Run until a stop is requested (None), or until a thread fails for good (why)."""
         while not self._stop.wait(TICK_S):
             fatal = self._supervisor.check()
             if fatal is not None:
-                log.critical("edge-agent ends: %s", fatal)
+                log.critical("edge-agent exits: %s", fatal)
                 return fatal
             self._tick()
         return None
@@ -382,7 +382,7 @@ class Agent:
         broker = "connected" if self._publisher.online else "not connected"
         self._systemd.status(f"{online} of {len(statuses)} cameras, broker {broker}")
 
-    # --- what the others ask for ---
+    # --- callbacks of the parts ---
 
     def _report_override(self, hit: OverrideChange) -> None:
         self._event_store.outbox.append(self._events.rule_override(hit))
@@ -413,9 +413,9 @@ class Agent:
     # --- stop ---
 
     def _shut_down(self, fatal: str | None) -> None:
-        """Cameras first, the broker last, so that what they end with still goes out or is kept.
+        """Stop the cameras first and the publisher last, so that the last events are sent or stored.
 
-        After a fatal reason nothing claims an orderly stop: the last will and the next boot tell of it.
+        After a fatal reason the stop is not reported as clean: the last will and the next boot report it.
         """
         self._systemd.stopping()
         log.info("edge-agent is stopping")

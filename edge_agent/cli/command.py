@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import msgspec
 
 from edge_agent.commands.action import is_signed_by_default
-from edge_agent.commands.document import LONGEST_LIFE, LONGEST_UNSIGNED_LIFE
+from edge_agent.commands.document import MAX_LIFETIME, MAX_UNSIGNED_LIFETIME
 from edge_agent.commands.signature import make_key, read_private, sign
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.clock import rfc3339
@@ -37,8 +37,8 @@ from edge_agent.wire.data.base import decode_error_text
 
 KEYGEN = "keygen"
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
-LONGEST_LIFE_S = int(LONGEST_LIFE.total_seconds())
-LONGEST_UNSIGNED_S = int(LONGEST_UNSIGNED_LIFE.total_seconds())
+MAX_LIFETIME_S = int(MAX_LIFETIME.total_seconds())
+LONGEST_UNSIGNED_S = int(MAX_UNSIGNED_LIFETIME.total_seconds())
 LONGEST_WAIT_S = 86_400.0
 KEY_VARIABLE = "EDGE_AGENT_OPERATOR_KEY"
 OWN_KEY = "~/.config/edge-agent/operator.pem"
@@ -165,8 +165,8 @@ def _document(args: argparse.Namespace) -> Command[Any]:
             raise UsageError(f"--{option} is missing; nothing was sent")
     if args.type not in ARGUMENTS:
         raise UsageError(f"there is no command {args.type!r}; there are: {', '.join(ARGUMENTS)}")
-    if not 1 <= args.expires_s <= LONGEST_LIFE_S:
-        raise UsageError(f"--expires-s: from 1 to {LONGEST_LIFE_S}, which is 31 days; nothing was sent")
+    if not 1 <= args.expires_s <= MAX_LIFETIME_S:
+        raise UsageError(f"--expires-s: from 1 to {MAX_LIFETIME_S}, which is 31 days; nothing was sent")
     if not 0 <= args.wait_s <= LONGEST_WAIT_S:
         raise UsageError(f"--wait-s: from 0 to {LONGEST_WAIT_S:.0f}; nothing was sent")
     now = datetime.now(UTC)

@@ -1,3 +1,4 @@
-"""Frames for training: selected, sealed, kept for a time, sent or exported. See docs/guide/collect.md. Only a
-signed command starts a collection.
+"""Collection of frames for training: select, seal, store, send or export. See docs/guide/collect.md.
+
+Only a signed command starts a collection.
 """

@@ -1,7 +1,7 @@
-"""Takes, seals, keeps, sends and deletes frames for training, as a signed command asked.
+"""Collects frames for training on a signed command: seals, stores, sends and deletes them.
 
-The cameras offer frames; a copy of a selected one goes through a bounded queue to the thread ``collect``,
-which seals and stores it. Nothing unsealed is ever written.
+The cameras' threads offer frames; copies of selected ones go through a bounded queue to the thread
+``collect``, which seals and stores them. Unsealed frames are never written to the disk.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ log = logging.getLogger(__name__)
 
 FOLDER = "collect"
 JPEG_QUALITY = 85
-LARGEST_BYTES = 1_500_000  # of one frame; the broker takes messages of 2 MiB
-REVIEW_EVERY_S = 30.0  # how often the thread looks at the disk, and sends one frame
+MAX_FRAME_BYTES = 1_500_000  # the broker accepts messages of 2 MiB
+REVIEW_EVERY_S = 30.0  # how often the thread checks the disk, and sends one frame
 SAVE_EVERY_S = 600.0
 MAX_SILENCE_S = 120.0
-"""A worn card takes its time for one sync."""
+"""One sync of a worn SD card may take a minute."""
 BACKLOG_S = 60.0
 BUDGET_SHARE = 0.8
-"""Frames are sent only while the forecast of the billing period stays below so much of the budget."""
+"""Frames are sent only while the forecast of the billing period is below this share of the budget."""
 
 
 class Collector:
-    """One for the gateway. ``begin`` and ``end`` on a command's thread, ``health`` on any; all else on the
-    thread ``collect``."""
+    """The collection of one gateway. A command's thread calls ``begin`` and ``end``, any thread ``health``;
+    all else runs on the thread ``collect``."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Collector:
         online: Callable[[], bool],
         uplink: Callable[[], UplinkHealth],
     ) -> None:
-        """Touches no disk before ``restore``."""
+        """The disk is not used before ``restore``."""
         self._collect = collect = settings.collect
         self._key = collect.seal_to or settings.storage.seal_to
         self._keep_free = settings.storage.keep_free
@@ -91,7 +91,7 @@ class Collector:
     # --- life ---
 
     def restore(self) -> bool:
-        """Read what was begun, before ``loop`` is started. False: there is nothing to do for it."""
+        """Continue the collection of an earlier run. False: ``loop`` need not be started."""
         if not self._collect.allow and not self._folder.exists():
             return False
         try:
@@ -109,7 +109,7 @@ class Collector:
         return True
 
     def observing(self, camera: Camera, pictures: EvidenceStage) -> EvidenceStage:
-        """The evidence stage of that camera, with its frames offered to collections."""
+        """Wrap a camera's evidence stage so that its frames are offered to the collection."""
         if not self._collect.allow or camera.report.snapshots is SnapshotPolicy.NONE:
             return pictures
         return OfferingStage(camera, pictures, self._offers)
@@ -117,7 +117,7 @@ class Collector:
     # --- for the command, and health ---
 
     def refusal(self) -> str | None:
-        """Why this gateway collects nothing; None: it may."""
+        """Return why this gateway may not collect frames; None: it may."""
         if not self._collect.allow:
             return "collect.allow is false in the configuration of this gateway"
         if self._key is None:
@@ -125,28 +125,28 @@ class Collector:
         return None
 
     def storage_problem(self) -> str | None:
-        """Why no frame can be kept now."""
+        """Return why no frame can be stored now; None: it can."""
         health = self._store.health()
         if health.degraded is not None:
             return health.degraded
-        if health.bytes + LARGEST_BYTES > self._collect.max_bytes:
+        if health.bytes + MAX_FRAME_BYTES > self._collect.max_bytes:
             return f"collect.max_bytes ({self._collect.max_bytes}) is used up"
         try:
             disk = os.statvfs(self._folder)
         except OSError as error:
             return f"{self._folder} cannot be used: {error.strerror}"
         free = disk.f_bavail * disk.f_frsize
-        if free < self._keep_free + LARGEST_BYTES:
+        if free < self._keep_free + MAX_FRAME_BYTES:
             return f"the disk is short: {free // 1_000_000} MB free, storage.keep_free is kept for others"
         return None
 
     @property
     def record(self) -> Collection | None:
-        """The collection that goes on, or that has frames on the disk."""
+        """The collection that runs, or whose frames are still on the disk."""
         return self._record
 
     def begin(self, cameras: Sequence[str], args: CollectArguments, by: RequestOrigin) -> Collection | None:
-        """Reported before the first frame. None: the disk does not keep it, and nothing has begun."""
+        """Start a collection; its event precedes the first frame. None: the disk failed, nothing started."""
         now = self._clock.now()
         record = Collection(
             event_id=f"collect-{secrets.token_hex(8)}",
@@ -172,7 +172,7 @@ class Collector:
         return record
 
     def end(self, *, delete: bool) -> None:
-        """Take no more; with ``delete`` no frame stays on the disk. Raises ``StorageError``."""
+        """End the collection; ``delete`` deletes the frames on the disk. Raises ``StorageError``."""
         with self._lock:
             self._stop_taking("command")
             if delete:
@@ -206,7 +206,7 @@ class Collector:
             self.run_once(1.0)
 
     def run_once(self, timeout_s: float) -> None:
-        """Keep the next frame, should one come in time, and do what is due."""
+        """Store the next frame, if one comes within ``timeout_s``, and do the periodic work."""
         try:
             candidate = self._offers.candidates.get(timeout=timeout_s)
         except queue.Empty:
@@ -258,7 +258,7 @@ class Collector:
             self._save(self._record)
 
     def _review(self, record: Collection) -> None:
-        """What has become of the frames on the disk; sends one."""
+        """Count the frames on the disk, and send one."""
         self._paused = self.storage_problem() if record.state == "taking" else None
         self._offers.paused = self._paused is not None
         paths = self._store.files_of(record.event_id)
@@ -282,7 +282,7 @@ class Collector:
         return record
 
     def _taken_over(self, path: Path) -> ExportNote | None:
-        """It counts once its file is gone: else it would be reported every time."""
+        """Read and delete a note. It counts only once deleted: else it would be reported every time."""
         exported = read_record(path, ExportNote)
         try:
             path.unlink(missing_ok=True)
@@ -292,7 +292,7 @@ class Collector:
         return exported
 
     def _may_send(self) -> bool:
-        """After everything else, and never on the budget of events and their pictures."""
+        """Whether the uplink is idle: frames go after everything else and never use up the budget."""
         stats, uplink = self._outbox.stats(), self._uplink()
         idle = stats.media_depth == 0 and stats.oldest_s < BACKLOG_S and stats.degraded is None
         if not idle or not self._online() or "media" in uplink.held:
@@ -303,7 +303,7 @@ class Collector:
         return forecast is not None and forecast < BUDGET_SHARE * uplink.monthly_bytes
 
     def _send(self, record: Collection, path: Path) -> None:
-        """The outbox has it instead of this folder. A power cut in between costs this one frame."""
+        """Move one frame to the outbox. A power cut in between loses this one frame."""
         name = MediaName.parsed(path)
         assert name is not None  # ``files_of`` names no others
         try:
@@ -338,13 +338,13 @@ class Collector:
         self._report_state()
 
     def _report_state(self) -> None:
-        """A kill before it is written down has it reported again, with the same id, and never left out."""
+        """Report a new state. A crash before it is saved reports it again, with the same id."""
         record = self._record
         if record is None or record.state == record.reported or not self._report(record):
             return
         if record.state == "gone":
             self._record = None
-            with contextlib.suppress(OSError):  # then the next start reports its end once more
+            with contextlib.suppress(OSError):  # the next start would report the end once more
                 (self._folder / FILE).unlink(missing_ok=True)
         else:
             self._save(msgspec.structs.replace(record, reported=record.state))

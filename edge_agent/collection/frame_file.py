@@ -1,7 +1,7 @@
-"""A collected frame as a file: a JPEG that says itself where, when and in which light it was taken.
+"""The file of a collected frame: a JPEG with a note about camera, time and light.
 
-What it says is JSON in a comment segment (COM, ITU-T T.81 B.2.4.5) of the JPEG, so it is sealed with the
-picture, and every way to the centre carries both.
+The note is JSON in a comment segment (COM, ITU-T T.81 B.2.4.5) of the JPEG, so it is sealed and transferred
+with the picture.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COM, _SCAN = 0xFE, 0xDA
 
 
 class FrameNote(Struct, frozen=True, kw_only=True):
-    """What a collected frame says of itself."""
+    """The note in a collected frame."""
 
     gateway: Id
     camera: Id
@@ -31,22 +31,22 @@ class FrameNote(Struct, frozen=True, kw_only=True):
     light: Annotated[str, Meta(pattern="^[a-z]{1,16}$")]  # a level of ``selection.LIGHT_LEVELS``
     brightness: float  # mean luma, 0 to 255
     grey: bool  # no colour: infrared light
-    active: bool  # something moved in it
+    active: bool  # a tracked object moved
 
 
 class InvalidFrameFile(EdgeAgentError):
-    """It is no collected frame; says why."""
+    """The bytes are no collected frame; the message says why."""
 
 
 def with_note(jpeg: bytes, note: FrameNote) -> bytes:
-    """The same picture that says ``note``."""
+    """Return the picture with ``note`` inserted."""
     content = MARK + msgspec.json.encode(note)
     behind = 4 + int.from_bytes(jpeg[4:6], "big")  # the first segment, JFIF's, has to stay the first
     return jpeg[:behind] + b"\xff\xfe" + (len(content) + 2).to_bytes(2, "big") + content + jpeg[behind:]
 
 
 def note_of(jpeg: bytes) -> FrameNote:
-    """What the picture says of itself. Raises NoFrame; the bytes may be anybody's."""
+    """Return the note of a picture. Raises InvalidFrameFile; the bytes may come from any source."""
     if not jpeg.startswith(b"\xff\xd8"):
         raise InvalidFrameFile("it is no JPEG")
     at = 2

@@ -1,6 +1,6 @@
-"""The cameras' side of a collection: which frames are copied, and what each says of itself.
+"""The cameras' side of a collection: selects frames for training, and queues copies of them.
 
-Selects which frames of one camera are worth keeping for training. Pure: no clock, no disk.
+``FrameSelection`` decides by the times it is given; nothing here reads a clock or writes to the disk.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 LIGHT_LEVELS = {"dark": 40.0, "dim": 90.0, "medium": 150.0, "bright": 256.0}
-"""Upper limit of each level: mean luma of the picture, 0 to 255."""
+"""Upper limit of each light level: mean luma of the picture, 0 to 255."""
 AHEAD = 0.1
-"""Share of the frames that may be taken ahead of time in light that is rare so far: dusk lasts minutes."""
+"""Share of the frames that may be taken early in light that is rare so far: dusk lasts only minutes."""
 QUIET_FACTOR = 2.0
-"""A frame in which nothing moves is taken only after so many times the usual interval."""
+"""A frame without movement is taken only after this many times the usual interval."""
 
 
 def brightness_of(luma: Gray) -> float:
@@ -41,10 +41,10 @@ def light_level(brightness: float) -> str:
 
 
 class FrameSelection:
-    """One camera's share of a collection. One thread calls ``wants`` and ``add``.
+    """Decides which frames of one camera to keep. One thread calls ``wants`` and ``add``.
 
-    The number taken never runs ahead of the time that has passed, so that they spread over all hours; only
-    frames in rare light may come earlier.
+    The number taken never exceeds the share of the time that has passed, so that frames spread over all
+    hours; only frames in rare light may come earlier.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class FrameSelection:
         now_mono: float,
         taken: Mapping[str, int] | None = None,
     ) -> None:
-        """``taken``: frames by light level before a restart; then the first interval is waited for."""
+        """``taken``: frames by light level from before a restart; then one interval passes first."""
         self._frames = frames
         self._gap_s = 3600.0 / per_hour
         self._for_s = for_s
@@ -64,7 +64,7 @@ class FrameSelection:
         self._taken = dict(taken or {})
         self._last_mono = now_mono
         self.next_mono = now_mono + self._gap_s if self._taken else now_mono
-        """No frame before it is worth a question."""
+        """``wants`` is False for all frames before this time."""
 
     def wants(self, now_mono: float, level: str, *, active: bool) -> bool:
         """Whether to keep a frame of that light level; ``active``: something moves in it."""
@@ -87,7 +87,7 @@ class FrameSelection:
 
 MAX_SIDE = 1280  # pixels: a rider far away still has the 20 that a detector needs
 MAX_WAITING = 4
-"""Raw frames that wait for the collector's thread, 2.8 MB each; then a frame is not taken."""
+"""Raw frames that wait for the collector's thread, 2.8 MB each; further ones are dropped."""
 CHECK_EVERY_S = 1.0  # how often a frame of a camera is considered
 GREY_BELOW = 4.0  # mean spread of the colour channels of an infrared picture, of 255
 
@@ -101,8 +101,9 @@ class FrameCandidate:
 
 
 class FrameOffers:
-    """``offer`` on each camera's own thread; ``open`` and ``close`` on any. Bounded: when the collector's
-    thread is behind, a frame is not taken."""
+    """The queue of selected frames. Each camera's thread calls ``offer``, any thread ``open`` and ``close``.
+
+    A frame that arrives while the queue is full is dropped."""
 
     def __init__(self, gateway: str, clock_synced: Callable[[], bool]) -> None:
         self.candidates: queue.Queue[FrameCandidate] = queue.Queue(MAX_WAITING)
@@ -113,7 +114,7 @@ class FrameOffers:
         self._selections: Mapping[str, FrameSelection] = {}  # replaced, never changed
 
     def open(self, event_id: str, selections: Mapping[str, FrameSelection]) -> None:
-        """Take frames of these cameras from now on."""
+        """Start to take frames of these cameras."""
         self._event_id = event_id
         self._selections = selections
 
@@ -121,7 +122,7 @@ class FrameOffers:
         self._selections = {}
 
     def offer(self, camera: Camera, frame: Frame, tracks: Tracks) -> None:
-        """Keep a copy of the frame where the selection wants it."""
+        """Queue a copy of the frame if the selection wants it."""
         selection = self._selections.get(camera.id)
         now_mono = frame.captured_mono
         if selection is None or now_mono < selection.next_mono or self.paused or frame.late:
@@ -159,7 +160,7 @@ class FrameOffers:
 
 
 class OfferingStage:
-    """The evidence stage of one camera, whose frames are offered to the collection as well."""
+    """An evidence stage that also offers each frame to the collection."""
 
     def __init__(self, camera: Camera, pictures: EvidenceStage, offers: FrameOffers) -> None:
         self._camera = camera

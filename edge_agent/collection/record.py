@@ -1,4 +1,4 @@
-"""What is written down of a collection, so that it goes on over restarts and power cuts; and its event."""
+"""The state file of a collection, which survives restarts and power cuts, and its event."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ StopReason = Literal["over", "full", "command", "configuration"]
 
 FILE = "collection.json"
 EXPORTED = "exported"
-"""Begin of the names of files that ``edge-agent collect export`` leaves, each under a name of its own."""
+"""Prefix of the files that ``edge-agent collect export`` leaves; each has its own name."""
 _WHY_STOPPED: dict[StopReason | None, str] = {
     "over": "its time is over",
     "full": "each camera has its frames",
@@ -25,19 +25,19 @@ _WHY_STOPPED: dict[StopReason | None, str] = {
 
 
 class Collection(Struct, frozen=True, kw_only=True):
-    """One collection."""
+    """The state file of one collection."""
 
     event_id: str
     command_id: str
     signed_by: str | None
     cameras: list[str]
-    frames: int  # wanted of each camera
+    frames: int  # wanted from each camera
     per_hour: int
     for_s: float
     send: bool
     started_at: str
     until: datetime
-    left_s: float  # until then, when it was written: a clock that jumps does not prolong it
+    left_s: float  # remaining time when it was written: a clock that jumps cannot prolong it
     state: State = "taking"
     reported: State | None = None  # the state in the last published event
     stop_reason: StopReason | None = None
@@ -57,7 +57,7 @@ class Collection(Struct, frozen=True, kw_only=True):
         return all(self.taken_of(camera) >= self.frames for camera in self.cameras)
 
     def event(self, left: int, now: datetime, why: str | None = None) -> CollectionData:
-        """``left``: frames on the disk; without ``why`` the event reports its state."""
+        """Make the event. ``left``: frames on the disk. Without ``why`` its text describes the state."""
         gone = self.state == "gone"
         return CollectionData(
             phase="start" if self.reported is None else "end" if gone else "update",
@@ -98,7 +98,7 @@ class Collection(Struct, frozen=True, kw_only=True):
 
 
 class ExportNote(Struct, frozen=True):
-    """What ``edge-agent collect export`` leaves for the agent to report."""
+    """The note of ``edge-agent collect export`` that the agent reports."""
 
     event_id: str
     frames: int

@@ -1,3 +1,4 @@
-"""What the centre may ask a gateway to do: documents, signatures, journal, order, replies. See
-docs/design/commands.md. What one command does is in ``handlers/``.
+"""Commands from the centre: parsing, signatures, the journal, order of execution, replies.
+
+See docs/design/commands.md. What each command does is in ``handlers/``.
 """

@@ -1,8 +1,6 @@
-"""What one command is to the desk that runs it. See docs/design/commands.md.
+"""The interface between the dispatcher and each command, and which commands need a signature.
 
-An action that is one function.
-
-Which commands an operator has to sign, beside those that always have to be.
+See docs/design/commands.md.
 """
 
 from __future__ import annotations
@@ -20,7 +18,9 @@ Args = TypeVar("Args", bound=Struct)
 
 
 class CommandRefused(EdgeAgentError):
-    """It cannot be done, and nothing was changed. ``code`` is one of the table in docs/design/commands.md."""
+    """The command cannot be executed, and nothing was changed.
+
+    ``code`` is one of the codes in docs/design/commands.md."""
 
     def __init__(self, text: str, code: str = "not-possible") -> None:
         super().__init__(text)
@@ -28,7 +28,7 @@ class CommandRefused(EdgeAgentError):
 
 
 class CommandFailed(EdgeAgentError):
-    """It was begun and did not end well; ``text`` says what the box is like now."""
+    """The command was started and failed; ``text`` describes the state of the gateway now."""
 
     def __init__(self, text: str, code: str = "failed") -> None:
         super().__init__(text)
@@ -37,7 +37,7 @@ class CommandFailed(EdgeAgentError):
 
 @dataclass(frozen=True, slots=True)
 class CommandSucceeded:
-    """It succeeded: a sentence for a person, and an object for programs (JSON values only)."""
+    """The command succeeded: a sentence for a person, and an object for programs (JSON values only)."""
 
     text: str
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -45,61 +45,63 @@ class CommandSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class InProgress:
-    """The action goes on after ``run`` has returned, or after a restart: the answer comes through ``resume``
-    or ``Order.finish``. Until then the command is ``running``."""
+    """The action continues after ``run`` has returned, or after a restart of the agent.
+
+    The outcome comes from ``resume`` or ``CommandContext.finish``. Until then the command is ``running``."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommandContext(Generic[Args]):
-    """A checked, journalled command."""
+    """A checked and journalled command, with the functions that its action may call."""
 
     id: str
     args: Args
     signed_by: str | None  # id of the operator's key; None: it was not signed
     progress: Callable[[str], None]  # publishes another ``running`` with this text; any thread
-    finish: Callable[
-        [CommandSucceeded | CommandFailed], None
-    ]  # the answer of what was ``Handed``; any thread, once
-    stopping: Callable[[], bool]  # the agent stops: end soon, raise ``Failed`` or leave it to ``resume``
+    finish: Callable[[CommandSucceeded | CommandFailed], None]
+    """Publishes the outcome after ``run`` returned ``InProgress``. Any thread, once."""
+    stopping: Callable[[], bool]
+    """Whether the agent stops: return soon, or raise CommandFailed and leave the rest to ``resume``."""
 
 
 class Action(Protocol[Args]):
-    """One type of command. The desk calls one method at a time of one action."""
+    """One type of command. The dispatcher calls at most one method of an action at a time."""
 
     @property
     def name(self) -> str:
-        """Its type: the topic's last level."""
+        """The command's type: the last level of the topic."""
         ...
 
     @property
     def arguments(self) -> type[Args]:
-        """Decoded strictly: unknown fields are refused. From ``wire.ARGUMENTS``."""
+        """Type of the arguments, from ``wire.ARGUMENTS``. Unknown fields are refused."""
         ...
 
     @property
     def slow(self) -> bool:
-        """Runs on the slow thread."""
+        """Whether it runs on the thread ``commands-<type>`` instead of ``commands``."""
         ...
 
     @property
     def within_s(self) -> float:
-        """The desk answers ``timed-out`` when it has taken longer."""
+        """Time limit; after it the dispatcher replies ``timed-out``."""
         ...
 
     def needs_signature(self, args: Args) -> bool:
-        """Risky: must be signed by an operator, on a box that knows the time."""
+        """Whether an operator must sign it. Such a command also needs a synchronised clock."""
         ...
 
-    def run(self, order: CommandContext[Args]) -> CommandSucceeded | InProgress:
-        """Do it. Raises ``Refused`` before anything was changed, ``Failed`` later; any other exception is a
-        fault of ours, logged, and answered as ``failed`` without its text."""
+    def run(self, context: CommandContext[Args]) -> CommandSucceeded | InProgress:
+        """Execute the command.
+
+        Raises CommandRefused before anything was changed, CommandFailed later. Any other exception is a bug:
+        the dispatcher logs it and replies ``failed`` without its text."""
         ...
 
-    def resume(self, order: CommandContext[Args]) -> CommandSucceeded | InProgress | CommandFailed:
-        """After a restart of the agent in the middle of it. Most return
-        ``Failed("the agent was restarted in the middle of it", "interrupted")``."""
+    def resume(self, context: CommandContext[Args]) -> CommandSucceeded | InProgress | CommandFailed:
+        """Continue a command that was running when the agent ended. Most return ``INTERRUPTED``."""
         ...
 
 
@@ -108,14 +110,16 @@ INTERRUPTED = CommandFailed(
 )
 
 
-def report_interrupted(order: CommandContext[Any]) -> CommandFailed:
-    """What most answer after a restart."""
+def report_interrupted(context: CommandContext[Any]) -> CommandFailed:
+    """Default for ``FunctionAction.after_restart``."""
     return INTERRUPTED
 
 
 @dataclass(frozen=True)
 class FunctionAction:
-    """``may_be_unwritten``: it runs although the journal cannot be written, and so perhaps a second time."""
+    """An action that is one function.
+
+    ``may_be_unwritten``: it runs even when the journal cannot be written, and so possibly twice."""
 
     name: str
     arguments: type[Any]
@@ -131,33 +135,33 @@ class FunctionAction:
     def needs_signature(self, args: Any) -> bool:
         return self.signed
 
-    def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
-        return self.do(order)
+    def run(self, context: CommandContext[Any]) -> CommandSucceeded | InProgress:
+        return self.do(context)
 
-    def resume(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
-        return self.after_restart(order)
+    def resume(self, context: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
+        return self.after_restart(context)
 
 
 ALWAYS_SIGNED = frozenset({"collect", "model", "reboot", "set-config", "update"})
-"""Of every type of these; of others what goes to a URL, and what lets evidence go."""
+"""Types that an operator always signs. Of other types: arguments that name a URL or delete something."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
 
 
 def is_signed_by_default(type_: str, args: Mapping[str, Any]) -> bool:
-    """Whether a gateway whose configuration leaves ``commands.signed`` alone refuses it unsigned."""
+    """Whether a gateway with the default ``commands.signed`` refuses this command unsigned."""
     if any(args.get(each) for each in _RISKY_ARGUMENTS):
         return True
     return type_ in (*ALWAYS_SIGNED, *SIGNED_COMMANDS) and not _ends_override(type_, args.get("for_s"))
 
 
 def _ends_override(type_: str, for_s: float | None) -> bool:
-    """The rule watches again as it is configured, or no more frames are collected: that is no risk."""
+    """Whether it ends an override or a collection. That needs no signature: it only restores the default."""
     return type_ in ("mask", "disarm", "collect") and for_s == 0
 
 
 @dataclass(frozen=True, slots=True)
 class SignedAction:
-    """An action that has to be signed because the configuration says so."""
+    """An action that must be signed because ``commands.signed`` names its type."""
 
     inner: Action[Any]
 
@@ -185,13 +189,13 @@ class SignedAction:
         ends = _ends_override(self.name, getattr(args, "for_s", None))
         return not ends or self.inner.needs_signature(args)
 
-    def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
-        return self.inner.run(order)
+    def run(self, context: CommandContext[Any]) -> CommandSucceeded | InProgress:
+        return self.inner.run(context)
 
-    def resume(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
-        return self.inner.resume(order)
+    def resume(self, context: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
+        return self.inner.resume(context)
 
 
 def with_signatures(action: Action[Any], signed: Collection[str]) -> Action[Any]:
-    """``signed``: types that the configuration names."""
+    """Return ``action``, or a ``SignedAction`` around it if ``signed`` contains its type."""
     return SignedAction(action) if action.name in signed else action

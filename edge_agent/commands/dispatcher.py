@@ -1,11 +1,11 @@
-"""Takes commands, rejects or journals them, has them done, and answers. See docs/design/commands.md.
+"""Receives commands, refuses or journals them, executes them and replies. See docs/design/commands.md.
 
-Which thread does what waits.
+Threads:
 
-``commands``  messages, one by one, and the quick commands between them
-``commands-<type>``  the slow commands of one type; it lives as long as one of them waits
+``commands``  processes messages one by one, and executes the quick commands between them
+``commands-<type>``  executes the slow commands of one type; it exists while one of them waits
 
-So an upload to a host that is dead holds up other uploads of its type, and nothing else.
+So an upload to a host that does not answer delays other uploads of its type, and nothing else.
 """
 
 from __future__ import annotations
@@ -39,33 +39,35 @@ from edge_agent.wire import CommandsHealth, Reply
 log = logging.getLogger(__name__)
 
 MAX_INCOMING = 32
-"""Messages that nobody has looked at yet; the broker keeps what finds no room."""
+"""Messages that wait to be processed; further ones stay at the broker."""
 PATIENCE_S = 10.0
 HANGS_AFTER_S = 60.0
-"""A quick command that is so much later than it may be hangs, and the agent with it. A slow one is answered
-for, and only its own type waits."""
+"""A quick command that exceeds its time limit by this much hangs, and the supervisor restarts the agent. A
+slow one is replied to as timed out and delays only its own type."""
 
 
 class CommandExecutor:
-    """``loop`` is to be watched; the slow threads hold up nobody, so nobody watches them."""
+    """Queues of messages and commands, and the threads that work on them.
+
+    The supervisor watches ``loop`` only: a slow thread that hangs delays no other type."""
 
     def __init__(
         self,
-        look_at: Callable[[IncomingCommand], None],
-        keep_sent: Callable[[Reply], None],
-        do: Callable[[OpenCommand], None],
+        process: Callable[[IncomingCommand], None],
+        record_sent: Callable[[Reply], None],
+        execute: Callable[[OpenCommand], None],
     ) -> None:
-        """None of these raises."""
+        """The callbacks must not raise."""
         self.loop = SupervisedThread("commands", self._work)
-        self._process = look_at
-        self._record_sent = keep_sent
-        self._execute = do
+        self._process = process
+        self._record_sent = record_sent
+        self._execute = execute
         self._stopping = False
-        self._news = threading.Condition()  # protects what is below
+        self._changed = threading.Condition()  # protects what is below
         self._incoming: deque[IncomingCommand] = deque()
         self._sent: deque[Reply] = deque()
         self._quick: deque[OpenCommand] = deque()
-        self._slow: dict[str, deque[OpenCommand]] = {}  # by type; a thread runs while there is one
+        self._slow: dict[str, deque[OpenCommand]] = {}  # by type; a thread runs while one waits
         self._threads: dict[str, threading.Thread] = {}
 
     # --- any thread ---
@@ -74,41 +76,41 @@ class CommandExecutor:
         self.loop.start()
 
     def stop(self) -> None:
-        """Ask for the end; does not wait."""
+        """Ask the threads to end; does not wait for them."""
         self.loop.stop()
-        with self._news:
+        with self._changed:
             self._stopping = True
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def join(self, timeout_s: float) -> None:
-        """A slow command that takes longer ends with the process, and is gone on with at the next start."""
+        """Wait for the threads. A slow command that takes longer is resumed at the agent's next start."""
         deadline = time.monotonic() + timeout_s
         self.loop.join(timeout_s)
-        with self._news:
+        with self._changed:
             threads = list(self._threads.values())
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def submit(self, arrival: IncomingCommand) -> bool:
-        """False: there is no room for it now."""
-        with self._news:
+    def submit(self, message: IncomingCommand) -> bool:
+        """Queue a message. False: the queue is full."""
+        with self._changed:
             if len(self._incoming) >= MAX_INCOMING:
                 return False
-            self._incoming.append(arrival)
-            self._news.notify_all()
+            self._incoming.append(message)
+            self._changed.notify_all()
         return True
 
     def sent(self, reply: Reply) -> None:
-        """The broker has it."""
-        with self._news:
+        """Record later, on the thread ``commands``, that the broker has acknowledged this reply."""
+        with self._changed:
             self._sent.append(reply)
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def queue(self, command: OpenCommand) -> None:
-        with self._news:
+        with self._changed:
             if not command.action.slow:
                 self._quick.append(command)
-                self._news.notify_all()
+                self._changed.notify_all()
                 return
             type_ = command.entry.type
             self._slow.setdefault(type_, deque()).append(command)
@@ -125,18 +127,18 @@ class CommandExecutor:
         while not loop.stopping:
             loop.beat()
             match self._next_job():
-                case IncomingCommand() as arrival:
-                    self._process(arrival)
+                case IncomingCommand() as message:
+                    self._process(message)
                 case Reply() as reply:
                     self._record_sent(reply)
                 case OpenCommand() as command:
                     self._execute_quick(loop, command)
 
     def _next_job(self) -> IncomingCommand | Reply | OpenCommand | None:
-        """Messages first: they are looked at between two commands."""
+        """Return a message before a command: messages are processed between two commands."""
         sources: tuple[deque[Any], ...] = (self._incoming, self._sent, self._quick)
-        with self._news:
-            self._news.wait_for(lambda: self._stopping or any(sources), PATIENCE_S)
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or any(sources), PATIENCE_S)
             return next((source.popleft() for source in sources if source and not self._stopping), None)
 
     def _execute_quick(self, loop: SupervisedThread, command: OpenCommand) -> None:
@@ -154,8 +156,8 @@ class CommandExecutor:
             self._execute(command)
 
     def _next_slow(self, type_: str) -> OpenCommand | None:
-        """None: nothing of this type waits, and the thread ends."""
-        with self._news:
+        """Return the next command of this type. None: none waits, and the thread ends."""
+        with self._changed:
             waiting = self._slow[type_]
             if waiting and not self._stopping:
                 return waiting.popleft()
@@ -164,8 +166,10 @@ class CommandExecutor:
 
 
 class CommandDispatcher:
-    """``take`` is for the publisher's thread, ``tend`` for the main one; actions run on the threads of
-    ``dispatcher.py``."""
+    """Commands of one gateway, from the arrival of a message to the reply.
+
+    The publisher's thread calls ``accept``, the main thread ``tick``. Actions run on the threads of
+    ``CommandExecutor``."""
 
     def __init__(
         self,
@@ -178,7 +182,8 @@ class CommandDispatcher:
         session: Callable[[], str],
         wake: Callable[[], None],
     ) -> None:
-        """``synced``: the clock is right; ``session``: of the broker; ``wake`` who sends the ``replies``."""
+        """``synced``: whether the clock is synchronised. ``session``: id of the broker session. ``wake``
+        wakes the thread that publishes ``replies``."""
         self.actions: dict[str, Action[Any]] = {}
         self.replies = ReplyQueue(wake, self._note_sent)
         self._stopping = threading.Event()
@@ -190,37 +195,38 @@ class CommandDispatcher:
         )
 
     def register(self, actions: Iterable[Action[Any]]) -> None:
-        """Before the start."""
+        """Add commands. Call before ``start``."""
         self.actions.update((action.name, action) for action in actions)
 
     @property
     def loops(self) -> tuple[SupervisedThread, ...]:
-        """To be watched."""
+        """Threads for the supervisor."""
         return (self._executor.loop,)
 
     # --- any thread ---
 
     def start(self) -> None:
-        """Go on with what was not done when the agent ended."""
-        for open_ in self._open.restore(self.actions):
-            self._executor.queue(open_)
+        """Start the threads, and resume the commands that were not done when the agent ended."""
+        for command in self._open.restore(self.actions):
+            self._executor.queue(command)
         self._executor.start()
 
     def stop(self) -> None:
-        """Ask for the end; does not wait."""
+        """Ask for the end of all commands; does not wait for it."""
         self._stopping.set()
         self._executor.stop()
 
     def join(self, timeout_s: float) -> None:
         self._executor.join(timeout_s)
 
-    def accept(self, arrival: IncomingCommand) -> None:
-        """Returns at once; what finds no room is not ``taken``, and comes again with the next session."""
-        if not self._executor.submit(arrival):
-            log.warning("commands: they come faster than they are read; one is left with the broker")
+    def accept(self, message: IncomingCommand) -> None:
+        """Queue a message; returns at once. When the queue is full the message is not acknowledged, and the
+        broker sends it again in the next session."""
+        if not self._executor.submit(message):
+            log.warning("commands: the queue is full; the broker sends this one again in the next session")
 
     def tick(self) -> None:
-        """Answer for what takes too long."""
+        """Reply ``timed-out`` or ``expired`` to commands that took or waited too long."""
         self._open.end_overdue()
 
     def health(self) -> CommandsHealth:
@@ -235,34 +241,34 @@ class CommandDispatcher:
         """On the publisher's thread, which must not wait for a disk."""
         self._executor.sent(reply)
 
-    # --- the threads of the lanes ---
+    # --- the threads of the executor ---
 
-    def _process(self, arrival: IncomingCommand) -> None:
-        self._intake.process(arrival)
+    def _process(self, message: IncomingCommand) -> None:
+        self._intake.process(message)
 
-    def _execute(self, open_: OpenCommand) -> None:
+    def _execute(self, command: OpenCommand) -> None:
         """Never raises."""
-        if not self._open.start(open_):
+        if not self._open.start(command):
             return
         try:
-            outcome: CommandSucceeded | InProgress | CommandFailed | CommandRefused = self._perform(open_)
+            outcome: CommandSucceeded | InProgress | CommandFailed | CommandRefused = self._perform(command)
         except (CommandRefused, CommandFailed) as error:
             outcome = error
         except Exception:
-            log.exception("command %s: %s failed", open_.entry.id, open_.entry.type)
+            log.exception("command %s: %s failed", command.entry.id, command.entry.type)
             outcome = CommandFailed("the gateway failed at it; its log says more")
         if isinstance(outcome, CommandFailed) and self._stopping.is_set():
-            log.info("command %s: the agent stops in the middle of it: %.200s", open_.entry.id, outcome)
-            return  # the next start goes on with it, or says that it was interrupted
-        self._open.settle(open_, outcome)
+            log.info("command %s: the agent stops in the middle of it: %.200s", command.entry.id, outcome)
+            return  # the next start resumes it, or replies that it was interrupted
+        self._open.settle(command, outcome)
 
-    def _perform(self, open_: OpenCommand) -> CommandSucceeded | InProgress | CommandFailed:
-        order = CommandContext(
-            id=open_.entry.id,
-            args=open_.args,
-            signed_by=open_.entry.signed_by,
-            progress=partial(self._open.progress, open_),
-            finish=partial(self._open.settle, open_),
+    def _perform(self, command: OpenCommand) -> CommandSucceeded | InProgress | CommandFailed:
+        context = CommandContext(
+            id=command.entry.id,
+            args=command.args,
+            signed_by=command.entry.signed_by,
+            progress=partial(self._open.progress, command),
+            finish=partial(self._open.settle, command),
             stopping=self._stopping.is_set,
         )
-        return open_.action.resume(order) if open_.resumed else open_.action.run(order)
+        return command.action.resume(context) if command.resumed else command.action.run(context)

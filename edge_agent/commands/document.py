@@ -1,7 +1,4 @@
-"""A command's document as it arrived: bounded, strictly parsed, not yet believed.
-
-Whether a command's time is now, as far as the clock can tell.
-"""
+"""A command's document: parsed strictly and with limits, and the check of its validity period."""
 
 from __future__ import annotations
 
@@ -21,22 +18,22 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.wire import Command
 from edge_agent.wire.data.base import decode_error_text
 
-LARGEST_BYTES = 256_000
-LONGEST_LIFE = timedelta(days=31)
-"""From ``issued`` to ``expires``: the journal knows an id for as long."""
-LONGEST_UNSIGNED_LIFE = timedelta(days=1)
-"""Every client that may write to the broker can send unsigned commands, so they are kept for less time."""
+MAX_DOCUMENT_BYTES = 256_000
+MAX_LIFETIME = timedelta(days=31)
+"""Longest time from ``issued`` to ``expires``: the journal keeps an id for as long."""
+MAX_UNSIGNED_LIFETIME = timedelta(days=1)
+"""Any client that may publish to the topic can send unsigned commands, so they expire sooner."""
 LAST_YEAR = 9000
-"""Of a box without a clock that has to reckon with it: no date lies behind 9999."""
+"""Leaves room to add days to ``expires``: Python's dates end in 9999."""
 TOLERANCE = timedelta(minutes=5)
-"""So far the sender's clock may be ahead."""
+"""How far the sender's clock may be ahead."""
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What somebody asks for."""
+    """A parsed command. Its signature and its validity are checked elsewhere."""
 
     id: str
     type: str
@@ -47,20 +44,21 @@ class Document:
 
     @property
     def digest(self) -> str:
-        """The same for the same command, however and whenever it was written: who asks again for an answer
-        that got lost writes another time on it."""
+        """SHA-256 of id, type, gateway and arguments, hex.
+
+        Without the times: a sender that repeats a command, because the reply was lost, gives new ones."""
         parts = (self.id, self.type, self.gateway, self.args)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class _Named(Struct):
-    """As much as an answer needs."""
+    """The part of a document that a reply needs."""
 
     id: str
 
 
 def extract_id(text: bytes) -> str | None:
-    """The id in what may be a document, however wrong the rest is."""
+    """Return the id, even when the rest of the document is wrong; None without a valid id."""
     try:
         named = msgspec.json.decode(text, type=_Named)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -68,11 +66,11 @@ def extract_id(text: bytes) -> str | None:
     return named.id if _ID.fullmatch(named.id) else None
 
 
-def parse(text: bytes, longest_life: timedelta = LONGEST_LIFE) -> Document:
-    """Raises ``Refused``: it is no document of a command."""
-    if len(text) > LARGEST_BYTES:
+def parse(text: bytes, longest_life: timedelta = MAX_LIFETIME) -> Document:
+    """Parse a command's document. Raises CommandRefused when it is malformed, too large or valid too long."""
+    if len(text) > MAX_DOCUMENT_BYTES:
         raise CommandRefused(
-            f"the document has {len(text)} bytes, at most {LARGEST_BYTES} are read", "oversized"
+            f"the document has {len(text)} bytes, at most {MAX_DOCUMENT_BYTES} are read", "oversized"
         )
     try:
         found = msgspec.json.decode(text, type=Command[dict[str, Any]])
@@ -89,13 +87,13 @@ def parse(text: bytes, longest_life: timedelta = LONGEST_LIFE) -> Document:
     if expires.year > LAST_YEAR:
         raise CommandRefused(f"the document expires in a year after {LAST_YEAR}", "malformed")
     if expires - issued > longest_life:
-        hint = "" if longest_life == LONGEST_LIFE else "; a signed one may be for longer"
+        hint = "" if longest_life == MAX_LIFETIME else "; a signed one may be for longer"
         raise CommandRefused(f"the document is valid for more than {longest_life.days} d{hint}", "malformed")
     return Document(found.id, found.type, found.gateway, issued, expires, found.args)
 
 
 def arguments(kind: type[Struct], args: dict[str, Any]) -> Struct:
-    """Raises ``Refused``: they are not those of this type."""
+    """Convert the arguments to ``kind``. Raises CommandRefused when they do not fit it."""
     try:
         return msgspec.convert(args, kind)
     except (msgspec.ValidationError, RecursionError) as error:
@@ -105,12 +103,12 @@ def arguments(kind: type[Struct], args: dict[str, Any]) -> Struct:
 
 
 def decode_without_duplicates(text: bytes) -> Any:
-    """JSON in which no key stands twice. Raises ``ValueError``, ``RecursionError``."""
+    """Decode JSON and refuse repeated keys. Raises ``ValueError``, ``RecursionError``."""
     return json.loads(text, object_pairs_hook=_refuse_repeated)
 
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Readers differ in which of two equal keys they take: what was signed has to have one meaning."""
+    """Parsers differ in which of two equal keys they use, and a signed text must have one meaning."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands in it twice")
@@ -118,19 +116,22 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class CommandValidity:
-    """Asked when a command arrives, and again when its turn comes. Any thread."""
+    """Checks a command's validity period: on arrival, and again before it runs. Thread-safe."""
 
     def __init__(self, clock: Clock, synced: Callable[[], bool]) -> None:
-        """``synced``: the clock is right."""
+        """``synced``: whether the clock is synchronised."""
         self._clock = clock
         self._synced = synced
 
     def now(self) -> datetime | None:
-        """None while nobody knows the time."""
+        """The time; None while the clock is not synchronised."""
         return self._clock.now() if self._synced() else None
 
     def check(self, issued: datetime, expires: datetime, *, risky: bool, until_mono: float | None) -> None:
-        """Raises ``Refused``. ``until_mono``: the message's own expiry; ``risky``: not without a clock."""
+        """Raise CommandRefused unless the command is valid now.
+
+        ``until_mono``: expiry of the MQTT message. ``risky``: refuse it while the clock is not synchronised.
+        """
         if until_mono is not None and self._clock.monotonic() > until_mono:
             raise CommandRefused("its message had expired before it could be obeyed", "expired")
         now = self.now()

@@ -1,4 +1,4 @@
-"""Looks at what arrives on ``down/cmd/<type>``: obeyed, answered as before, or refused with a reason."""
+"""Checks each message on ``down/cmd/<type>``: queue it, repeat an earlier reply, or refuse it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_agent.commands import signature
 from edge_agent.commands.action import Action, CommandRefused
-from edge_agent.commands.document import LONGEST_UNSIGNED_LIFE, arguments, extract_id, parse
+from edge_agent.commands.document import MAX_UNSIGNED_LIFETIME, arguments, extract_id, parse
 from edge_agent.commands.open_commands import OpenCommand, OpenCommands
 from edge_agent.commands.replies import ReplyMaker, ReplyQueue
 from edge_agent.commands.signature import OperatorKeyring
@@ -19,38 +19,40 @@ from edge_agent.wire import ReplyStatus
 
 log = logging.getLogger(__name__)
 
-ANSWERED, WITHIN_S = 60, 60.0
-"""Refusals, and repeats. More than that are a flood: they are counted, and cost the uplink nothing."""
+MAX_REPLIES, WINDOW_S = 60, 60.0
+"""Limit of refusals, and of repeated replies. Further ones are counted and not published."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingCommand:
-    """A message on ``down/cmd/<type>``, as it came. ``taken`` tells the broker that it is ours now."""
+    """A message on ``down/cmd/<type>`` as it arrived. ``acknowledge`` sends the PUBACK."""
 
     type: str
     payload: bytes
     acknowledge: Callable[[], None]
     until_mono: float | None = None  # the message's own expiry
-    retained: bool = False  # the broker kept it, and gives it again with every connection
+    retained: bool = False  # the broker keeps it and sends it again at every connection
 
 
 class ReplyRateLimit:
-    """At most ``ANSWERED`` in ``WITHIN_S``."""
+    """At most ``MAX_REPLIES`` replies in ``WINDOW_S``."""
 
     def __init__(self) -> None:
-        self._answered_mono: deque[float] = deque(maxlen=ANSWERED)
+        self._replied_mono: deque[float] = deque(maxlen=MAX_REPLIES)
 
     def is_exceeded(self, now_mono: float) -> bool:
-        """False: one more is answered."""
-        recent = self._answered_mono
-        if len(recent) == ANSWERED and now_mono - recent[0] < WITHIN_S:
+        """Count one more reply. True: it is too many."""
+        recent = self._replied_mono
+        if len(recent) == MAX_REPLIES and now_mono - recent[0] < WINDOW_S:
             return True
         recent.append(now_mono)
         return False
 
 
 class CommandIntake:
-    """``look_at`` is for one thread; it queues what is to be done. Any thread reads the counters."""
+    """Checks messages and queues the commands that are accepted.
+
+    One thread calls ``process``; any thread reads the counters."""
 
     def __init__(
         self,
@@ -76,32 +78,32 @@ class CommandIntake:
         self._rejections = ReplyRateLimit()
         self._repeats = ReplyRateLimit()
 
-    def process(self, arrival: IncomingCommand) -> None:
-        """Never raises: whatever it is, it is taken, and answered if it has an id."""
-        is_signed = signature.is_jws(arrival.payload)
-        id_ = extract_id(signature.payload_of(arrival.payload) if is_signed else arrival.payload)
+    def process(self, message: IncomingCommand) -> None:
+        """Accept or refuse a message, and acknowledge it. Never raises; replies if there is an id."""
+        is_signed = signature.is_jws(message.payload)
+        id_ = extract_id(signature.payload_of(message.payload) if is_signed else message.payload)
         try:
-            self._accept(arrival, is_signed)
+            self._accept(message, is_signed)
         except CommandRefused as error:
-            self._reject(id_, arrival.type, error)
+            self._reject(id_, message.type, error)
         except Exception:
-            log.exception("commands: a message of type %.63r could not be looked at", arrival.type)
-            self._reject(id_, arrival.type, CommandRefused("the gateway failed at reading it", "malformed"))
+            log.exception("commands: a message of type %.63r could not be processed", message.type)
+            self._reject(id_, message.type, CommandRefused("the gateway failed at reading it", "malformed"))
         finally:
-            arrival.acknowledge()
+            message.acknowledge()
 
-    def _accept(self, arrival: IncomingCommand, is_signed: bool) -> None:
-        """Raises ``Refused``, and then nothing has changed."""
-        signed = self._operators.open(arrival.payload) if is_signed else None
-        document = parse(arrival.payload, LONGEST_UNSIGNED_LIFE) if signed is None else parse(signed.document)
+    def _accept(self, message: IncomingCommand, is_signed: bool) -> None:
+        """Raises CommandRefused, and then nothing has changed."""
+        signed = self._operators.open(message.payload) if is_signed else None
+        document = parse(message.payload, MAX_UNSIGNED_LIFETIME) if signed is None else parse(signed.document)
         if document.gateway != self._gateway:
             raise CommandRefused(f"this is gateway {self._gateway}, not {document.gateway}", "wrong-gateway")
-        action = self._actions.get(arrival.type)
+        action = self._actions.get(message.type)
         if action is None:
             known = ", ".join(self._actions)
             raise CommandRefused(f"this gateway obeys no such type; it knows: {known}", "unknown-type")
-        if document.type != arrival.type:
-            raise CommandRefused(f"a document of type {document.type} came as {arrival.type}", "malformed")
+        if document.type != message.type:
+            raise CommandRefused(f"a document of type {document.type} came as {message.type}", "malformed")
         args = arguments(action.arguments, document.args)
         if signed is None and action.needs_signature(args):
             raise CommandRefused(
@@ -109,20 +111,20 @@ class CommandIntake:
             )
         if (answer := self._open.reply_to_repeat(document)) is not None:
             if not self._repeats.is_exceeded(self._clock.monotonic()):
-                log.info("command %s: came again, answered as before", document.id)
+                log.info("command %s: came again, the earlier reply is repeated", document.id)
                 self._replies.put(answer)
             return
-        if arrival.retained:
-            # The journal forgets one that has expired, and a box without a clock would obey it again.
+        if message.retained:
+            # The journal drops expired records, and a gateway without a clock would run it again.
             raise CommandRefused(
                 "the broker keeps it (retain) and gives it again with every connection; send it without",
                 "malformed",
             )
         by = None if signed is None else signed.by
-        self._queue(self._open.begin(document, by, action, args, arrival.until_mono))
+        self._queue(self._open.begin(document, by, action, args, message.until_mono))
 
     def _signing_hint(self) -> str:
-        """Says why a signature alone would not help."""
+        """Say so if a signature would not help, because this gateway has no keys."""
         return "" if self._operators.keys() else ", and this gateway has no commands.operator_keys"
 
     def _reject(self, id_: str | None, type_: str, error: CommandRefused) -> None:
@@ -131,15 +133,15 @@ class CommandIntake:
             return
         self.rejected += 1
         if self._rejections.is_exceeded(self._clock.monotonic()):
-            log.debug("command %s: refused, and one of too many to answer: %s", id_, error)
+            log.debug("command %s: refused without a reply, there were too many: %s", id_, error)
             return
         status: ReplyStatus = "expired" if error.code == "expired" else "rejected"
         log.warning("command %s: %s: %.200s", id_, error.code, error)
         self._replies.put(self._maker.make(id_, type_, status, error.code, str(error)))
 
     def _count_unanswerable(self, error: CommandRefused) -> None:
-        """Logged the 1st, 2nd, 4th, 8th time and so on."""
         self.unanswerable += 1
         is_power_of_two = self.unanswerable & (self.unanswerable - 1) == 0
+        # A flood must not fill the log: only the 1st, 2nd, 4th, 8th … message is a warning.
         level = logging.WARNING if is_power_of_two else logging.DEBUG
         log.log(level, "commands: message %d without an id: %.200s", self.unanswerable, error)

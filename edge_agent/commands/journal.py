@@ -1,6 +1,6 @@
-"""One durable record a command: an id that was obeyed is never obeyed again, also after a power cut.
+"""One durable record per command, so that no id runs twice, not even after a power cut.
 
-A record is a file of its own, ``<state_dir>/commands/<id>.json``, replaced as a whole at each step.
+Each record is a file ``<state_dir>/commands/<id>.json``, replaced as a whole at each step.
 """
 
 from __future__ import annotations
@@ -21,60 +21,61 @@ from edge_agent.wire import Reply
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=7)
-"""A repeat is known for at least so long."""
-MOST = 1024
-MOST_UNSIGNED = 768
-"""Of them: who may write commands, but not sign them, leaves room for those who may."""
-MOST_OF_A_KEY = 512
-"""Signed by one operator: a key that was stolen leaves room for the others."""
-AT_ONCE = 16
-"""Records that are deleted together when one has to go, so that not each command has to delete one."""
+RETENTION = timedelta(days=7)
+"""Shortest time for which a repeated command is recognised."""
+MAX_RECORDS = 1024
+MAX_UNSIGNED_RECORDS = 768
+"""Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
+MAX_RECORDS_PER_KEY = 512
+"""Limit for the commands of one operator's key, so that a stolen key leaves room for the others."""
+DELETE_BATCH = 16
+"""Records deleted together when the journal is full, so that not every command has to delete one."""
 
 DAMAGED = ""
-"""In place of the key of a record that cannot be read."""
+"""``signed_by`` of a record that cannot be read."""
 _NAME = re.compile(r"[a-z0-9-]{1,63}\.json")
 
 
 class CommandRecord(Struct, frozen=True, kw_only=True):
-    """What is known of a command."""
+    """The journal's file of one command."""
 
     id: str
     type: str
     digest: str  # of its document
     issued: datetime
     expires: datetime
-    received: datetime  # by our clock, which may have been wrong
+    received: datetime  # by the gateway's clock, which may have been wrong
     signed_by: str | None
     step: Literal["accepted", "running", "done"]
-    reply: Reply  # the last one
-    args: dict[str, Any] | None = None  # until it is done
-    sent: bool = False  # the broker has the last reply
+    reply: Reply  # the latest
+    args: dict[str, Any] | None = None  # None once it is done
+    sent: bool = False  # the broker has acknowledged the latest reply
 
 
 @dataclass(frozen=True, slots=True)
 class _Summary:
-    """What is kept in memory of each."""
+    """The part of a record that is kept in memory."""
 
     digest: str
     expires: datetime
-    until: datetime  # kept at least until then
+    until: datetime  # not deleted before
     signed_by: str | None
     done: bool
 
 
 class CommandJournal:
-    """Not thread-safe: the desk's lock is around it. Blocks for an fsync a write."""
+    """The records on disk. Each write blocks for an fsync. Not thread-safe: ``OpenCommands`` locks it."""
 
     def __init__(self, folder: Path) -> None:
-        self.write_error: str | None = None  # why nothing can be written; None: the last one was
+        self.write_error: str | None = None  # why the last write failed; None: it did not
         self._folder = folder
-        self._summaries: dict[str, _Summary] = {}  # the oldest first
-        self._unwritten: dict[str, CommandRecord] = {}  # of this run only: the disk did not take them
+        self._summaries: dict[str, _Summary] = {}  # oldest first
+        self._unwritten: dict[str, CommandRecord] = {}  # could not be written; lost when the agent ends
 
     def open(self) -> list[CommandRecord]:
-        """What was not done, or not answered, when the agent ended. A record that cannot be read counts as
-        done: what it was about is never begun again."""
+        """Read all records, and return those that were not done or whose reply was not sent.
+
+        A record that cannot be read counts as done: its command must not run again."""
         left: list[CommandRecord] = []
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -97,32 +98,37 @@ class CommandJournal:
         return left
 
     def digest(self, id_: str) -> str | None:
-        """Of the document that had this id; empty where its record is damaged; None: there was none."""
-        known = self._summaries.get(id_)
-        return None if known is None else known.digest
+        """Digest of the document that used this id; empty for a damaged record; None: the id is new."""
+        summary = self._summaries.get(id_)
+        return None if summary is None else summary.digest
 
     def read(self, id_: str) -> CommandRecord | None:
         return self._unwritten.get(id_) or read_record(self._path(id_), CommandRecord)
 
     def has_capacity(self, signed_by: str | None, now: datetime | None) -> bool:
-        """For another one; makes room where it may. ``now``: None while nobody knows the time."""
+        """Whether one more record fits; deletes old ones for it. ``now`` is None while the clock is not
+        synchronised."""
         if now is not None:
-            self._forget([id_ for id_, known in self._summaries.items() if known.done and known.until < now])
+            self._forget(
+                [id_ for id_, summary in self._summaries.items() if summary.done and summary.until < now]
+            )
         if self._is_full(signed_by):
-            # A repeat is refused as expired from now on, and runs nothing either. Without the time only what
-            # is not risky is obeyed.
-            over = [id_ for id_, known in self._summaries.items() if known.done and _is_expired(known, now)]
-            self._forget(over[:AT_ONCE])
-        if self._is_full(signed_by) and not self._is_full_of(signed_by):
-            # A repeat of these runs again. A client that can send one could send a new command as well.
-            unsigned = [
-                id_ for id_, known in self._summaries.items() if known.done and known.signed_by is None
+            # A repeat of these is refused as expired. While the clock is not synchronised, only unsigned
+            # commands run, so only their records may go.
+            over = [
+                id_ for id_, summary in self._summaries.items() if summary.done and _is_expired(summary, now)
             ]
-            self._forget(unsigned[:AT_ONCE])
+            self._forget(over[:DELETE_BATCH])
+        if self._is_full(signed_by) and not self._is_full_of(signed_by):
+            # A repeat of these runs again; its sender could as well send a new unsigned command.
+            unsigned = [
+                id_ for id_, summary in self._summaries.items() if summary.done and summary.signed_by is None
+            ]
+            self._forget(unsigned[:DELETE_BATCH])
         return not self._is_full(signed_by)
 
     def write(self, entry: CommandRecord) -> bool:
-        """Replace the record. False when the disk refuses: then it is known until the agent ends."""
+        """Replace the record. False when the write fails: then it is kept in memory until the agent ends."""
         self._summaries[entry.id] = _summary(entry)
         if write_record(self._path(entry.id), entry) and self._is_synced():
             self._unwritten.pop(entry.id, None)
@@ -135,21 +141,20 @@ class CommandJournal:
         return False
 
     def drop(self, id_: str) -> None:
-        """It is not obeyed after all."""
+        """Delete the record: the command does not run."""
         self._unwritten.pop(id_, None)
         self._forget([id_])
 
     def _is_full(self, signed_by: str | None) -> bool:
-        if len(self._summaries) >= MOST or self._is_full_of(signed_by):
+        if len(self._summaries) >= MAX_RECORDS or self._is_full_of(signed_by):
             return True
-        return signed_by is None and self._count_of(None) >= MOST_UNSIGNED
+        return signed_by is None and self._count_of(None) >= MAX_UNSIGNED_RECORDS
 
     def _is_full_of(self, signed_by: str | None) -> bool:
-        """Of the commands of this one key."""
-        return signed_by is not None and self._count_of(signed_by) >= MOST_OF_A_KEY
+        return signed_by is not None and self._count_of(signed_by) >= MAX_RECORDS_PER_KEY
 
     def _count_of(self, signed_by: str | None) -> int:
-        return sum(known.signed_by == signed_by for known in self._summaries.values())
+        return sum(summary.signed_by == signed_by for summary in self._summaries.values())
 
     def _forget(self, ids: list[str]) -> None:
         for id_ in ids:
@@ -157,8 +162,10 @@ class CommandJournal:
             self._unlink(id_)
 
     def _void(self, id_: str) -> None:
-        """What its record says would be taken up again after a restart, and without one a repeat would be
-        obeyed again. An empty one counts as obeyed, and a full disk takes it."""
+        """Empty the record of a command that is done.
+
+        The old record would resume the command after a restart, and without a record a repeat would run
+        again. An empty file counts as done, and truncating works on a full disk."""
         with contextlib.suppress(OSError):
             os.truncate(self._path(id_), 0)
 
@@ -178,10 +185,10 @@ class CommandJournal:
         return self._folder / f"{id_}.json"
 
 
-def _is_expired(known: _Summary, now: datetime | None) -> bool:
-    return known.signed_by is None if now is None else known.expires < now
+def _is_expired(summary: _Summary, now: datetime | None) -> bool:
+    return summary.signed_by is None if now is None else summary.expires < now
 
 
 def _summary(entry: CommandRecord) -> _Summary:
-    until = max(entry.expires, entry.received + KEPT, entry.issued + KEPT)
+    until = max(entry.expires, entry.received + RETENTION, entry.issued + RETENTION)
     return _Summary(entry.digest, entry.expires, until, entry.signed_by, entry.step == "done")

@@ -1,4 +1,4 @@
-"""Commands from their journalling to their last answer: begun once, written down at each step, answered once.
+"""Commands from their first journal record to their last reply: run once, journalled at each step.
 
 See docs/design/commands.md.
 """
@@ -23,23 +23,23 @@ from edge_agent.wire import Reply, ReplyStatus
 
 log = logging.getLogger(__name__)
 
-MOST_OPEN = 16
-MOST_OPEN_UNSIGNED = 12
-"""Of them: who may write commands, but not sign them, leaves room for those who may."""
-MOST_OF_A_TYPE = 8
-"""Where one hangs, those behind it leave room for other types."""
+MAX_OPEN = 16
+MAX_OPEN_UNSIGNED = 12
+"""Limit for unsigned commands, so that a client that cannot sign leaves room for operators who can."""
+MAX_OPEN_PER_TYPE = 8
+"""When a command hangs, those that wait for it leave room for other types."""
 
 
 @dataclass(slots=True)
 class OpenCommand:
-    """A command that is not done."""
+    """A command that is accepted or running."""
 
     entry: CommandRecord
     action: Action[Any]
     args: Struct
     until_mono: float | None = None  # the expiry of its message
-    resumed: bool = False  # it was begun by the agent before this one
-    overdue_mono: float | None = None  # when it will have taken too long; None: not begun
+    resumed: bool = False  # it was running when the agent ended
+    overdue_mono: float | None = None  # end of its time limit; None: not started
     closed: bool = False
 
     @property
@@ -48,7 +48,7 @@ class OpenCommand:
 
 
 class OpenCommands:
-    """Any thread: an action's own, the main one, or who looks at what arrives."""
+    """The commands that are accepted or running. Thread-safe."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class OpenCommands:
     # --- begin ---
 
     def restore(self, actions: Mapping[str, Action[Any]]) -> list[OpenCommand]:
-        """What was not done when the agent ended; what was done and not answered is answered."""
+        """Return the commands that were not done when the agent ended; queue replies that were not sent."""
         with self._lock:
             found = [self._restored(entry, actions) for entry in self._journal.open()]
         return [each for each in found if each is not None]
@@ -93,23 +93,25 @@ class OpenCommands:
                 raise CommandRefused(f"this version obeys no {entry.type}")
             args = arguments(action.arguments, entry.args or {})
         except CommandRefused as error:
-            told = f"the agent was restarted before it was done: {error}"
-            self._finish(entry, "failed", "interrupted", told)
+            reason = f"the agent was restarted before it was done: {error}"
+            self._finish(entry, "failed", "interrupted", reason)
             return None
-        open_ = OpenCommand(entry, action, args, resumed=entry.step == "running")
-        self._open[entry.id] = open_
-        return open_
+        command = OpenCommand(entry, action, args, resumed=entry.step == "running")
+        self._open[entry.id] = command
+        return command
 
     def reply_to_repeat(self, document: Document) -> Reply | None:
-        """The last answer to a command that came before; None: it did not. Raises ``Refused``."""
+        """Return the last reply to a command that arrived before; None: it is new.
+
+        Raises CommandRefused when another document has used the id."""
         with self._lock:
             digest = self._journal.digest(document.id)
             if digest is None:
                 return None
             if digest not in ("", document.digest):
                 raise CommandRefused(f"the id {document.id} was used by another command", "id-reused")
-            open_ = self._open.get(document.id)
-            entry = self._journal.read(document.id) if open_ is None else open_.entry
+            command = self._open.get(document.id)
+            entry = self._journal.read(document.id) if command is None else command.entry
         if entry is not None:
             return entry.reply
         text = "it was obeyed before; what came of it is not known any more"
@@ -123,11 +125,11 @@ class OpenCommands:
         args: Struct,
         until_mono: float | None,
     ) -> OpenCommand:
-        """Journal a new one. Raises ``Refused``, and then nothing has changed."""
-        open_ = OpenCommand(self._entry(document, signed_by), action, args, until_mono)
-        entry = open_.entry
+        """Journal a new command. Raises CommandRefused, and then nothing has changed."""
+        command = OpenCommand(self._entry(document, signed_by), action, args, until_mono)
+        entry = command.entry
         with self._lock:
-            self._check_time(open_)
+            self._check_time(command)
             self._check_capacity(entry.type, signed_by)
             if not self._journal.write(entry) and not _may_do_unwritten(action):
                 self._journal.drop(entry.id)
@@ -135,106 +137,107 @@ class OpenCommands:
                     "the box cannot write down that it has obeyed this: its disk is full or read-only"
                 )
             log.info("command %s: %s accepted%s", entry.id, entry.type, _by(entry))
-            self._open[entry.id] = open_
+            self._open[entry.id] = command
             self._replies.put(entry.reply)
-        return open_
+        return command
 
-    def _check_time(self, open_: OpenCommand) -> None:
-        entry = open_.entry
-        self._validity.check(entry.issued, entry.expires, risky=open_.is_risky, until_mono=open_.until_mono)
+    def _check_time(self, command: OpenCommand) -> None:
+        entry = command.entry
+        self._validity.check(
+            entry.issued, entry.expires, risky=command.is_risky, until_mono=command.until_mono
+        )
 
     def _check_capacity(self, type_: str, signed_by: str | None) -> None:
-        if (told := self._overload(type_, signed_by is not None)) is not None:
+        if (reason := self._overload(type_, signed_by is not None)) is not None:
             signing_helps = signed_by is None and self._overload(type_, signed=True) is None
             hint = ", or sign it: there is room kept for those" if signing_helps else ""
-            raise CommandRefused(f"{told}; send it again later{hint}", "busy")
+            raise CommandRefused(f"{reason}; send it again later{hint}", "busy")
         if not self._journal.has_capacity(signed_by, self._validity.now()):
             whose = "commands" if signed_by is None else "commands signed with this key"
             raise CommandRefused(f"too many {whose} have come in the last days; send it again later", "busy")
 
     def _overload(self, type_: str, signed: bool) -> str | None:
-        """Why there is no place for one more beside those that are not done; None: there is."""
+        """Return why one more command would be too many; None: it is accepted."""
         entries = [each.entry for each in self._open.values()]
         unsigned = sum(entry.signed_by is None for entry in entries)
         of_the_type = sum(entry.type == type_ for entry in entries)
-        full = len(entries) >= MOST_OPEN or (not signed and unsigned >= MOST_OPEN_UNSIGNED)
-        if full or of_the_type >= MOST_OF_A_TYPE:
+        full = len(entries) >= MAX_OPEN or (not signed and unsigned >= MAX_OPEN_UNSIGNED)
+        if full or of_the_type >= MAX_OPEN_PER_TYPE:
             return f"{len(entries)} commands are not done yet, {of_the_type} of them {type_}"
         return None
 
     # --- do ---
 
-    def start(self, open_: OpenCommand) -> bool:
-        """Journal that it is begun; False: it was answered meanwhile, or its time is over."""
+    def start(self, command: OpenCommand) -> bool:
+        """Journal that the command runs. False: it has been replied to meanwhile, or has expired."""
         with self._lock:
-            if open_.closed:
+            if command.closed:
                 return False
             try:
-                if not open_.resumed:
-                    self._check_time(open_)
-                reply = self._reply_to(open_, "running", "it is being done")
-                entry = msgspec.structs.replace(open_.entry, step="running", reply=reply)
-                if not self._journal.write(entry) and not _may_do_unwritten(open_.action):
+                if not command.resumed:
+                    self._check_time(command)
+                reply = self._reply_to(command, "running", "it is being done")
+                entry = msgspec.structs.replace(command.entry, step="running", reply=reply)
+                if not self._journal.write(entry) and not _may_do_unwritten(command.action):
                     raise CommandRefused(
                         "the box cannot write down that it is obeyed: its disk is full or read-only"
                     )
             except CommandRefused as error:
-                self.settle(open_, error)
+                self.settle(command, error)
                 return False
-            open_.entry = entry
-            open_.overdue_mono = self._clock.monotonic() + open_.action.within_s
+            command.entry = entry
+            command.overdue_mono = self._clock.monotonic() + command.action.within_s
             self._replies.put(reply)
             return True
 
-    def progress(self, open_: OpenCommand, text: str) -> None:
+    def progress(self, command: OpenCommand, text: str) -> None:
         with self._lock:
-            if not open_.closed:
-                reply = self._reply_to(open_, "running", text)
-                open_.entry = msgspec.structs.replace(open_.entry, reply=reply)
+            if not command.closed:
+                reply = self._reply_to(command, "running", text)
+                command.entry = msgspec.structs.replace(command.entry, reply=reply)
                 self._replies.put(reply)
 
     # --- end ---
 
     def settle(
-        self, open_: OpenCommand, outcome: CommandSucceeded | InProgress | CommandFailed | CommandRefused
+        self, command: OpenCommand, outcome: CommandSucceeded | InProgress | CommandFailed | CommandRefused
     ) -> None:
         match outcome:
             case InProgress(text):
-                self.progress(open_, text)
+                self.progress(command, text)
             case CommandSucceeded(text, result):
-                self._close(open_, "succeeded", "ok", text, dict(result))
+                self._close(command, "succeeded", "ok", text, dict(result))
             case CommandRefused():
                 status: ReplyStatus = "expired" if outcome.code == "expired" else "rejected"
-                self._close(open_, status, outcome.code, str(outcome))
+                self._close(command, status, outcome.code, str(outcome))
             case CommandFailed():
-                self._close(open_, "failed", outcome.code, str(outcome))
+                self._close(command, "failed", outcome.code, str(outcome))
 
     def end_overdue(self) -> None:
-        """Answer for what takes too long, and for what has expired while it waited for its turn. Where
-        somebody waits for the disk with the lock, the next time will do."""
+        """Reply to commands that exceed their time limit, and to those that expired while they waited."""
         if not self._lock.acquire(blocking=False):
-            return
+            return  # another thread writes to the disk; the main thread tries again in a second
         try:
-            for open_ in list(self._open.values()):
-                if open_.overdue_mono is None:
-                    self._end_expired(open_)
-                elif self._clock.monotonic() > open_.overdue_mono:
-                    limit = f"it has taken more than {open_.action.within_s:.0f} s"
-                    self._close(open_, "failed", "timed-out", f"{limit}; what comes of it is not told")
+            for command in list(self._open.values()):
+                if command.overdue_mono is None:
+                    self._end_expired(command)
+                elif self._clock.monotonic() > command.overdue_mono:
+                    limit = f"it has taken more than {command.action.within_s:.0f} s"
+                    self._close(command, "failed", "timed-out", f"{limit}; what comes of it is not told")
         finally:
             self._lock.release()
 
-    def _end_expired(self, open_: OpenCommand) -> None:
-        if open_.resumed:
+    def _end_expired(self, command: OpenCommand) -> None:
+        if command.resumed:
             return
         try:
-            self._check_time(open_)
+            self._check_time(command)
         except CommandRefused as error:
             if error.code == "expired":
-                self.settle(open_, error)
+                self.settle(command, error)
 
     def record_sent(self, reply: Reply) -> None:
-        """The broker has it."""
+        """Journal that the broker has acknowledged this reply."""
         with self._lock:
             if self._journal.digest(reply.id) is None or reply.id in self._open:
                 return
@@ -244,19 +247,19 @@ class OpenCommands:
 
     def _close(
         self,
-        open_: OpenCommand,
+        command: OpenCommand,
         status: ReplyStatus,
         code: str,
         text: str,
         result: dict[str, Any] | None = None,
     ) -> None:
         with self._lock:
-            if open_.closed:
-                log.info("command %s: %s, too late to be told: %.200s", open_.entry.id, status, text)
+            if command.closed:
+                log.info("command %s: %s, after its reply: %.200s", command.entry.id, status, text)
                 return
-            open_.closed = True
-            self._open.pop(open_.entry.id, None)
-            self._finish(open_.entry, status, code, text, result)
+            command.closed = True
+            self._open.pop(command.entry.id, None)
+            self._finish(command.entry, status, code, text, result)
 
     def _finish(
         self,
@@ -271,7 +274,7 @@ class OpenCommands:
         self._journal.write(msgspec.structs.replace(entry, step="done", reply=reply, args=None))
         self._replies.put(reply)
 
-    # --- records and answers ---
+    # --- records and replies ---
 
     def _entry(self, document: Document, signed_by: str | None) -> CommandRecord:
         return CommandRecord(
@@ -287,12 +290,12 @@ class OpenCommands:
             args=document.args,
         )
 
-    def _reply_to(self, open_: OpenCommand, status: ReplyStatus, text: str) -> Reply:
-        return self._maker.make(open_.entry.id, open_.entry.type, status, "ok", text)
+    def _reply_to(self, command: OpenCommand, status: ReplyStatus, text: str) -> Reply:
+        return self._maker.make(command.entry.id, command.entry.type, status, "ok", text)
 
 
 def _may_do_unwritten(action: Action[Any]) -> bool:
-    """Where the disk is broken a status, and a reboot, are wanted most of all."""
+    """Status and reboot run without a journal record: they are needed most when the disk is broken."""
     return bool(getattr(action, "may_be_unwritten", False))
 
 

@@ -1,4 +1,4 @@
-"""Answers on their way to the broker: in memory, in order, until it has them."""
+"""Replies to commands, in memory and in order until the broker acknowledges them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from edge_agent.wire import Reply, ReplyStatus
 
 log = logging.getLogger(__name__)
 
-MOST = 128
-"""Of answers that wait: while there is no broker, or when somebody sends thousands of wrong commands."""
+MAX_WAITING = 128
+"""Replies that wait, without a broker or when a client sends thousands of wrong commands."""
 
 INTERIM = ("accepted", "running")
-LARGEST_RESULT = 64_000
-LONGEST_TEXT = 2000
+MAX_RESULT_BYTES = 64_000
+MAX_TEXT_LENGTH = 2000
 
 
 class ReplyMaker:
-    """Words an answer: bounded, and without passwords. Any thread."""
+    """Makes replies of bounded size, without passwords. Thread-safe."""
 
     def __init__(self, gateway: str, clock: Clock, session: Callable[[], str], types: Container[str]) -> None:
-        """``session``: of the broker; ``types`` of commands that there are."""
+        """``session``: id of the broker session. ``types``: commands of this gateway."""
         self._gateway = gateway
         self._clock = clock
         self._session = session
@@ -43,8 +43,8 @@ class ReplyMaker:
         text: str,
         result: dict[str, Any] | None = None,
     ) -> Reply:
-        if result and len(msgspec.json.encode(result)) > LARGEST_RESULT:
-            log.error("command %s: its result is larger than %d bytes and left out", id_, LARGEST_RESULT)
+        if result and len(msgspec.json.encode(result)) > MAX_RESULT_BYTES:
+            log.error("command %s: its result exceeds %d bytes and is left out", id_, MAX_RESULT_BYTES)
             result = None
         return Reply(
             id=id_,
@@ -54,34 +54,39 @@ class ReplyMaker:
             time=rfc3339(self._clock.now()),
             status=status,
             code=code,
-            text=masked(text)[:LONGEST_TEXT],
+            text=masked(text)[:MAX_TEXT_LENGTH],
             result=result or {},
         )
 
 
 class ReplyQueue:
-    """The newest that finds no room pushes out the oldest that matters least: what a later answer of the same
-    command says again, then a refusal, then any. What was obeyed is in the journal as well. Thread-safe."""
+    """Replies that wait for the broker. Thread-safe.
 
-    def __init__(self, wake: Callable[[], None], sent: Callable[[Reply], None], most: int = MOST) -> None:
-        """``wake`` the sender; ``sent``: the broker has this one. Called on the sender's thread."""
+    A full queue drops the oldest of the least important: first interim replies, which a later one repeats,
+    then refusals, then any. The replies of commands that ran are in the journal as well."""
+
+    def __init__(
+        self, wake: Callable[[], None], sent: Callable[[Reply], None], max_waiting: int = MAX_WAITING
+    ) -> None:
+        """``wake`` wakes the publisher. ``sent`` is called on the publisher's thread when the broker has
+        acknowledged a reply."""
         self._wake = wake
         self._sent = sent
-        self._most = most
+        self._max_waiting = max_waiting
         self._lock = threading.Lock()  # protects the two below
         self._waiting: dict[int, Reply] = {}
         self._number = 0
 
     def put(self, reply: Reply) -> None:
         with self._lock:
-            if len(self._waiting) >= self._most:
-                del self._waiting[min(self._waiting, key=self._worth)]
+            if len(self._waiting) >= self._max_waiting:
+                del self._waiting[min(self._waiting, key=self._importance)]
             self._number += 1
             self._waiting[self._number] = reply
         self._wake()
 
     def pending(self, exclude: Collection[int]) -> WaitingReply | None:
-        """The oldest whose number is not in ``exclude``."""
+        """Return the oldest reply whose number is not in ``exclude``."""
         with self._lock:
             for number, reply in self._waiting.items():
                 if number not in exclude:
@@ -94,6 +99,6 @@ class ReplyQueue:
         if reply is not None:
             self._sent(reply)
 
-    def _worth(self, number: int) -> tuple[int, int]:
+    def _importance(self, number: int) -> tuple[int, int]:
         reply = self._waiting[number]
         return (0 if reply.status in INTERIM else 1 if reply.status == "rejected" else 2), number

@@ -1,10 +1,10 @@
-"""The operators' signature around a document: a compact JWS (RFC 7515) with EdDSA on Ed25519 (RFC 8037).
+"""Operators' signatures of commands: a compact JWS (RFC 7515) with EdDSA on Ed25519 (RFC 8037).
 
-Only what this gateway asks for is accepted: one algorithm, a key by its id, no header that it does not know.
-No JOSE library: those bring their choice of algorithms, which is what goes wrong with JWS (RFC 8725, 3.1),
-and this page is all that is left without it. ``cryptography`` is imported by the functions that need it.
+One algorithm, a key named by its id and no unknown header are accepted. There is no JOSE library here: its
+choice of algorithms is the usual weakness of JWS (RFC 8725, 3.1), and little code is left without it.
+``cryptography`` is imported by the functions that need it.
 
-An operator's private key, on a control machine: made, and read to sign commands.
+The end of the file is for control machines: make an operator's private key, read it, sign.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LARGEST_BYTES = 4 * 256_000 // 3 + 1024
-"""Of the whole: base64 of the largest document, header and signature."""
-MOST_KEYS = 32
+MAX_JWS_BYTES = 4 * 256_000 // 3 + 1024
+"""Largest JWS: base64 of the largest document, header and signature."""
+MAX_KEYS = 32
 PUBLIC_DER = bytes.fromhex("302a300506032b6570032100")
-"""Before the 32 bytes of a public key; RFC 8410, section 4."""
+"""DER prefix of the 32 bytes of a public key; RFC 8410, section 4."""
 PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")
-"""Before the 32 bytes of a private key, in PKCS #8; RFC 8410, section 7."""
+"""DER prefix of the 32 bytes of a private key, in PKCS #8; RFC 8410, section 7."""
 SHORT_ID = 16
 
 _PARTS = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
@@ -49,7 +49,7 @@ _HEADER_FIELDS = {"alg", "kid", "typ"}
 
 @dataclass(frozen=True, slots=True)
 class SignedCommand:
-    """A document whose signature is right."""
+    """A document whose signature was verified."""
 
     document: bytes
     by: str  # id of the operator's key
@@ -61,12 +61,12 @@ def key_id(der: bytes) -> str:
 
 
 def is_jws(payload: bytes) -> bool:
-    """Whether it wants to be a compact JWS rather than a bare document."""
+    """Whether the payload looks like a compact JWS rather than a bare document."""
     return payload[:1] not in (b"{", b"", b" ", b"\n", b"\r", b"\t") and payload.count(b".") == 2
 
 
 def payload_of(jws: bytes) -> bytes:
-    """What it says, whoever says it; empty where that cannot be read. For answers only."""
+    """Return the document without verifying the signature, for replies only; empty if unreadable."""
     part = jws.split(b".")[1]
     try:
         return base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4))
@@ -75,14 +75,14 @@ def payload_of(jws: bytes) -> bytes:
 
 
 class OperatorKeyring:
-    """Whose signatures count. The files are read when a signature comes: a new key counts at once."""
+    """The operators' public keys. The files are read for each signature, so a new key counts at once."""
 
     def __init__(self, places: Sequence[Path]) -> None:
         """Files, and folders of files ``*.pem``."""
         self._places = places
 
     def keys(self) -> dict[str, bytes]:
-        """32 bytes by id. What cannot be read is left out, and logged."""
+        """Return the 32 bytes of each key by id. A file that cannot be read is logged and left out."""
         found: dict[str, bytes] = {}
         for path in self._files():
             try:
@@ -96,13 +96,13 @@ class OperatorKeyring:
         return found
 
     def open(self, jws: bytes) -> SignedCommand:
-        """Raises ``Refused``: it is not signed by one of them."""
+        """Verify a signed command. Raises CommandRefused unless one of the keys has signed it."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-        if len(jws) > LARGEST_BYTES:
+        if len(jws) > MAX_JWS_BYTES:
             raise CommandRefused(
-                f"the command has {len(jws)} bytes, at most {LARGEST_BYTES} are read", "oversized"
+                f"the command has {len(jws)} bytes, at most {MAX_JWS_BYTES} are read", "oversized"
             )
         match = _PARTS.fullmatch(jws)
         if match is None:
@@ -131,7 +131,7 @@ class OperatorKeyring:
         raise CommandRefused(f"no operator here has the key {kid}", "unknown-key")
 
     def _files(self) -> list[Path]:
-        return [path for place in self._places for path in _files_at(place)][:MOST_KEYS]
+        return [path for place in self._places for path in _files_at(place)][:MAX_KEYS]
 
 
 def _files_at(place: Path) -> Iterator[Path]:
@@ -142,7 +142,7 @@ def _files_at(place: Path) -> Iterator[Path]:
 
 
 def _kid(header: bytes) -> str:
-    """The key's id that the header names. Raises ``Refused``."""
+    """Return the id of the key that the header names. Raises CommandRefused."""
     try:
         found: Any = decode_without_duplicates(header)
     except (msgspec.DecodeError, ValueError, RecursionError):
@@ -161,7 +161,7 @@ def _kid(header: bytes) -> str:
 
 
 def read_public(pem: str) -> bytes:
-    """The 32 bytes of the Ed25519 key in it. Raises ``ValueError`` with what it is instead."""
+    """Return the 32 bytes of the Ed25519 key. Raises ``ValueError`` that says what the text is instead."""
     if "PRIVATE KEY-----" in pem:
         raise ValueError("it holds a private key, which has no place on a gateway")
     match = _PEM.search(pem)
@@ -174,7 +174,7 @@ def read_public(pem: str) -> bytes:
 
 
 def sign(document: bytes, private: Ed25519PrivateKey) -> bytes:
-    """The compact JWS of a document."""
+    """Return the compact JWS of a document."""
     kid = key_id(PUBLIC_DER + private.public_key().public_bytes_raw())
     header = msgspec.json.encode({"alg": "EdDSA", "kid": kid})
     signed = b".".join(map(_base64url, (header, document)))
@@ -186,7 +186,7 @@ def _base64url(data: bytes) -> bytes:
 
 
 def _base64(part: bytes) -> bytes:
-    """Raises ``ValueError``, also for a second spelling of the same bytes."""
+    """Decode base64url. Raises ``ValueError``, also for a non-canonical spelling of the same bytes."""
     try:
         data = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except binascii.Error as error:
@@ -200,11 +200,11 @@ _PRIVATE_PEM = re.compile(r"-----BEGIN PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+?)\s
 
 
 class KeyUnusable(EdgeAgentError):
-    """Nothing can be signed with it; nothing was sent."""
+    """The private key cannot be used; nothing was sent."""
 
 
 def read_private(path: Path) -> Ed25519PrivateKey:
-    """Raises ``KeyUnusable``, ``OSError``."""
+    """Read a private key without a password. Raises ``KeyUnusable``, ``OSError``."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     match = _PRIVATE_PEM.search(path.read_text(encoding="ascii", errors="replace"))
@@ -215,12 +215,13 @@ def read_private(path: Path) -> Ed25519PrivateKey:
 
 
 def make_key(path: Path) -> tuple[Path, str]:
-    """A pair of keys, which openssl reads as well: file of the public one, and its id. Raises ``OSError``,
-    also for a file that is there already."""
+    """Write a new pair of keys, in a format that openssl reads as well.
+
+    Returns the file of the public key, and its id. Raises ``OSError``, also when one of the files exists."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     public_path = path.with_suffix(".pub.pem")
-    if public_path.exists():  # before the private one is there without it
+    if public_path.exists():  # checked first, so that no private key is left without its public one
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(public_path))
     private = Ed25519PrivateKey.generate()
     der = PUBLIC_DER + private.public_key().public_bytes_raw()

@@ -1,3 +1,4 @@
-"""What the agent decides about the gateway once a second: heat, uplink budget, recovery, certificates,
-updates. Each file is one control, or the pure ladder that it follows. What needs root is only asked for.
+"""Decisions about the gateway once a second: heat, uplink budget, recovery, certificates, updates.
+
+Each file is one control, or the pure ladder of steps that it follows. Root's programs do what needs root.
 """

@@ -1,7 +1,8 @@
-"""How long the certificates of the broker connection last: for health, and told in time by events.
+"""Expiry of the certificates of the broker connection, for health and as events.
 
-The heartbeat has the days that are left. From 30 days on an event goes on, a warning, told once a day at
-most, an alarm from 7 days on; it ends when the certificate was renewed. Restarts of the agent do not end it.
+The heartbeat has the days that are left. With fewer than 30 days an event starts: a warning, repeated at
+most once a day, and an alarm with fewer than 7 days. It ends when the certificate has been renewed, and
+continues over restarts of the agent.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Which = Literal["client", "ca"]
 
 
 class OpenCertificateEvent(Struct, frozen=True):
-    """An event that has begun and not ended."""
+    """An event that has started and not ended."""
 
     event_id: str
     expires_at: str
@@ -46,14 +47,16 @@ class OpenCertificateEvent(Struct, frozen=True):
 
 
 class _Record(Struct, frozen=True):
-    """Kept in the state directory."""
+    """The state file."""
 
     client: OpenCertificateEvent | None = None
     ca: OpenCertificateEvent | None = None
 
 
 class CertificateWatch:
-    """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``."""
+    """Reports certificates that expire soon.
+
+    The main thread calls ``tick`` about once a second; any thread may call ``health``."""
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class CertificateWatch:
         self._uses_tls = mqtt.cert_file is not None and any(broker.tls for broker in mqtt.brokers)
         self._record = read_record(self._path, _Record) or _Record()
         self._valid: dict[Which, CertificateValidity] = {}  # replaced, never changed
-        self._seen: tuple[object, ...] = ()
+        self._stamps: tuple[object, ...] = ()
         self._checked_mono: float | None = None
         self._read_mono = 0.0
 
@@ -95,61 +98,63 @@ class CertificateWatch:
             return
         self._checked_mono = now_mono
         in_force = self.rotation.in_force
-        seen = (in_force.cert_file, in_force.ca_file, file_stamps(self._first))
-        if seen != self._seen or now_mono - self._read_mono >= READ_EVERY_S:
-            self._seen, self._read_mono = seen, now_mono
+        stamps = (in_force.cert_file, in_force.ca_file, file_stamps(self._first))
+        if stamps != self._stamps or now_mono - self._read_mono >= READ_EVERY_S:
+            self._stamps, self._read_mono = stamps, now_mono
             self._valid = _read(in_force)
-        # A date is only worth as much as the clock that it is compared with.
+        # With a wrong clock every certificate may look expired.
         if self._clock_sync.synced:
             for which, valid in self._valid.items():
                 self._follow(which, valid, self._clock.now())
 
     def _follow(self, which: Which, valid: CertificateValidity, now: datetime) -> None:
-        told: OpenCertificateEvent | None = getattr(self._record, which)
+        event: OpenCertificateEvent | None = getattr(self._record, which)
         expires_at = rfc3339(valid.end)
-        if told is not None and told.expires_at != expires_at:
-            self._report(Phase.END, which, told, valid, now)
-            told = self._remember(which, None)
+        if event is not None and event.expires_at != expires_at:
+            self._report(Phase.END, which, event, valid, now)
+            event = self._remember(which, None)
         if valid.end - now >= WARN:
             return
-        if told is None:
+        if event is None:
             at = rfc3339(now)
-            told = OpenCertificateEvent(f"certificate-{which}-{valid.end:%Y%m%dT%H%M%SZ}", expires_at, at, at)
-            self._report(Phase.START, which, told, valid, now)
-            self._remember(which, told)
-        elif abs(now - datetime.fromisoformat(told.told_at)) >= REPORT_EVERY:
-            self._report(Phase.UPDATE, which, told, valid, now)
-            self._remember(which, structs.replace(told, told_at=rfc3339(now)))
+            event = OpenCertificateEvent(
+                f"certificate-{which}-{valid.end:%Y%m%dT%H%M%SZ}", expires_at, at, at
+            )
+            self._report(Phase.START, which, event, valid, now)
+            self._remember(which, event)
+        elif abs(now - datetime.fromisoformat(event.told_at)) >= REPORT_EVERY:
+            self._report(Phase.UPDATE, which, event, valid, now)
+            self._remember(which, structs.replace(event, told_at=rfc3339(now)))
 
     def _report(
         self,
         phase: Phase,
         which: Which,
-        told: OpenCertificateEvent,
+        event: OpenCertificateEvent,
         valid: CertificateValidity,
         now: datetime,
     ) -> None:
         days = _days(valid, now)
-        hit = CertificateChange(
+        change = CertificateChange(
             phase=phase,
-            event_id=told.event_id,
+            event_id=event.event_id,
             which=which,
             days_left=days,
             expires_at=valid.end,
-            started_at=told.started_at,
+            started_at=event.started_at,
             alarm=valid.end - now < ALARM,
         )
-        self._outbox.append(self._events.certificate(hit))
+        self._outbox.append(self._events.certificate(change))
 
-    def _remember(self, which: Which, told: OpenCertificateEvent | None) -> OpenCertificateEvent | None:
-        """After the event, which is durable: a power cut in between repeats it with the same id."""
-        self._record = structs.replace(self._record, **{which: told})
+    def _remember(self, which: Which, event: OpenCertificateEvent | None) -> OpenCertificateEvent | None:
+        """Write the record after the event is durable: a power cut between them repeats the event's id."""
+        self._record = structs.replace(self._record, **{which: event})
         write_record(self._path, self._record)
-        return told
+        return event
 
 
 def _read(slot: Mqtt) -> dict[Which, CertificateValidity]:
-    """Without what cannot be read: the connection says why."""
+    """Validity of the files that can be read. The connection reports why others cannot."""
     found: dict[Which, CertificateValidity] = {}
     try:
         found["client"] = own_validity(slot)
@@ -161,5 +166,5 @@ def _read(slot: Mqtt) -> dict[Which, CertificateValidity]:
 
 
 def _days(valid: CertificateValidity, now: datetime) -> int:
-    """Whole days that are left; below 0 when it has expired."""
+    """Whole days that are left; negative once it has expired."""
     return (valid.end - now).days

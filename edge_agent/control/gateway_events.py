@@ -1,4 +1,4 @@
-"""Events that no pipeline makes: the clock was corrected, a camera went or came back."""
+"""Events of the gateway itself: the clock was corrected, a camera was lost or came back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_agent.host.health.clock_sync import ClockSync
 
 
 class GatewayEvents:
-    """For the main thread, which asks about once a second."""
+    """Appends these events to the outbox. The main thread calls it about once a second."""
 
     def __init__(
         self,
@@ -51,5 +51,5 @@ class GatewayEvents:
             )
 
     def forget(self, camera_id: str) -> None:
-        """It is not configured any more; that is no loss."""
+        """The camera was removed from the configuration: report no loss of it."""
         self._camera_watch.forget(camera_id)

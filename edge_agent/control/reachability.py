@@ -1,9 +1,8 @@
-"""Is the network well, and only the broker away? Asks hosts beyond the site.
+"""Finds out whether the network or only the broker is down, by probing hosts beyond the site.
 
-The default gateway is not asked: a router or stick that answers on the site's own network says nothing about
-the radio behind it. What counts as an answer comes from beyond: a host that takes or refuses a TCP
-connection, and a name server that says that a name which nobody has is not there (no cache can answer for
-it).
+The default gateway is not probed: a router or modem that answers on the local network says nothing about
+the uplink behind it. Two results prove that the uplink works: a remote host accepts or refuses a TCP
+connection, or a name server answers that a random name does not exist (no cache can know that name).
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ CONNECT_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """Who answered; nobody: the network seems dead."""
+    """The hosts that answered. None at all: the network seems to be down."""
 
     answered: tuple[str, ...] = ()
 
 
 class ReachabilityProbe:
-    """``ask`` and ``verdict`` are for one thread; the questions have a thread of their own, since a resolver
-    may take its time."""
+    """Probes brokers, configured hosts and name servers on a thread of its own, since a resolver may block.
+
+    One thread calls ``start`` and ``result``."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class ReachabilityProbe:
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether somebody else than one broker can be asked: else a broker that is away and a network that
-        is dead look alike."""
+        """Whether there is more to probe than one broker: with it alone, a broker and a network that are
+        down look alike."""
         return bool(self._names) or len({host for host, _ in self._hosts}) > 1
 
     def start(self) -> None:
@@ -53,7 +53,7 @@ class ReachabilityProbe:
         threading.Thread(target=self._ask, name="witnesses", daemon=True).start()
 
     def result(self) -> ProbeResult | None:
-        """None: not all have been asked yet."""
+        """Return the result; None while the probes still run."""
         return self._result
 
     def _ask(self) -> None:
@@ -74,7 +74,7 @@ def _pairs(witnesses: tuple[ProbeTarget, ...]) -> Iterator[tuple[str, int]]:
 
 
 def _is_name(host: str) -> bool:
-    """Whether a name server beyond the site knows it: no address, and more than one label."""
+    """Whether a remote name server resolves ``host``: it is no IP address and has more than one label."""
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -83,7 +83,7 @@ def _is_name(host: str) -> bool:
 
 
 def host_answers(host: str, port: int, timeout_s: float = CONNECT_TIMEOUT_S) -> bool:
-    """A refusal is an answer, too."""
+    """Whether the host accepts or refuses a TCP connection."""
     try:
         socket.create_connection((host, port), timeout_s).close()
     except ConnectionRefusedError:
@@ -94,11 +94,11 @@ def host_answers(host: str, port: int, timeout_s: float = CONNECT_TIMEOUT_S) -> 
 
 
 def name_server_answers(name: str) -> bool:
-    """Whether somebody is sure about a name below ``name`` that nobody has asked for before."""
+    """Whether a name server gives a definite answer about a random name below ``name``."""
     try:
         socket.getaddrinfo(f"{secrets.token_hex(6)}.{name.rstrip('.')}.", None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        # EAI_AGAIN: no server answered, or none that knew somebody who knows.
+        # EAI_AGAIN: no server answered, or the server could not ask further ones.
         return error.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Nobody drives out: what a gateway without a broker does by itself, and what is told of it."""
+"""What a gateway does by itself while it cannot reach a broker: reconnect, reset the modem, reboot."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 FILE = "healing.json"
 SAVE_EVERY_S = 600.0
 TAKEN_WITHIN_S = 60.0
-"""systemd wakes root's program at once; a request that lies longer has nobody."""
+"""systemd starts root's program at once; after this time the path unit does not run."""
 DONE_WITHIN_S = 3600.0
 PROBE_WITHIN_S = 180.0
 SHOWN = 5
@@ -46,17 +46,18 @@ class RecoverableSession(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _RootRequest:
-    """Root was asked; what lay there before is no answer."""
+    """A request to root that has no answer yet."""
 
     step: RecoveryStep
     at_mono: float
-    before: RootAnswer | None
+    before: RootAnswer | None  # the answer to an earlier request
 
 
 class RecoveryControl:
-    """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``.
+    """Takes the steps of the recovery ladder, and reports them once the broker is back.
 
-    It waits for nobody: witnesses are asked on a thread of their own, root answers in a file.
+    The main thread calls ``tick`` about once a second; any thread may call ``health``. It never blocks:
+    probes run on a thread of their own, and root answers in a file.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class RecoveryControl:
         self._probing: tuple[RecoveryStep, float] | None = (
             None  # which step waits for the witnesses, since when
         )
-        self._asked: _RootRequest | None = None
+        self._pending: _RootRequest | None = None
         self._health = HealingHealth()  # replaced, never changed
 
     def tick(self) -> None:
@@ -97,8 +98,8 @@ class RecoveryControl:
             self._is_back(ended, now_mono)
         elif self._ladder.outage.known != self._had_session:
             self._save(now_mono)
-        if self._asked is not None:
-            self._follow_root(self._asked, now_mono)
+        if self._pending is not None:
+            self._follow_root(self._pending, now_mono)
         elif self._probing is not None:
             self._follow_probe(*self._probing, now_mono)
         elif (step := self._ladder.due(now_mono)) is not None:
@@ -108,7 +109,7 @@ class RecoveryControl:
         self._health = self._state(now_mono)
 
     def end(self) -> None:
-        """The agent stops: nothing happens in its name any more."""
+        """The agent stops: withdraw the requests to root."""
         for request in self._requests.values():
             request.withdraw()
         if self._ladder.is_out:
@@ -133,11 +134,13 @@ class RecoveryControl:
             return
         self._probing = None
         if verdict is not None and verdict.answered:
-            why = f"the network is well: {', '.join(verdict.answered)} answers"
-            self._note(step, RecoveryOutcome.HELD, why, now_mono)
+            reason = f"the network is well: {', '.join(verdict.answered)} answers"
+            self._note(step, RecoveryOutcome.HELD, reason, now_mono)
         elif step is RecoveryStep.REBOOT and not self._probe.is_conclusive:
-            why = "nobody else can be asked whether the network or the broker is away: set healing.witnesses"
-            self._note(step, RecoveryOutcome.HELD, why, now_mono)
+            reason = (
+                "nobody else can be asked whether the network or the broker is away: set healing.witnesses"
+            )
+            self._note(step, RecoveryOutcome.HELD, reason, now_mono)
         elif self._ladder.is_out:
             self._ask_root(step, now_mono)
 
@@ -151,21 +154,21 @@ class RecoveryControl:
         except OSError as error:
             self._note(step, RecoveryOutcome.NO_ANSWER, f"cannot ask root: {error.strerror}", now_mono)
             return
-        self._asked = _RootRequest(step, now_mono, before)
+        self._pending = _RootRequest(step, now_mono, before)
 
-    def _follow_root(self, asked: _RootRequest, now_mono: float) -> None:
-        request, waited_s = self._requests[asked.step], now_mono - asked.at_mono
+    def _follow_root(self, pending: _RootRequest, now_mono: float) -> None:
+        request, waited_s = self._requests[pending.step], now_mono - pending.at_mono
         answer = request.answer()
-        if answer is not None and answer != asked.before:
-            self._asked = None
+        if answer is not None and answer != pending.before:
+            self._pending = None
             known = answer.outcome in (RecoveryOutcome.DONE, RecoveryOutcome.FAILED, RecoveryOutcome.REFUSED)
             outcome = RecoveryOutcome(answer.outcome) if known else RecoveryOutcome.FAILED
-            self._note(asked.step, outcome, answer.detail, now_mono)
+            self._note(pending.step, outcome, answer.detail, now_mono)
         elif waited_s >= DONE_WITHIN_S or (waited_s >= TAKEN_WITHIN_S and request.is_pending):
-            self._asked = None
+            self._pending = None
             request.withdraw()
-            why = "root's part does not answer: is edge-agent-heal.path enabled?"
-            self._note(asked.step, RecoveryOutcome.NO_ANSWER, why, now_mono)
+            reason = "root's part does not answer: is edge-agent-heal.path enabled?"
+            self._note(pending.step, RecoveryOutcome.NO_ANSWER, reason, now_mono)
 
     def _note(self, step: RecoveryStep, outcome: RecoveryOutcome, detail: str, now_mono: float) -> None:
         away_h = self._ladder.outage_s(now_mono) / HOUR_S
@@ -173,10 +176,10 @@ class RecoveryControl:
         self._ladder.note(step, outcome, detail, now_mono, self._label())
         self._save(now_mono)
 
-    # --- what is told ---
+    # --- event, health and state file ---
 
     def _is_back(self, outage: BrokerOutage, now_mono: float) -> None:
-        self._asked = self._probing = None
+        self._pending = self._probing = None
         for request in self._requests.values():
             request.withdraw()
         if outage.tried and outage.since is not None:

@@ -1,11 +1,11 @@
-"""The healing ladder: what is due after how many hours without a broker, and what has been tried.
+"""The recovery ladder: which step is due after how many hours without a broker, and what was tried. Pure.
 
-reconnect  from scratch, with the next broker
-reset      of the modem or interface, by root
-reboot     by root
+reconnect  with a new connection, to the next broker
+reset      the modem or interface, by root
+reboot     the gateway, by root
 
-Each comes again after as long a time. No thread, no broker: it is told whether there is a session, and when.
-What it knows is one record that survives a restart and, but for the times that are due, a reboot.
+Each step repeats at its own interval. The caller says whether there is a broker session, and the time.
+The record survives a restart of the agent and a reboot; after a reboot the due times are drawn again.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import msgspec
 
 HOUR_S = 3600.0
 JITTER = 1.25
-"""Each is due up to a quarter later: boxes that lost their broker together do not act together."""
+"""Each step is due up to a quarter later: gateways that lost their broker together act at different times."""
 GOOD_AFTER_S = 60.0
-"""A session that lasts so long ends an outage."""
+"""A session that lasts this long ends an outage."""
 GRACE_S = 600.0
-"""So long after its start the agent only looks: it may have been stopped for days on purpose."""
-MOST_TRIED = 32
+"""No step is due this soon after the agent's start: it may have been stopped for days on purpose."""
+MAX_ATTEMPTS = 32
 
 
 class RecoveryStep(StrEnum):
@@ -37,34 +37,34 @@ class RecoveryOutcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"  # by root
-    HELD = "held"  # not done, since the network is well
-    NO_ANSWER = "no-answer"  # root's part is not there
+    HELD = "held"  # not done: the network works
+    NO_ANSWER = "no-answer"  # root's program does not run
 
 
 class RecoveryAttempt(msgspec.Struct, frozen=True):
     step: RecoveryStep
     at: str  # RFC 3339; by a clock that may be wrong
-    after_s: float  # since when without a broker
+    after_s: float  # length of the outage by then
     outcome: RecoveryOutcome
     detail: str = ""
 
 
 class BrokerOutage(msgspec.Struct):
-    """The record. ``since_mono`` and ``due_mono`` are of the boot ``boot_id``."""
+    """The state file. The monotonic times are of the boot ``boot_id``."""
 
     known: bool = False  # there has been a session once
     boot_id: str = ""
-    since: str | None = None  # label of the beginning; None: there is a broker
+    since: str | None = None  # RFC 3339, start of the outage; None: there is a session
     since_mono: float = 0.0
-    until_mono: float = 0.0  # when it was still so
-    before_s: float = 0.0  # without a broker in earlier boots
+    until_mono: float = 0.0  # when the outage was last seen
+    before_s: float = 0.0  # its length in earlier boots
     due_mono: dict[RecoveryStep, float] = msgspec.field(default_factory=dict)
     tried: list[RecoveryAttempt] = msgspec.field(default_factory=list)
-    left_out: int = 0  # of what was tried, the oldest
+    left_out: int = 0  # attempts dropped from ``tried``, the oldest
 
 
 class RecoveryLadder:
-    """One thread uses it. ``every_s``: after how long each step is due; what is not in it never is."""
+    """``every_s``: interval of each step; a step that is not in it is never due. Not thread-safe."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class RecoveryLadder:
             self._over_a_boot(now_mono)
         outage.boot_id = boot_id
         for step in (RecoveryStep.RESET, RecoveryStep.REBOOT):
-            self._settle(step, RecoveryOutcome.NO_ANSWER)  # who asked is gone
+            self._settle(step, RecoveryOutcome.NO_ANSWER)  # the agent that asked has ended
 
     def _over_a_boot(self, now_mono: float) -> None:
         outage = self.outage
@@ -97,12 +97,12 @@ class RecoveryLadder:
         return self.outage.since is not None
 
     def outage_s(self, now_mono: float) -> float:
-        """How long there has been no broker; at least so long, over a reboot."""
+        """Length of the outage; after a reboot a lower bound. 0 without one."""
         outage = self.outage
         return outage.before_s + max(0.0, now_mono - outage.since_mono) if self.is_out else 0.0
 
     def update(self, now_mono: float, label: str, online: bool) -> BrokerOutage | None:
-        """The outage that has just ended, if one has."""
+        """Follow the session. Returns the outage that has just ended, if one has."""
         if not online:
             self._online_mono = None
             if self.outage.known and not self.is_out:
@@ -120,7 +120,7 @@ class RecoveryLadder:
         return ended
 
     def due(self, now_mono: float) -> RecoveryStep | None:
-        """The gravest step whose time has come; it is due again later."""
+        """Return the most drastic step that is due, and schedule it again."""
         if not self.is_out or self._online_mono is not None or now_mono - self._started_mono < GRACE_S:
             return None
         for step in reversed(RecoveryStep):
@@ -133,7 +133,7 @@ class RecoveryLadder:
     def note(
         self, step: RecoveryStep, outcome: RecoveryOutcome, detail: str, now_mono: float, label: str
     ) -> None:
-        """What has become of a step: of the last one, while it is asked for and nobody has answered."""
+        """Record the outcome of a step. It replaces the entry of a step that waited for root's answer."""
         tried = self.outage.tried
         entry = RecoveryAttempt(step, label, round(self.outage_s(now_mono), 1), outcome, detail)
         last = tried[-1] if tried else None
@@ -142,14 +142,14 @@ class RecoveryLadder:
                 entry = msgspec.structs.replace(entry, at=last.at, after_s=last.after_s)
                 tried.pop()
             elif last.outcome is outcome is RecoveryOutcome.HELD:
-                tried.pop()  # told once; the newest says enough
+                tried.pop()  # of repeated holds only the newest is kept
         tried.append(entry)
-        if len(tried) > MOST_TRIED:
+        if len(tried) > MAX_ATTEMPTS:
             self.outage.left_out += 1
             del tried[0]
 
     def _settle(self, step: RecoveryStep, outcome: RecoveryOutcome) -> None:
-        """What was asked for when the agent ended."""
+        """Give a step that waited for an answer when the agent ended this outcome."""
         tried = self.outage.tried
         if tried and tried[-1].step is step and tried[-1].outcome is RecoveryOutcome.ASKED:
             tried[-1] = msgspec.structs.replace(tried[-1], outcome=outcome)

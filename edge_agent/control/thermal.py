@@ -1,4 +1,4 @@
-"""Does less while the box is hot: from sensors by the ladder to what is allowed, and what is told of it."""
+"""Reduces the workload while the gateway is hot: reads sensors, applies the thermal ladder, reports it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from edge_agent.wire import ThermalHealth
 log = logging.getLogger(__name__)
 
 UNKNOWN_AFTER_S = 10.0
-"""A sensor that does not answer for so long is told of."""
+"""A sensor that has not answered for this long is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Episode:
-    """From the first step up to the last one down."""
+    """The time from the first step up to the last step down: one event."""
 
     event_id: str
     started_mono: float
 
 
 class ThermalControl:
-    """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``.
+    """The main thread calls ``tick`` about once a second; any thread may call ``health``.
 
-    It reads sensors of its own: the heartbeat's rates are means since its last look, and a counter that has
-    risen is told to the first who asks. vcgencmd is never run.
+    It has sensor readers of its own: a throttling counter is compared with the reader's previous value, so
+    the heartbeat's reader and this one would hide changes from each other. vcgencmd is never run.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class ThermalControl:
         self._thermometer = Thermometer(sysroot, thermal.sensors)
         self._throttling = ThrottleSensors(sysroot, clock, lambda word: None, thermal.throttled)
         self._episode: _Episode | None = None
-        self._since_mono: float | None = None  # when the present step began
+        self._since_mono: float | None = None  # start of the current step
         self._reading = ThermalReading(None)
         self._sensor_has_answered = False  # a sensor has answered since start
-        self._logged_no_sensor = False  # that none ever has
+        self._logged_no_sensor = False
         self._health = ThermalHealth()  # replaced, never changed
 
     def tick(self) -> None:
@@ -75,7 +75,7 @@ class ThermalControl:
             self._report(change, now_mono)
 
     def end(self) -> None:
-        """The agent stops: what is open ends with it."""
+        """The agent stops: end the open event."""
         if self._ladder is not None and self._episode is not None:
             self._allowance.current = WorkloadLimits()
             change = StepChange(self._ladder.step, 0, "the agent is stopped")
@@ -98,7 +98,7 @@ class ThermalControl:
         )
 
     def _unknown_reason(self, ladder: ThermalLadder, now_mono: float) -> str | None:
-        """Why the step is not judged. A box that never had a sensor is no worse today: only the log says."""
+        """Return why the step is not updated. A board without a sensor is only logged: nothing broke."""
         unknown_s = ladder.unknown_s(now_mono)
         if unknown_s is None or unknown_s < UNKNOWN_AFTER_S:
             return None
@@ -106,7 +106,7 @@ class ThermalControl:
             return f"the temperature sensor has stopped answering, step {ladder.step} stays"
         if not self._logged_no_sensor:
             self._logged_no_sensor = True
-            log.warning("heat: no temperature sensor answers, so nothing is done about heat")
+            log.warning("heat: no temperature sensor answers; the agent does not react to heat")
         return None
 
     def _report(self, change: StepChange, now_mono: float) -> None:
@@ -122,19 +122,19 @@ class ThermalControl:
             self._episode = None
 
     def _append(
-        self, phase: Phase, spell: _Episode, change: StepChange, now_mono: float, end_reason: str
+        self, phase: Phase, episode: _Episode, change: StepChange, now_mono: float, end_reason: str
     ) -> None:
-        hit = ThermalChange(
+        fact = ThermalChange(
             phase=phase,
-            event_id=spell.event_id,
+            event_id=episode.event_id,
             from_step=change.from_step,
             to_step=change.to_step,
             why=change.why,
             temperature_c=self._reading.temperature_c,
             throttled=self._reading.throttled,
             limits=self._allowance.current,
-            started_mono=spell.started_mono,
+            started_mono=episode.started_mono,
             at_mono=now_mono,
             end_reason=end_reason,
         )
-        self._outbox.append(self._events.thermal(hit))
+        self._outbox.append(self._events.thermal(fact))

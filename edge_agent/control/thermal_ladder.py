@@ -1,11 +1,11 @@
-"""The thermal ladder: how much less the agent does, so that a hot box goes on reporting.
+"""The thermal ladder: how far the agent reduces its work, so that a hot gateway goes on reporting. Pure.
 
 step 1  fewer inferences
-step 2  ... and fewer pictures are analysed
+step 2  ... and fewer frames are analysed
 step 3  ... and only keyframes are decoded
 
-Up at once, however many steps; down one at a time, when it has been cooler than the hysteresis for a while.
-No thread, no sensor: it is told what was read, and when.
+Steps up are immediate, also several at once. Steps down are single, and only after the temperature has been
+below the threshold by the hysteresis for a while. The caller passes the readings and their time.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from edge_agent.config.model.boards import ThermalSteps
 from edge_agent.core.load_limits import WorkloadLimits
 
 READINGS = 3
-"""So many readings in a row have to be above a threshold: a single one may be wrong."""
+"""Consecutive readings that must be above a threshold: a single one may be wrong."""
 THROTTLED_READINGS = 5
-"""So many in a row say that the board slows itself down: event counters rise for a moment as well."""
+"""Consecutive readings that count as throttling: event counters also rise for a moment only."""
 THROTTLED_DWELL_S = 600.0
-"""Who slows itself down at a low temperature has another trouble, mostly its supply: it comes back as soon as
-there is load again, and shall not be told every minute."""
+"""Throttling at a low temperature usually means a weak power supply. It returns with the next load, and must
+not be reported every minute."""
 AGAIN_S = 900.0
-LONGEST_DWELL = 16
-"""Who is hot again so soon after a step down stays twice as long the next time, up to so many dwells: a box
-that its own load heats would go up and down all day, with an event each time."""
+MAX_DWELL_FACTOR = 16
+"""A step up within ``AGAIN_S`` of a step down doubles the dwell time, up to this factor: a gateway heated by
+its own load would otherwise go up and down all day, with an event each time."""
 TOP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ThermalReading:
-    """None: the board does not tell."""
+    """None: the board does not report it."""
 
     temperature_c: float | None
     throttled: bool | None = None
@@ -46,7 +46,7 @@ class StepChange:
 
 
 class ThermalLadder:
-    """One for the box; ``update`` about once a second. What is unknown changes nothing."""
+    """The step of one gateway. ``update`` is called about once a second; an unknown value changes nothing."""
 
     def __init__(self, ladder: ThermalSteps) -> None:
         self._ladder = ladder
@@ -55,18 +55,18 @@ class ThermalLadder:
         self._cool_since_mono: float | None = None
         self._unknown_since_mono: float | None = None
         self._dwell_s = ladder.dwell_s
-        self._down_mono: float | None = None  # when it went down last
+        self._down_mono: float | None = None  # of the last step down
         self._throttled_readings = 0
         self._throttled_until_mono: float | None = None
 
     @property
     def step(self) -> int:
-        """0 (nothing is held back) to 3."""
+        """0 (no limits) to 3."""
         return self._step
 
     @property
     def limits(self) -> WorkloadLimits:
-        """What is allowed on the present step."""
+        """The limits on the current step."""
         ladder, step = self._ladder, self._step
         return WorkloadLimits(
             inference_share=ladder.inference_share if step >= 1 else 1.0,
@@ -75,11 +75,11 @@ class ThermalLadder:
         )
 
     def unknown_s(self, now_mono: float) -> float | None:
-        """For how long no temperature has been read; None: there is one."""
+        """How long no temperature could be read; None: it can."""
         return None if self._unknown_since_mono is None else now_mono - self._unknown_since_mono
 
     def update(self, now_mono: float, reading: ThermalReading) -> StepChange | None:
-        """The change that a reading brings, if any."""
+        """Return the change of the step that a reading causes, if any."""
         self._note_throttling(now_mono, reading.throttled)
         celsius = reading.temperature_c
         if celsius is None:
@@ -94,14 +94,14 @@ class ThermalLadder:
         return self._up(now_mono, step, celsius) or self._down(now_mono, celsius)
 
     def _reached(self) -> int:
-        """The highest step whose threshold all of the last readings have reached."""
+        """The highest step whose threshold all recent readings have reached."""
         if len(self._recent_c) < READINGS:
             return 0
         coolest_c = min(self._recent_c)
         return sum(coolest_c >= threshold_c for threshold_c in self._ladder.thresholds_c)
 
     def _floor(self, now_mono: float) -> int:
-        """The lowest step that is allowed: 1 while the board slows itself down, and for a while after."""
+        """The lowest allowed step: 1 while the board throttles itself, and for a while after."""
         until_mono = self._throttled_until_mono
         return 1 if until_mono is not None and now_mono < until_mono else 0
 
@@ -116,7 +116,7 @@ class ThermalLadder:
         if step <= self._step:
             return None
         again = self._down_mono is not None and now_mono - self._down_mono < AGAIN_S
-        longest_s = LONGEST_DWELL * self._ladder.dwell_s
+        longest_s = MAX_DWELL_FACTOR * self._ladder.dwell_s
         self._dwell_s = min(2 * self._dwell_s, longest_s) if again else self._ladder.dwell_s
         threshold_c = self._ladder.thresholds_c[step - 1]
         if celsius is None or celsius < threshold_c:

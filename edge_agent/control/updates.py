@@ -1,4 +1,7 @@
-"""Updates as the agent sees them: root's side, the inbox of wheels, the commands, the event of a verdict."""
+"""The agent's side of updates: its commands, the cache of wheels, and the event about each result.
+
+Root's program installs them; ``host/health/root_update.py`` reads what it reports.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ FILE = "update-told.json"
 
 
 class _ReportedUpdate(Struct, frozen=True):
-    """The verdict that was told last."""
+    """The last result that was reported."""
 
     id: str
     version: str
@@ -30,7 +33,7 @@ class _ReportedUpdate(Struct, frozen=True):
 
 
 class UpdateService:
-    """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``."""
+    """The main thread calls ``tick`` about once a second; any thread may call ``health``."""
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class UpdateService:
         sysroot: Path = Path("/"),
         received: Callable[[int], None] = ignore_bytes,
     ) -> None:
-        """``received`` is told how many bytes came from a server of releases."""
+        """``received`` is called with the number of bytes that came from a release server."""
         self._root = RootUpdate(sysroot)
         self._events = events
         self._outbox = outbox
@@ -52,7 +55,7 @@ class UpdateService:
 
     @property
     def ca_file(self) -> str | None:
-        """Of the server of releases; None: the system's."""
+        """CA file of the release server; None: the system's CAs."""
         return self._root.ca_file
 
     def health(self) -> UpdateHealth:
@@ -65,7 +68,7 @@ class UpdateService:
             self._report(last)
 
     def _report(self, last: UpdateResultRecord) -> None:
-        """Once for each verdict; twice when the power fails between the event and the record."""
+        """Report each result once; twice when the power fails between the event and the record."""
         verdict = _ReportedUpdate(last.id, last.version, last.time)
         if self._reported is None:
             self._reported = read_record(self._path, _ReportedUpdate)

@@ -1,5 +1,4 @@
-"""Keeps to the uplink's budget: from what was carried by the ladder to what may go, and what is told of
-it."""
+"""Keeps the uplink within its budget: reads the usage, applies the budget ladder, reports it."""
 
 from __future__ import annotations
 
@@ -25,21 +24,21 @@ log = logging.getLogger(__name__)
 
 FILE = "uplink.json"
 HELD_BACK: tuple[HeldBack, ...] = ("media", "info", "heartbeat")
-"""What waits, the first on step 1, all of it on step 3."""
+"""What is not sent: the first on step 1, all three on step 3."""
 
 
 class _InForce(msgspec.Struct, frozen=True):
-    """The file: which step, of which period."""
+    """The state file: the step, and the billing period that it belongs to."""
 
     step: int
     first_day: date | None
 
 
 class UplinkControl:
-    """For the main thread, which calls ``tend`` about once a second; any thread may ask for ``health``.
+    """The main thread calls ``tick`` about once a second; any thread may call ``health``.
 
-    ``pace`` is for the publisher. A restart goes on with the step that was in force: a box that boots
-    without a clock does not know how much of the period is left.
+    The publisher uses ``pace``. A restart keeps the step: a gateway that boots without a clock does not know
+    how much of the period is left.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class UplinkControl:
         self._outbox = outbox
         self._ladder: BudgetLadder | None = None
         self._began: tuple[str, float] | None = None  # event_id and time of the first step up
-        self._since_mono: float | None = None  # when the present step began
+        self._since_mono: float | None = None  # start of the current step
         self._health = UplinkHealth(kind=uplink.kind.value)  # replaced, never changed
         if uplink.monthly_bytes is not None:
             saved = read_record(self._path, _InForce) or _InForce(0, None)
@@ -72,24 +71,24 @@ class UplinkControl:
         if ladder is None:
             return
         use, now_mono = self._usage.period(), self._clock.monotonic()
-        goes_on = ladder.step > 0 and self._began is None
+        resumed = ladder.step > 0 and self._began is None
         change = ladder.update(now_mono, use)
-        if change is not None or goes_on:
+        if change is not None or resumed:
             self.pace.step = ladder.step
             self._since_mono = now_mono if ladder.step else None
             write_record(self._path, _InForce(ladder.step, ladder.first_day))
         self._health = self._state(ladder.step, use)
-        if change is None and goes_on and use.left_s is not None:
+        if change is None and resumed and use.left_s is not None:
             change = BudgetChange(0, ladder.step, "as before the restart of the agent")
         if change is not None:
             self._report(change, use, now_mono)
 
     def heartbeat_s(self, usual_s: float) -> float:
-        """How often heartbeats come now."""
+        """Return the interval of heartbeats on the current step."""
         return max(usual_s, SLOW_HEARTBEAT_S) if self.pace.step >= TOP_STEP else usual_s
 
     def end(self) -> None:
-        """The agent stops: what is open ends with it. What waits, waits on."""
+        """The agent stops: end the open event. What was held back stays in the outbox."""
         if self._began is not None:
             change = BudgetChange(self.pace.step, 0, "the agent is stopped")
             self._append(Phase.END, change, self._usage.period(), self._clock.monotonic(), "restart")
@@ -119,7 +118,7 @@ class UplinkControl:
         log.log(logging.WARNING if worse else logging.INFO, "uplink: step %d: %s", change.to_step, change.why)
         if self._began is None:
             if not change.to_step:
-                return  # it ended while the agent was not there, and so was told as ended by the restart
+                return  # the event ended with the previous run of the agent
             self._began = f"uplink-{secrets.token_hex(6)}", now_mono
             self._append(Phase.START, change, use, now_mono, "over")
         elif change.to_step:
@@ -135,7 +134,7 @@ class UplinkControl:
         assert use.first_day is not None  # the ladder decides nothing without a period
         assert use.next_first_day is not None
         event_id, started_mono = self._began
-        hit = UplinkChange(
+        fact = UplinkChange(
             phase=phase,
             event_id=event_id,
             from_step=change.from_step,
@@ -152,4 +151,4 @@ class UplinkControl:
             at_mono=now_mono,
             end_reason=end_reason,
         )
-        self._outbox.append(self._events.uplink(hit))
+        self._outbox.append(self._events.uplink(fact))

@@ -1,3 +1,4 @@
-"""The gateway itself: board, health, systemd, and the sockets that local programs ask. Nothing here sees a
-frame or sends a message.
+"""The gateway itself: board, health, systemd, and the sockets for local programs.
+
+Nothing here uses frames or sends messages.
 """

@@ -1,3 +1,4 @@
-"""Signed models from the centre: tried in shadow mode, switched to, and given up when counts break. The
-command that brings them is ``commands/handlers/model.py``.
+"""Signed models from the centre: shadow mode, the switch, and the way back when object counts break.
+
+The command that brings them is ``commands/handlers/model.py``.
 """

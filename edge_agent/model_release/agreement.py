@@ -1,6 +1,5 @@
-"""What the figures of shadow mode amount to, and whether they let a model into force. Pure.
-
-What the gateway says of models that the centre sent: in answers to commands, and in health. Pure.
+"""Compares two models by the figures of shadow mode: whether a switch is allowed, and texts for replies and
+health. Pure.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ from edge_agent.model_release.record import ModelRecord, ModelTrial, SentModel
 from edge_agent.wire import ModelHealth, ShadowGroup, ShadowReport
 
 ENOUGH_OBJECTS = 100
-"""Seen by the model in force in all; and at one camera, for that camera to be judged by itself."""
-LEAST_AGREEMENT, LEAST_AT_CAMERA = 0.6, 0.4
-MOST_EXTRA = 1.5
-"""Objects that only the new model sees, for each one that the model in force sees."""
+"""Objects that the model in force must have seen: in all, and at a camera for a judgement of that camera."""
+MIN_AGREEMENT, MIN_CAMERA_AGREEMENT = 0.6, 0.4
+MAX_EXTRA = 1.5
+"""Limit of objects that only the new model sees, per object that the model in force sees."""
 ENOUGH_FOR_SHARES = 50
 SLOWER, SLOWER_MS = 2.0, 5.0
-"""One inference of the new model may take so many times as long, and so much more."""
+"""Limit of one inference of the new model: ``SLOWER`` times the model in force, plus ``SLOWER_MS``."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgreementCounts:
-    """Objects that both see, only the model in force, only the new one."""
+    """Objects that both models see, only the model in force, only the new one."""
 
     both: int
     only_in_force: int
@@ -38,7 +37,7 @@ class AgreementCounts:
 
     @property
     def agreement(self) -> float | None:
-        """Share of what the model in force sees that the new one sees as well."""
+        """Share of the objects of the model in force that the new one sees as well."""
         return self.both / self.in_force if self.in_force else None
 
     @property
@@ -47,7 +46,7 @@ class AgreementCounts:
 
 
 def counts_of(report: ShadowReport, camera: str | None = None) -> AgreementCounts:
-    """Of one camera, or of all."""
+    """Sum the counts of one camera, or of all."""
     groups: list[ShadowGroup] = [
         group
         for name, of_camera in report.cameras.items()
@@ -62,7 +61,7 @@ def counts_of(report: ShadowReport, camera: str | None = None) -> AgreementCount
 
 
 def shares_of(report: ShadowReport) -> dict[str, dict[str, float]]:
-    """Of each group among what the new model sees, by camera; only of cameras where it saw enough."""
+    """Share of each group among the objects of the new model, by camera; only cameras with enough objects."""
     found = {}
     for name, camera in report.cameras.items():
         seen = {group: counts.both + counts.only_new for group, counts in camera.groups.items()}
@@ -72,25 +71,25 @@ def shares_of(report: ShadowReport) -> dict[str, dict[str, float]]:
 
 
 def switch_refusal(report: ShadowReport) -> str | None:
-    """Why a model with these figures is not switched to; None: it may be."""
+    """Return why a model with these figures must not come into force; None: it may."""
     total = counts_of(report)
     agreement = total.agreement
     if agreement is None or total.in_force < ENOUGH_OBJECTS:
         return f"only {total.in_force} objects were seen, at least {ENOUGH_OBJECTS} are needed"
-    if agreement < LEAST_AGREEMENT:
-        return f"it agrees on {agreement:.2f} of the objects, at least {LEAST_AGREEMENT} is needed"
-    if total.extra > MOST_EXTRA:
-        return f"it alone sees {total.extra:.1f} objects for each known one, at most {MOST_EXTRA} is accepted"
+    if agreement < MIN_AGREEMENT:
+        return f"it agrees on {agreement:.2f} of the objects, at least {MIN_AGREEMENT} is needed"
+    if total.extra > MAX_EXTRA:
+        return f"it alone sees {total.extra:.1f} objects for each known one, at most {MAX_EXTRA} is accepted"
     for camera in report.cameras:
         own = counts_of(report, camera)
-        if own.in_force >= ENOUGH_OBJECTS and (own.agreement or 0.0) < LEAST_AT_CAMERA:
+        if own.in_force >= ENOUGH_OBJECTS and (own.agreement or 0.0) < MIN_CAMERA_AGREEMENT:
             agreed = f"it agrees on {own.agreement:.2f} of the objects"
-            return f"{camera}: {agreed}, at least {LEAST_AT_CAMERA} is needed"
+            return f"{camera}: {agreed}, at least {MIN_CAMERA_AGREEMENT} is needed"
     return _too_slow(report)
 
 
 def shadow_summary(report: ShadowReport) -> str:
-    """One line for a person."""
+    """Return the figures as one line for a person."""
     total = counts_of(report)
     frames = sum(camera.frames for camera in report.cameras.values())
     agreed = "no agreement known" if total.agreement is None else f"agreement {total.agreement:.2f}"
@@ -104,7 +103,7 @@ def shadow_summary(report: ShadowReport) -> str:
 
 
 def agreement_text(report: ShadowReport) -> str:
-    """As an event of a switch says it."""
+    """Return the agreement as the event of a switch states it."""
     total = counts_of(report)
     if total.agreement is None:
         return "no objects were compared"
@@ -118,7 +117,7 @@ def _too_slow(report: ShadowReport) -> str | None:
     return f"it takes {new:.0f} ms an inference, the model in force {old:.0f} ms"
 
 
-LONGEST_WHY = 200  # in a heartbeat
+MAX_WHY = 200  # in a heartbeat
 
 
 def trial_progress(trial: ModelTrial, in_force: str) -> str:
@@ -128,7 +127,7 @@ def trial_progress(trial: ModelTrial, in_force: str) -> str:
 
 
 def trial_outcome(trial: ModelTrial) -> CommandSucceeded:
-    """What came of shadow mode."""
+    """Return the outcome of shadow mode."""
     why = switch_refusal(trial.report)
     verdict = "it may be switched to" if why is None else f"a switch would be refused: {why}"
     text = f"{trial.model.name} was tried; {verdict}; {shadow_summary(trial.report)}"
@@ -136,7 +135,7 @@ def trial_outcome(trial: ModelTrial) -> CommandSucceeded:
 
 
 def trial_result(model: SentModel, report: ShadowReport) -> dict[str, object]:
-    """For programs."""
+    """Return the figures for programs."""
     return {
         "name": model.name,
         "sha256": model.sha256,
@@ -146,10 +145,10 @@ def trial_result(model: SentModel, report: ShadowReport) -> dict[str, object]:
 
 
 def model_health(record: ModelRecord, report: ShadowReport | None) -> ModelHealth:
-    """``report``: the figures of the model that is or was tried."""
+    """``report``: the figures of the model that is or was in shadow mode."""
     found = ModelHealth()
     if (reverted := record.reverted) is not None:
-        why = f"{reverted.name}: {reverted.why}"[:LONGEST_WHY]
+        why = f"{reverted.name}: {reverted.why}"[:MAX_WHY]
         found = ModelHealth(reverted=reverted.sha256, reverted_at=reverted.at, why=why)
     begun = record.probation or record.trial
     model = record.in_force if record.probation else record.trial.model if record.trial else None
@@ -165,5 +164,5 @@ def model_health(record: ModelRecord, report: ShadowReport | None) -> ModelHealt
         found,
         objects=counts.in_force + counts.only_new,
         agreement=None if counts.agreement is None else round(counts.agreement, 3),
-        refusal=None if refused is None else refused[:LONGEST_WHY],
+        refusal=None if refused is None else refused[:MAX_WHY],
     )

@@ -12,19 +12,19 @@ from edge_agent.core.errors import EdgeAgentError
 
 MANIFEST = "manifest.json"
 SIGNED = "manifest.jws"
-"""The manifest as a compact JWS; what it says counts, and ``MANIFEST`` is for reading."""
+"""The manifest as a compact JWS. Programs use this one; ``MANIFEST`` is a copy for people."""
 KIND = "edge-agent model release 1"
 _MODEL_FILE = re.compile(r"[A-Za-z0-9_.-]{1,80}\.tflite")
 
 
 class BadManifest(EdgeAgentError):
-    """It is no manifest of a model release, or none that an operator signed."""
+    """The text is no manifest of a model release, or no operator has signed it."""
 
 
 class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is signed of a model release.
+    """The signed description of a model release.
 
-    A command brings it to a gateway, so it holds no figures of all places of a city: these are a file.
+    A command carries it to a gateway, so it is small: the figures of all sites are a file of the release.
     """
 
     kind: str = KIND
@@ -33,7 +33,7 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
     """SHA-256 by file name."""
     in_force_sha256: str
-    """The model that it was measured beside."""
+    """The model that it was compared with."""
     pictures: dict[str, int]
     held_out: list[str]
     answers: int
@@ -42,7 +42,7 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def model_file(self) -> str:
-        """The one model among the files. Raises BadManifest."""
+        """Name of the one model among the files. Raises BadManifest."""
         models = [name for name in self.files if _MODEL_FILE.fullmatch(name)]
         if len(models) != 1:
             raise BadManifest(f"the manifest names {len(models)} models (.tflite), and not one")
@@ -50,7 +50,9 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_manifest(jws: bytes, operators: OperatorKeyring) -> tuple[ModelManifest, bytes, str]:
-    """The manifest, its bytes as they were signed, and the id of the operator's key. Raises BadManifest."""
+    """Verify a manifest. Raises BadManifest.
+
+    Returns the manifest, its bytes as they were signed, and the id of the operator's key."""
     try:
         signed = operators.open(jws.strip())
         manifest = msgspec.json.decode(signed.document, type=ModelManifest)

@@ -1,7 +1,7 @@
-"""How many objects a model sees where something moves, by camera and hour of the day; and when that breaks.
+"""Counts the objects that a model sees, by camera and hour of the day, to detect a failing model. Pure.
 
-Pure. What is expected of a new model is what the one before it saw at the same hour, on the days before; how
-that divides into groups is what shadow mode found, since a better model may name objects otherwise.
+The expected count of a new model is what the previous model saw at the same hour on the days before. Its
+division into groups comes from shadow mode, since a better model may classify objects differently.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from edge_agent.model_release.record import ALL, ProbationCounts
 
 GROUPS = (PERSON, TWO_WHEELER, VEHICLE)
 FADE = 0.5
-"""What is left of an hour's counts when the same hour of another day begins."""
+"""Weight of an hour's counts when the same hour of another day begins."""
 KNOWN_INFERENCES = 200
-"""Fewer in an hour say nothing about it."""
+"""An hour with fewer inferences is not used."""
 ENOUGH_MINUTES, ENOUGH_INFERENCES, ENOUGH_OBJECTS = 30, 500, 100
-"""Before a camera is judged: one parked truck fills many frames, but not many minutes of different ones."""
+"""Required before a camera is judged. Minutes count too: one parked truck fills many frames."""
 FALL, RISE = 1 / 3, 3.0
-LEAST_RATE = 0.1
-"""Objects an inference: where fewer are expected, a rise is judged as if it were so many."""
+MIN_RATE = 0.1
+"""Objects per inference. Where fewer are expected, a rise is judged against this rate."""
 
 
 class HourCounts(Struct, kw_only=True):
-    """One hour of the day at one camera."""
+    """Counts of one hour of the day at one camera."""
 
     inferences: float = 0.0
     objects: dict[str, float] = field(default_factory=dict)
 
 
 class DetectionRates(Struct, kw_only=True):
-    """What the model in force sees. One thread."""
+    """Counts of the model in force. Not thread-safe."""
 
-    hour: int | None = None  # that is being counted
+    hour: int | None = None  # the current one
     cameras: dict[str, dict[int, HourCounts]] = field(default_factory=dict)
 
     def add(self, hour: int, seen: Mapping[str, SeenObjects]) -> bool:
-        """Count a minute of that hour; True: another hour has begun, and this is worth a write."""
+        """Add a minute of that hour. True: another hour has begun, so the caller should save."""
         begins = hour != self.hour
         if begins:
             self._fade(hour)
@@ -59,9 +59,9 @@ class DetectionRates(Struct, kw_only=True):
         cameras: dict[str, ProbationCounts],
         shares: Mapping[str, Mapping[str, float]],
     ) -> None:
-        """Add a minute of a new model to ``cameras``, beside what was expected of it.
+        """Add a minute of a new model, and the expected counts, to ``cameras``.
 
-        ``shares`` of the groups among what it sees, by camera, where they are known."""
+        ``shares``: of the groups among its objects, by camera, where shadow mode has found them."""
         for camera, of_camera in seen.items():
             known = self.cameras.get(camera, {}).get(hour)
             if known is None or known.inferences < KNOWN_INFERENCES or of_camera.inferences == 0:
@@ -94,7 +94,7 @@ class DetectionRates(Struct, kw_only=True):
 
 
 def rate_deviation(cameras: Mapping[str, ProbationCounts]) -> str | None:
-    """Why the counts of a new model are not what was expected; None: they are, or it is too early."""
+    """Return which count of a new model is far from the expected one; None: none is, or it is too early."""
     return next(_breaks(cameras), None)
 
 
@@ -104,7 +104,7 @@ def _breaks(cameras: Mapping[str, ProbationCounts]) -> Iterator[str]:
             continue
         for group in (ALL, *GROUPS):
             expected, seen = observed.expected.get(group, 0.0), observed.seen.get(group, 0.0)
-            most = RISE * max(expected, LEAST_RATE * observed.inferences)
+            most = RISE * max(expected, MIN_RATE * observed.inferences)
             what = "objects" if group == ALL else f"objects of the group {group}"
             if expected >= ENOUGH_OBJECTS and seen < FALL * expected:
                 yield f"{camera}: {seen:.0f} {what}, under a third of the {expected:.0f} expected"

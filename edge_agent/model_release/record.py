@@ -1,4 +1,4 @@
-"""What is written down of models that the centre sent, so that it goes on over restarts and power cuts."""
+"""The state file of models from the centre, which survives restarts and power cuts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from edge_agent.wire import ModelData, ShadowReport
 
 ALL = "all"
-"""Beside the groups: objects of any."""
+"""Key of the objects of all groups together."""
 
 
 class SentModel(Struct, frozen=True, kw_only=True):
@@ -19,7 +19,7 @@ class SentModel(Struct, frozen=True, kw_only=True):
     name: str
     file: str  # name in the folder of this sha256
     sha256: str
-    signed_by: str  # of its manifest
+    signed_by: str  # id of the key that signed the manifest
 
 
 class ModelTrial(Struct, frozen=True, kw_only=True):
@@ -29,13 +29,13 @@ class ModelTrial(Struct, frozen=True, kw_only=True):
     command_id: str
     share: float
     until: datetime
-    left_s: float  # until then, when it was written: a clock that jumps does not prolong it
+    left_s: float  # remaining time when it was written: a clock that jumps cannot prolong it
     report: ShadowReport
     over: bool = False
 
 
 class ProbationCounts(Struct, kw_only=True):
-    """Of one camera during a probation, in hours of the day for which something is known."""
+    """Counts of one camera during a probation, in hours of the day with an expected count."""
 
     minutes: int = 0  # with inferences
     inferences: int = 0
@@ -44,7 +44,7 @@ class ProbationCounts(Struct, kw_only=True):
 
 
 class Probation(Struct, frozen=True, kw_only=True):
-    """A model that is in force, and goes back by itself when counts break."""
+    """The trial time of a model in force: the agent reverts it when object counts break."""
 
     command_id: str
     until: datetime
@@ -54,7 +54,7 @@ class Probation(Struct, frozen=True, kw_only=True):
 
 
 class RevertedModel(Struct, frozen=True, kw_only=True):
-    """The model that went back last."""
+    """The model that was reverted last."""
 
     sha256: str
     name: str
@@ -66,12 +66,12 @@ class RevertedModel(Struct, frozen=True, kw_only=True):
 class ModelRecord(Struct, frozen=True, kw_only=True):
     """The state file."""
 
-    in_force: SentModel | None = None  # None: the model that ships
-    before: SentModel | None = None  # what goes back into force; None: the model that ships
+    in_force: SentModel | None = None  # None: the model of the release
+    before: SentModel | None = None  # restored by a revert; None: the model of the release
     trial: ModelTrial | None = None
     probation: Probation | None = None
     starts: int = 0
-    """Starts of the agent since a new model ran for long enough, or the agent was stopped in good order."""
+    """Starts of the agent since the new model last ran long enough, or since the last clean stop."""
     reverted: RevertedModel | None = None
     unreported: ModelData | None = None  # an event that the outbox does not have yet
 
@@ -85,6 +85,6 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
 
     @property
     def models(self) -> list[SentModel]:
-        """All whose files are kept."""
+        """The models whose files are kept."""
         trial = None if self.trial is None else self.trial.model
         return [model for model in (self.in_force, self.before, trial) if model is not None]

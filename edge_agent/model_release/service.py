@@ -1,6 +1,6 @@
-"""Models that the centre sends: shadow mode, the switch, the probation, and the way back.
+"""Runs models from the centre: shadow mode, the switch, the probation, and the revert.
 
-The record on the disk says what is so (``store.py``); this class makes the running agent follow it.
+``store.py`` has the durable record; this class makes the running agent follow it.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ RATES = "rates.json"
 MINUTE_S = 60.0
 SAVE_EVERY_S = 600.0  # SD cards wear
 SETTLED_S = 300.0
-"""A new model that has run for so long has not taken the agent down."""
-FAILURES_TO_END = 3  # inferences of the new model in a row
+"""A new model that has run for this long does not crash the agent."""
+FAILURES_TO_END = 3  # consecutive failed inferences of the new model
 DISK_REFUSED = "the disk does not take it; nothing was changed"
 
 Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
 
 class ModelService:
-    """``tick`` and ``stop`` on the main thread, ``health`` and ``report`` on any, the rest on the command's
-    thread. A command that fetches holds no lock meanwhile."""
+    """The main thread calls ``tick`` and ``stop``, any thread ``health`` and ``report``, the command's thread
+    the rest. No lock is held during a download."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class ModelService:
         self._publish_birth = publish_birth
         self._lock = threading.RLock()  # protects what is below, and changes of the store's record
         self._shadow: Shadow | None = None
-        self._finish: Finish | None = None  # answers the command whose model is in shadow mode
+        self._finish: Finish | None = None  # replies to the command whose model is in shadow mode
         self._rates = read_record(store.folder / RATES, DetectionRates) or DetectionRates()
         self._until_mono = 0.0
         self._began_mono = self._minute_mono = self._saved_mono = clock.monotonic()
@@ -83,7 +83,7 @@ class ModelService:
     # --- life ---
 
     def restore(self) -> None:
-        """Go on with what was begun before a restart."""
+        """Continue the shadow mode or probation that a restart interrupted."""
         with self._lock:
             record = self.store.record
             begun = record.probation or record.trial
@@ -99,15 +99,15 @@ class ModelService:
                     self._begin_shadow(choice, record.trial)
 
     def stop(self) -> None:
-        """The agent stops in good order: that is no fault of a model."""
+        """Record a clean stop, so that it does not count as a crash of the model."""
         with self._lock:
             if self.store.record.phase in ("shadow", "probation"):
                 self._save_progress(starts=0)
 
     def tick(self) -> None:
-        """About once a second. Where a command holds the lock, the next time will do."""
+        """Follow shadow mode and probation. Call about once a second."""
         if not self._lock.acquire(blocking=False):
-            return
+            return  # a command holds the lock: try again next time
         try:
             now_mono = self._clock.monotonic()
             self._report_change()
@@ -129,7 +129,7 @@ class ModelService:
         return self.store.is_auto and self._detector.access is not None
 
     def refusal(self) -> str | None:
-        """Why this gateway takes no models from the centre; None: it does."""
+        """Return why this gateway accepts no models from the centre; None: it does."""
         if not self.store.is_auto:
             return (
                 f"detector.model is {self.store.configured} in the configuration of this gateway; only with "
@@ -143,7 +143,7 @@ class ModelService:
         return self._detector.model.sha256 == sha256
 
     def check_free(self) -> None:
-        """Raises Refused while a model is in shadow mode or on probation."""
+        """Raise CommandRefused while a model is in shadow mode or on probation."""
         with self._lock:
             record = self.store.record
             if record.phase == "probation" and record.in_force is not None:
@@ -158,7 +158,7 @@ class ModelService:
     def begin_trial(
         self, model: SentModel, by: RequestOrigin, for_s: float, share: float, finish: Finish
     ) -> str:
-        """Run it beside the model in force; what is going on then. Raises Refused, Failed."""
+        """Start shadow mode, and return a text about it. Raises CommandRefused, CommandFailed."""
         choice = self.store.load(model)
         with self._lock:
             self.check_free()
@@ -186,7 +186,7 @@ class ModelService:
             return trial_progress(trial, self._detector.model.name)
 
     def resume_trial(self, command_id: str, finish: Finish) -> str | CommandSucceeded | CommandFailed | None:
-        """After a restart: what is going on, or what came of it; None: it was not begun."""
+        """After a restart: return the progress or outcome of the trial; None: it was not started."""
         with self._lock:
             record = self.store.record
             if record.trial is not None and record.trial.command_id == command_id:
@@ -199,7 +199,7 @@ class ModelService:
             return None
 
     def switch(self, sha256: str, by: RequestOrigin, for_s: float, *, force: bool) -> CommandSucceeded:
-        """Make the model that was tried the one in force. Raises Refused, Failed."""
+        """Put the tried model into force, on probation. Raises CommandRefused, CommandFailed."""
         with self._lock:
             record, trial = self.store.record, self.store.record.trial
             if trial is None or trial.model.sha256 != sha256:
@@ -248,7 +248,7 @@ class ModelService:
             return CommandSucceeded(text, trial_result(trial.model, report))
 
     def back(self, by: RequestOrigin) -> CommandSucceeded:
-        """End shadow mode, or go back to the model before. Raises Refused, Failed."""
+        """End shadow mode, or restore the previous model. Raises CommandRefused, CommandFailed."""
         with self._lock:
             record = self.store.record
             why = f"command {by.command_id} ended it"
@@ -272,7 +272,7 @@ class ModelService:
         return model_health(self.store.record, self.report()) if self._may_choose else ModelHealth()
 
     def report(self) -> ShadowReport | None:
-        """The figures of the model that is or was tried."""
+        """The figures of the model that is or was in shadow mode."""
         trial = self.store.record.trial
         return None if trial is None else self._current_report(trial)
 
@@ -359,7 +359,7 @@ class ModelService:
         self._publish_birth()
 
     def _report_change(self) -> None:
-        """A kill before it is written down has it reported again, and never left out."""
+        """Report a change; a crash before the record is saved reports it again, but never loses it."""
         event = self.store.record.unreported
         if event is None:
             return
@@ -373,7 +373,7 @@ class ModelService:
     def _count_minute(self) -> None:
         seen = self._detector.monitor.drain()
         if not self._may_choose or not self._clock_synced():
-            return  # nothing is ever compared, or the hour of the day is not known
+            return  # no models from the centre here, or the hour of the day is unknown
         hour = self._clock.now().astimezone(self._timezone).hour
         probation = self.store.record.probation
         if probation is not None:

@@ -1,7 +1,7 @@
-"""Models that the centre sent, on the disk: which one is in force, and their files, bounded in number.
+"""Models from the centre on the disk: the record of which one is in force, and a few model files.
 
-A power cut between any two writes leaves one of the two models in force: a file is whole before the record
-names it, and the record is replaced at once.
+A power cut between any two writes leaves one of the two models in force: a file is complete before the
+record names it, and the record is replaced atomically.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from edge_agent.wire import ModelData
 log = logging.getLogger(__name__)
 
 FOLDER = "sent-models"
-"""Not ``models``, which is the operator's: here whatever the record does not name is deleted."""
+"""Not ``models``, which belongs to the operator: in this folder all files that the record does not name are
+deleted."""
 RECORD = "state.json"
 KEEP_FREE = 100_000_000
 CRASHES = 3
-"""Starts in a row that a new model may take down before the one before it is in force again."""
+"""Consecutive starts that a new model may crash before the previous model is in force again."""
 
 
 class ModelStore:
-    """One for the gateway. One thread at a time, but for ``record``, which any may read."""
+    """The models of one gateway. Any thread may read ``record``; all else is for one thread at a time."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.record = ModelRecord()
@@ -54,14 +55,14 @@ class ModelStore:
 
     @property
     def configured(self) -> str:
-        """As the configuration says it."""
+        """The model that the configuration names."""
         return self._wanted.model
 
     # --- start ---
 
     def start(self) -> DetectorChoice:
-        """The detector to start with. Goes back where a new model has taken the agent down too often, or
-        cannot be loaded any more."""
+        """Return the detector to start with: the previous one if the new model crashed the agent too often or
+        cannot be loaded."""
         self.record = read_record(self.folder / RECORD, ModelRecord) or ModelRecord()
         if not self.is_auto:
             return choose_detector(self._wanted)
@@ -70,7 +71,7 @@ class ModelStore:
         return self.choose()
 
     def choose(self) -> DetectorChoice:
-        """The detector of the model in force; of the one before it, where that cannot be loaded."""
+        """Return the detector of the model in force; if that cannot be loaded, of the one before it."""
         while (model := self.record.in_force) is not None:
             choice = self.load(model)
             if choice.detector is not None:
@@ -92,18 +93,18 @@ class ModelStore:
     # --- the record ---
 
     def save(self, **changes: object) -> bool:
-        """With these fields changed, on the disk and for all readers. False: the disk does not take it."""
+        """Change fields of the record, for all readers and on the disk. False: the write failed."""
         self.record = msgspec.structs.replace(self.record, **changes)
         return self.write(RECORD, self.record)
 
     def write(self, name: str, record: msgspec.Struct) -> bool:
-        """One file of the folder. False, logged: the disk does not take it."""
-        with contextlib.suppress(OSError):  # write_record says what is wrong
+        """Write a file of the folder. False: it failed, and the reason is logged."""
+        with contextlib.suppress(OSError):  # write_record logs what is wrong
             self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         return write_record(self.folder / name, record)
 
     def go_back(self, why: str, by: RequestOrigin | None = None) -> None:
-        """The model before the one in force is in force; running it is for the caller."""
+        """Put the previous model into force in the record; the caller loads it."""
         record, model = self.record, self.record.in_force
         if model is None:
             return
@@ -119,7 +120,7 @@ class ModelStore:
         )
 
     def give_up(self, why: str) -> None:
-        """The model in shadow mode is tried no longer."""
+        """End shadow mode: the model failed."""
         trial = self.record.trial
         if trial is None:
             return
@@ -134,7 +135,7 @@ class ModelStore:
         why: str,
         by: RequestOrigin,
     ) -> ModelData:
-        """What an event says of it; ``before``: None for the model that ships."""
+        """Make the data of an event. ``before``: None for the model of the release."""
         return ModelData(
             outcome=outcome,
             name=model.name,
@@ -154,9 +155,9 @@ class ModelStore:
     # --- files ---
 
     def load(self, model: SentModel) -> DetectorChoice:
-        """Takes up to a second; without a detector it says why."""
+        """Load a model; takes up to a second. A choice without a detector says why."""
         path = self.path_of(model)
-        if _digest(path) != model.sha256:  # before the runtime reads what may end the process
+        if _digest(path) != model.sha256:  # checked first: a damaged model can crash the runtime
             text = f"{path}: the file is gone, or has changed on the disk"
             return DetectorChoice(None, text, text)
         return choose_detector(self._wanted, path)
@@ -174,7 +175,9 @@ class ModelStore:
         stopping: Callable[[], bool],
         received: Callable[[int], None],
     ) -> bool:
-        """Have the whole file. False: the agent stops. Raises OSError; Refused, Failed: it is another one."""
+        """Download the model unless it is here. False: the agent stops.
+
+        Raises OSError; CommandRefused without disk space; CommandFailed when the hash is another one."""
         path = self.path_of(model)
         if _digest(path) == model.sha256:
             return True
@@ -191,7 +194,7 @@ class ModelStore:
         return True
 
     def clean(self, *more: SentModel) -> None:
-        """Delete the files of all models but those of the record and ``more``."""
+        """Delete the files of all models except those of the record and ``more``."""
         kept = {model.sha256[:16] for model in (*self.record.models, *more)}
         for folder in self.folder.glob("*"):
             if folder.is_dir() and folder.name not in kept:
@@ -210,7 +213,7 @@ class ModelStore:
 
 
 def detector_of_agent(settings: Settings) -> DetectorChoice:
-    """The detector that the agent of this configuration runs, for other programs beside it."""
+    """Return the detector that the agent of this configuration runs; for other programs on the gateway."""
     store = ModelStore(settings, SystemClock())
     with contextlib.suppress(OSError):  # another user's folder
         record = read_record(store.folder / RECORD, ModelRecord) or ModelRecord()
@@ -222,7 +225,7 @@ def detector_of_agent(settings: Settings) -> DetectorChoice:
 
 
 def _digest(path: Path) -> str | None:
-    """None: it cannot be read."""
+    """SHA-256, hex; None: the file cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,7 +22,7 @@ from edge_agent.commands.handlers.diagnostics import (
     configuration_text,
 )
 from edge_agent.commands.handlers.files import (
-    MQTT_MOST_BYTES,
+    MAX_MQTT_BYTES,
     ClipCommand,
     DiagnosticsCommand,
     EvidenceHoldCommand,
@@ -173,7 +173,7 @@ def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(sit
     ],
 )
 def test_a_clip_that_cannot_be_is_refused(site: Site, args: ClipArguments, says: str) -> None:
-    site.clips["large"] = ("cam-1", MP4.ljust(MQTT_MOST_BYTES + 1))
+    site.clips["large"] = ("cam-1", MP4.ljust(MAX_MQTT_BYTES + 1))
     with pytest.raises(CommandRefused, match=says):
         run(ClipCommand(site, site, site.pause, Uploader(site.pause)), args)
     assert site.sent == []
@@ -399,7 +399,7 @@ def test_the_bundle_has_its_parts_and_says_what_is_missing() -> None:
 
 def test_of_a_log_that_is_too_long_the_end_is_kept() -> None:
     log = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(20_000)]
-    packed = bundle({}, log, most_bytes=100_000)
+    packed = bundle({}, log, max_bytes=100_000)
     assert len(packed) <= 100_000
     lines = unpacked(packed)["log.txt"].decode().splitlines()
     assert lines == log[-len(lines) :]

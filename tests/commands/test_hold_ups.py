@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from edge_agent.commands import journal
 from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandSucceeded
-from edge_agent.commands.intake import ANSWERED, IncomingCommand
+from edge_agent.commands.intake import MAX_REPLIES, IncomingCommand
 from edge_agent.core.state_file import write_record
 from tests.commands.centre import document, encoded, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
@@ -164,7 +164,7 @@ def test_a_flood_of_repeats_is_answered_at_a_bounded_rate(box: Counter) -> None:
             box.deliver("status", encoded(asked))
             box.replies("")
         answered = [each for each in box.replies(asked["id"]) if each["status"] == "succeeded"]
-        assert len(answered) <= ANSWERED + 1
+        assert len(answered) <= MAX_REPLIES + 1
         assert box.ran == [asked["id"]]
 
 

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from edge_agent.commands.action import CommandFailed, CommandRefused
-from edge_agent.commands.transfer.https import LONGEST_WORDS, HttpsTarget
+from edge_agent.commands.transfer.https import MAX_SERVER_TEXT, HttpsTarget
 from edge_agent.commands.transfer.upload import Uploader
 from edge_agent.commands.transfer.wheel_cache import ReleaseWheel, WheelCache
 from edge_agent.wire import ClipArguments
@@ -103,7 +103,7 @@ def test_what_a_server_says_is_short_and_plain_in_log_and_answer(
             b"film", [HttpsTarget.of(f"{url}/{SECRET}")], 4, "video/mp4"
         )
     assert str(failed.value).isprintable()
-    assert len(str(failed.value)) < LONGEST_WORDS + 100
+    assert len(str(failed.value)) < MAX_SERVER_TEXT + 100
     assert SECRET not in str(failed.value) + caplog.text
 
 

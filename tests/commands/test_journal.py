@@ -173,8 +173,8 @@ def entry(number: int, *, signed_by: str | None = None, expires_in: timedelta) -
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CommandJournal:
-    monkeypatch.setattr(journal, "MOST", 64)
-    monkeypatch.setattr(journal, "MOST_UNSIGNED", 3)
+    monkeypatch.setattr(journal, "MAX_RECORDS", 64)
+    monkeypatch.setattr(journal, "MAX_UNSIGNED_RECORDS", 3)
     found = CommandJournal(tmp_path / "commands")
     found.open()
     return found
@@ -196,7 +196,7 @@ def test_unsigned_commands_make_room_for_later_ones_and_signed_ones_stay(
     small: CommandJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else whoever may write to the broker shuts out every unsigned command until the last one expires."""
-    monkeypatch.setattr(journal, "AT_ONCE", 1)
+    monkeypatch.setattr(journal, "DELETE_BATCH", 1)
     now = datetime.now(UTC)
     small.write(entry(0, signed_by="key", expires_in=timedelta(days=31)))
     for number in range(1, 5):
@@ -208,7 +208,7 @@ def test_unsigned_commands_make_room_for_later_ones_and_signed_ones_stay(
 def test_one_operators_key_leaves_room_for_the_others(
     small: CommandJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "MOST_OF_A_KEY", 2)
+    monkeypatch.setattr(journal, "MAX_RECORDS_PER_KEY", 2)
     now = datetime.now(UTC)
     for number in range(2):
         small.write(entry(number, signed_by="stolen", expires_in=timedelta(days=31)))

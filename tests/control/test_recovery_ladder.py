@@ -10,7 +10,7 @@ from edge_agent.control.recovery_ladder import (
     GRACE_S,
     HOUR_S,
     JITTER,
-    MOST_TRIED,
+    MAX_ATTEMPTS,
     BrokerOutage,
     RecoveryLadder,
     RecoveryOutcome,
@@ -154,8 +154,8 @@ def test_an_answer_takes_the_place_of_the_question_and_what_is_held_again_of_wha
 
 def test_a_week_is_remembered_by_its_last_steps(box: Box) -> None:
     box.wait(100)
-    assert len(box.outage.tried) == MOST_TRIED
-    assert box.outage.left_out == len(box.done) - MOST_TRIED
+    assert len(box.outage.tried) == MAX_ATTEMPTS
+    assert box.outage.left_out == len(box.done) - MAX_ATTEMPTS
 
 
 def test_a_step_that_is_off_never_comes() -> None:

@@ -17,7 +17,7 @@ from edge_agent.host.health.camera_clock import (
     EVERY_S,
     FILE,
     FIRST_AFTER_S,
-    MOST_KEPT,
+    MAX_OFFSETS,
     CameraClocks,
     parse_utc_time,
     read_offsets,
@@ -88,10 +88,10 @@ def test_of_equal_ones_the_first_and_the_newest_stay_and_all_are_bounded(
         for _ in range(4):
             tended(clocks, time, camera)
         assert len(read_offsets(tmp_path)["cam-1"]) == 2
-        for step in range(MOST_KEPT + 5):
+        for step in range(MAX_OFFSETS + 5):
             simulated.clock_offset_s = 10.0 * step
             tended(clocks, time, camera)
-        assert len(read_offsets(tmp_path)["cam-1"]) == MOST_KEPT
+        assert len(read_offsets(tmp_path)["cam-1"]) == MAX_OFFSETS
 
 
 def test_a_box_without_the_time_measures_nothing(tmp_path: Path, camera: Camera) -> None:

@@ -96,7 +96,7 @@ def test_watchdog_interval_is_half_of_what_the_unit_allows(
 def test_manager_that_is_gone_harms_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     Systemd({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready("up")
-    assert "systemd was not told READY=1" in caplog.text
+    assert "systemd could not be notified of READY=1" in caplog.text
 
 
 def test_without_systemd_nothing_is_sent(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,3 +1,4 @@
-"""One file a command: what it does with cameras, evidence, rules and the gateway. Order and signatures are
-checked before.
+"""One file per command or group of commands: what they do with cameras, evidence, rules and the gateway.
+
+The dispatcher has checked signature, validity and arguments before it calls a handler.
 """

@@ -1,7 +1,7 @@
-"""``camera-reboot``: a camera that hangs boots again, by ONVIF, with the login that its streams have.
+"""``camera-reboot``: reboots a camera that hangs, over ONVIF, with the login of its streams.
 
-In a process of its own, because the libraries of ``onvif/`` are not for a program that runs all day. The
-password goes over its standard input. Logins are counted as everywhere: two at most that a camera refuses.
+It runs in a process of its own, so that the libraries of ``onvif/`` do not stay in the agent's memory. The
+process reads the password from its standard input. As everywhere, at most two refused logins are attempted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NETWORKED = ("rtsp", "rtsps", "http", "https")
 
 
 class _Request(Struct, frozen=True):
-    """What the process is asked; ``host`` as in a URL, without a port."""
+    """The input of the process. ``host`` as in a URL, without a port."""
 
     host: str
     port: int
@@ -49,10 +49,10 @@ class _Response(Struct, frozen=True):
 
 
 def camera_reboot_action(settings: Callable[[], Settings]) -> FunctionAction:
-    """``settings`` are those in force."""
+    """Make the action. ``settings`` returns those in force."""
 
-    def run(order: CommandContext[CameraRebootArguments]) -> CommandSucceeded:
-        args, now = order.args, settings()
+    def run(context: CommandContext[CameraRebootArguments]) -> CommandSucceeded:
+        args, now = context.args, settings()
         camera = next((each for each in now.cameras if each.id == args.camera), None)
         if camera is None:
             known = ", ".join(each.id for each in now.cameras)
@@ -71,26 +71,26 @@ def _in_process(camera: Camera, port: int, state_dir: Path) -> CommandSucceeded:
             f"{camera.id} has no login in the configuration, and none reboots without; nothing was sent"
         )
     login = camera.credentials
-    asked = _Request(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
+    request = _Request(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
     try:
         done = subprocess.run(
             [sys.executable, "-m", "edge_agent.commands.handlers.camera_reboot"],
-            input=msgspec.json.encode(asked),
+            input=msgspec.json.encode(request),
             capture_output=True,
             timeout=WITHIN_S,
             check=False,
         )
-        told = msgspec.json.decode(done.stdout, type=_Response)
+        response = msgspec.json.decode(done.stdout, type=_Response)
     except subprocess.TimeoutExpired:
         raise CommandFailed(f"{camera.id} was asked, and has not answered within {WITHIN_S:.0f} s") from None
     except (OSError, msgspec.DecodeError) as error:
         raise CommandFailed(f"{camera.id} could not be asked: {type(error).__name__}") from error
-    if not told.done:
-        raise CommandRefused(f"{camera.id} does not reboot: {told.text}")
+    if not response.done:
+        raise CommandRefused(f"{camera.id} does not reboot: {response.text}")
     return CommandSucceeded(f"{camera.id} boots again; its pictures come back in a minute or two")
 
 
-def _reboot(asked: _Request) -> _Response:
+def _reboot(request: _Request) -> _Response:
     try:
         from edge_agent.onvif.logins import FILE, LoginLedger
         from edge_agent.onvif.soap import DEVICE_PATH, Onvif
@@ -100,12 +100,12 @@ def _reboot(asked: _Request) -> _Response:
             False, "what speaks ONVIF is not installed on this box (pip install edge-agent[cameras])"
         )
     clock = SystemClock()
-    ledger = LoginLedger(Path(asked.state_dir) / FILE, clock, read_boot_id())
-    host = f"[{asked.host}]" if ":" in asked.host else asked.host
-    login = Credentials(asked.username, Secret(asked.password))
+    ledger = LoginLedger(Path(request.state_dir) / FILE, clock, read_boot_id())
+    host = f"[{request.host}]" if ":" in request.host else request.host
+    login = Credentials(request.username, Secret(request.password))
     try:
-        with CameraHttpClient(asked.host, ledger) as web:
-            Onvif(web, f"http://{host}:{asked.port}{DEVICE_PATH}", clock, login).reboot()
+        with CameraHttpClient(request.host, ledger) as web:
+            Onvif(web, f"http://{host}:{request.port}{DEVICE_PATH}", clock, login).reboot()
     except CameraSetupError as error:
         return _Response(False, str(error))
     return _Response(True, "")

@@ -1,4 +1,4 @@
-"""The command ``collect``: an operator has some cameras keep frames for training."""
+"""``collect``: starts or ends a collection of frames for training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge_agent.wire import CollectArguments
 
 @dataclass(frozen=True)
 class CollectCommand:
-    """``settings`` are those in force."""
+    """The command ``collect``. ``settings`` returns those in force."""
 
     collector: Collector
     settings: Callable[[], Settings]
@@ -30,8 +30,8 @@ class CollectCommand:
         """Ending a collection needs no signature: it can only reduce what is collected."""
         return args.for_s > 0 or args.delete
 
-    def run(self, order: CommandContext[CollectArguments]) -> CommandSucceeded:
-        args, record = order.args, self.collector.record
+    def run(self, context: CommandContext[CollectArguments]) -> CommandSucceeded:
+        args, record = context.args, self.collector.record
         if args.for_s == 0:
             return self._end(record, delete=args.delete)
         if args.delete:
@@ -43,14 +43,14 @@ class CollectCommand:
                 f"{record.event_id} goes on or has frames on the gateway: end it with for_s=0, then have "
                 "them sent, exported (edge-agent collect export) or deleted (delete=true)"
             )
-        begun = self.collector.begin(self._cameras(args), args, RequestOrigin(order.id, order.signed_by))
+        begun = self.collector.begin(self._cameras(args), args, RequestOrigin(context.id, context.signed_by))
         if begun is None:
             raise CommandRefused("the disk does not keep it; nothing has begun")
         return _begun(begun)
 
-    def resume(self, order: CommandContext[CollectArguments]) -> CommandSucceeded:
+    def resume(self, context: CommandContext[CollectArguments]) -> CommandSucceeded:
         record = self.collector.record
-        return _begun(record) if record is not None and record.command_id == order.id else self.run(order)
+        return _begun(record) if record is not None and record.command_id == context.id else self.run(context)
 
     def _end(self, record: Collection | None, *, delete: bool) -> CommandSucceeded:
         try:

@@ -1,10 +1,9 @@
-"""A configuration that the centre pushes: checked, tried, and taken back when it cuts the box off.
+"""``set-config``: a configuration from the centre is checked, tried, and reverted if it breaks the gateway.
 
-``run`` (command thread) checks and keeps it, notes what has to be up again, and has the agent take it
-over: by a reload, or by a restart where that is not enough. ``tend`` (main thread, every second) watches:
-the broker is connected and every camera that was up is up, within the window. Else the configuration before
-it comes back by itself, and the answer says why. Each step is durable before it takes effect:
-docs/design/config-push.md.
+``run`` (command thread) checks and stores it, records which cameras are up, and applies it by a reload, or
+by a restart where a reload is not enough. ``tick`` (main thread, once a second) confirms it once the broker
+is connected and all those cameras are up again. If that does not happen in time, the previous configuration
+is restored and the reply says why. Each step is durable before it takes effect: docs/design/config-push.md.
 """
 
 from __future__ import annotations
@@ -44,34 +43,36 @@ from edge_agent.wire import ConfigHealth, SetConfigArguments
 log = logging.getLogger(__name__)
 
 SETTLED_S = 10.0
-"""All is well for so long before it counts: a camera that connects may still be thrown out again."""
+"""Broker and cameras must be up for this long: a camera may accept a connection and drop it again."""
 
 Finish = Callable[[CommandSucceeded | CommandFailed], None]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentHooks:
-    """What of the agent is watched, and how it takes over another configuration."""
+    """What a trial watches of the agent, and how the agent applies a configuration."""
 
     settings: Callable[[], Settings]  # in force
     cameras: Callable[[], Sequence[CameraStatus]]
     online: Callable[[], bool]
     reload: Callable[[], ControlReply]  # blocks until it is done; not on the main thread
     want_reload: Callable[[], None]  # returns at once
-    may_restart: Callable[[], None]  # raises Refused where nobody would start it again
-    restart: Callable[[str], None]  # returns at once; the agent ends and is started again
+    may_restart: Callable[[], None]  # raises CommandRefused unless systemd restarts the agent
+    restart: Callable[[str], None]  # returns at once; the agent ends and systemd restarts it
 
 
 @dataclass(slots=True)
 class _TrialWatch:
     until_mono: float
-    finish: Finish | None = None  # None: the command has not been heard of since the restart
+    finish: Finish | None = None  # None: the command has not been resumed since the restart
     well_since_mono: float | None = None
 
 
 class ConfigPush:
-    """The command ``set-config``, and ``down/config``: ``run`` and ``resume`` on the slow command thread,
-    ``tend`` on the main one, ``health`` on any."""
+    """The command ``set-config``, and the retained topic ``down/config``.
+
+    ``run`` and ``resume`` are called on the slow command thread, ``tick`` on the main thread, ``health`` on
+    any."""
 
     name = "set-config"
     arguments = SetConfigArguments
@@ -87,43 +88,43 @@ class ConfigPush:
         self._settled_s = settled_s
         self._store = PushStore(site.settings().state_dir)
         self._lock = threading.Lock()  # protects the store and the next line
-        self._watch: _TrialWatch | None = None
+        self._trial_watch: _TrialWatch | None = None
         if (trial := self._store.trial) is not None:  # the agent has started with it
-            self._watch = _TrialWatch(clock.monotonic() + trial.confirm_s)
+            self._trial_watch = _TrialWatch(clock.monotonic() + trial.confirm_s)
 
     def health(self) -> ConfigHealth:
         chosen = self._source.selected
-        gone = self._store.given_up
+        rejected = self._store.given_up
         return ConfigHealth(
             version=self._agent.settings().version,
             origin=(chosen.origin if chosen is not None else ConfigOrigin.FILE).value,
-            given_up=None if gone is None else f"version {gone.version}: {gone.reason}",
+            given_up=None if rejected is None else f"version {rejected.version}: {rejected.reason}",
         )
 
     def lines(self) -> Iterator[str]:
         yield from self._source.lines()
         if (trial := self._store.trial) is not None:
             yield f"configuration: version {trial.version} is on trial"
-        if (gone := self._store.given_up) is not None:
-            yield f"configuration: version {gone.version} was given up: {gone.reason}"
+        if (rejected := self._store.given_up) is not None:
+            yield f"configuration: version {rejected.version} was given up: {rejected.reason}"
 
     # --- the command thread ---
 
     def needs_signature(self, args: SetConfigArguments) -> bool:
         return True
 
-    def run(self, order: CommandContext[SetConfigArguments]) -> CommandSucceeded | InProgress:
-        """Raises Refused, and Failed."""
+    def run(self, context: CommandContext[SetConfigArguments]) -> CommandSucceeded | InProgress:
+        """Check the configuration and start its trial. Raises CommandRefused, CommandFailed."""
         with self._lock:
-            if (known := self._decided_already(order.args)) is not None:
+            if (known := self._decided_already(context.args)) is not None:
                 return known
-            wanted = self._staged(order.args)
+            wanted = self._staged(context.args)
             restart = compare(self._agent.settings(), wanted).restart
             if restart:
                 self._agent.may_restart()
-            self._begin(order)
+            self._begin(context)
         if restart:
-            self._agent.restart(f"configuration version {order.args.version} changes {', '.join(restart)}")
+            self._agent.restart(f"configuration version {context.args.version} changes {', '.join(restart)}")
             return InProgress(f"the agent restarts, because of {', '.join(restart)}")
         answer = self._agent.reload()
         if answer.code != EXIT_DONE:
@@ -132,31 +133,35 @@ class ConfigPush:
                 self._store.reject(reason, rfc3339(self._clock.now()))
             raise CommandFailed(reason, "reverted")
         with self._lock:
-            self._watch = _TrialWatch(self._clock.monotonic() + order.args.confirm_s, order.finish)
+            self._trial_watch = _TrialWatch(self._clock.monotonic() + context.args.confirm_s, context.finish)
         return InProgress(answer.text)
 
     def resume(
-        self, order: CommandContext[SetConfigArguments]
+        self, context: CommandContext[SetConfigArguments]
     ) -> CommandSucceeded | InProgress | CommandFailed:
-        """The agent was restarted: the answer is known, or comes later."""
+        """After a restart of the agent: return the outcome if it is known, else follow the trial."""
         with self._lock:
-            if self._watch is not None and self._store.trial and self._store.trial.command == order.id:
-                self._watch.finish = order.finish
+            if (
+                self._trial_watch is not None
+                and self._store.trial
+                and self._store.trial.command == context.id
+            ):
+                self._trial_watch.finish = context.finish
                 return InProgress("the agent has restarted; it is watched")
-            return self._verdict(order)
+            return self._verdict(context)
 
-    def _verdict(self, order: CommandContext[SetConfigArguments]) -> CommandSucceeded | CommandFailed:
-        gone = self._store.given_up
-        if gone is not None and gone.command == order.id:
-            return CommandFailed(gone.reason, "reverted")
-        if _same(self._store.confirmed, order.args):
-            return _in_force(order.args.version)
+    def _verdict(self, context: CommandContext[SetConfigArguments]) -> CommandSucceeded | CommandFailed:
+        rejected = self._store.given_up
+        if rejected is not None and rejected.command == context.id:
+            return CommandFailed(rejected.reason, "reverted")
+        if _same(self._store.confirmed, context.args):
+            return _in_force(context.args.version)
         return CommandFailed(
             "the agent was restarted before it was taken over; nothing was changed", "interrupted"
         )
 
     def _decided_already(self, args: SetConfigArguments) -> CommandSucceeded | None:
-        """Answered without doing anything. Raises Refused."""
+        """Return the outcome if this version is in force. Raises CommandRefused where it cannot be tried."""
         if (trial := self._store.trial) is not None:
             raise CommandRefused(f"version {trial.version} is on trial; nothing was changed", "busy")
         in_force = self._agent.settings().version
@@ -166,13 +171,15 @@ class ConfigPush:
             raise CommandRefused(
                 f"version {args.version} is not above {in_force}, which is in force", "outdated"
             )
-        gone = self._store.given_up
-        if _same(gone, args) and gone is not None:
-            raise CommandRefused(f"version {gone.version} was tried and given up: {gone.reason}", "outdated")
+        rejected = self._store.given_up
+        if _same(rejected, args) and rejected is not None:
+            raise CommandRefused(
+                f"version {rejected.version} was tried and given up: {rejected.reason}", "outdated"
+            )
         return None
 
     def _staged(self, args: SetConfigArguments) -> Settings:
-        """The text is on disk and valid. Raises Refused."""
+        """Store and load the text. Raises CommandRefused for a configuration with mistakes."""
         _refuse_passwords(args.config)
         text = args.config.encode()
         if hashlib.sha256(text).hexdigest() != args.sha256:
@@ -194,14 +201,14 @@ class ConfigPush:
 
     def _refuse_identity_change(self, wanted: Settings, args: SetConfigArguments) -> None:
         if wanted.version != args.version:
-            told = f"the configuration itself says version {wanted.version}, the command {args.version}"
-            raise CommandRefused(told, "bad-arguments")
+            problem = f"the configuration itself says version {wanted.version}, the command {args.version}"
+            raise CommandRefused(problem, "bad-arguments")
         ours = self._agent.settings()
         for key, before, after in (
             ("gateway.id", ours.gateway.id, wanted.gateway.id),
             ("gateway.ward", ours.gateway.ward, wanted.gateway.ward),
             ("state_dir", ours.state_dir, wanted.state_dir),
-            ("mqtt.root", ours.mqtt.root, wanted.mqtt.root),  # connected, and nobody listens there
+            ("mqtt.root", ours.mqtt.root, wanted.mqtt.root),  # the centre subscribes below this root
         ):
             if before != after:
                 raise CommandRefused(f"{key} is {before} and cannot be changed from afar", "bad-arguments")
@@ -209,14 +216,14 @@ class ConfigPush:
             OperatorKeyring(each.commands.operator_keys).keys() for each in (ours, wanted)
         )
         if before_keys and not after_keys:
-            told = "commands.operator_keys has no key in it: nobody could push another one"
-            raise CommandRefused(told, "bad-arguments")
+            problem = "commands.operator_keys has no key in it: nobody could push another one"
+            raise CommandRefused(problem, "bad-arguments")
 
-    def _begin(self, order: CommandContext[SetConfigArguments]) -> None:
+    def _begin(self, context: CommandContext[SetConfigArguments]) -> None:
         up = [each.camera_id for each in self._agent.cameras() if each.state is not CameraState.OFFLINE]
-        args = order.args
+        args = context.args
         try:
-            self._store.begin(ConfigTrial(args.version, args.sha256, order.id, args.confirm_s, up))
+            self._store.begin(ConfigTrial(args.version, args.sha256, context.id, args.confirm_s, up))
         except PushStoreError as error:
             raise CommandRefused(str(error)) from error
         log.info("configuration: version %d is on trial for %.0f s", args.version, args.confirm_s)
@@ -224,29 +231,29 @@ class ConfigPush:
     # --- the main thread ---
 
     def tick(self) -> None:
-        """Where the command waits for the disk with the lock, the next time will do."""
-        if self._lock.acquire(blocking=False):
+        """Judge the trial, if there is one. Call about once a second."""
+        if self._lock.acquire(blocking=False):  # else the command writes to the disk: try again next time
             try:
                 self._judge()
             finally:
                 self._lock.release()
 
     def _judge(self) -> None:
-        watch, trial = self._watch, self._store.trial
-        if watch is None or trial is None:
+        trial_watch, trial = self._trial_watch, self._store.trial
+        if trial_watch is None or trial is None:
             return
         now = self._clock.monotonic()
         if (missing := self._missing(trial)) is not None:
-            watch.well_since_mono = None
-            if now >= watch.until_mono:
-                self._revert(watch, f"within {trial.confirm_s:.0f} s {missing}")
-        elif watch.well_since_mono is None:
-            watch.well_since_mono = now
-        elif now - watch.well_since_mono >= min(self._settled_s, trial.confirm_s / 2):
-            self._confirm(watch, trial)
+            trial_watch.well_since_mono = None
+            if now >= trial_watch.until_mono:
+                self._revert(trial_watch, f"within {trial.confirm_s:.0f} s {missing}")
+        elif trial_watch.well_since_mono is None:
+            trial_watch.well_since_mono = now
+        elif now - trial_watch.well_since_mono >= min(self._settled_s, trial.confirm_s / 2):
+            self._confirm(trial_watch, trial)
 
     def _missing(self, trial: ConfigTrial) -> str | None:
-        """What is not as well as before."""
+        """Return what worked before the trial and does not work now."""
         if not self._agent.online():
             return "the broker was not connected"
         for camera in self._agent.cameras():
@@ -255,36 +262,40 @@ class ConfigPush:
                 return f"camera {camera.camera_id}, which was up, did not come up again{cause}"
         return None
 
-    def _confirm(self, watch: _TrialWatch, trial: ConfigTrial) -> None:
-        self._watch = None
+    def _confirm(self, trial_watch: _TrialWatch, trial: ConfigTrial) -> None:
+        self._trial_watch = None
         try:
             self._store.confirm(rfc3339(self._clock.now()))
         except PushStoreError as error:
-            self._revert(watch, str(error))
+            self._revert(trial_watch, str(error))
             return
-        log.info("configuration: version %d has proved itself", trial.version)
+        log.info("configuration: version %d is confirmed", trial.version)
         try:
-            self._source.load()  # for what health says of it
-        except ConfigError as error:  # what lies beside it has changed: the agent goes on with what it has
-            log.error("configuration: version %d cannot be read again: %s", trial.version, error)
-        if watch.finish is not None:
-            watch.finish(_in_force(trial.version))
+            self._source.load()  # updates what health reports as the origin
+        except ConfigError as error:  # a file that it includes has changed since
+            log.error(
+                "configuration: version %d cannot be read again, the agent keeps what it has: %s",
+                trial.version,
+                error,
+            )
+        if trial_watch.finish is not None:
+            trial_watch.finish(_in_force(trial.version))
 
-    def _revert(self, watch: _TrialWatch, reason: str) -> None:
-        self._watch = None
-        log.error("configuration: %s; back to the one before", reason)
+    def _revert(self, trial_watch: _TrialWatch, reason: str) -> None:
+        self._trial_watch = None
+        log.error("configuration: %s; the previous one is restored", reason)
         try:
             self._store.reject(reason, rfc3339(self._clock.now()))
         except PushStoreError as error:
             reason = f"{reason}; and {error}"
-        if watch.finish is not None:
-            watch.finish(
+        if trial_watch.finish is not None:
+            trial_watch.finish(
                 CommandFailed(f"{reason}; the configuration before it is in force again", "reverted")
             )
         try:
             before = self._source.load()
         except ConfigError:
-            self._agent.want_reload()  # which says what is wrong
+            self._agent.want_reload()  # the reload reports the mistake in health
             return
         if restart := compare(self._agent.settings(), before).restart:
             self._agent.restart(f"the configuration before is in force again: {', '.join(restart)}")
@@ -301,8 +312,8 @@ def _in_force(version: int) -> CommandSucceeded:
 
 
 def _refuse_passwords(text: str) -> None:
-    """The message lies at the broker, and many can read it there."""
+    """Refuse passwords in URLs: the broker keeps the message, and many clients can read it there."""
     for number, line in enumerate(text.splitlines(), start=1):
         if masked(line) != line:
-            told = f"line {number} has a user or a password in an address; use username and password_file"
-            raise CommandRefused(told, "bad-arguments")
+            problem = f"line {number} has a user or a password in an address; use username and password_file"
+            raise CommandRefused(problem, "bad-arguments")

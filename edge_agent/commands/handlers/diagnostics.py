@@ -1,4 +1,4 @@
-"""The bundle of ``diagnostics``: what a developer asks for first, without a secret, in one small file."""
+"""The bundle of ``diagnostics``: state, health, configuration and log in one small file without secrets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from edge_agent.core.secrets import masked
 
-MOST_BYTES = 1_500_000
-"""Of the compressed bundle: the broker takes 2 MiB, and a SIM card is paid by the byte."""
-MOST_CONFIG_BYTES = 262_144
+MAX_BYTES = 1_500_000
+"""Largest compressed bundle: the broker accepts 2 MiB, and a SIM card is paid by the byte."""
+MAX_CONFIG_BYTES = 262_144
 HISTORY_EVERY_S = 300.0
 HISTORY_LENGTH = 288  # a day; about 150 kB compressed
 
@@ -24,17 +24,17 @@ _PASSWORD = re.compile(
     r"""(?:[|>][^\n]*(?:\n[ \t]+[^\n]*)*|"[^"\n]*"?|'[^'\n]*'?|[^,}\n]+)""",
     re.IGNORECASE,
 )
-"""A key of YAML or JSON and its value, also one of several lines."""
+"""A key of YAML or JSON and its value, also a value of several lines."""
 
 _COMMENT = re.compile(r"(^|[ \t])#[^\n]*", re.MULTILINE)
-"""Also what looks like one in quotes."""
+"""A comment; also text in quotes that looks like one."""
 
 Parts = Mapping[str, Callable[[], bytes]]
-"""What is in it, by file name; each is made when it is asked for."""
+"""Functions that make the files, by file name."""
 
 
 class HealthHistory:
-    """Heartbeats of the last day in memory, one every five minutes: no card wears out for it."""
+    """Heartbeats of the last day, one every five minutes; in memory, so that no SD card wears out."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -51,30 +51,33 @@ class HealthHistory:
         return b"".join(zlib.decompress(kept) + b"\n" for kept in list(self._heartbeats))
 
 
-def bundle(parts: Parts, log: Sequence[str], most_bytes: int = MOST_BYTES) -> bytes:
-    """A gzipped tar. Of the log only so much of its end as there is room for; a part that fails is left out,
-    and ``missing.txt`` says why."""
+def bundle(parts: Parts, log: Sequence[str], max_bytes: int = MAX_BYTES) -> bytes:
+    """Return a gzipped tar of at most ``max_bytes``.
+
+    The oldest lines of the log are dropped until it fits. A part that fails is left out, and ``missing.txt``
+    says why."""
     made: dict[str, bytes] = {}
     missing: list[str] = []
     for name, make in parts.items():
         try:
             made[name] = make()
-        except Exception as error:  # noqa: BLE001 - a broken box is why somebody asks
+        except Exception as error:  # noqa: BLE001 - a part may fail: diagnostics are for gateways that are broken
             missing.append(f"{name}: {type(error).__name__}: {error}")
     if missing:
         made["missing.txt"] = masked("\n".join(missing)).encode()
     lines = list(log)
     while True:
         packed = _packed({**made, "log.txt": "\n".join(lines).encode()})
-        if len(packed) <= most_bytes or not lines:
+        if len(packed) <= max_bytes or not lines:
             return packed
         lines = lines[len(lines) // 2 + 1 :]
 
 
 def configuration_text(*files: Path) -> bytes:
-    """As they are written, passwords left out: in addresses, and where they must not stand. A file with such
-    a mistake is refused by the agent, and is just what somebody wants to see then. Comments are left out:
-    the camera's password is what people note there."""
+    """Return the files as they are, without passwords and comments.
+
+    Passwords are removed from URLs, and also from keys where the agent refuses them: a refused file is what
+    a developer needs to see. Comments are removed because people note passwords there."""
     return "".join(_config_files(files)).encode()
 
 
@@ -82,7 +85,7 @@ def _config_files(files: Sequence[Path]) -> Iterator[str]:
     for file in files:
         try:
             with file.open(encoding="utf-8", errors="replace") as opened:
-                text = masked(_COMMENT.sub(r"\1# ...", opened.read(MOST_CONFIG_BYTES)))
+                text = masked(_COMMENT.sub(r"\1# ...", opened.read(MAX_CONFIG_BYTES)))
                 yield f"# --- {file}\n{_PASSWORD.sub(_without_value, text)}\n"
         except OSError as error:
             yield f"# --- {file}: {error.strerror}\n"
@@ -93,7 +96,7 @@ def _without_value(found: re.Match[str]) -> str:
 
 
 def list_files(folder: Path) -> bytes:
-    """Files below it with size and time: what takes the room, and what was written when."""
+    """List the files below ``folder`` with their size and modification time."""
     lines = []
     for path in sorted(folder.rglob("*"))[:2000]:
         try:

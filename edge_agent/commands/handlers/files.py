@@ -28,39 +28,41 @@ from edge_agent.wire import (
     SnapshotArguments,
 )
 
-MQTT_MOST_BYTES = 1_900_000
-"""Of one file through the broker, which takes messages of 2 MiB (role ``broker``)."""
+MAX_MQTT_BYTES = 1_900_000
+"""Largest file through the broker, which accepts messages of 2 MiB (role ``broker``)."""
 SNAPSHOT_WITHIN_S = 25.0
-"""In idle gear a picture comes with a keyframe; most cameras send one every 2 to 10 s."""
+"""While idle only keyframes are decoded; most cameras send one every 2 to 10 s."""
 CLIP_WITHIN_S = 10.0
-"""From its end until it is on the disk."""
+"""From the end of the clip until it is on the disk."""
 UPLOAD_WITHIN_S = 3600.0
 POLL_INTERVAL_S = 0.5
 
 
 class CameraMedia(Protocol):
-    """What commands may ask of cameras. All raise Refused for a camera that cannot."""
+    """Snapshots and clips of cameras. All methods raise CommandRefused where a camera cannot make them."""
 
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
-        """Blocks for the next view. Raises Failed when none comes in time."""
+        """Take a picture of the next frame; blocks. Raises CommandFailed when none comes in time."""
         ...
 
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
-        """Have a clip made; it is among ``clip_of`` some seconds after its end."""
+        """Start a clip; ``clip_of`` returns it some seconds after its end."""
         ...
 
 
 class FileService(Protocol):
-    """Where files come from, and where they go."""
+    """Reads stored clips, sends files to the centre, and holds evidence."""
 
     def send(self, media: Media, command_id: str) -> str:
-        """Durable when it returns; told by an ``evidence`` event. What becomes of it: ``is on its way``, or
-        why it waits. Raises Failed."""
+        """Put a file and its ``evidence`` event into the outbox; durable when it returns.
+
+        Returns ``is on its way``, or why it waits. Raises CommandFailed."""
         ...
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
-        """Its camera and the file as it may leave the box; None: there is none. Raises Refused where it may
-        not, Failed when it cannot be read."""
+        """Return the camera and the clip as it may leave the gateway; None: there is no clip.
+
+        Raises CommandRefused where it may not leave, CommandFailed when it cannot be read."""
         ...
 
     def has_clip(self, event_id: str) -> bool: ...
@@ -72,7 +74,7 @@ class FileService(Protocol):
 
 @dataclass(frozen=True)
 class SnapshotCommand:
-    """What the camera shows now, as media."""
+    """The command ``snapshot``: sends a picture of what a camera shows now."""
 
     cameras: CameraMedia
     files: FileService
@@ -84,17 +86,19 @@ class SnapshotCommand:
     def needs_signature(self, args: SnapshotArguments) -> bool:
         return False
 
-    def run(self, order: CommandContext[SnapshotArguments]) -> CommandSucceeded:
-        media = self.cameras.snapshot(order.args.camera, f"snapshot-{order.id}", SNAPSHOT_WITHIN_S)
-        return sent_outcome(media, f"the picture of {order.args.camera} {self.files.send(media, order.id)}")
+    def run(self, context: CommandContext[SnapshotArguments]) -> CommandSucceeded:
+        media = self.cameras.snapshot(context.args.camera, f"snapshot-{context.id}", SNAPSHOT_WITHIN_S)
+        return sent_outcome(
+            media, f"the picture of {context.args.camera} {self.files.send(media, context.id)}"
+        )
 
-    def resume(self, order: CommandContext[SnapshotArguments]) -> CommandSucceeded:
-        return self.run(order)
+    def resume(self, context: CommandContext[SnapshotArguments]) -> CommandSucceeded:
+        return self.run(context)
 
 
 @dataclass(frozen=True)
 class ClipCommand:
-    """An event's clip or a new one, as media or uploaded. ``pause`` waits, True when the agent stops."""
+    """The command ``clip``: sends an event's clip or a new one, through the broker or as an upload."""
 
     cameras: CameraMedia
     files: FileService
@@ -106,38 +110,38 @@ class ClipCommand:
     within_s = UPLOAD_WITHIN_S
 
     def needs_signature(self, args: ClipArguments) -> bool:
-        """Pictures of people go where the command says."""
+        # An upload sends pictures of people to any address that the command names.
         return args.url is not None or args.urls is not None
 
-    def run(self, order: CommandContext[ClipArguments]) -> CommandSucceeded:
-        args = order.args
+    def run(self, context: CommandContext[ClipArguments]) -> CommandSucceeded:
+        args = context.args
         if (args.event_id is None) == (args.camera is None):
             raise CommandRefused("name an event_id or a camera, one of them", "bad-arguments")
         if args.url is not None and args.urls is not None:
             raise CommandRefused("give url or urls, not both", "bad-arguments")
-        _targets(args)  # before anything is filmed
+        _targets(args)  # refuses bad URLs before anything is recorded
         if args.camera is not None:
             if args.last_s + args.next_s < 1:
                 raise CommandRefused("last_s and next_s together are less than a second", "bad-arguments")
-            event_id = f"clip-{order.id}"
+            event_id = f"clip-{context.id}"
             self.cameras.record_clip(args.camera, event_id, args.last_s, args.next_s)
             if args.next_s:
-                order.progress(f"{args.camera} is filmed for another {args.next_s:g} s")
+                context.progress(f"{args.camera} is filmed for another {args.next_s:g} s")
             found = self._wait_for(event_id, args.next_s + CLIP_WITHIN_S)
-            return self._deliver(order, event_id, *found)
+            return self._deliver(context, event_id, *found)
         event_id = args.event_id or ""
         kept = self.files.clip_of(event_id)
         if kept is None:
             raise CommandRefused(f"there is no clip of {event_id} on this box")
-        return self._deliver(order, event_id, *kept)
+        return self._deliver(context, event_id, *kept)
 
-    def resume(self, order: CommandContext[ClipArguments]) -> CommandSucceeded | CommandFailed:
-        """What was filmed may be there; it is not filmed again, for the time asked for is over."""
-        event_id = order.args.event_id or f"clip-{order.id}"
+    def resume(self, context: CommandContext[ClipArguments]) -> CommandSucceeded | CommandFailed:
+        """Send the clip if it was complete. It is not recorded again: the requested time has passed."""
+        event_id = context.args.event_id or f"clip-{context.id}"
         found = self.files.clip_of(event_id)
         if found is None:
             return CommandFailed("the agent was restarted before the clip was complete", "interrupted")
-        return self._deliver(order, event_id, *found)
+        return self._deliver(context, event_id, *found)
 
     def _wait_for(self, event_id: str, within_s: float) -> tuple[str, bytes]:
         left_s = within_s
@@ -150,22 +154,22 @@ class ClipCommand:
         raise CommandFailed("no clip came of it; the evidence event says why")
 
     def _deliver(
-        self, order: CommandContext[ClipArguments], event_id: str, camera: str, payload: bytes
+        self, context: CommandContext[ClipArguments], event_id: str, camera: str, payload: bytes
     ) -> CommandSucceeded:
-        args = order.args
+        args = context.args
         targets = _targets(args)
         if targets is None:
             _refuse_large(payload)
             media = media_of(payload, event_id, camera)
-            return sent_outcome(media, f"the clip {self.files.send(media, order.id)}")
-        order.progress(f"{len(payload)} bytes are uploaded")
+            return sent_outcome(media, f"the clip {self.files.send(media, context.id)}")
+        context.progress(f"{len(payload)} bytes are uploaded")
         part_bytes = len(payload) if args.url is not None else args.part_bytes
         return upload_outcome(self.uploader, payload, event_id, targets, part_bytes)
 
 
 @dataclass(frozen=True)
 class DiagnosticsCommand:
-    """``make`` gives the bundle: redacted, and never larger than what the broker takes."""
+    """The command ``diagnostics``. ``make`` returns the bundle, small enough for the broker."""
 
     make: Callable[[], bytes]
     files: FileService
@@ -178,23 +182,23 @@ class DiagnosticsCommand:
     def needs_signature(self, args: DiagnosticsArguments) -> bool:
         return args.url is not None
 
-    def run(self, order: CommandContext[DiagnosticsArguments]) -> CommandSucceeded:
-        url, event_id = order.args.url, f"diagnostics-{order.id}"
+    def run(self, context: CommandContext[DiagnosticsArguments]) -> CommandSucceeded:
+        url, event_id = context.args.url, f"diagnostics-{context.id}"
         target = None if url is None else HttpsTarget.of(url)
         bundle = self.make()
         if target is not None:
             return upload_outcome(self.uploader, bundle, event_id, [target], len(bundle))
         _refuse_large(bundle)
         media = media_of(bundle, event_id, "gateway")
-        return sent_outcome(media, f"the bundle {self.files.send(media, order.id)}")
+        return sent_outcome(media, f"the bundle {self.files.send(media, context.id)}")
 
-    def resume(self, order: CommandContext[DiagnosticsArguments]) -> CommandSucceeded:
-        return self.run(order)
+    def resume(self, context: CommandContext[DiagnosticsArguments]) -> CommandSucceeded:
+        return self.run(context)
 
 
 @dataclass(frozen=True)
 class EvidenceHoldCommand:
-    """Rotation leaves an event's media alone, or may have them again."""
+    """The command ``evidence-hold``: protects an event's media from rotation, or releases them."""
 
     files: FileService
     name = "evidence-hold"
@@ -203,25 +207,24 @@ class EvidenceHoldCommand:
     within_s = 30.0
 
     def needs_signature(self, args: HoldArguments) -> bool:
-        """To let evidence go is risky, to keep it is not."""
-        return args.release
+        return args.release  # releasing evidence can lose it, holding it cannot
 
-    def run(self, order: CommandContext[HoldArguments]) -> CommandSucceeded | InProgress:
-        args = order.args
+    def run(self, context: CommandContext[HoldArguments]) -> CommandSucceeded | InProgress:
+        args = context.args
         if args.release:
             if not self.files.release(args.event_id):
                 raise CommandRefused(f"{args.event_id} was not held")
             return CommandSucceeded(f"{args.event_id} is not held any more")
-        self.files.hold(args.event_id, args.why, f"command {order.id}")
+        self.files.hold(args.event_id, args.why, f"command {context.id}")
         has_clip = self.files.has_clip(args.event_id)
-        told = "with a clip" if has_clip else "it has no clip on this box"
-        return CommandSucceeded(f"{args.event_id} is held, {told}", {"clip": has_clip})
+        detail = "with a clip" if has_clip else "it has no clip on this box"
+        return CommandSucceeded(f"{args.event_id} is held, {detail}", {"clip": has_clip})
 
-    def resume(self, order: CommandContext[HoldArguments]) -> CommandSucceeded | InProgress:
-        if order.args.release:
-            self.files.release(order.args.event_id)  # which may have been done
-            return CommandSucceeded(f"{order.args.event_id} is not held any more")
-        return self.run(order)
+    def resume(self, context: CommandContext[HoldArguments]) -> CommandSucceeded | InProgress:
+        if context.args.release:
+            self.files.release(context.args.event_id)  # False if it was done before the restart
+            return CommandSucceeded(f"{context.args.event_id} is not held any more")
+        return self.run(context)
 
 
 def media_of(payload: bytes, event_id: str, camera: str) -> Media:
@@ -229,39 +232,39 @@ def media_of(payload: bytes, event_id: str, camera: str) -> Media:
 
 
 def sent_outcome(media: Media, text: str) -> CommandSucceeded:
-    told = SentFile(
+    detail = SentFile(
         event_id=media.event_id,
         bytes=len(media.payload),
         sha256=media.sha256,
         content_type=media.content_type,
         media_id=media.media_id,
     )
-    return CommandSucceeded(text, msgspec.to_builtins(told))
+    return CommandSucceeded(text, msgspec.to_builtins(detail))
 
 
 def upload_outcome(
     uploader: Uploader, payload: bytes, event_id: str, targets: list[HttpsTarget], part_bytes: int
 ) -> CommandSucceeded:
-    """Raises Failed."""
+    """Upload a file, and return its description as the outcome. Raises CommandFailed."""
     content_type = content_type_of(payload)
     etags = uploader.put(payload, targets, part_bytes, content_type)
-    told = SentFile(
+    detail = SentFile(
         event_id=event_id,
         bytes=len(payload),
         sha256=hashlib.sha256(payload).hexdigest(),
         content_type=content_type,
         etags=etags,
     )
-    return CommandSucceeded(f"{len(payload)} bytes are uploaded", msgspec.to_builtins(told))
+    return CommandSucceeded(f"{len(payload)} bytes are uploaded", msgspec.to_builtins(detail))
 
 
 def _targets(args: ClipArguments) -> list[HttpsTarget] | None:
-    """None: it goes as media. Raises Refused."""
+    """Return the servers to upload to; None: send through the broker. Raises CommandRefused."""
     urls = [args.url] if args.url is not None else args.urls
     return None if urls is None else [HttpsTarget.of(url) for url in urls]
 
 
 def _refuse_large(payload: bytes) -> None:
-    if len(payload) > MQTT_MOST_BYTES:
-        told = f"it has {len(payload)} bytes, and {MQTT_MOST_BYTES} go through the broker; give a url"
-        raise CommandRefused(told)
+    if len(payload) > MAX_MQTT_BYTES:
+        detail = f"it has {len(payload)} bytes, and {MAX_MQTT_BYTES} go through the broker; give a url"
+        raise CommandRefused(detail)

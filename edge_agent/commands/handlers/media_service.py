@@ -1,4 +1,4 @@
-"""What commands may ask of cameras and of the evidence: pictures, clips, holds, and the sending of files."""
+"""Snapshots, clips, holds and the sending of files, for the commands of ``files.py`` and storm mode."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 
 
 def delivery_text(uplink: UplinkHealth) -> str:
-    """Of a file that is in the outbox."""
+    """Say when a file that is in the outbox will be sent."""
     if "media" not in uplink.held:
         return "is on its way"
     return f"waits on the box: the uplink's budget is short, pictures go again on {uplink.resets_on}"
 
 
 class MediaService:
-    """``commands.handlers.files.CameraDesk`` and ``FileRoom``. Any thread."""
+    """Implements ``CameraMedia`` and ``FileService`` of ``files.py``. Thread-safe."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class MediaService:
         uplink: Callable[[], UplinkHealth],
         seal_to: bytes | None = None,
     ) -> None:
-        """``uplink``: its budget now. ``seal_to``: nothing that was stored before it was configured leaves
-        the box plain."""
+        """``uplink`` returns the state of its budget. ``seal_to``: key of the centre; clips that were stored
+        before it was configured are sealed before they are sent."""
         self._cameras = cameras
         self._store = store
         self._events = events
@@ -69,7 +69,7 @@ class MediaService:
         return media
 
     def send_snapshot(self, camera: str, event_id: str, command_id: str) -> None:
-        """Have a picture taken and sent; returns at once. A camera that shows nothing is left out."""
+        """Request a picture that is sent once it is taken; returns at once. Skips a camera without one."""
         try:
             running = self._snapshot_camera(camera)
         except CommandRefused as error:
@@ -134,7 +134,7 @@ class MediaService:
         return self._clip_file(event_id) is not None
 
     def _clip_file(self, event_id: str) -> tuple[str, Path] | None:
-        """Its camera, and where it is."""
+        """Return the camera and the file of an event's clip."""
         try:
             paths = self._store.files_of(event_id)
         except StorageError as error:
@@ -146,7 +146,7 @@ class MediaService:
         return None
 
     def _refuse_private(self, camera: str) -> None:
-        """A clip may be older than the masks of its camera, and they are in no clip."""
+        """Refuse clips of a camera with privacy masks: clips are not masked."""
         running = self._cameras.find(camera)
         if running is not None and not records_clips(running.camera):
             raise CommandRefused(f"{camera}: its clips do not leave the box (report.clips, privacy_masks)")

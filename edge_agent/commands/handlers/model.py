@@ -1,4 +1,4 @@
-"""The command ``model``: an operator has a model tried, switched to, or taken back."""
+"""``model``: tries a new model, switches to it, or goes back to the one before."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ from edge_agent.wire import ModelArguments
 log = logging.getLogger(__name__)
 
 WITHIN_S = 8 * 86_400.0
-"""A week of shadow mode, and a day for a bad link."""
+"""A week of shadow mode, and a day for the download over a slow link."""
 ATTEMPTS, WAIT_S = 5, 20.0
 _NEEDED = {"try": ("manifest", "url", "bytes"), "switch": ("sha256",), "back": ()}
 
 
 @dataclass(frozen=True)
 class ModelCommand:
-    """``ca_file``: of the server of models; None: the system's. ``received`` counts fetched bytes."""
+    """The command ``model``.
+
+    ``ca_file`` returns the CA file of the model server; None: the system's CAs. ``received`` counts the
+    bytes that came."""
 
     service: ModelService
     operators: OperatorKeyring
@@ -46,46 +49,50 @@ class ModelCommand:
     def needs_signature(self, args: ModelArguments) -> bool:
         return True
 
-    def run(self, order: CommandContext[ModelArguments]) -> CommandSucceeded | InProgress:
-        args = order.args
+    def run(self, context: CommandContext[ModelArguments]) -> CommandSucceeded | InProgress:
+        args = context.args
         if (reason := self.service.refusal()) is not None:
             raise CommandRefused(f"{reason}; nothing was changed")
         if missing := [name for name in _NEEDED[args.action] if getattr(args, name) is None]:
             raise CommandRefused(f"{args.action} needs {', '.join(missing)}", "bad-arguments")
-        by = RequestOrigin(order.id, order.signed_by)
+        by = RequestOrigin(context.id, context.signed_by)
         match args.action:
             case "try":
-                return self._try(order, by)
+                return self._try(context, by)
             case "switch":
                 return self.service.switch(args.sha256 or "", by, args.for_s, force=args.force)
             case "back":
                 return self.service.back(by)
 
-    def resume(self, order: CommandContext[ModelArguments]) -> CommandSucceeded | InProgress | CommandFailed:
-        args = order.args
+    def resume(
+        self, context: CommandContext[ModelArguments]
+    ) -> CommandSucceeded | InProgress | CommandFailed:
+        args = context.args
         if args.action == "try":
-            match self.service.resume_trial(order.id, order.finish):
+            match self.service.resume_trial(context.id, context.finish):
                 case str(doing):
                     return InProgress(doing)
                 case CommandSucceeded() | CommandFailed() as answer:
                     return answer
         if args.action == "switch" and self.service.is_in_force(args.sha256 or ""):
             return CommandSucceeded(f"{args.sha256} is in force", {"sha256": args.sha256})
-        return self.run(order)
+        return self.run(context)
 
-    def _try(self, order: CommandContext[ModelArguments], by: RequestOrigin) -> CommandSucceeded | InProgress:
-        model = self._signed_model(order.args)
+    def _try(
+        self, context: CommandContext[ModelArguments], by: RequestOrigin
+    ) -> CommandSucceeded | InProgress:
+        model = self._signed_model(context.args)
         if self.service.is_in_force(model.sha256):
             return CommandSucceeded(f"{model.name} is in force", {"sha256": model.sha256})
         self.service.check_free()
         self.service.store.clean(model)
-        if not self._fetch(order, model):
+        if not self._fetch(context, model):
             return InProgress("the agent stops; it goes on with the next start")
-        args = order.args
-        return InProgress(self.service.begin_trial(model, by, args.for_s, args.share, order.finish))
+        args = context.args
+        return InProgress(self.service.begin_trial(model, by, args.for_s, args.share, context.finish))
 
     def _signed_model(self, args: ModelArguments) -> SentModel:
-        """The model of the manifest. Raises Refused."""
+        """Verify the manifest, and return its model. Raises CommandRefused."""
         try:
             manifest, _, signed_by = open_manifest((args.manifest or "").encode(), self.operators)
             file = manifest.model_file
@@ -93,10 +100,10 @@ class ModelCommand:
             raise CommandRefused(f"manifest: {error}", "bad-signature") from error
         return SentModel(name=manifest.name, file=file, sha256=manifest.files[file], signed_by=signed_by)
 
-    def _fetch(self, order: CommandContext[ModelArguments], model: SentModel) -> bool:
-        """False: the agent stops. Raises Refused, Failed."""
-        args = order.args
-        order.progress(f"fetching {model.file}, {args.bytes} bytes")
+    def _fetch(self, context: CommandContext[ModelArguments], model: SentModel) -> bool:
+        """Download the model. False: the agent stops. Raises CommandRefused, CommandFailed."""
+        args = context.args
+        context.progress(f"fetching {model.file}, {args.bytes} bytes")
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self.service.store.fetch(
@@ -104,7 +111,7 @@ class ModelCommand:
                     args.url or "",
                     args.bytes or 0,
                     ca_file=self.ca_file(),
-                    stopping=order.stopping,
+                    stopping=context.stopping,
                     received=self.received,
                 )
             except OSError as error:
@@ -113,5 +120,5 @@ class ModelCommand:
                         f"{model.file} cannot be fetched: {error}; nothing was changed"
                     ) from error
                 log.info("model: %s: %s, attempt %d of %d", model.file, error, attempt, ATTEMPTS)
-                pause(self.wait_s, order.stopping)
+                pause(self.wait_s, context.stopping)
         return False

@@ -1,4 +1,4 @@
-"""``reboot``: root is asked (docs/design/commands.md); the agent that starts after it answers."""
+"""``reboot``: asks root's program to reboot; the agent replies at its next start. docs/design/commands.md."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from edge_agent.commands.action import (
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import ARGUMENTS, NoArguments
 
-LEAST_UP_S = 600.0
-"""As root has it (edge-agent-reboot.service): no command makes a box do nothing but boot."""
+MIN_UPTIME_S = 600.0
+"""Root's program has the same limit (edge-agent-reboot.service), so that repeated commands cannot keep a
+gateway rebooting."""
 TAKEN_WITHIN_S = 15.0
-"""systemd wakes root's program at once; a request that lies longer has nobody."""
+"""systemd starts root's program at once; after this time the path unit does not run."""
 ANSWERED_WITHIN_S = 5.0
-"""Root takes the request first and decides then. Of a box that reboots the agent is stopped meanwhile."""
+"""Root's program removes the request before it decides. If it reboots, the agent is stopped meanwhile."""
 POLL_INTERVAL_S = 0.1
 WITHIN_S = 180.0
 
@@ -38,7 +39,7 @@ class RebootAnswer(Protocol):
 
 
 class RebootRequest(Protocol):
-    """To root's program."""
+    """The request file for root's program."""
 
     @property
     def is_pending(self) -> bool: ...
@@ -48,14 +49,14 @@ class RebootRequest(Protocol):
 
 
 class _PendingReboot(Struct, frozen=True):
-    """Which command, and in which boot."""
+    """The state file: the command, and the boot in which it arrived."""
 
     id: str
     boot_id: str
 
 
 class RebootCommand:
-    """``path``: what is remembered over the reboot. ``up_s``: since the box has booted."""
+    """The command ``reboot``. ``path``: the state file. ``up_s`` returns the time since the boot."""
 
     def __init__(
         self,
@@ -86,36 +87,36 @@ class RebootCommand:
             may_be_unwritten=True,
         )
 
-    def run(self, order: CommandContext[NoArguments]) -> InProgress:
+    def run(self, context: CommandContext[NoArguments]) -> InProgress:
         up_s = self._up_s()
-        if up_s < LEAST_UP_S:
+        if up_s < MIN_UPTIME_S:
             raise CommandRefused(
-                f"the box has booted {up_s:.0f} s ago, and reboots after {LEAST_UP_S:.0f} s at the earliest"
+                f"the box has booted {up_s:.0f} s ago, and reboots after {MIN_UPTIME_S:.0f} s at the earliest"
             )
-        write_record(self._path, _PendingReboot(order.id, self._boot_id))
-        before = self._request.answer()  # of another time: root takes it away when it reboots
+        write_record(self._path, _PendingReboot(context.id, self._boot_id))
+        before = self._request.answer()  # to an earlier request; root deletes it at a reboot
         try:
             self._request.ask()
         except OSError as error:
             raise CommandRefused(f"root cannot be asked: {error.strerror or error}") from error
-        self._wait(lambda: not self._request.is_pending, self._taken_within_s, order)
-        if self._request.is_pending and not order.stopping():
+        self._wait(lambda: not self._request.is_pending, self._taken_within_s, context)
+        if self._request.is_pending and not context.stopping():
             self._request.withdraw()
             raise CommandRefused("nobody takes the request on this box: edge-agent-reboot.path does not run")
-        self._wait(lambda: self._request.answer() not in (None, before), self._answered_within_s, order)
+        self._wait(lambda: self._request.answer() not in (None, before), self._answered_within_s, context)
         answer = self._request.answer()
         if answer is not None and answer != before and answer.outcome == "refused":
             raise CommandRefused(f"root does not reboot: {answer.detail}")
         return InProgress("root reboots the box")
 
-    def _wait(self, true: Callable[[], bool], within_s: float, order: CommandContext[NoArguments]) -> None:
+    def _wait(self, true: Callable[[], bool], within_s: float, context: CommandContext[NoArguments]) -> None:
         waited_s = 0.0
-        while not true() and waited_s < within_s and not order.stopping():
+        while not true() and waited_s < within_s and not context.stopping():
             self._poll.wait(POLL_INTERVAL_S)
             waited_s += POLL_INTERVAL_S
 
-    def resume(self, order: CommandContext[NoArguments]) -> CommandSucceeded | CommandFailed:
+    def resume(self, context: CommandContext[NoArguments]) -> CommandSucceeded | CommandFailed:
         asked = read_record(self._path, _PendingReboot)
-        if asked is not None and asked.id == order.id and asked.boot_id != self._boot_id:
+        if asked is not None and asked.id == context.id and asked.boot_id != self._boot_id:
             return CommandSucceeded("the box has booted again")
         return CommandFailed("the agent was started again, the box was not", "interrupted")

@@ -1,4 +1,4 @@
-"""``mask``, ``arm`` and ``disarm``: one rule of a camera is for a time not as its configuration says."""
+"""``mask``, ``arm`` and ``disarm``: override the configuration of one rule of a camera for a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IS = {OverrideKind.MASK: "masked", OverrideKind.ARM: "armed", OverrideKind.DISAR
 
 
 def rule_actions(settings: Callable[[], Settings], overrides: Overrides) -> Iterator[FunctionAction]:
-    """``settings`` are those in force."""
+    """Make the three actions. ``settings`` returns those in force."""
     for what in OverrideKind:
         yield FunctionAction(what.value, ARGUMENTS[what.value], partial(_ask, settings, overrides, what))
 
@@ -32,15 +32,15 @@ def _ask(
     settings: Callable[[], Settings],
     overrides: Overrides,
     what: OverrideKind,
-    order: CommandContext[RuleForArguments],
+    context: CommandContext[RuleForArguments],
 ) -> CommandSucceeded:
-    args = order.args
+    args = context.args
     if args.for_s == 0 and overrides.of(args.camera, args.rule) is what:
-        return _end(overrides, what, args)  # also of a rule that another configuration took away
+        return _end(overrides, what, args)  # also for a rule that a reload has removed
     _refuse_unknown(settings(), args)
     if args.for_s == 0:
         return _end(overrides, what, args)
-    by = RequestOrigin(order.id, order.signed_by)
+    by = RequestOrigin(context.id, context.signed_by)
     kept = overrides.apply(args.camera, args.rule, what, args.for_s, by)
     text = f"{args.camera}: rule {args.rule} {DONE[what]}, for {args.for_s:.0f} s"
     log.warning("%s, as the centre asked", text)

@@ -1,4 +1,4 @@
-"""``edge-agent doctor`` asks a running agent to test its own way to the centre."""
+"""``edge-agent doctor`` has a running agent test its delivery to the centre with a test event."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ REMEMBERED = 16
 
 
 class SelfTests:
-    """On the thread of the control socket. ``ask`` does not wait for the result: the asker asks again.
+    """Runs on the thread of the control socket. ``ask`` does not wait: the caller calls it again.
 
-    Of two at a time the newer one counts, and both askers get its result.
+    Of two tests at a time the newer one counts, and both callers get its result.
     """
 
     def __init__(self, test: Callable[[], SelfTest], events: EventFactory, outbox: EventAppender) -> None:
@@ -26,7 +26,7 @@ class SelfTests:
         self._begun: deque[str] = deque(maxlen=REMEMBERED)
 
     def ask(self, test_id: str) -> SelfTestReport:
-        """What the newest test has found so far; an id that is new begins one. Raises OutboxError."""
+        """Return what the newest test has found so far. A new id starts a test. Raises OutboxError."""
         test = self._test()
         if test_id not in self._begun:
             self._begun.append(test_id)

@@ -1,4 +1,4 @@
-"""``storm-mode``: streets flood, and the centre wants a picture of chosen cameras every few minutes."""
+"""``storm-mode``: sends a picture of chosen cameras every few minutes, while streets flood."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ FILE = "storm.json"
 
 
 class _Storm(msgspec.Struct, frozen=True):
-    """What goes on, also over a restart."""
+    """The state file: the current storm mode, which continues after a restart."""
 
     command: str
     cameras: list[str]
     every_s: float
     until: str
-    left_s: float  # from when it was written: a clock that jumps cannot make it longer
+    left_s: float  # remaining time when it was written: a clock that jumps cannot prolong it
 
 
 class StormMode:
-    """``run`` on the command thread, ``tend`` on the main one, ``health`` on any.
+    """``run`` is called on the command thread, ``tick`` on the main thread, ``health`` on any.
 
-    ``take(camera, event_id, command_id)`` has a picture taken and sent, and returns at once.
+    ``take(camera, event_id, command_id)`` requests a picture that is sent later, and returns at once.
     """
 
     name = "storm-mode"
@@ -69,8 +69,8 @@ class StormMode:
     def needs_signature(self, args: StormArguments) -> bool:
         return False
 
-    def run(self, order: CommandContext[StormArguments]) -> CommandSucceeded:
-        args = order.args
+    def run(self, context: CommandContext[StormArguments]) -> CommandSucceeded:
+        args = context.args
         known = list(self._cameras())
         wanted = known if args.cameras is None else list(dict.fromkeys(args.cameras))
         if unknown := [camera for camera in wanted if camera not in known]:
@@ -79,7 +79,7 @@ class StormMode:
             self._end()
             return CommandSucceeded("storm mode has ended")
         until = self._clock.now() + timedelta(seconds=args.for_s)
-        storm = _Storm(order.id, wanted, args.every_s, rfc3339(until), args.for_s)
+        storm = _Storm(context.id, wanted, args.every_s, rfc3339(until), args.for_s)
         with self._lock:
             self._storm, self._number = storm, 0
             self._next_mono = self._clock.monotonic()
@@ -88,10 +88,12 @@ class StormMode:
         text = f"a picture of {', '.join(wanted)} every {args.every_s:g} s until {storm.until}"
         return CommandSucceeded(text, {"cameras": wanted, "until": storm.until})
 
-    def resume(self, order: CommandContext[StormArguments]) -> CommandSucceeded | InProgress | CommandFailed:
-        if self._storm is not None and self._storm.command == order.id:
+    def resume(
+        self, context: CommandContext[StormArguments]
+    ) -> CommandSucceeded | InProgress | CommandFailed:
+        if self._storm is not None and self._storm.command == context.id:
             return CommandSucceeded(f"storm mode until {self._storm.until}")
-        return self.run(order)
+        return self.run(context)
 
     def tick(self) -> None:
         with self._lock:
@@ -109,7 +111,7 @@ class StormMode:
             self._send_snapshot(camera, f"storm-{storm.command}-{number}", storm.command)
 
     def health(self) -> StormHealth | None:
-        """None: there is no storm."""
+        """None: storm mode is off."""
         if (storm := self._storm) is None:
             return None
         return StormHealth(cameras=storm.cameras, every_s=storm.every_s, until=storm.until)
@@ -119,5 +121,5 @@ class StormMode:
             self._storm = None
         try:
             self._path.unlink(missing_ok=True)
-        except OSError as error:  # on the main thread, which goes on; the time in it is over
+        except OSError as error:  # harmless: the time in the file is over
             log.warning("%s cannot be removed: %s", self._path, error.strerror)

@@ -1,3 +1,4 @@
-"""Files that a command moves over HTTPS: uploads, and the wheels of a release. Which command may move which
-file is decided outside.
+"""HTTPS transfers of commands: uploads, downloads, and the wheels of a release.
+
+The handlers decide which command may transfer which file.
 """

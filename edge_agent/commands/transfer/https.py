@@ -1,9 +1,7 @@
-"""One https request to a server that a command named: it ends, and goes nowhere else.
+"""HTTPS requests to a server that a command names, with a time limit and without redirects.
 
-The standard library's connection, without what would follow a redirect: to another host, to plain http, or to
-a camera beside the box.
-
-Fetches one file of known size over https; a fetch that was cut off goes on where it ended.
+A redirect could lead to another host, to plain http, or to a camera on the site's network. ``download``
+fetches one file of known size, and resumes a download that was interrupted.
 """
 
 from __future__ import annotations
@@ -22,14 +20,14 @@ from urllib.parse import urlsplit
 from edge_agent.commands.action import CommandRefused
 
 TIMEOUT_S = 60.0
-"""Of one read or write: a SIM link may stand still for half a minute."""
-LONGEST_WORDS = 200
-"""What a server says of itself, in logs and answers."""
+"""Limit of one read or write: a mobile link may stall for half a minute."""
+MAX_SERVER_TEXT = 200
+"""Characters of a server's text in logs and replies."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpsTarget:
-    """What of a URL is asked for, and where."""
+    """Server and path of an https URL."""
 
     host: str
     port: int
@@ -37,7 +35,7 @@ class HttpsTarget:
 
     @classmethod
     def of(cls, url: str) -> HttpsTarget:
-        """Raises ``Refused``, without a word of the URL."""
+        """Parse a URL. Raises CommandRefused; its text does not repeat the URL, which may be a secret."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
@@ -49,7 +47,7 @@ class HttpsTarget:
 
 
 class HttpsConnection(http.client.HTTPSConnection):
-    """Its socket is there before the TLS handshake is done, so that it can be shut meanwhile."""
+    """A connection that can be shut down during the TLS handshake as well."""
 
     def __init__(self, target: HttpsTarget, tls: ssl.SSLContext) -> None:
         super().__init__(target.host, target.port, timeout=TIMEOUT_S, context=tls)
@@ -65,8 +63,8 @@ class HttpsConnection(http.client.HTTPSConnection):
 
     @contextmanager
     def until(self, deadline: float) -> Iterator[None]:
-        """What is done with it ends at that monotonic time, with an ``OSError``."""
-        # A timeout begins anew with each byte: only a closed connection ends a slow drip.
+        """Shut the connection down at that monotonic time: the operation raises ``OSError``."""
+        # A socket's timeout starts again with each byte: only a shutdown ends a server that sends slowly.
         guard = threading.Timer(max(0.0, deadline - time.monotonic()), self._shut)
         guard.daemon = True
         guard.start()
@@ -79,18 +77,18 @@ class HttpsConnection(http.client.HTTPSConnection):
     def _shut(self) -> None:
         if self._secure is not None:
             with suppress(OSError):
-                # Of the plain socket: SSLSocket.shutdown would take the TLS state from the other thread.
+                # SSLSocket.shutdown would drop the TLS state that the other thread uses.
                 socket.socket.shutdown(self._secure, socket.SHUT_RDWR)
 
 
 def sanitized(words: str) -> str:
-    """What somebody else wrote, for a log."""
-    return "".join(each if each.isprintable() else "?" for each in words[:LONGEST_WORDS])
+    """Return a server's text, shortened and printable, for a log."""
+    return "".join(each if each.isprintable() else "?" for each in words[:MAX_SERVER_TEXT])
 
 
 BLOCK = 65536
-ATTEMPT_S = 3600.0
-"""Then the next attempt goes on where this one ended."""
+MAX_ATTEMPT_S = 3600.0
+"""Limit of one attempt; the next one resumes the download."""
 
 
 def download(
@@ -112,15 +110,15 @@ def download(
     if have == size_bytes:
         return True
     target, tls = HttpsTarget.of(url), ssl.create_default_context(cafile=ca_file)
-    connection, deadline = HttpsConnection(target, tls), time.monotonic() + ATTEMPT_S
+    connection, deadline = HttpsConnection(target, tls), time.monotonic() + MAX_ATTEMPT_S
     try:
         with connection.until(deadline), part.open("r+b" if have else "wb") as file:
             headers = {"Range": f"bytes={have}-"} if have else {}
             connection.request("GET", target.path, headers=headers)
             answer = connection.getresponse()
-            if answer.status not in (200, 206):  # a redirect, too
+            if answer.status not in (200, 206):  # a redirect is refused as well
                 raise OSError(f"{target.host}: the server says {answer.status}")
-            if not (have and answer.status == 206):  # a server that always begins at the start
+            if not (have and answer.status == 206):  # the server ignored the range and sends the whole file
                 have = 0
             file.truncate(have)
             file.seek(have)

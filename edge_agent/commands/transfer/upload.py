@@ -1,7 +1,7 @@
-"""A file to a presigned https URL, whole or in parts.
+"""Uploads a file to presigned https URLs, whole or in parts.
 
-Nothing is resumed inside a part: a presigned PUT is all or nothing, so a part that fails is sent again whole.
-No redirect is followed, and of a URL only the host is ever told: who knows a presigned URL may use it.
+A presigned PUT cannot be resumed, so a part that fails is sent again as a whole. Redirects are not followed.
+Logs and replies name only the host: a presigned URL is a secret, whoever has it may use it.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 4
 FIRST_PAUSE_S = 2.0
 WITHIN_S = 3300.0
-"""Of the whole: a server that answers a byte a minute would never end it."""
+"""Limit of a whole upload: a server that sends a byte a minute would otherwise never end it."""
 BLOCK = 16_384
-LONGEST_ETAG = 200
+MAX_ETAG = 200
 
 Pause = Callable[[float], bool]
 """Waits so many seconds; True when the agent stops."""
 
 
 def ignore_bytes(size_bytes: int) -> None:
-    """Nobody counts."""
+    """Default traffic callback that does nothing."""
 
 
 @dataclass(frozen=True)
 class Uploader:
-    """One for the box; ``put`` for any thread."""
+    """Uploads files; any thread may call ``put``."""
 
     pause: Pause
     tls: ssl.SSLContext | None = None  # None: the system's trust store
-    bytes_s: float = math.inf  # no faster: an alarm must not sit behind it in the modem's queue
-    on_bytes_sent: Callable[[int], None] = ignore_bytes  # told how many bytes went
+    bytes_s: float = math.inf  # rate limit, so that alarms do not wait behind it in the modem's queue
+    on_bytes_sent: Callable[[int], None] = ignore_bytes  # called with the number of bytes sent
     within_s: float = WITHIN_S
 
     def put(
         self, payload: bytes, targets: Sequence[HttpsTarget], part_bytes: int, content_type: str
     ) -> list[str]:
-        """Send ``payload`` in parts of ``part_bytes``, one for each target; the ETags that the server gives.
+        """Send ``payload`` in parts of ``part_bytes``, one to each target. Returns the server's ETags.
 
-        Raises Failed: the targets are not as many as the parts, or a part was refused, failed ``ATTEMPTS``
-        times or took too long.
+        Raises CommandFailed when the numbers of targets and parts differ, or a part was refused, failed
+        ``ATTEMPTS`` times or took too long.
         """
         view = memoryview(payload)
         parts = [view[at : at + part_bytes] for at in range(0, len(view), part_bytes)]
@@ -85,13 +85,13 @@ class Uploader:
                 return etag
             reason = f"the server says {status} {words}"
             if status < 500 and status not in (408, 429):
-                break  # an expired signature does not get better
+                break  # another attempt would fail alike, for example with an expired signature
         raise CommandFailed(f"the upload to {host} failed: {reason}")
 
     def _put_once(
         self, part: memoryview, target: HttpsTarget, content_type: str, tls: ssl.SSLContext, deadline: float
     ) -> tuple[int, str, str]:
-        """Status, its words, ETag."""
+        """Send one part. Returns status, reason and ETag."""
         connection = HttpsConnection(target, tls)
         headers = {"Content-Type": content_type, "Content-Length": str(len(part))}
         with connection.until(deadline):
@@ -99,7 +99,7 @@ class Uploader:
             answer = connection.getresponse()
             answer.read(BLOCK)
         etag = answer.headers.get("ETag", "")
-        return answer.status, sanitized(answer.reason), etag if len(etag) <= LONGEST_ETAG else ""
+        return answer.status, sanitized(answer.reason), etag if len(etag) <= MAX_ETAG else ""
 
     def _blocks(self, part: memoryview) -> Iterator[memoryview]:
         for at in range(0, len(part), BLOCK):

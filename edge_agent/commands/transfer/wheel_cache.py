@@ -1,6 +1,6 @@
-"""Wheels of a release that the box does not have yet, in pieces or from a server, until root has copied them.
+"""Keeps the wheels of a release, from pieces or a server, until root's program has copied them.
 
-Nothing here is believed by root; what is checked here saves the uplink.
+Root's program checks everything again; the checks here only save traffic.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from edge_agent.wire import Pieces
 WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")
 VERSION = re.compile(r"[0-9][A-Za-z0-9.+!-]{0,63}")
 KEEP_FREE = 100_000_000
-MOST_PIECES = 64
-"""8 MB; what is larger comes from a server. The journal of commands keeps a record of each."""
-MOST_WHEEL_BYTES = 1 << 32
+MAX_PIECES = 64
+"""8 MB; larger wheels come from a server. Each piece is a command with a record in the journal."""
+MAX_WHEEL_BYTES = 1 << 32
 
 
 class ReleaseWheel(Struct, frozen=True):
-    """As the manifest lists it."""
+    """A wheel as the manifest lists it."""
 
     name: str
     sha256: str
@@ -45,13 +45,13 @@ class ReleaseManifest(Struct, frozen=True):
 
     @classmethod
     def of(cls, text: str) -> ReleaseManifest:
-        """Raises ``Refused``. Whether it is signed is for root to say."""
+        """Parse a manifest; root's program verifies its signature. Raises CommandRefused."""
         try:
             manifest = msgspec.json.decode(text.encode(), type=cls)
         except (msgspec.DecodeError, RecursionError) as error:
             raise CommandRefused(f"the manifest cannot be read: {error}", "bad-arguments") from error
         if not VERSION.fullmatch(manifest.version) or not all(
-            WHEEL.fullmatch(wheel.name) and 0 < wheel.bytes <= MOST_WHEEL_BYTES for wheel in manifest.wheels
+            WHEEL.fullmatch(wheel.name) and 0 < wheel.bytes <= MAX_WHEEL_BYTES for wheel in manifest.wheels
         ):
             raise CommandRefused(
                 "the manifest names a version or a wheel that cannot be one", "bad-arguments"
@@ -60,8 +60,9 @@ class ReleaseManifest(Struct, frozen=True):
 
 
 class WheelCache:
-    """``folder`` is the agent's, ``have`` root's wheels. ``received`` is told how many bytes came from a
-    server. Not thread-safe."""
+    """The wheels in ``folder``. ``have``: the folder of root's wheels. Not thread-safe.
+
+    ``received`` is called with the number of bytes that came from a server."""
 
     def __init__(self, folder: Path, have: Path, received: Callable[[int], None] = ignore_bytes) -> None:
         self._folder = folder
@@ -69,7 +70,7 @@ class WheelCache:
         self._received = received
 
     def missing(self, manifest: ReleaseManifest) -> list[ReleaseWheel]:
-        """Wheels that are neither root's already nor here. Reads what has the name: some seconds for all."""
+        """Return the wheels that neither folder has. Hashes the files: takes some seconds for all."""
         return [
             wheel
             for wheel in manifest.wheels
@@ -77,7 +78,7 @@ class WheelCache:
         ]
 
     def check_free_space(self, wheels: list[ReleaseWheel]) -> None:
-        """Raises ``Refused`` where the disk is too full for them."""
+        """Raise CommandRefused if the disk is too full for the wheels."""
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         needed = sum(wheel.bytes for wheel in wheels) + KEEP_FREE
         free = shutil.disk_usage(self._folder).free
@@ -85,11 +86,11 @@ class WheelCache:
             raise CommandRefused(f"the wheels need {needed / 1e6:.0f} MB of disk, {free / 1e6:.0f} are free")
 
     def clear(self, but: list[ReleaseWheel] | None = None) -> None:
-        """All goes, except what came of the wheels ``but``."""
+        """Delete all files except those of the wheels ``but``."""
         kept = {wheel.name for wheel in but or ()}
         for path in self._folder.glob("*"):
             if not any(path.name.startswith(name) for name in kept):
-                # On the main thread as well; a disk that fails is told by who needs it.
+                # Best effort: a disk that fails is reported by the operation that needs it.
                 with contextlib.suppress(OSError):
                     path.unlink()
 
@@ -103,7 +104,7 @@ class WheelCache:
         ]
 
     def put(self, wheel: ReleaseWheel, pieces: Pieces, index: int, data: str) -> None:
-        """One piece, base64. Raises ``Refused``: it is none of this wheel."""
+        """Store one piece, base64. Raises CommandRefused when it is not the signed piece."""
         try:
             content = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError) as error:
@@ -118,8 +119,9 @@ class WheelCache:
         new.replace(path)
 
     def assemble(self, wheel: ReleaseWheel, pieces: Pieces) -> bool:
-        """Whether it is whole now; a piece that a power cut has damaged goes, and is asked for again. Raises
-        ``Failed``: the pieces are right, and of another wheel than the manifest's."""
+        """Join the pieces. False: a damaged piece was deleted, and must be sent again.
+
+        Raises CommandFailed when the pieces are right but the wheel is not the manifest's."""
         paths = [self._piece(wheel, index) for index in range(len(pieces.sha256))]
         part = self._folder / f"{wheel.name}.part"
         with part.open("wb") as target:
@@ -149,7 +151,9 @@ class WheelCache:
     # --- from a server ---
 
     def fetch(self, wheel: ReleaseWheel, url: str, ca_file: str | None, stopping: Callable[[], bool]) -> bool:
-        """Goes on where it ended. False: the agent stops. Raises OSError; ``Failed`` for another wheel."""
+        """Download a wheel, or resume its download. False: the agent stops.
+
+        Raises OSError; CommandFailed when the wheel is not the manifest's."""
         url, part = f"{url}/wheels/{wheel.name}", self._folder / f"{wheel.name}.part"
         if not download(url, part, wheel.bytes, ca_file=ca_file, stopping=stopping, received=self._received):
             return False
@@ -161,7 +165,7 @@ class WheelCache:
 
 
 def check_pieces(wheels: list[ReleaseWheel], pieces: dict[str, Pieces]) -> None:
-    """Raises ``Refused`` unless each missing wheel comes in pieces that add up to it."""
+    """Raise CommandRefused unless the pieces of each missing wheel add up to it."""
     for wheel in wheels:
         listed = pieces.get(wheel.name)
         if listed is None:
@@ -170,8 +174,8 @@ def check_pieces(wheels: list[ReleaseWheel], pieces: dict[str, Pieces]) -> None:
             )
         if len(listed.sha256) != -(-wheel.bytes // listed.bytes):
             raise CommandRefused(f"the pieces do not add up to {wheel.name}", "bad-arguments")
-    if sum(len(pieces[wheel.name].sha256) for wheel in wheels) > MOST_PIECES:
-        raise CommandRefused(f"that is more than {MOST_PIECES} pieces: give a url")
+    if sum(len(pieces[wheel.name].sha256) for wheel in wheels) > MAX_PIECES:
+        raise CommandRefused(f"that is more than {MAX_PIECES} pieces: give a url")
 
 
 def _size(wheel: ReleaseWheel, pieces: Pieces, index: int) -> int:
@@ -189,7 +193,7 @@ def _matches(path: Path, wheel: ReleaseWheel) -> bool:
 
 
 def pause(seconds: float, stopping: Callable[[], bool]) -> None:
-    """Wait, but not for an agent that stops."""
+    """Wait ``seconds``, or until the agent stops."""
     for _ in range(int(seconds * 2)):
         if stopping():
             return

@@ -1,3 +1,1 @@
-"""The hardware: sensors, firmware, watchdog, power and disks, read from the kernel's files. Nothing is
-written.
-"""
+"""The hardware: sensors, firmware, watchdog, power and disks, read from the kernel's files. Read-only."""

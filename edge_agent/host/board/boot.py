@@ -1,7 +1,7 @@
-"""Why the box last booted, as far as it tells.
+"""Finds out why the gateway last booted.
 
-Three witnesses, weighed in ``decide``: the marker the agent keeps in its state directory, what the
-kernel kept of a panic (pstore), and the reset register of the board. ``unknown`` is an answer.
+``decide`` combines three sources: the marker file of the agent, the kernel's records of a panic (pstore),
+and the reset register of the board. The result may be ``unknown``.
 
 Sources: the Raspberry Pi documentation on ``/proc/device-tree/chosen`` (``bootloader/rsts``,
 ``power/power_reset``) and raspberrypi/linux issue 1586 (an ordered reboot *is* a watchdog reset
@@ -33,15 +33,15 @@ SYSTEMCTL_TIMEOUT_S = 0.3  # of the two seconds that a stop may take
 
 class BootReason(StrEnum):
     POWER = "power"  # power came (back)
-    WATCHDOG = "watchdog"  # the hardware watchdog reset a hanging box
+    WATCHDOG = "watchdog"  # the hardware watchdog reset a gateway that hung
     PANIC = "panic"  # the kernel left a panic record
-    COMMAND = "command"  # somebody ordered a reboot or a shutdown
+    COMMAND = "command"  # a reboot or a shutdown was requested
     UPDATE = "update"  # the agent rebooted to update
     UNKNOWN = "unknown"
 
 
 class ResetCause(StrEnum):
-    """What the board's registers say by themselves."""
+    """The cause by the board's registers alone."""
 
     POWER = "power"
     WATCHDOG = "watchdog"
@@ -49,16 +49,16 @@ class ResetCause(StrEnum):
 
 
 class BootRecord(Struct, frozen=True):
-    """The marker file: what the last run of the agent knew."""
+    """The marker file of the last run of the agent."""
 
     boot_id: str
     reason: str
-    stopped: str | None = None  # None: running, or died; agent | command | update
+    stopped: str | None = None  # agent | command | update; None: running, or killed
     panics: tuple[str, ...] = ()
 
 
 def decide(last: BootRecord | None, reset: ResetCause | None, new_panic: bool) -> BootReason:
-    """The reason for a boot that is not the one of ``last``."""
+    """Return the reason for this boot. ``last``: the marker of an earlier one."""
     if new_panic:
         return BootReason.PANIC
     if last is not None and last.stopped in (BootReason.COMMAND, BootReason.UPDATE):
@@ -68,12 +68,12 @@ def decide(last: BootRecord | None, reset: ResetCause | None, new_panic: bool) -
     if reset is ResetCause.WATCHDOG:
         return BootReason.WATCHDOG
     if reset is ResetCause.WARM and last is not None and last.stopped is None:
-        return BootReason.WATCHDOG  # reset with power on while the agent was running and unasked
+        return BootReason.WATCHDOG  # a reset with power on, without a request, while the agent ran
     return BootReason.UNKNOWN
 
 
 class BootHistory:
-    """Keeps the marker. ``reason`` is fixed for the whole boot, over restarts of the agent."""
+    """Reads and writes the marker. ``reason`` stays the same over restarts of the agent in one boot."""
 
     def __init__(
         self,
@@ -90,18 +90,18 @@ class BootHistory:
         if last is not None and last.boot_id == boot_id and last.reason in set(BootReason):
             self.reason = BootReason(last.reason)
         else:
-            # Without a marker the archive may be years old; what lies in pstore itself is not.
+            # Without a marker, archived panics may be years old; those in pstore itself are new.
             seen = set(last.panics) if last is not None else {p for p in panics if p.startswith("archive/")}
             self.reason = decide(last, hardware_reset(sysroot, vcgencmd), bool(set(panics) - seen))
         self._record = BootRecord(boot_id, self.reason, None, panics)
 
     def mark_running(self) -> None:
-        """Write that the agent runs; a boot that finds this was not ordered. Blocks for an fsync."""
+        """Write that the agent runs: a boot that finds this marker was not requested. Blocks for an fsync."""
         write_record(self._path, self._record)
 
     def mark_stopped(self, why: BootReason | None = None) -> None:
-        """Write a clean stop. ``why``: COMMAND or UPDATE when the agent itself reboots the box;
-        None asks systemd (at most 0.3 s) whether the whole box goes down."""
+        """Write a clean stop. ``why``: COMMAND or UPDATE when the agent itself reboots the gateway;
+        None asks systemd (at most 0.3 s) whether the whole system stops."""
         stopped = why.value if why else (BootReason.COMMAND.value if self._system_stopping() else "agent")
         write_record(
             self._path, BootRecord(self._record.boot_id, self._record.reason, stopped, self._record.panics)
@@ -109,7 +109,7 @@ class BootHistory:
 
 
 def hardware_reset(sysroot: Path, vcgencmd: Vcgencmd = run_vcgencmd) -> ResetCause | None:
-    """The board's own word; None where it has none."""
+    """Return the cause by the board's registers; None where it has none."""
     for witness in (
         _pmic_reset(sysroot),
         _pi_reset(sysroot, vcgencmd),
@@ -122,7 +122,7 @@ def hardware_reset(sysroot: Path, vcgencmd: Vcgencmd = run_vcgencmd) -> ResetCau
 
 
 def is_system_stopping(sysroot: Path = Path("/")) -> bool:
-    """Does the whole box go down, or only the agent?"""
+    """Whether the whole system stops, not only the agent."""
     if not (sysroot / "run/systemd/system").is_dir():
         return False
     command = ["systemctl", "is-system-running"]
@@ -136,7 +136,7 @@ def is_system_stopping(sysroot: Path = Path("/")) -> bool:
 
 
 def _pmic_reset(sysroot: Path) -> ResetCause | None:
-    """Pi 5: why its power controller cut the power, if it did."""
+    """Pi 5: why its power management chip cut the power, if it did."""
     bits = _big_endian(device_tree(sysroot) / "chosen/power/power_reset")
     if not bits:
         return None
@@ -159,7 +159,7 @@ def _pi_reset(sysroot: Path, vcgencmd: Vcgencmd) -> ResetCause | None:
 
 def _tegra_reset(sysroot: Path) -> ResetCause | None:
     platform = sysroot / "sys/devices/platform"
-    # Two kernels, two places; a recursive search would walk ten thousand nodes on an ARM board.
+    # The path differs between two kernels; a recursive search would visit ten thousand nodes.
     for node in [*platform.glob("*.pmc/reset_reason"), *platform.glob("bus@0/*.pmc/reset_reason")]:
         name = read_text(node) or ""
         if "WDT" in name:
@@ -179,7 +179,7 @@ def _watchdog_status(sysroot: Path) -> ResetCause | None:
 
 
 def _big_endian(path: Path) -> int | None:
-    """A device-tree cell."""
+    """Read a device-tree cell."""
     try:
         return int.from_bytes(path.read_bytes()[:4], "big")
     except OSError:
@@ -187,7 +187,7 @@ def _big_endian(path: Path) -> int | None:
 
 
 def _panic_records(sysroot: Path) -> tuple[str, ...]:
-    """Names of kernel panic records, in pstore and where systemd-pstore files them."""
+    """Names of kernel panic records, in pstore and in the archive of systemd-pstore."""
     found: list[str] = []
     for label, folder in (("pstore", "sys/fs/pstore"), ("archive", "var/lib/systemd/pstore")):
         try:

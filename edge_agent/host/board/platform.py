@@ -1,18 +1,10 @@
-"""What lies below the agent, against what the board's profile asks for. It changes with a reboot only.
+"""Power supply, watchdog, firmware, kernel, system and disks, compared with the board's profile.
 
-What the power supply of the board has promised.
+All but the disks change with a reboot only.
 
-Whether the hardware watchdog of the board is there and armed: systemd arms it, the kernel tells.
-
-Source: Linux ``Documentation/ABI/testing/sysfs-class-watchdog``.
-
-Version of what runs before Linux, and whether it is old.
-
-Sources: Raspberry Pi documentation, "/chosen/bootloader" (``build-timestamp``, big endian) and
-``vcgencmd bootloader_version``; ``/etc/nv_tegra_release`` of Jetson Linux; Linux
-``drivers/firmware/dmi-id.c``.
-
-Which disk a folder is on, and of what kind it is.
+Sources: Linux ``Documentation/ABI/testing/sysfs-class-watchdog``; Raspberry Pi documentation,
+"/chosen/bootloader" (``build-timestamp``, big endian) and ``vcgencmd bootloader_version``;
+``/etc/nv_tegra_release`` of Jetson Linux; Linux ``drivers/firmware/dmi-id.c``.
 """
 
 from __future__ import annotations
@@ -30,7 +22,7 @@ from edge_agent.host.board.sensors import ask_vcgencmd, read_number, read_text
 
 
 def supply_ma(sysroot: Path = Path("/")) -> int | None:
-    """What the supply said at boot that it can give at 5 V; None: the board does not negotiate.
+    """Current in mA that the supply offered at boot, at 5 V; None: the board does not negotiate.
 
     Source: Raspberry Pi documentation, "/chosen/power": ``max_current`` in mA, big endian; Pi 5 only.
     """
@@ -45,7 +37,7 @@ ADVICE = "run depot.yml again, it has systemd arm it"
 
 @dataclass(frozen=True, slots=True)
 class WatchdogState:
-    """Of the device that the profile names. None: the kernel does not tell."""
+    """State of the watchdog that the profile names. None: the kernel does not report it."""
 
     identity: str | None
     armed: bool | None
@@ -53,7 +45,7 @@ class WatchdogState:
 
 
 def read_watchdog(wanted: Watchdog, sysroot: Path = Path("/")) -> WatchdogState | None:
-    """None where there is no such device, or the kernel tells nothing of watchdogs."""
+    """Read the state; None where there is no such device in sysfs."""
     name = Path(wanted.device).name
     node = sysroot / "sys/class/watchdog" / (name if name != "watchdog" else "watchdog0")
     if not node.is_dir():
@@ -67,7 +59,7 @@ def read_watchdog(wanted: Watchdog, sysroot: Path = Path("/")) -> WatchdogState 
 
 
 def is_other(wanted: Watchdog, state: WatchdogState) -> bool:
-    """Whether another timer answers than the board has; one in software hangs with the kernel."""
+    """Whether the device is not the board's own timer. A software timer hangs together with the kernel."""
     return None not in (wanted.identity, state.identity) and state.identity != wanted.identity
 
 
@@ -77,9 +69,9 @@ _BIOS_DATE = re.compile(r"(\d\d)/(\d\d)/(\d{4})")  # month first, by the DMI spe
 
 
 def firmware_version(firmware: Firmware, sysroot: Path = Path("/")) -> str | None:
-    """A date (``2024-04-20``) or numbers (``36.4.3``); None: this box does not tell.
+    """Return a date (``2024-04-20``) or numbers (``36.4.3``); None: not known.
 
-    Runs vcgencmd, for at most 2 s, on a Raspberry Pi whose device tree does not tell.
+    Runs vcgencmd, for at most 2 s, on a Raspberry Pi whose device tree does not have it.
     """
     match firmware.read_from:
         case "raspberry-pi-bootloader":
@@ -94,7 +86,7 @@ def firmware_version(firmware: Firmware, sysroot: Path = Path("/")) -> str | Non
 
 
 def is_older(version: str, minimum: str) -> bool:
-    """By their numbers, one after the other: 36.4.3 is newer than 36.4, 2024-04-20 than 2023-10-30."""
+    """Compare the numbers one by one: 36.4.3 is newer than 36.4, 2024-04-20 than 2023-10-30."""
     return _numbers(version) < _numbers(minimum)
 
 
@@ -110,14 +102,15 @@ def _pi_bootloader(sysroot: Path) -> str | None:
     if stamp:
         return datetime.fromtimestamp(stamp, UTC).date().isoformat()
     if sysroot != Path("/"):
-        return None  # vcgencmd speaks of this machine
+        return None  # vcgencmd would report this machine instead
     found = _VCGENCMD.match(ask_vcgencmd("bootloader_version") or "")
     return "-".join(found.groups()) if found else None
 
 
 def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]:
-    """One line for each thing that is not as the profile asks for, and what to do. What cannot be read is no
-    reason for a line. May wait 2 s for vcgencmd."""
+    """Yield one line for each difference from the profile, with the remedy.
+
+    What cannot be read is skipped. May block 2 s for vcgencmd."""
     if profile.platform is None:
         return
     firmware = profile.platform.firmware
@@ -132,7 +125,7 @@ def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]
 
 
 def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
-    """Only where the profile knows the timer of the board: nobody arms one of a PC that tries the agent."""
+    """Only for boards whose profile names the timer: on a PC that tries the agent it is not armed."""
     state = read_watchdog(wanted, sysroot)
     if state is None or wanted.identity is None:
         return
@@ -143,13 +136,13 @@ def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
 
 
 def kernel_has(setting: KernelSetting, sysroot: Path = Path("/")) -> bool | None:
-    """Whether the running kernel offers it; None: it does not tell, here or to this user."""
+    """Whether the running kernel offers it; None: this user cannot read it."""
     text = read_text(sysroot / setting.file)
     return None if text is None else setting.word in text.split()
 
 
 def os_supported(profile: Profile, sysroot: Path = Path("/")) -> bool | None:
-    """Whether the profile names this system; None: it does not say what it is."""
+    """Whether the profile names this system; None: the system's name and version are not known."""
     release = os_release(sysroot)
     system, version = release.get("ID"), release.get("VERSION_ID")
     if profile.platform is None or system is None or version is None:
@@ -170,12 +163,12 @@ class Disk:
 
     name: str  # mmcblk0, nvme0n1, sda
     kind: str | None
-    """A word of a profile's ``storage``: nvme, ssd, hdd, emmc, sd, usb, virtual; None: not known. Behind a
-    bridge from USB to SATA an SSD shows as hdd where the bridge does not pass on that it does not turn."""
+    """As in a profile's ``storage``: nvme, ssd, hdd, emmc, sd, usb, virtual; None: not known. Some bridges
+    from USB to SATA hide that a disk does not rotate: then an SSD shows as hdd."""
 
 
 def disk_of(folder: Path, sysroot: Path = Path("/")) -> Disk | None:
-    """Of the file system that holds ``folder``; None where it has no block device (overlay, tmpfs).
+    """Return the disk of the file system with ``folder``; None without a block device (overlay, tmpfs).
 
     Raises ``OSError`` where there is no such folder.
     """
@@ -184,7 +177,7 @@ def disk_of(folder: Path, sysroot: Path = Path("/")) -> Disk | None:
 
 
 def whole_disk(device: int, sysroot: Path = Path("/")) -> str | None:
-    """Name of the disk that holds ``device`` (an ``st_dev``): a card wears as a whole.
+    """Name of the disk that holds ``device`` (an ``st_dev``), not of the partition: a card wears as a whole.
 
     None where the file system has no block device of its own (overlay, btrfs, tmpfs).
     """
@@ -204,7 +197,7 @@ def _kind(name: str, node: Path) -> str | None:
     if name.startswith(("vd", "xvd")):
         return "virtual"
     if not name.startswith("sd"):
-        return None  # LUKS, LVM, RAID: what is below it is not looked for
+        return None  # LUKS, LVM, RAID: the disks below are not searched
     if read_text(node / "removable") == "1":
         return "usb"
     return {"0": "ssd", "1": "hdd"}.get(read_text(node / "queue/rotational") or "")

@@ -1,9 +1,9 @@
-"""Temperature, throttling and undervoltage, from whatever nodes the board has.
+"""Temperature, throttling and undervoltage, from the kernel nodes that the board has.
 
 Sources: Linux ``Documentation/ABI/testing/sysfs-class-thermal`` and ``sysfs-class-hwmon``; the
 Raspberry Pi documentation of ``vcgencmd get_throttled`` for the bits; ``drivers/hwmon/
 raspberrypi-hwmon.c`` for ``in0_lcrit_alarm``; NVIDIA's Jetson Linux guide for the Orin's zones and
-``soctherm_oc``. Everything is read below ``sysroot`` so that tests bring their own board.
+``soctherm_oc``. Everything is read below ``sysroot``, so that tests can use a board of their own.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from edge_agent.config.board import device_tree
 from edge_agent.core.clock import Clock
 
-# The hottest point first: on an Orin tj-thermal is the maximum of all zones; on a PC acpitz often
-# is a constant, so the package sensor wins over it.
+# The hottest point first: on an Orin tj-thermal is the maximum of all zones. On a PC acpitz is often a
+# constant, so the package sensor is preferred.
 PREFERRED_ZONES = ("tj-thermal", "cpu-thermal", "cpu_thermal", "x86_pkg_temp", "soc_thermal", "soc-thermal")
 PREFERRED_CHIPS = ("coretemp", "k10temp", "cpu_thermal", "zenpower")
 PLAUSIBLE_C = (-40.0, 150.0)
@@ -33,23 +33,23 @@ KNOWN_NODES = (
     "sys/class/hwmon/hwmon*/oc*_event_cnt",
     "sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count",
 )
-"""Where boards tell that they are slowed down or fed too little; what a node means goes with its name."""
+"""Where boards report throttling or undervoltage; the name of a node says what it means."""
 
 VCGENCMD_EVERY_S = 60.0
 VCGENCMD_TIMEOUT_S = 2.0
 
 Vcgencmd = Callable[[str], str | None]
-"""Runs ``vcgencmd <word>`` and returns what follows the ``=``, or None."""
+"""Runs ``vcgencmd <word>`` and returns the text after the ``=``, or None."""
 
 
 def run_vcgencmd(word: str) -> str | None:
-    """What follows the ``=`` of the firmware's answer, or None."""
+    """Return the text after the ``=`` of the firmware's answer, or None."""
     name, equals, value = (ask_vcgencmd(word) or "").partition("=")
     return value if equals and name else None
 
 
 def ask_vcgencmd(word: str) -> str | None:
-    """The firmware's whole answer; None without vcgencmd, without rights, or after two seconds."""
+    """Return the firmware's whole answer; None without vcgencmd, without rights, or after two seconds."""
     program = shutil.which("vcgencmd")
     if program is None:
         return None
@@ -63,7 +63,7 @@ def ask_vcgencmd(word: str) -> str | None:
 
 
 def read_text(path: Path) -> str | None:
-    """The stripped text of a kernel node; None where there is none or it gives an error."""
+    """Return the stripped text of a kernel node; None where there is none or reading fails."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t")
     except OSError:
@@ -83,20 +83,20 @@ def is_raspberry_pi(sysroot: Path) -> bool:
 
 
 class Thermometer:
-    """The temperature that decides about throttling, in degrees Celsius."""
+    """Reads the temperature that controls throttling, in degrees Celsius."""
 
     def __init__(self, sysroot: Path, sensors: Sequence[str] = ()) -> None:
-        """``sensors``: names of zones or chips, the best first, as the board's profile has them; where
-        there is none of them, others are taken in the order of ``PREFERRED_ZONES``."""
+        """``sensors``: names of zones or chips from the board's profile, best first. If none exists,
+        ``PREFERRED_ZONES`` are used in their order."""
         self._sysroot = sysroot
         self._sensors = sensors
         self._chosen: Path | None = None
 
     def read_c(self) -> float | None:
-        """Degrees, or None. Looks for a sensor again as long as none has ever answered.
+        """Return degrees, or None. Searches for a sensor until one has answered once.
 
-        When the chosen one is silent, only others of a name that decides about throttling stand in, and only
-        until it answers again: the temperature of a wireless chip would tell a hot box that it is cool.
+        While the chosen sensor does not answer, only other sensors of a known name replace it: a wireless
+        chip would report a low temperature on a hot gateway.
         """
         if self._chosen is not None:
             value = _celsius(self._chosen)
@@ -113,7 +113,7 @@ class Thermometer:
         return None, None
 
     def _deciding(self) -> list[Path]:
-        """Those of a known name, the best first."""
+        """Sensors of a known name, best first."""
         zones = self._zones()
         chips = self._named("sys/class/hwmon", "hwmon*", "name", "temp1_input")
         good = [nodes[name] for name in self._sensors for nodes in (zones, chips) if name in nodes]
@@ -142,20 +142,20 @@ def _celsius(path: Path) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """None: the board does not tell."""
+    """None: the board does not report it."""
 
     throttled: bool | None = None
     undervoltage: bool | None = None
 
 
 class ThrottleSensors:
-    """Whether the board slows itself down, and whether its supply sags.
+    """Reads whether the board is throttled, and whether its supply voltage is too low.
 
-    In order: the Pi firmware's sysfs node; ``vcgencmd`` (a process, so at most once a minute, and
-    only on a Pi without the node); the Pi's hwmon alarm, which remembers a sag since its last look;
-    the event counters of Jetson (over-current) and x86 (package), which say "throttled" when they
-    have risen since the last read. Only what is true now counts: the firmware's "has happened
-    since boot" bits would keep a box degraded for ever.
+    Sources in order: the Pi firmware's sysfs node; ``vcgencmd`` (a process, so at most once a minute, and
+    only on a Pi without the node); the Pi's hwmon alarm, which latches undervoltage until it is read; the
+    event counters of Jetson (over-current) and x86 (package), which mean "throttled" when they have risen
+    since the last read. The firmware's "since boot" bits are not used: they would keep a gateway degraded
+    until its next boot.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class ThrottleSensors:
         vcgencmd: Vcgencmd = run_vcgencmd,
         nodes: Sequence[str] = (),
     ) -> None:
-        """``nodes``: patterns below ``sysroot``, as the board's profile has them; without any, all known."""
+        """``nodes``: patterns below ``sysroot`` from the board's profile; empty: ``KNOWN_NODES``."""
         self._sysroot = sysroot
         self._nodes = tuple(nodes) or KNOWN_NODES
         self._clock = clock
@@ -184,7 +184,7 @@ class ThrottleSensors:
         return Throttling(self._counters_rose(), alarm)
 
     def had_undervoltage_since_boot(self) -> bool | None:
-        """Whether there was undervoltage, for somebody who looks once; None: the board does not tell."""
+        """Whether undervoltage occurred since the boot, for a single check; None: not reported."""
         bits = self._firmware_bits()
         if bits is None:
             bits = self._asked_bits()
@@ -226,7 +226,7 @@ class ThrottleSensors:
         return before is not None and self._counted > before
 
     def _called(self, *endings: str) -> Iterator[Path]:
-        """Those nodes of the board whose names end so."""
+        """Nodes of the board whose names end with one of ``endings``."""
         for pattern in dict.fromkeys(self._nodes):
             if pattern.endswith(endings):
                 yield from self._sysroot.glob(pattern)

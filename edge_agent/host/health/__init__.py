@@ -1,3 +1,4 @@
-"""What health messages say: birth, heartbeat, cameras, clock, and why a gateway is degraded. Nothing is
-decided here.
+"""The content of health messages: birth, heartbeat, cameras, clock, and why a gateway is degraded.
+
+Nothing here reacts to what it finds.
 """

@@ -1,4 +1,4 @@
-"""The birth message: what this gateway is made of. Made once a start, sent on every connect."""
+"""The birth message: hardware, software, configuration and cameras of a gateway. Sent at every connect."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def make_birth(
     sysroot: Path = Path("/"),
     evidence_key: str | None = None,
 ) -> Birth:
-    """``versions`` adds what only its owner can ask for, such as FFmpeg's libraries."""
+    """Make the message. ``versions`` adds those that the caller knows, such as FFmpeg's libraries."""
     gateway, below = settings.gateway, settings.profile.platform
     return Birth(
         time=rfc3339(clock.now()),
@@ -62,7 +62,7 @@ def make_birth(
 
 
 def installed_versions() -> dict[str, str]:
-    """Python, the kernel, and every library that decides what the agent can do; absent ones left out."""
+    """Versions of Python, the kernel and the libraries in ``DISTRIBUTIONS`` that are installed."""
     found = {"python": platform.python_version(), "kernel": platform.release()}
     for name, distribution in DISTRIBUTIONS.items():
         try:

@@ -1,8 +1,8 @@
-"""How far each camera's own clock is off, for the evidence: the time burnt into a picture is the camera's.
+"""Measures how far each camera's clock is off: the time shown in the pictures comes from that clock.
 
-ONVIF's GetSystemDateAndTime is answered without a login, so asking costs a camera nothing and locks nothing.
-Each one is asked every six hours, while this box's own clock is synchronised; one that does not answer is no
-news. Standard library only: the agent has no ONVIF library in its memory for one question.
+ONVIF's GetSystemDateAndTime needs no login, so a request cannot lock an account. Each camera is asked every
+six hours while the gateway's clock is synchronised; a camera that does not answer is skipped. Standard
+library only, so that the agent does not keep an ONVIF library in memory for one request.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ log = logging.getLogger(__name__)
 FILE = "camera-clocks.json"
 EVERY_S = 6 * 3600.0
 FIRST_AFTER_S = 120.0
-"""After a power cut cameras start slower than the box, and their NTP slower than they."""
+"""After a power cut cameras start slower than the gateway, and set their clocks even later."""
 
 TIMEOUT_S = 3.0
 WHOLE_TIMEOUT_S = 10.0
-"""Of one question: a read timeout begins anew with each byte that drips in."""
+"""Limit of one request: a socket's timeout starts again with each byte that arrives."""
 
-MOST_BYTES = 65_536
+MAX_BYTES = 65_536
 SAME_S = 1.0
-"""Cameras tell whole seconds."""
+"""Cameras report whole seconds."""
 
-MOST_KEPT = 60
+MAX_OFFSETS = 60
 
 _PATH = "/onvif/device_service"
 _QUESTION = (
@@ -52,8 +52,8 @@ _QUESTION = (
 class CameraClockOffset(Struct, frozen=True):
     """One measurement."""
 
-    at: str  # RFC 3339, the box's clock, which was synchronised
-    offset_s: float  # camera minus box, good to about a second
+    at: str  # RFC 3339, by the gateway's synchronised clock
+    offset_s: float  # camera minus gateway, accurate to about a second
 
 
 class _Offsets(Struct, frozen=True):
@@ -61,8 +61,8 @@ class _Offsets(Struct, frozen=True):
 
 
 class CameraClocks:
-    """The main thread calls ``tend`` each second; a round of questions has a thread of its own, which ends
-    with it. ``port``: of the cameras' web pages."""
+    """Measures and stores the offsets. The main thread calls ``tick`` once a second; each round of requests
+    runs on a thread of its own. ``port``: of the cameras' HTTP servers."""
 
     def __init__(self, path: Path, clock: Clock, synced: Callable[[], bool], port: int = 80) -> None:
         self._path = path
@@ -82,7 +82,7 @@ class CameraClocks:
             self._round.start()
 
     def stop(self) -> None:
-        """Does not wait: nothing depends on it."""
+        """Ask the round to end; does not wait for it."""
         if self._round is not None:
             self._round.stop()
 
@@ -103,7 +103,7 @@ class CameraClocks:
             write_record(self._path, _Offsets(kept))
 
     def _ask(self, host: str) -> CameraClockOffset:
-        """Raises ``OSError``, ``HTTPException`` or ``ValueError`` when it does not tell its time."""
+        """Ask one camera. Raises ``OSError``, ``HTTPException`` or ``ValueError`` without a valid answer."""
         connection = http.client.HTTPConnection(host, self._port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):
             connection.connect()
@@ -113,13 +113,13 @@ class CameraClocks:
             try:
                 began, began_mono = self._clock.now(), self._clock.monotonic()
                 connection.request("POST", _PATH, _QUESTION, {"Content-Type": "application/soap+xml"})
-                answer = connection.getresponse().read(MOST_BYTES)
+                answer = connection.getresponse().read(MAX_BYTES)
             finally:
                 guard.cancel()
-            told = parse_utc_time(answer.decode("utf-8", errors="replace"))
+            camera_time = parse_utc_time(answer.decode("utf-8", errors="replace"))
             took_s = self._clock.monotonic() - began_mono
-        # It tells whole seconds, cut off: half of one is the best guess.
-        offset_s = (told - began).total_seconds() + 0.5 - took_s / 2
+        # The camera truncates to whole seconds: on average half a second is missing.
+        offset_s = (camera_time - began).total_seconds() + 0.5 - took_s / 2
         return CameraClockOffset(rfc3339(self._clock.now()), round(offset_s, 1))
 
 
@@ -130,7 +130,7 @@ def read_offsets(state_dir: Path) -> dict[str, list[CameraClockOffset]]:
 
 
 def parse_utc_time(text: str) -> datetime:
-    """The UTC time of the answer. Raises ``ValueError``."""
+    """Return the UTC time in the answer. Raises ``ValueError``."""
     block = re.search(r"<(?:[\w.-]+:)?UTCDateTime[\s>](.*?)</(?:[\w.-]+:)?UTCDateTime>", text, re.DOTALL)
     if block is None:
         raise ValueError("no UTCDateTime")
@@ -149,7 +149,7 @@ def parse_utc_time(text: str) -> datetime:
 
 
 def _with(kept: list[CameraClockOffset], new: CameraClockOffset) -> list[CameraClockOffset]:
-    """Of a run of equal ones the first and the newest stay: in between nothing happened."""
+    """Add a measurement. Of a series of equal offsets only the first and the newest are kept."""
     if len(kept) >= 2 and all(abs(old.offset_s - new.offset_s) <= SAME_S for old in kept[-2:]):
         return [*kept[:-1], new]
-    return [*kept, new][-MOST_KEPT:]
+    return [*kept, new][-MAX_OFFSETS:]

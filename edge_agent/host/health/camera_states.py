@@ -1,13 +1,14 @@
-"""From camera snapshots to facts worth an event: no flicker, no flood, no false alarm after a boot.
+"""Decides which changes of a camera's state are reported: no flicker, no flood, no false alarm after a boot.
 
 The rules, each per camera:
-- A state counts once it has lasted: offline 5 s, degraded 15 s, online 10 s.
-- In the first three minutes of a *boot* (not of the agent) nothing bad is told: after a power cut
-  cameras start slower than the box. What is still bad then is told with its true beginning.
-- The first ``online`` is silent; one that ends a told outage is told, over restarts of the agent.
-- Another cause while it is down is told once that cause has lasted a minute: a booting camera walks
-  through unreachable, refused and unauthorized by itself.
-- At most six changes are told in a quarter of an hour. What was kept back is counted in the next.
+- A state is reported once it has lasted: offline 5 s, degraded 15 s, online 10 s.
+- In the first three minutes of a *boot* (not of the agent) no problem is reported: after a power cut
+  cameras start slower than the gateway. A problem that persists is then reported with its true start.
+- The first ``online`` is not reported; one that ends a reported outage is, also after a restart of the
+  agent.
+- Another cause of the same outage is reported once it has lasted a minute: a booting camera passes through
+  unreachable, refused and unauthorized.
+- At most six changes are reported in a quarter of an hour. The next event has the number of suppressed ones.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ class _WatchRecord(Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of one camera."""
+    """The current and the reported state of one camera."""
 
-    reported_state: CameraState | None = None  # None: nothing told and nothing seen yet
+    reported_state: CameraState | None = None  # None: nothing reported and nothing seen yet
     reported_cause: Cause | None = None
     reported_since_mono: float | None = None  # None: in an earlier boot
     state: CameraState = CameraState.STARTING
@@ -54,18 +55,19 @@ class _Seen:
     cause_since_mono: float = 0.0
     reported_mono: deque[float] = field(default_factory=deque)
     kept_back: int = 0
-    keeping_back: tuple[CameraState, float] | None = None  # state and its beginning: counted once
+    keeping_back: tuple[CameraState, float] | None = None  # the suppressed episode that was counted
 
     @property
     def episode(self) -> tuple[CameraState, float]:
+        """The current state and its start."""
         return self.state, self.state_since_mono
 
 
 class CameraStateFilter:
-    """One thread calls ``update`` about once a second with all cameras' snapshots.
+    """One thread calls ``update`` about once a second with the status of all cameras.
 
-    ``boot_mono`` is the monotonic time of the boot: 0 for the system's clock. ``path`` keeps what
-    was told, written only when something is told.
+    ``boot_mono`` is the monotonic time of the boot: 0 for the system's clock. ``path``: file of the reported
+    states, written after each report.
     """
 
     def __init__(self, path: Path, clock: Clock, boot_id: str, boot_mono: float = 0.0) -> None:
@@ -77,10 +79,10 @@ class CameraStateFilter:
         self._seen = self._restored()
 
     def update(self, statuses: Iterable[CameraStatus]) -> list[CameraChange]:
-        """The changes to tell now, in the order of ``statuses``.
+        """Return the changes to report now, in the order of ``statuses``.
 
-        They count as told at the next call: an agent that dies before their events are on disk
-        tells them again after its restart, rather than never.
+        They count as reported at the next call: an agent that is killed before their events are on disk
+        reports them again after its restart.
         """
         if self._unsaved:
             self._save()
@@ -89,8 +91,8 @@ class CameraStateFilter:
         return changes
 
     def forget(self, camera_id: str) -> None:
-        """The camera was removed from the configuration: that is no loss of it, and should it come back one
-        day, not the end of an old one."""
+        """The camera was removed from the configuration: report no outage, and none as ended if the camera
+        is configured again."""
         if self._seen.pop(camera_id, None) is not None:
             self._unsaved = True
 
@@ -101,7 +103,7 @@ class CameraStateFilter:
         if not self._has_lasted(seen, now):
             return None
         if seen.reported_state is None and seen.state is CameraState.ONLINE:
-            self._mark_reported(seen)  # the first sight of a good camera
+            self._mark_reported(seen)  # the first ``online`` is not reported
             return None
         if not self._is_within_limit(seen, now):
             return None
@@ -139,7 +141,7 @@ class CameraStateFilter:
         down_s = None
         if ended and seen.reported_since_mono is not None:
             down_s = round(seen.state_since_mono - seen.reported_since_mono, 1)
-        # The change told now was itself counted while it waited for the window.
+        # The change that is reported now was itself counted while it was suppressed.
         kept_back = seen.kept_back - (seen.keeping_back == seen.episode)
         change = CameraChange(
             status.camera_id, seen.state, seen.cause, status.detail, seen.state_since_mono, down_s, kept_back
@@ -156,14 +158,14 @@ class CameraStateFilter:
         seen.kept_back, seen.keeping_back = 0, None
 
     def _save(self) -> None:
-        told = {
+        reported = {
             camera_id: _ReportedState(
                 seen.reported_state, seen.reported_cause, seen.reported_since_mono or 0.0
             )
             for camera_id, seen in self._seen.items()
             if seen.reported_state is not None
         }
-        write_record(self._path, _WatchRecord(self._boot_id, told))
+        write_record(self._path, _WatchRecord(self._boot_id, reported))
 
     def _restored(self) -> dict[str, _Seen]:
         last = read_record(self._path, _WatchRecord)
@@ -172,10 +174,10 @@ class CameraStateFilter:
         same_boot = last.boot_id == self._boot_id
         return {
             camera_id: _Seen(
-                reported_state=CameraState(told.state),
-                reported_cause=Cause(told.cause) if told.cause else None,
-                reported_since_mono=told.since_mono if same_boot else None,
+                reported_state=CameraState(saved.state),
+                reported_cause=Cause(saved.cause) if saved.cause else None,
+                reported_since_mono=saved.since_mono if same_boot else None,
             )
-            for camera_id, told in last.cameras.items()
-            if told.state in set(CameraState) and (told.cause is None or told.cause in set(Cause))
+            for camera_id, saved in last.cameras.items()
+            if saved.state in set(CameraState) and (saved.cause is None or saved.cause in set(Cause))
         }

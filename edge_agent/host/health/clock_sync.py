@@ -1,11 +1,11 @@
-"""Is the clock right, since when, and how wrong was it before.
+"""Whether the system clock is synchronised, and by how much it was wrong before.
 
-A Pi without a battery boots with the time of its last shutdown and jumps when NTP answers. Events
-of before the jump carry a wrong time; ``ClockCorrection`` says by how much, once a boot.
+A Pi without a battery boots with the time of its last shutdown and jumps when NTP answers. Events from
+before the jump have a wrong time; ``ClockCorrection`` says by how much, once per boot.
 
-The kernel knows: ``adjtimex(2)`` clears STA_UNSYNC once any NTP client disciplines the clock.
-Reading it needs no privilege, but systemd's ``ProtectClock=`` forbids the call altogether; then
-only systemd-timesyncd's own marker file is left to go by.
+Source: the kernel clears STA_UNSYNC of ``adjtimex(2)`` once an NTP client disciplines the clock. Reading it
+needs no privilege, but systemd's ``ProtectClock=`` forbids the call; then the marker file of
+systemd-timesyncd is used.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ TIME_ERROR = 5
 
 @dataclass(frozen=True, slots=True)
 class KernelSync:
-    """What the kernel says about its clock. ``offset_ms`` is what it still slews, + when behind."""
+    """The kernel's state of its clock. ``offset_ms``: the rest to slew, positive when the clock is behind."""
 
     synced: bool
     offset_ms: float
 
 
 class ClockRecord(Struct, frozen=True):
-    """Kept in the state directory."""
+    """The state file."""
 
     boot_id: str
-    wall_minus_mono_s: float  # at the first look of this boot
-    corrected: bool
-    last_known: str | None = None  # RFC 3339; only ever taken from a synchronised clock
+    wall_minus_mono_s: float  # at the first start of the agent in this boot
+    corrected: bool  # the correction of this boot was reported, or none was needed
+    last_known: str | None = None  # RFC 3339, from a synchronised clock only
 
 
 class _Timex(ctypes.Structure):
@@ -59,12 +59,12 @@ class _Timex(ctypes.Structure):
         ("maxerror", ctypes.c_long),
         ("esterror", ctypes.c_long),
         ("status", ctypes.c_int),
-        ("rest", ctypes.c_long * 40),  # the kernel writes on; 40 longs are more than it has
+        ("rest", ctypes.c_long * 40),  # the fields that follow; 40 longs are more than the kernel writes
     )
 
 
 def read_kernel_sync() -> KernelSync | None:
-    """``adjtimex`` in its reading mode; None where the sandbox forbids it."""
+    """Call ``adjtimex`` read-only; None where the sandbox forbids it."""
     timex = _Timex(modes=0)
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
@@ -79,17 +79,17 @@ def read_kernel_sync() -> KernelSync | None:
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """The clock at one moment, for who only looks."""
+    """The state of the clock at one moment."""
 
     synced: bool
     source: str | None  # None: not synchronised
-    trusted: bool  # may certificates be judged by it?
+    trusted: bool  # good enough to check the validity of certificates
 
 
 def read_clock_state(
     path: Path, clock: Clock, sysroot: Path, kernel: Callable[[], KernelSync | None] = read_kernel_sync
 ) -> ClockState:
-    """For another process than the agent: writes nothing. ``path``: the agent's record."""
+    """Read the state in another process than the agent, without writing. ``path``: the agent's record."""
     last = read_record(path, ClockRecord)
     synced = _is_synced(kernel(), sysroot)
     floor = _parsed(last.last_known) if last else None
@@ -98,8 +98,10 @@ def read_clock_state(
 
 
 def _is_plausible(now: datetime, synced: bool, floor: datetime | None, build_year: int) -> bool:
-    """Not before the year of this code, and not before the last time that was known to be right, unless the
-    clock is synchronised now (a floor taken from a lying server must not lock the box out for ever)."""
+    """Whether the time is not before the year of this code, and not before the last time known to be right.
+
+    The latter does not apply to a synchronised clock: a time from a wrong server must not lock the gateway
+    out for ever."""
     if now.year < build_year:
         return False
     return synced or floor is None or now >= floor
@@ -112,8 +114,8 @@ def _is_synced(kernel: KernelSync | None, sysroot: Path) -> bool:
 
 
 def _find_source(sysroot: Path) -> str:
-    """The NTP client, by what it leaves in /run: no process is started for this."""
-    if os.path.isdir(sysroot / "run/chrony"):  # its inside is closed to others
+    """Return the NTP client, by its files in /run; this starts no process."""
+    if os.path.isdir(sysroot / "run/chrony"):  # only chrony's user may read inside
         return "chrony"
     if os.path.exists(sysroot / "run/systemd/timesync/synchronized"):
         return "systemd-timesyncd"
@@ -123,8 +125,10 @@ def _find_source(sysroot: Path) -> str:
 
 
 class ClockSync:
-    """Follows the clock's synchronisation. One thread calls ``update`` about once a second, from
-    before the first event on; the rest may be read from any thread.
+    """Follows the clock's synchronisation.
+
+    One thread calls ``update`` about once a second, the first time before the first event. Any thread may
+    use the rest.
     """
 
     def __init__(
@@ -152,25 +156,25 @@ class ClockSync:
         if last is not None and last.boot_id == boot_id:
             self._record = last
         else:
-            # Synchronised before the agent's first look: no event of this boot had a wrong time.
+            # Synchronised before the agent's start: no event of this boot has a wrong time.
             known = last.last_known if last else None
             self._record = ClockRecord(boot_id, self._wall_minus_mono_s(), synced, known)
             self.save()
 
     @property
     def synced(self) -> bool:
-        """Now, by asking the kernel (about 20 us): an event must not take its time from after the
-        jump and its flag from before it."""
+        """Whether the clock is synchronised now. Asks the kernel each time (about 20 us): an event's flag
+        must not be older than its time."""
         return _is_synced(self._kernel(), self._sysroot)
 
     @property
     def has_been_synced(self) -> bool:
-        """Whether it has been synchronised since the box started: from then on it drifts by seconds a day,
-        also without the uplink. Costs nothing: as of the last ``update``."""
+        """Whether the clock was synchronised at any time since the boot, as of the last ``update``. After
+        that it drifts only by seconds a day, also without the uplink."""
         return self._was_synced or self._pending is not None or self._record.corrected
 
     def update(self) -> ClockCorrection | None:
-        """Look again. Returns the correction until ``confirm_correction`` says it is on disk."""
+        """Read the clock's state. Returns the correction until ``confirm_correction`` is called."""
         was = self._was_synced
         synced = self._refresh()
         if synced != was:
@@ -182,17 +186,17 @@ class ClockSync:
         return self._pending
 
     def confirm_correction(self) -> None:
-        """The correction's event is durable: never report it again in this boot."""
+        """The correction's event is durable: do not return it again in this boot."""
         self._pending = None
         self._remember(corrected=True)
         self.save()
 
     def trusted(self) -> bool:
-        """May certificates be judged by this clock?"""
+        """Whether the clock is good enough to check the validity of certificates."""
         return _is_plausible(self._clock.now(), self.synced, self._floor, self._build_year)
 
     def save(self) -> None:
-        """Write the last known time; also call it at stop. Blocks for an fsync."""
+        """Write the last known time; call it at stop as well. Blocks for an fsync."""
         self._saved_mono = self._clock.monotonic()
         if self.synced:
             self._floor = self._clock.now()
@@ -221,7 +225,7 @@ class ClockSync:
         return ClockCorrection(offset_ms, self.source or "kernel", self._clock.now(), self._clock.monotonic())
 
     def _wall_minus_mono_s(self) -> float:
-        """Changes with every jump of the clock and with nothing else: slewing moves both."""
+        """Difference of the two clocks. It changes only when the clock jumps: slewing changes both."""
         return self._clock.now().timestamp() - self._clock.monotonic()
 
     def _remember(self, corrected: bool | None = None, last_known: str | None = None) -> None:

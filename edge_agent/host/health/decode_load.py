@@ -1,7 +1,6 @@
-"""What all cameras of a box ask its decoder for, against what the board's profile is made for.
+"""Compares the video of all cameras with the decoding capacity in the board's profile.
 
-Reckoned for the moment when something moves in front of all of them: then every picture that they send is
-decoded (docs/decisions/0011), and that is when the box is needed.
+It assumes movement in front of all cameras: then every frame is decoded (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from edge_agent.config.model.boards import Capacity
 from edge_agent.config.model.settings import Camera, GearChoice
 
 TOLERANCE = 1.1
-"""Cameras that are set to 10 pictures a second send 9.6 to 10.4, and the limits are no finer."""
+"""A camera that is set to 10 frames a second sends 9.6 to 10.4, and the limits are not more precise."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedStream:
-    """As a camera really sends it."""
+    """Size and rate of the stream that a camera sends."""
 
     camera_id: str
     width: int
     height: int
-    fps: float  # pictures a second
+    fps: float
 
     @property
     def pixels_per_s(self) -> float:
@@ -32,13 +31,13 @@ class DecodedStream:
 
 @dataclass(frozen=True, slots=True)
 class DecodeLoad:
-    """``asked`` and ``limit``: pictures of the profile's own size a second, of all cameras together."""
+    """``requested`` and ``limit``: frames a second of all cameras, in frames of the profile's size."""
 
     requested: float
     limit: int
     size: str
     heaviest: DecodedStream
-    oversized: bool  # the heaviest has larger pictures than the profile is made for
+    oversized: bool  # the frames of ``heaviest`` are larger than the profile's size
 
     @property
     def is_exceeded(self) -> bool:
@@ -46,7 +45,7 @@ class DecodeLoad:
 
 
 def decode_load(capacity: Capacity, streams: Iterable[DecodedStream]) -> DecodeLoad | None:
-    """None without streams."""
+    """Add up the streams; None without any."""
     known = sorted(streams, key=lambda stream: stream.pixels_per_s)
     if not known:
         return None
@@ -61,5 +60,5 @@ def decode_load(capacity: Capacity, streams: Iterable[DecodedStream]) -> DecodeL
 
 
 def fully_decoded(cameras: Sequence[Camera]) -> set[str]:
-    """Ids of those whose every picture may have to be decoded: not of those kept at keyframes."""
+    """Ids of the cameras that are not limited to keyframes by ``gear: idle``."""
     return {camera.id for camera in cameras if camera.analyse.gear is not GearChoice.IDLE}

@@ -1,7 +1,7 @@
-"""One human line for each thing that is not as it should be.
+"""One line of text for each problem of the gateway.
 
-Shown in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS. The worst
-for the site comes first: a camera that sees nothing, then what loses events, then the box.
+Shown in the heartbeat's ``degraded``, in ``edge-agent status`` and in systemd's STATUS. The most serious
+come first: cameras without a picture, then what delays or loses events, then the gateway's hardware.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ DISK_FULL_PERCENT = 90.0
 MEMORY_FULL_PERCENT = 90.0
 CERTIFICATE_WARN_DAYS = 30
 WAITING_TOO_LONG_S = 60.0
-"""A healthy link delivers within seconds. Whatever the broker does instead, refusing, silence, a permission
-that is missing: an event that waits so long is what the centre must see."""
+"""A healthy link delivers within seconds. An event that waits longer is a problem, whatever the broker's
+reason is: a refusal, no answer, a missing permission."""
 RATES_KNOWN_S = 30.0
-"""A camera's first pictures come in a burst, and its rate is a mean of ten seconds."""
+"""A camera's first frames come in a burst, and its rate is a mean over ten seconds."""
 
 CAUSE_TEXT: dict[Cause, str] = {
     Cause.UNREACHABLE: "it does not answer, or with a server error",
@@ -52,14 +52,14 @@ CAUSE_TEXT: dict[Cause, str] = {
     Cause.ENDED: "it closed the stream",
     Cause.DECODE_ERROR: "packets come, but no whole picture",
 }
-"""What each cause means, whatever led to it; the pages for people repeat it. What a reader found out is
-narrower, so it goes first: see ``why``."""
+"""The general meaning of each cause, also shown on the web pages. The detail from capture is more specific,
+so ``cause_text`` prefers it."""
 
 
 def cause_text(cause: Cause | None, detail: str) -> str:
-    """Why a camera gives no good pictures: what its reader found out, else the meaning of the cause.
+    """Say why a camera gives no good video: the detail from capture, else the meaning of the cause.
 
-    Followed by the cause as the wire and the guide name it. ``detail`` is masked here once more.
+    The cause's name in messages and guide follows in brackets. ``detail`` is masked here once more.
     """
     if cause is None:
         return masked(detail) or "cause unknown"
@@ -67,13 +67,13 @@ def cause_text(cause: Cause | None, detail: str) -> str:
 
 
 def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
-    """``12:03`` today, ``2026-11-23 12:03`` on another day, in the site's own time."""
+    """``12:03`` today, ``2026-11-23 12:03`` on another day, in the site's time zone."""
     local, today = since.astimezone(zone), now.astimezone(zone).date()
     return local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
 
 
 def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -> Iterator[str]:
-    """Cameras that are offline or degraded, or were tampered with; one that still starts is no news."""
+    """Cameras that are offline, degraded or tampered with; not those that still start."""
     for camera in sorted(cameras, key=lambda c: c.state is not CameraState.OFFLINE):
         if camera.state in (CameraState.OFFLINE, CameraState.DEGRADED):
             since = since_text(camera.since_at, now, zone)
@@ -87,13 +87,14 @@ def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -
 
 
 CENTRE_SILENT_S = 300.0
-"""The ingest confirms within seconds: this long without a word, while events wait for one, is no pause."""
+"""The centre confirms within seconds; no confirmation for this long, while events wait, is a problem."""
 
 
 def delivery_lines(
     outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth, now: datetime, zone: tzinfo
 ) -> Iterator[str]:
-    """``mqtt.last_error`` is history while ``online``, and the reason while not."""
+    """Events that are delayed or lost, the broker and the clock. ``mqtt.last_error`` is shown only while
+    not ``online``: it is old otherwise."""
     waiting = outbox.depth - (outbox.unconfirmed if online else 0)
     if outbox.degraded:
         yield f"outbox: {outbox.degraded}"
@@ -118,7 +119,7 @@ def delivery_lines(
 
 
 def schedule_lines(rules: Iterable[Rule], clock_known: bool) -> Iterator[str]:
-    """What becomes of the schedules while the clock has not been right since the box started."""
+    """How rules with a schedule behave while the clock was never synchronised since the boot."""
     if clock_known:
         return
     schedules = [rule.schedule for rule in rules if rule.enabled and rule.schedule is not None]
@@ -144,7 +145,7 @@ def healing_lines(healing: HealingHealth) -> Iterator[str]:
 
 
 WAITS = ("", "pictures wait", "pictures and infos wait", "pictures and infos wait, heartbeats are slow")
-"""By step of the budget ladder."""
+"""Indexed by the step of the budget ladder."""
 
 
 def uplink_lines(uplink: UplinkHealth) -> Iterator[str]:
@@ -164,7 +165,7 @@ def certificate_lines(certificates: CertificatesHealth) -> Iterator[str]:
 
 
 def centre_is_silent(outbox: OutboxHealth, mqtt: MqttHealth) -> bool:
-    """Whether it has to confirm what was sent, and has not for too long."""
+    """Whether events wait for the centre's confirmation, and none has come for too long."""
     waits = mqtt.delivery == "confirmed" and outbox.unconfirmed > 0
     heard_s = mqtt.confirmed_age_s
     return (
@@ -201,7 +202,7 @@ def command_lines(commands: CommandsHealth) -> Iterator[str]:
 
 
 def collection_lines(collection: CollectionHealth | None) -> Iterator[str]:
-    """Whoever reads a gateway's health sees that it keeps pictures of people."""
+    """A running collection: health must show that the gateway keeps pictures of people."""
     if collection is None or collection.state != "taking":
         return
     cameras = ", ".join(collection.cameras)
@@ -210,14 +211,14 @@ def collection_lines(collection: CollectionHealth | None) -> Iterator[str]:
 
 
 def model_lines(model: ModelHealth, now: datetime, zone: tzinfo) -> Iterator[str]:
-    """A new model that was given up, until another one is tried."""
+    """A new model that was reverted, until another one is tried."""
     if model.reverted and model.reverted_at:
         at = since_text(datetime.fromisoformat(model.reverted_at), now, zone)
         yield f"model: given up at {at}: {model.why}"
 
 
 def _duration(seconds: float) -> str:
-    """In minutes: a text that changes every second is sent to systemd every second."""
+    """In minutes: a text that changes every second would be sent to systemd every second."""
     minutes = ceil(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
@@ -237,7 +238,7 @@ def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Ite
 
 
 def decode_lines(cameras: Sequence[CameraStatus], settings: Settings, now_mono: float) -> Iterator[str]:
-    """When the cameras send more than the board is made for; only once their real rates are known."""
+    """Cameras that send more than the board's capacity; only once their real rates are known."""
     profile, whole = settings.profile, fully_decoded(settings.cameras)
     if profile.platform is None:
         return
@@ -260,7 +261,7 @@ def decode_lines(cameras: Sequence[CameraStatus], settings: Settings, now_mono: 
 
 
 HELD_BACK = ("", "fewer inferences", "fewer inferences and pictures", "keyframes only")
-"""By step of the thermal ladder."""
+"""Indexed by the step of the thermal ladder."""
 
 
 def thermal_lines(thermal: ThermalHealth, now: datetime, zone: tzinfo) -> Iterator[str]:

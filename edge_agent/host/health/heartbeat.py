@@ -1,8 +1,7 @@
-"""Assembles the heartbeat: how the box and every camera are, in one small message.
+"""Assembles the heartbeat: the state of the gateway and of every camera in one small message.
 
 It is made on demand, never stored, and costs well under a millisecond of CPU: see docs/design/health.md.
-
-A message in as few bytes as its schema allows: a heartbeat comes every few seconds, over a paid link.
+``compact`` encodes it in few bytes: a heartbeat is sent every few seconds over a paid link.
 """
 
 from __future__ import annotations
@@ -46,11 +45,11 @@ from edge_agent.wire import (
 )
 
 JUMP = timedelta(seconds=2)
-JITTER = 0.1  # 465 boxes started by one power cut must not beat in step
+JITTER = 0.1  # 465 gateways that one power cut restarted must not send at the same moments
 
 
 class DetectorStats(Protocol):
-    """What the detection worker says about itself. ``latency_ms`` is from request to answer."""
+    """Figures of the detection worker. ``latency_ms`` is from request to result."""
 
     @property
     def name(self) -> str: ...
@@ -66,20 +65,21 @@ class DetectorStats(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HealthSources:
-    """Where each part of the heartbeat comes from. All are called on the thread that makes it,
-    must not block and must be safe beside their owners' threads."""
+    """Functions that return the parts of the heartbeat.
+
+    They are called on the thread that makes it: they must not block, and must be thread-safe."""
 
     session: Callable[[], str]  # id of the broker session; empty before the first
     clock: Callable[[], ClockHealth]
     box: Callable[[], BoxHealth]
     outbox: Callable[[], OutboxStats]
     mqtt: Callable[[], MqttHealth]
-    online: Callable[[], bool]  # is there a session with a broker now
+    online: Callable[[], bool]  # whether there is a session with a broker
     detector: Callable[[], DetectorStats]
     cameras: Callable[[], Sequence[CameraStatus]]
     evidence: Callable[[], EvidenceHealth] = EvidenceHealth
-    configuration: Callable[[], Iterable[str]] = tuple  # lines: what the file says and the agent does not do
-    units: Callable[[], Iterable[str]] = tuple  # lines: units of the box that failed
+    configuration: Callable[[], Iterable[str]] = tuple  # lines: what of the file is not in force
+    units: Callable[[], Iterable[str]] = tuple  # lines: failed systemd units
     thermal: Callable[[], ThermalHealth] = ThermalHealth
     config: Callable[[], ConfigHealth] = ConfigHealth
     storm: Callable[[], StormHealth | None] = lambda: None
@@ -90,14 +90,16 @@ class HealthSources:
     update: Callable[[], UpdateHealth] = UpdateHealth
     healing: Callable[[], HealingHealth] = HealingHealth
     model: Callable[[], ModelHealth] = ModelHealth
-    clock_has_been_synced: Callable[[], bool] = lambda: True  # has it been right since the box started
-    platform: Sequence[str] = ()  # lines: what lies below the agent and is not as the profile asks
+    clock_has_been_synced: Callable[[], bool] = lambda: (
+        True
+    )  # whether it was synchronised at any time since the boot
+    platform: Sequence[str] = ()  # lines: differences of the platform from the board's profile
 
 
 class HeartbeatMaker:
-    """Makes one heartbeat at a time; any thread may call it. ``uptime_s`` is the agent's own.
+    """Makes heartbeats; any thread may call ``make``.
 
-    ``settings`` are those in force; who changes them puts others here.
+    ``settings`` are those in force; a reload replaces them.
     """
 
     def __init__(self, settings: Settings, clock: Clock, sources: HealthSources) -> None:
@@ -164,10 +166,10 @@ class HeartbeatMaker:
 
 
 def with_wall_time(status: CameraStatus, clock: Clock) -> CameraStatus:
-    """``status`` with a true ``since_at``, should the clock have jumped since.
+    """Return ``status`` with ``since_at`` corrected if the clock has jumped since.
 
-    Only then is it worked out anew from ``since_mono``, in whole seconds: two clocks are never read
-    in the same instant, and a label that moves by a millisecond a heartbeat looks like a change.
+    Only after a jump is it computed again from ``since_mono``, in whole seconds: the two clocks cannot be
+    read at the same instant, and a time that moves by a millisecond per heartbeat looks like a change.
     """
     since_at = wall_time_of(clock, status.since_mono)
     if abs(since_at - status.since_at) < JUMP:
@@ -176,7 +178,7 @@ def with_wall_time(status: CameraStatus, clock: Clock) -> CameraStatus:
 
 
 def next_interval_s(heartbeat_s: float, uniform: Callable[[float, float], float] = random.uniform) -> float:
-    """Seconds until the next heartbeat: ``heartbeat_s`` +-10 %."""
+    """Return the seconds until the next heartbeat: ``heartbeat_s`` +-10 %."""
     return heartbeat_s * uniform(1.0 - JITTER, 1.0 + JITTER)
 
 
@@ -235,9 +237,9 @@ def camera_health(status: CameraStatus) -> CameraHealth:
 
 
 def compact(message: Message) -> bytes:
-    """JSON without the optional fields that have their default; ``schema`` always stays.
+    """Encode as JSON without optional fields that have their default; ``schema`` always stays.
 
-    Whole numbers lose their ``.0``, which JSON Schema does not tell from it.
+    Whole floats are written without ``.0``: for JSON Schema both are the same number.
     """
     return msgspec.json.encode(_without_defaults(message))
 
@@ -259,7 +261,7 @@ def _without_defaults(value: object) -> Any:
 
 @functools.cache
 def _fields(kind: type[Message]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """Looking them up takes most of the time otherwise."""
+    """Cached: the lookup would take most of the time of ``compact``."""
     return msgspec.structs.fields(kind)
 
 

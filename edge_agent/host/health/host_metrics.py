@@ -1,8 +1,7 @@
-"""How the box itself is doing, read once a heartbeat.
+"""CPU, memory, disk, temperature and supply of the gateway, read once per heartbeat.
 
-psutil for what every Linux has, kernel files for what differs from board to board
-(``host/board/sensors.py``), see docs/decisions/0010. What cannot be read is None, and takes nothing else
-along.
+psutil reads what every Linux has, ``host/board/sensors.py`` what differs from board to board; see
+docs/decisions/0010. A value that cannot be read is None; the others are still reported.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from edge_agent.wire import BoxHealth
 MB = 1e6
 SHORTEST_WINDOW_S = 1.0
 
-# psutil promises no kinds of error for a /proc that is hidden (systemd's ProcSubset=pid) or unusual
-# (containers): besides its own it lets through what its parsers meet.
+# For a /proc that is hidden (systemd's ProcSubset=pid) or unusual (containers), psutil raises not only its
+# own errors but also those of its parsers.
 UNREADABLE = (psutil.Error, OSError, RuntimeError, ValueError, LookupError, TypeError)
 
 T = TypeVar("T")
@@ -49,11 +48,11 @@ class _Sample:
 
 
 class HostMetrics:
-    """Reads ``wire.BoxHealth``. Thread-safe; within a second the same answer is given again.
+    """Reads ``wire.BoxHealth``. Thread-safe; a second call within a second returns the same values.
 
-    CPU and disk rates are means since the read before, so the heartbeat shows the whole interval
-    unless ``edge-agent status`` asked in between. ``sysroot`` is where the board's own kernel files
-    are; psutil reads below ``psutil.PROCFS_PATH``.
+    CPU and disk rates are means since the previous read, so the heartbeat shows the whole interval unless
+    ``edge-agent status`` has read in between. The board's kernel files are below ``sysroot``, those of
+    psutil below ``psutil.PROCFS_PATH``.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class HostMetrics:
         sensors: Sequence[str] = (),
         alarm_nodes: Sequence[str] = (),
     ) -> None:
-        """``sensors``: of the temperature, see ``Thermometer``; ``alarm_nodes``: see ``ThrottleSensors``."""
+        """``sensors``: see ``Thermometer``. ``alarm_nodes``: see ``ThrottleSensors``."""
         self._state_dir = state_dir
         self._clock = clock
         self._boot_reason = boot_reason
@@ -78,7 +77,7 @@ class HostMetrics:
         self._health: BoxHealth | None = None
 
     def read(self) -> BoxHealth:
-        """Today's numbers. On a Pi without the firmware node it may wait up to 2 s for vcgencmd."""
+        """Return the current values. On a Pi without the firmware node it may block 2 s for vcgencmd."""
         with self._lock:
             if self._health is None or self._clock.monotonic() - self._last.mono >= SHORTEST_WINDOW_S:
                 self._health = self._measure()
@@ -122,14 +121,14 @@ def _or_none(read: Callable[[], T]) -> T | None:
 
 
 def _cpu_time() -> _CpuTime:
-    """Not ``psutil.cpu_percent``: its window is one per thread, and a thread's first answer is 0.0."""
+    """Not ``psutil.cpu_percent``: its window is per thread, and a thread's first result is 0.0."""
     times = psutil.cpu_times()
     guest = times.guest + times.guest_nice  # already inside user and nice
     return _CpuTime(sum(times) - guest, times.idle + times.iowait)
 
 
 def _cpu_percent(before: _CpuTime | None, after: _CpuTime | None) -> float | None:
-    """Of all cores together, 0..100."""
+    """Load of all cores together, 0..100."""
     if before is None or after is None or after.total_s <= before.total_s:
         return None
     idle = (after.idle_s - before.idle_s) / (after.total_s - before.total_s)
@@ -144,5 +143,5 @@ def _write_kb_s(before: _Sample, after: _Sample) -> float | None:
 
 
 def _uptime_s() -> float:
-    """Not from ``psutil.boot_time``: that is wall time, and jumps when the clock is set."""
+    """Not ``psutil.boot_time``, which is wall time and jumps when the clock is set."""
     return float(round(time.clock_gettime(time.CLOCK_BOOTTIME)))

@@ -1,6 +1,6 @@
-"""What the agent says to root's program for updates, and what that has told. See docs/design/update.md.
+"""Requests to root's program for updates, and its status. See docs/design/update.md.
 
-Root writes one file, the agent another; neither calls the other.
+The two exchange files: the agent writes the request, root's program its status.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ SETTINGS = Path("etc/edge-agent/update.json")
 STATUS_FILE = Path("var/lib/edge-agent-update/told.json")
 REQUEST = Path("run/edge-agent/requests/update")
 RELEASES = Path("opt/edge-agent")
-LONGEST_REASON = 200
-"""In a heartbeat; the answer to the command has all of it."""
+MAX_REASON_LENGTH = 200
+"""Limit in a heartbeat; the reply to the command has the whole text."""
 
 
 class UpdateProgressRecord(Struct, frozen=True):
-    """What root is doing."""
+    """The update in progress."""
 
-    id: str  # of the command; empty for what the box fetched by itself
+    id: str  # of the command; empty for an update that the gateway fetched by itself
     version: str
     phase: Literal["fetching", "installing", "trial"]
-    until: str | None = None  # when there is a verdict at the latest
+    until: str | None = None  # latest end of the trial
 
 
 class UpdateResultRecord(Struct, frozen=True):
-    """What came of it."""
+    """The outcome of the last update."""
 
     id: str
     version: str
-    outcome: Literal["in-force", "reverted", "refused"]  # refused: nothing was switched
+    outcome: Literal["in-force", "reverted", "refused"]  # refused: not installed
     text: str
     time: str
 
@@ -56,7 +56,7 @@ class _Settings(Struct, frozen=True):
 
 
 class RootUpdate:
-    """Any thread may call it; each call reads or writes one small file."""
+    """The files that the agent exchanges with root's program. Thread-safe; each call uses one small file."""
 
     def __init__(self, sysroot: Path = Path("/")) -> None:
         self._settings, self._status_file, self._request = (
@@ -68,12 +68,12 @@ class RootUpdate:
 
     @property
     def is_available(self) -> bool:
-        """Whether this box takes signed releases at all."""
+        """Whether root's program is set up on this gateway."""
         return self._settings.exists()
 
     @property
     def ca_file(self) -> str | None:
-        """Of the server of releases; None: the system's."""
+        """CA file of the release server; None: the system's CAs."""
         try:
             found = msgspec.json.decode(self._settings.read_bytes(), type=_Settings)
         except (OSError, msgspec.DecodeError):
@@ -87,14 +87,14 @@ class RootUpdate:
             return UpdateStatusRecord()
 
     def has(self, version: str) -> bool:
-        """Whether that release is installed, whole."""
+        """Whether that release is completely installed."""
         return (self.releases / version / ".complete").exists()
 
     def ask(self, id_: str, manifest: str, signature: str) -> None:
-        """Leave a request; root looks at it at once. Raises OSError."""
+        """Write a request; root's program starts at once. Raises OSError."""
         folder = self._request.parent
         folder.mkdir(exist_ok=True)
-        # Root has given up its capabilities, and takes what is done with away as one of the agent's group.
+        # Root's program runs without capabilities: it deletes the request as a member of the agent's group.
         folder.chmod(0o770)
         new = self._request.with_suffix(".new")
         new.unlink(missing_ok=True)
@@ -107,20 +107,20 @@ class RootUpdate:
             self._request.unlink(missing_ok=True)
 
     def health(self) -> UpdateHealth:
-        told = self.status()
-        reverted = told.last if told.last is not None and told.last.outcome == "reverted" else None
+        status = self.status()
+        reverted = status.last if status.last is not None and status.last.outcome == "reverted" else None
         return UpdateHealth(
-            version=None if told.now is None else told.now.version,
-            phase=None if told.now is None else told.now.phase,
-            until=None if told.now is None else told.now.until,
+            version=None if status.now is None else status.now.version,
+            phase=None if status.now is None else status.now.phase,
+            until=None if status.now is None else status.now.until,
             reverted=None if reverted is None else reverted.version,
             reverted_at=None if reverted is None else reverted.time,
-            why=None if reverted is None else reverted.text[:LONGEST_REASON],
+            why=None if reverted is None else reverted.text[:MAX_REASON_LENGTH],
         )
 
 
 def update_lines(update: UpdateHealth, now: datetime, zone: tzinfo) -> list[str]:
-    """For the heartbeat's ``degraded``; times are the site's own."""
+    """Lines for the heartbeat's ``degraded``, with times in the site's time zone."""
     lines = []
     if update.phase == "trial" and update.until:
         until = since_text(datetime.fromisoformat(update.until), now, zone)

@@ -1,3 +1,4 @@
-"""The Unix sockets of a running agent and the commands that ask them: status, reload, relearn. What they
-change is done in ``runtime``.
+"""The Unix sockets of a running agent, and the commands that use them: status, reload, relearn, self-test.
+
+``runtime`` carries out the requests.
 """

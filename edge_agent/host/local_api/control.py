@@ -1,7 +1,7 @@
-"""What ``edge-agent reload``, ``relearn`` and ``doctor`` ask of a running agent, over ``control.sock``.
+"""Requests of ``edge-agent reload``, ``relearn`` and ``doctor`` to a running agent, over ``control.sock``.
 
-One request and one answer a connection, as JSON. Only the agent's own user, and root, may connect: a camera
-that is turned away and then relearned shows no tamper.
+One request and one answer per connection, as JSON. Only the agent's user and root may connect: an attacker
+who turns a camera away and then relearns its view would cause no tamper event.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from edge_agent.host.local_api.local_socket import (
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 15.0
-"""An agent that reads its configuration looks at password files, and waits for what a changed camera ends."""
-LARGEST_REQUEST = 4096
+"""A reload reads password files, and waits until the old pipelines of changed cameras have ended."""
+MAX_REQUEST_BYTES = 4096
 REQUEST_WITHIN_S = 1.0
-"""All of it: who connects and says nothing, or a byte now and then, keeps the others waiting no longer."""
+"""Limit for a whole request: a client that sends nothing, or a byte now and then, blocks the others for no
+longer."""
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -47,19 +48,19 @@ EXIT_CONFIG = 78
 class ReloadRequest(Struct, frozen=True, tag="reload"):
     """Read the configuration again."""
 
-    gateway: str | None  # whose agent is meant; None: whoever listens there
-    path: str | None = None  # of the configuration file, absolute; None: whichever the agent runs with
+    gateway: str | None  # id of the agent's gateway; None: any agent that listens there
+    path: str | None = None  # of the configuration file, absolute; None: the agent's own
 
 
 class RelearnRequest(Struct, frozen=True, tag="relearn"):
-    """Learn a camera's view anew."""
+    """Learn a camera's view again."""
 
     gateway: str
     camera: str
 
 
 class SelfTestRequest(Struct, frozen=True, tag="self-test"):
-    """Begin a test of the way to the centre, or report on the one with this id."""
+    """Start a test of the delivery to the centre, or report on the one with this id."""
 
     gateway: str
     test_id: str
@@ -69,7 +70,7 @@ ControlRequest = ReloadRequest | RelearnRequest | SelfTestRequest
 
 
 class ControlReply(Struct, frozen=True):
-    """``code`` is the command's exit code; None: this agent is not the one that was meant."""
+    """``code`` is the command's exit code; None: the request was for the agent of another gateway."""
 
     code: int | None
     text: str
@@ -77,7 +78,7 @@ class ControlReply(Struct, frozen=True):
 
 
 class ControlServer(LocalServer):
-    """Gives each request to ``obey``, on its own thread, and the answer to who asked."""
+    """Passes each request to ``obey`` on its own thread, and sends the reply to the client."""
 
     def __init__(
         self, places: Sequence[Path], gateway: str, obey: Callable[[ControlRequest], ControlReply]
@@ -100,17 +101,17 @@ class ControlServer(LocalServer):
             return ControlReply(None, f"the agent of {self._gateway} listens here")
         try:
             return self._handle(request)
-        except Exception as error:  # the top of this thread's loop: the next asker is served
+        except Exception as error:  # the top of this thread's loop: the next client is served
             log.exception("control: a request failed")
             return ControlReply(EXIT_FAILED, f"the agent failed at it: {type(error).__name__}: {error}")
 
 
 def _request_of(asker: socket.socket) -> bytes:
-    """Until its sender closes its side. Raises OSError when that is not in time."""
+    """Read until the client closes its side. Raises OSError when that takes too long."""
     text, deadline = b"", time.monotonic() + REQUEST_WITHIN_S
-    while len(text) <= LARGEST_REQUEST:
+    while len(text) <= MAX_REQUEST_BYTES:
         asker.settimeout(max(0.001, deadline - time.monotonic()))
-        part = asker.recv(LARGEST_REQUEST)
+        part = asker.recv(MAX_REQUEST_BYTES)
         if not part:
             break
         text += part
@@ -118,7 +119,7 @@ def _request_of(asker: socket.socket) -> bytes:
 
 
 def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
-    """Have the agent of this configuration read it again, and print what came of it.
+    """Have the agent of this configuration read it again, and print the result.
 
     Returns 0; 1 when it runs but cannot be asked; 3 when no agent runs; 78 when the file must be fixed.
     """
@@ -130,29 +131,29 @@ def run_reload(path: Path, stdout: TextIO, stderr: TextIO) -> int:
 
 
 def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
-    """The file is no good: its agent is asked all the same, so that its health says so."""
+    """The file has mistakes: send the request all the same, so that the agent's health reports them."""
     found = last_good.find(path, no_secrets=True)
     folders = last_good.state_dirs(path) if found is None else [found.settings.state_dir]
     places = [place for folder in folders for place in places_to_ask(folder, name=CONTROL_SOCKET)]
-    # Without the copy nobody knows whose agent is meant. Another one would only read its own file again.
+    # Without a last good copy the gateway's id is unknown. Another agent would only reload its own file.
     gateway = None if found is None else found.settings.gateway.id
     answer = _ask(list(dict.fromkeys(places)), ReloadRequest(gateway, str(path.resolve())))
     if isinstance(answer, ControlReply) and answer.code == EXIT_CONFIG:
         print(answer.text, file=stderr)
     else:
-        told = "nothing was changed; no running agent was found to tell of it"
-        print(*error.problems or [error], told, sep="\n", file=stderr)
+        note = "nothing was changed; no running agent was found to tell of it"
+        print(*error.problems or [error], note, sep="\n", file=stderr)
     return EXIT_CONFIG
 
 
 def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
-    """Have the agent of this configuration learn a camera's view anew. Returns as ``run_reload``."""
+    """Have the agent of this configuration learn a camera's view again. Exit codes as ``run_reload``."""
     settings = last_good.read_or_find(path)
     return _run(settings, RelearnRequest(settings.gateway.id, camera), stdout, stderr)
 
 
 def ask_self_test(settings: Settings, test_id: str) -> SelfTestReport | str | None:
-    """What the test has found so far; else why there is none; None: no agent runs."""
+    """Return the report so far, or a text why there is none; None: no agent runs."""
     places = places_to_ask(settings.state_dir, name=CONTROL_SOCKET)
     answer = _ask(places, SelfTestRequest(settings.gateway.id, test_id))
     if isinstance(answer, ControlReply):
@@ -175,7 +176,7 @@ def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: Te
 
 
 def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | str | None:
-    """The answer of the one that is meant; else why there is none; None: nobody is there."""
+    """Return the reply of the agent of that gateway, or a text why there is none; None: no agent runs."""
     failure: str | None = None
     for path in places:
         try:

@@ -1,9 +1,7 @@
-"""Where the sockets of a running agent lie, how it takes them, and how it is asked.
+"""Unix sockets of a running agent: their paths, a server that handles one connection at a time, a client.
 
-Whoever may read how the agent is may not therefore change it: two sockets, so that the file system says who
-may do what. ``status.sock`` is for the agent's user and group, ``control.sock`` for its user alone, and root.
-
-A thread that answers whoever connects to a Unix socket, one after the other.
+There are two sockets, so that file modes separate reading from changing: the agent's user and group may
+connect to ``status.sock``, only its user and root to ``control.sock``.
 """
 
 from __future__ import annotations
@@ -27,16 +25,16 @@ from edge_agent.host.local_api.status_words import STATUS
 STATUS_SOCKET = "status.sock"
 CONTROL_SOCKET = "control.sock"
 RUN_DIR = Path("/run/edge-agent")
-LONGEST_PATH_BYTES = 107  # sun_path of unix(7) less its end
+MAX_PATH_BYTES = 107  # sun_path of unix(7) without its terminating zero
 ANSWER_TIMEOUT_S = 5.0
-LARGEST_ANSWER = 1 << 20
+MAX_ANSWER_BYTES = 1 << 20
 
 
 def places_to_listen(
     state_dir: Path, environ: Mapping[str, str] | None = None, name: str = STATUS_SOCKET
 ) -> list[Path]:
-    """Where a starting agent tries to listen, best first: systemd's run directory, or else its state
-    directory; where that one cannot be written, a private directory of the user's."""
+    """Paths at which a starting agent tries to listen, best first: in systemd's run directory, or without it
+    in the state directory; then, if that is read-only, in private directories of the user."""
     environ = os.environ if environ is None else environ
     run_dir = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
     first = (Path(run_dir) if run_dir else state_dir) / name
@@ -46,19 +44,19 @@ def places_to_listen(
 def places_to_ask(
     state_dir: Path, environ: Mapping[str, str] | None = None, name: str = STATUS_SOCKET
 ) -> list[Path]:
-    """Where an agent of this state directory may listen, whose environment is not known."""
+    """Paths at which an agent of this state directory may listen, whatever its environment is."""
     first, *private = places_to_listen(state_dir, environ, name)
     return list(dict.fromkeys([first, state_dir / name, RUN_DIR / name, *private]))
 
 
 def nothing_runs(gateway: str, places: Sequence[Path], lang: Lang = "en") -> str:
-    """What a person reads where no agent answered, and what starts one."""
+    """Return the text for a person when no agent answers, with the command that starts one."""
     start, looked = say(STATUS, "start", lang), ", ".join(map(str, places))
     return say(STATUS, "nothing-runs", lang, gateway=gateway, places=looked, start=start)
 
 
 def ask(path: Path, request: bytes = b"", timeout_s: float = ANSWER_TIMEOUT_S) -> bytes:
-    """What the agent at ``path`` answers. Raises OSError."""
+    """Send a request to the agent at ``path``, and return its answer. Raises OSError."""
     if not _is_safe(path):
         raise FileNotFoundError(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker, _address(path) as address:
@@ -68,13 +66,13 @@ def ask(path: Path, request: bytes = b"", timeout_s: float = ANSWER_TIMEOUT_S) -
             asker.sendall(request)
             asker.shutdown(socket.SHUT_WR)
         parts: list[bytes] = []
-        while sum(map(len, parts)) < LARGEST_ANSWER and (part := asker.recv(65536)):
+        while sum(map(len, parts)) < MAX_ANSWER_BYTES and (part := asker.recv(65536)):
             parts.append(part)
         return b"".join(parts)
 
 
 def listen(places: Sequence[Path], mode: int) -> tuple[socket.socket, Path]:
-    """A listening socket of this mode at the first place that can be written, and which one that is.
+    """Listen at the first usable path. Returns the socket and the path; ``mode`` is the file mode.
 
     Raises EdgeAgentError when another agent listens at one of them, or none can be used.
     """
@@ -89,7 +87,7 @@ def listen(places: Sequence[Path], mode: int) -> tuple[socket.socket, Path]:
 
 def _private_places(state_dir: Path, environ: Mapping[str, str], name: str) -> list[Path]:
     user = os.geteuid()
-    # One user may run several agents: the name tells their state directories apart.
+    # One user may run several agents: the digest distinguishes their state directories.
     digest = hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
     name = f"{Path(name).stem}-{digest}.sock"
     session = environ.get("XDG_RUNTIME_DIR")
@@ -104,8 +102,8 @@ def _is_private(path: Path) -> bool:
 
 
 def _is_safe(path: Path) -> bool:
-    """A private place counts only in a directory that nobody else can write: anybody may have made one of
-    that name among the temporary files."""
+    """Whether a private path is in a directory that only this user can write: any user may have created a
+    directory of that name in /tmp."""
     if not _is_private(path):
         return True
     try:
@@ -117,7 +115,7 @@ def _is_safe(path: Path) -> bool:
 
 
 def _listen(path: Path, mode: int) -> socket.socket:
-    """Raises OSError where the place cannot be used, EdgeAgentError where it is taken."""
+    """Raises OSError where the path cannot be used, EdgeAgentError where another agent listens."""
     if _is_private(path):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if not _is_safe(path):
@@ -127,11 +125,10 @@ def _listen(path: Path, mode: int) -> socket.socket:
         _clear(path)
         with _address(path) as address:
             listener.bind(address)
-        path.chmod(
-            mode
-        )  # not by umask, which would reach into other threads; nobody connects before listen()
-        listener.listen(64)  # fifty at once wait their turn
-        listener.setblocking(False)  # an asker that left before accept() must not block the loop
+        # Not by umask, which changes all threads. Clients cannot connect before listen().
+        path.chmod(mode)
+        listener.listen(64)
+        listener.setblocking(False)  # a client that left before accept() must not block the loop
     except BaseException:
         listener.close()
         raise
@@ -139,7 +136,7 @@ def _listen(path: Path, mode: int) -> socket.socket:
 
 
 def _clear(path: Path) -> None:
-    """Remove the socket of an agent that is gone; refuse to take it from one that lives."""
+    """Remove the socket of an agent that has ended. Raises EdgeAgentError if one still listens."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise EdgeAgentError(f"{path}: is in the way and not a socket; remove it")
@@ -157,8 +154,8 @@ def _clear(path: Path) -> None:
 
 @contextlib.contextmanager
 def _address(path: Path) -> Iterator[str]:
-    """The path, or a short name for it: a socket's path ends at 107 bytes, a directory's does not."""
-    if len(os.fsencode(path)) <= LONGEST_PATH_BYTES:
+    """The path, or a short alias for it: the path of a socket has at most 107 bytes."""
+    if len(os.fsencode(path)) <= MAX_PATH_BYTES:
         yield str(path)
         return
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
@@ -174,8 +171,9 @@ IDLE_S = 10.0
 
 
 class LocalServer:
-    """Gives each connection to ``answer``, which may raise OSError; a read or a write of the connection
-    blocks for at most ``ANSWER_TIMEOUT_S``. The thread blocks, it never polls."""
+    """Passes each connection to ``answer``, which may raise OSError.
+
+    One read or write of the connection blocks for at most ``ANSWER_TIMEOUT_S``."""
 
     def __init__(
         self,
@@ -186,8 +184,8 @@ class LocalServer:
         mode: int,
         idle_s: float = IDLE_S,
     ) -> None:
-        """``places``: where to listen, the first that can be used. A socket that was removed is made again
-        after ``idle_s``. ``mode``: who may connect."""
+        """``places``: paths, of which the first usable one is taken. ``mode``: file mode of the socket. A
+        socket that was removed is created again after ``idle_s``."""
         self._name = name
         self._places = places
         self._answer = answer
@@ -195,13 +193,13 @@ class LocalServer:
         self._idle_s = idle_s
         self._path: Path | None = None
         self._listener: socket.socket | None = None
-        # Ends of a pair that wakes the loop: shutdown() does not wake a Unix listener.
+        # A pair of sockets that wakes the loop: shutdown() does not wake a Unix listener.
         self._asleep: socket.socket | None = None
         self._alarm: socket.socket | None = None
         self.loop = SupervisedThread(name, self._serve, max_silence_s=3 * IDLE_S)
 
     def start(self) -> None:
-        """Bind and serve. Raises EdgeAgentError when another agent listens there, or it cannot bind."""
+        """Bind and serve. Raises EdgeAgentError when another agent listens there, or no path is usable."""
         self._listener, self._path = listen(self._places, self._mode)
         if self._path != self._places[0]:
             log.warning("%s: %s cannot be used, listening at %s", self._name, self._places[0], self._path)
@@ -219,7 +217,7 @@ class LocalServer:
             end.close()
         self._asleep = self._alarm = self._listener = None
         if self._path is not None:
-            with contextlib.suppress(OSError):  # a disk that went away; the next start replaces it
+            with contextlib.suppress(OSError):  # the disk may be gone; the next start replaces the socket
                 self._path.unlink()
 
     def _serve(self, loop: SupervisedThread) -> None:
@@ -234,7 +232,7 @@ class LocalServer:
                 self._accept(listener)
 
     def _listen_again(self) -> None:
-        """Somebody has removed the socket, and nobody can ask any more."""
+        """Create the socket again if its file was removed."""
         if self._listener is None or self._path is None or self._path.exists():
             return
         try:
@@ -255,4 +253,4 @@ class LocalServer:
             try:
                 self._answer(client)
             except OSError as error:
-                log.debug("%s: the asker went away: %s", self._name, error)
+                log.debug("%s: the client closed the connection: %s", self._name, error)

@@ -1,6 +1,6 @@
-"""``edge-agent status``: a running agent answers on a Unix socket, and this prints the answer.
+"""``edge-agent status``: reads the status document of a running agent from a Unix socket, and prints it.
 
-One document a connection, no request: connect, read to the end. See docs/reference/heartbeat.md.
+One document per connection, without a request: connect, read to the end. See docs/reference/heartbeat.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge_agent.host.local_api.status_document import StatusDocument
 from edge_agent.host.local_api.status_text import status_text
 
 EXIT_FAILED = 1
-EXIT_NOT_RUNNING = 3  # the word of the LSB for `status`: the program is not running
+EXIT_NOT_RUNNING = 3  # as the LSB defines it for `status`: the program is not running
 
 
 class StatusServer(LocalServer):
@@ -40,16 +40,16 @@ class StatusServer(LocalServer):
 
 @dataclass(frozen=True, slots=True)
 class StatusResult:
-    """What came of asking: a document and its bytes, or why there is none."""
+    """The result of a query: a document and its bytes, or why there is none."""
 
     document: StatusDocument | None = None
     answer: bytes = b""
     failure: str | None = None  # an agent runs, but gives no usable answer
-    closed: bool = False  # that is because this user may not ask
+    closed: bool = False  # the failure is that this user may not connect
 
 
 def ask_status(settings: Settings) -> StatusResult:
-    """The answer of the agent that has this state directory and this gateway's id."""
+    """Query the agent of this state directory and this gateway id."""
     asked = StatusResult()
     for path in places_to_ask(settings.state_dir):
         try:
@@ -58,8 +58,8 @@ def ask_status(settings: Settings) -> StatusResult:
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             continue
         except PermissionError:
-            told = f"{path} is not open to this user; use sudo, or join the socket's group"
-            asked = StatusResult(failure=told, closed=True)
+            failure = f"{path} is not open to this user; use sudo, or join the socket's group"
+            asked = StatusResult(failure=failure, closed=True)
         except (OSError, msgspec.DecodeError) as error:
             asked = StatusResult(failure=f"{path} gives no usable answer: {error or type(error).__name__}")
         else:
@@ -69,7 +69,7 @@ def ask_status(settings: Settings) -> StatusResult:
 
 
 def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lang = "en") -> int:
-    """Print what the agent of ``source`` (settings, or a configuration file) says.
+    """Print the status of the agent of ``source`` (settings, or a configuration file).
 
     Returns 0; 1 when it runs but gives no usable answer; 3 when no agent runs.
     """

@@ -1,4 +1,4 @@
-"""The document that a running agent answers on its status socket."""
+"""The document on the status socket of a running agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_agent.wire import Heartbeat, Message, ShadowReport
 
 
 class StatusDocument(Message, frozen=True, kw_only=True):
-    """What the socket answers: the heartbeat, and whose it is."""
+    """The heartbeat, and the gateway that it belongs to."""
 
     schema: Literal["status/1"] = "status/1"
     gateway: str
@@ -24,7 +24,7 @@ class StatusDocument(Message, frozen=True, kw_only=True):
     heartbeat: Heartbeat
     connected: bool = False  # is there a session with a broker
     ward_name: str = ""  # for people; empty: the id is shown
-    shadow: ShadowReport | None = None  # figures of the model that is or was tried
+    shadow: ShadowReport | None = None  # figures of the model that is or was in shadow mode
 
 
 def status_document(

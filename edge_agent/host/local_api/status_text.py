@@ -1,4 +1,4 @@
-"""The status document as a person reads it: what is wrong first, then one line a part."""
+"""The status document as text for a person: problems first, then one line per part."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Text:
         return named(STATUS, group, word, self.lang)
 
     def wrong(self) -> Iterator[str]:
-        """As the agent says it: in English."""
+        """The agent's problems; they are in English only."""
         if not self.document.heartbeat.degraded:
             yield self.say("well")
         for line in self.document.heartbeat.degraded:
@@ -98,7 +98,7 @@ class _Text:
             yield None if model.refusal is None else self.say("no-switch", why=model.refusal)
 
     def _shadow(self, report: ShadowReport) -> Iterator[str]:
-        """Objects of each camera and group that both models see, or only one of them."""
+        """Objects by camera and group that both models see, or only one of them."""
         for camera, counts in report.cameras.items():
             groups = (
                 self.say("group", group=group, both=n.both, old=n.only_in_force, new=n.only_new)
@@ -185,14 +185,14 @@ class _Text:
             yield self.say("no-main", cause=self.named("cause", camera.main_trouble))
 
     def _why(self, cause: str | None, detail: str) -> str:
-        """In Vietnamese the cause goes first; what its reader found out follows as the reader says it."""
+        """In Vietnamese the translated cause goes first; the capture's own detail follows in English."""
         if self.lang == "en" or cause is None:
             return cause_text(Cause(cause) if cause else None, detail)
         more = f": {masked(detail)}" if detail else ""
         return f"{self.named('cause', cause)} ({cause}){more}"
 
     def _since(self, since: str) -> str:
-        """``12:03`` today, with the date on another day, in the site's own time."""
+        """``12:03`` today, with the date on another day, in the site's time zone."""
         zone = ZoneInfo(self.document.timezone)
         local = datetime.fromisoformat(since).astimezone(zone)
         today = datetime.fromisoformat(self.document.heartbeat.time).astimezone(zone).date()

@@ -1,3 +1,1 @@
-"""The operating system: systemd, the log, signals, privileges, and requests to root. No hardware is read
-here.
-"""
+"""The operating system: systemd, the log, signals, privileges, requests to root. No hardware."""

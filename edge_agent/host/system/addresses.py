@@ -1,4 +1,4 @@
-"""The box's own addresses, by network interface."""
+"""The gateway's own addresses, by network interface."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAddress:
-    """One address, with the network that is reached directly from it."""
+    """One address, with its directly connected network."""
 
     interface: str
     address: Address
     network: Network
-    point_to_point: bool  # a modem, a tunnel: who is at the other end is no neighbour
+    point_to_point: bool  # a modem or a tunnel: the other end is not on the local network
 
 
 def own_addresses() -> list[InterfaceAddress]:
-    """Of the interfaces that are up."""
+    """Return the addresses of all interfaces that are up."""
     states = psutil.net_if_stats()
     found = []
     for name, entries in psutil.net_if_addrs().items():
@@ -40,5 +40,5 @@ def own_addresses() -> list[InterfaceAddress]:
 
 
 def _prefix(netmask: str) -> int:
-    """255.255.255.0 or ffff:: to the number of leading ones."""
+    """Return the prefix length of 255.255.255.0 or ffff::."""
     return int(ipaddress.ip_address(netmask)).bit_count()

@@ -1,7 +1,7 @@
-"""Logging: stderr, one line a fact, priorities for the journal, and never a secret.
+"""Logging to stderr: one line per fact, priorities for the journal, no secrets.
 
-What belongs into the log: changes of state (a camera went down, the broker refused us), not
-frames, heartbeats or retries. A retry's first failure is a warning, the others are debug lines.
+Changes of state are logged (a camera was lost, the broker refuses the connection), not frames, heartbeats
+or retries. The first failure of a retry is a warning, the others are debug lines.
 """
 
 from __future__ import annotations
@@ -23,23 +23,22 @@ from edge_agent.core.printable import printable
 from edge_agent.core.secrets import Secret, masked
 
 PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
-"""syslog(3), which sd-daemon(3) puts in front of each line as ``<n>``."""
+"""Priorities of syslog(3), written in front of each line as ``<n>``; see sd-daemon(3)."""
 
 PACKAGES = ("edge_agent", "edge_central")
-"""Heard from the level that was asked for."""
+"""Loggers that use the configured level; all others log from WARNING on."""
 
 QUIET = {
-    "libav": logging.CRITICAL,  # every damaged packet; capture counts and tells them itself
+    "libav": logging.CRITICAL,  # it logs every damaged packet, which capture counts and reports itself
     "paho": logging.WARNING,
 }
 
 
 class Masker:
-    """Replaces secrets in text: user parts of URLs always, other values once they are registered.
+    """Replaces secrets in text: credentials in URLs always, other values once they are registered.
 
-    A value is also found in its percent-encoded form. Short ones (under four characters) are
-    replaced only where they stand alone, or nothing of the text would be left. Register before
-    threads log.
+    The percent-encoded form of a value is replaced as well. Values under four characters are replaced only as
+    whole words, since they may occur in any word. Register secrets before threads log.
     """
 
     def __init__(self) -> None:
@@ -62,8 +61,10 @@ class Masker:
 
 
 class TextFormatter(logging.Formatter):
-    """``2026-11-24T13:42:15.123Z WARNING capture.reader: cam-1: …``; in the journal without the
-    time, which it has itself, and with a priority before every line of a traceback too."""
+    """``2026-11-24T13:42:15.123Z WARNING capture.reader: cam-1: …``.
+
+    For the journal, which has its own time, without the time, and with a priority before each line of a
+    traceback."""
 
     def __init__(self, masker: Masker, journal: bool) -> None:
         super().__init__("%(message)s")
@@ -71,7 +72,7 @@ class TextFormatter(logging.Formatter):
         self._journal = journal
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The message alone: a traceback keeps its lines."""
+        """Escape the message only, so that a traceback keeps its lines."""
         return printable(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
@@ -83,10 +84,9 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ts, level, logger, message, camera and exception where there is one.
+    """One JSON object per line: ts, level, logger, message, and camera and exception if there is one.
 
-    ``camera`` comes from ``extra={"camera": …}``, or from a message that begins with a known id
-    and a colon, as this agent's messages do.
+    ``camera`` comes from ``extra={"camera": …}``, or from a message that begins with a known id and a colon.
     """
 
     def __init__(self, masker: Masker, journal: bool, camera_ids: Collection[str]) -> None:
@@ -117,7 +117,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class LogTail(logging.Handler):
-    """The newest lines in memory, as they were written: the agent's user cannot read the journal."""
+    """The newest lines of the log in memory: the agent's user cannot read the journal."""
 
     def __init__(self, length: int = 1500) -> None:
         super().__init__()
@@ -138,11 +138,10 @@ def setup_logging(
     environ: Mapping[str, str] | None = None,
     tail: LogTail | None = None,
 ) -> Masker:
-    """Send everything to ``stream`` (default stderr), and to ``tail``. Returns the masker: register secrets
-    there.
+    """Log to ``stream`` (default stderr) and to ``tail``. Returns the masker, to register secrets.
 
-    ``camera_ids`` may grow later. Replaces what an earlier call set up. Libraries are heard from WARNING on,
-    ours from ``level``.
+    A later call replaces the set-up of an earlier one. ``camera_ids`` may be extended later. Libraries log
+    from WARNING on, ``PACKAGES`` from ``level`` on.
     """
     stream = sys.stderr if stream is None else stream
     masker = Masker()
@@ -168,7 +167,7 @@ def setup_logging(
 
 
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Is ``stream`` the very pipe that systemd named in JOURNAL_STREAM (device:inode)?"""
+    """Whether ``stream`` is the pipe that systemd named in JOURNAL_STREAM (device:inode)."""
     named = environ.get("JOURNAL_STREAM")
     if not named:
         return False
@@ -180,7 +179,7 @@ def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def prefixed(text: str, level: int) -> str:
-    """Every line with its priority: the journal makes an entry of each."""
+    """Put the priority before every line: the journal makes an entry of each."""
     priority = next((p for limit, p in PRIORITIES.items() if level >= limit), 7)
     return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
 

@@ -1,4 +1,4 @@
-"""What the process keeps of the box's memory without a use for it: heaps of threads, pages of start-up."""
+"""Reduces memory that the process does not use: malloc arenas of threads, library pages from the start."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from edge_agent.core.clock import Clock
 M_ARENA_MAX = -8
 """``mallopt(3)``: glibc's malloc.h."""
 ARENAS = 1
-"""The agent has two threads a camera, each of which would keep what it once freed: with four cameras and a
-model 10 MB more. They rarely allocate at the same time: beside an agent with two arenas one with a single
-arena took 1.003 of its CPU, quiet and busy (medians), and 1 MB less."""
+"""Each of the two threads per camera would keep its freed memory in an arena of its own: 10 MB more with four
+cameras and a model. They rarely allocate at the same time: with one arena instead of two the agent used
+1.003 times the CPU, quiet and busy (medians), and 1 MB less."""
 
 SETTLED_S = 15.0
-"""After the start: libraries are loaded, cameras are connected."""
+"""By then libraries are loaded and cameras are connected."""
 SMAPS = Path("/proc/self/smaps")
 
 
 def limit_malloc_arenas(count: int = ARENAS) -> bool:
-    """Before the first thread starts; False where the C library knows no arenas (musl)."""
+    """Call before the first thread starts. False: the C library has no arenas (musl)."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
@@ -32,11 +32,11 @@ def limit_malloc_arenas(count: int = ARENAS) -> bool:
 
 
 class StartupPageRelease:
-    """Lets go, once, of the pages of libraries that only their loading has touched.
+    """Releases, once, the pages of libraries that were only needed to load them.
 
-    The kernel maps whole neighbourhoods of a page that is read, of a library that was just installed all of
-    it, and keeps what is mapped and executable before anything else. What is needed comes back from its
-    cache, at a microsecond a page; the rest is its to take, without swapping (docs/decisions/0037).
+    The kernel maps the neighbours of each page that is read, and the whole of a library that was just
+    installed; it evicts mapped executable pages last. A page that is needed again comes back from the page
+    cache within a microsecond; the kernel can free the others without swapping (docs/decisions/0037).
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -44,15 +44,16 @@ class StartupPageRelease:
         self._due_mono: float | None = clock.monotonic() + SETTLED_S
 
     def tick(self) -> None:
-        """Call it now and then."""
+        """Release the pages when it is time. Call about once a second."""
         if self._due_mono is not None and self._clock.monotonic() >= self._due_mono:
             self._due_mono = None
             let_go_of_clean_pages()
 
 
 def let_go_of_clean_pages() -> None:
-    """Unmap what this process has of files that it only reads; it comes back when it is read again. Does
-    nothing where the kernel or the C library cannot (it is about memory, no more)."""
+    """Release the pages of files that this process only reads; they are loaded again when they are used.
+
+    Does nothing where the kernel or the C library cannot do it."""
     with contextlib.suppress(OSError, AttributeError, ValueError):
         madvise = ctypes.CDLL(None).madvise
         for first, last in _clean(SMAPS.read_text(encoding="utf-8", errors="replace")):
@@ -60,8 +61,8 @@ def let_go_of_clean_pages() -> None:
 
 
 def _clean(smaps: str) -> Iterator[tuple[int, int]]:
-    """First and last address of each mapping of a file that nobody here may write to, nor has: the loader
-    has written relocations into some, and those would be lost."""
+    """First and last address of each read-only mapping of a file without private changes: the loader has
+    written relocations into some mappings, and those would be lost."""
     place, readable = "", False
     for line in smaps.splitlines():
         name, *rest = line.split(maxsplit=5)

@@ -1,5 +1,4 @@
-"""From root to the agent's user, for good, once what needs root is done: whatever decodes, listens, or writes
-below the state directory needs none of it."""
+"""Changes from root to the agent's user, before the process decodes, listens or writes state."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ AGENT = "edge-agent"
 
 
 def become_agent(state_dir: Path) -> str | None:
-    """Who this process is from now on: the owner of ``state_dir``, and where that is root or not there yet,
-    the user ``edge-agent``. None where nothing changes: not root, or no such user here.
+    """Change this process from root to the agent's user, for good. Returns its name, or None: no change.
 
-    Who owns the directory can put a link in the way of whatever root writes there: the rights that it is
-    written with have to be his. All threads change with it.
+    The user is the owner of ``state_dir``, or ``edge-agent`` if that is root or does not exist. Nothing
+    changes without root, or without such a user. The owner of the directory could place symbolic links
+    there, so files in it must be written with the owner's rights. The change applies to all threads.
     """
     if os.geteuid() != 0:
         return None
@@ -33,8 +32,10 @@ def become_agent(state_dir: Path) -> str | None:
 
 @contextlib.contextmanager
 def as_agent(state_dir: Path) -> Iterator[None]:
-    """The same for the time of a ``with``, where root is needed again after it: files are opened and
-    cameras are asked with the agent's rights. All threads change with it. No place for what decodes."""
+    """Use the agent's rights within a ``with``, if root is needed again after it.
+
+    For opening files and connecting to cameras. Do not decode video here: the process can become root again.
+    The change applies to all threads."""
     user = _agent(state_dir) if os.geteuid() == 0 else None
     if user is None:
         yield
@@ -53,7 +54,7 @@ def as_agent(state_dir: Path) -> Iterator[None]:
 
 
 def _agent(state_dir: Path) -> tuple[str | None, int, int] | None:
-    """Name, uid and gid."""
+    """Name, uid and gid of the agent's user; None: there is none."""
     try:
         owner = state_dir.stat()
     except FileNotFoundError:

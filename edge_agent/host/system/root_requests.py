@@ -1,6 +1,6 @@
-"""Asks root for what the agent's user may not do: an empty file wakes a path unit (docs/design/commands.md).
+"""Requests to root's programs: an empty file starts a systemd path unit (docs/design/commands.md).
 
-Root takes the file away, decides by itself, and may leave an answer in a folder of its own.
+Root's program deletes the file, decides by itself, and may leave an answer in a folder of its own.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import msgspec
 from edge_agent.core.state_file import create_file
 
 RUN = Path("run/edge-agent")
-MOST_BYTES = 10_000
+MAX_BYTES = 10_000
 
 
 class RootAnswer(msgspec.Struct, frozen=True):
-    """What root's program left. ``uptime_s`` makes two answers of one boot differ."""
+    """The answer of root's program. ``uptime_s`` distinguishes two answers of one boot."""
 
     outcome: str
     detail: str = ""
@@ -26,23 +26,22 @@ class RootAnswer(msgspec.Struct, frozen=True):
 
 
 class RootRequest:
-    """One thing to ask for: ``requests/<name>`` below the run directory, answered in ``answer``. Any one
-    thread."""
+    """The request file ``requests/<name>`` below the run directory, and its answer file. Not thread-safe."""
 
     def __init__(self, name: str, answer: Path, sysroot: Path = Path("/")) -> None:
         self._path = sysroot / RUN / "requests" / name
         self._answer = sysroot / answer
 
     def ask(self) -> None:
-        """Raises ``OSError`` where there is no run directory, as without systemd."""
+        """Create the request. Raises ``OSError`` where there is no run directory, as without systemd."""
         with contextlib.suppress(FileExistsError):
             self._path.parent.mkdir(mode=0o750)
-        with contextlib.suppress(FileExistsError):  # still asked for
+        with contextlib.suppress(FileExistsError):  # the last request still waits
             os.close(create_file(self._path, os.O_WRONLY, 0o640))
 
     @property
     def is_pending(self) -> bool:
-        """Whether nobody has taken it yet."""
+        """Whether root's program has not picked it up yet."""
         return self._path.exists()
 
     def withdraw(self) -> None:
@@ -50,9 +49,9 @@ class RootRequest:
             self._path.unlink()
 
     def answer(self) -> RootAnswer | None:
-        """The last one of this boot; None without one, or when it cannot be read."""
+        """Return the last answer of this boot; None without one, or when it cannot be read."""
         try:
             with self._answer.open("rb") as file:
-                return msgspec.json.decode(file.read(MOST_BYTES), type=RootAnswer)
+                return msgspec.json.decode(file.read(MAX_BYTES), type=RootAnswer)
         except (OSError, msgspec.DecodeError):
             return None

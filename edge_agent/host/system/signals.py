@@ -1,4 +1,4 @@
-"""How the process is told to stop, and to read its configuration again."""
+"""Signals: SIGTERM and SIGINT stop the process, SIGHUP reloads its configuration."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ log = logging.getLogger(__name__)
 
 
 def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool = True) -> threading.Event:
-    """Set by SIGTERM and SIGINT. The second one means now, unless ``second_ends`` is False: for who has
-    children to end first. SIGHUP sets ``reload``; without one, or when it says that the terminal from which
-    the process was started has been closed, it stops like the others.
+    """Return an event that SIGTERM and SIGINT set.
 
-    Call it from the main thread, before anything that takes time. Python runs a handler on the main thread
-    only: never while that thread waits for a disk that hangs, and possibly while it holds the lock of this
-    event. So Python writes each signal's number into a pipe, and the thread ``signals`` acts on it.
+    A second signal ends the process at once, unless ``second_ends`` is False, for programs that must end
+    their children first. SIGHUP sets ``reload``; without ``reload``, or when the controlling terminal was
+    closed, it stops the process like the others.
+
+    Call it on the main thread, before anything that takes time. Python runs signal handlers on the main
+    thread only: not while that thread waits for a disk that hangs, and possibly while it holds the lock of
+    this event. So Python writes each signal's number into a pipe, and the thread ``signals`` reads it.
     """
     stop = threading.Event()
-    asked = False  # ``stop`` may be set by the agent itself: the signal that comes then is the first one
+    asked = False  # by a signal; the agent itself may have set ``stop``, then the next signal is the first
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     had_terminal = _has_terminal()

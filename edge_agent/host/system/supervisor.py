@@ -1,8 +1,8 @@
-"""Sees to it that the agent either works or ends: it never limps.
+"""Restarts threads that ended, and ends the agent when that is not enough.
 
-A loop that died is started again, a few times; a loop that dies too often, or that hangs for good,
-makes ``check()`` name a fatal reason, and the agent ends so that systemd starts it afresh. A
-hanging Python thread cannot be killed, so it is never "restarted" beside itself.
+A thread that ended by an error is started again, a few times. When a thread fails too often or hangs,
+``check()`` returns a fatal reason, and the agent ends so that systemd restarts it. A Python thread that
+hangs cannot be killed, so no second one is started beside it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class _Watched:
 
 
 class Supervisor:
-    """Watches loops; the main thread calls ``check()`` about once a second. Not thread-safe.
+    """Watches threads; the main thread calls ``check()`` about once a second. Not thread-safe.
 
-    ``restarts`` restarts of one loop within ``within_s`` are granted, the next death is fatal.
-    A loop without progress for ``stuck_after_s`` longer than its own ``max_silence_s`` is fatal.
+    A thread is restarted at most ``restarts`` times within ``within_s``; the next failure is fatal. So is a
+    thread without progress for ``stuck_after_s`` longer than its ``max_silence_s``.
     """
 
     def __init__(
@@ -49,19 +49,19 @@ class Supervisor:
             self.watch(loop)
 
     def watch(self, loop: SupervisedThread) -> None:
-        """From now on ``loop``, already started, is expected to live."""
+        """Watch ``loop``, which has been started."""
         self._watched[id(loop)] = _Watched(loop)
 
     def forget(self, loop: SupervisedThread) -> None:
-        """``loop`` was told to stop, and nobody cares how it ends."""
+        """Stop watching ``loop``."""
         self._watched.pop(id(loop), None)
 
     def all_progressing(self) -> bool:
-        """May the watchdog be fed: every loop lives and has beaten in time."""
+        """Whether every thread runs and has made progress in time, so that the watchdog may be fed."""
         return all(w.loop.healthy or w.loop.stopping for w in self._watched.values())
 
     def check(self) -> str | None:
-        """Restart what died. A text says why the agent has to end; None: go on."""
+        """Restart threads that ended. Returns why the agent has to end; None: it does not."""
         reasons = [self._check(watched) for watched in self._watched.values()]
         return next((reason for reason in reasons if reason is not None), None)
 
@@ -81,9 +81,7 @@ class Supervisor:
             watched.silence_logged = False
             return None
         if silent_s > loop.max_silence_s + self._stuck_after_s:
-            log.critical(
-                "%s: no progress for %.0f s, the agent ends to be started afresh", loop.name, silent_s
-            )
+            log.critical("%s: no progress for %.0f s, exiting for a restart", loop.name, silent_s)
             return f"{loop.name} hangs"
         if not watched.silence_logged:
             log.error("%s: no progress for %.0f s, the watchdog is not fed", loop.name, silent_s)
@@ -98,7 +96,7 @@ class Supervisor:
             history.popleft()
         if len(history) >= self._restarts:
             log.critical(
-                "%s: %s, %d restarts in %.0f s were not enough: the agent ends to be started afresh",
+                "%s: %s, %d restarts in %.0f s were not enough: exiting for a restart",
                 loop.name, why, len(history), self._within_s,
             )  # fmt: skip
             return f"{loop.name} {why} too often"

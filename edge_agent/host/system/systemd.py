@@ -1,12 +1,8 @@
-"""sd_notify without libsystemd: one datagram a word.
+"""Notifications to systemd, and the failed units of the gateway for the heartbeat.
 
-Source: sd_notify(3), sd_watchdog_enabled(3), systemd.service(5). Without ``NOTIFY_SOCKET`` every call does
-nothing.
-
-Which systemd units of the box have failed, for the heartbeat.
-
-The agent does not ask systemd itself: a timer of the box (``systemd/edge-agent-units.service``) leaves the
-answer of ``systemctl list-units --output=json`` in a file under ``/run``.
+Sources: sd_notify(3), sd_watchdog_enabled(3), systemd.service(5); libsystemd is not needed. For the failed
+units the agent reads a file: a timer (``systemd/edge-agent-units.service``) writes the output of
+``systemctl list-units --output=json`` to ``/run``.
 """
 
 from __future__ import annotations
@@ -26,7 +22,9 @@ log = logging.getLogger(__name__)
 
 
 class Systemd:
-    """Tells the service manager how the agent is. Thread-safe; never raises, never blocks."""
+    """Notifies systemd of the agent's state. Thread-safe; never raises, never blocks.
+
+    Without ``NOTIFY_SOCKET`` every call does nothing."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
@@ -34,7 +32,7 @@ class Systemd:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._status = ""
         self.watchdog_interval_s = _watchdog_interval_s(environ)
-        """Seconds between two of its messages: half of what the unit allows; None: not wanted."""
+        """Seconds between two watchdog messages: half of the unit's WatchdogSec; None: no watchdog."""
         self._fed_mono: float | None = None
 
     def ready(self, status: str) -> None:
@@ -42,20 +40,20 @@ class Systemd:
         self._send(f"READY=1\nSTATUS={_one_line(status)}")
 
     def status(self, text: str) -> None:
-        """What ``systemctl status`` shows; sent only when it changed."""
+        """Set the text that ``systemctl status`` shows; sent only when it changes."""
         if text != self._status:
             self._status = text
             self._send(f"STATUS={_one_line(text)}")
 
     def watchdog(self) -> None:
-        """Call only while every loop progresses, as often as you like: it is sent when it is due."""
+        """Feed the watchdog, if it is time. Call only while every thread makes progress."""
         interval_s, now, fed = self.watchdog_interval_s, time.monotonic(), self._fed_mono
         if interval_s is not None and (fed is None or now - fed >= interval_s):
             self._fed_mono = now
             self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """The configuration is read again. ``ready`` ends it: a unit of Type=notify-reload waits for that."""
+        """The configuration is being read again. A unit of Type=notify-reload waits for ``ready``."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
@@ -70,7 +68,7 @@ class Systemd:
                 sender.setblocking(False)
                 sender.sendto(message.encode(), self._address)
         except OSError as error:
-            log.debug("systemd was not told %s: %s", message.partition("\n")[0], error)
+            log.debug("systemd could not be notified of %s: %s", message.partition("\n")[0], error)
 
 
 def _one_line(text: str) -> str:
@@ -89,10 +87,10 @@ def _watchdog_interval_s(environ: Mapping[str, str]) -> float | None:
 
 FAILED_UNITS = Path("run/edge-agent-units/failed.json")
 STALE_S = 35 * 60.0
-"""The timer runs every ten minutes; three misses are no accident."""
-MOST_SHOWN = 5
-MOST_BYTES = 100_000
-LONGEST_NAME = 80
+"""The timer runs every ten minutes; after three missed runs it does not work."""
+MAX_SHOWN = 5
+MAX_BYTES = 100_000
+MAX_NAME = 80
 
 
 class _Unit(msgspec.Struct, frozen=True):
@@ -101,7 +99,7 @@ class _Unit(msgspec.Struct, frozen=True):
 
 
 class FailedUnits:
-    """One line for each failed unit. Called on the heartbeat's threads: reads one small file."""
+    """Reads the file of failed units, on the threads that make heartbeats."""
 
     def __init__(self, clock: Clock, sysroot: Path = Path("/")) -> None:
         self._path = sysroot / FAILED_UNITS
@@ -110,11 +108,11 @@ class FailedUnits:
         self._seen_mono = 0.0
 
     def lines(self) -> Iterator[str]:
-        """Nothing where the box has no such timer; an unreadable list is itself a line."""
+        """Yield one line per failed unit; none without the timer. An unreadable file is a line, too."""
         try:
             written_ns = self._path.stat().st_mtime_ns
             with self._path.open("rb") as file:
-                listed = file.read(MOST_BYTES + 1)
+                listed = file.read(MAX_BYTES + 1)
         except OSError:
             return
         # Not by the wall clock, which jumps at the first synchronisation of a boot.
@@ -128,8 +126,8 @@ class FailedUnits:
         except msgspec.DecodeError:
             yield f"failed units: {self._path} cannot be read"
             return
-        for unit in units[:MOST_SHOWN]:
+        for unit in units[:MAX_SHOWN]:
             again = " and is started again" if unit.sub.startswith("auto-restart") else ""
-            yield f"unit {unit.unit[:LONGEST_NAME]} failed{again}"
-        if len(units) > MOST_SHOWN:
-            yield f"units: {len(units) - MOST_SHOWN} more failed"
+            yield f"unit {unit.unit[:MAX_NAME]} failed{again}"
+        if len(units) > MAX_SHOWN:
+            yield f"units: {len(units) - MAX_SHOWN} more failed"
