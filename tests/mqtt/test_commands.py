@@ -100,7 +100,7 @@ def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgott
 
 
 def test_replies_are_bounded_and_what_says_least_goes_first() -> None:
-    replies = ReplyQueue(lambda: None, lambda sent: None, most=3)
+    replies = ReplyQueue(lambda: None, lambda sent: None, max_waiting=3)
     for each in (
         reply("a"),
         reply("b", "running"),
