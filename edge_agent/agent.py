@@ -187,7 +187,7 @@ class Agent:
             on_down=self.commands.receive,
             replies=self.commands.replies,
             clock_trusted=self._clock_sync.trusted,
-            pace=self._uplink.pace,
+            limiter=self._uplink.pace,
             rotation=self._certificates.rotation,
         )
 

@@ -1,4 +1,5 @@
-"""Without git's history there is no earlier release to try: these tests are left out, and the run says so."""
+"""These tests need an earlier release from git's history. Without the history they are skipped, and the run
+says so."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def old(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment in which ``python -m edge_agent`` is the released one, in any working directory."""
+    """Environment in which ``python -m edge_agent`` is the released version, in any working directory."""
     folder = released.unpack(tmp_path_factory.mktemp("released"))
     environ = {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
     where = [sys.executable, "-c", "import edge_agent; print(edge_agent.__file__)"]

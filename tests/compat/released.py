@@ -1,4 +1,4 @@
-"""The code of an earlier release, taken out of git's history."""
+"""The code of an earlier release, extracted from git's history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def in_history() -> bool:
 
 
 def unpack(folder: Path) -> Path:
-    """A folder for PYTHONPATH: ``python -m edge_agent`` is the released one with it."""
+    """A folder for PYTHONPATH: with it ``python -m edge_agent`` is the released version."""
     packages = ("edge_agent", "edge_central", "firmware_profiles")
     there = [name for name in packages if _git("cat-file", "-e", f"{COMMIT}:{name}").returncode == 0]
     done = _git("archive", COMMIT, *there)

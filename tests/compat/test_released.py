@@ -1,4 +1,4 @@
-"""Agent and centre of two releases work together, whichever is the newer one."""
+"""Agent and centre of two releases work together, whichever is newer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Site:
         return self.centre.numbers_by_epoch(Box())
 
     def run(self, agent: Environ, centre: Environ) -> None:
-        """Both run until the centre has confirmed new events and nothing waits on the box."""
+        """Run both until the centre has confirmed new events and nothing waits on the gateway."""
         config = self._configured(WALKER_MODEL if agent is NEW else "hog")
         with Subscriber(self._broker.port, "tb/v1/central/state") as watch:
             self.centre.start_process(centre)
@@ -50,7 +50,7 @@ class Site:
             watch.wait_for(lambda: b'"offline"' in watch.messages[-1].payload, 30)
 
     def _configured(self, detector: str | Path) -> Path:
-        """The released agent does not know the model of the drawn walker, and the new one has no HOG."""
+        """The released agent does not know the model of the drawn walker, and the new agent has no HOG."""
         return write_config(
             self._folder,
             cameras=[file_camera(self._clip)],
@@ -67,7 +67,8 @@ class Site:
 def test_every_event_is_stored_once_whichever_of_the_two_is_updated_first(
     broker: Mosquitto, walker: Path, old: Environ, tmp_path: Path
 ) -> None:
-    """The last step is an agent whose update was taken back: it goes on with the new one's files."""
+    """The last step is an agent whose update was reverted: it continues with the files of the newer
+    version."""
     site = Site(tmp_path, broker, walker)
     for agent, centre in ((old, old), (NEW, old), (NEW, NEW), (old, NEW)):
         site.run(agent, centre)
@@ -80,8 +81,8 @@ def test_every_event_is_stored_once_whichever_of_the_two_is_updated_first(
 def test_a_store_that_went_back_loses_nothing_at_a_centre_of_before(
     broker: Mosquitto, old: Environ, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That throws an event away whose number it has, and confirms it. The second time only the centre's first
-    confirmation tells the agent that its store went back."""
+    """An older centre drops an event whose number it already has, and confirms it. The second time, only the
+    centre's first confirmation shows the agent that its store was restored to an older state."""
     state, copy, every = tmp_path / "state", tmp_path / "copy", list[bytes]()
     centre = Centre(tmp_path / "centre", broker.port)
 
@@ -102,10 +103,10 @@ def test_a_store_that_went_back_loses_nothing_at_a_centre_of_before(
             monkeypatch.setattr(LastStored, "is_at", lambda self, position, knows=knows: not knows)
             run(10)
         centre.kill()
-    assert sorted(told(centre.payloads())) == sorted(set(told(every)))
+    assert sorted(contents(centre.payloads())) == sorted(set(contents(every)))
 
 
-def told(payloads: Iterable[bytes]) -> list[str]:
-    """What events tell, whatever their numbers; without signatures, which belong to a number."""
+def contents(payloads: Iterable[bytes]) -> list[str]:
+    """The content of the events, without their numbers; without signatures, which belong to a number."""
     events = [json.loads(payload) for payload in payloads]
     return [json.dumps(event["data"]) for event in events if not event["type"].endswith("chain-head.v1")]

@@ -1,4 +1,4 @@
-"""The AsyncAPI document is the code's, whole, and its examples are valid messages."""
+"""The AsyncAPI document matches the code, and its examples are valid messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_agent.wire.json_schema import message_types, schema_of
 
 EXAMPLES = asyncapi.examples_in(asyncapi.DOCS / "examples")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-NO_MESSAGE = {"doctor"}  # is printed, not sent
+NO_MESSAGE = {"doctor"}  # printed, not sent
 
 
 def test_the_document_in_docs_is_current() -> None:
@@ -42,7 +42,7 @@ def test_the_examples_of_what_is_no_json_are_what_goes_over_the_wire() -> None:
 
 
 def test_no_example_is_of_a_part_on_its_own() -> None:
-    """A test that builds a part by itself gives it a boot of its own making; Linux gives a UUID."""
+    """A test that builds a part by itself invents a boot id; Linux uses a UUID."""
     events = {name: EXAMPLES[name]["bootid"] for name in EXAMPLES if name.startswith("event-")}
     assert len(events) > 10
     made_up = {name for name, boot in events.items() if boot != "replay" and not UUID.fullmatch(boot)}

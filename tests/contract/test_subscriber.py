@@ -1,4 +1,4 @@
-"""The subscriber of the guide, as a stranger runs it."""
+"""The subscriber of the guide, run as a reader would run it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_it_prints_each_event_once_and_is_as_short_as_the_guide_says(tmp_path: P
             try:
                 wait_until(lambda: "Sending SUBACK to printer-de-tham" in broker.log, 30, what="the program")
                 topic = f"tb/v1/de-tham/dt-001/up/{ONE.topic}"
-                for heard in (ONE, ONE, event(2, before=ONE)):
-                    gateway.publish(topic, heard.payload)
+                for message in (ONE, ONE, event(2, before=ONE)):
+                    gateway.publish(topic, message.payload)
                 gateway.publish("tb/v1/bo-xuyen/bx-001/up/event/cam-1", ONE.payload)
                 wait_until(lambda: (tmp_path / "out").read_text().count("\n") == 2, 30, what="two lines")
             finally:

@@ -1,4 +1,4 @@
-"""Polygons: which cross themselves, against a definition by brute force; and what is inside."""
+"""Polygons: which cross themselves, compared with a brute-force definition; and which points are inside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Exact = tuple[Fraction, Fraction]
 
 
 def _shared(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> set[Exact] | None:
-    """All points two segments share, by solving for them; None when there are infinitely many."""
+    """All points that two segments share, by solving for them; None when there are infinitely many."""
     (ax, ay), (bx, by) = a[0], b[0]
     adx, ady = a[1][0] - ax, a[1][1] - ay
     bdx, bdy = b[1][0] - bx, b[1][1] - by
@@ -37,7 +37,7 @@ def _shared(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> set[Exact] | None
 
 
 def _is_simple(points: list[Point]) -> bool:
-    """By definition: edges have a length, and share nothing but the corner where they follow each other."""
+    """By definition: edges have a length, and share only the corner where they follow each other."""
     exact = [(Fraction(x), Fraction(y)) for x, y in points]
     edges = list(zip(exact, exact[1:] + exact[:1], strict=True))
     if any(start == end for start, end in edges):
@@ -108,7 +108,7 @@ def test_inside_does_not_depend_on_where_the_polygon_begins(
     points: list[Point], point: Point, by: int, back: bool
 ) -> None:
     turned = points[by % len(points) :] + points[: by % len(points)]
-    # Not on an edge: there the rule may answer one way or the other.
+    # Not on an edge: there either result is allowed.
     assume(all(_distance(a, b, point) > 1e-9 for a, b in zip(points, points[1:] + points[:1], strict=True)))
     assert contains(tuple(turned[::-1] if back else turned), point) is contains(tuple(points), point)
 

@@ -1,4 +1,4 @@
-"""Which language a person reads, and how it writes spans of time and days."""
+"""How the language is chosen, and how each language writes durations and dates."""
 
 from __future__ import annotations
 

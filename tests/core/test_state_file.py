@@ -80,7 +80,7 @@ def endless(path: Path) -> None:
 def test_what_another_user_left_in_its_place_is_not_read(
     trick: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Root reads these files too; a pipe would hold it for ever."""
+    """Root reads these files too; opening a pipe would block root for ever."""
     path, found = tmp_path / "count.json", list[Count | None]()
     trick(path)
     reading = threading.Thread(target=lambda: found.append(read_record(path, Count)), daemon=True)

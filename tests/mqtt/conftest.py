@@ -32,7 +32,8 @@ TOPICS = GatewayTopics("tb/v1", "de-tham", GATEWAY)
 
 
 class ShiftedClock(SystemClock):
-    """The real monotonic clock, which a test can move on; the wall clock starts at a fixed moment."""
+    """The real monotonic clock plus an offset that a test can increase; the wall clock starts at a fixed
+    moment."""
 
     def __init__(self) -> None:
         self.shift_s = 0.0
@@ -47,7 +48,7 @@ class ShiftedClock(SystemClock):
 
 
 class MemoryOutbox:
-    """Keeps what the real outbox would keep on disk, and remembers how it was used."""
+    """Holds in memory what the real outbox holds on disk, and records how it was used."""
 
     def __init__(self, clock: ShiftedClock) -> None:
         self._clock = clock
@@ -59,8 +60,8 @@ class MemoryOutbox:
         self._sequence = 0
         self.deferrals: list[tuple[int, float]] = []
         self.media_deferrals: list[tuple[str, float]] = []
-        self.deadly_news = 0  # so many calls of ``wait_for_work`` raise
-        self.deadly_wakes = 0  # so many calls of ``wake`` on paho's thread raise
+        self.deadly_news = 0  # this many calls of ``wait_for_work`` raise
+        self.deadly_wakes = 0  # this many calls of ``wake`` on paho's thread raise
 
     def append(
         self, camera: str = "cam-1", severity: Severity = Severity.INFO, payload: bytes | None = None
@@ -91,13 +92,13 @@ class MemoryOutbox:
                 self.deadly_news -= 1
                 raise RuntimeError("out of order")
             self._waits, self._waiting = self._waits + 1, True
-            told = self._lock.wait_for(lambda: self._news, timeout_s)
+            woken = self._lock.wait_for(lambda: self._news, timeout_s)
             self._news = self._waiting = False
-            return told
+            return woken
 
     @property
     def idle(self) -> int:
-        """Which wait of the publisher's lasts; 0: it has something to look at."""
+        """Number of the publisher's wait that lasts; 0: the publisher is at work."""
         with self._lock:
             return self._waits if self._waiting and not self._news else 0
 
@@ -155,7 +156,7 @@ class MemoryOutbox:
             self.media_deferrals.append((media_id, not_before_mono - self._clock.monotonic()))
 
     def shed_media(self, media_id: str) -> None:
-        """The disk was full: the picture is given up."""
+        """The disk was full: the picture is discarded."""
         with self._lock:
             del self._media[media_id]
 
@@ -175,7 +176,7 @@ def mqtt_settings(*ports: int, host: str = "127.0.0.1", tls: bool = False) -> Mq
 
 @dataclass
 class Gateway:
-    """A publisher under test and what it works with."""
+    """A publisher under test, with its parts."""
 
     publisher: Publisher
     outbox: MemoryOutbox
@@ -187,12 +188,12 @@ class Gateway:
         return [self.outbox.append(**event) for _ in range(count)]  # type: ignore[arg-type]
 
     def later(self, seconds: float) -> None:
-        """Let that much time pass for the publisher."""
+        """Move the publisher's clock forward."""
         self.clock.shift_s += seconds
         self.outbox.wake()
 
     def settle(self) -> None:
-        """Until all is answered, and the answers are dealt with: only then may ``later`` follow."""
+        """Wait until everything is answered and the answers are processed; only then call ``later``."""
 
         def is_settled() -> bool:
             wait = self.outbox.idle
@@ -207,7 +208,7 @@ class Gateway:
         return words in (self.publisher.health().last_error or "")
 
     def wait_for_error(self, words: str, timeout_s: float = LIFE_SIGN_S) -> str:
-        """The last error, once it has these words."""
+        """Return the last error, once it contains these words."""
         wait_until(lambda: self.has_error(words), timeout_s, words)
         return self.publisher.health().last_error or ""
 
@@ -226,7 +227,7 @@ class MakeGateway(Protocol):
         topics: GatewayTopics = TOPICS,
         name: str = "gateway",
         birth: Callable[[str], bytes] = small_birth,
-        pace: SendLimiter | None = None,
+        limiter: SendLimiter | None = None,
         rotation: CertificateRotation | None = None,
         replies: RepliesPort | None = None,
     ) -> AbstractContextManager[Gateway]: ...
@@ -243,7 +244,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
         topics: GatewayTopics = TOPICS,
         name: str = "gateway",
         birth: Callable[[str], bytes] = small_birth,
-        pace: SendLimiter | None = None,
+        limiter: SendLimiter | None = None,
         rotation: CertificateRotation | None = None,
         replies: RepliesPort | None = None,
     ) -> Iterator[Gateway]:
@@ -261,7 +262,7 @@ def gateway(tmp_path: Path) -> MakeGateway:
             on_down=down.append,
             replies=replies,
             clock_trusted=clock_trusted,
-            pace=pace,
+            limiter=limiter,
             rotation=rotation,
         )
         publisher.start()

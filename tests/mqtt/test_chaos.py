@@ -1,4 +1,4 @@
-"""A few rounds of ``make test-chaos``: broker, centre and agent are killed while events flow."""
+"""A few rounds of ``make test-chaos``: broker, centre and agent are killed while events are sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_rounds_of_kill_9_lose_nothing_and_store_nothing_twice(tmp_path: Path) -
     camera: dict[str, object] = {"id": "cam-1", "url": str(tmp_path / "no-such-clip.mp4")}
     with Site(tmp_path, [camera], command) as site:
         for _ in range(ROUNDS):
-            time.sleep(dice.uniform(0.3, 1.0))  # the moment of the kill, not a wait for something
+            time.sleep(dice.uniform(0.3, 1.0))  # a random moment for the kill, not a wait for a condition
             site.strike(dice, 0.6)
         assert site.drain(60) >= EVENTS
         assert site.agent.stop() == 0

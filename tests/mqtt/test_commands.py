@@ -1,4 +1,4 @@
-"""Commands stay with the broker until they are taken; replies with us until the broker has them."""
+"""Commands stay with the broker until they are acknowledged; replies stay here until the broker has them."""
 
 from __future__ import annotations
 
@@ -75,15 +75,15 @@ def test_what_the_broker_keeps_is_told_from_what_comes_live(tmp_path: Path, gate
             wait_until(lambda: bool(box.down), what="the retained one")
             centre.publish(COMMAND, b"live", retain=True)
             wait_until(lambda: len(box.down) == 2, what="the live one")
-            told = [(message.payload, message.retained) for message in box.down]
-    assert told == [(b"kept", True), (b"live", False)]
+            received = [(message.payload, message.retained) for message in box.down]
+    assert received == [(b"kept", True), (b"live", False)]
 
 
 def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgotten(
     gateway: MakeGateway,
 ) -> None:
-    told: list[str] = []
-    replies = ReplyQueue(lambda: None, lambda sent: told.append(sent.id))
+    sent_ids: list[str] = []
+    replies = ReplyQueue(lambda: None, lambda sent: sent_ids.append(sent.id))
     with (
         StrictBroker(acknowledges=lambda topic: "reply/" not in topic) as broker,
         gateway(mqtt_settings(broker.port), replies=replies, name="first") as box,
@@ -91,10 +91,10 @@ def test_a_reply_without_puback_is_sent_again_after_a_reconnect_and_then_forgott
         replies.put(reply("cmd-1"))
         box.outbox.wake()
         broker.wait_for("reply/cmd-1")
-    assert told == []
+    assert sent_ids == []
     with StrictBroker() as broker, gateway(mqtt_settings(broker.port), replies=replies, name="second") as box:
         broker.wait_for("reply/cmd-1")
-        wait_until(lambda: told == ["cmd-1"], what="its PUBACK")
+        wait_until(lambda: sent_ids == ["cmd-1"], what="its PUBACK")
         assert box.usage.totals()[0].reply > 100
     assert replies.pending(()) is None
 

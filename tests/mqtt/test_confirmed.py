@@ -1,4 +1,5 @@
-"""``delivery: confirmed`` at a real mosquitto with a real outbox: an event stays until the ingest has it."""
+"""``delivery: confirmed`` at a real mosquitto with a real outbox: an event stays until the centre has stored
+it."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def picture(name: str) -> Media:
 
 
 class CountedOutbox(EventOutbox):
-    """Counts how often the publisher has dealt with everything and waits."""
+    """Counts how often the publisher has processed everything and waits."""
 
     waits = 0
 
@@ -59,7 +60,7 @@ class CountedOutbox(EventOutbox):
 
 @dataclass
 class Box:
-    """A gateway that waits for the centre's word."""
+    """A gateway that waits for the centre's confirmation."""
 
     outbox: CountedOutbox
     publisher: Publisher
@@ -69,8 +70,8 @@ class Box:
         return [self.outbox.append(draft(severity)) for _ in range(count)]
 
     def later(self, seconds: float) -> None:
-        """With something in flight the session would look overdue, and what a PUBACK means depends on when it
-        is dealt with."""
+        """With something in flight the session would look overdue, and the effect of a PUBACK depends on when
+        it is processed."""
         self.settle()
         self.clock.shift_s += seconds
         self.outbox.wake()
@@ -119,7 +120,7 @@ def box_at(
         birth=lambda session: b"{}",
         on_down=lambda message: None,
         clock_trusted=lambda: True,
-        resending=ResendLimits(**bounds),  # type: ignore[arg-type]
+        resend_limits=ResendLimits(**bounds),  # type: ignore[arg-type]
     )
     with outbox:
         publisher.start()
@@ -137,7 +138,7 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 @pytest.fixture
 def centre(broker: Mosquitto) -> Iterator[Subscriber]:
-    """Somebody who listens and confirms nothing by itself."""
+    """A subscriber that confirms nothing by itself."""
     with Subscriber(broker.port, "tb/v1/+/+/up/event/#", "tb/v1/+/+/up/media/#") as subscriber:
         yield subscriber
 
@@ -186,7 +187,7 @@ def test_rests_double_from_one_minute_to_a_quarter_of_an_hour(
         for number, rest_s in enumerate([60, 120, 240, 480, 900, 900], start=1):
             wait_until(lambda n=number: sequences(centre).count(1) == n)  # type: ignore[misc]
             box.later(rest_s * 0.6)
-            (new,) = box.append()  # what is due goes before it
+            (new,) = box.append()  # due events are sent before it
             wait_until(lambda s=new.sequence: s in sequences(centre))  # type: ignore[misc]
             assert sequences(centre).count(1) == number
             box.later(rest_s * 0.4)
@@ -195,13 +196,14 @@ def test_rests_double_from_one_minute_to_a_quarter_of_an_hour(
 def test_a_centre_that_comes_late_is_given_at_once_what_rests_for_long(
     broker: Mosquitto, centre: Subscriber, tmp_path: Path
 ) -> None:
-    """Too few events to take the centre for dead; the last copy went out just before it subscribed."""
+    """Too few events for the centre to count as dead; the last copy was sent just before the centre
+    subscribed."""
     with box_at(broker.port, tmp_path) as box:
         box.append()
         for number, rest_s in enumerate([60, 120, 240], start=1):
             wait_until(lambda n=number: sequences(centre).count(1) == n)  # type: ignore[misc]
             box.later(rest_s)
-        centre.wait_for(lambda: sequences(centre).count(1) == 4)  # and rests for 480 s
+        centre.wait_for(lambda: sequences(centre).count(1) == 4)  # and is deferred for 480 s
         (new,) = box.append()
         centre.wait_for(lambda: new.sequence in sequences(centre))
         confirm(centre, new, 0, also=[new.sequence])
@@ -222,14 +224,14 @@ def test_a_dead_ingest_holds_up_no_live_event_and_gets_no_flood(
             wait_until(lambda: not unsent(box))
         centre.wait_for(lambda: len(set(sequences(centre))) >= 230)
         assert set(sequences(centre)) == set(range(1, 231)), "a live event was held up"
-        # Ten, a window that was on its way by then, and one a minute.
+        # Ten, a window that was already in flight, and one a minute.
         assert box.publisher.health().resends <= 10 + 20 + 31
         count = len(centre.events())
         with Ingest(broker.port, tmp_path / "centre.db"):
             box.append()
             wait_until(lambda: box.depth == 230)
             assert box.publisher.health().confirmed_age_s is not None
-            box.later(61)  # it lives: all the rest comes again
+            box.later(61)  # the centre is back: all the rest is sent again
             wait_until(lambda: box.depth == 0)
             again = sequences(centre)[count + 1 :]
             assert again == sorted(again), "not oldest first"
@@ -294,7 +296,7 @@ BAD_ACKS = [
     b'{"epoch": "EPOCH", "upto": 3.5}',
     b'{"epoch": "EPOCH", "upto": true}',
     b'{"epoch": "EPOCH", "upto": null}',
-    b'{"epoch": "EPOCH", "upto": 4}',  # never allotted
+    b'{"epoch": "EPOCH", "upto": 4}',  # never assigned
     b'{"epoch": "EPOCH", "upto": 1, "also": [99]}',
     b'{"epoch": "EPOCH", "upto": 9999999999999999}',
     b'{"epoch": "EPOCH", "upto": 1' + b"0" * 5000 + b"}",
@@ -343,7 +345,7 @@ def test_pictures_are_kept_until_the_ingest_names_them(
         stamp = box.outbox.append(draft(media=picture("p1")))
         box.outbox.append(draft(media=picture("p2")))
         centre.wait_for(lambda: len(centre.events()) == 2)
-        confirm(centre, stamp, 2, media=["p2"])  # not sent yet: not believed
+        confirm(centre, stamp, 2, media=["p2"])  # not sent yet: ignored
         centre.wait_for(lambda: len(centre.on("/up/media/p1") + centre.on("/up/media/p2")) == 2)
         wait_until(lambda: box.publisher.health().inflight == 0)
         assert box.outbox.stats().media_depth == 2
@@ -359,7 +361,7 @@ def test_pictures_are_kept_until_the_ingest_names_them(
 
 
 def pictures(centre: Subscriber) -> list[str]:
-    """Names, in the order they came."""
+    """Ids, in the order of arrival."""
     return [each.topic.rpartition("/")[2] for each in centre.messages if "/up/media/" in each.topic]
 
 
@@ -371,7 +373,7 @@ def test_pictures_are_bounded_by_what_waits_for_the_ingest_and_not_by_how_often_
         stamps = [box.outbox.append(draft(media=picture(f"p{number}"))) for number in range(30)]
         centre.wait_for(lambda: len(centre.events()) == 30)
         confirm(centre, stamps[0], 30)
-        centre.wait_for(lambda: len(pictures(centre)) == 4)  # none is confirmed yet: the ingest may be dead
+        centre.wait_for(lambda: len(pictures(centre)) == 4)  # none is confirmed yet: the centre may be dead
         confirm(centre, stamps[0], 30, media=[pictures(centre)[0]])
         centre.wait_for(lambda: len(pictures(centre)) == sent)
         box.settle()
@@ -385,7 +387,7 @@ def test_pictures_that_went_down_with_the_broker_hold_up_no_others(
         stamps = [box.outbox.append(draft(media=picture(f"lost-{number}"))) for number in range(4)]
         centre.wait_for(lambda: len(centre.events()) == 4)
         confirm(centre, stamps[-1], 4)
-        centre.wait_for(lambda: len(pictures(centre)) == 4)  # as many as may wait for their word
+        centre.wait_for(lambda: len(pictures(centre)) == 4)  # the limit of unconfirmed pictures
         box.settle()
         broker.kill()
         broker.start()
@@ -408,7 +410,7 @@ def test_a_centre_that_is_back_gets_a_picture_with_its_first_word(
         centre.wait_for(lambda: len(centre.events()) == 3)
         confirm(centre, stamps[0], 2)
         centre.wait_for(lambda: len(pictures(centre)) == 2)
-        box.later(61)  # neither has had a word: from now on one every 15 minutes
+        box.later(61)  # neither is confirmed: from now on one every 15 minutes
         centre.wait_for(lambda: sequences(centre).count(3) == 2)
         box.later(121)
         centre.wait_for(lambda: sequences(centre).count(3) == 3)

@@ -1,4 +1,4 @@
-"""Connections that fail, flap, hang or are taken over: what is said, and when the next attempt comes."""
+"""Connections that fail, flap, hang or are taken over: what is logged, and when the next attempt follows."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_second_client_with_the_same_id_does_not_lead_to_flapping(
         gateway(mqtt_settings(broker.port), name="first") as first,
         gateway(mqtt_settings(broker.port), name="second") as second,
     ):
-        # Once it is said: a reset that comes with the broker's reason can make it unreadable.
+        # Only after the warning: a reset right after the broker's reason can make the reason unreadable.
         wait_until(lambda: first.has_error("same gateway.id?") or second.has_error("same gateway.id?"))
         loser, winner = (first, second) if first.has_error("same gateway.id?") else (second, first)
         winner.wait_online()
@@ -116,14 +116,14 @@ def test_a_refused_sign_on_is_quoted_and_is_no_session(reason: int, words: str, 
 
 
 def test_a_broker_that_sends_nonsense_is_named(gateway: MakeGateway) -> None:
-    # A PUBLISH that claims a topic longer than the packet.
+    # A PUBLISH that announces a topic longer than the packet.
     broken = bytes([0x30, 3, 0xFF, 0xFF, 0x61])
     with RogueBroker(CONNACK_OK + broken) as broker, gateway(mqtt_settings(broker.port)) as box:
         box.wait_for_error("127.0.0.1 sent what is not MQTT 5")
 
 
 def test_a_packet_that_is_larger_than_agreed_is_not_read(gateway: MakeGateway) -> None:
-    announced = bytes([0x30, 0xFF, 0xFF, 0xFF, 0x7F])  # a PUBLISH of 256 MB; room for it is never made
+    announced = bytes([0x30, 0xFF, 0xFF, 0xFF, 0x7F])  # a PUBLISH of 256 MB; no memory is allocated for it
     with RogueBroker(CONNACK_OK + announced) as broker, gateway(mqtt_settings(broker.port)) as box:
         box.wait_for_error("127.0.0.1 sent a packet of 268435455 bytes, where at most 1048576 are allowed")
 
@@ -183,13 +183,13 @@ def test_a_network_thread_that_dies_is_noticed_and_replaced(
         box.outbox.deadly_wakes = deaths  # paho's thread calls it for the next PUBACK
         box.append()
         wait_until(lambda: box.outbox.deadly_wakes == 0)
-        box.later(0)  # it looks every 10 s by itself
+        box.later(0)  # it checks every 10 s by itself
         box.wait_for_error("the network thread died of RuntimeError")
         box.later(130)
         box.wait_online()
         assert box.publisher.health().reconnects == 1
         for thread in dying:
-            thread.join(LIFE_SIGN_S)  # what it died of is told here, and not in the next test
+            thread.join(LIFE_SIGN_S)  # its traceback is printed here, not in the next test
 
 
 def test_events_blamed_for_a_lost_connection_step_back(gateway: MakeGateway) -> None:

@@ -1,4 +1,4 @@
-"""What comes down: a flood of confirmations is looked at one a turn."""
+"""Messages from the centre: of a flood of confirmations, each turn processes one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACK = "tb/v1/de-tham/dt-001/down/ack"
 
 
 class Site:
-    """A downlink with a real centre behind it."""
+    """A downlink with a real confirmation behind it."""
 
     def __init__(self, centre: DeliveryConfirmation) -> None:
         self.centre = centre

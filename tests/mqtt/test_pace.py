@@ -1,4 +1,5 @@
-"""What waits and what goes: by the budget's step, and by the bound on backlogs; at a real broker."""
+"""What may be sent and what waits: by the step of the budget, and by the limit for backlogs; at a real
+broker."""
 
 from __future__ import annotations
 
@@ -23,11 +24,13 @@ INFO, WARNING, ALARM = event(Severity.INFO), event(Severity.WARNING), event(Seve
 
 
 def test_each_step_holds_more_and_alarms_and_warnings_never_wait_for_it() -> None:
-    pace = SendLimiter(FakeClock())
-    taken = []
-    for pace.step in range(4):
-        taken.append((pace.allows_media(), pace.allows(INFO), pace.allows(WARNING), pace.allows(ALARM)))
-    assert taken == [
+    limiter = SendLimiter(FakeClock())
+    allowed = []
+    for limiter.step in range(4):
+        allowed.append(
+            (limiter.allows_media(), limiter.allows(INFO), limiter.allows(WARNING), limiter.allows(ALARM))
+        )
+    assert allowed == [
         (True, True, True, True),
         (False, True, True, True),
         (False, False, True, True),
@@ -37,10 +40,10 @@ def test_each_step_holds_more_and_alarms_and_warnings_never_wait_for_it() -> Non
 
 def test_a_backlog_goes_at_the_bound_after_a_burst() -> None:
     clock = FakeClock()
-    pace, sent = SendLimiter(clock, 1000.0), 0
+    limiter, sent = SendLimiter(clock, 1000.0), 0
     for _ in range(600):
-        while pace.allows(INFO):
-            pace.count_sent(100)
+        while limiter.allows(INFO):
+            limiter.count_sent(100)
             sent += 100
         clock.advance(0.1)
     assert sent == pytest.approx(1000 * (BURST_S + 60), abs=200)
@@ -48,23 +51,23 @@ def test_a_backlog_goes_at_the_bound_after_a_burst() -> None:
 
 def test_an_alarm_goes_while_the_bucket_is_empty_and_a_storm_of_them_owes_no_more_than_a_burst() -> None:
     clock = FakeClock()
-    pace = SendLimiter(clock, 1000.0)
+    limiter = SendLimiter(clock, 1000.0)
     for _ in range(1000):
-        assert pace.allows(ALARM)
-        pace.count_sent(100)
-    assert not pace.allows(WARNING)
+        assert limiter.allows(ALARM)
+        limiter.count_sent(100)
+    assert not limiter.allows(WARNING)
     clock.advance(BURST_S + 0.01)
-    assert pace.allows(WARNING)
+    assert limiter.allows(WARNING)
 
 
 def test_a_picture_larger_than_the_burst_goes_and_is_paid_for_afterwards() -> None:
     clock = FakeClock()
-    pace = SendLimiter(clock, 1000.0)
-    assert pace.allows_media()
-    pace.count_sent(50_000)
-    assert not pace.allows_media()
-    clock.advance(pace.wait_s() or 0)
-    assert pace.allows_media()
+    limiter = SendLimiter(clock, 1000.0)
+    assert limiter.allows_media()
+    limiter.count_sent(50_000)
+    assert not limiter.allows_media()
+    clock.advance(limiter.wait_s() or 0)
+    assert limiter.allows_media()
     assert clock.monotonic() > 1000 + 45
 
 
@@ -76,24 +79,24 @@ def test_what_the_budget_holds_back_stays_in_the_outbox_and_goes_when_the_period
     tmp_path: Path, gateway: MakeGateway
 ) -> None:
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
-        pace = SendLimiter(FakeClock())
-        pace.step = 2
-        with gateway(mqtt_settings(broker.port), pace=pace) as box:
+        limiter = SendLimiter(FakeClock())
+        limiter.step = 2
+        with gateway(mqtt_settings(broker.port), limiter=limiter) as box:
             box.append(3)
             box.outbox.add_media(picture("m1"))
             warned, alarmed = (box.append(severity=s)[0] for s in (Severity.WARNING, Severity.ALARM))
             centre.wait_for(lambda: len(centre.events()) == 2)
-            box.append(severity=Severity.ALARM)  # has been through the whole queue when it arrives
+            box.append(severity=Severity.ALARM)  # arrives after everything else in the queue
             centre.wait_for(lambda: len(centre.events()) == 3)
             arrived = {int(json.loads(m.payload)["sequence"]) for m in centre.events()}
             assert {warned.sequence, alarmed.sequence} < arrived
             wait_until(lambda: box.outbox.depth == 4, what="acknowledgements")
             assert not centre.on("/up/media/m1")
-            pace.step = 1
+            limiter.step = 1
             box.later(0)
             centre.wait_for(lambda: len(centre.events()) == 6)
             assert not centre.on("/up/media/m1")
-            pace.step = 0
+            limiter.step = 0
             box.later(0)
             centre.wait_for(lambda: bool(centre.on("/up/media/m1")))
 
@@ -105,7 +108,7 @@ def test_a_backlog_leaves_no_faster_than_the_bound_and_a_fresh_alarm_does_not_wa
     with (
         Mosquitto(tmp_path) as broker,
         Subscriber(broker.port) as centre,
-        gateway(mqtt_settings(broker.port), pace=SendLimiter(clock, 1000.0)) as box,
+        gateway(mqtt_settings(broker.port), limiter=SendLimiter(clock, 1000.0)) as box,
     ):
         box.wait_online()
         box.append(100, payload=b"e" * 900)

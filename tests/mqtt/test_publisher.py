@@ -1,4 +1,4 @@
-"""The publisher at a real mosquitto: what is delivered, in which order, and what survives what."""
+"""The publisher at a real mosquitto: what is delivered, in which order, and what survives which failure."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_everything_arrives_once_after_dedupe_when_the_broker_was_away(
         box.later(130)  # more than the longest delay between attempts
         box.wait_online()
         wait_until(lambda: box.publisher.health().inflight == 0)  # else the session looks overdue
-        box.later(130)  # what was sent before the subscriber came back is due again
+        box.later(130)  # events sent before the subscriber came back are due again
         centre.wait_for(lambda: set(sequences(centre)) == set(range(1, 131)), timeout_s=20)
         wait_until(lambda: box.outbox.depth == 0)
 

@@ -1,4 +1,5 @@
-"""Messages that the broker refuses or nobody hears: what is said of them, and when they are tried again."""
+"""Messages that the broker refuses, or that have no subscriber: what is logged, and when they are tried
+again."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ def picture(name: str) -> Media:
 
 
 def rests(box: Gateway, name: str) -> list[int]:
-    """After each refusal of that picture: for how many seconds it is left alone."""
+    """The delay in seconds after each refusal of the picture."""
     return [round(rest_s) for picture, rest_s in box.outbox.media_deferrals if picture == name]
 
 
@@ -69,7 +70,7 @@ def test_the_attempts_of_pictures_are_counted_but_not_for_ever(gateway: MakeGate
             box.settle()
         assert rests(box, "first") == [60, 120, 240]
         box.outbox.shed_media("first")
-        for number in range(64):  # only one is tried in a quarter of an hour, after so many refusals
+        for number in range(64):  # after many refusals, one is tried every quarter of an hour
             box.outbox.add_media(picture(f"m-{number}"))
             box.later(901)
             box.settle()
@@ -90,5 +91,5 @@ def test_a_birth_that_is_too_large_for_the_broker_does_not_end_the_session(
     ):
         wait_until(lambda: box.publisher.health().refused == 1)
         box.append()
-        wait_until(lambda: bool(box.outbox.deferrals))  # nobody subscribes: the broker has it
+        wait_until(lambda: bool(box.outbox.deferrals))  # the broker has it, without any subscriber
         assert box.publisher.health().reconnects == 0

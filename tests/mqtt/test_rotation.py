@@ -1,4 +1,4 @@
-"""Certificates rotate in two slots: the one in force stays until a broker has let in the next one."""
+"""Certificates rotate in two slots: the one in force stays until a broker has accepted the next one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OFFLINE = b'"reason":"reconnecting with the next certificate"'
 
 @dataclass(frozen=True)
 class Fleet:
-    """Certificates of a city: made once, for all tests here."""
+    """Certificates of a city, made once for all tests of this module."""
 
     authority: Authority
     stranger: Authority
@@ -75,7 +75,7 @@ class Site:
 
     @contextmanager
     def under_load(self) -> Iterator[list[StoredEvent]]:
-        """An event every few milliseconds, as long as the ``with`` lasts; they are remembered here."""
+        """Append an event every few milliseconds while the ``with`` lasts; yields the list of them."""
         sent: list[StoredEvent] = []
         enough = threading.Event()
 
@@ -98,7 +98,7 @@ class Site:
         wait_until(lambda: self.sessions() >= number, what=f"session {number}")
         self.box.wait_online()
 
-    def told(self) -> list[bytes]:
+    def received(self) -> list[bytes]:
         return [message.payload for message in self.centre.events()]
 
     def states(self) -> list[Received]:
@@ -109,7 +109,7 @@ class Site:
 def at_broker(
     tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway, *lines: str, ca: Path | None = None
 ) -> Iterator[Site]:
-    """A box at a broker that wants certificates, and somebody who hears its events."""
+    """A gateway at a broker that requires certificates, and a subscriber to its events."""
     with strict_broker(tmp_path, fleet.server, ca or fleet.authority.cert, *lines) as (broker, centre):
         settings = settings_of(tls, broker.port)
         rotation = CertificateRotation(settings, "dt-001", tmp_path, idle_within_s=0.2)
@@ -135,7 +135,7 @@ def test_a_next_certificate_is_tried_and_then_in_force_and_no_event_is_lost(
                 wait_until(lambda: site.rotation.in_force == old, what="the first slot again")
         wait_until(lambda: site.box.outbox.depth == 0, what="an empty outbox")
         assert len(sent) > 100
-        assert set(site.told()) == {event.payload for event in sent}, "every event, whenever it came"
+        assert set(site.received()) == {event.payload for event in sent}, "every event, whenever it came"
         assert site.sessions() == 4, "the move of the files costs no session"
         assert [state for state in site.states() if OFFLINE in state.payload and state.retained] == []
         assert sum(OFFLINE in state.payload for state in site.states()) == 3
@@ -180,10 +180,10 @@ def test_under_load_the_outbox_on_disk_loses_and_doubles_nothing_over_five_slots
         assert publisher.join(5)
         outbox.close(timeout_s=2)
         centre.wait_for(lambda: b"stopped" in centre.on("/up/state")[-1].payload)
-        told = [json.loads(event.payload)["sequence"] for event in centre.events()]
+        sequences = [json.loads(event.payload)["sequence"] for event in centre.events()]
         assert broker.log.count(" as dt-001 ") >= 4
     assert len(sent) > 50
-    assert sorted(set(told)) == list(range(1, len(sent) + 1)), "every event, and no gap"
+    assert sorted(set(sequences)) == list(range(1, len(sent) + 1)), "every event, and no gap"
 
 
 def revoked(fleet: Fleet, crl: Path, broker: Mosquitto) -> Certificate:
@@ -236,13 +236,13 @@ def test_a_revoked_next_certificate_is_refused_and_the_old_one_is_back_at_once(
         assert "revoked; the old one is, next try in 1 h" in (site.rotation.notice or "")
         site.send()
         wait_until(lambda: site.box.outbox.depth == 0, what="an empty outbox")
-        assert set(site.told()) == {b'{"sequence":"%016d"}' % number for number in range(1, 61)}
+        assert set(site.received()) == {b'{"sequence":"%016d"}' % number for number in range(1, 61)}
 
         site.box.later(3601)  # and again, slowly
         site.wait_for_session(3)
         assert "next try in 2 h" in (site.rotation.notice or "")
 
-        tls.put(fleet.authority.issue("dt-001"))  # another one is tried without waiting
+        tls.put(fleet.authority.issue("dt-001"))  # another certificate is tried at once
         site.box.later(1.1)
         site.wait_for_session(4)
         assert site.rotation.in_force != old
@@ -252,11 +252,13 @@ def test_a_revoked_next_certificate_is_refused_and_the_old_one_is_back_at_once(
 def test_the_next_certificate_is_the_way_out_when_the_one_in_force_is_refused(
     tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
 ) -> None:
-    """A box that was off for two years: what it has is over, what was put beside it is good."""
+    """A gateway that was off for two years: its certificate has expired, the one in the next slot is
+    valid."""
     tls.put(fleet.authority.issue("dt-001", valid=PAST), slot=".")
     tls.put(fleet.authority.issue("dt-001"))
     with Mosquitto(tmp_path, certificate=fleet.server, ca=fleet.authority.cert, mutual=True) as broker:
-        settings = replace(settings_of(tls, broker.port), spread_s=1e6)  # its own turn would come in months
+        # Without a refusal the next certificate would be tried in months.
+        settings = replace(settings_of(tls, broker.port), spread_s=1e6)
         rotation = CertificateRotation(settings, "dt-001", tmp_path)
         with gateway(replace(settings, spread_s=0.0), rotation=rotation) as box:
             box.wait_for_error("our certificate has expired")
@@ -268,13 +270,13 @@ def test_the_next_certificate_is_the_way_out_when_the_one_in_force_is_refused(
 def test_a_kill_at_any_moment_leaves_a_slot_that_is_let_in(
     tls: Tls, fleet: Fleet, tmp_path: Path, gateway: MakeGateway
 ) -> None:
-    """Every step of root's move, and an agent that starts after it: the same certificate each time."""
+    """An agent that starts after any step of root's move uses the same certificate."""
     new = fleet.authority.issue("dt-001")
     tls.put(new, fleet.authority.cert)
     first = settings_of(tls, 1)
     rotation = CertificateRotation(first, "dt-001", tmp_path)
     rotation.choose(0.0)
-    # A power cut before CONNACK: nothing was noted, the old one is shown again.
+    # A power cut before CONNACK: nothing was recorded, the old one is used again.
     assert certificate_in_force(first, tmp_path) == first
     rotation.choose(1.0)
     rotation.connected(2.0)
@@ -320,12 +322,12 @@ def test_the_ca_itself_is_changed_in_steps_none_of_which_cuts_the_box_off(
         shutil.copy(issued.key, server.key)
         site.broker.reload()  # the broker's certificate is the young CA's
         step(3, young.issue("dt-001"), both)  # the box's, too
-        step(4, young.issue("dt-001"), alone)  # nobody trusts the old one any more
+        step(4, young.issue("dt-001"), alone)  # the old one is no longer trusted
         site.send()
         wait_until(lambda: site.box.outbox.depth == 0, what="an empty outbox")
-        assert set(site.told()) == {b'{"sequence":"%016d"}' % number for number in range(1, 81)}
+        assert set(site.received()) == {b'{"sequence":"%016d"}' % number for number in range(1, 81)}
 
-        # A CA that the broker's certificate is not from is never in force.
+        # A CA that did not issue the broker's certificate never comes into force.
         tls.put(young.issue("dt-001"), fleet.authority.cert)
         site.box.later(1.1)
         wait_until(lambda: site.rotation.notice is not None, what="a notice")
@@ -373,7 +375,7 @@ def test_a_slot_that_took_the_place_of_the_one_shown_is_not_in_force_for_it(
     tls.put(fleet.authority.issue("dt-001"))
     rotation = CertificateRotation(settings_of(tls, 1), "dt-001", tmp_path)
     rotation.choose(0.0)
-    tls.put(fleet.authority.issue("dt-001"))  # root, while the broker is asked
+    tls.put(fleet.authority.issue("dt-001"))  # root, while the connection is being opened
     rotation.check_files(2.0)
     rotation.connected(3.0)
     assert rotation.in_force == settings_of(tls, 1), "no broker has seen the newest one"

@@ -1,4 +1,4 @@
-"""Mutual TLS at a real mosquitto, and what is said when it does not come about."""
+"""Mutual TLS at a real mosquitto, and the error texts when it fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FUTURE = ("20990101000000Z", "20990201000000Z")
 
 @dataclass(frozen=True)
 class Fleet:
-    """Certificates of a city: made once, for all tests here."""
+    """Certificates of a city, made once for all tests of this module."""
 
     authority: Authority
     stranger: Authority
@@ -60,7 +60,7 @@ def test_with_mutual_tls_the_certificate_is_the_user(
     ):
         box.wait_online()
         box.append()
-        # Nobody listens, but the ACL let it through: 0x10, not 0x87.
+        # There is no subscriber, but the ACL allowed it: 0x10, not 0x87.
         wait_until(lambda: bool(box.outbox.deferrals))
         assert box.publisher.health().no_subscriber
         assert box.publisher.health().refused == 0
@@ -69,7 +69,7 @@ def test_with_mutual_tls_the_certificate_is_the_user(
 @pytest.mark.parametrize(
     ("make_server", "words"),
     [
-        # a certificate of somebody else's CA
+        # a certificate of another CA
         (lambda f: f.stranger.issue("broker", san=HOST), "issuer we do not know; check mqtt.ca_file"),
         (lambda f: f.authority.issue("broker", san=HOST, valid=PAST), "has expired; renew it there"),
         (
@@ -176,7 +176,7 @@ def test_a_missing_ca_file_is_named(fleet: Fleet, tmp_path: Path, gateway: MakeG
 
 def test_tls_at_a_port_without_it_is_said_so(fleet: Fleet, tmp_path: Path, gateway: MakeGateway) -> None:
     with Mosquitto(tmp_path) as broker, gateway(tls_settings(fleet, broker.port)) as box:
-        # mosquitto takes the ClientHello for a broken packet and hangs up.
+        # mosquitto reads the ClientHello as a broken packet and disconnects.
         box.wait_for_error("hung up during the TLS handshake")
 
 

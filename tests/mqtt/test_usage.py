@@ -1,4 +1,4 @@
-"""Bytes by class: against the broker's own count, over midnight, and with clocks that lie."""
+"""Bytes by class: compared with the broker's own count, over midnight, and with wrong clocks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HANOI = ZoneInfo("Asia/Ho_Chi_Minh")  # UTC+7, no daylight saving
 
 
 class SetClock(ShiftedClock):
-    """A clock that stands where it is put."""
+    """A clock that stays where a test sets it."""
 
     def __init__(self, moment: datetime) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ def test_a_power_cut_leaves_the_counts_of_the_last_save(
     usage.save()
     usage.sent(TrafficClass.MEDIA, 1)
     in_place: list[int] = []
-    # What is not on the disk when the new file takes the old one's name may be an empty file later.
+    # Content that is not on the disk when the file is renamed may be an empty file after a power cut.
     monkeypatch.setattr(os, "fsync", lambda handle: in_place.append(usage_at(path, clock).totals()[0].media))
     usage.save()
     assert in_place == [7]
@@ -176,7 +176,7 @@ def test_the_sum_of_all_classes_is_what_the_broker_received(tmp_path: Path, gate
         last = centre.events()[-1]
         assert last.payload == b"e" * 600
 
-        # Two figures in a row that are the same: everything is in.
+        # Two equal figures in a row: the broker has counted everything.
         def figures() -> list[int]:
             return [int(m.payload) for m in centre.on("bytes/received")]
 
@@ -187,7 +187,7 @@ def test_the_sum_of_all_classes_is_what_the_broker_received(tmp_path: Path, gate
         wait_until(lambda: box.usage.totals()[0].received > 300 * 3)  # of PUBACKs: not only the sign-on
         counted = box.usage.totals()[0]
         ours = counted.event + counted.heartbeat + counted.media + counted.reply + counted.other
-        # The subscriber's own packets are in the broker's figure too: sign-on, and 4 bytes for each PUBACK.
+        # The broker's figure includes the subscriber's own packets: sign-on, and 4 bytes for each PUBACK.
         theirs = figures()[-1] - 4 * len(centre.messages)
         assert ours == pytest.approx(theirs, rel=0.005)
         assert counted.headers >= 2 * 52 * 20, "segments carry several messages, and are acknowledged"
@@ -214,6 +214,6 @@ def test_headers_are_those_of_the_segments_that_went_both_ways() -> None:
             assert traffic is not None
             assert theirs is not None
             assert (traffic.sent, traffic.received) == (50, 50)
-            # IPv4 and TCP with timestamps are 52 bytes; a question, an answer, sometimes an ACK of its own.
+            # IPv4 and TCP headers with timestamps are 52 bytes; request, answer, sometimes an ACK.
             assert 100 * 52 <= traffic.headers <= (150 + 4) * 52
             assert abs(traffic.headers - theirs.headers) <= 52, "the last ACK may be on its way"

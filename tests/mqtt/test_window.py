@@ -1,4 +1,4 @@
-"""How many messages may await their PUBACK, and who may use the last places."""
+"""How many messages may await their PUBACK, and which messages may use the last places."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_stopped_still_has_a_place_when_nothing_is_acknowledged(gateway: MakeGat
     with StrictBroker(20, silent_about_events) as broker:
         with gateway(mqtt_settings(broker.port)) as box:
             box.append(50, severity=Severity.ALARM)
-            wait_until(lambda: broker.most_waiting >= 19)  # it has read them, not only been sent them
+            wait_until(lambda: broker.most_waiting >= 19)  # the broker has read them
         wait_until(lambda: states(broker) == ["online", "stopped"])
         assert broker.most_waiting == 20, "one more is a protocol error: the broker would send the will"
 
@@ -56,7 +56,7 @@ def test_the_receive_maximum_of_the_broker_is_kept_from_sign_on_to_stop(
         (65_535, 15),
         (10, 5),
         (3, 1),
-        (2, 1),  # too few to keep a place for alarms
+        (2, 1),  # too few to reserve a place for alarms
     ],
 )
 def test_infos_that_nobody_acknowledges_leave_room_for_alarms(

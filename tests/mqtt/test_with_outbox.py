@@ -1,4 +1,4 @@
-"""The publisher with the outbox on disk: what the promise of delivery rests on."""
+"""The publisher with the outbox on disk: the basis of the delivery guarantee."""
 
 from __future__ import annotations
 

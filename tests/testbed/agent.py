@@ -29,7 +29,7 @@ def write_config(
     detector: str | Path = WALKER_MODEL,
     **more: object,
 ) -> Path:
-    """YAML is a superset of JSON: the configuration is written as such."""
+    """Write the configuration as JSON, which is a subset of YAML."""
     path = folder / "edge-agent.yaml"
     config: dict[str, object] = {
         "gateway": {"id": "dt-001", "ward": "de-tham", "name": "Lý Thường Kiệt"},
@@ -44,7 +44,7 @@ def write_config(
 
 
 def file_camera(clip: Path, camera_id: str = "cam-1") -> dict[str, object]:
-    """A camera that tells every object with its picture."""
+    """A camera that reports every object with its picture."""
     return {"id": camera_id, "url": str(clip), "report": {"objects": True, "snapshots": "objects"}}
 
 
@@ -97,7 +97,7 @@ class AgentProcess:
             )
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """Send SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
@@ -106,7 +106,7 @@ class AgentProcess:
         self.process.wait(30)
 
     def status(self) -> dict[str, Any] | None:
-        """What ``edge-agent status --json`` prints, or None while nobody answers."""
+        """What ``edge-agent status --json`` prints, or None without an answer."""
         out = io.StringIO()
         if run_status(self._config, True, out) != 0:
             return None
@@ -116,7 +116,7 @@ class AgentProcess:
     def wait_for_status(
         self, true: Callable[[dict[str, Any]], object], what: str, timeout_s: float = PATIENCE_S
     ) -> dict[str, Any]:
-        """Until ``true(heartbeat)``."""
+        """Wait until ``true(heartbeat)``."""
         seen: list[dict[str, Any]] = []
 
         def holds() -> bool:

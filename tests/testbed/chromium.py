@@ -1,7 +1,7 @@
 """A real headless Chromium, driven over its DevTools pipe: no driver, no library, no port.
 
 https://chromedevtools.github.io/devtools-protocol/, with ``--remote-debugging-pipe``: JSON messages that end
-with a zero byte, to file descriptor 3 and from 4.
+with a zero byte; the browser reads them from file descriptor 3 and writes to 4.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Chromium:
         command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         command += ["--remote-debugging-pipe", f"--user-data-dir={self._profile}", f"--lang={self._lang}"]
         command += ["--no-first-run", "--disable-background-networking", f"--accept-lang={self._lang}"]
-        # The descriptors are given their numbers by the shell: nothing else may run between fork and exec.
+        # The shell assigns the descriptor numbers: no Python code may run between fork and exec.
         shell = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
         self._process = subprocess.Popen(
             ["bash", "-c", shell, "bash", *command],
@@ -78,7 +78,7 @@ class Chromium:
         self.ask("Page.navigate", url=url)
 
     def run(self, script: str) -> Any:
-        """What the expression gives."""
+        """The value of the expression."""
         done = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         return done["result"].get("value")
 
@@ -89,7 +89,7 @@ class Chromium:
             select.select([self._in], [], [], 0.1)
 
     def resize(self, width: int, height: int, *, phone: bool = False) -> None:
-        """In pixels of the page, one to one."""
+        """In CSS pixels."""
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
         self.ask("Emulation.setDeviceMetricsOverride", **screen)
 
@@ -102,7 +102,8 @@ class Chromium:
         self.ask("Network.setCookie", name=name, value=value, url=url)
 
     def click(self, selector: str, held_s: float = 0.0) -> None:
-        """As with a mouse, its button held for ``held_s``: browsers tell it from ``element.click()``."""
+        """Click as with a mouse, with the button held for ``held_s``: browsers distinguish this from
+        ``element.click()``."""
         place = (
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             " e.scrollIntoView({block: 'center'});"
@@ -114,7 +115,7 @@ class Chromium:
         self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str) -> None:
-        """One of KEYS, as with a keyboard."""
+        """Press one of KEYS, as with a keyboard."""
         code, text = KEYS[key]
         told: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
         self.ask("Input.dispatchKeyEvent", type="keyDown", **told, **({"text": text} if text else {}))
@@ -125,7 +126,7 @@ class Chromium:
         return path
 
     def ask(self, method: str, **params: Any) -> Any:
-        """One command of the protocol, and its result."""
+        """Send one command of the protocol and return its result."""
         number = next(self._numbers)
         message: dict[str, Any] = {"id": number, "method": method, "params": params}
         if self._session is not None:

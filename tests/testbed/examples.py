@@ -1,7 +1,8 @@
-"""Keeps one message of each kind that a real run gave, for docs/reference/examples: ``make examples``.
+"""Stores one message of each kind from real runs, for docs/reference/examples: ``make examples``.
 
-Where ``EDGE_AGENT_EXAMPLES`` names a folder, every test that listens to a broker or replays a clip leaves
-there what it saw; otherwise nothing happens. The first of a kind stays, unless one that says more comes.
+Where ``EDGE_AGENT_EXAMPLES`` names a folder, every test that subscribes at a broker or replays a clip stores
+its messages there; otherwise nothing happens. The first message of a kind stays, unless a more complete one
+follows.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from edge_agent.wire import TYPE_PREFIX
 from edge_agent.wire.json_schema import schema_of
 
 FOLDER = "EDGE_AGENT_EXAMPLES"
-LARGEST_BYTES = 5000  # more says no more
+LARGEST_BYTES = 5000  # a larger example explains no more
 
 
 def keep(topic: str, payload: bytes, properties: Mapping[str, str] | None = None) -> None:
-    """A message as it came over the broker; ``properties``: of the user."""
+    """Store a message from the broker; ``properties``: its user properties."""
     if (folder := os.environ.get(FOLDER)) is None:
         return
     if "/up/media/" in topic and properties:
         _put(Path(folder) / "media.json", dict(properties))
-    with contextlib.suppress(ValueError, KeyError, RecursionError):  # what tests send to be refused
+    with contextlib.suppress(ValueError, KeyError, RecursionError):  # invalid messages of tests
         if topic.endswith("/down/config") and payload.count(b".") == 2:
             _put(Path(folder) / "config.json", payload.decode())
         document = _inside(payload)
@@ -38,13 +39,13 @@ def keep(topic: str, payload: bytes, properties: Mapping[str, str] | None = None
 
 
 def keep_event(event: dict[str, Any]) -> None:
-    """An event as a replay printed it."""
+    """Store an event that a replay printed."""
     if (folder := os.environ.get(FOLDER)) is not None:
         _write(Path(folder) / f"event-{_kind(event)}.json", event)
 
 
 def _inside(payload: bytes) -> bytes:
-    """The document of a compact JWS; anything else as it is."""
+    """The document inside a compact JWS; anything else unchanged."""
     parts = payload.split(b".")
     if payload.startswith(b"{") or len(parts) != 3:
         return payload
@@ -82,12 +83,12 @@ def _write(path: Path, message: dict[str, Any]) -> None:
     size = len(text.encode())
     if path.exists() and not path.stat().st_size < size < LARGEST_BYTES:
         return
-    with contextlib.suppress(KeyError, jsonschema.ValidationError):  # what tests send to be refused
+    with contextlib.suppress(KeyError, jsonschema.ValidationError):  # invalid messages of tests
         jsonschema.validate(message, schema_of(path.stem))
         path.write_text(text, encoding="utf-8")
 
 
 def _put(path: Path, example: object) -> None:
-    """Of a message that is no JSON; the first stays."""
+    """Store a message that is not JSON; the first one stays."""
     if not path.exists():
         path.write_text(json.dumps(example, indent=2) + "\n", encoding="utf-8")

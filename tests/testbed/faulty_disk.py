@@ -1,8 +1,7 @@
 """A disk whose syncs fail or hang, below SQLite: the real library meets the fault in its own commit.
 
-SQLite lets a file system be put under it (https://www.sqlite.org/vfs.html): here the usual one, with the
-``xSync`` of each file replaced. ``os.fsync``, for files that Python writes itself, is
-replaced as well.
+SQLite can use a custom file system (https://www.sqlite.org/vfs.html): here it is the default one, with the
+``xSync`` of each file replaced. ``os.fsync``, for files that Python writes itself, is replaced as well.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ _Open = ctypes.CFUNCTYPE(
 
 
 class FaultyDisk:
-    """Files that are opened while it is in place obey it."""
+    """Files that are opened while it is in place have its faults."""
 
     def __init__(self) -> None:
         self.fails = False
         self.asked = threading.Event()  # a sync has come while it hung
         self._answers = threading.Event()
         self._answers.set()
-        self._kept: list[object] = []  # what C points to
+        self._kept: list[object] = []  # objects that C code points to
 
     def hang(self) -> None:
         self._answers.clear()
@@ -44,7 +43,7 @@ class FaultyDisk:
         self._answers.set()
 
     def sync(self) -> bool:
-        """Whether it works; returns when the disk answers."""
+        """Whether the sync succeeds; returns when the disk answers."""
         if not self._answers.is_set():
             self.asked.set()
             self._answers.wait(30)

@@ -28,7 +28,7 @@ NUMBERS = count(1)
 
 
 class Follower:
-    """Remembers the bytes of every event that a gateway has stored, whatever becomes of its disk."""
+    """Collects the bytes of every event that a gateway has stored, whatever happens to its disk."""
 
     def __init__(self, chain: EvidenceChain, stored: list[bytes]) -> None:
         self._chain = chain
@@ -61,7 +61,7 @@ class Gateway:
 
     def deliver(self, port: int) -> None:
         """Online, with a heartbeat, until the centre has confirmed everything."""
-        resending = ResendLimits(first_s=1.0, per_s=1000, burst=1000)
+        resend_limits = ResendLimits(first_s=1.0, per_s=1000, burst=1000)
         publisher = Publisher(
             replace(mqtt_settings(port), delivery=Delivery.CONFIRMED),
             TOPICS,
@@ -71,7 +71,7 @@ class Gateway:
             birth=lambda session: b"{}",
             on_down=lambda message: None,
             clock_trusted=lambda: True,
-            resending=resending,
+            resend_limits=resend_limits,
         )
         publisher.start()
         wait_until(lambda: publisher.online, what="session")
@@ -90,7 +90,7 @@ class Gateway:
 
 @contextmanager
 def gateway_in(state_dir: Path, stored: list[bytes], boot_id: str = "boot-1") -> Iterator[Gateway]:
-    """``stored`` is where the bytes of all that it stores are added."""
+    """``stored``: collects the bytes of all events that the gateway stores."""
     clock = ShiftedClock()
     events = EventFactory(GATEWAY, clock=clock, boot_id=boot_id, clock_synced=lambda: True, model=MODEL)
     chain = EvidenceChain(

@@ -1,4 +1,4 @@
-"""Whole pipelines on a clip through the real ring and gears: what a camera tells in each gear."""
+"""Whole pipelines on a clip through the real ring and decode modes: what a camera reports in each mode."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.testbed.walker_model import WALKER_MODEL
 
 @dataclass
 class Told:
-    """In place of the outbox."""
+    """Collects events in place of the outbox."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class Told:
 class Watched:
     told: Told
     site: RingFeed
-    decoded: int  # frames, twice decoded ones twice
+    decoded: int  # frames; a frame decoded twice counts twice
 
 
 def watch(
@@ -61,8 +61,10 @@ def watch(
     detector: str | Path = WALKER_MODEL,
     more: Mapping[str, object] = MappingProxyType({}),
 ) -> Watched:
-    """Play the clip to one camera; its lane looks at what there is after each packet. ``more``: keys of the
-    camera's configuration."""
+    """Play the clip to one camera, whose pipeline thread runs after each packet.
+
+    ``more``: keys of the camera's configuration.
+    """
     use_one_opencv_thread()
     config = write_config(folder, cameras=[file_camera(clip) | dict(more)], broker_port=1, detector=detector)
     settings = load(config)

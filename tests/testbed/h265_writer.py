@@ -39,8 +39,8 @@ PROFILE = ((0x01, 8), (0x60000000, 32), (0, 48), (153, 8))
 
 
 def video(number: int = 0, *, timings: int = 0) -> bytes:
-    """A video parameter set, without which libavcodec refuses the others; ``timings``: for so many sets of
-    layers."""
+    """A video parameter set, without which libavcodec refuses the others; ``timings``: timing data for this
+    many layer sets."""
     made = BitWriter().u((number, 4), (3, 2), (0, 6), (0, 3), (1, 1), (0xFFFF, 16), *PROFILE, (1, 1))
     made.ue(15, 0, 0).u((0, 6)).ue(max(timings, 1) - 1).u(*[(0, 1)] * (timings - 1), (timings > 0, 1))
     if timings:
@@ -77,7 +77,7 @@ def picture(number: int = 0, *, output_flag: int = 0, extra: int = 0) -> bytes:
 
 
 def announcing(packet: bytes, *, kept: int) -> bytes:
-    """The packet of a 4:2:0 stream without temporal layers, whose parameter set announces another number of
+    """The packet of a 4:2:0 stream without temporal layers whose parameter set announces another number of
     pictures."""
     start = packet.index(b"\0\0\1\x42") + 5
     end = packet.index(b"\0\0\1", start)

@@ -1,6 +1,6 @@
-"""A central ingest of a few lines, for tests: what a gateway with ``mqtt.delivery: confirmed`` talks to.
+"""A central ingest of a few lines, for tests of gateways with ``mqtt.delivery: confirmed``.
 
-One row an event, by (source, id); PUBACK and ``down/ack`` after the commit. As a process, to be killed:
+One row for each event, by (source, id); PUBACK and ``down/ack`` after the commit. As a process, to be killed:
 ``python -m tests.testbed.ingest PORT DATABASE [mute]``. The real one is in ``edge_central/``.
 """
 
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS fault (text TEXT);
 
 @dataclass
 class Run:
-    """What is there of one epoch: everything up to ``upto``, and some beyond a gap."""
+    """What is stored of one epoch: everything up to ``upto``, and some events beyond a gap."""
 
     upto: int = 0
     beyond: set[int] = field(default_factory=set)
@@ -44,7 +44,7 @@ class Run:
 
 
 class Store:
-    """The database, and what follows from it."""
+    """The database of events and pictures."""
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -61,7 +61,7 @@ class Store:
         self._db.close()
 
     def add_event(self, payload: bytes) -> tuple[str, Run]:
-        """Committed when this returns; the epoch it is of, and what is there of that."""
+        """Commit the event; returns its epoch, and what is stored of that epoch."""
         event: dict[str, Any] = json.loads(payload)
         source, epoch, sequence = event["source"], event["epoch"], int(event["sequence"])
         key, losses = (source, event["id"]), []
@@ -89,13 +89,13 @@ class Store:
 
 
 class Ingest:
-    """Runs while the ``with`` lasts. While ``mute`` it stores and does not say so."""
+    """Runs while the ``with`` lasts. While ``mute`` it stores and confirms nothing."""
 
     def __init__(self, port: int, database: Path) -> None:
         self.store = Store(database)
         self.mute = False
         self._port = port
-        self._epoch = ""  # of the event that was stored last
+        self._epoch = ""  # epoch of the last stored event
         self._subscribed = threading.Event()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id="ingest", protocol=paho.MQTTv5, manual_ack=True
@@ -147,7 +147,7 @@ class Ingest:
 
 
 def faults(database: Path) -> list[str]:
-    """What is wrong with what is stored: changed resends, gaps that no loss event names, a broken chain."""
+    """What is wrong in the store: changed resends, gaps that no loss event announces, a broken chain."""
     store = Store(database)
     gaps = [f"{key}: missing below {max(run.beyond)}" for key, run in store.runs.items() if run.beyond]
     store.close()

@@ -2,7 +2,7 @@
 
 with MjpegServer(pictures, fps=10) as server:
     reader.open(server.url)
-    server.stall()      # keeps the connection, says nothing more
+    server.stall()      # keeps the connection, sends nothing more
 """
 
 from __future__ import annotations

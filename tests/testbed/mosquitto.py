@@ -1,4 +1,4 @@
-"""A real mosquitto on a free loopback port, and a subscriber that remembers what it got.
+"""A real mosquitto on a free loopback port, and a subscriber that collects what it receives.
 
 with Mosquitto(tmp_path) as broker, Subscriber(broker.port) as centre:
     ...
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def wait_until(true: Callable[[], bool], timeout_s: float = LIFE_SIGN_S, what: str = "condition") -> None:
-    """Look every 10 ms until ``true()``; for things that cannot notify. Raises AssertionError."""
+    """Check every 10 ms until ``true()``; for conditions that cannot notify. Raises AssertionError."""
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()
     while not true():
@@ -50,15 +50,18 @@ def wait_until(true: Callable[[], bool], timeout_s: float = LIFE_SIGN_S, what: s
 
 
 def binary() -> str:
-    """Debian puts mosquitto into /usr/sbin, which is not on every PATH."""
+    """Debian installs mosquitto in /usr/sbin, which is not on every PATH."""
     found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     assert found, "mosquitto is not installed: run tests/testbed/install.sh"
     return found
 
 
 class Mosquitto:
-    """One broker process. ``lines`` are added to its configuration; ``certificate`` and ``ca`` make the
-    listener TLS, with client certificates when ``mutual``."""
+    """One broker process.
+
+    ``lines`` are added to its configuration. ``certificate`` and ``ca`` make the listener TLS, with client
+    certificates when ``mutual``.
+    """
 
     def __init__(
         self,
@@ -117,7 +120,7 @@ class Mosquitto:
         wait_until(self._answers, what=f"mosquitto on port {self.port}")
 
     def stop(self) -> None:
-        """SIGTERM: the broker saves what it has and says goodbye."""
+        """Send SIGTERM: the broker saves its state and disconnects its clients."""
         self._signal(signal.SIGTERM)
         self._wait()
 
@@ -126,14 +129,14 @@ class Mosquitto:
         self._wait()
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
+        """Send SIGSTOP: connections stay open, and nothing answers."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
     def reload(self) -> None:
-        """SIGHUP: read the ACL and password files again; returns when that is done."""
+        """Send SIGHUP: read the ACL and password files again; returns when that is done."""
         before = self.log.count("Reloading config")
         self._signal(signal.SIGHUP)
         wait_until(lambda: self.log.count("Reloading config") > before, what="reload")
@@ -168,8 +171,11 @@ class Received:
 
 
 class Subscriber:
-    """Subscribes to ``topics`` and keeps what arrives, in order. Reconnects by itself and keeps its session,
-    so that nothing is missed while a persistent broker is away."""
+    """Subscribes to ``topics`` and collects messages, in order.
+
+    It reconnects by itself and keeps its session, so that no message is missed while a persistent broker is
+    down.
+    """
 
     def __init__(
         self,
@@ -184,7 +190,7 @@ class Subscriber:
         self._topics = topics or ("#",)
         self._changed = threading.Condition()
         self._messages: list[Received] = []
-        self.subscriptions = 0  # how often it was subscribed, reconnects included
+        self.subscriptions = 0  # how often the subscriptions were made, reconnects included
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=True
         )
@@ -217,7 +223,7 @@ class Subscriber:
             return list(self._messages)
 
     def on(self, topic_end: str) -> list[Received]:
-        """What arrived on topics that end so."""
+        """Messages on topics that end with this."""
         return [message for message in self.messages if message.topic.endswith(topic_end)]
 
     def events(self) -> list[Received]:
@@ -234,7 +240,7 @@ class Subscriber:
         info.wait_for_publish(LIFE_SIGN_S)
 
     def wait_for(self, true: Callable[[], bool], timeout_s: float = LIFE_SIGN_S) -> None:
-        """Until ``true()``, looked at whenever something arrives. Raises AssertionError."""
+        """Wait until ``true()``, checked at every message. Raises AssertionError."""
         with self._changed:
             topics = [message.topic for message in self._messages]
             assert self._changed.wait_for(true, timeout_s), (
@@ -311,7 +317,7 @@ class Authority:
     def renew(
         self, common_name: str, key: Path, *, valid: tuple[str, str] | None = None, days: int = 3
     ) -> Certificate:
-        """Another certificate for a key that is there."""
+        """Issue another certificate for an existing key."""
         number = len(list(self._folder.iterdir()))
         made = Certificate(self._folder / f"{number}.pem", key)
         period = ("-days", str(days)) if valid is None else _period(valid)
@@ -322,7 +328,7 @@ class Authority:
         return made
 
     def copy_to(self, folder: Path, passphrase: str) -> None:
-        """As the role pki keeps it: ``ca.crt``, and ``ca.key`` under a passphrase."""
+        """Store it as the role pki does: ``ca.crt``, and ``ca.key`` with a passphrase."""
         (folder / "ca.crt").write_bytes(self.cert.read_bytes())
         locked = ("-aes256", "-passout", f"pass:{passphrase}", "-out", str(folder / "ca.key"))
         self._openssl("pkey", "-in", str(self._key), *locked)

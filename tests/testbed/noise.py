@@ -1,4 +1,4 @@
-"""Noise of a camera's sensor for drawn pictures, cheap enough for thousands of frames."""
+"""Sensor noise for drawn pictures, cheap enough for thousands of frames."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FIELDS = 4
 class SensorNoise:
     """Gaussian noise. Each picture gets one of a few fields, moved by a random distance.
 
-    A field drawn anew for every frame took half of the time of the tests that draw clips.
+    A new field for every frame took half of the time of the tests that draw clips.
     """
 
     def __init__(self, rng: np.random.Generator, sigma: float, shape: tuple[int, ...]) -> None:
-        """``shape``: [height, width, channels]; one channel is spread over all of a picture."""
+        """``shape``: [height, width, channels]; one channel is used for all channels of a picture."""
         self._rng = rng
         self._fields = np.floor(rng.normal(0, sigma, (FIELDS, *shape))).astype(np.int16)
         self._shown = 0

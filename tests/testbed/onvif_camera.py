@@ -4,8 +4,8 @@ with OnvifCamera("127.0.9.1", vendor="hikvision", password="right") as camera:
     ...
     assert camera.failed_logins <= 2
 
-Every interface reads and writes the same ``streams``, so what one sets another shows. An account is locked
-after ``lock_after`` refused logins, as they do; each request with wrong credentials is one.
+Every interface reads and writes the same ``streams``. Like a real camera it locks an account after
+``lock_after`` refused logins; each request with wrong credentials counts as one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REALMS = {"hikvision": "IP Camera(C1234)", "dahua": "Login to 3G0A1B2C3D4E5F6", 
 
 @dataclass
 class StreamState:
-    """One encoder."""
+    """Settings of one encoder."""
 
     width: int
     height: int
@@ -51,7 +51,7 @@ class OnvifCamera:
     onvif: bool = True
     vendor_api: bool = True
     auth: str = "wss"  # or digest
-    onvif_password: str | None = None  # its ONVIF users are apart from its own
+    onvif_password: str | None = None  # set where ONVIF users differ from the camera's own users
     lock_after: int = 5
     clock_offset_s: float = 0.0
     utc_offset_s: int = 25200
@@ -59,11 +59,9 @@ class OnvifCamera:
     follows_ntp: bool = False
     ntp: str = "0.0.0.0"
     media2: bool = True
-    ignores: frozenset[str] = (
-        frozenset()
-    )  # settings that it acknowledges and does not take: codec, gop, smart, ntp
-    breaks_after: int | None = None  # so many writes are taken, then its connection ends
-    garbage: bytes | None = None  # what it answers to everything
+    ignores: frozenset[str] = frozenset()  # settings that it acknowledges and ignores: codec, gop, smart, ntp
+    breaks_after: int | None = None  # after this many writes its connection ends
+    garbage: bytes | None = None  # its answer to every request
     streams: dict[str, StreamState] = field(
         default_factory=lambda: {
             "main": StreamState(2688, 1520, "H265", 25, 100, True),
@@ -71,7 +69,7 @@ class OnvifCamera:
         }
     )
     logins: list[bool] = field(default_factory=list)  # accepted or refused, in order
-    writes: list[str] = field(default_factory=list)  # what was set, in order
+    writes: list[str] = field(default_factory=list)  # settings that were written, in order
     anonymous: int = 0  # requests without credentials
 
     def __enter__(self) -> Self:
@@ -125,13 +123,13 @@ class OnvifCamera:
         return f"/live/{kind}"
 
     def booked(self, good: bool) -> bool:
-        """One login; whether it is let in."""
+        """Count one login; returns whether it is accepted."""
         let_in = good and not self.locked and self.activated
         self.logins.append(let_in)
         return let_in
 
     def wrote(self, what: str) -> None:
-        """Raises ``ConnectionError`` when it breaks down instead."""
+        """Count one write. Raises ``ConnectionError`` when the camera breaks down instead."""
         if self.breaks_after is not None and len(self.writes) >= self.breaks_after:
             raise ConnectionError
         self.writes.append(what)
@@ -147,7 +145,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     camera: OnvifCamera
     protocol_version = "HTTP/1.1"
-    # Headers and body in one packet: else each answer waits 40 ms for a delayed ACK.
+    # Headers and body in one packet: otherwise each answer waits 40 ms for a delayed ACK.
     wbufsize = -1
     disable_nagle_algorithm = True
 

@@ -26,8 +26,10 @@ Answer = Callable[[OnvifCamera, bytes], bytes | None]
 
 
 class CameraNetwork:
-    """Answers for all ``cameras``; ``more`` is sent as it is after each probe, by somebody else. One at a
-    time on a machine: multicast is heard by the tests of every process."""
+    """Answers for all ``cameras``; after each probe, ``more`` is sent unchanged from another address.
+
+    Only one may run on a machine: the tests of every process receive multicast.
+    """
 
     def __init__(self, cameras: Sequence[OnvifCamera], more: Sequence[bytes] = ()) -> None:
         self._cameras = cameras

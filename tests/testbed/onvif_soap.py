@@ -75,7 +75,7 @@ def _clock(camera: OnvifCamera, _: ET.Element) -> str:
 
 
 def _services(camera: OnvifCamera, _: ET.Element) -> str:
-    # The address is one that the camera had before it got this one, as happens.
+    # The address is an earlier one of the camera, as real cameras report.
     names = [(TDS, "device_service"), (TRT, "Media")] + ([(TR2, "Media2")] if camera.media2 else [])
     listed = "".join(
         f"<tds:Service><tds:Namespace>{space}</tds:Namespace>"
@@ -204,7 +204,7 @@ def _set_clock(camera: OnvifCamera, call: ET.Element) -> str:
     camera.follows_ntp = told["DateTimeType"] == "NTP"
     camera.zone = told["TZ"]
     if camera.follows_ntp:
-        camera.clock_offset_s = 0.0  # its server is right
+        camera.clock_offset_s = 0.0  # the time of its NTP server is right
     elif "Year" in told:
         parts = (int(told[name]) for name in ("Year", "Month", "Day", "Hour", "Minute", "Second"))
         year, month, day, hour, minute, second = parts

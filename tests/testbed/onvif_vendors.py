@@ -1,4 +1,5 @@
-"""ISAPI (Hikvision) and the CGI of Dahua, as far as they are used. Written from the vendors' documents."""
+"""ISAPI (Hikvision) and the CGI of Dahua, as far as the agent uses them. Written from the vendors'
+documents."""
 
 from __future__ import annotations
 
@@ -70,7 +71,7 @@ def _take(camera: OnvifCamera, stream: StreamState, new: dict[str, str]) -> None
         stream.codec = new["codec"]
     if "smart" not in camera.ignores:
         stream.smart = new["smart"] == "true"
-    if "gop" not in camera.ignores and not stream.smart:  # smart codec holds the interval
+    if "gop" not in camera.ignores and not stream.smart:  # the smart codec fixes the interval
         stream.gov_length = int(new["gop"])
 
 

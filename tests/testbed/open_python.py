@@ -1,6 +1,6 @@
-"""For processes that give up root: what they need of this machine is let be seen.
+"""Gives processes without root rights access to the Python interpreter of this machine.
 
-On a box everybody may read the interpreter; on a developer's machine it may lie in root's own home.
+On a gateway every user may read the interpreter; on a developer's machine it may be in root's home.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# In this mount namespace only, the closed folder holds the interpreter and nothing else, and is open.
+# In this mount namespace only, the closed folder is open and contains nothing but the interpreter.
 _OPEN = """mkdir -p "$1" && mount --bind "$3" "$1" && mount -t tmpfs -o mode=755 tmpfs "$2" &&
 mkdir -p "$3" && mount --bind "$1" "$3" && shift 3 && exec "$@" """
 
 
 def open_python(folder: Path) -> list[str]:
-    """The beginning of a command, Python's arguments follow. Needs root; ``folder``: of the test's own."""
+    """The first part of a command; Python's arguments follow. Needs root; ``folder``: a folder of the
+    test."""
     python, base = sys.executable, Path(sys.base_prefix)
     closed = next((path for path in reversed(base.parents) if not path.stat().st_mode & 0o001), None)
     if closed is None:
@@ -24,7 +25,7 @@ def open_python(folder: Path) -> list[str]:
 
 
 def let_pass(folder: Path) -> None:
-    """Whoever knows a name below ``folder`` gets there; pytest's folders are its own user's alone."""
+    """Make the path to ``folder`` passable for any user: pytest's folders are closed to other users."""
     for each in (folder, *folder.parents):
         mode = each.stat().st_mode
         if not mode & 0o001:

@@ -1,4 +1,5 @@
-"""Rendered clips with exact truth: coloured things on grey ground, and a detector that knows the colour."""
+"""Rendered clips with exact ground truth: coloured things on a grey ground, and a detector that knows the
+colour."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ Place = Callable[[float], tuple[float, float] | None]
 
 
 def painted_clip(path: Path, things: Sequence[Place], seconds: float) -> Path:
-    """H.264, 640x360 at 10 fps. What is drawn later is nearer."""
+    """H.264, 640x360 at 10 fps. Things that are drawn later are in front."""
     rng = np.random.default_rng(7)
     coarse = rng.integers(90, 160, (45, 80), np.uint8)
     ground = cv2.cvtColor(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
@@ -53,7 +54,7 @@ def painted_clip(path: Path, things: Sequence[Place], seconds: float) -> Path:
 
 
 def _skin(rng: np.random.Generator) -> NDArray[Any]:
-    """Magenta with a texture, for the optical flow to hold on to."""
+    """Magenta with a texture, which the optical flow can track."""
     coarse = rng.uniform(0.5, 1.0, (12, 8, 1)).astype(np.float32)
     shades = cv2.resize(coarse, THING, interpolation=cv2.INTER_CUBIC)[:, :, None]
     skin: NDArray[Any] = np.clip(shades * np.array([255, 20, 255]), 0, 255).astype(np.uint8)
@@ -70,7 +71,7 @@ def _paint(picture: NDArray[Any], skin: NDArray[Any], place: tuple[float, float]
 
 
 def by_colour(crop: NDArray[np.uint8]) -> list[Detection]:
-    """Every magenta thing in the crop, in boxes of the crop."""
+    """Every magenta thing in the crop, as boxes in the crop."""
     pixels = crop.astype(np.int16)
     magenta = np.minimum(pixels[:, :, 0], pixels[:, :, 2]) - pixels[:, :, 1] > 50
     _, _, boxes, _ = cv2.connectedComponentsWithStats(magenta.astype(np.uint8))
@@ -89,7 +90,7 @@ def replayed(
     camera: Mapping[str, Any],
     start: str = "2026-11-24T12:00:00+07:00",
 ) -> list[dict[str, Any]]:
-    """The events of a replay through the real pipeline; only the detector is the one above."""
+    """The events of a replay through the real pipeline; only the detector is ``by_colour``."""
     detector = FakeDetector(by_colour)
     choice = SimpleNamespace(detector=detector, note="", better="", degraded="")
     patch.setattr("edge_agent.tools.replay.run.choose_detector", lambda *_: choice)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL on a Unix socket in a folder of its own, run by somebody who is not root."""
+"""A real PostgreSQL on a Unix socket in a folder of its own, run by a user other than root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PORT = 5432
 
 
 def programs() -> Path | None:
-    """Debian's folder of the newest installed version; None: it is not installed, or nobody can run it."""
+    """Debian's folder of the newest installed version; None: not installed, or no user can run it."""
     if os.geteuid() == 0 and _servant() is None:
         return None
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
@@ -27,7 +27,8 @@ def programs() -> Path | None:
 
 
 def _servant() -> str | None:
-    """PostgreSQL refuses to run as root: Debian's package brings a user."""
+    """The user who runs the server: PostgreSQL refuses to run as root, and Debian's package creates a
+    user."""
     try:
         return pwd.getpwnam("postgres").pw_name
     except KeyError:
@@ -42,7 +43,7 @@ class PostgreSQL:
         assert found is not None
         self._programs = found
         self._user = _servant() if os.geteuid() == 0 else None
-        # A short name: a socket's path has at most 107 characters, and pytest's folders are closed to others.
+        # A short path: a socket's path has at most 107 characters, and pytest's folders are closed to others.
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         if self._user is not None:
             shutil.chown(self._folder, self._user)
@@ -70,12 +71,12 @@ class PostgreSQL:
         return f"postgresql://edge@/{name}?host={self._folder}"
 
     def create(self, name: str) -> str:
-        """Another empty database; its URL."""
+        """Create another empty database; returns its URL."""
         self._run("createdb", "-h", str(self._folder), "-U", "edge", name)
         return self.url_of(name)
 
     def waiting(self) -> bool:
-        """Whether somebody waits for an advisory lock."""
+        """Whether a connection waits for an advisory lock."""
         query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         return self._run("psql", "-h", str(self._folder), "-U", "edge", "-Atc", query, "edge").strip() != "0"
 
@@ -101,7 +102,7 @@ class PostgreSQL:
         )
 
     def stop(self) -> None:
-        """Connections are ended, and nobody waits for them."""
+        """Stop the server and end its connections at once."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(20)

@@ -1,4 +1,4 @@
-"""An HTTPS server that takes what a webhook posts, or answers with whatever a test wants."""
+"""An HTTPS server that collects what a webhook posts, or returns the answers that a test sets."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.testbed.mosquitto import Certificate, wait_until
 
 
 class Receiver:
-    """``answers`` are used up one by one, then it is 200. ``close`` and ``open`` keep the port."""
+    """``answers`` are used one by one, then the answer is 200. ``close`` and ``open`` keep the port."""
 
     def __init__(self, certificate: Certificate | None = None) -> None:
         self.answers: list[int] = []
-        self.posted: list[tuple[dict[str, str], Any]] = []  # headers and body, of what was taken
+        self.posted: list[tuple[dict[str, str], Any]] = []  # headers and body of accepted posts
         self.asked = 0
         self._certificate = certificate
         self._server: ThreadingHTTPServer | None = None

@@ -1,4 +1,5 @@
-"""A clip's packets through the real ring, gears and decoder, without waiting: the clock is the stream's."""
+"""A clip's packets through the real ring, decode modes and decoder, without waiting: the clock is the
+stream's."""
 
 from __future__ import annotations
 
@@ -33,14 +34,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class StreamClock:
-    """Stands still until somebody sets it, or lets it ``run``."""
+    """Stands still until a test sets it, or lets it ``run``."""
 
     def __init__(self) -> None:
         self.mono = 1000.0
         self._since: float | None = None
 
     def run(self) -> None:
-        """Go as other clocks do, for tests that wait."""
+        """Advance like other clocks, for tests that wait."""
         self._since = time.monotonic()
 
     def monotonic(self) -> float:
@@ -51,7 +52,7 @@ class StreamClock:
 
 
 class CostlyDecoder(VideoDecoder):
-    """The real one; time passes while it works."""
+    """The real decoder; the stream clock advances while it works."""
 
     def __init__(self, context: VideoCodecContext, spend: Callable[[], None]) -> None:
         super().__init__(context)
@@ -69,7 +70,7 @@ class ClipSource:
     def __init__(
         self, clips: tuple[Path, ...], *, file: bool, timed: bool, spend: Callable[[], None]
     ) -> None:
-        """``file``: the times of each clip are its own, and an empty packet ends it."""
+        """``file``: each clip has its own times, and an empty packet ends it."""
         self.live, self.timed, self.buffered, self.tick_s = not file, timed, False, 0.0
         self.arrivals: deque[tuple[float, VideoPacket]] = deque()  # seconds after the first one's, packet
         self._spend = spend
@@ -96,7 +97,7 @@ class ClipSource:
         self._place(packets, period_s)
 
     def _place(self, packets: list[VideoPacket], period_s: float) -> None:
-        """As a camera sends them: at a steady pace, and none before its picture was taken."""
+        """Arrival times as of a camera: at a steady rate, and no packet before its picture was captured."""
         begin_s = self.arrivals[-1][0] + period_s if self.arrivals else 0.0
         first_ts = min(packet.pts or 0 for packet in packets) if self.arrivals else 0
         delay_ts = max((packet.pts or 0) - (packet.dts or 0) for packet in packets)
@@ -113,11 +114,11 @@ class ClipSource:
 
 
 class RingFeed:
-    """What a camera's threads share, without the threads: ``arrive`` takes the place of the capture thread,
-    which is always on time.
+    """What a camera's threads share, without the threads: ``arrive`` replaces the capture thread, and is
+    always on time.
 
-    Box time is the packets' own time plus ``begin_mono``, so a frame's ``captured_mono`` minus that is its
-    time in the clip.
+    Captured time is the packets' own time plus ``begin_mono``, so a frame's ``captured_mono`` minus that is
+    its time in the clip.
     """
 
     begin_mono = 1000.0
@@ -133,8 +134,8 @@ class RingFeed:
         file: bool = False,
         limiter: WorkloadLimiter | None = None,
     ) -> None:
-        """``edit``: what becomes of each packet on its way, by its number from 0; None: it is lost.
-        ``decode_s``: what the decoder takes for each packet; ``file``, ``timed``: see ``FrameSource``."""
+        """``edit``: changes each packet on its way, by its number from 0; None: the packet is lost.
+        ``decode_s``: time that the decoder needs for each packet; ``file``, ``timed``: see ``ClipSource``."""
         self.clock = StreamClock()
         self.mode_control = DecodeModeControl(camera.analyse.gear, camera.analyse.quiet_s, limiter)
         self.ring = PacketRing(camera.ring.seconds, camera.ring.max_bytes)
@@ -148,7 +149,7 @@ class RingFeed:
 
     def arrive(self) -> Iterator[float]:
         """Connect, and put packet after packet into the ring; yields the time in the clip. Raises what the
-        capture thread would."""
+        capture thread would raise."""
         self._source = ClipSource(
             self._clips, file=self._file, timed=self._timed, spend=lambda: self.spend(self._decode_s)
         )
@@ -165,7 +166,7 @@ class RingFeed:
             yield self.clock.mono - self.begin_mono
 
     def spend(self, seconds: float) -> None:
-        """Time passes, and packets come."""
+        """Let time pass, and packets arrive."""
         until_mono = self.clock.mono + seconds
         while self._due and self._due[0][0] <= until_mono:
             self._receive()

@@ -1,4 +1,4 @@
-"""A broker that misbehaves on purpose: it answers each CONNECT with the bytes it was given."""
+"""A broker that misbehaves on purpose: it answers each CONNECT with given bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def connack(reason: int) -> bytes:
 
 
 def connack_with(prop: int, value: int) -> bytes:
-    """Success, with one property of a byte: 0x24 Maximum QoS, 0x25 Retain Available."""
+    """A CONNACK with success and one property of one byte: 0x24 Maximum QoS, 0x25 Retain Available."""
     return bytes([0x20, 5, 0, 0, 2, prop, value])
 
 
@@ -24,8 +24,11 @@ def disconnect(reason: int) -> bytes:
 
 
 class RogueBroker(SmallServer):
-    """Accepts connections one at a time on ``port``; ``connections`` counts them. ``answer`` is sent after
-    the CONNECT; then the connection stays open until the client ends it."""
+    """Accepts connections one at a time on ``port``.
+
+    ``connections`` counts them. ``answer`` is sent after the CONNECT; then the connection stays open until
+    the client ends it.
+    """
 
     def __init__(self, answer: bytes) -> None:
         super().__init__()

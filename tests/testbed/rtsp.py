@@ -1,8 +1,8 @@
-"""Starts and torments the RTSP camera of ``rtsp_server.py``.
+"""Starts, freezes and kills the RTSP camera of ``rtsp_server.py``.
 
     with RtspServer({"/stream": clip}) as server:
         reader.open(server.url("/stream"))
-        server.freeze()     # SIGSTOP: accepts, says nothing
+        server.freeze()     # SIGSTOP: accepts connections, sends nothing
         server.kill()       # the stream ends
         server.start()      # the same port again
 
@@ -39,7 +39,7 @@ class RtspServer:
         auth: str = "digest",
         address: str = "127.0.0.1",
     ) -> None:
-        """``address``: of this machine, to listen on."""
+        """``address``: the address of this machine to listen on."""
         self.port = 0
         self._address = address
         self._process: subprocess.Popen[str] | None = None
@@ -75,7 +75,7 @@ class RtspServer:
         return f"rtsp://{self._address}:{self.port}{mount}"
 
     def start(self) -> None:
-        """Start it, on the port it had before if there was one; returns when it listens."""
+        """Start it, on its earlier port if it had one; returns when it listens."""
         command = [SYSTEM_PYTHON, str(SCRIPT), "--port", str(self.port), *self._arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._process = process
@@ -94,7 +94,7 @@ class RtspServer:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once; clients see the end of the stream. Does nothing when it does not run."""
+        """Kill it; clients see the end of the stream. Does nothing when it does not run."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -106,13 +106,13 @@ def joined(clips: list[Clip]) -> Clip:
 
 
 def damaged(data: bytes) -> bytes:
-    """The same length with noise that cannot be decoded in the middle."""
+    """The unit with noise in the middle that cannot be decoded; same length."""
     third = len(data) // 3
     return data[:third] + bytes((i * 37 + 11) % 251 + 1 for i in range(third)) + data[2 * third :]
 
 
 class Player:
-    """Pushes the units of a clip into one client's appsrc, each at its time, for ever."""
+    """Pushes the units of a clip into one client's appsrc, each at its time, in an endless loop."""
 
     def __init__(self, source: Any, clip: Clip, drop: set[int], damage: set[int]) -> None:
         self._source = source
@@ -171,7 +171,7 @@ def audio_factory() -> Any:
 
 
 def protect(server: Any, factories: list[Any], user: str, password: str, method: str) -> None:
-    """Only ``user`` may see the mounts."""
+    """Require a login of ``user`` for the mounts."""
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")

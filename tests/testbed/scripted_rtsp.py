@@ -1,4 +1,4 @@
-"""An RTSP camera whose answers a test writes: each can be missing, cut off, endless or false.
+"""An RTSP camera with answers that a test writes: each can be missing, cut off, endless or wrong.
 
 with ScriptedRtsp({"PLAY": "RTSP/1.0 302 Found"}, stream=packets) as server:
     open_source(camera(server.url), ...)
@@ -29,7 +29,7 @@ USUAL: Mapping[str, Answer] = {
 
 
 class ScriptedRtsp(SmallServer):
-    """``stream``: what is sent after PLAY, until the client hangs up."""
+    """``stream``: sent after PLAY, until the client disconnects."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ScriptedRtsp(SmallServer):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._tls)
         with (
-            contextlib.suppress(ssl.SSLError),  # the client has gone
+            contextlib.suppress(ssl.SSLError),  # the client has disconnected
             context.wrap_socket(connection, server_side=True) as secured,
         ):
             self._converse(secured)
@@ -92,7 +92,7 @@ def interleaved(payload: bytes, *, sequence: int = 0, timestamp: int = 0, marker
 
 
 def _request(connection: socket.socket) -> str:
-    """Empty when the client has gone."""
+    """The next request; empty when the client has disconnected."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         part = connection.recv(1)

@@ -1,4 +1,4 @@
-"""A file system of its own, which is soon full."""
+"""A small file system, to test a full disk."""
 
 from __future__ import annotations
 

@@ -34,17 +34,17 @@ class SmallServer(ABC):
 
     @abstractmethod
     def talk(self, connection: socket.socket) -> None:
-        """With one client, until it has left or is sent away."""
+        """Serve one client until it or the test ends the connection."""
 
     def send(self, data: bytes) -> None:
-        """To the client that is connected now."""
+        """Send to the connected client."""
         assert self._open is not None
         self._open.sendall(data)
 
     def cut(self) -> None:
-        """The connection that is open, if one is."""
+        """Close the open connection, if any."""
         if self._open is not None:
-            with contextlib.suppress(OSError):  # the client was first
+            with contextlib.suppress(OSError):  # the client closed it first
                 self._open.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
@@ -61,7 +61,7 @@ class SmallServer(ABC):
 
 
 def _user_at(port: int) -> list[int]:
-    """The uid whose socket has this port, as the kernel says (/proc/net/tcp). None once it has left: a socket
-    that was closed has no inode, and the kernel forgets whose it was."""
+    """The uid whose socket has this port, from /proc/net/tcp; None for a closed socket: it has no inode, and
+    the kernel forgets its owner."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
     return [int(row[7]) for row in rows if int(row[1].partition(":")[2], 16) == port and row[9] != "0"][:1]

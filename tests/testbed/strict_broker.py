@@ -1,4 +1,4 @@
-"""A broker that names a Receive Maximum, acknowledges only what it is told to, and counts the rest."""
+"""A broker that names a Receive Maximum, acknowledges only what a test allows, and counts the rest."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ class Published:
 
 
 class StrictBroker(SmallServer):
-    """Serves one client at a time. ``acknowledges(topic)`` says which QoS 1 messages get their PUBACK at
-    once, with ``reason(topic)``; the others wait, ``most_waiting`` at worst."""
+    """Serves one client at a time.
+
+    ``acknowledges(topic)`` says which QoS 1 messages get their PUBACK at once, with ``reason(topic)``.
+    ``most_waiting`` is the highest number of the others that waited.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The certificates of a box on its disk, as root puts them there, and a broker that asks for them."""
+"""The certificates of a gateway on its disk, installed as root does, and a broker that requires them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.testbed.mosquitto import Certificate, Mosquitto, Subscriber, free_por
 
 @dataclass
 class Tls:
-    """/etc/edge-agent/tls of a box."""
+    """The folder /etc/edge-agent/tls of a gateway."""
 
     folder: Path
 
     def put(self, own: Certificate, ca: Path | None = None, *, slot: str = "next") -> None:
-        """As root does: the key, the CA, and the certificate last."""
+        """Install files as root does: key, CA, and the certificate last."""
         place = self.folder / slot
         place.mkdir(parents=True, exist_ok=True)
         for source, name in ((own.key, "client.key"), (ca, "ca.crt"), (own.cert, "client.crt")):
@@ -28,13 +28,13 @@ class Tls:
                 (place / f"{name}.new").replace(place / name)
 
     def promote(self) -> None:
-        """In the order of root's program."""
+        """Move the next slot over the first in the order of root's program."""
         for name in ("client.key", "ca.crt", "client.crt"):
             if (self.folder / "next" / name).exists():
                 (self.folder / "next" / name).replace(self.folder / name)
 
     def mqtt(self, port: int) -> dict[str, object]:
-        """The section of a configuration."""
+        """The section ``mqtt`` of a configuration."""
         files = {"ca_file": "ca.crt", "cert_file": "client.crt", "key_file": "client.key"}
         paths = {key: str(self.folder / name) for key, name in files.items()}
         return {"brokers": [f"mqtts://127.0.0.1:{port}"], "spread_s": 0, **paths}
@@ -44,7 +44,7 @@ class Tls:
 def strict_broker(
     folder: Path, server: Certificate, ca: Path, *lines: str
 ) -> Iterator[tuple[Mosquitto, Subscriber]]:
-    """A mosquitto that lets in whoever has a certificate, and somebody who hears everything without one."""
+    """A mosquitto that requires a certificate, and a subscriber on a listener without one."""
     inside = free_port()
     more = (*lines, f"listener {inside} 127.0.0.1")
     with Mosquitto(folder, *more, certificate=server, ca=ca, mutual=True) as broker:

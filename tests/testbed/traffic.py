@@ -1,7 +1,7 @@
-"""A drawn street with exact truth for the whole pipeline: real motion, real budget, real tracker.
+"""A drawn street with exact ground truth for the whole pipeline: real motion, real budget, real tracker.
 
-Each thing is textured, and its blue says which one it is. ``Reader`` is a detector that reads that out of the
-crops it is shown: it sees what is visible there, and names it rightly.
+Each thing is textured, and its blue value identifies it. ``Reader`` is a detector that reads these values
+from its crops: it detects what is visible there, with the right label.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ LEAST_PX = 12
 
 @dataclass(frozen=True)
 class Thing:
-    """``place``: of its foot at a second, or None while it is not there. Later ones stand before earlier."""
+    """``place``: position of its foot at a second, or None while it is absent. Later things are in front of
+    earlier ones."""
 
     label: str
     place: Callable[[float], tuple[float, float] | None]
@@ -36,7 +37,7 @@ class Thing:
 
 
 def along(*points: tuple[float, float, float]) -> Callable[[float], tuple[float, float] | None]:
-    """Straight between (second, x, y); absent before and after."""
+    """Straight lines between (second, x, y); absent before and after."""
     times, xs, ys = zip(*points, strict=True)
 
     def place(t: float) -> tuple[float, float] | None:
@@ -86,14 +87,14 @@ class Street:
 
 
 def _texture(rng: np.random.Generator, height: int, width: int, low: int, high: int) -> Colour:
-    """Smooth noise: something for flow and correlation to hold on to."""
+    """Smooth noise, which flow and correlation can track."""
     coarse = rng.integers(low, high, (max(2, height // 5), max(2, width // 5), 1), dtype=np.uint8)
     grey = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.merge([grey, grey, grey]), dtype=np.uint8)
 
 
 class Reader:
-    """The detector: knows every thing of which enough can be seen."""
+    """The detector: detects every thing of which enough is visible."""
 
     name = "reader"
     model = ModelInfo("reader", None)
@@ -123,4 +124,4 @@ class Reader:
         return found
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Nothing to close."""

@@ -1,4 +1,4 @@
-"""A rendered clip of somebody walking by, whom OpenCV takes for a person: real input without footage."""
+"""A rendered clip of a walking person, whom OpenCV detects as a person: real input without footage."""
 
 from __future__ import annotations
 
@@ -31,14 +31,17 @@ def walking_clip(path: Path, *, empty_s: float = 2.0, walk_s: float = 5.0, tail_
         walked_s = t - empty_s
         return (-30 + walked_s / walk_s * (SIZE[0] + 60), 300) if 0 <= walked_s < walk_s else None
 
-    # Six radians a second, however fast: the detector was seen to find this gait.
+    # Six radians a second at any speed: the detector finds people with this gait.
     steps = 6 * walk_s / (SIZE[0] + 60)
     return people_clip(path, [way], empty_s + walk_s + tail_s, steps)
 
 
 def people_clip(path: Path, people: Sequence[WalkPath], seconds: float, steps: float = STEPS) -> Path:
-    """H.264, 640x360 at 10 fps: people of 150 pixels in an empty place. Later ones stand before earlier.
-    ``steps``: radians of the gait a pixel."""
+    """H.264, 640x360 at 10 fps: people of 150 pixels in an empty place. Later people are in front of earlier
+    ones.
+
+    ``steps``: radians of the gait for each pixel.
+    """
     rng = np.random.default_rng(1)
     coarse = rng.integers(110, 170, (23, 40), np.uint8)
     place = cv2.cvtColor(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)

@@ -1,8 +1,8 @@
-"""A detector for drawn people: a model file like the one that ships, whose weights are set by hand.
+"""A detector for drawn people: a model file like the one that ships, with weights set by hand.
 
-What the shipped model makes of drawings changes with each training, so tests of what follows detection use
-this one. It finds what is dark, narrow and 150 of 360 pixels high. To renew the file, in an environment with
-``.[training]``:
+The shipped model's results on drawings change with each training, so tests of the stages after detection use
+this one. It detects what is dark, narrow and 150 of 360 pixels high. To rewrite the file, in an environment
+with ``.[training]``:
 
     python -m tests.testbed.walker_model
 """
@@ -18,9 +18,10 @@ WALKER_MODEL = Path(__file__).with_name("walker.tflite")
 SIZE = (320, 192)  # width and height of the input
 DARK = 0.35  # below the middle grey of -1..1: coats are 0.6 to 0.7 below, the place is at most 0.15
 CELLS = (3, 11)  # width and height of the upright window that is summed, in cells of 8 pixels
-LEFT, TOP, RIGHT, BOTTOM = 2.4, 5.1, 2.4, 4.3  # of a person around the middle of what is dark, in cells
-AROUND = (13, 5)  # height and width in cells, of which only the best is a person
-SLIGHT = 0.01  # quantising a weight of nothing takes its bias along
+# Extent of a person around the middle of the dark area, in cells.
+LEFT, TOP, RIGHT, BOTTOM = 2.4, 5.1, 2.4, 4.3
+AROUND = (13, 5)  # height and width in cells; only the best match inside is a person
+SLIGHT = 0.01  # a weight of zero would be quantised together with its bias
 
 
 def make(path: Path) -> None:
@@ -81,7 +82,7 @@ def make(path: Path) -> None:
 
 
 def _picture(rng: Any) -> Any:
-    """A grey place with somebody in it, as the input is: [1, height, width, 3], -1..1."""
+    """A grey place with a person in it, in the format of the input: [1, height, width, 3], -1..1."""
     import numpy as np
 
     from tests.testbed.walker import draw_person

@@ -1,4 +1,4 @@
-"""The provider's month: short months, time zones, and clocks that are set."""
+"""The billing period: short months, time zones, and clocks that are changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The budget ladder by itself: a month at different paces, the reset, clocks, and never up and down."""
+"""The budget ladder by itself: a month at different rates, the reset, clocks, and no flapping."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOVEMBER = datetime(2026, 11, 1, tzinfo=HANOI)
 
 
 class Month:
-    """A box that is told how its period stands every ten minutes."""
+    """A ladder that gets the state of its period every ten minutes."""
 
     def __init__(self, budget: int = 3 * GB, step: int = 0) -> None:
         self.ladder = BudgetLadder(budget, step)
@@ -31,9 +31,9 @@ class Month:
             self.mono += 600
             self.period, self.before = advance_period(self.period, self.before, self.now, 1)  # type: ignore[assignment]
             self.period.used.add("event", round(mb_a_day * 1e6 / 144))
-            self.look()
+            self.update()
 
-    def look(self) -> None:
+    def update(self) -> None:
         change = self.ladder.update(self.mono, period_use(self.period, self.now, 1, HANOI))
         if change is not None:
             self.changes.append((round((self.now - NOVEMBER) / timedelta(days=1), 1), change))

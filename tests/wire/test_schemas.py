@@ -1,4 +1,4 @@
-"""The schemas that ship are made from the types, and are what the command prints."""
+"""The schemas that ship are generated from the types, and ``edge-agent schema`` prints them."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class DeliveryConfirmation:
         self,
         outbox: ConfirmPort,
         clock: Clock,
-        bounds: ResendLimits,
+        limits: ResendLimits,
         confirmed: Callable[[wire.Ack], None] = lambda _: None,
     ) -> None:
         """``confirmed`` is called with every confirmation of a known epoch."""
@@ -92,12 +92,12 @@ class DeliveryConfirmation:
         self.resends = 0
         self.ignored_acks = 0
         self.confirmed_mono: float | None = None  # when the centre last confirmed something that waited
-        self.rate = SendRate(bounds.per_s, bounds.burst)
+        self.rate = SendRate(limits.per_s, limits.burst)
         self._outbox = outbox
         self._clock = clock
-        self._bounds = bounds
-        self._breaker = CircuitBreaker(bounds.unanswered, bounds.probe_s)
-        self._media_breaker = CircuitBreaker(bounds.unanswered_pictures, bounds.picture_probe_s)
+        self._limits = limits
+        self._breaker = CircuitBreaker(limits.unanswered, limits.probe_s)
+        self._media_breaker = CircuitBreaker(limits.unanswered_pictures, limits.picture_probe_s)
         self._awaited: dict[str, _Awaited] = {}  # pictures at the broker, by id
         self._pictures_answered = False  # one was confirmed in this session, and none has timed out since
         self._pictures: dict[str, int] = {}  # sent pictures that are not confirmed -> how often each was sent
@@ -123,10 +123,10 @@ class DeliveryConfirmation:
             del self._awaited[media_id]
             self._media_breaker.failed(now)
             self._pictures_answered = False
-        if self._media_breaker.allowed(self._bounds.pictures, 0, now) > len(self._awaited):
+        if self._media_breaker.allowed(self._limits.pictures, 0, now) > len(self._awaited):
             return True
         waiting_bytes = sum(awaited.size_bytes for awaited in self._awaited.values())
-        return self._pictures_answered and waiting_bytes < self._bounds.picture_bytes
+        return self._pictures_answered and waiting_bytes < self._limits.picture_bytes
 
     def resend_wait_s(self) -> float | None:
         """How soon more of the backlog may be sent; None: only after another event. Each delay is returned
@@ -154,18 +154,18 @@ class DeliveryConfirmation:
         self._breaker.failed(now)
         if self._unanswered_mono is None:
             self._unanswered_mono = now
-        if self._breaker.is_open and not self._dead and self._unanswered_for_s(now) > self._bounds.first_s:
+        if self._breaker.is_open and not self._dead and self._unanswered_for_s(now) > self._limits.first_s:
             self._dead = True
             text = "mqtt: the centre confirms nothing: what is sent again goes one by one, every %.0f s"
-            log.warning(text, self._bounds.probe_s)
+            log.warning(text, self._limits.probe_s)
 
     def event_at_broker(self, event: StoredEvent) -> None:
         now = self._clock.monotonic()
-        delay_s = deferral_s(event.attempts, self._bounds.first_s)
+        delay_s = deferral_s(event.attempts, self._limits.first_s)
         self._outbox.unconfirmed(event.sequence, event.epoch, now + delay_s)
 
     def picture_at_broker(self, media: Media) -> None:
-        now, first_s = self._clock.monotonic(), self._bounds.first_s
+        now, first_s = self._clock.monotonic(), self._limits.first_s
         if (times := self._pictures.get(media.media_id, 0)) == 0:
             return  # confirmed already
         self._awaited[media.media_id] = _Awaited(now + first_s, len(media.payload))
@@ -214,7 +214,7 @@ class DeliveryConfirmation:
 
     def _centre_confirmed(self) -> None:
         now, heard_mono = self._clock.monotonic(), self._heard_mono
-        was_unanswered = self._unanswered_for_s(now) > self._bounds.first_s
+        was_unanswered = self._unanswered_for_s(now) > self._limits.first_s
         self.confirmed_mono = self._heard_mono = now
         self._unanswered_mono = None
         self._breaker.succeeded()
@@ -224,7 +224,7 @@ class DeliveryConfirmation:
         if was_unanswered or was_away:
             self._media_breaker.try_now()
             # After a long absence the centre first processes what the broker has queued for it.
-            self._outbox.reschedule(now + self._bounds.first_s, hold_back=was_away)
+            self._outbox.reschedule(now + self._limits.first_s, hold_back=was_away)
         self._dead = False
 
     def _unanswered_for_s(self, now: float) -> float:

@@ -70,8 +70,8 @@ class Publisher:
     ``birth(session)`` makes the inventory message, on the publisher's thread, at every connect. ``on_down``
     gets the messages from the centre, on the publisher's thread; it returns soon and does not raise. A
     command stays with the broker until its ``acknowledge`` is called. ``replies`` holds the answers to
-    commands. ``clock_trusted`` says whether the system clock can be right. ``resending`` applies only where
-    ``mqtt.delivery`` is confirmed.
+    commands. ``clock_trusted`` says whether the system clock can be right. ``resend_limits`` applies only
+    where ``mqtt.delivery`` is confirmed.
 
     Every public method may be called from any thread.
     """
@@ -89,9 +89,9 @@ class Publisher:
         replies: RepliesPort | None = None,
         clock_trusted: Callable[[], bool],
         reconnect: ReconnectSchedule | None = None,
-        pace: SendLimiter | None = None,
+        limiter: SendLimiter | None = None,
         rotation: CertificateRotation | None = None,
-        resending: ResendLimits | None = None,
+        resend_limits: ResendLimits | None = None,
     ) -> None:
         self.loop = SupervisedThread("publisher", self._run)
         self._settings = settings
@@ -103,12 +103,12 @@ class Publisher:
         self._outbox = outbox
         self._signals = SignalQueue(wake=outbox.wake)
         self._reconnect = reconnect or ReconnectSchedule(settings.brokers, settings.spread_s)
-        self._limiter = pace or SendLimiter(clock)
+        self._limiter = limiter or SendLimiter(clock)
         confirmed = settings.delivery is Delivery.CONFIRMED
         self.self_test = test = SelfTest(topics.probe, topics.foreign_probe, outbox.wake)
-        bounds = resending or ResendLimits()
+        limits = resend_limits or ResendLimits()
         self._confirmation = (
-            DeliveryConfirmation(outbox, clock, bounds, test.confirmed) if confirmed else None
+            DeliveryConfirmation(outbox, clock, limits, test.confirmed) if confirmed else None
         )
         self._sender = Sender(outbox, topics, usage, clock, self._limiter, replies, self._confirmation, test)
         self._downlink = Downlink(topics, on_down, self._confirmation, outbox.wake)

@@ -104,7 +104,7 @@ class Sender:
         topics: GatewayTopics,
         usage: DataUsage,
         clock: Clock,
-        pace: SendLimiter | None = None,
+        limiter: SendLimiter | None = None,
         replies: RepliesPort | None = None,
         confirmation: DeliveryConfirmation | None = None,
         self_test: SelfTest | None = None,
@@ -118,7 +118,7 @@ class Sender:
         self._usage = usage
         self._replies = replies
         self._clock = clock
-        self._limiter = pace or SendLimiter(clock)
+        self._limiter = limiter or SendLimiter(clock)
         self._event_breaker = CircuitBreaker(after=WINDOW, every_s=60.0)
         self._media_breaker = CircuitBreaker(after=2, every_s=900.0)
         self._connection: BrokerConnection | None = None
