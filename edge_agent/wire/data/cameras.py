@@ -32,7 +32,7 @@ class CameraViewData(Message, frozen=True, kw_only=True):
     ]
     why: Annotated[str, Meta(description="one line for humans")]
     features: Annotated[
-        dict[str, float], Meta(description="the figures behind the verdict; docs/design/view.md")
+        dict[str, float], Meta(description="the figures behind the verdict; docs/design/tamper.md")
     ]
     started_at: Time
     ended_at: Time | None = None
