@@ -88,7 +88,7 @@ class FrameFeed:
         """Return the next frame to analyse; None when none comes within ``timeout_s``, or at once when the
         camera is stopped. Call ``frame_done`` or ``escalate`` after each frame."""
         deadline = self._clock.monotonic() + timeout_s
-        self._sampler.pace(self._fps)
+        self._sampler.set_rate(self._fps)
         while (frame := self._next(deadline)) is None:
             if self._clock.monotonic() >= deadline or self._ring.closed:
                 return None
@@ -154,7 +154,7 @@ class FrameFeed:
         self._recent_sizes.clear()
         if self._mode_control.mode is DecodeMode.IDLE and before is not DecodeMode.IDLE:
             if self._size_alarm:
-                self._sizes.judge(self._mode_control.moved, self._analysed_mono)
+                self._sizes.judge(self._mode_control.had_motion, self._analysed_mono)
             self._size_alarm = False
             self._sizes.begin_idle()
 

@@ -76,7 +76,7 @@ class CaptureSession:
             self._may_have_waited = False
         pts_s = None if packet.pts is None else packet.pts * self._tick_s
         self._health.packet(mono, packet.size)
-        self._stamp_mono = stamp_mono = self._times.stamp(pts_s, mono, held=self._may_have_waited)
+        self._stamp_mono = stamp_mono = self._times.stamp(pts_s, mono, waited=self._may_have_waited)
         if self._coalescing is not None:
             self._coalescing.read(
                 keyframe=packet.is_keyframe,

@@ -1,1 +1,3 @@
-"""Stage 3, detection: when the model runs on a frame, and what it finds there. The only home of LiteRT."""
+"""Stage 3, detection: decides when the model runs on a frame, and what it finds. Only this package uses
+LiteRT.
+"""

@@ -1,7 +1,7 @@
-"""Milliseconds of inference a second, shared fairly between the cameras of a gateway.
+"""Shares the milliseconds of inference a second fairly between the cameras of a gateway.
 
-A token bucket a camera, and one pool behind them (after the token bucket of RFC 2697, "a single rate
-three color marker": committed rate first, excess second). Time is handed in as the frames' own.
+One token bucket per camera, and one shared pool (after RFC 2697, "a single rate three color marker":
+committed rate first, excess second). Time is the stamp of the frames.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 
 
 class InferenceBudget:
-    """``ms_per_s`` over all ``camera_ids``. Thread-safe.
+    """A budget of ``ms_per_s`` for all ``camera_ids`` together. Thread-safe.
 
-    Each camera's bucket fills with its equal share and holds one second of it, at least one inference. What a
-    full bucket cannot take flows into a pool of at most one second of the whole, from which a busy camera
-    draws after its own bucket. Of all that ``limiter`` leaves a share. ``per_s``, where given, is the most
-    inferences a second: each then costs at least so large a part of the budget.
+    Each camera's bucket fills with an equal share of the budget, and holds one second of it or one inference,
+    whichever is more. Excess of a full bucket flows into the pool, which holds one second of the whole
+    budget; a busy camera uses it after its own bucket. ``limiter`` scales the budget. ``per_s``, if given,
+    limits the inferences a second: each then costs at least ``1 / per_s`` of the budget.
     """
 
     def __init__(
@@ -39,7 +39,8 @@ class InferenceBudget:
         self._filled_mono: float | None = None
 
     def share_among(self, camera_ids: Iterable[str]) -> None:
-        """These cameras from now on: who stays keeps what it has, as far as its new bucket takes it."""
+        """Share among these cameras from now on. A camera that stays keeps its tokens, up to its new
+        bucket."""
         with self._lock:
             self._buckets = {id_: self._buckets.get(id_, math.inf) for id_ in camera_ids}
 
@@ -50,7 +51,7 @@ class InferenceBudget:
             self._fill(now_mono, cost_ms)
             own = self._buckets.get(camera_id)
             if own is None:
-                return False  # it has just been removed from the configuration
+                return False  # the camera has just been removed from the configuration
             if own >= cost_ms:
                 self._buckets[camera_id] = own - cost_ms
             elif self._pool >= cost_ms:
@@ -60,8 +61,8 @@ class InferenceBudget:
             return True
 
     def take_spare(self, cost_ms: float, now_mono: float) -> bool:
-        """Spend one inference of what the cameras leave: while the gateway holds nothing back, and half of
-        the pool remains for them."""
+        """Spend one inference from the pool, if no load limit is in force and half of the pool remains for
+        the cameras."""
         cost_ms = max(cost_ms, self._least_ms)
         if self._limiter.current != WorkloadLimits():
             return False
@@ -80,8 +81,8 @@ class InferenceBudget:
         allowed = self._ms_per_s * self._limiter.current.inference_share
         share = allowed / max(1, len(self._buckets))
         depth = max(share, cost_ms)
-        for camera_id, held in self._buckets.items():
-            filled = min(held, depth) + share * elapsed_s
+        for camera_id, tokens_ms in self._buckets.items():
+            filled = min(tokens_ms, depth) + share * elapsed_s
             self._buckets[camera_id] = min(depth, filled)
             self._pool += max(0.0, filled - depth)
         self._pool = min(self._pool, max(allowed, cost_ms))

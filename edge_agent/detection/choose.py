@@ -1,4 +1,4 @@
-"""Which detector runs: the model that ships, or the one that is configured."""
+"""Chooses the detector: the shipped model, one from the centre, or the configured one."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.litert import LiteRtDetector
 
 SHIPPED = Path(str(files("edge_agent.detection") / "models" / "street.tflite"))
-"""What ``detector.model: auto`` runs. A model that an operator installed runs where the configuration names
-it: what objects are called must not depend on which file lies in a folder."""
+"""The model for ``detector.model: auto``. An installed model runs only where the configuration names it: the
+labels of objects must not depend on which files are in a folder."""
 
 FLOOR = 0.3
-"""What one inference must score to count at all; ``min_score`` is for those of an object together."""
+"""Minimum score of a single detection; ``min_score`` applies to all detections of an object together."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorChoice:
-    """The detector that runs, and what a person should know about it."""
+    """The chosen detector, with texts for the log and for health."""
 
     detector: ObjectDetector | None  # None: no objects are reported
-    note: str  # one line: what runs and why
-    degraded: str | None  # one line for health when it is not what was configured
+    note: str  # one line: which detector runs, and why
+    degraded: str | None  # one line for health if the detector does not run as configured
 
 
 def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> DetectorChoice:
-    """Never raises: a camera without detection still shows motion, and health says why.
+    """Load the detector. Never raises: without one, cameras still show motion, and health says why.
 
-    A model that cannot be used is not replaced by another: its answers would be other ones under the same
-    configuration. ``sent``: the model that ``auto`` means on this gateway, since the centre sent it.
+    An unusable model is not replaced by another, which would give other answers under the same configuration.
+    ``sent``: a model that the centre sent, which then is the one for ``auto``.
     """
     if wanted.model == "none":
         return DetectorChoice(

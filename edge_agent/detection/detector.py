@@ -1,4 +1,4 @@
-"""What a detector is, and how a picture lies in its input."""
+"""The interface of a detector, and how a picture is fitted into its input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Which model names the objects; goes into every event."""
+    """The model that labels the objects; every event contains it."""
 
     name: str
     sha256: str | None  # None: a detector without a file
@@ -30,12 +30,12 @@ class ObjectDetector(Protocol):
 
     @property
     def labels(self) -> frozenset[str]:
-        """Labels it can return: what counts for the configured ones, as far as the model knows it."""
+        """Labels that it can return: the labels accepted for the configured ones that the model has."""
         ...
 
     @property
     def degraded(self) -> str | None:
-        """One line for health when it runs, but not as configured."""
+        """One line for health if the detector runs, but not as configured."""
         ...
 
     @property
@@ -44,21 +44,22 @@ class ObjectDetector(Protocol):
         ...
 
     def fit(self, size: tuple[int, int]) -> InputFit:
-        """How pixels of ``size`` (width, height) lie in the input. Whoever scales anyway scales to it."""
+        """How a picture of ``size`` (width, height) fits into the input. A caller that scales anyway should
+        scale to this size."""
         ...
 
     def detect(self, pixels: Colour) -> list[Detection]:
-        """Objects in ``pixels`` (height, width, 3; uint8; BGR), best first, boxes in 0..1 of them.
+        """Objects in ``pixels`` (height, width, 3; uint8; BGR), best first, boxes in 0..1 of the picture.
 
-        Only configured labels at or above the least score, without doubles; a model with the classes of
-        COCO gives a rider as a person and as a machine. Raises DetectorError when the inference failed.
+        Only configured labels at or above the minimum score, without duplicates. A model with COCO's classes
+        returns a rider as a person and a vehicle. Raises DetectorError when the inference failed.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class InputFit:
-    """Pixels of the input that a picture fills, from the top left; the rest is padding."""
+    """The pixels of the input that a picture fills, from the top left; the rest is padding."""
 
     width: int
     height: int

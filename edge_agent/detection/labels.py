@@ -1,8 +1,7 @@
-"""Which class number is which label: from the model file itself or from a text file beside it.
+"""Reads the label of each class number: from the model file itself or from a text file beside it.
 
-Class names of COCO, for models whose file does not carry them.
-
-Source: Lin et al., "Microsoft COCO: Common Objects in Context", arXiv:1405.0312.
+Models without labels use COCO's class names (Lin et al., "Microsoft COCO: Common Objects in Context",
+arXiv:1405.0312).
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ COCO_80: tuple[str, ...] = (
 
 
 OWN_METADATA = "edge_agent_model.json"
-"""What ``training/export.py`` appends to a model."""
+"""The file that ``training/export.py`` appends to a model."""
 
 _LARGEST_BYTES = 1_000_000
-"""Of a list of labels. What is larger is none, and may unpack to more than the memory holds."""
+"""Limit of a list of labels, since a zip may unpack to more than fits into memory."""
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 _ALIASES = {
@@ -54,12 +53,12 @@ _NOTHING = {"???", "", "n/a", "background", "__background__"}
 
 
 def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
-    """One label per class number; ``???`` where a number means nothing.
+    """Return one label per class number; ``???`` for a number without a meaning.
 
-    Looked for in this order: the zip that is appended to the model, as TFLite's metadata or our own,
-    ``<model's stem>.txt``, ``labels.txt``, and, when ``classes`` is known, the only ``*label*.txt``
-    beside the model with just so many lines. Without any, 80 classes are those of COCO, as in every
-    published model. Raises DetectorError when there is none, when those in the model cannot be read, or when
+    Sources, in this order: the zip that is appended to the model, with TFLite's metadata or the agent's own;
+    ``<model's stem>.txt``; ``labels.txt``; and, if ``classes`` is known, the only ``*label*.txt`` beside the
+    model with that many lines. Without any, a model of 80 classes has those of COCO, as every published model
+    does. Raises DetectorError when there is no source, when the labels in the model cannot be read, or when
     the number of lines is not ``classes``.
     """
     found = _embedded(model) or _beside(model, classes)
@@ -85,7 +84,7 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
 def _parse(text: str) -> tuple[str, ...]:
     lines = [line.strip() for line in text.strip("\n").splitlines()]
     if lines and lines[0].lower() in _NOTHING:
-        lines = lines[1:]  # a map that counts the background as its first class; models do not
+        lines = lines[1:]  # some lists count the background as the first class; models do not
     return tuple(_normal(line) for line in lines)
 
 
@@ -101,7 +100,7 @@ def _embedded(model: Path) -> tuple[str, str] | None:
                 (_listed(model, archive, entry) for entry in archive.infolist() if _has_labels(entry)), None
             )
     except (zipfile.BadZipFile, OSError, ValueError):
-        return None  # most models carry no metadata
+        return None  # most models have no metadata
 
 
 def _has_labels(entry: zipfile.ZipInfo) -> bool:
@@ -109,7 +108,7 @@ def _has_labels(entry: zipfile.ZipInfo) -> bool:
 
 
 def _listed(model: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[str, str]:
-    """Where the labels are from, and the labels, one a line. Raises DetectorError."""
+    """Return the source for messages, and the labels, one a line. Raises DetectorError."""
     source = f"{model}:{entry.filename}"
     try:
         if entry.file_size > _LARGEST_BYTES or entry.compress_type not in _PLAIN:

@@ -1,6 +1,6 @@
-"""TFLite models on LiteRT, or on its predecessor tflite_runtime where only that is installed.
+"""Runs TFLite models on LiteRT, or on its predecessor tflite_runtime where only that is installed.
 
-The one module that knows the runtime; what it raises leaves here as DetectorError.
+Only this module uses the runtime; it turns the runtime's errors into DetectorError.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _IDENTIFIER = b"TFL3"  # TFLite's FlatBuffers file identifier, at byte 4
 _SMALLEST_BYTES = 1024
 _LARGEST_BYTES = 256 * 1024 * 1024  # larger than any model a gateway can run several times a second
 _SAME_OBJECT_IOU = 0.5
-_MAX_CANDIDATES = 300  # best first; beyond, a picture full of riders has no new one
-_PAD = 114  # YOLOX's training pad value, and ours
-_ASIDE = 2.0  # widths of the input: what is moved so far overlaps nothing
+_MAX_CANDIDATES = 300  # best first; even a picture full of riders has no more objects
+_PAD = 114  # the pad value with which YOLOX and the models of training/ are trained
+_NMS_OFFSET = 2.0  # input widths; boxes shifted by it overlap no others in the suppression
 
 _ODD_TENSORS = (ArithmeticError, LookupError, TypeError, ValueError, cv2.error)
-"""What numpy and OpenCV raise for tensors of a shape or type that no model of a known kind has."""
+"""Errors of numpy and OpenCV for tensors of an unexpected shape or type."""
 
 
 class LiteRtDetector:
-    """One model file. The constructor loads it and runs it once; DetectorError says what is wrong with it."""
+    """One model file. The constructor loads the model and runs it once; raises DetectorError."""
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class LiteRtDetector:
         width, height = self.input_size = self._decoder.input.size
         self._input = np.full((height, width, 3), _PAD, np.uint8)
         self._filled = InputFit(width, height)
-        self.detect(self._input.copy())  # the first inference allocates; better now than on a frame
-        forget_read_pages(mapped)  # the runtime has packed the weights for itself
+        self.detect(self._input.copy())  # the first inference allocates: do it now, not on a frame
+        forget_read_pages(mapped)  # the runtime has its own packed copy of the weights
 
     def fit(self, size: tuple[int, int]) -> InputFit:
         whole = self._decoder.input.size
@@ -87,14 +87,13 @@ class LiteRtDetector:
         fit = self.fit((pixels.shape[1], pixels.shape[0]))
         outputs = self._runtime.run(self._decoder, self._padded(pixels, fit))
         try:
-            with np.errstate(all="ignore"):  # what is no number is left out
+            with np.errstate(all="ignore"):  # NaN boxes are removed later
                 return self._named(self._decoder.decode(outputs, self._floor), fit)
         except _ODD_TENSORS as error:
             raise DetectorError(f"{self._path}: output cannot be read: {_first_line(error)}") from error
 
     def _padded(self, pixels: Colour, fit: InputFit) -> Tensor:
-        """``pixels`` in the one buffer of the input's size, padded where they do not reach; themselves where
-        they fill it."""
+        """``pixels`` copied into the padded input buffer; ``pixels`` themselves if they fill the input."""
         if pixels.shape == self._input.shape:
             return pixels
         if self._filled != fit:
@@ -104,21 +103,21 @@ class LiteRtDetector:
         if pixels.shape == filled.shape:
             filled[:] = pixels
         else:
-            # Area averaging costs 7 times as much; down to half the size linear sampling skips nothing.
+            # Area averaging costs 7 times as much; down to half the size linear sampling skips no pixel.
             how = cv2.INTER_AREA if pixels.shape[1] > 2 * fit.width else cv2.INTER_LINEAR
             cv2.resize(pixels, (fit.width, fit.height), dst=filled, interpolation=how)
         return self._input
 
     def _named(self, found: Candidates, fit: InputFit) -> list[Detection]:
-        """One detection for each object of a wanted class, in 0..1 of the pixels."""
+        """One detection for each object of a wanted class, with boxes in 0..1 of the picture."""
         width, height = self._decoder.input.size
         boxes = (found.boxes * np.tile((width / fit.width, height / fit.height), 2)).clip(0.0, 1.0)
-        # Of a box that is no number each comparison is false.
+        # For a box with NaN each comparison is false.
         real = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         known = np.flatnonzero(real & (found.classes >= 0) & (found.classes < len(self._labels)))
         best = known[np.argsort(-found.scores[known], kind="stable")[:_MAX_CANDIDATES]]
         boxes, scores, classes = boxes[best], found.scores[best].clip(0.0, 1.0), found.classes[best]
-        kept = self._without_doubles(boxes, scores, classes)
+        kept = self._without_duplicates(boxes, scores, classes)
         kept = kept[self._wanted[classes[kept]]]
         return [
             Detection(self._labels[number], score, Box(*box))
@@ -127,21 +126,21 @@ class LiteRtDetector:
             )
         ]
 
-    def _without_doubles(self, boxes: Tensor, scores: Tensor, classes: Tensor) -> Tensor:
-        """Numbers of the best of each heap of boxes, over all classes: a van that is no configured label must
-        still win over a car. Only a rider may be a person and a machine at the same place."""
+    def _without_duplicates(self, boxes: Tensor, scores: Tensor, classes: Tensor) -> Tensor:
+        """Indices of the best box of each object (non-maximum suppression), over all classes: a van must
+        suppress a car even if vans are not configured. Only a rider may be both a person and a vehicle."""
         if not len(boxes):
             return np.empty(0, np.intp)
         corners = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).astype(np.float64)
         if not self._decoder.merges_rider:
-            corners[self._two_wheeled[classes], 0] += _ASIDE
+            corners[self._two_wheeled[classes], 0] += _NMS_OFFSET
         kept = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), 0.0, _SAME_OBJECT_IOU)
         return np.asarray(kept, np.intp).ravel()
 
 
 class _Runtime:
-    """The interpreter: one input, some outputs. It maps ``file``, a copy of ``path``; to hold the model as
-    bytes costs 4 MB that nobody reads twice."""
+    """The interpreter: one input, some outputs. It maps ``file``, a copy of ``path``: passing the model as
+    bytes would cost 4 MB that are not read again."""
 
     def __init__(self, path: Path, file: Path, threads: int, delegate: str | None) -> None:
         module = _import_runtime()
@@ -161,11 +160,11 @@ class _Runtime:
         self._input = self._interpreter.tensor(self.input.index)
 
     def _on_delegate(self, module: Any, threads: int, delegate: str | None) -> Any:
-        """The model on the accelerator; None when none is configured or it does not work here."""
+        """The interpreter on the accelerator; None if none is configured or it does not work."""
         if delegate is None:
             return None
         try:
-            # load_delegate leaves a half-made object that complains in its __del__, so try the library first.
+            # If load_delegate fails, its object raises in __del__, so try the library first.
             if not hasattr(ctypes.CDLL(delegate), "tflite_plugin_create_delegate"):
                 raise OSError("no TFLite delegate in it")
             return _interpreter(module, self._file, threads, [module.load_delegate(delegate)])
@@ -175,9 +174,9 @@ class _Runtime:
             return None
 
     def run(self, decoder: ModelDecoder, padded: Tensor) -> list[Tensor]:
-        """One inference. The outputs are copies, in the model's order."""
+        """Run one inference. The outputs are copies, in the model's order."""
         try:
-            # No view of the input may be alive while the interpreter runs: it would refuse.
+            # The interpreter refuses to run while a view of its input is alive.
             decoder.input.write(padded, self._input())
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(o.index) for o in self.outputs]
@@ -201,7 +200,7 @@ def _check_size(path: Path) -> None:
 
 
 def _digest(path: Path, copy: Path) -> str:
-    """SHA-256 of what runs, checked as far as keeps the C++ runtime from aborting on what is no model."""
+    """SHA-256 of the file. Checks its identifier first, because the C++ runtime aborts on other files."""
     with copy.open("rb") as file:
         identifier = file.read(8)[4:]
         file.seek(0)
@@ -227,7 +226,7 @@ def _import_predecessor() -> Any:
             f"no TFLite runtime: install ai-edge-litert, or edge-agent[tflite-runtime] ({error})"
         ) from error
     if int(np.__version__.split(".")[0]) >= 2:
-        # It imports under numpy 2 and fails only inside Interpreter(), with a text about _ARRAY_API.
+        # It imports under numpy 2 and only fails inside Interpreter(), with a text about _ARRAY_API.
         raise DetectorError(
             f"tflite_runtime needs numpy 1, here is {np.__version__}: install ai-edge-litert, or 'numpy<2'"
         )

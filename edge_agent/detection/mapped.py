@@ -1,4 +1,4 @@
-"""The file of a model as a library maps it: a copy that nobody else can change, and its memory."""
+"""Maps the file of a model: a private copy that no other process can change, and its memory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ _MAPS = Path("/proc/self/maps")
 
 @contextlib.contextmanager
 def private_copy(path: Path) -> Iterator[Path]:
-    """A name, for the time of the ``with``, of a copy of the file that has no name in any folder.
+    """Yield a path to a copy of the file that has no name in any folder; valid inside the ``with``.
 
-    Who writes over a file that is mapped takes its pages away, and the kernel ends
-    the process (SIGBUS, mmap(2)).
-    The copy lies beside the file: on disk, where its pages can be let go of, and gone with the last mapping.
-    Where none can be made, it is the file itself. Raises OSError when the file cannot be read.
+    Overwriting a mapped file removes its pages, and the kernel ends the process (SIGBUS, mmap(2)). The copy
+    is on the disk of the file, so the kernel can drop its pages, and it disappears with the last mapping. If
+    no copy can be made, yields ``path`` itself. Raises OSError when the file cannot be read.
     """
     with path.open("rb") as file, contextlib.ExitStack() as stack:
         try:
@@ -41,14 +40,13 @@ def private_copy(path: Path) -> Iterator[Path]:
 
 
 def mapped_name(path: Path) -> str:
-    """As it stands in the list of mappings."""
+    """The file's name in /proc/self/maps."""
     return os.readlink(path) if path.is_symlink() and path.parent.name == "fd" else str(path.resolve())
 
 
 def forget_read_pages(name: str) -> None:
-    """Let go of this process's pages of a file that is mapped for reading only; what is read again comes back
-    from the file. Does nothing where the kernel or the C library cannot (it is about memory, no more).
-    ``name``: by ``mapped_name``."""
+    """Drop this process's pages of a file that is mapped read-only; the kernel reads them again when needed.
+    Saves memory only, so it does nothing where kernel or C library cannot. ``name``: from ``mapped_name``."""
     with contextlib.suppress(OSError, AttributeError, ValueError):
         madvise = ctypes.CDLL(None).madvise
         for line in _MAPS.read_text(errors="replace").splitlines():

@@ -1,7 +1,7 @@
-"""The model store: which files are known good, and how to get them.
+"""The model store: the catalogue of known models, and how to fetch them.
 
-A file is accepted by its sha256 alone, wherever it came from: a mirror on the local network is as good
-as the public address. What is not in the catalogue is installed by copying it into the folder.
+A file is accepted by its sha256 alone, whatever its source: a mirror on the local network is as good as the
+public address. A model outside the catalogue is installed by copying it into the folder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """One model file, with its labels in it or of COCO's 80 classes."""
+    """One model file. Its labels are in the file, or are COCO's 80 classes."""
 
     file: str
     sha256: str
@@ -67,19 +67,19 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         licence="Apache-2.0",
     ),
 )
-"""Best first (docs/design/detection.md says why): what ``fetch`` gets without a name."""
+"""Best first (docs/design/detection.md says why); ``fetch`` without a name gets the first available one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedModel:
     entry: CatalogueEntry
     path: Path
-    source: str | None  # None: it was there already
-    passed_over: tuple[str, ...] = ()  # better models, each with the reason why it could not be had
+    source: str | None  # None: the file was there already
+    passed_over: tuple[str, ...] = ()  # why better models could not be fetched, one text each
 
 
 def entry_named(name: str) -> CatalogueEntry:
-    """The catalogue's entry of that name, with or without ``.tflite``; DetectorError tells all names."""
+    """The catalogue's entry of that name, with or without ``.tflite``; DetectorError lists all names."""
     for entry in CATALOGUE:
         if name in (entry.stem, entry.file):
             return entry
@@ -94,11 +94,11 @@ def fetch_best(
     source: str | None = None,
     timeout_s: float = 10.0,
 ) -> FetchedModel:
-    """Make sure that the first of ``entries`` that can be had is in ``dest`` with the pinned sha256.
+    """Make sure that the first available one of ``entries`` is in ``dest`` with the pinned sha256.
 
-    ``source`` replaces the public addresses: a folder, or an http(s) URL under which the files lie. Blocks
-    up to twice ``timeout_s`` a file. A file appears under its name only when it is complete and right.
-    Raises DetectorError that names every source that was tried and why it did not do.
+    ``source`` replaces the public addresses: a folder, or an http(s) URL with the files below it. Blocks up
+    to twice ``timeout_s`` a file. A file appears under its name only when it is complete and correct. Raises
+    DetectorError that names every source that was tried, and why it failed.
     """
     passed_over: list[str] = []
     for entry in entries:
@@ -127,11 +127,11 @@ def _fetch(dest: Path, entry: CatalogueEntry, source: str | None, timeout_s: flo
 
 
 class _NotFetched(DetectorError):
-    """No source had the file. Another file may be had all the same."""
+    """No source had the file. Other files may still be available."""
 
 
 class _Unusable(Exception):
-    """Why one source does not do."""
+    """Why a source cannot be used."""
 
 
 def is_intact(path: Path, entry: CatalogueEntry) -> bool:
@@ -148,7 +148,7 @@ def _places(entry: CatalogueEntry, source: str | None) -> Sequence[Path | str]:
     if source is None:
         return entry.sources
     if "@" in source and "://" in source:
-        # urllib would take the user part for the host, and it would show in messages and process lists.
+        # urllib would use the user part as the host, and the password would be in messages and process lists.
         raise DetectorError(f"{masked(source)}: a user name and password in the address are not supported")
     if source.startswith(("http://", "https://")):
         return (source if source.endswith(entry.file) else f"{source.rstrip('/')}/{entry.file}",)
@@ -167,7 +167,8 @@ def _read_folder(path: Path, entry: CatalogueEntry) -> bytes:
 
 
 def _get(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
-    """The body of ``url``. On a thread: ``urlopen`` waits for ever for headers that come byte by byte."""
+    """Return the body of ``url``. Uses a thread, because ``urlopen`` waits for ever for headers that come
+    byte by byte."""
     answer: queue.SimpleQueue[bytes | _Unusable] = queue.SimpleQueue()
 
     def get() -> None:
@@ -187,7 +188,7 @@ def _get(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
 
 
 def _body(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
-    """Foreign errors end here."""
+    """Return the body of ``url``; turns errors of urllib into ``_Unusable``."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response:
             return b"".join(_chunks(response, entry.size_bytes, time.monotonic() + timeout_s))
@@ -204,7 +205,7 @@ def _body(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
 
 def _chunks(response: http.client.HTTPResponse, size_bytes: int, until_mono: float) -> Iterator[bytes]:
     got = 0
-    # read1 returns what has come; read would wait for a whole chunk from a server that drips.
+    # read1 returns the bytes that have come; read would wait for a whole chunk from a slow server.
     while chunk := response.read1(_CHUNK_BYTES):
         got += len(chunk)
         if got > size_bytes:
@@ -223,7 +224,7 @@ def _check(content: bytes, entry: CatalogueEntry) -> None:
 
 
 def _write(target: Path, content: bytes) -> None:
-    """Whole or not at all, also when the power fails."""
+    """Write the file atomically, also if the power fails."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _temporary(target) as (handle, name):
@@ -248,7 +249,7 @@ def _temporary(target: Path) -> Iterator[tuple[int, str]]:
 
 
 def run_models(args: argparse.Namespace, out: TextIO) -> int:
-    """``edge-agent models list|fetch``: ``args`` has action, name, dest, source. Raises DetectorError."""
+    """Run ``edge-agent models list|fetch``: ``args`` has action, name, dest, source. Raises DetectorError."""
     actions: dict[str, Callable[[argparse.Namespace, TextIO], int]] = {"list": _list, "fetch": _run_fetch}
     return actions[args.action](args, out)
 

@@ -1,9 +1,7 @@
-"""Shadow mode: a new model analyses some of the frames after the model in force, and both are compared.
+"""Shadow mode: a new model analyses some frames after the active model, and the results are compared.
 
-Nothing that it finds leaves here but as counts. It runs on the detector's thread while no camera waits, on
-budget that the cameras leave.
-
-Counts what the model in force sees at each camera, and offers its frames to shadow mode.
+Only counts of the new model's detections are reported. It runs on the detector's thread while no camera
+waits, with the budget that the cameras do not use.
 """
 
 from __future__ import annotations
@@ -32,15 +30,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SAME_OBJECT_IOU = 0.5
-_REMEMBERED = 50  # inferences that the median of the cost looks back on
+_MAX_SAMPLES = 50  # last inferences of which the median cost is computed
 
 RunWhenIdle = Callable[[Callable[[], None]], bool]
-"""Takes work for the detector's thread; False: other such work waits already."""
+"""Queues work for the detector's thread; returns False if other such work waits already."""
 
 
 class Shadow:
-    """One new model beside the one in force. ``offer`` on the cameras' threads; the inference and the
-    comparison on the detector's; ``report`` on any."""
+    """A new model beside the active one. ``offer`` runs on the cameras' threads, inference and comparison on
+    the detector's thread, ``report`` on any thread."""
 
     def __init__(
         self,
@@ -52,17 +50,17 @@ class Shadow:
         run_when_idle: RunWhenIdle,
         before: ShadowReport,
     ) -> None:
-        """``share`` of each camera's analysed frames, 0..1; an object counts from the score ``sure`` on;
-        ``before``: counts of an earlier run, which go on."""
+        """``share``: of each camera's analysed frames, 0..1. ``sure``: the score from which on an object
+        counts. ``before``: counts of an earlier run, which continue."""
         self.failed_in_a_row = 0
         self._detector = detector
         self._share = share
         self._sure = sure
         self._budget = budget
         self._run_when_idle = run_when_idle
-        self._credit: dict[str, float] = {}  # by camera; each only on that camera's thread
+        self._credit: dict[str, float] = {}  # by camera; each used only on that camera's thread
         self._cost_ms = 0.0
-        self._costs_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._costs_ms: deque[float] = deque(maxlen=_MAX_SAMPLES)
         self._lock = threading.Lock()  # protects what is below
         self._in_force_sha256 = before.in_force_sha256
         self._failures = before.failures
@@ -74,8 +72,8 @@ class Shadow:
         }
 
     def offer(self, camera: Camera, frame: Frame, seen: Sequence[Detection]) -> None:
-        """Have the frame analysed where it is its turn and the cameras leave the budget. ``seen``: what the
-        model in force found, outside of the camera's masks."""
+        """Analyse the frame if ``share`` selects it and spare budget is left. ``seen``: what the active model
+        found outside the camera's masks."""
         credit = min(1.0, self._credit.get(camera.id, 0.0) + self._share)
         self._credit[camera.id] = credit
         if credit < 1.0 or not self._budget.take_spare(self._cost_ms, frame.captured_mono):
@@ -109,7 +107,7 @@ class Shadow:
             )
 
     def _compare(self, camera: Camera, pixels: Colour, seen: Sequence[Detection]) -> None:
-        """On the detector's thread."""
+        """Run the new model and compare. On the detector's thread."""
         began_mono = time.monotonic()
         try:
             found = self._detector.detect(pixels)
@@ -136,10 +134,11 @@ class Shadow:
 
 
 def compare(in_force: Sequence[Detection], new: Sequence[Detection], sure: float) -> tuple[int, int, int]:
-    """Objects of one group that both see, only the first, only the second; best scores are matched first.
+    """Count the objects of one group that both models see, only the active one, only the new one. Best scores
+    are matched first.
 
-    An object counts when one of them is ``sure`` of it; what the other sees there may have any score, else
-    scores around the threshold would pass for disagreement.
+    An object counts if one of the models scores it at least ``sure``; the score of the other may be lower,
+    since scores around the threshold are not a disagreement.
     """
     left = sorted(new, key=lambda each: -each.score)
     both = only_in_force = 0
@@ -162,14 +161,15 @@ def _by_group(detections: Sequence[Detection]) -> dict[str, list[Detection]]:
 
 @dataclass(slots=True)
 class SeenObjects:
-    """Of one camera: inferences on frames in which something moved, and the objects that they found."""
+    """Inferences of one camera on frames with motion, and the objects that they found."""
 
     inferences: int = 0
-    objects: dict[str, int] = field(default_factory=dict)  # by group; each frame counts anew
+    objects: dict[str, int] = field(default_factory=dict)  # by group; an object counts in each frame
 
 
 class InferenceMonitor:
-    """One for the gateway. ``analysed`` on the cameras' threads, the rest on any."""
+    """Counts what the active model sees at each camera, and offers its frames to shadow mode. One for the
+    gateway. ``record`` runs on the cameras' threads, the rest on any thread."""
 
     def __init__(self, sure: float) -> None:
         """``sure``: the score from which on an object counts."""
@@ -179,7 +179,7 @@ class InferenceMonitor:
         self._seen: dict[str, SeenObjects] = {}
 
     def record(self, camera: Camera, frame: Frame, *, moving: bool, found: Sequence[Detection]) -> None:
-        """The model in force has found that in the frame, outside of the camera's masks."""
+        """Count ``found``: what the active model found in the frame outside the camera's masks."""
         if moving:
             self._count(camera.id, found)
         shadow = self.shadow
@@ -187,7 +187,7 @@ class InferenceMonitor:
             shadow.offer(camera, frame, found)
 
     def drain(self) -> dict[str, SeenObjects]:
-        """By camera, since the last call."""
+        """Return the counts by camera since the last call."""
         with self._lock:
             seen, self._seen = self._seen, {}
             return seen

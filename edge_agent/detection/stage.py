@@ -1,9 +1,8 @@
-"""The detection stage of one camera: when the model sees a frame.
+"""The detection stage of one camera: decides when the model runs on a frame, and brightens dark pictures for
+it.
 
-Brightens pictures of an unlit place for the detector.
-
-An unlit yard at night has a median of 2 grey levels of 255: a walker who is 10 levels brighter is seen by
-people, and by no detector that learnt from pictures of lit streets.
+An unlit yard at night has a median of 2 grey levels of 255. People see a walker who is 10 levels brighter; a
+detector that was trained on pictures of lit streets does not.
 """
 
 from __future__ import annotations
@@ -35,15 +34,15 @@ if TYPE_CHECKING:
 
 
 DARK = 64
-"""Grey level that three quarters of a dark picture stay below; streets with lamps have more."""
+"""A picture is dark if three quarters of it are below this grey level; streets with lamps are brighter."""
 CONTRAST = 6.0
-"""Limit of the equalisation. Larger: more noise is made visible, too."""
+"""Contrast limit of the equalisation. Larger: more noise becomes visible, too."""
 TILES = (8, 8)
 STEP = 8  # pixels between samples of the brightness
 
 
 def brightened(pixels: Colour) -> Colour:
-    """``pixels`` (height, width, 3; uint8; BGR) themselves, or brighter ones where they are dark.
+    """Return ``pixels`` (height, width, 3; uint8; BGR), or a brighter copy if they are dark.
 
     The luma is equalised by tiles, with limited contrast (CLAHE; Zuiderveld, Graphics Gems IV, 1994).
     """
@@ -57,12 +56,13 @@ def brightened(pixels: Colour) -> Colour:
 
 
 _STANDING_S = 60.0
-"""Between inferences while nothing moves: for what came to stand unseen, or shows in another light."""
+"""Interval of inferences while nothing moves, for objects that arrived unseen or show in another light."""
 _LATE_EVERY = 2
-"""Of the frames that are caught up with: more inferences would delay those that wait behind them."""
-_PATIENCE, _IN_VAIN_S = 10, 1.0
-"""After so many inferences in a row that saw nothing where something moved (rain, foliage), one a second."""
-_LARGER = 2.0  # than all of that: a person or a vehicle may have come
+"""In catch-up mode, one of this many frames is inferred: more would delay the frames that wait."""
+_MAX_EMPTY, _EMPTY_INTERVAL_S = 10, 1.0
+"""After this many inferences in a row that saw nothing where something moved (rain, foliage), infer once a
+second."""
+_LARGER = 2.0  # motion this many times larger than before may be a person or a vehicle: infer at once
 
 
 class ObjectDetectionStage:
@@ -83,10 +83,10 @@ class ObjectDetectionStage:
         self._budget = budget
         self._monitor = monitor
         self._late = 0  # frames in a row that were late
-        self._changed = True  # something may stand there that was not seen
+        self._changed = True  # an object may have arrived unseen
         self._inferred_mono = float("-inf")
-        self._in_vain = 0  # inferences in a row that saw nothing of what moves
-        self._vain_area = 0.0  # of the largest of it, lately
+        self._empty = 0  # inferences in a row that saw nothing where something moved
+        self._empty_area = 0.0  # recent area of the largest of that motion
 
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
         now = frame.captured_mono
@@ -109,22 +109,24 @@ class ObjectDetectionStage:
             return True
         since = now - self._inferred_mono
         if moving:
-            larger = _largest(motion) > _LARGER * self._vain_area
-            return self._in_vain < _PATIENCE or larger or since >= _IN_VAIN_S
+            larger = _largest(motion) > _LARGER * self._empty_area
+            return self._empty < _MAX_EMPTY or larger or since >= _EMPTY_INTERVAL_S
         return self._changed and since >= _STANDING_S
 
     def _note(self, motion: Motion, moving: bool, found: Sequence[Detection], now: float) -> None:
         self._inferred_mono = now
         if not moving:
-            self._changed, self._in_vain = motion.scene is not Scene.STEADY, 0
+            self._changed, self._empty = motion.scene is not Scene.STEADY, 0
         elif any(d.box.intersection(region.box) > 0 for d in found for region in motion.regions):
-            self._in_vain = 0
+            self._empty = 0
         else:
-            self._vain_area = max(0.5 * self._vain_area, _largest(motion))  # what has left is soon forgotten
-            self._in_vain += 1
+            self._empty_area = max(
+                0.5 * self._empty_area, _largest(motion)
+            )  # decays when motion gets smaller
+            self._empty += 1
 
     def _infer(self, frame: Frame) -> list[Detection] | None:
-        """Detections in picture coordinates; None where there was no budget or no answer."""
+        """Detections in 0..1 of the picture; None without budget or if the inference failed."""
         inference, picture = self._inference, frame.picture
         if not self._budget.take(self._camera.id, inference.cost_ms, frame.captured_mono):
             return None

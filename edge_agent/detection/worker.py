@@ -1,7 +1,7 @@
-"""Runs the detector: one thread for the whole gateway; cameras take turns.
+"""Runs the detector on one thread for the whole gateway; cameras take turns.
 
-A camera's pipeline blocks on its one request, so under overload its frame rate falls and never the
-latency of what is analysed. One request a camera in a first-come queue *is* round-robin.
+A camera's pipeline blocks on its one request, so under overload the frame rate falls and the latency of
+analysed frames does not grow. One request per camera in a first-come queue gives round-robin.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FAILURES_TO_DEGRADE = 3  # in a row; one is a bad picture, three are a broken detector or device
-_REMEMBERED = 50  # inferences that the medians look back on
-_IDLE_S = 5.0  # beat while there is no request
+_FAILURES_TO_DEGRADE = 3  # in a row; one means a bad picture, three a broken detector or device
+_MAX_SAMPLES = 50  # last inferences of which the medians are computed
+_IDLE_S = 5.0  # interval of the watchdog's beat while there is no request
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerStats:
-    """For health. ``latency_ms`` is the median from request to answer of the last 50 inferences."""
+    """Figures for health. ``latency_ms``: median from request to answer of the last 50 inferences."""
 
     name: str
     queue: int  # requests waiting now
@@ -43,33 +43,33 @@ class WorkerStats:
 
 
 class InferenceEngine(Protocol):
-    """Where a stage has its pictures analysed."""
+    """Runs inferences for a stage."""
 
     @property
     def detector(self) -> ObjectDetector: ...
 
     @property
     def cost_ms(self) -> float:
-        """What one inference takes, the median of the last ones; 0 before the first."""
+        """Median time of the last inferences; 0 before the first."""
         ...
 
     def infer(self, camera_id: str, pixels: Colour) -> list[Detection] | None:
-        """Blocks until answered. None: not analysed (failed, or stopping)."""
+        """Run one inference; blocks until it is done. None: the inference failed, or the agent stops."""
         ...
 
 
 class InlineInference:
-    """The detector in the caller's own thread: replay, tests, and inside ``DetectorWorker``."""
+    """Runs the detector on the caller's thread: for replay, tests, and inside ``DetectorWorker``."""
 
     def __init__(self, detector: ObjectDetector, before: InlineInference | None = None) -> None:
-        """``before``: whose counts since start go on."""
+        """``before``: continue its counts since start."""
         self.detector = detector
         self.cost_ms = 0.0
         self._inferences: int = 0 if before is None else before._inferences
         self._failures: int = 0 if before is None else before._failures
         self._failed_in_a_row = 0
-        self._costs_ms: deque[float] = deque(maxlen=_REMEMBERED)
-        self._latencies_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._costs_ms: deque[float] = deque(maxlen=_MAX_SAMPLES)
+        self._latencies_ms: deque[float] = deque(maxlen=_MAX_SAMPLES)
 
     def infer(
         self, camera_id: str, pixels: Colour, asked_mono: float | None = None
@@ -80,7 +80,7 @@ class InlineInference:
         except DetectorError as error:
             self._failed(f"{camera_id}: {error}")
             return None
-        except Exception as error:  # one odd picture must not end detection for all
+        except Exception as error:  # one bad picture must not end detection for all cameras
             log.exception("%s: detector failed", camera_id)
             self._failed(f"{camera_id}: {type(error).__name__}: {error}", logged=True)
             return None
@@ -104,7 +104,7 @@ class InlineInference:
 
     @property
     def failing(self) -> str | None:
-        """Why the detector is given up for now: it failed several times in a row."""
+        """Why the detector counts as failing, after several failures in a row; or None."""
         return self._failure_text if self._failed_in_a_row >= _FAILURES_TO_DEGRADE else None
 
     @property
@@ -135,8 +135,8 @@ class _Request:
 class DetectorWorker:
     """Runs one detector in the thread ``detector-<name>``; ``infer`` may be called from any thread.
 
-    A thread of its own, because an accelerator may hang: then only this thread does. The queue is bounded by
-    the threads that call, one a camera. ``stop()`` answers everything that waits with None.
+    A separate thread, because an accelerator may hang: then only this thread hangs. The queue is bounded by
+    the number of calling threads, one per camera. ``stop()`` answers all waiting requests with None.
     """
 
     def __init__(self, detector: ObjectDetector) -> None:
@@ -162,13 +162,13 @@ class DetectorWorker:
         return self._inline.failing
 
     def replace_detector(self, detector: ObjectDetector) -> None:
-        """Run another one from the next request on; one that is being answered is answered by the old one."""
+        """Run another detector from the next request on. The running request is answered by the old one."""
         with self._changed:
             self._inline = InlineInference(detector, self._inline)
 
     def run_when_idle(self, work: Callable[[], None]) -> bool:
-        """Run ``work`` in the detector's thread once no camera waits; it must not raise. False: other such
-        work waits already. A request that comes meanwhile waits for its end."""
+        """Run ``work`` on the detector's thread when no camera waits; ``work`` must not raise. Returns False
+        if other such work waits already. A request that comes meanwhile waits until ``work`` is done."""
         with self._changed:
             if self._when_idle is not None or not self._open:
                 return False
@@ -182,7 +182,7 @@ class DetectorWorker:
         self.loop.start()
 
     def stop(self) -> None:
-        """Answer all requests and ask the thread to end; does not wait for it."""
+        """Answer all requests with None and ask the thread to end. Does not wait for it."""
         self.loop.stop()
         self._close()
 
@@ -196,7 +196,7 @@ class DetectorWorker:
                 return None
             self._waiting.append(request)
             self._changed.notify()
-        request.answered.wait()  # of its own: an answer must not wake the threads of all other cameras
+        request.answered.wait()  # one event per request, so an answer wakes only its own camera's thread
         return request.answer
 
     def stats(self) -> WorkerStats:
@@ -205,7 +205,7 @@ class DetectorWorker:
 
     def _body(self, loop: SupervisedThread) -> None:
         with self._changed:
-            self._open = not loop.stopping  # also when a supervisor starts the loop again after it died
+            self._open = not loop.stopping  # also after the supervisor has restarted a dead loop
         try:
             while not loop.stopping:
                 loop.beat()

@@ -1,5 +1,5 @@
-"""Stage 2, motion: what differs from the background. It opens the gate of the detector and supports the
-tracker. It names no object.
+"""Stage 2, motion: finds what differs from the background. Motion starts inferences and supports the tracker.
+This stage names no object.
 """
 
 from edge_agent.motion.detector import MotionDetector

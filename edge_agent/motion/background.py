@@ -1,9 +1,9 @@
-"""A picture of what is always there, and of how much each pixel wavers.
+"""The background model: a picture of the static scene, and the noise of each pixel.
 
 Per pixel a running mean and a running mean absolute deviation with exponential forgetting (as in Wren
-et al., "Pfinder", 1997, with the absolute deviation instead of the variance: cheaper, and less moved by
-outliers). What moves is left out of both, so a busy street does not wash into the background; what
-then stays still replaces it through a candidate value.
+et al., "Pfinder", 1997, with the absolute deviation instead of the variance: cheaper, and less affected by
+outliers). Moving pixels are excluded from both, so traffic does not blend into the background. A pixel that
+then stays still for long enough replaces the background through a candidate value.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ MEAN_S = 4.0  # time constant of the mean: follows dusk, clouds and a lens that 
 DEVIATION_S = 8.0  # of the deviation; longer than the pause between two keyframes
 DEVIATIONS = 5.0  # a pixel differs when it is that many mean absolute deviations away ...
 FLOOR = 9  # ... and at least this many grey levels
-START_DEVIATION = 3.0  # believed of a pixel that has not been watched yet
+START_DEVIATION = 3.0  # assumed of a new pixel
 UNSURE_DEVIATION = 4.0  # after a switch: IR light is noisier than the day before it
-TICK_S = 0.4  # thresholds and still things are looked at this often; more tells nothing new
+TICK_S = 0.4  # thresholds and still pixels are updated this often; more often gains nothing
 SCORE_PER_S = 8.0  # unit of the candidate's score: 1/8 s, so that 30 s fit into a byte
-ABSORB_S = 30.0  # what stands still that long belongs to the background
-YOUNG_ABSORB_S = 4.0  # while the background is young: clears what moved during learning
+ABSORB_S = 30.0  # a pixel that is still for this long becomes background
+YOUNG_ABSORB_S = 4.0  # while the background is young: removes objects that moved during learning
 YOUNG_S = 10.0
-STILL_S = 2.0  # a patch that long unchanged may be a ghost
+STILL_S = 2.0  # a blob that is unchanged for this long may be a ghost
 _GAIN_STEP = 12  # the gain is measured on every 12th pixel both ways: 390 of 320 x 180
-_GAIN_DARK = 16  # darker pixels say little about a ratio
-_CLIPPED = 250  # and so do clipped ones
-_LIGHT_BLOCK = 8  # grain of local light, in pixels of motion scale
+_GAIN_DARK = 16  # darker pixels give no reliable ratio
+_CLIPPED = 250  # neither do clipped ones
+_LIGHT_BLOCK = 8  # block size for local light, in pixels of motion scale
 _LIGHT_MARGIN = 2 * _LIGHT_BLOCK
 
 
 class Background:
-    """Planes of one motion-scale picture size, shape (height, width). Not thread-safe."""
+    """The background of pictures of one motion-scale size, shape (height, width). Not thread-safe."""
 
     def __init__(self, counted: Gray) -> None:
         shape = counted.shape
@@ -60,16 +60,16 @@ class Background:
 
     @property
     def gain(self) -> float:
-        """Brightness of the last compared frame over the background's; 1 where it cannot be told."""
+        """Brightness of the last compared frame over the background's; 1 if it cannot be measured."""
         return self._gain
 
     @property
     def base(self) -> Gray:
-        """The background as it looks under the last frame's gain."""
+        """The background with the gain of the last frame."""
         return self._base
 
     def replace(self, picture: Gray, deviation: float) -> None:
-        """Start again from ``picture``; ``deviation`` is what to expect until it has been watched."""
+        """Start again from ``picture``; ``deviation`` is assumed for each pixel until it is measured."""
         self._mean[:] = picture
         self._deviation[:] = deviation
         self._candidate[:] = picture
@@ -90,10 +90,10 @@ class Background:
         return self._scratch
 
     def sharp(self, picture: Gray, rows: slice, columns: slice) -> Gray:
-        """255 where that part of ``picture`` still differs once soft local light is taken out.
+        """255 where that part of ``picture`` still differs after soft local light is removed.
 
-        A cloud, a lamp or a beam changes large patches softly; things have edges. The light is
-        the ratio of picture and background, averaged over 24 x 24 pixels.
+        A cloud, a lamp or a beam changes large areas softly; objects have edges. The light is the ratio of
+        picture and background, averaged over 24 x 24 pixels.
         """
         part, base = picture[rows, columns], self._base[rows, columns]
         light = _local_light(part, base)
@@ -103,19 +103,19 @@ class Background:
         return np.asarray(cv2.compare(lit, self._threshold[rows, columns], cv2.CMP_GT), np.uint8)
 
     def learn(self, picture: Gray, moving: NDArray[np.uint8] | None, elapsed_s: float) -> bool:
-        """Take in what does not belong to ``moving`` (255 where something moves, None: nowhere).
+        """Learn all pixels outside ``moving`` (255 where something moves, None: nowhere).
 
         ``compare`` was called with the same picture; ``elapsed_s`` is the time since the last frame.
-        True if it was time to look at what stands still.
+        Returns True when still pixels were updated too, once in ``TICK_S``.
         """
         self._age_s += elapsed_s
         if abs(self._gain - 1.0) > 0.004:
             np.multiply(self._mean, self._gain, out=self._mean)
         still = None if moving is None else cv2.bitwise_not(moving, dst=self._scratch)
-        hurry = 3.0 if self._age_s < YOUNG_S else 1.0
-        share = min(0.5, hurry * elapsed_s / MEAN_S)
+        speed = 3.0 if self._age_s < YOUNG_S else 1.0
+        share = min(0.5, speed * elapsed_s / MEAN_S)
         cv2.accumulateWeighted(picture, self._mean, share, mask=still)
-        share = min(0.5, hurry * elapsed_s / DEVIATION_S)
+        share = min(0.5, speed * elapsed_s / DEVIATION_S)
         cv2.accumulateWeighted(self._difference, self._deviation, share, mask=still)
         self._take_sample()
         self._since_tick_s += elapsed_s
@@ -123,7 +123,7 @@ class Background:
             return False
         self._set_threshold()
         if moving is not None or self._watching:
-            self._watch_still_things(picture, moving, min(self._since_tick_s, 2.0))
+            self._absorb_still_pixels(picture, moving, min(self._since_tick_s, 2.0))
         self._since_tick_s = 0.0
         return True
 
@@ -144,8 +144,8 @@ class Background:
         np.maximum(self._threshold, FLOOR, out=self._threshold)
 
     def _take_sample(self) -> None:
-        """The pixels that the gain is measured on, while the mean is in the processor's cache: to gather them
-        from a cold one is half of what a quiet frame costs in Python."""
+        """Copy the pixels on which the gain is measured, while the mean is in the processor's cache. Reading
+        them later, from memory, is half of the Python cost of a quiet frame."""
         np.copyto(self._sample, _sampled(self._mean))
         np.greater_equal(self._sample, _GAIN_DARK, out=self._usable)
 
@@ -159,8 +159,9 @@ class Background:
         ratios.partition(middle)
         return float(ratios[middle])
 
-    def _watch_still_things(self, picture: Gray, moving: Gray | None, elapsed_s: float) -> None:
-        """Boyer-Moore vote for the value a moving pixel has most of the time; adopt a winner."""
+    def _absorb_still_pixels(self, picture: Gray, moving: Gray | None, elapsed_s: float) -> None:
+        """Boyer-Moore majority vote for the value that a moving pixel has most of the time; adopt a
+        winner."""
         step = max(1, round(elapsed_s * SCORE_PER_S))
         cv2.subtract(self._score, step, dst=self._score)  # type: ignore[call-overload]  # the stubs know no scalars
         if moving is not None:
@@ -194,7 +195,7 @@ def _local_light(picture: Gray, base: Gray) -> NDArray[np.float32]:
     blocks = (whole_width // block, whole_height // block)
     now = cv2.resize(picture[:whole_height, :whole_width], blocks, interpolation=cv2.INTER_AREA)
     then = cv2.resize(base[:whole_height, :whole_width], blocks, interpolation=cv2.INTER_AREA)
-    # 2: black has no ratio. The median keeps things smaller than half its window out of the light.
+    # + 2: black has no ratio. The median excludes objects smaller than half its window from the light.
     ratio = np.divide(now.astype(np.float32) + 2.0, then.astype(np.float32) + 2.0)
     ratio = cv2.blur(cv2.medianBlur(ratio, 3), (3, 3))
     light = cv2.resize(ratio, (whole_width, whole_height), interpolation=cv2.INTER_LINEAR)

@@ -1,6 +1,6 @@
-"""The motion stage: which parts of a frame differ from what is always there.
+"""The motion stage: finds the regions of a frame that differ from the background.
 
-The motion scale: a luma picture of about 320 x 180, whatever the camera sends.
+It works at motion scale: a luma picture of about 320 x 180, whatever the camera sends.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 
 
 PIXELS = 320 * 180
-"""Cost is proportional to it; at 160 x 90 rain passes for motion and far motorbikes vanish."""
+"""Pixels at motion scale. Cost is proportional to it; at 160 x 90 rain counts as motion and distant
+motorbikes are lost."""
 _TWO_STEPS_FROM = 4
-"""From that divisor on a bilinear step first costs a third of averaging every pixel, and little is lost."""
+"""From this divisor on, a bilinear step comes first: it costs a third of averaging every pixel, and loses
+little."""
 
 
 class Downscaler:
-    """Brings luma of one input size to motion scale by a whole divisor.
+    """Scales luma of one input size to motion scale by an integer divisor.
 
-    A whole divisor keeps the aspect ratio and is many times cheaper in OpenCV than any other; up to
-    divisor - 1 pixels at the right and lower edge are not looked at. Small pictures are not enlarged.
+    An integer divisor keeps the aspect ratio and is many times cheaper in OpenCV than any other factor; up to
+    divisor - 1 pixels at the right and lower edge are ignored. Small pictures are not enlarged.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -67,18 +69,18 @@ def counted_area(masks: Iterable[Polygon], width: int, height: int) -> Gray:
     return counted
 
 
-SWITCH_SHARE = 0.4  # of the unmasked picture differs at once: another scene
-SWITCH_GAIN = 1.25  # from one frame to the next; exposure that follows dusk moves by less
+SWITCH_SHARE = 0.4  # if more of the unmasked picture differs at once, the scene has switched
+SWITCH_GAIN = 1.25  # the same for the brightness of one frame over the last; at dusk it changes by less
 SETTLE_S = 0.7  # after a switch cameras correct their exposure for some frames
 LEARN_S = 1.0
 LEARN_FRAMES = 3
-LEARN_MOST = 9  # pictures the first median is made of
-MAX_STEP_S = 2.0  # a longer gap teaches no more than this
-_SUPPORT = 6  # pixels around sharp ones that belong to the same thing: inside, a bus has no edges
+MAX_LEARN_FRAMES = 9  # pictures of which the first median is computed
+MAX_STEP_S = 2.0  # a longer gap counts as this long when learning
+_SUPPORT = 6  # pixels around sharp ones that belong to the same object: inside, a bus has no edges
 _ONES_SUPPORT = np.ones((2 * _SUPPORT + 1, 2 * _SUPPORT + 1), np.uint8)
 _ONES2 = np.ones((2, 2), np.uint8)
 _ONES3 = np.ones((3, 3), np.uint8)
-_MARGIN = 16  # pixels of surroundings that tell soft light from a thing
+_MARGIN = 16  # pixels of surroundings that are needed to separate soft light from an object
 
 
 class MotionDetector:
@@ -96,13 +98,13 @@ class MotionDetector:
 
     @property
     def persistent_motion(self) -> Box | None:
-        """The one small place that has moved all the time for minutes, if there is one: a clock?"""
+        """The one small area that has moved without a pause for minutes, such as a clock, or None."""
         return self._persistent_motion.box
 
     def update(self, frame: Frame) -> Motion:
         """Compare with the background, then learn from the frame.
 
-        Regions come largest first. ``foreground`` is a fresh mask at motion scale (about 320 x 180).
+        Regions are sorted, largest first. ``foreground`` is a new mask at motion scale (about 320 x 180).
         """
         luma = frame.picture.luma()
         if luma.shape != self._input_shape:
@@ -119,8 +121,8 @@ class MotionDetector:
         return motion
 
     def has_motion(self, frame: Frame) -> bool:
-        """Whether ``update`` would answer with regions, or with another scene than a steady one; as far as
-        one picture tells, and without learning from it."""
+        """Whether ``update`` would return regions, or a scene that is not steady, as far as one picture shows
+        it. Learns nothing."""
         luma = frame.picture.luma()
         if luma.shape != self._input_shape or self._learned is not None or self._settling_s > 0:
             return True
@@ -133,7 +135,7 @@ class MotionDetector:
         return bool(self._finder.find(foreground))
 
     def reset(self) -> None:
-        """Learn the background anew, at the next frame: the camera was away, and it may be night now."""
+        """Forget the background: the camera was away, and the light may have changed."""
         self._input_shape = ()
 
     def _prepare(self, width: int, height: int) -> None:
@@ -154,7 +156,7 @@ class MotionDetector:
         self._learning_s += elapsed_s
         learned.append(picture.copy())
         if self._learning_s >= LEARN_S and len(learned) >= LEARN_FRAMES:
-            step = -(-len(learned) // LEARN_MOST)
+            step = -(-len(learned) // MAX_LEARN_FRAMES)
             median = np.median(np.stack(learned[::step]), axis=0)
             self._background.replace(median.astype(np.uint8), START_DEVIATION)
             self._learned = None
@@ -170,7 +172,7 @@ class MotionDetector:
         return self._find_regions(picture, differs, changed, elapsed_s)
 
     def _find_regions(self, picture: Gray, differs: Gray, changed: float, elapsed_s: float) -> Motion:
-        """Regions of a steady scene: soft light, shadows, rain and ghosts are taken out in turn."""
+        """Regions of a steady scene: removes soft light, shadows, rain and ghosts, in this order."""
         foreground = self._open(differs)
         self._keep_sharp(foreground, picture)
         found = self._finder.find(foreground)
@@ -178,23 +180,24 @@ class MotionDetector:
             self._without_rain([], elapsed_s)
             self._background.learn(picture, None, elapsed_s)
             return Motion((), Scene.STEADY, changed, foreground.copy())
-        unlearned = foreground.copy()  # a shadow is no thing, but no background either
+        unlearned = foreground.copy()  # a shadow is neither an object nor background
         if cut_shadows(found, foreground, picture, self._background.base):
             foreground = self._open(foreground.copy())
             found = self._finder.find(foreground)
-        patches = self._without_rain(found, elapsed_s)
+        blobs = self._without_rain(found, elapsed_s)
         result = foreground.copy()
-        if len(patches) < len(found):
-            _clear_outside(result, patches)
+        if len(blobs) < len(found):
+            _clear_outside(result, blobs)
             unlearned = result
-        moving = np.asarray(cv2.dilate(unlearned, _ONES3), np.uint8) if patches else None
+        moving = np.asarray(cv2.dilate(unlearned, _ONES3), np.uint8) if blobs else None
         if self._background.learn(picture, moving, elapsed_s):
-            patches = self._without_ghosts(patches, result, picture)
-        regions = tuple(patch.region(*self._full_size) for patch in patches)
+            blobs = self._without_ghosts(blobs, result, picture)
+        regions = tuple(blob.region(*self._full_size) for blob in blobs)
         return Motion(regions, Scene.STEADY, changed, result)
 
     def _whole_picture(self, changed: float, elapsed_s: float) -> Scene:
-        """A switch is many pixels or a jump of the gain; exposure settles for a moment after it."""
+        """Whether the scene is steady. A switch changes many pixels or the gain; exposure settles after
+        it."""
         if self._is_switch(changed):
             self._settling_s = SETTLE_S
             return Scene.SWITCHED
@@ -207,7 +210,7 @@ class MotionDetector:
         return changed > SWITCH_SHARE or not 1 / SWITCH_GAIN < self._background.gain < SWITCH_GAIN
 
     def _keep_sharp(self, foreground: Gray, picture: Gray) -> None:
-        """Clears foreground that is nothing but soft light; works in the part where there is any."""
+        """Clear foreground that is only soft light; works only on the part that has foreground."""
         x, y, width, height = cv2.boundingRect(foreground)
         if width == 0:
             return
@@ -219,28 +222,28 @@ class MotionDetector:
         before = cv2.countNonZero(part)
         near = cv2.bitwise_and(part, cv2.dilate(solid, _ONES_SUPPORT))
         if 2 * cv2.countNonZero(near) < before:
-            # Mostly light: what is near a thing here is lit as well.
+            # Mostly light: pixels near an object are lit as well, so keep fewer of them.
             near = cv2.bitwise_and(part, cv2.dilate(solid, _ONES3))
         part[:] = near
 
     def _without_ghosts(
-        self, patches: list[ForegroundBlob], foreground: Gray, picture: Gray
+        self, blobs: list[ForegroundBlob], foreground: Gray, picture: Gray
     ) -> list[ForegroundBlob]:
         kept = []
-        for patch in patches:
-            still = self._background.is_still(patch.rows, patch.columns, foreground)
-            if still and is_ghost(patch, foreground, picture, self._background.base):
+        for blob in blobs:
+            still = self._background.is_still(blob.rows, blob.columns, foreground)
+            if still and is_ghost(blob, foreground, picture, self._background.base):
                 where = np.zeros_like(foreground)
-                where[patch.rows, patch.columns] = 255
+                where[blob.rows, blob.columns] = 255
                 self._background.adopt(picture, where)
-                foreground[patch.rows, patch.columns] = 0
+                foreground[blob.rows, blob.columns] = 0
             else:
-                kept.append(patch)
+                kept.append(blob)
         return kept
 
 
-def _clear_outside(mask: Gray, patches: Sequence[ForegroundBlob]) -> None:
+def _clear_outside(mask: Gray, blobs: Sequence[ForegroundBlob]) -> None:
     inside = np.zeros_like(mask)
-    for patch in patches:
-        inside[patch.rows, patch.columns] = 255
+    for blob in blobs:
+        inside[blob.rows, blob.columns] = 255
     cv2.bitwise_and(mask, inside, dst=mask)

@@ -1,6 +1,6 @@
-"""Finds the one small place that moves all the time: a burnt-in clock that nobody masked, a flag, a branch.
+"""Finds the one small area that moves without a pause: an unmasked clock in the picture, a flag, a branch.
 
-It is no harm to detection, but while something moves every picture has to be decoded.
+It does not harm detection, but while something moves every picture has to be decoded.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COLUMNS, ROWS = 16, 9
-AFTER_S = 300.0  # nobody is sent to a camera for less
+AFTER_S = 300.0  # shorter motion is not worth a technician's time
 MEMORY_S = 120.0
-OFTEN = 0.3  # of the seconds, something moves in a restless cell: the tens of a clock do so rarely
-ALWAYS, NEVER = 0.7, 0.1  # of the seconds, for "moves all the time" and "nothing else does"
-LARGEST_SHARE = 0.08  # of the picture; a larger place is a street
+OFTEN = 0.3  # share of the seconds in which a persistent cell moves; low, since a clock's tens change rarely
+ALWAYS, NEVER = 0.7, 0.1  # shares of the seconds for "something always moves" and "nothing else moves"
+MAX_SHARE = 0.08  # of the picture; a larger area is a street
 _AROUND = np.ones((3, 3), np.uint8)
 
 
 class PersistentMotion:
-    """Told of every frame's regions; one thread."""
+    """Finds the area from every frame's regions. For one thread."""
 
     def __init__(self) -> None:
-        self._often: NDArray[np.float32] = np.zeros((ROWS, COLUMNS), np.float32)  # share of the seconds
+        self._often: NDArray[np.float32] = np.zeros(
+            (ROWS, COLUMNS), np.float32
+        )  # share of seconds with motion
         self._touched: NDArray[np.uint8] = np.zeros((ROWS, COLUMNS), np.uint8)  # in this second
         self._moving = 0.0  # share of the seconds in which something moved
-        self._elsewhere = 0.0  # ... outside the restless cells
+        self._elsewhere = 0.0  # share of the seconds with motion outside the persistent cells
         self._begun_mono: float | None = None
         self._second_mono = 0.0
 
@@ -49,13 +51,13 @@ class PersistentMotion:
 
     @property
     def box(self) -> Box | None:
-        """The place, in 0..1 of the picture; None where there is none, or not for long enough."""
+        """The area in 0..1 of the picture; None if there is none, or not for ``AFTER_S`` yet."""
         if self._begun_mono is None or self._second_mono - self._begun_mono < AFTER_S:
             return None
         if self._moving < ALWAYS or self._elsewhere > NEVER:
             return None
         rows, columns = np.nonzero(self._often > OFTEN)
-        if not 0 < rows.size <= LARGEST_SHARE * ROWS * COLUMNS:
+        if not 0 < rows.size <= MAX_SHARE * ROWS * COLUMNS:
             return None
         return Box(
             float(np.min(columns)) / COLUMNS,
@@ -66,8 +68,8 @@ class PersistentMotion:
 
     def _close_second(self, elapsed_s: float) -> None:
         new = 1.0 - math.exp(-elapsed_s / MEMORY_S)
-        restless = cv2.dilate((self._often > OFTEN).astype(np.uint8), _AROUND)
-        elsewhere = bool(np.any(self._touched > restless))
+        persistent = cv2.dilate((self._often > OFTEN).astype(np.uint8), _AROUND)
+        elsewhere = bool(np.any(self._touched > persistent))
         self._often += new * (self._touched - self._often)
         self._moving += new * (bool(self._touched.any()) - self._moving)
         self._elsewhere += new * (elsewhere - self._elsewhere)

@@ -1,4 +1,4 @@
-"""From a foreground mask to the boxes of things."""
+"""Finds the boxes of objects in a foreground mask."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     _Outline = NDArray[np.int32]  # (points, 1, 2): x, y
 
 MIN_SHARE = 1.0e-4
-"""Smallest changed share of the picture: 6 pixels of 320 x 180, a far motorbike of 4 x 6 at 640 x 360."""
+"""Smallest changed share of the picture: 6 pixels of 320 x 180, a distant motorbike of 4 x 6 at 640 x 360."""
 REACH_X, REACH_Y = 1, 2
-"""Pixels bridged on either side: people break up at the belt, two people stand side by side."""
+"""Pixels bridged on either side. Vertically more, since a person may split at the belt; horizontally less, so
+that two people side by side stay apart."""
 _BRIDGE = np.ones((2 * REACH_Y + 1, 2 * REACH_X + 1), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class ForegroundBlob:
-    """A group of foreground pixels; x, y, width, height of its box and its pixels, at motion scale."""
+    """A group of foreground pixels: its box (x, y, width, height) and number of pixels, at motion scale."""
 
     x: int
     y: int
@@ -52,18 +53,18 @@ class ForegroundBlob:
 
     @property
     def ragged(self) -> bool:
-        """What is left of drops: a few pixels, or several lines that fill little of their box."""
+        """The remains of drops: a few pixels, or several lines that fill little of their box."""
         return self.pixels <= 10 or (self.pixels < 150 and self.pixels < 0.5 * self.width * self.height)
 
     def region(self, width: float, height: float) -> MotionRegion:
-        """In 0..1 of the picture, which is ``width`` x ``height`` motion-scale pixels large."""
+        """The blob in 0..1 of the picture, which is ``width`` x ``height`` motion-scale pixels large."""
         x2, y2 = self.x + self.width, self.y + self.height
         box = Box(self.x / width, self.y / height, x2 / width, y2 / height)
         return MotionRegion(box, min(box.area, self.pixels / (width * height)))
 
 
 class BinaryOpening:
-    """Removes what is narrower than 2 pixels, four times as fast as ``cv2.morphologyEx`` does it."""
+    """Removes foreground narrower than 2 pixels, four times as fast as ``cv2.morphologyEx``."""
 
     def __init__(self, width: int, height: int) -> None:
         self._pairs: Gray = np.zeros((height, width), np.uint8)
@@ -72,12 +73,12 @@ class BinaryOpening:
     def __call__(self, mask: Gray) -> Gray:
         """The mask opened by a 2 x 2 square; overwritten by the next call."""
         pairs, opened = self._pairs, self._opened
-        # Erosion to the upper left pixel of each full 2 x 2 square; none begins in the last row or column ...
+        # Erosion to the upper left pixel of each full 2 x 2 square; none starts in the last row or column.
         pairs[:, -1] = 0
         opened[-1] = 0
         cv2.bitwise_and(mask[:, :-1], mask[:, 1:], dst=pairs[:, :-1])
         cv2.bitwise_and(pairs[:-1], pairs[1:], dst=opened[:-1])
-        # ... and dilation back to all four.
+        # Dilation back to all four pixels.
         pairs[:, 0] = opened[:, 0]
         cv2.bitwise_or(opened[:, 1:], opened[:, :-1], dst=pairs[:, 1:])
         opened[0] = pairs[0]
@@ -89,11 +90,11 @@ class RegionFinder:
     """Groups foreground pixels of one motion-scale picture size. Not thread-safe."""
 
     def __init__(self, width: int, height: int) -> None:
-        # At most one patch per 2 x 2 square: 16-bit labels do for pictures up to 512 x 512.
+        # At most one blob per 2 x 2 square: 16-bit labels are enough for pictures up to 512 x 512.
         self._min_pixels = max(4, round(MIN_SHARE * width * height))
 
     def find(self, mask: Gray) -> list[ForegroundBlob]:
-        """Patches of ``mask`` (0 or 255) that are large enough, largest first."""
+        """Blobs of ``mask`` (0 or 255) that are large enough, largest first."""
         x0, y0, width, height = cv2.boundingRect(mask)
         if width == 0:
             return []
@@ -105,16 +106,16 @@ class RegionFinder:
         found = []
         for (x, y, w, h), n in zip(boxes, _pixels(padded, outlines, boxes), strict=True):
             if n >= self._min_pixels:
-                # The padding moves the picture by the reach and the bridge grows each thing by as much:
-                # what the bridge has at its left and top is where the thing begins.
+                # Padding shifts the picture by the reach, and the bridge grows each blob by as much, so left
+                # and top of the bridged blob are left and top of the blob in the unpadded picture.
                 found.append(ForegroundBlob(x0 + x, y0 + y, w - 2 * REACH_X, h - 2 * REACH_Y, n))
-        return sorted(found, key=lambda patch: (-patch.pixels, patch.y, patch.x))
+        return sorted(found, key=lambda blob: (-blob.pixels, blob.y, blob.x))
 
 
 def _outlines(mask: Gray) -> list[_Outline]:
     """The outer outline of every connected group of pixels.
 
-    A fifth of what ``cv2.connectedComponentsWithStats`` costs, which adds up every pixel's place.
+    Costs a fifth of ``cv2.connectedComponentsWithStats``, which sums up every pixel's position.
     """
     outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     outer = [parent < 0 for _, _, _, parent in hierarchy[0].tolist()]  # the others surround holes
@@ -122,12 +123,12 @@ def _outlines(mask: Gray) -> list[_Outline]:
 
 
 def _pixels(mask: Gray, outlines: Sequence[_Outline], boxes: Sequence[Sequence[int]]) -> list[int]:
-    """How many pixels of ``mask`` lie within each outline; ``boxes`` are theirs: x, y, width, height."""
+    """Number of pixels of ``mask`` within each outline; ``boxes``: x, y, width, height of each outline."""
     counts = [cv2.countNonZero(mask[y : y + h, x : x + w]) for x, y, w, h in boxes]
     if sum(counts) == cv2.countNonZero(mask):
-        return counts  # no box holds anything of another group
+        return counts  # no box contains pixels of another group
     labels: NDArray[np.uint16] = np.zeros(mask.shape, np.uint16)
-    # Large before small: a group that lies in a hole of another one is drawn over its filling.
+    # Large before small: a group inside a hole of another one is drawn over its filling.
     for n in sorted(range(len(boxes)), key=lambda n: -boxes[n][2] * boxes[n][3]):
         cv2.fillPoly(labels, [outlines[n]], (n,))
     pixels: list[int] = np.bincount(labels[mask.view(np.bool_)], minlength=len(boxes)).tolist()

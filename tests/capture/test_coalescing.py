@@ -18,9 +18,9 @@ from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
 from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.timing.coalescing import (
-    AFTER_S,
-    COMMON_S,
-    KNOWN_INTERVALS,
+    ARRIVAL_MARGIN_S,
+    ALIGN_S,
+    MIN_INTERVALS,
     MAX_UNREAD_BYTES,
     MAX_WAIT_S,
     PROBE_EVERY_S,
@@ -57,7 +57,7 @@ def watched(*, until_s: float = 10.0, size_bytes: int = 5_000, key_bytes: int = 
 
 def test_two_packets_are_read_together_when_every_second_is_wanted() -> None:
     rest_s = watched().wait_s(PacketDemand(10.18, keyframe=False), now_mono=10.002)
-    assert rest_s == pytest.approx(0.2 + AFTER_S - 0.002)
+    assert rest_s == pytest.approx(0.2 + ARRIVAL_MARGIN_S - 0.002)
 
 
 def test_the_next_packet_is_waited_for_when_it_is_wanted() -> None:
@@ -87,7 +87,7 @@ def test_reading_begins_before_the_keyframe_that_is_wanted() -> None:
 
 
 def test_nobody_rests_for_keyframes_whose_interval_is_not_known() -> None:
-    young = watched(until_s=(KNOWN_INTERVALS - 1) * KEYFRAME_S + 0.5)
+    young = watched(until_s=(MIN_INTERVALS - 1) * KEYFRAME_S + 0.5)
     assert young.wait_s(PacketDemand(-math.inf, keyframe=True), now_mono=6.5) == 0
 
 
@@ -109,7 +109,7 @@ def test_cameras_on_which_nothing_moves_are_read_at_the_same_moments(phase_s: fl
     now_s += 0.3
     rest_s = coalescing.wait_s(PacketDemand(now_s + 0.25, keyframe=False, can_wait=True), now_s)
     woken_s = now_s + rest_s
-    assert woken_s == pytest.approx(round(woken_s / COMMON_S) * COMMON_S)
+    assert woken_s == pytest.approx(round(woken_s / ALIGN_S) * ALIGN_S)
     assert 0.3 <= rest_s <= MAX_WAIT_S
 
 
@@ -133,7 +133,7 @@ def test_times_stay_right_although_packets_wait(drift: float, phase_s: float, la
         true_mono = 1000.0 + phase_s + n * SPACING_S
         if mono < true_mono:
             mono, held = true_mono + 0.0001, False
-        stamp_mono = times.stamp(n * SPACING_S * (1 + drift), mono, held=held)
+        stamp_mono = times.stamp(n * SPACING_S * (1 + drift), mono, waited=held)
         coalescing.read(keyframe=n % 20 == 0, size_bytes=5_000, stamp_mono=stamp_mono, awaited=not held)
         if n > 600:
             worst_s = max(worst_s, abs(stamp_mono - true_mono))

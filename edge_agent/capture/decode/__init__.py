@@ -1,1 +1,1 @@
-"""From packets to pictures, and how many of them are decoded. No connection is opened here."""
+"""Decodes packets to pictures, and decides how many of them to decode. Opens no connection."""

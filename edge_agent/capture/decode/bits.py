@@ -1,15 +1,15 @@
-"""Reading the headers of H.264 and H.265: single bits and Exp-Golomb numbers."""
+"""Reads single bits and Exp-Golomb numbers from H.264 and H.265 headers."""
 
 from __future__ import annotations
 
 
 def unescaped(data: bytes) -> bytes:
-    """Without the bytes that keep start codes out of the data (ITU-T H.264, 7.4.1)."""
+    """``data`` without the emulation prevention bytes (ITU-T H.264, 7.4.1)."""
     return data.replace(b"\0\0\3", b"\0\0")
 
 
 class BitReader:
-    """Reads bits from the front; there are zeros after the end."""
+    """Reads bits from the front; after the end it returns zeros."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -24,7 +24,7 @@ class BitReader:
 
     @property
     def exhausted(self) -> bool:
-        """Whether more was read than there is."""
+        """Whether more bits were read than the data has."""
         return self._left < 0
 
     def ue(self) -> int:

@@ -1,9 +1,9 @@
 """How much of a stream is decoded: every picture, or keyframes only while nothing moves.
 
 full -> idle       nothing has moved for ``quiet_s``
-idle -> catch-up   a keyframe differs: what was between it and the one before is looked at, in order
-                   (or it was idle for heat only, and that is over)
-catch-up -> full   there is nothing left to catch up with
+idle -> catch-up   a keyframe differs: the frames between it and the one before are analysed, in order
+                   (or the mode was idle only because of heat, and that is over)
+catch-up -> full   all waiting frames are analysed
 """
 
 from __future__ import annotations
@@ -16,48 +16,50 @@ from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import DecodeMode
 
 MAX_INTERVAL_S = 2.0
-"""Between keyframes: what comes and goes in between is not seen, and an event is late by as much."""
-TOLERANCE_S = 0.25  # cameras count pictures, not time
-INTERVALS = 4  # so many have to be known, and are remembered
+"""Between keyframes: in idle mode, motion between two keyframes is not seen, and an event is this late."""
+TOLERANCE_S = 0.25  # cameras space keyframes by pictures, not by time
+MIN_INTERVALS = 4  # keyframe intervals that have to be known before idle mode
 MAX_DAMAGED_KEYFRAMES = 3
-"""Keyframes in a row: a bad network damages one now and then, not all."""
+"""Keyframes in a row without a picture after which idle mode is disabled: a bad network damages single
+ones."""
 FALSE_ALARM_S = 3.0
-"""A keyframe differed, and nothing came of it: back to idle after so long, not after ``quiet_s``. Twice as
-long after each that follows: waking at every keyframe costs more than full mode."""
+"""After a keyframe that differed without any motion following, go idle after this long instead of
+``quiet_s``. It doubles with each false alarm: waking at every keyframe costs more than full mode."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeModeStats:
-    """Since the agent started. Another thread may read it."""
+    """Figures since the agent started. Any thread may read them."""
 
     mode: DecodeMode = DecodeMode.FULL
-    full_s: float = 0.0  # of the stream's time; catching up counts as full
+    full_s: float = 0.0  # of the stream's time; catch-up counts as full
     idle_s: float = 0.0
     wake_ups: int = 0
-    full_reason: str | None = None  # why ``auto`` cannot go idle
+    full_reason: str | None = None  # why ``gear: auto`` cannot go idle
 
 
 class DecodeModeControl:
-    """One camera's gear. Owned by its pipeline thread; all times are the stream's, on the box's clock."""
+    """The decode mode of one camera. Owned by its pipeline thread; all times are stamps of the stream, on the
+    gateway's monotonic clock."""
 
     def __init__(self, choice: GearChoice, quiet_s: float, limiter: WorkloadLimiter | None = None) -> None:
-        """``limiter``: while it leaves keyframes only, that is the choice, whatever moves."""
+        """``limiter``: while it allows keyframes only, the mode is idle whatever moves."""
         self._configured = choice
         self._quiet_s = quiet_s
         self._limiter = limiter or WorkloadLimiter()
-        self._for_heat = False  # idle, and only because nothing else was allowed
+        self._idle_for_heat = False  # idle only because ``limiter`` allows nothing else
         self._mode = DecodeMode.FULL
         self._full_s = self._idle_s = 0.0
         self._wake_ups = 0
         self._full_reason: str | None = None
-        self._intervals: deque[float] = deque(maxlen=INTERVALS)
-        self._key_mono: float | None = None
-        self._idle_disabled: str | None = None  # why not to rest on this connection
+        self._intervals: deque[float] = deque(maxlen=MIN_INTERVALS)
+        self._keyframe_mono: float | None = None
+        self._idle_disabled: str | None = None  # why idle mode is disabled on this connection
         self._damaged = 0  # keyframes in a row that gave no picture on their own
-        self._alarm_mono: float | None = None  # when something moved last
-        self._moved = True  # since the last alarm
+        self._motion_mono: float | None = None  # stamp of the last motion or wake-up
+        self._had_motion = True  # since the last wake-up
         self._false_alarms = 0  # in a row
-        self._idle_since_mono = 0.0  # when idle mode began
+        self._idle_since_mono = 0.0
         self._counted_mono: float | None = None
 
     @property
@@ -66,12 +68,12 @@ class DecodeModeControl:
 
     @property
     def stats(self) -> DecodeModeStats:
-        """Any thread may ask."""
+        """Figures since the agent started. Thread-safe."""
         return DecodeModeStats(self._mode, self._full_s, self._idle_s, self._wake_ups, self._full_reason)
 
     @property
     def limits(self) -> WorkloadLimits:
-        """What the box may do now. Any thread may ask."""
+        """The present load limits. Thread-safe."""
         return self._limiter.current
 
     @property
@@ -80,60 +82,60 @@ class DecodeModeControl:
 
     @property
     def must_resume(self) -> bool:
-        """Whether it is idle for a heat that is over."""
-        return self.mode is DecodeMode.IDLE and self._for_heat and not self.limits.keyframes_only
+        """Whether the mode is idle because of heat, and the heat is over."""
+        return self.mode is DecodeMode.IDLE and self._idle_for_heat and not self.limits.keyframes_only
 
     @property
     def can_escalate(self) -> bool:
-        """Whether a keyframe that differs changes the gear."""
+        """Whether a keyframe that differs ends idle mode."""
         return self.mode is DecodeMode.IDLE and self._choice is GearChoice.AUTO
 
     @property
     def stays_full(self) -> bool:
-        """Whether it will not rest, however long nothing moves."""
+        """Whether the mode stays full however long nothing moves."""
         return self._choice is GearChoice.FULL or self._full_reason is not None
 
     @property
-    def moved(self) -> bool:
-        """Whether something came of the last wake-up."""
-        return self._moved
+    def had_motion(self) -> bool:
+        """Whether there was motion since the last wake-up."""
+        return self._had_motion
 
     @property
     def interval_s(self) -> float | None:
-        """The longest of the last few pauses between keyframes; None while too few are known."""
-        return max(self._intervals) if len(self._intervals) == INTERVALS else None
+        """The longest of the last ``MIN_INTERVALS`` keyframe intervals; None while fewer are known."""
+        return max(self._intervals) if len(self._intervals) == MIN_INTERVALS else None
 
     def connected(self) -> None:
-        """Another connection: nothing is known of its keyframes."""
+        """A new connection began: forget the keyframes of the old one."""
         self._intervals.clear()
-        self._key_mono = self._idle_disabled = self._alarm_mono = self._counted_mono = None
-        self._moved, self._damaged, self._false_alarms = True, 0, 0
+        self._keyframe_mono = self._idle_disabled = self._motion_mono = self._counted_mono = None
+        self._had_motion, self._damaged, self._false_alarms = True, 0, 0
         self._full_reason = None
         self._mode = DecodeMode.FULL
 
     def lost(self) -> None:
-        """There is no connection: nothing is waited for but the next one."""
+        """The connection was lost: start in full mode with the next one."""
         self._mode = DecodeMode.FULL
 
     def keyframe(self, stamp_mono: float) -> None:
-        """There is a keyframe; told of it again, nothing changes."""
-        if self._key_mono is None:
-            self._key_mono = stamp_mono
-        if stamp_mono > self._key_mono:
-            self._intervals.append(stamp_mono - self._key_mono)
-            self._key_mono = stamp_mono
+        """A keyframe came. Calling it again for the same keyframe changes nothing."""
+        if self._keyframe_mono is None:
+            self._keyframe_mono = stamp_mono
+        if stamp_mono > self._keyframe_mono:
+            self._intervals.append(stamp_mono - self._keyframe_mono)
+            self._keyframe_mono = stamp_mono
 
     def overdue(self, newest_mono: float) -> bool:
-        """Whether, in idle mode, the next keyframe should have come long ago."""
-        if not self.can_escalate or self._key_mono is None:
+        """Whether, in idle mode, the next keyframe is late."""
+        if not self.can_escalate or self._keyframe_mono is None:
             return False
-        return newest_mono - self._key_mono > MAX_INTERVAL_S + 2 * TOLERANCE_S
+        return newest_mono - self._keyframe_mono > MAX_INTERVAL_S + 2 * TOLERANCE_S
 
     def keyframe_decoded(self, *, picture: bool, damaged: bool) -> bool:
-        """A keyframe was decoded on its own; whether those before it are wanted, to see what it shows.
+        """A keyframe was decoded on its own. Returns whether the packets before it have to be decoded too.
 
-        With intra refresh, and where it leans on others, it gives no picture, and none will on this
-        connection; ``damaged``: data was missing.
+        With intra refresh, or where keyframes refer to other frames, no keyframe of this connection gives a
+        picture on its own; idle mode is disabled then. ``damaged``: data was missing.
         """
         self._damaged = 0 if picture else self._damaged + 1
         if not picture and (not damaged or self._damaged >= MAX_DAMAGED_KEYFRAMES):
@@ -141,44 +143,47 @@ class DecodeModeControl:
         return not picture and (self._choice is GearChoice.AUTO or self._idle_disabled is not None)
 
     def disable_idle(self, reason: str) -> None:
-        """On this connection nothing can be caught up with."""
+        """Stay in full mode on this connection, because skipped frames cannot be decoded later."""
         self._idle_disabled = self._idle_disabled or reason
 
     def escalate(self, stamp_mono: float) -> None:
         if stamp_mono - self._idle_since_mono > self._quiet_s:
             self._false_alarms = 0
-        self._alarm_mono, self._moved = stamp_mono, False
+        self._motion_mono, self._had_motion = stamp_mono, False
         self._mode = DecodeMode.CATCH_UP
         self._wake_ups += 1
 
     def resume(self, stamp_mono: float) -> None:
-        """It was idle for a heat that is over: nothing differed, so no wake-up and no alarm is counted."""
-        self._alarm_mono, self._moved = stamp_mono, True
+        """Leave idle mode because the heat is over. Nothing differed, so no wake-up and no alarm is
+        counted."""
+        self._motion_mono, self._had_motion = stamp_mono, True
         self._mode = DecodeMode.CATCH_UP
 
     def caught_up(self) -> None:
         self._mode = DecodeMode.FULL
 
     def frame_done(self, stamp_mono: float, busy: bool) -> None:
-        """A picture was looked at; ``busy``: the next one may matter."""
+        """A frame was analysed. ``busy``: the next frames may matter."""
         self._count(stamp_mono)
         if busy:
-            self._moved, self._alarm_mono, self._false_alarms = True, stamp_mono, 0
-        if self._alarm_mono is None:
-            self._alarm_mono = stamp_mono
+            self._had_motion, self._motion_mono, self._false_alarms = True, stamp_mono, 0
+        if self._motion_mono is None:
+            self._motion_mono = stamp_mono
         if self.mode is not DecodeMode.FULL:
             return
-        quiet_s = stamp_mono - self._alarm_mono
-        enough_s = self._quiet_s if self._moved else min(FALSE_ALARM_S * 2**self._false_alarms, self._quiet_s)
-        choice = self._choice  # read once: the main thread changes the limits at any moment
+        quiet_s = stamp_mono - self._motion_mono
+        enough_s = (
+            self._quiet_s if self._had_motion else min(FALSE_ALARM_S * 2**self._false_alarms, self._quiet_s)
+        )
+        choice = self._choice  # read once: the main thread may change the limits at any time
         if choice is GearChoice.IDLE or (choice is GearChoice.AUTO and quiet_s >= enough_s):
             self._go_idle(stamp_mono, choice)
 
     def _go_idle(self, now_mono: float, choice: GearChoice) -> None:
         self._full_reason = self._why_full(now_mono, choice)
         if self._full_reason is None:
-            self._for_heat = choice is not self._configured
-            self._false_alarms += not self._moved and not self._for_heat
+            self._idle_for_heat = choice is not self._configured
+            self._false_alarms += not self._had_motion and not self._idle_for_heat
             self._idle_since_mono = now_mono
             self._mode = DecodeMode.IDLE
 
@@ -188,9 +193,9 @@ class DecodeModeControl:
         if choice is GearChoice.IDLE:
             return None
         interval_s = self.interval_s
-        if interval_s is None or self._key_mono is None:
+        if interval_s is None or self._keyframe_mono is None:
             return "too few keyframes have come to know their interval"
-        interval_s = max(interval_s, now_mono - self._key_mono)
+        interval_s = max(interval_s, now_mono - self._keyframe_mono)
         if interval_s > MAX_INTERVAL_S + TOLERANCE_S:
             return f"keyframes are {interval_s:.1f} s apart, more than {MAX_INTERVAL_S:g} s"
         return None

@@ -1,7 +1,4 @@
-"""Packets in, frames out, and the knowledge which frames can be trusted.
-
-Which FFmpeg decodes here; goes into the birth message.
-"""
+"""Decodes packets to frames, and marks frames whose data was incomplete."""
 
 from __future__ import annotations
 
@@ -23,12 +20,12 @@ if TYPE_CHECKING:
 
 JPEG_END = b"\xff\xd9"
 JPEG_TAIL_BYTES = 64
-"""Cameras pad after the end marker."""
+"""The end marker lies within the last bytes: cameras pad after it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedFrame:
-    """One frame as it came out of the decoder."""
+    """One frame from the decoder."""
 
     frame: VideoFrame
     clean: bool  # False: data was missing for it or for a frame it was predicted from
@@ -39,11 +36,11 @@ class VideoDecoder:
 
     After a packet that the decoder refused, a frame that it had to patch or a picture that never came,
     every frame is marked as not clean until the next keyframe: what is predicted from a broken picture is
-    broken too, and looks like motion. What libavcodec cannot know is looked at here: see ``h264.py``.
+    broken too, and looks like motion. Losses that libavcodec does not report are found in ``h264.py``.
     """
 
     def __init__(self, context: VideoCodecContext, *, limited: bool = False) -> None:
-        """``limited``: refuse a stream of a camera that needs more memory than ``PictureLimits`` allows."""
+        """``limited``: refuse a stream that needs more memory than ``PictureLimits`` allows."""
         if limited:
             context.options = {"max_pixels": str(MAX_PIXELS)}
         self._limits = PictureLimits(context.name, context.extradata or b"") if limited else None
@@ -54,8 +51,8 @@ class VideoDecoder:
         self._jpeg = context.name == "mjpeg"
         self._clean = True
         self._broken_pts: int | None = None
-        self.decoded = 0  # all frames that came out
-        self.corrupt = 0  # frames that came out not clean, and packets that were refused
+        self.decoded = 0  # frames
+        self.corrupt = 0  # frames that are not clean, and packets that the decoder refused
 
     @property
     def codec(self) -> str:
@@ -67,8 +64,8 @@ class VideoDecoder:
         return self.context.extradata or b""
 
     def decode(self, packet: Packet[VideoStream] | None) -> list[DecodedFrame]:
-        """The frames that ``packet`` completes. ``None`` or an empty packet drains what is held back and
-        makes the decoder ready for an unrelated stream of the same codec. Raises ``PictureTooLarge``."""
+        """Return the frames that ``packet`` completes. ``None`` or an empty packet drains the decoder and
+        makes it ready for an unrelated stream of the same codec. Raises ``PictureTooLarge``."""
         if packet is None or not packet.size:
             return self._drain()
         if self._limits is not None:
@@ -101,14 +98,15 @@ class VideoDecoder:
             self._clean = clean = False
             self._broken_pts = frame.pts
         elif not clean and frame.key_frame and not self._older_than_break(frame):
-            # A JPEG cut short is a keyframe too: it stays unclean, the next one is judged by itself.
+            # A truncated JPEG is a keyframe too: it stays unclean, and the next one is judged by itself.
             self._clean = True
             clean = not self._jpeg
         self.corrupt += not clean
         return DecodedFrame(frame, clean)
 
     def _older_than_break(self, frame: VideoFrame) -> bool:
-        """With B-frames, a keyframe from before the loss can come out after it was noticed."""
+        """With B-frames, the decoder may return a keyframe from before the loss after the loss was
+        noticed."""
         return self._broken_pts is not None and frame.pts is not None and frame.pts < self._broken_pts
 
     def _drain(self) -> list[DecodedFrame]:
@@ -125,7 +123,7 @@ class VideoDecoder:
 
 
 def library_versions() -> dict[str, str]:
-    """FFmpeg's libraries by name, such as ``{"libavcodec": "61.19.101"}``."""
+    """Versions of FFmpeg's libraries for the birth message, such as ``{"libavcodec": "61.19.101"}``."""
     wanted = ("libavcodec", "libavformat")
     found = {name: av.library_versions.get(name) for name in wanted}
     return {name: ".".join(map(str, version)) for name, version in found.items() if version}

@@ -1,4 +1,4 @@
-"""One connection's pictures: from packets to stamped frames, and what they say about the camera's state."""
+"""Decodes the packets of one connection to stamped pictures, and derives the camera's state from them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEGRADED_ABOVE, HEALTHY_BELOW = 0.2, 0.05
-"""Shares of damaged frames, and of packets left out: degraded from the first on, until below the second."""
+"""Shares of damaged frames, and of skipped packets: degraded above the first, until below the second."""
 JUDGE_EVERY_S = 1.0
 MAX_REORDERED = 32
-"""Pictures that a decoder holds back: 16 frames, or their fields."""
+"""Pictures that a decoder holds back at most: 16 frames, or their fields."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedPicture:
-    """A whole picture and when it was taken."""
+    """An undamaged picture with the time at which it was taken."""
 
     number: int
     stamp_mono: float
@@ -39,14 +39,14 @@ class DecodedPicture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeyframeResult:
-    """What became of a keyframe that was decoded on its own."""
+    """The result of decoding a keyframe on its own."""
 
     picture: DecodedPicture | None
     damaged: bool  # data was missing
 
 
 class StreamDecoder:
-    """Used by the pipeline thread. Raises ``CaptureError`` when the stream is no good."""
+    """Used by the pipeline thread. Raises ``CaptureError`` when the stream is unusable."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class StreamDecoder:
         numbers: Iterator[int],
         begun_mono: float,
     ) -> None:
-        """``numbers`` numbers the decoded frames."""
+        """``numbers``: the numbers of the decoded frames."""
         self.connection = connection
-        self.reordered = False  # pictures come out of the decoder later than their packets go in
+        self.reordered = False  # the stream has B-frames: pictures leave the decoder after later packets
         self._camera_id = camera_id
         self._health = health
         self._limits = limits
@@ -74,7 +74,7 @@ class StreamDecoder:
         self._corrupt = 0
 
     def decode(self, item: RingPacket) -> list[DecodedPicture]:
-        """The whole pictures that a packet completes; in order, their stamps rise."""
+        """Return the undamaged pictures that a packet completes, in order; their stamps rise."""
         pts = item.packet.pts
         if pts is not None:
             self._note_stamp(pts, item.stamp_mono)
@@ -83,44 +83,44 @@ class StreamDecoder:
         except PictureTooLarge as error:
             raise failure(self._camera_id, Cause.UNSUPPORTED, str(error)) from None
         pictures = self._pictures(frames, item)
-        if not item.packet.size:  # what follows begins anew
+        if not item.packet.size:  # the stream starts again
             self._stamps.clear()
             self._last_pts = None
         return pictures
 
     def keyframe(self, item: RingPacket) -> KeyframeResult:
-        """A keyframe on its own; afterwards the decoder is ready for an unrelated packet."""
+        """Decode a keyframe on its own; afterwards the decoder is ready for an unrelated packet."""
         self.drain()
         corrupt = self._decoder.corrupt
         pictures = self.decode(item)
-        # Streams with B-frames hold it back until it is asked for.
+        # With B-frames the decoder holds the picture back until it is drained.
         pictures += self._pictures(self._decoder.decode(None), item)
         return KeyframeResult(pictures[-1] if pictures else None, self._decoder.corrupt > corrupt)
 
     def drain(self) -> None:
-        """What follows is not what comes next in the stream."""
+        """Drop all undecoded data, because the next packet does not follow the last one in the stream."""
         self._decoder.decode(None)
         self._stamps.clear()
         self._newest_mono = 0.0
         self._last_pts = None
 
     def not_decoded(self, item: RingPacket) -> None:
-        """A packet that is not decoded: no picture is expected of it, but in the end there has to be one."""
+        """A packet was not decoded. It gives no picture, but raise if there was none for ``reopen_s``."""
         self._check_whole(item.arrived_mono)
 
     def rewind(self, stamp_mono: float) -> None:
-        """Packets up to that time come again."""
+        """Drop all undecoded data: packets up to that time come again."""
         self.drain()
         self._last_mono = stamp_mono
 
     def missed(self, mono: float) -> None:
-        """What came before ``mono`` was never looked at: no fault of the camera."""
+        """Packets before ``mono`` were never decoded; that is no fault of the camera."""
         self._picture_mono = max(self._picture_mono, mono)
         self._clean_mono = max(self._clean_mono, mono)
         self._judged_mono = max(self._judged_mono, mono)
 
     def skipped(self, count: int, mono: float) -> None:
-        """Packets were left out, because decoding cannot keep up."""
+        """Packets were skipped, because decoding cannot keep up."""
         self._health.skipped(mono, count)
 
     def _pictures(self, frames: list[DecodedFrame], item: RingPacket) -> list[DecodedPicture]:
@@ -144,7 +144,7 @@ class StreamDecoder:
         self.reordered = self.reordered or stamp_mono < self._newest_mono
         self._newest_mono = max(self._newest_mono, stamp_mono)
         self._stamps[pts] = stamp_mono
-        if len(self._stamps) > MAX_REORDERED:  # of a field, or of a picture that never came
+        if len(self._stamps) > MAX_REORDERED:  # the oldest is of a field, or its picture never came
             del self._stamps[next(iter(self._stamps))]
 
     def _stamp(self, frame: VideoFrame, item: RingPacket) -> float:
@@ -152,7 +152,7 @@ class StreamDecoder:
         if pts is not None:
             stamp_mono = self._stamps.pop(pts, stamp_mono)
             if self._last_pts is not None and pts <= self._last_pts:
-                # Pictures come in order: the camera's clock was set back, by less than packets can tell.
+                # Pictures come in order, so the camera's clock was set back, by too little to see in packets.
                 tick_s = float(item.packet.time_base or 0)
                 self.connection.clock_reset = (pts * tick_s, item.arrived_mono)
                 stamp_mono = item.arrived_mono
@@ -180,7 +180,7 @@ class StreamDecoder:
             log.info("%s: the picture is now %dx%d, was %dx%d", self._camera_id, *size, *old)
 
     def _judge(self, mono: float) -> None:
-        """Once a second: do the packets that are decoded give pictures, and are these whole?"""
+        """Derive the camera's state, once a second: do packets give pictures, and are these undamaged?"""
         pause_s, self._judged_mono = mono - self._judged_mono, mono
         # In idle mode nothing is decoded between two keyframes, which may be far apart.
         patience_s = max(self._limits.picture_s, 2 * pause_s)
@@ -189,24 +189,24 @@ class StreamDecoder:
             detail = f"packets, but no picture for {mono - self._picture_mono:.0f} s"
             self._become(CameraState.OFFLINE, Cause.DECODE_ERROR, detail)
         elif self.connection.online_mono is not None:
-            trouble = self._degradation(mono)
-            state = CameraState.ONLINE if trouble is None else CameraState.DEGRADED
-            self._become(state, *(trouble or (None, self._described())))
+            problem = self._degradation(mono)
+            state = CameraState.ONLINE if problem is None else CameraState.DEGRADED
+            self._become(state, *(problem or (None, self._described())))
 
     def _check_whole(self, mono: float) -> None:
         if mono - self._clean_mono >= self._limits.reopen_s:
-            # Streams with intra refresh have no keyframe to recover at: a new connection has one.
+            # A stream with intra refresh has no keyframe to recover at, but a new connection starts with one.
             detail = f"packets, but no whole picture for {mono - self._clean_mono:.0f} s"
             raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
 
     def _degradation(self, mono: float) -> tuple[Cause | None, str] | None:
         """Why the camera counts as degraded, or None."""
         degraded = self._health.state is CameraState.DEGRADED
-        bearable = HEALTHY_BELOW if degraded else DEGRADED_ABOVE
-        if self._health.damaged_share(mono) > bearable:
+        limit = HEALTHY_BELOW if degraded else DEGRADED_ABOVE
+        if self._health.damaged_share(mono) > limit:
             return Cause.DECODE_ERROR, "frames are damaged and not analysed"
-        if self._health.skipped_share(mono) > bearable:
-            # No cause: each of the wire's words speaks of the camera, and this one is well.
+        if self._health.skipped_share(mono) > limit:
+            # No cause: each ``Cause`` is a fault of the camera, and here the gateway is too slow.
             return None, "decoding cannot keep up, pictures are left out"
         return None
 

@@ -1,7 +1,7 @@
-"""Notices that an H.264 stream has lost a picture.
+"""Detects that an H.264 stream has lost a picture.
 
-libavcodec conceals a missing picture without a word: the pictures that were predicted from it come out
-smeared and look like motion. The bitstream itself tells: ``frame_num`` counts reference pictures without
+libavcodec conceals a missing picture without reporting it: the pictures that were predicted from it are
+smeared and look like motion. The bitstream shows the loss: ``frame_num`` counts reference pictures without
 gaps. Syntax: ITU-T H.264, 7.3.2.1.1 (sequence parameter set) and 7.3.3 (slice header); the rule: 7.4.3.
 """
 
@@ -17,7 +17,8 @@ HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 HEAD_BYTES = 192
 """Enough for delimiter, SEI and the beginning of the first slice of an ordinary picture."""
 SLICE_HEADER_BYTES = 16
-"""Enough to reach ``frame_num``. A slice may be shorter: one that skips every macroblock has 4 to 8 bytes."""
+"""Enough to reach ``frame_num``. A slice may be shorter: if it skips every macroblock, it has 4 to 8
+bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class FrameNumbering:
 
 @dataclass(frozen=True, slots=True)
 class PictureFormat:
-    """What it says about the pictures."""
+    """What a sequence parameter set says about the pictures."""
 
     width: int
     height: int
@@ -42,11 +43,11 @@ class PictureFormat:
 class FrameNumWatch:
     """Follows ``frame_num`` over the packets of one Annex B stream. Not thread-safe.
 
-    Knows nothing, and says so by never reporting a gap, until it has seen a parameter set.
+    Reports no gap until it has read a parameter set.
     """
 
     def __init__(self, extradata: bytes) -> None:
-        """``extradata``: the stream's parameter sets; length-prefixed ones (of MP4) disable the watch."""
+        """``extradata``: the stream's parameter sets. Length-prefixed sets (as in MP4) disable the check."""
         self._enabled = extradata[:1] != b"\x01"
         self._numbering: FrameNumbering | None = None
         self._last: int | None = None  # frame_num of the last reference picture
@@ -68,7 +69,7 @@ class FrameNumWatch:
         return self._follow(head[slice_at : slice_at + SLICE_HEADER_BYTES])
 
     def reset(self) -> None:
-        """The next picture follows none."""
+        """Forget the last picture: the next one does not follow it."""
         self._last = None
 
     def _follow(self, slice_header: bytes) -> bool:
@@ -78,9 +79,9 @@ class FrameNumWatch:
         if slice_header[0] & 31 == SLICE:
             number = _frame_num(unescaped(slice_header[1:]), numbering)
         else:
-            last = None  # an IDR picture starts anew
+            last = None  # an IDR picture restarts the count
         if number is None:
-            self._last = None  # unreadable: what follows cannot be compared either
+            self._last = None  # unreadable: the next picture cannot be compared either
             return False
         if slice_header[0] >> 5 & 3:  # nal_ref_idc: others will be predicted from it
             self._last = number
@@ -91,12 +92,12 @@ class FrameNumWatch:
     def _learn(self, data: bytes) -> None:
         for start in _units(data):
             if data[start] & 31 == SPS:
-                # One that makes no sense says nothing: None.
+                # None for an invalid parameter set.
                 self._numbering = _frame_numbering(unescaped(data[start + 1 : start + 512]))
 
 
 def _units(data: bytes) -> Iterator[int]:
-    """Where each NAL unit's header byte is, in Annex B data."""
+    """Yield the position of each NAL unit's header byte in Annex B data."""
     at = data.find(b"\0\0\1")
     while 0 <= at < len(data) - 3:
         yield at + 3
@@ -104,7 +105,7 @@ def _units(data: bytes) -> Iterator[int]:
 
 
 def _first_slice(data: bytes) -> tuple[int | None, bool]:
-    """Where the first slice is, and whether a parameter set comes before it."""
+    """Return the position of the first slice, and whether a parameter set comes before it."""
     parameters = False
     at = data.find(b"\0\0\1")
     while 0 <= at < len(data) - 4:
@@ -117,8 +118,8 @@ def _first_slice(data: bytes) -> tuple[int | None, bool]:
 
 
 def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
-    """Of an ordinary slice; None when its bits run out. Runs for every packet of every camera: hence without
-    ``Bits``."""
+    """``frame_num`` of an ordinary slice; None when it is too short. Runs for every packet of every camera,
+    so it does without ``BitReader``."""
     value = int.from_bytes(slice_header, "big")
     left = len(slice_header) * 8
     for _ in ("first_mb_in_slice", "slice_type", "pic_parameter_set_id"):
@@ -133,13 +134,13 @@ def _frame_num(slice_header: bytes, numbering: FrameNumbering) -> int | None:
 
 
 def _frame_numbering(sps: bytes) -> FrameNumbering | None:
-    """``sps``: its payload after the NAL header, emulation prevention removed. None for nonsense."""
+    """``sps``: the payload after the NAL header, emulation prevention removed. None if it is invalid."""
     found = _sequence_parameters(BitReader(sps))
     return None if found is None else found[0]
 
 
 def picture_format(sps: bytes) -> PictureFormat | None:
-    """``sps``: its payload after the NAL header, as it is in the stream. None for nonsense."""
+    """``sps``: the payload after the NAL header, as it is in the stream. None if it is invalid."""
     bits = BitReader(unescaped(sps))
     found = _sequence_parameters(bits)
     if found is None:
@@ -151,7 +152,7 @@ def picture_format(sps: bytes) -> PictureFormat | None:
 
 
 def _sequence_parameters(bits: BitReader) -> tuple[FrameNumbering, int, float] | None:
-    """Up to the picture's size: numbering, reference pictures, and bytes of a pixel."""
+    """Read up to the picture's size: returns numbering, reference pictures, and bytes per pixel."""
     profile = bits.u(8)
     bits.u(16)  # constraint flags, level
     bits.ue()  # id
@@ -174,7 +175,7 @@ def _sequence_parameters(bits: BitReader) -> tuple[FrameNumbering, int, float] |
 
 
 def _high_profile(bits: BitReader) -> tuple[bool, float]:
-    """Whether each colour plane has its own slices, and bytes of a pixel; scaling lists are passed over."""
+    """Return whether each colour plane has its own slices, and bytes per pixel. Skips scaling lists."""
     chroma_format = bits.ue()
     planes = chroma_format == 3 and bool(bits.u(1))
     deep = bits.ue() + bits.ue() > 0

@@ -1,4 +1,4 @@
-"""Reads how many pictures an H.265 stream keeps: what its parameter sets announce, and what a slice asks for.
+"""Reads how many pictures an H.265 decoder has to keep: as parameter sets announce and as slices require.
 
 Syntax: ITU-T H.265, 7.3.2.2 (sequence parameter set), 7.3.2.3 (picture parameter set), 7.3.6.1 (slice header)
 and 7.3.7 (short-term reference picture set).
@@ -14,24 +14,24 @@ from edge_agent.capture.decode.bits import BitReader, unescaped
 VPS, SPS, PPS = 32, 33, 34
 IDR = (19, 20)
 HEADER_BYTES = 288
-"""The most that a slice takes up to the end of its reference picture set."""
+"""Upper bound of a slice's header up to the end of its reference picture set."""
 MAX_PICTURES = 32
-"""libavcodec has so many places for pictures, half of them for each direction, and refuses to keep more."""
-NONSENSE = MAX_PICTURES + 1
+"""libavcodec keeps at most this many pictures, half of them for each direction."""
+INVALID = MAX_PICTURES + 1
 VECTOR_BYTES, BLOCK_BYTES = 12, 528
-"""What libavcodec notes with each picture: of each quarter of a smallest block, and of each largest block
-(libavcodec, hevc/hevcdec.c: tab_mvf_pool, rpl_tab_pool)."""
+"""Metadata that libavcodec stores with each picture: for each quarter of a smallest block, and for each
+largest block (libavcodec, hevc/hevcdec.c: tab_mvf_pool, rpl_tab_pool)."""
 MAX_PICTURE_SETS, MAX_SEQUENCES, MAX_SHORT_TERM_SETS = 64, 16, 64
 
 
 @dataclass(frozen=True, slots=True)
 class SetSyntax:
-    """What a sequence parameter set says about reading the reference picture set of a slice."""
+    """What a sequence parameter set says about the syntax of a slice's reference picture set."""
 
     planes: bool  # each colour plane has its own slices
     order_bits: int
     sets: tuple[int, ...]  # pictures in each short-term set
-    long_term: int | None  # candidates that are listed; None: the stream has no long-term pictures
+    long_term: int | None  # candidates in the list; None: the stream has no long-term pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,17 @@ class SequenceFormat:
     number: int
     width: int
     height: int
-    kept: int  # pictures that the decoder is to keep, the one being decoded among them
+    dpb_size: int  # pictures that the decoder has to keep, including the one being decoded
     bytes_per_pixel: float
-    notes_per_pixel: float  # bytes that the decoder notes beside it
-    syntax: SetSyntax | None  # None: its end is unreadable
+    metadata_per_pixel: float  # bytes that the decoder stores beside the picture
+    syntax: SetSyntax | None  # None: the end of the set is unreadable
 
 
 class ReferenceSets:
     """Reads the reference picture sets of one stream's slices. Not thread-safe.
 
     A slice is read with every version of its parameter sets that the stream has sent, and the largest result
-    counts: libavcodec may have refused the newest version, and then it goes on with an older one.
+    counts: if libavcodec refuses the newest version, it uses an older one.
     """
 
     def __init__(self) -> None:
@@ -73,14 +73,14 @@ class ReferenceSets:
 
     @property
     def versions(self) -> int:
-        """Of the parameter set that has most."""
+        """The largest number of versions of any one parameter set."""
         counts = [*map(len, self._sequences.values()), *map(len, self._pictures.values())]
         return max(counts, default=0)
 
     def pictures(self, unit: bytes) -> int:
-        """How many pictures the first slice of a picture keeps beside it; 0 where it makes no sense.
+        """How many pictures the first slice of a picture requires beside it; 0 if it is invalid.
 
-        ``unit``: the slice from its NAL header on; ``HEADER_BYTES`` of it suffice.
+        ``unit``: the slice from its NAL header on, at least ``HEADER_BYTES`` of it.
         """
         kind = unit[0] >> 1 & 63
         if kind in IDR:
@@ -99,15 +99,16 @@ class ReferenceSets:
 
 
 def begins_picture(unit: bytes) -> bool:
-    """Whether it is the first slice of a picture, by its first three bytes. Only the base layer counts:
-    libavcodec passes the others over."""
+    """Whether ``unit``, the first three bytes of a NAL unit, begins a picture. Only the base layer counts:
+    libavcodec skips the others."""
     kind = unit[0] >> 1 & 63
     coded_slice = kind <= 9 or 16 <= kind <= 21
     return coded_slice and len(unit) == 3 and not unit[0] & 1 and unit[1] < 8 and unit[2] >= 128
 
 
 def _skip_flags(kind: int, bits: BitReader) -> None:
-    """``no_output_of_prior_pics_flag`` is there only where decoding may begin."""
+    """Skip the flags before the parameter set's number. ``no_output_of_prior_pics_flag`` is present only
+    where decoding may begin."""
     bits.u(2 if 16 <= kind <= 23 else 1)
 
 
@@ -129,7 +130,7 @@ def _pictures(kind: int, bits: BitReader, syntax: SetSyntax, output_flag: int, e
 
 
 def sequence_format(unit: bytes) -> SequenceFormat | None:
-    """``unit``: a sequence parameter set, from its NAL header on. None for nonsense."""
+    """``unit``: a sequence parameter set, from its NAL header on. None if it is invalid."""
     bits = BitReader(unescaped(unit[2:]))
     bits.u(4)
     layers = bits.u(3)
@@ -144,9 +145,9 @@ def sequence_format(unit: bytes) -> SequenceFormat | None:
     deep = bits.ue() + bits.ue() > 0
     order_bits = bits.ue() + 4
     first = 0 if bits.u(1) else layers
-    kept = 0
+    dpb_size = 0
     for _ in range(first, layers + 1):
-        kept = max(kept, bits.ue() + 1)
+        dpb_size = max(dpb_size, bits.ue() + 1)
         bits.ue()
         bits.ue()
     if bits.exhausted:
@@ -156,7 +157,7 @@ def sequence_format(unit: bytes) -> SequenceFormat | None:
     largest = min(smallest + bits.ue(), 6)
     notes = VECTOR_BYTES / 4 ** (smallest - 1) + BLOCK_BYTES / 4**largest
     syntax = _set_syntax(bits, planes, order_bits)
-    return SequenceFormat(number, width, height, kept, per_pixel, notes, syntax)
+    return SequenceFormat(number, width, height, dpb_size, per_pixel, notes, syntax)
 
 
 def _skip_profile(bits: BitReader, layers: int) -> None:
@@ -192,7 +193,7 @@ def _set_syntax(bits: BitReader, planes: bool, order_bits: int) -> SetSyntax | N
 
 
 def _short_term_set(bits: BitReader, sets: Sequence[int], *, in_slice: bool) -> int:
-    """How many pictures it has; ``sets``: how many those before it have."""
+    """The number of pictures in a short-term set; ``sets``: the numbers of the sets before it."""
     if not sets or not bits.u(1):
         return _explicit_set(bits)
     back = bits.ue() + 1 if in_slice else 1
@@ -207,7 +208,7 @@ def _short_term_set(bits: BitReader, sets: Sequence[int], *, in_slice: bool) -> 
 def _explicit_set(bits: BitReader) -> int:
     before, after = bits.ue(), bits.ue()
     if max(before, after) >= MAX_PICTURES // 2:
-        return NONSENSE
+        return INVALID
     for _ in range(before + after):
         bits.ue()
         bits.u(1)

@@ -1,8 +1,8 @@
-"""Pictures: luma as the decoder left it, colour only for the part that somebody looks at.
+"""Decoded pictures: luma as a view of the decoder's buffer, colour converted only for the requested part.
 
 The conversion matrices follow ITU-R BT.601-7 and BT.709-6 (and BT.2020-2 for completeness), in limited
-("TV", luma 16..235) or full ("JPEG", 0..255) range, as the stream says. A stream that says nothing is
-taken for BT.601, which is what libswscale, and so every tool that models were trained with, assumes.
+("TV", luma 16..235) or full ("JPEG", 0..255) range, as the stream says. For a stream that says nothing,
+BT.601 is assumed, as libswscale does, and so do the tools with which models are trained.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 FULL_RANGE = 2
 """AVCOL_RANGE_JPEG."""
 
-RARE_AS = "yuv422p"
-"""What other formats are converted to. Not yuv420p: libswscale 9 shifts the columns of packed YUYV with an
-odd width on that way."""
+FALLBACK_FORMAT = "yuv422p"
+"""The format to which formats outside ``_LAYOUTS`` are converted. Not yuv420p: for packed YUYV with an odd
+width, libswscale 9 shifts the columns."""
 
 _LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 """(Kr, Kb) by AVColorSpace: BT.709 and BT.2020; every other value is BT.601."""
@@ -41,11 +41,11 @@ _BT601 = (0.299, 0.114)
 _LEVELS = np.arange(256)
 _LIMITED_LUMA = np.rint(_LEVELS * 219 / 255 + 16).astype(np.uint8)
 _LIMITED_CHROMA = np.rint((_LEVELS - 128) * 224 / 255 + 128).astype(np.uint8)
-"""From full range to limited."""
+"""Lookup tables from full range to limited range."""
 
 
 class _Layout(NamedTuple):
-    """How an 8-bit pixel format keeps its chroma."""
+    """How an 8-bit pixel format stores its chroma."""
 
     shift_x: int  # chroma is 1 << shift_x times narrower than luma
     shift_y: int
@@ -67,10 +67,10 @@ _LAYOUTS = {
 
 
 class YuvPicture:
-    """A decoder's frame. ``luma`` is a view; ``bgr`` converts the wanted region and nothing else.
+    """A decoder's frame. ``luma`` is a view; ``bgr`` converts only the requested region.
 
     Formats that are not in ``_LAYOUTS`` (packed YUYV of USB cameras, 10 bit, RGB) are converted to yuv422p
-    as a whole at the first use. Not thread-safe: one pipeline thread looks at a picture at a time.
+    as a whole at the first use. Not thread-safe: only the pipeline thread uses a picture.
     """
 
     def __init__(self, frame: VideoFrame, max_width: int | None = None) -> None:
@@ -89,12 +89,12 @@ class YuvPicture:
         return int(self._frame.height)
 
     def luma(self) -> Gray:
-        """uint8, read-only. Of pictures up to ``max_width``: shape (height, width), rows ``line_size`` bytes
-        apart, a view of the decoder's buffer, which lives as long as the view; of wider ones: the whole
-        picture at that width, made once. Limited-range streams keep their 16..235."""
+        """Luma, uint8, read-only. For pictures up to ``max_width``: shape (height, width), a view of the
+        decoder's buffer with rows ``line_size`` bytes apart; the buffer lives as long as the view. For wider
+        ones: the whole picture scaled to that width, computed once. Limited-range streams keep 16..235."""
         if self._luma is None:
             frame = self._planar_frame()
-            self._luma = _at_most(_plane(frame, 0)[: frame.height, : frame.width], self._max_width)
+            self._luma = _limited_width(_plane(frame, 0)[: frame.height, : frame.width], self._max_width)
         return self._luma
 
     def bgr(self, region: Box = FULL_PICTURE) -> Colour:
@@ -104,17 +104,17 @@ class YuvPicture:
         if frame.format.name == "gray":
             return cv2.cvtColor(_plane(frame, 0)[y1:y2, x1:x2], cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
         layout = _LAYOUTS[frame.format.name]
-        # Chroma samples are shared by 2 pixels: convert from the even pixel before, cut the odd one off.
+        # Two pixels share a chroma sample: convert from the even pixel before, then cut the extra one off.
         left, top = (x1 >> layout.shift_x) << layout.shift_x, (y1 >> layout.shift_y) << layout.shift_y
         colour = _convert(frame, layout, left, top, x2, y2)
         return np.ascontiguousarray(colour[y1 - top :, x1 - left :])
 
     def scaled(self, size: tuple[int, int]) -> Colour:
-        """Scales the three planes and converts what is left: of 640x360 to 416x234 a quarter of the cost of
-        the other order, of 1920x1080 a tenth."""
+        """Scale the three planes, then convert to BGR: from 640x360 to 416x234 this costs a quarter of the
+        other order, from 1920x1080 a tenth."""
         frame = self._planar_frame()
         if self._luma is not None and self._luma.shape[1] >= size[0]:
-            luma = self._luma  # scaled down already, for motion
+            luma = self._luma  # already scaled down for the motion stage
         else:
             luma = _plane(frame, 0)[: frame.height, : frame.width]
         if frame.format.name == "gray":
@@ -124,18 +124,18 @@ class YuvPicture:
         columns = slice(0, -(-frame.width >> layout.shift_x))
         planes = (luma, *_chroma(frame, layout, rows, columns))
         if layout.shift_x and layout.shift_y and size[0] % 2 == size[1] % 2 == 0:
-            return _quickly_to_bgr(planes, size, _is_full_range(frame))
+            return _fast_to_bgr(planes, size, _is_full_range(frame))
         return _to_bgr(frame, [_scaled(plane, size) for plane in planes])
 
     def _planar_frame(self) -> VideoFrame:
         if self._planar is None:
             known = self._frame.format.name in _LAYOUTS or self._frame.format.name == "gray"
-            self._planar = self._frame if known else self._frame.reformat(format=RARE_AS)
+            self._planar = self._frame if known else self._frame.reformat(format=FALLBACK_FORMAT)
         return self._planar
 
 
 class ArrayPicture:
-    """A picture that exists as BGR already: image files, tests."""
+    """A picture from a BGR array: image files, tests."""
 
     def __init__(self, bgr: Colour, max_width: int | None = None) -> None:
         """``bgr``: shape (height, width, 3), uint8; not copied, must not change afterwards. ``max_width``:
@@ -156,7 +156,7 @@ class ArrayPicture:
         """Full-range BT.601 luma, uint8, read-only, at most ``max_width`` wide; computed once."""
         if self._luma is None:
             luma: Gray = cv2.cvtColor(self._bgr, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
-            luma = _at_most(luma, self._max_width)
+            luma = _limited_width(luma, self._max_width)
             luma.flags.writeable = False
             self._luma = luma
         return self._luma
@@ -169,9 +169,9 @@ class ArrayPicture:
         return _scaled(self._bgr, size)
 
 
-def _at_most(luma: Gray, max_width: int | None) -> Gray:
-    """``luma`` itself, or a read-only copy ``max_width`` wide with the same aspect; no side gets under
-    ``MIN_SIDE`` by it."""
+def _limited_width(luma: Gray, max_width: int | None) -> Gray:
+    """``luma`` itself, or a read-only copy of it ``max_width`` wide with the same aspect. Scaling leaves no
+    side shorter than ``MIN_SIDE``."""
     height, width = luma.shape
     if max_width is None or width <= max_width:
         return luma
@@ -183,8 +183,8 @@ def _at_most(luma: Gray, max_width: int | None) -> Gray:
 
 
 def _scaled(pixels: Plane, size: tuple[int, int], into: Plane | None = None) -> Plane:
-    """Linear sampling skips nothing down to half the size; what is more goes in two steps, for a third of the
-    cost of averaging over every pixel."""
+    """Scale a plane. Linear sampling uses every pixel down to half the size; further reduction takes two
+    steps, at a third of the cost of averaging over every pixel."""
     if pixels.shape[1] > 2 * size[0]:
         pixels = cv2.resize(pixels, (2 * size[0], 2 * size[1]))  # type: ignore[assignment]
         return cv2.resize(pixels, size, into, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
@@ -193,7 +193,7 @@ def _scaled(pixels: Plane, size: tuple[int, int], into: Plane | None = None) -> 
 
 def _plane(frame: VideoFrame, index: int) -> Plane:
     """Read-only view of one plane, (rows, line_size): padding columns included."""
-    plane = VideoPlane(frame, index)  # ``frame.planes`` makes all of them
+    plane = VideoPlane(frame, index)  # ``frame.planes`` would create all planes
     # The memoryview keeps the plane, and the plane its frame, alive for as long as the view lives.
     view: Plane = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
     view.flags.writeable = False
@@ -212,10 +212,10 @@ def _convert(frame: VideoFrame, layout: _Layout, left: int, top: int, right: int
     return _to_bgr(frame, [luma, u, v])
 
 
-def _quickly_to_bgr(planes: Sequence[Plane], size: tuple[int, int], full_range: bool) -> Colour:
+def _fast_to_bgr(planes: Sequence[Plane], size: tuple[int, int], full_range: bool) -> Colour:
     """Three planes with chroma at half the size, scaled to ``size`` and converted in one step.
 
-    Takes half the time of ``_to_bgr``, and knows BT.601 only: BT.709 comes out a few levels off.
+    Takes half the time of ``_to_bgr``, but uses BT.601 always: colours of BT.709 are off by a few levels.
     """
     width, height = size
     packed = np.empty((height * 3 // 2, width), np.uint8)

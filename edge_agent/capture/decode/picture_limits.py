@@ -1,4 +1,4 @@
-"""How large a camera's decoded pictures may become: what the stream announces is checked before the decoder
+"""Limits the memory of a camera's decoded pictures: checks what the stream announces before the decoder
 allocates it (docs/decisions/0042)."""
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from edge_agent.capture.decode.bits import BitReader
 
 MAX_PIXELS = 4096 * 2304
 MAX_PICTURES_BYTES = 52_000_000
-"""Of all pictures that the decoder keeps, with what it notes of each: 3840x2160 with one reference picture,
-1920x1080 with ten. With a picture's own bytes, at most three times 4 MB, it stays under 64 MB."""
+"""All pictures that the decoder keeps, with their metadata: enough for 3840x2160 with one reference picture,
+or 1920x1080 with ten. With a picture's packets, at most three times 4 MB, the total stays under 64 MB."""
 IN_FLIGHT = 2
-"""Pictures beside those that the stream asks for: the one being decoded, and the one being analysed."""
+"""Pictures beside those that the stream requires: the one being decoded, and the one being analysed."""
 UNIT_BYTES, UNIT_BYTES_PER_PICTURE = 4_300, 530
-"""What libavcodec notes of each NAL unit, however short it is: once, and for H.265 again with each picture
-that is kept (h2645_parse.c, hevc/refs.c)."""
+"""What libavcodec allocates for each NAL unit, however short it is: once, and for H.265 again with each
+picture that it keeps (h2645_parse.c, hevc/refs.c)."""
 MAX_UNITS = MAX_PICTURES_BYTES // UNIT_BYTES + 1
-"""Too many at any size: no more are counted."""
+"""More units than this are refused at any size, so they are not counted further."""
 PPS_BYTES_H264, PPS_BYTES_PER_PIXEL_H265, VPS_BYTES_PER_BYTE = 184_000, 0.05, 8_600
-"""What libavcodec makes of a parameter set and keeps: scaling factors, tables of blocks, timing of layers
-(measured)."""
+"""What libavcodec allocates for a parameter set: scaling factors, block tables, layer timing (measured)."""
 MAX_VERSIONS = 4
-"""Of one parameter set in one connection. Cameras have one, and another after their settings were changed."""
+"""Of one parameter set in one connection. A camera sends one version, and another when its settings
+change."""
 _PARAMETER_BYTES = 16_384
-"""More than a parameter set that libavcodec accepts has up to the last field that is read."""
+"""Longer than any parameter set that libavcodec accepts, up to the last field that is read here."""
 
 _START_CODE = re.compile(rb"\x00\x00\x01")
 _JPEG_HEADER = re.compile(
@@ -38,44 +38,45 @@ _JPEG_HEADER = re.compile(
 
 
 class PictureTooLarge(Exception):
-    """The stream announces more than a camera may cost; the text says what."""
+    """The stream announces pictures that need too much memory; the text says which limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedFormat:
-    """What a stream says of its pictures."""
+    """What a stream announces about its pictures."""
 
     width: int
     height: int
-    kept: int  # pictures that the decoder keeps to predict others from, or to reorder
+    dpb_size: int  # pictures that the decoder keeps, as references or for reordering
     bytes_per_pixel: float
-    notes_per_pixel: float = 0  # bytes that the decoder notes of each picture that it keeps
+    metadata_per_pixel: float = 0  # bytes that the decoder stores with each picture that it keeps
 
     def total_bytes(self, pictures: int) -> float:
-        """Of so many pictures, one of which has left the decoder and is being analysed."""
-        per_pixel = pictures * self.bytes_per_pixel + (pictures - 1) * self.notes_per_pixel
+        """Bytes of ``pictures`` pictures, one of which has left the decoder and is being analysed."""
+        per_pixel = pictures * self.bytes_per_pixel + (pictures - 1) * self.metadata_per_pixel
         return self.width * self.height * per_pixel
 
 
 class PictureLimits:
-    """Of one decoder. Not thread-safe."""
+    """The limits of one decoder. Not thread-safe."""
 
     def __init__(self, codec: str, extradata: bytes) -> None:
         self._read = {"h264": self._read_h264, "hevc": self._read_h265, "mjpeg": self._read_jpeg}[codec]
-        self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)  # by the newest parameter set; by any
+        self._announced = self._largest = AnnouncedFormat(0, 0, 0, 0)  # of the newest parameter set; of all
         self._announcement = extradata  # checked with the first packet
-        self._most_units = 0  # of a picture
-        self._parameters: dict[tuple[int, int], float] = {}  # their bytes, by kind and number
+        self._max_units_seen = 0  # of a picture
+        self._parameters: dict[tuple[int, int], float] = {}  # bytes of parameter sets, by kind and number
         self._reference_sets = h265.ReferenceSets()
-        self._slices_matter = False  # whether the pictures that they can ask for would be too much memory
+        self._slices_matter = False  # whether the most pictures a slice can require would exceed the limit
 
     def check(self, packet: memoryview, reorder_depth: int) -> None:
-        """``reorder_depth``: pictures that the decoder holds back by now. Raises ``PictureTooLarge``."""
+        """Check what ``packet`` announces. ``reorder_depth``: pictures that the decoder holds back now.
+        Raises ``PictureTooLarge``."""
         if self._announcement:
             self._read(memoryview(self._announcement))
             self._announcement = b""
         self._read(packet)
-        _check(self._announced, reorder_depth, self._most_units, sum(self._parameters.values()))
+        _check(self._announced, reorder_depth, self._max_units_seen, sum(self._parameters.values()))
 
     def _read_jpeg(self, packet: memoryview) -> None:
         for match in _JPEG_HEADER.finditer(packet):
@@ -89,7 +90,7 @@ class PictureLimits:
             elif kind == h264.SPS:
                 found = h264.picture_format(bytes(packet[start + 1 : end]))
                 if found is not None:
-                    # Vectors and kinds of blocks take 0.55 bytes a pixel (libavcodec, h264_slice.c).
+                    # Motion vectors and block types take 0.55 bytes a pixel (libavcodec, h264_slice.c).
                     per_pixel = found.bytes_per_pixel + 0.55
                     self._announce(AnnouncedFormat(found.width, found.height, found.references, per_pixel))
 
@@ -102,10 +103,10 @@ class PictureLimits:
                 self._slice(bytes(packet[start : min(end, start + h265.HEADER_BYTES)]))
 
     def _units(self, packet: memoryview) -> Iterator[tuple[int, int]]:
-        """Where each NAL unit begins, and where it ends or no more of it is read."""
+        """Yield begin and end of each NAL unit, at most ``_PARAMETER_BYTES`` of it."""
         starts = [match.end() for match in islice(_START_CODE.finditer(packet), MAX_UNITS)]
-        self._most_units = max(self._most_units, len(starts))
-        _check(self._announced, most_units=self._most_units)
+        self._max_units_seen = max(self._max_units_seen, len(starts))
+        _check(self._announced, most_units=self._max_units_seen)
         for start, following in zip(starts, [*starts[1:], len(packet)], strict=True):
             if following > start:
                 yield start, min(following, start + _PARAMETER_BYTES)
@@ -129,7 +130,9 @@ class PictureLimits:
             if found is None:
                 return
             size = (found.width, found.height)
-            self._announce(AnnouncedFormat(*size, found.kept, found.bytes_per_pixel, found.notes_per_pixel))
+            self._announce(
+                AnnouncedFormat(*size, found.dpb_size, found.bytes_per_pixel, found.metadata_per_pixel)
+            )
             self._reference_sets.add_sequence(found)
             most = self._largest.total_bytes(h265.MAX_PICTURES + IN_FLIGHT)
             self._slices_matter = most > MAX_PICTURES_BYTES
@@ -141,8 +144,9 @@ class PictureLimits:
         _check(self._announced, parameters_bytes=sum(self._parameters.values()))
 
     def _slice(self, unit: bytes) -> None:
-        """A slice may keep more than is announced: libavcodec does not compare the two."""
-        _check(replace(self._largest, kept=self._reference_sets.pictures(unit) + 1))
+        """Check a slice: it may require more pictures than announced, and libavcodec does not compare
+        them."""
+        _check(replace(self._largest, dpb_size=self._reference_sets.pictures(unit) + 1))
 
 
 def _check(
@@ -151,7 +155,7 @@ def _check(
     size = f"{announced.width}x{announced.height}"
     if announced.width * announced.height > MAX_PIXELS:
         raise PictureTooLarge(f"its pictures are {size}, too large to analyse")
-    pictures = announced.kept + reorder_depth + IN_FLIGHT
+    pictures = announced.dpb_size + reorder_depth + IN_FLIGHT
     pictures_bytes = announced.total_bytes(pictures)
     if pictures_bytes > MAX_PICTURES_BYTES:
         raise PictureTooLarge(
@@ -167,7 +171,7 @@ def _check(
 
 
 def _jpeg(header: bytes) -> AnnouncedFormat:
-    """Frame header: ITU-T T.81, B.2.2."""
+    """Read a JPEG frame header (ITU-T T.81, B.2.2)."""
     height, width = int.from_bytes(header[5:7], "big"), int.from_bytes(header[7:9], "big")
     sampling = header[11] if header[9] == 3 else 0
     per_pixel = {0x22: 1.5, 0x21: 2.0, 0x12: 2.0}.get(sampling, 1.0 if header[9] == 1 else float(header[9]))

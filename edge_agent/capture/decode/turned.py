@@ -1,4 +1,4 @@
-"""Pictures that lie on their side in the file: a phone writes down how to turn them (display matrix)."""
+"""Turns pictures upright that are stored sideways, as phones do, by the stream's display matrix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | RotatedPicture:
-    """The picture as a player shows it, to the next quarter turn. ``max_width``: of ``luma``, pixels."""
+    """The picture as a player shows it, rounded to a quarter turn. ``max_width``: of ``luma``, in pixels."""
     turns = quarter_turns(frame)
     if turns == 0:
         return YuvPicture(frame, max_width)
@@ -25,8 +25,8 @@ def upright(frame: VideoFrame, max_width: int | None = None) -> YuvPicture | Rot
 
 
 def quarter_turns(frame: VideoFrame) -> int:
-    """How far a player turns the picture, counterclockwise, 0 to 3."""
-    # Degrees counterclockwise; PyAV 14.0 does not know it yet.
+    """How many quarter turns a player applies, counterclockwise, 0 to 3."""
+    # ``rotation``: degrees counterclockwise. PyAV 14.0 does not have it.
     return round(getattr(frame, "rotation", 0) / 90) % 4
 
 
@@ -62,14 +62,14 @@ class RotatedPicture:
         return np.ascontiguousarray(np.rot90(self._picture.scaled(lying), self._turns))
 
     def _there(self, region: Box) -> Box:
-        """``region`` in the picture as it lies."""
+        """``region`` in coordinates of the stored picture."""
         if region == FULL_PICTURE:
             return region
         x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
         width, height = self.width, self.height
         for _ in range(self._turns):
-            # One quarter back: what is the upper edge here was the right edge there.
+            # One quarter turn back: the upper edge here is the right edge of the stored picture.
             x1, y1, x2, y2 = height - y2, x1, height - y1, x2
             width, height = height, width
-        # Well inside the outer pixels, so that rounding takes exactly these.
+        # A quarter pixel inside, so that rounding selects exactly these pixels.
         return Box.from_pixels(x1 + 0.25, y1 + 0.25, x2 - 0.25, y2 - 0.25, width, height)

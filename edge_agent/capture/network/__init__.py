@@ -1,3 +1,3 @@
-"""The protocols of cameras: RTSP, RTP, SDP, and JPEG pictures over HTTP. Bytes in, packets out; nothing is
-decoded.
+"""The protocols of cameras: RTSP, RTP, SDP, and JPEG pictures over HTTP. Turns bytes into packets; decodes
+nothing.
 """

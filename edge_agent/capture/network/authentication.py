@@ -33,14 +33,14 @@ class Authenticator:
         return self._credentials is not None
 
     def challenged(self, headers: Sequence[str]) -> None:
-        """Note the challenge of a 401 answer. Raises ``CameraFault`` where a repeat of the
-        request would not help."""
+        """Store the challenge of a 401 answer. Raises ``CameraFault`` if repeating the request would not
+        help."""
         if self._credentials is None:
             raise CameraFault(Fault.NO_LOGIN)
         offers = _offers(headers)
         digests = [values for scheme, values in offers if scheme == "digest" and _is_supported(values)]
         if digests:
-            self._take(max(digests, key=lambda values: _algorithm(values) == "sha-256"))
+            self._accept(max(digests, key=lambda values: _algorithm(values) == "sha-256"))
         elif not any(scheme == "basic" for scheme, _ in offers):
             raise CameraFault(Fault.UNKNOWN_LOGIN)
         elif not self._allow_basic:
@@ -51,7 +51,7 @@ class Authenticator:
             self._basic = True
 
     def authorization(self, method: str, uri: str) -> str | None:
-        """The header's value for a request; None as long as the camera has not asked."""
+        """The value of the Authorization header; None until the camera has sent a challenge."""
         if self._credentials is None:
             return None
         user, password = self._credentials.username, self._credentials.password.reveal()
@@ -61,42 +61,44 @@ class Authenticator:
             return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         return None
 
-    def _take(self, challenge: dict[str, str]) -> None:
+    def _accept(self, challenge: dict[str, str]) -> None:
         stale = challenge.get("stale", "").lower() == "true"
         if self._digest is not None and not stale and challenge.get("nonce") == self._digest.get("nonce"):
             raise CameraFault(Fault.WRONG_LOGIN)
-        # A new nonce that is not called stale is believed once: some cameras give one for each request.
+        # Some cameras send a new nonce for each request without ``stale``: accept such a nonce once.
         if self._digest is not None and not stale and self._count == 1:
             raise CameraFault(Fault.WRONG_LOGIN)
         self._digest, self._count = challenge, 0
 
-    def _digest_answer(self, asked: dict[str, str], user: str, password: str, method: str, uri: str) -> str:
-        name = _HASHES[_algorithm(asked)]
+    def _digest_answer(
+        self, challenge: dict[str, str], user: str, password: str, method: str, uri: str
+    ) -> str:
+        name = _HASHES[_algorithm(challenge)]
 
         def digest(*parts: str) -> str:
             return hashlib.new(name, ":".join(parts).encode(), usedforsecurity=False).hexdigest()
 
-        realm, nonce = asked.get("realm", ""), asked.get("nonce", "")
+        realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
         self._count += 1
         secret, request = digest(user, realm, password), digest(method, uri)
-        shown = {"username": user, "realm": realm, "nonce": nonce, "uri": uri}
+        fields = {"username": user, "realm": realm, "nonce": nonce, "uri": uri}
         more = ""
-        if "qop" in asked:
+        if "qop" in challenge:
             count, own = f"{self._count:08x}", secrets.token_hex(8)
-            shown["response"] = digest(secret, nonce, count, own, "auth", request)
-            shown["cnonce"] = own
+            fields["response"] = digest(secret, nonce, count, own, "auth", request)
+            fields["cnonce"] = own
             more = f", qop=auth, nc={count}"
         else:
-            shown["response"] = digest(secret, nonce, request)
-        if "opaque" in asked:
-            shown["opaque"] = asked["opaque"]
-        if "algorithm" in asked:
-            more += f", algorithm={asked['algorithm']}"
-        return "Digest " + ", ".join(f'{key}="{_quoted(value)}"' for key, value in shown.items()) + more
+            fields["response"] = digest(secret, nonce, request)
+        if "opaque" in challenge:
+            fields["opaque"] = challenge["opaque"]
+        if "algorithm" in challenge:
+            more += f", algorithm={challenge['algorithm']}"
+        return "Digest " + ", ".join(f'{key}="{_quoted(value)}"' for key, value in fields.items()) + more
 
 
 def _offers(headers: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
-    """Scheme and parameters of each challenge; several may stand in one header."""
+    """Scheme and parameters of each challenge; a header may contain several."""
     offers: list[tuple[str, dict[str, str]]] = []
     for header in headers:
         parts = _SCHEME.split(header)[1:]
@@ -111,8 +113,8 @@ def _algorithm(challenge: dict[str, str]) -> str:
 
 
 def _is_supported(challenge: dict[str, str]) -> bool:
-    ways = {way.strip().lower() for way in challenge.get("qop", "auth").split(",")}
-    return _algorithm(challenge) in _HASHES and "auth" in ways
+    qop = {value.strip().lower() for value in challenge.get("qop", "auth").split(",")}
+    return _algorithm(challenge) in _HASHES and "auth" in qop
 
 
 def _quoted(value: str) -> str:

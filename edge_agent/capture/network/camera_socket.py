@@ -1,4 +1,4 @@
-"""A connection to a camera. Each read is bounded in time and in bytes, whatever the far side sends."""
+"""A connection to a camera. Each read is bounded in time and in bytes, whatever the camera sends."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAX_LINE_BYTES = 1024
 
 
 class BoundedReader(ABC):
-    """Reads received bytes, and keeps no more of them in memory than the caller asks for.
+    """Reads received bytes, and keeps no more of them in memory than the caller requests.
 
     Raises ``CameraFault``."""
 
     def __init__(self) -> None:
-        self.buffer = b""  # what was received; read from ``at`` on
+        self.buffer = b""  # received bytes; read from ``at`` on
         self.at = 0
 
     @abstractmethod
@@ -29,19 +29,19 @@ class BoundedReader(ABC):
         """Wait for the next bytes: at least one, at most ``RECEIVE_BYTES``."""
 
     def receive(self) -> None:
-        """Wait for more and append it to what is left of ``buffer``."""
+        """Wait for more bytes and append them to the unread rest of ``buffer``."""
         data = self._more()
         self.buffer = self.buffer[self.at :] + data
         self.at = 0
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, which stay."""
+        """Return the next ``size`` bytes without consuming them."""
         while len(self.buffer) - self.at < size:
             self.receive()
         return self.buffer[self.at : self.at + size]
 
     def take(self, size: int) -> bytes:
-        """The next ``size`` bytes. The caller bounds it."""
+        """Return the next ``size`` bytes. The caller limits ``size``."""
         if size <= len(self.buffer) - self.at:
             self.at += size
             return self.buffer[self.at - size : self.at]
@@ -55,13 +55,14 @@ class BoundedReader(ABC):
         return bytes(whole)
 
     def take_until(self, end: bytes, most_bytes: int) -> bytes:
-        """All up to ``end``, which is passed over. Raises ``CameraFault`` when more comes before it."""
+        """Return all bytes before ``end``, and skip ``end``. Raises ``CameraFault`` when more than
+        ``most_bytes`` come before it."""
         found = self.buffer.find(end, self.at)
         if found >= 0:
             part = self.buffer[self.at : found]
             self.at = found + len(end)
             return part
-        # To append to ``buffer`` would copy all of it for each few bytes that a camera sends.
+        # Appending to ``buffer`` would copy all of it for each few bytes that a camera sends.
         whole, searched = bytearray(self.buffer[self.at :]), 0
         while (found := whole.find(end, searched)) < 0:
             if len(whole) > most_bytes:
@@ -80,7 +81,7 @@ class CameraSocket(BoundedReader):
 
     def __init__(self, host: str, port: int, *, tls: bool, until_mono: float) -> None:
         super().__init__()
-        self.until_mono = until_mono  # every read and write ends by then
+        self.until_mono = until_mono  # deadline of every read and write
         self._socket = _connected(host, port, tls=tls, until_mono=until_mono)
 
     def send(self, data: bytes) -> None:
@@ -116,7 +117,7 @@ class CameraSocket(BoundedReader):
 
 
 class ChunkedBody(BoundedReader):
-    """The body of an HTTP answer that comes in chunks (RFC 9112, 7.1)."""
+    """The body of an HTTP answer in chunked transfer coding (RFC 9112, 7.1)."""
 
     def __init__(self, connection: CameraSocket) -> None:
         super().__init__()
@@ -143,9 +144,9 @@ class ChunkedBody(BoundedReader):
 
 
 class ReadLimiter:
-    """Bounds how much is read of one camera, so that it leaves time for the others.
+    """Limits how much is read of one camera, so that time is left for the others.
 
-    A camera may send four times what 3840x2160 at 25 Mbit/s needs."""
+    The limit is four times what 3840x2160 at 25 Mbit/s needs."""
 
     def __init__(self, wait: Callable[[float], bool]) -> None:
         self._wait = wait
@@ -153,7 +154,7 @@ class ReadLimiter:
         self._until_mono = 0.0
 
     def spend(self, *, packets: int = 0, size_bytes: int = 0, pictures: int = 0) -> None:
-        """Count what was read. Wait until the second is over when it is more than a second's share."""
+        """Count what was read. If it exceeds the limit of one second, wait until that second is over."""
         self._spent += packets / 20_000 + size_bytes / 40_000_000 + pictures / 500
         if self._spent < 1:
             return

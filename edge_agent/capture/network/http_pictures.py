@@ -1,4 +1,4 @@
-"""An HTTP camera: JPEG pictures one after the other (multipart/x-mixed-replace)."""
+"""Reads JPEG pictures from an HTTP camera (multipart/x-mixed-replace)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from edge_agent.capture.network.rtsp import MAX_DIGITS
 
 MAX_HEAD_BYTES = 16_384
 MAX_LINES = 64
-"""Of a part's head, and between two parts."""
+"""Limit of lines in a part's headers, and between two parts."""
 MAX_LOGINS = 3
 
 
 class HttpPictures:
-    """One connection. The constructor blocks until the pictures begin. Redirects are not followed. Used by
-    one thread. Raises ``CameraFault``."""
+    """One connection. The constructor blocks until the pictures begin. Does not follow redirects. Used by one
+    thread. Raises ``CameraFault``."""
 
     def __init__(
         self, url: str, endpoint: tuple[str, int], authenticator: Authenticator, *, tls: bool, limit_s: float
     ) -> None:
-        """``url``: without credentials. ``limit_s``: until the pictures begin."""
+        """``url``: without credentials. ``limit_s``: time limit until the pictures begin."""
         parts = urllib.parse.urlsplit(url)
         self._target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
         self._host = parts.netloc
@@ -46,7 +46,7 @@ class HttpPictures:
         raise CameraFault(Fault.WRONG_LOGIN)
 
     def pictures(self) -> Iterator[bytes]:
-        """JPEG files, until the connection ends or nothing came in time."""
+        """Yield JPEG files until the connection ends or the time limit is over."""
         reader = self._reader
         while True:
             boundary = self._boundary()
@@ -63,19 +63,19 @@ class HttpPictures:
                 yield content
 
     def wait_at_most(self, seconds: float) -> None:
-        """How long reads may take from now on, all together."""
+        """Limit the total time of all reads from now on."""
         self._socket.until_mono = time.monotonic() + seconds
 
     def close(self) -> None:
         self._socket.close()
 
     def _body(self) -> BoundedReader | None:
-        """What follows the answer's head; None when a login is to be tried."""
+        """Send the request and return the body of the answer; None when it must be repeated with a login."""
         request = (
             f"GET {self._target} HTTP/1.0\r\nHost: {self._host}\r\nUser-Agent: edge-agent\r\nAccept: */*\r\n"
         )
-        if (shown := self._authenticator.authorization("GET", self._target)) is not None:
-            request += f"Authorization: {shown}\r\n"
+        if (authorization := self._authenticator.authorization("GET", self._target)) is not None:
+            request += f"Authorization: {authorization}\r\n"
         self._socket.send(f"{request}\r\n".encode())
         if self._socket.peek(5) != b"HTTP/":
             raise CameraFault(Fault.FOREIGN)
@@ -99,7 +99,8 @@ class HttpPictures:
         return ChunkedBody(self._socket) if chunked else self._socket
 
     def _boundary(self) -> bytes:
-        """The line that begins the next part. The head of the answer has it too, written in many ways."""
+        """Read the line that begins the next part. Cameras write the boundary in the answer's head in many
+        ways, so it is not used."""
         for _ in range(MAX_LINES):
             line = self._reader.line()
             if line.startswith(b"--"):

@@ -1,4 +1,4 @@
-"""RTP packets into access units: whole pictures as the decoder wants them.
+"""Assembles RTP packets to access units: whole pictures as the decoder expects them.
 
 H.264: RFC 6184; H.265: RFC 7798; JPEG: RFC 2435 (``rtp_jpeg.py``). Packets come over TCP, in order.
 """
@@ -13,7 +13,8 @@ from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.capture.network.sdp import SdpMedia
 
 MAX_UNIT_BYTES = 4_194_304
-"""Of one picture: a picture without an end is refused. A keyframe of 3840x2160 at 16 Mbit/s has 1 to 2 MB."""
+"""Limit of one picture, so that a picture without an end is refused. A keyframe of 3840x2160 at 16 Mbit/s has
+1 to 2 MB."""
 _START_CODE = b"\0\0\0\1"
 _WRAP = 1 << 32
 
@@ -28,44 +29,44 @@ class AccessUnit:
 
 
 class PayloadFormat(Protocol):
-    """How a codec's pictures are cut into packets."""
+    """How the pictures of a codec are split into packets."""
 
     def read(self, payload: bytes) -> Iterator[bytes]:
-        """Pieces that belong to the picture, in order; their concatenation is what the decoder wants."""
+        """Yield the pieces of the picture, in order; the decoder expects their concatenation."""
         ...
 
     picture: bool
     """Whether the pieces since ``begin`` hold (part of) a picture."""
     keyframe: bool
-    """Whether decoding can start there."""
+    """Whether decoding can start at this picture."""
 
     @property
     def tail(self) -> bytes:
-        """What a whole picture ends with, beyond its packets."""
+        """Bytes to append at the end of a picture that its packets do not contain."""
         ...
 
     def begin(self) -> None:
-        """The next piece belongs to another picture."""
+        """Begin the next picture."""
         ...
 
 
 class AccessUnitAssembler:
-    """Puts the packets of one stream together. A picture ends at the marker bit, or where the timestamp
-    changes; where a camera sets the marker within pictures, only the timestamp counts from then on."""
+    """Assembles the packets of one stream. A picture ends at the marker bit, or where the timestamp changes.
+    If a camera sets the marker within pictures, only the timestamp counts from then on."""
 
     def __init__(self, media: SdpMedia, format_: PayloadFormat) -> None:
         self._payload_type = media.payload_type
         self._format = format_
         self._pieces: list[bytes] = []
         self._size_bytes = 0
-        self._timestamp: int | None = None  # of the pieces, as RTP has it
-        self._ended: int | None = None  # of the unit that the marker ended
+        self._timestamp: int | None = None  # RTP timestamp of the pieces
+        self._ended: int | None = None  # RTP timestamp of the unit that the marker ended
         self._marker_ends = True
         self._first: int | None = None  # timestamp of the first unit
-        self._last = 0  # of the last one, from the first on
+        self._last = 0  # timestamp of the last unit, counted from the first
 
     def feed(self, packet: bytes) -> list[AccessUnit]:
-        """What ``packet`` completes. Raises ``CameraFault`` for a picture without an end."""
+        """Return the units that ``packet`` completes. Raises ``CameraFault`` for a picture without an end."""
         payload, timestamp, marker = self._parsed(packet)
         if not payload:
             return []
@@ -86,12 +87,12 @@ class AccessUnitAssembler:
         for piece in self._format.read(payload):
             self._pieces.append(piece)
             self._size_bytes += len(piece)
-        # Each piece costs more memory than its bytes, so empty pieces need a limit too.
+        # Each piece takes more memory than its bytes, so the number of pieces needs a limit too.
         if self._size_bytes > MAX_UNIT_BYTES or len(self._pieces) > MAX_UNIT_BYTES // 64:
             raise CameraFault(Fault.TOO_LARGE_UNIT)
 
     def _parsed(self, packet: bytes) -> tuple[bytes, int, bool]:
-        """Payload, timestamp and marker; no payload for what is no packet of this stream."""
+        """Payload, timestamp and marker; an empty payload for packets that are not of this stream."""
         if len(packet) < 12 or packet[0] >> 6 != 2 or packet[1] & 127 != self._payload_type:
             return b"", 0, False
         begin, end = 12 + 4 * (packet[0] & 15), len(packet)
@@ -115,12 +116,12 @@ class AccessUnitAssembler:
 
 
 class H264Payload:
-    """NAL units, alone (1 to 23), several in a packet (STAP-A) or in fragments (FU-A)."""
+    """NAL units: single (1 to 23), several in a packet (STAP-A) or in fragments (FU-A)."""
 
     tail = b""
 
     def __init__(self) -> None:
-        self._inside = False  # a fragmented unit whose beginning came
+        self._inside = False  # the beginning of a fragmented unit has come
         self.begin()
 
     def begin(self) -> None:
@@ -159,7 +160,7 @@ class H264Payload:
 
 
 class H265Payload:
-    """NAL units, alone, several in a packet (AP) or in fragments (FU)."""
+    """NAL units: single, several in a packet (AP) or in fragments (FU)."""
 
     tail = b""
 
@@ -212,8 +213,8 @@ def _aggregated(payload: bytes, header: int) -> Iterator[bytes]:
 
 
 def _is_recovery_point(sei: bytes) -> bool:
-    """Whether a supplemental message says that decoding can start here (H.264, D.1.8): open groups of
-    pictures, and intra refresh."""
+    """Whether a supplemental message marks a recovery point (H.264, D.1.8), where decoding can start: in open
+    groups of pictures, and with intra refresh."""
     at, end = 1, min(len(sei), 512)
     while at + 2 < end:
         numbers = []

@@ -1,4 +1,4 @@
-"""JPEG over RTP (RFC 2435): packets hold the entropy-coded data only, the file's headers are built here.
+"""JPEG over RTP (RFC 2435): packets contain only the entropy-coded data; the file's headers are built here.
 
 The tables are those of the standard (ITU-T T.81, annex K), which the RFC prescribes.
 """
@@ -39,7 +39,7 @@ class JpegPayload:
     keyframe = True
 
     def __init__(self) -> None:
-        self._tables: dict[int, bytes] = {}  # by Q, of 128 on: sent once
+        self._tables: dict[int, bytes] = {}  # by Q from 128 on, which a camera may send only once
         self.begin()
 
     def begin(self) -> None:
@@ -48,7 +48,7 @@ class JpegPayload:
 
     @property
     def tail(self) -> bytes:
-        """The end marker, which packets may leave out; none where a packet is missing."""
+        """The end marker, which packets may omit; empty if a packet is missing."""
         return _END if self._next_offset >= 0 else b""
 
     def read(self, payload: bytes) -> Iterator[bytes]:
@@ -73,7 +73,7 @@ class JpegPayload:
             yield payload[at:]
 
     def _learn(self, payload: bytes, at: int, quality: int) -> int:
-        """The quantisation tables in the first packet of a picture; returns where they end."""
+        """Store the quantisation tables in the first packet of a picture; returns where they end."""
         size = int.from_bytes(payload[at + 2 : at + 4], "big")
         tables = payload[at + 4 : at + 4 + size]
         if payload[at + 1 : at + 2] == b"\0" and len(tables) in (64, 128):  # of 8 bits
@@ -89,7 +89,7 @@ def _scaled(quality: int) -> bytes:
 
 
 def _header(kind: int, width: int, height: int, tables: bytes, restart: bytes) -> bytes:
-    """All that stands before the picture's data, in FFmpeg's order. ``kind``: 0 is 4:2:2, 1 is 4:2:0."""
+    """The headers before the picture's data, in FFmpeg's order. ``kind``: 0 is 4:2:2, 1 is 4:2:0."""
     parts = [b"\xff\xd8", _segment(0xE0, _JFIF)]
     if restart:
         parts.append(_segment(0xDD, restart))

@@ -1,7 +1,7 @@
-"""An RTSP camera over TCP (RFC 2326): describe, set up, play, and its RTP packets from then on.
+"""An RTSP client over TCP (RFC 2326): describe, set up, play, then RTP packets.
 
-Not FFmpeg's client: that one reads an answer of any size into memory, follows a camera's redirects with the
-password, and sends the password in clear text to a camera that asks for Basic (docs/decisions/0042).
+FFmpeg's client is not used: it reads an answer of any size into memory, follows a camera's redirects with the
+password, and sends the password in clear text to a camera that requests Basic (docs/decisions/0042).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from edge_agent.capture.network.camera_socket import CameraSocket, ReadLimiter
 from edge_agent.capture.network.sdp import SdpMedia, video_of
 
 MAX_HEAD_BYTES, MAX_BODY_BYTES = 16_384, 65_536
-"""Of one answer. Descriptions of cameras have 300 to 2,000 bytes."""
+"""Limits of one answer. Descriptions of cameras have 300 to 2,000 bytes."""
 MAX_DIGITS = 9
-"""Of a length. To read a number of thousands of digits takes Python long."""
+"""Digits of a length: Python is slow at parsing a number of thousands of digits."""
 SESSION_TIMEOUT_S = 60.0
-"""Where the camera names none (RFC 2326, 12.37)."""
+"""The default where the camera gives no timeout (RFC 2326, 12.37)."""
 MIN_KEEP_ALIVE_S = 1.0
 MAX_LOGINS = 3
-"""Attempts of one request: asked for a login, and once more for a nonce that was too old."""
+"""Attempts of one request: the first, one with a login, and one more with a new nonce."""
 _INTERLEAVED = 0x24
 _CHANNELS = re.compile(r"interleaved=(\d{1,3})")
 _REQUEST = re.compile(r"[A-Z_]+ \S+ RTSP/1\.\d$")
@@ -33,11 +33,11 @@ _REQUEST = re.compile(r"[A-Z_]+ \S+ RTSP/1\.\d$")
 
 @dataclass(frozen=True, slots=True)
 class RtspMessage:
-    """An answer of the camera, or a request that it makes itself (status 0)."""
+    """An answer of the camera, or a request from the camera (status 0)."""
 
     status: int
     method: str
-    headers: dict[str, list[str]]  # by name in small letters
+    headers: dict[str, list[str]]  # by name in lower case
     body: bytes
 
     def header(self, name: str) -> str:
@@ -51,7 +51,8 @@ class RtspConnection:
     def __init__(
         self, url: str, endpoint: tuple[str, int], authenticator: Authenticator, *, tls: bool, limit_s: float
     ) -> None:
-        """``url``: without credentials. ``limit_s``: to describe the stream, and again to begin it."""
+        """``url``: without credentials. ``limit_s``: time limit to describe the stream, and again to begin
+        it."""
         self._url = url
         self._authenticator = authenticator
         self._limit_s = limit_s
@@ -83,8 +84,8 @@ class RtspConnection:
             begun = {Fault.SILENT: Fault.PLAY_SILENT, Fault.CLOSED: Fault.PLAY_CLOSED}
             raise CameraFault(begun.get(error.fault, error.fault)) from None
 
-    def packets(self, pace: ReadLimiter) -> Iterator[bytes]:
-        """RTP packets of the video, until the connection ends or nothing came in time."""
+    def packets(self, limiter: ReadLimiter) -> Iterator[bytes]:
+        """Yield RTP packets of the video until the connection ends or the time limit is over."""
         connection = self._socket
         while True:
             buffer, at = connection.buffer, connection.at
@@ -99,16 +100,16 @@ class RtspConnection:
                 connection.at = at
                 if channel == self._channel:
                     yield buffer[begin:following]
-            pace.spend(packets=count, size_bytes=at - begun)
+            limiter.spend(packets=count, size_bytes=at - begun)
             if at < end and buffer[at] != _INTERLEAVED:
                 self._between_packets()
-                pace.spend(pictures=1)
+                limiter.spend(pictures=1)
                 continue
             self._keep_alive()
             connection.receive()
 
     def wait_at_most(self, seconds: float) -> None:
-        """How long reads may take from now on, all together."""
+        """Limit the total time of all reads from now on."""
         self._socket.until_mono = time.monotonic() + seconds
 
     def close(self) -> None:
@@ -150,13 +151,13 @@ class RtspConnection:
         lines = f"{method} {url} RTSP/1.0\r\nCSeq: {self._sequence}\r\nUser-Agent: edge-agent\r\n{headers}"
         if self._session:
             lines += f"Session: {self._session}\r\n"
-        if (shown := self._authenticator.authorization(method, url)) is not None:
-            lines += f"Authorization: {shown}\r\n"
+        if (authorization := self._authenticator.authorization(method, url)) is not None:
+            lines += f"Authorization: {authorization}\r\n"
         self._socket.send(f"{lines}\r\n".encode())
         self._sent_mono = time.monotonic()
 
     def _answer(self) -> RtspMessage:
-        """The final answer to the last request; packets and answers to older ones are passed over."""
+        """Return the final answer to the last request. Skips packets and answers to older requests."""
         while True:
             message = self._message()
             expected = message.header("cseq").strip() in ("", str(self._sequence))
@@ -166,7 +167,7 @@ class RtspConnection:
                 self._reply(message)
 
     def _message(self) -> RtspMessage:
-        """The next one, whatever packets come before it."""
+        """Read the next message; skip RTP packets before it."""
         connection = self._socket
         while (start := connection.peek(5))[0] == _INTERLEAVED:
             connection.take(4)
@@ -198,7 +199,7 @@ class RtspConnection:
         message = self._message()
         if message.status == 0:
             self._reply(message)
-        elif message.status == 401:  # the nonce has become old
+        elif message.status == 401:  # the nonce has expired
             self._authenticator.challenged(message.headers.get("www-authenticate", []))
             self._send(self._keep_alive_method, self._url)
 
@@ -220,7 +221,7 @@ class RtspConnection:
 
 
 def _first_line(line: str) -> tuple[int, str]:
-    """Status of an answer, or method of a request."""
+    """Return the status of an answer, or 0 and the method of a request."""
     if line.startswith("RTSP/"):
         status = line.partition(" ")[2][:3]
         if status.isdecimal():

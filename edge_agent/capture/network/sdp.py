@@ -1,4 +1,4 @@
-"""What an RTSP camera says of its streams (SDP, RFC 8866): where the video is, and how it is packed."""
+"""Parses a camera's description of its streams (SDP, RFC 8866): the video's URL, codec and payload type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from edge_agent.capture.failures import CameraFault, Fault
 
 CODECS = {"H264": "h264", "H265": "hevc", "HEVC": "hevc", "JPEG": "mjpeg"}
-"""FFmpeg's name of a codec, by RTP's."""
+"""FFmpeg's name of a codec, by its name in RTP."""
 MAX_CLOCK_HZ = 10_000_000
 _STATIC = {26: ("JPEG", 90_000)}
 """Payload types that need no ``rtpmap`` (RFC 3551)."""
@@ -19,7 +19,7 @@ _START_CODE = b"\0\0\0\1"
 
 @dataclass(frozen=True, slots=True)
 class SdpMedia:
-    """The video stream that is asked for."""
+    """The video stream to request."""
 
     url: str  # to set it up
     codec: str  # FFmpeg's name
@@ -30,7 +30,7 @@ class SdpMedia:
 
 @dataclass(slots=True)
 class _Section:
-    """A media description, as it stands there."""
+    """One media description (``m=``) of the SDP."""
 
     kind: str
     payload_type: int
@@ -41,7 +41,8 @@ class _Section:
 
 
 def video_of(description: str, base: str) -> SdpMedia:
-    """The first video stream that can be read. ``base``: URL of the whole. Raises ``CameraFault``."""
+    """The first video stream with a known codec. ``base``: URL of the presentation. Raises
+    ``CameraFault``."""
     videos = [section for section in _sections(description) if section.kind == "video"]
     if not videos:
         raise CameraFault(Fault.NO_VIDEO if _sections(description) else Fault.UNDESCRIBED)
@@ -54,7 +55,7 @@ def video_of(description: str, base: str) -> SdpMedia:
 
 
 def joined(base: str, control: str) -> str:
-    """URL of a stream within ``base``, as cameras mean it (RFC 2326, C.1.1): appended, not resolved."""
+    """URL of a stream within ``base``, as cameras expect it (RFC 2326, C.1.1): appended, not resolved."""
     if "://" in control:
         return control
     if control in ("", "*"):
@@ -98,7 +99,7 @@ def _note(section: _Section, name: str, value: str) -> None:
 
 
 def _number(text: str) -> int:
-    """-1 for what is none, or has more digits than any here."""
+    """The number, or -1 if ``text`` is not a number of at most 9 digits."""
     return int(text) if text.isdecimal() and len(text) < 10 else -1
 
 
@@ -109,5 +110,5 @@ def _extradata(codec: str, parameters: dict[str, str]) -> bytes:
             try:
                 units.append(base64.b64decode(coded + "=" * (-len(coded) % 4)))  # some leave the padding out
             except (binascii.Error, ValueError):
-                return b""  # the stream has them too
+                return b""  # the stream itself contains them too
     return b"".join(_START_CODE + unit for unit in units if unit)

@@ -1,6 +1,6 @@
-"""Cameras on the network as sources of packets: RTSP, and MJPEG over HTTP.
+"""Packet sources for cameras on the network: RTSP, and MJPEG over HTTP.
 
-FFmpeg gets only complete pictures whose size was checked here.
+FFmpeg receives only complete pictures whose size was checked here.
 """
 
 from __future__ import annotations
@@ -38,17 +38,16 @@ FORMATS: dict[str, Callable[[], PayloadFormat]] = {
 
 
 class _NetworkStream(ABC):
-    """See ``FrameSource``. Connects in the constructor, on the calling thread, and is used by that thread
-    only."""
+    """See ``FrameSource``. Connects in the constructor; used only by the thread that called it."""
 
     live = True
 
     def __init__(
         self, camera: Camera, endpoint: Endpoint, wait: Callable[[float], bool], limits: StreamTimeouts
     ) -> None:
-        """``wait(seconds)`` is called while a camera sends more than it may. Raises ``CaptureError``."""
+        """``wait(seconds)`` is called while a camera exceeds ``ReadLimiter``. Raises ``CaptureError``."""
         self._camera_id = camera.id
-        self._pace = ReadLimiter(wait)
+        self._limiter = ReadLimiter(wait)
         self._limits = limits
         login = Authenticator(camera.credentials, allow_basic=camera.allow_basic or endpoint.tls)
         try:
@@ -64,7 +63,7 @@ class _NetworkStream(ABC):
 
     @abstractmethod
     def _connect(self, url: str, endpoint: Endpoint, login: Authenticator) -> None:
-        """Begin the stream. Raises ``CameraFault``, and leaves no connection open then."""
+        """Begin the stream. Raises ``CameraFault``, with the connection closed."""
 
     @abstractmethod
     def _packets(self) -> Generator[Packet[VideoStream], None, None]:
@@ -101,9 +100,9 @@ class RtspStream(_NetworkStream):
         connection, time_base = self._connection, Fraction(1, self._media.clock_hz)
         assembler = AccessUnitAssembler(self._media, FORMATS[self._media.codec]())
         connection.wait_at_most(self._limits.stall_s)
-        for received in connection.packets(self._pace):
+        for received in connection.packets(self._limiter):
             for unit in assembler.feed(received):
-                self._pace.spend(pictures=1)
+                self._limiter.spend(pictures=1)
                 packet = _packet(unit.content)
                 packet.pts, packet.time_base = unit.timestamp, time_base
                 packet.is_keyframe = unit.keyframe
@@ -112,7 +111,7 @@ class RtspStream(_NetworkStream):
 
 
 class HttpStream(_NetworkStream):
-    """JPEG pictures over HTTP; they have no times of their own."""
+    """JPEG pictures over HTTP; they have no timestamps."""
 
     timed = buffered = False
     tick_s = 0.0
@@ -131,7 +130,7 @@ class HttpStream(_NetworkStream):
     def _packets(self) -> Generator[Packet[VideoStream], None, None]:
         self._pictures.wait_at_most(self._limits.stall_s)
         for picture in self._pictures.pictures():
-            self._pace.spend(pictures=1, size_bytes=len(picture))
+            self._limiter.spend(pictures=1, size_bytes=len(picture))
             packet = _packet(picture)
             packet.is_keyframe = True
             yield packet
@@ -150,7 +149,7 @@ def _packet(content: bytes) -> Packet[VideoStream]:
 
 
 def _lost(camera_id: str, fault: Fault, limits: StreamTimeouts) -> CaptureError:
-    """What a fault means once the stream runs."""
+    """The error for a fault of a running stream."""
     if fault is Fault.SILENT:
         return failure(camera_id, Cause.STALLED, f"no packet for {limits.stall_s:g} s")
     if fault is Fault.CLOSED:

@@ -1,3 +1,3 @@
-"""When packets came, when their pictures were taken, and which of them are due. Arithmetic only: no thread,
-no clock.
+"""Computes when pictures were taken, which frames are due, and when to read packets. Arithmetic only: no
+thread, no clock.
 """

@@ -1,12 +1,8 @@
-"""When was this picture taken? The camera's own spacing on the box's monotonic clock.
+"""Stamps pictures with the gateway's monotonic time, samples frames at a steady rate, and measures rates.
 
-Arrival times jitter with the network, the camera's timestamps do not; but its clock drifts, restarts and
-jumps. The packet that came earliest, by the camera's clock, tells how that clock lies to ours; one that comes
-later than it says has waited somewhere, and its picture was taken when it says.
-
-Which decoded frames are analysed: a steady rate by stream time.
-
-Events a second over a sliding window.
+Arrival times jitter with the network; the camera's timestamps do not, but its clock drifts, restarts and
+jumps. So the packet with the shortest delay gives the offset between the two clocks. A packet with a longer
+delay has waited somewhere, and its picture was taken at its timestamp.
 """
 
 from __future__ import annotations
@@ -15,27 +11,30 @@ import math
 from collections import deque
 
 JUMP_S = 1.0
-"""Packets come a few pictures out of order at most: further back, the camera's clock was set."""
+"""Packets are out of order by a few pictures at most: after a larger step back, the camera's clock was
+set."""
 SLEW_PER_S = 0.001
 """How fast stamps are pulled towards arrival: ten times the drift of a bad crystal (100 ppm)."""
 LATE_S, LATE_FOR_S = 1.0, 5.0
-"""A jam of the network is read in a burst. Who is late for longer is not late: its clock was set."""
+"""After a network jam, packets are late for a short time only. If they stay late, the camera's clock was
+set."""
 
 
 class StreamTime:
-    """Times of one connection's packets, in the order they came."""
+    """Computes the stamps of one connection's packets, in the order in which they arrive."""
 
     def __init__(self, timed: bool = True) -> None:
-        """``timed``: False for streams without timestamps of their own (MJPEG over HTTP): arrival it is."""
+        """``timed``: False for streams without timestamps (MJPEG over HTTP); stamps are arrival times
+        then."""
         self._timed = timed
-        self._offset_s: float | None = None  # box time minus camera time
+        self._offset_s: float | None = None  # monotonic time minus camera time
         self._newest_pts_s = 0.0
         self._late_since_mono: float | None = None
 
-    def stamp(self, pts_s: float | None, mono: float, *, held: bool = False) -> float:
-        """When the picture of a packet that came at ``mono`` was taken, in seconds of box time; never later
-        than ``mono``. ``pts_s``: its presentation time in seconds, or None. ``held``: it may have come
-        earlier, and says nothing of how late the camera is."""
+    def stamp(self, pts_s: float | None, mono: float, *, waited: bool = False) -> float:
+        """Return when the picture of a packet was taken, in monotonic seconds, never later than ``mono``, at
+        which the packet was read. ``pts_s``: its presentation time in seconds, or None. ``waited``: it may
+        have waited in the kernel's buffer, so its delay says nothing about the camera."""
         if not self._timed or pts_s is None:
             return mono
         if self._offset_s is None or pts_s < self._newest_pts_s - JUMP_S:
@@ -47,15 +46,15 @@ class StreamTime:
         if self._is_late_for_good(late_s, mono):
             self.start_from(self._newest_pts_s, mono)
         else:
-            self._offset_s += min(late_s, 0.0 if held else SLEW_PER_S * step_s)
+            self._offset_s += min(late_s, 0.0 if waited else SLEW_PER_S * step_s)
         return min(pts_s + self._offset_s, mono)
 
     def restart(self) -> None:
-        """What follows has other times: a file begins again."""
+        """Forget the offset: a file starts again, with other timestamps."""
         self._offset_s = self._late_since_mono = None
 
     def start_from(self, pts_s: float, mono: float) -> None:
-        """The camera's time ``pts_s`` is the box's ``mono``."""
+        """Set the offset so that the camera's time ``pts_s`` is the monotonic time ``mono``."""
         self._offset_s = mono - pts_s
         self._newest_pts_s = pts_s
         self._late_since_mono = None
@@ -71,8 +70,8 @@ class StreamTime:
 class Sampler:
     """Picks frames so that ``fps`` of them are due a second of stream time.
 
-    The times lie on a grid, so that 5 a second out of 12.5 stay 5 on average. A frame up to a tenth of a
-    period early still counts: cameras jitter by milliseconds. ``None`` picks every frame.
+    Due times form a grid, so that 5 a second out of 12.5 are 5 on average. A frame up to a tenth of a period
+    early still counts, because cameras jitter by milliseconds. ``None`` picks every frame.
     """
 
     EARLY = 0.1  # of a period
@@ -81,8 +80,8 @@ class Sampler:
         self._period_s = 1.0 / fps if fps else 0.0
         self._next_s: float | None = None
 
-    def pace(self, fps: float) -> None:
-        """So many from now on; the next one is due when it was."""
+    def set_rate(self, fps: float) -> None:
+        """Change the rate; the next due time stays."""
         self._period_s = 1.0 / fps
 
     @property
@@ -90,17 +89,17 @@ class Sampler:
         """No frame before this time is due."""
         return -math.inf if self._next_s is None else self._next_s - self.EARLY * self._period_s
 
-    def due_after(self, stream_s: float, looks: int) -> float:
-        """So many frames later than that at ``stream_s`` are due from this time on, not before."""
+    def due_after(self, stream_s: float, frames: int) -> float:
+        """The earliest time by which ``frames`` frames after ``stream_s`` are due."""
         if self._next_s is None:
             return -math.inf
         next_s = self._next_s
         if stream_s >= self.due_from:
             next_s = max(next_s + self._period_s, stream_s + self._period_s / 2)
-        return next_s + (looks - 1 - self.EARLY) * self._period_s
+        return next_s + (frames - 1 - self.EARLY) * self._period_s
 
     def restart(self, stream_s: float) -> None:
-        """The frame at ``stream_s`` was the last one picked."""
+        """Continue as if the frame at ``stream_s`` was the last one picked."""
         self._next_s = stream_s + self._period_s
 
     def due(self, stream_s: float) -> bool:
@@ -111,7 +110,7 @@ class Sampler:
             self._next_s = stream_s  # the first frame, or time fell back
         if stream_s < self.due_from:
             return False
-        # After a gap the grid starts anew; without one it holds.
+        # After a gap, restart the grid.
         self._next_s = max(self._next_s + self._period_s, stream_s + self._period_s / 2)
         return True
 
@@ -120,14 +119,14 @@ WINDOW_S = 10.0
 
 
 class WindowedRate:
-    """Adds amounts up in one-second buckets. Not thread-safe: the owner locks.
+    """Sums amounts in one-second buckets, over a sliding window. Not thread-safe: the owner locks.
 
     The window is the last ``WINDOW_S`` seconds, or the time since the first amount when that is shorter.
     """
 
     def __init__(self) -> None:
         self._buckets: deque[tuple[int, float]] = deque()
-        self._open: int | None = None  # the second that is being counted
+        self._open: int | None = None  # the second of the open bucket
         self._amount = 0.0
         self._since: float | None = None
 
@@ -138,7 +137,8 @@ class WindowedRate:
         self._amount += amount
 
     def per_second(self, mono: float) -> float:
-        """The mean over the window that ends at ``mono``; 0 before there is half a second of it."""
+        """The mean over the window that ends at ``mono``; 0 while the window is shorter than half a
+        second."""
         amount = self.amount(mono)
         if self._since is None:
             return 0.0
@@ -146,7 +146,7 @@ class WindowedRate:
         return amount / span_s if span_s >= 0.5 else 0.0
 
     def amount(self, mono: float) -> float:
-        """All of the window that ends at ``mono``."""
+        """The sum over the window that ends at ``mono``."""
         self._turn_to(int(mono))
         first = int(mono) - int(WINDOW_S)
         while self._buckets and self._buckets[0][0] < first:
@@ -154,7 +154,7 @@ class WindowedRate:
         return sum(a for _, a in self._buckets) + self._amount
 
     def _turn_to(self, second: int) -> None:
-        """Count in this second from now on; a reader may have been there a moment before the writer."""
+        """Open the bucket of this second. A reader may have opened it before the writer."""
         if self._open is None:
             self._open = second
         if second > self._open:

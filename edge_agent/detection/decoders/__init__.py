@@ -1,1 +1,1 @@
-"""One file a family of models: from output tensors to boxes, labels and scores. No model is loaded here."""
+"""Turns the output tensors of each family of models into boxes, labels and scores. Loads no model."""

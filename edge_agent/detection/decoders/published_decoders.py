@@ -1,17 +1,15 @@
-"""YOLOX models with raw output, one row per anchor point of three grids.
+"""Decoders for three published families of models: YOLOX, PicoDet and SSD.
 
-Source: Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv:2107.08430: anchor-free, per point
-x, y, log w, log h, objectness, and one score a class; ``score = objectness * class``.
+YOLOX with raw output has one row per anchor point of three grids. Source: Ge et al., "YOLOX: Exceeding YOLO
+Series in 2021", arXiv:2107.08430: anchor-free, per point x, y, log w, log h, objectness, and one score a
+class; ``score = objectness * class``.
 
-PicoDet models with raw output: for each of four strides the scores and the distributions of the edges.
+PicoDet with raw output has scores and distributions of the edges for each of four strides. Source: Yu et al.,
+"PP-PicoDet", arXiv:2111.00902, with the head of Li et al., "Generalized Focal Loss", arXiv:2006.04388: the
+distance from a point to an edge, in strides, is the mean of a distribution over bins.
 
-Source: Yu et al., "PP-PicoDet", arXiv:2111.00902, with the head of Li et al., "Generalized Focal Loss",
-arXiv:2006.04388: the distance from a point to an edge, in strides, is the mean of a distribution over bins.
-
-Models that end in TFLite_Detection_PostProcess: boxes, classes, scores, count.
-
-Source: the custom operator's documentation in TensorFlow's ``detection_postprocess.cc``. It has
-already done its own suppression per class.
+SSD ends in TFLite_Detection_PostProcess: boxes, classes, scores, count, already suppressed per class. Source:
+the custom operator's documentation in TensorFlow's ``detection_postprocess.cc``.
 """
 
 from __future__ import annotations
@@ -54,7 +52,7 @@ class YoloxDecoder:
 
     def decode(self, outputs: Sequence[Tensor], floor: float) -> Candidates:
         rows = self._output.real(outputs[0])[0]
-        # A class score is at most 1, so objectness alone rules out nearly every point.
+        # A class score is at most 1, so objectness alone excludes nearly every point.
         maybe = np.flatnonzero(rows[:, 4] >= floor)
         rows = rows[maybe]
         scores = rows[:, 4:5] * rows[:, 5:]
@@ -147,7 +145,7 @@ class SsdDecoder:
     def __init__(self, input_info: TensorInfo, outputs: Sequence[TensorInfo], order: Sequence[int]) -> None:
         if input_info.dtype == np.float32:  # trained on -1..1
             self.input = InputTable(input_info, (127.5,), (127.5,), rgb=True)
-        else:  # the bytes themselves, with int8 their zero moved from 128 to 0
+        else:  # the picture's bytes; for int8, 128 becomes 0
             bytes_as_they_are = replace(input_info, scale=1.0, zero_point=int(np.iinfo(input_info.dtype).min))
             self.input = InputTable(bytes_as_they_are, rgb=True)
         self._outputs = outputs

@@ -1,7 +1,8 @@
-"""The models that ``training/`` makes, and the one that ships: anchor-free, a score a class and four edges.
+"""The decoder for the models of ``training/``, among them the shipped one. They are anchor-free.
 
-For each stride two outputs: scores 0..1 [1, classes, rows, columns] and distances from the cell's middle to
-the edges, in strides, [1, 4, rows, columns] (``training/export.py``). A rider and the machine are one object.
+For each stride there are two outputs: scores 0..1 [1, classes, rows, columns], and distances from the cell's
+middle to the edges, in strides, [1, 4, rows, columns] (``training/export.py``). A rider with the vehicle is
+one object.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from edge_agent.detection.decoders.tensors import Candidates, Floats, InputTable
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """One stride. ``scores_at`` and ``edges_at`` are numbers of outputs."""
+    """One stride. ``scores_at`` and ``edges_at`` are indices of outputs."""
 
     columns: int
     scores_at: int
@@ -27,7 +28,7 @@ class _Level:
 
 
 class StreetDecoder:
-    """Input [1, h, w, 3], BGR, -1..1; two outputs for each stride, in this order by their names."""
+    """Input [1, h, w, 3], BGR, -1..1; two outputs for each stride, in the order of their names."""
 
     stretches = False
     merges_rider = True
@@ -57,7 +58,7 @@ class StreetDecoder:
         return Candidates.joined([self._level(outputs, level, floor) for level in self._levels])
 
     def _level(self, outputs: Sequence[Tensor], level: _Level, floor: float) -> Candidates:
-        """Compares what is stored and computes only for the few cells that pass."""
+        """Compare the stored (quantised) scores first, and decode only the few cells that pass."""
         scores = outputs[level.scores_at][0].reshape(level.scores.shape[1], -1)
         least = level.scores.stored(np.array(floor, np.float32))
         cells = np.flatnonzero(scores.max(axis=0) >= least)

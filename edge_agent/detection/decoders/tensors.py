@@ -1,4 +1,4 @@
-"""A model's inputs and outputs as the decoders see them, whatever runtime they come from."""
+"""A model's inputs and outputs for the decoders, independent of the runtime."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """One input or output. ``scale`` 0 means: not quantised."""
+    """One input or output tensor. ``scale`` 0 means: not quantised."""
 
     index: int
     name: str
@@ -33,13 +33,13 @@ class TensorInfo:
         return f"{printable(self.name[:60])} {list(self.shape)} {self.dtype.name}"
 
     def real(self, values: Tensor) -> Floats:
-        """What quantised ``values`` stand for."""
+        """Dequantise ``values``."""
         if self.scale == 0.0:
             return values.astype(np.float32, copy=False)
         return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
     def stored(self, values: Floats) -> Tensor:
-        """How the tensor holds ``values``."""
+        """Quantise ``values`` as the tensor stores them."""
         if self.scale == 0.0:
             return np.asarray(values, self.dtype)
         limits = np.iinfo(self.dtype)
@@ -48,13 +48,13 @@ class TensorInfo:
 
 
 def describe(tensors: Sequence[TensorInfo]) -> str:
-    """The first ones; health and logs take it, and a model may have thousands."""
+    """List the first tensors for health and logs: a model may have thousands."""
     more = [f"{len(tensors) - MAX_DESCRIBED} more"] if len(tensors) > MAX_DESCRIBED else []
     return ", ".join([*map(str, tensors[:MAX_DESCRIBED]), *more]) or "none"
 
 
 class InputTable:
-    """Puts a BGR picture into a model's input: one look-up for each byte does all scaling and quantising."""
+    """Writes a BGR picture into a model's input; one table look-up per byte scales and quantises."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class InputTable:
         std: Sequence[float] = (1.0,),
         rgb: bool = False,
     ) -> None:
-        """The model wants ``(byte - mean) / std``: one value, or one for each channel (B, G, R)."""
+        """The model expects ``(byte - mean) / std``: one value each, or one per channel (B, G, R)."""
         self.planar = info.shape[1] == 3 and info.shape[3] != 3
         height, width = info.shape[2:4] if self.planar else info.shape[1:3]
         self.size = (width, height)
@@ -84,7 +84,7 @@ class InputTable:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What a model's points may have seen; an object has several of them."""
+    """Detections before suppression: an object has several of them."""
 
     boxes: Floats  # [n, 4], x1 y1 x2 y2 in 0..1 of the model's input
     scores: Floats  # [n]
@@ -100,26 +100,26 @@ class Candidates:
 
 
 class ModelDecoder(Protocol):
-    """How one family of models wants its input and writes its output."""
+    """The input and output format of one family of models."""
 
     @property
     def input(self) -> InputTable: ...
 
     @property
     def classes(self) -> int | None:
-        """How many classes the output has, or None when it does not tell."""
+        """Number of classes in the output; None if the output does not show it."""
         ...
 
     @property
     def stretches(self) -> bool:
-        """Whether it was trained on pictures that fill the input with another aspect; else with padding."""
+        """Whether pictures are stretched to fill the input, as in training; else they are padded."""
         ...
 
     @property
     def merges_rider(self) -> bool:
-        """Whether a rider and the machine are one object to it, and not a person and a machine."""
+        """Whether the model returns a rider and the vehicle as one object, not as a person and a vehicle."""
         ...
 
     def decode(self, outputs: Sequence[Tensor], floor: float) -> Candidates:
-        """Of the outputs, in the model's order, all that scores at least ``floor``."""
+        """Decode the outputs, which are in the model's order; returns all that scores at least ``floor``."""
         ...
