@@ -18,11 +18,11 @@ from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
 from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.timing.coalescing import (
-    ARRIVAL_MARGIN_S,
     ALIGN_S,
-    MIN_INTERVALS,
+    ARRIVAL_MARGIN_S,
     MAX_UNREAD_BYTES,
     MAX_WAIT_S,
+    MIN_INTERVALS,
     PROBE_EVERY_S,
     Coalescing,
     PacketDemand,
