@@ -1,4 +1,4 @@
-"""``edge-agent run`` on a disk that hangs while a file is there.
+"""``edge-agent run`` on a disk that hangs while a file exists.
 
 ``python -m tests.agent.hanging_disk FILE run CONFIG``
 """

@@ -21,7 +21,7 @@ from tests.testbed.agent import PATIENCE_S, wait_until
 
 
 class AgentInside:
-    """Runs while the ``with`` lasts. There is no broker: what it told is in its outbox afterwards."""
+    """Runs during the ``with``. There is no broker: its events are in the outbox afterwards."""
 
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self.path = path
@@ -49,14 +49,14 @@ class AgentInside:
         self.stop()
 
     def stop(self) -> float:
-        """Seconds that it took."""
+        """Returns the seconds that it took."""
         begun = time.monotonic()
         self._stop.set()
         self._thread.join(20)
         return time.monotonic() - begun
 
     def reload(self) -> str:
-        """The answer to ``edge-agent reload``, which has to be a good one."""
+        """The text of a successful ``edge-agent reload``."""
         out, err = io.StringIO(), io.StringIO()
         assert run_reload(self.path, out, err) == 0, err.getvalue()
         return out.getvalue()
@@ -78,7 +78,7 @@ class AgentInside:
         wait_until(holds, timeout_s, what)
 
     def told(self) -> list[dict[str, Any]]:
-        """All its events, once it has stopped."""
+        """All events, once the agent has stopped."""
         with outbox_in(self._settings.state_dir) as outbox:
             return [json.loads(event.payload) for event in outbox.pending(10_000)]
 

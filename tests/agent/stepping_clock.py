@@ -1,4 +1,4 @@
-"""Runs the agent on a box whose clock stands in 2024 until the file ``synchronised`` appears."""
+"""Runs the agent with a clock in 2024 until the file ``synchronised`` appears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A start on a disk that takes nothing: the cameras are watched all the same, and health says so."""
+"""A start with a full disk: the cameras are analysed all the same, and health reports the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Certificates of a running agent: they are renewed under way, and told of before they end."""
+"""Certificates of a running agent: renewal without a restart, and events before they expire."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def until(end: datetime) -> tuple[str, str]:
 
 
 class Watched:
-    """The watch with real files and a clock that the test moves."""
+    """The watch with real files and a fake clock."""
 
     def __init__(self, folder: Path, synced: bool = True) -> None:
         self.clock, self.told, self.tls = FakeClock(), Told(), Tls(folder / "tls")
@@ -45,7 +45,7 @@ class Watched:
         self.start()
 
     def start(self) -> None:
-        """As the agent does, a second time too."""
+        """Create the watch as the agent does; also for a restart."""
         config = write_config(self.folder, cameras=[], broker_port=1, mqtt=self.tls.mqtt(1))
         whole = replace(settings(self.folder), mqtt=load(config).mqtt) if self.certified else None
         sync = ClockSync(self.folder / "clock.json", self.clock, "boot", kernel=self._kernel)
@@ -64,7 +64,7 @@ class Watched:
         self.start()
 
     def after(self, **time: float) -> list[dict[str, Any]]:
-        """What is told when so much time has passed."""
+        """Events after some time has passed."""
         before = len(self.told.events)
         self.clock.advance(timedelta(**time).total_seconds())
         self.watch.tick()
@@ -88,7 +88,7 @@ def test_from_30_days_on_it_is_told_once_a_day_and_from_7_days_on_as_an_alarm(
     assert (start["severitytext"], start["subject"]) == ("WARN", "gateway")
     assert box.lines() == ["broker: the certificate ends in 29 days: have the centre renew it"]
     assert box.after(hours=1) == []
-    box.start()  # a restart neither ends it nor tells it again
+    box.start()  # a restart neither ends nor repeats the event
     assert box.after(hours=1) == []
     days = [box.after(hours=24) for _ in range(33)]
     told = [event for day in days for event in day]
@@ -99,7 +99,7 @@ def test_from_30_days_on_it_is_told_once_a_day_and_from_7_days_on_as_an_alarm(
     assert told[-1]["data"]["why"].startswith("the gateway's certificate expired on 2026-12-26")
     assert box.lines() == ["broker: the certificate has expired, 4 days ago: have the centre renew it"]
 
-    box.tls.put(authority.issue("dt-001"))  # in the next slot: not in force, so nothing is over
+    box.tls.put(authority.issue("dt-001"))  # in the next slot: not in force, so the event goes on
     assert box.after(seconds=11) == []
     box.have(authority.issue("dt-001", valid=until(end + timedelta(days=700))), authority.cert)
     (over,) = box.after(seconds=11)
@@ -192,7 +192,7 @@ def test_a_running_agent_tells_of_a_certificate_that_ends_and_of_its_renewal(
 
 
 def put(tls: Tls, own: Certificate, agent: AgentProcess) -> None:
-    """A reload wakes the publisher, who would look by itself within ten seconds."""
+    """A reload wakes the publisher, which would check by itself within ten seconds."""
     tls.put(own)
     agent.process.send_signal(signal.SIGHUP)
 

@@ -1,4 +1,4 @@
-"""The report of a box that had no uplink at the pole reaches the centre later, once."""
+"""The report of a gateway without an uplink at the pole reaches the centre later, once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.testbed.agent import write_config
 
 
 class Box:
-    """With an outbox on disk, and an uplink at the end of each run only."""
+    """A gateway with an outbox on disk; the uplink works only at the end of each run."""
 
     def __init__(
         self, folder: Path, snapshots: str = "rules", storage: dict[str, object] | None = None
@@ -39,7 +39,7 @@ class Box:
         self.clock = FakeClock()
 
     def runs(self, hours: float) -> list[tuple[dict[str, Any], bytes]]:
-        """A run of the agent; what goes at its end: an event and its file."""
+        """A run of the agent; returns what is sent at its end: an event and its file."""
         with outbox_in(self.settings.state_dir, clock=self.clock) as outbox:
             reports = CommissioningReports(lambda: self.settings, self.clock, maker(), outbox)
             for _ in range(round(hours * 60)):
@@ -52,7 +52,7 @@ class Box:
             return [(valid(event.payload), media.payload if media else b"") for event in events]
 
     def examined(self) -> bytes:
-        """By the real doctor; the page."""
+        """The page of the real doctor."""
         page = self.config.with_name("report.html")
         cli.main(["doctor", str(self.config), "--report", str(page), "--accept", "broker=SIM not active"])
         return page.read_bytes()

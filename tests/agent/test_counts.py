@@ -1,4 +1,4 @@
-"""A line's numbers of today, with the running agent killed again and again."""
+"""The counts of a line today, while the running agent is killed repeatedly."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.testbed.walker import walking_clip
 
 KILLS = 2
 COUNTS_S = 2.0
-"""In place of the minute; somebody crosses about every four seconds."""
+"""Instead of a minute; a person crosses about every four seconds."""
 
 
 def events_of(subscriber: Subscriber, kind: str) -> list[dict[str, Any]]:
-    """Each once, as they were made."""
+    """Each event once, in order."""
     parsed = [json.loads(event.payload) for event in subscriber.events()]
     unique = {int(event["sequence"]): event for event in parsed if f".{kind}." in event["type"]}
     return [unique[number] for number in sorted(unique)]
 
 
 def numbers(subscriber: Subscriber) -> list[int]:
-    """What each line-counts event says of today, both ways, by the day it is about."""
+    """Counts of each line-counts event in both directions, by day."""
     told = [event["data"] for event in events_of(subscriber, "line-counts")]
     assert len({data["day"] for data in told}) <= 1, "midnight came in the middle of this test: run it again"
     return [sum(data["a_to_b"].values()) + sum(data["b_to_a"].values()) for data in told]

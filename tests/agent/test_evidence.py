@@ -1,4 +1,4 @@
-"""Evidence of a running agent: what the broker got is genuine, a bundle of it too, over a kill as well."""
+"""Evidence of a running agent: events and bundles verify, also after a kill."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def of_kind(subscriber: Subscriber, kind: str) -> list[dict[str, Any]]:
 
 
 def report_on(subscriber: Subscriber, folder: Path) -> VerificationReport:
-    """On what the broker handed on, with the keys that the birth messages told."""
+    """Verify what subscribers received, with the keys of the birth messages."""
     lines, keys = folder / "got.jsonl", []
     lines.write_bytes(b"".join(message.payload + b"\n" for message in subscriber.events()))
     births = (json.loads(message.payload) for message in subscriber.on("/up/birth"))
@@ -57,7 +57,7 @@ def report_on(subscriber: Subscriber, folder: Path) -> VerificationReport:
 
 
 def nothing_against(report: VerificationReport) -> bool:
-    """What came after the last head is not signed yet, and that is all."""
+    """Only events after the last chain head are not signed yet."""
     return {found.verdict for found in report.findings} <= {
         VerificationVerdict.GENUINE,
         VerificationVerdict.UNSIGNED,
@@ -71,8 +71,8 @@ def seconds_between(alarm: dict[str, Any], head: dict[str, Any]) -> float:
 
 
 def readable_pictures(folder: Path) -> list[Path]:
-    """Files with something of a JPEG, an MP4 or a PNG in them, as it is or in base64."""
-    # Long enough not to be met by chance in a megabyte of cipher text.
+    """Files that contain parts of a JPEG, an MP4 or a PNG, plain or in base64."""
+    # Long enough not to occur by chance in a megabyte of cipher text.
     magic = (b"\xff\xd8\xff\xe0\x00\x10JFIF", b"ftypisom", b"\x89PNG\r\n\x1a\n", b"iVBORw0KGgo")
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [path for path in files if any(begin in path.read_bytes() for begin in magic)]
@@ -170,7 +170,7 @@ def test_after_a_kill_each_event_ends_once_no_half_clip_is_told_and_the_chain_go
 def test_of_a_stolen_box_that_seals_nobody_is_seen(
     tmp_path: Path, walker: Path, broker: Mosquitto, centre: Subscriber
 ) -> None:
-    """The broker is away at first, so that pictures wait on the disk."""
+    """The broker is down at first, so that pictures wait on the disk."""
     private, public = tmp_path / "centre.pem", tmp_path / "centre.pub.pem"
     subprocess.run(["openssl", "genpkey", "-algorithm", "x25519", "-out", str(private)], check=True)
     subprocess.run(["openssl", "pkey", "-in", str(private), "-pubout", "-out", str(public)], check=True)

@@ -1,5 +1,5 @@
-"""A day without a broker, with more to tell than the outbox holds: what was given up is the least important,
-each number of it is announced, and every alarm arrives."""
+"""A day without a broker, with more events than the outbox holds: only the least important are lost, each
+lost sequence number is announced, and every alarm arrives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GRAVE = {Severity.WARNING: 4, Severity.ALARM: 2}  # likewise
 
 
 class HastyClock(SystemClock):
-    """The system's clock, an hour further whenever the test says so."""
+    """The system's clock, which the test moves forward by an hour."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
@@ -46,7 +46,7 @@ class HastyClock(SystemClock):
 
 
 def one_hour(number: int) -> Iterator[Draft]:
-    """What four cameras have to tell, mixed."""
+    """Events of four cameras, mixed."""
     events = maker()
     for n in range(OBJECTS):
         seen = track(f"track-{number}-{n}")
@@ -75,7 +75,7 @@ def test_a_day_that_is_too_long_for_the_outbox_costs_infos_alone_and_each_is_ann
     )
     settings, clock, stop = config.load(path), HastyClock(), threading.Event()
     agent = Agent(settings, stop, clock=clock)
-    severities: dict[int, Severity] = {}  # of what the test told, by sequence
+    severities: dict[int, Severity] = {}  # of the events of the test, by sequence
 
     def tell(draft: Draft) -> None:
         severities[agent.outbox.append(draft).sequence] = draft.severity
@@ -114,7 +114,7 @@ def test_a_day_that_is_too_long_for_the_outbox_costs_infos_alone_and_each_is_ann
 
 
 def is_empty(outbox: dict[str, Any], centre: Subscriber) -> bool:
-    """All that is left has arrived, the last announcement too."""
+    """All remaining events have arrived, also the last announcement."""
     left = int(outbox["sequence"] - outbox["shed"])
     if outbox["depth"] or len(centre.events()) < left:
         return False

@@ -1,4 +1,4 @@
-"""Decoding on demand changes what it costs, not what is told."""
+"""Decoding on demand changes the cost, not the events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def started(told: Told) -> list[tuple[str, float]]:
 
 @pytest.fixture(scope="module")
 def visit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nobody for 16 s, then somebody walks by for 6 s; a keyframe every 2 s."""
+    """An empty scene for 16 s, then a person walks by for 6 s; a keyframe every 2 s."""
     return walking_clip(tmp_path_factory.mktemp("visit") / "visit.mp4", empty_s=16.3, walk_s=6.0, tail_s=12.0)
 
 

@@ -11,7 +11,7 @@ from tests.testbed.agent import PATIENCE_S, AgentProcess, file_camera, write_con
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 STOP_S = 4.0
-"""The agent gives the disk 1.7 s at a stop; the rest is for a busy machine."""
+"""At a stop the agent waits 1.7 s for the disk; the rest is for a busy machine."""
 
 
 def test_events_go_on_and_stop_and_start_do_not_wait_for_the_disk(tmp_path: Path, walker: Path) -> None:

@@ -1,5 +1,4 @@
-"""A gateway without a broker heals itself: the control with root's real program, and with a real broker that
-is stopped."""
+"""Recovery without a broker: with root's real program, and with a real broker that is stopped.
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ class Session:
 
 
 class Answering(ReachabilityProbe):
-    """Witnesses whose answer the test decides."""
+    """A probe whose result the test sets."""
 
     def __init__(self, *answered: str, can_tell: bool = True) -> None:
         super().__init__((), ())
@@ -56,7 +55,7 @@ class Answering(ReachabilityProbe):
 
 
 class Box:
-    """The control in a box of files, with root's program on the other side of its requests."""
+    """The control on a fake file system, with root's real program for its requests."""
 
     def __init__(self, folder: Path, *, root_there: bool = True) -> None:
         self.root, self.root_there = Root(folder / "root"), root_there
@@ -79,7 +78,7 @@ class Box:
         )
 
     def wait(self, hours: float) -> HealingHealth:
-        """Looks every minute, every ten for a long time; systemd wakes root's program for what it finds."""
+        """Ticks every minute, or every ten for a long time; starts root's program for each request."""
         step_s = 60 if hours <= 1 else 600
         for _ in range(round(hours * 3600 / step_s)):
             self.clock.advance(step_s)
@@ -241,7 +240,7 @@ def test_a_real_broker_that_is_stopped_and_one_that_takes_its_place(
             control = RecoveryControl(alone, site.publisher, site.clock, "boot-1", maker(), told, tmp_path)
 
             def until(true: Callable[[], object]) -> None:
-                """Two minutes pass every hundredth of a second."""
+                """A clock that moves two minutes every hundredth of a second."""
 
                 def looked() -> bool:
                     site.later(120.0)
@@ -272,7 +271,7 @@ def test_a_reconnect_from_scratch_goes_to_the_next_broker_at_once_and_leaves_a_s
     with Mosquitto(tmp_path / "1") as silent, Mosquitto(tmp_path / "2") as broker:
         silent.freeze()
         with gateway(mqtt_settings(silent.port, broker.port)) as site:
-            site.publisher.reconnect()  # the sign-on would take 45 s to be given up
+            site.publisher.reconnect()  # connecting would time out only after 45 s
             site.wait_online()
             session = site.publisher.session
             site.publisher.reconnect()

@@ -1,4 +1,4 @@
-"""A box that gets hot does less, tells it, and does everything again when it is cool."""
+"""A gateway that gets hot reduces its work, reports it, and resumes all work when it is cool."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def heat(sysroot: Path, celsius: float) -> None:
 
 
 class Box:
-    """The control with a real sysfs tree and a clock that the test moves."""
+    """The control with a real sysfs tree and a fake clock."""
 
     def __init__(self, sysroot: Path, thermal: Thermal = THERMAL) -> None:
         self.sysroot = plant(sysroot, PI_4)
@@ -167,7 +167,7 @@ def beat(settings: Settings) -> dict[str, Any]:
 def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
     tmp_path: Path, walker: Path
 ) -> None:
-    """One camera that somebody walks by all the time, on a box whose sensor the test heats."""
+    """One camera with constant movement, on a gateway whose sensor the test heats."""
     sysroot = plant(tmp_path / "root", PI_4)
     camera = file_camera(walker) | {"analyse": {"fps": 5, "gear": "full"}}
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""A file with mistakes when the box boots: the site is watched with the last good one, and health says so."""
+"""A file with mistakes at boot: the agent runs with the last good one, and health says so."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_after_a_bad_edit_and_a_power_cut_the_cameras_are_watched_all_the_same(t
 
 
 def test_an_empty_file_is_such_a_file(tmp_path: Path) -> None:
-    """Ext4 leaves one of a file that was not synced before the power went."""
+    """Ext4 leaves an empty file when it was not synced before a power cut."""
     config = write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none")
     state = {"STATE_DIRECTORY": str(tmp_path / "state")}
     agent = AgentProcess(config, environ=state)
@@ -56,7 +56,7 @@ def test_an_empty_file_is_such_a_file(tmp_path: Path) -> None:
 
 
 def test_a_refusal_shows_in_the_health_of_an_agent_wherever_its_state_directory_is(tmp_path: Path) -> None:
-    """It is asked through the copy, or through the line in the file that says where the directory is."""
+    """The agent is found through the copy, or through ``state_dir`` in the file."""
     config = write_config(tmp_path, cameras=[], broker_port=free_port(), detector="none")
     good = config.read_text()
     with AgentProcess(config) as agent:

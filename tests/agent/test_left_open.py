@@ -1,4 +1,4 @@
-"""Objects whose end an earlier agent did not live to tell, on a disk that is away at the start."""
+"""Objects whose end a killed agent did not report, on a disk that is missing at the start."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.testbed.mosquitto import free_port
 
 
 class HastyClock(SystemClock):
-    """The system's clock, put forward by hand."""
+    """The system's clock, which the test moves forward."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0

@@ -45,7 +45,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         config = write_config(tmp_path, cameras=[], broker_port=broker.port)
         with AgentProcess(config) as agent:
             wait_until(lambda: "connected to" in agent.log, what="a connection")
-            broker.freeze()  # its PUBACK of `stopped` is waited for, which leaves time for the second signal
+            broker.freeze()  # the stop waits for the PUBACK of `stopped`: time for the second signal
             agent.process.send_signal(signal.SIGTERM)
             wait_until(lambda: "is stopping" in agent.log, what="the stop")
             agent.process.send_signal(signal.SIGTERM)
@@ -98,7 +98,7 @@ def test_a_lost_camera_is_told_with_its_cause_and_its_return(tmp_path: Path) -> 
 
 
 def after_grace() -> float:
-    """On a machine that has just booted the agent keeps silent for three minutes."""
+    """On a machine that has just booted the agent reports no problem for three minutes."""
     with open("/proc/uptime", encoding="ascii") as uptime:
         return PATIENCE_S + max(0.0, 190.0 - float(uptime.read().split()[0]))
 
@@ -136,7 +136,7 @@ def test_events_before_the_first_synchronisation_can_be_dated_afterwards(
 def in_six_hours() -> dict[str, object]:
     """A rule that is not armed now, nor at this time of another day."""
     begin, end = ((datetime.now(UTC) + timedelta(hours=hours)).strftime("%H:%M") for hours in (13, 14))
-    schedule = {"from": begin, "to": end}  # of Vietnam, which is seven hours ahead
+    schedule = {"from": begin, "to": end}  # of Vietnam, seven hours ahead of UTC
     zone = {"polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}
     rule = {"id": "yard", "kind": "zone-intrusion", "zone": "all", "min_duration_s": 0, "schedule": schedule}
     return {"zones": {"all": zone}, "rules": [rule]}

@@ -1,4 +1,4 @@
-"""A clip that a kill cost, of an event that was over by then: the next run tells that there is none."""
+"""A clip lost by a kill, of an event that had ended: the next run reports that there is none."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LEFT = replace(ENTERED, phase=Phase.END, end_reason="left")
 
 @contextmanager
 def evidence_room(folder: Path, clock: Clock | None = None) -> Iterator[EventStore]:
-    """Its recorder's thread does not run: whatever is filmed is lost at the end."""
+    """An agent whose recorder's thread does not run: all clips are lost at the end."""
     camera = {"id": "cam-1", "url": "rtsp://192.0.2.1/1", "report": {"clips": "rules"}}
     settings = config.load(write_config(folder, cameras=[camera], broker_port=1, detector="none"))
     room = EventStore(settings, maker(), clock or SystemClock(), "boot-1", lambda: True)

@@ -1,4 +1,4 @@
-"""A camera with a main stream, as somebody at the box sees it."""
+"""A camera with a main stream, as the status command shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other settings for an agent that runs: cameras that stay as they are lose nothing."""
+"""Reloads of a running agent: unchanged cameras lose nothing."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_an_invalid_file_is_refused_shown_and_forgiven(tmp_path: Path) -> None:
 
 
 def agent_says(agent: AgentProcess, config: Path, good: str, text: str) -> dict[str, Any]:
-    """The heartbeat in which it does; the status command needs a file that can be read."""
+    """Wait for a heartbeat with this property; the status command needs a valid file."""
     wait_until(lambda: text in agent.log, what=text)
     config.write_text(good)
     return agent.wait_for_status(lambda beat: any(text in line for line in beat["degraded"]), text)
@@ -208,7 +208,7 @@ def test_a_storm_of_reloads_leaks_nothing(tmp_path: Path) -> None:
 
 
 def reload_all(config: Path, configure: Any, times: int) -> list[int]:
-    """The exit codes of the command, in this process: to start one takes longer than a reload."""
+    """Exit code of the command, in this process: starting one takes longer than a reload."""
     codes = []
     for n in range(times):
         configure(2 + n % 2)
@@ -273,7 +273,7 @@ def test_a_view_is_learned_anew_on_request(tmp_path: Path) -> None:
 
 
 def on_the_box(subscriber: Subscriber) -> list[dict[str, Any]]:
-    """Data of what somebody on the box has changed for a time."""
+    """Data of events about overrides that were requested on the gateway."""
     found = [e["data"] for e in parsed(subscriber.events()) if kind_of(e) == "rule-override"]
     return [data for data in found if (data["origin"], data["command_id"]) == ("box", None)]
 

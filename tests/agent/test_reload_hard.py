@@ -56,7 +56,7 @@ def objects(events: list[dict[str, Any]], camera_id: str) -> list[dict[str, Any]
 
 
 class Notes:
-    """When the frames were captured that each camera's pipelines have looked at."""
+    """Capture times of the frames that each camera's pipelines analysed."""
 
     def __init__(self) -> None:
         self.captured: dict[str, list[float]] = {}
@@ -89,7 +89,7 @@ def test_the_unchanged_camera_misses_no_frame(
             wait_until(lambda: len(seen) > before + 5, what="frames after the reload")  # noqa: B023
         assert agent.beat()["cameras"]["cam-1"]["reconnects"] == 0
     steps = [after - before for before, after in pairwise(seen)]
-    # The file has 10 frames a second, of which every second one is due; it is 5 s long and begins again.
+    # The file has 10 frames a second, of which every second one is due; it lasts 5 s and repeats.
     assert max(steps) < 0.45, steps
 
 
@@ -185,7 +185,7 @@ def test_an_id_that_goes_and_comes_again_within_a_second(tmp_path: Path, clip: P
 
 
 class SteppingClock(SystemClock):
-    """The system's clock, whose wall time is put forward and back by hand."""
+    """The system's clock, whose wall time the test moves forward and back."""
 
     ahead = timedelta()
 

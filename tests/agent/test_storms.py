@@ -1,4 +1,4 @@
-"""Signals at bad moments, storms of them, stops while much is open, and outages."""
+"""Signals at bad moments and in large numbers, stops with open events, and outages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_hangups_and_requests_during_the_stop_change_nothing(tmp_path: Path) -> 
         config = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none")
         with AgentProcess(config) as agent:
             wait_until(lambda: "connected to" in agent.log, what="a connection")
-            broker.freeze()  # its PUBACK of `stopped` is waited for: the stop takes a while
+            broker.freeze()  # the stop waits for the PUBACK of `stopped`
             agent.process.send_signal(signal.SIGTERM)
             wait_until(lambda: "is stopping" in agent.log, what="the stop")
             refused = command("reload", config)

@@ -1,4 +1,4 @@
-"""A gateway whose SIM card runs short sends less, tells it, and sends everything again with the new month."""
+"""A gateway near the limit of its SIM card sends less, reports it, and sends everything in the new month."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TENTH = datetime(2026, 11, 10, 17, tzinfo=UTC)  # midnight of the 11th in Thái 
 
 
 class Box:
-    """The control with the real counters, and a clock that the test moves."""
+    """The control with the real counters and a fake clock."""
 
     def __init__(self, folder: Path, uplink: Uplink = SIM, now: datetime = TENTH) -> None:
         self.folder, self.uplink, self.trusted = folder, uplink, True

@@ -1,4 +1,4 @@
-"""Without a detector nothing can be told of objects, so nothing is spent on them; the camera is watched."""
+"""Without a detector the agent does no work for objects, and still detects tampering and outages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.testbed.rtsp import RtspServer
     ("chosen", "used"),
     [
         (GearChoice.AUTO, GearChoice.IDLE),
-        (GearChoice.FULL, GearChoice.FULL),  # somebody asked for it
+        (GearChoice.FULL, GearChoice.FULL),  # it was requested
         (GearChoice.IDLE, GearChoice.IDLE),
     ],
 )

@@ -1,4 +1,4 @@
-"""A collector with a real outbox, a real configuration and a clock that is set by hand."""
+"""A collector with a real outbox, a real configuration and a fake clock."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class NoPictures:
 
 @dataclass
 class Box:
-    """One life of the agent, as far as it collects."""
+    """The collection part of one run of the agent."""
 
     collector: Collector
     settings: Settings
@@ -63,7 +63,7 @@ class Box:
         return action.run(Given().order(CollectArguments(**args), id_, OPERATOR_KEY))
 
     def show(self, camera_id: str, level: int = 200) -> None:
-        """One frame in which something moves."""
+        """One frame with a moving object."""
         camera = next(each for each in self.settings.cameras if each.id == camera_id)
         picture = PlainPicture(level=level)
         shown = frame(self.clock.mono, picture)
@@ -76,7 +76,7 @@ class Box:
         self.collector.run_once(0.0)
 
     def events(self, kind: str = "collection") -> list[dict[str, Any]]:
-        """What the outbox has of that kind, checked against its schema; then the broker has it."""
+        """Events of that kind in the outbox, checked against their schema and marked as delivered."""
         found = []
         for event in self.outbox.pending(100):
             self.outbox.delivered(event.sequence, event.epoch)
@@ -92,7 +92,7 @@ class Box:
 def box_in(
     folder: Path, clock: HandClock | None = None, *, key: bool = True, synced: bool = True, **collect: object
 ) -> Iterator[Box]:
-    """``collect``: of the configuration; allowed, unless it says otherwise."""
+    """Settings with the section ``collect``; collecting is allowed by default."""
     clock = clock or HandClock()
     (folder / "centre.pub.pem").write_bytes(PUBLIC_PEM)
     section = {"allow": True, **({"seal_to": str(folder / "centre.pub.pem")} if key else {}), **collect}

@@ -1,4 +1,4 @@
-"""Frames for training on one gateway: asked for, taken, sealed, bounded, reported, deleted."""
+"""Collection of frames on one gateway: start, selection, sealing, limits, reports, deletion."""
 
 from __future__ import annotations
 
@@ -242,8 +242,8 @@ SPENT = UplinkHealth(monthly_bytes=1_000_000, forecast_bytes=900_000)
     [
         (UplinkHealth(), True),
         (UplinkHealth(monthly_bytes=1_000_000, forecast_bytes=700_000), True),
-        (SPENT, False),  # events and their pictures need the rest
-        (UplinkHealth(monthly_bytes=1_000_000), False),  # nobody knows yet
+        (SPENT, False),  # the rest is for events and their pictures
+        (UplinkHealth(monthly_bytes=1_000_000), False),  # no forecast yet
         (UplinkHealth(held=["media"]), False),
     ],
 )

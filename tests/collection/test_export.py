@@ -1,4 +1,4 @@
-"""``edge-agent collect``: frames from the gateway to a stick, and from the stick to pictures."""
+"""``edge-agent collect``: exports frames to a USB stick, and opens them there."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_gateway_that_has_none_says_so(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_medium_that_is_not_there_gets_no_frame(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Else the frames would be moved to another folder of the gateway itself."""
+    """Else the frames would stay on the gateway, in another folder."""
     with box_in(tmp_path) as box:
         box.ask(cameras=["cam-1"])
         box.show("cam-1")
@@ -124,7 +124,7 @@ def test_what_was_copied_before_the_medium_was_full_is_reported(
 def test_what_an_export_leaves_in_parts_is_counted_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each part is a file of its own: the agent may take one away while the next is written."""
+    """Each part is a separate file: the agent may delete one while the next is written."""
     monkeypatch.setattr(collect_cli, "REPORT_EVERY", 1)
     folder = tmp_path / "state/collect"
     with box_in(tmp_path) as box:
@@ -147,7 +147,7 @@ def opened(tmp_path: Path, *paths: Path) -> int:
 
 
 def sealed_frame(path: Path, level: int, **said: object) -> Path:
-    """As anybody can make it: the key to seal to is public."""
+    """Anyone can make such a file: the key is public."""
     note = FrameNote(
         gateway="dt-001",
         camera="cam-1",

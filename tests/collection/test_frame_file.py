@@ -1,4 +1,4 @@
-"""A collected frame says itself where and when it was taken."""
+"""The note in a collected frame: place, time and light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real agent collects as an operator asks over a real broker."""
+"""The real agent collects frames by a command over a real broker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def media(centre: Centre) -> list[Received]:
 
 
 def collections(centre: Centre) -> list[dict[str, Any]]:
-    """Their events, in order."""
+    """The collection's events, in order."""
     found = [json.loads(message.payload) for message in centre.subscriber.events()]
     return [each for each in found if each["type"].endswith(".collection.v1")]
 

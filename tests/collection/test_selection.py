@@ -1,4 +1,4 @@
-"""Which frames of a camera are kept: spread over hours and light, moving ones first."""
+"""Selection of frames: spread over hours and light levels, with movement preferred."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY_S = 86_400.0
 
 
 def taken(selection: FrameSelection, light: dict[int, str], active: set[int], seconds: range) -> list[int]:
-    """At which seconds a frame is kept; ``light`` and ``active`` by hour."""
+    """Seconds at which a frame is kept; ``light`` and ``active`` by hour."""
     kept = []
     for second in seconds:
         hour = second // 3600 % 24

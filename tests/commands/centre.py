@@ -1,4 +1,4 @@
-"""Commands as a centre writes them, and what a gateway answers."""
+"""Commands as a centre writes them, and the replies of a gateway."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _numbers = itertools.count(1)
 
 
 def new_id() -> str:
-    return f"cmd-{next(_numbers):06}"  # of one length: hypothesis changes a byte at a place that it drew
+    return f"cmd-{next(_numbers):06}"  # of constant length: hypothesis changes a byte at a random position
 
 
 def document(type_: str, args: Mapping[str, object] | None = None, **other: object) -> dict[str, Any]:
-    """A right document, valid for a minute from now, but for ``other``."""
+    """Return a correct document, valid for a minute, with the changes of ``other``."""
     now = datetime.now(UTC)
     return {
         "id": new_id(),
@@ -65,7 +65,7 @@ def write_public(path: Path, operator: Ed25519PrivateKey) -> Path:
 
 
 class Centre:
-    """Sends commands over a broker and collects the answers, each of which has to be valid."""
+    """Sends commands over a broker, collects the replies, and checks that each is valid."""
 
     def __init__(self, subscriber: Subscriber, base: str = BASE) -> None:
         self.subscriber = subscriber
@@ -84,7 +84,7 @@ class Centre:
         return found
 
     def wait_for_gateway(self) -> None:
-        """Until it has subscribed: the same command again and again, which is obeyed once."""
+        """Repeat one command until the agent has subscribed; it is executed once."""
         asked = document("rebirth")
 
         def is_heard() -> bool:
@@ -95,7 +95,7 @@ class Centre:
         self.answer(asked["id"])
 
     def answer(self, id_: str, timeout_s: float = LIFE_SIGN_S) -> dict[str, Any]:
-        """The last reply."""
+        """Wait for the last reply, and return it."""
         self.subscriber.wait_for(lambda: self._is_answered(id_), timeout_s)
         return self.replies(id_)[-1]
 

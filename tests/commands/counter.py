@@ -1,4 +1,4 @@
-"""A desk of every command that the agent has, with actions that are only counted."""
+"""A dispatcher with every command of the agent, whose actions are only counted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STRANGER = Ed25519PrivateKey.generate()
 
 
 class Clock:
-    """The real time, which a test moves on."""
+    """The system's clock, which a test can move forward."""
 
     def __init__(self) -> None:
         self.shift = timedelta()
@@ -53,7 +53,7 @@ class Clock:
 
 @dataclass
 class Counted:
-    """An action of the agent that does nothing when it runs but to count."""
+    """An action of the agent that only counts its runs."""
 
     real: Action[Any]
     does: Callable[[CommandContext[Any]], CommandSucceeded | InProgress] = lambda order: CommandSucceeded(
@@ -92,7 +92,7 @@ class Counted:
 
 
 def all_actions(folder: Path) -> dict[str, Action[Any]]:
-    """Those of the real agent, which is not started."""
+    """Actions of the real agent, which is not started."""
     folder.mkdir()
     source = ConfigSource(write_config(folder, cameras=[], broker_port=1, detector="none"))
     return dict(Agent(source.load(), threading.Event(), source=source).commands.dispatcher.actions)
@@ -100,7 +100,7 @@ def all_actions(folder: Path) -> dict[str, Action[Any]]:
 
 @dataclass
 class Counter:
-    """The desk, seen from its broker."""
+    """The dispatcher, seen from the broker."""
 
     state_dir: Path
     actions: dict[str, Counted]
@@ -110,7 +110,7 @@ class Counter:
 
     @contextmanager
     def opened(self) -> Iterator[Counter]:
-        """As long as the agent lives; what it says reaches the broker."""
+        """Run the dispatcher during the ``with``; its replies reach the broker."""
         self.desk = CommandDispatcher(
             GATEWAY,
             CommandJournal(self.state_dir / "commands"),
@@ -130,13 +130,13 @@ class Counter:
             assert [loop.failure for loop in self.desk.loops] == [None]
 
     def deliver(self, type_: str, payload: bytes, until_mono: float | None = None) -> None:
-        """One message; returns when the desk has looked at it."""
+        """Send one message; returns when the dispatcher has processed it."""
         taken = threading.Event()
         self.desk.accept(IncomingCommand(type_, payload, taken.set, until_mono))
         assert taken.wait(10), "the desk has not looked at it"
 
     def replies(self, id_: str) -> list[dict[str, Any]]:
-        """All that the desk has said to this command, as the broker got it."""
+        """All replies to this command that the broker received."""
         while (waiting := self.desk.replies.pending(())) is not None:
             reply = msgspec.json.decode(waiting.payload)
             REPLY.validate(reply)
@@ -152,11 +152,11 @@ class Counter:
 
     @property
     def ran(self) -> list[str]:
-        """Ids of what was begun."""
+        """Ids of the commands that were started."""
         return [id_ for action in self.actions.values() for id_ in (*action.ran, *action.resumed)]
 
     def files(self) -> dict[str, bytes]:
-        """All that is on the disk."""
+        """All records on the disk."""
         return {str(path): path.read_bytes() for path in self.state_dir.rglob("*") if path.is_file()}
 
 

@@ -1,4 +1,4 @@
-"""Orders as the desk gives them to an action."""
+"""Contexts as the dispatcher passes them to an action."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_agent.commands.action import CommandContext, CommandFailed, CommandSuc
 
 @dataclass
 class Given:
-    """An order, and what came back beside the action's own answer."""
+    """A context, and what the action published through it."""
 
     told: list[str] = field(default_factory=list)
     finished: list[CommandSucceeded | CommandFailed] = field(default_factory=list)

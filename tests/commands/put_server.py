@@ -13,7 +13,7 @@ from tests.testbed.mosquitto import Authority
 
 
 class PutServer:
-    """``stored`` by path; ``answers`` are status codes that it gives first, instead of 200."""
+    """``stored`` by path; ``answers``: status codes of the first requests, instead of 200."""
 
     def __init__(self, folder: Path) -> None:
         authority = Authority(folder)

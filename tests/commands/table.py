@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Example:
-    """``args`` are right for the agent of ``test_over_mqtt.py``, where it ends as ``ends`` says; where it
+    """``args`` are valid for the agent of ``test_over_mqtt.py``, where it ends as ``ends`` says; where it
     cannot be shown, ``shown_by`` names the test that does, ``tests/…py::test_…``."""
 
     args: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A pushed configuration on a site of the test's own: refused, proved, or taken back."""
+"""A pushed configuration with faked parts of the agent: refused, confirmed, or reverted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def status(camera_id: str, state: CameraState = CameraState.ONLINE) -> CameraSta
 
 
 class Site:
-    """The agent as far as a push sees it; every start is a new one over the same folder."""
+    """The parts of the agent that a push uses; each start is a new one over the same folder."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "edge-agent.yaml"
@@ -339,7 +339,7 @@ def test_one_after_which_nobody_could_push_another_is_refused(site: Site, keys: 
     folder = site.path.parent / "keys"
     folder.mkdir()
     make_key(folder / "operator.pem")
-    (folder / "operator.pem").unlink()  # the private one has no place on a gateway
+    (folder / "operator.pem").unlink()  # a private key must not be on a gateway
     (site.path.parent / "readme.pem").write_text("the operators' keys are elsewhere")
     (site.path.parent / "nowhere").mkdir()
     own = OWN + "commands: {operator_keys: [keys]}\n"
@@ -382,7 +382,7 @@ def test_a_disk_that_takes_nothing_refuses_it(site: Site, tmp_path: Path) -> Non
 
 
 class Cut(BaseException):
-    """The power goes."""
+    """The power fails."""
 
 
 class Steps:
@@ -406,7 +406,7 @@ class Steps:
 
 @pytest.mark.parametrize("good", [True, False])
 def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The agent starts with the old one or the new one, and what it answers is what is in force."""
+    """The agent starts with the old or the new configuration, and its reply names the one in force."""
     text, seen = pushed(13, faster(OWN)), set()
     for cut_at in range(1, 100):
         folder = tmp_path / str(cut_at)
@@ -438,7 +438,7 @@ def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool, monkeypatch:
 
 @pytest.mark.parametrize("name", ["secret", "{}/secret", "credentials/../../secret"])
 def test_it_takes_passwords_from_beside_the_file_only(site: Site, name: str) -> None:
-    """Root reads it too, and a camera's password goes to the address that the same text names."""
+    """Root reads the file, and the text also names the address that a camera's password is sent to."""
     beside, elsewhere = site.path.parent / "secret", site.path.parent.parent / "secret"
     beside.write_text("known here")
     elsewhere.write_text("known to root only")

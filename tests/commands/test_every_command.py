@@ -1,4 +1,4 @@
-"""What holds for every command that there is: add yours to ``table.py``."""
+"""Rules that hold for every command: add a new one to ``table.py``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_risky(box: Counter, name: str) -> bool:
 
 
 def right(box: Counter, name: str, **other: object) -> tuple[str, bytes]:
-    """Id and payload of the example, signed where it has to be."""
+    """Id and payload of the example, signed if the command requires it."""
     asked = document(name, EXAMPLES[name].args, **other)
     return asked["id"], signed(asked, OPERATOR) if is_risky(box, name) else encoded(asked)
 
@@ -134,7 +134,7 @@ def sign(asked: dict[str, Any], **other: object) -> bytes:
 
 
 def changed(jws: bytes) -> bytes:
-    """The same text under a signature with another first digit."""
+    """The same text with the first digit of the signature changed."""
     head, _, signature = jws.rpartition(b".")
     return head + b"." + (b"A" if signature[:1] != b"A" else b"B") + signature[1:]
 

@@ -1,4 +1,4 @@
-"""Files on command: what is made, where it goes, and what is refused."""
+"""Commands that send files: what they make, where it goes, and what they refuse."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ JPEG = b"\xff\xd8picture"
 
 
 class Site:
-    """Cameras and files of the test's own."""
+    """Fake cameras and files."""
 
     def __init__(self) -> None:
         self.clips: dict[str, tuple[str, bytes]] = {}
@@ -430,7 +430,7 @@ def test_no_password_of_an_address_is_in_the_configuration(tmp_path: Path) -> No
     ],
 )
 def test_a_password_that_stands_where_it_must_not_is_not_in_it_either(tmp_path: Path, written: str) -> None:
-    """Such a file is refused, the agent runs with the one before, and somebody asks why."""
+    """The agent refuses such a file, runs with the last good one, and a developer needs to see why."""
     path = tmp_path / "edge-agent.yaml"
     path.write_text(f"password_file: credentials/cam-1\n{written}\nlast: line\n")
     text = configuration_text(path)

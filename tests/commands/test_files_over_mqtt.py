@@ -1,4 +1,4 @@
-"""Pictures, clips and a bundle of the real agent, asked for over a real broker."""
+"""Pictures, clips and a bundle of the real agent, requested over a real broker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def site(folder: Path) -> Iterator[tuple[AgentProcess, Centre]]:
 
 
 def media(centre: Centre, result: dict[str, Any]) -> Any:
-    """The file that a reply speaks of, once it is there."""
+    """Wait for the file that a reply names."""
     topic = f"{BASE}/up/media/{result['media_id']}"
     centre.subscriber.wait_for(lambda: bool(centre.subscriber.on(topic)))
     (message,) = centre.subscriber.on(topic)

@@ -1,5 +1,4 @@
-"""What hangs, floods, comes again and again, or meets a full disk: nothing else waits for it, and nothing is
-obeyed twice."""
+"""Commands that hang, flood, repeat or meet a full disk: others are not delayed, and none runs twice."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
 
 
 def test_an_upload_that_hangs_holds_up_its_own_type_and_nothing_else(box: Counter) -> None:
-    """A dead host, for an hour; the fleet wants another configuration meanwhile."""
+    """A host that does not answer blocks an upload for an hour; a configuration is pushed meanwhile."""
     gate, hung = threading.Event(), document("clip", EXAMPLES["clip"].args)
 
     def hangs(order: CommandContext[Any]) -> CommandSucceeded:
@@ -74,7 +73,7 @@ def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_an
             assert all(loop.healthy for loop in box.desk.loops)
             assert not [loop for loop in box.desk.loops if "clip" in loop.name]
             box.desk.stop()
-            box.desk.join(0.2)  # which returns, although the command goes on
+            box.desk.join(0.2)  # returns although the command goes on
     finally:
         gate.set()
 
@@ -105,7 +104,7 @@ def test_what_expires_behind_one_that_hangs_is_answered_as_expired(box: Counter)
 def test_a_disk_that_stands_still_does_not_hold_up_the_main_thread(
     box: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which feeds the watchdog."""
+    """The main thread feeds the watchdog."""
     gate, writes = threading.Event(), threading.Event()
 
     def stands_still(path: Path, entry: Struct) -> bool:
@@ -157,7 +156,7 @@ def test_what_a_stop_cuts_off_is_gone_on_with_by_the_next_start(box: Counter) ->
 
 
 def test_a_flood_of_repeats_is_answered_at_a_bounded_rate(box: Counter) -> None:
-    """An answer may have 64 kB: who may write commands could spend a SIM card with one of them."""
+    """A reply may have 64 kB: a client could use up a SIM card by repeating one command."""
     asked = document("status")
     with box.opened():
         for _ in range(300):
@@ -175,7 +174,7 @@ def retained(box: Counter, name: str, payload: bytes) -> None:
 
 
 def test_a_retained_command_is_refused_and_what_was_obeyed_stays_answered(box: Counter) -> None:
-    """It would come with every connection, on a box without a clock for years."""
+    """It would arrive at every connection, and run for years on a gateway without a clock."""
     asked, live = document("reload"), document("reload")
     box.clock.synced = False
     with box.opened():

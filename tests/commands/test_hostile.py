@@ -1,4 +1,4 @@
-"""Whatever arrives on the topics of commands: never an exception, never an effect of what is not right."""
+"""Arbitrary messages on the topics of commands cause no exception, and invalid ones have no effect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TYPES = st.sampled_from([*EXAMPLES, "unknown", "Ünknown", "x" * 300])
 
 
 class Errors(logging.Handler):
-    """A fault of ours is logged as an error; what is refused is none."""
+    """Only a bug is logged as an error; a refusal is not."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -129,7 +129,7 @@ def test_a_signed_command_with_any_byte_changed_is_refused(
 
 @pytest.mark.parametrize("key", ["id", "type", "gateway", "issued", "expires"])
 def test_a_line_feed_at_the_end_is_part_of_no_field(box: Counter, errors: Errors, key: str) -> None:
-    """Python's ``$`` stands before it: the publisher died of the reply to such an id, again and again."""
+    """``$`` also matches before a final newline: the reply to such an id once crashed the publisher."""
     asked = document("status")
     deliver(box, errors, "status", encoded({**asked, key: asked[key] + "\n"}))
     assert [*(box.state_dir / "commands").glob(f"{asked['id']}*")] == []

@@ -1,4 +1,4 @@
-"""Servers that a command names: slow for ever, chatty, or sending us elsewhere. And URLs that are none."""
+"""Servers that a command names: endlessly slow, verbose or redirecting. And invalid URLs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def no_pause(seconds: float) -> bool:
 
 
 class Server:
-    """Has ``serve`` answer each connection that ends its TLS handshake."""
+    """Calls ``serve`` for each connection after its TLS handshake."""
 
     def __init__(self, folder: Path) -> None:
         authority = Authority(folder)
@@ -75,7 +75,7 @@ HANDSHAKE = b"\x16\x03\x03\x40\x00" + bytes(1000)  # of a record of 16 kB
 
 @pytest.mark.parametrize("handshake", [True, False])
 def test_a_server_that_drips_is_left_when_the_time_is_over(server: Server, handshake: bool) -> None:
-    """A byte now and then, which no read timeout ends."""
+    """A server that sends a byte now and then, so that no read timeout ends the request."""
     pause, begun = threading.Event(), time.monotonic()
 
     def drips(connection: socket.socket) -> None:
@@ -129,7 +129,7 @@ def test_what_an_upload_carries_is_counted_and_no_faster_than_the_backlog(server
 
 
 def test_a_server_of_wheels_cannot_send_the_box_to_a_camera_beside_it(server: Server, tmp_path: Path) -> None:
-    """A GET is all that some cameras need to reboot."""
+    """Some cameras reboot by a GET request."""
     asked = threading.Event()
     with socket.create_server(("localhost", 0)) as camera:
 

@@ -1,4 +1,4 @@
-"""What was obeyed is known over a kill at any step, a damaged record and a full disk; what takes long."""
+"""The journal survives a kill at any step, a damaged record and a full disk. And slow commands."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def does(
 
 
 def copy(state_dir: Path, disk: Path) -> None:
-    """Without what is being written: that is no record yet."""
+    """Files of the journal without temporary ones: those are no records yet."""
     shutil.copytree(state_dir, disk, ignore=shutil.ignore_patterns("*.new"))
 
 
 def killed_at(box: Counter, step: str, tmp_path: Path) -> tuple[str, Counter]:
-    """The disk as a kill leaves it while the command stands there, in another box."""
+    """A second gateway with a copy of the disk as a kill at this step leaves it."""
     disk, gate = tmp_path / f"at-{step}", threading.Event()
 
     def kept(order: CommandContext[Any]) -> CommandSucceeded:
@@ -139,7 +139,7 @@ def test_on_a_disk_that_takes_nothing_only_what_such_a_box_needs_is_obeyed(
             asked = document(name, {"camera": "cam-1"} if name == "relearn" else {})
             box.deliver(name, signed(asked, OPERATOR))
             ends[name] = box.answer(asked["id"])["code"]
-            box.deliver(name, signed(asked, OPERATOR))  # a repeat, which this run still knows
+            box.deliver(name, signed(asked, OPERATOR))  # a repeat, which is still in memory
         degraded = box.desk.health().degraded
     assert ends == {
         "reload": "not-possible",
@@ -195,7 +195,7 @@ def test_a_full_journal_leaves_room_for_the_operators_and_forgets_first_what_has
 def test_unsigned_commands_make_room_for_later_ones_and_signed_ones_stay(
     small: CommandJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else whoever may write to the broker shuts out every unsigned command until the last one expires."""
+    """Else a client could block all unsigned commands until its last one expires."""
     monkeypatch.setattr(journal, "DELETE_BATCH", 1)
     now = datetime.now(UTC)
     small.write(entry(0, signed_by="key", expires_in=timedelta(days=31)))

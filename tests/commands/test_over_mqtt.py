@@ -1,4 +1,4 @@
-"""The real agent under the command of a centre, over a real broker."""
+"""The real agent executes commands over a real broker."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A box with one camera and one rule, which an operator may command."""
+    """A gateway with one camera, one rule and an operator's key."""
     folder = tmp_path_factory.mktemp("site")
     camera = {"id": "cam-1", "url": str(make_clip(folder / "clip.mp4", seconds=5)), **YARD}
     keys = write_public(folder / "operators/one.pem", OPERATOR).parent
@@ -60,7 +60,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def payload(asked: dict[str, Any]) -> bytes:
-    """Signed, which is right for every type."""
+    """Send a command signed, which every type accepts."""
     return signed(asked, OPERATOR)
 
 
@@ -125,7 +125,7 @@ def test_a_view_that_is_learned_anew_is_an_event_with_its_end(site: Site) -> Non
 
 
 def overrides(site: Site, command_id: str) -> list[dict[str, Any]]:
-    """Start and end of what this command asked for, once both are there."""
+    """Wait for the start and end events of this command."""
 
     def found() -> list[dict[str, Any]]:
         heard = [json.loads(message.payload) for message in site.centre.subscriber.events()]

@@ -1,4 +1,4 @@
-"""Rules that are masked, armed or disarmed for a time: over restarts, reboots and wrong clocks."""
+"""Rules that are masked, armed or disarmed for a time, over restarts, reboots and with wrong clocks."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ HOUR_S = 3600.0
 
 @dataclasses.dataclass
 class Box:
-    """One box over several lives of its agent."""
+    """One gateway over several runs of its agent."""
 
     folder: Path
     clock: FakeClock = dataclasses.field(default_factory=FakeClock)
     boot: str = "boot-1"
     synced: bool = True
-    hits: list[OverrideChange] = dataclasses.field(default_factory=list)  # reported, over all lives
+    hits: list[OverrideChange] = dataclasses.field(default_factory=list)  # reported, over all runs
 
     def agent(self, report: Callable[[OverrideChange], None] | None = None) -> Overrides:
         path = self.folder / "overrides.json"
@@ -105,7 +105,7 @@ def test_without_a_clock_it_lasts_as_long_as_was_left_until_the_clock_is_right(b
     agent.apply("cam-1", "yard", OverrideKind.MASK, HOUR_S)
     at = box.clock.now()
     box.clock.advance(1200)
-    agent.tick()  # writes down what is left
+    agent.tick()  # saves the remaining time
     box.reboot(1000, clock_kept=False)
     agent = box.agent()
     agent.tick()
@@ -209,7 +209,7 @@ def test_a_schedule_gives_way_to_what_is_asked(asked: OverrideKind | None, armed
 
 
 def rule_commands(agent: Overrides, *rules: str) -> dict[str, FunctionAction]:
-    """Of a box whose cameras have these rules."""
+    """Overrides of a gateway whose cameras have these rules."""
     usual = settings(Path("/nowhere"))
     kept = tuple(dataclasses.replace(INTRUSION, id=rule) for rule in rules)
     cameras = tuple(dataclasses.replace(camera, rules=kept) for camera in usual.cameras)
@@ -218,7 +218,7 @@ def rule_commands(agent: Overrides, *rules: str) -> dict[str, FunctionAction]:
 
 
 def test_a_rule_that_a_configuration_took_away_can_be_taken_back_from_its_mask(box: Box) -> None:
-    """It would be in force again with a rule of that name, and stand in health for a week."""
+    """It would apply to a later rule of that name, and stay in health for a week."""
     agent = box.agent()
     asked = RuleForArguments(camera="cam-1", rule="yard", for_s=HOUR_S)
     rule_commands(agent, "yard")["mask"].run(Given().order(asked))

@@ -1,4 +1,4 @@
-"""A configuration pushed to the real agent over a real broker: good, wrong, cutting off, killed any time."""
+"""Configurations pushed to the real agent over a real broker: good, wrong, disconnecting; kills."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESTARTS = 75
 
 
 class Site:
-    """A gateway with one camera, started again whenever it asks for it, as systemd does."""
+    """A gateway with one camera, whose agent is restarted on exit code 75, as systemd does."""
 
     def __init__(self, folder: Path, centre: Centre, port: int) -> None:
         self.folder, self.centre, self.port = folder, centre, port
@@ -59,7 +59,7 @@ class Site:
         return self.write(elsewhere, version=version, state_dir=state_dir, **more).read_text()
 
     def push(self, text: str, version: int, confirm_s: float = 30, **other: Any) -> dict[str, Any]:
-        """The desired configuration, retained; the document."""
+        """Publish the desired configuration, retained; returns the document."""
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         args = {"version": version, "config": text, "sha256": sha256, "confirm_s": confirm_s}
         asked = document("set-config", args, **other)
@@ -94,7 +94,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One for all tests here: each begins with the configuration that the one before left in force."""
+    """One gateway for all tests: each starts with the configuration that the previous test left in force."""
     folder = tmp_path_factory.mktemp("site")
     with Mosquitto(folder) as broker, centre_at(broker.port) as centre:
         found = Site(folder, centre, broker.port)

@@ -1,4 +1,4 @@
-"""``reboot``: root is asked, and the agent after the reboot answers."""
+"""``reboot``: the agent asks root, and replies after the reboot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def order(id_: str = "cmd-1") -> CommandContext[NoArguments]:
 
 
 class Box:
-    """The files of a box; root is the very line of the unit, with systemctl and the uptime of the test."""
+    """The files of a gateway; root's part is the unit's command line, with a fake systemctl and uptime."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,7 +53,7 @@ class Box:
         return RebootCommand(request, memory, boot_id, lambda: up_s, taken_within_s, answered_within_s)
 
     def root(self, up_s: float) -> None:
-        """What systemd starts when the request is there."""
+        """What systemd starts when the request exists."""
         (self.folder / "proc/uptime").write_text(f"{up_s:.2f} 1.00\n")
         found = re.search(r"^ExecStart=/bin/sh -ec '(.*)'$", UNIT.read_text(), re.MULTILINE)
         assert found is not None
@@ -122,7 +122,7 @@ def test_a_box_that_has_just_booted_is_not_asked_and_root_would_refuse(box: Box)
 
 
 def test_a_refusal_of_another_time_is_not_taken_for_the_answer(box: Box) -> None:
-    """Root takes the request first, and what it said before a moment later."""
+    """Root deletes the request first, and its earlier answer a moment later."""
     (box.folder / ANSWER).write_text('{"outcome": "refused", "detail": "the box has been up for 599 s"}')
     request = RootRequest("reboot", ANSWER, box.folder)
     done = threading.Event()

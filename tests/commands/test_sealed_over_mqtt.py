@@ -1,5 +1,5 @@
-"""What commands make or send of a box that seals: nothing plain at the broker or on the disk, and no clip
-that shows what a mask hides."""
+"""Commands on a gateway that seals: nothing plain at the broker or on the disk, and no clip shows what a
+mask hides."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]]
 
 
 def stored_before(folder: Path, camera: str, event_id: str) -> None:
-    """A clip of the time before the box sealed, and before the camera had a mask."""
+    """A clip from before sealing was configured, and before the camera had a mask."""
     day = folder / "state/evidence/media/2026-11-25"
     day.mkdir(parents=True, exist_ok=True)
     (day / f"030000_13_{camera}_{event_id}_0a0b.mp4").write_bytes(OLD)

@@ -1,4 +1,4 @@
-"""Which commands an operator has to sign, and that the configuration says so."""
+"""Which commands an operator must sign, by default and by configuration."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
 
 @pytest.mark.parametrize("name", SIGNED_COMMANDS)
 def test_what_blinds_a_box_is_signed_by_an_operator(name: str, box: Counter) -> None:
-    """A stolen certificate of the centre is not enough to disarm a city."""
+    """A stolen certificate of the centre must not be enough to disarm a city."""
     unsigned, right = document(name, ARGUMENTS[name]), document(name, ARGUMENTS[name])
     with box.opened():
         box.deliver(name, encoded(unsigned))

@@ -1,4 +1,4 @@
-"""``edge-agent command``: what people send commands with."""
+"""``edge-agent command``: the tool that sends commands."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ HOSTILE = "\x1b[2K\rdt-001: succeeded: all well\ndt-001: \u202eevil \x9b31m"
 
 
 def answer_with_lies(box: Subscriber, id_: str) -> None:
-    """As whoever has a box, or its certificate, can."""
+    """Publish as anyone with a gateway's certificate can."""
     reply = {
         "schema": "reply/1", "id": id_, "type": "status", "gateway": "dt-001", "session": "",
         "time": "2026-11-25T00:00:00.000Z", "status": "failed", "code": "\x1b[1m", "text": HOSTILE,

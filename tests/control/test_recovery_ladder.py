@@ -1,5 +1,4 @@
-"""The healing ladder by itself: days without a broker, over restarts and boots, by a clock that the test
-moves."""
+"""The recovery ladder alone: days without a broker, over restarts and boots, with a fake clock."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ EVERY_S = {RecoveryStep.RECONNECT: HOUR_S, RecoveryStep.RESET: 4 * HOUR_S, Recov
 
 
 class Box:
-    """Looks once a minute; every step that is due is done at once."""
+    """Updates the ladder once a minute; each due step is done at once."""
 
     def __init__(self, jitter: float = 1.0, every_s: dict[RecoveryStep, float] = EVERY_S) -> None:
         self.jitter, self.every_s, self.mono = jitter, every_s, 5000.0
@@ -30,7 +29,7 @@ class Box:
         self.start("boot-1")
 
     def start(self, boot_id: str, mono: float | None = None) -> None:
-        """The agent starts, with what is on the disk."""
+        """Start the agent with the record on the disk."""
         if mono is not None:
             self.mono = mono
         outage = msgspec.json.decode(msgspec.json.encode(self.outage), type=BrokerOutage)

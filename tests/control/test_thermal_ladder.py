@@ -1,4 +1,4 @@
-"""The ladder by itself: a sensor from 45 to 90 degrees and back, noise, and a sensor that lies or dies."""
+"""The ladder alone: a sensor from 45 to 90 degrees and back, noise, and a sensor that is wrong or fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PI = ThermalSteps(70, 75, 80, hysteresis_c=4, dwell_s=60, inference_share=0.5, f
 def play(
     ladder: ThermalLadder, readings: Iterable[ThermalReading | float | None], from_s: float = 0.0
 ) -> list[tuple[float, StepChange]]:
-    """One reading a second; what changed, and when."""
+    """Feed one reading a second; returns the changes and their times."""
     changes = []
     for second, reading in enumerate(readings):
         whole = reading if isinstance(reading, ThermalReading) else ThermalReading(reading)
@@ -54,7 +54,7 @@ def test_from_45_to_90_degrees_and_back() -> None:
     down = play(ladder, reversed(rising), from_s=451)
     assert [(change.from_step, change.to_step) for _, change in down] == [(3, 2), (2, 1), (1, 0)]
     told_c = [90 - (second - 451) * 0.1 for second, _ in down]
-    # 60 s below 76, in which the box cools by 6 degrees, and then 60 s on each step
+    # 60 s below 76, in which the gateway cools by 6 degrees, then 60 s on each step
     assert told_c == pytest.approx([70, 64, 58], abs=0.5)
     assert ladder.limits == WorkloadLimits()
 
@@ -85,7 +85,7 @@ def test_it_comes_down_one_step_at_a_time_however_cold_it_gets() -> None:
 
 
 def test_a_box_whose_own_load_heats_it_stays_longer_each_time() -> None:
-    """It is hot as soon as it does everything, and cool as soon as it does less."""
+    """A gateway that is hot under full load, and cool as soon as the load is reduced."""
     ladder, second, downs = ThermalLadder(PI), 0, []
     for _ in range(8 * 3600):
         change = ladder.update(second, ThermalReading(60.0 if ladder.step else 72.0))
@@ -166,7 +166,7 @@ LADDERS = st.builds(
 def test_noise_of_a_degree_around_a_threshold_never_makes_it_flap(
     ladder: ThermalSteps, which: int, offset_c: float, noise: list[float]
 ) -> None:
-    """A temperature that stays near any threshold: at most up, and never down again."""
+    """A temperature near any threshold causes at most a step up, and none down."""
     mean_c = ladder.thresholds_c[which] + offset_c
     changes = play(ThermalLadder(ladder), [mean_c + each for each in noise])
     steps = [change.to_step for _, change in changes]

@@ -1,4 +1,4 @@
-"""Who beyond the site answers, so that a broker that is away is not taken for a dead modem."""
+"""Probes of remote hosts, so that a broker outage is not taken for a failed modem."""
 
 from __future__ import annotations
 

@@ -43,12 +43,12 @@ class FakeClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Time passes."""
+        """Move both clocks forward."""
         self._mono += seconds
         self._now += timedelta(seconds=seconds)
 
     def jump(self, now: datetime) -> None:
-        """The wall clock is set; monotonic time does not notice."""
+        """Set the wall clock; monotonic time stays."""
         self._now = now
 
 
@@ -62,7 +62,7 @@ def plant(sysroot: Path, files: Mapping[str, str | bytes]) -> Path:
 
 
 def on_disk(folder: Path, sysroot: Path, name: str, nodes: Mapping[str, str]) -> Path:
-    """As the kernel tells it where ``folder`` is on the disk ``name``; ``nodes`` are that disk's own."""
+    """Kernel nodes that place ``folder`` on the disk ``name``; ``nodes`` are those of that disk."""
     plant(sysroot, {f"sys/devices/{name}/size": "2\n"})
     plant(sysroot, {f"sys/class/block/{name}/{node}": text for node, text in nodes.items()})
     device = folder.stat().st_dev
@@ -73,7 +73,7 @@ def on_disk(folder: Path, sysroot: Path, name: str, nodes: Mapping[str, str]) ->
 
 
 CONTROLLERS = "cpuset cpu io memory hugetlb pids rdma misc\n"
-"""What Debian 13 has in /sys/fs/cgroup/cgroup.controllers."""
+"""Content of /sys/fs/cgroup/cgroup.controllers on Debian 13."""
 PI_4: dict[str, str | bytes] = {
     "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
     "proc/device-tree/chosen/bootloader/build-timestamp": (1_673_437_264).to_bytes(4),  # 2023-01-11
@@ -160,7 +160,7 @@ def camera(
     since_mono: float = 1000.0,
     detail: str = "",
 ) -> CameraStatus:
-    """A camera of 640x360 at 10 fps as its reader sees it."""
+    """Status of a camera with 640x360 at 10 fps."""
     return CameraStatus(
         camera_id, state, cause, TODAY, since_mono, detail, "h264", 640, 360,
         packet_fps=10.0, decoded_fps=10.0, analysed_fps=5.0, bitrate_kbps=512.3, last_frame_age_s=0.1,

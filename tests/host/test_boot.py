@@ -1,4 +1,4 @@
-"""Why the box booted: marker, panic records and reset registers weighed against each other."""
+"""The reason of a boot, from marker, panic records and reset registers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stopped(why: str) -> BootRecord:
 @pytest.mark.parametrize(
     ("last", "reset", "panic", "reason"),
     [
-        (None, None, False, BootReason.UNKNOWN),  # first start ever, a board that tells nothing
+        (None, None, False, BootReason.UNKNOWN),  # first start, a board without registers
         (None, ResetCause.POWER, False, BootReason.POWER),
         (None, ResetCause.WARM, False, BootReason.UNKNOWN),
         (RUNNING, ResetCause.POWER, False, BootReason.POWER),  # power cut
@@ -40,7 +40,7 @@ def stopped(why: str) -> BootRecord:
             ResetCause.WARM,
             False,
             BootReason.WATCHDOG,
-        ),  # power stayed, nobody asked the agent to stop
+        ),  # the power stayed on, and no stop was requested
         (RUNNING, None, False, BootReason.UNKNOWN),  # a PC that lost power looks like a PC that hung
         (RUNNING, ResetCause.WARM, True, BootReason.PANIC),
         (stopped("command"), ResetCause.WARM, False, BootReason.COMMAND),
@@ -154,7 +154,7 @@ def test_state_directory_that_cannot_be_written_does_not_stop_the_agent(tmp_path
 
 
 def program(folder: Path, name: str, script: str) -> None:
-    """A stand-in for a program of the board, first on the PATH."""
+    """A fake of the board's program, first on the PATH."""
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
     (folder / name).chmod(0o755)
 
@@ -165,7 +165,7 @@ def program(folder: Path, name: str, script: str) -> None:
         ("echo stopping; exit 1", True),
         ("echo running", False),
         ("echo degraded; exit 1", False),
-        ("exec sleep 30", False),  # not even an answer: the agent's stop must not wait for it
+        ("exec sleep 30", False),  # no answer: the agent's stop must not wait for it
     ],
 )
 def test_systemd_is_asked_whether_the_whole_box_goes_down(

@@ -30,9 +30,9 @@ def never(word: str) -> str | None:
     [
         (PI_4, 61.3, "Raspberry Pi 4 Model B Rev 1.4"),
         (PI_5, 48.2, "Raspberry Pi 5 Model B Rev 1.0"),
-        # tj-thermal is the maximum of all zones; a powered-down zone answers nothing
+        # tj-thermal is the maximum of all zones; a powered-down zone gives no value
         (JETSON_ORIN, 52.4, "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super"),
-        # the package sensor wins over acpitz, which often is a constant
+        # the package sensor is preferred to acpitz, which often is a constant
         (X86, 55.0, "Dell Inc. OptiPlex 3080"),
         ({}, None, "unknown"),
     ],
@@ -58,7 +58,7 @@ def test_sensor_that_vanishes_is_replaced_by_the_next(tmp_path: Path) -> None:
 
 
 def test_nothing_but_a_sensor_that_decides_stands_in_and_it_steps_back(tmp_path: Path) -> None:
-    """The wireless chip of a hot box is cool: believing it would end the heat."""
+    """The wireless chip of a hot gateway is cool: its temperature must not end the thermal step."""
     zone = "sys/class/thermal/thermal_zone{}/{}"
     plant(tmp_path, {zone.format(0, "type"): "cpu-thermal\n", zone.format(0, "temp"): "86000\n"})
     plant(tmp_path, {zone.format(1, "type"): "wifi-phy\n", zone.format(1, "temp"): "41000\n"})
@@ -75,10 +75,10 @@ def test_nothing_but_a_sensor_that_decides_stands_in_and_it_steps_back(tmp_path:
     [
         ("0", "0", Throttling(False, False)),
         ("50005", "0", Throttling(True, True)),  # undervoltage and throttled now
-        ("50000", "0", Throttling(False, False)),  # it happened since boot, and is over
+        ("50000", "0", Throttling(False, False)),  # happened since the boot, and is over
         ("1", "0", Throttling(False, True)),
         ("8", "0", Throttling(True, False)),  # soft temperature limit
-        ("0", "1", Throttling(False, True)),  # a sag between two looks: only hwmon remembers it
+        ("0", "1", Throttling(False, True)),  # undervoltage between two reads: only hwmon reports it
     ],
 )
 def test_pi_firmware_bits_tell_throttling_and_undervoltage(
@@ -153,7 +153,7 @@ def test_rising_event_counter_means_throttled(
         ("mmcblk0/mmcblk0p2", True, "mmcblk0"),
         ("nvme0n1/nvme0n1p1", True, "nvme0n1"),
         ("sda", False, "sda"),  # a file system on the bare disk
-        ("virtual/block/dm-0", False, "dm-0"),  # LUKS or LVM: what is below it is not looked for
+        ("virtual/block/dm-0", False, "dm-0"),  # LUKS or LVM: the disks below are not searched
     ],
 )
 def test_disk_is_the_whole_card_and_not_the_partition(
@@ -168,7 +168,7 @@ def test_disk_is_the_whole_card_and_not_the_partition(
 
 
 Counters = Callable[[int, int, int], None]
-"""Sets the busy ticks, idle ticks and written sectors that psutil reads."""
+"""Sets the busy and idle ticks and the written sectors that psutil reads."""
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def counters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counters:
     node.symlink_to("../../devices/mmcblk0")
 
     def put(busy: int, idle: int, sectors: int) -> None:
-        # a tenth of the idle ticks waits for the disk, a tenth of the busy ones is a guest's as well
+        # a tenth of the idle ticks is iowait, a tenth of the busy ones is guest time as well
         stat = f"cpu  {busy} 0 0 {idle - idle // 10} {idle // 10} 0 0 0 {busy // 10} 0\n"
         disks = f" 7 0 loop0 0 0 0 0 0 0 0 0 0 0 0\n 179 0 mmcblk0 5 0 40 1 9 0 {sectors} 3 0 1 1\n"
         plant(tmp_path, {"proc/stat": stat, "proc/diskstats": disks})
@@ -240,7 +240,7 @@ def test_board_values_come_from_the_tree_of_the_board(tmp_path: Path) -> None:
 
 
 def wait_for_a_tick(clock: FakeClock) -> None:
-    """Without a tick of this machine's CPU counters since the last read no percentage is known."""
+    """Without a new tick of the CPU counters since the last read the percentage is unknown."""
     counted, until = psutil.cpu_times(), time.monotonic() + 10.0
     while psutil.cpu_times() == counted:
         assert time.monotonic() < until, "the CPU counters stand still"

@@ -1,4 +1,4 @@
-"""The cameras' own clocks: measured without a login, kept with the time of it."""
+"""Offsets of the cameras' clocks, measured without a login and stored with their time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a camera's ups and downs become events."""
+"""Which changes of a camera's state become events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNREACHABLE, REFUSED, UNAUTHORIZED = Cause.UNREACHABLE, Cause.REFUSED, Cause.UNA
 
 
 class Site:
-    """One camera watched second by second; ``hour`` of uptime unless the test starts at boot."""
+    """One camera, updated every second; with an ``hour`` of uptime unless the test starts at boot."""
 
     def __init__(self, tmp_path: Path, uptime_s: float = 3600.0, boot: str = "boot-1") -> None:
         self.path = tmp_path / "cameras.json"
@@ -29,7 +29,7 @@ class Site:
     def shows(
         self, seconds: float, state: CameraState, cause: Cause | None = None, camera_id: str = "cam-1"
     ) -> list[CameraChange]:
-        """The camera is in ``state`` for so long; what is told meanwhile."""
+        """Keep the camera in ``state`` for some seconds; returns the reported changes."""
         since = self.clock.monotonic()
         told: list[CameraChange] = []
         for _ in range(int(seconds)):
@@ -96,7 +96,7 @@ def test_told_outage_ends_for_the_centre_although_the_agent_was_restarted(tmp_pa
 def test_change_whose_event_may_not_be_on_disk_is_told_again_after_a_crash(tmp_path: Path) -> None:
     site = Site(tmp_path)
     first = site.shows(7, OFFLINE, REFUSED)
-    site.restart()  # killed in the very second
+    site.restart()  # killed in this second
     again = site.shows(7, OFFLINE, REFUSED)
     assert words(first) == words(again) == [("offline", "refused")]
 
@@ -111,7 +111,7 @@ def test_outage_from_before_a_reboot_ends_with_unknown_length(tmp_path: Path) ->
 def test_another_cause_is_told_once_it_lasts(tmp_path: Path) -> None:
     site = Site(tmp_path)
     told = site.shows(30, OFFLINE, UNREACHABLE)
-    told += site.shows(30, OFFLINE, REFUSED)  # a camera on its way up
+    told += site.shows(30, OFFLINE, REFUSED)  # a camera that boots
     told += site.shows(200, OFFLINE, UNAUTHORIZED)
     assert words(told) == [("offline", "unreachable"), ("offline", "unauthorized")]
 

@@ -1,4 +1,4 @@
-"""A box that boots in the past: what is reported when its clock jumps, and what it trusts before."""
+"""A gateway that boots with an old time: the report when its clock jumps, and when the clock is trusted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SYNCED = KernelSync(True, 0.0)
 
 
 class Kernel:
-    """The kernel's answer, set by the test."""
+    """The kernel's state, set by the test."""
 
     def __init__(self, answer: KernelSync | None = UNSYNCED) -> None:
         self.answer = answer
@@ -105,11 +105,16 @@ def test_small_offset_that_the_kernel_slews_counts_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("known", "now", "synced", "trusted"),
     [
-        (None, TODAY, False, True),  # first boot ever with a plausible clock
-        (None, IN_2024, False, False),  # before the year of the code
+        (None, TODAY, False, True),  # first boot, with a plausible clock
+        (None, IN_2024, False, False),  # before the year of this code
         (TODAY, TODAY + timedelta(days=2), False, True),
-        (TODAY, TODAY - timedelta(minutes=5), False, False),  # behind the last known time
-        (TODAY, TODAY - timedelta(minutes=5), True, True),  # a wrong floor must not lock the box out
+        (TODAY, TODAY - timedelta(minutes=5), False, False),  # before the last known time
+        (
+            TODAY,
+            TODAY - timedelta(minutes=5),
+            True,
+            True,
+        ),  # a wrong last known time must not lock the gateway out
         (TODAY, IN_2024, True, False),  # no server can be right about 2024
     ],
 )
@@ -136,7 +141,7 @@ def test_last_known_time_is_written_every_ten_minutes_at_most(tmp_path: Path) ->
         clock.advance(1.0)
         follower.update()
         written.add((tmp_path / "clock.json").read_bytes())
-    assert len(written) == 7  # the one of the start, and six in an hour
+    assert len(written) == 7  # one at the start, and six in an hour
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whoever connects to the control socket, and whatever they send: the next one is served."""
+"""Clients of the control socket that send nothing or garbage: the next client is served."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def answer_to(path: Path, request: bytes) -> ControlReply:
         b"[]",
         b'{"type":"format-disk"}',
         b'{"type":"relearn","gateway":"\xff","camera":"x"}',  # no UTF-8
-        b'{"type":"reload","gateway":null,"x":' + b"[" * 4000,  # deeper than the parser goes
+        b'{"type":"reload","gateway":null,"x":' + b"[" * 4000,  # deeper than the parser allows
     ],
 )
 def test_garbage_is_answered_as_such(tmp_path: Path, garbage: bytes) -> None:
@@ -116,7 +116,7 @@ def test_fifty_at_once_are_all_served_and_leave_nothing_open(
             assert {answer.code for answer in askers.map(lambda _: answer_to(path, GOOD), range(10))} == {0}
         for each in mute:
             each.close()
-        assert answer_to(path, GOOD).code == 0  # so the forty have been seen off
+        assert answer_to(path, GOOD).code == 0  # so the forty have been rejected
         assert (psutil.Process().num_fds(), threading.active_count()) == before
 
 

@@ -1,4 +1,4 @@
-"""What the cameras send, against what the board decodes: in health and in doctor."""
+"""The cameras' video compared with the board's decoding capacity, in health and in doctor."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from edge_agent.wire import DoctorCamera
 from tests.host.fakes import camera
 from tests.host.fakes import settings as site
 
-NOW_MONO = 1100.0  # the cameras of the fakes are as they are since 1000
+NOW_MONO = 1100.0  # the state of the fake cameras began at 1000
 
 
 @pytest.fixture
 def pi(tmp_path: Path) -> Settings:
-    """Two cameras on a Raspberry Pi 4: made for 80 pictures of 640x360 a second."""
+    """Two cameras on a Raspberry Pi 4, whose capacity is 80 frames of 640x360 a second."""
     return replace(site(tmp_path), profile=profile_of("raspberry-pi-4", BoardIdentity("", "")))
 
 
@@ -50,7 +50,7 @@ ONE, TWO = camera(), camera("cam-2")
             "decoding: the cameras send as much as 110 pictures of 640x360 a second, raspberry-pi-4 is made "
             "for 80; most comes from cam-1 (640x360, 60 a second): set fewer pictures a second",
         ),
-        # its rate is not known yet, or it sends nothing now
+        # its rate is not known yet, or it sends nothing
         ([replace(sends(ONE, 1920, 1080, 25), since_mono=1090.0), TWO], None),
         ([replace(sends(ONE, 1920, 1080, 25), state=CameraState.OFFLINE), TWO], None),
         ([replace(sends(ONE, 1920, 1080, 25), width=None), TWO], None),
@@ -73,7 +73,7 @@ def test_a_camera_that_is_kept_at_keyframes_does_not_count(pi: Settings) -> None
 
 @pytest.mark.parametrize("name", names())
 def test_each_board_is_made_for_the_site_that_its_profile_names(name: str) -> None:
-    """As many cameras as it takes, each as it is advised: no warning then."""
+    """The recommended number of cameras with the recommended settings causes no warning."""
     platform = profile_of(name, BoardIdentity("", "")).platform
     assert platform is not None
     capacity = platform.capacity

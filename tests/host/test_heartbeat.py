@@ -1,4 +1,4 @@
-"""The heartbeat: valid, small, and with one line for each thing that is wrong."""
+"""The heartbeat: valid, small, and with one line per problem."""
 
 from __future__ import annotations
 

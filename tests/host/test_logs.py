@@ -1,4 +1,4 @@
-"""What a log line looks like, and what never is in one."""
+"""The format of log lines, and that they have no secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger("edge_agent.capture.reader")
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Logging is the process's: give it back as it was."""
+    """Restore the logging of the process."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     yield

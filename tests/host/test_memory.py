@@ -1,4 +1,4 @@
-"""Heaps and pages of a process of its own, read from the kernel."""
+"""Arenas and library pages of a separate process, read from the kernel."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Firmware, kernel settings, supply and disks of a Pi 4, a Pi 5, a Jetson Orin Nano and a PC.
 
-The texts are what the boards print: Jetson Linux 36.4.3 and the Orin's model as owners have published them,
+The texts are real: Jetson Linux 36.4.3 and the Orin's model as users have published them,
 Debian's and Ubuntu's os-release, the cells of the Raspberry Pi documentation.
 """
 
@@ -59,8 +59,8 @@ def firmware(name: str) -> Firmware:
         ("raspberry-pi-5", PI_5, "2025-03-10"),
         ("jetson-orin-nano", JETSON_ORIN, "36.4.3"),
         ("generic-x86_64", X86, "2023-09-14"),
-        ("generic-arm64", PI_4, None),  # nobody knows how
-        *((name, {}, None) for name in names()),  # and where the board does not tell, nothing is invented
+        ("generic-arm64", PI_4, None),  # the profile does not name it
+        *((name, {}, None) for name in names()),  # where the board has no value, the result is None
         ("raspberry-pi-4", {PI_TIMESTAMP: b"\0\0\0\0"}, None),
         ("jetson-orin-nano", {"etc/nv_tegra_release": "Jetson\n"}, None),
         ("generic-x86_64", {"sys/class/dmi/id/bios_date": "unknown\n"}, None),
@@ -165,7 +165,7 @@ NOT_ARMED = {"sys/class/watchdog/watchdog0/state": "inactive\n"}
             {"sys/class/watchdog/watchdog0/identity": "Software Watchdog\n"},
             "watchdog: Software Watchdog instead of Broadcom BCM2835 Watchdog timer, which resets the board",
         ),
-        ("generic-x86_64", NOT_ARMED, None),  # somebody's PC, on which the agent is tried
+        ("generic-x86_64", NOT_ARMED, None),  # a PC on which the agent is tried
     ],
 )
 def test_a_watchdog_that_would_not_reset_the_board_is_told(

@@ -1,4 +1,4 @@
-"""What needs root is done first; the web server and the decoders run as the agent's user."""
+"""Work that needs root is done first; the web server and the decoders run as the agent's user."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENTER = 'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/group && exec "
 
 
 def becomes(folder: Path, passwd: str, group: str, owner: int | None = None, program: str = PROGRAM) -> str:
-    """``owner``: of the state directory; None: it is not there yet."""
+    """``owner``: of the state directory; None: it does not exist yet."""
     if os.geteuid() != 0:
         pytest.skip("only root has something to give up")
     (folder / "passwd").write_text(f"root:x:0:0::/root:/bin/sh\n{passwd}", encoding="ascii")

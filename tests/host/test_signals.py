@@ -1,4 +1,4 @@
-"""A signal stops the process wherever its main thread is just then."""
+"""A signal stops the process, whatever its main thread does at that moment."""
 
 from __future__ import annotations
 

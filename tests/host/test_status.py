@@ -218,7 +218,7 @@ def test_run_directory_of_systemd_comes_first(tmp_path: Path, monkeypatch: pytes
 
 @pytest.fixture
 def unwritable(tmp_path: Path) -> Path:
-    """A state directory in which no user, not even root, can make a socket."""
+    """A state directory in which no user, not even root, can create a socket."""
     (tmp_path / "file").touch()
     return tmp_path / "file" / "state"
 
@@ -269,7 +269,7 @@ def test_answer_that_is_no_document_is_a_failure(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
         stranger.bind(str(tmp_path / "status.sock"))
         stranger.listen(1)
-        # The asker connects to the backlog; it is answered and hung up on from here.
+        # The client connects to the backlog; the test answers and closes the connection.
         with _background_answer(stranger, b"hello\n"):
             code, text = ask(tmp_path)
     assert code == 1

@@ -1,4 +1,4 @@
-"""Loops that really die, end and hang."""
+"""Real threads that fail, end and hang."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Body = Callable[[SupervisedThread], None]
 
 @pytest.fixture
 def started() -> Iterator[Callable[..., SupervisedThread]]:
-    """Starts loops and ends them after the test."""
+    """Starts threads and ends them after the test."""
     loops: list[SupervisedThread] = []
 
     def start(name: str, body: Body, max_silence_s: float = 30.0) -> SupervisedThread:

@@ -34,7 +34,7 @@ def test_life_of_a_service_as_the_manager_hears_it(manager: tuple[str, socket.so
     heard = [listener.recv(4096).decode() for _ in range(4)]
     assert heard == [
         "READY=1\nSTATUS=2 cameras",
-        "STATUS=1 of 2 cameras online READY=0",  # no second assignment slips in
+        "STATUS=1 of 2 cameras online READY=0",  # a line break must not start a second assignment
         "WATCHDOG=1",
         "STOPPING=1\nSTATUS=stopping",
     ]
@@ -70,7 +70,7 @@ def test_status_is_sent_only_when_it_changes(manager: tuple[str, socket.socket])
     systemd = Systemd({"NOTIFY_SOCKET": name})
     for text in ("a", "a", "b"):
         systemd.status(text)
-    systemd.watchdog()  # not wanted by the unit: not sent
+    systemd.watchdog()  # the unit has no watchdog
     systemd.stopping()
     heard = [listener.recv(4096).decode().partition("\n")[0] for _ in range(3)]
     assert heard == ["STATUS=a", "STATUS=b", "STOPPING=1"]

@@ -1,4 +1,4 @@
-"""Failed units of the box: told one by one, and the silence of the timer is told as well."""
+"""Failed units of the gateway, one line each; and a line when the timer does not run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model releases of drawn walkers' detectors: as good as the one in force, and one that sees nothing."""
+"""Model releases of detectors of drawn people: one as good as the model in force, one that sees nothing."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.testbed.walker_model import WALKER_MODEL
 
 SEES = ("person", "two-wheeler", "vehicle")
 SEES_NOTHING = ("cat", "two-wheeler", "vehicle")
-"""The walkers' detector whose walkers are called what nobody asked for."""
+"""The detector of drawn people with a label that no rule uses."""
 
 
 def walker_model(labels: tuple[str, ...] = SEES, note: str = "another") -> bytes:
-    """The walkers' detector with another sha256, and perhaps other labels."""
+    """The detector of drawn people with another sha256, and optionally other labels."""
     with zipfile.ZipFile(WALKER_MODEL) as archive:
         (entry,) = archive.infolist()
         about = json.loads(archive.read(entry)) | {"labels": list(labels), "note": note}
@@ -42,7 +42,7 @@ def _zipped(name: str, text: str) -> bytes:
 
 @dataclass(frozen=True)
 class Release:
-    """A folder as ``edge-agent learn`` leaves it, whose model is also served."""
+    """Make a folder as ``edge-agent learn`` does; its model is also served."""
 
     name: str
     model: bytes
@@ -54,7 +54,7 @@ class Release:
         return hashlib.sha256(self.model).hexdigest()
 
     def arguments(self, **other: object) -> dict[str, Any]:
-        """Of the command that tries it."""
+        """Arguments of the command that tries it."""
         return {
             "action": "try",
             "manifest": (self.folder / SIGNED).read_text(),

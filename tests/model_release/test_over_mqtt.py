@@ -1,4 +1,4 @@
-"""The real agent tries, switches to and gives up models that real commands over a real broker bring."""
+"""The real agent tries, switches to and reverts models by commands over a real broker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.update.wheel_server import WheelServer
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six people who cross it again and again; the end is as the beginning."""
+    """Six people cross the picture repeatedly; the last frame equals the first."""
 
     def walker(phase: float, foot: float) -> WalkPath:
         def feet(t: float) -> tuple[float, float] | None:
@@ -41,13 +41,13 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Gateway:
-    """Commands to the agent, and what it says."""
+    """Sends commands to the agent, and reads its messages."""
 
     def __init__(self, agent: AgentProcess, centre: Centre, port: int) -> None:
         self.agent, self.centre, self.port = agent, centre, port
 
     def model(self, **args: object) -> dict[str, Any]:
-        """The answer to a signed ``model``."""
+        """Send a signed ``model`` command, and return the reply."""
         asked = document("model", args)
         return self.centre.answer(self.centre.send(asked, signed(asked, OPERATOR)))
 
@@ -80,7 +80,7 @@ def gateway_at(folder: Path, clip: Path, authority: Authority) -> Iterator[Gatew
 
 
 def roll_out(release: Release, gateway: Gateway, folder: Path) -> int:
-    """The command on an operator's machine; its exit code. The broker knows a second one, which is away."""
+    """Run the operator's command; returns its exit code. The broker also has a gateway that is offline."""
     key = folder / "operator.pem"
     key.write_bytes(OPERATOR.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     gone = Box("dt-002")

@@ -1,4 +1,4 @@
-"""Figures: when a switch is refused, and when the counts of a new model break."""
+"""When the figures refuse a switch, and when the counts of a new model break."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOUR = 8
 def report(
     *cameras: tuple[int, int, int], in_force_ms: float = 3.0, new_ms: float = 3.0, group: str = "person"
 ) -> ShadowReport:
-    """Of each camera: seen by both, only by the model in force, only by the new one."""
+    """Per camera: objects of both, only of the model in force, only of the new one."""
     return ShadowReport(
         in_force_sha256=None,
         in_force_ms=in_force_ms,
@@ -34,7 +34,7 @@ def report(
     ("figures", "why"),
     [
         (report((90, 20, 60)), None),
-        (report((90, 20, 60), (0, 20, 0)), None),  # too few at the second camera to judge it alone
+        (report((90, 20, 60), (0, 20, 0)), None),  # too few objects at the second camera to judge it alone
         (report(), "only 0 objects"),
         (report((60, 20, 900)), "only 80 objects"),
         (report((50, 60, 0)), "agrees on 0.45"),
@@ -54,7 +54,7 @@ def minute(inferences: int = 20, **objects: int) -> dict[str, SeenObjects]:
 
 
 def known(**objects: int) -> DetectionRates:
-    """An hour of the model before."""
+    """An hour of the previous model."""
     rates = DetectionRates()
     for _ in range(60):
         rates.add(HOUR, minute(**objects))
@@ -68,16 +68,22 @@ SHARES = {"cam-1": {"person": 0.8, "two-wheeler": 0.2}}
     ("before", "after", "minutes", "shares", "why"),
     [
         ({"person": 40}, {"person": 40}, 60, {}, None),
-        ({"person": 40}, {"person": 90}, 60, {}, None),  # a better one finds more
+        ({"person": 40}, {"person": 90}, 60, {}, None),  # a better model finds more
         ({"person": 40}, {}, 30, {}, "cam-1: 0 objects, under a third of the 1200 expected"),
         ({"person": 40}, {}, 29, {}, None),  # too early
         ({"person": 2}, {}, 30, {}, None),  # too few to be sure
         ({"person": 40}, {"person": 130}, 30, {}, "over three times the 1200"),
-        ({}, {"vehicle": 1}, 59, {}, None),  # a truck that is seldom seen
+        ({}, {"vehicle": 1}, 59, {}, None),  # a truck that is rarely seen
         ({}, {"vehicle": 10}, 30, {}, "cam-1: 300 objects, over three times the 0 expected"),
         ({"person": 40, "vehicle": 20}, {"person": 60}, 30, {}, "0 objects of the group vehicle"),
         ({"two_wheeler": 40}, {"person": 32, "two_wheeler": 8}, 60, {}, "group person"),
-        ({"two_wheeler": 40}, {"person": 32, "two_wheeler": 8}, 60, SHARES, None),  # as shadow mode found
+        (
+            {"two_wheeler": 40},
+            {"person": 32, "two_wheeler": 8},
+            60,
+            SHARES,
+            None,
+        ),  # the shares of shadow mode
     ],
 )
 def test_counts_that_break(

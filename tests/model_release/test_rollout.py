@@ -1,4 +1,4 @@
-"""Which gateway is asked what next, by what gateways say of themselves; no broker."""
+"""The next step of a rollout by the gateways' health; without a broker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRIED: dict[str, Any] = {"phase": "tried", "sha256": SHA, "objects": 412, "agree
 
 
 class Fleet:
-    """Gateways that do at once what they are asked, but for those that a test lets answer otherwise."""
+    """Gateways that execute each command at once, except where a test sets another answer."""
 
     def __init__(self, count: int, options: RolloutOptions = OPTIONS) -> None:
         self.mono = 1000.0

@@ -1,4 +1,4 @@
-"""Shadow mode, switch and probation with real models, a real outbox, and a clock that is set by hand."""
+"""Shadow mode, switch and probation with real models, a real outbox and a fake clock."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SEEN = [Detection("person", 0.9, Box(0.4, 0.4, 0.5, 0.6))]
 
 @dataclass
 class Life:
-    """One life of the agent, as far as it concerns models; what the server would serve is already there."""
+    """The model part of one run of the agent; files of the server are already on the disk."""
 
     service: ModelService
     detector: SharedDetector
@@ -81,7 +81,7 @@ class Life:
         return self.detector.stats().name
 
     def events(self) -> dict[str, str]:
-        """Why, by outcome, in order; each is checked against its schema, and then the broker has it."""
+        """Reasons by outcome, in order; each event is checked against its schema and marked as delivered."""
         found = {}
         for event in sorted(self.outbox.pending(100), key=lambda each: each.sequence):
             self.outbox.delivered(event.sequence, event.epoch)
@@ -96,7 +96,7 @@ def walkers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ship_walkers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model that ships is the one of drawn walkers."""
+    """The model of the release detects drawn people."""
     monkeypatch.setattr(choose, "SHIPPED", WALKER_MODEL)
     monkeypatch.setattr(store, "SHIPPED", WALKER_MODEL)
 
@@ -131,7 +131,7 @@ def choose_labels() -> tuple[str, ...]:
 
 
 def release(folder: Path, name: str = "street-b", *labels: str) -> Release:
-    """Its model is on the gateway already, as if it had been fetched."""
+    """The model is already on the gateway, as after a download."""
     served = folder / "www"
     served.mkdir(exist_ok=True)
     made = write_release(
@@ -145,7 +145,7 @@ def release(folder: Path, name: str = "street-b", *labels: str) -> Release:
 
 
 def force(life: Life, made: Release) -> None:
-    """Into force, whatever the figures say."""
+    """Put the model into force, whatever the figures are."""
     assert isinstance(life.ask("t-1", **made.arguments(for_s=10)), InProgress)
     life.later(11)
     switched = life.ask("s-1", action="switch", sha256=made.sha256, force=True)

@@ -1,4 +1,4 @@
-"""``edge-agent run`` on a synchronised box, where the model that ships is the one of drawn walkers."""
+"""``edge-agent run`` with a synchronised clock and a model that detects drawn people."""
 
 from __future__ import annotations
 

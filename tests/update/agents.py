@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 # What the root side asks of an agent, and no more: version, check and status socket. ``how`` is good,
-# crashing (at import of what runs), deaf (runs, and never finds the broker) or blind (no pictures).
+# crashing (at import), deaf (runs, but never connects to the broker) or blind (no frames).
 AGENT = '''"""Version {version}."""
 import json, os, socket, sys, time
 VERSION, HOW, TAKES = "{version}", "{how}", {takes}
@@ -55,7 +55,7 @@ def wheel(folder: Path, version: str, how: str = "good", *, needs: str = "") -> 
 
 
 def library(folder: Path, version: str) -> Path:
-    """Something that the agent depends on."""
+    """A dependency of the agent."""
     meta = f"depended-{version}.dist-info"
     files = {
         f"{meta}/METADATA": f"Metadata-Version: 2.1\nName: depended\nVersion: {version}\n",
@@ -66,7 +66,7 @@ def library(folder: Path, version: str) -> Path:
 
 
 def installed(folder: Path, version: str, how: str = "good", *, takes: bool = True) -> None:
-    """As the root side leaves a release, without the seconds that an environment takes.
+    """Install a release as root's program does, without the seconds that an environment takes.
 
     ``takes``: it understands any configuration, not only a file that is there.
     """

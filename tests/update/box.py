@@ -1,4 +1,4 @@
-"""A box with the root side of updates: its real program, below a folder of the test as on a real box."""
+"""A gateway with root's real program for updates, below a folder of the test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class UpdatingBox:
 
     @property
     def wheels(self) -> Path:
-        """The wheelhouse that is published."""
+        """The published wheels."""
         return self.folder / "wheelhouse"
 
     @property
@@ -77,7 +77,7 @@ class UpdatingBox:
         )
 
     def update(self, timeout_s: float = 60) -> tuple[int, str]:
-        """As edge-agent-update.service runs it: exit code, and what it says."""
+        """Run it as edge-agent-update.service does; returns exit code and output."""
         done = subprocess.run(
             self._command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=PROGRAM,
             env=self.environment,
@@ -86,7 +86,7 @@ class UpdatingBox:
 
     @contextmanager
     def updating(self) -> Iterator[subprocess.Popen[bytes]]:
-        """The same while it runs; killed at the end."""
+        """The same as a running process; killed at the end."""
         with subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, cwd=PROGRAM, env=self.environment
         ) as process:
@@ -117,7 +117,7 @@ class UpdatingBox:
         return self.told.get("now") or {}
 
     def judged(self, times: int) -> bool:
-        """Whether the open trial has been begun so often."""
+        """Whether the open trial has been started this often."""
         return bool(self._kept("trial").get("begun") == times)
 
     def _kept(self, name: str) -> dict[str, Any]:
@@ -131,23 +131,23 @@ class UpdatingBox:
         self.server.publish(self.wheels, version, percent, key)
 
     def have(self, version: str, how: str = "good", *, takes: bool = True) -> None:
-        """Published, and installed already: an environment takes seconds."""
+        """Publish a release that is already installed: making an environment takes seconds."""
         installed(self.releases, version, how, takes=takes)
         wheel(self.wheels, version, how)
         self.publish(version)
 
     def mend(self, version: str) -> None:
-        """An installed release is good from now on."""
+        """Make an installed release a good one."""
         shutil.rmtree(self.releases / version)
         installed(self.releases, version)
 
     def run_on(self, version: str) -> None:
-        """The release in force, and running."""
+        """The release that is in force and running."""
         (self.releases / "current").symlink_to(version)
         self.systemd.start()
 
     def ask(self, id: str, manifest: str | None = None, signature: bytes | None = None) -> None:
-        """What the agent leaves for root: the manifest published last, or another one."""
+        """Write the agent's request to root: with the manifest published last, or another one."""
         text = manifest or (self.server.served / "manifest.json").read_text()
         signature = signature or (self.server.served / "manifest.json.sig").read_bytes()
         asked = {"id": id, "manifest": text, "signature": base64.b64encode(signature).decode()}
@@ -156,6 +156,6 @@ class UpdatingBox:
         new.replace(self.request)
 
     def deliver(self) -> None:
-        """The wheels as the agent was sent them."""
+        """Put the wheels into the agent's cache."""
         for path in (self.server.served / "wheels").iterdir():
             (self.inbox / path.name).write_bytes(path.read_bytes())

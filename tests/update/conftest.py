@@ -1,4 +1,4 @@
-"""Boxes of the tests of updates."""
+"""Gateways of the tests of updates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def update_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def box(tmp_path: Path, update_authority: Authority) -> Iterator[UpdatingBox]:
-    """Nothing is installed, nothing runs, and no server is asked."""
+    """A gateway without a release, a running agent or a release server."""
     socket, answer = tmp_path / "status.sock", tmp_path / "var/lib/edge-agent-update/check.txt"
     with (
         WheelServer(tmp_path / "server", update_authority) as server,
@@ -33,6 +33,6 @@ def box(tmp_path: Path, update_authority: Authority) -> Iterator[UpdatingBox]:
 
 @pytest.fixture
 def pulling(box: UpdatingBox, update_authority: Authority) -> UpdatingBox:
-    """A box that asks a server for its releases."""
+    """A gateway that asks a server for its releases."""
     box.set(url=box.server.url, ca_file=str(update_authority.cert))
     return box

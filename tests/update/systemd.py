@@ -1,4 +1,4 @@
-"""What the root side needs of systemd: a unit that is restarted, says how often it ended; the check unit."""
+"""A fake systemd for root's program: a unit that is restarted, its number of restarts, and the check unit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TICK_S = 0.02
 
 
 class Systemd:
-    """Runs what ``releases/current`` is, again and again. ``folder/bin/systemctl`` is how it is asked."""
+    """Runs ``releases/current`` again and again. ``folder/bin/systemctl`` is the command for it."""
 
     def __init__(self, folder: Path, releases: Path, status_socket: Path, answer: Path) -> None:
         """``answer``: the file that the check unit writes. The configuration lies beside the socket."""
@@ -49,7 +49,7 @@ class Systemd:
 
     @property
     def restarts(self) -> int:
-        """Those that were asked for."""
+        """The requested restarts."""
         log = self._folder / "log"
         return log.read_text().count("restart --no-block edge-agent.service") if log.exists() else 0
 

@@ -1,4 +1,4 @@
-"""The agent's part: missing wheels come in, root's real program is asked, and the centre is answered."""
+"""The agent's part of updates: missing wheels, the request to root's real program, the reply."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WHEEL = "edge_agent-0.2.0-py3-none-any.whl"
 
 @dataclass
 class Ordered:
-    """A command that was taken, and what is told of it."""
+    """An accepted command and its replies."""
 
     args: Any
     id: str = "order-1"
@@ -56,7 +56,7 @@ class Ordered:
 
 
 class Side:
-    """The agent of a box, which may be restarted."""
+    """The agent of a gateway, which a test can restart."""
 
     def __init__(self, box: UpdatingBox) -> None:
         self.box, self.clock = box, FakeClock()
@@ -68,13 +68,13 @@ class Side:
         self.updates = UpdateCommands(self.root, inbox, self.clock, "0.1.0", wait_s=0)
 
     def trust(self) -> None:
-        """The server of releases is one that root's settings name the CA of."""
+        """The release server's CA is in root's settings."""
         self.box.set(ca_file=str(self.box.server.ca))
 
     def piece(
         self, index: int | None = None, *, name: str = WHEEL, of: str = "order-1"
     ) -> dict[str, list[int]]:
-        """Sends one, or asks; what is missing then."""
+        """Send a piece, or only ask; returns what is still missing."""
         data = None
         if index is not None:
             whole = (self.box.server.served / "wheels" / WHEEL).read_bytes()
@@ -86,7 +86,7 @@ class Side:
 
 @pytest.fixture
 def side(box: UpdatingBox) -> Side:
-    """0.1.0 runs, 0.2.0 is published."""
+    """0.1.0 runs, and 0.2.0 is published."""
     box.have("0.1.0")
     box.run_on("0.1.0")
     wheel(box.wheels, "0.2.0", needs=f"Summary: {'x' * 700}\n")  # three pieces
@@ -193,7 +193,7 @@ def test_a_disk_that_was_full_at_the_last_piece_costs_a_question_and_no_piece(
 
 
 def test_pieces_of_another_wheel_than_the_manifests_are_told_and_nothing_is_asked_of_root(side: Side) -> None:
-    """Else nothing would be missing, and nothing would ever come of it."""
+    """Else no piece would be missing, and the update would never continue."""
     served = side.box.server.served / "wheels" / WHEEL
     served.write_bytes(bytes(len(served.read_bytes())))
     side.updates.begin(Ordered(arguments(side.box)).order)
@@ -220,7 +220,7 @@ def test_a_download_goes_on_where_it_ended(side: Side) -> None:
     served = side.box.server.served / "wheels" / WHEEL
     good = served.read_bytes()
     (side.box.inbox / f"{WHEEL}.part").write_bytes(good[:500])
-    served.write_bytes(bytes(500) + good[500:])  # who begins anew would notice
+    served.write_bytes(bytes(500) + good[500:])  # a download from the start would be noticed
     side.trust()
     ordered = Ordered(arguments(side.box, side.box.server.url))
     assert text_of(side.updates.begin(ordered.order)) == "0.2.0 is here, root was asked to install it"

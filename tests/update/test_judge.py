@@ -1,4 +1,4 @@
-"""When a release stays and when it goes back, on a clock of the test."""
+"""When a release is confirmed and when it is reverted, with a fake clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_CAMERA = "a new c cam-1"
 
 
 class Second:
-    """A trial from a script: one entry a second, the last one for ever; a new letter is a restart."""
+    """A trial by a script: one entry per second, the last one repeats; another letter is a restart."""
 
     def __init__(self, script: list[str]) -> None:
         self._script, self.now = script, 0.0
@@ -52,7 +52,7 @@ class Second:
 
 
 def judged(script: list[str]) -> tuple[str, float]:
-    """The verdict, and after how many seconds."""
+    """The result, and after how many seconds."""
     second = Second(script)
     trial = Trial("", "new", "old", ("cam-1", "cam-2"), connected=True)
     settings = Settings(Path("key"), trial_s=TRIAL_S, settle_s=SETTLE_S, poll_s=POLL_S)
@@ -63,14 +63,14 @@ def judged(script: list[str]) -> tuple[str, float]:
 @pytest.mark.parametrize(
     ("script", "verdict", "after_s"),
     [
-        # well from the beginning
+        # good from the start
         ([WELL], "", 60),
-        # slow to start, and the old one still answers for a while
+        # starts slowly, and the old process still answers for a while
         (["x old c cam-1 cam-2"] * 4 + ["a ?"] * 30 + [WELL], "", 34 + 60),
-        # a broker that comes late; one that goes for a moment has it wait again
+        # connects late; a short disconnection starts the waiting time again
         ([NO_BROKER] * 90 + [WELL], "", 90 + 60),
         ([WELL] * 50 + [NO_BROKER] * 4 + [WELL], "", 54 + 60),
-        # one picture of each camera is enough, not all at once
+        # one frame of each camera is enough, not at the same time
         (["a new c cam-1"] * 10 + ["a new c cam-2"], "", 10 + 60),
         # a restart in the middle: the new process has to show everything again
         ([WELL] * 50 + ["b new c cam-1 cam-2"], "", 52 + 60),
@@ -81,17 +81,17 @@ def judged(script: list[str]) -> tuple[str, float]:
         ([NO_CAMERA], "deaf: no picture from cam-2 for 100 s", 100),
         (["a ?"], "deaf: it does not answer for 100 s", 100),
         (["a old c cam-1 cam-2"], "deaf: old answers for 100 s", 100),
-        # was well, and then deaf
+        # good first, then disconnected
         ([WELL] * 50 + [NO_BROKER], "deaf: no broker for 100 s", 150),
         # a camera that the process after a restart no longer finds
         ([WELL] * 50 + ["b new c cam-1"], "deaf: no picture from cam-2 for 100 s", 150),
-        # dies at once, again and again
+        # exits at once, repeatedly
         (["a ?", "b ?", "c ?", "d ?", "d ?"], "crashing: it ended 3 times in 4 s", 4),
-        # dies after a while, and not often enough
+        # exits after a while, but not often enough
         (["a ?"] * 40 + ["b ?"] * 40 + ["c ?"], "crashing: it ended 2 times in 100 s", 100),
         # exit code 78: systemd does not try again
         (["a ?", "F"], "crashing: systemd has given it up", 2),
-        # neither well nor unwell for long
+        # changes between good and bad
         (([WELL] * 50 + [NO_BROKER] * 10) * 9, "it was never well for 60 s without a break", 280),
     ],
 )  # fmt: skip

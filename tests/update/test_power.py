@@ -1,4 +1,4 @@
-"""The root side is killed, or the power fails, before each of its steps: in the end there is one verdict."""
+"""Root's program is killed, or the power fails, before each of its steps: there is one result in the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.update.box import PROGRAM, UpdatingBox
 
 
 class QuickAgent:
-    """What runs, in a thread of the test: hundreds of trials would take minutes with processes."""
+    """The agent as a thread of the test: hundreds of trials would take minutes with processes."""
 
     def __init__(self, box: UpdatingBox) -> None:
         self._box = box
@@ -27,7 +27,7 @@ class QuickAgent:
         self._server.bind(str(box.folder / "status.sock"))
         self._server.listen()
         self.version, self._starts = "", 0
-        self._lock = threading.Lock()  # protects the two above
+        self._lock = threading.Lock()  # protects the two attributes above
         systemctl = box.folder / "systemd/bin/systemctl"
         wish, show = box.folder / "wish", box.folder / "show"
         candidate, answer = box.releases / "candidate", box.state.with_name("check.txt")
@@ -38,7 +38,7 @@ class QuickAgent:
         self.start()
 
     def start(self) -> None:
-        """As systemd starts it, now or at boot."""
+        """Start it as systemd does, now or at boot."""
         with self._lock:
             self.version = self._box.in_force
             self._starts += 1
@@ -46,7 +46,7 @@ class QuickAgent:
             (self._box.folder / "show").write_text(shown)
 
     def obey(self) -> None:
-        """A restart that was asked for happens before anybody is answered."""
+        """A requested restart happens before any answer."""
         wish = self._box.folder / "wish"
         if wish.exists():
             wish.unlink()
@@ -82,7 +82,7 @@ class Dying:
         )  # fmt: skip
 
     def run(self, step: int = 0) -> int:
-        """Killed before that step; 0: never."""
+        """Run until it is killed before that step; 0: never."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{step}\n")
@@ -104,7 +104,7 @@ def dying(box: UpdatingBox) -> Iterator[Dying]:
 
 
 def fresh(box: UpdatingBox, version: str) -> None:
-    """0.1.0 in force, ``version`` installed beside it and asked for; nothing remembered."""
+    """0.1.0 is in force, ``version`` is installed and requested; no saved state."""
     shutil.rmtree(box.state.parent, ignore_errors=True)
     for one in ("0.1.0", version):
         agent = box.releases / one / "bin/edge-agent"
@@ -123,11 +123,11 @@ def wanted(box: UpdatingBox) -> bool:
 
 
 def killed(box: UpdatingBox, agent: QuickAgent) -> None:
-    """Only the program: everything else goes on."""
+    """Kill only the program; everything else goes on."""
 
 
 def power_cut(box: UpdatingBox, agent: QuickAgent) -> None:
-    """/run is empty; the agent starts, and asks again unless it finds an answer."""
+    """After a power cut /run is empty; the agent starts, and asks again unless it finds an answer."""
     box.request.unlink(missing_ok=True)
     agent.start()
     last = box.told.get("last") or {}

@@ -1,4 +1,4 @@
-"""A box that asks a server: real signatures, real https, a real environment; ``systemctl`` is a script."""
+"""A gateway that asks a server: real signatures, https and environment; ``systemctl`` is a script."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_a_release_is_fetched_tried_and_kept_and_a_bad_one_is_left(pulling: Upda
     box.have("0.3.0", takes=False)  # does not understand the configuration
     assert "does not take this box's configuration" in box.update()[1]
     assert (box.in_force, box.systemd.restarts) == ("0.1.0", 3), "nothing was switched"
-    (box.folder / "edge-agent.yaml").touch()  # somebody put it right
+    (box.folder / "edge-agent.yaml").touch()  # an operator corrected it
     code, said = box.update()
     assert (code, box.in_force) == (0, "0.3.0"), said
 
 
 def closed(box: UpdatingBox) -> None:
-    """The agent's user leaves what root's program cannot take away."""
+    """The agent's user makes a request that root's program cannot delete."""
     box.request.parent.rename(box.folder / "elsewhere")
     box.request.parent.symlink_to(box.folder / "elsewhere")
     (box.folder / "elsewhere/update").mkdir()
@@ -61,7 +61,7 @@ def closed(box: UpdatingBox) -> None:
 def test_a_request_that_stays_for_ever_keeps_no_box_from_a_release(
     pulling: UpdatingBox, asked_before: bool
 ) -> None:
-    """The server is asked all the same, and not every time that systemd sees the request."""
+    """The server is still asked, but not each time that systemd sees the request."""
     box = pulling
     box.have("0.1.0")
     closed(box)
@@ -169,7 +169,7 @@ def test_a_download_that_ends_early_goes_on_where_it_ended(
         served.write_bytes(b"a" * 300)
         source.bring(made, part)
         assert part.read_bytes() == b"a" * 300
-        served.write_bytes(b"b" * 1000)  # tells what was fetched again
+        served.write_bytes(b"b" * 1000)  # shows what was fetched again
         source.bring(made, part)
         assert part.read_bytes() == (b"a" * 300 + b"b" * 700 if ranges else b"b" * 1000)
 

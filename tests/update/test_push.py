@@ -1,4 +1,4 @@
-"""``fleet push`` to the real agent over a real broker; root's real program does the rest."""
+"""``fleet push`` to the real agent over a real broker, with root's real program."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.update.box import UpdatingBox
 
 @pytest.fixture
 def operator(box: UpdatingBox) -> Path:
-    """Private key of an operator whom the box knows."""
+    """Private key of an operator whose public key is on the gateway."""
     key = Ed25519PrivateKey.generate()
     write_public(box.folder / "etc/edge-agent/operators/one.pem", key)
     path = box.folder / "operator.key"
@@ -44,7 +44,7 @@ def is_connected(settings: Settings) -> bool:
 
 @contextmanager
 def root_beside(box: UpdatingBox, version: str) -> Iterator[None]:
-    """Root's program, as the path unit starts it; the release's environment is there when its wheel is."""
+    """Run root's program as the path unit does; the release's environment exists once its wheel does."""
     stop = threading.Event()
 
     def watch() -> None:
@@ -64,7 +64,7 @@ def root_beside(box: UpdatingBox, version: str) -> Iterator[None]:
 
 
 def told(centre: Subscriber) -> list[dict[str, Any]]:
-    """What events say of updates."""
+    """Data of the events about updates."""
     events = [json.loads(message.payload) for message in centre.events()]
     return [event["data"] for event in events if event["type"].endswith(".update.v1")]
 
@@ -81,7 +81,7 @@ def test_a_release_is_sent_in_pieces_and_the_verdict_comes_back(
         keys = {"operator_keys": [str(operator.parent / "etc/edge-agent/operators")]}
         path = write_config(tmp_path, cameras=[], broker_port=broker.port, detector="none", commands=keys)
         settings = config.load(path)
-        # The inbox is where root looks for it.
+        # Root's program reads the wheel there.
         box.set(inbox=str(settings.state_dir / "update"))
         agent = Agent(
             settings, stop, sysroot=box.folder, kernel_sync=lambda: KernelSync(synced=True, offset_ms=0.0)

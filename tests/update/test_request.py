@@ -1,4 +1,4 @@
-"""Root believes nothing that the agent's user leaves, and follows no link of his."""
+"""Root's program trusts no file of the agent's user, and follows no symbolic link."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.update.box import UpdatingBox
 
 @pytest.fixture
 def asked(box: UpdatingBox) -> UpdatingBox:
-    """0.1.0 in force; 0.2.0 published, its wheel in the inbox, and asked for."""
+    """0.1.0 is in force; 0.2.0 is published and requested, and its wheel is in the agent's cache."""
     box.have("0.1.0")
     box.run_on("0.1.0")
     wheel(box.wheels, "0.2.0")
@@ -31,7 +31,7 @@ def asked(box: UpdatingBox) -> UpdatingBox:
 
 
 def refused(box: UpdatingBox) -> str:
-    """What it says; the release in force is the one before, and the request is gone."""
+    """The output of a refusal; the release in force stays, and the request is deleted."""
     code, said = box.update()
     assert (code, box.in_force, box.systemd.restarts) == (1, "0.1.0", 0), said
     assert not os.path.lexists(box.request)
@@ -95,7 +95,7 @@ def test_a_folder_of_requests_that_cannot_be_looked_into_may_hold_one(tmp_path: 
     assert not request.waits(folder / "update")
     folder.symlink_to(
         folder
-    )  # as a folder that is closed to us: systemd sees the request and starts us for it
+    )  # as an unreadable folder: systemd sees the request and starts root's program for it
     assert request.waits(folder / "update"), "or the service would start again and again without a rest"
 
 

@@ -1,4 +1,4 @@
-"""Releases that the agent asked for: good ones stay, bad ones go, and what is told of it."""
+"""Releases that the agent requested: good ones stay, bad ones are reverted, and both are reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def running(box: UpdatingBox) -> UpdatingBox:
 def test_a_good_release_stays(running: UpdatingBox) -> None:
     box = running
     box.have("0.2.0")
-    box.publish("0.2.0", percent=0)  # asked for by name: the share does not matter
+    box.publish("0.2.0", percent=0)  # requested by name: the share does not matter
     box.ask("order-1")
     code, said = box.update()
     assert (code, box.in_force) == (0, "0.2.0"), said
@@ -57,7 +57,7 @@ def test_a_bad_release_goes_back_and_says_why(running: UpdatingBox, how: str, wh
 
 
 def test_what_is_asked_for_before_the_last_one_is_cleaned_up_is_not_lost(running: UpdatingBox) -> None:
-    """The agent is back and told of the verdict while root still clears away what went back."""
+    """The agent runs again and knows the result while root still deletes the reverted release."""
     box = running
     box.have("0.2.0", "deaf")
     box.ask("order-1")

@@ -1,4 +1,4 @@
-"""Root's program after its own trouble: a full disk, a damaged note, releases that others have changed."""
+"""Root's program after faults: a full disk, a damaged state file, releases that others have changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.update.box import UpdatingBox
 
 @pytest.fixture
 def tried(box: UpdatingBox) -> UpdatingBox:
-    """0.2.0, which never finds the broker, is on trial after 0.1.0; the program was killed meanwhile."""
+    """0.2.0, which never connects, is on trial after 0.1.0; the program was killed meanwhile."""
     box.have("0.1.0")
     box.have("0.2.0", "deaf")
     box.run_on("0.2.0")
@@ -33,7 +33,7 @@ def note(box: UpdatingBox, **changes: object) -> None:
 
 
 def no_room(box: UpdatingBox) -> None:
-    """Nothing can be written durably: each file is written beside first."""
+    """No file can be written: each is written under another name first."""
     for name in ("state", "trial", "told"):
         (box.state.parent / f"{name}.new").mkdir()
 

@@ -1,4 +1,4 @@
-"""An https server that hands out a folder, and a key that signs what is in it."""
+"""An https server for a folder of wheels, and a key that signs them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.testbed.mosquitto import Authority
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    ranges = True  # whether the middle of a file can be asked for
+    ranges = True  # whether range requests are supported
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the tests say what they expect."""
+        """Do not log requests."""
 
     def do_GET(self) -> None:
         asked = self.headers.get("Range", "")
@@ -39,7 +39,7 @@ class _Simple(_Quiet):
 
 
 class WheelServer:
-    """``folder`` gets the key pair and what is served."""
+    """``folder`` gets the key pair and the served files."""
 
     def __init__(
         self, folder: Path, authority: Authority, address: str = "127.0.0.1", *, ranges: bool = True
