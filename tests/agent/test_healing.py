@@ -1,4 +1,4 @@
-"""Recovery without a broker: with root's real program, and with a real broker that is stopped.
+"""Recovery without a broker: with root's real program, and with a real broker that is stopped."""
 
 from __future__ import annotations
 
