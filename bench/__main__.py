@@ -28,7 +28,7 @@ WHOLE, PARTIAL = Path("bench/results"), Path("build/bench")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="short windows, few rounds: under 5 minutes")
     parser.add_argument("--only", metavar="PART[,PART]", help=", ".join(part.name for part in PARTS))
     options = parser.parse_args()

@@ -162,7 +162,7 @@ def _armed(change: int) -> dict[str, object]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__, allow_abbrev=False)
     parser.add_argument("--minutes", type=float, default=60.0)
     options = parser.parse_args()
     data = os.environ.get("EDGE_AGENT_TEST_DATA")

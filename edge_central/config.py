@@ -6,6 +6,7 @@ file, line, column and the nearest valid name.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
+from edge_agent.config.check import json_facts
 from edge_agent.config.fields import login, tree
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.field_types import (
@@ -40,6 +42,7 @@ from edge_agent.config.model.settings import Delivery, Mqtt
 from edge_agent.config.reference import page_of
 from edge_agent.config.sections.connection import MQTT
 from edge_agent.core.clock import SystemClock
+from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_central.alert_rules.measures import AlertSettings
 from edge_central.alerts.config import ALERTS, default_rules, reference
@@ -246,20 +249,27 @@ def load(path: Path, *, no_secrets: bool = False) -> CentralSettings:
     return replace(settings, warnings=tuple(map(str, sorted(set(reading.warnings)))))
 
 
-def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO) -> int:
-    """``edge-agent central check``: print one line and return 0, or print all mistakes and return 78."""
+def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO, as_json: bool = False) -> int:
+    """``edge-agent central check``: 0 and one line, or 78 and all mistakes; ``as_json``: one document."""
+    problems: tuple[ConfigProblem, ...] = ()
+    settings = None
     try:
         settings = load(path, no_secrets=no_secrets)
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=stderr)
-        return 78
-    for warning in settings.warnings:
-        print(warning, file=stderr)
-    count = len(settings.wards)
-    kind = "SQLite" if settings.database.embedded else "PostgreSQL"
-    print(f"{path}: valid: {settings.id}, {count} ward{'' if count == 1 else 's'}, {kind}", file=stdout)
-    return 0
+        problems = error.problems
+    warnings = () if settings is None else settings.warnings
+    if as_json:
+        print(json.dumps(json_facts(path, problems, warnings), indent=2, ensure_ascii=False), file=stdout)
+    else:
+        for each in (*problems, *warnings):
+            print(each, file=stderr)
+    if settings is None:
+        return EX_CONFIG
+    if not as_json:
+        count = len(settings.wards)
+        kind = "SQLite" if settings.database.embedded else "PostgreSQL"
+        print(f"{path}: valid: {settings.id}, {count} ward{'' if count == 1 else 's'}, {kind}", file=stdout)
+    return EX_OK
 
 
 def _error(path: Path, problems: list[ConfigProblem]) -> ConfigError:

@@ -94,7 +94,7 @@ def test_every_command_of_the_readme_is_run_by_a_test(folder: Path, test_data: P
                     done = edge_agent_command(line, folder)
                     assert agent.stop() == 0
             elif line.startswith("edge-agent models fetch"):
-                done = edge_agent_command(f"{line} --from {test_data / 'models'}", folder)
+                done = edge_agent_command(f"{line} --source {test_data / 'models'}", folder)
             else:
                 done = edge_agent_command(line, folder)
             assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"

@@ -40,17 +40,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", allow_abbrev=False)
     commands = parser.add_subparsers(required=True)
     prepare = commands.add_parser(
-        "prepare", help="check the pictures against their manifest and show what is there"
+        "prepare", help="check the pictures against their manifest and show what is there", allow_abbrev=False
     )
     teach = commands.add_parser(
-        "teach", help="let a teacher label what the sets leave unlabelled; takes hours"
+        "teach", help="let a teacher label what the sets leave unlabelled; takes hours", allow_abbrev=False
     )
     train = commands.add_parser(
-        "train", help="train on the places that are not held out; goes on where it was killed"
+        "train",
+        help="train on the places that are not held out; goes on where it was killed",
+        allow_abbrev=False,
     )
-    export = commands.add_parser("export", help="make the int8 TFLite file, calibrated on training pictures")
-    evaluate = commands.add_parser("evaluate", help="measure a TFLite file on the held-out places")
-    card = commands.add_parser("card", help="measure like evaluate, and write the model card and the notice")
+    export = commands.add_parser(
+        "export", help="make the int8 TFLite file, calibrated on training pictures", allow_abbrev=False
+    )
+    evaluate = commands.add_parser(
+        "evaluate", help="measure a TFLite file on the held-out places", allow_abbrev=False
+    )
+    card = commands.add_parser(
+        "card", help="measure like evaluate, and write the model card and the notice", allow_abbrev=False
+    )
     runs = {
         prepare: _prepare,
         teach: _teach,

@@ -122,14 +122,14 @@ def load(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="fleet", description="The fleet's sheet, checked and turned into inventory."
+        prog="fleet", description="The fleet's sheet, checked and turned into inventory.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (
         ("check", "say everything that is wrong in the sheet"),
         ("build", "write sites.yml and host_vars beside the sheet"),
     ):
-        one = commands.add_parser(name, help=what)
+        one = commands.add_parser(name, help=what, allow_abbrev=False)
         one.add_argument("csv", type=Path, nargs="?", default=HERE / "inventory/sites.csv")
         one.add_argument("--wards", type=Path, default=HERE / "inventory/wards.csv")
         one.add_argument("--profiles", type=Path, default=HERE.parent / "firmware_profiles")
@@ -137,17 +137,23 @@ def _parser() -> argparse.ArgumentParser:
         if name == "build":
             one.add_argument("--out", type=Path, help="inventory folder, if not the sheet's own")
             one.add_argument("--prune", action="store_true", help="remove host_vars of sites that are gone")
-    made = commands.add_parser("generate", help="an invented sheet of any size, for tests")
+    made = commands.add_parser(
+        "generate", help="an invented sheet of any size, for tests", allow_abbrev=False
+    )
     made.add_argument("folder", type=Path, help="sites.csv and wards.csv go there")
     made.add_argument("--sites", type=int, default=465)
     made.add_argument("--cameras", type=int, default=1194)
-    out = commands.add_parser("publish", help="a release for boxes that pull: wheels and a signed manifest")
+    out = commands.add_parser(
+        "publish", help="a release for boxes that pull: wheels and a signed manifest", allow_abbrev=False
+    )
     out.add_argument("wheelhouse", type=Path)
     out.add_argument("folder", type=Path, help="what an https server hands out")
     out.add_argument("--version", required=True)
     out.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
     out.add_argument("--percent", type=int, default=100, help="so many of the boxes take it")
-    sent = commands.add_parser("push", help="a published release to one gateway, through the broker")
+    sent = commands.add_parser(
+        "push", help="a published release to one gateway, through the broker", allow_abbrev=False
+    )
     sent.add_argument("gateway")
     sent.add_argument("folder", type=Path, help="what publish has filled")
     sent.add_argument("--ward", required=True, help="id of the gateway's ward")
@@ -160,7 +166,9 @@ def _parser() -> argparse.ArgumentParser:
     sent.add_argument("--url", help="where the gateway fetches it; else pieces through the broker")
     sent.add_argument("--wait-s", type=float, default=3600.0, help="for the verdict")
     renew = commands.add_parser(
-        "certificates", help="renewed certificates for boxes that no ssh reaches, on the server of releases"
+        "certificates",
+        help="renewed certificates for boxes that no ssh reaches, on the server of releases",
+        allow_abbrev=False,
     )
     renew.add_argument("authority", type=Path, help="folder of the CA, pki_directory of the role pki")
     renew.add_argument("folder", type=Path, help="what an https server hands out")

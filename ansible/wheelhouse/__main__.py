@@ -25,7 +25,9 @@ from wheelhouse.resolve import SOURCE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="wheelhouse", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="wheelhouse", description=(__doc__ or "").partition("\n")[0], allow_abbrev=False
+    )
     parser.add_argument("--arch", choices=ARCHITECTURES, default="aarch64")
     parser.add_argument("--python", choices=PYTHONS, default="3.13", help="of the box: Debian 12 has 3.11")
     parser.add_argument(

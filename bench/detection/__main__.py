@@ -30,7 +30,9 @@ from edge_agent.detection.litert import LiteRtDetector
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.detection", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.detection", description=__doc__, allow_abbrev=False
+    )
     parser.add_argument("--rounds", type=int, default=60, help="inferences a detector is timed for")
     rounds = parser.parse_args().rounds
     data = os.environ.get("EDGE_AGENT_TEST_DATA")

@@ -57,7 +57,7 @@ def real_table(results: list[dict[str, object]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.motion", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.motion", description=__doc__, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="one seed of each set, 20 s scenes, no clips")
     parser.add_argument(
         "--json", type=Path, default=Path("build/bench-motion.json"), help="where the figures go"

@@ -198,7 +198,7 @@ PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("parts", nargs="+", choices=[*PARTS])
     parser.add_argument("--sites", type=int, default=465)

@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.tracking", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.tracking", description=__doc__, allow_abbrev=False)
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--budget", type=float, default=500.0, help="ms of inference a second of clip time")
     parser.add_argument("--quick", action="store_true", help="each clip once, from its first frame")

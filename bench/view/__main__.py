@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="3 cases of each class, 1 of them at 5 fps")
     parser.add_argument("--cases", default="6,12", help="of each class, in full and in idle gear")
     parser.add_argument("--only", help="classes, comma-separated, or parts of their names; writes no results")

@@ -1,151 +1,187 @@
-"""The options of ``edge-agent`` and its subcommands; each that has many says them beside its own code."""
+"""The parser of ``edge-agent``. A command with many options declares them beside its own code."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from edge_agent import __version__
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.languages import add_lang
 
 DEFAULT_CONFIG = Path("/etc/edge-agent/edge-agent.yaml")
+DEFAULT_MODELS = Path("/var/lib/edge-agent/models")
+NO_AGENT = {3: "no agent runs on this machine"}
+CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
-def parser() -> argparse.ArgumentParser:
-    from edge_agent.cli import cameras as cameras_cli
-    from edge_agent.cli import collect as collect_cli
-    from edge_agent.cli import command as command_cli
-    from edge_agent.cli import evidence as evidence_cli
-    from edge_agent.cli import learn as learn_cli
+def parser() -> CommandParser:
+    from edge_agent.cli import cameras, collect, command, evidence, learn, manual
     from edge_agent.tools.conformance import arguments as conformance
     from edge_agent.tools.doctor import arguments as doctor
     from edge_agent.tools.fleet import arguments as fleet
     from edge_agent.tools.simulate import arguments as simulate
     from edge_central.cli import command as central
 
-    whole = argparse.ArgumentParser(
+    whole = CommandParser(
         prog="edge-agent", description="Camera-gateway agent: cameras in, durable events out over MQTT."
     )
-    whole.add_argument("--version", action="version", version=f"edge-agent {__version__}")
-    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def add(name: str, about: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=about)
-
-    _add_run(add("run", "run the agent until SIGTERM"))
-    _add_check(add("check", "check a configuration and list everything that is wrong"))
-    _add_replay(add("replay", "run a camera's pipeline on video files, without a broker"))
-    _add_status(add("status", "what a running agent says about itself"))
-    _add_config(add("reload", "have the running agent read its configuration again"))
-    _add_relearn(add("relearn", "have the running agent learn anew what a camera shows"))
-    add("schema", "print the JSON Schema of a message, or the list of messages").add_argument(
-        "name", nargs="?", help="of a message; without it the names are listed"
+    whole.add_argument(
+        "--version",
+        action="version",
+        version=f"edge-agent {__version__}",
+        help="print the version and exit",
     )
-    _add_models(add("models", "detection models: list, fetch what is pinned, verify and roll out a release"))
-    doctor.add_arguments(
-        add("doctor", "examine the box, its cameras and its broker; say what to do"), DEFAULT_CONFIG
-    )
-    evidence_cli.add_commands(
-        add("evidence", "check, export and hold evidence; open sealed media"), DEFAULT_CONFIG
-    )
-    collect_cli.add_commands(
-        add("collect", "frames collected for training: export them, open them"), DEFAULT_CONFIG
-    )
-    learn_cli.add_arguments(
-        add("learn", "train the detector with collected frames, measure it, release it signed")
-    )
-    cameras_cli.add_commands(
-        add("cameras", "find a site's cameras, and set up what the agent needs"), DEFAULT_CONFIG
-    )
-    central.add_commands(add("central", "what runs at the centre: take in what all gateways send"))
-    command_cli.add_arguments(add("command", "send a gateway a command and print what it answers"))
-    conformance.add_arguments(add("conformance", "look whether a live gateway keeps the contract"))
-    fleet.add_arguments(add("fleet", "all gateways in one live table, from the broker alone"))
-    simulate.add_arguments(add("simulate", "play a whole fleet at a broker, from one machine"))
+    commands = whole.add_commands("command")
+    _add_run(commands)
+    _add_check(commands)
+    _add_replay(commands)
+    _add_status(commands)
+    _add_reload(commands)
+    _add_relearn(commands)
+    _add_schema(commands)
+    _add_models(commands)
+    doctor.add_command_to(commands, DEFAULT_CONFIG)
+    evidence.add_command_to(commands, DEFAULT_CONFIG)
+    collect.add_command_to(commands, DEFAULT_CONFIG)
+    learn.add_command_to(commands)
+    cameras.add_command_to(commands, DEFAULT_CONFIG)
+    central.add_command_to(commands)
+    command.add_command_to(commands)
+    conformance.add_command_to(commands)
+    fleet.add_command_to(commands)
+    simulate.add_command_to(commands)
+    manual.add_command_to(commands)
     return whole
 
 
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s")
-
-
-def _add_run(run: argparse.ArgumentParser) -> None:
-    _add_config(run)
-    run.add_argument("--log-format", choices=["text", "json"], default="text")
+def _add_run(commands: Commands) -> None:
+    run = add_command(
+        commands,
+        "run",
+        "run the agent until SIGTERM",
+        "edge-agent run --config edge-agent.yaml --log-level debug",
+        exit_codes={75: "the agent ended to be started again, as a command or an update asked"},
+    )
     run.add_argument(
-        "--repeat-files", action="store_true", help="begin again when a camera that is a file ends"
+        "--log-format", choices=["text", "json"], default="text", help="form of the log lines on stderr"
     )
-    run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
+    run.add_logging()
+    run.add_argument(
+        "--repeat-files",
+        action="store_true",
+        help="start the video again when a camera whose url is a file reaches its end",
+    )
+    run.add_config(DEFAULT_CONFIG)
 
 
-def _add_check(check: argparse.ArgumentParser) -> None:
-    _add_config(check)
+def _add_check(commands: Commands) -> None:
+    check = add_command(
+        commands,
+        "check",
+        "check a configuration and list all mistakes",
+        "edge-agent check edge-agent.yaml --no-secrets",
+        "edge-agent check --json",
+    )
     add_lang(check)
+    check.add_json()
     check.add_argument(
-        "--conf-dir", type=Path, help="read drop-ins from here instead of conf.d beside CONFIG"
+        "--conf-dir",
+        type=Path,
+        metavar="DIR",
+        help="read drop-ins from this folder; default: conf.d beside CONFIG",
     )
-    check.add_argument("--no-secrets", action="store_true", help="password and key files need not exist here")
-
-
-def _add_status(status: argparse.ArgumentParser) -> None:
-    _add_config(status)
-    add_lang(status)
-    status.add_argument("--json", action="store_true")
-
-
-def _add_relearn(relearn: argparse.ArgumentParser) -> None:
-    relearn.add_argument("camera", help="its id in the configuration")
-    _add_config(relearn)
-
-
-def _add_models(models: argparse.ArgumentParser) -> None:
-    from edge_agent.cli import learn as learn_cli
-    from edge_agent.tools.rollout import arguments as rollout_arguments
-
-    actions = models.add_subparsers(dest="action", metavar="list|fetch|verify|rollout", required=True)
-    rollout_arguments.add_arguments(
-        actions.add_parser("rollout", help="bring a release to gateways in stages, through the broker")
+    check.add_argument(
+        "--no-secrets",
+        action="store_true",
+        help="accept password and key files that do not exist on this machine",
     )
-    learn_cli.add_verify(
-        actions.add_parser("verify", help="whether a release of `edge-agent learn` is genuine")
-    )
-    listing = actions.add_parser("list", help="the catalogue, and what is installed")
-    fetching = actions.add_parser("fetch", help="get a model of the catalogue")
-    fetching.add_argument("name", nargs="?", help="which one; by default the best that can be had")
-    fetching.add_argument(
-        "--from", dest="source", help="URL or folder to fetch from instead of the public one"
-    )
-    for action in (listing, fetching):
-        action.add_argument(
-            "--dest",
-            type=Path,
-            default=Path("/var/lib/edge-agent/models"),
-            help="folder of the models; default: %(default)s",
-        )
+    check.add_config(DEFAULT_CONFIG)
 
 
-def _add_replay(replay: argparse.ArgumentParser) -> None:
-    replay.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="default: %(default)s")
-    replay.add_argument("--camera", required=True, help="whose settings to use")
-    replay.add_argument("video", type=Path, nargs="+", help="files, or a folder of numbered pictures")
+def _add_replay(commands: Commands) -> None:
+    replay = add_command(
+        commands,
+        "replay",
+        "run a camera's pipeline on video files, without a broker",
+        "edge-agent replay --config edge-agent.yaml --camera cam-1 clip.mp4 --annotate out.mp4",
+        description="Run a camera's pipeline on video files, without a broker. Prints each event as one line "
+        "of JSON.",
+    )
     replay.add_argument(
-        "--fps", type=_fps, help="frames a second to analyse, or 'source' for all; default: the camera's"
+        "video",
+        type=Path,
+        nargs="+",
+        metavar="VIDEO",
+        action=_VideosAndConfig,
+        help="a video file, or a folder of numbered pictures; a name that ends in .yaml is CONFIG",
+    )
+    replay.add_config_option(DEFAULT_CONFIG)
+    replay.describe(replay.examples, {78: "the configuration must be corrected"})
+    replay.add_argument(
+        "--camera", required=True, metavar="ID", help="id of the camera; its settings are used"
+    )
+    replay.add_argument(
+        "--fps",
+        type=_fps,
+        help="frames a second to analyse, or 'source' for all frames; default: analyse.fps of the camera",
     )
     replay.add_argument(
         "--start",
         type=_moment,
-        help="time of the first frame; the site's own without +hh:mm; default: not known",
+        metavar="TIME",
+        help="time of the first frame, such as 2026-11-24T21:59:00+07:00; without an offset in the time "
+        "zone of the site; default: unknown",
     )
     replay.add_argument(
-        "--annotate", type=Path, metavar="OUT.mp4", help="write the video with boxes and tracks"
+        "--annotate",
+        type=Path,
+        metavar="OUT.mp4",
+        help="write the video with boxes and tracks; default: not written",
     )
-    replay.add_argument("--mot", type=Path, metavar="OUT.txt", help="write confirmed tracks (MOTChallenge)")
-    replay.add_argument("--motion", type=Path, metavar="OUT.jsonl", help="write motion boxes of each frame")
     replay.add_argument(
-        "--plot", type=Path, metavar="OUT.png", help="draw what was measured of the camera's view, and why"
+        "--mot",
+        type=Path,
+        metavar="OUT.txt",
+        help="write the confirmed tracks in the MOTChallenge format; default: not written",
     )
+    replay.add_argument(
+        "--motion",
+        type=Path,
+        metavar="OUT.jsonl",
+        help="write the motion boxes of each frame; default: not written",
+    )
+    replay.add_argument(
+        "--plot",
+        type=Path,
+        metavar="OUT.png",
+        help="draw the figures of tamper detection over time; default: not drawn",
+    )
+
+
+class _VideosAndConfig(argparse.Action):
+    """``VIDEO...``, from which a configuration file is taken by its name."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        assert isinstance(values, Sequence)
+        configs = [each for each in values if each.suffix in CONFIG_SUFFIXES]
+        videos = [each for each in values if each.suffix not in CONFIG_SUFFIXES]
+        if not videos:
+            parser.error("the following arguments are required: VIDEO")
+        if len(configs) > 1 or (configs and namespace.config is not DEFAULT_CONFIG):
+            parser.error("the configuration file is given twice")
+        if configs:
+            namespace.config = configs[0]
+        setattr(namespace, self.dest, videos)
 
 
 def _fps(text: str) -> str | float:
@@ -163,3 +199,82 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-11-24T21:59:00+07:00") from None
     return moment
+
+
+def _add_status(commands: Commands) -> None:
+    status = add_command(
+        commands,
+        "status",
+        "show the state of the running agent",
+        "edge-agent status",
+        "edge-agent status --json",
+        exit_codes=NO_AGENT,
+    )
+    add_lang(status)
+    status.add_json()
+    status.add_config(DEFAULT_CONFIG)
+
+
+def _add_reload(commands: Commands) -> None:
+    reload = add_command(
+        commands,
+        "reload",
+        "make the running agent read its configuration again",
+        "edge-agent reload",
+        exit_codes=NO_AGENT,
+    )
+    reload.add_config(DEFAULT_CONFIG)
+
+
+def _add_relearn(commands: Commands) -> None:
+    relearn = add_command(
+        commands,
+        "relearn",
+        "make the running agent learn the view of a camera again",
+        "edge-agent relearn cam-1",
+        exit_codes=NO_AGENT,
+    )
+    relearn.add_argument("camera", metavar="CAMERA", help="id of the camera")
+    relearn.add_config(DEFAULT_CONFIG)
+
+
+def _add_schema(commands: Commands) -> None:
+    schema = add_command(
+        commands,
+        "schema",
+        "print the JSON Schema of a message, or list the messages",
+        "edge-agent schema",
+        "edge-agent schema heartbeat",
+    )
+    schema.add_argument(
+        "name", nargs="?", metavar="NAME", help="name of the message; default: list all names"
+    )
+    schema.add_json("the list of names as well as a schema")
+
+
+def _add_models(commands: Commands) -> None:
+    from edge_agent.cli import learn
+    from edge_agent.tools.rollout import arguments as rollout
+
+    models = add_command(commands, "models", "list, fetch, verify and roll out detection models")
+    actions = models.add_commands("action")
+    listing = add_command(
+        actions, "list", "list the catalogue and the installed models", "edge-agent models list --json"
+    )
+    listing.add_json()
+    fetching = add_command(
+        actions, "fetch", "fetch a model of the catalogue", "edge-agent models fetch --dest models"
+    )
+    fetching.add_argument(
+        "name", nargs="?", metavar="NAME", help="the model; default: the best that can be fetched"
+    )
+    source = fetching.add_argument(
+        "--source", metavar="URL|DIR", help="where to fetch from; default: the public address of the model"
+    )
+    fetching.rename("--from", source)
+    for action in (listing, fetching):
+        action.add_argument(
+            "--dest", type=Path, default=DEFAULT_MODELS, metavar="DIR", help="folder of the models"
+        )
+    learn.add_verify(actions)
+    rollout.add_command_to(actions)

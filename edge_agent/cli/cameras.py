@@ -1,6 +1,6 @@
-"""``edge-agent cameras``: find a site's cameras, and set up what the agent needs of them.
+"""``edge-agent cameras``: find the cameras of a site, and set up what the agent needs of them.
 
-Part of the command line: it knows the configuration, which the cameras' own part does not.
+Part of the command line, because it reads the configuration, which ``tools.cameras.discovery`` does not.
 """
 
 from __future__ import annotations
@@ -9,68 +9,104 @@ import argparse
 from pathlib import Path
 from typing import TextIO
 
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.languages import add_lang
 
 STATE_DIR = Path("/var/lib/edge-agent")
 
 
-def add_commands(cameras: argparse.ArgumentParser, default_config: Path) -> None:
-    actions = cameras.add_subparsers(dest="action", metavar="discover|configure", required=True)
-    discover = actions.add_parser("discover", help="list the cameras of the local network")
-    discover.add_argument(
-        "--config", type=Path, default=default_config, help="whose cameras are known already"
+def add_command_to(commands: Commands, default_config: Path) -> None:
+    cameras = add_command(commands, "cameras", "find the cameras of a site, and set up what the agent needs")
+    actions = cameras.add_commands("action")
+    _add_discover(actions, default_config)
+    _add_configure(actions, default_config)
+
+
+def _add_discover(actions: Commands, default_config: Path) -> None:
+    discover = add_command(
+        actions,
+        "discover",
+        "list the cameras of the local network",
+        "edge-agent cameras discover --subnet 10.0.0.0/24",
+        "edge-agent cameras discover --choose all --camera-username viewer "
+        "--write /etc/edge-agent/conf.d/cameras.yaml",
+        exit_codes={1: "failed, or no camera was found"},
     )
     discover.add_argument(
         "--subnet",
         metavar="10.0.0.0/24",
-        help="ask each of its addresses too, at most a /22: finds cameras "
-        "whose ONVIF is off, and passes a firewall that drops answers to multicast",
+        help="ask each address of this network too, at most a /22: finds cameras whose ONVIF is off, and "
+        "passes a firewall that drops answers to multicast; default: multicast only",
     )
     add_lang(discover)
-    discover.add_argument("--json", action="store_true")
-    discover.add_argument("--choose", metavar="1,2|all", help="numbers of the list, or addresses")
+    discover.add_json()
     discover.add_argument(
-        "--write", type=Path, metavar="FILE", help="a drop-in for the chosen ones, in conf.d"
+        "--choose",
+        metavar="1,2|all",
+        help="numbers of the list, or addresses; default: all to log in, a question before --write",
     )
-    discover.add_argument("--force", action="store_true", help="replace FILE and password files that exist")
-    _add_login(discover, "log in to the chosen cameras (all, if none is chosen), at most twice")
+    discover.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE.yaml",
+        help="write a drop-in with the chosen cameras, for conf.d; default: not written",
+    )
+    discover.add_argument(
+        "--force", action="store_true", help="replace the drop-in and the password files where they exist"
+    )
+    _add_login(discover, "log in with it to the chosen cameras, at most twice; default: no login")
     _add_state_dir(discover)
+    discover.add_config(default_config)
 
-    configure = actions.add_parser(
-        "configure", help="set a camera's sub-stream, clock and NTP as the agent needs them, after asking"
+
+def _add_configure(actions: Commands, default_config: Path) -> None:
+    configure = add_command(
+        actions,
+        "configure",
+        "set a camera's sub-stream, clock and NTP as the agent needs them, after a question",
+        "edge-agent cameras configure cam-1 --ntp 10.0.0.1 --camera-username admin",
+        exit_codes={1: "failed, or the camera did not accept every setting"},
     )
-    configure.add_argument("camera", help="its id in the configuration")
+    configure.add_argument("camera", metavar="CAMERA", help="id of the camera")
     add_lang(configure)
-    configure.add_argument("--config", type=Path, default=default_config, help="default: %(default)s")
     configure.add_argument(
-        "--yes", action="store_true", help="do it without asking; else only shown, if nobody can be asked"
+        "--yes",
+        action="store_true",
+        help="change the settings without a question; without it and without a terminal they are only shown",
     )
     configure.add_argument(
         "--ntp",
         nargs="?",
         const="",
         metavar="10.0.0.1",
-        help="the NTP server that the camera is to follow, an IPv4 address; without one this box, if it "
-        "gives the time",
+        help="IPv4 address of the NTP server that the camera shall use; without an address this gateway, if "
+        "it serves time; default: NTP is not changed",
     )
-    configure.add_argument("--port", type=int, default=80, help="of the camera's web page")
-    _add_login(configure, "an administrator of the camera; default: the configuration's login")
+    configure.add_argument("--port", type=int, default=80, help="port of the camera's web page")
+    _add_login(configure, "an administrator; default: the login in the configuration")
     _add_state_dir(configure)
+    configure.add_config(default_config)
 
 
-def _add_login(action: argparse.ArgumentParser, what: str) -> None:
-    action.add_argument("--username", help=what)
-    action.add_argument(
-        "--password-file",
+def _add_login(action: CommandParser, what: str) -> None:
+    name = action.add_argument("--camera-username", metavar="NAME", help=f"user of the camera; {what}")
+    file = action.add_argument(
+        "--camera-password-file",
         type=Path,
         metavar="FILE",
-        help="its one line is the password; asked for without it",
+        help="file with the password of --camera-username in its one line; default: a question",
     )
+    action.rename("--username", name)
+    action.rename("--password-file", file)
 
 
-def _add_state_dir(action: argparse.ArgumentParser) -> None:
+def _add_state_dir(action: CommandParser) -> None:
     action.add_argument(
-        "--state-dir", type=Path, default=STATE_DIR, help="where failed logins are remembered for an hour"
+        "--state-dir",
+        type=Path,
+        default=STATE_DIR,
+        metavar="DIR",
+        help="state_dir of the agent, where failed logins are remembered for an hour",
     )
 
 

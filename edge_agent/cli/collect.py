@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import EdgeAgentError, EvidenceError, UsageError
 from edge_agent.core.printable import printable
 
@@ -30,19 +31,54 @@ COLUMNS = (
 )
 
 
-def add_commands(collect: argparse.ArgumentParser, default_config: Path) -> None:
-    actions = collect.add_subparsers(dest="action", metavar="export|open", required=True)
-    export = actions.add_parser(
-        "export", help="on a gateway: copy its collected frames, sealed as they are, and remove them there"
+def add_command_to(commands: Commands, default_config: Path) -> None:
+    collect = add_command(commands, "collect", "export frames collected for training, and open them")
+    actions = collect.add_commands("action")
+    export = add_command(
+        actions,
+        "export",
+        "on a gateway: move its collected frames to a medium, still sealed",
+        "sudo edge-agent collect export /media/usb --by 'Nguyễn Văn An'",
     )
-    export.add_argument("folder", type=Path, metavar="FOLDER", help="for example of a USB stick")
-    export.add_argument("config", type=Path, nargs="?", default=default_config)
-    export.add_argument("--by", metavar="NAME", help="who exports, for the event; default: your login name")
+    export.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="folder of the medium, such as a USB stick"
+    )
+    export.add_argument(
+        "--by", metavar="NAME", help="name of the person; for the event; default: your login name"
+    )
+    export.add_config(default_config)
 
-    opening = actions.add_parser("open", help="at the centre: collected frames as pictures with a manifest")
-    opening.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="sealed files, folders of them")
-    opening.add_argument("--key", type=Path, required=True, metavar="PRIVATE.pem", help="X25519")
-    opening.add_argument("--out", type=Path, required=True, metavar="DIR", help=f"gets {MANIFEST}, too")
+    opening = add_command(
+        actions,
+        "open",
+        "at the centre: turn collected frames into pictures with a manifest",
+        "edge-agent collect open /media/usb --private-key training.pem --out frames",
+        exit_codes={1: "failed, or some frames could not be opened"},
+    )
+    opening.add_argument(
+        "paths", type=Path, nargs="+", metavar="PATH", help="sealed files, or folders of them"
+    )
+    add_private_key(opening)
+    opening.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"where to write the result; the pictures and {MANIFEST}",
+    )
+
+
+def add_private_key(opening: CommandParser) -> None:
+    """The option that opens what a gateway sealed, of ``collect open`` and ``evidence open``."""
+    key = opening.add_argument(
+        "--private-key",
+        dest="key",
+        type=Path,
+        required=True,
+        metavar="PRIVATE.pem",
+        help="X25519 key to which gateways seal",
+    )
+    opening.rename("--key", key)
 
 
 def run_collect(args: argparse.Namespace, out: TextIO) -> int:

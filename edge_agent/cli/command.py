@@ -21,10 +21,13 @@ from edge_agent.commands.document import MAX_LIFETIME, MAX_UNSIGNED_LIFETIME
 from edge_agent.commands.signature import make_key, read_private, sign
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.clock import rfc3339
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
+from edge_agent.core.command_line.parser import Commands, add_command, nearest
 from edge_agent.core.errors import UsageError
 from edge_agent.core.printable import printable, printable_json
 from edge_agent.tools.broker_arguments import (
     BROKER_HELP,
+    add_gateway_arguments,
     add_root_argument,
     add_tls_arguments,
     broker_of,
@@ -36,7 +39,6 @@ from edge_agent.wire import ARGUMENTS, Command, Reply
 from edge_agent.wire.data.base import decode_error_text
 
 KEYGEN = "keygen"
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 MAX_LIFETIME_S = int(MAX_LIFETIME.total_seconds())
 LONGEST_UNSIGNED_S = int(MAX_UNSIGNED_LIFETIME.total_seconds())
 LONGEST_WAIT_S = 86_400.0
@@ -49,34 +51,76 @@ SIGN_IT = (
 )
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
+def add_command_to(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "command",
+        "send a command to a gateway and print its replies",
+        "edge-agent command status --gateway dt-001 --ward de-tham --broker mqtts://broker.example:8883 "
+        "--ca-file ca.crt --cert-file op.crt --key-file op.key",
+        "edge-agent command disarm --key operator.pem --arg camera=cam-1 --arg rule=yard --arg for_s=3600 "
+        "--gateway dt-001 --ward de-tham --broker mqtt://127.0.0.1",
+        "edge-agent command keygen operator.pem",
+        exit_codes={
+            0: "the command succeeded",
+            1: "failed: the gateway refused it, did not answer in time, or could not carry it out",
+        },
+    )
     types = ", ".join(ARGUMENTS)
-    command.add_argument("type", metavar="TYPE|keygen", help=f"what to do: {types}; keygen makes a key")
-    command.add_argument("out", type=Path, nargs="?", help="keygen: file of the private key")
-    command.add_argument("--broker", type=broker_url, metavar="URL", help=BROKER_HELP)
-    command.add_argument("--gateway", type=topic_id, metavar="ID")
-    command.add_argument("--ward", type=topic_id, metavar="ID")
+    command.add_argument(
+        "type",
+        metavar="TYPE",
+        help=f"type of the command: {types}; or keygen, which makes an operator's key and sends nothing",
+    )
+    command.add_argument(
+        "out",
+        type=Path,
+        nargs="?",
+        metavar="PRIVATE.pem",
+        help="file of the new key, for keygen; default: none",
+    )
+    command.add_argument(
+        "--broker", type=broker_url, metavar="URL", help=f"{BROKER_HELP}; default: none, needed to send"
+    )
+    add_gateway_arguments(command, required=False)
     add_root_argument(command)
     command.add_argument(
         "--arg",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="an argument of the command; lists and mappings as JSON, @FILE for what a file holds",
+        help="argument of the command; may be repeated; lists and mappings as JSON, @FILE for the content of "
+        "a file; default: none",
     )
     command.add_argument(
         "--key",
         type=Path,
-        metavar="PEM",
-        help="sign with this operator's private key; default, for what has to be signed: the file that "
-        f"{KEY_VARIABLE} names, else {OWN_KEY}",
+        metavar="PRIVATE.pem",
+        help="private key of an operator, to sign with; default, for commands that must be signed: the file "
+        f"that {KEY_VARIABLE} names, else {OWN_KEY}",
     )
-    command.add_argument("--expires-s", type=int, default=300, help="what has not begun by then is not done")
-    command.add_argument("--wait-s", type=float, default=60.0, help="longest silence until it is given up")
     command.add_argument(
-        "--id", type=topic_id, help="send a command again under its id: it is not done twice"
+        "--expires-s",
+        type=int,
+        default=300,
+        metavar="SECONDS",
+        help="seconds until the command expires; a gateway does not begin an expired command",
     )
-    command.add_argument("--json", action="store_true", help="print the replies as they are, one a line")
+    command.add_argument(
+        "--wait-s",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="longest wait for the next reply, in seconds",
+    )
+    command.add_argument(
+        "--id",
+        type=topic_id,
+        metavar="ID",
+        help="id of a command that was sent before, to ask for its result: it is not executed again; "
+        "default: a new id",
+    )
+    command.add_json("the replies as they are, one a line")
     add_tls_arguments(command)
 
 
@@ -95,7 +139,7 @@ def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
         mqtt = mqtt_of(args, broker_of(args.broker))
     except OSError as error:
         print(f"edge-agent command: {error.filename}: {error.strerror}; nothing was sent", file=sys.stderr)
-        return EXIT_FAILED
+        return EX_FAILED
     return _send(args, mqtt, document, payload, stdout)
 
 
@@ -123,7 +167,7 @@ def _send(
         if not heard:
             text = f"the broker knows no gateway {args.gateway} in {args.ward} that would get it"
             print(f"{args.gateway}: {text}", file=sys.stderr)
-            return EXIT_FAILED
+            return EX_FAILED
         for payload in centre.replies(args.wait_s):
             try:
                 reply = msgspec.json.decode(payload, type=Reply)
@@ -136,7 +180,7 @@ def _send(
                 return _end(reply)
     told = f"no answer for {args.wait_s:.0f} s; until {document.expires} the gateway may still do it"
     print(f"{args.gateway}: {told}. Ask again with --id {document.id}", file=sys.stderr)
-    return EXIT_FAILED
+    return EX_FAILED
 
 
 def _formatted(reply: Reply, payload: bytes, as_json: bool) -> str:
@@ -156,7 +200,7 @@ def _end(reply: Reply) -> int:
     """The exit code of the last reply; says what is missing where a signature is."""
     if reply.code == "unsigned":
         print(SIGN_IT, file=sys.stderr)
-    return EXIT_DONE if reply.status == "succeeded" else EXIT_FAILED
+    return EX_OK if reply.status == "succeeded" else EX_FAILED
 
 
 def _document(args: argparse.Namespace) -> Command[Any]:
@@ -164,7 +208,10 @@ def _document(args: argparse.Namespace) -> Command[Any]:
         if getattr(args, option) is None:
             raise UsageError(f"--{option} is missing; nothing was sent")
     if args.type not in ARGUMENTS:
-        raise UsageError(f"there is no command {args.type!r}; there are: {', '.join(ARGUMENTS)}")
+        raise UsageError(
+            f"there is no command {args.type!r}{nearest(args.type, ARGUMENTS)}; "
+            f"there are: {', '.join(ARGUMENTS)}"
+        )
     if not 1 <= args.expires_s <= MAX_LIFETIME_S:
         raise UsageError(f"--expires-s: from 1 to {MAX_LIFETIME_S}, which is 31 days; nothing was sent")
     if not 0 <= args.wait_s <= LONGEST_WAIT_S:
@@ -215,15 +262,15 @@ def _keygen(path: Path | None, stdout: TextIO) -> int:
     """A pair of keys, which openssl reads as well. Never over a file that is there."""
     if path is None:
         print("edge-agent command keygen: name the file of the private key", file=sys.stderr)
-        return EXIT_USAGE
+        return EX_USAGE
     try:
         public_path, id_ = make_key(path)
     except OSError as error:
         print(
             f"edge-agent command keygen: {error.filename}: {error.strerror}; no key was made", file=sys.stderr
         )
-        return EXIT_FAILED
+        return EX_FAILED
     print(f"{path}: the private key. It signs commands: keep it off gateways and servers", file=stdout)
     print(f"{public_path}: the public key, for commands.operator_keys of the gateways", file=stdout)
     print(f"its id is {id_}", file=stdout)
-    return EXIT_DONE
+    return EX_OK

@@ -10,14 +10,17 @@ import argparse
 import contextlib
 import getpass
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from edge_agent import __version__
+from edge_agent.cli.collect import add_private_key
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock, rfc3339
+from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.core.errors import EvidenceError, StorageError
 
 if TYPE_CHECKING:
@@ -28,50 +31,109 @@ if TYPE_CHECKING:
     from edge_agent.evidence.store import MediaStore
 
 
-def add_commands(evidence: argparse.ArgumentParser, default_config: Path) -> None:
-    actions = evidence.add_subparsers(dest="action", metavar="verify|export|hold|holds|open", required=True)
-    verify = actions.add_parser("verify", help="whether events and media are as the gateway published them")
-    verify.add_argument("files", type=Path, nargs="+", metavar="FILE", help="events, one a line; or a bundle")
+EVENT_HELP = "id of one event, or data.event_id of all events that belong together"
+
+
+def add_command_to(commands: Commands, default_config: Path) -> None:
+    evidence = add_command(commands, "evidence", "verify, export and hold evidence, and open sealed media")
+    actions = evidence.add_commands("action")
+    _add_verify(actions)
+    _add_export(actions, default_config)
+    _add_hold(actions, default_config)
+    holds = add_command(
+        actions,
+        "holds",
+        "list the holds: the event, since when, by whom, bytes of its media",
+        "edge-agent evidence holds --json",
+    )
+    holds.add_json()
+    holds.add_config(default_config)
+    opening = add_command(
+        actions,
+        "open",
+        "at the centre: open media that are sealed to its key",
+        "edge-agent evidence open --private-key centre.pem cam-1.mp4.sealed --out opened",
+        exit_codes={1: "failed, or some files could not be opened"},
+    )
+    opening.add_argument("files", type=Path, nargs="+", metavar="FILE", help="sealed pictures and clips")
+    add_private_key(opening)
+    opening.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to write the result; default: beside each file"
+    )
+
+
+def _add_verify(actions: Commands) -> None:
+    verify = add_command(
+        actions,
+        "verify",
+        "check that events and media are as the gateway published them",
+        "edge-agent evidence verify case-17.zip --gateway-key dt-001=dt-001.pem",
+        exit_codes={
+            0: "everything is genuine",
+            1: "failed, or something is altered, missing or without a signature",
+            3: "nothing contradicts the evidence, but no known key signed all of it",
+        },
+    )
     verify.add_argument(
-        "--key",
+        "files", type=Path, nargs="+", metavar="FILE", help="events, one a line, or an exported bundle"
+    )
+    key = verify.add_argument(
+        "--gateway-key",
+        dest="key",
         action="append",
         default=[],
         metavar="GATEWAY=PUBLIC.pem",
-        help="the gateway's public key, as the centre knows it; may be repeated. A file of birth messages "
-        "behind their topics does as well. By a key without its gateway nothing is called genuine",
+        help="public key of a gateway, as the centre has it; may be repeated; also a file of birth messages "
+        "with their topics; a key without its gateway proves nothing genuine; default: no key",
     )
+    verify.rename("--key", key)
     verify.add_argument(
         "--heads",
         type=Path,
         nargs="+",
         default=[],
         metavar="FILE",
-        help="events as they arrived at the centre: of a bundle, no other heads are believed",
+        help="events as they arrived at the centre; the heads inside a bundle are then not trusted; "
+        "default: none",
     )
-    verify.add_argument("--media", type=Path, nargs="+", default=[], metavar="FILE", help="pictures, clips")
-
-    export = actions.add_parser("export", help="a bundle that openssl and sha256sum can check")
-    export.add_argument("event", metavar="EVENT", help="data.event_id, or the id of one event")
-    export.add_argument("config", type=Path, nargs="?", default=default_config, help="default: %(default)s")
-    export.add_argument("--by", required=True, metavar="NAME", help="who exports, for the manifest")
-    export.add_argument("--out", type=Path, required=True, metavar="FILE.zip|DIR")
-
-    hold = actions.add_parser("hold", help="keep an event's media and bytes until they are released")
-    hold.add_argument("event", metavar="EVENT", help="data.event_id, or the id of one event")
-    hold.add_argument("config", type=Path, nargs="?", default=default_config, help="default: %(default)s")
-    hold.add_argument("--by", metavar="NAME", help="who holds it; default: your login name")
-    hold.add_argument("--why", default="", metavar="TEXT")
-    hold.add_argument("--release", action="store_true", help="let rotation have it again")
-
-    holds = actions.add_parser(
-        "holds", help="what is held: the event, since when, by whom, bytes of its media"
+    verify.add_argument(
+        "--media", type=Path, nargs="+", default=[], metavar="FILE", help="pictures and clips; default: none"
     )
-    holds.add_argument("config", type=Path, nargs="?", default=default_config, help="default: %(default)s")
+    verify.add_json()
 
-    opening = actions.add_parser("open", help="at the centre: open media that are sealed to its key")
-    opening.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    opening.add_argument("--key", type=Path, required=True, metavar="PRIVATE.pem", help="X25519")
-    opening.add_argument("--out", type=Path, metavar="DIR", help="default: beside each file")
+
+def _add_export(actions: Commands, default_config: Path) -> None:
+    export = add_command(
+        actions,
+        "export",
+        "write a bundle that openssl and sha256sum can check",
+        "sudo edge-agent evidence export EVENT --by 'Nguyễn Văn An' --out case-17.zip",
+    )
+    export.add_argument("event", metavar="EVENT", help=EVENT_HELP)
+    export.add_argument("--by", required=True, metavar="NAME", help="name of the person; for the manifest")
+    export.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.zip|DIR", help="where to write the result"
+    )
+    export.add_config(default_config)
+
+
+def _add_hold(actions: Commands, default_config: Path) -> None:
+    hold = add_command(
+        actions,
+        "hold",
+        "keep an event's media and bytes until they are released",
+        "sudo edge-agent evidence hold EVENT --by 'Nguyễn Văn An' --why 'file 7/2026'",
+        "sudo edge-agent evidence hold EVENT --release",
+    )
+    hold.add_argument("event", metavar="EVENT", help=EVENT_HELP)
+    hold.add_argument(
+        "--by", metavar="NAME", help="name of the person; for the list of holds; default: your login name"
+    )
+    hold.add_argument("--why", default="", metavar="TEXT", help="reason of the hold; default: none")
+    hold.add_argument(
+        "--release", action="store_true", help="end the hold; rotation may delete the media again"
+    )
+    hold.add_config(default_config)
 
 
 def run_evidence(args: argparse.Namespace, out: TextIO) -> int:
@@ -92,7 +154,10 @@ def _verify(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent.evidence.export.check import check_files
 
     report = check_files(args.files, args.key, args.media, args.heads)
-    report.write(out)
+    if args.json:
+        out.write(json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        report.write(out)
     return report.exit_code
 
 
@@ -146,13 +211,17 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _holds(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.evidence.hold_list import hold_list
+    from edge_agent.evidence.hold_list import hold_list, holds_as_json
     from edge_agent.host.system.privileges import become_agent
 
     settings = _load(args.config)
     become_agent(settings.state_dir)
     with _readable(settings.state_dir):
-        lines = hold_list(_store(settings))
+        if args.json:
+            facts = holds_as_json(_store(settings))
+            lines = [json.dumps(facts, indent=2, ensure_ascii=False)]
+        else:
+            lines = hold_list(_store(settings))
     out.writelines(f"{line}\n" for line in lines)
     return 0
 

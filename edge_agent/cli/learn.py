@@ -6,6 +6,7 @@ The code that trains is not in the wheel: it is in ``training/`` of a checkout, 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 import edge_agent
+from edge_agent.core.command_line.exit_codes import EX_UNAVAILABLE
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.printable import printable
 from edge_agent.model_release.manifest import SIGNED, BadManifest, open_manifest
@@ -21,8 +24,6 @@ from edge_agent.model_release.release_files import check_files
 
 CARD = "model-card.md"
 STEPS = ("check", "label", "review", "train", "evaluate", "release")
-EX_UNAVAILABLE = 69
-"""Of sysexits.h: what trains is not installed here."""
 TRAINS = {"train"}
 """Steps that need PyTorch."""
 MOST_PIXELS = 50_000_000
@@ -31,7 +32,17 @@ MOST_PIXELS = 50_000_000
 Number = TypeVar("Number", int, float)
 
 
-def add_arguments(learn: argparse.ArgumentParser) -> None:
+def add_command_to(commands: Commands) -> None:
+    learn = add_command(
+        commands,
+        "learn",
+        "train the detector with collected frames, measure it, release it signed",
+        "edge-agent learn frames --teacher yolox_nano_float16_quantize.tflite --key operator.pem",
+        exit_codes={
+            4: "no release: the new model is worse than the model in force at some place",
+            69: "the code that trains, or PyTorch, is not installed here",
+        },
+    )
     learn.add_argument("folder", type=Path, metavar="FOLDER", help="pictures of `edge-agent collect open`")
     learn.add_argument(
         "--teacher",
@@ -39,77 +50,103 @@ def add_arguments(learn: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="a model of `edge-agent models fetch` that labels the frames; twice for two",
+        help="a model of `edge-agent models fetch` that labels the frames; may be given twice; default: none",
     )
     learn.add_argument(
         "--in-force",
         type=Path,
         metavar="FILE",
-        help="the model that runs on the gateways now; default: the one that ships",
+        help="the model that runs on the gateways now; default: the model of this package",
     )
     learn.add_argument(
-        "--work", type=Path, metavar="DIR", help="labels, answers, weights; default: FOLDER/learn"
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="folder of labels, answers and weights; default: FOLDER/learn",
     )
-    learn.add_argument("--step", choices=STEPS, help="only this one; without it all that is still to do")
+    learn.add_argument(
+        "--step", choices=STEPS, help="run this step only; default: all steps that are still to do"
+    )
     learn.add_argument(
         "--no-review",
         action="store_true",
-        help="skip the page: nothing is learnt where the models disagree and no answer is saved",
+        help="skip the page of questions; frames on which the models disagree then teach nothing, unless an "
+        "answer is saved",
     )
     learn.add_argument(
         "--hold-out",
         nargs="+",
         default=[],
         metavar="CAMERA",
-        help="measure on these, by place in the manifest; default: one in five",
+        help="measure on the frames of these cameras, as the manifest names them; default: one in five",
     )
     _add_training(learn)
     _add_release(learn)
 
 
-def _add_training(learn: argparse.ArgumentParser) -> None:
-    learn.add_argument("--data", type=Path, metavar="DIR", help="open data to mix in: training/README.md")
-    learn.add_argument("--taught", type=Path, metavar="DIR", help="a teacher's labels of the open data")
+def _add_training(learn: CommandParser) -> None:
     learn.add_argument(
-        "--from",
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="open data to mix in, see training/README.md; default: none",
+    )
+    learn.add_argument(
+        "--taught", type=Path, metavar="DIR", help="a teacher's labels of the open data; default: none"
+    )
+    checkpoint = learn.add_argument(
+        "--checkpoint",
         dest="start",
         type=Path,
-        metavar="CHECKPOINT",
-        help="begin from these weights; default: from nothing, which takes hours",
+        metavar="FILE.pt",
+        help="weights to begin from; default: random weights, which takes hours",
     )
+    learn.rename("--from", checkpoint)
+    learn.add_argument("--minutes", type=_within(float, 0.1, 1e5), default=20.0, help="minutes of training")
     learn.add_argument(
-        "--minutes", type=_within(float, 0.1, 1e5), default=20.0, help="of training; default: %(default)g"
+        "--steps",
+        type=_within(int, 1, 10**8),
+        default=0,
+        metavar="N",
+        help="train for this number of optimiser steps instead; default: --minutes decides",
     )
-    learn.add_argument("--steps", type=_within(int, 1, 10**8), default=0, help="train so many steps instead")
     learn.add_argument(
         "--width",
         type=_within(int, 1, 256),
         default=16,
-        help="of a network from nothing; default: %(default)s",
+        help="channels of the first layer, for a network from random weights",
     )
-    learn.add_argument("--threads", type=_within(int, 1, 256), default=1, help="default: %(default)s")
     learn.add_argument(
-        "--size", default="512x288", help="of the model's input, multiples of 32; default: %(default)s"
+        "--threads", type=_within(int, 1, 256), default=1, help="processor threads for the training"
+    )
+    learn.add_argument(
+        "--size", default="512x288", help="width and height of the model's input, multiples of 32"
     )
 
 
-def _add_release(learn: argparse.ArgumentParser) -> None:
+def _add_release(learn: CommandParser) -> None:
     learn.add_argument(
         "--key",
         type=Path,
         metavar="PRIVATE.pem",
-        help="of an operator: `edge-agent command keygen` makes one",
+        help="private key of an operator, to sign with; `edge-agent command keygen` makes one; "
+        "default: none, needed for a release",
     )
-    learn.add_argument("--name", help="of the release; default: street- and the date")
-    learn.add_argument("--out", type=Path, metavar="DIR", help="of releases; default: releases in --work")
+    learn.add_argument("--name", help="name of the release; default: street- and the date")
+    learn.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write the result; the release; default: releases in --work",
+    )
     learn.add_argument(
         "--margin",
         type=_within(float, 0, 1),
         default=0.03,
-        help="F1 by which it may be worse than the model in force at a place; default: %(default)s",
+        help="F1 by which the new model may be worse than the model in force at a place",
     )
     learn.add_argument(
-        "--threshold", type=_within(float, 0.01, 1), default=0.3, help="least score; default: %(default)s"
+        "--threshold", type=_within(float, 0.01, 1), default=0.3, help="least score of a detection"
     )
 
 
@@ -147,15 +184,25 @@ def run_learn(args: argparse.Namespace) -> int:
     return run(args)
 
 
-def add_verify(verify: argparse.ArgumentParser) -> None:
-    verify.add_argument("release", type=Path, metavar="FOLDER", help="of a release of `edge-agent learn`")
-    verify.add_argument(
-        "--key",
+def add_verify(actions: Commands) -> None:
+    verify = add_command(
+        actions,
+        "verify",
+        "check the signature and the files of a model release",
+        "edge-agent models verify street-20261128 --operator-key operator.pub.pem",
+        exit_codes={1: "failed, or the release is not genuine"},
+    )
+    verify.add_argument("release", type=Path, metavar="FOLDER", help="release of `edge-agent learn`")
+    key = verify.add_argument(
+        "--operator-key",
+        dest="key",
         type=Path,
         required=True,
-        metavar="PUBLIC.pem",
-        help="public key of an operator, or a folder of them",
+        metavar="PUBLIC.pem|DIR",
+        help="public key of an operator, or a folder of public keys",
     )
+    verify.rename("--key", key)
+    verify.add_json()
 
 
 def run_verify(args: argparse.Namespace, out: TextIO) -> int:
@@ -172,6 +219,10 @@ def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     except BadManifest as error:
         raise EdgeAgentError(f"{folder / SIGNED}: {error}") from error
     check_files(folder, manifest, document)
+    if args.json:
+        facts = {"name": manifest.name, "made": manifest.made, "signed_by": by, "files": manifest.files}
+        out.write(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        return 0
     signer = f"signed by {by[:SHORT_ID]} on {printable(manifest.made)}"
     out.write(f"{printable(manifest.name)}: genuine, {signer}\n")
     for name, digest in sorted(manifest.files.items()):

@@ -1,9 +1,7 @@
 """The ``edge-agent`` command: one function a subcommand, imports where they are used.
 
 Importing OpenCV, PyAV and LiteRT takes half a second and 80 MB, which ``check`` does not need.
-Exit codes: 0 good, 1 failed (``doctor``: something is red), 2 wrong usage, 3 no agent runs here
-(``status``, ``reload``, ``relearn``), 4 no release (``learn``: worse than the model in force), 69 not
-installed here (``learn``), 78 the configuration must be fixed (EX_CONFIG).
+Exit codes: ``core.command_line.exit_codes``, and each command's ``add_command``.
 """
 
 from __future__ import annotations
@@ -17,14 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.arguments import parser
+from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError, UsageError
 from edge_agent.core.languages import default_lang
 
 if TYPE_CHECKING:
     from edge_agent.config.model.settings import Settings
-
-EX_USAGE = 2
-EX_CONFIG = 78
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EX_USAGE
     except EdgeAgentError as error:
         print(f"edge-agent {args.command}: {error}", file=sys.stderr)
-        return 1
+        return EX_FAILED
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             # The reader of our output has gone, as `| head` does: not an error of ours.
@@ -47,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         print(f"edge-agent {args.command}: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
+        return EX_FAILED
 
 
 STOP_LIMIT_S = 5.0
@@ -133,7 +129,7 @@ def _check(args: argparse.Namespace) -> int:
     from edge_agent.config.check import run_check
 
     lang = args.lang or default_lang(os.environ)
-    return run_check(args.config, args.conf_dir, args.no_secrets, sys.stdout, sys.stderr, lang)
+    return run_check(args.config, args.conf_dir, args.no_secrets, sys.stdout, sys.stderr, lang, args.json)
 
 
 def _replay(args: argparse.Namespace) -> int:
@@ -169,7 +165,7 @@ def _relearn(args: argparse.Namespace) -> int:
 def _schema(args: argparse.Namespace) -> int:
     from edge_agent.wire.json_schema import run_schema
 
-    return run_schema(args.name, sys.stdout)
+    return run_schema(args.name, sys.stdout, args.json)
 
 
 def _models(args: argparse.Namespace) -> int:
@@ -234,7 +230,7 @@ def _central(args: argparse.Namespace) -> int:
             raise
         missing = f"the Python package {error.name} is missing: pip install 'edge-agent[central]'"
         print(f"edge-agent central: {missing}", file=sys.stderr)
-        return 1
+        return EX_FAILED
 
 
 def _command(args: argparse.Namespace) -> int:
@@ -253,6 +249,12 @@ def _fleet(args: argparse.Namespace) -> int:
     from edge_agent.tools.fleet.command import run_fleet
 
     return run_fleet(args, sys.stdout)
+
+
+def _completion(args: argparse.Namespace) -> int:
+    from edge_agent.cli.manual import run_completion
+
+    return run_completion(args, parser(), sys.stdout)
 
 
 def _conformance(args: argparse.Namespace) -> int:
@@ -291,4 +293,5 @@ _RUN: dict[str, Callable[[argparse.Namespace], int]] = {
     "central": _central,
     "simulate": _simulate,
     "fleet": _fleet,
+    "completion": _completion,
 }

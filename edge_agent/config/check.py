@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -11,11 +12,9 @@ from edge_agent.config.loader import load
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import FOLDER, PushStore
 from edge_agent.config.texts.messages import message
-from edge_agent.core.errors import ConfigError
+from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
+from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_agent.core.languages import Lang, in_lang
-
-EXIT_OK = 0
-EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; the unit's RestartPreventExitStatus
 
 
 def run_check(
@@ -25,24 +24,62 @@ def run_check(
     stdout: TextIO,
     stderr: TextIO,
     lang: Lang = "en",
+    as_json: bool = False,
 ) -> int:
-    """Checks and returns the exit status.
+    """Check ``path`` and return the exit code.
 
     Problems and warnings go to ``stderr``, one a line, as ``file:line:column: what is wrong``; a valid
-    configuration is exactly one line on ``stdout``, also with warnings. Never prints a secret.
+    configuration is exactly one line on ``stdout``, also with warnings. ``as_json``: all of it goes to
+    ``stdout`` as one document. Never prints a secret.
     """
     try:
         settings = load(path, conf_dir=conf_dir, no_secrets=no_secrets)
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem.text(lang), file=stderr)
-        return EXIT_CONFIG
-    for warning in settings.warnings:
-        print(in_lang(warning, lang), file=stderr)
-    for text in pushed_over(settings):
-        print(in_lang(text, lang), file=stderr)
+        if as_json:
+            _print_json(stdout, path, lang, problems=error.problems)
+        else:
+            for problem in error.problems:
+                print(problem.text(lang), file=stderr)
+        return EX_CONFIG
+    warnings = [in_lang(text, lang) for text in (*settings.warnings, *pushed_over(settings))]
+    if as_json:
+        _print_json(stdout, path, lang, warnings=warnings, settings=settings)
+        return EX_OK
+    for warning in warnings:
+        print(warning, file=stderr)
     print(f"{path}: {in_lang(summary(settings), lang)}", file=stdout)
-    return EXIT_OK
+    return EX_OK
+
+
+def _print_json(
+    stdout: TextIO,
+    path: Path,
+    lang: Lang,
+    *,
+    problems: Iterable[ConfigProblem] = (),
+    warnings: Iterable[str] = (),
+    settings: Settings | None = None,
+) -> None:
+    facts: dict[str, object] = {
+        **json_facts(path, problems, warnings, lang),
+        "gateway": settings and settings.gateway.id,
+        "ward": settings and settings.gateway.ward,
+        "cameras": settings and [camera.id for camera in settings.cameras],
+        "profile": settings and settings.profile.name,
+        "config_hash": settings and settings.config_hash,
+    }
+    print(json.dumps(facts, indent=2, ensure_ascii=False), file=stdout)
+
+
+def json_facts(
+    path: Path, problems: Iterable[ConfigProblem], warnings: Iterable[str], lang: Lang = "en"
+) -> dict[str, object]:
+    """What ``check --json`` prints of every configuration, the centre's too."""
+    found = [
+        {"file": each.file, "line": each.line, "column": each.column, "text": in_lang(each.message, lang)}
+        for each in problems
+    ]
+    return {"file": str(path), "valid": not found, "problems": found, "warnings": list(warnings)}
 
 
 def pushed_over(settings: Settings) -> Iterator[str]:

@@ -20,7 +20,7 @@ def default_lang(environ: Mapping[str, str]) -> Lang:
 
 
 def add_lang(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lang", choices=LANGS, help="default: that of the shell")
+    parser.add_argument("--lang", choices=LANGS, help="language of the output; default: that of the shell")
 
 
 def say(sentences: Sentences, key: str, lang: Lang, /, **figures: object) -> str:

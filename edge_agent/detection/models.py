@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import hashlib
 import http.client
+import json
 import os
 import queue
 import tempfile
@@ -20,7 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.printable import printable
@@ -265,15 +266,33 @@ def _run_fetch(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _list(args: argparse.Namespace, out: TextIO) -> int:
-    known = {entry.file: entry for entry in CATALOGUE}
+    models = [*_catalogue_models(args.dest), *_other_models(args.dest)]
+    if args.json:
+        print(json.dumps(models, indent=2, ensure_ascii=False), file=out)
+        return 0
+    for model in models:
+        size = "no file" if model["size_bytes"] is None else f"{model['size_bytes'] / 1e6:.1f} MB"
+        licence = f"  {model['licence']}" if model["licence"] else ""
+        print(f"{printable(model['name'])}  {size}{licence}  {model['state']}", file=out)
+    return 0
+
+
+def _catalogue_models(dest: Path) -> Iterator[dict[str, Any]]:
     for entry in CATALOGUE:
-        path = args.dest / entry.file
+        path = dest / entry.file
         state = (
             "installed" if is_intact(path, entry) else "another file" if path.exists() else "not installed"
         )
-        print(f"{entry.stem}  {entry.size_bytes / 1e6:.1f} MB  {entry.licence}  {state}", file=out)
-    for path in sorted(args.dest.glob("*.tflite")) if args.dest.is_dir() else []:
+        yield _model_facts(entry.stem, entry.size_bytes, entry.licence, state)
+
+
+def _other_models(dest: Path) -> Iterator[dict[str, Any]]:
+    known = {entry.file for entry in CATALOGUE}
+    for path in sorted(dest.glob("*.tflite")) if dest.is_dir() else []:
         if path.name not in known:
-            size = f"{path.stat().st_size / 1e6:.1f} MB" if path.is_file() else "no file"
-            print(f"{printable(path.stem)}  {size}  not in the catalogue", file=out)
-    return 0
+            size_bytes = path.stat().st_size if path.is_file() else None
+            yield _model_facts(path.stem, size_bytes, None, "not in the catalogue")
+
+
+def _model_facts(name: str, size_bytes: int | None, licence: str | None, state: str) -> dict[str, Any]:
+    return {"name": name, "size_bytes": size_bytes, "licence": licence, "state": state}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edge_agent.core.printable import printable
 from edge_agent.evidence.holds import HoldRecord
 from edge_agent.evidence.store import MediaStore
@@ -15,8 +17,26 @@ def hold_list(store: MediaStore) -> list[str]:
     return _aligned([HEAD, *rows]) if rows else ["nothing is held"]
 
 
+def holds_as_json(store: MediaStore) -> list[dict[str, Any]]:
+    """The same holds for programs; ``null`` where the record of a hold cannot be read. Raises ``OSError``."""
+    return [
+        {
+            "event": event_id,
+            "since": None if hold is None else hold.when,
+            "by": None if hold is None else hold.who,
+            "bytes": _size_bytes(event_id, store),
+            "why": None if hold is None else hold.why,
+        }
+        for event_id, hold in store.holds().items()
+    ]
+
+
+def _size_bytes(event_id: str, store: MediaStore) -> int:
+    return sum(path.stat().st_size for path in store.files_of(event_id))
+
+
 def _row(event_id: str, hold: HoldRecord | None, store: MediaStore) -> tuple[str, ...]:
-    size_bytes = sum(path.stat().st_size for path in store.files_of(event_id))
+    size_bytes = _size_bytes(event_id, store)
     if hold is None:
         return event_id, "?", "?", str(size_bytes), "its record cannot be read"
     return event_id, printable(hold.when), printable(hold.who), str(size_bytes), printable(hold.why)

@@ -58,11 +58,12 @@ from edge_agent.commands.transfer.upload import Uploader
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.core.clock import Clock, read_boot_id
+from edge_agent.core.command_line.exit_codes import EX_OK, EX_TEMPFAIL
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import Overrides
 from edge_agent.events import EventFactory
-from edge_agent.host.local_api.control import EXIT_DONE, ControlReply, ControlServer, ReloadRequest
+from edge_agent.host.local_api.control import ControlReply, ControlServer, ReloadRequest
 from edge_agent.host.local_api.local_socket import CONTROL_SOCKET, LocalServer, places_to_listen
 from edge_agent.host.local_api.status import StatusServer
 from edge_agent.host.local_api.status_document import StatusDocument
@@ -93,8 +94,6 @@ REBOOT = "reboot.json"
 REBOOT_ANSWER = Path("run/edge-agent-reboot/answer.json")
 SET_CONFIG = "set-config"
 """``down/config`` is this command, retained."""
-EX_TEMPFAIL = 75
-"""The agent ends with it to be started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +376,6 @@ def _relearn(orders: LocalControl, order: CommandContext[CameraArguments]) -> Co
 
 def _outcome(answer: ControlReply) -> CommandSucceeded:
     """Of what is asked on the box in the same words; there a refusal has changed nothing either."""
-    if answer.code != EXIT_DONE:
+    if answer.code != EX_OK:
         raise CommandRefused(answer.text)
     return CommandSucceeded(answer.text)

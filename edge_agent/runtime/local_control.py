@@ -9,11 +9,10 @@ from pathlib import Path
 from edge_agent.commands.handlers.relearning import Relearning
 from edge_agent.commands.handlers.self_test import SelfTests
 from edge_agent.config.model.settings import Settings
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.host.local_api.control import (
-    EXIT_DONE,
-    EXIT_FAILED,
     ControlReply,
     ControlRequest,
     RelearnRequest,
@@ -55,23 +54,21 @@ class LocalControl:
     def _reload(self, path: str | None) -> ControlReply:
         if None not in (path, self._path) and path != self._path:
             told = f"this agent runs with {self._path}, not with {path}; nothing was read"
-            return ControlReply(EXIT_FAILED, told)
+            return ControlReply(EX_FAILED, told)
         return self._reloads.request_and_wait()
 
     def _self_test(self, test_id: str) -> ControlReply:
         try:
-            return ControlReply(EXIT_DONE, "the test runs", self._self_tests.ask(test_id))
+            return ControlReply(EX_OK, "the test runs", self._self_tests.ask(test_id))
         except OutboxError as error:
-            return ControlReply(EXIT_FAILED, f"the test event cannot be stored: {error}")
+            return ControlReply(EX_FAILED, f"the test event cannot be stored: {error}")
 
     def relearn(self, camera_id: str, by: RequestOrigin) -> ControlReply:
         """Any thread."""
         watched = {camera.id: camera.watch_view for camera in self._settings().cameras}
         if not watched.get(camera_id, True):
-            return ControlReply(EXIT_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
+            return ControlReply(EX_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
         if not self._relearning.begin(camera_id, by):
-            return ControlReply(
-                EXIT_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}"
-            )
+            return ControlReply(EX_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}")
         log.info("%s: its view is learned anew, as somebody asked", camera_id)
-        return ControlReply(EXIT_DONE, f"{camera_id}: its view is learned anew from now on")
+        return ControlReply(EX_OK, f"{camera_id}: its view is learned anew from now on")

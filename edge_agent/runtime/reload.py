@@ -14,9 +14,10 @@ from edge_agent.cameras.running import RestartScope, restart_scope
 from edge_agent.config.changes import ConfigChanges, compare
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock
+from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_OK
 from edge_agent.core.errors import ConfigError
 from edge_agent.host.health.degraded import since_text
-from edge_agent.host.local_api.control import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, ControlReply
+from edge_agent.host.local_api.control import ControlReply
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Configuration:
     def reload(self, take_over: TakeOver) -> ControlReply:
         """Read the file again; what can be taken over now is, a file with mistakes is refused as a whole."""
         if self._load is None:
-            return ControlReply(EXIT_FAILED, "this agent was started without a configuration file")
+            return ControlReply(EX_FAILED, "this agent was started without a configuration file")
         try:
             wanted = self._load()
         except ConfigError as error:
@@ -78,7 +79,7 @@ class Configuration:
         text = "\n".join(_summary(changes, extents, wanted))
         log.info("configuration: %s", text.replace("\n  ", "; "))
         take_over(self.settings, extents)
-        return ControlReply(EXIT_DONE, text)
+        return ControlReply(EX_OK, text)
 
     def lines(self) -> Iterator[str]:
         """For health: what the file says and the agent does not do."""
@@ -94,7 +95,7 @@ class Configuration:
         since = self._time(self._since)
         problems = "\n".join(f"  {problem}" for problem in error.problems) or f"  {error}"
         return ControlReply(
-            EXIT_CONFIG, f"nothing was changed, the configuration of {since} stays in force\n{problems}"
+            EX_CONFIG, f"nothing was changed, the configuration of {since} stays in force\n{problems}"
         )
 
     def _time(self, moment: datetime) -> str:
@@ -164,7 +165,7 @@ class ReloadRequests:
         self._requests.put(asked)
         if not self._closed:  # asked for after it was put: ``close`` has either seen it or is seen here
             asked.answered.wait(ANSWERED_WITHIN_S)
-        return asked.answer or ControlReply(EXIT_FAILED, "the agent is stopping or busy, ask again")
+        return asked.answer or ControlReply(EX_FAILED, "the agent is stopping or busy, ask again")
 
     def request(self) -> None:
         """Returns at once; nobody is answered."""

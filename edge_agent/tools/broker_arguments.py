@@ -16,20 +16,49 @@ from edge_agent.core.errors import UsageError
 from edge_agent.core.secrets import Credentials, Secret
 
 LONGEST_S = 31 * 86_400.0
-BROKER_HELP = "mqtts://host:8883, or mqtt://host in a lab"
+BROKER_HELP = "address of the broker: mqtts://host:8883, or mqtt://host in a lab"
+
+
+def add_broker_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--broker", type=broker_url, metavar="URL", required=True, help=BROKER_HELP)
 
 
 def add_root_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", type=_root, default="tb/v1", help="first levels of every topic")
+    parser.add_argument(
+        "--root", type=_root, default="tb/v1", metavar="TOPIC", help="first levels of every topic"
+    )
+
+
+def add_gateway_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """``--gateway`` and ``--ward`` of one gateway; not ``required``: the command itself checks them."""
+    extra = "" if required else "; default: none, needed to send"
+    for name in ("gateway", "ward"):
+        parser.add_argument(
+            f"--{name}", type=topic_id, metavar="ID", required=required, help=f"id of the {name}{extra}"
+        )
 
 
 def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
-    tls = parser.add_argument_group("how the broker knows us")
-    tls.add_argument("--ca-file", type=Path, help="default: the system's trust store")
-    tls.add_argument("--cert-file", type=Path)
-    tls.add_argument("--key-file", type=Path, help="of --cert-file")
-    tls.add_argument("--username")
-    tls.add_argument("--password-file", type=Path, help="file with the password of --username")
+    tls = parser.add_argument_group("login at the broker")
+    tls.add_argument(
+        "--ca-file",
+        type=Path,
+        metavar="FILE",
+        help="certificates that the broker's certificate must lead to; default: the system's trust store",
+    )
+    tls.add_argument(
+        "--cert-file", type=Path, metavar="FILE", help="client certificate; default: no certificate"
+    )
+    tls.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="private key of --cert-file; default: no certificate"
+    )
+    tls.add_argument("--username", metavar="NAME", help="user of the broker; default: no user")
+    tls.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="file with the password of --username; default: an empty password",
+    )
 
 
 def broker_url(text: str) -> str:

@@ -89,12 +89,14 @@ def schema_text(name: str) -> str:
     return json.dumps(schema_of(name), indent=2, ensure_ascii=False) + "\n"
 
 
-def run_schema(name: str | None, stdout: TextIO) -> int:
+def run_schema(name: str | None, stdout: TextIO, as_json: bool = False) -> int:
     """Print one schema as it ships, or all names: ``edge-agent schema [NAME]``. Returns 2, wrong usage, for
     an unknown name."""
     names = sorted(path.stem for path in FOLDER.glob("*.json"))
     if name is None:
-        stdout.write("".join(f"{known}\n" for known in names))
+        stdout.write(
+            json.dumps(names, indent=2) + "\n" if as_json else "".join(f"{known}\n" for known in names)
+        )
         return 0
     if name not in names:
         print(f"schema: there is no message {name!r}; known are: {', '.join(names)}", file=sys.stderr)

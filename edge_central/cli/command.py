@@ -1,4 +1,7 @@
-"""Parsers of ``edge-agent central`` and its actions; this module needs no library of the extra."""
+"""``edge-agent central``: arguments of its sub-commands, and the call of each.
+
+Importing this module needs no library of the extra ``central``.
+"""
 
 from __future__ import annotations
 
@@ -7,111 +10,212 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import UsageError
 
 if TYPE_CHECKING:
     from edge_agent.host.system.logs import Masker
     from edge_central.settings import CentralSettings
 
-    _Actions = argparse._SubParsersAction[argparse.ArgumentParser]
 
-
-DEFAULT_USER_CONFIG = Path("/etc/edge-central/edge-central.yaml")
+DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
 ROLES = ("admin", "officer", "viewer")
+NOTHING = {1: "failed, or there is nothing of that kind"}
 
 
-def add_user_commands(user: argparse.ArgumentParser) -> None:
-    todo = user.add_subparsers(dest="todo", metavar="add|list|passwd|remove|token", required=True)
-    add = todo.add_parser("add", help="add a person; asks for the password on the terminal")
-    add.add_argument("name")
+def add_command_to(commands: Commands) -> None:
+    central = add_command(
+        commands, "central", "run and manage the centre, which stores what all gateways send"
+    )
+    actions = central.add_commands("action")
+    run = add_command(
+        actions,
+        "run",
+        "store what the gateways send, until SIGTERM",
+        "edge-agent central run --config edge-central.yaml",
+    )
+    _add_logging(run)
+    check = add_command(
+        actions,
+        "check",
+        "check a configuration of the centre and list all mistakes",
+        "edge-agent central check edge-central.yaml --no-secrets",
+    )
+    check.add_json()
+    check.add_argument(
+        "--no-secrets",
+        action="store_true",
+        help="accept password and key files that do not exist on this machine",
+    )
+    status = add_command(
+        actions,
+        "status",
+        "show what is known of the gateways, and what is missing",
+        "sudo -u edge-central edge-agent central status --json",
+        exit_codes={3: "the ingest does not run"},
+    )
+    status.add_json()
+    console = add_command(
+        actions,
+        "console",
+        "run the web server alone; `run` starts it where it is configured",
+        "edge-agent central console --config edge-central.yaml",
+    )
+    _add_logging(console)
+    console.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+    for action in (run, check, status, console, *_add_retention(actions)):
+        action.add_config(DEFAULT_CONFIG)
+    _add_user(actions)
+
+
+def _add_logging(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--log-format", choices=["text", "json"], default="text", help="form of the log lines on stderr"
+    )
+    parser.add_logging()
+
+
+def _add_user(actions: Commands) -> None:
+    user = add_command(actions, "user", "manage who may use the console and the API")
+    todo = user.add_commands("todo")
+    add = add_command(
+        todo,
+        "add",
+        "add a person; asks for the password on the terminal",
+        "edge-agent central user add lan --role officer --ward de-tham",
+    )
+    listing = add_command(todo, "list", "list people and programs", "edge-agent central user list --json")
+    passwd = add_command(
+        todo,
+        "passwd",
+        "set another password, which ends all sessions of that person",
+        "edge-agent central user passwd lan",
+    )
+    remove = add_command(
+        todo,
+        "remove",
+        "remove a person or program, with all sessions and the token",
+        "edge-agent central user remove lan",
+    )
+    token = add_command(
+        todo,
+        "token",
+        "make a token of the API for a program and print it once",
+        "edge-agent central user token traffic-app --ward de-tham > token",
+    )
+    for each in (add, passwd, remove, token):
+        each.add_argument("name", metavar="NAME", help="name of the person or program")
     add.add_argument(
         "--role",
         choices=ROLES,
         required=True,
-        help="admin: all wards; officer: may act; viewer: may only read",
+        help="what the person may do; admin: all wards and users, officer: acts, viewer: reads",
     )
-    _add_wards(add)
-    _add_password_file(add)
-    todo.add_parser("list", help="list all persons and programs")
-    passwd = todo.add_parser("passwd", help="set a new password and end all sessions of that person")
-    passwd.add_argument("name")
-    _add_password_file(passwd)
-    remove = todo.add_parser("remove", help="remove a person or program with its sessions and token")
-    remove.add_argument("name")
-    token = todo.add_parser("token", help="make an API token for a program; it is printed once")
-    token.add_argument("name")
-    token.add_argument("--renew", action="store_true", help="make a new token; the old one stops working")
-    _add_wards(token)
-    for each in todo.choices.values():
-        each.add_argument("--config", type=Path, default=DEFAULT_USER_CONFIG, help="default: %(default)s")
-
-
-def _add_wards(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--ward", action="append", default=[], metavar="WARD", help="may be given several times"
-    )
-
-
-def _add_password_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--password-file", type=Path, help="file whose first line is the password; - is standard input"
-    )
-
-
-DEFAULT_CONFIG = Path("/etc/edge-central/edge-central.yaml")
-
-
-def add_commands(central: argparse.ArgumentParser) -> None:
-    names = "run|check|status|hold|holds|release|deletions|console|user"
-    actions = central.add_subparsers(dest="action", metavar=names, required=True)
-    run = actions.add_parser("run", help="receive and store what gateways send, until SIGTERM")
-    run.add_argument("--log-format", choices=["text", "json"], default="text")
-    run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
-    check = actions.add_parser("check", help="check a configuration and list everything that is wrong")
-    check.add_argument("--no-secrets", action="store_true", help="do not require password and key files")
-    status = actions.add_parser("status", help="show the state of the gateways and missing events")
-    status.add_argument("--json", action="store_true")
-    console = actions.add_parser(
-        "console", help="run only the web server; `run` starts it if it is configured"
-    )
-    console.add_argument("--log-format", choices=["text", "json"], default="text")
-    console.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
-    console.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
-    add_user_commands(actions.add_parser("user", help="manage the users of the console and the API"))
-    for action in (run, check, status, console, *_add_retention(actions)):
-        action.add_argument(
-            "config", type=Path, nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s"
+    _add_wards(add, "not needed for an admin")
+    _add_wards(token, "not with --renew")
+    for each in (add, passwd):
+        password = each.add_argument(
+            "--new-password-file",
+            dest="password_file",
+            type=Path,
+            metavar="FILE",
+            help="file whose first line is the new password, - for standard input; default: a question",
         )
-
-
-def _add_retention(actions: _Actions) -> tuple[argparse.ArgumentParser, ...]:
-    hold = actions.add_parser("hold", help="keep events and their pictures from being deleted")
-    what = hold.add_mutually_exclusive_group(required=True)
-    what.add_argument("--event", metavar="EVENT_ID", help="everything that belongs to this event")
-    what.add_argument("--gateway", metavar="ID", help="what this gateway reported from --from to --to")
-    hold.add_argument("--camera", metavar="ID", help="with --gateway: of this camera only")
-    for name, of in (("--from", "from_time"), ("--to", "to_time")):
-        hold.add_argument(name, dest=of, metavar="TIME", help="2026-11-24T20:15, of this machine's time zone")
-    hold.add_argument("--why", required=True, help="reason, such as the number of a case file")
-    holds = actions.add_parser("holds", help="list what is kept, why, and by whom")
-    holds.add_argument("--all", action="store_true", help="list released holds too")
-    holds.add_argument("--json", action="store_true")
-    release = actions.add_parser(
-        "release",
-        help="end a hold, let a large retention run proceed, or confirm the system's clock",
-        description="End a hold: what it kept is deleted when its retention time is over. "
-        "For administrators: let a retention run proceed that would delete over a fifth of the stored rows "
-        "and therefore waits; or confirm this machine's clock when the centre uses its own count. "
-        "`status` shows both.",
+        each.rename("--password-file", password)
+    token.add_argument(
+        "--renew", action="store_true", help="replace the token of this program; the old token stops working"
     )
-    release.add_argument("id", type=_id_or_config, nargs="?", help="id of the hold, as holds shows it")
+    listing.add_json()
+    for each in (add, listing, passwd, remove, token):
+        each.add_config(DEFAULT_CONFIG)
+
+
+def _add_wards(parser: CommandParser, when: str) -> None:
+    parser.add_argument(
+        "--ward",
+        action="append",
+        default=[],
+        metavar="ID",
+        help=f"id of the ward; may be repeated; default: none, {when}",
+    )
+
+
+def _add_retention(actions: Commands) -> tuple[CommandParser, ...]:
+    hold = add_command(
+        actions,
+        "hold",
+        "keep events and their pictures from being deleted",
+        "edge-agent central hold --event dt-001-a1b2 --why 'file 7/2026'",
+        "edge-agent central hold --gateway dt-001 --camera cam-2 --from 2026-11-24T20:00 "
+        "--to 2026-11-24T22:00 --why 'theft, file 8/2026'",
+        exit_codes=NOTHING,
+    )
+    what = hold.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--event", metavar="EVENT_ID", help="hold all that belongs to this event; default: --gateway"
+    )
+    what.add_argument(
+        "--gateway",
+        metavar="ID",
+        help="id of the gateway; holds its events from --from to --to; default: --event",
+    )
+    hold.add_argument(
+        "--camera", metavar="ID", help="id of the camera; with --gateway; default: all its cameras"
+    )
+    for name, of, which in (("--from", "from_time", "first"), ("--to", "to_time", "last")):
+        hold.add_argument(
+            name,
+            dest=of,
+            metavar="TIME",
+            help=f"{which} moment of the hold, such as 2026-11-24T20:15, in the time zone of this machine; "
+            "default: none, needed with --gateway",
+        )
+    hold.add_argument(
+        "--why",
+        required=True,
+        metavar="TEXT",
+        help="reason of the hold; for later readers, such as a file number",
+    )
+    holds = add_command(
+        actions, "holds", "list the holds: what is kept, why, and by whom", "edge-agent central holds --all"
+    )
+    holds.add_argument("--all", action="store_true", help="list released holds, too")
+    holds.add_json()
+    deletions = add_command(
+        actions,
+        "deletions",
+        "list what retention deleted, newest first",
+        "edge-agent central deletions --most 50",
+    )
+    deletions.add_argument("--most", type=int, default=20, metavar="N", help="number of deletions to list")
+    deletions.add_json()
+    return hold, holds, _add_release(actions), deletions
+
+
+def _add_release(actions: Commands) -> CommandParser:
+    release = add_command(
+        actions,
+        "release",
+        "end a hold, release a large deletion, or trust the system's clock again",
+        "edge-agent central release 3",
+        "edge-agent central release --deletions",
+        description="End a hold: retention deletes what it kept when its time is over. Or, as an "
+        "administrator: release the run of retention that waits because it would delete over a fifth of "
+        "what is stored; or confirm that this machine's clock is right where the centre uses its own count. "
+        "`status` shows both.",
+        exit_codes=NOTHING,
+    )
+    release.add_argument(
+        "id",
+        type=_id_or_config,
+        nargs="?",
+        metavar="ID",
+        help="number of the hold, see `holds`; default: none, with --deletions or --clock",
+    )
     which = release.add_mutually_exclusive_group()
-    which.add_argument("--deletions", action="store_true", help="let the waiting retention run delete")
-    which.add_argument("--clock", action="store_true", help="let the centre use this machine's clock again")
-    deletions = actions.add_parser("deletions", help="list what retention has deleted, newest first")
-    deletions.add_argument("--most", type=int, default=20, metavar="N", help="number of rows (default 20)")
-    deletions.add_argument("--json", action="store_true")
-    return hold, holds, release, deletions
+    which.add_argument("--deletions", action="store_true", help="let the next run delete what it waits with")
+    which.add_argument("--clock", action="store_true", help="make the centre use this machine's clock again")
+    return release
 
 
 def _id_or_config(text: str) -> int | Path:
@@ -137,7 +241,7 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
     if args.action == "check":
         from edge_central.config import run_check
 
-        return run_check(args.config, args.no_secrets, stdout, sys.stderr)
+        return run_check(args.config, args.no_secrets, stdout, sys.stderr, args.json)
     if args.action == "console":
         return _console(args)
     if args.action == "user":

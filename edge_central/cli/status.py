@@ -8,6 +8,7 @@ from typing import TextIO
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from edge_agent.core.command_line.exit_codes import EX_NOT_RUNNING, EX_OK
 from edge_agent.core.errors import CentralError
 from edge_agent.core.printable import printable
 from edge_agent.wire.topics import DEFAULT_ID
@@ -111,7 +112,7 @@ def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: st
         print(msgspec.json.format(msgspec.json.encode(status), indent=2).decode(), file=stdout)
     else:
         print("\n".join(map(printable, status_lines(status))), file=stdout)
-    return 0 if _runs(status) else 3
+    return EX_OK if _runs(status) else EX_NOT_RUNNING
 
 
 def read_status(database: Database, now_ms: int | None, central_id: str = DEFAULT_ID) -> CentralStatus:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -67,11 +68,29 @@ def _list(
 ) -> Iterable[str]:
     with connections.reading() as connection:
         found = accounts.all_accounts(connection)
+    if args.json:
+        yield json.dumps(
+            [
+                {
+                    "name": each.name,
+                    "role": each.role.value,
+                    "wards": list(each.wards),
+                    "since": _created(each).isoformat(),
+                }
+                for each in found
+            ],
+            indent=2,
+            ensure_ascii=False,
+        )
+        return
     for each in found:
-        since = datetime.fromtimestamp(each.created_ms / 1000, UTC)
-        yield f"{each.name:20} {each.role:8} {_of(each.wards)}, since {since:%Y-%m-%d}"
+        yield f"{each.name:20} {each.role:8} {_of(each.wards)}, since {_created(each):%Y-%m-%d}"
     if not found:
         yield "nobody yet: edge-agent central user add NAME --role admin"
+
+
+def _created(account: Account) -> datetime:
+    return datetime.fromtimestamp(account.created_ms / 1000, UTC)
 
 
 def _passwd(
@@ -144,7 +163,9 @@ def _password(file: Path | None) -> str:
         password = lines[0] if lines else ""
     else:
         if not sys.stdin.isatty():
-            raise CentralError("there is no terminal to ask at: name a --password-file; nothing was changed")
+            raise CentralError(
+                "there is no terminal to ask at: name a --new-password-file; nothing was changed"
+            )
         password = getpass.getpass("password: ")
         if password != getpass.getpass("again: "):
             raise CentralError("the two passwords differ; nothing was changed")

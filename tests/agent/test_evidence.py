@@ -111,7 +111,7 @@ def test_an_alarm_on_real_footage_is_proven_by_what_the_broker_got_and_by_a_bund
     alarm = next(e for e in of_kind(centre, "zone-intrusion") if e["data"]["event_id"] == event_id)
     assert seconds_between(alarm, heads[alarm["sequence"]]) < 2.5
     assert nothing_against(report_on(centre, tmp_path))
-    assert main(["evidence", "verify", str(bundle), "--key", f"dt-001={tmp_path / 'key-0.pem'}"]) == 0
+    assert main(["evidence", "verify", str(bundle), "--gateway-key", f"dt-001={tmp_path / 'key-0.pem'}"]) == 0
     (clip,) = (bundle / "media").glob("*.mp4")
     shown = json.loads(
         subprocess.run(
@@ -197,7 +197,10 @@ def test_of_a_stolen_box_that_seals_nobody_is_seen(
     sent = tmp_path / "picture.jpg.sealed"
     sent.write_bytes(picture.payload)
     assert (
-        main(["evidence", "open", "--key", str(private), "--out", str(tmp_path), str(clip), str(sent)]) == 0
+        main(
+            ["evidence", "open", "--private-key", str(private), "--out", str(tmp_path), str(clip), str(sent)]
+        )
+        == 0
     )
     told = [e["data"].get(what) for e in parsed(centre.events()) for what in ("snapshot", "clip")]
     plain = {ref["sha256"] for ref in told if ref}

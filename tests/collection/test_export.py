@@ -53,7 +53,7 @@ def test_frames_go_from_a_gateway_over_a_stick_to_pictures_with_a_manifest(
         seal(b"evidence", X25519PrivateKey.generate().public_key().public_bytes_raw())
     )
     for _ in range(2):
-        assert main(["collect", "open", str(stick), "--key", str(key), "--out", str(out)]) == 0
+        assert main(["collect", "open", str(stick), "--private-key", str(key), "--out", str(out)]) == 0
         assert "2 frames opened, 2 other files left alone, 0 failed" in capsys.readouterr().out
     first, second = rows(out)
     assert (first["place"], first["light"], second["camera"], second["light"]) == (
@@ -79,7 +79,9 @@ def test_a_damaged_file_is_named_and_the_others_are_opened(
         damaged = box.files[0]
         damaged.write_bytes(damaged.read_bytes()[:-1])
         media = str(tmp_path / "state/collect/media")
-        assert main(["collect", "open", media, "--key", str(key), "--out", str(tmp_path / "out")]) == 1
+        assert (
+            main(["collect", "open", media, "--private-key", str(key), "--out", str(tmp_path / "out")]) == 1
+        )
     told = capsys.readouterr().out
     assert f"{damaged}: cut off" in told
     assert "1 frames opened, 0 other files left alone, 1 failed" in told
@@ -143,7 +145,9 @@ def test_what_an_export_leaves_in_parts_is_counted_together(
 def opened(tmp_path: Path, *paths: Path) -> int:
     key = tmp_path / "centre.pem"
     key.write_bytes(PEM)
-    return main(["collect", "open", *map(str, paths), "--key", str(key), "--out", str(tmp_path / "out")])
+    return main(
+        ["collect", "open", *map(str, paths), "--private-key", str(key), "--out", str(tmp_path / "out")]
+    )
 
 
 def sealed_frame(path: Path, level: int, **said: object) -> Path:
@@ -216,6 +220,9 @@ def test_a_key_that_opens_nothing_is_named_once(tmp_path: Path, capsys: pytest.C
     files = [sealed_frame(tmp_path / f"{level}.sealed", level) for level in (50, 200)]
     (tmp_path / "no.pem").write_text("no key")
     out = str(tmp_path / "out")
-    assert main(["collect", "open", *map(str, files), "--key", str(tmp_path / "no.pem"), "--out", out]) == 1
+    assert (
+        main(["collect", "open", *map(str, files), "--private-key", str(tmp_path / "no.pem"), "--out", out])
+        == 1
+    )
     told = capsys.readouterr()
     assert (told.out, told.err.count("no.pem")) == ("", 1)

@@ -26,8 +26,9 @@ from edge_agent.commands.signature import make_key
 from edge_agent.config.check import run_check
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import MAX_STARTS, ConfigOrigin, ConfigSource, PushStore
+from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.model import CameraState, CameraStatus, Cause
-from edge_agent.host.local_api.control import EXIT_DONE, ControlReply
+from edge_agent.host.local_api.control import ControlReply
 from edge_agent.wire import SetConfigArguments
 from tests.host.fakes import FakeClock
 
@@ -81,7 +82,7 @@ class Site:
 
     def _reload(self) -> ControlReply:
         self.settings = self.source.load()
-        return ControlReply(EXIT_DONE, "the configuration was read again")
+        return ControlReply(EX_OK, "the configuration was read again")
 
     def _want_reload(self) -> None:
         self.wanted_reloads += 1

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config import load
-from edge_agent.config.check import EXIT_CONFIG, EXIT_OK, run_check
+from edge_agent.config.check import run_check
+from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from tests.config.places import MINIMAL, PC, problems_of, with_camera, write
 from tests.config.test_rules import zone_of
 
@@ -172,12 +173,12 @@ def test_a_copy_elsewhere_is_checked_with_the_real_drop_ins(tmp_path: Path) -> N
     write(tmp_path, "heartbeat_s: 15\n", "etc/conf.d/a.yaml")
     write(tmp_path, "mqtt:" + secrets, "etc/conf.d/b.yaml")
     out, err = io.StringIO(), io.StringIO()
-    assert run_check(copy, tmp_path / "etc/conf.d", True, out, err) == EXIT_OK
-    assert run_check(copy, tmp_path / "etc/conf.d", False, out, err) == EXIT_CONFIG
+    assert run_check(copy, tmp_path / "etc/conf.d", True, out, err) == EX_OK
+    assert run_check(copy, tmp_path / "etc/conf.d", False, out, err) == EX_CONFIG
     assert "etc/conf.d/b.yaml:3:18: password_file: cannot read /etc/not/here: no such file" in err.getvalue()
 
 
 def test_a_conf_dir_that_was_named_must_be_there(tmp_path: Path) -> None:
     out, err = io.StringIO(), io.StringIO()
-    assert run_check(write(tmp_path, MINIMAL), tmp_path / "no", False, out, err) == EXIT_CONFIG
+    assert run_check(write(tmp_path, MINIMAL), tmp_path / "no", False, out, err) == EX_CONFIG
     assert "there is no such directory of drop-ins" in err.getvalue()

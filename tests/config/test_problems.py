@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config.check import EXIT_CONFIG, EXIT_OK, run_check
+from edge_agent.config.check import run_check
+from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from tests.config.mistakes import MISTAKES
 from tests.config.places import MINIMAL, problems_of, with_camera, write
 
@@ -52,7 +53,7 @@ cameras:
 """,
     )
     out, err = io.StringIO(), io.StringIO()
-    assert run_check(path, None, False, out, err) == EXIT_CONFIG
+    assert run_check(path, None, False, out, err) == EX_CONFIG
     places = [line.removeprefix(f"{path}:").split(" ")[0] for line in err.getvalue().splitlines()]
     assert places == ["1:15:", "1:29:", "2:14:", "3:18:", "3:29:", "4:21:", "4:40:", "7:10:", "8:13:", "9:9:"]
     assert out.getvalue() == ""
@@ -99,14 +100,14 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
 )
 def test_mistakes_are_told_in_vietnamese(tmp_path: Path, text: str, said: str) -> None:
     out, err = io.StringIO(), io.StringIO()
-    assert run_check(write(tmp_path, text), None, False, out, err, "vi") == EXIT_CONFIG
+    assert run_check(write(tmp_path, text), None, False, out, err, "vi") == EX_CONFIG
     assert f": {said}" in err.getvalue()
 
 
 def test_a_valid_file_is_one_line_in_vietnamese_too(tmp_path: Path) -> None:
     out, err = io.StringIO(), io.StringIO()
     camera = with_camera("url: /no/clip.mp4")
-    assert run_check(write(tmp_path, camera), None, False, out, err, "vi") == EXIT_OK
+    assert run_check(write(tmp_path, camera), None, False, out, err, "vi") == EX_OK
     assert "lưu ý: không có tệp này; camera mất hình" in err.getvalue()
     assert ": hợp lệ: thiết bị " in out.getvalue()
     assert ", 1 camera, hồ sơ bo mạch " in out.getvalue()
@@ -115,7 +116,7 @@ def test_a_valid_file_is_one_line_in_vietnamese_too(tmp_path: Path) -> None:
 def test_a_valid_file_is_one_line(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL)
     out, err = io.StringIO(), io.StringIO()
-    assert run_check(path, None, False, out, err) == EXIT_OK
+    assert run_check(path, None, False, out, err) == EX_OK
     assert err.getvalue() == ""
     line = out.getvalue()
     assert line.startswith(f"{path}: valid: gateway dt-001, ward de-tham, 1 camera, profile ")
@@ -125,7 +126,7 @@ def test_a_valid_file_is_one_line(tmp_path: Path) -> None:
 def test_warnings_keep_the_exit_status(tmp_path: Path) -> None:
     path = write(tmp_path, with_camera("url: rtsp://h/Streaming/Channels/101"))
     out, err = io.StringIO(), io.StringIO()
-    assert run_check(path, None, False, out, err) == EXIT_OK
+    assert run_check(path, None, False, out, err) == EX_OK
     assert err.getvalue().startswith(f"{path}:5:10: warning: this looks like the camera's main stream")
     assert out.getvalue().count("\n") == 1
 
@@ -197,7 +198,7 @@ def test_a_pipe_among_the_agents_files_does_not_hang_the_check_of_root(tmp_path:
     done = subprocess.run(
         [sys.executable, "-m", "edge_agent", "check", path], capture_output=True, text=True, timeout=20
     )
-    assert (done.returncode, done.stdout[-200:].count("valid: ")) == (EXIT_OK, 1), done.stderr
+    assert (done.returncode, done.stdout[-200:].count("valid: ")) == (EX_OK, 1), done.stderr
 
 
 def test_a_name_that_is_too_long_for_the_system(tmp_path: Path) -> None:

@@ -227,7 +227,10 @@ def test_a_folder_that_cannot_be_written_is_no_reason_to_try_the_next(tmp_path: 
 
 def run(action: str, dest: Path, source: str | None = None, name: str | None = None) -> str:
     out = io.StringIO()
-    assert run_models(argparse.Namespace(action=action, name=name, dest=dest, source=source), out) == 0
+    assert (
+        run_models(argparse.Namespace(action=action, name=name, dest=dest, source=source, json=False), out)
+        == 0
+    )
     return out.getvalue()
 
 
@@ -246,7 +249,7 @@ def test_list_shows_what_is_no_file_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "folder.tflite").mkdir()
     (tmp_path / "red\x1b[31m.tflite").write_bytes(bytes(200_000))
     out = io.StringIO()
-    assert run_models(argparse.Namespace(action="list", dest=tmp_path), out) == 0
+    assert run_models(argparse.Namespace(action="list", dest=tmp_path, json=False), out) == 0
     assert out.getvalue().splitlines()[-3:] == [
         "dangling  no file  not in the catalogue",
         "folder  no file  not in the catalogue",
@@ -263,7 +266,7 @@ def test_the_command_fetches_the_recommended_model_from_a_folder(test_data: Path
 
 @pytest.mark.parametrize("order", [0, 1], ids=["name before the options", "name after them"])
 def test_the_name_may_stand_anywhere_in_the_command(test_data: Path, tmp_path: Path, order: int) -> None:
-    parts = [[CATALOGUE[1].stem], ["--dest", str(tmp_path), "--from", str(test_data / "models")]]
+    parts = [[CATALOGUE[1].stem], ["--dest", str(tmp_path), "--source", str(test_data / "models")]]
     assert main(["models", "fetch", *parts[order], *parts[1 - order]]) == 0
     assert files(tmp_path) == [CATALOGUE[1].file]
 

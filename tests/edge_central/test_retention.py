@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 from sqlalchemy import insert, select
 
 from edge_agent.cli import main as cli
+from edge_agent.cli.arguments import parser
 from edge_agent.core.clock import SystemClock
-from edge_central.cli.command import add_commands
 from edge_central.cli.retention_commands import run_deletions, run_holds
 from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge, close, hand_over
 from edge_central.console.requests import request_clip
@@ -463,10 +462,8 @@ def test_what_a_hold_keeps_asks_nobody(archive: Archive) -> None:
 
 
 def held(database: Database, *words: str) -> tuple[int, str]:
-    parser = ArgumentParser()
-    add_commands(parser)
     out = io.StringIO()
-    return run_holds(parser.parse_args(words), database, out, out), out.getvalue()
+    return run_holds(parser().parse_args(["central", *words]), database, out, out), out.getvalue()
 
 
 def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> None:

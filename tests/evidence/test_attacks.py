@@ -62,7 +62,7 @@ def published_line(tmp_path: Path) -> bytes:
 
 def key_of(state: Path, gateway: str = "dt-001") -> list[str]:
     (pem,) = (state / "keys").glob("*.pub.pem")
-    return ["--key", f"{gateway}={pem}"]
+    return ["--gateway-key", f"{gateway}={pem}"]
 
 
 def verify(bundle: Path, *options: str) -> int:
@@ -87,9 +87,9 @@ def test_a_key_without_its_gateway_makes_nothing_genuine(
     bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, owned = key_of(bundle.parent / "state")
-    assert verify(bundle, "--key", owned.partition("=")[2]) == 3
+    assert verify(bundle, "--gateway-key", owned.partition("=")[2]) == 3
     assert "NOT CHECKED AGAINST A KNOWN KEY" in capsys.readouterr().out
-    assert verify(bundle, "--key", owned.replace("dt-001", "dt-002")) == 1
+    assert verify(bundle, "--gateway-key", owned.replace("dt-001", "dt-002")) == 1
 
 
 def test_a_key_without_its_gateway_does_not_sign_for_one_whose_key_is_given(
@@ -98,7 +98,7 @@ def test_a_key_without_its_gateway_does_not_sign_for_one_whose_key_is_given(
     with box_in(tmp_path / "other") as box:
         box.fact()
     _, stolen = key_of(bundle.parent / "state")
-    assert verify(bundle, *key_of(tmp_path / "other"), "--key", stolen.partition("=")[2]) == 1
+    assert verify(bundle, *key_of(tmp_path / "other"), "--gateway-key", stolen.partition("=")[2]) == 1
 
 
 def birth(topic: str, gateway: str, state: Path) -> bytes:
@@ -109,8 +109,10 @@ def birth(topic: str, gateway: str, state: Path) -> bytes:
 def test_births_as_the_broker_gave_them_say_whose_the_keys_are(bundle: Path, tmp_path: Path) -> None:
     births = tmp_path / "births.txt"
     births.write_bytes(birth("tb/v1/de-tham/dt-001/up/birth", "dt-001", bundle.parent / "state"))
-    assert verify(bundle, "--key", str(births)) == 0
-    assert verify(bundle, "--key", f"dt-002={births}") == 1, "none of that gateway: it is not left unsaid"
+    assert verify(bundle, "--gateway-key", str(births)) == 0
+    assert verify(bundle, "--gateway-key", f"dt-002={births}") == 1, (
+        "none of that gateway: it is not left unsaid"
+    )
 
 
 def test_a_birth_that_speaks_for_another_gateway_is_refused(
@@ -118,7 +120,7 @@ def test_a_birth_that_speaks_for_another_gateway_is_refused(
 ) -> None:
     births = tmp_path / "births.txt"
     births.write_bytes(birth("tb/v1/de-tham/dt-002/up/birth", "dt-001", bundle.parent / "state"))
-    assert verify(bundle, "--key", str(births)) == 1
+    assert verify(bundle, "--gateway-key", str(births)) == 1
     assert "the birth on the topic of dt-002 says that it is of 'dt-001'" in capsys.readouterr().err
 
 

@@ -74,9 +74,9 @@ def shell(folder: Path, command: str) -> str:
 
 
 def known(bundle: Path) -> list[str]:
-    """``--key`` with the key of the bundle as this gateway's: here nobody has exchanged it."""
+    """``--gateway-key`` with the key of the bundle as this gateway's: here nobody has exchanged it."""
     (pem,) = (bundle / "keys").iterdir()
-    return ["--key", f"dt-001={pem}"]
+    return ["--gateway-key", f"dt-001={pem}"]
 
 
 def read_bundle(path: Path) -> dict[str, bytes]:
@@ -145,7 +145,7 @@ def test_a_zip_and_the_id_of_one_event_do_as_well(config: Path, tmp_path: Path) 
     name, out = f"dt-001/{epoch}/{4:016d}", tmp_path / "out.zip"
     assert main(["evidence", "export", name, str(config), "--by", "x", "--out", str(out)]) == 0
     (pem,) = (tmp_path / "state" / "keys").glob("*.pub.pem")
-    assert main(["evidence", "verify", str(out), "--key", f"dt-001={pem}"]) == 0
+    assert main(["evidence", "verify", str(out), "--gateway-key", f"dt-001={pem}"]) == 0
 
 
 def test_links_lead_from_an_event_to_the_next_head(config: Path, tmp_path: Path) -> None:
@@ -238,13 +238,13 @@ def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre
     arrived.write_bytes(
         b"".join(line for line in journal.read_bytes().splitlines(True) if b"chain-head" in line)
     )
-    command = ["evidence", "verify", str(bundle), "--heads", str(arrived), "--key", f"dt-001={pem}"]
+    command = ["evidence", "verify", str(bundle), "--heads", str(arrived), "--gateway-key", f"dt-001={pem}"]
     assert main(command) == 0
     empty = tmp_path / "of another time"
     empty.write_bytes(b"")
     assert main([*command[:4], str(empty), *command[5:]]) == 1
     assert main(command[:-2]) == 1
-    assert "--heads needs --key" in capsys.readouterr().err
+    assert "--heads needs --gateway-key" in capsys.readouterr().err
     (text,), (sig,) = (list((bundle / "heads").glob(f"*.{end}")) for end in ("txt", "sig"))
     (event,) = (bundle / "events").iterdir()
     event.write_bytes(event.read_bytes().replace(b'"person in yard"', b'"nobody in yard"'))

@@ -134,6 +134,8 @@ def test_the_centre_opens_what_is_sealed(tmp_path: Path) -> None:
     subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-out", str(private)], check=True)
     public = load_pem_private_key(private.read_bytes(), None).public_key().public_bytes_raw()  # type: ignore[union-attr]
     sealed.write_bytes(seal(b"a clip", public))
-    assert main(["evidence", "open", "--key", str(private), str(sealed)]) == 0
+    assert main(["evidence", "open", "--private-key", str(private), str(sealed)]) == 0
     assert (tmp_path / "clip.mp4").read_bytes() == b"a clip"
-    assert main(["evidence", "open", "--key", str(private), str(sealed)]) == 1, "nothing is written over"
+    assert main(["evidence", "open", "--private-key", str(private), str(sealed)]) == 1, (
+        "nothing is written over"
+    )

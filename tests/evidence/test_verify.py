@@ -225,7 +225,7 @@ def test_many_like_findings_are_one_line(tmp_path: Path, published: list[bytes])
     path, out = tmp_path / "events.jsonl", io.StringIO()
     path.write_bytes(b"\n".join(published))
     check_files([path], [], []).write(out)
-    assert out.getvalue().count("--key") == 1
+    assert out.getvalue().count("--gateway-key") == 1
     assert f", {len(published)} in all: no public key was given" in out.getvalue()
 
 

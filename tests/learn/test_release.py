@@ -132,7 +132,9 @@ def release(held: list[Frame], figures: list[Figure], tmp_path: Path) -> Path:
 
 
 def verify(release: Path) -> int:
-    return main(["models", "verify", str(release), "--key", str(release.parents[1] / "operator.pub.pem")])
+    return main(
+        ["models", "verify", str(release), "--operator-key", str(release.parents[1] / "operator.pub.pem")]
+    )
 
 
 def test_a_release_is_verified_with_the_public_key(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +172,7 @@ def test_another_key_verifies_nothing(
     release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_key(tmp_path / "other.pem")
-    assert main(["models", "verify", str(release), "--key", str(tmp_path / "other.pub.pem")]) == 1
+    assert main(["models", "verify", str(release), "--operator-key", str(tmp_path / "other.pub.pem")]) == 1
     assert "no operator here has the key" in capsys.readouterr().err
 
 

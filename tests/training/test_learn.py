@@ -54,7 +54,7 @@ def first(data: Path, model: Path) -> First:
 def learn(first: First, second: Path, *options: str) -> int:
     frames = ["learn", str(second / "frames"), "--hold-out", HELD_OUT, "--size", "320x256", "--no-review"]
     teachers = ["--teacher", str(second / "good.tflite"), "--teacher", str(second / "also-good.tflite")]
-    made_of = ["--data", str(first.data), "--from", str(first.model.with_name("weights.pt"))]
+    made_of = ["--data", str(first.data), "--checkpoint", str(first.model.with_name("weights.pt"))]
     beside = ["--in-force", str(first.model), "--key", str(second / "operator.pem")]
     every = [*frames, *teachers, *made_of, *beside, "--name", "steep", "--steps", "200", *FEW_STEPS]
     return run(parser().parse_args([*every, *options]), load)
@@ -79,7 +79,7 @@ def test_the_model_finds_more_at_a_camera_that_it_never_saw_and_is_released_sign
     assert ("open data: overpass_traffic", "vehicle") in figures
     release = learnt / "releases/steep"
     key = str(second / "operator.pub.pem")
-    assert edge_agent(["models", "verify", str(release), "--key", key]) == 0
+    assert edge_agent(["models", "verify", str(release), "--operator-key", key]) == 0
     assert "gatech-o2uy7" in (release / "model-card.md").read_text()
 
 

@@ -34,10 +34,11 @@ from edge_agent.config.pushed import (
     RejectedConfig,
 )
 from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import CameraState, CameraStatus
 from edge_agent.core.secrets import masked
-from edge_agent.host.local_api.control import EXIT_DONE, ControlReply
+from edge_agent.host.local_api.control import ControlReply
 from edge_agent.wire import ConfigHealth, SetConfigArguments
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ class ConfigPush:
             self._agent.restart(f"configuration version {context.args.version} changes {', '.join(restart)}")
             return InProgress(f"the agent restarts, because of {', '.join(restart)}")
         answer = self._agent.reload()
-        if answer.code != EXIT_DONE:
+        if answer.code != EX_OK:
             reason = f"the agent did not take it over: {answer.text}"
             with self._lock:
                 self._store.reject(reason, rfc3339(self._clock.now()))

@@ -47,7 +47,7 @@ class GivenKey:
 
 
 SIGNED_ITSELF = "its own signature holds; the fields around it, such as its time, only the next head signs"
-NO_KEY = "no public key was given (--key): no signature was checked"
+NO_KEY = "no public key was given (--gateway-key): no signature was checked"
 Keys = Mapping[str, GivenKey]
 """Public keys by their ids."""
 Doubt = tuple[VerificationVerdict, str]

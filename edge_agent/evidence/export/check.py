@@ -1,6 +1,6 @@
 """``edge-agent evidence verify``: files of events, bundles and media, judged.
 
-The public keys given with ``--key``, each with the gateway that it is known to belong to.
+The public keys given with ``--gateway-key``, each with the gateway that it is known to belong to.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def load_keys(names: Sequence[str]) -> Keys:
 
 
 def _keys_in(content: bytes, owner: str | None) -> list[tuple[bytes, str | None]]:
-    """PEM and gateway. Raises ``KeyProblem`` when there is none: that would be taken for no ``--key``."""
+    """PEM and gateway of each key. Raises ``KeyProblem`` for none: it would read as no ``--gateway-key``."""
     if b"/up/birth " not in content:
         return [(content, owner)]
     found = [(pem, gateway) for pem, gateway in _of_births(content) if owner in (None, gateway)]
@@ -111,7 +111,9 @@ def check_files(
     heads count. Raises ``EvidenceError`` for a file that cannot be read."""
     report, given = VerificationReport(), load_keys(keys)
     if kept and not given:
-        raise EvidenceError("--heads needs --key, the key as the centre knows it: else no head is checked")
+        raise EvidenceError(
+            "--heads needs --gateway-key, the key as the centre knows it: else no head is checked"
+        )
     records: list[Record] = []
     bundles: list[Path] = []
     for path in files:

@@ -6,15 +6,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TextIO
+from typing import Any, TextIO
 
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_INCOMPLETE, EX_OK
 from edge_agent.core.printable import printable
 from edge_agent.evidence.chain.links import epoch_joins
 from edge_agent.evidence.chain.records import Record
 from edge_agent.evidence.chain.verify import VerificationFinding, VerificationVerdict
 
 NAMED = 3  # of the lines that are passed over
-NOT_ALL_KNOWN = 3  # exit code
 
 
 @dataclass(slots=True)
@@ -35,8 +35,12 @@ class VerificationReport:
     def exit_code(self) -> int:
         """0: all is genuine. 3: nothing speaks against it, but no known key vouches for all. 1: else."""
         if self.genuine:
-            return 0
-        return NOT_ALL_KNOWN if self._only(VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT) else 1
+            return EX_OK
+        return (
+            EX_INCOMPLETE
+            if self._only(VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
+            else EX_FAILED
+        )
 
     def _only(self, *verdicts: VerificationVerdict) -> bool:
         return bool(self.findings) and all(found.verdict in verdicts for found in self.findings)
@@ -68,6 +72,21 @@ class VerificationReport:
         for note in self.notes:
             out.write(f"note: {printable(note)}\n")
 
+    def as_json(self) -> dict[str, Any]:
+        """What ``write`` prints, for programs: every finding, the genuine ones included."""
+        return {
+            "result": self._sum(),
+            "genuine": self.genuine,
+            "gateways": sorted(self.gateways),
+            "findings": [
+                {"verdict": each.verdict.value, "what": each.what, "why": each.why, "where": each.where}
+                for each in self.findings
+            ],
+            "uncovered_files": self.uncovered,
+            "lines_without_event": self.passed_over_count,
+            "notes": self.notes,
+        }
+
     def _sum(self) -> str:
         if not self.findings:
             return "NOTHING TO CHECK: there is no event in it"
@@ -80,7 +99,7 @@ class VerificationReport:
         if self._only(VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT):
             return (
                 "CONSISTENT, NOT CHECKED AGAINST A KNOWN KEY: give the gateway's key as the centre has it, "
-                "--key GATEWAY=PUBLIC.pem"
+                "--gateway-key GATEWAY=PUBLIC.pem"
             )
         if not self._only(
             VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT, VerificationVerdict.UNSIGNED

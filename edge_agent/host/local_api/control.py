@@ -19,6 +19,7 @@ from msgspec import Struct
 from edge_agent import config
 from edge_agent.config import last_good
 from edge_agent.config.model.settings import Settings
+from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_NOT_RUNNING, EX_OK
 from edge_agent.core.delivery import SelfTestReport
 from edge_agent.core.errors import ConfigError
 from edge_agent.host.local_api.local_socket import (
@@ -38,11 +39,6 @@ MAX_REQUEST_BYTES = 4096
 REQUEST_WITHIN_S = 1.0
 """Limit for a whole request: a client that sends nothing, or a byte now and then, blocks the others for no
 longer."""
-
-EXIT_DONE = 0
-EXIT_FAILED = 1
-EXIT_NOT_RUNNING = 3  # as `edge-agent status` says it
-EXIT_CONFIG = 78
 
 
 class ReloadRequest(Struct, frozen=True, tag="reload"):
@@ -96,14 +92,14 @@ class ControlServer(LocalServer):
         try:
             request = msgspec.json.decode(text, type=ControlRequest)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return ControlReply(EXIT_FAILED, f"the agent does not understand the request: {error}")
+            return ControlReply(EX_FAILED, f"the agent does not understand the request: {error}")
         if request.gateway not in (None, self._gateway):
             return ControlReply(None, f"the agent of {self._gateway} listens here")
         try:
             return self._handle(request)
         except Exception as error:  # the top of this thread's loop: the next client is served
             log.exception("control: a request failed")
-            return ControlReply(EXIT_FAILED, f"the agent failed at it: {type(error).__name__}: {error}")
+            return ControlReply(EX_FAILED, f"the agent failed at it: {type(error).__name__}: {error}")
 
 
 def _request_of(asker: socket.socket) -> bytes:
@@ -138,12 +134,12 @@ def _reload_refused(path: Path, error: ConfigError, stderr: TextIO) -> int:
     # Without a last good copy the gateway's id is unknown. Another agent would only reload its own file.
     gateway = None if found is None else found.settings.gateway.id
     answer = _ask(list(dict.fromkeys(places)), ReloadRequest(gateway, str(path.resolve())))
-    if isinstance(answer, ControlReply) and answer.code == EXIT_CONFIG:
+    if isinstance(answer, ControlReply) and answer.code == EX_CONFIG:
         print(answer.text, file=stderr)
     else:
         note = "nothing was changed; no running agent was found to tell of it"
         print(*error.problems or [error], note, sep="\n", file=stderr)
-    return EXIT_CONFIG
+    return EX_CONFIG
 
 
 def run_relearn(path: Path, camera: str, stdout: TextIO, stderr: TextIO) -> int:
@@ -166,13 +162,13 @@ def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: Te
     places = places_to_ask(settings.state_dir, name=CONTROL_SOCKET)
     answer = _ask(places, request)
     if isinstance(answer, ControlReply) and answer.code is not None:
-        print(f"{gateway}: {answer.text}", file=stdout if answer.code == EXIT_DONE else stderr)
+        print(f"{gateway}: {answer.text}", file=stdout if answer.code == EX_OK else stderr)
         return answer.code
     if isinstance(answer, str):
         print(f"{gateway}: {answer}", file=stderr)
-        return EXIT_FAILED
+        return EX_FAILED
     print(nothing_runs(gateway, places), file=stderr)
-    return EXIT_NOT_RUNNING
+    return EX_NOT_RUNNING
 
 
 def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | str | None:

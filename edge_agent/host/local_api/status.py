@@ -16,13 +16,11 @@ import msgspec
 
 from edge_agent.config import last_good
 from edge_agent.config.model.settings import Settings
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_NOT_RUNNING, EX_OK
 from edge_agent.core.languages import Lang
 from edge_agent.host.local_api.local_socket import IDLE_S, LocalServer, ask, nothing_runs, places_to_ask
 from edge_agent.host.local_api.status_document import StatusDocument
 from edge_agent.host.local_api.status_text import status_text
-
-EXIT_FAILED = 1
-EXIT_NOT_RUNNING = 3  # as the LSB defines it for `status`: the program is not running
 
 
 class StatusServer(LocalServer):
@@ -78,12 +76,12 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lan
     asked = ask_status(settings)
     if asked.document is not None:
         print(_pretty(asked.answer) if as_json else status_text(asked.document, lang), file=stdout)
-        return 0
+        return EX_OK
     if asked.failure is not None:
         print(f"{gateway}: {asked.failure}", file=stdout)
-        return EXIT_FAILED
+        return EX_FAILED
     print(nothing_runs(gateway, places_to_ask(settings.state_dir), lang), file=stdout)
-    return EXIT_NOT_RUNNING
+    return EX_NOT_RUNNING
 
 
 def _pretty(answer: bytes) -> str:

@@ -27,19 +27,19 @@ def open_ledger(state_dir: Path) -> LoginLedger:
 
 def login_of(args: argparse.Namespace) -> Credentials | None:
     """From the options or the terminal. The password is never an option: everybody sees those."""
-    if args.username is None:
-        if args.password_file is not None:
-            raise CameraSetupError("--password-file needs --username")
+    if args.camera_username is None:
+        if args.camera_password_file is not None:
+            raise CameraSetupError("--camera-password-file needs --camera-username")
         return None
-    if args.password_file is not None:
-        password = _line_of(args.password_file)
+    if args.camera_password_file is not None:
+        password = _line_of(args.camera_password_file)
     elif sys.stdin.isatty():
-        password = getpass.getpass(f"Password of {args.username}: ")
+        password = getpass.getpass(f"Password of {args.camera_username}: ")
     else:
-        raise CameraSetupError("without a terminal the password comes from --password-file")
+        raise CameraSetupError("without a terminal the password comes from --camera-password-file")
     if not password:
         raise CameraSetupError("the password is empty")
-    return Credentials(args.username, Secret(password))
+    return Credentials(args.camera_username, Secret(password))
 
 
 def _line_of(path: Path) -> str:

@@ -154,8 +154,9 @@ CAMERAS: Sentences = {
     ),
     "written": ("written: {path}", "đã ghi: {path}"),
     "no-login": (
-        "no login is in it: without --username the cameras must let everybody watch",
-        "tệp không có tài khoản: nếu không dùng --username thì camera phải cho xem không cần đăng nhập",
+        "no login is in it: without --camera-username the cameras must let everybody watch",
+        "tệp không có tài khoản: nếu không dùng --camera-username thì camera phải cho xem không cần "
+        "đăng nhập",
     ),
     "reload": (
         "edge-agent reload takes it over; a service needs a restart to see new passwords",

@@ -1,25 +1,32 @@
-"""Of the command line; importing it costs nothing."""
+"""Arguments of ``edge-agent conformance``; importing this module is cheap."""
 
 from __future__ import annotations
 
-import argparse
-
+from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.tools.broker_arguments import (
-    BROKER_HELP,
+    add_broker_argument,
+    add_gateway_arguments,
     add_root_argument,
     add_tls_arguments,
-    broker_url,
     seconds,
-    topic_id,
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--broker", type=broker_url, metavar="URL", required=True, help=BROKER_HELP)
-    parser.add_argument("--gateway", type=topic_id, metavar="ID", required=True)
-    parser.add_argument("--ward", type=topic_id, metavar="ID", required=True)
-    add_root_argument(parser)
-    parser.add_argument("--listen-s", type=seconds, default=75.0, help="so long it is listened to what comes")
-    parser.add_argument("--no-commands", action="store_true", help="only listen")
-    parser.add_argument("--json", action="store_true")
-    add_tls_arguments(parser)
+def add_command_to(commands: Commands) -> None:
+    conformance = add_command(
+        commands,
+        "conformance",
+        "check that a live gateway follows the contract",
+        "edge-agent conformance --broker mqtts://broker.example:8883 --ca-file ca.crt --gateway dt-001 "
+        "--ward de-tham",
+        exit_codes={1: "failed, or a check found a breach of the contract"},
+    )
+    add_broker_argument(conformance)
+    add_gateway_arguments(conformance, required=True)
+    add_root_argument(conformance)
+    conformance.add_argument(
+        "--listen-s", type=seconds, default=75.0, metavar="SECONDS", help="seconds to listen"
+    )
+    conformance.add_argument("--no-commands", action="store_true", help="listen only, send no command")
+    conformance.add_json()
+    add_tls_arguments(conformance)

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import TextIO
 
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.errors import MqttError
 from edge_agent.mqtt.tools.gateway_observer import GatewayObserver
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
@@ -22,8 +23,6 @@ from edge_agent.tools.conformance.message_checks import (
     ProbedGateway,
 )
 from edge_agent.wire.topics import GatewayTopics
-
-EXIT_KEPT, EXIT_BROKEN = 0, 1
 
 MESSAGE_CHECKS: dict[str, tuple[str, Callable[..., str]]] = {
     "state": ("its state is retained and valid", heard.state),
@@ -75,9 +74,7 @@ def run_conformance(args: argparse.Namespace, stdout: TextIO) -> int:
     findings = listened | findings
     _print(findings, args.json, stdout)
     return (
-        EXIT_BROKEN
-        if any(each.verdict is ConformanceVerdict.BROKEN for each in findings.values())
-        else EXIT_KEPT
+        EX_FAILED if any(each.verdict is ConformanceVerdict.BROKEN for each in findings.values()) else EX_OK
     )
 
 

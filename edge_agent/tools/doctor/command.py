@@ -14,15 +14,13 @@ import msgspec
 
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import effective
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError
 from edge_agent.core.languages import Bilingual, Lang, default_lang
 from edge_agent.host.system.privileges import become_agent
 from edge_agent.tools.doctor import run
 from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.tools.doctor.text import document, lines, verdict
-
-EXIT_RED = 1
-EXIT_USAGE = 2
 
 
 def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnvironment | None = None) -> int:
@@ -43,7 +41,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnviro
         if name.partition("/")[0] not in known:
             choices = f"no such check; there are {', '.join(known)}"
             print(f"edge-agent doctor: --accept {name}: {choices}", file=sys.stderr)
-            return EXIT_USAGE
+            return EX_USAGE
     if args.sheet is not None and not settings.cameras:
         raise EdgeAgentError("there is no camera in the configuration: no pictures to put on a sheet")
     photo = Photo.read(args.photo) if args.photo is not None and args.report is not None else None
@@ -65,7 +63,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnviro
             page = make_report(found, told, lang, photo=image, by=args.by)
             report.write(page)
             store_report(settings.state_dir, told, page)
-    return EXIT_RED if verdict(found) == "failed" else 0
+    return EX_FAILED if verdict(found) == "failed" else EX_OK
 
 
 def load(path: Path) -> tuple[Settings, str | None]:

@@ -20,6 +20,7 @@ from typing import TextIO
 
 import msgspec
 
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.host.system.signals import stop_on_signals
 from edge_agent.mqtt.tools.topic_subscriber import TopicSubscriber
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
@@ -98,7 +99,6 @@ class TerminalScreen:
         return f"\x1b[{colour}m{line}\x1b[0m" if self._colours and colour else line
 
 
-EXIT_HEARD, EXIT_NOTHING = 0, 1
 REFRESH_S = 1.0
 KEY_S = 0.25
 SETTLE_S = 3.0
@@ -160,13 +160,13 @@ def _once(table: LiveTable, listen_s: float, as_json: bool, stdout: TextIO) -> i
     else:
         stdout.write("\n".join([*lines(rows, PLAIN_WIDTH), "", summary(table.rows(all_states=True))]) + "\n")
     if table.status.gateways:
-        return EXIT_HEARD
+        return EX_OK
     print(
         "nothing was heard: no gateway has reported to this broker, or its ACL does not let this user read "
         "(--ward)",
         file=sys.stderr,
     )
-    return EXIT_NOTHING
+    return EX_FAILED
 
 
 def _live(table: LiveTable, where: str, stdout: TextIO) -> int:
@@ -184,7 +184,7 @@ def _live(table: LiveTable, where: str, stdout: TextIO) -> int:
                 break
             if key is not None:
                 first, shown_mono = _moved(first, key, screen.size[1]), 0.0
-    return EXIT_HEARD
+    return EX_OK
 
 
 def _moved(first: int, key: str, height: int) -> int:

@@ -1,4 +1,4 @@
-"""Options of ``edge-agent models rollout``; importing it costs nothing."""
+"""Arguments of ``edge-agent models rollout``; importing this module is cheap."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import re
 from pathlib import Path
 
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.tools.broker_arguments import (
-    BROKER_HELP,
+    add_broker_argument,
     add_root_argument,
     add_tls_arguments,
-    broker_url,
     seconds,
     topic_id,
 )
@@ -18,57 +18,78 @@ from edge_agent.tools.broker_arguments import (
 STAGES = "1,5,100%"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("release", type=Path, metavar="FOLDER", help="of a release of `edge-agent learn`")
-    parser.add_argument(
-        "--url", type=_https, required=True, help="https address at which gateways fetch its .tflite"
+def add_command_to(commands: Commands) -> None:
+    rollout = add_command(
+        commands,
+        "rollout",
+        "bring a model release to gateways in stages, through the broker",
+        "edge-agent models rollout street-20261128 --key operator.pem --broker mqtts://broker.example:8883 "
+        "--url https://models.example/street.tflite --ca-file ca.crt --cert-file op.crt --key-file op.key",
+        exit_codes={
+            0: "every gateway runs the release",
+            1: "failed or stopped: a gateway refused the release or returned to its former model",
+            3: "some gateways are left: they were offline or take no model; run the same command again",
+        },
     )
-    parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="an operator's private key")
-    parser.add_argument("--broker", type=broker_url, metavar="URL", required=True, help=BROKER_HELP)
-    add_root_argument(parser)
-    which = parser.add_argument_group("which gateways; without these all that the broker knows")
-    which.add_argument("--ward", type=topic_id, action="append", default=[], help="may be repeated")
-    which.add_argument("--gateway", type=topic_id, action="append", default=[], help="may be repeated")
-    _add_pace(parser)
-    parser.add_argument("--force", action="store_true", help="switch whatever the figures say")
-    parser.add_argument(
-        "--again", action="store_true", help="try it again where it was given up before; else that stops"
+    rollout.add_argument("release", type=Path, metavar="FOLDER", help="release of `edge-agent learn`")
+    rollout.add_argument(
+        "--url",
+        type=_https,
+        required=True,
+        help="https address from which gateways fetch the .tflite file of the release",
     )
-    add_tls_arguments(parser)
+    rollout.add_argument(
+        "--key",
+        type=Path,
+        required=True,
+        metavar="PRIVATE.pem",
+        help="private key of an operator, to sign with",
+    )
+    add_broker_argument(rollout)
+    add_root_argument(rollout)
+    for name in ("ward", "gateway"):
+        rollout.add_argument(
+            f"--{name}",
+            type=topic_id,
+            action="append",
+            default=[],
+            metavar="ID",
+            help=f"id of the {name}; may be repeated; default: all that the broker knows",
+        )
+    _add_pace(rollout)
+    ignore = rollout.add_argument(
+        "--ignore-results",
+        action="store_true",
+        help="switch even where the shadow run was worse than allowed",
+    )
+    rollout.rename("--force", ignore)
+    rollout.add_argument(
+        "--again",
+        action="store_true",
+        help="try again on gateways that gave this release up before; without it such a gateway stops the "
+        "rollout",
+    )
+    add_tls_arguments(rollout)
 
 
-def _add_pace(parser: argparse.ArgumentParser) -> None:
-    pace = parser.add_argument_group("how fast")
+def _add_pace(rollout: CommandParser) -> None:
+    pace = rollout.add_argument_group("pace")
     pace.add_argument(
         "--stages",
         type=_stages,
         default=_stages(STAGES),
-        help=f"gateways of each stage, or percent of all; the last again and again; default: {STAGES}",
+        help=f"gateways of each stage, or percent of all; the last is repeated; default: {STAGES}%",
     )
+    for name, default, doc in (
+        ("shadow", 86_400.0, "seconds of shadow mode"),
+        ("probation", 86_400.0, "seconds in which a gateway may return to its former model by itself"),
+        ("soak", 3600.0, "seconds that a stage runs the model before the next stage begins"),
+        ("answer", 600.0, "longest wait for an answer, or for a gateway to come back, in seconds"),
+        ("listen", 40.0, "seconds to listen; at most so long for the heartbeats of all gateways"),
+    ):
+        pace.add_argument(f"--{name}-s", type=seconds, default=default, metavar="SECONDS", help=doc)
     pace.add_argument(
-        "--shadow-s", type=seconds, default=86_400.0, help="of shadow mode; default: %(default)g, a day"
-    )
-    pace.add_argument("--share", type=_share, default=0.1, help="of the frames in shadow mode; default: 0.1")
-    pace.add_argument(
-        "--probation-s",
-        type=seconds,
-        default=86_400.0,
-        help="how long a gateway may go back by itself; default: %(default)g",
-    )
-    pace.add_argument(
-        "--soak-s",
-        type=seconds,
-        default=3600.0,
-        help="how long a stage runs the model before the next begins; default: %(default)g",
-    )
-    pace.add_argument(
-        "--answer-s",
-        type=seconds,
-        default=600.0,
-        help="longest wait for an answer, or for a gateway to come back; default: %(default)g",
-    )
-    pace.add_argument(
-        "--listen-s", type=seconds, default=40.0, help="wait for all heartbeats first; default: %(default)g"
+        "--share", type=_share, default=0.1, help="share of the frames in shadow mode, 0.01 to 1"
     )
 
 

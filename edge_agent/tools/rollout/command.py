@@ -15,6 +15,7 @@ import msgspec
 
 from edge_agent.commands.signature import payload_of, read_private, sign
 from edge_agent.core.clock import rfc3339
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_INCOMPLETE, EX_OK
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.model_release.manifest import SIGNED, ModelManifest
 from edge_agent.model_release.release_files import check_files
@@ -25,7 +26,6 @@ from edge_agent.tools.rollout.rollout import Rollout, RolloutOptions, RolloutSto
 from edge_agent.wire import Command, Reply
 from edge_agent.wire.topics import GatewayTopics
 
-EXIT_DONE, EXIT_STOPPED, EXIT_LEFT = 0, 1, 3
 STEP_S = 0.2
 SETTLE_S = 3.0  # so long retained messages may take to come
 LIFE_S = 600
@@ -45,7 +45,7 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
             args.probation_s,
             args.soak_s,
             args.answer_s,
-            args.force,
+            args.ignore_results,
             args.again,
         )
         rollout = Rollout(line.board, release, sha256, options, line.send, line.say)
@@ -53,10 +53,10 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
             return line.run(rollout)
         except RolloutStopped as stopped:
             line.say(f"stopped: {stopped}; no other gateway is asked")
-            return EXIT_STOPPED
+            return EX_FAILED
         except KeyboardInterrupt:
             print("interrupted: the same command line goes on from here", file=sys.stderr)
-            return EXIT_STOPPED
+            return EX_FAILED
 
 
 class _BrokerConnection:
@@ -86,9 +86,9 @@ class _BrokerConnection:
             self._hear(rollout)
         if left := len(rollout.left) + len(absent):
             self.say(f"{left} are left: the same command line goes on with them")
-            return EXIT_LEFT
+            return EX_INCOMPLETE
         self.say("done: every gateway runs it")
-        return EXIT_DONE
+        return EX_OK
 
     def _is_wanted(self, gateway: str) -> bool:
         return not self._args.gateway or gateway in self._args.gateway

@@ -14,6 +14,7 @@ from typing import TextIO
 import msgspec
 
 from edge_agent.config.model.settings import Broker
+from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.errors import UsageError
 from edge_agent.host.system.signals import stop_on_signals
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
@@ -25,7 +26,6 @@ from edge_agent.tools.simulate.totals import SimulationTotals, progress, table
 from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, WorkerJob
 from edge_agent.tools.simulate.workers import WorkerPool
 
-EXIT_DONE, EXIT_LEFT = 0, 1
 POLL_EVERY_S = 1.0
 PROGRESS_EVERY_S = 10.0
 MOST_A_PROCESS = 120
@@ -44,9 +44,9 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
     if args.certificates is not None:
         _refuse_certificates(args.certificates, brokers, sites)
     refuse_ids_in_use(brokers[0], mqtt_of(args, brokers[0]), sites)
-    if args.state_dir is not None:
-        args.state_dir.mkdir(parents=True, exist_ok=True)
-        return _run(args, scenario, brokers, args.state_dir.absolute(), stop, stdout)
+    if args.outbox_dir is not None:
+        args.outbox_dir.mkdir(parents=True, exist_ok=True)
+        return _run(args, scenario, brokers, args.outbox_dir.absolute(), stop, stdout)
     with tempfile.TemporaryDirectory(prefix="edge-simulate-") as folder:
         return _run(args, scenario, brokers, Path(folder), stop, stdout)
 
@@ -92,7 +92,7 @@ def _run(
         stdout.write(msgspec.json.format(msgspec.json.encode(totals)).decode() + "\n")
     else:
         stdout.write("\n".join(table(totals, lasted_s)) + "\n")
-    return EXIT_DONE if totals.complete else EXIT_LEFT
+    return EX_OK if totals.complete else EX_FAILED
 
 
 def _watch(crew: WorkerPool, began_mono: float, duration_s: float, stop: threading.Event) -> None:

@@ -76,7 +76,7 @@ def test_an_event_of_a_box_without_a_key_says_so_in_the_readers_words(
     house.take(box.heartbeat("s"), box.birth("s"), box.event(1))
     page = event_page(house, box, lang=lang)
     assert told in page
-    assert "--key" not in page
+    assert "-key" not in page
 
 
 def test_a_clip_that_begins_after_its_event_says_so(house: House) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from edge_agent import config
 from edge_agent.cli import main as cli
+from edge_agent.core.command_line.exit_codes import EX_CONFIG
 from edge_agent.tools.cameras.configure import NTP_PORT
 from edge_agent.tools.cameras.discovery.discover import Search
 from edge_agent.tools.cameras.discovery.probing import Ports
@@ -50,7 +51,7 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[OnvifCamera]:
 
 
 def cameras(site: Path, action: str, *more: str, login: bool = True) -> int:
-    who = ["--username", "admin", "--password-file", str(site / "pass")] if login else []
+    who = ["--camera-username", "admin", "--camera-password-file", str(site / "pass")] if login else []
     where = ["--config", str(site / "edge-agent.yaml"), "--state-dir", str(site / "state")]
     return cli.main(["cameras", action, *where, *who, *more])
 
@@ -142,7 +143,7 @@ def test_a_login_that_is_refused_is_not_written(site: Path, camera: OnvifCamera)
 
 def test_a_drop_in_that_does_not_fit_is_taken_away_again(site: Path, camera: OnvifCamera) -> None:
     (site / "edge-agent.yaml").write_text(MAIN + "nonsense: 1\n")
-    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == cli.EX_CONFIG
+    assert cameras(site, "discover", "--choose", "1", "--write", str(written(site))) == EX_CONFIG
     assert not written(site).exists()
     assert not (site / "credentials" / "cam-2").exists()
 

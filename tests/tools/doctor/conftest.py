@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import socket
@@ -15,7 +14,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from edge_agent.tools.doctor.arguments import add_arguments
+from edge_agent.cli.arguments import parser
 from edge_agent.tools.doctor.command import run_doctor
 from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.wire import Doctor, DoctorLine
@@ -49,10 +48,9 @@ class Told:
 
 def call(config: Path, *options: str, surroundings: DoctorEnvironment | None = None) -> tuple[int, str]:
     """Exit code and what is printed."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser, config)
     out = io.StringIO()
-    code = run_doctor(parser.parse_args(options), out, surroundings)
+    args = parser().parse_args(["doctor", *options, "--config", str(config)])
+    code = run_doctor(args, out, surroundings)
     return code, out.getvalue()
 
 

@@ -132,7 +132,7 @@ def test_on_the_brokers_word_no_centre_is_needed(broker: Mosquitto) -> None:
 
 
 def test_what_is_left_goes_out_in_the_next_run(broker: Mosquitto, tmp_path: Path) -> None:
-    kept = ("--state-dir", str(tmp_path / "outboxes"), "--wards", ",".join(WARDS))
+    kept = ("--outbox-dir", str(tmp_path / "outboxes"), "--wards", ",".join(WARDS))
     options = ("--sites", "3", "--time-factor", "60", *kept)
     with Subscriber(broker.port, "tb/v1/#"):
         first = simulate(broker, *options, "--duration-s", "1", "--drain-s", "0.5", code=1)

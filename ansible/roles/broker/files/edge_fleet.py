@@ -248,20 +248,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge-fleet", description="What the broker knows of gateways.")
+    parser = argparse.ArgumentParser(
+        prog="edge-fleet", description="What the broker knows of gateways.", allow_abbrev=False
+    )
     parser.add_argument("--settings", type=Path, default=SETTINGS)
     parser.add_argument("--connect-s", type=float, default=20.0, help="give up on the broker after so long")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("states", help="ward, state and version of each gateway")
-    waiting = commands.add_parser("wait", help="for a heartbeat of each gateway")
+    commands.add_parser("states", help="ward, state and version of each gateway", allow_abbrev=False)
+    waiting = commands.add_parser("wait", help="for a heartbeat of each gateway", allow_abbrev=False)
     waiting.add_argument("--version", default="", help="that names this version")
     waiting.add_argument("--ward", default="", help="below this ward")
     waiting.add_argument("--timeout-s", type=float, default=180)
     waiting.add_argument("gateways", nargs="+")
-    clearing = commands.add_parser("clear", help="what is retained of a gateway")
+    clearing = commands.add_parser("clear", help="what is retained of a gateway", allow_abbrev=False)
     clearing.add_argument("--keep-ward", default="", help="leave what is there")
     clearing.add_argument("gateway")
-    commands.add_parser("kick", help="end the session of a gateway").add_argument("gateway")
+    commands.add_parser("kick", help="end the session of a gateway", allow_abbrev=False).add_argument(
+        "gateway"
+    )
     return parser
 
 

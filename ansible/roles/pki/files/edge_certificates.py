@@ -353,14 +353,22 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge-certificates", description="The two slots of a box.")
+    parser = argparse.ArgumentParser(
+        prog="edge-certificates", description="The two slots of a box.", allow_abbrev=False
+    )
     parser.add_argument("--folder", type=Path, default=Path("/etc/edge-agent/tls"))
     parser.add_argument("--note", type=Path, default=Path("/var/lib/edge-agent/certificates.json"))
     commands = parser.add_subparsers(dest="command", required=True)
-    staging = commands.add_parser("stage", help="put what comes on stdin into the next slot")
+    staging = commands.add_parser(
+        "stage", help="put what comes on stdin into the next slot", allow_abbrev=False
+    )
     staging.add_argument("--name", required=True, help="the gateway's id")
-    commands.add_parser("promote", help="what the broker has let in becomes the first slot")
-    tending = commands.add_parser("tend", help="promote, and ask the server of releases for a certificate")
+    commands.add_parser(
+        "promote", help="what the broker has let in becomes the first slot", allow_abbrev=False
+    )
+    tending = commands.add_parser(
+        "tend", help="promote, and ask the server of releases for a certificate", allow_abbrev=False
+    )
     tending.add_argument("--settings", type=Path, default=Path("/etc/edge-agent/update.json"))
     tending.add_argument("--site-id", type=Path, default=Path("/etc/edge-agent/site-id"))
     tending.add_argument(

@@ -1,0 +1,238 @@
+"""What is generated from the parsers: the reference of the command line, man pages, and shell completion.
+
+``python -m edge_agent.cli.manual`` writes ``docs/reference/command-line.md``, which a test keeps current;
+``python -m edge_agent.cli.manual FOLDER`` writes the man pages there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from edge_agent import __version__
+from edge_agent.core.command_line.exit_codes import EX_OK, GENERAL
+from edge_agent.core.command_line.parser import CommandParser, Commands, HelpText, add_command
+
+REFERENCE = Path(__file__).parents[2] / "docs/reference/command-line.md"
+WIDTH = 100
+
+
+def add_command_to(commands: Commands) -> None:
+    completion = add_command(
+        commands,
+        "completion",
+        "print the completion of this command line for a shell",
+        "source <(edge-agent completion bash)",
+    )
+    completion.add_argument("shell", choices=("bash", "zsh"), metavar="SHELL", help="bash or zsh")
+
+
+def run_completion(args: argparse.Namespace, parser: CommandParser, out: TextIO) -> int:
+    if args.shell == "zsh":
+        out.write("autoload -U +X bashcompinit && bashcompinit\n")
+    out.write(bash_completion(parser))
+    return EX_OK
+
+
+def walk(parser: CommandParser) -> Iterator[CommandParser]:
+    """The parser and those of all its sub-commands, in the order of the help."""
+    yield parser
+    for each in parser.commands.values():
+        yield from walk(each)
+
+
+# --- shell completion ---
+
+_BASH = """\
+_edge_agent() {{
+    local command= word words= i
+    local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}}
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word="$command ${{COMP_WORDS[i]}}"
+        case "$word" in
+            {paths}) command=$word ;;
+        esac
+    done
+    case "$command $previous" in
+{values}
+        *) case "$command" in
+{words}
+        esac ;;
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$current"))
+}}
+complete -o default -F _edge_agent edge-agent
+"""
+
+
+def bash_completion(parser: CommandParser) -> str:
+    """A bash function that knows all sub-commands, options and choices; else bash completes file names."""
+    paths, values, words = [], [], []
+    for each in walk(parser):
+        path = each.prog.removeprefix("edge-agent")
+        if path:
+            paths.append(f'"{path}"')
+        names = [name for action in each.visible_actions for name in action.option_strings]
+        choices = [str(c) for a in each.visible_actions if not a.option_strings for c in a.choices or ()]
+        words.append(
+            f"""            "{path}") words="{" ".join([*each.commands, *choices, *names, "--help"])}" ;;"""
+        )
+        for action in each.visible_actions:
+            if action.option_strings and action.nargs != 0:
+                listed = " ".join(map(str, action.choices or ()))
+                pattern = "|".join(f'"{path} {name}"' for name in action.option_strings)
+                values.append(f"""        {pattern}) words="{listed}" ;;""")
+    return _BASH.format(paths="|".join(paths), values="\n".join(values), words="\n".join(words))
+
+
+# --- man pages ---
+
+
+def write_man_pages(parser: CommandParser, folder: Path) -> None:
+    """One page of section 1 for each command: ``edge-agent.1``, ``edge-agent-status.1`` and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in walk(parser):
+        (folder / f"{_page_name(each)}.1").write_text(man_page(each), encoding="utf-8")
+
+
+def man_page(parser: CommandParser) -> str:
+    name = _page_name(parser)
+    about = parser.description or ""
+    lines = [
+        f'.TH "{name.upper()}" "1" "" "edge-agent {__version__}" "edge-agent"',
+        *(".SH NAME", f"{_roff(name)} \\- {_roff(about[:1].lower() + about[1:].rstrip('.'))}"),
+        *(".SH SYNOPSIS", ".nf", _roff(_usage(parser)), ".fi"),
+        *(".SH DESCRIPTION", _roff(about)),
+    ]
+    if parser.commands:
+        lines += [".SH COMMANDS"]
+        for command, each in parser.commands.items():
+            lines += [
+                ".TP",
+                f"\\fB{_roff(command)}\\fR",
+                f"{_roff(each.description or '')} See {_page_name(each)}(1).",
+            ]
+    if parser.visible_actions:
+        lines += [".SH OPTIONS"]
+        for action in parser.visible_actions:
+            lines += [".TP", f"\\fB{_roff(invocation(action))}\\fR", _roff(help_text(parser, action))]
+    if parser.examples:
+        lines += [".SH EXAMPLES", ".nf", *map(_roff, parser.examples), ".fi"]
+    if not parser.commands:
+        lines += [".SH EXIT STATUS"]
+        for code, text in exit_codes(parser).items():
+            lines += [".TP", f"\\fB{code}\\fR", _roff(text)]
+    return "\n".join(lines) + "\n"
+
+
+def _page_name(parser: CommandParser) -> str:
+    return parser.prog.replace(" ", "-")
+
+
+def _roff(text: str) -> str:
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return re.sub(r"^(?=[.'])", "\\\\&", escaped, flags=re.MULTILINE)
+
+
+# --- the reference ---
+
+_HEAD = """\
+# Command line
+
+Generated from the parsers by `python -m edge_agent.cli.manual`; a test keeps this page current. `edge-agent
+COMMAND --help` prints the same. [Why it is so](../decisions/0056-command-line.md).
+
+- The configuration file is `[CONFIG]` or `--config FILE`, for every command that reads one.
+- Options are never abbreviated. An option that was renamed works under its old name until the next release,
+  with a notice on stderr.
+- Completion in this shell: `source <(edge-agent completion bash)`; in each new one: put that line into
+  `~/.bashrc`, or as root `edge-agent completion bash > /etc/bash_completion.d/edge-agent`. In zsh: `zsh`
+  instead of `bash`.
+- Man pages: `python -m edge_agent.cli.manual /usr/local/share/man/man1`, then `man edge-agent-status`.
+"""
+
+
+def markdown(parser: CommandParser) -> str:
+    """``docs/reference/command-line.md``."""
+    return "\n".join((_HEAD, *_exit_code_table(parser), *_renamed_table(parser), *_command_sections(parser)))
+
+
+def _exit_code_table(parser: CommandParser) -> Iterator[str]:
+    yield "## Exit codes\n\n| code | command | meaning |\n|---|---|---|"
+    for code, text in GENERAL.items():
+        yield f"| {code} | all, where no other line says more | {text} |"
+    special = [
+        (code, each.prog.removeprefix("edge-agent "), text)
+        for each in walk(parser)
+        for code, text in each.exit_codes.items()
+    ]
+    by_meaning: dict[tuple[int, str], list[str]] = {}
+    for code, name, text in special:
+        by_meaning.setdefault((code, text), []).append(f"`{name}`")
+    for (code, text), names in sorted(by_meaning.items()):
+        yield f"| {code} | {', '.join(names)} | {text} |"
+    yield ""
+
+
+def _renamed_table(parser: CommandParser) -> Iterator[str]:
+    yield "## Renamed options\n\n| command | until this release | now |\n|---|---|---|"
+    for each in walk(parser):
+        for old, new in each.renamed.items():
+            yield f"| `{each.prog.removeprefix('edge-agent ')}` | `{old}` | `{new}` |"
+    yield ""
+
+
+def _command_sections(parser: CommandParser) -> Iterator[str]:
+    for each in walk(parser):
+        if each is parser or each.commands:
+            continue
+        yield f"## {each.prog}\n\n{each.description}\n"
+        yield "\n".join(f"    {line}" for line in each.examples) + "\n"
+        yield "| option or argument | meaning |\n|---|---|"
+        for action in each.visible_actions:
+            cells = (f"`{invocation(action)}`", help_text(each, action))
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        yield ""
+
+
+def exit_codes(parser: CommandParser) -> dict[int, str]:
+    codes = {**GENERAL, **parser.exit_codes}
+    return {code: codes[code] for code in sorted(codes)}
+
+
+def invocation(action: argparse.Action) -> str:
+    """``--fps FPS``, ``--json`` or ``CONFIG``, as the help shows it."""
+    metavar = action.metavar or (
+        "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.dest
+    )
+    if not action.option_strings:
+        return str(metavar)
+    names = ", ".join(action.option_strings)
+    if action.nargs == 0:
+        return names
+    name = str(metavar) if action.metavar or action.choices else action.dest.upper()
+    return f"{names} [{name}]" if action.nargs == "?" else f"{names} {name}"
+
+
+def help_text(parser: CommandParser, action: argparse.Action) -> str:
+    """The help of one option with its default."""
+    return HelpText(parser.prog)._expand_help(action)
+
+
+def _usage(parser: CommandParser) -> str:
+    formatter = HelpText(parser.prog, width=WIDTH)
+    formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups, prefix="")
+    return formatter.format_help().strip()
+
+
+if __name__ == "__main__":
+    from edge_agent.cli.arguments import parser as whole
+
+    if sys.argv[1:]:
+        write_man_pages(whole(), Path(sys.argv[1]))
+    else:
+        REFERENCE.write_text(markdown(whole()), encoding="utf-8")
