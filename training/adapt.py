@@ -18,10 +18,15 @@ from training.train import Pictures, Plan, Training, checkpoint
 
 log = logging.getLogger(__name__)
 
-OWN_SHARE = 0.5
-"""Share of the draws that are the collection's. More: fits the city better, forgets the rest sooner."""
-RATE_AFTER = 1e-3
-"""Learning rate from trained weights: half of that from scratch, so as not to lose what they know."""
+OWN_SHARE = 0.3
+"""Share of the draws that are the collection's. More fits the city better and forgets the open data."""
+RATE_AFTER = 3e-4
+"""Learning rate from trained weights, a seventh of that from scratch. Larger ones lose what is known.
+
+64 frames of a junction, 900 steps, measured on a street camera held out: F1 of all classes 0.61 -> 0.67;
+on the open data 0.69 -> 0.69. With 1e-3 and half of the draws, that of two-wheelers on the street fell
+from 0.70 to 0.61.
+"""
 CALIBRATION = 200  # pictures
 
 
