@@ -154,7 +154,7 @@ class RunningCamera:
         """Record a clip from ``from_mono`` to ``to_mono``, as far as the ring holds packets. Thread-safe."""
         limits = self.camera.clip
         begin, end = from_mono + limits.pre_s, to_mono - limits.post_s
-        self.clips.follow(ReportedEvent(event_id, Phase.MOMENT, Severity.WARNING, begin, end))
+        self.clips.event_reported(ReportedEvent(event_id, Phase.MOMENT, Severity.WARNING, begin, end))
 
     def _build(self, camera: Camera) -> Pipeline:
         # The tag distinguishes the tracks of this pipeline from those of earlier ones in the same boot.

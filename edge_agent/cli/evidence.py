@@ -172,10 +172,10 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
     # Who owns the folder can put a link in the place of a picture: root would follow it to anybody's file.
     with _readable(state_dir), as_agent(state_dir):
         selection = _archive(state_dir).select(args.event)
-        if not selection.asked:
+        if not selection.requested:
             told = "".join(f"; {gap.en}" for gap in selection.missing)
             raise EvidenceError(f"{args.event}: no such event on this box any more{told}")
-        media = _media(settings, selection.asked)
+        media = _media(settings, selection.requested)
         keys, clocks = public_keys(state_dir), _camera_clocks(state_dir)
         signing = _signing_key(state_dir)
     exporter = Exporter(args.by, rfc3339(SystemClock().now()), _clock_synced(), f"edge-agent {__version__}")
@@ -279,14 +279,14 @@ def _event_id(state_dir: Path, name: str) -> str:
     """The id that media have; an id of one event, with slashes, is looked up."""
     if "/" not in name:
         return name
-    ids = [record.event_id for record in _archive(state_dir).select(name).asked if record.event_id]
+    ids = [record.event_id for record in _archive(state_dir).select(name).requested if record.event_id]
     if not ids:
         raise EvidenceError(f"{name}: no such event on this box, or none that has media")
     return ids[0]
 
 
 def _event_exists(state_dir: Path, event_id: str) -> bool:
-    return bool(_archive(state_dir).select(event_id).asked)
+    return bool(_archive(state_dir).select(event_id).requested)
 
 
 def _archive(state_dir: Path) -> EvidenceArchive:

@@ -1,4 +1,4 @@
-"""From facts to events: envelopes, identifiers, times and severities. Nothing is stored or sent here."""
+"""Makes events from observations: envelopes, identifiers, times and severities. Stores and sends nothing."""
 
 from edge_agent.events.envelope import LOST_CLIP, LastAliveFile, event_of_clip, restamped
 from edge_agent.events.factory import GATEWAY, EventFactory, object_event_id

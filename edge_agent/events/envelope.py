@@ -1,9 +1,9 @@
-"""What is around every event: who says it, when it happened, when it was stored.
+"""The CloudEvents envelope of every event, and what is stored of an event that has not ended.
 
-Times: ``time`` and ``bootms`` say when it happened, ``recordedtime`` when it was stored. Wall times
-only label; ``bootid`` and ``bootms`` order events of one boot even when the clock was wrong.
+``time`` and ``bootms`` are when the event happened, ``recordedtime`` when it was stored. Wall times are only
+labels; ``bootid`` and ``bootms`` order the events of one boot even when the clock was wrong.
 
-Until when the agent lived, for what it did not live to end.
+A file records when the agent was last alive: an event that was open when the agent died ends at that time.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from edge_agent.core.model import Severity
 from edge_agent.core.state_file import read_record, write_record
 
 ALIVE_EVERY_S = 30.0
-"""One small write, while something is open only: events themselves cost the card more."""
+"""One small write, and only while an event is open."""
 
 
 class LastAlive(msgspec.Struct, frozen=True):
-    """Wall time is not in it: it may have been set since."""
+    """The content of the file. It has no wall time, because the clock may have been set since."""
 
     run: str
     boot_id: str
@@ -37,7 +37,7 @@ class LastAlive(msgspec.Struct, frozen=True):
 
 
 class LastAliveFile:
-    """The file of one run. One thread."""
+    """The file that records when this run was last alive. One thread."""
 
     def __init__(self, path: Path, clock: Clock, boot_id: str) -> None:
         self._path = path
@@ -48,16 +48,16 @@ class LastAliveFile:
         self._next_mono = 0.0
 
     def record(self) -> None:
-        """The agent lives; written when it is time. Blocks for an fsync then."""
+        """Write the file if ``ALIVE_EVERY_S`` have passed. Blocks for an fsync then."""
         now_mono = self._clock.monotonic()
         if now_mono < self._next_mono:
             return
         self._next_mono = now_mono + ALIVE_EVERY_S
-        self.previous()  # a disk that came late has it still
+        self.previous()  # read it before it is overwritten, also on a disk that was mounted late
         write_record(self._path, LastAlive(self._run, self._boot_id, now_mono))
 
     def previous(self) -> LastAlive | None:
-        """The last one of an earlier run."""
+        """Return the last record of an earlier run."""
         found = read_record(self._path, LastAlive)
         if found is not None and found.run != self._run:
             self._before = found
@@ -68,7 +68,8 @@ ENCODER = msgspec.json.Encoder()
 SOURCE_PREFIX = "/tb/"
 LOST_CLIP = "the agent ended before the clip was complete"
 AWAITED_CLIP = "clip"
-"""In ``LeftOpen.kind``; no kind of event, so that an older version forgets it instead of ending it."""
+"""``UnfinishedEvent.kind`` of an awaited clip. It is no kind of event, so an older agent drops it instead of
+ending it."""
 
 OpenData = (
     wire.ObjectData
@@ -80,19 +81,19 @@ OpenData = (
     | wire.ThermalData
     | wire.RuleOverrideData
 )
-"""What may be going on when the agent dies."""
+"""Data of the events that may be open when the agent dies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something happened, on both clocks."""
+    """An instant on both clocks."""
 
     at: datetime
     mono: float
 
 
 class UnfinishedEvent(msgspec.Struct, frozen=True):
-    """What the outbox keeps of something that has not ended. Version 0.1.0 knew objects only."""
+    """What the outbox stores of an event that has not ended. Version 0.1.0 stored objects only."""
 
     data: msgspec.Raw
     seen_at: str  # rfc3339
@@ -101,28 +102,28 @@ class UnfinishedEvent(msgspec.Struct, frozen=True):
     seen_mono: float | None = None  # ``seen_at``, of the boot ``boot_id``
     boot_id: str | None = None
 
-    def last_at(self, life: LastAlive | None) -> str:
-        """When it was last known to go on, RFC 3339: told, or seen by an agent that lived on."""
-        if life is None or self.seen_mono is None or life.boot_id != self.boot_id:
+    def last_at(self, last_alive: LastAlive | None) -> str:
+        """Return when the event last went on, RFC 3339: its last report, or the agent's last sign of life."""
+        if last_alive is None or self.seen_mono is None or last_alive.boot_id != self.boot_id:
             return self.seen_at
-        lived = timedelta(seconds=max(0.0, life.mono - self.seen_mono))
+        lived = timedelta(seconds=max(0.0, last_alive.mono - self.seen_mono))
         return rfc3339(datetime.fromisoformat(self.seen_at) + lived)
 
 
 def awaited_clip(camera_id: str, event_id: str, severity: Severity, now: Moment) -> OpenEvent:
-    """What is kept of an event that is over, until its clip is told: ``LeftOpen`` with the clip's absence."""
+    """Return an open event that reports the clip as missing if the agent dies before the clip is reported."""
     data = wire.EvidenceData(event_id=event_id, clip=None, missing=LOST_CLIP)
     state = UnfinishedEvent(msgspec.Raw(ENCODER.encode(data)), rfc3339(now.at), AWAITED_CLIP, severity.value)
     return OpenEvent(clip_key(event_id), camera_id, ENCODER.encode(state))
 
 
 def clip_key(event_id: str) -> str:
-    """Under which a clip is awaited. No event has a slash in its id."""
+    """Return the id of the open event of an awaited clip. No other event has a slash in its id."""
     return f"clip/{event_id}"
 
 
 def event_of_clip(event: OpenEvent) -> str | None:
-    """The event whose clip ``event`` awaits; None: it is an event itself."""
+    """Return the id of the event whose clip is awaited; None when ``event`` is no awaited clip."""
     prefix = clip_key("")
     return event.event_id.removeprefix(prefix) if event.event_id.startswith(prefix) else None
 
@@ -132,7 +133,7 @@ class _Source(msgspec.Struct):
 
 
 def restamped(payload: bytes, stamp: Stamp) -> bytes:
-    """The event under another stamp, all else as it was."""
+    """Return the event under another stamp, otherwise unchanged."""
     event: dict[str, object] = {**msgspec.json.decode(payload, type=dict[str, msgspec.Raw])}
     gateway = msgspec.json.decode(payload, type=_Source).source.removeprefix(SOURCE_PREFIX)
     sequence = f"{stamp.sequence:016d}"
@@ -146,7 +147,7 @@ class Envelope:
     def __init__(
         self, gateway: Gateway, *, clock: Clock, boot_id: str, clock_synced: Callable[[], bool]
     ) -> None:
-        """``clock_synced`` says whether wall time can be trusted now."""
+        """``clock_synced`` returns whether wall time can be trusted now."""
         self._gateway = gateway
         self._clock = clock
         self._boot_id = boot_id
@@ -156,8 +157,11 @@ class Envelope:
         return Moment(self._clock.now(), self._clock.monotonic())
 
     def moment(self, mono: float) -> Moment:
-        """Dated by the clock as it is now, which is what the event's ``clock`` flag speaks of: after a jump
-        the time of the frame would be an old label under a new flag."""
+        """Return the moment of ``mono``, with wall time by the clock as it is set now.
+
+        The event's ``clock`` flag describes the clock now. After a jump, the wall time taken with the frame
+        would not match that flag.
+        """
         return Moment(wall_time_of(self._clock, mono), mono)
 
     def at(self, mono: float) -> str:
@@ -173,7 +177,7 @@ class Envelope:
         media: Media | None = None,
         closes: str | None = None,
     ) -> Draft:
-        """For what has no phases."""
+        """Return the draft of an event without phases."""
         kind = wire.KIND_OF_DATA[type(data)]
         encode = self.encoder(subject, severity, moment, data)
         return Draft(subject, kind, severity, encode, media, closes=closes)
@@ -181,7 +185,7 @@ class Envelope:
     def phased(
         self, subject: str, severity: Severity, moment: Moment, data: wire.Message, media: Media | None
     ) -> Draft:
-        """For what may begin now and end later: the outbox remembers it, to be ended after a crash."""
+        """Return the draft of an event with phases; open ones are stored, to end them after a crash."""
         kind = wire.KIND_OF_DATA[type(data)]
         encode = self.encoder(subject, severity, moment, data)
         opens, closes = None, None
@@ -189,13 +193,13 @@ class Envelope:
             if data.phase == "end":
                 closes = data.event_id
             elif data.phase != "moment":
-                opens = _left_behind(subject, kind, severity, data, moment, self._boot_id)
+                opens = _open_event(subject, kind, severity, data, moment, self._boot_id)
         return Draft(subject, kind, severity, encode, media, opens, closes)
 
     def encoder(
         self, subject: str, severity: Severity, moment: Moment, data: wire.Message
     ) -> Callable[[Stamp], bytes]:
-        """The payload as a function of its stamp; everything else is fixed now."""
+        """Return a function from a stamp to the payload; everything but the stamp is fixed now."""
         kind = wire.KIND_OF_DATA[type(data)]
         synced: Literal["synced", "unsynced"] = "synced" if self._clock_synced() else "unsynced"
         recorded = rfc3339(self._clock.now())
@@ -226,17 +230,17 @@ class Envelope:
         return encode
 
 
-def _left_behind(
+def _open_event(
     subject: str, kind: str, severity: Severity, data: OpenData, moment: Moment, boot_id: str
 ) -> OpenEvent:
-    kept: OpenData
-    if isinstance(data, wire.ThermalData):  # an agent that starts holds nothing back
+    at_end: OpenData
+    if isinstance(data, wire.ThermalData):  # after a restart no load limit is in force
         begins = {"from_step": data.to_step, "to_step": 0, "limits": wire.LoadLimits()}
-        kept = msgspec.structs.replace(data, **begins, why="the agent was restarted")
+        at_end = msgspec.structs.replace(data, **begins, why="the agent was restarted")
     elif isinstance(data, wire.RuleOverrideData):
-        kept = data
+        at_end = data
     else:
-        kept = msgspec.structs.replace(data, snapshot=None)  # the end goes without a picture
-    raw = msgspec.Raw(ENCODER.encode(kept))
+        at_end = msgspec.structs.replace(data, snapshot=None)  # the end is reported without a picture
+    raw = msgspec.Raw(ENCODER.encode(at_end))
     state = UnfinishedEvent(raw, rfc3339(moment.at), kind, severity.value, moment.mono, boot_id)
     return OpenEvent(data.event_id, subject, ENCODER.encode(state))

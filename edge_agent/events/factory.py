@@ -1,4 +1,4 @@
-"""From facts to events: one method for each thing that can be told, as ``wire/`` types it."""
+"""Makes events from observations and changes: one method for each kind of event of ``wire/``."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from edge_agent.events.envelope import (
 )
 from edge_agent.events.explanations import certificate_line, override_line
 
-GATEWAY = "gateway"  # subject of events about the box; no camera may be called so
+GATEWAY = "gateway"  # subject of events about the gateway; no camera may have this id
 
 
 class EventFactory:
     """Makes the drafts of one gateway. Any thread.
 
-    ``clock_synced`` says whether wall time can be trusted now; ``model`` names what labels objects, and is
-    replaced when another model does.
+    ``clock_synced`` returns whether wall time can be trusted now. ``model`` is the detector model in use; the
+    agent replaces it when it loads another one.
     """
 
     def __init__(
@@ -60,96 +60,100 @@ class EventFactory:
         self._envelope = Envelope(gateway, clock=clock, boot_id=boot_id, clock_synced=clock_synced)
         self.model = model
 
-    # --- what happens in front of a camera ---
+    # --- events in front of a camera ---
 
     def object_event(
-        self, camera_id: str, hit: ObjectObservation, frame: Frame, media: Media | None
+        self, camera_id: str, observation: ObjectObservation, frame: Frame, media: Media | None
     ) -> Draft:
-        """``object``: start, update or end of one object, with the picture that goes with it."""
-        track, at = hit.track, self._envelope.at
-        ended = hit.phase is Phase.END
+        """``object``: start, update or end of one object, with its picture."""
+        track, at = observation.track, self._envelope.at
+        ended = observation.phase is Phase.END
         data = wire.ObjectData(
-            phase=hit.phase.value,  # type: ignore[arg-type]  # objects have no moments
+            phase=observation.phase.value,  # type: ignore[arg-type]  # objects have no moments
             event_id=object_event_id(track),
             box=track.box.rounded(),
             frame=_size(frame),
-            started_at=at(hit.started_mono),
+            started_at=at(observation.started_mono),
             ended_at=at(track.last_seen_mono) if ended else None,
-            end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
+            end_reason=observation.end_reason if ended else None,  # type: ignore[arg-type]
             model=self.model,
             snapshot=_reference(media),
             **_named(track),
         )
-        moment = self._envelope.moment(_happened_mono(hit, hit.track.last_seen_mono, frame))
+        moment = self._envelope.moment(_happened_mono(observation, observation.track.last_seen_mono, frame))
         return self._envelope.phased(camera_id, Severity.INFO, moment, data, media)
 
-    def rule_event(self, camera_id: str, hit: RuleObservation, frame: Frame, media: Media | None) -> Draft:
-        """What a configured rule has to tell. The fields of its facts are those of the wire."""
-        at, ended = self._envelope.at, hit.phase is Phase.END
-        facts = {key: _rounded(value) for key, value in dataclasses.asdict(hit.facts).items()}
-        data = wire.DATA_OF_KIND[hit.rule.kind](
-            phase=hit.phase.value,
-            event_id=hit.event_id,
-            rule_id=hit.rule.id,
-            why=hit.why,
-            box=hit.box.rounded(),
+    def rule_event(
+        self, camera_id: str, observation: RuleObservation, frame: Frame, media: Media | None
+    ) -> Draft:
+        """An event of a configured rule. The fields of ``facts`` are those of the wire format."""
+        at, ended = self._envelope.at, observation.phase is Phase.END
+        facts = {key: _rounded(value) for key, value in dataclasses.asdict(observation.facts).items()}
+        data = wire.DATA_OF_KIND[observation.rule.kind](
+            phase=observation.phase.value,
+            event_id=observation.event_id,
+            rule_id=observation.rule.id,
+            why=observation.why,
+            box=observation.box.rounded(),
             frame=_size(frame),
-            started_at=at(hit.started_mono),
-            ended_at=at(hit.last_mono) if ended or hit.phase is Phase.MOMENT else None,
-            end_reason=hit.end_reason if ended else None,
+            started_at=at(observation.started_mono),
+            ended_at=at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
+            end_reason=observation.end_reason if ended else None,
             model=self.model,
             snapshot=_reference(media),
-            masked=hit.rule.masked,
+            masked=observation.rule.masked,
             **facts,
-            **({} if hit.track is None else _named(hit.track)),
+            **({} if observation.track is None else _named(observation.track)),
         )
-        moment = self._envelope.moment(_happened_mono(hit, hit.last_mono, frame))
-        return self._envelope.phased(camera_id, hit.rule.severity, moment, data, media)
+        moment = self._envelope.moment(_happened_mono(observation, observation.last_mono, frame))
+        return self._envelope.phased(camera_id, observation.rule.severity, moment, data, media)
 
-    def counts(self, camera_id: str, hit: CountsObservation, frame: Frame) -> Draft:
+    def counts(self, camera_id: str, observation: CountsObservation, frame: Frame) -> Draft:
         """``counts``: new objects of an interval."""
-        to = self._envelope.moment(hit.to_mono)
+        to = self._envelope.moment(observation.to_mono)
         data = wire.CountsData(
-            from_at=self._envelope.at(hit.from_mono),
+            from_at=self._envelope.at(observation.from_mono),
             to_at=rfc3339(to.at),
-            interval_s=round(hit.to_mono - hit.from_mono, 3),
-            new=hit.new,
+            interval_s=round(observation.to_mono - observation.from_mono, 3),
+            new=observation.new,
         )
         return self._envelope.draft(camera_id, Severity.INFO, to, data)
 
-    def line_counts(self, camera_id: str, hit: LineCountsObservation) -> Draft:
-        """``line-counts``: who crossed a line since midnight."""
-        to = self._envelope.moment(hit.to_mono)
+    def line_counts(self, camera_id: str, observation: LineCountsObservation) -> Draft:
+        """``line-counts``: crossings of a line since midnight, in each direction."""
+        to = self._envelope.moment(observation.to_mono)
         data = wire.LineCountsData(
-            rule_id=hit.rule.id,
-            line=hit.line,
-            day=hit.day,
-            from_at=self._envelope.at(hit.from_mono),
+            rule_id=observation.rule.id,
+            line=observation.line,
+            day=observation.day,
+            from_at=self._envelope.at(observation.from_mono),
             to_at=rfc3339(to.at),
-            a_to_b=hit.a_to_b,
-            b_to_a=hit.b_to_a,
+            a_to_b=observation.a_to_b,
+            b_to_a=observation.b_to_a,
         )
         return self._envelope.draft(camera_id, Severity.INFO, to, data)
 
-    # --- what happens to a camera ---
+    # --- events about a camera ---
 
-    def view_event(self, camera_id: str, hit: ViewObservation, frame: Frame, media: Media | None) -> Draft:
-        """``camera-view``: what has happened to what the camera sees."""
-        at, ended = self._envelope.at, hit.phase is Phase.END
+    def view_event(
+        self, camera_id: str, observation: ViewObservation, frame: Frame, media: Media | None
+    ) -> Draft:
+        """``camera-view``: a change of the camera's view, such as a covered lens."""
+        at, ended = self._envelope.at, observation.phase is Phase.END
         data = wire.CameraViewData(
-            phase=hit.phase.value,
-            event_id=hit.event_id,
-            state=hit.state.value,
-            tamper=hit.state in TAMPER,
-            why=hit.why,
-            features=hit.features,
-            started_at=at(hit.started_mono),
-            ended_at=at(hit.last_mono) if ended or hit.phase is Phase.MOMENT else None,
-            end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
+            phase=observation.phase.value,
+            event_id=observation.event_id,
+            state=observation.state.value,
+            tamper=observation.state in TAMPER,
+            why=observation.why,
+            features=observation.features,
+            started_at=at(observation.started_mono),
+            ended_at=at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
+            end_reason=observation.end_reason if ended else None,  # type: ignore[arg-type]
             snapshot=_reference(media),
         )
-        moment = self._envelope.moment(_happened_mono(hit, hit.last_mono, frame))
-        return self._envelope.phased(camera_id, hit.severity, moment, data, media)
+        moment = self._envelope.moment(_happened_mono(observation, observation.last_mono, frame))
+        return self._envelope.phased(camera_id, observation.severity, moment, data, media)
 
     def camera_state(
         self,
@@ -175,38 +179,43 @@ class EventFactory:
         severity = Severity.INFO if state is CameraState.ONLINE else Severity.WARNING
         return self._envelope.draft(camera_id, severity, moment, data)
 
-    def rule_override(self, hit: OverrideChange) -> Draft:
-        """``rule-override``. A rule's goes on over restarts, so the outbox does not end it; a view that is
-        learned anew is learned from the beginning after one."""
-        now, ended = self._envelope.now(), hit.phase is Phase.END
+    def rule_override(self, change: OverrideChange) -> Draft:
+        """``rule-override``: a rule is muted, armed or disarmed, or a view is learned again.
+
+        The override of a rule survives a restart, so it is not ended then; the learning of a view is.
+        """
+        now, ended = self._envelope.now(), change.phase is Phase.END
         data = wire.RuleOverrideData(
             phase="end" if ended else "start",
-            event_id=hit.event_id,
-            what=hit.what,
-            rule_id=hit.rule,
-            for_s=hit.for_s,
-            origin="box" if hit.by.command_id is None else "command",
-            command_id=hit.by.command_id,
-            signed_by=hit.by.signed_by,
-            why=override_line(hit),
-            started_at=hit.started_at,
+            event_id=change.event_id,
+            what=change.what,
+            rule_id=change.rule,
+            for_s=change.for_s,
+            origin="box" if change.by.command_id is None else "command",
+            command_id=change.by.command_id,
+            signed_by=change.by.signed_by,
+            why=override_line(change),
+            started_at=change.started_at,
             ended_at=rfc3339(now.at) if ended else None,
-            end_reason=hit.end_reason,
+            end_reason=change.end_reason,
         )
-        severity = Severity.INFO if ended or hit.what == "arm" else Severity.WARNING
-        if hit.rule is None:
-            return self._envelope.phased(hit.camera, severity, now, data, None)
-        return self._envelope.draft(hit.camera, severity, now, data)
+        severity = Severity.INFO if ended or change.what == "arm" else Severity.WARNING
+        if change.rule is None:
+            return self._envelope.phased(change.camera, severity, now, data, None)
+        return self._envelope.draft(change.camera, severity, now, data)
 
-    # --- what happens to events and the box ---
+    # --- events about events and the gateway ---
 
     def evidence(self, camera_id: str, data: wire.EvidenceData, severity: Severity) -> Draft:
-        """``evidence``: the hash of a clip, or why there is none. As grave as the event it belongs to."""
+        """``evidence``: the hash of a clip, or why there is none. ``severity`` is that of its event."""
         now, key = self._envelope.now(), clip_key(data.event_id)
         return self._envelope.draft(camera_id, severity, now, data, closes=key)
 
     def file(self, media: Media, command_id: str | None, severity: Severity = Severity.INFO) -> Draft:
-        """``evidence``: a file that no other event has, and the file itself. ``command_id`` asked for it."""
+        """``evidence``: a file that no other event names, with the file itself.
+
+        ``command_id`` is the command that requested it; None if it was not requested by a command.
+        """
         ref = wire.FileRef(
             media_id=media.media_id,
             sha256=media.sha256,
@@ -217,13 +226,13 @@ class EventFactory:
         data = wire.EvidenceData(event_id=media.event_id, clip=None, file=ref)
         return self._envelope.draft(media.camera, severity, self._envelope.now(), data, media=media)
 
-    def awaits_clip(self, camera_id: str, draft: Draft, event_id: str) -> Draft:
-        """``draft`` is the last one of its event, and a clip follows: until then it is remembered."""
+    def with_awaited_clip(self, camera_id: str, draft: Draft, event_id: str) -> Draft:
+        """Return ``draft``, the last of its event, so that the outbox stores the clip as awaited."""
         awaited = awaited_clip(camera_id, event_id, draft.severity, self._envelope.now())
         return dataclasses.replace(draft, opens=awaited)
 
     def chain_head(self, data: wire.ChainHeadData, severity: Severity) -> Draft:
-        """``chain-head``: as grave as the gravest of the events it signs."""
+        """``chain-head``: ``severity`` is the highest of the events that it signs."""
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def clock_correction(
@@ -235,97 +244,104 @@ class EventFactory:
         )
         return self._envelope.draft(GATEWAY, Severity.INFO, Moment(corrected_at, corrected_mono), data)
 
-    def thermal(self, hit: ThermalChange) -> Draft:
-        """``thermal``: the box does less because it is hot. A warning when it is less than before."""
-        ended = hit.phase is Phase.END
-        moment = self._envelope.moment(hit.at_mono)
+    def thermal(self, change: ThermalChange) -> Draft:
+        """``thermal``: the load is limited because the gateway is hot. A stricter limit is a warning."""
+        ended = change.phase is Phase.END
+        moment = self._envelope.moment(change.at_mono)
         data = wire.ThermalData(
-            phase=hit.phase.value,  # type: ignore[arg-type]  # heat has no moments
-            event_id=hit.event_id,
-            from_step=hit.from_step,
-            to_step=hit.to_step,
-            why=hit.why,
-            temperature_c=hit.temperature_c,
-            throttled=hit.throttled,
-            limits=wire.LoadLimits(**dataclasses.asdict(hit.limits)),
-            started_at=self._envelope.at(hit.started_mono),
+            phase=change.phase.value,  # type: ignore[arg-type]  # heat has no moments
+            event_id=change.event_id,
+            from_step=change.from_step,
+            to_step=change.to_step,
+            why=change.why,
+            temperature_c=change.temperature_c,
+            throttled=change.throttled,
+            limits=wire.LoadLimits(**dataclasses.asdict(change.limits)),
+            started_at=self._envelope.at(change.started_mono),
             ended_at=rfc3339(moment.at) if ended else None,
-            end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
+            end_reason=change.end_reason if ended else None,  # type: ignore[arg-type]
         )
-        severity = Severity.WARNING if hit.to_step > hit.from_step else Severity.INFO
+        severity = Severity.WARNING if change.to_step > change.from_step else Severity.INFO
         return self._envelope.phased(GATEWAY, severity, moment, data, None)
 
-    def uplink(self, hit: UplinkChange) -> Draft:
-        """``uplink``: less is sent because the budget runs short. A warning when it is less than before."""
-        ended = hit.phase is Phase.END
-        moment = self._envelope.moment(hit.at_mono)
+    def uplink(self, change: UplinkChange) -> Draft:
+        """``uplink``: less is sent because the data budget runs short. A warning when even less is sent."""
+        ended = change.phase is Phase.END
+        moment = self._envelope.moment(change.at_mono)
         data = wire.UplinkData(
-            phase=hit.phase.value,  # type: ignore[arg-type]  # a budget has no moments
-            event_id=hit.event_id,
-            from_step=hit.from_step,
-            to_step=hit.to_step,
-            why=hit.why,
-            held=list(hit.held),
-            heartbeat_s=hit.heartbeat_s,
-            monthly_bytes=hit.monthly_bytes,
-            used_bytes=hit.used_bytes,
-            forecast_bytes=hit.forecast_bytes,
-            period_from=hit.period_from.isoformat(),
-            resets_on=hit.resets_on.isoformat(),
-            started_at=self._envelope.at(hit.started_mono),
+            phase=change.phase.value,  # type: ignore[arg-type]  # a budget has no moments
+            event_id=change.event_id,
+            from_step=change.from_step,
+            to_step=change.to_step,
+            why=change.why,
+            held=list(change.held),
+            heartbeat_s=change.heartbeat_s,
+            monthly_bytes=change.monthly_bytes,
+            used_bytes=change.used_bytes,
+            forecast_bytes=change.forecast_bytes,
+            period_from=change.period_from.isoformat(),
+            resets_on=change.resets_on.isoformat(),
+            started_at=self._envelope.at(change.started_mono),
             ended_at=rfc3339(moment.at) if ended else None,
-            end_reason=hit.end_reason if ended else None,  # type: ignore[arg-type]
+            end_reason=change.end_reason if ended else None,  # type: ignore[arg-type]
         )
-        severity = Severity.WARNING if hit.to_step > hit.from_step else Severity.INFO
+        severity = Severity.WARNING if change.to_step > change.from_step else Severity.INFO
         return self._envelope.phased(GATEWAY, severity, moment, data, None)
 
-    def certificate(self, hit: CertificateChange) -> Draft:
-        """``certificate``: one of the broker connection ends soon. It goes on over restarts, so the outbox
-        is not told to end it."""
-        now, ended = self._envelope.now(), hit.phase is Phase.END
+    def certificate(self, change: CertificateChange) -> Draft:
+        """``certificate``: a certificate of the broker connection expires soon.
+
+        It survives a restart, so the outbox does not end it.
+        """
+        now, ended = self._envelope.now(), change.phase is Phase.END
         data = wire.CertificateData(
-            phase=hit.phase.value,  # type: ignore[arg-type]  # certificates have no moments
-            event_id=hit.event_id,
-            certificate=hit.which,
-            days_left=hit.days_left,
-            expires_at=rfc3339(hit.expires_at),
-            why=certificate_line(hit),
-            started_at=hit.started_at,
+            phase=change.phase.value,  # type: ignore[arg-type]  # certificates have no moments
+            event_id=change.event_id,
+            certificate=change.which,
+            days_left=change.days_left,
+            expires_at=rfc3339(change.expires_at),
+            why=certificate_line(change),
+            started_at=change.started_at,
             ended_at=rfc3339(now.at) if ended else None,
             end_reason="renewed" if ended else None,
         )
-        grave = Severity.ALARM if hit.alarm else Severity.WARNING
+        grave = Severity.ALARM if change.alarm else Severity.WARNING
         return self._envelope.draft(GATEWAY, Severity.INFO if ended else grave, now, data)
 
     def healing(self, data: wire.HealingData, severity: Severity) -> Draft:
-        """``healing``: the broker is back, and what was tried without it."""
+        """``healing``: the broker is reachable again; lists the recovery steps that were tried."""
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def update(self, data: wire.UpdateData) -> Draft:
-        """``update``: what root has decided about a release."""
+        """``update``: the result of installing a release, as the root service reports it."""
         severity = Severity.INFO if data.outcome == "in-force" else Severity.WARNING
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def collection(self, data: wire.CollectionData) -> Draft:
-        """``collection``. It goes on over restarts, so the outbox does not end it. The start is a warning, so
-        that no backlog and no budget holds it back."""
+        """``collection``: start or end of collecting training frames.
+
+        It survives a restart, so the outbox does not end it. The start is a warning, so that neither a
+        backlog nor a short data budget delays it.
+        """
         severity = Severity.WARNING if data.phase == "start" else Severity.INFO
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def model_change(self, data: wire.ModelData) -> Draft:
-        """``model``: another one names the objects, or has passed its probation."""
+        """``model``: another detector model is in use, or it has passed its probation."""
         severity = Severity.WARNING if data.outcome == "reverted" else Severity.INFO
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
     def self_test(self, asked_by: str) -> Draft:
-        """``self-test``: an event to be followed on its way. It is a warning, so that neither a backlog nor a
-        budget that runs short holds it back."""
+        """``self-test``: an event whose delivery is tracked.
+
+        It is a warning, so that neither a backlog nor a short data budget delays it.
+        """
         return self._envelope.draft(
             GATEWAY, Severity.WARNING, self._envelope.now(), wire.SelfTestData(asked_by=asked_by)
         )
 
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
-        """``loss``: the payload, for the outbox, which alone knows when it gives something up."""
+        """``loss``: the payload; the outbox calls it when it sheds events."""
         data = wire.LossData(
             epoch=loss.epoch,
             ranges=list(loss.ranges),
@@ -335,9 +351,12 @@ class EventFactory:
         )
         return self._envelope.encoder(GATEWAY, Severity.WARNING, self._envelope.now(), data)(stamp)
 
-    def left_open(self, event: OpenEvent, life: LastAlive | None = None) -> Draft:
-        """The ``end`` of what was going on when the agent died; of what was over, ``evidence`` that
-        its clip is lost. ``life``: until when that agent lived. Raises ``msgspec.DecodeError``."""
+    def left_open(self, event: OpenEvent, last_alive: LastAlive | None = None) -> Draft:
+        """Return the ``end`` of an event that was open when the agent died.
+
+        For an awaited clip it is an ``evidence`` event: the clip is lost. ``last_alive``: when that agent was
+        last alive. Raises ``msgspec.DecodeError``.
+        """
         state = msgspec.json.decode(event.state, type=UnfinishedEvent)
         severity = Severity.INFO if state.severity is None else Severity(state.severity)
         if state.kind == AWAITED_CLIP:
@@ -349,19 +368,19 @@ class EventFactory:
         data = msgspec.structs.replace(
             msgspec.json.decode(state.data, type=kind),
             phase="end",
-            ended_at=state.last_at(life),
+            ended_at=state.last_at(last_alive),
             end_reason="restart",
         )
         return self._envelope.draft(event.camera, severity, self._envelope.now(), data, closes=event.event_id)
 
 
 def object_event_id(track: Track) -> str:
-    """The same for all events of one object; track ids are unique over restarts."""
+    """Return the event id of an object: the same for its start, updates and end, unique over restarts."""
     return f"object-{track.id}"
 
 
 def _named(track: Track) -> dict[str, Any]:
-    """The fields that say what an object is."""
+    """Return the fields that describe an object."""
     return {
         "label": track.label or "unknown",
         "group": track.group,
@@ -371,12 +390,12 @@ def _named(track: Track) -> dict[str, Any]:
 
 
 def _happened_mono(
-    hit: ObjectObservation | RuleObservation | ViewObservation, last_mono: float, frame: Frame
+    observation: ObjectObservation | RuleObservation | ViewObservation, last_mono: float, frame: Frame
 ) -> float:
-    """It starts when it was first so, ends when it was last so, changes now."""
-    match hit.phase:
+    """Return when the reported phase happened: its first, its last or the current frame."""
+    match observation.phase:
         case Phase.START | Phase.MOMENT:
-            return hit.started_mono
+            return observation.started_mono
         case Phase.UPDATE:
             return frame.captured_mono
         case Phase.END:
@@ -417,5 +436,5 @@ def _wire_state(state: CameraState) -> Literal["online", "degraded", "offline"]:
 
 
 def _loss_reason(loss: Loss) -> Literal["outbox-full", "memory-full"]:
-    """A word that centres of before ``damaged`` know: another would leave the gap unexplained there."""
+    """Return a reason that an older centre, which does not know ``damaged``, accepts as an explained gap."""
     return "memory-full" if loss.reason == "memory-full" else "outbox-full"

@@ -1,4 +1,4 @@
-"""The end of a camera's pipeline: a hit becomes an event, with its picture, in the outbox."""
+"""The end of a camera's pipeline: an observation becomes an event, with its picture, in the outbox."""
 
 from __future__ import annotations
 
@@ -23,42 +23,45 @@ WITH_PICTURE = (Phase.START, Phase.MOMENT)
 
 
 class SnapshotSource(Protocol):
-    """Where the picture of an event comes from."""
+    """Makes the pictures of events."""
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
-        """For an ``object`` event."""
+        """Return the picture of an ``object`` event, or None."""
         ...
 
     def now(self, event_id: str, box: Box, frame: Frame) -> Media | None:
-        """The present view of ``box`` and what is around it, for the start of anything else."""
+        """Return the current picture of ``box`` and its surroundings, for the start of any other event."""
         ...
 
 
 class ClipSource(Protocol):
-    """What makes a film of an event. Nothing here waits for it: its hash follows in an ``evidence`` event."""
+    """Makes the clips of events, in the background: an ``evidence`` event reports each one later."""
 
-    def owes(self, told: ReportedEvent) -> bool:
-        """Whether a clip of the event, which ends with this, is still to be told. Before ``follow``."""
+    def awaits_clip(self, event: ReportedEvent) -> bool:
+        """Return whether a clip of this event, which ends now, will be reported later.
+
+        Call it before ``event_reported``.
+        """
         ...
 
-    def follow(self, told: ReportedEvent) -> None:
-        """Something has been told. With its end the post-roll begins; a MOMENT has begun and ended."""
+    def event_reported(self, event: ReportedEvent) -> None:
+        """Start a clip at the start of an event, and its post-roll at the end; a MOMENT is both."""
         ...
 
 
 class EventAppender(Protocol):
-    """The outbox."""
+    """The outbox, as the producers of events use it."""
 
     def append(self, draft: Draft) -> Stamp:
-        """Durable when it returns."""
+        """Store the event; it is durable when this returns."""
         ...
 
 
 class NoSnapshots:
-    """``snapshots: none``."""
+    """Makes no pictures: ``snapshots: none``."""
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
-        """Keeps nothing."""
+        """Do nothing."""
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         return None
@@ -68,13 +71,13 @@ class NoSnapshots:
 
 
 class NoClips:
-    """``clips: none``, and replays."""
+    """Makes no clips: ``clips: none``, and replays."""
 
-    def owes(self, told: ReportedEvent) -> bool:
+    def awaits_clip(self, event: ReportedEvent) -> bool:
         return False
 
-    def follow(self, told: ReportedEvent) -> None:
-        """Makes none."""
+    def event_reported(self, event: ReportedEvent) -> None:
+        """Do nothing."""
 
 
 class EventSink:
@@ -87,54 +90,61 @@ class EventSink:
         outbox: EventAppender,
         snapshots: SnapshotSource,
         clips: ClipSource,
-        is_masked: Callable[[str], bool] = lambda rule_id: False,
+        is_muted: Callable[[str], bool] = lambda rule_id: False,
     ) -> None:
-        """``is_masked``: this rule shall raise no alarm now."""
+        """``is_muted`` returns whether the rule with this id is muted now."""
         self._camera_id = camera_id
         self._events = events
         self._outbox = outbox
         self._snapshots = snapshots
         self._clips = clips
-        self._is_muted = is_masked
+        self._is_muted = is_muted
 
-    def accept(self, hit: Observation, frame: Frame) -> None:
-        match hit:
+    def accept(self, observation: Observation, frame: Frame) -> None:
+        match observation:
             case ObjectObservation():
-                self._object(hit, frame)
+                self._object(observation, frame)
             case RuleObservation():
-                hit = self._with_current_severity(hit)
-                media = self._picture(hit.event_id, hit.phase, hit.box, frame)
-                self._report(hit, self._events.rule_event(self._camera_id, hit, frame, media))
+                observation = self._with_current_severity(observation)
+                media = self._picture(observation.event_id, observation.phase, observation.box, frame)
+                self._report(observation, self._events.rule_event(self._camera_id, observation, frame, media))
             case ViewObservation():
-                media = self._picture(hit.event_id, hit.phase, FULL_PICTURE, frame)
-                self._report(hit, self._events.view_event(self._camera_id, hit, frame, media))
+                media = self._picture(observation.event_id, observation.phase, FULL_PICTURE, frame)
+                self._report(observation, self._events.view_event(self._camera_id, observation, frame, media))
             case CountsObservation():
-                self._outbox.append(self._events.counts(self._camera_id, hit, frame))
+                self._outbox.append(self._events.counts(self._camera_id, observation, frame))
             case LineCountsObservation():
-                self._outbox.append(self._events.line_counts(self._camera_id, hit))
+                self._outbox.append(self._events.line_counts(self._camera_id, observation))
 
-    def _with_current_severity(self, hit: RuleObservation) -> RuleObservation:
-        """With the severity that its rule has now."""
-        if not self._is_muted(hit.rule.id):
-            return hit
-        rule = dataclasses.replace(hit.rule, severity=Severity.INFO, masked=True)
-        return dataclasses.replace(hit, rule=rule)
+    def _with_current_severity(self, observation: RuleObservation) -> RuleObservation:
+        """Return the observation with severity info if its rule is muted."""
+        if not self._is_muted(observation.rule.id):
+            return observation
+        rule = dataclasses.replace(observation.rule, severity=Severity.INFO, masked=True)
+        return dataclasses.replace(observation, rule=rule)
 
-    def _object(self, hit: ObjectObservation, frame: Frame) -> None:
-        media = self._snapshots.take(object_event_id(hit.track), hit.phase, hit.track, frame)
-        self._outbox.append(self._events.object_event(self._camera_id, hit, frame, media))
+    def _object(self, observation: ObjectObservation, frame: Frame) -> None:
+        media = self._snapshots.take(
+            object_event_id(observation.track), observation.phase, observation.track, frame
+        )
+        self._outbox.append(self._events.object_event(self._camera_id, observation, frame, media))
 
     def _picture(self, event_id: str, phase: Phase, box: Box, frame: Frame) -> Media | None:
         if phase not in WITH_PICTURE or isinstance(frame.picture, ReleasedPicture):
             return None
         return self._snapshots.now(event_id, box, frame)
 
-    def _report(self, hit: RuleObservation | ViewObservation, draft: Draft) -> None:
-        """Then film it: what is not told is not filmed."""
-        told = ReportedEvent(
-            hit.event_id, hit.phase, draft.severity, hit.started_mono, hit.last_mono, draft.media
+    def _report(self, observation: RuleObservation | ViewObservation, draft: Draft) -> None:
+        """Store the event, then make its clip: only stored events get one."""
+        event = ReportedEvent(
+            observation.event_id,
+            observation.phase,
+            draft.severity,
+            observation.started_mono,
+            observation.last_mono,
+            draft.media,
         )
-        if told.is_last and self._clips.owes(told):
-            draft = self._events.awaits_clip(self._camera_id, draft, hit.event_id)
+        if event.is_last and self._clips.awaits_clip(event):
+            draft = self._events.with_awaited_clip(self._camera_id, draft, observation.event_id)
         self._outbox.append(draft)
-        self._clips.follow(told)
+        self._clips.event_reported(event)

@@ -1,3 +1,1 @@
-"""Snapshots and media on the gateway: encoding, names, sealing, rotation and holds. Nothing is sent from
-here.
-"""
+"""Pictures, clips and the signed chain of events: stored, sealed, signed, exported, verified."""

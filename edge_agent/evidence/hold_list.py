@@ -1,4 +1,4 @@
-"""What ``edge-agent evidence holds`` says: one line for each event that is held."""
+"""The output of ``edge-agent evidence holds``: one line for each event on hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEAD = ("EVENT", "SINCE", "BY", "BYTES", "WHY")
 
 
 def hold_list(store: MediaStore) -> list[str]:
-    """A table. Raises ``OSError`` when it cannot be known what is held."""
+    """Return the lines of a table. Raises ``OSError`` when the holds cannot be read."""
     rows = [_row(event_id, hold, store) for event_id, hold in store.holds().items()]
     return _aligned([HEAD, *rows]) if rows else ["nothing is held"]
 

@@ -1,7 +1,7 @@
-"""Events whose media stay, whatever rotation would do: ``<state_dir>/evidence/holds/<event_id>.json``.
+"""Holds: events whose media rotation never removes, ``<state_dir>/evidence/holds/<event_id>.json``.
 
-Files, because the command line writes them while the agent runs: it looks at them each time before it removes
-something.
+They are files because the command line writes them while the agent runs; the agent reads them each time
+before it removes something.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from edge_agent.evidence.media_index import check_id, is_id
 
 
 class HoldRecord(msgspec.Struct, frozen=True):
+    """The content of one file: who put the event on hold, when and why."""
+
     who: str
     when: str  # RFC 3339
     why: str
 
 
 class HoldStore:
-    """Any process, any thread."""
+    """Reads and writes the hold files. Any process, any thread."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
 
     def add(self, event_id: str, who: str, why: str) -> None:
-        """Durable when it returns. Raises ``StorageError``."""
+        """Put the event on hold; durable when it returns. Raises ``StorageError``."""
         path = self._path(event_id)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -42,11 +44,11 @@ class HoldStore:
             ) from error
         if not write_record(path, HoldRecord(who, rfc3339(self._clock.now()), why)):
             raise StorageError(f"{path} cannot be written; nothing is held")
-        with contextlib.suppress(OSError):  # it is held; only a power cut right now could undo that
+        with contextlib.suppress(OSError):  # the hold is written; only a power cut now could undo it
             sync_folder(self._folder)
 
     def remove(self, event_id: str) -> bool:
-        """False when it was not held. Raises ``StorageError``."""
+        """Release the event; False when it was not on hold. Raises ``StorageError``."""
         path = self._path(event_id)
         try:
             path.unlink()
@@ -57,7 +59,7 @@ class HoldStore:
         return True
 
     def has(self, event_id: str) -> bool:
-        """Whether it is held now."""
+        """Return whether the event is on hold now."""
         return (self._folder / f"{event_id}.json").exists()
 
     def ids(self) -> frozenset[str]:
@@ -67,8 +69,10 @@ class HoldStore:
             return frozenset()
 
     def all(self) -> dict[str, HoldRecord | None]:
-        """By id of the event; None: its file cannot be read, held it is all the same. Raises ``OSError`` when
-        it cannot be known what is held."""
+        """Return the records by event id. None for a file that cannot be read: the event is on hold too.
+
+        Raises ``OSError`` when the folder cannot be read.
+        """
         try:
             names = [Path(name) for name in sorted(os.listdir(self._folder))]
         except FileNotFoundError:

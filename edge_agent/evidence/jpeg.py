@@ -1,4 +1,4 @@
-"""From pixels to a JPEG of bounded size, with private areas blacked out first."""
+"""Encodes pictures as JPEG of bounded size, and blacks out private areas before."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from edge_agent.core.model import Box, Picture
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour
 
-AIM_BYTES = 50_000  # the first quality that stays under this is taken
+AIM_BYTES = 50_000  # the first quality with a result below this is used
 MAX_BYTES = 200_000
 QUALITIES = (95, 85, 70, 50, 30)
 
 
 def crop(picture: Picture, region: Box, privacy: Sequence[Polygon], max_side: int) -> Colour:
-    """A BGR copy of ``region``, (height, width, 3) uint8, at most ``max_side`` pixels long.
+    """Return a BGR copy of ``region``, (height, width, 3) uint8, at most ``max_side`` pixels long.
 
-    Black wherever a ``privacy`` polygon (0..1 of the whole picture) touches a pixel. The blacking
-    comes before scaling, so that no private pixel is averaged into a neighbour.
+    Every pixel that a ``privacy`` polygon (0..1 of the whole picture) touches is black. This is done before
+    scaling, so that no private pixel is averaged into a neighbour.
     """
     colour = picture.bgr(region)
     x1, y1, _, _ = region.to_pixels(picture.width, picture.height)
     for polygon in privacy:
         scaled = np.array(polygon, dtype=np.float64) * (picture.width, picture.height) - (x1, y1)
-        # The outline is drawn as well: rounding to whole pixels must not leave a sliver.
+        # Draw the outline too: rounding to whole pixels must not leave private pixels at the edge.
         points = [np.round(scaled).astype(np.int32)]
         cv2.fillPoly(colour, points, (0, 0, 0))
         cv2.polylines(colour, points, True, (0, 0, 0), thickness=3)
@@ -39,7 +39,7 @@ def crop(picture: Picture, region: Box, privacy: Sequence[Polygon], max_side: in
 
 
 def encode(colour: Colour) -> bytes:
-    """JPEG of about 40 kB, never over ``MAX_BYTES``; at most five encodes for each halving."""
+    """Return a JPEG of about 40 kB, at most ``MAX_BYTES``. Encodes up to five times for each halving."""
     while True:
         for quality in QUALITIES:
             payload = encode_at(colour, quality)
@@ -51,7 +51,7 @@ def encode(colour: Colour) -> bytes:
 
 
 def encode_at(colour: Colour, quality: int) -> bytes:
-    """JPEG of that quality, 1 to 100, whatever its size."""
+    """Return a JPEG of the given quality, 1 to 100, of any size."""
     done, buffer = cv2.imencode(".jpg", colour, (cv2.IMWRITE_JPEG_QUALITY, quality))
     if not done:
         raise EdgeAgentError(f"snapshot: OpenCV cannot encode a picture of {colour.shape}")

@@ -1,6 +1,6 @@
-"""Which media there are, and in which order they have to go. In memory; made from the files' names.
+"""The index of media files in memory, in the order in which rotation removes them.
 
-Names of the media files: what rotation and the command line have to know of a file is in its name.
+It is made from the names of the files: a name contains all that rotation and the command line need.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Self
 
 from edge_agent.core.errors import StorageError
 
-PART = ".part"  # of a file that is being written
+PART = ".part"  # suffix of a file that is being written
 _ID = re.compile(r"[a-z0-9-]{1,120}")
 _NAME = re.compile(
     r"(?P<time>\d{6})_(?P<severity>\d+)_(?P<camera>[a-z0-9-]+)_(?P<event_id>[a-z0-9-]+)_(?P<media_id>[a-z0-9-]+)"
@@ -26,8 +26,10 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class MediaName:
-    """``<YYYY-MM-DD>/<HHMMSS>_<severity number>_<camera>_<event_id>_<media_id>.<mp4|jpg>[.sealed]``. The time
-    is the box's own, UTC, and a label: after a boot without a clock it can be years off."""
+    """``<YYYY-MM-DD>/<HHMMSS>_<severity number>_<camera>_<event_id>_<media_id>.<mp4|jpg>[.sealed]``.
+
+    The time is the gateway's, in UTC, and only a label: after a boot without a clock it can be years off.
+    """
 
     day: str
     time: str
@@ -50,7 +52,7 @@ class MediaName:
         suffix: str,
         sealed: bool,
     ) -> Self:
-        """Raises ``StorageError`` for an id that no file name can hold."""
+        """Return the name of a file. Raises ``StorageError`` for an id that cannot be part of a file name."""
         for word in (camera, event_id, media_id):
             check_id(word)
         moment = moment.astimezone(UTC)
@@ -59,7 +61,7 @@ class MediaName:
 
     @classmethod
     def parsed(cls, path: Path) -> Self | None:
-        """None: it is none of ours."""
+        """Return the name of an existing file; None if the agent has not written it."""
         match = _NAME.fullmatch(path.name)
         if match is None:
             return None
@@ -69,7 +71,7 @@ class MediaName:
 
     @property
     def path(self) -> Path:
-        """Below the folder of all media."""
+        """The path below the folder of all media."""
         words = (self.time, str(self.severity), self.camera, self.event_id, self.media_id)
         return Path(self.day, f"{'_'.join(words)}.{self.suffix}{'.sealed' if self.sealed else ''}")
 
@@ -79,14 +81,14 @@ def is_id(word: str) -> bool:
 
 
 def check_id(word: str) -> None:
-    """Raises ``StorageError``: ids become file names, and come from the command line too."""
+    """Raise ``StorageError`` for an invalid id: ids become file names; some come from the command line."""
     if not is_id(word):
         raise StorageError(f"{word!r} is no id: lower-case letters, digits and hyphens")
 
 
-BLOCK_BYTES = 4096  # what a file really takes
+BLOCK_BYTES = 4096  # disk space is allocated in such blocks
 EARLIEST = 1_704_067_200.0
-"""2024: before it no file of ours was written. One that says so was written while the box had no clock."""
+"""1 January 2024. A file with an earlier time was written while the gateway had no clock."""
 
 
 def on_disk(size_bytes: int) -> int:
@@ -95,7 +97,7 @@ def on_disk(size_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True, order=True)
 class MediaEntry:
-    """One file. Sorts by age: what was written without a clock counts as new, whatever it says."""
+    """One media file. Entries sort by age; a file that was written without a clock counts as the newest."""
 
     order: float
     name: MediaName = field(compare=False)
@@ -108,7 +110,7 @@ def media_entry(name: MediaName, size_bytes: int, written: float) -> MediaEntry:
 
 
 class MediaIndex:
-    """Not thread-safe."""
+    """All media files, by severity and age. Not thread-safe."""
 
     def __init__(self) -> None:
         self._by_severity: dict[int, list[MediaEntry]] = {}
@@ -127,41 +129,43 @@ class MediaIndex:
         self.bytes -= item.size
 
     def __iter__(self) -> Iterator[MediaEntry]:
-        """In the order in which they go: the lowest severity first, of one severity the oldest."""
+        """Iterate in the order of removal: the lowest severity first, of one severity the oldest."""
         for severity in sorted(self._by_severity):
             yield from self._by_severity[severity]
 
     def oldest(self) -> float | None:
-        """When the oldest that says so was written."""
+        """Return when the oldest file was written, in seconds since 1970; None if no time is known."""
         first = [same[0].order for same in self._by_severity.values() if same]
         known = [order for order in first if order != math.inf]
         return min(known, default=None)
 
     def to_free(
-        self, size: int, severity: int, stays: Callable[[MediaEntry], bool]
+        self, size: int, severity: int, on_hold: Callable[[MediaEntry], bool]
     ) -> list[MediaEntry] | None:
-        """What has to go for so many bytes, none of it graver than ``severity``; None when that is not
-        enough. ``stays``: it is held."""
-        going: list[MediaEntry] = []
+        """Return the files to remove to free ``size`` bytes, none of a higher severity than ``severity``.
+
+        None when these are not enough. ``on_hold`` returns whether a file must not be removed.
+        """
+        removable: list[MediaEntry] = []
         for item in self:
             if size <= 0 or item.name.severity > severity:
                 break
-            if not stays(item):
-                going.append(item)
+            if not on_hold(item):
+                removable.append(item)
                 size -= item.size
-        return going if size <= 0 else None
+        return removable if size <= 0 else None
 
 
 def read_media_index(folder: Path) -> MediaIndex:
-    """What is below that folder."""
-    shelf = MediaIndex()
+    """Return the index of the files below ``folder``."""
+    index = MediaIndex()
     for path in folder.glob("*/*"):
         name = MediaName.parsed(path)
         if name is None:
             continue
         try:
             stat = path.stat()
-        except OSError:  # it has just gone
+        except OSError:  # another process has just removed it
             continue
-        shelf.add(media_entry(name, stat.st_size, stat.st_mtime))
-    return shelf
+        index.add(media_entry(name, stat.st_size, stat.st_mtime))
+    return index

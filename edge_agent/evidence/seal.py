@@ -1,17 +1,18 @@
-"""Sealing media to the centre's key: whoever takes the box away sees nobody.
+"""Encrypts media to the centre's key ("sealing"), so that a stolen gateway shows no people.
 
-A sealed file is one header and one ciphertext. Only the holder of the private key opens it; the box cannot.
+A sealed file is one header and one ciphertext. Only the holder of the private key can open it; the gateway
+cannot.
 
     8 bytes   EASEAL1\\n
-    16 bytes  SHA-256 of the recipient's public key, its first half: says whose key opens it
+    16 bytes  first half of the SHA-256 of the recipient's public key: names the key that opens it
     8 bytes   length of the plain content, big endian
-    32 bytes  X25519 public key, made for this file alone and thrown away
+    32 bytes  X25519 public key, made for this file only; its private key is not stored
     n + 16    ChaCha20-Poly1305 of the content, with the whole header as associated data
 
 Key: HKDF-SHA256 of the X25519 secret, salt = the file's public key followed by the recipient's, info = the
 first eight bytes. It is used once, so the nonce is twelve zeros (RFC 8439, RFC 5869, RFC 7748).
 
-``cryptography`` is imported where it is used: a box that seals nothing does not pay for it.
+``cryptography`` is imported inside the functions: a gateway that seals nothing saves its memory.
 """
 
 from __future__ import annotations
@@ -34,53 +35,53 @@ _NONCE = bytes(12)
 
 
 class SealError(EdgeAgentError):
-    """It cannot be sealed or opened; says why."""
+    """The content cannot be sealed or opened."""
 
 
 class NotSealed(SealError):
-    """It does not begin as a sealed file does."""
+    """The file does not begin with ``MAGIC``."""
 
 
 class WrongKey(SealError):
-    """It is sealed to another key."""
+    """The file is sealed to another key."""
 
 
 class Truncated(SealError):
-    """Its end is missing."""
+    """The end of the file is missing."""
 
 
 class Altered(SealError):
-    """Its content or its header is not what was sealed."""
+    """The content or the header was changed after sealing."""
 
 
 def seal(payload: bytes, recipient: bytes) -> bytes:
-    """The content for the holder of the private key alone; ``recipient`` is an X25519 public key, 32 bytes.
+    """Return the sealed content. ``recipient`` is an X25519 public key, 32 bytes.
 
-    Raises ``SealError`` for a key that is none.
+    Raises ``SealError`` for an invalid key.
     """
     return b"".join(seal_parts(payload, recipient))
 
 
 def seal_parts(payload: bytes, recipient: bytes) -> tuple[bytes, bytes]:
-    """The same as header and body: to join them would take the memory of a clip once more."""
+    """Like ``seal``, but return header and body: joining them would need the memory of a clip twice."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     if len(recipient) != KEY_BYTES:
         raise SealError(
             f"an X25519 public key has {KEY_BYTES} bytes, not {len(recipient)}; nothing is sealed"
         )
-    once = X25519PrivateKey.generate()
+    file_key = X25519PrivateKey.generate()
     try:
-        secret = once.exchange(X25519PublicKey.from_public_bytes(recipient))
+        secret = file_key.exchange(X25519PublicKey.from_public_bytes(recipient))
     except ValueError as error:  # a point of small order: the secret would be zero
         raise SealError("the public key to seal to is not usable; nothing is sealed") from error
-    ephemeral = once.public_key().public_bytes_raw()
+    ephemeral = file_key.public_key().public_bytes_raw()
     header = MAGIC + key_id(recipient) + len(payload).to_bytes(8, "big") + ephemeral
     return header, _cipher(secret, ephemeral, recipient).encrypt(_NONCE, payload, header)
 
 
 def unseal(sealed: bytes, private_key_pem: bytes) -> bytes:
-    """The content of a sealed file. Raises a ``SealError``: NotSealed, WrongKey, Truncated or Altered."""
+    """Return the content of a sealed file. Raises NotSealed, WrongKey, Truncated or Altered."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
@@ -98,7 +99,7 @@ def unseal(sealed: bytes, private_key_pem: bytes) -> bytes:
 
 
 def key_id(public: bytes) -> bytes:
-    """Names a public key in the header."""
+    """Return the 16 bytes that name a public key in the header."""
     return hashlib.sha256(public).digest()[:16]
 
 
@@ -117,11 +118,11 @@ def _check_recipient(header: bytes, recipient: bytes) -> None:
 
 
 def _check_length(header: bytes, body: bytes) -> None:
-    told = int.from_bytes(header[len(MAGIC) + 16 : len(MAGIC) + 24], "big")
-    if len(body) < told + TAG_BYTES:
-        raise Truncated(f"cut off: {told + TAG_BYTES - len(body)} bytes are missing at the end")
-    if len(body) > told + TAG_BYTES:
-        raise Altered(f"altered since it was sealed: {len(body) - told - TAG_BYTES} bytes too many")
+    length = int.from_bytes(header[len(MAGIC) + 16 : len(MAGIC) + 24], "big")
+    if len(body) < length + TAG_BYTES:
+        raise Truncated(f"cut off: {length + TAG_BYTES - len(body)} bytes are missing at the end")
+    if len(body) > length + TAG_BYTES:
+        raise Altered(f"altered since it was sealed: {len(body) - length - TAG_BYTES} bytes too many")
 
 
 def _load(pem: bytes) -> X25519PrivateKey:

@@ -1,6 +1,6 @@
-"""The best picture of each object: one when it appears, another when a clearly better one was seen.
+"""Pictures of events: one when an object appears, another when a clearly better view was seen.
 
-Pictures are sealed before anything stores them: nothing plain reaches the disk, not even for a minute.
+With ``storage.seal_to`` pictures are sealed before they are stored: no plain picture is ever on the disk.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Colour
 
 
-CONTEXT = 2.0  # the picture shows this many times the box, so that one sees where the object is
+CONTEXT = 2.0  # the picture is this many times as large as the box, to show where the object is
 MIN_SIDE = 320  # pixels of the camera's picture
 MAX_SIDE = 640  # pixels sent
-CLEARLY_BETTER = 1.5
+CLEARLY_BETTER = 1.5  # factor between two values of ``quality``
 MAX_PENDING_BYTES = 8_000_000
-"""Raw pixels of one camera: 26 crops of 320 x 320. Beyond it a better view is let pass."""
+"""Raw pixels of one camera: 26 crops of 320 x 320. Beyond it, better views are ignored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,25 +44,25 @@ class _View:
 class _Seen:
     """An object whose first picture was sent."""
 
-    quality: float  # of the best view so far, sent or held
+    quality: float  # of the best view so far, sent or pending
     pending: _View | None = None
 
 
 class RuleSnapshots:
-    """Pictures for what rules tell; objects go without one. One thread."""
+    """Makes pictures for events of rules; ``object`` events get none. One thread."""
 
     def __init__(self, camera_id: str, privacy_masks: Sequence[Polygon]) -> None:
         self._camera_id = camera_id
         self._privacy_masks = tuple(privacy_masks)
 
     def observe(self, frame: Frame, tracks: Tracks) -> None:
-        """Keeps nothing."""
+        """Do nothing: only ``ObjectSnapshots`` stores views."""
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
         return None
 
     def now(self, event_id: str, box: Box, frame: Frame) -> Media:
-        """The present view of ``box`` and what is around it."""
+        """Return the current picture of ``box`` and its surroundings."""
         return self._media(event_id, self._view(frame, box))
 
     def _view(self, frame: Frame, box: Box) -> _View:
@@ -73,16 +73,15 @@ class RuleSnapshots:
     def _media(self, event_id: str, view: _View) -> Media:
         payload = encode(view.colour)
         digest = hashlib.sha256(payload).hexdigest()
-        # Random, because a name must never come twice, not even after the state directory was lost.
+        # Random, because an id must never be used twice, not even after the state directory was lost.
         return Media(secrets.token_hex(10), event_id, self._camera_id, digest, payload, view.box)
 
 
 class ObjectSnapshots(RuleSnapshots):
-    """Pictures of one camera's objects too. One thread.
+    """Makes pictures for ``object`` events too. One thread.
 
-    It sees every frame before the rules do.
-    Only views that are clearly better than what was sent are kept, as pixels; a JPEG is made only
-    of what is sent.
+    ``observe`` is called with every frame before the rules run. Only views that are clearly better than the
+    sent one are stored, as pixels; a JPEG is made only of what is sent.
     """
 
     def __init__(self, camera_id: str, privacy_masks: Sequence[Polygon]) -> None:
@@ -97,7 +96,7 @@ class ObjectSnapshots(RuleSnapshots):
                 self._hold(seen, frame, track)
 
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None:
-        """The picture for that event: at the start the present view, later only a clearly better one."""
+        """Return the picture of the event: at the start the current view, later only a clearly better one."""
         if phase is Phase.START:
             self._release(self._seen.pop(track.id, None))
             self._seen[track.id] = _Seen(quality(track))
@@ -108,15 +107,15 @@ class ObjectSnapshots(RuleSnapshots):
 
     @property
     def pending_bytes(self) -> int:
-        """Raw pixels kept, bytes."""
+        """Size of the stored raw pixels, bytes."""
         return self._pending_bytes
 
     def _hold(self, seen: _Seen, frame: Frame, track: Track) -> None:
         region = surroundings(track.box, frame.picture.width, frame.picture.height)
         x1, y1, x2, y2 = region.to_pixels(frame.picture.width, frame.picture.height)
         size = min(x2 - x1, MAX_SIDE) * min(y2 - y1, MAX_SIDE) * 3
-        held = 0 if seen.pending is None else seen.pending.colour.nbytes
-        if self._pending_bytes - held + size > MAX_PENDING_BYTES:
+        replaced = 0 if seen.pending is None else seen.pending.colour.nbytes
+        if self._pending_bytes - replaced + size > MAX_PENDING_BYTES:
             return
         self._release(seen)
         seen.quality = quality(track)
@@ -132,10 +131,10 @@ class ObjectSnapshots(RuleSnapshots):
 
 
 def surroundings(box: Box, width: int, height: int) -> Box:
-    """What a snapshot of ``box`` shows in a picture of ``width`` x ``height`` pixels.
+    """Return the region that a snapshot of ``box`` shows in a picture of ``width`` x ``height`` pixels.
 
-    ``CONTEXT`` times the box and at least ``MIN_SIDE`` pixels each way, moved inside the picture
-    rather than cut, as far as the picture is that large.
+    It is ``CONTEXT`` times the box and at least ``MIN_SIDE`` pixels each way, if the picture is that large.
+    It is moved to lie inside the picture.
     """
     x, y = box.centre
     w = min(1.0, max(CONTEXT * box.width, MIN_SIDE / width))
@@ -146,7 +145,7 @@ def surroundings(box: Box, width: int, height: int) -> Box:
 
 
 def within(box: Box, region: Box) -> Box:
-    """``box`` in 0..1 of ``region``, as far as it lies inside."""
+    """Return the part of ``box`` inside ``region``, in 0..1 of ``region``."""
     return Box(
         (box.x1 - region.x1) / region.width,
         (box.y1 - region.y1) / region.height,
@@ -156,7 +155,7 @@ def within(box: Box, region: Box) -> Box:
 
 
 def quality(track: Track) -> float:
-    """How good a view is: the larger the better; cut off by the picture's edge counts half."""
+    """Rate a view by the area of its box; a box at the edge of the picture counts half."""
     box = track.box
     whole = box.x1 > 0.005 and box.y1 > 0.005 and box.x2 < 0.995 and box.y2 < 0.995
     return box.clipped().area * (1.0 if whole else 0.5)
@@ -166,7 +165,7 @@ log = logging.getLogger(__name__)
 
 
 class PictureMaker(Protocol):
-    """What makes pictures; the three kinds of ``snapshots``."""
+    """The interface of the three kinds of ``snapshots``."""
 
     def observe(self, frame: Frame, tracks: Tracks) -> None: ...
     def take(self, event_id: str, phase: Phase, track: Track, frame: Frame) -> Media | None: ...
@@ -174,7 +173,7 @@ class PictureMaker(Protocol):
 
 
 class SealedSnapshots:
-    """``storage.seal_to``: the same pictures, each sealed to the centre's key. One thread."""
+    """Seals the pictures of another maker to the centre's key, for ``storage.seal_to``. One thread."""
 
     def __init__(self, pictures: PictureMaker, recipient: bytes) -> None:
         self._pictures = pictures

@@ -1,8 +1,8 @@
-"""Media on the box: one file each, written in one go, bounded in bytes and age.
+"""The media files on the gateway, bounded in bytes and age.
 
-A file is written under another name, synced and renamed: what has its name is whole, also after a power cut.
-Rotation: the lowest severity goes first, of one severity the oldest; what is held stays. A new file takes
-part in that order: it displaces nothing graver than itself, and is refused when only that is left.
+A file is written under another name, synced and renamed: a file with its final name is complete, also after a
+power cut. Rotation removes the lowest severity first, of one severity the oldest, and nothing on hold. A new
+file never displaces files of a higher severity; it is refused when only such files are left.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from edge_agent.wire import EvidenceHealth
 
 log = logging.getLogger(__name__)
 
-PROBE_S = 60.0  # while the disk takes nothing: how often it is tried
-RESCAN_S = 3600.0  # how often files are looked for that are too old, or not there any more
+PROBE_S = 60.0  # between two attempts to write to a failed disk
+RESCAN_S = 3600.0  # between two searches for files that are too old or gone
 DAY_S = 86_400.0
 _WHY = {
     errno.ENOSPC: "the disk is full",
@@ -47,8 +47,11 @@ _WHY = {
 
 
 class MediaStore:
-    """``folder`` is ``<state_dir>/evidence``. The constructor touches no disk; the agent calls ``open``, the
-    command line does not. ``clock_synced``: whether wall time can be trusted now (``ClockSync.synced``)."""
+    """The store of media files below ``folder``, which is ``<state_dir>/evidence``.
+
+    The constructor does not access the disk; the agent calls ``open``, the command line does not.
+    ``clock_synced`` returns whether wall time can be trusted now (``ClockSync.synced``).
+    """
 
     def __init__(
         self,
@@ -64,16 +67,16 @@ class MediaStore:
         self._storage = storage
         self._clock = clock
         self._clock_synced = clock_synced
-        self._lock = threading.Lock()  # protects the shelf and what health says
+        self._lock = threading.Lock()  # protects everything below
         self._index = read_media_index(Path(os.devnull))
         self._degraded: str | None = None
-        self._refused: tuple[int, int] | None = None  # bytes and severity: no room was made for it
+        self._refused: tuple[int, int] | None = None  # bytes and severity of the last refused file
         self._next_mono = self._rescan_mono = 0.0
 
     # --- for the agent ---
 
     def open(self) -> None:
-        """Remove what was half written, and count what is there. Never raises."""
+        """Remove incomplete files and read the index. Never raises."""
         with self._lock:
             try:
                 for path in self._media.glob(f"*/*{PART}"):
@@ -95,8 +98,7 @@ class MediaStore:
         at: datetime,
         sealed: bool = False,
     ) -> Path:
-        """One file of these parts. Durable when it returns; raises ``StorageError`` when it cannot be kept.
-        One thread."""
+        """Write one file from ``parts``. Durable when it returns; raises ``StorageError``. One thread."""
         size_bytes = sum(map(len, parts))
         name = MediaName.at(
             at,
@@ -125,7 +127,7 @@ class MediaStore:
         return path
 
     def discard(self, path: Path) -> None:
-        """Remove one of ``files`` before its time; it may be gone already. Raises ``StorageError``."""
+        """Remove one of ``files``; it may be gone already. Raises ``StorageError``."""
         with self._lock:
             found = next((each for each in self._index if self._media / each.name.path == path), None)
             try:
@@ -137,7 +139,7 @@ class MediaStore:
                 raise self._fail(error) from error
 
     def maintain(self) -> None:
-        """Once in a while: remove what is too old, and try again a disk that failed. Never raises."""
+        """Remove files that are too old and retry a failed disk, if either is due. Never raises."""
         now_mono = self._clock.monotonic()
         if now_mono < self._next_mono:
             return
@@ -168,29 +170,29 @@ class MediaStore:
     # --- any process ---
 
     def files(self) -> tuple[Path, ...]:
-        """All media, oldest first."""
+        """Return all media files, oldest first."""
         return tuple(sorted(path for path in self._media.glob("*/*") if MediaName.parsed(path) is not None))
 
     def files_of(self, event_id: str) -> tuple[Path, ...]:
-        """All media of an event, oldest first. Raises ``StorageError`` for what is no id."""
+        """Return the media files of an event, oldest first. Raises ``StorageError`` for an invalid id."""
         check_id(event_id)
         named = ((path, MediaName.parsed(path)) for path in self._media.glob(f"*/*_{event_id}_*"))
         return tuple(sorted(path for path, name in named if name is not None and name.event_id == event_id))
 
     def hold(self, event_id: str, who: str, why: str) -> None:
-        """Rotation leaves its media alone from now on. Raises ``StorageError``."""
+        """Put the event on hold: rotation does not remove its media. Raises ``StorageError``."""
         self._holds.add(event_id, who, why)
 
     def release(self, event_id: str) -> bool:
-        """False when it was not held. Raises ``StorageError``."""
+        """Release the event; False when it was not on hold. Raises ``StorageError``."""
         return self._holds.remove(event_id)
 
     def hold_ids(self) -> frozenset[str]:
-        """Ids of the events that are held."""
+        """Return the ids of the events on hold."""
         return self._holds.ids()
 
     def holds(self) -> dict[str, HoldRecord | None]:
-        """Who holds what, by id of the event; see ``Holds.all``."""
+        """Return the hold records by event id; see ``HoldStore.all``."""
         return self._holds.all()
 
     # --- under the lock ---
@@ -198,39 +200,39 @@ class MediaStore:
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():
             return
-        if not self._media.is_dir():  # removed while we ran, and all that was counted with it
+        if not self._media.is_dir():  # the folder was removed while the agent ran
             self._index = read_media_index(self._media)
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         sync_folder(folder.parent)
 
     def _free_space(self, size_bytes: int, severity: int) -> None:
-        """Removes nothing when that would not be enough. Raises ``StorageError``."""
+        """Remove files to free this size, or none if that is not enough. Raises ``StorageError``."""
         try:
-            going = self._to_remove(size_bytes, severity)
+            removable = self._to_remove(size_bytes, severity)
         except StorageError as error:
             self._refused = size_bytes, severity
             self._set_degraded(str(error))
             raise
-        for item in going:
+        for item in removable:
             self._remove(item)
 
     def _to_remove(self, size_bytes: int, severity: int) -> list[MediaEntry]:
-        """What has to go. Raises ``StorageError`` when that is not enough."""
+        """Return the files to remove. Raises ``StorageError`` when removing them is not enough."""
         size = on_disk(size_bytes)
         over = self._index.bytes + size - self._storage.max_bytes
-        going = self._index.to_free(over, severity, self._has_hold)
-        if going is None:
+        removable = self._index.to_free(over, severity, self._has_hold)
+        if removable is None:
             raise _refusal(f"storage.max_bytes ({self._storage.max_bytes}) is used up")
-        short = self._storage.keep_free + size - _free(self._media) - sum(item.size for item in going)
+        short = self._storage.keep_free + size - _free(self._media) - sum(item.size for item in removable)
         if short > 0:
-            going = self._index.to_free(max(over, 0) + short, severity, self._has_hold)
-        if going is None:
+            removable = self._index.to_free(max(over, 0) + short, severity, self._has_hold)
+        if removable is None:
             free_mb = _free(self._media) // 1_000_000
             raise _refusal(f"the disk is full: {free_mb} MB free, storage.keep_free is kept for others")
-        return going
+        return removable
 
     def _rescan(self) -> None:
-        """Age is told by the time a file was written, and judged only while the clock is right."""
+        """Read the index again, and remove files that are too old, but only while the clock is right."""
         self._index = read_media_index(self._media)
         if not self._clock_synced():
             return
@@ -242,7 +244,7 @@ class MediaStore:
                 self._remove(item)
 
     def _redate(self, item: MediaEntry, now: float) -> None:
-        """Written while the box had no clock: it grows old from now on."""
+        """Give a file that was written without a clock the current time."""
         os.utime(self._media / item.name.path, (now, now))
         self._index.remove(item)
         self._index.add(media_entry(item.name, item.size, now))
@@ -254,7 +256,7 @@ class MediaStore:
         path = self._media / item.name.path
         path.unlink(missing_ok=True)
         self._index.remove(item)
-        with contextlib.suppress(OSError):  # not the last one of its day
+        with contextlib.suppress(OSError):  # the folder of the day is not empty
             path.parent.rmdir()
 
     def _probe(self) -> None:
@@ -280,7 +282,7 @@ class MediaStore:
         self._degraded = why
 
     def _recovered(self) -> None:
-        """The disk takes files. That does not help what was refused: it waits until there is room."""
+        """Note that the disk works. Stay degraded while there is no space for the last refused file."""
         if self._refused is not None:
             try:
                 self._to_remove(*self._refused)
@@ -303,7 +305,7 @@ def _free(folder: Path) -> int:
 
 
 def _write(path: Path, parts: Sequence[bytes]) -> float:
-    """A new file, durable; returns its modification time. Raises ``OSError`` and leaves nothing behind."""
+    """Write a new file, durably; return its modification time. Raises ``OSError`` and leaves no file then."""
     part = path.with_name(path.name + PART)
     try:
         with open(part, "wb", buffering=0) as file:

@@ -1,3 +1,3 @@
-"""What stands between the agent and its packages while it runs: event storage, reload, commands, the control
-socket. Imported by ``agent.py`` alone.
+"""Services of the running agent: event storage, reload, commands, the control socket. Only ``agent.py``
+imports it.
 """

@@ -1,7 +1,7 @@
-"""What the agent is asked, by the centre and on the box: which commands there are, and what they may touch.
+"""Registers all commands of the agent and runs their services: dispatcher, overrides, local sockets.
 
-A new command: its arguments in ``wire/messages/commands.py``, its action in ``commands/`` or here, a line in
-``_actions``, an example in ``tests/commands/``.
+To add a command: its arguments go to ``wire/messages/commands.py``, its action to ``commands/`` or here, a
+line to ``_actions``, an example to ``tests/commands/``.
 """
 
 from __future__ import annotations
@@ -93,14 +93,14 @@ OVERRIDES = "overrides.json"
 REBOOT = "reboot.json"
 REBOOT_ANSWER = Path("run/edge-agent-reboot/answer.json")
 SET_CONFIG = "set-config"
-"""``down/config`` is this command, retained."""
+"""``down/config`` carries this command as a retained message."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandDependencies:
-    """What of the agent commands may touch."""
+    """The parts of the agent that commands use."""
 
-    settings: Callable[[], Settings]  # in force
+    settings: Callable[[], Settings]  # those in force
     config_path: Path | None
     cameras: Cameras
     reloads: ReloadRequests
@@ -114,13 +114,16 @@ class CommandDependencies:
     usage: DataUsage
     collector: Collector
     models: ModelService
-    ca_file: Callable[[], str | None]  # of the server of releases and models; None: the system's
-    source: ConfigSource | None  # None: there is no file
+    ca_file: Callable[[], str | None]  # for the server of releases and models; None for the system's
+    source: ConfigSource | None  # None if there is no file
     log_lines: Callable[[], list[str]]
 
 
 class CommandService:
-    """Furnished before ``listen``, which is before ``start``; all for the main thread but ``take``."""
+    """All commands of the agent. Call ``register_commands``, then ``listen``, then ``start``.
+
+    All methods but ``receive`` are for the main thread.
+    """
 
     def __init__(
         self,
@@ -133,9 +136,9 @@ class CommandService:
         wake: Callable[[], None],
         report: Callable[[OverrideChange], None],
     ) -> None:
-        """``stop`` ends the agent; ``report`` makes a durable event; for the rest see ``Desk``."""
+        """``stop`` ends the agent; ``report`` stores an event; for the others see ``CommandDispatcher``."""
         self.exit_code = 0
-        """Of the agent, once it was stopped."""
+        """Exit code of the agent, to be read once it has stopped."""
         self._settings = settings
         self._clock = clock
         self._stop = stop
@@ -157,24 +160,30 @@ class CommandService:
             wake=wake,
         )
 
-    def register_commands(self, reach: CommandDependencies) -> None:
-        """With all commands that there are."""
-        self_tests = SelfTests(reach.self_test, reach.events, reach.event_store.outbox)
-        self._relearning = Relearning(reach.cameras, self._clock, self._report)
-        orders = LocalControl(reach.settings, self._relearning, reach.reloads, reach.config_path, self_tests)
-        self._push = self._config_push(reach)
+    def register_commands(self, dependencies: CommandDependencies) -> None:
+        """Register all commands and make the local sockets."""
+        self_tests = SelfTests(dependencies.self_test, dependencies.events, dependencies.event_store.outbox)
+        self._relearning = Relearning(dependencies.cameras, self._clock, self._report)
+        local_control = LocalControl(
+            dependencies.settings,
+            self._relearning,
+            dependencies.reloads,
+            dependencies.config_path,
+            self_tests,
+        )
+        self._push = self._config_push(dependencies)
         signed = self._settings.commands.signed
-        for action in (*self._actions(reach, orders), *self._file_actions(reach)):
+        for action in (*self._actions(dependencies, local_control), *self._file_actions(dependencies)):
             self.dispatcher.register([with_signatures(action, signed)])
         state_dir, gateway = self._settings.state_dir, self._settings.gateway.id
         control = places_to_listen(state_dir, name=CONTROL_SOCKET)
         self._servers = (
-            StatusServer(places_to_listen(state_dir), reach.status),
-            ControlServer(control, gateway, orders.handle),
+            StatusServer(places_to_listen(state_dir), dependencies.status),
+            ControlServer(control, gateway, local_control.handle),
         )
 
     def listen(self, supervisor: Supervisor) -> None:
-        """On the box. Without sockets the agent works all the same; only `edge-agent status` finds nobody."""
+        """Open the local sockets. Without them the agent still works, but `edge-agent status` does not."""
         for server in self._servers:
             try:
                 server.start()
@@ -184,13 +193,13 @@ class CommandService:
                 supervisor.watch(server.loop)
 
     def start(self, supervisor: Supervisor) -> None:
-        """To obey the centre, beginning with what was left over."""
+        """Start to run commands, first those that an earlier run has not finished."""
         self.dispatcher.start()
         for loop in self.dispatcher.loops:
             supervisor.watch(loop)
 
     def tick(self) -> None:
-        """About once a second."""
+        """Run what is due. Called about once a second."""
         self.dispatcher.tick()
         self.overrides.tick()
         if self._relearning is not None:
@@ -209,7 +218,7 @@ class CommandService:
         return msgspec.structs.replace(self.dispatcher.health(), rules=rules, relearning=relearning)
 
     def record_heartbeat(self, heartbeat: bytes) -> None:
-        """A heartbeat was made: some are kept for ``diagnostics``."""
+        """Store a heartbeat in the history for ``diagnostics``."""
         self._history.add(heartbeat)
 
     def storm(self) -> StormHealth | None:
@@ -223,12 +232,12 @@ class CommandService:
             yield from self._push.lines()
 
     def stop(self) -> None:
-        """Ask for the end of what runs; does not wait."""
+        """Ask running commands to end; does not wait."""
         self._stopping.set()
         self.dispatcher.stop()
 
     def close(self) -> None:
-        """The agent ends: nobody is answered any more."""
+        """Close the local sockets, because the agent ends."""
         for server in self._servers:
             server.stop(timeout_s=0.1)
 
@@ -237,9 +246,9 @@ class CommandService:
         return self.dispatcher.replies
 
     def receive(self, message: DownMessage) -> None:
-        """On the publisher's thread."""
+        """Receive a message from the centre. On the publisher's thread."""
         if message.kind is DownKind.ACK:
-            log.debug("mqtt: an ack arrived, which nobody waits for")
+            log.debug("mqtt: ignored an ack, because mqtt.delivery is not confirmed")
             return
         left_s = message.expires_in_s
         until_mono = None if left_s is None else self._clock.monotonic() + left_s
@@ -250,85 +259,95 @@ class CommandService:
         )
 
     def restart(self, reason: str) -> None:
-        """Returns at once; the agent ends and is started again."""
-        log.warning("the agent ends to be started again: %s", reason)
+        """Stop the agent so that systemd starts it again. Returns at once."""
+        log.warning("exiting for a restart: %s", reason)
         self.exit_code = EX_TEMPFAIL
         self._stop.set()
 
-    def _actions(self, reach: CommandDependencies, orders: LocalControl) -> Iterator[Action[Any]]:
-        yield _function_action("status", partial(_status, reach.status), may_be_unwritten=True)
-        yield _function_action("rebirth", partial(_rebirth, reach.publish_birth), may_be_unwritten=True)
-        yield _function_action("reload", partial(_reload, orders), slow=True)
-        yield from reach.updates.actions()
-        yield _function_action("relearn", partial(_relearn, orders))
+    def _actions(
+        self, dependencies: CommandDependencies, local_control: LocalControl
+    ) -> Iterator[Action[Any]]:
+        yield _function_action("status", partial(_status, dependencies.status), may_be_unwritten=True)
+        yield _function_action(
+            "rebirth", partial(_rebirth, dependencies.publish_birth), may_be_unwritten=True
+        )
+        yield _function_action("reload", partial(_reload, local_control), slow=True)
+        yield from dependencies.updates.actions()
+        yield _function_action("relearn", partial(_relearn, local_control))
         yield self._reboot().action()
-        yield camera_reboot_action(reach.settings)
+        yield camera_reboot_action(dependencies.settings)
         yield _function_action("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
-        yield from rule_actions(reach.settings, self.overrides)
-        yield CollectCommand(reach.collector, reach.settings)
+        yield from rule_actions(dependencies.settings, self.overrides)
+        yield CollectCommand(dependencies.collector, dependencies.settings)
         operators = OperatorKeyring(self._settings.commands.operator_keys)
-        yield ModelCommand(reach.models, operators, reach.ca_file, reach.usage.received)
+        yield ModelCommand(dependencies.models, operators, dependencies.ca_file, dependencies.usage.received)
         if self._push is not None:
             yield self._push
 
     def _reboot(self) -> RebootCommand:
         request = RootRequest("reboot", REBOOT_ANSWER)
-        # CLOCK_BOOTTIME would count a suspend as well; these boxes know none.
+        # CLOCK_BOOTTIME would also count a suspend; gateways are never suspended.
         return RebootCommand(request, self._settings.state_dir / REBOOT, read_boot_id(), time.monotonic)
 
-    def _restart(self, order: CommandContext[Any]) -> InProgress:
+    def _restart(self, context: CommandContext[Any]) -> InProgress:
         refuse_without_systemd()
-        self.restart(f"command {order.id}")
+        self.restart(f"command {context.id}")
         return InProgress("the agent ends and is started again")
 
-    def _config_push(self, reach: CommandDependencies) -> ConfigPush | None:
-        if reach.source is None:
+    def _config_push(self, dependencies: CommandDependencies) -> ConfigPush | None:
+        if dependencies.source is None:
             return None
-        site = AgentHooks(
-            settings=reach.settings,
-            cameras=reach.cameras.statuses,
-            online=reach.online,
-            reload=reach.reloads.request_and_wait,
-            want_reload=reach.reloads.request,
+        hooks = AgentHooks(
+            settings=dependencies.settings,
+            cameras=dependencies.cameras.statuses,
+            online=dependencies.online,
+            reload=dependencies.reloads.request_and_wait,
+            want_reload=dependencies.reloads.request,
             may_restart=refuse_without_systemd,
             restart=self.restart,
         )
-        return ConfigPush(reach.source, site, self._clock)
+        return ConfigPush(dependencies.source, hooks, self._clock)
 
-    def _file_actions(self, reach: CommandDependencies) -> Iterator[Action[Any]]:
-        room, pause = reach.event_store, self._stopping.wait
+    def _file_actions(self, dependencies: CommandDependencies) -> Iterator[Action[Any]]:
+        event_store, pause = dependencies.event_store, self._stopping.wait
         uploader = Uploader(
             pause,
             bytes_s=self._settings.uplink.backlog_bytes_s,
-            on_bytes_sent=partial(reach.usage.sent, TrafficClass.MEDIA),
+            on_bytes_sent=partial(dependencies.usage.sent, TrafficClass.MEDIA),
         )
         seal_to = self._settings.storage.seal_to
-        uplink = partial(_uplink, reach.status)
+        uplink = partial(_uplink, dependencies.status)
         files = MediaService(
-            reach.cameras, room.store, reach.events, room.outbox, self._clock, uplink, seal_to
+            dependencies.cameras,
+            event_store.store,
+            dependencies.events,
+            event_store.outbox,
+            self._clock,
+            uplink,
+            seal_to,
         )
         path = self._settings.state_dir / STORM_FILE
-        self._storm = StormMode(path, self._clock, lambda: _camera_ids(reach), files.send_snapshot)
+        self._storm = StormMode(path, self._clock, lambda: _camera_ids(dependencies), files.send_snapshot)
         yield self._storm
         yield SnapshotCommand(files, files)
         yield ClipCommand(files, files, pause, uploader)
         yield EvidenceHoldCommand(files)
-        yield DiagnosticsCommand(partial(self._bundle, reach), files, uploader)
+        yield DiagnosticsCommand(partial(self._bundle, dependencies), files, uploader)
 
-    def _bundle(self, reach: CommandDependencies) -> bytes:
+    def _bundle(self, dependencies: CommandDependencies) -> bytes:
         parts: dict[str, Callable[[], bytes]] = {
-            "status.json": lambda: msgspec.json.encode(reach.status()),
+            "status.json": lambda: msgspec.json.encode(dependencies.status()),
             "health.jsonl": self._history.lines,
             "files.txt": lambda: list_files(self._settings.state_dir),
             "versions.json": lambda: msgspec.json.encode(library_versions()),
         }
-        if (source := reach.source) is not None:
+        if (source := dependencies.source) is not None:
             parts["configuration.txt"] = lambda: configuration_text(*source.files())
-        return bundle(parts, reach.log_lines())
+        return bundle(parts, dependencies.log_lines())
 
 
 def refuse_without_systemd() -> None:
-    """Raises ``Refused``."""
+    """Raise ``CommandRefused`` if systemd does not run the agent: it would not be started again."""
     if not os.environ.get("NOTIFY_SOCKET"):
         raise CommandRefused("this agent was not started by systemd: nobody would start it again")
 
@@ -337,12 +356,12 @@ def _uplink(status: Callable[[], StatusDocument]) -> UplinkHealth:
     return status().heartbeat.uplink
 
 
-def _has_restarted(order: CommandContext[Any]) -> CommandSucceeded:
+def _has_restarted(context: CommandContext[Any]) -> CommandSucceeded:
     return CommandSucceeded("the agent has been started again")
 
 
-def _camera_ids(reach: CommandDependencies) -> list[str]:
-    return [camera.id for camera in reach.settings().cameras]
+def _camera_ids(dependencies: CommandDependencies) -> list[str]:
+    return [camera.id for camera in dependencies.settings().cameras]
 
 
 def _function_action(
@@ -351,7 +370,7 @@ def _function_action(
     return FunctionAction(name, ARGUMENTS[name], do, **how)
 
 
-def _status(document: Callable[[], StatusDocument], order: CommandContext[Any]) -> CommandSucceeded:
+def _status(document: Callable[[], StatusDocument], context: CommandContext[Any]) -> CommandSucceeded:
     status = document()
     wrong = status.heartbeat.degraded
     text = "nothing is wrong"
@@ -361,21 +380,21 @@ def _status(document: Callable[[], StatusDocument], order: CommandContext[Any]) 
     return CommandSucceeded(text, msgspec.to_builtins(status))
 
 
-def _rebirth(publish_birth: Callable[[], None], order: CommandContext[Any]) -> CommandSucceeded:
+def _rebirth(publish_birth: Callable[[], None], context: CommandContext[Any]) -> CommandSucceeded:
     publish_birth()
     return CommandSucceeded("the birth message is sent again")
 
 
-def _reload(orders: LocalControl, order: CommandContext[Any]) -> CommandSucceeded:
-    return _outcome(orders.handle(ReloadRequest(None)))
+def _reload(local_control: LocalControl, context: CommandContext[Any]) -> CommandSucceeded:
+    return _outcome(local_control.handle(ReloadRequest(None)))
 
 
-def _relearn(orders: LocalControl, order: CommandContext[CameraArguments]) -> CommandSucceeded:
-    return _outcome(orders.relearn(order.args.camera, RequestOrigin(order.id, order.signed_by)))
+def _relearn(local_control: LocalControl, context: CommandContext[CameraArguments]) -> CommandSucceeded:
+    return _outcome(local_control.relearn(context.args.camera, RequestOrigin(context.id, context.signed_by)))
 
 
 def _outcome(answer: ControlReply) -> CommandSucceeded:
-    """Of what is asked on the box in the same words; there a refusal has changed nothing either."""
+    """Turn the reply of a control request into the result of a command. A failure has changed nothing."""
     if answer.code != EX_OK:
         raise CommandRefused(answer.text)
     return CommandSucceeded(answer.text)

@@ -1,4 +1,4 @@
-"""Where what is told is kept: events in the outbox, the signed chain over them, pictures and clips."""
+"""Event storage: outbox, signed chain, pictures and clips."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from edge_agent.wire import EvidenceData, EvidenceHealth
 log = logging.getLogger(__name__)
 
 CLIPS_WITHIN_S = 0.3
-"""Of a stop, for clips of what has just ended: the gravest are stored first."""
+"""Time at a stop for storing the clips that have just ended; those of the highest severity come first."""
 
 
 class EventStore:
-    """One for the box. The agent starts and stops the parts, each at its place in the order of all."""
+    """The event storage of the gateway. The agent starts and stops its parts one by one."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class EventStore:
             clock=clock,
             clock_synced=clock_synced,
             make_head=events.chain_head,
-            held=store.hold_ids,
+            hold_ids=store.hold_ids,
         )
         self.outbox = EventOutbox(
             state_dir,
@@ -63,33 +63,37 @@ class EventStore:
         self.recorder = ClipRecorder(store, events, self.outbox, clock, seal_to=storage.seal_to)
 
     def tick(self) -> None:
-        """About once a second, on the main thread: what nobody else asks for without a broker, and a sign of
-        life."""
+        """Maintain the outbox, end events that were left open, and record that the agent is alive.
+
+        On the main thread, about once a second. Without a broker nothing else maintains the outbox.
+        """
         self.outbox.maintain()
         self.close_left_open()
         if self.outbox.has_open():
             self._last_alive.record()
 
     def tick_chain(self) -> None:
-        """What is due of it; on the main thread."""
+        """Sign and write what is due. On the main thread."""
         self.chain.tick(self.outbox.append)
 
     def finish_clips(self) -> None:
-        """Of what the cameras' pipelines have ended with; then no more are made."""
+        """Make the last clips after the cameras' pipelines have ended, then stop the recorder."""
         self.recorder.stop(CLIPS_WITHIN_S)
         self.recorder.join(CLIPS_WITHIN_S)
 
     def close_left_open(self) -> None:
-        """End what was open when the agent died. Not at the start only: a disk that is away then names them
-        when it comes back."""
+        """End the events that were open when the agent died.
+
+        It is called again and again: a disk that fails at the start returns them when it works again.
+        """
         for left_open in self.outbox.left_open():
             self._close(left_open)
 
     def health(self) -> EvidenceHealth:
         """Any thread."""
         health = self.recorder.health()
-        troubles = [trouble for trouble in (health.degraded, self.chain.degraded) if trouble]
-        return msgspec.structs.replace(health, degraded="; ".join(troubles) or None)
+        reasons = [reason for reason in (health.degraded, self.chain.degraded) if reason]
+        return msgspec.structs.replace(health, degraded="; ".join(reasons) or None)
 
     def _close(self, left_open: OpenEvent) -> None:
         event_id = event_of_clip(left_open)
@@ -101,12 +105,12 @@ class EventStore:
             self.outbox.append(end)
             self._report_lost_clip(left_open, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Written by another version or damaged: its end cannot be told, and must not stop every start.
-            log.error("outbox: open event %s cannot be read (%s), forgotten", left_open.event_id, error)
+            # Another version wrote it, or it is damaged. It must not make every start fail.
+            log.error("outbox: open event %s cannot be read (%s); it gets no end", left_open.event_id, error)
             self.outbox.forget_open(left_open.event_id)
 
     def _report_lost_clip(self, left_open: OpenEvent, end: Draft) -> None:
-        """What was being filmed is lost, unless the clip was complete before: nobody shall wait for it."""
+        """Report the clip of the event as missing, unless it was complete before the agent died."""
         if (
             end.kind in ("object", "evidence")
             or end.severity not in RECORDED_SEVERITIES
@@ -119,6 +123,6 @@ class EventStore:
         self.outbox.append(self._events.evidence(left_open.camera, data, end.severity))
 
     def _has_clip(self, event_id: str) -> bool:
-        with contextlib.suppress(StorageError):  # a folder that cannot be read has no clip to show
+        with contextlib.suppress(StorageError):  # a folder that cannot be read counts as empty
             return any(".mp4" in path.suffixes for path in self.store.files_of(event_id))
         return False

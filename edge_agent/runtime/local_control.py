@@ -1,4 +1,4 @@
-"""What a running agent is asked to do over its control socket, and what it answers."""
+"""Handles the requests on the agent's control socket: reload, relearn, self-test."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class LocalControl:
-    """``obey`` runs on the thread of the control socket; a reload is left to the main thread."""
+    """Handles control requests. ``handle`` runs on the socket's thread; the main thread does a reload."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class LocalControl:
         path: Path | None,
         self_tests: SelfTests,
     ) -> None:
-        """``settings`` are those in force, ``path`` the file they are from."""
+        """``settings`` returns those in force; ``path`` is the file they were read from."""
         self._settings = settings
         self._relearning = relearning
         self._reloads = reloads
@@ -53,8 +53,8 @@ class LocalControl:
 
     def _reload(self, path: str | None) -> ControlReply:
         if None not in (path, self._path) and path != self._path:
-            told = f"this agent runs with {self._path}, not with {path}; nothing was read"
-            return ControlReply(EX_FAILED, told)
+            text = f"this agent runs with {self._path}, not with {path}; nothing was read"
+            return ControlReply(EX_FAILED, text)
         return self._reloads.request_and_wait()
 
     def _self_test(self, test_id: str) -> ControlReply:
@@ -64,7 +64,7 @@ class LocalControl:
             return ControlReply(EX_FAILED, f"the test event cannot be stored: {error}")
 
     def relearn(self, camera_id: str, by: RequestOrigin) -> ControlReply:
-        """Any thread."""
+        """Start to learn the normal view of a camera again. Any thread."""
         watched = {camera.id: camera.watch_view for camera in self._settings().cameras}
         if not watched.get(camera_id, True):
             return ControlReply(EX_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")

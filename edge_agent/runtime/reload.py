@@ -1,4 +1,4 @@
-"""The configuration while the agent runs: which one is in force, and what becomes of another one."""
+"""Reloads the configuration while the agent runs."""
 
 from __future__ import annotations
 
@@ -22,67 +22,67 @@ from edge_agent.host.local_api.control import ControlReply
 log = logging.getLogger(__name__)
 
 ANSWERED_WITHIN_S = 12.0
-"""From the request to the answer: the main thread looks once a second, reads some files and ends cameras."""
+"""From the request to the answer: the main thread checks once a second, reads files and stops cameras."""
 
-TakeOver = Callable[[Settings, Mapping[str, RestartScope]], None]
-"""Has the agent go on with these settings; the extents are of the cameras whose settings have changed."""
+ApplySettings = Callable[[Settings, Mapping[str, RestartScope]], None]
+"""Applies new settings to the agent; the scopes are those of the cameras whose settings have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFallback:
-    """The agent starts with an older configuration than the file's, which was refused."""
+    """Why the agent starts with an older configuration: the one in the file was refused."""
 
     refused: ConfigError
     since: datetime  # when the older one was read
 
 
 class Configuration:
-    """``settings`` are in force; any thread may read them and ``lines``. The main thread reloads."""
+    """The configuration in force. Any thread may read ``settings`` and ``lines``; the main thread reloads."""
 
     def __init__(
         self,
         settings: Settings,
         load: Callable[[], Settings] | None,
         clock: Clock,
-        instead: ConfigFallback | None = None,
+        fallback: ConfigFallback | None = None,
     ) -> None:
-        """``load`` reads the file again and raises ConfigError; None: there is none. ``instead``: why
+        """``load`` reads the file again and raises ConfigError; None if there is no file. ``fallback``: why
         ``settings`` are not those of the file."""
         self.settings = settings
         self._load = load
         self._clock = clock
-        self._since = clock.now() if instead is None else instead.since
-        # Why what the file says now is not in force.
-        self._refused = None if instead is None else _first_of(instead.refused)
-        self._restart: tuple[str, ...] = ()  # keys that it changes, and that wait for a restart
+        self._since = clock.now() if fallback is None else fallback.since
+        # Why the configuration in the file is not in force.
+        self._refused = None if fallback is None else _first_of(fallback.refused)
+        self._restart: tuple[str, ...] = ()  # changed keys that need a restart
 
-    def reload(self, take_over: TakeOver) -> ControlReply:
-        """Read the file again; what can be taken over now is, a file with mistakes is refused as a whole."""
+    def reload(self, apply: ApplySettings) -> ControlReply:
+        """Read the file again and apply what can change now; a file with mistakes is refused as a whole."""
         if self._load is None:
             return ControlReply(EX_FAILED, "this agent was started without a configuration file")
         try:
             wanted = self._load()
         except ConfigError as error:
             return self._refuse(error)
-        except Exception as error:  # a fault of ours must not end an agent that runs well
+        except Exception as error:  # a bug in the loader must not stop a running agent
             log.exception("configuration: it could not be read")
             return self._refuse(ConfigError(f"it could not be read: {type(error).__name__}: {error}"))
         changes = compare(self.settings, wanted)
         before = {camera.id: camera for camera in self.settings.cameras}
         after = {camera.id: camera for camera in wanted.cameras}
-        extents = {id_: restart_scope(before[id_], after[id_]) for id_ in changes.changed}
+        scopes = {id_: restart_scope(before[id_], after[id_]) for id_ in changes.changed}
         self._refused, self._restart = None, changes.restart
         self._since = self._clock.now()
         self.settings = _in_force(self.settings, wanted, changes)
         for warning in wanted.warnings:
             log.warning("%s", warning)
-        text = "\n".join(_summary(changes, extents, wanted))
+        text = "\n".join(_summary(changes, scopes, wanted))
         log.info("configuration: %s", text.replace("\n  ", "; "))
-        take_over(self.settings, extents)
+        apply(self.settings, scopes)
         return ControlReply(EX_OK, text)
 
     def lines(self) -> Iterator[str]:
-        """For health: what the file says and the agent does not do."""
+        """Yield the differences between the file and the configuration in force, for health."""
         if (refused := self._refused) is not None:
             yield f"configuration: {refused}; the one of {self._time(self._since)} stays in force"
         if restart := self._restart:
@@ -109,7 +109,10 @@ def _first_of(error: ConfigError) -> str:
 
 
 def _in_force(old: Settings, wanted: Settings, changes: ConfigChanges) -> Settings:
-    """What the centre compares is what was read, so its hash is the new one, whatever waits for a restart."""
+    """Return the new settings, with the old values of keys that need a restart.
+
+    The hash is that of the file, because the centre compares the file.
+    """
     at_once = {key: getattr(wanted, key) for key in changes.at_once}
     return dataclasses.replace(
         old,
@@ -120,38 +123,37 @@ def _in_force(old: Settings, wanted: Settings, changes: ConfigChanges) -> Settin
     )
 
 
-def _summary(changes: ConfigChanges, extents: Mapping[str, RestartScope], wanted: Settings) -> Iterator[str]:
-    """What became of it, for whoever asked: a line for each that there is."""
+def _summary(changes: ConfigChanges, scopes: Mapping[str, RestartScope], wanted: Settings) -> Iterator[str]:
+    """Yield the lines that describe the result of a reload."""
     yield "the configuration was read again" + ("" if changes else ", nothing has changed")
     touched = {*changes.added, *changes.changed}
-    told = {
+    results = {
         "added": changes.added,
         "removed": changes.removed,
-        "restarted": [id_ for id_, how in extents.items() if how is RestartScope.STREAM],
+        "restarted": [id_ for id_, scope in scopes.items() if scope is RestartScope.STREAM],
         "restarted but for the connection": [
-            id_ for id_, how in extents.items() if how is RestartScope.PIPELINE
+            id_ for id_, scope in scopes.items() if scope is RestartScope.PIPELINE
         ],
-        "with other rules": [id_ for id_, how in extents.items() if how is RestartScope.RULES],
+        "with other rules": [id_ for id_, scope in scopes.items() if scope is RestartScope.RULES],
         "untouched": [camera.id for camera in wanted.cameras if camera.id not in touched],
         "taken over at once": changes.at_once,
         "waits for a restart of the agent": changes.restart,
     }
-    for what, names in told.items():
+    for what, names in results.items():
         if names and changes:
             yield f"  {what}: {', '.join(names)}"
 
 
 @dataclass(slots=True)
 class _ReloadRequest:
-    """Somebody waits for the answer."""
+    """A request whose caller waits for the answer."""
 
     answered: threading.Event = field(default_factory=threading.Event)
     answer: ControlReply | None = None
 
 
 class ReloadRequests:
-    """Who wants the configuration read again. Any thread may ``ask``; the main thread asks whether it is
-    ``wanted``, and then gives the ``answer``."""
+    """Requests to reload. Any thread may request one; the main thread polls ``is_requested`` and answers."""
 
     def __init__(self, hangup: threading.Event) -> None:
         """``hangup`` is set by SIGHUP."""
@@ -160,34 +162,34 @@ class ReloadRequests:
         self._closed = False
 
     def request_and_wait(self) -> ControlReply:
-        """Blocks until it is done."""
-        asked = _ReloadRequest()
-        self._requests.put(asked)
-        if not self._closed:  # asked for after it was put: ``close`` has either seen it or is seen here
-            asked.answered.wait(ANSWERED_WITHIN_S)
-        return asked.answer or ControlReply(EX_FAILED, "the agent is stopping or busy, ask again")
+        """Request a reload and return its answer. Blocks until the reload is done."""
+        request = _ReloadRequest()
+        self._requests.put(request)
+        if not self._closed:  # checked after the put: either ``close`` answers the request, or this sees it
+            request.answered.wait(ANSWERED_WITHIN_S)
+        return request.answer or ControlReply(EX_FAILED, "the agent is stopping or busy, ask again")
 
     def request(self) -> None:
-        """Returns at once; nobody is answered."""
+        """Request a reload without an answer. Returns at once."""
         self._hangup.set()
 
     def is_requested(self) -> bool:
         return self._hangup.is_set() or not self._requests.empty()
 
     def answer_all(self, reload: Callable[[], ControlReply]) -> None:
-        """One reload for all who have asked until now; who asks while it runs gets another."""
+        """Reload once for all requests so far. A request during the reload gets another one."""
         self._hangup.clear()
         waiting = self._take_all()
         answer = reload()
-        for asked in waiting:
-            asked.answer = answer
-            asked.answered.set()
+        for request in waiting:
+            request.answer = answer
+            request.answered.set()
 
     def close(self) -> None:
-        """The agent stops: nobody waits any longer."""
+        """Release all callers that wait, because the agent stops."""
         self._closed = True
-        for asked in self._take_all():
-            asked.answered.set()
+        for request in self._take_all():
+            request.answered.set()
 
     def _take_all(self) -> list[_ReloadRequest]:
         waiting: list[_ReloadRequest] = []

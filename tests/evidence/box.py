@@ -83,7 +83,7 @@ def box_in(
         clock=clock,
         clock_synced=lambda: True,
         make_head=events.chain_head,
-        held=lambda: held,
+        hold_ids=lambda: held,
     )
     outbox = EventOutbox(
         folder, max_bytes=max_bytes, clock=clock, boot_id="b", encode_loss=events.loss, follower=chain

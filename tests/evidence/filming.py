@@ -68,7 +68,7 @@ class Set:
         picture: Media | None = None,
     ) -> None:
         mono = self.site.begin_mono + at_s
-        self.clips.follow(ReportedEvent(event_id, phase, severity, mono, mono, picture))
+        self.clips.event_reported(ReportedEvent(event_id, phase, severity, mono, mono, picture))
 
     def run(self, script: dict[float, Callable[[], None]]) -> list[FinishedClip]:
         """The whole stream; each of the actions when its time has come. Returns what was cut."""

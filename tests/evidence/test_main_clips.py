@@ -74,7 +74,7 @@ class Site:
 
     def say(self, event_id: str, phase: Phase) -> None:
         now = self._clock.monotonic()
-        self.clips.follow(outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, now, now))
+        self.clips.event_reported(outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, now, now))
 
     def clip(self, event_id: str) -> tuple[dict[str, Any], Path]:
         """What was told of it, and its file."""

@@ -44,7 +44,7 @@ class Box:
     def event(self, event_id: str, phase: Phase, **more: Any) -> None:
         mono = self.site.clock.mono
         told = outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
-        self.clips.follow(told)
+        self.clips.event_reported(told)
 
     def film(self, *event_ids: str) -> None:
         """They begin at 4 s and end at 5 s of the stream."""

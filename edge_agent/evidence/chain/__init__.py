@@ -1,3 +1,1 @@
-"""The signed chain over all events of a gateway, and its verification. No media and no camera: the centre
-uses it.
-"""
+"""The signed chain of a gateway's events, and its verification. The centre uses it too."""

@@ -1,7 +1,7 @@
-"""The chain of events, signed: a head with each alarm, and once a minute when there is something new.
+"""Signs the chain of events: a head with each alarm, and once a minute if there are new events.
 
-Each event names the hash of the one before it in its epoch (the outbox sees to that). A head is an event that
-signs another one, and through the hashes all before it; docs/reference/evidence.md.
+Each event names the hash of the one before it in its epoch; the outbox adds it. A head is an event that signs
+another event, and through the hashes all events before that one; docs/reference/evidence.md.
 """
 
 from __future__ import annotations
@@ -30,25 +30,28 @@ log = logging.getLogger(__name__)
 HEAD_KIND = "chain-head"
 HEAD_EVERY_S = 60.0
 WRITE_EVERY_S = 60.0
-WRITE_AT_BYTES = 256_000  # of waiting events: sooner than in a minute
+WRITE_AT_BYTES = 256_000  # size of waiting events that are written before ``WRITE_EVERY_S``
 MAX_ALARMS = 16
-"""Heads in one tick. Of more alarms within a second only the newest get one of their own; the others are
-covered by it as any event is."""
-JOURNAL_SHARE = 10  # one part in so many of ``storage.max_bytes``
+"""Heads in one tick. Of more alarms within a second only the newest get heads of their own; these cover the
+others too."""
+JOURNAL_SHARE = 10  # the journal may use a tenth of ``storage.max_bytes``
 
 MakeHead = Callable[[ChainHeadData, Severity], Draft]
 
 
 @dataclass(frozen=True, slots=True)
 class _UnsignedTail:
-    """The newest event of an epoch that no head signs yet."""
+    """The events of an epoch that no head signs yet."""
 
-    event: StoredEvent
-    priority: int  # of the gravest that none signs
+    event: StoredEvent  # the newest of them
+    priority: int  # the highest of them
 
 
 class EvidenceChain:
-    """Follows the outbox (``stored``, any thread); everything else is for the main thread."""
+    """Signs the events of the outbox and writes them to the journal.
+
+    The outbox calls ``stored`` on any thread; the other methods are for the main thread.
+    """
 
     def __init__(
         self,
@@ -59,9 +62,9 @@ class EvidenceChain:
         clock: Clock,
         clock_synced: Callable[[], bool],
         make_head: MakeHead,
-        held: Callable[[], frozenset[str]] = frozenset,
+        hold_ids: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """``make_head`` is ``EventMaker.chain_head``; ``held`` names the events whose evidence is held."""
+        """``make_head`` is ``EventFactory.chain_head``; ``hold_ids`` returns the events on hold."""
         self._state_dir = state_dir
         self._gateway_id = gateway_id
         self._clock = clock
@@ -73,7 +76,7 @@ class EvidenceChain:
             keep_free=storage.keep_free // JOURNAL_SHARE,
             clock=clock,
             clock_synced=clock_synced,
-            held=held,
+            hold_ids=hold_ids,
         )
         self._lock = threading.Lock()  # protects the two below
         self._alarms: deque[StoredEvent] = deque(maxlen=MAX_ALARMS)
@@ -84,7 +87,7 @@ class EvidenceChain:
         self._written_mono = clock.monotonic()
 
     def open(self) -> None:
-        """Load the key, or make it. Costs 9 MB of RSS and 25 ms; raises nothing."""
+        """Load the signing key, or create it. Costs 9 MB of RSS and 25 ms; raises nothing."""
         try:
             self._key = load_or_make(self._state_dir)
         except ImportError as error:
@@ -93,7 +96,7 @@ class EvidenceChain:
 
     @property
     def public_key(self) -> str | None:
-        """For the birth message: DER in base64."""
+        """The public key for the birth message: DER in base64."""
         return None if self._key is None else self._key.public_base64
 
     @property
@@ -103,19 +106,19 @@ class EvidenceChain:
         return self._no_key or notice or self._journal.degraded
 
     def stored(self, event: StoredEvent) -> None:
-        """Called by the outbox with everything that is published."""
+        """Add an event; the outbox calls this for every event that it stores."""
         self._journal.add(event)
         if event.kind == HEAD_KIND:
             return
         with self._lock:
             before = self._unsigned.get(event.epoch)
-            gravest = event.priority if before is None else max(before.priority, event.priority)
-            self._unsigned[event.epoch] = _UnsignedTail(event, gravest)
+            highest = event.priority if before is None else max(before.priority, event.priority)
+            self._unsigned[event.epoch] = _UnsignedTail(event, highest)
             if event.priority == Severity.ALARM.number:
                 self._alarms.append(event)
 
     def tick(self, append: Callable[[Draft], Stamp]) -> None:
-        """About once a second: sign what is due through ``Outbox.append``, and write the journal."""
+        """Append the heads that are due and write the journal. Called about once a second."""
         now = self._clock.monotonic()
         signed = self._sign_alarms(append)
         if now - self._head_mono >= HEAD_EVERY_S:
@@ -126,11 +129,11 @@ class EvidenceChain:
             self._write()
 
     def close(self) -> None:
-        """After the outbox: what it stored last is written too."""
+        """Write the rest of the journal. Call it after the outbox is closed."""
         self._write()
 
     def _write(self) -> None:
-        """A disk that does not answer is passed over: what waits is written with the next."""
+        """Write the journal with a time limit; if the disk does not answer, the next call writes the rest."""
         run_with_timeout(self._journal.write)
 
     # --- signing ---
@@ -145,17 +148,17 @@ class EvidenceChain:
 
     def _sign_tails(self, append: Callable[[Draft], Stamp]) -> None:
         with self._lock:
-            news = list(self._unsigned.values())
-        for new in news:
-            self._sign(new.event, _severity(new.priority), append)
+            tails = list(self._unsigned.values())
+        for tail in tails:
+            self._sign(tail.event, _severity(tail.priority), append)
 
     def _sign(self, event: StoredEvent, severity: Severity, append: Callable[[Draft], Stamp]) -> None:
         if self._key is not None:
             append(self._make_head(self._head(self._key, event), severity))
             self._head_mono = self._clock.monotonic()
         with self._lock:
-            news = self._unsigned.get(event.epoch)
-            if news is not None and news.event.sequence <= event.sequence:
+            tail = self._unsigned.get(event.epoch)
+            if tail is not None and tail.event.sequence <= event.sequence:
                 del self._unsigned[event.epoch]
 
     def _head(self, key: SigningKey, event: StoredEvent) -> ChainHeadData:

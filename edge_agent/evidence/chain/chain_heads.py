@@ -1,7 +1,6 @@
-"""What a head signs: the bytes of one event, and through the hashes all before it.
+"""The text that a chain head signs: it names the hash of one event, and so of all events before it.
 
-The signed text is plain lines, so that ``openssl pkeyutl -verify -rawin`` checks a head without any program
-of ours:
+The text is plain lines, so that ``openssl pkeyutl -verify -rawin`` can check a head without edge-agent:
 
     edge-agent chain head 1
     <gateway>
@@ -28,14 +27,14 @@ _TEXT = re.compile(
 
 
 def head_text(gateway: str, epoch: str, sequence: str, sha256: str, signed_at: str) -> bytes:
-    """``sequence`` as on the wire."""
+    """Return the text to sign. ``sequence`` has 16 digits, as on the wire."""
     lines = ("edge-agent chain head 1", gateway, epoch, sequence, sha256, signed_at)
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class SignedHead:
-    """A head as it is checked. ``key_id`` may be its first part only."""
+    """A head to be checked. ``key_id`` may be only the beginning of the id."""
 
     gateway: str
     epoch: str
@@ -48,17 +47,17 @@ class SignedHead:
 
 
 def published_head(gateway: str, head: ChainHeadData) -> SignedHead:
-    """The head that a ``chain-head`` event of the gateway carries."""
+    """Return the head in a ``chain-head`` event of the gateway."""
     text = head_text(gateway, head.epoch, head.sequence, head.sha256, head.signed_at)
     try:
         signature = base64.b64decode(head.signature, validate=True)
     except (binascii.Error, ValueError):
-        signature = b""  # which no key has signed
+        signature = b""  # fails the check with every key
     return SignedHead(gateway, head.epoch, int(head.sequence), head.sha256, text, signature, head.key_id)
 
 
 def read_head(text: bytes, signature: bytes, key_id: str) -> SignedHead | None:
-    """The head of a text and a signature in files; None when the text is no such text."""
+    """Return the head in the two files of a bundle; None when ``text`` is not the text of a head."""
     match = _TEXT.fullmatch(text.decode("utf-8", errors="replace"))
     if match is None:
         return None

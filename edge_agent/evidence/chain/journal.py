@@ -1,8 +1,8 @@
-"""The exact bytes of all events of the last weeks, for whoever has to prove one of them later.
+"""The journal: the exact bytes of all events of the last weeks, to prove an event later.
 
-``<state_dir>/evidence/journal/<YYYY-MM-DD>-<epoch>.jsonl``: one event a line, as it was published, appended
-in one write a minute and with each alarm. The day is the box's own at the writing, UTC. A power cut loses
-what came since the last write; that is in the outbox or at the centre.
+``<state_dir>/evidence/journal/<YYYY-MM-DD>-<epoch>.jsonl`` has one event per line, as it was published. It is
+written once a minute and with each alarm. The day is the gateway's UTC day at the time of writing. A power
+cut loses the events since the last write; these are still in the outbox or at the centre.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from edge_agent.evidence.chain.keys import JOURNAL
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING_BYTES = 2_000_000  # while the disk takes nothing; then the oldest goes
+MAX_WAITING_BYTES = 2_000_000  # in memory while the disk fails; beyond it the oldest events are dropped
 
 
 class EventJournal:
-    """``add`` from any thread, the rest from one."""
+    """Writes the journal files. ``add`` may be called from any thread, the other methods from one."""
 
     def __init__(
         self,
@@ -39,24 +39,24 @@ class EventJournal:
         keep_free: int,
         clock: Clock,
         clock_synced: Callable[[], bool],
-        held: Callable[[], frozenset[str]],
+        hold_ids: Callable[[], frozenset[str]],
     ) -> None:
-        """``keep_free``: bytes of the disk that it leaves alone; ``held``: ids of events to be kept."""
+        """``keep_free``: bytes of the disk that stay free; ``hold_ids`` returns the events on hold."""
         self._folder = state_dir / JOURNAL
         self._max_bytes = max_bytes
         self._max_age = timedelta(days=max_age_days)
         self._keep_free = keep_free
         self._clock = clock
         self._clock_synced = clock_synced
-        self._hold_ids = held
+        self._hold_ids = hold_ids
         self._lock = threading.Lock()  # protects the four below
         self._waiting: deque[StoredEvent] = deque()
         self._waiting_bytes = 0
-        self._missed = 0  # events that went past it, since the agent started
-        self._writing = 0  # events at the left of _waiting that a write has in hand
+        self._missed = 0  # events dropped since the agent started
+        self._writing = 0  # number of events at the left of _waiting that are being written
         self._failure: str | None = None
-        self._whole: Path | None = None  # the file that is known to end with a whole line
-        self._speaks: dict[str, tuple[frozenset[str], bool]] = {}  # of which held events, as read last
+        self._complete: Path | None = None  # the file that is known to end with a complete line
+        self._mentions: dict[str, tuple[frozenset[str], bool]] = {}  # file name -> (holds, names one of them)
 
     @property
     def degraded(self) -> str | None:
@@ -70,19 +70,19 @@ class EventJournal:
         return self._waiting_bytes
 
     def add(self, event: StoredEvent) -> None:
-        """Keep it until the next write. Blocks for no disk."""
+        """Add an event to the next write. Does not wait for the disk."""
         with self._lock:
             self._waiting.append(event)
             self._waiting_bytes += len(event.payload)
             while self._waiting_bytes > MAX_WAITING_BYTES and len(self._waiting) > self._writing:
-                # What a write has in hand stays at the left until it is done.
-                gone = self._waiting[self._writing]
+                # Events that are being written stay at the left until the write is done.
+                dropped = self._waiting[self._writing]
                 del self._waiting[self._writing]
-                self._waiting_bytes -= len(gone.payload)
+                self._waiting_bytes -= len(dropped.payload)
                 self._missed += 1
 
     def write(self) -> None:
-        """All that waits, in one write and one sync for each epoch; then make room. Raises nothing."""
+        """Write all waiting events, with one sync per epoch, and remove old files. Raises nothing."""
         with self._lock:
             batch = list(self._waiting)
             self._writing = len(batch)
@@ -98,7 +98,7 @@ class EventJournal:
             self._rotate()
 
     def _write(self, batch: list[StoredEvent]) -> int:
-        """How many of them are on the disk."""
+        """Write the events; return how many of them are on the disk."""
         done = 0
         try:
             for events in _by_epoch(batch):
@@ -121,7 +121,7 @@ class EventJournal:
         path = self._folder / f"{self._clock.now():%Y-%m-%d}-{events[0].epoch}.jsonl"
         with open(path, "ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
-            if path != self._whole and size and not _ends_with_line(path):
+            if path != self._complete and size and not _ends_with_line(path):
                 content = b"\n" + content  # a power cut tore the last line
             try:
                 _write_all(file.fileno(), content)
@@ -131,19 +131,19 @@ class EventJournal:
                 raise
         if not size:
             sync_folder(self._folder)
-        self._whole = path
+        self._complete = path
 
     def _rotate(self) -> None:
-        """Oldest files first. By age only while the clock is right: a box that boots in 2038 keeps all."""
+        """Remove the oldest files; by age only while the clock is right, as a wrong date would delete all."""
         oldest = self._clock.now().date() - self._max_age if self._clock_synced() else date.min
         try:
             sizes = {path: path.stat().st_size for path in sorted(self._folder.glob("*.jsonl"))}
             total = sum(sizes.values())
-            before: dict[str, Path] = {}  # of each epoch, the last one that stays
+            before: dict[str, Path] = {}  # epoch -> its last file that is not removed
             for path, size in sizes.items():
                 day, epoch = _day_of(path), path.stem[len("YYYY-MM-DD-") :]
-                goes = total > self._max_bytes or (day is not None and day < oldest)
-                if goes and path != self._whole and not self._is_needed(path, before.get(epoch)):
+                is_old = total > self._max_bytes or (day is not None and day < oldest)
+                if is_old and path != self._complete and not self._is_needed(path, before.get(epoch)):
                     path.unlink()
                     total -= size
                 else:
@@ -152,23 +152,26 @@ class EventJournal:
             log.warning("evidence: journal: no room can be made: %s", error)
 
     def _is_needed(self, path: Path, before: Path | None) -> bool:
-        """The head that signs the last events of a day may stand in the file after it."""
+        """Return whether this file or the one before it names an event on hold.
+
+        The head that signs the last events of a day may be in the next file.
+        """
         return self._has_hold(path) or (before is not None and self._has_hold(before))
 
     def _has_hold(self, path: Path) -> bool:
-        """Whether it speaks of an event that is held. Read once for each change of what is held."""
-        held = self._hold_ids()
-        known, answer = self._speaks.get(path.name, (None, False))
-        if known != held:
-            content = path.read_bytes() if held else b""
-            answer = any(event_id.encode() in content for event_id in held)
-            self._speaks[path.name] = held, answer
-        return answer
+        """Return whether the file names an event on hold. It is read once for each change of the holds."""
+        hold_ids = self._hold_ids()
+        known_ids, found = self._mentions.get(path.name, (None, False))
+        if known_ids != hold_ids:
+            content = path.read_bytes() if hold_ids else b""
+            found = any(event_id.encode() in content for event_id in hold_ids)
+            self._mentions[path.name] = hold_ids, found
+        return found
 
 
 def journal_files(state_dir: Path) -> list[Path]:
-    """Oldest first."""
-    # Not glob(): it takes a folder that it may not read for an empty one.
+    """Return the journal files, oldest first."""
+    # glob() is not used: it treats a folder without read permission as an empty one.
     try:
         return sorted(path for path in (state_dir / JOURNAL).iterdir() if path.suffix == ".jsonl")
     except FileNotFoundError:
@@ -176,7 +179,7 @@ def journal_files(state_dir: Path) -> list[Path]:
 
 
 def _by_epoch(events: list[StoredEvent]) -> Iterator[list[StoredEvent]]:
-    """Runs of the same epoch."""
+    """Yield runs of events of the same epoch."""
     run: list[StoredEvent] = []
     for event in events:
         if run and run[0].epoch != event.epoch:
@@ -188,7 +191,7 @@ def _by_epoch(events: list[StoredEvent]) -> Iterator[list[StoredEvent]]:
 
 
 def _day_of(path: Path) -> date | None:
-    """None for a box that did not know the day: only size makes such a file go."""
+    """Return the day of a file; None if it was written without a clock: then only size removes it."""
     try:
         day = date.fromisoformat(path.name[:10])
     except ValueError:

@@ -1,11 +1,11 @@
-"""The gateway's own Ed25519 key, which signs the heads of its chain of events.
+"""The gateway's Ed25519 key, which signs the heads of its chain of events.
 
-``<state_dir>/keys/evidence.pem`` is the private key. Beside it lies the public half of every key this box
-ever had, named after its id: what an older key signed can be checked when it is gone, and a private key that
-is missing while a public one is there was lost.
+``<state_dir>/keys/evidence.pem`` is the private key. Beside it are the public keys of all private keys that
+this gateway ever had, named by their ids. With them, heads of an older key can still be checked; and if only
+public keys are there, the private key was lost.
 
-A key is never overwritten: one that cannot be understood is set aside. ``cryptography`` is imported by the
-functions that need it: a command that signs and checks nothing does not pay for it.
+A key is never overwritten; one that cannot be parsed is renamed. ``cryptography`` is imported inside the
+functions, so that commands that neither sign nor check start faster.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ log = logging.getLogger(__name__)
 FOLDER = "keys"
 PRIVATE = "evidence.pem"
 PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")
-"""Before the 32 bytes of a private key, in PKCS #8; RFC 8410, section 7. Written and read here, because
+"""Prefix of the 32 bytes of a private key in PKCS #8; RFC 8410, section 7. Encoded and decoded here, because
 ``cryptography``'s module for it costs a running agent 3.4 MB."""
 PUBLIC_DER = bytes.fromhex("302a300506032b6570032100")
-"""Before the 32 bytes of a public key; RFC 8410, section 4."""
+"""Prefix of the 32 bytes of a public key; RFC 8410, section 4."""
 JOURNAL = Path("evidence", "journal")
-"""Where it is, a key has signed before."""
+"""Folder of the journal below ``state_dir``; if it exists, this gateway had a key before."""
 
 
 class KeyProblem(EdgeAgentError):
-    """A key is not there or is none."""
+    """A key is missing or invalid."""
 
 
 class SigningKey:
-    """Signs. ``notice`` says why it is another key than before, or not on the disk; None: all is well."""
+    """A private key. ``notice`` is why it is a new key or not on the disk; None if it is fine."""
 
     def __init__(self, private: Ed25519PrivateKey, notice: str | None = None) -> None:
         self._private = private
@@ -53,7 +53,7 @@ class SigningKey:
 
     @property
     def public_base64(self) -> str:
-        """As the birth message has it."""
+        """The public key as in the birth message: DER in base64."""
         return base64.b64encode(self.der).decode()
 
     def sign(self, text: bytes) -> bytes:
@@ -61,7 +61,10 @@ class SigningKey:
 
 
 def load_or_make(state_dir: Path) -> SigningKey:
-    """The box's key; made when there is none. A disk that refuses it leaves a key in memory, and a notice."""
+    """Return the gateway's key; create it if there is none.
+
+    If it cannot be written to the disk, it is only in memory and has a notice.
+    """
     folder = state_dir / FOLDER
     key = _load_or_make(folder, folder / PRIVATE, state_dir / JOURNAL)
     path, pem = folder / f"evidence-{key.id[:16]}.pub.pem", to_pem(key.der)
@@ -75,7 +78,7 @@ def load_or_make(state_dir: Path) -> SigningKey:
 
 
 def load_private(state_dir: Path) -> SigningKey:
-    """The key that is there, for a program beside the agent: it makes none. Raises ``KeyProblem``."""
+    """Return the existing key, for a program beside the agent. Raises ``KeyProblem`` if there is none."""
     path = state_dir / FOLDER / PRIVATE
     try:
         return SigningKey(_parse(path.read_bytes()))
@@ -93,13 +96,13 @@ def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
         reason = f"{path}: {error}"
         _quarantine(path)
     except OSError as error:
-        # It may be well and only out of reach: nothing is written over it.
+        # The file may be fine and only unreadable now: do not overwrite it.
         return _in_memory(f"{path} cannot be read ({error.strerror})")
     return _make(folder, reason)
 
 
 def public_keys(state_dir: Path) -> dict[str, bytes]:
-    """PEM of every key this box ever signed with, by key id; without damaged ones. Raises ``OSError``."""
+    """Return the PEM of every key this gateway ever had, by key id; skip damaged ones. Raises ``OSError``."""
     found = {}
     for path in sorted((state_dir / FOLDER).glob("evidence-*.pub.pem")):
         pem = path.read_bytes()
@@ -109,7 +112,7 @@ def public_keys(state_dir: Path) -> dict[str, bytes]:
 
 
 def load_public(pem: bytes) -> Ed25519PublicKey:
-    """Raises ``KeyProblem``."""
+    """Parse a public key. Raises ``KeyProblem``."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -128,12 +131,12 @@ def public_der(key: Ed25519PublicKey) -> bytes:
 
 
 def key_id(der: bytes) -> str:
-    """What ``sha256sum`` says of the DER file."""
+    """Return the id of a public key: the SHA-256 of its DER form, in hex."""
     return hashlib.sha256(der).hexdigest()
 
 
 def to_pem(der: bytes) -> bytes:
-    """A public key as openssl takes it."""
+    """Return a public key as PEM, for openssl."""
     return _pem(der, b"PUBLIC KEY")
 
 
@@ -141,7 +144,7 @@ def _pem(der: bytes, what: bytes) -> bytes:
     return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (what, base64.b64encode(der), what)
 
 
-# --- making one ---
+# --- creating and parsing private keys ---
 
 
 def _parse(pem: bytes) -> Ed25519PrivateKey:
@@ -152,7 +155,7 @@ def _parse(pem: bytes) -> Ed25519PrivateKey:
 
 
 def _own_form(pem: bytes) -> bytes | None:
-    """The DER of a file as ``_make`` writes it; None: another form, or none at all."""
+    """Return the DER of a file that ``_make`` wrote; None for any other file."""
     lines = pem.split()
     with contextlib.suppress(ValueError):
         der = base64.b64decode(lines[3] if len(lines) == 7 else b"", validate=True)
@@ -207,7 +210,7 @@ def _in_memory(reason: str, private: Ed25519PrivateKey | None = None) -> Signing
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Durable and whole, or not at all; fails where a file is already."""
+    """Write the file durably and completely, or not at all. Raises ``OSError``, also if it exists already."""
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -216,7 +219,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
             os.fsync(file)
         finally:
             os.close(file)
-        os.link(temporary, path)  # unlike a rename it replaces nothing
+        os.link(temporary, path)  # unlike a rename, a link never replaces a file
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)

@@ -1,7 +1,4 @@
-"""The events of one gateway and epoch, and what is known of their bytes from signed heads.
-
-Which numbers of a chain its ``loss`` events announce, answered in the logarithm of their count.
-"""
+"""The hash links between the events of one gateway and epoch, and the ranges that loss events announce."""
 
 from __future__ import annotations
 
@@ -15,7 +12,10 @@ from edge_agent.evidence.chain.records import Record
 
 
 def epoch_joins(records: Iterable[Record]) -> list[tuple[Record, Record]]:
-    """First events of epochs, each with the event of an older epoch that it names, where that is given."""
+    """Return the first events of epochs, each with the event of an older epoch that it names.
+
+    A pair is left out when that event is not among ``records``.
+    """
     every = list(records)
     firsts = [record for record in every if record.sequence == 1]
     named = {(first.gateway, first.prevhash) for first in firsts}
@@ -25,24 +25,27 @@ def epoch_joins(records: Iterable[Record]) -> list[tuple[Record, Record]]:
 
 
 class ChainLinks:
-    """``add`` all events and ``trust`` all heads, then ``follow``; then ask."""
+    """The events of one chain. Call ``add`` and ``trust`` for all events and heads, then ``follow``."""
 
     def __init__(self) -> None:
         self._given: dict[int, dict[str, Record]] = defaultdict(dict)  # sequence -> hash -> event
-        self._trusted: dict[int, set[str]] = defaultdict(set)  # sequence -> what its bytes are
-        self._signed: set[int] = set()  # sequences that a head names itself
+        self._trusted: dict[int, set[str]] = defaultdict(set)  # sequence -> proven hashes
+        self._signed: set[int] = set()  # sequences that a head names directly
         self._signed_ascending: list[int] = []
 
     def add(self, record: Record) -> None:
         self._given[record.sequence].setdefault(record.sha256, record)
 
     def trust(self, sequence: int, sha256: str) -> None:
-        """A head with a good signature says so."""
+        """Trust this hash of an event, because a head with a valid signature names it."""
         self._trusted[sequence].add(sha256)
         self._signed.add(sequence)
 
     def follow_from(self, sequence: int, sha256: str) -> bool:
-        """A proven event of another epoch says so of this one; False: it was known."""
+        """Trust this hash, because a proven event of another epoch names it, and follow the links back.
+
+        False when it was trusted already.
+        """
         if sha256 in self._trusted[sequence]:
             return False
         while sha256 not in self._trusted[sequence]:
@@ -54,15 +57,15 @@ class ChainLinks:
         return True
 
     def follow(self) -> None:
-        """From what is trusted back, as far as the links go."""
+        """Follow the links from each trusted event back to earlier ones."""
         self._signed_ascending = sorted(self._signed)
-        # A trusted event that is not given ends the way; an earlier head begins another one.
+        # The links end at a trusted event that is not given; an earlier head starts again.
         for sequence in sorted(self._given, reverse=True):
             for digest, record in self._given[sequence].items():
                 if digest in self._trusted.get(sequence, ()) and record.prevhash and sequence > 1:
                     self._trusted[sequence - 1].add(record.prevhash)
 
-    # --- after that ---
+    # --- results, after ``follow`` ---
 
     def records(self) -> Iterator[Record]:
         for sequence in sorted(self._given):
@@ -72,16 +75,18 @@ class ChainLinks:
         return record.sha256 in self._trusted.get(record.sequence, ())
 
     def has_trusted_hash(self, sequence: int) -> bool:
-        """Whether it is known what the bytes of that event are."""
+        """Return whether the correct hash of that event is known."""
         return bool(self._trusted.get(sequence))
 
     def is_disputed(self, sequence: int) -> bool:
-        """Whether heads with good signatures contradict each other."""
+        """Return whether heads with valid signatures contradict each other."""
         return len(self._trusted.get(sequence, ())) > 1
 
     def fits(self, record: Record) -> bool:
-        """Whether the events beside it, where they are given, agree with it. Of two that claim one number
-        neither can be believed without a signature."""
+        """Return whether the hashes of the events before and after it agree with it.
+
+        False if two different events have this number: without a signature neither is reliable.
+        """
         if len(self._given[record.sequence]) > 1:
             return False
         before, after = self._given.get(record.sequence - 1), self._given.get(record.sequence + 1, {})
@@ -90,12 +95,12 @@ class ChainLinks:
         return fits_before and (not named or record.sha256 in named)
 
     def next_signed(self, sequence: int) -> int | None:
-        """The next event behind it that a head names."""
+        """Return the next event after it that a head names directly."""
         at = bisect.bisect_right(self._signed_ascending, sequence)
         return self._signed_ascending[at] if at < len(self._signed_ascending) else None
 
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """First and last of each run of numbers that is not given, between those that are known of."""
+        """Yield first and last number of each gap between known numbers."""
         signed = {sequence for sequence in self._signed if sequence not in self._given}
         first = min(self._given, default=min(signed, default=1))
         edges = [first - 1, *sorted(self._given), max([*signed, *self._given], default=0) + 1]
@@ -106,7 +111,7 @@ class ChainLinks:
 
 @dataclass(frozen=True, slots=True)
 class LossRange:
-    """A range that a loss event announces."""
+    """A range of numbers that a loss event announces."""
 
     first: int
     last: int
@@ -115,7 +120,10 @@ class LossRange:
 
 
 class LossRanges:
-    """The announcements for one chain. A hostile file may hold many, overlapping as it likes."""
+    """The ranges that loss events announce for one chain.
+
+    A lookup takes logarithmic time: a file of an attacker may contain many overlapping ranges.
+    """
 
     def __init__(self, ranges: Iterable[LossRange] = ()) -> None:
         given = list(ranges)
@@ -127,14 +135,14 @@ class LossRanges:
         return self._starts.get(sequence)
 
     def unproven_parts(self, first: int, last: int) -> Iterator[tuple[int, int, LossRange | None]]:
-        """What of this range no proven loss event announces, with the unproven one that does, or None."""
+        """Yield the parts that no proven loss event announces, each with an unproven one or None."""
         for low, high, proven in self._proven.parts(first, last):
             if proven is None:
                 yield from self._doubtful.parts(low, high)
 
 
 class _Cover:
-    """Ranges made disjoint, ascending: where two overlap, the one that begins first keeps the numbers."""
+    """Disjoint ranges, ascending. Where two ranges overlap, the one that begins first covers the overlap."""
 
     def __init__(self, ranges: Iterable[LossRange]) -> None:
         self._pieces: list[tuple[int, int, LossRange]] = []
@@ -146,7 +154,7 @@ class _Cover:
                 end = lost.last
 
     def parts(self, first: int, last: int) -> Iterator[tuple[int, int, LossRange | None]]:
-        """The range cut where the pieces begin and end."""
+        """Split the range where the pieces begin and end; yield None for parts that no piece covers."""
         at = first
         for index in range(bisect.bisect_left(self._pieces, first, key=_last_of), len(self._pieces)):
             low, high, lost = self._pieces[index]

@@ -1,6 +1,6 @@
-"""A published event as evidence looks at it: who, which number, what its bytes are, what they name.
+"""Parses published events for verification: gateway, number, hash, and the media and hashes they name.
 
-Only hashes and names are kept, not the bytes: a month of a box fits in memory.
+Only hashes and names are stored, not the bytes: a month of a gateway's events fits in memory.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from edge_agent.wire import TYPE_PREFIX, ChainHeadData, LossData
 
 SOURCE_PREFIX = "/tb/"
 MAX_EVENT_BYTES = 1_000_000  # the largest of an agent, a loss event of 500 ranges, has 16 kB
-MAX_LOSS_RANGES = 250_000  # of all loss events that are judged together
+MAX_LOSS_RANGES = 250_000  # of all loss events that are verified together
 _TOPIC = re.compile(rb'([^\s"{]+/[^\s"{]+) (.*)', re.DOTALL)
 _EVENT_TOPIC = b"/up/event/"
 _MARKS = (b'"specversion"', b'"prevhash"', f'"{SOURCE_PREFIX}'.encode(), TYPE_PREFIX.encode())
-"""Every event has several of them; no other message of a gateway has one."""
+"""Every event contains several of these; no other message of a gateway contains one."""
 
 
 class NoEvent(EdgeAgentError):
-    """These bytes are no event as a gateway publishes them; says why."""
+    """The bytes are not an event as a gateway publishes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,15 @@ class MediaRef:
 
 @dataclass(frozen=True, slots=True)
 class Record:
+    """What verification needs of one event."""
+
     gateway: str
     epoch: str
     sequence: int
     sha256: str  # of the event's bytes
-    prevhash: str | None  # None: made before there was a chain
+    prevhash: str | None  # None: an old agent without a chain made it
     kind: str
-    where: str  # the file and the line it stands in
+    where: str  # its file and line
     event_id: str | None = None  # the same for start, updates and end
     phase: str | None = None
     media: tuple[MediaRef, ...] = ()
@@ -54,17 +56,17 @@ class Record:
 
     @property
     def id(self) -> str:
-        """As CloudEvents has it."""
+        """The id of the CloudEvent."""
         return f"{self.gateway}/{self.epoch}/{self.sequence:016d}"
 
 
 MAX_NAME = 500
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
-"""Names are what is kept of an event: a hostile one must not cost more memory than another."""
+"""Bounds the memory of one record, also for an event of an attacker."""
 
 
 class _Envelope(msgspec.Struct):
-    """What matters here of a CloudEvent, of this version and of others."""
+    """The fields of a CloudEvent that verification needs, the same in all versions."""
 
     id: Name
     source: Name
@@ -82,7 +84,7 @@ class _Ref(msgspec.Struct):
 
 
 class _Data(msgspec.Struct):
-    """What matters here of the data of any kind."""
+    """The fields of ``data`` that verification needs, for any kind of event."""
 
     event_id: Name | None = None
     phase: Name | None = None
@@ -95,19 +97,22 @@ _DATA_DECODER = msgspec.json.Decoder(_Data)
 
 
 def split_topic(line: bytes) -> tuple[bytes, bytes]:
-    """The topic, if ``mosquitto_sub -v`` put it in front, and the payload."""
+    """Return topic and payload of a line of ``mosquitto_sub -v``; an empty topic if the line has none."""
     match = None if line.startswith(b"{") else _TOPIC.fullmatch(line)
     return (match[1], match[2]) if match else (b"", line)
 
 
 def is_of_an_event(topic: bytes, payload: bytes) -> bool:
-    """Whether this is an event or was one: a broken one is not let off because it cannot be read. Who takes
-    all marks off it has removed it, and that is a missing link."""
+    """Return whether this is an event or was one before it was altered.
+
+    So an altered event is reported even if it cannot be parsed. If an attacker removes all marks, the event
+    is missing, and the verification reports a missing link.
+    """
     return _EVENT_TOPIC in topic or any(mark in payload for mark in _MARKS)
 
 
 def read_record(payload: bytes, where: str) -> Record:
-    """Raises ``NoEvent``."""
+    """Parse an event. Raises ``NoEvent``."""
     try:
         envelope = _DECODER.decode(payload)
         data = _DATA_DECODER.decode(envelope.data)

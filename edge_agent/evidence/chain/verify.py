@@ -1,8 +1,8 @@
-"""Which events are genuine: hashes followed from each signed head back to where the links end.
+"""Verifies events: it follows the hashes from each signed head back to earlier events.
 
-A head with a good signature says what the bytes of one event are. An event whose bytes are so is genuine,
-and what it names as the hash of the one before it is true as well. So each event is judged by itself: a
-changed one does not spoil those after it, only the way to those before it, down to the next head.
+A head with a valid signature names the hash of one event. An event with that hash is genuine, and so is the
+hash that it names for the event before it. Each event gets its own verdict: an altered one does not affect
+those after it, only those before it, down to the next head.
 """
 
 from __future__ import annotations
@@ -40,10 +40,12 @@ class VerificationFinding:
 
 @dataclass(frozen=True, slots=True)
 class GivenKey:
+    """A public key that the user gave."""
+
     public: Ed25519PublicKey
     gateway: str | None = None
-    """Whose it is. None: not known, so what it signs is consistent and never genuine: a forger of a history
-    makes a key for it too."""
+    """The gateway that owns the key. None if not known: then signed events are consistent but never genuine,
+    because a forger can create a key as well."""
 
 
 SIGNED_ITSELF = "its own signature holds; the fields around it, such as its time, only the next head signs"
@@ -51,7 +53,7 @@ NO_KEY = "no public key was given (--gateway-key): no signature was checked"
 Keys = Mapping[str, GivenKey]
 """Public keys by their ids."""
 Doubt = tuple[VerificationVerdict, str]
-"""What is wrong with a head, and why."""
+"""The verdict on a head that fails the check, and why."""
 
 
 class SignedText(Protocol):
@@ -64,13 +66,13 @@ class SignedText(Protocol):
     @property
     def signature(self) -> bytes: ...
     @property
-    def key_id(self) -> str: ...  # may be its first part only
+    def key_id(self) -> str: ...  # may be only the beginning of the id
     @property
-    def broken(self) -> str: ...  # what is said when the signature does not hold
+    def broken(self) -> str: ...  # the finding when the signature is invalid
 
 
 def check_signature(signed: SignedText, keys: Keys) -> Doubt | None:
-    """None: the signature holds, by a key that is known to be the gateway's or by one that may be."""
+    """Check a signature; None if it is valid, by the gateway's key or by a key without a known owner."""
     from cryptography.exceptions import InvalidSignature
 
     if not keys:
@@ -92,12 +94,12 @@ def check_signature(signed: SignedText, keys: Keys) -> Doubt | None:
 
 
 def has_gateway_key(gateway: str, keys: Keys) -> bool:
-    """Whether a key was given as this gateway's: only then can anything of it be genuine."""
+    """Return whether a key of this gateway was given: only then can its events be genuine."""
     return any(key.gateway == gateway for key in keys.values())
 
 
 def verified_heads(records: Iterable[Record], keys: Keys) -> list[SignedHead]:
-    """Of ``chain-head`` events, those whose signature holds."""
+    """Return the heads with a valid signature among ``chain-head`` events."""
     heads = [published_head(record.gateway, record.head) for record in records if record.head is not None]
     return [head for head in heads if check_signature(head, keys) is None]
 
@@ -105,11 +107,10 @@ def verified_heads(records: Iterable[Record], keys: Keys) -> list[SignedHead]:
 def verify_events(
     records: Iterable[Record], keys: Keys, heads: Iterable[SignedHead] = (), *, excerpt: bool = False
 ) -> list[VerificationFinding]:
-    """One finding for each event, and one for each gap; by chain, ascending. Resends are no events. Without
-    a key of its own nothing of a gateway is genuine.
+    """Return one finding for each event and for each gap, by chain, ascending.
 
-    ``heads`` are further ones, whose signatures hold. In an ``excerpt`` gaps are none: what it leaves out, it
-    does not speak of.
+    Repeated copies of an event count once. Without a key of the gateway, none of its events is genuine.
+    ``heads`` are further heads with valid signatures. In an ``excerpt`` gaps are not reported.
     """
     chains: dict[tuple[str, str], ChainLinks] = defaultdict(ChainLinks)
     for record in records:
@@ -141,7 +142,7 @@ def verify_events(
 
 
 def _follow_into_older_epochs(chains: Mapping[tuple[str, str], ChainLinks]) -> None:
-    """The first event of an epoch names the newest one that its store held, which is of an older epoch."""
+    """Follow the first event of each epoch to the event of an older epoch whose hash it names."""
     joins: dict[tuple[str, str], list[tuple[Record, Record]]] = defaultdict(list)
     for first, last in epoch_joins(record for chain in chains.values() for record in chain.records()):
         joins[first.gateway, first.epoch].append((first, last))
@@ -155,7 +156,7 @@ def _follow_into_older_epochs(chains: Mapping[tuple[str, str], ChainLinks]) -> N
 
 
 def _losses(chains: Mapping[tuple[str, str], ChainLinks]) -> Mapping[tuple[str, str], LossRanges]:
-    """By gateway and the epoch they speak of."""
+    """Return the announced losses by gateway and by the epoch whose events are lost."""
     found: dict[tuple[str, str], list[LossRange]] = defaultdict(list)
     for chain in chains.values():
         for record in chain.records():
@@ -217,7 +218,7 @@ def _why_unsigned(sequence: int, chain: ChainLinks, losses: LossRanges) -> str:
 
 
 def _gaps(name: str, chain: ChainLinks, losses: LossRanges) -> Iterator[VerificationFinding]:
-    """Missing events that no proven loss event announces; announced losses are no finding."""
+    """Yield a finding for each gap that no proven loss event announces."""
     for first, last in chain.gaps():
         for low, high, lost in losses.unproven_parts(first, last):
             what = f"{name} " + (f"event {low}" if low == high else f"events {low} to {high}")

@@ -1,3 +1,1 @@
-"""Video clips of events: from the packets of the ring to an MP4 file, without transcoding. Nothing is decoded
-here.
-"""
+"""Video clips of events: MP4 files of a camera's packets, without decoding or transcoding."""

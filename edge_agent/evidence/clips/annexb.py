@@ -1,6 +1,6 @@
-"""Two ways to write down H.264 and H.265: with start codes (Annex B), as cameras send it, and with lengths,
-as MP4 files have it. Clips are made from the first.
+"""Converts H.264 and H.265 packets with lengths, as in MP4 files, to packets with start codes (Annex B).
 
+Cameras send start codes, and clips are made from them.
 Syntax: ITU-T H.264 and H.265, Annex B; avcC and hvcC: ISO/IEC 14496-15, 5.3.3 and 8.3.3.
 """
 
@@ -12,11 +12,11 @@ START_CODE = b"\x00\x00\x00\x01"
 _AVC_SPS, _AVC_PPS = 7, 8
 _HEVC_VPS, _HEVC_SPS, _HEVC_PPS = 32, 33, 34
 NEEDED = {"h264": {_AVC_SPS, _AVC_PPS}, "hevc": {_HEVC_VPS, _HEVC_SPS, _HEVC_PPS}}
-"""Kinds of parameter sets without which nothing can be decoded, by FFmpeg's name of the codec."""
+"""Kinds of parameter sets that a decoder needs, by FFmpeg's name of the codec."""
 
 
 def length_bytes(codec: str, extradata: bytes) -> int | None:
-    """How many bytes a length takes in the packets of this stream; None when they have start codes."""
+    """Return the size in bytes of a length in the stream's packets; None when they have start codes."""
     if codec not in NEEDED or extradata[:1] != b"\x01":
         return None
     at = 4 if codec == "h264" else 21
@@ -24,7 +24,7 @@ def length_bytes(codec: str, extradata: bytes) -> int | None:
 
 
 def parameter_sets(codec: str, extradata: bytes) -> bytes:
-    """Those of the container, with start codes. Raises ``ValueError`` for an avcC or hvcC that is cut off."""
+    """Return the container's parameter sets with start codes. Raises ``ValueError`` if they are cut off."""
     if length_bytes(codec, extradata) is None:
         return extradata
     units = _avcc_units(extradata) if codec == "h264" else _hvcc_units(extradata)
@@ -32,7 +32,7 @@ def parameter_sets(codec: str, extradata: bytes) -> bytes:
 
 
 def with_start_codes(packet: memoryview, length_size: int) -> bytes:
-    """A packet of an MP4 file as a camera would send it. A cut-off unit ends it."""
+    """Convert a packet with lengths to start codes. The result ends before a unit that is cut off."""
     parts: list[bytes | memoryview] = []
     at = 0
     while at + length_size < len(packet):
@@ -44,18 +44,20 @@ def with_start_codes(packet: memoryview, length_size: int) -> bytes:
 
 
 def has_parameter_sets(codec: str, packet: bytes) -> bool:
-    """Whether a decoder can start with this packet (Annex B) alone."""
+    """Return whether a decoder can start with this packet (Annex B) alone."""
     return NEEDED[codec] <= {_kind(codec, unit) for unit in _units(packet)}
 
 
 def each_set_once(codec: str, packet: bytes) -> bytes:
-    """A packet (Annex B) whose parameter sets do not repeat. When they are twice before a keyframe, FFmpeg
-    would write them twice into the description of the track."""
+    """Remove repeated parameter sets from a packet (Annex B).
+
+    FFmpeg would write repeated ones twice into the description of the track.
+    """
     known: set[bytes] = set()
     parts: list[bytes] = []
     for unit in _units(packet):
         if unit not in known:
-            parts += [START_CODE[1:], unit]  # with a fourth byte FFmpeg counts it to the unit before
+            parts += [START_CODE[1:], unit]  # FFmpeg takes a fourth byte as part of the unit before
         if _kind(codec, unit) in NEEDED[codec]:
             known.add(unit)
     return b"".join(parts)
@@ -66,7 +68,7 @@ def _kind(codec: str, unit: bytes) -> int:
 
 
 def _units(packet: bytes) -> Iterator[bytes]:
-    """None ends with a zero, so zeros behind one belong to the next start code."""
+    """Yield the units. No unit ends with a zero byte, so zeros after one belong to the next start code."""
     at = packet.find(b"\x00\x00\x01")
     while at >= 0:
         end = packet.find(b"\x00\x00\x01", at + 3)
@@ -103,7 +105,7 @@ def _byte(data: bytes, at: int) -> int:
 
 
 def _sized(data: bytes, at: int) -> tuple[bytes, int]:
-    """A unit with two bytes of length before it, and where the next one begins."""
+    """Return the unit with a two-byte length at ``at``, and the position after it."""
     size = int.from_bytes(data[at : at + 2], "big")
     unit = data[at + 2 : at + 2 + size]
     if not size or len(unit) < size:

@@ -1,9 +1,10 @@
-"""The packets of one connection while something is open: shared by all clips that are made of them.
+"""The packets of one camera connection while clips are being recorded; all clips of a source share a buffer.
 
-Policy: nothing is copied and nothing refused until there is a quarter more than ``max_bytes``; who waits is
-woken at ``max_bytes``, cuts the clip that has grown so large, and lets go what no other one needs.
+Packets are stored by reference. At ``max_bytes`` the buffer wakes the recorder, which finishes the clip that
+has become too large and discards packets that no other clip needs. With a quarter more than ``max_bytes`` the
+buffer ends.
 
-What clips need of a camera's packets. ``capture.ring.PacketRing`` offers it.
+The Protocols describe what clips need of a camera's packets; ``capture.ring.PacketRing`` provides it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class StreamPacket(Protocol):
-    """One packet as it came; others hold it too, so nobody changes it."""
+    """One packet as received. It is shared: do not change it."""
 
     @property
     def packet(self) -> Packet[VideoStream]:
-        """An empty one ends a run of the stream."""
+        """The packet. An empty one ends a run of the stream."""
         ...
 
     @property
@@ -33,12 +34,12 @@ class StreamPacket(Protocol):
 
     @property
     def stamp_mono(self) -> float:
-        """When its picture was taken, on the box's monotonic clock."""
+        """When its picture was taken, on the gateway's monotonic clock."""
         ...
 
 
 class StreamParameters(Protocol):
-    """What a player has to know of one connection's packets."""
+    """Parameters of one connection's stream that a player needs."""
 
     @property
     def codec(self) -> str:
@@ -47,7 +48,7 @@ class StreamParameters(Protocol):
 
     @property
     def extradata(self) -> bytes:
-        """The codec's parameter sets as the container gave them: Annex B, avcC, hvcC, or none at all."""
+        """The codec's parameter sets as in the container: Annex B, avcC, hvcC, or empty."""
         ...
 
     @property
@@ -62,19 +63,19 @@ class StreamParameters(Protocol):
 
     @property
     def turned_deg(self) -> int:
-        """How far a player turns the picture, counterclockwise; from the container's display matrix."""
+        """By how many degrees a player turns the picture counterclockwise; from the display matrix."""
         ...
 
 
 class PacketTap(Protocol):
-    """Is handed a camera's packets as they come, by the thread that reads them: returns at once."""
+    """Receives a camera's packets from the thread that reads them. Its methods return at once."""
 
     def take(self, parameters: StreamParameters, packets: Sequence[StreamPacket]) -> None:
-        """At first all that the ring holds, then packet after packet."""
+        """Receive packets: first all in the ring, then each new one."""
         ...
 
     def lost(self) -> None:
-        """The connection is over; what comes next belongs to another one."""
+        """Note the end of the connection: later packets belong to another one."""
         ...
 
 
@@ -82,11 +83,11 @@ class PacketSource(Protocol):
     """A camera's packet ring."""
 
     def tap(self, tap: PacketTap) -> None:
-        """Give it what there is now and all that comes, until ``untap``. Any thread."""
+        """Send the packets in the ring and all new ones to ``tap``, until ``untap``. Any thread."""
         ...
 
     def untap(self, tap: PacketTap) -> None:
-        """Does nothing when it is not tapped."""
+        """Stop sending packets to ``tap``. Does nothing when it is not tapped."""
         ...
 
 
@@ -97,18 +98,18 @@ SLACK = 1.25
 
 @dataclass(frozen=True, slots=True)
 class ClipSpan:
-    """What there is of a clip so far."""
+    """The part of a clip that the buffer holds so far."""
 
     began_mono: float | None  # stamp of its first packet; None: no keyframe yet
-    newest_mono: float  # of what is on the tape
+    newest_mono: float  # stamp of the newest packet in the buffer
     size_bytes: int
 
 
 class ClipBuffer:
-    """``packets.PacketTap``. Positions count packets from the first one that was ever on this tape."""
+    """A ``PacketTap`` that stores packets. Positions count packets from the first one ever stored here."""
 
     def __init__(self, max_bytes: int, wake: Callable[[], None]) -> None:
-        """``wake`` is called when there is something to do; from any thread, and must be quick."""
+        """``wake`` is called when the recorder has work; on any thread, and must return at once."""
         self._max_bytes = max_bytes
         self._wake = wake
         self._lock = threading.Lock()  # protects everything below
@@ -120,7 +121,7 @@ class ClipBuffer:
 
     @property
     def ended(self) -> str | None:
-        """Why nothing comes any more; None while something may."""
+        """Why the buffer receives no more packets; None while it does."""
         return self._ended
 
     @property
@@ -147,7 +148,7 @@ class ClipBuffer:
             self._wake()
 
     def lost(self) -> None:
-        if self._parameters is not None:  # otherwise it is a beginning: the camera has just been connected
+        if self._parameters is not None:  # else no packet has come yet: the camera has just been connected
             self.end(LOST)
 
     def end(self, why: str) -> None:
@@ -156,8 +157,10 @@ class ClipBuffer:
         self._wake()
 
     def begin_at(self, mono: float, max_bytes: int) -> int:
-        """Position of the last keyframe up to that time, or of a later one when there would be more than
-        ``max_bytes`` already; of the first one, when all are later; of what comes next, when there is none.
+        """Return the position where a clip from ``mono`` on begins.
+
+        It is the last keyframe up to that time, or a later one if there would be more than ``max_bytes``
+        already. If all keyframes are later, it is the first one; without any, the next packet.
         """
         with self._lock:
             found: int | None = None
@@ -169,7 +172,7 @@ class ClipBuffer:
             return self._first + len(self._packets) if found is None else found
 
     def has_picture_since(self, since_mono: float) -> bool:
-        """Whether there is a keyframe, and a picture since then."""
+        """Return whether the buffer has a keyframe, and a picture since ``since_mono``."""
         with self._lock:
             if not any(item.keyframe for item in self._packets):
                 return False
@@ -183,8 +186,10 @@ class ClipBuffer:
             return ClipSpan(began_mono, newest_mono, sum(item.packet.size for item in packets))
 
     def cut(self, begin: int, end_mono: float, max_bytes: int) -> tuple[list[StreamPacket], bool]:
-        """The packets from there up to that time, and whether they had to end earlier for their size. They
-        stay on the tape."""
+        """Return the packets from ``begin`` up to ``end_mono``, and whether ``max_bytes`` cut them off.
+
+        They stay in the buffer.
+        """
         with self._lock:
             taken: list[StreamPacket] = []
             size = 0
@@ -196,13 +201,13 @@ class ClipBuffer:
             return taken, False
 
     def discard_before(self, before: int) -> None:
-        """What is older than this position is not needed any more."""
+        """Discard all packets before this position."""
         with self._lock:
             while self._packets and self._first < before:
                 self._bytes -= self._packets.popleft().packet.size
                 self._first += 1
 
     def _from(self, begin: int) -> list[StreamPacket]:
-        """From the first keyframe that is not before ``begin``."""
+        """Return the packets from the first keyframe at or after ``begin``."""
         there = itertools.islice(self._packets, max(0, begin - self._first), None)
         return list(itertools.dropwhile(lambda item: not item.keyframe, there))

@@ -1,10 +1,8 @@
-"""Packets into an MP4 file, without transcoding. The file is made in memory, its index first ("faststart"),
-so that it is written in one go and plays while it is still being fetched.
+"""Writes packets into an MP4 file, without transcoding.
 
-When was each packet's picture taken, and in which order do they go into a file?
-
-The camera's own spacing is kept where there is one; the box's clock says where it begins, and takes over
-where the camera's is set, or gives no time at all.
+The file is made in memory with its index first ("faststart"), so that it can be played during the download.
+The times of the packets keep the camera's spacing. The gateway's clock gives the first time, and replaces the
+camera's clock when that was set or gives no time.
 """
 
 from __future__ import annotations
@@ -40,30 +38,33 @@ if TYPE_CHECKING:
 
 
 TICKS_PER_S = 90_000
-"""Of clips: RTP's for video, so that a camera's times are whole numbers here too."""
+"""Time base of clips: RTP's for video, so that a camera's times are whole numbers here too."""
 JUMP_S = 1.0
-"""As in ``capture.timing.stream_time``: a larger step against the box's clock is the camera's clock being
-set."""
+"""A larger step against the gateway's clock means that the camera's clock was set; as in
+``capture.timing.stream_time``."""
 USUAL_STEP_S = 0.1
-"""How long the last picture is shown when there is no other to tell."""
+"""How long the only picture of a clip is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PacketTimes:
-    """In the order of decoding."""
+    """The times of a clip's packets, in the order of decoding."""
 
-    taken_mono: list[float]  # on the box's monotonic clock
+    taken_mono: list[float]  # on the gateway's monotonic clock
     pts: list[int]  # ticks from the first packet's
     dts: list[int]  # ticks; rise, and are never later than the pts
     duration: int  # ticks: from the first picture to the end of the last
 
 
 def times_of(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> PacketTimes:
-    """``packets``: at least one, and the first is shown first; ``tick_s``, ``timed``: of ``Parameters``."""
+    """Return the times of ``packets``, at least one, of which the first is shown first.
+
+    ``tick_s`` and ``timed`` are those of ``StreamParameters``.
+    """
     taken_mono = _taken(packets, tick_s, timed)
     wanted = [round((mono - taken_mono[0]) * TICKS_PER_S) for mono in taken_mono]
     shown = sorted(wanted)
-    # Decoding has to run ahead of showing by as much as the most displaced picture needs.
+    # Decoding has to run ahead of display by the largest reordering of a picture.
     ahead = max(later - own for later, own in zip(shown, wanted, strict=True))
     pts: list[int] = []
     dts: list[int] = []
@@ -79,16 +80,16 @@ def _taken(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> list[
     taken: list[float] = []
     for run in _runs(packets, tick_s, timed):
         own = [_own_s(item, tick_s, timed) for item in run]
-        # By the median: a new connection's first stamps are not yet certain.
+        # The median, because the first stamps of a new connection are not exact.
         offset_s = statistics.median(item.stamp_mono - at_s for item, at_s in zip(run, own, strict=True))
-        if taken:  # pictures of another run are never among those before
+        if taken:  # pictures of a run are later than all pictures before it
             offset_s = max(offset_s, max(taken) + 1 / TICKS_PER_S - min(own))
         taken += [at_s + offset_s for at_s in own]
     return taken
 
 
 def _runs(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> list[list[StreamPacket]]:
-    """Cut where the camera's clock was set."""
+    """Split the packets where the camera's clock was set."""
     runs: list[list[StreamPacket]] = []
     before_s: float | None = None
     for item in packets:
@@ -101,22 +102,22 @@ def _runs(packets: Sequence[StreamPacket], tick_s: float, timed: bool) -> list[l
 
 
 def _own_s(item: StreamPacket, tick_s: float, timed: bool) -> float:
-    """By the camera's clock; by the box's where it gives none."""
+    """Return the packet's time by the camera's clock, or by the gateway's if the camera gives none."""
     pts = item.packet.pts
     return item.stamp_mono if pts is None or not timed else pts * tick_s
 
 
 Codec = Literal["h264", "hevc", "mjpeg"]
 INDEX_BYTES, INDEX_BYTES_PER_PACKET = 8192, 48
-"""Room for the index ahead of the pictures. A packet takes at most 40 bytes there: its size, place, time,
-difference of times and, if it is one, that it is a keyframe."""
+"""Space for the index before the pictures. A packet takes at most 40 bytes there: size, position, time,
+composition offset, and a keyframe entry."""
 _MATRIX_AT = 40
-"""In a track header of version 0, from its first byte after the name (ISO/IEC 14496-12, 8.3.2)."""
+"""Offset of the matrix in a track header of version 0, after the name (ISO/IEC 14496-12, 8.3.2)."""
 _ONE, _W = 0x10000, 0x40000000
 
 
 class NoClip(EdgeAgentError):
-    """No file can be made of these packets; says why."""
+    """No file can be made of these packets."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,9 +129,9 @@ class ClipFile:
 
 
 def mux_clip(packets: list[StreamPacket], parameters: StreamParameters, began_at: datetime) -> ClipFile:
-    """A film of these packets, which begin with a keyframe. Raises ``NoClip``.
+    """Return an MP4 file of these packets. Raises ``NoClip``.
 
-    Empties ``packets``: what the file has already is let go, so that a clip is not in memory twice.
+    It removes the packets from ``packets`` while it writes, so that a clip is not in memory twice.
     ``began_at`` is written into the file.
     """
     codec = _supported(parameters.codec)
@@ -142,7 +143,7 @@ def mux_clip(packets: list[StreamPacket], parameters: StreamParameters, began_at
     try:
         payload = _muxed(stream, packets, times.pts, times.dts, times.duration, began_at)
     except (FFmpegError, ValueError) as error:
-        # Not the error's own text alone: it is FFmpeg's and names no stream.
+        # FFmpeg's text alone would not say what failed.
         raise NoClip(f"its packets make no MP4 file ({type(error).__name__}: {error})") from error
     return ClipFile(
         _turned(payload, parameters.turned_deg), codec, times.taken_mono[0], times.duration / TICKS_PER_S
@@ -156,8 +157,11 @@ def _supported(codec: str) -> Codec:
 
 
 def _drop_leading(packets: list[StreamPacket], parameters: StreamParameters) -> None:
-    """Leave out, in place, what is no picture, and the pictures that are shown before the first keyframe but
-    come after it: with an open GOP they refer to what is not there."""
+    """Remove from ``packets`` what cannot be decoded or is empty.
+
+    That is all before the first keyframe, and pictures after it that are shown before it: with an open GOP
+    they refer to pictures that are missing.
+    """
     key = next((n for n, item in enumerate(packets) if item.keyframe), len(packets))
     del packets[:key]
     last = 1
@@ -171,12 +175,12 @@ def _leads(keyframe: StreamPacket, item: StreamPacket, parameters: StreamParamet
     begin, own = keyframe.packet.pts, item.packet.pts
     if begin is None or own is None or not parameters.timed:
         return False
-    # Further back it is no picture out of order: the camera's clock was set.
+    # A larger difference means that the camera's clock was set.
     return 0 < (begin - own) * parameters.tick_s <= JUMP_S
 
 
 class _Stream:
-    """How the packets of one connection are written down."""
+    """Converts the packets of one connection to the form that FFmpeg's muxer needs."""
 
     def __init__(self, codec: Codec, parameters: StreamParameters, first: StreamPacket) -> None:
         self.codec = codec
@@ -187,7 +191,7 @@ class _Stream:
                 sets = parameter_sets(codec, parameters.extradata)
             except ValueError as error:
                 raise NoClip(str(error)) from error
-            # Those in the stream are the newer ones, and both together would be double.
+            # The sets in the stream are newer; with both, FFmpeg would write them twice.
             self._head = b"" if has_parameter_sets(codec, bytes(self.payload(first))) else sets
         self._first = first
 
@@ -196,7 +200,7 @@ class _Stream:
         return content if self._length_size is None else with_start_codes(content, self._length_size)
 
     def template(self) -> InputContainer:
-        """An input with the stream's parameters, as FFmpeg finds them in its first picture."""
+        """Return an input container whose parameters FFmpeg has read from the first picture."""
         content = self._head + bytes(self.payload(self._first))
         if self.codec != "mjpeg":
             content = each_set_once(self.codec, content)
@@ -246,7 +250,7 @@ def _packet(payload: bytes | memoryview, video: VideoStream) -> Packet[VideoStre
 
 
 def _turned(payload: bytes, degrees: int) -> bytes:
-    """With a display matrix: counterclockwise by a multiple of 90 degrees."""
+    """Set the display matrix of the file: counterclockwise by a multiple of 90 degrees."""
     matrix = {
         90: (0, -_ONE, 0, _ONE, 0, 0, 0, 0, _W),
         180: (-_ONE, 0, 0, 0, -_ONE, 0, 0, 0, _W),

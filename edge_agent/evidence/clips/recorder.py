@@ -1,6 +1,6 @@
-"""The thread that makes the clips of all cameras, stores them and tells of them.
+"""The thread that makes the clips of all cameras, stores them and reports them.
 
-An ``evidence`` event goes out when its file is durable and not before: what is referenced is there.
+An ``evidence`` event is stored after its file is durable, so an event never names a missing file.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from edge_agent.wire import ClipRef, EvidenceData, EvidenceHealth
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 10.0  # how long the thread sleeps at most, to show that it lives
+IDLE_S = 10.0  # longest sleep of the thread, which has to call ``beat``
 MAX_SILENCE_S = 120.0
-"""A worn card takes its time for one sync."""
+"""One sync can take this long on a worn card."""
 MAX_WAITING = 64
-"""Pictures that wait for the thread, of 200 kB at most; then the oldest is not kept."""
+"""Pictures of up to 200 kB that wait for the thread; with more, the oldest is dropped."""
 STOPPED = "the agent was stopped"
 
 
 class EvidenceEvents(Protocol):
-    """``events.EventMaker``."""
+    """``events.EventFactory``, as the recorder uses it."""
 
     def evidence(self, camera_id: str, data: EvidenceData, severity: Severity) -> Draft: ...
 
@@ -49,11 +49,11 @@ class EvidenceAppender(Protocol):
 
 
 class ClipRecorder:
-    """One for the box. ``start`` runs the thread ``evidence``; ``loop`` is to be watched.
+    """Makes the clips of all cameras on the thread ``evidence``; the supervisor watches ``loop``.
 
-    Stop it after the lanes have ended (their last events still reach it) and before the outbox is closed:
-    ``stop(within_s)`` and ``join``. What is open then is stored as far as the time allows; of the rest
-    it is told that there is no clip.
+    Stop it with ``stop(within_s)`` and ``join`` after the cameras' pipelines have ended, because their last
+    events still need it, and before the outbox is closed. Open clips are stored if the time allows; the
+    others are reported as missing.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ClipRecorder:
         clock: Clock,
         seal_to: bytes | None = None,
     ) -> None:
-        """``seal_to``: X25519 public key that clips are sealed to; pictures come sealed already."""
+        """``seal_to``: X25519 public key to which clips are sealed; pictures are sealed before."""
         self._store = store
         self._events = events
         self._outbox = outbox
@@ -74,12 +74,12 @@ class ClipRecorder:
         self._lock = threading.Lock()  # protects the two below
         self._cameras: list[CameraClips] = []
         self._pictures: deque[tuple[Media, Severity]] = deque(maxlen=MAX_WAITING)
-        self._clips = self._missed = 0  # set by the thread only
+        self._clips = self._missed = 0  # only the thread changes them
         self._deadline_mono = 0.0
         self.loop = SupervisedThread("evidence", self._run, max_silence_s=MAX_SILENCE_S)
 
     def camera(self, camera: Camera, sub: PacketSource, main: PacketSource | None = None) -> CameraClips:
-        """The clips of a camera; ``main`` is the ring of its main stream. Any thread."""
+        """Return the clips of a camera; ``main`` is the ring of its main stream. Any thread."""
         clips = CameraClips(camera, sub, main, self, self._clock)
         with self._lock:
             self._cameras.append(clips)
@@ -89,7 +89,7 @@ class ClipRecorder:
         self.loop.start()
 
     def stop(self, within_s: float) -> None:
-        """Finish what is open, then end; does not wait."""
+        """Ask the thread to finish the open clips and to end; does not wait."""
         self._deadline_mono = self._clock.monotonic() + within_s
         self.loop.stop()
         self.wake()
@@ -119,8 +119,8 @@ class ClipRecorder:
             loop.beat()
             self._store_pictures()
             for clips in self._all():
-                for cut in clips.take_finished():
-                    self._make(clips.camera_id, cut)
+                for finished in clips.take_finished():
+                    self._make(clips.camera_id, finished)
                     loop.beat()
             self._store.maintain()
             self._wake_event.wait(self._pause_s())
@@ -137,18 +137,18 @@ class ClipRecorder:
             return list(self._cameras)
 
     def _finish(self) -> None:
-        """The gravest first, while there is time."""
+        """Make the open clips, the highest severity first; after the deadline report them as missing."""
         self._store_pictures()
-        cuts: list[tuple[str, FinishedClip]] = []
+        all_finished: list[tuple[str, FinishedClip]] = []
         for clips in self._all():
             clips.close(STOPPED)
-            cuts += [(clips.camera_id, cut) for cut in clips.take_finished()]
-        cuts.sort(key=lambda told: -told[1].severity.number)
-        for camera_id, cut in cuts:
+            all_finished += [(clips.camera_id, finished) for finished in clips.take_finished()]
+        all_finished.sort(key=lambda entry: -entry[1].severity.number)
+        for camera_id, finished in all_finished:
             if self._clock.monotonic() < self._deadline_mono:
-                self._make(camera_id, cut)
+                self._make(camera_id, finished)
             else:
-                self._report(camera_id, cut, None, f"{STOPPED} before it was stored")
+                self._report(camera_id, finished, None, f"{STOPPED} before it was stored")
 
     def _store_pictures(self) -> None:
         while True:
@@ -170,61 +170,63 @@ class ClipRecorder:
             except EdgeAgentError as error:
                 log.debug("%s: the picture of %s is not kept: %s", picture.camera, picture.event_id, error)
 
-    def _make(self, camera_id: str, cut: FinishedClip) -> None:
-        """Store the clip, then tell of it; or tell why there is none."""
+    def _make(self, camera_id: str, finished: FinishedClip) -> None:
+        """Store the clip and report it, or report why there is none."""
         clip, missing = None, None
         try:
-            clip = self._stored(camera_id, cut)
+            clip = self._stored(camera_id, finished)
         except EdgeAgentError as error:
             missing = str(error)
         except Exception as error:  # the top of this thread's loop: other clips go on
-            log.exception("%s: the clip of %s failed", camera_id, cut.event_id)
+            log.exception("%s: the clip of %s failed", camera_id, finished.event_id)
             missing = f"the agent failed to make it ({type(error).__name__})"
-        self._report(camera_id, cut, clip, missing)
+        self._report(camera_id, finished, clip, missing)
 
-    def _report(self, camera_id: str, cut: FinishedClip, clip: ClipRef | None, missing: str | None) -> None:
+    def _report(
+        self, camera_id: str, finished: FinishedClip, clip: ClipRef | None, missing: str | None
+    ) -> None:
         self._clips += clip is not None
         self._missed += missing is not None
         if missing is not None:
-            log.warning("%s: no clip of %s: %s", camera_id, cut.event_id, missing)
-        data = EvidenceData(event_id=cut.event_id, clip=clip, missing=missing)
+            log.warning("%s: no clip of %s: %s", camera_id, finished.event_id, missing)
+        data = EvidenceData(event_id=finished.event_id, clip=clip, missing=missing)
         try:
-            self._outbox.append(self._events.evidence(camera_id, data, cut.severity))
+            self._outbox.append(self._events.evidence(camera_id, data, finished.severity))
         except EdgeAgentError as error:
-            log.error("%s: the clip of %s is not told: %s", camera_id, cut.event_id, error)
+            log.error("%s: the clip of %s cannot be reported: %s", camera_id, finished.event_id, error)
 
-    def _stored(self, camera_id: str, cut: FinishedClip) -> ClipRef:
-        """Durable when it returns. Raises ``EdgeAgentError`` when there is no clip."""
-        # PyAV takes 0.1 s to import: only who makes a clip pays for it.
+    def _stored(self, camera_id: str, finished: FinishedClip) -> ClipRef:
+        """Store the clip durably. Raises ``EdgeAgentError`` when there is none."""
+        # Imported here because PyAV takes 0.1 s to import.
         from edge_agent.evidence.clips.mux import NoClip, mux_clip
 
-        if cut.parameters is None or not cut.packets:
-            raise NoClip(cut.cut_short or "no keyframe came")
-        began_at = wall_time_of(self._clock, cut.packets[0].stamp_mono)
-        film = mux_clip(cut.packets, cut.parameters, began_at)
+        if finished.parameters is None or not finished.packets:
+            raise NoClip(finished.cut_short or "no keyframe came")
+        began_at = wall_time_of(self._clock, finished.packets[0].stamp_mono)
+        file = mux_clip(finished.packets, finished.parameters, began_at)
         clip = ClipRef(
             media_id=secrets.token_hex(10),
-            sha256=hashlib.sha256(film.payload).hexdigest(),
-            bytes=len(film.payload),
-            codec=film.codec,
-            source=cut.source,
-            began_at=rfc3339(wall_time_of(self._clock, film.began_mono)),
-            pre_roll_s=round(cut.started_mono - film.began_mono, 3),
-            duration_s=round(film.duration_s, 3),
-            cut_short=cut.cut_short,
+            sha256=hashlib.sha256(file.payload).hexdigest(),
+            bytes=len(file.payload),
+            codec=file.codec,
+            source=finished.source,
+            began_at=rfc3339(wall_time_of(self._clock, file.began_mono)),
+            pre_roll_s=round(finished.started_mono - file.began_mono, 3),
+            duration_s=round(file.duration_s, 3),
+            cut_short=finished.cut_short,
         )
-        parts: tuple[bytes, ...] = (film.payload,)
+        parts: tuple[bytes, ...] = (file.payload,)
         if self._seal_to is not None:
-            parts = seal_parts(film.payload, self._seal_to)
+            parts = seal_parts(file.payload, self._seal_to)
             clip = replace(clip, sealed_sha256=_sha256(parts))
         self._store.save(
             parts,
             "mp4",
-            event_id=cut.event_id,
+            event_id=finished.event_id,
             camera=camera_id,
-            severity=cut.severity,
+            severity=finished.severity,
             media_id=clip.media_id,
-            at=wall_time_of(self._clock, cut.started_mono),
+            at=wall_time_of(self._clock, finished.started_mono),
             sealed=self._seal_to is not None,
         )
         return clip

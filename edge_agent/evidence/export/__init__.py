@@ -1,3 +1,1 @@
-"""Bundles for a court's expert: written, read, and checked without the gateway. No camera and no database is
-used.
-"""
+"""Evidence bundles for an expert of a court: written on the gateway, checked anywhere."""

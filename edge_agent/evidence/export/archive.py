@@ -1,4 +1,4 @@
-"""What this box still has of its events: the journal, and what waits in the outbox. Any process."""
+"""Finds events and their proof on this gateway, in the journal and in the outbox. Any process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_agent.evidence.chain.records import NoEvent, Record, read_record
 
 @dataclass(frozen=True, slots=True)
 class MissingItem:
-    """What is not here: one line, English and Vietnamese."""
+    """Something that the bundle should have and has not: one line, in English and Vietnamese."""
 
     en: str
     vi: str
@@ -23,32 +23,33 @@ class MissingItem:
 class Selection:
     """An event with all that proves it."""
 
-    name: str = ""  # what was asked for
-    asked: list[Record] = field(default_factory=list)  # the events that were asked for, ascending
+    name: str = ""  # the requested id
+    requested: list[Record] = field(default_factory=list)  # the requested events, ascending
     payloads: dict[tuple[str, int], bytes] = field(default_factory=dict)  # by epoch and sequence
-    heads: list[Record] = field(default_factory=list)  # for each of them the next one
+    heads: list[Record] = field(default_factory=list)  # for each requested event the next head
     correction_payloads: list[bytes] = field(default_factory=list)  # of ``clock-correction`` events
     missing: list[MissingItem] = field(default_factory=list)
 
 
 class EvidenceArchive:
-    """``waiting`` gives the payloads of the outbox."""
+    """Reads the journal below ``state_dir``, and the outbox: ``waiting`` returns its payloads."""
 
     def __init__(self, state_dir: Path, waiting: Callable[[], Iterable[bytes]]) -> None:
         self._state_dir = state_dir
         self._waiting = waiting
 
     def select(self, name: str) -> Selection:
-        """``name``: what consumers see, ``data.event_id`` or the id of one event. Nothing found: empty.
+        """Return the events of that name with their proof; empty if there are none.
 
-        Raises ``OSError`` when the journal cannot be read.
+        ``name``: ``data.event_id``, or the id of one event. Raises ``OSError`` when the journal cannot be
+        read.
         """
         found = Selection(name)
-        asked, heads = self._search(name, found)
-        found.asked = sorted(asked, key=lambda record: (record.epoch, record.sequence))
-        found.missing += _open_end(found.asked, name)
+        requested, heads = self._search(name, found)
+        found.requested = sorted(requested, key=lambda record: (record.epoch, record.sequence))
+        found.missing += _open_end(found.requested, name)
         wanted: dict[str, set[int]] = {}
-        for record in found.asked:
+        for record in found.requested:
             head = _next_head(record, heads)
             if head is None or head.head is None:
                 found.missing.append(
@@ -66,8 +67,8 @@ class EvidenceArchive:
         return found
 
     def _search(self, name: str, found: Selection) -> tuple[list[Record], list[Record]]:
-        """The events of that name, and all heads."""
-        asked: dict[str, Record] = {}
+        """Return the events of that name, and all heads."""
+        requested: dict[str, Record] = {}
         heads: dict[str, Record] = {}
         needles = (name.encode(), b".chain-head.v1", b".clock-correction.v1")
         for payload, where in self._lines(None, found):
@@ -76,14 +77,14 @@ class EvidenceArchive:
             try:
                 record = read_record(payload, where)
             except NoEvent:
-                continue  # the torn last line of a power cut
+                continue  # the last line before a power cut may be incomplete
             if name in (record.event_id, record.id):
-                asked[record.id] = record
+                requested[record.id] = record
             if record.head is not None:
                 heads[record.id] = record
             if record.kind == "clock-correction":
                 found.correction_payloads.append(payload)
-        return list(asked.values()), list(heads.values())
+        return list(requested.values()), list(heads.values())
 
     def _collect(self, wanted: dict[str, set[int]], found: Selection) -> None:
         for epoch, sequences in wanted.items():
@@ -106,7 +107,7 @@ class EvidenceArchive:
             ]
 
     def _lines(self, epoch: str | None, found: Selection | None) -> Iterator[tuple[bytes, str]]:
-        """All events, or those of the journal files of one epoch and of the outbox."""
+        """Yield the events of the journal and the outbox; with ``epoch`` only its journal files are read."""
         for path in journal_files(self._state_dir):
             if epoch is not None and not path.name.endswith(f"-{epoch}.jsonl"):
                 continue
@@ -126,8 +127,8 @@ class EvidenceArchive:
                 )
 
 
-def _open_end(asked: Iterable[Record], event_id: str) -> Iterator[MissingItem]:
-    phases = {record.phase for record in asked if record.event_id == event_id}
+def _open_end(requested: Iterable[Record], event_id: str) -> Iterator[MissingItem]:
+    phases = {record.phase for record in requested if record.event_id == event_id}
     if phases & {"update", "end"} and "start" not in phases:
         yield MissingItem(
             f"{event_id}: its start: it is not on this box any more; the centre may have it",
@@ -141,7 +142,7 @@ def _open_end(asked: Iterable[Record], event_id: str) -> Iterator[MissingItem]:
 
 
 def _next_head(record: Record, heads: list[Record]) -> Record | None:
-    """The first head that signs it or something after it."""
+    """Return the first head that signs this event or a later one."""
     after = [
         (int(head.head.sequence), head.sequence, head)
         for head in heads

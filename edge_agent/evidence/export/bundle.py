@@ -1,4 +1,4 @@
-"""A bundle for a court's expert: one event, what proves it, and how to check it with common tools."""
+"""Makes a bundle for an expert of a court: an event, its proof, and how to check it with common tools."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNKNOWN_OFFSET = "unknown: the camera did not tell its time"
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """Who exports, when, with what."""
+    """The person who exports, when, and with which agent."""
 
     by: str
     at: str  # RFC 3339
@@ -43,7 +43,7 @@ class Exporter:
 
 @dataclass(frozen=True, slots=True)
 class BundleDevice:
-    """The box that published the events."""
+    """The gateway that published the events."""
 
     gateway: str
     ward: str
@@ -65,7 +65,7 @@ class ClockOffset:
 @dataclass(frozen=True, slots=True)
 class Bundle:
     files: dict[str, bytes]  # by name
-    missing: list[MissingItem]  # what it ought to have
+    missing: list[MissingItem]  # what it should have and has not
 
 
 def make_bundle(
@@ -77,8 +77,11 @@ def make_bundle(
     camera_clocks: Mapping[str, Sequence[ClockOffset]] | None = None,
     signing: SigningKey | None = None,
 ) -> Bundle:
-    """``media`` by file name, ``keys``: PEM of public keys by key id, ``camera_clocks`` by camera, oldest
-    first; ``signing`` signs the manifest, and without it ``missing`` says so. Raises ``EvidenceError``."""
+    """Return the bundle. Raises ``EvidenceError`` when it would have too many files.
+
+    ``media``: by file name; ``keys``: PEM of public keys by key id; ``camera_clocks``: by camera, oldest
+    first; ``signing`` signs the manifest, and without it ``missing`` has an entry.
+    """
     files = {
         f"events/{epoch}-{sequence:016d}.json": payload
         for (epoch, sequence), payload in sorted(selection.payloads.items())
@@ -90,7 +93,7 @@ def make_bundle(
     else:
         files[f"keys/{signing.id[:16]}.pem"] = to_pem(signing.der)
     files |= {f"media/{name}": content for name, content in sorted(media.items())}
-    events = [record.id for record in selection.asked]
+    events = [record.id for record in selection.requested]
     facts = ReadmeFacts(exporter.by, exporter.at, device.gateway, events, missing)
     files |= {name: text(facts).encode() for name, text in zip(READMES, (readme_en, readme_vi), strict=True)}
     manifest = {
@@ -99,7 +102,7 @@ def make_bundle(
         "exported": msgspec.to_builtins(exporter),
         "device": msgspec.to_builtins(device),
         "asked_for": selection.name,
-        "events": [_event(record, selection) for record in selection.asked],
+        "events": [_event(record, selection) for record in selection.requested],
         "heads": heads,
         "camera_clock_offset": _camera_clocks(selection, camera_clocks or {}),
         "missing": [gap.en for gap in missing],
@@ -122,7 +125,7 @@ def make_bundle(
 def _add_keys(
     heads: list[dict[str, str]], keys: dict[str, bytes], files: dict[str, bytes]
 ) -> Iterator[MissingItem]:
-    """To ``files``; tells which are not there."""
+    """Add the public keys of the heads to ``files``; yield those that are missing."""
     for key, file in {head["key_id"]: head["file"] for head in heads}.items():
         if key in keys:
             files[f"keys/{key[:16]}.pem"] = keys[key]
@@ -134,7 +137,7 @@ def _add_keys(
 
 
 def write_bundle(files: dict[str, bytes], target: Path) -> None:
-    """A zip when the name ends so, else a new folder. Raises ``EvidenceError``; replaces nothing."""
+    """Write a zip if the name ends in ``.zip``, else a folder. Raises ``EvidenceError``; replaces nothing."""
     if target.exists():
         raise EvidenceError(f"{target} exists already; nothing is written over it")
     try:
@@ -156,7 +159,7 @@ def _sha256(content: bytes) -> str:
 
 
 def _head_files(record: Record, files: dict[str, bytes]) -> dict[str, str]:
-    """Adds them to ``files``; what the manifest says of that head."""
+    """Add text and signature of a head to ``files``; return its entry in the manifest."""
     assert record.head is not None
     head = published_head(record.gateway, record.head)
     stem = f"heads/{head.epoch}-{head.sequence:016d}-{head.key_id[:16]}"
@@ -171,16 +174,16 @@ def _head_files(record: Record, files: dict[str, bytes]) -> dict[str, str]:
 
 
 def _event(record: Record, selection: Selection) -> dict[str, Any]:
-    """What its own bytes say, as a summary."""
+    """Return the summary of an event for the manifest."""
     payload = selection.payloads.get((record.epoch, record.sequence))
     event = {} if payload is None else msgspec.json.decode(payload)
-    told = {name: event.get(name) for name in ("type", "subject", "time", "recordedtime", "clock", "bootid")}
+    names = ("type", "subject", "time", "recordedtime", "clock", "bootid")
     return {
         "id": record.id,
         "sha256": record.sha256,
         "prevhash": record.prevhash,
         "event_id": record.event_id,
-        **told,
+        **{name: event.get(name) for name in names},
         "clock_correction": _correction(str(event.get("bootid")), selection),
     }
 
@@ -188,9 +191,9 @@ def _event(record: Record, selection: Selection) -> dict[str, Any]:
 def _camera_clocks(
     selection: Selection, measured: Mapping[str, Sequence[ClockOffset]]
 ) -> dict[str, Any] | str:
-    """Of each camera of the events: the last measurement before the first event, and the next one."""
+    """Return, for each camera, the last clock measurement before its first event, and the next one."""
     found: dict[str, Any] = {}
-    for record in selection.asked:
+    for record in selection.requested:
         payload = selection.payloads.get((record.epoch, record.sequence))
         event = {} if payload is None else msgspec.json.decode(payload)
         camera, at = str(event.get("subject")), str(event.get("time"))
@@ -207,7 +210,7 @@ def _camera_clocks(
 
 
 def _correction(boot_id: str, selection: Selection) -> dict[str, Any] | None:
-    """How far the box's clock jumped later in the same boot; None: no correction is known."""
+    """Return the later clock correction of the same boot; None if there is none."""
     for payload in selection.correction_payloads:
         event = msgspec.json.decode(payload)
         if event.get("bootid") == boot_id:
@@ -217,7 +220,7 @@ def _correction(boot_id: str, selection: Selection) -> dict[str, Any] | None:
 
 def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[MissingItem]:
     here = {_sha256(content) for content in media.values()}
-    refs = {ref for record in selection.asked for ref in record.media}
+    refs = {ref for record in selection.requested for ref in record.media}
     return [
         MissingItem(
             f"media {ref.media_id}: not on this box any more; the centre may have it",

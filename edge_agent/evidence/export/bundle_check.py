@@ -1,6 +1,6 @@
-"""A bundle, judged: its events, media and manifest, and what in it no signature covers.
+"""Verifies a bundle: its events, media and manifest, and which of its files no signature covers.
 
-A picture or clip is as genuine as the event that has its hash.
+A picture or clip gets the verdict of the event that names its hash.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from edge_agent.evidence.export.manifest import MANIFEST, READMES, SIGNATURE, SU
 from edge_agent.evidence.export.report import VerificationReport
 
 _WORD = re.compile(r"[^_.]+")
-"""A media id has neither: in the name of a file these stand around it."""
+"""Finds the media id in a file name: an id contains neither ``_`` nor ``.``, which surround it."""
 _BEST_FIRST = (VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
 
 
 class MediaCheck:
-    """What these events say of media, found by hash: each medium costs the same, however many events."""
+    """Finds the event of a media file by hash, in constant time."""
 
     def __init__(self, records: Iterable[Record], findings: Iterable[VerificationFinding]) -> None:
         verdicts = {(found.what, found.where): found for found in findings}
@@ -44,7 +44,7 @@ class MediaCheck:
             event = verdicts.get((record.id, record.where))
             for ref in record.media:
                 self._by_media_id.setdefault(ref.media_id, record)
-                if event is None:  # the same event stands in another place too
+                if event is None:  # a repeated copy of an event has no finding
                     continue
                 for digest in filter(None, (ref.sha256, ref.sealed_sha256)):
                     known = self._by_hash.get(digest)
@@ -76,7 +76,7 @@ def _rank(event: VerificationFinding) -> int:
     return _BEST_FIRST.index(event.verdict) if event.verdict in _BEST_FIRST else len(_BEST_FIRST)
 
 
-MAX_TEXT_BYTES = 16_000_000  # of the manifest, the sums: a line for each of the largest bundle's files
+MAX_TEXT_BYTES = 16_000_000  # of manifest and sums: enough for a line for each file of the largest bundle
 MAX_SMALL_BYTES = 4_000  # of a head, a signature, a key
 MAX_KEYS = 100
 
@@ -95,9 +95,10 @@ def check_bundle(
     report: VerificationReport,
     arrived: Sequence[SignedHead] | None = None,
 ) -> list[Record]:
-    """``arrived``: heads that the centre has kept, and no others are believed then. Returns its events.
+    """Verify a bundle into ``report``; return its events.
 
-    Raises ``EvidenceError`` for a bundle that cannot be read to its end.
+    ``arrived``: the heads that the centre has stored; if given, no other heads are accepted. Raises
+    ``EvidenceError`` for a bundle that cannot be read completely.
     """
     return _BundleCheck(contents, name, given, report, arrived).run()
 
@@ -145,7 +146,7 @@ class _BundleCheck:
         return records
 
     def _find(self, findings: Iterator[VerificationFinding]) -> None:
-        """``findings`` of files, by their names in the bundle."""
+        """Add findings to the report, with the name of the bundle before the name of the file."""
         self._report.findings += [
             VerificationFinding(found.verdict, f"{self._name}: {found.what}", found.why) for found in findings
         ]
@@ -157,13 +158,13 @@ class _BundleCheck:
         return self._contents.read(file, MAX_SMALL_BYTES) if file in self._digests else b""
 
     def _bundled_keys(self) -> Keys:
-        """The keys in the bundle itself: a forger would put his keys there, so nothing is genuine by them."""
+        """Return the keys in the bundle itself. A forger can add keys too, so they make nothing genuine."""
         keys = {}
         for file in self._in("keys/")[:MAX_KEYS]:
             try:
                 key = load_public(self._small(file))
             except KeyProblem:
-                continue  # a finding of ``_check_keys``
+                continue  # ``_check_keys`` reports it
             keys[key_id(public_der(key))] = GivenKey(key)
         self._report.notes.append(
             f"{self._name}: checked with the keys in the bundle itself, which a forger would put there too; "
@@ -187,7 +188,7 @@ class _BundleCheck:
                 )
 
     def _check_heads(self) -> list[SignedHead]:
-        """The good ones."""
+        """Return the heads with valid signatures; report all."""
         good = []
         arrived = None if self._arrived is None else {head.text for head in self._arrived}
         for file in self._in("heads/", ".txt"):
@@ -243,7 +244,7 @@ def _doubt_of(file: str, head: SignedHead | None, keys: Keys, arrived: set[bytes
         return VerificationVerdict.ALTERED, "its name is not that of the head in it"
     doubt = check_signature(head, keys)
     if doubt is None and arrived is not None and head.text not in arrived:
-        # A thief of the gateway can sign anything with its key, but cannot change what the centre has.
+        # With a stolen gateway's key anything can be signed, but the heads at the centre cannot be changed.
         return (
             VerificationVerdict.UNSIGNED,
             "the signature holds, but this head is not among those that the centre has",
@@ -264,7 +265,7 @@ def _foreign(digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
 
 
 def _check_sums(text: bytes, digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
-    """What ``sha256sum -c`` says, and files that are not listed."""
+    """Yield the findings of ``sha256sum -c``, and the files that are not listed."""
     listed = set()
     for line in text.decode("utf-8", errors="replace").split("\n")[:-1]:
         match = _SUM.fullmatch(line)

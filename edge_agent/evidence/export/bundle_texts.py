@@ -1,4 +1,4 @@
-"""The README of a bundle, in English and Vietnamese: what to type, and what has to come out."""
+"""The README of a bundle, in English and Vietnamese: the commands to type, and their expected output."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from edge_agent.evidence.export.archive import MissingItem
 
 @dataclass(frozen=True, slots=True)
 class ReadmeFacts:
+    """The variable parts of a README."""
+
     by: str
     at: str
     gateway: str
-    events: Sequence[str]  # ids of those that were asked for
+    events: Sequence[str]  # ids of the requested events
     missing: Sequence[MissingItem]
 
 
@@ -121,7 +123,7 @@ NỘI DUNG KHÔNG CÓ TRONG GÓI NÀY
 {missing}
 """
 
-# Loops over what is there, not over what the README lists: who adds a file does not write the README anew.
+# The commands loop over all files in the folder, so that an added file is checked too.
 _KEYS = """     for k in keys/*.pem; do openssl pkey -pubin -in "$k" -outform DER | sha256sum; done"""
 _HEADS = """     for t in heads/*.txt; do
        k=${t##*-}; k=keys/${k%.txt}.pem

@@ -1,7 +1,4 @@
-"""``edge-agent evidence verify``: files of events, bundles and media, judged.
-
-The public keys given with ``--gateway-key``, each with the gateway that it is known to belong to.
-"""
+"""``edge-agent evidence verify``: verifies events, bundles and media with the keys of ``--gateway-key``."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ from edge_agent.evidence.export.bundle_check import MediaCheck, check_bundle
 from edge_agent.evidence.export.contents import open_bundle, stream_sha256
 from edge_agent.evidence.export.report import VerificationReport, spans
 
-MAX_KEY_FILE_BYTES = 64_000_000  # of a file of keys: the births of thousands of gateways
+MAX_KEY_FILE_BYTES = 64_000_000  # enough for the birth messages of thousands of gateways
 
 _OWNER = re.compile(r"([a-z0-9-]{1,63})=")
 _BIRTH_TOPIC = re.compile(rb"(?:.*/)?([a-z0-9-]{1,63})/up/birth")
@@ -51,7 +48,10 @@ class _Birth(msgspec.Struct):
 
 
 def load_keys(names: Sequence[str]) -> Keys:
-    """Each ``[GATEWAY=]PUBLIC.pem``, or a file of births behind their topics. Raises ``EvidenceError``."""
+    """Load public keys from ``names``. Raises ``EvidenceError``.
+
+    Each name is ``[GATEWAY=]FILE``; the file is a PEM, or birth messages, each after its topic.
+    """
     keys: dict[str, GivenKey] = {}
     for name in names:
         owner = _OWNER.match(name)
@@ -67,7 +67,7 @@ def load_keys(names: Sequence[str]) -> Keys:
 
 
 def _keys_in(content: bytes, owner: str | None) -> list[tuple[bytes, str | None]]:
-    """PEM and gateway of each key. Raises ``KeyProblem`` for none: it would read as no ``--gateway-key``."""
+    """Return PEM and gateway of each key. Raises ``KeyProblem`` when there is none, as if none was given."""
     if b"/up/birth " not in content:
         return [(content, owner)]
     found = [(pem, gateway) for pem, gateway in _of_births(content) if owner in (None, gateway)]
@@ -77,17 +77,19 @@ def _keys_in(content: bytes, owner: str | None) -> list[tuple[bytes, str | None]
 
 
 def _of_births(content: bytes) -> Iterator[tuple[bytes, str]]:
-    """Each key as PEM, and the gateway on whose topic it came: no other can publish there, but what a birth
-    says of itself, any gateway can write."""
+    """Yield each key as PEM, with the gateway on whose topic the birth message came.
+
+    The topic is reliable, because only that gateway may publish there; the payload alone is not.
+    """
     for line in content.splitlines():
         topic, payload = split_topic(line)
         if (match := _BIRTH_TOPIC.fullmatch(topic)) is None:
             continue
-        told, gateway = msgspec.json.decode(payload, type=_Birth), match[1].decode()
-        if told.gateway != gateway:
-            raise KeyProblem(f"the birth on the topic of {gateway} says that it is of {told.gateway[:63]!r}")
-        if told.evidence_key is not None:
-            yield to_pem(base64.b64decode(told.evidence_key, validate=True)), gateway
+        birth, gateway = msgspec.json.decode(payload, type=_Birth), match[1].decode()
+        if birth.gateway != gateway:
+            raise KeyProblem(f"the birth on the topic of {gateway} says that it is of {birth.gateway[:63]!r}")
+        if birth.evidence_key is not None:
+            yield to_pem(base64.b64decode(birth.evidence_key, validate=True)), gateway
 
 
 def _read(path: Path) -> bytes:
@@ -101,14 +103,16 @@ def _read(path: Path) -> bytes:
     return content
 
 
-MAX_LINE_BYTES = 2 * MAX_EVENT_BYTES  # a picture in a capture is no line, but what it looks like to one
+MAX_LINE_BYTES = 2 * MAX_EVENT_BYTES  # a capture may contain pictures, which have no line ends
 
 
 def check_files(
     files: Sequence[Path], keys: Sequence[str], media: Sequence[Path], kept: Sequence[Path] = ()
 ) -> VerificationReport:
-    """``keys``: ``[GATEWAY=]FILE`` each; ``kept``: events as they arrived at the centre, of which only the
-    heads count. Raises ``EvidenceError`` for a file that cannot be read."""
+    """Verify the files. Raises ``EvidenceError`` for a file that cannot be read.
+
+    ``keys``: see ``load_keys``; ``kept``: events as the centre received them, used for their heads only.
+    """
     report, given = VerificationReport(), load_keys(keys)
     if kept and not given:
         raise EvidenceError(
@@ -144,7 +148,7 @@ def _notes(records: Sequence[Record], findings: Sequence[VerificationFinding]) -
 
 
 def _read_lines(path: Path, report: VerificationReport) -> list[Record]:
-    """One event a line, alone or behind its topic; line ends of either kind."""
+    """Read a file with one event per line, with or without its topic; LF or CRLF line ends."""
     records: list[Record] = []
     ranges = 0
     try:
@@ -162,7 +166,7 @@ def _read_lines(path: Path, report: VerificationReport) -> list[Record]:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """What is longer than any event comes as its beginning only: it cannot be read as one."""
+    """Yield the lines. Of a line that is longer than any event, only the beginning is returned."""
     while line := file.readline(MAX_LINE_BYTES):
         yield line
         while line and not line.endswith(b"\n"):
@@ -170,7 +174,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _read_line(line: bytes, where: str, report: VerificationReport) -> list[Record]:
-    """Nothing but a count of what neither is an event nor was one."""
+    """Return the event of a line. Other lines are only counted."""
     topic, payload = split_topic(line)
     if is_of_an_event(topic, payload):
         return _read_one(payload, where, report)

@@ -1,6 +1,6 @@
-"""The files of a bundle, a zip or a folder, read within bounds: it may come from an attacker.
+"""Reads the files of a bundle, a zip or a folder, within limits: the bundle may come from an attacker.
 
-Nothing is unpacked to disk. A file that can be large is only ever hashed, a piece at a time.
+Nothing is unpacked to disk. Large files are only hashed, one piece at a time.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from edge_agent.core.errors import EvidenceError
 MAX_FILES = 50_000
 MAX_BYTES = 4_000_000_000  # of all files together, unpacked
 MAX_RATIO = 100
-"""Unpacked to packed, of the whole. Clips hardly shrink, events to a half; deflate can reach 1,000."""
-MAX_LIST_BYTES = 8_000_000  # the list of files of a zip, which is read whole
+"""Unpacked to packed size of the whole bundle. Clips hardly shrink, events to a half; deflate can reach
+1,000."""
+MAX_LIST_BYTES = 8_000_000  # of the list of files of a zip, which is read into memory
 PIECE = 1 << 20
 
 _SAFE_NAME = re.compile(r"(?!(.*/)?\.\.?(/|\Z))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.DOTALL)
-"""No name with ``..``, a root, a drive or a backslash: unpacked, such a file would lie outside the bundle."""
+"""Excludes names with ``..``, a root, a drive or a backslash: such files would be unpacked elsewhere."""
 _END, _END_MARK = struct.Struct("<4s4H2LH"), b"PK\x05\x06"  # the last record of a zip
 _END_64, _END_64_BYTES = b"PK\x06\x07", 20  # before it, in a zip of more than 65,534 files or 4 GB
 _ENTRY = b"PK\x01\x02"  # begins each file in the list
-_OTHER_NAME = 0x7075  # the extra field by which some programs unpack a file under another name
+_OTHER_NAME = 0x7075  # extra field with another file name, which some programs use
 _UNREADABLE = (
     OSError,
     zipfile.BadZipFile,
@@ -42,11 +43,11 @@ _UNREADABLE = (
     RuntimeError,
     OverflowError,
 )
-"""What ``zipfile`` raises for a damaged or encrypted one; ``NotImplementedError`` is a ``RuntimeError``."""
+"""Errors of ``zipfile`` for a damaged or encrypted zip; ``NotImplementedError`` is a ``RuntimeError``."""
 
 
 class Contents:
-    """``names`` of the files, and what is in them. Raises ``EvidenceError``."""
+    """The names and contents of the files. Its methods raise ``EvidenceError``."""
 
     def __init__(self, where: str, names: Sequence[str], opener: Callable[[str], IO[bytes]]) -> None:
         self.names = names
@@ -54,7 +55,7 @@ class Contents:
         self._open = opener
 
     def read(self, name: str, max_bytes: int) -> bytes:
-        """A file that can be no larger in an honest bundle."""
+        """Read a file. Raises ``EvidenceError`` when it is larger than ``max_bytes``."""
         where = f"{self._where}: {name}"
         with _readable(where), self._open(name) as file:
             content = file.read(max_bytes + 1)
@@ -69,7 +70,7 @@ class Contents:
 
 @contextmanager
 def open_bundle(path: Path) -> Iterator[Contents]:
-    """Of a zip or a folder. Raises ``EvidenceError`` for one that cannot be read, or must not be."""
+    """Open a zip or a folder. Raises ``EvidenceError`` for one that cannot be read or is not safe to read."""
     with ExitStack() as stack:
         with _readable(path):
             contents = _folder(path) if path.is_dir() else _zip(path, stack)
@@ -107,7 +108,7 @@ def _readable(where: Path | str) -> Iterator[None]:
 
 
 def _files_of(folder: Path) -> list[str]:
-    """Regular files only: a link leads out of the bundle, and a pipe never ends."""
+    """Return the files; links and devices are errors: a link leads out of the bundle, a pipe never ends."""
     names: list[str] = []
     total = 0
     for place, folders, files in os.walk(folder, onerror=_raise):
@@ -135,13 +136,15 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
                 f"{path} holds a file of the name {name[:200]!r}, which no export gives and which may be "
                 "unpacked outside of the bundle: it was tampered with, unpack it nowhere"
             )
-    if len(set(names)) < len(names):  # another program may unpack the other of the two
+    if len(set(names)) < len(names):  # of two files of one name, other programs may read the other one
         raise EvidenceError(f"{path} holds two files of one name: it was tampered with")
 
 
 def _check_list(path: Path, file: IO[bytes]) -> None:
-    """Before ``zipfile`` reads the list of files into objects: it is no longer than that of the largest
-    bundle, and nothing but the files is in the zip."""
+    """Check the size of the list of files, and that the zip contains nothing else.
+
+    This is done before ``zipfile`` makes an object of each entry.
+    """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size - _END_64_BYTES))
     tail = file.read()
@@ -157,7 +160,7 @@ def _check_list(path: Path, file: IO[bytes]) -> None:
 
 
 def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
-    """What ``zipfile`` passes over and another program does not."""
+    """Refuse features that ``zipfile`` ignores and other programs use."""
     where = f"{path}: {entry.filename}"
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise EvidenceError(f"{where} is packed in a way that no export uses: the bundle is not read")
@@ -181,7 +184,7 @@ def _too_large(path: Path) -> str:
 
 
 def stream_sha256(file: IO[bytes]) -> str:
-    """A piece at a time."""
+    """Return the SHA-256 of a file, read one piece at a time."""
     digest = hashlib.sha256()
     while piece := file.read(PIECE):
         digest.update(piece)

@@ -1,8 +1,8 @@
-"""The manifest of a bundle: who exported what, signed at the export, so that a later edit shows.
+"""Verifies the manifest of a bundle, which is signed at the export so that a later change is detected.
 
-The gateway's key signs the bytes of ``manifest.json`` as they are; ``manifest.sig`` is the signature. The
-manifest lists the SHA-256 of each other file. Bundles of before have no signature: nothing covers their
-manifest and their texts.
+The gateway's key signs the bytes of ``manifest.json``; ``manifest.sig`` is the signature. The manifest lists
+the SHA-256 of all other files. Bundles of older agents have no signature: their manifest and README files are
+not covered.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIGNATURE = "manifest.sig"
 SUMS = "SHA256SUMS"
 READMES = ("README.en.txt", "README.vi.txt")
 UNLISTED = {MANIFEST, SIGNATURE, SUMS}
-"""What a manifest cannot have the hash of; the sums are checked one by one."""
+"""Files whose hash cannot be in the manifest; the lines of ``SUMS`` are checked one by one."""
 
 
 class _Device(msgspec.Struct):
@@ -39,7 +39,7 @@ class _Event(msgspec.Struct):
 
 
 class _Manifest(msgspec.Struct):
-    """What matters here of it."""
+    """The fields of a manifest that verification needs."""
 
     device: _Device
     events: list[_Event]
@@ -67,7 +67,10 @@ class ManifestVerification:
 def check_manifest(
     text: bytes | None, signature: bytes | None, digests: Mapping[str, str], records: list[Record], keys: Keys
 ) -> ManifestVerification:
-    """``text`` and ``signature``: the two files, None where there is none; ``digests``: of all files."""
+    """Verify the manifest.
+
+    ``text`` and ``signature``: the two files, None if missing; ``digests``: the SHA-256 of all files.
+    """
     judged = ManifestVerification()
     if text is None:
         judged.uncovered = [MANIFEST, *(name for name in READMES if name in digests)]
@@ -94,8 +97,8 @@ def check_manifest(
         judged.findings.append(_judge_signature(manifest, text, signature or b"", records, keys))
     judged.findings += _judge_list(manifest, digests, records)
     judged.notes = [f"{MANIFEST} says what is not in the bundle: {line}" for line in manifest.missing]
-    asked = None if judged.uncovered else {event.id for event in manifest.events}
-    judged.notes += left_out(record for record in records if asked is None or record.id in asked)
+    requested = None if judged.uncovered else {event.id for event in manifest.events}
+    judged.notes += left_out(record for record in records if requested is None or record.id in requested)
     return judged
 
 
@@ -121,7 +124,7 @@ def _judge_signature(
 def _judge_list(
     manifest: _Manifest, digests: Mapping[str, str], records: Iterable[Record]
 ) -> Iterator[VerificationFinding]:
-    """The files that it lists against those that are there."""
+    """Compare the files that the manifest lists with those in the bundle."""
     for name, digest in manifest.files.items():
         if name not in digests:
             yield VerificationFinding(
@@ -141,7 +144,7 @@ def _judge_list(
 
 
 def left_out(records: Iterable[Record]) -> Iterator[str]:
-    """Of what goes on for a time, whose beginning or end is not in the bundle."""
+    """Yield a note for each event with phases whose start or end is not in the bundle."""
     phases: dict[str, set[str]] = {}
     for record in records:
         if record.event_id is not None and record.phase in ("start", "update", "end"):

@@ -1,4 +1,4 @@
-"""What ``edge-agent evidence verify`` says: one sentence first, then what is not genuine and why."""
+"""The output of ``edge-agent evidence verify``: the result first, then what is not genuine and why."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from edge_agent.evidence.chain.links import epoch_joins
 from edge_agent.evidence.chain.records import Record
 from edge_agent.evidence.chain.verify import VerificationFinding, VerificationVerdict
 
-NAMED = 3  # of the lines that are passed over
+MAX_NAMED = 3  # skipped lines that are named
 
 
 @dataclass(slots=True)
 class VerificationReport:
+    """The result of a verification."""
+
     findings: list[VerificationFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)  # files that no signature covers
-    gateways: set[str] = field(default_factory=set)  # whose events these are, as they say
-    passed_over: list[str] = field(default_factory=list)  # the first few of them
+    gateways: set[str] = field(default_factory=set)  # sources of the events, as they claim
+    passed_over: list[str] = field(default_factory=list)  # the first skipped lines
     passed_over_count: int = 0
 
     @property
     def genuine(self) -> bool:
-        """All of it, that it is not nothing, and that a known key signed it."""
+        """Whether there are events, all are genuine, and a signature covers all files."""
         return self._only(VerificationVerdict.GENUINE) and not self.uncovered
 
     @property
     def exit_code(self) -> int:
-        """0: all is genuine. 3: nothing speaks against it, but no known key vouches for all. 1: else."""
+        """0: all is genuine. 3: all is consistent, but a known key does not cover all. 1: anything else."""
         if self.genuine:
             return EX_OK
         return (
@@ -46,23 +48,24 @@ class VerificationReport:
         return bool(self.findings) and all(found.verdict in verdicts for found in self.findings)
 
     def pass_over(self, where: str) -> None:
-        """This line is no event and was none."""
+        """Count a line that is no event and was none."""
         self.passed_over_count += 1
-        if len(self.passed_over) < NAMED:
+        if len(self.passed_over) < MAX_NAMED:
             self.passed_over.append(where)
 
     def write(self, out: TextIO) -> None:
-        """The sum of it, the count of each verdict, and what is not genuine: neighbours in one line."""
+        """Write the result, the number of each verdict, and what is not genuine; neighbours share a line."""
         out.write(f"RESULT: {self._sum()}\n")
         if self.gateways:
-            more = f" and {len(self.gateways) - NAMED} more" if len(self.gateways) > NAMED else ""
-            out.write(f"events of: {printable(', '.join(sorted(self.gateways)[:NAMED]))}{more}\n")
+            hidden = len(self.gateways) - MAX_NAMED
+            more = f" and {hidden} more" if hidden > 0 else ""
+            out.write(f"events of: {printable(', '.join(sorted(self.gateways)[:MAX_NAMED]))}{more}\n")
         for verdict in VerificationVerdict:
             count = sum(found.verdict is verdict for found in self.findings)
             if count or verdict is VerificationVerdict.GENUINE:
                 out.write(f"{verdict}: {count}\n")
         if self.passed_over_count:
-            more = ", ..." if self.passed_over_count > NAMED else ""
+            more = ", ..." if self.passed_over_count > MAX_NAMED else ""
             where = printable(", ".join(self.passed_over))
             out.write(f"no event, passed over: {self.passed_over_count} ({where}{more})\n")
         for file in self.uncovered:
@@ -119,7 +122,7 @@ class VerificationReport:
 
 
 def spans(records: Collection[Record]) -> Iterator[str]:
-    """Of each chain: from where to where it was looked at. What stood before and behind, no file can tell."""
+    """Yield the first and last event of each chain. The files cannot show what came before and after."""
     numbers: dict[tuple[str, str], list[int]] = defaultdict(list)
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in records:
