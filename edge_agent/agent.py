@@ -184,7 +184,7 @@ class Agent:
             usage=self._usage,
             clock=self._clock,
             birth=lambda session: msgspec.json.encode(self._birth(session)),
-            on_down=self.commands.receive,
+            on_down=self.commands.dispatcher.accept,
             replies=self.commands.replies,
             clock_trusted=self._clock_sync.trusted,
             limiter=self._uplink.pace,

@@ -10,6 +10,8 @@ PAGE = ROOT / "docs/design/architecture.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FRAME_FILES = 8
 """From the socket to ``Pipeline.process``: more are too many to follow."""
+COMMAND_FILES, COMMAND_TYPES = 9, 4
+"""From the broker to the handler and the reply."""
 
 
 def named(text: str) -> list[str]:
@@ -22,7 +24,7 @@ def section(title: str) -> str:
 
 def steps(title: str) -> list[str]:
     """Files in the first column of the section's table."""
-    return re.findall(r"^\| `([\w./]+)` \|", section(title), flags=re.MULTILINE)
+    return re.findall(r"^\| `(\w+/[\w./]+)` \|", section(title), flags=re.MULTILINE)
 
 
 def test_every_file_and_folder_that_the_page_names_exists() -> None:
@@ -48,3 +50,17 @@ def test_a_frame_an_event_and_a_command_are_followed_through_files_that_exist() 
 
 def test_a_frame_passes_few_files() -> None:
     assert len(steps("A frame")) <= FRAME_FILES
+
+
+def test_a_command_passes_few_files_and_types() -> None:
+    """The page names every module of ``commands``, so no step can be left out of it."""
+    files = steps("A command")
+    types = re.findall(r"^\| `(\w+)` \|", section("A command"), flags=re.MULTILINE)
+    assert len(files) <= COMMAND_FILES
+    assert len(types) <= COMMAND_TYPES
+    package = {
+        f"edge_agent/commands/{path.name}" for path in (ROOT / "edge_agent/commands").glob("[a-z]*.py")
+    }
+    assert package <= set(files)
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "edge_agent").rglob("*.py"))
+    assert [name for name in types if f"class {name}" not in sources] == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.core.errors import EdgeAgentError
 
 Args = TypeVar("Args", bound=Struct)
+Args_co = TypeVar("Args_co", bound=Struct, covariant=True)
 
 
 class CommandRefused(EdgeAgentError):
@@ -52,18 +53,31 @@ class InProgress:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommandContext(Generic[Args]):
-    """A checked and journalled command, with the functions that its action may call."""
+class CommandContext(Protocol[Args_co]):
+    """A checked and journalled command as its action sees it, with the functions that the action may call."""
 
-    id: str
-    args: Args
-    signed_by: str | None  # id of the operator's key; None: it was not signed
-    progress: Callable[[str], None]  # publishes another ``running`` with this text; any thread
-    finish: Callable[[CommandSucceeded | CommandFailed], None]
-    """Publishes the outcome after ``run`` returned ``InProgress``. Any thread, once."""
-    stopping: Callable[[], bool]
-    """Whether the agent stops: return soon, or raise CommandFailed and leave the rest to ``resume``."""
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def args(self) -> Args_co: ...
+
+    @property
+    def signed_by(self) -> str | None:
+        """Id of the operator's key; None: it was not signed."""
+        ...
+
+    def progress(self, text: str, /) -> None:
+        """Publish another ``running`` with this text. Any thread."""
+        ...
+
+    def finish(self, outcome: CommandSucceeded | CommandFailed, /) -> None:
+        """Publish the outcome after ``run`` returned ``InProgress``. Any thread, once."""
+        ...
+
+    def stopping(self) -> bool:
+        """Whether the agent stops: return soon, or raise CommandFailed and leave the rest to ``resume``."""
+        ...
 
 
 class Action(Protocol[Args]):

@@ -15,31 +15,26 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
-from edge_agent.commands.action import (
-    Action,
-    CommandContext,
-    CommandFailed,
-    CommandRefused,
-    CommandSucceeded,
-    InProgress,
-)
-from edge_agent.commands.document import CommandValidity
-from edge_agent.commands.intake import CommandIntake, IncomingCommand
+from edge_agent.commands import signature
+from edge_agent.commands.action import Action, CommandFailed, CommandRefused, CommandSucceeded, InProgress
+from edge_agent.commands.document import CommandValidity, arguments, extract_id, parse
 from edge_agent.commands.journal import CommandJournal
 from edge_agent.commands.open_commands import OpenCommand, OpenCommands
-from edge_agent.commands.replies import ReplyMaker, ReplyQueue
+from edge_agent.commands.replies import ReplyMaker, ReplyQueue, ReplyRateLimit
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.core.clock import Clock
 from edge_agent.core.worker import SupervisedThread
-from edge_agent.wire import CommandsHealth, Reply
+from edge_agent.wire import CommandsHealth, Reply, ReplyStatus
+from edge_agent.wire.topics import DownKind, DownMessage
 
 log = logging.getLogger(__name__)
 
 MAX_INCOMING = 32
 """Messages that wait to be processed; further ones stay at the broker."""
+SET_CONFIG = "set-config"
+"""The command on the retained topic ``down/config``."""
 PATIENCE_S = 10.0
 HANGS_AFTER_S = 60.0
 """A quick command that exceeds its time limit by this much hangs, and the supervisor restarts the agent. A
@@ -53,7 +48,7 @@ class CommandExecutor:
 
     def __init__(
         self,
-        process: Callable[[IncomingCommand], None],
+        process: Callable[[DownMessage, float | None], None],
         record_sent: Callable[[Reply], None],
         execute: Callable[[OpenCommand], None],
     ) -> None:
@@ -64,7 +59,7 @@ class CommandExecutor:
         self._execute = execute
         self._stopping = False
         self._changed = threading.Condition()  # protects what is below
-        self._incoming: deque[IncomingCommand] = deque()
+        self._incoming: deque[tuple[DownMessage, float | None]] = deque()  # with its expiry
         self._sent: deque[Reply] = deque()
         self._quick: deque[OpenCommand] = deque()
         self._slow: dict[str, deque[OpenCommand]] = {}  # by type; a thread runs while one waits
@@ -91,12 +86,12 @@ class CommandExecutor:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def submit(self, message: IncomingCommand) -> bool:
-        """Queue a message. False: the queue is full."""
+    def submit(self, message: DownMessage, until_mono: float | None) -> bool:
+        """Queue a message that expires at ``until_mono``. False: the queue is full."""
         with self._changed:
             if len(self._incoming) >= MAX_INCOMING:
                 return False
-            self._incoming.append(message)
+            self._incoming.append((message, until_mono))
             self._changed.notify_all()
         return True
 
@@ -112,7 +107,7 @@ class CommandExecutor:
                 self._quick.append(command)
                 self._changed.notify_all()
                 return
-            type_ = command.entry.type
+            type_ = command.record.type
             self._slow.setdefault(type_, deque()).append(command)
             if type_ not in self._threads:
                 thread = threading.Thread(
@@ -127,14 +122,14 @@ class CommandExecutor:
         while not loop.stopping:
             loop.beat()
             match self._next_job():
-                case IncomingCommand() as message:
-                    self._process(message)
+                case (message, until_mono):
+                    self._process(message, until_mono)
                 case Reply() as reply:
                     self._record_sent(reply)
                 case OpenCommand() as command:
                     self._execute_quick(loop, command)
 
-    def _next_job(self) -> IncomingCommand | Reply | OpenCommand | None:
+    def _next_job(self) -> tuple[DownMessage, float | None] | Reply | OpenCommand | None:
         """Return a message before a command: messages are processed between two commands."""
         sources: tuple[deque[Any], ...] = (self._incoming, self._sent, self._quick)
         with self._changed:
@@ -186,13 +181,19 @@ class CommandDispatcher:
         wakes the thread that publishes ``replies``."""
         self.actions: dict[str, Action[Any]] = {}
         self.replies = ReplyQueue(wake, self._note_sent)
+        self._gateway = gateway
+        self._operators = operators
+        self._clock = clock
+        self._maker = ReplyMaker(gateway, clock, session, self.actions)
         self._stopping = threading.Event()
-        maker = ReplyMaker(gateway, clock, session, self.actions)
-        self._open = OpenCommands(journal, self.replies, maker, CommandValidity(clock, synced), clock)
-        self._executor = CommandExecutor(self._process, self._open.record_sent, self._execute)
-        self._intake = CommandIntake(
-            gateway, self.actions, operators, self._open, self.replies, maker, clock, self._executor.queue
+        self._open = OpenCommands(
+            journal, self.replies, self._maker, CommandValidity(clock, synced), clock, self._stopping.is_set
         )
+        self._executor = CommandExecutor(self._process, self._open.record_sent, self._execute)
+        self._rejected = 0
+        self._unanswerable = 0
+        self._rejections = ReplyRateLimit()
+        self._repeats = ReplyRateLimit()
 
     def register(self, actions: Iterable[Action[Any]]) -> None:
         """Add commands. Call before ``start``."""
@@ -219,10 +220,12 @@ class CommandDispatcher:
     def join(self, timeout_s: float) -> None:
         self._executor.join(timeout_s)
 
-    def accept(self, message: IncomingCommand) -> None:
+    def accept(self, message: DownMessage) -> None:
         """Queue a message; returns at once. When the queue is full the message is not acknowledged, and the
         broker sends it again in the next session."""
-        if not self._executor.submit(message):
+        left_s = message.expires_in_s
+        until_mono = None if left_s is None else self._clock.monotonic() + left_s
+        if not self._executor.submit(message, until_mono):
             log.warning("commands: the queue is full; the broker sends this one again in the next session")
 
     def tick(self) -> None:
@@ -232,8 +235,8 @@ class CommandDispatcher:
     def health(self) -> CommandsHealth:
         return CommandsHealth(
             waiting=self._open.count,
-            rejected=self._intake.rejected,
-            unanswerable=self._intake.unanswerable,
+            rejected=self._rejected,
+            unanswerable=self._unanswerable,
             degraded=self._open.journal_error,
         )
 
@@ -241,34 +244,94 @@ class CommandDispatcher:
         """On the publisher's thread, which must not wait for a disk."""
         self._executor.sent(reply)
 
-    # --- the threads of the executor ---
+    # --- the thread ``commands``: check, and queue or refuse ---
 
-    def _process(self, message: IncomingCommand) -> None:
-        self._intake.process(message)
+    def _process(self, message: DownMessage, until_mono: float | None) -> None:
+        """Accept or refuse a message, and acknowledge it. Never raises; replies if there is an id."""
+        type_ = message.name if message.kind is DownKind.COMMAND else SET_CONFIG
+        is_signed = signature.is_jws(message.payload)
+        id_ = extract_id(signature.payload_of(message.payload) if is_signed else message.payload)
+        try:
+            self._accept(message, type_, is_signed, until_mono)
+        except CommandRefused as error:
+            self._reject(id_, type_, error)
+        except Exception:
+            log.exception("commands: a message of type %.63r could not be processed", type_)
+            self._reject(id_, type_, CommandRefused("the gateway failed at reading it", "malformed"))
+        finally:
+            message.acknowledge()
+
+    def _accept(self, message: DownMessage, type_: str, is_signed: bool, until_mono: float | None) -> None:
+        """Raises CommandRefused, and then nothing has changed."""
+        text, signed_by = self._operators.open(message.payload) if is_signed else (message.payload, None)
+        record = parse(text, self._gateway, signed_by, self._clock.now())
+        action = self._action(type_)
+        if record.type != type_:
+            raise CommandRefused(f"a document of type {record.type} came as {type_}", "malformed")
+        args = arguments(action.arguments, record.args or {})
+        if signed_by is None and action.needs_signature(args):
+            raise CommandRefused(
+                f"{action.name} has to be signed by an operator{self._signing_hint()}", "unsigned"
+            )
+        if (reply := self._open.reply_to_repeat(record)) is not None:
+            if not self._repeats.is_exceeded(self._clock.monotonic()):
+                log.info("command %s: came again, the earlier reply is repeated", record.id)
+                self.replies.put(reply)
+            return
+        if message.retained and message.kind is DownKind.COMMAND:
+            # The journal drops expired records, and a gateway without a clock would run it again.
+            raise CommandRefused(
+                "the broker keeps it (retain) and gives it again with every connection; send it without",
+                "malformed",
+            )
+        self._executor.queue(self._open.begin(record, action, args, until_mono))
+
+    def _action(self, type_: str) -> Action[Any]:
+        action = self.actions.get(type_)
+        if action is None:
+            known = ", ".join(self.actions)
+            raise CommandRefused(f"this gateway obeys no such type; it knows: {known}", "unknown-type")
+        return action
+
+    def _signing_hint(self) -> str:
+        """Say so if a signature would not help, because this gateway has no keys."""
+        return "" if self._operators.keys() else ", and this gateway has no commands.operator_keys"
+
+    def _reject(self, id_: str | None, type_: str, error: CommandRefused) -> None:
+        if id_ is None:
+            self._count_unanswerable(error)
+            return
+        self._rejected += 1
+        if self._rejections.is_exceeded(self._clock.monotonic()):
+            log.debug("command %s: refused without a reply, there were too many: %s", id_, error)
+            return
+        status: ReplyStatus = "expired" if error.code == "expired" else "rejected"
+        log.warning("command %s: %s: %.200s", id_, error.code, error)
+        self.replies.put(self._maker.make(id_, type_, status, error.code, str(error)))
+
+    def _count_unanswerable(self, error: CommandRefused) -> None:
+        self._unanswerable += 1
+        is_power_of_two = self._unanswerable & (self._unanswerable - 1) == 0
+        # A flood must not fill the log: only the 1st, 2nd, 4th, 8th … message is a warning.
+        level = logging.WARNING if is_power_of_two else logging.DEBUG
+        log.log(level, "commands: message %d without an id: %.200s", self._unanswerable, error)
+
+    # --- the threads of the executor: run ---
 
     def _execute(self, command: OpenCommand) -> None:
         """Never raises."""
         if not self._open.start(command):
             return
         try:
-            outcome: CommandSucceeded | InProgress | CommandFailed | CommandRefused = self._perform(command)
+            outcome: CommandSucceeded | InProgress | CommandFailed | CommandRefused = (
+                command.action.resume(command) if command.resumed else command.action.run(command)
+            )
         except (CommandRefused, CommandFailed) as error:
             outcome = error
         except Exception:
-            log.exception("command %s: %s failed", command.entry.id, command.entry.type)
+            log.exception("command %s: %s failed", command.record.id, command.record.type)
             outcome = CommandFailed("the gateway failed at it; its log says more")
         if isinstance(outcome, CommandFailed) and self._stopping.is_set():
-            log.info("command %s: the agent stops in the middle of it: %.200s", command.entry.id, outcome)
+            log.info("command %s: the agent stops in the middle of it: %.200s", command.record.id, outcome)
             return  # the next start resumes it, or replies that it was interrupted
         self._open.settle(command, outcome)
-
-    def _perform(self, command: OpenCommand) -> CommandSucceeded | InProgress | CommandFailed:
-        context = CommandContext(
-            id=command.entry.id,
-            args=command.args,
-            signed_by=command.entry.signed_by,
-            progress=partial(self._open.progress, command),
-            finish=partial(self._open.settle, command),
-            stopping=self._stopping.is_set,
-        )
-        return command.action.resume(context) if command.resumed else command.action.run(context)

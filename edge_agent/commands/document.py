@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import CommandRefused
+from edge_agent.commands.journal import CommandRecord
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.wire import Command
 from edge_agent.wire.data.base import decode_error_text
@@ -31,26 +31,6 @@ TOLERANCE = timedelta(minutes=5)
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A parsed command. Its signature and its validity are checked elsewhere."""
-
-    id: str
-    type: str
-    gateway: str
-    issued: datetime
-    expires: datetime
-    args: dict[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of id, type, gateway and arguments, hex.
-
-        Without the times: a sender that repeats a command, because the reply was lost, gives new ones."""
-        parts = (self.id, self.type, self.gateway, self.args)
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
 class _Named(Struct):
     """The part of a document that a reply needs."""
 
@@ -66,8 +46,10 @@ def extract_id(text: bytes) -> str | None:
     return named.id if _ID.fullmatch(named.id) else None
 
 
-def parse(text: bytes, longest_life: timedelta = MAX_LIFETIME) -> Document:
-    """Parse a command's document. Raises CommandRefused when it is malformed, too large or valid too long."""
+def parse(text: bytes, gateway: str, signed_by: str | None, received: datetime) -> CommandRecord:
+    """Parse a command's document into its first record.
+
+    Raises CommandRefused when it is malformed, too large, valid too long, or for another gateway."""
     if len(text) > MAX_DOCUMENT_BYTES:
         raise CommandRefused(
             f"the document has {len(text)} bytes, at most {MAX_DOCUMENT_BYTES} are read", "oversized"
@@ -82,14 +64,38 @@ def parse(text: bytes, longest_life: timedelta = MAX_LIFETIME) -> Document:
         raise CommandRefused(
             f"the document is not one of a command: {decode_error_text(error)}", "malformed"
         ) from None
+    _check_period(issued, expires, is_signed=signed_by is not None)
+    if found.gateway != gateway:
+        raise CommandRefused(f"this is gateway {gateway}, not {found.gateway}", "wrong-gateway")
+    return CommandRecord(
+        id=found.id,
+        type=found.type,
+        digest=_digest(found),
+        issued=issued,
+        expires=expires,
+        received=received,
+        signed_by=signed_by,
+        args=found.args,
+    )
+
+
+def _check_period(issued: datetime, expires: datetime, *, is_signed: bool) -> None:
+    max_lifetime = MAX_LIFETIME if is_signed else MAX_UNSIGNED_LIFETIME
     if expires <= issued:
         raise CommandRefused("the document expires before it is issued", "malformed")
     if expires.year > LAST_YEAR:
         raise CommandRefused(f"the document expires in a year after {LAST_YEAR}", "malformed")
-    if expires - issued > longest_life:
-        hint = "" if longest_life == MAX_LIFETIME else "; a signed one may be for longer"
-        raise CommandRefused(f"the document is valid for more than {longest_life.days} d{hint}", "malformed")
-    return Document(found.id, found.type, found.gateway, issued, expires, found.args)
+    if expires - issued > max_lifetime:
+        hint = "" if is_signed else "; a signed one may be for longer"
+        raise CommandRefused(f"the document is valid for more than {max_lifetime.days} d{hint}", "malformed")
+
+
+def _digest(command: Command[dict[str, Any]]) -> str:
+    """SHA-256 of id, type, gateway and arguments, hex.
+
+    Without the times: a sender that repeats a command, because the reply was lost, gives new ones."""
+    parts = (command.id, command.type, command.gateway, command.args)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def arguments(kind: type[Struct], args: dict[str, Any]) -> Struct:

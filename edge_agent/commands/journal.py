@@ -37,7 +37,7 @@ _NAME = re.compile(r"[a-z0-9-]{1,63}\.json")
 
 
 class CommandRecord(Struct, frozen=True, kw_only=True):
-    """The journal's file of one command."""
+    """What is known of a command: made when it is parsed, and written to its file at each step."""
 
     id: str
     type: str
@@ -46,8 +46,8 @@ class CommandRecord(Struct, frozen=True, kw_only=True):
     expires: datetime
     received: datetime  # by the gateway's clock, which may have been wrong
     signed_by: str | None
-    step: Literal["accepted", "running", "done"]
-    reply: Reply  # the latest
+    step: Literal["accepted", "running", "done"] = "accepted"
+    reply: Reply | None = None  # the latest; None: not accepted yet
     args: dict[str, Any] | None = None  # None once it is done
     sent: bool = False  # the broker has acknowledged the latest reply
 
@@ -88,7 +88,7 @@ class CommandJournal:
         found = [(path.stem, read_record(path, CommandRecord)) for path in paths]
         long_ago = datetime.fromisoformat("1970-01-01T00:00:00Z")
         for id_, entry in sorted(found, key=lambda each: each[1].received if each[1] else long_ago):
-            if entry is None or entry.id != id_:
+            if entry is None or entry.id != id_ or entry.reply is None:
                 later = long_ago.replace(year=9999)
                 self._summaries[id_] = _Summary("", later, later, signed_by=DAMAGED, done=True)
                 continue

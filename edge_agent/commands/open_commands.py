@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import Action, CommandFailed, CommandRefused, CommandSucceeded, InProgress
-from edge_agent.commands.document import CommandValidity, Document, arguments
+from edge_agent.commands.document import CommandValidity, arguments
 from edge_agent.commands.journal import CommandJournal, CommandRecord
 from edge_agent.commands.replies import ReplyMaker, ReplyQueue
 from edge_agent.core.clock import Clock
@@ -32,19 +32,37 @@ MAX_OPEN_PER_TYPE = 8
 
 @dataclass(slots=True)
 class OpenCommand:
-    """A command that is accepted or running."""
+    """A command that is accepted or running; its action sees it as its ``CommandContext``."""
 
-    entry: CommandRecord
+    record: CommandRecord
     action: Action[Any]
-    args: Struct
+    args: Any
+    owner: OpenCommands
     until_mono: float | None = None  # the expiry of its message
     resumed: bool = False  # it was running when the agent ended
     overdue_mono: float | None = None  # end of its time limit; None: not started
     closed: bool = False
 
     @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def signed_by(self) -> str | None:
+        return self.record.signed_by
+
+    def progress(self, text: str, /) -> None:
+        self.owner.progress(self, text)
+
+    def finish(self, outcome: CommandSucceeded | CommandFailed, /) -> None:
+        self.owner.settle(self, outcome)
+
+    def stopping(self) -> bool:
+        return self.owner.stopping()
+
+    @property
     def is_risky(self) -> bool:
-        return self.entry.signed_by is not None or self.action.needs_signature(self.args)
+        return self.record.signed_by is not None or self.action.needs_signature(self.args)
 
 
 class OpenCommands:
@@ -57,7 +75,10 @@ class OpenCommands:
         maker: ReplyMaker,
         validity: CommandValidity,
         clock: Clock,
+        stopping: Callable[[], bool],
     ) -> None:
+        """``stopping``: whether the agent stops."""
+        self.stopping = stopping
         self._journal = journal
         self._replies = replies
         self._maker = maker
@@ -80,71 +101,67 @@ class OpenCommands:
     def restore(self, actions: Mapping[str, Action[Any]]) -> list[OpenCommand]:
         """Return the commands that were not done when the agent ended; queue replies that were not sent."""
         with self._lock:
-            found = [self._restored(entry, actions) for entry in self._journal.open()]
+            found = [self._restored(record, actions) for record in self._journal.open()]
         return [each for each in found if each is not None]
 
-    def _restored(self, entry: CommandRecord, actions: Mapping[str, Action[Any]]) -> OpenCommand | None:
-        if entry.step == "done":
-            self._replies.put(entry.reply)
+    def _restored(self, record: CommandRecord, actions: Mapping[str, Action[Any]]) -> OpenCommand | None:
+        if record.step == "done":
+            self._put_reply(record)
             return None
-        action = actions.get(entry.type)
+        action = actions.get(record.type)
         try:
             if action is None:
-                raise CommandRefused(f"this version obeys no {entry.type}")
-            args = arguments(action.arguments, entry.args or {})
+                raise CommandRefused(f"this version obeys no {record.type}")
+            args = arguments(action.arguments, record.args or {})
         except CommandRefused as error:
             reason = f"the agent was restarted before it was done: {error}"
-            self._finish(entry, "failed", "interrupted", reason)
+            self._finish(record, "failed", "interrupted", reason)
             return None
-        command = OpenCommand(entry, action, args, resumed=entry.step == "running")
-        self._open[entry.id] = command
+        command = OpenCommand(record, action, args, self, resumed=record.step == "running")
+        self._open[record.id] = command
         return command
 
-    def reply_to_repeat(self, document: Document) -> Reply | None:
+    def reply_to_repeat(self, new: CommandRecord) -> Reply | None:
         """Return the last reply to a command that arrived before; None: it is new.
 
         Raises CommandRefused when another document has used the id."""
         with self._lock:
-            digest = self._journal.digest(document.id)
+            digest = self._journal.digest(new.id)
             if digest is None:
                 return None
-            if digest not in ("", document.digest):
-                raise CommandRefused(f"the id {document.id} was used by another command", "id-reused")
-            command = self._open.get(document.id)
-            entry = self._journal.read(document.id) if command is None else command.entry
-        if entry is not None:
-            return entry.reply
+            if digest not in ("", new.digest):
+                raise CommandRefused(f"the id {new.id} was used by another command", "id-reused")
+            command = self._open.get(new.id)
+            record = self._journal.read(new.id) if command is None else command.record
+        if record is not None and record.reply is not None:
+            return record.reply
         text = "it was obeyed before; what came of it is not known any more"
-        return self._maker.make(document.id, document.type, "failed", "interrupted", text)
+        return self._maker.make(new.id, new.type, "failed", "interrupted", text)
 
     def begin(
-        self,
-        document: Document,
-        signed_by: str | None,
-        action: Action[Any],
-        args: Struct,
-        until_mono: float | None,
+        self, record: CommandRecord, action: Action[Any], args: Struct, until_mono: float | None
     ) -> OpenCommand:
         """Journal a new command. Raises CommandRefused, and then nothing has changed."""
-        command = OpenCommand(self._entry(document, signed_by), action, args, until_mono)
-        entry = command.entry
+        reply = self._maker.make(record.id, record.type, "accepted", "ok", "it waits for its turn")
+        record = msgspec.structs.replace(record, reply=reply)
+        command = OpenCommand(record, action, args, self, until_mono)
         with self._lock:
             self._check_time(command)
-            self._check_capacity(entry.type, signed_by)
-            if not self._journal.write(entry) and not _may_do_unwritten(action):
-                self._journal.drop(entry.id)
+            self._check_capacity(record.type, record.signed_by)
+            if not self._journal.write(record) and not _may_do_unwritten(action):
+                self._journal.drop(record.id)
                 raise CommandRefused(
                     "the box cannot write down that it has obeyed this: its disk is full or read-only"
                 )
-            log.info("command %s: %s accepted%s", entry.id, entry.type, _by(entry))
-            self._open[entry.id] = command
-            self._replies.put(entry.reply)
+            log.info("command %s: %s accepted%s", record.id, record.type, _by(record))
+            self._open[record.id] = command
+            self._put_reply(record)
         return command
 
     def _check_time(self, command: OpenCommand) -> None:
-        entry = command.entry
+        record = command.record
         self._validity.check(
-            entry.issued, entry.expires, risky=command.is_risky, until_mono=command.until_mono
+            record.issued, record.expires, risky=command.is_risky, until_mono=command.until_mono
         )
 
     def _check_capacity(self, type_: str, signed_by: str | None) -> None:
@@ -158,12 +175,12 @@ class OpenCommands:
 
     def _overload(self, type_: str, signed: bool) -> str | None:
         """Return why one more command would be too many; None: it is accepted."""
-        entries = [each.entry for each in self._open.values()]
-        unsigned = sum(entry.signed_by is None for entry in entries)
-        of_the_type = sum(entry.type == type_ for entry in entries)
-        full = len(entries) >= MAX_OPEN or (not signed and unsigned >= MAX_OPEN_UNSIGNED)
+        records = [each.record for each in self._open.values()]
+        unsigned = sum(record.signed_by is None for record in records)
+        of_the_type = sum(record.type == type_ for record in records)
+        full = len(records) >= MAX_OPEN or (not signed and unsigned >= MAX_OPEN_UNSIGNED)
         if full or of_the_type >= MAX_OPEN_PER_TYPE:
-            return f"{len(entries)} commands are not done yet, {of_the_type} of them {type_}"
+            return f"{len(records)} commands are not done yet, {of_the_type} of them {type_}"
         return None
 
     # --- do ---
@@ -177,15 +194,15 @@ class OpenCommands:
                 if not command.resumed:
                     self._check_time(command)
                 reply = self._reply_to(command, "running", "it is being done")
-                entry = msgspec.structs.replace(command.entry, step="running", reply=reply)
-                if not self._journal.write(entry) and not _may_do_unwritten(command.action):
+                record = msgspec.structs.replace(command.record, step="running", reply=reply)
+                if not self._journal.write(record) and not _may_do_unwritten(command.action):
                     raise CommandRefused(
                         "the box cannot write down that it is obeyed: its disk is full or read-only"
                     )
             except CommandRefused as error:
                 self.settle(command, error)
                 return False
-            command.entry = entry
+            command.record = record
             command.overdue_mono = self._clock.monotonic() + command.action.within_s
             self._replies.put(reply)
             return True
@@ -194,7 +211,7 @@ class OpenCommands:
         with self._lock:
             if not command.closed:
                 reply = self._reply_to(command, "running", text)
-                command.entry = msgspec.structs.replace(command.entry, reply=reply)
+                command.record = msgspec.structs.replace(command.record, reply=reply)
                 self._replies.put(reply)
 
     # --- end ---
@@ -241,9 +258,9 @@ class OpenCommands:
         with self._lock:
             if self._journal.digest(reply.id) is None or reply.id in self._open:
                 return
-            entry = self._journal.read(reply.id)
-            if entry is not None and entry.step == "done" and not entry.sent and entry.reply == reply:
-                self._journal.write(msgspec.structs.replace(entry, sent=True))
+            record = self._journal.read(reply.id)
+            if record is not None and record.step == "done" and not record.sent and record.reply == reply:
+                self._journal.write(msgspec.structs.replace(record, sent=True))
 
     def _close(
         self,
@@ -255,43 +272,33 @@ class OpenCommands:
     ) -> None:
         with self._lock:
             if command.closed:
-                log.info("command %s: %s, after its reply: %.200s", command.entry.id, status, text)
+                log.info("command %s: %s, after its reply: %.200s", command.record.id, status, text)
                 return
             command.closed = True
-            self._open.pop(command.entry.id, None)
-            self._finish(command.entry, status, code, text, result)
+            self._open.pop(command.record.id, None)
+            self._finish(command.record, status, code, text, result)
 
     def _finish(
         self,
-        entry: CommandRecord,
+        record: CommandRecord,
         status: ReplyStatus,
         code: str,
         text: str,
         result: dict[str, Any] | None = None,
     ) -> None:
-        reply = self._maker.make(entry.id, entry.type, status, code, text, result)
-        log.info("command %s: %s %s: %.200s", entry.id, entry.type, status, reply.text)
-        self._journal.write(msgspec.structs.replace(entry, step="done", reply=reply, args=None))
+        reply = self._maker.make(record.id, record.type, status, code, text, result)
+        log.info("command %s: %s %s: %.200s", record.id, record.type, status, reply.text)
+        self._journal.write(msgspec.structs.replace(record, step="done", reply=reply, args=None))
         self._replies.put(reply)
 
-    # --- records and replies ---
+    # --- replies ---
 
-    def _entry(self, document: Document, signed_by: str | None) -> CommandRecord:
-        return CommandRecord(
-            id=document.id,
-            type=document.type,
-            digest=document.digest,
-            issued=document.issued,
-            expires=document.expires,
-            received=self._clock.now(),
-            signed_by=signed_by,
-            step="accepted",
-            reply=self._maker.make(document.id, document.type, "accepted", "ok", "it waits for its turn"),
-            args=document.args,
-        )
+    def _put_reply(self, record: CommandRecord) -> None:
+        if record.reply is not None:
+            self._replies.put(record.reply)
 
     def _reply_to(self, command: OpenCommand, status: ReplyStatus, text: str) -> Reply:
-        return self._maker.make(command.entry.id, command.entry.type, status, "ok", text)
+        return self._maker.make(command.record.id, command.record.type, status, "ok", text)
 
 
 def _may_do_unwritten(action: Action[Any]) -> bool:
@@ -299,5 +306,5 @@ def _may_do_unwritten(action: Action[Any]) -> bool:
     return bool(getattr(action, "may_be_unwritten", False))
 
 
-def _by(entry: CommandRecord) -> str:
-    return "" if entry.signed_by is None else f", signed by {entry.signed_by[:16]}"
+def _by(record: CommandRecord) -> str:
+    return "" if record.signed_by is None else f", signed by {record.signed_by[:16]}"

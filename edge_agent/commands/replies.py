@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Container
 from typing import Any
 
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 128
 """Replies that wait, without a broker or when a client sends thousands of wrong commands."""
+
+MAX_REPLIES, WINDOW_S = 60, 60.0
+"""Limit of refusals, and of repeated replies. Further ones are counted and not published."""
 
 INTERIM = ("accepted", "running")
 MAX_RESULT_BYTES = 64_000
@@ -57,6 +61,21 @@ class ReplyMaker:
             text=masked(text)[:MAX_TEXT_LENGTH],
             result=result or {},
         )
+
+
+class ReplyRateLimit:
+    """At most ``MAX_REPLIES`` replies in ``WINDOW_S``."""
+
+    def __init__(self) -> None:
+        self._replied_mono: deque[float] = deque(maxlen=MAX_REPLIES)
+
+    def is_exceeded(self, now_mono: float) -> bool:
+        """Count one more reply. True: it is too many."""
+        recent = self._replied_mono
+        if len(recent) == MAX_REPLIES and now_mono - recent[0] < WINDOW_S:
+            return True
+        recent.append(now_mono)
+        return False
 
 
 class ReplyQueue:

@@ -17,7 +17,6 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +44,6 @@ SHORT_ID = 16
 _PARTS = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END PUBLIC KEY-----")
 _HEADER_FIELDS = {"alg", "kid", "typ"}
-
-
-@dataclass(frozen=True, slots=True)
-class SignedCommand:
-    """A document whose signature was verified."""
-
-    document: bytes
-    by: str  # id of the operator's key
 
 
 def key_id(der: bytes) -> str:
@@ -95,8 +86,9 @@ class OperatorKeyring:
                 found[key_id(PUBLIC_DER + raw)] = raw
         return found
 
-    def open(self, jws: bytes) -> SignedCommand:
-        """Verify a signed command. Raises CommandRefused unless one of the keys has signed it."""
+    def open(self, jws: bytes) -> tuple[bytes, str]:
+        """Return the signed document and the id of the operator's key. Raises CommandRefused unless one of
+        the keys has signed it."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -119,7 +111,7 @@ class OperatorKeyring:
             Ed25519PublicKey.from_public_bytes(public).verify(signature, jws[: match.start(3) - 1])
         except InvalidSignature:
             raise CommandRefused(f"the signature is not the one of key {kid}", "bad-signature") from None
-        return SignedCommand(document, by)
+        return document, by
 
     def _key(self, kid: str) -> tuple[str, bytes]:
         keys = self.keys()

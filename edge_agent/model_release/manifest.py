@@ -54,12 +54,12 @@ def open_manifest(jws: bytes, operators: OperatorKeyring) -> tuple[ModelManifest
 
     Returns the manifest, its bytes as they were signed, and the id of the operator's key."""
     try:
-        signed = operators.open(jws.strip())
-        manifest = msgspec.json.decode(signed.document, type=ModelManifest)
+        document, signed_by = operators.open(jws.strip())
+        manifest = msgspec.json.decode(document, type=ModelManifest)
     except CommandRefused as error:
         raise BadManifest(f"{error}: do not install the model") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadManifest(f"it is no manifest of a model release: {error}") from error
     if manifest.kind != KIND:
         raise BadManifest("it is signed, but is no model release: do not install the model")
-    return manifest, signed.document, signed.by
+    return manifest, document, signed_by

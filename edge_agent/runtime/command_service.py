@@ -50,7 +50,6 @@ from edge_agent.commands.handlers.self_test import SelfTests
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.handlers.update import UpdateCommands
-from edge_agent.commands.intake import IncomingCommand
 from edge_agent.commands.journal import CommandJournal
 from edge_agent.commands.replies import ReplyQueue
 from edge_agent.commands.signature import OperatorKeyring
@@ -84,7 +83,6 @@ from edge_agent.wire import (
     StormHealth,
     UplinkHealth,
 )
-from edge_agent.wire.topics import DownKind, DownMessage
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +90,6 @@ FOLDER = "commands"
 OVERRIDES = "overrides.json"
 REBOOT = "reboot.json"
 REBOOT_ANSWER = Path("run/edge-agent-reboot/answer.json")
-SET_CONFIG = "set-config"
-"""``down/config`` carries this command as a retained message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,19 +240,6 @@ class CommandService:
     @property
     def replies(self) -> ReplyQueue:
         return self.dispatcher.replies
-
-    def receive(self, message: DownMessage) -> None:
-        """Receive a message from the centre. On the publisher's thread."""
-        if message.kind is DownKind.ACK:
-            log.debug("mqtt: ignored an ack, because mqtt.delivery is not confirmed")
-            return
-        left_s = message.expires_in_s
-        until_mono = None if left_s is None else self._clock.monotonic() + left_s
-        is_command = message.kind is DownKind.COMMAND
-        name, retained = (message.name, message.retained) if is_command else (SET_CONFIG, False)
-        self.dispatcher.accept(
-            IncomingCommand(name, message.payload, message.acknowledge, until_mono, retained)
-        )
 
     def restart(self, reason: str) -> None:
         """Stop the agent so that systemd starts it again. Returns at once."""

@@ -23,10 +23,10 @@ from edge_agent.commands.action import (
     report_interrupted,
 )
 from edge_agent.commands.dispatcher import CommandDispatcher
-from edge_agent.commands.intake import IncomingCommand
 from edge_agent.commands.journal import CommandJournal
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.pushed import ConfigSource
+from edge_agent.wire.topics import DownKind, DownMessage
 from tests.commands.centre import FINAL, GATEWAY, REPLY, write_public
 from tests.testbed.agent import write_config
 from tests.testbed.mosquitto import wait_until
@@ -129,10 +129,10 @@ class Counter:
             self.desk.join(5)
             assert [loop.failure for loop in self.desk.loops] == [None]
 
-    def deliver(self, type_: str, payload: bytes, until_mono: float | None = None) -> None:
+    def deliver(self, type_: str, payload: bytes, expires_in_s: int | None = None) -> None:
         """Send one message; returns when the dispatcher has processed it."""
         taken = threading.Event()
-        self.desk.accept(IncomingCommand(type_, payload, taken.set, until_mono))
+        self.desk.accept(DownMessage(DownKind.COMMAND, type_, payload, taken.set, expires_in_s))
         assert taken.wait(10), "the desk has not looked at it"
 
     def replies(self, id_: str) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent import config
-from edge_agent.commands.action import CommandContext, CommandRefused
+from edge_agent.commands.action import CommandRefused
 from edge_agent.commands.handlers.camera_reboot import camera_reboot_action
 from edge_agent.wire import CameraRebootArguments
+from tests.commands.orders import GivenContext
 from tests.testbed.agent import write_config
 from tests.testbed.onvif_camera import OnvifCamera
 
@@ -23,7 +24,7 @@ def reboot(folder: Path, camera: OnvifCamera, password: str | None = "right", ur
     path = write_config(folder, cameras=[settings], broker_port=1, detector="none")
     (folder / "state").mkdir(exist_ok=True)
     loaded = config.load(path)
-    order = CommandContext(
+    order = GivenContext(
         "cmd-1",
         CameraRebootArguments(camera="cam-1", port=camera.port),
         None,

@@ -30,6 +30,7 @@ from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.host.local_api.control import ControlReply
 from edge_agent.wire import SetConfigArguments
+from tests.commands.orders import GivenContext
 from tests.host.fakes import FakeClock
 
 NOW = "2026-11-25T03:00:00.000Z"
@@ -99,7 +100,7 @@ class Site:
             confirm_s=60,
         )
         args = replace_args(args, **changes)
-        return CommandContext(
+        return GivenContext(
             f"push-{version}", args, "operator", lambda text: None, self.answers.append, lambda: False
         )
 

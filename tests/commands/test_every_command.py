@@ -179,7 +179,7 @@ def test_a_risky_one_waits_for_a_clock_that_is_right(name: str, box: Counter) ->
 @pytest.mark.parametrize("name", NAMES)
 def test_a_message_that_expired_on_the_way_is_refused(name: str, box: Counter) -> None:
     id_, payload = right(box, name)
-    box.deliver(name, payload, until_mono=box.clock.monotonic() - 1)
+    box.deliver(name, payload, expires_in_s=-1)
     assert (box.answer(id_)["status"], box.ran) == ("expired", [])
 
 

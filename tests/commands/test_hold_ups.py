@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from edge_agent.commands import journal
 from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandSucceeded
-from edge_agent.commands.intake import MAX_REPLIES, IncomingCommand
+from edge_agent.commands.replies import MAX_REPLIES
 from edge_agent.core.state_file import write_record
+from edge_agent.wire.topics import DownKind, DownMessage
 from tests.commands.centre import document, encoded, signed
 from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
 from tests.commands.table import EXAMPLES
@@ -114,7 +115,7 @@ def test_a_disk_that_stands_still_does_not_hold_up_the_main_thread(
     monkeypatch.setattr(journal, "write_record", stands_still)
     asked = document("status")
     with box.opened():
-        box.desk.accept(IncomingCommand("status", encoded(asked), lambda: None))
+        box.desk.accept(DownMessage(DownKind.COMMAND, "status", encoded(asked)))
         assert writes.wait(30)
         begun = time.monotonic()
         box.desk.tick()
@@ -169,7 +170,7 @@ def test_a_flood_of_repeats_is_answered_at_a_bounded_rate(box: Counter) -> None:
 
 def retained(box: Counter, name: str, payload: bytes) -> None:
     taken = threading.Event()
-    box.desk.accept(IncomingCommand(name, payload, taken.set, retained=True))
+    box.desk.accept(DownMessage(DownKind.COMMAND, name, payload, taken.set, retained=True))
     assert taken.wait(30)
 
 

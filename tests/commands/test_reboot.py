@@ -20,13 +20,14 @@ from edge_agent.commands.action import (
 from edge_agent.commands.handlers.reboot import RebootCommand
 from edge_agent.host.system.root_requests import RootRequest
 from edge_agent.wire import NoArguments
+from tests.commands.orders import GivenContext
 
 UNIT = Path(__file__).resolve().parents[2] / "systemd/edge-agent-reboot.service"
 ANSWER = Path("run/edge-agent-reboot/answer.json")
 
 
 def order(id_: str = "cmd-1") -> CommandContext[NoArguments]:
-    return CommandContext(id_, NoArguments(), "key", lambda text: None, lambda outcome: None, lambda: False)
+    return GivenContext(id_, NoArguments(), "key", lambda text: None, lambda outcome: None, lambda: False)
 
 
 class Box:

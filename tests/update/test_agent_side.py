@@ -27,6 +27,7 @@ from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.control.updates import UpdateService
 from edge_agent.host.health.root_update import RootUpdate, update_lines
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
+from tests.commands.orders import GivenContext
 from tests.events.parts import maker, valid
 from tests.host.fakes import FakeClock
 from tests.outbox.parts import outbox_in
@@ -48,7 +49,7 @@ class Ordered:
 
     @property
     def order(self) -> CommandContext[Any]:
-        return CommandContext(self.id, self.args, "key", self.texts.append, self._finish, lambda: False)
+        return GivenContext(self.id, self.args, "key", self.texts.append, self._finish, lambda: False)
 
     def _finish(self, answer: CommandSucceeded | CommandFailed) -> None:
         assert self.answer is None, "answered once"
