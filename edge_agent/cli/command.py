@@ -156,22 +156,28 @@ def _own_key(document: Command[Any]) -> Path | None:
 def _send(
     args: argparse.Namespace, mqtt: Mqtt, document: Command[Any], payload: bytes, stdout: TextIO
 ) -> int:
-    from edge_agent.mqtt.tools.tool_client import CommandClient
+    from edge_agent.mqtt.publisher.window import NO_SUBSCRIBER
+    from edge_agent.mqtt.tools.tool_client import REFUSED, ToolClient, refusal
     from edge_agent.wire.topics import GatewayTopics
 
     topics = GatewayTopics(args.root, args.ward, args.gateway)
-    with CommandClient(mqtt.brokers[0], mqtt, topics, f"command-{secrets.token_hex(6)}") as centre:
-        heard = centre.send(args.type, document.id, payload, args.expires_s)
+    broker = mqtt.brokers[0]
+    with ToolClient(broker, mqtt, f"command-{secrets.token_hex(6)}") as client:
+        client.subscribe(topics.reply(document.id))
+        client.require_subscribed()
+        reason = client.publish(topics.command(args.type), payload, args.expires_s)
+        if reason >= REFUSED:
+            raise refusal(broker, "publish", reason)
         if not args.json:
             print(f"{args.gateway}: {args.type} sent as {document.id}", file=stdout, flush=True)
-        if not heard:
+        if reason == NO_SUBSCRIBER:
             text = f"the broker knows no gateway {args.gateway} in {args.ward} that would get it"
             print(f"{args.gateway}: {text}", file=sys.stderr)
             return EX_FAILED
-        for payload in centre.replies(args.wait_s):
+        while (message := client.receive(args.wait_s)) is not None:
             try:
-                reply = msgspec.json.decode(payload, type=Reply)
-                shown = _formatted(reply, payload, args.json)
+                reply = msgspec.json.decode(message.payload, type=Reply)
+                shown = _formatted(reply, message.payload, args.json)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 print(f"{args.gateway}: an answer came that cannot be read; it is ignored", file=sys.stderr)
                 continue

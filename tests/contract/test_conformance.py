@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edge_agent.cli.main import main
-from edge_agent.mqtt.tools.gateway_observer import ObservedMessage
+from edge_agent.mqtt.tools.tool_client import SubscribedMessage
 from edge_agent.tools.conformance import message_checks as checks
 from edge_agent.tools.conformance.command import COMMAND_CHECKS, MESSAGE_CHECKS
 from edge_agent.tools.conformance.message_checks import ContractBroken, NothingObserved, ProbedGateway
@@ -95,7 +95,7 @@ def example(name: str) -> dict[str, Any]:
     return found
 
 
-def came(topic: str, message: dict[str, Any] | bytes, **other: Any) -> ObservedMessage:
+def came(topic: str, message: dict[str, Any] | bytes, **other: Any) -> SubscribedMessage:
     payload = message if isinstance(message, bytes) else json.dumps(message).encode()
     event = topic.startswith("event/")
     defaults: dict[str, Any] = {
@@ -105,10 +105,10 @@ def came(topic: str, message: dict[str, Any] | bytes, **other: Any) -> ObservedM
         "properties": {},
         "at_mono": 0.0,
     }
-    return ObservedMessage(topic, payload, **(defaults | other))
+    return SubscribedMessage(topic, payload, **(defaults | other))
 
 
-def event(number: int, before: ObservedMessage | None = None, **other: Any) -> ObservedMessage:
+def event(number: int, before: SubscribedMessage | None = None, **other: Any) -> SubscribedMessage:
     document = example("event-object") | {"epoch": "e", "source": "/tb/dt-001", "ward": "de-tham"}
     document |= {"sequence": f"{number:016d}", "id": f"dt-001/e/{number:016d}"}
     document["prevhash"] = hashlib.sha256(before.payload).hexdigest() if before else "0" * 64
@@ -116,7 +116,7 @@ def event(number: int, before: ObservedMessage | None = None, **other: Any) -> O
     return came(f"event/{document['subject']}", document)
 
 
-def picture(payload: bytes = b"\xff\xd8", **properties: str) -> ObservedMessage:
+def picture(payload: bytes = b"\xff\xd8", **properties: str) -> SubscribedMessage:
     right = {"event_id": "e", "camera": "cam-1", "sha256": hashlib.sha256(payload).hexdigest()}
     return came("media/m-1", payload, content_type="image/jpeg", properties=right | properties)
 
@@ -126,7 +126,7 @@ BIRTH = example("birth")
 BEAT = example("heartbeat") | {"session": STATE["session"]}
 ONE = event(1)
 
-KEPT: dict[str, tuple[Callable[..., str], list[ObservedMessage]]] = {
+KEPT: dict[str, tuple[Callable[..., str], list[SubscribedMessage]]] = {
     "state": (checks.state, [came("state", STATE)]),
     "birth": (checks.birth, [came("birth", BIRTH)]),
     "heartbeat": (checks.heartbeat, [came("heartbeat", BEAT)]),
@@ -145,7 +145,7 @@ def test_what_is_right_is_kept(name: str) -> None:
     assert check(messages, GATEWAY)
 
 
-BROKEN: list[tuple[str, Callable[..., str], list[ObservedMessage]]] = [
+BROKEN: list[tuple[str, Callable[..., str], list[SubscribedMessage]]] = [
     ("no state", checks.state, []),
     ("not a retained one", checks.state, [came("state", STATE, retained=False)]),
     ("Invalid enum", checks.state, [came("state", STATE | {"state": "happy"})]),
@@ -181,7 +181,7 @@ BROKEN: list[tuple[str, Callable[..., str], list[ObservedMessage]]] = [
 
 @pytest.mark.parametrize(("says", "check", "messages"), BROKEN, ids=[row[0] for row in BROKEN])
 def test_what_is_wrong_is_broken(
-    says: str, check: Callable[..., str], messages: list[ObservedMessage]
+    says: str, check: Callable[..., str], messages: list[SubscribedMessage]
 ) -> None:
     with pytest.raises(ContractBroken, match=says):
         check(messages, GATEWAY)

@@ -10,11 +10,11 @@ from typing import TextIO
 
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.errors import MqttError
-from edge_agent.mqtt.tools.gateway_observer import GatewayObserver
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.conformance import command_checks as asked
 from edge_agent.tools.conformance import message_checks as heard
 from edge_agent.tools.conformance.command_checks import CommandsNotAllowed, CommandTester
+from edge_agent.tools.conformance.gateway_observer import GatewayObserver
 from edge_agent.tools.conformance.message_checks import (
     ConformanceResult,
     ConformanceVerdict,

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from edge_agent.core.clock import rfc3339
-from edge_agent.mqtt.tools.gateway_observer import REFUSED, GatewayObserver, ObservedMessage
+from edge_agent.mqtt.tools.tool_client import REFUSED, SubscribedMessage
+from edge_agent.tools.conformance.gateway_observer import GatewayObserver
 from edge_agent.tools.conformance.message_checks import (
     ContractBroken,
     NothingObserved,
@@ -56,7 +57,7 @@ class CommandTester:
         topic, before = f"reply/{document['id']}", len(self._replies(document["id"]))
         self.send(as_type or document["type"], msgspec.json.encode(document))
 
-        def is_answered(heard: list[ObservedMessage]) -> bool:
+        def is_answered(heard: list[SubscribedMessage]) -> bool:
             replies = [decoded(each, Reply) for each in heard if each.topic == topic]
             return any(each.status in FINAL for each in replies[before:])
 

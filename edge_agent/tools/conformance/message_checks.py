@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge_agent import wire
-from edge_agent.mqtt.tools.gateway_observer import ObservedMessage
+from edge_agent.mqtt.tools.tool_client import SubscribedMessage
 
 
 class ConformanceVerdict(StrEnum):
@@ -59,7 +59,7 @@ class ProbedGateway:
 class ObservedEvent:
     """An event and the message it came in."""
 
-    message: ObservedMessage
+    message: SubscribedMessage
     envelope: wire.CloudEvent[Any]
 
     @property
@@ -67,22 +67,22 @@ class ObservedEvent:
         return int(self.envelope.sequence)
 
 
-def decoded(heard: ObservedMessage, kind: type[Kind]) -> Kind:
+def decoded(heard: SubscribedMessage, kind: type[Kind]) -> Kind:
     try:
         return msgspec.json.decode(heard.payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ContractBroken(f"{heard.topic}: {error}") from error
 
 
-def on_topic(heard: Sequence[ObservedMessage], topic: str) -> list[ObservedMessage]:
+def on_topic(heard: Sequence[SubscribedMessage], topic: str) -> list[SubscribedMessage]:
     return [each for each in heard if each.topic == topic or each.topic.startswith(f"{topic}/")]
 
 
-def events(heard: Sequence[ObservedMessage]) -> list[ObservedEvent]:
+def events(heard: Sequence[SubscribedMessage]) -> list[ObservedEvent]:
     return [ObservedEvent(each, _event(each)) for each in on_topic(heard, "event")]
 
 
-def _event(heard: ObservedMessage) -> wire.CloudEvent[Any]:
+def _event(heard: SubscribedMessage) -> wire.CloudEvent[Any]:
     envelope: wire.CloudEvent[Any] = decoded(heard, wire.CloudEvent[Any])
     kind = envelope.type.removeprefix(wire.TYPE_PREFIX).removesuffix(".v1")
     data = wire.DATA_OF_KIND.get(kind)
@@ -94,7 +94,7 @@ def _event(heard: ObservedMessage) -> wire.CloudEvent[Any]:
 # --- state, birth, heartbeat ---
 
 
-def state(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def state(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     states = on_topic(heard, "state")
     if not states:
         raise ContractBroken("no state: a retained message has to be there when somebody subscribes")
@@ -104,7 +104,7 @@ def state(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     return f"{told[-1].state}: {told[-1].reason}"
 
 
-def birth(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def birth(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     births = on_topic(heard, "birth")
     if not births:
         raise ContractBroken("no birth: a retained message has to be there when somebody subscribes")
@@ -116,7 +116,7 @@ def birth(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     return f"version {told.version}, {len(told.cameras)} cameras"
 
 
-def heartbeat(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def heartbeat(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     beats = on_topic(heard, "heartbeat")
     if not beats:
         raise NothingObserved("no heartbeat came")
@@ -131,7 +131,7 @@ def heartbeat(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     return f"{len(told)}{rhythm}; degraded: {len(told[-1].degraded)} lines"
 
 
-def one_session(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def one_session(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     """State, birth and heartbeats of one connection carry the same session."""
     states = [decoded(each, wire.State) for each in on_topic(heard, "state")]
     beats = [decoded(each, wire.Heartbeat) for each in on_topic(heard, "heartbeat")]
@@ -147,7 +147,7 @@ def one_session(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str
 # --- events ---
 
 
-def envelopes(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def envelopes(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     found = _events_seen(heard)
     for event in found:
         _check_envelope(event, gateway)
@@ -171,7 +171,7 @@ def _check_envelope(event: ObservedEvent, gateway: ProbedGateway) -> None:
             raise ContractBroken(f"{told.id}: {what} is {found!r}, not {right!r}")
 
 
-def no_gap(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def no_gap(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     """Of each epoch no number between the lowest and the highest that came is missing, but for those that a
     ``loss`` announces."""
     epochs: dict[str, list[tuple[int, int]]] = {}  # ranges: a gateway may say what it likes
@@ -196,7 +196,7 @@ def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
     return first, last
 
 
-def same_bytes(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def same_bytes(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     """A resend is the same event, byte for byte."""
     seen: dict[str, bytes] = {}
     again = 0
@@ -209,7 +209,7 @@ def same_bytes(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     return f"{again} came again"
 
 
-def chain(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def chain(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     """``prevhash`` is the SHA-256 of the event before it in its epoch."""
     by_number = {(each.envelope.epoch, each.number): each for each in _events_seen(heard)}
     links = 0
@@ -225,7 +225,7 @@ def chain(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     return f"{links} links"
 
 
-def media(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
+def media(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     found = on_topic(heard, "media")
     if not found:
         raise NothingObserved("no media came")
@@ -243,7 +243,7 @@ def media(heard: Sequence[ObservedMessage], gateway: ProbedGateway) -> str:
     return f"{len(found)} files, {sum(len(each.payload) for each in found)} bytes"
 
 
-def _events_seen(heard: Sequence[ObservedMessage]) -> list[ObservedEvent]:
+def _events_seen(heard: Sequence[SubscribedMessage]) -> list[ObservedEvent]:
     if not (found := events(heard)):
         raise NothingObserved("no event came")
     return found

@@ -22,7 +22,7 @@ import msgspec
 
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.host.system.signals import stop_on_signals
-from edge_agent.mqtt.tools.topic_subscriber import TopicSubscriber
+from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.fleet.fleet_status import FleetStatus
 from edge_agent.tools.fleet.rows import GatewayRow, gateway_rows, lines, summary
@@ -110,7 +110,9 @@ def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
     """0; 1: nothing was heard. Raises MqttError when the broker does not let us in."""
     broker = broker_of(args.broker)
     board = FleetStatus(args.root)
-    with TopicSubscriber(broker, mqtt_of(args, broker), f"fleet-{secrets.token_hex(6)}") as listening:
+    with ToolClient(
+        broker, mqtt_of(args, broker), f"fleet-{secrets.token_hex(6)}", reconnects=True
+    ) as listening:
         listening.subscribe(*board.subscriptions(args.ward))
         table = LiveTable(listening, board, args.state)
         if args.once or args.json or not stdout.isatty():
@@ -121,7 +123,7 @@ def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
 class LiveTable:
     """The board, kept up to date by what is heard."""
 
-    def __init__(self, listening: TopicSubscriber, board: FleetStatus, states: Sequence[str]) -> None:
+    def __init__(self, listening: ToolClient, board: FleetStatus, states: Sequence[str]) -> None:
         self.subscriber = listening
         self.status = board
         self._states = states

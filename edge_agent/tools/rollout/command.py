@@ -19,7 +19,7 @@ from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_INCOMPLETE, EX
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.model_release.manifest import SIGNED, ModelManifest
 from edge_agent.model_release.release_files import check_files
-from edge_agent.mqtt.tools.topic_subscriber import TopicSubscriber
+from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.fleet.fleet_status import FleetStatus, terminal_safe
 from edge_agent.tools.rollout.rollout import Rollout, RolloutOptions, RolloutStopped
@@ -36,7 +36,9 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
     not online or take no model."""
     release, sha256 = _release(args.release, args.url)
     broker = broker_of(args.broker)
-    with TopicSubscriber(broker, mqtt_of(args, broker), f"rollout-{secrets.token_hex(6)}") as listening:
+    with ToolClient(
+        broker, mqtt_of(args, broker), f"rollout-{secrets.token_hex(6)}", reconnects=True
+    ) as listening:
         line = _BrokerConnection(args, listening, stdout)
         options = RolloutOptions(
             args.stages,
@@ -62,7 +64,7 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
 class _BrokerConnection:
     """The connection to the broker: what is heard goes to the board, what is sent is signed."""
 
-    def __init__(self, args: argparse.Namespace, listening: TopicSubscriber, stdout: TextIO) -> None:
+    def __init__(self, args: argparse.Namespace, listening: ToolClient, stdout: TextIO) -> None:
         self.board = FleetStatus(args.root)
         self._args = args
         self._private = read_private(args.key)

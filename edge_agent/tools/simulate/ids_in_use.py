@@ -11,7 +11,7 @@ import msgspec
 
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
-from edge_agent.mqtt.tools.topic_subscriber import TopicSubscriber
+from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.simulate.generators.health_generator import SIMULATED
 from edge_agent.tools.simulate.scenario import SimulatedSite
 from edge_agent.wire.topics import GatewayTopics
@@ -44,7 +44,7 @@ def refuse_ids_in_use(broker: Broker, mqtt: Mqtt, sites: Sequence[SimulatedSite]
     births: dict[str, str] = {}
     states: dict[str, str] = {}
     deadline = time.monotonic() + LONGEST_S
-    with TopicSubscriber(broker, mqtt, f"{SIMULATED}-{secrets.token_hex(6)}") as listening:
+    with ToolClient(broker, mqtt, f"{SIMULATED}-{secrets.token_hex(6)}", reconnects=True) as listening:
         listening.subscribe(*topics)
         if not listening.wait_subscribed(LONGEST_S) or listening.refused:
             raise MqttError(

@@ -15,7 +15,8 @@ from edge_agent.core.errors import MqttError
 from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
 from edge_agent.mqtt.connect_errors import CertificateFileError
 from edge_agent.mqtt.tls.certificates import CertificateValidity, ca_validity, own_validity
-from edge_agent.mqtt.tools.probe import ConnectRefused, try_connection, try_publish_rights
+from edge_agent.mqtt.tools.probe import try_connection, try_publish_rights
+from edge_agent.mqtt.tools.tool_client import ConnectRefused
 from edge_agent.tools.doctor.check import CheckLevel, CheckResult, Figure
 from edge_agent.tools.doctor.checks.delivery import rights_result
 from edge_agent.tools.doctor.words import level_of
