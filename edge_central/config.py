@@ -44,11 +44,9 @@ from edge_agent.config.sections.connection import MQTT
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from edge_agent.core.errors import ConfigError, ConfigProblem
-from edge_central.alert_rules.measures import AlertSettings
+from edge_central.alert_rules import AlertSettings
 from edge_central.alerts.config import ALERTS, default_rules, reference
-from edge_central.alerts.webhook_config import WEBHOOK
-from edge_central.metrics.config import METRICS
-from edge_central.retention.config import RETENTION
+from edge_central.config_sections import METRICS, RETENTION, WEBHOOK
 from edge_central.settings import CentralSettings, Database, HeartbeatHistory, RequestsUser
 from edge_central.web.config import CONSOLE
 

@@ -82,12 +82,12 @@ class ConsoleProcess:
             self._process.stdin.close()
         self._process = None
 
-    def _ended(self, how: str) -> None:
+    def _ended(self, reason: str) -> None:
         now = self._clock.monotonic()
         if now - self._started_mono >= STABLE_S:
             self._wait_s = RETRY_S
         self._again_mono = now + self._wait_s
-        log.error("%s: %s; restart in %.0f s, the ingest is not affected", self._name, how, self._wait_s)
+        log.error("%s: %s; restart in %.0f s, the ingest is not affected", self._name, reason, self._wait_s)
         self._wait_s = min(self._wait_s * 2, SLOWEST_RETRY_S)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
-from edge_central.alert_rules.measures import Measure
+from edge_central.alert_rules import Measure
 from edge_central.alerts.service import AlertService
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
@@ -23,7 +23,7 @@ from edge_central.retention.sweep import RetentionSweep
 from edge_central.store.batch import Batch, Store
 from edge_central.store.database import DatabaseUnavailable, size_bytes
 from edge_central.store.fleet_state import FleetState
-from edge_central.trusted_time import clock_store as kept
+from edge_central.trusted_time import clock_store
 from edge_central.trusted_time.clock import Correction, TrustedClock, TrustedClockRecord
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ CLOSE_TIMEOUT_S = 0.3
 WATCH_EVERY_S = 1.0
 NOTE_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
-MOST_IN_A_BATCH = 1_000
-MOST_BUFFERED = 10_000
+MAX_BATCH = 1_000
+MAX_BUFFERED = 10_000
 """Messages buffered while the database fails. The broker stops far below this, at its limit of unconfirmed
 messages, but reconnects can bring the same messages again."""
 
@@ -51,41 +51,41 @@ class IngestThread:
 
     def __init__(
         self,
-        link: CentralBrokerSession,
-        requests_link: CentralBrokerSession,
+        broker: CentralBrokerSession,
+        requests_broker: CentralBrokerSession,
         store: Store,
-        intake: BatchWriter,
+        writer: BatchWriter,
         confirmations: Confirmations,
-        rebirths: BirthRequests,
-        watch: PresencePublisher,
+        birth_requests: BirthRequests,
+        presence: PresencePublisher,
         requests: RequestSender,
-        desk: AlertService,
+        alerts: AlertService,
         sweep: RetentionSweep,
-        figures: CentralMetrics,
+        metrics: CentralMetrics,
         clock: TrustedClock,
         wake: threading.Event,
         *,
         history_days: float,
         central_id: str,
-        alone: bool,
+        exclusive_database: bool,
     ) -> None:
         self.loop = SupervisedThread("ingest", self._run, max_silence_s=60.0)
         self.problem: str | None = None
-        self._broker = link
-        self._requests_broker = requests_link  # the same as ``broker`` without ``requests:``
+        self._broker = broker
+        self._requests_broker = requests_broker  # the same as ``broker`` without ``requests:``
         self._store = store
-        self._writer = intake
+        self._writer = writer
         self._confirmations = confirmations
-        self._birth_requests = rebirths
-        self._presence = watch
+        self._birth_requests = birth_requests
+        self._presence = presence
         self._requests = requests
-        self._alerts = desk
+        self._alerts = alerts
         self._sweep = sweep
-        self._metrics = figures
+        self._metrics = metrics
         self._clock = clock
         self._wake = wake
         self._central_id = central_id
-        self._alone = alone
+        self._exclusive_database = exclusive_database
         self._history_ms = round(history_days * 86_400_000)
         self._fleet: FleetState | None = None
         self._gap_logger = GapLogger(clock)
@@ -130,13 +130,13 @@ class IngestThread:
         return self._broker.wait_s(ACK_EVERY_S / 2)
 
     def _buffer(self, delivered: UnconfirmedMessage) -> None:
-        arrived = delivered.message
-        if arrived.packet_id is None and arrived.topic.endswith("/up/heartbeat"):
-            self._heartbeats[arrived.topic] = delivered
+        received = delivered.message
+        if received.packet_id is None and received.topic.endswith("/up/heartbeat"):
+            self._heartbeats[received.topic] = delivered
             return
-        if len(self._buffered) >= MOST_BUFFERED:
+        if len(self._buffered) >= MAX_BUFFERED:
             self._buffered = [each for each in self._buffered if each.session == delivered.session]
-        if len(self._buffered) < MOST_BUFFERED:
+        if len(self._buffered) < MAX_BUFFERED:
             self._buffered.append(delivered)
 
     def _work(self, now: float) -> None:
@@ -175,41 +175,43 @@ class IngestThread:
     def _restore(self) -> None:
         """Restore the clock, presence and alerts from the database, once."""
         if not self._clock.restored:
-            of_clock = self._store.query(
-                lambda connection: kept.read_clock_record(connection, self._central_id)
+            record = self._store.query(
+                lambda connection: clock_store.read_clock_record(connection, self._central_id)
             )
-            newest_ms = self._store.query(lambda each: kept.newest_received_ms(each, self._writer.wards))
-            self._clock.restore(of_clock, newest_ms)
+            newest_ms = self._store.query(
+                lambda each: clock_store.newest_received_ms(each, self._writer.wards)
+            )
+            self._clock.restore(record, newest_ms)
             self._clock.tick(0)  # so that the first status row reports a wrong clock
             self._gap_logger, self._counters = GapLogger(self._clock), IngestCounters(self._clock)
         if not self._alerts.restored:
-            told = self._store.stored_reports(self._writer.wards)
-            self._presence.restore(told)
-            self._alerts.restore(self._store.query(self._alerts.read), told)
-            self._metrics.record_presence(told)
+            reports = self._store.stored_reports(self._writer.wards)
+            self._presence.restore(reports)
+            self._alerts.restore(self._store.query(self._alerts.read), reports)
+            self._metrics.record_presence(reports)
 
     def _store_buffered(self) -> None:
         """Store and confirm the heartbeats and at most one batch of buffered messages."""
-        self._commit([*self._heartbeats.values(), *self._buffered[:MOST_IN_A_BATCH]])
+        self._commit([*self._heartbeats.values(), *self._buffered[:MAX_BATCH]])
         self._heartbeats.clear()
 
     def _commit(self, delivered: Sequence[UnconfirmedMessage]) -> None:
         try:
-            stored = self._write(delivered)
+            result = self._write(delivered)
         except DatabaseUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one bad message must not keep the others from being stored
             log.debug("%d messages: %s: %s", len(delivered), type(error).__name__, error)
             self._one_by_one(delivered)
             return
-        self._after_commit(delivered, stored)
+        self._after_commit(delivered, result)
 
     def _one_by_one(self, delivered: Sequence[UnconfirmedMessage]) -> None:
         """Store a batch that failed: load the state again, because another process may have written the
         same rows; if that fails too, halve the batch until the message is found that the database rejects."""
         self._fleet = self._store.load()
         try:
-            stored = self._write(delivered)
+            result = self._write(delivered)
         except DatabaseUnavailable:
             raise
         except Exception as error:
@@ -222,42 +224,42 @@ class IngestThread:
             log.exception(
                 "%s: a message cannot be stored; it is recorded as rejected", delivered[0].message.topic
             )
-            stored = self._write_rejection(delivered[0], f"cannot be stored: {type(error).__name__}: {error}")
-        self._after_commit(delivered, stored)
+            result = self._write_rejection(delivered[0], f"cannot be stored: {type(error).__name__}: {error}")
+        self._after_commit(delivered, result)
 
     def _write(self, delivered: Sequence[UnconfirmedMessage]) -> BatchResult:
         assert self._fleet is not None
         with self._store.batch() as batch:
-            arrivals = [each.message for each in delivered]
-            stored = self._writer.write(arrivals, self._fleet, batch, self._now_ms())
+            messages = [each.message for each in delivered]
+            result = self._writer.write(messages, self._fleet, batch, self._now_ms())
         for stream in batch.streams.values():
             stream.clear_changes()
         for gateway in batch.gateways.values():
             gateway.changes.clear()
-        return stored
+        return result
 
     def _write_rejection(self, delivered: UnconfirmedMessage, reason: str) -> BatchResult:
         with self._store.batch() as batch:
             return self._writer.reject(delivered.message, reason[:300], batch, self._now_ms())
 
-    def _after_commit(self, delivered: Sequence[UnconfirmedMessage], stored: BatchResult) -> None:
+    def _after_commit(self, delivered: Sequence[UnconfirmedMessage], result: BatchResult) -> None:
         # Drop them at once, also after half a batch: a second PUBACK with the same packet id could confirm
         # another message.
         done = {id(each) for each in delivered}
         self._buffered = [each for each in self._buffered if id(each) not in done]
         self._broker.confirm(delivered)
-        self._confirmations.add(stored)
-        self._counters.count(stored)
-        self._presence.record(stored)
-        self._alerts.record(stored, delivered[-1].session)
-        for sign in stored.status_messages:
-            if isinstance(sign, HeartbeatMessage) and sign.health.clock.synced:
-                self._clock.record_gateway_time(sign.gateway, milliseconds(sign.health.time))
-        self._metrics.record_batch(stored, self._clock.now().timestamp())
+        self._confirmations.add(result)
+        self._counters.count(result)
+        self._presence.record(result)
+        self._alerts.record(result, delivered[-1].session)
+        for status in result.status_messages:
+            if isinstance(status, HeartbeatMessage) and status.health.clock.synced:
+                self._clock.record_gateway_time(status.gateway, milliseconds(status.health.time))
+        self._metrics.record_batch(result, self._clock.now().timestamp())
         assert self._fleet is not None
-        for gateway in stored.birth_gateways:
+        for gateway in result.birth_gateways:
             self._birth_requests.on_birth(gateway)
-        for gateway in stored.heartbeat_gateways:
+        for gateway in result.heartbeat_gateways:
             online_s = self._clock.monotonic() - self._broker.since_mono if self._broker.online else 0.0
             self._birth_requests.on_heartbeat(self._fleet.gateways[gateway], online_s, self._broker.publish)
 
@@ -269,17 +271,21 @@ class IngestThread:
     def _correct_time(self) -> None:
         """Correct the stored times if the centre's clock was wrong."""
         assert self._fleet is not None
-        released = self._store.query(lambda each: kept.read_meta(each, kept.release_key(self._central_id)))
+        released_by = self._store.query(
+            lambda each: clock_store.read_meta(each, clock_store.release_key(self._central_id))
+        )
         correction = self._clock.tick(len(self._fleet.gateways))
-        if released is not None:
-            log.warning("%s released the system's clock: the centre uses it from now on", released)
+        if released_by is not None:
+            log.warning("%s released the system's clock: the centre uses it from now on", released_by)
             correction = self._clock.trust_system()
         if correction is None:
             return
         with self._store.batch() as batch:
-            kept.drop_release(batch.connection, self._central_id)
+            clock_store.drop_release(batch.connection, self._central_id)
             wards, beat = self._writer.wards, self.loop.beat
-            kept.shift_times(batch.connection, correction, wards, alone=self._alone, beat=beat)
+            clock_store.shift_times(
+                batch.connection, correction, wards, exclusive_database=self._exclusive_database, beat=beat
+            )
             self._note_clock(batch, self._clock.corrected_record(correction))
         self._apply_correction(correction)
 
@@ -328,8 +334,8 @@ class IngestThread:
         self._gap_logger.log_open_gaps(self._fleet, self._now_ms())
         self._alerts.check_gaps(self._fleet)
         with self._store.batch() as batch:
-            running = self._counters.status(self._broker.online, self._broker.session)
-            batch.write_meta("running", msgspec.json.encode(running).decode())
+            status_row = self._counters.status(self._broker.online, self._broker.session)
+            batch.write_meta("running", msgspec.json.encode(status_row).decode())
             self._note_clock(batch, self._clock.record())
             self._requests.expire(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
@@ -338,18 +344,18 @@ class IngestThread:
                 batch.delete_health(self._clock.deletions_ms() - self._history_ms)
 
     def _note_clock(self, batch: Batch, record: TrustedClockRecord) -> None:
-        batch.write_meta(kept.record_key(self._central_id), msgspec.json.encode(record).decode())
+        batch.write_meta(clock_store.record_key(self._central_id), msgspec.json.encode(record).decode())
 
-    def _set_problem(self, trouble: str | None) -> None:
-        if trouble == self.problem:
+    def _set_problem(self, problem: str | None) -> None:
+        if problem == self.problem:
             return
-        if trouble is not None:
+        if problem is not None:
             log.error(
-                "%s; nothing is confirmed until it works again, next attempt in %.0f s", trouble, RETRY_S
+                "%s; nothing is confirmed until it works again, next attempt in %.0f s", problem, RETRY_S
             )
         elif self.problem is not None:
             log.warning("the database works again: messages of gateways are stored and confirmed")
-        self.problem = trouble
+        self.problem = problem
         self._broker.publish_state()
 
     def _finish(self) -> None:

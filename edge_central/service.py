@@ -55,7 +55,7 @@ class CentralService:
         stop: threading.Event,
         *,
         clock: Clock | None = None,
-        bounds: PresenceThresholds | None = None,
+        thresholds: PresenceThresholds | None = None,
         first_sweep_s: float = FIRST_AFTER_S,
         console: ConsoleProcess | None = None,
     ) -> None:
@@ -75,23 +75,25 @@ class CentralService:
             self._requests_broker = CentralBrokerSession(
                 settings.requests_mqtt, settings.requests.id, (), None, self._clock, wake.set
             )
-        pictures = MediaFolder(settings.media_dir)
+        media_folder = MediaFolder(settings.media_dir)
         self._webhook = None if settings.webhook is None else WebhookPoster(settings.webhook)
         self._central_metrics = CentralMetrics(self._clock.now().timestamp())
-        self._metrics = None if settings.metrics is None else self._metrics_server(settings.metrics)
+        self._metrics_server = (
+            None if settings.metrics is None else self._make_metrics_server(settings.metrics)
+        )
         self._ingest = IngestThread(
             self._broker,
             self._requests_broker,
             Store(settings.database),
-            BatchWriter(self._topics, settings.wards, pictures, settings.history),
+            BatchWriter(self._topics, settings.wards, media_folder, settings.history),
             Confirmations(self._topics),
             BirthRequests(self._topics, self._clock),
-            PresencePublisher(self._topics, self._clock, bounds),
+            PresencePublisher(self._topics, self._clock, thresholds),
             RequestSender(self._topics, settings.wards, self._clock),
             AlertService(settings.alerts, settings.wards, self._topics, self._clock, self._webhook),
             RetentionSweep(
                 settings.retention,
-                pictures,
+                media_folder,
                 self._clock,
                 first_after_s=first_sweep_s,
                 # Several centres on one server share its database, but each has its own media folder.
@@ -104,14 +106,14 @@ class CentralService:
             wake,
             history_days=settings.history.days,
             central_id=settings.id,
-            alone=settings.database.embedded,
+            exclusive_database=settings.database.embedded,
         )
         self._supervisor = Supervisor()
 
     def run(self) -> int:
         """Run until the stop event. Return 0 after a requested stop, 1 when the ingest thread cannot be
         kept alive. Raises CentralError."""
-        with _alone(self._settings.state_dir):
+        with _single_instance(self._settings.state_dir):
             return self._run()
 
     def _run(self) -> int:
@@ -119,8 +121,8 @@ class CentralService:
             log.warning("%s", line)
         wards = ", ".join(self._settings.wards)
         log.info("edge-agent %s central started as %s for %s", __version__, self._settings.id, wards)
-        if self._metrics is not None:
-            self._metrics.start()
+        if self._metrics_server is not None:
+            self._metrics_server.start()
         self._ingest.start()
         self._supervisor.watch(self._ingest.loop)
         if self._console is not None:
@@ -155,44 +157,47 @@ class CentralService:
         if self._webhook is not None:
             self._webhook.stop()
         ended = self._ingest.loop.join(STOP_WITHIN_S)
-        farewell = None
+        final_state = None
         if fatal is None and ended:
-            farewell = self._state_message(self._broker.session, "stopped")
-        if self._metrics is not None:
-            self._metrics.stop()
+            final_state = self._state_message(self._broker.session, "stopped")
+        if self._metrics_server is not None:
+            self._metrics_server.stop()
         if self._requests_broker is not self._broker:
             self._requests_broker.close(None, 0.3)
-        self._broker.close(farewell, GOODBYE_S)
+        self._broker.close(final_state, GOODBYE_S)
         if self._console is not None:
             self._console.join(CONSOLE_STOP_S)
         log.info("the centre has stopped")
 
-    def _metrics_server(self, listen: ListenAddress) -> MetricsServer:
+    def _make_metrics_server(self, listen: ListenAddress) -> MetricsServer:
         from edge_central.metrics.server import (
             IngestHealth,
             MetricsServer,  # prometheus_client is imported only when metrics are configured
         )
 
-        def now() -> IngestHealth:
+        def ingest_health() -> IngestHealth:
             waiting = None if self._webhook is None else self._webhook.waiting
             return IngestHealth(self._broker.online, self._ingest.problem is None, waiting)
 
-        return MetricsServer(listen, self._central_metrics, now, self._settings.wards, self._clock)
+        return MetricsServer(listen, self._central_metrics, ingest_health, self._settings.wards, self._clock)
 
     def _state_message(self, session: str, kind: CentralStateKind) -> MqttMessage:
         """The retained state message. ``online`` becomes ``degraded`` while nothing can be stored."""
-        trouble = self._ingest.problem
-        told, reason = kind, {"online": "connected", "stopped": "stopped", "offline": "connection lost"}[kind]
-        if kind == "online" and trouble is not None:
-            told, reason = "degraded", trouble
+        problem = self._ingest.problem
+        value, reason = (
+            kind,
+            {"online": "connected", "stopped": "stopped", "offline": "connection lost"}[kind],
+        )
+        if kind == "online" and problem is not None:
+            value, reason = "degraded", problem
         state = documents.CentralState(
-            state=told, session=session, time=rfc3339(self._clock.now()), reason=reason, version=__version__
+            state=value, session=session, time=rfc3339(self._clock.now()), reason=reason, version=__version__
         )
         return documents.message(self._topics.state, state, retain=True)
 
 
 @contextlib.contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
+def _single_instance(state_dir: Path) -> Iterator[None]:
     """Lock the state directory for one centre. A second one with the same client id would take over the
     first one's broker session, lose it again, and so on without end. The kernel drops the lock when the
     process ends."""
@@ -202,9 +207,9 @@ def _alone(state_dir: Path) -> Iterator[None]:
         raise CentralError(
             f"state_dir {state_dir} cannot be used: {error.strerror}; nothing was started"
         ) from error
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         try:
-            file = held.enter_context((state_dir / "central.lock").open("a", encoding="ascii"))
+            file = stack.enter_context((state_dir / "central.lock").open("a", encoding="ascii"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CentralError(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.secrets import Credentials, Secret
-from edge_central.alert_rules.measures import AlertSettings
+from edge_central.alert_rules import AlertSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from edge_agent.config.merge import id_of, merged_by_id
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import Severity
-from edge_central.alert_rules.measures import (
+from edge_central.alert_rules import (
     CAMERA_MEASURES,
     CENTRE_MEASURES,
     NUMBERS,
@@ -35,8 +35,8 @@ from edge_central.alert_rules.measures import (
 )
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
-MOST_RULES = 200
-LONGEST_S = 30 * 86_400
+MAX_RULES = 200
+MAX_S = 30 * 86_400
 _BOUND = Number(-1e12, 1e12)
 
 
@@ -66,13 +66,13 @@ def _check_clear(values: SectionValues, key: str) -> None:
         return
     if clear > bound if key == "above" else clear < bound:
         side = "higher" if key == "above" else "lower"
-        place, told = values.place("clear"), f"clear must not be {side} than {key}, {bound:g}"
+        place, text = values.place("clear"), f"clear must not be {side} than {key}, {bound:g}"
         if place.file == str(DEFAULTS):  # ``clear`` is of the shipped rule, which the user may not know
-            place, told = (
+            place, text = (
                 values.place(key),
-                f"the rule ships with clear: {clear:g}; give a clear beside it: {told}",
+                f"the rule ships with clear: {clear:g}; give a clear beside it: {text}",
             )
-        values.reading.refuse(place, told)
+        values.reading.refuse(place, text)
 
 
 RULE = Section(
@@ -84,10 +84,10 @@ RULE = Section(
         Field("above", _BOUND, "for a measure with a number: alert above this value", None, "none"),
         Field("below", _BOUND, "... or below this value", None, "none"),
         Field("clear", _BOUND, "value at which the alert is cleared", None, "the bound itself"),
-        Field("for_s", Number(0, LONGEST_S, "seconds"), "the condition must hold for this time", 0.0),
+        Field("for_s", Number(0, MAX_S, "seconds"), "the condition must hold for this time", 0.0),
         Field(
             "clear_s",
-            Number(0, LONGEST_S, "seconds"),
+            Number(0, MAX_S, "seconds"),
             "and be false for this time before the alert is cleared",
             0.0,
         ),
@@ -123,20 +123,20 @@ class AlertRules(ListOf):
             return super().read(node, reading)
         shipped = _shipped()
         before = len(reading.problems)
-        known = self._accepted(shipped, node, reading)
+        accepted = self._accepted(shipped, node, reading)
         failed = len(reading.problems) > before
-        rules = super().read(merged_by_id(_yielding(shipped, known), known), reading)
+        rules = super().read(merged_by_id(_yielding(shipped, accepted), accepted), reading)
         return INVALID if failed or rules is INVALID else tuple(rule for rule in rules if rule.enabled)
 
     def _accepted(self, shipped: tree.Sequence, node: tree.Sequence, reading: ReadContext) -> tree.Sequence:
         """The list without rules that are refused for their id: an unknown id would be a rule without a
         measure, and a repeated one would hide the first."""
         ids = [id_ for item in shipped.items if (id_ := id_of(item)) is not None]
-        kept, seen = list[tree.Node](), set[str]()
+        accepted, seen = list[tree.Node](), set[str]()
         for item in node.items:
             id_ = id_of(item)
             if id_ is None or not isinstance(item, tree.Mapping):
-                kept.append(item)
+                accepted.append(item)
                 continue
             if id_ in seen:
                 reading.refuse(item.place, f"the rule {quoted(id_)} stands in this list twice")
@@ -144,12 +144,12 @@ class AlertRules(ListOf):
                 near = did_you_mean(id_, ids) or "; a rule of its own needs a measure"
                 reading.refuse(item.entries["id"].value.place, f"no rule {quoted(id_)} ships{near}")
             else:
-                kept.append(item)
+                accepted.append(item)
             seen.add(id_)
-        return tree.Sequence(node.place, tuple(kept))
+        return tree.Sequence(node.place, tuple(accepted))
 
 
-ALERTS = AlertRules(RULE, "alert rules", most=MOST_RULES)
+ALERTS = AlertRules(RULE, "alert rules", most=MAX_RULES)
 
 
 def default_rules() -> tuple[AlertRule, ...]:
@@ -173,8 +173,8 @@ def _yielding(shipped: tree.Sequence, node: tree.Sequence) -> tree.Sequence:
         given = own.get(id_of(item), {})
         bounds = [key for key in other if key in given]
         drop = other[bounds[0]] if len(bounds) == 1 and bounds[0] not in item.entries else ()
-        kept = {key: entry for key, entry in item.entries.items() if key not in drop}
-        items.append(tree.Mapping(item.place, kept))
+        entries = {key: entry for key, entry in item.entries.items() if key not in drop}
+        items.append(tree.Mapping(item.place, entries))
     return tree.Sequence(shipped.place, tuple(items))
 
 

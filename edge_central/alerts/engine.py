@@ -19,8 +19,8 @@ from edge_agent.host.board.platform import is_older
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules import measures
-from edge_central.alert_rules.measures import (
+from edge_central import alert_rules
+from edge_central.alert_rules import (
     CAMERA_MEASURES,
     GATEWAY_MEASURES,
     AlertRule,
@@ -70,8 +70,8 @@ class AlertEngine:
         self._camera_rules = [rule for rule in settings.rules if rule.measure in CAMERA_MEASURES]
         self._gateways: dict[str, AlertSubject] = {}
         self._wards: dict[str, AlertSubject] = {}
-        self._out: dict[str, set[str]] = {}  # ward -> gateways of its outage that were not heard since
-        self._went: dict[str, set[str]] = {}  # ward -> all gateways of its outage
+        self._still_away: dict[str, set[str]] = {}  # ward -> gateways of its outage that were not heard since
+        self._outage_gateways: dict[str, set[str]] = {}  # ward -> all gateways of its outage
         self._versions: Counter[str] = Counter()
         self._newest = ""
         self._late: list[AlertChange] = []
@@ -85,20 +85,20 @@ class AlertEngine:
     def record_heartbeat(
         self, gateway: str, ward: str, health: ReceivedHealth, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
-        box = self._gateway(gateway, ward)
-        if box.ward != ward:
-            yield from box.end_all(f"the box has moved to {ward}", now_ms)
-            box.ward = ward
-        back = box.away or gateway in self._out.get(ward, ())
-        self._out.get(ward, set()).discard(gateway)
+        subject = self._gateway(gateway, ward)
+        if subject.ward != ward:
+            yield from subject.end_all(f"the box has moved to {ward}", now_ms)
+            subject.ward = ward
+        back = subject.away or gateway in self._still_away.get(ward, ())
+        self._still_away.get(ward, set()).discard(gateway)
         if back:
-            box.come_back(mono, self._grace_s)
+            subject.come_back(mono, self._grace_s)
         for uptime_s in (health.uptime_s, health.box.uptime_s):
             if uptime_s is not None and uptime_s < self._grace_s:
-                box.come_back(mono, self._grace_s - uptime_s)
-        box.heard_mono = mono
-        self._note_version(box, health.version)
-        yield from self._judge_health(box, health, mono, now_ms)
+                subject.come_back(mono, self._grace_s - uptime_s)
+        subject.heard_mono = mono
+        self._note_version(subject, health.version)
+        yield from self._judge_health(subject, health, mono, now_ms)
 
     def record_version(self, gateway: str, ward: str, version: str) -> None:
         """Record the version that a gateway last reported before this start."""
@@ -109,96 +109,96 @@ class AlertEngine:
     ) -> Iterator[AlertChange]:
         """An event reports that a camera's view is tampered with, or no longer. The next heartbeat reports
         it too."""
-        box = self._gateways.get(gateway)
-        if box is None or box.away:
+        subject = self._gateways.get(gateway)
+        if subject is None or subject.away:
             return
-        reading = Measurement(float(present), f"view {state}" if present else "the view is as it was")
+        measurement = Measurement(float(present), f"view {state}" if present else "the view is as it was")
         for rule in self._camera_rules:
             if rule.measure is Measure.TAMPER:
-                yield from box.judge(rule, camera, reading, mono, now_ms)
+                yield from subject.judge(rule, camera, measurement, mono, now_ms)
 
     def record_override(
         self, gateway: str, camera: str, data: RuleOverrideData, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         """An event reports that a rule is muted or disarmed or that a view is relearned, or the end of that.
         The next heartbeat reports it too, and decides."""
-        box, so = self._gateways.get(gateway), measures.override_measure(data.what, data.rule_id)
-        if box is None or box.away or so is None:
+        subject, matches = self._gateways.get(gateway), alert_rules.override_measure(data.what, data.rule_id)
+        if subject is None or subject.away or matches is None:
             return
-        measure, text = so
+        measure, text = matches
         for rule in self._rules_for(measure):
-            before = box.overrides.get((rule.id, camera))
-            standing = set() if before is None else before.active - {text}
-            if data.phase == "start" and len(standing) < MAX_ITEMS:
-                standing |= {text}
-            yield from box.judge_overrides(rule, camera, standing, mono, now_ms)
+            before = subject.overrides.get((rule.id, camera))
+            active = set() if before is None else before.active - {text}
+            if data.phase == "start" and len(active) < MAX_ITEMS:
+                active |= {text}
+            yield from subject.judge_overrides(rule, camera, active, mono, now_ms)
 
     def judge_counts(
         self, measure: Measure, counts: Mapping[str, int], mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         """Judge what the centre counts for each gateway, such as missing events without an explanation."""
         for rule in self._rules_for(measure):
-            for gateway, box in self._gateways.items():
+            for gateway, subject in self._gateways.items():
                 count = counts.get(gateway, 0)
-                if box.away:
+                if subject.away:
                     continue
-                if count or (rule.id, "") in box.conditions:
-                    reading = measures.COUNTED_MEASURES[measure](count)
-                    yield from box.judge(rule, "", reading, mono, now_ms)
+                if count or (rule.id, "") in subject.conditions:
+                    measurement = alert_rules.COUNTED_MEASURES[measure](count)
+                    yield from subject.judge(rule, "", measurement, mono, now_ms)
 
     def judge_centre(
-        self, ward: str, measure: Measure, trouble: str | None, mono: float, now_ms: int
+        self, ward: str, measure: Measure, problem: str | None, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         """Judge a problem of the centre itself, as an alert of this ward; None: no problem."""
-        reading = Measurement(float(trouble is not None), trouble or measures.CENTRE_MEASURES[measure])
+        measurement = Measurement(float(problem is not None), problem or alert_rules.CENTRE_MEASURES[measure])
         for rule in self._rules_for(measure):
             subject = self._wards.setdefault(ward, AlertSubject(ward))
-            yield from subject.judge(rule, "", reading, mono, now_ms)
+            yield from subject.judge(rule, "", measurement, mono, now_ms)
 
     def judge_conflicts(self, events: Mapping[str, int], mono: float, now_ms: int) -> Iterator[AlertChange]:
         """Judge how many events of a gateway have the sequence number of another event; 0: two gateways
         alternate under one name."""
         for rule in self._rules_for(Measure.CONFLICT):
-            for gateway, box in self._gateways.items():
+            for gateway, subject in self._gateways.items():
                 if gateway in events:
-                    yield from box.judge(rule, "", measures.conflict(events[gateway]), mono, now_ms)
-                elif (rule.id, "") in box.conditions:
-                    yield from box.judge(rule, "", measures.NO_CONFLICT, mono, now_ms)
+                    yield from subject.judge(rule, "", alert_rules.conflict(events[gateway]), mono, now_ms)
+                elif (rule.id, "") in subject.conditions:
+                    yield from subject.judge(rule, "", alert_rules.NO_CONFLICT, mono, now_ms)
 
     def judge_alarms(
         self, gateway: str, ward: str, count: int, since_ms: int, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         """Judge ``count`` new ringing events of a gateway, received at ``since_ms``."""
-        box = self._gateway(gateway, ward)
-        reading = measures.alarms(box.count_alarms(count, mono))
+        subject = self._gateway(gateway, ward)
+        measurement = alert_rules.alarms(subject.count_alarms(count, mono))
         for rule in self._rules_for(Measure.ALARMS):
-            yield from box.judge(rule, "", reading, mono, now_ms, since_ms)
+            yield from subject.judge(rule, "", measurement, mono, now_ms, since_ms)
 
     def record_presence(self, report: PresenceReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
         """Judge a presence report."""
         match report:
             case GatewayReport(gateway, ward, None):
-                box = self._gateways.pop(gateway, None)
-                if box is not None:
-                    self._note_version(box, "")
-                    yield from box.end_all("the box was taken away", now_ms)
+                subject = self._gateways.pop(gateway, None)
+                if subject is not None:
+                    self._note_version(subject, "")
+                    yield from subject.end_all("the box was taken away", now_ms)
             case GatewayReport():
                 yield from self._judge_presence(report, mono, now_ms)
             case OutageReport(ward, ()):
-                self._out.pop(ward, None)
-                self._went.pop(ward, None)
+                self._still_away.pop(ward, None)
+                self._outage_gateways.pop(ward, None)
                 yield from self._outage(report, Measurement(0.0, "most of the boxes are back"), mono, now_ms)
             case OutageReport(ward, gateways, of):
-                went = self._went.setdefault(ward, set())
-                new = set(gateways) - went
-                went |= new
-                self._out.setdefault(ward, set()).update(new)
+                away = self._outage_gateways.setdefault(ward, set())
+                new = set(gateways) - away
+                away |= new
+                self._still_away.setdefault(ward, set()).update(new)
                 text = f"{len(gateways)} of {of} boxes went at once"
                 yield from self._outage(report, Measurement(float(len(gateways)), text), mono, now_ms)
                 for gateway in sorted(new):
-                    box = self._gateway(gateway, ward)
-                    box.go_away()
-                    yield from self._fold(box)
+                    subject = self._gateway(gateway, ward)
+                    subject.go_away()
+                    yield from self._fold(subject)
 
     def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> Iterator[AlertChange]:
         """Open and clear what has lasted long enough; ``connected_mono``: when the broker session began,
@@ -206,9 +206,11 @@ class AlertEngine:
         late, self._late = self._late, []
         yield from late
         for rule in self._rules_for(Measure.ALARMS):
-            for box in self._gateways.values():
-                if (rule.id, "") in box.conditions:
-                    yield from box.judge(rule, "", measures.alarms(box.count_alarms(0, mono)), mono, now_ms)
+            for subject in self._gateways.values():
+                if (rule.id, "") in subject.conditions:
+                    yield from subject.judge(
+                        rule, "", alert_rules.alarms(subject.count_alarms(0, mono)), mono, now_ms
+                    )
         if connected_mono is None:
             return
         settled = mono - connected_mono >= SETTLED_S
@@ -217,7 +219,7 @@ class AlertEngine:
                 yield change
                 if (
                     change.kind is AlertChangeKind.OPENED
-                    and self._rules[change.alert.key.rule].measure in measures.AWAY
+                    and self._rules[change.alert.key.rule].measure in alert_rules.AWAY
                 ):
                     yield from subject.fold()
 
@@ -225,29 +227,29 @@ class AlertEngine:
 
     def open_alerts(self) -> list[Alert]:
         return [
-            episode.alert
+            condition.alert
             for subject in self._subjects()
-            for episode in subject.conditions.values()
-            if episode.alert is not None
+            for condition in subject.conditions.values()
+            if condition.alert is not None
         ]
 
     def pending(self, least_s: float) -> dict[AlertKey, int]:
         """Conditions without an alert whose ``for_s`` is at least ``least_s``, and since when they hold: a
         restart must not start their wait again."""
         return {
-            AlertKey(subject.ward, subject.gateway, *at): episode.since_ms
+            AlertKey(subject.ward, subject.gateway, *at): condition.since_ms
             for subject in self._subjects()
-            for at, episode in subject.conditions.items()
-            if episode.alert is None and episode.rule.for_s >= least_s
+            for at, condition in subject.conditions.items()
+            if condition.alert is None and condition.rule.for_s >= least_s
         }
 
     def apply_correction(self, correction: Correction) -> None:
         """Correct the times of all conditions and open alerts, as in the database."""
         for subject in self._subjects():
-            for episode in subject.conditions.values():
-                episode.since_ms = correction.of(episode.since_ms)
-                if episode.alert is not None:
-                    episode.alert = episode.alert.corrected(correction)
+            for condition in subject.conditions.values():
+                condition.since_ms = correction.of(condition.since_ms)
+                if condition.alert is not None:
+                    condition.alert = condition.alert.corrected(correction)
 
     # --- inside ---
 
@@ -261,65 +263,67 @@ class AlertEngine:
         return self._gateways.setdefault(gateway, AlertSubject(ward, gateway))
 
     def _judge_health(
-        self, box: AlertSubject, health: ReceivedHealth, mono: float, now_ms: int
+        self, subject: AlertSubject, health: ReceivedHealth, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         for rule in self._gateway_rules:
-            yield from box.judge(rule, "", GATEWAY_MEASURES[rule.measure](health), mono, now_ms)
+            yield from subject.judge(rule, "", GATEWAY_MEASURES[rule.measure](health), mono, now_ms)
         for rule in self._rules_for(Measure.VERSION_BEHIND):
-            reading = measures.version_behind(health.version, rule.version or self._newest)
-            yield from box.judge(rule, "", reading, mono, now_ms)
+            measurement = alert_rules.version_behind(health.version, rule.version or self._newest)
+            yield from subject.judge(rule, "", measurement, mono, now_ms)
         for name, camera in health.cameras.items():
             for rule in self._camera_rules:
-                yield from box.judge(rule, name, CAMERA_MEASURES[rule.measure](camera), mono, now_ms)
-            for measure, standing in measures.overrides_of(health, name).items():
+                yield from subject.judge(rule, name, CAMERA_MEASURES[rule.measure](camera), mono, now_ms)
+            for measure, active in alert_rules.overrides_of(health, name).items():
                 for rule in self._rules_for(measure):
-                    yield from box.judge_overrides(rule, name, standing, mono, now_ms)
-        for at in [at for at in box.conditions if at[1] and at[1] not in health.cameras]:
-            yield from box.end(at, "the camera is not configured any more", now_ms)
+                    yield from subject.judge_overrides(rule, name, active, mono, now_ms)
+        for at in [at for at in subject.conditions if at[1] and at[1] not in health.cameras]:
+            yield from subject.end(at, "the camera is not configured any more", now_ms)
 
     def _judge_presence(self, report: GatewayReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
-        box = self._gateway(report.gateway, report.ward)
+        subject = self._gateway(report.gateway, report.ward)
         if report.state in (PresenceState.OFFLINE, PresenceState.STOPPED):
-            box.go_away()
-        elif box.away:
-            box.come_back(mono, self._grace_s)
-        for measure, standing in _PRESENCE_STATES.items():
+            subject.go_away()
+        elif subject.away:
+            subject.come_back(mono, self._grace_s)
+        for measure, state in _PRESENCE_STATES.items():
             for rule in self._rules_for(measure):
-                so = report.state is standing
-                text = f"{standing}: {report.why}" if so else f"{report.state}: {report.why}"
-                yield from box.judge(rule, "", Measurement(float(so), text), mono, now_ms, report.since_ms)
-        if box.away and box.explained:
-            yield from box.fold()
+                matches = report.state is state
+                text = f"{state}: {report.why}" if matches else f"{report.state}: {report.why}"
+                yield from subject.judge(
+                    rule, "", Measurement(float(matches), text), mono, now_ms, report.since_ms
+                )
+        if subject.away and subject.explained:
+            yield from subject.fold()
 
     def _outage(
-        self, report: OutageReport, reading: Measurement, mono: float, now_ms: int
+        self, report: OutageReport, measurement: Measurement, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         subject = self._wards.setdefault(report.ward, AlertSubject(report.ward))
         for rule in self._rules_for(Measure.WARD_OUTAGE):
             before = subject.conditions.get((rule.id, ""))
-            yield from subject.judge(rule, "", reading, mono, now_ms, report.since_ms)
-            if before is not None and before.alert is not None and reading.value:
-                text = measures.plain(reading.text)
+            yield from subject.judge(rule, "", measurement, mono, now_ms, report.since_ms)
+            if before is not None and before.alert is not None and measurement.value:
+                text = alert_rules.plain(measurement.text)
                 if text != before.alert.text:
-                    before.alert = replace(before.alert, text=text, value=reading.value)
+                    before.alert = replace(before.alert, text=text, value=measurement.value)
                     yield AlertChange(AlertChangeKind.CHANGED, before.alert)
 
-    def _fold(self, box: AlertSubject) -> Iterator[AlertChange]:
+    def _fold(self, subject: AlertSubject) -> Iterator[AlertChange]:
         """Fold the gateway's alerts, but only if its ward has an outage alert."""
-        ward = self._wards.get(box.ward)
+        ward = self._wards.get(subject.ward)
         outage = Measure.WARD_OUTAGE
         if ward is not None and any(
             each.alert is not None and each.rule.measure is outage for each in ward.conditions.values()
         ):
-            yield from box.fold()
+            yield from subject.fold()
 
-    def _note_version(self, box: AlertSubject, version: str) -> None:
-        if version == box.version:
+    def _note_version(self, subject: AlertSubject, version: str) -> None:
+        if version == subject.version:
             return
-        self._versions[box.version] -= 1
-        if self._versions[box.version] <= 0:  # gateways must not fill it with texts
-            del self._versions[box.version]
-        box.version = version
+        self._versions[subject.version] -= 1
+        if self._versions[subject.version] <= 0:  # gateways must not fill it with texts
+            del self._versions[subject.version]
+        subject.version = version
         self._versions[version] += 1
         self._newest = _newest(self._versions)
 
@@ -330,8 +334,8 @@ class AlertEngine:
             over = replace(alert, cleared_ms=now_ms, cleared_text="the rule is switched off")
             self._late.append(AlertChange(AlertChangeKind.CLEARED, over))
             return
-        episode = AlertCondition(rule, mono, alert.since_ms, alert.text, alert.value, alert)
-        self._subject(key).conditions[key.rule, key.camera] = episode
+        condition = AlertCondition(rule, mono, alert.since_ms, alert.text, alert.value, alert)
+        self._subject(key).conditions[key.rule, key.camera] = condition
 
     def _remember_pending(self, key: AlertKey, since_ms: int, mono: float, now_ms: int) -> None:
         rule = self._rules.get(key.rule)

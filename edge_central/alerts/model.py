@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from edge_agent.core.model import Severity
-from edge_central.alert_rules.measures import (
+from edge_central.alert_rules import (
     AWAY,
     CENTRE_MEASURES,
     GRACED,
@@ -107,65 +107,70 @@ class AlertSubject:
         self,
         rule: AlertRule,
         camera: str,
-        reading: Measurement,
+        measurement: Measurement,
         mono: float,
         now_ms: int,
         since_ms: int | None = None,
     ) -> Iterator[AlertChange]:
         """Apply a new measurement; ``since_ms``: since when the condition holds, if known."""
         at = (rule.id, camera)
-        episode = self.conditions.get(at)
-        is_open = episode is not None and episode.alert is not None
-        if not rule.is_ill(reading, is_open):
-            if episode is None:
+        condition = self.conditions.get(at)
+        is_open = condition is not None and condition.alert is not None
+        if not rule.is_ill(measurement, is_open):
+            if condition is None:
                 return
-            if episode.alert is None:
+            if condition.alert is None:
                 del self.conditions[at]
                 return
-            if episode.well_mono is None:
-                episode.well_mono, episode.well_text = mono, plain(reading.text)
-        elif episode is None:
-            words = plain(rule.words(reading))
-            episode = self.conditions[at] = AlertCondition(
-                rule, mono, since_ms or now_ms, words, reading.value
+            if condition.well_mono is None:
+                condition.well_mono, condition.well_text = mono, plain(measurement.text)
+        elif condition is None:
+            words = plain(rule.words(measurement))
+            condition = self.conditions[at] = AlertCondition(
+                rule, mono, since_ms or now_ms, words, measurement.value
             )
-        elif episode.alert is None:
-            episode.text, episode.value = plain(rule.words(reading)), reading.value
+        elif condition.alert is None:
+            condition.text, condition.value = plain(rule.words(measurement)), measurement.value
         else:
-            episode.well_mono = None
-            yield from self._unfold(episode, mono)
-        yield from self._settle(at, episode, mono, now_ms)
+            condition.well_mono = None
+            yield from self._unfold(condition, mono)
+        yield from self._settle(at, condition, mono, now_ms)
 
     def judge_overrides(
-        self, rule: AlertRule, camera: str, standing: set[str], mono: float, now_ms: int
+        self, rule: AlertRule, camera: str, active: set[str], mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         """Apply the active overrides of a camera. Another override during an open alert opens a new alert."""
         at = (rule.id, camera)
-        episode = self.conditions.get(at)
-        if not standing and episode is None:
+        condition = self.conditions.get(at)
+        if not active and condition is None:
             self.overrides.pop(at, None)
             return
-        is_open = episode is not None and episode.alert is not None
+        is_open = condition is not None and condition.alert is not None
         # The overrides named by an alert from before this start are unknown: use the current ones.
-        known = self.overrides.setdefault(at, ActiveOverrides(reported=set(standing) if is_open else set()))
-        if is_open and standing - known.reported:
+        known_overrides = self.overrides.setdefault(
+            at, ActiveOverrides(reported=set(active) if is_open else set())
+        )
+        if is_open and active - known_overrides.reported:
             yield from self.end(at, "another one follows", now_ms)
             is_open = False
-        known.active, known.reported = set(standing), known.reported | standing if is_open else set(standing)
-        yield from self.judge(rule, camera, overrides(standing), mono, now_ms)
+        known_overrides.active, known_overrides.reported = (
+            set(active),
+            known_overrides.reported | active if is_open else set(active),
+        )
+        yield from self.judge(rule, camera, overrides(active), mono, now_ms)
 
     def settle(self, mono: float, now_ms: int, settled: bool, connected_mono: float) -> Iterator[AlertChange]:
         """Open or clear what has lasted long enough, if heard of since the centre's own connect."""
         heard = self.heard_mono is not None and self.heard_mono >= connected_mono
-        for at, episode in list(self.conditions.items()):
-            if settled if episode.rule.measure in WARD_OR_PRESENCE else heard and not self.away:
-                yield from self._settle(at, episode, mono, now_ms)
+        for at, condition in list(self.conditions.items()):
+            if settled if condition.rule.measure in WARD_OR_PRESENCE else heard and not self.away:
+                yield from self._settle(at, condition, mono, now_ms)
 
     def go_away(self) -> None:
         """The gateway is away: drop conditions without an alert, because their state is unknown now."""
         self.away = True
-        for at, episode in list(self.conditions.items()):
-            if episode.alert is None and episode.rule.measure not in WARD_OR_PRESENCE:
+        for at, condition in list(self.conditions.items()):
+            if condition.alert is None and condition.rule.measure not in WARD_OR_PRESENCE:
                 del self.conditions[at]
 
     def come_back(self, mono: float, grace_s: float) -> None:
@@ -174,15 +179,16 @@ class AlertSubject:
 
     def fold(self) -> Iterator[AlertChange]:
         """Fold the open alerts: another alert explains them."""
-        for episode in self.conditions.values():
-            if episode.alert is not None and episode.rule.measure not in WARD_OR_PRESENCE:
-                yield from _changed(episode, folded=True)
+        for condition in self.conditions.values():
+            if condition.alert is not None and condition.rule.measure not in WARD_OR_PRESENCE:
+                yield from _changed(condition, folded=True)
 
     @property
     def explained(self) -> bool:
         """Whether an open alert says that the gateway is away."""
         return any(
-            episode.alert is not None and episode.rule.measure in AWAY for episode in self.conditions.values()
+            condition.alert is not None and condition.rule.measure in AWAY
+            for condition in self.conditions.values()
         )
 
     def count_alarms(self, new: int, mono: float) -> int:
@@ -199,10 +205,10 @@ class AlertSubject:
 
     def end(self, at: tuple[str, str], why: str, now_ms: int) -> Iterator[AlertChange]:
         """Clear the alert of this condition, if any, and drop the condition."""
-        episode = self.conditions.pop(at, None)
-        if episode is not None and episode.alert is not None:
+        condition = self.conditions.pop(at, None)
+        if condition is not None and condition.alert is not None:
             yield AlertChange(
-                AlertChangeKind.CLEARED, replace(episode.alert, cleared_ms=now_ms, cleared_text=why)
+                AlertChangeKind.CLEARED, replace(condition.alert, cleared_ms=now_ms, cleared_text=why)
             )
 
     def end_all(self, why: str, now_ms: int) -> Iterator[AlertChange]:
@@ -210,28 +216,28 @@ class AlertSubject:
             yield from self.end(at, why, now_ms)
 
     def _settle(
-        self, at: tuple[str, str], episode: AlertCondition, mono: float, now_ms: int
+        self, at: tuple[str, str], condition: AlertCondition, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
-        rule = episode.rule
-        if episode.alert is None:
+        rule = condition.rule
+        if condition.alert is None:
             graced = rule.measure in GRACED and mono < self.grace_until_mono
-            if mono - episode.since_mono >= rule.for_s and not graced:
+            if mono - condition.since_mono >= rule.for_s and not graced:
                 key = AlertKey(self.ward, self.gateway, *at)
-                episode.alert = Alert(
-                    key, rule.severity, episode.text, episode.value, episode.since_ms, now_ms
+                condition.alert = Alert(
+                    key, rule.severity, condition.text, condition.value, condition.since_ms, now_ms
                 )
-                yield AlertChange(AlertChangeKind.OPENED, episode.alert)
-        elif episode.well_mono is not None and mono - episode.well_mono >= rule.clear_s:
-            yield from self.end(at, episode.well_text, now_ms)
+                yield AlertChange(AlertChangeKind.OPENED, condition.alert)
+        elif condition.well_mono is not None and mono - condition.well_mono >= rule.clear_s:
+            yield from self.end(at, condition.well_text, now_ms)
 
-    def _unfold(self, episode: AlertCondition, mono: float) -> Iterator[AlertChange]:
+    def _unfold(self, condition: AlertCondition, mono: float) -> Iterator[AlertChange]:
         """Unfold the alert, unless its camera may still be starting."""
-        if not (episode.rule.measure in GRACED and mono < self.grace_until_mono):
-            yield from _changed(episode, folded=False)
+        if not (condition.rule.measure in GRACED and mono < self.grace_until_mono):
+            yield from _changed(condition, folded=False)
 
 
-def _changed(episode: AlertCondition, *, folded: bool) -> Iterator[AlertChange]:
-    assert episode.alert is not None
-    if episode.alert.folded != folded:
-        episode.alert = replace(episode.alert, folded=folded)
-        yield AlertChange(AlertChangeKind.CHANGED, episode.alert)
+def _changed(condition: AlertCondition, *, folded: bool) -> Iterator[AlertChange]:
+    assert condition.alert is not None
+    if condition.alert.folded != folded:
+        condition.alert = replace(condition.alert, folded=folded)
+        yield AlertChange(AlertChangeKind.CHANGED, condition.alert)

@@ -14,7 +14,7 @@ from edge_agent.core.model import Severity
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.store import tables
 
-MOST_NOTIFICATIONS = 10_000
+MAX_NOTIFICATIONS = 10_000
 """Notifications that wait for the webhook; beyond this the oldest are dropped."""
 RECENT_MS = 7 * 86_400_000
 CONFLICT_MS = 86_400_000
@@ -101,11 +101,11 @@ def write(connection: Connection, change: AlertChange) -> None:
 
 
 def write_pending(
-    connection: Connection, pending: Mapping[AlertKey, int], known: Mapping[AlertKey, int]
+    connection: Connection, pending: Mapping[AlertKey, int], stored: Mapping[AlertKey, int]
 ) -> None:
     """Update the table of pending conditions; ``stored``: what it holds now."""
     columns = tables.alert_pending.c
-    gone = [key for key, since_ms in known.items() if pending.get(key) != since_ms]
+    gone = [key for key, since_ms in stored.items() if pending.get(key) != since_ms]
     if gone:
         key = tuple_(columns.ward, columns.gateway, columns.rule, columns.camera)
         wanted = [(each.ward, each.gateway, each.rule, each.camera) for each in gone]
@@ -114,7 +114,7 @@ def write_pending(
     new = [
         {**_names(key), "since_ms": since_ms}
         for key, since_ms in pending.items()
-        if known.get(key) != since_ms
+        if stored.get(key) != since_ms
     ]
     if new:
         connection.execute(insert(tables.alert_pending), new)
@@ -140,11 +140,11 @@ def unqueue(connection: Connection, ids: Collection[int]) -> int:
     if ids:
         connection.execute(delete(tables.notification).where(column.in_(ids)))
     count = connection.scalar(select(func.count()).select_from(tables.notification)) or 0
-    if count <= MOST_NOTIFICATIONS:
+    if count <= MAX_NOTIFICATIONS:
         return 0
-    oldest = select(column).order_by(column).limit(count - MOST_NOTIFICATIONS)
+    oldest = select(column).order_by(column).limit(count - MAX_NOTIFICATIONS)
     connection.execute(delete(tables.notification).where(column.in_(oldest)))
-    return count - MOST_NOTIFICATIONS
+    return count - MAX_NOTIFICATIONS
 
 
 def _open(key: AlertKey) -> ColumnElement[bool]:

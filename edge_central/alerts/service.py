@@ -18,7 +18,7 @@ from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.health import read_health
 from edge_agent.wire.received.messages import EventMessage, HeartbeatMessage
 from edge_agent.wire.topics import CentralTopics
-from edge_central.alert_rules.measures import AlertSettings, Measure
+from edge_central.alert_rules import AlertSettings, Measure
 from edge_central.alerts import documents, rows
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
@@ -38,8 +38,8 @@ PENDING_FROM_S = 3_600.0
 PENDING_EVERY_S = 60.0
 FRESH_MS = 600_000
 """An older view or override event waited in an outbox and no longer describes the present."""
-MOST_OVER = 2_000
-MOST_RETAINED = 1_000
+MAX_CLEARED = 2_000
+MAX_RETAINED = 1_000
 """Retained topics counted per gateway."""
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
@@ -52,7 +52,7 @@ class NotificationSink(Protocol):
         """Post these after the ones submitted before."""
         ...
 
-    def taken(self) -> list[int]:
+    def delivered(self) -> list[int]:
         """Ids of the notifications delivered since the last call."""
         ...
 
@@ -87,7 +87,7 @@ class AlertService:
         self._engine: AlertEngine | None = None
         self._changes: list[AlertChange] = []  # not in the database yet
         self._queued: list[tuple[int, bytes]] = []
-        self._taken: list[int] = []
+        self._delivered: list[int] = []
         self._over: dict[AlertKey, None] = {}
         self._pending: dict[AlertKey, int] = {}  # as in the table
         self._new_pending: dict[AlertKey, int] | None = None
@@ -107,25 +107,25 @@ class AlertService:
     def read(self, connection: Connection) -> StoredAlerts:
         return rows.read(connection, self._wards, self._now_ms())
 
-    def restore(self, kept: StoredAlerts, told: Iterable[PresenceReport]) -> None:
+    def restore(self, stored_alerts: StoredAlerts, reports: Iterable[PresenceReport]) -> None:
         """Start from the stored alerts and presence reports."""
         mono, now_ms = self._clock.monotonic(), self._now_ms()
-        self._engine = AlertEngine(self._settings, kept.alerts, kept.pending, mono, now_ms)
-        self._pending = dict(kept.pending)
-        self._conflicts = dict(kept.conflicts)
-        self._over = dict.fromkeys(kept.over[-MOST_OVER:])
-        for gateway, ward, heartbeat in kept.heartbeats:
+        self._engine = AlertEngine(self._settings, stored_alerts.alerts, stored_alerts.pending, mono, now_ms)
+        self._pending = dict(stored_alerts.pending)
+        self._conflicts = dict(stored_alerts.conflicts)
+        self._over = dict.fromkeys(stored_alerts.over[-MAX_CLEARED:])
+        for gateway, ward, heartbeat in stored_alerts.heartbeats:
             try:
                 version = read_health(heartbeat).version
             except (msgspec.DecodeError, RecursionError):  # written by another version of the centre
                 continue
             self._engine.record_version(gateway, ward, version)
-        for report in told:
+        for report in reports:
             self._changes += self._engine.record_presence(report, mono, now_ms)
         if self._webhook is not None:
-            self._webhook.submit(kept.notifications)
+            self._webhook.submit(stored_alerts.notifications)
 
-    def record(self, stored: BatchResult, session: str = "") -> None:
+    def record(self, result: BatchResult, session: str = "") -> None:
         """Judge a committed batch of that broker session."""
         if self._engine is None:
             return
@@ -133,34 +133,34 @@ class AlertService:
             self._heard_session = session
             self._retained.clear()
         mono, now_ms = self._clock.monotonic(), self._now_ms()
-        for sign in stored.status_messages:
-            if isinstance(sign, HeartbeatMessage):
+        for status in result.status_messages:
+            if isinstance(status, HeartbeatMessage):
                 self._changes += self._engine.record_heartbeat(
-                    sign.gateway, sign.ward, sign.health, mono, now_ms
+                    status.gateway, status.ward, status.health, mono, now_ms
                 )
-        for (gateway, ward), count in stored.alarms.items():
-            self._changes += self._engine.judge_alarms(gateway, ward, count, stored.received_ms, mono, now_ms)
-        for gateway, topics in stored.retained.items():
-            known = self._retained.setdefault(gateway, set())
-            known.difference_update(topic for topic, is_there in topics.items() if not is_there)
-            new = [topic for topic, is_there in topics.items() if is_there and topic not in known]
-            known.update(new[: MOST_RETAINED - len(known)])
-        for event in stored.views:
+        for (gateway, ward), count in result.alarms.items():
+            self._changes += self._engine.judge_alarms(gateway, ward, count, result.received_ms, mono, now_ms)
+        for gateway, topics in result.retained.items():
+            retained = self._retained.setdefault(gateway, set())
+            retained.difference_update(topic for topic, is_there in topics.items() if not is_there)
+            new = [topic for topic, is_there in topics.items() if is_there and topic not in retained]
+            retained.update(new[: MAX_RETAINED - len(retained)])
+        for event in result.views:
             self._view(self._engine, event, mono, now_ms)
-        for event in stored.overrides:
+        for event in result.overrides:
             self._override(self._engine, event, mono, now_ms)
-        for gateway, events in stored.conflicts.items():
+        for gateway, events in result.conflicts.items():
             before = self._conflicts.get(gateway, SequenceConflict(0, now_ms))
             self._conflicts[gateway] = SequenceConflict(before.events + events, now_ms)
-        if stored.conflicts:
+        if result.conflicts:
             self._judge_conflicts(self._engine, mono, now_ms)
 
-    def _judge_conflicts(self, book: AlertEngine, mono: float, now_ms: int) -> None:
+    def _judge_conflicts(self, engine: AlertEngine, mono: float, now_ms: int) -> None:
         for gateway, conflict in list(self._conflicts.items()):
             if now_ms - conflict.last_ms >= CONFLICT_MS:
                 del self._conflicts[gateway]
         events = {gateway: conflict.events for gateway, conflict in self._conflicts.items()}
-        self._changes += book.judge_conflicts(events, mono, now_ms)
+        self._changes += engine.judge_conflicts(events, mono, now_ms)
 
     def apply_correction(self, correction: Correction) -> None:
         """The stored times were corrected: correct the open alerts too, and publish them again."""
@@ -176,12 +176,12 @@ class AlertService:
         }
         self._session = ""
 
-    def check_gaps(self, known: FleetState) -> None:
+    def check_gaps(self, fleet: FleetState) -> None:
         """Judge gaps that should have closed by now, and sequence conflicts of the last day."""
         if self._engine is None:
             return
         now_ms, counts = self._now_ms(), dict[str, int]()
-        for stream in known.streams.values():
+        for stream in fleet.streams.values():
             for gap in stream.gaps:
                 if gap.why is GapReason.MISSING and GAP_PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
                     counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
@@ -189,11 +189,11 @@ class AlertService:
         self._changes += self._engine.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms)
         self._judge_conflicts(self._engine, mono, now_ms)
 
-    def judge_centre(self, measure: Measure, trouble: str | None) -> None:
+    def judge_centre(self, measure: Measure, problem: str | None) -> None:
         """Judge a problem of the centre itself; None: no problem."""
         if self._engine is not None and self._wards:
             ward, mono = self._wards[0], self._clock.monotonic()
-            self._changes += self._engine.judge_centre(ward, measure, trouble, mono, self._now_ms())
+            self._changes += self._engine.judge_centre(ward, measure, problem, mono, self._now_ms())
 
     def tick(self, reports: Iterable[PresenceReport], connected_mono: float | None) -> None:
         """Judge what depends on time; ``reports``: the newest presence reports."""
@@ -210,11 +210,11 @@ class AlertService:
             pending = self._engine.pending(PENDING_FROM_S)
             self._new_pending = pending if pending != self._pending else None
         if self._webhook is not None:
-            self._taken += self._webhook.taken()
+            self._delivered += self._webhook.delivered()
 
     @property
     def has_unwritten(self) -> bool:
-        return bool(self._changes or self._taken) or self._new_pending is not None
+        return bool(self._changes or self._delivered) or self._new_pending is not None
 
     def write(self, connection: Connection) -> None:
         """Write all changes; ``publish_written`` follows after the commit."""
@@ -224,19 +224,19 @@ class AlertService:
         if self._new_pending is not None:
             rows.write_pending(connection, self._new_pending, self._pending)
         if self._webhook is not None:
-            told = [
+            bodies = [
                 (each.alert.key.ward, documents.encode_alert(each.alert))
                 for each in self._changes
                 if each.kind is not AlertChangeKind.CHANGED
             ]
-            self._queued = rows.queue(connection, told, self._now_ms())
-            lost = rows.unqueue(connection, self._taken) if told or self._taken else 0
+            self._queued = rows.queue(connection, bodies, self._now_ms())
+            lost = rows.unqueue(connection, self._delivered) if bodies or self._delivered else 0
             if lost:
                 log.error("webhook: dropped the %d oldest alerts: too many are waiting", lost)
 
     def publish_written(self, session: str | None, publish: Callable[[MqttMessage], None]) -> None:
         """Publish the committed changes; ``session``: the broker session, None without one."""
-        changes, self._changes, self._taken = self._changes, [], []
+        changes, self._changes, self._delivered = self._changes, [], []
         if self._new_pending is not None:
             self._pending, self._new_pending = self._new_pending, None
         if self._webhook is not None:
@@ -260,37 +260,37 @@ class AlertService:
         for alert in self._engine.open_alerts():
             publish(documents.retained_message(alert, self._topics))
 
-    def _view(self, book: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
+    def _view(self, engine: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
         view = _read_fresh(event, _View, now_ms)
         if view is not None and view.data.state in TAMPER and view.data.phase in ("start", "end"):
             present = view.data.phase == "start"
-            self._changes += book.record_view(
+            self._changes += engine.record_view(
                 event.gateway, event.camera, view.data.state, present, mono, now_ms
             )
 
-    def _override(self, book: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
+    def _override(self, engine: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
         override = _read_fresh(event, _Override, now_ms)
         if override is not None:
-            self._changes += book.record_override(event.gateway, event.camera, override.data, mono, now_ms)
+            self._changes += engine.record_override(event.gateway, event.camera, override.data, mono, now_ms)
 
     def _remember(self, change: AlertChange) -> None:
         key = change.alert.key
         self._over.pop(key, None)
         if change.kind is AlertChangeKind.CLEARED:
             self._over[key] = None
-            while len(self._over) > MOST_OVER:
+            while len(self._over) > MAX_CLEARED:
                 del self._over[next(iter(self._over))]
 
     def _now_ms(self) -> int:
         return round(self._clock.now().timestamp() * 1000)
 
 
-def _read_fresh(event: EventMessage, of: type[_T], now_ms: int) -> _T | None:
+def _read_fresh(event: EventMessage, document_type: type[_T], now_ms: int) -> _T | None:
     """The decoded event; None if it is old, or from a newer agent: the next heartbeat reports the same."""
     if abs(now_ms - event.time_ms) > FRESH_MS:
         return None
     try:
-        return msgspec.json.decode(event.payload, type=of)
+        return msgspec.json.decode(event.payload, type=document_type)
     except (msgspec.DecodeError, RecursionError):
         return None
 

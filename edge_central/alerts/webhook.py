@@ -17,7 +17,7 @@ from edge_agent import __version__
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.errors import CentralError
 from edge_agent.core.worker import SupervisedThread
-from edge_central.alerts.rows import MOST_NOTIFICATIONS
+from edge_central.alerts.rows import MAX_NOTIFICATIONS
 from edge_central.settings import Webhook
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class PostFailed(Exception):
 
 
 class WebhookPoster:
-    """The webhook thread. The ingest thread calls ``submit`` and ``taken``, which never block."""
+    """The webhook thread. The ingest thread calls ``submit`` and ``delivered``, which never block."""
 
     def __init__(
         self, settings: Webhook, backoff: Backoff | None = None, deadline_s: float = DEADLINE_S
@@ -51,18 +51,18 @@ class WebhookPoster:
         self._backoff = backoff or Backoff(FIRST_S, CAP_S)
         self._wake = threading.Event()
         self._lock = threading.Lock()  # of the two below
-        self._waiting: deque[tuple[int, bytes]] = deque(maxlen=MOST_NOTIFICATIONS)
-        self._taken: list[int] = []
+        self._waiting: deque[tuple[int, bytes]] = deque(maxlen=MAX_NOTIFICATIONS)
+        self._delivered: list[int] = []
 
     def submit(self, waiting: Iterable[tuple[int, bytes]]) -> None:
         with self._lock:
             self._waiting.extend(waiting)
         self._wake.set()
 
-    def taken(self) -> list[int]:
+    def delivered(self) -> list[int]:
         with self._lock:
-            taken, self._taken = self._taken, []
-        return taken
+            delivered, self._delivered = self._delivered, []
+        return delivered
 
     @property
     def waiting(self) -> int:
@@ -89,7 +89,7 @@ class WebhookPoster:
                 continue
             self._backoff.succeeded(self._backoff.good_after_s)
             with self._lock:
-                self._taken.append(first[0])
+                self._delivered.append(first[0])
                 if self._waiting and self._waiting[0][0] == first[0]:
                     self._waiting.popleft()
 

@@ -279,13 +279,13 @@ def _run(args: argparse.Namespace) -> int:
     masker = logs.setup_logging(args.log_format, args.log_level)
     settings = load(args.config)
     _mask(masker, settings)
-    child = None
+    console = None
     if settings.console is not None:
         options = ["--log-format", args.log_format, "--log-level", args.log_level]
-        child = ConsoleProcess(
+        console = ConsoleProcess(
             "console", [*own_command(), "central", "console", "--with-parent", *options, str(args.config)]
         )
-    return CentralService(settings, stop, console=child).run()
+    return CentralService(settings, stop, console=console).run()
 
 
 def _console(args: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ from edge_central.store.database import open_engine, translate_errors, write_tra
 from edge_central.trusted_time import clock_store as trusted_time
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
-LONGEST_WHY = 500
+MAX_REASON = 500
 
 
 class InvalidHold(Exception):
@@ -50,15 +50,15 @@ def run_holds(
         return 0
     now_ms, who = round(time.time() * 1000), getpass.getuser()
     if args.action == "release" and args.id is None:
-        done, text = _released(args, database, who, central_id)
-        print(text, file=stdout if done else stderr)
-        return 0 if done else 1
+        released, text = _released(args, database, who, central_id)
+        print(text, file=stdout if released else stderr)
+        return 0 if released else 1
     if args.action == "release":
         with write_transaction(database) as connection:
-            done = release_hold(connection, args.id, who, now_ms)
-        text = "is released: what it kept is deleted when its time is over" if done else "is not in force"
-        print(f"hold {args.id} {text}", file=stdout if done else stderr)
-        return 0 if done else 1
+            released = release_hold(connection, args.id, who, now_ms)
+        text = "is released: what it kept is deleted when its time is over" if released else "is not in force"
+        print(f"hold {args.id} {text}", file=stdout if released else stderr)
+        return 0 if released else 1
     try:
         hold = _hold(args, who, now_ms)
     except InvalidHold as error:
@@ -81,20 +81,20 @@ def _released(args: argparse.Namespace, database: Database, who: str, central_id
             trusted_time.write_release(connection, central_id, who)
             now = datetime.now().astimezone().isoformat(" ", "seconds")
             return True, f"the centre goes by this machine's clock from now on: {now}"
-        held = read_blocked(connection, central_id)
-        if held is None:
+        blocked = read_blocked(connection, central_id)
+        if blocked is None:
             return False, "no run of retention waits for a release"
-        release = DeletionRelease(who=who, over=held.over)
+        release = DeletionRelease(who=who, over=blocked.over)
         write_row(connection, release_key(central_id), release)
-        counts = (f"{count} of {held.stored[what]} rows of {what}" for what, count in held.over.items())
+        counts = (f"{count} of {blocked.stored[what]} rows of {what}" for what, count in blocked.over.items())
         return True, f"released: the next run deletes {', '.join(counts)}, within minutes if the centre runs"
 
 
 def _hold(args: argparse.Namespace, who: str, now_ms: int) -> RetentionHold:
     """The hold that the arguments describe. Raises InvalidHold."""
     why = " ".join(args.why.split())
-    if not why or len(why) > LONGEST_WHY:
-        raise InvalidHold(f"--why must have 1 to {LONGEST_WHY} characters")
+    if not why or len(why) > MAX_REASON:
+        raise InvalidHold(f"--why must have 1 to {MAX_REASON} characters")
     if args.event is not None:
         if args.camera or args.from_time or args.to_time:
             raise InvalidHold("--camera, --from and --to belong to --gateway")

@@ -124,8 +124,8 @@ def read_status(database: Database, now_ms: int | None, central_id: str = DEFAUL
                 now_ms = now_ms_of(connection, central_id) if now_ms is None else now_ms
                 status = _read(connection, now_ms)
                 status.clock = _clock(connection, central_id)
-                held = read_blocked(connection, central_id)
-                status.deletions_held = None if held is None else held.text
+                blocked = read_blocked(connection, central_id)
+                status.deletions_held = None if blocked is None else blocked.text
                 return status
         finally:
             engine.dispose()
@@ -201,13 +201,15 @@ def _gap_line(gap: GapStatus) -> str:
 
 
 def _gateway_line(gateway: GatewayStatus) -> str:
-    beat = "no heartbeat yet" if gateway.heartbeat_s is None else f"heartbeat {_age(gateway.heartbeat_s)} ago"
+    heartbeat = (
+        "no heartbeat yet" if gateway.heartbeat_s is None else f"heartbeat {_age(gateway.heartbeat_s)} ago"
+    )
     behind = f", {gateway.behind} events behind" if gateway.behind else ""
     if gateway.presence is None or gateway.presence_s is None:
-        return f"{gateway.gateway} ({gateway.ward}): not known whether it is there, {beat}{behind}"
+        return f"{gateway.gateway} ({gateway.ward}): not known whether it is there, {heartbeat}{behind}"
     why = "" if gateway.presence == PresenceState.ONLINE else f" ({gateway.why})"
     since = f"{gateway.presence} for {_age(gateway.presence_s)}{why}"
-    return f"{gateway.gateway} ({gateway.ward}): {since}, {beat}{behind}"
+    return f"{gateway.gateway} ({gateway.ward}): {since}, {heartbeat}{behind}"
 
 
 def _age(seconds: float) -> str:
@@ -229,7 +231,7 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
     losses = select(tables.loss).order_by(tables.loss.c.received_ms.desc()).limit(1000)
     rejected = select(tables.rejected).order_by(tables.rejected.c.id.desc()).limit(100)
     newest = connection.execute(rejected).all()
-    told = read_reports(connection)
+    reports = read_reports(connection)
     return CentralStatus(
         running=running,
         note_age_s=None if running is None else (now_ms - running.time_ms) / 1000,
@@ -242,7 +244,7 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
         media=_count(connection, tables.media),
         rejected=newest[0].id if newest else 0,
         database_bytes=size_bytes(connection),
-        gateways=_gateways(connection, told, now_ms),
+        gateways=_gateways(connection, reports, now_ms),
         outages=[
             OutageStatus(
                 ward=each.ward,
@@ -250,7 +252,7 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
                 of=each.of,
                 age_s=(now_ms - each.since_ms) / 1000,
             )
-            for each in told
+            for each in reports
             if isinstance(each, OutageReport)
         ],
         alerts=open_alerts(connection, now_ms),
@@ -272,14 +274,14 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
 
 
 def _clock(connection: Connection, central_id: str) -> ClockStatus | None:
-    kept = read_clock_record(connection, central_id)
-    if kept is None:
+    record = read_clock_record(connection, central_id)
+    if record is None:
         return None
-    return ClockStatus(doubt=kept.doubt, confirmed=kept.confirmed, unproven_s=kept.unproven_ms / 1000)
+    return ClockStatus(doubt=record.doubt, confirmed=record.confirmed, unproven_s=record.unproven_ms / 1000)
 
 
-def _gateways(connection: Connection, told: list[PresenceReport], now_ms: int) -> list[GatewayStatus]:
-    there = {each.gateway: each for each in told if isinstance(each, GatewayReport)}
+def _gateways(connection: Connection, reports: list[PresenceReport], now_ms: int) -> list[GatewayStatus]:
+    presence = {each.gateway: each for each in reports if isinstance(each, GatewayReport)}
     highest = {
         (row.gateway, row.epoch): row.highest
         for row in connection.execute(
@@ -296,9 +298,9 @@ def _gateways(connection: Connection, told: list[PresenceReport], now_ms: int) -
             gateway=row.id,
             ward=row.ward,
             state=row.state,
-            presence=there[row.id].state if row.id in there else None,
-            presence_s=(now_ms - there[row.id].since_ms) / 1000 if row.id in there else None,
-            why=there[row.id].why if row.id in there else None,
+            presence=presence[row.id].state if row.id in presence else None,
+            presence_s=(now_ms - presence[row.id].since_ms) / 1000 if row.id in presence else None,
+            why=presence[row.id].why if row.id in presence else None,
             last_s=(now_ms - row.last_ms) / 1000,
             heartbeat_s=None if row.heartbeat_ms is None else (now_ms - row.heartbeat_ms) / 1000,
             behind=max(0, (row.sequence or 0) - highest.get((row.id, row.epoch), 0)),

@@ -32,7 +32,7 @@ from edge_central.web.auth.accounts import (
 )
 from edge_central.web.connections import DatabaseConnections
 
-MOST_PASSWORD_BYTES = 4_096
+MAX_PASSWORD_BYTES = 4_096
 
 
 def run_user(args: argparse.Namespace, stdout: TextIO) -> int:
@@ -86,7 +86,7 @@ def _list(
     for each in found:
         yield f"{each.name:20} {each.role:8} {_of(each.wards)}, since {_created(each):%Y-%m-%d}"
     if not found:
-        yield "nobody yet: edge-agent central user add NAME --role admin"
+        yield "no users yet: edge-agent central user add NAME --role admin"
 
 
 def _created(account: Account) -> datetime:
@@ -112,7 +112,7 @@ def _remove(
     with connections.writing() as connection:
         if not accounts.remove_account(connection, args.name):
             raise CentralError(f"there is no {args.name}; nothing was changed")
-    yield f"{args.name}: removed; what it looked at stays on record"
+    yield f"{args.name}: removed; its access log stays"
 
 
 def _token(
@@ -159,7 +159,7 @@ def _wards(given: list[str], settings: CentralSettings, *, needed: bool) -> tupl
 def _password(file: Path | None) -> str:
     if file is not None:
         with sys.stdin.buffer if str(file) == "-" else file.open("rb") as opened:
-            lines = opened.read(MOST_PASSWORD_BYTES).decode("utf-8").splitlines()
+            lines = opened.read(MAX_PASSWORD_BYTES).decode("utf-8").splitlines()
         password = lines[0] if lines else ""
     else:
         if not sys.stdin.isatty():

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Text, case, cast, func, literal, select
 
 from edge_central.console.events import event_of
 from edge_central.console.incident_log import (
-    OF_ALL,
-    OF_ONE,
+    MAX_LISTED,
+    MAX_PER_GATEWAY,
     Alarm,
     AlarmCounts,
     Handling,
@@ -103,13 +103,19 @@ class AlarmQueue:
 
 
 def read_alarm_queue(
-    connection: Connection, scope: Scope, now_ms: int, *, gateway: str | None = None, of_one: int = OF_ONE
+    connection: Connection,
+    scope: Scope,
+    now_ms: int,
+    *,
+    gateway: str | None = None,
+    per_gateway: int = MAX_PER_GATEWAY,
 ) -> AlarmQueue:
-    """Everything open: of one ``gateway``, or the first ``of_one`` of each gateway."""
-    seen = read_alarms(connection, scope, now_ms, gateway=gateway, of_one=of_one)
-    events = _part([(_of_event(each), each.of_gateway, each.of_all) for each in seen])
+    """Everything open: of one ``gateway``, or the first ``per_gateway`` of each gateway."""
+    alarms = read_alarms(connection, scope, now_ms, gateway=gateway, per_gateway=per_gateway)
+    events = _part([(_of_event(each), each.of_gateway, each.of_all) for each in alarms])
     alerts = [
-        _part(_alerts(connection, scope, gateway, of_one, is_alarm=is_alarm)) for is_alarm in (True, False)
+        _part(_alerts(connection, scope, gateway, per_gateway, is_alarm=is_alarm))
+        for is_alarm in (True, False)
     ]
     return AlarmQueue(_ordered(events, alerts[0]), _ordered(alerts[1]))
 
@@ -167,7 +173,7 @@ _SUBJECT = literal("alert ") + cast(_A.id, Text)
 
 
 def _alerts(
-    connection: Connection, scope: Scope, gateway: str | None, of_one: int, *, is_alarm: bool
+    connection: Connection, scope: Scope, gateway: str | None, per_gateway: int, *, is_alarm: bool
 ) -> list[tuple[QueueItem, AlarmCounts, AlarmCounts]]:
     """Open alerts that are not folded into another one."""
     waits = case((_H.acknowledged_ms.is_(None), int(is_alarm)), else_=0)
@@ -193,8 +199,8 @@ def _alerts(
     if gateway is not None:
         query = query.where(_A.gateway == gateway)
     numbered = query.subquery()
-    listed = select(numbered).where(numbered.c.place <= of_one)
-    rows = connection.execute(listed.order_by(numbered.c.place, numbered.c.opened_ms).limit(OF_ALL))
+    listed = select(numbered).where(numbered.c.place <= per_gateway)
+    rows = connection.execute(listed.order_by(numbered.c.place, numbered.c.opened_ms).limit(MAX_LISTED))
     return [
         (
             _of_alert(row),

@@ -14,7 +14,7 @@ import msgspec
 
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields
 
-MOST_CACHED, CACHED_BYTES = 1_024, 8_192
+MAX_CACHED, CACHED_BYTES = 1_024, 8_192
 """Number of cached decoded documents, and the maximum size of each: some 3 MB for a city."""
 OUT_OF_BOUNDS = "some of what the box says is out of bounds and is left out"
 
@@ -152,15 +152,15 @@ _EVENT = msgspec.json.Decoder(EventFields)
 def _cached(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
     """Cache decoded documents: a fleet page reads all heartbeats and births, and few change between two
     pages."""
-    kept = lru_cache(MOST_CACHED)(read)
-    return lambda payload: kept(payload) if len(payload or b"") <= CACHED_BYTES else read(payload)
+    cached = lru_cache(MAX_CACHED)(read)
+    return lambda payload: cached(payload) if len(payload or b"") <= CACHED_BYTES else read(payload)
 
 
 @_cached
 def parse_heartbeat(payload: bytes | None) -> HeartbeatFields:
     """Decode a heartbeat. Values out of bounds are left out, and ``degraded`` says so."""
-    found, beyond = _read(_HEARTBEAT, payload, HeartbeatFields())
-    if beyond:
+    found, out_of_bounds = _read(_HEARTBEAT, payload, HeartbeatFields())
+    if out_of_bounds:
         found.degraded.append(OUT_OF_BOUNDS)
     return found
 
@@ -168,8 +168,10 @@ def parse_heartbeat(payload: bytes | None) -> HeartbeatFields:
 @_cached
 def parse_birth(payload: bytes | None) -> BirthFields:
     found, _ = _read(_BIRTH, payload, BirthFields())
-    place = found.location
-    if place is not None and not (_is_within(place.latitude, 90.0) and _is_within(place.longitude, 180.0)):
+    location = found.location
+    if location is not None and not (
+        _is_within(location.latitude, 90.0) and _is_within(location.longitude, 180.0)
+    ):
         found.location = None
     return found
 

@@ -31,7 +31,7 @@ from edge_central.store.ringing import ALARM, RULES, WARNING
 from edge_central.store.scope import Scope
 
 PAGE = 50
-MOST_PHASES = 500
+MAX_PHASES = 500
 NEWEST = 8
 """The newest media of a camera that are searched for a picture."""
 INFO = 9
@@ -132,14 +132,14 @@ class StoredMedia:
 class EventStory:
     """An event with all its phases, evidence and media."""
 
-    asked: EventRow
+    requested: EventRow
     phases: tuple[EventRow, ...]  # in the order of their numbers, without evidence events
     evidence: tuple[EventRow, ...]  # events about clips, or why there is none
     media: tuple[StoredMedia, ...]
 
     @property
     def first(self) -> EventRow:
-        return self.phases[0] if self.phases else self.asked
+        return self.phases[0] if self.phases else self.requested
 
     @property
     def goes_on(self) -> bool:
@@ -157,7 +157,7 @@ class EventStory:
 
     @property
     def severity(self) -> int:
-        return max((row.severity for row in self.phases), default=self.asked.severity)
+        return max((row.severity for row in self.phases), default=self.requested.severity)
 
 
 _E = tables.event.c
@@ -177,18 +177,18 @@ _COLUMNS = (
 def read_events(
     connection: Connection,
     scope: Scope,
-    asked: EventFilter,
+    event_filter: EventFilter,
     after: PagePosition | None = None,
     size: int = PAGE,
 ) -> EventRowPage:
     """One page: the newest ``size`` events that follow ``after``."""
-    query = select(*_COLUMNS).where(*_conditions(scope, asked))
-    if asked.by_time:
+    query = select(*_COLUMNS).where(*_conditions(scope, event_filter))
+    if event_filter.by_time:
         query = query.order_by(_E.time_ms.desc(), _E.cursor.desc())
     else:
         query = query.order_by(_E.cursor.desc())
     if after is not None:
-        query = query.where(_behind(asked, after))
+        query = query.where(_behind(event_filter, after))
     found = connection.execute(query.limit(size + 1)).all()
     rows = tuple(_row(row) for row in found[:size])
     more = len(found) > size
@@ -198,10 +198,10 @@ def read_events(
 
 
 def events_since(
-    connection: Connection, scope: Scope, asked: EventFilter, cursor: int, most: int = PAGE
+    connection: Connection, scope: Scope, event_filter: EventFilter, cursor: int, most: int = PAGE
 ) -> tuple[EventRow, ...]:
     """Events stored after ``cursor``, newest first: at most the newest ``most``."""
-    query = select(*_COLUMNS).where(*_conditions(scope, asked), _E.cursor > cursor)
+    query = select(*_COLUMNS).where(*_conditions(scope, event_filter), _E.cursor > cursor)
     found = connection.execute(query.order_by(_E.cursor.desc()).limit(most))
     return _with_pictures(connection, tuple(_row(row) for row in found))
 
@@ -223,18 +223,18 @@ def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory 
     row = connection.execute(query).first()
     if row is None:
         return None
-    asked = _row(row)
-    if asked.event_id is None:
-        return EventStory(asked, (asked,), (), ())
+    requested = _row(row)
+    if requested.event_id is None:
+        return EventStory(requested, (requested,), (), ())
     all_of_it = select(*_COLUMNS).where(
-        _E.event_id == asked.event_id, _E.gateway == asked.gateway, scope.of(_E.ward)
+        _E.event_id == requested.event_id, _E.gateway == requested.gateway, scope.of(_E.ward)
     )
-    found = connection.execute(all_of_it.order_by(_E.stream, _E.sequence).limit(MOST_PHASES))
+    found = connection.execute(all_of_it.order_by(_E.stream, _E.sequence).limit(MAX_PHASES))
     rows = _with_pictures(connection, tuple(_row(each) for each in found))
     phases = tuple(each for each in rows if each.kind != "evidence")
     evidence = tuple(each for each in rows if each.kind == "evidence")
-    media = _media(connection, scope, tables.media.c.event_id == asked.event_id, asked.gateway)
-    return EventStory(asked, phases, evidence, media)
+    media = _media(connection, scope, tables.media.c.event_id == requested.event_id, requested.gateway)
+    return EventStory(requested, phases, evidence, media)
 
 
 def event_of(connection: Connection, scope: Scope, gateway: str, event_id: str) -> int | None:
@@ -282,36 +282,36 @@ def _media(
     return tuple(StoredMedia(**row._mapping) for row in connection.execute(query))
 
 
-def _conditions(scope: Scope, asked: EventFilter) -> Iterable[ColumnElement[bool]]:
-    yield scope.narrowed(asked.ward or None).of(_E.ward)
+def _conditions(scope: Scope, event_filter: EventFilter) -> Iterable[ColumnElement[bool]]:
+    yield scope.narrowed(event_filter.ward or None).of(_E.ward)
     yield NOT_HIDDEN
-    yield _E.kind.in_(sorted(asked.kinds)) if asked.kinds else _E.kind.not_in(QUIET)
-    if asked.severity >= WARNING:
+    yield _E.kind.in_(sorted(event_filter.kinds)) if event_filter.kinds else _E.kind.not_in(QUIET)
+    if event_filter.severity >= WARNING:
         yield OF_NOTE
-        yield _E.severity >= asked.severity
-    if asked.gateway:
-        yield _E.gateway == asked.gateway
-    if asked.camera:
-        yield _E.camera == asked.camera
-    if asked.from_ms is not None:
-        yield _E.time_ms >= asked.from_ms
-    if asked.to_ms is not None:
-        yield _E.time_ms < asked.to_ms
+        yield _E.severity >= event_filter.severity
+    if event_filter.gateway:
+        yield _E.gateway == event_filter.gateway
+    if event_filter.camera:
+        yield _E.camera == event_filter.camera
+    if event_filter.from_ms is not None:
+        yield _E.time_ms >= event_filter.from_ms
+    if event_filter.to_ms is not None:
+        yield _E.time_ms < event_filter.to_ms
 
 
-def _behind(asked: EventFilter, after: PagePosition) -> ColumnElement[bool]:
-    if not asked.by_time:
+def _behind(event_filter: EventFilter, after: PagePosition) -> ColumnElement[bool]:
+    if not event_filter.by_time:
         return _E.cursor < after.cursor
     return or_(_E.time_ms < after.time_ms, and_(_E.time_ms == after.time_ms, _E.cursor < after.cursor))
 
 
 def _row(row: Any) -> EventRow:
-    told = documents.parse_event(row.payload)
+    document = documents.parse_event(row.payload)
     # A time exactly at a bound was out of bounds; older databases hold such times unbounded.
-    synced = told.clock == "synced" and EARLIEST_MS < row.time_ms < LATEST_MS
+    synced = document.clock == "synced" and EARLIEST_MS < row.time_ms < LATEST_MS
     return EventRow(
         *(row.cursor, row.gateway, row.ward, row.camera, row.kind, _severity(row.severity)),
-        *(bounded_time(row.time_ms), row.received_ms, row.event_id, row.phase, synced, told.data),
+        *(bounded_time(row.time_ms), row.received_ms, row.event_id, row.phase, synced, document.data),
     )
 
 

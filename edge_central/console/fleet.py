@@ -110,7 +110,7 @@ class SiteOverview:
     name: str
     latitude: float | None
     longitude: float | None
-    standing: SiteState
+    state: SiteState
     since_ms: int | None
     why: str
     heard_ms: int | None  # its newest message of any kind
@@ -226,26 +226,26 @@ def _site_or_less(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int)
 
 
 def _site(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> SiteOverview:
-    beat, birth = documents.parse_heartbeat(row.heartbeat), documents.parse_birth(row.birth)
+    heartbeat, birth = documents.parse_heartbeat(row.heartbeat), documents.parse_birth(row.birth)
     known = names.site(row.id)
-    standing, since_ms, why = _site_state(row, beat, cut, now_ms)
-    place = birth.location
-    cameras = _cameras(row.id, names, birth, beat, standing)
-    box = _box(beat, birth)
+    state, since_ms, why = _site_state(row, heartbeat, cut, now_ms)
+    location = birth.location
+    cameras = _cameras(row.id, names, birth, heartbeat, state)
+    box = _box(heartbeat, birth)
     return SiteOverview(
         row.id,
         row.ward,
         known.name or birth.name or row.id,
-        place.latitude if known.latitude is None and place is not None else known.latitude,
-        place.longitude if known.longitude is None and place is not None else known.longitude,
-        standing,
+        location.latitude if known.latitude is None and location is not None else known.latitude,
+        location.longitude if known.longitude is None and location is not None else known.longitude,
+        state,
         since_ms,
         why,
         row.last_ms,
         row.heartbeat_ms,
         box,
         cameras,
-        _level(standing, box, cameras),
+        _level(state, box, cameras),
     )
 
 
@@ -262,7 +262,7 @@ def _never(gateway: str, names: Names) -> SiteOverview:
 
 
 def _site_state(
-    row: Any, beat: documents.HeartbeatFields, cut: WardPowerCut | None, now_ms: int
+    row: Any, heartbeat: documents.HeartbeatFields, cut: WardPowerCut | None, now_ms: int
 ) -> tuple[SiteState, int | None, str]:
     """The site's state, since when, and why: its published presence, except during an outage of its ward
     or a boot."""
@@ -273,58 +273,80 @@ def _site_state(
     if row.standing is None:  # no presence published yet
         fresh = now_ms - row.heartbeat_ms < FRESH_MS
         return (SiteState.ONLINE if fresh else SiteState.OFFLINE), row.heartbeat_ms, ""
-    told = SiteState(row.standing)
-    if told is SiteState.ONLINE and row.heartbeat_ms is not None and beat.box.uptime_s is not None:
-        booted_ms = bounded_time(row.heartbeat_ms - beat.box.uptime_s * 1000)
+    published = SiteState(row.standing)
+    if published is SiteState.ONLINE and row.heartbeat_ms is not None and heartbeat.box.uptime_s is not None:
+        booted_ms = bounded_time(row.heartbeat_ms - heartbeat.box.uptime_s * 1000)
         if now_ms - booted_ms < BOOT_GRACE_MS:
             return SiteState.BOOTING, booted_ms, ""
-    return told, row.since_ms, row.why
+    return published, row.since_ms, row.why
 
 
 def _cameras(
     gateway: str,
     names: Names,
     birth: documents.BirthFields,
-    beat: documents.HeartbeatFields,
-    standing: SiteState,
+    heartbeat: documents.HeartbeatFields,
+    state: SiteState,
 ) -> tuple[CameraOverview, ...]:
-    ids = sorted({*beat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras)
-    there = standing in THERE
+    ids = sorted(
+        {*heartbeat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras
+    )
+    there = state in THERE
     return tuple(
-        _camera(gateway, each, names, beat.cameras.get(each), there, standing is SiteState.BOOTING)
+        _camera(gateway, each, names, heartbeat.cameras.get(each), there, state is SiteState.BOOTING)
         for each in ids
     )
 
 
 def _camera(
-    gateway: str, camera: str, names: Names, beat: documents.CameraFields | None, there: bool, booting: bool
+    gateway: str,
+    camera: str,
+    names: Names,
+    heartbeat: documents.CameraFields | None,
+    there: bool,
+    booting: bool,
 ) -> CameraOverview:
     of = names.camera(gateway, camera)
-    if beat is None or not there:
+    if heartbeat is None or not there:
         return CameraOverview(gateway, camera, of.name, of.channel, CameraVisibility.AWAY, None, None)
     return CameraOverview(
-        *(gateway, camera, of.name, of.channel, _visibility(beat, booting), beat.cause),
-        documents.milliseconds(beat.since),
-        tuple(beat.view),
-        *(beat.codec, beat.width, beat.height, beat.packet_fps),
+        *(gateway, camera, of.name, of.channel, _visibility(heartbeat, booting), heartbeat.cause),
+        documents.milliseconds(heartbeat.since),
+        tuple(heartbeat.view),
+        *(heartbeat.codec, heartbeat.width, heartbeat.height, heartbeat.packet_fps),
     )
 
 
-def _visibility(beat: documents.CameraFields, booting: bool) -> CameraVisibility:
-    if beat.state == "starting" or (booting and beat.state != "online"):
+def _visibility(heartbeat: documents.CameraFields, booting: bool) -> CameraVisibility:
+    if heartbeat.state == "starting" or (booting and heartbeat.state != "online"):
         return CameraVisibility.STARTING
-    if beat.state == "offline":
+    if heartbeat.state == "offline":
         return CameraVisibility.OFFLINE
-    if TAMPERS & set(beat.view):
+    if TAMPERS & set(heartbeat.view):
         return CameraVisibility.TAMPERED
-    return CameraVisibility.ONLINE if beat.state == "online" else CameraVisibility.DEGRADED
+    return CameraVisibility.ONLINE if heartbeat.state == "online" else CameraVisibility.DEGRADED
 
 
-def _box(beat: documents.HeartbeatFields, birth: documents.BirthFields) -> SiteMetrics:
+def _box(heartbeat: documents.HeartbeatFields, birth: documents.BirthFields) -> SiteMetrics:
     return SiteMetrics(
-        *(beat.box.temperature_c, beat.box.disk_percent, beat.box.memory_percent, beat.box.cpu_percent),
-        *(beat.clock.synced, beat.box.undervoltage, beat.outbox.depth, beat.outbox.oldest_s),
-        *(beat.version or birth.version, birth.board or birth.profile, _model(birth), tuple(beat.degraded)),
+        *(
+            heartbeat.box.temperature_c,
+            heartbeat.box.disk_percent,
+            heartbeat.box.memory_percent,
+            heartbeat.box.cpu_percent,
+        ),
+        *(
+            heartbeat.clock.synced,
+            heartbeat.box.undervoltage,
+            heartbeat.outbox.depth,
+            heartbeat.outbox.oldest_s,
+        ),
+        *(
+            heartbeat.version or birth.version,
+            birth.board or birth.profile,
+            _model(birth),
+            tuple(heartbeat.degraded),
+        ),
     )
 
 
@@ -332,22 +354,22 @@ def _model(birth: documents.BirthFields) -> str:
     return f"{birth.detector.name} {(birth.detector.model_sha256 or '')[:6]}".strip()
 
 
-def _level(standing: SiteState, box: SiteMetrics, cameras: Iterable[CameraOverview]) -> AttentionLevel:
-    if standing in (SiteState.CUT, SiteState.STOPPED, SiteState.NEVER, SiteState.BOOTING):
+def _level(state: SiteState, box: SiteMetrics, cameras: Iterable[CameraOverview]) -> AttentionLevel:
+    if state in (SiteState.CUT, SiteState.STOPPED, SiteState.NEVER, SiteState.BOOTING):
         return AttentionLevel.AWAY
-    sights = {camera.visibility for camera in cameras}
-    if standing is SiteState.OFFLINE or sights & {CameraVisibility.OFFLINE, CameraVisibility.TAMPERED}:
+    visibilities = {camera.visibility for camera in cameras}
+    if state is SiteState.OFFLINE or visibilities & {CameraVisibility.OFFLINE, CameraVisibility.TAMPERED}:
         return AttentionLevel.ACTION
-    worth_a_look = (
-        standing is SiteState.UNSTABLE,
-        CameraVisibility.DEGRADED in sights,
+    needs_check = (
+        state is SiteState.UNSTABLE,
+        CameraVisibility.DEGRADED in visibilities,
         (box.temperature_c or 0.0) >= HOT_C,
         (box.disk_percent or 0.0) >= FULL_PERCENT,
         box.outbox_oldest_s >= LATE_S,
         box.clock_synced is False,
         box.undervoltage is True,
     )
-    return AttentionLevel.CHECK if any(worth_a_look) else AttentionLevel.NORMAL
+    return AttentionLevel.CHECK if any(needs_check) else AttentionLevel.NORMAL
 
 
 def _wards(
@@ -361,7 +383,7 @@ def _wards(
         WardOverview(
             ward,
             names.ward(ward),
-            Counter(site.standing for site in own),
+            Counter(site.state for site in own),
             Counter(camera.visibility for site in own for camera in site.cameras),
             Counter(site.level for site in own),
             cut_since_ms.get(ward),

@@ -12,7 +12,7 @@ from edge_agent.wire.received.bounds import MAX_ITEMS, bounded_number
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
-MOST_POINTS = 5_000
+MAX_POINTS = 5_000
 """At ten minutes per point more than a month."""
 
 
@@ -54,7 +54,7 @@ def read_history(
         .where(columns.gateway == gateway, scope.of(of.ward))
         .where(columns.slot_ms >= from_ms, columns.slot_ms < to_ms)
         .order_by(columns.slot_ms.desc())
-        .limit(MOST_POINTS)
+        .limit(MAX_POINTS)
     )
     rows = connection.execute(query).all()[::-1]
     rates: dict[str, list[tuple[int, float | None]]] = {}

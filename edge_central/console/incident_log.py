@@ -37,10 +37,10 @@ from edge_central.store.scope import Scope
 
 OPEN_ALARM_AGE_MS = 7 * 86_400_000
 """An alarm that is still open after a week leaves the queue and stays in the history."""
-MOST_WORDS = 2_000
-MOST_COUNTED, MOST_GATEWAYS = 1_000, 100_000
+MAX_NOTE_CHARACTERS = 2_000
+MAX_COUNTED, MAX_GATEWAYS = 1_000, 100_000
 """Newest alarms counted per gateway, and gateways counted."""
-OF_ONE, OF_ALL = 5, 200
+MAX_PER_GATEWAY, MAX_LISTED = 5, 200
 """Listed alarms per gateway, and in all, so that a gateway with many alarms does not displace the others."""
 
 
@@ -139,15 +139,15 @@ def read_alarms(
     now_ms: int,
     *,
     gateway: str | None = None,
-    of_one: int = OF_ONE,
-    most: int = OF_ALL,
+    per_gateway: int = MAX_PER_GATEWAY,
+    most: int = MAX_LISTED,
 ) -> tuple[Alarm, ...]:
-    """Open alarms: events that ring or rang. The first ``of_one`` of each gateway, the first of every
+    """Open alarms: events that ring or rang. The first ``per_gateway`` of each gateway, the first of every
     gateway before the second of any; or only those of one ``gateway``."""
     numbered = _open_alarms(scope, now_ms, gateway).subquery()
     query = (
         select(numbered)
-        .where(numbered.c.place <= of_one)
+        .where(numbered.c.place <= per_gateway)
         .order_by(numbered.c.place, numbered.c.cursor)
         .limit(most)
     )
@@ -164,14 +164,14 @@ def _counted(gateway: str | None) -> Subquery:
         .where(mine.c.gateway == of.id, mine.c.severity >= literal_column(str(ALARM)))
         .order_by(mine.c.cursor.desc())
         .limit(1)
-        .offset(MOST_COUNTED - 1)
+        .offset(MAX_COUNTED - 1)
         .scalar_subquery()
     )
     query = select(of.id, func.coalesce(first, 0).label("first"))
     if gateway is not None:
         query = query.where(of.id == gateway)
     # The limit makes SQLite run this query once, and not for every alarm.
-    return query.limit(MOST_GATEWAYS).subquery()
+    return query.limit(MAX_GATEWAYS).subquery()
 
 
 def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
@@ -298,12 +298,12 @@ class HiddenEvent:
 def hide(connection: Connection, by: LogAuthor, event: EventRow, words: str) -> None:
     """Hide an event with all its phases from lists and the bell. Nothing is deleted, and the step names
     the author."""
-    make = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    insert_into = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
     row = {
         "subject": subject_of(event), "cursor": event.cursor, "ward": event.ward,
         "hidden_ms": by.now_ms, "hidden_by": by.who,
     }  # fmt: skip
-    done = connection.execute(make(tables.hidden_event).values(row).on_conflict_do_nothing())
+    done = connection.execute(insert_into(tables.hidden_event).values(row).on_conflict_do_nothing())
     if done.rowcount:
         _step(connection, by, subject_of(event), "hidden", _cleaned(words))
 
@@ -328,8 +328,10 @@ def is_hidden(connection: Connection, subject: str) -> bool:
 
 
 def _ensure_handling(connection: Connection, subject: str, ward: str) -> None:
-    make = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    connection.execute(make(tables.handling).values(subject=subject, ward=ward).on_conflict_do_nothing())
+    insert_into = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    connection.execute(
+        insert_into(tables.handling).values(subject=subject, ward=ward).on_conflict_do_nothing()
+    )
 
 
 def _step(connection: Connection, by: LogAuthor, subject: str, what: str, words: str) -> None:
@@ -338,7 +340,7 @@ def _step(connection: Connection, by: LogAuthor, subject: str, what: str, words:
 
 
 def _cleaned(words: str) -> str:
-    return words.strip().replace("\0", "")[:MOST_WORDS]
+    return words.strip().replace("\0", "")[:MAX_NOTE_CHARACTERS]
 
 
 def handling_of(row: Any, subject: str) -> Handling:

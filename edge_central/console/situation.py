@@ -80,7 +80,7 @@ def _rain(ward: str, sites: tuple[SiteOverview, ...]) -> WardRain | None:
 
 
 def _back(ward: str, sites: tuple[SiteOverview, ...]) -> BootingSites | None:
-    booting = tuple(site.id for site in sites if site.standing is SiteState.BOOTING)
+    booting = tuple(site.id for site in sites if site.state is SiteState.BOOTING)
     return BootingSites(ward, booting) if booting else None
 
 

@@ -36,26 +36,26 @@ class EventVerdict:
 def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerdict | None:
     """Verify one event; None if there is no such event in this scope."""
     columns = tables.event.c
-    asked = connection.execute(
+    event = connection.execute(
         select(columns.stream, columns.sequence, columns.gateway).where(
             columns.cursor == cursor, scope.of(columns.ward)
         )
     ).first()
-    if asked is None:
+    if event is None:
         return None
     of = tables.gateway.c
-    birth = connection.scalar(select(of.birth).where(of.id == asked.gateway))
-    keys = _keys(asked.gateway, documents.parse_birth(birth).evidence_key)
+    birth = connection.scalar(select(of.birth).where(of.id == event.gateway))
+    keys = _keys(event.gateway, documents.parse_birth(birth).evidence_key)
     following = (
         select(columns.payload)
-        .where(columns.stream == asked.stream, columns.sequence >= asked.sequence)
+        .where(columns.stream == event.stream, columns.sequence >= event.sequence)
         .order_by(columns.sequence)
         .limit(REACH)
     )
     records = [
         record for payload in connection.scalars(following) if (record := _record(payload)) is not None
     ]
-    wanted = next((record.id for record in records if record.sequence == asked.sequence), None)
+    wanted = next((record.id for record in records if record.sequence == event.sequence), None)
     key = next(iter(keys), "")
     for finding in verify_events(records, keys, excerpt=True):
         if finding.what == wanted:
@@ -71,11 +71,11 @@ def is_as_named(path: Path, sha256: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
-def _keys(gateway: str, told: str | None) -> Keys:
-    if not told:
+def _keys(gateway: str, public_key: str | None) -> Keys:
+    if not public_key:
         return {}
     try:
-        der = base64.b64decode(told, validate=True)
+        der = base64.b64decode(public_key, validate=True)
         return {key_id(der): GivenKey(load_public(to_pem(der)), gateway)}
     except (ValueError, KeyProblem):  # ValueError: invalid base64, or a non-ASCII character
         return {}

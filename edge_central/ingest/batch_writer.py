@@ -27,7 +27,7 @@ from edge_central.ingest.gateway_commands import record_replies
 from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Batch
 from edge_central.store.fleet_state import (
-    MOST_BRANCHES,
+    MAX_BRANCHES,
     EventStream,
     FleetState,
     GapReason,
@@ -78,58 +78,62 @@ class BatchWriter:
     ``fleet`` must be loaded again."""
 
     def __init__(
-        self, topics: CentralTopics, wards: Sequence[str], pictures: MediaFolder, history: HeartbeatHistory
+        self,
+        topics: CentralTopics,
+        wards: Sequence[str],
+        media_folder: MediaFolder,
+        history: HeartbeatHistory,
     ) -> None:
         self._topics = topics
         self.wards = frozenset(wards)
-        self._pictures = pictures
+        self._media_folder = media_folder
         self._slot_ms = round(history.every_s * 1000)
 
     def write(
-        self, arrivals: Sequence[MessageReceived], known: FleetState, batch: Batch, now_ms: int
+        self, messages: Sequence[MessageReceived], fleet: FleetState, batch: Batch, now_ms: int
     ) -> BatchResult:
         """Add the rows of these messages to ``batch``. Raises DatabaseUnavailable when a media file cannot
         be written."""
-        taking = _BatchBuilder(known, batch, now_ms, self._pictures, self._slot_ms)
-        for arrived in arrivals:
-            if arrived.retained:
-                self._note_retained(arrived, taking.stored)
+        builder = _BatchBuilder(fleet, batch, now_ms, self._media_folder, self._slot_ms)
+        for received in messages:
+            if received.retained:
+                self._note_retained(received, builder.result)
             try:
-                taking.add(self._read(arrived))
+                builder.add(self._read(received))
             except MalformedMessage as error:
-                taking.reject(arrived.topic, str(error), arrived.payload)
-        taking.finish()
-        return taking.stored
+                builder.reject(received.topic, str(error), received.payload)
+        builder.finish()
+        return builder.result
 
-    def reject(self, arrived: MessageReceived, reason: str, batch: Batch, now_ms: int) -> BatchResult:
+    def reject(self, received: MessageReceived, reason: str, batch: Batch, now_ms: int) -> BatchResult:
         """Record as rejected the one message that made the database reject the batch."""
-        taking = _BatchBuilder(FleetState(), batch, now_ms, self._pictures, self._slot_ms)
-        taking.reject(arrived.topic, reason, arrived.payload)
-        return taking.stored
+        builder = _BatchBuilder(FleetState(), batch, now_ms, self._media_folder, self._slot_ms)
+        builder.reject(received.topic, reason, received.payload)
+        return builder.result
 
-    def _note_retained(self, arrived: MessageReceived, stored: BatchResult) -> None:
-        found = self._topics.parse_up(arrived.topic)
+    def _note_retained(self, received: MessageReceived, result: BatchResult) -> None:
+        found = self._topics.parse_up(received.topic)
         if found is not None and found.kind not in RETAINED:
-            stored.retained[found.gateway][f"{found.kind}/{found.name}"] = bool(arrived.payload)
+            result.retained[found.gateway][f"{found.kind}/{found.name}"] = bool(received.payload)
 
-    def _read(self, arrived: MessageReceived) -> GatewayMessage:
-        topic = self._topics.parse_up(arrived.topic)
+    def _read(self, received: MessageReceived) -> GatewayMessage:
+        topic = self._topics.parse_up(received.topic)
         if topic is None or topic.ward not in self.wards:
             raise MalformedMessage("no topic that this centre takes in")
-        return parse_message(topic, arrived.payload, arrived.properties)
+        return parse_message(topic, received.payload, received.properties)
 
 
 class _BatchBuilder:
     """The rows and the result of one batch, message by message."""
 
     def __init__(
-        self, known: FleetState, batch: Batch, now_ms: int, pictures: MediaFolder, slot_ms: int
+        self, fleet: FleetState, batch: Batch, now_ms: int, media_folder: MediaFolder, slot_ms: int
     ) -> None:
-        self.stored = BatchResult(received_ms=now_ms)
-        self._fleet = known
+        self.result = BatchResult(received_ms=now_ms)
+        self._fleet = fleet
         self._batch = batch
         self._now_ms = now_ms
-        self._pictures = pictures
+        self._media_folder = media_folder
         self._slot_ms = slot_ms
         self._repeated: list[tuple[EventStream, EventMessage]] = []  # events whose number is already stored
         self._conflicts: Counter[tuple[str, str]] = Counter()  # count of events, by gateway and epoch
@@ -141,7 +145,7 @@ class _BatchBuilder:
             case EventMessage():
                 self._event(gateway, message)
             case MediaMessage():
-                self._picture(message)
+                self._media(message)
             case HeartbeatMessage():
                 self._heartbeat(gateway, message)
             case BirthMessage():
@@ -153,9 +157,9 @@ class _BatchBuilder:
 
     def reject(self, topic: str, reason: str, payload: bytes) -> None:
         topic = topic[:TOPIC_CHARACTERS].replace("\0", "")
-        if not self.stored.rejected:
-            self.stored.first_rejected = f"{topic or 'a topic that is not UTF-8'}: {reason}"
-        self.stored.rejected += 1
+        if not self.result.rejected:
+            self.result.first_rejected = f"{topic or 'a topic that is not UTF-8'}: {reason}"
+        self.result.rejected += 1
         self._batch.rejected.append(
             {
                 "received_ms": self._now_ms,
@@ -170,34 +174,34 @@ class _BatchBuilder:
         """Compare repeated events with the stored ones, once the whole batch is known, and record the
         replies."""
         record_replies(self._batch.connection, self._replies, self._now_ms)
-        again = self._repeated
-        for number in range(2, MOST_BRANCHES + 2):
-            if not again:
+        repeated = self._repeated
+        for number in range(2, MAX_BRANCHES + 2):
+            if not repeated:
                 break
-            again = [
+            repeated = [
                 (stream, event)
-                for event in self._conflicting(again)
+                for event in self._conflicting(repeated)
                 if (stream := self._branch(event, number)) is not None
             ]
-        for _, event in again:
+        for _, event in repeated:
             topic = f"{event.gateway} {event.epoch}/{event.sequence}"
-            reason = f"conflict: {MOST_BRANCHES} other events have this number; it is not stored"
+            reason = f"conflict: {MAX_BRANCHES} other events have this number; it is not stored"
             self.reject(topic, reason, event.payload)
         self._batch.record_conflicts(self._conflicts, self._now_ms)
         for (gateway, epoch), events in self._conflicts.items():
-            self.stored.conflicts[gateway] += events
+            self.result.conflicts[gateway] += events
             if events:
                 text = "%s: %d events of epoch %s have sequence numbers of other events; all are stored"
                 log.error(text, gateway, events, epoch)
 
-    def _conflicting(self, again: Sequence[tuple[EventStream, EventMessage]]) -> list[EventMessage]:
+    def _conflicting(self, repeated: Sequence[tuple[EventStream, EventMessage]]) -> list[EventMessage]:
         """Confirm the events that equal the stored one of their number; return the others."""
-        stored = self._batch.stored_payloads((stream.id, event.sequence) for stream, event in again)
+        stored = self._batch.stored_payloads((stream.id, event.sequence) for stream, event in repeated)
         conflicting = []
-        for stream, event in again:
+        for stream, event in repeated:
             # A stored event that retention has deleted since cannot be compared: count it as equal.
             if stored.get((stream.id, event.sequence), event.payload) == event.payload:
-                self.stored.duplicates += 1
+                self.result.duplicates += 1
                 self._confirm(event)
             else:
                 conflicting.append(event)
@@ -222,7 +226,7 @@ class _BatchBuilder:
             log.info("%s: first message of this gateway, ward %s", gateway.id, gateway.ward)
         gateway.set(last_ms=self._now_ms)
         self._batch.gateways[gateway.id] = gateway
-        self.stored.wards[gateway.id] = message.ward
+        self.result.wards[gateway.id] = message.ward
         return gateway
 
     def _stream(self, gateway: str, epoch: str) -> EventStream:
@@ -245,13 +249,13 @@ class _BatchBuilder:
 
     def _confirm(self, event: EventMessage) -> None:
         """The event is stored, or will be with this batch, byte for byte: confirm it."""
-        self.stored.numbers[event.gateway, event.epoch].append(event.sequence)
+        self.result.numbers[event.gateway, event.epoch].append(event.sequence)
 
     def _store(self, stream: EventStream, event: EventMessage, why: GapReason) -> None:
         """Store a new event; ``why``: the reason for the missing numbers before it."""
         stream.add(event.sequence, self._now_ms, why)
         self._confirm(event)
-        self.stored.events[event.gateway] += 1
+        self.result.events[event.gateway] += 1
         self._batch.events.append(
             {
                 "stream": stream.id,
@@ -269,15 +273,15 @@ class _BatchBuilder:
             }
         )
         if rings(event.kind, event.severity, event.phase):
-            self.stored.alarms[event.gateway, event.ward] += 1
+            self.result.alarms[event.gateway, event.ward] += 1
         if event.odd:
             self.reject(f"{event.gateway} {event.epoch}/{event.sequence}", event.odd, event.payload)
         if event.kind == "loss":
             self._loss(stream, event)
         elif event.kind == "camera-view":
-            self.stored.views.append(event)
+            self.result.views.append(event)
         elif event.kind == "rule-override":
-            self.stored.overrides.append(event)
+            self.result.overrides.append(event)
 
     def _loss(self, stream: EventStream, event: EventMessage) -> None:
         loss = parse_loss(event)
@@ -289,8 +293,8 @@ class _BatchBuilder:
             return
         explained = self._announce(event, loss)
         reason = "outbox-damaged" if loss.damaged else loss.reason
-        told = (event.gateway, loss.count, reason, explained)
-        log.warning("%s: the gateway gave up %d events (%s); %d of them are missing here", *told)
+        values = (event.gateway, loss.count, reason, explained)
+        log.warning("%s: the gateway gave up %d events (%s); %d of them are missing here", *values)
         self._batch.losses.append(
             {
                 "stream": stream.id,
@@ -310,52 +314,52 @@ class _BatchBuilder:
     def _announce(self, event: EventMessage, loss: wire.LossData) -> int:
         """Mark the ranges of a loss as announced. Return how many missing events they explain. Ranges that
         would create too many gaps or streams are left out, and their numbers stay missing."""
-        room = self._gaps_allowed(event.gateway, loss.epoch)
-        explained = taken = 0
-        if room:
+        allowed = self._gaps_allowed(event.gateway, loss.epoch)
+        explained = counted = 0
+        if allowed:
             about = self._stream(event.gateway, loss.epoch)
             before = about.gap_count
             for first, last in loss.ranges:
-                if about.gap_count - before >= room:
+                if about.gap_count - before >= allowed:
                     break
                 explained += about.mark_announced(first, last, self._now_ms)
-                taken += 1
-        if taken < len(loss.ranges):
+                counted += 1
+        if counted < len(loss.ranges):
             topic = f"{event.gateway} {event.epoch}/{event.sequence}"
-            many = f"a loss of {len(loss.ranges)} ranges, of which {taken} count"
-            reason = f"{many}: this gateway has too many gaps"
+            count = f"a loss of {len(loss.ranges)} ranges, of which {counted} count"
+            reason = f"{count}: this gateway has too many gaps"
             self.reject(topic, reason, event.payload)
         return explained
 
-    def _picture(self, picture: MediaMessage) -> None:
-        self.stored.media[picture.gateway].append(picture.media_id)
-        row = self._batch.media_row(picture.gateway, picture.media_id)
+    def _media(self, media: MediaMessage) -> None:
+        self.result.media[media.gateway].append(media.media_id)
+        row = self._batch.media_row(media.gateway, media.media_id)
         if row is not None:
-            if row["sha256"] != picture.sha256:
-                topic = f"{picture.gateway} {picture.media_id}"
+            if row["sha256"] != media.sha256:
+                topic = f"{media.gateway} {media.media_id}"
                 reason = "conflict: another picture has this id; the first one is kept"
-                self.reject(topic, reason, picture.payload)
+                self.reject(topic, reason, media.payload)
             return
-        self._pictures.store(picture)
-        self._batch.media[picture.gateway, picture.media_id] = {
-            "gateway": picture.gateway,
-            "media_id": picture.media_id,
-            "event_id": picture.event_id,
-            "camera": picture.camera,
-            "sha256": picture.sha256,
-            "bytes": len(picture.payload),
-            "sealed": picture.sealed,
+        self._media_folder.store(media)
+        self._batch.media[media.gateway, media.media_id] = {
+            "gateway": media.gateway,
+            "media_id": media.media_id,
+            "event_id": media.event_id,
+            "camera": media.camera,
+            "sha256": media.sha256,
+            "bytes": len(media.payload),
+            "sealed": media.sealed,
             "received_ms": self._now_ms,
         }
 
-    def _heartbeat(self, gateway: GatewayRecord, beat: HeartbeatMessage) -> None:
-        health = beat.health
-        self.stored.heartbeat_gateways.add(gateway.id)
-        self.stored.status_messages.append(beat)
+    def _heartbeat(self, gateway: GatewayRecord, heartbeat: HeartbeatMessage) -> None:
+        health = heartbeat.health
+        self.result.heartbeat_gateways.add(gateway.id)
+        self.result.status_messages.append(heartbeat)
         self._epoch(gateway, health.outbox.epoch)
         gateway.set(
-            ward=beat.ward,
-            heartbeat=beat.payload,
+            ward=heartbeat.ward,
+            heartbeat=heartbeat.payload,
             heartbeat_ms=self._now_ms,
             heartbeat_session=health.session,
             epoch=health.outbox.epoch,
@@ -365,7 +369,7 @@ class _BatchBuilder:
         # Not ``>``: after one slot with a time in the future, history must not stop until that time.
         if slot_ms != gateway.slot_ms:
             gateway.slot_ms = slot_ms
-            self._batch.health.append(_history_row(gateway.id, slot_ms, beat))
+            self._batch.health.append(_history_row(gateway.id, slot_ms, heartbeat))
 
     def _epoch(self, gateway: GatewayRecord, epoch: str) -> None:
         """Handle a change of the epoch that heartbeats name."""
@@ -385,13 +389,13 @@ class _BatchBuilder:
             if birth.ward == gateway.ward:
                 gateway.set(birth=None, birth_session=None, birth_ms=self._now_ms)
             return
-        self.stored.birth_gateways.add(gateway.id)
+        self.result.birth_gateways.add(gateway.id)
         session = birth.inventory.session
         gateway.set(ward=birth.ward, birth=birth.payload, birth_session=session, birth_ms=self._now_ms)
 
     def _state(self, gateway: GatewayRecord, state: StateMessage) -> None:
         document = state.document
-        self.stored.status_messages.append(state)
+        self.result.status_messages.append(state)
         if document is None:
             if state.ward == gateway.ward:
                 gateway.set(state=None, state_session=None, state_reason=None, state_ms=self._now_ms)
@@ -407,8 +411,8 @@ class _BatchBuilder:
         )
 
 
-def _history_row(gateway: str, slot_ms: int, beat: HeartbeatMessage) -> dict[str, object]:
-    health = beat.health
+def _history_row(gateway: str, slot_ms: int, heartbeat: HeartbeatMessage) -> dict[str, object]:
+    health = heartbeat.health
     cameras = {name: [camera.state[:20], camera.packet_fps] for name, camera in health.cameras.items()}
     return {
         "gateway": gateway,

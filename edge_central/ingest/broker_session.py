@@ -37,7 +37,7 @@ RECEIVE_MAXIMUM = 1_000
 MAXIMUM_PACKET_BYTES = 4_194_304
 """Larger than any valid message, so that an oversized one arrives and is recorded as rejected. Otherwise
 the broker would drop it silently."""
-MOST_UNCONFIRMED = 65_536
+MAX_UNCONFIRMED = 65_536
 """Received messages that wait to be read; beyond this heartbeats are dropped."""
 RECONNECT_CAP_S = 15.0
 """Short: unlike 465 gateways, one centre cannot overload the broker by reconnecting."""
@@ -48,7 +48,7 @@ WINDOW = 500
 """Own messages that wait for their PUBACK; fewer if the broker allows fewer. When the centre falls behind,
 a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second. With a window of 50 only
 100 confirmations went out per second; ten cities need 1,400."""
-MOST_WAITING = 20_000
+MAX_WAITING = 20_000
 """Own messages that wait to be sent. Beyond this the oldest are dropped; gateways send unconfirmed events
 again."""
 
@@ -73,22 +73,22 @@ class CentralBrokerSession:
         settings: Mqtt,
         client_id: str,
         subscriptions: Sequence[str],
-        greeting: Callable[[str, CentralStateKind], MqttMessage] | None,
+        state_message: Callable[[str, CentralStateKind], MqttMessage] | None,
         clock: Clock,
         wake: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._client_id = client_id
         self._subscriptions = tuple(subscriptions)
-        self._state_message = greeting
+        self._state_message = state_message
         self._clock = clock
-        self._inbox = SignalQueue(wake, MOST_UNCONFIRMED)
+        self._inbox = SignalQueue(wake, MAX_UNCONFIRMED)
         self._reconnect = ReconnectSchedule(settings.brokers, settings.spread_s, cap_s=RECONNECT_CAP_S)
         self._connection: BrokerConnection | None = None
         self._next_attempt_mono = clock.monotonic() + self._reconnect.first_delay_s()
         self._broken_mono: float | None = None
-        self._waiting: deque[MqttMessage] = deque(maxlen=MOST_WAITING)
-        self._confirmations: deque[MqttMessage] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[MqttMessage] = deque(maxlen=MAX_WAITING)
+        self._confirmations: deque[MqttMessage] = deque(maxlen=MAX_WAITING)
         self._in_flight = 0
         self._window = WINDOW
         self._confirmed_last = False
@@ -109,23 +109,23 @@ class CentralBrokerSession:
     def poll(self) -> list[UnconfirmedMessage]:
         """Handle signals, connect or send what is due, and return the messages received since the last
         call."""
-        found: list[UnconfirmedMessage] = []
+        received: list[UnconfirmedMessage] = []
         for session, signal in self._inbox.take():
             if isinstance(signal, MessageReceived):
-                found.append(UnconfirmedMessage(session, signal))
+                received.append(UnconfirmedMessage(session, signal))
             elif self._connection is not None and session == self.session:
                 self._handle(self._connection, signal)
         self._advance()
         if self._inbox.dropped > self._dropped_logged:
             self._dropped_logged = self._inbox.dropped
             log.warning("mqtt: heartbeats arrive faster than they are read; %d dropped", self._dropped_logged)
-        return found
+        return received
 
-    def wait_s(self, most_s: float) -> float:
-        """How long the caller may wait for ``wake`` before the next ``poll``, at most ``most_s``."""
+    def wait_s(self, max_s: float) -> float:
+        """How long the caller may wait for ``wake`` before the next ``poll``, at most ``max_s``."""
         if self._connection is None:
-            return max(0.0, min(most_s, self._next_attempt_mono - self._clock.monotonic()))
-        return min(most_s, 1.0)
+            return max(0.0, min(max_s, self._next_attempt_mono - self._clock.monotonic()))
+        return min(max_s, 1.0)
 
     def confirm(self, delivered: Sequence[UnconfirmedMessage]) -> None:
         """Send PUBACKs. Messages of an earlier session are skipped: the broker sends them again."""
@@ -153,21 +153,21 @@ class CentralBrokerSession:
         if self.online and self._state_message is not None:
             self.publish(self._state_message(self.session, "online"))
 
-    def close(self, farewell: MqttMessage | None, timeout_s: float) -> None:
+    def close(self, final_state: MqttMessage | None, timeout_s: float) -> None:
         """End the session. ``final_state`` is published first, if given, and the broker drops the will.
         Blocks for at most twice ``timeout_s``."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        told = False
-        if farewell is not None and self.online:
+        published = False
+        if final_state is not None and self.online:
             try:
-                connection.publish(farewell)
-                told = True
+                connection.publish(final_state)
+                published = True
             except MqttError as error:
                 log.warning("mqtt: the final state was not published: %s", error)
         self.online = False
-        connection.close(timeout_s, say_goodbye=told)
+        connection.close(timeout_s, say_goodbye=published)
 
     def _advance(self) -> None:
         now = self._clock.monotonic()

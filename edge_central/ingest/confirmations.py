@@ -15,9 +15,9 @@ from edge_central.store.fleet_state import FleetState
 ACK_EVERY_S = 1.0
 """A gateway resends after 60 s at the earliest. When all 465 gateways report, this makes 465 messages per
 interval."""
-MOST_NUMBERS = 1_000
+MAX_NUMBERS = 1_000
 """Sequence numbers in one message: 8 kB."""
-MOST_MEDIA = 100
+MAX_MEDIA = 100
 
 
 class Confirmations:
@@ -30,45 +30,45 @@ class Confirmations:
         self._media: defaultdict[str, dict[str, None]] = defaultdict(dict)  # a dict as an ordered set
         self._wards: dict[str, str] = {}
 
-    def add(self, stored: BatchResult) -> None:
+    def add(self, result: BatchResult) -> None:
         """Add the events and media of a committed batch."""
-        for key, numbers in stored.numbers.items():
+        for key, numbers in result.numbers.items():
             self._numbers[key].update(numbers)
-        for gateway, media in stored.media.items():
+        for gateway, media in result.media.items():
             self._media[gateway].update(dict.fromkeys(media))
-        self._wards.update(stored.wards)
+        self._wards.update(result.wards)
 
-    def drain(self, known: FleetState) -> Iterator[MqttMessage]:
+    def drain(self, fleet: FleetState) -> Iterator[MqttMessage]:
         """Yield messages that confirm everything added, and forget it. Media of a gateway wait while its
         epoch is unknown."""
         numbers, self._numbers = self._numbers, defaultdict(set)
         for (gateway, epoch), confirmed in numbers.items():
-            upto = known.confirmed_upto(gateway, epoch)
+            upto = fleet.confirmed_upto(gateway, epoch)
             also = sorted(number for number in confirmed if number > upto)
-            for start in range(0, max(1, len(also)), MOST_NUMBERS):
-                part = also[start : start + MOST_NUMBERS]
+            for start in range(0, max(1, len(also)), MAX_NUMBERS):
+                part = also[start : start + MAX_NUMBERS]
                 yield self._message(gateway, wire.Ack(epoch=epoch, upto=upto, also=part))
         for gateway in list(self._media):
-            yield from self._of_media(gateway, known)
+            yield from self._of_media(gateway, fleet)
 
-    def _of_media(self, gateway: str, known: FleetState) -> Iterator[MqttMessage]:
-        epoch = _epoch_of(gateway, known)
+    def _of_media(self, gateway: str, fleet: FleetState) -> Iterator[MqttMessage]:
+        epoch = _epoch_of(gateway, fleet)
         if epoch is None:
             return
         media = list(self._media.pop(gateway))
-        upto = known.confirmed_upto(gateway, epoch)
-        for start in range(0, len(media), MOST_MEDIA):
-            part = media[start : start + MOST_MEDIA]
+        upto = fleet.confirmed_upto(gateway, epoch)
+        for start in range(0, len(media), MAX_MEDIA):
+            part = media[start : start + MAX_MEDIA]
             yield self._message(gateway, wire.Ack(epoch=epoch, upto=upto, media=part))
 
     def _message(self, gateway: str, ack: wire.Ack) -> MqttMessage:
         return message(self._topics.ack(self._wards[gateway], gateway), ack, expiry_s=ACK_EXPIRY_S)
 
 
-def _epoch_of(gateway: str, known: FleetState) -> str | None:
+def _epoch_of(gateway: str, fleet: FleetState) -> str | None:
     """The current epoch of the gateway: it ignores confirmations for another one."""
-    beat = known.gateways[gateway].epoch if gateway in known.gateways else None
-    if beat:
-        return beat
-    streams = [stream for key, stream in known.streams.items() if key[0] == gateway and not stream.is_branch]
+    epoch = fleet.gateways[gateway].epoch if gateway in fleet.gateways else None
+    if epoch:
+        return epoch
+    streams = [stream for key, stream in fleet.streams.items() if key[0] == gateway and not stream.is_branch]
     return max(streams, key=lambda stream: stream.id).epoch if streams else None

@@ -33,7 +33,7 @@ EXPIRES_S = 300
 SILENT_MS = 900_000
 """A request without a final reply after this time counts as expired."""
 UNFINISHED = ("asked", "sent", "accepted", "running")
-MOST_AT_ONCE = 50
+MAX_AT_ONCE = 50
 ALLOWED_TYPES = frozenset(("clip",))
 """An attacker who takes over the console can write rows, but only these types are sent."""
 
@@ -66,10 +66,10 @@ class RequestSender:
     def send(self, connection: Connection) -> list[MqttMessage]:
         """Mark the waiting requests as sent or expired. Return the commands to publish after the commit."""
         columns, now_ms = tables.request.c, self._now_ms()
-        asked = select(tables.request).where(columns.status == "asked", columns.ward.in_(self._wards))
+        waiting = select(tables.request).where(columns.status == "asked", columns.ward.in_(self._wards))
         messages: list[MqttMessage] = []
-        for row in connection.execute(asked.order_by(columns.asked_ms).limit(MOST_AT_ONCE)).all():
-            late = now_ms - row.asked_ms > EXPIRES_S * 1000
+        for row in connection.execute(waiting.order_by(columns.asked_ms).limit(MAX_AT_ONCE)).all():
+            expired = now_ms - row.asked_ms > EXPIRES_S * 1000
             if row.type not in ALLOWED_TYPES:
                 log.error(
                     "%s: request %s has type %s, which is not allowed; it is not sent",
@@ -77,14 +77,14 @@ class RequestSender:
                     row.id,
                     row.type,
                 )
-                late = True
-            if not late:
+                expired = True
+            if not expired:
                 messages.append(self._command(row.id, row.type, row.gateway, row.ward, row.args))
                 log.info("%s: sent %s %s, requested by %s", row.gateway, row.type, row.id, row.asked_by)
             connection.execute(
                 update(tables.request)
                 .where(columns.id == row.id)
-                .values(status="expired" if late else "sent", sent_ms=None if late else now_ms)
+                .values(status="expired" if expired else "sent", sent_ms=None if expired else now_ms)
             )
         return messages
 
@@ -124,7 +124,7 @@ def record_replies(connection: Connection, replies: Sequence[ReplyMessage], now_
 
 SETTLE_S = 15.0
 """After a connect, retained births are still arriving for this time."""
-FIRST_S, LONGEST_S = 60.0, 3_600.0
+FIRST_S, MAX_S = 60.0, 3_600.0
 """Delay between two requests to one gateway, doubled each time: a gateway that does not know the command
 never answers."""
 BIRTH_REQUEST_EXPIRES_S = 300
@@ -161,10 +161,10 @@ class BirthRequests:
             self._doubted[gateway.id] = gateway.heartbeat_session
             return
         now = self._clock.monotonic()
-        asked = self._pending.get(gateway.id)
-        if asked is not None and now < asked.again_mono:
+        pending = self._pending.get(gateway.id)
+        if pending is not None and now < pending.again_mono:
             return
-        delay_s = FIRST_S if asked is None else min(LONGEST_S, asked.delay_s * 2)
+        delay_s = FIRST_S if pending is None else min(MAX_S, pending.delay_s * 2)
         self._pending[gateway.id] = _PendingBirthRequest(now + delay_s, delay_s)
         send(self._command(gateway))
 

@@ -46,12 +46,12 @@ class IngestCounters:
         self._recent: deque[tuple[float, int]] = deque()
         self._rejected_logged_mono: float | None = None
 
-    def count(self, stored: BatchResult) -> None:
-        self._events += stored.events.total()
-        self._duplicates += stored.duplicates
-        self._rejected += stored.rejected
-        if stored.rejected:
-            self._log_rejected(stored)
+    def count(self, result: BatchResult) -> None:
+        self._events += result.events.total()
+        self._duplicates += result.duplicates
+        self._rejected += result.rejected
+        if result.rejected:
+            self._log_rejected(result)
 
     def status(self, connected: bool, session: str) -> IngestStatus:
         now = self._clock.monotonic()
@@ -72,14 +72,14 @@ class IngestCounters:
             events_s=round((self._events - before) / max(1e-3, now - before_mono), 2),
         )
 
-    def _log_rejected(self, stored: BatchResult) -> None:
+    def _log_rejected(self, result: BatchResult) -> None:
         """Log rejected messages at most once a minute, so that a flood of them does not fill the log."""
         now = self._clock.monotonic()
         if self._rejected_logged_mono is None or now - self._rejected_logged_mono >= 60.0:
             self._rejected_logged_mono = now
             log.warning(
                 "%s; rejected (%d since the start, see edge-agent central status)",
-                stored.first_rejected, self._rejected,
+                result.first_rejected, self._rejected,
             )  # fmt: skip
 
 
@@ -90,9 +90,9 @@ class GapLogger:
         self._patience_ms = patience_ms
         self._logged_ms = round(clock.now().timestamp() * 1000) - patience_ms
 
-    def log_open_gaps(self, known: FleetState, now_ms: int) -> None:
+    def log_open_gaps(self, fleet: FleetState, now_ms: int) -> None:
         old_ms = now_ms - self._patience_ms
-        for stream in known.streams.values():
+        for stream in fleet.streams.values():
             for gap in stream.gaps:
                 if gap.why is GapReason.MISSING and self._logged_ms < gap.found_ms <= old_ms:
                     log.error(

@@ -15,11 +15,11 @@ from edge_central.alerts.model import Alert
 from edge_central.ingest.batch_writer import BatchResult
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 
-MOST_GATEWAYS = 5_000
+MAX_GATEWAYS = 5_000
 """Gateways with series of their own: a broker without access control must not fill the memory of the
 centre and of Prometheus."""
 
-MOST_VERSIONS = 8
+MAX_VERSIONS = 8
 """Versions of one gateway since the centre started: each is a series that Prometheus keeps for months."""
 OTHER_VERSION = "other"
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,39}")
@@ -35,7 +35,7 @@ class GatewayMetrics:
     events: int = 0  # stored since the start
 
     def note_version(self, text: str) -> None:
-        if _VERSION.fullmatch(text) and text not in self.versions and len(self.versions) < MOST_VERSIONS:
+        if _VERSION.fullmatch(text) and text not in self.versions and len(self.versions) < MAX_VERSIONS:
             self.versions.append(text)
 
     @property
@@ -67,19 +67,21 @@ class CentralMetrics:
     waiting: int = 0
     database_bytes: int = 0
 
-    def record_batch(self, stored: BatchResult, now_s: float) -> None:
+    def record_batch(self, result: BatchResult, now_s: float) -> None:
         """Count a committed batch."""
         with self.lock:
-            self.events += stored.events.total()
-            self.duplicates += stored.duplicates
-            self.rejected += stored.rejected
-            for sign in stored.status_messages:
-                if isinstance(sign, HeartbeatMessage) and (box := self._gateway(sign.gateway, sign.ward)):
-                    box.health, box.heard_s = sign.health, now_s
-                    box.note_version(sign.health.version)
-            for gateway, count in stored.events.items():
-                if box := self._gateway(gateway, stored.wards[gateway]):
-                    box.events += count
+            self.events += result.events.total()
+            self.duplicates += result.duplicates
+            self.rejected += result.rejected
+            for status in result.status_messages:
+                if isinstance(status, HeartbeatMessage) and (
+                    metrics := self._gateway(status.gateway, status.ward)
+                ):
+                    metrics.health, metrics.heard_s = status.health, now_s
+                    metrics.note_version(status.health.version)
+            for gateway, count in result.events.items():
+                if metrics := self._gateway(gateway, result.wards[gateway]):
+                    metrics.events += count
 
     def record_presence(self, reports: Iterable[PresenceReport]) -> None:
         """Store the presence states that were just published."""
@@ -88,9 +90,9 @@ class CentralMetrics:
                 match report:
                     case GatewayReport(gateway, _, None):
                         self.gateways.pop(gateway, None)
-                    case GatewayReport(gateway, ward, standing):
-                        if box := self._gateway(gateway, ward):
-                            box.state = standing
+                    case GatewayReport(gateway, ward, state):
+                        if metrics := self._gateway(gateway, ward):
+                            metrics.state = state
                     case OutageReport(ward, ()):
                         self.outages.pop(ward, None)
                     case OutageReport(ward, gateways):
@@ -105,10 +107,10 @@ class CentralMetrics:
             self.alerts, self.waiting = count, waiting
 
     def _gateway(self, gateway: str, ward: str) -> GatewayMetrics | None:
-        box = self.gateways.get(gateway)
-        if box is None:
-            if len(self.gateways) >= MOST_GATEWAYS:
+        metrics = self.gateways.get(gateway)
+        if metrics is None:
+            if len(self.gateways) >= MAX_GATEWAYS:
                 return None
-            box = self.gateways[gateway] = GatewayMetrics(ward)
-        box.ward = ward
-        return box
+            metrics = self.gateways[gateway] = GatewayMetrics(ward)
+        metrics.ward = ward
+        return metrics

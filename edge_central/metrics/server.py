@@ -51,19 +51,19 @@ def _days(health: ReceivedHealth) -> float | None:
 
 
 HEALTH_GAUGES: dict[str, tuple[str, Callable[[ReceivedHealth], float | None]]] = {
-    "temperature_celsius": ("of the processor", lambda health: health.box.temperature_c),
-    "cpu_used_ratio": ("of all cores together", lambda health: _share(health.box.cpu_percent)),
+    "temperature_celsius": ("temperature of the processor", lambda health: health.box.temperature_c),
+    "cpu_used_ratio": ("load of all cores together", lambda health: _share(health.box.cpu_percent)),
     "memory_used_ratio": ("", lambda health: _share(health.box.memory_percent)),
     "disk_used_ratio": ("", lambda health: _share(health.box.disk_percent)),
-    "outbox_events": ("that wait in the box", lambda health: health.outbox.depth),
-    "outbox_oldest_seconds": ("how long the oldest one waits", lambda health: health.outbox.oldest_s),
-    "clock_synchronised": ("1: something sets the clock", lambda health: health.clock.synced),
-    "certificate_days": ("left of the gateway's certificate or of its CA", _days),
+    "outbox_events": ("events that wait in the gateway", lambda health: health.outbox.depth),
+    "outbox_oldest_seconds": ("age of the oldest waiting event", lambda health: health.outbox.oldest_s),
+    "clock_synchronised": ("1: the gateway's clock is synchronised", lambda health: health.clock.synced),
+    "certificate_days": ("days left of the gateway's certificate or of its CA", _days),
     "uplink_used_bytes": (
-        "of the billing period, where there is a budget",
+        "bytes used in the billing period, if there is a budget",
         lambda health: health.uplink.used_bytes if health.uplink.monthly_bytes else None,
     ),
-    "uplink_budget_bytes": ("of the billing period", lambda health: health.uplink.monthly_bytes),
+    "uplink_budget_bytes": ("budget of the billing period", lambda health: health.uplink.monthly_bytes),
 }
 """Gauges of each gateway: name without ``edge_gateway_`` -> (help, value)."""
 
@@ -73,13 +73,13 @@ class CentralCollector(Collector):
 
     def __init__(
         self,
-        figures: CentralMetrics,
-        now: Callable[[], IngestHealth],
+        metrics: CentralMetrics,
+        get_health: Callable[[], IngestHealth],
         wards: Sequence[str],
         clock_s: Callable[[], float] = time.time,
     ) -> None:
-        self._central_metrics = figures
-        self._ingest_health = now
+        self._central_metrics = metrics
+        self._ingest_health = get_health
         self._wards = tuple(wards)
         self._clock_s = clock_s
 
@@ -89,74 +89,84 @@ class CentralCollector(Collector):
         yield from metrics
 
     def _of_centre(self) -> Iterator[Metric]:
-        figures, now = self._central_metrics, self._ingest_health()
+        metrics, health = self._central_metrics, self._ingest_health()
         for name, value, what in (
-            ("events", figures.events, "stored since the start"),
-            ("duplicates", figures.duplicates, "that were stored already"),
-            ("rejected", figures.rejected, "messages that were not taken"),
+            ("events", metrics.events, "events stored since the start"),
+            ("duplicates", metrics.duplicates, "events that were stored already"),
+            ("rejected", metrics.rejected, "messages that were rejected"),
         ):
             yield CounterMetricFamily(f"edge_central_{name}", what, value=value)
         for name, number, what in (
-            ("connected", now.connected, "1: there is a session with the broker"),
-            ("storing", now.storing, "1: the database takes what comes"),
-            ("waiting_messages", figures.waiting, "that are not stored yet"),
-            ("database_bytes", figures.database_bytes, "without its log and the pictures"),
-            ("start_time_seconds", figures.started_s, "Unix time"),
+            ("connected", health.connected, "1: a broker session exists"),
+            ("storing", health.storing, "1: the database accepts writes"),
+            ("waiting_messages", metrics.waiting, "messages that are not stored yet"),
+            (
+                "database_bytes",
+                metrics.database_bytes,
+                "size of the database, without its log and media files",
+            ),
+            ("start_time_seconds", metrics.started_s, "start of the centre, Unix time"),
         ):
             yield GaugeMetricFamily(f"edge_central_{name}", what, value=float(number))
-        if now.webhook_waiting is not None:
-            what = "alerts that it has not taken"
-            yield GaugeMetricFamily("edge_central_webhook_waiting", what, value=now.webhook_waiting)
+        if health.webhook_waiting is not None:
+            what = "alerts that wait for the webhook"
+            yield GaugeMetricFamily("edge_central_webhook_waiting", what, value=health.webhook_waiting)
 
     def _of_wards(self) -> Iterator[Metric]:
-        figures = self._central_metrics
-        boxes = Counter((box.ward, box.state) for box in figures.gateways.values())
+        metrics = self._central_metrics
+        gateways = Counter((gateway.ward, gateway.state) for gateway in metrics.gateways.values())
         yield _labelled(
             "edge_ward_gateways",
-            "by what was told of them last",
+            "gateways by published presence",
             ("ward", "state"),
-            {(ward, state.value): boxes[ward, state] for ward in self._wards for state in PresenceState},
+            {(ward, state.value): gateways[ward, state] for ward in self._wards for state in PresenceState},
         )
         yield _labelled(
             "edge_ward_outage_gateways",
-            "that went at once; 0: there is no outage",
+            "gateways of the ward's outage; 0: no outage",
             ("ward",),
-            {(ward,): figures.outages.get(ward, 0) for ward in self._wards},
+            {(ward,): metrics.outages.get(ward, 0) for ward in self._wards},
         )
         yield _labelled(
             "edge_alerts",
-            "that are open, without those that another one explains",
+            "open alerts, without folded ones",
             ("ward", "rule", "severity"),
-            {(each.ward, each.rule, each.severity.name.lower()): n for each, n in figures.alerts.items()},
+            {(each.ward, each.rule, each.severity.name.lower()): n for each, n in metrics.alerts.items()},
         )
 
     def _of_gateways(self) -> Iterator[Metric]:
-        boxes = self._central_metrics.gateways
+        gateways = self._central_metrics.gateways
         names = ("ward", "gateway")
-        told = {(box.ward, id_): box for id_, box in boxes.items() if box.state is not None}
+        reported = {
+            (gateway.ward, id_): gateway for id_, gateway in gateways.items() if gateway.state is not None
+        }
         online = (PresenceState.ONLINE, PresenceState.UNSTABLE)
         yield _labelled(
             "edge_gateway_online",
-            "as it was told last",
+            "1: published as online or unstable",
             names,
-            {key: box.state in online for key, box in told.items()},
+            {key: gateway.state in online for key, gateway in reported.items()},
         )
-        events = CounterMetricFamily("edge_gateway_events", "stored since the start", labels=names)
-        for id_, box in boxes.items():
-            events.add_metric([box.ward, id_], box.events)
+        events = CounterMetricFamily("edge_gateway_events", "events stored since the start", labels=names)
+        for id_, gateway in gateways.items():
+            events.add_metric([gateway.ward, id_], gateway.events)
         yield events
-        heard = {(box.ward, id_): box for id_, box in boxes.items() if box.health is not None}
+        heard = {
+            (gateway.ward, id_): gateway for id_, gateway in gateways.items() if gateway.health is not None
+        }
         yield _labelled(
             "edge_gateway_heartbeat_time_seconds",
-            "when the newest came, Unix time",
+            "arrival of the newest heartbeat, Unix time",
             names,
-            {key: box.heard_s for key, box in heard.items()},
+            {key: gateway.heard_s for key, gateway in heard.items()},
         )
-        yield from self._of_health({key: box for key, box in heard.items() if self._is_fresh(box)})
+        yield from self._of_health(
+            {key: gateway for key, gateway in heard.items() if self._is_fresh(gateway)}
+        )
 
-    def _of_health(self, boxes: Mapping[tuple[str, str], GatewayMetrics]) -> Iterator[Metric]:
+    def _of_health(self, gateways: Mapping[tuple[str, str], GatewayMetrics]) -> Iterator[Metric]:
         names = ("ward", "gateway")
-        health = {key: box.health for key, box in boxes.items() if box.health is not None}
+        health = {key: gateway.health for key, gateway in gateways.items() if gateway.health is not None}
         for name, (what, read) in HEALTH_GAUGES.items():
             values = {key: read(each) for key, each in health.items()}
             known: dict[tuple[str, ...], float] = {
@@ -169,12 +179,12 @@ class CentralCollector(Collector):
             cameras |= {(*key, state): states[state] for state in CAMERA_STATES}
         yield _labelled("edge_gateway_cameras", "", (*names, "state"), cameras)
         versions: dict[tuple[str, ...], float] = {
-            (*key, box.version): 1 for key, box in boxes.items() if box.health is not None
+            (*key, gateway.version): 1 for key, gateway in gateways.items() if gateway.health is not None
         }
-        yield _labelled("edge_gateway_info", "what it runs", (*names, "version"), versions)
+        yield _labelled("edge_gateway_info", "version of the agent", (*names, "version"), versions)
 
-    def _is_fresh(self, box: GatewayMetrics) -> bool:
-        return self._clock_s() - box.heard_s < FRESH_S
+    def _is_fresh(self, gateway: GatewayMetrics) -> bool:
+        return self._clock_s() - gateway.heard_s < FRESH_S
 
 
 def _labelled(
@@ -195,14 +205,14 @@ class MetricsServer:
     def __init__(
         self,
         listen: ListenAddress,
-        figures: CentralMetrics,
-        now: Callable[[], IngestHealth],
+        metrics: CentralMetrics,
+        get_health: Callable[[], IngestHealth],
         wards: Sequence[str],
         clock: Clock,
     ) -> None:
         self._listen = listen
         self._registry = CollectorRegistry()
-        self._registry.register(CentralCollector(figures, now, wards, lambda: clock.now().timestamp()))
+        self._registry.register(CentralCollector(metrics, get_health, wards, lambda: clock.now().timestamp()))
         self._server: WSGIServer | None = None
         self._thread: Thread | None = None
 

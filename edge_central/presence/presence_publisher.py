@@ -21,20 +21,22 @@ log = logging.getLogger(__name__)
 
 
 class PresencePublisher:
-    """Call ``restore`` first. Not thread-safe."""
+    """Publishes presence reports. Call ``restore`` first. Not thread-safe."""
 
-    def __init__(self, topics: CentralTopics, clock: Clock, bounds: PresenceThresholds | None = None) -> None:
+    def __init__(
+        self, topics: CentralTopics, clock: Clock, thresholds: PresenceThresholds | None = None
+    ) -> None:
         self._topics = topics
         self._clock = clock
-        self._bounds = bounds
+        self._thresholds = thresholds
         self._presence: PresenceTracker | None = None
         self._session = ""
         self._unwritten: list[PresenceReport] = []
 
-    def restore(self, told: list[PresenceReport]) -> None:
+    def restore(self, reports: list[PresenceReport]) -> None:
         """Start from the stored reports. Later calls change nothing."""
         if self._presence is None:
-            self._presence = PresenceTracker(told, self._bounds, self._clock.monotonic())
+            self._presence = PresenceTracker(reports, self._thresholds, self._clock.monotonic())
 
     def apply_correction(self, correction: Correction) -> None:
         """Published times were wrong: correct them, and publish all states again."""
@@ -42,21 +44,21 @@ class PresencePublisher:
             self._presence.shift_times(correction.since_ms, correction.by_ms)
             self._session = ""
 
-    def record(self, stored: BatchResult) -> None:
+    def record(self, result: BatchResult) -> None:
         """Record the heartbeats and states of a committed batch."""
         if self._presence is None:
             return
         mono, now_ms = self._clock.monotonic(), self._now_ms()
-        for sign in stored.status_messages:
-            if isinstance(sign, HeartbeatMessage):
-                every_s, session = sign.health.uplink.heartbeat_s, sign.health.session
-                self._presence.record_heartbeat(sign.gateway, sign.ward, session, every_s, mono, now_ms)
-            elif sign.document is None:
-                self._presence.forget(sign.gateway, sign.ward, now_ms)
+        for status in result.status_messages:
+            if isinstance(status, HeartbeatMessage):
+                every_s, session = status.health.uplink.heartbeat_s, status.health.session
+                self._presence.record_heartbeat(status.gateway, status.ward, session, every_s, mono, now_ms)
+            elif status.document is None:
+                self._presence.forget(status.gateway, status.ward, now_ms)
             else:
-                told, why = sign.document, sign.document.reason[:200].replace("\0", "")
+                document, why = status.document, status.document.reason[:200].replace("\0", "")
                 self._presence.record_state(
-                    sign.gateway, sign.ward, told.state, told.session, why, mono, now_ms
+                    status.gateway, status.ward, document.state, document.session, why, mono, now_ms
                 )
 
     def tick(
@@ -66,17 +68,17 @@ class PresencePublisher:
         because the broker may have lost them."""
         if self._presence is None:
             return []
-        reports = news = self._presence.tick(self._clock.monotonic(), self._now_ms(), connected_mono)
-        for report in news:
+        reports = new = self._presence.tick(self._clock.monotonic(), self._now_ms(), connected_mono)
+        for report in new:
             _log(report)
-        self._unwritten += news
+        self._unwritten += new
         if connected_mono is not None and session != self._session:
             self._session = session
             reports = [*(report for report in reports if _clears(report)), *self._presence.current_reports()]
         if connected_mono is not None:
             for report in reports:
                 publish(self._message(report))
-        return news
+        return new
 
     @property
     def has_unwritten(self) -> bool:
@@ -96,13 +98,13 @@ class PresencePublisher:
         """The retained message of a report; empty, to clear the topic, when the gateway was removed or the
         outage is over."""
         match report:
-            case GatewayReport(gateway, ward, standing):
+            case GatewayReport(gateway, ward, state):
                 topic = self._topics.presence(ward, gateway)
-                if standing is None:
+                if state is None:
                     return MqttMessage(topic, b"", retain=True)
                 since = _time(report.since_ms)
                 document = PresenceDocument(
-                    gateway=gateway, ward=ward, state=standing.value, since=since, why=report.why
+                    gateway=gateway, ward=ward, state=state.value, since=since, why=report.why
                 )
                 return message(topic, document, retain=True)
             case OutageReport(ward, gateways, of):
@@ -127,9 +129,9 @@ def _time(milliseconds: int) -> str:
 
 def _log(report: PresenceReport) -> None:
     match report:
-        case GatewayReport(gateway, ward, standing, why):
-            bad = standing in (PresenceState.OFFLINE, PresenceState.UNSTABLE)
-            log.log(logging.WARNING if bad else logging.INFO, "%s (%s): %s: %s", gateway, ward, standing, why)
+        case GatewayReport(gateway, ward, state, why):
+            bad = state in (PresenceState.OFFLINE, PresenceState.UNSTABLE)
+            log.log(logging.WARNING if bad else logging.INFO, "%s (%s): %s: %s", gateway, ward, state, why)
         case OutageReport(ward, (), of):
             log.warning("%s: the outage of the ward is over", ward)
         case OutageReport(ward, gateways, of):

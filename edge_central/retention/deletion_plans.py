@@ -89,10 +89,10 @@ def _before(days: float, now_ms: int) -> int:
     return now_ms - round(days * DAY_MS)
 
 
-MOST_SHARE = 0.2
+MAX_SHARE = 0.2
 """Share of the stored events, media or alerts that one run may delete. A setting of fewer than ten days
 deletes more than that on an ordinary day, so twice its daily share is always allowed."""
-FEW_ROWS = 100
+ALWAYS_ALLOWED_ROWS = 100
 """Always allowed: in a small database one day may be a third of all rows."""
 GRANTED_SHARE = 1.2
 """Factor on the released count: more rows expire while the administrator decides."""
@@ -151,18 +151,18 @@ def find_excess(
     connection: Connection, plans: Sequence[DeletionPlan], release: DeletionRelease | None
 ) -> BlockedDeletions | None:
     """What these plans would delete if it is more than one run may delete; None: the run may begin."""
-    over, stored, most = Counter[str](), Counter[str](), Counter[str]()
+    over, stored, limits = Counter[str](), Counter[str](), Counter[str]()
     for plan in plans:
         if plan.what in LIMITED:
             of_plan = _count(connection, plan, true())
             over[plan.what] += _count(connection, plan, _is_over(plan))
             stored[plan.what] += of_plan
-            most[plan.what] += round(of_plan * max(MOST_SHARE, 2 / plan.days))
-    for what in [what for what in over if over[what] > max(FEW_ROWS, most[what])]:
+            limits[plan.what] += round(of_plan * max(MAX_SHARE, 2 / plan.days))
+    for what in [what for what in over if over[what] > max(ALWAYS_ALLOWED_ROWS, limits[what])]:
         over[what] -= _count_on_hold(connection, [plan for plan in plans if plan.what == what])
     granted = {} if release is None else release.over
     if all(
-        count <= max(FEW_ROWS, most[what], granted.get(what, 0) * GRANTED_SHARE)
+        count <= max(ALWAYS_ALLOWED_ROWS, limits[what], granted.get(what, 0) * GRANTED_SHARE)
         for what, count in over.items()
     ):
         return None

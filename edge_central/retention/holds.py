@@ -62,15 +62,15 @@ class ActiveHolds:
 
 def covered_by(holds: Iterable[RetentionHold], columns: Any) -> ColumnElement[bool]:
     """The SQL condition for rows of ``event`` or ``media`` that ``ActiveHolds.covers`` accepts."""
-    kept: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     for hold in holds:
         if hold.event_id is not None:
-            kept.append(columns.event_id == hold.event_id)
+            conditions.append(columns.event_id == hold.event_id)
             continue
         ids = select(tables.event.c.event_id).where(_in_span(hold, tables.event.c))
         same_event = and_(columns.gateway == hold.gateway, columns.event_id.in_(ids))
-        kept.append(or_(_in_span(hold, columns), same_event))
-    return func.coalesce(or_(false(), *kept), false())
+        conditions.append(or_(_in_span(hold, columns), same_event))
+    return func.coalesce(or_(false(), *conditions), false())
 
 
 def _in_span(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:

@@ -57,15 +57,15 @@ def _handlings(connection: Connection, before_ms: int, after: str | None, most: 
                 alerts.append(int(number))
             case ["cursor", number]:
                 cursors.append(int(number))
-    still = {f"event {gateway} {event_id}" for gateway, event_id in _events_still(connection, events)}
+    remaining = {f"event {gateway} {event_id}" for gateway, event_id in _events_still(connection, events)}
     ids = select(tables.alert.c.id).where(tables.alert.c.id.in_(alerts))
-    still |= {f"alert {number}" for number in connection.scalars(ids)}
+    remaining |= {f"alert {number}" for number in connection.scalars(ids)}
     at = select(tables.event.c.cursor).where(tables.event.c.cursor.in_(cursors))
-    still |= {f"cursor {number}" for number in connection.scalars(at)}
-    gone = [row for row in found if row.key not in still]
+    remaining |= {f"cursor {number}" for number in connection.scalars(at)}
+    deleted = [row for row in found if row.key not in remaining]
     for table in (tables.handling, tables.handling_step, tables.hidden_event):
-        connection.execute(delete(table).where(table.c.subject.in_([row.key for row in gone])))
-    return _deleted_batch(found, gone, most)
+        connection.execute(delete(table).where(table.c.subject.in_([row.key for row in deleted])))
+    return _deleted_batch(found, deleted, most)
 
 
 def _requests(connection: Connection, before_ms: int, after: str | None, most: int) -> DeletedBatch:
@@ -73,10 +73,12 @@ def _requests(connection: Connection, before_ms: int, after: str | None, most: i
     query = select(columns.id.label("key"), columns.asked_ms.label("at_ms"), columns.gateway, columns.about)
     query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
-    still = _events_still(connection, [(row.gateway, row.about) for row in found if row.about is not None])
-    gone = [row for row in found if (row.gateway, row.about) not in still]
-    connection.execute(delete(tables.request).where(columns.id.in_([row.key for row in gone])))
-    return _deleted_batch(found, gone, most)
+    remaining = _events_still(
+        connection, [(row.gateway, row.about) for row in found if row.about is not None]
+    )
+    deleted = [row for row in found if (row.gateway, row.about) not in remaining]
+    connection.execute(delete(tables.request).where(columns.id.in_([row.key for row in deleted])))
+    return _deleted_batch(found, deleted, most)
 
 
 def _handovers(connection: Connection, before_ms: int, after: int | None, most: int) -> DeletedBatch:
@@ -96,6 +98,6 @@ def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -
     return {(row.gateway, row.event_id) for row in rows}
 
 
-def _deleted_batch(found: Sequence[Any], gone: Sequence[Any], most: int) -> DeletedBatch:
+def _deleted_batch(found: Sequence[Any], deleted: Sequence[Any], most: int) -> DeletedBatch:
     last = found[-1].key if found else None
-    return DeletedBatch(last, len(found) == most, len(found) - len(gone), [row.at_ms for row in gone])
+    return DeletedBatch(last, len(found) == most, len(found) - len(deleted), [row.at_ms for row in deleted])

@@ -39,8 +39,8 @@ COUNT_EVERY_S = 3_600.0
 PAUSE_S = 0.5
 """Pause between two batches: 400 events per second are deleted, three times the peak rate of a fleet of
 465."""
-MOST_ROWS = 200
-MOST_PICTURES = 50
+MAX_ROWS = 200
+MAX_MEDIA = 50
 
 RowPosition = tuple[Any, ...]
 """Sort key of the last examined row of a plan."""
@@ -76,7 +76,7 @@ class RetentionSweep:
     def __init__(
         self,
         settings: Retention,
-        pictures: MediaFolder,
+        media_folder: MediaFolder,
         clock: Clock,
         *,
         first_after_s: float = FIRST_AFTER_S,
@@ -88,7 +88,7 @@ class RetentionSweep:
         """``media_of``: delete only media of gateways of these wards. ``now_ms``: the time that decides
         what has expired."""
         self._settings = settings
-        self._pictures = pictures
+        self._media_folder = media_folder
         self._clock = clock
         self._pause_s = pause_s
         self._media_of = media_of
@@ -138,12 +138,12 @@ class RetentionSweep:
         if release is None and self._counted_mono is not None and mono - self._counted_mono < COUNT_EVERY_S:
             return None
         planned = list(make_plans(self._settings, stored_kinds(connection), now_ms))
-        held = find_excess(connection, planned, release)
-        write_row(connection, blocked_key(self._central_id), held)
-        if held is not None:
+        blocked = find_excess(connection, planned, release)
+        write_row(connection, blocked_key(self._central_id), blocked)
+        if blocked is not None:
             if self._counted_mono is None:
-                log.error("%s; nothing is deleted until then", held.text)
-            self.blocked, self._counted_mono = held.text, mono
+                log.error("%s; nothing is deleted until then", blocked.text)
+            self.blocked, self._counted_mono = blocked.text, mono
             return None
         if self._counted_mono is not None and release is not None:
             log.warning("retention: %s released the waiting run", release.who)
@@ -177,18 +177,18 @@ class RetentionSweep:
             columns.received_ms < plan.before_ms,
         )
         order = (columns.received_ms, columns.cursor)
-        found = self._next(connection, query, order, MOST_ROWS)
-        gone = _over(connection, found, holds)
-        record.held += len(found) - len(gone)
-        if gone:
-            cursors = [row.cursor for row in gone]
+        found = self._next(connection, query, order, MAX_ROWS)
+        deleted = _over(connection, found, holds)
+        record.held += len(found) - len(deleted)
+        if deleted:
+            cursors = [row.cursor for row in deleted]
             connection.execute(delete(tables.event).where(columns.cursor.in_(cursors)))
             if plan.kind == "loss":  # its announced gaps stay, so that a late event still fits one
-                of, told = tuple_(tables.loss.c.stream, tables.loss.c.sequence), tables.loss
-                numbers = [(row.stream, row.sequence) for row in gone]
-                connection.execute(delete(told).where(of.in_(numbers)))
-            record.add(cursors, [row.received_ms for row in gone])
-        return len(found) == MOST_ROWS
+                of, losses = tuple_(tables.loss.c.stream, tables.loss.c.sequence), tables.loss
+                numbers = [(row.stream, row.sequence) for row in deleted]
+                connection.execute(delete(losses).where(of.in_(numbers)))
+            record.add(cursors, [row.received_ms for row in deleted])
+        return len(found) == MAX_ROWS
 
     def _media(self, connection: Connection, record: _Record, holds: ActiveHolds) -> bool:
         columns = tables.media.c
@@ -197,40 +197,40 @@ class RetentionSweep:
             own = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(self._media_of))
             query = query.where(columns.gateway.in_(own))
         order = (columns.received_ms, columns.gateway, columns.media_id)
-        found = self._next(connection, query, order, MOST_PICTURES)
-        gone = _over(connection, found, holds)
-        record.held += len(found) - len(gone)
-        if gone:
-            keys = [(row.gateway, row.media_id) for row in gone]
+        found = self._next(connection, query, order, MAX_MEDIA)
+        deleted = _over(connection, found, holds)
+        record.held += len(found) - len(deleted)
+        if deleted:
+            keys = [(row.gateway, row.media_id) for row in deleted]
             connection.execute(
                 delete(tables.media).where(tuple_(columns.gateway, columns.media_id).in_(keys))
             )
             # Files are deleted before the commit: if it fails, the rows are tried again, and no expired file
             # stays on the disk without a row.
-            for gateway, sha256, sealed in _unnamed(connection, gone):
-                self._pictures.remove(gateway, sha256, sealed)
-            record.add([], [row.received_ms for row in gone])
-        return len(found) == MOST_PICTURES
+            for gateway, sha256, sealed in _unnamed(connection, deleted):
+                self._media_folder.remove(gateway, sha256, sealed)
+            record.add([], [row.received_ms for row in deleted])
+        return len(found) == MAX_MEDIA
 
     def _alerts(self, connection: Connection, record: _Record) -> bool:
         columns = tables.alert.c
         query = select(columns.opened_ms, columns.id).where(
             columns.opened_ms < record.plan.before_ms, columns.cleared_ms < record.plan.before_ms
         )
-        found = self._next(connection, query, (columns.opened_ms, columns.id), MOST_ROWS)
+        found = self._next(connection, query, (columns.opened_ms, columns.id), MAX_ROWS)
         if found:
             connection.execute(delete(tables.alert).where(columns.id.in_([row.id for row in found])))
             record.add([], [row.opened_ms for row in found])
-        return len(found) == MOST_ROWS
+        return len(found) == MAX_ROWS
 
     def _operator_records(self, connection: Connection, record: _Record) -> bool:
         after = self._position[0] if self._position else None
-        looked = delete_old(connection, record.plan.what, record.plan.before_ms, after, MOST_ROWS)
-        self._position = (looked.last,)
-        record.held += looked.on_hold
-        if looked.gone_ms:
-            record.add([], looked.gone_ms)
-        return looked.full
+        batch = delete_old(connection, record.plan.what, record.plan.before_ms, after, MAX_ROWS)
+        self._position = (batch.last,)
+        record.held += batch.on_hold
+        if batch.gone_ms:
+            record.add([], batch.gone_ms)
+        return batch.full
 
     def _next(self, connection: Connection, query: Any, order: Sequence[Any], most: int) -> list[Row[Any]]:
         """The next rows after the current position."""
@@ -268,10 +268,10 @@ def _times_of(connection: Connection, event_ids: set[str]) -> dict[tuple[str, st
     return times
 
 
-def _unnamed(connection: Connection, gone: Sequence[Row[Any]]) -> set[tuple[str, str, bool]]:
+def _unnamed(connection: Connection, deleted: Sequence[Row[Any]]) -> set[tuple[str, str, bool]]:
     """Files of deleted rows that no other row names."""
     columns = tables.media.c
-    files = {(row.gateway, row.sha256, row.sealed) for row in gone}
+    files = {(row.gateway, row.sha256, row.sealed) for row in deleted}
     still = connection.execute(
         select(columns.gateway, columns.sha256, columns.sealed).where(
             columns.sha256.in_({sha256 for _, sha256, _ in files})

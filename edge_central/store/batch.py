@@ -24,7 +24,7 @@ from edge_central.store.presence_reports import GatewayReport, OutageReport, Pre
 Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")
 
-MOST_REJECTED = 10_000
+MAX_REJECTED = 10_000
 """Rows of ``rejected`` that are kept, the newest."""
 _QUERY_ROWS = 500
 """Values in one IN list: SQLite accepts 32,766 parameters."""
@@ -189,14 +189,14 @@ class Batch:
             if rows:
                 self._connection.execute(insert(table), rows)
         if self.health:
-            make = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
-            self._connection.execute(make(tables.health).on_conflict_do_nothing(), self.health)
+            insert_into = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
+            self._connection.execute(insert_into(tables.health).on_conflict_do_nothing(), self.health)
         self._write_streams()
         self._write_gateways()
         if self.rejected:
             newest = self._connection.scalar(select(func.max(tables.rejected.c.id))) or 0
             self._connection.execute(
-                delete(tables.rejected).where(tables.rejected.c.id <= newest - MOST_REJECTED)
+                delete(tables.rejected).where(tables.rejected.c.id <= newest - MAX_REJECTED)
             )
 
     def delete_health(self, before_ms: int) -> None:
@@ -219,9 +219,9 @@ class Batch:
             self._connection.execute(insert(table), row)
 
     def write_meta(self, key: str, value: str) -> None:
-        make = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
+        insert_into = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
         self._connection.execute(
-            make(tables.meta)
+            insert_into(tables.meta)
             .values(key=key, value=value)
             .on_conflict_do_update(index_elements=["key"], set_={"value": value})
         )
@@ -244,12 +244,12 @@ class Batch:
 
     def _write_gateways(self) -> None:
         """Write gateways with the same changed columns in one statement."""
-        alike: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+        by_columns: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
         for gateway in self.gateways.values():
             if gateway.changes:
                 row = {f"new_{key}": value for key, value in gateway.changes.items()}
-                alike[tuple(sorted(gateway.changes))].append(row | {"of": gateway.id})
-        for columns, rows in alike.items():
+                by_columns[tuple(sorted(gateway.changes))].append(row | {"of": gateway.id})
+        for columns, rows in by_columns.items():
             statement = update(tables.gateway).where(tables.gateway.c.id == bindparam("of"))
             self._connection.execute(
                 statement.values({column: bindparam(f"new_{column}") for column in columns}), rows
@@ -258,7 +258,7 @@ class Batch:
 
 def read_reports(connection: Connection) -> list[PresenceReport]:
     """All stored presence reports: gateways by ward, then outages."""
-    boxes: list[PresenceReport] = [
+    reports: list[PresenceReport] = [
         GatewayReport(
             row.gateway, row.ward, PresenceState(row.standing), row.why, row.since_ms, row.interval_s
         )
@@ -267,7 +267,7 @@ def read_reports(connection: Connection) -> list[PresenceReport]:
         )
     ]
     outages = connection.execute(select(tables.outage).order_by(tables.outage.c.ward))
-    return boxes + [
+    return reports + [
         OutageReport(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in outages
     ]
 
@@ -303,7 +303,7 @@ def _gap_row(stream: int, gap: SequenceGap) -> Row:
 
 
 def _read_fleet_state(connection: Connection) -> FleetState:
-    known, by_id = FleetState(), {}
+    fleet, by_id = FleetState(), {}
     columns = tables.gateway.c
     wanted = (
         *(columns.id, columns.ward, columns.last_ms, columns.state, columns.state_session),
@@ -311,15 +311,15 @@ def _read_fleet_state(connection: Connection) -> FleetState:
         *(columns.epoch, columns.sequence),
     )
     for row in connection.execute(select(*wanted)):
-        known.gateways[row.id] = GatewayRecord(**row._mapping)
+        fleet.gateways[row.id] = GatewayRecord(**row._mapping)
     for each in connection.execute(select(tables.stream)):
         stream = EventStream(each.id, each.gateway, each.epoch, each.highest, each.late)
-        known.add_stream(stream)
+        fleet.add_stream(stream)
         by_id[each.id] = stream
     for gap in connection.execute(select(tables.gap).order_by(tables.gap.c.stream, tables.gap.c.first)):
         by_id[gap.stream].load_gap(SequenceGap(gap.first, gap.last, GapReason(gap.why), gap.found_ms))
     slots = select(tables.health.c.gateway, func.max(tables.health.c.slot_ms))
     for gateway, slot_ms in connection.execute(slots.group_by(tables.health.c.gateway)):
-        if gateway in known.gateways:
-            known.gateways[gateway].slot_ms = slot_ms
-    return known
+        if gateway in fleet.gateways:
+            fleet.gateways[gateway].slot_ms = slot_ms
+    return fleet

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-MOST_BRANCHES = 8
+MAX_BRANCHES = 8
 """Branches of one stream. Two gateways with one identity make one branch; more than that is deliberate."""
 
 
@@ -156,10 +156,10 @@ class EventStream:
         self.removed.add(gap.first)
 
 
-MOST_GAPS = 20_000
+MAX_GAPS = 20_000
 """Gaps of one gateway that its ``loss`` events may create; one such event can name 15,000. A gap is a
 permanent row and 300 bytes of memory. An outbox of 10,000 alarms between given-up infos stays below this."""
-MOST_STREAMS = 1_000
+MAX_STREAMS = 1_000
 """Streams of one gateway. Beyond this an epoch without a stored event creates none. A gateway that loses
 its power every night for three years stays below this."""
 
@@ -224,8 +224,8 @@ class FleetState:
 
     def gaps_allowed(self, gateway: str) -> int:
         """How many more gaps its ``loss`` events may create."""
-        return max(0, MOST_GAPS - sum(stream.gap_count for stream in self._by_gateway.get(gateway, ())))
+        return max(0, MAX_GAPS - sum(stream.gap_count for stream in self._by_gateway.get(gateway, ())))
 
     def may_begin_stream(self, gateway: str) -> bool:
         """Whether an epoch without a stored event may still create a stream."""
-        return len(self._by_gateway.get(gateway, ())) < MOST_STREAMS
+        return len(self._by_gateway.get(gateway, ())) < MAX_STREAMS

@@ -30,15 +30,15 @@ class MediaFolder:
         paths = [self._folder / gateway / sha256[:2] / f"{sha256}{suffix}" for suffix in suffixes]
         return next((path for path in paths if path.exists()), paths[0])
 
-    def store(self, picture: MediaMessage) -> None:
+    def store(self, media: MediaMessage) -> None:
         """Write the file and return when it is durable. Raises DatabaseUnavailable."""
-        suffix = ".sealed" if picture.sealed else PLAIN_SUFFIXES[content_type_of(picture.payload)]
-        path = self._folder / picture.gateway / picture.sha256[:2] / f"{picture.sha256}{suffix}"
+        suffix = ".sealed" if media.sealed else PLAIN_SUFFIXES[content_type_of(media.payload)]
+        path = self._folder / media.gateway / media.sha256[:2] / f"{media.sha256}{suffix}"
         try:
-            if _has(path, len(picture.payload)):
+            if _has(path, len(media.payload)):
                 return
             _make_folders(path.parent)
-            self._write(path, picture.payload)
+            self._write(path, media.payload)
         except OSError as error:
             raise DatabaseUnavailable(
                 f"nothing is stored: the picture {path.name} cannot be written: {error.strerror or error}"

@@ -22,9 +22,9 @@ steps, and a crystal drifts by seconds a day."""
 ANCHOR_S = 3_600.0
 AGREE_MS = 300_000
 """Two sources agree when they differ by at most this: a heartbeat may be on its way for a while."""
-MOST_AWAY_MS = 86_400_000
+MAX_AWAY_MS = 86_400_000
 """After a boot the system's clock may be this much ahead of the newest stored time: the centre was off."""
-FEWEST = 3
+MIN_GATEWAYS = 3
 """Minimum number of gateways for a median: with fewer a single one would decide."""
 FRESH_S = 900.0
 """A heartbeat counts for this time: a gateway that saves data sends one in five minutes."""
@@ -75,9 +75,8 @@ class TrustedClock:
         self._lock = Lock()  # protects the two below
         self._offset_ms = self._anchor_ms = self._system_ms() - self._mono_ms()
         self._anchored_mono = system.monotonic()
-        self._gateway_offsets: dict[
-            str, tuple[int, float]
-        ] = {}  # gateway -> its time less our monotonic one, heard when
+        self._gateway_offsets: dict[str, tuple[int, float]] = {}
+        """Gateway -> (its time minus the monotonic time in ms, monotonic time of arrival in s)."""
         self._first_mono: float | None = None
         self._unproven_ms = 0
         self._settled_ms = 0
@@ -107,25 +106,27 @@ class TrustedClock:
 
     # --- what it is made of ---
 
-    def restore(self, kept: TrustedClockRecord | None, newest_ms: int | None) -> None:
+    def restore(self, record: TrustedClockRecord | None, newest_ms: int | None) -> None:
         """Continue from the stored record of this clock and from the time when the newest event arrived."""
         mono_ms, system_ms = self._mono_ms(), self._system_ms()
         self.restored = True
-        if kept is not None:
-            self._unproven_ms = kept.unproven_ms
-        if kept is not None and kept.boot_id == self._boot_id and kept.mono_ms <= mono_ms:
-            self._settled_ms, self._confirmed = kept.settled_ms, kept.confirmed
-            self._set(kept.time_ms - kept.mono_ms)
+        if record is not None:
+            self._unproven_ms = record.unproven_ms
+        if record is not None and record.boot_id == self._boot_id and record.mono_ms <= mono_ms:
+            self._settled_ms, self._confirmed = record.settled_ms, record.confirmed
+            self._set(record.time_ms - record.mono_ms)
             return
-        stored = [each for each in (None if kept is None else kept.time_ms, newest_ms) if each is not None]
+        stored = [
+            each for each in (None if record is None else record.time_ms, newest_ms) if each is not None
+        ]
         if not stored:
             self._set(system_ms - mono_ms)
             return
         reached_ms = max(stored)
         # Times before the last proof are wrong by as much as those from now on, or by less.
-        self._settled_ms = reached_ms if kept is None else kept.settled_ms
+        self._settled_ms = reached_ms if record is None else record.settled_ms
         away_ms = system_ms - reached_ms
-        if -FOLLOW_MS <= away_ms <= MOST_AWAY_MS:
+        if -FOLLOW_MS <= away_ms <= MAX_AWAY_MS:
             self._unproven_ms += max(0, away_ms)
             self._set(system_ms - mono_ms)
         else:
@@ -138,14 +139,14 @@ class TrustedClock:
             self._first_mono = mono
         self._gateway_offsets[gateway] = (time_ms - self._mono_ms(), mono)
 
-    def tick(self, known: int) -> Correction | None:
+    def tick(self, gateway_count: int) -> Correction | None:
         """Compare the sources. A returned correction takes effect with ``correct``, after the caller has
         stored it. ``gateway_count``: how many gateways the centre knows."""
         mono_ms, system_ms = self._mono_ms(), self._system_ms()
         own_ms = mono_ms + self._follow(system_ms, mono_ms)
         plausible = abs(system_ms - own_ms) <= FOLLOW_MS
         offset_ms, count = self._fleet()
-        if count < min(FEWEST, max(1, known)):
+        if count < min(MIN_GATEWAYS, max(1, gateway_count)):
             self.doubt = None if plausible else describe_difference(system_ms - own_ms, OWN_COUNT)
             return None
         fleet_ms = mono_ms + offset_ms
@@ -204,7 +205,7 @@ class TrustedClock:
             return own_ms
         # Only the gateways agree with each other. A count that they have confirmed goes on; an unconfirmed
         # count that began with the system's clock gives way to several gateways.
-        return None if self._confirmed or count < FEWEST else fleet_ms
+        return None if self._confirmed or count < MIN_GATEWAYS else fleet_ms
 
     def _mark_proven(self) -> None:
         self._confirmed, self._unproven_ms, self._settled_ms = True, 0, self.now_ms()
@@ -223,7 +224,7 @@ class TrustedClock:
         """The median offset of the gateways, and their number."""
         mono = self._system.monotonic()
         self._gateway_offsets = {
-            each: said for each, said in self._gateway_offsets.items() if mono - said[1] <= FRESH_S
+            each: seen for each, seen in self._gateway_offsets.items() if mono - seen[1] <= FRESH_S
         }
         settled = self._first_mono is not None and mono - self._first_mono >= self._settle_s
         if not self._gateway_offsets or not settled:
@@ -252,17 +253,17 @@ class FollowedClock:
         self._boot_id = boot_id
         self._record: TrustedClockRecord | None = None
 
-    def follow(self, kept: TrustedClockRecord | None) -> None:
-        self._record = kept
+    def follow(self, record: TrustedClockRecord | None) -> None:
+        self._record = record
 
     def monotonic(self) -> float:
         return self._system.monotonic()
 
     def now(self) -> datetime:
-        system, kept = self._system.now(), self._record
-        if kept is None or kept.boot_id != self._boot_id:
+        system, record = self._system.now(), self._record
+        if record is None or record.boot_id != self._boot_id:
             return system
-        own_ms = kept.time_ms + round(self._system.monotonic() * 1000) - kept.mono_ms
+        own_ms = record.time_ms + round(self._system.monotonic() * 1000) - record.mono_ms
         plausible = abs(system.timestamp() * 1000 - own_ms) <= FOLLOW_MS
         return system if plausible else datetime.fromtimestamp(own_ms / 1000, UTC)
 
@@ -273,8 +274,8 @@ class FollowedClock:
 
 def describe_difference(by_ms: int, with_what: str) -> str:
     """The text for the alert: how far the system's clock is off."""
-    seconds, way = abs(by_ms) / 1000, "ahead of" if by_ms > 0 else "behind"
+    seconds, direction = abs(by_ms) / 1000, "ahead of" if by_ms > 0 else "behind"
     for unit, length in (("days", 86_400), ("h", 3_600)):
         if seconds >= 2 * length:
-            return f"the centre's clock is {seconds / length:.0f} {unit} {way} {with_what}"
-    return f"the centre's clock is {seconds / 60:.0f} min {way} {with_what}"
+            return f"the centre's clock is {seconds / length:.0f} {unit} {direction} {with_what}"
+    return f"the centre's clock is {seconds / 60:.0f} min {direction} {with_what}"

@@ -14,7 +14,7 @@ from edge_central.retention.deletion_plans import stored_kinds
 from edge_central.store import tables
 from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
 
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 """Rows moved in one statement."""
 _SHIFT = (
     update(tables.event)
@@ -74,7 +74,7 @@ def shift_times(
     correction: Correction,
     wards: Collection[str],
     *,
-    alone: bool,
+    exclusive_database: bool,
     beat: Callable[[], None] = lambda: None,
 ) -> None:
     """Correct the stored times of these wards. ``exclusive_database``: no other centre uses it, so rows
@@ -88,18 +88,20 @@ def shift_times(
         wrong = select(columns.cursor).where(of_kind, columns.received_ms > correction.since_ms)
         last = 0
         while rows := list(
-            connection.scalars(wrong.where(columns.cursor > last).order_by(columns.cursor).limit(MOST_ROWS))
+            connection.scalars(wrong.where(columns.cursor > last).order_by(columns.cursor).limit(MAX_ROWS))
         ):
             connection.execute(_SHIFT, [{"of": cursor, "by": correction.by_ms} for cursor in rows])
             last = rows[-1]
             beat()
-    for column, which in _stamps(wards, alone):
+    for column, which in _stamps(wards, exclusive_database):
         later = column > correction.since_ms
         moved = {column.name: column + correction.by_ms}
         connection.execute(update(column.table).where(which, later).values(moved))
 
 
-def _stamps(wards: Collection[str], alone: bool) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:
+def _stamps(
+    wards: Collection[str], exclusive_database: bool
+) -> Iterator[tuple[Column[Any], ColumnElement[bool]]]:
     """The other columns with a time of the centre's clock that decides something, and the condition for
     this centre's rows."""
     media, alert = tables.media.c, tables.alert.c
@@ -116,6 +118,6 @@ def _stamps(wards: Collection[str], alone: bool) -> Iterator[tuple[Column[Any], 
     yield tables.loss.c.received_ms, tables.loss.c.gateway.in_(gateways)
     subjects = select(tables.handling.c.subject).where(tables.handling.c.ward.in_(wards))
     yield tables.handling_step.c.at_ms, tables.handling_step.c.subject.in_(subjects)
-    if alone:
+    if exclusive_database:
         for other in (tables.handover.c.left_ms, tables.access.c.time_ms):
             yield other, other.is_not(None)

@@ -1,4 +1,4 @@
-"""A store at SQLite and at a real PostgreSQL."""
+"""Fixtures: a store on SQLite and on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def shop(database: Database, tmp_path: Path) -> Iterator[Shop]:
 
 @pytest.fixture
 def empty(postgresql: PostgreSQL) -> Database:
-    """At PostgreSQL."""
+    """An empty database on PostgreSQL."""
     return Database(postgresql.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))

@@ -1,5 +1,4 @@
-"""A gateway's messages as the agent makes them, and a centre that runs in this process or in one of its
-own."""
+"""Messages of a fake gateway, as an agent sends them, and a centre in this process or in its own."""
 
 from __future__ import annotations
 
@@ -39,7 +38,7 @@ JPEG = b"\xff\xd8\xff\xe0 a picture"
 
 @dataclass(frozen=True)
 class Box:
-    """One gateway."""
+    """A fake gateway: makes topics and payloads of its messages."""
 
     id: str = "dt-001"
     ward: str = WARD
@@ -66,11 +65,11 @@ class Box:
         return self._enveloped("loss", sequence, "gateway", msgspec.to_builtins(data))
 
     def evidence(self, sequence: int, camera: str = "cam-1", **data: Any) -> tuple[str, bytes]:
-        """A clip of an event, or why there is none."""
+        """An evidence event: a clip, or why there is none."""
         return self._enveloped("evidence", sequence, camera, data)
 
     def view(self, sequence: int, state: str, phase: str, camera: str = "cam-1") -> tuple[str, bytes]:
-        """Of a camera's view, just now."""
+        """A camera-view event of this moment."""
         now = rfc3339(datetime.now(UTC))
         data = {"phase": phase, "event_id": "v1", "state": state, "tamper": True, "why": "why"}
         more = {"features": {}, "started_at": now}
@@ -102,11 +101,11 @@ class Box:
         return f"{self.up}/event/{subject}", msgspec.json.encode(event)
 
     def of_kind(self, kind: str, sequence: int, **data: Any) -> tuple[str, bytes]:
-        """Of a kind that this version may not know."""
+        """An event of any kind, known or not."""
         return self._enveloped(kind, sequence, "cam-1", data)
 
     def override(self, sequence: int, phase: str) -> tuple[str, bytes]:
-        """Of a rule that was disarmed, just now."""
+        """A rule-override event of this moment: a rule was disarmed."""
         now = rfc3339(datetime.now(UTC))
         data = {"phase": phase, "event_id": "o-1", "what": "disarm", "rule_id": "yard", "for_s": 60.0}
         asked = {"origin": "command", "command_id": "c-1", "signed_by": None, "why": "why", "started_at": now}
@@ -141,7 +140,7 @@ class Box:
 
 @dataclass
 class WrongClock(SystemClock):
-    """Of a machine whose clock differs by so much."""
+    """The clock of a machine whose time is wrong by ``by``."""
 
     by: timedelta
 
@@ -150,8 +149,7 @@ class WrongClock(SystemClock):
 
 
 class Centre:
-    """``edge-agent central run``: on a thread of this process, or, where it is to be killed, in one of its
-    own."""
+    """``edge-agent central run``: on a thread of this process, or, to be killed, in a process of its own."""
 
     def __init__(self, folder: Path, port: int, *wards: str, database: str = "sqlite", **keys: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,7 +163,7 @@ class Centre:
             **keys,
         }
         self.config.write_text(json.dumps(settings), encoding="utf-8")
-        self.bounds: PresenceThresholds | None = None
+        self.thresholds: PresenceThresholds | None = None
         self.clock: Clock | None = None
         self.first_sweep_s = 60.0
         self._stop = threading.Event()
@@ -190,17 +188,18 @@ class Centre:
         self._stop.clear()
         settings, sweep_s = load(self.config), self.first_sweep_s
         central = CentralService(
-            settings, self._stop, clock=self.clock, bounds=self.bounds, first_sweep_s=sweep_s
+            settings, self._stop, clock=self.clock, thresholds=self.thresholds, first_sweep_s=sweep_s
         )
         self._thread = threading.Thread(target=central.run, name="centre")
         self._thread.start()
 
     def run_here(self) -> int:
-        """On this thread, until it ends by itself."""
-        return CentralService(load(self.config), self._stop, bounds=self.bounds).run()
+        """Run on this thread until it ends by itself; return its exit code."""
+        return CentralService(load(self.config), self._stop, thresholds=self.thresholds).run()
 
     def start_process(self, environ: Mapping[str, str] | None = None) -> None:
-        """``environ``: on top of this process's; with PYTHONPATH it may be another release."""
+        """``environ`` is added to this process's environment; with PYTHONPATH it may select another
+        release."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "edge_agent", "central", "run", str(self.config)],
             stderr=subprocess.DEVNULL,
@@ -209,12 +208,12 @@ class Centre:
 
     @property
     def pid(self) -> int:
-        """Of its own process."""
+        """Process id of the centre's own process."""
         assert self._process is not None, "the centre has no process"
         return self._process.pid
 
     def stop(self) -> None:
-        """As by SIGTERM."""
+        """Stop it as SIGTERM does."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(10)
@@ -231,11 +230,11 @@ class Centre:
         return read_status(self.database, now_ms)
 
     def numbers(self, box: Box) -> list[int]:
-        """What is stored of a gateway, in the order in which it was."""
+        """Stored sequence numbers of a gateway, in the order of storing."""
         return [number for _, number in self.numbers_by_epoch(box)]
 
     def payloads(self) -> list[bytes]:
-        """Of all events that are stored."""
+        """Payloads of all stored events."""
         engine = open_engine(self.database, read_only=True)
         try:
             with engine.connect() as connection:
@@ -259,7 +258,7 @@ class Centre:
 
 
 class Boxes(Subscriber):
-    """What gateways say and hear: one client for all of them, since the broker here asks for no
+    """One MQTT client that publishes and receives for all fake gateways: this broker requires no
     certificate."""
 
     def __init__(self, broker: Mosquitto, *topics: str) -> None:
@@ -281,7 +280,7 @@ class Boxes(Subscriber):
         return [json.loads(m.payload) for m in self.messages if m.topic == f"{box.down}/ack"]
 
     def confirmed(self, box: Box) -> set[int]:
-        """The sequences that the acks so far cover."""
+        """All sequences that the received acks cover."""
         found: set[int] = set()
         for ack in self.acks(box):
             if ack["epoch"] == box.epoch:
@@ -292,17 +291,17 @@ class Boxes(Subscriber):
         return {name for ack in self.acks(box) for name in ack.get("media", [])}
 
     def standing(self) -> str | None:
-        """The latest state of the centre."""
+        """The newest state that the centre published."""
         told = self.on("central/state")
         return None if not told else str(json.loads(told[-1].payload)["state"])
 
     def presence(self, box: Box) -> str | None:
-        """What the centre told last of a gateway."""
+        """The newest presence that the centre published of a gateway."""
         told = self.on(f"central/presence/{box.ward}/{box.id}")
         return None if not told else str(json.loads(told[-1].payload)["state"])
 
     def outage(self, ward: str) -> list[str] | None:
-        """Who went with it; None: there is none."""
+        """Gateways of the published outage; None without an outage."""
         told = self.on(f"central/outage/{ward}")
         return json.loads(told[-1].payload)["gateways"] if told and told[-1].payload else None
 

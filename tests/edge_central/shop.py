@@ -1,4 +1,4 @@
-"""A store and an intake without a broker."""
+"""A store and a batch writer without a broker, for tests."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NOW_MS = 1_700_000_000_000
 
 @dataclass
 class Shop:
-    """A store and an intake without a broker."""
+    """Writes batches of messages to a database, as the ingest thread does."""
 
     database: Database
     store: Store
     intake: BatchWriter
 
     def take(self, *messages: tuple[str, bytes] | MessageReceived, now_ms: int = NOW_MS) -> BatchResult:
-        """One batch, into what is known from the database alone: as after a restart."""
+        """Write one batch after loading the state from the database, as after a restart."""
         known = self.store.load()
         arrived = [
             each if isinstance(each, MessageReceived) else MessageReceived(*each, 1) for each in messages

@@ -1,4 +1,4 @@
-"""A real outbox and its publisher, ``delivery: confirmed``, and a real centre: two ends of one promise."""
+"""A real outbox and publisher with ``delivery: confirmed``, and a real centre."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def publisher(folder: Path, port: int, outbox: EventOutbox) -> Publisher:
 
 
 def fill(outbox: EventOutbox) -> None:
-    """Events of two priorities, so that they leave in another order than they came in; one with a picture."""
+    """Append events of two priorities, so that they are sent in another order than appended; one has a
+    picture."""
     envelope = Envelope(
         Gateway(BOX.id, BOX.ward, "Đề Thám", ZoneInfo("UTC")),
         clock=CLOCK,

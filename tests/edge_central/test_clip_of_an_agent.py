@@ -1,4 +1,4 @@
-"""A clip that somebody at the console asks for: from the real agent's disk into the centre's folder."""
+"""A clip requested at the console travels from the real agent's disk into the centre's media folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration of the centre: every mistake in one go, with its place."""
+"""The configuration of the centre: all mistakes at once, each with its place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import Severity
-from edge_central.alert_rules.measures import Measure
+from edge_central.alert_rules import Measure
 from edge_central.alerts.config import ABOUT, default_rules
 from edge_central.config import load, markdown, run_check
 

@@ -1,4 +1,4 @@
-"""The questions of the console, and its duty book, at SQLite and at a real PostgreSQL."""
+"""The console's queries and its incident log, on SQLite and on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ELSEWHERE = Scope(frozenset({"bo-xuyen"}))
 
 @pytest.fixture
 def gateway(shop: Shop) -> Gateway:
-    """With an alarm that is over, and one that goes on."""
+    """A gateway with one alarm that has ended and one that is still open."""
     made = Gateway("dt-001", "de-tham", "Lý Bôn", 20.4463, 106.3366, ["cam-1", "cam-2"])
     cameras = {camera: camera_health(made, camera, NOW_MS) for camera in made.cameras}
     messages: list[MessageReceived] = [made.birth(NOW_MS)]
@@ -73,7 +73,7 @@ def test_the_same_answers(connection: Connection, gateway: Gateway) -> None:
         "Lý Bôn",
         [CameraVisibility.ONLINE] * 2,
     )
-    assert site.standing is not SiteState.NEVER
+    assert site.state is not SiteState.NEVER
     for asked in (EventFilter(), EventFilter(from_ms=0)):
         first = read_events(connection, EVERYWHERE, asked, size=2)
         assert first.next is not None

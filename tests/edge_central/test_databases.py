@@ -1,5 +1,5 @@
-"""The same at SQLite and at a real PostgreSQL: what is stored, what comes again, what the database
-refuses."""
+"""Storing on SQLite and on a real PostgreSQL: new events, repeated ones, and values that the database
+rejects."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from edge_central.retention.sweep import RetentionSweep
 from edge_central.settings import Database, HeartbeatHistory, Retention
 from edge_central.store import fleet_state as known
 from edge_central.store import tables
-from edge_central.store.batch import MOST_REJECTED, Store
+from edge_central.store.batch import MAX_REJECTED, Store
 from edge_central.store.database import DatabaseUnavailable, open_engine, prepare_schema
-from edge_central.store.fleet_state import MOST_BRANCHES, GapReason
+from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from tests.edge_central.parts import Box, Boxes, Centre
@@ -77,15 +77,15 @@ def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflic
 
 def test_what_more_boxes_than_there_are_claim_as_their_number_is_not_confirmed(shop: Shop) -> None:
     box = Box()
-    labels = [f"cow {number}" for number in range(1 + MOST_BRANCHES)]
-    assert shop.take(*(box.event(1, label) for label in labels)).conflicts[box.id] == MOST_BRANCHES
+    labels = [f"cow {number}" for number in range(1 + MAX_BRANCHES)]
+    assert shop.take(*(box.event(1, label) for label in labels)).conflicts[box.id] == MAX_BRANCHES
     one_more = shop.take(box.event(1, "one more"))
     assert (one_more.rejected, dict(one_more.numbers)) == (1, {})
     assert "it is not stored" in shop.status().newest_rejected[0].reason
 
 
 def test_where_numbers_are_disputed_each_one_is_confirmed_by_itself(shop: Shop) -> None:
-    """``upto`` would name numbers of one box to the other one, which may have lost them on their way."""
+    """``upto`` would confirm numbers of one gateway to the other, which may have lost them."""
     box, confirmations = Box(), Confirmations(CentralTopics("tb/v1", "central"))
     shop.take(*(box.event(number) for number in range(1, 11)))
     stored = shop.take(box.event(9, "another 9"), box.event(11))
@@ -131,7 +131,7 @@ def test_what_was_before_the_centre_is_no_loss(shop: Shop) -> None:
 
 
 def test_the_end_of_an_epoch_that_was_lost_is_missing(shop: Shop) -> None:
-    """The box said that it was at 5; then its outbox was reset, and 4 and 5 were never seen."""
+    """A heartbeat named number 5; then the outbox was reset, and 4 and 5 never arrived."""
     old, new = Box(), Box(epoch="3f2a0002")
     shop.take(*map(old.event, (1, 2, 3)), old.heartbeat("s-1", sequence=5))
     assert shop.status().gateways[0].behind == 2
@@ -149,7 +149,7 @@ def test_a_late_will_of_an_older_session_does_not_put_a_box_offline(shop: Shop) 
 
 
 def test_what_another_centre_told_of_its_wards_is_not_judged_here(shop: Shop) -> None:
-    """It would be offline here: this centre hears nothing of it."""
+    """The gateway would be offline here: this centre receives nothing from its new ward."""
     own = GatewayReport("dt-001", "de-tham", PresenceState.ONLINE, "", NOW_MS)
     other = replace(own, gateway="bx-001", ward="bo-xuyen")
     shop.store.load()
@@ -207,9 +207,9 @@ def test_status_prints_no_control_characters_of_a_gateway(shop: Shop) -> None:
 def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_may(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And heartbeats, each of another epoch. The limits are smaller here than they ship."""
-    monkeypatch.setattr(known, "MOST_GAPS", 100)
-    monkeypatch.setattr(known, "MOST_STREAMS", 5)
+    """Also heartbeats that each name another epoch. The limits are smaller here than in production."""
+    monkeypatch.setattr(known, "MAX_GAPS", 100)
+    monkeypatch.setattr(known, "MAX_STREAMS", 5)
     box = Box()
     for number in range(1, 4):
         first = 10**9 * number
@@ -238,13 +238,13 @@ def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(shop: 
 def test_rejected_messages_are_bounded(shop: Shop) -> None:
     with shop.store.batch() as batch:
         row = {"received_ms": 0, "topic": "t", "reason": "r", "bytes": 0, "head": b""}
-        batch.rejected.extend(dict(row) for _ in range(MOST_REJECTED + 50))
+        batch.rejected.extend(dict(row) for _ in range(MAX_REJECTED + 50))
     shop.take(("tb/v1/de-tham/dt-001/up/state", b"nonsense"))
     engine = open_engine(shop.database, read_only=True)
     with engine.connect() as connection:
-        assert connection.scalar(select(func.count()).select_from(tables.rejected)) == MOST_REJECTED
+        assert connection.scalar(select(func.count()).select_from(tables.rejected)) == MAX_REJECTED
     engine.dispose()
-    assert shop.status().rejected == MOST_REJECTED + 51
+    assert shop.status().rejected == MAX_REJECTED + 51
 
 
 def test_a_database_of_a_newer_version_is_left_alone(shop: Shop) -> None:

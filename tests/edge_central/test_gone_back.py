@@ -1,4 +1,5 @@
-"""The store of a gateway goes back: the centre has every event once, and the chain stays one."""
+"""The outbox of a gateway is restored to an older state: the centre stores every event once, and the chain
+stays whole."""
 
 from __future__ import annotations
 
@@ -22,18 +23,18 @@ ALERT = "tb/v1/central/alert/de-tham/dt-001/conflict"
 
 
 class Site:
-    """A centre, its broker, and the state directories of what calls itself dt-001."""
+    """A centre, its broker, and the state directories of all agents named dt-001."""
 
     def __init__(self, folder: Path, broker: Mosquitto, centre: Centre) -> None:
         self.state = folder / "state"
         self.copy = folder / "copy"
-        self.every: list[bytes] = []  # the bytes of all events that any of them has stored
+        self.every: list[bytes] = []  # payloads of all events that any of these agents has stored
         self._folder = folder
         self.broker = broker
         self._centre = centre
 
     def run(self, count: int, state: Path | None = None, boot_id: str = "boot-1") -> None:
-        """An agent stores so many events, and ends when the centre has confirmed all that it holds."""
+        """Run an agent that appends ``count`` events, until the centre has confirmed everything."""
         with gateway_in(state or self.state, self.every, boot_id) as gateway:
             gateway.append(count)
             gateway.deliver(self.broker.port)
@@ -73,7 +74,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 def test_a_state_folder_restored_from_a_copy_that_is_50_events_old(site: Site) -> None:
     site.run_offline(20)
-    shutil.copytree(site.state, site.copy)  # what waits in it is sent by both
+    shutil.copytree(site.state, site.copy)  # the waiting events are sent from both copies
     site.run(50)
     site.restore()
     site.run(60)
@@ -110,7 +111,7 @@ def test_a_cloned_card_in_a_second_box_is_an_alert(site: Site) -> None:
 def test_an_agent_that_does_not_know_its_store_went_back_loses_nothing_either(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of before: it goes on with the numbers, and has no other ones."""
+    """An older agent does not notice the restore: it continues the epoch and allots some numbers twice."""
     monkeypatch.setattr(LastStored, "is_at", lambda self, position: True)
     site.run_offline(10)
     shutil.copytree(site.state, site.copy)

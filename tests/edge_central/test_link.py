@@ -1,4 +1,4 @@
-"""What goes out first, at a real broker."""
+"""The sending order of the centre's broker session, at a real broker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.edge_central.parts import Centre
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
 WINDOW = 20
-"""What mosquitto takes without another setting."""
+"""Default of mosquitto for messages in flight."""
 
 
 def link_to(broker: Mosquitto, folder: Path) -> CentralBrokerSession:
@@ -27,7 +27,7 @@ def link_to(broker: Mosquitto, folder: Path) -> CentralBrokerSession:
 
 
 def test_a_confirmation_does_not_wait_for_all_else_nor_all_else_for_it(tmp_path: Path) -> None:
-    """A centre that first hears a city has something to say to each of its gateways."""
+    """A centre that first connects to a city has a message for each of its gateways."""
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "out/#") as heard:
         link = link_to(broker, tmp_path)
 
@@ -53,7 +53,8 @@ def test_a_confirmation_does_not_wait_for_all_else_nor_all_else_for_it(tmp_path:
 
 
 def test_hundreds_of_confirmations_go_out_while_a_batch_is_stored(tmp_path: Path) -> None:
-    """``step`` comes between two batches: with 4,650 gateways and a window of 50, they took 40 s."""
+    """``poll`` is called only between two batches: with 4,650 gateways and a window of 50, confirmations
+    took 40 s."""
     limits = ("max_inflight_messages 1000",)
     with Mosquitto(tmp_path, *limits) as broker, Subscriber(broker.port, "out/#") as heard:
         link = link_to(broker, tmp_path)

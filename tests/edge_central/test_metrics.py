@@ -1,4 +1,4 @@
-"""What Prometheus reads of a centre, and the rules that ship for it."""
+"""The metrics that Prometheus reads from a centre, and its shipped alert rules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_agent.core.errors import CentralError
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_agent.wire.received.messages import HeartbeatMessage
 from edge_central.ingest.batch_writer import BatchResult
-from edge_central.metrics.central_metrics import MOST_GATEWAYS, MOST_VERSIONS, CentralMetrics
+from edge_central.metrics.central_metrics import MAX_GATEWAYS, MAX_VERSIONS, CentralMetrics
 from edge_central.metrics.server import FRESH_S, CentralCollector, IngestHealth
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.store.presence_reports import GatewayReport, PresenceState
@@ -43,7 +43,7 @@ def scraped(port: int) -> str:
 
 
 def samples(text: str) -> dict[str, float]:
-    """By name and labels: ``edge_ward_gateways state=online ward=de-tham``."""
+    """Values by name and labels, such as ``edge_ward_gateways state=online ward=de-tham``."""
     found: list[Sample] = [each for family in text_string_to_metric_families(text) for each in family.samples]
     return {
         " ".join(
@@ -64,7 +64,7 @@ def test_a_centre_shows_its_figures_where_it_is_asked_to(broker: Mosquitto, tmp_
     port, box = free_port(), Box()
     metrics = {"listen": f"127.0.0.1:{port}"}
     centre = Centre(tmp_path / "centre", broker.port, "de-tham", "bo-xuyen", metrics=metrics, alerts=QUICK)
-    centre.bounds = PresenceThresholds(hold_s=0.5, grace_s=0.0)
+    centre.thresholds = PresenceThresholds(hold_s=0.5, grace_s=0.0)
     with Boxes(broker) as boxes, centre:
         boxes.wait_standing("online")
         boxes.say(box.state("online", "s-1"), box.event(1), box.event(2), box.event(2))
@@ -108,9 +108,9 @@ def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded(
     figures = CentralMetrics(0.0)
     figures.record_presence(
         GatewayReport(f"g-{number}", "de-tham", PresenceState.ONLINE, "", 0)
-        for number in range(MOST_GATEWAYS + 100)
+        for number in range(MAX_GATEWAYS + 100)
     )
-    assert len(figures.gateways) == MOST_GATEWAYS
+    assert len(figures.gateways) == MAX_GATEWAYS
     figures.record_presence([GatewayReport("g-0", "de-tham", None, "", 0)])
     assert "g-0" not in figures.gateways
     for number, heard_s in ((1, 1000.0), (2, 1000.0 - FRESH_S)):
@@ -123,7 +123,7 @@ def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded(
         for sample in metric.samples
         if sample.labels.get("gateway")
     )
-    assert counts["edge_gateway_online"] == MOST_GATEWAYS - 1
+    assert counts["edge_gateway_online"] == MAX_GATEWAYS - 1
     assert (counts["edge_gateway_heartbeat_time_seconds"], counts["edge_gateway_outbox_events"]) == (2, 1)
 
 
@@ -141,7 +141,7 @@ def test_a_gateway_that_says_another_version_each_time_makes_a_bounded_number_of
             for sample in metric.samples
             if metric.name == "edge_gateway_info"
         }
-    assert labels == {"0.2.0", "other", *(f"9.{number}" for number in range(MOST_VERSIONS - 1))}
+    assert labels == {"0.2.0", "other", *(f"9.{number}" for number in range(MAX_VERSIONS - 1))}
 
 
 def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the console asks of a gateway goes out as a command, and the gateway's replies come back to it."""
+"""Requests of the console are sent as commands, and the gateway's replies update them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVENT = "zone-1"
 
 
 class Asked:
-    """One request, as the console makes and sees it."""
+    """One request, as the console stores and reads it."""
 
     def __init__(self, connections: DatabaseConnections, box: Box) -> None:
         self._connections, self._box = connections, box
@@ -47,7 +47,7 @@ class Asked:
 
 
 def opened(centre: Centre) -> DatabaseConnections:
-    """Whether it has begun to run or not."""
+    """Connections to the centre's database, whether or not it has started."""
     centre.state_dir.mkdir(exist_ok=True)
     return DatabaseConnections(centre.database)
 
@@ -156,7 +156,7 @@ def test_a_reply_of_a_command_that_nobody_here_gave_is_taken_and_forgotten(tmp_p
 
 
 def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
-    """Whoever takes it over can write rows."""
+    """An attacker who takes over the console can write rows."""
     box = Box()
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
         connections = opened(centre)

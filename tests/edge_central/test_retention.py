@@ -1,4 +1,4 @@
-"""What is over is deleted, what is held stays, and each deletion is recorded; at both databases."""
+"""Retention deletes expired rows, keeps held ones, and records each deletion; on both databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_central.cli.retention_commands import run_deletions, run_holds
 from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge, close, hand_over
 from edge_central.console.requests import request_clip
 from edge_central.retention.holds import RetentionHold, place_hold, release_hold
-from edge_central.retention.sweep import MOST_ROWS, RetentionSweep
+from edge_central.retention.sweep import MAX_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
 from edge_central.store.database import DatabaseUnavailable, open_engine
@@ -42,7 +42,7 @@ SETTINGS = Retention(
 
 @dataclass
 class Archive:
-    """Rows of so many days ago, and runs over them."""
+    """Rows of the last days, and retention runs over them."""
 
     shop: Shop
     pictures: Path
@@ -57,7 +57,7 @@ class Archive:
         event_id: str | None = None,
         camera: str = "cam-1",
     ) -> int:
-        """Its cursor."""
+        """Store an event and return its cursor."""
         row = self._row(days, kind, severity, event_id, camera)
         with self.shop.store.batch() as batch:
             key = batch.connection.execute(insert(tables.event), row).inserted_primary_key
@@ -112,7 +112,7 @@ class Archive:
             return place_hold(batch.connection, RetentionHold(0, "file 7/2026", "an officer", NOW_MS, **what))
 
     def run(self, media_of: Sequence[str] | None = None) -> int:
-        """Until the run is over; how many batches it took."""
+        """Run until the end; return the number of batches."""
         sweep, steps = self.sweep(media_of), 0
         while sweep.due:
             with self.shop.store.batch() as batch:
@@ -194,7 +194,7 @@ def test_many_go_in_small_batches_and_make_one_record(archive: Archive) -> None:
             "received_ms": number,
             "payload": b"{}",
         }
-        for number in range(1, 2 * MOST_ROWS + 100)
+        for number in range(1, 2 * MAX_ROWS + 100)
     ]
     with archive.shop.store.batch() as batch:
         batch.connection.execute(insert(tables.event), rows)
@@ -269,7 +269,7 @@ def test_a_picture_that_another_row_names_stays(archive: Archive) -> None:
 def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> None:
     file = archive.picture(50, "m-1")
     file.unlink()
-    file.mkdir()  # a folder in its place: unlink fails, whoever runs this
+    file.mkdir()  # a folder in its place: unlink fails also for root
     sweep = archive.sweep()
     with pytest.raises(DatabaseUnavailable, match="cannot be deleted"), archive.shop.store.batch() as batch:
         sweep.run_batch(batch.connection)
@@ -361,11 +361,11 @@ def test_an_alert_that_is_still_there_keeps_what_was_written_about_it(archive: A
 def test_many_desk_entries_go_in_small_batches(archive: Archive) -> None:
     at = LogAuthor("lan", _now_ms() - 310 * DAY_MS)
     with archive.shop.store.batch() as batch:
-        for number in range(2 * MOST_ROWS + 10):
+        for number in range(2 * MAX_ROWS + 10):
             acknowledge(batch.connection, at, f"alert {number}", "de-tham")
     archive.run()
     assert archive.rows(tables.handling) == archive.rows(tables.handling_step) == []
-    assert [record.rows for record in archive.rows(tables.deletion)] == [2 * MOST_ROWS + 10]
+    assert [record.rows for record in archive.rows(tables.deletion)] == [2 * MAX_ROWS + 10]
 
 
 def test_deletions_are_listed(archive: Archive) -> None:
@@ -388,7 +388,7 @@ def test_deletions_are_listed(archive: Archive) -> None:
 
 
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
-    """The stream remembers the number."""
+    """The stream still knows the number of a deleted event."""
     box = Box()
     archive.shop.take(box.event(1), now_ms=_now_ms() - 50 * DAY_MS)
     archive.run()
@@ -397,7 +397,7 @@ def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> No
 
 
 def stored_and_over(archive: Archive, stored: int, over: int, event_id: str | None = None) -> None:
-    """So many events, of which so many are over."""
+    """Store ``count`` events, ``over`` of them expired."""
     archive.events([11 + number / 1000 for number in range(over)], event_id)
     archive.events([number / 1000 for number in range(stored - over)], event_id)
 
@@ -541,7 +541,7 @@ def test_a_hold_makes_no_database_where_there_is_none(tmp_path: Path) -> None:
 # PostgreSQL chooses by the size of the table.
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_what_is_over_is_found_in_the_index(archive: Archive) -> None:
-    """Retention must not read all that is kept, day by day."""
+    """Retention must not read all stored events every day."""
     where = "kind='object' AND severity=9 AND received_ms<5"
     query = f"SELECT cursor FROM event WHERE {where} ORDER BY received_ms, cursor"
     engine = open_engine(archive.shop.database, read_only=True)

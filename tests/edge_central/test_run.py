@@ -1,4 +1,4 @@
-"""The centre as a process, at a real broker."""
+"""The centre as a service, at a real broker."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_restored_backup_confirms_only_what_it_holds_and_finds_the_rest_missin
     shutil.copytree(backup, centre.state_dir)
     before = len(boxes.acks(box))
     centre.start()
-    boxes.say(box.event(7), box.event(6))  # the agent had 6 still
+    boxes.say(box.event(7), box.event(6))  # the agent still had 6
     boxes.wait_for(lambda: any(7 in ack.get("also", []) for ack in boxes.acks(box)[before:]))
     assert {ack["upto"] for ack in boxes.acks(box)[before:]} == {3}
     boxes.wait_for(lambda: any(6 in ack.get("also", []) for ack in boxes.acks(box)[before:]))
@@ -203,7 +203,7 @@ def test_who_comes_and_goes_is_published_and_kept_over_a_restart(
 ) -> None:
     five = [Box(f"dt-00{number}") for number in range(1, 6)]
     centre = Centre(tmp_path / "centre", broker.port)
-    centre.bounds = PresenceThresholds(hold_s=2.0, outage_hold_s=0.5, grace_s=0.0)
+    centre.thresholds = PresenceThresholds(hold_s=2.0, outage_hold_s=0.5, grace_s=0.0)
     with centre:
         boxes.wait_standing("online")
         boxes.say(*(box.state("online", "s-1") for box in five))
@@ -260,19 +260,19 @@ def test_what_is_over_goes_while_the_centre_runs_and_does_not_come_back(centre: 
 def test_a_clock_that_is_years_off_deletes_nothing_early(
     centre: Centre, boxes: Boxes, days: int, booted: bool
 ) -> None:
-    """While it is wrong, and when it is right again: of what arrived before, and of what came meanwhile."""
+    """Retention with a wrong clock and after its correction: rows from before, and rows from meanwhile."""
     box = Box()
     boxes.say(box.event(1), box.event(2))
     boxes.wait_confirmed(box, 1, 2)
     centre.stop()
     with write_transaction(centre.database) as connection:
         connection.execute(update(tables.event).where(tables.event.c.sequence == 1).values(received_ms=0))
-        if booted:  # as an older version left it, or another boot: only the newest arrival is known
+        if booted:  # as after an older version or another boot: only the newest arrival is known
             connection.execute(delete(tables.meta).where(tables.meta.c.key.startswith("clock")))
     centre.first_sweep_s = 0.0
     centre.clock = WrongClock(timedelta(days=days))
     centre.start()
-    wait_until(lambda: centre.numbers(box) == [2])  # the run has come to the events
+    wait_until(lambda: centre.numbers(box) == [2])  # the run has reached the events
     boxes.say(box.event(3))
     boxes.wait_confirmed(box, 3)
     assert "3653 days" in str(centre.status().clock)
@@ -286,6 +286,6 @@ def test_a_clock_that_is_years_off_deletes_nothing_early(
 
 
 def over_like(connection: Connection, sequence: int) -> dict[str, Any]:
-    """One more event, of long ago."""
+    """Add one event from long ago."""
     row = connection.execute(select(tables.event).where(tables.event.c.sequence == 2)).one()
     return {**row._mapping, "cursor": sequence, "sequence": sequence, "received_ms": 0}

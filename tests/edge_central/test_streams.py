@@ -1,4 +1,4 @@
-"""Numbers of one epoch: what is there, what is missing, what may be confirmed."""
+"""The numbers of one epoch: which are stored, which are missing, which may be confirmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the centre does when the disk, the database or a gateway misbehaves."""
+"""The centre when the disk, the database or a gateway misbehaves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def boxes(broker: Mosquitto) -> Iterator[Boxes]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB of its own."""
+    """A separate file system of 2 MB."""
     with mounted.small_disk(tmp_path / "disk", 2048) as folder:
         yield folder
 
@@ -74,7 +74,7 @@ def test_a_full_disk_stops_confirmations_and_room_brings_them_back(
 def test_one_message_that_breaks_the_intake_does_not_keep_the_others(
     broker: Mosquitto, boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a fault of ours nobody knows yet: it is made here."""
+    """Simulates an unknown bug: one message makes the batch writer fail."""
     sound = BatchWriter._read
 
     def faulty(intake: BatchWriter, arrived: object) -> object:
@@ -95,7 +95,7 @@ def test_one_message_that_breaks_the_intake_does_not_keep_the_others(
 def test_what_somebody_else_has_stored_meanwhile_counts_as_a_repeat(
     broker: Mosquitto, boxes: Boxes, tmp_path: Path
 ) -> None:
-    """A second ingest on the same ward, by mistake: what this one knows is out of date."""
+    """A second ingest serves the same ward by mistake, so the state of the first one is out of date."""
     box = Box()
     with Centre(tmp_path / "centre", broker.port) as centre:
         boxes.wait_standing("online")
@@ -153,7 +153,7 @@ def test_a_gateway_is_asked_for_its_birth_when_there_is_none_or_an_old_one(
 
 
 def test_without_its_libraries_the_command_says_what_to_install(tmp_path: Path) -> None:
-    """As on a gateway, where the extra is not installed."""
+    """As on a gateway, where the extra ``central`` is not installed."""
     hidden = (
         "import sys; sys.modules['sqlalchemy'] = None; from edge_agent.cli.main import main; sys.exit(main())"
     )

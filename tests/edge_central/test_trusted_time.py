@@ -1,4 +1,4 @@
-"""What time it is at the centre while its own clock, or a gateway's, is wrong."""
+"""The centre's time while its own clock, or a gateway's, is wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from edge_agent.wire.topics import CentralTopics
-from edge_central.alert_rules.measures import AlertSettings
+from edge_central.alert_rules import AlertSettings
 from edge_central.alerts.config import default_rules
 from edge_central.alerts.service import AlertService
 from edge_central.store import tables
@@ -31,7 +31,7 @@ WARDS = ["de-tham", "bo-xuyen"]
 
 @dataclass
 class System:
-    """A system whose clock is wrong by ``wrong_ms``; ``true_ms`` is what the clock on the wall says."""
+    """A system clock that is wrong by ``wrong_ms``; ``true_ms`` is the real time."""
 
     wrong_ms: int = 0
     passed_ms: int = 0
@@ -49,7 +49,7 @@ class System:
 
 
 class Centre:
-    """A centre's clock, and gateways that say what time it is."""
+    """A centre's clock, and gateways that report their time."""
 
     def __init__(
         self,
@@ -61,14 +61,14 @@ class Centre:
         self.system = system
         self.clock = TrustedClock(system, boot)
         self.clock.restore(kept, newest_ms)
-        self.wrong_ms: dict[str, int] = {}  # by gateway
+        self.wrong_ms: dict[str, int] = {}  # error of each gateway's clock
         self.corrections: list[Correction] = []
 
     def gateways(self, *wrong_ms: int) -> None:
         self.wrong_ms = {f"dt-{number}": each for number, each in enumerate(wrong_ms)}
 
     def wait(self, minutes: int = 5, known: int | None = None) -> None:
-        """They say it every half a minute."""
+        """All gateways report their time every half minute."""
         for _ in range(minutes * 2):
             self.system.passed_ms += MINUTE_MS // 2
             for gateway, wrong_ms in self.wrong_ms.items():
@@ -102,7 +102,7 @@ def test_a_clock_that_jumps_is_not_believed_and_time_goes_on(jump_ms: int, gatew
 
 @pytest.mark.parametrize("wrong_ms", [YEARS_MS, -YEARS_MS])
 def test_after_a_boot_an_odd_clock_is_held_at_what_was_stored_until_gateways_tell(wrong_ms: int) -> None:
-    """Off for ten minutes, of which the centre alone knows nothing."""
+    """The centre was off for ten minutes, and cannot know that from its own count."""
     centre = Centre(System(wrong_ms), None, NOW_MS - 10 * MINUTE_MS)
     assert centre.error_ms == -10 * MINUTE_MS
     centre.gateways(0, 0, 0)
@@ -136,7 +136,7 @@ def test_most_gateways_cannot_move_a_clock_that_they_confirmed() -> None:
 
 
 def test_retention_counts_no_time_that_only_the_clock_after_a_boot_has_claimed() -> None:
-    """Off for an hour, says a clock that is ten hours ahead."""
+    """The centre was off for an hour, and its clock is ten hours ahead."""
     kept = TrustedClockRecord(
         time_ms=NOW_MS - 60 * MINUTE_MS, mono_ms=5, boot_id="b-0", settled_ms=NOW_MS - 60 * MINUTE_MS
     )
@@ -153,7 +153,7 @@ def test_a_restart_of_the_process_goes_on_where_it_was() -> None:
     centre = Centre(System())
     centre.wait()
     kept = centre.clock.record()
-    centre.system.passed_ms += DAY_MS  # stopped for a day, and the clock was set meanwhile
+    centre.system.passed_ms += DAY_MS  # off for a day, and the clock was changed meanwhile
     centre.system.wrong_ms = YEARS_MS
     again = Centre(centre.system, kept)
     assert (again.error_ms, again.clock.deletions_ms()) == (0, again.system.true_ms)
@@ -195,7 +195,7 @@ def test_the_console_goes_by_the_same_time() -> None:
 
 
 def test_heartbeats_count_when_most_gateways_have_sent_one() -> None:
-    """Right after the start those who lie could be the first."""
+    """Right after the start gateways with a wrong clock may be the first."""
     centre = Centre(System(), None, NOW_MS - DAY_MS)
     centre.gateways(YEARS_MS, YEARS_MS, YEARS_MS)
     centre.wait(int(SETTLE_S // 60))
@@ -205,7 +205,7 @@ def test_heartbeats_count_when_most_gateways_have_sent_one() -> None:
 
 
 def test_what_arrived_while_the_clock_was_wrong_gets_its_right_times(shop: Shop) -> None:
-    """The first ten minutes with a clock of 2013; then it is right."""
+    """For the first ten minutes the clock is in 2013; then it is right."""
     box, centre = Box(), Centre(System(-YEARS_MS))
     shop.take(box.event(1), now_ms=centre.clock.now_ms())
     centre.wait(10)
@@ -216,7 +216,7 @@ def test_what_arrived_while_the_clock_was_wrong_gets_its_right_times(shop: Shop)
     centre.wait()
     (correction,) = centre.corrections
     with shop.store.batch() as batch:
-        shift_times(batch.connection, correction, WARDS, alone=True)
+        shift_times(batch.connection, correction, WARDS, exclusive_database=True)
         batch.write_meta(record_key("central"), "{}")
     query = select(tables.event.c.received_ms).order_by(tables.event.c.cursor)
     arrived = shop.store.query(lambda connection: list(connection.scalars(query)))
@@ -254,7 +254,7 @@ def test_a_conflict_from_a_clock_that_was_ahead_ends_after_a_day_with_right_time
     centre.wait()
     (correction,) = centre.corrections
     with shop.store.batch() as batch:
-        shift_times(batch.connection, correction, WARDS, alone=True)
+        shift_times(batch.connection, correction, WARDS, exclusive_database=True)
     desk.apply_correction(correction)
     assert shop.store.query(desk.read).conflicts[box.id].last_ms == NOW_MS
     centre.wait(24 * 60)
@@ -279,7 +279,7 @@ def test_what_had_arrived_before_keeps_its_times(shop: Shop) -> None:
             batch.connection.execute(insert(tables.media), row | more)
         gateway = {"id": "dt-001", "ward": "de-tham", "first_ms": 0, "last_ms": 0}
         batch.connection.execute(insert(tables.gateway), gateway)
-        shift_times(batch.connection, Correction(DAY_MS, NOW_MS), WARDS, alone=True)
-        shift_times(batch.connection, Correction(DAY_MS, 0), ["another"], alone=False)
+        shift_times(batch.connection, Correction(DAY_MS, NOW_MS), WARDS, exclusive_database=True)
+        shift_times(batch.connection, Correction(DAY_MS, 0), ["another"], exclusive_database=False)
     query = select(tables.media.c.received_ms).order_by(tables.media.c.media_id)
     assert shop.store.query(lambda each: list(each.scalars(query))) == [NOW_MS, NOW_MS + 1 + DAY_MS]

@@ -1,4 +1,5 @@
-"""The real centre, and a real outbox and publisher: nothing leaves the box before it is stored."""
+"""A real centre with a real outbox and publisher: an event leaves the outbox only after it is stored at
+the centre."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def test_the_outbox_is_empty_when_the_centre_has_everything(tmp_path: Path) -> N
         with box_at(broker.port, tmp_path, per_s=1000) as box:
             wait_until(lambda: box.depth == 0 or box.publisher.health().no_subscriber)
             if box.depth:
-                box.later(61)  # the centre subscribes right after it is online
+                box.later(61)  # the centre subscribes just after it is online
             wait_until(lambda: box.depth == 0, timeout_s=20)
             assert box.publisher.health().ignored_acks == 0
             assert len(centre.numbers(Box())) == EVENTS

@@ -42,7 +42,7 @@ def _gateway(site: SiteOverview) -> GatewayEntry:
         name=site.name,
         latitude=site.latitude,
         longitude=site.longitude,
-        state=site.standing.value,
+        state=site.state.value,
         since=_time_or_none(site.since_ms),
         why=site.why,
         heard=_time_or_none(site.heard_ms),

@@ -82,13 +82,13 @@ def ask_for_clip(visit: UserRequestContext) -> Response:
 
 
 def handover_page(visit: UserRequestContext) -> Response:
-    found = read_alarm_queue(visit.connection, visit.scope, visit.now_ms, of_one=HANDED_OVER)
+    found = read_alarm_queue(visit.connection, visit.scope, visit.now_ms, per_gateway=HANDED_OVER)
     past = book.handovers(visit.connection, visit.scope)
     return visit.render("handover.html", desk=found, handovers=past, names=visit.names)
 
 
 def hand_over(visit: UserRequestContext) -> Response:
-    found = read_alarm_queue(visit.connection, visit.scope, visit.now_ms, of_one=HANDED_OVER)
+    found = read_alarm_queue(visit.connection, visit.scope, visit.now_ms, per_gateway=HANDED_OVER)
     with visit.writing() as connection:
         subjects = [item.subject for item in found.items]
         book.hand_over(connection, _writer(visit), visit.scope, visit.form.get("note", ""), subjects)

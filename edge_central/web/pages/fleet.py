@@ -142,7 +142,7 @@ def site_page(visit: UserRequestContext) -> Response:
     scope = visit.scope.narrowed(site.ward)
     days = RANGES.get(visit.query("days") or "1", 1)
     past = read_history(visit.connection, scope, gateway, visit.now_ms - days * DAY_MS, visit.now_ms)
-    own = read_alarm_queue(visit.connection, scope, visit.now_ms, gateway=gateway, of_one=MOST_ITEMS)
+    own = read_alarm_queue(visit.connection, scope, visit.now_ms, gateway=gateway, per_gateway=MOST_ITEMS)
     return visit.render(
         "site.html",
         site=site,

@@ -1,4 +1,4 @@
-"""Which alerts are open: each is told once, in time, and nothing that another one explains."""
+"""The alert engine: each alert is reported once, in time, and folded when another one explains it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_agent.core.model import Severity
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules.measures import AlertRule, AlertSettings, Measure
+from edge_central.alert_rules import AlertRule, AlertSettings, Measure
 from edge_central.alerts.config import default_rules
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind
@@ -34,7 +34,7 @@ WELL: dict[str, Any] = {
 
 @dataclass
 class Ward:
-    """Boxes that send heartbeats as ``says`` has them, and time that a test moves on."""
+    """Gateways that send the heartbeats in ``says``, and a time that the test moves."""
 
     book: AlertEngine = field(default_factory=lambda: AlertEngine(SETTINGS))
     mono: float = 0.0
@@ -65,7 +65,7 @@ class Ward:
         self._note(self.book.judge_counts(Measure.MISSING_EVENTS, named, self.mono, self.now_ms))
 
     def told(self, since: float = 0.0) -> list[str]:
-        """``opened dt-1/cam-1 tamper``, in order."""
+        """The changes in order, such as ``opened dt-1/cam-1 tamper``."""
         return [_words(change) for mono, change in self.changes if mono > since]
 
     @property
@@ -95,7 +95,7 @@ def ward(*gateways: str, **more: Any) -> Ward:
 
 DOWN = {"cameras": {"cam-1": {"state": "offline", "cause": "unreachable"}}}
 WAYS = [
-    # what the heartbeat says, the rule, seconds until it is told (a beat more than for_s), words of it
+    # fields of the heartbeat, rule, seconds until the alert (one heartbeat more than for_s), part of its text
     (DOWN, "camera-down", 330, "offline (unreachable)"),
     ({"cameras": {"cam-1": {"state": "degraded"}}}, "camera-degraded", 1830, "degraded"),
     ({"cameras": {"cam-1": {"state": "online", "view": ["covered"]}}}, "tamper", 30, "view covered"),
@@ -334,7 +334,7 @@ def overridden(made: Ward, phase: str, rule: str | None, what: str = "disarm") -
 def test_a_rule_that_is_disarmed_is_told_at_once_and_each_further_one_again() -> None:
     made = ward()
     overridden(made, "start", "yard")
-    made.wait(BEAT_S)  # a heartbeat that was made before it
+    made.wait(BEAT_S)  # a heartbeat from before the event
     made.says["dt-1"] = {"commands": {"rules": [{"camera": "cam-1", "rule": "yard", "what": "disarm"}]}}
     made.wait(120)
     assert made.told() == ["opened dt-1/cam-1 rule-muted"]

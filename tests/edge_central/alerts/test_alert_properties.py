@@ -1,4 +1,5 @@
-"""Whatever boxes, wards and the centre's own connection do: alerts open and end in turn."""
+"""Property test: alerts open and clear in turn, whatever gateways, wards and the centre's own connection
+do."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules.measures import AlertSettings, Measure
+from edge_central.alert_rules import AlertSettings, Measure
 from edge_central.alerts.config import default_rules
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
@@ -49,7 +50,7 @@ steps = st.one_of(
 
 @dataclass
 class Told:
-    """What somebody who hears every change believes."""
+    """The open alerts, as a subscriber to all changes sees them."""
 
     open: dict[AlertKey, Alert] = field(default_factory=dict)
 
@@ -100,7 +101,7 @@ def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
             case "restart", []:
                 book = AlertEngine(RULES, book.open_alerts(), book.pending(0), mono, now_ms)
         assert {alert.key: alert for alert in book.open_alerts()} == told.open
-    for box in BOXES:  # in the end all is well
+    for box in BOXES:  # in the end all gateways are well
         well = msgspec.convert({"time": "", "session": "s", "clock": {"synced": True}}, ReceivedHealth)
         told.hear(book.record_presence(GatewayReport(box, "de-tham", PresenceState.ONLINE, "", 0), mono, 0))
         told.hear(book.record_heartbeat(box, "de-tham", well, mono, 0))

@@ -60,7 +60,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
 
 def centre_of(folder: Path, broker: Mosquitto, **keys: Any) -> Centre:
     made = Centre(folder / "centre", broker.port, alerts=QUICK, boot_grace_s=0, **keys)
-    made.bounds = PresenceThresholds(hold_s=0.5, outage_hold_s=0.5, grace_s=0.0)
+    made.thresholds = PresenceThresholds(hold_s=0.5, outage_hold_s=0.5, grace_s=0.0)
     return made
 
 
@@ -72,7 +72,7 @@ def centre(broker: Mosquitto, boxes: Boxes, tmp_path: Path) -> Iterator[Centre]:
 
 
 def alerts(boxes: Subscriber, box: Box, about: str) -> list[dict[str, Any]]:
-    """What was told of it; ``{}``: nothing is retained any more."""
+    """The documents published about an alert; ``{}``: the topic was cleared."""
     told = boxes.on(f"central/alert/{box.ward}/{box.id}/{about}")
     return [json.loads(message.payload) if message.payload else {} for message in told]
 
@@ -129,7 +129,9 @@ def test_a_restart_tells_only_what_is_new_and_the_broker_what_holds(centre: Cent
     boxes.say(box.state("online", "s-1"), box.heartbeat("s-1", **FULL), other.heartbeat("s-1", **FULL))
     boxes.wait_for(lambda: bool(alerts(boxes, box, "disk") and alerts(boxes, other, "disk")))
     centre.stop()
-    boxes.publish(f"tb/v1/central/alert/{box.ward}/{box.id}/disk", b"", retain=True)  # a broker that forgot
+    boxes.publish(
+        f"tb/v1/central/alert/{box.ward}/{box.id}/disk", b"", retain=True
+    )  # as a broker that lost it
     centre.start()
     boxes.wait_for(lambda: len(alerts(boxes, box, "disk")) == 3)
     first, _, again = alerts(boxes, box, "disk")
@@ -200,7 +202,7 @@ def test_the_webhook_gets_each_alert_once_and_in_order_also_what_waited_over_a_r
         boxes.say(box.heartbeat("s-1"))
         boxes.wait_for(lambda: alerts(boxes, box, "disk")[-1] == {})
         boxes.say(box.event(1))
-        boxes.wait_confirmed(box, 1)  # nobody waits for the webhook
+        boxes.wait_confirmed(box, 1)  # the webhook delays nothing
         centre.stop()
         receiver.open()
         centre.start()
@@ -238,7 +240,7 @@ def test_an_answer_that_is_no_success_is_tried_again_and_a_worthless_alert_holds
     posting.submit([(1, body(1)), (2, body(2)), (3, body(3))])
     posting.loop.start()
     taken: list[int] = []
-    wait_until(lambda: taken.extend(posting.taken()) or taken == [1, 2, 3])  # type: ignore[func-returns-value]
+    wait_until(lambda: taken.extend(posting.delivered()) or taken == [1, 2, 3])  # type: ignore[func-returns-value]
     posting.stop()
     assert posting.loop.join(10)
     assert receiver.words == ["open r-1", "open r-3"]
@@ -277,7 +279,7 @@ def test_a_receiver_that_nobody_vouches_for_gets_nothing_and_the_log_no_secret(
     wait_until(lambda: "certificate is not trusted" in caplog.text)
     posting.stop()
     assert posting.loop.join(10)
-    assert (receiver.asked, posting.taken()) == (0, [])
+    assert (receiver.asked, posting.delivered()) == (0, [])
     assert "hunter2" not in caplog.text
     assert receiver.url not in caplog.text
 

@@ -1,6 +1,6 @@
-"""A filled database: 465 sites and 1,194 cameras on an evening with rain, a power cut and the usual trouble.
+"""A filled database: 465 sites and 1,194 cameras on an evening with rain, a power cut and the usual problems.
 
-Everything goes through the real intake, from documents of the wire's own types. All of it is invented.
+All of it is invented; it is written by the real batch writer, from documents of the wire's own types.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ BACK = tuple(f"bx-{n:03d}" for n in range(1, 7))
 OFFLINE, UNSTABLE, STOPPED, HOT, FULL = "tl-007", "tl-020", "qt-031", "hd-004", "hd-011"
 COVERED, UNAUTHORIZED, STALLED = ("qt-002", "cam-1"), ("qt-009", "cam-2"), ("pk-015", "cam-1")
 SHOWN = "bx-010"
-"""Whose cameras all have a picture."""
+"""All cameras of this gateway have a picture."""
 ALERTS = (
     ("dt", "", "ward-outage", 17, "11 of 21 boxes went at once", 23),
     (OFFLINE, "", "box-offline", 17, "no heartbeat for 99 s", 47),
@@ -60,7 +60,7 @@ ALERTS = (
     (HOT, "", "temperature", 13, "processor at 84 °C, above 80", 66),
     (UNSTABLE, "", "box-unstable", 13, "went offline 4 times in 60 min", 12),
 )
-"""Gateway or only a ward's prefix, camera, rule, severity, words, minutes ago."""
+"""Gateway id or only a ward's prefix, camera, rule, severity, text, minutes ago."""
 RAIN_WARD, RAIN_SHARE = "ky-ba", 0.72
 
 
@@ -81,7 +81,7 @@ class City:
 def build(
     folder: Path, now_ms: int | None = None, *, events: int = 3_000, database: Database | None = None
 ) -> City:
-    """Takes a few seconds. ``now_ms`` is when the evening is; None: now."""
+    """Build the city in a few seconds. ``now_ms``: the moment of the evening; None: now."""
     now = round(time.time() * 1000) if now_ms is None else now_ms
     folder.mkdir(parents=True, exist_ok=True)
     everybody = gateways()
@@ -114,7 +114,8 @@ class _Filler:
     def take_in_order(
         self, messages: Iterable[tuple[int, MessageReceived]], within_ms: int = 300_000
     ) -> None:
-        """By when they arrive; of one gateway in the order in which it made them. A commit ``within_ms``."""
+        """Write messages in the order of their arrival, one commit per ``within_ms``; messages of one
+        gateway keep their order."""
         made = list(messages)
         order = sorted(range(len(made)), key=lambda index: made[index][0])
         batch: list[MessageReceived] = []
@@ -144,7 +145,7 @@ class _Filler:
             batch.write_presence(OutageReport("de-tham", CUT, 21, now_ms - 23 * MINUTE_MS))
 
     def seen(self, now_ms: int) -> None:
-        """Alerts of boxes, and the day's alarms, acknowledged and closed in their time."""
+        """Write the alerts of gateways, and acknowledge and close the day's alarms."""
         engine = open_engine(self._database)
         with engine.begin() as connection:
             for number, (gateway, camera, rule, severity, words, minutes) in enumerate(ALERTS, 1):
@@ -159,7 +160,7 @@ class _Filler:
                 if severity == 17:
                     by = LogAuthor("lan", since_ms + 130_000)
                     acknowledge(connection, by, subject_of_alert(number), WARD_OF[gateway[:2]])
-            everything = read_alarms(connection, EVERYWHERE, now_ms, of_one=10_000, most=10_000)
+            everything = read_alarms(connection, EVERYWHERE, now_ms, per_gateway=10_000, most=10_000)
             newest_first = sorted(everything, key=lambda alarm: -alarm.event.cursor)
             for number, alarm in enumerate(newest_first):
                 event = alarm.event
@@ -173,7 +174,7 @@ class _Filler:
         engine.dispose()
 
     def history(self, heard: Iterable[Gateway], now_ms: int) -> None:
-        """A day of it for two wards and some others."""
+        """Write a day of heartbeat history for two wards and some other gateways."""
         chosen = [
             each
             for each in heard

@@ -1,4 +1,4 @@
-"""One invented city for all tests that only look at it."""
+"""Fixtures: one invented city for all tests that only read it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.edge_central.console.city import City, build
 
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> City:
-    """At 20:00 in Thai Binh."""
+    """The city at 20:00 in Thai Binh."""
     return build(tmp_path_factory.mktemp("city"), 1_795_698_000_000, events=1_200)
 
 
@@ -27,7 +27,7 @@ def reading(city: City) -> Iterator[Connection]:
 
 @pytest.fixture
 def writing(city: City) -> Iterator[Connection]:
-    """Nothing of it stays."""
+    """A connection whose changes are rolled back after the test."""
     engine = open_engine(city.database)
     with engine.connect() as connection:
         transaction = connection.begin()

@@ -1,4 +1,4 @@
-"""One gateway of the invented city: its documents as the agent makes them, chained and signed."""
+"""A gateway of the invented city: its messages as the agent sends them, chained and signed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def at(milliseconds: int) -> str:
 
 @dataclass
 class Gateway:
-    """``cameras`` are ids."""
+    """One gateway; ``cameras`` are ids."""
 
     id: str
     ward: str
@@ -69,7 +69,7 @@ class Gateway:
     def heartbeat(
         self, now_ms: int, cameras: dict[str, wire.CameraHealth], *, booted_ms: int, **parts: Any
     ) -> MessageReceived:
-        """``parts`` are fields of the heartbeat, such as ``box``."""
+        """A heartbeat; ``parts`` replace fields of it, such as ``box``."""
         told: dict[str, Any] = {
             "time": at(now_ms),
             "session": self.session,
@@ -108,7 +108,7 @@ class Gateway:
         return MessageReceived(f"tb/v1/{self.ward}/{self.id}/up/event/{camera}", payload, 1)
 
     def head(self, time_ms: int) -> MessageReceived:
-        """Signs everything so far."""
+        """A chain head that signs all events so far."""
         number = f"{self.sequence:016d}"
         text = head_text(self.id, self.epoch, number, self.previous, at(time_ms))
         data = wire.ChainHeadData(

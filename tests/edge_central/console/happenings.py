@@ -1,4 +1,4 @@
-"""A day of the invented city: what its rules, cameras and boxes told, with a day's rhythm."""
+"""A day of the invented city: the events of its rules, cameras and gateways, in a daily rhythm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.edge_central.console.scenery import street
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 RHYTHM = (2, 1, 1, 1, 2, 6, 12, 16, 12, 10, 9, 10, 12, 9, 9, 10, 13, 18, 14, 10, 8, 6, 4, 3)
-"""How much happens in each hour of the city's day."""
+"""Weight of each hour of the city's day."""
 SCENES = 6
 TRACKED: dict[str, Any] = {"label": "motorcycle", "group": "two-wheeler", "score": 0.83}
 ON_FOOT: dict[str, Any] = {"label": "person", "group": "person", "score": 0.86}
@@ -21,7 +21,7 @@ ON_FOOT: dict[str, Any] = {"label": "person", "group": "person", "score": 0.86}
 
 @dataclass(frozen=True)
 class Happening:
-    """``phase`` None: start and end."""
+    """One invented event, from its start to its end."""
 
     time_ms: int
     gateway: Gateway
@@ -30,12 +30,12 @@ class Happening:
     severity: int
     pictured: bool = False
     lasts_ms: int = 20_000
-    open: bool = False  # no end yet
+    open: bool = False  # has no end yet
     state: str = ""
 
 
 def a_day(gateways: list[Gateway], now_ms: int, count: int) -> list[Happening]:
-    """Ordinary life until half an hour ago, oldest first."""
+    """Ordinary events until half an hour ago, oldest first."""
     rng = random.Random(11)
     hours = [now_ms - (23 - h) * HOUR_MS for h in range(24)]
     weights = [RHYTHM[int(((ms // HOUR_MS) + 7) % 24)] for ms in hours]
@@ -57,7 +57,7 @@ def a_day(gateways: list[Gateway], now_ms: int, count: int) -> list[Happening]:
 
 
 def told(happening: Happening) -> Iterator[tuple[int, Any]]:
-    """(when it arrives, message): start, picture, end, evidence, head."""
+    """Yield (arrival time in ms, message): start, picture, end, evidence, chain head."""
     gateway, camera, begun = happening.gateway, happening.camera, happening.time_ms
     event_id = f"{happening.kind}-{camera}-{begun % 100_000_000:x}"
     media_id = media_id_of(gateway.id + event_id)

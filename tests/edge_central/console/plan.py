@@ -1,4 +1,4 @@
-"""The invented city: which wards, sites and cameras there are. Names of streets and wards are real."""
+"""The wards, sites and cameras of the invented city. Names of streets and wards are real."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WARDS = (
     ("tran-hung-dao", "Trần Hưng Đạo", "td", 53, 136, 20.4640, 106.3290),
     ("hoang-dieu", "Hoàng Diệu", "hd", 53, 135, 20.4660, 106.3520),
 )
-"""Id, name, prefix of site ids, sites, cameras, where: 465 sites, 1,194 cameras."""
+"""Id, name, prefix of site ids, sites, cameras, latitude, longitude: 465 sites, 1,194 cameras."""
 WARD_OF = {prefix: ward for ward, _, prefix, *_ in WARDS}
 STREETS = (
     "Lý Thường Kiệt", "Lê Quý Đôn", "Trần Hưng Đạo", "Hai Bà Trưng", "Lý Bôn", "Quang Trung",
@@ -36,13 +36,13 @@ HEAD = ("site", "ward", "name", "latitude", "longitude", "camera", "camera_name"
 
 
 def gateways() -> list[Gateway]:
-    """All of the sheet; those of NEVER_HEARD among them."""
+    """All gateways of the sheet, including NEVER_HEARD."""
     made: list[Gateway] = []
     for number, (ward, _, prefix, sites, cameras, latitude, longitude) in enumerate(WARDS):
         rng = random.Random(number)
         for index in range(sites):
             name = crossing(index + 31 * number)
-            # Spread like seeds in a sunflower, and shaken a little: streets are no grid.
+            # Spread like the seeds of a sunflower, with some noise: streets are no grid.
             angle, far = index * 2.39996, 0.0060 * math.sqrt((index + 0.5) / sites)
             north = latitude + far * math.sin(angle) * 0.75 + rng.uniform(-3e-4, 3e-4)
             east = longitude + far * math.cos(angle) + rng.uniform(-3e-4, 3e-4)
@@ -66,7 +66,7 @@ def crossing(index: int) -> str:
 
 
 def write_sheet(folder: Path, all_of_them: list[Gateway]) -> tuple[Path, Path]:
-    """``sites.csv`` and ``wards.csv``."""
+    """Write ``sites.csv`` and ``wards.csv``; return their paths."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=";", lineterminator="\n")
     writer.writerow(HEAD)

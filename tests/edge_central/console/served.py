@@ -1,4 +1,4 @@
-"""The invented city behind a console of this process, at a free port."""
+"""The invented city behind a console in this process, on a free port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.edge_central.web.house import House
 
 
 class CityHouse(House):
-    """Log in as an account of ``person``; ``city`` is what is in the database."""
+    """A console over ``city``; log in as an account of ``person``."""
 
     def __init__(self, folder: Path, *, now_ms: int | None = None, events: int = 1_500, **keys: Any) -> None:
         self.city: City = build(folder / "state", now_ms, events=events)

@@ -1,4 +1,4 @@
-"""The duty book: what rings, who saw it, what it was, and who took over."""
+"""The incident log: ringing alarms, acknowledgements, outcomes, and handovers."""
 
 from __future__ import annotations
 

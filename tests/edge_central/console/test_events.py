@@ -1,4 +1,4 @@
-"""Events by what is asked for, page by page; one of them with all that belongs to it."""
+"""Event lists by filter, page by page, and one event with everything that belongs to it."""
 
 from __future__ import annotations
 
@@ -184,8 +184,8 @@ def test_an_event_of_another_version_is_shown_with_what_can_be_read(writing: Con
     )
     found = read_story(writing, EVERYWHERE, alarm.cursor)
     assert found is not None
-    assert found.asked.data.why == ""
-    assert replace(found.asked, data=alarm.data, media_id=alarm.media_id) == alarm
+    assert found.requested.data.why == ""
+    assert replace(found.requested, data=alarm.data, media_id=alarm.media_id) == alarm
 
 
 def test_history_is_ascending_and_knows_the_cameras(city: City, reading: Connection) -> None:

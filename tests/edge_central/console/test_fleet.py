@@ -1,4 +1,4 @@
-"""The fleet as it is now, and what is one thing although many report it."""
+"""The current state of the fleet, and many reports with one cause."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_all_sites_and_cameras_are_counted(now: Fleet) -> None:
         (OFFLINE, SiteState.OFFLINE, AttentionLevel.ACTION),
         (UNSTABLE, SiteState.UNSTABLE, AttentionLevel.CHECK),
         (STOPPED, SiteState.STOPPED, AttentionLevel.AWAY),
-        (CUT[0], SiteState.CUT, AttentionLevel.AWAY),  # told as one outage of its ward
+        (CUT[0], SiteState.CUT, AttentionLevel.AWAY),  # part of its ward's outage
         (BACK[0], SiteState.BOOTING, AttentionLevel.AWAY),
         (NEVER_HEARD[0], SiteState.NEVER, AttentionLevel.AWAY),
         (HOT, SiteState.ONLINE, AttentionLevel.CHECK),
@@ -68,7 +68,7 @@ def test_a_site_has_a_state_and_asks_for_something_or_not(
     now: Fleet, gateway: str, standing: SiteState, level: AttentionLevel
 ) -> None:
     found = site(now, gateway)
-    assert (found.standing, found.level) == (standing, level)
+    assert (found.state, found.level) == (standing, level)
 
 
 def test_a_site_says_since_when_and_why(now: Fleet, city: City) -> None:
@@ -147,7 +147,7 @@ def test_sites_that_boot_after_it_are_named_together(now: Fleet) -> None:
 
 def test_boot_grace_ends(city: City, reading: Connection) -> None:
     later = read_fleet(reading, city.names, EVERYWHERE, city.now_ms + 300_000)
-    assert site(later, BACK[0]).standing is SiteState.ONLINE
+    assert site(later, BACK[0]).state is SiteState.ONLINE
     assert find_situation(later).back == ()
 
 

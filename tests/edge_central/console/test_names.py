@@ -1,4 +1,4 @@
-"""Names out of the fleet's sheet, and comparing them without marks."""
+"""Names from the fleet sheet, and comparison without diacritics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages over HTTP, with the invented city behind them."""
+"""The pages over HTTP, over the invented city."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def text_of(html: str) -> str:
 
 
 def alarm_of(browser: Browser, gateway: str) -> str:
-    """The page of an alarm of a gateway."""
+    """The page of one alarm of a gateway."""
     rows = re.findall(r'href="(/events/\d+)".*?href="/sites/([\w-]+)"', alarms_listed(browser), re.S)
     return str(next(page for page, site in rows if site == gateway))
 
@@ -226,7 +226,7 @@ def test_a_viewer_looks_only(served: CityHouse) -> None:
 
 
 def test_an_alarm_is_handed_to_who_may_see_to_it_only(served: CityHouse) -> None:
-    """To anybody else it would be silent, and nobody's."""
+    """Assigned to a user without rights in the ward, the alarm would be silent with no officer in charge."""
     served.person("ba", Role.OFFICER, "ky-ba")
     served.person("nam", Role.VIEWER, "quang-trung")
     served.person("mai", Role.OFFICER, "quang-trung")

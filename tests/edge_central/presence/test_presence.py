@@ -1,4 +1,4 @@
-"""Who is there: every change is told once, in time, and nothing else is."""
+"""Presence: every change is reported once, in time, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BEAT_S = 30.0
 
 @dataclass
 class City:
-    """Time that a test moves on; heartbeats of those that live."""
+    """A ward with a time that the test moves, and heartbeats of the gateways in ``alive``."""
 
     presence: PresenceTracker = field(default_factory=PresenceTracker)
     mono: float = 0.0
@@ -40,7 +40,7 @@ class City:
         self._state(gateway, "stopped", session)
 
     def freeze(self, *gateways: str) -> None:
-        """No heartbeat any more, and no will."""
+        """Stop the heartbeats of a gateway, without a will."""
         for gateway in gateways:
             del self.alive[gateway]
 
@@ -57,7 +57,7 @@ class City:
             self.reports += [(self.mono, report) for report in told]
 
     def told(self, since: float = 0.0) -> list[tuple[str, str | None]]:
-        """(gateway or ward, what it is) since then, in order."""
+        """(gateway or ward, state) of the reports since the last call, in order."""
         return [_words(report) for mono, report in self.reports if mono > since]
 
     @property
@@ -82,7 +82,7 @@ FIVE = ("dt-1", "dt-2", "dt-3", "dt-4", "dt-5")
 
 
 def city(*gateways: str) -> City:
-    """All of them online for five minutes."""
+    """All gateways online for five minutes."""
     made = City()
     made.online(*gateways)
     made.wait(300)
@@ -140,7 +140,7 @@ def test_a_late_will_of_an_older_session_is_ignored() -> None:
 
 
 def test_the_will_of_a_session_that_only_heartbeats_have_named_counts() -> None:
-    """The broker was killed, and with it the message that said online."""
+    """The broker was killed and lost the retained message ``online``."""
     box = city("dt-1")
     box.alive["dt-1"] = "s-2"
     box.wait(90)
@@ -211,7 +211,8 @@ def test_who_stays_away_after_the_outage_is_told_by_himself() -> None:
 
 
 def test_who_comes_back_a_little_later_than_his_ward_is_never_told() -> None:
-    """After a power cut of the city the last quarter boots while the first three are there already."""
+    """After a power cut of the city the last quarter of the gateways boots when the others are already
+    back."""
     made = city(*FIVE)
     made.will(*FIVE)
     made.wait(300)
@@ -233,7 +234,7 @@ def test_two_of_a_ward_are_two() -> None:
 
 
 def test_a_broker_that_is_restarted_puts_nobody_offline() -> None:
-    """It sends every will while it stops, and then we are away too."""
+    """A stopping broker publishes every will, and then the centre is disconnected too."""
     made = city(*FIVE)
     made.will(*FIVE)
     made.wait(2)

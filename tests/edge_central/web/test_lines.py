@@ -31,7 +31,7 @@ from edge_agent.model_release.rates import rate_deviation
 from edge_agent.model_release.record import ProbationCounts
 from edge_agent.outbox.sqlite.salvage import Salvaged, saved_text
 from edge_agent.wire.received import health as heard
-from edge_central.alert_rules import measures
+from edge_central import alert_rules
 from edge_central.alerts.config import default_rules
 from edge_central.console.events import KINDS
 from edge_central.console.verdict import NO_KEY_REPORTED
@@ -150,20 +150,20 @@ def alerts() -> Iterator[str]:
         told, uplink=but(told.uplink, held=["info"]), certificates=heard.ReceivedCertificatesHealth(9, 8)
     )
     for health in (told, spared):
-        yield from (reading(health).text for reading in measures.GATEWAY_MEASURES.values())
+        yield from (reading(health).text for reading in alert_rules.GATEWAY_MEASURES.values())
     for state in ("offline", "degraded"):
         camera = heard.ReceivedCameraHealth(state, cause="stalled", view=["covered", "moved"])
         for seen in (camera, but(camera, cause=None)):
-            readings = (reading(seen) for reading in measures.CAMERA_MEASURES.values())
+            readings = (reading(seen) for reading in alert_rules.CAMERA_MEASURES.values())
             yield from (reading.text for reading in readings if reading.value)
-    shipped = [rule for rule in default_rules() if rule.measure in measures.GATEWAY_MEASURES]
-    yield from (rule.words(measures.GATEWAY_MEASURES[rule.measure](told)) for rule in shipped)
+    shipped = [rule for rule in default_rules() if rule.measure in alert_rules.GATEWAY_MEASURES]
+    yield from (rule.words(alert_rules.GATEWAY_MEASURES[rule.measure](told)) for rule in shipped)
     yield from presence()
-    yield measures.version_behind("0.1.0", "0.2.0").text
-    yield from (reading(3).text for reading in measures.COUNTED_MEASURES.values())
-    yield from (measures.conflict(events).text for events in (0, 3))
-    yield measures.NO_CONFLICT.text
-    yield from measures.CENTRE_MEASURES.values()
+    yield alert_rules.version_behind("0.1.0", "0.2.0").text
+    yield from (reading(3).text for reading in alert_rules.COUNTED_MEASURES.values())
+    yield from (alert_rules.conflict(events).text for events in (0, 3))
+    yield alert_rules.NO_CONFLICT.text
+    yield from alert_rules.CENTRE_MEASURES.values()
     yield from compared_clocks()
     yield BlockedDeletions(over={"event": 300}, stored={"event": 448}).text
 
@@ -185,7 +185,7 @@ def overrides() -> Iterator[str]:
     for hit, reason in product(kinds, ("over", "command", "replaced")):
         yield override_line(replace(hit, phase=Phase.END, end_reason=reason))  # type: ignore[arg-type]
     yield from (
-        measures.overrides(standing).text
+        alert_rules.overrides(standing).text
         for standing in (set[str](), {"the view"}, {"gate (disarm)", "yard (mask)"})
     )
 

@@ -256,7 +256,7 @@ def test_users_are_made_without_a_password_on_the_command_line(tmp_path: Path) -
             )
         ]
         assert [code for code, _ in done] == [0, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, 1]
-        assert "nobody yet" in done[0][1]
+        assert "no users yet" in done[0][1]
         first, second = done[7][1].strip(), done[9][1].strip()
         assert first.startswith("eac_")
         assert first != second

@@ -12,7 +12,7 @@ from edge_agent.core.model import Severity
 from edge_agent.host.board.platform import is_older
 from edge_agent.wire.received.health import ReceivedCameraHealth, ReceivedHealth
 
-LONGEST_TEXT = 200
+MAX_TEXT = 200
 
 
 class Measure(StrEnum):
@@ -90,7 +90,7 @@ class Measurement:
 def plain(text: str) -> str:
     """A gateway's text as one line, without control characters."""
     visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(visible.split())[:LONGEST_TEXT]
+    return " ".join(visible.split())[:MAX_TEXT]
 
 
 def _fact(holds: bool | None, text: str, otherwise: str) -> Measurement:
@@ -103,9 +103,9 @@ def _number(value: float | None, text: str) -> Measurement:
     return Measurement(value, text.format(value) if value is not None else "not known any more")
 
 
-def _of(what: str, trouble: str | None) -> Measurement:
+def _of(what: str, problem: str | None) -> Measurement:
     """The measurement of a problem that a part reports; None: no problem."""
-    return _fact(trouble is not None, f"{what}: {trouble}", f"{what}: well")
+    return _fact(problem is not None, f"{what}: {problem}", f"{what}: well")
 
 
 def _certificate_days(health: ReceivedHealth) -> Measurement:
@@ -208,8 +208,8 @@ OVERRIDE_MEASURES = (Measure.RULE_MUTED, Measure.VIEW_RELEARNED)
 def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]:
     """The active overrides of a camera, by measure."""
     found: dict[Measure, set[str]] = {measure: set() for measure in OVERRIDE_MEASURES}
-    standing = [(each.what, each.rule) for each in health.commands.rules if each.camera == camera]
-    for what, rule in standing:
+    active = [(each.what, each.rule) for each in health.commands.rules if each.camera == camera]
+    for what, rule in active:
         if (so := override_measure(what, rule)) is not None:
             found[so[0]].add(so[1])
     if camera in health.commands.relearning:
@@ -217,10 +217,10 @@ def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]
     return found
 
 
-def overrides(standing: set[str]) -> Measurement:
+def overrides(active: set[str]) -> Measurement:
     """The measurement of the active overrides of one camera and measure."""
-    text = f"changed by hand: {', '.join(sorted(standing))}" if standing else "it watches as it is configured"
-    return Measurement(float(bool(standing)), plain(text))
+    text = f"changed by hand: {', '.join(sorted(active))}" if active else "it watches as it is configured"
+    return Measurement(float(bool(active)), plain(text))
 
 
 def version_behind(version: str, wanted: str) -> Measurement:
@@ -279,24 +279,24 @@ class AlertRule:
     version: str = ""  # wanted version; empty: the fleet's newest
     enabled: bool = True
 
-    def is_ill(self, reading: Measurement, is_open: bool) -> bool:
+    def is_ill(self, measurement: Measurement, is_open: bool) -> bool:
         """Whether the rule's condition holds; false if the value is unknown."""
-        if reading.value is None:
+        if measurement.value is None:
             return False
         at = self.clear if is_open else None
         if self.above is not None:
-            return reading.value > (self.above if at is None else at)
+            return measurement.value > (self.above if at is None else at)
         if self.below is not None:
-            return reading.value < (self.below if at is None else at)
-        return reading.value > 0
+            return measurement.value < (self.below if at is None else at)
+        return measurement.value > 0
 
-    def words(self, reading: Measurement) -> str:
+    def words(self, measurement: Measurement) -> str:
         """The alert's text: one line for operators."""
         if self.above:
-            return f"{reading.text}, above {self.above:g}"
+            return f"{measurement.text}, above {self.above:g}"
         if self.below:
-            return f"{reading.text}, below {self.below:g}"
-        return reading.text
+            return f"{measurement.text}, below {self.below:g}"
+        return measurement.text
 
 
 @dataclass(frozen=True, slots=True)
