@@ -1,3 +1,3 @@
-"""Stage 5, rules: what is worth reporting about the tracks of one camera. One file a family of rules. No
-event is made here, and nothing is stored.
+"""Stage 5, rules: decides what to report about the tracks of one camera. One file for each family of rules.
+Rules make observations; events are made and stored elsewhere.
 """

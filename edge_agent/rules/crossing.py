@@ -1,7 +1,8 @@
-"""When an object has crossed a line: really on one side, then really on the other, between its ends.
+"""Detects when an object has crossed a line between its ends, from clearly on one side to clearly on the
+other.
 
-Lengths are in pixel aspect, with the picture's height as 1: in 0..1 of a wide picture a slanting line would
-be nearer than it looks.
+Lengths are in picture heights on both axes: in 0..1 of a wide picture, distances to a slanted line would be
+distorted.
 """
 
 from __future__ import annotations
@@ -16,25 +17,25 @@ from edge_agent.core.model import Box
 CrossingDirection = Literal["a-to-b", "b-to-a"]
 
 BANDS = {CrossingMode.LOOSE: 0.1, CrossingMode.BALANCED: 0.25, CrossingMode.STRICT: 0.5}
-"""How far from the line a foot has to be to be on a side, in breadths of its box across the line. Larger:
-fewer double counts, more that is missed because it appears or vanishes near the line.
-0.1: a box shakes by about 10 % (tracking/trail.py). 0.25: a tenth of a standing person's height is a quarter
-of the breadth, and so is a step on the spot. 0.5: no part of the breadth is over the line any more."""
+"""How far from the line a foot has to be to count as on a side, in widths of its box across the line. Larger:
+fewer double counts, but more objects are missed that appear or vanish near the line. 0.1: a box jitters by
+about 10 % (``tracking/tracked_object.py``). 0.25: a tenth of a standing person's height is a quarter of the
+width, and so is a step on the spot. 0.5: no part of the width is over the line any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinePosition:
-    """Where a foot is, as seen from a line."""
+    """The position of a foot relative to a line."""
 
-    off: float  # from the line, in picture heights; above 0 on side A
+    off: float  # distance from the line, in picture heights; above 0 on side A
     along: float  # 0 at the line's begin, 1 at its end
-    band: float  # closer than this it is on no side
+    band: float  # closer to the line than this, the foot is on no side
 
 
 @dataclass(frozen=True, slots=True)
 class LineCrossing:
     direction: CrossingDirection
-    mono: float  # when it was on the line, by interpolation
+    mono: float  # when the foot was on the line, by interpolation
 
 
 class CrossingLine:
@@ -52,15 +53,15 @@ class CrossingLine:
         x, y = box.foot
         x, y = x * self.aspect - self._x, y - self._y
         width = box.width * self.aspect
-        # What stands on the ground is about as deep as it is broad: its height says nothing about that.
+        # An object on the ground is about as deep as it is wide, whatever its height.
         across = abs(self._dy) * width + abs(self._dx) * min(width, box.height)
         along = (x * self._dx + y * self._dy) / self._length
-        # y grows downwards, so the left hand of (dx, dy) is (dy, -dx).
+        # y grows downwards, so the left of (dx, dy) is (dy, -dx).
         return LinePosition(x * self._dy - y * self._dx, along, self._share * across)
 
 
 class CrossingDetector:
-    """One object's way, as far as one line cares: where it was seen last, and on which side it was."""
+    """Follows one object relative to one line: its last position, and the side on which it was."""
 
     __slots__ = ("_last", "_mono", "_on_a", "_through_mono")
 
@@ -68,10 +69,10 @@ class CrossingDetector:
         self._last: LinePosition | None = None
         self._mono = 0.0
         self._on_a: bool | None = None  # None: not yet on any side
-        self._through_mono: float | None = None  # of the latest change of sides, if between the line's ends
+        self._through_mono: float | None = None  # of the last change of sides, if between the line's ends
 
     def update(self, place: LinePosition, mono: float) -> LineCrossing | None:
-        """It has been seen at ``place``; between two sights it went straight, however long that took."""
+        """The object was seen at ``place``. Between two sightings it is assumed to move straight."""
         last, self._last = self._last, place
         if last is not None and (last.off > 0) != (place.off > 0):
             share = last.off / (last.off - place.off)

@@ -1,6 +1,6 @@
-"""Many objects in a zone at once: ``crowding``.
+"""The rule ``crowding``: many objects in a zone at once.
 
-A red light is a crowd too: hence the zone, and the schedule.
+Traffic at a red light is a crowd too; zone and schedule exclude it.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepte
 from edge_agent.rules.event_throttle import UPDATE_EVERY_S, EventThrottle, OpenRuleEvent
 from edge_agent.rules.schedule import Arming
 
-LAPSE_S = 3.0  # a detector that misses two of twelve for a moment has not seen them leave
-MOSTLY = 2 / 3  # of the time
-GREW = 1.2  # times the most that was told
+LAPSE_S = 3.0  # a shorter lapse is ignored: a detector may miss two of twelve objects for a moment
+MIN_TIME_SHARE = 2 / 3  # of the time for which a condition has to hold
+GROWTH = 1.2  # an update is due when the count reaches this many times the reported maximum
 
 
 class SustainedCondition:
-    """Since when something has been so; a lapse under ``LAPSE_S`` is none, unless there are too many."""
+    """Since when a condition has held. A lapse under ``LAPSE_S`` is ignored, unless lapses are too many."""
 
     def __init__(self) -> None:
         self.since_mono: float | None = None
-        self._so_s = 0.0
+        self._held_s = 0.0
         self._lapsed_mono: float | None = None
         self._last: tuple[float, bool] | None = None
 
-    def update(self, so: bool, now: float) -> None:
+    def update(self, holds: bool, now: float) -> None:
         if self._last is not None and self._last[1]:
-            self._so_s += now - self._last[0]
-        self._last = now, so
-        if so:
+            self._held_s += now - self._last[0]
+        self._last = now, holds
+        if holds:
             self._lapsed_mono = None
             if self.since_mono is None or self._is_seldom(now - self.since_mono):
-                self.since_mono, self._so_s = now, 0.0
+                self.since_mono, self._held_s = now, 0.0
         elif self._lapsed_mono is None:
             self._lapsed_mono = now
         elif now - self._lapsed_mono >= LAPSE_S:
             self.since_mono = None
 
     def has_lasted(self, seconds: float, now: float) -> bool:
-        """Whether it has been so for that long, and is so now."""
+        """Whether the condition has held for ``seconds``, and holds now."""
         return self.since_mono is not None and self._lapsed_mono is None and now - self.since_mono >= seconds
 
     def _is_seldom(self, passed: float) -> bool:
-        return passed >= LAPSE_S and self._so_s < MOSTLY * passed
+        return passed >= LAPSE_S and self._held_s < MIN_TIME_SHARE * passed
 
 
 class CrowdWatch:
-    """One rule on one camera. One thread."""
+    """One rule on one camera. For one thread."""
 
     needs_every_frame = False
 
@@ -64,10 +64,10 @@ class CrowdWatch:
         self._forget()
 
     def _forget(self) -> None:
-        self._inside: dict[str, Track] = {}  # as they were last seen there
+        self._inside: dict[str, Track] = {}  # tracks as last seen in the zone
         self._full, self._released = SustainedCondition(), SustainedCondition()
         self._most = self._reported_most = 0
-        self._crowd: tuple[Track, ...] = ()  # who was inside when it was last more than released
+        self._crowd: tuple[Track, ...] = ()  # tracks inside when they last were more than ``release_count``
         self._crowd_mono = self._started_mono = 0.0
 
     def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleObservation]:
@@ -86,7 +86,7 @@ class CrowdWatch:
             self._reported_most = self._most
 
     def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[RuleObservation]:
-        """A crowd is no track: it ends whatever is ``continuing``."""
+        """End the open event. A crowd is not a track, so it ends whatever is ``continuing``."""
         if self._open_event is not None:
             yield self._observation(Phase.END, self._open_event.event_id, reason)
             self._open_event = None
@@ -104,11 +104,11 @@ class CrowdWatch:
             self._crowd, self._crowd_mono = tuple(self._inside.values()), now
 
     def _here(self, track: Track) -> Track | None:
-        """The track where it was last seen in the zone; a lost one is where it was."""
+        """The track if it is in the zone, else None. A lost track stays where it was last seen."""
         if track.state is TrackState.LOST:
             return self._inside.get(track.id)
-        known = track.confirmed and track.label in self._names
-        return track if known and contains(self._rule.zone.polygon, track.box.foot) else None
+        is_relevant = track.confirmed and track.label in self._names
+        return track if is_relevant and contains(self._rule.zone.polygon, track.box.foot) else None
 
     def _begin(self, now: float) -> Iterator[RuleObservation]:
         if self._full.since_mono is None or not self._crowd or not self._throttle.may_start(now):
@@ -123,7 +123,7 @@ class CrowdWatch:
 
     def _has_grown(self, now: float) -> bool:
         assert self._open_event is not None
-        return self._most >= GREW * self._reported_most and now - self._open_event.mono >= UPDATE_EVERY_S
+        return self._most >= GROWTH * self._reported_most and now - self._open_event.mono >= UPDATE_EVERY_S
 
     def _observation(self, phase: Phase, event_id: str, end_reason: str | None = None) -> RuleObservation:
         zone, count = self._rule.zone.id, len(self._inside)

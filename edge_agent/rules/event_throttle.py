@@ -1,4 +1,4 @@
-"""How often a rule tells: names of its events, cooldown, pace of updates. Shared by the rules' files."""
+"""Event ids, cooldown and rate of updates of a rule. Shared by the rules' files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ UPDATE_EVERY_S = 60.0
 
 @dataclass(slots=True)
 class OpenRuleEvent:
-    """The last event about something that is going on."""
+    """The last event about an ongoing situation."""
 
     event_id: str
     label: str | None
     mono: float
 
     def is_update_due(self, label: str | None, now: float) -> bool:
-        """Whether an update is: for another label at once, otherwise once a minute."""
+        """Whether an update is due: at once for another label, otherwise once a minute."""
         return label != self.label or now - self.mono >= UPDATE_EVERY_S
 
     def updated(self, label: str | None, now: float) -> None:
@@ -27,7 +27,7 @@ class OpenRuleEvent:
 
 
 class EventThrottle:
-    """Of one rule. A start is noted after its yield: only then it has been taken."""
+    """The throttle of one rule. Call ``started`` after yielding a start: only then the sink has stored it."""
 
     def __init__(self, rule: Rule) -> None:
         self.ref = RuleRef(rule.id, rule.kind.value, rule.severity)
@@ -35,8 +35,8 @@ class EventThrottle:
         self._last_start_mono: float | None = None
 
     def event_id(self, track_id: str, since_mono: float) -> str:
-        """Unique over restarts, as track ids are, and also when the rule is built anew while the track lives
-        on: it then knows nothing that was before."""
+        """An id that is unique over restarts, as track ids are, and also when the rule is replaced while the
+        track continues: the new rule does not know earlier events."""
         return f"{self.ref.id}-{track_id}-{round(since_mono * 1000)}"
 
     def may_start(self, now: float) -> bool:
@@ -44,6 +44,6 @@ class EventThrottle:
         return self._last_start_mono is None or now - self._last_start_mono >= self._cooldown_s
 
     def started(self, event_id: str, label: str | None, now: float) -> OpenRuleEvent:
-        """Note a start that has been taken."""
+        """Record a start that the sink has stored."""
         self._last_start_mono = now
         return OpenRuleEvent(event_id, label, now)

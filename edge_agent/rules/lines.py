@@ -1,6 +1,6 @@
-"""Who crosses a line, in which direction: ``line-crossing``. What counts is the foot of the box.
+"""The rule ``line-crossing``: objects that cross a line, and their number today. The foot of the box counts.
 
-How many crossed a line today: told every minute, kept over restarts, right over clock steps.
+The day's numbers are reported every minute, survive restarts, and stay correct when the clock is set.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from edge_agent.rules.crossing import CrossingDetector, CrossingDirection, Cross
 from edge_agent.rules.event_throttle import EventThrottle
 from edge_agent.rules.schedule import Arming
 
-KEPT_DAYS = 8
-"""Days whose numbers are remembered, those counted on last: a clock put forward and back finds them."""
+MAX_DAYS = 8
+"""Days whose numbers are kept, the most recently counted ones, in case the clock is set forward and back."""
 
 
 class DayCounts(msgspec.Struct):
-    """One day's numbers by label."""
+    """One day's numbers of crossings by label."""
 
     a_to_b: dict[str, int] = {}
     b_to_a: dict[str, int] = {}
 
 
 class LineCountsRecord(msgspec.Struct):
-    """``line-counts-<rule>.json``."""
+    """The content of ``line-counts-<rule>.json``."""
 
     line: str
-    day: str  # on which was counted last
-    days: dict[str, DayCounts]  # YYYY-MM-DD; the one that was counted on last comes last
+    day: str  # the day counted on last
+    days: dict[str, DayCounts]  # by YYYY-MM-DD, in the order of the last count
 
 
 class LineCounts:
-    """Of one rule. One thread.
+    """The counts of one rule. For one thread.
 
-    A crossing counts for the day that the clock says. No day is ever set back to 0, only left for another; so
-    whatever the clock does, a day's numbers never fall and nothing counts twice. The file is read with the
-    first frame, when whoever counted before has written its last.
+    A crossing counts for the day that the clock shows. A day's numbers are never reset, so whatever the clock
+    does they never fall, and nothing counts twice. The file is read with the first frame: then the rule that
+    counted before has written it.
     """
 
     def __init__(self, rule: LineRule, timezone: tzinfo, folder: Path | None) -> None:
@@ -58,13 +58,13 @@ class LineCounts:
         self._file = None if folder is None else folder / f"line-counts-{rule.id}.json"
         self._days: dict[str, DayCounts] = {}
         self._day: str | None = None
-        self._from_mono: float | None = None  # of the interval that the next hit is about; None: no frame yet
+        self._from_mono: float | None = None  # begin of the next observation's interval; None: no frame yet
         self._last_mono = 0.0
-        self._is_new = False  # counted since the last hit was made
+        self._is_new = False  # something was counted since the last observation
         self._unreported: list[LineCountsObservation] = []
 
     def begin_frame(self, at: datetime, now: float) -> None:
-        """A frame has come: it may be another day."""
+        """A frame has come. If a new day has begun, make the observation of the old day."""
         if self._from_mono is None:
             self._from_mono = self._last_mono = now
             self._read()
@@ -75,13 +75,13 @@ class LineCounts:
         self._day, self._last_mono = day, now
 
     def add(self, direction: CrossingDirection, label: str) -> None:
-        """One more, today."""
-        assert self._day is not None, "turn() comes first"
-        tally = self._days.pop(self._day, None) or DayCounts()
-        numbers = tally.a_to_b if direction == "a-to-b" else tally.b_to_a
+        """Count one crossing for today."""
+        assert self._day is not None, "begin_frame() comes first"
+        counts = self._days.pop(self._day, None) or DayCounts()
+        numbers = counts.a_to_b if direction == "a-to-b" else counts.b_to_a
         numbers[label] = numbers.get(label, 0) + 1
-        self._days[self._day] = tally
-        if len(self._days) > KEPT_DAYS:
+        self._days[self._day] = counts
+        if len(self._days) > MAX_DAYS:
             del self._days[next(iter(self._days))]
         self._is_new = True
 
@@ -93,7 +93,7 @@ class LineCounts:
             del self._unreported[0]
 
     def finish(self) -> None:
-        """No more frames for now: what is new is not kept back."""
+        """No more frames come: make the observation of new counts now."""
         self._make_if_new()
 
     def _make_if_new(self) -> None:
@@ -101,55 +101,57 @@ class LineCounts:
             self._make(self._last_mono)
 
     def _make(self, to_mono: float) -> None:
-        """A hit with the day's numbers; they are on the disk first, so that a restart never tells fewer."""
+        """Make an observation with the day's numbers. They are stored first, so that the numbers reported
+        after a restart are never lower."""
         assert self._day is not None
         assert self._from_mono is not None
         if self._is_new:
             self._write(self._day)
-        tally, begun = self._days[self._day], self._from_mono
-        hit = LineCountsObservation(
-            self._ref, self._line, self._day, begun, to_mono, dict(tally.a_to_b), dict(tally.b_to_a)
+        counts, from_mono = self._days[self._day], self._from_mono
+        observation = LineCountsObservation(
+            self._ref, self._line, self._day, from_mono, to_mono, dict(counts.a_to_b), dict(counts.b_to_a)
         )
-        if self._unreported and self._unreported[-1].day == hit.day:
-            hit = replace(hit, from_mono=self._unreported.pop().from_mono)
-        self._unreported.append(hit)
+        if self._unreported and self._unreported[-1].day == observation.day:
+            observation = replace(observation, from_mono=self._unreported.pop().from_mono)
+        self._unreported.append(observation)
         self._from_mono, self._is_new = to_mono, False
 
     def _read(self) -> None:
         record = None if self._file is None else read_record(self._file, LineCountsRecord)
         if record is not None and record.line == self._line:
-            # The day before a night without power is told once more, as it would have been at midnight.
+            # If the agent was off at midnight, the old day is reported once more now.
             self._days, self._day = record.days, record.day
 
     def _write(self, day: str) -> None:
         if self._file is None:
             return
-        with contextlib.suppress(OSError):  # write_record says what is wrong with the disk
+        with contextlib.suppress(OSError):  # write_record logs what is wrong with the disk
             self._file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         write_record(self._file, LineCountsRecord(self._line, day, self._days))
 
 
 def _midnight_mono(local: datetime, now: float, before: float) -> float:
-    """When the day began, if that was since the frame before; else the clock was set, and it is now."""
+    """When the day began, if that was after the last frame at ``before``. Otherwise the clock was set:
+    now."""
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = now - (local - midnight) / timedelta(seconds=1)
     return passed if passed >= before else now
 
 
 MAX_WAITING = 8
-"""Crossings of one track that nothing has named yet: a real object is named long before."""
+"""Crossings of one track that wait for its label: a real object is labelled long before so many."""
 
 
-TOGETHER_S, WITHIN, SMALLER = 0.3, 0.7, 0.6
-"""Two two-wheelers that cross in this time are one if one of them, at most ``SMALLER`` of the other, lies for
-``WITHIN`` of its area inside the other: a motorbike that was seen a second time without its rider. Who rides
-beside another is about as large. A larger ``SMALLER``, a smaller ``WITHIN``: fewer double counts, more that
-are missed in dense traffic."""
+SAME_OBJECT_S, SAME_OBJECT_INSIDE, SAME_OBJECT_AREA = 0.3, 0.7, 0.6
+"""Two two-wheelers that cross within ``SAME_OBJECT_S`` are one if the area of one is at most
+``SAME_OBJECT_AREA`` of the other's and ``SAME_OBJECT_INSIDE`` of it is inside the other: a motorbike that was
+tracked a second time without its rider. Two riders side by side have about the same size. A larger area or a
+smaller inside share: fewer double counts, but more objects are missed in dense traffic."""
 
 
 @dataclass(slots=True)
 class _LineTrack:
-    """A live track: how it went, and the crossings that wait until it is confirmed and has a label."""
+    """A live track, and its crossings that wait until it is confirmed and has a label."""
 
     track: Track
     detector: CrossingDetector = field(default_factory=CrossingDetector)
@@ -158,11 +160,11 @@ class _LineTrack:
 
 
 class LineWatch:
-    """One rule on one camera. One thread.
+    """One rule on one camera. For one thread.
 
-    A track moves only where it is really seen: while it is lost or predicted it is nowhere, and when it is
-    seen again the straight way from its last sight is what crosses. In ``folder`` the day's counts survive a
-    restart (None: nowhere).
+    Only positions where the track was really seen count, not predicted ones: when a lost track is seen again,
+    the straight line from its last position may cross. The day's counts are stored in ``folder``; None: they
+    do not survive a restart.
     """
 
     needs_every_frame = False
@@ -183,21 +185,25 @@ class LineWatch:
         if self._counts is not None:
             self._counts.begin_frame(frame.captured_at, now)
         armed = self._arming.armed(frame.captured_at)
-        gate = self._line_of(frame)
+        line = self._line_of(frame)
         for track in tracks.active:
-            self._follow(track, gate, now, armed)
+            self._follow(track, line, now, armed)
         for track in itertools.chain(tracks.active, tracks.ended):
-            self._name(track)
+            self._count_waiting(track)
         if len(self._line_tracks) > len(tracks.active):
             live = {track.id for track in tracks.active}
-            self._line_tracks = {id_: walker for id_, walker in self._line_tracks.items() if id_ in live}
+            self._line_tracks = {
+                id_: line_track for id_, line_track in self._line_tracks.items() if id_ in live
+            }
         yield from self._report()
 
     def finish(
         self, reason: str, continuing: Collection[str] = ()
     ) -> Iterator[RuleObservation | LineCountsObservation]:
-        """Nothing is open here; what was counted is told and kept."""
-        self._line_tracks = {id_: walker for id_, walker in self._line_tracks.items() if id_ in continuing}
+        """Report what was counted. This rule has no open events."""
+        self._line_tracks = {
+            id_: line_track for id_, line_track in self._line_tracks.items() if id_ in continuing
+        }
         if self._counts is not None:
             self._counts.finish()
         yield from self._report()
@@ -208,54 +214,54 @@ class LineWatch:
             self._line = CrossingLine(self._rule.line, self._rule.mode, aspect)
         return self._line
 
-    def _follow(self, track: Track, gate: CrossingLine, now: float, armed: bool) -> None:
-        """Also while the rule is not armed: who is on which side when it will be."""
+    def _follow(self, track: Track, line: CrossingLine, now: float, armed: bool) -> None:
+        """Follow the track, also while the rule is not armed, so that its side is known when it is armed."""
         if not track.seen_now:
             return
-        walker = self._line_tracks.get(track.id)
-        if walker is None:
-            walker = self._line_tracks[track.id] = _LineTrack(track)
-        walker.track = track
-        crossed = walker.detector.update(gate.position_of(track.box), now)
+        line_track = self._line_tracks.get(track.id)
+        if line_track is None:
+            line_track = self._line_tracks[track.id] = _LineTrack(track)
+        line_track.track = track
+        crossed = line_track.detector.update(line.position_of(track.box), now)
         if crossed is not None and armed:
-            walker.waiting.append(crossed)
+            line_track.waiting.append(crossed)
 
-    def _name(self, track: Track) -> None:
-        """Count what the track has crossed, once it is known what it is."""
-        walker = self._line_tracks.get(track.id)
-        if walker is None or not walker.waiting:
+    def _count_waiting(self, track: Track) -> None:
+        """Count the track's crossings, once it is confirmed and has one of the rule's labels."""
+        line_track = self._line_tracks.get(track.id)
+        if line_track is None or not line_track.waiting:
             return
         if not track.confirmed or track.label not in self._names:
             return
-        for crossed in walker.waiting:
-            if self._is_counted(walker, crossed):
+        for crossed in line_track.waiting:
+            if self._is_counted(line_track, crossed):
                 continue
-            walker.counted = crossed
+            line_track.counted = crossed
             if self._counts is not None:
                 self._counts.add(crossed.direction, track.label)
             if self._is_reported(crossed):
                 self._unreported.append(self._observation(track, crossed))
                 self._last_event_mono = max(crossed.mono, self._last_event_mono or crossed.mono)
-        walker.waiting.clear()
+        line_track.waiting.clear()
 
-    def _is_counted(self, walker: _LineTrack, crossed: LineCrossing) -> bool:
-        """Whether this is somebody who has just been counted under another track."""
+    def _is_counted(self, line_track: _LineTrack, crossed: LineCrossing) -> bool:
+        """Whether this object has just been counted under another track."""
         return any(
-            other is not walker
+            other is not line_track
             and other.counted is not None
             and other.counted.direction == crossed.direction
-            and abs(other.counted.mono - crossed.mono) <= TOGETHER_S
-            and other.track.group == walker.track.group == TWO_WHEELER
-            and _is_part(*sorted((other.track.box, walker.track.box), key=lambda box: box.area))
+            and abs(other.counted.mono - crossed.mono) <= SAME_OBJECT_S
+            and other.track.group == line_track.track.group == TWO_WHEELER
+            and _is_part(*sorted((other.track.box, line_track.track.box), key=lambda box: box.area))
             for other in self._line_tracks.values()
         )
 
     def _is_reported(self, crossed: LineCrossing) -> bool:
-        """Whether this one is an event of its own."""
+        """Whether this crossing is reported as an event."""
         rule, last = self._rule, self._last_event_mono
         if not rule.each or rule.direction not in (Direction.BOTH, crossed.direction):
             return False
-        # What was named late may have crossed before the last one that was told.
+        # A track that was labelled late may have crossed before the last reported crossing.
         return last is None or abs(crossed.mono - last) >= rule.cooldown_s
 
     def _report(self) -> Iterator[RuleObservation | LineCountsObservation]:
@@ -281,4 +287,4 @@ class LineWatch:
 
 
 def _is_part(small: Box, large: Box) -> bool:
-    return small.area <= SMALLER * large.area and small.inside(large) >= WITHIN
+    return small.area <= SAME_OBJECT_AREA * large.area and small.inside(large) >= SAME_OBJECT_INSIDE

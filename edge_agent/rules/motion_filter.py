@@ -1,4 +1,4 @@
-"""How an object really went: the steps of its track without its jumps."""
+"""Filters jumps out of the movement of a track."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from statistics import median
 
 from edge_agent.core.model import Box
 
-STEPS = 5  # more: longer jumps are ignored, and what is seen shortly has not moved yet
-LEAST = 3
-LONGEST_S = 1.0  # what happened in a longer gap is not known; that much of it counts
+MAX_STEPS = 5  # more: longer jumps are ignored, but an object that is seen briefly has not moved yet
+MIN_STEPS = 3
+MAX_GAP_S = 1.0  # of a longer gap between two sightings, only this much counts
 
 
 class MotionFilter:
-    """Filters the steps of one track: the speed of each is the median of the last five.
+    """Filters the steps of one track: the speed of each step is the median of the last five.
 
-    An outline that jumps (to a neighbour and back, from a blob to what a look saw in it, over the gap of a
-    lost track) is one or two steps of five and moves nothing; what really moves does so in most of them.
+    A box that jumps (to a neighbour and back, from a motion region to a detection, over the gap of a lost
+    track) does so in one or two of five steps, and the median ignores it; a real movement is in most of them.
     """
 
     def __init__(self) -> None:
-        self._speeds: deque[tuple[float, float]] = deque(maxlen=STEPS)
+        self._speeds: deque[tuple[float, float]] = deque(maxlen=MAX_STEPS)
         self._uncounted_s = 0.0  # of the first steps, while there were too few to judge
 
     def step(self, dx: float, dy: float, dt: float) -> tuple[float, float]:
-        """The step as it is believed, in the caller's unit; ``dt`` over 0."""
+        """Return the filtered step, in the caller's unit. ``dt`` must be above 0."""
         self._speeds.append((dx / dt, dy / dt))
-        counted_s = min(dt, LONGEST_S) + self._uncounted_s
-        if len(self._speeds) < LEAST:
+        counted_s = min(dt, MAX_GAP_S) + self._uncounted_s
+        if len(self._speeds) < MIN_STEPS:
             self._uncounted_s = counted_s
             return 0.0, 0.0
         self._uncounted_s = 0.0
@@ -39,7 +39,7 @@ class MotionFilter:
 
 
 def centre_offset(a: Box, b: Box) -> tuple[float, float]:
-    """From ``a`` to ``b``, centre to centre, in their mean width and height."""
+    """Offset from the centre of ``a`` to that of ``b``, in their mean width and height."""
     (ax, ay), (bx, by) = a.centre, b.centre
     width = max((a.width + b.width) / 2, 1e-6)
     height = max((a.height + b.height) / 2, 1e-6)
@@ -47,5 +47,5 @@ def centre_offset(a: Box, b: Box) -> tuple[float, float]:
 
 
 def centre_distance(a: Box, b: Box) -> float:
-    """Distance of the centres in own sizes."""
+    """Distance of the centres, in the boxes' mean width and height."""
     return hypot(*centre_offset(a, b))

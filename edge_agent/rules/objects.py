@@ -1,6 +1,5 @@
-"""One event when an object appears, few while it is there, one when it is gone.
-
-How many new objects of each class a camera saw: the report of an ordinary street.
+"""Reports of ``report.objects`` (an event when an object appears, changes and leaves) and ``report.counts_s``
+(the number of new objects by label).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from edge_agent.rules.track_handover import is_at_edge
 
 @dataclass(slots=True)
 class _OpenObjectEvent:
-    """What the last event about an object said."""
+    """The last event about an object."""
 
     track: Track
     started_mono: float
@@ -25,12 +24,12 @@ class _OpenObjectEvent:
 
 
 class ObjectReporter:
-    """``object`` hits of one camera: start, update, end. One thread.
+    """``object`` observations of one camera: start, update, end. For one thread.
 
     An object starts when its track is confirmed *and* has a label: "something moved" is no object. A vehicle
-    or two-wheeler that was parked before it was seen starts when it moves: nothing happens until then.
-    Its label changes at once, otherwise an update comes at most once a minute and only while it
-    moves: what is parked is told again only when it leaves.
+    or two-wheeler that was parked before it was first seen starts when it moves. A change of label is
+    reported at once; other updates come at most once a minute and only while the object moves, so a parked
+    object is reported again only when it leaves.
     """
 
     needs_every_frame = False
@@ -44,63 +43,64 @@ class ObjectReporter:
             yield from self._update_track(track, now)
         ended = {track.id: track for track in tracks.ended}
         live = {track.id for track in tracks.active}
-        for track_id in [known for known in self._open_events if known not in live]:
-            told = self._open_events[track_id]
-            # Not among the ended: an end that was not taken at its time is told late, not never.
-            track = ended.get(track_id, told.track)
-            seen = _labelled(_in_view(track, told), told)
-            yield ObjectObservation(Phase.END, seen, told.started_mono, _why(track))
+        for track_id in [id_ for id_ in self._open_events if id_ not in live]:
+            open_event = self._open_events[track_id]
+            # A track missing in ``ended``: the sink failed when it ended, so its end is reported now.
+            track = ended.get(track_id, open_event.track)
+            seen = _labelled(_in_view(track, open_event), open_event)
+            yield ObjectObservation(Phase.END, seen, open_event.started_mono, _why(track))
             del self._open_events[track_id]
 
     def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[ObjectObservation]:
-        """End what is open, oldest first."""
-        for track_id in [known for known in self._open_events if known not in continuing]:
-            told = self._open_events[track_id]
-            yield ObjectObservation(Phase.END, told.track, told.started_mono, reason)
+        """End the open events, oldest first."""
+        for track_id in [id_ for id_ in self._open_events if id_ not in continuing]:
+            open_event = self._open_events[track_id]
+            yield ObjectObservation(Phase.END, open_event.track, open_event.started_mono, reason)
             del self._open_events[track_id]
 
     def _update_track(self, track: Track, now: float) -> Iterator[ObjectObservation]:
-        """What is known of the track is changed after the yield: only then the hit has been taken."""
+        """The state changes after each yield: only then the sink has stored the observation."""
         if not track.confirmed or track.label is None or track.parked_before:
             return
-        told = self._open_events.get(track.id)
-        if told is None:
+        open_event = self._open_events.get(track.id)
+        if open_event is None:
             yield ObjectObservation(Phase.START, track, track.first_seen_mono)
             self._open_events[track.id] = _OpenObjectEvent(track, track.first_seen_mono, now)
             return
-        due = now - told.reported_mono >= UPDATE_EVERY_S and track.state is TrackState.MOVING
-        if track.label == told.track.label and not due:
-            # Its end, should the camera be lost, is told from the last sight of it.
-            told.track = _in_view(track, told)
+        due = now - open_event.reported_mono >= UPDATE_EVERY_S and track.state is TrackState.MOVING
+        if track.label == open_event.track.label and not due:
+            # If the camera is lost, the end is reported with the last position.
+            open_event.track = _in_view(track, open_event)
             return
-        yield ObjectObservation(Phase.UPDATE, track, told.started_mono)
-        self._open_events[track.id] = _OpenObjectEvent(track, told.started_mono, now)
+        yield ObjectObservation(Phase.UPDATE, track, open_event.started_mono)
+        self._open_events[track.id] = _OpenObjectEvent(track, open_event.started_mono, now)
 
 
-def _in_view(track: Track, told: _OpenObjectEvent) -> Track:
-    """The track where it was seen last: a predicted box may have left the picture, and has no area then."""
-    return track if track.box.clipped().area > 0 else replace(track, box=told.track.box)
+def _in_view(track: Track, open_event: _OpenObjectEvent) -> Track:
+    """The track with its last visible box: a predicted box may have left the picture, and has no area
+    then."""
+    return track if track.box.clipped().area > 0 else replace(track, box=open_event.track.box)
 
 
-def _labelled(track: Track, told: _OpenObjectEvent) -> Track:
-    return track if track.label is not None else told.track
+def _labelled(track: Track, open_event: _OpenObjectEvent) -> Track:
+    return track if track.label is not None else open_event.track
 
 
 def _why(track: Track) -> str:
-    """``left`` when it was last seen at the picture's edge, ``lost`` when it vanished inside."""
+    """``left`` when it was last seen at the picture's edge, ``lost`` when it vanished inside the picture."""
     return "left" if is_at_edge(track.box) else "lost"
 
 
-REMEMBERED = 4096
-"""Track ids already counted: more than any camera has live tracks, so each is counted once."""
+MAX_COUNTED_IDS = 4096
+"""Track ids that are stored as counted: more than a camera can have live tracks, so each counts once."""
 
 
 class ObjectCounter:
-    """``counts`` hits of one camera, every ``every_s`` seconds of frame time. One thread.
+    """``counts`` observations of one camera, every ``every_s`` seconds of frame time. For one thread.
 
-    An object counts once, in the interval in which it is confirmed and labelled, under the label it
-    then has; what was parked before it was seen counts when it moves. An interval without new objects is not
-    told, and begins anew.
+    An object counts once, in the interval in which it is confirmed and labelled, under the label it has then.
+    An object that was parked before it was first seen counts when it moves. An interval without new objects
+    is not reported, and starts again.
     """
 
     needs_every_frame = False
@@ -123,17 +123,17 @@ class ObjectCounter:
                 self._count(track.id, track.label)
 
     def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[CountsObservation]:
-        """Tell what was counted so far, and begin anew with the next frame."""
+        """Report what was counted so far; a new interval starts with the next frame."""
         yield from self._report(self._last_mono)
         self._from_mono = None
 
     def _count(self, track_id: str, label: str) -> None:
-        known = track_id in self._counted
+        was_counted = track_id in self._counted
         self._counted[track_id] = None
-        self._counted.move_to_end(track_id)  # live tracks stay; the longest unseen are forgotten
-        if not known:
+        self._counted.move_to_end(track_id)  # the ids that were unseen for longest are dropped first
+        if not was_counted:
             self._new[label] += 1
-            if len(self._counted) > REMEMBERED:
+            if len(self._counted) > MAX_COUNTED_IDS:
                 self._counted.popitem(last=False)
 
     def _report(self, now: float) -> Iterator[CountsObservation]:

@@ -1,4 +1,4 @@
-"""When a rule is armed."""
+"""Decides when a rule is armed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
 from edge_agent.core.overrides import OverrideKind
 
 CLOCK_IS_SET = 2020
-"""A clock before this year has not been set since the power came: it says nothing about the time of day."""
+"""A clock before this year has not been set since the gateway was powered on, so the time of day is
+unknown."""
 
 
 class Arming:
-    """Of one rule, in the site's own time.
+    """Whether one rule is armed, in the site's local time.
 
-    A clock that has not been synchronised since the box started may be off by as long as the power was away:
-    then the schedule's own ``unsynced`` decides, by default for armed all day. An alarm too many says
-    ``clock: unsynced``, one that does not come says nothing.
+    A clock that has not been synchronised since boot may be off by as long as the gateway was without power.
+    Until then the schedule's ``unsynced`` decides; its default is armed all day, because a false alarm shows
+    ``clock: unsynced``, while a missing alarm shows nothing.
     """
 
     def __init__(
@@ -29,8 +30,8 @@ class Arming:
         override: Callable[[], OverrideKind | None] = lambda: None,
         clock_known: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``override``: what the centre asks of the rule now. ``clock_known``: whether the clock has been
-        right since the box started; asked for each frame."""
+        """``override``: the centre's override of the rule, if any. ``clock_known``: whether the clock was
+        synchronised since boot; called for each frame."""
         self._schedule = schedule
         self._timezone = timezone
         self._holidays = holidays
@@ -38,7 +39,7 @@ class Arming:
         self._clock_known = clock_known
 
     def armed(self, at: datetime) -> bool:
-        """Whether it is, at that moment. A time over midnight belongs to the day it begins on."""
+        """Whether the rule is armed at that time. A period over midnight belongs to the day it begins on."""
         match self._override():
             case OverrideKind.DISARM:
                 return False

@@ -1,7 +1,7 @@
-"""What drove and then stands where nothing should: ``stopped-vehicle``.
+"""The rule ``stopped-vehicle``: a vehicle that drove and then stands in a zone.
 
-A vehicle stands while the middle of its box keeps within a part of its own size. It counts only if it was
-seen to move before: what stood there when the agent or the camera came is parked, as far as anyone knows.
+A vehicle stands while the centre of its box stays within a part of its own size. It counts only if it was
+seen to move before: a vehicle that stood there when the agent or the camera started may be parked.
 """
 
 from __future__ import annotations
@@ -19,55 +19,59 @@ from edge_agent.rules.motion_filter import MotionFilter, centre_distance, centre
 from edge_agent.rules.schedule import Arming
 
 # Own sizes, centre to centre.
-MOVED = 1.0  # more: what only comes into view to stop there is missed; less: shoving a parked bike is driving
-STANDS = 0.35  # more: a creeping queue stands; less: a half hidden vehicle, whose box is smaller, has moved
+MOVED = (
+    1.0  # more: a vehicle that stops as soon as it is in view is missed; less: pushing a parked bike counts
+)
+STANDS = 0.35  # more: a slow queue counts as standing; less: a half hidden vehicle counts as moved
 SAME_PLACE = 0.5
 SAME_SIZE = 2.0  # ratio of areas
 
-MOVED_IN_S = 20.0  # slower is the drift of a jittering box
+MOVED_IN_S = 20.0  # slower movement is the drift of a jittering box
 STOOD_S = 3.0
-MOVED_ON_S = 1.0  # a box that is off for a shorter time has jumped
-FOUND_AGAIN_S = 60.0  # what stands still is analysed about once a minute
+MOVED_ON_S = 1.0  # a box that is off its place for a shorter time has jumped
+FOUND_AGAIN_S = 60.0  # a still scene is analysed about once a minute
 
 
 @dataclass(slots=True)
 class _Vehicle:
     """One track, and where it stands."""
 
-    track: Track  # as it was last seen
+    track: Track  # as last seen
     seen_mono: float
     first: Box
-    place: Box  # where it stands; it has left when it is off for ``MOVED_ON_S``
+    place: Box  # where it stands; it has left when it is elsewhere for ``MOVED_ON_S``
     since_mono: float
-    stood_mono: float  # when it was last there
+    stood_mono: float  # when it was last at its place
     motion_filter: MotionFilter = field(default_factory=MotionFilter)
-    named: Box | None = None  # where it was when it had one of the rule's labels first
-    went: tuple[float, float] = (0.0, 0.0)  # since then, own widths and heights; what is long ago fades
+    labelled_box: Box | None = None  # when it first had one of the rule's labels
+    displacement: tuple[float, float] = (0.0, 0.0)  # since then, in own sizes; old movement fades
     moved: bool = False
     off_mono: float | None = None
     open_event: OpenRuleEvent | None = None
 
-    def follow(self, track: Track, named: bool, now: float) -> None:
-        """Take what was seen now."""
+    def follow(self, track: Track, has_label: bool, now: float) -> None:
+        """Update from the track as seen now. ``has_label``: it has one of the rule's labels."""
         if not self.moved and now > self.seen_mono:
-            self._move(track.box, named, now - self.seen_mono)
+            self._move(track.box, has_label, now - self.seen_mono)
         self.track, self.seen_mono = track, now
         if centre_distance(self.place, track.box) <= STANDS:
             self.stood_mono, self.off_mono = now, None
         elif self.off_mono is None:
             self.off_mono = now
 
-    def _move(self, box: Box, named: bool, dt: float) -> None:
+    def _move(self, box: Box, has_label: bool, dt: float) -> None:
         dx, dy = self.motion_filter.step(*centre_offset(self.track.box, box), dt)
-        if named:
+        if has_label:
             fade = exp(-dt / MOVED_IN_S)
-            self.went = fade * self.went[0] + dx, fade * self.went[1] + dy
-            self.named = self.named or box
-            self.moved = hypot(*self.went) >= MOVED and centre_distance(self.named, box) >= MOVED
+            self.displacement = fade * self.displacement[0] + dx, fade * self.displacement[1] + dy
+            self.labelled_box = self.labelled_box or box
+            self.moved = (
+                hypot(*self.displacement) >= MOVED and centre_distance(self.labelled_box, box) >= MOVED
+            )
 
     @property
     def has_moved_on(self) -> bool:
-        """Seen off its place for long enough."""
+        """Whether it was seen elsewhere for ``MOVED_ON_S``."""
         return self.off_mono is not None and self.seen_mono - self.off_mono >= MOVED_ON_S
 
     @property
@@ -75,18 +79,18 @@ class _Vehicle:
         return self.moved and self.off_mono is None and self.stood_mono - self.since_mono >= STOOD_S
 
     def stop_here(self) -> None:
-        """Where it is now, it may come to stand."""
+        """Make its present position the place where it may stand."""
         self.place, self.off_mono, self.open_event = self.track.box, None, None
         self.since_mono = self.stood_mono = self.seen_mono
 
     def is_at(self, place: Box) -> bool:
-        """Whether it was at that place, and about as large, when it was seen first."""
+        """Whether it was at that place, with about the same size, when it was first seen."""
         sizes = sorted((self.first.area, place.area))
         return centre_distance(place, self.first) <= SAME_PLACE and sizes[1] <= SAME_SIZE * sizes[0]
 
 
 class StoppedWatch:
-    """One rule on one camera. One thread."""
+    """One rule on one camera. For one thread."""
 
     needs_every_frame = False
 
@@ -97,7 +101,7 @@ class StoppedWatch:
         self._arming = arming
         self._armed_mono: float | None = None
         self._vehicles: dict[str, _Vehicle] = {}  # by live track
-        self._missing: list[_Vehicle] = []  # stood, and their track is gone
+        self._missing: list[_Vehicle] = []  # standing vehicles whose track has ended
 
     def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleObservation]:
         now = frame.captured_mono
@@ -122,9 +126,9 @@ class StoppedWatch:
     # ---- what is seen
 
     def _follow(self, tracks: Tracks, now: float) -> None:
-        """A track that is lost or covered up stands where it stood."""
+        """Update all vehicles. A track that is lost or covered keeps its place."""
         live = {track.id: track for track in tracks.active}
-        for id_ in [known for known in self._vehicles if known not in live]:
+        for id_ in [id_ for id_ in self._vehicles if id_ not in live]:
             vehicle = self._vehicles.pop(id_)
             if vehicle.stood or vehicle.open_event is not None:
                 self._missing.append(vehicle)
@@ -141,17 +145,17 @@ class StoppedWatch:
             vehicle.follow(track, track.label in self._names, now)
 
     def _find_missing(self) -> None:
-        """A track that begins where a vehicle stood is that vehicle: its time and its event go on."""
+        """A track that begins where a vehicle stood is that vehicle: its time and its event continue."""
         for gone in list(self._missing):
             for vehicle in self._vehicles.values():
-                named = vehicle.track.label in self._names
-                if named and vehicle.open_event is None and vehicle.is_at(gone.place):
+                has_label = vehicle.track.label in self._names
+                if has_label and vehicle.open_event is None and vehicle.is_at(gone.place):
                     vehicle.moved, vehicle.open_event, vehicle.place = True, gone.open_event, gone.place
                     vehicle.since_mono, vehicle.stood_mono = gone.since_mono, gone.stood_mono
                     self._missing.remove(gone)
                     break
 
-    # ---- what is told; memory changes after the yield, when the hit has been taken
+    # ---- what is reported; state changes after the yield, when the sink has stored the observation
 
     def _report(self, vehicle: _Vehicle, now: float) -> Iterator[RuleObservation]:
         if vehicle.has_moved_on:
@@ -161,18 +165,18 @@ class StoppedWatch:
             yield from self._start_or_update(vehicle, now)
 
     def _may_report(self, vehicle: _Vehicle, now: float) -> bool:
-        """Whether it is seen standing there now, and is what the rule is about."""
+        """Whether it is seen at its place now, and has one of the rule's labels."""
         track = vehicle.track
         if self._armed_mono is None or vehicle.stood_mono < now or not vehicle.moved:
             return False
         return track.confirmed and track.label in self._names
 
     def _start_or_update(self, vehicle: _Vehicle, now: float) -> Iterator[RuleObservation]:
-        track, told = vehicle.track, vehicle.open_event
-        if told is not None:
-            if told.is_update_due(track.label, now):
-                yield self._observation(Phase.UPDATE, vehicle, told.event_id)
-                told.updated(track.label, now)
+        track, open_event = vehicle.track, vehicle.open_event
+        if open_event is not None:
+            if open_event.is_update_due(track.label, now):
+                yield self._observation(Phase.UPDATE, vehicle, open_event.event_id)
+                open_event.updated(track.label, now)
             return
         lasted = now - self._since(vehicle) >= self._rule.still_s
         in_zone = contains(self._rule.zone.polygon, track.box.foot)
@@ -183,7 +187,7 @@ class StoppedWatch:
             vehicle.open_event = self._throttle.started(event_id, track.label, now)
 
     def _since(self, vehicle: _Vehicle) -> float:
-        """What stood there before the rule was armed stands there since then."""
+        """Since when it stands, counted from the time when the rule was armed."""
         if self._armed_mono is None or vehicle.open_event is not None:
             return vehicle.since_mono
         return max(vehicle.since_mono, self._armed_mono)

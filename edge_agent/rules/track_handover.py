@@ -1,4 +1,4 @@
-"""Whether a new track is the object that another track has lost: a stay does not end with its track."""
+"""Decides whether a new track is the object of a lost track, so that a stay does not end with its track."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from math import hypot
 
 from edge_agent.core.model import Box
 
-STEP, SPEED, FARTHEST = 0.5, 0.85, 1.5
-"""How far off it may appear, in own sizes: at once, more with every second, and at most. A walker makes 0.85
-own heights a second (docs/design/tracking.md). Larger: more stays survive, and more often one takes over
-another's."""
-MOST_LARGER = 2.5  # the longer side of one box over the other's; a half hidden person is half as high
-EDGE = (
-    0.02  # of the picture, a box is this inexact: who was seen last there has left, who comes in is another
-)
+REACH, REACH_PER_S, MAX_REACH = 0.5, 0.85, 1.5
+"""How far from the lost track a new one may appear, in own sizes: at once, more for every second, and at
+most. A walker moves 0.85 own heights a second (docs/design/tracking.md). Larger: more stays continue, and
+more stays are continued by another object."""
+MAX_SIZE_RATIO = 2.5  # the longer side of one box over the other's; a half hidden person is half as high
+EDGE = 0.02  # of the picture; an object at the edge has left or is entering, so it is never the same object
 
 
 @dataclass(frozen=True, slots=True)
 class LostTrack:
-    """A track as it was seen last."""
+    """A track as last seen."""
 
     box: Box
     group: str | None
@@ -28,7 +26,7 @@ class LostTrack:
 
 @dataclass(frozen=True, slots=True)
 class NewTrack:
-    """A track as it came into the zone."""
+    """A track as first seen in the zone."""
 
     box: Box
     group: str | None  # None: not yet known
@@ -41,9 +39,9 @@ def is_at_edge(box: Box) -> bool:
 
 
 def handover_distance(gone: LostTrack, new: NewTrack, aspect: float, grace_s: float) -> float | None:
-    """How far apart they were, in own sizes, if they may be the same object; else None.
+    """The distance of the two tracks in own sizes, if they may be the same object; else None.
 
-    The new track has to have begun after the other was seen last: who was there before is somebody else.
+    The new track must have begun after the other was last seen: two tracks at the same time are two objects.
     """
     absence_s = new.came_mono - gone.seen_mono
     if new.first_seen_mono <= gone.seen_mono or absence_s > grace_s:
@@ -53,11 +51,11 @@ def handover_distance(gone: LostTrack, new: NewTrack, aspect: float, grace_s: fl
     if new.group is not None and new.group != gone.group:
         return None
     before, after = _size(gone.box, aspect), _size(new.box, aspect)
-    if not 0 < max(before, after) <= MOST_LARGER * min(before, after):
+    if not 0 < max(before, after) <= MAX_SIZE_RATIO * min(before, after):
         return None
     (ax, ay), (bx, by) = gone.box.foot, new.box.foot
     apart = hypot((ax - bx) * aspect, ay - by) / max(before, after)
-    return apart if apart <= min(STEP + SPEED * absence_s, FARTHEST) else None
+    return apart if apart <= min(REACH + REACH_PER_S * absence_s, MAX_REACH) else None
 
 
 def _size(box: Box, aspect: float) -> float:

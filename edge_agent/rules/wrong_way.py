@@ -1,8 +1,8 @@
-"""Who goes against the arrow of a zone: ``wrong-way``.
+"""The rule ``wrong-way``: an object that moves against the arrow of a zone.
 
-What decides is where the foot of the box went over the last ``min_distance`` of its way, in the picture's
-true proportions. It is measured twice, and both have to agree: by where the box is, which jumps when ids
-change places, and by its steps without jumps (``motion_filter.py``), which drift when a box jitters.
+The direction is that of the box's foot over the last ``min_distance`` of its path, in the picture's true
+proportions. It is measured twice, and both must agree: by the positions of the box, which jump when tracks
+swap ids, and by its steps without jumps (``motion_filter.py``), which drift when a box jitters.
 """
 
 from __future__ import annotations
@@ -20,43 +20,45 @@ from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
 from edge_agent.rules.motion_filter import MotionFilter
 from edge_agent.rules.schedule import Arming
 
-OWN_SIZES = 1.0  # at least so far; who reverses into a gap goes about one length
-GRACE_S = 1.0  # so long an absence from the zone is none
-STANDS_S = 60.0  # without getting on for so long, it no longer goes against the arrow
-GETS_ON_S = 2.0
-REMEMBERED_S = 30.0  # slower is the drift of a jittering box
-PIECES = 10  # of the distance that counts; what is shorter is not remembered one by one
+MIN_OWN_SIZES = (
+    1.0  # minimum distance in own sizes; a vehicle that reverses into a gap moves about one length
+)
+GRACE_S = 1.0  # a shorter absence from the zone is ignored
+STANDSTILL_S = 60.0  # after this long without progress against the arrow, the event ends
+PROGRESS_WITHIN_S = 2.0
+REMEMBERED_S = 30.0  # slower movement is the drift of a jittering box
+STEPS_PER_DISTANCE = 10  # points stored per ``min_distance``; shorter steps are not stored
 MAX_POINTS = 100
 
 Vector = tuple[float, float]
-"""In widths of the picture, to the right and down."""
+"""(x, y) in widths of the picture, to the right and down."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Point:
     mono: float
-    foot: Vector  # where the box was
-    at: Vector  # without jumps, from anywhere
+    foot: Vector  # position of the box
+    at: Vector  # position without jumps, from an arbitrary origin
 
 
 @dataclass(slots=True)
 class _ZonePath:
-    """One track's way inside the zone."""
+    """The path of one track inside the zone."""
 
-    track: Track  # as it was last inside
+    track: Track  # as last seen inside
     foot: Vector
     seen_mono: float
     inside_mono: float
-    at: Vector = (0.0, 0.0)  # without jumps, from anywhere
+    at: Vector = (0.0, 0.0)  # position without jumps, from an arbitrary origin
     motion_filter: MotionFilter = field(default_factory=MotionFilter)
     path: deque[_Point] = field(default_factory=lambda: deque(maxlen=MAX_POINTS))
     open_event: OpenRuleEvent | None = None
-    begin: _Point | None = None  # of what has been told
-    against: _Point | None = None  # where it last got on against the arrow
-    spent: bool = False  # told and stopped: told again only after it has turned or left
+    begin: _Point | None = None  # of the reported movement
+    against: _Point | None = None  # the last progress against the arrow
+    reported_once: bool = False  # reported and stopped: reported again only after it has turned or left
 
-    def follow(self, track: Track, foot: Vector, inside: bool, piece: float, now: float) -> None:
-        """Take what was seen now; ``piece``: a shorter step is not remembered."""
+    def follow(self, track: Track, foot: Vector, inside: bool, step: float, now: float) -> None:
+        """Update from the track as seen now. ``step``: shorter steps are not stored."""
         if now > self.seen_mono:
             dx, dy = self.motion_filter.step(
                 foot[0] - self.foot[0], foot[1] - self.foot[1], now - self.seen_mono
@@ -66,35 +68,38 @@ class _ZonePath:
         if not inside:
             return
         self.track, self.inside_mono = track, now
-        if not self.path or hypot(*_from(self.path[-1].at, self.at)) >= piece:
+        if not self.path or hypot(*_from(self.path[-1].at, self.at)) >= step:
             self.path.append(_Point(now, foot, self.at))
 
     def recent_movement(
         self, least: float, own: Vector, now: float
     ) -> tuple[_Point, tuple[Vector, Vector]] | None:
-        """From where, and which way, it went over the last ``least`` widths and ``OWN_SIZES``."""
+        """The begin and both measures of the movement over the last ``least`` widths and ``MIN_OWN_SIZES``;
+        None if it has not moved that far in ``REMEMBERED_S``."""
         for point in reversed(self.path):
             if now - point.mono > REMEMBERED_S:
                 return None
-            ways = _from(point.at, self.at), _from(point.foot, self.foot)
-            if all(hypot(x, y) >= least and hypot(x / own[0], y / own[1]) >= OWN_SIZES for x, y in ways):
-                return point, ways
+            movements = _from(point.at, self.at), _from(point.foot, self.foot)
+            if all(
+                hypot(x, y) >= least and hypot(x / own[0], y / own[1]) >= MIN_OWN_SIZES for x, y in movements
+            ):
+                return point, movements
         return None
 
     def latest_step(self, now: float) -> Vector | None:
-        """Which way it got on just now."""
-        if len(self.path) < 2 or now - self.path[-1].mono > GETS_ON_S:
+        """The last step, if it was within ``PROGRESS_WITHIN_S``; else None."""
+        if len(self.path) < 2 or now - self.path[-1].mono > PROGRESS_WITHIN_S:
             return None
         return _from(self.path[-2].at, self.path[-1].at)
 
     def forget(self) -> None:
-        """What it did counts no more."""
+        """Forget its movement and its event."""
         self.path.clear()
-        self.open_event, self.spent = None, False
+        self.open_event, self.reported_once = None, False
 
 
 class WrongWayWatch:
-    """One rule on one camera. One thread."""
+    """One rule on one camera. For one thread."""
 
     needs_every_frame = False
 
@@ -116,90 +121,100 @@ class WrongWayWatch:
         for track in tracks.active:
             if track.state is not TrackState.LOST and track.seen_now:
                 self._see(track, now)
-        for id_, walk in list(self._paths.items()):
+        for id_, zone_path in list(self._paths.items()):
             if id_ not in live:
-                yield from self._end(walk, "lost")
+                yield from self._end(zone_path, "lost")
                 del self._paths[id_]
-            elif now == walk.seen_mono:
-                yield from self._judge(walk, now)
+            elif now == zone_path.seen_mono:
+                yield from self._judge(zone_path, now)
 
     def finish(self, reason: str, continuing: Collection[str] = ()) -> Iterator[RuleObservation]:
-        for id_ in [known for known in self._paths if known not in continuing]:
+        for id_ in [id_ for id_ in self._paths if id_ not in continuing]:
             yield from self._end(self._paths[id_], reason)
             del self._paths[id_]
 
     def _see(self, track: Track, now: float) -> None:
         x, y = track.box.foot
         foot, inside = (x, y * self._aspect), contains(self._rule.zone.polygon, (x, y))
-        walk = self._paths.get(track.id)
-        if walk is None:
-            walk = self._paths[track.id] = _ZonePath(track, foot, now, now)
-        far = max(self._rule.min_distance, OWN_SIZES * min(self._own_size(track)))
-        walk.follow(track, foot, inside, far / PIECES, now)
+        zone_path = self._paths.get(track.id)
+        if zone_path is None:
+            zone_path = self._paths[track.id] = _ZonePath(track, foot, now, now)
+        far = max(self._rule.min_distance, MIN_OWN_SIZES * min(self._own_size(track)))
+        zone_path.follow(track, foot, inside, far / STEPS_PER_DISTANCE, now)
 
-    def _judge(self, walk: _ZonePath, now: float) -> Iterator[RuleObservation]:
-        """Memory changes after the yield: only then the hit has been taken."""
-        if now - walk.inside_mono > GRACE_S:
-            yield from self._end(walk, "left")
-            walk.forget()
+    def _judge(self, zone_path: _ZonePath, now: float) -> Iterator[RuleObservation]:
+        """State changes after the yield: only then the sink has stored the observation."""
+        if now - zone_path.inside_mono > GRACE_S:
+            yield from self._end(zone_path, "left")
+            zone_path.forget()
             return
-        last = walk.recent_movement(self._rule.min_distance, self._own_size(walk.track), now)
-        if last is not None and not any(self._is_against(way) for way in last[1]):
-            yield from self._end(walk, "over")
-            walk.open_event, walk.spent = None, False
+        last = zone_path.recent_movement(self._rule.min_distance, self._own_size(zone_path.track), now)
+        if last is not None and not any(self._is_against(movement) for movement in last[1]):
+            yield from self._end(zone_path, "over")
+            zone_path.open_event, zone_path.reported_once = None, False
         elif (
             last is not None
-            and all(self._is_against(way) for way in last[1])
-            and self._is_progressing(walk, now)
+            and all(self._is_against(movement) for movement in last[1])
+            and self._is_progressing(zone_path, now)
         ):
-            yield from self._report(walk, last[0], now)
-        elif walk.open_event is not None and walk.against and now - walk.against.mono > STANDS_S:
-            yield from self._end(walk, "over")
-            walk.open_event, walk.spent = None, True
+            yield from self._report(zone_path, last[0], now)
+        elif (
+            zone_path.open_event is not None
+            and zone_path.against
+            and now - zone_path.against.mono > STANDSTILL_S
+        ):
+            yield from self._end(zone_path, "over")
+            zone_path.open_event, zone_path.reported_once = None, True
 
-    def _report(self, walk: _ZonePath, begin: _Point, now: float) -> Iterator[RuleObservation]:
-        """It goes against the arrow now, and has for ``min_distance``."""
-        walk.against, track = walk.path[-1], walk.track
+    def _report(self, zone_path: _ZonePath, begin: _Point, now: float) -> Iterator[RuleObservation]:
+        """Report a movement against the arrow over ``min_distance``."""
+        zone_path.against, track = zone_path.path[-1], zone_path.track
         if not track.confirmed or track.label not in self._names:
             return
-        if walk.open_event is not None:
-            if walk.open_event.is_update_due(track.label, now):
-                yield self._observation(Phase.UPDATE, walk, walk.open_event.event_id)
-                walk.open_event.updated(track.label, now)
-        elif not walk.spent and self._throttle.may_start(now):
-            walk.begin = begin
+        if zone_path.open_event is not None:
+            if zone_path.open_event.is_update_due(track.label, now):
+                yield self._observation(Phase.UPDATE, zone_path, zone_path.open_event.event_id)
+                zone_path.open_event.updated(track.label, now)
+        elif not zone_path.reported_once and self._throttle.may_start(now):
+            zone_path.begin = begin
             event_id = self._throttle.event_id(track.id, begin.mono)
-            yield self._observation(Phase.START, walk, event_id)
-            walk.open_event = self._throttle.started(event_id, track.label, now)
+            yield self._observation(Phase.START, zone_path, event_id)
+            zone_path.open_event = self._throttle.started(event_id, track.label, now)
 
-    def _end(self, walk: _ZonePath, reason: str) -> Iterator[RuleObservation]:
-        if walk.open_event is not None:
-            yield self._observation(Phase.END, walk, walk.open_event.event_id, reason)
+    def _end(self, zone_path: _ZonePath, reason: str) -> Iterator[RuleObservation]:
+        if zone_path.open_event is not None:
+            yield self._observation(Phase.END, zone_path, zone_path.open_event.event_id, reason)
 
-    def _is_progressing(self, walk: _ZonePath, now: float) -> bool:
-        piece = walk.latest_step(now)
-        return piece is not None and self._is_against(piece) and walk.inside_mono == now
+    def _is_progressing(self, zone_path: _ZonePath, now: float) -> bool:
+        step = zone_path.latest_step(now)
+        return step is not None and self._is_against(step) and zone_path.inside_mono == now
 
-    def _is_against(self, way: Vector) -> bool:
-        return 180.0 - self._angle(way) <= self._rule.angle_deg
+    def _is_against(self, movement: Vector) -> bool:
+        return 180.0 - self._angle(movement) <= self._rule.angle_deg
 
     def _own_size(self, track: Track) -> Vector:
         return max(track.box.width, 1e-6), max(track.box.height * self._aspect, 1e-6)
 
-    def _angle(self, way: Vector) -> float:
-        """Between a way and the arrow, in degrees."""
+    def _angle(self, movement: Vector) -> float:
+        """The angle between a movement and the arrow, in degrees."""
         (x1, y1), (x2, y2) = self._rule.arrow
         arrow = x2 - x1, (y2 - y1) * self._aspect
-        along = (way[0] * arrow[0] + way[1] * arrow[1]) / max(hypot(*way) * hypot(*arrow), 1e-12)
+        along = (movement[0] * arrow[0] + movement[1] * arrow[1]) / max(
+            hypot(*movement) * hypot(*arrow), 1e-12
+        )
         return degrees(acos(min(max(along, -1.0), 1.0)))
 
     def _observation(
-        self, phase: Phase, walk: _ZonePath, event_id: str, end_reason: str | None = None
+        self, phase: Phase, zone_path: _ZonePath, event_id: str, end_reason: str | None = None
     ) -> RuleObservation:
-        assert walk.begin is not None
-        assert walk.against is not None
-        track, zone, way = walk.track, self._rule.zone.id, _from(walk.begin.at, walk.against.at)
-        angle, distance = self._angle(way), hypot(*way)
+        assert zone_path.begin is not None
+        assert zone_path.against is not None
+        track, zone, movement = (
+            zone_path.track,
+            self._rule.zone.id,
+            _from(zone_path.begin.at, zone_path.against.at),
+        )
+        angle, distance = self._angle(movement), hypot(*movement)
         return RuleObservation(
             phase,
             event_id,
@@ -207,8 +222,8 @@ class WrongWayWatch:
             AgainstArrow(zone, round(angle, 1), round(distance, 3)),
             f"{track.label or 'something'} goes against the arrow of {zone}: at {angle:.0f} degrees to it, "
             f"over {distance:.2f} of the picture's width",
-            walk.begin.mono,
-            walk.against.mono,
+            zone_path.begin.mono,
+            zone_path.against.mono,
             track,
             track.box,
             end_reason,

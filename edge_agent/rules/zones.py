@@ -1,7 +1,7 @@
-"""Who is in a zone, and for how long: ``zone-intrusion`` and ``loitering``.
+"""The rules ``zone-intrusion`` and ``loitering``: an object is in a zone for some time.
 
-They differ in their defaults only: how long a stay has to be, and how long an absence is none. What counts is
-the foot of the box, where the object stands. A stay survives its track when another one appears in its place.
+They differ only in their defaults: how long a stay has to last, and how long an absence is ignored. The foot
+of the box counts, where the object stands. A stay survives its track when another track appears in its place.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from edge_agent.rules.schedule import Arming
 from edge_agent.rules.track_handover import LostTrack, NewTrack, handover_distance, is_at_edge
 
 NAMING_S = 3.0
-"""So long after ``grace_s`` a stay waits for what appeared in its place to get a name."""
+"""After ``grace_s``, a stay waits this much longer for a track that appeared in its place to get a label."""
 
 
 @dataclass(slots=True)
 class _ZoneStay:
-    """One object's stay in the zone, told or not."""
+    """One object's stay in the zone, reported or not."""
 
-    track: Track  # as it was last inside
+    track: Track  # as last seen inside
     entry_box: Box
-    since_mono: float  # inside, and the rule armed
+    since_mono: float  # when it was inside and the rule armed for the first time
     last_inside_mono: float
-    is_outside: bool = False  # seen there since
+    is_outside: bool = False  # seen outside since ``last_inside_mono``
     open_event: OpenRuleEvent | None = None
 
     @property
     def as_lost_track(self) -> LostTrack:
-        """... in case it has."""
+        """The track as it was last seen, for a handover."""
         return LostTrack(
             self.track.box, self.track.group, min(self.last_inside_mono, self.track.last_seen_mono)
         )
 
     def hand_over_to(self, successor: _ZoneStay) -> None:
-        """The same object under another track."""
+        """Continue this stay with the track of ``successor``, which is the same object."""
         self.track, self.last_inside_mono = successor.track, successor.last_inside_mono
         self.is_outside = successor.is_outside
 
 
 class ZoneWatch:
-    """One rule on one camera. One thread."""
+    """One rule on one camera. For one thread."""
 
     needs_every_frame = False
 
@@ -57,7 +57,7 @@ class ZoneWatch:
         self._arming = arming
         self._stays: dict[str, _ZoneStay] = {}  # by track
         self._live: dict[str, Track] = {}
-        self._aspect = 1.0  # of the picture
+        self._aspect = 1.0  # width over height of the picture
 
     def update(self, frame: Frame, tracks: Tracks) -> Iterator[RuleObservation]:
         now = frame.captured_mono
@@ -80,7 +80,7 @@ class ZoneWatch:
         yield from self._end_all(reason, continuing)
 
     def _follow(self, track: Track, now: float) -> None:
-        """A lost track is where it was, until it is found again or given up."""
+        """Update the track's stay. A lost track stays where it was, until it is seen again or ends."""
         if track.state is TrackState.LOST:
             return
         stay = self._stays.get(track.id)
@@ -93,7 +93,7 @@ class ZoneWatch:
             stay.track, stay.last_inside_mono, stay.is_outside = track, now, False
 
     def _hand_over(self) -> None:
-        """Stays whose tracks are gone go on under those that appeared in their place, the nearest first."""
+        """Hand the stays of ended tracks over to tracks that appeared in their place, the nearest first."""
         pairs = [
             (apart, id_, new_id)
             for id_ in self._stays
@@ -110,7 +110,7 @@ class ZoneWatch:
                 self._stays[new_id] = stay
 
     def _successors(self, id_: str) -> Iterator[tuple[str, float]]:
-        """Live tracks that may be the same object as the lost one, and how far from it they appeared."""
+        """Yield live tracks that may be the same object as the lost one, with their distance from it."""
         gone = self._stays[id_]
         if gone.is_outside or not self._is_relevant(gone.track):
             return
@@ -126,8 +126,8 @@ class ZoneWatch:
         return track.confirmed and track.label in self._names
 
     def _report(self, stay: _ZoneStay, now: float) -> Iterator[RuleObservation]:
-        """Start once it has lasted, then an update for another label and once a minute. What is known of the
-        stay is changed after the yield: only then the hit has been taken."""
+        """Report the start after ``min_duration_s``, then updates for another label and once a minute. The
+        stay changes after the yield: only then the sink has stored the observation."""
         track = stay.track
         if stay.last_inside_mono < now or not self._is_relevant(track):
             return
@@ -143,7 +143,8 @@ class ZoneWatch:
             stay.open_event = self._throttle.started(event_id, track.label, now)
 
     def _may_be_reported(self, new_id: str) -> bool:
-        """Whether it may be somebody who is out of sight and whose stay has been told: that shows soon."""
+        """Whether the track may be a hidden object whose stay is reported already. If so, wait: it is decided
+        within ``grace_s`` and ``NAMING_S``."""
         return any(
             new_id == successor
             for id_, stay in self._stays.items()
@@ -165,7 +166,7 @@ class ZoneWatch:
         return "left"
 
     def _may_go_on(self, track_id: str, stay: _ZoneStay, now: float) -> bool:
-        """Whether another track may still prove to be the same object."""
+        """Whether another track may still turn out to be the same object."""
         if not self._is_relevant(stay.track) or is_at_edge(stay.track.box):
             return False
         absence_s = now - stay.as_lost_track.seen_mono
@@ -178,7 +179,7 @@ class ZoneWatch:
             yield self._observation(Phase.END, stay, stay.open_event.event_id, reason)
 
     def _end_all(self, reason: str, continuing: Collection[str]) -> Iterator[RuleObservation]:
-        for track_id in [known for known in self._stays if known not in continuing]:
+        for track_id in [id_ for id_ in self._stays if id_ not in continuing]:
             yield from self._end(self._stays[track_id], reason)
             del self._stays[track_id]
 

@@ -1,3 +1,1 @@
-"""Stage 4, tracking: follows objects over frames and votes on their labels. Pure: no clock, no thread, no
-I/O.
-"""
+"""Stage 4, tracking: follows objects over frames and votes on their labels. No clock, no thread, no I/O."""

@@ -1,7 +1,7 @@
-"""Which sighting belongs to which track: cost and assignment.
+"""Assigns sightings to tracks: cost of a pair, and the cheapest assignment.
 
-The assignment is the Hungarian method in its shortest-augmenting-path form (Jonker and Volgenant 1987),
-in plain Python: a look brings a handful of sightings, and scipy would be 100 MB on disk for this one
+The assignment is the Hungarian method in its shortest-augmenting-path form (Jonker and Volgenant 1987), in
+plain Python: an inference gives a handful of sightings, and scipy would take 100 MB on disk for this one
 function (docs/decisions/0007).
 """
 
@@ -17,16 +17,16 @@ FORBIDDEN = inf
 
 
 def assign(costs: Sequence[Sequence[float]], alone: float = 1.0) -> list[tuple[int, int]]:
-    """Pairs (row, column) that cost least together, where a row without a column costs ``alone``.
+    """Return the pairs (row, column) with the least total cost, where a row without a column costs ``alone``.
 
-    ``costs`` is rows x columns, finite numbers or ``FORBIDDEN``. A small ``alone`` leaves neighbours their
-    own columns; a large one makes as many pairs as can be. Ties go to the lower indices, so callers that
-    sort their rows get the same answer for every order of input.
+    ``costs`` is rows x columns, finite numbers or ``FORBIDDEN``. A smaller ``alone`` leaves more rows without
+    a column; a large one makes as many pairs as possible. Ties go to the lower indices, so callers that sort
+    their rows get the same answer for every order of input.
     """
     rows, columns = len(costs), len(costs[0]) if costs else 0
     if not rows or not columns:
         return []
-    # A private dummy column per row lets every row stay alone.
+    # One dummy column per row allows every row to stay without a real column.
     never = 4 * rows * max(alone, 1.0, *(c for row in costs for c in row if c != FORBIDDEN))
     padded = [
         [c if c != FORBIDDEN else never for c in row]
@@ -38,10 +38,11 @@ def assign(costs: Sequence[Sequence[float]], alone: float = 1.0) -> list[tuple[i
 
 
 def _shortest_augmenting_paths(costs: Sequence[Sequence[float]]) -> list[int]:
-    """Column of each row at least total cost; needs rows <= columns and finite costs. O(rows^2 * columns)."""
+    """The column of each row at the least total cost. Needs rows <= columns and finite costs. O(rows^2 *
+    columns)."""
     rows, columns = len(costs), len(costs[0])
     row_price, column_price = [0.0] * (rows + 1), [0.0] * (columns + 1)
-    owner = [0] * (columns + 1)  # row (from 1) that holds each column; column 0 is the row being placed
+    owner = [0] * (columns + 1)  # row (from 1) that has each column; column 0: the row being placed
     for row in range(1, rows + 1):
         owner[0] = row
         came_from, last = _path(costs, owner, row_price, column_price)
@@ -84,7 +85,7 @@ def _path(
 
 
 def distance(a: Box, b: Box) -> float:
-    """Distance of the centres in mean widths and heights of the two boxes; 1 is about one object apart."""
+    """Distance of the centres in mean widths and heights of the two boxes; 1 is about one object's size."""
     (ax, ay), (bx, by) = a.centre, b.centre
     width, height = (a.width + b.width) / 2, (a.height + b.height) / 2
     if width <= 0 or height <= 0:
@@ -93,13 +94,13 @@ def distance(a: Box, b: Box) -> float:
 
 
 def size_ratio(a: Box, b: Box) -> float:
-    """Larger area over the smaller, at least 1."""
+    """The larger area over the smaller, at least 1."""
     small, large = sorted((a.area, b.area))
     return large / small if small > 0 else inf
 
 
 def affinity(group: str | None, other: str | None) -> float:
-    """How readily two groups are the same object, 0..1: small models confuse them in known ways."""
+    """How likely two groups are the same object, 0..1: small models confuse some groups."""
     if group is None or other is None or group == other:
         return 1.0
     if {group, other} == {PERSON, TWO_WHEELER}:
@@ -108,13 +109,14 @@ def affinity(group: str | None, other: str | None) -> float:
 
 
 def pair_cost(track: Box, sighting: Box, like: float, reach: float) -> float:
-    """Cost of taking ``sighting`` for the object predicted at ``track``, or ``FORBIDDEN``.
+    """Cost of assigning ``sighting`` to the track predicted at ``track``, or ``FORBIDDEN``.
 
-    ``like`` is their groups' affinity, ``reach`` how far off the prediction the object may be, own sizes.
+    ``like``: affinity of their groups. ``reach``: how far from the prediction the object may be, in own
+    sizes.
     """
     apart, shared = distance(track, sighting), track.intersection(sighting)
     if shared <= 0 and apart > reach:
-        return FORBIDDEN  # nearly all pairs end here
+        return FORBIDDEN  # the case of nearly all pairs, so it is tested first
     iou, within = track.iou(sighting), shared / max(min(track.area, sighting.area), 1e-12)
     ratio = size_ratio(track, sighting)
     overlaps = (iou >= 0.15 or within >= 0.7) and ratio <= 6.0

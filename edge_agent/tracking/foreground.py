@@ -1,4 +1,4 @@
-"""Motion as support: how much of a box is foreground."""
+"""Motion as support of a track: how much of its box is foreground."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Gray
 
 SUPPORT_SHARE = 0.12
-"""Foreground share of a box that supports it: a rider seen from behind fills about half of the box, and a
-body as grey as the road a quarter of that."""
-TOUCH = 0.3  # shared part of the smaller of box and region, from which on they have to do with each other
+"""Foreground share of a box that supports it. A rider seen from behind fills about half of the box, and of a
+body as grey as the road a quarter of that is foreground."""
+TOUCH = 0.3  # box and region belong together from this shared part of the smaller one on
 
 
 class Foreground:
@@ -27,13 +27,13 @@ class Foreground:
         self._mask: Gray | None = motion.foreground if self.trusted else None
 
     def supports(self, box: Box, hidden_by: Sequence[Box] = ()) -> bool:
-        """Whether something moves in the part of ``box`` that no nearer object hides."""
+        """Whether something moves in the part of ``box`` outside ``hidden_by``."""
         return self.share(box, hidden_by) >= SUPPORT_SHARE
 
     def share(self, box: Box, hidden_by: Sequence[Box] = ()) -> float:
         """Foreground share of the visible part of ``box``, 0..1.
 
-        Without a mask it is the part that the motion regions cover.
+        Without a foreground mask, the share that motion regions cover.
         """
         visible = box.clipped()
         if not self._regions or visible.area <= 0:
@@ -47,14 +47,15 @@ class Foreground:
         return min(max(lit / area, 0.0), 1.0) if area > 0.1 * visible.area else 0.0
 
     def region_of(self, box: Box, others: Sequence[Box]) -> Box | None:
-        """The one motion region that touches ``box`` and none of ``others``; None if there is no such."""
+        """The motion region that touches ``box`` and none of ``others``, if there is exactly one; else
+        None."""
         near = [region.box for region in self._regions if _touch(region.box, box)]
         if len(near) != 1 or any(_touch(near[0], other) for other in others):
             return None
         return near[0]
 
     def _lit(self, box: Box) -> float:
-        """Area of foreground in ``box``, in pictures."""
+        """Area of the foreground in ``box``, as a share of the picture."""
         if self._mask is None:
             return min(box.area, sum(box.intersection(r.box) for r in self._regions))
         rows, columns = self._mask.shape

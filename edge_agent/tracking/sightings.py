@@ -1,9 +1,7 @@
-"""From detections to objects: one sighting an object, whatever a model made of it.
+"""Turns detections into sightings, one for each object, and lets a track's sightings vote on its label.
 
-Models trained on COCO draw a rider and the machine as two boxes and call the same motorbike person,
-motorcycle and car in turn. The agent's own model gives one box for both, which needs none of this.
-
-What a track is called: its sightings vote, weighted by their scores.
+Models with COCO's classes return a rider and the vehicle as two boxes, and label the same motorbike person,
+motorcycle and car in turn. The agent's own model returns one box for both, which needs no merging.
 """
 
 from __future__ import annotations
@@ -14,37 +12,38 @@ from dataclasses import dataclass, replace
 from edge_agent.core.model import GROUP_OF_LABEL, PERSON, TWO_WHEELER, VEHICLE, Box, Detection
 
 MAX_DETECTIONS = 100
-"""Of one frame: a junction full of riders has 50. A model that has gone mad must not hold up the camera."""
-SAME_OBJECT_IOU = 0.6  # two boxes of one frame this close are one object, whatever they are called
-SAME_GROUP_IOU = 0.45
-PART_INSIDE = 0.6  # of a two-wheeler's box within another's: that of the machine in that of machine and rider
-CLEARLY_WEAKER = 0.7  # score over the other's: people who stand before each other have much the same
-TALL = 1.35  # height over width in pixels; nothing with four wheels is seen so narrow
+"""Limit for one frame: a junction full of riders has 50. A faulty model must not slow down the camera."""
+SAME_OBJECT_IOU = 0.6  # two boxes of one frame from this IoU on are one object, whatever their labels
+SAME_GROUP_IOU = 0.45  # the same for two boxes of one group
+PART_INSIDE = 0.6  # a two-wheeler's box inside another by this share: the vehicle, inside vehicle and rider
+CLEARLY_WEAKER = 0.7  # ratio of scores of a duplicate; two people, one behind the other, score about the same
+TALL = 1.35  # height over width in pixels; no vehicle with four wheels looks so narrow
 TALL_VEHICLE_WEIGHT = 0.25
 TALL_SCORE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One object as one frame's inferences saw it: a detection, or a rider together with the machine."""
+    """One object in the detections of one frame: a single detection, or a rider merged with the vehicle."""
 
     label: str
-    score: float  # of its best part: that a rider is there is as sure as that a person is
+    score: float  # of its best part
     group: str
     box: Box
     weight: float  # of its vote for ``label``
-    as_person: float = 0.0  # weight of its vote for a person, where a rider was seen
+    as_person: float = 0.0  # weight of its vote for a person, if a rider was seen
 
 
 Apart = Callable[[Detection, Detection], bool]
-"""Whether a person and a machine are known to be two objects: somebody walks past a parked motorbike."""
+"""Whether a person and a two-wheeler are known to be two objects, as when a person walks past a parked
+one."""
 
 
 def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> list[Sighting]:
-    """The objects in one frame's ``detections``, strongest first; their order does not matter.
+    """Return the objects in one frame's ``detections``, highest score first, whatever the order of input.
 
-    ``aspect`` is the picture's height over its width. Detections of no group are left out, and of more than
-    ``MAX_DETECTIONS`` the weaker ones.
+    ``aspect`` is the picture's height over its width. Detections without a group are dropped, and the weakest
+    ones beyond ``MAX_DETECTIONS``.
     """
     known = sorted(_sound(detections), key=_strength)[:MAX_DETECTIONS]
     machines, people, vehicles = (
@@ -56,11 +55,11 @@ def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> l
     seen += [Sighting(d.label, d.score, PERSON, d.box, d.score) for d in people if id(d) not in taken]
     seen += [_vehicle(d, aspect) for d in vehicles]
     seen.sort(key=lambda s: (-s.score, s.box.x1, s.box.y1, s.box.x2, s.box.y2, s.label))
-    return _without_doubles(seen)
+    return _without_duplicates(seen)
 
 
 def _sound(detections: Iterable[Detection]) -> Iterator[Detection]:
-    """Those of a group that lie in the picture, cut off at its edge."""
+    """Yield the valid detections, with boxes clipped to the picture."""
     for d in detections:
         box = d.box.clipped()
         if d.group is not None and box.area > 0 and 0 < d.score <= 1:
@@ -68,9 +67,9 @@ def _sound(detections: Iterable[Detection]) -> Iterator[Detection]:
 
 
 def is_rider_on(person: Box, machine: Box) -> bool:
-    """Whether ``person`` sits on ``machine`` as pictures show it: above, in line, overlapping.
+    """Whether ``person`` sits on ``machine``: above it, in line with it, overlapping.
 
-    A walker beside a machine stands as low as its wheels and to the side of it.
+    The feet of a person who walks beside the machine are as low as its wheels, and to its side.
     """
     if abs(person.centre[0] - machine.centre[0]) > 0.4 * max(person.width, machine.width):
         return False
@@ -86,7 +85,7 @@ def _strength(d: Detection) -> tuple[float, float, float, float, float, str]:
 
 
 def _distinct(detections: Sequence[Detection]) -> list[Detection]:
-    """One detection an object of one group, as strong as the strongest of it."""
+    """One detection for each object of one group, with the highest score of its detections."""
     kept: list[Detection] = []
     for d in detections:
         same = next((i for i, k in enumerate(kept) if _same(d, k)), None)
@@ -100,34 +99,34 @@ def _distinct(detections: Sequence[Detection]) -> list[Detection]:
 def _same(a: Detection, b: Detection) -> bool:
     if a.box.iou(b.box) > SAME_GROUP_IOU:
         return True
-    # The machine alone, and the rider on it as one; people may well stand before each other.
+    # A box of the vehicle alone, and one of vehicle and rider. Not for people, who may overlap each other.
     return _is_machine(a) and max(a.box.inside(b.box), b.box.inside(a.box)) > PART_INSIDE
 
 
 def _is_machine(d: Detection) -> bool:
-    """Whether the label means the machine without its rider, as in COCO."""
+    """Whether the label means the two-wheeler without its rider, as in COCO."""
     return d.group == TWO_WHEELER and d.label != TWO_WHEELER
 
 
 def _pair(
     machines: Sequence[Detection], people: Sequence[Detection], apart: Apart
 ) -> list[tuple[Detection, list[Detection]]]:
-    """Each machine with its riders: a person belongs to the machine under him that is most in line."""
+    """Each two-wheeler with its riders. A rider belongs to the two-wheeler below that is most in line."""
     riders: dict[int, list[Detection]] = {index: [] for index in range(len(machines))}
-    named_twice: set[int] = set()
+    duplicates: set[int] = set()
     for person in people:
         near = [i for i, m in enumerate(machines) if _is_machine(m) and not apart(person, m)]
         same = [i for i in near if person.box.iou(machines[i].box) > SAME_OBJECT_IOU]
         below = [i for i in near if i not in same and is_rider_on(person.box, machines[i].box)]
         if below:
-            # The machine itself was seen: the rider, named as a machine as well, is no second one.
-            named_twice.update(same)
+            # The rider was also detected as a two-wheeler. Since the real one is below, this is a duplicate.
+            duplicates.update(same)
         if options := below or same:
-            riders[min(options, key=lambda i: _aside(person, machines[i]))].append(person)
-    return [(m, riders[i]) for i, m in enumerate(machines) if riders[i] or i not in named_twice]
+            riders[min(options, key=lambda i: _sideways_offset(person, machines[i]))].append(person)
+    return [(m, riders[i]) for i, m in enumerate(machines) if riders[i] or i not in duplicates]
 
 
-def _aside(person: Detection, machine: Detection) -> float:
+def _sideways_offset(person: Detection, machine: Detection) -> float:
     return abs(person.box.centre[0] - machine.box.centre[0]) / machine.box.width
 
 
@@ -139,27 +138,27 @@ def _mounted(machine: Detection, riders: Sequence[Detection]) -> Sighting:
         box = box.union(rider.box)
     rider_score = max(rider.score for rider in riders)
     score = max(machine.score, rider_score)
-    # One look has one vote, as heavy as its score: divided among what it named.
+    # One inference has one vote of the weight ``score``, divided between the two labels.
     part = score / (machine.score + rider_score)
     return Sighting(machine.label, score, TWO_WHEELER, box, machine.score * part, rider_score * part)
 
 
 def _vehicle(d: Detection, aspect: float) -> Sighting:
-    """Riders far away are often called car, weakly, in a box that only a car seen from above has."""
+    """Weigh down tall boxes: distant riders are often called car, with a low score, in a tall box."""
     tall = aspect * d.box.height > TALL * d.box.width and d.score < TALL_SCORE
     return Sighting(d.label, d.score, VEHICLE, d.box, d.score * (TALL_VEHICLE_WEIGHT if tall else 1.0))
 
 
-def _without_doubles(seen: Sequence[Sighting]) -> list[Sighting]:
-    """Leave out what lies on a stronger sighting: another name, a part of it, it and its neighbour as one."""
+def _without_duplicates(seen: Sequence[Sighting]) -> list[Sighting]:
+    """Drop duplicates of a stronger sighting: another label, a part of it, or a box around two objects."""
     kept: list[Sighting] = []
     for s in seen:
-        if not any(_is_double(s, k) for k in kept):
+        if not any(_is_duplicate(s, k) for k in kept):
             kept.append(s)
     return kept
 
 
-def _is_double(weak: Sighting, strong: Sighting) -> bool:
+def _is_duplicate(weak: Sighting, strong: Sighting) -> bool:
     iou = weak.box.iou(strong.box)
     if iou > SAME_OBJECT_IOU:
         return True
@@ -170,18 +169,18 @@ def _is_double(weak: Sighting, strong: Sighting) -> bool:
 
 GROUPS = (TWO_WHEELER, PERSON, VEHICLE)
 RIDER_SHARE = 0.2
-"""With a COCO model: two-wheeler votes needed per person vote, by weight, to call a track a two-wheeler. A
-rider is a person too, so sightings of the person alone say little against the machine; a walker is hardly
-ever called one."""
+"""With a COCO model: weight of two-wheeler votes needed, per weight of person votes, to call a track a
+two-wheeler. A rider is a person too, so sightings of the person alone say little against a two-wheeler; a
+walker is hardly ever called a two-wheeler."""
 OWN_SHARE = 2.0
-"""What two-wheeler votes of the agent's own model count in comparison with person votes: it calls more riders
-persons than walkers riders."""
-FADE = 0.95  # of every older sighting's weight at each new one: near ones are better than far ones
-SWITCH_MARGIN = 1.25  # how much heavier another group or label must be before the track changes its name
+"""Factor for two-wheeler votes of the agent's own model: it mistakes riders for walkers more often than
+walkers for riders."""
+FADE = 0.95  # factor for older votes at each new one: recent sightings are usually nearer and better
+SWITCH_MARGIN = 1.25  # another group or label must be this much heavier before the track changes
 
 
 class GroupVote:
-    """Group and label of one track, and how sure they are."""
+    """The vote on the group and label of one track."""
 
     def __init__(self) -> None:
         self._weights: dict[str, float] = {}  # by label
@@ -204,7 +203,7 @@ class GroupVote:
             if self._agrees(sighting.group, group):
                 self._doubts[group] *= 1.0 - sighting.score
         self.count += 1
-        self._elect()
+        self._choose()
 
     @property
     def score(self) -> float:
@@ -218,25 +217,25 @@ class GroupVote:
 
     @property
     def evidence(self) -> float:
-        """How sure the agreeing sightings are together, 0..1, taken as independent witnesses (noisy-or):
-        one at 0.5 says as much as two at 0.3."""
+        """Combined score of the agreeing sightings, 0..1, as if they were independent (noisy-or): one of 0.5
+        counts as much as two of 0.3."""
         return 1.0 - self._doubts.get(self.group or "", 1.0)
 
     @property
     def uses_coco_classes(self) -> bool:
-        """Whether the model has COCO's classes, which mean the machine without its rider."""
+        """Whether the model has COCO's classes, which mean the two-wheeler without its rider."""
         return any(
             label != TWO_WHEELER and GROUP_OF_LABEL.get(label) == TWO_WHEELER for label in self._weights
         )
 
     def _agrees(self, seen: str, group: str) -> bool:
-        """Whether a sighting of ``seen`` may be one of ``group``: a rider is a person as well, and a model
-        that sees rider and machine as one mistakes walkers for them."""
+        """Whether a sighting of group ``seen`` supports ``group``: a rider is a person as well, and a model
+        that returns rider and vehicle as one object mistakes some walkers for riders."""
         if seen == group:
             return True
         return {seen, group} == {PERSON, TWO_WHEELER} and (group == TWO_WHEELER or not self.uses_coco_classes)
 
-    def _elect(self) -> None:
+    def _choose(self) -> None:
         groups = dict.fromkeys(GROUPS, 0.0)
         for label, weight in self._weights.items():
             groups[GROUP_OF_LABEL[label]] += weight
@@ -248,9 +247,9 @@ class GroupVote:
         best = max(GROUPS, key=lambda group: groups[group])
         if self.group is None or groups[best] > SWITCH_MARGIN * groups[self.group]:
             self.group = best
-        self.label = self._elect_label(self.group)
+        self.label = self._choose_label(self.group)
 
-    def _elect_label(self, group: str) -> str:
+    def _choose_label(self, group: str) -> str:
         members = sorted(label for label in self._weights if GROUP_OF_LABEL[label] == group)
         best = max(members, key=lambda label: self._weights[label])
         if self.label in members and self._weights[best] <= SWITCH_MARGIN * self._weights[self.label]:

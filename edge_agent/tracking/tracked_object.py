@@ -1,15 +1,11 @@
-"""One object being followed: what the tracker knows about it, and how evidence changes that.
+"""The state of one tracked object, and how evidence changes it.
 
-A small picture of something parked, to know without an inference that it is still there.
+Position: a Kalman filter with constant velocity, as in SORT (Bewley et al., "Simple Online and Realtime
+Tracking", ICIP 2016), with noise in own sizes, so that one covariance serves both axes and objects at any
+distance.
 
-Normalised cross-correlation does not care how bright the scene is.
-
-Parked objects: known by their picture where a model does not see them, or no inference is made.
-
-Where an object is and where it goes: a Kalman filter with constant velocity.
-
-As in SORT (Bewley et al., "Simple Online and Realtime Tracking", ICIP 2016), with noise in own sizes, so that
-one covariance serves both axes and objects near and far.
+Parked objects: a small picture of the object shows without an inference that it is still there. Normalised
+cross-correlation does not depend on the brightness of the scene.
 """
 
 from __future__ import annotations
@@ -33,21 +29,19 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 
-LONG_SIDE = 32  # pixels of the remembered patch; enough to recognise one object at one place
-INNER = 0.15  # of the box, left out on every side: its corners show the ground, which does not drive off
-SMOOTH = 11  # pixels; what is wider than this (wall above floor, a shadow's edge) is not the object either
-MIN_CONTRAST = 4.0  # grey levels of standard deviation; below it correlation follows the noise
-SAME_CORRELATION = (
-    0.7  # correlation at the place; a passer-by leaves less than 0.4, dusk and noise more than 0.8
-)
-SHAKE = 1  # pixels of the patch that wind moves the camera by
+LONG_SIDE = 32  # pixels of the stored patch; enough to recognise one object at one place
+INNER = 0.15  # share of the box cut off on every side: the corners show the ground, not the object
+SMOOTH = 11  # pixels; wider structures (wall above floor, a shadow's edge) are removed
+MIN_CONTRAST = 4.0  # standard deviation in grey levels; below it correlation follows the noise
+SAME_CORRELATION = 0.7  # with a passer-by in front it is below 0.4, with dusk and noise above 0.8
+SHAKE = 1  # pixels of the patch by which wind moves the camera
 
 
 class AppearancePatch:
-    """The luma of one box, remembered at low resolution."""
+    """The luma of one box at low resolution."""
 
     def __init__(self, luma: Gray, box: Box) -> None:
-        """``box`` must overlap the picture; what lies outside is left out."""
+        """``box`` must overlap the picture; the part outside is ignored."""
         self._box = box.grown(-INNER * box.width, -INNER * box.height).clipped()
         x1, y1, x2, y2 = self._box.to_pixels(luma.shape[1], luma.shape[0])
         scale = min(1.0, LONG_SIDE / max(x2 - x1, y2 - y1))
@@ -56,11 +50,11 @@ class AppearancePatch:
 
     @property
     def is_distinct(self) -> bool:
-        """False for a patch too flat to be recognised."""
+        """False for a patch with too little contrast to be recognised."""
         return float(self._pixels.std()) >= MIN_CONTRAST and min(self._pixels.shape) >= 3
 
     def matches(self, luma: Gray) -> bool:
-        """Whether the place looks as it did."""
+        """Whether ``luma`` still looks like the patch at its place."""
         now = cv2.copyMakeBorder(self._shrunk(luma), SHAKE, SHAKE, SHAKE, SHAKE, cv2.BORDER_REPLICATE)
         scores = cv2.matchTemplate(now, self._pixels, cv2.TM_CCOEFF_NORMED)
         return float(scores.max()) >= SAME_CORRELATION
@@ -73,11 +67,11 @@ class AppearancePatch:
 
 MEASURED = 0.08**2
 """Variance of a detection's centre, own sizes squared: models' boxes jitter by about 8 %. Larger: smoother
-boxes that lag behind."""
-FIRST_SPEED = 2.0**2  # of the unknown speed at first, (own sizes a second) squared
+boxes with more lag."""
+FIRST_SPEED = 2.0**2  # variance of the speed before it is measured, (own sizes a second) squared
 ACCELERATION = 1.0  # own sizes squared a second cubed; larger: turns and stops are followed sooner
-SIZE_BLEND = 0.5  # towards a detection's size
-LEAST_SIZE = 1e-6
+SIZE_BLEND = 0.5  # share of a detection's size in the new size
+MIN_SIZE = 1e-6
 
 
 class KalmanBox:
@@ -87,18 +81,19 @@ class KalmanBox:
         self.restart(box)
 
     def restart(self, box: Box) -> None:
-        """Forget the velocity and begin at ``box``."""
+        """Start again at ``box``, with velocity 0."""
         self.box = box
         self.velocity = (0.0, 0.0)  # picture widths and heights a second
         self._place, self._both, self._speed = MEASURED, 0.0, FIRST_SPEED  # the covariance
 
     @property
     def uncertainty(self) -> float:
-        """Standard deviation of the place, own sizes."""
+        """Standard deviation of the position, in own sizes."""
         return sqrt(self._place)
 
     def predict(self, dt: float, moves: bool = True) -> None:
-        """Go on by ``dt`` seconds; what stands keeps its place, and only gets less sure."""
+        """Predict the box ``dt`` seconds later. Without ``moves`` the box stays, and only its variance
+        grows."""
         if moves:
             self.box = self.box.shifted(self.velocity[0] * dt, self.velocity[1] * dt)
         self._place += dt * (2 * self._both + dt * self._speed) + ACCELERATION * dt**3 / 3
@@ -106,16 +101,16 @@ class KalmanBox:
         self._speed += ACCELERATION * dt
 
     def correct(self, measured: Box, noise: float = MEASURED, size_blend: float = SIZE_BLEND) -> None:
-        """Take a measured box with a centre of variance ``noise``, own sizes squared."""
+        """Correct the state by a measured box whose centre has the variance ``noise``, own sizes squared."""
         place_gain = self._place / (self._place + noise)
         speed_gain = self._both / (self._place + noise)
         (x, y), (mx, my) = self.box.centre, measured.centre
         dx, dy = mx - x, my - y
         self.velocity = self.velocity[0] + speed_gain * dx, self.velocity[1] + speed_gain * dy
-        width = max(self.box.width + size_blend * (measured.width - self.box.width), LEAST_SIZE)
-        height = max(self.box.height + size_blend * (measured.height - self.box.height), LEAST_SIZE)
-        # What goes away at one speed becomes slower in the picture as its area becomes smaller.
-        slower = min(max(width * height / max(self.box.area, LEAST_SIZE**2), 0.5), 2.0)
+        width = max(self.box.width + size_blend * (measured.width - self.box.width), MIN_SIZE)
+        height = max(self.box.height + size_blend * (measured.height - self.box.height), MIN_SIZE)
+        # An object that moves away at constant speed slows down in the picture as its area shrinks.
+        slower = min(max(width * height / max(self.box.area, MIN_SIZE**2), 0.5), 2.0)
         self.velocity = self.velocity[0] * slower, self.velocity[1] * slower
         x, y = x + place_gain * dx, y + place_gain * dy
         self.box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
@@ -124,43 +119,45 @@ class KalmanBox:
         self._both *= 1 - place_gain
 
     def grow_to(self, box: Box) -> None:
-        """Hold ``box`` as well: a new part of the same object."""
+        """Extend the box to include ``box``, a new part of the same object."""
         self.box = self.box.union(box)
 
 
 STILL_S = 3.0  # without displacement for this long: parked
-STANDS_S = 1.0
-STILL_DISTANCE, LEFT_DISTANCE = 0.2, 0.3  # own sizes; a parked one has moved on at the larger one
-SAME_OUTLINE = 2.0  # area ratio; a larger one is an object that comes into the picture, which is no movement
+STANDS_S = 1.0  # without displacement for this long: standing
+STILL_DISTANCE, LEFT_DISTANCE = 0.2, 0.3  # own sizes; a parked object has moved on from the larger one on
+SAME_OUTLINE = (
+    2.0  # area ratio; beyond it the object is entering the picture, which does not count as movement
+)
 
 
 class TrackedObject:
-    """Mutable, owned by one ``Tracker``. Boxes may leave the picture; they are clipped when published."""
+    """One tracked object; owned by one ``Tracker``. Boxes may leave the picture; ``snapshot`` clips them."""
 
     def __init__(self, number: int, box: Box, now: float) -> None:
         self.number = number
         self.position = KalmanBox(box)
         self.created_mono = now
-        self.seen_mono = now  # last sighting, or last support by motion or its patch
+        self.seen_mono = now  # of the last sighting, or last support by motion or its patch
         self.seen_now = True
         self.sighted_mono = now
-        self.inferred_mono = now  # last inference that covered it, whether it saw it or not
+        self.inferred_mono = now  # of the last inference that covered it, whether it saw it or not
         self.state = TrackState.TENTATIVE
         self.confirmed = False
         self.vote = GroupVote()
         self.covered = 0  # inferences in which it could have been seen
-        self.misses = 0  # ... of which the last ones, in a row, did not see it
+        self.misses = 0  # last inferences in a row that did not see it
         self.moved_frames = 0  # frames with motion of its own in its box
         self.idle = 0  # inferences in a row that covered it while nothing moved in its box
-        self.path = 0.0  # how far it got from where it was first seen, own sizes
+        self.path = 0.0  # largest distance from where it was first seen, own sizes
         self._origin = box
-        self._place, self._place_mono = box, now  # where it has been since when
+        self._place, self._place_mono = box, now  # its present place, and since when
         self.parked = False
         self.parked_before = False
-        self.patch: AppearancePatch | None = None  # its looks while it is parked
+        self.patch: AppearancePatch | None = None  # its picture while it is parked
         self.patch_mono = now  # when that picture was taken
-        self.absent_since: float | None = None  # parked, but its patch is not found at its place
-        self.covered_up = False  # ... because something stands before it
+        self.absent_since: float | None = None  # parked, but the picture at its place does not match
+        self.is_covered = False  # absent because another object is in front of it
 
     @property
     def box(self) -> Box:
@@ -172,13 +169,13 @@ class TrackedObject:
         return (0.0, 0.0) if self.parked else self.position.velocity
 
     def see(self, sighting: Sighting, moves: bool, now: float) -> None:
-        """Take one sighting: a vote, a position and an outline. ``moves``: there is motion in it."""
-        self._take_outline(sighting)
+        """Apply one sighting: a vote, a position and an outline. ``moves``: there is motion in its box."""
+        self._apply_outline(sighting)
         self.vote.add(sighting)
         self.covered += 1
         self.idle = 0 if moves else self.idle + 1
         self.misses = 0
-        self.absent_since, self.covered_up = None, False
+        self.absent_since, self.is_covered = None, False
         self.sighted_mono = self.inferred_mono = now
         self.support(now)
         if not moves or size_ratio(self._origin, self.box) > SAME_OUTLINE:
@@ -187,7 +184,7 @@ class TrackedObject:
             self.path = max(self.path, distance(self._origin, self.box))
 
     def miss(self, now: float) -> None:
-        """An inference covered it and saw nothing there."""
+        """Apply an inference that covered the object and did not see it."""
         self.covered += 1
         self.idle += 1
         self.misses += 1
@@ -197,7 +194,7 @@ class TrackedObject:
         self.seen_now = True
         self.seen_mono = now
 
-    def _take_outline(self, sighting: Sighting) -> None:
+    def _apply_outline(self, sighting: Sighting) -> None:
         seen, box = sighting.box, self.position.box
         if {self.vote.group, sighting.group} != {PERSON, TWO_WHEELER} or not self.vote.uses_coco_classes:
             self.position.correct(seen)
@@ -205,10 +202,10 @@ class TrackedObject:
             self.position.grow_to(seen)
         elif seen.area > 0.8 * box.area:
             self.position.correct(seen, size_blend=0.0)
-        # else it is a part of rider and machine, which says nothing about the whole
+        # Otherwise the box is only the rider or only the vehicle, and says nothing about the whole object.
 
     def note_place(self, now: float) -> None:
-        """Notice whether it keeps its place, parks there, or moves on."""
+        """Update whether the object keeps its place, parks there, or moves on."""
         if distance(self._place, self.box) > (LEFT_DISTANCE if self.parked else STILL_DISTANCE):
             self._place, self._place_mono = self.box, now
             if self.parked:
@@ -217,16 +214,16 @@ class TrackedObject:
             self.parked = True
 
     def unpark(self) -> None:
-        """It moves again."""
+        """The parked object moves again."""
         self.parked, self.parked_before, self.patch = False, False, None
-        self.absent_since, self.covered_up = None, False
+        self.absent_since, self.is_covered = None, False
 
     def stands(self, now: float) -> bool:
-        """Whether it has kept its place for a moment."""
+        """Whether it has kept its place for ``STANDS_S``."""
         return self.parked or now - self._place_mono >= STANDS_S
 
-    def snapshot(self, track_id: str, wants_look: float) -> Track:
-        """What other stages may know."""
+    def snapshot(self, track_id: str, priority: float) -> Track:
+        """The object as other stages see it."""
         return Track(
             id=track_id,
             box=self.box.clipped(),
@@ -239,39 +236,39 @@ class TrackedObject:
             first_seen_mono=self.created_mono,
             last_seen_mono=self.seen_mono,
             inferences=self.vote.count,
-            detection_priority=wants_look,
+            detection_priority=priority,
             seen_now=self.seen_now,
             velocity=self.velocity,
             parked_before=self.parked_before,
         )
 
 
-COVERING = 0.1  # of the parked box, by another object's box
-REFRESH_S = 10.0  # the light changes slower than this
+COVERING = 0.1  # another object's box covers a parked one from this share of its box on
+REFRESH_S = 10.0  # a picture is renewed this often; the light changes more slowly
 
 
-def store_patch(one: TrackedObject, luma: Gray, now: float) -> None:
-    """Keep the picture of what stands still, unless it is too flat to be recognised."""
-    if one.patch is None or now - one.patch_mono >= REFRESH_S:
-        patch = AppearancePatch(luma, one.box)
-        one.patch, one.patch_mono = (patch if patch.is_distinct else None), now
+def store_patch(tracked: TrackedObject, luma: Gray, now: float) -> None:
+    """Store the picture of a parked object, unless it has too little contrast to be recognised."""
+    if tracked.patch is None or now - tracked.patch_mono >= REFRESH_S:
+        patch = AppearancePatch(luma, tracked.box)
+        tracked.patch, tracked.patch_mono = (patch if patch.is_distinct else None), now
 
 
-def check_parked(one: TrackedObject, others: Iterable[TrackedObject], luma: Gray, now: float) -> None:
-    """Whether a parked object that no inference of this frame has seen is still there."""
-    if one.patch is not None and one.patch.matches(luma):
-        one.absent_since, one.covered_up = None, False
-        one.support(now)
+def check_parked(tracked: TrackedObject, others: Iterable[TrackedObject], luma: Gray, now: float) -> None:
+    """Check by its picture whether a parked object that was not seen in this frame is still there."""
+    if tracked.patch is not None and tracked.patch.matches(luma):
+        tracked.absent_since, tracked.is_covered = None, False
+        tracked.support(now)
         return
-    one.covered_up = _is_covered(one, others)
-    if one.absent_since is None:
-        one.absent_since = now
+    tracked.is_covered = _is_covered(tracked, others)
+    if tracked.absent_since is None:
+        tracked.absent_since = now
 
 
-def _is_covered(one: TrackedObject, others: Iterable[TrackedObject]) -> bool:
-    box = one.box.clipped()
+def _is_covered(tracked: TrackedObject, others: Iterable[TrackedObject]) -> bool:
+    box = tracked.box.clipped()
     return any(
         box.intersection(other.box) > COVERING * box.area
         for other in others
-        if other is not one and not other.parked
+        if other is not tracked and not other.parked
     )

@@ -1,7 +1,7 @@
 """Follows objects over frames: detections at each inference, motion as support between them.
 
-Two-stage association as in ByteTrack (Zhang et al., ECCV 2022): sightings with a good score first, then weak
-ones, which keep tracks alive and begin none. Reading order: ``Tracker.update``, then the steps it calls.
+Two-stage association as in ByteTrack (Zhang et al., ECCV 2022): first sightings with a high score, then weak
+ones, which continue tracks but start none. Reading order: ``Tracker.update``, then the steps it calls.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ from edge_agent.tracking.foreground import Foreground
 from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
-BEGIN_SCORE, BEGIN_STILL = 0.3, 0.5
-"""Score of a sighting that begins a track, with and without motion in it; lower: earlier, more false ones."""
-COVERS = 0.9  # of a box, within what was inferred, for "the model would have seen it"
-LEAST_SHARE = 0.03  # longer side over the crop's: 12 pixels of a model's 416, less is seen by chance only
-NEARER = 0.05  # box heights that a foot is lower, for "it stands before the other"
-NEAR_REACH, LEAP_REACH, FARTHEST_REACH = 0.4, 1.0, 1.6
-"""Own sizes off the prediction where that is sure; where nothing else is left for either; at most."""
-MOTION_MISSES = 4  # inferences in a row that see nothing where motion alone still supports a track
-REGION_NOISE = 0.2**2  # of a motion region's centre, own sizes squared: it holds the shadow too
-SAME_IOU, SAME_INSIDE = 0.45, 0.75  # of a sighting and a track that has its own: the same object twice
+BEGIN_SCORE, BEGIN_SCORE_STILL = 0.3, 0.5
+"""Score of a sighting that starts a track, with and without motion in it; lower: earlier, and more false
+ones."""
+COVERS = 0.9  # an inference covers a box if this share of it is inside the crop
+MIN_SHARE = (
+    0.03  # longer side over the crop's: 12 of a model's 416 pixels; smaller objects are seen by chance
+)
+NEARER = 0.05  # box heights; an object is in front of another if its foot is lower by this
+NEAR_REACH, LEAP_REACH, MAX_REACH = 0.4, 1.0, 1.6
+"""Distance from the prediction in own sizes: usually; for tracks and sightings left after that; at most."""
+MOTION_MISSES = 4  # after this many misses in a row, motion alone no longer supports a track
+REGION_NOISE = 0.2**2  # variance of a motion region's centre, own sizes squared: it includes the shadow
+SAME_IOU, SAME_INSIDE = 0.45, 0.75  # from here on a sighting is a duplicate of a track that has one already
 MAX_TRACKS = 200
-"""At the same time; nothing new is followed beyond. Bounds the time of a frame, as ``MAX_DETECTIONS``."""
-MAX_STEP_S = 2.0  # a longer gap between frames tells nothing about where things went
+"""At the same time; beyond it no track is started. Bounds the time of a frame, as ``MAX_DETECTIONS`` does."""
+MAX_STEP_S = 2.0  # a longer gap between frames counts as this long
 
 _Beside = dict[int, list[TrackedObject]]
 
@@ -35,8 +38,8 @@ _Beside = dict[int, list[TrackedObject]]
 class Tracker:
     """One camera's tracks. Not thread-safe: the camera's pipeline thread owns it.
 
-    ``boot_tag`` makes ids unique: it must differ between two starts of the agent. ``min_score``: an object
-    is confirmed when the sightings that agree on it are together at least so sure; higher: fewer and later.
+    ``boot_tag`` makes ids unique: it must differ between two starts of the agent. ``min_score``: the combined
+    score of the agreeing sightings that confirms an object; higher: fewer and later objects.
     """
 
     def __init__(self, camera_id: str, boot_tag: str, min_score: float = 0.0) -> None:
@@ -52,84 +55,90 @@ class Tracker:
         """Live tracks as of the last update, oldest first."""
         return self._tracks
 
-    def update(self, frame: Frame, motion: Motion, looks: Inferences) -> Tracks:
-        """Take one frame's evidence. ``frame.captured_mono`` must not run backwards."""
+    def update(self, frame: Frame, motion: Motion, inferences: Inferences) -> Tracks:
+        """Update all tracks from one frame. ``frame.captured_mono`` must not run backwards."""
         now = frame.captured_mono
         dt = self._step(now)
-        if not (self._objects or looks.detections):
+        if not (self._objects or inferences.detections):
             self._tracks = ()
             return Tracks(())
         foreground = Foreground(motion)
-        for one in self._objects:
-            one.seen_now = False
-            one.position.predict(dt, moves=not one.parked)
+        for tracked in self._objects:
+            tracked.seen_now = False
+            tracked.position.predict(dt, moves=not tracked.parked)
         aspect = frame.picture.height / frame.picture.width
-        seen = sightings(looks.detections, aspect, self._apart(foreground))
-        self._take_sightings(seen, foreground, now)
+        seen = sightings(inferences.detections, aspect, self._apart(foreground))
+        self._apply_sightings(seen, foreground, now)
         beside = _overlapping(self._objects)
-        self._count_misses(looks.inferred, beside, now)
-        self._support(foreground, bool(looks.inferred), beside, now)
+        self._count_misses(inferences.inferred, beside, now)
+        self._support(foreground, bool(inferences.inferred), beside, now)
         self._check_parked(frame, now)
-        for one in self._objects:
-            one.note_place(now)
-            if not one.confirmed and one.sighted_mono == now and lifecycle.is_credible(one, self._min_score):
-                one.confirmed = lifecycle.has_moved(one, now)
-                if not one.confirmed and lifecycle.is_standing(one, now):
-                    one.confirmed = one.parked = True
-                    one.parked_before = one.vote.group != PERSON
-            one.state = lifecycle.state_of(one, now, dt)
-        over = [one for one in self._objects if lifecycle.has_ended(one, now, dt)]
-        self._objects = [one for one in self._objects if one not in over]
+        for tracked in self._objects:
+            tracked.note_place(now)
+            if (
+                not tracked.confirmed
+                and tracked.sighted_mono == now
+                and lifecycle.is_credible(tracked, self._min_score)
+            ):
+                tracked.confirmed = lifecycle.has_moved(tracked, now)
+                if not tracked.confirmed and lifecycle.is_standing(tracked, now):
+                    tracked.confirmed = tracked.parked = True
+                    tracked.parked_before = tracked.vote.group != PERSON
+            tracked.state = lifecycle.state_of(tracked, now, dt)
+        over = [tracked for tracked in self._objects if lifecycle.has_ended(tracked, now, dt)]
+        self._objects = [tracked for tracked in self._objects if tracked not in over]
         self._tracks = tuple(
-            self._snapshot(one, lifecycle.detection_priority(one, now)) for one in self._objects
+            self._snapshot(tracked, lifecycle.detection_priority(tracked, now)) for tracked in self._objects
         )
-        return Tracks(self._tracks, tuple(self._ended(one) for one in over))
+        return Tracks(self._tracks, tuple(self._ended(tracked) for tracked in over))
 
     def on_signal_lost(self) -> tuple[Track, ...]:
-        """The camera was lost: forget without an event what moved or was not confirmed; ids go on counting.
+        """The camera was lost: drop moving and unconfirmed tracks without an event. Numbering continues.
 
-        What is parked stays, and is returned: its picture tells whether it is still there when frames come
-        back.
+        Parked tracks stay and are returned: when frames come again, their pictures show whether they are
+        still there.
         """
-        self._objects = [one for one in self._objects if one.confirmed and one.parked]
-        for one in self._objects:
-            one.absent_since, one.covered_up, one.misses = None, False, 0
-        kept = {self._id(one) for one in self._objects}
+        self._objects = [tracked for tracked in self._objects if tracked.confirmed and tracked.parked]
+        for tracked in self._objects:
+            tracked.absent_since, tracked.is_covered, tracked.misses = None, False, 0
+        kept = {self._id(tracked) for tracked in self._objects}
         self._tracks = tuple(track for track in self._tracks if track.id in kept)
         self._last_mono = None
         return self._tracks
 
     def _step(self, now: float) -> float:
         if self._last_mono is None:
-            for one in self._objects:  # kept over a loss of the camera, and given time to be seen again
-                one.seen_mono = one.sighted_mono = now
+            for tracked in self._objects:  # parked before the signal was lost: restart their timeouts
+                tracked.seen_mono = tracked.sighted_mono = now
         dt = 0.0 if self._last_mono is None else now - self._last_mono
         self._last_mono = now
         return min(max(dt, 1e-3), MAX_STEP_S)
 
     # ---- inferences
 
-    def _take_sightings(self, seen: Sequence[Sighting], foreground: Foreground, now: float) -> None:
-        """Give each sighting to a track; a good one that is left begins a new track.
+    def _apply_sightings(self, seen: Sequence[Sighting], foreground: Foreground, now: float) -> None:
+        """Assign each sighting to a track; a strong one that is left starts a new track.
 
-        What nothing moves in (signs, tripods, lane marks get boxes now and then) must be surer to begin a
-        track, and weak ones of it belong to what stands.
+        A sighting without motion needs a higher score to start a track, because signs, tripods and lane marks
+        are detected now and then. Weak sightings without motion are assigned to standing tracks only.
         """
         moving = {id(s) for s in seen if not foreground.trusted or foreground.supports(s.box)}
-        strong = [s for s in seen if s.score >= (BEGIN_SCORE if id(s) in moving else BEGIN_STILL)]
+        strong = [s for s in seen if s.score >= (BEGIN_SCORE if id(s) in moving else BEGIN_SCORE_STILL)]
         weak = [s for s in seen if s.score < BEGIN_SCORE and id(s) in moving]
-        weak_still = [s for s in seen if s.score < BEGIN_STILL and id(s) not in moving]
+        weak_still = [s for s in seen if s.score < BEGIN_SCORE_STILL and id(s) not in moving]
         left, free = self._assign(strong, self._objects, moving, now)
         left, free = self._assign(left, free, moving, now, LEAP_REACH)
         _, free = self._assign(weak, free, moving, now)
-        self._assign(weak_still, [one for one in free if one.stands(now)], moving, now)
-        sighted = [one for one in self._objects if one.seen_now]
+        self._assign(weak_still, [tracked for tracked in free if tracked.stands(now)], moving, now)
+        sighted = [tracked for tracked in self._objects if tracked.seen_now]
         for sighting in left:
-            if len(self._objects) < MAX_TRACKS and not any(_is_same(sighting, one) for one in sighted):
-                one = TrackedObject(self._next_number, sighting.box, now)
+            if len(self._objects) < MAX_TRACKS and not any(
+                _is_same(sighting, tracked) for tracked in sighted
+            ):
+                tracked = TrackedObject(self._next_number, sighting.box, now)
                 self._next_number += 1
-                self._objects.append(one)
-                one.see(sighting, id(sighting) in moving, now)
+                self._objects.append(tracked)
+                tracked.see(sighting, id(sighting) in moving, now)
 
     def _assign(
         self,
@@ -139,10 +148,13 @@ class Tracker:
         now: float,
         reach: float = NEAR_REACH,
     ) -> tuple[list[Sighting], list[TrackedObject]]:
-        """Pair sightings and tracks; those that are left of both."""
-        near = _in_reach([s.box for s in seen], [one.box for one in free])
+        """Assign sightings to tracks; returns the unassigned sightings and tracks."""
+        near = _in_reach([s.box for s in seen], [tracked.box for tracked in free])
         costs = [
-            [_cost(s, one, reach) if close else FORBIDDEN for one, close in zip(free, row, strict=True)]
+            [
+                _cost(s, tracked, reach) if close else FORBIDDEN
+                for tracked, close in zip(free, row, strict=True)
+            ]
             for s, row in zip(seen, near, strict=True)
         ]
         pairs = dict(assign(costs))
@@ -151,21 +163,26 @@ class Tracker:
         taken = set(pairs.values())
         return (
             [s for row, s in enumerate(seen) if row not in pairs],
-            [one for column, one in enumerate(free) if column not in taken],
+            [tracked for column, tracked in enumerate(free) if column not in taken],
         )
 
-    def _count_misses(self, looked: Sequence[Box], beside: _Beside, now: float) -> None:
-        """Count what was inferred in vain, but for what a nearer object hides."""
-        for one in self._objects:
-            if not one.seen_now and looked and any(_shows(crop, one.box.clipped()) for crop in looked):
-                box = one.box.clipped()
-                hidden = sum(box.intersection(other) for other in _hiding(one, beside))
-                if hidden < 0.5 * box.area and not one.covered_up:
-                    one.miss(now)
+    def _count_misses(self, inferred: Sequence[Box], beside: _Beside, now: float) -> None:
+        """Count a miss for each track that an inference covered and did not see, unless a nearer object hides
+        it."""
+        for tracked in self._objects:
+            if (
+                not tracked.seen_now
+                and inferred
+                and any(_shows(crop, tracked.box.clipped()) for crop in inferred)
+            ):
+                box = tracked.box.clipped()
+                hidden = sum(box.intersection(other) for other in _hiding(tracked, beside))
+                if hidden < 0.5 * box.area and not tracked.is_covered:
+                    tracked.miss(now)
 
     def _apart(self, foreground: Foreground) -> Apart:
         def apart(person: Detection, machine: Detection) -> bool:
-            """Whether the person is known not to ride the machine: it is parked, and the person moves."""
+            """Whether the person does not ride the two-wheeler, because it is parked and the person moves."""
             of_machine, of_person = self._at(machine.box), self._at(person.box)
             if of_machine is None or not of_machine.parked:
                 return False
@@ -176,88 +193,89 @@ class Tracker:
         return apart
 
     def _at(self, box: Box) -> TrackedObject | None:
-        """The track whose box fits ``box`` best, if any does."""
-        best = max(self._objects, key=lambda one: one.box.iou(box), default=None)
+        """The track whose box matches ``box`` best, or None."""
+        best = max(self._objects, key=lambda tracked: tracked.box.iou(box), default=None)
         return best if best is not None and best.box.iou(box) > 0.35 else None
 
     # ---- motion and appearance
 
     def _support(self, foreground: Foreground, inferred: bool, beside: _Beside, now: float) -> None:
-        """Keep what moves alive between inferences, and correct it where it has a motion region to itself."""
+        """Support moving tracks by motion between inferences. A track with a motion region of its own is
+        corrected by it."""
         if not foreground.trusted:
             return
-        sighted = {id(one) for one in self._objects if one.seen_now}
-        for one in self._objects:
-            # Motion of an object that was just seen is no sign of another one.
+        sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}
+        for tracked in self._objects:
+            # Motion inside a track that was just seen does not support another track.
             explained = (
-                _hiding(one, beside)
-                if one.seen_now
-                else [other.box for other in beside[one.number] if id(other) in sighted]
+                _hiding(tracked, beside)
+                if tracked.seen_now
+                else [other.box for other in beside[tracked.number] if id(other) in sighted]
             )
-            if not foreground.supports(one.box, explained):
+            if not foreground.supports(tracked.box, explained):
                 continue
-            if not beside[one.number]:
-                one.moved_frames += 1
-            if one.seen_now or one.parked or one.misses >= MOTION_MISSES:
+            if not beside[tracked.number]:
+                tracked.moved_frames += 1
+            if tracked.seen_now or tracked.parked or tracked.misses >= MOTION_MISSES:
                 continue
-            one.support(now)
+            tracked.support(now)
             if not inferred:
-                region = foreground.region_of(one.box, [o.box for o in self._objects if o is not one])
+                region = foreground.region_of(tracked.box, [o.box for o in self._objects if o is not tracked])
                 if region is not None:
-                    one.position.correct(region, REGION_NOISE, size_blend=0.0)
+                    tracked.position.correct(region, REGION_NOISE, size_blend=0.0)
 
     def _check_parked(self, frame: Frame, now: float) -> None:
-        for one in self._objects:
-            if one.parked and not one.seen_now:
-                check_parked(one, self._objects, frame.picture.luma(), now)
-            elif one.parked and one.sighted_mono == now:
-                store_patch(one, frame.picture.luma(), now)
+        for tracked in self._objects:
+            if tracked.parked and not tracked.seen_now:
+                check_parked(tracked, self._objects, frame.picture.luma(), now)
+            elif tracked.parked and tracked.sighted_mono == now:
+                store_patch(tracked, frame.picture.luma(), now)
 
     # ---- what is published
 
-    def _ended(self, one: TrackedObject) -> Track:
-        one.state, one.seen_now = TrackState.ENDED, False
-        return self._snapshot(one, 0.0)
+    def _ended(self, tracked: TrackedObject) -> Track:
+        tracked.state, tracked.seen_now = TrackState.ENDED, False
+        return self._snapshot(tracked, 0.0)
 
-    def _snapshot(self, one: TrackedObject, wants_look: float) -> Track:
-        return one.snapshot(self._id(one), wants_look)
+    def _snapshot(self, tracked: TrackedObject, priority: float) -> Track:
+        return tracked.snapshot(self._id(tracked), priority)
 
-    def _id(self, one: TrackedObject) -> str:
-        return f"{self._prefix}-{one.number}"
+    def _id(self, tracked: TrackedObject) -> str:
+        return f"{self._prefix}-{tracked.number}"
 
 
-def _cost(sighting: Sighting, one: TrackedObject, near: float) -> float:
-    at_its_place = one.parked and (one.absent_since is None or one.covered_up)
-    if at_its_place and one.box.iou(sighting.box) < 0.3 and sighting.box.inside(one.box) < 0.7:
-        return FORBIDDEN  # what passes by is not what stands there, however near
-    like = affinity(one.vote.group, sighting.group)
-    reach = min(near + one.position.uncertainty, FARTHEST_REACH) if like >= 0.9 else 0.0
-    return pair_cost(one.box, sighting.box, like, reach)
+def _cost(sighting: Sighting, tracked: TrackedObject, near: float) -> float:
+    at_its_place = tracked.parked and (tracked.absent_since is None or tracked.is_covered)
+    if at_its_place and tracked.box.iou(sighting.box) < 0.3 and sighting.box.inside(tracked.box) < 0.7:
+        return FORBIDDEN  # a passing object is not the parked one, however near
+    like = affinity(tracked.vote.group, sighting.group)
+    reach = min(near + tracked.position.uncertainty, MAX_REACH) if like >= 0.9 else 0.0
+    return pair_cost(tracked.box, sighting.box, like, reach)
 
 
 def _overlapping(objects: Sequence[TrackedObject]) -> _Beside:
-    """By number of each object, the others whose boxes overlap its box."""
-    beside: _Beside = {one.number: [] for one in objects}
-    boxes = [(one, one.box.x1, one.box.y1, one.box.x2, one.box.y2) for one in objects]
-    for n, (one, x1, y1, x2, y2) in enumerate(boxes):
+    """The objects whose boxes overlap each object's box, by its number."""
+    beside: _Beside = {tracked.number: [] for tracked in objects}
+    boxes = [(tracked, tracked.box.x1, tracked.box.y1, tracked.box.x2, tracked.box.y2) for tracked in objects]
+    for n, (tracked, x1, y1, x2, y2) in enumerate(boxes):
         for other, left, top, right, bottom in boxes[:n]:
             if x1 < right and left < x2 and y1 < bottom and top < y2:
-                beside[one.number].append(other)
-                beside[other.number].append(one)
+                beside[tracked.number].append(other)
+                beside[other.number].append(tracked)
     return beside
 
 
-def _hiding(one: TrackedObject, beside: _Beside) -> list[Box]:
-    """Boxes of the objects that stand nearer to the camera and overlap the track."""
-    box, limit = one.box, one.box.y2 + NEARER * one.box.height
+def _hiding(tracked: TrackedObject, beside: _Beside) -> list[Box]:
+    """Boxes of the objects that are nearer to the camera and overlap the track."""
+    box, limit = tracked.box, tracked.box.y2 + NEARER * tracked.box.height
     least = 0.1 * box.area
-    others = [other.box for other in beside[one.number]]
+    others = [other.box for other in beside[tracked.number]]
     return [other for other in others if other.y2 > limit and other.intersection(box) > least]
 
 
 def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
-    """Whether two boxes are near enough for a cost at all: most pairs of a full street are not."""
-    far = FARTHEST_REACH
+    """Whether each pair of boxes is near enough to compute its cost: in a full street most pairs are not."""
+    far = MAX_REACH
     places = [(o.x1 + o.x2, o.y1 + o.y2, far * (o.x2 - o.x1), far * (o.y2 - o.y1)) for o in others]
     rows = []
     for box in boxes:
@@ -267,13 +285,13 @@ def _in_reach(boxes: Sequence[Box], others: Sequence[Box]) -> list[list[bool]]:
     return rows
 
 
-def _is_same(sighting: Sighting, one: TrackedObject) -> bool:
-    """Whether the sighting is a second one of a track that has its own: a part of it, under another name."""
-    box = one.box
+def _is_same(sighting: Sighting, tracked: TrackedObject) -> bool:
+    """Whether the sighting is a duplicate of a track that has a sighting in this frame."""
+    box = tracked.box
     return sighting.box.iou(box) > SAME_IOU or sighting.box.inside(box) > SAME_INSIDE
 
 
 def _shows(crop: Box, box: Box) -> bool:
-    """Whether an inference of ``crop`` would have shown what is in ``box``, and large enough to be known."""
+    """Whether an inference of ``crop`` shows ``box``, large enough to be recognised."""
     share = max(box.width / max(crop.width, 1e-6), box.height / max(crop.height, 1e-6))
-    return share >= LEAST_SHARE and box.inside(crop) >= COVERS
+    return share >= MIN_SHARE and box.inside(crop) >= COVERS

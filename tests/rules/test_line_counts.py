@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.facts import LineCountsObservation
-from edge_agent.rules.lines import KEPT_DAYS, LineCounts
+from edge_agent.rules.lines import MAX_DAYS, LineCounts
 from tests.rules.test_lines import RULE, SITE
 
 EVENING = datetime.fromisoformat("2026-11-24T20:00:00+07:00").astimezone(UTC)
@@ -229,7 +229,7 @@ def test_the_file_stays_small(tmp_path: Path) -> None:
         rig.frame(86400.0, crossing=1)
     rig.finish()
     kept = json.loads((tmp_path / "line-counts-lane-count.json").read_text())
-    assert len(kept["days"]) == KEPT_DAYS
+    assert len(kept["days"]) == MAX_DAYS
 
 
 steps = st.lists(

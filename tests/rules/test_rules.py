@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
 from edge_agent.core.model import Box, Track, Tracks, TrackState
-from edge_agent.rules.objects import REMEMBERED, ObjectCounter, ObjectReporter
+from edge_agent.rules.objects import MAX_COUNTED_IDS, ObjectCounter, ObjectReporter
 from tests.events.parts import frame, track
 
 
@@ -138,10 +138,10 @@ def test_an_object_that_is_still_there_is_not_counted_again() -> None:
     counter = ObjectCounter(60.0)
     counted(counter, 0.0, track("stays"))
     counted(counter, 60.0, track("stays"))
-    for number in range(REMEMBERED + 10):
+    for number in range(MAX_COUNTED_IDS + 10):
         counted(counter, 61.0, track("stays"), track(f"t{number}"))
     (hit,) = counter.finish("restart")
-    assert hit.new == {"motorcycle": REMEMBERED + 10}
+    assert hit.new == {"motorcycle": MAX_COUNTED_IDS + 10}
 
 
 def test_what_was_counted_is_told_when_the_agent_stops() -> None:
