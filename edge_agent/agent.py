@@ -391,7 +391,7 @@ class Agent:
         return self._clock_sync.synced
 
     def _status_document(self) -> StatusDocument:
-        details = {status.camera_id: status.detail for status in self._cameras.statuses()}
+        details = {status.camera_id: str(status.detail) for status in self._cameras.statuses()}
         settings, online = self._configuration.settings, self._publisher.online
         return status_document(
             settings, self._heartbeats.make(), details, connected=online, shadow=self._models.report()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.core.model import Box, Frame
+from edge_agent.core.problems import problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.pipeline import Pipeline
 
@@ -195,7 +196,7 @@ class CameraPipelineThread:
         try:
             step()
         except Exception as error:
-            self.problem = f"frames cannot be analysed: {type(error).__name__}: {error}"
+            self.problem = problem_text("frames-not-analysed", error=f"{type(error).__name__}: {error}")
             if self._failed_in_a_row == 0:
                 log.exception("%s: this frame could not be analysed and is left out", self.camera_id)
             return False

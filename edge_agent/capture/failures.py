@@ -14,64 +14,65 @@ from av import error as av_error
 
 from edge_agent.core.errors import CaptureError, SourceRejected, SourceStalled, SourceUnavailable
 from edge_agent.core.model import Cause
+from edge_agent.core.problems import problem_text
 
 MIN_SIDE = 32
 """Pixels. Motion and tracking average over blocks and search for corners, which needs at least this size."""
 
 _BY_TYPE: tuple[tuple[type[Exception], Cause, str], ...] = (
-    (av_error.FileNotFoundError, Cause.NOT_FOUND, "there is no such file or device"),
-    (av_error.IsADirectoryError, Cause.UNSUPPORTED, "this is a folder, not a video"),
-    (av_error.PermissionError, Cause.UNAUTHORIZED, "the agent may not read it"),
-    (av_error.DecoderNotFoundError, Cause.UNSUPPORTED, "there is no decoder for its codec"),
+    (av_error.FileNotFoundError, Cause.NOT_FOUND, problem_text("file-not-found")),
+    (av_error.IsADirectoryError, Cause.UNSUPPORTED, problem_text("file-is-folder")),
+    (av_error.PermissionError, Cause.UNAUTHORIZED, problem_text("file-unreadable")),
+    (av_error.DecoderNotFoundError, Cause.UNSUPPORTED, problem_text("stream-no-decoder")),
 )
 _BY_ERRNO = {
-    errno.EHOSTUNREACH: (Cause.UNREACHABLE, "there is no route to the host"),
-    errno.ENETUNREACH: (Cause.UNREACHABLE, "there is no network"),
-    errno.EBUSY: (Cause.REFUSED, "another program uses the device"),
-    errno.ENOTTY: (Cause.UNSUPPORTED, "this is not a video device"),
-    errno.ENODEV: (Cause.NOT_FOUND, "the device is gone"),
+    errno.EHOSTUNREACH: (Cause.UNREACHABLE, problem_text("host-no-route")),
+    errno.ENETUNREACH: (Cause.UNREACHABLE, problem_text("host-no-network")),
+    errno.EBUSY: (Cause.REFUSED, problem_text("device-busy")),
+    errno.ENOTTY: (Cause.UNSUPPORTED, problem_text("device-no-video")),
+    errno.ENODEV: (Cause.NOT_FOUND, problem_text("device-gone")),
 }
 
 
 class Fault(Enum):
     """What is wrong with a camera on the network, with the cause and text that are reported."""
 
-    NO_ADDRESS = (Cause.UNREACHABLE, "its name cannot be resolved")
-    NO_ROUTE = (Cause.UNREACHABLE, "there is no route to the host")
-    NO_NETWORK = (Cause.UNREACHABLE, "there is no network")
-    NO_CONNECTION = (Cause.UNREACHABLE, "the host does not answer")
-    REFUSED = (Cause.REFUSED, "the host refuses the connection")
-    NO_TLS = (Cause.NO_VIDEO, "what answers there does not speak TLS")
-    SILENT = (Cause.STALLED, "the host accepts the connection and says nothing")
-    CLOSED = (Cause.ENDED, "the host closes the connection at once")
-    FOREIGN = (Cause.NO_VIDEO, "what answers there is not a camera")
-    BROKE = (Cause.ENDED, "the connection broke")
-    PLAY_SILENT = (Cause.STALLED, "the camera does not answer when the stream is to begin")
-    PLAY_CLOSED = (Cause.ENDED, "the camera closes the connection when the stream is to begin")
+    NO_ADDRESS = (Cause.UNREACHABLE, problem_text("host-no-name"))
+    NO_ROUTE = (Cause.UNREACHABLE, problem_text("host-no-route"))
+    NO_NETWORK = (Cause.UNREACHABLE, problem_text("host-no-network"))
+    NO_CONNECTION = (Cause.UNREACHABLE, problem_text("host-silent"))
+    REFUSED = (Cause.REFUSED, problem_text("host-refuses"))
+    NO_TLS = (Cause.NO_VIDEO, problem_text("host-no-tls"))
+    SILENT = (Cause.STALLED, problem_text("host-accepts-silent"))
+    CLOSED = (Cause.ENDED, problem_text("host-closes"))
+    FOREIGN = (Cause.NO_VIDEO, problem_text("host-no-camera"))
+    BROKE = (Cause.ENDED, problem_text("connection-broke"))
+    PLAY_SILENT = (Cause.STALLED, problem_text("play-silent"))
+    PLAY_CLOSED = (Cause.ENDED, problem_text("play-closed"))
     TOO_MUCH = (
         Cause.UNSUPPORTED,
-        "the camera sends more than an answer may have",
+        problem_text("answer-too-long"),
     )
     TOO_LARGE_UNIT = (
         Cause.UNSUPPORTED,
-        "a picture of the stream has more than 4 MB",
+        problem_text("picture-too-many-bytes"),
     )
     REDIRECTED = (
         Cause.NOT_FOUND,
-        "the camera redirects to another address (3xx), which is not followed",
+        problem_text("camera-redirects"),
     )
-    NOT_FOUND = (Cause.NOT_FOUND, "the camera does not know this path (404)")
-    TOO_MANY = (Cause.REFUSED, "the camera refuses the stream (4xx): too many viewers?")
-    SERVER_ERROR = (Cause.UNREACHABLE, "the camera answers with a server error (5xx)")
-    UNDESCRIBED = (Cause.NO_VIDEO, "the camera answers, but describes no video that can be read")
-    NO_VIDEO = (Cause.NO_VIDEO, "there is no video in the stream")
-    NO_DECODER = (Cause.UNSUPPORTED, "there is no decoder for its codec")
-    WRONG_LOGIN = (Cause.UNAUTHORIZED, "wrong user name or password")
-    NO_LOGIN = (Cause.UNAUTHORIZED, "the camera wants a user name and password")
-    UNKNOWN_LOGIN = (Cause.UNAUTHORIZED, "the camera offers no way to log in that the agent knows")
+    NOT_FOUND = (Cause.NOT_FOUND, problem_text("path-not-found"))
+    TOO_MANY = (Cause.REFUSED, problem_text("camera-refuses-stream"))
+    SERVER_ERROR = (Cause.UNREACHABLE, problem_text("camera-server-error"))
+    UNDESCRIBED = (Cause.NO_VIDEO, problem_text("camera-no-description"))
+    NO_VIDEO = (Cause.NO_VIDEO, problem_text("stream-no-video"))
+    NO_DECODER = (Cause.UNSUPPORTED, problem_text("stream-no-decoder"))
+    WRONG_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-wrong"))
+    NO_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-wanted"))
+    UNKNOWN_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-unknown"))
     BASIC_ONLY = (
         Cause.UNAUTHORIZED,
-        "the camera offers Basic login only: switch Digest on in the camera, or set allow_basic: true",
+        problem_text("login-basic-only"),
     )
 
     @property
@@ -120,21 +121,21 @@ def from_fault(camera_id: str, fault: Fault) -> CaptureError:
 
 def open_failed(error: Exception, camera_id: str) -> CaptureError:
     """The error to raise when ``av.open`` raised ``error`` for a file or device."""
-    cause, detail = _classified(error) or (Cause.UNSUPPORTED, "this is not a video that can be read")
+    cause, detail = _classified(error) or (Cause.UNSUPPORTED, problem_text("file-no-video"))
     return failure(camera_id, cause, detail)
 
 
 def read_failed(camera_id: str, error: Exception) -> CaptureError:
     """The error to raise when a running stream failed with ``error``."""
     known = _BY_ERRNO.get(getattr(error, "errno", None) or 0)
-    cause, detail = known or (Cause.ENDED, "the connection broke")
+    cause, detail = known or (Cause.ENDED, problem_text("connection-broke"))
     return failure(camera_id, cause, detail)
 
 
 def unforeseen(camera_id: str, error: Exception) -> CaptureError:
     """The error to raise for an unexpected exception: the connection is closed and opened again. The
     exception's text may contain the password, so only its type is reported."""
-    detail = f"the agent failed on this stream ({type(error).__name__})"
+    detail = problem_text("stream-agent-failed", error=type(error).__name__)
     return failure(camera_id, Cause.DECODE_ERROR, detail)
 
 
@@ -151,7 +152,7 @@ def check_size(camera_id: str, width: int, height: int) -> None:
     """Raise ``SourceUnavailable`` (unsupported) for pictures that are too small for the stages."""
     if min(width, height) < MIN_SIDE:
         raise failure(
-            camera_id, Cause.UNSUPPORTED, f"its pictures are {width}x{height}, too small to analyse"
+            camera_id, Cause.UNSUPPORTED, problem_text("picture-too-small", size=f"{width}x{height}")
         )
 
 

@@ -11,6 +11,7 @@ from edge_agent.capture.source import Endpoint, FfmpegInput, FrameSource, Stream
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.model import Cause
+from edge_agent.core.problems import problem_text
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
@@ -40,7 +41,7 @@ def open_source(
     recipe = ffmpeg_input_for(camera)
     if not recipe.live and os.path.exists(recipe.path) and not os.path.isfile(recipe.path):
         # Opening a pipe without a writer blocks for ever, and FFmpeg's timeouts are for networks.
-        raise failure(camera.id, Cause.UNSUPPORTED, f"{recipe.path} is not a file")
+        raise failure(camera.id, Cause.UNSUPPORTED, problem_text("url-no-file", path=str(recipe.path)))
     return PacketStream(camera.id, recipe, clock, wait, limits, repeat)
 
 
@@ -52,7 +53,7 @@ def endpoint_of(camera: Camera) -> Endpoint | None:
         return None
     parts = urllib.parse.urlsplit(camera.url)
     if not parts.hostname:
-        raise failure(camera.id, Cause.UNSUPPORTED, "the URL names no host")
+        raise failure(camera.id, Cause.UNSUPPORTED, problem_text("url-no-host"))
     return Endpoint(scheme, parts.hostname, parts.port or DEFAULT_PORTS[scheme])
 
 
@@ -66,4 +67,4 @@ def ffmpeg_input_for(camera: Camera) -> FfmpegInput:
         return FfmpegInput(urllib.parse.unquote(urllib.parse.urlsplit(camera.url).path), live=False)
     if not colon or "/" in scheme:
         return FfmpegInput(camera.url, live=False)
-    raise failure(camera.id, Cause.UNSUPPORTED, f"{scheme}: is not a kind of URL the agent can read")
+    raise failure(camera.id, Cause.UNSUPPORTED, problem_text("url-unknown", scheme=scheme))

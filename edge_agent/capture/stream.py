@@ -20,6 +20,7 @@ from edge_agent.capture.source import FfmpegInput, StreamTimeouts
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import Cause
+from edge_agent.core.problems import problem_text
 
 NEARLY = 0.95
 """FFmpeg checks its timeout every 0.1 s, so the timeout fires a little early or late."""
@@ -97,7 +98,7 @@ class PacketStream:
             if self._clock.monotonic() - last_mono >= self._limits.stall_s * NEARLY:
                 raise self._stalled() from None
             raise read_failed(self._camera_id, error) from None
-        raise failure(self._camera_id, Cause.ENDED, "the camera ended the stream")
+        raise failure(self._camera_id, Cause.ENDED, problem_text("stream-ended"))
 
     def _paced_packets(self) -> Generator[Packet[VideoStream], None, None]:
         """Yield a file's packets, each at its time. Starts again at the end if ``repeat`` was given."""
@@ -112,7 +113,7 @@ class PacketStream:
                             return
                     yield packet  # the last one is empty and drains the decoder
                 if not self._repeat:
-                    raise failure(self._camera_id, Cause.ENDED, "the file has ended")
+                    raise failure(self._camera_id, Cause.ENDED, problem_text("file-ended"))
                 self._container.seek(0)
             except FFmpegError as error:
                 raise read_failed(self._camera_id, error) from None
@@ -138,4 +139,6 @@ class PacketStream:
         return video
 
     def _stalled(self) -> CaptureError:
-        return failure(self._camera_id, Cause.STALLED, f"no packet for {self._limits.stall_s:g} s")
+        return failure(
+            self._camera_id, Cause.STALLED, problem_text("stream-no-packet", seconds=self._limits.stall_s)
+        )

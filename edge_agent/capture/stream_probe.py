@@ -18,6 +18,7 @@ from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import Cause
+from edge_agent.core.problems import error_text
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -60,7 +61,7 @@ def probe_stream(camera: Camera, clock: Clock, opener: Opener = open_source) -> 
         try:
             _follow(source, watch)
         except PictureTooLarge as error:
-            raise failure(camera.id, Cause.UNSUPPORTED, str(error)) from None
+            raise failure(camera.id, Cause.UNSUPPORTED, error_text(error)) from None
     if watch.picture is None:
         raise failure(camera.id, Cause.DECODE_ERROR, f"no picture within {MAX_WATCH_S:g} s")
     return watch.result(watch.picture)

@@ -22,6 +22,7 @@ from edge_agent.config.model.settings import Gateway
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import Draft, Media, OpenEvent, Stamp
 from edge_agent.core.model import Severity
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
 
 ALIVE_EVERY_S = 30.0
@@ -236,7 +237,8 @@ def _open_event(
     at_end: OpenData
     if isinstance(data, wire.ThermalData):  # after a restart no load limit is in force
         begins = {"from_step": data.to_step, "to_step": 0, "limits": wire.LoadLimits()}
-        at_end = msgspec.structs.replace(data, **begins, why="the agent was restarted")
+        why = problem_text("agent-restarted")
+        at_end = msgspec.structs.replace(data, **begins, why=str(why), problem=why.problem)
     elif isinstance(data, wire.RuleOverrideData):
         at_end = data
     else:

@@ -27,6 +27,7 @@ from edge_agent.core.facts import (
     ViewObservation,
 )
 from edge_agent.core.model import CameraState, Cause, Frame, Severity, Track
+from edge_agent.core.problems import optional_problem
 from edge_agent.events.envelope import (
     AWAITED_CLIP,
     Envelope,
@@ -93,7 +94,7 @@ class EventFactory:
             phase=observation.phase.value,
             event_id=observation.event_id,
             rule_id=observation.rule.id,
-            why=observation.why,
+            **_why(observation.why),
             box=observation.box.rounded(),
             frame=_size(frame),
             started_at=at(observation.started_mono),
@@ -145,7 +146,7 @@ class EventFactory:
             event_id=observation.event_id,
             state=observation.state.value,
             tamper=observation.state in TAMPER,
-            why=observation.why,
+            **_why(observation.why),
             features=observation.features,
             started_at=at(observation.started_mono),
             ended_at=at(observation.last_mono) if ended or observation.phase is Phase.MOMENT else None,
@@ -171,7 +172,8 @@ class EventFactory:
         data = wire.CameraStateData(
             state=_wire_state(state),
             cause=None if cause is None else cause.value,
-            detail=detail,
+            detail=str(detail),
+            problem=optional_problem(detail),
             since_at=rfc3339(moment.at),
             down_s=down_s,
             kept_back=kept_back,
@@ -194,7 +196,7 @@ class EventFactory:
             origin="box" if change.by.command_id is None else "command",
             command_id=change.by.command_id,
             signed_by=change.by.signed_by,
-            why=override_line(change),
+            **_why(override_line(change)),
             started_at=change.started_at,
             ended_at=rfc3339(now.at) if ended else None,
             end_reason=change.end_reason,
@@ -253,7 +255,7 @@ class EventFactory:
             event_id=change.event_id,
             from_step=change.from_step,
             to_step=change.to_step,
-            why=change.why,
+            **_why(change.why),
             temperature_c=change.temperature_c,
             throttled=change.throttled,
             limits=wire.LoadLimits(**dataclasses.asdict(change.limits)),
@@ -273,7 +275,7 @@ class EventFactory:
             event_id=change.event_id,
             from_step=change.from_step,
             to_step=change.to_step,
-            why=change.why,
+            **_why(change.why),
             held=list(change.held),
             heartbeat_s=change.heartbeat_s,
             monthly_bytes=change.monthly_bytes,
@@ -300,7 +302,7 @@ class EventFactory:
             certificate=change.which,
             days_left=change.days_left,
             expires_at=rfc3339(change.expires_at),
-            why=certificate_line(change),
+            **_why(certificate_line(change)),
             started_at=change.started_at,
             ended_at=rfc3339(now.at) if ended else None,
             end_reason="renewed" if ended else None,
@@ -404,6 +406,11 @@ def _happened_mono(
 
 def _rounded(value: object) -> object:
     return round(value, 3) if isinstance(value, float) else value
+
+
+def _why(text: str) -> dict[str, Any]:
+    """The fields with the text for people and its code."""
+    return {"why": str(text), "problem": optional_problem(text)}
 
 
 def _size(frame: Frame) -> wire.FrameSize:

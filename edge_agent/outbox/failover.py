@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import OutboxError
+from edge_agent.core.problems import error_text, problem_of, problem_text
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.bookkeeping.numbering import new_epoch
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
@@ -166,7 +167,9 @@ class Failover:
             # If the agent is killed now, the disk may later hold fewer or more events than were committed.
             LastStored(self._state_dir, self._boot_id).forget()
             self._queue.memory = MemoryStore(new_epoch(), self._encode_loss, in_doubt=in_doubt)
-            self._failing = f"{error}; events wait in memory, the disk is tried every {RETRY_DISK_S:.0f} s"
+            why = error_text(error)
+            code = "outbox-disk-failed" if problem_of(why) is None else "outbox-in-memory"
+            self._failing = problem_text(code, why=why, seconds=round(RETRY_DISK_S))
             log.error("outbox: %s; epoch %s", self._failing, self._queue.memory.epoch)
 
     def give_up(self, disk: DiskStore | None, error: OutboxError) -> None:
@@ -216,7 +219,7 @@ class Failover:
         if disk.was_replaced():
             self._quarantine(error)
         disk.rewrite_file()
-        self._notice = f"{error}; what it held is written again, a new epoch has begun"
+        self._notice = problem_text("outbox-rewritten", why=error_text(error))
         log.error("outbox: %s", self._notice)
 
     def _return_to_disk(self, memory: MemoryStore) -> None:
@@ -260,7 +263,9 @@ class Failover:
         self._finish_replacement()
         # SQLite notices that the file was renamed, and does not touch the log beside the new one.
         self._queue.close_disk()
-        self._notice = f"{error}; set aside as {target.name}, a new epoch has begun; {saved_text(saved)}"
+        self._notice = problem_text(
+            "outbox-new-epoch", why=error_text(error), file=target.name, saved=saved_text(saved)
+        )
         log.error("outbox: %s", self._notice)
         self._queue.disk_was_replaced()
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import EventFollower, StoredEvent
 from edge_agent.core.errors import OutboxError
+from edge_agent.core.problems import problem_text
 from edge_agent.outbox.append_request import AppendRequest, StoreTarget, WriterJob
 from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.failover import Failover
@@ -259,7 +260,9 @@ class OutboxWriter:
                 in_doubt = [
                     request for request in committing if request not in free and request.stamp is not None
                 ]
-                self._use_memory(OutboxUnusable(f"{self._path}: the disk does not answer"), in_doubt, free)
+                self._use_memory(
+                    OutboxUnusable(problem_text("outbox-disk-silent", file=str(self._path))), in_doubt, free
+                )
 
     def _use_memory(
         self, error: OutboxError, in_doubt: list[AppendRequest], free: Iterable[AppendRequest] = ()

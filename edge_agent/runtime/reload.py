@@ -16,6 +16,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_OK
 from edge_agent.core.errors import ConfigError
+from edge_agent.core.problems import problem_text
 from edge_agent.host.health.degraded import since_text
 from edge_agent.host.local_api.control import ControlReply
 
@@ -84,9 +85,9 @@ class Configuration:
     def lines(self) -> Iterator[str]:
         """Yield the differences between the file and the configuration in force, for health."""
         if (refused := self._refused) is not None:
-            yield f"configuration: {refused}; the one of {self._time(self._since)} stays in force"
+            yield problem_text("config-refused", why=refused, since=self._time(self._since))
         if restart := self._restart:
-            yield f"configuration: {', '.join(restart)} changed: restart the agent to take it over"
+            yield problem_text("config-restart", keys=list(restart))
 
     def _refuse(self, error: ConfigError) -> ControlReply:
         self._refused = _first_of(error)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields
+from edge_agent.wire.received.problems import with_problem, with_problems
 
 MAX_CACHED, CACHED_BYTES = 1_024, 8_192
 """Number of cached decoded documents, and the maximum size of each: some 3 MB for a city."""
@@ -62,6 +63,7 @@ class HeartbeatFields(msgspec.Struct):
     outbox: _Outbox = msgspec.field(default_factory=_Outbox)
     cameras: dict[str, CameraFields] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
+    problems: Any = None
 
 
 class BirthCameraFields(msgspec.Struct):
@@ -129,6 +131,7 @@ class EventDataFields(msgspec.Struct):
     detail: str = ""
     reason: str = ""
     missing: str | None = None
+    problem: Any = None  # what ``why``, ``detail`` or ``missing`` says
     started_at: str | None = None
     ended_at: str | None = None
     end_reason: str | None = None
@@ -160,6 +163,7 @@ def _cached(read: Callable[[bytes | None], _T]) -> Callable[[bytes | None], _T]:
 def parse_heartbeat(payload: bytes | None) -> HeartbeatFields:
     """Decode a heartbeat. Values out of bounds are left out, and ``degraded`` says so."""
     found, out_of_bounds = _read(_HEARTBEAT, payload, HeartbeatFields())
+    found.degraded = with_problems(found.degraded, found.problems)
     if out_of_bounds:
         found.degraded.append(OUT_OF_BOUNDS)
     return found
@@ -177,7 +181,12 @@ def parse_birth(payload: bytes | None) -> BirthFields:
 
 
 def parse_event(payload: bytes | None) -> EventFields:
-    return _read(_EVENT, payload, EventFields())[0]
+    """Its texts carry their codes."""
+    found, _ = _read(_EVENT, payload, EventFields())
+    data = found.data
+    data.why, data.detail = with_problem(data.why, data.problem), with_problem(data.detail, data.problem)
+    data.missing = None if data.missing is None else with_problem(data.missing, data.problem)
+    return found
 
 
 def milliseconds(time: str | None) -> int | None:

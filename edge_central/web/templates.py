@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from edge_agent.core.problems import CATALOGUE, problem_of
 from edge_agent.wire.received.bounds import bounded_time
 from edge_central.web.i18n import Lang, translate, translate_duration, translate_word
 from edge_central.web.i18n.vietnamese import to_vietnamese
@@ -107,11 +108,13 @@ def safely(lang: Lang, element: str, macro: Callable[..., str], *values: object)
 
 
 def _line(text: str, lang: Lang) -> Markup:
-    """English keeps its mark on a Vietnamese page, so that a screen reader reads it as such."""
-    ours = to_vietnamese(text) if lang == "vi" else None
-    if ours is not None:
+    """A text with a code is rendered from the catalogue, any other is shown as it is. English keeps its mark
+    on a Vietnamese page, so that a screen reader reads it as such."""
+    problem = problem_of(text)
+    ours = None if problem is None else CATALOGUE.say(problem, lang)
+    if lang == "vi" and (ours := ours or to_vietnamese(text)) is not None:
         return Markup('<span title="{}">{}</span>').format(text, ours)
-    return Markup('<span lang="en">{}</span>').format(text)
+    return Markup('<span lang="en">{}</span>').format(ours or text)
 
 
 @cache

@@ -15,6 +15,7 @@ from edge_agent.capture.health import CaptureHealth
 from edge_agent.capture.ring import RingPacket, StreamConnection
 from edge_agent.capture.source import StreamTimeouts
 from edge_agent.core.model import CameraState, Cause
+from edge_agent.core.problems import error_text, problem_text
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -81,7 +82,7 @@ class StreamDecoder:
         try:
             frames = self._decoder.decode(item.packet)
         except PictureTooLarge as error:
-            raise failure(self._camera_id, Cause.UNSUPPORTED, str(error)) from None
+            raise failure(self._camera_id, Cause.UNSUPPORTED, error_text(error)) from None
         pictures = self._pictures(frames, item)
         if not item.packet.size:  # the stream starts again
             self._stamps.clear()
@@ -186,7 +187,7 @@ class StreamDecoder:
         patience_s = max(self._limits.picture_s, 2 * pause_s)
         self._check_whole(mono)
         if mono - self._picture_mono >= patience_s:
-            detail = f"packets, but no picture for {mono - self._picture_mono:.0f} s"
+            detail = problem_text("stream-no-picture", seconds=round(mono - self._picture_mono))
             self._become(CameraState.OFFLINE, Cause.DECODE_ERROR, detail)
         elif self.connection.online_mono is not None:
             problem = self._degradation(mono)
@@ -196,7 +197,7 @@ class StreamDecoder:
     def _check_whole(self, mono: float) -> None:
         if mono - self._clean_mono >= self._limits.reopen_s:
             # A stream with intra refresh has no keyframe to recover at, but a new connection starts with one.
-            detail = f"packets, but no whole picture for {mono - self._clean_mono:.0f} s"
+            detail = problem_text("stream-no-whole-picture", seconds=round(mono - self._clean_mono))
             raise failure(self._camera_id, Cause.DECODE_ERROR, detail)
 
     def _degradation(self, mono: float) -> tuple[Cause | None, str] | None:
@@ -204,10 +205,10 @@ class StreamDecoder:
         degraded = self._health.state is CameraState.DEGRADED
         limit = HEALTHY_BELOW if degraded else DEGRADED_ABOVE
         if self._health.damaged_share(mono) > limit:
-            return Cause.DECODE_ERROR, "frames are damaged and not analysed"
+            return Cause.DECODE_ERROR, problem_text("frames-damaged")
         if self._health.skipped_share(mono) > limit:
             # No cause: each ``Cause`` is a fault of the camera, and here the gateway is too slow.
-            return None, "decoding cannot keep up, pictures are left out"
+            return None, problem_text("decoding-too-slow")
         return None
 
     def _described(self) -> str:

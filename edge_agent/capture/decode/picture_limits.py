@@ -10,6 +10,7 @@ from itertools import islice
 
 from edge_agent.capture.decode import h264, h265
 from edge_agent.capture.decode.bits import BitReader
+from edge_agent.core.problems import problem_text
 
 MAX_PIXELS = 4096 * 2304
 MAX_PICTURES_BYTES = 52_000_000
@@ -137,7 +138,7 @@ class PictureLimits:
             most = self._largest.total_bytes(h265.MAX_PICTURES + IN_FLIGHT)
             self._slices_matter = most > MAX_PICTURES_BYTES
         if self._reference_sets.versions > MAX_VERSIONS:
-            raise PictureTooLarge("its parameter sets change more often than a camera's")
+            raise PictureTooLarge(problem_text("parameter-sets-change"))
 
     def _keep(self, kind: int, number: int, kept_bytes: float) -> None:
         self._parameters[kind, number] = max(kept_bytes, self._parameters.get((kind, number), 0))
@@ -154,20 +155,16 @@ def _check(
 ) -> None:
     size = f"{announced.width}x{announced.height}"
     if announced.width * announced.height > MAX_PIXELS:
-        raise PictureTooLarge(f"its pictures are {size}, too large to analyse")
+        raise PictureTooLarge(problem_text("picture-too-large", size=size))
     pictures = announced.dpb_size + reorder_depth + IN_FLIGHT
     pictures_bytes = announced.total_bytes(pictures)
     if pictures_bytes > MAX_PICTURES_BYTES:
-        raise PictureTooLarge(
-            f"its pictures are {size}, and {pictures} of them at a time are too much memory"
-        )
+        raise PictureTooLarge(problem_text("picture-too-many", size=size, pictures=pictures))
     units_bytes = most_units * (UNIT_BYTES + pictures * UNIT_BYTES_PER_PICTURE)
     if pictures_bytes + units_bytes > MAX_PICTURES_BYTES:
-        raise PictureTooLarge(
-            f"one of its pictures has at least {most_units} NAL units, which are too much memory"
-        )
+        raise PictureTooLarge(problem_text("picture-too-many-units", units=most_units))
     if pictures_bytes + units_bytes + parameters_bytes > MAX_PICTURES_BYTES:
-        raise PictureTooLarge("its parameter sets are too much memory")
+        raise PictureTooLarge(problem_text("parameter-sets-too-large"))
 
 
 def _jpeg(header: bytes) -> AnnouncedFormat:

@@ -26,6 +26,7 @@ from edge_agent.capture.source import Endpoint, StreamTimeouts
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import Cause
+from edge_agent.core.problems import problem_text
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -151,7 +152,7 @@ def _packet(content: bytes) -> Packet[VideoStream]:
 def _lost(camera_id: str, fault: Fault, limits: StreamTimeouts) -> CaptureError:
     """The error for a fault of a running stream."""
     if fault is Fault.SILENT:
-        return failure(camera_id, Cause.STALLED, f"no packet for {limits.stall_s:g} s")
+        return failure(camera_id, Cause.STALLED, problem_text("stream-no-packet", seconds=limits.stall_s))
     if fault is Fault.CLOSED:
-        return failure(camera_id, Cause.ENDED, "the camera ended the stream")
+        return failure(camera_id, Cause.ENDED, problem_text("stream-ended"))
     return from_fault(camera_id, fault)

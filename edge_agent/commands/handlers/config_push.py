@@ -37,6 +37,7 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import CameraState, CameraStatus
+from edge_agent.core.problems import problem_text
 from edge_agent.core.secrets import masked
 from edge_agent.host.local_api.control import ControlReply
 from edge_agent.wire import ConfigHealth, SetConfigArguments
@@ -105,9 +106,9 @@ class ConfigPush:
     def lines(self) -> Iterator[str]:
         yield from self._source.lines()
         if (trial := self._store.trial) is not None:
-            yield f"configuration: version {trial.version} is on trial"
+            yield problem_text("config-trial", version=trial.version)
         if (rejected := self._store.given_up) is not None:
-            yield f"configuration: version {rejected.version} was given up: {rejected.reason}"
+            yield problem_text("config-given-up", version=rejected.version, why=rejected.reason)
 
     # --- the command thread ---
 

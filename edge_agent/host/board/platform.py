@@ -18,6 +18,7 @@ from pathlib import Path
 
 from edge_agent.config.board import device_tree
 from edge_agent.config.model.boards import Firmware, KernelSetting, Profile, Watchdog
+from edge_agent.core.problems import problem_text
 from edge_agent.host.board.sensors import ask_vcgencmd, read_number, read_text
 
 
@@ -116,11 +117,11 @@ def platform_lines(profile: Profile, sysroot: Path = Path("/")) -> Iterator[str]
     firmware = profile.platform.firmware
     version = firmware_version(firmware, sysroot)
     if version is not None and firmware.minimum is not None and is_older(version, firmware.minimum):
-        asks = f"older than {firmware.minimum}, which {profile.name} asks for"
-        yield f"firmware: {firmware.name} {version} is {asks}: {firmware.update}"
+        found = {"name": firmware.name, "version": version, "minimum": firmware.minimum}
+        yield problem_text("firmware-old", **found, profile=profile.name, fix=firmware.update)
     for setting in profile.platform.kernel:
         if kernel_has(setting, sysroot) is False:
-            yield f"kernel: {setting.name} are off, {setting.why}: {setting.fix}"
+            yield problem_text("kernel-setting-off", name=setting.name, why=setting.why, fix=setting.fix)
     yield from _watchdog_lines(profile.platform.watchdog, sysroot)
 
 
@@ -130,9 +131,10 @@ def _watchdog_lines(wanted: Watchdog, sysroot: Path) -> Iterator[str]:
     if state is None or wanted.identity is None:
         return
     if is_other(wanted, state):
-        yield f"watchdog: {state.identity} instead of {wanted.identity}, which resets the board: {ADVICE}"
+        found = {"found": state.identity, "wanted": wanted.identity}
+        yield problem_text("watchdog-other", **found, fix=ADVICE)
     elif state.armed is False:
-        yield f"watchdog: {wanted.identity} is not armed, nothing resets a box that hangs: {ADVICE}"
+        yield problem_text("watchdog-off", wanted=wanted.identity, fix=ADVICE)
 
 
 def kernel_has(setting: KernelSetting, sysroot: Path = Path("/")) -> bool | None:

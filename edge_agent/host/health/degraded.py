@@ -14,6 +14,7 @@ from edge_agent.config.model.boards import Thermal
 from edge_agent.config.model.settings import Rule, Settings, WhenUnsynced
 from edge_agent.core.facts import TAMPER
 from edge_agent.core.model import CameraState, CameraStatus, Cause
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully_decoded
 from edge_agent.wire import (
@@ -41,17 +42,7 @@ reason is: a refusal, no answer, a missing permission."""
 RATES_KNOWN_S = 30.0
 """A camera's first frames come in a burst, and its rate is a mean over ten seconds."""
 
-CAUSE_TEXT: dict[Cause, str] = {
-    Cause.UNREACHABLE: "it does not answer, or with a server error",
-    Cause.REFUSED: "it refuses the connection or one more viewer",
-    Cause.UNAUTHORIZED: "user name, password or file rights do not let the agent in",
-    Cause.NOT_FOUND: "no such stream, file or device",
-    Cause.NO_VIDEO: "it answers, but with no video",
-    Cause.UNSUPPORTED: "a kind of address, codec or size the agent cannot take",
-    Cause.STALLED: "connected, but nothing comes",
-    Cause.ENDED: "it closed the stream",
-    Cause.DECODE_ERROR: "packets come, but no whole picture",
-}
+CAUSE_TEXT: dict[Cause, ProblemText] = {cause: problem_text(f"cause-{cause}") for cause in Cause}
 """The general meaning of each cause, also shown on the web pages. The detail from capture is more specific,
 so ``cause_text`` prefers it."""
 
@@ -62,8 +53,14 @@ def cause_text(cause: Cause | None, detail: str) -> str:
     The cause's name in messages and guide follows in brackets. ``detail`` is masked here once more.
     """
     if cause is None:
-        return masked(detail) or "cause unknown"
-    return f"{masked(detail) or CAUSE_TEXT[cause]} ({cause})"
+        return masked_problem(detail) or problem_text("cause-unknown")
+    return problem_text("camera-cause", why=masked_problem(detail) or CAUSE_TEXT[cause], cause=cause)
+
+
+def masked_problem(text: str) -> str:
+    """``masked``; a text that holds no secret keeps its code."""
+    safe = masked(text)
+    return text if safe == text else safe
 
 
 def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
@@ -72,18 +69,19 @@ def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
     return local.strftime("%H:%M" if local.date() == today else "%Y-%m-%d %H:%M")
 
 
-def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -> Iterator[str]:
+def camera_lines(cameras: Sequence[CameraStatus], now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
     """Cameras that are offline, degraded or tampered with; not those that still start."""
     for camera in sorted(cameras, key=lambda c: c.state is not CameraState.OFFLINE):
         if camera.state in (CameraState.OFFLINE, CameraState.DEGRADED):
             since = since_text(camera.since_at, now, zone)
             reason = cause_text(camera.cause, camera.detail)
-            yield f"camera {camera.camera_id} {camera.state} since {since}: {reason}"
+            yield problem_text(
+                "camera-state", camera=camera.camera_id, state=camera.state, since=since, why=reason
+            )
         if camera.main_trouble and camera.state is not CameraState.OFFLINE:
-            instead = "clips come from the other"
-            yield f"camera {camera.camera_id} has no main stream ({camera.main_trouble}): {instead}"
+            yield problem_text("camera-no-main", camera=camera.camera_id, cause=camera.main_trouble)
         if tampered := [state for state in camera.view if state in TAMPER]:
-            yield f"camera {camera.camera_id} is {' and '.join(tampered)}: somebody has to look after it"
+            yield problem_text("camera-tampered", camera=camera.camera_id, views=tampered)
 
 
 CENTRE_SILENT_S = 300.0
@@ -92,76 +90,80 @@ CENTRE_SILENT_S = 300.0
 
 def delivery_lines(
     outbox: OutboxHealth, mqtt: MqttHealth, online: bool, clock: ClockHealth, now: datetime, zone: tzinfo
-) -> Iterator[str]:
+) -> Iterator[ProblemText]:
     """Events that are delayed or lost, the broker and the clock. ``mqtt.last_error`` is shown only while
     not ``online``: it is old otherwise."""
     waiting = outbox.depth - (outbox.unconfirmed if online else 0)
     if outbox.degraded:
-        yield f"outbox: {outbox.degraded}"
+        yield problem_text("outbox", why=outbox.degraded)
     if outbox.shed:
-        yield f"outbox: {outbox.shed} events given up since start, it was full"
+        yield problem_text("outbox-full", events=outbox.shed)
     if outbox.damaged:
-        yield f"outbox: {outbox.damaged} events given up since start, the disk had damaged them"
+        yield problem_text("outbox-damaged", events=outbox.damaged)
     if online and centre_is_silent(outbox, mqtt):
         yield _silence(outbox, mqtt, now, zone)
     elif waiting > 0 and outbox.oldest_s > WAITING_TOO_LONG_S:
-        refused = f"; it refused {mqtt.refused} since start" if mqtt.refused else ""
-        yield f"broker: {waiting} events wait, the oldest for {outbox.oldest_s:.0f} s{refused}"
+        waits = {"events": waiting, "seconds": round(outbox.oldest_s)}
+        if mqtt.refused:
+            yield problem_text("broker-refuses", **waits, refused=mqtt.refused)
+        else:
+            yield problem_text("broker-waiting", **waits)
     if not online:
-        reason = mqtt.last_error or "the first attempt is to come (mqtt.spread_s)"
-        yield f"broker: not connected: {masked(reason)}"
+        reason = mqtt.last_error or problem_text("broker-first-attempt")
+        yield problem_text("broker-not-connected", why=masked_problem(reason))
     if mqtt.no_retain:
-        yield "broker: it keeps no retained messages, so whoever subscribes later misses the state"
+        yield problem_text("broker-no-retain")
     if mqtt.no_subscriber:
-        yield "broker: nobody subscribes to some events or pictures, they are kept"
+        yield problem_text("broker-no-subscriber")
     if not clock.synced:
-        yield "clock not synchronised, times may be wrong"
+        yield problem_text("clock-not-synced")
 
 
-def schedule_lines(rules: Iterable[Rule], clock_known: bool) -> Iterator[str]:
+def schedule_lines(rules: Iterable[Rule], clock_known: bool) -> Iterator[ProblemText]:
     """How rules with a schedule behave while the clock was never synchronised since the boot."""
     if clock_known:
         return
     schedules = [rule.schedule for rule in rules if rule.enabled and rule.schedule is not None]
-    for way, text in UNSYNCED.items():
+    for way in WhenUnsynced:
         if count := sum(schedule.unsynced is way for schedule in schedules):
-            yield f"clock not synchronised since the box started: rules with a schedule {text} ({count})"
+            yield problem_text(f"schedules-{way}", rules=count)
 
 
-UNSYNCED = {
-    WhenUnsynced.ARMED: "are armed all day",
-    WhenUnsynced.OFF: "are off",
-    WhenUnsynced.CLOCK: "believe it",
-}
-
-
-def healing_lines(healing: HealingHealth) -> Iterator[str]:
+def healing_lines(healing: HealingHealth) -> Iterator[ProblemText]:
     if not healing.tried:
         return
     last = healing.tried[-1]
-    detail = f": {masked(last.detail)}" if last.detail else ""
-    away_h = healing.without_s / 3600
-    yield f"broker: away for {away_h:.1f} h; tried last: {last.step}, {last.outcome}{detail}"
+    tried = {"hours": round(healing.without_s / 3600, 1), "recovery": last.step, "outcome": last.outcome}
+    if last.detail:
+        yield problem_text("broker-away-detail", **tried, detail=masked(last.detail))
+    else:
+        yield problem_text("broker-away", **tried)
 
 
 WAITS = ("", "pictures wait", "pictures and infos wait", "pictures and infos wait, heartbeats are slow")
 """Indexed by the step of the budget ladder."""
 
 
-def uplink_lines(uplink: UplinkHealth) -> Iterator[str]:
+def uplink_lines(uplink: UplinkHealth) -> Iterator[ProblemText]:
     if uplink.step and uplink.monthly_bytes:
-        used = f"{uplink.used_bytes / 1e6:,.0f} of {uplink.monthly_bytes / 1e6:,.0f} MB used"
-        yield f"uplink: {used}, {WAITS[uplink.step]} until {uplink.resets_on} (step {uplink.step} of 3)"
+        yield problem_text(
+            "uplink-step",
+            used_mb=round(uplink.used_bytes / 1e6),
+            budget_mb=round(uplink.monthly_bytes / 1e6),
+            waits=problem_text(f"uplink-waits-{uplink.step}"),
+            until=str(uplink.resets_on),
+            step=uplink.step,
+        )
 
 
-def certificate_lines(certificates: CertificatesHealth) -> Iterator[str]:
-    for name, days in (("certificate", certificates.client_days), ("CA certificate", certificates.ca_days)):
+def certificate_lines(certificates: CertificatesHealth) -> Iterator[ProblemText]:
+    for which, days in (("certificate", certificates.client_days), ("ca", certificates.ca_days)):
         if days is not None and days < 0:
-            yield f"broker: the {name} has expired, {-days} days ago: have the centre renew it"
+            yield problem_text(f"{which}-expired", days=-days)
         elif days is not None and days < CERTIFICATE_WARN_DAYS:
-            yield f"broker: the {name} ends in {days} days: have the centre renew it"
+            yield problem_text(f"{which}-ends", days=days)
     if certificates.next_trouble:
-        yield f"broker: {certificates.next_trouble}"
+        yield problem_text("certificate-next", why=certificates.next_trouble)
 
 
 def centre_is_silent(outbox: OutboxHealth, mqtt: MqttHealth) -> bool:
@@ -175,69 +177,70 @@ def centre_is_silent(outbox: OutboxHealth, mqtt: MqttHealth) -> bool:
     )
 
 
-def _silence(outbox: OutboxHealth, mqtt: MqttHealth, now: datetime, zone: tzinfo) -> str:
+def _silence(outbox: OutboxHealth, mqtt: MqttHealth, now: datetime, zone: tzinfo) -> ProblemText:
     heard_s = mqtt.confirmed_age_s
-    since = "the agent started"
+    since: str = problem_text("agent-started")
     if heard_s is not None:
         since = since_text(now - timedelta(seconds=heard_s), now, zone)
-    return (
-        f"centre: nothing confirmed since {since}: {outbox.unconfirmed} events are sent and kept, the oldest "
-        f"for {outbox.oldest_unconfirmed_s:.0f} s"
-    )
+    seconds = round(outbox.oldest_unconfirmed_s)
+    return problem_text("centre-silent", since=since, events=outbox.unconfirmed, seconds=seconds)
 
 
-def evidence_lines(evidence: EvidenceHealth) -> Iterator[str]:
+def evidence_lines(evidence: EvidenceHealth) -> Iterator[ProblemText]:
     if evidence.degraded:
-        yield f"evidence: {evidence.degraded.removeprefix('evidence: ')}"
+        bare = evidence.degraded.removeprefix("evidence: ")
+        yield problem_text("evidence", why=evidence.degraded if bare == evidence.degraded else bare)
     if evidence.missed:
-        yield f"evidence: {evidence.missed} clips could not be made since start"
+        yield problem_text("evidence-missed", clips=evidence.missed)
 
 
-def command_lines(commands: CommandsHealth) -> Iterator[str]:
+def command_lines(commands: CommandsHealth) -> Iterator[ProblemText]:
     if commands.degraded:
-        yield f"commands: {commands.degraded}, most are refused"
+        yield problem_text("commands", why=commands.degraded)
     for each in commands.rules:
-        left = _duration(each.left_s)
-        yield f"rule {each.rule} of {each.camera}: {each.what} for {left} more, as the centre asked"
+        changed = {"rule": each.rule, "camera": each.camera, "override": each.what}
+        # In minutes: a text that changes every second is sent to systemd every second.
+        minutes = ceil(each.left_s / 60)
+        if minutes < 120:
+            yield problem_text("rule-overridden", **changed, minutes=minutes)
+        else:
+            yield problem_text("rule-overridden-hours", **changed, hours=minutes // 60)
 
 
-def collection_lines(collection: CollectionHealth | None) -> Iterator[str]:
+def collection_lines(collection: CollectionHealth | None) -> Iterator[ProblemText]:
     """A running collection: health must show that the gateway keeps pictures of people."""
     if collection is None or collection.state != "taking":
         return
-    cameras = ", ".join(collection.cameras)
-    paused = "" if collection.paused is None else f"; none now: {collection.paused}"
-    yield f"frames of {cameras} are kept for training, as an operator asked{paused}"
+    if collection.paused is None:
+        yield problem_text("collecting", cameras=list(collection.cameras))
+    else:
+        yield problem_text("collecting-paused", cameras=list(collection.cameras), why=collection.paused)
 
 
-def model_lines(model: ModelHealth, now: datetime, zone: tzinfo) -> Iterator[str]:
+def model_lines(model: ModelHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
     """A new model that was reverted, until another one is tried."""
     if model.reverted and model.reverted_at:
         at = since_text(datetime.fromisoformat(model.reverted_at), now, zone)
-        yield f"model: given up at {at}: {model.why}"
+        yield problem_text("model-given-up", at=at, why=model.why or "")
 
 
-def _duration(seconds: float) -> str:
-    """In minutes: a text that changes every second would be sent to systemd every second."""
-    minutes = ceil(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
-
-
-def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Iterator[str]:
+def box_lines(box: BoxHealth, detector: DetectorHealth, thermal: Thermal) -> Iterator[ProblemText]:
     if detector.degraded:
-        yield f"detector: {detector.degraded}"
+        yield problem_text("detector", why=detector.degraded)
     yield from _temperature(box.temperature_c, thermal)
     if box.undervoltage:
-        yield "undervoltage: the power supply is too weak"
+        yield problem_text("undervoltage")
     if box.throttled:
-        yield "the processor is throttled"
+        yield problem_text("throttled")
     if box.disk_percent is not None and box.disk_percent >= DISK_FULL_PERCENT:
-        yield f"disk {box.disk_percent:.0f} % full"
+        yield problem_text("disk-full", percent=round(box.disk_percent))
     if box.memory_percent is not None and box.memory_percent >= MEMORY_FULL_PERCENT:
-        yield f"memory {box.memory_percent:.0f} % used"
+        yield problem_text("memory-full", percent=round(box.memory_percent))
 
 
-def decode_lines(cameras: Sequence[CameraStatus], settings: Settings, now_mono: float) -> Iterator[str]:
+def decode_lines(
+    cameras: Sequence[CameraStatus], settings: Settings, now_mono: float
+) -> Iterator[ProblemText]:
     """Cameras that send more than the board's capacity; only once their real rates are known."""
     profile, whole = settings.profile, fully_decoded(settings.cameras)
     if profile.platform is None:
@@ -252,30 +255,32 @@ def decode_lines(cameras: Sequence[CameraStatus], settings: Settings, now_mono: 
     if load is None or not load.is_exceeded:
         return
     most = load.heaviest
-    advice = "use its sub-stream" if load.oversized else "set fewer pictures a second"
-    yield (
-        f"decoding: the cameras send as much as {load.requested:.0f} pictures of {load.size} a second, "
-        f"{profile.name} is made for {load.limit}; most comes from {most.camera_id} "
-        f"({most.width}x{most.height}, {most.fps:.0f} a second): {advice}"
+    yield problem_text(
+        "decoding-too-much",
+        requested=round(load.requested),
+        size=str(load.size),
+        profile=profile.name,
+        limit=load.limit,
+        camera=most.camera_id,
+        camera_size=f"{most.width}x{most.height}",
+        fps=round(most.fps),
+        advice=problem_text("use-sub-stream" if load.oversized else "set-fewer-pictures"),
     )
 
 
-HELD_BACK = ("", "fewer inferences", "fewer inferences and pictures", "keyframes only")
-"""Indexed by the step of the thermal ladder."""
-
-
-def thermal_lines(thermal: ThermalHealth, now: datetime, zone: tzinfo) -> Iterator[str]:
+def thermal_lines(thermal: ThermalHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
     if thermal.step and thermal.since:
         since = since_text(datetime.fromisoformat(thermal.since), now, zone)
-        yield f"hot: {HELD_BACK[thermal.step]} since {since} (step {thermal.step} of 3)"
+        held_back = problem_text(f"thermal-step-{thermal.step}")
+        yield problem_text("thermal-step", held_back=held_back, since=since, step=thermal.step)
     if thermal.held:
-        yield f"heat: {thermal.held}"
+        yield problem_text("thermal-held", why=thermal.held)
 
 
-def _temperature(celsius: float | None, thermal: Thermal) -> Iterator[str]:
+def _temperature(celsius: float | None, thermal: Thermal) -> Iterator[ProblemText]:
     if celsius is None:
         return
     if celsius >= thermal.critical_c:
-        yield f"temperature {celsius:.0f} C, critical from {thermal.critical_c:.0f}"
+        yield problem_text("temperature-critical", celsius=round(celsius), limit=round(thermal.critical_c))
     elif celsius >= thermal.warn_c:
-        yield f"temperature {celsius:.0f} C above {thermal.warn_c:.0f}"
+        yield problem_text("temperature-high", celsius=round(celsius), limit=round(thermal.warn_c))

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import OutboxStats
 from edge_agent.core.model import CameraStatus
+from edge_agent.core.problems import problem_of
 from edge_agent.host.health import degraded
 from edge_agent.host.health.root_update import update_lines
 from edge_agent.wire import (
@@ -46,6 +47,9 @@ from edge_agent.wire import (
 
 JUMP = timedelta(seconds=2)
 JITTER = 0.1  # 465 gateways that one power cut restarted must not send at the same moments
+
+
+_Part = TypeVar("_Part", bound=Message)
 
 
 class DetectorStats(Protocol):
@@ -120,49 +124,57 @@ class HeartbeatMaker:
         uplink, healing, model = sources.uplink(), sources.healing(), sources.model()
         now, zone = self._clock.now(), settings.gateway.timezone
         rules = [rule for camera in settings.cameras for rule in camera.rules]
+        lines = [
+            *degraded.camera_lines(cameras, now, zone),
+            *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
+            *degraded.schedule_lines(rules, sources.clock_has_been_synced()),
+            *degraded.healing_lines(healing),
+            *degraded.uplink_lines(uplink),
+            *degraded.certificate_lines(certificates),
+            *degraded.evidence_lines(evidence),
+            *sources.configuration(),
+            *degraded.box_lines(box, detector, settings.profile.thermal),
+            *degraded.decode_lines(cameras, settings, self._clock.monotonic()),
+            *sources.units(),
+            *degraded.thermal_lines(thermal, now, zone),
+            *degraded.command_lines(commands),
+            *degraded.collection_lines(collection),
+            *update_lines(update, now, zone),
+            *degraded.model_lines(model, now, zone),
+            *sources.platform,
+        ]
         return Heartbeat(
             time=rfc3339(now),
             session=sources.session(),
             uptime_s=float(round(self._clock.monotonic() - self._started_mono)),
             clock=clock,
             box=box,
-            outbox=outbox,
+            outbox=_plain(outbox, "degraded"),
             mqtt=mqtt,
-            detector=detector,
+            detector=_plain(detector, "degraded"),
             config_hash=settings.config_hash,
             version=__version__,
-            evidence=evidence,
-            thermal=thermal,
+            evidence=_plain(evidence, "degraded"),
+            thermal=_plain(thermal, "held"),
             config=sources.config(),
             storm=sources.storm(),
-            collection=collection,
+            collection=None if collection is None else _plain(collection, "paused"),
             uplink=uplink,
-            commands=commands,
-            certificates=certificates,
+            commands=_plain(commands, "degraded"),
+            certificates=_plain(certificates, "next_trouble"),
             update=update,
             healing=healing,
-            model=model,
+            model=_plain(model, "why"),
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
-            degraded=[
-                *degraded.camera_lines(cameras, now, zone),
-                *degraded.delivery_lines(outbox, mqtt, online, clock, now, zone),
-                *degraded.schedule_lines(rules, sources.clock_has_been_synced()),
-                *degraded.healing_lines(healing),
-                *degraded.uplink_lines(uplink),
-                *degraded.certificate_lines(certificates),
-                *degraded.evidence_lines(evidence),
-                *sources.configuration(),
-                *degraded.box_lines(box, detector, settings.profile.thermal),
-                *degraded.decode_lines(cameras, settings, self._clock.monotonic()),
-                *sources.units(),
-                *degraded.thermal_lines(thermal, now, zone),
-                *degraded.command_lines(commands),
-                *degraded.collection_lines(collection),
-                *update_lines(update, now, zone),
-                *degraded.model_lines(model, now, zone),
-                *sources.platform,
-            ],
+            degraded=[str(line) for line in lines],
+            problems=[problem_of(line) for line in lines],
         )
+
+
+def _plain(part: _Part, field: str) -> _Part:
+    """``part`` with a text that every encoder takes."""
+    text = getattr(part, field)
+    return part if problem_of(text) is None else msgspec.structs.replace(part, **{field: str(text)})
 
 
 def with_wall_time(status: CameraStatus, clock: Clock) -> CameraStatus:

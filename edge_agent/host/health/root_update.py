@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.core.state_file import create_file
 from edge_agent.host.health.degraded import since_text
 from edge_agent.wire import UpdateHealth
@@ -119,15 +120,15 @@ class RootUpdate:
         )
 
 
-def update_lines(update: UpdateHealth, now: datetime, zone: tzinfo) -> list[str]:
+def update_lines(update: UpdateHealth, now: datetime, zone: tzinfo) -> list[ProblemText]:
     """Lines for the heartbeat's ``degraded``, with times in the site's time zone."""
     lines = []
     if update.phase == "trial" and update.until:
         until = since_text(datetime.fromisoformat(update.until), now, zone)
-        lines.append(f"update: {update.version} on trial until {until}")
+        lines.append(problem_text("update-trial", version=str(update.version), until=until))
     elif update.phase:
-        lines.append(f"update: {update.version}, {update.phase}")
+        lines.append(problem_text(f"update-{update.phase}", version=str(update.version)))
     if update.reverted and update.reverted_at:
         at = since_text(datetime.fromisoformat(update.reverted_at), now, zone)
-        lines.append(f"update: went back at {at}: {update.why}")
+        lines.append(problem_text("update-reverted", at=at, why=str(update.why)))
     return lines

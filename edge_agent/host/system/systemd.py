@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.core.clock import Clock
+from edge_agent.core.problems import problem_text
 
 log = logging.getLogger(__name__)
 
@@ -119,15 +120,15 @@ class FailedUnits:
         if written_ns != self._written_ns:
             self._written_ns, self._seen_mono = written_ns, self._clock.monotonic()
         elif self._clock.monotonic() - self._seen_mono > STALE_S:
-            yield "failed units: not looked for any more, see edge-agent-units.timer"
+            yield problem_text("units-stale")
             return
         try:
             units = msgspec.json.decode(listed, type=list[_Unit])
         except msgspec.DecodeError:
-            yield f"failed units: {self._path} cannot be read"
+            yield problem_text("units-unreadable", file=str(self._path))
             return
         for unit in units[:MAX_SHOWN]:
-            again = " and is started again" if unit.sub.startswith("auto-restart") else ""
-            yield f"unit {unit.unit[:MAX_NAME]} failed{again}"
+            code = "unit-restarting" if unit.sub.startswith("auto-restart") else "unit-failed"
+            yield problem_text(code, unit=unit.unit[:MAX_NAME])
         if len(units) > MAX_SHOWN:
-            yield f"units: {len(units) - MAX_SHOWN} more failed"
+            yield problem_text("units-more", units=len(units) - MAX_SHOWN)

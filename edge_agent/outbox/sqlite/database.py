@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.core.errors import OutboxError
+from edge_agent.core.problems import problem_text
 
 PAGE_BYTES = 4096
 BUSY_TIMEOUT_S = 4.0
@@ -208,5 +209,4 @@ class WriteAheadLog:
             raise OutboxUnusable(self._reason())
 
     def _reason(self) -> str:
-        megabytes = self._bytes / 1e6
-        return f"{self._database}: another program reads it, so its log has grown to {megabytes:.0f} MB"
+        return problem_text("outbox-log-large", file=str(self._database), megabytes=round(self._bytes / 1e6))

@@ -18,6 +18,7 @@ import msgspec
 
 from edge_agent.core.delivery import GENESIS_HASH
 from edge_agent.core.errors import OutboxError
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import sync_folder
 from edge_agent.outbox.bookkeeping import chain
 from edge_agent.outbox.bookkeeping.numbering import N_MASK, Rank, n_of, new_epoch
@@ -327,10 +328,10 @@ class Salvage:
 def saved_text(saved: Salvaged | None) -> str:
     """Return the result of a salvage as health reports it."""
     if saved is None:
-        return "nothing of it could be read"
+        return problem_text("salvaged-nothing")
     if saved.lost is None:
-        return f"{saved.saved} of its events saved, how many are lost is not known"
-    return f"{saved.saved} of its events saved, at most {saved.lost} lost"
+        return problem_text("salvaged-some", events=saved.saved)
+    return problem_text("salvaged", events=saved.saved, lost=saved.lost)
 
 
 def make_durable(partial: Path, built: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, UnsetType
+
+from edge_agent.core.problems import Problem
 
 END = r"$(?!\n)"
 """The end of a pattern: nothing may follow. Python's ``$`` alone also matches before a last line feed."""
@@ -21,6 +23,9 @@ WireBox = Annotated[
     Meta(description="x1, y1, x2, y2 in 0..1 of the picture, origin top left"),
 ]
 Count = Annotated[int, Meta(ge=0)]
+OptionalProblem = Annotated[
+    Problem | UnsetType, Meta(description="the text as a code with figures; left out: it has no code")
+]
 CameraCause = Literal[
     "unreachable",
     "refused",

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
-from edge_agent.wire.data.base import CameraCause, Count, Id, Message, Sha256, Time
+from edge_agent.wire.data.base import CameraCause, Count, Id, Message, OptionalProblem, Sha256, Time
 from edge_agent.wire.data.objects import SnapshotRef
 
 
@@ -38,6 +38,7 @@ class CameraViewData(Message, frozen=True, kw_only=True):
     ended_at: Time | None = None
     end_reason: Literal["over", "relearned", "reload", "restart", "camera"] | None = None
     snapshot: SnapshotRef | None = None
+    problem: OptionalProblem = UNSET
 
 
 class CameraStateData(Message, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class CameraStateData(Message, frozen=True, kw_only=True):
     since_at: Time
     down_s: Annotated[float, Meta(ge=0)] | None = None  # with online: how long it was down
     kept_back: Count = 0  # unreported changes since the last event: the camera flaps
+    problem: OptionalProblem = UNSET
 
 
 class RuleOverrideData(Message, frozen=True, kw_only=True):
@@ -74,3 +76,4 @@ class RuleOverrideData(Message, frozen=True, kw_only=True):
         Literal["over", "command", "replaced", "restart"] | None,
         Meta(description="command: cancelled by a command; replaced: by another override"),
     ] = None
+    problem: OptionalProblem = UNSET

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
-from edge_agent.wire.data.base import Arguments, Count, Id, Message, Sha256, Time
+from edge_agent.wire.data.base import Arguments, Count, Id, Message, OptionalProblem, Sha256, Time
 
 CollectionState = Annotated[
     Literal["taking", "complete", "gone"],
@@ -56,6 +56,7 @@ class CollectionData(Message, frozen=True, kw_only=True):
         Literal["over", "full", "command", "configuration"] | None,
         Meta(description="why no more are taken; full: each camera has its frames; null: still taking"),
     ] = None
+    problem: OptionalProblem = UNSET
 
 
 class CollectionHealth(Message, frozen=True, kw_only=True):

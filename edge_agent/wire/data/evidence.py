@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
-from edge_agent.wire.data.base import END, Count, Id, Message, Sha256, Time
+from edge_agent.wire.data.base import END, Count, Id, Message, OptionalProblem, Sha256, Time
 
 
 class ClipRef(Message, frozen=True, kw_only=True):
@@ -47,6 +47,7 @@ class EvidenceData(Message, frozen=True, kw_only=True):
     clip: ClipRef | None
     missing: Annotated[str | None, Meta(description="why there is no clip, or null")] = None
     file: Annotated[FileRef | None, Meta(description="a file without an event, or null")] = None
+    problem: OptionalProblem = UNSET
 
 
 class ChainHeadData(Message, frozen=True, kw_only=True):

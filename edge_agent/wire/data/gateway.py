@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
-from edge_agent.wire.data.base import Count, Day, Message, Time, Unit
+from edge_agent.wire.data.base import Count, Day, Message, OptionalProblem, Time, Unit
 
 
 class ClockCorrectionData(Message, frozen=True, kw_only=True):
@@ -42,6 +42,7 @@ class ThermalData(Message, frozen=True, kw_only=True):
     started_at: Time
     ended_at: Time | None = None
     end_reason: Literal["over", "restart"] | None = None
+    problem: OptionalProblem = UNSET
 
 
 HeldBack = Literal["media", "info", "heartbeat"]
@@ -67,6 +68,7 @@ class UplinkData(Message, frozen=True, kw_only=True):
     started_at: Time
     ended_at: Time | None = None
     end_reason: Literal["over", "restart"] | None = None
+    problem: OptionalProblem = UNSET
 
 
 class CertificateData(Message, frozen=True, kw_only=True):
@@ -84,6 +86,7 @@ class CertificateData(Message, frozen=True, kw_only=True):
     started_at: Time
     ended_at: Time | None = None
     end_reason: Literal["renewed"] | None = None
+    problem: OptionalProblem = UNSET
 
 
 class HealingStep(Message, frozen=True, kw_only=True):
@@ -118,6 +121,7 @@ class UpdateData(Message, frozen=True, kw_only=True):
     why: Annotated[str, Meta(description="one line for humans")]
     decided_at: Time
     command_id: Annotated[str | None, Meta(description="null: the gateway downloaded it by itself")] = None
+    problem: OptionalProblem = UNSET
 
 
 class SelfTestData(Message, frozen=True, kw_only=True):

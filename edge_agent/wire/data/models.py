@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, field
 
-from edge_agent.wire.data.base import END, Arguments, Count, Id, Message, Sha256, Time, Unit
+from edge_agent.wire.data.base import END, Arguments, Count, Id, Message, OptionalProblem, Sha256, Time, Unit
 
 ModelPhase = Annotated[
     Literal["shadow", "tried", "probation"],
@@ -59,6 +59,7 @@ class ModelData(Message, frozen=True, kw_only=True):
     decided_at: Time
     command_id: Annotated[Id | None, Meta(description="null: the gateway decided")] = None
     signed_by: Annotated[Sha256 | None, Meta(description="id of the operator's key")] = None
+    problem: OptionalProblem = UNSET
 
 
 class ModelHealth(Message, frozen=True, kw_only=True):

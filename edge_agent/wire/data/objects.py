@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
-from edge_agent.wire.data.base import END, Count, Message, Sha256, Time, Unit, WireBox
+from edge_agent.wire.data.base import END, Count, Message, OptionalProblem, Sha256, Time, Unit, WireBox
 
 
 class FrameSize(Message, frozen=True, kw_only=True):
@@ -77,6 +77,7 @@ class RuleData(Message, frozen=True, kw_only=True):
     masked: Annotated[
         bool, Meta(description="the operator expects such events and masked the rule: the severity is info")
     ] = False
+    problem: OptionalProblem = UNSET
 
 
 class TrackRuleData(RuleData, frozen=True, kw_only=True):

@@ -300,7 +300,7 @@ def test_whole_lines_are_those_of_the_code(line: str) -> None:
         "the clip is on its way": "is on its way",
     }
     agent, centre = Path(edge_agent.__file__).parent, Path(edge_central.__file__).parent
-    parts = ("capture", "commands", "events", "evidence", "mqtt", "runtime")
+    parts = ("capture", "core", "commands", "events", "evidence", "mqtt", "runtime")
     folders = (*(agent / part for part in parts), centre / "console")
     sources = [file.read_text() for folder in folders for file in folder.rglob("*.py")]
     assert any(composed.get(line, line) in source for source in sources)
@@ -389,6 +389,24 @@ def test_a_page_shows_the_line_in_the_readers_language(house: House) -> None:
     assert '<li><span lang="en">a line of a later release</span></li>' in page
     browser.get("/language/en")
     assert f'<li><span lang="en">{line}</span></li>' in browser.get("/sites/dt-001").text
+
+
+def test_a_reworded_line_is_shown_by_its_code(house: House) -> None:
+    line = "the disk holds 95 % of what it can"
+    problem = {"code": "disk-full", "params": {"percent": 95}}
+    newer = {"code": "of-a-later-release", "params": {}}
+    house.take(
+        Box("dt-001").heartbeat("s", degraded=[line, "a newer line", "bare"], problems=[problem, newer, None])
+    )
+    house.person("lan", Role.VIEWER, "de-tham")
+    browser = house.browser("lan")
+    browser.get("/language/vi")
+    page = browser.get("/sites/dt-001").text
+    assert f'<li><span title="{line}">ổ đĩa đầy 95%</span></li>' in page
+    assert '<li><span lang="en">a newer line</span></li>' in page
+    assert '<li><span lang="en">bare</span></li>' in page
+    browser.get("/language/en")
+    assert '<li><span lang="en">disk 95 % full</span></li>' in browser.get("/sites/dt-001").text
 
 
 def test_every_shipped_rule_and_every_kind_of_event_has_a_name_in_both_languages() -> None:

@@ -1,0 +1,28 @@
+"""Problems as codes with figures, and their sentences in English and Vietnamese: tables and rendering.
+
+The agent sends ``Problem`` beside its English text. The centre renders the code from its own catalogue, so
+that either side may reword a sentence.
+"""
+
+from __future__ import annotations
+
+from edge_agent.core.problems.cameras import CAMERAS
+from edge_agent.core.problems.catalogue import Catalogue
+from edge_agent.core.problems.delivery import DELIVERY
+from edge_agent.core.problems.gateway import GATEWAY
+from edge_agent.core.problems.problem import Problem, ProblemText, error_text, optional_problem, problem_of
+
+__all__ = [
+    "CATALOGUE",
+    "Problem",
+    "ProblemText",
+    "error_text",
+    "optional_problem",
+    "problem_of",
+    "problem_text",
+]
+
+CATALOGUE = Catalogue({**CAMERAS, **DELIVERY, **GATEWAY})
+"""Every code that an agent may send."""
+
+problem_text = CATALOGUE.text

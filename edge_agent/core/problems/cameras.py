@@ -1,0 +1,186 @@
+"""Sentences about cameras: their state, and why one gives no picture."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+STATES: Sentences = {
+    "camera-state": (
+        "camera {camera} {state} since {since}: {why}",
+        "camera {camera} {state} từ {since}: {why}",
+    ),
+    "camera-cause": ("{why} ({cause})", "{why} ({cause})"),
+    "camera-no-main": (
+        "camera {camera} has no main stream ({cause}): clips come from the other",
+        "camera {camera} không có luồng chính ({cause}): video lấy từ luồng phụ",
+    ),
+    "camera-tampered": (
+        "camera {camera} is {views:and}: somebody has to look after it",
+        "camera {camera} {views:and}: cần người đến kiểm tra",
+    ),
+    # What each cause means, whatever led to it.
+    "cause-unknown": ("cause unknown", "không rõ nguyên nhân"),
+    "cause-unreachable": (
+        "it does not answer, or with a server error",
+        "không trả lời, hoặc báo lỗi máy chủ",
+    ),
+    "cause-refused": (
+        "it refuses the connection or one more viewer",
+        "từ chối kết nối, hoặc đã đủ số kết nối xem",
+    ),
+    "cause-unauthorized": (
+        "user name, password or file rights do not let the agent in",
+        "sai tên đăng nhập, mật khẩu hoặc quyền đọc tệp",
+    ),
+    "cause-not_found": (
+        "no such stream, file or device",
+        "không có luồng, tệp hoặc nguồn hình này",
+    ),
+    "cause-no_video": ("it answers, but with no video", "trả lời nhưng không có hình"),
+    "cause-unsupported": (
+        "a kind of address, codec or size the agent cannot take",
+        "không hỗ trợ loại địa chỉ, kiểu nén hoặc kích thước hình này",
+    ),
+    "cause-stalled": ("connected, but nothing comes", "đã kết nối nhưng không có dữ liệu"),
+    "cause-ended": ("it closed the stream", "camera ngắt luồng"),
+    "cause-decode_error": ("packets come, but no whole picture", "có dữ liệu nhưng không ra hình"),
+}
+
+NETWORK: Sentences = {
+    "host-no-name": ("its name cannot be resolved", "DNS không tìm được địa chỉ của tên này"),
+    "host-no-route": ("there is no route to the host", "không có đường mạng tới camera"),
+    "host-no-network": ("there is no network", "không có mạng"),
+    "host-silent": ("the host does not answer", "camera không trả lời"),
+    "host-refuses": ("the host refuses the connection", "camera từ chối kết nối"),
+    "host-no-tls": (
+        "what answers there does not speak TLS",
+        "máy trả lời ở địa chỉ đó không dùng TLS",
+    ),
+    "host-accepts-silent": (
+        "the host accepts the connection and says nothing",
+        "camera nhận kết nối nhưng không trả lời",
+    ),
+    "host-closes": ("the host closes the connection at once", "camera ngắt kết nối ngay"),
+    "host-no-camera": ("what answers there is not a camera", "máy trả lời ở địa chỉ đó không phải camera"),
+    "connection-broke": ("the connection broke", "mất kết nối giữa chừng"),
+    "play-silent": (
+        "the camera does not answer when the stream is to begin",
+        "camera không trả lời khi bắt đầu truyền hình ảnh",
+    ),
+    "play-closed": (
+        "the camera closes the connection when the stream is to begin",
+        "camera ngắt kết nối khi bắt đầu truyền hình ảnh",
+    ),
+    "answer-too-long": (
+        "the camera sends more than an answer may have",
+        "camera trả lời dài quá mức cho phép",
+    ),
+    "picture-too-many-bytes": (
+        "a picture of the stream has more than 4 MB",
+        "luồng có khung hình lớn hơn 4 MB",
+    ),
+    "camera-redirects": (
+        "the camera redirects to another address (3xx), which is not followed",
+        "camera chuyển hướng sang địa chỉ khác (3xx), phần mềm không kết nối theo",
+    ),
+    "path-not-found": (
+        "the camera does not know this path (404)",
+        "camera không có đường dẫn này (404)",
+    ),
+    "camera-refuses-stream": (
+        "the camera refuses the stream (4xx): too many viewers?",
+        "camera từ chối luồng (4xx): quá nhiều kết nối xem?",
+    ),
+    "camera-server-error": (
+        "the camera answers with a server error (5xx)",
+        "camera báo lỗi máy chủ (5xx)",
+    ),
+    "camera-no-description": (
+        "the camera answers, but describes no video that can be read",
+        "camera trả lời nhưng không có luồng hình đọc được",
+    ),
+    "stream-no-video": ("there is no video in the stream", "luồng không có hình"),
+    "stream-no-decoder": ("there is no decoder for its codec", "không giải mã được kiểu nén này"),
+    "login-wrong": ("wrong user name or password", "sai tên đăng nhập hoặc mật khẩu"),
+    "login-wanted": (
+        "the camera wants a user name and password",
+        "camera yêu cầu tên đăng nhập và mật khẩu",
+    ),
+    "login-unknown": (
+        "the camera offers no way to log in that the agent knows",
+        "camera không có kiểu đăng nhập nào mà phần mềm hỗ trợ",
+    ),
+    "login-basic-only": (
+        "the camera offers Basic login only: switch Digest on in the camera, or set allow_basic: true",
+        "camera chỉ cho đăng nhập kiểu Basic: bật Digest trên camera, hoặc đặt allow_basic: true",
+    ),
+}
+
+STREAMS: Sentences = {
+    "file-not-found": ("there is no such file or device", "không có tệp hoặc nguồn hình này"),
+    "file-is-folder": ("this is a folder, not a video", "đây là thư mục, không phải video"),
+    "file-unreadable": ("the agent may not read it", "phần mềm không có quyền đọc"),
+    "file-no-video": ("this is not a video that can be read", "video không đọc được"),
+    "file-ended": ("the file has ended", "tệp đã hết"),
+    "device-busy": ("another program uses the device", "chương trình khác đang dùng nguồn hình này"),
+    "device-no-video": ("this is not a video device", "đây không phải nguồn hình"),
+    "device-gone": ("the device is gone", "nguồn hình không còn"),
+    "url-no-host": ("the URL names no host", "địa chỉ không có tên máy"),
+    "url-unknown": (
+        "{scheme}: is not a kind of URL the agent can read",
+        "phần mềm không đọc được loại địa chỉ {scheme}:",
+    ),
+    "url-no-file": ("{path} is not a file", "{path} không phải tệp"),
+    "stream-ended": ("the camera ended the stream", "camera ngắt luồng"),
+    "stream-no-packet": ("no packet for {seconds:g} s", "{seconds:g} giây không có dữ liệu"),
+    "stream-no-picture": (
+        "packets, but no picture for {seconds} s",
+        "có dữ liệu nhưng {seconds} giây không có hình",
+    ),
+    "stream-no-whole-picture": (
+        "packets, but no whole picture for {seconds} s",
+        "có dữ liệu nhưng {seconds} giây không ra hình",
+    ),
+    "frames-damaged": (
+        "frames are damaged and not analysed",
+        "khung hình bị hỏng nên không được phân tích",
+    ),
+    "decoding-too-slow": (
+        "decoding cannot keep up, pictures are left out",
+        "giải mã không kịp nên bỏ bớt khung hình",
+    ),
+    "picture-too-small": (
+        "its pictures are {size}, too small to analyse",
+        "hình {size} quá nhỏ để phân tích",
+    ),
+    "picture-too-large": (
+        "its pictures are {size}, too large to analyse",
+        "hình {size} quá lớn để phân tích",
+    ),
+    "picture-too-many": (
+        "its pictures are {size}, and {pictures} of them at a time are too much memory",
+        "hình {size}, phải giữ {pictures} khung hình cùng lúc nên quá tốn bộ nhớ",
+    ),
+    "picture-too-many-units": (
+        "one of its pictures has at least {units} NAL units, which are too much memory",
+        "có khung hình gồm từ {units} đơn vị NAL trở lên, quá tốn bộ nhớ",
+    ),
+    "parameter-sets-too-large": (
+        "its parameter sets are too much memory",
+        "các bộ tham số của luồng quá tốn bộ nhớ",
+    ),
+    "parameter-sets-change": (
+        "its parameter sets change more often than a camera's",
+        "bộ tham số của luồng thay đổi thường xuyên hơn mức của một camera",
+    ),
+    "stream-agent-failed": (
+        "the agent failed on this stream ({error})",
+        "phần mềm gặp lỗi khi đọc luồng này ({error})",
+    ),
+    "frames-not-analysed": (
+        "frames cannot be analysed: {error}",
+        "không phân tích được khung hình: {error}",
+    ),
+}
+
+CAMERAS: Sentences = {**STATES, **NETWORK, **STREAMS}

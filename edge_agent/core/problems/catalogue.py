@@ -1,0 +1,89 @@
+"""Sentences by code, and how they are filled with figures."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from typing import Any
+
+from edge_agent.core.languages import LANGS, Lang, Sentences
+from edge_agent.core.problems.problem import Problem, ProblemText, as_params
+from edge_agent.core.problems.words import VIETNAMESE
+
+MAX_DEPTH = 4
+"""Problems inside problems: a gateway sends whatever it likes."""
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d)?")
+_UTC = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
+
+
+class Catalogue:
+    """``sentences`` are English and Vietnamese by code; ``{name}`` in them is a parameter.
+
+    A list is joined with commas, with ``{name:and}`` by "and".
+    """
+
+    def __init__(self, sentences: Sentences) -> None:
+        self.sentences = sentences
+
+    def text(self, code: str, /, **params: object) -> ProblemText:
+        """The English text of a problem. Raises KeyError for a code or parameter that is missing."""
+        english, _ = self.sentences[code]
+        text = _FORMATTERS["en"].vformat(english, (), params)
+        return ProblemText(text, Problem(code, as_params(params)))
+
+    def say(self, problem: Problem, lang: Lang, depth: int = 0) -> str | None:
+        """The sentence in a language; None for an unknown code, or parameters that do not fit it."""
+        sentence = self.sentences.get(problem.code)
+        if sentence is None or depth >= MAX_DEPTH:
+            return None
+        try:
+            params = {
+                name: self._shown(name, value, lang, depth + 1) for name, value in problem.params.items()
+            }
+            return _FORMATTERS[lang].vformat(sentence[LANGS.index(lang)], (), params).strip()
+        except (KeyError, ValueError, TypeError):
+            return None
+
+    def _shown(self, name: str, value: object, lang: Lang, depth: int) -> object:
+        if isinstance(value, Problem):
+            text = self.say(value, lang, depth)
+            if text is None:
+                raise KeyError(value.code)
+            return text
+        if isinstance(value, str):
+            return _word(name, value, lang)
+        if isinstance(value, list):
+            return [_word(name, each, lang) for each in value]
+        return value
+
+
+def _word(name: str, value: str, lang: Lang) -> str:
+    """A word of the wire or a date as Vietnamese writes it; any other text as it is."""
+    if lang == "en":
+        return value
+    if name in VIETNAMESE:
+        return VIETNAMESE[name].get(value, value)
+    if found := _DATE.fullmatch(value):
+        year, month, day, time = found.groups("")
+        return f"{day}/{month}/{year}{time}"
+    if found := _UTC.fullmatch(value):
+        year, month, day, time = found.groups()
+        return f"{time} ngày {day}/{month}/{year} (giờ UTC)"
+    return value
+
+
+class _Formatter(string.Formatter):
+    def __init__(self, conjunction: str) -> None:
+        self._conjunction = conjunction
+
+    def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        return kwargs[field_name], field_name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, list):
+            return (self._conjunction if format_spec == "and" else ", ").join(value)
+        return str(super().format_field(value, format_spec))
+
+
+_FORMATTERS: Mapping[Lang, _Formatter] = {"en": _Formatter(" and "), "vi": _Formatter(" và ")}

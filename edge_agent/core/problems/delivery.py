@@ -1,0 +1,123 @@
+"""Sentences about the way of events to the centre: outbox, broker, confirmation, uplink, certificates."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+OUTBOX: Sentences = {
+    "outbox": ("outbox: {why}", "hàng chờ gửi: {why}"),
+    "outbox-full": (
+        "outbox: {events} events given up since start, it was full",
+        "hàng chờ gửi: đã bỏ {events} sự kiện từ khi khởi động vì hàng chờ đầy",
+    ),
+    "outbox-damaged": (
+        "outbox: {events} events given up since start, the disk had damaged them",
+        "hàng chờ gửi: đã mất {events} sự kiện từ khi khởi động do ổ đĩa ghi hỏng",
+    ),
+    "outbox-in-memory": (
+        "{why}; events wait in memory, the disk is tried every {seconds} s",
+        "{why}; sự kiện được giữ trong bộ nhớ, {seconds} giây thử lại một lần",
+    ),
+    "outbox-disk-failed": (
+        "{why}; events wait in memory, the disk is tried every {seconds} s",
+        "ổ đĩa không ghi được ({why}); sự kiện được giữ trong bộ nhớ, {seconds} giây thử lại một lần",
+    ),
+    "outbox-disk-silent": ("{file}: the disk does not answer", "ổ đĩa không phản hồi"),
+    "outbox-rewritten": (
+        "{why}; what it held is written again, a new epoch has begun",
+        "tệp lưu bị mất ({why}), dữ liệu đã được ghi lại",
+    ),
+    "outbox-log-large": (
+        "{file}: another program reads it, so its log has grown to {megabytes} MB",
+        "có chương trình khác đang đọc tệp lưu, nhật ký của tệp đã tăng đến {megabytes} MB",
+    ),
+    "outbox-new-epoch": (
+        "{why}; set aside as {file}, a new epoch has begun; {saved}",
+        "tệp lưu bị hỏng ({why}), đã để riêng thành {file}; {saved}",
+    ),
+    "salvaged-nothing": ("nothing of it could be read", "không đọc được sự kiện nào"),
+    "salvaged-some": (
+        "{events} of its events saved, how many are lost is not known",
+        "cứu được {events} sự kiện, không rõ mất bao nhiêu sự kiện",
+    ),
+    "salvaged": (
+        "{events} of its events saved, at most {lost} lost",
+        "cứu được {events} sự kiện, mất nhiều nhất {lost} sự kiện",
+    ),
+}
+
+BROKER: Sentences = {
+    "centre-silent": (
+        "centre: nothing confirmed since {since}: {events} events are sent and kept, the oldest for "
+        "{seconds} s",
+        "trung tâm: chưa xác nhận sự kiện nào từ {since}: {events} sự kiện đã gửi, thiết bị vẫn lưu, cũ nhất "
+        "đã {seconds} giây",
+    ),
+    "agent-started": ("the agent started", "lúc khởi động"),
+    "broker-waiting": (
+        "broker: {events} events wait, the oldest for {seconds} s",
+        "máy chủ nhận tin: {events} sự kiện đang chờ gửi, cũ nhất đã chờ {seconds} giây",
+    ),
+    "broker-refuses": (
+        "broker: {events} events wait, the oldest for {seconds} s; it refused {refused} since start",
+        "máy chủ nhận tin: {events} sự kiện đang chờ gửi, cũ nhất đã chờ {seconds} giây; đã từ chối "
+        "{refused} từ khi khởi động",
+    ),
+    "broker-not-connected": (
+        "broker: not connected: {why}",
+        "máy chủ nhận tin: không kết nối được: {why}",
+    ),
+    "broker-first-attempt": (
+        "the first attempt is to come (mqtt.spread_s)",
+        "chưa đến lần kết nối đầu tiên (mqtt.spread_s)",
+    ),
+    "broker-no-retain": (
+        "broker: it keeps no retained messages, so whoever subscribes later misses the state",
+        "máy chủ nhận tin: không lưu sẵn bản tin (retain), bên đăng ký sau phải chờ bản tin mới",
+    ),
+    "broker-no-subscriber": (
+        "broker: nobody subscribes to some events or pictures, they are kept",
+        "máy chủ nhận tin: một số sự kiện hoặc ảnh chưa có bên nhận, thiết bị vẫn lưu",
+    ),
+    "broker-away": (
+        "broker: away for {hours:.1f} h; tried last: {recovery}, {outcome}",
+        "máy chủ nhận tin: mất kết nối {hours:.1f} giờ; lần thử cuối: {recovery}, {outcome}",
+    ),
+    "broker-away-detail": (
+        "broker: away for {hours:.1f} h; tried last: {recovery}, {outcome}: {detail}",
+        "máy chủ nhận tin: mất kết nối {hours:.1f} giờ; lần thử cuối: {recovery}, {outcome} {detail}",
+    ),
+    "certificate-ends": (
+        "broker: the certificate ends in {days} days: have the centre renew it",
+        "chứng thư còn {days} ngày: báo trung tâm gia hạn",
+    ),
+    "certificate-expired": (
+        "broker: the certificate has expired, {days} days ago: have the centre renew it",
+        "chứng thư đã hết hạn {days} ngày: báo trung tâm gia hạn",
+    ),
+    "ca-ends": (
+        "broker: the CA certificate ends in {days} days: have the centre renew it",
+        "chứng thư của CA còn {days} ngày: báo trung tâm gia hạn",
+    ),
+    "ca-expired": (
+        "broker: the CA certificate has expired, {days} days ago: have the centre renew it",
+        "chứng thư của CA đã hết hạn {days} ngày: báo trung tâm gia hạn",
+    ),
+    "certificate-next": ("broker: {why}", "máy chủ nhận tin: {why}"),
+}
+
+UPLINK: Sentences = {
+    "uplink-step": (
+        "uplink: {used_mb:,} of {budget_mb:,} MB used, {waits} until {until} (step {step} of 3)",
+        "đường truyền: đã dùng {used_mb:,} trong tổng số {budget_mb:,} MB, {waits} đến {until} "
+        "(mức {step}/3)",
+    ),
+    "uplink-waits-1": ("pictures wait", "ảnh phải chờ"),
+    "uplink-waits-2": ("pictures and infos wait", "ảnh và sự kiện mức thông tin phải chờ"),
+    "uplink-waits-3": (
+        "pictures and infos wait, heartbeats are slow",
+        "ảnh và sự kiện mức thông tin phải chờ, bản tin định kỳ thưa hơn",
+    ),
+}
+
+DELIVERY: Sentences = {**OUTBOX, **BROKER, **UPLINK}

@@ -1,0 +1,155 @@
+"""Sentences about the gateway itself: board, storage, detector, commands, configuration, releases."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+BOARD: Sentences = {
+    "clock-not-synced": (
+        "clock not synchronised, times may be wrong",
+        "đồng hồ chưa đồng bộ, giờ có thể sai",
+    ),
+    "schedules-armed": (
+        "clock not synchronised since the box started: rules with a schedule are armed all day ({rules})",
+        "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch được bật cả ngày",
+    ),
+    "schedules-off": (
+        "clock not synchronised since the box started: rules with a schedule are off ({rules})",
+        "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch đang tắt",
+    ),
+    "schedules-clock": (
+        "clock not synchronised since the box started: rules with a schedule believe it ({rules})",
+        "đồng hồ chưa đồng bộ từ khi khởi động: {rules} quy tắc có lịch có thể sai giờ",
+    ),
+    "undervoltage": (
+        "undervoltage: the power supply is too weak",
+        "sụt áp: bộ nguồn quá yếu",
+    ),
+    "throttled": ("the processor is throttled", "bộ xử lý bị giảm tốc"),
+    "disk-full": ("disk {percent} % full", "ổ đĩa đầy {percent}%"),
+    "memory-full": ("memory {percent} % used", "bộ nhớ đã dùng {percent}%"),
+    "temperature-critical": (
+        "temperature {celsius} C, critical from {limit}",
+        "nhiệt độ {celsius} °C, nguy hiểm từ {limit} °C",
+    ),
+    "temperature-high": (
+        "temperature {celsius} C above {limit}",
+        "nhiệt độ {celsius} °C, vượt {limit} °C",
+    ),
+    "thermal-step": (
+        "hot: {held_back} since {since} (step {step} of 3)",
+        "nóng: {held_back} từ {since} (mức {step}/3)",
+    ),
+    "thermal-step-1": ("fewer inferences", "giảm số lần nhận dạng"),
+    "thermal-step-2": (
+        "fewer inferences and pictures",
+        "giảm số lần nhận dạng và số khung hình",
+    ),
+    "thermal-step-3": ("keyframes only", "chỉ phân tích khung I"),
+    "agent-restarted": ("the agent was restarted", "phần mềm đã khởi động lại"),
+    "thermal-held": ("heat: {why}", "nhiệt độ: {why}"),
+    "decoding-too-much": (
+        "decoding: the cameras send as much as {requested} pictures of {size} a second, {profile} is made "
+        "for {limit}; most comes from {camera} ({camera_size}, {fps} a second): {advice}",
+        "giải mã: các camera gửi tương đương {requested} hình {size} mỗi giây, {profile} chỉ đáp ứng "
+        "{limit}; nhiều nhất là {camera} ({camera_size}, {fps} hình mỗi giây): {advice}",
+    ),
+    "use-sub-stream": ("use its sub-stream", "hãy dùng luồng phụ của camera này"),
+    "set-fewer-pictures": ("set fewer pictures a second", "hãy đặt ít hình mỗi giây hơn"),
+    "unit-failed": ("unit {unit} failed", "dịch vụ {unit} bị lỗi"),
+    "unit-restarting": (
+        "unit {unit} failed and is started again",
+        "dịch vụ {unit} bị lỗi và đang khởi động lại",
+    ),
+    "units-stale": (
+        "failed units: not looked for any more, see edge-agent-units.timer",
+        "dịch vụ hỏng: không còn được kiểm tra, xem edge-agent-units.timer",
+    ),
+    "units-unreadable": (
+        "failed units: {file} cannot be read",
+        "dịch vụ hỏng: không đọc được {file}",
+    ),
+    "firmware-old": (
+        "firmware: {name} {version} is older than {minimum}, which {profile} asks for: {fix}",
+        "firmware: {name} {version} cũ hơn bản {minimum} mà {profile} cần: {fix}",
+    ),
+    "kernel-setting-off": (
+        "kernel: {name} are off, {why}: {fix}",
+        "nhân Linux: {name} đang tắt, {why}: {fix}",
+    ),
+    "watchdog-other": (
+        "watchdog: {found} instead of {wanted}, which resets the board: {fix}",
+        "tự khởi động lại: đang dùng {found} thay vì {wanted}, loại khởi động lại được bo mạch: {fix}",
+    ),
+    "watchdog-off": (
+        "watchdog: {wanted} is not armed, nothing resets a box that hangs: {fix}",
+        "tự khởi động lại: {wanted} chưa bật, thiết bị bị treo sẽ không tự khởi động lại: {fix}",
+    ),
+    "units-more": ("units: {units} more failed", "còn {units} dịch vụ khác bị lỗi"),
+}
+
+SERVICES: Sentences = {
+    "detector": ("detector: {why}", "bộ nhận dạng: {why}"),
+    "evidence": ("evidence: {why}", "chứng cứ: {why}"),
+    "evidence-missed": (
+        "evidence: {clips} clips could not be made since start",
+        "chứng cứ: không lưu được {clips} đoạn video từ khi khởi động",
+    ),
+    "commands": ("commands: {why}, most are refused", "lệnh: {why}, phần lớn bị từ chối"),
+    "rule-overridden": (
+        "rule {rule} of {camera}: {override} for {minutes} min more, as the centre asked",
+        "quy tắc {rule} của {camera}: {override}, còn {minutes} phút, theo lệnh của trung tâm",
+    ),
+    "rule-overridden-hours": (
+        "rule {rule} of {camera}: {override} for {hours} h more, as the centre asked",
+        "quy tắc {rule} của {camera}: {override}, còn {hours} giờ, theo lệnh của trung tâm",
+    ),
+    "collecting": (
+        "frames of {cameras} are kept for training, as an operator asked",
+        "đang lưu ảnh huấn luyện của {cameras} theo lệnh của người vận hành",
+    ),
+    "collecting-paused": (
+        "frames of {cameras} are kept for training, as an operator asked; none now: {why}",
+        "đang lưu ảnh huấn luyện của {cameras} theo lệnh của người vận hành; tạm dừng: {why}",
+    ),
+    "collection-disk-short": (
+        "the disk is short: {free_mb} MB free, storage.keep_free is kept for others",
+        "ổ đĩa sắp đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free",
+    ),
+    "collection-used-up": (
+        "collect.max_bytes ({bytes}) is used up",
+        "đã dùng hết collect.max_bytes ({bytes})",
+    ),
+    "model-given-up": (
+        "model: given up at {at}: {why}",
+        "mô hình mới không đạt, đã quay về mô hình cũ lúc {at}: {why}",
+    ),
+    "update-trial": (
+        "update: {version} on trial until {until}",
+        "cập nhật: đang thử bản {version} đến {until}",
+    ),
+    "update-fetching": ("update: {version}, fetching", "cập nhật: đang tải bản {version}"),
+    "update-installing": ("update: {version}, installing", "cập nhật: đang cài bản {version}"),
+    "update-reverted": (
+        "update: went back at {at}: {why}",
+        "cập nhật không thành, đã quay về bản cũ lúc {at}: {why}",
+    ),
+    "config-trial": (
+        "configuration: version {version} is on trial",
+        "cấu hình: đang thử phiên bản {version}",
+    ),
+    "config-given-up": (
+        "configuration: version {version} was given up: {why}",
+        "cấu hình: phiên bản {version} không đạt, đã quay về cấu hình cũ: {why}",
+    ),
+    "config-refused": (
+        "configuration: {why}; the one of {since} stays in force",
+        "cấu hình mới bị từ chối: {why}; vẫn dùng cấu hình từ {since}",
+    ),
+    "config-restart": (
+        "configuration: {keys} changed: restart the agent to take it over",
+        "cấu hình: {keys} đã thay đổi: khởi động lại phần mềm để áp dụng",
+    ),
+}
+
+GATEWAY: Sentences = {**BOARD, **SERVICES}

@@ -1,0 +1,70 @@
+"""A problem as it travels: a code and named figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+import msgspec
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a sentence for people says: ``code`` names the sentence in the catalogue, ``params`` fill it.
+
+    A parameter that is a problem itself is the sentence inside the sentence, such as the reason.
+    """
+
+    code: str
+    params: dict[str, str | int | float | list[str] | Problem] = msgspec.field(default_factory=dict)
+
+
+class ProblemText(str):
+    """The English text of a problem, which carries its code and figures to where a message is made.
+
+    msgspec cannot encode it: ``str()`` gives the plain text.
+    """
+
+    __slots__ = ("problem",)
+    problem: Problem
+
+    def __new__(cls, text: str, problem: Problem) -> Self:
+        made = super().__new__(cls, text)
+        made.problem = problem
+        return made
+
+    def __reduce__(self) -> tuple[type[ProblemText], tuple[str, Problem]]:
+        """For copies."""
+        return type(self), (str(self), self.problem)
+
+
+def problem_of(text: str | None) -> Problem | None:
+    """None for a text without a code."""
+    return text.problem if isinstance(text, ProblemText) else None
+
+
+def optional_problem(text: str | None) -> Problem | msgspec.UnsetType:
+    """``problem_of`` for a field that a message leaves out where there is none."""
+    return problem_of(text) or msgspec.UNSET
+
+
+def error_text(error: Exception) -> str:
+    """``str(error)``, with the code of the text that the error was made with."""
+    text = error.args[0] if error.args else None
+    return text if isinstance(text, ProblemText) else str(error)
+
+
+def as_params(params: Mapping[str, object]) -> dict[str, str | int | float | list[str] | Problem]:
+    """Figures as they travel: of a text with a code its problem."""
+    return {name: _as_param(value) for name, value in params.items()}
+
+
+def _as_param(value: object) -> str | int | float | list[str] | Problem:
+    if isinstance(value, ProblemText):
+        return value.problem
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int | float | Problem):
+        return value
+    if isinstance(value, list):
+        return [str(each) for each in value]
+    raise TypeError(f"{type(value).__name__} cannot be a parameter of a problem")

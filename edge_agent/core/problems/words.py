@@ -1,0 +1,60 @@
+"""Words of the wire in Vietnamese, by the parameter that they are in. English pages show the word itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CAUSES = {
+    "unreachable": "không kết nối được",
+    "refused": "từ chối kết nối",
+    "unauthorized": "sai tên đăng nhập hoặc mật khẩu",
+    "not_found": "không có luồng này",
+    "no_video": "không có hình",
+    "unsupported": "không hỗ trợ luồng này",
+    "stalled": "không có dữ liệu",
+    "ended": "camera ngắt luồng",
+    "decode_error": "không giải mã được",
+}
+VIEWS = {
+    "covered": "bị che",
+    "defocused": "bị mờ",
+    "moved": "bị xoay",
+    "frozen": "bị đứng hình",
+    "dark": "quá tối",
+    "overexposed": "quá sáng",
+    "visibility-degraded": "mưa hoặc sương mù",
+    "illumination-change": "ánh sáng thay đổi",
+    "colour-mono-switch": "chuyển giữa màu và đen trắng",
+}
+LABELS = {
+    "person": "người",
+    "bicycle": "xe đạp",
+    "motorcycle": "xe máy",
+    "car": "ô tô con",
+    "bus": "xe khách, xe buýt",
+    "truck": "xe tải",
+    "two-wheeler": "xe hai bánh",
+    "vehicle": "ô tô",
+    "something": "vật chưa rõ",
+}
+VIETNAMESE: Mapping[str, Mapping[str, str]] = {
+    "cause": CAUSES,
+    "views": VIEWS,
+    "label": LABELS,
+    "state": {"offline": "mất hình", "degraded": "hình kém"},
+    "override": {"mask": "tạm không báo động", "disarm": "tạm tắt", "arm": "bật"},
+    "recovery": {
+        "reconnect": "kết nối lại",
+        "reset": "khởi động lại modem",
+        "reboot": "khởi động lại thiết bị",
+    },
+    "outcome": {
+        "done": "xong",
+        "asked": "đã yêu cầu",
+        "failed": "không thực hiện được",
+        "held": "tạm hoãn",
+        "refused": "từ chối kết nối",
+        "no-answer": "không trả lời",
+    },
+    "advice": {},
+}

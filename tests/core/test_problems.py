@@ -1,0 +1,78 @@
+"""The catalogue of problems: both languages, the same figures, and what is done with what does not fit."""
+
+from __future__ import annotations
+
+import string
+from copy import copy
+
+import msgspec
+
+from edge_agent.core.problems import CATALOGUE, Problem, ProblemText, error_text, problem_of, problem_text
+from edge_agent.core.problems.catalogue import Catalogue
+
+
+def names(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
+
+
+def test_each_code_has_both_languages_and_the_same_figures_in_them() -> None:
+    for code, (en, vi) in CATALOGUE.sentences.items():
+        assert en, code
+        assert vi, code
+        assert names(en) - DROPPED.get(code, set()) == names(vi), code
+
+
+DROPPED = {"outbox-disk-silent": {"file"}, "outbox-log-large": {"file"}}
+"""Figures that Vietnamese leaves out."""
+
+
+def test_a_text_carries_its_code_and_figures() -> None:
+    text = problem_text(
+        "outbox-new-epoch", why="malformed", file="x", saved=problem_text("salvaged", events=7, lost=2)
+    )
+    assert text == "malformed; set aside as x, a new epoch has begun; 7 of its events saved, at most 2 lost"
+    saved = Problem("salvaged", {"events": 7, "lost": 2})
+    assert problem_of(text) == Problem("outbox-new-epoch", {"why": "malformed", "file": "x", "saved": saved})
+    assert problem_of(copy(text)) == problem_of(text)
+    assert problem_of(error_text(OSError(text))) == problem_of(text)
+    assert problem_of(str(text)) is None
+    assert problem_of(None) is None
+
+
+def test_a_problem_comes_back_from_the_wire() -> None:
+    problem = problem_text("camera-tampered", camera="cam-1", views=["covered", "moved"]).problem
+    assert msgspec.json.decode(msgspec.json.encode(problem), type=Problem) == problem
+    assert CATALOGUE.say(problem, "en") == "camera cam-1 is covered and moved: somebody has to look after it"
+    assert CATALOGUE.say(problem, "vi") == "camera cam-1 bị che và bị xoay: cần người đến kiểm tra"
+
+
+def test_a_reworded_sentence_is_rendered_from_the_readers_catalogue() -> None:
+    newer = Catalogue({"disk-full": ("the disk is {percent} % full: delete something", "…")})
+    text = newer.text("disk-full", percent=95)
+    assert text == "the disk is 95 % full: delete something"
+    assert CATALOGUE.say(text.problem, "vi") == "ổ đĩa đầy 95%"
+    assert CATALOGUE.say(text.problem, "en") == "disk 95 % full"
+
+
+def test_what_does_not_fit_has_no_sentence() -> None:
+    nested = Problem("outbox")
+    for _ in range(9):
+        nested = Problem("outbox", {"why": nested})
+    for problem in (
+        Problem("of-a-later-release"),
+        Problem("disk-full"),
+        Problem("uplink-step", {"used_mb": "many", "budget_mb": 1, "waits": "", "until": "", "step": 1}),
+        Problem("outbox", {"why": Problem("of-a-later-release")}),
+        nested,
+    ):
+        assert CATALOGUE.say(problem, "en") is None
+        assert CATALOGUE.say(problem, "vi") is None
+
+
+def test_dates_are_written_as_the_language_does() -> None:
+    told = problem_text(
+        "thermal-step", held_back=problem_text("thermal-step-3"), since="2026-11-27 11:00", step=3
+    )
+    assert told == "hot: keyframes only since 2026-11-27 11:00 (step 3 of 3)"
+    assert CATALOGUE.say(told.problem, "vi") == "nóng: chỉ phân tích khung I từ 27/11/2026 11:00 (mức 3/3)"
+    assert isinstance(told, ProblemText)
