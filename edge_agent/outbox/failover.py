@@ -18,9 +18,8 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.problems import error_text, problem_of, problem_text
 from edge_agent.outbox.append_request import AppendRequest
-from edge_agent.outbox.bookkeeping.numbering import new_epoch
-from edge_agent.outbox.bookkeeping.open_events import OpenEvents
-from edge_agent.outbox.memory import MemoryStore
+from edge_agent.outbox.memory import MemoryStore, OpenEvents
+from edge_agent.outbox.numbering import new_epoch
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.sqlite.database import PAGE_BYTES, OutboxDamaged, OutboxUnusable, translated
 from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore

@@ -29,9 +29,9 @@ from edge_agent.core.delivery import (
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
 from edge_agent.outbox.append_request import AppendRequest
-from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
+from edge_agent.outbox.memory import OpenEvents
 from edge_agent.outbox.send_queue import Key, SendQueue
 from edge_agent.outbox.sqlite.database import translated
 from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from edge_agent.core.delivery import Confirmation, Media, OutboxStats, StoredEvent
 from edge_agent.outbox.append_request import AppendRequest
-from edge_agent.outbox.bookkeeping.backlog import Backlog
-from edge_agent.outbox.bookkeeping.numbering import Rank, n_of, row_id
+from edge_agent.outbox.backlog import Backlog
 from edge_agent.outbox.media import MediaBacklog
 from edge_agent.outbox.memory import MemoryMedia, MemoryStore
+from edge_agent.outbox.numbering import Rank, n_of, row_id
 from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.sqlite.transaction import DeleteBatch
 

@@ -23,10 +23,9 @@ from edge_agent.core.delivery import EventFollower, StoredEvent
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.problems import problem_text
 from edge_agent.outbox.append_request import AppendRequest, StoreTarget, WriterJob
-from edge_agent.outbox.bookkeeping.open_events import OpenEvents
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
-from edge_agent.outbox.memory import MemoryStore
+from edge_agent.outbox.memory import MemoryStore, OpenEvents
 from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.sqlite.database import OutboxDamaged, OutboxUnusable
 from edge_agent.outbox.sqlite.disk import DiskStore

@@ -15,8 +15,8 @@ from edge_agent.core.delivery import Draft, Loss, OpenEvent, Stamp, StoredEvent
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.bookkeeping.backlog import MAX_DEFERRED, RESEND_ALL_AFTER_S, Backlog
-from edge_agent.outbox.bookkeeping.numbering import Rank, row_id
+from edge_agent.outbox.backlog import MAX_DEFERRED, RESEND_ALL_AFTER_S, Backlog
+from edge_agent.outbox.numbering import Rank, row_id
 from edge_agent.outbox.sqlite.disk import DiskStore
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture, sequences
 

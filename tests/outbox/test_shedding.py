@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.model import Severity
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.bookkeeping.numbering import Epoch, Epochs
+from edge_agent.outbox.numbering import Epoch, Epochs
 from edge_agent.outbox.sqlite.database import WAL_FRAME_BYTES, WAL_OVERSHOOT_PAGES
 from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in, picture
 

@@ -16,7 +16,7 @@ from edge_agent.core.delivery import GENESIS_HASH, Draft, OutboxStats, Stamp
 from edge_agent.mqtt.publisher.sender import EVENT_CONTENT_TYPE
 from edge_agent.mqtt.publisher.window import deferral_s
 from edge_agent.mqtt.session.client import MqttMessage
-from edge_agent.outbox.bookkeeping.numbering import new_epoch
+from edge_agent.outbox.numbering import new_epoch
 from edge_agent.tools.simulate.delivery_ledger import DeliveryCounts, bucket_of
 from edge_agent.wire.topics import GatewayTopics
 

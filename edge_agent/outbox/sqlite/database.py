@@ -26,7 +26,7 @@ while a lock lasts longer, events are stored in memory, and on disk when it is f
 READ_TIMEOUT_S = 1.0  # writers do not lock readers out: https://www.sqlite.org/wal.html
 
 MIGRATIONS: tuple[str, ...] = (
-    # version 0 -> 1. Row ids of event and media: see bookkeeping/numbering.py. ``n`` counts stored events.
+    # version 0 -> 1. Row ids of event and media: see outbox/numbering.py. ``n`` counts stored events.
     """
     CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE epoch (epoch TEXT PRIMARY KEY, base INTEGER NOT NULL) WITHOUT ROWID;
@@ -44,7 +44,7 @@ MIGRATIONS: tuple[str, ...] = (
 ADDITIONS = "CREATE TABLE IF NOT EXISTS damaged (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)"
 CHECK_COLUMN = "ALTER TABLE event ADD COLUMN crc INTEGER"
 """Additions that an older agent ignores, because it names its columns. So the version stays, and an agent
-that is downgraded finds its events. ``damaged``: see ``bookkeeping/shedding.py``; ``crc``: ``checksum``."""
+that is downgraded finds its events. ``damaged``: see ``transaction.py``; ``crc``: ``checksum``."""
 
 _DAMAGED = {
     sqlite3.SQLITE_CORRUPT,

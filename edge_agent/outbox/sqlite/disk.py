@@ -12,12 +12,16 @@ from pathlib import Path
 
 from edge_agent.core.delivery import GENESIS_HASH, Media, OpenEvent, StoredEvent
 from edge_agent.outbox.append_request import AppendRequest
-from edge_agent.outbox.bookkeeping import chain
-from edge_agent.outbox.bookkeeping.backlog import PendingDeletes
-from edge_agent.outbox.bookkeeping.numbering import (
+from edge_agent.outbox.backlog import PendingDeletes
+from edge_agent.outbox.media import MediaFiles, size_on_disk
+from edge_agent.outbox.memory import MemoryStore, OpenEvents
+from edge_agent.outbox.numbering import (
+    HEAD_KEY,
     Epoch,
     Epochs,
     Rank,
+    encode_head,
+    head_of,
     n_of,
     new_epoch,
     priority_of,
@@ -25,9 +29,6 @@ from edge_agent.outbox.bookkeeping.numbering import (
     rank_range,
     row_id,
 )
-from edge_agent.outbox.bookkeeping.open_events import OpenEvents
-from edge_agent.outbox.media import MediaFiles, size_on_disk
-from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.sqlite.database import (
     PAGE_BYTES,
     OutboxDamaged,
@@ -181,7 +182,7 @@ class DiskStore:
         if work.counters.removed != self.counters.removed:
             work.put("n", work.counters.n)
             work.put("removed", work.counters.removed)
-            work.put(chain.KEY, chain.encode_head(work.counters.n, work.counters.head))
+            work.put(HEAD_KEY, encode_head(work.counters.n, work.counters.head))
         sent_due = sent and work.counters.n >= self._sent_written + WRITE_SENT_EVERY
         if sent_due or (sent and work.counters.removed != self.counters.removed):
             self._sent_written = work.counters.n
@@ -369,7 +370,7 @@ class DiskStore:
         self.left_open = [OpenEvent(*row) for row in self._writer.execute(sql)]
         epochs = [Epoch(*row) for row in self._writer.execute("SELECT epoch, base FROM epoch")]
         self.epochs = Epochs(epochs)
-        head = chain.head_of(self._writer, n, meta.get(chain.KEY)) if n else GENESIS_HASH
+        head = head_of(self._writer, n, meta.get(HEAD_KEY)) if n else GENESIS_HASH
         self.counters = StoreCounters(n, head or GENESIS_HASH, int(meta.get("removed", 0)))
         self.depth_at_open = self.counters.depth
         position = ChainPosition(n, self.counters.head)

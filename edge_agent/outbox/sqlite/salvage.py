@@ -20,8 +20,7 @@ from edge_agent.core.delivery import GENESIS_HASH
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import sync_folder
-from edge_agent.outbox.bookkeeping import chain
-from edge_agent.outbox.bookkeeping.numbering import N_MASK, Rank, n_of, new_epoch
+from edge_agent.outbox.numbering import HEAD_KEY, N_MASK, Rank, digest, encode_head, n_of, new_epoch
 from edge_agent.outbox.sqlite.database import build, is_intact
 from edge_agent.outbox.sqlite.pages import INDEX_INTERIOR, INDEX_LEAF, TABLE_LEAF, PageFile, Value
 
@@ -206,7 +205,7 @@ class Salvage:
         payload = columns[5]
         assert isinstance(payload, bytes)
         if n > account.newest[0]:
-            account.newest = n, chain.digest(payload)
+            account.newest = n, digest(payload)
         if self._delivered(row):
             account.delivered += 1
             return False
@@ -276,8 +275,8 @@ class Salvage:
         found.epochs = {name: base for name, base in found.epochs.items() if base <= account.highest}
         db.executemany("INSERT OR IGNORE INTO epoch VALUES (?, ?)", found.epochs.items())
         db.execute("INSERT INTO epoch VALUES (?, ?)", (new_epoch(), n))
-        head = chain.encode_head(n, account.newest[1])
-        for key, value in (("n", n), ("removed", n - account.saved), (chain.KEY, head)):
+        head = encode_head(n, account.newest[1])
+        for key, value in (("n", n), ("removed", n - account.saved), (HEAD_KEY, head)):
             db.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
         if not found.epochs:
             return None

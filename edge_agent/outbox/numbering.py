@@ -1,15 +1,20 @@
-"""Row ids that carry the order: ``rank`` in the high bits, ``n`` in the low ones.
+"""The identity of stored events: row ids, epochs and the chain of hashes.
 
-``n`` counts everything that was ever stored, across epochs, without a gap. Sorting by row id
-is therefore "by priority, then oldest first", and one B-tree serves appending, sending and
-shedding: an index on priority would cost one more page written for every commit.
+A row id has the rank in the high bits and ``n`` in the low ones. ``n`` counts all events ever stored, across
+epochs, without a gap. So sorting by row id is "by priority, then oldest first", and one B-tree serves
+appending, sending and shedding: an index on priority would cost one more page write for each commit. The
+sequence of an event is ``n - base`` of its epoch.
 
-Which epoch and sequence a stored event has: ``sequence = n - base`` of the epoch that holds ``n``.
+The chain: each event names the hash of the one before it in its epoch. While the agent runs, the hash of the
+newest event is in memory. A restart computes it from that event if it is still stored. The transaction that
+deletes events stores the hash in the page that holds the counters, so it costs no write of its own.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -134,3 +139,25 @@ class Epochs:
             if low <= high:
                 parts.append((epoch.name, low - epoch.base, high - epoch.base))
         return parts
+
+
+HEAD_KEY = "head"  # in ``meta``: "<n> <SHA-256>"
+
+
+def digest(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()
+
+
+def encode_head(n: int, head: str) -> str:
+    """``n`` is stored too: an older agent without a chain may have stored events in between."""
+    return f"{n} {head}"
+
+
+def head_of(db: sqlite3.Connection, n: int, stored: object) -> str | None:
+    """Return the hash of the n-th event, None if unknown. ``stored``: the stored text of ``encode_head``."""
+    rows = [row_id(rank, n) for rank in Rank]
+    found = db.execute("SELECT payload FROM event WHERE id IN (?, ?, ?, ?)", rows).fetchone()
+    if found is not None:
+        return digest(found[0])
+    stored_n, _, head = str(stored).partition(" ")
+    return head if stored_n == str(n) and head else None

@@ -1,1 +1,0 @@
-"""Order, epochs, backlog and pending deletions of the outbox's rows. Opens no file."""
