@@ -6,7 +6,6 @@ file, line, column and the nearest valid name.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -44,6 +43,7 @@ from edge_agent.config.sections.connection import MQTT
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from edge_agent.core.errors import ConfigError, ConfigProblem
+from edge_agent.core.printable import printable_json
 from edge_central.alert_rules import AlertSettings
 from edge_central.alerts.config import ALERTS, default_rules, reference
 from edge_central.config_sections import METRICS, RETENTION, WEBHOOK
@@ -257,7 +257,7 @@ def run_check(path: Path, no_secrets: bool, stdout: TextIO, stderr: TextIO, as_j
         problems = error.problems
     warnings = () if settings is None else settings.warnings
     if as_json:
-        print(json.dumps(json_facts(path, problems, warnings), indent=2, ensure_ascii=False), file=stdout)
+        print(printable_json(json_facts(path, problems, warnings), indent=2), file=stdout)
     else:
         for each in (*problems, *warnings):
             print(each, file=stderr)

@@ -1,7 +1,7 @@
 """``python3 -m fleet check | build | generate | publish | push | certificates``, run in ``ansible/``.
 
-Exit codes: 0 good, 1 the sheet has mistakes (all of them are printed) or the release that was pushed is not
-in force, 2 wrong usage.
+Exit codes: 0 done; 1 failed, the sheet has mistakes (all of them are printed), or the gateway did not keep
+the pushed release; 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _check_or_build(args: argparse.Namespace) -> int:
 
 
 def _push(args: argparse.Namespace) -> int:
-    broker = Broker(args.broker, args.root, args.ca, args.cert, args.key)
+    broker = Broker(args.broker, args.root, args.ca_file, args.cert_file, args.key_file)
     with desk_at(broker, args.ward, args.gateway, args.operator) as desk:
         wait = timedelta(seconds=args.wait_s)
         good = push(desk, Release(args.folder), args.url, wait, lambda told: print(told, flush=True))
@@ -109,7 +109,7 @@ def _build(folder: Path, sites: list[Site], prune: bool) -> None:
 def load(
     csv: Path, wards: Path, profiles: Path, *, resolve: bool = False
 ) -> tuple[list[Site], tuple[Problems, Problems]]:
-    """Sites, and what is wrong in the sheets of the wards and of the sites. Raises OSError."""
+    """Return the sites, and the mistakes in the sheets of wards and of sites. Raises OSError."""
     of_wards, of_sites = Problems(wards), Problems(csv)
     names = read_wards(of_wards)
     boards = {path.stem for path in profiles.glob("*.yaml")}
@@ -120,66 +120,136 @@ def load(
     return sites, (of_wards, of_sites)
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows each default that says something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
+class _Renamed(argparse.Action):
+    """Accept the former name of an option for one release, with a notice on stderr."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        notice = f"{option_string} is now called --{self.dest.replace('_', '-')}"
+        print(f"{parser.prog}: {notice}; the next release no longer accepts {option_string}", file=sys.stderr)
+        setattr(namespace, self.dest, values)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="fleet", description="The fleet's sheet, checked and turned into inventory.", allow_abbrev=False
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, what in (
-        ("check", "say everything that is wrong in the sheet"),
-        ("build", "write sites.yml and host_vars beside the sheet"),
-    ):
-        one = commands.add_parser(name, help=what, allow_abbrev=False)
-        one.add_argument("csv", type=Path, nargs="?", default=HERE / "inventory/sites.csv")
-        one.add_argument("--wards", type=Path, default=HERE / "inventory/wards.csv")
-        one.add_argument("--profiles", type=Path, default=HERE.parent / "firmware_profiles")
-        one.add_argument("--resolve", action="store_true", help="ask for every host name too")
-        if name == "build":
-            one.add_argument("--out", type=Path, help="inventory folder, if not the sheet's own")
-            one.add_argument("--prune", action="store_true", help="remove host_vars of sites that are gone")
-    made = commands.add_parser(
-        "generate", help="an invented sheet of any size, for tests", allow_abbrev=False
-    )
-    made.add_argument("folder", type=Path, help="sites.csv and wards.csv go there")
-    made.add_argument("--sites", type=int, default=465)
-    made.add_argument("--cameras", type=int, default=1194)
-    out = commands.add_parser(
-        "publish", help="a release for boxes that pull: wheels and a signed manifest", allow_abbrev=False
-    )
-    out.add_argument("wheelhouse", type=Path)
-    out.add_argument("folder", type=Path, help="what an https server hands out")
-    out.add_argument("--version", required=True)
-    out.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
-    out.add_argument("--percent", type=int, default=100, help="so many of the boxes take it")
-    sent = commands.add_parser(
-        "push", help="a published release to one gateway, through the broker", allow_abbrev=False
-    )
-    sent.add_argument("gateway")
-    sent.add_argument("folder", type=Path, help="what publish has filled")
-    sent.add_argument("--ward", required=True, help="id of the gateway's ward")
-    sent.add_argument("--operator", type=Path, required=True, help="Ed25519 private key of an operator, PEM")
-    sent.add_argument("--broker", required=True, help="mqtts://broker.example:8883")
-    sent.add_argument("--root", default="tb/v1", help="of the topics")
-    sent.add_argument("--ca", type=Path, help="of the broker")
-    sent.add_argument("--cert", type=Path, help="certificate of who may write commands, with --key")
-    sent.add_argument("--key", type=Path)
-    sent.add_argument("--url", help="where the gateway fetches it; else pieces through the broker")
-    sent.add_argument("--wait-s", type=float, default=3600.0, help="for the verdict")
-    renew = commands.add_parser(
-        "certificates",
-        help="renewed certificates for boxes that no ssh reaches, on the server of releases",
+        prog="fleet",
+        description="Check the fleet's sheet, build the inventory from it, and release to gateways.",
         allow_abbrev=False,
     )
-    renew.add_argument("authority", type=Path, help="folder of the CA, pki_directory of the role pki")
-    renew.add_argument("folder", type=Path, help="what an https server hands out")
-    renew.add_argument("--key", type=Path, required=True, help="Ed25519 private key, PEM")
-    renew.add_argument("--csv", type=Path, default=HERE / "inventory/sites.csv")
-    renew.add_argument("--wards", type=Path, default=HERE / "inventory/wards.csv")
-    renew.add_argument("--profiles", type=Path, default=HERE.parent / "firmware_profiles")
-    renew.add_argument("--days", type=int, default=Lives().days, help="life of a certificate")
-    renew.add_argument("--renew-days", type=int, default=Lives().renew_days, help="least that are left")
-    renew.add_argument("--passphrase-file", type=Path, help="instead of asking for the CA's passphrase")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, about: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.",
+            allow_abbrev=False,
+            formatter_class=_Help,
+        )
+
+    _add_sheet(add("check", "list all mistakes in the sheet"))
+    build_ = add("build", "write sites.yml and host_vars beside the sheet")
+    _add_sheet(build_)
+    build_.add_argument("--out", type=Path, help="inventory folder; without it that of the sheet")
+    build_.add_argument("--prune", action="store_true", help="remove host_vars of sites that are gone")
+    made = add("generate", "write an invented sheet of any size, for tests")
+    made.add_argument("folder", type=Path, help="folder for sites.csv and wards.csv")
+    made.add_argument("--sites", type=int, default=465, help="number of sites")
+    made.add_argument("--cameras", type=int, default=1194, help="number of cameras")
+    _add_publish(add("publish", "publish wheels and a signed manifest, for gateways that pull releases"))
+    _add_push(add("push", "send a published release to one gateway, through the broker"))
+    _add_certificates(add("certificates", "publish renewed certificates for gateways that ssh cannot reach"))
     return parser
+
+
+def _add_sheet(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "csv", type=Path, nargs="?", default=HERE / "inventory/sites.csv", help="the sheet of the sites"
+    )
+    _add_wards(parser)
+    parser.add_argument("--resolve", action="store_true", help="query DNS for every host name too")
+
+
+def _add_wards(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wards", type=Path, default=HERE / "inventory/wards.csv", help="the sheet of the wards"
+    )
+    parser.add_argument(
+        "--profiles", type=Path, default=HERE.parent / "firmware_profiles", help="folder of the profiles"
+    )
+
+
+def _add_publish(out: argparse.ArgumentParser) -> None:
+    out.add_argument("wheelhouse", type=Path, help="folder of the wheels, made by `python3 -m wheelhouse`")
+    out.add_argument("folder", type=Path, help="folder that the https server serves")
+    out.add_argument("--version", required=True, help="version of the release")
+    _add_release_key(out)
+    out.add_argument(
+        "--percent", type=int, default=100, help="share of the gateways that install the release"
+    )
+
+
+def _add_release_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--key", type=Path, required=True, help="Ed25519 private key of releases, PEM, to sign with"
+    )
+
+
+def _add_push(sent: argparse.ArgumentParser) -> None:
+    sent.add_argument("gateway", help="id of the gateway")
+    sent.add_argument("folder", type=Path, help="folder that `publish` filled")
+    sent.add_argument("--ward", required=True, help="id of the gateway's ward")
+    sent.add_argument("--operator", type=Path, required=True, help="Ed25519 private key of an operator, PEM")
+    sent.add_argument("--broker", required=True, help="address, such as mqtts://broker.example:8883")
+    sent.add_argument("--root", default="tb/v1", help="first levels of every topic")
+    for name, what in (
+        ("ca", "certificates that the broker's certificate must lead to"),
+        ("cert", "client certificate of a user that may send commands"),
+        ("key", "private key of --cert-file"),
+    ):
+        sent.add_argument(f"--{name}-file", type=Path, metavar="FILE", help=what)
+        sent.add_argument(
+            f"--{name}", dest=f"{name}_file", type=Path, action=_Renamed, help=argparse.SUPPRESS
+        )
+    sent.add_argument(
+        "--url",
+        help="https address from which the gateway fetches it; without it in pieces, through the broker",
+    )
+    sent.add_argument("--wait-s", type=float, default=3600.0, help="longest wait for the result, in seconds")
+
+
+def _add_certificates(renew: argparse.ArgumentParser) -> None:
+    renew.add_argument("authority", type=Path, help="folder of the CA, pki_directory of the role pki")
+    renew.add_argument("folder", type=Path, help="folder that the https server serves")
+    _add_release_key(renew)
+    renew.add_argument(
+        "--csv", type=Path, default=HERE / "inventory/sites.csv", help="the sheet of the sites"
+    )
+    _add_wards(renew)
+    renew.add_argument("--days", type=int, default=Lives().days, help="lifetime of a certificate")
+    renew.add_argument(
+        "--renew-days",
+        type=int,
+        default=Lives().renew_days,
+        help="renew a certificate that is valid for fewer days",
+    )
+    renew.add_argument(
+        "--passphrase-file",
+        type=Path,
+        help="file with the passphrase of the CA's key; without it a question on the terminal",
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import getpass
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import SystemClock, rfc3339
 from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.core.errors import EvidenceError, StorageError
+from edge_agent.core.printable import printable_json
 
 if TYPE_CHECKING:
     from edge_agent.evidence.chain.keys import SigningKey
@@ -155,7 +155,7 @@ def _verify(args: argparse.Namespace, out: TextIO) -> int:
 
     report = check_files(args.files, args.key, args.media, args.heads)
     if args.json:
-        out.write(json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
+        out.write(printable_json(report.as_json(), indent=2) + "\n")
     else:
         report.write(out)
     return report.exit_code
@@ -219,7 +219,7 @@ def _holds(args: argparse.Namespace, out: TextIO) -> int:
     with _readable(settings.state_dir):
         if args.json:
             facts = holds_as_json(_store(settings))
-            lines = [json.dumps(facts, indent=2, ensure_ascii=False)]
+            lines = [printable_json(facts, indent=2)]
         else:
             lines = hold_list(_store(settings))
     out.writelines(f"{line}\n" for line in lines)

@@ -6,7 +6,6 @@ The code that trains is not in the wheel: it is in ``training/`` of a checkout, 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import edge_agent
 from edge_agent.core.command_line.exit_codes import EX_UNAVAILABLE
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.printable import printable
+from edge_agent.core.printable import printable, printable_json
 from edge_agent.model_release.manifest import SIGNED, BadManifest, open_manifest
 from edge_agent.model_release.release_files import check_files
 
@@ -221,7 +220,7 @@ def run_verify(args: argparse.Namespace, out: TextIO) -> int:
     check_files(folder, manifest, document)
     if args.json:
         facts = {"name": manifest.name, "made": manifest.made, "signed_by": by, "files": manifest.files}
-        out.write(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        out.write(printable_json(facts, indent=2) + "\n")
         return 0
     signer = f"signed by {by[:SHORT_ID]} on {printable(manifest.made)}"
     out.write(f"{printable(manifest.name)}: genuine, {signer}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from edge_agent.config.texts.messages import message
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from edge_agent.core.errors import ConfigError, ConfigProblem
 from edge_agent.core.languages import Lang, in_lang
+from edge_agent.core.printable import printable_json
 
 
 def run_check(
@@ -68,7 +68,7 @@ def _print_json(
         "profile": settings and settings.profile.name,
         "config_hash": settings and settings.config_hash,
     }
-    print(json.dumps(facts, indent=2, ensure_ascii=False), file=stdout)
+    print(printable_json(facts, indent=2), file=stdout)
 
 
 def json_facts(

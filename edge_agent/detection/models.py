@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import hashlib
 import http.client
-import json
 import os
 import queue
 import tempfile
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from edge_agent.core.errors import DetectorError
-from edge_agent.core.printable import printable
+from edge_agent.core.printable import printable, printable_json
 from edge_agent.core.secrets import masked
 
 _CHUNK_BYTES = 64 * 1024
@@ -268,7 +267,7 @@ def _run_fetch(args: argparse.Namespace, out: TextIO) -> int:
 def _list(args: argparse.Namespace, out: TextIO) -> int:
     models = [*_catalogue_models(args.dest), *_other_models(args.dest)]
     if args.json:
-        print(json.dumps(models, indent=2, ensure_ascii=False), file=out)
+        print(printable_json(models, indent=2), file=out)
         return 0
     for model in models:
         size = "no file" if model["size_bytes"] is None else f"{model['size_bytes'] / 1e6:.1f} MB"

@@ -358,6 +358,10 @@ def test_what_is_held_is_listed_with_since_when_by_whom_and_its_bytes(
     assert (event, rest.split()[-3:]) == ("yard-night-t1-1", ["765", "case", "7"])
     assert abs((datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()) < 60
     assert "Lan\\nx-1" in yard
+    assert main(["evidence", "holds", str(config), "--json"]) == 0
+    unreadable, listed = json.loads(capsys.readouterr().out)
+    assert (unreadable["event"], unreadable["by"], unreadable["bytes"]) == ("other-1", None, 0)
+    assert (listed["event"], listed["bytes"], listed["why"]) == ("yard-night-t1-1", 765, "case 7")
     main([*hold, "--release"])
     capsys.readouterr()
     main(["evidence", "holds", str(config)])

@@ -131,15 +131,17 @@ def release(held: list[Frame], figures: list[Figure], tmp_path: Path) -> Path:
     return write_release(candidate, "street-x", tmp_path / "operator.pem", tmp_path / "releases")
 
 
-def verify(release: Path) -> int:
-    return main(
-        ["models", "verify", str(release), "--operator-key", str(release.parents[1] / "operator.pub.pem")]
-    )
+def verify(release: Path, *options: str) -> int:
+    key = str(release.parents[1] / "operator.pub.pem")
+    return main(["models", "verify", str(release), "--operator-key", key, *options])
 
 
 def test_a_release_is_verified_with_the_public_key(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(release) == 0
     assert "street-x: genuine, signed by" in capsys.readouterr().out
+    assert verify(release, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["name"], "street-x.tflite" in facts["files"]) == ("street-x", True)
     manifest = json.loads((release / "manifest.json").read_text())
     assert (manifest["held_out"], manifest["answers"], manifest["pictures"]["held_out"]) == (
         ["dusk-cam-1"],

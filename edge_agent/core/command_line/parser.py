@@ -34,6 +34,11 @@ class HelpText(argparse.HelpFormatter):
             f"{text}; default: {default:g}" if isinstance(default, float) else f"{text}; default: %(default)s"
         )
 
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        # The default breaks at hyphens, which cuts file names and options in two.
+        words = self._whitespace_matcher.sub(" ", text).strip()
+        return textwrap.wrap(words, width, break_on_hyphens=False, break_long_words=False)
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith("example"):
             return textwrap.indent(text, indent)

@@ -60,7 +60,7 @@ def add_command_to(commands: Commands) -> None:
     ignore = rollout.add_argument(
         "--ignore-results",
         action="store_true",
-        help="switch even where the shadow run was worse than allowed",
+        help="switch whatever the results of shadow mode are",
     )
     rollout.rename("--force", ignore)
     rollout.add_argument(

@@ -251,16 +251,19 @@ def test_users_are_made_without_a_password_on_the_command_line(tmp_path: Path) -
                 "token app --renew",
                 f"passwd app --new-password-file {password}",
                 "list",
+                "list --json",
                 "remove app",
                 "remove app",
             )
         ]
-        assert [code for code, _ in done] == [0, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, 1]
+        assert [code for code, _ in done] == [0, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, 0, 1]
         assert "no users yet" in done[0][1]
         first, second = done[7][1].strip(), done[9][1].strip()
         assert first.startswith("eac_")
         assert first != second
         assert "bo-xuyen, de-tham" in done[11][1]
+        listed = {each["name"]: (each["role"], each["wards"]) for each in json.loads(done[12][1])}
+        assert listed == {"lan": ("officer", ["de-tham"]), "app": ("api", ["bo-xuyen", "de-tham"])}
         house.start()
         assert house.browser("lan").get("/").status_code == 200
         assert house.program(second).get("/api/events").status_code == 401, "it was removed"
