@@ -1,7 +1,5 @@
-"""The baselines of one camera: by day, by night, by infrared light.
-
-What a camera usually shows in one kind of light, without what moves through it.
-"""
+"""The baselines of one camera: its usual view by day, by night and by infrared light, without moving
+objects."""
 
 from __future__ import annotations
 
@@ -20,72 +18,73 @@ if TYPE_CHECKING:
     from edge_agent.tamper.features.frame_features import Plane
 
 
-FIRST_LOOKS = 9  # their median is the first baseline: what passes through is in no pixel most of the time
-SLOWEST_S = 600.0  # a baseline follows the season, the sun and what is parked with this time constant
-MOVES = 10.0  # grey levels from one look to the next; such a pixel teaches nothing
-FAR, OF_FAR = 25.0, 0.1
-"""A pixel so many grey levels away is most likely a thing that stands there: it teaches slower."""
-_OF_USUAL = 1 / 60.0  # per look
-_LONGEST_S = 10.0  # what one look may teach for, however long the one before it is ago
-_SKETCH_EVERY = 10  # looks; the sketch of a mean that hardly moves does not have to be fresh
+FIRST_SAMPLES = 9  # their median is the first baseline; a passing object covers no pixel in most of them
+TIME_CONSTANT_S = 600.0  # time constant with which a baseline follows the sun, the season and parked vehicles
+MOVES = 10.0  # grey levels between two analyses; a pixel that changes by more is not learned
+FAR, FAR_SHARE = 25.0, 0.1
+"""A pixel this many grey levels off the baseline most likely shows a standing object: it is learned more
+slowly, by this factor."""
+_USUAL_SHARE = 1 / 60.0  # per look
+_MAX_ELAPSED_S = 10.0  # longer pauses between two analyses count as this long
+_EXTRACT_EVERY = 10  # analyses; the mean changes so slowly that its features need not be recomputed each time
 
 
 class Baseline:
-    """A running mean of quiet pixels, and the usual values of what is compared with it. One thread."""
+    """A running mean of quiet pixels, and the usual values of comparisons with it. For one thread."""
 
     def __init__(
         self,
-        sketcher: FrameFeatureExtractor,
+        extractor: FrameFeatureExtractor,
         mean: Plane,
         *,
-        looks: int = FIRST_LOOKS,
+        looks: int = FIRST_SAMPLES,
         kept: float | None = None,
         fine_energy: float | None = None,
     ) -> None:
-        self._extractor = sketcher
-        self.mean = mean  # float32, the scale of ``Sketcher.size``
-        self.looks = looks  # it has learnt from
-        self.kept = kept  # usual ``Likeness.kept``; None: not known yet
-        self.fine_energy = fine_energy  # usual ``Likeness.fine_energy``: noise and traffic are in it
-        self.features: FrameFeatures = sketcher.extract(mean)
+        self._extractor = extractor
+        self.mean = mean  # float32, at the scale of ``FrameFeatureExtractor.size``
+        self.looks = looks  # number of pictures it has learned from
+        self.kept = kept  # usual ``BaselineComparison.matching``; None: not known yet
+        self.fine_energy = fine_energy  # usual ``BaselineComparison.fine_energy``, with noise and traffic
+        self.features: FrameFeatures = extractor.extract(mean)
 
     @classmethod
-    def of(cls, sketcher: FrameFeatureExtractor, pictures: list[Gray]) -> Baseline:
-        """From the first pictures."""
-        return cls(sketcher, np.median(np.stack(pictures), axis=0).astype(np.float32), looks=len(pictures))
+    def of(cls, extractor: FrameFeatureExtractor, pictures: list[Gray]) -> Baseline:
+        """Make a baseline from the first pictures."""
+        return cls(extractor, np.median(np.stack(pictures), axis=0).astype(np.float32), looks=len(pictures))
 
     @property
     def usual_matching(self) -> float:
-        """As far as it is known; a street full of people keeps less of itself than a yard."""
+        """Usual share of matching tiles; lower for a street full of people than for a yard."""
         return 0.8 if self.kept is None else max(self.kept, 0.3)
 
     @property
     def usual_fine_energy(self) -> float:
         return 1.0 if self.fine_energy is None else max(self.fine_energy, 0.2)
 
-    def learn(self, small: Gray, before: Gray, likeness: BaselineComparison, elapsed_s: float) -> None:
-        """From a look that is judged good; ``before`` is the look before it, ``elapsed_s`` the time since it
-        learnt last."""
+    def learn(self, small: Gray, before: Gray, comparison: BaselineComparison, elapsed_s: float) -> None:
+        """Learn from a picture that is judged good. ``before``: the picture of the last analysis.
+        ``elapsed_s``: time since the baseline learned last."""
         self.looks += 1
-        share = max(1.0 / self.looks, min(elapsed_s, _LONGEST_S) / SLOWEST_S)
+        share = max(1.0 / self.looks, min(elapsed_s, _MAX_ELAPSED_S) / TIME_CONSTANT_S)
         quiet = cv2.compare(cv2.absdiff(small, before), MOVES, cv2.CMP_LT)  # type: ignore[call-overload]
         away = cv2.absdiff(small, cv2.convertScaleAbs(self.mean))
         near = cv2.compare(away, FAR, cv2.CMP_LT)  # type: ignore[call-overload]
         cv2.accumulateWeighted(small, self.mean, share, mask=cv2.bitwise_and(quiet, near))
         cv2.accumulateWeighted(
-            small, self.mean, share * OF_FAR, mask=cv2.bitwise_and(quiet, cv2.bitwise_not(near))
+            small, self.mean, share * FAR_SHARE, mask=cv2.bitwise_and(quiet, cv2.bitwise_not(near))
         )
-        if self.looks < 3 * FIRST_LOOKS or self.looks % _SKETCH_EVERY == 0:
+        if self.looks < 3 * FIRST_SAMPLES or self.looks % _EXTRACT_EVERY == 0:
             self.features = self._extractor.extract(self.mean)
-        self.kept = _followed(self.kept, likeness.matching)
-        self.fine_energy = _followed(self.fine_energy, likeness.fine_energy)
+        self.kept = _updated_usual(self.kept, comparison.matching)
+        self.fine_energy = _updated_usual(self.fine_energy, comparison.fine_energy)
 
 
-def _followed(usual: float | None, value: float) -> float:
-    return value if usual is None else usual + _OF_USUAL * (value - usual)
+def _updated_usual(usual: float | None, value: float) -> float:
+    return value if usual is None else usual + _USUAL_SHARE * (value - usual)
 
 
-NIGHT_BELOW, DAY_ABOVE = 55.0, 75.0  # mean luma; in between the light keeps its name
+NIGHT_BELOW, DAY_ABOVE = 55.0, 75.0  # mean luma; between the two the light condition does not change
 
 
 class LightCondition(StrEnum):
@@ -105,14 +104,14 @@ def light_of(mean: float, mono: bool, now: LightCondition | None) -> LightCondit
 
 
 class Baselines:
-    """One baseline is ``active``; the others wait for their light. One thread."""
+    """One baseline per light condition; one of them is ``active``. For one thread."""
 
-    def __init__(self, sketcher: FrameFeatureExtractor) -> None:
-        self.extractor = sketcher
+    def __init__(self, extractor: FrameFeatureExtractor) -> None:
+        self.extractor = extractor
         self.light: LightCondition | None = None
-        """Of the active baseline."""
+        """The light condition of the active baseline."""
         self._baselines: dict[LightCondition, Baseline] = {}
-        self._new: list[Gray] = []  # pictures of a baseline that is being learnt
+        self._new: list[Gray] = []  # pictures of a baseline that is being learned
 
     @property
     def active(self) -> Baseline | None:
@@ -134,16 +133,16 @@ class Baselines:
         self._new = []
 
     def learn_first(self, small: Gray, light: LightCondition) -> bool:
-        """Collect pictures of a new baseline; True when it is made and in use."""
+        """Collect pictures of a new baseline; True when it is complete and active."""
         self._new.append(small)
-        if len(self._new) < FIRST_LOOKS:
+        if len(self._new) < FIRST_SAMPLES:
             return False
         self._baselines[light] = Baseline.of(self.extractor, self._new)
         self.activate(light)
         return True
 
     def stop_learning(self) -> None:
-        """What has been collected does not belong together."""
+        """Drop the collected pictures, which do not belong together."""
         self._new = []
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether the shift of a lost view lasts: a camera that was turned stays so, a pole in the wind swings."""
+"""Decides whether the shift of a lost view lasts: a turned camera stays turned, a pole in the wind swings."""
 
 from __future__ import annotations
 
@@ -10,67 +10,68 @@ from edge_agent.tamper.features.shift import ViewShift, find_shift
 if TYPE_CHECKING:
     from edge_agent.tamper.features.frame_features import FrameFeatures
 
-SURE_LOOKS, SEARCH_EVERY = 5, 15
-"""A shift that was the same so often is searched for with every 15th look only: it costs 2 ms."""
-REMEMBERED = 3  # shifts
+MIN_SAME_SHIFTS, SEARCH_EVERY = 5, 15
+"""A shift that was the same this often is measured at every 15th analysis only, since that costs 2 ms."""
+MAX_SHIFTS = 3  # last shifts that are compared
 SWINGS_BY = 0.05  # widths of the picture
 ROLL, SURELY_ROLLED = 2.0, 5.0  # degrees
-SWING, SWING_ROLLED, OF_SHIFT = (
+SWING, SWING_ROLLED, SHIFT_FACTOR = (
     0.02,
     0.05,
     0.5,
-)  # widths or heights of the picture; a pole swings by as much as it is away
+)  # widths or heights of the picture; a pole swings by as much as its offset
 
 
 class CameraShiftTracker:
-    """One thread."""
+    """Follows the shift of one camera's view. For one thread."""
 
     def __init__(self) -> None:
         self.shift: ViewShift | None = None
-        """Of the last look; None: the view is not lost, or its parts are nowhere."""
-        self._found: deque[ViewShift] = deque(maxlen=REMEMBERED)  # since the view is lost
-        self._same_looks = self._looks = 0
+        """The shift at the last analysis; None: the view is not lost, or no parts of it were found."""
+        self._found: deque[ViewShift] = deque(maxlen=MAX_SHIFTS)  # since the view was lost
+        self._same_shifts = self._looks = 0
         self.settled = self.swings = False
-        """Whether the shift is what it was when it was found before; whether it is not."""
+        """``settled``: the shift is the same as before. ``swings``: it differs as a swinging pole's does."""
 
     @property
     def sure(self) -> bool:
-        """Whether the shift has been the same for so long that this look need not measure it again."""
-        return self._same_looks >= SURE_LOOKS and self._looks % SEARCH_EVERY != 0
+        """Whether the shift has been the same for so long that it need not be measured now."""
+        return self._same_shifts >= MIN_SAME_SHIFTS and self._looks % SEARCH_EVERY != 0
 
-    def update(self, sketch: FrameFeatures, usual: FrameFeatures) -> None:
-        """A look at which the view is lost."""
+    def update(self, features: FrameFeatures, usual: FrameFeatures) -> None:
+        """Measure the shift while the view is lost."""
         self._looks += 1
         if not self.sure:
-            self._set(find_shift(sketch, usual))
+            self._set(find_shift(features, usual))
 
     def reset(self) -> None:
-        """A look at which there is nothing to search for."""
+        """The view is not lost, or there is no structure to search for."""
         self._found.clear()
         self._set(None)
 
     def _set(self, shift: ViewShift | None) -> None:
-        """One who walks by may hide it for some looks, or seem to be another one."""
-        alike = [shift is not None and _alike(shift, one) for one in self._found]
+        """Compare with the last shifts, since a passer-by may hide the view or cause a wrong shift."""
+        alike = [shift is not None and _is_same_shift(shift, one) for one in self._found]
         self.swings = shift is not None and any(
             not same and _swings(shift, one) for same, one in zip(alike, self._found, strict=True)
         )
         self.settled = any(alike) and not self.swings
-        self._same_looks = self._same_looks + 1 if self.settled else 0
+        self._same_shifts = self._same_shifts + 1 if self.settled else 0
         self.shift = shift
         if shift is not None:
             self._found.append(shift)
 
 
-def _alike(one: ViewShift, other: ViewShift) -> bool:
+def _is_same_shift(one: ViewShift, other: ViewShift) -> bool:
     if abs(one.degrees - other.degrees) >= ROLL:
         return False
     rolled = min(abs(one.degrees), abs(other.degrees)) >= SURELY_ROLLED
     swing = max(abs(one.x - other.x), abs(one.y - other.y))
-    return swing <= (SWING_ROLLED if rolled else min(SWING, OF_SHIFT * one.far, OF_SHIFT * other.far))
+    return swing <= (SWING_ROLLED if rolled else min(SWING, SHIFT_FACTOR * one.far, SHIFT_FACTOR * other.far))
 
 
 def _swings(one: ViewShift, other: ViewShift) -> bool:
-    """A pole does, by so little and upright; what is further away was found by chance."""
+    """Whether the difference is that of a swinging pole: small and upright. Larger ones are chance
+    matches."""
     upright = max(abs(one.degrees), abs(other.degrees)) < SURELY_ROLLED
     return upright and max(one.far, other.far) <= SWINGS_BY

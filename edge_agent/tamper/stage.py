@@ -1,6 +1,6 @@
-"""The view stage: watches the camera itself, about once a second of stream time.
+"""The view stage: analyses the camera's view about once a second of stream time, and reports its states.
 
-States over time: one look proves nothing, and one good look does not end anything.
+A state starts and ends only after several analyses: a single one proves nothing.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from edge_agent.core.geometry import Polygon
 from edge_agent.core.model import Frame, Inferences, Motion, Severity
 from edge_agent.tamper.view_analyser import ViewAnalyser
 
-FEWEST_LOOKS = 3
-HOLD_S, HOLD_BEHIND_S = 4.5, 8.5
-"""Looks that say otherwise for no longer than this do not interrupt what becomes a state; the longer one for
-what one who walks by hides."""
-HIDDEN = (ViewState.MOVED, ViewState.DEFOCUSED)
+MIN_ANALYSES = 3
+HOLD_S, LONG_HOLD_S = 4.5, 8.5
+"""Contrary analyses for no longer than this do not interrupt a state before it is reported; the longer one
+for states that a passer-by hides."""
+LONG_HOLD_STATES = (ViewState.MOVED, ViewState.DEFOCUSED)
 
 RAISE_S: dict[ViewState, float] = {
     ViewState.COVERED: 5.0,
     ViewState.DEFOCUSED: 5.0,
     ViewState.MOVED: 5.0,
-    ViewState.FROZEN: 0.0,  # has its own time, see stillness.py
+    ViewState.FROZEN: 0.0,  # ``features/stillness.py`` has its own duration
     ViewState.DARK: 4.0,
     ViewState.OVEREXPOSED: 4.0,
     ViewState.VISIBILITY_DEGRADED: 5.0,
 }
-"""How long a state has to last until it is told. Longer: fewer buses that stop right before the camera,
-later alarms."""
+"""How long a state has to last until it is reported. Longer: fewer alarms for buses that stop right in front
+of the camera, but later alarms."""
 CLEAR_S: dict[ViewState, float] = {
     ViewState.COVERED: 4.0,
     ViewState.DEFOCUSED: 4.0,
@@ -43,36 +43,36 @@ CLEAR_S: dict[ViewState, float] = {
     ViewState.OVEREXPOSED: 4.0,
     ViewState.VISIBILITY_DEGRADED: 15.0,
 }
-"""How long it has to be gone until it has ended."""
+"""How long a state has to be absent until it ends."""
 
 
 @dataclass(slots=True)
 class ViewEpisode:
-    """One time that a state holds, told or not yet."""
+    """One period in which a state holds, reported or not yet."""
 
     state: ViewState
     number: int
     since_mono: float
-    last_mono: float  # when it was last so
+    last_mono: float  # when the state was last found
     why: str
-    looks: int = 1
+    analyses: int = 1
     reported: bool = False
     reported_mono: float = 0.0  # of the last event
 
     def due(self, now_mono: float) -> bool:
-        """Whether it has lasted long enough to be told."""
-        enough = self.state is ViewState.FROZEN or self.looks >= FEWEST_LOOKS
+        """Whether it has lasted long enough to be reported now."""
+        enough = self.state is ViewState.FROZEN or self.analyses >= MIN_ANALYSES
         lasted = self.last_mono - self.since_mono >= RAISE_S[self.state]
         return not self.reported and enough and lasted and self.last_mono == now_mono
 
     def over(self, now_mono: float) -> bool:
-        hold = HOLD_BEHIND_S if self.state in HIDDEN else HOLD_S
+        hold = LONG_HOLD_S if self.state in LONG_HOLD_STATES else HOLD_S
         patience = CLEAR_S[self.state] if self.reported else hold
         return now_mono - self.last_mono > patience
 
 
 class ViewEpisodes:
-    """What is so, or may become so. One thread."""
+    """The states that hold or may start. For one thread."""
 
     def __init__(self) -> None:
         self._current: dict[ViewState, ViewEpisode] = {}
@@ -88,9 +88,9 @@ class ViewEpisodes:
     def observe(
         self, found: dict[ViewState, str], refuted: Collection[ViewState], now_mono: float
     ) -> tuple[ViewEpisode, ...]:
-        """Take one look's verdict in; returns all episodes, those that are over too: ``drop`` them.
+        """Add the verdict of one analysis; returns all episodes, also those that are over: ``drop`` them.
 
-        What was about to be told and is ``refuted`` is forgotten.
+        An episode in ``refuted`` that is not reported yet is dropped.
         """
         for state in refuted:
             episode = self._current.get(state)
@@ -103,14 +103,14 @@ class ViewEpisodes:
                 self._current[state] = ViewEpisode(state, self._count, now_mono, now_mono, why)
             else:
                 episode.last_mono, episode.why = now_mono, why
-                episode.looks += 1
+                episode.analyses += 1
         return tuple(self._current.values())
 
     def drop(self, episode: ViewEpisode) -> None:
         self._current.pop(episode.state, None)
 
     def forget_unreported(self) -> None:
-        """Frames did not come for a while: what was about to be told has to begin anew."""
+        """Frames did not come for a while: drop the episodes that are not reported yet."""
         for episode in [one for one in self._current.values() if not one.reported]:
             self.drop(episode)
 
@@ -121,20 +121,20 @@ def states_of(episodes: Collection[ViewEpisode]) -> tuple[str, ...]:
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.95  # frames come in a raster; a look is due with the next one after it
-RETELL_S = 3600.0
-"""A state that goes on is told again so often, with its present figures."""
+ANALYSE_EVERY_S = 0.95  # an analysis is due with the first frame after it
+UPDATE_EVERY_S = 3600.0
+"""Interval of updates while a state lasts, with its present figures."""
 ADOPT_S = 24 * 3600.0
-"""A camera that shows another view for so long, steadily and by day and by night, has been put there."""
+"""A camera that shows another view for this long, by day and by night, was turned on purpose."""
 DEGRADED_WEIGHT = 0.75
-"""What scores are multiplied by while the view is bad. Lower: fewer objects made of rain."""
+"""Factor for scores while the view is bad. Lower: fewer false objects in rain."""
 
 
 class CameraView:
-    """One camera's view: what has happened to it, as hits with start and end. One thread, but for ``states``,
-    ``features``, ``relearn`` and ``relearning``.
+    """The view stage of one camera: observations with start and end. For one thread, except ``states``,
+    ``features``, ``relearn`` and ``relearning``, which are thread-safe.
 
-    In ``folder`` it keeps its baselines over restarts; None: nowhere.
+    Baselines are stored in ``folder`` and survive restarts; None: they are not stored.
     """
 
     def __init__(self, camera_id: str, masks: Sequence[Polygon] = (), folder: Path | None = None) -> None:
@@ -143,7 +143,7 @@ class CameraView:
         self._episodes = ViewEpisodes()
         self._boot_tag = secrets.token_hex(3)  # ids of events are unique over restarts
         self._moments = 0
-        self._unreported: list[ViewObservation] = []  # moments that the sink has not taken yet
+        self._unreported: list[ViewObservation] = []  # moments that the sink has not stored yet
         self._next_look_mono: float | None = None
         self._relearn = False
         self._relearning = False  # ``relearn`` was called, and the new baseline is not complete
@@ -151,25 +151,25 @@ class CameraView:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """What is wrong with the view now. Any thread may ask."""
+        """What is wrong with the view now. Thread-safe."""
         return self._states
 
     @property
     def features(self) -> Mapping[str, float]:
-        """What the latest look measured; empty before the first. Any thread may ask."""
+        """The figures of the last analysis; empty before the first. Thread-safe."""
         return self._analyser.features
 
     def relearn(self) -> None:
-        """Forget the usual view and learn the present one, from the next frame on. Any thread may call."""
+        """Forget the usual view and learn the present one, from the next frame on. Thread-safe."""
         self._relearn = self._relearning = True
 
     @property
     def relearning(self) -> bool:
-        """Whether the view that ``relearn`` asked for is not learned yet. Any thread may ask."""
+        """Whether ``relearn`` was called and the view is not learned yet. Thread-safe."""
         return self._relearning
 
     def update(self, frame: Frame, motion: Motion) -> Iterator[ViewObservation]:
-        """What to tell now. A hit counts as told when the next one is asked for."""
+        """Yield what to report now. An observation counts as reported when the next one is requested."""
         if self._relearn:
             yield from self._end_all("relearned")
             self._analyser.forget(frame.captured_mono)
@@ -179,18 +179,18 @@ class CameraView:
             yield from self._analyse(frame)
             self._relearning &= self._relearn or self._analyser.learning
 
-    def downweight(self, looks: Inferences) -> Inferences:
-        """Lower scores while the view is degraded: what is seen through rain is believed later."""
+    def downweight(self, inferences: Inferences) -> Inferences:
+        """Lower the scores while the view is bad, so that objects seen through rain are confirmed later."""
         if ViewState.VISIBILITY_DEGRADED.value not in self._states:
-            return looks
+            return inferences
         weighed = tuple(
-            dataclasses.replace(one, score=one.score * DEGRADED_WEIGHT) for one in looks.detections
+            dataclasses.replace(one, score=one.score * DEGRADED_WEIGHT) for one in inferences.detections
         )
-        return dataclasses.replace(looks, detections=weighed)
+        return dataclasses.replace(inferences, detections=weighed)
 
     def finish(self, reason: str) -> Iterator[ViewObservation]:
-        """No more frames come: end what is open, keep what is learnt; on the disk unless only the camera is
-        lost, which it may be all day."""
+        """No more frames come: end open events and keep the baselines. They are written to disk, unless only
+        the camera is lost, which may happen often."""
         if reason != "camera":
             self._analyser.save()
         self._analyser.pause()
@@ -201,15 +201,15 @@ class CameraView:
 
     def _is_due(self, now_mono: float) -> bool:
         due = self._next_look_mono
-        # A clock that went back belongs to another stream: look at once.
+        # If time went back, this is another stream: analyse at once.
         return due is None or now_mono >= due or now_mono < due - 60.0
 
     def _analyse(self, frame: Frame) -> Iterator[ViewObservation]:
         now = frame.captured_mono
-        self._next_look_mono = now + LOOK_EVERY_S
+        self._next_look_mono = now + ANALYSE_EVERY_S
         verdict = self._analyser.analyse(frame, {one.state for one in self._episodes.reported})
         if verdict.size_changed:
-            log.info("%s: its picture has another size, the view is learnt anew", self._camera_id)
+            log.info("%s: the picture has a new size; the view is learned again", self._camera_id)
             yield from self._end_all("relearned")
             self._episodes.forget_unreported()
             return
@@ -221,11 +221,12 @@ class CameraView:
             yield from self._follow(episode, now)
         moved = self._episodes.get(ViewState.MOVED)
         if moved is not None and moved.reported and now - moved.since_mono >= ADOPT_S:
-            log.warning("%s: it has shown another view for a day, which is learnt now", self._camera_id)
+            log.warning("%s: it has shown another view for a day; this view is learned now", self._camera_id)
             self._relearn = True
 
     def _follow(self, episode: ViewEpisode, now: float) -> Iterator[ViewObservation]:
-        """Start, hourly update, end. What is known of it is changed after the yield: then it is told."""
+        """Yield start, hourly update, or end. The episode changes after the yield, when the sink has stored
+        the observation."""
         if episode.over(now):
             if episode.reported:
                 yield self._observation(Phase.END, episode, "over")
@@ -241,7 +242,7 @@ class CameraView:
                 episode.state,
                 episode.why,
             )
-        elif episode.reported and now - episode.reported_mono >= RETELL_S:
+        elif episode.reported and now - episode.reported_mono >= UPDATE_EVERY_S:
             yield self._observation(Phase.UPDATE, episode)
             episode.reported_mono = now
         self._states = states_of(self._episodes.reported)

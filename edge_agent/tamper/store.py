@@ -1,4 +1,4 @@
-"""Baselines on disk, so that a camera that was turned while the box was off is found when it comes back."""
+"""Stores baselines on disk, so that a camera that was turned while the gateway was off is detected."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from edge_agent.tamper.features.stillness import Stillness
 log = logging.getLogger(__name__)
 
 EVERY_S = 600.0
-"""At most so often. A baseline takes about 45 kB in the file."""
+"""Minimum between two writes. A baseline takes about 45 kB in the file."""
 STALE_S = 6 * 3600.0
-"""A baseline that has only drifted is written so often: light moves it all day, and a card wears."""
+"""Minimum between two writes of baselines that have only drifted, as they do all day: an SD card wears
+out."""
 
 
 class SavedBaseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,73 +33,78 @@ class SavedBaseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):
-    """``view-<camera>.json``."""
+    """The content of ``view-<camera>.json``."""
 
     version: int = 1
     baselines: dict[str, SavedBaseline]
     longest_still_s: float
-    live: list[float]  # least differences of live pictures, tile by tile; empty: not known
+    live: list[float]  # least differences of live pictures, one per tile; empty: not known
 
 
 class ViewStore:
-    """The file of one camera; ``folder`` None: nothing is kept. One thread; a write blocks for one fsync."""
+    """The file of one camera; ``folder`` None: nothing is stored. For one thread; a write blocks for one
+    fsync."""
 
     def __init__(self, folder: Path | None, camera_id: str) -> None:
         self._path = None if folder is None else folder / f"view-{camera_id}.json"
         self._camera_id = camera_id
         self._written_mono: float | None = None
-        self._saved_lights: frozenset[LightCondition] = frozenset()  # baselines of the file
+        self._saved_lights: frozenset[LightCondition] = frozenset()  # of the baselines in the file
 
-    def load(self, bank: Baselines, stillness: Stillness) -> bool:
-        """Whether there was something that fits the present size of the picture."""
+    def load(self, baselines: Baselines, stillness: Stillness) -> bool:
+        """Load the baselines; returns whether one of them fits the present size of the picture."""
         saved = None if self._path is None else read_record(self._path, SavedView)
         if saved is None or saved.version != 1:
             return False
-        width, height = bank.extractor.size
+        width, height = baselines.extractor.size
         for name, one in saved.baselines.items():
             picture = _decoded(one.png)
             if picture is None or picture.shape != (height, width) or name not in list(LightCondition):
                 log.info(
-                    "%s: the baseline %r is of another picture, it is learnt anew", self._camera_id, name
+                    "%s: the baseline %r has another picture size; it is learned again", self._camera_id, name
                 )
                 continue
-            bank.add(LightCondition(name), _baseline(bank, bank.extractor.masked(picture), one))
+            baselines.add(
+                LightCondition(name), _baseline(baselines, baselines.extractor.masked(picture), one)
+            )
         if len(saved.live) == ROWS * COLUMNS:
             live = np.array(saved.live, np.float32).reshape(ROWS, COLUMNS)
             stillness.restore(live, saved.longest_still_s)
-        self._saved_lights = frozenset(light for light, _ in bank.items())
+        self._saved_lights = frozenset(light for light, _ in baselines.items())
         return bool(self._saved_lights)
 
-    def save(self, bank: Baselines, stillness: Stillness, now_mono: float, *, at_once: bool = False) -> None:
-        """Write what has changed: a new baseline within ``EVERY_S``, drift within ``STALE_S``."""
-        if self._path is None or not self._is_due(bank, now_mono, at_once):
+    def save(
+        self, baselines: Baselines, stillness: Stillness, now_mono: float, *, at_once: bool = False
+    ) -> None:
+        """Write the file if it is due: a new baseline after ``EVERY_S``, drift after ``STALE_S``."""
+        if self._path is None or not self._is_due(baselines, now_mono, at_once):
             return
-        baselines = {light.value: _saved(one) for light, one in bank.items()}
+        saved = {light.value: _saved(one) for light, one in baselines.items()}
         live = (
             []
             if stillness.live is None or not stillness.is_learnt
             else [round(float(one), 3) for one in stillness.live.flat]
         )
-        record = SavedView(baselines=baselines, longest_still_s=stillness.longest_s, live=live)
-        write_record(self._path, record)  # a refusal is logged there, and tried again after EVERY_S
+        record = SavedView(baselines=saved, longest_still_s=stillness.longest_s, live=live)
+        write_record(self._path, record)  # logs a failure; the next attempt is after EVERY_S
         self._written_mono = now_mono
-        self._saved_lights = frozenset(light for light, _ in bank.items())
+        self._saved_lights = frozenset(light for light, _ in baselines.items())
 
-    def _is_due(self, bank: Baselines, now_mono: float, at_once: bool) -> bool:
+    def _is_due(self, baselines: Baselines, now_mono: float, at_once: bool) -> bool:
         if at_once:
             return True
         if self._written_mono is None:
-            self._written_mono = now_mono  # the first time EVERY_S after the start
+            self._written_mono = now_mono  # the first write is EVERY_S after the start
         elapsed = now_mono - self._written_mono
-        new = frozenset(light for light, _ in bank.items()) != self._saved_lights
+        new = frozenset(light for light, _ in baselines.items()) != self._saved_lights
         return elapsed >= (EVERY_S if new else STALE_S)
 
 
 def _baseline(
-    bank: Baselines, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], one: SavedBaseline
+    baselines: Baselines, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], one: SavedBaseline
 ) -> Baseline:
     return Baseline(
-        bank.extractor,
+        baselines.extractor,
         picture.astype(np.float32),
         looks=one.looks,
         kept=one.kept,

@@ -1,3 +1,3 @@
-"""What is measured in one frame for ``tamper``: small planes, sums over tiles, shifts. No verdict and no
-history.
+"""Measures what ``tamper`` needs: bands of detail, sums over tiles, shifts, light, rain and stillness. Makes
+no verdict.
 """

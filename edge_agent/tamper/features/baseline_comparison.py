@@ -1,7 +1,7 @@
-"""How a look compares with what the camera usually sees.
+"""Compares a picture with the usual view of the camera.
 
-Everything is a correlation or a slope of a regression on the baseline, tile by tile: noise adds to neither,
-and light that changes scales a slope without touching the correlation.
+All figures are correlations or slopes of a regression on the baseline, tile by tile: noise adds to neither,
+and a change of light scales the slope without changing the correlation.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from edge_agent.tamper.features.frame_features import Plane, TileMask, Tiles
 
 BLACK = 16.0
-STRUCTURED = 2.0**2  # mean square of the coarse band from which a tile of the baseline has structure
+STRUCTURED = 2.0**2  # mean square of the coarse band from which on a tile of the baseline has structure
 DETAILED = 5.0**2  # the same for the fine band
-FEWEST = 6  # tiles; below, the scene has too little in it to tell anything from
-FEWEST_IN_HALF = 4
-KEPT = 0.5  # correlation of a tile that still shows what it always shows
-BLANK = 0.12  # of its energy; a tile below it has lost its structure
-BLANK_FLOOR = 2.0**2  # noise of a dark picture has this much
+MIN_TILES = 6  # with fewer tiles the scene has too little structure to judge
+MIN_TILES_IN_HALF = 4
+KEPT = 0.5  # correlation from which on a tile matches the baseline
+BLANK = 0.12  # of the baseline's energy; a tile below it has lost its structure
+BLANK_FLOOR = 2.0**2  # energy of the noise in a dark picture
 _NOISE = 0.15  # mean square that sensor noise leaves in the coarse band
 
 
@@ -34,27 +34,27 @@ class BaselineComparison:
 
     tiles: int  # with structure
     detailed: int  # with fine detail
-    matching: float  # share that shows what it always shows
+    matching: float  # share that matches the baseline
     half_matching: (
         float  # the same in that half of the picture (upper, lower, left, right) where it is largest
     )
     sharp_matching: float  # the same among the tiles with fine detail
-    blank: float  # share that has lost its structure and got no other
+    blank: float  # share that has lost its structure and has no other
     contrast: float  # slope in the coarse band, median of the tiles
-    energy: float  # in the coarse band, of the baseline's; noise counts
+    energy: float  # in the coarse band, relative to the baseline's; includes noise
     fine: float  # slope in the fine band, median of the tiles with fine detail
-    fine_energy: float  # in the fine band, of the baseline's; noise counts
-    layout: float  # correlation of what is left when everything is blurred away
-    layout_contrast: float  # its slope
-    gain: float  # of the mean luma over black
+    fine_energy: float  # in the fine band, relative to the baseline's; includes noise
+    layout: float  # correlation of the layout, the strongly blurred picture
+    layout_contrast: float  # slope of the layout
+    gain: float  # mean luma over black, relative to the baseline's
 
     @property
     def sharpness(self) -> float:
-        """Loss of fine detail beyond the loss of contrast: a lens out of focus, but not fog."""
+        """Fine detail relative to contrast: low for a lens out of focus, but not for fog."""
         return self.fine / max(self.contrast, 0.05)
 
     def has_lost_detail(self, most: float) -> bool:
-        """Whether fine detail is lost, for itself and beyond the loss of contrast."""
+        """Whether at most ``most`` of the fine detail is left, absolutely and relative to contrast."""
         return self.fine <= most and (self.sharpness <= most or self.contrast < 0.15)
 
 
@@ -85,14 +85,14 @@ def compare_with_baseline(now: FrameFeatures, usual: FrameFeatures, counted: Til
 
 
 def matching_tiles(now: Plane, now_energy: Tiles, before: Plane) -> TileMask:
-    """Tiles of the coarse band that show the same in two pictures."""
+    """Tiles of the coarse band that match between two pictures."""
     energy = means(cv2.multiply(before, before))  # type: ignore[arg-type]
     shared = means(cv2.multiply(now, before))  # type: ignore[arg-type]
     return np.asarray(shared / np.sqrt((now_energy + _NOISE) * (energy + _NOISE)) >= KEPT)
 
 
 def structured_tiles(usual: FrameFeatures, counted: TileMask) -> TileMask:
-    """Tiles whose structure would be missed."""
+    """Tiles that have structure in the usual view."""
     return np.asarray(counted & (usual.coarse_energy >= STRUCTURED))
 
 
@@ -100,17 +100,17 @@ def _best_half(of: TileMask, among: TileMask) -> float:
     rows, columns = of.shape[0] // 2, of.shape[1] // 2
     halves = (np.s_[:rows], np.s_[rows:], np.s_[:, :columns], np.s_[:, columns:])
     return max(
-        share(of[half], among[half]) if count(among[half]) >= FEWEST_IN_HALF else 0.0 for half in halves
+        share(of[half], among[half]) if count(among[half]) >= MIN_TILES_IN_HALF else 0.0 for half in halves
     )
 
 
 def _median(of: Tiles, base: Tiles, among: TileMask) -> float:
-    """1 where no tile can tell: nothing is known to have changed."""
+    """Median ratio of the tiles; 1 (unchanged) if there are none."""
     return median(of[among] / base[among]) if among.any() else 1.0
 
 
 def _layout(now: Plane, usual: Plane, counted: TileMask) -> tuple[float, float]:
-    """Correlation and slope."""
+    """Correlation and slope of the layout."""
     where = np.repeat(np.repeat(counted, 2, axis=0), 2, axis=1)
     if not where.any():
         return 1.0, 1.0
@@ -121,8 +121,8 @@ def _layout(now: Plane, usual: Plane, counted: TileMask) -> tuple[float, float]:
 
 
 def matching_edges(now: FrameFeatures, usual: FrameFeatures, counted: TileMask, least: float) -> float:
-    """Share of the structured tiles whose edges lie where they always do, whatever is bright or dark beside
-    them: infrared turns foliage white, a lamp lights the street from another side."""
+    """Share of the structured tiles whose edges are where they usually are, whichever side is brighter:
+    infrared turns foliage white, and a lamp lights the street from another side."""
     structured = structured_tiles(usual, counted)
     a, b = _edges(now.coarse), _edges(usual.coarse)
     mean_a, mean_b = means(a), means(b)

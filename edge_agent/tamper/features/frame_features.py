@@ -1,8 +1,9 @@
-"""What one look at a picture keeps of it: small planes and sums over tiles, whatever the camera sends.
+"""Extracts the features of a picture: small planes and sums over tiles, independent of the camera's
+resolution.
 
-Two bands of detail are kept apart, because what happens to a camera differs in them: the *coarse* band has
-edges of things (a quarter of 640 pixels wide, without slow shading), the *fine* band what a lens loses first
-(half of 640). ``layout`` is what a picture has left when everything else is blurred away.
+There are two bands of detail, because faults affect them differently: the *coarse* band has the edges of
+objects (at a quarter of 640 pixels, without slow shading), the *fine* band the detail that a lens loses first
+(at half of 640). ``layout`` is the strongly blurred picture.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ if TYPE_CHECKING:
 
 COLUMNS, ROWS = 10, 6
 PIXELS = 320 * 180
-SMALLEST = (80, 48)
-"""(width, height); a smaller picture is not judged: its tiles would have a handful of pixels."""
+MIN_SIZE = (80, 48)
+"""(width, height); a smaller picture is not judged, because its tiles would have only a few pixels."""
 SHADING = 9
-"""Pixels of the coarse plane; what is wider is light, not structure."""
+"""Pixels of the coarse plane; wider structures are light."""
 DARK, BRIGHT = 40, 230  # limited range luma, black is 16 and white 235
 _ONE_SHADE = np.ones(4, np.float32)
-"""In quarters of 16 grey levels: what folds and thinner places leave of one colour."""
-_MASKED_TILE = 0.5  # a tile with more of it under a mask is left out
-_MASK_RIM = np.ones((SHADING, SHADING), np.uint8)  # a mask's edge must not be structure either
+"""Four bins of 4 grey levels each: the brightness of one colour varies that much with folds and thickness."""
+_MASKED_TILE = 0.5  # a tile with a larger masked share is ignored
+_MASK_RIM = np.ones((SHADING, SHADING), np.uint8)  # so that a mask's edge does not count as structure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameFeatures:
-    """One look at a picture."""
+    """The features of one picture."""
 
-    coarse: Plane  # about 160 x 90, shading taken out
+    coarse: Plane  # about 160 x 90, without shading
     fine: Plane  # Laplacian of 320 x 180, every second row of it
     layout: Plane  # (2 * ROWS, 2 * COLUMNS) means
     coarse_energy: Tiles  # mean squares
@@ -55,14 +56,14 @@ class FrameFeatures:
 
 
 class FrameFeatureExtractor:
-    """Makes sketches of pictures of one size; ``masks`` are left out. ValueError: too small."""
+    """Extracts features from pictures of one size, outside ``masks``. ValueError: the size is too small."""
 
     def __init__(self, width: int, height: int, masks: Iterable[Polygon] = ()) -> None:
         self._divisor = max(1, round((width * height / PIXELS) ** 0.5))
         grid_x, grid_y = 2 * COLUMNS, 2 * ROWS
         self.size = (width // self._divisor // grid_x * grid_x, height // self._divisor // grid_y * grid_y)
-        """(width, height) of what a sketch is made of: whole tiles, so that sums over them are cheap."""
-        if self.size[0] < SMALLEST[0] or self.size[1] < SMALLEST[1]:
+        """(width, height) of the scaled picture: whole tiles, so that sums over them are cheap."""
+        if self.size[0] < MIN_SIZE[0] or self.size[1] < MIN_SIZE[1]:
             raise ValueError(f"a picture of {width} x {height} is too small to judge")
         self._half = (self.size[0] // 2, self.size[1] // 2)
         open_area = _unmasked(masks, width / self._divisor, height / self._divisor, self.size)
@@ -81,14 +82,14 @@ class FrameFeatureExtractor:
         return self.masked(cv2.resize(luma[:high, :wide], self.size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
 
     def masked(self, small: Gray) -> Gray:
-        """Black under the masks: baselines lie on the disk, and what is private must not be in them."""
+        """Blacken the masked area: baselines are stored on disk, and must not contain private areas."""
         return small if self._open_area is None else cv2.multiply(small, self._open_area)  # type: ignore[return-value]
 
     def extract(self, small: Gray | Plane) -> FrameFeatures:
         half = cv2.resize(small, self._half, interpolation=cv2.INTER_AREA)
         half_f = np.asarray(half, np.float32)
         coarse = cv2.subtract(half_f, cv2.blur(half_f, (SHADING, SHADING)))
-        # Copied: of a baseline's sketch the other rows would be kept as long as the baseline.
+        # Copied, because a view would keep the other rows in memory as long as a baseline.
         fine = cv2.Laplacian(small, cv2.CV_32F)[::2].copy()
         if self._coarse_weight is not None and self._fine_weight is not None:
             coarse = cv2.multiply(coarse, self._coarse_weight)
@@ -108,7 +109,7 @@ class FrameFeatureExtractor:
         )
 
     def plain(self, small: Gray) -> float:
-        """Share of the pixels that are of nearly one brightness, whichever that is."""
+        """The largest share of pixels of nearly the same brightness."""
         shades = cv2.calcHist([small], [0], self._open_area, [64], [0, 256]).ravel()
         return float(np.convolve(shades, _ONE_SHADE).max() / max(shades.sum(), 1.0))
 
@@ -124,7 +125,7 @@ class FrameFeatureExtractor:
 
 
 def means(plane: Plane) -> Tiles:
-    """Mean of each tile."""
+    """The mean of each tile."""
     return cv2.resize(plane, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
@@ -133,13 +134,13 @@ def count(of: TileMask) -> int:
 
 
 def share(of: TileMask, among: TileMask) -> float:
-    """0 among none. A float of Python's own: figures go into events and files."""
+    """Share of ``among`` that is in ``of``; 0 if ``among`` is empty. A Python float, for events and files."""
     total = count(among)
     return count(of & among) / total if total else 0.0
 
 
 def median(values: Tiles) -> float:
-    """Of at least one value; ten times faster than numpy's own for so few."""
+    """The median of at least one value; ten times faster than numpy's for so few."""
     ordered = np.sort(values, axis=None)
     return float(ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2
 
@@ -154,6 +155,6 @@ def _unmasked(masks: Iterable[Polygon], width: float, height: float, size: tuple
 
 
 def _shrunk(area: Gray, size: tuple[int, int]) -> Plane:
-    """1.0 where nothing of a mask is within the reach of a filter, else 0."""
+    """1.0 where no mask is within the reach of a filter, else 0."""
     scaled = cv2.resize(area, size, interpolation=cv2.INTER_NEAREST)
     return cv2.erode(scaled, _MASK_RIM).astype(np.float32)

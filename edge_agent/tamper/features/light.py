@@ -1,6 +1,5 @@
-"""The light over time: jumps that last, and how bright it was before something happened.
-
-Whether the picture has colour: cameras drop it when their infrared light goes on.
+"""Detects lasting jumps of brightness, and whether the picture has colour: cameras switch to monochrome with
+their infrared light.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ import cv2
 from edge_agent.core.model import Box, Picture
 from edge_agent.tamper.features.baseline_comparison import BLACK
 
-JUMP = 1.5  # ratio of the mean luma over black, from which on a change is one
-WITHIN_S = 4.5  # a jump takes no longer; idle cameras are looked at every 4 s
-LASTS_S = 2.5  # lightning does not
+JUMP = 1.5  # ratio of the mean luma over black from which on a change counts
+WITHIN_S = 4.5  # a jump is no slower; in idle mode a camera is analysed every 4 s
+LASTS_S = 2.5  # lightning is shorter
 MEMORY_S = 40.0
-_OFFSET = 10.0  # one who walks by lights up a dark picture by as much, and is no lamp
+_OFFSET = 10.0  # a passer-by brightens a dark picture by this much
 
 
 @dataclass(frozen=True, slots=True)
 class LightJump:
-    """The light went from one level to another."""
+    """A lasting change of the mean luma."""
 
     at_mono: float
     before: float
@@ -30,14 +29,14 @@ class LightJump:
 
 
 class LightWatch:
-    """One thread."""
+    """Follows the mean luma of one camera. For one thread."""
 
     def __init__(self) -> None:
         self._past: deque[tuple[float, float]] = deque()
         self._jump: LightJump | None = None
 
     def update(self, mean: float, now_mono: float) -> LightJump | None:
-        """A jump, once it has lasted."""
+        """Add a mean luma; returns a jump once it has lasted ``LASTS_S``, else None."""
         jump, found = self._jump, None
         if jump is None:
             self._jump = self._begun(mean, now_mono)
@@ -47,7 +46,7 @@ class LightWatch:
             found = LightJump(jump.at_mono, jump.before, mean)
             self._jump = None
             self._past.clear()
-        if self._jump is None:  # what may be lightning is no light to compare with
+        if self._jump is None:  # during a possible lightning nothing is stored
             self._past.append((now_mono, mean))
         while self._past and self._past[0][0] < now_mono - MEMORY_S:
             self._past.popleft()
@@ -55,7 +54,7 @@ class LightWatch:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether there was a jump that may not last."""
+        """Whether there was a jump that has not lasted yet."""
         return self._jump is not None
 
     def forget(self) -> None:
@@ -70,30 +69,30 @@ class LightWatch:
 
 
 def ratio(one: float, other: float) -> float:
-    """How many times brighter the brighter of two means is."""
+    """The brighter of two means over the darker one, with an offset."""
     a, b = max(one - BLACK, 0.0) + _OFFSET, max(other - BLACK, 0.0) + _OFFSET
     return max(a / b, b / a)
 
 
 STRIPS = 3
-"""Rows of the picture that are looked at; two pixels high, because two rows share their chroma."""
+"""Rows of the picture that are measured; two pixels high, because two rows share their chroma."""
 NO_COLOUR = 1.0  # mean difference of the channels, grey levels; conversion rounds by less
 COLOUR = 2.0
-CONFIRM = 3  # looks in a row; a camera that switches may send a picture or two in between
+CONFIRM = 3  # analyses in a row; while a camera switches it may send a picture or two of mixed colour
 
 
 class ColourWatch:
-    """With hysteresis. One thread."""
+    """Decides with hysteresis whether the picture has colour. For one thread."""
 
     def __init__(self) -> None:
         self.mono: bool | None = None  # None: not known yet
         self.level = 0.0
-        """Mean difference of the channels at the last look."""
+        """Mean difference of the channels at the last analysis."""
         self._against = 0
 
     @property
     def settled(self) -> bool:
-        """Whether the last look says the same as ``mono``."""
+        """Whether the last analysis agrees with ``mono``."""
         return self._against == 0
 
     def update(self, picture: Picture) -> None:
@@ -108,7 +107,7 @@ class ColourWatch:
 
 
 def colour_of(picture: Picture) -> float:
-    """Mean of the largest difference between the channels, over a few rows."""
+    """The mean over a few rows of the largest difference between the channels."""
     height = 2.0 / picture.height
     total = 0.0
     for number in range(STRIPS):

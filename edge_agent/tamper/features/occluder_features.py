@@ -1,5 +1,5 @@
-"""What has come in place of the view: whether it stays as it is, how sharp it is, and how much of it is one
-colour. Paint stays, is soft, because it is near, and of one colour; a crowd moves, a bus has edges."""
+"""Measures what covers the view: whether it changes, and how sharp it is. Paint does not move, is soft
+because it is near, and has one colour; a crowd moves, a bus has sharp edges."""
 
 from __future__ import annotations
 
@@ -16,51 +16,51 @@ from edge_agent.tamper.features.frame_features import means, median, share
 if TYPE_CHECKING:
     from edge_agent.tamper.features.frame_features import FrameFeatures, TileMask
 
-LOOKS = 2  # apart
-_LEAST = 0.5  # mean square of the coarse band; a tile with less of it is neither soft nor sharp
+APART = 2  # analyses between the two pictures that are compared
+_LEAST = 0.5  # mean square of the coarse band; a tile below it is neither soft nor sharp
 
 
 @dataclass(frozen=True, slots=True)
 class OccluderFeatures:
-    """All 0 while the view is there, and at the first looks without it."""
+    """Features of the lost tiles. All 0 while the view is good, and at the first analyses after its loss."""
 
-    steady: float = 0.0  # share of the lost tiles that are blank, or show what they showed some looks before
-    focus: float = 0.0  # energy of the fine band by that of the coarse one in them; noise is in neither
-    detail: float = 0.0  # energy of the fine band by the usual one
+    steady: float = 0.0  # share of the lost tiles that are blank, or match the picture ``APART`` analyses ago
+    focus: float = 0.0  # energy of the fine band over that of the coarse band, both without noise
+    detail: float = 0.0  # energy of the fine band over the usual one
 
 
 class OccluderAnalyser:
-    """One thread."""
+    """Measures the occluder of one camera. For one thread."""
 
     def __init__(self, counted: TileMask) -> None:
         self._counted = counted
-        self._before: deque[FrameFeatures] = deque(maxlen=LOOKS)  # since the view is lost
+        self._before: deque[FrameFeatures] = deque(maxlen=APART)  # since the view was lost
 
-    def update(self, sketch: FrameFeatures, usual: FrameFeatures, lost: bool) -> OccluderFeatures:
+    def update(self, features: FrameFeatures, usual: FrameFeatures, lost: bool) -> OccluderFeatures:
         if not lost:
             self._before.clear()
             return OccluderFeatures()
-        before = self._before[0] if len(self._before) == LOOKS else None
-        self._before.append(sketch)
-        return OccluderFeatures() if before is None else self._compare(sketch, before, usual)
+        before = self._before[0] if len(self._before) == APART else None
+        self._before.append(features)
+        return OccluderFeatures() if before is None else self._compare(features, before, usual)
 
     def forget(self) -> None:
-        """Frames did not come for a while."""
+        """Drop the history, because frames did not come for a while."""
         self._before.clear()
 
     def _compare(
-        self, sketch: FrameFeatures, before: FrameFeatures, usual: FrameFeatures
+        self, features: FrameFeatures, before: FrameFeatures, usual: FrameFeatures
     ) -> OccluderFeatures:
         structured = structured_tiles(usual, self._counted)
-        lost = structured & ~matching_tiles(sketch.coarse, sketch.coarse_energy, usual.coarse)
+        lost = structured & ~matching_tiles(features.coarse, features.coarse_energy, usual.coarse)
         if not lost.any():
             return OccluderFeatures()
-        same = matching_tiles(sketch.coarse, sketch.coarse_energy, before.coarse)
-        # What two looks have in common has no noise in it.
-        fine = means(cv2.multiply(sketch.fine, before.fine))  # type: ignore[arg-type]
-        coarse = means(cv2.multiply(sketch.coarse, before.coarse))  # type: ignore[arg-type]
+        same = matching_tiles(features.coarse, features.coarse_energy, before.coarse)
+        # The product of two pictures does not contain their noise.
+        fine = means(cv2.multiply(features.fine, before.fine))  # type: ignore[arg-type]
+        coarse = means(cv2.multiply(features.coarse, before.coarse))  # type: ignore[arg-type]
         return OccluderFeatures(
-            share(same | (sketch.coarse_energy < BLANK_FLOOR), lost),
+            share(same | (features.coarse_energy < BLANK_FLOOR), lost),
             median(np.divide(fine, np.maximum(coarse, _LEAST), dtype=np.float32)[lost]),
             median(np.divide(fine, np.maximum(usual.fine_energy, _LEAST), dtype=np.float32)[lost]),
         )

@@ -1,4 +1,5 @@
-"""Rain before the lens: thin bright streaks, everywhere at once, never twice in the same place."""
+"""Measures rain in front of the lens: thin bright streaks, everywhere at once, never twice in the same
+place."""
 
 from __future__ import annotations
 
@@ -13,17 +14,17 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Gray
     from edge_agent.tamper.features.frame_features import TileMask
 
-LEAST = 8.0  # grey levels a streak is brighter than the looks before
-OF_NOISE = 5.0
-IN_TILE = 0.004  # share of a tile's pixels that are streaks, from which on it counts
-FULL = 0.25  # with so many it is something else
+LEAST = 8.0  # grey levels by which a streak is brighter than in the last two pictures
+NOISE_FACTOR = 5.0
+IN_TILE = 0.004  # share of streak pixels from which on a tile counts
+FULL = 0.25  # above this share the tile shows something else
 _BLOB = np.ones((3, 3), np.uint8)
 _WIDER = np.ones((5, 5), np.uint8)
-_NOISE_ROWS = 3  # every third one tells the noise well enough
+_NOISE_ROWS = 3  # the noise is measured on every third row
 
 
 class RainStreaks:
-    """Share of the tiles with streaks. One thread."""
+    """The share of tiles with streaks. For one thread."""
 
     def __init__(self, counted: TileMask) -> None:
         self._counted = counted
@@ -37,7 +38,7 @@ class RainStreaks:
         return self.share
 
     def add_reference(self, small: Gray) -> None:
-        """A picture that is not measured, but one that the next ones are measured against."""
+        """Store a picture as a reference for the next ones, without measuring it."""
         self._before = [*self._before[-1:], small]
 
     def forget(self) -> None:
@@ -48,7 +49,7 @@ class RainStreaks:
         rows = np.s_[::_NOISE_ROWS]
         noise = median(means(cv2.absdiff(old[rows], older[rows]).astype(np.float32)))
         brighter = cv2.subtract(small, cv2.max(older, old))
-        _, mask = cv2.threshold(brighter, max(LEAST, OF_NOISE * noise), 1, cv2.THRESH_BINARY)
+        _, mask = cv2.threshold(brighter, max(LEAST, NOISE_FACTOR * noise), 1, cv2.THRESH_BINARY)
         if cv2.countNonZero(mask) < IN_TILE * mask.size / (ROWS * COLUMNS):
             return 0.0
         blobs = cv2.dilate(cv2.erode(mask, _BLOB), _WIDER)

@@ -1,4 +1,4 @@
-"""How far the view has been turned, found from what is still in it."""
+"""Measures how far the camera was turned, from the parts of the usual view that are still visible."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
 
     from edge_agent.tamper.features.frame_features import FrameFeatures, Plane
 
-FEWEST = 4  # blocks that have to agree
+MIN_AGREEING = 4  # blocks that have to agree on a shift
 MAX_ROLL, MAX_ZOOM = 30.0, 1.3  # degrees, times
 BLOCKS = (8, 5)
-"""Columns and rows of the blocks that are looked for."""
-_MARGIN = 0.35  # of the picture that a block is looked for beside its old place
+"""Columns and rows of the blocks that are searched for."""
+_MARGIN = 0.35  # of the picture; a block is searched for up to this far from its old place
 _FOUND = 0.6  # correlation of a block at its new place
-_AGREE = 2.0  # pixels of 80 that a block may be off: perspective, rounding
+_AGREE = 2.0  # pixels of 80 by which an agreeing block may be off, for perspective and rounding
 _STRUCTURE = 1.5**2
-"""Variance of a block that can be found again; by street lamps most have no more than three times as much."""
-MAX_BLOCKS = 24  # those with most structure: a search costs 0.1 ms
-IN_PLACE = 0.8  # correlation of a block that has not gone anywhere: a clock that the camera writes
+"""Least variance of a block that can be found again; by street lamps most have at most three times as
+much."""
+MAX_BLOCKS = 24  # the ones with most structure; each search costs 0.1 ms
+IN_PLACE = 0.8  # correlation of a block that has not moved, such as the camera's own clock
 
 
 Block = tuple[int, int, int, int]
@@ -33,38 +34,38 @@ Block = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ViewShift:
-    """``x`` and ``y``: way of the picture's middle, in its widths and heights; ``agree``: share of the blocks
-    that say so."""
+    """``x`` and ``y``: shift of the picture's centre, in its widths and heights. ``agree``: share of the
+    blocks that agree on it."""
 
     x: float
     y: float
     degrees: float  # the camera was rolled about its axis
-    far: float  # mean way of what is still in view, in widths of the picture
+    far: float  # mean shift of the visible parts, in widths of the picture
     agree: float
 
 
 def find_shift(now: FrameFeatures, usual: FrameFeatures) -> ViewShift | None:
-    """Where blocks of the usual view have gone. None: too few of them say the same.
+    """Find where the blocks of the usual view are now. None: too few of them agree.
 
-    Blocks are looked for one by one, so that people, cars and a camera that was rolled do not hide the
-    turn, which they do from a phase correlation of the whole. About 2 ms: only for a view that is lost.
+    Blocks are searched for one by one, so that people, cars and a rolled camera do not hide the shift, as
+    they do with a phase correlation of the whole picture. Takes about 2 ms, so it is only for a lost view.
     """
-    # Half the size again: a search costs with the fourth power of it.
-    seen, known = _halved(now.coarse), _halved(usual.coarse)
-    blocks = [block for block in _blocks(known) if not _in_place(block, known, seen)]
-    found = [(block, place) for block in blocks if (place := _find_block(block, known, seen)) is not None]
-    if len(found) < max(FEWEST, len(blocks) // 5):
+    # Half the size again: the cost of a search grows with the fourth power of the size.
+    seen, usual = _halved(now.coarse), _halved(usual.coarse)
+    blocks = [block for block in _blocks(usual) if not _in_place(block, usual, seen)]
+    found = [(block, place) for block in blocks if (place := _find_block(block, usual, seen)) is not None]
+    if len(found) < max(MIN_AGREEING, len(blocks) // 5):
         return None
     old = np.array([(x, y) for (x, y, _, _), _ in found], np.float32)
     new = np.array([place for _, place in found], np.float32)
     model, agreeing = cv2.estimateAffinePartial2D(old, new, ransacReprojThreshold=_AGREE)
-    if model is None or int(agreeing.sum()) < FEWEST or not _is_a_turn(model):
+    if model is None or int(agreeing.sum()) < MIN_AGREEING or not _is_a_turn(model):
         return None
     return _shift(model, old, new, agreeing.ravel() > 0, len(blocks), seen.shape)
 
 
 def _is_a_turn(model: NDArray[np.floating[Any] | np.integer[Any]]) -> bool:
-    """Water mirrors a street, and that is no turn."""
+    """Whether the model is a turn of the camera, and not a reflection in water."""
     degrees = math.degrees(math.atan2(model[1, 0], model[0, 0]))
     scale = math.hypot(model[0, 0], model[1, 0])
     return abs(degrees) <= MAX_ROLL and 1 / MAX_ZOOM <= scale <= MAX_ZOOM
@@ -75,19 +76,19 @@ def _shift(
     old: NDArray[np.float32],
     new: NDArray[np.float32],
     agreeing: NDArray[np.bool_],
-    asked: int,
+    expected: int,
     shape: tuple[int, ...],
 ) -> ViewShift:
     height, width = shape
-    ways = (new - old)[agreeing]
+    offsets = (new - old)[agreeing]
     centre = np.array((width / 2, height / 2))
     x, y = model[:, :2] @ centre + model[:, 2] - centre
     return ViewShift(
         x=float(x) / width,
         y=float(y) / height,
         degrees=math.degrees(math.atan2(model[1, 0], model[0, 0])),
-        far=float(np.hypot(*ways.T).mean()) / width,
-        agree=float(agreeing.sum()) / asked,
+        far=float(np.hypot(*offsets.T).mean()) / width,
+        agree=float(agreeing.sum()) / expected,
     )
 
 
@@ -96,30 +97,30 @@ def _halved(coarse: Plane) -> Plane:
     return cv2.resize(coarse, (width // 2, height // 2), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def _blocks(known: Plane) -> list[Block]:
-    """Those with most structure."""
-    height, width = known.shape
+def _blocks(usual: Plane) -> list[Block]:
+    """The blocks with most structure."""
+    height, width = usual.shape
     wide, high = width // BLOCKS[0], height // BLOCKS[1]
     places = [(x * wide, y * high, wide, high) for y in range(BLOCKS[1]) for x in range(BLOCKS[0])]
-    found = [(float(known[y : y + h, x : x + w].var()), (x, y, w, h)) for x, y, w, h in places]
+    found = [(float(usual[y : y + h, x : x + w].var()), (x, y, w, h)) for x, y, w, h in places]
     return [block for variance, block in sorted(found, reverse=True)[:MAX_BLOCKS] if variance >= _STRUCTURE]
 
 
-def _in_place(block: Block, known: Plane, seen: Plane) -> bool:
+def _in_place(block: Block, usual: Plane, seen: Plane) -> bool:
     x, y, wide, high = block
     part = np.s_[y : y + high, x : x + wide]
-    return bool(cv2.matchTemplate(seen[part], known[part], cv2.TM_CCOEFF_NORMED)[0, 0] >= IN_PLACE)
+    return bool(cv2.matchTemplate(seen[part], usual[part], cv2.TM_CCOEFF_NORMED)[0, 0] >= IN_PLACE)
 
 
-def _find_block(block: Block, known: Plane, seen: Plane) -> tuple[float, float] | None:
-    """Where a block has gone, its top left in pixels; None where it is nowhere."""
+def _find_block(block: Block, usual: Plane, seen: Plane) -> tuple[float, float] | None:
+    """The new top left corner of a block in pixels; None if it is not found."""
     x, y, wide, high = block
     height, width = seen.shape
     reach_x, reach_y = int(width * _MARGIN), int(height * _MARGIN)
     left, top = max(0, x - reach_x), max(0, y - reach_y)
     right, bottom = min(width, x + wide + reach_x), min(height, y + high + reach_y)
     match = cv2.matchTemplate(
-        seen[top:bottom, left:right], known[y : y + high, x : x + wide], cv2.TM_CCOEFF_NORMED
+        seen[top:bottom, left:right], usual[y : y + high, x : x + wide], cv2.TM_CCOEFF_NORMED
     )
     _, best, _, at = cv2.minMaxLoc(match)
     return (left + at[0], top + at[1]) if best >= _FOUND else None

@@ -1,8 +1,8 @@
-"""Whether the picture repeats: frames arrive, and nothing in them lives, not even noise.
+"""Detects a frozen picture: frames arrive, and nothing in them changes, not even noise.
 
-How much two live pictures differ at least is learnt tile by tile: an encoder leaves little of a sensor's
-noise, and makes a little of its own out of a picture that stands. It is the least of a tile's quarters: where
-traffic never stops, some part of most tiles still shows the noise alone.
+The least difference of two live pictures is learned tile by tile, because an encoder removes most of a
+sensor's noise, and adds a little noise to a still picture. It is the least of a tile's quarters: even where
+traffic never stops, some part of most tiles shows only noise.
 """
 
 from __future__ import annotations
@@ -19,76 +19,78 @@ if TYPE_CHECKING:
     from edge_agent.core.model import Gray
     from edge_agent.tamper.features.frame_features import Plane, TileMask, Tiles
 
-SAME = 0.03  # mean absolute difference of a tile, grey levels, that is none in any case
-OF_LIVE = 0.5  # ... or so much of the least that a live picture has had there
-STILL_SHARE = 0.8  # of the tiles; a burnt-in clock ticks in the others
-LEAST_S = 8.5
-OF_LONGEST = 2.5  # a picture that lasts so many times longer than any before it has stopped
-APART = 2  # looks; over a keyframe, whose noise is its own
-OTHERWISE_LOOKS = APART + 1  # in a row end a run; a frozen picture that is encoded anew differs for APART
-LIVE_SHARE = 0.5  # a run that ends with fewer tiles alike was ended by life, not by an encoder
-LATE = 20  # looks; what is learnt is so old, or the first seconds of a frozen picture would count as live
-FEWEST_LEARNT = 2  # looks, each LATE; before them nothing is told
-LIFELESS = 0.05  # grey levels; a tile that differs by less while it lives tells nothing
-INFORMATIVE_SHARE = 0.15  # of the tiles have to tell something
+SAME = 0.03  # mean absolute difference in grey levels up to which a tile is the same in any case
+LIVE_FACTOR = 0.5  # a tile is also the same up to this part of its least live difference
+STILL_SHARE = 0.8  # share of the same tiles in a frozen picture; the camera's own clock changes others
+MIN_STILL_S = 8.5
+LONGEST_FACTOR = 2.5  # a picture is frozen if it lasts this many times longer than any before
+APART = 2  # analyses between two compared pictures, to skip a keyframe, which has its own noise
+END_AFTER = (
+    APART + 1
+)  # differing analyses in a row that end a run; a frozen picture with a new encoding differs for APART
+LIVE_SHARE = 0.5  # a run that ends with fewer same tiles was ended by a live picture, not by the encoder
+LATE = 20  # analyses after which a difference is learned, so that a frozen picture's start is not
+MIN_LEARNED = 2  # learned differences before a picture can count as frozen
+LIFELESS = 0.05  # grey levels; a tile whose live difference is lower is not informative
+INFORMATIVE_SHARE = 0.15  # of the tiles have to be informative
 LIFELESS_S = 900.0
-"""With fewer of them it takes so long: there a quiet night looks frozen."""
-_LEAK = 1.0005  # per look: the least forgets
+"""With fewer informative tiles a quiet night looks frozen, so it takes this long."""
+_LEAK = 1.0005  # per analysis; the learned least difference grows slowly
 
 
 class Stillness:
-    """Each look is compared with the first one of its run, or, where an encoder has begun anew, with the look
-    before the last one. One thread."""
+    """Compares each picture with the first one of its run, or, after a new encoding, with the one ``APART``
+    analyses before. For one thread."""
 
     def __init__(self, counted: TileMask) -> None:
         self._counted = counted
         self._recent: deque[tuple[float, Gray]] = deque(maxlen=APART)
-        self._anchor: Gray | None = None  # a picture of the run that goes on
-        self._since_mono = self._last_mono = 0.0  # first and last picture of it
-        self._otherwise = 0  # looks since the last one that belongs to the run
-        self._waiting: deque[Tiles] = deque()  # differences that are not learnt yet
+        self._anchor: Gray | None = None  # a picture of the present run
+        self._since_mono = self._last_mono = 0.0  # of the first and last picture of the run
+        self._differing = 0  # analyses since the last picture of the run
+        self._waiting: deque[Tiles] = deque()  # differences that are not learned yet
         self.live: Tiles | None = None
-        """The least difference of live pictures, tile by tile; learnt, kept over restarts."""
+        """The least difference of live pictures, per tile; learned, and stored over restarts."""
         self._learnt = 0  # differences
         self.longest_s = 0.0
-        """Of the runs that ended by themselves; learnt, kept over restarts."""
+        """Longest run that a live picture ended; learned, and stored over restarts."""
         self.share = 0.0
-        """Of the tiles alike, at the last look."""
+        """Share of the same tiles, at the last analysis."""
 
     @property
     def is_learnt(self) -> bool:
-        """Whether ``live`` is more than one look at someone who walked by."""
-        return self._learnt >= FEWEST_LEARNT
+        """Whether ``live`` is learned from enough pictures."""
+        return self._learnt >= MIN_LEARNED
 
     def restore(self, live: Tiles, longest_s: float) -> None:
-        """What was learnt before a restart."""
-        self.live, self.longest_s, self._learnt = live, longest_s, FEWEST_LEARNT
+        """Restore what was learned before a restart."""
+        self.live, self.longest_s, self._learnt = live, longest_s, MIN_LEARNED
 
     @property
     def still_s(self) -> float:
-        """How long the picture has been the same."""
+        """Seconds for which the picture has been the same."""
         return self._last_mono - self._since_mono if self._anchor is not None else 0.0
 
     @property
     def required_s(self) -> float:
-        """How long it has to be until it is frozen."""
-        needs = max(LEAST_S, OF_LONGEST * self.longest_s)
-        telling, counted = count(self._informative_tiles()), count(self._counted)
-        return needs if telling >= INFORMATIVE_SHARE * counted else max(needs, LIFELESS_S)
+        """Seconds for which it has to be the same to count as frozen."""
+        needs = max(MIN_STILL_S, LONGEST_FACTOR * self.longest_s)
+        informative, counted = count(self._informative_tiles()), count(self._counted)
+        return needs if informative >= INFORMATIVE_SHARE * counted else max(needs, LIFELESS_S)
 
     def forget_run(self) -> None:
-        """Frames did not come for a while."""
+        """Drop the present run, because frames did not come for a while."""
         self._recent.clear()
         self._waiting.clear()
         self._anchor = None
         self.share = 0.0
 
     def update(self, small: Gray, now_mono: float) -> bool:
-        """Whether it is frozen now."""
+        """Add a picture; returns whether the picture is frozen now."""
         if len(self._recent) == APART:
             self._compare(small, *self._recent[0], now_mono)
         self._recent.append((now_mono, small))
-        if self._anchor is None or not self.is_learnt:  # it has not lived so far: a drawing, a test picture
+        if self._anchor is None or not self.is_learnt:  # never live so far, as a test picture
             return False
         return self.still_s >= self.required_s
 
@@ -100,32 +102,32 @@ class Stillness:
             else:
                 self._learn(differs)
         elif self.share < STILL_SHARE:
-            like_the_first = self.share
+            share_of_run = self.share
             self._difference(small, before)
             if self.share >= STILL_SHARE:
                 self._anchor = small
-            elif (otherwise := self._otherwise + 1) < OTHERWISE_LOOKS:
-                self._otherwise = otherwise
+            elif (differing := self._differing + 1) < END_AFTER:
+                self._differing = differing
                 return
             else:
-                self._end_run(like_the_first)
+                self._end_run(share_of_run)
                 return
-        self._last_mono, self._otherwise = now_mono, 0
+        self._last_mono, self._differing = now_mono, 0
 
     def _difference(self, small: Gray, other: Gray) -> Tiles:
-        """By tile; ``share`` says how many are alike."""
+        """The difference of two pictures per tile; sets ``share``."""
         differs = _least_of_quarters(cv2.absdiff(small, other).astype(np.float32))
-        same = differs <= (SAME if self.live is None else np.maximum(SAME, OF_LIVE * self.live))
-        telling = self._informative_tiles()
-        self.share = share(same, telling if telling.any() else self._counted)
+        same = differs <= (SAME if self.live is None else np.maximum(SAME, LIVE_FACTOR * self.live))
+        informative = self._informative_tiles()
+        self.share = share(same, informative if informative.any() else self._counted)
         return differs
 
     def _informative_tiles(self) -> TileMask:
-        """Tiles whose noise tells a live picture."""
+        """Tiles whose noise shows whether a picture is live."""
         return np.zeros_like(self._counted) if self.live is None else self._counted & (self.live >= LIFELESS)
 
     def _end_run(self, alike: float) -> None:
-        """One that was told as frozen teaches nothing."""
+        """End the run. A run that counted as frozen is not learned."""
         if self.is_learnt and alike < LIVE_SHARE and self.still_s < self.required_s:
             self.longest_s = max(self.longest_s, self.still_s)
         if self.still_s >= self.required_s:

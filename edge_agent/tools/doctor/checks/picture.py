@@ -17,7 +17,7 @@ import numpy as np
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.model import FULL_PICTURE, Picture
 from edge_agent.evidence.jpeg import crop
-from edge_agent.tamper.features.baseline_comparison import FEWEST, STRUCTURED
+from edge_agent.tamper.features.baseline_comparison import MIN_TILES, STRUCTURED
 from edge_agent.tamper.features.frame_features import FrameFeatureExtractor
 from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
 from edge_agent.tools.doctor.check import CheckResult, Figure
@@ -56,7 +56,7 @@ def measure_quality(picture: Picture, camera: Camera) -> ImageQuality | None:
     structured = sketcher.counted & (sketch.coarse_energy >= STRUCTURED)
     tiles = int(np.count_nonzero(structured))
     ratio = sketch.fine_energy[structured] / sketch.coarse_energy[structured]
-    sharpness = float(np.quantile(ratio, 0.9)) if tiles >= FEWEST else None
+    sharpness = float(np.quantile(ratio, 0.9)) if tiles >= MIN_TILES else None
     return ImageQuality(sketch.mean, sketch.spread, sketch.dark, tiles, sharpness)
 
 
