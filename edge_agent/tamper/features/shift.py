@@ -51,9 +51,9 @@ def find_shift(now: FrameFeatures, usual: FrameFeatures) -> ViewShift | None:
     they do with a phase correlation of the whole picture. Takes about 2 ms, so it is only for a lost view.
     """
     # Half the size again: the cost of a search grows with the fourth power of the size.
-    seen, usual = _halved(now.coarse), _halved(usual.coarse)
-    blocks = [block for block in _blocks(usual) if not _in_place(block, usual, seen)]
-    found = [(block, place) for block in blocks if (place := _find_block(block, usual, seen)) is not None]
+    seen, reference = _halved(now.coarse), _halved(usual.coarse)
+    blocks = [block for block in _blocks(reference) if not _in_place(block, reference, seen)]
+    found = [(block, place) for block in blocks if (place := _find_block(block, reference, seen)) is not None]
     if len(found) < max(MIN_AGREEING, len(blocks) // 5):
         return None
     old = np.array([(x, y) for (x, y, _, _), _ in found], np.float32)
