@@ -1,4 +1,4 @@
-"""Runs the agent on a clip into a private broker, and shows what a subscriber sees.
+"""Runs the agent on a clip into a private broker, and shows what a subscriber receives.
 
 Environment, as `make run` passes it on: ``CLIP`` (file or URL; default vtest.avi), ``MODEL`` (.tflite, auto
 or none), ``DURATION`` (seconds; default until Ctrl-C).
@@ -38,7 +38,7 @@ def main() -> int:
     stop = stop_on_signals(second_ends=False)
     shutil.rmtree(RUN, ignore_errors=True)
     CACHE.mkdir(exist_ok=True)
-    RUN.mkdir(mode=0o700)  # CLIP may have a camera's password in it, and the configuration has CLIP
+    RUN.mkdir(mode=0o700)  # CLIP may contain a camera's password, and it is written to the configuration
     try:
         options = read_options(os.environ, CLIP, RUN)
     except WrongUsage as error:

@@ -19,7 +19,7 @@ ROOT = "tb/v1"
 
 
 def write_config(folder: Path, clip: str, model: str, port: int | None) -> Path:
-    """A configuration as a technician would write it, with per-object events on; for its owner only."""
+    """Write a configuration like a technician's, with per-object events on; only its owner can read it."""
     url = clip if "://" in clip or clip.startswith("v4l2:") else str(Path(clip).resolve())
     path = folder / "edge-agent.yaml"
     path.touch(mode=0o600)
@@ -43,7 +43,7 @@ cameras:
 
 
 class AgentProcess:
-    """``edge-agent run`` for as long as the ``with`` lasts; Ctrl-C reaches it through ``stop``."""
+    """``edge-agent run`` while the ``with`` block runs; Ctrl-C reaches it through ``stop``."""
 
     def __init__(self, config: Path, folder: Path) -> None:
         self._config = config
@@ -64,7 +64,7 @@ class AgentProcess:
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> int | None:
-        """SIGTERM, as systemd sends it; returns the exit code."""
+        """Send SIGTERM, as systemd does, and return the exit code."""
         if self._process is None:
             return None
         if self.running:
@@ -101,7 +101,7 @@ class AgentProcess:
         )
 
     def _ask(self) -> dict[str, Any] | None:
-        """Asked in this process: starting Python every second would cost more than the agent."""
+        """Query the status in this process: starting Python every second would cost more than the agent."""
         answer = io.StringIO()
         if run_status(self._config, True, answer) == 0:
             self._last = json.loads(answer.getvalue())["heartbeat"]

@@ -12,12 +12,12 @@ from demo.processes import start
 
 
 def find_mosquitto() -> str | None:
-    """Path of the broker, also where /usr/sbin is not on the PATH."""
+    """Path of the broker, also when /usr/sbin is not on the PATH."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
 class Broker:
-    """Start with ``with``; ``port`` answers then."""
+    """A mosquitto; after ``with`` has begun, ``port`` accepts connections."""
 
     def __init__(self, program: str, folder: Path) -> None:
         self.port = _free_port()

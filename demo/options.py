@@ -1,4 +1,4 @@
-"""What ``make run`` is told through the environment, checked before anything starts."""
+"""Reads the environment of ``make run`` and checks it before anything starts."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from edge_agent.detection.litert import LiteRtDetector
 
 
 class WrongUsage(Exception):
-    """One line for the user, without a secret in it."""
+    """An error for the user in one line, without a secret in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    clip: str  # file or URL; may have a camera's password in it
+    clip: str  # file or URL; may contain a camera's password
     model: str  # a value for ``detector.model``
     duration_s: float
 
 
 def read_options(environ: MutableMapping[str, str], default_clip: Path, folder: Path) -> Options:
-    """Takes CLIP out of ``environ``: the broker, which gives up root's rights, has no business with it.
+    """Read the options, and remove CLIP from ``environ``: the broker, which runs with fewer rights, must not
+    see it.
 
-    ``folder`` is for a configuration that is only tried. Raises WrongUsage.
+    ``folder`` is for a configuration that is only checked. Raises WrongUsage.
     """
     clip = environ.pop("CLIP", "") or str(default_clip)
     model = environ.get("MODEL") or "auto"
@@ -82,5 +83,5 @@ def _check_file(clip: str) -> None:
             if container.streams.video:
                 return
     except (av.FFmpegError, OSError):
-        pass  # said below
+        pass  # reported below
     raise WrongUsage(f"CLIP={clip}: not a video")

@@ -1,4 +1,4 @@
-"""Keeps the best detection that came by, and draws its box into its snapshot."""
+"""Keeps the best detection so far, and draws its box into its snapshot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class BestPicture:
-    """Event and snapshot come separately, in any order; they meet over the snapshot's media id."""
+    """Matches an event and its snapshot by the media id. They arrive separately, in any order."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -28,7 +28,7 @@ class BestPicture:
             return
         data = event["data"]
         x1, y1, x2, y2 = data["box"]
-        # Sure and large: a far-away walker at 0.9 is a worse picture than a near one at 0.85.
+        # Confidence and size count: a distant walker at 0.9 is a worse picture than a near one at 0.85.
         worth = data["score"] * min(1.0, (x2 - x1) * (y2 - y1) * 50) ** 0.25
         if self._best is None or worth > self._best[0]:
             self._best = worth, event, jpeg

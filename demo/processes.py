@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def start(command: Sequence[str], log_path: Path) -> subprocess.Popen[bytes]:
-    """Start ``command`` in a session of its own, so that Ctrl-C reaches the demo alone.
+    """Start ``command`` in a session of its own, so that Ctrl-C reaches only the demo.
 
-    The kernel sends the child SIGTERM when the thread that started it is gone (prctl(2), PR_SET_PDEATHSIG):
-    a demo that is killed runs no code that could stop it. Call this on the main thread.
+    The kernel sends the child SIGTERM when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG): a
+    demo that is killed cannot stop it. Call this on the main thread.
     """
     with log_path.open("wb") as log:
         return subprocess.Popen(

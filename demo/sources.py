@@ -1,4 +1,4 @@
-"""Where the view gets its events: a real subscriber at the broker, or the outbox where there is none."""
+"""Sources of events for the view: a subscriber at the broker, or the outbox if there is no broker."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Source(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
     def drain(self) -> None:
-        """The agent has stopped: take what it left behind."""
+        """Read the events that remain after the agent has stopped."""
         ...
 
 
 class Subscriber:
-    """What any subscriber does: connect, subscribe, read."""
+    """Connects, subscribes and reads, like any subscriber."""
 
     def __init__(self, port: int, view: View, picture: BestPicture) -> None:
         self._port = port
         self._view = view
         self._picture = picture
-        self._stopped = threading.Event()  # the agent's `stopped` state came by: nothing follows it
+        self._stopped = threading.Event()  # the agent's `stopped` state arrived: no message follows it
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="demo-view", protocol=mqtt.MQTTv5)
         self._client.on_connect = self._subscribe
         self._client.on_message = self._receive
@@ -73,7 +73,7 @@ class Subscriber:
 
 
 class OutboxSource:
-    """Reads the waiting events out of the agent's SQLite file, read-only, as they are stored."""
+    """Reads the waiting events from the agent's SQLite file, read-only."""
 
     def __init__(self, state_dir: Path, view: View, picture: BestPicture) -> None:
         self._state_dir = state_dir

@@ -1,4 +1,5 @@
-"""Takes the terminal for itself, so that Ctrl-C ends the demo and not make around it with an error."""
+"""Makes the demo the foreground process of the terminal, so that Ctrl-C ends the demo and make reports no
+error."""
 
 from __future__ import annotations
 
@@ -11,17 +12,18 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def foreground() -> Iterator[None]:
-    """Be the terminal's foreground process group, as a shell makes its jobs; nothing without a terminal."""
+    """Be the terminal's foreground process group, as a shell does for its jobs. Without a terminal do
+    nothing."""
     try:
         terminal = sys.stdin.fileno()
         before = os.tcgetpgrp(terminal)
     except (OSError, ValueError):
         yield
         return
-    # A background process that changes the foreground group is stopped by this signal otherwise.
+    # Otherwise this signal stops a background process that changes the foreground group.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     if before != os.getpgrp():
-        yield  # started in the background: leave the terminal to whoever has it
+        yield  # started in the background: do not take the terminal
         return
     os.setpgid(0, 0)
     os.tcsetpgrp(terminal, os.getpgrp())

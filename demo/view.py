@@ -1,4 +1,4 @@
-"""What a person sees: one line an event, one status line under them, a summary at the end."""
+"""The output for a person: one line for each event, one status line below, a summary at the end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections import Counter
 from datetime import datetime
 from typing import Any, TextIO
 
-STATUS_EVERY_S = 5.0  # where the output is a file
+STATUS_EVERY_S = 5.0  # when the output is a file
 
 
 class View:
-    """Called from the subscriber's thread and from the main thread."""
+    """Prints events and status; the subscriber's thread and the main thread call it."""
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
@@ -33,7 +33,7 @@ class View:
             self._line(text)
 
     def event(self, event: dict[str, Any]) -> None:
-        """One line, as a subscriber receives it; a repeated (source, id) is counted, not shown."""
+        """Print one line for an event; a repeated (source, id) is counted, not printed."""
         key = (event["source"], event["id"])
         if key in self._seen:
             self.duplicates += 1
@@ -49,7 +49,7 @@ class View:
         self.say(f"{clock}  #{int(event['sequence']):<5} {event['subject']}  {kind:<12} {_told(kind, data)}")
 
     def status(self, text: str) -> None:
-        """Redrawn in place on a terminal, a line now and then in a file."""
+        """Print the status: in place on a terminal, now and then in a file."""
         with self._lock:
             now = time.monotonic()
             if self._terminal:
@@ -61,7 +61,7 @@ class View:
                 self._line(text)
 
     def gaps(self) -> int:
-        """Sequence numbers that were skipped between the first and the last of an epoch."""
+        """Number of sequence numbers missing between the first and the last of an epoch."""
         return sum(max(seen) - min(seen) + 1 - len(seen) for seen in self.sequences.values())
 
     def _line(self, text: str) -> None:

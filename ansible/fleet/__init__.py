@@ -1,5 +1,5 @@
-"""The fleet's sheet, ``inventory/sites.csv``, checked and turned into what Ansible reads.
+"""Checks the fleet's sheet, ``inventory/sites.csv``, and builds Ansible's inventory from it.
 
-Runs on the control machine with Python's standard library and PyYAML: ``python3 -m fleet --help`` in the
-``ansible`` folder. What comes out is described in docs/design/deployment.md.
+It runs on the control machine with Python's standard library and PyYAML: ``python3 -m fleet --help`` in the
+``ansible`` folder. docs/design/deployment.md describes the output.
 """

@@ -19,7 +19,7 @@ from fleet.certificates import Authority, Lives, publish_certificates
 from fleet.generate import write_generated
 from fleet.problems import Problems
 from fleet.publish import publish
-from fleet.push import Broker, PushError, Release, desk_at, push
+from fleet.push import Broker, PushError, Release, connect, push
 from fleet.sites import Site, read_sites, read_wards
 
 HERE = Path(__file__).resolve().parents[1]
@@ -88,9 +88,9 @@ def _check_or_build(args: argparse.Namespace) -> int:
 
 def _push(args: argparse.Namespace) -> int:
     broker = Broker(args.broker, args.root, args.ca_file, args.cert_file, args.key_file)
-    with desk_at(broker, args.ward, args.gateway, args.operator) as desk:
+    with connect(broker, args.ward, args.gateway, args.operator) as sender:
         wait = timedelta(seconds=args.wait_s)
-        good = push(desk, Release(args.folder), args.url, wait, lambda told: print(told, flush=True))
+        good = push(sender, Release(args.folder), args.url, wait, lambda told: print(told, flush=True))
     return 0 if good else 1
 
 
@@ -121,7 +121,7 @@ def load(
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows each default that says something."""
+    """Adds the default to a help text, but not None and False."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default in (None, False) else super()._get_help_string(action)

@@ -1,4 +1,4 @@
-"""What only shows when sites are laid beside each other, and which names do not resolve."""
+"""Checks across sites: duplicates, and names that do not resolve."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def check(sites: Sequence[Site], problems: Problems) -> None:
 
 
 def _channels(sites: Sequence[Site], problems: Problems) -> None:
-    """Two wards may have a recorder each; within one, a number that is there twice sends people astray."""
+    """Report a recorder channel that appears twice in a ward: technicians would go to the wrong site. Two
+    wards may have a recorder each."""
     first: dict[tuple[str, str], str] = {}
     for site in sites:
         for camera in site.cameras:
@@ -44,7 +45,8 @@ def _boxes(sites: Sequence[Site], problems: Problems) -> None:
 
 
 def _cameras(sites: Sequence[Site], problems: Problems) -> None:
-    """One stream twice on a site is a slip; on two sites only where addresses are unique in the city."""
+    """Report a stream that appears twice on a site; on two sites only for addresses that are unique in the
+    city."""
     first: dict[tuple[str, str], tuple[Site, str, int]] = {}
     for site in sites:
         for camera in site.cameras:
@@ -73,7 +75,7 @@ def _lookalikes(sites: Sequence[Site], problems: Problems) -> None:
 
 
 def check_names(sites: Iterable[Site], problems: Problems, resolve: Resolve | None = None) -> None:
-    """Reports every host name, of a box or a camera, that this machine cannot resolve."""
+    """Report each host name of a gateway or a camera that this machine cannot resolve."""
     asked: dict[str, list[tuple[int, str]]] = {}
     for site in sites:
         if site.ssh_host and not is_address(site.ssh_host):

@@ -1,4 +1,4 @@
-"""Inventory and host_vars from sites; a file is touched only when its content differs."""
+"""Writes the inventory and host_vars of sites; a file is written only when its content differs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Changes:
 
 
 def build(folder: Path, sites: Sequence[Site], *, prune: bool = False) -> Changes:
-    """Writes below ``folder``. Raises OSError, and ValueError for what Ansible would not see or what a
+    """Write below ``folder``. Raises OSError, and ValueError for files that Ansible would not read or that a
     person wrote."""
     wanted = {INVENTORY: _text(inventory(sites))}
     wanted |= {f"{HOST_VARS}/{site.id}.yml": _text(host_vars(site)) for site in sites}
     for site in sites:
         if (folder / HOST_VARS / site.id).is_dir():
-            # Ansible takes the folder and never looks at the file beside it.
+            # Ansible reads the folder and ignores the file beside it.
             raise ValueError(
                 f"{folder / HOST_VARS / site.id} hides {site.id}.yml from Ansible: move what is in it to "
                 f"host_vars/{site.id}.yml beside the playbooks"
@@ -53,7 +53,8 @@ def build(folder: Path, sites: Sequence[Site], *, prune: bool = False) -> Change
 
 
 def inventory(sites: Iterable[Site]) -> dict[str, Any]:
-    """Groups: ``gateways``, one a ward, one a board, and ``pull_only`` for boxes that no ssh reaches."""
+    """The groups ``gateways``, one for each ward, one for each board, and ``pull_only`` for gateways without
+    ssh."""
     groups: dict[str, dict[str, Any]] = {"gateways": {}}
     for site in sites:
         names = ["gateways", group("ward", site.ward), group("board", site.board)]
@@ -82,7 +83,7 @@ def host_vars(site: Site) -> dict[str, Any]:
         found["ansible_host"] = site.ssh_host
         if site.ssh_port != SSH_PORT:
             found["ansible_port"] = site.ssh_port
-    # {{ and {% in a name of the sheet are text, not a template that the control machine runs.
+    # {{ and {% in a name of the sheet are text, not a template for the control machine to execute.
     return {key: _unsafe(value) for key, value in found.items()}
 
 
@@ -92,7 +93,7 @@ def _camera(camera: Camera) -> dict[str, str]:
 
 
 class Unsafe(str):
-    """Text that Ansible must never take for a template: written with the tag ``!unsafe``."""
+    """Text that Ansible must never evaluate as a template: it is written with the tag ``!unsafe``."""
 
 
 def _unsafe(value: Any) -> Any:
@@ -107,7 +108,7 @@ def _unsafe(value: Any) -> Any:
 
 class _Dumper(yaml.SafeDumper):
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """Lists are indented, as ansible-lint and people like them."""
+        """Indent lists, as ansible-lint expects."""
         super().increase_indent(flow, False)
 
 

@@ -1,4 +1,4 @@
-"""One cell at a time: what is wrong goes to ``problems``, and a harmless value comes back."""
+"""Checks one cell at a time: a mistake goes to ``problems``, and a harmless value is returned."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from fleet.problems import Problems
 
 ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-"""A topic level, a host name and a certificate's CN at once."""
+"""Valid as a topic level, a host name and a certificate's CN."""
 
 
 def checked_id(text: str, what: str, line: int, problems: Problems) -> str:
-    """The id, or nothing when it cannot be one."""
+    """Return the id, or an empty text if it is not valid."""
     if ID.fullmatch(text):
         return text
     if not text:
@@ -24,7 +24,7 @@ def checked_id(text: str, what: str, line: int, problems: Problems) -> str:
 
 
 def checked_name(text: str, what: str, line: int, problems: Problems) -> str:
-    """Text for people."""
+    """Return a name for people to read."""
     if not text:
         problems.error(line, f"{what} is empty", "write what people call the place")
     elif len(text) > 120 or not text.isprintable():
@@ -36,7 +36,7 @@ def checked_name(text: str, what: str, line: int, problems: Problems) -> str:
 
 
 def checked_channel(text: str, what: str, line: int, problems: Problems) -> str:
-    """``7``, ``2-07``, ``NVR3/12``: as the recorder's wall is numbered."""
+    """Return a channel such as ``7``, ``2-07`` or ``NVR3/12``, in the recorder's own numbering."""
     if not text:
         return ""
     if len(text) > 20 or re.fullmatch(r"[A-Za-z0-9]+([ ./:-][A-Za-z0-9]+){0,3}", text) is None:
@@ -47,7 +47,7 @@ def checked_channel(text: str, what: str, line: int, problems: Problems) -> str:
 
 
 def coordinate(text: str, what: str, line: int, problems: Problems) -> float | None:
-    """Degrees; ``20,4463`` is how a Vietnamese spreadsheet writes 20.4463."""
+    """Return degrees; ``20,4463`` is how a Vietnamese spreadsheet writes 20.4463."""
     if not text:
         problems.error(line, f"{what} is empty", "degrees with decimals, such as 20.4463 or 106.3366")
         return None
@@ -67,7 +67,8 @@ def port(text: str, what: str, line: int, default: int, problems: Problems) -> i
 
 
 def username(text: str, what: str, line: int, problems: Problems) -> str:
-    """A colon would end the name (RFC 7617), and what follows is most likely the password: not quoted."""
+    """Return the user name. A colon would end it (RFC 7617), and the rest is most likely the password: it is
+    not quoted."""
     if ":" in text or not text.isprintable():
         remedy = "the name alone; passwords are in the vault (docs/guide/fleet.md)"
         problems.error(line, f"{what}: camera_user has a colon or a control character in it", remedy)

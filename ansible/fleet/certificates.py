@@ -1,7 +1,7 @@
-"""Certificates of boxes that no ssh reaches: renewed here for the same key, fetched from a server.
+"""Renews certificates of gateways without ssh, for the same key; they fetch them from a server.
 
-A certificate is public and its key never leaves its box, so all that is needed is the certificate before. The
-state of the CA is that of the role ``pki``: ``issued/``, ``superseded/``, ``also-trusted/``.
+A certificate is public and its key never leaves the gateway, so renewing needs only the former certificate.
+The state of the CA is that of the role ``pki``: ``issued/``, ``superseded/``, ``also-trusted/``.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ from fleet.signing import sign
 @dataclass(frozen=True, slots=True)
 class Outcome:
     renewed: tuple[str, ...]
-    left: tuple[str, ...]  # good for longer
+    left: tuple[str, ...]  # still valid long enough
     unknown: tuple[str, ...]  # never had one, or it was revoked
 
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """In days."""
+    """Lifetimes in days."""
 
     days: int = 730
     renew_days: int = 240
 
 
 class Authority:
-    """The CA in ``folder``. Raises OSError and ValueError. ``passphrase`` is asked for when it is needed."""
+    """The CA in ``folder``. ``passphrase`` is called when the key is first needed. Raises OSError and
+    ValueError."""
 
     def __init__(self, folder: Path, passphrase: Callable[[], str]) -> None:
         self.folder = folder
@@ -51,7 +52,7 @@ class Authority:
         return self.folder / "issued" / f"{site}.crt"
 
     def bundle(self) -> str:
-        """What boxes trust: this CA, and those of a change that is under way. Raises ValueError."""
+        """The CAs that gateways trust: this one, and those of a change in progress. Raises ValueError."""
         others = sorted((self.folder / "also-trusted").glob("*.crt"))
         trusted = [path.read_text(encoding="ascii") for path in (self.folder / "ca.crt", *others)]
         names = {x509.load_pem_x509_certificate(pem.encode()).subject for pem in trusted}
@@ -68,11 +69,11 @@ class Authority:
         try:
             old.verify_directly_issued_by(self.certificate)
         except (ValueError, TypeError, InvalidSignature):
-            return True  # of the CA before
+            return True  # signed by the former CA
         return False
 
     def renew(self, site: str, old: x509.Certificate, lives: Lives, now: datetime) -> None:
-        """For the same name and key; the one before is kept, so that it can be revoked."""
+        """Renew for the same name and key; the former certificate is stored, so that it can be revoked."""
         ca_key = self._unlocked()
         issuer = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
         own_key = old.public_key()
@@ -112,7 +113,8 @@ class Authority:
 def publish_certificates(
     authority: Authority, sites: Sequence[str], folder: Path, signing_key: Path, lives: Lives
 ) -> Outcome:
-    """Renew what is due, and write all of it below ``folder``. Raises OSError and ValueError."""
+    """Renew the certificates that are due, and write all of them below ``folder``. Raises OSError and
+    ValueError."""
     now, bundle = datetime.now(UTC).replace(microsecond=0), authority.bundle()
     renewed, left, unknown = [], [], []
     for site in sites:
@@ -142,7 +144,8 @@ def _serve(authority: Authority, sites: Iterable[str], served: Path) -> None:
 
 
 def _list_authorities(bundle: str, served: Path, signing_key: Path) -> None:
-    """The CAs, signed: a box believes the server nothing. A serial that only grows keeps an old list out."""
+    """Write the signed list of CAs: gateways do not trust the server. Gateways refuse an old list by its
+    serial, which only grows."""
     path = served / "authorities.json"
     if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["ca"] == bundle:
         return

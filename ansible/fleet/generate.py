@@ -1,6 +1,6 @@
-"""Invented sheets: the example of two wards, and a city's worth for tests.
+"""Invents sheets: an example of two wards, and one of the size of a city for tests.
 
-Nothing in them is a real address: names end in ``.example`` (RFC 2606), numbers are from the ranges for
+No address in them is real: names end in ``.example`` (RFC 2606), numbers are from the ranges for
 documentation (RFC 5737). Every row says so in its note.
 """
 
@@ -16,7 +16,7 @@ from fleet.sites import CAMERA_COLUMNS, SITE_COLUMNS
 
 NOTE = "ví dụ, địa chỉ không có thật (invented)"
 HEADER = ("site", *SITE_COLUMNS, *CAMERA_COLUMNS, "note")
-# Streets of the city; which of them cross, and where, is invented.
+# Streets of the city; the crossings are invented.
 STREETS = (
     "Lý Thường Kiệt", "Lê Quý Đôn", "Trần Hưng Đạo", "Hai Bà Trưng", "Lý Bôn", "Quang Trung",
     "Nguyễn Thái Học", "Phan Bá Vành", "Trần Thái Tông", "Lê Lợi", "Trưng Trắc", "Bồ Xuyên",
@@ -45,7 +45,7 @@ EXAMPLE = (
 
 
 def example() -> str:
-    """``inventory/sites.example.csv``: both wards with as many sites and cameras as they have."""
+    """``inventory/sites.example.csv``: both wards with their real numbers of sites and cameras."""
     boxes = {"de-tham": "192.0.2", "bo-xuyen": "198.51.100"}
     rows = []
     for ward in EXAMPLE:
@@ -58,7 +58,7 @@ def example() -> str:
 
 
 def write_generated(folder: Path, sites: int, cameras: int) -> None:
-    """``sites.csv`` and ``wards.csv`` for ten wards. Raises ValueError for counts that no fleet has."""
+    """Write ``sites.csv`` and ``wards.csv`` for ten wards. Raises ValueError for counts that no fleet has."""
     if not sites <= cameras <= 8 * sites:
         raise ValueError("there are 1 to 8 cameras a site")
     plans = []

@@ -1,4 +1,4 @@
-"""Addresses of boxes and cameras, without ever quoting what could be a password."""
+"""Addresses of gateways and cameras. Messages never quote a text that could be a password."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_address(host: str) -> bool:
 
 
 def is_private(host: str) -> bool:
-    """In a network that every site may have once more (RFC 1918, link-local)."""
+    """Whether the address is private (RFC 1918, link-local): several sites may use it."""
     if not is_address(host):
         return False
     address = ipaddress.ip_address(host)
@@ -54,7 +54,7 @@ def ssh_host(text: str, site: str, line: int, problems: Problems) -> str:
 
 
 def camera_url(text: str, what: str, line: int, problems: Problems) -> str:
-    """The URL, or nothing when it is not one or carries a login."""
+    """Return the URL, or an empty text if it is invalid or contains a login."""
     if not text:
         problems.error(line, f"{what}: no camera_url", "such as rtsp://10.20.0.11:554/sub")
     elif "@" in text or _PASSWORD.search(text):
@@ -77,7 +77,7 @@ def url_host(url: str) -> str:
 
 
 def url_key(url: str) -> str:
-    """Equal for two spellings of one stream."""
+    """A key that is equal for two spellings of the same stream."""
     parts = _parts(url)
     if parts is None:
         return url
@@ -86,7 +86,7 @@ def url_key(url: str) -> str:
 
 
 def _parts(url: str) -> tuple[str, int, str] | None:
-    """Host, port, and the rest; None when it is no URL that a camera could have."""
+    """Host, port, and the rest; None for a URL that no camera could have."""
     try:
         split = urlsplit(url)
         host, port = split.hostname or "", split.port

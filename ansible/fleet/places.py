@@ -1,4 +1,4 @@
-"""Whether a site lies where the city is."""
+"""Checks that a site is in the city."""
 
 from __future__ import annotations
 

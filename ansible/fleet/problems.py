@@ -1,4 +1,4 @@
-"""What is wrong in a sheet, where, and what to do; collected so that one run tells everything."""
+"""Collects the mistakes in a sheet: where each one is and what to do. One run reports all of them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class Problem:
     line: int  # 1 is the sheet's first line
     text: str
     remedy: str
-    stops: bool = True  # a warning otherwise
+    stops: bool = True  # False: a warning
 
 
 @dataclass(slots=True)
 class Problems:
-    """Of one file."""
+    """Mistakes in one file."""
 
     path: Path
     found: list[Problem] = field(default_factory=list)

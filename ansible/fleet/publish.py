@@ -1,6 +1,6 @@
-"""A release as boxes pull it: wheels and a signed manifest in a folder that any https server can hand out.
+"""Publishes a release for gateways that pull: wheels and a signed manifest in a folder for any https server.
 
-The key stays on the control machine: whoever gets hold of the server can withhold a release, not make one.
+The key stays on the control machine: an attacker on the server can withhold a release, but cannot make one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from fleet.signing import sign
 
 
 def publish(wheelhouse: Path, version: str, key: Path, folder: Path, percent: int) -> int:
-    """Writes below ``folder``; returns how many wheels. Raises ValueError and OSError.
+    """Write below ``folder`` and return the number of wheels. Raises ValueError and OSError.
 
-    The manifest comes last, so that nobody reads one whose wheels are not there yet.
+    The manifest is written last, so that no gateway reads one whose wheels are missing.
     """
     wheels = sorted(wheelhouse.glob("*.whl"))
     agents = [wheel for wheel in wheels if wheel.name.startswith(f"edge_agent-{version}-")]

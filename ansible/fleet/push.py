@@ -1,7 +1,7 @@
-"""Sends a published release to one gateway, through the broker, and waits for the verdict.
+"""Sends a published release to one gateway, through the broker, and waits for the result.
 
-Run with the Python that the agent is installed for (``../.venv/bin/python -m fleet push``). What a box has is
-not sent again; what was interrupted is sent with the same command line, and goes on where it was.
+Run it with the Python in which the agent is installed (``../.venv/bin/python -m fleet push``). Wheels that
+the gateway has are not sent again; the same command line continues an interrupted push.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PIECE_BYTES = 131_072
-MOST_PIECES = 64  # of one wheel; what is larger needs a url
+MOST_PIECES = 64  # of one wheel; a larger wheel needs a url
 AGAIN_S = 10.0
-"""A command without an answer is sent again: it has the same id, and runs once."""
+"""An unanswered command is sent again after so long. It has the same id, so it runs only once."""
 LONGEST_UNSIGNED_LIFE = timedelta(days=1)
-"""A gateway refuses what is valid for longer without a signature."""
+"""Without a signature, a gateway refuses a command that is valid for longer."""
 FINAL = ("succeeded", "failed", "rejected", "expired")
 
 
 class PushError(Exception):
-    """Nothing is known of a release that went to the box."""
+    """The release was sent, but its result is unknown."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Broker:
 
 @dataclass(frozen=True)
 class Release:
-    """What ``publish`` has left in a folder."""
+    """A release in the folder that ``publish`` filled."""
 
     folder: Path
 
@@ -67,8 +67,8 @@ class Release:
         return [whole[at : at + PIECE_BYTES] for at in range(0, len(whole), PIECE_BYTES)]
 
 
-class Desk:
-    """Commands to one gateway, one at a time, and their answers."""
+class CommandSender:
+    """Sends commands to one gateway, one at a time, and reads the replies."""
 
     def __init__(
         self, publish: Callable[[str, bytes], object], replies: Replies, gateway: str, sign: Sign
@@ -94,7 +94,8 @@ class Desk:
         return command
 
     def answers(self, command: Command, until: datetime) -> Iterator[dict[str, Any]]:
-        """Each answer that differs from the last, to the final one. Raises PushError when none comes."""
+        """Yield each reply that differs from the last, up to the final one. Raises PushError when none
+        comes."""
         last: dict[str, Any] = {}
         while datetime.now(UTC) < until:
             try:
@@ -121,43 +122,46 @@ class Command:
 
 Sign = Callable[[bytes], bytes]
 Replies = defaultdict[str, Queue[dict[str, Any]]]
-"""By the command's id, as they come."""
+"""Replies by the id of the command, in order of arrival."""
 
 
-def push(desk: Desk, release: Release, url: str | None, wait: timedelta, say: Callable[[str], None]) -> bool:
-    """Whether the release is in force there now. Raises PushError and OSError."""
+def push(
+    sender: CommandSender, release: Release, url: str | None, wait: timedelta, say: Callable[[str], None]
+) -> bool:
+    """Push, and return whether the release is now in force. Raises PushError and OSError."""
     until = datetime.now(UTC) + wait
-    update = desk.send("update", release.arguments(url), wait, signed=True)
+    update = sender.send("update", release.arguments(url), wait, signed=True)
     complete = bool(url)
-    for reply in desk.answers(update, until):
+    for reply in sender.answers(update, until):
         say(_printable(f"{reply['status']}: {reply['text']}"))
         if reply["status"] in FINAL:
             return bool(reply["status"] == "succeeded")
         if reply["status"] == "running" and not complete:
-            complete = _send_pieces(desk, release, update.id, until, say)
+            complete = _send_pieces(sender, release, update.id, until, say)
     raise AssertionError("answers ends with a final one")
 
 
 def _send_pieces(
-    desk: Desk, release: Release, update: str, until: datetime, say: Callable[[str], None]
+    sender: CommandSender, release: Release, update: str, until: datetime, say: Callable[[str], None]
 ) -> bool:
-    """Whether the gateway has all; it may wait for none, not yet, or no more after a restart."""
-    missing = _piece(desk, {"update": update}, until)
+    """Send the pieces, and return whether the gateway has all. It may wait for no piece: not yet, or no more
+    after a restart."""
+    missing = _piece(sender, {"update": update}, until)
     while missing:
         wheel, indexes = next(iter(missing.items()))
         data = base64.b64encode(release.pieces(wheel)[indexes[0]]).decode()
         args = {"update": update, "wheel": wheel, "index": indexes[0], "data": data}
-        missing = _piece(desk, args, until)
+        missing = _piece(sender, args, until)
         if missing is not None:
             say(f"sent piece {indexes[0]} of {wheel}, {sum(map(len, missing.values()))} are missing")
     return missing is not None
 
 
-def _piece(desk: Desk, args: dict[str, Any], until: datetime) -> dict[str, list[int]] | None:
-    """What is missing then; None: no piece is waited for. Raises PushError."""
+def _piece(sender: CommandSender, args: dict[str, Any], until: datetime) -> dict[str, list[int]] | None:
+    """Send one piece, and return the missing ones; None: the gateway waits for no piece. Raises PushError."""
     life = min(until - datetime.now(UTC), LONGEST_UNSIGNED_LIFE)
-    sent = desk.send("update-piece", args, life, signed=False)
-    *_, last = desk.answers(sent, until)
+    sent = sender.send("update-piece", args, life, signed=False)
+    *_, last = sender.answers(sent, until)
     if last.get("code") == "not-possible":
         return None
     if last["status"] != "succeeded":
@@ -167,8 +171,8 @@ def _piece(desk: Desk, args: dict[str, Any], until: datetime) -> dict[str, list[
 
 
 @contextmanager
-def desk_at(broker: Broker, ward: str, gateway: str, operator_key: Path) -> Iterator[Desk]:
-    """Raises PushError and OSError."""
+def connect(broker: Broker, ward: str, gateway: str, operator_key: Path) -> Iterator[CommandSender]:
+    """Connect to the broker. Raises PushError and OSError."""
     import paho.mqtt.client as paho
     from paho.mqtt.enums import CallbackAPIVersion
 
@@ -210,7 +214,7 @@ def desk_at(broker: Broker, ward: str, gateway: str, operator_key: Path) -> Iter
     try:
         if why := ready.get(timeout=20):
             raise PushError(f"{broker.address} lets nobody in: {why}")
-        yield Desk(publish, replies, gateway, signer(operator_key))
+        yield CommandSender(publish, replies, gateway, signer(operator_key))
     except Empty as error:
         raise PushError(f"{broker.address} does not answer") from error
     finally:
@@ -219,7 +223,7 @@ def desk_at(broker: Broker, ward: str, gateway: str, operator_key: Path) -> Iter
 
 
 def signer(operator_key: Path) -> Sign:
-    """With the operators' private key; asks for its passphrase. Raises PushError."""
+    """Return a function that signs with the operator's key; asks for its passphrase. Raises PushError."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -241,7 +245,7 @@ def _is_small(wheel: Path) -> bool:
 
 
 def _printable(text: str) -> str:
-    """What a box answers moves no cursor and forges no line."""
+    """The text without control characters: a gateway's reply must not move the cursor or forge a line."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 

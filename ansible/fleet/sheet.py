@@ -1,7 +1,7 @@
-"""A CSV file as spreadsheets write it: ``;``, ``,`` or tab, with or without a byte order mark.
+"""Reads a CSV file as spreadsheets write it: ``;``, ``,`` or tab, with or without a byte order mark.
 
-Nothing here knows what the columns mean. Cells come back trimmed and with composed Vietnamese letters
-(NFC: a Mac writes ế as three characters, and then "Đề Thám" is not "Đề Thám").
+This module does not know what the columns mean. Cells are trimmed and their Vietnamese letters composed (NFC:
+a Mac writes ế as three characters, and then "Đề Thám" is not "Đề Thám").
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SAVE_AS = "in the spreadsheet choose 'Save as: CSV UTF-8' and try again"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    line: int  # where it begins
+    line: int  # first line of the row
     cells: dict[str, str]
 
     def __getitem__(self, column: str) -> str:
@@ -29,9 +29,9 @@ class Row:
 
 
 def read(problems: Problems, required: Sequence[str], optional: Sequence[str] = ()) -> list[Row]:
-    """Rows of ``problems.path`` that hold anything. Raises OSError when the file cannot be read.
+    """Return the rows of ``problems.path`` that are not empty. Raises OSError when the file cannot be read.
 
-    A sheet whose header is wrong gives no rows, since nothing below it can be understood.
+    A sheet with a wrong header gives no rows, because the cells below cannot be understood.
     """
     text = _text(problems)
     if text is None:
@@ -79,9 +79,9 @@ def _text(problems: Problems) -> str | None:
 
 
 def _delimiter(text: str) -> tuple[int, str]:
-    """Number of the first line to read, and what divides its cells."""
+    """Return the number of the first line to read, and the separator of its cells."""
     first = text.partition("\n")[0].strip().lower()
-    if first.startswith("sep=") and len(first) == 5:  # a line that Excel writes and understands
+    if first.startswith("sep=") and len(first) == 5:  # a line that Excel writes and reads
         return 2, first[4]
     line = next((line for line in text.split("\n") if line.strip(" ;,\t")), "")
     return 1, max(";,\t", key=line.count)

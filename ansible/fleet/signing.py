@@ -1,4 +1,4 @@
-"""What boxes believe whoever hands it out: a text with the fleet's Ed25519 signature in a file beside it."""
+"""Signs a text with the fleet's Ed25519 key, in a file beside it. Gateways then need not trust the server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def sign(path: Path, text: str, key: Path) -> None:
-    """Write ``path`` and ``path.sig``; the text comes last. Raises ValueError and OSError."""
+    """Write ``path`` and ``path.sig``; the text is written last. Raises ValueError and OSError."""
     new, signature = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.sig.new")
     new.write_text(text, encoding="utf-8")
     command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(key)]

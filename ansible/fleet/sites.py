@@ -1,6 +1,6 @@
-"""What stands in ``sites.csv``: a row a camera, and the site's own columns on any of its rows.
+"""Reads ``sites.csv``: one row for each camera, and the site's own columns on any of its rows.
 
-The site's id stands in every row, so that a clerk may sort the sheet by any column.
+The site's id is in every row, so that a clerk may sort the sheet by any column.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ OPTIONAL = ("ssh_host", "ssh_port", "camera_name", "recorder_channel", "camera_u
 SSH_PORT = 22
 
 RESERVED_SITES = {"all", "ungrouped", "localhost", "gateways", "brokers", "central"}
-"""Words that mean something else in the inventory or among the topics."""
-RESERVED_CAMERA = "gateway"  # topic of the events about the box itself
+"""Words with another meaning in the inventory or in topics."""
+RESERVED_CAMERA = "gateway"  # topic of the events about the gateway itself
 USUAL_CAMERAS = 8
 
 
@@ -33,8 +33,8 @@ class Camera:
     id: str
     name: str
     url: str  # without a password
-    username: str  # empty: the camera asks for none
-    channel: str = ""  # of the recorder, as it stands beside the picture; for people
+    username: str  # empty: the camera asks for no login
+    channel: str = ""  # of the recorder, as its screen shows it; for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Site:
     latitude: float
     longitude: float
     board: str
-    ssh_host: str  # empty: no ssh gets there, the box pulls
+    ssh_host: str  # empty: the gateway has no ssh and pulls
     ssh_port: int
     cameras: tuple[Camera, ...]
     ward_name: str = ""  # for people, from wards.csv
@@ -54,11 +54,11 @@ class Site:
 
 @dataclass(slots=True)
 class _Draft:
-    """Rows of one site, not yet believed."""
+    """Rows of one site that are not checked yet."""
 
     id: str
     rows: list[Row] = field(default_factory=list)
-    lines: dict[str, int] = field(default_factory=dict)  # column -> where its value stands
+    lines: dict[str, int] = field(default_factory=dict)  # column -> line of its value
 
     @property
     def line(self) -> int:
@@ -87,7 +87,7 @@ def read_wards(problems: Problems) -> dict[str, str]:
 
 
 def read_sites(problems: Problems, wards: Mapping[str, str], boards: Collection[str]) -> list[Site]:
-    """Every site that could be read, by id; what could not is in ``problems``."""
+    """Return every valid site by id; mistakes are added to ``problems``."""
     drafts: dict[str, _Draft] = {}
     for row in read(problems, REQUIRED, OPTIONAL):
         site = checked_id(row["site"], "site", row.line, problems)
@@ -102,7 +102,7 @@ def read_sites(problems: Problems, wards: Mapping[str, str], boards: Collection[
 
 
 def _settle(draft: _Draft, problems: Problems) -> None:
-    """Each of the site's own columns has one value, on whichever rows it stands."""
+    """Check that each of the site's own columns has one value, on whichever rows."""
     for row in draft.rows:
         for column in SITE_COLUMNS:
             if not row[column]:
@@ -146,7 +146,7 @@ def _site(
 
 
 def _ward(draft: _Draft, wards: Mapping[str, str], names: Mapping[str, str], problems: Problems) -> str:
-    """By id or by name: a clerk writes "Đề Thám"."""
+    """Find a ward by id or by name: a clerk writes "Đề Thám"."""
     text = draft.value("ward")
     ward = text if text in wards else names.get(_fold(text), "")
     if not text:

@@ -1,1 +1,1 @@
-"""The command ``edge-agent``: options and output of its subcommands. Nothing else imports this package."""
+"""The command ``edge-agent``: the parsers and the output of its sub-commands. No other package imports it."""

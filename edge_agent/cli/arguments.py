@@ -163,7 +163,7 @@ def _add_replay(commands: Commands) -> None:
 
 
 class _VideosAndConfig(argparse.Action):
-    """``VIDEO...``, from which a configuration file is taken by its name."""
+    """Split ``VIDEO...`` into videos and the configuration file, which is recognised by its suffix."""
 
     def __call__(
         self,

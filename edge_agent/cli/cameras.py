@@ -1,6 +1,7 @@
-"""``edge-agent cameras``: find the cameras of a site, and set up what the agent needs of them.
+"""``edge-agent cameras``: find the cameras of a site, and set them up for the agent.
 
-Part of the command line, because it reads the configuration, which ``tools.cameras.discovery`` does not.
+This is part of the command line because it reads the configuration, which ``tools.cameras.discovery`` does
+not.
 """
 
 from __future__ import annotations

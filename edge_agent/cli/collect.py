@@ -1,4 +1,4 @@
-"""``edge-agent collect``: copy collected frames from a gateway to a medium, and open them at the centre."""
+"""``edge-agent collect``: move collected frames from a gateway to a medium, and open them at the centre."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from edge_agent.core.errors import EdgeAgentError, EvidenceError, UsageError
 from edge_agent.core.printable import printable
 
 REPORT_EVERY = 20
-"""Frames after which an export tells the agent: a kill costs the report of so many, not of all."""
+"""Frames after which an export is reported to the agent. A process that is killed loses the report of at most
+so many."""
 LARGEST_BYTES = 2 << 20  # of a sealed frame
 MANIFEST = "manifest.csv"
 COLUMNS = (
@@ -69,7 +70,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
 
 
 def add_private_key(opening: CommandParser) -> None:
-    """The option that opens what a gateway sealed, of ``collect open`` and ``evidence open``."""
+    """Add the option for the key that opens sealed files, to ``collect open`` and ``evidence open``."""
     key = opening.add_argument(
         "--private-key",
         dest="key",
@@ -89,8 +90,11 @@ def run_collect(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _export(args: argparse.Namespace, out: TextIO) -> int:
-    """Read and removed with the agent's rights, written with those of the caller: who owns the state
-    directory can put a link in the place of a file."""
+    """Copy the frames to the medium and remove them from the gateway.
+
+    Frames are read and removed with the agent's rights and written with the caller's: the owner of the state
+    directory could put a symbolic link in the place of a file.
+    """
     from edge_agent import config
 
     settings = config.load(args.config, no_secrets=True)
@@ -107,14 +111,14 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
             if len(moved) - reported >= REPORT_EVERY:
                 _write_export_note(state_dir, moved[reported:], by)
                 reported = len(moved)
-    finally:  # also when the medium is full: what is on it has left the gateway
+    finally:  # also when the medium is full: the frames on it have left the gateway
         _write_export_note(state_dir, moved[reported:], by)
         out.write(f"{gateway}: {len(moved)} frames copied to {target} and removed from the gateway\n")
     return 0
 
 
 def _move(state_dir: Path, target: Path) -> Iterator[str]:
-    """The collection's id of each frame that is on the medium, and on the gateway no more."""
+    """Move each frame to the medium, and yield the id of its collection when the gateway has it no more."""
     from edge_agent.core.state_file import read_bounded
     from edge_agent.evidence.media_index import MediaName
     from edge_agent.host.system.privileges import as_agent
@@ -136,7 +140,7 @@ def _move(state_dir: Path, target: Path) -> Iterator[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Returns when it is on the medium; leaves no part of it there."""
+    """Write ``content`` and return when it is on the medium. On an error no part of the file stays there."""
     try:
         with path.open("wb") as file:
             file.write(content)
@@ -149,7 +153,8 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _write_export_note(state_dir: Path, moved: list[str], by: str) -> None:
-    """For the agent, which reports it in its signed chain of events. ``moved``: each frame's collection."""
+    """Leave a note that the agent reports in its signed chain of events. ``moved``: the collection of each
+    frame."""
     from edge_agent.collection.record import EXPORTED, ExportNote
     from edge_agent.core.state_file import write_record
     from edge_agent.host.system.privileges import as_agent
@@ -198,11 +203,11 @@ def _sealed(paths: list[Path]) -> Iterator[Path]:
 
 
 class _TooLarge(EdgeAgentError):
-    """Than any frame: a clip of evidence, say."""
+    """The file is larger than any frame, such as a clip of evidence."""
 
 
 def _content(path: Path) -> bytes:
-    """Raises _TooLarge, OSError: for a pipe, too, which would block."""
+    """Raises _TooLarge, and OSError, also for a pipe, which would block."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a plain file")
@@ -216,7 +221,7 @@ def _reason(error: Exception) -> str:
 
 
 def _key_of(path: Path) -> bytes:
-    """Said once what is wrong with it, not for each file."""
+    """Read the key. An error in it is reported once, not for each file."""
     from edge_agent.evidence.seal import NotSealed, SealError, unseal
 
     try:
@@ -229,9 +234,10 @@ def _key_of(path: Path) -> bytes:
 
 
 def _opened(jpeg: bytes, folder: Path, rows: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The picture as a file, and its row. What it says of itself was checked: it becomes a path.
+    """Write the picture to ``folder`` and return its row for the manifest.
 
-    Anybody can seal to a public key, so a picture never replaces another one of ``rows``.
+    The names in its metadata are checked because they become a path. Anyone can seal a picture to a public
+    key, so a picture never replaces another picture of ``rows``.
     """
     from edge_agent.collection.frame_file import note_of
 
@@ -246,7 +252,8 @@ def _opened(jpeg: bytes, folder: Path, rows: Mapping[str, dict[str, Any]]) -> di
 
 
 def _rows_of(manifest: Path) -> dict[str, dict[str, Any]]:
-    """Of an earlier run, by file. Raises EvidenceError for a manifest that was made or changed otherwise."""
+    """Rows of an earlier run, by file. Raises EvidenceError for a manifest that another program made or
+    changed."""
     try:
         with manifest.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
@@ -265,7 +272,7 @@ def _rows_of(manifest: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write_rows(manifest: Path, rows: dict[str, dict[str, Any]]) -> None:
-    """In one step: a kill in between leaves the rows of before."""
+    """Replace the manifest atomically: a process that is killed leaves the former rows."""
     fresh = manifest.with_suffix(".new")
     with fresh.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)

@@ -1,6 +1,6 @@
-"""``edge-agent command``: send a command to a gateway and print what it answers; make an operator's key.
+"""``edge-agent command``: send a command to a gateway and print its replies; make an operator's key.
 
-For the centre and for control machines: it needs the broker, no configuration and no agent.
+It runs at the centre and on control machines: it needs the broker, but no configuration and no agent.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def add_command_to(commands: Commands) -> None:
 
 
 def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
-    """0: done; 1: failed, refused or not answered; 2: wrong usage, UsageError too."""
+    """Return 0 for a command that succeeded, 1 if it failed, was refused or not answered, 2 for wrong usage.
+    Raises UsageError."""
     if args.type == KEYGEN:
         return _keygen(args.out, stdout)
     document = _document(args)
@@ -144,7 +145,8 @@ def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
 
 
 def _own_key(document: Command[Any]) -> Path | None:
-    """For what has to be signed. What need not be goes without: not every gateway knows every key."""
+    """The operator's key for a command that must be signed. Other commands are sent without a signature,
+    because some gateways do not know every key."""
     if not is_signed_by_default(document.type, document.args):
         return None
     if named := os.environ.get(KEY_VARIABLE):
@@ -190,20 +192,23 @@ def _send(
 
 
 def _formatted(reply: Reply, payload: bytes, as_json: bool) -> str:
-    """Without control characters: the text comes from the gateway, or from an attacker in its place."""
+    """The reply without control characters: its text comes from the gateway, or from an attacker in its
+    place."""
     if as_json:
         return printable_json(msgspec.json.decode(payload))
     code = "" if reply.code in ("ok", reply.status) else f" ({printable(reply.code)})"
     first, *more = reply.text.split("\n")
     lines = [f"{reply.gateway}: {reply.status}{code}: {printable(first)}"]
-    lines += [f"  | {printable(line)}" for line in more]  # marked, so that no line of it passes for a reply
+    lines += [
+        f"  | {printable(line)}" for line in more
+    ]  # marked, so that no line of the text looks like a reply
     if reply.result:
         lines.append(printable_json(reply.result, indent=2))
     return "\n".join(lines)
 
 
 def _end(reply: Reply) -> int:
-    """The exit code of the last reply; says what is missing where a signature is."""
+    """Return the exit code for the last reply, and explain how to sign if a signature is missing."""
     if reply.code == "unsigned":
         print(SIGN_IT, file=sys.stderr)
     return EX_OK if reply.status == "succeeded" else EX_FAILED
@@ -234,7 +239,7 @@ def _document(args: argparse.Namespace) -> Command[Any]:
 
 
 def _arguments(type_: str, given: list[str]) -> dict[str, Any]:
-    """As the schema of the type wants them. What has a default is left to the gateway."""
+    """Convert ``--arg`` to the types of the schema. The gateway itself adds defaults."""
     found: dict[str, Any] = {}
     for each in given:
         key, equals, value = each.partition("=")
@@ -265,7 +270,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _keygen(path: Path | None, stdout: TextIO) -> int:
-    """A pair of keys, which openssl reads as well. Never over a file that is there."""
+    """Write a pair of keys, which openssl can read too. Refuse to replace a file."""
     if path is None:
         print("edge-agent command keygen: name the file of the private key", file=sys.stderr)
         return EX_USAGE

@@ -1,7 +1,7 @@
-"""``edge-agent evidence``: check, export and hold evidence, and open what is sealed. Any process, any user.
+"""``edge-agent evidence``: verify, export and hold evidence, and open sealed media. Any user can run it.
 
-Part of the command line: it knows the configuration, the outbox and the board, which the evidence stage does
-not.
+This is part of the command line because it reads the configuration, the outbox and the board, which the
+evidence stage does not.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 
     settings = _load(args.config)
     state_dir = settings.state_dir
-    # Who owns the folder can put a link in the place of a picture: root would follow it to anybody's file.
+    # The owner of the folder can replace a picture by a symbolic link, which root would follow to any file.
     with _readable(state_dir), as_agent(state_dir):
         selection = _archive(state_dir).select(args.event)
         if not selection.requested:
@@ -194,7 +194,7 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
     settings, who = _load(args.config), args.by or getpass.getuser()
     store = _store(settings)
-    become_agent(settings.state_dir)  # who has to be able to remove what is written
+    become_agent(settings.state_dir)  # the agent's user must be able to remove the files of the hold
     with _readable(settings.state_dir):
         event_id = _event_id(settings.state_dir, args.event)
         if args.release:
@@ -250,7 +250,7 @@ def _open(args: argparse.Namespace, out: TextIO) -> int:
     return 1 if failed else 0
 
 
-# --- what only the box knows ---
+# --- facts that only the gateway has ---
 
 
 def _load(path: Path) -> Settings:
@@ -266,7 +266,8 @@ def _store(settings: Settings) -> MediaStore:
 
 
 def _signing_key(state_dir: Path) -> SigningKey | None:
-    """None: it is gone or damaged, and the bundle says that its manifest is not signed."""
+    """The gateway's signing key. None: the key is missing or damaged, and the bundle says that its manifest
+    is not signed."""
     from edge_agent.evidence.chain.keys import KeyProblem, load_private
 
     try:
@@ -276,7 +277,8 @@ def _signing_key(state_dir: Path) -> SigningKey | None:
 
 
 def _event_id(state_dir: Path, name: str) -> str:
-    """The id that media have; an id of one event, with slashes, is looked up."""
+    """The id under which media are stored. ``name`` is that id, or the id of one event, which has slashes and
+    is searched for."""
     if "/" not in name:
         return name
     ids = [record.event_id for record in _archive(state_dir).select(name).requested if record.event_id]
@@ -297,7 +299,7 @@ def _archive(state_dir: Path) -> EvidenceArchive:
 
 
 def _media(settings: Settings, events: Iterable[Record]) -> dict[str, bytes]:
-    """All media of the events, with pictures that still wait in the outbox; by file name."""
+    """All media of the events by file name, with pictures that still wait in the outbox."""
     found: dict[str, bytes] = {}
     for event_id in sorted({record.event_id for record in events if record.event_id}):
         for path in _store(settings).files_of(event_id):

@@ -1,6 +1,6 @@
 """``edge-agent learn``: train the detector with a collection; ``models verify``: check a model release.
 
-The code that trains is not in the wheel: it is in ``training/`` of a checkout, and needs PyTorch.
+The code that trains is not in the wheel. It is in ``training/`` of a checkout, and needs PyTorch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ STEPS = ("check", "label", "review", "train", "evaluate", "release")
 TRAINS = {"train"}
 """Steps that need PyTorch."""
 MOST_PIXELS = 50_000_000
-"""Of a picture. Anybody can seal one to the centre's public key, and 1 MB of JPEG may unpack to gigabytes."""
+"""Largest picture. Anyone can seal a picture to the centre's public key, and 1 MB of JPEG may unpack to
+gigabytes."""
 
 Number = TypeVar("Number", int, float)
 
@@ -150,20 +151,21 @@ def _add_release(learn: CommandParser) -> None:
 
 
 def _within(kind: type[Number], least: Number, most: Number) -> Callable[[str], Number]:
-    """For argparse: such a number in these limits."""
+    """Return a converter for argparse that accepts a number from ``least`` to ``most``."""
 
     def number(text: str) -> Number:
         value = kind(text)
-        if not least <= value <= most:  # neither is nan
+        if not least <= value <= most:  # false for nan, too
             raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and {most:g}")
         return value
 
-    number.__name__ = kind.__name__  # what argparse calls it where the text is none
+    number.__name__ = kind.__name__  # the name that argparse prints for a text that is no number
     return number
 
 
 def run_learn(args: argparse.Namespace) -> int:
-    """0 done, 1 the data or a file cannot be used, 2 wrong usage, 4 refused: worse somewhere, 69 not here."""
+    """Return 0 when done, 1 for data or a file that cannot be used, 2 for wrong usage, 4 for a model that is
+    worse somewhere, 69 when the code that trains is not installed."""
     root = Path(edge_agent.__file__).parents[1]
     if not (root / "training" / "learn.py").is_file():
         print(
@@ -205,7 +207,7 @@ def add_verify(actions: Commands) -> None:
 
 
 def run_verify(args: argparse.Namespace, out: TextIO) -> int:
-    """0: it is as it was signed. Raises EdgeAgentError with what is not."""
+    """Return 0 for a release that is as it was signed. Raises EdgeAgentError that names the difference."""
     from edge_agent.commands.signature import SHORT_ID, OperatorKeyring
     from edge_agent.core.state_file import read_bounded
 

@@ -1,7 +1,7 @@
-"""The ``edge-agent`` command: one function a subcommand, imports where they are used.
+"""The ``edge-agent`` command: one function for each sub-command, which imports what it needs.
 
-Importing OpenCV, PyAV and LiteRT takes half a second and 80 MB, which ``check`` does not need.
-Exit codes: ``core.command_line.exit_codes``, and each command's ``add_command``.
+Importing OpenCV, PyAV and LiteRT takes half a second and 80 MB, which ``check`` does not need. Exit codes are
+in ``core.command_line.exit_codes``, and beside the arguments of each command.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EX_FAILED
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            # The reader of our output has gone, as `| head` does: not an error of ours.
+            # The reader of our output has ended, as with `| head`: this is not an error.
             sys.stderr.close()
             return 0
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 STOP_LIMIT_S = 5.0
-"""A stop takes under two seconds; no part of it is known that could take longer."""
+"""A stop takes under two seconds. No part of it is known to take longer."""
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -56,7 +56,9 @@ def _run(args: argparse.Namespace) -> int:
 
     limit_malloc_arenas()
     hangup = threading.Event()
-    stop = stop_on_signals(hangup)  # before the slow imports: a stop during the start is a clean one too
+    stop = stop_on_signals(
+        hangup
+    )  # before the slow imports, so that a stop during the start is a clean one too
     from edge_agent.agent import Agent
     from edge_agent.config import last_good
     from edge_agent.config.pushed import ConfigOrigin, ConfigSource
@@ -114,9 +116,10 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _leave_blocked_threads_behind(code: int) -> None:
-    """End now if a thread is still inside a camera's connection or a detector, which nothing can interrupt.
+    """End the process now if a thread still blocks in a camera's connection or a detector, which cannot be
+    interrupted.
 
-    Python's own end would unwind such a thread in the middle of C++ code, and that aborts the process:
+    A normal end of Python would unwind such a thread in the middle of C++ code, and that aborts the process:
     seen with OpenCV as exit code -6.
     """
     if threading.active_count() > 1:
@@ -205,7 +208,7 @@ def _doctor(args: argparse.Namespace) -> int:
         return _aim(args)
     from edge_agent.tools.doctor.command import run_doctor
 
-    logging.disable(logging.WARNING)  # what the checks find stands in their lines, in order
+    logging.disable(logging.WARNING)  # the lines of the checks show these problems, in order
     try:
         code = run_doctor(args, sys.stdout)
     finally:

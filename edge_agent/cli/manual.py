@@ -1,7 +1,7 @@
-"""What is generated from the parsers: the reference of the command line, man pages, and shell completion.
+"""Generate the reference of the command line, man pages and shell completion from the parsers.
 
 ``python -m edge_agent.cli.manual`` writes ``docs/reference/command-line.md``, which a test keeps current;
-``python -m edge_agent.cli.manual FOLDER`` writes the man pages there.
+``python -m edge_agent.cli.manual FOLDER`` writes the man pages to the folder.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run_completion(args: argparse.Namespace, parser: CommandParser, out: TextIO)
 
 
 def walk(parser: CommandParser) -> Iterator[CommandParser]:
-    """The parser and those of all its sub-commands, in the order of the help."""
+    """Yield the parser and the parsers of all its sub-commands, in the order of the help."""
     yield parser
     for each in parser.commands.values():
         yield from walk(each)
@@ -70,7 +70,8 @@ complete -o default -F _edge_agent edge-agent
 
 
 def bash_completion(parser: CommandParser) -> str:
-    """A bash function that knows all sub-commands, options and choices; else bash completes file names."""
+    """Return a bash function that completes sub-commands, options and choices; bash itself completes file
+    names."""
     paths, values, words = [], [], []
     for each in walk(parser):
         path = each.prog.removeprefix("edge-agent")
@@ -93,7 +94,7 @@ def bash_completion(parser: CommandParser) -> str:
 
 
 def write_man_pages(parser: CommandParser, folder: Path) -> None:
-    """One page of section 1 for each command: ``edge-agent.1``, ``edge-agent-status.1`` and so on."""
+    """Write one page of section 1 for each command: ``edge-agent.1``, ``edge-agent-status.1`` and so on."""
     folder.mkdir(parents=True, exist_ok=True)
     for each in walk(parser):
         (folder / f"{_page_name(each)}.1").write_text(man_page(each), encoding="utf-8")
@@ -157,7 +158,7 @@ COMMAND --help` prints the same. [Why it is so](../decisions/0056-command-line.m
 
 
 def markdown(parser: CommandParser) -> str:
-    """``docs/reference/command-line.md``."""
+    """The text of ``docs/reference/command-line.md``."""
     return "\n".join((_HEAD, *_exit_code_table(parser), *_renamed_table(parser), *_command_sections(parser)))
 
 

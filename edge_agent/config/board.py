@@ -1,4 +1,4 @@
-"""Which board this is, from what its firmware left behind."""
+"""Recognises the board by what its firmware reports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEVICE_TREES = ("sys/firmware/devicetree/base", "proc/device-tree")
-"""The second one is a link to the first; systemd's ProcSubset=pid hides it."""
+"""The second is a link to the first; systemd's ProcSubset=pid hides it."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoardIdentity:
-    """What the box says about itself."""
+    """What the firmware and the kernel report about the board."""
 
     model: str  # device-tree model, "" where there is no device tree
     machine: str  # as `uname -m` prints it
@@ -20,12 +20,12 @@ class BoardIdentity:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name of the board for people."""
         return self.model or self.dmi or "unknown"
 
 
 def read_board(sysroot: Path = Path("/")) -> BoardIdentity:
-    """The board this process runs on."""
+    """Return the board that this process runs on."""
     dmi = sysroot / "sys/class/dmi/id"
     words = (_text(dmi / "sys_vendor"), _text(dmi / "product_name"))
     model = _text(device_tree(sysroot) / "model")
@@ -33,7 +33,7 @@ def read_board(sysroot: Path = Path("/")) -> BoardIdentity:
 
 
 def device_tree(sysroot: Path = Path("/")) -> Path:
-    """Where the device tree is, if there is one."""
+    """Folder of the device tree, if there is one."""
     places = [sysroot / place for place in DEVICE_TREES]
     return next((place for place in places if place.is_dir()), places[0])
 

@@ -1,4 +1,4 @@
-"""The table of a board profile: what stands in a file of ``firmware_profiles/``."""
+"""The keys of a board profile, a file of ``firmware_profiles/``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two configurations, by what has to restart for it."""
+"""Compares two configurations, and says what has to restart for each difference."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _AT_ONCE = frozenset(each.key for each in ROOT.fields if each.reload is ReloadSc
 
 @dataclass(frozen=True, slots=True)
 class ConfigChanges:
-    """All in the order of the new configuration, ``removed`` in that of the old one."""
+    """Differences, in the order of the new configuration; ``removed`` in the order of the old one."""
 
     added: tuple[str, ...] = ()  # ids of cameras
     removed: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()  # anything of the camera, its password too
-    at_once: tuple[str, ...] = ()  # keys at the top that a running agent can take over
-    restart: tuple[str, ...] = ()  # what it cannot: such as mqtt.spread_s or state_dir
+    changed: tuple[str, ...] = ()  # any setting of the camera, its password too
+    at_once: tuple[str, ...] = ()  # keys at the top that a running agent applies
+    restart: tuple[str, ...] = ()  # keys that need a restart, such as mqtt.spread_s or state_dir
 
     def __bool__(self) -> bool:
         return self != ConfigChanges()
 
 
 def compare(old: Settings, new: Settings) -> ConfigChanges:
-    """Compares the settings, not the files: what was only written differently is no change."""
+    """Compare the settings, not the files: another spelling of the same value is no change."""
     before = {camera.id: camera for camera in old.cameras}
     after = {camera.id: camera for camera in new.cameras}
     keys = tuple(_differing(old, new))

@@ -1,4 +1,4 @@
-"""``edge-agent check FILE``: everything that is wrong in one go, or one line that says what is valid."""
+"""``edge-agent check FILE``: prints all mistakes at once, or one line for a valid configuration."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _print_json(
 def json_facts(
     path: Path, problems: Iterable[ConfigProblem], warnings: Iterable[str], lang: Lang = "en"
 ) -> dict[str, object]:
-    """What ``check --json`` prints of every configuration, the centre's too."""
+    """What ``check --json`` prints for every configuration, the centre's too."""
     found = [
         {"file": each.file, "line": each.line, "column": each.column, "text": in_lang(each.message, lang)}
         for each in problems
@@ -83,7 +83,7 @@ def json_facts(
 
 
 def pushed_over(settings: Settings) -> Iterator[str]:
-    """On a box: that another one is in force there."""
+    """Yield a note if a pushed configuration is in force on this gateway."""
     if not os.access(settings.state_dir / FOLDER, os.R_OK | os.X_OK):
         return
     confirmed = PushStore(settings.state_dir).confirmed

@@ -1,4 +1,4 @@
-"""What can be said only when cameras, detector and gateway are known: rules that can never fire."""
+"""Checks across cameras, detector and gateway: finds rules that can never report anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DECEMBER = 12
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A rule that is switched on, and where it was written."""
+    """A rule that is not disabled, and its place in the file."""
 
     camera_id: str
     rule: AnyRule
@@ -33,7 +33,7 @@ class _Placed:
 
 
 def warn_idle_rules(values: SectionValues) -> None:
-    """``values`` of the whole configuration."""
+    """Warn about rules that cannot fire. ``values``: the whole configuration."""
     cameras: tuple[Camera, ...] | None = values.valid("cameras")
     if cameras is None:
         return
@@ -47,7 +47,7 @@ def warn_idle_rules(values: SectionValues) -> None:
 
 
 def _placed(written: tree.Node | None, cameras: tuple[Camera, ...]) -> Iterator[_Placed]:
-    assert isinstance(written, tree.Sequence)  # else it had not become settings
+    assert isinstance(written, tree.Sequence)  # otherwise it had not become settings
     for node, camera in zip(written.items, cameras, strict=True):
         entry = node.entries.get("rules") if isinstance(node, tree.Mapping) else None
         items = entry.value.items if entry and isinstance(entry.value, tree.Sequence) else ()
@@ -57,7 +57,7 @@ def _placed(written: tree.Node | None, cameras: tuple[Camera, ...]) -> Iterator[
                 yield _Placed(camera.id, rule, item)
 
 
-# --- what the detector does not report
+# --- labels that the detector does not report
 
 
 def _warn_unseen(placed: _Placed, detector: Detector, values: SectionValues) -> None:
@@ -74,7 +74,7 @@ def _warn_unseen(placed: _Placed, detector: Detector, values: SectionValues) -> 
 
 
 def _seen_by(detector: Detector) -> frozenset[str]:
-    """What the detector can report, as far as its name tells."""
+    """Labels that the detector can report, as far as the model's file name tells."""
     return frozenset() if detector.model == "none" else frozenset(detector.labels)
 
 
@@ -88,7 +88,8 @@ def _why_unseen(labels: tuple[str, ...], detector: Detector) -> str:
 
 
 def _warn_holidays(rules: list[_Placed], gateway: Gateway, values: SectionValues) -> None:
-    """Once for all rules that follow the list, in time to prolong it: Tet is on other days each year."""
+    """Warn once for all rules with holidays, early enough to extend the list: Tet is on other days each
+    year."""
     following = [each for each in rules if _on_holidays(each.rule) is not OnHolidays.USUAL]
     if not following:
         return
@@ -107,7 +108,8 @@ def _on_holidays(rule: AnyRule) -> OnHolidays:
 
 
 def _lack(holidays: frozenset[date], today: date) -> str | None:
-    """What the list needs now. In December also next year's dates: New Year's Day is the next of them."""
+    """What the list lacks now. In December it needs next year's dates too: the next holiday is New Year's
+    Day."""
     if not holidays:
         return message("holidays-empty")
     if max(holidays) < today:

@@ -1,7 +1,7 @@
-"""JSON Schema 2020-12 of a section, from the same table that reads it: for editors and other readers of YAML.
+"""JSON Schema 2020-12 of a section, generated from the table, for editors and other readers of YAML.
 
 ``python -m edge_agent.config.json_schema --write`` renews ``firmware_profiles/schema.json``; a test keeps it
-current. Rules over several fields are not in it: the agent's own reading has them.
+current. Checks across several fields are only in the agent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge_agent.config.profiles import profile_dir
 
 
 def json_schema(kind: FieldType) -> dict[str, Any]:
-    """What ``kind`` takes. Raises ``TypeError`` for a kind that no profile has."""
+    """Return the schema of ``kind``. Raises ``TypeError`` for a type that no profile has."""
     match kind:
         case Section():
             return {
@@ -43,7 +43,7 @@ def json_schema(kind: FieldType) -> dict[str, Any]:
 
 
 def profile_schema_text() -> str:
-    """Of a file in ``firmware_profiles/``."""
+    """Return the schema of a file in ``firmware_profiles/``, as text."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A board",
@@ -57,7 +57,7 @@ def schema_file() -> Path:
 
 
 def _property(field: Field) -> dict[str, Any]:
-    """A key that has a default may also say null, which takes it back to that."""
+    """The schema of a key. A key with a default also accepts null, which stands for the default."""
     schema = json_schema(field.kind)
     if field.default is not REQUIRED:
         schema = {"anyOf": [schema, {"type": "null"}]}

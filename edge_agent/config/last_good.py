@@ -1,8 +1,8 @@
-"""A copy of the last configuration that was good: a box starts with it when the file has mistakes.
+"""Stores a copy of the last valid configuration: a gateway starts with it when the file has mistakes.
 
-A power cut after a bad edit, or in the middle of one, must not leave a site blind until somebody comes.
-The copy is the merged tree as one YAML file in ``state_dir``; files that it names (passwords, certificates)
-stay where they are. Nobody starts with the copy of another file, nor where there is no file any more.
+A power cut after a wrong edit, or in the middle of one, must not stop a site until a technician comes. The
+copy is the merged tree as one YAML file in ``state_dir``; files that it names (passwords, certificates) stay
+where they are. The copy of another file is never used, and no copy if the file does not exist.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _WORD = re.compile(r"[\w.+-]+")
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """A copy, read again."""
+    """The copy, read again."""
 
     settings: Settings
-    since: datetime  # when it was read from the file first
+    since: datetime  # when it was first read from the file
 
 
 def save(path: Path, settings: Settings) -> None:
-    """``settings`` were just read from ``path``: keep a copy. One that is there already is not written again.
-    A disk that takes none is no reason not to go on."""
+    """Store a copy of ``settings``, which were just read from ``path``, unless the same copy is there. A disk
+    error is logged only."""
     copy = settings.state_dir / NAME
     try:
         text = _header(path) + as_yaml(loader.merged_tree(path))
@@ -51,7 +51,7 @@ def save(path: Path, settings: Settings) -> None:
         copy.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         fresh = copy.with_name(NAME + ".new")
         _write(fresh, text)
-        # The file may have been changed since, and a copy that reads otherwise is none.
+        # The file may have changed since; a copy with other settings would be wrong.
         if loader.load(fresh, base=path.parent).config_hash == settings.config_hash:
             os.replace(fresh, copy)
         else:
@@ -63,7 +63,7 @@ def save(path: Path, settings: Settings) -> None:
 
 
 def find(path: Path, *, no_secrets: bool = False) -> LastGood | None:
-    """The copy of ``path``, which cannot be used itself; None when there is none that can."""
+    """Return the copy of ``path``, which itself cannot be used; None if no copy can be used."""
     if not path.exists():
         return None
     for folder in state_dirs(path):
@@ -80,8 +80,10 @@ def find(path: Path, *, no_secrets: bool = False) -> LastGood | None:
 
 
 def read_or_find(path: Path) -> Settings:
-    """For who asks a running agent: the file's settings without secrets, else those of the copy. Raises the
-    file's ConfigError when there is none."""
+    """Return the settings of the file without secrets, else those of the copy, to query a running agent.
+
+    Raises the file's ConfigError when there is no copy.
+    """
     try:
         return loader.load(path, no_secrets=True)
     except ConfigError:
@@ -92,8 +94,8 @@ def read_or_find(path: Path) -> Settings:
 
 
 def state_dirs(path: Path) -> list[Path]:
-    """Where the state directory of a configuration may be that nobody can read: where a line in it says so,
-    systemd's, or the default."""
+    """Possible state directories of a configuration that cannot be read: the one named in a line of it,
+    systemd's, the default."""
     found = [path.parent / os.fsdecode(name) for name in _written(path)]
     systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     return list(dict.fromkeys([*reversed(found), *([Path(systemd)] if systemd else []), STATE_DIR]))
@@ -120,7 +122,7 @@ def _text_of(copy: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    """For the agent's user alone: a URL may carry a password."""
+    """Write a file that only the agent's user can read: a URL may contain a password."""
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
@@ -129,7 +131,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def as_yaml(node: tree.Node) -> str:
-    """Text that ``tree.parse`` makes the same tree of, but for the places."""
+    """Return text that ``tree.parse`` reads to the same tree, apart from positions."""
     document = [
         yaml.StreamStartEvent(),
         yaml.DocumentStartEvent(explicit=False),
@@ -141,12 +143,12 @@ def as_yaml(node: tree.Node) -> str:
 
 
 def _events(node: tree.Node) -> Iterator[yaml.Event]:
-    """What was written without quotes stays without: ``5`` is a number, ``"5"`` is text."""
+    """Keep texts without quotes as they are: ``5`` is a number, ``"5"`` is text."""
     match node:
         case tree.Scalar(_, text, plain):
             yield yaml.ScalarEvent(None, None, (plain, not plain), text, style=None if plain else '"')
         case tree.Sequence(_, items):
-            # A point on one line, not on three; other text would need quotes there.
+            # A point is written on one line, not on three; in this form other texts would need quotes.
             short = all(isinstance(item, tree.Scalar) and _WORD.fullmatch(item.text) for item in items)
             yield yaml.SequenceStartEvent(None, None, implicit=True, flow_style=short)
             for item in items:

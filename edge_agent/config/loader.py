@@ -1,6 +1,7 @@
-"""Raw YAML -> merged (profile, file, drop-ins) -> frozen Settings; everything wrong in one go.
+"""Raw YAML -> merged (profile, file, drop-ins) -> frozen Settings; reports all mistakes at once.
 
-What the configuration asks of the board, as far as a file can tell; ``doctor`` measures the streams.
+It also estimates the load of the cameras on the board, as far as a file tells; ``doctor`` measures the
+streams.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from edge_agent.core.languages import Bilingual
 
 
 def over_capacity(profile: Profile, cameras: Sequence[Camera]) -> Iterator[str]:
-    """One sentence for each thing that is more than the board's profile is made for. At least the pictures to
-    be analysed are decoded; a camera that is kept at keyframes asks for hardly any."""
+    """Yield one sentence for each limit of the board's profile that the cameras exceed.
+
+    At least the analysed frames are decoded; a camera that decodes keyframes only needs hardly anything.
+    """
     if profile.platform is None:
         return
     capacity = profile.platform.capacity
@@ -57,13 +60,13 @@ def load(
     board: BoardIdentity | None = None,
     clock: Clock | None = None,
 ) -> Settings:
-    """Settings of ``path`` and the drop-ins ``*.yaml`` of ``conf_dir`` (default: ``conf.d`` beside it).
+    """Load ``path`` and the drop-ins ``*.yaml`` of ``conf_dir`` (default: ``conf.d`` beside it).
 
-    Relative names are looked for beside it, or in ``base``, where it was copied from. ``no_secrets`` checks a
-    copy elsewhere: password, key and certificate files need not be there, and passwords are empty.
-    ``confined``: see ``Files``. ``board`` is this machine and ``clock`` the system's, by which lists of
-    dates run out, unless a test says otherwise. Raises ConfigError with every problem found; what is only
-    doubtful is in ``Settings.warnings``, as ``file:line:column: warning: …``.
+    Relative names are looked for beside the file, or in ``base``, where it was copied from. ``no_secrets``:
+    for a copy on another machine; password, key and certificate files need not exist, and passwords are
+    empty. ``confined``: see ``ConfigFiles``. ``board`` is this machine and ``clock`` the system's, by which
+    lists of dates expire, unless a test gives others. Raises ConfigError with every mistake; warnings are in
+    ``Settings.warnings``, as ``file:line:column: warning: …``.
     """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     beside = (base or path.parent).absolute()
@@ -72,7 +75,7 @@ def load(
     own = _own_tree(path, conf_dir, reading)
     profile = profiles.choose(own, board or read_board(), reading)
     whole = merged(profile.layer, own) if profile is not None else own
-    whole = tree.Mapping(own.place, whole.entries)  # what is missing is missing in the file
+    whole = tree.Mapping(own.place, whole.entries)  # report a missing key at the file, not at the profile
     checked = ROOT.read(whole, reading)
     if reading.problems or profile is None or checked is INVALID:
         raise _error(path, reading.problems)
@@ -82,7 +85,7 @@ def load(
 
 
 def merged_tree(path: Path) -> tree.Mapping:
-    """The file and its drop-ins as one tree. Raises ConfigError when one of them cannot be read."""
+    """Return the file and its drop-ins as one tree. Raises ConfigError when one of them cannot be read."""
     reading = ReadContext(ConfigFiles(path.parent, None), SystemClock())
     own = _own_tree(path, None, reading)
     if reading.problems:
@@ -127,12 +130,12 @@ def _error(path: Path, problems: list[ConfigProblem]) -> ConfigError:
 
 
 def _ordered(path: Path, problems: list[ConfigProblem]) -> tuple[ConfigProblem, ...]:
-    """The file itself first, then its drop-ins by name; in each the order of its lines."""
+    """Sort by file, the main file first and then its drop-ins by name, and by line."""
     return tuple(sorted(set(problems), key=lambda problem: (problem.file != str(path), problem)))
 
 
 def _layers(path: Path, conf_dir: Path | None, reading: ReadContext) -> list[tree.Mapping]:
-    """The file and its drop-ins in order, without those that cannot be read at all."""
+    """The file and its drop-ins in order, without those that cannot be read."""
     layers = [_layer(path, reading, may_be_empty=False)]
     layers += [_layer(p, reading, may_be_empty=True) for p in _drop_ins(path, conf_dir, reading)]
     usable = [layer for layer in layers if layer is not None]
@@ -186,7 +189,7 @@ def _layer(path: Path, reading: ReadContext, *, may_be_empty: bool) -> tree.Mapp
 
 
 def _refuse_repeated_ids(layer: tree.Mapping, reading: ReadContext) -> None:
-    """Within one file; the same id in a drop-in changes that camera or rule."""
+    """Report ids that appear twice in one file. The same id in a drop-in changes that camera or rule."""
     cameras = _items(layer, "cameras")
     _refuse_repeated("camera", message("this-file"), cameras, reading)
     for camera in cameras:

@@ -1,4 +1,4 @@
-"""Layers of configuration become one tree: profile, then the file, then its drop-ins; later wins."""
+"""Merges the layers of a configuration to one tree: profile, file, drop-ins; a later layer wins."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _BY_ID = ("cameras", "rules")
 
 
 def merged(base: Mapping, over: Mapping) -> Mapping:
-    """``over`` on top of ``base``: mappings merge by key, ``cameras`` and ``rules`` by id, else it wins.
+    """Merge ``over`` into ``base``: mappings by key, ``cameras`` and ``rules`` by id; other values are
+    replaced.
 
-    Every node keeps the place it was written at, so an error names the right file.
+    Every node keeps its position, so that an error names the right file.
     """
     entries = dict(base.entries)
     for key, entry in over.entries.items():
@@ -35,7 +36,7 @@ def _node_merged(key: str, below: Node, above: Node) -> Node:
 
 
 def merged_by_id(below: Sequence, above: Sequence) -> Sequence:
-    """Each of ``above`` on top of the one that has its id; what has no such one comes at the end."""
+    """Merge each item of ``above`` into the item with its id; append it if there is none."""
     items = list(below.items)
     at = {id_: i for i, item in enumerate(items) if (id_ := id_of(item)) is not None}
     for item in above.items:
@@ -51,13 +52,13 @@ def merged_by_id(below: Sequence, above: Sequence) -> Sequence:
 
 
 def id_of(node: Node) -> str | None:
-    """The id of one camera or rule, as far as it has one."""
+    """The id of a camera or rule, if it has one."""
     entry = node.entries.get("id") if isinstance(node, Mapping) else None
     return entry.value.text if entry and isinstance(entry.value, Scalar) else None
 
 
 def without_nulls(node: Mapping) -> Mapping:
-    """Drops keys whose value is an explicit ``null``: that takes a value back to its default."""
+    """Drop keys whose value is an explicit ``null``, which stands for the default."""
     kept: dict[str, MappingEntry] = {}
     for key, entry in node.entries.items():
         if not _is_null(entry.value):
@@ -80,7 +81,7 @@ def _is_null(node: Node) -> bool:
 
 
 def hash_of(tree: Mapping) -> str:
-    """sha256 of the merged tree in one canonical form; passwords and user parts are left out first."""
+    """sha256 of the merged tree in one canonical form, without passwords and user parts."""
     text = json.dumps(_canonical(tree), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return sha256(text.encode("utf-8")).hexdigest()
 

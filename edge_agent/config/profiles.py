@@ -1,4 +1,4 @@
-"""Boards as data: finds, reads and recognises the files of ``firmware_profiles/``."""
+"""Finds, reads and recognises the files of ``firmware_profiles/``, one for each kind of board."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
 
 FALLBACK = {"aarch64": "generic-arm64"}
-"""What a board without a profile of its own runs as, by machine; any other machine is generic-x86_64."""
+"""Profile of a board without its own, by machine; for any other machine generic-x86_64."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoardProfile:
-    """One file: its settings, how to recognise the board, and the values it puts below the configuration."""
+    """One file: its settings, how to recognise the board, and the values that it puts below the
+    configuration."""
 
     profile: Profile
     match: BoardMatch
@@ -32,7 +33,8 @@ class BoardProfile:
 
 
 def matches(match: BoardMatch, board: BoardIdentity) -> bool:
-    """The device tree decides; DMI where there is none. A generic profile fits what has no name at all."""
+    """Whether the profile fits: by the device tree, by DMI where there is none. A generic profile fits a
+    board without a name."""
     if match.models or match.dmi:
         return any(board.model.startswith(prefix) for prefix in match.models) or (
             not board.model and any(board.dmi.startswith(prefix) for prefix in match.dmi)
@@ -41,12 +43,13 @@ def matches(match: BoardMatch, board: BoardIdentity) -> bool:
 
 
 def profile_dir() -> Path:
-    """Package data; in a checkout a link to ``firmware_profiles/`` at the top."""
+    """Folder of the package data; in a checkout a link to ``firmware_profiles/``."""
     return Path(edge_agent.__file__).parent / "profiles"
 
 
 def choose(own: tree.Mapping, board: BoardIdentity, reading: ReadContext) -> BoardProfile | None:
-    """The profile that the configuration names, or the one of this board; None after having reported why."""
+    """Return the profile that the configuration names, or that of this board. None: the reason was
+    reported."""
     entry = own.entries.get("profile")
     name = PROFILE_NAME.read(entry.value, reading) if entry else "auto"
     if name is INVALID:
@@ -55,7 +58,8 @@ def choose(own: tree.Mapping, board: BoardIdentity, reading: ReadContext) -> Boa
 
 
 def profile_of(name: str, board: BoardIdentity) -> Profile:
-    """By its name, or with ``auto`` the one of this board; for who prepares boxes. Raises ConfigError."""
+    """Return a profile by name, or with ``auto`` that of this board; for programs that prepare gateways.
+    Raises ConfigError."""
     reading = ReadContext(ConfigFiles(profile_dir(), None), SystemClock())
     found = _by_name(name, board, tree.SourcePosition("board", 1, 1), reading)
     if found is None:
@@ -81,7 +85,7 @@ def names() -> list[str]:
 
 
 def read(name: str, reading: ReadContext) -> BoardProfile | None:
-    """One profile by name; None after having reported what is wrong in it."""
+    """Read one profile by name. None: its mistakes were reported."""
     path = profile_dir() / f"{name}.yaml"
     node, problems = tree.parse(path.read_bytes(), str(path))
     reading.problems.extend(problems)
@@ -115,7 +119,7 @@ def _detected(board: BoardIdentity, place: tree.SourcePosition, reading: ReadCon
 
 
 def detected_profile(board: BoardIdentity) -> str | None:
-    """The profile that names this very board; None where only generic ones fit."""
+    """Return the name of the profile for exactly this board; None if only generic ones fit."""
     reading = ReadContext(ConfigFiles(profile_dir(), None), SystemClock())
     for name in names():
         found = read(name, reading)

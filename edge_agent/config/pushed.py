@@ -1,9 +1,9 @@
-"""Configurations that the centre pushed, and which of them and the file is in force.
+"""Stores configurations that the centre pushed, and decides whether one of them or the file is in force.
 
-``<state_dir>/pushed/`` holds each as ``<version>.yaml``, and in ``state.json`` what stands for what: that
-record is replaced atomically, so a power cut leaves the state before a step or after it. A pushed
-configuration takes the place of the file; the drop-ins beside the file are merged over it all the same, and
-relative names are looked for beside the file. See docs/design/config-push.md.
+``<state_dir>/pushed/`` holds each one as ``<version>.yaml``, and their states in ``state.json``. That record
+is replaced atomically, so that a power cut leaves the state before a step or after it. A pushed configuration
+replaces the file. The drop-ins beside the file are merged over it all the same, and relative names are looked
+for beside the file. See docs/design/config-push.md.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 FOLDER = "pushed"
 RECORD = "state.json"
 MAX_STARTS = 3
-"""So often the agent may start with one on trial: then it is what ends the agent."""
+"""After so many starts with a configuration on trial, it is taken as the reason why the agent ends."""
 
 
 class ConfirmedConfig(msgspec.Struct, frozen=True):
-    """It proved itself."""
+    """A pushed configuration that passed its trial."""
 
     version: int
     sha256: str
@@ -41,18 +41,18 @@ class ConfirmedConfig(msgspec.Struct, frozen=True):
 
 
 class ConfigTrial(msgspec.Struct, frozen=True):
-    """It is in force until it has proved itself or its time is over."""
+    """A configuration on trial: in force until it has passed or its time is over."""
 
     version: int
     sha256: str
     command: str  # id of the command that brought it
     confirm_s: float
-    cameras_up: list[str]  # were online before: have to be again
-    starts: int = 0  # of the agent, since
+    cameras_up: list[str]  # cameras that were online before, and must be online again
+    starts: int = 0  # of the agent, since the trial began
 
 
 class RejectedConfig(msgspec.Struct, frozen=True):
-    """It did not prove itself, newest only."""
+    """The newest configuration that did not pass its trial."""
 
     version: int
     sha256: str
@@ -68,11 +68,11 @@ class _Record(msgspec.Struct, frozen=True):
 
 
 class PushStoreError(EdgeAgentError):
-    """What was to be kept is not."""
+    """The configuration or the record could not be written."""
 
 
 class PushStore:
-    """One thread at a time changes it."""
+    """The folder of pushed configurations. One thread at a time changes it."""
 
     def __init__(self, state_dir: Path) -> None:
         self._folder = state_dir / FOLDER
@@ -94,7 +94,7 @@ class PushStore:
         return self._folder / f"{version}.yaml"
 
     def put(self, version: int, text: bytes) -> Path:
-        """Keep the text; nothing is in force by it. Raises DiskRefuses."""
+        """Store the text, without putting it in force. Raises PushStoreError."""
         path = self.path(version)
         fresh = path.with_name(path.name + ".new")
         try:
@@ -111,11 +111,11 @@ class PushStore:
         return path
 
     def begin(self, trial: ConfigTrial) -> None:
-        """It is in force from now on. Raises DiskRefuses."""
+        """Put the configuration in force, on trial. Raises PushStoreError."""
         self._write(msgspec.structs.replace(self._record, trial=trial))
 
     def count_start(self) -> None:
-        """The agent starts with the one on trial."""
+        """Count a start of the agent with the configuration on trial."""
         if (trial := self._record.trial) is not None:
             again = msgspec.structs.replace(trial, starts=trial.starts + 1)
             self._write(msgspec.structs.replace(self._record, trial=again))
@@ -132,7 +132,7 @@ class PushStore:
             self.prune()
 
     def text(self, kept: ConfirmedConfig | ConfigTrial) -> bytes:
-        """Raises ConfigError when it is not what was kept."""
+        """Return the stored text. Raises ConfigError when it is not the text that was stored."""
         path = self.path(kept.version)
         try:
             text = read_bounded(path)
@@ -143,11 +143,13 @@ class PushStore:
         return text
 
     def prune(self) -> None:
-        """Remove what nothing stands for any more."""
+        """Remove the configurations that the record no longer names."""
         kept = {self.path(each.version).name for each in (self.confirmed, self.trial) if each is not None}
         for path in self._folder.glob("*.yaml*"):
             if path.name not in kept:
-                with contextlib.suppress(OSError):  # on the main thread as well; it stands for nothing
+                with contextlib.suppress(
+                    OSError
+                ):  # it runs on the main thread too, and these files are not needed
                     path.unlink()
 
     def _write(self, record: _Record) -> None:
@@ -157,7 +159,7 @@ class PushStore:
 
 
 class ConfigOrigin(StrEnum):
-    """Where the configuration in force is from."""
+    """Where the configuration in force comes from."""
 
     FILE = "file"
     PUSHED = "pushed"
@@ -170,26 +172,32 @@ class SelectedConfig:
 
     settings: Settings
     origin: ConfigOrigin
-    file_problem: ConfigError | None = None  # the file has mistakes, and something pushed is in force instead
+    file_problem: ConfigError | None = (
+        None  # the file has mistakes, and a pushed configuration is in force instead
+    )
 
 
 class ConfigSource:
-    """The file of the configuration and what was pushed over it. ``load`` is for one thread at a time."""
+    """Loads the file or the pushed configuration in its place. One thread at a time may call ``load``."""
 
     def __init__(self, path: Path, *, no_secrets: bool = False) -> None:
         self.path = path
         self.selected: SelectedConfig | None = None
         self._no_secrets = no_secrets
-        self._pushed_error: str | None = None  # something pushed cannot be used
+        self._pushed_error: str | None = None  # why a pushed configuration cannot be used
 
     def load(self) -> Settings:
-        """The settings in force; see ``chosen``. Raises the file's ConfigError when there are none."""
+        """Return the settings in force; ``selected`` says which. Raises the file's ConfigError when there are
+        none."""
         self.selected = self._choose()
         return self.selected.settings
 
     def start(self, since: str) -> Settings:
-        """``load`` for an agent that starts: counts the starts of one on trial, and gives it up when it
-        cannot be read or the agent did not stay up with it. ``since`` is the time. Raises as ``load``."""
+        """Load for a starting agent at the time ``since``.
+
+        Counts the starts with a configuration on trial, and gives it up when it cannot be read or the agent
+        did not stay up with it. Raises as ``load``.
+        """
         settings = self.load()
         store = PushStore(settings.state_dir)
         if store.trial is None:
@@ -200,7 +208,9 @@ class ConfigSource:
                 return settings
             log.error("configuration: version %d is given up: %s", store.trial.version, reason)
             store.reject(reason, since)
-        except PushStoreError as error:  # no reason not to watch; the trial is judged all the same
+        except (
+            PushStoreError
+        ) as error:  # no reason to stop watching the cameras; the trial is judged all the same
             log.error("configuration: %s", error)
             return settings
         return self.load()
@@ -214,14 +224,14 @@ class ConfigSource:
         return None
 
     def load_pushed(self, path: Path) -> Settings:
-        """A pushed configuration in the place of the file. Raises ConfigError."""
+        """Load a pushed configuration in place of the file. Raises ConfigError."""
         beside = self.path.parent
         drop_ins = beside / loader.DEFAULT_CONF_DIR
         conf_dir = drop_ins if drop_ins.is_dir() else None
         return loader.load(path, conf_dir=conf_dir, base=beside, no_secrets=self._no_secrets, confined=True)
 
     def files(self) -> Iterator[Path]:
-        """What the configuration in force is made of, and the file where something pushed stands for it."""
+        """Yield the files of the configuration in force, and the main file when a pushed one replaces it."""
         yield self.path
         if self.selected is not None and self.selected.origin is not ConfigOrigin.FILE:
             settings = self.selected.settings
@@ -229,7 +239,7 @@ class ConfigSource:
         yield from sorted((self.path.parent / loader.DEFAULT_CONF_DIR).glob("*.yaml"))
 
     def lines(self) -> Iterator[str]:
-        """For health: what keeps the file or something pushed from being in force."""
+        """Yield texts for health: why the file or a pushed configuration is not in force."""
         if (trouble := self._pushed_error) is not None:
             yield f"configuration: {trouble}"
         if self.selected is not None and (problem := self.selected.file_problem) is not None:
@@ -270,5 +280,5 @@ class ConfigSource:
 
 
 def effective(path: Path, *, no_secrets: bool = False) -> Settings:
-    """The settings that an agent of this file runs with. Raises ConfigError."""
+    """Return the settings that an agent with this file runs with. Raises ConfigError."""
     return ConfigSource(path, no_secrets=no_secrets).load()

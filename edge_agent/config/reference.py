@@ -1,4 +1,4 @@
-"""Prints ``docs/reference/configuration.md`` from the table: ``python -m edge_agent.config.reference``."""
+"""Generates ``docs/reference/configuration.md`` from the table: ``python -m edge_agent.config.reference``."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ camera's. *Restarts* says what a change restarts: that camera only, the agent, o
 
 
 def markdown() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return page_of(_HEAD, ROOT)
 
 
 def page_of(head: str, root: Section) -> str:
-    """What every key of the table is, below ``head``."""
+    """Return a page on every key of the table, below ``head``."""
     return "\n".join([head, *_section("", root, ReloadScope.AGENT)])
 
 
@@ -45,7 +45,7 @@ def _section(path: str, section: Section, reload: ReloadScope) -> Iterator[str]:
 
 
 def _choice(path: str, choice: TaggedUnion, reload: ReloadScope) -> Iterator[str]:
-    """What all have alike, then each of them with what it has beside that."""
+    """Yield the keys that all sections share, then each section with its own keys."""
     yield from _table(f"`{path}`", choice.doc, choice.shared, reload)
     for word, section in choice.sections.items():
         own = choice.own_fields(word)
@@ -75,7 +75,7 @@ def _below(path: str, fields: Iterable[Field], reload: ReloadScope) -> Iterator[
 
 
 def _inner(kind: FieldType) -> tuple[FieldType, str]:
-    """What a list or a mapping by id holds, and how that is written after its key."""
+    """Return the type inside a list or a mapping by id, and how it is written after the key."""
     if isinstance(kind, ListOf):
         return kind.kind, "[]"
     if isinstance(kind, MapOf):

@@ -1,7 +1,7 @@
-"""The whole configuration as one table: behind validation, nearest names and the reference.
+"""The whole configuration as one table, for validation, suggestions and the reference.
 
-A new key is one ``Field`` in its section's file and one field in ``config/model/settings.py``; a new
-section is one file in ``sections/`` and one ``Field`` that holds it. A test compares both sides.
+A new key is one ``Field`` in its section's file and one field in ``config/model/settings.py``; a new section
+is one file in ``sections/`` and one ``Field`` that holds it. A test compares both sides.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from edge_agent.config.sections.storage import COLLECT, OUTBOX, STORAGE
 from edge_agent.config.texts.messages import message
 
 STATE_DIR = Path("/var/lib/edge-agent")
-"""Where it is when the file does not say."""
+"""Default of ``state_dir``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The merged configuration as read; ``loader.py`` makes Settings of it."""
+    """The merged configuration as typed values; ``loader.py`` makes Settings of it."""
 
     gateway: Gateway
     version: int

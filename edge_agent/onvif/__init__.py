@@ -1,10 +1,9 @@
 """HTTP and ONVIF to one camera: the part that the agent and ``edge-agent cameras`` share.
 
-The home of ``onveef`` and ``httpx``, which the extra ``edge-agent[cameras]`` brings
-(docs/decisions/0015-onvif.md). The running agent uses it only in the process that reboots a camera.
-
-Everything that a camera sends is hostile here: answers are bounded in size and time, XML has no entities,
-and text is cleaned before it reaches a terminal or a file.
+Only this package imports ``onveef`` and ``httpx``, which the extra ``edge-agent[cameras]`` installs
+(docs/decisions/0015-onvif.md). The running agent uses it only in the process that reboots a camera. All data
+from a camera is treated as hostile: answers are bounded in size and time, XML may have no entities, and text
+is cleaned before it is written to a terminal or a file.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from edge_agent.core.errors import CameraSetupError
 
 
 def require_libraries() -> None:
-    """Raises ``CameraSetupError`` when the extra is not installed; says how to get it."""
+    """Raise ``CameraSetupError``, which says how to install the extra, when it is not installed."""
     try:
         import httpx  # noqa: F401
         import onveef  # noqa: F401

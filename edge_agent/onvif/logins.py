@@ -1,9 +1,8 @@
-"""How often a camera is logged in to: never more than twice. Cameras lock accounts for half an hour.
+"""Limits logins at a camera to two, because cameras lock accounts for half an hour.
 
-A *login* is a request that carries credentials while the camera has not accepted them yet that way, and
-any that it refuses. It is written down before it is sent, so that a run that is killed has been counted too.
-What a camera accepted is forgotten at the end of the run; what it refused, or did not answer, counts for an
-hour over all runs.
+A *login* is a request with credentials that the camera has not yet accepted in that form, or that it refuses.
+It is recorded before the request is sent, so that it counts even when the run is killed. An accepted form is
+forgotten at the end of the run. A login that was refused or not answered counts for an hour, for all runs.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ FILE = "camera-logins.json"
 
 
 class LoginsUsedUp(CameraSetupError):
-    """One more login could lock the camera: nothing was sent."""
+    """Another login could lock the camera's account. Nothing was sent."""
 
 
 class _Attempt(Struct, frozen=True):
@@ -43,8 +42,8 @@ class _Attempts(Struct, frozen=True):
 
 
 class LoginLedger:
-    """One thread a camera; several runs may share ``path``. Without it, or where it cannot be written,
-    nothing is remembered over runs."""
+    """Counts logins for each camera. One thread uses one camera; several runs may share ``path``. Without
+    ``path``, or where it cannot be written, failures are not remembered for the next run."""
 
     def __init__(self, path: Path | None, clock: Clock, boot_id: str) -> None:
         self._path = path
@@ -59,10 +58,8 @@ class LoginLedger:
         return self._path is not None and os.access(self._path.parent, os.W_OK)
 
     def begin(self, host: str, way: str) -> None:
-        """Before each request with credentials. ``way``: how they are shown, such as ``digest /ISAPI``.
-
-        Raises ``LoginsUsedUp``, and then the request must not be sent.
-        """
+        """Record a login; call it before each request with credentials. ``way``: how they are sent, such as
+        ``digest /ISAPI``. Raises ``LoginsUsedUp``; then the request must not be sent."""
         if self._accepted.get((host, way)):
             return
         with self._recent_failures() as hosts:
@@ -88,7 +85,7 @@ class LoginLedger:
                 hosts[host].pop()
 
     def refused(self, host: str, way: str) -> None:
-        """Also of a way that was accepted before: that refusal counts at the camera as well."""
+        """Count a refusal, also of a form that was accepted before: the camera counts it too."""
         if self._accepted.pop((host, way), False):
             self._in_run[host] += 1
             with self._recent_failures() as hosts:
@@ -99,7 +96,8 @@ class LoginLedger:
 
     @contextmanager
     def _recent_failures(self) -> Iterator[dict[str, list[_Attempt]]]:
-        """Failed logins of the last hour by host; what is changed in it is kept, over runs if it can be."""
+        """Failed logins of the last hour by host. Changes to the mapping are saved at the end, for later runs
+        if possible."""
         path = self._path
         lock = _locked(path) if path is not None and self.remembers else None
         if path is None or lock is None:
@@ -117,20 +115,21 @@ class LoginLedger:
             os.close(lock)
 
     def _counts(self, attempt: _Attempt) -> bool:
-        # Of another boot only this is known: it was before this one began.
+        # Attempts of another boot have no comparable time; they were before this boot.
         since_mono = attempt.mono if attempt.boot_id == self._boot_id else 0.0
         return self._clock.monotonic() - since_mono < WINDOW_S
 
 
 def _locked(book: Path) -> int | None:
-    """The handle that holds the lock until it is closed; None (logged) where there is none to be had."""
+    """Open and lock the file, and return the handle, which holds the lock until it is closed. None if there
+    is no lock; the reason is logged."""
     path = book.with_name(f".{book.name}.lock")
     lock = None
     try:
         try:
             lock = create_file(path, os.O_RDONLY, 0o600)
         except FileExistsError:
-            # Read only: a lock that root left behind is of use to the agent's user as well.
+            # Read only, so that the agent's user can use a lock file that root created.
             lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
     except OSError as error:

@@ -1,8 +1,8 @@
-"""What ONVIF tells of a camera and lets be changed, each call one SOAP request.
+"""ONVIF: reads facts of a camera and changes settings, one SOAP request for each call.
 
-Envelopes and most answers are the library's (``onveef``). Own is how one logs in: the library's client logs
-in up to three times by itself. Own is also how an encoder is set: the library builds the configuration anew
-and would reset what it does not know (multicast, rate control), so the camera's own element is changed and
+``onveef`` builds the envelopes and reads most answers. Two things are our own. Logins: the library's client
+may log in up to three times by itself. Setting an encoder: the library builds a new configuration and would
+reset the parts that it does not know (multicast, rate control), so the camera's own element is changed and
 sent back.
 """
 
@@ -29,15 +29,15 @@ _TT = "http://www.onvif.org/ver10/schema"
 
 
 class NotOnvif(CameraSetupError):
-    """It answers, but not as ONVIF says."""
+    """The camera answers, but not in the form that ONVIF defines."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraClock:
-    offset_s: float  # camera minus box; whole seconds, plus what the answer took
-    ntp: bool  # it follows an NTP server, or is told to
+    offset_s: float  # camera minus gateway; whole seconds, plus the time of the answer
+    ntp: bool  # the camera follows an NTP server, or is set to
     zone: str  # as the camera writes it, often not POSIX
-    utc_offset_s: float | None  # of its local time; None when it does not tell it
+    utc_offset_s: float | None  # of its local time; None when the camera does not report it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class MediaProfile:
 
 
 class Onvif:
-    """One camera's services at ``device_url``; with ``login`` None only what needs none."""
+    """The services of one camera at ``device_url``; with ``login`` None only calls that need no login."""
 
     def __init__(
         self, web: CameraHttpClient, device_url: str, clock: Clock, login: Credentials | None = None
@@ -74,7 +74,7 @@ class Onvif:
     # --- without a login ---
 
     def clock(self) -> CameraClock:
-        """GetSystemDateAndTime, which ONVIF has readable for everybody."""
+        """Call GetSystemDateAndTime, which ONVIF allows without a login."""
         before, began_mono = self._clock.now(), self._clock.monotonic()
         envelope = envelopes.build_envelope(envelopes.device_get_system_date_time())
         text = self._read(self._post("device", envelope))
@@ -95,7 +95,7 @@ class Onvif:
     # --- with one ---
 
     def device(self) -> dict[str, str]:
-        """Manufacturer, Model, FirmwareVersion, SerialNumber, HardwareId; clean."""
+        """Manufacturer, Model, FirmwareVersion, SerialNumber, HardwareId, as clean text."""
         found = parsers.parse_device_information(
             self._ask_with_login("device", envelopes.device_get_information())
         )
@@ -113,7 +113,8 @@ class Onvif:
         return found
 
     def stream_url(self, profile: MediaProfile) -> str:
-        """Without a user part, at the host that was asked: cameras name addresses that they once had."""
+        """The RTSP URL without a user part, at the host that was asked: cameras may name an address that they
+        no longer have."""
         body = envelopes.media_get_stream_uri(profile_token=profile.token, use_media2=self.media == "media2")
         url = parsers.parse_stream_uri(self._ask_with_login(self.media, body))
         return _at_host(url, self._web.host)
@@ -137,7 +138,7 @@ class Onvif:
         self._ask_with_login("device", envelopes.device_system_reboot())
 
     def encoder(self, token: str) -> ET.Element:
-        """The camera's own XML of one video encoder configuration."""
+        """Return the camera's own XML of one video encoder configuration."""
         body = envelopes.media_get_video_encoder_configurations(use_media2=self.media == "media2")
         root = parsers.parse_xml(self._ask_with_login(self.media, body))
         for element in [] if root is None else root.iter():
@@ -156,7 +157,7 @@ class Onvif:
 
     @property
     def media(self) -> str:
-        """``media2`` where there is one: H.265 does not exist in the older service."""
+        """``media2`` where the camera has it: the older service does not support H.265."""
         if not self._asked_services:
             self._asked_services = True
             found = parsers.parse_services(self._ask("device", envelopes.device_get_services()))
@@ -173,7 +174,7 @@ class Onvif:
     # --- one request ---
 
     def _ask(self, service: str, body: str) -> str:
-        """Without credentials."""
+        """Send a request without credentials."""
         answer = self._post(service, envelopes.build_envelope(body))
         if answer.status == 401 or _denied(answer):
             if self._login is None:
@@ -182,17 +183,17 @@ class Onvif:
         return self._read(answer)
 
     def _ask_with_login(self, service: str, body: str) -> str:
-        """With credentials, shown in the way that the camera asks for."""
+        """Send a request with credentials, in the form that the camera asks for."""
         if self._login is None:
             raise CameraSetupError(f"{self._web.host}: that needs a login")
         if self._by_digest is None:
-            # Asked once without credentials: trying both ways would be two logins where one is enough.
+            # First without credentials, to learn the form: trying both forms would be two logins.
             asked = self._post("device", envelopes.build_envelope(envelopes.device_get_information()))
             self._by_digest = asked.asks_for_digest
         if self._by_digest:
             return self._read(self._post(service, envelopes.build_envelope(body), self._login))
         if self._offset_s is None or self._clock_moves:
-            # A digest is refused when its time is not the camera's.
+            # Cameras refuse a digest whose time differs from their own clock.
             self._offset_s = 0.0
             with contextlib.suppress(NotOnvif):
                 self.clock()
@@ -234,7 +235,7 @@ def _moment(parts: object) -> datetime | None:
         return None
     try:
         day = datetime(parts["year"], parts["month"], parts["day"], tzinfo=UTC)
-        # A leap second is written as 60, and 24:00 by some.
+        # Some cameras write a leap second as 60, and midnight as 24:00.
         return day + timedelta(hours=parts["hour"], minutes=parts["minute"], seconds=parts["second"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
@@ -261,7 +262,7 @@ def _profile(item: dict[str, object]) -> MediaProfile:
 
 
 def _at_host(url: str, host: str) -> str:
-    """The URL at ``host``, on its own port. Raises ``NotOnvif``."""
+    """Move the URL to ``host``, with its own port. Raises ``NotOnvif``."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -274,7 +275,7 @@ def _at_host(url: str, host: str) -> str:
 
 
 def _at_service(url: str, device_url: str) -> str:
-    """A service's path where the device service was reached."""
+    """Return a service's path at the host and port of the device service."""
     try:
         path = urlsplit(url).path
     except ValueError:

@@ -1,4 +1,4 @@
-"""Text that came from the network, made fit for a terminal, a log line and a comment in YAML."""
+"""Cleans text from the network for a terminal, a log line and a comment in YAML."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ MOST_CHARACTERS = 60
 
 
 def clean(text: str, most: int = MOST_CHARACTERS) -> str:
-    """One line of printable characters, at most ``most`` of them; what does not fit becomes a space."""
+    """Return one line of at most ``most`` printable characters; other characters become spaces."""
     printable = "".join(" " if unicodedata.category(c) in _UNFIT else c for c in text[: most * 4])
     return " ".join(printable.split())[:most].rstrip()
 
 
 def scope_value(scopes: list[str], name: str) -> str:
-    """What ``onvif://www.onvif.org/NAME/VALUE`` says, percent-decoded and clean; empty when nothing."""
+    """Return VALUE of ``onvif://www.onvif.org/NAME/VALUE``, percent-decoded and clean; empty when there is
+    none."""
     start = f"onvif://www.onvif.org/{name}/"
     for scope in scopes:
         if scope.lower().startswith(start):
@@ -29,7 +30,7 @@ def scope_value(scopes: list[str], name: str) -> str:
 
 
 def duration(seconds: float, lang: Lang = "en") -> str:
-    """In the two largest units: ``3 d 4 h``, ``7 min 0 s``."""
+    """Write a duration in its two largest units: ``3 d 4 h``, ``7 min 0 s``."""
     second, minute, hour, day = UNITS[lang]
     whole = round(seconds)
     for name, size, below, below_size in (

@@ -1,4 +1,4 @@
-"""HTTP to one camera: bounded in size and time, no redirects, every login counted before it is sent."""
+"""HTTP to one camera: bounded in size and time, no redirects, and every login counted before it is sent."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from edge_agent.onvif.logins import LoginLedger
 MOST_BYTES = 1_000_000
 TIMEOUT_S = 5.0
 WHOLE_TIMEOUT_S = 15.0
-"""Of one request from beginning to end: a camera that sends a byte now and then is not waited for."""
+"""Limit for a whole request: a camera that sends a byte now and then must not delay us longer."""
 
 
 class NoAnswer(CameraSetupError):
-    """Nothing answers there, or not with HTTP."""
+    """The address does not answer, or does not speak HTTP."""
 
 
 class LoginRefused(CameraSetupError):
-    """The camera does not let these credentials in; nobody tries them again in this run."""
+    """The camera refuses these credentials; this run does not try them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,17 @@ class CameraResponse:
 
 
 class CameraHttpClient:
-    """One camera. Blocks up to ``WHOLE_TIMEOUT_S`` a request. Use ``with``, or ``close``."""
+    """A connection to one camera. A request blocks for up to ``WHOLE_TIMEOUT_S``. Use ``with``, or
+    ``close``."""
 
     def __init__(self, host: str, ledger: LoginLedger, timeout_s: float = TIMEOUT_S) -> None:
         self.host = host
-        self.silent = False  # did not answer the last time: asking again costs its timeout again
+        self.silent = False  # did not answer the last request: another would take its timeout again
         self._timeout_s = timeout_s
         self._client = httpx.Client(
             transport=_CountingTransport(host, ledger, timeout_s),
             timeout=timeout_s,
-            # A proxy of the environment would see the digest, a .netrc send another's password.
+            # A proxy of the environment would see the digest, and .netrc could add another password.
             trust_env=False,
             headers={"User-Agent": "edge-agent", "Accept-Encoding": "identity"},
         )
@@ -74,9 +75,10 @@ class CameraHttpClient:
         content_type: str | None = None,
         login: Credentials | None = None,
     ) -> CameraResponse:
-        """With ``login`` by HTTP digest, if the camera asks for it; a password is never sent in clear.
+        """Send a request. With ``login`` it uses HTTP digest if the camera asks for it; a password is never
+        sent in clear.
 
-        Raises ``NoAnswer``, ``LoginsUsedUp``, ``LoginRefused``. A 401 without ``login`` is an answer.
+        A 401 without ``login`` is an answer. Raises ``NoAnswer``, ``LoginsUsedUp``, ``LoginRefused``.
         """
         auth = None if login is None else httpx.DigestAuth(login.username, login.password.reveal())
         headers = {} if content_type is None else {"Content-Type": content_type}
@@ -103,13 +105,13 @@ class CameraHttpClient:
 
 
 class _CountingTransport(httpx.BaseTransport):
-    """The one place through which everything goes to a camera, so that no login can leave uncounted."""
+    """All requests to a camera pass here, so that no login is sent uncounted."""
 
     def __init__(self, host: str, ledger: LoginLedger, timeout_s: float) -> None:
         self._host = host
         self._ledger = ledger
         self._timeout_s = timeout_s
-        # Cameras sign their certificates themselves; digests go over it, no password does.
+        # Cameras sign their own certificates. Only digests are sent over the connection, never a password.
         self._inner = httpx.HTTPTransport(verify=False, retries=0, trust_env=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -122,7 +124,7 @@ class _CountingTransport(httpx.BaseTransport):
         response = self._sent(request)
         if _refuses(response):
             self._ledger.refused(self._host, way)
-        elif response.status_code != 401:  # a 401 that is no refusal: the nonce was old
+        elif response.status_code != 401:  # a 401 that is no refusal: the nonce had expired
             self._ledger.accepted(self._host, way)
         return response
 
@@ -130,9 +132,9 @@ class _CountingTransport(httpx.BaseTransport):
         self._inner.close()
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
-        """With its body read, of at most ``MOST_BYTES``."""
+        """Send the request and read its body, of at most ``MOST_BYTES``."""
         ends_mono = time.monotonic() + WHOLE_TIMEOUT_S
-        # A read timeout begins anew with each byte: only a closed connection ends a slow drip.
+        # A read timeout starts again with each byte: only closing the connection ends a slow answer.
         guard = threading.Timer(WHOLE_TIMEOUT_S, self._inner.close)
         guard.daemon = True
         guard.start()
@@ -151,7 +153,7 @@ class _CountingTransport(httpx.BaseTransport):
                 response.close()
         finally:
             guard.cancel()
-        # Asked for identity: what comes packed all the same is not unpacked, a small bomb stays small.
+        # We ask for identity encoding. A packed answer is not unpacked, so that a zip bomb stays small.
         headers = [
             (k, v)
             for k, v in response.headers.multi_items()
@@ -161,7 +163,7 @@ class _CountingTransport(httpx.BaseTransport):
 
 
 def _login_method(request: httpx.Request) -> str | None:
-    """How the request shows credentials; None when it has none."""
+    """How the request sends credentials; None when it has none."""
     shown = request.headers.get("Authorization", "")
     folder = request.url.path.split("/")[1]
     if shown:

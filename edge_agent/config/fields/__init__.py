@@ -1,3 +1,2 @@
-"""How a configuration is described: field types, the tree with positions, and the words of its errors. No key
-of a particular section is here.
-"""
+"""The description of a configuration: field types, the YAML tree with positions, and parts of error messages.
+No key of a particular section is here."""

@@ -1,6 +1,6 @@
-"""The kinds that hold several of one kind: lists, and mappings by id.
+"""Field types that contain others: lists, mappings by id, and tagged unions.
 
-A kind for what is one of several sections: a word in it says which, and with that its other keys.
+In a tagged union, the word under one key chooses the section and with it the other keys.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edge_agent.config.texts.messages import message, phrase
 
 @dataclass(frozen=True)
 class ListOf(FieldType):
-    """A list of one kind of thing."""
+    """A list whose items have one type."""
 
     kind: FieldType
     things: str  # plural, for messages
@@ -39,7 +39,7 @@ class ListOf(FieldType):
         return message("list-of", things=phrase(self.things))
 
     def describe_items(self) -> str:
-        """For the reference: what each item is."""
+        """Describe each item, for the reference."""
         return f"{self.describe()}, each {self.kind.describe()}"
 
     def read(self, node: tree.Node, reading: ReadContext) -> Any:
@@ -66,7 +66,7 @@ class ListOf(FieldType):
 
 @dataclass(frozen=True)
 class MapOf(FieldType):
-    """One kind of thing, each under an id of its own: ``{yard: …, gate: …}``."""
+    """Values of one type, each under its id: ``{yard: …, gate: …}``."""
 
     kind: FieldType
     things: str  # plural, for messages
@@ -76,7 +76,7 @@ class MapOf(FieldType):
         return message("map-of", things=phrase(self.things))
 
     def read(self, node: tree.Node, reading: ReadContext) -> Any:
-        """The values by id, in the order of the file."""
+        """Return the values by id, in the order of the file."""
         if not isinstance(node, tree.Mapping):
             found = message("list" if isinstance(node, tree.Sequence) else "single")
             text = message("must-be-not", kind=self.describe(), found=found)
@@ -88,7 +88,7 @@ class MapOf(FieldType):
         values: dict[str, Any] = {}
         for name, entry in node.entries.items():
             if not re.fullmatch(ID, name):
-                # Not quoted: of {url: rtsp://u:a,b} the half of a password after the comma is a key.
+                # Not quoted: in {url: rtsp://u:a,b} the second half of a password is a key.
                 reading.refuse(entry.key, message("id-rule"))
             values[name] = self.kind.read(entry.value, reading)
         return INVALID if INVALID in values.values() else values
@@ -96,14 +96,14 @@ class MapOf(FieldType):
 
 @dataclass(frozen=True)
 class TaggedUnion(FieldType):
-    """One of ``sections``; the word under ``key`` chooses. Made by ``one_of``."""
+    """One of ``sections``; the word under ``key`` chooses which. ``tagged_union`` makes it."""
 
     name: str
     doc: str
     key: str
     sections: Mapping[str, Section]
-    shared: tuple[Field, ...]  # what all sections have alike, ``key`` among them
-    unknown: Section  # reads what has no valid word: what can be said all the same
+    shared: tuple[Field, ...]  # fields that all sections have, ``key`` among them
+    unknown: Section  # reads a section without a valid word, as far as possible
 
     def describe(self) -> str:
         return f"a mapping with {self.key}: {either_of(self.sections)}"
@@ -114,12 +114,12 @@ class TaggedUnion(FieldType):
         return self.sections.get(word, self.unknown).read(node, reading)
 
     def own_fields(self, word: str) -> tuple[Field, ...]:
-        """What the section has beside the shared fields."""
+        """The fields that only this section has."""
         return tuple(each for each in self.sections[word].fields if not _is_in(each, self.shared))
 
 
 def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section]) -> TaggedUnion:
-    """``sections`` by word; each has the field ``key``, the same in all, which takes these words only."""
+    """Make a union of ``sections`` by word. Each has the field ``key``, which accepts these words only."""
     first, *others = sections.values()
     shared = tuple(each for each in first.fields if all(_is_in(each, other.fields) for other in others))
     every = {each.key: each for section in sections.values() for each in section.fields}
@@ -137,7 +137,7 @@ def _is_in(wanted: Field, fields: tuple[Field, ...]) -> bool:
 
 
 def _keys_of_others(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:
-    """Keys that only other sections have, and what to say about them; then the section's own advice."""
+    """Messages for keys that only other sections have, and then the section's own messages."""
     own = {each.key for each in sections[word].fields}
     at_home: dict[str, list[str]] = {}
     for other, section in sections.items():
@@ -159,7 +159,7 @@ def _advice(sections: Mapping[str, Section]) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class _AnyValue(FieldType):
-    """The value of a key that means something in some section, but nobody knows in which."""
+    """The value of a key that some sections have, when the section is unknown."""
 
     def describe(self) -> str:
         return "anything"

@@ -1,4 +1,4 @@
-"""The kinds of single values: words, numbers, sizes, files."""
+"""Field types of single values: words, numbers, sizes, files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ ID_RULE = "1 to 63 of a-z, 0-9 and -"
 
 
 def _taken_for(text: str) -> str | None:
-    """What YAML 1.1 readers (PyYAML, Ansible) make of an unquoted ``text`` that was meant as text."""
+    """What YAML 1.1 readers (PyYAML, Ansible) read in an unquoted ``text`` that was meant as text; None:
+    text."""
     if _BOOL.fullmatch(text):
         return message("as-true")
     if _NULL.fullmatch(text):
@@ -50,7 +51,7 @@ def _taken_for(text: str) -> str | None:
 
 
 def text_of(scalar: tree.Scalar, what: str) -> str:
-    """The text of a scalar; raises Refused where YAML would make something else of it."""
+    """Return the text of a scalar. Raises InvalidValue where YAML 1.1 reads another type."""
     other = _taken_for(scalar.text) if scalar.plain else None
     if other is not None:
         raise InvalidValue(message("read-as", what=phrase(what), word=scalar.text, other=other))
@@ -59,7 +60,7 @@ def text_of(scalar: tree.Scalar, what: str) -> str:
 
 @dataclass(frozen=True)
 class Text(ScalarType):
-    """Free text of one line."""
+    """Text of one line."""
 
     what: str = "text"
     most: int = 128
@@ -84,7 +85,7 @@ class Text(ScalarType):
         return text
 
     def _spelt(self, text: str) -> str:
-        """What an id was meant to be that has capitals, accents or blanks in it."""
+        """Suggest a valid id for a text with capitals, accents or blanks."""
         plain = unicodedata.normalize("NFKD", text.lower().replace("đ", "d"))
         near = re.sub(r"[\s_]+", "-", "".join(c for c in plain if not unicodedata.combining(c)))
         meant = self.pattern == ID and re.fullmatch(ID, near) and quoted(text) == f"'{text}'"
@@ -97,13 +98,13 @@ def identifier(reserved: Collection[str] = ()) -> Text:
 
 @dataclass(frozen=True)
 class Number(ScalarType):
-    """A number within bounds."""
+    """A number within limits."""
 
     low: float
     high: float
     unit: str = ""
     whole: bool = False
-    or_zero: bool = False  # 0 is valid too, although below ``low``: it switches something off
+    or_zero: bool = False  # 0 is valid too, although below ``low``: it disables the function
 
     def describe(self) -> str:
         unit = message("unit", unit=phrase(self.unit)) if self.unit else ""
@@ -123,7 +124,7 @@ class Number(ScalarType):
 
 
 def number_of(scalar: tree.Scalar, what: str) -> float:
-    """The number a scalar is; raises Refused with the reason where it is none, or an ambiguous one."""
+    """Return the number in a scalar. Raises InvalidValue for no number, or an ambiguous one."""
     text = scalar.text
     if not scalar.plain and _DECIMAL.fullmatch(text):
         raise InvalidValue(message("quoted-number", what=what))
@@ -154,9 +155,9 @@ class WordChoice(ScalarType):
     """One of a few words."""
 
     words: tuple[str, ...]
-    make: Callable[[str], str] = str  # what becomes of the word
-    no: str | None = None  # the word that is meant where somebody writes no or off
-    later: tuple[str, ...] = ()  # words that the design has and this version does not offer
+    make: Callable[[str], str] = str  # converts the word to the value
+    no: str | None = None  # the word meant by no or off
+    later: tuple[str, ...] = ()  # words that the design has and this version does not implement
 
     def describe(self) -> str:
         return either_of(self.words)
@@ -193,7 +194,7 @@ def size_text(size: int) -> str:
 
 @dataclass(frozen=True)
 class ByteSize(ScalarType):
-    """Bytes, with a unit."""
+    """A number of bytes with a unit."""
 
     low: int
     high: int
@@ -213,7 +214,7 @@ class ByteSize(ScalarType):
 
 @dataclass(frozen=True)
 class PathType(ScalarType):
-    """A path; relative to the configuration file. What is there is not looked at."""
+    """A path, relative to the configuration file. The file need not exist."""
 
     what: str
 
@@ -229,7 +230,7 @@ class PathType(ScalarType):
 
 @dataclass(frozen=True)
 class ReadableFile(ScalarType):
-    """A file that must be readable, unless a copy of the configuration is checked elsewhere."""
+    """A readable file. It need not exist when a copy of the configuration is checked elsewhere."""
 
     what: str
     private: bool = False
@@ -256,7 +257,7 @@ def _warn_exposed(name: str, place: tree.SourcePosition, reading: ReadContext) -
 
 @dataclass(frozen=True)
 class PasswordFile(ScalarType):
-    """A file whose one line is a password. The value is the Secret, never the path."""
+    """A file with a password in its one line. The value is a Secret, never the path."""
 
     def describe(self) -> str:
         return message("password-file")

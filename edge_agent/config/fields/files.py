@@ -1,4 +1,4 @@
-"""Files that a configuration names: where they are looked for, and what is read of them."""
+"""Reads the files that a configuration names."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ MAX_SECRET_BYTES = 4096
 
 
 class FileRefused(Exception):
-    """A named file cannot be used; the message says why, never what is in it."""
+    """A named file cannot be used. The message says why, and never quotes its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFiles:
-    """Looks up the files of one configuration."""
+    """Finds and reads the files of one configuration."""
 
     base: Path  # directory of the configuration file
     credentials: Path | None  # systemd's $CREDENTIALS_DIRECTORY
-    required: bool = True  # False: a copy is checked elsewhere, where the files are not
+    required: bool = True  # False: a copy is checked on another machine, without the files
     confined: bool = False
-    """Passwords only from ``base`` and ``credentials``: the configuration came from elsewhere, root may be
-    who reads it, and the password of a camera is sent to an address that stands in it."""
+    """Read passwords only from ``base`` and ``credentials``. For a configuration from the centre: root may
+    read it, and a camera's password is sent to an address that stands in it."""
 
     def resolve(self, name: str) -> Path:
-        """Absolute as it is; relative in systemd's credentials first, then beside the configuration.
+        """Return an absolute name as it is; find a relative one in systemd's credentials, then beside the
+        configuration.
 
-        A folder that the unit names, ``LoadCredential=credentials:/etc/...``, arrives as one flat file for
-        each of its own: ``credentials/cam-1`` is ``credentials_cam-1`` (systemd.exec(5)).
+        systemd copies a folder that the unit names, ``LoadCredential=credentials:/etc/...``, to one flat file
+        for each of its files: ``credentials/cam-1`` is ``credentials_cam-1`` (systemd.exec(5)).
         """
         path = Path(name)
         if not path.is_absolute() and self.credentials is not None:
@@ -47,14 +48,14 @@ class ConfigFiles:
         return self.credentials is not None and path.is_relative_to(self.credentials)
 
     def readable(self, name: str) -> Path:
-        """The resolved path of a file that can be opened; raises FileRefused."""
+        """Return the resolved path of a file that can be opened. Raises FileRefused."""
         path = self.resolve(name)
         if self.required:
             self._read(path, 1)
         return path
 
     def contents(self, name: str, most: int) -> bytes:
-        """What the resolved file holds, which is at most so many bytes; raises FileRefused."""
+        """Return the content of the resolved file, at most ``most`` bytes. Raises FileRefused."""
         path = self.resolve(name)
         data = self._read(path, most + 1)
         if len(data) > most:
@@ -62,7 +63,7 @@ class ConfigFiles:
         return data
 
     def secret(self, name: str) -> str:
-        """The one line a password file holds, without its newline; raises FileRefused."""
+        """Return the one line of a password file, without its newline. Raises FileRefused."""
         if not self.required:
             return ""
         path = self.resolve(name)
@@ -76,7 +77,7 @@ class ConfigFiles:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            raise FileRefused(f"{path} is not UTF-8 text") from None  # the cause quotes its bytes
+            raise FileRefused(f"{path} is not UTF-8 text") from None  # the cause would quote its bytes
         text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
         if not text:
             raise FileRefused(message("empty-password", path=path))
@@ -85,7 +86,7 @@ class ConfigFiles:
         return text
 
     def world_readable(self, name: str) -> Path | None:
-        """The path when every user of the box can read it."""
+        """Return the path if every user of the gateway can read the file."""
         path = self.resolve(name)
         if not self.required or self.is_credential(path):
             return None
@@ -97,7 +98,7 @@ class ConfigFiles:
 
     def _read(self, path: Path, size: int) -> bytes:
         try:
-            # Non-blocking: a FIFO by mistake must not hang the check.
+            # Non-blocking: a FIFO, named by mistake, must not block the check.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise FileRefused(message("file-unread", path=path, reason=reason(error))) from error
@@ -114,5 +115,5 @@ class ConfigFiles:
 
 
 def reason(error: OSError) -> str:
-    """``no such file``, ``permission denied``: the system's word, lower case."""
+    """The system's reason in lower case: ``no such file``, ``permission denied``."""
     return phrase((error.strerror or type(error).__name__).lower().removesuffix(" or directory"))

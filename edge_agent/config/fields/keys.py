@@ -1,4 +1,4 @@
-"""A public key in a PEM file, for sealing what is stored."""
+"""Field types for public keys in PEM files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_agent.config.texts.messages import message
 
 MAX_KEY_BYTES = 16384
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END \1-----")
-# SubjectPublicKeyInfo of RFC 8410: all that stands before the 32 bytes of the key.
+# SubjectPublicKeyInfo of RFC 8410: the bytes before the 32 bytes of the key.
 _X25519 = bytes.fromhex("302a300506032b656e032100")
 _ED25519 = bytes.fromhex("302a300506032b6570032100")
 _KEY_BYTES = 32
@@ -25,7 +25,8 @@ _HOW = "make one with: openssl genpkey -algorithm x25519 -out KEY; openssl pkey 
 
 @dataclass(frozen=True)
 class OperatorKeys(ScalarType):
-    """A file with an Ed25519 public key, or a folder of such files. The value is its path: keys change."""
+    """A file with an Ed25519 public key, or a folder of such files. The value is the path, because keys
+    change."""
 
     def describe(self) -> str:
         return "a file with an Ed25519 public key in PEM, or a folder of them (*.pem)"
@@ -58,7 +59,7 @@ def _refuse_no_operator(data: bytes, path: Path) -> None:
 
 @dataclass(frozen=True)
 class SealingKey(ScalarType):
-    """A file with an X25519 public key. The value is its 32 bytes, None where files need not be there."""
+    """A file with an X25519 public key. The value is its 32 bytes; None where files need not exist."""
 
     def describe(self) -> str:
         return "a file with an X25519 public key in PEM"
@@ -75,9 +76,9 @@ class SealingKey(ScalarType):
 
 
 def _x25519_of(data: bytes, path: Path) -> bytes:
-    """The key in PEM text; raises Refused with what the file is instead."""
+    """Return the key in PEM text. Raises InvalidValue, which says what the file contains instead."""
     text = data.decode("ascii", "replace")
-    # Looked for first: also beside a public key it has no place on the box.
+    # First, look for a private key: the gateway must not have one, not even beside a public key.
     if "PRIVATE KEY-----" in text:
         raise InvalidValue(
             f"{path} holds a private key, which opens what is sealed: it stays at the centre; "

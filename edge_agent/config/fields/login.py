@@ -1,4 +1,4 @@
-"""``username`` and ``password_file``, wherever somebody has to log in."""
+"""``username`` and ``password_file``, for every section with a login."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADVICE = MappingProxyType(
         message("password-apart"),
     )
 )
-"""What to say to somebody who writes the password itself."""
+"""Messages for people who write the password itself into the configuration."""
 
 
 def check_login(values: SectionValues) -> None:

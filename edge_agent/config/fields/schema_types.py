@@ -1,9 +1,8 @@
-"""How a configuration is described: a table of fields, read by one walk over the tree.
+"""The types of the configuration table: sections, fields, and one walk that reads a tree by them.
 
-Validation, nearest names and ``docs/reference/configuration.md`` all come from the same table
-(``schema.py``). The walk never stops at the first mistake: it reports and goes on.
-
-The words of error messages: nearest names, and values that are safe to show.
+Validation, suggestions for misspelt names and ``docs/reference/configuration.md`` use the same table
+(``schema.py``). The walk reports each mistake and continues. Functions for error messages are here too: the
+nearest valid name, and values that are safe to print.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from edge_agent.core.errors import ConfigProblem
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
-    """The valid name a human most likely meant, or None when nothing is close."""
+    """Return the valid name that a person most likely meant, or None if no name is close."""
     by_lower = {name.lower(): name for name in valid}
     tidy = word.strip().lower().replace("-", "_")
     for candidate in (word.strip().lower(), tidy):
@@ -42,9 +41,9 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """``text`` quoted for a message, or a word for it where it could carry a secret."""
+    """Return ``text`` in quotes, or a general word for a text that could contain a secret."""
     if "@" in text or ":/" in text:
-        return message("this-url" if ":/" in text else "this-text")  # a user part may be in it
+        return message("this-url" if ":/" in text else "this-text")  # its user part may contain a password
     cut = text if len(text) <= 40 else text[:39] + "…"
     return "'" + "".join(c if c.isprintable() else "·" for c in cut) + "'"
 
@@ -67,29 +66,29 @@ REQUIRED: Final = _Mark.REQUIRED
 class ReloadScope(StrEnum):
     """What has to restart when a field changes."""
 
-    NOTHING = "nothing"  # it is taken over at once
+    NOTHING = "nothing"  # a running agent applies it
     AGENT = "agent"
     CAMERA = "camera"  # only the camera whose setting changed
 
 
 class InvalidValue(Exception):
-    """A value is wrong; the message says how, without a secret in it."""
+    """A value is wrong. The message says how, without a secret in it."""
 
 
 class ReadContext:
-    """One walk over one merged tree: collects what is wrong and what is doubtful."""
+    """One walk over one merged tree; collects mistakes and warnings."""
 
     def __init__(self, files: ConfigFiles, clock: Clock) -> None:
         self.files = files
-        self.clock = clock  # some settings grow old
+        self.clock = clock  # some settings expire
         self.problems: list[ConfigProblem] = []
         self.warnings: list[ConfigProblem] = []
-        self.incomplete = False  # a file could not be read: what is missing may stand in it
+        self.incomplete = False  # a file could not be read, and may contain what is missing
         self._key = ""
 
     @contextmanager
     def about(self, key: str) -> Iterator[None]:
-        """Messages inside begin with ``key:``."""
+        """Put ``key:`` before the messages of this block."""
         outer, self._key = self._key, key
         try:
             yield
@@ -101,7 +100,7 @@ class ReadContext:
         self.problems.append(place.problem(about))
 
     def refuse_missing(self, place: tree.SourcePosition, text: str) -> None:
-        """``refuse``, unless what is missing may be given where nobody could read it."""
+        """Report a missing value, unless a file that could not be read may contain it."""
         if not self.incomplete:
             self.refuse(place, text)
 
@@ -110,19 +109,19 @@ class ReadContext:
 
 
 class FieldType(ABC):
-    """What a value may be."""
+    """The type of a value."""
 
     @abstractmethod
     def read(self, node: tree.Node, reading: ReadContext) -> Any:
-        """The typed value, or INVALID after having reported why."""
+        """Return the typed value, or report the mistake and return INVALID."""
 
     @abstractmethod
     def describe(self) -> str:
-        """The type in a few words, for messages ("must be ...") and the reference."""
+        """Describe the type in a few words, for messages ("must be ...") and the reference."""
 
 
 class ScalarType(FieldType):
-    """A value written as one word or number."""
+    """A type for one word or number."""
 
     def read(self, node: tree.Node, reading: ReadContext) -> Any:
         if not isinstance(node, tree.Scalar):
@@ -140,7 +139,7 @@ class ScalarType(FieldType):
 
     @abstractmethod
     def parse(self, scalar: tree.Scalar, reading: ReadContext) -> Any:
-        """The typed value; raises Refused."""
+        """Return the typed value. Raises InvalidValue."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +150,12 @@ class Field:
     kind: FieldType
     doc: str
     default: Any = REQUIRED
-    default_text: str = ""  # how the reference shows the default; else its YAML form
-    reload: ReloadScope | None = None  # None: as the section that holds it; AGENT at the top
+    default_text: str = ""  # default as the reference prints it; empty: in YAML
+    reload: ReloadScope | None = None  # None: as for the section around it; AGENT at the top
 
 
 class SectionValues:
-    """What was read of one section: typed values by key, and where they stand."""
+    """Values of one section by key, with their positions."""
 
     def __init__(self, node: tree.Mapping, reading: ReadContext) -> None:
         self._node = node
@@ -167,7 +166,7 @@ class SectionValues:
         return self.found[key]
 
     def valid(self, key: str) -> Any:
-        """The value, or None where it is wrong or missing: for checks that need several fields."""
+        """Return the value, or None if it is wrong or missing: for checks of several fields."""
         value = self.found.get(key, INVALID)
         return None if value is INVALID else value
 
@@ -175,7 +174,7 @@ class SectionValues:
         return key in self._node.entries
 
     def place(self, key: str) -> tree.SourcePosition:
-        """Where the value stands; the section itself where the key was not given."""
+        """Position of the value; of the section if the key is missing."""
         entry = self._node.entries.get(key)
         return entry.value.place if entry else self._node.place
 
@@ -184,12 +183,12 @@ class SectionValues:
         return entry.key if entry else self._node.place
 
     def node(self, key: str) -> tree.Node | None:
-        """What was written, right or wrong; None where the key was not given."""
+        """The node of the key, valid or not; None if the key is missing."""
         entry = self._node.entries.get(key)
         return entry.value if entry else None
 
     def require_both(self, one: str, other: str) -> None:
-        """Refuses either key without the other."""
+        """Report a mistake if only one of the two keys is there."""
         for key, missing in ((one, other), (other, one)):
             if self.given(key) and not self.given(missing):
                 text = message("together", key=key, missing=missing)
@@ -200,15 +199,15 @@ class SectionValues:
 
 
 def _no_check(values: SectionValues) -> None:
-    """Most sections have no rule that spans fields."""
+    """For sections without a check across fields."""
 
 
 @dataclass(frozen=True)
 class Section(FieldType):
     """A mapping with known keys.
 
-    ``build`` makes the frozen settings of valid values only. ``check`` sees every section, also one
-    with mistakes in it, so that rules over several fields are reported in the same go.
+    ``build`` makes the frozen settings, and gets valid values only. ``check`` gets every section, also one
+    with mistakes, so that mistakes across fields are reported in the same run.
     """
 
     name: str
@@ -217,8 +216,8 @@ class Section(FieldType):
     build: Callable[[SectionValues], Any]
     check: Callable[[SectionValues], None] = _no_check
     replacements: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Keys people try, and what to do instead."""
-    example: str = ""  # how it is written, where that is short
+    """Messages for keys that people write instead of valid ones."""
+    example: str = ""  # how a short section is written
 
     def describe(self) -> str:
         if self.example:
@@ -261,7 +260,8 @@ class Section(FieldType):
                 reading.refuse(entry.key, self._unknown(key, entry.value))
 
     def _unknown(self, key: str, value: tree.Node) -> str:
-        """Quotes the key only where it resembles a known one: ``{url: rtsp://u:a,b}`` has a key ``b``."""
+        """Report an unknown key. It is quoted only if it resembles a known key: ``{url: rtsp://u:a,b}`` has a
+        key ``b``."""
         section = phrase(self.name)
         if key in self.replacements:
             return message("unknown-instead", key=key, section=section, instead=self.replacements[key])
@@ -275,5 +275,6 @@ class Section(FieldType):
 
 
 def build_from_values(make: Callable[..., Any]) -> Callable[[SectionValues], Any]:
-    """Builds ``make(**values)``: for sections whose keys are the fields of their settings class."""
+    """Return a ``build`` that calls ``make(**values)``, for a section whose keys are the fields of its
+    settings class."""
     return lambda values: make(**values.found)

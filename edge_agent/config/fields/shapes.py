@@ -1,7 +1,5 @@
-"""The kinds of what is drawn into the picture: points, polygons, and ways from one point to another.
-
-Whether one polygon lies wholly in another, edges included. Exact: coordinates are taken as fractions.
-"""
+"""Field types of shapes in the picture: points, polygons, lines and arrows. Also tests whether a polygon
+covers another, edges included, with exact fractions."""
 
 from __future__ import annotations
 
@@ -26,12 +24,12 @@ from edge_agent.config.texts.messages import message
 from edge_agent.core.geometry import Point, Polygon, fault_of
 
 LEAST_LENGTH = 0.01
-"""Of a line or arrow, in 0..1 of the picture: about what a hand with a mouse can hit."""
+"""Shortest line or arrow, in 0..1 of the picture: about the precision of a hand with a mouse."""
 
 
 @dataclass(frozen=True)
 class PointType(FieldType):
-    """A place in the picture."""
+    """A point in the picture."""
 
     coordinate: Number = field(default_factory=lambda: Number(0, 1, "of the picture's width or height"))
 
@@ -73,7 +71,7 @@ class PolygonType(FieldType):
 
 
 def segment(name: str, doc: str, from_doc: str, to_doc: str) -> Section:
-    """A section of two points apart: a line, or an arrow."""
+    """Make a section of two distinct points: a line, or an arrow."""
     return Section(
         name,
         doc,
@@ -92,7 +90,7 @@ def _check_segment(values: SectionValues) -> None:
 
 
 def length_of(ends: tuple[Point, Point]) -> float:
-    """In 0..1 of the picture, as if it were square."""
+    """Length in 0..1 of the picture, as if the picture were square."""
     return math.dist(*ends)
 
 
@@ -101,8 +99,9 @@ _Edge = tuple[_Exact, _Exact]
 
 
 def polygon_contains(outer: Polygon, inner: Polygon) -> bool:
-    """A polygon has no holes, so ``inner`` is covered where all of its edges are."""
-    if not _box_covers(outer, inner):  # true of nearly all pairs, and cheap
+    """Whether ``outer`` covers ``inner``. A polygon has no holes, so it is enough to test the edges of
+    ``inner``."""
+    if not _box_covers(outer, inner):  # false for nearly all pairs that do not cover each other, and cheap
         return False
     edges = _edges(outer)
     return all(_in(point, edges) for edge in _edges(inner) for point in _middles(edge, edges))
@@ -126,7 +125,8 @@ def _exact(point: Point) -> _Exact:
 
 
 def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[_Exact]:
-    """One point of each piece into which ``others`` cut the edge: a piece is inside or outside as a whole."""
+    """Yield one point of each piece into which ``others`` cut the edge: a piece is inside or outside as a
+    whole."""
     cuts = {Fraction(0), Fraction(1)}.union(*(_cuts(edge, other) for other in others))
     (ax, ay), (bx, by) = edge
     for before, after in pairwise(sorted(cuts)):
@@ -135,7 +135,8 @@ def _middles(edge: _Edge, others: list[_Edge]) -> Iterator[_Exact]:
 
 
 def _cuts(edge: _Edge, other: _Edge) -> Iterator[Fraction]:
-    """Where ``other`` meets the edge, in 0..1 of its length; of two on one line, the ends of ``other``."""
+    """Yield where ``other`` meets the edge, in 0..1 of its length; if both are on one line, the ends of
+    ``other``."""
     a, b = edge
     c, d = other
     turn_c, turn_d = _turn(a, b, c), _turn(a, b, d)
@@ -156,7 +157,7 @@ def _along(edge: _Edge, point: _Exact) -> Fraction:
 
 
 def _in(point: _Exact, edges: list[_Edge]) -> bool:
-    """Inside by the even-odd rule, or on an edge."""
+    """Whether the point is inside by the even-odd rule, or on an edge."""
     x, y = point
     inside = False
     for a, b in edges:

@@ -1,4 +1,4 @@
-"""A configuration that is one file, without anything beside it: the centre's, a scenario."""
+"""Reads a configuration of one file without drop-ins: the centre's, or a scenario."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from edge_agent.config.fields.schema_types import ReadContext
 
 
 def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping | None:
-    """None where it is none, and ``reading`` says why. ``shape``: what it should be, for whoever wrote it."""
+    """Return the mapping, or report the reason and return None. ``shape``: the expected content, for the
+    message."""
     start = tree.SourcePosition(str(path), 1, 1)
     try:
         with path.open("rb") as file:

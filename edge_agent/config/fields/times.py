@@ -1,4 +1,4 @@
-"""The kinds of time: time zones, times of day, days of the week, dates."""
+"""Field types of time: time zones, times of day, days of the week, dates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _OF_VIETNAM = dict.fromkeys(
     ("asia/hanoi", "asia/ha_noi", "asia/ha noi", "asia/hà nội", "hanoi", "vietnam", "asia/vietnam", "ict"),
     "Asia/Ho_Chi_Minh",
 )
-"""The database names a zone after its largest city; these are looked for here and are not in it."""
+"""The IANA database names a zone after its largest city. It lacks these names, which people try in
+Vietnam."""
 EVERY_DAY = frozenset(range(len(DAYS)))
 
 
@@ -47,7 +48,7 @@ class TimeZone(ScalarType):
 
 @dataclass(frozen=True)
 class TimeOfDay(ScalarType):
-    """Hours and minutes. As an end, 24:00 is the midnight that begins the next day."""
+    """Hours and minutes. As an end, 24:00 is the midnight at which the next day begins."""
 
     end: bool = False
 
@@ -69,7 +70,7 @@ class TimeOfDay(ScalarType):
 
 
 def _time_meant(scalar: tree.Scalar) -> str:
-    """``7:00`` is 07:00, and 1320 is what another YAML reader made of an unquoted 22:00."""
+    """Suggest a time: ``7:00`` is 07:00, and 1320 is how another YAML reader reads an unquoted 22:00."""
     if (match := re.fullmatch(r"(\d):([0-5]\d)", scalar.text)) is not None:
         return message("mean", name=f"0{match[1]}:{match[2]}")
     if scalar.plain and re.fullmatch(r"\d{1,4}", scalar.text):
@@ -82,7 +83,7 @@ def _time_meant(scalar: tree.Scalar) -> str:
 
 @dataclass(frozen=True)
 class DaySpan(ScalarType):
-    """A day of the week or several in a row, as numbers from 0, Monday."""
+    """A day of the week or several consecutive ones, as numbers from 0, Monday."""
 
     def describe(self) -> str:
         return message("day")
@@ -93,7 +94,7 @@ class DaySpan(ScalarType):
             text = message("must-be-not", kind=self.describe(), found=quoted(scalar.text))
             raise InvalidValue(message("with-hint", text=text, hint=_days_meant(scalar.text)))
         first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
-        length = (last - first) % 7 + 1  # sat-mon goes over the end of the week
+        length = (last - first) % 7 + 1  # sat-mon crosses the end of the week
         return frozenset((first + i) % 7 for i in range(length))
 
 
@@ -109,7 +110,7 @@ def _day_meant(word: str) -> str | None:
 
 @dataclass(frozen=True)
 class DateSpan(ScalarType):
-    """A date or several in a row, both ends included."""
+    """A date or several consecutive ones, both ends included."""
 
     most: int = 100  # days
 
@@ -140,7 +141,7 @@ class DateSpan(ScalarType):
 
 
 def _date_meant(text: str) -> str:
-    """Vietnam writes 5/2/2027 for the fifth of February."""
+    """Suggest a date: Vietnam writes 5/2/2027 for the fifth of February."""
     if (match := re.fullmatch(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)", text.strip(), re.ASCII)) is not None:
         year, month, day = match.groups()
     elif (match := re.fullmatch(r"(\d\d?)[-/.](\d\d?)[-/.](\d{4})", text.strip(), re.ASCII)) is not None:

@@ -1,8 +1,8 @@
-"""YAML text as a tree that remembers where everything stands.
+"""Parses YAML to a tree with the position of each node.
 
-PyYAML's events carry positions and the text as written; its constructor would throw both away and
-turn ``22:00`` into 1320, ``no`` into False and the second of two equal keys into the only one. So
-scalars stay text here, and the kinds in ``field_types.py`` decide what a text may mean.
+PyYAML's events have positions and the text as written. Its constructor would lose both and turn ``22:00``
+into 1320, ``no`` into False, and drop the first of two equal keys. So scalars stay text here, and the types
+in ``field_types.py`` decide what a text may mean.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SourcePosition:
 class Scalar:
     place: SourcePosition
     text: str
-    plain: bool  # written without quotes, so other YAML readers may take it for something else
+    plain: bool  # without quotes, so that other YAML readers may read another type
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ Node = Scalar | Sequence | Mapping
 
 
 class NotYaml(Exception):
-    """The text cannot be read any further."""
+    """The rest of the text cannot be parsed."""
 
     def __init__(self, problem: ConfigProblem) -> None:
         super().__init__(str(problem))
@@ -74,9 +74,9 @@ class NotYaml(Exception):
 
 
 def parse(data: bytes, file: str) -> tuple[Node | None, list[ConfigProblem]]:
-    """The tree of ``data`` (None for an empty document) and what was wrong but could be read past.
+    """Return the tree of ``data`` (None for an empty document) and the mistakes that did not end the parsing.
 
-    Raises NotYaml, and nothing else, whatever the bytes are.
+    Raises only NotYaml, whatever the bytes are.
     """
     if len(data) > MAX_BYTES:
         raise NotYaml(
@@ -87,7 +87,7 @@ def parse(data: bytes, file: str) -> tuple[Node | None, list[ConfigProblem]]:
     text = _decode(data, file)
     builder = _Builder(file)
     try:
-        # libyaml's parser: 17 times the speed of the Python one, and it bounds nesting by itself.
+        # libyaml's parser: 17 times as fast as the Python one, and it limits nesting itself.
         return builder.document(yaml.parse(text, Loader=yaml.CSafeLoader)), builder.problems
     except yaml.MarkedYAMLError as error:
         raise NotYaml(_explain(error, text, file)) from None  # the cause's text may quote a secret
@@ -114,7 +114,7 @@ def _place_at(before: str, file: str) -> SourcePosition:
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigProblem:
-    """The parser's complaint in the reader's words; never a quotation, which could be a password."""
+    """Explain the parser's error without a quotation, which could be a password."""
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return SourcePosition(file, 1, 1).problem(message("not-yaml"))
@@ -137,7 +137,7 @@ def _character_at(text: str, line: int, column: int) -> str:
 
 
 class _Builder:
-    """Makes nodes of events. One use only."""
+    """Makes nodes of events, once."""
 
     def __init__(self, file: str) -> None:
         self.problems: list[ConfigProblem] = []
@@ -197,7 +197,7 @@ class _Builder:
                 self.problems.append(key.place.problem(text))
             else:
                 entries[key.text] = MappingEntry(key.place, value)
-        for source in merged:  # YAML merge keys: what is written out wins, then the earlier source
+        for source in merged:  # YAML merge keys: a written key wins, then the earlier source
             for name, entry in source.entries.items():
                 entries.setdefault(name, entry)
         return Mapping(self._place(event), entries)

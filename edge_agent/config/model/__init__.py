@@ -1,1 +1,2 @@
-"""The frozen settings that run-time code reads, and addresses taken apart. No YAML, no defaults of files."""
+"""The frozen settings for run-time code, and parsers of addresses. No YAML and no defaults of files are
+here."""

@@ -1,12 +1,9 @@
-"""Addresses of cameras and brokers, taken apart without ever quoting a password.
+"""Parses addresses of cameras and brokers, and never quotes a password.
 
-Python's ``urlsplit`` is not used: it takes ``rtsp://user:pa#ss@host/`` for host ``user`` and port
-``pa``, which would put half a password into an error message or, worse, into a payload.
-
-Which camera URLs look like a main stream.
-
-The agent analyses 640 pixels of width: a 4K main stream costs ten times the decoding for the same
-events. The patterns are the vendors' own URL schemes; what matches none is not commented on.
+Python's ``urlsplit`` is not used: it reads ``rtsp://user:pa#ss@host/`` as host ``user`` and port ``pa``,
+which would put half a password into an error message or a payload. This module also recognises main streams:
+the agent analyses 640 pixels of width, and a 4K main stream costs ten times the decoding for the same events.
+The patterns are the vendors' own URL schemes; for other URLs there is no hint.
 """
 
 from __future__ import annotations
@@ -56,7 +53,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 def main_stream_hint(url: str) -> str | None:
-    """How the camera's sub stream is usually named, when ``url`` looks like its main stream."""
+    """Return the usual name of the camera's sub-stream if ``url`` looks like its main stream."""
     for pattern, hint in _PATTERNS:
         if pattern.search(url):
             return f"{hint}, and costs a fraction of the CPU"
@@ -86,7 +83,7 @@ class CameraUrl:
 class CameraAddress(ScalarType):
     """rtsp(s)://, http(s)://, a file or v4l2:/dev/videoN."""
 
-    main: bool = False  # a main stream is what is wanted
+    main: bool = False  # a main stream is expected
 
     def describe(self) -> str:
         return message("camera-url")
@@ -123,7 +120,8 @@ class CameraAddress(ScalarType):
 
 
 def host_of(url: str) -> str:
-    """Of a camera's URL, with or without a login in it; IPv6 in its brackets. Empty for a file or device."""
+    """Host of a camera's URL, with or without a login in it; IPv6 in its brackets. Empty for a file or
+    device."""
     match = _URL.fullmatch(url)
     if match is None or len(match["slashes"]) != 2:
         return ""
@@ -181,7 +179,7 @@ def _network(scheme: str, rest: str) -> CameraUrl:
 
 
 def _split(rest: str) -> tuple[str, str]:
-    """Authority and what follows it."""
+    """Split into the authority and the rest."""
     end = re.search(r"[/?#]", rest)
     return (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
 
@@ -204,7 +202,7 @@ def _credentials(user: str) -> Credentials:
 
 
 def _host_and_port(address: str, advice: str) -> tuple[str, int | None]:
-    """Never quotes the address: without an @ it may be the first half of a password."""
+    """Split into host and port. Never quotes the address: without an @ it may be half of a password."""
     match = _HOST.fullmatch(address)
     if match is None or (match["port"] is not None and not re.fullmatch(r"[0-9]{1,9}", match["port"])):
         raise InvalidValue(message("bad-host", advice=advice))
@@ -227,7 +225,7 @@ class BrokerAddress(ScalarType):
         return self.read_text(scalar.text)
 
     def read_text(self, text: str) -> Broker:
-        """Raises Refused."""
+        """Parse an address. Raises InvalidValue."""
         match = _URL.fullmatch(text.strip())
         if match is None or len(match["slashes"]) != 2 or match["scheme"].lower() not in BROKER_PORTS:
             raise self._refused(match)

@@ -1,7 +1,7 @@
-"""The frozen settings that run-time code sees: no None for "default", no raw YAML, no environment.
+"""The frozen settings for run-time code: no None for "default", no raw YAML, no environment.
 
-``loader.py`` makes them: raw YAML -> merged (profile, file, drop-ins) -> these. How a field reloads:
-``camera`` settings restart that camera only, nearly everything else the agent; ``changes.py`` tells which.
+``loader.py`` makes them: raw YAML -> merged (profile, file, drop-ins) -> these. ``camera`` settings restart
+only that camera, nearly all others restart the agent; ``changes.py`` decides which.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Gateway:
     name: str
     timezone: ZoneInfo
     holidays: frozenset[date] = frozenset()
-    location: Location | None = None  # None: nobody wrote it down
+    location: Location | None = None  # None: not configured
     ward_name: str = ""  # for people; empty: the id is shown
 
     @property
@@ -87,17 +87,17 @@ class UplinkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """The way to the broker, and what it may carry."""
+    """The connection to the broker, and how much data it may carry."""
 
     kind: UplinkKind = UplinkKind.FIBRE
-    monthly_bytes: int | None = None  # of a billing period; None: nobody counts
+    monthly_bytes: int | None = None  # of a billing period; None: not limited
     reset_day: int = 1  # of the month, 1 to 31; in a shorter month its last day
     backlog_bytes_s: int = 250_000
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """A host beyond the site whose answer shows that the network is well."""
+    """A host beyond the site; its reply shows that the network works."""
 
     host: str
     port: int
@@ -105,7 +105,7 @@ class ProbeTarget:
 
 @dataclass(frozen=True, slots=True)
 class Healing:
-    """What a gateway does by itself after so many hours without a broker; 0: never."""
+    """What a gateway does after so many hours without a broker; 0: never."""
 
     reconnect_h: float = 1.0
     reset_h: float = 4.0
@@ -120,16 +120,16 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Clips and pictures that are kept on the box."""
+    """Clips and pictures that are stored on the gateway."""
 
     max_bytes: int = 2 * 10**9
     max_age_days: float = 30.0
-    keep_free: int = 200 * 10**6  # bytes of the disk that evidence leaves alone
+    keep_free: int = 200 * 10**6  # bytes of the disk that evidence must leave free
     seal_to: bytes | None = None  # X25519 public key, 32 bytes: media on the disk are encrypted to it
 
 
 SIGNED_COMMANDS = ("camera-reboot", "disarm", "mask", "relearn", "restart")
-"""What an operator has to sign unless the configuration says otherwise, beside what always has to be."""
+"""Commands that need an operator's signature by default, in addition to those that always need one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Commands:
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """Frames for training that a signed command may have the gateway keep."""
+    """Frames for training that a gateway stores after a signed command."""
 
     allow: bool = False
     seal_to: bytes | None = None  # X25519 public key, 32 bytes; None: ``storage.seal_to``
@@ -177,8 +177,8 @@ class Ring:
 
 class ClipPolicy(StrEnum):
     NONE = "none"
-    RULES = "rules"  # for what rules tell, unless the camera has privacy masks
-    UNMASKED = "unmasked"  # the same with them: a clip is not transcoded, the masks are not in it
+    RULES = "rules"  # for events of rules, unless the camera has privacy masks
+    UNMASKED = "unmasked"  # also with privacy masks: a clip is not transcoded, so the masks are not in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +192,10 @@ class Report:
 class RuleKind(StrEnum):
     """Also the kind of its events on the wire."""
 
-    ZONE_INTRUSION = "zone-intrusion"  # somebody came into a zone and stayed for ``min_duration_s``
-    LOITERING = "loitering"  # the same, and a short absence does not begin the time anew
+    ZONE_INTRUSION = "zone-intrusion"  # an object entered a zone and stayed for ``min_duration_s``
+    LOITERING = "loitering"  # the same, but a short absence does not restart the time
     LINE_CROSSING = "line-crossing"
-    STOPPED_VEHICLE = "stopped-vehicle"  # it moved, and then stood still where nothing should stop
+    STOPPED_VEHICLE = "stopped-vehicle"  # a vehicle moved, and then stood still in a zone
     WRONG_WAY = "wrong-way"
     CROWDING = "crowding"
 
@@ -208,7 +208,7 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """From one point to another. Who looks along it has side A on the left hand, B on the right."""
+    """A line from one point to another. Seen along the line, side A is on the left, side B on the right."""
 
     id: str
     begin: Point
@@ -216,25 +216,25 @@ class Line:
 
 
 class OnHolidays(StrEnum):
-    USUAL = "usual"  # a holiday is a day like any other
-    OFF = "off"  # not armed on one
-    ALSO = "also"  # armed on one, whatever the day of the week
-    ONLY = "only"  # armed on no other day
+    USUAL = "usual"  # armed on a holiday as on any other day
+    OFF = "off"  # not armed on a holiday
+    ALSO = "also"  # armed on a holiday, whatever the day of the week
+    ONLY = "only"  # armed on holidays only
 
 
 class WhenUnsynced(StrEnum):
-    """What a schedule does while the clock has not been synchronised since the box started."""
+    """What a schedule does while the clock has not been synchronised since the boot."""
 
     ARMED = "armed"  # all day
     OFF = "off"  # not at all
-    CLOCK = "clock"  # as the clock says, which may be hours or days behind
+    CLOCK = "clock"  # by the clock, which may be hours or days behind
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a rule is armed, in the site's own time."""
+    """When a rule is armed, in the site's time zone."""
 
-    days: frozenset[int]  # on which it begins; 0 is Monday, 6 Sunday
+    days: frozenset[int]  # on which the armed time begins; 0 is Monday, 6 Sunday
     begin: time
     end: time  # not after ``begin``: on the next day
     holidays: OnHolidays = OnHolidays.USUAL
@@ -243,13 +243,13 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What all rules have. Which of the classes below a rule is, its kind says."""
+    """The settings that all rules have. The kind of a rule decides its class."""
 
     id: str
     kind: RuleKind
     labels: tuple[str, ...]
     severity: Severity
-    cooldown_s: float  # from one start to the next, of this rule
+    cooldown_s: float  # between two starts of this rule
     schedule: Schedule | None  # None: always armed
     enabled: bool = True
 
@@ -260,7 +260,7 @@ class ZoneRule(Rule):
 
     zone: Zone
     min_duration_s: float
-    grace_s: float  # so long an absence is none
+    grace_s: float  # a shorter absence does not count
 
 
 class Direction(StrEnum):
@@ -270,7 +270,7 @@ class Direction(StrEnum):
 
 
 class CrossingMode(StrEnum):
-    """How much of an object has to be across before it counts."""
+    """How much of an object must be across before it counts."""
 
     STRICT = "strict"
     BALANCED = "balanced"
@@ -279,13 +279,14 @@ class CrossingMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineRule(Rule):
-    """``line-crossing``. Counts are kept for both directions, whatever ``direction`` tells one by one."""
+    """``line-crossing``. Counts are kept for both directions, whatever ``direction`` says about single
+    events."""
 
     line: Line
     direction: Direction
     mode: CrossingMode
     each: bool  # an event for each crossing
-    counts_s: float  # counts this often, where there is something new; 0: none
+    counts_s: float  # period of counts, if there are new ones; 0: none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,8 +302,8 @@ class WrongWayRule(Rule):
     """``wrong-way``."""
 
     zone: Zone
-    arrow: tuple[Point, Point]  # the way one has to go, from the first to the second
-    angle_deg: float  # at most so far from straight against the arrow
+    arrow: tuple[Point, Point]  # the right direction of travel, from the first point to the second
+    angle_deg: float  # largest deviation from the exact opposite of the arrow
     min_distance: float  # in widths of the picture
 
 
@@ -311,9 +312,9 @@ class CrowdingRule(Rule):
     """``crowding``."""
 
     zone: Zone
-    count: int  # so many objects
+    count: int  # number of objects that is too many
     min_duration_s: float
-    release_count: int  # over when there are no more than this, for ``min_duration_s``
+    release_count: int  # it ends when for ``min_duration_s`` there are no more than this
 
 
 AnyRule = ZoneRule | LineRule | StoppedRule | WrongWayRule | CrowdingRule
@@ -321,15 +322,15 @@ AnyRule = ZoneRule | LineRule | StoppedRule | WrongWayRule | CrowdingRule
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """How long clips are, and where they come from."""
+    """The length of clips, and their source."""
 
     pre_s: float = 5.0
     post_s: float = 5.0
     max_s: float = 60.0
     max_bytes: int = (
-        16_000_000  # of memory for one clip, and for the packets of the main stream that may become one
+        16_000_000  # memory for one clip, and for the packets of the main stream that may become one
     )
-    main_url: str | None = None  # without user part; None: cut from the stream that is analysed
+    main_url: str | None = None  # without user part; None: clips are cut from the analysed stream
     main_credentials: Credentials | None = None
 
 
@@ -345,8 +346,8 @@ class Camera:
     ring: Ring
     rules: tuple[AnyRule, ...]
     clip: Clip = field(default_factory=Clip)
-    watch_view: bool = False  # tell what happens to it: covered, turned, frozen, ...
-    allow_basic: bool = False  # the password may be sent readable, over a connection without TLS
+    watch_view: bool = False  # report that the camera was covered, turned or frozen, and the like
+    allow_basic: bool = False  # the password may be sent in clear, over a connection without TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +363,7 @@ class Settings:
     config_hash: str  # sha256 of the merged configuration, secrets left out
     warnings: tuple[str, ...] = field(default=())
     storage: Storage = field(default_factory=Storage)
-    version: int = 0  # the highest is in force, of the file and of what the centre pushed
+    version: int = 0  # the file or the pushed configuration with the highest version is in force
     uplink: Uplink = field(default_factory=Uplink)
     commands: Commands = field(default_factory=Commands)
     healing: Healing = field(default_factory=Healing)
@@ -370,7 +371,7 @@ class Settings:
 
     @property
     def all_credentials(self) -> tuple[Credentials, ...]:
-        """Whose passwords must show nowhere."""
+        """Logins whose passwords must not appear in any output."""
         cameras = [(camera.credentials, camera.clip.main_credentials) for camera in self.cameras]
         found = (self.mqtt.credentials, *(each for pair in cameras for each in pair))
         return tuple(credentials for credentials in found if credentials is not None)

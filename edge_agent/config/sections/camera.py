@@ -1,7 +1,5 @@
-"""``cameras``: where each picture comes from, and what is made of it.
-
-``clip`` of a camera: how long clips are, and where they come from.
-"""
+"""``cameras``: the source of each picture and how it is analysed; ``clip``: the length of clips and their
+source."""
 
 from __future__ import annotations
 
@@ -76,14 +74,14 @@ CLIP = Section(
 
 
 def main_credentials(clip: Clip, of_camera: Credentials | None) -> Credentials | None:
-    """Of the main stream: its own, else those of the camera; a file or device has none."""
+    """Login of the main stream: its own, else that of the camera; None for a file or device."""
     if clip.main_url is None or not clip.main_url.startswith(("rtsp", "http")):
         return None
     return clip.main_credentials or of_camera
 
 
 def check_clip(values: SectionValues) -> None:
-    """What of a camera's other keys makes its clips shorter, or makes none. ``values`` of the camera."""
+    """Warn about keys of a camera that shorten its clips or prevent them. ``values``: the camera."""
     report: Report | None = values.valid("report")
     policy = report.clips if report is not None else None
     if policy is ClipPolicy.NONE:
@@ -97,7 +95,7 @@ def check_clip(values: SectionValues) -> None:
 
 
 def _warn_private(values: SectionValues) -> None:
-    """Silent where nobody asked for clips: a mask is then simply stronger than the default."""
+    """Warn only if clips were configured: otherwise a mask simply overrides the default."""
     asked = _place_in(values, "report", "clips")
     if asked is None and values.given("clip"):
         asked = values.key_place("clip")
@@ -135,7 +133,7 @@ def _place_in(values: SectionValues, section: str, key: str) -> tree.SourcePosit
 
 
 RESERVED_IDS = ("gateway",)
-"""``up/event/gateway`` carries what concerns the whole box."""
+"""``up/event/gateway`` carries the events about the gateway itself."""
 
 ANALYSE = Section(
     "analyse",

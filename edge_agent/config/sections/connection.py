@@ -1,9 +1,5 @@
-"""``mqtt``: the broker, and how to get there.
-
-``healing``: what a gateway without a broker does by itself.
-
-``uplink``: the way to the broker, and what it may carry.
-"""
+"""``mqtt``: the broker and the login; ``healing``: what a gateway without a broker does; ``uplink``: the
+connection to the broker and its data limit."""
 
 from __future__ import annotations
 
@@ -16,7 +12,8 @@ from edge_agent.config.model.settings import Broker, Delivery, Healing, Mqtt, Up
 from edge_agent.config.texts.messages import message
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-# Wildcards, empty levels and a leading $ would make topics that nobody can subscribe to as documented.
+# Wildcards, empty levels and a leading $ would make topics to which subscribers cannot subscribe as
+# documented.
 ROOT_PATTERN = r"(?!\$)[^/+#\s\x00-\x1f]+(/[^/+#\s\x00-\x1f]+)*"
 ROOT_WORDS = "levels such as tb/v1, without + # or spaces"
 MOST_ROOT = 64
@@ -128,10 +125,11 @@ HEALING = Section(
 
 
 SIM_MONTHLY_BYTES = 3 * 10**9
-"""A busy site of four cameras that tells objects sends 2.6 GB in 30 days without TCP and IP headers, one
-with counts only 0.27 GB, a quiet one 0.15 GB (bench/results/full.md, traffic)."""
+"""In 30 days a busy site of four cameras with object events sends 2.6 GB without TCP and IP headers, one with
+counts only 0.27 GB, a quiet one 0.15 GB (bench/results/full.md, traffic)."""
 BACKLOG_BYTES_S = {UplinkKind.FIBRE: 250_000, UplinkKind.SIM: 25_000}
-"""A day of that busy site with objects (80 MB) is through in 6 minutes, and in an hour on a SIM card."""
+"""A day's backlog of that busy site with objects (80 MB) is sent in 6 minutes, and in an hour on a SIM
+card."""
 
 
 def _build_uplink(values: SectionValues) -> Uplink:

@@ -1,4 +1,4 @@
-"""``detector``: what gives objects their names."""
+"""``detector``: the model that detects and labels objects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edge_agent.core.model import LABELS
 
 @dataclass(frozen=True)
 class ModelName(ScalarType):
-    """The model that ships, none, or a model file."""
+    """The model of this package, none, or a model file."""
 
     names = ("auto", "none")
 
@@ -68,7 +68,7 @@ BOARD_FIELDS = (
         "from the profile",
     ),
 )
-"""What depends on the board: profiles give the values, the configuration may overrule them."""
+"""Keys that depend on the board: profiles give values, and the configuration may override them."""
 
 
 def _build(values: SectionValues) -> Detector:

@@ -1,7 +1,4 @@
-"""``gateway``: who this box is.
-
-``commands``: what the centre may ask the gateway to do.
-"""
+"""``gateway``: the identity of this gateway; ``commands``: what the centre may order the gateway to do."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from edge_agent.config.texts.messages import message
 from edge_agent.wire import ARGUMENTS
 
 MOST_HOLIDAYS = 400
-"""In a few years together; Vietnam has about 12 a year."""
+"""Enough for many years; Vietnam has about 12 a year."""
 _TIMEZONE = "Asia/Ho_Chi_Minh"
 
 LOCATION = Section(

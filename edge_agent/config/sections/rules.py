@@ -1,4 +1,5 @@
-"""``rules`` of a camera: what to tell about its zones and lines. Each kind of rule has keys of its own."""
+"""``rules`` of a camera: which events in its zones and at its lines are reported. Each kind of rule has its
+own keys."""
 
 from __future__ import annotations
 
@@ -28,16 +29,16 @@ from edge_agent.core.languages import Bilingual
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS, PERSON, TWO_WHEELER, VEHICLE, Severity
 
 FOLLOWED = 200
-"""Objects of one camera at once that anybody has thought of; the tracker itself knows no such limit."""
+"""Largest plausible number of objects at one camera; the tracker itself has no such limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenRule:
-    """A rule as it was read: the zone or line it is about is a name that may not exist."""
+    """A rule as it was read. The zone or line that it names may not exist."""
 
     make: Callable[..., AnyRule]
-    about: str  # zone or line
-    name: str  # of the zone or line
+    about: str  # the key: zone or line
+    name: str  # name of that zone or line
     rest: Mapping[str, Any]  # the other fields of the rule
 
 

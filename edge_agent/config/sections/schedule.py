@@ -56,7 +56,7 @@ SCHEDULE = Section(
 
 
 def check_lasts(values: SectionValues, key: str) -> None:
-    """Refuses a rule that is not armed for so long as what it waits for has to last."""
+    """Report a rule whose armed time is shorter than the duration that it needs."""
     schedule: Schedule | None = values.valid("schedule")
     needed_s: float | None = values.valid(key)
     if schedule is None or needed_s is None:
@@ -68,6 +68,6 @@ def check_lasts(values: SectionValues, key: str) -> None:
 
 
 def _armed_s(schedule: Schedule) -> float:
-    """From begin to end; what lasts is counted only while its rule is armed."""
+    """Seconds from begin to end: a rule counts durations only while it is armed."""
     begin, end = (timedelta(hours=t.hour, minutes=t.minute) for t in (schedule.begin, schedule.end))
     return ((end - begin) % timedelta(days=1) or timedelta(days=1)).total_seconds()

@@ -1,9 +1,5 @@
-"""``storage``: clips and pictures that are kept on the box.
-
-``outbox``: events that wait for delivery.
-
-``collect``: frames that an operator may have the gateway keep, to train a detector with.
-"""
+"""``storage``: clips and pictures on the gateway; ``outbox``: events that wait for delivery; ``collect``:
+frames that a gateway stores for training, if an operator orders it."""
 
 from __future__ import annotations
 

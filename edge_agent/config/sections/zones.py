@@ -1,4 +1,4 @@
-"""``zones`` and ``lines`` of a camera, and whether its rules refer to what is there and can be seen."""
+"""``zones`` and ``lines`` of a camera; checks that its rules name existing ones, which can be seen."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from edge_agent.config.texts.messages import message, phrase
 from edge_agent.core.geometry import Point, Polygon
 
 BORDER = 0.02
-"""So near the picture's edge nothing is seen on a line's other side: boxes end at the edge."""
+"""So near the edge of the picture an object cannot be seen on the line's other side: its box ends at the
+edge."""
 SHORT_ARROW = 0.05
-"""A hand is off by 0.01: that turns an arrow of this length by 11 degrees, and a shorter one more."""
+"""A hand is off by 0.01, which turns an arrow of this length by 11 degrees, and a shorter one by more."""
 WIDE = 9 / 16
-"""Height by width of nearly all cameras' pictures; a configuration does not tell that of its own."""
+"""Height by width of nearly all cameras' pictures; the configuration does not contain the real ratio."""
 
 ZONE = Section(
     "zone",
@@ -50,7 +51,7 @@ KEYS = tuple(each.key for each in FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class _Sort:
-    """Of what a rule can be about."""
+    """One of the kinds of things that a rule can name."""
 
     name: str  # the key of a rule
     key: str  # the key of the camera
@@ -60,7 +61,7 @@ _SORTS = (_Sort("zone", "zones"), _Sort("line", "lines"))
 
 
 def built_rules(values: SectionValues) -> tuple[AnyRule, ...]:
-    """The rules of a camera whose sections were valid, with their zones and lines."""
+    """Return the rules of a camera with valid sections, with their zones and lines."""
     about: dict[str, dict[str, Any]] = {
         "zone": {id_: Zone(id_, polygon) for id_, polygon in values["zones"].items()},
         "line": {id_: Line(id_, begin, end) for id_, (begin, end) in values["lines"].items()},
@@ -70,7 +71,7 @@ def built_rules(values: SectionValues) -> tuple[AnyRule, ...]:
 
 
 def check_zones(values: SectionValues) -> None:
-    """Looked up in what was written, valid or not, so that one mistake hides no other."""
+    """Check the names in rules against zones and lines, valid or not, so that one mistake hides no other."""
     for sort in _SORTS:
         written = values.node(sort.key) or tree.Mapping(values.place(sort.key))
         if isinstance(written, tree.Mapping):
@@ -99,7 +100,7 @@ def _scalars(rules: tree.Node | None, key: str) -> Iterator[tree.Scalar]:
 
 
 def _unknown(sort: _Sort, name: str, written: tree.Mapping) -> str:
-    # A key without a mapping is a mistake and not quoted: it may be half of a password with a comma.
+    # A key without a mapping is a mistake. It is not quoted: it may be half of a password with a comma.
     known = [id_ for id_, entry in written.entries.items() if isinstance(entry.value, tree.Mapping)]
     if not known:
         return message(f"{sort.name}-none", name=quoted(name))
@@ -142,7 +143,7 @@ def _warn_wrong_way(values: SectionValues) -> None:
 
 
 def _doubts(rule: WrittenRule, zone: Polygon) -> Iterator[tuple[str, str]]:
-    """Keys of a wrong-way rule, and what is doubtful about them."""
+    """Yield keys of a wrong-way rule with a warning."""
     length = length_of(rule.rest["arrow"])
     if length < SHORT_ARROW:
         yield "arrow", message("short-arrow", length=length)

@@ -1,1 +1,1 @@
-"""What ``edge-agent check`` says, in English and Vietnamese. Nothing is checked here."""
+"""Messages of ``edge-agent check``, in English and Vietnamese. Nothing is checked here."""

@@ -1,7 +1,7 @@
-"""What ``edge-agent check`` says of a configuration: English, Vietnamese.
+"""Messages of ``edge-agent check`` about a configuration: English, Vietnamese.
 
-The mistakes that technicians make most are here; a text that is not here is said in English in
-both languages. In Vietnamese a section is ``phần`` and a key ``mục``.
+The mistakes that technicians make most are here; a text that is not here is English in both languages. In
+Vietnamese a section is ``phần`` and a key ``mục``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from edge_agent.config.texts.warning_texts import WARNINGS
 from edge_agent.core.languages import Bilingual, Sentences, both
 
 CHECK: Sentences = {
-    # --- what frames the list ---
+    # --- around the list ---
     "valid": (
         "valid: gateway {gateway}, ward {ward}, {cameras}, profile {profile}, config {hash}",
         "hợp lệ: thiết bị {gateway}, phường {ward}, {cameras}, hồ sơ bo mạch {profile}, cấu hình {hash}",
@@ -339,7 +339,7 @@ PHRASES = {
     "lines": "vạch ảo",
     "polygons": "đa giác",
 }
-"""Names of kinds, units and reasons that other modules give in English."""
+"""Names of types, units and reasons that other modules give in English."""
 
 
 def message(key: str, /, **figures: object) -> Bilingual:
@@ -347,6 +347,6 @@ def message(key: str, /, **figures: object) -> Bilingual:
 
 
 def phrase(english: str) -> str:
-    """A phrase with its Vietnamese, where it has one."""
+    """Return a phrase with its Vietnamese, if it has one."""
     ours = PHRASES.get(english)
     return english if ours is None else Bilingual(english, ours)

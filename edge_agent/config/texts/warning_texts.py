@@ -1,11 +1,11 @@
-"""What ``edge-agent check`` finds doubtful in a configuration, and rarer mistakes: English, Vietnamese."""
+"""Warnings of ``edge-agent check``, and rarer mistakes: English, Vietnamese."""
 
 from __future__ import annotations
 
 from edge_agent.core.languages import Sentences
 
 WARNINGS: Sentences = {
-    # --- what never happens ---
+    # --- rules that never fire ---
     "no-cameras": (
         "there is no camera in this list; the gateway reports only its own health",
         "danh sách này không có camera; thiết bị chỉ báo tình trạng của chính mình",
