@@ -18,9 +18,8 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.problems import error_text, problem_of, problem_text
 from edge_agent.outbox.append_request import AppendRequest
-from edge_agent.outbox.memory import MemoryStore, OpenEvents
+from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.numbering import new_epoch
-from edge_agent.outbox.send_queue import SendQueue
 from edge_agent.outbox.sqlite.database import PAGE_BYTES, OutboxDamaged, OutboxUnusable, translated
 from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
 from edge_agent.outbox.sqlite.salvage import (
@@ -34,6 +33,7 @@ from edge_agent.outbox.sqlite.salvage import (
 from edge_agent.outbox.sqlite.store_identity import LastStored
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.state_lock import StateLock
+from edge_agent.outbox.stores import Stores
 
 MAX_QUARANTINED = 2  # renamed databases that are kept; max_bytes does not count them
 
@@ -75,7 +75,7 @@ MIN_FREE_BYTES = 1_000_000  # of a disk that was full, before events are stored 
 
 
 class Failover:
-    """Opens and replaces the stores of a queue. The caller holds the lock of the queue.
+    """Opens and replaces the stores. The caller locks.
 
     A caller that reports a failure names the store that failed: another thread may have replaced it already,
     and then the new store must not be closed.
@@ -83,8 +83,7 @@ class Failover:
 
     def __init__(
         self,
-        queue: SendQueue,
-        open_events: OpenEvents,
+        stores: Stores,
         *,
         state_dir: Path,
         state_lock: StateLock,
@@ -93,8 +92,7 @@ class Failover:
         boot_id: str,
         encode_loss: EncodeLoss,
     ) -> None:
-        self._queue = queue
-        self._open_events = open_events
+        self._stores = stores
         self._state_dir = state_dir
         self._state_lock = state_lock
         self._path = state_dir / FILE_NAME
@@ -109,14 +107,14 @@ class Failover:
 
     @property
     def degraded(self) -> str | None:
-        disk = self._queue.disk
+        disk = self._stores.disk
         return self._failing or (disk.log.size_warning if disk is not None else None) or self._notice
 
     def open(self) -> None:
         """Open the disk store; use memory if that fails."""
         try:
-            disk = self._queue.disk = self._open_store()
-            self._open_events.restore(disk.left_open)
+            disk = self._stores.disk = self._open_store()
+            self._stores.open_events.restore(disk.left_open)
         except OutboxUnusable as error:
             self.use_memory(error)
 
@@ -144,7 +142,7 @@ class Failover:
 
     def return_to_disk(self) -> bool:
         """Move the events in memory to the disk; False when the disk still fails."""
-        memory = self._queue.memory
+        memory = self._stores.memory
         if memory is None:
             return True
         try:
@@ -152,7 +150,7 @@ class Failover:
                 return False
             self._return_to_disk(memory)
         except OutboxDamaged as error:
-            self.replace_damaged(self._queue.disk, error)
+            self.replace_damaged(self._stores.disk, error)
             return False
         except (OutboxError, OSError) as error:
             log.debug("outbox: disk still not usable: %s", error)
@@ -162,31 +160,31 @@ class Failover:
     def use_memory(self, error: OutboxError, in_doubt: Sequence[AppendRequest] = ()) -> None:
         """Store new events in memory; those on the disk can still be read. ``in_doubt``: see MemoryStore."""
         self.retry_mono = self._clock.monotonic() + RETRY_DISK_S
-        if self._queue.memory is None:
+        if self._stores.memory is None:
             # If the agent is killed now, the disk may later hold fewer or more events than were committed.
             LastStored(self._state_dir, self._boot_id).forget()
-            self._queue.memory = MemoryStore(new_epoch(), self._encode_loss, in_doubt=in_doubt)
+            self._stores.memory = MemoryStore(new_epoch(), self._encode_loss, in_doubt=in_doubt)
             why = error_text(error)
             code = "outbox-disk-failed" if problem_of(why) is None else "outbox-in-memory"
             self._failing = problem_text(code, why=why, seconds=round(RETRY_DISK_S))
-            log.error("outbox: %s; epoch %s", self._failing, self._queue.memory.epoch)
+            log.error("outbox: %s; epoch %s", self._failing, self._stores.memory.epoch)
 
     def give_up(self, disk: DiskStore | None, error: OutboxError) -> None:
         """Close ``disk``, because it cannot even be read, and use memory."""
-        if self._queue.disk is disk:
-            self._queue.close_disk()
+        if self._stores.disk is disk:
+            self._stores.close_disk()
             self.use_memory(error)
 
     def replace_damaged(self, disk: DiskStore | None, error: OutboxDamaged) -> None:
         """Rename the damaged database of ``disk`` and begin a new one."""
-        if self._queue.disk is not disk:
+        if self._stores.disk is not disk:
             return
         last_n = disk.counters.n if disk is not None else 0
-        self._queue.close_disk()
+        self._stores.close_disk()
         try:
             self._replace(error, last_n)
-            new = self._queue.disk = self._new_store()
-            new.remember_open(self._open_events.all())
+            new = self._stores.disk = self._new_store()
+            new.remember_open(self._stores.open_events.all())
         except OutboxError as second:
             self.use_memory(second)
 
@@ -195,17 +193,17 @@ class Failover:
 
         While events are in memory, ``return_to_disk`` does this.
         """
-        disk = self._queue.disk
-        if disk is None or self._queue.memory is not None or disk.missing_file() is None:
+        disk = self._stores.disk
+        if disk is None or self._stores.memory is not None or disk.missing_file() is None:
             return
         try:
             self._rewrite_files(disk)
-            self._queue.close_disk()
-            new = self._queue.disk = self._new_store()
+            self._stores.close_disk()
+            new = self._stores.disk = self._new_store()
             new.begin_epoch()
         except OutboxError as error:
             if isinstance(error, OutboxDamaged):
-                self._queue.close_disk()
+                self._stores.close_disk()
             self.use_memory(error)
 
     def _rewrite_files(self, disk: DiskStore) -> None:
@@ -222,17 +220,17 @@ class Failover:
         log.error("outbox: %s", self._notice)
 
     def _return_to_disk(self, memory: MemoryStore) -> None:
-        if self._queue.disk is not None:
-            self._rewrite_files(self._queue.disk)
+        if self._stores.disk is not None:
+            self._rewrite_files(self._stores.disk)
         disk = self._open_store()
         # Not earlier: the old store is still read while no new one can be opened.
-        self._queue.close_disk()
-        self._queue.disk = disk
-        deletes = self._queue.pending_deletes()
-        self._open_events.restore(disk.left_open)
-        adopted = disk.adopt(memory, deletes, self._open_events)
-        self._queue.deletes_committed(deletes)
-        self._queue.leave_memory()
+        self._stores.close_disk()
+        self._stores.disk = disk
+        deletes = self._stores.pending_deletes()
+        self._stores.open_events.restore(disk.left_open)
+        adopted = disk.adopt(memory, deletes, self._stores.open_events)
+        self._stores.deletes_committed(deletes)
+        self._stores.leave_memory()
         self._failing = None
         log.warning("outbox: on disk again, epoch %s, %d events saved", disk.epochs.current.name, adopted)
 
@@ -261,12 +259,12 @@ class Failover:
         target = self._quarantine(error)
         self._finish_replacement()
         # SQLite notices that the file was renamed, and does not touch the log beside the new one.
-        self._queue.close_disk()
+        self._stores.close_disk()
         self._notice = problem_text(
             "outbox-new-epoch", why=error_text(error), file=target.name, saved=saved_text(saved)
         )
         log.error("outbox: %s", self._notice)
-        self._queue.disk_was_replaced()
+        self._stores.disk_was_replaced()
 
     def _salvage(self, error: OutboxError, last_n: int) -> Salvaged | None:
         """Build the file that replaces the damaged one; None when nothing of it can be read."""
@@ -277,7 +275,7 @@ class Failover:
             salvage = Salvage(
                 self._path,
                 room_bytes=room_bytes,
-                delivered=self._queue.is_delivered,
+                delivered=self._stores.is_delivered,
                 last_n=last_n,
                 give_up=lambda: self._clock.monotonic() > until_mono,
             )

@@ -98,6 +98,7 @@ class MediaBacklog:
     """
 
     def __init__(self, ready: Iterable[int] = ()) -> None:
+        self.last_loaded: tuple[str, int] | None = None  # media id and row of the last picture sent
         self.pending_deletes: set[int] = set()  # delivered or damaged, row not deleted yet
         self._ready = sorted(ready)  # heap; may hold rows that are delivered, deferred or deleted
         self._not_before: dict[int, float] = {}

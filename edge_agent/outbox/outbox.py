@@ -7,36 +7,30 @@ Threads: ``append`` and ``stats`` may be called from any thread, the sending ver
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import (
     Confirmation,
     Draft,
     EventFollower,
-    Media,
     OpenEvent,
     OutboxStats,
     Stamp,
-    StoredEvent,
 )
-from edge_agent.core.errors import OutboxError
 from edge_agent.core.model import Severity
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
-from edge_agent.outbox.memory import OpenEvents
-from edge_agent.outbox.send_queue import Key, SendQueue
-from edge_agent.outbox.sqlite.database import translated
-from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
+from edge_agent.outbox.send_queue import SendQueue
+from edge_agent.outbox.sqlite.disk import FILE_NAME
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.state_lock import StateLock
+from edge_agent.outbox.stores import Stores
 from edge_agent.outbox.writer import OutboxWriter
 
 log = logging.getLogger(__name__)
@@ -47,10 +41,8 @@ RENUMBER_EVERY_S = 3600.0
 CHAIN_HEAD = "chain-head"
 Restamp = Callable[[bytes, Stamp], bytes]
 
-T = TypeVar("T")
 
-
-class EventOutbox:
+class EventOutbox(SendQueue):
     """Bounded store of events and their pictures. Opens no file before ``open()`` or ``with``.
 
     ``encode_loss`` makes the payload of a ``loss`` event; it runs on any appending thread. ``follower``
@@ -69,18 +61,11 @@ class EventOutbox:
         follower: EventFollower | None = None,
         restamp: Restamp | None = None,
     ) -> None:
-        self._path = state_dir / FILE_NAME
-        self._clock = clock
-        self._restamp = restamp
-        self._renumbered_mono: float | None = None
-        self._wakeup = threading.Event()
-        self._lock = threading.RLock()  # protects the queue, the open events and the failover
-        self._queue = SendQueue()
-        self._open_events = OpenEvents()
-        state_lock = StateLock(state_dir)
+        path, files = state_dir / FILE_NAME, MediaFiles(state_dir / "media")
+        lock = threading.RLock()  # protects the stores and the failover
+        stores, state_lock = Stores(), StateLock(state_dir)
         self._failover = Failover(
-            self._queue,
-            self._open_events,
+            stores,
             state_dir=state_dir,
             state_lock=state_lock,
             max_bytes=max_bytes,
@@ -88,17 +73,19 @@ class EventOutbox:
             boot_id=boot_id,
             encode_loss=encode_loss,
         )
-        self._writer = OutboxWriter(
-            self._lock,
-            self._queue,
-            self._open_events,
+        writer = OutboxWriter(
+            lock,
+            stores,
             self._failover,
-            path=self._path,
+            path=path,
             state_lock=state_lock,
-            files=MediaFiles(state_dir / "media"),
+            files=files,
             clock=clock,
             follower=follower,
         )
+        super().__init__(stores, writer, lock, path=path, clock=clock)
+        self._restamp = restamp
+        self._renumbered_mono: float | None = None
 
     # --- opening and closing ---
 
@@ -121,14 +108,14 @@ class EventOutbox:
         """
         if not self._writer.close(timeout_s):
             # Without the lock: the writer may hold it. These numbers are only for the log.
-            memory = self._queue.memory
+            memory = self._stores.memory
             log.error(
                 "outbox: the disk is not done after %s s, stopping without it: %d events not stored yet, "
                 "%d only in memory, %d delivered ones not deleted, which are sent again",
                 timeout_s,
                 self._writer.unstored,
                 memory.depth if memory is not None else 0,
-                self._queue.pending_delete_count,
+                self._stores.pending_delete_count,
             )
 
     def __enter__(self) -> EventOutbox:
@@ -147,12 +134,12 @@ class EventOutbox:
         start, they are returned once it works again.
         """
         with self._lock:
-            return self._open_events.left_open()
+            return self._stores.open_events.left_open()
 
     def has_open(self) -> bool:
         """Return whether an event has started and not ended."""
         with self._lock:
-            return bool(self._open_events.all())
+            return bool(self._stores.open_events.all())
 
     def forget_open(self, event_id: str) -> None:
         """Stop reporting this event in ``left_open``, although its end was not appended."""
@@ -174,91 +161,24 @@ class EventOutbox:
         assert request.stamp is not None
         return request.stamp
 
-    # --- sending: the publisher's thread ---
-
-    def pending(
-        self, limit: int, exclude: Collection[Key] = frozenset(), max_resends: int = sys.maxsize
-    ) -> list[StoredEvent]:
-        """Return up to ``limit`` events to send now: by priority, then oldest first.
-
-        Every call returns an event again until ``delivered`` or ``deferred`` is called for it; ``exclude``
-        leaves out those in flight. At most ``max_resends`` of them are resends: stored by an earlier run or
-        deferred before. Also runs ``maintain``.
-        """
-        self.maintain()
-        now = self._clock.monotonic()
-        return self._ask(lambda queue: queue.pending(limit, exclude, now, max_resends), [])
-
-    def delivered(self, sequence: int, epoch: str) -> None:
-        """Delete the event: it does not have to be sent again. Unknown events are ignored."""
-        self._ask(lambda queue: queue.delivered((sequence, epoch)), None)
-
-    def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """Do not return the event from ``pending`` before ``not_before_mono``; counts one attempt."""
-        now = self._clock.monotonic()
-        self._ask(lambda queue: queue.defer((sequence, epoch), not_before_mono, now), None)
-
-    def sent(self, event: StoredEvent) -> None:
-        """Record that the event was sent: from now on ``confirmed`` can delete it."""
-        self._ask(lambda queue: queue.sent(event), None)
-
-    def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
-        """Keep an event that the broker acknowledged until the centre confirms it.
-
-        ``pending`` returns it again from ``not_before_mono`` on; counts one attempt.
-        """
-        now = self._clock.monotonic()
-        self._ask(lambda queue: queue.unconfirmed((sequence, epoch), not_before_mono, now), None)
+    # --- confirmations of the centre: the publisher's thread ---
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
-        """Delete the events of the epoch up to ``upto`` and those in ``also``, as far as they were sent.
+        """Delete what the centre confirms; see ``SendQueue.confirmed``.
 
-        A confirmation of numbers that this outbox never assigned deletes nothing. It can be true if the
-        database was replaced by an older copy: then a new epoch begins and events get new numbers. The next
-        transaction deletes one range of rows for each priority.
+        If it confirms numbers that were never assigned, the database may have been replaced by an older copy:
+        then a new epoch begins and the events of this run get new numbers.
         """
-        ask = self._ask
-        found = ask(lambda queue: queue.confirmed(epoch, upto, also), Confirmation.UNKNOWN_EPOCH)
+        result = super().confirmed(epoch, upto, also)
         now = self._clock.monotonic()
-        if found is Confirmation.BEYOND and (
+        if result is Confirmation.BEYOND and (
             self._renumbered_mono is None or now - self._renumbered_mono >= RENUMBER_EVERY_S
         ):
             self._renumbered_mono = now
             self._renumber(epoch)
-        return found
-
-    def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
-        """Make all deferred events due at ``not_before_mono`` unless they are due earlier; with ``hold_back``
-        none of them earlier."""
-        self._ask(lambda queue: queue.reschedule(not_before_mono, hold_back=hold_back), None)
-
-    def pending_media(self) -> Media | None:
-        """Return the next picture that is not deferred and whose event is delivered."""
-        now = self._clock.monotonic()
-        return self._ask(lambda queue: queue.pending_media(now), None)
-
-    def media_delivered(self, media_id: str) -> None:
-        """Delete the picture: it does not have to be sent again."""
-        self._ask(lambda queue: queue.media_delivered(media_id), None)
-
-    def media_deferred(self, media_id: str, not_before_mono: float) -> None:
-        """Do not return the picture from ``pending_media`` before ``not_before_mono``."""
-        self._ask(lambda queue: queue.defer_media(media_id, not_before_mono), None)
-
-    def wait_for_work(self, timeout_s: float) -> bool:
-        """Block until an event is appended or ``wake`` is called, at most ``timeout_s``.
-
-        Returns False on a timeout. Returns at once if either happened since the last call.
-        """
-        woken = self._wakeup.wait(timeout_s)
-        self._wakeup.clear()
-        return woken
+        return result
 
     # --- any thread ---
-
-    def wake(self) -> None:
-        """Let ``wait_for_work`` return, now or when it is next called."""
-        self._wakeup.set()
 
     def maintain(self) -> None:
         """Commit deletions that are due, retry a failed disk, and check that the files still exist."""
@@ -268,11 +188,10 @@ class EventOutbox:
         """Return the numbers that health reports."""
         self.maintain()
         now = self._clock.monotonic()
-        figures = self._ask(lambda queue: queue.stats(self._failover.degraded, now), None)
-        if figures is None:  # the disk could not be read and was closed: report the memory alone
-            with self._lock:
-                figures = self._queue.stats(self._failover.degraded, now)
-        return figures
+        with self._reading():
+            return self._stores.stats(self._failover.degraded, now)
+        with self._lock:  # the disk could not be read and was closed: report the memory alone
+            return self._stores.stats(self._failover.degraded, now)
 
     # --- inside ---
 
@@ -283,8 +202,7 @@ class EventOutbox:
         """
         if self._restamp is None or not self._writer.begin_epoch(epoch):
             return
-        none: list[int] = []
-        rows = self._ask(lambda queue: queue.of_this_run(epoch), none)
+        rows = self._rows_of_this_run(epoch)
         log.error(
             "outbox: the centre has more of epoch %s than was ever stored here: the database went back; "
             "%d events get other numbers",
@@ -292,7 +210,7 @@ class EventOutbox:
             len(rows),
         )
         for row in rows:
-            event = self._ask(lambda queue, row=row: queue.load(row), None)  # type: ignore[misc]
+            event = self._stored_event(row)
             if event is None:
                 continue
             if event.kind != CHAIN_HEAD:  # it signs an old number; the events are signed again
@@ -300,14 +218,3 @@ class EventOutbox:
                 encode = partial(self._restamp, event.payload)
                 self.append(Draft(event.camera, event.kind, severity, encode))
             self.delivered(*event.key)
-
-    def _ask(self, question: Callable[[SendQueue], T], otherwise: T) -> T:
-        """Call ``question`` under the lock. If the disk cannot be read, close it and return ``otherwise``."""
-        disk: DiskStore | None = None
-        try:
-            with translated(self._path), self._lock:
-                disk = self._queue.disk
-                return question(self._queue)
-        except OutboxError as error:
-            self._writer.read_failed(disk, error)
-        return otherwise

@@ -3,122 +3,115 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
-from edge_agent.core.delivery import Confirmation, Media, OutboxStats, StoredEvent
-from edge_agent.outbox.append_request import AppendRequest
+from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import Confirmation, Media, StoredEvent
+from edge_agent.core.errors import OutboxError
 from edge_agent.outbox.backlog import Backlog
 from edge_agent.outbox.media import MediaBacklog
-from edge_agent.outbox.memory import MemoryMedia, MemoryStore
+from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.numbering import Rank, n_of, row_id
+from edge_agent.outbox.sqlite.database import translated
 from edge_agent.outbox.sqlite.disk import DiskStore
-from edge_agent.outbox.sqlite.transaction import DeleteBatch
+from edge_agent.outbox.stores import Stores
+from edge_agent.outbox.writer import OutboxWriter
 
 MAX_PENDING_DELETES = 10_000
 """With more delivered events that cannot be deleted from a failed disk, only events in memory are sent."""
-
-MAX_COUNTED_ROWS = 10_000
-"""A longer confirmed range counts as if all of its numbers were stored: counting would read the whole range
-for each heartbeat."""
 
 Key = tuple[int, str]
 """(sequence, epoch) of an event."""
 
 
 class SendQueue:
-    """Decides which event is sent next, and which rows are to be deleted. The caller locks.
+    """The verbs of the publisher, on its thread: which event or picture is sent next, and what became of it.
 
-    ``disk`` is None while it cannot be read, ``memory`` is None while events are stored on disk. Its methods
-    raise SQLite's own errors.
+    ``lock`` protects ``stores``. If the disk cannot be read, the writer replaces or closes it, and the verb
+    has no effect.
     """
 
-    def __init__(self) -> None:
-        self.disk: DiskStore | None = None
-        self.hangs = False  # the disk does not answer the writer: its events are not read meanwhile
-        self.memory: MemoryStore | None = None
-        self._backlog = Backlog()
-        self._memory_backlog = Backlog()
-        self._memory_media = MemoryMedia()
-        self._media_backlog: MediaBacklog | None = None  # None: not yet read from the disk
-        self._last_media: tuple[str, int] | None = None  # id and row of the last one returned
-        self._counted_deliveries = 0  # of this disk, that the send cursors have counted
-        self._shed_before = 0  # by stores that are closed
-        self._media_shed_before = 0
-        self._damaged_before = 0
+    def __init__(
+        self,
+        stores: Stores,
+        writer: OutboxWriter,
+        lock: AbstractContextManager[object],
+        *,
+        path: Path,
+        clock: Clock,
+    ) -> None:
+        self._stores = stores
+        self._writer = writer
+        self._lock = lock
+        self._path = path
+        self._clock = clock
+        self._wakeup = threading.Event()
 
-    @property
-    def readable(self) -> DiskStore | None:
-        return None if self.hangs else self.disk
+    # --- waiting ---
 
-    # --- changes of the stores ---
+    def wait_for_work(self, timeout_s: float) -> bool:
+        """Block until an event is appended or ``wake`` is called, at most ``timeout_s``.
 
-    def close_disk(self) -> None:
-        if self.disk is not None:
-            self._shed_before += self.disk.counters.shed
-            self._media_shed_before += self.disk.counters.media_shed
-            self._damaged_before += self.disk.counters.damaged
-            self.disk.close()
-            self.disk, self._counted_deliveries = None, 0
+        Returns False on a timeout. Returns at once if either happened since the last call.
+        """
+        woken = self._wakeup.wait(timeout_s)
+        self._wakeup.clear()
+        return woken
 
-    def disk_was_replaced(self) -> None:
-        """Forget all row ids: the new database has other ones."""
-        self._backlog = Backlog()
-        self._media_backlog = self._last_media = None
-
-    def leave_memory(self) -> None:
-        """Drop the memory store, because its events are on disk now."""
-        if self.memory is not None:
-            self._shed_before += self.memory.shed
-        self.memory, self._memory_backlog = None, Backlog()
-
-    # --- rows to delete ---
-
-    @property
-    def _media_deletes(self) -> set[int]:
-        return self._media_backlog.pending_deletes if self._media_backlog is not None else set()
-
-    def pending_deletes(self, max_rows: int = sys.maxsize) -> DeleteBatch:
-        """Return the rows to delete; of the ranges that the centre confirmed at most ``max_rows``."""
-        backlog, media = self._backlog, frozenset(self._media_deletes)
-        damaged = frozenset(self.disk.damaged) if self.disk is not None else frozenset()
-        single = backlog.pending_deletes.single - damaged
-        sent = backlog.send_cursors
-        ranges = backlog.pending_deletes.first_ranges(max_rows)
-        return DeleteBatch(single, damaged, media, ranges, sent.text, sent.count)
-
-    def is_delivered(self, row: int) -> bool:
-        """Return whether the row is delivered and only waits for its deletion."""
-        return row in self._backlog.pending_deletes and (self.disk is None or row not in self.disk.damaged)
-
-    @property
-    def pending_delete_count(self) -> int:
-        """Upper bound of the number of rows to delete."""
-        return self._backlog.pending_deletes.max_count + len(self._media_deletes)
-
-    def deletes_committed(self, deletes: DeleteBatch) -> None:
-        """Remove these deletions from the pending ones, because the disk has committed them."""
-        self._backlog.pending_deletes.committed(deletes.events | deletes.damaged, deletes.ranges)
-        if self._media_backlog is not None:
-            self._media_backlog.pending_deletes -= deletes.media
-        if (disk := self.disk) is not None:
-            disk.damaged -= deletes.damaged
-            self._backlog.send_cursors.confirmed(disk.counters.delivered - self._counted_deliveries)
-            self._counted_deliveries = disk.counters.delivered
-            shed, disk.shed_rows = disk.shed_rows, []
-            for row in shed:
-                self._backlog.forget(row)
-                self._backlog.send_cursors.remove(row)
+    def wake(self) -> None:
+        """Let ``wait_for_work`` return, now or when it is next called. Any thread."""
+        self._wakeup.set()
 
     # --- events ---
 
     def pending(
-        self, limit: int, exclude: Collection[Key], now: float, max_resends: int
+        self, limit: int, exclude: Collection[Key] = frozenset(), max_resends: int = sys.maxsize
     ) -> list[StoredEvent]:
-        """Return the events to send now; see ``EventOutbox.pending``."""
+        """Return up to ``limit`` events to send now: by priority, then oldest first.
+
+        Every call returns an event again until ``delivered`` or ``deferred`` is called for it; ``exclude``
+        leaves out those in flight. At most ``max_resends`` of them are resends: stored by an earlier run or
+        deferred before. Also does the maintenance of the outbox that is due.
+        """
+        self._writer.maintain()
+        with self._reading():
+            return self._select(limit, exclude, max_resends)
+        return []
+
+    def delivered(self, sequence: int, epoch: str) -> None:
+        """Delete the event: it does not have to be sent again. Unknown events are ignored."""
+        with self._reading():
+            row, backlog = self._find((sequence, epoch))
+            if row is not None:
+                self._mark_delivered(row, backlog)
+
+    def deferred(self, sequence: int, epoch: str, not_before_mono: float) -> None:
+        """Do not return the event from ``pending`` before ``not_before_mono``; counts one attempt.
+
+        The broker did not accept the event, but an earlier copy of it may still be confirmed.
+        """
+        with self._reading():
+            row, backlog = self._find((sequence, epoch))
+            if row is not None and row not in backlog.pending_deletes:
+                backlog.send_cursors.mark_refused(row)
+                backlog.defer(row, not_before_mono, self._clock.monotonic())
+
+    def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
+        """Make all deferred events due at ``not_before_mono`` unless they are due earlier; with ``hold_back``
+        none of them earlier."""
+        with self._reading():
+            for backlog in (self._stores.disk_backlog, self._stores.memory_backlog):
+                backlog.reschedule(not_before_mono, hold_back=hold_back)
+
+    def _select(self, limit: int, exclude: Collection[Key], max_resends: int) -> list[StoredEvent]:
+        now = self._clock.monotonic()
         self._begin()
-        self._backlog.advance(now)
-        self._memory_backlog.advance(now)
+        self._stores.disk_backlog.advance(now)
+        self._stores.memory_backlog.advance(now)
         found: list[StoredEvent] = []
         for rank in Rank:
             for is_resend, events in self._of_rank(rank):
@@ -137,24 +130,26 @@ class SendQueue:
 
     def _of_rank(self, rank: Rank) -> Iterator[tuple[bool, Iterator[StoredEvent]]]:
         """Yield resends before new events, because they are older; of each the disk's before the memory's."""
-        stores: list[tuple[Backlog, DiskStore | MemoryStore]] = []
-        disk, memory = self.readable, self.memory
+        sources: list[tuple[Backlog, DiskStore | MemoryStore]] = []
+        disk, memory, disk_backlog = self._stores.readable, self._stores.memory, self._stores.disk_backlog
         if disk is not None and (
-            memory is None or self._backlog.pending_deletes.max_count <= MAX_PENDING_DELETES
+            memory is None or disk_backlog.pending_deletes.max_count <= MAX_PENDING_DELETES
         ):
-            stores.append((self._backlog, disk))
+            sources.append((disk_backlog, disk))
         if memory is not None:
-            stores.append((self._memory_backlog, memory))
-        for backlog, store in stores:
+            sources.append((self._stores.memory_backlog, memory))
+        for backlog, store in sources:
             yield True, self._load(backlog, store, backlog.resends(rank, store.rows), is_resend=True)
-        for backlog, store in stores:
+        for backlog, store in sources:
             yield False, self._load(backlog, store, backlog.fresh(rank, store.rows), is_resend=False)
 
     def _load(
         self, backlog: Backlog, store: DiskStore | MemoryStore, rows: Iterator[int], *, is_resend: bool
     ) -> Iterator[StoredEvent]:
         # Events that are in memory and perhaps on the disk too are read from memory only.
-        hidden = self.memory.in_doubt_rows if self.memory is not None and store is self.disk else frozenset()
+        memory = self._stores.memory
+        on_disk = store is self._stores.disk
+        hidden = memory.in_doubt_rows if memory is not None and on_disk else frozenset()
         for row in rows:
             if row in hidden:
                 continue
@@ -162,72 +157,76 @@ class SendQueue:
             if event is None:
                 backlog.forget(row)
                 if isinstance(store, DiskStore) and row in store.damaged:
-                    backlog.pending_deletes.add(row)  # its deletion
+                    backlog.pending_deletes.add(row)
             else:
                 yield replace(event, resend=is_resend)
 
     def _begin(self) -> None:
         """Before the first use, start the cursors at what an earlier run left on the disk."""
-        disk, backlog = self.readable, self._backlog
+        disk, backlog = self._stores.readable, self._stores.disk_backlog
         if disk is None or backlog.begun:
             return
         backlog.begin(disk.newest_at_open, disk.cursors_at_open)
         # The stored count is used: counting reads the whole database, which takes seconds from a card.
         backlog.send_cursors.add_count(min(disk.depth_at_open, disk.sent_count_at_open))
 
-    def delivered(self, key: Key) -> None:
-        row, backlog = self._find(key)
-        if row is not None:
-            self._delivered(row, backlog)
-
-    def _delivered(self, row: int, backlog: Backlog) -> None:
-        backlog.forget(row)
-        if backlog is self._backlog:
-            backlog.pending_deletes.add(row)
-            if self._media_backlog is not None and self.disk is not None and self.disk.has_media(row):
-                self._media_backlog.release(row)
-        elif self.memory is not None:
-            self.memory.remove(row)
-
-    def defer(self, key: Key, not_before_mono: float, now: float) -> None:
-        """Defer an event that the broker did not accept. An earlier copy of it may still be confirmed."""
-        row, backlog = self._find(key)
-        if row is not None and row not in backlog.pending_deletes:
-            backlog.send_cursors.mark_refused(row)
-            backlog.defer(row, not_before_mono, now)
-
     def _find(self, key: Key) -> tuple[int | None, Backlog]:
         sequence, epoch = key
-        if self.memory is not None and self.memory.knows(sequence, epoch):
-            return self.memory.find(sequence, epoch), self._memory_backlog
-        disk = self.readable
-        return disk.find(sequence, epoch) if disk is not None else None, self._backlog
+        disk, memory = self._stores.readable, self._stores.memory
+        if memory is not None and memory.knows(sequence, epoch):
+            return memory.find(sequence, epoch), self._stores.memory_backlog
+        return disk.find(sequence, epoch) if disk is not None else None, self._stores.disk_backlog
 
     def _waits(self, key: Key) -> bool:
         """Return whether that event still has to be delivered."""
         row, backlog = self._find(key)
         return row is not None and row not in backlog.pending_deletes
 
+    def _mark_delivered(self, row: int, backlog: Backlog) -> None:
+        stores = self._stores
+        backlog.forget(row)
+        if backlog is stores.disk_backlog:
+            backlog.pending_deletes.add(row)
+            if stores.media_backlog is not None and stores.disk is not None and stores.disk.has_media(row):
+                stores.media_backlog.release(row)
+        elif stores.memory is not None:
+            stores.memory.remove(row)
+
     # --- confirmations of the centre ---
 
     def sent(self, event: StoredEvent) -> None:
-        memory, disk = self.memory, self.disk
-        if memory is not None and memory.knows(*event.key):
-            self._memory_backlog.send_cursors.mark_sent(memory.row_of(event))
-        elif disk is not None and (row := disk.row_of(event)) is not None:
-            self._backlog.send_cursors.mark_sent(row)
+        """Record that the event was sent: from now on ``confirmed`` can delete it."""
+        with self._reading():
+            memory, disk = self._stores.memory, self._stores.disk
+            if memory is not None and memory.knows(*event.key):
+                self._stores.memory_backlog.send_cursors.mark_sent(memory.row_of(event))
+            elif disk is not None and (row := disk.row_of(event)) is not None:
+                self._stores.disk_backlog.send_cursors.mark_sent(row)
 
-    def unconfirmed(self, key: Key, not_before_mono: float, now: float) -> None:
-        """Defer an event that the broker acknowledged."""
-        row, backlog = self._find(key)
-        if row is not None and row not in backlog.pending_deletes:
-            backlog.send_cursors.mark_accepted(row)
-            backlog.defer(row, not_before_mono, now)
+    def unconfirmed(self, sequence: int, epoch: str, not_before_mono: float) -> None:
+        """Keep an event that the broker acknowledged until the centre confirms it.
+
+        ``pending`` returns it again from ``not_before_mono`` on; counts one attempt.
+        """
+        with self._reading():
+            row, backlog = self._find((sequence, epoch))
+            if row is not None and row not in backlog.pending_deletes:
+                backlog.send_cursors.mark_accepted(row)
+                backlog.defer(row, not_before_mono, self._clock.monotonic())
 
     def confirmed(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
-        """Mark these events of the epoch as delivered, as far as they were sent."""
+        """Delete the events of the epoch up to ``upto`` and those in ``also``, as far as they were sent.
+
+        A confirmation of numbers that this outbox never assigned deletes nothing. The next transaction
+        deletes one range of rows for each priority.
+        """
+        with self._reading():
+            return self._confirm(epoch, upto, also)
+        return Confirmation.UNKNOWN_EPOCH
+
+    def _confirm(self, epoch: str, upto: int, also: Collection[int]) -> Confirmation:
         self._begin()
-        memory, disk, highest = self.memory, self.readable, max([upto, *also])
+        memory, disk, highest = self._stores.memory, self._stores.readable, max([upto, *also])
         if memory is not None and epoch == memory.epoch:
             if highest > memory.sequence:
                 return Confirmation.BEYOND
@@ -248,109 +247,105 @@ class SendQueue:
             self._confirm_single(disk, [base + sequence for sequence in also]) or news or in_doubt
         )
 
-    def of_this_run(self, epoch: str) -> list[int]:
-        """Return the unconfirmed rows of an ended epoch that were stored since the database was opened.
-
-        They are in the order of their numbers.
-        """
-        disk = self.disk
-        span = disk.epochs.span(epoch, disk.counters.n) if disk is not None else None
-        if disk is None or span is None:
-            return []
-        parts = (
-            (max(disk.newest_at_open[rank], row_id(rank, span[0])), row_id(rank, span[1])) for rank in Rank
-        )
-        rows = (row for low, high in parts for row in disk.rows(low, high))
-        return sorted((row for row in rows if row not in self._backlog.pending_deletes), key=n_of)
-
-    def load(self, row: int) -> StoredEvent | None:
-        return self.disk.load(row, 0) if self.disk is not None else None
-
     def _confirm_upto(self, disk: DiskStore, base: int, n: int) -> bool:
-        news = False
+        backlog, media, news = self._stores.disk_backlog, self._stores.media_backlog, False
         for rank in Rank:
-            for low, high in self._backlog.confirm(row_id(rank, base + 1), row_id(rank, n), disk.first):
+            for low, high in backlog.confirm(row_id(rank, base + 1), row_id(rank, n), disk.first):
                 news = news or disk.first(low, high) is not None
-                if (media := self._media_backlog) is not None:
+                if media is not None:
                     for row in disk.media_between(low, high):
                         media.release(row)
         return news
 
     def _confirm_single(self, disk: DiskStore, ns: list[int]) -> bool:
-        backlog = self._backlog
+        backlog = self._stores.disk_backlog
         rows = [
             row
             for row in disk.stored(ns)
             if row in backlog.send_cursors and row not in backlog.pending_deletes
         ]
         for row in rows:
-            self._delivered(row, backlog)
+            self._mark_delivered(row, backlog)
         return bool(rows)
 
     def _confirm_in_memory(self, memory: MemoryStore, epoch: str, upto: int, also: frozenset[int]) -> bool:
+        backlog = self._stores.memory_backlog
         named = [
             entry.row
             for entry in memory.entries()
             if entry.epoch == epoch and (entry.sequence <= upto or entry.sequence in also)
         ]
-        rows = [row for row in named if row in self._memory_backlog.send_cursors]
+        rows = [row for row in named if row in backlog.send_cursors]
         for row in rows:
-            self._delivered(row, self._memory_backlog)
+            self._mark_delivered(row, backlog)
         return bool(rows)
 
-    def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
-        for backlog in (self._backlog, self._memory_backlog):
-            backlog.reschedule(not_before_mono, hold_back=hold_back)
+    def _rows_of_this_run(self, epoch: str) -> list[int]:
+        """Return the unconfirmed rows of an ended epoch that were stored since the database was opened.
 
-    # --- media ---
+        They are in the order of their numbers.
+        """
+        rows: list[int] = []
+        with self._reading():
+            disk, deletes = self._stores.disk, self._stores.disk_backlog.pending_deletes
+            span = disk.epochs.span(epoch, disk.counters.n) if disk is not None else None
+            if disk is not None and span is not None:
+                for rank in Rank:
+                    low, high = max(disk.newest_at_open[rank], row_id(rank, span[0])), row_id(rank, span[1])
+                    rows += [row for row in disk.rows(low, high) if row not in deletes]
+        return sorted(rows, key=n_of)
 
-    def pending_media(self, now: float) -> Media | None:
-        for key, media in self._memory_media.due(now):
-            if not self._waits(key):
-                return media
-        return self._disk_media(now)
+    def _stored_event(self, row: int) -> StoredEvent | None:
+        with self._reading():
+            return self._stores.disk.load(row, 0) if self._stores.disk is not None else None
+        return None
+
+    # --- pictures ---
+
+    def pending_media(self) -> Media | None:
+        """Return the next picture that is not deferred and whose event is delivered."""
+        with self._reading():
+            now = self._clock.monotonic()
+            in_memory = (media for key, media in self._stores.memory_media.due(now) if not self._waits(key))
+            return next(in_memory, None) or self._disk_media(now)
+        return None
 
     def media_delivered(self, media_id: str) -> None:
-        if self._memory_media.remove(media_id):
-            return
-        row = self._media_row(media_id)
-        if row is not None and self._media_backlog is not None:
-            self._media_backlog.pending_deletes.add(row)
+        """Delete the picture: it does not have to be sent again."""
+        with self._reading():
+            if self._stores.memory_media.remove(media_id):
+                return
+            row, backlog = self._media_row(media_id), self._stores.media_backlog
+            if row is not None and backlog is not None:
+                backlog.pending_deletes.add(row)
 
-    def defer_media(self, media_id: str, not_before_mono: float) -> None:
-        if self._memory_media.defer(media_id, not_before_mono):
-            return
-        row = self._media_row(media_id)
-        if row is not None and self._media_backlog is not None:
-            self._media_backlog.defer(row, not_before_mono)
+    def media_deferred(self, media_id: str, not_before_mono: float) -> None:
+        """Do not return the picture from ``pending_media`` before ``not_before_mono``."""
+        with self._reading():
+            if self._stores.memory_media.defer(media_id, not_before_mono):
+                return
+            row, backlog = self._media_row(media_id), self._stores.media_backlog
+            if row is not None and backlog is not None:
+                backlog.defer(row, not_before_mono)
 
     def _media_row(self, media_id: str) -> int | None:
-        if self._last_media is not None and self._last_media[0] == media_id:
-            return self._last_media[1]  # avoids a scan: the table has no index on the ids
-        disk = self.readable
+        disk, backlog = self._stores.readable, self._stores.media_backlog
+        if backlog is not None and backlog.last_loaded is not None and backlog.last_loaded[0] == media_id:
+            return backlog.last_loaded[1]  # avoids a scan: the table has no index on the ids
         return disk.find_media(media_id) if disk is not None else None
 
-    def keep_media(self, request: AppendRequest) -> bool:
-        """Keep the picture of a request in memory when it has no row on disk; True when it did."""
-        media = request.draft.media
-        if media is None or request.stamp is None or (request.media_saved and self.memory is None):
-            return False
-        self._memory_media.add((request.stamp.sequence, request.stamp.epoch), media)
-        return True
-
     def _disk_media(self, now: float) -> Media | None:
-        disk = self.readable
+        disk, backlog = self._stores.readable, self._stores.media_backlog
         if disk is None:
             return None
-        backlog = self._media_backlog
         if backlog is None:
-            rows = disk.media_rows()
-            ready = (row for row, stored in rows if not stored or row in self._backlog.pending_deletes)
-            backlog = self._media_backlog = MediaBacklog(ready)
+            deletes = self._stores.disk_backlog.pending_deletes
+            ready = (row for row, stored in disk.media_rows() if not stored or row in deletes)
+            backlog = self._stores.media_backlog = MediaBacklog(ready)
         while (row := backlog.first(now)) is not None:
             media = disk.load_media(row)
             if media is not None:
-                self._last_media = (media.media_id, row)
+                backlog.last_loaded = media.media_id, row
                 return media
             if disk.has_media(row):  # its file is damaged
                 backlog.pending_deletes.add(row)
@@ -358,70 +353,21 @@ class SendQueue:
                 backlog.drop_first()
         return None
 
-    # --- health ---
+    # --- errors of the disk ---
 
-    def stats(self, degraded: str | None, now: float) -> OutboxStats:
-        disk, memory = self.readable, self.memory
-        # Read the counters before ``_event_delete_count``: the writer may commit in between.
-        counters = disk.counters if disk else None
-        delete_count = self._event_delete_count(disk) if disk else 0
-        depth = counters.depth - delete_count if counters else 0
-        size = disk.bytes_used() if disk else 0
-        media_depth = disk.counters.media - disk.stored_media(self._media_deletes) if disk else 0
-        media_depth += len(self._memory_media)
-        shed = self._shed_before + (disk.counters.shed if disk else 0) + (memory.shed if memory else 0)
-        if memory is not None:
-            sequence, epoch = memory.sequence, memory.epoch
-            depth, size = depth + memory.depth, size + memory.bytes + self._memory_media.bytes
-        else:
-            sequence, epoch = (disk.sequence, disk.epochs.current.name) if disk else (0, "")
-        media_shed = self._media_shed_before + self._memory_media.shed
-        media_shed += disk.counters.media_shed if disk else 0
-        oldest_s, oldest_unconfirmed_s = self._oldest_s(now)
-        return OutboxStats(
-            depth=depth,
-            bytes=size,
-            oldest_s=oldest_s,
-            sequence=sequence,
-            epoch=epoch,
-            media_depth=media_depth,
-            degraded=degraded,
-            shed=shed,
-            media_shed=media_shed,
-            unconfirmed=self._unconfirmed(delete_count),
-            oldest_unconfirmed_s=oldest_unconfirmed_s,
-            damaged=self._damaged_before + (disk.counters.damaged if disk else 0),
-        )
+    def _reading(self) -> AbstractContextManager[None, bool]:
+        """Run a block under the lock. If the disk cannot be read, the block ends early without an error."""
+        return self._read()  # type: ignore[return-value]  # mypy: a generator never swallows an error
 
-    def _event_delete_count(self, disk: DiskStore) -> int:
-        # Only rows that are still stored: between a commit and ``deletes_committed`` they are gone already.
-        deletes = self._backlog.pending_deletes
-        counted = sum(disk.count(low, high, MAX_COUNTED_ROWS) for low, high in deletes.ranges)
-        return min(disk.counters.depth, disk.stored_events(deletes.single) + counted)
-
-    def _unconfirmed(self, delete_count: int) -> int:
-        count = 0
-        if self.memory is not None and self._memory_backlog.send_cursors.count:
-            count = sum(entry.row in self._memory_backlog.send_cursors for entry in self.memory.entries())
-        if self.disk is not None and self._backlog.send_cursors.count:
-            count += max(0, self._backlog.send_cursors.count - delete_count)
-        return count
-
-    def _oldest_s(self, now: float) -> tuple[float, float]:
-        """Return the age of the oldest waiting event, and of the oldest one that was sent."""
-        ages, sent = [0.0], [0.0]
-        if self.memory is not None and (mono := self.memory.oldest_mono()) is not None:
-            ages.append(now - mono)
-        disk = self.readable
-        for rank in Rank if disk is not None else ():
-            assert disk is not None
-            if (oldest := disk.oldest(rank, self._backlog.pending_deletes)) is not None:
-                # The monotonic time of another boot cannot be compared; the event is older than this boot.
-                age = now if oldest.mono is None else now - oldest.mono
-                ages.append(age)
-                if self._backlog.send_cursors.count and oldest.row in self._backlog.send_cursors:
-                    sent.append(age)
-        return max(ages), max(sent)
+    @contextmanager
+    def _read(self) -> Iterator[None]:
+        disk: DiskStore | None = None
+        try:
+            with translated(self._path), self._lock:
+                disk = self._stores.disk
+                yield
+        except OutboxError as error:
+            self._writer.read_failed(disk, error)
 
 
 def _confirmation(news: bool) -> Confirmation:

@@ -25,11 +25,11 @@ from edge_agent.core.problems import problem_text
 from edge_agent.outbox.append_request import AppendRequest, StoreTarget, WriterJob
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
-from edge_agent.outbox.memory import MemoryStore, OpenEvents
-from edge_agent.outbox.send_queue import SendQueue
+from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.sqlite.database import OutboxDamaged, OutboxUnusable
 from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.state_lock import StateLock
+from edge_agent.outbox.stores import Stores
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +52,14 @@ CHECK_FILES_S = 5.0  # three calls of stat(); events appended after a removal ar
 class OutboxWriter:
     """Runs the writer thread.
 
-    ``lock`` protects the queue, the failover and the open events. Only the writer thread changes the disk. It
+    ``lock`` protects the stores and the failover. Only the writer thread changes the disk. It
     holds the lock while it replaces a store, not while it commits.
     """
 
     def __init__(
         self,
         lock: AbstractContextManager[object],
-        stores: SendQueue,
-        open_events: OpenEvents,
+        stores: Stores,
         failover: Failover,
         *,
         path: Path,
@@ -72,8 +71,7 @@ class OutboxWriter:
         self.is_open = False
         self.disk_timeout_s = DISK_TIMEOUT_S
         self._path = path
-        self._queue = stores
-        self._open_events = open_events
+        self._stores = stores
         self._failover = failover
         self._state_lock = state_lock
         self._files = files
@@ -133,10 +131,10 @@ class OutboxWriter:
         except Exception:  # the thread ends here and must still close the file
             log.exception("outbox: the last commit failed; delivered events are sent again")
         with self._lock:
-            memory = self._queue.memory
+            memory = self._stores.memory
             if memory is not None and memory.depth:
                 log.error("outbox: %d events that only memory held are lost", memory.depth)
-            self._queue.close_disk()
+            self._stores.close_disk()
             self.is_open, self._ended = False, True
             self._state_lock.release()  # under the lock: another thread may open the outbox again at once
 
@@ -145,7 +143,7 @@ class OutboxWriter:
     def append(self, request: AppendRequest) -> None:
         """Store the event; ``request`` then holds a stamp or an error."""
         waited_s = math.inf
-        if self.is_open and not self._queue.hangs:
+        if self.is_open and not self._stores.hangs:
             self._appended.append(request)
             self._work.put(None)
             waited_s = 0.0
@@ -165,17 +163,17 @@ class OutboxWriter:
     def forget_open(self, event_id: str) -> None:
         """Remove the event from the open ones, in memory and on disk."""
         with self._lock:
-            self._open_events.close(event_id, on_disk=False)
+            self._stores.open_events.close(event_id, on_disk=False)
         if self.is_open:
             self._do(lambda: self._forget_open(event_id), MAINTENANCE_TIMEOUT_S)
 
     def _forget_open(self, event_id: str) -> None:
-        disk = self._queue.disk
+        disk = self._stores.disk
         if disk is not None:
             with suppress(OutboxError):  # the next append meets the same error and handles it
                 disk.forget_open(event_id)
                 with self._lock:
-                    self._open_events.row_deleted(event_id)
+                    self._stores.open_events.row_deleted(event_id)
 
     def begin_epoch(self, after: str) -> bool:
         """Begin an epoch on the disk if ``after`` is the current one. False if not, or if the disk fails."""
@@ -185,8 +183,8 @@ class OutboxWriter:
 
     def _begin_epoch(self, after: str) -> bool:
         with self._lock:
-            disk = self._queue.disk
-            if disk is None or self._queue.memory is not None or disk.epochs.current.name != after:
+            disk = self._stores.disk
+            if disk is None or self._stores.memory is not None or disk.epochs.current.name != after:
                 return False
             try:
                 disk.begin_epoch()
@@ -232,9 +230,9 @@ class OutboxWriter:
     def _is_due(self) -> bool:
         now = self._clock.monotonic()
         with self._lock:
-            if self._queue.memory is not None:
+            if self._stores.memory is not None:
                 return now >= self._failover.retry_mono
-            deletes = self._queue.pending_delete_count
+            deletes = self._stores.pending_delete_count
         files = now - self._files_checked_mono >= CHECK_FILES_S
         return files or deletes >= FLUSH_AT or (deletes > 0 and now - self._flushed_mono >= FLUSH_AFTER_S)
 
@@ -244,15 +242,15 @@ class OutboxWriter:
         """Store the event in memory, because the disk has not answered within the timeout."""
         self._disk_hangs()
         with self._lock:
-            memory = self._queue.memory
+            memory = self._stores.memory
             if memory is not None and not request.done and request.claim(StoreTarget.MEMORY):
                 self._store_in_memory(memory, [request])
 
     def _disk_hangs(self) -> None:
         """Store events in memory from now on, including those of the running transaction."""
         with self._lock:
-            self._queue.hangs = True
-            if self._queue.memory is None:
+            self._stores.hangs = True
+            if self._stores.memory is None:
                 committing = [request for request in self._committing if not request.done]
                 # The writer may continue before the disk hangs again: it must not stamp any of these then.
                 free = [request for request in committing if request.claim(StoreTarget.MEMORY)]
@@ -268,7 +266,7 @@ class OutboxWriter:
     ) -> None:
         """Switch to memory. The disk may also hold ``in_doubt``, but not ``free``. The caller locks."""
         self._failover.use_memory(error, in_doubt)
-        memory = self._queue.memory
+        memory = self._stores.memory
         assert memory is not None
         self._release(in_doubt, on_disk=False)
         self._store_in_memory(memory, free)
@@ -285,8 +283,8 @@ class OutboxWriter:
         """Note what the stored events open and close, and let their appenders continue. The caller locks."""
         for request in requests:
             if request.error is None:
-                self._open_events.note(request.draft, on_disk=on_disk)
-                self._queue.keep_media(request)
+                self._stores.open_events.note(request.draft, on_disk=on_disk)
+                self._stores.keep_media(request)
             request.finish()
 
     # --- the writer's thread ---
@@ -299,7 +297,7 @@ class OutboxWriter:
                 job.run()
             elif self._appended:
                 self._store_next()
-            self._queue.hangs = False
+            self._stores.hangs = False
 
     def _maintain(self) -> None:
         now = self._clock.monotonic()
@@ -308,7 +306,7 @@ class OutboxWriter:
             self._store([])
 
     def _check_files(self, now: float) -> None:
-        disk = self._queue.disk
+        disk = self._stores.disk
         if disk is None or now - self._files_checked_mono < CHECK_FILES_S:
             return
         self._files_checked_mono = now
@@ -339,7 +337,7 @@ class OutboxWriter:
             if on_disk := self._write(batch, may_replace=may_replace):
                 break
         with self._lock:
-            memory = self._queue.memory
+            memory = self._stores.memory
             waiting = [request for request in batch if not request.done and request.claim(StoreTarget.WRITER)]
             if not on_disk and memory is not None:
                 self._store_in_memory(memory, waiting)
@@ -350,7 +348,7 @@ class OutboxWriter:
     def _is_ready(self) -> bool:
         """Return whether events are stored on disk now; retry a failed disk when it is due."""
         with self._lock:
-            if self._queue.memory is None:
+            if self._stores.memory is None:
                 return True
             if not self._failover.is_retry_due():
                 return False
@@ -365,7 +363,7 @@ class OutboxWriter:
     def _write(self, batch: list[AppendRequest], *, may_replace: bool) -> bool:
         """Run one transaction; False when it failed."""
         with self._lock:
-            disk, deletes = self._queue.disk, self._queue.pending_deletes(self._max_deleted)
+            disk, deletes = self._stores.disk, self._stores.pending_deletes(self._max_deleted)
         assert disk is not None
         try:
             stored = disk.write(batch, deletes, self._clock.monotonic())
@@ -377,8 +375,8 @@ class OutboxWriter:
                     self._fail(disk, batch, error)
             return False
         with self._lock:
-            self._queue.deletes_committed(deletes)
-            memory = self._queue.memory
+            self._stores.deletes_committed(deletes)
+            memory = self._stores.memory
             self._flushed_mono = self._clock.monotonic()
         # The follower has already received the events that were stored in memory while the disk hung.
         self._notify_follower(event for event in stored if memory is None or not memory.knows(*event.key))
@@ -386,7 +384,7 @@ class OutboxWriter:
 
     def _fail(self, disk: DiskStore, batch: list[AppendRequest], error: OutboxError) -> None:
         """Switch to memory after ``disk`` failed. The caller locks."""
-        if self._queue.memory is None:
+        if self._stores.memory is None:
             in_doubt = [request for request in batch if request.stamp is not None] if disk.in_doubt else []
             self._use_memory(error, in_doubt)
 
@@ -399,7 +397,7 @@ class OutboxWriter:
     def _remove_pictures(self, batch: list[AppendRequest]) -> None:
         """Delete files without a row: their event could not be encoded, or it is in memory."""
         for request in batch:
-            media, in_memory = request.draft.media, self._queue.memory is not None
+            media, in_memory = request.draft.media, self._stores.memory is not None
             if media is not None and request.media_saved and (request.error is not None or in_memory):
                 self._files.remove([media.media_id])
 
