@@ -28,6 +28,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Media, ReportedEvent
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import FULL_PICTURE, CameraState, CameraStatus, DecodeMode, Severity
+from edge_agent.core.problems import problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.evidence.clips.clips import RECORDED_SEVERITIES
 from edge_agent.evidence.clips.recorder import STOPPED, ClipRecorder
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 END_WITHIN_S = 1.0
 """How long ``Cameras.change`` waits for an old pipeline to end, which usually takes milliseconds. A pipeline
 that takes longer is replaced by the first ``tick`` after its end."""
-CLIP_CUT_REASONS = {"reload": "the settings of the camera were changed", "restart": STOPPED}
+CLIP_CUT_REASONS = {"reload": problem_text("camera-settings-changed"), "restart": STOPPED}
 """Why a clip was cut short, by the reason for which its camera stops."""
 
 

@@ -28,6 +28,7 @@ from edge_agent.core.delivery import Media
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.model import Severity
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.events import EventFactory
@@ -130,14 +131,14 @@ class Collector:
         if health.degraded is not None:
             return health.degraded
         if health.bytes + MAX_FRAME_BYTES > self._collect.max_bytes:
-            return f"collect.max_bytes ({self._collect.max_bytes}) is used up"
+            return problem_text("collection-used-up", bytes=self._collect.max_bytes)
         try:
             disk = os.statvfs(self._folder)
         except OSError as error:
-            return f"{self._folder} cannot be used: {error.strerror}"
+            return problem_text("collection-folder", folder=str(self._folder), error=str(error.strerror))
         free = disk.f_bavail * disk.f_frsize
         if free < self._keep_free + MAX_FRAME_BYTES:
-            return f"the disk is short: {free // 1_000_000} MB free, storage.keep_free is kept for others"
+            return problem_text("collection-disk-short", free_mb=free // 1_000_000)
         return None
 
     @property
@@ -278,7 +279,7 @@ class Collector:
         frames, by = sum(each.frames for each in exports), sorted({each.by for each in exports})
         record = msgspec.structs.replace(record, exported=record.exported + frames)
         self._save(record)
-        self._report(record, f"{frames} frames were exported on the gateway by {', '.join(by)}")
+        self._report(record, problem_text("collection-exported", frames=frames, by=by))
         return record
 
     def _taken_over(self, path: Path) -> ExportNote | None:

@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from edge_agent.core.clock import rfc3339
+from edge_agent.core.problems import command_text, optional_problem, problem_text
 from edge_agent.wire import CollectionData
 
 State = Literal["taking", "complete", "gone"]
@@ -16,12 +17,6 @@ StopReason = Literal["over", "full", "command", "configuration"]
 FILE = "collection.json"
 EXPORTED = "exported"
 """Prefix of the files that ``edge-agent collect export`` leaves; each has its own name."""
-_WHY_STOPPED: dict[StopReason | None, str] = {
-    "over": "its time is over",
-    "full": "each camera has its frames",
-    "command": "a command ended it",
-    "configuration": "the configuration of the gateway does not allow it any more",
-}
 
 
 class Collection(Struct, frozen=True, kw_only=True):
@@ -59,6 +54,7 @@ class Collection(Struct, frozen=True, kw_only=True):
     def event(self, left: int, now: datetime, why: str | None = None) -> CollectionData:
         """Make the event. ``left``: frames on the disk. Without ``why`` its text describes the state."""
         gone = self.state == "gone"
+        text = why or self._why()
         return CollectionData(
             phase="start" if self.reported is None else "end" if gone else "update",
             event_id=self.event_id,
@@ -72,7 +68,8 @@ class Collection(Struct, frozen=True, kw_only=True):
             for_s=self.for_s,
             command_id=self.command_id,
             signed_by=self.signed_by,
-            why=why or self._why(),
+            why=str(text),
+            problem=optional_problem(text),
             started_at=self.started_at,
             ended_at=rfc3339(now) if gone else None,
             stop_reason=self.stop_reason,
@@ -82,18 +79,20 @@ class Collection(Struct, frozen=True, kw_only=True):
         taken = self.taken_in_all
         match self.state:
             case "taking":
-                signed = "not signed" if self.signed_by is None else f"signed by {self.signed_by[:16]}"
-                return (
-                    f"up to {self.frames} frames each of {', '.join(self.cameras)} are kept for training "
-                    f"until {rfc3339(self.until)}; command {self.command_id}, {signed}"
+                return problem_text(
+                    "collection-began",
+                    frames=self.frames,
+                    cameras=list(self.cameras),
+                    until=rfc3339(self.until),
+                    origin=command_text(self.command_id, self.signed_by),
                 )
             case "complete":
-                return f"no more frames are taken: {_WHY_STOPPED[self.stop_reason]}; {taken} were taken"
+                stopped = "ended-over" if self.stop_reason == "over" else f"collection-{self.stop_reason}"
+                return problem_text("collection-complete", why=problem_text(stopped), frames=taken)
             case "gone":
                 deleted = max(0, taken - self.sent - self.exported)
-                return (
-                    f"no frame is on the gateway any more: {self.sent} sent, {self.exported} exported, "
-                    f"{deleted} deleted"
+                return problem_text(
+                    "collection-gone", sent=self.sent, exported=self.exported, deleted=deleted
                 )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from edge_agent.config.model.boards import ThermalSteps
 from edge_agent.core.load_limits import WorkloadLimits
+from edge_agent.core.problems import problem_text
 
 READINGS = 3
 """Consecutive readings that must be above a threshold: a single one may be wrong."""
@@ -120,8 +121,10 @@ class ThermalLadder:
         self._dwell_s = min(2 * self._dwell_s, longest_s) if again else self._ladder.dwell_s
         threshold_c = self._ladder.thresholds_c[step - 1]
         if celsius is None or celsius < threshold_c:
-            return self._go(step, "the board slows itself down")
-        return self._go(step, f"temperature {celsius:.1f} C, step {step} from {threshold_c:g} C on")
+            return self._go(step, problem_text("board-throttles"))
+        return self._go(
+            step, problem_text("temperature-up", celsius=round(celsius, 1), step=step, limit=threshold_c)
+        )
 
     def _down(self, now_mono: float, celsius: float) -> StepChange | None:
         if self._step == 0:
@@ -135,8 +138,8 @@ class ThermalLadder:
         if now_mono - self._cool_since_mono < self._dwell_s:
             return None
         self._down_mono = now_mono
-        cooler = f"below {over_c:g} C for {self._dwell_s:.0f} s"
-        return self._go(self._step - 1, f"temperature {celsius:.1f} C, {cooler}")
+        cooler = {"celsius": round(celsius, 1), "limit": over_c, "seconds": round(self._dwell_s)}
+        return self._go(self._step - 1, problem_text("temperature-down", **cooler))
 
     def _go(self, step: int, why: str) -> StepChange:
         change = StepChange(self._step, step, why)

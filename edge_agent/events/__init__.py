@@ -1,6 +1,6 @@
 """Makes events from observations: envelopes, identifiers, times and severities. Stores and sends nothing."""
 
-from edge_agent.events.envelope import LOST_CLIP, LastAliveFile, event_of_clip, restamped
+from edge_agent.events.envelope import LOST_CLIP, LastAliveFile, event_of_clip, lost_clip, restamped
 from edge_agent.events.factory import GATEWAY, EventFactory, object_event_id
 from edge_agent.events.sink import ClipSource, EventAppender, EventSink, NoClips, NoSnapshots
 
@@ -15,6 +15,7 @@ __all__ = [
     "NoClips",
     "NoSnapshots",
     "event_of_clip",
+    "lost_clip",
     "object_event_id",
     "restamped",
 ]

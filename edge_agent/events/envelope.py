@@ -67,7 +67,7 @@ class LastAliveFile:
 
 ENCODER = msgspec.json.Encoder()
 SOURCE_PREFIX = "/tb/"
-LOST_CLIP = "the agent ended before the clip was complete"
+LOST_CLIP = problem_text("clip-agent-ended")
 AWAITED_CLIP = "clip"
 """``UnfinishedEvent.kind`` of an awaited clip. It is no kind of event, so an older agent drops it instead of
 ending it."""
@@ -113,9 +113,14 @@ class UnfinishedEvent(msgspec.Struct, frozen=True):
 
 def awaited_clip(camera_id: str, event_id: str, severity: Severity, now: Moment) -> OpenEvent:
     """Return an open event that reports the clip as missing if the agent dies before the clip is reported."""
-    data = wire.EvidenceData(event_id=event_id, clip=None, missing=LOST_CLIP)
+    data = lost_clip(event_id)
     state = UnfinishedEvent(msgspec.Raw(ENCODER.encode(data)), rfc3339(now.at), AWAITED_CLIP, severity.value)
     return OpenEvent(clip_key(event_id), camera_id, ENCODER.encode(state))
+
+
+def lost_clip(event_id: str) -> wire.EvidenceData:
+    """The agent ended before the clip was complete."""
+    return wire.EvidenceData(event_id=event_id, clip=None, missing=str(LOST_CLIP), problem=LOST_CLIP.problem)
 
 
 def clip_key(event_id: str) -> str:

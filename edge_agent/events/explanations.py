@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from edge_agent.core.facts import CertificateChange, OverrideChange, Phase
-
-_OVERRIDDEN = {
-    "mask": "is muted: what it reports is an info and no alarm",
-    "arm": "is armed, also outside of its schedule",
-    "disarm": "is disarmed: it sees nothing",
-}
-_ENDS = {"over": "its time is over", "command": "it was taken back", "replaced": "another one replaces it"}
+from edge_agent.core.facts import CertificateChange, OverrideChange, Phase, RequestOrigin
+from edge_agent.core.problems import ProblemText, command_text, problem_text
 
 
-def override_line(change: OverrideChange) -> str:
+def override_line(change: OverrideChange) -> ProblemText:
     if change.end_reason is not None:
-        of = "the view" if change.rule is None else f"rule {change.rule}"
-        over = (
-            "it is learned"
-            if (change.rule, change.end_reason) == (None, "over")
-            else _ENDS[change.end_reason]
-        )
-        return f"{of}: the {change.what} has ended: {over}"
-    if change.rule is None:
-        text = "the view is learned anew, and what it shows now counts as usual"
-    else:
-        text = f"rule {change.rule} {_OVERRIDDEN[change.what]}, for {change.for_s:.0f} s"
-    if change.by.command_id is None:
-        return f"{text}; asked for on the box"
-    signed = "not signed" if change.by.signed_by is None else f"signed by {change.by.signed_by[:16]}"
-    return f"{text}; command {change.by.command_id}, {signed}"
+        learned = (change.rule, change.end_reason) == (None, "over")
+        why = problem_text("ended-learned" if learned else f"ended-{change.end_reason}")
+        if change.rule is None:
+            return problem_text("relearn-ended", why=why)
+        return problem_text("override-ended", rule=change.rule, override=change.what, why=why)
+    origin = _origin(change.by)
+    if change.rule is None or change.for_s is None:
+        return problem_text("view-relearned", origin=origin)
+    return problem_text(
+        f"override-{change.what}", rule=change.rule, seconds=round(change.for_s), origin=origin
+    )
 
 
-def certificate_line(change: CertificateChange) -> str:
-    which = "the gateway's certificate" if change.which == "client" else "the CA's certificate"
+def _origin(by: RequestOrigin) -> ProblemText:
+    """What asked for an override."""
+    return problem_text("by-gateway") if by.command_id is None else command_text(by.command_id, by.signed_by)
+
+
+def certificate_line(change: CertificateChange) -> ProblemText:
+    which = "own" if change.which == "client" else "ca"
+    day = f"{change.expires_at:%Y-%m-%d}"
     if change.phase is Phase.END:
-        return f"{which} was renewed, it lasts until {change.expires_at:%Y-%m-%d}"
+        return problem_text(f"{which}-certificate-renewed", day=day)
     if change.days_left < 0:
-        return f"{which} expired on {change.expires_at:%Y-%m-%d}: no broker lets this gateway in"
-    return f"{which} ends on {change.expires_at:%Y-%m-%d}, in {change.days_left} days"
+        return problem_text(f"{which}-certificate-expired", day=day)
+    return problem_text(f"{which}-certificate-ends", day=day, days=change.days_left)

@@ -10,6 +10,7 @@ import msgspec
 
 from edge_agent.commands.action import CommandSucceeded
 from edge_agent.core.clock import rfc3339
+from edge_agent.core.problems import problem_text
 from edge_agent.model_release.record import ModelRecord, ModelTrial, SentModel
 from edge_agent.wire import ModelHealth, ShadowGroup, ShadowReport
 
@@ -106,8 +107,8 @@ def agreement_text(report: ShadowReport) -> str:
     """Return the agreement as the event of a switch states it."""
     total = counts_of(report)
     if total.agreement is None:
-        return "no objects were compared"
-    return f"agreement {total.agreement:.2f} of {total.in_force} objects"
+        return problem_text("models-not-compared")
+    return problem_text("models-agree", agreement=round(total.agreement, 2), objects=total.in_force)
 
 
 def _too_slow(report: ShadowReport) -> str | None:
@@ -148,7 +149,8 @@ def model_health(record: ModelRecord, report: ShadowReport | None) -> ModelHealt
     """``report``: the figures of the model that is or was in shadow mode."""
     found = ModelHealth()
     if (reverted := record.reverted) is not None:
-        why = f"{reverted.name}: {reverted.why}"[:MAX_WHY]
+        reason = problem_text("model-reason", name=reverted.name, why=reverted.text)
+        why = reason if len(reason) <= MAX_WHY else reason[:MAX_WHY]
         found = ModelHealth(reverted=reverted.sha256, reverted_at=reverted.at, why=why)
     begun = record.probation or record.trial
     model = record.in_force if record.probation else record.trial.model if record.trial else None

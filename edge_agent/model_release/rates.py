@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct, field
 
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
+from edge_agent.core.problems import problem_text
 from edge_agent.detection.shadow import SeenObjects
 from edge_agent.model_release.record import ALL, ProbationCounts
 
@@ -105,11 +106,13 @@ def _breaks(cameras: Mapping[str, ProbationCounts]) -> Iterator[str]:
         for group in (ALL, *GROUPS):
             expected, seen = observed.expected.get(group, 0.0), observed.seen.get(group, 0.0)
             most = RISE * max(expected, MIN_RATE * observed.inferences)
-            what = "objects" if group == ALL else f"objects of the group {group}"
+            of_group = {} if group == ALL else {"label": group}
+            figures = {"camera": camera, "objects": round(seen), "expected": round(expected), **of_group}
+            suffix = "-of-group" if of_group else ""
             if expected >= ENOUGH_OBJECTS and seen < FALL * expected:
-                yield f"{camera}: {seen:.0f} {what}, under a third of the {expected:.0f} expected"
+                yield problem_text(f"model-too-few{suffix}", **figures)
             elif seen >= ENOUGH_OBJECTS and seen > most:
-                yield f"{camera}: {seen:.0f} {what}, over three times the {expected:.0f} expected"
+                yield problem_text(f"model-too-many{suffix}", **figures)
 
 
 def _add(counts: dict[str, float], key: str, more: float) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
+from edge_agent.core.problems import ProblemText
 from edge_agent.wire import ModelData, ShadowReport
+from edge_agent.wire.data.base import OptionalProblem
 
 ALL = "all"
 """Key of the objects of all groups together."""
@@ -61,6 +63,12 @@ class RevertedModel(Struct, frozen=True, kw_only=True):
     at: str
     why: str
     command_id: str | None = None
+    problem: OptionalProblem = UNSET
+
+    @property
+    def text(self) -> str:
+        """``why`` with its code."""
+        return self.why if isinstance(self.problem, UnsetType) else ProblemText(self.why, self.problem)
 
 
 class ModelRecord(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSuc
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import RequestOrigin
+from edge_agent.core.problems import command_text, problem_text
 from edge_agent.core.state_file import read_record
 from edge_agent.detection.choose import DetectorChoice
 from edge_agent.detection.shadow import Shadow
@@ -94,7 +95,7 @@ class ModelService:
             if record.phase == "shadow" and record.trial is not None:
                 choice = self.store.load(record.trial.model)
                 if choice.detector is None:
-                    self.store.give_up(f"it cannot be loaded: {choice.degraded}")
+                    self.store.give_up(problem_text("model-not-loaded", why=choice.degraded or ""))
                 else:
                     self._begin_shadow(choice, record.trial)
 
@@ -221,9 +222,11 @@ class ModelService:
                 left_s=for_s,
                 shares={} if switch_refusal(report) else shares_of(report),
             )
-            signed = "not signed" if by.signed_by is None else f"signed by {by.signed_by[:16]}"
-            forced = "" if switch_refusal(report) is None else ", forced"
-            why = f"command {by.command_id}, {signed}; {agreement_text(report)}{forced}"
+            why = problem_text(
+                "model-switched" if switch_refusal(report) is None else "model-switched-forced",
+                origin=command_text(str(by.command_id), by.signed_by),
+                agreement=agreement_text(report),
+            )
             event = self.store.change("switched", trial.model, record.in_force, why, by)
             saved = self.store.save(
                 in_force=trial.model,
@@ -251,7 +254,7 @@ class ModelService:
         """End shadow mode, or restore the previous model. Raises CommandRefused, CommandFailed."""
         with self._lock:
             record = self.store.record
-            why = f"command {by.command_id} ended it"
+            why = problem_text("model-command", command=str(by.command_id))
             if record.trial is not None:
                 self.store.save(trial=None)
                 self._end_shadow(CommandFailed(f"{why}; nothing was changed"))
@@ -304,7 +307,7 @@ class ModelService:
         if trial is None or shadow is None:
             return
         if shadow.failed_in_a_row >= FAILURES_TO_END:
-            why = f"{shadow.failed_in_a_row} of its inferences in a row have failed"
+            why = problem_text("model-inferences-fail", inferences=shadow.failed_in_a_row)
             self.store.give_up(why)
             self._end_shadow(CommandFailed(f"{trial.model.name}: {why}; nothing was changed"))
         elif now_mono >= self._until_mono:
@@ -322,7 +325,7 @@ class ModelService:
             self._go_back(why, RequestOrigin())
         elif now_mono >= self._until_mono and record.in_force is not None:
             by = RequestOrigin(record.probation.command_id, None)
-            why = "its probation is over"
+            why = problem_text("model-confirmed")
             event = self.store.change("confirmed", record.in_force, record.before, why, by)
             self.store.save(probation=None, starts=0, unreported=event)
         else:

@@ -22,6 +22,7 @@ from edge_agent.commands.transfer.https import download
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock, rfc3339
 from edge_agent.core.facts import RequestOrigin
+from edge_agent.core.problems import optional_problem, problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.detection.choose import SHIPPED, DetectorChoice, choose_detector
 from edge_agent.model_release.record import ModelRecord, RevertedModel, SentModel
@@ -76,7 +77,7 @@ class ModelStore:
             choice = self.load(model)
             if choice.detector is not None:
                 return choice
-            self.go_back(f"it cannot be loaded: {choice.degraded}")
+            self.go_back(problem_text("model-not-loaded", why=choice.degraded or ""))
         return choose_detector(self._wanted)
 
     def _count_start(self) -> None:
@@ -84,7 +85,7 @@ class ModelStore:
         self.save(starts=starts)
         if starts < CRASHES:
             return
-        why = f"the agent has ended unasked {CRASHES} times while it ran"
+        why = problem_text("model-crashes", times=CRASHES)
         if self.record.probation is not None:
             self.go_back(why)
         elif self.record.trial is not None:
@@ -142,7 +143,8 @@ class ModelStore:
             sha256=model.sha256,
             before=SHIPPED.stem if before is None else before.name,
             before_sha256=_digest(SHIPPED) if before is None else before.sha256,
-            why=why,
+            why=str(why),
+            problem=optional_problem(why),
             decided_at=rfc3339(self._clock.now()),
             command_id=by.command_id,
             signed_by=by.signed_by,
@@ -150,7 +152,14 @@ class ModelStore:
 
     def _reverted(self, model: SentModel, why: str, command_id: str | None) -> RevertedModel:
         now = rfc3339(self._clock.now())
-        return RevertedModel(sha256=model.sha256, name=model.name, at=now, why=why, command_id=command_id)
+        return RevertedModel(
+            sha256=model.sha256,
+            name=model.name,
+            at=now,
+            why=str(why),
+            command_id=command_id,
+            problem=optional_problem(why),
+        )
 
     # --- files ---
 

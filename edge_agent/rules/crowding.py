@@ -12,6 +12,7 @@ from edge_agent.config.model.settings import CrowdingRule
 from edge_agent.core.facts import Crowd, Phase, RuleObservation
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.core.problems import problem_text
 from edge_agent.rules.event_throttle import UPDATE_EVERY_S, EventThrottle, OpenRuleEvent
 from edge_agent.rules.schedule import Arming
 
@@ -133,7 +134,7 @@ class CrowdWatch:
             event_id,
             self._throttle.ref,
             Crowd(zone, count, self._most),
-            f"{count} in {zone}, at most {self._most}, for {lasted_s:.0f} s",
+            problem_text("crowd", objects=count, zone=zone, most=self._most, seconds=round(lasted_s)),
             self._started_mono,
             self._crowd_mono,
             None,

@@ -18,6 +18,7 @@ import msgspec
 from edge_agent.config.model.settings import Direction, LineRule
 from edge_agent.core.facts import Crossing, LineCountsObservation, Phase, RuleObservation, RuleRef
 from edge_agent.core.model import TWO_WHEELER, Box, Frame, Track, Tracks, accepted_labels
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.rules.crossing import CrossingDetector, CrossingDirection, CrossingLine, LineCrossing
 from edge_agent.rules.event_throttle import EventThrottle
@@ -278,7 +279,7 @@ class LineWatch:
             self._throttle.event_id(track.id, crossed.mono),
             self._throttle.ref,
             Crossing(line, crossed.direction),
-            f"{track.label} crossed {line} from {start} to {end}",
+            problem_text("line-crossed", label=str(track.label), line=line, start=start, end=end),
             crossed.mono,
             crossed.mono,
             track,

@@ -14,6 +14,7 @@ from edge_agent.config.model.settings import StoppedRule
 from edge_agent.core.facts import Phase, RuleObservation, Standstill
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.core.problems import problem_text
 from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
 from edge_agent.rules.motion_filter import MotionFilter, centre_distance, centre_offset
 from edge_agent.rules.schedule import Arming
@@ -212,7 +213,9 @@ class StoppedWatch:
             event_id,
             self._throttle.ref,
             Standstill(zone, round(still_s, 1)),
-            f"{track.label or 'something'} came and stands in {zone} for {still_s:.0f} s",
+            problem_text(
+                "stopped-in-zone", label=track.label or "something", zone=zone, seconds=round(still_s)
+            ),
             since,
             vehicle.stood_mono,
             track,

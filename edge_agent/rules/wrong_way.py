@@ -16,6 +16,7 @@ from edge_agent.config.model.settings import WrongWayRule
 from edge_agent.core.facts import AgainstArrow, Phase, RuleObservation
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.core.problems import problem_text
 from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
 from edge_agent.rules.motion_filter import MotionFilter
 from edge_agent.rules.schedule import Arming
@@ -220,8 +221,13 @@ class WrongWayWatch:
             event_id,
             self._throttle.ref,
             AgainstArrow(zone, round(angle, 1), round(distance, 3)),
-            f"{track.label or 'something'} goes against the arrow of {zone}: at {angle:.0f} degrees to it, "
-            f"over {distance:.2f} of the picture's width",
+            problem_text(
+                "against-arrow",
+                label=track.label or "something",
+                zone=zone,
+                degrees=round(angle),
+                distance=round(distance, 2),
+            ),
             zone_path.begin.mono,
             zone_path.against.mono,
             track,

@@ -13,6 +13,7 @@ from edge_agent.config.model.settings import ZoneRule
 from edge_agent.core.facts import Phase, RuleObservation, Stay
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
+from edge_agent.core.problems import problem_text
 from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.track_handover import LostTrack, NewTrack, handover_distance, is_at_edge
@@ -193,7 +194,7 @@ class ZoneWatch:
             event_id,
             self._throttle.ref,
             Stay(zone, round(inside_s, 1)),
-            f"{track.label or 'something'} in {zone} for {inside_s:.0f} s",
+            problem_text("in-zone", label=track.label or "something", zone=zone, seconds=round(inside_s)),
             stay.since_mono,
             stay.last_inside_mono,
             track,

@@ -12,13 +12,13 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft, OpenEvent
 from edge_agent.core.errors import StorageError
-from edge_agent.events import LOST_CLIP, EventFactory, LastAliveFile, event_of_clip, restamped
+from edge_agent.events import EventFactory, LastAliveFile, event_of_clip, lost_clip, restamped
 from edge_agent.evidence.chain.chain import EvidenceChain
 from edge_agent.evidence.clips.clips import RECORDED_SEVERITIES, records_clips
 from edge_agent.evidence.clips.recorder import ClipRecorder
 from edge_agent.evidence.store import MediaStore
 from edge_agent.outbox import EventOutbox
-from edge_agent.wire import EvidenceData, EvidenceHealth
+from edge_agent.wire import EvidenceHealth
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class EventStore:
             return
         if self._has_clip(left_open.event_id):
             return
-        data = EvidenceData(event_id=left_open.event_id, clip=None, missing=LOST_CLIP)
+        data = lost_clip(left_open.event_id)
         self.outbox.append(self._events.evidence(left_open.camera, data, end.severity))
 
     def _has_clip(self, event_id: str) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from edge_agent.core.problems import problem_text
 from edge_agent.uplink.billing import DAY_S, PeriodUse
 
 STEP_BELOW = (0.5, 0.25, 0.1)
@@ -58,7 +59,7 @@ class BudgetLadder:
         share = self._share(use, use.left_s)
         reached = sum(share < below for below in STEP_BELOW)
         if new_period and reached < self.step:
-            return self._change_to(reached, f"a new billing period began on {use.first_day}", now_mono)
+            return self._change_to(reached, problem_text("period-began", day=str(use.first_day)), now_mono)
         if reached > self.step:
             return self._change_to(reached, self._short(use, use.left_s), now_mono)
         if (
@@ -67,7 +68,7 @@ class BudgetLadder:
             and now_mono - self._changed_mono >= DWELL_S
         ):
             return self._change_to(
-                self.step - 1, f"there is more again: {self._short(use, use.left_s)}", now_mono
+                self.step - 1, problem_text("budget-recovers", why=self._short(use, use.left_s)), now_mono
             )
         return None
 
@@ -77,8 +78,10 @@ class BudgetLadder:
         return left * use.whole_s / max(left_s, LAST_S)
 
     def _short(self, use: PeriodUse, left_s: float) -> str:
-        used, whole = megabytes(use.used_bytes), megabytes(self._monthly_bytes)
-        return f"{used} of {whole} used, {left_s / DAY_S:.1f} days left"
+        used_mb, budget_mb = round(use.used_bytes / 1e6), round(self._monthly_bytes / 1e6)
+        return problem_text(
+            "budget-short", used_mb=used_mb, budget_mb=budget_mb, days=round(left_s / DAY_S, 1)
+        )
 
     def _change_to(self, step: int, why: str, now_mono: float) -> BudgetChange:
         change = BudgetChange(self.step, step, why)

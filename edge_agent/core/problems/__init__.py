@@ -9,20 +9,30 @@ from __future__ import annotations
 from edge_agent.core.problems.cameras import CAMERAS
 from edge_agent.core.problems.catalogue import Catalogue
 from edge_agent.core.problems.delivery import DELIVERY
+from edge_agent.core.problems.events import EVENTS
 from edge_agent.core.problems.gateway import GATEWAY
 from edge_agent.core.problems.problem import Problem, ProblemText, error_text, optional_problem, problem_of
+from edge_agent.core.problems.results import RESULTS
 
 __all__ = [
     "CATALOGUE",
     "Problem",
     "ProblemText",
+    "command_text",
     "error_text",
     "optional_problem",
     "problem_of",
     "problem_text",
 ]
 
-CATALOGUE = Catalogue({**CAMERAS, **DELIVERY, **GATEWAY})
+CATALOGUE = Catalogue({**CAMERAS, **DELIVERY, **GATEWAY, **EVENTS, **RESULTS})
 """Every code that an agent may send."""
 
 problem_text = CATALOGUE.text
+
+
+def command_text(command_id: str, signed_by: str | None) -> ProblemText:
+    """The command that asked for something, and the key that signed it."""
+    if signed_by is None:
+        return problem_text("by-command", command=command_id)
+    return problem_text("by-signed-command", command=command_id, key=signed_by[:16])

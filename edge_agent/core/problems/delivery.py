@@ -22,14 +22,14 @@ OUTBOX: Sentences = {
         "{why}; events wait in memory, the disk is tried every {seconds} s",
         "ổ đĩa không ghi được ({why}); sự kiện được giữ trong bộ nhớ, {seconds} giây thử lại một lần",
     ),
-    "outbox-disk-silent": ("{file}: the disk does not answer", "ổ đĩa không phản hồi"),
+    "outbox-disk-silent": ("{file}: the disk does not answer", "ổ đĩa không phản hồi ({file})"),
     "outbox-rewritten": (
         "{why}; what it held is written again, a new epoch has begun",
         "tệp lưu bị mất ({why}), dữ liệu đã được ghi lại",
     ),
     "outbox-log-large": (
         "{file}: another program reads it, so its log has grown to {megabytes} MB",
-        "có chương trình khác đang đọc tệp lưu, nhật ký của tệp đã tăng đến {megabytes} MB",
+        "có chương trình khác đang đọc {file}, nhật ký của tệp đã tăng đến {megabytes} MB",
     ),
     "outbox-new-epoch": (
         "{why}; set aside as {file}, a new epoch has begun; {saved}",

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from edge_agent.core.problems import problem_text
+
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
@@ -91,7 +93,7 @@ class PacketSource(Protocol):
         ...
 
 
-LOST = "the connection to the camera was lost"
+LOST = problem_text("camera-connection-lost")
 NOT_IN_TIME = "the box was too slow to store it"
 SLACK = 1.25
 

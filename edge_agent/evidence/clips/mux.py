@@ -23,6 +23,7 @@ from av.packet import Packet
 
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.problems import problem_text
 from edge_agent.evidence.clips.annexb import (
     each_set_once,
     has_parameter_sets,
@@ -137,14 +138,14 @@ def mux_clip(packets: list[StreamPacket], parameters: StreamParameters, began_at
     codec = _supported(parameters.codec)
     _drop_leading(packets, parameters)
     if not packets:
-        raise NoClip("there is no keyframe in it")
+        raise NoClip(problem_text("clip-without-keyframe"))
     stream = _Stream(codec, parameters, packets[0])
     times = times_of(packets, parameters.tick_s, parameters.timed)
     try:
         payload = _muxed(stream, packets, times.pts, times.dts, times.duration, began_at)
     except (FFmpegError, ValueError) as error:
         # FFmpeg's text alone would not say what failed.
-        raise NoClip(f"its packets make no MP4 file ({type(error).__name__}: {error})") from error
+        raise NoClip(problem_text("clip-no-file", error=f"{type(error).__name__}: {error}")) from error
     return ClipFile(
         _turned(payload, parameters.turned_deg), codec, times.taken_mono[0], times.duration / TICKS_PER_S
     )
@@ -152,7 +153,7 @@ def mux_clip(packets: list[StreamPacket], parameters: StreamParameters, began_at
 
 def _supported(codec: str) -> Codec:
     if codec not in get_args(Codec):
-        raise NoClip(f"clips of {codec} streams are not made, only of {', '.join(get_args(Codec))}")
+        raise NoClip(problem_text("clip-codec", codec=codec, codecs=list(get_args(Codec))))
     return cast("Codec", codec)
 
 

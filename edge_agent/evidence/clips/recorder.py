@@ -19,6 +19,7 @@ from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import Draft, Media, Stamp
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.model import Severity
+from edge_agent.core.problems import error_text, optional_problem, problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.evidence.clips.clip_buffer import PacketSource
 from edge_agent.evidence.clips.clips import CameraClips, FinishedClip
@@ -33,7 +34,7 @@ MAX_SILENCE_S = 120.0
 """One sync can take this long on a worn card."""
 MAX_WAITING = 64
 """Pictures of up to 200 kB that wait for the thread; with more, the oldest is dropped."""
-STOPPED = "the agent was stopped"
+STOPPED = problem_text("agent-stopped")
 
 
 class EvidenceEvents(Protocol):
@@ -176,10 +177,10 @@ class ClipRecorder:
         try:
             clip = self._stored(camera_id, finished)
         except EdgeAgentError as error:
-            missing = str(error)
+            missing = error_text(error)
         except Exception as error:  # the top of this thread's loop: other clips go on
             log.exception("%s: the clip of %s failed", camera_id, finished.event_id)
-            missing = f"the agent failed to make it ({type(error).__name__})"
+            missing = problem_text("clip-agent-failed", error=type(error).__name__)
         self._report(camera_id, finished, clip, missing)
 
     def _report(
@@ -189,7 +190,12 @@ class ClipRecorder:
         self._missed += missing is not None
         if missing is not None:
             log.warning("%s: no clip of %s: %s", camera_id, finished.event_id, missing)
-        data = EvidenceData(event_id=finished.event_id, clip=clip, missing=missing)
+        data = EvidenceData(
+            event_id=finished.event_id,
+            clip=clip,
+            missing=None if missing is None else str(missing),
+            problem=optional_problem(missing),
+        )
         try:
             self._outbox.append(self._events.evidence(camera_id, data, finished.severity))
         except EdgeAgentError as error:
@@ -201,7 +207,7 @@ class ClipRecorder:
         from edge_agent.evidence.clips.mux import NoClip, mux_clip
 
         if finished.parameters is None or not finished.packets:
-            raise NoClip(finished.cut_short or "no keyframe came")
+            raise NoClip(finished.cut_short or problem_text("clip-no-keyframe"))
         began_at = wall_time_of(self._clock, finished.packets[0].stamp_mono)
         file = mux_clip(finished.packets, finished.parameters, began_at)
         clip = ClipRef(
@@ -213,7 +219,7 @@ class ClipRecorder:
             began_at=rfc3339(wall_time_of(self._clock, file.began_mono)),
             pre_roll_s=round(finished.started_mono - file.began_mono, 3),
             duration_s=round(file.duration_s, 3),
-            cut_short=finished.cut_short,
+            cut_short=None if finished.cut_short is None else str(finished.cut_short),
         )
         parts: tuple[bytes, ...] = (file.payload,)
         if self._seal_to is not None:

@@ -1,0 +1,131 @@
+"""Sentences of events: rules, overrides, certificates, load limits, collections."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+RULES: Sentences = {
+    "in-zone": ("{label} in {zone} for {seconds} s", "{label} ở trong vùng {zone} đã {seconds} giây"),
+    "stopped-in-zone": (
+        "{label} came and stands in {zone} for {seconds} s",
+        "{label} vào và dừng ở vùng {zone} đã {seconds} giây",
+    ),
+    "against-arrow": (
+        "{label} goes against the arrow of {zone}: at {degrees} degrees to it, over {distance:.2f} of the "
+        "picture's width",
+        "{label} đi ngược chiều ở vùng {zone}: lệch {degrees} độ so với mũi tên, đoạn đường dài "
+        "{distance:.2f} chiều rộng hình",
+    ),
+    "crowd": (
+        "{objects} in {zone}, at most {most}, for {seconds} s",
+        "có {objects} người, phương tiện trong vùng {zone}, mức tối đa là {most}, đã kéo dài {seconds} giây",
+    ),
+    "line-crossed": (
+        "{label} crossed {line} from {start} to {end}",
+        "{label} đi qua vạch ảo {line} từ {start} sang {end}",
+    ),
+}
+
+OVERRIDES: Sentences = {
+    "override-mask": (
+        "rule {rule} is muted: what it reports is an info and no alarm, for {seconds} s; {origin}",
+        "quy tắc {rule} tạm không báo động trong {seconds} giây, chỉ ghi là thông tin; {origin}",
+    ),
+    "override-arm": (
+        "rule {rule} is armed, also outside of its schedule, for {seconds} s; {origin}",
+        "quy tắc {rule} được bật trong {seconds} giây, kể cả ngoài lịch; {origin}",
+    ),
+    "override-disarm": (
+        "rule {rule} is disarmed: it sees nothing, for {seconds} s; {origin}",
+        "quy tắc {rule} bị tạm tắt trong {seconds} giây, không phát hiện gì; {origin}",
+    ),
+    "view-relearned": (
+        "the view is learned anew, and what it shows now counts as usual; {origin}",
+        "học lại góc nhìn, hình hiện tại được coi là bình thường; {origin}",
+    ),
+    "override-ended": (
+        "rule {rule}: the {override} has ended: {why}",
+        "quy tắc {rule}: kết thúc việc {override}, {why}",
+    ),
+    "relearn-ended": ("the view: the relearn has ended: {why}", "góc nhìn: {why}"),
+    "ended-over": ("its time is over", "đã hết thời gian"),
+    "ended-command": ("it was taken back", "đã được hủy bằng lệnh"),
+    "ended-replaced": ("another one replaces it", "đã được thay bằng lệnh khác"),
+    "ended-learned": ("it is learned", "đã học xong"),
+    "by-command": ("command {command}, not signed", "theo lệnh {command}, không có chữ ký số"),
+    "by-signed-command": (
+        "command {command}, signed by {key}",
+        "theo lệnh {command}, ký bằng khóa {key}",
+    ),
+    "by-gateway": ("asked for on the box", "theo yêu cầu tại thiết bị"),
+}
+
+LIMITS: Sentences = {
+    "own-certificate-renewed": (
+        "the gateway's certificate was renewed, it lasts until {day}",
+        "chứng thư đã được gia hạn đến ngày {day}",
+    ),
+    "own-certificate-expired": (
+        "the gateway's certificate expired on {day}: no broker lets this gateway in",
+        "chứng thư đã hết hạn ngày {day}",
+    ),
+    "own-certificate-ends": (
+        "the gateway's certificate ends on {day}, in {days} days",
+        "chứng thư hết hạn ngày {day}, còn {days} ngày",
+    ),
+    "ca-certificate-renewed": (
+        "the CA's certificate was renewed, it lasts until {day}",
+        "chứng thư của CA đã được gia hạn đến ngày {day}",
+    ),
+    "ca-certificate-expired": (
+        "the CA's certificate expired on {day}: no broker lets this gateway in",
+        "chứng thư của CA đã hết hạn ngày {day}",
+    ),
+    "ca-certificate-ends": (
+        "the CA's certificate ends on {day}, in {days} days",
+        "chứng thư của CA hết hạn ngày {day}, còn {days} ngày",
+    ),
+    "board-throttles": ("the board slows itself down", "bo mạch tự giảm tốc"),
+    "temperature-up": (
+        "temperature {celsius:.1f} C, step {step} from {limit:g} C on",
+        "nhiệt độ {celsius:.1f} °C, mức {step} từ {limit:g} °C",
+    ),
+    "temperature-down": (
+        "temperature {celsius:.1f} C, below {limit:g} C for {seconds} s",
+        "nhiệt độ {celsius:.1f} °C, dưới {limit:g} °C đã {seconds} giây",
+    ),
+    "period-began": ("a new billing period began on {day}", "kỳ cước mới bắt đầu ngày {day}"),
+    "budget-short": (
+        "{used_mb:,} MB of {budget_mb:,} MB used, {days:.1f} days left",
+        "đã dùng {used_mb:,} trong tổng số {budget_mb:,} MB, còn {days:.1f} ngày",
+    ),
+    "budget-recovers": ("there is more again: {why}", "đã có thêm dung lượng: {why}"),
+}
+
+COLLECTIONS: Sentences = {
+    "collection-began": (
+        "up to {frames} frames each of {cameras} are kept for training until {until}; {origin}",
+        "lưu tối đa {frames} ảnh huấn luyện mỗi camera ({cameras}), đến {until}; {origin}",
+    ),
+    "collection-complete": (
+        "no more frames are taken: {why}; {frames} were taken",
+        "ngừng lấy ảnh huấn luyện: {why}; đã lấy {frames} ảnh",
+    ),
+    "collection-gone": (
+        "no frame is on the gateway any more: {sent} sent, {exported} exported, {deleted} deleted",
+        "thiết bị không còn ảnh huấn luyện: {sent} đã gửi, {exported} đã chép ra, {deleted} đã xóa",
+    ),
+    "collection-exported": (
+        "{frames} frames were exported on the gateway by {by}",
+        "{by} đã chép {frames} ảnh huấn luyện ra ngoài tại thiết bị",
+    ),
+    "collection-full": ("each camera has its frames", "mỗi camera đã đủ ảnh"),
+    "collection-command": ("a command ended it", "có lệnh dừng"),
+    "collection-configuration": (
+        "the configuration of the gateway does not allow it any more",
+        "cấu hình của thiết bị không còn cho phép",
+    ),
+    "collection-folder": ("{folder} cannot be used: {error}", "không dùng được {folder}: {error}"),
+}
+
+EVENTS: Sentences = {**RULES, **OVERRIDES, **LIMITS, **COLLECTIONS}

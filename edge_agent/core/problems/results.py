@@ -1,0 +1,85 @@
+"""Sentences about what came of something: new models, clips, releases."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+MODELS: Sentences = {
+    "model-reason": ("{name}: {why}", "{name}: {why}"),
+    "model-too-few": (
+        "{camera}: {objects} objects, under a third of the {expected} expected",
+        "{camera}: {objects} người, phương tiện, chưa bằng một phần ba số dự kiến ({expected})",
+    ),
+    "model-too-many": (
+        "{camera}: {objects} objects, over three times the {expected} expected",
+        "{camera}: {objects} người, phương tiện, hơn gấp ba số dự kiến ({expected})",
+    ),
+    "model-too-few-of-group": (
+        "{camera}: {objects} objects of the group {label}, under a third of the {expected} expected",
+        "{camera}: {objects} trường hợp thuộc nhóm {label}, chưa bằng một phần ba số dự kiến ({expected})",
+    ),
+    "model-too-many-of-group": (
+        "{camera}: {objects} objects of the group {label}, over three times the {expected} expected",
+        "{camera}: {objects} trường hợp thuộc nhóm {label}, hơn gấp ba số dự kiến ({expected})",
+    ),
+    "model-crashes": (
+        "the agent has ended unasked {times} times while it ran",
+        "phần mềm tự dừng {times} lần khi chạy mô hình này",
+    ),
+    "model-inferences-fail": (
+        "{inferences} of its inferences in a row have failed",
+        "{inferences} lần nhận dạng liên tiếp bị lỗi",
+    ),
+    "model-not-loaded": ("it cannot be loaded: {why}", "không tải được mô hình: {why}"),
+    "model-command": ("command {command} ended it", "đã dừng theo lệnh {command}"),
+    "model-confirmed": ("its probation is over", "đã hết thời gian theo dõi"),
+    "model-switched": ("{origin}; {agreement}", "{origin}; {agreement}"),
+    "model-switched-forced": (
+        "{origin}; {agreement}, forced",
+        "{origin}; {agreement}; lệnh bắt buộc chuyển",
+    ),
+    "models-not-compared": (
+        "no objects were compared",
+        "chưa có người, phương tiện để so sánh",
+    ),
+    "models-agree": (
+        "agreement {agreement:.2f} of {objects} objects",
+        "hai mô hình trùng khớp {agreement:.2f} trên {objects} người, phương tiện",
+    ),
+}
+
+CLIPS: Sentences = {
+    "clip-no-keyframe": ("no keyframe came", "không có khung I nào"),
+    "clip-without-keyframe": ("there is no keyframe in it", "không có khung I nào"),
+    "clip-agent-ended": (
+        "the agent ended before the clip was complete",
+        "phần mềm dừng trước khi video hoàn thành",
+    ),
+    "clip-not-stored": (
+        "the agent was stopped before it was stored",
+        "phần mềm bị dừng trước khi lưu",
+    ),
+    "agent-stopped": ("the agent was stopped", "phần mềm bị dừng"),
+    "clip-agent-failed": (
+        "the agent failed to make it ({error})",
+        "phần mềm gặp lỗi khi lập video ({error})",
+    ),
+    "clip-codec": (
+        "clips of {codec} streams are not made, only of {codecs}",
+        "không lập được video từ luồng {codec}, chỉ được từ {codecs}",
+    ),
+    "clip-no-file": (
+        "its packets make no MP4 file ({error})",
+        "không tạo được tệp MP4 từ luồng này ({error})",
+    ),
+    "camera-connection-lost": (
+        "the connection to the camera was lost",
+        "mất kết nối tới camera",
+    ),
+    "camera-settings-changed": (
+        "the settings of the camera were changed",
+        "cài đặt của camera đã thay đổi",
+    ),
+}
+
+RESULTS: Sentences = {**MODELS, **CLIPS}
