@@ -23,6 +23,7 @@ from edge_agent.config.model.settings import (
     WrongWayRule,
     ZoneRule,
 )
+from edge_agent.core.delivery import EventAppender
 from edge_agent.core.facts import ViewObservation
 from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.model import NO_INFERENCES, Frame, Inferences, Motion, Track
@@ -32,7 +33,7 @@ from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.shadow import InferenceMonitor
 from edge_agent.detection.stage import ObjectDetectionStage
 from edge_agent.detection.worker import InferenceEngine
-from edge_agent.events import ClipSource, EventAppender, EventFactory, EventSink, NoClips, NoSnapshots
+from edge_agent.events import ClipSource, EventFactory, EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.snapshots import ObjectSnapshots, PictureMaker, RuleSnapshots, SealedSnapshots
 from edge_agent.motion.detector import MotionDetector
 from edge_agent.pipeline import DetectionStage, Pipeline, RuleStage, ViewStage

@@ -15,9 +15,10 @@ from msgspec import Struct, structs
 
 from edge_agent.config.model.settings import Mqtt, Settings
 from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import EventAppender
 from edge_agent.core.facts import CertificateChange, Phase
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import EventAppender, EventFactory
+from edge_agent.events import EventFactory
 from edge_agent.host.health.clock_sync import ClockSync
 from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
 from edge_agent.mqtt.connect_errors import CertificateFileError

@@ -16,10 +16,10 @@ import msgspec
 
 from edge_agent.config.model.settings import Settings, SnapshotPolicy
 from edge_agent.core.clock import Clock
-from edge_agent.core.delivery import Media
+from edge_agent.core.delivery import EventAppender, Media
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import GATEWAY, EventAppender, EventFactory
+from edge_agent.events import GATEWAY, EventFactory
 from edge_agent.evidence.seal import seal
 
 FOLDER = "reports"

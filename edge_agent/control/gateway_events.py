@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from edge_agent.core.delivery import EventAppender
 from edge_agent.core.model import CameraStatus
-from edge_agent.events import EventAppender, EventFactory
+from edge_agent.events import EventFactory
 from edge_agent.host.health.camera_states import CameraStateFilter
 from edge_agent.host.health.clock_sync import ClockSync
 

@@ -18,9 +18,10 @@ from edge_agent.control.recovery_ladder import (
     RecoveryStep,
 )
 from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import EventAppender
 from edge_agent.core.model import Severity
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import EventAppender, EventFactory
+from edge_agent.events import EventFactory
 from edge_agent.host.system.root_requests import RootAnswer, RootRequest
 from edge_agent.wire import HealingData, HealingHealth, HealingStep
 

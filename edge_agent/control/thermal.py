@@ -10,9 +10,10 @@ from pathlib import Path
 from edge_agent.config.model.boards import Thermal
 from edge_agent.control.thermal_ladder import StepChange, ThermalLadder, ThermalReading
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.delivery import EventAppender
 from edge_agent.core.facts import Phase, ThermalChange
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
-from edge_agent.events import EventAppender, EventFactory
+from edge_agent.events import EventFactory
 from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
 from edge_agent.wire import ThermalHealth
 

@@ -15,8 +15,9 @@ from edge_agent.commands.handlers.update import UpdateCommands
 from edge_agent.commands.transfer.upload import ignore_bytes
 from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.core.clock import Clock
+from edge_agent.core.delivery import EventAppender
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import EventAppender, EventFactory
+from edge_agent.events import EventFactory
 from edge_agent.host.health.root_update import RootUpdate, UpdateResultRecord
 from edge_agent.wire import UpdateData, UpdateHealth
 

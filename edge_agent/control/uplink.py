@@ -11,9 +11,10 @@ import msgspec
 
 from edge_agent.config.model.settings import Uplink
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
+from edge_agent.core.delivery import EventAppender
 from edge_agent.core.facts import Phase, UplinkChange
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.events import EventAppender, EventFactory
+from edge_agent.events import EventFactory
 from edge_agent.uplink.billing import PeriodUse
 from edge_agent.uplink.budget import SLOW_HEARTBEAT_S, TOP_STEP, BudgetChange, BudgetLadder
 from edge_agent.uplink.send_limiter import SendLimiter

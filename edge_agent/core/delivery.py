@@ -179,6 +179,14 @@ class Confirmation(Enum):
     BEYOND = auto()  # it names sequences that were never assigned; nothing is delivered
 
 
+class EventAppender(Protocol):
+    """The outbox, as the producers of events use it."""
+
+    def append(self, draft: Draft) -> Stamp:
+        """Store the event; it is durable when this returns."""
+        ...
+
+
 class EventFollower(Protocol):
     """Is called for every event that the outbox has stored, its loss events included."""
 

@@ -2,13 +2,12 @@
 
 from edge_agent.events.envelope import LOST_CLIP, LastAliveFile, event_of_clip, lost_clip, restamped
 from edge_agent.events.factory import GATEWAY, EventFactory, object_event_id
-from edge_agent.events.sink import ClipSource, EventAppender, EventSink, NoClips, NoSnapshots
+from edge_agent.events.sink import ClipSource, EventSink, NoClips, NoSnapshots
 
 __all__ = [
     "GATEWAY",
     "LOST_CLIP",
     "ClipSource",
-    "EventAppender",
     "EventFactory",
     "EventSink",
     "LastAliveFile",

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Protocol
 
-from edge_agent.core.delivery import Draft, Media, ReportedEvent, Stamp
+from edge_agent.core.delivery import Draft, EventAppender, Media, ReportedEvent
 from edge_agent.core.facts import (
     CountsObservation,
     LineCountsObservation,
@@ -46,14 +46,6 @@ class ClipSource(Protocol):
 
     def event_reported(self, event: ReportedEvent) -> None:
         """Start a clip at the start of an event, and its post-roll at the end; a MOMENT is both."""
-        ...
-
-
-class EventAppender(Protocol):
-    """The outbox, as the producers of events use it."""
-
-    def append(self, draft: Draft) -> Stamp:
-        """Store the event; it is durable when this returns."""
         ...
 
 

@@ -16,13 +16,14 @@ import msgspec
 from edge_agent.cameras.shared_detector import SharedDetector
 from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded
 from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.delivery import EventAppender
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.problems import command_text, problem_text
 from edge_agent.core.state_file import read_record
 from edge_agent.detection.choose import DetectorChoice
 from edge_agent.detection.shadow import Shadow
-from edge_agent.events import EventAppender, EventFactory
+from edge_agent.events import EventFactory
 from edge_agent.model_release.agreement import (
     agreement_text,
     model_health,

@@ -6,8 +6,8 @@ import dataclasses
 from collections import deque
 from collections.abc import Callable
 
-from edge_agent.core.delivery import SelfTestReport, Stamp
-from edge_agent.events import EventAppender, EventFactory
+from edge_agent.core.delivery import EventAppender, SelfTestReport, Stamp
+from edge_agent.events import EventFactory
 from edge_agent.mqtt.publisher.self_test import SelfTest
 
 REMEMBERED = 16

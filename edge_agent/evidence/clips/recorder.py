@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
-from edge_agent.core.delivery import Draft, Media, Stamp
+from edge_agent.core.delivery import Draft, EventAppender, Media
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import error_text, optional_problem, problem_text
@@ -43,12 +43,6 @@ class EvidenceEvents(Protocol):
     def evidence(self, camera_id: str, data: EvidenceData, severity: Severity) -> Draft: ...
 
 
-class EvidenceAppender(Protocol):
-    """The outbox."""
-
-    def append(self, draft: Draft) -> Stamp: ...
-
-
 class ClipRecorder:
     """Makes the clips of all cameras on the thread ``evidence``; the supervisor watches ``loop``.
 
@@ -61,7 +55,7 @@ class ClipRecorder:
         self,
         store: MediaStore,
         events: EvidenceEvents,
-        outbox: EvidenceAppender,
+        outbox: EventAppender,
         clock: Clock,
         seal_to: bytes | None = None,
     ) -> None:
