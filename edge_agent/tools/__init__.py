@@ -1,1 +1,2 @@
-"""Programs for people beside the daemon, one folder a subcommand. The running agent imports none of them."""
+"""Programs for people beside the daemon, one folder for each command. The running agent imports none of
+them."""

@@ -1,5 +1,5 @@
-"""Options of the commands that talk to a broker without a configuration file: command, conformance, fleet,
-simulate. What is written wrong ends with exit code 2, before anything is sent."""
+"""Options of the commands that connect to a broker without a configuration file: command, conformance, fleet,
+simulate, models rollout. A wrong option ends the command with exit code 2, before anything is sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add_root_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_gateway_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """``--gateway`` and ``--ward`` of one gateway; not ``required``: the command itself checks them."""
+    """Add ``--gateway`` and ``--ward`` of one gateway. Not ``required``: the command itself checks them."""
     extra = "" if required else "; default: none, needed to send"
     for name in ("gateway", "ward"):
         parser.add_argument(
@@ -62,7 +62,7 @@ def add_tls_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def broker_url(text: str) -> str:
-    """Of an option: the address as it was written, if it is one."""
+    """Check an option for a broker's address, and return it unchanged."""
     try:
         broker_of(text)
     except InvalidValue as error:
@@ -71,14 +71,14 @@ def broker_url(text: str) -> str:
 
 
 def topic_id(text: str) -> str:
-    """Of an option: a level of topics."""
+    """Check an option for one level of topics, and return it."""
     if re.fullmatch(r"[a-z0-9-]{1,63}", text) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no id: 1 to 63 of a-z, 0-9 and -; nothing was sent")
     return text
 
 
 def seconds(text: str) -> float:
-    """Of an option."""
+    """Convert an option in seconds."""
     try:
         value = float(text)
     except ValueError:
@@ -89,12 +89,12 @@ def seconds(text: str) -> float:
 
 
 def broker_of(url: str) -> Broker:
-    """Raises Refused, but for what ``broker_url`` has seen."""
+    """Parse an address. Raises InvalidValue unless ``broker_url`` has checked it."""
     return BrokerAddress().read_text(url)
 
 
 def mqtt_of(args: argparse.Namespace, broker: Broker) -> Mqtt:
-    """Raises UsageError, and OSError with the file's name."""
+    """Make the settings from the options. Raises UsageError, and OSError with the file's name."""
     for option, needed in (("password_file", "username"), ("key_file", "cert_file")):
         if getattr(args, option) is not None and getattr(args, needed) is None:
             raise UsageError(f"{_said(option)} needs {_said(needed)}; nothing was sent")

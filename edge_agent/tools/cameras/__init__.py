@@ -1,3 +1,2 @@
-"""``edge-agent cameras``: finds a site's cameras, and sets up what the agent needs of them. HTTP and ONVIF
-are spoken in ``edge_agent.onvif``.
-"""
+"""``edge-agent cameras``: finds the cameras of a site, and sets them up for the agent. HTTP and ONVIF are in
+``edge_agent.onvif``."""

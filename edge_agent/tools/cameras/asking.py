@@ -1,4 +1,4 @@
-"""What both commands ask for: a login, a choice, and the book of failed logins."""
+"""What both commands ask a person for: a login and a choice; and the record of failed logins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def open_ledger(state_dir: Path) -> LoginLedger:
 
 
 def login_of(args: argparse.Namespace) -> Credentials | None:
-    """From the options or the terminal. The password is never an option: everybody sees those."""
+    """Read the login from the options and the terminal. The password is never an option: all users can see
+    those."""
     if args.camera_username is None:
         if args.camera_password_file is not None:
             raise CameraSetupError("--camera-password-file needs --camera-username")

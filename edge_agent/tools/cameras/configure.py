@@ -1,6 +1,7 @@
-"""``edge-agent cameras configure``.
+"""``edge-agent cameras configure``: sets up one camera, after a question.
 
-Whether a machine gives the time (NTP), and at which address this box would give it to a camera.
+It also checks whether a machine serves time (NTP), and at which address this gateway would serve it to a
+camera.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ _SERVER, _UNSYNCHRONISED = 4, 3
 
 
 def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str | None:
-    """What ``--ntp`` names: an address, empty for this box, or None where the option was left out. Raises
-    CameraSetupError for what is no address, and for a box that gives no time."""
+    """Return the address in ``--ntp``, this gateway's own if it is empty, or None if the option is missing.
+
+    Raises CameraSetupError for an invalid address, and for a gateway that serves no time.
+    """
     if text is None:
         return None
     if text:
@@ -55,7 +58,8 @@ def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str 
 
 
 def own_address(camera_host: str) -> str | None:
-    """Of this box on the way to the camera; nothing is sent. None: there is no way."""
+    """Return this gateway's address on the route to the camera, without sending anything. None: there is no
+    route."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
             way.connect((camera_host, NTP_PORT))
@@ -97,7 +101,7 @@ def run_configure(args: argparse.Namespace, out: TextIO) -> int:
     if not host or login is None:
         raise CameraSetupError(f"{camera.id}: it needs a network address and a login: {masked(camera.url)}")
     ntp = ntp_server(args.ntp, host)
-    become_agent(args.state_dir)  # the login is known; what a camera answers is not read as root
+    become_agent(args.state_dir)  # the login is known now; data from a camera must not be parsed as root
     clock = SystemClock()
     site_now = clock.now().astimezone(settings.gateway.timezone)
     site = SiteTime(site_now.utcoffset() or timedelta(0), site_now)
@@ -146,7 +150,7 @@ def _agreed(yes: bool, camera_id: str, out: TextIO, lang: Lang) -> bool:
 
 
 def _device_url(host: str, base: str) -> str:
-    """Where ONVIF answers, if the camera tells; else where it usually is."""
+    """Return the URL of ONVIF as the camera reports it, else the usual one."""
     try:
         told = ask_onvif(host, Ports().discovery, 0.5)
     except OSError:

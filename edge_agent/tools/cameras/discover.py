@@ -1,6 +1,6 @@
-"""``edge-agent cameras discover``.
+"""``edge-agent cameras discover``: searches, prints the list, and writes the drop-in.
 
-The cameras that the configuration has already, as far as a search needs to know them.
+It also reads from the configuration which cameras are in it already.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class ConfiguredCameras:
 
     @classmethod
     def read(cls, config: Path) -> ConfiguredCameras:
-        """None are known where there is no configuration yet. Raises ConfigError when it cannot be read."""
+        """Read the cameras; none if there is no configuration yet. Raises ConfigError when it cannot be
+        read."""
         if not config.exists():
             return cls(())
         cameras = merged_tree(config).entries.get("cameras")
@@ -78,7 +79,9 @@ def run_discover(args: argparse.Namespace, out: TextIO) -> int:
     known = ConfiguredCameras.read(args.config)
     if args.write is None:
         become_agent(args.state_dir)
-    with as_agent(args.state_dir):  # what cameras answer is not read as root; the drop-in is written as root
+    with as_agent(
+        args.state_dir
+    ):  # data from cameras must not be parsed as root; the drop-in is written as root
         discovery = Discovery(open_ledger(args.state_dir), SystemClock(), progress)
         found = discovery.search(where)
         picked = select(found, args.choose) if args.choose else found
@@ -117,7 +120,7 @@ def _write(
         if id_ := here.ids_by_host().get(camera.host):
             tell("configured-already", host=camera.host, id=id_)
         elif camera.state is DiscoveryState.LOGIN_REFUSED:
-            # The agent would go on trying a wrong password until the account is locked.
+            # The agent would repeat a wrong password until the camera locks the account.
             tell("refuses-login", host=camera.host)
         elif not camera.streams:
             tell("no-stream", host=camera.host, state=named(CAMERAS, "state", camera.state, lang))

@@ -1,4 +1,4 @@
-"""What is said of cameras that are searched or set up: English, Vietnamese. Errors are in English only."""
+"""Messages about cameras, for search and setup: English, Vietnamese. Errors are in English only."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ CAMERAS: Sentences = {
         "NOT YET: NTP needs a minute, look again",
         "CHƯA XONG: NTP cần một phút, hãy xem lại",
     ),
-    # --- what is left to do by hand ---
+    # --- what a person must do by hand ---
     "line-by-hand": ("by hand: {fact}", "làm bằng tay: {fact}"),
     "smart-hikvision": (
         "smart codec is not in {name}: look at Configuration > Video/Audio > Video: H.264+ / H.265+ "
@@ -187,7 +187,7 @@ CAMERAS: Sentences = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One sentence of ``CAMERAS`` with its figures; a span of time is written as in the language."""
+    """One sentence of ``CAMERAS`` with its values; a duration is written in the chosen language."""
 
     key: str
     figures: tuple[tuple[str, str | float | timedelta], ...] = ()

@@ -1,7 +1,7 @@
-"""Whose camera it is, and where its streams are when it does not say so itself.
+"""Recognises the vendor of a camera, and knows its streams if the camera does not report them.
 
-The URL templates are those of the vendors' own documentation (Hikvision: RTSP of ISAPI; Dahua: "RTSP URL" of
-its HTTP API); both vendors' OEM brands share them.
+The URL templates are from the vendors' documentation (Hikvision: RTSP of ISAPI; Dahua: "RTSP URL" of its HTTP
+API); OEM brands of both vendors use the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TEMPLATES = {
 
 
 def vendor_of(*texts: str) -> Vendor:
-    """By names that the camera gives itself."""
+    """Find the vendor by the names that the camera reports."""
     joined = " ".join(texts).lower()
     for vendor, names in _NAMES.items():
         if any(name in joined for name in names):
@@ -42,7 +42,7 @@ def vendor_of(*texts: str) -> Vendor:
 
 
 def vendor_of_challenge(challenge: str) -> Vendor:
-    """By the realm of a 401: observed on their cameras, not documented."""
+    """Find the vendor by the realm of a 401, as observed on their cameras; it is not documented."""
     if re.search(r'realm="Login to [0-9A-Za-z]+"', challenge):
         return Vendor.DAHUA
     if re.search(r'realm="(IP Camera|DS-|Hikvision|IPC?\()', challenge, re.IGNORECASE):
@@ -51,13 +51,13 @@ def vendor_of_challenge(challenge: str) -> Vendor:
 
 
 def template_urls(vendor: Vendor, host: str, port: int = 554) -> dict[str, str]:
-    """``main`` and ``sub``; empty for a vendor whose URLs are not known."""
+    """URLs of ``main`` and ``sub``; empty for a vendor whose URLs are not known."""
     where = host if port == 554 else f"{host}:{port}"
     return {kind: f"rtsp://{where}{path}" for kind, path in _TEMPLATES.get(vendor, {}).items()}
 
 
 def stream_key(url: str) -> tuple[object, ...]:
-    """Equal for two URLs of the same stream of one camera, whatever parameters the camera adds."""
+    """A key that is equal for two URLs of the same stream, whatever parameters the camera adds."""
     parts = urlsplit(url)
     if match := re.search(r"/Streaming/(?:Unicast/)?Channels/(\d+)(\d\d)\b", parts.path, re.IGNORECASE):
         return "hikvision", int(match[1]), int(match[2])
@@ -68,9 +68,9 @@ def stream_key(url: str) -> tuple[object, ...]:
 
 
 def same_stream(url: str, told: str) -> bool:
-    """Whether the configuration's ``url`` is the stream that a camera tells as ``told``."""
+    """Whether the configuration's ``url`` is the stream that the camera reports as ``told``."""
     key, told_key = stream_key(url), stream_key(told)
     if key == told_key:
         return True
-    # Cameras add parameters of their own to what they tell.
+    # Cameras add their own parameters to the URLs that they report.
     return key[0] == told_key[0] and str(key[0]).startswith("/") and set(key[1:]) <= set(told_key[1:])

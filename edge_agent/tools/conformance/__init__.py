@@ -1,3 +1,2 @@
-"""``edge-agent conformance``: whether a live gateway keeps the contract of docs/reference/topics.md. Changes
-nothing on it.
-"""
+"""``edge-agent conformance``: checks that a live gateway follows the contract of docs/reference/topics.md. It
+changes nothing on the gateway."""

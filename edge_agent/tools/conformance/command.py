@@ -51,11 +51,11 @@ COMMAND_CHECKS: dict[str, tuple[str, Callable[[CommandTester], str]]] = {
     "cmd-unsigned": ("a risky command without a signature is rejected", asked.unsigned),
     "cmd-noise": ("noise and oversized messages are survived", asked.noise),
 }
-"""By name: what the contract says, and what looks whether it holds; see docs/reference/conformance.md."""
+"""By name: the rule of the contract, and the function that checks it; see docs/reference/conformance.md."""
 
 
 def run_conformance(args: argparse.Namespace, stdout: TextIO) -> int:
-    """0: nothing is broken; 1: something is, or the broker cannot be reached (MqttError)."""
+    """Return 0 if no rule is broken, else 1. Raises MqttError when the broker cannot be reached."""
     broker = broker_of(args.broker)
     topics = GatewayTopics(args.root, args.ward, args.gateway)
     gateway = ProbedGateway(args.gateway, args.ward)

@@ -1,4 +1,4 @@
-"""The checks that send commands; none of them changes anything on a box that keeps the contract."""
+"""The checks that send commands. None of them changes a gateway that follows the contract."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OVERSIZED_BYTES = 400_000
 
 
 class CommandsNotAllowed(Exception):
-    """The broker does not let us send commands."""
+    """The broker does not allow this user to send commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class CommandTester:
             raise CommandsNotAllowed(f"the broker refuses it (reason 0x{reason:02x})")
 
     def run_command(self, document: dict[str, Any], as_type: str | None = None) -> list[Reply]:
-        """Its new replies, up to the last one. Raises Broken when that does not come."""
+        """Send a command and return its new replies, up to the last one. Raises ContractBroken if that is
+        missing."""
         topic, before = f"reply/{document['id']}", len(self._replies(document["id"]))
         self.send(as_type or document["type"], msgspec.json.encode(document))
 
@@ -134,13 +135,13 @@ def bad_arguments(asker: CommandTester) -> str:
 
 
 def unsigned(asker: CommandTester) -> str:
-    """Of a configuration that could not be taken either."""
+    """The command pushes a configuration that the gateway could not accept anyway."""
     args = {"version": 1, "config": "version: 1", "sha256": "0" * 64}
     return _rejected(asker, asker.document("set-config", args=args), "unsigned")
 
 
 def noise(asker: CommandTester) -> str:
-    """What is no document, and what is far too large, is survived."""
+    """The gateway survives messages that are no documents, and oversized ones."""
     for payload in (b"\xff\x00 no document", b"[" * 5000, b" " * OVERSIZED_BYTES):
         asker.send("status", payload)
     return status(asker)

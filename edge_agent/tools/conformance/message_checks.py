@@ -1,6 +1,6 @@
-"""The checks that only listen. Each gets what was heard, says what it found, or raises Broken or NotSeen.
+"""The checks that only listen, and the results of a check.
 
-What a check says.
+Each check gets the received messages and returns a text, or raises ContractBroken or NothingObserved.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from edge_agent.mqtt.tools.tool_client import SubscribedMessage
 class ConformanceVerdict(StrEnum):
     KEPT = "kept"
     BROKEN = "broken"
-    NOT_SEEN = "not seen"  # nothing happened in time that could show it
-    NOT_ALLOWED = "not allowed"  # we may not send commands
+    NOT_SEEN = "not seen"  # no message in that time could show it
+    NOT_ALLOWED = "not allowed"  # this user may not send commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class ConformanceResult:
 
 
 class ContractBroken(Exception):
-    """The contract is broken; says how."""
+    """The contract is broken. The text says how."""
 
 
 class NothingObserved(Exception):
-    """Nothing could be looked at; says what is missing."""
+    """No message was suitable for the check. The text says which kind is missing."""
 
 
 EVENT_TYPE = "application/cloudevents+json"
@@ -49,7 +49,7 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True, slots=True)
 class ProbedGateway:
-    """Whom we listen to."""
+    """The gateway under test."""
 
     id: str
     ward: str
@@ -57,7 +57,7 @@ class ProbedGateway:
 
 @dataclass(frozen=True, slots=True)
 class ObservedEvent:
-    """An event and the message it came in."""
+    """An event, and the message that carried it."""
 
     message: SubscribedMessage
     envelope: wire.CloudEvent[Any]
@@ -132,7 +132,7 @@ def heartbeat(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str
 
 
 def one_session(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    """State, birth and heartbeats of one connection carry the same session."""
+    """State, birth and heartbeats of one connection have the same session."""
     states = [decoded(each, wire.State) for each in on_topic(heard, "state")]
     beats = [decoded(each, wire.Heartbeat) for each in on_topic(heard, "heartbeat")]
     if not states or not beats:
@@ -172,9 +172,9 @@ def _check_envelope(event: ObservedEvent, gateway: ProbedGateway) -> None:
 
 
 def no_gap(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    """Of each epoch no number between the lowest and the highest that came is missing, but for those that a
+    """In each epoch no number between the lowest and the highest received is missing, except those that a
     ``loss`` announces."""
-    epochs: dict[str, list[tuple[int, int]]] = {}  # ranges: a gateway may say what it likes
+    epochs: dict[str, list[tuple[int, int]]] = {}  # as ranges, to bound memory whatever the gateway sends
     for event in _events_seen(heard):
         epochs.setdefault(event.envelope.epoch, []).append((event.number, event.number))
         if isinstance(event.envelope.data, wire.LossData):
@@ -185,7 +185,7 @@ def no_gap(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
 
 
 def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
-    """First and last number of ranges that are sorted."""
+    """First and last number of the sorted ranges, without a gap between them."""
     first, last = ranges[0]
     for low, high in ranges:
         if low > last + 1:
@@ -197,7 +197,7 @@ def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
 
 
 def same_bytes(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    """A resend is the same event, byte for byte."""
+    """An event that is sent again has the same bytes."""
     seen: dict[str, bytes] = {}
     again = 0
     for event in _events_seen(heard):
@@ -210,7 +210,7 @@ def same_bytes(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> st
 
 
 def chain(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    """``prevhash`` is the SHA-256 of the event before it in its epoch."""
+    """``prevhash`` is the SHA-256 of the previous event in its epoch."""
     by_number = {(each.envelope.epoch, each.number): each for each in _events_seen(heard)}
     links = 0
     for (epoch, number), event in by_number.items():

@@ -1,5 +1,6 @@
-"""``edge-agent doctor``: examines everything that a site needs, and says what is wrong and what to do.
+"""``edge-agent doctor``: examines everything that a site needs, and says what is wrong and what to do. It
+changes nothing.
 
-Changes nothing. The checks are in ``checks/``: each gives ``check.Result``; the sentences, in English and
-Vietnamese, are in ``words/``. See docs/guide/doctor.md.
+The checks in ``checks/`` return ``check.CheckResult``; the sentences, in English and Vietnamese, are in
+``words/``. See docs/guide/doctor.md.
 """

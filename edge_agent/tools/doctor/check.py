@@ -1,4 +1,4 @@
-"""What a check gives, and how all of them run at once, each within its time."""
+"""The result of a check, and how all checks run in parallel, each with its timeout."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ Figure = str | int | float | date | timedelta  # a text may be Bilingual
 class CheckLevel(StrEnum):
     """In the order of severity."""
 
-    SKIPPED = "skipped"  # not known here, or not asked for
+    SKIPPED = "skipped"  # unknown here, or not asked for
     GREEN = "green"
-    YELLOW = "yellow"  # works, and should be better
+    YELLOW = "yellow"  # works, but should be better
     RED = "red"  # the site is not ready
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One fact about one thing. ``finding`` names its sentences and its level in ``words``."""
+    """One fact about one thing. ``finding`` selects its sentences and its level in ``words``."""
 
-    check: str  # ``disk``, ``cam-1``, ``cam-1/picture``: what --accept takes
+    check: str  # ``disk``, ``cam-1``, ``cam-1/picture``: as in --accept
     finding: str
-    figures: Mapping[str, Figure] = field(default_factory=dict)  # what the sentences mention
-    accepted: str | None = None  # why somebody lives with it
+    figures: Mapping[str, Figure] = field(default_factory=dict)  # values in the sentences
+    accepted: str | None = None  # reason why the defect is accepted
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at. ``look`` runs on a thread of its own and may block."""
+    """A check. ``run`` is called on its own thread and may block."""
 
     name: str
     limit_s: float
@@ -44,7 +44,7 @@ class Check:
 
 
 class _Running:
-    """One check on its thread."""
+    """A check that runs on its thread."""
 
     def __init__(self, check: Check) -> None:
         self.check = check
@@ -54,10 +54,10 @@ class _Running:
         self._thread.start()
 
     def results(self) -> Sequence[CheckResult]:
-        """Waits until the check has ended or its time is over."""
+        """Wait for the results until the timeout of the check."""
         self._thread.join(max(0.0, self._deadline - time.monotonic()))
         if self._thread.is_alive():
-            # What hangs in a resolver or a driver cannot be interrupted: it ends with the process.
+            # A thread that blocks in a resolver or a driver cannot be interrupted; it ends with the process.
             return (CheckResult(self.check.name, "check-timeout", {"limit_s": self.check.limit_s}),)
         return self._results
 
@@ -65,12 +65,13 @@ class _Running:
         try:
             self._results = tuple(self.check.run())
         except Exception as error:
-            # Its text may hold an address with a password: only its type is told.
+            # The text may contain an address with a password, so only the type is reported.
             log.debug("%s", self.check.name, exc_info=error)
             self._results = (CheckResult(self.check.name, "check-failed", {"error": type(error).__name__}),)
 
 
 def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
-    """All results, in the order of ``checks``; takes as long as the slowest check, at most its limit."""
+    """Return all results in the order of ``checks``; takes as long as the slowest check, at most its
+    timeout."""
     running = [_Running(check) for check in checks]
     return [result for each in running for result in each.results()]

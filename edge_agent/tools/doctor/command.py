@@ -1,4 +1,4 @@
-"""``edge-agent doctor``: arguments, output, exit code."""
+"""``edge-agent doctor``: runs the examination; output and exit code."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ from edge_agent.tools.doctor.text import document, lines, verdict
 
 
 def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnvironment | None = None) -> int:
-    """0: nothing is red, or it was accepted; 1: something is red; 2: wrong usage. Raises ConfigError, and
-    EdgeAgentError where a report cannot be written. Root is the agent's user afterwards (become_agent)."""
+    """Return 0 if no check is red or all red ones were accepted, 1 if a check is red, 2 for wrong usage.
+
+    Raises ConfigError, and EdgeAgentError when a report cannot be written. A process of root continues as the
+    agent's user (become_agent).
+    """
     from edge_agent.cameras.build import use_one_opencv_thread
     from edge_agent.tools.doctor.checks.picture import sheet as pictures
     from edge_agent.tools.doctor.report import Photo, make_report
@@ -47,7 +50,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnviro
     photo = Photo.read(args.photo) if args.photo is not None and args.report is not None else None
     with result_file(args.sheet) as sheet, result_file(args.report) as report:
         first = run.disk_before_first_start(settings, surroundings.sysroot)
-        agent = become_agent(settings.state_dir)  # before anything of others is decoded
+        agent = become_agent(settings.state_dir)  # before data from cameras is decoded
         image = None if photo is None else photo.scaled()
         _say_wait(settings)
         found = run.accept(run.examine(settings, unread, surroundings, agent, first), reasons)
@@ -67,10 +70,10 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnviro
 
 
 def load(path: Path) -> tuple[Settings, str | None]:
-    """The settings in force, and why passwords or keys could not be read, if so. Raises ConfigError.
+    """Return the settings in force, and why passwords or keys could not be read, if so. Raises ConfigError.
 
-    The agent's own user cannot read the passwords, which systemd hands it: then everything else is examined.
-    Root can read all there is, so that what is missing for root is a mistake in the configuration.
+    The agent's own user cannot read the passwords, which systemd passes to the agent; then everything else is
+    examined. Root can read every file, so a missing file is then a mistake in the configuration.
     """
     settings = effective(path, no_secrets=True)
     try:
@@ -90,5 +93,5 @@ def _say_wait(settings: Settings) -> None:
 
 
 def has_colours(out: TextIO, environ: Mapping[str, str]) -> bool:
-    """On a terminal, unless somebody wants none (no-color.org)."""
+    """Whether to print colours: on a terminal, unless NO_COLOR is set (no-color.org)."""
     return out.isatty() and not environ.get("NO_COLOR")

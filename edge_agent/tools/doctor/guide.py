@@ -1,4 +1,5 @@
-"""``python -m edge_agent.tools.doctor.guide``: the tables of docs/guide/doctor.md, made from ``words``."""
+"""Generates the tables of docs/guide/doctor.md from ``words``: ``python -m
+edge_agent.tools.doctor.guide``."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ BEGIN, END = "<!-- made by python -m edge_agent.tools.doctor.guide -->", "<!-- u
 
 
 def tables() -> str:
-    """Markdown."""
+    """Return the tables as Markdown."""
     parts = {"The box": BOX, "A camera": CAMERAS, "The broker": BROKER}
     return "\n".join([BEGIN, *(_table(title, words) for title, words in parts.items()), END])
 

@@ -1,7 +1,7 @@
-"""The commissioning report: one HTML page that needs nothing else, to read, print on A4 and sign.
+"""The commissioning report: one self-contained HTML page to read, print on A4 and sign.
 
-It looks the same everywhere: the letters of Vietnamese and English are in it (Noto Sans, 12 kB each for plain
-and bold), and a name in other letters is shown in the reader's font.
+It looks the same everywhere: it contains the letters of Vietnamese and English (Noto Sans, 12 kB each for
+regular and bold). A name in other letters is shown in the reader's font.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ _POLICY = "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A file that somebody brought."""
+    """A photo file of the caller."""
 
     path: Path
     content: bytes
 
     @classmethod
     def read(cls, path: Path) -> Photo:
-        """Raises EdgeAgentError."""
+        """Read the file. Raises EdgeAgentError."""
         try:
             return cls(path, path.read_bytes())
         except OSError as error:
             raise EdgeAgentError(f"--photo {path} cannot be read: {error.strerror}") from error
 
     def scaled(self) -> bytes:
-        """A JPEG, upright as its EXIF data say, which are left out: a phone writes its owner into them.
-        Raises EdgeAgentError for what is no picture."""
+        """Return a JPEG, upright as its EXIF data say, and without them: a phone writes its owner's name into
+        them. Raises EdgeAgentError for a file that is no picture."""
         picture = None
         if self.content and len(self.content) <= MAX_PHOTO_BYTES:
             picture = cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_COLOR)
@@ -66,7 +66,7 @@ class Photo:
 
 
 def make_report(found: Examination, told: Doctor, lang: Lang, *, photo: bytes | None, by: str) -> bytes:
-    """UTF-8. ``told``: the same as JSON; ``photo``: a JPEG of the notice sign."""
+    """Return the page in UTF-8. ``told``: the examination as JSON; ``photo``: a JPEG of the notice sign."""
     words = REPORT[lang]
     style = "\n".join([*map(_font, WEIGHTS), STYLE.read_text(encoding="utf-8")])
     parts = [

@@ -1,4 +1,4 @@
-"""Where reports are written: to a file, and a copy on the box that somebody fetches later."""
+"""Writes reports: to the caller's file, and a copy on the gateway, to be fetched later."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ KEPT = 10
 
 
 class ResultFile:
-    """A file that the caller asked for: opened while root may, written as somebody else."""
+    """A file of the caller: opened with root's rights, written with the agent's."""
 
     def __init__(self, path: Path) -> None:
-        """What is in it stays until it is written. Raises EdgeAgentError."""
+        """Open the file and leave its content until ``write``. Raises EdgeAgentError."""
         self._path = path
         self._left_over = not path.exists()
         try:
@@ -29,10 +29,10 @@ class ResultFile:
             raise EdgeAgentError(f"{path} cannot be written: {error.strerror}") from error
 
     def write(self, content: bytes) -> None:
-        """Raises EdgeAgentError."""
+        """Replace the content. Raises EdgeAgentError."""
         self._left_over = False
         try:
-            if self._file.seekable():  # no pipe
+            if self._file.seekable():  # false for a pipe
                 self._file.truncate(0)
             self._file.write(content)
             self._file.flush()
@@ -40,7 +40,7 @@ class ResultFile:
             raise EdgeAgentError(f"{self._path} cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
-        """A new one that nothing was written to goes, where that is allowed."""
+        """Close the file; a new and empty file is removed, if that is allowed."""
         with contextlib.suppress(OSError):
             self._file.close()
             if self._left_over:
@@ -49,7 +49,7 @@ class ResultFile:
 
 @contextlib.contextmanager
 def result_file(path: Path | None) -> Iterator[ResultFile | None]:
-    """None for None. Raises EdgeAgentError."""
+    """Open the file at ``path``; None for None. Raises EdgeAgentError."""
     if path is None:
         yield None
         return
@@ -58,8 +58,8 @@ def result_file(path: Path | None) -> Iterator[ResultFile | None]:
 
 
 def store_report(state_dir: Path, told: Doctor, page: bytes) -> None:
-    """A copy in ``state_dir/reports``, with the figures beside it; the oldest beyond ``KEPT`` go. A disk that
-    takes none is told, and is no failure: the report itself is written."""
+    """Store a copy in ``state_dir/reports`` with the document beside it, and delete the oldest beyond
+    ``KEPT``. A disk error is printed and is no failure: the report itself was written."""
     folder = state_dir / FOLDER
     stamp = told.time[:19].replace("-", "").replace(":", "")
     path = folder / f"{told.gateway}-{stamp}Z.html"

@@ -1,4 +1,4 @@
-"""The whole examination: which checks there are, all at once, and what comes out of them."""
+"""The examination: runs all checks in parallel and collects their results."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ HOST_CHECKS = (
     "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox", "certificate",
 )  # fmt: skip
 SHORT_S = 10.0
-"""For what only reads and writes on the box."""
+"""Timeout of checks that read and write only on the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorEnvironment:
-    """Where the box's own facts come from; tests bring theirs."""
+    """Sources of the gateway's own facts; tests replace them."""
 
     clock: Clock = field(default_factory=SystemClock)
     sysroot: Path = Path("/")
     kernel: Callable[[], KernelSync | None] = read_kernel_sync
     session_within_s: float = 35.0
-    """So long an agent without a session may take to get one, after everything else was looked at: by default
-    it waits up to 30 s before its first attempt (``mqtt.spread_s``)."""
+    """Longest wait until an agent without a session gets one, after all other checks: by default the agent
+    waits up to 30 s before its first attempt (``mqtt.spread_s``)."""
     confirmed_within_s: float = 15.0
-    """So long the centre may take to confirm the agent's test event."""
+    """Longest wait until the centre confirms the agent's test event."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination:
-    """What was found."""
+    """The results of all checks."""
 
     settings: Settings
     results: tuple[CheckResult, ...]
@@ -53,7 +53,7 @@ class Examination:
 
     @property
     def red(self) -> tuple[CheckResult, ...]:
-        """Not accepted."""
+        """Red results that were not accepted."""
         return tuple(r for r in self.results if level_of(r) is CheckLevel.RED and r.accepted is None)
 
     @property
@@ -66,7 +66,8 @@ class Examination:
 
 
 def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[CheckResult] | None:
-    """The state directory is still to be made, in a folder that only root can try. None: it is there."""
+    """Check the disk before the state directory exists, in a folder where only root may write. None: the
+    directory exists."""
     if settings.state_dir.exists():
         return None
     return run_checks([Check("disk", SHORT_S, lambda: disk.check_disk(settings, sysroot))])
@@ -79,9 +80,11 @@ def examine(
     agent: str | None = None,
     first: Sequence[CheckResult] | None = None,
 ) -> Examination:
-    """Under 20 s; longer where the agent has no session, or the centre confirms nothing. ``unread``: why
-    passwords or keys could not be read, if so; ``agent``: the agent's user, where root has become him;
-    ``first``: of ``disk_before_first_start``."""
+    """Run all checks. Takes under 20 s; longer if the agent has no session, or the centre confirms nothing.
+
+    ``unread``: why passwords or keys could not be read, if so; ``agent``: the agent's user, if this process
+    of root continues with its rights; ``first``: result of ``disk_before_first_start``.
+    """
     began_mono = time.monotonic()
     clock, sysroot = surroundings.clock, surroundings.sysroot
     asked = ask_status(settings)
@@ -137,8 +140,8 @@ def examine(
 
 
 def _when_connected(settings: Settings, asked: StatusResult, within_s: float) -> StatusResult:
-    """A running agent that has no session just now may be about to have one: nobody at a pole should have to
-    look twice."""
+    """Wait until a running agent without a session gets one, so that a technician need not run the doctor
+    twice."""
     deadline = time.monotonic() + within_s
     while asked.document is not None and not asked.document.connected and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -147,12 +150,13 @@ def _when_connected(settings: Settings, asked: StatusResult, within_s: float) ->
 
 
 def check_names(settings: Settings) -> tuple[str, ...]:
-    """What ``--accept`` takes; each covers what is below it."""
+    """Names for ``--accept``; each covers the checks below it."""
     return (*HOST_CHECKS, *(camera.id for camera in settings.cameras), *broker.check_names(settings))
 
 
 def accept(found: Examination, reasons: Mapping[str, str]) -> Examination:
-    """``reasons`` by check: ``cam-2`` covers ``cam-2/picture`` as well. What is green stays so."""
+    """Mark results as accepted. ``reasons`` by check: ``cam-2`` covers ``cam-2/picture`` as well. Green
+    results stay green."""
     return replace(found, results=tuple(_marked(result, reasons) for result in found.results))
 
 

@@ -1,7 +1,4 @@
-"""What a technician reads: one line a fact, and one sentence at the end.
-
-An examination as the JSON document that a playbook reads.
-"""
+"""The output of an examination: lines and a verdict for a technician, and a JSON document for a playbook."""
 
 from __future__ import annotations
 
@@ -48,7 +45,7 @@ _WORDS = {
 
 
 def lines(found: Examination, lang: Lang, *, colour: bool) -> Iterator[str]:
-    """The whole text."""
+    """Yield the lines of the whole text."""
     gateway, words = found.settings.gateway, _WORDS[lang]
     yield f"{_site(gateway)}, {words['ward']} {gateway.ward_shown}"
     marks = [_mark(result, lang) for result in found.results]
@@ -74,7 +71,7 @@ def verdict(found: Examination) -> Verdict:
 
 
 def sentence(found: Examination, lang: Lang) -> str:
-    """The verdict, to be read aloud."""
+    """The verdict as a sentence that can be read aloud."""
     site, red, yellow = _site(found.settings.gateway), found.red, found.yellow
     defects = [r for r in found.accepted if level_of(r) is CheckLevel.RED]
     if lang == "vi":

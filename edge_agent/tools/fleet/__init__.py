@@ -1,3 +1,2 @@
-"""``edge-agent fleet``: all gateways in one live table, from the broker alone; docs/guide/table.md. Sends
-nothing.
-"""
+"""``edge-agent fleet``: all gateways in one live table, from the broker alone; docs/guide/table.md. It sends
+nothing."""

@@ -1,6 +1,6 @@
-"""``edge-agent fleet``: listens, and shows what it has heard.
+"""``edge-agent fleet``: subscribes, and prints the table once or live.
 
-A terminal that shows a picture of lines again and again: plain ANSI, no curses.
+The live table is plain ANSI on the terminal, without curses.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ KEYS = {
 
 
 class TerminalScreen:
-    """While the ``with`` lasts the terminal is ours; afterwards it is as it was."""
+    """Switches the terminal to a full screen for the ``with`` block, and restores it afterwards."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
@@ -70,7 +70,7 @@ class TerminalScreen:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows, as they are now."""
+        """Current number of columns and rows."""
         try:
             size = os.get_terminal_size(self._stdout.fileno())
         except OSError:
@@ -78,7 +78,7 @@ class TerminalScreen:
         return max(20, size.columns), max(5, size.lines)
 
     def show(self, lines: Sequence[str], standings: Sequence[str]) -> None:
-        """``standings``: of each line, for its colour; empty: none."""
+        """Draw the lines. ``standings``: one for each line, for its colour; empty: no colour."""
         shown = [
             f"{self._coloured(line, standing)}{CLEAR_LINE}"
             for line, standing in zip(lines, standings, strict=True)
@@ -87,7 +87,7 @@ class TerminalScreen:
         self._stdout.flush()
 
     def key(self, timeout_s: float) -> str | None:
-        """What somebody pressed, as a word of ``KEYS``; None: nothing that means anything."""
+        """Return a pressed key as a word of ``KEYS``; None for no key, or one without a meaning."""
         if not sys.stdin.isatty():
             select.select([], [], [], timeout_s)
             return None
@@ -102,12 +102,12 @@ class TerminalScreen:
 REFRESH_S = 1.0
 KEY_S = 0.25
 SETTLE_S = 3.0
-"""So long retained messages may take to come."""
+"""Longest wait for retained messages."""
 PLAIN_WIDTH = 200
 
 
 def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
-    """0; 1: nothing was heard. Raises MqttError when the broker does not let us in."""
+    """Return 0, or 1 if no gateway was heard. Raises MqttError when the broker refuses the connection."""
     broker = broker_of(args.broker)
     board = FleetStatus(args.root)
     with ToolClient(
@@ -121,7 +121,7 @@ def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
 
 
 class LiveTable:
-    """The board, kept up to date by what is heard."""
+    """The table, updated by the received messages."""
 
     def __init__(self, listening: ToolClient, board: FleetStatus, states: Sequence[str]) -> None:
         self.subscriber = listening
@@ -130,20 +130,20 @@ class LiveTable:
         self._began_mono = time.monotonic()
 
     def receive(self) -> None:
-        """Everything that has come since."""
+        """Process all messages received since the last call."""
         for heard in self.subscriber.receive_all():
             self.status.receive(heard.topic, heard.payload, heard.retained, time.monotonic(), _now_ms())
         if missing := self.status.exact_topics(time.monotonic()):
             self.subscriber.subscribe(*missing)
 
     def rows(self, *, all_states: bool = False) -> list[GatewayRow]:
-        # Silence means nothing while we cannot hear, nor before we could.
+        # Silence means nothing before the connection, or while there is none.
         connected_mono = self.subscriber.connected_mono or time.monotonic()
         states = () if all_states else self._states
         return gateway_rows(self.status, time.monotonic(), _now_ms(), connected_mono, states)
 
     def complete(self) -> bool:
-        """Whether everybody who says that he is there was heard."""
+        """Whether every gateway that says that it is online has sent a heartbeat."""
         boxes = self.status.gateways.values()
         settled = time.monotonic() - self._began_mono > SETTLE_S
         return settled and bool(boxes) and all(box.health or box.state != "online" for box in boxes)
@@ -195,7 +195,7 @@ def _moved(first: int, key: str, height: int) -> int:
 
 
 def _draw(screen: TerminalScreen, table: LiveTable, where: str, first: int) -> int:
-    """The first row that is shown: not beyond the end."""
+    """Draw the table; return the first visible row, which is never beyond the end."""
     width, height = screen.size
     rows = table.rows()
     notes = _notes(table)
@@ -213,7 +213,7 @@ def _draw(screen: TerminalScreen, table: LiveTable, where: str, first: int) -> i
 
 
 def _notes(table: LiveTable) -> list[str]:
-    """What concerns more than one gateway."""
+    """Notes about more than one gateway."""
     board, listening = table.status, table.subscriber
     found = []
     if listening.connection_error is not None:

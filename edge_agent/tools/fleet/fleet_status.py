@@ -1,4 +1,4 @@
-"""What is known of each gateway, by what it says itself. Pure: no clock, no broker.
+"""The state of each gateway, by its own messages. Pure: no clock, no broker.
 
 ``mono`` is monotonic seconds and decides; ``now_ms`` is milliseconds since 1970 and only labels.
 """
@@ -24,9 +24,9 @@ from edge_agent.wire.topics import CentralTopics, UpKind
 
 USUAL_INTERVAL_S = 30.0
 MISSED = 3.3
-"""Heartbeats that do not come, as the centre counts them."""
+"""Missed heartbeats after which a gateway is silent, as at the centre."""
 OLD_S = 120.0
-"""An event that waits longer is a trouble."""
+"""An event that waits longer is a problem."""
 MOST_GATEWAYS = 20_000
 MOST_CHARACTERS = 300
 
@@ -51,13 +51,13 @@ class _Presence(msgspec.Struct):
 
 @dataclass(slots=True)
 class FleetGateway:
-    """One gateway. None: not heard yet."""
+    """One gateway. None: not received yet."""
 
     gateway: str
     ward: str
     first_mono: float
     name: str | None = None
-    state: str | None = None  # its own word: online, offline, stopped
+    state: str | None = None  # its newest state message: online, offline, stopped
     session: str | None = None
     reason: str = ""
     since_ms: int | None = None
@@ -66,19 +66,19 @@ class FleetGateway:
     model_sha256: str | None = None
     health: ReceivedHealth | None = None
     degraded: list[str] = field(default_factory=list)
-    heartbeat_mono: float | None = None  # its latest heartbeat
-    offline_ms: int | None = None  # since when the centre takes it for offline
+    heartbeat_mono: float | None = None  # time of its latest heartbeat
+    offline_ms: int | None = None  # since when the centre reports it as offline
 
     @property
     def cameras(self) -> tuple[int, int] | None:
-        """How many are up, of how many."""
+        """Number of cameras that are up, and of all."""
         if self.health is None:
             return None
         states = [camera.state for camera in self.health.cameras.values()]
         return sum(state != "offline" for state in states), len(states)
 
     def standing(self, mono: float, connected_mono: float) -> str:
-        """A word of ``arguments.STANDINGS``."""
+        """Return a word of ``arguments.STANDINGS``."""
         if self.state == "offline":
             return "offline"
         if self.state == "stopped":
@@ -97,7 +97,7 @@ class FleetGateway:
 
     @property
     def problem(self) -> str | None:
-        """Why somebody should look after it, although it is there."""
+        """Why an operator should check it, although it is online."""
         if self.health is None:
             return None
         up, all_ = self.cameras or (0, 0)
@@ -125,18 +125,18 @@ class FleetGateway:
 
 
 class FleetStatus:
-    """All of them. One thread."""
+    """All gateways. One thread uses it."""
 
     def __init__(self, root: str) -> None:
         self.gateways: dict[tuple[str, str], FleetGateway] = {}
-        self.outages: dict[str, tuple[int, int]] = {}  # ward -> gone, of
+        self.outages: dict[str, tuple[int, int]] = {}  # ward -> gateways offline, of all
         self.centre: str | None = None
         self.unreadable = 0
         self._root = root
         self._topics = CentralTopics(root, "central")
 
     def subscriptions(self, wards: list[str]) -> list[str]:
-        """Without ``wards`` all that the broker lets us read."""
+        """Topics to subscribe to; without ``wards`` all that the broker allows."""
         kinds = (UpKind.STATE, UpKind.BIRTH, UpKind.HEARTBEAT)
         ups = [f"{self._root}/{ward}/+/up/{kind}" for ward in wards or ["+"] for kind in kinds]
         if wards:
@@ -145,8 +145,8 @@ class FleetStatus:
         return [*ups, f"{central}/state", f"{central}/outage/+", f"{central}/presence/+/+"]
 
     def exact_topics(self, mono: float) -> list[str]:
-        """Of gateways that are heard and whose retained messages a wildcard did not bring: their exact
-        names do."""
+        """Exact topics of gateways whose retained messages did not come through a wildcard; some brokers send
+        them only for exact names."""
         waited = [box for box in self.gateways.values() if box.state is None and mono - box.first_mono > 2.0]
         return [
             f"{self._root}/{box.ward}/{box.gateway}/up/{kind}"
@@ -191,7 +191,7 @@ class FleetStatus:
         late = state != "online" and box.session is not None and session != box.session
         if late:
             return
-        # A will is written when the connection begins: its time is not when the gateway went.
+        # A will is written at the start of the connection: its time is not the time of the failure.
         dated = state != "offline"
         if state != box.state:
             box.since_ms = milliseconds(time) if dated else None if retained else now_ms
@@ -230,7 +230,7 @@ class FleetStatus:
 
 
 def terminal_safe(text: str) -> str:
-    """For a terminal: what a broker sends must not move its cursor."""
+    """Clean a text for a terminal: data from a broker must not move its cursor."""
     text = unicodedata.normalize("NFC", text[:MOST_CHARACTERS])
     return "".join(each if each.isprintable() else "?" for each in text)
 

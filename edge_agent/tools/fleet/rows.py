@@ -1,4 +1,4 @@
-"""The table: which gateways, in which order, in which columns."""
+"""The table: rows, their order and columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_WHY = 10
 
 
 class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one gateway; also the form of ``--json``."""
+    """One gateway; also the form of ``--json``."""
 
     gateway: str
     ward: str
@@ -35,7 +35,7 @@ class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
 def gateway_rows(
     board: FleetStatus, mono: float, now_ms: int, connected_mono: float, states: Sequence[str] = ()
 ) -> list[GatewayRow]:
-    """What is broken first; of those alike the one that changed last first."""
+    """Rows, worst first; equal ones by their last change, newest first."""
     rows = [_row(box, mono, now_ms, connected_mono) for box in board.gateways.values()]
     wanted = [row for row in rows if not states or row.standing in states]
     return sorted(wanted, key=_rank)
@@ -94,14 +94,15 @@ def cells(row: GatewayRow) -> tuple[str, ...]:
 
 
 def model_cell(row: GatewayRow) -> str:
-    """Its name, and as much of its sha256 as tells two of one name apart."""
+    """Name of the model, and enough of its sha256 to distinguish two with one name."""
     if not row.model:
         return "-"
     return row.model if row.model_sha256 is None else f"{row.model} {row.model_sha256[:6]}"
 
 
 def lines(rows: Sequence[GatewayRow], width: int) -> list[str]:
-    """The first is the head. As wide as the longest of each column; the last column gets what is left."""
+    """Format the rows; the first line is the head. Columns are as wide as their longest cell; the last one
+    gets the rest."""
     table = [HEAD, *map(cells, rows)]
     widths = [max(text_width(line[column]) for line in table) for column in range(len(HEAD) - 1)]
     left = max(LEAST_WHY, width - sum(widths) - 2 * len(widths))
@@ -129,7 +130,7 @@ def duration(seconds: float | None) -> str:
 
 
 def text_width(text: str) -> int:
-    """How wide it is on a terminal: letters of the east take two places, combining marks none."""
+    """Width of a text on a terminal: East Asian letters take two columns, combining marks none."""
     return sum(_width(each) for each in text)
 
 
@@ -140,7 +141,7 @@ def padded(text: str, wide: int) -> str:
 def cut(text: str, wide: int) -> str:
     if text_width(text) <= wide:
         return text
-    taken, used = "", 1  # for the sign that there is more
+    taken, used = "", 1  # one column for the sign that the text continues
     for each in text:
         used += _width(each)
         if used > wide:

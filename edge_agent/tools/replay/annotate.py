@@ -1,4 +1,4 @@
-"""Draws what the pipeline saw onto the video."""
+"""Draws the results of the pipeline onto the video."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ MASK: BGR = (40, 40, 160)
 ZONE: BGR = (220, 120, 220)
 LINE: BGR = (220, 220, 60)
 REPORTED: BGR = (240, 240, 240)
-CAPTION_S = 4.0  # so long what was told can be read
+CAPTION_S = 4.0  # time to read a caption
 CAPTIONS = 6
-SIDE = 0.03  # of the picture: so far from a line stand the names of its sides
+SIDE = 0.03  # of the picture: distance of the names of a line's sides from it
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 def draw(
     picture: Colour, insight: FrameResult, masks: Sequence[Polygon] = (), rules: Sequence[AnyRule] = ()
 ) -> Colour:
-    """Draws into ``picture`` and returns it: masks, what rules are about, motion and looks thin, confirmed
+    """Draw into ``picture`` and return it: masks, zones and lines, motion and inference crops thin, confirmed
     tracks bold."""
     for mask in masks:
         _outline(picture, mask, MASK)
@@ -76,7 +76,7 @@ def draw(
 
 
 def caption(hit: Observation) -> str | None:
-    """What a hit says, in one line of the video; objects are drawn as boxes already."""
+    """One line of text for an observation; None for objects, which are drawn as boxes."""
     match hit:
         case RuleObservation():
             return f"{hit.rule.id} {hit.end_reason or hit.phase.value}: {hit.why}"
@@ -99,7 +99,7 @@ def _zone(picture: Colour, zone: Zone) -> None:
 
 
 def _line(picture: Colour, line: Line) -> None:
-    """With its name where it begins, and A and B on its sides: A on the left hand, y grows downwards."""
+    """Draw a line with its name at the start, and A and B on its sides: A on the left, y grows downwards."""
     begin, end = _pixel(picture, line.begin), _pixel(picture, line.end)
     cv2.line(picture, begin, end, LINE, 2, cv2.LINE_AA)
     _text(picture, line.id, Box(*line.begin, *line.begin), LINE)
@@ -148,9 +148,9 @@ def _text(picture: Colour, text: str, box: Box, colour: BGR) -> None:
 
 
 class AnnotatedVideo:
-    """An MP4 of the analysed frames, H.264; use with ``with``.
+    """Writes an MP4 (H.264) of the analysed frames; use with ``with``.
 
-    Areas that are private are black in it: the video goes into bug reports, and so leaves the box.
+    Private areas are black in it, because the video is used in bug reports and so leaves the gateway.
     """
 
     def __init__(self, path: Path, fps: float, camera: Camera) -> None:
@@ -159,9 +159,9 @@ class AnnotatedVideo:
         self._private = camera.privacy_masks
         self._fps = Fraction(fps).limit_denominator(1000)
         self._stream: VideoStream | None = None
-        self._captions: deque[tuple[float, str]] = deque(maxlen=CAPTIONS)  # until when, what
+        self._captions: deque[tuple[float, str]] = deque(maxlen=CAPTIONS)  # end of display, text
         try:
-            path.open("wb").close()  # libavformat would find out with the first frame, or not at all
+            path.open("wb").close()  # libavformat would fail only at the first frame, or not at all
             self._container = av.open(str(path), "w", format="mp4")
         except (FFmpegError, OSError) as error:
             raise EdgeAgentError(f"{path}: cannot be written: {error.strerror}") from error
@@ -175,11 +175,11 @@ class AnnotatedVideo:
         self._container.close()
 
     def write(self, frame: Frame, insight: FrameResult, told: Sequence[Observation] = ()) -> None:
-        """``told``: what has been told with this frame; it stays in the video for a while."""
+        """Write a frame. ``told``: the observations in this frame; their captions stay for a while."""
         size = max(frame.picture.width, frame.picture.height)
         picture = draw(crop(frame.picture, WHOLE, self._private, size), insight, self._masks, self._rules)
         self._write_captions(picture, frame, told)
-        # H.264 in 4:2:0 wants even sides.
+        # H.264 in 4:2:0 needs even sides.
         even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]
         if self._stream is None:
             self._stream = self._open_stream(even.shape[1], even.shape[0])

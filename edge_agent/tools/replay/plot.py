@@ -1,4 +1,5 @@
-"""``--plot``: what the view stage measured over time, with its thresholds and verdicts, for a technician."""
+"""``--plot``: draws the figures of tamper detection over time, with thresholds and verdicts, for a
+technician."""
 
 from __future__ import annotations
 
@@ -30,12 +31,12 @@ COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class PlotPanel:
-    """One graph: features by name, and where the verdict changes."""
+    """One graph: features by name, and the thresholds of the verdict."""
 
     title: str
     features: tuple[str, ...]
     limits: tuple[tuple[str, float], ...] = ()
-    most: float | None = None  # what is above it is cut off
+    most: float | None = None  # higher values are cut off
 
 
 PANELS = (
@@ -65,12 +66,13 @@ PANELS = (
 
 
 class ViewPlot:
-    """A PNG (or what else the ending says) of one replay; use with ``with``, it is written at the end."""
+    """An image file of one replay, in the format of its suffix, such as PNG. Use with ``with``; it is written
+    at the end."""
 
     def __init__(self, path: Path, view: object, started_at: datetime | None = None) -> None:
         """``started_at``: of the recording, in the time zone to show; None: seconds are shown.
 
-        Raises EdgeAgentError where there is nothing to plot, or nothing to plot with or to.
+        Raises EdgeAgentError without tamper detection, without matplotlib, or if the file cannot be written.
         """
         if not isinstance(view, CameraView):
             raise EdgeAgentError(f"{path}: the camera has watch_view: false, there is no truth to plot")
@@ -81,7 +83,7 @@ class ViewPlot:
                 "--plot needs matplotlib: pip install 'edge-agent[plot]', or matplotlib alone"
             ) from error
         try:
-            path.open("wb").close()  # not after an hour of replay
+            path.open("wb").close()  # fail now, not after an hour of replay
         except OSError as error:
             raise EdgeAgentError(f"{path}: cannot be written: {error.strerror}") from error
         self._path = path
@@ -99,10 +101,10 @@ class ViewPlot:
         self._draw()
 
     def write(self, frame: Frame) -> None:
-        """After the pipeline has looked at ``frame``."""
+        """Record the features after the pipeline has processed ``frame``."""
         features = dict(self._view.features)
         if self._features and features == self._features[-1] and self._states[-1] == self._view.states:
-            return  # not looked at
+            return  # this frame was not analysed
         self._times.append(frame.captured_mono)
         self._features.append(features)
         self._states.append(self._view.states)
@@ -130,7 +132,7 @@ class ViewPlot:
         axis.set_xlabel(f"time at the site ({zone}), from {self._started_at:%Y-%m-%d %H:%M:%S}")
 
     def _when(self, second: float) -> Any:
-        """On the axis, which takes seconds or times."""
+        """Convert seconds to a position on the axis, in seconds or times."""
         return second if self._started_at is None else self._started_at + timedelta(seconds=second)
 
     def _panel(self, axis: Axes, panel: PlotPanel) -> None:
@@ -159,7 +161,7 @@ class ViewPlot:
 
 
 def spans(times: list[float], states: list[tuple[str, ...]]) -> list[tuple[float, float, str]]:
-    """Begin, end and name of each time that a state was told."""
+    """Begin, end and name of each period of a state."""
     found: list[tuple[float, float, str]] = []
     begun: dict[str, float] = {}
     for at, now in zip(times, states, strict=True):

@@ -1,8 +1,7 @@
-"""Runs one camera's pipeline over files; the outputs hang on what it returns for each frame.
+"""Runs one camera's pipeline over files, and writes the outputs for each frame.
 
-A progress bar, only where a person watches.
-
-Text outputs of a replay: tracks in MOTChallenge format, motion boxes as JSON lines.
+Text outputs: tracks in MOTChallenge format, motion boxes as JSON lines. A progress bar is shown on a terminal
+only.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ WIDTH = 30
 
 
 class ReplayProgress:
-    """Redraws every ``every_s`` at most on a terminal; silent elsewhere."""
+    """Redraws at most every ``every_s`` on a terminal; silent elsewhere."""
 
     def __init__(self, out: TextIO, total: int | None, every_s: float = 0.2) -> None:
         self._out = out
@@ -95,7 +94,7 @@ class MotTable:
 
 
 class MotionTable:
-    """One JSON object a line and analysed frame: number, seconds, scene, boxes in 0..1."""
+    """One JSON object for each analysed frame: number, seconds, scene, boxes in 0..1."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -112,13 +111,13 @@ class MotionTable:
 
 EPOCH = "replay"
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
-"""In place of a start that is not known."""
+"""Stands for an unknown start."""
 BOOT_TAG = "replay"
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOutputs:
-    """Where results go; events always go to ``events``, the others on request."""
+    """Output files. Events always go to ``events``; the others are optional."""
 
     events: TextIO
     annotate: Path | None = None
@@ -136,11 +135,11 @@ def run_replay(
     start: datetime | None,
     outputs: ReplayOutputs,
 ) -> int:
-    """``fps``: frames a second to analyse, None for the camera's own. ``start``: time of the first frame,
-    None when it is not known. Returns the exit code.
+    """Run the pipeline and return the exit code.
 
-    Raises EdgeAgentError for an unknown camera, a video that cannot be read or an output that cannot be
-    written.
+    ``fps``: frames a second to analyse, None for the camera's own. ``start``: time of the first frame, None
+    if unknown. Raises EdgeAgentError for an unknown camera, a video that cannot be read or an output that
+    cannot be written.
     """
     use_one_opencv_thread()
     camera = _camera(settings, camera_id)
@@ -220,7 +219,7 @@ def _pipeline(settings: Settings, camera: Camera, start: datetime, out: TextIO) 
 
 
 class RecordingSink:
-    """A pipeline's sink, and what has been told since somebody asked."""
+    """Passes observations to a sink, and records them until ``drain``."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -236,7 +235,7 @@ class RecordingSink:
 
 
 class ReplayClock:
-    """Stands at the beginning of the recording: a replay of the same file gives the same bytes."""
+    """Stands still at the start of the recording: a replay of the same file gives the same bytes."""
 
     def __init__(self, start: datetime) -> None:
         self._start = start
@@ -249,7 +248,7 @@ class ReplayClock:
 
 
 class JsonLinesWriter:
-    """In place of the outbox: one event a line, at once."""
+    """Replaces the outbox: writes one event a line, at once."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

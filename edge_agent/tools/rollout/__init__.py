@@ -1,3 +1,2 @@
 """``edge-agent models rollout``: brings a model release to gateways in stages, through the broker alone. A
-gateway never imports it.
-"""
+gateway never imports it."""

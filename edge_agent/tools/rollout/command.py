@@ -1,4 +1,4 @@
-"""``edge-agent models rollout``: brings a model release to gateways in stages, through the broker alone."""
+"""``edge-agent models rollout``: connects the rollout to the broker and the terminal."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from edge_agent.wire import Command, Reply
 from edge_agent.wire.topics import GatewayTopics
 
 STEP_S = 0.2
-SETTLE_S = 3.0  # so long retained messages may take to come
+SETTLE_S = 3.0  # longest wait for retained messages
 LIFE_S = 600
 
 
 def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
-    """0: every gateway runs it; 1: stopped, a gateway refused it or gave it up; 3: some are left, which were
-    not online or take no model."""
+    """Return 0 if every gateway runs the release; 1 if it stopped because a gateway refused it or gave it up;
+    3 if gateways are left that were offline or take no model."""
     release, sha256 = _release(args.release, args.url)
     broker = broker_of(args.broker)
     with ToolClient(
@@ -62,7 +62,7 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
 
 
 class _BrokerConnection:
-    """The connection to the broker: what is heard goes to the board, what is sent is signed."""
+    """The connection to the broker: updates the fleet's state from messages, and signs and sends commands."""
 
     def __init__(self, args: argparse.Namespace, listening: ToolClient, stdout: TextIO) -> None:
         self.board = FleetStatus(args.root)
@@ -114,7 +114,7 @@ class _BrokerConnection:
         print(f"{datetime.now():%H:%M:%S}  {terminal_safe(text)}", file=self._stdout, flush=True)
 
     def _hear_all(self, rollout: Rollout) -> None:
-        """Until every gateway that is online has sent its heartbeat, or long enough."""
+        """Wait until every online gateway has sent its heartbeat, at most ``--listen-s``."""
         began_mono = time.monotonic()
         while time.monotonic() - began_mono < self._args.listen_s:
             self._pause.wait(STEP_S)
@@ -144,14 +144,15 @@ class _BrokerConnection:
             return
         (ward, gateway), action = sent
         if topic != GatewayTopics(self._args.root, ward, gateway).reply(reply.id):
-            return  # another gateway answers for this one
+            return  # a gateway must not answer for another one
         rollout.answer((ward, gateway), action, reply.status, reply.code, reply.text.split("\n")[0])
 
 
 def _release(folder: Path, url: str) -> tuple[dict[str, Any], str]:
-    """What the command carries, and the model's sha256. Raises EdgeAgentError, OSError.
+    """Return the arguments of the command, and the model's sha256. Raises EdgeAgentError, OSError.
 
-    Who signed it is for the gateways to judge, which know the operators."""
+    The signature is checked by the gateways, which know the operators' keys.
+    """
     jws = (folder / SIGNED).read_bytes().strip()
     try:
         document = payload_of(jws) if jws.count(b".") == 2 else b""

@@ -1,6 +1,7 @@
-"""A model release for many gateways, in stages: what is sent next, by what each gateway says of itself. Pure.
+"""Brings a model release to many gateways in stages: decides the next command from each gateway's own
+reports.
 
-There is no file of the roll-out: birth and heartbeat say which model a gateway runs, tries, or has given up.
+Pure. A rollout stores no state: birth and heartbeat say which model a gateway runs, tries, or has given up.
 """
 
 from __future__ import annotations
@@ -15,31 +16,30 @@ from edge_agent.wire.received.health import ReceivedModelHealth
 
 RolloutState = Literal["offline", "unheard", "waits", "shadow", "tried", "in force", "given up"]
 NO_FIGURES_S = 1800.0
-"""After the end of shadow mode; a slow link needs its time for the file, and a heartbeat may be lost."""
+"""After the end of shadow mode: a slow link takes time for the file, and a heartbeat may be lost."""
 
 
 TAKES_NONE = ("not-possible", "unknown-type")
-"""Codes of gateways that take no model: another one is configured, there is no room, the agent is too old."""
+"""Reply codes of gateways that take no model: another one is configured, the disk is full, the agent is too
+old."""
 
 
 class RolloutStopped(Exception):
-    """A gateway refused the model or gave it up; nothing more is sent."""
+    """A gateway refused the model or gave it up. No more commands are sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """Of a roll-out, all in seconds."""
+    """Options of a rollout; times are in seconds."""
 
-    stages: tuple[
-        str, ...
-    ]  # numbers of gateways, or percentages of all of them; the last one again and again
+    stages: tuple[str, ...]  # numbers of gateways, or percentages of all of them; the last one is repeated
     shadow_s: float
     share: float
     probation_s: float
-    soak_s: float  # how long a stage has to run the model before the next one begins
-    answer_s: float  # how long a gateway may take to answer, or to come back
+    soak_s: float  # time that a stage must run the model before the next one begins
+    answer_s: float  # longest time for an answer, or until a gateway is online again
     force: bool = False
-    again: bool = False  # also where it was given up before
+    again: bool = False  # also on gateways that gave it up before
 
 
 @dataclass(slots=True)
@@ -49,11 +49,11 @@ class RolloutMember:
     key: tuple[str, str]  # ward, gateway
     printed: set[str] = field(default_factory=set)  # lines that were printed
     asked: dict[str, float] = field(default_factory=dict)  # action -> when, monotonic
-    answered: set[str] = field(default_factory=set)  # actions, with whatever answer
+    answered: set[str] = field(default_factory=set)  # actions with any answer
     done: set[str] = field(default_factory=set)  # actions that have succeeded
-    in_force_mono: float | None = None  # since when it has run the model, as seen here
-    away_mono: float | None = None  # since when it is offline
-    forgiven_at: str | None = None  # when it gave the model up before this roll-out, which may try it again
+    in_force_mono: float | None = None  # since when it is known to run the model
+    away_mono: float | None = None  # since when it has been offline
+    forgiven_at: str | None = None  # when it gave the model up before this rollout, which may try it again
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class RolloutMember:
 
 
 def rollout_state(box: FleetGateway, sha256: str) -> RolloutState:
-    """Where a gateway is with this model, by its own words."""
+    """The state of a gateway with regard to this model, by its own reports."""
     if box.state != "online":
         return "offline"
     if box.health is None:
@@ -77,8 +77,8 @@ def rollout_state(box: FleetGateway, sha256: str) -> RolloutState:
 
 
 class Rollout:
-    """``step`` is called again and again while the board hears; ``send`` gives the command's arguments to a
-    gateway, ``say`` prints a line."""
+    """The rollout. ``step`` is called repeatedly while messages update the board; ``send`` sends the
+    command's arguments to a gateway, ``say`` prints a line."""
 
     def __init__(
         self,
@@ -100,10 +100,11 @@ class Rollout:
         self._stage: list[RolloutMember] = []
         self._done: list[RolloutMember] = []
         self.left: list[str] = []
-        """Gateways that were not online, take no model, or saw too little to judge it."""
+        """Gateways that were offline, take no model, or saw too little to judge it."""
 
     def begin(self, keys: Sequence[tuple[str, str]], now_mono: float) -> None:
-        """Take part: those that run the model already first, to be watched before anything is sent."""
+        """Add the gateways; those that already run the model come first, to watch them before any command is
+        sent."""
         for key in sorted(keys):
             member = RolloutMember(key)
             match self._state(member):
@@ -120,7 +121,7 @@ class Rollout:
             self._say(f"{len(self._stage)} run it already")
 
     def answer(self, key: tuple[str, str], action: str, status: str, code: str, text: str) -> None:
-        """What a gateway answered. Raises RolloutStopped."""
+        """Process the answer of a gateway. Raises RolloutStopped."""
         member = self._members.get(key)
         if member is None:
             return
@@ -135,7 +136,7 @@ class Rollout:
             self._print_once(member, text)
 
     def step(self, now_mono: float) -> bool:
-        """True: every gateway that was online runs the model. Raises RolloutStopped."""
+        """Advance; True when every gateway that was online runs the model. Raises RolloutStopped."""
         for member in self._done:
             self._check_given_up(member)
         for member in list(self._stage):
@@ -213,13 +214,13 @@ class Rollout:
         self._send(member.key, {"action": action, **args})
 
     def _wants_another_try(self, member: RolloutMember) -> bool:
-        """Also while its figures may still be those of an earlier one."""
+        """Whether to try again; also while its figures may still be those of an earlier try."""
         if "try" in member.asked:
             return "try" not in member.done
         return self._options.again and self._model(member).refusal is not None
 
     def _passes(self, member: RolloutMember, model: ReceivedModelHealth) -> bool:
-        """Whether it may be switched to there. Raises RolloutStopped."""
+        """Whether the gateway may switch to the model. Raises RolloutStopped."""
         agreement = "not known" if model.agreement is None else f"{model.agreement:.2f}"
         self._print_once(member, f"tried: {model.objects} objects, agreement {agreement}")
         if model.refusal is None or self._options.force:

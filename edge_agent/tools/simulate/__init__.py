@@ -1,3 +1,2 @@
-"""``edge-agent simulate``: a whole fleet at a broker, played from one machine through the agent's own outbox
-and publisher. A gateway never imports it; docs/guide/simulate.md.
-"""
+"""``edge-agent simulate``: plays a whole fleet against a broker from one machine, with the agent's own outbox
+and publisher. A gateway never imports it; docs/guide/simulate.md."""

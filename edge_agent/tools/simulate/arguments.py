@@ -87,7 +87,7 @@ def add_command_to(commands: Commands) -> None:
 
 
 def changes_of(args: argparse.Namespace) -> dict[str, object]:
-    """Keys of the scenario that the command line says."""
+    """The keys of the scenario that the command line changes."""
     names = [name.replace("-", "_") for name, *_ in CHANGES]
     found: dict[str, object] = {
         name: getattr(args, name)

@@ -1,4 +1,4 @@
-"""``edge-agent simulate``: what is done in which order, and what is said of it."""
+"""``edge-agent simulate``: runs the simulation and prints progress and totals."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from edge_agent.tools.simulate.workers import WorkerPool
 POLL_EVERY_S = 1.0
 PROGRESS_EVERY_S = 10.0
 MOST_A_PROCESS = 120
-"""paho knows file descriptors below 1024 only, and a gateway needs seven."""
+"""paho works with file descriptors below 1024 only, and a gateway needs seven."""
 
 
 def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
-    """0: all that was stored is confirmed; 1: something is left or lost, or a process failed.
-    Raises ConfigError, UsageError and MqttError."""
+    """Return 0 if every stored event was confirmed; 1 if events are left or lost, or a process failed. Raises
+    ConfigError, UsageError and MqttError."""
     if not 1 <= args.per_process <= MOST_A_PROCESS:
         raise UsageError(f"--per-process is 1 to {MOST_A_PROCESS}; nothing was sent")
     scenario = load(args.scenario, changes_of(args))
@@ -52,7 +52,7 @@ def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
 
 
 def _refuse_certificates(folder: Path, brokers: Sequence[Broker], sites: Sequence[SimulatedSite]) -> None:
-    """That would not be used, or that are not there."""
+    """Refuse certificates that would not be used, or that are missing."""
     if not all(broker.tls for broker in brokers):
         raise UsageError("--certificates needs brokers at mqtts://; nothing was sent")
     names = ["ca.crt", *(f"{site.id}{end}" for site in sites for end in (".crt", ".key"))]
@@ -105,7 +105,7 @@ def _watch(crew: WorkerPool, began_mono: float, duration_s: float, stop: threadi
 
 
 def _drain(crew: WorkerPool, began_mono: float, drain_s: float) -> None:
-    """Until nothing is left, or the patience is over."""
+    """Wait until no event is left, at most ``drain_s``."""
     deadline, said_mono = time.monotonic() + drain_s, time.monotonic()
     pause = threading.Event()
     while time.monotonic() < deadline:
@@ -117,7 +117,7 @@ def _drain(crew: WorkerPool, began_mono: float, drain_s: float) -> None:
 
 
 def _print_progress(totals: SimulationTotals, began_mono: float, said_mono: float) -> float:
-    """When it was said last."""
+    """Print progress if it is due; return the time of the last print."""
     now = time.monotonic()
     if now - said_mono < PROGRESS_EVERY_S:
         return said_mono

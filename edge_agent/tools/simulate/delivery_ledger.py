@@ -1,4 +1,4 @@
-"""What became of a gateway's events, seen from its outbox: how many, and how long each took."""
+"""Counts the events of a gateway, as its outbox sees them, and how long each took."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ BUCKETS = 100
 
 
 class DeliveryCounts(msgspec.Struct):
-    """Of one gateway or of many. ``latency`` counts by duration, see ``bucket_of``: from stored on the box to
-    deleted there, which a confirmation of the centre (or, without one, of the broker) does."""
+    """Counts of one gateway or of many.
+
+    ``latency`` counts events by duration, see ``bucket_of``: from the time stored until they leave the
+    outbox, after a confirmation of the centre (or, without one, of the broker).
+    """
 
     stored: int = 0
     sent: int = 0
-    again: int = 0  # of these not for the first time
+    again: int = 0  # of these, events sent again
     at_broker: int = 0  # PUBACKs
     confirmed: int = 0
-    acks: int = 0  # messages of the centre that say so
+    acks: int = 0  # confirmations by the centre
     pictures: int = 0
     pictures_confirmed: int = 0
     latency: list[int] = msgspec.field(default_factory=lambda: [0] * BUCKETS)
@@ -43,14 +46,14 @@ class DeliveryCounts(msgspec.Struct):
 
 
 def bucket_of(seconds: float) -> int:
-    """Four to a doubling, from a millisecond on."""
+    """Index of a duration: four buckets for each doubling, from a millisecond on."""
     if seconds <= SHORTEST_S:
         return 0
     return min(BUCKETS - 1, math.ceil(STEPS_A_DOUBLING * math.log2(seconds / SHORTEST_S)))
 
 
 def percentile_s(latency: list[int], share: float) -> float | None:
-    """So many of them took no longer; up to a fifth too long. None: there were none."""
+    """Duration that so large a share did not exceed; up to a fifth too long. None: no events."""
     wanted = sum(latency) * share
     if wanted == 0:
         return None
@@ -67,16 +70,16 @@ def _upper_s(bucket: int) -> float:
 
 
 class DeliveryLedger:
-    """Of one gateway, over all its restarts. Thread-safe."""
+    """The ledger of one gateway over all its restarts. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self.counts = DeliveryCounts()
         self._clock = clock
         self._lock = threading.Lock()  # protects all of it
         self._waiting: dict[str, dict[int, float]] = {}  # epoch -> sequence -> stored
-        # Answers that were faster than ``append``:
+        # Confirmations that arrived before ``append`` returned:
         self._early: set[tuple[int, str]] = set()
-        self._upto: dict[str, int] = {}  # epoch -> all up to this sequence
+        self._upto: dict[str, int] = {}  # epoch -> confirmed up to this sequence
 
     def stored(self, stamp: Stamp, at_mono: float, picture: bool) -> None:
         with self._lock:
@@ -129,7 +132,7 @@ class DeliveryLedger:
 
 
 class CountedOutbox(EventOutbox):
-    """The agent's outbox; what goes in and out is written into a ledger."""
+    """The agent's outbox; records its events in a ledger."""
 
     def __init__(self, state_dir: Path, ledger: DeliveryLedger, clock: Clock, **more: Any) -> None:
         super().__init__(state_dir, clock=clock, **more)

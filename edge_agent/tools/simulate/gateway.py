@@ -1,4 +1,4 @@
-"""One simulated gateway: the agent's own outbox and publisher, and in place of cameras dice."""
+"""One simulated gateway: the agent's own outbox and publisher, with random events in place of cameras."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 200_000_000
-"""Of an outbox, as in the configuration of a box."""
+"""Size of an outbox, as in the default configuration."""
 JOIN_S = 5.0
 TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 SIMULATED = "simulated"
 
 
 class SimulatedCable(ReconnectSchedule):
-    """To the broker; while it is pulled every attempt ends at ``nowhere``, which refuses."""
+    """The connection to the broker. While it is unplugged, every attempt goes to ``nowhere``, which refuses
+    it."""
 
     def __init__(self, brokers: tuple[Broker, ...], spread_s: float, nowhere: Broker) -> None:
         super().__init__(brokers, spread_s)
@@ -50,17 +51,17 @@ class SimulatedCable(ReconnectSchedule):
 
 @dataclass(frozen=True, slots=True)
 class GatewayTotals:
-    """Of one gateway since the beginning."""
+    """Counts of one gateway since the beginning."""
 
     reconnects: int = 0
-    refused: int = 0  # messages, by the broker
+    refused: int = 0  # messages refused by the broker
     ignored_acks: int = 0
-    shed: int = 0  # events that a full outbox gave up
-    left: int = 0  # events and pictures that wait in the outbox, now
+    shed: int = 0  # events dropped by a full outbox
+    left: int = 0  # events and pictures that wait in the outbox now
 
 
 class SimulatedGateway:
-    """One thread uses it. ``mqtt`` has the files of this gateway's own certificate, where there is one."""
+    """One gateway. One thread uses it. ``mqtt`` names the files of its own certificate, if there is one."""
 
     def __init__(
         self, site: SimulatedSite, mqtt: Mqtt, nowhere: Broker, folder: Path, scenario: Scenario, clock: Clock
@@ -75,7 +76,7 @@ class SimulatedGateway:
         self._clock = clock
         self._gateway = Gateway(site.id, site.ward, f"{site.id} ({SIMULATED})", TIMEZONE)
         self._boots = 0
-        self._lock = threading.Lock()  # protects what figures are read from, while it comes and goes
+        self._lock = threading.Lock()  # protects what ``totals`` reads while the gateway starts and stops
         self._cable = SimulatedCable(mqtt.brokers, mqtt.spread_s, nowhere)
         self._outbox: CountedOutbox | None = None
         self._publisher: Publisher | None = None
@@ -97,7 +98,7 @@ class SimulatedGateway:
         self._publisher.start()
 
     def prepare(self, boot_reason: str) -> None:
-        """All but the start: the outbox is open."""
+        """Prepare everything but the start: open the outbox."""
         self._boots += 1
         boot_id = f"{SIMULATED}-{self._scenario.seed}-{self._boots}"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +146,7 @@ class SimulatedGateway:
         return publisher
 
     def begin_stop(self, *, abrupt: bool = False) -> None:
-        """Does not wait; ``end_stop`` does. ``abrupt``: the power is gone."""
+        """Begin to stop, without waiting; ``end_stop`` waits. ``abrupt``: simulate a power cut."""
         if self._publisher is not None:
             self._publisher.stop(abrupt=abrupt)
 
@@ -166,13 +167,13 @@ class SimulatedGateway:
             self._publisher.break_connection()
 
     def plug_in(self) -> None:
-        """The next attempt comes when the publisher's own delays say so."""
+        """Plug in the connection; the publisher's own delays decide when the next attempt is made."""
         self._cable.pulled = False
 
     # --- what happens ---
 
     def begin_event(self) -> OngoingEvent | None:
-        """Something begins in front of one of the cameras; None: nothing that ends later."""
+        """Begin an event at one of the cameras. None: it has no end event."""
         if self._generator is None:
             return None
         camera = self.dice.choice(self.site.cameras)
@@ -187,7 +188,7 @@ class SimulatedGateway:
             self._append(self._generator.end(going))
 
     def lose_camera(self) -> str | None:
-        """One of them; None: none can be lost now."""
+        """Take a camera offline; None if none is online."""
         if self._events is None:
             return None
         seeing = [camera for camera in self.site.cameras if self._health.is_online(camera)]
@@ -219,7 +220,7 @@ class SimulatedGateway:
             self._publisher.publish_heartbeat(heartbeat)
 
     def tick(self) -> None:
-        """What the agent's main thread does about once a second."""
+        """Do what the agent's main thread does about once a second."""
         if self._outbox is not None:
             self._outbox.maintain()
 
@@ -227,7 +228,7 @@ class SimulatedGateway:
         assert self._outbox is not None
         self._outbox.append(draft)
 
-    # --- what is known: any thread ---
+    # --- figures: any thread ---
 
     @property
     def online(self) -> bool:
@@ -235,7 +236,7 @@ class SimulatedGateway:
         return publisher is not None and publisher.online
 
     def totals(self) -> GatewayTotals:
-        """Over all restarts."""
+        """Counts over all restarts."""
         with self._lock:
             before = self._before
             if self._publisher is None or self._outbox is None:
@@ -250,7 +251,7 @@ class SimulatedGateway:
         )
 
     def _birth(self, session: str) -> bytes:
-        """On the publisher's thread, at every connect and when it is asked for."""
+        """The birth message, on the publisher's thread: at every connect and on request."""
         if session != self._session:
             self._session = session
             self._connects += 1
@@ -258,7 +259,7 @@ class SimulatedGateway:
 
 
 def mqtt_of(mqtt: Mqtt, gateway: str, certificates: Path | None) -> Mqtt:
-    """With the gateway's own certificate: ``ID.crt`` and ``ID.key`` in the folder, and ``ca.crt``."""
+    """Add the gateway's own certificate: ``ID.crt`` and ``ID.key`` in the folder, and ``ca.crt``."""
     if certificates is None:
         return mqtt
     return replace(

@@ -1,4 +1,5 @@
-"""Looks whether real gateways use the ids of the simulated ones at this broker. Nothing is sent before."""
+"""Checks whether real gateways use the ids of the simulated ones at this broker. Nothing is sent before this
+check."""
 
 from __future__ import annotations
 
@@ -17,13 +18,13 @@ from edge_agent.tools.simulate.scenario import SimulatedSite
 from edge_agent.wire.topics import GatewayTopics
 
 QUIET_S = 1.0
-"""Retained messages follow their subscription at once; after such a pause there are no more."""
+"""Retained messages follow a subscription at once; after such a pause there are no more."""
 LONGEST_S = 60.0
 T = TypeVar("T")
 
 
 class IdsInUse(MqttError):
-    """Somebody else has reported under one of these ids."""
+    """Another gateway has published under one of these ids."""
 
 
 class _Birth(msgspec.Struct):
@@ -35,8 +36,10 @@ class _State(msgspec.Struct):
 
 
 def refuse_ids_in_use(broker: Broker, mqtt: Mqtt, sites: Sequence[SimulatedSite]) -> None:
-    """Raises InUse, and MqttError when nobody can look. Asks for each gateway by its own topic: not every
-    broker sends what it retains to a wildcard."""
+    """Raise IdsInUse for ids in use, and MqttError when this cannot be checked.
+
+    Subscribes to each gateway's exact topic: not every broker sends retained messages for a wildcard.
+    """
     topics = {}
     for site in sites:
         names = GatewayTopics(mqtt.root, site.ward, site.id)

@@ -1,4 +1,4 @@
-"""Lets things happen to some gateways, each at its time: the thread that stands for their agents' own."""
+"""Triggers the events and faults of some gateways, each at its time, on one thread."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LONGEST_WAIT_S = 0.5
 
 
 class GatewayRunner:
-    """The gateways are used by its thread alone, from ``start`` to ``join``."""
+    """Only its own thread uses the gateways, from ``start`` to ``join``."""
 
     def __init__(
         self, name: str, gateways: Sequence[SimulatedGateway], scenario: Scenario, clock: Clock
     ) -> None:
         self.loop = SupervisedThread(name, self._run)
-        self.behind_s = 0.0  # how late the latest thing was done
+        self.behind_s = 0.0  # how late the latest action was
         self.most_behind_s = 0.0
         self._gateways = gateways
         self._scenario = scenario
@@ -38,16 +38,16 @@ class GatewayRunner:
         self._began_mono = 0.0
         self._quiet = False
         self.settled = False
-        """Whether nothing more will happen by itself. Any thread may look."""
+        """Whether no more actions will follow. Any thread may read it."""
         self._open: dict[int, tuple[SimulatedGateway, OngoingEvent]] = {}
-        self._offline_cameras: dict[int, tuple[SimulatedGateway, str]] = {}  # cameras that come back later
-        self._faults = 0  # those that have begun and will end
+        self._offline_cameras: dict[int, tuple[SimulatedGateway, str]] = {}  # cameras that will come back
+        self._faults = 0  # number of faults in progress
 
     def start(self) -> None:
         self.loop.start()
 
     def drain(self) -> None:
-        """Nothing new happens from now on; what is going on ends, and then it is ``settled``. Any thread."""
+        """Start no more events. Those in progress end, and then it is ``settled``. Any thread may call it."""
         self._quiet = True
 
     def stop(self) -> None:
@@ -158,7 +158,7 @@ class GatewayRunner:
         gateway.tick()
         self._after(TICK_EVERY_S, partial(self._tick, gateway))
 
-    # --- what goes wrong ---
+    # --- faults ---
 
     def _plan_faults(self) -> None:
         for fault in self._scenario.faults:
@@ -203,7 +203,7 @@ class GatewayRunner:
         self._faults -= 1
 
     def _cut_power(self, gateways: Sequence[SimulatedGateway]) -> None:
-        """All in the same moment; only then it is waited for each."""
+        """Cut the power of all gateways at the same moment, and only then wait for each."""
         for gateway in gateways:
             gateway.begin_stop(abrupt=True)
         dark = {id(gateway) for gateway in gateways}

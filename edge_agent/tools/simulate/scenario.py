@@ -1,6 +1,6 @@
-"""What is played: the fleet, its day, and what goes wrong. ``scenario_file.py`` reads it from YAML.
+"""The scenario: the fleet, its day, and its faults. ``scenario_file.py`` reads it from YAML.
 
-Who is in the fleet. Pure: the same scenario gives the same city.
+Pure: the same scenario gives the same fleet.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import random
 import msgspec
 
 MOST_CAMERAS = 8
-"""Of a site."""
+"""Of one site."""
 
 
 class WardOutage(msgspec.Struct, frozen=True, kw_only=True, tag="ward-outage"):
-    """The network of a ward is gone: its gateways run on, and what they have to say waits."""
+    """The network of a ward fails: its gateways run on, and their events wait."""
 
     at_s: float  # since the beginning
     for_s: float
@@ -22,7 +22,7 @@ class WardOutage(msgspec.Struct, frozen=True, kw_only=True, tag="ward-outage"):
 
 
 class PowerOutage(msgspec.Struct, frozen=True, kw_only=True, tag="power-cut"):
-    """Gateways lose their power, and boot when it is back. Without ``wards`` the whole city."""
+    """Gateways lose their power, and boot when it returns. Without ``wards`` the whole city."""
 
     at_s: float
     for_s: float
@@ -30,7 +30,7 @@ class PowerOutage(msgspec.Struct, frozen=True, kw_only=True, tag="power-cut"):
 
 
 class RollingRestart(msgspec.Struct, frozen=True, kw_only=True, tag="rolling-restart"):
-    """One gateway after another is stopped in order and starts again, as for a new release."""
+    """One gateway after another is stopped cleanly and started again, as for a new release."""
 
     at_s: float
     every_s: float = 1.0
@@ -40,7 +40,7 @@ Fault = WardOutage | PowerOutage | RollingRestart
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """The same seed gives the same fleet and the same dice."""
+    """A scenario. The same seed gives the same fleet and the same random numbers."""
 
     sites: int = 465
     cameras: int = 1194
@@ -48,16 +48,16 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = "sim"  # of the gateways' ids
     seed: int = 1
     duration_s: float = 300.0
-    drain_s: float = 120.0  # then so long what is left is waited for
+    drain_s: float = 120.0  # then wait so long for the remaining events
     begins_at_h: float = 6.0  # hour of the day at the beginning
-    time_factor: float = 1.0  # so much faster the day goes by; what is said of a day is said in less time
+    time_factor: float = 1.0  # speed of the simulated day; figures of a day are for a simulated day
     events_per_camera_day: float = 8_500.0
-    heartbeat_s: float = 30.0  # of the clock on the wall, whatever the factor
-    picture_share: float = 0.0  # of what begins
+    heartbeat_s: float = 30.0  # real seconds, whatever the time factor
+    picture_share: float = 0.0  # of beginning events
     picture_bytes: int = 29_000
-    camera_faults_per_day: float = 0.5  # of a camera
+    camera_faults_per_day: float = 0.5  # of each camera
     spread_s: float = 30.0  # ``mqtt.spread_s``
-    boot_s: float = 20.0  # longest time from power to the agent's start; each gateway throws dice for its own
+    boot_s: float = 20.0  # longest random time from power to the agent's start
     delivery: str = "confirmed"
     faults: tuple[Fault, ...] = ()
 
@@ -72,11 +72,12 @@ class SimulatedSite(msgspec.Struct, frozen=True):
 
 
 LONGEST_ID = 63
-"""Characters, of a gateway's as of every id (``config/fields/field_types.py``)."""
+"""Longest id of a gateway, in characters, as for every id (``config/fields/field_types.py``)."""
 
 
 def make_sites(scenario: Scenario) -> tuple[SimulatedSite, ...]:
-    """Neighbours are of one ward; each has a camera at least, and the others are thrown dice for."""
+    """Make the sites. Consecutive sites are in one ward; each has a camera at least, and the others are
+    distributed at random."""
     dice = random.Random(scenario.seed)
     counts = [1] * scenario.sites
     room = list(range(scenario.sites))
@@ -100,7 +101,7 @@ def make_sites(scenario: Scenario) -> tuple[SimulatedSite, ...]:
 
 
 def longest_prefix(sites: int) -> int:
-    """With a hyphen and the number of a site it is a gateway's id."""
+    """Longest prefix that still leaves room for a hyphen and the number of a site."""
     return LONGEST_ID - 1 - _digits(sites)
 
 
@@ -109,6 +110,6 @@ def _digits(sites: int) -> int:
 
 
 def split_sites(sites: tuple[SimulatedSite, ...], most: int) -> list[tuple[SimulatedSite, ...]]:
-    """For processes that play at most so many each; every ward is in all of them."""
+    """Split for processes of at most ``most`` sites each; every ward is in all of them."""
     processes = -(-len(sites) // most)
     return [sites[first::processes] for first in range(processes)]

@@ -1,4 +1,4 @@
-"""A scenario in YAML: the table of its keys, and how it is read. Every mistake in one go, with its place."""
+"""Reads a scenario in YAML, by a table of its keys; reports all mistakes at once, with their places."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ SCENARIO = Section(
 
 
 def load(path: Path | None, changes: dict[str, Any]) -> Scenario:
-    """The file's, or the usual one, with what the command line says instead. Raises ConfigError."""
+    """Load the file, or the default scenario, with the changes of the command line. Raises ConfigError."""
     name = "the command line" if path is None else str(path)
     reading = ReadContext(ConfigFiles(Path("/"), None), SystemClock())
     node = (
@@ -153,7 +153,7 @@ def load(path: Path | None, changes: dict[str, Any]) -> Scenario:
 
 
 def _with(node: tree.Mapping, changes: dict[str, Any]) -> tree.Mapping:
-    """What stands on the command line is checked like what stands in the file."""
+    """Put values of the command line into the tree, so that they are checked like those of the file."""
     place = tree.SourcePosition("command line", 1, 1)
     entries = dict(node.entries)
     for key, value in changes.items():
@@ -162,12 +162,12 @@ def _with(node: tree.Mapping, changes: dict[str, Any]) -> tree.Mapping:
 
 
 def _with_cameras(node: tree.Mapping) -> tree.Mapping:
-    """Where only the sites are said, each has as many as in the city."""
+    """If only the sites are given, set as many cameras as the city has on so many sites."""
     sites = node.entries.get("sites")
     if sites is None or "cameras" in node.entries or not isinstance(sites.value, tree.Scalar):
         return node
     if not sites.value.text.isdecimal() or not 1 <= int(sites.value.text) <= MOST_SITES:
-        return node  # told as a mistake
+        return node  # a mistake that is reported later
     cameras = round(int(sites.value.text) * _USUAL.cameras / _USUAL.sites)
     entry = tree.MappingEntry(sites.key, _node(cameras, sites.value.place))
     return replace(node, entries=node.entries | {"cameras": entry})

@@ -1,4 +1,4 @@
-"""What a simulation has come to: of one process, then of all; and the table that says it."""
+"""The totals of a simulation, of one process and of all; and the table that prints them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
     reconnects: int = 0
     refused: int = 0
     ignored_acks: int = 0
-    shed: int = 0  # given up by a full outbox
-    unsettled: int = 0  # players to whose gateways something happens yet
+    shed: int = 0  # dropped by a full outbox
+    unsettled: int = 0  # runners with actions in progress
     counts: DeliveryCounts = msgspec.field(default_factory=DeliveryCounts)
-    behind_s: float = 0.0  # the players, now
+    behind_s: float = 0.0  # how late the runners are now
     most_behind_s: float = 0.0
     cpu_s: float = 0.0
     pss_mb: float = 0.0
@@ -41,7 +41,7 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
         self.counts.add(gateway.ledger.counts)
 
     def add(self, other: SimulationTotals) -> None:
-        """Of another process."""
+        """Add the totals of another process."""
         for name in (
             *("processes", "gateways", "online", "left", "left_at", "reconnects", "refused", "ignored_acks"),
             *("shed", "unsettled", "cpu_s", "pss_mb", "failures"),
@@ -53,8 +53,7 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing happens any more, everything that was stored has been confirmed, and nothing is
-        left."""
+        """Whether nothing is in progress, every stored event was confirmed, and none is left."""
         counts = self.counts
         return (
             counts.confirmed == counts.stored
@@ -67,12 +66,12 @@ class SimulationTotals(msgspec.Struct, kw_only=True):
 
     @property
     def unheard(self) -> bool:
-        """Whether events were sent and nobody has confirmed one, be it that no one subscribes."""
+        """Whether events were sent and none was confirmed, for example because there is no subscriber."""
         return self.counts.sent > 0 and self.counts.confirmed == 0
 
 
 def progress(elapsed_s: float, totals: SimulationTotals) -> str:
-    """One line while it runs."""
+    """One line for the running simulation."""
     counts = totals.counts
     return (
         f"{elapsed_s:6.0f} s  online {totals.online}/{totals.gateways}  stored {counts.stored}  "
@@ -82,7 +81,7 @@ def progress(elapsed_s: float, totals: SimulationTotals) -> str:
 
 
 def table(totals: SimulationTotals, lasted_s: float) -> list[str]:
-    """At the end."""
+    """The lines of the final table."""
     counts = totals.counts
     latency = {share: percentile_s(counts.latency, share) for share in (0.5, 0.99, 1.0)}
     rows = [

@@ -1,6 +1,7 @@
-"""One process of a simulation: plays its share of the gateways as it is told on stdin, and reports on stdout.
+"""One process of a simulation: plays its share of the gateways; commands on stdin, reports on stdout.
 
-paho waits with ``select``, which knows file descriptors below 1024 only: a process plays about 100 gateways.
+paho waits with ``select``, which works with file descriptors below 1024 only: a process plays about 100
+gateways.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from edge_agent.tools.simulate.totals import SimulationTotals
 GATEWAYS_A_PLAYER = 25
 JOIN_S = 30.0
 REPORT, BEGIN, QUIET, STOP = "report", "begin", "quiet", "stop"
-"""What the process is told, a word a line."""
+"""Commands on stdin, one word a line."""
 
 
 class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +81,7 @@ class SimulationWorker:
         self._began_cpu_s = 0.0
 
     def prepare(self) -> None:
-        """Open the outboxes, which is no part of what is measured."""
+        """Open the outboxes, which is not part of the measurement."""
         for gateway in self._gateways:
             gateway.prepare("power")
 
@@ -104,7 +105,7 @@ class SimulationWorker:
             gateway.end_stop()
 
     def totals(self) -> SimulationTotals:
-        # Asked first: what a player does while the rest is counted is not counted in part.
+        # Read this first: an action during the rest of the count must not be counted in part.
         unsettled = sum(not player.settled for player in self._runners)
         totals = SimulationTotals(processes=1, gateways=len(self._gateways), unsettled=unsettled)
         for gateway in self._gateways:
@@ -120,7 +121,7 @@ class SimulationWorker:
 
 
 def _pss_mb() -> float:
-    """Memory, with what is shared divided among those who share it."""
+    """Memory in use; shared pages are divided among the processes that share them (PSS)."""
     try:
         lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -132,7 +133,7 @@ def main() -> int:
     limit_malloc_arenas()
     orders = msgspec.json.decode(sys.stdin.readline(), type=WorkerJob)
     logging.basicConfig(level=orders.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
-    # Bound and not listening: whoever connects is refused, and nobody else can have the port.
+    # Bound but not listening: connections are refused, and no other program can use the port.
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         worker = SimulationWorker(orders, Broker("127.0.0.1", int(closed.getsockname()[1]), tls=False))
@@ -147,10 +148,10 @@ def main() -> int:
                 case "stop":
                     break
             _say(worker.totals())
-        worker.stop()  # also when nobody is there any more to say so
+        worker.stop()  # also when the parent process has ended
         _say(worker.totals())
     sys.stdout.flush()
-    os._exit(0)  # threads that hang in a resolver do not hold us up
+    os._exit(0)  # do not wait for threads that block in a resolver
 
 
 def _say(totals: SimulationTotals) -> None:

@@ -1,4 +1,4 @@
-"""The processes of a simulation: started together, told together, added up."""
+"""The processes of a simulation: start them, send them commands, add up their reports."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WORKER = "edge_agent.tools.simulate.worker"
 
 
 class SimulationFailed(EdgeAgentError):
-    """A process of it has ended by itself."""
+    """A process of the simulation has ended by itself."""
 
 
 class WorkerPool:
-    """Between ``with`` and its end all processes live. One thread uses it. ``module`` is what each of them
-    runs."""
+    """Runs all processes for the ``with`` block. One thread uses it. ``module`` is the module that each
+    process runs."""
 
     def __init__(self, orders: Sequence[WorkerJob], module: str = WORKER) -> None:
         self._jobs = orders
@@ -38,7 +38,7 @@ class WorkerPool:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
-                    # Ctrl-C is for the one that tells the others.
+                    # Ctrl-C must reach only the parent, which tells the workers.
                     start_new_session=True,
                 )
             )
@@ -58,17 +58,17 @@ class WorkerPool:
                     pipe.close()
 
     def wait_prepared(self) -> None:
-        """Wait until all of them have said so. Raises SimulationFailed."""
+        """Wait until all processes are prepared. Raises SimulationFailed."""
         self._read()
 
     def send(self, word: str) -> SimulationTotals:
-        """All of them, and what they answer. Raises SimulationFailed."""
+        """Send a word to all processes and add up their answers. Raises SimulationFailed."""
         for process in self._processes:
             self._write(process, word)
         return self._read()
 
     def end(self) -> SimulationTotals:
-        """Stop in order: every gateway says goodbye. Raises SimulationFailed."""
+        """Stop cleanly: every gateway publishes its `stopped` state. Raises SimulationFailed."""
         return self.send(STOP)
 
     def _write(self, process: subprocess.Popen[str], line: str) -> None:

@@ -133,7 +133,7 @@ def test_what_is_private_is_black_in_the_annotated_video_too(
     ("words", "told"),
     [
         (["/nowhere/clip.mp4"], "does not exist"),
-        (["{config}"], "not a video"),
+        ([__file__], "not a video"),
         (["{clip}", "--camera", "cam-9"], "no camera 'cam-9' in the configuration; there are: cam-1"),
         (["{clip}", "--annotate", "{clip}"], "is the video itself"),
         (["{clip}", "--mot", "/dev/full"], "No space left on device"),

@@ -1,1 +1,1 @@
-"""The search for cameras on the local network, and what it prints and writes. No setting is changed."""
+"""The search for cameras on the local network, and its output. It changes no setting."""

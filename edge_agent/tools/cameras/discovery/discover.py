@@ -1,4 +1,4 @@
-"""Finds the cameras of a site and says of each what it is, what is known of it and what is guessed."""
+"""Finds the cameras of a site, and says of each what it is, what it reported and what was guessed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ from edge_agent.tools.cameras.vendors import MAIN, SUB, Vendor, template_urls, v
 AT_ONCE = 8
 SEARCH_TIMEOUT_S = 3.0
 ENOUGH_WIDTH = 480
-"""Below it a person in a street scene is too few pixels; cameras' third streams are often 352 wide."""
+"""Narrower pictures show a person in a street with too few pixels; cameras' third streams are often 352
+wide."""
 
 ACTIVATE_STATUS = "/ISAPI/System/activateStatus"
 _DAHUA_QUESTION = "/cgi-bin/magicBox.cgi?action=getDeviceType"
@@ -39,10 +40,10 @@ _ISAPI_QUESTION = "/ISAPI/System/deviceInfo"
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Where is searched. Without ``subnet`` only what answers to multicast is found."""
+    """Where to search. Without ``subnet`` only cameras that answer to multicast are found."""
 
     subnet: ipaddress.IPv4Network | None = None
-    addresses: Sequence[str] | None = None  # of this box's interfaces; None: all of them
+    addresses: Sequence[str] | None = None  # of this gateway's interfaces; None: all of them
     ports: Ports = field(default_factory=Ports)
     listen_s: float = probing.LISTEN_S
 
@@ -54,7 +55,7 @@ class Discovery:
         self._progress = progress
 
     def search(self, where: Search) -> list[DiscoveredCamera]:
-        """Without any login; ordered by address."""
+        """Search without a login; the result is ordered by address."""
         addresses = probing.own_addresses() if where.addresses is None else where.addresses
         self._progress(f"asking by multicast on {', '.join(addresses) or 'no interface'}")
         with ThreadPoolExecutor(2) as threads:
@@ -74,7 +75,8 @@ class Discovery:
             return [found for found in threads.map(identify, hosts) if found is not None]
 
     def log_in(self, found: DiscoveredCamera, login: Credentials) -> DiscoveredCamera:
-        """What a camera tells only to those it knows. At most two logins; never raises for one camera."""
+        """Add what a camera reports only after a login. Makes at most two logins; never raises for one
+        camera."""
         if found.state not in (DiscoveryState.READY, DiscoveryState.ONVIF_OFF):
             return found
         try:
@@ -135,7 +137,7 @@ class Discovery:
         except (NoAnswer, NotOnvif) as error:
             if found.device_url is None:
                 return found
-            # It announced itself, and yet does not answer as it should.
+            # It announced itself, but does not answer correctly.
             return replace(found, device_url=None, advice=(*found.advice, fact("error", error=str(error))))
         known = (*found.known, fact("answers-onvif"))
         state = found.state if found.state is DiscoveryState.NOT_ACTIVATED else DiscoveryState.READY
@@ -143,7 +145,8 @@ class Discovery:
 
 
 def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor) -> DiscoveredCamera:
-    """By its own interface. Its RTSP lets in whom that lets in, so the login is known to be right."""
+    """Query the vendor's own interface. RTSP accepts the same users, so the login is then known to be
+    right."""
     model = panel.model() or found.model
     streams, advice = [], [*found.advice]
     port = _rtsp_port(found)
@@ -166,7 +169,7 @@ def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor)
 
 
 def _rtsp_port(found: DiscoveredCamera) -> int:
-    """The one that answered in the search."""
+    """The RTSP port that answered in the search."""
     port = re.match(r"rtsp://[^/]*:(\d+)/", found.streams[0].url) if found.streams else None
     return int(port[1]) if port else 554
 
@@ -190,14 +193,14 @@ def _from_onvif(found: DiscoveredCamera, onvif: Onvif) -> DiscoveredCamera:
 
 
 def _base(host: str, told: OnvifDevice | None, port: int) -> str:
-    """Of its web page: where ONVIF is, because both are one server as a rule."""
+    """Base URL of the web page: the host and port of ONVIF, because one server usually serves both."""
     if told is not None:
         return told.device_url.partition("/onvif")[0].rstrip("/")
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
 
 def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> DiscoveredCamera:
-    """What it said in the search."""
+    """A camera with the facts that it reported in the search."""
     vendor, model = Vendor.OTHER, ""
     known: list[Fact] = []
     if told is not None:
@@ -218,7 +221,8 @@ def _named(host: str, told: OnvifDevice | None, sadp: SadpDevice | None) -> Disc
 
 
 def _with_activation(found: DiscoveredCamera, web: CameraHttpClient, base: str) -> DiscoveredCamera:
-    """Hikvision tells without a login whether it has a password yet; one that has may refuse the question."""
+    """Hikvision reports without a login whether a password is set; a camera with a password may refuse the
+    query."""
     try:
         answer = web.ask("GET", base + ACTIVATE_STATUS)
     except NoAnswer:
@@ -235,7 +239,7 @@ def _with_activation(found: DiscoveredCamera, web: CameraHttpClient, base: str) 
 
 
 def _with_fingerprint(found: DiscoveredCamera, web: CameraHttpClient, base: str) -> DiscoveredCamera:
-    """By how the vendors' own interfaces refuse who shows no password."""
+    """Guess the vendor by how its own interface refuses a request without a password."""
     for path, of in ((_ISAPI_QUESTION, Vendor.HIKVISION), (_DAHUA_QUESTION, Vendor.DAHUA)):
         try:
             answer = web.ask("GET", base + path)
@@ -250,7 +254,7 @@ def _with_fingerprint(found: DiscoveredCamera, web: CameraHttpClient, base: str)
 
 
 def _ask_rtsp(host: str, port: int) -> tuple[bool, str]:
-    """Whether RTSP answers, and its WWW-Authenticate, without a login."""
+    """Whether RTSP answers, and its WWW-Authenticate header, without a login."""
     question = f"DESCRIBE rtsp://{host}:{port}/ RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     with contextlib.suppress(OSError), socket.create_connection((host, port), 2.0) as connection:
         connection.settimeout(2.0)
@@ -262,7 +266,7 @@ def _ask_rtsp(host: str, port: int) -> tuple[bool, str]:
 
 
 def _judged(found: DiscoveredCamera, speaks_rtsp: bool, ports: Ports) -> DiscoveredCamera | None:
-    """State, advice and template URLs; None for what is no camera as far as one can see."""
+    """Add state, advice and URLs from templates. None: it does not seem to be a camera."""
     templates = tuple(
         DiscoveredStream(kind, url, told=False)
         for kind, url in template_urls(found.vendor, found.host, ports.rtsp).items()
@@ -285,7 +289,7 @@ def _judged(found: DiscoveredCamera, speaks_rtsp: bool, ports: Ports) -> Discove
 
 
 def _main_and_sub(profiles: list[MediaProfile]) -> list[tuple[str, MediaProfile]]:
-    """The largest picture, and the smallest of the others that is still wide enough to see people in."""
+    """The largest stream, and the smallest of the others that is wide enough to show people."""
     sized = [profile for profile in profiles if profile.width and profile.height]
     if not sized:
         return list(zip((MAIN, SUB), profiles, strict=False))

@@ -1,4 +1,4 @@
-"""What a search found of one camera."""
+"""The result of a search for one camera."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class DiscoveryState(StrEnum):
 class DiscoveredStream:
     kind: str  # main or sub
     url: str  # without a user part
-    told: bool  # by the camera; else from the vendor's template, and not tried
+    told: bool  # reported by the camera; False: from the vendor's template, and not tried
     width: int | None = None
     height: int | None = None
     codec: str = ""
     fps: float | None = None
     keyframe_s: float | None = None
-    smart: bool | None = None  # None: not told
+    smart: bool | None = None  # None: not reported
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredCamera:
-    """One device; all text in it is clean."""
+    """One device. All its text is clean."""
 
     host: str
     state: DiscoveryState
     vendor: Vendor
     model: str = ""
-    known: tuple[Fact, ...] = ()  # what it said itself
-    guessed: tuple[Fact, ...] = ()  # what was concluded from how it answers
-    base: str = ""  # of its web page: http://10.0.0.11
+    known: tuple[Fact, ...] = ()  # reported by the camera
+    guessed: tuple[Fact, ...] = ()  # concluded from how it answers
+    base: str = ""  # base URL of its web page: http://10.0.0.11
     device_url: str | None = None  # where ONVIF answers; None: nowhere
     streams: tuple[DiscoveredStream, ...] = ()
     clock: CameraClock | None = None

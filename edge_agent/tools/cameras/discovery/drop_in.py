@@ -1,6 +1,6 @@
-"""Chosen cameras as a drop-in of the configuration, and their passwords as files of their own.
+"""Writes chosen cameras to a drop-in of the configuration, and their passwords to separate files.
 
-Every value is a JSON string, which YAML reads as it is: no name that a camera gives itself can end a line,
+Every value is a JSON string, which YAML reads unchanged: a camera's own name for itself cannot end a line,
 start a comment or become a key.
 """
 
@@ -29,7 +29,8 @@ class DropInEntry:
 
 
 def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCamera]:
-    """``all``, or numbers of the list and addresses, with commas between. Raises ``CameraSetupError``."""
+    """Select by ``all``, or by numbers of the list and addresses, separated by commas. Raises
+    ``CameraSetupError``."""
     if words.strip() == "all":
         return list(found)
     picked: list[DiscoveredCamera] = []
@@ -45,7 +46,7 @@ def select(found: Sequence[DiscoveredCamera], words: str) -> list[DiscoveredCame
 def assign_ids(
     cameras: Sequence[DiscoveredCamera], taken: set[str], earlier: dict[str, str]
 ) -> list[DropInEntry]:
-    """``cam-1`` and on, past those that are taken; a host that had an id in the file keeps it."""
+    """Assign ``cam-1`` and so on, without the used ids; a host that had an id in the file keeps it."""
     entries, used, number = [], taken | set(earlier.values()), 0
     for camera in cameras:
         id_ = earlier.get(camera.host)
@@ -101,10 +102,10 @@ def write(
     force: bool,
     check: Callable[[], None],
 ) -> list[Path]:
-    """The drop-in and the password files, which lie beside ``config``; what was written.
+    """Write the drop-in, and the password files beside ``config``; return the paths.
 
-    ``check`` reads the configuration with it and raises when it is not valid: then all is as it was before.
-    Nothing that exists is replaced without ``force``. Raises ``CameraSetupError``.
+    ``check`` reads the configuration with the drop-in and raises if it is not valid; then all files are
+    restored. Existing files are replaced only with ``force``. Raises ``CameraSetupError``.
     """
     content = {path: (as_yaml(entries, login.username if login else None, at), _mode_like(config))}
     if login is not None:
@@ -127,7 +128,7 @@ def write(
 
 
 def _put(path: Path, data: bytes, mode: int, like: Path) -> None:
-    """Atomically; with its rights from the first moment."""
+    """Write atomically; the file has its permissions from the first moment."""
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700 if path.parent.name == CREDENTIALS else 0o755)
@@ -139,7 +140,7 @@ def _put(path: Path, data: bytes, mode: int, like: Path) -> None:
             if mode != 0o600 and os.geteuid() == 0 and like.exists():
                 os.fchown(
                     handle, -1, like.stat().st_gid
-                )  # so that the agent can read it, as it reads that one
+                )  # so that the agent can read it, as it can read ``like``
             file.write(data)
             file.flush()
             os.fsync(handle)

@@ -1,4 +1,4 @@
-"""What ``cameras discover`` and ``cameras configure`` print: for a technician to read, and as JSON."""
+"""The output of ``cameras discover`` and ``cameras configure``: text for a technician, and JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WRONG_CLOCK_S = 5.0
 def write_list(
     found: Sequence[DiscoveredCamera], configured: Mapping[str, str], out: TextIO, lang: Lang = "en"
 ) -> None:
-    """``configured``: camera ids by host."""
+    """Print the list. ``configured``: camera ids by host."""
     for number, camera in enumerate(found, 1):
         id_ = configured.get(camera.host)
         here = f"  [{id_}]" if id_ else ""
@@ -49,7 +49,7 @@ def _notes(camera: DiscoveredCamera, lang: Lang) -> Iterator[str]:
 
 
 def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str], out: TextIO) -> None:
-    """In English, for programs."""
+    """Print the list as JSON, in English."""
     rows = [
         {**asdict(camera), **_texts(camera), "configured_as": configured.get(camera.host)} for camera in found
     ]
@@ -62,7 +62,7 @@ def _texts(camera: DiscoveredCamera) -> dict[str, list[str]]:
 
 
 def _named(camera: DiscoveredCamera, lang: Lang) -> str:
-    """Vendor and model, which often begins with the vendor."""
+    """Vendor and model. The model often begins with the vendor."""
     if camera.model.lower().startswith(camera.vendor.lower()):
         return camera.model
     return f"{named(CAMERAS, 'vendor', camera.vendor, lang)} {camera.model}".strip()

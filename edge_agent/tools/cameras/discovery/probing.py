@@ -1,7 +1,7 @@
-"""Who is there: questions to the whole network by multicast, or to each address of a subnet. No logins.
+"""Finds devices by multicast, or by connections to each address of a subnet, without logins.
 
-WS-Discovery is the library's. Hikvision's SADP has no kept library and no public document; what it looks like
-is known from what the vendor's own tool sends. Only its question is sent, none of its orders.
+WS-Discovery is the library's. There is no maintained library and no public document for Hikvision's SADP; its
+form is known from the vendor's own tool. Only its query is sent, none of its commands.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from edge_agent.onvif.text import clean, scope_value
 
 LISTEN_S = 3.0
 MOST_DEVICES = 256
-"""More than a site has: whoever answers in thousands of names fills no memory."""
+"""More than a site has: a device that answers under thousands of names must not fill the memory."""
 
 SITE_NETWORKS = tuple(
     map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"))
 )
-"""RFC 1918, and what cameras give themselves where nobody gives them an address. Nothing else is asked."""
+"""RFC 1918, and link-local addresses, which cameras take without DHCP. No other network is probed."""
 
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 SMALLEST_PREFIX = 22
@@ -45,7 +45,7 @@ _SADP_QUESTION = '<?xml version="1.0" encoding="utf-8"?><Probe><Uuid>{}</Uuid><T
 
 @dataclass(frozen=True, slots=True)
 class OnvifDevice:
-    """What answered a WS-Discovery probe, in its own words, clean."""
+    """The answer to a WS-Discovery probe, as clean text."""
 
     host: str
     device_url: str
@@ -63,7 +63,7 @@ class SadpDevice:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where cameras listen; tests have others."""
+    """The ports of cameras; tests use others."""
 
     http: int = 80
     rtsp: int = 554
@@ -72,7 +72,7 @@ class Ports:
 
 
 def own_addresses() -> list[str]:
-    """IPv4 addresses of this box's interfaces, without loopback."""
+    """IPv4 addresses of this gateway's interfaces, without loopback."""
     found = [
         address.address
         for addresses in psutil.net_if_addrs().values()
@@ -83,7 +83,7 @@ def own_addresses() -> list[str]:
 
 
 def parse_subnet(text: str) -> ipaddress.IPv4Network:
-    """A site's network: private, at most a /22. Raises ``CameraSetupError``."""
+    """Parse the network of a site: private, at most a /22. Raises ``CameraSetupError``."""
     try:
         network = ipaddress.IPv4Network(text, strict=False)
     except ValueError:
@@ -96,9 +96,10 @@ def parse_subnet(text: str) -> ipaddress.IPv4Network:
 
 
 def usable_host(text: str, loopback: bool) -> str | None:
-    """An IPv4 address that a camera can have; never a name, which would be asked of a name server.
+    """Return an IPv4 address that a camera can have; never a name, which would need a DNS query.
 
-    ``loopback``: this box's own, for tests; else nobody makes us ask our own services.
+    ``loopback``: allow this machine's own addresses, for tests. Otherwise a device could make us query our
+    own services.
     """
     try:
         address = ipaddress.IPv4Address(text)
@@ -116,7 +117,7 @@ def _on_loopback(addresses: Iterable[str]) -> bool:
 
 
 def search_onvif(addresses: Sequence[str], listen_s: float = LISTEN_S) -> list[OnvifDevice]:
-    """Asks on all interfaces at once; blocks ``listen_s``."""
+    """Probe on all interfaces at once; blocks for ``listen_s``."""
 
     def ask(address: str) -> list[wsdiscovery.DiscoveredDevice]:
         return wsdiscovery.discover(timeout_s=listen_s, interface_ip=address, types="")
@@ -129,7 +130,7 @@ def search_onvif(addresses: Sequence[str], listen_s: float = LISTEN_S) -> list[O
 
 
 def ask_onvif(host: str, port: int, listen_s: float = 1.0) -> OnvifDevice | None:
-    """The same question to one address."""
+    """Send the same probe to one address."""
     found = wsdiscovery.probe_device(host, timeout_s=listen_s, types="", port=port)
     return next(
         (device for device in _onvif_devices(found, _on_loopback([host])) if device.host == host), None
@@ -160,12 +161,12 @@ def _host_of(url: str, loopback: bool) -> str | None:
 def search_sadp(
     addresses: Sequence[str], port: int = SADP_PORT, listen_s: float = LISTEN_S
 ) -> list[SadpDevice]:
-    """Hikvision cameras, those without a password too; blocks ``listen_s``."""
+    """Find Hikvision cameras, also those without a password; blocks for ``listen_s``."""
     question = _SADP_QUESTION.format(str(uuid.uuid4()).upper()).encode()
     found: dict[str, SadpDevice] = {}
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        own.bind(("", port))  # cameras answer to the group, not to who asked
+        own.bind(("", port))  # cameras answer to the group, not to the sender
         for address in addresses:
             with contextlib.suppress(OSError):
                 member = struct.pack("4s4s", socket.inet_aton(SADP_GROUP), socket.inet_aton(address))
@@ -186,7 +187,7 @@ def search_sadp(
 
 
 def parse_sadp(data: bytes, sender: str, loopback: bool = False) -> SadpDevice | None:
-    """A ProbeMatch; None for anything else, our own question among them."""
+    """Parse a ProbeMatch. None for any other message, such as our own query."""
     root = parsers.parse_xml(data)
     if root is None or not root.tag.endswith("ProbeMatch"):
         return None
@@ -215,8 +216,8 @@ class OpenPorts:
 
 
 def sweep(network: ipaddress.IPv4Network, ports: Ports, progress: Callable[[str], None]) -> list[OpenPorts]:
-    """Who accepts a connection on the HTTP or the RTSP port. At most ``CONNECTS_PER_S`` and
-    ``CONNECTS_AT_ONCE`` are tried."""
+    """Find the hosts that accept a connection on the HTTP or the RTSP port, with at most ``CONNECTS_PER_S``
+    and ``CONNECTS_AT_ONCE`` attempts."""
     hosts = [str(host) for host in network.hosts()] or [str(network.network_address)]
     own = set(own_addresses())
     asked = [(host, port) for host in hosts if host not in own for port in (ports.http, ports.rtsp)]
@@ -237,7 +238,7 @@ async def _connects(asked: list[tuple[str, int]]) -> set[tuple[str, int]]:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, writer = await asyncio.open_connection(host, port)
-        except OSError:  # TimeoutError is one
+        except OSError:  # TimeoutError is a subclass
             return
         finally:
             room.release()

@@ -1,7 +1,7 @@
-"""What the agent needs of a camera, against what it is set to: shown, changed, and read back.
+"""Compares a camera's settings with those that the agent needs; shows, changes and reads them back.
 
-Each step is one write of things that belong together. Steps follow each other only while the camera takes
-them; whatever happens, what it says afterwards is read and told for every single change.
+Each step writes settings that belong together. The next step follows only if the camera accepted the last
+one. In any case the settings are read again, and the result of each change is reported.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from edge_agent.tools.cameras.vendors import Vendor
 KEYFRAME_S = 2.0
 GUESSED_FPS = 25.0
 RIGHT_CLOCK_S = 3.0
-"""Cameras tell whole seconds, and one passes while they are asked."""
+"""Cameras report whole seconds, and one may pass during the query."""
 
 NTP_LOOKS, NTP_LOOK_S = 4, 3.0
-"""So often, and so far apart, the clock is read until NTP has set it."""
+"""The clock is read so many times, so many seconds apart, until NTP has set it."""
 
 _SMART = {Vendor.HIKVISION: "smart-hikvision", Vendor.DAHUA: "smart-dahua", Vendor.OTHER: "smart-other"}
 
@@ -36,7 +36,7 @@ Facts = tuple[Fact, ...]
 
 
 class SetupStep(StrEnum):
-    """In the order in which they are done."""
+    """The steps, in the order in which they are done."""
 
     STREAM = "stream"
     NTP = "NTP"
@@ -69,7 +69,9 @@ class SetupChange:
 @dataclass(frozen=True, slots=True)
 class SetupPlan:
     changes: tuple[SetupChange, ...]
-    by_hand: tuple[Fact, ...]  # what cannot be done from here, and where to click
+    by_hand: tuple[
+        Fact, ...
+    ]  # settings that cannot be changed from here, and where to find them on the web page
     wish: DesiredStream
 
 
@@ -87,8 +89,8 @@ def read(panel: SetupInterface, url: str, site: SiteTime) -> CurrentSettings:
 def plan(
     now: CurrentSettings, panel: SetupInterface, vendor: Vendor, ntp: str | None, clock_trusted: bool
 ) -> SetupPlan:
-    """``ntp``: the server that it is to follow, None: as it is. Without ``clock_trusted`` the box does not
-    know the time itself, and sets no clock."""
+    """Plan the changes. ``ntp``: the server to use, None: unchanged. Without ``clock_trusted`` the gateway's
+    own time may be wrong, and the camera's clock is not set."""
     stream = now.stream
     by_hand: list[Fact] = []
     gov_length = wanted_gov_length(stream)
@@ -120,7 +122,7 @@ def apply(
     ntp: str | None,
     wait: Callable[[float], object],
 ) -> tuple[list[SetupResult], list[str]]:
-    """What became of each change, and what went wrong. Never raises for the camera: it is told instead."""
+    """Apply the plan; return the result of each change, and the errors. Never raises for the camera."""
     errors: list[str] = []
     tried: set[SetupStep] = set()
     for step in SetupStep:
@@ -132,7 +134,7 @@ def apply(
         except CameraSetupError as error:
             errors.append(str(error))
             break
-        except KeyboardInterrupt:  # what was done by then is told all the same
+        except KeyboardInterrupt:  # the changes so far are reported all the same
             errors.append("interrupted; what comes after it was not tried")
             break
     try:
@@ -156,7 +158,7 @@ def _do(
     if step is SetupStep.STREAM:
         panel.set_stream(url, plan_.wish)
     elif step is SetupStep.NTP:
-        assert ntp is not None  # there is a change of it
+        assert ntp is not None  # the plan has a change of it
         panel.set_ntp(ntp, site)
     elif ntp is None:
         panel.set_clock(site)
@@ -178,7 +180,8 @@ def _judged(change: SetupChange, after: CurrentSettings, tried: set[SetupStep]) 
 
 
 def wanted_gov_length(stream: StreamSettings) -> int | None:
-    """None when it is short enough. Longer than needed is not made: each keyframe costs bytes."""
+    """The interval to set; None if it is short enough. It is not shortened further, because each keyframe
+    costs bytes."""
     if stream.gov_length is None:
         return None
     longest = max(1, int((stream.fps or GUESSED_FPS) * KEYFRAME_S))

@@ -1,8 +1,8 @@
-"""Dahua's own interface: HTTP digest, ``configManager.cgi`` with one line a setting.
+"""Dahua's own interface: HTTP digest, ``configManager.cgi`` with one line for each setting.
 
-From Dahua's HTTP API documents and what others found on their cameras; not tried on a real one here. Its
-time zones are numbers of a list that differs between firmwares, so the zone is left alone; the clock is
-compared as local time.
+Based on Dahua's HTTP API documents and on reports from users; not tried on a real camera here. Its time zones
+are numbers of a list that differs between firmwares, so the zone is not changed; the clock is compared as
+local time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Dahua(VendorInterface):
     def set_stream(self, url: str, wish: DesiredStream) -> None:
         at = self._place(url)
         if self._smart(url) not in (None, wish.smart):
-            # First: while it is on, the keyframe interval is the camera's own affair.
+            # First, because while it is on the camera chooses the keyframe interval.
             self._set({f"SmartEncode[{self._channel(url)}].Enable": "true" if wish.smart else "false"})
         values = {f"{at}.Compression": wish.codec.replace("H26", "H.26")}
         if wish.gov_length is not None:
@@ -86,7 +86,7 @@ class Dahua(VendorInterface):
         try:
             value = self._config("SmartEncode").get(f"SmartEncode[{self._channel(url)}].Enable")
         except _NoSuchConfig:
-            return None  # a model without it
+            return None  # this model lacks it
         return None if value is None else value.lower() == "true"
 
     def _channel(self, url: str) -> int:
@@ -123,7 +123,7 @@ class Dahua(VendorInterface):
 
 
 class _NoSuchConfig(CameraSetupError):
-    """The camera does not know what was asked for."""
+    """The camera does not have this configuration name."""
 
 
 def _number(text: str | None) -> int | None:

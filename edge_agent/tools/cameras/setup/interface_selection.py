@@ -1,7 +1,7 @@
-"""Which way a camera is talked to: its vendor's own interface where there is one, else ONVIF.
+"""Selects the interface to a camera: the vendor's own if there is one, else ONVIF.
 
-The vendor's comes first because its users are those that RTSP knows as well; ONVIF's are often apart from
-them. So one login is enough, and it shows whether the agent's own will work.
+The vendor's comes first because RTSP has the same users; ONVIF often has separate ones. So one login is
+enough, and it shows whether the agent's login will work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from edge_agent.tools.cameras.vendors import Vendor
 def vendor_interface(
     web: CameraHttpClient, base: str, login: Credentials
 ) -> tuple[SetupInterface, Vendor] | None:
-    """``base``: of its web page, such as ``http://10.0.0.11``. Asks without a login; raises ``NoAnswer``."""
+    """Find the vendor's interface without a login. ``base``: URL of the web page, such as
+    ``http://10.0.0.11``. Raises ``NoAnswer``."""
     if Isapi.answers(web, base):
         return Isapi(web, base, login), Vendor.HIKVISION
     if Dahua.answers(web, base):
@@ -32,11 +33,11 @@ def vendor_interface(
 def open_interface(
     web: CameraHttpClient, base: str, device_url: str, clock: Clock, login: Credentials
 ) -> tuple[SetupInterface, Vendor]:
-    """Raises ``CameraSetupError`` when the camera can be reached in no way."""
+    """Open an interface. Raises ``CameraSetupError`` when none can be reached."""
     try:
         found = vendor_interface(web, base, login)
     except NoAnswer:
-        found = None  # its web page may be off, or elsewhere
+        found = None  # the web page may be off, or on another port
     if found is not None:
         return found
     onvif = Onvif(web, device_url, clock, login)

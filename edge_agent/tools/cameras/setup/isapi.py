@@ -1,7 +1,7 @@
-"""Hikvision's own interface (ISAPI): HTTP digest, XML documents read, changed and put back.
+"""Hikvision's own interface (ISAPI): HTTP digest; XML documents are read, changed and written back.
 
-A document with parts left out is refused by the firmware, so only the text between known tags is changed.
-From Hikvision's ISAPI documents and what others found on their cameras; not tried on a real one here.
+The firmware refuses a document with missing parts, so only the text between known tags is changed. Based on
+Hikvision's ISAPI documents and on reports from users; not tried on a real camera here.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Isapi(VendorInterface):
             codec=codec_name(_value(text, "videoCodecType")),
             width=_number(text, "videoResolutionWidth"),
             height=_number(text, "videoResolutionHeight"),
-            fps=fps / 100 if fps else None,  # 0: as many as the sensor gives
+            fps=fps / 100 if fps else None,  # 0: as many as the sensor delivers
             gov_length=_number(text, "GovLength"),
             smart=smart[1].lower() == "true" if smart else None,
         )
@@ -125,7 +125,7 @@ class Isapi(VendorInterface):
 
 
 def posix_zone(offset: timedelta) -> str:
-    """``CST-7:00:00``, as Hikvision writes it for every zone east of Greenwich; POSIX counts to the west."""
+    """``CST-7:00:00``, as Hikvision writes every zone east of Greenwich; POSIX counts to the west."""
     sign = "-" if offset >= timedelta(0) else "+"
     minutes = abs(offset) // timedelta(minutes=1)
     return f"CST{sign}{minutes // 60}:{minutes % 60:02}:00"
@@ -150,7 +150,7 @@ def _number(text: str, tag: str) -> int | None:
 
 
 def _replaced(text: str, tag: str, value: str) -> str:
-    """The first one's value; unchanged where the document has no such tag: none is invented."""
+    """Replace the value of the first such tag; without the tag return the text unchanged."""
     return re.sub(
         rf"(<{tag}(?:\s[^<>]*)?>)[^<]*(</{tag}>)", lambda match: f"{match[1]}{value}{match[2]}", text, count=1
     )

@@ -1,4 +1,4 @@
-"""The settings of a camera of any vendor, by ONVIF. Smart codecs are not in ONVIF."""
+"""The settings of any vendor's camera, by ONVIF. ONVIF does not cover smart codecs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PlainOnvif:
         return " ".join(dict.fromkeys(word for word in words if word))
 
     def stream(self, url: str) -> StreamSettings:
-        self._profiles.pop(url, None)  # read anew
+        self._profiles.pop(url, None)  # read again at the next use
         profile = self._profile(url)
         return StreamSettings(
             profile.encoding, profile.width, profile.height, profile.fps, profile.gov_length, None
@@ -64,7 +64,7 @@ class PlainOnvif:
         self._onvif.set_clock(ntp=False, zone=self._zone(site), utc=datetime.now(UTC))
 
     def _zone(self, site: SiteTime) -> str:
-        """The camera's own words where they mean the right thing: it may know no other way to write it."""
+        """The zone in the camera's own words if they mean the right zone: it may accept no other form."""
         clock = self._onvif.clock()
         right = clock.zone and clock.utc_offset_s == site.utc_offset.total_seconds()
         return clock.zone if right else posix_zone(site.utc_offset).replace("CST", "ICT")
@@ -95,7 +95,7 @@ def _change_media1(element: ET.Element, wish: DesiredStream) -> None:
         h264 = ET.Element(f"{_TT}H264")
         ET.SubElement(h264, f"{_TT}GovLength").text = str(wish.gov_length or 50)
         ET.SubElement(h264, f"{_TT}H264Profile").text = "Main"
-        # The schema's order: after RateControl (and MPEG4), before Multicast.
+        # The order of the schema: after RateControl (and MPEG4), before Multicast.
         names = [child.tag for child in element]
         at = names.index(f"{_TT}Multicast") if f"{_TT}Multicast" in names else len(names)
         element.insert(at, h264)

@@ -1,4 +1,4 @@
-"""A camera's settings, whichever way they are reached: the vendor's own interface, or ONVIF."""
+"""The settings of a camera, independent of the interface: the vendor's own, or ONVIF."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_agent.onvif.web import CameraHttpClient
 
 
 class NoSuchStream(CameraSetupError):
-    """The configuration's URL is no stream that this camera names."""
+    """The configuration's URL is not among the streams that the camera reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class StreamSettings:
     codec: str  # H264, H265, JPEG, ...
     width: int | None
     height: int | None
-    fps: float | None  # None: unknown, or "as the sensor gives"
-    gov_length: int | None  # pictures from keyframe to keyframe
-    smart: bool | None  # None: cannot be read this way
+    fps: float | None  # None: unknown, or "as the sensor delivers"
+    gov_length: int | None  # frames from keyframe to keyframe
+    smart: bool | None  # None: cannot be read over this interface
 
     @property
     def keyframe_s(self) -> float | None:
@@ -32,37 +32,37 @@ class StreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class DesiredStream:
-    gov_length: int | None  # None: as it is
+    gov_length: int | None  # None: unchanged
     codec: str = "H264"
     smart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ClockSettings:
-    offset_s: float  # camera minus box
-    zone_wrong: bool  # its local time is not the site's although its UTC may be right
-    ntp: bool  # it follows an NTP server, or is told to
+    offset_s: float  # camera minus gateway
+    zone_wrong: bool  # its local time is not the site's, although its UTC may be right
+    ntp: bool  # the camera follows an NTP server, or is set to
     ntp_server: str  # clean; empty or 0.0.0.0: none
 
 
 @dataclass(frozen=True, slots=True)
 class SiteTime:
-    """What a camera's clock ought to show."""
+    """The time that a camera's clock should show."""
 
     utc_offset: timedelta
-    now: datetime  # aware; the box's own
+    now: datetime  # aware; the gateway's own time
 
 
 class SetupInterface(Protocol):
     """One camera, logged in. All methods block for one to three requests and raise ``CameraSetupError``."""
 
     name: str  # for people: ISAPI, Dahua's CGI, ONVIF
-    sets_smart: bool  # whether smart codec can be switched this way
+    sets_smart: bool  # whether this interface can switch the smart codec
 
     def model(self) -> str: ...
 
     def stream(self, url: str) -> StreamSettings:
-        """Of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
+        """Settings of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
         ...
 
     def set_stream(self, url: str, wish: DesiredStream) -> None: ...
@@ -70,19 +70,19 @@ class SetupInterface(Protocol):
     def clock(self, site: SiteTime) -> ClockSettings: ...
 
     def set_ntp(self, server: str, site: SiteTime) -> None:
-        """Follow that server from now on, in the site's time zone where it can be set."""
+        """Make the camera follow that server, in the site's time zone if it can be set."""
         ...
 
     def set_clock(self, site: SiteTime) -> None:
-        """Once, to the box's time."""
+        """Set the clock once, to the gateway's time."""
         ...
 
 
 class VendorInterface:
-    """What the vendors' own interfaces have in common: HTTP with digest at a base address."""
+    """Common parts of the vendors' own interfaces: HTTP with digest at a base address."""
 
     sets_smart = True
-    login_path: ClassVar[str]  # a path that asks everybody for a login
+    login_path: ClassVar[str]  # a path that always requires a login
 
     def __init__(self, web: CameraHttpClient, base: str, login: Credentials) -> None:
         self._web = web
@@ -91,7 +91,7 @@ class VendorInterface:
 
     @classmethod
     def answers(cls, web: CameraHttpClient, base: str) -> bool:
-        """Without a login: it is there when it asks for one."""
+        """Whether the interface is there: it requires a login."""
         return web.ask("GET", f"{base}{cls.login_path}").asks_for_digest
 
 

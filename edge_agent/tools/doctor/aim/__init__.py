@@ -1,6 +1,7 @@
-"""``edge-agent doctor --aim CAMERA``: the live picture on a phone, and how large the objects in it are.
+"""``edge-agent doctor --aim CAMERA``: the live picture on a phone, and whether objects in it are large
+enough.
 
-``command.py`` opens and ends it all; ``analysis.py`` runs the camera's own motion, detection and tracking;
-``server.py`` shows it to one browser; ``access.py`` says which browser that is; ``access.py`` where it
-listens. See docs/guide/aiming.md and docs/decisions/0017-aiming-page.md.
+``command.py`` starts and ends everything; ``analysis.py`` runs the camera's own motion, detection and
+tracking; ``server.py`` serves the page to one browser; ``access.py`` decides which browser that is, and at
+which addresses the server listens. See docs/guide/aiming.md and docs/decisions/0017-aiming-page.md.
 """

@@ -1,7 +1,5 @@
-"""Who may look: whoever has typed the code first, and nobody else, until the time is over.
-
-Where the page can be reached, and from where.
-"""
+"""Controls access to the aiming page: only the first browser with the right code, until the time is over.
+Also finds the addresses at which the page is served, and the networks that may reach them."""
 
 from __future__ import annotations
 
@@ -20,25 +18,25 @@ from edge_agent.host.system.addresses import Address, InterfaceAddress, Network
 LIFE_S = 15 * 60.0
 TRIES = 5
 DIGITS = 6
-"""Five guesses at a million: 1 in 200,000 for the whole life of the page."""
+"""Five guesses at a million codes: a chance of 1 in 200,000 while the page exists."""
 
 
 class AccessEnd(StrEnum):
-    """Why nobody may look any more."""
+    """Why access ended."""
 
     TIME = "time"
     GUESSED = "guessed"
 
 
 class AccessGate:
-    """One code, one browser. Any thread."""
+    """One code for one browser. Any thread may call it."""
 
     def __init__(self, clock: Clock, life_s: float = LIFE_S) -> None:
         self._clock = clock
         self._until_mono = clock.monotonic() + life_s
         self.code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
         self._ticket = secrets.token_urlsafe(32)
-        # Guards the two below: of two who type the right code at once, one is the first.
+        # Protects the two fields below: of two simultaneous right codes, one is the first.
         self._lock = threading.Lock()
         self._taken = False
         self._wrong = 0
@@ -58,7 +56,8 @@ class AccessGate:
         return self._taken
 
     def claim(self, code: str) -> str | None:
-        """The ticket for the first who has the right code, None for all others; each wrong one counts."""
+        """Return the ticket for the first right code, None for all other attempts; a wrong code is
+        counted."""
         with self._lock:
             if self.ended or self._taken:
                 return None
@@ -78,10 +77,10 @@ LOCAL: tuple[Network, ...] = tuple(
     ipaddress.ip_network(each)
     for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7")
 )
-"""RFC 1122, 1918, 3927 and 4193. Not 100.64.0.0/10, which is the carrier's side of his NAT, and not
-fe80::/10, whose addresses a browser cannot take."""
+"""RFC 1122, 1918, 3927 and 4193. Without 100.64.0.0/10, the carrier's side of its NAT, and without fe80::/10,
+whose addresses browsers do not accept."""
 WAN_INTERFACES = ("wwan", "ppp", "tun", "tap", "wg", "rmnet")
-"""Interfaces behind which strangers are, however private the address looks: carriers hand out 10.x too."""
+"""Interfaces to networks of strangers, although the address may be private: carriers assign 10.x too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +88,15 @@ class AimAddress:
     """One address to listen at."""
 
     address: Address
-    network: Network  # who may ask
+    network: Network  # clients in it are admitted
 
     @property
     def host(self) -> str:
-        """As in a URL."""
+        """The address as it is written in a URL."""
         return f"[{self.address}]" if self.address.version == 6 else str(self.address)
 
     def admits(self, source: str) -> bool:
-        """Whether ``source`` is a neighbour; a router in between makes it a stranger."""
+        """Whether ``source`` is in the same network; a client behind a router is not."""
         asker = ipaddress.ip_address(source.partition("%")[0])
         if isinstance(asker, ipaddress.IPv6Address) and asker.ipv4_mapped is not None:
             asker = asker.ipv4_mapped
@@ -105,7 +104,7 @@ class AimAddress:
 
 
 def aim_addresses(found: Iterable[InterfaceAddress]) -> Sequence[AimAddress]:
-    """Loopback is one of them: for a port forwarded by ssh. Others first."""
+    """Addresses to listen at. Loopback is the last: for a port forwarded by ssh."""
     near = [
         each for each in found if not each.point_to_point and not each.interface.startswith(WAN_INTERFACES)
     ]

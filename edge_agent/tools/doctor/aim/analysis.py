@@ -1,7 +1,5 @@
-"""One camera, seen as the agent sees it: the same motion, detection and tracking; no rules, no events.
-
-Whether something is large enough in the picture for what the agent shall say of it.
-"""
+"""Analyses one camera as the agent does: the same motion, detection and tracking, but no rules and no events.
+Also judges whether an object is large enough in the picture to be detected and labelled."""
 
 from __future__ import annotations
 
@@ -44,16 +42,17 @@ WIDTH = 640
 
 
 class ObjectSize(StrEnum):
-    TINY = "tiny"  # not followed at all
-    SMALL = "small"  # followed, hardly ever named
-    ENOUGH = "enough"  # persons are named; two-wheelers and vehicles not reliably
+    TINY = "tiny"  # not tracked at all
+    SMALL = "small"  # tracked, hardly ever labelled
+    ENOUGH = "enough"  # persons are labelled; two-wheelers and vehicles not reliably
     GOOD = "good"
 
 
 def judge(group: str | None, width: float, height: float, picture_width: int) -> ObjectSize:
-    """``width``, ``height``: of its box, in the stream's pixels. ``group``: None when nobody has named it.
+    """Judge the size of an object. ``width``, ``height``: of its box, in the stream's pixels. ``group``: None
+    for an object without a label.
 
-    A stream wider than 640 is judged as if it were scaled to that: the figures were found there.
+    A stream wider than 640 is judged as if it were scaled to that width, at which the limits were measured.
     """
     scale = min(1.0, WIDTH / picture_width)
     if max(width, height) * scale < FOLLOWED:
@@ -67,21 +66,21 @@ def judge(group: str | None, width: float, height: float, picture_width: int) ->
 
 FPS = 4.0
 OF_THE_BUDGET = 0.5
-"""The agent may run beside it, with the whole budget of the gateway."""
+"""The agent may run at the same time, with the whole budget of the gateway."""
 GLANCE_S = 2.0
-"""So long something that one inference saw, and no track follows, is shown."""
+"""So long an object is shown that one inference detected and that has no track."""
 METER_S = 0.5
 MOST_THINGS = 20
 BRIGHT_MEAN = 215
-"""Of 255; an assumption: a white sky that fills the picture has about that."""
+"""Of 255. This is an assumption: a white sky that fills the picture has about that value."""
 TAKE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class AimObject:
-    """Something in the picture."""
+    """An object in the picture."""
 
-    label: str | None  # None: it moves, and no inference has named it
+    label: str | None  # None: it moves, and no inference has labelled it
     box: Box
     width: int  # pixels of the stream
     height: int
@@ -90,17 +89,17 @@ class AimObject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AimView:
-    """The newest picture, and what is known of it."""
+    """The newest picture, and its analysis."""
 
     number: int
     jpeg: bytes  # at most 640 pixels, privacy masks black
     picture_size: tuple[int, int]  # of the stream, pixels
     things: tuple[AimObject, ...]
-    quality: ImageQuality | None  # None: too small a picture
+    quality: ImageQuality | None  # None: the picture is too small
 
     @property
     def in_focus(self) -> bool | None:
-        """None: too little structure to say."""
+        """None: there is too little structure to judge."""
         sharpness = None if self.quality is None else self.quality.sharpness
         return None if sharpness is None else sharpness >= SHARP
 
@@ -115,12 +114,12 @@ class AimView:
 
 
 class AimAnalysis:
-    """Threads ``capture-<id>`` and ``aim-<id>``; ``view`` may be asked from any thread."""
+    """Runs the threads ``capture-<id>`` and ``aim-<id>``; ``view`` may be read on any thread."""
 
     def __init__(self, settings: Settings, camera: Camera, clock: Clock) -> None:
-        """Loads the detector, which takes up to a second."""
+        """Load the detector, which takes up to a second."""
         fps = min(camera.analyse.fps, FPS)
-        # Nothing is kept for later: the ring only has to hold what is being decoded.
+        # The ring holds only the packets that are being decoded.
         self._camera = replace(camera, analyse=replace(camera.analyse, gear=GearChoice.FULL, fps=fps))
         choice = detector_of_agent(settings)
         self.note = choice.degraded or choice.note
@@ -130,7 +129,7 @@ class AimAnalysis:
         self._pipeline = _pipeline(self._camera, settings, choice.detector)
         self._detections: list[tuple[float, Detection]] = []
         self._quality: tuple[float, ImageQuality | None] = (float("-inf"), None)
-        # Guards ``_view``; told when there is a new one.
+        # Protects ``_view``; notified when there is a new one.
         self._news = threading.Condition()
         self._view: AimView | None = None
         self.loop = SupervisedThread(f"aim-{camera.id}", self._run)
@@ -140,21 +139,21 @@ class AimAnalysis:
         self.loop.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """A reader that waits for its camera ends with the process."""
+        """Stop. A reader that blocks in its camera ends with the process."""
         self.loop.stop()
         self._reader.stop()
         self.loop.join(timeout_s)
         self._reader.join(timeout_s)
 
     def next_view(self, after: int, timeout_s: float) -> AimView | None:
-        """The newest, once its number is above ``after``; None when there is none in time."""
+        """Wait for a view whose number is above ``after``; None after the timeout."""
         with self._news:
             self._news.wait_for(lambda: self._view is not None and self._view.number > after, timeout_s)
             return self._view if self._view is not None and self._view.number > after else None
 
     @property
     def problem(self) -> str | None:
-        """Why there is no picture, one line without secrets."""
+        """Why there is no picture, in one line without secrets."""
         status = self._reader.status()
         if self.loop.failure is not None:
             return f"frames cannot be analysed: {self.loop.failure}"
@@ -183,7 +182,7 @@ class AimAnalysis:
             self._news.notify_all()
 
     def _things(self, insight: FrameResult, size: tuple[int, int]) -> Iterator[AimObject]:
-        """What has a track first; what one inference saw, where no track is; then what only moves."""
+        """Yield tracked objects, then detections of one inference without a track, then moving areas."""
         tracks = [track for track in insight.tracks.active if track.state is not TrackState.LOST]
         for track in tracks:
             yield _thing(track.label, track.box, size)
@@ -208,7 +207,7 @@ class _NullSink:
     """The sink of a pipeline without rules."""
 
     def accept(self, hit: Observation, frame: Frame) -> None:
-        """Nothing is told."""
+        pass
 
 
 def _pipeline(camera: Camera, settings: Settings, detector: ObjectDetector | None) -> Pipeline:

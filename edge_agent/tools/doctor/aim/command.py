@@ -1,4 +1,4 @@
-"""``edge-agent doctor --aim CAMERA``: from start to end."""
+"""``edge-agent doctor --aim CAMERA``: starts the analysis and the page, and stops them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def run_aim(
     addresses: Callable[[], Iterable[InterfaceAddress]] = own_addresses,
     port: int = PORT,
 ) -> int:
-    """Until ``stop``, the end of the time, or too many wrong codes. Raises ConfigError and EdgeAgentError."""
+    """Serve the page until ``stop``, the end of the time, or too many wrong codes. Raises ConfigError and
+    EdgeAgentError."""
     clock = clock or SystemClock()
     lang: Lang = args.lang or default_lang(os.environ)
     settings, unread = load(args.config)

@@ -1,4 +1,5 @@
-"""Lets the page's port through the box's firewall while it is there (docs/design/deployment.md, Aiming)."""
+"""Opens the page's port in the gateway's firewall while the page exists (docs/design/deployment.md,
+Aiming)."""
 
 from __future__ import annotations
 
@@ -15,22 +16,22 @@ log = logging.getLogger(__name__)
 SET = "edge_agent_aim"
 ANSWER_S = 10.0
 
-# Outlives whatever happens to the page, as root: its input ends when the page's process does.
+# Runs as root and outlives any failure of the page: its input ends when the page's process ends.
 _WATCH = """trap '' INT TERM HUP; cat >/dev/null; exec "$0" delete element inet "$1" "$2" "{ $3 }" """
 
 
 class FirewallOpening(Enum):
     OPENED = auto()
-    NO_FIREWALL = auto()  # no nft here
-    NO_SET = auto()  # a firewall that does not know of aiming, or none
-    ALREADY = auto()  # somebody else opened it, and it is his to close
-    REFUSED = auto()  # not root, or nft said no or nothing
+    NO_FIREWALL = auto()  # no nft on this machine
+    NO_SET = auto()  # no firewall, or one without the set for aiming
+    ALREADY = auto()  # another run opened the port and will close it
+    REFUSED = auto()  # not root, or nft failed or did not answer
 
 
 @contextmanager
 def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[FirewallOpening]:
-    """The kernel closes it after ``life_s`` whatever happens; leaving the ``with`` does at once, and so does
-    the end of this process. Needs root on entry only."""
+    """Open the port. The kernel closes it after ``life_s`` in any case; the end of the ``with`` block, or of
+    this process, closes it at once. Root is needed only at the start."""
     table, opening = _table(nft)
     if table is not None:
         element = f"{{ {port} timeout {round(life_s)}s }}"
@@ -57,7 +58,7 @@ def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[FirewallOpeni
 
 
 def _table(nft: str) -> tuple[str | None, FirewallOpening]:
-    """Where the set is."""
+    """Find the table that has the set."""
     try:
         done = _run(nft, "-j", "list", "sets", "inet")
     except OSError:
@@ -70,7 +71,7 @@ def _table(nft: str) -> tuple[str | None, FirewallOpening]:
 
 
 def _create(nft: str, table: str, element: str) -> FirewallOpening:
-    # "add" would succeed for what another run opened, and closing it would shut that run out.
+    # "add" would succeed for a port that another run opened, and closing it would stop that run.
     done = _run(nft, "create", "element", "inet", table, SET, element)
     if done is None:
         return FirewallOpening.REFUSED
@@ -80,7 +81,7 @@ def _create(nft: str, table: str, element: str) -> FirewallOpening:
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[bytes] | None:
-    """None: no answer in time, which is logged. Raises OSError when there is no such program."""
+    """Run nft. None: no answer in time, which is logged. Raises OSError when the program is missing."""
     in_english = {**os.environ, "LC_ALL": "C"}
     try:
         return subprocess.run(command, capture_output=True, timeout=ANSWER_S, check=False, env=in_english)

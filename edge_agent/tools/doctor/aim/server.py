@@ -1,7 +1,7 @@
-"""The page itself: plain HTTP to one phone beside the box. Nothing listens before ``start``.
+"""The page: plain HTTP to one phone beside the gateway. It listens only after ``start``.
 
-Every request is checked in this order: its source, its ``Host`` (a page elsewhere that had its name pointed
-at the box comes with another one), whether time is over, its cookie.
+Every request is checked in this order: its source; its ``Host`` (a page elsewhere whose name was pointed at
+the gateway sends another one); whether the time is over; its cookie.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from edge_agent.tools.doctor.aim.analysis import NAMED, SURE, AimAnalysis, AimVi
 from edge_agent.tools.doctor.checks.picture import SHARP
 
 MOST_REQUESTS = 6
-"""At once, at all addresses together; a browser opens up to six."""
+"""At once, for all addresses together; a browser opens up to six."""
 FREE_WITHIN_S = 1.0
-"""A slot that was taken from a slow client."""
+"""Limit until a slot taken from a slow client is free."""
 SILENT_S = 10.0
 MOST_FORM_BYTES = 100
 WAIT_S = 2.0
 POLL_S = 0.2
-"""How long http.server takes to notice that it shall stop."""
+"""Longest time until http.server reacts to a stop."""
 COOKIE = "aim"
 FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -51,12 +51,13 @@ HEADERS = {
 
 
 class AimServer:
-    """One listener a place, one gate for all of them."""
+    """One listener for each address, one gate for all of them."""
 
     def __init__(
         self, places: Sequence[AimAddress], port: int, camera: Camera, watch: AimAnalysis, gate: AccessGate
     ) -> None:
-        """``port`` 0: any, another one at each place. Binds; raises EdgeAgentError when the port is taken."""
+        """Bind the port; ``port`` 0: a free one, different at each address. Raises EdgeAgentError when the
+        port is in use."""
         slots = _RequestLimiter()
         self._listeners: list[_Listener] = []
         self._threads: list[threading.Thread] = []
@@ -94,7 +95,7 @@ class _RequestLimiter:
     def __init__(self) -> None:
         self._free = threading.BoundedSemaphore(MOST_REQUESTS)
         self._lock = threading.Lock()  # protects the mapping
-        self._asking: dict[socket, None] = {}  # the oldest first; the values say nothing
+        self._asking: dict[socket, None] = {}  # oldest first; the values mean nothing
 
     def acquire(self, connection: socket) -> bool:
         if not self._free.acquire(blocking=False):
@@ -106,7 +107,7 @@ class _RequestLimiter:
         return True
 
     def mark_complete(self, connection: socket) -> None:
-        """All of its request has come: it is answered now."""
+        """The request is complete and is being answered now: its slot is not taken from it."""
         with self._lock:
             self._asking.pop(connection, None)
 
@@ -119,7 +120,7 @@ class _RequestLimiter:
             slowest = next(iter(self._asking), None)
             if slowest is not None:
                 del self._asking[slowest]
-                with contextlib.suppress(OSError):  # it has just gone by itself
+                with contextlib.suppress(OSError):  # the client has just closed it
                     slowest.shutdown(SHUT_RDWR)
 
 
@@ -155,7 +156,7 @@ class _Listener(ThreadingHTTPServer):
             self.limiter.release(request)
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
-        """A phone that went away in the middle of an answer."""
+        """Ignore a phone that closed the connection during an answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -188,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_wanted():
             return
         length = self.headers.get("Content-Length", "")
-        # Two lengths are what smuggles requests past a proxy.
+        # Two lengths allow a request to be smuggled past a proxy.
         odd = "Transfer-Encoding" in self.headers or len(self.headers.get_all("Content-Length", [])) > 1
         if self.path != "/" or odd or not length.isdigit() or int(length) > MOST_FORM_BYTES:
             self._say(HTTPStatus.BAD_REQUEST, "bad-request")
@@ -207,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(HTTPStatus.SEE_OTHER, "text/plain", b"", {"Location": "/", "Set-Cookie": cookie})
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The terminal belongs to the technician."""
+        """Write nothing: the terminal is for the technician."""
 
     def _is_wanted(self) -> bool:
         if self._host() not in self._names():
@@ -224,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _names(self) -> tuple[str, ...]:
         listener = self._at
         if listener.place.address.is_loopback:
-            # ssh -L may have forwarded any port to this one.
+            # ssh -L may forward any port to this one.
             return (self._host(),) if self._host().partition(":")[0] in ("127.0.0.1", "localhost") else ()
         return (listener.host,)
 
@@ -236,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None if morsel is None else morsel.value
 
     def _view(self, query: str) -> None:
-        """A picture newer than ``after``, with what is known of it in a header: the two belong together."""
+        """Send a picture newer than ``after``, with its analysis in a header: both belong together."""
         after = urllib.parse.parse_qs(query).get("after", ["0"])[0]
         view = self._at.watch.next_view(int(after) if after.isdigit() else 0, WAIT_S)
         told = {"Aim-View": _json(view_document(view, self._at)).decode("ascii")}
@@ -272,7 +273,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def site_document(camera: Camera) -> dict[str, Any]:
-    """What does not change while somebody aims; points are 0..1 of the picture."""
+    """Facts that do not change while a person aims; points are 0..1 of the picture."""
     places = {rule.line if isinstance(rule, LineRule) else rule.zone: None for rule in camera.rules}
     return {
         "camera": camera.id,

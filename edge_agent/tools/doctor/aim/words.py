@@ -1,4 +1,4 @@
-"""What the technician reads on the terminal; the page's own words are in words.js."""
+"""Messages for the technician on the terminal; the messages of the page are in words.js."""
 
 from __future__ import annotations
 

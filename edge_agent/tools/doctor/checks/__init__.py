@@ -1,1 +1,2 @@
-"""One file a family of checks of the doctor. Findings and figures only: the sentences are in ``words/``."""
+"""The doctor's checks, one file for each family. They return findings and values; the sentences are in
+``words/``."""

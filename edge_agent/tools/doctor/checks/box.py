@@ -1,4 +1,4 @@
-"""The box: configuration, board, clock, disk, temperature and power."""
+"""Checks of the gateway: configuration, board, clock, disk, temperature and power."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from edge_agent.tools.doctor.check import CheckResult, Figure
 
 
 def check_config(settings: Settings, unread: str | None) -> Sequence[CheckResult]:
-    """``unread``: why a password or key file could not be read, if one could not."""
+    """``unread``: why a password or key file could not be read; None if all were read."""
     results = [CheckResult("config", "secrets-unread", {"first": unread})] if unread else []
     if settings.warnings:
         figures: dict[str, Figure] = {"count": len(settings.warnings), "first": settings.warnings[0]}
@@ -39,7 +39,7 @@ def check_config(settings: Settings, unread: str | None) -> Sequence[CheckResult
 
 
 def check_board(settings: Settings, sysroot: Path) -> Sequence[CheckResult]:
-    """May wait 2 s for vcgencmd."""
+    """Check the board against its profile. May wait 2 s for vcgencmd."""
     board, profile = read_board(sysroot), settings.profile
     figures: dict[str, Figure] = {
         "board": board.name,
@@ -58,7 +58,7 @@ def check_board(settings: Settings, sysroot: Path) -> Sequence[CheckResult]:
 
 
 def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Iterator[CheckResult]:
-    """What the profile asks of the system, the firmware and the kernel."""
+    """Check the requirements of the profile on system, firmware and kernel."""
     if profile.platform is None:
         return
     if os_supported(profile, sysroot) is False:
@@ -84,7 +84,7 @@ def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Itera
 
 
 def _watchdog(wanted: Watchdog, sysroot: Path) -> CheckResult:
-    """``wanted``: as role base arms it."""
+    """Check the watchdog. ``wanted``: as role base sets it."""
     state = read_watchdog(wanted, sysroot)
     figures: dict[str, Figure] = {
         "device": wanted.device,
@@ -119,7 +119,7 @@ def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence
 
 
 def check_temperature(thermal: Thermal, sysroot: Path, step: int = 0) -> Sequence[CheckResult]:
-    """``step``: of the thermal ladder, where an agent runs."""
+    """Check the temperature. ``step``: of the thermal ladder in a running agent."""
     ladder = [CheckResult("temperature/ladder", "heat-step", {"step": step})] if step else []
     return [_temperature(thermal, sysroot), *ladder]
 

@@ -1,7 +1,5 @@
-"""The brokers: name, connection, certificates, and what the gateway may write there.
-
-The gateway's certificate and its CA: how long they are still valid.
-"""
+"""Checks of the brokers: name, connection, certificates, and the topics to which the gateway may publish.
+Also checks how long the gateway's certificate and its CA are still valid."""
 
 from __future__ import annotations
 
@@ -28,13 +26,13 @@ GOOD = ("broker-good", "broker-plain")
 
 @dataclass(frozen=True, slots=True)
 class BrokerCheck:
-    """One broker. ``name`` is ``broker``, or ``broker-2`` where there are several."""
+    """Checks one broker. ``name`` is ``broker``, or ``broker-2`` and so on for several."""
 
     name: str
     broker: Broker
     settings: Settings
     clock_trusted: bool
-    without_agent: bool  # no agent runs beside
+    without_agent: bool  # no agent runs on this gateway
 
     def run(self) -> Sequence[CheckResult]:
         trouble = try_connection(self.broker, self.settings.mqtt, self.clock_trusted)
@@ -63,13 +61,13 @@ class BrokerCheck:
 
 
 def probe_topics(settings: Settings) -> tuple[str, str]:
-    """One of the gateway's own, and one of a gateway that does not exist."""
+    """One topic of this gateway, and one of a gateway that does not exist."""
     topics = GatewayTopics(settings.mqtt.root, settings.gateway.ward, settings.gateway.id)
     return topics.probe, topics.foreign_probe
 
 
 def is_good(results: Sequence[CheckResult]) -> bool:
-    """Whether a broker answers and lets this gateway in."""
+    """Whether a broker answers and accepts this gateway."""
     return any(result.finding in GOOD for result in results)
 
 
@@ -87,12 +85,13 @@ def _names(settings: Settings) -> list[str]:
 
 
 def check_names(settings: Settings) -> list[str]:
-    """What ``--accept`` takes; ``broker`` has what a running agent says, however many there are."""
+    """Names for ``--accept``; ``broker`` covers what a running agent reports, however many brokers there
+    are."""
     return list(dict.fromkeys(["broker", *_names(settings)]))
 
 
 def spare_brokers(results: Sequence[CheckResult]) -> list[CheckResult]:
-    """Brokers are tried in turn: while one of them is good, another that is away is no fault of the site."""
+    """Lower the level of unreachable brokers if one is good: brokers are tried in turn."""
     if not is_good(results):
         return list(results)
     return [
@@ -106,7 +105,7 @@ def _is_away(result: CheckResult) -> bool:
 
 
 def check_certificates(mqtt: Mqtt, now: datetime, *, clock_trusted: bool) -> Sequence[CheckResult]:
-    """Nothing where no broker is spoken to with TLS, and nothing of the system's trust store."""
+    """Check certificates. Empty without TLS; the system's trust store is not checked."""
     return list(_all(mqtt, now, clock_trusted)) if any(broker.tls for broker in mqtt.brokers) else []
 
 

@@ -1,4 +1,4 @@
-"""Each camera: reached, let in, a stream that can be worked with, a picture that shows something."""
+"""Checks of each camera: reachable, login accepted, a usable stream, a picture that shows something."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ LIMIT_S = 14.5
 LARGE_PIXELS = 1280 * 720
 SMALL_WIDTH = 480
 KEYFRAME_S = 2.5
-"""2 s is asked for; cameras round."""
+"""2 s is required; cameras round."""
 ENOUGH_RATE = 0.9
-"""Of what is to be analysed: 4.9 is 5."""
+"""Share of the configured rate that is enough: 4.9 counts as 5."""
 CODECS = {"h264": "H.264", "hevc": "H.265", "h265": "H.265", "mjpeg": "MJPEG"}
 """As FFmpeg and the profiles name them."""
 DEFAULT_CAPACITY = Capacity(8, 640, 360, 10, ("h264",), 80)
-"""For a board without a profile of its own."""
+"""For a board without its own profile."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraMeasurement:
-    """What is kept of a camera for the report."""
+    """Data of a camera for the report."""
 
     measured: DoctorCamera
     picture: Colour | None = None  # at most 640 pixels, privacy masks black
 
 
 class CameraCheck:
-    """One camera. ``look`` runs on a thread of its own; ``seen`` is read when it has ended."""
+    """Checks one camera. ``run`` is called on its own thread; ``measurement`` is read when that has ended."""
 
     def __init__(
         self,
@@ -62,8 +62,8 @@ class CameraCheck:
         opener: Opener = open_source,
         logins: Path = Path(LOGINS_FILE),
     ) -> None:
-        """``agent``: what a running agent says of this camera; ``advised``: what the board is made for;
-        ``logins``: the file of failed logins, which a person may have to remove."""
+        """``agent``: what a running agent reports of this camera; ``advised``: what the board is made for;
+        ``logins``: the file of failed logins, which a person may have to delete."""
         self._camera = camera
         self._advised = advised or DEFAULT_CAPACITY
         self._clock = clock
@@ -82,7 +82,7 @@ class CameraCheck:
         try:
             look = probe_stream(camera, self._clock, self._opener)
         except CaptureError as error:
-            # A camera or device that serves one viewer only: the agent is that one.
+            # A camera or device that serves one viewer only: the agent is that viewer.
             held = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
             if error.detail == Fault.BASIC_ONLY.detail:
                 return [CheckResult(camera.id, "camera-basic-only")]
@@ -108,7 +108,7 @@ class CameraCheck:
 
 
 def advised_figures(advised: Capacity) -> dict[str, Figure]:
-    """What a stream should be, for the sentences that say what to do."""
+    """Advised properties of a stream, for the sentences about what to do."""
     return {
         "advised_codec": CODECS[advised.codecs[0]],
         "advised_size": advised.size,
@@ -147,7 +147,7 @@ def _stream(camera: Camera, look: StreamProbe, advised: Capacity) -> Iterator[Ch
 
 
 def check_decoding(settings: Settings, measured: Sequence[DoctorCamera]) -> Sequence[CheckResult]:
-    """Whether the board is made for what all cameras send together; nothing where none was measured."""
+    """Check that the board can decode what all cameras send together; empty if no camera was measured."""
     platform, whole = settings.profile.platform, fully_decoded(settings.cameras)
     streams = [
         DecodedStream(camera.id, camera.width, camera.height, camera.frame_rate)

@@ -1,7 +1,5 @@
-"""Whether events arrive at the centre, and what the gateway may write: a running agent tests both itself.
-
-The agent that may run beside: what it says, what waits in its outbox.
-"""
+"""Checks whether events arrive at the centre and to which topics the gateway may publish. A running agent
+tests both itself; its status and its outbox are checked here too."""
 
 from __future__ import annotations
 
@@ -28,8 +26,8 @@ ASK_EVERY_S = 0.25
 def check_delivery(
     settings: Settings, asked: StatusResult, topics: tuple[str, str], within_s: float
 ) -> list[CheckResult]:
-    """Blocks up to ``within_s``, where the centre does not confirm the agent's test event. ``topics``: see
-    ``rights_result``."""
+    """Ask the agent for a test event. Blocks for up to ``within_s`` if the centre does not confirm it.
+    ``topics``: see ``rights_result``."""
     if asked.document is None:
         return _not_asked(asked)
     if not asked.document.connected:
@@ -51,7 +49,7 @@ def check_delivery(
 
 
 def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tuple[str, str]) -> CheckResult:
-    """``topics``: one of the gateway's own, and one of another gateway."""
+    """The finding on the rights to publish. ``topics``: one of this gateway, and one of another gateway."""
     if own is False:
         return CheckResult(check, "rights-none", {"topic": topics[0]})
     if own is None or foreign is None:
@@ -64,7 +62,7 @@ def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tu
 
 
 def _not_asked(asked: StatusResult) -> list[CheckResult]:
-    if asked.failure is None:  # no agent runs: what it may write was tried in its place
+    if asked.failure is None:  # no agent runs, so the doctor itself tested its rights
         return [CheckResult(DELIVERY, "delivery-no-agent")]
     return [
         CheckResult(RIGHTS, "rights-not-tried"),
@@ -112,7 +110,7 @@ _FINDINGS = {
 
 
 def with_delivery(results: Sequence[CheckResult], found: Sequence[CheckResult]) -> list[CheckResult]:
-    """What was found belongs below the last broker."""
+    """Insert the findings below the last broker."""
     last = max(at for at, result in enumerate(results) if result.finding.startswith(("broker-", "rights-")))
     return [*results[: last + 1], *found, *results[last + 1 :]]
 

@@ -1,4 +1,4 @@
-"""How fast the detector is, against what the configuration wants of it."""
+"""Compares the detector's speed with the configuration."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from edge_agent.wire import DetectorHealth
 
 MEASURE_S = 1.0
 LEAST, MOST = 3, 30
-"""Inferences; the first one is not counted."""
+"""Numbers of inferences; the first one is not counted."""
 
 
 def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequence[CheckResult]:
-    """``running``: what an agent beside says of its detector. Its figure is what counts while it works: a
-    second detector on the same cores would slow down both."""
+    """Check the detector. ``running``: what a running agent reports; its speed is used if it has a detector,
+    because a second detector on the same cores would slow down both."""
     wanted = _wanted(settings)
     if settings.detector.model == "none":
         blind = [_missing_labels("none", wanted)] if wanted else []
@@ -67,8 +67,10 @@ def _wanted_per_s(settings: Settings) -> float:
 
 
 def _wanted(settings: Settings) -> dict[str, str]:
-    """Labels that the configuration asks for, and the first place that does. A rule for all labels takes what
-    the detector sees; with the model ``none`` only rules ask for anything."""
+    """Labels that the configuration asks for, each with the first place that does.
+
+    A rule for all labels accepts what the detector has; with the model ``none`` only rules ask for labels.
+    """
     no_model = settings.detector.model == "none"
     wanted: dict[str, str] = {}
     for camera in settings.cameras:
@@ -90,8 +92,8 @@ def _missing_labels(name: str, missing: Mapping[str, str]) -> CheckResult:
 
 
 def _measured_ms(detector: ObjectDetector) -> float:
-    """Median of a second's inferences on noise, which keeps a detector as busy as a street does. Raises
-    DetectorError."""
+    """Median time of one second of inferences on noise, which costs a detector as much as a street scene.
+    Raises DetectorError."""
     fit = detector.fit((640, 360))
     picture = np.random.default_rng(7).integers(0, 255, (fit.height, fit.width, 3), np.uint8)
     taken: list[float] = []

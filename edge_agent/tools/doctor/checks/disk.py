@@ -1,4 +1,4 @@
-"""Room and speed of the disk that holds the state directory, tried with a few MB."""
+"""Measures free space and speed of the disk with the state directory, with a few MB."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from edge_agent.tools.doctor.check import CheckResult, Figure
 
 COMMITS = 16
 COMMIT_BYTES = 4096
-"""What the outbox writes for one event is about two of these."""
+"""The outbox writes about twice as much for one event."""
 BULK_BYTES = 4_000_000
 """With the commits 4.1 MB in all, one part in 8,000 of a 32 GB card."""
 LEAST_FREE = 5 * BULK_BYTES
-"""With less the test itself could take the room that the agent needs at that moment."""
+"""With less, the test itself could fill the disk that the agent needs."""
 TRY_S = 3.0
-"""A card that needs longer is slow whatever it does with the rest."""
+"""A card that takes longer for this is slow in any case."""
 SLOW_SYNC_MS = 200.0
-"""Assumed: five events a second at worst wait for the disk one after the other."""
+"""An assumption: in the worst case five events a second wait for the disk one after another."""
 SLOW_MB_S = 2.0
-"""Assumed: eight cameras with a clip each of 2 Mbit/s."""
+"""An assumption: eight cameras, each with a clip of 2 Mbit/s."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiskSpeed:
-    sync_ms: float  # median of a 4 kB write that reaches the disk
-    write_mb_s: float  # of one larger write, its sync included
+    sync_ms: float  # median of a synced write of 4 kB
+    write_mb_s: float  # of one larger write with its sync
 
 
 def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> Sequence[CheckResult]:
-    """``agent``: the agent's user, where root has become him: what is closed to him is a fault."""
+    """Check the disk. ``agent``: the agent's user, whose rights this process has; a folder closed to it is a
+    fault."""
     folder = _nearest(settings.state_dir)
     figures: dict[str, Figure] = {"folder": str(folder)}
     try:
@@ -84,8 +85,8 @@ def _kind(profile: Profile, folder: Path, sysroot: Path) -> Iterator[CheckResult
 
 
 def measure(folder: Path) -> DiskSpeed:
-    """Writes ``COMMITS`` small pieces and one larger one to a file without a name; at most ``TRY_S`` and the
-    one write that goes beyond it. Raises OSError."""
+    """Write ``COMMITS`` small pieces and one larger one to a file without a name. Takes ``TRY_S`` at most,
+    plus the write in progress. Raises OSError."""
     block, bulk = os.urandom(COMMIT_BYTES), os.urandom(BULK_BYTES)
     deadline = time.monotonic() + TRY_S
     with _nameless(folder) as file:
@@ -112,7 +113,7 @@ def _written_s(file: int, data: bytes) -> float:
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder, or before the first start of the agent the one that it will be made in."""
+    """The folder, or, before the agent's first start, the folder in which it will be created."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder

@@ -1,8 +1,9 @@
-"""Whether a picture shows anything, without knowing what the camera usually shows; and pictures for people.
+"""Checks whether a picture shows anything, without knowing the camera's usual view; makes pictures for
+people.
 
-Sharpness is the share of fine to coarse detail: of the tiles of ``tamper.features.frame_features`` that have
-structure, the mean square of the fine band over that of the coarse one, and of those the 90th percentile: a
-scene has soft parts, but a lens in focus leaves something sharp. Figures: docs/guide/doctor.md.
+Sharpness is the share of fine to coarse detail. Of the tiles of ``tamper.features.frame_features`` with
+structure, it is the mean square of the fine band over that of the coarse one, and of these values the 90th
+percentile: a scene has soft parts, but a lens in focus shows some sharp ones. Figures: docs/guide/doctor.md.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 SHARP = 1.5
 ONE_COLOUR = 4.0
-"""Standard deviation of luma; a wall in even light has more."""
+"""Standard deviation of luma; a wall in even light has a higher one."""
 THUMBNAIL = 640
 SHEET_COLUMNS = 2
 JPEG_QUALITY = 80
@@ -36,7 +37,7 @@ _STRIP = 32  # pixels, for the camera's id
 
 @dataclass(frozen=True, slots=True)
 class ImageQuality:
-    """Figures of one picture."""
+    """Measured properties of one picture."""
 
     mean: float  # luma
     spread: float  # its standard deviation
@@ -46,7 +47,7 @@ class ImageQuality:
 
 
 def measure_quality(picture: Picture, camera: Camera) -> ImageQuality | None:
-    """None for a picture that is too small; what is masked does not count."""
+    """Measure a picture without its masked areas. None if it is too small."""
     luma = picture.luma()
     try:
         sketcher = FrameFeatureExtractor(luma.shape[1], luma.shape[0], camera.masks)
@@ -75,7 +76,7 @@ def judge(check: str, seen: ImageQuality | None) -> CheckResult:
 
 
 def thumbnail(picture: Picture, camera: Camera) -> Colour:
-    """At most ``THUMBNAIL`` pixels long, privacy masks black."""
+    """Scale to at most ``THUMBNAIL`` pixels, with privacy masks black."""
     return crop(picture, FULL_PICTURE, camera.privacy_masks, THUMBNAIL)
 
 
@@ -86,7 +87,7 @@ def jpeg(picture: Colour) -> bytes:
 
 
 def sheet(pictures: Mapping[str, Colour | None]) -> bytes:
-    """A JPEG with all cameras, their ids above them; grey where there is no picture."""
+    """A JPEG of all cameras with their ids; grey where there is no picture."""
     cells = [_cell(name, picture) for name, picture in pictures.items()]
     cells += [np.zeros_like(cells[0])] * (-len(cells) % SHEET_COLUMNS)
     rows = [np.hstack(cells[at : at + SHEET_COLUMNS]) for at in range(0, len(cells), SHEET_COLUMNS)]
@@ -94,7 +95,7 @@ def sheet(pictures: Mapping[str, Colour | None]) -> bytes:
 
 
 def _cell(name: str, picture: Colour | None) -> Colour:
-    """``THUMBNAIL`` wide, of one height for all."""
+    """A picture ``THUMBNAIL`` wide, of the same height for all."""
     width, height = THUMBNAIL, THUMBNAIL * 3 // 4
     cell = np.full((_STRIP + height, width, 3), 64, np.uint8)
     cell[:_STRIP] = 0

@@ -1,4 +1,4 @@
-"""All sentences of the doctor, by finding. docs/guide/doctor.md is made from them. Nothing is examined
+"""All sentences of the doctor, by finding. docs/guide/doctor.md is generated from them. Nothing is examined
 here."""
 
 from __future__ import annotations

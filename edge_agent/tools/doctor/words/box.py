@@ -1,4 +1,5 @@
-"""What is said of the box itself: configuration, board, clock, disk, heat, power, detector, agent, outbox."""
+"""Sentences about the gateway itself: configuration, board, clock, disk, heat, power, detector, agent,
+outbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a broker. ``broker-<kind>`` for each kind of ``mqtt.causes.TroubleKind``."""
+"""Sentences about a broker. ``broker-<kind>`` for each ``ConnectErrorKind``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RENEW = "have the centre renew it (role pki)"
 _RENEW_VI = "báo trung tâm gia hạn (role pki)"
 
 BROKER: dict[str, Wording] = {
-    # --- how long our certificates last ---
+    # --- validity of our certificates ---
     "certificate-good": green(
         "{file} is valid until {end}, {days} days",
         "{file} có hiệu lực đến ngày {end}, còn {days} ngày",
@@ -49,7 +49,7 @@ BROKER: dict[str, Wording] = {
         "see broker",
         "xem dòng broker (máy chủ nhận tin)",
     ),
-    # --- how far a connection comes ---
+    # --- stages of a connection ---
     "broker-good": green(
         "{address}: name, connection and certificates are good",
         "{address}: tên, kết nối và chứng thư đều tốt",
@@ -153,7 +153,7 @@ BROKER: dict[str, Wording] = {
         _CENTRE,
         _CENTRE_VI,
     ),
-    # --- what it may do there ---
+    # --- rights to publish ---
     "rights-good": green(
         "may write its own topics, and no others",
         "chỉ ghi được chủ đề của chính thiết bị, không ghi được chủ đề khác",
@@ -182,7 +182,7 @@ BROKER: dict[str, Wording] = {
         "run it with sudo",
         "chạy lại với sudo",
     ),
-    # --- what a running agent has tried ---
+    # --- tests by a running agent ---
     "rights-not-tried": skipped(
         "not tried: the running agent cannot be asked",
         "chưa thử: không hỏi được phần mềm đang chạy",

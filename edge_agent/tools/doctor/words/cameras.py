@@ -1,4 +1,4 @@
-"""What is said of a camera. The nine causes are those of the wire."""
+"""Sentences about a camera. The nine causes are those of the wire."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ CAMERAS: dict[str, Wording] = {
         "đặt khoảng cách khung I (I frame, GOP) tối đa 2 giây và tắt Smart Codec: "
         "edge-agent cameras configure",
     ),
-    # --- all of them together ---
+    # --- all cameras together ---
     "decode-good": green(
         f"{_SENT_EN}; {{profile}} is made for {{limit}}", f"{_SENT_VI}; {{profile}} xử lý được {{limit}}"
     ),

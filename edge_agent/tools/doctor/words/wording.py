@@ -1,7 +1,5 @@
-"""One finding in two languages.
-
-What checks are called in a report and in the verdict; ``--accept`` takes the plain name.
-"""
+"""The sentences of one finding in two languages, and the names of checks in a report and in the verdict.
+``--accept`` takes the plain name."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from edge_agent.tools.doctor.check import CheckLevel, Figure
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The sentences of one finding; ``{names}`` in them are its figures."""
+    """The sentences of one finding; ``{names}`` in them are its values."""
 
     level: CheckLevel
     en: str
@@ -32,7 +30,7 @@ class Wording:
 
 
 def _shown(figures: Mapping[str, Figure], lang: Lang) -> dict[str, str | int | float]:
-    """Texts, dates and spans of time in the language; the sentence itself formats the numbers."""
+    """Translate texts, dates and durations; the sentence itself formats numbers."""
     return {name: _written(figure, lang) for name, figure in figures.items()}
 
 

@@ -1,3 +1,2 @@
-"""What simulated gateways report: events, health, replies to commands, and how a day goes. No connection is
-here.
-"""
+"""What simulated gateways report: events, health, replies to commands, and the course of a day. No connection
+is here."""

@@ -1,7 +1,5 @@
-"""What a simulated gateway has to tell: events as the agent makes them, of things that nobody saw.
-
-A day's rhythm: when there is more to tell, and when less. Pure.
-"""
+"""Generates the events of a simulated gateway, in the form of the agent's events, and their rate over the
+day. Pure."""
 
 from __future__ import annotations
 
@@ -29,14 +27,14 @@ _JPEG = base64.b64decode(
     "Z4C8ybqmx5moq6T/wAALCAAQABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAH/xAAbEAABBAMAAAAAAAAAAAAAAAARAAMEEhMiQf/a"
     "AAgBAQAAPwCx2M9tqgcKSGMFdrE8CR38FtbEdCSH89dag9K//9k="
 )
-"""16 by 16 grey points; a comment makes it as long as wanted, and another one each time."""
+"""16 by 16 grey pixels; a comment sets its size and makes each one different."""
 _APP0_ENDS = 20
 _LONGEST_COMMENT = 65_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """``share`` of all that happens. What lasts has a start and an end."""
+    """``share`` of all events. A kind with a duration has a start and an end."""
 
     share: float
     data: type[wire.Message]
@@ -69,13 +67,13 @@ _KINDS = (
         {"zone": "yard", "inside_s": 2.0, "rule_id": "yard", "why": "simulated intrusion"},
     ),
 )
-"""A mixture of all priorities; no street was counted for it."""
+"""A mixture of all priorities; it was not counted on a street."""
 EVENTS_EACH = sum(kind.share * (2 if kind.lasts else 1) for kind in _KINDS)
 
 
 @dataclass(frozen=True, slots=True)
 class OngoingEvent:
-    """Something that has begun."""
+    """An event that has begun and will end."""
 
     camera: str
     severity: Severity
@@ -84,7 +82,7 @@ class OngoingEvent:
 
 
 class EventGenerator:
-    """Of one gateway. One thread."""
+    """Generates the events of one gateway. One thread uses it."""
 
     def __init__(
         self,
@@ -104,7 +102,7 @@ class EventGenerator:
         self._count = 0
 
     def begin(self, camera: str) -> tuple[Draft, OngoingEvent | None]:
-        """Something happens in front of a camera; None: it is over at once."""
+        """Begin an event at a camera. None: it has no end."""
         self._count += 1
         kind = self._dice.choices(_KINDS, [each.share for each in _KINDS])[0]
         event_id = f"{self._gateway.id}-{self._boot_id}-{self._count}"
@@ -154,7 +152,7 @@ class EventGenerator:
 
 
 def picture(size_bytes: int, dice: random.Random) -> bytes:
-    """A JPEG of about that size, which no other is equal to."""
+    """A JPEG of about that size; no two are equal."""
     left = max(16, size_bytes - len(_JPEG))
     comments = b""
     while left > 0:
@@ -176,34 +174,34 @@ HOURLY = (
     *(1.5, 1.1, 1.1, 1.3, 1.8, 2.2),
     *(1.8, 1.4, 1.1, 0.8, 0.5, 0.3),
 )
-"""From midnight on, of the mean. Not measured: two peaks, a quiet night."""
+"""Weights from midnight on, relative to the mean. Not measured: two peaks, a quiet night."""
 MEAN = sum(HOURLY) / len(HOURLY)
 DAY_S = 86_400.0
 
 
 class SimulatedDay:
-    """Begins at ``begins_at_h`` and goes by ``factor`` times as fast as the clock."""
+    """A day that begins at ``begins_at_h`` and passes ``factor`` times as fast as the clock."""
 
     def __init__(self, begins_at_h: float, factor: float) -> None:
         self._begins_at_h = begins_at_h
         self._factor = factor
 
     def hour(self, elapsed_s: float) -> float:
-        """0 to 24, after so many seconds of the clock."""
+        """Hour of the simulated day, 0 to 24, after so many seconds of the clock."""
         return (self._begins_at_h + elapsed_s * self._factor / 3600.0) % 24.0
 
     def weight(self, elapsed_s: float) -> float:
-        """How much is going on, 1 on average; straight lines from hour to hour."""
+        """Weight of the current hour, 1 on average; interpolated between hours."""
         hour = self.hour(elapsed_s)
         whole = int(hour) % 24
         share = hour - int(hour)
         return (HOURLY[whole] * (1 - share) + HOURLY[(whole + 1) % 24] * share) / MEAN
 
     def per_s(self, elapsed_s: float, per_day: float) -> float:
-        """How often something happens by the clock that happens so often a day."""
+        """Rate by the clock of events that happen ``per_day`` times a simulated day."""
         return per_day / DAY_S * self._factor * self.weight(elapsed_s)
 
     def gap_s(self, elapsed_s: float, per_day: float, dice: random.Random) -> float:
-        """Until the next time, by the clock; as rare things come by chance."""
+        """Random time until the next event, by the clock (exponential distribution)."""
         rate = self.per_s(elapsed_s, per_day)
         return dice.expovariate(rate) if rate > 0 else DAY_S

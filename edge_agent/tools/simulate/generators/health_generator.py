@@ -1,4 +1,4 @@
-"""How a simulated box is: its birth and its heartbeats. Both say that nothing of it is real."""
+"""Generates the birth and the heartbeats of a simulated gateway. Both say that it is simulated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIMULATED = "simulated"
 
 
 class HealthGenerator:
-    """Of one gateway. ``birth`` is called on the publisher's thread, the rest on one other."""
+    """Health of one gateway. ``birth`` is called on the publisher's thread, the rest on one other."""
 
     def __init__(self, site: SimulatedSite, dice: random.Random, clock: Clock) -> None:
         self._site = site
@@ -39,7 +39,7 @@ class HealthGenerator:
         self._lost[camera] = self._clock.monotonic(), rfc3339(self._clock.now())
 
     def set_online(self, camera: str) -> float:
-        """How long it was away, in seconds."""
+        """Bring a camera online; return how long it was offline, in seconds."""
         since_mono, _ = self._lost.pop(camera, (self._clock.monotonic(), ""))
         return self._clock.monotonic() - since_mono
 

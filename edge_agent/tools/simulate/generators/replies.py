@@ -1,4 +1,4 @@
-"""What a simulated gateway answers to commands: it sends its birth again, and does nothing else."""
+"""Replies of a simulated gateway to commands: it publishes its birth again, and does nothing else."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from edge_agent.wire.topics import DownMessage
 
 
 class SimulatedReplies:
-    """The ``RepliesPort`` of a publisher. Answers are in memory only."""
+    """The ``RepliesPort`` of a publisher. Replies are in memory only."""
 
     def __init__(self, gateway: str, clock: Clock, wake: Callable[[], None]) -> None:
         self._gateway = gateway
         self._clock = clock
         self._wake = wake
-        self._lock = threading.Lock()  # protects what is below
+        self._lock = threading.Lock()  # protects the fields below
         self._waiting: dict[int, WaitingReply] = {}
         self._count = 0
 
     def receive_command(self, message: DownMessage, publish_birth: Callable[[], None], session: str) -> None:
-        """On the publisher's thread."""
+        """Handle a command, on the publisher's thread."""
         message.acknowledge()
         try:
             command = msgspec.json.decode(message.payload, type=wire.Command[Any])
         except (msgspec.MsgspecError, UnicodeError):
-            return  # signed, or none: nothing that can be answered by its id
+            return  # a signed or invalid command, whose id is not known
         if command.type == "rebirth":
             publish_birth()
             self._answer(command, session, "succeeded", "ok", "the birth is sent again")
