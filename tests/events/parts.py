@@ -1,4 +1,4 @@
-"""Facts as the pipeline hands them over, and a judge of what comes out."""
+"""Observations for the tests, and a check of events against their schema."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def track(
 
 
 def maker(clock: HandClock | None = None, synced: bool = True) -> EventFactory:
-    """Its clock stands at the time of ``frame()``."""
+    """Return a factory whose clock is at the time of ``frame()``."""
     clock = clock or HandClock(wall=frame().captured_at)
     return EventFactory(GATEWAY, clock=clock, boot_id="boot-1", clock_synced=lambda: synced, model=MODEL)
 
 
 def encoded(draft: Draft, stamp: Stamp = STAMP) -> dict[str, Any]:
-    """The event as a subscriber reads it; fails when its schema does not allow it."""
+    """Return the event as a subscriber reads it; fail if it does not match its schema."""
     return valid(draft.encode(stamp))
 
 

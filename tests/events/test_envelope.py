@@ -1,4 +1,4 @@
-"""What subscribers rely on in every event."""
+"""The envelope of every event, as subscribers rely on it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_the_first_synchronisation_tells_the_offset_on_the_gateway_topic() -> No
     [
         ("outbox-full", "outbox-full", False),
         ("memory-full", "memory-full", False),
-        ("outbox-damaged", "outbox-full", True),  # a centre of before knows no third word
+        ("outbox-damaged", "outbox-full", True),  # an older centre knows no third reason
     ],
 )
 def test_a_loss_names_its_epoch_and_ranges(reason: str, word: str, damaged: bool) -> None:

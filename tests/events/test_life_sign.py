@@ -1,4 +1,4 @@
-"""A sign of life outlasts a kill, and the next run does not take its own for that of the one before."""
+"""The file of the last sign of life survives a kill, and the next run does not read its own record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_the_next_run_knows_until_when_the_one_before_lived(tmp_path: Path) -> N
     clock.advance(ALIVE_EVERY_S)
     first.record()
     clock.advance(ALIVE_EVERY_S - 1)
-    first.record()  # not time yet
+    first.record()  # not due yet
     assert first.previous() is None, "its own"
     clock.advance(500.0)
     second = LastAliveFile(path, clock, "boot-1")

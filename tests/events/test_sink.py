@@ -1,4 +1,4 @@
-"""The end of the pipeline with a real outbox: hits in, durable events out."""
+"""The end of the pipeline with a real outbox: observations in, durable events out."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_pictures_for_rules_only_leave_objects_without(tmp_path: Path) -> None:
 
 
 def test_what_is_told_when_the_pixels_are_gone_goes_without_a_picture(tmp_path: Path) -> None:
-    """A moment that could not be stored in time is told when the camera is lost."""
+    """A moment that could not be stored in time is reported when the camera is lost."""
     with outbox_in(tmp_path) as outbox:
         sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
         sink.accept(STAY, frame().without_pixels())

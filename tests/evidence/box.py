@@ -1,4 +1,4 @@
-"""A box as the agent wires it: event maker, outbox and chain, with a clock that is set by hand."""
+"""Event factory, outbox and chain as the agent connects them, with a manual clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Box:
     outbox: EventOutbox
 
     def fact(self, camera: str = "cam-1") -> Stamp:
-        """Something that is no alarm."""
+        """Append an event that is no alarm."""
         draft = self.events.camera_state(camera, CameraState.ONLINE, None, "", since_mono=self.clock.mono)
         return self.outbox.append(draft)
 
@@ -53,7 +53,7 @@ class Box:
         return self.outbox.append(self.events.rule_event("cam-1", hit, frame(now), media))
 
     def seconds(self, count: float) -> None:
-        """Time passes, and the main thread ticks once."""
+        """Advance the clock, then run one tick of the main thread."""
         self.clock.advance(count)
         self.chain.tick(self.outbox.append)
 

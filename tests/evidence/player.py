@@ -1,4 +1,4 @@
-"""What a player makes of a clip: ffprobe, ffmpeg and OpenCV, each with its own reading of the file."""
+"""Reads clips with ffprobe, ffmpeg and OpenCV, as different players do."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Played:
     tag: str
     size: tuple[int, int]
     duration_s: float
-    times_s: list[float]  # of the frames that ffmpeg decodes, in the order in which they are shown
+    times_s: list[float]  # of the decoded frames, in display order
     begins_with_keyframe: bool
-    complaints: str  # what ffmpeg said while it decoded
+    complaints: str  # ffmpeg's messages during decoding
     by_opencv: int  # frames
     index_first: bool
     turned_deg: int
@@ -48,7 +48,7 @@ def played(path: Path) -> Played:
 
 
 def decoded(path: Path) -> str:
-    """Everything, to nowhere; returns the complaints."""
+    """Decode everything; return the error messages."""
     command = ["ffmpeg", "-v", "warning", "-nostdin", "-xerror", "-i", str(path), "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
     return done.stderr if done.returncode == 0 else f"exit {done.returncode}: {done.stderr}"
@@ -64,14 +64,14 @@ def opencv_frames(path: Path) -> int:
 
 
 def packet_hashes(path: Path) -> list[str]:
-    """MD5 of each packet as it is in the file, in decoding order."""
+    """Return the MD5 of each packet in the file, in decoding order."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v", "-c", "copy"]
     done = subprocess.run([*command, "-f", "framemd5", "-"], capture_output=True, check=True, text=True)
     return [line.rpartition(",")[2].strip() for line in done.stdout.splitlines() if line[:1] != "#"]
 
 
 def seek_error(path: Path, to: int) -> float:
-    """How far the picture that OpenCV jumps to is from the one that it comes to, on average of all bytes."""
+    """Return the mean difference between a picture that OpenCV seeks to and the same one read in order."""
     film = cv2.VideoCapture(str(path))
     for _ in range(to):
         film.grab()
@@ -83,7 +83,7 @@ def seek_error(path: Path, to: int) -> float:
 
 
 def timing(path: Path) -> tuple[float, list[int]]:
-    """Where the file begins, seconds, and the decoding times of its packets as they are stored."""
+    """Return the start time of the file, seconds, and the stored decoding times of its packets."""
     command = ["ffprobe", "-v", "error", "-show_packets", "-show_entries", "format=start_time:packet=dts"]
     probe = subprocess.run([*command, "-of", "json", str(path)], capture_output=True, check=True, text=True)
     assert not probe.stderr
@@ -92,7 +92,7 @@ def timing(path: Path) -> tuple[float, list[int]]:
 
 
 def remuxed(path: Path, to: Path) -> str:
-    """What ffmpeg complains of when it packs it into another container."""
+    """Copy the clip into another container; return ffmpeg's error messages."""
     command = ["ffmpeg", "-v", "warning", "-nostdin", "-y", "-i", str(path), "-c", "copy", str(to)]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
     return done.stderr if done.returncode == 0 else f"exit {done.returncode}: {done.stderr}"

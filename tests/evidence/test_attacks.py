@@ -1,4 +1,4 @@
-"""What a forger does to a bundle, and what ``edge-agent evidence verify`` says of it: to its command line."""
+"""Attacks on a bundle, and the output of ``edge-agent evidence verify``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Attack = Callable[[Path], None]
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``bundle``, of an alarm with its start and end, and the ``state`` of its box."""
+    """Return a folder with the ``bundle`` of an alarm and the ``state`` folder of its gateway."""
     folder = tmp_path_factory.mktemp("honest")
     config = folder / "edge-agent.yaml"
     config.write_text(CONFIG.format(state_dir=folder / "state"))
@@ -69,13 +69,13 @@ def verify(bundle: Path, *options: str) -> int:
     return main(["evidence", "verify", str(bundle), *options])
 
 
-# --- whose key it is ---
+# --- keys ---
 
 
 def test_without_a_known_key_a_forged_bundle_is_never_called_genuine(
     bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is as good as the true one: whoever forges all of it makes the key, too."""
+    """A forger of a whole bundle can also make a key, so it looks like a real one."""
     capsys.readouterr()
     assert verify(bundle) == 3
     said = capsys.readouterr().out
@@ -124,7 +124,7 @@ def test_a_birth_that_speaks_for_another_gateway_is_refused(
     assert "the birth on the topic of dt-002 says that it is of 'dt-001'" in capsys.readouterr().err
 
 
-# --- what the signatures cover ---
+# --- files that the signatures cover ---
 
 
 def edit(name: str, old: bytes, new: bytes) -> Attack:
@@ -149,7 +149,7 @@ def remove(name: str, which: int = 0) -> Attack:
 
 
 def as_of_before(bundle: Path) -> None:
-    """As an agent exported that did not sign the manifest; a forger can make any bundle look so."""
+    """Return the bundle as an older agent exported it, without a signed manifest."""
     (bundle / "manifest.sig").unlink()
     manifest = json.loads((bundle / "manifest.json").read_bytes())
     del manifest["signed_by"], manifest["asked_for"]
@@ -174,7 +174,7 @@ def swap_names(bundle: Path) -> None:
 
 
 def of_another_bundle(bundle: Path) -> None:
-    """The manifest of another case of the same box, with its good signature."""
+    """Use the validly signed manifest of another bundle of the same gateway."""
     config = bundle.parent / "edge-agent.yaml"
     config.write_text(CONFIG.format(state_dir=bundle.parent / "state"))
     with box_in(bundle.parent / "state") as box:
@@ -250,7 +250,7 @@ def test_of_heads_without_an_event_nothing_is_called_genuine(
 def test_the_gateways_are_named_whose_events_they_are(
     bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A genuine bundle of another gateway may be shown for that of this one."""
+    """A genuine bundle of another gateway could be presented as one of this gateway."""
     verify(bundle, *key_of(bundle.parent / "state"))
     assert "RESULT: ALL GENUINE\nevents of: dt-001\n" in capsys.readouterr().out
 
@@ -286,7 +286,7 @@ def test_a_manifest_of_another_gateway_does_not_speak_for_these_events(
     assert "signed by dt-666, with events of dt-001" in capsys.readouterr().out
 
 
-# --- what must not even be read ---
+# --- files that must not be read ---
 
 
 def zipped(bundle: Path, out: Path, *more: tuple[str | zipfile.ZipInfo, bytes], tail: bytes = b"") -> Path:
@@ -360,11 +360,11 @@ def test_a_folder_with_a_link_or_a_pipe_is_refused(
     assert "is no file but a link or a device" in capsys.readouterr().err
 
 
-# --- what is made to cost much ---
+# --- costly files ---
 
 
 def limited(*command: str) -> subprocess.CompletedProcess[str]:
-    """In 200 MB of address space: Python with its libraries has most of them."""
+    """Run with an address space of 200 MB, most of which Python and its libraries use."""
     arguments = [sys.executable, "-m", "edge_agent", "evidence", "verify", *command]
     return subprocess.run(
         arguments,
@@ -394,7 +394,7 @@ def test_a_zip_that_lies_of_its_sizes_is_refused(bundle: Path, tmp_path: Path) -
 def test_a_zip_with_more_files_than_any_export_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The list of files is counted before it is read into objects."""
+    """The entries are counted before zipfile makes objects of them."""
     listed = b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"x"
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 7, 7, 60_000 * len(listed), 0, 0)
     out = tmp_path / "case.zip"
@@ -420,7 +420,7 @@ def test_an_event_with_a_name_of_a_megabyte_is_not_kept(published_line: bytes, f
 
 
 def test_many_overlapping_losses_cost_no_square_of_their_count() -> None:
-    """With the square it takes minutes."""
+    """A quadratic algorithm would take minutes."""
     count = 100_000
     losses = LossRanges([LossRange(n, n + 50_000, "x", n % 2 == 0) for n in range(1, count)])
     gaps = [part for n in range(0, 2 * count, 2) for part in losses.unproven_parts(n, n)]

@@ -1,4 +1,4 @@
-"""A bundle, made by the command and checked by an expert's tools: openssl, sha256sum and a shell."""
+"""A bundle made by the command and checked with an expert's tools: openssl, sha256sum and a shell."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ JPEG = b"\xff\xd8 a picture \xff\xd9"
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Of a box with an alarm and its picture between other events."""
+    """Return the configuration of a gateway with an alarm and its picture among other events."""
     path = tmp_path / "edge-agent.yaml"
     path.write_text(CONFIG.format(state_dir=tmp_path / "state"))
     with box_in(tmp_path / "state") as box:
@@ -74,7 +74,7 @@ def shell(folder: Path, command: str) -> str:
 
 
 def known(bundle: Path) -> list[str]:
-    """``--gateway-key`` with the key of the bundle as this gateway's: here nobody has exchanged it."""
+    """Return ``--gateway-key`` with the key in the bundle, which is the right one here."""
     (pem,) = (bundle / "keys").iterdir()
     return ["--gateway-key", f"dt-001={pem}"]
 
@@ -85,7 +85,7 @@ def read_bundle(path: Path) -> dict[str, bytes]:
 
 
 def judged(content: dict[str, bytes], key: str) -> VerificationReport:
-    """Checked with this key of dt-001."""
+    """Verify the bundle with this key of dt-001."""
     report, contents = (
         VerificationReport(),
         Contents("b", list(content), lambda name: io.BytesIO(content[name])),
@@ -95,7 +95,7 @@ def judged(content: dict[str, bytes], key: str) -> VerificationReport:
 
 
 def commands(bundle: Path, language: str) -> list[str]:
-    """What the README says to type, one entry a numbered step."""
+    """Return the commands in the README, one entry per numbered step."""
     text = (bundle / f"README.{language}.txt").read_text()
     steps = re.split(r"^\d\. ", text, flags=re.MULTILINE)[1:]
     return ["\n".join(re.findall(r"^     (.*)$", step, re.MULTILINE)) for step in steps]
@@ -179,7 +179,7 @@ def test_a_file_more_or_less_is_found(bundle: Path) -> None:
 
 
 def new_sums(bundle: Path) -> None:
-    """Who changes a file can write SHA256SUMS anew."""
+    """Write SHA256SUMS again, as a forger can."""
     sums = shell(
         bundle, "find . -type f ! -name SHA256SUMS | sed 's,^./,,' | sort | xargs -d '\\n' sha256sum"
     )
@@ -196,7 +196,7 @@ def test_new_sums_do_not_hide_a_changed_event(bundle: Path) -> None:
 
 
 def test_a_changed_event_is_found_though_the_one_after_it_was_taken_out(config: Path, tmp_path: Path) -> None:
-    """The link to the head is gone, and nothing contradicts the changed one."""
+    """The link to the head is missing, and no other event contradicts the changed one."""
     (journal,) = (tmp_path / "state" / "evidence" / "journal").iterdir()
     name, out = f"dt-001/{journal.stem.rpartition('-')[2]}/{2:016d}", tmp_path / "cut"
     assert main(["evidence", "export", name, str(config), "--by", "x", "--out", str(out)]) == 0
@@ -209,7 +209,7 @@ def test_a_changed_event_is_found_though_the_one_after_it_was_taken_out(config: 
 
 
 def new_manifest(bundle: Path, state_dir: Path) -> None:
-    """As whoever has the box's key writes it: with the hashes of the files as they are now."""
+    """Sign a manifest of the current files with the gateway's key, as a thief can."""
     manifest = json.loads((bundle / "manifest.json").read_bytes())
     manifest["files"] = {
         name: hashlib.sha256((bundle / name).read_bytes()).hexdigest() for name in manifest["files"]
@@ -221,7 +221,7 @@ def new_manifest(bundle: Path, state_dir: Path) -> None:
 
 @pytest.mark.parametrize("place", ["events", "heads", "media"])
 def test_a_file_that_was_put_in_is_found_by_the_commands_too(bundle: Path, place: str) -> None:
-    (one, *_) = sorted((bundle / place).iterdir(), reverse=True)  # of a head its text
+    (one, *_) = sorted((bundle / place).iterdir(), reverse=True)  # the text of a head
     (bundle / place / f"more-{one.name}").write_bytes(one.read_bytes() + b"more")
     new_sums(bundle)
     told = "".join(shell(bundle, step) for step in commands(bundle, "vi")[2:])
@@ -231,7 +231,7 @@ def test_a_file_that_was_put_in_is_found_by_the_commands_too(bundle: Path, place
 def test_a_bundle_that_a_thief_has_signed_is_not_among_the_heads_that_the_centre_has(
     config: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The key lies on the box: alone, it proves little."""
+    """A thief of the gateway has the key, so a signature alone proves little."""
     (pem,) = (bundle / "keys").iterdir()
     arrived = tmp_path / "arrived.jsonl"
     (journal,) = (tmp_path / "state" / "evidence" / "journal").iterdir()
@@ -273,7 +273,7 @@ def test_a_damaged_zip_is_refused_or_found_and_never_a_crash(bundle: Path, tmp_p
         bad[chosen.randrange(len(bad))] ^= 1 << chosen.randrange(8)
         path.write_bytes(bad)
         try:
-            same = read_bundle(path) == read_bundle(bundle)  # a byte that nobody reads
+            same = read_bundle(path) == read_bundle(bundle)  # an unused byte
             said.add((same, check_files([path], known(bundle)[1:], []).genuine))
         except EvidenceError:
             continue
@@ -284,7 +284,7 @@ def test_a_damaged_zip_is_refused_or_found_and_never_a_crash(bundle: Path, tmp_p
 def test_a_zip_with_two_files_of_one_name_is_refused(
     bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever unpacks it may see the other one."""
+    """Another program may unpack the other one."""
     out = tmp_path / "two.zip"
     with zipfile.ZipFile(out, "w") as archive:
         for name, content in read_bundle(bundle).items():
@@ -403,7 +403,7 @@ def test_who_owns_the_state_directory_cannot_have_root_read_what_is_roots(
     for path in (state, *state.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
     let_pass(tmp_path)
-    of_root = tmp_path / "of-root"  # where the case is put, which the agent's user cannot
+    of_root = tmp_path / "of-root"  # a folder that the agent's user cannot write to
     of_root.mkdir(0o700)
     picture = state / "media" / "m-1.jpg"
     picture.rename(state / "true.jpg")
@@ -421,7 +421,7 @@ def test_who_owns_the_state_directory_cannot_have_root_read_what_is_roots(
 def test_to_hold_what_nobody_knows_is_told(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An event of which nothing was written yet may be held; one that was mistyped must not look so."""
+    """An event without media can be put on hold, but the user is warned in case the id is mistyped."""
     assert main(["evidence", "hold", "yard-nigth-t1-1", str(config), "--by", "Lan"]) == 1
     assert "no such event is on this box: mistyped?" in capsys.readouterr().out
     assert (tmp_path / "state" / "evidence" / "holds" / "yard-nigth-t1-1.json").exists()

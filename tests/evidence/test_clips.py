@@ -1,4 +1,4 @@
-"""Clips of real streams: they play everywhere, begin where they say, and are the camera's own packets."""
+"""Clips of real streams: they play in all players, start at the right time, and hold the camera's packets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
 from edge_agent.evidence.clips.clips import FinishedClip
 from edge_agent.evidence.clips.mux import NoClip, mux_clip
-from tests.evidence.filming import Set, film, filming
+from tests.evidence.clip_scene import ClipScene, camera_with_clips, clip_file
 from tests.evidence.player import packet_hashes, played, remuxed, seek_error, timing
 from tests.testbed.clips import make_clip
 from tests.testbed.ring_feed import START
@@ -27,7 +27,7 @@ OPEN_GOP = ("-x265-params", "log-level=error:bframes=3:open-gop=1:keyint=10:min-
 
 @pytest.fixture(scope="module")
 def streams(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """20 s at 10 fps, a keyframe each second, in MP4 and Matroska: parameter sets are beside the stream."""
+    """20 s at 10 fps with a keyframe each second, in MP4 and Matroska, with separate parameter sets."""
     folder = tmp_path_factory.mktemp("streams")
     wanted: dict[str, dict[str, Any]] = {
         "h264": {},
@@ -58,9 +58,9 @@ TAGS = {
 
 @pytest.mark.parametrize("name", TAGS)
 def test_a_clip_plays_and_begins_when_it_says(name: str, streams: dict[str, Path], tmp_path: Path) -> None:
-    scene = Set(streams[name])
+    scene = ClipScene(streams[name])
     cut = only(scene.event(8.25, 9.0))
-    made, path = film(cut, tmp_path / "clip.mp4")
+    made, path = clip_file(cut, tmp_path / "clip.mp4")
     seen = played(path)
     assert (seen.codec, seen.tag) == TAGS[name]
     assert seen.codec == made.codec
@@ -72,7 +72,7 @@ def test_a_clip_plays_and_begins_when_it_says(name: str, streams: dict[str, Path
     assert seen.by_opencv == len(seen.times_s) == len(cut.packets) - leading(cut)
     assert all(0.09 < b - a < 0.11 for a, b in itertools.pairwise(seen.times_s))
     assert seen.duration_s == pytest.approx(made.duration_s, abs=FRAME_S)
-    # The pre-roll as told: the picture that is shown there is the one of the event.
+    # The reported pre-roll: the picture at that time is the one of the event.
     assert 5.0 <= scene.pre_roll_s(cut, made) < 6.0 + FRAME_S
     assert made.duration_s - scene.pre_roll_s(cut, made) == pytest.approx(0.75 + 5, abs=2 * FRAME_S)
 
@@ -81,7 +81,7 @@ def test_a_clip_plays_and_begins_when_it_says(name: str, streams: dict[str, Path
 def test_a_strict_reader_finds_nothing_and_a_player_can_jump(
     name: str, streams: dict[str, Path], tmp_path: Path
 ) -> None:
-    _, path = film(only(Set(streams[name]).event(8.25, 9.0)), tmp_path / "clip.mp4")
+    _, path = clip_file(only(ClipScene(streams[name]).event(8.25, 9.0)), tmp_path / "clip.mp4")
     begin_s, decoding = timing(path)
     assert begin_s == 0
     assert all(a < b for a, b in itertools.pairwise(decoding))
@@ -94,7 +94,7 @@ def test_a_strict_reader_finds_nothing_and_a_player_can_jump(
 
 
 def leading(cut: FinishedClip) -> int:
-    """Pictures of an open GOP that refer to the one before it."""
+    """Return packets of an open GOP that refer to the GOP before."""
     first = cut.packets[0].packet.pts
     assert first is not None
     return sum(1 for item in cut.packets[1:4] if (item.packet.pts or 0) < first)
@@ -103,14 +103,14 @@ def leading(cut: FinishedClip) -> int:
 def test_an_open_gop_loses_the_pictures_that_refer_to_what_is_not_there(
     streams: dict[str, Path], tmp_path: Path
 ) -> None:
-    cut = only(Set(streams["h265-open-gop"]).event(8.25, 9.0))
+    cut = only(ClipScene(streams["h265-open-gop"]).event(8.25, 9.0))
     assert leading(cut) > 0
-    _, path = film(cut, tmp_path / "clip.mp4")
+    _, path = clip_file(cut, tmp_path / "clip.mp4")
     assert not played(path).complaints
 
 
 def annex_b(path: Path, to: Path, *filters: str) -> Path:
-    """The same packets with start codes, in Matroska's stead: as a camera sends them."""
+    """Return the packets with start codes, as a camera sends them."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(path), "-c", "copy"]
     bitstream = ",".join(("h264_mp4toannexb", *filters))
     subprocess.run([*command, "-bsf:v", bitstream, "-f", "mpegts", str(to)], check=True)
@@ -118,18 +118,18 @@ def annex_b(path: Path, to: Path, *filters: str) -> Path:
 
 
 def test_parameter_sets_may_be_in_the_stream_only(streams: dict[str, Path], tmp_path: Path) -> None:
-    scene = Set(annex_b(streams["h264"], tmp_path / "camera.ts"))
+    scene = ClipScene(annex_b(streams["h264"], tmp_path / "camera.ts"))
     cut = only(scene.event(8.25, 9.0))
     assert cut.parameters is not None
     cut = dataclasses.replace(cut, parameters=Described(cut.parameters.tick_s))
-    _, path = film(cut, tmp_path / "clip.mp4")
+    _, path = clip_file(cut, tmp_path / "clip.mp4")
     seen = played(path)
     assert (seen.tag, seen.complaints, seen.by_opencv) == ("avc1", "", len(cut.packets))
 
 
 @dataclasses.dataclass(frozen=True)
 class Described:
-    """RTSP without sprop-parameter-sets."""
+    """Stream parameters as of RTSP without sprop-parameter-sets."""
 
     tick_s: float
     codec: str = "h264"
@@ -140,18 +140,18 @@ class Described:
 
 def test_a_turned_picture_stays_turned(streams: dict[str, Path], tmp_path: Path) -> None:
     for degrees in (90, 180, 270):
-        cut = only(Set(streams["h264"]).event(8.25, 9.0))
+        cut = only(ClipScene(streams["h264"]).event(8.25, 9.0))
         assert cut.parameters is not None
         parameters = dataclasses.replace(
             Described(cut.parameters.tick_s), extradata=cut.parameters.extradata, turned_deg=degrees
         )
-        _, path = film(dataclasses.replace(cut, parameters=parameters), tmp_path / "clip.mp4")
+        _, path = clip_file(dataclasses.replace(cut, parameters=parameters), tmp_path / "clip.mp4")
         assert played(path).turned_deg % 360 == degrees
 
 
 def test_the_camera_s_packets_are_in_the_file_bit_for_bit(streams: dict[str, Path], tmp_path: Path) -> None:
     for name in ("h264", "h264-b-frames", "h265", "mjpeg"):
-        _, path = film(only(Set(streams[name]).event(8.25, 9.0)), tmp_path / "clip.mp4")
+        _, path = clip_file(only(ClipScene(streams[name]).event(8.25, 9.0)), tmp_path / "clip.mp4")
         filmed, sent = packet_hashes(path), packet_hashes(streams[name])
         begin = sent.index(filmed[0])
         assert sent[begin : begin + len(filmed)] == filmed, name
@@ -165,8 +165,8 @@ def test_pictures_without_a_time_and_a_clock_that_is_set(streams: dict[str, Path
             packet.pts += round(3600 / packet.time_base)
         return packet
 
-    cut = only(Set(streams["h264"], edit=edit).event(8.25, 12.0))
-    made, path = film(cut, tmp_path / "clip.mp4")
+    cut = only(ClipScene(streams["h264"], edit=edit).event(8.25, 12.0))
+    made, path = clip_file(cut, tmp_path / "clip.mp4")
     seen = played(path)
     assert not seen.complaints
     assert seen.by_opencv == len(cut.packets)
@@ -176,40 +176,40 @@ def test_pictures_without_a_time_and_a_clock_that_is_set(streams: dict[str, Path
 
 def test_pictures_that_come_at_odd_times_are_shown_at_them(streams: dict[str, Path], tmp_path: Path) -> None:
     """A camera that lowers its rate at night."""
-    scene = Set(streams["mjpeg"], edit=lambda n, packet: packet if n < 80 or n % 5 == 0 else None)
-    _, path = film(only(scene.event(8.25, 9.0)), tmp_path / "clip.mp4")
+    scene = ClipScene(streams["mjpeg"], edit=lambda n, packet: packet if n < 80 or n % 5 == 0 else None)
+    _, path = clip_file(only(scene.event(8.25, 9.0)), tmp_path / "clip.mp4")
     steps = {round(b - a, 1) for a, b in itertools.pairwise(played(path).times_s)}
     assert steps == {0.1, 0.5}
 
 
 def test_a_clip_ends_with_the_connection_and_says_so(streams: dict[str, Path], tmp_path: Path) -> None:
-    scene = Set(streams["h264"])
-    cuts = scene.run({8.25: lambda: scene.told(Phase.START, 8.25), 10.0: scene.site.ring.end})
+    scene = ClipScene(streams["h264"])
+    cuts = scene.run({8.25: lambda: scene.report(Phase.START, 8.25), 10.0: scene.site.ring.end})
     cut = only(cuts)
     assert cut.cut_short == "the connection to the camera was lost"
-    made, path = film(cut, tmp_path / "clip.mp4")
+    made, path = clip_file(cut, tmp_path / "clip.mp4")
     assert made.duration_s == pytest.approx(10.1 - 3.0, abs=0.11)
     assert not played(path).complaints
 
 
 def test_after_a_reconnect_the_next_event_is_filmed_again(streams: dict[str, Path]) -> None:
-    scene = Set(streams["h264"])
-    scene.run({18.0: lambda: scene.told(Phase.START, 18.0)})
+    scene = ClipScene(streams["h264"])
+    scene.run({18.0: lambda: scene.report(Phase.START, 18.0)})
     scene.site.ring.end()
     cuts = scene.event(30.0, 31.0, event_id="zone-2")
     assert [(cut.event_id, cut.cut_short is None) for cut in cuts] == [("zone-1", False), ("zone-2", True)]
 
 
 def test_a_long_event_is_cut_at_max_s(streams: dict[str, Path]) -> None:
-    scene = Set(streams["h264"], settings=filming(Clip(max_s=11.0)))
-    cut = only(scene.run({6.25: lambda: scene.told(Phase.START, 6.25)}))
+    scene = ClipScene(streams["h264"], settings=camera_with_clips(Clip(max_s=11.0)))
+    cut = only(scene.run({6.25: lambda: scene.report(Phase.START, 6.25)}))
     assert cut.cut_short == "it is longer than clip.max_s (11 s)"
     assert cut.packets[-1].stamp_mono - cut.packets[0].stamp_mono == pytest.approx(11.0, abs=FRAME_S)
 
 
 def test_a_clip_is_never_larger_than_max_bytes_nor_is_the_tape(streams: dict[str, Path]) -> None:
     limit = 250_000
-    scene = Set(streams["mjpeg"], settings=filming(Clip(max_bytes=limit)))
+    scene = ClipScene(streams["mjpeg"], settings=camera_with_clips(Clip(max_bytes=limit)))
     cuts = scene.event(8.25, 15.0)
     cut = only(cuts)
     assert cut.cut_short == "it is larger than clip.max_bytes (250000)"
@@ -220,22 +220,22 @@ def test_a_clip_is_never_larger_than_max_bytes_nor_is_the_tape(streams: dict[str
 
 def test_a_recorder_that_does_not_come_bounds_the_memory_all_the_same(streams: dict[str, Path]) -> None:
     limit = 250_000
-    scene = Set(streams["mjpeg"], settings=filming(Clip(max_bytes=limit)))
-    for now_s in scene.site.arrive():  # nobody cuts
+    scene = ClipScene(streams["mjpeg"], settings=camera_with_clips(Clip(max_bytes=limit)))
+    for now_s in scene.site.arrive():  # the recorder does not cut
         if now_s == pytest.approx(8.0):
-            scene.told(Phase.START, 8.0)
+            scene.report(Phase.START, 8.0)
     cut = only(scene.clips.take_finished())
     assert cut.cut_short
     assert sum(item.packet.size for item in cut.packets) <= limit
 
 
 def test_overlapping_events_share_the_packets(streams: dict[str, Path]) -> None:
-    scene = Set(streams["h264"])
+    scene = ClipScene(streams["h264"])
     cuts = scene.run(
         {
-            7.0: lambda: scene.told(Phase.START, 7.0, event_id="a"),
-            9.0: lambda: scene.told(Phase.MOMENT, 9.0, event_id="b"),
-            10.0: lambda: scene.told(Phase.END, 10.0, event_id="a"),
+            7.0: lambda: scene.report(Phase.START, 7.0, event_id="a"),
+            9.0: lambda: scene.report(Phase.MOMENT, 9.0, event_id="b"),
+            10.0: lambda: scene.report(Phase.END, 10.0, event_id="a"),
         }
     )
     one, two = sorted(cuts, key=lambda cut: cut.event_id)
@@ -245,14 +245,14 @@ def test_overlapping_events_share_the_packets(streams: dict[str, Path]) -> None:
 
 
 def test_an_event_that_began_before_the_ring_is_filmed_from_what_there_is(streams: dict[str, Path]) -> None:
-    """Loitering is told after a minute; the told pre-roll is then negative."""
-    short = dataclasses.replace(filming(), ring=Ring(3.0, 4_000_000))
-    scene = Set(streams["h264"], settings=short)
+    """Loitering is reported after a minute; the reported pre-roll is then negative."""
+    short = dataclasses.replace(camera_with_clips(), ring=Ring(3.0, 4_000_000))
+    scene = ClipScene(streams["h264"], settings=short)
     cut = only(
         scene.run(
             {
-                9.0: lambda: scene.told(Phase.START, 2.0),
-                10.0: lambda: scene.told(Phase.END, 10.0),
+                9.0: lambda: scene.report(Phase.START, 2.0),
+                10.0: lambda: scene.report(Phase.END, 10.0),
             }
         )
     )
@@ -260,20 +260,20 @@ def test_an_event_that_began_before_the_ring_is_filmed_from_what_there_is(stream
     assert cut.packets[0].keyframe
 
 
-def long_after(scene: Set, began_s: float, told_s: float) -> FinishedClip:
-    """An event that is told long after it began."""
+def long_after(scene: ClipScene, began_s: float, reported_s: float) -> FinishedClip:
+    """Return the clip of an event that is reported long after it began."""
     return only(
         scene.run(
             {
-                told_s: lambda: scene.told(Phase.START, began_s),
-                told_s + 0.5: lambda: scene.told(Phase.END, told_s + 0.5),
+                reported_s: lambda: scene.report(Phase.START, began_s),
+                reported_s + 0.5: lambda: scene.report(Phase.END, reported_s + 0.5),
             }
         )
     )
 
 
-def seconds(scene: Set, cut: FinishedClip) -> tuple[float, float]:
-    """First and last picture, in the stream."""
+def seconds(scene: ClipScene, cut: FinishedClip) -> tuple[float, float]:
+    """Return the times of the first and last picture in the stream."""
     begin, *_, end = (item.stamp_mono - scene.site.begin_mono for item in cut.packets)
     return begin, end
 
@@ -281,28 +281,28 @@ def seconds(scene: Set, cut: FinishedClip) -> tuple[float, float]:
 def test_a_clip_shows_how_its_event_came_to_be_told_though_it_began_long_before(
     streams: dict[str, Path],
 ) -> None:
-    """From its beginning it would be over before anybody was told."""
-    scene = Set(streams["h264"], settings=filming(Clip(pre_s=2.0, post_s=2.0, max_s=6.0)))
-    begin_s, end_s = seconds(scene, long_after(scene, began_s=4.0, told_s=12.0))
+    """A clip from the beginning of the event would end before the report."""
+    scene = ClipScene(streams["h264"], settings=camera_with_clips(Clip(pre_s=2.0, post_s=2.0, max_s=6.0)))
+    begin_s, end_s = seconds(scene, long_after(scene, began_s=4.0, reported_s=12.0))
     assert 8.0 - 1.0 <= begin_s <= 8.0
     assert end_s >= 12.0
-    scene = Set(streams["mjpeg"], settings=filming(Clip(max_bytes=600_000)))
-    begin_s, end_s = seconds(scene, long_after(scene, began_s=2.0, told_s=10.0))
-    assert begin_s > 5.0, "half of it is used up before the event is told"
+    scene = ClipScene(streams["mjpeg"], settings=camera_with_clips(Clip(max_bytes=600_000)))
+    begin_s, end_s = seconds(scene, long_after(scene, began_s=2.0, reported_s=10.0))
+    assert begin_s > 5.0, "half of it is used up before the event is reported"
     assert end_s > 11.0
 
 
 def test_without_a_keyframe_there_is_no_clip_and_it_is_told_why(tmp_path: Path) -> None:
     rare = make_clip(tmp_path / "rare.mp4", seconds=12, keyframe_s=60)
-    short = dataclasses.replace(filming(Clip(post_s=1.0)), ring=Ring(3.0, 4_000_000))
-    scene = Set(rare, settings=short)
+    short = dataclasses.replace(camera_with_clips(Clip(post_s=1.0)), ring=Ring(3.0, 4_000_000))
+    scene = ClipScene(rare, settings=short)
     cut = only(scene.event(8.0, 9.0))
     assert cut.packets == []
 
 
 def test_a_camera_that_is_away_gives_no_clip(streams: dict[str, Path]) -> None:
-    scene = Set(streams["h264"])
-    scene.told(Phase.MOMENT, 0.0)
+    scene = ClipScene(streams["h264"])
+    scene.report(Phase.MOMENT, 0.0)
     assert scene.wait(4.0) == []
     cut = only(scene.wait(4.0))
     assert (cut.parameters, cut.packets) == (None, [])
@@ -314,8 +314,8 @@ def test_a_camera_that_is_away_gives_no_clip(streams: dict[str, Path]) -> None:
         (ClipPolicy.RULES, False, Severity.ALARM, True),
         (ClipPolicy.RULES, False, Severity.WARNING, True),
         (ClipPolicy.RULES, False, Severity.INFO, False),  # a busy line must not fill the card
-        (ClipPolicy.RULES, True, Severity.ALARM, False),  # masks are not in a clip
-        (ClipPolicy.UNMASKED, True, Severity.ALARM, True),  # unless somebody says so
+        (ClipPolicy.RULES, True, Severity.ALARM, False),  # a clip has no privacy masks
+        (ClipPolicy.UNMASKED, True, Severity.ALARM, True),  # unless configured
         (ClipPolicy.NONE, False, Severity.ALARM, False),
     ],
 )
@@ -323,17 +323,17 @@ def test_which_events_are_filmed(
     policy: ClipPolicy, masked: bool, severity: Severity, filmed: bool, streams: dict[str, Path]
 ) -> None:
     masks = (((0.0, 0.0), (0.1, 0.0), (0.1, 0.1)),) if masked else ()
-    scene = Set(streams["h264"], settings=filming(policy=policy, privacy_masks=masks))
+    scene = ClipScene(streams["h264"], settings=camera_with_clips(policy=policy, privacy_masks=masks))
     assert bool(scene.event(8.25, 9.0, severity=severity)) is filmed
 
 
 def test_a_closed_camera_finishes_what_is_open_and_begins_nothing(streams: dict[str, Path]) -> None:
-    scene = Set(streams["h264"])
-    scene.run({8.0: lambda: scene.told(Phase.START, 8.0)})
+    scene = ClipScene(streams["h264"])
+    scene.run({8.0: lambda: scene.report(Phase.START, 8.0)})
     scene.clips.close("its settings have changed")
     assert only(scene.clips.take_finished()).cut_short == "its settings have changed"
     assert scene.clips.done
-    scene.told(Phase.START, 9.0, event_id="late")
+    scene.report(Phase.START, 9.0, event_id="late")
     assert scene.clips.take_finished() == []
     assert not scene.site.ring.tapped
 

@@ -1,4 +1,4 @@
-"""What a running agent loads to sign: not more than it needs."""
+"""Signing loads only the modules that it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from edge_agent.evidence.chain.keys import load_or_make
 folder = Path(sys.argv[1])
-for _ in range(2):  # made, and read again
+for _ in range(2):  # create the key, then load it
     load_or_make(folder).sign(b"text")
 print(*sorted(name for name in sys.modules if name.startswith("cryptography.hazmat.primitives.serial")))
 """

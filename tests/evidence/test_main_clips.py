@@ -1,5 +1,4 @@
-"""Clips from the main stream of a camera that serves both: which one they are cut from, and what happens when
-the better one goes away."""
+"""Clips of a camera with two streams: which stream is used, and what happens when the main stream stops."""
 
 from __future__ import annotations
 
@@ -25,9 +24,9 @@ from edge_agent.evidence.clips.recorder import ClipRecorder
 from edge_agent.evidence.store import MediaStore
 from tests.capture.rig import QUICK, RecordedBackoff, eventually, running
 from tests.events.parts import maker
-from tests.evidence.filming import filming
+from tests.evidence.clip_scene import camera_with_clips
 from tests.evidence.player import played
-from tests.evidence.told import Told
+from tests.evidence.recording_outbox import RecordingOutbox
 from tests.testbed.clips import make_clip
 from tests.testbed.rtsp import RtspServer
 
@@ -35,16 +34,16 @@ SUB, MAIN = (320, 180), (640, 360)
 
 
 class Site:
-    """One camera with both streams, its clips, and the recorder that makes them: all real."""
+    """One camera with both streams, its clips and a real recorder."""
 
     def __init__(self, folder: Path, sub: RtspServer, main: RtspServer, **clip: Any) -> None:
         self.armed = True
         settings = Clip(main_url=main.url("/main"), **{"pre_s": 1.0, "post_s": 1.5, **clip})
-        self.camera: Camera = dataclasses.replace(filming(settings), url=sub.url("/sub"))
+        self.camera: Camera = dataclasses.replace(camera_with_clips(settings), url=sub.url("/sub"))
         clock = SystemClock()
         self.store = MediaStore(folder / "evidence", Storage(keep_free=0), clock)
-        self.told = Told(self.store)
-        self.recorder = ClipRecorder(self.store, maker(), self.told, clock)
+        self.outbox = RecordingOutbox(self.store)
+        self.recorder = ClipRecorder(self.store, maker(), self.outbox, clock)
         self.reader = CameraReader(self.camera, clock, limits=QUICK, backoff=RecordedBackoff())
         self.main = MainStream(
             self.camera, clock, armed=lambda: self.armed, limits=QUICK, backoff=RecordedBackoff()
@@ -69,7 +68,7 @@ class Site:
                 assert self.main.loop.failure is None
 
     def fill(self) -> None:
-        """Until there is a pre-roll of both streams."""
+        """Wait for a pre-roll of both streams."""
         eventually(lambda: span_s(self.reader.ring) > 1.2 and span_s(self.main.ring) > 1.2, 20)
 
     def say(self, event_id: str, phase: Phase) -> None:
@@ -77,12 +76,12 @@ class Site:
         self.clips.event_reported(outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, now, now))
 
     def clip(self, event_id: str) -> tuple[dict[str, Any], Path]:
-        """What was told of it, and its file."""
-        eventually(lambda: any(told["event_id"] == event_id for told in self.told.events), 20)
-        told = next(told for told in self.told.events if told["event_id"] == event_id)
-        assert told["clip"] is not None, told["missing"]
+        """Return the reported data and the file of the clip."""
+        eventually(lambda: any(event["event_id"] == event_id for event in self.outbox.events), 20)
+        event = next(event for event in self.outbox.events if event["event_id"] == event_id)
+        assert event["clip"] is not None, event["missing"]
         (path,) = self.store.files_of(event_id)
-        return told["clip"], path
+        return event["clip"], path
 
 
 def span_s(ring: Any) -> float:
@@ -100,7 +99,7 @@ class Span:
         self.stamps += [item.stamp_mono for item in packets]
 
     def lost(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -120,13 +119,13 @@ def sub(files: dict[str, Path]) -> Iterator[RtspServer]:
 
 @pytest.fixture
 def main(files: dict[str, Path]) -> Iterator[RtspServer]:
-    """For one test alone: it is tormented."""
+    """A main stream for one test, which disturbs it."""
     with RtspServer({"/main": files["main"]}) as server:
         yield server
 
 
 def clients(server: RtspServer) -> int:
-    """As the camera sees it: connections to its port, at its end."""
+    """Return the connections to the camera's port."""
     connections = psutil.Process(server.pid).net_connections("tcp")
     return sum(1 for one in connections if one.status == "ESTABLISHED" and one.laddr.port == server.port)
 
@@ -162,7 +161,7 @@ def test_a_main_stream_that_is_away_leaves_the_clip_to_the_other_and_is_used_aga
 def test_a_main_stream_that_has_just_stopped_is_not_filmed(
     sub: RtspServer, main: RtspServer, tmp_path: Path
 ) -> None:
-    """It is connected still, and its last pictures are there; they would show nothing of the event."""
+    """It is still connected and has pictures, but these are older than the event."""
     patient = dataclasses.replace(QUICK, stall_s=20.0)
     site = Site(tmp_path, sub, main)
     site.main._limits = patient
@@ -196,7 +195,7 @@ def test_disarmed_the_camera_sees_no_client_unless_a_clip_is_open(
         assert clients(main) == 1
         site.say("zone-1", Phase.START)
         site.armed = False
-        time.sleep(6.0)  # it asks once in five seconds
+        time.sleep(6.0)  # it polls every five seconds
         assert clients(main) == 1
         site.say("zone-1", Phase.END)
         assert site.clip("zone-1")[0]["source"] == "main"
@@ -210,7 +209,7 @@ def test_the_packets_of_the_main_stream_take_no_more_than_max_bytes(
 ) -> None:
     limit = 200_000
     with Site(tmp_path, sub, main, pre_s=30.0, max_bytes=limit).run() as site:
-        most = Most(lambda: site.main.ring.size_bytes)
+        most = Maximum(lambda: site.main.ring.size_bytes)
         eventually(lambda: site.main.ring.size_bytes > 0.8 * limit, 30)
         site.say("zone-1", Phase.START)
         clip, _ = site.clip("zone-1")
@@ -221,8 +220,8 @@ def test_the_packets_of_the_main_stream_take_no_more_than_max_bytes(
     assert site.main.ring.tapped is False
 
 
-class Most:
-    """The most that a figure was."""
+class Maximum:
+    """Records the maximum of a value."""
 
     def __init__(self, figure: Callable[[], int]) -> None:
         self.seen = 0

@@ -1,4 +1,4 @@
-"""The recorder's thread: what it tells is on the disk, and what it cannot store it tells too."""
+"""The recorder's thread: it reports stored clips, and clips that it cannot store."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from edge_agent.evidence.clips.recorder import ClipRecorder
 from edge_agent.evidence.store import MediaStore
 from tests.capture.rig import eventually
 from tests.events.parts import maker
-from tests.evidence.filming import filming
+from tests.evidence.clip_scene import camera_with_clips
 from tests.evidence.player import played
-from tests.evidence.told import Told
+from tests.evidence.recording_outbox import RecordingOutbox
 from tests.outbox.parts import picture
 from tests.outbox.test_failing_disk import fill, small_disk  # noqa: F401  # a fixture
 from tests.testbed.clips import make_clip
@@ -29,25 +29,25 @@ from tests.testbed.ring_feed import RingFeed
 
 
 class Box:
-    """A recorder that runs, and one camera whose clock is the stream's."""
+    """A running recorder, and one camera whose clock follows the stream."""
 
     def __init__(
         self, folder: Path, clip: Path, storage: Storage | None = None, seal_to: bytes | None = None
     ) -> None:
-        self.camera = filming(Clip(pre_s=2.0, post_s=1.0))
+        self.camera = camera_with_clips(Clip(pre_s=2.0, post_s=1.0))
         self.site = RingFeed(self.camera, clip)
         self.store = MediaStore(folder / "evidence", storage or Storage(keep_free=0), self.site.clock)
-        self.told = Told(self.store)
-        self.recorder = ClipRecorder(self.store, maker(), self.told, self.site.clock, seal_to)
+        self.outbox = RecordingOutbox(self.store)
+        self.recorder = ClipRecorder(self.store, maker(), self.outbox, self.site.clock, seal_to)
         self.clips = self.recorder.camera(self.camera, self.site.ring)
 
     def event(self, event_id: str, phase: Phase, **more: Any) -> None:
         mono = self.site.clock.mono
-        told = outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
-        self.clips.event_reported(told)
+        event = outbox_model.ReportedEvent(event_id, phase, Severity.ALARM, mono, mono, more.get("picture"))
+        self.clips.event_reported(event)
 
-    def film(self, *event_ids: str) -> None:
-        """They begin at 4 s and end at 5 s of the stream."""
+    def report_events(self, *event_ids: str) -> None:
+        """Report events that begin at 4 s and end at 5 s of the stream."""
         for now_s in self.site.arrive():
             for event_id in event_ids:
                 if now_s == pytest.approx(4.0):
@@ -73,11 +73,11 @@ def box(tmp_path: Path, stream: Path) -> Iterator[Box]:
 
 
 def test_a_clip_is_told_when_it_is_on_the_disk(box: Box) -> None:
-    box.film("zone-1")
-    eventually(lambda: len(box.told.events) == 1)
-    (data,), (path,) = box.told.events, box.store.files_of("zone-1")
+    box.report_events("zone-1")
+    eventually(lambda: len(box.outbox.events) == 1)
+    (data,), (path,) = box.outbox.events, box.store.files_of("zone-1")
     clip, content = data["clip"], path.read_bytes()
-    assert box.told.on_disk == [True]
+    assert box.outbox.on_disk == [True]
     assert data.get("missing") is None
     assert clip["sha256"] == hashlib.sha256(content).hexdigest()
     assert clip["bytes"] == len(content)
@@ -99,9 +99,9 @@ def test_without_a_picture_of_the_camera_it_is_told_that_there_is_no_clip(box: B
     box.event("zone-1", Phase.MOMENT)
     box.site.clock.mono += 10
     box.recorder.wake()
-    eventually(lambda: len(box.told.events) == 1)
-    assert box.told.events[0]["clip"] is None
-    assert box.told.events[0]["missing"] == "no keyframe came"
+    eventually(lambda: len(box.outbox.events) == 1)
+    assert box.outbox.events[0]["clip"] is None
+    assert box.outbox.events[0]["missing"] == "no keyframe came"
     assert box.recorder.health().missed == 1
 
 
@@ -109,12 +109,12 @@ def test_a_full_disk_takes_no_clip_and_says_so(small_disk: Path, stream: Path) -
     box = Box(small_disk, stream)
     fill(small_disk)
     box.recorder.start()
-    box.film("zone-1")
-    eventually(lambda: len(box.told.events) == 1)
+    box.report_events("zone-1")
+    eventually(lambda: len(box.outbox.events) == 1)
     box.recorder.stop(1.0)
     assert box.recorder.join(5)
-    assert box.told.events[0]["clip"] is None
-    assert "full" in box.told.events[0]["missing"]
+    assert box.outbox.events[0]["clip"] is None
+    assert "full" in box.outbox.events[0]["missing"]
     assert "full" in (box.recorder.health().degraded or "")
 
 
@@ -127,11 +127,11 @@ def test_sealed_clips_open_at_the_centre_only(tmp_path: Path, stream: Path) -> N
     key = X25519PrivateKey.generate()
     box = Box(tmp_path, stream, seal_to=key.public_key().public_bytes_raw())
     box.recorder.start()
-    box.film("zone-1")
-    eventually(lambda: len(box.told.events) == 1)
+    box.report_events("zone-1")
+    eventually(lambda: len(box.outbox.events) == 1)
     box.recorder.stop(1.0)
     assert box.recorder.join(5)
-    clip, (path,) = box.told.events[0]["clip"], box.store.files_of("zone-1")
+    clip, (path,) = box.outbox.events[0]["clip"], box.store.files_of("zone-1")
     content = path.read_bytes()
     assert path.name.endswith(".mp4.sealed")
     assert b"ftyp" not in content
@@ -150,7 +150,7 @@ def test_a_stop_finishes_what_is_open(tmp_path: Path, stream: Path) -> None:
             box.event("zone-1", Phase.START)
     box.recorder.stop(1.0)
     assert box.recorder.join(5)
-    assert box.told.events[0]["clip"]["cut_short"] == "the agent was stopped"
+    assert box.outbox.events[0]["clip"]["cut_short"] == "the agent was stopped"
     assert len(box.store.files_of("zone-1")) == 1
 
 
@@ -162,8 +162,8 @@ def test_a_stop_without_time_stores_nothing_and_says_so(tmp_path: Path, stream: 
             box.event("zone-1", Phase.START)
     box.recorder.stop(-1.0)
     assert box.recorder.join(5)
-    (told,) = box.told.events
-    assert (told["clip"], told["missing"]) == (None, "the agent was stopped before it was stored")
+    (event,) = box.outbox.events
+    assert (event["clip"], event["missing"]) == (None, "the agent was stopped before it was stored")
     assert box.store.files_of("zone-1") == ()
 
 
@@ -180,7 +180,7 @@ def test_telling_the_recorder_never_waits_for_the_disk(
 
     monkeypatch.setattr(box.store, "save", save)
     box.recorder.start()
-    box.film("zone-1")
+    box.report_events("zone-1")
     assert reached.wait(10)
     teller = threading.Thread(target=box.event, args=("zone-2", Phase.START))
     teller.start()

@@ -1,4 +1,4 @@
-"""The days of retention in docs/guide/storage.md: computed from the sizes that it names, which are real."""
+"""The days of retention in docs/guide/storage.md, computed from the file sizes that it names."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from edge_agent.evidence.chain.chain import JOURNAL_SHARE
 from edge_agent.evidence.jpeg import AIM_BYTES
 from tests.evidence.box import box_in
-from tests.evidence.filming import Set, film
+from tests.evidence.clip_scene import ClipScene, clip_file
 from tests.testbed.clips import make_clip
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "storage.md").read_text(encoding="utf-8")
-SYSTEM_GB, FILE_SYSTEM = 8.0, 0.07  # of a card: for the system, and of the rest for ext4 itself
+SYSTEM_GB, FILE_SYSTEM = 8.0, 0.07  # of a card: the system, and ext4's own share of the rest
 KEEP_FREE_GB = 0.2
 CLIPS_A_DAY = (20, 100, 500)
 
@@ -31,12 +31,12 @@ SUB, MAIN, PICTURE, JOURNAL = (
 
 
 def days(max_gb: float, clips_a_day: int, clip_mb: float) -> int:
-    """One picture with each clip."""
+    """Return the days of retention, with one picture per clip."""
     return int(max_gb * 1000 / (clips_a_day * (clip_mb + PICTURE)))
 
 
 def max_gb(card_gb: int) -> int:
-    """For ``storage.max_bytes``; the journal takes its share besides."""
+    """Return ``storage.max_bytes`` in GB, without the share of the journal."""
     free_gb = card_gb * (1 - FILE_SYSTEM) - SYSTEM_GB - KEEP_FREE_GB
     return int(free_gb / (1 + 1 / JOURNAL_SHARE))
 
@@ -53,8 +53,8 @@ def test_a_clip_weighs_what_its_stream_does_and_hardly_more(tmp_path: Path) -> N
     rate = ("-b:v", "512k", "-maxrate", "512k", "-bufsize", "512k", "-preset", "veryfast")
     noise = ("-vf", "noise=alls=20:allf=t")
     stream = make_clip(tmp_path / "sub.mp4", size=(640, 360), seconds=24, keyframe_s=2, extra=(*rate, *noise))
-    (cut,) = Set(stream).event(9.3, 14.3)
-    made, path = film(cut, tmp_path / "clip.mp4")
+    (cut,) = ClipScene(stream).event(9.3, 14.3)
+    made, path = clip_file(cut, tmp_path / "clip.mp4")
     size = path.stat().st_size
     assert size < 1.01 * sum(item.packet.size for item in cut.packets) + 10_000
     assert 15 < made.duration_s < 17.5

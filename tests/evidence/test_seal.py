@@ -1,4 +1,4 @@
-"""Sealed media: only the centre's key opens them, and nothing about them can be changed unseen."""
+"""Sealed media: only the centre's key opens them, and every change is detected."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_key_made_with_openssl_opens_what_was_sealed_to_it(tmp_path: Path) -> 
 
 def test_sealing_a_clip_takes_the_memory_of_one_copy() -> None:
     clip = bytes(8_000_000)
-    seal(b"", PUBLIC)  # what is imported for it does not count
+    seal(b"", PUBLIC)  # do not count the imports
     tracemalloc.start()
     parts = seal_parts(clip, PUBLIC)
     _, peak = tracemalloc.get_traced_memory()

@@ -1,4 +1,4 @@
-"""Pictures that are sealed before anything stores them: what the outbox, its file and the event hold."""
+"""Sealed pictures: what the outbox, its file and the event contain."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_object_without_a_picture_has_none_sealed() -> None:
 
 
 def test_private_areas_are_black_in_the_whole_view_before_it_is_sealed() -> None:
-    """As it is told when the camera is covered or turned."""
+    """As for an event of a covered or turned camera."""
     import cv2
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Pictures of objects: what they show, what they never show, how large they get."""
+"""Pictures of objects: region, privacy masks and size."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_end_brings_a_picture_only_when_a_clearly_better_view_was_seen() -> 
         snapshots.take("e", Phase.START, track(box=small), frame())
         view = PlainPicture(level=60)
         snapshots.observe(frame(1001.0, view), Tracks((track(box=later),)))
-        view.pixels = np.full_like(view.pixels, 250)  # what was kept is a copy
+        view.pixels = np.full_like(view.pixels, 250)  # the stored view is a copy
         media = snapshots.take("e", Phase.END, track(box=small), frame(1002.0))
         if expected is None:
             assert media is None

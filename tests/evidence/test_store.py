@@ -1,4 +1,4 @@
-"""Media on the box: whole or not there, bounded, held, and never in the way of an event."""
+"""The media store: complete files, limits, holds, and failing disks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def storage(max_bytes: int = 10**9, days: float = 30.0, keep_free: int = 0) -> S
 
 
 class Rig:
-    """A store whose files are as old as the test says."""
+    """A store in which the test sets the age of the files."""
 
     def __init__(self, folder: Path, limits: Storage | None = None, *, synced: bool = True) -> None:
         self.clock = HandClock(wall=NOW)
@@ -149,7 +149,7 @@ def test_held_media_stay_and_if_only_they_are_left_new_ones_are_refused(tmp_path
 
 
 def test_a_store_full_of_what_is_graver_stays_degraded_until_there_is_room(tmp_path: Path) -> None:
-    """That the disk takes a file, or the store an alarm, does not help the warnings that it refuses."""
+    """A successful write, or a stored alarm, does not mean that there is space for the refused warnings."""
     rig = Rig(tmp_path, storage(max_bytes=2 * BLOCKS))
     rig.save("a", ALARM)
     rig.save("b", ALARM)
@@ -197,7 +197,7 @@ def test_a_clock_of_1970_that_jumps_makes_nothing_too_old(tmp_path: Path) -> Non
     rig.look()
     assert rig.events() == ["before", "unsynced"]
     rig.save("c")
-    rig.save("d")  # the oldest has to go, and that is not the one that says 1970
+    rig.save("d")  # the oldest is removed; a file dated 1970 counts as new
     assert rig.events() == ["c", "d", "unsynced"]
     rig.clock.wall += timedelta(days=29, hours=1)
     rig.look()

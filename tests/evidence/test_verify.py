@@ -1,4 +1,4 @@
-"""Which changes to published events are found, and what is said of them."""
+"""Which changes to published events are found, and their verdicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ V = VerificationVerdict
 
 @pytest.fixture
 def published(tmp_path: Path) -> list[bytes]:
-    """Ten facts, a head, five facts, an alarm, its head."""
+    """Return the events: ten infos, a head, five infos, an alarm, its head."""
     with box_in(tmp_path / "box") as box:
         for _ in range(10):
             box.fact()
@@ -39,7 +39,7 @@ def published(tmp_path: Path) -> list[bytes]:
 def verdicts(
     folder: Path, lines: list[bytes], end: bytes = b"\n", key: str = "key.pem"
 ) -> dict[str, list[str]]:
-    """Which events, by their numbers or as told, have each verdict that is not "genuine"."""
+    """Return the events, by number or text, of each verdict that is not "genuine"."""
     path = folder / "events.jsonl"
     path.write_bytes(b"".join(line + end for line in lines))
     found: dict[str, list[str]] = {}
@@ -66,7 +66,7 @@ def test_a_changed_event_is_named_and_ends_the_way_to_those_before_it(
     tmp_path: Path, published: list[bytes]
 ) -> None:
     published[12] = changed(published[12])
-    # The head at 11 signs up to 10; 11, itself, and 12 hang on the changed 13.
+    # The head at 11 signs up to 10; 11 and 12 are proven only through 13, which was changed.
     assert verdicts(tmp_path, published) == {V.ALTERED: ["13"], V.UNSIGNED: ["12"]}
 
 
@@ -118,7 +118,7 @@ def test_a_gap_that_a_loss_event_announces_is_no_missing_link(tmp_path: Path) ->
             box.fact()
         box.seconds(60)
         published = []
-        for _ in range(4):  # one loss event waits at a time: what was shed since goes into the next
+        for _ in range(4):  # one loss event waits at a time: the next one announces what was shed since
             for event in box.outbox.pending(10_000):
                 published.append(event.payload)
                 box.outbox.delivered(*event.key)
@@ -152,7 +152,7 @@ def test_two_epochs_are_two_chains(tmp_path: Path) -> None:
 
 
 def test_the_key_of_one_gateway_signs_for_no_other(tmp_path: Path, published: list[bytes]) -> None:
-    """A thief has the key of one box, and the centre gives the keys of all."""
+    """A thief has the key of one gateway, and the check uses the keys of all gateways."""
     path, key = tmp_path / "events.jsonl", tmp_path / "key.pem"
     path.write_bytes(b"\n".join(published))
     assert check_files([path], [f"dt-001={key}"], []).genuine
@@ -164,7 +164,7 @@ def test_the_key_of_one_gateway_signs_for_no_other(tmp_path: Path, published: li
 
 @pytest.fixture
 def stolen(tmp_path: Path, published: list[bytes]) -> list[bytes]:
-    """The history that a thief writes on the same box, from the alarm on, with its key."""
+    """Return the events that a thief writes from the alarm on, with the gateway's key."""
     alarm = next(payload for payload in published if b".zone-intrusion.v1" in payload)
     forged = alarm.replace(b"person in yard", b"nobody in here")
     event, private = json.loads(forged), load_or_make(tmp_path / "box")
@@ -232,7 +232,7 @@ def test_many_like_findings_are_one_line(tmp_path: Path, published: list[bytes])
 def test_after_a_kill_the_chain_goes_on_and_what_the_journal_lost_waits_in_the_outbox(tmp_path: Path) -> None:
     with box_in(tmp_path / "box") as box:
         box.fact()
-        # What a kill between the commit and the journal leaves.
+        # As after a kill between the commit and the write of the journal.
         shutil.copytree(tmp_path / "box", tmp_path / "killed")
         key = to_pem(base64.b64decode(box.chain.public_key or ""))
     (tmp_path / "key.pem").write_bytes(key)
@@ -252,7 +252,7 @@ CAPTURED = {
 
 
 def capture(published: list[bytes]) -> list[bytes]:
-    """As ``mosquitto_sub -v -t tb/v1/#`` writes it."""
+    """Return the lines that ``mosquitto_sub -v -t tb/v1/#`` prints."""
     other = [topic + payload for topic, payload in CAPTURED.items()]
     return other + [b"tb/v1/dt-001/up/event/cam-1 " + payload for payload in published]
 

@@ -1,4 +1,4 @@
-"""Small real parts for the outbox tests: drafts, pictures, a clock that is set by hand."""
+"""Drafts, pictures and a manual clock for the outbox tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge_agent.outbox.outbox import Restamp
 
 @dataclass
 class HandClock:
-    """Stands still until it is moved."""
+    """A clock that only the test moves."""
 
     mono: float = 1000.0
     wall: datetime = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -91,7 +91,7 @@ def sequences(outbox: EventOutbox, limit: int = 100_000) -> list[int]:
 
 
 def deliver_all(outbox: EventOutbox) -> list[tuple[int, str]]:
-    """Keys in the order in which a publisher with a window of 20 would send them."""
+    """Deliver all events as a publisher with a window of 20; return their keys in this order."""
     keys = []
     while events := outbox.pending(20):
         for event in events:

@@ -1,4 +1,4 @@
-"""Each event names the hash of the one before it, whatever happens between the two, an epoch included."""
+"""The chain: each event names the hash of the one before it, also across failures and epochs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.outbox.parts import HandClock, deliver_all, draft, outbox_in
 
 
 class Listener:
-    """Keeps what the outbox tells its follower."""
+    """A follower that records the stored events."""
 
     def __init__(self) -> None:
         self.events: list[StoredEvent] = []
@@ -39,8 +39,9 @@ def document(event: StoredEvent) -> dict[str, Any]:
 
 
 def assert_chained(events: Sequence[StoredEvent]) -> None:
-    """Every event was told once, in order, and names the hash of the one before it. One that begins an epoch
-    names one of an older epoch, if there was any."""
+    """Check that the follower got every event once, in order, with the hash of the event before it.
+
+    The first event of an epoch names an event of an older epoch, if there is one."""
     heads: dict[str, tuple[int, str]] = {}
     every = {GENESIS_HASH}
     for event in events:
@@ -138,7 +139,7 @@ def test_the_chain_holds_through_deliveries_losses_restarts_crashes_and_memory(
                     outbox.close(timeout_s=None)
                     outbox.open()
                 case ("crash",):
-                    # What a power cut leaves: the files as they are, without a close.
+                    # As after a power cut: the files as they are, without a close.
                     generation += 1
                     copy = Path(root) / str(generation)
                     shutil.copytree(folder, copy)
@@ -177,7 +178,7 @@ def test_a_loss_is_a_link_like_any_other(tmp_path: Path) -> None:
 
 
 def forget_head(folder: Path) -> None:
-    """What an agent before the chain leaves."""
+    """Remove the stored hash, as in a database of an agent without the chain."""
     with closing(sqlite3.connect(folder / "outbox.db")) as db, db:
         db.execute("DELETE FROM meta WHERE key='head'")
 
@@ -204,7 +205,7 @@ def test_where_the_newest_event_is_gone_from_such_a_database_an_epoch_begins(tmp
 
 
 def test_a_hash_that_was_written_down_before_others_stored_events_is_not_believed(tmp_path: Path) -> None:
-    """An agent of before the chain ran in between, and delivered all it had."""
+    """An older agent without the chain ran in between, and delivered all its events."""
     with outbox_in(tmp_path) as outbox:
         old = outbox.append(draft("old"))
         deliver_all(outbox)

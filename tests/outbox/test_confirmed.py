@@ -1,4 +1,4 @@
-"""What the centre confirms leaves the outbox, and nothing else does."""
+"""Confirmed delivery: only events that the centre confirms are deleted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.outbox.test_trouble import nothing_can_be_written
 
 
 def send(outbox: EventOutbox, limit: int = 1_000_000, rest_until_mono: float = 1e9) -> list[StoredEvent]:
-    """As the publisher does: on its way, then at the broker."""
+    """Send the events as the publisher does: sent, then acknowledged by the broker."""
     sent: list[StoredEvent] = []
     while len(sent) < limit and (events := outbox.pending(min(20, limit - len(sent)))):
         for event in events:
@@ -32,13 +32,13 @@ def send(outbox: EventOutbox, limit: int = 1_000_000, rest_until_mono: float = 1
 
 
 def stored(folder: Path) -> list[int]:
-    """Sequences that a fresh start finds."""
+    """Return the sequences that a new start finds."""
     with outbox_in(folder) as outbox:
         return sorted(sequences(outbox))
 
 
 def appended(outbox: EventOutbox, *severities: Severity) -> str:
-    """Returns the epoch."""
+    """Append events; return their epoch."""
     return [outbox.append(draft(severity=severity)) for severity in severities][-1].epoch
 
 
@@ -117,7 +117,7 @@ def test_what_never_got_on_its_way_stays_although_later_ones_did(tmp_path: Path)
 
 
 def test_what_is_confirmed_and_then_refused_by_the_broker_is_gone_and_counted_once(tmp_path: Path) -> None:
-    """A copy that goes again is on its way while the ack for the first one comes."""
+    """The confirmation of the first copy arrives while a second copy is being sent."""
     with outbox_in(tmp_path) as outbox:
         epoch = appended(outbox, *[Severity.INFO] * 4)
         send(outbox)
@@ -153,7 +153,7 @@ def test_acks_of_an_earlier_epoch_end_where_it_ended(tmp_path: Path) -> None:
         for path in tmp_path.glob("outbox.db*"):
             path.unlink()
         clock.advance(6)
-        outbox.maintain()  # written again, and another epoch begins
+        outbox.maintain()  # the file is written again, and another epoch begins
         second = appended(outbox, *[Severity.INFO] * 3)
         send(outbox)
         assert first != second
@@ -189,7 +189,7 @@ def test_after_a_restart_an_ack_counts_for_what_the_run_before_had_sent(tmp_path
     with outbox_in(tmp_path) as outbox:
         epoch = appended(outbox, *[Severity.INFO] * 6)
         send(outbox, limit=4)
-        outbox.confirmed(epoch, 1, [])  # with this deletion it is written down what was sent
+        outbox.confirmed(epoch, 1, [])  # this deletion also stores which events were sent
     with outbox_in(tmp_path) as outbox:
         assert sequences(outbox) == [2, 3, 4, 5, 6]
         outbox.confirmed(epoch, 6, [])
@@ -279,7 +279,7 @@ def test_health_tells_how_many_are_unconfirmed_and_for_how_long(tmp_path: Path) 
 
 @pytest.fixture
 def memory_folder() -> Iterator[Path]:
-    """Where thousands of commits do not wait for a disk."""
+    """A folder in memory, so that thousands of commits do not wait for a disk."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         yield Path(folder)
 
@@ -308,7 +308,7 @@ def test_an_ack_deletes_at_once_however_many_were_deleted_before_it(memory_folde
         outbox.confirmed(epoch, 5_000, [])
         while waiting_count(memory_folder):
             outbox.maintain()
-        for number in range(3):  # each a message of its own, as on a quiet day
+        for number in range(3):  # one confirmation each, as on a quiet day
             appended(outbox, *[Severity.INFO] * 200)
             send(outbox)
             outbox.confirmed(epoch, 5_200 + 200 * number, [])
@@ -317,7 +317,7 @@ def test_an_ack_deletes_at_once_however_many_were_deleted_before_it(memory_folde
 
 
 def test_a_day_with_a_full_outbox_costs_the_least_important_and_says_which(memory_folder: Path) -> None:
-    """Nobody confirms for a day; an event every three minutes, every twentieth an alarm."""
+    """For a day the centre confirms nothing; an event every three minutes, every twentieth an alarm."""
     clock = HandClock()
     alarms: set[int] = set()
     with outbox_in(memory_folder, clock, max_bytes=700_000) as outbox:
@@ -337,7 +337,7 @@ def test_a_day_with_a_full_outbox_costs_the_least_important_and_says_which(memor
                 outbox.sent(event)
                 arrived[event.sequence] = event.payload
                 outbox.confirmed(event.epoch, 0, [event.sequence])
-            outbox.append(draft())  # with it the deletions, and the next announcement
+            outbox.append(draft())  # its transaction also deletes, and announces the next loss
     lost = {n for payload in arrived.values() for n in announced(payload)}
     assert alarms <= set(arrived), "an alarm was given up"
     assert len(lost) > 200

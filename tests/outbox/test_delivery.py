@@ -1,4 +1,4 @@
-"""What a publisher can rely on: order, resends, deferrals."""
+"""The sending verbs: order, resends, deferrals."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def test_an_open_event_that_nobody_can_end_is_forgotten_for_good(tmp_path: Path)
 def test_what_a_commit_has_just_deleted_is_not_taken_off_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A heartbeat between a commit and what follows it told of -23 events; the centre refused it."""
+    """Health once reported -23 events between a commit and the update of the queue; the centre refused it."""
     with outbox_in(tmp_path) as outbox:
         for number in range(30):
             outbox.append(draft(media=picture(f"picture-{number}")))

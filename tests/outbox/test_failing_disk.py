@@ -1,4 +1,4 @@
-"""Full, read-only and damaged disks: the agent lives, and says so."""
+"""Full, read-only and damaged disks: the outbox goes on and reports them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.testbed import small_disk as mounted
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB of its own."""
+    """A file system of 4 MB for one test."""
     with mounted.small_disk(tmp_path / "disk", 4096) as folder:
         yield folder
 

@@ -1,4 +1,4 @@
-"""A disk whose syncs fail or hang: nothing is stored twice, and nobody waits for it."""
+"""A disk whose syncs fail or hang: no event is stored twice, and no append waits forever."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def texts(outbox: EventOutbox) -> dict[str, list[tuple[int, str]]]:
-    """The keys under which each text waits."""
+    """Return the keys of the waiting events, by their text."""
     found: dict[str, list[tuple[int, str]]] = {}
     for event in outbox.pending(100):
         found.setdefault(json.loads(event.payload)["text"], []).append(event.key)
@@ -50,7 +50,7 @@ def is_well_later(outbox: EventOutbox, clock: HandClock) -> bool:
 
 
 def killed(folder: Path, name: str = "killed") -> Path:
-    """What the next start finds after a kill: the files as they are now."""
+    """Copy the files as they are now: what the next start finds after a kill."""
     return Path(shutil.copytree(folder, folder.with_name(name)))
 
 
@@ -160,7 +160,7 @@ def test_an_event_in_hand_waits_for_no_disk_that_answers_once_and_hangs_again(
     with outbox_in(tmp_path) as outbox, ThreadPoolExecutor(3) as threads:
         threads.submit(outbox.append, held("first"))
         begun["first"].wait(5)
-        slow = threads.submit(outbox.append, held("slow"))  # shares its transaction with the next
+        slow = threads.submit(outbox.append, held("slow"))  # the next append shares its transaction
         wait([slow], timeout=0.4)
         behind = threads.submit(outbox.append, draft("behind", Severity.ALARM))
         wait([behind], timeout=0.1)

@@ -1,4 +1,4 @@
-"""Another program has the database open: it holds a lock, or reads for a long time."""
+"""Another program locks the database, or reads it for a long time."""
 
 from __future__ import annotations
 

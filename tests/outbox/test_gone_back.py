@@ -1,4 +1,4 @@
-"""A store that goes back: restored, cloned, or without its last commits. No number is allotted twice."""
+"""A database that is restored, cloned, or without its last commits: no number is assigned twice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_database_that_lost_its_last_commits_begins_an_epoch(tmp_path: Path) -
         content = {name: (tmp_path / name).read_bytes() for name in PARTS}
         lost = [outbox.append(draft(str(number))) for number in range(5)]
     for name, found in content.items():
-        (tmp_path / name).write_bytes(found)  # in place: the same files, as a card leaves them
+        (tmp_path / name).write_bytes(found)  # the same inodes, as after restoring a card
     after = append(tmp_path, 5)
     assert len(keys(before + lost + after)) == 20
 
@@ -61,7 +61,7 @@ def test_a_cloned_card_begins_an_epoch_in_the_second_box_and_in_the_first_after_
 def test_a_card_that_went_back_while_the_box_was_off_begins_an_epoch_where_it_was_closed_well(
     tmp_path: Path,
 ) -> None:
-    """The image of a box that was shut down, written back to the same card: nothing on it tells."""
+    """The image of a gateway that was shut down, restored to the same card: its content does not show it."""
     before = append(tmp_path, 10)
     after = append(tmp_path, 10, "boot-2")
     assert len(keys(before + after)) == 20
@@ -72,7 +72,7 @@ def test_the_first_event_of_an_epoch_names_the_newest_one_that_the_store_holds(t
     with outbox_in(tmp_path) as outbox:
         outbox.append(draft())
         head = hashlib.sha256(outbox.pending(1)[0].payload).hexdigest()
-        deliver_all(outbox)  # it is deleted: what is written down of it has to do
+        deliver_all(outbox)  # the newest event is deleted: the stored hash is used
     assert append(tmp_path, 1, "boot-2")[0].previous == head != GENESIS_HASH
 
 
@@ -88,7 +88,7 @@ def test_restarts_in_one_boot_and_boots_without_events_need_no_epoch(tmp_path: P
 
 
 def test_what_a_restored_store_still_held_is_confirmed_by_an_ack_that_goes_further(tmp_path: Path) -> None:
-    """The centre has 60 events of the epoch; the copy holds ten of them, which wait."""
+    """The centre has 60 events of the epoch; the copy holds ten of them, not delivered."""
     stamps = append(tmp_path, 10)
     with outbox_in(tmp_path, boot_id="boot-2") as outbox:
         outbox.append(draft("new"))
@@ -111,7 +111,7 @@ def test_a_disk_that_failed_is_not_trusted_by_the_next_agent_of_this_boot(tmp_pa
 
 
 def test_an_ack_beyond_what_was_allotted_gives_the_events_of_this_run_other_numbers(tmp_path: Path) -> None:
-    """A machine that went back with its memory. What the run before left is the centre's history too."""
+    """A virtual machine is restored with its memory. The centre also has the events of the run before."""
     append(tmp_path, 2)
     with outbox_in(tmp_path, restamp=restamped) as outbox:
         media = picture("m-1")

@@ -1,4 +1,4 @@
-"""Pictures: counted when they are given up, and cheap to look for."""
+"""Pictures: shed ones are counted, and finding the next one is cheap."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_pictures_given_up_in_memory_are_counted_too() -> None:
 
 
 def cpu_of_a_look(folder: Path, pictures: int) -> float:
-    """Thread CPU seconds of the cheapest of 20 looks for a picture, when all are deferred."""
+    """Return the least CPU time of 20 calls of ``pending_media`` when all pictures are deferred, seconds."""
     clock = HandClock()
 
     def look(outbox: EventOutbox) -> float:

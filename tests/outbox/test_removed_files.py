@@ -1,4 +1,4 @@
-"""Files that somebody removes or replaces under a running agent."""
+"""Files that are removed or replaced while the agent runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def texts(outbox: EventOutbox) -> list[str]:
 
 
 def after_a_power_cut(folder: Path) -> EventOutbox:
-    """What the next start finds: the files as they are now, without the work of a clean stop."""
+    """Copy the files as they are now: what the next start finds after a power cut."""
     copy = folder.with_name("copy")
     shutil.copytree(folder, copy)
     return outbox_in(copy)
@@ -98,7 +98,7 @@ def test_while_no_file_can_be_made_the_events_wait_in_memory(tmp_path: Path) -> 
     with outbox_in(folder, clock) as outbox:
         outbox.append(draft("before"))
         shutil.rmtree(folder)
-        folder.touch()  # a file is where the folder was
+        folder.touch()  # a file has replaced the folder
         clock.advance(CHECK_FILES_S)
         outbox.append(draft("during"))
         outbox.maintain()

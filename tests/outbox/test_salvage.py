@@ -1,4 +1,4 @@
-"""A damaged database: the agent starts, what can be read is sent, and the rest is announced."""
+"""A damaged database: readable events are sent, and the others are announced as lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROWS_OF_A_PAGE = 6
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of some twenty pages with all that the outbox stores."""
+    """A database of about twenty pages with rows in all tables."""
     folder = tmp_path_factory.mktemp("whole")
     with outbox_in(folder) as outbox:
         for number in range(EVENTS):
@@ -47,12 +47,12 @@ def damaged(whole: Path, folder: Path, offset: int, content: bytes) -> Path:
 
 
 def pages(folder: Path) -> Iterator[int]:
-    """Where each begins."""
+    """Return the offset of each page."""
     return iter(range(0, (folder / "outbox.db").stat().st_size, PAGE_BYTES))
 
 
 def drained(outbox: EventOutbox) -> list[StoredEvent]:
-    """Everything that waits or comes up while it is sent."""
+    """Deliver all events, also those announced meanwhile; return them."""
     events: list[StoredEvent] = []
     for _ in range(3):
         for event in outbox.pending(1000) or outbox.pending(1000):
@@ -176,7 +176,7 @@ def test_a_kill_before_the_saved_file_is_in_place_loses_nothing_of_it(whole: Pat
 def test_when_time_runs_out_alarms_are_saved_and_the_rest_is_announced(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a clock that runs a second a look."""
+    """The clock advances a second at each reading."""
 
     class Running(HandClock):
         def monotonic(self) -> float:

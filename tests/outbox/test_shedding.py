@@ -1,4 +1,4 @@
-"""A full outbox gives up the least important first, and says what."""
+"""A full outbox sheds the least important events first, and announces them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bytes_on_disk(folder: Path) -> int:
 
 
 def announced(outbox: EventOutbox) -> tuple[set[int], list[int]]:
-    """(sequences announced as lost, sequences delivered), by delivering until nothing comes any more."""
+    """Deliver everything; return (sequences announced as lost, sequences delivered)."""
     lost: set[int] = set()
     delivered: list[int] = []
     while events := outbox.pending(1000):
@@ -38,7 +38,7 @@ def announced(outbox: EventOutbox) -> tuple[set[int], list[int]]:
                 assert len(numbers) == loss["count"]
                 lost.update(numbers)
         if any(event.kind == "loss" for event in events):
-            outbox.append(draft("one more"))  # any commit takes the next announcement along
+            outbox.append(draft("one more"))  # any commit also stores the next announcement
     return lost, delivered
 
 
@@ -58,7 +58,7 @@ def test_space_that_events_left_can_be_used_by_pictures(tmp_path: Path) -> None:
         deliver_all(outbox)
         for number in range(60):
             outbox.append(draft(media=picture(f"p{number}", 8000)))
-            # Giving pages back is a large transaction: for a moment the log holds them once more.
+            # Releasing pages is a large transaction: for a moment the log holds them too.
             assert bytes_on_disk(tmp_path) <= SMALL + WAL_OVERSHOOT_PAGES * WAL_FRAME_BYTES
         assert outbox.stats().media_depth > 20
 
@@ -95,7 +95,7 @@ def test_at_most_one_loss_event_waits(tmp_path: Path) -> None:
     )
 )
 def test_every_sequence_is_delivered_or_announced(steps: list[tuple[Severity, int, bool, bool]]) -> None:
-    """Also when some are delivered in between, and over restarts."""
+    """Also if some are delivered in between, and over restarts."""
     delivered_early: set[int] = set()
     with tempfile.TemporaryDirectory() as name:
         folder, clock = Path(name), HandClock()

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: what append returned for is there afterwards."""
+"""kill -9 at any moment: events whose append has returned are stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def killed_writer(folder: Path, name: str, after_s: float) -> list[str]:
-    """Lines that a writer process printed until it was killed ``after_s`` after its first one."""
+    """Return the lines of a writer process that was killed ``after_s`` after its first line."""
     command = [sys.executable, "-m", "tests.outbox.writer_process", str(folder), name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Threads, disks and stops that meet at a bad moment: nothing that ``append`` returned for is lost."""
+"""Races of appends, disk failures and stops: no event whose append has returned is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.outbox.parts import HandClock, draft, outbox_in
 
 @contextmanager
 def nothing_can_be_written() -> Iterator[None]:
-    """Every write of this process fails, every read works: a card that went read-only."""
+    """Let every write of this process fail and every read work, as on a read-only card."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -68,7 +68,7 @@ def test_two_threads_that_meet_a_damaged_file_set_it_aside_once(tmp_path: Path) 
     def encode(stamp: Stamp) -> bytes:
         if reader.ident is None:
             reader.start()
-            reader.join(0.3)  # it has met the damage, and waits until this transaction is over
+            reader.join(0.3)  # it has found the damage, and waits for the end of this transaction
         return b"{}"
 
     with outbox:

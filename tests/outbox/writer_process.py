@@ -1,4 +1,4 @@
-"""Appends until it is killed, and says on stdout what has returned. Started by test_survival.py."""
+"""Appends events until it is killed, and prints each one whose append has returned; for test_survival.py."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main() -> None:
             text = f"{name}-{thread}-{number}"
             media = picture(text, 5000) if number % 5 == 0 else None
             stamp = outbox.append(draft(text, media=media, size=300))
-            # One write call a line: lines of two threads do not mix, and a killed pipe holds whole ones.
+            # One write call per line: lines of threads do not mix, and a killed process leaves whole lines.
             os.write(1, f"{stamp.epoch} {stamp.sequence} {text}\n".encode())
 
     threads = [threading.Thread(target=append_for_ever, args=(n,), daemon=True) for n in range(2)]

@@ -1,4 +1,4 @@
-"""What becomes of a configuration that is read again, without an agent around it."""
+"""Reloading a configuration, without an agent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
         (lambda c: replace(c, report=replace(c.report, objects=not c.report.objects)), RestartScope.RULES),
         (lambda c: replace(c, masks=(SQUARE,)), RestartScope.PIPELINE),
         (lambda c: replace(c, url="rtsp://host/2"), RestartScope.STREAM),
-        # A clip is not masked: whether there are any is decided where the stream begins.
+        # A clip has no privacy masks, so the stream must restart when clips are switched.
         (lambda c: replace(c, privacy_masks=(SQUARE,)), RestartScope.STREAM),
         (lambda c: replace(c, report=replace(c.report, clips=ClipPolicy.UNMASKED)), RestartScope.STREAM),
     ],

@@ -1,4 +1,4 @@
-"""What the recorder tells, and whether it was there when it did."""
+"""A fake outbox for the events of the recorder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.evidence.store import MediaStore
 
 
-class Told:
-    """In place of the outbox; looks at the moment of the append whether the file is there."""
+class RecordingOutbox:
+    """A fake outbox that notes at each append whether the media file exists."""
 
     def __init__(self, store: MediaStore) -> None:
         self.events: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""A camera's packets through the real ring to a clip, without waiting: the clock is the stream's."""
+"""A camera's packets through the real ring to a clip, without waiting: the clock follows the stream."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ if TYPE_CHECKING:
     from tests.testbed.ring_feed import Edit
 
 
-def filming(clip: Clip | None = None, policy: ClipPolicy = ClipPolicy.RULES, **changes: object) -> Camera:
-    """A camera that is filmed."""
+def camera_with_clips(
+    clip: Clip | None = None, policy: ClipPolicy = ClipPolicy.RULES, **changes: object
+) -> Camera:
+    """Return the settings of a camera with clips."""
     plain = camera("file:///clip")
     report = dataclasses.replace(plain.report, clips=policy)
     return dataclasses.replace(plain, report=report, clip=clip or Clip(), **changes)  # type: ignore[arg-type]
 
 
-class Desk:
-    """In place of the recorder."""
+class FakeRecorder:
+    """A fake of the recorder."""
 
     def __init__(self) -> None:
         self.woken = 0
-        self.kept: list[Media] = []
+        self.pictures: list[Media] = []
 
     def wake(self) -> None:
         self.woken += 1
 
     def store_picture(self, picture: Media, severity: Severity) -> None:
-        self.kept.append(picture)
+        self.pictures.append(picture)
 
 
-class Set:
-    """One camera, its ring and its clips. Times are seconds in the clip that the camera shows."""
+class ClipScene:
+    """One camera, its ring and its clips. Times are seconds of the video that the camera plays."""
 
     def __init__(
         self,
@@ -52,13 +54,13 @@ class Set:
         timed: bool = True,
         file: bool = False,
     ) -> None:
-        self.camera = settings or filming()
+        self.camera = settings or camera_with_clips()
         self.site = RingFeed(self.camera, *clips, edit=edit, timed=timed, file=file)
-        self.desk = Desk()
-        self.clips = CameraClips(self.camera, self.site.ring, None, self.desk, self.site.clock)
+        self.recorder = FakeRecorder()
+        self.clips = CameraClips(self.camera, self.site.ring, None, self.recorder, self.site.clock)
         self.cuts: list[FinishedClip] = []
 
-    def told(
+    def report(
         self,
         phase: Phase,
         at_s: float,
@@ -71,7 +73,7 @@ class Set:
         self.clips.event_reported(ReportedEvent(event_id, phase, severity, mono, mono, picture))
 
     def run(self, script: dict[float, Callable[[], None]]) -> list[FinishedClip]:
-        """The whole stream; each of the actions when its time has come. Returns what was cut."""
+        """Play the whole stream and run each action at its time; return the finished clips."""
         waiting = sorted(script.items())
         for now_s in self.site.arrive():
             while waiting and waiting[0][0] <= now_s:
@@ -81,17 +83,17 @@ class Set:
         return self.cuts
 
     def wait(self, seconds: float) -> list[FinishedClip]:
-        """No packets come."""
+        """Advance the clock without packets."""
         self.site.clock.mono += seconds
         self.cuts += self.clips.take_finished()
         return self.cuts
 
     def event(self, begin_s: float, end_s: float, **more: object) -> list[FinishedClip]:
-        """One event while the stream runs."""
+        """Report one event while the stream plays."""
         return self.run(
             {
-                begin_s: lambda: self.told(Phase.START, begin_s, **more),  # type: ignore[arg-type]
-                end_s: lambda: self.told(Phase.END, end_s, **more),  # type: ignore[arg-type]
+                begin_s: lambda: self.report(Phase.START, begin_s, **more),  # type: ignore[arg-type]
+                end_s: lambda: self.report(Phase.END, end_s, **more),  # type: ignore[arg-type]
             }
         )
 
@@ -99,8 +101,8 @@ class Set:
         return cut.started_mono - film.began_mono
 
 
-def film(cut: FinishedClip, path: Path) -> tuple[ClipFile, Path]:
-    """The cut as a file."""
+def clip_file(cut: FinishedClip, path: Path) -> tuple[ClipFile, Path]:
+    """Return the clip as a file."""
     assert cut.parameters is not None
     made = mux_clip(list(cut.packets), cut.parameters, START)
     path.write_bytes(made.payload)
