@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.monitoring_room import WALL, Room, people
+from tests.edge_central.console.city_events import CityEvent, messages_of
 from tests.edge_central.console.gateway import Gateway
-from tests.edge_central.console.happenings import Happening, told
 from tests.edge_central.console.plan import WARDS
 from tests.edge_central.console.served import CityHouse
 from tests.edge_central.parts import Centre
@@ -50,8 +50,8 @@ class Fleet:
 
     def say(self, gateway: str, kind: str, severity: int) -> float:
         """When it was published, in seconds since 1970."""
-        happening = Happening(round(time.time() * 1000), self.gateway(gateway), "cam-1", kind, severity)
-        _, message = next(told(happening))
+        event = CityEvent(round(time.time() * 1000), self.gateway(gateway), "cam-1", kind, severity)
+        _, message = next(messages_of(event))
         now = time.time()
         self._client.publish(message.topic, message.payload)
         return now

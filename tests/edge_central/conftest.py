@@ -13,7 +13,7 @@ from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.settings import Database, HeartbeatHistory
 from edge_central.store.batch import Store
 from edge_central.store.media_folder import MediaFolder
-from tests.edge_central.shop import Shop
+from tests.edge_central.ingest_harness import IngestHarness
 from tests.testbed.postgresql import PostgreSQL, programs
 
 _names = (f"edge{number}" for number in itertools.count())
@@ -36,13 +36,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
 
 
 @pytest.fixture
-def shop(database: Database, tmp_path: Path) -> Iterator[Shop]:
+def ingest(database: Database, tmp_path: Path) -> Iterator[IngestHarness]:
     topics = CentralTopics("tb/v1", "central")
-    intake = BatchWriter(
+    writer = BatchWriter(
         topics, ["de-tham", "bo-xuyen"], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30)
     )
     store = Store(database)
-    yield Shop(database, store, intake)
+    yield IngestHarness(database, store, writer)
     store.close()
 
 

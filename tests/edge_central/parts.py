@@ -292,18 +292,18 @@ class Boxes(Subscriber):
 
     def standing(self) -> str | None:
         """The newest state that the centre published."""
-        told = self.on("central/state")
-        return None if not told else str(json.loads(told[-1].payload)["state"])
+        messages = self.on("central/state")
+        return None if not messages else str(json.loads(messages[-1].payload)["state"])
 
     def presence(self, box: Box) -> str | None:
         """The newest presence that the centre published of a gateway."""
-        told = self.on(f"central/presence/{box.ward}/{box.id}")
-        return None if not told else str(json.loads(told[-1].payload)["state"])
+        messages = self.on(f"central/presence/{box.ward}/{box.id}")
+        return None if not messages else str(json.loads(messages[-1].payload)["state"])
 
     def outage(self, ward: str) -> list[str] | None:
         """Gateways of the published outage; None without an outage."""
-        told = self.on(f"central/outage/{ward}")
-        return json.loads(told[-1].payload)["gateways"] if told and told[-1].payload else None
+        messages = self.on(f"central/outage/{ward}")
+        return json.loads(messages[-1].payload)["gateways"] if messages and messages[-1].payload else None
 
     def wait_standing(self, state: str, timeout_s: float = LIFE_SIGN_S) -> None:
         self.wait_for(lambda: self.standing() == state, timeout_s)

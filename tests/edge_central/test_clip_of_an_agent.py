@@ -19,12 +19,12 @@ from tests.testbed.mosquitto import Mosquitto, wait_until
 CONFIRMED = {"delivery": "confirmed", "spread_s": 0}
 
 
-def asked(connections: DatabaseConnections, event_id: str) -> ConsoleRequest:
+def newest_request(connections: DatabaseConnections, event_id: str) -> ConsoleRequest:
     with connections.reading() as connection:
         return requests_about(connection, EVERYWHERE, "dt-001", event_id)[0]
 
 
-def test_it_comes_plays_and_leaves_the_box(tmp_path: Path) -> None:
+def test_a_clip_arrives_plays_and_leaves_the_gateway(tmp_path: Path) -> None:
     camera = {"id": "cam-1", "url": str(make_clip(tmp_path / "clip.mp4", seconds=5))}
     with Mosquitto(tmp_path) as broker, Centre(tmp_path / "centre", broker.port) as centre:
         mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"], **CONFIRMED}
@@ -41,10 +41,12 @@ def test_it_comes_plays_and_leaves_the_box(tmp_path: Path) -> None:
                 with connections.writing() as connection:
                     by = LogAuthor("lan", round(time.time() * 1000))
                     assert request_clip(connection, by, "dt-001", "de-tham", event_id)
-                wait_until(lambda: asked(connections, event_id).status == "succeeded", 60, "the clip")
+                wait_until(
+                    lambda: newest_request(connections, event_id).status == "succeeded", 60, "the clip"
+                )
             finally:
                 connections.close()
             agent.wait_for_status(lambda beat: beat["outbox"]["depth"] == 0, "all is confirmed")
             wait_until(lambda: any((centre.state_dir / "media").rglob("*.mp4")), 60, "the file")
-        (kept,) = (centre.state_dir / "media").rglob("*.mp4")  # sent twice, stored once
-        assert duration_s(tmp_path / "film.mp4", kept.read_bytes()) > 0.9
+        (stored,) = (centre.state_dir / "media").rglob("*.mp4")  # sent twice, stored once
+        assert duration_s(tmp_path / "film.mp4", stored.read_bytes()) > 0.9

@@ -70,7 +70,7 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
         ("retention: {kinds: {objekt: 3}}", "4:21", "did you mean 'object'?"),
     ],
 )
-def test_a_mistake_is_told_with_its_place_and_without_a_secret(
+def test_a_mistake_is_reported_with_its_place_and_without_a_secret(
     tmp_path: Path, line: str, place: str, words: str
 ) -> None:
     path = written(tmp_path, GOOD + line + "\n")
@@ -104,10 +104,10 @@ def test_all_mistakes_of_alert_rules_come_in_one_go(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, f"{GOOD}alerts: [{rules}, {{id: own, measure: memory_percnt, above: 1}}]\n"))
-    told = [problem.message for problem in caught.value.problems]
-    assert len(told) == 4
+    messages = [problem.message for problem in caught.value.problems]
+    assert len(messages) == 4
     for words in ("did you mean 'disk'?", "twice", "must be a number", "did you mean 'memory_percent'?"):
-        assert any(words in message for message in told)
+        assert any(words in message for message in messages)
 
 
 def test_rules_that_ship_are_changed_key_by_key_and_switched_off(tmp_path: Path) -> None:

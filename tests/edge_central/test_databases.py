@@ -23,250 +23,256 @@ from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.ingest.confirmations import Confirmations
 from edge_central.retention.sweep import RetentionSweep
 from edge_central.settings import Database, HeartbeatHistory, Retention
-from edge_central.store import fleet_state as known
+from edge_central.store import fleet_state as fleet
 from edge_central.store import tables
 from edge_central.store.batch import MAX_REJECTED, Store
 from edge_central.store.database import DatabaseUnavailable, open_engine, prepare_schema
 from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import Box, Boxes, Centre
-from tests.edge_central.shop import NOW_MS, Shop
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL
 
 
-def test_gaps_and_numbers_are_the_same_after_a_restart(shop: Shop) -> None:
+def test_gaps_and_numbers_are_the_same_after_a_restart(ingest: IngestHarness) -> None:
     box = Box()
-    shop.take(box.event(1), box.event(9), box.loss(10, (2, 3)))
-    shop.take(box.event(5), box.loss(10, (2, 3)))
-    stream = shop.store.load().streams[box.id, box.epoch]
+    ingest.write(box.event(1), box.event(9), box.loss(10, (2, 3)))
+    ingest.write(box.event(5), box.loss(10, (2, 3)))
+    stream = ingest.store.load().streams[box.id, box.epoch]
     assert [(gap.first, gap.last, gap.why) for gap in stream.gaps] == [
         (2, 3, GapReason.ANNOUNCED),
         (4, 4, GapReason.MISSING),
         (6, 8, GapReason.MISSING),
     ]
     assert (stream.highest, stream.upto, stream.late) == (10, 3, 1)
-    status = shop.status()
+    status = ingest.status()
     assert (status.events, status.missing, status.announced, status.late) == (4, 4, 2, 1)
 
 
-def test_a_new_database_is_told_and_one_that_is_there_is_not(
+def test_a_new_database_is_logged_and_an_existing_one_is_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     database = Database(f"sqlite:///{tmp_path}/central.db", None)
-    for told in (1, 1):
+    for count in (1, 1):
         engine = open_engine(database)
         with engine.connect() as connection:
             prepare_schema(connection)
         engine.dispose()
-        said = [each.getMessage() for each in caplog.records if "created a new database" in each.getMessage()]
-        assert len(said) == told
-    assert f"{tmp_path}/central.db" in said[0]
+        lines = [
+            each.getMessage() for each in caplog.records if "created a new database" in each.getMessage()
+        ]
+        assert len(lines) == count
+    assert f"{tmp_path}/central.db" in lines[0]
 
 
-def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflict(shop: Shop) -> None:
+def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflict(
+    ingest: IngestHarness,
+) -> None:
     box = Box()
-    assert shop.take(box.event(1), box.event(1)).duplicates == 1
-    again = shop.take(box.event(1), box.event(1, "a cow"), box.event(1, "a cow"))
+    assert ingest.write(box.event(1), box.event(1)).duplicates == 1
+    again = ingest.write(box.event(1), box.event(1, "a cow"), box.event(1, "a cow"))
     assert (again.duplicates, again.rejected, again.conflicts[box.id]) == (2, 0, 1)
     assert again.numbers[box.id, box.epoch] == [1, 1, 1], "all are stored, so all are confirmed"
-    assert shop.status().events == 2
+    assert ingest.status().events == 2
 
 
-def test_what_more_boxes_than_there_are_claim_as_their_number_is_not_confirmed(shop: Shop) -> None:
+def test_what_more_boxes_than_there_are_claim_as_their_number_is_not_confirmed(ingest: IngestHarness) -> None:
     box = Box()
     labels = [f"cow {number}" for number in range(1 + MAX_BRANCHES)]
-    assert shop.take(*(box.event(1, label) for label in labels)).conflicts[box.id] == MAX_BRANCHES
-    one_more = shop.take(box.event(1, "one more"))
+    assert ingest.write(*(box.event(1, label) for label in labels)).conflicts[box.id] == MAX_BRANCHES
+    one_more = ingest.write(box.event(1, "one more"))
     assert (one_more.rejected, dict(one_more.numbers)) == (1, {})
-    assert "it is not stored" in shop.status().newest_rejected[0].reason
+    assert "it is not stored" in ingest.status().newest_rejected[0].reason
 
 
-def test_where_numbers_are_disputed_each_one_is_confirmed_by_itself(shop: Shop) -> None:
+def test_disputed_numbers_are_confirmed_one_by_one(ingest: IngestHarness) -> None:
     """``upto`` would confirm numbers of one gateway to the other, which may have lost them."""
     box, confirmations = Box(), Confirmations(CentralTopics("tb/v1", "central"))
-    shop.take(*(box.event(number) for number in range(1, 11)))
-    stored = shop.take(box.event(9, "another 9"), box.event(11))
+    ingest.write(*(box.event(number) for number in range(1, 11)))
+    stored = ingest.write(box.event(9, "another 9"), box.event(11))
     confirmations.add(stored)
-    (message,) = confirmations.drain(shop.store.load())
+    (message,) = confirmations.drain(ingest.store.load())
     ack = msgspec.json.decode(message.payload, type=wire.Ack)
     assert (ack.upto, ack.also) == (0, [9, 11])
 
 
-def test_an_epoch_that_comes_back_is_a_second_box(shop: Shop) -> None:
+def test_an_epoch_that_comes_back_is_a_second_box(ingest: IngestHarness) -> None:
     first, second = Box(epoch="aaaaaaaa"), Box(epoch="bbbbbbbb")
-    known = shop.store.load()
+    fleet = ingest.store.load()
     found = []
     for box in (first, second, second, first):
-        with shop.store.batch() as batch:
+        with ingest.store.batch() as batch:
             arrived = [MessageReceived(*box.heartbeat("s", sequence=1), 1)]
-            found.append(dict(shop.intake.write(arrived, known, batch, NOW_MS).conflicts))
+            found.append(dict(ingest.writer.write(arrived, fleet, batch, NOW_MS).conflicts))
     assert found == [{}, {}, {}, {"dt-001": 0}]
 
 
-def test_cursors_only_grow_also_when_a_batch_fails_in_between(shop: Shop) -> None:
+def test_cursors_only_grow_also_when_a_batch_fails_in_between(ingest: IngestHarness) -> None:
     box = Box()
-    shop.take(box.event(1), box.event(2))
-    known = shop.store.load()
-    with contextlib.suppress(RuntimeError), shop.store.batch() as batch:
-        shop.intake.write([MessageReceived(*box.event(3), 1)], known, batch, NOW_MS)
+    ingest.write(box.event(1), box.event(2))
+    fleet = ingest.store.load()
+    with contextlib.suppress(RuntimeError), ingest.store.batch() as batch:
+        ingest.writer.write([MessageReceived(*box.event(3), 1)], fleet, batch, NOW_MS)
         batch.flush()
         raise RuntimeError("in the middle")
-    assert shop.status().events == 2
-    shop.take(box.event(3))
-    cursors = shop.cursors()
+    assert ingest.status().events == 2
+    ingest.write(box.event(3))
+    cursors = ingest.cursors()
     assert len(cursors) == 3
     assert cursors == sorted(set(cursors))
     assert cursors[2] > cursors[1]
 
 
-def test_what_was_before_the_centre_is_no_loss(shop: Shop) -> None:
+def test_what_was_before_the_centre_is_no_loss(ingest: IngestHarness) -> None:
     old, new = Box(), Box(epoch="3f2a0002")
-    shop.take(old.event(100))
-    assert (shop.status().before, shop.status().missing) == (99, 0)
-    shop.take(new.event(3))
-    assert (shop.status().before, shop.status().missing) == (99, 2)
+    ingest.write(old.event(100))
+    assert (ingest.status().before, ingest.status().missing) == (99, 0)
+    ingest.write(new.event(3))
+    assert (ingest.status().before, ingest.status().missing) == (99, 2)
 
 
-def test_the_end_of_an_epoch_that_was_lost_is_missing(shop: Shop) -> None:
+def test_the_end_of_an_epoch_that_was_lost_is_missing(ingest: IngestHarness) -> None:
     """A heartbeat named number 5; then the outbox was reset, and 4 and 5 never arrived."""
     old, new = Box(), Box(epoch="3f2a0002")
-    shop.take(*map(old.event, (1, 2, 3)), old.heartbeat("s-1", sequence=5))
-    assert shop.status().gateways[0].behind == 2
-    assert shop.status().missing == 0, "they may be on their way"
-    shop.take(new.heartbeat("s-2", sequence=0))
-    assert [(gap.epoch, gap.first, gap.last) for gap in shop.status().gaps] == [(old.epoch, 4, 5)]
+    ingest.write(*map(old.event, (1, 2, 3)), old.heartbeat("s-1", sequence=5))
+    assert ingest.status().gateways[0].behind == 2
+    assert ingest.status().missing == 0, "they may be on their way"
+    ingest.write(new.heartbeat("s-2", sequence=0))
+    assert [(gap.epoch, gap.first, gap.last) for gap in ingest.status().gaps] == [(old.epoch, 4, 5)]
 
 
-def test_a_late_will_of_an_older_session_does_not_put_a_box_offline(shop: Shop) -> None:
+def test_a_late_will_of_an_older_session_does_not_put_a_box_offline(ingest: IngestHarness) -> None:
     box = Box()
-    shop.take(box.state("online", "s-1"), box.state("online", "s-2"), box.state("offline", "s-1"))
-    assert shop.status().gateways[0].state == "online"
-    shop.take(box.state("offline", "s-2"))
-    assert shop.status().gateways[0].state == "offline"
+    ingest.write(box.state("online", "s-1"), box.state("online", "s-2"), box.state("offline", "s-1"))
+    assert ingest.status().gateways[0].state == "online"
+    ingest.write(box.state("offline", "s-2"))
+    assert ingest.status().gateways[0].state == "offline"
 
 
-def test_what_another_centre_told_of_its_wards_is_not_judged_here(shop: Shop) -> None:
+def test_presence_stored_by_another_centre_is_not_judged_here(ingest: IngestHarness) -> None:
     """The gateway would be offline here: this centre receives nothing from its new ward."""
     own = GatewayReport("dt-001", "de-tham", PresenceState.ONLINE, "", NOW_MS)
     other = replace(own, gateway="bx-001", ward="bo-xuyen")
-    shop.store.load()
-    with shop.store.batch() as batch:
+    ingest.store.load()
+    with ingest.store.batch() as batch:
         batch.write_presence(own)
         batch.write_presence(other)
-    assert shop.store.stored_reports(["de-tham"]) == [own]
+    assert ingest.store.stored_reports(["de-tham"]) == [own]
 
 
-def test_a_box_that_moves_keeps_its_history(shop: Shop) -> None:
+def test_a_box_that_moves_keeps_its_history(ingest: IngestHarness) -> None:
     box, moved = Box(), Box(ward="bo-xuyen")
-    shop.take(box.birth("s-1"), box.state("online", "s-1"), box.event(1))
-    shop.take(moved.birth("s-2"), moved.state("online", "s-2"), moved.event(2))
-    shop.take((f"{box.up}/state", b""), (f"{box.up}/birth", b""))  # move-site clears the old ward
-    (gateway,) = shop.status().gateways
+    ingest.write(box.birth("s-1"), box.state("online", "s-1"), box.event(1))
+    ingest.write(moved.birth("s-2"), moved.state("online", "s-2"), moved.event(2))
+    ingest.write((f"{box.up}/state", b""), (f"{box.up}/birth", b""))  # move-site clears the old ward
+    (gateway,) = ingest.status().gateways
     assert (gateway.ward, gateway.state) == ("bo-xuyen", "online")
-    assert shop.status().missing == 0
+    assert ingest.status().missing == 0
 
 
-def test_history_of_health_goes_on_after_a_heartbeat_with_the_clock_ahead(shop: Shop) -> None:
+def test_history_of_health_goes_on_after_a_heartbeat_with_the_clock_ahead(ingest: IngestHarness) -> None:
     box, hour_ms = Box(), 3_600_000
     for now_ms in (NOW_MS, NOW_MS + 10 * 365 * 24 * hour_ms, NOW_MS + hour_ms, NOW_MS + 2 * hour_ms):
-        shop.take(box.heartbeat("s-1"), now_ms=now_ms)
-    slots = shop.store.query(lambda connection: list(connection.scalars(select(tables.health.c.slot_ms))))
+        ingest.write(box.heartbeat("s-1"), now_ms=now_ms)
+    slots = ingest.store.query(lambda connection: list(connection.scalars(select(tables.health.c.slot_ms))))
     assert sum(slot_ms <= NOW_MS + 2 * hour_ms for slot_ms in slots) == 3
 
 
-def test_history_of_health_is_thinned(shop: Shop) -> None:
+def test_history_of_health_is_thinned(ingest: IngestHarness) -> None:
     box = Box()
     for minute in range(0, 30, 5):
-        shop.take(box.heartbeat("s-1"), now_ms=NOW_MS + minute * 60_000)
-    engine = open_engine(shop.database, read_only=True)
+        ingest.write(box.heartbeat("s-1"), now_ms=NOW_MS + minute * 60_000)
+    engine = open_engine(ingest.database, read_only=True)
     with engine.connect() as connection:
         rows = connection.execute(select(tables.health.c.slot_ms, tables.health.c.temperature_c)).all()
     engine.dispose()
     assert len(rows) == 3, "slots of ten minutes"
     assert {row.temperature_c for row in rows} == {61.5}
-    with shop.store.batch() as batch:
+    with ingest.store.batch() as batch:
         batch.delete_health(NOW_MS + 3_600_000)
-    assert not shop.store.load().gateways[box.id].slot_ms
+    assert not ingest.store.load().gateways[box.id].slot_ms
 
 
-def test_status_prints_no_control_characters_of_a_gateway(shop: Shop) -> None:
+def test_status_prints_no_control_characters_of_a_gateway(ingest: IngestHarness) -> None:
     forged = "\x1b[2J\nevents     0 stored"
-    shop.take(Box().heartbeat("s-1"), MessageReceived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1))
-    with shop.store.batch() as batch:
+    ingest.write(Box().heartbeat("s-1"), MessageReceived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1))
+    with ingest.store.batch() as batch:
         batch.write_presence(GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, forged, NOW_MS))
     out = io.StringIO()
-    run_status(shop.database, False, out)
+    run_status(ingest.database, False, out)
     assert out.getvalue().count("\\x1b[2J\\n") == 2
     assert out.getvalue().replace("\n", "").isprintable()
     assert sum(line.startswith("events ") for line in out.getvalue().splitlines()) == 1
 
 
 def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_may(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ingest: IngestHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also heartbeats that each name another epoch. The limits are smaller here than in production."""
-    monkeypatch.setattr(known, "MAX_GAPS", 100)
-    monkeypatch.setattr(known, "MAX_STREAMS", 5)
+    monkeypatch.setattr(fleet, "MAX_GAPS", 100)
+    monkeypatch.setattr(fleet, "MAX_STREAMS", 5)
     box = Box()
     for number in range(1, 4):
         first = 10**9 * number
         ranges = [(at, at) for at in range(first, first + 80, 2)]
-        assert shop.take(box.loss(number, *ranges)).events[box.id] == 1
-    assert 100 <= shop.store.load().streams[box.id, box.epoch].gap_count <= 104
-    reason = shop.status().newest_rejected[0].reason
+        assert ingest.write(box.loss(number, *ranges)).events[box.id] == 1
+    assert 100 <= ingest.store.load().streams[box.id, box.epoch].gap_count <= 104
+    reason = ingest.status().newest_rejected[0].reason
     assert reason == "a loss of 40 ranges, of which 0 count: this gateway has too many gaps"
     for gateway in (box.id, "dt-002"):
-        shop.take(*(Box(gateway, epoch=f"e-{number}").heartbeat("s", 5) for number in range(9)))
-    streams = Counter(stream.gateway for stream in shop.store.load().streams.values())
+        ingest.write(*(Box(gateway, epoch=f"e-{number}").heartbeat("s", 5) for number in range(9)))
+    streams = Counter(stream.gateway for stream in ingest.store.load().streams.values())
     assert streams == {box.id: 1, "dt-002": 5}
 
 
-def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(shop: Shop, tmp_path: Path) -> None:
+def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(
+    ingest: IngestHarness, tmp_path: Path
+) -> None:
     box, settings = Box(), Retention(1, 1, 1, 1, 1, 1, {})
-    shop.take(box.event(1), box.loss(4, (2, 3)))
+    ingest.write(box.event(1), box.loss(4, (2, 3)))
     sweep = RetentionSweep(settings, MediaFolder(tmp_path), SystemClock(), first_after_s=0.0, pause_s=0.0)
     while sweep.due:
-        with shop.store.batch() as batch:
+        with ingest.store.batch() as batch:
             sweep.run_batch(batch.connection)
-    assert (shop.status().events, shop.status().losses, shop.status().announced) == (0, [], 2)
-    assert shop.take(box.loss(4, (2, 3))).duplicates == 1
+    assert (ingest.status().events, ingest.status().losses, ingest.status().announced) == (0, [], 2)
+    assert ingest.write(box.loss(4, (2, 3))).duplicates == 1
 
 
-def test_rejected_messages_are_bounded(shop: Shop) -> None:
-    with shop.store.batch() as batch:
+def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:
+    with ingest.store.batch() as batch:
         row = {"received_ms": 0, "topic": "t", "reason": "r", "bytes": 0, "head": b""}
         batch.rejected.extend(dict(row) for _ in range(MAX_REJECTED + 50))
-    shop.take(("tb/v1/de-tham/dt-001/up/state", b"nonsense"))
-    engine = open_engine(shop.database, read_only=True)
+    ingest.write(("tb/v1/de-tham/dt-001/up/state", b"nonsense"))
+    engine = open_engine(ingest.database, read_only=True)
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(tables.rejected)) == MAX_REJECTED
     engine.dispose()
-    assert shop.status().rejected == MAX_REJECTED + 51
+    assert ingest.status().rejected == MAX_REJECTED + 51
 
 
-def test_a_database_of_a_newer_version_is_left_alone(shop: Shop) -> None:
-    shop.take(Box().event(1))
-    with shop.store.batch() as batch:
+def test_a_database_of_a_newer_version_is_left_alone(ingest: IngestHarness) -> None:
+    ingest.write(Box().event(1))
+    with ingest.store.batch() as batch:
         batch.write_meta("schema", "99")
-    shop.store.close()
+    ingest.store.close()
     with pytest.raises(DatabaseUnavailable, match="newer version"):
-        shop.store.load()
+        ingest.store.load()
 
 
-def test_a_database_of_the_version_before_is_taken_over_with_all_that_is_in_it(shop: Shop) -> None:
-    shop.take(Box().event(1))
-    engine = open_engine(shop.database)
+def test_a_database_of_the_version_before_is_taken_over_with_all_that_is_in_it(ingest: IngestHarness) -> None:
+    ingest.write(Box().event(1))
+    engine = open_engine(ingest.database)
     new = [tables.alert, tables.alert_pending, tables.notification, tables.hold, tables.deletion]
     with engine.connect() as connection, connection.begin():
         tables.metadata.drop_all(connection, tables=new)
         for name in ("event_by_kind", "media_by_file"):
             connection.execute(text(f"DROP INDEX {name}"))
         connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="1"))
-    shop.store.close()
-    shop.take(Box().event(2))
+    ingest.store.close()
+    ingest.write(Box().event(2))
     with engine.connect() as connection:
         found = inspect(connection)
         assert {table.name for table in new} <= set(found.get_table_names())
@@ -274,32 +280,32 @@ def test_a_database_of_the_version_before_is_taken_over_with_all_that_is_in_it(s
         version = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == "schema"))
     engine.dispose()
     assert version == str(tables.SCHEMA_VERSION)
-    assert shop.status().events == 2
+    assert ingest.status().events == 2
 
 
 def test_a_second_writer_waits_so_that_cursors_appear_in_order(
     postgresql: PostgreSQL, empty: Database, tmp_path: Path
 ) -> None:
     topics = CentralTopics("tb/v1", "central")
-    intake = BatchWriter(topics, ["de-tham"], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30))
+    writer = BatchWriter(topics, ["de-tham"], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30))
     first, second, done = Store(empty), Store(empty), threading.Event()
 
     def write(store: Store, box: Box) -> None:
-        known = store.load()
+        fleet = store.load()
         with store.batch() as batch:
-            intake.write([MessageReceived(*box.event(1), 1)], known, batch, NOW_MS)
+            writer.write([MessageReceived(*box.event(1), 1)], fleet, batch, NOW_MS)
         done.set()
 
-    known = first.load()
+    fleet = first.load()
     second.load()
     other = threading.Thread(target=write, args=(second, Box("dt-002")))
     with first.batch() as batch:
-        intake.write([MessageReceived(*Box("dt-001").event(1), 1)], known, batch, NOW_MS)
+        writer.write([MessageReceived(*Box("dt-001").event(1), 1)], fleet, batch, NOW_MS)
         other.start()
         wait_until(lambda: done.is_set() or postgresql.waiting(), what="the second writer at the lock")
         assert not done.is_set(), "its cursor would be seen before a smaller one"
     other.join(10)
-    assert Shop(empty, first, intake).cursors() == [1, 2]
+    assert IngestHarness(empty, first, writer).cursors() == [1, 2]
     first.close()
     second.close()
 

@@ -96,27 +96,25 @@ def test_a_centre_shows_its_figures_where_it_is_asked_to(broker: Mosquitto, tmp_
         assert (check.returncode, check.stdout + check.stderr) == (0, "")
 
 
-def test_a_port_that_somebody_else_has_is_named_and_nothing_is_started(
-    broker: Mosquitto, tmp_path: Path
-) -> None:
+def test_a_port_in_use_is_named_and_nothing_is_started(broker: Mosquitto, tmp_path: Path) -> None:
     centre = Centre(tmp_path / "centre", broker.port, metrics={"listen": f"127.0.0.1:{broker.port}"})
     with pytest.raises(CentralError, match=r"metrics\.listen .* cannot be used: Address already in use"):
         centre.run_here()
 
 
 def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded() -> None:
-    figures = CentralMetrics(0.0)
-    figures.record_presence(
+    metrics = CentralMetrics(0.0)
+    metrics.record_presence(
         GatewayReport(f"g-{number}", "de-tham", PresenceState.ONLINE, "", 0)
         for number in range(MAX_GATEWAYS + 100)
     )
-    assert len(figures.gateways) == MAX_GATEWAYS
-    figures.record_presence([GatewayReport("g-0", "de-tham", None, "", 0)])
-    assert "g-0" not in figures.gateways
+    assert len(metrics.gateways) == MAX_GATEWAYS
+    metrics.record_presence([GatewayReport("g-0", "de-tham", None, "", 0)])
+    assert "g-0" not in metrics.gateways
     for number, heard_s in ((1, 1000.0), (2, 1000.0 - FRESH_S)):
-        box = figures.gateways[f"g-{number}"]
+        box = metrics.gateways[f"g-{number}"]
         box.health, box.heard_s = ReceivedHealth("", "s-1"), heard_s
-    collector = CentralCollector(figures, lambda: IngestHealth(True, False), ["de-tham"], lambda: 1100.0)
+    collector = CentralCollector(metrics, lambda: IngestHealth(True, False), ["de-tham"], lambda: 1100.0)
     counts = Counter(
         metric.name
         for metric in collector.collect()
@@ -128,11 +126,11 @@ def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded(
 
 
 def test_a_gateway_that_says_another_version_each_time_makes_a_bounded_number_of_series() -> None:
-    figures, labels = CentralMetrics(0.0), set[str]()
-    collector = CentralCollector(figures, lambda: IngestHealth(True, True), ["de-tham"], lambda: 0.0)
+    metrics, labels = CentralMetrics(0.0), set[str]()
+    collector = CentralCollector(metrics, lambda: IngestHealth(True, True), ["de-tham"], lambda: 0.0)
     for version in ("0.2.0", *(f"9.{number}" for number in range(100)), "0.2.0\n", "no version", "0.2.0"):
         health = ReceivedHealth("", "s-1", version=version)
-        figures.record_batch(
+        metrics.record_batch(
             BatchResult(status_messages=[HeartbeatMessage("de-tham", "dt-001", health, b"")]), 0.0
         )
         labels |= {

@@ -27,13 +27,13 @@ from tests.testbed.mosquitto import Mosquitto, wait_until
 EVENT = "zone-1"
 
 
-class Asked:
+class ClipRequest:
     """One request, as the console stores and reads it."""
 
     def __init__(self, connections: DatabaseConnections, box: Box) -> None:
         self._connections, self._box = connections, box
 
-    def ask(self, ago_s: float = 0.0) -> bool:
+    def send(self, ago_s: float = 0.0) -> bool:
         by = LogAuthor("lan", round((time.time() - ago_s) * 1000))
         with self._connections.writing() as connection:
             return request_clip(connection, by, self._box.id, self._box.ward, EVENT)
@@ -71,75 +71,82 @@ def reply(box: Box, command: str, status: str, text: str = "") -> tuple[str, byt
     return f"{box.up}/reply/{command}", json.dumps(document).encode()
 
 
-def test_a_clip_is_asked_for_answered_and_here(tmp_path: Path) -> None:
+def test_a_clip_is_requested_answered_and_stored(tmp_path: Path) -> None:
     box = Box()
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
         connections = opened(centre)
-        asked = Asked(connections, box)
+        request = ClipRequest(connections, box)
         with Boxes(broker) as boxes:
             boxes.wait_standing("online")
-            assert asked.ask()
+            assert request.send()
             boxes.wait_for(lambda: bool(boxes.on("down/cmd/clip")))
             command = boxes.on("down/cmd/clip")[0]
-            told: dict[str, Any] = json.loads(command.payload)
-            assert (told["gateway"], told["type"], told["args"]) == (box.id, "clip", {"event_id": EVENT})
+            command_document: dict[str, Any] = json.loads(command.payload)
+            assert (command_document["gateway"], command_document["type"], command_document["args"]) == (
+                box.id,
+                "clip",
+                {"event_id": EVENT},
+            )
             assert wire.ARGUMENTS["clip"] is wire.ClipArguments
-            asked.wait_for("sent")
-            assert not asked.ask(), "one is under way"
-            boxes.say(reply(box, told["id"], "accepted"))
-            asked.wait_for("accepted")
-            boxes.say(reply(box, told["id"], "succeeded", "the clip is on its way"))
-            asked.wait_for("succeeded")
-            assert (asked.now().words, asked.now().asked_by) == ("the clip is on its way", "lan")
-            boxes.say(reply(box, told["id"], "running"), reply(Box("dt-002"), told["id"], "failed"))
+            request.wait_for("sent")
+            assert not request.send(), "one is under way"
+            boxes.say(reply(box, command_document["id"], "accepted"))
+            request.wait_for("accepted")
+            boxes.say(reply(box, command_document["id"], "succeeded", "the clip is on its way"))
+            request.wait_for("succeeded")
+            assert (request.now().words, request.now().asked_by) == ("the clip is on its way", "lan")
+            boxes.say(
+                reply(box, command_document["id"], "running"),
+                reply(Box("dt-002"), command_document["id"], "failed"),
+            )
             boxes.say(box.event(1))
             boxes.wait_confirmed(box, 1)
-            assert asked.now().status == "succeeded", "a late word, and one of somebody else"
+            assert request.now().status == "succeeded", "a late reply, and a reply of another gateway"
         connections.close()
 
 
-def test_several_replies_come_in_one_batch(connections: DatabaseConnections) -> None:
+def test_several_replies_arrive_in_one_batch(connections: DatabaseConnections) -> None:
     box = Box()
-    asked = Asked(connections, box)
-    asked.ask()
+    request = ClipRequest(connections, box)
+    request.send()
     words = [("accepted", "it waits"), ("running", "it is being done"), ("succeeded", "it is on its way")]
-    replies = [ReplyMessage(box.ward, box.id, asked.now().id, status, text) for status, text in words]
+    replies = [ReplyMessage(box.ward, box.id, request.now().id, status, text) for status, text in words]
     with connections.writing() as connection:
         record_replies(connection, replies, 5)
-    assert (asked.now().status, asked.now().words) == ("succeeded", "it is on its way")
+    assert (request.now().status, request.now().words) == ("succeeded", "it is on its way")
 
 
-def test_a_statement_of_ours_that_is_wrong_is_no_reason_to_try_it_for_ever() -> None:
+def test_an_invalid_statement_is_not_retried_for_ever() -> None:
     wrong = StatementError("wrong", "UPDATE", {}, InvalidRequestError("wrong"))
     with pytest.raises(DatabaseRejected, match="InvalidRequestError"), translate_errors("a reply"):
         raise wrong
 
 
-def test_what_was_asked_while_the_ingest_was_away_for_long_is_not_sent(tmp_path: Path) -> None:
+def test_a_request_from_a_long_absence_of_the_ingest_is_not_sent(tmp_path: Path) -> None:
     box = Box()
     with Mosquitto(tmp_path / "broker") as broker:
         centre = Centre(tmp_path / "centre", broker.port)
         connections = opened(centre)
-        asked = Asked(connections, box)
-        assert asked.ask(ago_s=600)
+        request = ClipRequest(connections, box)
+        assert request.send(ago_s=600)
         with Boxes(broker) as boxes, centre:
-            asked.wait_for("expired")
+            request.wait_for("expired")
             assert boxes.on("down/cmd/clip") == []
         connections.close()
 
 
-def test_a_request_of_another_ward_is_another_ingests(tmp_path: Path) -> None:
+def test_a_request_of_another_ward_is_left_to_its_ingest(tmp_path: Path) -> None:
     mine, foreign = Box(), Box("bx-001", "bo-xuyen")
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
         connections = opened(centre)
-        Asked(connections, foreign).ask()
-        Asked(connections, mine).ask()
-        Asked(connections, mine).wait_for("sent")
-        assert Asked(connections, foreign).now().status == "asked"
+        ClipRequest(connections, foreign).send()
+        ClipRequest(connections, mine).send()
+        ClipRequest(connections, mine).wait_for("sent")
+        assert ClipRequest(connections, foreign).now().status == "asked"
         connections.close()
 
 
-def test_a_reply_of_a_command_that_nobody_here_gave_is_taken_and_forgotten(tmp_path: Path) -> None:
+def test_a_reply_to_a_command_of_another_sender_is_accepted_and_ignored(tmp_path: Path) -> None:
     box = Box()
     with (
         Mosquitto(tmp_path / "broker") as broker,
@@ -160,24 +167,24 @@ def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
     box = Box()
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
         connections = opened(centre)
-        asked = Asked(connections, box)
+        request = ClipRequest(connections, box)
         with Boxes(broker) as boxes:
             with connections.writing() as connection:
                 by = LogAuthor("lan", round(time.time() * 1000))
                 request_clip(connection, by, box.id, box.ward, EVENT)
                 connection.execute(update(tables.request).values(type="disarm"))
-            asked.wait_for("expired")
+            request.wait_for("expired")
             boxes.say(box.event(1))
             boxes.wait_confirmed(box, 1)
             assert boxes.on("down/cmd/disarm") == []
         connections.close()
 
 
-def test_a_reply_says_no_more_than_its_gateway_may(connections: DatabaseConnections) -> None:
+def test_a_reply_of_another_gateway_changes_nothing(connections: DatabaseConnections) -> None:
     box = Box()
-    asked = Asked(connections, box)
-    asked.ask()
-    stranger = ReplyMessage(box.ward, "dt-999", asked.now().id, "failed", "not mine to say")
+    request = ClipRequest(connections, box)
+    request.send()
+    stranger = ReplyMessage(box.ward, "dt-999", request.now().id, "failed", "not mine to say")
     with connections.writing() as connection:
         record_replies(connection, [stranger], 5)
         assert connection.scalar(select(tables.request.c.status)) == "asked"

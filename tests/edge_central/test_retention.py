@@ -25,8 +25,8 @@ from edge_central.store import tables
 from edge_central.store.database import DatabaseUnavailable, open_engine
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import Box
-from tests.edge_central.shop import NOW_MS, Shop
 
 DAY_MS = 86_400_000
 SETTINGS = Retention(
@@ -44,7 +44,7 @@ SETTINGS = Retention(
 class Archive:
     """Rows of the last days, and retention runs over them."""
 
-    shop: Shop
+    ingest: IngestHarness
     pictures: Path
     settings: Retention = SETTINGS
     number: int = 0
@@ -59,14 +59,14 @@ class Archive:
     ) -> int:
         """Store an event and return its cursor."""
         row = self._row(days, kind, severity, event_id, camera)
-        with self.shop.store.batch() as batch:
+        with self.ingest.store.batch() as batch:
             key = batch.connection.execute(insert(tables.event), row).inserted_primary_key
         assert key is not None
         return int(key[0])
 
     def events(self, days: Sequence[float], event_id: str | None = None) -> None:
         rows = [self._row(each, "object", 9, event_id, "cam-1") for each in days]
-        with self.shop.store.batch() as batch:
+        with self.ingest.store.batch() as batch:
             batch.connection.execute(insert(tables.event), rows)
 
     def _row(
@@ -100,7 +100,7 @@ class Archive:
             "sealed": False,
             "received_ms": _now_ms() - round(days * DAY_MS),
         }
-        with self.shop.store.batch() as batch:
+        with self.ingest.store.batch() as batch:
             batch.connection.execute(insert(tables.media), row)
         path = MediaFolder(self.pictures).path("dt-001", sha256, False)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,14 +108,14 @@ class Archive:
         return path
 
     def hold(self, **what: Any) -> int:
-        with self.shop.store.batch() as batch:
+        with self.ingest.store.batch() as batch:
             return place_hold(batch.connection, RetentionHold(0, "file 7/2026", "an officer", NOW_MS, **what))
 
     def run(self, media_of: Sequence[str] | None = None) -> int:
         """Run until the end; return the number of batches."""
         sweep, steps = self.sweep(media_of), 0
         while sweep.due:
-            with self.shop.store.batch() as batch:
+            with self.ingest.store.batch() as batch:
                 sweep.run_batch(batch.connection)
             steps += 1
         return steps
@@ -131,7 +131,7 @@ class Archive:
         )
 
     def rows(self, table: Any) -> list[Any]:
-        return self.shop.store.query(lambda connection: list(connection.execute(select(table))))
+        return self.ingest.store.query(lambda connection: list(connection.execute(select(table))))
 
     def cursors(self) -> list[int]:
         return sorted(row.cursor for row in self.rows(tables.event))
@@ -142,9 +142,9 @@ def _now_ms() -> int:
 
 
 @pytest.fixture
-def archive(shop: Shop, tmp_path: Path) -> Archive:
-    shop.store.load()
-    return Archive(shop, tmp_path / "media")
+def archive(ingest: IngestHarness, tmp_path: Path) -> Archive:
+    ingest.store.load()
+    return Archive(ingest, tmp_path / "media")
 
 
 def test_each_severity_and_kind_has_its_time(archive: Archive) -> None:
@@ -196,10 +196,10 @@ def test_many_go_in_small_batches_and_make_one_record(archive: Archive) -> None:
         }
         for number in range(1, 2 * MAX_ROWS + 100)
     ]
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         batch.connection.execute(insert(tables.event), rows)
     archive.run()
-    assert held(archive.shop.database, "release", "--deletions")[0] == 0
+    assert held(archive.ingest.database, "release", "--deletions")[0] == 0
     assert archive.run() >= 3
     assert archive.cursors() == []
     (record,) = archive.rows(tables.deletion)
@@ -212,7 +212,7 @@ def test_a_run_that_is_cut_short_has_recorded_what_it_deleted_and_the_next_one_g
     for _ in range(3):
         archive.event(11)
     sweep = archive.sweep()
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         sweep.run_batch(batch.connection)
     assert archive.rows(tables.deletion)[0].rows == 3
     archive.event(11)
@@ -230,7 +230,7 @@ def test_a_hold_keeps_all_of_an_event_and_its_pictures_until_it_is_released(arch
     assert archive.cursors() == kept
     assert file.exists()
     assert not other.exists()
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         assert release_hold(batch.connection, id_, "another one", NOW_MS)
         assert not release_hold(batch.connection, id_, "another one", NOW_MS)
     archive.run()
@@ -271,7 +271,7 @@ def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> Non
     file.unlink()
     file.mkdir()  # a folder in its place: unlink fails also for root
     sweep = archive.sweep()
-    with pytest.raises(DatabaseUnavailable, match="cannot be deleted"), archive.shop.store.batch() as batch:
+    with pytest.raises(DatabaseUnavailable, match="cannot be deleted"), archive.ingest.store.batch() as batch:
         sweep.run_batch(batch.connection)
     sweep.abandon()
     assert not sweep.due
@@ -283,7 +283,7 @@ def test_a_picture_that_cannot_be_deleted_keeps_its_row(archive: Archive) -> Non
 
 def test_pictures_of_another_centres_wards_are_its_own_to_delete(archive: Archive) -> None:
     row = {"id": "dt-001", "ward": "de-tham", "first_ms": 0, "last_ms": 0}
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         batch.connection.execute(insert(tables.gateway), row)
     file = archive.picture(50, "m-1")
     archive.run(media_of=["bo-xuyen"])
@@ -308,7 +308,7 @@ def test_alerts_that_are_over_go_and_open_ones_stay(archive: Archive) -> None:
             "folded": False,
             "cleared_ms": None if cleared is None else _now_ms() - cleared * DAY_MS,
         }
-        with archive.shop.store.batch() as batch:
+        with archive.ingest.store.batch() as batch:
             batch.connection.execute(insert(tables.alert), row)
     archive.run()
     assert sorted(row.gateway for row in archive.rows(tables.alert)) == ["dt-1", "dt-2"]
@@ -320,7 +320,7 @@ def test_what_the_desk_wrote_goes_with_what_it_is_about_and_a_hold_keeps_both(ar
     archive.event(310, "tamper", 17, event_id="e-held")
     archive.event(310, "tamper", 17, event_id="e-gone")
     held = archive.hold(event_id="e-held")
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         for subject in ("event dt-001 e-held", "event dt-001 e-gone", "alert 7"):
             close(batch.connection, at, subject, "de-tham", IncidentOutcome.REAL, "a thief")
         acknowledge(batch.connection, LogAuthor("lan", _now_ms() - 299 * DAY_MS), "alert 8", "de-tham")
@@ -339,7 +339,7 @@ def test_what_the_desk_wrote_goes_with_what_it_is_about_and_a_hold_keeps_both(ar
     assert (records["request"].rows, records["request"].held) == (1, 1)
     assert (records["handover"].rows, records["handover"].rule) == (1, "duty_days: 300")
     assert records["handling"].last_ms == at.now_ms
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         release_hold(batch.connection, held, "lan", NOW_MS)
     archive.run()
     assert [row.subject for row in archive.rows(tables.handling)] == ["alert 8"]
@@ -350,7 +350,7 @@ def test_an_alert_that_is_still_there_keeps_what_was_written_about_it(archive: A
     opened_ms = _now_ms() - 400 * DAY_MS
     row = {"ward": "de-tham", "gateway": "dt-001", "camera": "", "rule": "disk", "severity": 13, "text": ""}
     row |= {"since_ms": opened_ms, "opened_ms": opened_ms, "folded": False}
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         key = batch.connection.execute(insert(tables.alert), row).inserted_primary_key
         assert key is not None
         acknowledge(batch.connection, LogAuthor("lan", opened_ms), f"alert {key[0]}", "de-tham")
@@ -360,7 +360,7 @@ def test_an_alert_that_is_still_there_keeps_what_was_written_about_it(archive: A
 
 def test_many_desk_entries_go_in_small_batches(archive: Archive) -> None:
     at = LogAuthor("lan", _now_ms() - 310 * DAY_MS)
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         for number in range(2 * MAX_ROWS + 10):
             acknowledge(batch.connection, at, f"alert {number}", "de-tham")
     archive.run()
@@ -369,7 +369,7 @@ def test_many_desk_entries_go_in_small_batches(archive: Archive) -> None:
 
 
 def test_deletions_are_listed(archive: Archive) -> None:
-    database, out = archive.shop.database, io.StringIO()
+    database, out = archive.ingest.database, io.StringIO()
     assert run_deletions(database, 20, False, out) == 0
     assert out.getvalue() == "nothing has been deleted yet\n"
     archive.event(40, event_id="e-9")
@@ -390,10 +390,10 @@ def test_deletions_are_listed(archive: Archive) -> None:
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
     """The stream still knows the number of a deleted event."""
     box = Box()
-    archive.shop.take(box.event(1), now_ms=_now_ms() - 50 * DAY_MS)
+    archive.ingest.write(box.event(1), now_ms=_now_ms() - 50 * DAY_MS)
     archive.run()
-    assert archive.shop.take(box.event(1)).duplicates == 1
-    assert archive.shop.status().events == 0
+    assert archive.ingest.write(box.event(1)).duplicates == 1
+    assert archive.ingest.status().events == 0
 
 
 def stored_and_over(archive: Archive, stored: int, over: int, event_id: str | None = None) -> None:
@@ -403,26 +403,26 @@ def stored_and_over(archive: Archive, stored: int, over: int, event_id: str | No
 
 
 def test_a_run_that_would_delete_over_a_fifth_waits_for_an_administrator(archive: Archive) -> None:
-    database = archive.shop.database
+    database = archive.ingest.database
     stored_and_over(archive, 400, 120)
     archive.picture(50, "m-1")
     archive.run()
     assert len(archive.cursors()) == 400
     assert len(archive.rows(tables.media)) == 1, "a wrong clock is wrong for all"
-    waits = str(archive.shop.status().deletions_held)
+    waits = str(archive.ingest.status().deletions_held)
     assert waits.startswith("retention would delete 120 of 400 rows of event at once")
     code, text = held(database, "release", "--deletions")
     assert code == 0
     assert "the next run deletes 120 of 400 rows of event, 1 of 1 rows of media" in text
     archive.run()
-    assert (len(archive.cursors()), archive.shop.status().deletions_held) == (280, None)
+    assert (len(archive.cursors()), archive.ingest.status().deletions_held) == (280, None)
     assert held(database, "release", "--deletions") == (1, "no run of retention waits for a release\n")
 
 
 def test_a_release_is_for_what_the_administrator_saw(archive: Archive) -> None:
     stored_and_over(archive, 600, 130)
     archive.run()
-    assert held(archive.shop.database, "release", "--deletions")[0] == 0
+    assert held(archive.ingest.database, "release", "--deletions")[0] == 0
     archive.events([11] * 200)
     archive.run()
     assert len(archive.cursors()) == 800
@@ -445,20 +445,20 @@ def test_a_setting_of_a_day_deletes_each_day_half_of_what_is_stored(archive: Arc
     assert len(archive.cursors()) == 150
 
 
-def test_what_a_hold_keeps_asks_nobody(archive: Archive) -> None:
+def test_rows_on_hold_need_no_release(archive: Archive) -> None:
     stored_and_over(archive, 250, 120, event_id="e-1")
     id_ = archive.hold(event_id="e-1")
     archive.event(40)
     archive.run()
     assert len(archive.cursors()) == 250
-    with archive.shop.store.batch() as batch:
+    with archive.ingest.store.batch() as batch:
         release_hold(batch.connection, id_, "lan", NOW_MS)
     at_ms = _now_ms()
     archive.hold(gateway="dt-001", camera="cam-1", from_ms=at_ms - 12 * DAY_MS, to_ms=at_ms - 10 * DAY_MS)
     archive.event(40)
     archive.run()
     assert len(archive.cursors()) == 250
-    assert archive.shop.status().deletions_held is None
+    assert archive.ingest.status().deletions_held is None
 
 
 def held(database: Database, *words: str) -> tuple[int, str]:
@@ -468,7 +468,7 @@ def held(database: Database, *words: str) -> tuple[int, str]:
 
 def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> None:
     archive.event(50, event_id="e-1")
-    database = archive.shop.database
+    database = archive.ingest.database
     code, text = held(database, "hold", "--event", "e-1", "--why", "file 7/2026")
     assert (code, text) == (0, "hold 1: event e-1 is kept until the hold is released: 1 event now\n")
     span = ("--from", "2026-11-24T20:15+07:00", "--to", "2026-11-24T21:00+07:00")
@@ -492,9 +492,9 @@ def test_holds_are_placed_listed_and_released_by_command(archive: Archive) -> No
 
 def test_an_event_that_is_not_stored_is_not_held(archive: Archive) -> None:
     archive.event(50, event_id="e-1")
-    database = archive.shop.database
-    told = held(database, "hold", "--event", "e-l", "--why", "file 7/2026")
-    assert told == (1, "no event e-l is stored here; nothing is held\n")
+    database = archive.ingest.database
+    result = held(database, "hold", "--event", "e-l", "--why", "file 7/2026")
+    assert result == (1, "no event e-l is stored here; nothing is held\n")
     assert held(database, "holds")[1] == "nothing is held\n"
 
 
@@ -544,7 +544,7 @@ def test_what_is_over_is_found_in_the_index(archive: Archive) -> None:
     """Retention must not read all stored events every day."""
     where = "kind='object' AND severity=9 AND received_ms<5"
     query = f"SELECT cursor FROM event WHERE {where} ORDER BY received_ms, cursor"
-    engine = open_engine(archive.shop.database, read_only=True)
+    engine = open_engine(archive.ingest.database, read_only=True)
     with engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
     engine.dispose()

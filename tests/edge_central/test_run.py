@@ -149,7 +149,9 @@ NONSENSE = [
 ]
 
 
-def test_nonsense_is_recorded_confirmed_to_the_broker_and_harms_nobody(centre: Centre, boxes: Boxes) -> None:
+def test_nonsense_is_recorded_and_confirmed_to_the_broker_and_does_no_harm(
+    centre: Centre, boxes: Boxes
+) -> None:
     box = Box()
     boxes.say(*((f"{box.up}/{name}", payload) for name, payload, _ in NONSENSE))
     boxes.say(box.event(1), box.event(1, "a cow"), box.event(2))
@@ -198,7 +200,7 @@ def test_what_a_command_brought_lies_there_too(centre: Centre, boxes: Boxes) -> 
     assert kept.path(box.id, hashlib.sha256(clip).hexdigest(), sealed=False) == files[".mp4"]
 
 
-def test_who_comes_and_goes_is_published_and_kept_over_a_restart(
+def test_presence_changes_are_published_and_survive_a_restart(
     broker: Mosquitto, boxes: Boxes, tmp_path: Path
 ) -> None:
     five = [Box(f"dt-00{number}") for number in range(1, 6)]
@@ -213,7 +215,7 @@ def test_who_comes_and_goes_is_published_and_kept_over_a_restart(
         boxes.say(*(box.state("offline", "s-1") for box in five[:4]))
         boxes.wait_for(lambda: boxes.outage("de-tham") is not None)
         assert boxes.outage("de-tham") == [box.id for box in five[:4]]
-        assert boxes.presence(five[0]) == "online", "the ward is told, not each of it"
+        assert boxes.presence(five[0]) == "online", "the outage is published, not each gateway"
     before = len(boxes.on("outage/de-tham"))
     with centre:
         boxes.wait_for(lambda: len(boxes.on("outage/de-tham")) > before)
@@ -223,7 +225,7 @@ def test_who_comes_and_goes_is_published_and_kept_over_a_restart(
         wait_until(lambda: not centre.status().outages)
 
 
-def test_status_says_who_was_seen_and_what_is_missing(centre: Centre, boxes: Boxes) -> None:
+def test_status_lists_gateways_and_missing_events(centre: Centre, boxes: Boxes) -> None:
     box = Box()
     boxes.say(box.state("online", "s-1"), box.heartbeat("s-1", sequence=4), box.event(1), box.event(3))
     boxes.wait_confirmed(box, 1, 3)

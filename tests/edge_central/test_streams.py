@@ -35,7 +35,7 @@ def missing(made: EventStream, *why: GapReason) -> list[tuple[int, int]]:
         ((1, 3, 2), 3, []),  # the gap closes
     ],
 )
-def test_a_gap_is_what_was_leapt_over_and_closes_when_it_comes(
+def test_a_gap_is_the_skipped_numbers_and_closes_when_they_arrive(
     came: tuple[int, ...], upto: int, gaps: list[tuple[int, int]]
 ) -> None:
     made = stream(*came)
@@ -43,7 +43,7 @@ def test_a_gap_is_what_was_leapt_over_and_closes_when_it_comes(
     assert missing(made) == gaps
 
 
-def test_what_the_gateway_gave_up_does_not_hold_up_the_rest() -> None:
+def test_announced_losses_do_not_block_the_confirmation_of_later_events() -> None:
     made = stream(1, 10)
     assert made.mark_announced(2, 5, NOW_MS) == 4
     assert made.upto == 5
@@ -52,7 +52,7 @@ def test_what_the_gateway_gave_up_does_not_hold_up_the_rest() -> None:
     assert made.upto == 10
 
 
-def test_an_announcement_that_comes_first_is_a_gap_that_is_explained() -> None:
+def test_an_announcement_before_the_gap_makes_an_explained_gap() -> None:
     made = stream(1)
     made.mark_announced(3, 4, NOW_MS)
     assert missing(made, GapReason.ANNOUNCED) == [(3, 4)]
@@ -60,7 +60,7 @@ def test_an_announcement_that_comes_first_is_a_gap_that_is_explained() -> None:
     assert made.upto == 1
 
 
-def test_what_was_given_up_and_comes_all_the_same_is_stored() -> None:
+def test_an_announced_loss_that_arrives_anyway_is_stored() -> None:
     made = stream(1, 4)
     made.mark_announced(2, 3, NOW_MS)
     assert not made.has(3)
@@ -70,7 +70,7 @@ def test_what_was_given_up_and_comes_all_the_same_is_stored() -> None:
     assert made.late == 1
 
 
-def test_stored_events_are_not_taken_for_lost_when_the_gateway_says_so() -> None:
+def test_stored_events_stay_stored_when_the_gateway_announces_their_loss() -> None:
     made = stream(1, 2, 3, 5)
     assert made.mark_announced(1, 5, NOW_MS) == 1
     assert [made.has(number) for number in range(1, 6)] == [True, True, True, False, True]
@@ -84,7 +84,7 @@ steps = st.lists(
 
 
 @given(steps)
-def test_a_stream_agrees_with_a_set_and_writes_what_it_is(taken: list[tuple[int, ...]]) -> None:
+def test_a_stream_agrees_with_a_set_and_writes_its_state(taken: list[tuple[int, ...]]) -> None:
     made, stored, lost = stream(), set[int](), set[int]()
     rows: dict[int, SequenceGap] = {}
     highest = 0

@@ -21,8 +21,8 @@ from edge_central.trusted_time.clock import (
     TrustedClockRecord,
 )
 from edge_central.trusted_time.clock_store import read_clock_record, record_key, shift_times
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import Box
-from tests.edge_central.shop import NOW_MS, Shop
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 YEARS_MS = 3653 * DAY_MS
@@ -54,26 +54,26 @@ class Centre:
     def __init__(
         self,
         system: System,
-        kept: TrustedClockRecord | None = None,
+        record: TrustedClockRecord | None = None,
         newest_ms: int | None = None,
         boot: str = "b-1",
     ) -> None:
         self.system = system
         self.clock = TrustedClock(system, boot)
-        self.clock.restore(kept, newest_ms)
+        self.clock.restore(record, newest_ms)
         self.wrong_ms: dict[str, int] = {}  # error of each gateway's clock
         self.corrections: list[Correction] = []
 
     def gateways(self, *wrong_ms: int) -> None:
         self.wrong_ms = {f"dt-{number}": each for number, each in enumerate(wrong_ms)}
 
-    def wait(self, minutes: int = 5, known: int | None = None) -> None:
+    def wait(self, minutes: int = 5, gateway_count: int | None = None) -> None:
         """All gateways report their time every half minute."""
         for _ in range(minutes * 2):
             self.system.passed_ms += MINUTE_MS // 2
             for gateway, wrong_ms in self.wrong_ms.items():
                 self.clock.record_gateway_time(gateway, self.system.true_ms + wrong_ms)
-            correction = self.clock.tick(len(self.wrong_ms) if known is None else known)
+            correction = self.clock.tick(len(self.wrong_ms) if gateway_count is None else gateway_count)
             if correction is not None:
                 self.corrections.append(correction)
                 self.clock.correct(correction)
@@ -117,11 +117,11 @@ def test_one_lying_gateway_decides_nothing(lie_ms: int) -> None:
     for gateways in ((lie_ms, 0, 0), (lie_ms,)):
         centre = Centre(System())
         centre.gateways(*gateways)
-        centre.wait(known=3)
+        centre.wait(gateway_count=3)
         assert (centre.error_ms, centre.corrections) == (0, [])
     alone = Centre(System())
     alone.gateways(lie_ms)
-    alone.wait(known=1)
+    alone.wait(gateway_count=1)
     assert (alone.error_ms, alone.corrections) == (0, [])
 
 
@@ -137,10 +137,10 @@ def test_most_gateways_cannot_move_a_clock_that_they_confirmed() -> None:
 
 def test_retention_counts_no_time_that_only_the_clock_after_a_boot_has_claimed() -> None:
     """The centre was off for an hour, and its clock is ten hours ahead."""
-    kept = TrustedClockRecord(
+    record = TrustedClockRecord(
         time_ms=NOW_MS - 60 * MINUTE_MS, mono_ms=5, boot_id="b-0", settled_ms=NOW_MS - 60 * MINUTE_MS
     )
-    centre = Centre(System(600 * MINUTE_MS), kept)
+    centre = Centre(System(600 * MINUTE_MS), record)
     assert centre.clock.deletions_ms() == NOW_MS - 60 * MINUTE_MS
     centre.wait()
     assert centre.clock.deletions_ms() <= centre.system.true_ms
@@ -152,10 +152,10 @@ def test_retention_counts_no_time_that_only_the_clock_after_a_boot_has_claimed()
 def test_a_restart_of_the_process_goes_on_where_it_was() -> None:
     centre = Centre(System())
     centre.wait()
-    kept = centre.clock.record()
+    record = centre.clock.record()
     centre.system.passed_ms += DAY_MS  # off for a day, and the clock was changed meanwhile
     centre.system.wrong_ms = YEARS_MS
-    again = Centre(centre.system, kept)
+    again = Centre(centre.system, record)
     assert (again.error_ms, again.clock.deletions_ms()) == (0, again.system.true_ms)
 
 
@@ -204,26 +204,26 @@ def test_heartbeats_count_when_most_gateways_have_sent_one() -> None:
     assert centre.error_ms == 0
 
 
-def test_what_arrived_while_the_clock_was_wrong_gets_its_right_times(shop: Shop) -> None:
+def test_what_arrived_while_the_clock_was_wrong_gets_its_right_times(ingest: IngestHarness) -> None:
     """For the first ten minutes the clock is in 2013; then it is right."""
     box, centre = Box(), Centre(System(-YEARS_MS))
-    shop.take(box.event(1), now_ms=centre.clock.now_ms())
+    ingest.write(box.event(1), now_ms=centre.clock.now_ms())
     centre.wait(10)
     centre.system.wrong_ms = 0
-    shop.take(box.event(2), box.event(5), now_ms=centre.clock.now_ms())
+    ingest.write(box.event(2), box.event(5), now_ms=centre.clock.now_ms())
     true_ms = centre.system.true_ms
     centre.gateways(0, 0, 0)
     centre.wait()
     (correction,) = centre.corrections
-    with shop.store.batch() as batch:
+    with ingest.store.batch() as batch:
         shift_times(batch.connection, correction, WARDS, exclusive_database=True)
         batch.write_meta(record_key("central"), "{}")
     query = select(tables.event.c.received_ms).order_by(tables.event.c.cursor)
-    arrived = shop.store.query(lambda connection: list(connection.scalars(query)))
+    arrived = ingest.store.query(lambda connection: list(connection.scalars(query)))
     assert arrived == [NOW_MS, true_ms, true_ms]
-    (gap,) = shop.store.load().streams[box.id, box.epoch].gaps
+    (gap,) = ingest.store.load().streams[box.id, box.epoch].gaps
     assert gap.found_ms == true_ms
-    assert shop.store.query(lambda connection: read_clock_record(connection, "central")) is None, (
+    assert ingest.store.query(lambda connection: read_clock_record(connection, "central")) is None, (
         "not readable"
     )
 
@@ -242,38 +242,40 @@ def test_a_centre_that_is_killed_right_after_a_correction_makes_no_second_one() 
     assert (again.error_ms, again.corrections) == (0, [])
 
 
-def test_a_conflict_from_a_clock_that_was_ahead_ends_after_a_day_with_right_times(shop: Shop) -> None:
+def test_a_conflict_from_a_clock_that_was_ahead_ends_after_a_day_with_right_times(
+    ingest: IngestHarness,
+) -> None:
     box, centre = Box(), Centre(System(YEARS_MS))
     rules = AlertSettings(tuple(rule for rule in default_rules() if rule.id == "conflict"), 0.0)
-    desk = AlertService(rules, WARDS, CentralTopics("tb/v1", "central"), centre.clock)
-    desk.restore(shop.store.query(desk.read), [])
+    alerts = AlertService(rules, WARDS, CentralTopics("tb/v1", "central"), centre.clock)
+    alerts.restore(ingest.store.query(alerts.read), [])
     messages = box.heartbeat("s-1"), box.event(1), box.event(1, "car")
-    desk.record(shop.take(*messages, now_ms=centre.clock.now_ms()))
-    write(shop, desk)
+    alerts.record(ingest.write(*messages, now_ms=centre.clock.now_ms()))
+    write(ingest, alerts)
     centre.gateways(0, 0, 0)
     centre.wait()
     (correction,) = centre.corrections
-    with shop.store.batch() as batch:
+    with ingest.store.batch() as batch:
         shift_times(batch.connection, correction, WARDS, exclusive_database=True)
-    desk.apply_correction(correction)
-    assert shop.store.query(desk.read).conflicts[box.id].last_ms == NOW_MS
+    alerts.apply_correction(correction)
+    assert ingest.store.query(alerts.read).conflicts[box.id].last_ms == NOW_MS
     centre.wait(24 * 60)
-    desk.check_gaps(shop.store.load())
-    write(shop, desk)
-    row = shop.store.query(lambda each: each.execute(select(tables.alert)).one())
+    alerts.check_gaps(ingest.store.load())
+    write(ingest, alerts)
+    row = ingest.store.query(lambda each: each.execute(select(tables.alert)).one())
     assert (row.opened_ms, row.cleared_ms) == (NOW_MS, centre.system.true_ms)
-    assert shop.store.query(desk.read).conflicts == {}, "a later one counts its own events only"
+    assert ingest.store.query(alerts.read).conflicts == {}, "a later one counts its own events only"
 
 
-def write(shop: Shop, desk: AlertService) -> None:
-    with shop.store.batch() as batch:
-        desk.write(batch.connection)
-    desk.publish_written(None, lambda _: None)
+def write(ingest: IngestHarness, alerts: AlertService) -> None:
+    with ingest.store.batch() as batch:
+        alerts.write(batch.connection)
+    alerts.publish_written(None, lambda _: None)
 
 
-def test_what_had_arrived_before_keeps_its_times(shop: Shop) -> None:
+def test_what_had_arrived_before_keeps_its_times(ingest: IngestHarness) -> None:
     row = {"gateway": "dt-001", "media_id": "m-1", "event_id": "e", "camera": "c", "sha256": "a", "bytes": 1}
-    with shop.store.batch() as batch:
+    with ingest.store.batch() as batch:
         for number, at_ms in ((1, NOW_MS), (2, NOW_MS + 1)):
             more = {"media_id": f"m-{number}", "sealed": False, "received_ms": at_ms}
             batch.connection.execute(insert(tables.media), row | more)
@@ -282,4 +284,4 @@ def test_what_had_arrived_before_keeps_its_times(shop: Shop) -> None:
         shift_times(batch.connection, Correction(DAY_MS, NOW_MS), WARDS, exclusive_database=True)
         shift_times(batch.connection, Correction(DAY_MS, 0), ["another"], exclusive_database=False)
     query = select(tables.media.c.received_ms).order_by(tables.media.c.media_id)
-    assert shop.store.query(lambda each: list(each.scalars(query))) == [NOW_MS, NOW_MS + 1 + DAY_MS]
+    assert ingest.store.query(lambda each: list(each.scalars(query))) == [NOW_MS, NOW_MS + 1 + DAY_MS]

@@ -19,10 +19,10 @@ def test_the_outbox_is_empty_when_the_centre_has_everything(tmp_path: Path) -> N
     store_events(state_dir, EVENTS)
     with (
         Mosquitto(tmp_path, "max_inflight_messages 100") as broker,
-        Subscriber(broker.port, "tb/v1/central/state") as watch,
+        Subscriber(broker.port, "tb/v1/central/state") as subscriber,
         Centre(tmp_path / "centre", broker.port) as centre,
     ):
-        watch.wait_for(lambda: any(b"online" in message.payload for message in watch.messages))
+        subscriber.wait_for(lambda: any(b"online" in message.payload for message in subscriber.messages))
         with box_at(broker.port, tmp_path, per_s=1000) as box:
             wait_until(lambda: box.depth == 0 or box.publisher.health().no_subscriber)
             if box.depth:

@@ -35,13 +35,13 @@ heartbeats = st.fixed_dictionaries(
         ),
     },
 )
-boxes, wards = st.sampled_from(BOXES), st.sampled_from(WARDS)
+gateways, wards = st.sampled_from(BOXES), st.sampled_from(WARDS)
 steps = st.one_of(
-    st.tuples(st.just("beat"), boxes, wards, heartbeats),
-    st.tuples(st.just("stands"), boxes, wards, st.sampled_from([*PresenceState, None])),
-    st.tuples(st.just("out"), st.lists(boxes, unique=True), wards),
-    st.tuples(st.just("view"), boxes, st.booleans()),
-    st.tuples(st.just("missing"), st.dictionaries(boxes, st.integers(1, 5))),
+    st.tuples(st.just("beat"), gateways, wards, heartbeats),
+    st.tuples(st.just("stands"), gateways, wards, st.sampled_from([*PresenceState, None])),
+    st.tuples(st.just("out"), st.lists(gateways, unique=True), wards),
+    st.tuples(st.just("view"), gateways, st.booleans()),
+    st.tuples(st.just("missing"), st.dictionaries(gateways, st.integers(1, 5))),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 30.0, 200.0])),
     st.tuples(st.just("connect"), st.booleans()),
     st.tuples(st.just("restart")),
@@ -49,12 +49,12 @@ steps = st.one_of(
 
 
 @dataclass
-class Told:
+class OpenAlerts:
     """The open alerts, as a subscriber to all changes sees them."""
 
     open: dict[AlertKey, Alert] = field(default_factory=dict)
 
-    def hear(self, changes: Iterable[AlertChange]) -> None:
+    def apply(self, changes: Iterable[AlertChange]) -> None:
         for change in changes:
             key = change.alert.key
             if change.kind is AlertChangeKind.OPENED:
@@ -74,43 +74,47 @@ class Told:
 @settings(max_examples=150, deadline=None)
 @given(st.lists(steps, max_size=40))
 def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
-    told, mono = Told(), 100.0
-    book = AlertEngine(RULES)
+    open_alerts, mono = OpenAlerts(), 100.0
+    engine = AlertEngine(RULES)
     connected_mono: float | None = 0.0
     for word, *rest in script:
         now_ms = round(mono * 1000)
         match word, rest:
-            case "beat", [box, ward, more]:
+            case "beat", [gateway, ward, more]:
                 health = msgspec.convert({"time": "", "session": "s", **more}, ReceivedHealth)
-                told.hear(book.record_heartbeat(box, ward, health, mono, now_ms))
-            case "stands", [box, ward, standing]:
-                told.hear(
-                    book.record_presence(GatewayReport(box, ward, standing, "why", now_ms), mono, now_ms)
+                open_alerts.apply(engine.record_heartbeat(gateway, ward, health, mono, now_ms))
+            case "stands", [gateway, ward, state]:
+                open_alerts.apply(
+                    engine.record_presence(GatewayReport(gateway, ward, state, "why", now_ms), mono, now_ms)
                 )
-            case "out", [gone, ward]:
-                told.hear(book.record_presence(OutageReport(ward, tuple(gone), 3, now_ms), mono, now_ms))
-            case "view", [box, present]:
-                told.hear(book.record_view(box, "cam-1", "moved", present, mono, now_ms))
+            case "out", [away, ward]:
+                open_alerts.apply(
+                    engine.record_presence(OutageReport(ward, tuple(away), 3, now_ms), mono, now_ms)
+                )
+            case "view", [gateway, present]:
+                open_alerts.apply(engine.record_view(gateway, "cam-1", "moved", present, mono, now_ms))
             case "missing", [counts]:
-                told.hear(book.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms))
+                open_alerts.apply(engine.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms))
             case "wait", [seconds]:
                 mono += seconds
-                told.hear(book.tick(mono, round(mono * 1000), connected_mono))
+                open_alerts.apply(engine.tick(mono, round(mono * 1000), connected_mono))
             case "connect", [there]:
                 connected_mono = mono if there else None
             case "restart", []:
-                book = AlertEngine(RULES, book.open_alerts(), book.pending(0), mono, now_ms)
-        assert {alert.key: alert for alert in book.open_alerts()} == told.open
-    for box in BOXES:  # in the end all gateways are well
+                engine = AlertEngine(RULES, engine.open_alerts(), engine.pending(0), mono, now_ms)
+        assert {alert.key: alert for alert in engine.open_alerts()} == open_alerts.open
+    for gateway in BOXES:  # in the end all gateways are well
         well = msgspec.convert({"time": "", "session": "s", "clock": {"synced": True}}, ReceivedHealth)
-        told.hear(book.record_presence(GatewayReport(box, "de-tham", PresenceState.ONLINE, "", 0), mono, 0))
-        told.hear(book.record_heartbeat(box, "de-tham", well, mono, 0))
+        open_alerts.apply(
+            engine.record_presence(GatewayReport(gateway, "de-tham", PresenceState.ONLINE, "", 0), mono, 0)
+        )
+        open_alerts.apply(engine.record_heartbeat(gateway, "de-tham", well, mono, 0))
     for ward in WARDS:
-        told.hear(book.record_presence(OutageReport(ward, (), 3, 0), mono, 0))
-    told.hear(book.judge_counts(Measure.MISSING_EVENTS, {}, mono, 0))
+        open_alerts.apply(engine.record_presence(OutageReport(ward, (), 3, 0), mono, 0))
+    open_alerts.apply(engine.judge_counts(Measure.MISSING_EVENTS, {}, mono, 0))
     for _ in range(3):
         mono += 1_000.0
-        for box in BOXES:
-            told.hear(book.record_heartbeat(box, "de-tham", well, mono, 0))
-        told.hear(book.tick(mono, 0, 0.0))
-    assert told.open == {}
+        for gateway in BOXES:
+            open_alerts.apply(engine.record_heartbeat(gateway, "de-tham", well, mono, 0))
+        open_alerts.apply(engine.tick(mono, 0, 0.0))
+    assert open_alerts.open == {}

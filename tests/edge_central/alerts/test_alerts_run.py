@@ -73,8 +73,8 @@ def centre(broker: Mosquitto, boxes: Boxes, tmp_path: Path) -> Iterator[Centre]:
 
 def alerts(boxes: Subscriber, box: Box, about: str) -> list[dict[str, Any]]:
     """The documents published about an alert; ``{}``: the topic was cleared."""
-    told = boxes.on(f"central/alert/{box.ward}/{box.id}/{about}")
-    return [json.loads(message.payload) if message.payload else {} for message in told]
+    alert = boxes.on(f"central/alert/{box.ward}/{box.id}/{about}")
+    return [json.loads(message.payload) if message.payload else {} for message in alert]
 
 
 def rows(centre: Centre) -> list[Any]:
@@ -93,24 +93,24 @@ def test_a_rule_that_was_disarmed_is_an_alert_with_its_event(centre: Centre, box
     boxes.say(box.heartbeat("s-1"))
     boxes.say(box.override(1, "start"))
     boxes.wait_for(lambda: alerts(boxes, box, "rule-muted/cam-1") != [])
-    (told,) = alerts(boxes, box, "rule-muted/cam-1")
-    assert (told["camera"], told["text"]) == ("cam-1", "changed by hand: yard (disarm)")
+    (alert,) = alerts(boxes, box, "rule-muted/cam-1")
+    assert (alert["camera"], alert["text"]) == ("cam-1", "changed by hand: yard (disarm)")
     boxes.say(box.override(2, "end"))
     boxes.wait_for(lambda: len(alerts(boxes, box, "rule-muted/cam-1")) == 3)
     assert alerts(boxes, box, "rule-muted/cam-1")[1]["state"] == "cleared"
 
 
-def test_an_alert_is_kept_told_and_over(centre: Centre, boxes: Boxes, broker: Mosquitto) -> None:
+def test_an_alert_is_stored_published_and_cleared(centre: Centre, boxes: Boxes, broker: Mosquitto) -> None:
     box = Box()
     boxes.say(box.heartbeat("s-1", **FULL))
     boxes.wait_for(lambda: alerts(boxes, box, "disk") != [])
-    (told,) = alerts(boxes, box, "disk")
-    jsonschema.validate(told, schema_of("central-alert"))
-    assert (told["state"], told["severity"], told["gateway"], told["camera"]) == (
+    (alert,) = alerts(boxes, box, "disk")
+    jsonschema.validate(alert, schema_of("central-alert"))
+    assert (alert["state"], alert["severity"], alert["gateway"], alert["camera"]) == (
         *("open", "warning"),
         *("dt-001", None),
     )
-    assert told["text"] == "disk 97 % full, above 90"
+    assert alert["text"] == "disk 97 % full, above 90"
     assert "alert      dt-001: disk for 0 s: disk 97 % full, above 90" in status_lines(centre.status())
     boxes.say(box.heartbeat("s-1"))
     boxes.wait_for(lambda: len(alerts(boxes, box, "disk")) == 3)
@@ -144,9 +144,7 @@ def test_a_restart_tells_only_what_is_new_and_the_broker_what_holds(centre: Cent
     ]
 
 
-def test_what_was_over_and_not_told_before_a_kill_is_cleared_at_the_broker(
-    centre: Centre, boxes: Boxes
-) -> None:
+def test_an_alert_cleared_just_before_a_kill_is_cleared_at_the_broker(centre: Centre, boxes: Boxes) -> None:
     box = Box()
     boxes.say(box.heartbeat("s-1", **FULL))
     boxes.wait_for(lambda: bool(alerts(boxes, box, "disk")))
@@ -174,7 +172,7 @@ def test_a_ward_that_is_out_is_one_alert(centre: Centre, boxes: Boxes) -> None:
     assert [row.rule for row in rows(centre)] == ["disk", "ward-outage"]
 
 
-def test_a_covered_camera_is_told_with_its_event(centre: Centre, boxes: Boxes) -> None:
+def test_a_covered_camera_is_reported_with_its_event(centre: Centre, boxes: Boxes) -> None:
     box = Box()
     boxes.say(box.heartbeat("s-1"))
     boxes.say(box.view(1, "covered", "start"))
@@ -232,7 +230,7 @@ def body(number: int) -> bytes:
     return json.dumps({"state": "open", "rule": f"r-{number}"}).encode()
 
 
-def test_an_answer_that_is_no_success_is_tried_again_and_a_worthless_alert_holds_up_nobody(
+def test_a_failed_post_is_repeated_and_a_rejected_alert_blocks_no_other(
     receiver: Receiver, tmp_path: Path
 ) -> None:
     receiver.answers = [503, 429, 401, 200, 422]
@@ -270,7 +268,7 @@ def test_a_receiver_that_answers_a_byte_at_a_time_is_left(caplog: pytest.LogCapt
     assert posting.waiting == 1
 
 
-def test_a_receiver_that_nobody_vouches_for_gets_nothing_and_the_log_no_secret(
+def test_a_receiver_without_a_trusted_certificate_gets_nothing_and_the_log_no_secret(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     posting = poster(receiver, None)

@@ -38,8 +38,8 @@ from edge_central.store.fleet_state import FleetState
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 from edge_central.store.scope import EVERYWHERE
+from tests.edge_central.console.city_events import MINUTE_MS, CityEvent, a_day, messages_of
 from tests.edge_central.console.gateway import Gateway, at
-from tests.edge_central.console.happenings import MINUTE_MS, Happening, a_day, told
 from tests.edge_central.console.plan import NEVER_HEARD, WARD_OF, WARDS, gateways, write_sheet
 
 BATCH = 400
@@ -84,21 +84,21 @@ def build(
     """Build the city in a few seconds. ``now_ms``: the moment of the evening; None: now."""
     now = round(time.time() * 1000) if now_ms is None else now_ms
     folder.mkdir(parents=True, exist_ok=True)
-    everybody = gateways()
-    sites_file, wards_file = write_sheet(folder, everybody)
-    heard = [each for each in everybody if each.id not in NEVER_HEARD]
+    all_gateways = gateways()
+    sites_file, wards_file = write_sheet(folder, all_gateways)
+    online = [each for each in all_gateways if each.id not in NEVER_HEARD]
     database = database or Database(f"sqlite:///{folder / 'central.db'}")
     filler = _Filler(database, folder / "media")
-    day = [message for each in a_day(heard, now, events) for message in told(each)]
-    filler.take_in_order(day)
-    filler.take([each.birth(now - 86_400_000) for each in heard], now - 86_400_000)
-    filler.take_in_order([message for each in _tonight(heard, now) for message in told(each)], 5_000)
-    filler.take_in_order([_beat(each, now) for each in heard])
-    filler.presence(heard, now)
-    filler.history(heard, now)
+    day = [message for each in a_day(online, now, events) for message in messages_of(each)]
+    filler.write_in_order(day)
+    filler.write([each.birth(now - 86_400_000) for each in online], now - 86_400_000)
+    filler.write_in_order([message for each in _tonight(online, now) for message in messages_of(each)], 5_000)
+    filler.write_in_order([_beat(each, now) for each in online])
+    filler.presence(online, now)
+    filler.history(online, now)
     filler.seen(now)
     filler.store.close()
-    return City(database, folder, sites_file, wards_file, now, {each.id: each for each in everybody})
+    return City(database, folder, sites_file, wards_file, now, {each.id: each for each in all_gateways})
 
 
 class _Filler:
@@ -106,12 +106,12 @@ class _Filler:
         self.store = Store(database)
         self._database = database
         topics = CentralTopics("tb/v1", "central")
-        self._intake = BatchWriter(
+        self._writer = BatchWriter(
             topics, [ward for ward, *_ in WARDS], MediaFolder(pictures), HeartbeatHistory(600.0, 30.0)
         )
-        self._known: FleetState = self.store.load()
+        self._fleet: FleetState = self.store.load()
 
-    def take_in_order(
+    def write_in_order(
         self, messages: Iterable[tuple[int, MessageReceived]], within_ms: int = 300_000
     ) -> None:
         """Write messages in the order of their arrival, one commit per ``within_ms``; messages of one
@@ -122,25 +122,25 @@ class _Filler:
         began_ms = last_ms = 0
         for time_ms, arrived in (made[index] for index in order):
             if batch and (len(batch) == BATCH or time_ms - began_ms > within_ms):
-                self.take(batch, last_ms + 400)
+                self.write(batch, last_ms + 400)
                 batch = []
             began_ms = began_ms if batch else time_ms
             batch.append(arrived)
             last_ms = time_ms
-        self.take(batch, last_ms + 400)
+        self.write(batch, last_ms + 400)
 
-    def take(self, arrivals: Sequence[MessageReceived], now_ms: int) -> None:
+    def write(self, messages: Sequence[MessageReceived], now_ms: int) -> None:
         with self.store.batch() as batch:
-            stored = self._intake.write(arrivals, self._known, batch, now_ms)
-        assert stored.rejected == 0, stored.first_rejected
+            result = self._writer.write(messages, self._fleet, batch, now_ms)
+        assert result.rejected == 0, result.first_rejected
         for stream in batch.streams.values():
             stream.clear_changes()
         for gateway in batch.gateways.values():
             gateway.changes.clear()
 
-    def presence(self, heard: Iterable[Gateway], now_ms: int) -> None:
+    def presence(self, online: Iterable[Gateway], now_ms: int) -> None:
         with self.store.batch() as batch:
-            for each in heard:
+            for each in online:
                 batch.write_presence(_report(each, now_ms))
             batch.write_presence(OutageReport("de-tham", CUT, 21, now_ms - 23 * MINUTE_MS))
 
@@ -173,11 +173,11 @@ class _Filler:
                 close(connection, later, alarm.handling.subject, event.ward, outcome, "")
         engine.dispose()
 
-    def history(self, heard: Iterable[Gateway], now_ms: int) -> None:
+    def history(self, online: Iterable[Gateway], now_ms: int) -> None:
         """Write a day of heartbeat history for two wards and some other gateways."""
         chosen = [
             each
-            for each in heard
+            for each in online
             if each.ward in ("de-tham", "bo-xuyen") or each.id in (HOT, FULL, COVERED[0])
         ]
         with self.store.batch() as batch:
@@ -195,33 +195,33 @@ def _report(gateway: Gateway, now_ms: int) -> GatewayReport:
     return GatewayReport(gateway.id, gateway.ward, standing, why, since_ms)
 
 
-def _tonight(heard: Sequence[Gateway], now_ms: int) -> list[Happening]:
-    """The last half hour: three alarms that nobody has seen, a covered camera, rain."""
-    by_id = {each.id: each for each in heard}
+def _tonight(online: Sequence[Gateway], now_ms: int) -> list[CityEvent]:
+    """The last half hour: three unacknowledged alarms, a covered camera, rain."""
+    by_id = {each.id: each for each in online}
     found = [
-        Happening(now_ms - 26 * MINUTE_MS, by_id["lp-012"], "cam-1", "zone-intrusion", 17, True, 95_000),
-        Happening(now_ms - 9 * MINUTE_MS, by_id["pk-003"], "cam-2", "zone-intrusion", 17, True, 40_000),
-        Happening(now_ms - 2 * MINUTE_MS, by_id["qt-014"], "cam-1", "zone-intrusion", 17, True, open=True),
-        Happening(
+        CityEvent(now_ms - 26 * MINUTE_MS, by_id["lp-012"], "cam-1", "zone-intrusion", 17, True, 95_000),
+        CityEvent(now_ms - 9 * MINUTE_MS, by_id["pk-003"], "cam-2", "zone-intrusion", 17, True, 40_000),
+        CityEvent(now_ms - 2 * MINUTE_MS, by_id["qt-014"], "cam-1", "zone-intrusion", 17, True, open=True),
+        CityEvent(
             *(now_ms - 14 * MINUTE_MS, by_id[COVERED[0]], COVERED[1], "camera-view", 13, True),
             open=True, state="covered",
         ),
     ]  # fmt: skip
     for n, camera in enumerate(by_id[SHOWN].cameras):
         time_ms = now_ms - (16 + 7 * n) * MINUTE_MS
-        found.append(Happening(time_ms, by_id[SHOWN], camera, "stopped-vehicle", 13, True))
+        found.append(CityEvent(time_ms, by_id[SHOWN], camera, "stopped-vehicle", 13, True))
     rng = random.Random(3)
-    for each in [each for each in heard if each.ward == RAIN_WARD][:20]:
+    for each in [each for each in online if each.ward == RAIN_WARD][:20]:
         time_ms = now_ms - rng.randrange(18, 29) * MINUTE_MS
         state = "visibility-degraded"
-        found.append(Happening(time_ms, each, "cam-1", "camera-view", 9, True, open=True, state=state))
+        found.append(CityEvent(time_ms, each, "cam-1", "camera-view", 9, True, open=True, state=state))
     for _ in range(70):
-        each = rng.choice([each for each in heard if each.id not in CUT])
+        each = rng.choice([each for each in online if each.id not in CUT])
         kind = rng.choice(["line-crossing", "wrong-way", "loitering", "stopped-vehicle", "crowding"])
         severity = 9 if kind in ("line-crossing", "wrong-way") else 13
         time_ms = now_ms - rng.randrange(20_000, 30 * MINUTE_MS)
         found.append(
-            Happening(
+            CityEvent(
                 time_ms, each, rng.choice(each.cameras), kind, severity, kind != "line-crossing", 15_000
             )
         )

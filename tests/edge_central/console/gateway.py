@@ -70,7 +70,7 @@ class Gateway:
         self, now_ms: int, cameras: dict[str, wire.CameraHealth], *, booted_ms: int, **parts: Any
     ) -> MessageReceived:
         """A heartbeat; ``parts`` replace fields of it, such as ``box``."""
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "time": at(now_ms),
             "session": self.session,
             "uptime_s": (now_ms - booted_ms) / 1000 - 20,
@@ -85,7 +85,7 @@ class Gateway:
             "version": "0.1.0",
             "cameras": cameras,
         }
-        return self._up("heartbeat", wire.Heartbeat(**{**told, **parts}))
+        return self._up("heartbeat", wire.Heartbeat(**{**document, **parts}))
 
     def state(self, now_ms: int) -> MessageReceived:
         document = wire.State(state="online", session=self.session, time=at(now_ms), reason="connected")
@@ -93,7 +93,7 @@ class Gateway:
 
     def event(self, camera: str, data: wire.Message, severity: int, time_ms: int) -> MessageReceived:
         kind, number = wire.KIND_OF_DATA[type(data)], f"{self.sequence + 1:016d}"
-        told = wire.CloudEvent(
+        document = wire.CloudEvent(
             id=f"{self.id}/{self.epoch}/{number}", source=f"/tb/{self.id}", subject=camera,
             type=f"{wire.TYPE_PREFIX}{kind}.v1", time=at(time_ms), recordedtime=at(time_ms),
             dataschema=f"{wire.SCHEMA_BASE}{kind}.json", sequence=number, epoch=self.epoch,
@@ -102,7 +102,7 @@ class Gateway:
             severitytext=TEXTS[severity],  # type: ignore[arg-type]
             clock="synced", ward=self.ward, data=data,
         )  # fmt: skip
-        payload = msgspec.json.encode(told)
+        payload = msgspec.json.encode(document)
         self.sequence += 1
         self.previous = hashlib.sha256(payload).hexdigest()
         return MessageReceived(f"tb/v1/{self.ward}/{self.id}/up/event/{camera}", payload, 1)

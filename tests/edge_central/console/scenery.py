@@ -1,4 +1,4 @@
-"""Painted streets, for snapshots of an invented city: nobody is in them, and every one says so."""
+"""Draws streets for snapshots of the invented city: without people, and marked as invented."""
 
 from __future__ import annotations
 

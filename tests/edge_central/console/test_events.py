@@ -33,11 +33,11 @@ ELSEWHERE = Scope(frozenset({"ky-ba"}))
 HOUR_MS = 3_600_000
 
 
-def all_pages(connection: Connection, asked: EventFilter, scope: Scope = EVERYWHERE) -> list[EventRow]:
+def all_pages(connection: Connection, event_filter: EventFilter, scope: Scope = EVERYWHERE) -> list[EventRow]:
     rows: list[EventRow] = []
     after = None
     while True:
-        page = read_events(connection, scope, asked, after)
+        page = read_events(connection, scope, event_filter, after)
         rows += page.rows
         if page.next is None:
             return rows
@@ -47,8 +47,8 @@ def all_pages(connection: Connection, asked: EventFilter, scope: Scope = EVERYWH
 
 @pytest.mark.parametrize("by_time", [False, True])
 def test_pages_give_every_event_once_the_newest_first(city: City, reading: Connection, by_time: bool) -> None:
-    asked = EventFilter(from_ms=0 if by_time else None)
-    rows = all_pages(reading, asked)
+    event_filter = EventFilter(from_ms=0 if by_time else None)
+    rows = all_pages(reading, event_filter)
     key = [(row.time_ms, row.cursor) if by_time else (row.cursor, 0) for row in rows]
     assert key == sorted(key, reverse=True)
     wanted = select(tables.event.c.cursor).where(tables.event.c.kind.not_in(QUIET))
@@ -56,7 +56,7 @@ def test_pages_give_every_event_once_the_newest_first(city: City, reading: Conne
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "event_filter",
     [
         EventFilter(ward="tran-lam"),
         EventFilter(kinds=frozenset({"loitering", "chain-head"})),
@@ -66,26 +66,28 @@ def test_pages_give_every_event_once_the_newest_first(city: City, reading: Conne
         EventFilter(gateway="dt-003", camera="cam-1"),
     ],
 )
-def test_a_filter_leaves_out_what_it_should_and_nothing_else(reading: Connection, asked: EventFilter) -> None:
+def test_a_filter_leaves_out_what_it_should_and_nothing_else(
+    reading: Connection, event_filter: EventFilter
+) -> None:
     def fits(row: EventRow) -> bool:
-        kinds = asked.kinds or {row.kind} - set(QUIET)
+        kinds = event_filter.kinds or {row.kind} - set(QUIET)
         return (
-            row.ward == (asked.ward or row.ward)
+            row.ward == (event_filter.ward or row.ward)
             and row.kind in kinds
-            and row.severity >= asked.severity
-            and row.gateway == (asked.gateway or row.gateway)
-            and row.camera == (asked.camera or row.camera)
+            and row.severity >= event_filter.severity
+            and row.gateway == (event_filter.gateway or row.gateway)
+            and row.camera == (event_filter.camera or row.camera)
         )
 
     everything = all_pages(reading, EventFilter(kinds=frozenset(KINDS)))
-    assert [row.cursor for row in all_pages(reading, asked)] == [
+    assert [row.cursor for row in all_pages(reading, event_filter)] == [
         row.cursor for row in everything if fits(row)
     ]
 
 
 def test_times_bound_what_happened(city: City, reading: Connection) -> None:
-    asked = EventFilter(from_ms=city.now_ms - 2 * HOUR_MS, to_ms=city.now_ms - HOUR_MS)
-    rows = all_pages(reading, asked)
+    event_filter = EventFilter(from_ms=city.now_ms - 2 * HOUR_MS, to_ms=city.now_ms - HOUR_MS)
+    rows = all_pages(reading, event_filter)
     assert rows
     assert all(-2 * HOUR_MS <= row.time_ms - city.now_ms < -HOUR_MS for row in rows)
 
@@ -116,8 +118,8 @@ def test_a_position_that_is_none_is_refused(text: str) -> None:
 
 
 def test_a_story_has_all_phases_its_picture_and_its_clip(reading: Connection) -> None:
-    asked = EventFilter(gateway="pk-003", severity=ALARM)
-    newest = read_events(reading, EVERYWHERE, asked).rows[0]
+    event_filter = EventFilter(gateway="pk-003", severity=ALARM)
+    newest = read_events(reading, EVERYWHERE, event_filter).rows[0]
     found = read_story(reading, EVERYWHERE, newest.cursor)
     assert found is not None
     assert [row.phase for row in found.phases] == ["start", "end"]
@@ -171,8 +173,8 @@ def test_without_the_gateways_key_nothing_is_said_to_be_genuine(writing: Connect
 
 
 def test_an_event_that_no_signed_one_follows_is_not_covered_yet(reading: Connection) -> None:
-    asked = EventFilter(ward="ky-ba", kinds=frozenset({"camera-view"}))
-    found = verify_event(reading, EVERYWHERE, read_events(reading, EVERYWHERE, asked).rows[0].cursor)
+    event_filter = EventFilter(ward="ky-ba", kinds=frozenset({"camera-view"}))
+    found = verify_event(reading, EVERYWHERE, read_events(reading, EVERYWHERE, event_filter).rows[0].cursor)
     assert found is not None
     assert found.verdict is VerificationVerdict.UNSIGNED
 

@@ -58,7 +58,7 @@ def test_a_cell_that_cannot_be_used_costs_only_itself(tmp_path: Path) -> None:
     assert (names.site("dt-001").latitude, names.site("dt-001").longitude) == (None, 106.3)
 
 
-def test_what_nobody_has_named_is_called_by_its_id() -> None:
+def test_a_site_without_a_name_is_called_by_its_id() -> None:
     names = read_names(None, None)
     assert names.ward("de-tham") == "de-tham"
     assert names.site_name("dt-001") == "dt-001"

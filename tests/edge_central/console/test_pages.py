@@ -208,7 +208,7 @@ def test_an_alert_of_a_box_is_handled_the_same_way(served: CityHouse) -> None:
     assert "pk-015" not in lan.get("/alerts").text
 
 
-def test_nobody_acts_on_what_is_not_his(served: CityHouse) -> None:
+def test_no_officer_acts_outside_of_his_wards(served: CityHouse) -> None:
     lan, minh = served.browser("lan"), served.browser("minh")
     foreign = alarm_of(minh, "lp-012")
     subject = subject_on(minh, foreign)
@@ -218,14 +218,14 @@ def test_nobody_acts_on_what_is_not_his(served: CityHouse) -> None:
         assert minh.post("/alerts/acknowledge", {"subject": nonsense}, page="/alerts").status_code == 404
 
 
-def test_a_viewer_looks_only(served: CityHouse) -> None:
+def test_a_viewer_may_only_read(served: CityHouse) -> None:
     hoa = served.browser("hoa")
     assert "Nhận xử lý" not in hoa.get("/alerts").text
     for path in ("/alerts/acknowledge", "/alerts/close", "/handover/leave", "/events/1/clip"):
         assert hoa.post(path, {"subject": "alert 1"}).status_code == 403, path
 
 
-def test_an_alarm_is_handed_to_who_may_see_to_it_only(served: CityHouse) -> None:
+def test_an_alarm_is_assigned_only_to_an_officer_of_its_ward(served: CityHouse) -> None:
     """Assigned to a user without rights in the ward, the alarm would be silent with no officer in charge."""
     served.person("ba", Role.OFFICER, "ky-ba")
     served.person("nam", Role.VIEWER, "quang-trung")

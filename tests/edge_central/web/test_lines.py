@@ -42,7 +42,7 @@ from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
 from edge_central.web.i18n import vietnamese_reasons as told
 from edge_central.web.i18n.vietnamese import PATTERNS, to_vietnamese
-from tests.edge_central.alerts.test_alert_book import Ward
+from tests.edge_central.alerts.test_alert_engine import AlertScenario
 from tests.edge_central.parts import Box
 from tests.edge_central.web.house import House
 from tests.rules.test_zones import INTRUSION, NIGHT
@@ -249,7 +249,7 @@ def connections() -> Iterator[str]:
 
 def presence() -> Iterator[str]:
     """As the book of alerts joins it."""
-    ward = Ward()
+    ward = AlertScenario()
     reasons = (
         (PresenceState.OFFLINE, "connection lost"),
         (PresenceState.OFFLINE, "no heartbeat for 95 s"),
@@ -258,9 +258,9 @@ def presence() -> Iterator[str]:
         (PresenceState.UNSTABLE, "went offline 3 times in 10 min"),
     )
     for standing, why in reasons:
-        ward.stands("dt-1", standing, why)
+        ward.presence("dt-1", standing, why)
         ward.wait(2000)  # longer than each of their rules waits
-        ward.stands("dt-1", PresenceState.ONLINE, "connected")
+        ward.presence("dt-1", PresenceState.ONLINE, "connected")
         ward.wait(60)
     yield from (change.alert.text for _, change in ward.changes)
 

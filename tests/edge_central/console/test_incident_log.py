@@ -40,7 +40,7 @@ def newest(connection: Connection, city: City) -> Alarm:
     return read_alarms(connection, EVERYWHERE, city.now_ms)[0]
 
 
-def test_alarms_that_nobody_has_seen_ring(city: City, writing: Connection) -> None:
+def test_unacknowledged_alarms_ring(city: City, writing: Connection) -> None:
     found = read_alarms(writing, EVERYWHERE, city.now_ms)
     assert [each.event.gateway for each in found[:3]] == ["lp-012", "pk-003", "qt-014"], "the oldest first"
     assert all(each.handling.rings for each in found)
@@ -62,7 +62,7 @@ def test_acknowledged_is_silent_for_everybody_and_has_an_owner(city: City, writi
     assert (now.rings, now.is_open, now.owner, now.acknowledged_by) == (False, True, "lan", "lan")
 
 
-def test_the_second_who_acknowledges_changes_nothing(city: City, writing: Connection) -> None:
+def test_a_second_acknowledgement_changes_nothing(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
     acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
     assert not acknowledge(writing, by(city, "minh", 5), alarm.handling.subject, alarm.event.ward)
@@ -71,7 +71,7 @@ def test_the_second_who_acknowledges_changes_nothing(city: City, writing: Connec
 
 
 @pytest.mark.parametrize("outcome", list(IncidentOutcome))
-def test_an_outcome_closes_it_and_its_history_says_who_when_and_what(
+def test_an_outcome_closes_an_alarm_and_its_history_has_author_time_and_text(
     city: City, writing: Connection, outcome: IncidentOutcome
 ) -> None:
     alarm = newest(writing, city)
@@ -114,7 +114,7 @@ def test_handlings_of_other_wards_are_not_there(city: City, writing: Connection)
     assert handlings(writing, Scope(frozenset({"ky-ba"})), [alarm.handling.subject]) == {}
 
 
-def test_who_takes_over_owns_what_was_open(city: City, writing: Connection) -> None:
+def test_the_officer_who_takes_over_owns_the_open_alarms(city: City, writing: Connection) -> None:
     first, second = read_alarms(writing, EVERYWHERE, city.now_ms)[:2]
     for each in (first, second):
         acknowledge(writing, by(city), each.handling.subject, each.event.ward)
@@ -123,8 +123,8 @@ def test_who_takes_over_owns_what_was_open(city: City, writing: Connection) -> N
     number = hand_over(writing, by(city), EVERYWHERE, "mưa ở Kỳ Bá", subjects)
     assert take_over(writing, by(city, "minh", 300), EVERYWHERE, number)
     assert not take_over(writing, by(city, "hoa", 301), EVERYWHERE, number), "it is taken"
-    told = handovers(writing, EVERYWHERE)[0]
-    assert (told.left_by, told.note, told.taken_by) == ("lan", "mưa ở Kỳ Bá", "minh")
+    handover = handovers(writing, EVERYWHERE)[0]
+    assert (handover.left_by, handover.note, handover.taken_by) == ("lan", "mưa ở Kỳ Bá", "minh")
     now = handlings(writing, EVERYWHERE, subjects)
     assert [now[each].owner for each in subjects] == ["minh", "lan"]
 
@@ -137,7 +137,7 @@ def test_a_ward_takes_over_only_what_is_its_own(city: City, writing: Connection)
     assert [each.id for each in handovers(writing, EVERYWHERE)] == [own, city_wide]
 
 
-def test_of_two_who_acknowledge_at_once_one_did(tmp_path: Path) -> None:
+def test_of_two_simultaneous_acknowledgements_one_counts(tmp_path: Path) -> None:
     engine = open_engine(Database(f"sqlite:///{tmp_path / 'central.db'}"))
     with engine.connect() as connection:
         prepare_schema(connection)

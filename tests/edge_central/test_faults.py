@@ -71,16 +71,16 @@ def test_a_full_disk_stops_confirmations_and_room_brings_them_back(
         assert sorted(centre.numbers(box)) == list(range(1, 150))
 
 
-def test_one_message_that_breaks_the_intake_does_not_keep_the_others(
+def test_one_message_that_breaks_the_batch_writer_does_not_keep_the_others(
     broker: Mosquitto, boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Simulates an unknown bug: one message makes the batch writer fail."""
     sound = BatchWriter._read
 
-    def faulty(intake: BatchWriter, arrived: object) -> object:
+    def faulty(writer: BatchWriter, arrived: object) -> object:
         if b"poison" in arrived.payload:  # type: ignore[attr-defined]
             raise ZeroDivisionError
-        return sound(intake, arrived)  # type: ignore[arg-type]
+        return sound(writer, arrived)  # type: ignore[arg-type]
 
     monkeypatch.setattr(BatchWriter, "_read", faulty)
     box = Box()
@@ -92,7 +92,7 @@ def test_one_message_that_breaks_the_intake_does_not_keep_the_others(
         assert "ZeroDivisionError" in centre.status().newest_rejected[0].reason
 
 
-def test_what_somebody_else_has_stored_meanwhile_counts_as_a_repeat(
+def test_an_event_stored_by_another_process_counts_as_a_repeat(
     broker: Mosquitto, boxes: Boxes, tmp_path: Path
 ) -> None:
     """A second ingest serves the same ward by mistake, so the state of the first one is out of date."""
@@ -104,10 +104,10 @@ def test_what_somebody_else_has_stored_meanwhile_counts_as_a_repeat(
         store, topics = Store(centre.database), CentralTopics("tb/v1", "central")
         known = store.load()
         with store.batch() as batch:
-            intake = BatchWriter(
+            writer = BatchWriter(
                 topics, [box.ward], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30)
             )
-            intake.write([MessageReceived(*box.event(2), 1)], known, batch, 0)
+            writer.write([MessageReceived(*box.event(2), 1)], known, batch, 0)
         store.close()
         boxes.say(box.event(2), box.event(3))
         boxes.wait_confirmed(box, 2, 3)
@@ -121,11 +121,11 @@ def test_an_ingest_that_dies_is_started_again_and_gets_back_what_it_held(
     sound, box = BatchWriter.write, Box()
     deaths: list[int] = []
 
-    def deadly(intake: BatchWriter, *rest: object) -> object:
+    def deadly(writer: BatchWriter, *rest: object) -> object:
         if not deaths:
             deaths.append(1)
             raise SystemExit("not even caught as an error")
-        return sound(intake, *rest)  # type: ignore[arg-type]
+        return sound(writer, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(BatchWriter, "write", deadly)
     with Centre(tmp_path / "centre", broker.port) as centre:

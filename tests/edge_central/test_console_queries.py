@@ -37,31 +37,31 @@ from edge_central.console.verdict import verify_event
 from edge_central.store.database import open_engine
 from edge_central.store.scope import EVERYWHERE, Scope
 from tests.edge_central.console.city import camera_health
+from tests.edge_central.console.city_events import CityEvent, messages_of
 from tests.edge_central.console.gateway import Gateway
-from tests.edge_central.console.happenings import Happening, told
-from tests.edge_central.shop import NOW_MS, Shop
+from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 
 ELSEWHERE = Scope(frozenset({"bo-xuyen"}))
 
 
 @pytest.fixture
-def gateway(shop: Shop) -> Gateway:
+def gateway(ingest: IngestHarness) -> Gateway:
     """A gateway with one alarm that has ended and one that is still open."""
     made = Gateway("dt-001", "de-tham", "Lý Bôn", 20.4463, 106.3366, ["cam-1", "cam-2"])
     cameras = {camera: camera_health(made, camera, NOW_MS) for camera in made.cameras}
     messages: list[MessageReceived] = [made.birth(NOW_MS)]
     for number, ongoing in enumerate((False, True)):
         time_ms = NOW_MS - 60_000 + number * 20_000
-        happening = Happening(time_ms, made, "cam-1", "zone-intrusion", 17, True, 5_000, open=ongoing)
-        messages += [message for _, message in told(happening)]
+        event = CityEvent(time_ms, made, "cam-1", "zone-intrusion", 17, True, 5_000, open=ongoing)
+        messages += [message for _, message in messages_of(event)]
     messages.append(made.heartbeat(NOW_MS, cameras, booted_ms=NOW_MS - 86_400_000))
-    shop.take(*messages)
+    ingest.write(*messages)
     return made
 
 
 @pytest.fixture
-def connection(shop: Shop, gateway: Gateway) -> Iterator[Connection]:
-    engine = open_engine(shop.database)
+def connection(ingest: IngestHarness, gateway: Gateway) -> Iterator[Connection]:
+    engine = open_engine(ingest.database)
     with engine.connect() as opened, opened.begin():
         yield opened
     engine.dispose()
@@ -74,10 +74,12 @@ def test_the_same_answers(connection: Connection, gateway: Gateway) -> None:
         [CameraVisibility.ONLINE] * 2,
     )
     assert site.state is not SiteState.NEVER
-    for asked in (EventFilter(), EventFilter(from_ms=0)):
-        first = read_events(connection, EVERYWHERE, asked, size=2)
+    for event_filter in (EventFilter(), EventFilter(from_ms=0)):
+        first = read_events(connection, EVERYWHERE, event_filter, size=2)
         assert first.next is not None
-        second = read_events(connection, EVERYWHERE, asked, PagePosition.parse(str(first.next)), size=2)
+        second = read_events(
+            connection, EVERYWHERE, event_filter, PagePosition.parse(str(first.next)), size=2
+        )
         assert [row.phase for row in (*first.rows, *second.rows)] == ["start", "end", "start"]
     found = read_story(connection, EVERYWHERE, first.rows[1].cursor)
     assert found is not None

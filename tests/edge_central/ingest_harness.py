@@ -18,21 +18,21 @@ NOW_MS = 1_700_000_000_000
 
 
 @dataclass
-class Shop:
+class IngestHarness:
     """Writes batches of messages to a database, as the ingest thread does."""
 
     database: Database
     store: Store
-    intake: BatchWriter
+    writer: BatchWriter
 
-    def take(self, *messages: tuple[str, bytes] | MessageReceived, now_ms: int = NOW_MS) -> BatchResult:
+    def write(self, *messages: tuple[str, bytes] | MessageReceived, now_ms: int = NOW_MS) -> BatchResult:
         """Write one batch after loading the state from the database, as after a restart."""
-        known = self.store.load()
-        arrived = [
+        fleet = self.store.load()
+        received = [
             each if isinstance(each, MessageReceived) else MessageReceived(*each, 1) for each in messages
         ]
         with self.store.batch() as batch:
-            return self.intake.write(arrived, known, batch, now_ms)
+            return self.writer.write(received, fleet, batch, now_ms)
 
     def status(self) -> CentralStatus:
         return read_status(self.database, NOW_MS)

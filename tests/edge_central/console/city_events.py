@@ -20,7 +20,7 @@ ON_FOOT: dict[str, Any] = {"label": "person", "group": "person", "score": 0.86}
 
 
 @dataclass(frozen=True)
-class Happening:
+class CityEvent:
     """One invented event, from its start to its end."""
 
     time_ms: int
@@ -34,7 +34,7 @@ class Happening:
     state: str = ""
 
 
-def a_day(gateways: list[Gateway], now_ms: int, count: int) -> list[Happening]:
+def a_day(gateways: list[Gateway], now_ms: int, count: int) -> list[CityEvent]:
     """Ordinary events until half an hour ago, oldest first."""
     rng = random.Random(11)
     hours = [now_ms - (23 - h) * HOUR_MS for h in range(24)]
@@ -52,38 +52,38 @@ def a_day(gateways: list[Gateway], now_ms: int, count: int) -> list[Happening]:
         )[0]  # fmt: skip
         time_ms = min(hour_ms - rng.randrange(HOUR_MS), now_ms - 30 * MINUTE_MS)
         pictured = kind not in ("camera-state", "line-crossing") and rng.random() < 0.15
-        found.append(Happening(time_ms, gateway, rng.choice(gateway.cameras), kind, severity, pictured))
+        found.append(CityEvent(time_ms, gateway, rng.choice(gateway.cameras), kind, severity, pictured))
     return sorted(found, key=lambda each: each.time_ms)
 
 
-def told(happening: Happening) -> Iterator[tuple[int, Any]]:
+def messages_of(event: CityEvent) -> Iterator[tuple[int, Any]]:
     """Yield (arrival time in ms, message): start, picture, end, evidence, chain head."""
-    gateway, camera, begun = happening.gateway, happening.camera, happening.time_ms
-    event_id = f"{happening.kind}-{camera}-{begun % 100_000_000:x}"
+    gateway, camera, begun = event.gateway, event.camera, event.time_ms
+    event_id = f"{event.kind}-{camera}-{begun % 100_000_000:x}"
     media_id = media_id_of(gateway.id + event_id)
-    jpeg = _jpeg(happening)
-    shown = snapshot_of(media_id, jpeg) if happening.pictured else None
-    data = _data(happening, event_id, shown)
-    ended = begun + happening.lasts_ms
-    yield begun, gateway.event(camera, data, happening.severity, begun)
-    if happening.severity == 17:
+    jpeg = _jpeg(event)
+    shown = snapshot_of(media_id, jpeg) if event.pictured else None
+    data = _data(event, event_id, shown)
+    ended = begun + event.lasts_ms
+    yield begun, gateway.event(camera, data, event.severity, begun)
+    if event.severity == 17:
         yield begun + 500, gateway.head(begun + 500)
-    if happening.pictured:
+    if event.pictured:
         yield begun + 1500, gateway.picture(camera, event_id, jpeg, media_id)
-    if happening.open or getattr(data, "phase", None) != "start":
+    if event.open or getattr(data, "phase", None) != "start":
         return
     over = {"phase": "end", "ended_at": at(ended), "end_reason": "left", "snapshot": None}
-    if happening.kind in ("crowding", "camera-view"):
+    if event.kind in ("crowding", "camera-view"):
         over["end_reason"] = "over"
-    yield ended, gateway.event(camera, _changed(data, over), happening.severity, ended)
-    if happening.severity == 17:
+    yield ended, gateway.event(camera, _changed(data, over), event.severity, ended)
+    if event.severity == 17:
         clip = wire.ClipRef(
             media_id=media_id_of("clip" + media_id), sha256=shown.sha256 if shown else "0" * 64,
             bytes=702_441, codec="h264", source="sub", began_at=at(begun - 5_200), pre_roll_s=5.2,
-            duration_s=happening.lasts_ms / 1000 + 10,
+            duration_s=event.lasts_ms / 1000 + 10,
         )  # fmt: skip
         evidence = wire.EvidenceData(event_id=event_id, clip=clip)
-        yield ended + 8_000, gateway.event(camera, evidence, happening.severity, ended + 8_000)
+        yield ended + 8_000, gateway.event(camera, evidence, event.severity, ended + 8_000)
         yield ended + 9_000, gateway.head(ended + 9_000)
 
 
@@ -92,35 +92,35 @@ def _changed(data: wire.Message, fields: dict[str, Any]) -> wire.Message:
     return type(data)(**{**known, **{key: value for key, value in fields.items() if key in known}})
 
 
-def _jpeg(happening: Happening) -> bytes:
-    hour = (happening.time_ms // HOUR_MS + 7) % 24
+def _jpeg(event: CityEvent) -> bytes:
+    hour = (event.time_ms // HOUR_MS + 7) % 24
     return street(
-        sum(happening.gateway.id.encode()) % SCENES,
+        sum(event.gateway.id.encode()) % SCENES,
         night=not 6 <= hour < 18,
-        rain=happening.gateway.ward == "ky-ba",
-        covered=happening.state == "covered",
+        rain=event.gateway.ward == "ky-ba",
+        covered=event.state == "covered",
     )
 
 
-def _data(happening: Happening, event_id: str, shown: wire.SnapshotRef | None) -> wire.Message:
-    started = at(happening.time_ms)
-    if happening.kind == "camera-state":
+def _data(event: CityEvent, event_id: str, shown: wire.SnapshotRef | None) -> wire.Message:
+    started = at(event.time_ms)
+    if event.kind == "camera-state":
         return wire.CameraStateData(
             state="offline", cause="stalled", detail="no packet for 10 s", since_at=started
         )
-    if happening.kind == "camera-view":
+    if event.kind == "camera-view":
         return wire.CameraViewData(
-            phase="start", event_id=event_id, state=happening.state, features={}, started_at=started,  # type: ignore[arg-type]
-            tamper=happening.state != "visibility-degraded", snapshot=shown,
+            phase="start", event_id=event_id, state=event.state, features={}, started_at=started,  # type: ignore[arg-type]
+            tamper=event.state != "visibility-degraded", snapshot=shown,
             why="structure in 4 % of 60 tiles, 92 % usual",
         )  # fmt: skip
     common: dict[str, Any] = {
-        "phase": "start", "event_id": event_id, "rule_id": f"{happening.kind}-1",
+        "phase": "start", "event_id": event_id, "rule_id": f"{event.kind}-1",
         "box": (0.4, 0.4, 0.55, 0.75), "frame": FRAME, "started_at": started,
         "model": MODEL, "snapshot": shown,
     }  # fmt: skip
-    track = {**common, "track_id": f"{happening.camera}-k3-7"}
-    match happening.kind:
+    track = {**common, "track_id": f"{event.camera}-k3-7"}
+    match event.kind:
         case "zone-intrusion":
             why = "person in yard for 10 s"
             return wire.ZoneIntrusionData(**track, **ON_FOOT, zone="yard", inside_s=10.0, why=why)

@@ -1,0 +1,462 @@
+"""The alert engine: each alert is reported once, in time, and folded when another one explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge_agent.core.model import Severity
+from edge_agent.wire import RuleOverrideData
+from edge_agent.wire.received.bounds import MAX_ITEMS
+from edge_agent.wire.received.health import ReceivedHealth
+from edge_central.alert_rules import AlertRule, AlertSettings, Measure
+from edge_central.alerts.config import default_rules
+from edge_central.alerts.engine import AlertEngine
+from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
+
+BEAT_S = 30.0
+GRACE_S = 300.0
+SETTINGS = AlertSettings(default_rules(), GRACE_S)
+WELL: dict[str, Any] = {
+    "time": "2026-11-24T13:42:15.123Z",
+    "session": "s-1",
+    "version": "0.2.0",
+    "uptime_s": 100_000.0,
+    "clock": {"synced": True},
+    "cameras": {"cam-1": {"state": "online"}},
+}
+
+
+@dataclass
+class AlertScenario:
+    """Gateways that send the heartbeats in ``heartbeats``, and a time that the test moves."""
+
+    engine: AlertEngine = field(default_factory=lambda: AlertEngine(SETTINGS))
+    mono: float = 0.0
+    heartbeats: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changes: list[tuple[float, AlertChange]] = field(default_factory=list)
+    connected_mono: float | None = 0.0
+
+    def wait(self, seconds: float) -> None:
+        end = self.mono + seconds
+        while self.mono < end:
+            self.mono += 10.0
+            if self.mono % BEAT_S == 0 and self.connected_mono is not None:
+                for gateway, more in self.heartbeats.items():
+                    health = msgspec.convert({**WELL, **more}, ReceivedHealth)
+                    self._note(
+                        self.engine.record_heartbeat(gateway, "de-tham", health, self.mono, self.now_ms)
+                    )
+            self._note(self.engine.tick(self.mono, self.now_ms, self.connected_mono))
+
+    def presence(self, gateway: str, state: PresenceState | None, why: str = "why") -> None:
+        report = GatewayReport(gateway, "de-tham", state, why, self.now_ms)
+        self._note(self.engine.record_presence(report, self.mono, self.now_ms))
+
+    def outage(self, *gateways: str) -> None:
+        report = OutageReport("de-tham", gateways, 5, self.now_ms - 5000)
+        self._note(self.engine.record_presence(report, self.mono, self.now_ms))
+
+    def missing(self, **counts: int) -> None:
+        named = {name.replace("_", "-"): count for name, count in counts.items()}
+        self._note(self.engine.judge_counts(Measure.MISSING_EVENTS, named, self.mono, self.now_ms))
+
+    def reported(self, since: float = 0.0) -> list[str]:
+        """The changes in order, such as ``opened dt-1/cam-1 tamper``."""
+        return [_words(change) for mono, change in self.changes if mono > since]
+
+    @property
+    def now_ms(self) -> int:
+        return 1_700_000_000_000 + round(self.mono * 1000)
+
+    def _note(self, changes: Iterable[AlertChange]) -> None:
+        self.changes += [(self.mono, change) for change in changes]
+
+
+def _words(change: AlertChange) -> str:
+    alert = change.alert
+    about = "/".join(part for part in (alert.key.gateway or "ward", alert.key.camera) if part)
+    what = change.kind.value
+    if change.kind is AlertChangeKind.CHANGED:
+        what = "folded" if alert.folded else "unfolded"
+    return f"{what} {about} {alert.key.rule}"
+
+
+def start(*gateways: str, **more: Any) -> AlertScenario:
+    scenario = AlertScenario()
+    scenario.heartbeats = {gateway: dict(more) for gateway in gateways or ("dt-1",)}
+    scenario.wait(600)
+    assert scenario.reported() == []
+    return scenario
+
+
+DOWN = {"cameras": {"cam-1": {"state": "offline", "cause": "unreachable"}}}
+CASES = [
+    # fields of the heartbeat, rule, seconds until the alert (one heartbeat more than for_s), part of its text
+    (DOWN, "camera-down", 330, "offline (unreachable)"),
+    ({"cameras": {"cam-1": {"state": "degraded"}}}, "camera-degraded", 1830, "degraded"),
+    ({"cameras": {"cam-1": {"state": "online", "view": ["covered"]}}}, "tamper", 30, "view covered"),
+    ({"box": {"disk_percent": 91.0}}, "disk", 630, "disk 91 % full, above 90"),
+    ({"box": {"temperature_c": 84.2}}, "temperature", 330, "processor at 84 °C, above 80"),
+    ({"box": {"undervoltage": True}}, "undervoltage", 90, "undervoltage"),
+    ({"clock": {"synced": False}}, "clock", 930, "clock not synchronised"),
+    ({"certificates": {"client_days": 29, "ca_days": 800}}, "certificate", 30, "certificate ends in 29 days"),
+    ({"certificates": {"client_days": 90, "ca_days": 25}}, "certificate", 30, "CA that it trusts ends in 25"),
+    ({"outbox": {"oldest_s": 4000.0}}, "outbox", 330, "waits for 4000 s"),
+    ({"outbox": {"degraded": "no space"}}, "outbox-memory", 90, "outbox: no space"),
+    ({"uplink": {"monthly_bytes": 3 * 10**9, "used_bytes": 28 * 10**8}}, "uplink", 30, "2,800 of 3,000"),
+    ({"degraded": ["unit cron.service failed"]}, "failed-units", 630, "unit cron.service failed"),
+    ({"detector": {"degraded": "no model"}}, "detector", 630, "detector: no model"),
+    ({"evidence": {"degraded": "disk full"}}, "evidence", 630, "evidence: disk full"),
+    ({"update": {"reverted": "0.3.0", "why": "deaf"}}, "update-reverted", 30, "went back: 0.3.0: deaf"),
+    ({"model": {"reverted": "ab" * 32, "why": "b: blind"}}, "model-reverted", 30, "given up: b: blind"),
+    ({"config": {"given_up": "version 7: no camera"}}, "config-refused", 30, "taken back: version 7"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "rule", "within_s", "words"), CASES)
+def test_a_problem_is_reported_once_when_it_has_lasted_and_once_when_it_is_over(
+    more: dict[str, Any], rule: str, within_s: float, words: str
+) -> None:
+    scenario = start()
+    scenario.heartbeats["dt-1"] = more
+    scenario.wait(within_s - BEAT_S)
+    assert scenario.reported() == []
+    scenario.wait(BEAT_S + 600)
+    (change,) = [change for _, change in scenario.changes]
+    assert (change.kind, change.alert.key.rule) == (AlertChangeKind.OPENED, rule)
+    assert words in change.alert.text
+    assert change.alert.since_ms < change.alert.opened_ms or within_s == BEAT_S
+    scenario.heartbeats["dt-1"] = {}
+    scenario.wait(1200)
+    assert [change.kind for _, change in scenario.changes] == [
+        AlertChangeKind.OPENED,
+        AlertChangeKind.CLEARED,
+    ]
+    assert scenario.engine.open_alerts() == []
+
+
+def test_hysteresis_keeps_one_alert_where_a_figure_goes_up_and_down_around_the_bound() -> None:
+    scenario = start()
+    for degrees in (82.0, 78.0) * 20:
+        scenario.heartbeats["dt-1"] = {"box": {"temperature_c": degrees}}
+        scenario.wait(330 if degrees > 80 else 300)
+    assert scenario.reported() == ["opened dt-1 temperature"]
+    scenario.heartbeats["dt-1"] = {"box": {"temperature_c": 74.0}}
+    scenario.wait(600)
+    assert scenario.reported() == ["opened dt-1 temperature", "cleared dt-1 temperature"]
+
+
+def test_a_short_problem_is_not_reported() -> None:
+    scenario = start()
+    for _ in range(10):
+        scenario.heartbeats["dt-1"] = DOWN
+        scenario.wait(270)
+        scenario.heartbeats["dt-1"] = {}
+        scenario.wait(60)
+    assert scenario.reported() == []
+
+
+def test_a_box_that_is_offline_explains_what_else_was_open_of_it() -> None:
+    scenario = start("dt-1", "dt-2")
+    scenario.heartbeats["dt-1"] = {**DOWN, "box": {"disk_percent": 97.0}}
+    scenario.wait(700)
+    del scenario.heartbeats["dt-1"]
+    scenario.presence("dt-1", PresenceState.OFFLINE)
+    scenario.wait(600)
+    assert scenario.reported(1300) == [
+        "opened dt-1 box-offline",
+        "folded dt-1 disk",
+        "folded dt-1/cam-1 camera-down",
+    ]
+    back = scenario.mono
+    scenario.heartbeats["dt-1"] = {**DOWN, "box": {"disk_percent": 50.0}}
+    scenario.presence("dt-1", PresenceState.ONLINE)
+    scenario.wait(60)
+    assert scenario.reported(back - 1) == ["cleared dt-1 box-offline", "cleared dt-1 disk"]
+    scenario.wait(600)
+    assert scenario.reported(back + 1)[-1] == "unfolded dt-1/cam-1 camera-down"
+
+
+def test_a_box_is_away_for_two_minutes_before_it_is_an_alert() -> None:
+    scenario = start()
+    scenario.presence("dt-1", PresenceState.OFFLINE)
+    scenario.wait(110)
+    scenario.presence("dt-1", PresenceState.ONLINE)
+    scenario.wait(600)
+    assert scenario.reported() == []
+
+
+FIVE = ("dt-1", "dt-2", "dt-3", "dt-4", "dt-5")
+
+
+def test_a_ward_that_is_out_is_one_alert_and_its_boxes_are_folded_into_it() -> None:
+    scenario = start(*FIVE)
+    scenario.heartbeats["dt-1"] = {"box": {"disk_percent": 97.0}}
+    scenario.wait(700)
+    scenario.heartbeats, before = {"dt-5": scenario.heartbeats["dt-5"]}, scenario.mono
+    scenario.outage(*FIVE[:3])
+    scenario.wait(30)
+    scenario.outage(*FIVE[:4])
+    scenario.wait(3600)
+    assert scenario.reported(before - 1) == [
+        "opened ward ward-outage",
+        "folded dt-1 disk",
+        "unfolded ward ward-outage",
+    ]
+    alert = scenario.changes[-1][1].alert
+    assert alert.text == "4 of 5 boxes went at once"
+    assert alert.opened_ms - alert.since_ms == 5000
+    scenario.heartbeats = {gateway: {} for gateway in FIVE}
+    scenario.outage()
+    back = scenario.mono
+    scenario.wait(600)
+    assert scenario.reported(back - 1) == ["cleared ward ward-outage", "cleared dt-1 disk"]
+
+
+def test_a_gateway_that_stays_away_after_the_outage_gets_its_own_alert() -> None:
+    scenario = start(*FIVE)
+    scenario.heartbeats = {}
+    scenario.outage(*FIVE)
+    scenario.wait(600)
+    scenario.heartbeats = {gateway: {} for gateway in FIVE[:4]}
+    scenario.outage()
+    scenario.presence("dt-5", PresenceState.OFFLINE)
+    scenario.wait(600)
+    assert scenario.reported() == [
+        "opened ward ward-outage",
+        "cleared ward ward-outage",
+        "opened dt-5 box-offline",
+    ]
+
+
+def test_after_an_outage_cameras_that_are_still_starting_raise_no_alert() -> None:
+    scenario = start(*FIVE)
+    scenario.heartbeats = {}
+    scenario.outage(*FIVE)
+    scenario.wait(600)
+    scenario.heartbeats = {gateway: {**DOWN, "uptime_s": 60.0, "box": {"uptime_s": 90.0}} for gateway in FIVE}
+    scenario.outage()
+    scenario.wait(240)
+    scenario.heartbeats = {gateway: {} for gateway in FIVE[:4]} | {"dt-5": DOWN}
+    scenario.wait(900)
+    assert scenario.reported(700) == ["cleared ward ward-outage", "opened dt-5/cam-1 camera-down"]
+
+
+def test_a_box_that_was_rebooted_gets_the_same_grace() -> None:
+    scenario = start()
+    started = scenario.mono
+    while scenario.mono - started < 700:
+        scenario.heartbeats["dt-1"] = {**DOWN, "box": {"uptime_s": scenario.mono - started}}
+        scenario.wait(BEAT_S)
+    (opened,) = scenario.reported()
+    assert opened == "opened dt-1/cam-1 camera-down"
+    assert scenario.changes[0][0] - started >= GRACE_S
+
+
+def test_no_alert_opens_on_unknown_states_while_the_centre_is_disconnected() -> None:
+    scenario = start()
+    scenario.heartbeats["dt-1"] = DOWN
+    scenario.wait(270)
+    scenario.connected_mono = None
+    scenario.wait(900)
+    scenario.heartbeats["dt-1"], scenario.connected_mono = {}, scenario.mono
+    scenario.wait(600)
+    assert scenario.reported() == []
+
+
+def test_a_restart_tells_only_what_is_new() -> None:
+    before = start("dt-1", "dt-2")
+    before.heartbeats["dt-1"] = DOWN
+    before.wait(400)
+    after = AlertScenario(AlertEngine(SETTINGS, before.engine.open_alerts(), {}, 0.0, 0))
+    after.heartbeats = {"dt-1": DOWN, "dt-2": {"certificates": {"client_days": 3}}}
+    after.wait(600)
+    assert after.reported() == ["opened dt-2 certificate", "opened dt-2 certificate-soon"]
+    after.heartbeats["dt-1"] = {}
+    after.wait(120)
+    assert after.reported()[-1] == "cleared dt-1/cam-1 camera-down"
+
+
+def test_what_has_to_last_for_days_goes_on_over_a_restart() -> None:
+    before = start(*FIVE)
+    before.heartbeats["dt-1"] = {"version": "0.1.9"}
+    before.wait(7200)
+    pending = before.engine.pending(3600)
+    assert [key.rule for key in pending] == ["version"]
+    after = AlertScenario(
+        AlertEngine(SETTINGS, (), pending, 0.0, before.now_ms), heartbeats=before.heartbeats
+    )
+    for gateway in FIVE:
+        after.engine.record_version(gateway, "de-tham", "0.2.0" if gateway != "dt-1" else "0.1.9")
+    after.wait(259_200 - 7200 - 600)
+    assert after.reported() == []
+    after.wait(1200)
+    assert after.reported() == ["opened dt-1 version"]
+    assert "version 0.1.9, the others have 0.2.0" in after.changes[0][1].alert.text
+
+
+def test_one_gateway_with_a_trial_release_puts_no_other_behind() -> None:
+    many = [f"dt-{number}" for number in range(20)]
+    scenario = start(*many)
+    scenario.heartbeats["dt-0"] = {"version": "0.3.0"}
+    scenario.wait(300)
+    assert scenario.engine.pending(3600) == {}
+    scenario.heartbeats["dt-1"] = {"version": "0.3.0"}
+    scenario.wait(60)
+    assert len(scenario.engine.pending(3600)) == 18
+
+
+def test_an_older_version_than_the_configured_one_is_behind_whatever_the_others_have() -> None:
+    rule = AlertRule("version", Measure.VERSION_BEHIND, Severity.INFO, 0, 0, version="0.3.0")
+    scenario = AlertScenario(AlertEngine(AlertSettings((rule,), 0)), heartbeats={"dt-1": {}})
+    scenario.wait(30)
+    assert scenario.reported() == ["opened dt-1 version"]
+
+
+def test_missing_events_are_an_alert_until_they_arrive() -> None:
+    scenario = start("dt-1", "dt-2")
+    scenario.missing(dt_1=7)
+    scenario.missing(dt_1=9)
+    assert scenario.changes[0][1].alert.text == "7 events are missing, and nobody has said why"
+    scenario.missing()
+    assert scenario.reported() == ["opened dt-1 gap", "cleared dt-1 gap"]
+
+
+def test_a_covered_view_is_an_alert_from_its_event_until_a_heartbeat_denies_it() -> None:
+    scenario = start()
+    scenario._note(
+        scenario.engine.record_view("dt-1", "cam-1", "covered", True, scenario.mono, scenario.now_ms)
+    )
+    assert scenario.reported() == ["opened dt-1/cam-1 tamper"]
+    scenario.heartbeats["dt-1"] = {"cameras": {"cam-1": {"state": "online", "view": ["covered"]}}}
+    scenario.wait(600)
+    scenario.heartbeats["dt-1"] = {}
+    scenario.wait(120)
+    assert scenario.reported() == ["opened dt-1/cam-1 tamper", "cleared dt-1/cam-1 tamper"]
+
+
+def overridden(scenario: AlertScenario, phase: str, rule: str | None, what: str = "disarm") -> None:
+    data = {"phase": phase, "event_id": "o-1", "what": what, "rule_id": rule, "for_s": 60.0, "why": ""}
+    asked = {"origin": "command", "command_id": None, "signed_by": None, "started_at": WELL["time"]}
+    event = msgspec.convert(data | asked, RuleOverrideData)
+    scenario._note(scenario.engine.record_override("dt-1", "cam-1", event, scenario.mono, scenario.now_ms))
+
+
+def test_a_disarmed_rule_is_reported_at_once_and_each_further_one_again() -> None:
+    scenario = start()
+    overridden(scenario, "start", "yard")
+    scenario.wait(BEAT_S)  # a heartbeat from before the event
+    scenario.heartbeats["dt-1"] = {
+        "commands": {"rules": [{"camera": "cam-1", "rule": "yard", "what": "disarm"}]}
+    }
+    scenario.wait(120)
+    assert scenario.reported() == ["opened dt-1/cam-1 rule-muted"]
+    overridden(scenario, "start", "gate", "mask")
+    assert [alert.text for alert in scenario.engine.open_alerts()] == [
+        "changed by hand: gate (mask), yard (disarm)"
+    ]
+    overridden(scenario, "end", "gate", "mask")
+    scenario.heartbeats["dt-1"] = {}
+    scenario.wait(120)
+    assert scenario.reported()[1:] == [
+        "cleared dt-1/cam-1 rule-muted",
+        "opened dt-1/cam-1 rule-muted",
+        "cleared dt-1/cam-1 rule-muted",
+    ]
+
+
+def test_a_rule_that_is_disarmed_for_a_second_is_reported_too() -> None:
+    scenario = start()
+    overridden(scenario, "start", "yard")
+    overridden(scenario, "end", "yard")
+    scenario.wait(120)
+    assert scenario.reported() == ["opened dt-1/cam-1 rule-muted", "cleared dt-1/cam-1 rule-muted"]
+
+
+def test_a_gateway_that_disarms_rules_without_end_opens_a_bounded_number_of_alerts() -> None:
+    scenario = start()
+    for number in range(200):
+        overridden(scenario, "start", f"rule-{number}")
+    assert scenario.reported().count("opened dt-1/cam-1 rule-muted") == MAX_ITEMS
+
+
+def test_a_relearned_view_is_reported_and_an_armed_rule_is_not() -> None:
+    scenario = start()
+    overridden(scenario, "start", "yard", "arm")
+    overridden(scenario, "start", None, "relearn")
+    scenario.heartbeats["dt-1"] = {"commands": {"relearning": ["cam-1"]}}
+    scenario.wait(600)
+    assert scenario.reported() == ["opened dt-1/cam-1 view-relearned"]
+    scenario.heartbeats["dt-1"] = {}
+    scenario.wait(120)
+    assert scenario.reported()[1:] == ["cleared dt-1/cam-1 view-relearned"]
+
+
+def test_a_rule_disarmed_before_the_centres_restart_is_reported_once() -> None:
+    scenario = start()
+    overridden(scenario, "start", "yard")
+    again = AlertScenario(
+        AlertEngine(SETTINGS, scenario.engine.open_alerts(), mono=scenario.mono, now_ms=scenario.now_ms),
+        scenario.mono,
+    )
+    again.heartbeats["dt-1"] = {
+        "commands": {"rules": [{"camera": "cam-1", "rule": "yard", "what": "disarm"}]}
+    }
+    again.wait(120)
+    assert again.reported() == []
+
+
+def test_infos_that_wait_for_the_budget_are_no_full_outbox() -> None:
+    waits = {"outbox": {"oldest_s": 900_000.0}, "uplink": {"held": ["media", "info"]}}
+    scenario = start(**waits)
+    scenario.wait(3600)
+    assert scenario.reported() == []
+
+
+def test_a_removed_or_moved_gateway_leaves_no_alert_behind() -> None:
+    scenario = start("dt-1", "dt-2")
+    scenario.heartbeats = {"dt-1": DOWN, "dt-2": DOWN}
+    scenario.wait(600)
+    scenario.presence("dt-1", None)
+    health = msgspec.convert(WELL, ReceivedHealth)
+    scenario._note(
+        scenario.engine.record_heartbeat("dt-2", "bo-xuyen", health, scenario.mono, scenario.now_ms)
+    )
+    assert scenario.reported(1000)[-2:] == [
+        "cleared dt-1/cam-1 camera-down",
+        "cleared dt-2/cam-1 camera-down",
+    ]
+    assert [alert.cleared_text for alert in _cleared(scenario)] == [
+        "the box was taken away",
+        "the box has moved to bo-xuyen",
+    ]
+
+
+def test_a_camera_that_is_not_configured_any_more_is_no_alert() -> None:
+    scenario = start()
+    scenario.heartbeats["dt-1"] = DOWN
+    scenario.wait(600)
+    scenario.heartbeats["dt-1"] = {"cameras": {}}
+    scenario.wait(30)
+    assert [alert.cleared_text for alert in _cleared(scenario)] == ["the camera is not configured any more"]
+
+
+def test_a_rule_that_was_switched_off_ends_its_alerts() -> None:
+    before = start()
+    before.heartbeats["dt-1"] = DOWN
+    before.wait(400)
+    after = AlertScenario(
+        AlertEngine(AlertSettings((), GRACE_S), before.engine.open_alerts()), heartbeats={"dt-1": DOWN}
+    )
+    after.wait(30)
+    assert after.reported() == ["cleared dt-1/cam-1 camera-down"]
+
+
+def _cleared(scenario: AlertScenario) -> list[Alert]:
+    return [change.alert for _, change in scenario.changes if change.kind is AlertChangeKind.CLEARED]
