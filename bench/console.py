@@ -27,7 +27,7 @@ from bench.processes import usage
 from bench.result import Result, percentile
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import WARDS, House, answers
 from tests.testbed.mosquitto import free_port, wait_until
 
@@ -62,7 +62,9 @@ class Fleet:
         self.house = house
         self.stored = 0
         self._known = house.store.load()
-        self._boxes = [Box(f"bench-{number:03}", WARDS[number % len(WARDS)]) for number in range(GATEWAYS)]
+        self._boxes = [
+            FakeGateway(f"bench-{number:03}", WARDS[number % len(WARDS)]) for number in range(GATEWAYS)
+        ]
 
     def store(self, count: int, batch: int = BATCH) -> None:
         """In transactions of ``batch``, as the ingest has them: what is known stays in memory."""

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bench.plan import Plan
 from bench.processes import usage
 from bench.result import Result
-from tests.edge_central.parts import Box, Boxes, Centre
+from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 GATEWAYS = 465
@@ -39,8 +39,8 @@ def measure(plan: Plan) -> list[Result]:
 
 def _register(centre: Centre, broker: Mosquitto) -> None:
     """The broker keeps what comes from now on."""
-    with Boxes(broker) as boxes, centre:
-        boxes.wait_standing("online", PATIENCE_S)
+    with FakeGateways(broker) as boxes, centre:
+        boxes.wait_state("online", PATIENCE_S)
 
 
 def _drain(centre: Centre, count: int) -> Result:
@@ -93,7 +93,7 @@ def publish(port: int, count: int) -> None:
     client.max_inflight_messages_set(INFLIGHT)
     client.connect("127.0.0.1", port)
     client.loop_start()
-    boxes = [Box(f"bench-{number:03}", "bench") for number in range(GATEWAYS)]
+    boxes = [FakeGateway(f"bench-{number:03}", "bench") for number in range(GATEWAYS)]
     for number in range(count):
         box = boxes[number % GATEWAYS]
         topic, payload = box.event(number // GATEWAYS + 1, label="x" * 300)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.outbox.sqlite.store_identity import LastStored
-from tests.edge_central.parts import Box, Centre
+from tests.edge_central.parts import Centre, FakeGateway
 from tests.testbed.agent import AgentProcess, file_camera, write_config
 from tests.testbed.gateway import gateway_in
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
@@ -32,7 +32,7 @@ class Site:
 
     def stored(self) -> list[tuple[str, int]]:
         """Epochs and sequence numbers that the centre has."""
-        return self.centre.numbers_by_epoch(Box())
+        return self.centre.numbers_by_epoch(FakeGateway())
 
     def run(self, agent: Environ, centre: Environ) -> None:
         """Run both until the centre has confirmed new events and nothing waits on the gateway."""

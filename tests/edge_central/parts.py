@@ -37,7 +37,7 @@ JPEG = b"\xff\xd8\xff\xe0 a picture"
 
 
 @dataclass(frozen=True)
-class Box:
+class FakeGateway:
     """A fake gateway: makes topics and payloads of its messages."""
 
     id: str = "dt-001"
@@ -229,9 +229,9 @@ class Centre:
     def status(self, now_ms: int = 0) -> CentralStatus:
         return read_status(self.database, now_ms)
 
-    def numbers(self, box: Box) -> list[int]:
+    def numbers(self, gateway: FakeGateway) -> list[int]:
         """Stored sequence numbers of a gateway, in the order of storing."""
-        return [number for _, number in self.numbers_by_epoch(box)]
+        return [number for _, number in self.numbers_by_epoch(gateway)]
 
     def payloads(self) -> list[bytes]:
         """Payloads of all stored events."""
@@ -242,7 +242,7 @@ class Centre:
         finally:
             engine.dispose()
 
-    def numbers_by_epoch(self, box: Box) -> list[tuple[str, int]]:
+    def numbers_by_epoch(self, gateway: FakeGateway) -> list[tuple[str, int]]:
         engine = open_engine(self.database, read_only=True)
         try:
             with engine.connect() as connection:
@@ -250,14 +250,14 @@ class Centre:
                 wanted = (
                     select(stream.epoch, event.sequence)
                     .join(tables.stream, stream.id == event.stream)
-                    .where(event.gateway == box.id)
+                    .where(event.gateway == gateway.id)
                 )
                 return [tuple(row) for row in connection.execute(wanted.order_by(event.cursor))]
         finally:
             engine.dispose()
 
 
-class Boxes(Subscriber):
+class FakeGateways(Subscriber):
     """One MQTT client that publishes and receives for all fake gateways: this broker requires no
     certificate."""
 
@@ -265,39 +265,41 @@ class Boxes(Subscriber):
         names = topics or ("tb/v1/+/+/down/#", "tb/v1/central/#")
         super().__init__(broker.port, *names, client_id=f"boxes-{threading.get_ident()}")
 
-    def say(self, *messages: tuple[str, bytes]) -> None:
+    def publish_all(self, *messages: tuple[str, bytes]) -> None:
         for topic, payload in messages:
             self.publish(topic, payload)
 
-    def picture(self, box: Box, media_id: str, payload: bytes = JPEG, sha256: str | None = None) -> None:
+    def picture(
+        self, gateway: FakeGateway, media_id: str, payload: bytes = JPEG, sha256: str | None = None
+    ) -> None:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         digest = sha256 or hashlib.sha256(payload).hexdigest()
         properties.UserProperty = [("event_id", "e1"), ("camera", "cam-1"), ("sha256", digest)]
-        topic = f"{box.up}/media/{media_id}"
+        topic = f"{gateway.up}/media/{media_id}"
         self._client.publish(topic, payload, qos=1, properties=properties).wait_for_publish(10)
 
-    def acks(self, box: Box) -> list[dict[str, Any]]:
-        return [json.loads(m.payload) for m in self.messages if m.topic == f"{box.down}/ack"]
+    def acks(self, gateway: FakeGateway) -> list[dict[str, Any]]:
+        return [json.loads(m.payload) for m in self.messages if m.topic == f"{gateway.down}/ack"]
 
-    def confirmed(self, box: Box) -> set[int]:
+    def confirmed(self, gateway: FakeGateway) -> set[int]:
         """All sequences that the received acks cover."""
         found: set[int] = set()
-        for ack in self.acks(box):
-            if ack["epoch"] == box.epoch:
+        for ack in self.acks(gateway):
+            if ack["epoch"] == gateway.epoch:
                 found |= set(range(1, ack["upto"] + 1)) | set(ack.get("also", []))
         return found
 
-    def confirmed_media(self, box: Box) -> set[str]:
-        return {name for ack in self.acks(box) for name in ack.get("media", [])}
+    def confirmed_media(self, gateway: FakeGateway) -> set[str]:
+        return {name for ack in self.acks(gateway) for name in ack.get("media", [])}
 
-    def standing(self) -> str | None:
+    def state(self) -> str | None:
         """The newest state that the centre published."""
         messages = self.on("central/state")
         return None if not messages else str(json.loads(messages[-1].payload)["state"])
 
-    def presence(self, box: Box) -> str | None:
+    def presence(self, gateway: FakeGateway) -> str | None:
         """The newest presence that the centre published of a gateway."""
-        messages = self.on(f"central/presence/{box.ward}/{box.id}")
+        messages = self.on(f"central/presence/{gateway.ward}/{gateway.id}")
         return None if not messages else str(json.loads(messages[-1].payload)["state"])
 
     def outage(self, ward: str) -> list[str] | None:
@@ -305,8 +307,8 @@ class Boxes(Subscriber):
         messages = self.on(f"central/outage/{ward}")
         return json.loads(messages[-1].payload)["gateways"] if messages and messages[-1].payload else None
 
-    def wait_standing(self, state: str, timeout_s: float = LIFE_SIGN_S) -> None:
-        self.wait_for(lambda: self.standing() == state, timeout_s)
+    def wait_state(self, state: str, timeout_s: float = LIFE_SIGN_S) -> None:
+        self.wait_for(lambda: self.state() == state, timeout_s)
 
-    def wait_confirmed(self, box: Box, *sequences: int) -> None:
-        self.wait_for(lambda: set(sequences) <= self.confirmed(box))
+    def wait_confirmed(self, gateway: FakeGateway, *sequences: int) -> None:
+        self.wait_for(lambda: set(sequences) <= self.confirmed(gateway))

@@ -16,10 +16,10 @@ from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import GatewayTopics
-from tests.edge_central.parts import JPEG, Box, Boxes, Centre
+from tests.edge_central.parts import JPEG, Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
-BOX = Box()
+BOX = FakeGateway()
 CLOCK = SystemClock()
 EVENTS = 40
 
@@ -62,7 +62,7 @@ def fill(outbox: EventOutbox) -> None:
 def test_an_outbox_is_empty_when_the_centre_has_everything_in_its_database(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path) as broker,
-        Boxes(broker) as boxes,
+        FakeGateways(broker) as gateways,
         Centre(tmp_path / "centre", broker.port) as centre,
         EventOutbox(
             tmp_path / "outbox",
@@ -72,7 +72,7 @@ def test_an_outbox_is_empty_when_the_centre_has_everything_in_its_database(tmp_p
             encode_loss=lambda stamp, loss: b"",
         ) as outbox,
     ):
-        boxes.wait_standing("online")
+        gateways.wait_state("online")
         fill(outbox)
         sender = publisher(tmp_path, broker.port, outbox)
         sender.start()

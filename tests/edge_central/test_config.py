@@ -82,7 +82,7 @@ def test_a_mistake_is_reported_with_its_place_and_without_a_secret(
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_password_stands_in_a_file_and_in_no_text(tmp_path: Path) -> None:
+def test_a_password_is_read_from_a_file_and_appears_in_no_text(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("hunter2\n")
     (tmp_path / "pw").chmod(0o600)
     path = written(tmp_path, GOOD + "database: postgresql://edge@db/edge\ndatabase_password_file: pw\n")
@@ -92,13 +92,13 @@ def test_a_password_stands_in_a_file_and_in_no_text(tmp_path: Path) -> None:
     assert "hunter2" not in repr(settings)
 
 
-def test_all_mistakes_come_in_one_go(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, "wards: [De Tham]\nmqtt: {brokers: [localhost]}\nkeep: 1\n"))
     assert len(caught.value.problems) == 3
 
 
-def test_all_mistakes_of_alert_rules_come_in_one_go(tmp_path: Path) -> None:
+def test_all_mistakes_of_alert_rules_are_reported_at_once(tmp_path: Path) -> None:
     rules = (
         "{id: dsk, above: 95}, {id: disk, above: 95}, {id: disk, above: 96}, {id: temperature, above: hot}"
     )
@@ -122,12 +122,12 @@ def test_rules_that_ship_are_changed_key_by_key_and_switched_off(tmp_path: Path)
     assert rules["memory"].severity is Severity.INFO
 
 
-def test_every_measure_but_what_few_want_has_a_rule_that_ships() -> None:
+def test_every_measure_except_rare_ones_has_a_shipped_rule() -> None:
     used = {rule.measure for rule in default_rules()}
     assert set(Measure) - used == {Measure.MEMORY_PERCENT, Measure.THROTTLED}
     assert set(ABOUT) == set(Measure)
 
 
-def test_a_kind_of_event_has_a_time_of_its_own_beside_what_proves_alarms(tmp_path: Path) -> None:
+def test_kinds_of_events_have_their_own_days_beside_the_default_ones(tmp_path: Path) -> None:
     retention = load(written(tmp_path, GOOD + "retention: {kinds: {counts: 800, evidence: 100}}\n")).retention
     assert retention.kinds == {"counts": 800.0, "evidence": 100.0, "chain-head": 730.0}

@@ -67,7 +67,7 @@ def connection(ingest: IngestHarness, gateway: Gateway) -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_the_same_answers(connection: Connection, gateway: Gateway) -> None:
+def test_queries_answer_the_same_on_both_databases(connection: Connection, gateway: Gateway) -> None:
     (site,) = read_fleet(connection, Names(), EVERYWHERE, NOW_MS).sites
     assert (site.name, [camera.visibility for camera in site.cameras]) == (
         "Lý Bôn",
@@ -95,7 +95,7 @@ def test_the_same_answers(connection: Connection, gateway: Gateway) -> None:
     assert read_fleet(connection, Names(), ELSEWHERE, NOW_MS).sites == ()
 
 
-def test_the_same_duty_book(connection: Connection, gateway: Gateway) -> None:
+def test_the_incident_log_is_the_same_on_both_databases(connection: Connection, gateway: Gateway) -> None:
     by = LogAuthor("lan", NOW_MS)
     item, other = read_alarm_queue(connection, EVERYWHERE, NOW_MS).items
     assert (item.rings, read_alarm_queue(connection, ELSEWHERE, NOW_MS).items) == (True, ())

@@ -31,16 +31,16 @@ from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
-from tests.edge_central.parts import Box, Boxes, Centre
+from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.postgresql import PostgreSQL
 
 
 def test_gaps_and_numbers_are_the_same_after_a_restart(ingest: IngestHarness) -> None:
-    box = Box()
-    ingest.write(box.event(1), box.event(9), box.loss(10, (2, 3)))
-    ingest.write(box.event(5), box.loss(10, (2, 3)))
-    stream = ingest.store.load().streams[box.id, box.epoch]
+    gateway = FakeGateway()
+    ingest.write(gateway.event(1), gateway.event(9), gateway.loss(10, (2, 3)))
+    ingest.write(gateway.event(5), gateway.loss(10, (2, 3)))
+    stream = ingest.store.load().streams[gateway.id, gateway.epoch]
     assert [(gap.first, gap.last, gap.why) for gap in stream.gaps] == [
         (2, 3, GapReason.ANNOUNCED),
         (4, 4, GapReason.MISSING),
@@ -71,63 +71,63 @@ def test_a_new_database_is_logged_and_an_existing_one_is_not(
 def test_a_repeat_is_stored_once_and_another_event_under_its_number_is_a_conflict(
     ingest: IngestHarness,
 ) -> None:
-    box = Box()
-    assert ingest.write(box.event(1), box.event(1)).duplicates == 1
-    again = ingest.write(box.event(1), box.event(1, "a cow"), box.event(1, "a cow"))
-    assert (again.duplicates, again.rejected, again.conflicts[box.id]) == (2, 0, 1)
-    assert again.numbers[box.id, box.epoch] == [1, 1, 1], "all are stored, so all are confirmed"
+    gateway = FakeGateway()
+    assert ingest.write(gateway.event(1), gateway.event(1)).duplicates == 1
+    again = ingest.write(gateway.event(1), gateway.event(1, "a cow"), gateway.event(1, "a cow"))
+    assert (again.duplicates, again.rejected, again.conflicts[gateway.id]) == (2, 0, 1)
+    assert again.numbers[gateway.id, gateway.epoch] == [1, 1, 1], "all are stored, so all are confirmed"
     assert ingest.status().events == 2
 
 
-def test_what_more_boxes_than_there_are_claim_as_their_number_is_not_confirmed(ingest: IngestHarness) -> None:
-    box = Box()
+def test_a_number_that_too_many_gateways_claim_is_not_confirmed(ingest: IngestHarness) -> None:
+    gateway = FakeGateway()
     labels = [f"cow {number}" for number in range(1 + MAX_BRANCHES)]
-    assert ingest.write(*(box.event(1, label) for label in labels)).conflicts[box.id] == MAX_BRANCHES
-    one_more = ingest.write(box.event(1, "one more"))
+    assert ingest.write(*(gateway.event(1, label) for label in labels)).conflicts[gateway.id] == MAX_BRANCHES
+    one_more = ingest.write(gateway.event(1, "one more"))
     assert (one_more.rejected, dict(one_more.numbers)) == (1, {})
     assert "it is not stored" in ingest.status().newest_rejected[0].reason
 
 
 def test_disputed_numbers_are_confirmed_one_by_one(ingest: IngestHarness) -> None:
     """``upto`` would confirm numbers of one gateway to the other, which may have lost them."""
-    box, confirmations = Box(), Confirmations(CentralTopics("tb/v1", "central"))
-    ingest.write(*(box.event(number) for number in range(1, 11)))
-    stored = ingest.write(box.event(9, "another 9"), box.event(11))
+    gateway, confirmations = FakeGateway(), Confirmations(CentralTopics("tb/v1", "central"))
+    ingest.write(*(gateway.event(number) for number in range(1, 11)))
+    stored = ingest.write(gateway.event(9, "another 9"), gateway.event(11))
     confirmations.add(stored)
     (message,) = confirmations.drain(ingest.store.load())
     ack = msgspec.json.decode(message.payload, type=wire.Ack)
     assert (ack.upto, ack.also) == (0, [9, 11])
 
 
-def test_an_epoch_that_comes_back_is_a_second_box(ingest: IngestHarness) -> None:
-    first, second = Box(epoch="aaaaaaaa"), Box(epoch="bbbbbbbb")
+def test_an_epoch_that_returns_is_a_second_gateway(ingest: IngestHarness) -> None:
+    first, second = FakeGateway(epoch="aaaaaaaa"), FakeGateway(epoch="bbbbbbbb")
     fleet = ingest.store.load()
     found = []
-    for box in (first, second, second, first):
+    for gateway in (first, second, second, first):
         with ingest.store.batch() as batch:
-            arrived = [MessageReceived(*box.heartbeat("s", sequence=1), 1)]
+            arrived = [MessageReceived(*gateway.heartbeat("s", sequence=1), 1)]
             found.append(dict(ingest.writer.write(arrived, fleet, batch, NOW_MS).conflicts))
     assert found == [{}, {}, {}, {"dt-001": 0}]
 
 
 def test_cursors_only_grow_also_when_a_batch_fails_in_between(ingest: IngestHarness) -> None:
-    box = Box()
-    ingest.write(box.event(1), box.event(2))
+    gateway = FakeGateway()
+    ingest.write(gateway.event(1), gateway.event(2))
     fleet = ingest.store.load()
     with contextlib.suppress(RuntimeError), ingest.store.batch() as batch:
-        ingest.writer.write([MessageReceived(*box.event(3), 1)], fleet, batch, NOW_MS)
+        ingest.writer.write([MessageReceived(*gateway.event(3), 1)], fleet, batch, NOW_MS)
         batch.flush()
         raise RuntimeError("in the middle")
     assert ingest.status().events == 2
-    ingest.write(box.event(3))
+    ingest.write(gateway.event(3))
     cursors = ingest.cursors()
     assert len(cursors) == 3
     assert cursors == sorted(set(cursors))
     assert cursors[2] > cursors[1]
 
 
-def test_what_was_before_the_centre_is_no_loss(ingest: IngestHarness) -> None:
-    old, new = Box(), Box(epoch="3f2a0002")
+def test_events_from_before_the_centre_are_no_loss(ingest: IngestHarness) -> None:
+    old, new = FakeGateway(), FakeGateway(epoch="3f2a0002")
     ingest.write(old.event(100))
     assert (ingest.status().before, ingest.status().missing) == (99, 0)
     ingest.write(new.event(3))
@@ -136,7 +136,7 @@ def test_what_was_before_the_centre_is_no_loss(ingest: IngestHarness) -> None:
 
 def test_the_end_of_an_epoch_that_was_lost_is_missing(ingest: IngestHarness) -> None:
     """A heartbeat named number 5; then the outbox was reset, and 4 and 5 never arrived."""
-    old, new = Box(), Box(epoch="3f2a0002")
+    old, new = FakeGateway(), FakeGateway(epoch="3f2a0002")
     ingest.write(*map(old.event, (1, 2, 3)), old.heartbeat("s-1", sequence=5))
     assert ingest.status().gateways[0].behind == 2
     assert ingest.status().missing == 0, "they may be on their way"
@@ -144,11 +144,13 @@ def test_the_end_of_an_epoch_that_was_lost_is_missing(ingest: IngestHarness) -> 
     assert [(gap.epoch, gap.first, gap.last) for gap in ingest.status().gaps] == [(old.epoch, 4, 5)]
 
 
-def test_a_late_will_of_an_older_session_does_not_put_a_box_offline(ingest: IngestHarness) -> None:
-    box = Box()
-    ingest.write(box.state("online", "s-1"), box.state("online", "s-2"), box.state("offline", "s-1"))
+def test_a_late_will_of_an_older_session_puts_no_gateway_offline(ingest: IngestHarness) -> None:
+    gateway = FakeGateway()
+    ingest.write(
+        gateway.state("online", "s-1"), gateway.state("online", "s-2"), gateway.state("offline", "s-1")
+    )
     assert ingest.status().gateways[0].state == "online"
-    ingest.write(box.state("offline", "s-2"))
+    ingest.write(gateway.state("offline", "s-2"))
     assert ingest.status().gateways[0].state == "offline"
 
 
@@ -163,28 +165,28 @@ def test_presence_stored_by_another_centre_is_not_judged_here(ingest: IngestHarn
     assert ingest.store.stored_reports(["de-tham"]) == [own]
 
 
-def test_a_box_that_moves_keeps_its_history(ingest: IngestHarness) -> None:
-    box, moved = Box(), Box(ward="bo-xuyen")
-    ingest.write(box.birth("s-1"), box.state("online", "s-1"), box.event(1))
+def test_a_gateway_that_moves_keeps_its_history(ingest: IngestHarness) -> None:
+    gateway, moved = FakeGateway(), FakeGateway(ward="bo-xuyen")
+    ingest.write(gateway.birth("s-1"), gateway.state("online", "s-1"), gateway.event(1))
     ingest.write(moved.birth("s-2"), moved.state("online", "s-2"), moved.event(2))
-    ingest.write((f"{box.up}/state", b""), (f"{box.up}/birth", b""))  # move-site clears the old ward
-    (gateway,) = ingest.status().gateways
-    assert (gateway.ward, gateway.state) == ("bo-xuyen", "online")
+    ingest.write((f"{gateway.up}/state", b""), (f"{gateway.up}/birth", b""))  # move-site clears the old ward
+    (status,) = ingest.status().gateways
+    assert (status.ward, status.state) == ("bo-xuyen", "online")
     assert ingest.status().missing == 0
 
 
 def test_history_of_health_goes_on_after_a_heartbeat_with_the_clock_ahead(ingest: IngestHarness) -> None:
-    box, hour_ms = Box(), 3_600_000
+    gateway, hour_ms = FakeGateway(), 3_600_000
     for now_ms in (NOW_MS, NOW_MS + 10 * 365 * 24 * hour_ms, NOW_MS + hour_ms, NOW_MS + 2 * hour_ms):
-        ingest.write(box.heartbeat("s-1"), now_ms=now_ms)
+        ingest.write(gateway.heartbeat("s-1"), now_ms=now_ms)
     slots = ingest.store.query(lambda connection: list(connection.scalars(select(tables.health.c.slot_ms))))
     assert sum(slot_ms <= NOW_MS + 2 * hour_ms for slot_ms in slots) == 3
 
 
 def test_history_of_health_is_thinned(ingest: IngestHarness) -> None:
-    box = Box()
+    gateway = FakeGateway()
     for minute in range(0, 30, 5):
-        ingest.write(box.heartbeat("s-1"), now_ms=NOW_MS + minute * 60_000)
+        ingest.write(gateway.heartbeat("s-1"), now_ms=NOW_MS + minute * 60_000)
     engine = open_engine(ingest.database, read_only=True)
     with engine.connect() as connection:
         rows = connection.execute(select(tables.health.c.slot_ms, tables.health.c.temperature_c)).all()
@@ -193,12 +195,14 @@ def test_history_of_health_is_thinned(ingest: IngestHarness) -> None:
     assert {row.temperature_c for row in rows} == {61.5}
     with ingest.store.batch() as batch:
         batch.delete_health(NOW_MS + 3_600_000)
-    assert not ingest.store.load().gateways[box.id].slot_ms
+    assert not ingest.store.load().gateways[gateway.id].slot_ms
 
 
 def test_status_prints_no_control_characters_of_a_gateway(ingest: IngestHarness) -> None:
     forged = "\x1b[2J\nevents     0 stored"
-    ingest.write(Box().heartbeat("s-1"), MessageReceived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1))
+    ingest.write(
+        FakeGateway().heartbeat("s-1"), MessageReceived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1)
+    )
     with ingest.store.batch() as batch:
         batch.write_presence(GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, forged, NOW_MS))
     out = io.StringIO()
@@ -214,31 +218,31 @@ def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_ma
     """Also heartbeats that each name another epoch. The limits are smaller here than in production."""
     monkeypatch.setattr(fleet, "MAX_GAPS", 100)
     monkeypatch.setattr(fleet, "MAX_STREAMS", 5)
-    box = Box()
+    gateway = FakeGateway()
     for number in range(1, 4):
         first = 10**9 * number
         ranges = [(at, at) for at in range(first, first + 80, 2)]
-        assert ingest.write(box.loss(number, *ranges)).events[box.id] == 1
-    assert 100 <= ingest.store.load().streams[box.id, box.epoch].gap_count <= 104
+        assert ingest.write(gateway.loss(number, *ranges)).events[gateway.id] == 1
+    assert 100 <= ingest.store.load().streams[gateway.id, gateway.epoch].gap_count <= 104
     reason = ingest.status().newest_rejected[0].reason
     assert reason == "a loss of 40 ranges, of which 0 count: this gateway has too many gaps"
-    for gateway in (box.id, "dt-002"):
-        ingest.write(*(Box(gateway, epoch=f"e-{number}").heartbeat("s", 5) for number in range(9)))
+    for name in (gateway.id, "dt-002"):
+        ingest.write(*(FakeGateway(name, epoch=f"e-{number}").heartbeat("s", 5) for number in range(9)))
     streams = Counter(stream.gateway for stream in ingest.store.load().streams.values())
-    assert streams == {box.id: 1, "dt-002": 5}
+    assert streams == {gateway.id: 1, "dt-002": 5}
 
 
 def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(
     ingest: IngestHarness, tmp_path: Path
 ) -> None:
-    box, settings = Box(), Retention(1, 1, 1, 1, 1, 1, {})
-    ingest.write(box.event(1), box.loss(4, (2, 3)))
+    gateway, settings = FakeGateway(), Retention(1, 1, 1, 1, 1, 1, {})
+    ingest.write(gateway.event(1), gateway.loss(4, (2, 3)))
     sweep = RetentionSweep(settings, MediaFolder(tmp_path), SystemClock(), first_after_s=0.0, pause_s=0.0)
     while sweep.due:
         with ingest.store.batch() as batch:
             sweep.run_batch(batch.connection)
     assert (ingest.status().events, ingest.status().losses, ingest.status().announced) == (0, [], 2)
-    assert ingest.write(box.loss(4, (2, 3))).duplicates == 1
+    assert ingest.write(gateway.loss(4, (2, 3))).duplicates == 1
 
 
 def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:
@@ -254,7 +258,7 @@ def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:
 
 
 def test_a_database_of_a_newer_version_is_left_alone(ingest: IngestHarness) -> None:
-    ingest.write(Box().event(1))
+    ingest.write(FakeGateway().event(1))
     with ingest.store.batch() as batch:
         batch.write_meta("schema", "99")
     ingest.store.close()
@@ -262,8 +266,8 @@ def test_a_database_of_a_newer_version_is_left_alone(ingest: IngestHarness) -> N
         ingest.store.load()
 
 
-def test_a_database_of_the_version_before_is_taken_over_with_all_that_is_in_it(ingest: IngestHarness) -> None:
-    ingest.write(Box().event(1))
+def test_a_database_of_the_previous_version_is_upgraded_with_its_rows(ingest: IngestHarness) -> None:
+    ingest.write(FakeGateway().event(1))
     engine = open_engine(ingest.database)
     new = [tables.alert, tables.alert_pending, tables.notification, tables.hold, tables.deletion]
     with engine.connect() as connection, connection.begin():
@@ -272,7 +276,7 @@ def test_a_database_of_the_version_before_is_taken_over_with_all_that_is_in_it(i
             connection.execute(text(f"DROP INDEX {name}"))
         connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="1"))
     ingest.store.close()
-    ingest.write(Box().event(2))
+    ingest.write(FakeGateway().event(2))
     with engine.connect() as connection:
         found = inspect(connection)
         assert {table.name for table in new} <= set(found.get_table_names())
@@ -290,17 +294,17 @@ def test_a_second_writer_waits_so_that_cursors_appear_in_order(
     writer = BatchWriter(topics, ["de-tham"], MediaFolder(tmp_path / "media"), HeartbeatHistory(600, 30))
     first, second, done = Store(empty), Store(empty), threading.Event()
 
-    def write(store: Store, box: Box) -> None:
+    def write(store: Store, gateway: FakeGateway) -> None:
         fleet = store.load()
         with store.batch() as batch:
-            writer.write([MessageReceived(*box.event(1), 1)], fleet, batch, NOW_MS)
+            writer.write([MessageReceived(*gateway.event(1), 1)], fleet, batch, NOW_MS)
         done.set()
 
     fleet = first.load()
     second.load()
-    other = threading.Thread(target=write, args=(second, Box("dt-002")))
+    other = threading.Thread(target=write, args=(second, FakeGateway("dt-002")))
     with first.batch() as batch:
-        writer.write([MessageReceived(*Box("dt-001").event(1), 1)], fleet, batch, NOW_MS)
+        writer.write([MessageReceived(*FakeGateway("dt-001").event(1), 1)], fleet, batch, NOW_MS)
         other.start()
         wait_until(lambda: done.is_set() or postgresql.waiting(), what="the second writer at the lock")
         assert not done.is_set(), "its cursor would be seen before a smaller one"
@@ -310,23 +314,23 @@ def test_a_second_writer_waits_so_that_cursors_appear_in_order(
     second.close()
 
 
-def test_a_postgresql_that_goes_away_stops_confirmations_until_it_is_back(
+def test_an_unavailable_postgresql_stops_confirmations_until_it_returns(
     postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
-    box, url = Box(), postgresql.create("goes-away")
+    gateway, url = FakeGateway(), postgresql.create("goes-away")
     with (
         Mosquitto(tmp_path) as broker,
-        Boxes(broker) as boxes,
+        FakeGateways(broker) as gateways,
         Centre(tmp_path / "centre", broker.port, database=url) as centre,
     ):
-        boxes.wait_standing("online")
-        boxes.say(box.event(1))
-        boxes.wait_confirmed(box, 1)
+        gateways.wait_state("online")
+        gateways.publish_all(gateway.event(1))
+        gateways.wait_confirmed(gateway, 1)
         postgresql.stop()
-        boxes.say(box.event(2))
-        boxes.wait_standing("degraded")
-        assert boxes.confirmed(box) == {1}
+        gateways.publish_all(gateway.event(2))
+        gateways.wait_state("degraded")
+        assert gateways.confirmed(gateway) == {1}
         postgresql.start()
-        boxes.wait_confirmed(box, 2)
-        boxes.wait_standing("online")
-        assert centre.numbers(box) == [1, 2]
+        gateways.wait_confirmed(gateway, 2)
+        gateways.wait_state("online")
+        assert centre.numbers(gateway) == [1, 2]

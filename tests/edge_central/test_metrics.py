@@ -23,7 +23,7 @@ from edge_central.metrics.central_metrics import MAX_GATEWAYS, MAX_VERSIONS, Cen
 from edge_central.metrics.server import FRESH_S, CentralCollector, IngestHealth
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.store.presence_reports import GatewayReport, PresenceState
-from tests.edge_central.parts import Box, Boxes, Centre
+from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, free_port, wait_until
 
 RULES = Path(edge_central.__file__).parent / "prometheus" / "edge-central.rules.yml"
@@ -60,16 +60,18 @@ def promtool() -> str:
     return found
 
 
-def test_a_centre_shows_its_figures_where_it_is_asked_to(broker: Mosquitto, tmp_path: Path) -> None:
-    port, box = free_port(), Box()
+def test_a_centre_serves_its_metrics_where_configured(broker: Mosquitto, tmp_path: Path) -> None:
+    port, gateway = free_port(), FakeGateway()
     metrics = {"listen": f"127.0.0.1:{port}"}
     centre = Centre(tmp_path / "centre", broker.port, "de-tham", "bo-xuyen", metrics=metrics, alerts=QUICK)
     centre.thresholds = PresenceThresholds(hold_s=0.5, grace_s=0.0)
-    with Boxes(broker) as boxes, centre:
-        boxes.wait_standing("online")
-        boxes.say(box.state("online", "s-1"), box.event(1), box.event(2), box.event(2))
-        boxes.say(box.heartbeat("s-1", box={"disk_percent": 97.0}, version="0.2.0"))
-        boxes.wait_for(lambda: bool(boxes.on("/dt-001/disk")))
+    with FakeGateways(broker) as gateways, centre:
+        gateways.wait_state("online")
+        gateways.publish_all(
+            gateway.state("online", "s-1"), gateway.event(1), gateway.event(2), gateway.event(2)
+        )
+        gateways.publish_all(gateway.heartbeat("s-1", box={"disk_percent": 97.0}, version="0.2.0"))
+        gateways.wait_for(lambda: bool(gateways.on("/dt-001/disk")))
         wait_until(lambda: "edge_alerts rule=disk severity=warning ward=de-tham" in samples(scraped(port)))
         text = scraped(port)
         found, dt = samples(text), "gateway=dt-001"
@@ -83,7 +85,7 @@ def test_a_centre_shows_its_figures_where_it_is_asked_to(broker: Mosquitto, tmp_
         assert found[f"edge_gateway_info {dt} version=0.2.0 ward=de-tham"] == 1
         assert found["edge_ward_gateways state=online ward=bo-xuyen"] == 0
         assert not any(name.startswith("edge_gateway_temperature") for name in found), "it is not known"
-        boxes.say(box.state("offline", "s-1"))
+        gateways.publish_all(gateway.state("offline", "s-1"))
         wait_until(lambda: samples(scraped(port))[f"edge_gateway_online {dt} ward=de-tham"] == 0)
         check = subprocess.run(
             [promtool(), "check", "metrics"],
@@ -102,7 +104,7 @@ def test_a_port_in_use_is_named_and_nothing_is_started(broker: Mosquitto, tmp_pa
         centre.run_here()
 
 
-def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded() -> None:
+def test_values_of_old_heartbeats_are_left_out_and_series_are_bounded() -> None:
     metrics = CentralMetrics(0.0)
     metrics.record_presence(
         GatewayReport(f"g-{number}", "de-tham", PresenceState.ONLINE, "", 0)
@@ -112,8 +114,8 @@ def test_what_an_old_heartbeat_said_is_not_said_any_more_and_series_are_bounded(
     metrics.record_presence([GatewayReport("g-0", "de-tham", None, "", 0)])
     assert "g-0" not in metrics.gateways
     for number, heard_s in ((1, 1000.0), (2, 1000.0 - FRESH_S)):
-        box = metrics.gateways[f"g-{number}"]
-        box.health, box.heard_s = ReceivedHealth("", "s-1"), heard_s
+        gateway = metrics.gateways[f"g-{number}"]
+        gateway.health, gateway.heard_s = ReceivedHealth("", "s-1"), heard_s
     collector = CentralCollector(metrics, lambda: IngestHealth(True, False), ["de-tham"], lambda: 1100.0)
     counts = Counter(
         metric.name
@@ -152,7 +154,7 @@ def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_rules_that_ship_name_series_that_there_are() -> None:
+def test_the_rules_that_ship_use_existing_series() -> None:
     collector = CentralCollector(CentralMetrics(0.0), lambda: IngestHealth(True, True, 0), ["de-tham"])
     names = {metric.name for metric in collector.collect()}
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))

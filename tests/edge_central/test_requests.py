@@ -21,7 +21,7 @@ from edge_central.store import tables
 from edge_central.store.database import DatabaseRejected, translate_errors
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.connections import DatabaseConnections
-from tests.edge_central.parts import Box, Boxes, Centre
+from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 EVENT = "zone-1"
@@ -30,8 +30,8 @@ EVENT = "zone-1"
 class ClipRequest:
     """One request, as the console stores and reads it."""
 
-    def __init__(self, connections: DatabaseConnections, box: Box) -> None:
-        self._connections, self._box = connections, box
+    def __init__(self, connections: DatabaseConnections, gateway: FakeGateway) -> None:
+        self._connections, self._box = connections, gateway
 
     def send(self, ago_s: float = 0.0) -> bool:
         by = LogAuthor("lan", round((time.time() - ago_s) * 1000))
@@ -59,58 +59,62 @@ def connections(tmp_path: Path) -> Iterator[DatabaseConnections]:
     made.close()
 
 
-def reply(box: Box, command: str, status: str, text: str = "") -> tuple[str, bytes]:
+def reply(gateway: FakeGateway, command: str, status: str, text: str = "") -> tuple[str, bytes]:
     document = {
         "schema": "reply/1",
         "id": command,
         "type": "clip",
-        "gateway": box.id,
+        "gateway": gateway.id,
         "status": status,
         "text": text,
     }
-    return f"{box.up}/reply/{command}", json.dumps(document).encode()
+    return f"{gateway.up}/reply/{command}", json.dumps(document).encode()
 
 
 def test_a_clip_is_requested_answered_and_stored(tmp_path: Path) -> None:
-    box = Box()
+    gateway = FakeGateway()
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
         connections = opened(centre)
-        request = ClipRequest(connections, box)
-        with Boxes(broker) as boxes:
-            boxes.wait_standing("online")
+        request = ClipRequest(connections, gateway)
+        with FakeGateways(broker) as gateways:
+            gateways.wait_state("online")
             assert request.send()
-            boxes.wait_for(lambda: bool(boxes.on("down/cmd/clip")))
-            command = boxes.on("down/cmd/clip")[0]
+            gateways.wait_for(lambda: bool(gateways.on("down/cmd/clip")))
+            command = gateways.on("down/cmd/clip")[0]
             command_document: dict[str, Any] = json.loads(command.payload)
             assert (command_document["gateway"], command_document["type"], command_document["args"]) == (
-                box.id,
+                gateway.id,
                 "clip",
                 {"event_id": EVENT},
             )
             assert wire.ARGUMENTS["clip"] is wire.ClipArguments
             request.wait_for("sent")
             assert not request.send(), "one is under way"
-            boxes.say(reply(box, command_document["id"], "accepted"))
+            gateways.publish_all(reply(gateway, command_document["id"], "accepted"))
             request.wait_for("accepted")
-            boxes.say(reply(box, command_document["id"], "succeeded", "the clip is on its way"))
+            gateways.publish_all(
+                reply(gateway, command_document["id"], "succeeded", "the clip is on its way")
+            )
             request.wait_for("succeeded")
             assert (request.now().words, request.now().asked_by) == ("the clip is on its way", "lan")
-            boxes.say(
-                reply(box, command_document["id"], "running"),
-                reply(Box("dt-002"), command_document["id"], "failed"),
+            gateways.publish_all(
+                reply(gateway, command_document["id"], "running"),
+                reply(FakeGateway("dt-002"), command_document["id"], "failed"),
             )
-            boxes.say(box.event(1))
-            boxes.wait_confirmed(box, 1)
+            gateways.publish_all(gateway.event(1))
+            gateways.wait_confirmed(gateway, 1)
             assert request.now().status == "succeeded", "a late reply, and a reply of another gateway"
         connections.close()
 
 
 def test_several_replies_arrive_in_one_batch(connections: DatabaseConnections) -> None:
-    box = Box()
-    request = ClipRequest(connections, box)
+    gateway = FakeGateway()
+    request = ClipRequest(connections, gateway)
     request.send()
     words = [("accepted", "it waits"), ("running", "it is being done"), ("succeeded", "it is on its way")]
-    replies = [ReplyMessage(box.ward, box.id, request.now().id, status, text) for status, text in words]
+    replies = [
+        ReplyMessage(gateway.ward, gateway.id, request.now().id, status, text) for status, text in words
+    ]
     with connections.writing() as connection:
         record_replies(connection, replies, 5)
     assert (request.now().status, request.now().words) == ("succeeded", "it is on its way")
@@ -123,20 +127,20 @@ def test_an_invalid_statement_is_not_retried_for_ever() -> None:
 
 
 def test_a_request_from_a_long_absence_of_the_ingest_is_not_sent(tmp_path: Path) -> None:
-    box = Box()
+    gateway = FakeGateway()
     with Mosquitto(tmp_path / "broker") as broker:
         centre = Centre(tmp_path / "centre", broker.port)
         connections = opened(centre)
-        request = ClipRequest(connections, box)
+        request = ClipRequest(connections, gateway)
         assert request.send(ago_s=600)
-        with Boxes(broker) as boxes, centre:
+        with FakeGateways(broker) as gateways, centre:
             request.wait_for("expired")
-            assert boxes.on("down/cmd/clip") == []
+            assert gateways.on("down/cmd/clip") == []
         connections.close()
 
 
 def test_a_request_of_another_ward_is_left_to_its_ingest(tmp_path: Path) -> None:
-    mine, foreign = Box(), Box("bx-001", "bo-xuyen")
+    mine, foreign = FakeGateway(), FakeGateway("bx-001", "bo-xuyen")
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
         connections = opened(centre)
         ClipRequest(connections, foreign).send()
@@ -147,44 +151,46 @@ def test_a_request_of_another_ward_is_left_to_its_ingest(tmp_path: Path) -> None
 
 
 def test_a_reply_to_a_command_of_another_sender_is_accepted_and_ignored(tmp_path: Path) -> None:
-    box = Box()
+    gateway = FakeGateway()
     with (
         Mosquitto(tmp_path / "broker") as broker,
         Centre(tmp_path / "centre", broker.port) as centre,
-        Boxes(broker) as boxes,
+        FakeGateways(broker) as gateways,
     ):
-        boxes.wait_standing("online")
-        boxes.say(reply(box, "by-somebody-else", "succeeded"), box.event(1))
-        boxes.wait_confirmed(box, 1)
+        gateways.wait_state("online")
+        gateways.publish_all(reply(gateway, "by-somebody-else", "succeeded"), gateway.event(1))
+        gateways.wait_confirmed(gateway, 1)
         assert centre.status().rejected == 0
-        boxes.say(reply(box, "x", "wonderful"), (f"{box.up}/reply/y", b"{}"), box.event(2))
-        boxes.wait_confirmed(box, 2)
+        gateways.publish_all(
+            reply(gateway, "x", "wonderful"), (f"{gateway.up}/reply/y", b"{}"), gateway.event(2)
+        )
+        gateways.wait_confirmed(gateway, 2)
         assert centre.status().rejected == 2
 
 
 def test_nothing_but_clips_is_sent_for_the_console(tmp_path: Path) -> None:
     """An attacker who takes over the console can write rows."""
-    box = Box()
+    gateway = FakeGateway()
     with Mosquitto(tmp_path / "broker") as broker, Centre(tmp_path / "centre", broker.port) as centre:
         connections = opened(centre)
-        request = ClipRequest(connections, box)
-        with Boxes(broker) as boxes:
+        request = ClipRequest(connections, gateway)
+        with FakeGateways(broker) as gateways:
             with connections.writing() as connection:
                 by = LogAuthor("lan", round(time.time() * 1000))
-                request_clip(connection, by, box.id, box.ward, EVENT)
+                request_clip(connection, by, gateway.id, gateway.ward, EVENT)
                 connection.execute(update(tables.request).values(type="disarm"))
             request.wait_for("expired")
-            boxes.say(box.event(1))
-            boxes.wait_confirmed(box, 1)
-            assert boxes.on("down/cmd/disarm") == []
+            gateways.publish_all(gateway.event(1))
+            gateways.wait_confirmed(gateway, 1)
+            assert gateways.on("down/cmd/disarm") == []
         connections.close()
 
 
 def test_a_reply_of_another_gateway_changes_nothing(connections: DatabaseConnections) -> None:
-    box = Box()
-    request = ClipRequest(connections, box)
+    gateway = FakeGateway()
+    request = ClipRequest(connections, gateway)
     request.send()
-    stranger = ReplyMessage(box.ward, "dt-999", request.now().id, "failed", "not mine to say")
+    stranger = ReplyMessage(gateway.ward, "dt-999", request.now().id, "failed", "not mine to say")
     with connections.writing() as connection:
         record_replies(connection, [stranger], 5)
         assert connection.scalar(select(tables.request.c.status)) == "asked"

@@ -26,7 +26,7 @@ from edge_central.store.database import DatabaseUnavailable, open_engine
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 
 DAY_MS = 86_400_000
 SETTINGS = Retention(
@@ -180,7 +180,7 @@ def test_each_deletion_is_recorded_with_what_rule_and_range(archive: Archive) ->
     assert len(archive.rows(tables.deletion)) == 2, "a run without a deletion leaves no record"
 
 
-def test_many_go_in_small_batches_and_make_one_record(archive: Archive) -> None:
+def test_many_rows_are_deleted_in_small_batches_with_one_record(archive: Archive) -> None:
     rows = [
         {
             "stream": 1,
@@ -206,7 +206,7 @@ def test_many_go_in_small_batches_and_make_one_record(archive: Archive) -> None:
     assert (record.rows, record.first_ms, record.last_ms) == (len(rows), 1, len(rows))
 
 
-def test_a_run_that_is_cut_short_has_recorded_what_it_deleted_and_the_next_one_goes_on(
+def test_an_interrupted_run_has_recorded_its_deletions_and_the_next_run_continues(
     archive: Archive,
 ) -> None:
     for _ in range(3):
@@ -238,7 +238,7 @@ def test_a_hold_keeps_all_of_an_event_and_its_pictures_until_it_is_released(arch
     assert not file.exists()
 
 
-def test_a_hold_on_a_time_keeps_the_camera_and_what_came_later_of_the_same_event(archive: Archive) -> None:
+def test_a_hold_on_a_time_keeps_the_camera_and_later_rows_of_its_events(archive: Archive) -> None:
     now_ms = _now_ms()
     kept = [
         archive.event(50),
@@ -293,7 +293,7 @@ def test_pictures_of_another_centres_wards_are_its_own_to_delete(archive: Archiv
     assert archive.rows(tables.media) == []
 
 
-def test_alerts_that_are_over_go_and_open_ones_stay(archive: Archive) -> None:
+def test_cleared_alerts_are_deleted_and_open_ones_stay(archive: Archive) -> None:
     for number, cleared in enumerate((40, 1, None)):
         opened_ms = _now_ms() - 50 * DAY_MS
         row = {
@@ -315,7 +315,7 @@ def test_alerts_that_are_over_go_and_open_ones_stay(archive: Archive) -> None:
     assert [record.what for record in archive.rows(tables.deletion)] == ["alert"]
 
 
-def test_what_the_desk_wrote_goes_with_what_it_is_about_and_a_hold_keeps_both(archive: Archive) -> None:
+def test_officers_records_are_deleted_with_their_event_and_a_hold_keeps_both(archive: Archive) -> None:
     at = LogAuthor("lan", _now_ms() - 310 * DAY_MS)
     archive.event(310, "tamper", 17, event_id="e-held")
     archive.event(310, "tamper", 17, event_id="e-gone")
@@ -346,7 +346,7 @@ def test_what_the_desk_wrote_goes_with_what_it_is_about_and_a_hold_keeps_both(ar
     assert archive.rows(tables.request) == []
 
 
-def test_an_alert_that_is_still_there_keeps_what_was_written_about_it(archive: Archive) -> None:
+def test_a_stored_alert_keeps_the_records_about_it(archive: Archive) -> None:
     opened_ms = _now_ms() - 400 * DAY_MS
     row = {"ward": "de-tham", "gateway": "dt-001", "camera": "", "rule": "disk", "severity": 13, "text": ""}
     row |= {"since_ms": opened_ms, "opened_ms": opened_ms, "folded": False}
@@ -358,7 +358,7 @@ def test_an_alert_that_is_still_there_keeps_what_was_written_about_it(archive: A
     assert len(archive.rows(tables.handling)) == 1
 
 
-def test_many_desk_entries_go_in_small_batches(archive: Archive) -> None:
+def test_many_officers_records_are_deleted_in_small_batches(archive: Archive) -> None:
     at = LogAuthor("lan", _now_ms() - 310 * DAY_MS)
     with archive.ingest.store.batch() as batch:
         for number in range(2 * MAX_ROWS + 10):
@@ -389,10 +389,10 @@ def test_deletions_are_listed(archive: Archive) -> None:
 
 def test_a_deleted_event_does_not_come_back_as_a_new_one(archive: Archive) -> None:
     """The stream still knows the number of a deleted event."""
-    box = Box()
-    archive.ingest.write(box.event(1), now_ms=_now_ms() - 50 * DAY_MS)
+    gateway = FakeGateway()
+    archive.ingest.write(gateway.event(1), now_ms=_now_ms() - 50 * DAY_MS)
     archive.run()
-    assert archive.ingest.write(box.event(1)).duplicates == 1
+    assert archive.ingest.write(gateway.event(1)).duplicates == 1
     assert archive.ingest.status().events == 0
 
 
@@ -419,7 +419,7 @@ def test_a_run_that_would_delete_over_a_fifth_waits_for_an_administrator(archive
     assert held(database, "release", "--deletions") == (1, "no run of retention waits for a release\n")
 
 
-def test_a_release_is_for_what_the_administrator_saw(archive: Archive) -> None:
+def test_a_release_covers_only_the_counts_that_the_administrator_saw(archive: Archive) -> None:
     stored_and_over(archive, 600, 130)
     archive.run()
     assert held(archive.ingest.database, "release", "--deletions")[0] == 0
@@ -438,7 +438,7 @@ def test_a_fifth_of_a_large_database_and_all_of_a_small_one_go_by_themselves(arc
     assert archive.rows(tables.media) == []
 
 
-def test_a_setting_of_a_day_deletes_each_day_half_of_what_is_stored(archive: Archive) -> None:
+def test_a_setting_of_one_day_deletes_half_of_the_rows_each_day(archive: Archive) -> None:
     archive.settings = replace(SETTINGS, info_days=1)
     stored_and_over(archive, 300, 150)
     archive.run()
@@ -499,7 +499,7 @@ def test_an_event_that_is_not_stored_is_not_held(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize("word", ["--deletions", "--clock"])
-def test_a_release_takes_a_configuration_that_is_not_in_its_usual_place(
+def test_a_release_accepts_another_configuration_path(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], word: str
 ) -> None:
     config = tmp_path / "lab.yaml"
@@ -540,7 +540,7 @@ def test_a_hold_makes_no_database_where_there_is_none(tmp_path: Path) -> None:
 
 # PostgreSQL chooses by the size of the table.
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_what_is_over_is_found_in_the_index(archive: Archive) -> None:
+def test_expired_rows_are_found_by_the_index(archive: Archive) -> None:
     """Retention must not read all stored events every day."""
     where = "kind='object' AND severity=9 AND received_ms<5"
     query = f"SELECT cursor FROM event WHERE {where} ORDER BY received_ms, cursor"

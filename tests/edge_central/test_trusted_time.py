@@ -22,7 +22,7 @@ from edge_central.trusted_time.clock import (
 )
 from edge_central.trusted_time.clock_store import read_clock_record, record_key, shift_times
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 YEARS_MS = 3653 * DAY_MS
@@ -101,7 +101,7 @@ def test_a_clock_that_jumps_is_not_believed_and_time_goes_on(jump_ms: int, gatew
 
 
 @pytest.mark.parametrize("wrong_ms", [YEARS_MS, -YEARS_MS])
-def test_after_a_boot_an_odd_clock_is_held_at_what_was_stored_until_gateways_tell(wrong_ms: int) -> None:
+def test_after_a_boot_the_stored_time_counts_until_gateways_correct_a_wrong_clock(wrong_ms: int) -> None:
     """The centre was off for ten minutes, and cannot know that from its own count."""
     centre = Centre(System(wrong_ms), None, NOW_MS - 10 * MINUTE_MS)
     assert centre.error_ms == -10 * MINUTE_MS
@@ -135,7 +135,7 @@ def test_most_gateways_cannot_move_a_clock_that_they_confirmed() -> None:
     assert centre.clock.doubt == "the centre's clock is 3653 days behind most gateways"
 
 
-def test_retention_counts_no_time_that_only_the_clock_after_a_boot_has_claimed() -> None:
+def test_retention_does_not_count_time_that_only_the_clock_after_a_boot_claims() -> None:
     """The centre was off for an hour, and its clock is ten hours ahead."""
     record = TrustedClockRecord(
         time_ms=NOW_MS - 60 * MINUTE_MS, mono_ms=5, boot_id="b-0", settled_ms=NOW_MS - 60 * MINUTE_MS
@@ -149,7 +149,7 @@ def test_retention_counts_no_time_that_only_the_clock_after_a_boot_has_claimed()
     assert (centre.error_ms, centre.clock.deletions_ms()) == (0, centre.system.true_ms)
 
 
-def test_a_restart_of_the_process_goes_on_where_it_was() -> None:
+def test_a_restarted_process_continues_its_time() -> None:
     centre = Centre(System())
     centre.wait()
     record = centre.clock.record()
@@ -171,7 +171,7 @@ def test_small_steps_of_ntp_are_followed_and_a_clock_that_creeps_away_is_not() -
     assert centre.clock.doubt is not None
 
 
-def test_an_administrator_releases_the_clock_where_no_gateway_can_say() -> None:
+def test_an_administrator_releases_the_clock_when_no_gateway_can_decide() -> None:
     centre = Centre(System(), None, NOW_MS - 3 * DAY_MS)
     assert centre.error_ms == -3 * DAY_MS
     centre.clock.correct(centre.clock.trust_system())
@@ -183,11 +183,11 @@ def test_an_administrator_releases_the_clock_where_no_gateway_can_say() -> None:
     )
 
 
-def test_the_console_goes_by_the_same_time() -> None:
+def test_the_console_uses_the_same_time() -> None:
     centre = Centre(System())
     console = FollowedClock(centre.system, "b-1")
     centre.system.wrong_ms = YEARS_MS
-    assert console.deletions_ms() is None, "nothing is over before the ingest has said what time it is"
+    assert console.deletions_ms() is None, "nothing has expired before the ingest has stored a time"
     console.follow(centre.clock.record())
     centre.system.passed_ms += 5_000
     assert console.now().timestamp() * 1000 == centre.system.true_ms
@@ -204,9 +204,9 @@ def test_heartbeats_count_when_most_gateways_have_sent_one() -> None:
     assert centre.error_ms == 0
 
 
-def test_what_arrived_while_the_clock_was_wrong_gets_its_right_times(ingest: IngestHarness) -> None:
+def test_rows_from_a_wrong_clock_get_corrected_times(ingest: IngestHarness) -> None:
     """For the first ten minutes the clock is in 2013; then it is right."""
-    box, centre = Box(), Centre(System(-YEARS_MS))
+    box, centre = FakeGateway(), Centre(System(-YEARS_MS))
     ingest.write(box.event(1), now_ms=centre.clock.now_ms())
     centre.wait(10)
     centre.system.wrong_ms = 0
@@ -245,7 +245,7 @@ def test_a_centre_that_is_killed_right_after_a_correction_makes_no_second_one() 
 def test_a_conflict_from_a_clock_that_was_ahead_ends_after_a_day_with_right_times(
     ingest: IngestHarness,
 ) -> None:
-    box, centre = Box(), Centre(System(YEARS_MS))
+    box, centre = FakeGateway(), Centre(System(YEARS_MS))
     rules = AlertSettings(tuple(rule for rule in default_rules() if rule.id == "conflict"), 0.0)
     alerts = AlertService(rules, WARDS, CentralTopics("tb/v1", "central"), centre.clock)
     alerts.restore(ingest.store.query(alerts.read), [])
@@ -273,7 +273,7 @@ def write(ingest: IngestHarness, alerts: AlertService) -> None:
     alerts.publish_written(None, lambda _: None)
 
 
-def test_what_had_arrived_before_keeps_its_times(ingest: IngestHarness) -> None:
+def test_earlier_rows_keep_their_times(ingest: IngestHarness) -> None:
     row = {"gateway": "dt-001", "media_id": "m-1", "event_id": "e", "camera": "c", "sha256": "a", "bytes": 1}
     with ingest.store.batch() as batch:
         for number, at_ms in ((1, NOW_MS), (2, NOW_MS + 1)):

@@ -11,7 +11,7 @@ import pytest
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import request_clip
 from edge_central.web.connections import DatabaseConnections
-from tests.edge_central.parts import Box, Centre
+from tests.edge_central.parts import Centre, FakeGateway
 from tests.fleet.broker_side import FleetBroker
 from tests.fleet.test_acl import listening
 from tests.testbed.mosquitto import wait_until
@@ -30,7 +30,7 @@ def centre_at(broker: FleetBroker, folder: Path, **keys: Any) -> Centre:
 
 @pytest.mark.parametrize("apart", [True, False], ids=["two users", "one user"])
 def test_it_confirms_events_and_asks_for_clips(tmp_path: Path, apart: bool) -> None:
-    box, console = Box(), "central-console"
+    box, console = FakeGateway(), "central-console"
     users = {"broker_console_users": [console] if apart else []}
     with FleetBroker(tmp_path, {box.id: box.ward}, users=users) as broker:
         own = {"requests": {"id": console, **login(broker, console)}} if apart else {}

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.commands.centre import Centre, centre_at, document, signed, write_public
 from tests.commands.counter import OPERATOR, STRANGER
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.events.parts import valid
 from tests.model_release.parts import SEES_NOTHING, Release, walker_model, write_release
 from tests.model_release.walker_agent import COMMAND
@@ -83,7 +83,7 @@ def roll_out(release: Release, gateway: Gateway, folder: Path) -> int:
     """Run the operator's command; returns its exit code. The broker also has a gateway that is offline."""
     key = folder / "operator.pem"
     key.write_bytes(OPERATOR.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    gone = Box("dt-002")
+    gone = FakeGateway("dt-002")
     gateway.centre.subscriber.publish(*gone.state("offline", "s"), retain=True)
     options = ["--url", release.url, "--key", str(key), "--broker", f"mqtt://127.0.0.1:{gateway.port}"]
     pace = ["--shadow-s", "3", "--share", "1", "--soak-s", "0.5", "--stages", "1,100%"]

@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.tools.fleet.fleet_status import FleetStatus
 from edge_agent.tools.rollout.rollout import Rollout, RolloutOptions, RolloutStopped
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 
 SHA, OLD = "ab" * 32, "cd" * 32
 OPTIONS = RolloutOptions(
@@ -37,7 +37,7 @@ class Fleet:
         )  # fmt: skip
 
     def says(self, name: str, state: str = "online", runs: str = OLD, **model: Any) -> None:
-        box = Box(name)
+        box = FakeGateway(name)
         topic, birth = box.birth("s")
         document = json.loads(birth) | {"detector": {"name": "street", "model_sha256": runs}}
         heartbeat_topic, heartbeat = box.heartbeat("s")

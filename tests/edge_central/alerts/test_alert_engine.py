@@ -141,7 +141,7 @@ def test_a_problem_is_reported_once_when_it_has_lasted_and_once_when_it_is_over(
     assert scenario.engine.open_alerts() == []
 
 
-def test_hysteresis_keeps_one_alert_where_a_figure_goes_up_and_down_around_the_bound() -> None:
+def test_hysteresis_keeps_one_alert_for_a_value_that_oscillates_around_the_bound() -> None:
     scenario = start()
     for degrees in (82.0, 78.0) * 20:
         scenario.heartbeats["dt-1"] = {"box": {"temperature_c": degrees}}
@@ -162,7 +162,7 @@ def test_a_short_problem_is_not_reported() -> None:
     assert scenario.reported() == []
 
 
-def test_a_box_that_is_offline_explains_what_else_was_open_of_it() -> None:
+def test_an_offline_gateway_folds_its_other_open_alerts() -> None:
     scenario = start("dt-1", "dt-2")
     scenario.heartbeats["dt-1"] = {**DOWN, "box": {"disk_percent": 97.0}}
     scenario.wait(700)
@@ -183,7 +183,7 @@ def test_a_box_that_is_offline_explains_what_else_was_open_of_it() -> None:
     assert scenario.reported(back + 1)[-1] == "unfolded dt-1/cam-1 camera-down"
 
 
-def test_a_box_is_away_for_two_minutes_before_it_is_an_alert() -> None:
+def test_a_gateway_is_away_for_two_minutes_before_an_alert_opens() -> None:
     scenario = start()
     scenario.presence("dt-1", PresenceState.OFFLINE)
     scenario.wait(110)
@@ -195,7 +195,7 @@ def test_a_box_is_away_for_two_minutes_before_it_is_an_alert() -> None:
 FIVE = ("dt-1", "dt-2", "dt-3", "dt-4", "dt-5")
 
 
-def test_a_ward_that_is_out_is_one_alert_and_its_boxes_are_folded_into_it() -> None:
+def test_an_outage_is_one_alert_and_the_wards_gateways_fold_into_it() -> None:
     scenario = start(*FIVE)
     scenario.heartbeats["dt-1"] = {"box": {"disk_percent": 97.0}}
     scenario.wait(700)
@@ -248,7 +248,7 @@ def test_after_an_outage_cameras_that_are_still_starting_raise_no_alert() -> Non
     assert scenario.reported(700) == ["cleared ward ward-outage", "opened dt-5/cam-1 camera-down"]
 
 
-def test_a_box_that_was_rebooted_gets_the_same_grace() -> None:
+def test_a_rebooted_gateway_gets_the_same_grace() -> None:
     scenario = start()
     started = scenario.mono
     while scenario.mono - started < 700:
@@ -270,7 +270,7 @@ def test_no_alert_opens_on_unknown_states_while_the_centre_is_disconnected() -> 
     assert scenario.reported() == []
 
 
-def test_a_restart_tells_only_what_is_new() -> None:
+def test_after_a_restart_only_new_alerts_are_reported() -> None:
     before = start("dt-1", "dt-2")
     before.heartbeats["dt-1"] = DOWN
     before.wait(400)
@@ -283,7 +283,7 @@ def test_a_restart_tells_only_what_is_new() -> None:
     assert after.reported()[-1] == "cleared dt-1/cam-1 camera-down"
 
 
-def test_what_has_to_last_for_days_goes_on_over_a_restart() -> None:
+def test_a_condition_that_must_last_for_days_survives_a_restart() -> None:
     before = start(*FIVE)
     before.heartbeats["dt-1"] = {"version": "0.1.9"}
     before.wait(7200)
@@ -412,7 +412,7 @@ def test_a_rule_disarmed_before_the_centres_restart_is_reported_once() -> None:
     assert again.reported() == []
 
 
-def test_infos_that_wait_for_the_budget_are_no_full_outbox() -> None:
+def test_infos_held_back_for_the_budget_are_no_outbox_alert() -> None:
     waits = {"outbox": {"oldest_s": 900_000.0}, "uplink": {"held": ["media", "info"]}}
     scenario = start(**waits)
     scenario.wait(3600)

@@ -62,7 +62,7 @@ class OpenAlerts:
                 self.open[key] = change.alert
             else:
                 before = self.open.pop(key)
-                assert change.alert.opened_ms == before.opened_ms, "it is another one"
+                assert change.alert.opened_ms == before.opened_ms, "another alert"
                 if change.kind is AlertChangeKind.CHANGED:
                     assert change.alert != before, "nothing has changed"
                     self.open[key] = change.alert

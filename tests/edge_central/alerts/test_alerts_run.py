@@ -25,7 +25,7 @@ from edge_central.presence.presence import PresenceThresholds
 from edge_central.settings import Webhook
 from edge_central.store import tables
 from edge_central.store.database import open_engine, write_transaction
-from tests.edge_central.parts import Box, Boxes, Centre
+from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, wait_until
 from tests.testbed.receiver import Receiver
 
@@ -46,8 +46,8 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def boxes(broker: Mosquitto) -> Iterator[Boxes]:
-    with Boxes(broker) as talking:
+def gateways(broker: Mosquitto) -> Iterator[FakeGateways]:
+    with FakeGateways(broker) as talking:
         yield talking
 
 
@@ -65,15 +65,15 @@ def centre_of(folder: Path, broker: Mosquitto, **keys: Any) -> Centre:
 
 
 @pytest.fixture
-def centre(broker: Mosquitto, boxes: Boxes, tmp_path: Path) -> Iterator[Centre]:
+def centre(broker: Mosquitto, gateways: FakeGateways, tmp_path: Path) -> Iterator[Centre]:
     with centre_of(tmp_path, broker) as started:
-        boxes.wait_standing("online")
+        gateways.wait_state("online")
         yield started
 
 
-def alerts(boxes: Subscriber, box: Box, about: str) -> list[dict[str, Any]]:
+def alerts(gateways: Subscriber, gateway: FakeGateway, about: str) -> list[dict[str, Any]]:
     """The documents published about an alert; ``{}``: the topic was cleared."""
-    alert = boxes.on(f"central/alert/{box.ward}/{box.id}/{about}")
+    alert = gateways.on(f"central/alert/{gateway.ward}/{gateway.id}/{about}")
     return [json.loads(message.payload) if message.payload else {} for message in alert]
 
 
@@ -88,23 +88,25 @@ def rows(centre: Centre) -> list[Any]:
 FULL: dict[str, Any] = {"box": {"disk_percent": 97.0}}
 
 
-def test_a_rule_that_was_disarmed_is_an_alert_with_its_event(centre: Centre, boxes: Boxes) -> None:
-    box = Box()
-    boxes.say(box.heartbeat("s-1"))
-    boxes.say(box.override(1, "start"))
-    boxes.wait_for(lambda: alerts(boxes, box, "rule-muted/cam-1") != [])
-    (alert,) = alerts(boxes, box, "rule-muted/cam-1")
+def test_a_rule_that_was_disarmed_is_an_alert_with_its_event(centre: Centre, gateways: FakeGateways) -> None:
+    gateway = FakeGateway()
+    gateways.publish_all(gateway.heartbeat("s-1"))
+    gateways.publish_all(gateway.override(1, "start"))
+    gateways.wait_for(lambda: alerts(gateways, gateway, "rule-muted/cam-1") != [])
+    (alert,) = alerts(gateways, gateway, "rule-muted/cam-1")
     assert (alert["camera"], alert["text"]) == ("cam-1", "changed by hand: yard (disarm)")
-    boxes.say(box.override(2, "end"))
-    boxes.wait_for(lambda: len(alerts(boxes, box, "rule-muted/cam-1")) == 3)
-    assert alerts(boxes, box, "rule-muted/cam-1")[1]["state"] == "cleared"
+    gateways.publish_all(gateway.override(2, "end"))
+    gateways.wait_for(lambda: len(alerts(gateways, gateway, "rule-muted/cam-1")) == 3)
+    assert alerts(gateways, gateway, "rule-muted/cam-1")[1]["state"] == "cleared"
 
 
-def test_an_alert_is_stored_published_and_cleared(centre: Centre, boxes: Boxes, broker: Mosquitto) -> None:
-    box = Box()
-    boxes.say(box.heartbeat("s-1", **FULL))
-    boxes.wait_for(lambda: alerts(boxes, box, "disk") != [])
-    (alert,) = alerts(boxes, box, "disk")
+def test_an_alert_is_stored_published_and_cleared(
+    centre: Centre, gateways: FakeGateways, broker: Mosquitto
+) -> None:
+    gateway = FakeGateway()
+    gateways.publish_all(gateway.heartbeat("s-1", **FULL))
+    gateways.wait_for(lambda: alerts(gateways, gateway, "disk") != [])
+    (alert,) = alerts(gateways, gateway, "disk")
     jsonschema.validate(alert, schema_of("central-alert"))
     assert (alert["state"], alert["severity"], alert["gateway"], alert["camera"]) == (
         *("open", "warning"),
@@ -112,95 +114,103 @@ def test_an_alert_is_stored_published_and_cleared(centre: Centre, boxes: Boxes, 
     )
     assert alert["text"] == "disk 97 % full, above 90"
     assert "alert      dt-001: disk for 0 s: disk 97 % full, above 90" in status_lines(centre.status())
-    boxes.say(box.heartbeat("s-1"))
-    boxes.wait_for(lambda: len(alerts(boxes, box, "disk")) == 3)
-    opened, over, nothing = alerts(boxes, box, "disk")
+    gateways.publish_all(gateway.heartbeat("s-1"))
+    gateways.wait_for(lambda: len(alerts(gateways, gateway, "disk")) == 3)
+    opened, over, nothing = alerts(gateways, gateway, "disk")
     assert (over["id"], over["state"], nothing) == (opened["id"], "cleared", {})
     jsonschema.validate(over, schema_of("central-alert"))
     with Subscriber(broker.port, "tb/v1/central/alert/#", "tb/v1/central/state", client_id="later") as later:
         later.wait_for(lambda: bool(later.on("central/state")))
-        assert alerts(later, box, "disk") == [], "nothing is retained"
+        assert alerts(later, gateway, "disk") == [], "nothing is retained"
     (row,) = rows(centre)
     assert row.cleared_ms >= row.opened_ms >= row.since_ms
 
 
-def test_a_restart_tells_only_what_is_new_and_the_broker_what_holds(centre: Centre, boxes: Boxes) -> None:
-    box, other = Box(), Box("dt-002")
-    boxes.say(box.state("online", "s-1"), box.heartbeat("s-1", **FULL), other.heartbeat("s-1", **FULL))
-    boxes.wait_for(lambda: bool(alerts(boxes, box, "disk") and alerts(boxes, other, "disk")))
+def test_a_restart_publishes_only_new_alerts_and_restores_the_open_ones(
+    centre: Centre, gateways: FakeGateways
+) -> None:
+    gateway, other = FakeGateway(), FakeGateway("dt-002")
+    gateways.publish_all(
+        gateway.state("online", "s-1"), gateway.heartbeat("s-1", **FULL), other.heartbeat("s-1", **FULL)
+    )
+    gateways.wait_for(lambda: bool(alerts(gateways, gateway, "disk") and alerts(gateways, other, "disk")))
     centre.stop()
-    boxes.publish(
-        f"tb/v1/central/alert/{box.ward}/{box.id}/disk", b"", retain=True
+    gateways.publish(
+        f"tb/v1/central/alert/{gateway.ward}/{gateway.id}/disk", b"", retain=True
     )  # as a broker that lost it
     centre.start()
-    boxes.wait_for(lambda: len(alerts(boxes, box, "disk")) == 3)
-    first, _, again = alerts(boxes, box, "disk")
+    gateways.wait_for(lambda: len(alerts(gateways, gateway, "disk")) == 3)
+    first, _, again = alerts(gateways, gateway, "disk")
     assert again == first
-    boxes.say(box.heartbeat("s-1", **FULL), other.heartbeat("s-1"))
-    boxes.wait_for(lambda: alerts(boxes, other, "disk")[-1] == {})
+    gateways.publish_all(gateway.heartbeat("s-1", **FULL), other.heartbeat("s-1"))
+    gateways.wait_for(lambda: alerts(gateways, other, "disk")[-1] == {})
     assert [(row.gateway, row.cleared_ms is None) for row in rows(centre)] == [
         ("dt-001", True),
         ("dt-002", False),
     ]
 
 
-def test_an_alert_cleared_just_before_a_kill_is_cleared_at_the_broker(centre: Centre, boxes: Boxes) -> None:
-    box = Box()
-    boxes.say(box.heartbeat("s-1", **FULL))
-    boxes.wait_for(lambda: bool(alerts(boxes, box, "disk")))
+def test_an_alert_cleared_just_before_a_kill_is_cleared_at_the_broker(
+    centre: Centre, gateways: FakeGateways
+) -> None:
+    gateway = FakeGateway()
+    gateways.publish_all(gateway.heartbeat("s-1", **FULL))
+    gateways.wait_for(lambda: bool(alerts(gateways, gateway, "disk")))
     centre.stop()
     with write_transaction(centre.database) as connection:
         connection.execute(update(tables.alert).values(cleared_ms=round(time.time() * 1000)))
     centre.start()
-    boxes.wait_for(lambda: alerts(boxes, box, "disk")[-1] == {})
+    gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1] == {})
 
 
-def test_a_ward_that_is_out_is_one_alert(centre: Centre, boxes: Boxes) -> None:
-    five = [Box(f"dt-00{number}") for number in range(1, 6)]
-    boxes.say(*(box.state("online", "s-1") for box in five), five[0].heartbeat("s-1", **FULL))
-    boxes.wait_for(lambda: bool(alerts(boxes, five[0], "disk")))
-    boxes.wait_for(lambda: [boxes.presence(box) for box in five] == ["online"] * 5)
-    boxes.say(*(box.state("offline", "s-1") for box in five))
+def test_a_ward_outage_is_one_alert(centre: Centre, gateways: FakeGateways) -> None:
+    five = [FakeGateway(f"dt-00{number}") for number in range(1, 6)]
+    gateways.publish_all(
+        *(gateway.state("online", "s-1") for gateway in five), five[0].heartbeat("s-1", **FULL)
+    )
+    gateways.wait_for(lambda: bool(alerts(gateways, five[0], "disk")))
+    gateways.wait_for(lambda: [gateways.presence(gateway) for gateway in five] == ["online"] * 5)
+    gateways.publish_all(*(gateway.state("offline", "s-1") for gateway in five))
     ward = replace(five[0], id="_ward")
-    boxes.wait_for(lambda: bool(alerts(boxes, ward, "ward-outage")))
-    boxes.wait_for(lambda: alerts(boxes, five[0], "disk")[-1]["folded"])
-    assert alerts(boxes, ward, "ward-outage")[0]["gateway"] is None
-    boxes.say(*(box.state("online", "s-2") for box in five))
-    boxes.wait_for(lambda: alerts(boxes, ward, "ward-outage")[-1] == {})
-    boxes.say(five[0].heartbeat("s-2", **FULL))
-    boxes.wait_for(lambda: not alerts(boxes, five[0], "disk")[-1]["folded"])
+    gateways.wait_for(lambda: bool(alerts(gateways, ward, "ward-outage")))
+    gateways.wait_for(lambda: alerts(gateways, five[0], "disk")[-1]["folded"])
+    assert alerts(gateways, ward, "ward-outage")[0]["gateway"] is None
+    gateways.publish_all(*(gateway.state("online", "s-2") for gateway in five))
+    gateways.wait_for(lambda: alerts(gateways, ward, "ward-outage")[-1] == {})
+    gateways.publish_all(five[0].heartbeat("s-2", **FULL))
+    gateways.wait_for(lambda: not alerts(gateways, five[0], "disk")[-1]["folded"])
     assert [row.rule for row in rows(centre)] == ["disk", "ward-outage"]
 
 
-def test_a_covered_camera_is_reported_with_its_event(centre: Centre, boxes: Boxes) -> None:
-    box = Box()
-    boxes.say(box.heartbeat("s-1"))
-    boxes.say(box.view(1, "covered", "start"))
-    boxes.wait_for(lambda: bool(alerts(boxes, box, "tamper/cam-1")))
-    assert alerts(boxes, box, "tamper/cam-1")[0]["text"] == "view covered"
-    boxes.say(box.view(2, "covered", "end"))
-    boxes.wait_for(lambda: alerts(boxes, box, "tamper/cam-1")[-1] == {})
+def test_a_covered_camera_is_reported_with_its_event(centre: Centre, gateways: FakeGateways) -> None:
+    gateway = FakeGateway()
+    gateways.publish_all(gateway.heartbeat("s-1"))
+    gateways.publish_all(gateway.view(1, "covered", "start"))
+    gateways.wait_for(lambda: bool(alerts(gateways, gateway, "tamper/cam-1")))
+    assert alerts(gateways, gateway, "tamper/cam-1")[0]["text"] == "view covered"
+    gateways.publish_all(gateway.view(2, "covered", "end"))
+    gateways.wait_for(lambda: alerts(gateways, gateway, "tamper/cam-1")[-1] == {})
 
 
-def test_the_webhook_gets_each_alert_once_and_in_order_also_what_waited_over_a_restart(
-    broker: Mosquitto, boxes: Boxes, receiver: Receiver, tmp_path: Path
+def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
+    broker: Mosquitto, gateways: FakeGateways, receiver: Receiver, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("hunter2\n")
     (tmp_path / "token").chmod(0o600)
     hook = {"url": receiver.url, "secret_file": str(tmp_path / "token"), "ca_file": str(ca_of(tmp_path))}
-    box = Box()
+    gateway = FakeGateway()
     with centre_of(tmp_path, broker, webhook=hook) as centre:
-        boxes.wait_standing("online")
-        boxes.say(box.heartbeat("s-1", **FULL))
+        gateways.wait_state("online")
+        gateways.publish_all(gateway.heartbeat("s-1", **FULL))
         receiver.wait_posted(1)
         headers, body = receiver.posted[0]
         assert headers["Authorization"] == "Bearer hunter2"
         jsonschema.validate(body, schema_of("central-alert"))
         receiver.close()
-        boxes.say(box.heartbeat("s-1"))
-        boxes.wait_for(lambda: alerts(boxes, box, "disk")[-1] == {})
-        boxes.say(box.event(1))
-        boxes.wait_confirmed(box, 1)  # the webhook delays nothing
+        gateways.publish_all(gateway.heartbeat("s-1"))
+        gateways.wait_for(lambda: alerts(gateways, gateway, "disk")[-1] == {})
+        gateways.publish_all(gateway.event(1))
+        gateways.wait_confirmed(gateway, 1)  # the webhook delays nothing
         centre.stop()
         receiver.open()
         centre.start()
@@ -244,7 +254,7 @@ def test_a_failed_post_is_repeated_and_a_rejected_alert_blocks_no_other(
     assert receiver.words == ["open r-1", "open r-3"]
 
 
-def test_a_receiver_that_answers_a_byte_at_a_time_is_left(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_receiver_that_answers_byte_by_byte_is_disconnected(caplog: pytest.LogCaptureFixture) -> None:
     over = threading.Event()
 
     def trickle(server: socket.socket) -> None:
@@ -283,18 +293,18 @@ def test_a_receiver_without_a_trusted_certificate_gets_nothing_and_the_log_no_se
 
 
 def test_what_a_gateway_leaves_at_the_broker_is_an_alert_until_it_is_cleared(
-    centre: Centre, boxes: Boxes, broker: Mosquitto
+    centre: Centre, gateways: FakeGateways, broker: Mosquitto
 ) -> None:
-    box = Box()
-    boxes.say(box.heartbeat("s-1"))
+    gateway = FakeGateway()
+    gateways.publish_all(gateway.heartbeat("s-1"))
     for camera in ("cam-1", "cam-2"):
-        boxes.publish(f"{box.up}/event/{camera}", b"junk", retain=True)
-    boxes.publish(*box.state("online", "s-1"), retain=True)
-    boxes.wait_for(lambda: alerts(boxes, box, "retained") != [])
-    assert "retained at the broker" in alerts(boxes, box, "retained")[0]["text"]
+        gateways.publish(f"{gateway.up}/event/{camera}", b"junk", retain=True)
+    gateways.publish(*gateway.state("online", "s-1"), retain=True)
+    gateways.wait_for(lambda: alerts(gateways, gateway, "retained") != [])
+    assert "retained at the broker" in alerts(gateways, gateway, "retained")[0]["text"]
     centre.stop()
     centre.start()
-    boxes.publish(f"{box.up}/event/cam-1", b"", retain=True)
-    assert alerts(boxes, box, "retained")[-1]["state"] == "open"
-    boxes.publish(f"{box.up}/event/cam-2", b"", retain=True)
-    boxes.wait_for(lambda: alerts(boxes, box, "retained")[-1] == {})
+    gateways.publish(f"{gateway.up}/event/cam-1", b"", retain=True)
+    assert alerts(gateways, gateway, "retained")[-1]["state"] == "open"
+    gateways.publish(f"{gateway.up}/event/cam-2", b"", retain=True)
+    gateways.wait_for(lambda: alerts(gateways, gateway, "retained")[-1] == {})

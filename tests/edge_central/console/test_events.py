@@ -85,14 +85,14 @@ def test_a_filter_leaves_out_what_it_should_and_nothing_else(
     ]
 
 
-def test_times_bound_what_happened(city: City, reading: Connection) -> None:
+def test_a_time_range_selects_by_the_events_own_times(city: City, reading: Connection) -> None:
     event_filter = EventFilter(from_ms=city.now_ms - 2 * HOUR_MS, to_ms=city.now_ms - HOUR_MS)
     rows = all_pages(reading, event_filter)
     assert rows
     assert all(-2 * HOUR_MS <= row.time_ms - city.now_ms < -HOUR_MS for row in rows)
 
 
-def test_a_ward_never_gets_what_is_not_its_own(reading: Connection) -> None:
+def test_a_ward_never_gets_events_of_another(reading: Connection) -> None:
     assert {row.ward for row in all_pages(reading, EventFilter(), ELSEWHERE)} == {"ky-ba"}
     assert all_pages(reading, EventFilter(ward="tran-lam"), ELSEWHERE) == []
     foreign = read_events(reading, EVERYWHERE, EventFilter(ward="quang-trung", severity=ALARM)).rows[0]
@@ -105,7 +105,7 @@ def test_a_ward_never_gets_what_is_not_its_own(reading: Connection) -> None:
     assert read_history(reading, ELSEWHERE, HOT, 0, 2**62).is_empty
 
 
-def test_what_is_new_is_what_came_after(reading: Connection) -> None:
+def test_new_events_are_those_stored_after_the_cursor(reading: Connection) -> None:
     newest = newest_cursor(reading)
     page = read_events(reading, EVERYWHERE, EventFilter()).rows
     assert events_since(reading, EVERYWHERE, EventFilter(), page[3].cursor) == page[:3]
@@ -113,7 +113,7 @@ def test_what_is_new_is_what_came_after(reading: Connection) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "5-", "-5", "a-b", "5-5-5", "9" * 50 + "-1"])
-def test_a_position_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_position_is_refused(text: str) -> None:
     assert PagePosition.parse(text) is None
 
 
@@ -152,7 +152,7 @@ def test_a_signed_event_is_genuine(reading: Connection) -> None:
     assert (found.verdict, len(found.key)) == (VerificationVerdict.GENUINE, 64)
 
 
-def test_a_changed_event_is_not(writing: Connection) -> None:
+def test_a_changed_event_is_not_genuine(writing: Connection) -> None:
     columns, alarm = tables.event.c, alarm_of(writing)
     payload = writing.scalar(select(columns.payload).where(columns.cursor == alarm.cursor))
     assert payload is not None
@@ -164,7 +164,7 @@ def test_a_changed_event_is_not(writing: Connection) -> None:
     assert found.verdict is VerificationVerdict.ALTERED
 
 
-def test_without_the_gateways_key_nothing_is_said_to_be_genuine(writing: Connection) -> None:
+def test_without_the_gateways_key_no_event_is_genuine(writing: Connection) -> None:
     alarm = alarm_of(writing)
     writing.execute(update(tables.gateway).where(tables.gateway.c.id == alarm.gateway).values(birth=None))
     found = verify_event(writing, EVERYWHERE, alarm.cursor)

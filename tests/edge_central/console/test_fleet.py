@@ -64,7 +64,7 @@ def test_all_sites_and_cameras_are_counted(now: Fleet) -> None:
         (UNAUTHORIZED[0], SiteState.ONLINE, AttentionLevel.ACTION),
     ],
 )
-def test_a_site_has_a_state_and_asks_for_something_or_not(
+def test_a_site_has_a_state_and_an_attention_level(
     now: Fleet, gateway: str, standing: SiteState, level: AttentionLevel
 ) -> None:
     found = site(now, gateway)
@@ -113,14 +113,14 @@ def test_without_a_sheet_the_gateway_says_its_name_and_place(city: City, reading
     assert (found.name, found.latitude) == ("Lý Thường Kiệt – Lê Quý Đôn", city.gateways["dt-001"].latitude)
 
 
-def test_a_ward_sees_itself_only(city: City, reading: Connection) -> None:
+def test_a_ward_sees_only_itself(city: City, reading: Connection) -> None:
     own = read_fleet(reading, city.names, Scope(frozenset({"ky-ba"})), city.now_ms)
     assert {each.ward for each in own.sites} == {"ky-ba"}
     assert len(own.sites) == 54
     assert own.cuts == ()
 
 
-def test_one_site_alone_is_asked_for_alone(city: City, reading: Connection) -> None:
+def test_a_fleet_of_one_site_reads_only_that_site(city: City, reading: Connection) -> None:
     found = read_fleet(reading, city.names, EVERYWHERE, city.now_ms, gateway="dt-001")
     assert [each.id for each in found.sites] == ["dt-001"]
 
@@ -151,7 +151,7 @@ def test_boot_grace_ends(city: City, reading: Connection) -> None:
     assert find_situation(later).back == ()
 
 
-def test_a_calm_fleet_has_no_situation() -> None:
+def test_a_normal_fleet_has_no_situation() -> None:
     assert find_situation(Fleet(0, (), (), ())) == Situation((), (), ())
 
 

@@ -47,15 +47,17 @@ def test_unacknowledged_alarms_ring(city: City, writing: Connection) -> None:
     assert all(each.event.phase == "start" for each in found), "an end and its evidence have the severity too"
 
 
-def test_a_ward_hears_its_own_alarms(city: City, writing: Connection) -> None:
+def test_a_ward_has_only_its_own_alarms(city: City, writing: Connection) -> None:
     assert {each.event.ward for each in read_alarms(writing, QUANG_TRUNG, city.now_ms)} == {"quang-trung"}
 
 
-def test_an_old_alarm_is_off_the_desk(city: City, writing: Connection) -> None:
+def test_an_old_alarm_leaves_the_queue(city: City, writing: Connection) -> None:
     assert read_alarms(writing, EVERYWHERE, city.now_ms + 9 * 86_400_000) == ()
 
 
-def test_acknowledged_is_silent_for_everybody_and_has_an_owner(city: City, writing: Connection) -> None:
+def test_an_acknowledged_alarm_is_silent_for_everyone_and_has_an_owner(
+    city: City, writing: Connection
+) -> None:
     alarm = newest(writing, city)
     assert acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
     now = newest(writing, city).handling
@@ -90,7 +92,7 @@ def test_an_outcome_closes_an_alarm_and_its_history_has_author_time_and_text(
     ]
 
 
-def test_reopened_is_on_the_desk_again_and_does_not_ring(city: City, writing: Connection) -> None:
+def test_a_reopened_alarm_is_in_the_queue_again_and_does_not_ring(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
     subject, ward = alarm.handling.subject, alarm.event.ward
     close(writing, by(city), subject, ward, IncidentOutcome.FALSE, "")
@@ -108,7 +110,7 @@ def test_a_note_alone_silences_nothing(city: City, writing: Connection) -> None:
     assert len(steps(writing, alarm.handling.subject)) == 1
 
 
-def test_handlings_of_other_wards_are_not_there(city: City, writing: Connection) -> None:
+def test_handlings_of_other_wards_are_not_visible(city: City, writing: Connection) -> None:
     alarm = newest(writing, city)
     acknowledge(writing, by(city), alarm.handling.subject, alarm.event.ward)
     assert handlings(writing, Scope(frozenset({"ky-ba"})), [alarm.handling.subject]) == {}

@@ -47,13 +47,13 @@ def test_a_site_has_its_own_columns_on_any_of_its_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_as_a_spreadsheet_saves_it(tmp_path: Path, encoding: str) -> None:
+def test_a_sheet_is_read_as_spreadsheets_save_it(tmp_path: Path, encoding: str) -> None:
     names = sheet(tmp_path, "dt-001;de-tham;Lý Bôn;;;auto;cam-1;;;;", encoding=encoding)
     assert names.site("dt-001").ward == "de-tham"
     assert names.camera("dt-001", "cam-1") == CameraNames("cam-1")
 
 
-def test_a_cell_that_cannot_be_used_costs_only_itself(tmp_path: Path) -> None:
+def test_only_an_unusable_cell_is_left_out(tmp_path: Path) -> None:
     names = sheet(tmp_path, "dt-001;de-tham;Lý Bôn;north;106.3;auto;cam-1;Cổng;1;;")
     assert (names.site("dt-001").latitude, names.site("dt-001").longitude) == (None, 106.3)
 

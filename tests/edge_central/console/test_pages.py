@@ -77,7 +77,7 @@ PATHS = (
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
 @pytest.mark.parametrize("path", PATHS)
-def test_every_page_is_there_in_both_languages(minh: Browser, path: str, lang: str) -> None:
+def test_every_page_exists_in_both_languages(minh: Browser, path: str, lang: str) -> None:
     minh.get(f"/language/{lang}")
     answer = minh.get(path)
     assert answer.status_code == 200
@@ -88,7 +88,7 @@ def test_every_page_is_there_in_both_languages(minh: Browser, path: str, lang: s
     )
 
 
-def test_the_overview_says_what_is_the_matter(minh: Browser) -> None:
+def test_the_overview_names_the_problems(minh: Browser) -> None:
     words = text_of(minh.get("/").text)
     assert "Mất điện hoặc mất mạng ở Đề Thám" in words
     assert "11 trên 21 điểm" in words
@@ -125,16 +125,16 @@ def test_an_event_page_has_picture_channel_verdict_and_clip(served: CityHouse, m
     picture = re.search(r'<img src="(/media/pk-003/[0-9a-f]+)"', answer.text)
     assert picture is not None
     assert minh.get(picture[1]).content.startswith(b"\xff\xd8")
-    assert "pk-003" in minh.get("/access").text, "who looked is written down"
+    assert "pk-003" in minh.get("/access").text, "the access log names the reader"
 
 
-def test_times_are_those_of_the_place(minh: Browser) -> None:
+def test_times_are_in_the_configured_time_zone(minh: Browser) -> None:
     times = re.findall(r'datetime="([^"]+)"', minh.get("/events").text)
     assert times
     assert all(each.endswith("+07:00") for each in times)
 
 
-def test_a_typed_time_is_the_places_too(served: CityHouse, minh: Browser) -> None:
+def test_a_typed_time_is_in_the_configured_time_zone(served: CityHouse, minh: Browser) -> None:
     first = minh.get("/events")
     newest = re.findall(r'datetime="([^"]+)\+07:00"', first.text)[0]
     found = minh.get("/events", params={"from": newest[:16]}).text
@@ -145,18 +145,18 @@ def test_a_typed_time_is_the_places_too(served: CityHouse, minh: Browser) -> Non
     "path",
     ["/events?severity=99", "/events?after=x", "/events?from=yesterday", "/events?from=99:99"],
 )  # fmt: skip
-def test_what_no_form_of_ours_sends_is_refused(minh: Browser, path: str) -> None:
+def test_fields_that_no_form_sends_are_refused(minh: Browser, path: str) -> None:
     assert minh.get(path).status_code == 400
 
 
 @pytest.mark.parametrize(
     "path", ["/events/0", "/events/abc", "/events/" + "9" * 30, "/sites/nowhere", "/wards/no"]
 )
-def test_what_is_not_there_is_not_there(minh: Browser, path: str) -> None:
+def test_missing_things_are_not_found(minh: Browser, path: str) -> None:
     assert minh.get(path).status_code == 404
 
 
-def test_one_hit_alone_is_where_one_wanted_to_go(minh: Browser) -> None:
+def test_a_single_search_result_opens_its_page(minh: Browser) -> None:
     answer = minh.get("/search?q=tl-007")
     hits = re.findall(r'href="(/sites/tl-007)"', answer.text)
     assert answer.status_code in (200, 303)
@@ -176,7 +176,7 @@ def subject_on(browser: Browser, page: str) -> str:
     return found[1]
 
 
-def test_an_officer_acknowledges_and_closes_and_it_is_on_record(served: CityHouse) -> None:
+def test_an_officer_acknowledges_and_closes_and_the_log_shows_it(served: CityHouse) -> None:
     lan = served.browser("lan")
     page = alarm_of(lan, "qt-014")
     subject = subject_on(lan, page)
@@ -198,7 +198,7 @@ def test_an_officer_acknowledges_and_closes_and_it_is_on_record(served: CityHous
     assert "Kết luận:" not in text_of(lan.get(page).text)
 
 
-def test_an_alert_of_a_box_is_handled_the_same_way(served: CityHouse) -> None:
+def test_an_alert_of_a_gateway_is_handled_the_same_way(served: CityHouse) -> None:
     lan = served.browser("lan")
     assert "Camera mất hình" in text_of(lan.get("/alerts").text)
     with served.connections.reading() as connection:
@@ -244,7 +244,7 @@ def test_an_alarm_is_assigned_only_to_an_officer_of_its_ward(served: CityHouse) 
     assert "Người xử lý: mai" in text_of(lan.get(page).text)
 
 
-def test_a_shift_is_handed_over_and_taken(served: CityHouse) -> None:
+def test_a_shift_is_handed_over_and_accepted(served: CityHouse) -> None:
     lan, minh = served.browser("lan"), served.browser("minh")
     lan.post("/handover/leave", {"note": "camera cổng bị che,\nđã gọi thợ"}, page="/handover")
     waiting = minh.get("/handover").text
@@ -256,7 +256,7 @@ def test_a_shift_is_handed_over_and_taken(served: CityHouse) -> None:
     assert re.search(r"minh nhận lúc \d\d/\d\d/\d{4}", text_of(lan.get("/handover").text))
 
 
-def test_a_clip_is_asked_for_once(served: CityHouse) -> None:
+def test_a_clip_is_requested_once(served: CityHouse) -> None:
     lan = served.browser("lan")
     page = alarm_of(lan, "pk-003")
     for _ in range(2):

@@ -117,7 +117,7 @@ def test_one_lost_heartbeat_is_nothing() -> None:
     assert scenario.published(300) == []
 
 
-def test_a_gateway_that_says_it_beats_seldom_is_waited_for() -> None:
+def test_a_gateway_with_a_long_heartbeat_interval_gets_more_time() -> None:
     scenario = start("dt-1")
     scenario.every_s = 300.0
     scenario.wait(30)
@@ -196,7 +196,9 @@ def test_a_ward_without_power_is_one_report_and_its_neighbour_none() -> None:
         scenario.wait(4)
     scenario.wait(600)
     outages = [each for each in scenario.published(300) if each[0] == "de-tham"]
-    assert outages == [("de-tham", "3 of 5"), ("de-tham", "4 of 5")], "at once, and with all who went"
+    assert outages == [("de-tham", "3 of 5"), ("de-tham", "4 of 5")], (
+        "at once, and again with all its gateways"
+    )
     assert scenario.published(300) == outages, "no gateway is reported alone"
 
 
@@ -226,7 +228,7 @@ def test_a_gateway_that_comes_back_a_little_later_than_its_ward_is_not_reported(
     assert scenario.published(1000) == [("dt-5", "offline")], "a later absence is its own again"
 
 
-def test_two_of_a_ward_are_two() -> None:
+def test_two_gateways_of_a_ward_are_no_outage() -> None:
     scenario = start(*FIVE)
     scenario.will("dt-1", "dt-2")
     scenario.wait(100)
@@ -247,7 +249,7 @@ def test_a_broker_restart_puts_no_gateway_offline() -> None:
     assert scenario.published(300) == []
 
 
-def test_a_restarted_centre_tells_only_what_is_new() -> None:
+def test_a_restarted_centre_reports_only_changes() -> None:
     before = start(*FIVE)
     before.will("dt-1")
     before.wait(60)
@@ -269,7 +271,7 @@ def test_an_outage_goes_on_over_a_restart_of_the_centre() -> None:
     assert after.published() == [("de-tham", "0 of 5")]
 
 
-def test_a_gateway_that_is_taken_away_is_forgotten_and_one_that_moves_is_not() -> None:
+def test_a_removed_gateway_is_forgotten_and_a_moved_one_is_not() -> None:
     scenario = start("dt-1", "dt-2")
     scenario.presence.record_heartbeat("dt-2", "bo-xuyen", "s-1", None, scenario.mono, 0)
     scenario.presence.forget("dt-1", "de-tham", 0)

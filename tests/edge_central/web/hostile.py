@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from edge_central.console.events import KINDS
-from tests.edge_central.parts import TIME, Box
+from tests.edge_central.parts import TIME, FakeGateway
 
 Json = Any
 Message = tuple[str, bytes]
@@ -127,7 +127,7 @@ births = some_of(
 
 
 def event(
-    box: Box, sequence: int, data: Json, *, kind: str = "zone-intrusion", severity: int = 17,
+    box: FakeGateway, sequence: int, data: Json, *, kind: str = "zone-intrusion", severity: int = 17,
     camera: str = "cam-1", time: str = TIME, **more: Json,
 ) -> Message:  # fmt: skip
     number = f"{sequence:016d}"
@@ -140,7 +140,7 @@ def event(
 
 
 @st.composite
-def events(draw: st.DrawFn, box: Box) -> Message:
+def events(draw: st.DrawFn, box: FakeGateway) -> Message:
     data = draw(st.one_of(event_data, event_data, st.dictionaries(texts, anything, max_size=3)))
     return event(
         box, draw(st.one_of(st.integers(1, 40), st.sampled_from((10**16 - 1, 2**40)))), data,
@@ -150,7 +150,7 @@ def events(draw: st.DrawFn, box: Box) -> Message:
 
 
 @st.composite
-def documents(draw: st.DrawFn, box: Box) -> Message:
+def documents(draw: st.DrawFn, box: FakeGateway) -> Message:
     """A heartbeat, a birth or a state."""
     what = draw(st.sampled_from(("heartbeat", "birth", "state")))
     said = {
@@ -175,13 +175,13 @@ class Pile(list[Message]):
 
 
 @st.composite
-def piles(draw: st.DrawFn, *boxes: Box) -> Pile:
+def piles(draw: st.DrawFn, *boxes: FakeGateway) -> Pile:
     """Some messages of each of these gateways."""
     one = st.one_of(*(events(box) for box in boxes), *(documents(box) for box in boxes))
     return Pile(draw(st.lists(one, min_size=12, max_size=16)))
 
 
-def known_attacks(box: Box) -> Pile:
+def known_attacks(box: FakeGateway) -> Pile:
     """Each of them took the console, or the ingest, from everybody."""
     start = {"phase": "start", "event_id": "a"}
     odd_box = {"phase": "start", "snapshot": {"media_id": "m", "sha256": "", "box": [-1e308, 0, 1e308, 1]}}
@@ -205,6 +205,6 @@ def known_attacks(box: Box) -> Pile:
     )
 
 
-def _said(by: Box, kind: str, /, **keys: Json) -> Message:
+def _said(by: FakeGateway, kind: str, /, **keys: Json) -> Message:
     fixed = {"time": TIME, "session": "s", "gateway": by.id, "ward": by.ward}
     return f"{by.up}/{kind}", json.dumps({**fixed, **keys}).encode()

@@ -27,7 +27,7 @@ from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Account, Role, hash_password, new_token
 from edge_central.web.connections import DatabaseConnections
 from edge_central.web.service import ConsoleServer
-from tests.edge_central.parts import JPEG, Box
+from tests.edge_central.parts import JPEG, FakeGateway
 
 WARDS = ("de-tham", "bo-xuyen")
 PASSWORD = "lúa vàng 1234"
@@ -88,7 +88,7 @@ class House:
         with self.store.batch() as batch:
             return self.intake.write(arrived, known, batch, self.now_ms())
 
-    def picture(self, box: Box, media_id: str, payload: bytes = JPEG) -> None:
+    def picture(self, box: FakeGateway, media_id: str, payload: bytes = JPEG) -> None:
         """Of the event ``e1`` of its first camera."""
         digest = hashlib.sha256(payload).hexdigest()
         named = (("event_id", "e1"), ("camera", "cam-1"), ("sha256", digest))

@@ -14,11 +14,11 @@ from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.api.openapi import document, text
 from edge_central.web.app import PAGES
 from edge_central.web.http_errors import HttpError
-from tests.edge_central.parts import WARD, Box
+from tests.edge_central.parts import WARD, FakeGateway
 from tests.edge_central.web.house import House
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
-OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
+OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 
 
 def valid(answer: httpx.Response, name: str) -> Any:

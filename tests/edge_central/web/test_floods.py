@@ -14,13 +14,13 @@ from edge_central.console.incident_log import LogAuthor, acknowledge, read_alarm
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.hostile import Message, event
 from tests.edge_central.web.house import House
 from tests.edge_central.web.test_hostile import Ingested, ingested
 from tests.host.fakes import FakeClock
 
-HONEST, ODD = Box("dt-001"), Box("dt-666")
+HONEST, ODD = FakeGateway("dt-001"), FakeGateway("dt-666")
 
 
 def forged(count: int, first: int = 1) -> list[Message]:

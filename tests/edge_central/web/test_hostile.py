@@ -32,12 +32,12 @@ from edge_central.web.app import PAGES, STREAMS
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import Lang
 from edge_central.web.templates import safely
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web import hostile
 from tests.edge_central.web.hostile import Message, Pile, event
 from tests.edge_central.web.house import WARDS, Browser, House
 
-HONEST, ODD, ODDER = Box("dt-001"), Box("dt-666"), Box("bx-666", "bo-xuyen")
+HONEST, ODD, ODDER = FakeGateway("dt-001"), FakeGateway("dt-666"), FakeGateway("bx-666", "bo-xuyen")
 WITHIN_S = 2.0
 """Of processor time, so that a loaded machine does not fail the test."""
 NOT_THERE = "/media/", "/api/media/"

@@ -43,7 +43,7 @@ from edge_central.web.i18n import ALL
 from edge_central.web.i18n import vietnamese_reasons as told
 from edge_central.web.i18n.vietnamese import PATTERNS, to_vietnamese
 from tests.edge_central.alerts.test_alert_engine import AlertScenario
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import House
 from tests.rules.test_zones import INTRUSION, NIGHT
 
@@ -380,7 +380,7 @@ def test_patterns_have_as_many_holes_as_words() -> None:
 
 def test_a_page_shows_the_line_in_the_readers_language(house: House) -> None:
     line = "disk 95 % full"
-    house.take(Box("dt-001").heartbeat("s", degraded=[line, "a line of a later release"]))
+    house.take(FakeGateway("dt-001").heartbeat("s", degraded=[line, "a line of a later release"]))
     house.person("lan", Role.VIEWER, "de-tham")
     browser = house.browser("lan")
     browser.get("/language/vi")

@@ -13,11 +13,11 @@ from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Role
 from edge_central.web.live import follower, stream
 from edge_central.web.live.hub import MOST_QUEUED, RING_SIZE, LiveHub, LiveMessage, NumberedMessage
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import Browser, House
 from tests.edge_central.web.listening import Ear
 
-OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
+OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 
 
 def mark_of(browser: Browser) -> str:

@@ -10,7 +10,7 @@ from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
 from edge_central.web.i18n import ALL
 from edge_central.web.request_handler import Page
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import House
 
 PLAIN = [
@@ -21,7 +21,7 @@ PLAIN = [
 
 
 def test_a_ward_shows_itself_to_its_own_people_only(house: House) -> None:
-    house.take(Box("dt-001").heartbeat("s"), Box("bx-001", "bo-xuyen").heartbeat("s"))
+    house.take(FakeGateway("dt-001").heartbeat("s"), FakeGateway("bx-001", "bo-xuyen").heartbeat("s"))
     house.person("lan", Role.VIEWER, "de-tham")
     house.person("minh", Role.ADMIN)
     assert "bo-xuyen" not in house.browser("lan").get("/").text
@@ -55,7 +55,7 @@ def test_words_have_the_same_holes_in_both_languages() -> None:
         assert re.findall(r"{(\w*)}", vietnamese) == re.findall(r"{(\w*)}", english), key
 
 
-def event_page(house: House, box: Box, *, lang: str = "vi") -> str:
+def event_page(house: House, box: FakeGateway, *, lang: str = "vi") -> str:
     house.person("lan", Role.VIEWER, box.ward)
     browser = house.browser("lan")
     browser.get(f"/language/{lang}")
@@ -72,7 +72,7 @@ def event_page(house: House, box: Box, *, lang: str = "vi") -> str:
 def test_an_event_of_a_box_without_a_key_says_so_in_the_readers_words(
     house: House, lang: str, told: str
 ) -> None:
-    box = Box("dt-001")
+    box = FakeGateway("dt-001")
     house.take(box.heartbeat("s"), box.birth("s"), box.event(1))
     page = event_page(house, box, lang=lang)
     assert told in page
@@ -81,7 +81,7 @@ def test_an_event_of_a_box_without_a_key_says_so_in_the_readers_words(
 
 def test_a_clip_that_begins_after_its_event_says_so(house: House) -> None:
     """After a start of the box the first keyframe comes late."""
-    box = Box("dt-001")
+    box = FakeGateway("dt-001")
     clip = {"media_id": "6ece7c03d7a8d4e428fb", "sha256": "0" * 64, "pre_roll_s": -8.2, "duration_s": 18.0}
     house.take(box.heartbeat("s"), box.event(1), box.evidence(2, event_id="e1", clip=clip))
     page = event_page(house, box)
@@ -90,8 +90,8 @@ def test_a_clip_that_begins_after_its_event_says_so(house: House) -> None:
 
 
 def test_an_event_of_a_kind_that_only_newer_agents_have_is_kept_and_shown(house: House) -> None:
-    """Boxes may be updated before their centre."""
-    box = Box("dt-001")
+    """Gateways may be updated before their centre."""
+    box = FakeGateway("dt-001")
     data = {"phase": "start", "event_id": "n-1", "why": "what it is about", "more": {"of": ["anything"]}}
     stored = house.take(box.heartbeat("s"), box.of_kind("something-new", 1, **data))
     assert (stored.events["dt-001"], stored.rejected) == (1, 0)
@@ -102,14 +102,14 @@ def test_an_event_of_a_kind_that_only_newer_agents_have_is_kept_and_shown(house:
 
 
 def test_why_there_is_no_clip_is_said_in_the_readers_words(house: House) -> None:
-    box = Box("dt-001")
+    box = FakeGateway("dt-001")
     missing = "the agent ended before the clip was complete"
     house.take(box.heartbeat("s"), box.event(1), box.evidence(2, event_id="e1", missing=missing))
     assert "phần mềm dừng trước khi video hoàn thành" in event_page(house, box)
 
 
 def test_a_board_that_the_box_does_not_know_is_unknown_in_the_readers_words(house: House) -> None:
-    box = Box("dt-001")
+    box = FakeGateway("dt-001")
     topic, payload = box.birth("s")
     house.take(box.heartbeat("s"), (topic, payload.replace(b"{", b'{"board": "unknown", ', 1)))
     house.person("lan", Role.VIEWER, box.ward)
@@ -119,7 +119,7 @@ def test_a_board_that_the_box_does_not_know_is_unknown_in_the_readers_words(hous
 
 
 def test_a_site_shows_which_model_names_its_objects(house: House) -> None:
-    box, model = Box("dt-001"), b'{"detector": {"name": "street-b", "model_sha256": "9b1e42d0"}, '
+    box, model = FakeGateway("dt-001"), b'{"detector": {"name": "street-b", "model_sha256": "9b1e42d0"}, '
     topic, payload = box.birth("s")
     house.take(box.heartbeat("s"), (topic, payload.replace(b"{", model, 1)))
     house.person("lan", Role.VIEWER, box.ward)

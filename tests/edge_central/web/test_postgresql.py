@@ -10,14 +10,14 @@ import pytest
 
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from edge_central.web.auth.accounts import Role
-from tests.edge_central.parts import JPEG, WARD, Box
+from tests.edge_central.parts import JPEG, WARD, FakeGateway
 from tests.edge_central.web.hostile import event
 from tests.edge_central.web.house import House
 from tests.edge_central.web.listening import Ear
 from tests.testbed.mosquitto import wait_until
 from tests.testbed.postgresql import PostgreSQL, programs
 
-OURS, THEIRS = Box("dt-001"), Box("bx-001", "bo-xuyen")
+OURS, THEIRS = FakeGateway("dt-001"), FakeGateway("bx-001", "bo-xuyen")
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from edge_central.store.scope import EVERYWHERE, Scope
 from edge_central.web.app import PAGES
 from edge_central.web.auth.accounts import Role
 from edge_central.web.request_handler import PublicPage
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.edge_central.web.house import House
 
-THEIRS = Box("bx-001", "bo-xuyen")
+THEIRS = FakeGateway("bx-001", "bo-xuyen")
 OWN = {"/logout", "/password", "/handover/leave"}
 """About nobody but himself, and the shift of his own wards."""
 OF_ALL = {"newest_cursor"}
@@ -74,7 +74,7 @@ def test_a_scope_is_only_ever_made_narrower() -> None:
 
 
 def test_of_another_ward_no_page_shows_or_does_anything(house: House) -> None:
-    house.take(Box("dt-001").event(1), THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
+    house.take(FakeGateway("dt-001").event(1), THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
     house.picture(THEIRS, "m1")
     house.tell(GatewayReport(THEIRS.id, THEIRS.ward, PresenceState.OFFLINE, "will", 1))
     house.tell(OutageReport(THEIRS.ward, (THEIRS.id,), 1, 1))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.edge_central.parts import Box, Boxes
+from tests.edge_central.parts import FakeGateway, FakeGateways
 from tests.edge_central.web.house import House
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -16,7 +16,7 @@ GUIDE = Path(__file__).parents[3] / "docs" / "guide"
 
 
 def test_it_prints_each_event_once_also_those_that_it_missed(house: House, tmp_path: Path) -> None:
-    box, out = Box(), tmp_path / "out"
+    box, out = FakeGateway(), tmp_path / "out"
     (tmp_path / "token").write_text(house.token("app", "de-tham"))
     (tmp_path / "broker").mkdir()
 
@@ -24,12 +24,12 @@ def test_it_prints_each_event_once_also_those_that_it_missed(house: House, tmp_p
         return out.read_text().splitlines() if out.exists() else []
 
     house.take(box.event(1, "before it began"))
-    with Mosquitto(tmp_path / "broker") as broker, Boxes(broker) as boxes:
+    with Mosquitto(tmp_path / "broker") as broker, FakeGateways(broker) as boxes:
         with _running(tmp_path, broker, house, out):
             wait_until(lambda: len(printed()) == 1 and "history-de-tham" in broker.log, 30, "what was before")
 
             def heard() -> bool:  # it may not have subscribed yet
-                boxes.say(box.event(2, "live"))
+                boxes.publish_all(box.event(2, "live"))
                 return len(printed()) == 2
 
             wait_until(heard, 30, "what comes by MQTT, before it is stored")

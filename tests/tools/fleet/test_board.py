@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.tools.fleet.fleet_status import FleetStatus
 from edge_agent.tools.fleet.rows import GatewayRow, cut, duration, gateway_rows, lines, summary, text_width
-from tests.edge_central.parts import TIME, Box
+from tests.edge_central.parts import TIME, FakeGateway
 
 NOW_MS = 1_800_000_000_000
 
@@ -36,7 +36,7 @@ def board() -> FleetStatus:
 
 
 def test_a_gateway_that_is_well_is_fine(board: FleetStatus) -> None:
-    box = Box()
+    box = FakeGateway()
     said(board, box.state("online", "s"), box.birth("s"), box.heartbeat("s"))
     found = row(board)
     assert (found.standing, found.why, found.cameras_up, found.cameras) == ("fine", "", 1, 1)
@@ -53,20 +53,25 @@ TROUBLES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("more", "why"), TROUBLES)
 def test_trouble_says_what(board: FleetStatus, more: dict[str, Any], why: str) -> None:
-    said(board, Box().state("online", "s"), Box().heartbeat("s", **more))
+    said(board, FakeGateway().state("online", "s"), FakeGateway().heartbeat("s", **more))
     assert (row(board).standing, row(board).why) == ("trouble", why)
 
 
 def test_a_late_will_of_an_older_session_changes_nothing(board: FleetStatus) -> None:
-    said(board, Box().state("online", "new"), Box().state("offline", "old"), Box().heartbeat("new"))
+    said(
+        board,
+        FakeGateway().state("online", "new"),
+        FakeGateway().state("offline", "old"),
+        FakeGateway().heartbeat("new"),
+    )
     assert row(board).standing == "fine"
-    said(board, Box().state("offline", "new"))
+    said(board, FakeGateway().state("offline", "new"))
     found = row(board)
     assert (found.standing, found.why, found.since_s) == ("offline", "why", 0.0)
 
 
 def test_since_when_is_not_taken_from_a_will_that_was_written_before(board: FleetStatus) -> None:
-    said(board, Box().state("offline", "s"), retained=True)
+    said(board, FakeGateway().state("offline", "s"), retained=True)
     assert row(board).since_s is None
     presence = {"gateway": "dt-001", "ward": "de-tham", "state": "offline", "since": TIME, "why": "x"}
     said(board, ("tb/v1/central/presence/de-tham/dt-001", json.dumps(presence).encode()))
@@ -74,7 +79,7 @@ def test_since_when_is_not_taken_from_a_will_that_was_written_before(board: Flee
 
 
 def test_three_missed_heartbeats_are_silence_but_not_before_we_could_hear(board: FleetStatus) -> None:
-    said(board, Box().state("online", "s"), Box().heartbeat("s"), mono=100.0)
+    said(board, FakeGateway().state("online", "s"), FakeGateway().heartbeat("s"), mono=100.0)
     assert row(board, 190.0).standing == "fine"
     assert (row(board, 210.0).standing, row(board, 210.0).why) == ("silent", "no heartbeat for 110 s")
     (again,) = gateway_rows(board, 210.0, NOW_MS, 205.0)
@@ -82,12 +87,12 @@ def test_three_missed_heartbeats_are_silence_but_not_before_we_could_hear(board:
 
 
 def test_a_gateway_that_saves_data_is_given_time(board: FleetStatus) -> None:
-    said(board, Box().state("online", "s"), Box().heartbeat("s", uplink={"heartbeat_s": 300}))
+    said(board, FakeGateway().state("online", "s"), FakeGateway().heartbeat("s", uplink={"heartbeat_s": 300}))
     assert row(board, 900.0).standing == "fine"
 
 
 def test_what_a_wildcard_did_not_bring_is_asked_for_by_its_name(board: FleetStatus) -> None:
-    said(board, Box().heartbeat("s"), mono=100.0)
+    said(board, FakeGateway().heartbeat("s"), mono=100.0)
     assert board.exact_topics(100.5) == []
     assert row(board).standing == "fine", "a heartbeat is a sign of life"
     board.gateways["de-tham", "dt-001"].state = None
@@ -95,18 +100,22 @@ def test_what_a_wildcard_did_not_bring_is_asked_for_by_its_name(board: FleetStat
 
 
 def test_what_is_broken_comes_first(board: FleetStatus) -> None:
-    said(board, Box("dt-001").state("online", "s"), Box("dt-001").heartbeat("s"))
-    said(board, Box("dt-002").state("stopped", "s"))
-    said(board, Box("dt-003").state("online", "s"), Box("dt-003").heartbeat("s", degraded=["hot"]))
-    said(board, Box("dt-004").state("offline", "s"))
+    said(board, FakeGateway("dt-001").state("online", "s"), FakeGateway("dt-001").heartbeat("s"))
+    said(board, FakeGateway("dt-002").state("stopped", "s"))
+    said(
+        board,
+        FakeGateway("dt-003").state("online", "s"),
+        FakeGateway("dt-003").heartbeat("s", degraded=["hot"]),
+    )
+    said(board, FakeGateway("dt-004").state("offline", "s"))
     assert [each.gateway for each in rows(board)] == ["dt-004", "dt-003", "dt-002", "dt-001"]
     assert [each.gateway for each in rows(board, 101.0, "stopped", "trouble")] == ["dt-003", "dt-002"]
     assert summary(rows(board)) == "4 gateways: 1 offline, 1 trouble, 1 stopped, 1 fine"
 
 
 def test_a_gateway_that_is_taken_away_leaves_the_table(board: FleetStatus) -> None:
-    said(board, Box().state("online", "s"))
-    said(board, (f"{Box().up}/state", b""))
+    said(board, FakeGateway().state("online", "s"))
+    said(board, (f"{FakeGateway().up}/state", b""))
     assert rows(board) == []
 
 
@@ -121,8 +130,8 @@ def test_an_outage_of_a_ward_is_one_line_until_it_is_over(board: FleetStatus) ->
 def test_a_broker_moves_no_cursor(board: FleetStatus) -> None:
     said(
         board,
-        Box().state("online", "s"),
-        Box().heartbeat("s", degraded=["\x1b[2Jgone\r\n"], version="\x9b1m"),
+        FakeGateway().state("online", "s"),
+        FakeGateway().heartbeat("s", degraded=["\x1b[2Jgone\r\n"], version="\x9b1m"),
     )
     assert row(board).why == "?[2Jgone??"
     assert row(board).version == "?1m"
@@ -136,7 +145,11 @@ def test_a_broker_moves_no_cursor(board: FleetStatus) -> None:
 
 
 def test_lines_are_never_wider_than_the_terminal(board: FleetStatus) -> None:
-    said(board, Box().state("online", "s"), Box().heartbeat("s", degraded=["đường truyền chậm " * 10]))
+    said(
+        board,
+        FakeGateway().state("online", "s"),
+        FakeGateway().heartbeat("s", degraded=["đường truyền chậm " * 10]),
+    )
     for width in (40, 80, 200):
         assert all(text_width(line) <= width for line in lines(rows(board), width))
     assert cut("監視カメラ", 6) == "監視…"

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge_central.parts import Box
+from tests.edge_central.parts import FakeGateway
 from tests.fleet.broker_side import FleetBroker
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
-DT, DT2, BX = Box("dt-001"), Box("dt-002"), Box("bx-001", "bo-xuyen")
+DT, DT2, BX = FakeGateway("dt-001"), FakeGateway("dt-002"), FakeGateway("bx-001", "bo-xuyen")
 AGENT = [sys.executable, "-m", "edge_agent", "fleet"]
 
 
@@ -156,7 +156,7 @@ def terminal(*options: str) -> Iterator[Terminal]:
 def test_a_live_table_follows_scrolls_resizes_and_leaves_the_terminal_as_it_was(
     broker: Mosquitto, boxes: Subscriber
 ) -> None:
-    many = [Box(f"dt-{number:03}") for number in range(1, 31)]
+    many = [FakeGateway(f"dt-{number:03}") for number in range(1, 31)]
     say(boxes, *(box.state("online", "s") for box in many), retain=True)
     with terminal("--broker", f"mqtt://127.0.0.1:{broker.port}") as shown:
         wait_until(lambda: "30 gateways: 30 fine" in shown.page[0], what="the table")
