@@ -279,7 +279,7 @@ class AlertRule:
     version: str = ""  # wanted version; empty: the fleet's newest
     enabled: bool = True
 
-    def is_ill(self, measurement: Measurement, is_open: bool) -> bool:
+    def is_met(self, measurement: Measurement, is_open: bool) -> bool:
         """Whether the rule's condition holds; false if the value is unknown."""
         if measurement.value is None:
             return False
@@ -290,7 +290,7 @@ class AlertRule:
             return measurement.value < (self.below if at is None else at)
         return measurement.value > 0
 
-    def words(self, measurement: Measurement) -> str:
+    def text_for(self, measurement: Measurement) -> str:
         """The alert's text: one line for operators."""
         if self.above:
             return f"{measurement.text}, above {self.above:g}"

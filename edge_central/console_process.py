@@ -14,7 +14,7 @@ from edge_agent.core.clock import Clock, SystemClock
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-SLOWEST_RETRY_S = 60.0
+MAX_RETRY_S = 60.0
 STABLE_S = 300.0
 """A process that ran for this long is restarted after the shortest delay again."""
 
@@ -34,7 +34,7 @@ class ConsoleProcess:
         self._clock = clock or SystemClock()
         self._process: subprocess.Popen[bytes] | None = None
         self._wait_s = RETRY_S
-        self._started_mono = self._again_mono = 0.0
+        self._started_mono = self._restart_mono = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -54,7 +54,7 @@ class ConsoleProcess:
             if code is not None:
                 self._close()
                 self._ended(f"ended with code {code}")
-        elif self._clock.monotonic() >= self._again_mono:
+        elif self._clock.monotonic() >= self._restart_mono:
             self.start()
 
     def stop(self) -> None:
@@ -86,9 +86,9 @@ class ConsoleProcess:
         now = self._clock.monotonic()
         if now - self._started_mono >= STABLE_S:
             self._wait_s = RETRY_S
-        self._again_mono = now + self._wait_s
+        self._restart_mono = now + self._wait_s
         log.error("%s: %s; restart in %.0f s, the ingest is not affected", self._name, reason, self._wait_s)
-        self._wait_s = min(self._wait_s * 2, SLOWEST_RETRY_S)
+        self._wait_s = min(self._wait_s * 2, MAX_RETRY_S)
 
 
 def own_command() -> list[str]:

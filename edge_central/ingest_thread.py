@@ -33,8 +33,8 @@ HEARTBEATS_EVERY_S = 1.0
 RETRY_S = 3.0
 """Wait before the next attempt after the database failed."""
 CLOSE_TIMEOUT_S = 0.3
-WATCH_EVERY_S = 1.0
-NOTE_EVERY_S = 10.0
+TICK_EVERY_S = 1.0
+STATUS_EVERY_S = 10.0
 CLEAN_EVERY_S = 600.0
 MAX_BATCH = 1_000
 MAX_BUFFERED = 10_000
@@ -93,8 +93,8 @@ class IngestThread:
         self._buffered: list[UnconfirmedMessage] = []
         self._heartbeats: dict[str, UnconfirmedMessage] = {}
         self._retry_mono = 0.0
-        self._heartbeats_mono = self._acks_mono = self._watched_mono = clock.monotonic()
-        self._noted_mono = self._heartbeats_mono - NOTE_EVERY_S
+        self._heartbeats_mono = self._acks_mono = self._tick_mono = clock.monotonic()
+        self._status_mono = self._heartbeats_mono - STATUS_EVERY_S
         self._cleaned_mono = self._heartbeats_mono - CLEAN_EVERY_S
 
     def start(self) -> None:
@@ -147,13 +147,13 @@ class IngestThread:
             if self._buffered or (self._heartbeats and now - self._heartbeats_mono >= HEARTBEATS_EVERY_S):
                 self._heartbeats_mono = now
                 self._store_buffered()
-            if now - self._watched_mono >= WATCH_EVERY_S:
-                self._watched_mono = now
+            if now - self._tick_mono >= TICK_EVERY_S:
+                self._tick_mono = now
                 self._correct_time()
                 self._tick()
-            if now - self._noted_mono >= NOTE_EVERY_S:
-                self._noted_mono = now
-                self._note(now)
+            if now - self._status_mono >= STATUS_EVERY_S:
+                self._status_mono = now
+                self._write_status(now)
             if self._sweep.due:
                 with self._store.batch() as batch:
                     self._sweep.run_batch(batch.connection)
@@ -286,7 +286,7 @@ class IngestThread:
             clock_store.shift_times(
                 batch.connection, correction, wards, exclusive_database=self._exclusive_database, beat=beat
             )
-            self._note_clock(batch, self._clock.corrected_record(correction))
+            self._write_clock(batch, self._clock.corrected_record(correction))
         self._apply_correction(correction)
 
     def _apply_correction(self, correction: Correction) -> None:
@@ -297,7 +297,7 @@ class IngestThread:
         self._alerts.apply_correction(correction)
         self._gap_logger = GapLogger(self._clock)
         self._fleet = self._store.load()
-        self._noted_mono = self._clock.monotonic() - NOTE_EVERY_S  # so that the console follows at once
+        self._status_mono = self._clock.monotonic() - STATUS_EVERY_S  # so that the console follows at once
 
     def _tick(self) -> None:
         """Publish presence and alert changes, and send the console's requests."""
@@ -329,21 +329,21 @@ class IngestThread:
         for message in messages:
             self._requests_broker.publish(message)
 
-    def _note(self, now: float) -> None:
+    def _write_status(self, now: float) -> None:
         assert self._fleet is not None
         self._gap_logger.log_open_gaps(self._fleet, self._now_ms())
         self._alerts.check_gaps(self._fleet)
         with self._store.batch() as batch:
             status_row = self._counters.status(self._broker.online, self._broker.session)
             batch.write_meta("running", msgspec.json.encode(status_row).decode())
-            self._note_clock(batch, self._clock.record())
+            self._write_clock(batch, self._clock.record())
             self._requests.expire(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
                 self._metrics.database_bytes = size_bytes(batch.connection)
                 batch.delete_health(self._clock.deletions_ms() - self._history_ms)
 
-    def _note_clock(self, batch: Batch, record: TrustedClockRecord) -> None:
+    def _write_clock(self, batch: Batch, record: TrustedClockRecord) -> None:
         batch.write_meta(clock_store.record_key(self._central_id), msgspec.json.encode(record).decode())
 
     def _set_problem(self, problem: str | None) -> None:

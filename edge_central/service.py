@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 STOP_WITHIN_S = 10.0
 """How long the shutdown waits for a commit that is under way."""
-GOODBYE_S = 1.0
+CLOSE_TIMEOUT_S = 1.0
 CONSOLE_STOP_S = 5.0
 
 
@@ -131,11 +131,11 @@ class CentralService:
             self._webhook.loop.start()
             self._supervisor.watch(self._webhook.loop)
         self._systemd.ready("started")
-        fatal = self._watch()
+        fatal = self._supervise()
         self._shut_down(fatal)
         return 0 if fatal is None else 1
 
-    def _watch(self) -> str | None:
+    def _supervise(self) -> str | None:
         while not self._stop.wait(TICK_S):
             fatal = self._supervisor.check()
             if fatal is not None:
@@ -164,7 +164,7 @@ class CentralService:
             self._metrics_server.stop()
         if self._requests_broker is not self._broker:
             self._requests_broker.close(None, 0.3)
-        self._broker.close(final_state, GOODBYE_S)
+        self._broker.close(final_state, CLOSE_TIMEOUT_S)
         if self._console is not None:
             self._console.join(CONSOLE_STOP_S)
         log.info("the centre has stopped")

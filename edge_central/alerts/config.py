@@ -125,7 +125,7 @@ class AlertRules(ListOf):
         before = len(reading.problems)
         accepted = self._accepted(shipped, node, reading)
         failed = len(reading.problems) > before
-        rules = super().read(merged_by_id(_yielding(shipped, accepted), accepted), reading)
+        rules = super().read(merged_by_id(_without_replaced_bounds(shipped, accepted), accepted), reading)
         return INVALID if failed or rules is INVALID else tuple(rule for rule in rules if rule.enabled)
 
     def _accepted(self, shipped: tree.Sequence, node: tree.Sequence, reading: ReadContext) -> tree.Sequence:
@@ -162,7 +162,7 @@ def default_rules() -> tuple[AlertRule, ...]:
     return found
 
 
-def _yielding(shipped: tree.Sequence, node: tree.Sequence) -> tree.Sequence:
+def _without_replaced_bounds(shipped: tree.Sequence, node: tree.Sequence) -> tree.Sequence:
     """The shipped rules without the bound that the user replaces: ``below`` for a rule that ships with
     ``above`` removes ``above`` and ``clear``."""
     other = {"above": ("below", "clear"), "below": ("above", "clear")}

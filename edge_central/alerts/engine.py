@@ -74,11 +74,11 @@ class AlertEngine:
         self._outage_gateways: dict[str, set[str]] = {}  # ward -> all gateways of its outage
         self._versions: Counter[str] = Counter()
         self._newest = ""
-        self._late: list[AlertChange] = []
+        self._unreported: list[AlertChange] = []
         for alert in alerts:
-            self._remember(alert, mono, now_ms)
+            self._restore_alert(alert, mono, now_ms)
         for key, since_ms in (pending or {}).items():
-            self._remember_pending(key, since_ms, mono, now_ms)
+            self._restore_pending(key, since_ms, mono, now_ms)
 
     # --- input ---
 
@@ -97,12 +97,12 @@ class AlertEngine:
             if uptime_s is not None and uptime_s < self._grace_s:
                 subject.come_back(mono, self._grace_s - uptime_s)
         subject.heard_mono = mono
-        self._note_version(subject, health.version)
+        self._set_version(subject, health.version)
         yield from self._judge_health(subject, health, mono, now_ms)
 
     def record_version(self, gateway: str, ward: str, version: str) -> None:
         """Record the version that a gateway last reported before this start."""
-        self._note_version(self._gateway(gateway, ward), version)
+        self._set_version(self._gateway(gateway, ward), version)
 
     def record_view(
         self, gateway: str, camera: str, state: str, present: bool, mono: float, now_ms: int
@@ -180,7 +180,7 @@ class AlertEngine:
             case GatewayReport(gateway, ward, None):
                 subject = self._gateways.pop(gateway, None)
                 if subject is not None:
-                    self._note_version(subject, "")
+                    self._set_version(subject, "")
                     yield from subject.end_all("the box was taken away", now_ms)
             case GatewayReport():
                 yield from self._judge_presence(report, mono, now_ms)
@@ -203,7 +203,7 @@ class AlertEngine:
     def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> Iterator[AlertChange]:
         """Open and clear what has lasted long enough; ``connected_mono``: when the broker session began,
         None without one."""
-        late, self._late = self._late, []
+        late, self._unreported = self._unreported, []
         yield from late
         for rule in self._rules_for(Measure.ALARMS):
             for subject in self._gateways.values():
@@ -317,27 +317,27 @@ class AlertEngine:
         ):
             yield from subject.fold()
 
-    def _note_version(self, subject: AlertSubject, version: str) -> None:
+    def _set_version(self, subject: AlertSubject, version: str) -> None:
         if version == subject.version:
             return
         self._versions[subject.version] -= 1
-        if self._versions[subject.version] <= 0:  # gateways must not fill it with texts
+        if self._versions[subject.version] <= 0:  # a changing version text must not fill the memory
             del self._versions[subject.version]
         subject.version = version
         self._versions[version] += 1
         self._newest = _newest(self._versions)
 
-    def _remember(self, alert: Alert, mono: float, now_ms: int) -> None:
+    def _restore_alert(self, alert: Alert, mono: float, now_ms: int) -> None:
         key = alert.key
         rule = self._rules.get(key.rule)
         if rule is None:
             over = replace(alert, cleared_ms=now_ms, cleared_text="the rule is switched off")
-            self._late.append(AlertChange(AlertChangeKind.CLEARED, over))
+            self._unreported.append(AlertChange(AlertChangeKind.CLEARED, over))
             return
         condition = AlertCondition(rule, mono, alert.since_ms, alert.text, alert.value, alert)
         self._subject(key).conditions[key.rule, key.camera] = condition
 
-    def _remember_pending(self, key: AlertKey, since_ms: int, mono: float, now_ms: int) -> None:
+    def _restore_pending(self, key: AlertKey, since_ms: int, mono: float, now_ms: int) -> None:
         rule = self._rules.get(key.rule)
         if rule is not None:
             since_mono = mono - max(0.0, (now_ms - since_ms) / 1000)

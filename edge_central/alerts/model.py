@@ -79,8 +79,8 @@ class AlertCondition:
     text: str
     value: float | None
     alert: Alert | None = None
-    well_mono: float | None = None  # since when the condition of an open alert is false
-    well_text: str = ""
+    false_mono: float | None = None  # since when the condition of an open alert is false
+    clear_text: str = ""
 
 
 @dataclass(slots=True)
@@ -116,23 +116,23 @@ class AlertSubject:
         at = (rule.id, camera)
         condition = self.conditions.get(at)
         is_open = condition is not None and condition.alert is not None
-        if not rule.is_ill(measurement, is_open):
+        if not rule.is_met(measurement, is_open):
             if condition is None:
                 return
             if condition.alert is None:
                 del self.conditions[at]
                 return
-            if condition.well_mono is None:
-                condition.well_mono, condition.well_text = mono, plain(measurement.text)
+            if condition.false_mono is None:
+                condition.false_mono, condition.clear_text = mono, plain(measurement.text)
         elif condition is None:
-            words = plain(rule.words(measurement))
+            text = plain(rule.text_for(measurement))
             condition = self.conditions[at] = AlertCondition(
-                rule, mono, since_ms or now_ms, words, measurement.value
+                rule, mono, since_ms or now_ms, text, measurement.value
             )
         elif condition.alert is None:
-            condition.text, condition.value = plain(rule.words(measurement)), measurement.value
+            condition.text, condition.value = plain(rule.text_for(measurement)), measurement.value
         else:
-            condition.well_mono = None
+            condition.false_mono = None
             yield from self._unfold(condition, mono)
         yield from self._settle(at, condition, mono, now_ms)
 
@@ -160,7 +160,7 @@ class AlertSubject:
         yield from self.judge(rule, camera, overrides(active), mono, now_ms)
 
     def settle(self, mono: float, now_ms: int, settled: bool, connected_mono: float) -> Iterator[AlertChange]:
-        """Open or clear what has lasted long enough, if heard of since the centre's own connect."""
+        """Open or clear what has lasted long enough, for gateways heard of since the centre's own connect."""
         heard = self.heard_mono is not None and self.heard_mono >= connected_mono
         for at, condition in list(self.conditions.items()):
             if settled if condition.rule.measure in WARD_OR_PRESENCE else heard and not self.away:
@@ -227,8 +227,8 @@ class AlertSubject:
                     key, rule.severity, condition.text, condition.value, condition.since_ms, now_ms
                 )
                 yield AlertChange(AlertChangeKind.OPENED, condition.alert)
-        elif condition.well_mono is not None and mono - condition.well_mono >= rule.clear_s:
-            yield from self.end(at, condition.well_text, now_ms)
+        elif condition.false_mono is not None and mono - condition.false_mono >= rule.clear_s:
+            yield from self.end(at, condition.clear_text, now_ms)
 
     def _unfold(self, condition: AlertCondition, mono: float) -> Iterator[AlertChange]:
         """Unfold the alert, unless its camera may still be starting."""

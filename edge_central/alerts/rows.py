@@ -16,9 +16,9 @@ from edge_central.store import tables
 
 MAX_NOTIFICATIONS = 10_000
 """Notifications that wait for the webhook; beyond this the oldest are dropped."""
-RECENT_MS = 7 * 86_400_000
 CONFLICT_MS = 86_400_000
 """A sequence conflict ends this long after its last event."""
+RECENT_MS = 7 * 86_400_000
 """Topics of alerts cleared within this time are cleared again in a new session: a broker that was away may
 still retain them."""
 
@@ -38,11 +38,11 @@ class StoredAlerts:
     """What AlertService reads at its start."""
 
     alerts: list[Alert] = field(default_factory=list)
-    over: list[AlertKey] = field(default_factory=list)  # cleared lately and not open again
+    cleared: list[AlertKey] = field(default_factory=list)  # cleared lately and not open again
     pending: dict[AlertKey, int] = field(default_factory=dict)
     notifications: list[tuple[int, bytes]] = field(default_factory=list)  # (id, body)
     heartbeats: list[tuple[str, str, bytes]] = field(default_factory=list)  # (gateway, ward, heartbeat)
-    conflicts: dict[str, SequenceConflict] = field(default_factory=dict)  #  by gateway
+    conflicts: dict[str, SequenceConflict] = field(default_factory=dict)  # gateway -> conflict
 
 
 def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredAlerts:

@@ -88,12 +88,12 @@ class AlertService:
         self._changes: list[AlertChange] = []  # not in the database yet
         self._queued: list[tuple[int, bytes]] = []
         self._delivered: list[int] = []
-        self._over: dict[AlertKey, None] = {}
+        self._cleared: dict[AlertKey, None] = {}
         self._pending: dict[AlertKey, int] = {}  # as in the table
         self._new_pending: dict[AlertKey, int] | None = None
         self._pending_mono = clock.monotonic()
         self._session = self._heard_session = ""
-        self._retained: dict[str, set[str]] = {}  # gateway -> retained topics, in this broker session
+        self._retained: dict[str, set[str]] = {}  # gateway -> topics retained in this broker session
         self._conflicts: dict[str, SequenceConflict] = {}  # by gateway
 
     @property
@@ -113,7 +113,7 @@ class AlertService:
         self._engine = AlertEngine(self._settings, stored_alerts.alerts, stored_alerts.pending, mono, now_ms)
         self._pending = dict(stored_alerts.pending)
         self._conflicts = dict(stored_alerts.conflicts)
-        self._over = dict.fromkeys(stored_alerts.over[-MAX_CLEARED:])
+        self._cleared = dict.fromkeys(stored_alerts.cleared[-MAX_CLEARED:])
         for gateway, ward, heartbeat in stored_alerts.heartbeats:
             try:
                 version = read_health(heartbeat).version
@@ -126,7 +126,7 @@ class AlertService:
             self._webhook.submit(stored_alerts.notifications)
 
     def record(self, result: BatchResult, session: str = "") -> None:
-        """Judge a committed batch of that broker session."""
+        """Judge a committed batch that was received in the broker session ``session``."""
         if self._engine is None:
             return
         if session != self._heard_session:  # in a new session the broker sends its retained messages again
@@ -243,7 +243,7 @@ class AlertService:
             self._webhook.submit(self._queued)
         for change in changes:
             _log(change)
-            self._remember(change)
+            self._track_cleared(change)
             # ``publish_open`` publishes open alerts to a new session.
             if session is not None and (session == self._session or change.kind is AlertChangeKind.CLEARED):
                 for message in documents.messages_for(change, self._topics):
@@ -255,7 +255,7 @@ class AlertService:
         if self._engine is None or session == self._session:
             return
         self._session = session
-        for key in self._over:
+        for key in self._cleared:
             publish(documents.clearing_message(key, self._topics))
         for alert in self._engine.open_alerts():
             publish(documents.retained_message(alert, self._topics))
@@ -273,13 +273,13 @@ class AlertService:
         if override is not None:
             self._changes += engine.record_override(event.gateway, event.camera, override.data, mono, now_ms)
 
-    def _remember(self, change: AlertChange) -> None:
+    def _track_cleared(self, change: AlertChange) -> None:
         key = change.alert.key
-        self._over.pop(key, None)
+        self._cleared.pop(key, None)
         if change.kind is AlertChangeKind.CLEARED:
-            self._over[key] = None
-            while len(self._over) > MAX_CLEARED:
-                del self._over[next(iter(self._over))]
+            self._cleared[key] = None
+            while len(self._cleared) > MAX_CLEARED:
+                del self._cleared[next(iter(self._cleared))]
 
     def _now_ms(self) -> int:
         return round(self._clock.now().timestamp() * 1000)

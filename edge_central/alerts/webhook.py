@@ -28,7 +28,7 @@ DEADLINE_S = 30.0
 HANG_S = 180.0
 """Long enough for a slow name lookup."""
 FIRST_S, CAP_S = 1.0, 300.0
-WORTHLESS = frozenset({400, 413, 422})
+REJECTED_STATUSES = frozenset({400, 413, 422})
 """Status codes that reject the message itself. It is dropped: a retry would fail again and block the
 queue."""
 
@@ -110,7 +110,7 @@ class WebhookPoster:
     def _post(self, body: bytes) -> None:
         """Post one body. Raises PostFailed."""
         connection = self._connection()
-        deadline = threading.Timer(self._deadline_s, _cut, [connection])
+        deadline = threading.Timer(self._deadline_s, _abort, [connection])
         deadline.daemon = True
         try:
             connection.connect()
@@ -124,7 +124,7 @@ class WebhookPoster:
         finally:
             deadline.cancel()
             connection.close()
-        if status in WORTHLESS:
+        if status in REJECTED_STATUSES:
             log.error("webhook: the server rejected an alert with status %d; it is dropped", status)
         elif not 200 <= status < 300:
             raise PostFailed(f"the server answers with status {status}")
@@ -151,7 +151,7 @@ def _context(settings: Webhook) -> ssl.SSLContext:
     return context
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _abort(connection: http.client.HTTPConnection) -> None:
     sock: socket.socket | None = connection.sock  # None after the response
     if sock is not None:
         with contextlib.suppress(OSError):

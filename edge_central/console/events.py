@@ -307,7 +307,7 @@ def _behind(event_filter: EventFilter, after: PagePosition) -> ColumnElement[boo
 
 def _row(row: Any) -> EventRow:
     document = documents.parse_event(row.payload)
-    # A time exactly at a bound was out of bounds; older databases hold such times unbounded.
+    # A time exactly at a bound was out of bounds on arrival; older databases store such times unchanged.
     synced = document.clock == "synced" and EARLIEST_MS < row.time_ms < LATEST_MS
     return EventRow(
         *(row.cursor, row.gateway, row.ward, row.camera, row.kind, _severity(row.severity)),

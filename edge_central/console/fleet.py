@@ -46,7 +46,7 @@ class SiteState(StrEnum):
     NEVER = "never"  # in the sheet, but never heard of
 
 
-THERE = (SiteState.ONLINE, SiteState.BOOTING, SiteState.UNSTABLE)
+PRESENT = (SiteState.ONLINE, SiteState.BOOTING, SiteState.UNSTABLE)
 
 
 class CameraVisibility(StrEnum):
@@ -55,7 +55,7 @@ class CameraVisibility(StrEnum):
     ONLINE = "online"
     DEGRADED = "degraded"
     STARTING = "starting"
-    TAMPERED = "tampered"  # connected, but its view is covered, moved or frozen
+    TAMPERED = "tampered"  # connected, but its view is covered, defocused, moved or frozen
     OFFLINE = "offline"
     AWAY = "away"  # its site is away: the camera's state is unknown
 
@@ -139,7 +139,7 @@ class WardOverview:
 
     @property
     def sites_there(self) -> int:
-        return sum(self.sites.get(each, 0) for each in THERE)
+        return sum(self.sites.get(each, 0) for each in PRESENT)
 
     @property
     def camera_count(self) -> int:
@@ -193,10 +193,12 @@ def read_fleet(
     )
     if gateway is not None:
         query = query.where(columns.id == gateway)
-    sites = [_site_or_less(row, names, in_cut.get(row.id), now_ms) for row in connection.execute(query)]
+    sites = [
+        _site_or_placeholder(row, names, in_cut.get(row.id), now_ms) for row in connection.execute(query)
+    ]
     heard = {site.id for site in sites}
     sites += [
-        _never(each, names)
+        _unheard_site(each, names)
         for each, of in names.sites.items()
         if each not in heard and scope.admits(of.ward) and gateway in (None, each)
     ]
@@ -211,7 +213,7 @@ def _cuts(connection: Connection, scope: Scope) -> tuple[WardPowerCut, ...]:
     return tuple(WardPowerCut(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in rows)
 
 
-def _site_or_less(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> SiteOverview:
+def _site_or_placeholder(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> SiteOverview:
     """The site; if its data cannot be decoded, a row that says so, so that the other sites are still
     listed."""
     try:
@@ -249,7 +251,7 @@ def _site(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> Site
     )
 
 
-def _never(gateway: str, names: Names) -> SiteOverview:
+def _unheard_site(gateway: str, names: Names) -> SiteOverview:
     known = names.site(gateway)
     cameras = tuple(
         CameraOverview(gateway, each, of.name, of.channel, CameraVisibility.AWAY, None, None)
@@ -291,9 +293,9 @@ def _cameras(
     ids = sorted(
         {*heartbeat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras
     )
-    there = state in THERE
+    present = state in PRESENT
     return tuple(
-        _camera(gateway, each, names, heartbeat.cameras.get(each), there, state is SiteState.BOOTING)
+        _camera(gateway, each, names, heartbeat.cameras.get(each), present, state is SiteState.BOOTING)
         for each in ids
     )
 
@@ -303,11 +305,11 @@ def _camera(
     camera: str,
     names: Names,
     heartbeat: documents.CameraFields | None,
-    there: bool,
+    present: bool,
     booting: bool,
 ) -> CameraOverview:
     of = names.camera(gateway, camera)
-    if heartbeat is None or not there:
+    if heartbeat is None or not present:
         return CameraOverview(gateway, camera, of.name, of.channel, CameraVisibility.AWAY, None, None)
     return CameraOverview(
         *(gateway, camera, of.name, of.channel, _visibility(heartbeat, booting), heartbeat.cause),

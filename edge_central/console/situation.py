@@ -58,11 +58,11 @@ class Situation:
 
 def find_situation(fleet: Fleet) -> Situation:
     rain = [_rain(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
-    back = [_back(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
+    booting = [_booting(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
     return Situation(
         tuple(each for each in rain if each is not None),
         _merged(fleet.cuts),
-        tuple(each for each in back if each is not None),
+        tuple(each for each in booting if each is not None),
     )
 
 
@@ -79,7 +79,7 @@ def _rain(ward: str, sites: tuple[SiteOverview, ...]) -> WardRain | None:
     return WardRain(ward, wet, len(seeing))
 
 
-def _back(ward: str, sites: tuple[SiteOverview, ...]) -> BootingSites | None:
+def _booting(ward: str, sites: tuple[SiteOverview, ...]) -> BootingSites | None:
     booting = tuple(site.id for site in sites if site.state is SiteState.BOOTING)
     return BootingSites(ward, booting) if booting else None
 

@@ -97,7 +97,7 @@ class BatchWriter:
         builder = _BatchBuilder(fleet, batch, now_ms, self._media_folder, self._slot_ms)
         for received in messages:
             if received.retained:
-                self._note_retained(received, builder.result)
+                self._record_retained(received, builder.result)
             try:
                 builder.add(self._read(received))
             except MalformedMessage as error:
@@ -111,7 +111,7 @@ class BatchWriter:
         builder.reject(received.topic, reason, received.payload)
         return builder.result
 
-    def _note_retained(self, received: MessageReceived, result: BatchResult) -> None:
+    def _record_retained(self, received: MessageReceived, result: BatchResult) -> None:
         found = self._topics.parse_up(received.topic)
         if found is not None and found.kind not in RETAINED:
             result.retained[found.gateway][f"{found.kind}/{found.name}"] = bool(received.payload)

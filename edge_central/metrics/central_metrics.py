@@ -31,10 +31,10 @@ class GatewayMetrics:
     state: PresenceState | None = None
     health: ReceivedHealth | None = None
     versions: list[str] = field(default_factory=list)  # reported since the start
-    heard_s: float = 0.0  # Unix time of the newest heartbeat
+    heartbeat_s: float = 0.0  # Unix time of the newest heartbeat
     events: int = 0  # stored since the start
 
-    def note_version(self, text: str) -> None:
+    def add_version(self, text: str) -> None:
         if _VERSION.fullmatch(text) and text not in self.versions and len(self.versions) < MAX_VERSIONS:
             self.versions.append(text)
 
@@ -77,8 +77,8 @@ class CentralMetrics:
                 if isinstance(status, HeartbeatMessage) and (
                     metrics := self._gateway(status.gateway, status.ward)
                 ):
-                    metrics.health, metrics.heard_s = status.health, now_s
-                    metrics.note_version(status.health.version)
+                    metrics.health, metrics.heartbeat_s = status.health, now_s
+                    metrics.add_version(status.health.version)
             for gateway, count in result.events.items():
                 if metrics := self._gateway(gateway, result.wards[gateway]):
                     metrics.events += count

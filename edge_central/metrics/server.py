@@ -158,7 +158,7 @@ class CentralCollector(Collector):
             "edge_gateway_heartbeat_time_seconds",
             "arrival of the newest heartbeat, Unix time",
             names,
-            {key: gateway.heard_s for key, gateway in heard.items()},
+            {key: gateway.heartbeat_s for key, gateway in heard.items()},
         )
         yield from self._of_health(
             {key: gateway for key, gateway in heard.items() if self._is_fresh(gateway)}
@@ -184,7 +184,7 @@ class CentralCollector(Collector):
         yield _labelled("edge_gateway_info", "version of the agent", (*names, "version"), versions)
 
     def _is_fresh(self, gateway: GatewayMetrics) -> bool:
-        return self._clock_s() - gateway.heard_s < FRESH_S
+        return self._clock_s() - gateway.heartbeat_s < FRESH_S
 
 
 def _labelled(

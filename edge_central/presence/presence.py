@@ -37,10 +37,10 @@ class PresenceThresholds:
     outage_hold_s: float = 5.0  # a stopping broker publishes all wills, and is gone itself a moment later
     outage_share: float = 0.5  # share of the ward's gateways that were there
     outage_least: int = 3
-    late_s: float = 120.0  # after an outage the last gateways come back this much later: their longest delay
+    late_s: float = 120.0  # longest reconnect delay of a gateway after an outage
     falls: int = 4  # times offline within ``falls_s`` that make it unstable
     falls_s: float = 3_600.0
-    stable_s: float = 900.0  # without a change, it is stable again
+    stable_s: float = 900.0  # time without a change after which it is stable again
     grace_s: float = 90.0  # after the centre's own connect: gateways reconnect over 30 s and more
 
 
@@ -90,7 +90,7 @@ class PresenceTracker:
         for report in reports:
             match report:
                 case GatewayReport():
-                    self._remember(report, mono)
+                    self._restore(report, mono)
                 case OutageReport():
                     down = set(report.gateways)
                     self._outages[report.ward] = _Outage(report.since_ms, mono, down, report.of, True)
@@ -126,7 +126,7 @@ class PresenceTracker:
             record.ended = session
             self._change_state(record, PresenceState(state), why, mono, now_ms)
 
-    def forget(self, gateway: str, ward: str, now_ms: int) -> None:
+    def remove(self, gateway: str, ward: str, now_ms: int) -> None:
         """The gateway's retained messages were cleared: remove it. A message for another ward only means a
         move."""
         record = self._gateways.get(gateway)
@@ -172,7 +172,7 @@ class PresenceTracker:
 
     # --- gateways ---
 
-    def _remember(self, report: GatewayReport, mono: float) -> None:
+    def _restore(self, report: GatewayReport, mono: float) -> None:
         if report.state is None:
             return
         state = PresenceState.ONLINE if report.state is PresenceState.UNSTABLE else report.state

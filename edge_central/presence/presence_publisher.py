@@ -54,7 +54,7 @@ class PresencePublisher:
                 every_s, session = status.health.uplink.heartbeat_s, status.health.session
                 self._presence.record_heartbeat(status.gateway, status.ward, session, every_s, mono, now_ms)
             elif status.document is None:
-                self._presence.forget(status.gateway, status.ward, now_ms)
+                self._presence.remove(status.gateway, status.ward, now_ms)
             else:
                 document, why = status.document, status.document.reason[:200].replace("\0", "")
                 self._presence.record_state(

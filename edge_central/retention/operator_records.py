@@ -21,7 +21,7 @@ class DeletedBatch:
     """The result of one batch."""
 
     last: Any  # the key of the last examined row; None: there was none
-    full: bool  # there may be more
+    full: bool  # more rows may follow
     on_hold: int
     gone_ms: list[int]  # when the deleted records were written
 

@@ -178,7 +178,7 @@ class RetentionSweep:
         )
         order = (columns.received_ms, columns.cursor)
         found = self._next(connection, query, order, MAX_ROWS)
-        deleted = _over(connection, found, holds)
+        deleted = _not_on_hold(connection, found, holds)
         record.held += len(found) - len(deleted)
         if deleted:
             cursors = [row.cursor for row in deleted]
@@ -198,7 +198,7 @@ class RetentionSweep:
             query = query.where(columns.gateway.in_(own))
         order = (columns.received_ms, columns.gateway, columns.media_id)
         found = self._next(connection, query, order, MAX_MEDIA)
-        deleted = _over(connection, found, holds)
+        deleted = _not_on_hold(connection, found, holds)
         record.held += len(found) - len(deleted)
         if deleted:
             keys = [(row.gateway, row.media_id) for row in deleted]
@@ -207,7 +207,7 @@ class RetentionSweep:
             )
             # Files are deleted before the commit: if it fails, the rows are tried again, and no expired file
             # stays on the disk without a row.
-            for gateway, sha256, sealed in _unnamed(connection, deleted):
+            for gateway, sha256, sealed in _unreferenced(connection, deleted):
                 self._media_folder.remove(gateway, sha256, sealed)
             record.add([], [row.received_ms for row in deleted])
         return len(found) == MAX_MEDIA
@@ -242,7 +242,7 @@ class RetentionSweep:
         return found
 
 
-def _over(connection: Connection, found: Sequence[Row[Any]], holds: ActiveHolds) -> list[Row[Any]]:
+def _not_on_hold(connection: Connection, found: Sequence[Row[Any]], holds: ActiveHolds) -> list[Row[Any]]:
     """The rows that no hold covers. Rows of one event are judged by all its times: its end may have come
     hours later, its picture days."""
     event_ids = {row.event_id for row in found if row.event_id is not None}
@@ -268,7 +268,7 @@ def _times_of(connection: Connection, event_ids: set[str]) -> dict[tuple[str, st
     return times
 
 
-def _unnamed(connection: Connection, deleted: Sequence[Row[Any]]) -> set[tuple[str, str, bool]]:
+def _unreferenced(connection: Connection, deleted: Sequence[Row[Any]]) -> set[tuple[str, str, bool]]:
     """Files of deleted rows that no other row names."""
     columns = tables.media.c
     files = {(row.gateway, row.sha256, row.sealed) for row in deleted}

@@ -118,7 +118,7 @@ def translate_errors(what: str) -> Iterator[None]:
 
 
 def _first_line(error: exc.DBAPIError) -> str:
-    """Only the first line: PostgreSQL quotes the row in the following ones."""
+    """The first line of the error: PostgreSQL quotes the row in the following lines."""
     lines = str(error.orig).strip().splitlines()
     return lines[0] if lines else type(error.orig).__name__
 

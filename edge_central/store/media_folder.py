@@ -24,8 +24,8 @@ class MediaFolder:
         self._folder = folder
 
     def path(self, gateway: str, sha256: str, sealed: bool) -> Path:
-        """Path of a stored file; if it does not exist, the path that a picture would have. ``gateway`` (an
-        id) and ``sha256`` (64 hex digits) must be checked before."""
+        """Path of a stored file; if there is none, the path that a picture would have. The caller must
+        have checked ``gateway`` (an id) and ``sha256`` (64 hex digits)."""
         suffixes = (".sealed",) if sealed else PLAIN_SUFFIXES.values()
         paths = [self._folder / gateway / sha256[:2] / f"{sha256}{suffix}" for suffix in suffixes]
         return next((path for path in paths if path.exists()), paths[0])

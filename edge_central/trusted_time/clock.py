@@ -29,7 +29,8 @@ MIN_GATEWAYS = 3
 FRESH_S = 900.0
 """A heartbeat counts for this time: a gateway that saves data sends one in five minutes."""
 SETTLE_S = 90.0
-"""Gateways count this long after the first heartbeat since the start: by then most have sent one."""
+"""Ignore the gateways' times until this long after the first heartbeat since the start: by then most
+gateways have sent one."""
 
 GATEWAYS, OWN_COUNT = "most gateways", "what the centre has counted"
 """Texts for what the system's clock is compared with."""
@@ -41,7 +42,7 @@ class TrustedClockRecord(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int  # the centre's time ...
     mono_ms: int  # ... at this moment of this boot
     boot_id: str
-    unproven_ms: int = 0  # may not have passed: the time for which the centre was off, perhaps
+    unproven_ms: int = 0  # time that may not have passed: the centre was perhaps off
     settled_ms: int = 0  # times of arrival up to here are proven
     confirmed: bool = False  # gateways have agreed since this boot
     doubt: str | None = None
@@ -104,7 +105,7 @@ class TrustedClock:
         """The earliest time that it can be now. Retention uses it, so as not to delete too early."""
         return self.now_ms() - self._unproven_ms
 
-    # --- what it is made of ---
+    # --- sources ---
 
     def restore(self, record: TrustedClockRecord | None, newest_ms: int | None) -> None:
         """Continue from the stored record of this clock and from the time when the newest event arrived."""

@@ -115,7 +115,7 @@ def test_values_of_old_heartbeats_are_left_out_and_series_are_bounded() -> None:
     assert "g-0" not in metrics.gateways
     for number, heard_s in ((1, 1000.0), (2, 1000.0 - FRESH_S)):
         gateway = metrics.gateways[f"g-{number}"]
-        gateway.health, gateway.heard_s = ReceivedHealth("", "s-1"), heard_s
+        gateway.health, gateway.heartbeat_s = ReceivedHealth("", "s-1"), heard_s
     collector = CentralCollector(metrics, lambda: IngestHealth(True, False), ["de-tham"], lambda: 1100.0)
     counts = Counter(
         metric.name

@@ -274,8 +274,8 @@ def test_an_outage_goes_on_over_a_restart_of_the_centre() -> None:
 def test_a_removed_gateway_is_forgotten_and_a_moved_one_is_not() -> None:
     scenario = start("dt-1", "dt-2")
     scenario.presence.record_heartbeat("dt-2", "bo-xuyen", "s-1", None, scenario.mono, 0)
-    scenario.presence.forget("dt-1", "de-tham", 0)
-    scenario.presence.forget("dt-2", "de-tham", 0)
+    scenario.presence.remove("dt-1", "de-tham", 0)
+    scenario.presence.remove("dt-2", "de-tham", 0)
     scenario.freeze("dt-1", "dt-2")
     scenario.wait(10)
     assert scenario.published(300) == [("dt-1", None)]

@@ -157,7 +157,7 @@ def alerts() -> Iterator[str]:
             readings = (reading(seen) for reading in alert_rules.CAMERA_MEASURES.values())
             yield from (reading.text for reading in readings if reading.value)
     shipped = [rule for rule in default_rules() if rule.measure in alert_rules.GATEWAY_MEASURES]
-    yield from (rule.words(alert_rules.GATEWAY_MEASURES[rule.measure](told)) for rule in shipped)
+    yield from (rule.text_for(alert_rules.GATEWAY_MEASURES[rule.measure](told)) for rule in shipped)
     yield from presence()
     yield alert_rules.version_behind("0.1.0", "0.2.0").text
     yield from (reading(3).text for reading in alert_rules.COUNTED_MEASURES.values())
@@ -396,7 +396,9 @@ def test_a_reworded_line_is_shown_by_its_code(house: House) -> None:
     problem = {"code": "disk-full", "params": {"percent": 95}}
     newer = {"code": "of-a-later-release", "params": {}}
     house.take(
-        Box("dt-001").heartbeat("s", degraded=[line, "a newer line", "bare"], problems=[problem, newer, None])
+        FakeGateway("dt-001").heartbeat(
+            "s", degraded=[line, "a newer line", "bare"], problems=[problem, newer, None]
+        )
     )
     house.person("lan", Role.VIEWER, "de-tham")
     browser = house.browser("lan")
