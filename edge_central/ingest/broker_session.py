@@ -6,26 +6,22 @@ The thread that owns a CentralBrokerSession calls ``poll`` and waits on ``wake``
 from __future__ import annotations
 
 import logging
-import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_agent.config.model.settings import Mqtt
+from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import MqttError
-from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
-from edge_agent.mqtt.session.client import BrokerConnection, ConnectionTerms, MqttMessage
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
-from edge_agent.mqtt.session.signal_queue import (
-    Connected,
-    ConnectionEnded,
-    MessageReceived,
-    PublishAcked,
-    Signal,
-    SignalQueue,
-    Subscribed,
+from edge_agent.mqtt.session.broker_session import (
+    BrokerSession,
+    ConnectionAttempt,
+    SessionEnded,
+    SessionSignal,
 )
+from edge_agent.mqtt.session.client import ConnectionTerms, MqttMessage
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.session.signal_queue import Connected, MessageReceived, PublishAcked, Subscribed
 from edge_central.ingest.documents import CentralStateKind
 
 log = logging.getLogger(__name__)
@@ -41,9 +37,6 @@ MAX_UNCONFIRMED = 65_536
 """Received messages that wait to be read; beyond this heartbeats are dropped."""
 RECONNECT_CAP_S = 15.0
 """Short: unlike 465 gateways, one centre cannot overload the broker by reconnecting."""
-SIGN_ON_TIMEOUT_S = 45.0
-BROKEN_S = 5.0
-"""After a failed send, wait this long for the network thread to report the reason."""
 WINDOW = 500
 """Own messages that wait for their PUBACK; fewer if the broker allows fewer. When the centre falls behind,
 a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second. With a window of 50 only
@@ -82,20 +75,36 @@ class CentralBrokerSession:
         self._subscriptions = tuple(subscriptions)
         self._state_message = state_message
         self._clock = clock
-        self._inbox = SignalQueue(wake, MAX_UNCONFIRMED)
-        self._reconnect = ReconnectSchedule(settings.brokers, settings.spread_s, cap_s=RECONNECT_CAP_S)
-        self._connection: BrokerConnection | None = None
-        self._next_attempt_mono = clock.monotonic() + self._reconnect.first_delay_s()
-        self._broken_mono: float | None = None
+        self._session = BrokerSession(
+            client_id,
+            self._prepare,
+            ReconnectSchedule(settings.brokers, settings.spread_s, cap_s=RECONNECT_CAP_S),
+            clock,
+            wake,
+            terms=ConnectionTerms(SESSION_EXPIRY_S, MAXIMUM_PACKET_BYTES, RECEIVE_MAXIMUM),
+            max_qos_0=MAX_UNCONFIRMED,
+        )
+        self._session.start()
         self._waiting: deque[MqttMessage] = deque(maxlen=MAX_WAITING)
         self._confirmations: deque[MqttMessage] = deque(maxlen=MAX_WAITING)
         self._in_flight = 0
         self._window = WINDOW
         self._confirmed_last = False
         self._dropped_logged = 0
-        self.session = ""
-        self.online = False
-        self.since_mono = 0.0  # when the attempt or, once online, the session began
+
+    @property
+    def session(self) -> str:
+        """Id of the present or latest session."""
+        return self._session.id
+
+    @property
+    def online(self) -> bool:
+        return self._session.online
+
+    @property
+    def since_mono(self) -> float:
+        """When the attempt or, once online, the session began."""
+        return self._session.since_mono
 
     @property
     def unsent_count(self) -> int:
@@ -110,26 +119,25 @@ class CentralBrokerSession:
         """Handle signals, connect or send what is due, and return the messages received since the last
         call."""
         received: list[UnconfirmedMessage] = []
-        for session, signal in self._inbox.take():
+        for session, signal in self._session.signals():
             if isinstance(signal, MessageReceived):
                 received.append(UnconfirmedMessage(session, signal))
-            elif self._connection is not None and session == self.session:
-                self._handle(self._connection, signal)
-        self._advance()
-        if self._inbox.dropped > self._dropped_logged:
-            self._dropped_logged = self._inbox.dropped
+            else:
+                self._handle(signal)
+        self._send()
+        self._session.advance()
+        if self._session.dropped > self._dropped_logged:
+            self._dropped_logged = self._session.dropped
             log.warning("mqtt: heartbeats arrive faster than they are read; %d dropped", self._dropped_logged)
         return received
 
     def wait_s(self, max_s: float) -> float:
         """How long the caller may wait for ``wake`` before the next ``poll``, at most ``max_s``."""
-        if self._connection is None:
-            return max(0.0, min(max_s, self._next_attempt_mono - self._clock.monotonic()))
-        return min(max_s, 1.0)
+        return self._session.wait_s(min(max_s, 1.0))
 
     def confirm(self, delivered: Sequence[UnconfirmedMessage]) -> None:
         """Send PUBACKs. Messages of an earlier session are skipped: the broker sends them again."""
-        connection = self._connection
+        connection = self._session.connection
         if connection is None or not self.online:
             return
         for each in delivered:
@@ -156,54 +164,24 @@ class CentralBrokerSession:
     def close(self, final_state: MqttMessage | None, timeout_s: float) -> None:
         """End the session. ``final_state`` is published first, if given, and the broker drops the will.
         Blocks for at most twice ``timeout_s``."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
         published = False
-        if final_state is not None and self.online:
+        connection = self._session.connection
+        if final_state is not None and connection is not None and self.online:
             try:
                 connection.publish(final_state)
                 published = True
             except MqttError as error:
                 log.warning("mqtt: the final state was not published: %s", error)
-        self.online = False
-        connection.close(timeout_s, say_goodbye=published)
+        self._session.drop(published, timeout_s)
 
-    def _advance(self) -> None:
-        now = self._clock.monotonic()
-        if self._connection is None:
-            if now >= self._next_attempt_mono:
-                self._attempt(now)
-        elif self._broken_mono is not None:
-            if now - self._broken_mono > BROKEN_S:
-                self._ended(
-                    ConnectionEnded(
-                        ConnectError(ConnectErrorKind.TIMEOUT, "the connection takes nothing more")
-                    )
-                )
-        elif not self.online and now - self.since_mono > SIGN_ON_TIMEOUT_S:
-            text = f"{self._connection.broker.host} does not finish the sign-on in time"
-            self._ended(ConnectionEnded(ConnectError(ConnectErrorKind.TIMEOUT, text)))
+    def _prepare(self, session: str, _: Broker) -> ConnectionAttempt:
+        will = None if self._state_message is None else self._state_message(session, "offline")
+        return ConnectionAttempt(self._settings, will)
 
-    def _attempt(self, now: float) -> None:
-        self.session = str(uuid.uuid4())
-        self.since_mono = now
-        self._connection = BrokerConnection(
-            self._settings,
-            self._reconnect.broker,
-            self._client_id,
-            self.session,
-            None if self._state_message is None else self._state_message(self.session, "offline"),
-            self._inbox,
-            clock_trusted=True,
-            terms=ConnectionTerms(SESSION_EXPIRY_S, MAXIMUM_PACKET_BYTES, RECEIVE_MAXIMUM),
-        )
-        self._connection.open()
-
-    def _handle(self, connection: BrokerConnection, signal: Signal) -> None:
+    def _handle(self, signal: SessionSignal) -> None:
         match signal:
             case Connected():
-                self._connected(connection, signal)
+                self._connected(signal)
             case PublishAcked():
                 self._in_flight -= 1
                 self._send()
@@ -214,34 +192,33 @@ class CentralBrokerSession:
                         "mqtt: the broker refuses %d subscriptions, the first is %s: messages there are not "
                         "received; check its ACL for %s", len(refused), refused[0], self._client_id,
                     )  # fmt: skip
-            case ConnectionEnded():
-                self._ended(signal)
+            case SessionEnded():
+                self._in_flight = 0
+                self._clear_queues()
+                log.log(signal.log_level, "mqtt: %s", signal.text("the broker keeps what gateways send"))
 
-    def _connected(self, connection: BrokerConnection, signal: Connected) -> None:
-        self.since_mono = self._clock.monotonic()
-        self.online = True
+    def _connected(self, limits: Connected) -> None:
         self._in_flight = 0
-        self._window = min(WINDOW, signal.receive_maximum)
-        broker = connection.broker
-        log.info("mqtt: connected to %s:%d as %s", broker.host, broker.port, self._client_id)
+        self._window = min(WINDOW, limits.receive_maximum)
         self._clear_queues()
         try:
-            if self._subscriptions:
-                connection.subscribe(self._subscriptions, retain_as_published=True)
+            if self._subscriptions and self._session.connection is not None:
+                self._session.connection.subscribe(self._subscriptions, retain_as_published=True)
         except MqttError as error:
-            self._broken(error)
-        self.publish_state()
+            self._session.send_failed(error)
+        if self._state_message is not None:
+            self._waiting.append(self._state_message(self.session, "online"))
 
     def _send(self) -> None:
-        while self.online and self._connection and self._in_flight < self._window:
+        while self.online and self._session.connection and self._in_flight < self._window:
             message = self._next()
             if message is None:
                 return
             try:
-                self._connection.publish(message)
+                self._session.connection.publish(message)
                 self._in_flight += 1
             except MqttError as error:
-                self._broken(error)
+                self._session.send_failed(error)
                 return
 
     def _next(self) -> MqttMessage | None:
@@ -257,28 +234,3 @@ class CentralBrokerSession:
         """Drop the messages of an earlier session."""
         self._waiting.clear()
         self._confirmations.clear()
-
-    def _broken(self, error: MqttError) -> None:
-        """The connection has just failed; the network thread reports the reason a moment later."""
-        log.debug("mqtt: %s", error)
-        if self._broken_mono is None:
-            self._broken_mono = self._clock.monotonic()
-
-    def _ended(self, signal: ConnectionEnded) -> None:
-        now = self._clock.monotonic()
-        if self.online:
-            delay_s = self._reconnect.after_loss_s(signal.error, now - self.since_mono)
-        else:
-            delay_s = self._reconnect.after_failure_s(signal.error)
-        if self._connection is not None:
-            self._connection.close(0.3, say_goodbye=False)
-        self._connection, self._broken_mono, self.online, self._in_flight = None, None, False, 0
-        self._clear_queues()
-        self._next_attempt_mono = now + delay_s
-        failures = self._reconnect.failures
-        quiet = failures > len(self._settings.brokers) and not signal.error.retry_slowly
-        log.log(
-            logging.DEBUG if quiet else logging.WARNING,
-            "mqtt: %s; the broker keeps what gateways send, next attempt in %.0f s (failure %d in a row)",
-            signal.error.text, delay_s, failures,
-        )  # fmt: skip

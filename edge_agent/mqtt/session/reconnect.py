@@ -40,6 +40,10 @@ class ReconnectSchedule:
         """The broker to try next."""
         return self._brokers[self._next]
 
+    @property
+    def broker_count(self) -> int:
+        return len(self._brokers)
+
     def first_delay_s(self) -> float:
         """The delay after the agent's start."""
         return self._uniform(0.0, self._spread_s)
