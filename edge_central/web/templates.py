@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from edge_agent.core.problems import CATALOGUE, problem_of
+from edge_agent.core.problems import problem_of
 from edge_agent.wire.received.bounds import bounded_time
 from edge_central.web.i18n import Lang, translate, translate_duration, translate_word
-from edge_central.web.i18n.vietnamese import to_vietnamese
+from edge_central.web.i18n.stored_texts import CATALOGUE, vietnamese_of
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def _line(text: str, lang: Lang) -> Markup:
     on a Vietnamese page, so that a screen reader reads it as such."""
     problem = problem_of(text)
     ours = None if problem is None else CATALOGUE.say(problem, lang)
-    if lang == "vi" and (ours := ours or to_vietnamese(text)) is not None:
+    if lang == "vi" and (ours := ours or vietnamese_of(text)) is not None:
         return Markup('<span title="{}">{}</span>').format(text, ours)
     return Markup('<span lang="en">{}</span>').format(ours or text)
 

@@ -78,7 +78,7 @@ CLIPS: Sentences = {
     ),
     "camera-settings-changed": (
         "the settings of the camera were changed",
-        "cài đặt của camera đã thay đổi",
+        "cấu hình của camera đã thay đổi",
     ),
 }
 

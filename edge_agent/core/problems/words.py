@@ -56,5 +56,5 @@ VIETNAMESE: Mapping[str, Mapping[str, str]] = {
         "refused": "từ chối kết nối",
         "no-answer": "không trả lời",
     },
-    "advice": {},
+    "table": {"event": "sự kiện", "media": "ảnh", "alert": "cảnh báo"},
 }
