@@ -22,7 +22,7 @@ def override_line(change: OverrideChange) -> ProblemText:
 
 
 def _origin(by: RequestOrigin) -> ProblemText:
-    """What asked for an override."""
+    """Return the text for the origin of an override: the gateway or a command."""
     return problem_text("by-gateway") if by.command_id is None else command_text(by.command_id, by.signed_by)
 
 

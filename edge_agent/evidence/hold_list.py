@@ -18,7 +18,7 @@ def hold_list(store: MediaStore) -> list[str]:
 
 
 def holds_as_json(store: MediaStore) -> list[dict[str, Any]]:
-    """The same holds for programs; ``null`` where the record of a hold cannot be read. Raises ``OSError``."""
+    """Return the holds for ``--json``; fields are None if a record cannot be read. Raises ``OSError``."""
     return [
         {
             "event": event_id,

@@ -1,4 +1,4 @@
-"""What other threads hand to the outbox's writer thread: appends, and calls that it makes for them."""
+"""The requests of other threads to the outbox's writer thread: appends, and calls that it makes for them."""
 
 from __future__ import annotations
 

@@ -97,10 +97,10 @@ def test_of_a_masked_rule_there_are_infos_and_no_alarm(tmp_path: Path) -> None:
         sink.accept(STAY, frame())
         masked.clear()
         sink.accept(replace(STAY, phase=Phase.UPDATE), frame())
-        told = sorted(
+        published = sorted(
             (valid(event.payload) for event in outbox.pending(10)), key=lambda each: each["sequence"]
         )
-    assert [(each["severitytext"], each["data"]["masked"]) for each in told] == [
+    assert [(each["severitytext"], each["data"]["masked"]) for each in published] == [
         ("INFO", True),
         ("ERROR", False),
     ]
@@ -111,11 +111,11 @@ def test_the_end_of_an_intrusion_goes_without_a_picture(tmp_path: Path) -> None:
         sink = EventSink("cam-1", maker(), outbox, RuleSnapshots("cam-1", ()), NoClips())
         sink.accept(STAY, frame())
         sink.accept(replace(STAY, phase=Phase.END, end_reason="left"), frame())
-        told = [valid(event.payload)["data"] for event in outbox.pending(10)]
+        published = [valid(event.payload)["data"] for event in outbox.pending(10)]
         assert outbox.left_open() == []
-    assert [(data["phase"], data["end_reason"]) for data in told] == [("start", None), ("end", "left")]
-    assert told[1]["ended_at"] is not None
-    assert told[1]["snapshot"] is None
+    assert [(data["phase"], data["end_reason"]) for data in published] == [("start", None), ("end", "left")]
+    assert published[1]["ended_at"] is not None
+    assert published[1]["snapshot"] is None
 
 
 def test_pictures_for_rules_only_leave_objects_without(tmp_path: Path) -> None:

@@ -102,8 +102,8 @@ def test_a_key_without_its_gateway_does_not_sign_for_one_whose_key_is_given(
 
 
 def birth(topic: str, gateway: str, state: Path) -> bytes:
-    told = {"gateway": gateway, "evidence_key": base64.b64encode(load_or_make(state).der).decode()}
-    return f"{topic} {json.dumps(told)}\n".encode()
+    birth = {"gateway": gateway, "evidence_key": base64.b64encode(load_or_make(state).der).decode()}
+    return f"{topic} {json.dumps(birth)}\n".encode()
 
 
 def test_births_as_the_broker_gave_them_say_whose_the_keys_are(bundle: Path, tmp_path: Path) -> None:

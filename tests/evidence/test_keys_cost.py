@@ -19,7 +19,7 @@ print(*sorted(name for name in sys.modules if name.startswith("cryptography.hazm
 
 def test_signing_does_not_load_the_module_for_key_files(tmp_path: Path) -> None:
     """It takes 3.4 MB: docs/decisions/0013."""
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", SIGN, tmp_path], capture_output=True, text=True, check=True, timeout=60
     )
-    assert told.stdout == "\n", told.stdout
+    assert result.stdout == "\n", result.stdout

@@ -61,12 +61,12 @@ def test_only_sealed_bytes_reach_the_disk_and_the_event_names_both_hashes(tmp_pa
         pictures = SealedSnapshots(ObjectSnapshots("cam-1", ()), PUBLIC)
         sink = EventSink("cam-1", maker(), outbox, pictures, NoClips())
         sink.accept(ObjectObservation(Phase.START, track(), 998.0), frame())
-        told = json.loads(outbox.pending(1)[0].payload)["data"]["snapshot"]
+        snapshot = json.loads(outbox.pending(1)[0].payload)["data"]["snapshot"]
         (stored,) = (tmp_path / "media").iterdir()
         content = stored.read_bytes()
     assert content.startswith(SEALED_MAGIC)
-    assert hashlib.sha256(content).hexdigest() == told["sealed_sha256"]
-    assert hashlib.sha256(unseal(content, PEM)).hexdigest() == told["sha256"]
+    assert hashlib.sha256(content).hexdigest() == snapshot["sealed_sha256"]
+    assert hashlib.sha256(unseal(content, PEM)).hexdigest() == snapshot["sha256"]
 
 
 def test_a_key_that_cannot_seal_costs_the_picture_and_lets_nothing_plain_out(

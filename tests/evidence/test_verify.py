@@ -157,8 +157,8 @@ def test_the_key_of_one_gateway_signs_for_no_other(tmp_path: Path, published: li
     path.write_bytes(b"\n".join(published))
     assert check_files([path], [f"dt-001={key}"], []).genuine
     report = check_files([path], [f"dt-002={key}"], [])
-    told = {found.why for found in report.findings if found.verdict is V.WRONG_KEY}
-    assert told == {"signed with the key of dt-002"}
+    reasons = {found.why for found in report.findings if found.verdict is V.WRONG_KEY}
+    assert reasons == {"signed with the key of dt-002"}
     assert not any(found.verdict is V.GENUINE for found in report.findings)
 
 
@@ -180,7 +180,7 @@ def stolen(tmp_path: Path, published: list[bytes]) -> list[bytes]:
 def test_what_a_thief_signs_with_the_key_contradicts_the_heads_that_arrived(
     tmp_path: Path, published: list[bytes], stolen: list[bytes]
 ) -> None:
-    assert verdicts(tmp_path, [*published[:-2], *stolen]) == {}, "alone it cannot be told: it is signed"
+    assert verdicts(tmp_path, [*published[:-2], *stolen]) == {}, "alone it looks genuine: it is signed"
     found = verdicts(tmp_path, [*published, *stolen])
     assert found[V.ALTERED][:2] == ["17", "17"]
 

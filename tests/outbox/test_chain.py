@@ -34,8 +34,8 @@ class Listener:
 
 
 def document(event: StoredEvent) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(event.payload)
-    return told
+    data: dict[str, Any] = json.loads(event.payload)
+    return data
 
 
 def assert_chained(events: Sequence[StoredEvent]) -> None:
@@ -59,19 +59,19 @@ def test_the_first_event_has_nothing_before_it(tmp_path: Path) -> None:
 
 
 def test_the_follower_hears_what_is_sent_byte_for_byte(tmp_path: Path) -> None:
-    told = Listener()
-    with outbox_in(tmp_path, follower=told) as outbox:
+    listener = Listener()
+    with outbox_in(tmp_path, follower=listener) as outbox:
         for severity in (Severity.INFO, Severity.ALARM, Severity.WARNING):
             outbox.append(draft(severity=severity))
         sent = sorted(outbox.pending(10), key=lambda event: event.sequence)
-    assert [(e.key, e.kind, e.priority, e.payload) for e in told.events] == [
+    assert [(e.key, e.kind, e.priority, e.payload) for e in listener.events] == [
         (e.key, e.kind, e.priority, e.payload) for e in sent
     ]
 
 
 def test_appends_that_share_a_transaction_are_chained_too(tmp_path: Path) -> None:
-    told = Listener()
-    with outbox_in(tmp_path, follower=told) as outbox:
+    listener = Listener()
+    with outbox_in(tmp_path, follower=listener) as outbox:
 
         def append() -> None:
             for _ in range(50):
@@ -82,22 +82,22 @@ def test_appends_that_share_a_transaction_are_chained_too(tmp_path: Path) -> Non
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(told.events) == 200
-    assert_chained(told.events)
+    assert len(listener.events) == 200
+    assert_chained(listener.events)
 
 
 def test_an_event_that_cannot_be_encoded_is_no_link(tmp_path: Path) -> None:
     def fails(stamp: Stamp) -> bytes:
         raise ValueError("no payload")
 
-    told = Listener()
-    with outbox_in(tmp_path, follower=told) as outbox:
+    listener = Listener()
+    with outbox_in(tmp_path, follower=listener) as outbox:
         outbox.append(draft())
         with pytest.raises(ValueError, match="no payload"):
             outbox.append(Draft("cam-1", "object", Severity.INFO, fails))
         outbox.append(draft())
-    assert len(told.events) == 2
-    assert_chained(told.events)
+    assert len(listener.events) == 2
+    assert_chained(listener.events)
 
 
 ACTS = st.lists(
@@ -119,10 +119,10 @@ ACTS = st.lists(
 def test_the_chain_holds_through_deliveries_losses_restarts_crashes_and_memory(
     acts: list[tuple[Any, ...]],
 ) -> None:
-    told, clock = Listener(), HandClock()
+    listener, clock = Listener(), HandClock()
     with tempfile.TemporaryDirectory() as root:
         folder, generation = Path(root) / "0", 0
-        outbox = outbox_in(folder, clock, 466_000, follower=told)
+        outbox = outbox_in(folder, clock, 466_000, follower=listener)
         outbox.open()
         for act in acts:
             clock.advance(1.0)
@@ -144,37 +144,37 @@ def test_the_chain_holds_through_deliveries_losses_restarts_crashes_and_memory(
                     copy = Path(root) / str(generation)
                     shutil.copytree(folder, copy)
                     outbox.close(timeout_s=None)
-                    folder, outbox = copy, outbox_in(copy, clock, 466_000, follower=told)
+                    folder, outbox = copy, outbox_in(copy, clock, 466_000, follower=listener)
                     outbox.open()
                 case ("lose the disk",):
                     shutil.rmtree(folder)
                     clock.advance(10.0)
                     outbox.maintain()
         outbox.close(timeout_s=None)
-    assert_chained(told.events)
+    assert_chained(listener.events)
 
 
 def test_what_only_memory_holds_is_a_chain_of_its_own_and_is_adopted_as_it_is(tmp_path: Path) -> None:
-    told, clock, folder = Listener(), HandClock(), tmp_path / "state"
+    listener, clock, folder = Listener(), HandClock(), tmp_path / "state"
     folder.write_bytes(b"a file where the folder should be")
-    with outbox_in(folder, clock, follower=told) as outbox:
+    with outbox_in(folder, clock, follower=listener) as outbox:
         for number in range(3):
             outbox.append(draft(str(number)))
         folder.unlink()
         clock.advance(RETRY_DISK_S)
         outbox.append(draft("on disk"))
-        assert_chained(told.events)
-        assert [e.payload for e in outbox.pending(10)] == [e.payload for e in told.events]
-    assert len({event.epoch for event in told.events}) == 2
+        assert_chained(listener.events)
+        assert [e.payload for e in outbox.pending(10)] == [e.payload for e in listener.events]
+    assert len({event.epoch for event in listener.events}) == 2
 
 
 def test_a_loss_is_a_link_like_any_other(tmp_path: Path) -> None:
-    told = Listener()
-    with outbox_in(tmp_path, max_bytes=466_000, follower=told) as outbox:
+    listener = Listener()
+    with outbox_in(tmp_path, max_bytes=466_000, follower=listener) as outbox:
         for _ in range(400):
             outbox.append(draft(size=2000))
-    assert "loss" in {event.kind for event in told.events}
-    assert_chained(told.events)
+    assert "loss" in {event.kind for event in listener.events}
+    assert_chained(listener.events)
 
 
 def forget_head(folder: Path) -> None:
@@ -184,14 +184,14 @@ def forget_head(folder: Path) -> None:
 
 
 def test_a_database_from_before_the_chain_goes_on_from_its_newest_event(tmp_path: Path) -> None:
-    told = Listener()
-    with outbox_in(tmp_path, follower=told) as outbox:
+    listener = Listener()
+    with outbox_in(tmp_path, follower=listener) as outbox:
         outbox.append(draft("old"))
     forget_head(tmp_path)
-    with outbox_in(tmp_path, follower=told) as outbox:
+    with outbox_in(tmp_path, follower=listener) as outbox:
         outbox.append(draft("new"))
-    assert_chained(told.events)
-    assert len({event.epoch for event in told.events}) == 1
+    assert_chained(listener.events)
+    assert len({event.epoch for event in listener.events}) == 1
 
 
 def test_where_the_newest_event_is_gone_from_such_a_database_an_epoch_begins(tmp_path: Path) -> None:

@@ -342,7 +342,7 @@ def test_a_day_with_a_full_outbox_costs_the_least_important_and_says_which(memor
     assert alarms <= set(arrived), "an alarm was given up"
     assert len(lost) > 200
     assert not lost & alarms
-    assert set(range(1, max(arrived))) - set(arrived) <= lost, "a gap that nobody announced"
+    assert set(range(1, max(arrived))) - set(arrived) <= lost, "a gap that was not announced"
 
 
 def announced(payload: bytes) -> Iterable[int]:

@@ -77,11 +77,11 @@ def test_what_is_sent_while_syncs_fail_is_stored_once_when_the_disk_is_back(
     with outbox_in(folder, clock) as outbox:
         before = outbox.append(draft("before"))
         disk.fails = True
-        unsure = outbox.append(draft("unsure"))
+        in_doubt = outbox.append(draft("in_doubt"))
         outbox.append(draft("delivered"))
         outbox.append(draft("in memory"))
         outbox.delivered(*texts(outbox)["delivered"][0])
-        outbox.delivered(unsure.sequence, unsure.epoch)
+        outbox.delivered(in_doubt.sequence, in_doubt.epoch)
         disk.fails = False
         clock.advance(RETRY_DISK_S)
         outbox.maintain()
@@ -96,10 +96,10 @@ def test_the_centre_confirms_what_went_out_unsure(disk: FaultyDisk, tmp_path: Pa
     with outbox_in(tmp_path) as outbox:
         outbox.append(draft("before"))
         disk.fails = True
-        unsure = outbox.append(draft("unsure"))
+        in_doubt = outbox.append(draft("in_doubt"))
         for event in outbox.pending(10):
             outbox.sent(event)
-        outbox.confirmed(unsure.epoch, unsure.sequence, [])
+        outbox.confirmed(in_doubt.epoch, in_doubt.sequence, [])
         assert outbox.pending(10) == []
         disk.fails = False
 

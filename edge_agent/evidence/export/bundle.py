@@ -37,7 +37,7 @@ class Exporter:
 
     by: str
     at: str  # RFC 3339
-    clock_synced: bool | None  # of the exporting box; None: unknown
+    clock_synced: bool | None  # whether the gateway's clock was synchronised; None if unknown
     agent: str  # version
 
 

@@ -229,7 +229,7 @@ class _BundleCheck:
         )
         judged = check_manifest(text, signature, self._digests, records, self._keys)
         self._find(iter(judged.findings))
-        if judged.uncovered:  # of a key that was given, the file is what its name says
+        if judged.uncovered:  # the file of a key that the user gave was checked by its id
             given = {known[:16] for known in self._keys}
             judged.uncovered += [file for file in self._in("keys/") if Path(file).stem not in given]
             judged.uncovered += ["the names of the files in media/"] if self._in("media/") else []

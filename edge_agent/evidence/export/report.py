@@ -76,7 +76,7 @@ class VerificationReport:
             out.write(f"note: {printable(note)}\n")
 
     def as_json(self) -> dict[str, Any]:
-        """What ``write`` prints, for programs: every finding, the genuine ones included."""
+        """Return the report for ``--json``, with all findings, also the genuine ones."""
         return {
             "result": self._sum(),
             "genuine": self.genuine,
