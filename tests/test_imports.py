@@ -49,6 +49,7 @@ LAYERS: tuple[set[str], ...] = (
     {"commands.handlers"},
     {"control"},
     {"runtime"},
+    {"composition"},
     {"agent", "tools"},
     {"cli"},
     {"__main__"},

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 FILE = "certificate-events.json"
 CHECK_EVERY_S = 10.0
+"""How often ``tick`` is called."""
 READ_EVERY_S = 3600.0
 WARN = timedelta(days=CERTIFICATE_WARN_DAYS)
 ALARM = timedelta(days=7)
@@ -57,7 +58,7 @@ class _Record(Struct, frozen=True):
 class CertificateWatch:
     """Reports certificates that expire soon.
 
-    The main thread calls ``tick`` about once a second; any thread may call ``health``."""
+    The main thread calls ``tick`` every ``CHECK_EVERY_S``; any thread may call ``health``."""
 
     def __init__(
         self,
@@ -79,7 +80,6 @@ class CertificateWatch:
         self._record = read_record(self._path, _Record) or _Record()
         self._valid: dict[Which, CertificateValidity] = {}  # replaced, never changed
         self._stamps: tuple[object, ...] = ()
-        self._checked_mono: float | None = None
         self._read_mono = 0.0
 
     def health(self) -> CertificatesHealth:
@@ -95,9 +95,6 @@ class CertificateWatch:
         if not self._uses_tls:
             return
         now_mono = self._clock.monotonic()
-        if self._checked_mono is not None and now_mono - self._checked_mono < CHECK_EVERY_S:
-            return
-        self._checked_mono = now_mono
         in_force = self.rotation.in_force
         stamps = (in_force.cert_file, in_force.ca_file, file_stamps(self._first))
         if stamps != self._stamps or now_mono - self._read_mono >= READ_EVERY_S:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 SENT_FILE = "reports-sent.json"
 CHECK_EVERY_S = 60.0
+"""How often ``tick`` is called."""
 SETTLED_S = 600.0
 """A technician makes several reports until all checks pass: only the last one is sent."""
 MAX_BYTES = 1_900_000
@@ -40,7 +41,7 @@ class SentReport(msgspec.Struct, frozen=True):
 
 
 class CommissioningReports:
-    """Sends the newest report. The main thread calls ``tick`` about once a second."""
+    """Sends the newest report. The main thread calls ``tick`` every ``CHECK_EVERY_S``."""
 
     def __init__(
         self, settings: Callable[[], Settings], clock: Clock, events: EventFactory, outbox: EventAppender
@@ -49,16 +50,12 @@ class CommissioningReports:
         self._clock = clock
         self._events = events
         self._outbox = outbox
-        self._next_mono = clock.monotonic()
         self._candidate: str | None = None
         self._candidate_mono = 0.0
         self._handled: str | None = None  # sent, or refused and logged once in this run
 
     def tick(self) -> None:
         now = self._clock.monotonic()
-        if now < self._next_mono:
-            return
-        self._next_mono = now + CHECK_EVERY_S
         settings = self._settings()
         newest = _newest(settings.state_dir / FOLDER)
         if newest is None or newest.name == self._handled:

@@ -41,14 +41,14 @@ class ThermalControl:
     def __init__(
         self,
         thermal: Thermal,
-        allowance: WorkloadLimiter,
+        limiter: WorkloadLimiter,
         clock: Clock,
         events: EventFactory,
         outbox: EventAppender,
         sysroot: Path = Path("/"),
     ) -> None:
         self._ladder = None if thermal.ladder is None else ThermalLadder(thermal.ladder)
-        self._allowance = allowance
+        self._limiter = limiter
         self._clock = clock
         self._events = events
         self._outbox = outbox
@@ -69,7 +69,7 @@ class ThermalControl:
         self._sensor_has_answered = self._sensor_has_answered or self._reading.temperature_c is not None
         change = self._ladder.update(now_mono, self._reading)
         if change is not None:
-            self._allowance.current = self._ladder.limits
+            self._limiter.current = self._ladder.limits
             self._since_mono = now_mono if change.to_step else None
         self._health = self._state(self._ladder, now_mono)
         if change is not None:
@@ -78,7 +78,7 @@ class ThermalControl:
     def end(self) -> None:
         """The agent stops: end the open event."""
         if self._ladder is not None and self._episode is not None:
-            self._allowance.current = WorkloadLimits()
+            self._limiter.current = WorkloadLimits()
             change = StepChange(self._ladder.step, 0, "the agent is stopped")
             self._append(Phase.END, self._episode, change, self._clock.monotonic(), "restart")
             self._episode = None
@@ -87,7 +87,7 @@ class ThermalControl:
         return self._health
 
     def _state(self, ladder: ThermalLadder, now_mono: float) -> ThermalHealth:
-        limits, since_mono = self._allowance.current, self._since_mono
+        limits, since_mono = self._limiter.current, self._since_mono
         since = None if since_mono is None else wall_time_of(self._clock, since_mono).replace(microsecond=0)
         return ThermalHealth(
             step=ladder.step,
@@ -133,7 +133,7 @@ class ThermalControl:
             why=change.why,
             temperature_c=self._reading.temperature_c,
             throttled=self._reading.throttled,
-            limits=self._allowance.current,
+            limits=self._limiter.current,
             started_mono=episode.started_mono,
             at_mono=now_mono,
             end_reason=end_reason,

@@ -54,7 +54,6 @@ class UpdateService:
         inbox = WheelCache(state_dir / FOLDER, self._root.releases / "wheels", received)
         self.commands = UpdateCommands(self._root, inbox, clock, __version__)
 
-    @property
     def ca_file(self) -> str | None:
         """CA file of the release server; None: the system's CAs."""
         return self._root.ca_file

@@ -45,19 +45,19 @@ class ModelStore:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.record = ModelRecord()
         """Replaced by ``save``, never changed."""
-        self._wanted = settings.detector
+        self._configured = settings.detector
         self.folder = settings.state_dir / FOLDER
         self._clock = clock
 
     @property
     def is_auto(self) -> bool:
         """Whether the configuration leaves the choice to the centre."""
-        return self._wanted.model == "auto"
+        return self._configured.model == "auto"
 
     @property
     def configured(self) -> str:
         """The model that the configuration names."""
-        return self._wanted.model
+        return self._configured.model
 
     # --- start ---
 
@@ -66,7 +66,7 @@ class ModelStore:
         cannot be loaded."""
         self.record = read_record(self.folder / RECORD, ModelRecord) or ModelRecord()
         if not self.is_auto:
-            return choose_detector(self._wanted)
+            return choose_detector(self._configured)
         if self.record.phase in ("shadow", "probation"):
             self._count_start()
         return self.choose()
@@ -78,7 +78,7 @@ class ModelStore:
             if choice.detector is not None:
                 return choice
             self.go_back(problem_text("model-not-loaded", why=choice.degraded or ""))
-        return choose_detector(self._wanted)
+        return choose_detector(self._configured)
 
     def _count_start(self) -> None:
         starts = self.record.starts + 1
@@ -169,7 +169,7 @@ class ModelStore:
         if _digest(path) != model.sha256:  # checked first: a damaged model can crash the runtime
             text = f"{path}: the file is gone, or has changed on the disk"
             return DetectorChoice(None, text, text)
-        return choose_detector(self._wanted, path)
+        return choose_detector(self._configured, path)
 
     def path_of(self, model: SentModel) -> Path:
         return self.folder / model.sha256[:16] / model.file

@@ -51,7 +51,6 @@ from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.handlers.update import UpdateCommands
 from edge_agent.commands.journal import CommandJournal
-from edge_agent.commands.replies import ReplyQueue
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.commands.transfer.upload import Uploader
 from edge_agent.config.model.settings import Settings
@@ -92,6 +91,33 @@ REBOOT = "reboot.json"
 REBOOT_ANSWER = Path("run/edge-agent-reboot/answer.json")
 
 
+def make_overrides(
+    settings: Settings, clock: Clock, synced: Callable[[], bool], report: Callable[[OverrideChange], None]
+) -> Overrides:
+    """The overrides of rules, which cameras apply and commands change. ``report`` stores an event."""
+    return Overrides(settings.state_dir / OVERRIDES, clock, read_boot_id(), synced, report)
+
+
+def make_dispatcher(
+    settings: Settings,
+    clock: Clock,
+    *,
+    synced: Callable[[], bool],
+    session: Callable[[], str],
+    wake: Callable[[], None],
+) -> CommandDispatcher:
+    """A dispatcher without commands, for the publisher; for the arguments see ``CommandDispatcher``."""
+    return CommandDispatcher(
+        settings.gateway.id,
+        CommandJournal(settings.state_dir / FOLDER),
+        OperatorKeyring(settings.commands.operator_keys),
+        clock=clock,
+        synced=synced,
+        session=session,
+        wake=wake,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CommandDependencies:
     """The parts of the agent that commands use."""
@@ -116,9 +142,9 @@ class CommandDependencies:
 
 
 class CommandService:
-    """All commands of the agent. Call ``register_commands``, then ``listen``, then ``start``.
+    """All commands of the agent, and its local sockets. Call ``listen``, then ``start``.
 
-    All methods but ``receive`` are for the main thread.
+    All methods are for the main thread.
     """
 
     def __init__(
@@ -126,56 +152,36 @@ class CommandService:
         settings: Settings,
         clock: Clock,
         stop: threading.Event,
-        *,
-        synced: Callable[[], bool],
-        session: Callable[[], str],
-        wake: Callable[[], None],
+        dispatcher: CommandDispatcher,
+        overrides: Overrides,
         report: Callable[[OverrideChange], None],
+        dependencies: CommandDependencies,
     ) -> None:
-        """``stop`` ends the agent; ``report`` stores an event; for the others see ``CommandDispatcher``."""
-        self.exit_code = 0
+        """``stop`` ends the agent; ``report`` stores an event."""
+        self.exit_code = EX_OK
         """Exit code of the agent, to be read once it has stopped."""
+        self.dispatcher = dispatcher
         self._settings = settings
         self._clock = clock
         self._stop = stop
-        self._servers: tuple[LocalServer, ...] = ()
-        self._report = report
-        self.overrides = Overrides(settings.state_dir / OVERRIDES, clock, read_boot_id(), synced, report)
-        self._relearning: Relearning | None = None
+        self._overrides = overrides
+        self._dependencies = dependencies
         self._stopping = threading.Event()
-        self._push: ConfigPush | None = None
-        self._storm: StormMode | None = None
         self._history = HealthHistory()
-        self.dispatcher = CommandDispatcher(
-            settings.gateway.id,
-            CommandJournal(settings.state_dir / FOLDER),
-            OperatorKeyring(settings.commands.operator_keys),
-            clock=clock,
-            synced=synced,
-            session=session,
-            wake=wake,
-        )
-
-    def register_commands(self, dependencies: CommandDependencies) -> None:
-        """Register all commands and make the local sockets."""
-        self_tests = SelfTests(dependencies.self_test, dependencies.events, dependencies.event_store.outbox)
-        self._relearning = Relearning(dependencies.cameras, self._clock, self._report)
-        local_control = LocalControl(
-            dependencies.settings,
-            self._relearning,
-            dependencies.reloads,
-            dependencies.config_path,
-            self_tests,
-        )
-        self._push = self._config_push(dependencies)
-        signed = self._settings.commands.signed
-        for action in (*self._actions(dependencies, local_control), *self._file_actions(dependencies)):
-            self.dispatcher.register([with_signatures(action, signed)])
-        state_dir, gateway = self._settings.state_dir, self._settings.gateway.id
-        control = places_to_listen(state_dir, name=CONTROL_SOCKET)
-        self._servers = (
-            StatusServer(places_to_listen(state_dir), dependencies.status),
-            ControlServer(control, gateway, local_control.handle),
+        self._relearning = Relearning(dependencies.cameras, clock, report)
+        self._push = self._config_push()
+        files = self._media_service()
+        self._storm = StormMode(settings.state_dir / STORM_FILE, clock, self._camera_ids, files.send_snapshot)
+        local_control = self._local_control()
+        for action in (*self._actions(local_control), *self._file_actions(files)):
+            dispatcher.register([with_signatures(action, settings.commands.signed)])
+        self._servers: tuple[LocalServer, ...] = (
+            StatusServer(places_to_listen(settings.state_dir), dependencies.status),
+            ControlServer(
+                places_to_listen(settings.state_dir, name=CONTROL_SOCKET),
+                settings.gateway.id,
+                local_control.handle,
+            ),
         )
 
     def listen(self, supervisor: Supervisor) -> None:
@@ -197,28 +203,27 @@ class CommandService:
     def tick(self) -> None:
         """Run what is due. Called about once a second."""
         self.dispatcher.tick()
-        self.overrides.tick()
-        if self._relearning is not None:
-            self._relearning.tick()
-        if self._storm is not None:
-            self._storm.tick()
+        self._overrides.tick()
+        self._relearning.tick()
+        self._storm.tick()
         if self._push is not None:
             self._push.tick()
 
     def health(self) -> CommandsHealth:
         rules = [
             RuleOverride(camera=each.camera, rule=each.rule, what=each.what.value, left_s=round(each.left_s))
-            for each in self.overrides.active()
+            for each in self._overrides.active()
         ]
-        relearning = [] if self._relearning is None else self._relearning.cameras
-        return msgspec.structs.replace(self.dispatcher.health(), rules=rules, relearning=relearning)
+        return msgspec.structs.replace(
+            self.dispatcher.health(), rules=rules, relearning=self._relearning.cameras
+        )
 
     def record_heartbeat(self, heartbeat: bytes) -> None:
         """Store a heartbeat in the history for ``diagnostics``."""
         self._history.add(heartbeat)
 
     def storm(self) -> StormHealth | None:
-        return None if self._storm is None else self._storm.health()
+        return self._storm.health()
 
     def config(self) -> ConfigHealth:
         return ConfigHealth() if self._push is None else self._push.health()
@@ -237,35 +242,64 @@ class CommandService:
         for server in self._servers:
             server.stop(timeout_s=0.1)
 
-    @property
-    def replies(self) -> ReplyQueue:
-        return self.dispatcher.replies
-
     def restart(self, reason: str) -> None:
         """Stop the agent so that systemd starts it again. Returns at once."""
         log.warning("exiting for a restart: %s", reason)
         self.exit_code = EX_TEMPFAIL
         self._stop.set()
 
-    def _actions(
-        self, dependencies: CommandDependencies, local_control: LocalControl
-    ) -> Iterator[Action[Any]]:
-        yield _function_action("status", partial(_status, dependencies.status), may_be_unwritten=True)
-        yield _function_action(
-            "rebirth", partial(_rebirth, dependencies.publish_birth), may_be_unwritten=True
-        )
+    def _actions(self, local_control: LocalControl) -> Iterator[Action[Any]]:
+        agent = self._dependencies
+        yield _function_action("status", partial(_status, agent.status), may_be_unwritten=True)
+        yield _function_action("rebirth", partial(_rebirth, agent.publish_birth), may_be_unwritten=True)
         yield _function_action("reload", partial(_reload, local_control), slow=True)
-        yield from dependencies.updates.actions()
+        yield from agent.updates.actions()
         yield _function_action("relearn", partial(_relearn, local_control))
         yield self._reboot().action()
-        yield camera_reboot_action(dependencies.settings)
+        yield camera_reboot_action(agent.settings)
         yield _function_action("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
-        yield from rule_actions(dependencies.settings, self.overrides)
-        yield CollectCommand(dependencies.collector, dependencies.settings)
+        yield from rule_actions(agent.settings, self._overrides)
+        yield CollectCommand(agent.collector, agent.settings)
         operators = OperatorKeyring(self._settings.commands.operator_keys)
-        yield ModelCommand(dependencies.models, operators, dependencies.ca_file, dependencies.usage.received)
+        yield ModelCommand(agent.models, operators, agent.ca_file, agent.usage.received)
         if self._push is not None:
             yield self._push
+
+    def _file_actions(self, files: MediaService) -> Iterator[Action[Any]]:
+        pause = self._stopping.wait
+        uploader = Uploader(
+            pause,
+            bytes_s=self._settings.uplink.backlog_bytes_s,
+            on_bytes_sent=partial(self._dependencies.usage.sent, TrafficClass.MEDIA),
+        )
+        yield self._storm
+        yield SnapshotCommand(files, files)
+        yield ClipCommand(files, files, pause, uploader)
+        yield EvidenceHoldCommand(files)
+        yield DiagnosticsCommand(self._bundle, files, uploader)
+
+    def _local_control(self) -> LocalControl:
+        agent = self._dependencies
+        self_tests = SelfTests(agent.self_test, agent.events, agent.event_store.outbox)
+        return LocalControl(agent.settings, self._relearning, agent.reloads, agent.config_path, self_tests)
+
+    def _media_service(self) -> MediaService:
+        agent = self._dependencies
+        return MediaService(
+            agent.cameras,
+            agent.event_store.store,
+            agent.events,
+            agent.event_store.outbox,
+            self._clock,
+            self._uplink_health,
+            self._settings.storage.seal_to,
+        )
+
+    def _uplink_health(self) -> UplinkHealth:
+        return self._dependencies.status().heartbeat.uplink
+
+    def _camera_ids(self) -> list[str]:
+        return [camera.id for camera in self._dependencies.settings().cameras]
 
     def _reboot(self) -> RebootCommand:
         request = RootRequest("reboot", REBOOT_ANSWER)
@@ -277,56 +311,32 @@ class CommandService:
         self.restart(f"command {context.id}")
         return InProgress("the agent ends and is started again")
 
-    def _config_push(self, dependencies: CommandDependencies) -> ConfigPush | None:
-        if dependencies.source is None:
+    def _config_push(self) -> ConfigPush | None:
+        agent = self._dependencies
+        if agent.source is None:
             return None
         hooks = AgentHooks(
-            settings=dependencies.settings,
-            cameras=dependencies.cameras.statuses,
-            online=dependencies.online,
-            reload=dependencies.reloads.request_and_wait,
-            want_reload=dependencies.reloads.request,
+            settings=agent.settings,
+            cameras=agent.cameras.statuses,
+            online=agent.online,
+            reload=agent.reloads.request_and_wait,
+            want_reload=agent.reloads.request,
             may_restart=refuse_without_systemd,
             restart=self.restart,
         )
-        return ConfigPush(dependencies.source, hooks, self._clock)
+        return ConfigPush(agent.source, hooks, self._clock)
 
-    def _file_actions(self, dependencies: CommandDependencies) -> Iterator[Action[Any]]:
-        event_store, pause = dependencies.event_store, self._stopping.wait
-        uploader = Uploader(
-            pause,
-            bytes_s=self._settings.uplink.backlog_bytes_s,
-            on_bytes_sent=partial(dependencies.usage.sent, TrafficClass.MEDIA),
-        )
-        seal_to = self._settings.storage.seal_to
-        uplink = partial(_uplink, dependencies.status)
-        files = MediaService(
-            dependencies.cameras,
-            event_store.store,
-            dependencies.events,
-            event_store.outbox,
-            self._clock,
-            uplink,
-            seal_to,
-        )
-        path = self._settings.state_dir / STORM_FILE
-        self._storm = StormMode(path, self._clock, lambda: _camera_ids(dependencies), files.send_snapshot)
-        yield self._storm
-        yield SnapshotCommand(files, files)
-        yield ClipCommand(files, files, pause, uploader)
-        yield EvidenceHoldCommand(files)
-        yield DiagnosticsCommand(partial(self._bundle, dependencies), files, uploader)
-
-    def _bundle(self, dependencies: CommandDependencies) -> bytes:
+    def _bundle(self) -> bytes:
+        agent = self._dependencies
         parts: dict[str, Callable[[], bytes]] = {
-            "status.json": lambda: msgspec.json.encode(dependencies.status()),
+            "status.json": lambda: msgspec.json.encode(agent.status()),
             "health.jsonl": self._history.lines,
             "files.txt": lambda: list_files(self._settings.state_dir),
             "versions.json": lambda: msgspec.json.encode(library_versions()),
         }
-        if (source := dependencies.source) is not None:
+        if (source := agent.source) is not None:
             parts["configuration.txt"] = lambda: configuration_text(*source.files())
-        return bundle(parts, dependencies.log_lines())
+        return bundle(parts, agent.log_lines())
 
 
 def refuse_without_systemd() -> None:
@@ -335,16 +345,8 @@ def refuse_without_systemd() -> None:
         raise CommandRefused("this agent was not started by systemd: nobody would start it again")
 
 
-def _uplink(status: Callable[[], StatusDocument]) -> UplinkHealth:
-    return status().heartbeat.uplink
-
-
 def _has_restarted(context: CommandContext[Any]) -> CommandSucceeded:
     return CommandSucceeded("the agent has been started again")
-
-
-def _camera_ids(dependencies: CommandDependencies) -> list[str]:
-    return [camera.id for camera in dependencies.settings().cameras]
 
 
 def _function_action(

@@ -82,13 +82,13 @@ class ConfigPush:
     within_s = 1200.0  # ``confirm_s`` is at most 900
 
     def __init__(
-        self, source: ConfigSource, site: AgentHooks, clock: Clock, settled_s: float = SETTLED_S
+        self, source: ConfigSource, hooks: AgentHooks, clock: Clock, settled_s: float = SETTLED_S
     ) -> None:
         self._source = source
-        self._agent = site
+        self._agent = hooks
         self._clock = clock
         self._settled_s = settled_s
-        self._store = PushStore(site.settings().state_dir)
+        self._store = PushStore(hooks.settings().state_dir)
         self._lock = threading.Lock()  # protects the store and the next line
         self._trial_watch: _TrialWatch | None = None
         if (trial := self._store.trial) is not None:  # the agent has started with it
@@ -118,10 +118,10 @@ class ConfigPush:
     def run(self, context: CommandContext[SetConfigArguments]) -> CommandSucceeded | InProgress:
         """Check the configuration and start its trial. Raises CommandRefused, CommandFailed."""
         with self._lock:
-            if (known := self._decided_already(context.args)) is not None:
-                return known
-            wanted = self._staged(context.args)
-            restart = compare(self._agent.settings(), wanted).restart
+            if (outcome := self._decided_already(context.args)) is not None:
+                return outcome
+            new = self._staged(context.args)
+            restart = compare(self._agent.settings(), new).restart
             if restart:
                 self._agent.may_restart()
             self._begin(context)
@@ -191,31 +191,31 @@ class ConfigPush:
         except PushStoreError as error:
             raise CommandRefused(str(error)) from error
         try:
-            wanted = self._source.load_pushed(path)
-            self._refuse_identity_change(wanted, args)
+            new = self._source.load_pushed(path)
+            self._refuse_identity_change(new, args)
         except (ConfigError, CommandRefused) as error:
             self._store.prune()
             if isinstance(error, CommandRefused):
                 raise
             problems = "\n".join(map(str, error.problems)) or str(error)
             raise CommandRefused(f"this configuration has mistakes:\n{problems}", "bad-arguments") from error
-        return wanted
+        return new
 
-    def _refuse_identity_change(self, wanted: Settings, args: SetConfigArguments) -> None:
-        if wanted.version != args.version:
-            problem = f"the configuration itself says version {wanted.version}, the command {args.version}"
+    def _refuse_identity_change(self, new: Settings, args: SetConfigArguments) -> None:
+        if new.version != args.version:
+            problem = f"the configuration itself says version {new.version}, the command {args.version}"
             raise CommandRefused(problem, "bad-arguments")
         ours = self._agent.settings()
         for key, before, after in (
-            ("gateway.id", ours.gateway.id, wanted.gateway.id),
-            ("gateway.ward", ours.gateway.ward, wanted.gateway.ward),
-            ("state_dir", ours.state_dir, wanted.state_dir),
-            ("mqtt.root", ours.mqtt.root, wanted.mqtt.root),  # the centre subscribes below this root
+            ("gateway.id", ours.gateway.id, new.gateway.id),
+            ("gateway.ward", ours.gateway.ward, new.gateway.ward),
+            ("state_dir", ours.state_dir, new.state_dir),
+            ("mqtt.root", ours.mqtt.root, new.mqtt.root),  # the centre subscribes below this root
         ):
             if before != after:
                 raise CommandRefused(f"{key} is {before} and cannot be changed from afar", "bad-arguments")
         before_keys, after_keys = (
-            OperatorKeyring(each.commands.operator_keys).keys() for each in (ours, wanted)
+            OperatorKeyring(each.commands.operator_keys).keys() for each in (ours, new)
         )
         if before_keys and not after_keys:
             problem = "commands.operator_keys has no key in it: nobody could push another one"
@@ -305,8 +305,8 @@ class ConfigPush:
             self._agent.want_reload()
 
 
-def _same(kept: ConfirmedConfig | RejectedConfig | None, args: SetConfigArguments) -> bool:
-    return kept is not None and (kept.version, kept.sha256) == (args.version, args.sha256)
+def _same(stored: ConfirmedConfig | RejectedConfig | None, args: SetConfigArguments) -> bool:
+    return stored is not None and (stored.version, stored.sha256) == (args.version, args.sha256)
 
 
 def _in_force(version: int) -> CommandSucceeded:

@@ -48,7 +48,7 @@ class HealthHistory:
             self._heartbeats.append(zlib.compress(heartbeat))
 
     def lines(self) -> bytes:
-        return b"".join(zlib.decompress(kept) + b"\n" for kept in list(self._heartbeats))
+        return b"".join(zlib.decompress(heartbeat) + b"\n" for heartbeat in list(self._heartbeats))
 
 
 def bundle(parts: Parts, log: Sequence[str], max_bytes: int = MAX_BYTES) -> bytes:

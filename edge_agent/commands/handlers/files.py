@@ -130,10 +130,10 @@ class ClipCommand:
             found = self._wait_for(event_id, args.next_s + CLIP_WITHIN_S)
             return self._deliver(context, event_id, *found)
         event_id = args.event_id or ""
-        kept = self.files.clip_of(event_id)
-        if kept is None:
+        stored = self.files.clip_of(event_id)
+        if stored is None:
             raise CommandRefused(f"there is no clip of {event_id} on this box")
-        return self._deliver(context, event_id, *kept)
+        return self._deliver(context, event_id, *stored)
 
     def resume(self, context: CommandContext[ClipArguments]) -> CommandSucceeded | CommandFailed:
         """Send the clip if it was complete. It is not recorded again: the requested time has passed."""

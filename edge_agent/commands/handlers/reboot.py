@@ -116,7 +116,7 @@ class RebootCommand:
             waited_s += POLL_INTERVAL_S
 
     def resume(self, context: CommandContext[NoArguments]) -> CommandSucceeded | CommandFailed:
-        asked = read_record(self._path, _PendingReboot)
-        if asked is not None and asked.id == context.id and asked.boot_id != self._boot_id:
+        pending = read_record(self._path, _PendingReboot)
+        if pending is not None and pending.id == context.id and pending.boot_id != self._boot_id:
             return CommandSucceeded("the box has booted again")
         return CommandFailed("the agent was started again, the box was not", "interrupted")

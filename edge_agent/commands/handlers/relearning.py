@@ -31,7 +31,7 @@ class Relearning:
         """Reported before the camera forgets its view. False: there is no such camera."""
         if self._cameras.find(camera) is None:
             return False
-        hit = OverrideChange(
+        change = OverrideChange(
             Phase.START,
             f"relearn-{secrets.token_hex(8)}",
             camera,
@@ -44,8 +44,8 @@ class Relearning:
         with self._lock:
             if (before := self._begun.pop(camera, None)) is not None:
                 self._report(replace(before, phase=Phase.END, end_reason="replaced"))
-            self._report(hit)
-            self._begun[camera] = hit
+            self._report(change)
+            self._begun[camera] = change
             return self._cameras.relearn(camera)
 
     def tick(self) -> None:
@@ -53,9 +53,9 @@ class Relearning:
         if not self._begun or not self._lock.acquire(blocking=False):
             return
         try:
-            for camera, hit in list(self._begun.items()):
+            for camera, change in list(self._begun.items()):
                 if not self._cameras.relearning(camera):
-                    self._report(replace(hit, phase=Phase.END, end_reason="over"))
+                    self._report(replace(change, phase=Phase.END, end_reason="over"))
                     del self._begun[camera]
         finally:
             self._lock.release()

@@ -72,7 +72,7 @@ class Uploader:
             if attempt and self.pause(FIRST_PAUSE_S * 2**attempt):
                 raise CommandFailed("the agent stops; it was not sent", "interrupted")
             try:
-                status, words, etag = self._put_once(part, target, content_type, tls, deadline)
+                status, reason_text, etag = self._put_once(part, target, content_type, tls, deadline)
             except (OSError, http.client.HTTPException) as error:
                 if time.monotonic() >= deadline:
                     raise CommandFailed(
@@ -83,7 +83,7 @@ class Uploader:
                 continue
             if 200 <= status < 300:
                 return etag
-            reason = f"the server says {status} {words}"
+            reason = f"the server says {status} {reason_text}"
             if status < 500 and status not in (408, 429):
                 break  # another attempt would fail alike, for example with an expired signature
         raise CommandFailed(f"the upload to {host} failed: {reason}")

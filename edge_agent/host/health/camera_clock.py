@@ -98,9 +98,9 @@ class CameraClocks:
                 found[camera_id] = self._ask(host)
         if found:
             before = read_record(self._path, _Offsets)
-            kept = {} if before is None else dict(before.cameras)
-            kept |= {camera_id: _with(kept.get(camera_id, []), new) for camera_id, new in found.items()}
-            write_record(self._path, _Offsets(kept))
+            offsets = {} if before is None else dict(before.cameras)
+            offsets |= {camera_id: _with(offsets.get(camera_id, []), new) for camera_id, new in found.items()}
+            write_record(self._path, _Offsets(offsets))
 
     def _ask(self, host: str) -> CameraClockOffset:
         """Ask one camera. Raises ``OSError``, ``HTTPException`` or ``ValueError`` without a valid answer."""
@@ -148,8 +148,8 @@ def parse_utc_time(text: str) -> datetime:
         raise ValueError("the time is after the year 9999") from error
 
 
-def _with(kept: list[CameraClockOffset], new: CameraClockOffset) -> list[CameraClockOffset]:
+def _with(offsets: list[CameraClockOffset], new: CameraClockOffset) -> list[CameraClockOffset]:
     """Add a measurement. Of a series of equal offsets only the first and the newest are kept."""
-    if len(kept) >= 2 and all(abs(old.offset_s - new.offset_s) <= SAME_S for old in kept[-2:]):
-        return [*kept[:-1], new]
-    return [*kept, new][-MAX_OFFSETS:]
+    if len(offsets) >= 2 and all(abs(old.offset_s - new.offset_s) <= SAME_S for old in offsets[-2:]):
+        return [*offsets[:-1], new]
+    return [*offsets, new][-MAX_OFFSETS:]

@@ -83,10 +83,10 @@ class ControlServer(LocalServer):
         self._gateway = gateway
         self._handle = obey
 
-    def _serve_one(self, asker: socket.socket) -> None:
-        answer = self._answer_to(_request_of(asker))
-        asker.settimeout(ANSWER_TIMEOUT_S)
-        asker.sendall(msgspec.json.encode(answer))
+    def _serve_one(self, client: socket.socket) -> None:
+        answer = self._answer_to(_request_of(client))
+        client.settimeout(ANSWER_TIMEOUT_S)
+        client.sendall(msgspec.json.encode(answer))
 
     def _answer_to(self, text: bytes) -> ControlReply:
         try:
@@ -102,12 +102,12 @@ class ControlServer(LocalServer):
             return ControlReply(EX_FAILED, f"the agent failed at it: {type(error).__name__}: {error}")
 
 
-def _request_of(asker: socket.socket) -> bytes:
+def _request_of(client: socket.socket) -> bytes:
     """Read until the client closes its side. Raises OSError when that takes too long."""
     text, deadline = b"", time.monotonic() + REQUEST_WITHIN_S
     while len(text) <= MAX_REQUEST_BYTES:
-        asker.settimeout(max(0.001, deadline - time.monotonic()))
-        part = asker.recv(MAX_REQUEST_BYTES)
+        client.settimeout(max(0.001, deadline - time.monotonic()))
+        part = client.recv(MAX_REQUEST_BYTES)
         if not part:
             break
         text += part

@@ -59,14 +59,14 @@ def ask(path: Path, request: bytes = b"", timeout_s: float = ANSWER_TIMEOUT_S) -
     """Send a request to the agent at ``path``, and return its answer. Raises OSError."""
     if not _is_safe(path):
         raise FileNotFoundError(path)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker, _address(path) as address:
-        asker.settimeout(timeout_s)
-        asker.connect(address)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, _address(path) as address:
+        client.settimeout(timeout_s)
+        client.connect(address)
         if request:
-            asker.sendall(request)
-            asker.shutdown(socket.SHUT_WR)
+            client.sendall(request)
+            client.shutdown(socket.SHUT_WR)
         parts: list[bytes] = []
-        while sum(map(len, parts)) < MAX_ANSWER_BYTES and (part := asker.recv(65536)):
+        while sum(map(len, parts)) < MAX_ANSWER_BYTES and (part := client.recv(65536)):
             parts.append(part)
         return b"".join(parts)
 

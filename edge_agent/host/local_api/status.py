@@ -32,8 +32,8 @@ class StatusServer(LocalServer):
         super().__init__("status", places, self._send_document, mode=0o660, idle_s=idle_s)
         self._document = document
 
-    def _send_document(self, asker: socket.socket) -> None:
-        asker.sendall(msgspec.json.encode(self._document()))
+    def _send_document(self, client: socket.socket) -> None:
+        client.sendall(msgspec.json.encode(self._document()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class StatusResult:
 
 def ask_status(settings: Settings) -> StatusResult:
     """Query the agent of this state directory and this gateway id."""
-    asked = StatusResult()
+    result = StatusResult()
     for path in places_to_ask(settings.state_dir):
         try:
             answer = ask(path)
@@ -57,13 +57,13 @@ def ask_status(settings: Settings) -> StatusResult:
             continue
         except PermissionError:
             failure = f"{path} is not open to this user; use sudo, or join the socket's group"
-            asked = StatusResult(failure=failure, closed=True)
+            result = StatusResult(failure=failure, closed=True)
         except (OSError, msgspec.DecodeError) as error:
-            asked = StatusResult(failure=f"{path} gives no usable answer: {error or type(error).__name__}")
+            result = StatusResult(failure=f"{path} gives no usable answer: {error or type(error).__name__}")
         else:
             if document.gateway == settings.gateway.id:
                 return StatusResult(document, answer)
-    return asked
+    return result
 
 
 def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lang = "en") -> int:
@@ -73,12 +73,12 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lan
     """
     settings = last_good.read_or_find(source) if isinstance(source, Path) else source
     gateway = settings.gateway.id
-    asked = ask_status(settings)
-    if asked.document is not None:
-        print(_pretty(asked.answer) if as_json else status_text(asked.document, lang), file=stdout)
+    result = ask_status(settings)
+    if result.document is not None:
+        print(_pretty(result.answer) if as_json else status_text(result.document, lang), file=stdout)
         return EX_OK
-    if asked.failure is not None:
-        print(f"{gateway}: {asked.failure}", file=stdout)
+    if result.failure is not None:
+        print(f"{gateway}: {result.failure}", file=stdout)
         return EX_FAILED
     print(nothing_runs(gateway, places_to_ask(settings.state_dir), lang), file=stdout)
     return EX_NOT_RUNNING

@@ -43,13 +43,13 @@ class Masker:
 
     def __init__(self) -> None:
         self._values: list[re.Pattern[str]] = []
-        self._known: set[Secret] = set()
+        self._registered: set[Secret] = set()
 
     def register(self, secret: Secret) -> None:
         value = secret.reveal()
-        if not value or secret in self._known:
+        if not value or secret in self._registered:
             return
-        self._known.add(secret)
+        self._registered.add(secret)
         for form in sorted({value, quote(value, safe="")}, key=len, reverse=True):
             pattern = re.escape(form)
             self._values.append(re.compile(pattern if len(form) > 3 else rf"(?<!\w){pattern}(?!\w)"))

@@ -23,7 +23,7 @@ def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool 
     this event. So Python writes each signal's number into a pipe, and the thread ``signals`` reads it.
     """
     stop = threading.Event()
-    asked = False  # by a signal; the agent itself may have set ``stop``, then the next signal is the first
+    stop_requested = False  # the agent may have set ``stop`` itself: then the next signal is the first
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     had_terminal = _has_terminal()
@@ -32,14 +32,14 @@ def stop_on_signals(reload: threading.Event | None = None, *, second_ends: bool 
         return number != signal.SIGHUP or reload is None or (had_terminal and not _has_terminal())
 
     def obey(number: int) -> None:
-        nonlocal asked
+        nonlocal stop_requested
         if not stops(number):
             assert reload is not None
             reload.set()
-        elif asked and second_ends:
+        elif stop_requested and second_ends:
             os._exit(128 + number)
         else:
-            asked = True
+            stop_requested = True
             stop.set()
 
     def listen() -> None:

@@ -1,0 +1,331 @@
+"""Builds the parts of the agent, each from the parts that it uses. Nothing is started here.
+
+``agent.py`` calls these functions in the order of the dependencies. Both name concrete classes; no other
+module does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.cameras.build import PipelineContext
+from edge_agent.cameras.running import Cameras
+from edge_agent.cameras.shared_detector import SharedDetector
+from edge_agent.capture.logins import LimitedLogins
+from edge_agent.collection.collector import Collector
+from edge_agent.commands.dispatcher import CommandDispatcher
+from edge_agent.config.model.settings import Settings
+from edge_agent.control.certificates import CertificateWatch
+from edge_agent.control.commissioning import CommissioningReports
+from edge_agent.control.gateway_events import GatewayEvents
+from edge_agent.control.recovery import RecoveryControl
+from edge_agent.control.thermal import ThermalControl
+from edge_agent.control.updates import UpdateService
+from edge_agent.control.uplink import UplinkControl
+from edge_agent.core.clock import Clock, SystemClock, read_boot_id
+from edge_agent.core.facts import OverrideChange
+from edge_agent.core.load_limits import WorkloadLimiter
+from edge_agent.core.overrides import Overrides
+from edge_agent.events import EventFactory
+from edge_agent.host.board.boot import BootHistory
+from edge_agent.host.board.platform import platform_lines
+from edge_agent.host.health.camera_clock import FILE as CAMERA_CLOCKS
+from edge_agent.host.health.camera_clock import CameraClocks
+from edge_agent.host.health.camera_states import CameraStateFilter
+from edge_agent.host.health.clock_sync import ClockSync, KernelSync
+from edge_agent.host.health.heartbeat import HealthSources
+from edge_agent.host.health.host_metrics import HostMetrics
+from edge_agent.host.system.memory import StartupPageRelease
+from edge_agent.host.system.supervisor import Supervisor
+from edge_agent.host.system.systemd import FailedUnits
+from edge_agent.model_release.service import ModelService
+from edge_agent.model_release.store import ModelStore
+from edge_agent.mqtt.publisher.publisher import Publisher
+from edge_agent.outbox import EventOutbox
+from edge_agent.runtime.command_service import CommandService
+from edge_agent.runtime.event_store import EventStore
+from edge_agent.runtime.reload import ConfigFallback, Configuration
+from edge_agent.uplink.usage import DataUsage
+from edge_agent.wire.topics import GatewayTopics
+
+
+@dataclass(frozen=True, slots=True)
+class SharedParts:
+    """What all parts use: the settings at the start, the clock, and the state of the boot."""
+
+    settings: Settings
+    clock: Clock
+    boot_id: str
+    sysroot: Path
+    configuration: Configuration
+    boot: BootHistory
+    clock_sync: ClockSync
+
+    def current_settings(self) -> Settings:
+        """The settings in force, which a reload replaces."""
+        return self.configuration.settings
+
+    def synced(self) -> bool:
+        """Whether the clock is synchronised now."""
+        return self.clock_sync.synced
+
+    def has_been_synced(self) -> bool:
+        """Whether the clock was synchronised at any time since the boot."""
+        return self.clock_sync.has_been_synced
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionParts:
+    """The detector, and what limits and replaces it."""
+
+    limiter: WorkloadLimiter
+    models: ModelStore
+    detector: SharedDetector
+
+
+@dataclass(frozen=True, slots=True)
+class EventParts:
+    """What makes events, and what stores them."""
+
+    factory: EventFactory
+    store: EventStore
+
+    @property
+    def outbox(self) -> EventOutbox:
+        return self.store.outbox
+
+    def report_override(self, change: OverrideChange) -> None:
+        self.outbox.append(self.factory.rule_override(change))
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkParts:
+    """What the connection to the broker may use, and with which certificates."""
+
+    usage: DataUsage
+    control: UplinkControl
+    certificates: CertificateWatch
+
+
+@dataclass(frozen=True, slots=True)
+class ControlParts:
+    """What the main thread runs beside cameras and commands."""
+
+    updates: UpdateService
+    gateway_events: GatewayEvents
+    camera_clocks: CameraClocks
+    thermal: ThermalControl
+    reports: CommissioningReports
+    recovery: RecoveryControl
+    startup_pages: StartupPageRelease
+
+
+def build_base(
+    settings: Settings,
+    load: Callable[[], Settings] | None,
+    fallback: ConfigFallback | None,
+    clock: Clock | None,
+    kernel_sync: Callable[[], KernelSync | None],
+    sysroot: Path,
+) -> SharedParts:
+    state_dir, boot_id = settings.state_dir, read_boot_id()
+    clock = clock or SystemClock()
+    return SharedParts(
+        settings=settings,
+        clock=clock,
+        boot_id=boot_id,
+        sysroot=sysroot,
+        configuration=Configuration(settings, load, clock, fallback),
+        boot=BootHistory(state_dir / "boot.json", boot_id),
+        clock_sync=ClockSync(state_dir / "clock.json", clock, boot_id, kernel=kernel_sync),
+    )
+
+
+def build_detection(base: SharedParts) -> DetectionParts:
+    limiter, models = WorkloadLimiter(), ModelStore(base.settings, base.clock)
+    return DetectionParts(limiter, models, SharedDetector(base.settings, limiter, models.start()))
+
+
+def build_events(base: SharedParts, detection: DetectionParts) -> EventParts:
+    factory = EventFactory(
+        base.settings.gateway,
+        clock=base.clock,
+        boot_id=base.boot_id,
+        clock_synced=base.synced,
+        model=detection.detector.model,
+    )
+    return EventParts(factory, EventStore(base.settings, factory, base.clock, base.boot_id, base.synced))
+
+
+def build_uplink(base: SharedParts, events: EventParts) -> UplinkParts:
+    settings, clock = base.settings, base.clock
+    usage = DataUsage(
+        settings.state_dir / "usage.json",
+        settings.gateway.timezone,
+        clock,
+        base.clock_sync.trusted,
+        reset_day=settings.uplink.reset_day,
+    )
+    control = UplinkControl(settings.uplink, settings.state_dir, clock, usage, events.factory, events.outbox)
+    certificates = CertificateWatch(settings, clock, base.clock_sync, events.factory, events.outbox)
+    return UplinkParts(usage, control, certificates)
+
+
+def build_publisher(
+    base: SharedParts,
+    events: EventParts,
+    uplink: UplinkParts,
+    dispatcher: CommandDispatcher,
+    birth: Callable[[str], bytes],
+) -> Publisher:
+    """``birth`` makes the birth message of a session."""
+    mqtt, gateway = base.settings.mqtt, base.settings.gateway
+    return Publisher(
+        mqtt,
+        GatewayTopics(mqtt.root, gateway.ward, gateway.id),
+        events.outbox,
+        usage=uplink.usage,
+        clock=base.clock,
+        birth=birth,
+        on_down=dispatcher.accept,
+        replies=dispatcher.replies,
+        clock_trusted=base.clock_sync.trusted,
+        limiter=uplink.control.pace,
+        rotation=uplink.certificates.rotation,
+    )
+
+
+def build_collector(
+    base: SharedParts, events: EventParts, uplink: UplinkParts, online: Callable[[], bool]
+) -> Collector:
+    return Collector(
+        base.settings,
+        base.clock,
+        base.synced,
+        events.factory,
+        events.outbox,
+        online=online,
+        uplink=uplink.control.health,
+    )
+
+
+def build_models(
+    base: SharedParts, detection: DetectionParts, events: EventParts, publisher: Publisher
+) -> ModelService:
+    return ModelService(
+        detection.models,
+        detection.detector,
+        events.factory,
+        events.outbox,
+        base.clock,
+        base.settings.gateway.timezone,
+        base.synced,
+        publish_birth=publisher.publish_birth,
+    )
+
+
+def build_cameras(
+    base: SharedParts,
+    detection: DetectionParts,
+    events: EventParts,
+    overrides: Overrides,
+    collector: Collector,
+    supervisor: Supervisor,
+    *,
+    repeat_files: bool,
+) -> Cameras:
+    settings = base.settings
+    context = PipelineContext(
+        detection=detection.detector.access,
+        min_score=settings.detector.min_score,
+        events=events.factory,
+        outbox=events.outbox,
+        timezone=settings.gateway.timezone,
+        holidays=settings.gateway.holidays,
+        seal_to=settings.storage.seal_to,
+        limiter=detection.limiter,
+        overrides=overrides,
+        clock_known=base.has_been_synced,
+        collector=collector,
+    )
+    return Cameras(
+        settings.cameras,
+        context,
+        base.clock,
+        supervisor,
+        events.store.recorder,
+        settings.state_dir / "cameras",
+        repeat_files=repeat_files,
+        opener=LimitedLogins(settings.state_dir, base.clock).open,
+    )
+
+
+def build_controls(
+    base: SharedParts,
+    detection: DetectionParts,
+    events: EventParts,
+    uplink: UplinkParts,
+    publisher: Publisher,
+) -> ControlParts:
+    settings, clock, sysroot = base.settings, base.clock, base.sysroot
+    factory, outbox, state_dir = events.factory, events.outbox, base.settings.state_dir
+    camera_states = CameraStateFilter(state_dir / "cameras.json", clock, base.boot_id)
+    return ControlParts(
+        updates=UpdateService(state_dir, clock, factory, outbox, sysroot, uplink.usage.received),
+        gateway_events=GatewayEvents(base.clock_sync, camera_states, factory, outbox),
+        camera_clocks=CameraClocks(state_dir / CAMERA_CLOCKS, clock, base.synced),
+        thermal=ThermalControl(settings.profile.thermal, detection.limiter, clock, factory, outbox, sysroot),
+        reports=CommissioningReports(base.current_settings, clock, factory, outbox),
+        recovery=RecoveryControl(settings, publisher, clock, base.boot_id, factory, outbox, sysroot),
+        startup_pages=StartupPageRelease(clock),
+    )
+
+
+def build_health_sources(
+    base: SharedParts,
+    detection: DetectionParts,
+    events: EventParts,
+    uplink: UplinkParts,
+    publisher: Publisher,
+    collector: Collector,
+    models: ModelService,
+    cameras: Cameras,
+    controls: ControlParts,
+    commands: CommandService,
+) -> HealthSources:
+    profile, sysroot = base.settings.profile, base.sysroot
+    metrics = HostMetrics(
+        base.settings.state_dir,
+        base.clock,
+        sysroot,
+        boot_reason=base.boot.reason.value,
+        sensors=profile.thermal.sensors,
+        alarm_nodes=profile.alarm_nodes,
+    )
+    return HealthSources(
+        session=lambda: publisher.session,
+        clock=base.clock_sync.health,
+        clock_has_been_synced=base.has_been_synced,
+        box=metrics.read,
+        outbox=events.outbox.stats,
+        mqtt=publisher.health,
+        online=lambda: publisher.online,
+        detector=detection.detector.stats,
+        cameras=cameras.statuses,
+        configuration=lambda: (*base.configuration.lines(), *commands.config_lines()),
+        config=commands.config,
+        storm=commands.storm,
+        collection=collector.health,
+        units=FailedUnits(base.clock, sysroot).lines,
+        thermal=controls.thermal.health,
+        uplink=uplink.control.health,
+        certificates=uplink.certificates.health,
+        update=controls.updates.health,
+        healing=controls.recovery.health,
+        model=models.health,
+        platform=tuple(platform_lines(profile, sysroot)),
+        evidence=events.store.health,
+        commands=commands.health,
+    )
