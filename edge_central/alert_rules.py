@@ -210,8 +210,8 @@ def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]
     found: dict[Measure, set[str]] = {measure: set() for measure in OVERRIDE_MEASURES}
     active = [(each.what, each.rule) for each in health.commands.rules if each.camera == camera]
     for what, rule in active:
-        if (so := override_measure(what, rule)) is not None:
-            found[so[0]].add(so[1])
+        if (override := override_measure(what, rule)) is not None:
+            found[override[0]].add(override[1])
     if camera in health.commands.relearning:
         found[Measure.VIEW_RELEARNED].add("the view")
     return found

@@ -237,9 +237,9 @@ class AlertEngine:
         """Conditions without an alert whose ``for_s`` is at least ``least_s``, and since when they hold: a
         restart must not start their wait again."""
         return {
-            AlertKey(subject.ward, subject.gateway, *at): condition.since_ms
+            AlertKey(subject.ward, subject.gateway, *condition_key): condition.since_ms
             for subject in self._subjects()
-            for at, condition in subject.conditions.items()
+            for condition_key, condition in subject.conditions.items()
             if condition.alert is None and condition.rule.for_s >= least_s
         }
 
@@ -276,8 +276,12 @@ class AlertEngine:
             for measure, active in alert_rules.overrides_of(health, name).items():
                 for rule in self._rules_for(measure):
                     yield from subject.judge_overrides(rule, name, active, mono, now_ms)
-        for at in [at for at in subject.conditions if at[1] and at[1] not in health.cameras]:
-            yield from subject.end(at, "the camera is not configured any more", now_ms)
+        for condition_key in [
+            condition_key
+            for condition_key in subject.conditions
+            if condition_key[1] and condition_key[1] not in health.cameras
+        ]:
+            yield from subject.end(condition_key, "the camera is not configured any more", now_ms)
 
     def _judge_presence(self, report: GatewayReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
         subject = self._gateway(report.gateway, report.ward)
@@ -341,8 +345,10 @@ class AlertEngine:
         rule = self._rules.get(key.rule)
         if rule is not None:
             since_mono = mono - max(0.0, (now_ms - since_ms) / 1000)
-            at = (key.rule, key.camera)
-            self._subject(key).conditions.setdefault(at, AlertCondition(rule, since_mono, since_ms, "", None))
+            condition_key = (key.rule, key.camera)
+            self._subject(key).conditions.setdefault(
+                condition_key, AlertCondition(rule, since_mono, since_ms, "", None)
+            )
 
     def _subject(self, key: AlertKey) -> AlertSubject:
         if not key.gateway:

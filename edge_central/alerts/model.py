@@ -113,20 +113,20 @@ class AlertSubject:
         since_ms: int | None = None,
     ) -> Iterator[AlertChange]:
         """Apply a new measurement; ``since_ms``: since when the condition holds, if known."""
-        at = (rule.id, camera)
-        condition = self.conditions.get(at)
+        condition_key = (rule.id, camera)
+        condition = self.conditions.get(condition_key)
         is_open = condition is not None and condition.alert is not None
         if not rule.is_met(measurement, is_open):
             if condition is None:
                 return
             if condition.alert is None:
-                del self.conditions[at]
+                del self.conditions[condition_key]
                 return
             if condition.false_mono is None:
                 condition.false_mono, condition.clear_text = mono, plain(measurement.text)
         elif condition is None:
             text = plain(rule.text_for(measurement))
-            condition = self.conditions[at] = AlertCondition(
+            condition = self.conditions[condition_key] = AlertCondition(
                 rule, mono, since_ms or now_ms, text, measurement.value
             )
         elif condition.alert is None:
@@ -134,24 +134,24 @@ class AlertSubject:
         else:
             condition.false_mono = None
             yield from self._unfold(condition, mono)
-        yield from self._settle(at, condition, mono, now_ms)
+        yield from self._settle(condition_key, condition, mono, now_ms)
 
     def judge_overrides(
         self, rule: AlertRule, camera: str, active: set[str], mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         """Apply the active overrides of a camera. Another override during an open alert opens a new alert."""
-        at = (rule.id, camera)
-        condition = self.conditions.get(at)
+        condition_key = (rule.id, camera)
+        condition = self.conditions.get(condition_key)
         if not active and condition is None:
-            self.overrides.pop(at, None)
+            self.overrides.pop(condition_key, None)
             return
         is_open = condition is not None and condition.alert is not None
         # The overrides named by an alert from before this start are unknown: use the current ones.
         known_overrides = self.overrides.setdefault(
-            at, ActiveOverrides(reported=set(active) if is_open else set())
+            condition_key, ActiveOverrides(reported=set(active) if is_open else set())
         )
         if is_open and active - known_overrides.reported:
-            yield from self.end(at, "another one follows", now_ms)
+            yield from self.end(condition_key, "another one follows", now_ms)
             is_open = False
         known_overrides.active, known_overrides.reported = (
             set(active),
@@ -162,16 +162,16 @@ class AlertSubject:
     def settle(self, mono: float, now_ms: int, settled: bool, connected_mono: float) -> Iterator[AlertChange]:
         """Open or clear what has lasted long enough, for gateways heard of since the centre's own connect."""
         heard = self.heard_mono is not None and self.heard_mono >= connected_mono
-        for at, condition in list(self.conditions.items()):
+        for condition_key, condition in list(self.conditions.items()):
             if settled if condition.rule.measure in WARD_OR_PRESENCE else heard and not self.away:
-                yield from self._settle(at, condition, mono, now_ms)
+                yield from self._settle(condition_key, condition, mono, now_ms)
 
     def go_away(self) -> None:
         """The gateway is away: drop conditions without an alert, because their state is unknown now."""
         self.away = True
-        for at, condition in list(self.conditions.items()):
+        for condition_key, condition in list(self.conditions.items()):
             if condition.alert is None and condition.rule.measure not in WARD_OR_PRESENCE:
-                del self.conditions[at]
+                del self.conditions[condition_key]
 
     def come_back(self, mono: float, grace_s: float) -> None:
         self.away = False
@@ -203,32 +203,32 @@ class AlertSubject:
             self.alarms.append((mono, new))
         return sum(count for _, count in self.alarms)
 
-    def end(self, at: tuple[str, str], why: str, now_ms: int) -> Iterator[AlertChange]:
+    def end(self, condition_key: tuple[str, str], why: str, now_ms: int) -> Iterator[AlertChange]:
         """Clear the alert of this condition, if any, and drop the condition."""
-        condition = self.conditions.pop(at, None)
+        condition = self.conditions.pop(condition_key, None)
         if condition is not None and condition.alert is not None:
             yield AlertChange(
                 AlertChangeKind.CLEARED, replace(condition.alert, cleared_ms=now_ms, cleared_text=why)
             )
 
     def end_all(self, why: str, now_ms: int) -> Iterator[AlertChange]:
-        for at in list(self.conditions):
-            yield from self.end(at, why, now_ms)
+        for condition_key in list(self.conditions):
+            yield from self.end(condition_key, why, now_ms)
 
     def _settle(
-        self, at: tuple[str, str], condition: AlertCondition, mono: float, now_ms: int
+        self, condition_key: tuple[str, str], condition: AlertCondition, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
         rule = condition.rule
         if condition.alert is None:
             graced = rule.measure in GRACED and mono < self.grace_until_mono
             if mono - condition.since_mono >= rule.for_s and not graced:
-                key = AlertKey(self.ward, self.gateway, *at)
+                key = AlertKey(self.ward, self.gateway, *condition_key)
                 condition.alert = Alert(
                     key, rule.severity, condition.text, condition.value, condition.since_ms, now_ms
                 )
                 yield AlertChange(AlertChangeKind.OPENED, condition.alert)
         elif condition.false_mono is not None and mono - condition.false_mono >= rule.clear_s:
-            yield from self.end(at, condition.clear_text, now_ms)
+            yield from self.end(condition_key, condition.clear_text, now_ms)
 
     def _unfold(self, condition: AlertCondition, mono: float) -> Iterator[AlertChange]:
         """Unfold the alert, unless its camera may still be starting."""

@@ -48,12 +48,13 @@ class StoredAlerts:
 def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredAlerts:
     """Read the alerts of these wards; other centres may use the same database."""
     rows, pending = tables.alert.c, tables.alert_pending.c
-    of = rows.ward.in_(wards)
+    in_wards = rows.ward.in_(wards)
     alerts = [
-        _alert(row) for row in connection.execute(select(tables.alert).where(of, rows.cleared_ms.is_(None)))
+        _alert(row)
+        for row in connection.execute(select(tables.alert).where(in_wards, rows.cleared_ms.is_(None)))
     ]
     recent = select(rows.ward, rows.gateway, rows.rule, rows.camera).where(
-        of, rows.cleared_ms > now_ms - RECENT_MS
+        in_wards, rows.cleared_ms > now_ms - RECENT_MS
     )
     over = {_key(row) for row in connection.execute(recent)} - {alert.key for alert in alerts}
     notifications = tables.notification.c
@@ -78,11 +79,11 @@ def read(connection: Connection, wards: Collection[str], now_ms: int) -> StoredA
 
 def _conflicts(connection: Connection, wards: Collection[str], now_ms: int) -> dict[str, SequenceConflict]:
     """The recent conflicts; the table keeps all of them."""
-    of, columns = tables.gateway.c, tables.conflict.c
+    gateway_columns, columns = tables.gateway.c, tables.conflict.c
     query = (
         select(columns.gateway, func.sum(columns.events), func.max(columns.last_ms))
-        .join(tables.gateway, of.id == columns.gateway)
-        .where(of.ward.in_(wards), columns.last_ms > now_ms - CONFLICT_MS)
+        .join(tables.gateway, gateway_columns.id == columns.gateway)
+        .where(gateway_columns.ward.in_(wards), columns.last_ms > now_ms - CONFLICT_MS)
         .group_by(columns.gateway)
     )
     return {

@@ -176,7 +176,7 @@ def _alerts(
     connection: Connection, scope: Scope, gateway: str | None, per_gateway: int, *, is_alarm: bool
 ) -> list[tuple[QueueItem, AlarmCounts, AlarmCounts]]:
     """Open alerts that are not folded into another one."""
-    waits = case((_H.acknowledged_ms.is_(None), int(is_alarm)), else_=0)
+    is_ringing = case((_H.acknowledged_ms.is_(None), int(is_alarm)), else_=0)
     of_own = (_A.gateway, case((_A.gateway == "", _A.ward), else_=""))
     place = func.row_number().over(
         order_by=(_H.acknowledged_ms.is_not(None), _A.opened_ms, _A.id), partition_by=of_own
@@ -188,9 +188,9 @@ def _alerts(
             *(_A.opened_ms, *handled, place.label("place")),
             *(
                 func.count().over(partition_by=of_own).label("own_open"),
-                func.sum(waits).over(partition_by=of_own).label("own_ringing"),
+                func.sum(is_ringing).over(partition_by=of_own).label("own_ringing"),
             ),
-            *(func.count().over().label("all_open"), func.sum(waits).over().label("all_ringing")),
+            *(func.count().over().label("all_open"), func.sum(is_ringing).over().label("all_ringing")),
         )
         .join_from(tables.alert, tables.handling, _H.subject == _SUBJECT, isouter=True)
         .where(_A.cleared_ms.is_(None), _A.folded.is_(False), scope.of(_A.ward), _H.outcome.is_(None))

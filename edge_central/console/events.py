@@ -271,11 +271,11 @@ def _media(
     connection: Connection, scope: Scope, which: ColumnElement[bool], gateway: str, newest: int = 100
 ) -> tuple[StoredMedia, ...]:
     """Media of a gateway, newest first; their scope is the gateway's current ward."""
-    columns, of = tables.media.c, tables.gateway.c
+    columns, gateway_columns = tables.media.c, tables.gateway.c
     query = (
-        select(tables.media, of.ward)
-        .join_from(tables.media, tables.gateway, of.id == columns.gateway)
-        .where(columns.gateway == gateway, which, scope.of(of.ward))
+        select(tables.media, gateway_columns.ward)
+        .join_from(tables.media, tables.gateway, gateway_columns.id == columns.gateway)
+        .where(columns.gateway == gateway, which, scope.of(gateway_columns.ward))
         .order_by(columns.received_ms.desc(), columns.media_id)
         .limit(newest)
     )

@@ -180,7 +180,7 @@ def read_fleet(
 ) -> Fleet:
     """Read the fleet in this scope, or only one ``gateway`` of it."""
     cuts = _cuts(connection, scope)
-    in_cut = {each: cut for cut in cuts for each in cut.gateways}
+    in_cut = {site_id: cut for cut in cuts for site_id in cut.gateways}
     columns = tables.gateway.c
     presence = tables.presence.c
     query = (
@@ -198,9 +198,9 @@ def read_fleet(
     ]
     heard = {site.id for site in sites}
     sites += [
-        _unheard_site(each, names)
-        for each, of in names.sites.items()
-        if each not in heard and scope.admits(of.ward) and gateway in (None, each)
+        _unheard_site(site_id, names)
+        for site_id, site_names in names.sites.items()
+        if site_id not in heard and scope.admits(site_names.ward) and gateway in (None, site_id)
     ]
     sites.sort(key=lambda site: (site.ward, site.id))
     return Fleet(now_ms, _wards(sites, names, cuts), tuple(sites), cuts)
@@ -254,8 +254,8 @@ def _site(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> Site
 def _unheard_site(gateway: str, names: Names) -> SiteOverview:
     known = names.site(gateway)
     cameras = tuple(
-        CameraOverview(gateway, each, of.name, of.channel, CameraVisibility.AWAY, None, None)
-        for each, of in sorted(known.cameras.items())
+        CameraOverview(gateway, camera_id, camera.name, camera.channel, CameraVisibility.AWAY, None, None)
+        for camera_id, camera in sorted(known.cameras.items())
     )
     return SiteOverview(
         gateway, known.ward, known.name or gateway, known.latitude, known.longitude,
@@ -308,11 +308,20 @@ def _camera(
     present: bool,
     booting: bool,
 ) -> CameraOverview:
-    of = names.camera(gateway, camera)
+    camera_names = names.camera(gateway, camera)
     if heartbeat is None or not present:
-        return CameraOverview(gateway, camera, of.name, of.channel, CameraVisibility.AWAY, None, None)
+        return CameraOverview(
+            gateway, camera, camera_names.name, camera_names.channel, CameraVisibility.AWAY, None, None
+        )
     return CameraOverview(
-        *(gateway, camera, of.name, of.channel, _visibility(heartbeat, booting), heartbeat.cause),
+        *(
+            gateway,
+            camera,
+            camera_names.name,
+            camera_names.channel,
+            _visibility(heartbeat, booting),
+            heartbeat.cause,
+        ),
         documents.milliseconds(heartbeat.since),
         tuple(heartbeat.view),
         *(heartbeat.codec, heartbeat.width, heartbeat.height, heartbeat.packet_fps),

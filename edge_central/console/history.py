@@ -47,11 +47,11 @@ class GatewayHistory:
 def read_history(
     connection: Connection, scope: Scope, gateway: str, from_ms: int, to_ms: int
 ) -> GatewayHistory:
-    columns, of = tables.health.c, tables.gateway.c
+    columns, gateway_columns = tables.health.c, tables.gateway.c
     query = (
         select(tables.health)
-        .join_from(tables.health, tables.gateway, of.id == columns.gateway)
-        .where(columns.gateway == gateway, scope.of(of.ward))
+        .join_from(tables.health, tables.gateway, gateway_columns.id == columns.gateway)
+        .where(columns.gateway == gateway, scope.of(gateway_columns.ward))
         .where(columns.slot_ms >= from_ms, columns.slot_ms < to_ms)
         .order_by(columns.slot_ms.desc())
         .limit(MAX_POINTS)

@@ -158,24 +158,24 @@ def read_alarms(
 
 def _counted(gateway: str | None) -> Subquery:
     """Each gateway with the cursor from which its alarms are counted: the newest MAX_COUNTED."""
-    of, mine = tables.gateway.c, tables.event.alias("mine")
+    gateway_columns, alarms = tables.gateway.c, tables.event.alias("mine")
     first = (
-        select(mine.c.cursor)
-        .where(mine.c.gateway == of.id, mine.c.severity >= literal_column(str(ALARM)))
-        .order_by(mine.c.cursor.desc())
+        select(alarms.c.cursor)
+        .where(alarms.c.gateway == gateway_columns.id, alarms.c.severity >= literal_column(str(ALARM)))
+        .order_by(alarms.c.cursor.desc())
         .limit(1)
         .offset(MAX_COUNTED - 1)
         .scalar_subquery()
     )
-    query = select(of.id, func.coalesce(first, 0).label("first"))
+    query = select(gateway_columns.id, func.coalesce(first, 0).label("first"))
     if gateway is not None:
-        query = query.where(of.id == gateway)
+        query = query.where(gateway_columns.id == gateway)
     # The limit makes SQLite run this query once, and not for every alarm.
     return query.limit(MAX_GATEWAYS).subquery()
 
 
 def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
-    waits = case((and_(_H.acknowledged_ms.is_(None), ~_QUIET), 1), else_=0)
+    is_ringing = case((and_(_H.acknowledged_ms.is_(None), ~_QUIET), 1), else_=0)
     place = func.row_number().over(
         order_by=(_H.acknowledged_ms.is_not(None), _E.cursor), partition_by=_E.gateway
     )
@@ -185,9 +185,9 @@ def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
             *(_E.cursor, *_H, _QUIET.label("quiet"), place.label("place")),
             *(
                 func.count().over(partition_by=_E.gateway).label("own_open"),
-                func.sum(waits).over(partition_by=_E.gateway).label("own_ringing"),
+                func.sum(is_ringing).over(partition_by=_E.gateway).label("own_ringing"),
             ),
-            *(func.count().over().label("all_open"), func.sum(waits).over().label("all_ringing")),
+            *(func.count().over().label("all_open"), func.sum(is_ringing).over().label("all_ringing")),
         )
         .select_from(counted)
         .join(tables.event, and_(_E.gateway == counted.c.id, _E.cursor >= counted.c.first))

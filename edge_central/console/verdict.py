@@ -43,8 +43,8 @@ def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerd
     ).first()
     if event is None:
         return None
-    of = tables.gateway.c
-    birth = connection.scalar(select(of.birth).where(of.id == event.gateway))
+    gateway_columns = tables.gateway.c
+    birth = connection.scalar(select(gateway_columns.birth).where(gateway_columns.id == event.gateway))
     keys = _keys(event.gateway, documents.parse_birth(birth).evidence_key)
     following = (
         select(columns.payload)

@@ -59,8 +59,8 @@ class RequestSender:
 
     def has_waiting(self, connection: Connection) -> bool:
         columns = tables.request.c
-        mine = columns.ward.in_(self._wards)
-        found = select(columns.id).where(columns.status == "asked", mine).limit(1)
+        own_wards = columns.ward.in_(self._wards)
+        found = select(columns.id).where(columns.status == "asked", own_wards).limit(1)
         return connection.scalar(found) is not None
 
     def send(self, connection: Connection) -> list[MqttMessage]:

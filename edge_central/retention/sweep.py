@@ -184,9 +184,9 @@ class RetentionSweep:
             cursors = [row.cursor for row in deleted]
             connection.execute(delete(tables.event).where(columns.cursor.in_(cursors)))
             if plan.kind == "loss":  # its announced gaps stay, so that a late event still fits one
-                of, losses = tuple_(tables.loss.c.stream, tables.loss.c.sequence), tables.loss
+                key, losses = tuple_(tables.loss.c.stream, tables.loss.c.sequence), tables.loss
                 numbers = [(row.stream, row.sequence) for row in deleted]
-                connection.execute(delete(losses).where(of.in_(numbers)))
+                connection.execute(delete(losses).where(key.in_(numbers)))
             record.add(cursors, [row.received_ms for row in deleted])
         return len(found) == MAX_ROWS
 

@@ -145,9 +145,9 @@ class Batch:
         """Add these event counts, by gateway and epoch, to ``conflict``."""
         columns = tables.conflict.c
         for (gateway, epoch), events in conflicts.items():
-            of = (columns.gateway == gateway) & (columns.epoch == epoch)
+            matching = (columns.gateway == gateway) & (columns.epoch == epoch)
             values = {"events": columns.events + events, "last_ms": now_ms}
-            if not self._connection.execute(update(tables.conflict).where(of).values(values)).rowcount:
+            if not self._connection.execute(update(tables.conflict).where(matching).values(values)).rowcount:
                 row = {"gateway": gateway, "epoch": epoch, "events": events, "last_ms": now_ms}
                 self._connection.execute(insert(tables.conflict), row)
 
