@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from edge_agent.core.clock import SystemClock
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_central.config import load
 from edge_central.ingest.broker_session import CentralBrokerSession
 from tests.edge_central.parts import Centre
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+from tests.testbed.rogue_broker import RogueBroker, connack_with
 
 WINDOW = 20
 """Default of mosquitto for messages in flight."""
@@ -61,4 +64,17 @@ def test_hundreds_of_confirmations_are_sent_while_a_batch_is_stored(tmp_path: Pa
         for number in range(400):
             session.publish_confirmation(MqttMessage("out/ack", b"%d" % number))
         subscriber.wait_for(lambda: len(subscriber.messages) == 400)
+        session.close(None, 1.0)
+
+
+def test_a_broker_without_qos_1_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It would deliver events with QoS 0, so the centre could lose them."""
+    maximum_qos = 0x24
+    with RogueBroker(connack_with(maximum_qos, 0)) as broker:
+        settings = load(Centre(tmp_path / "centre", broker.port).config)
+        session = CentralBrokerSession(
+            settings.mqtt, "central", (), lambda _, __: MqttMessage("state", b""), SystemClock(), lambda: None
+        )
+        wait_until(lambda: session.poll() == [] and "takes messages of QoS 0 only" in caplog.text)
+        assert not session.online
         session.close(None, 1.0)
