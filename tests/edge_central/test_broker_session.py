@@ -1,4 +1,4 @@
-"""The sending order of the centre's broker session, at a real broker."""
+"""The centre's broker session: its sending order at a real broker, and a broker that it cannot use."""
 
 from __future__ import annotations
 
