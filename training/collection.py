@@ -110,7 +110,7 @@ def _fault(folder: Path, row: Row) -> str:
         return "its sha256 is not the manifest's: it was changed or cut off"
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    except cv2.error:  # more pixels than ``cli.learn.MOST_PIXELS``
+    except cv2.error:  # more pixels than ``cli.learn.MAX_PIXELS``
         return "it says that it is larger than any picture of a camera"
     if image is None:
         return "it is no picture that OpenCV can read"

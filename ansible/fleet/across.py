@@ -76,16 +76,18 @@ def _lookalikes(sites: Sequence[Site], problems: Problems) -> None:
 
 def check_names(sites: Iterable[Site], problems: Problems, resolve: Resolve | None = None) -> None:
     """Report each host name of a gateway or a camera that this machine cannot resolve."""
-    asked: dict[str, list[tuple[int, str]]] = {}
+    uses_by_name: dict[str, list[tuple[int, str]]] = {}
     for site in sites:
         if site.ssh_host and not is_address(site.ssh_host):
-            asked.setdefault(site.ssh_host, []).append((site.line, site.id))
+            uses_by_name.setdefault(site.ssh_host, []).append((site.line, site.id))
         for camera in site.cameras:
             host = url_host(camera.url)
             if host and not is_address(host):
-                asked.setdefault(host, []).append((camera.line, f"{site.id}, {camera.id}"))
+                uses_by_name.setdefault(host, []).append((camera.line, f"{site.id}, {camera.id}"))
     with ThreadPoolExecutor(32) as pool:
-        for (name, uses), found in zip(asked.items(), pool.map(resolve or resolves, asked), strict=True):
+        for (name, uses), found in zip(
+            uses_by_name.items(), pool.map(resolve or resolves, uses_by_name), strict=True
+        ):
             for line, who in uses if not found else ():
                 remedy = "mend the name or the name server, or write the address"
                 problems.error(line, f"{who}: '{name}' does not resolve here", remedy)

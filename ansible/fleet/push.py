@@ -23,10 +23,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PIECE_BYTES = 131_072
-MOST_PIECES = 64  # of one wheel; a larger wheel needs a url
+MAX_PIECES = 64  # of one wheel; a larger wheel needs a url
 AGAIN_S = 10.0
 """An unanswered command is sent again after so long. It has the same id, so it runs only once."""
-LONGEST_UNSIGNED_LIFE = timedelta(days=1)
+MAX_UNSIGNED_LIFETIME = timedelta(days=1)
 """Without a signature, a gateway refuses a command that is valid for longer."""
 FINAL = ("succeeded", "failed", "rejected", "expired")
 
@@ -159,7 +159,7 @@ def _send_pieces(
 
 def _piece(sender: CommandSender, args: dict[str, Any], until: datetime) -> dict[str, list[int]] | None:
     """Send one piece, and return the missing ones; None: the gateway waits for no piece. Raises PushError."""
-    life = min(until - datetime.now(UTC), LONGEST_UNSIGNED_LIFE)
+    life = min(until - datetime.now(UTC), MAX_UNSIGNED_LIFETIME)
     sent = sender.send("update-piece", args, life, signed=False)
     *_, last = sender.answers(sent, until)
     if last.get("code") == "not-possible":
@@ -241,7 +241,7 @@ def signer(operator_key: Path) -> Sign:
 
 
 def _is_small(wheel: Path) -> bool:
-    return wheel.stat().st_size <= MOST_PIECES * PIECE_BYTES
+    return wheel.stat().st_size <= MAX_PIECES * PIECE_BYTES
 
 
 def _printable(text: str) -> str:

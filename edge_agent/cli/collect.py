@@ -24,7 +24,7 @@ from edge_agent.core.printable import printable
 REPORT_EVERY = 20
 """Frames after which an export is reported to the agent. A process that is killed loses the report of at most
 so many."""
-LARGEST_BYTES = 2 << 20  # of a sealed frame
+MAX_FRAME_BYTES = 2 << 20  # of a sealed frame
 MANIFEST = "manifest.csv"
 COLUMNS = (
     *("file", "sha256", "width", "height", "place", "light"),  # as the manifest of training/ names them
@@ -211,7 +211,7 @@ def _content(path: Path) -> bytes:
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a plain file")
-    if found.st_size > LARGEST_BYTES:
+    if found.st_size > MAX_FRAME_BYTES:
         raise _TooLarge(str(path))
     return path.read_bytes()
 

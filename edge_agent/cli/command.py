@@ -40,8 +40,8 @@ from edge_agent.wire.data.base import decode_error_text
 
 KEYGEN = "keygen"
 MAX_LIFETIME_S = int(MAX_LIFETIME.total_seconds())
-LONGEST_UNSIGNED_S = int(MAX_UNSIGNED_LIFETIME.total_seconds())
-LONGEST_WAIT_S = 86_400.0
+MAX_UNSIGNED_S = int(MAX_UNSIGNED_LIFETIME.total_seconds())
+MAX_WAIT_S = 86_400.0
 KEY_VARIABLE = "EDGE_AGENT_OPERATOR_KEY"
 OWN_KEY = "~/.config/edge-agent/operator.pem"
 SIGN_IT = (
@@ -132,8 +132,8 @@ def run_command(args: argparse.Namespace, stdout: TextIO) -> int:
     document = _document(args)
     payload = msgspec.json.encode(document)
     key = args.key or _own_key(document)
-    if key is None and args.expires_s > LONGEST_UNSIGNED_S:
-        raise UsageError(f"--expires-s: above {LONGEST_UNSIGNED_S}, which is a day, only with --key")
+    if key is None and args.expires_s > MAX_UNSIGNED_S:
+        raise UsageError(f"--expires-s: above {MAX_UNSIGNED_S}, which is a day, only with --key")
     try:
         if key is not None:
             payload = sign(payload, read_private(key))
@@ -225,8 +225,8 @@ def _document(args: argparse.Namespace) -> Command[Any]:
         )
     if not 1 <= args.expires_s <= MAX_LIFETIME_S:
         raise UsageError(f"--expires-s: from 1 to {MAX_LIFETIME_S}, which is 31 days; nothing was sent")
-    if not 0 <= args.wait_s <= LONGEST_WAIT_S:
-        raise UsageError(f"--wait-s: from 0 to {LONGEST_WAIT_S:.0f}; nothing was sent")
+    if not 0 <= args.wait_s <= MAX_WAIT_S:
+        raise UsageError(f"--wait-s: from 0 to {MAX_WAIT_S:.0f}; nothing was sent")
     now = datetime.now(UTC)
     return Command(
         id=args.id or f"{args.type}-{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}",

@@ -25,7 +25,7 @@ CARD = "model-card.md"
 STEPS = ("check", "label", "review", "train", "evaluate", "release")
 TRAINS = {"train"}
 """Steps that need PyTorch."""
-MOST_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000
 """Largest picture. Anyone can seal a picture to the centre's public key, and 1 MB of JPEG may unpack to
 gigabytes."""
 
@@ -177,7 +177,7 @@ def run_learn(args: argparse.Namespace) -> int:
     if find_spec("torch") is None and (args.step is None or args.step in TRAINS):
         print("edge-agent learn: PyTorch is missing: pip install -e '.[training]'", file=sys.stderr)
         return EX_UNAVAILABLE
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))  # read when OpenCV is loaded
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read when OpenCV is loaded
     if str(root) not in sys.path:
         sys.path.append(str(root))
     from training.learn import run

@@ -57,10 +57,10 @@ class LoginLedger:
     def remembers(self) -> bool:
         return self._path is not None and os.access(self._path.parent, os.W_OK)
 
-    def begin(self, host: str, way: str) -> None:
-        """Record a login; call it before each request with credentials. ``way``: how they are sent, such as
+    def begin(self, host: str, method: str) -> None:
+        """Record a login before each request with credentials. ``method``: how they are sent, such as
         ``digest /ISAPI``. Raises ``LoginsUsedUp``; then the request must not be sent."""
-        if self._accepted.get((host, way)):
+        if self._accepted.get((host, method)):
             return
         with self._recent_failures() as hosts:
             earlier = len(hosts.get(host, ()))
@@ -76,17 +76,17 @@ class LoginLedger:
             self._in_run[host] += 1
             self._record(hosts, host)
 
-    def accepted(self, host: str, way: str) -> None:
-        if self._accepted.get((host, way)):
+    def accepted(self, host: str, method: str) -> None:
+        if self._accepted.get((host, method)):
             return
-        self._accepted[host, way] = True
+        self._accepted[host, method] = True
         with self._recent_failures() as hosts:
             if hosts.get(host):
                 hosts[host].pop()
 
-    def refused(self, host: str, way: str) -> None:
+    def refused(self, host: str, method: str) -> None:
         """Count a refusal, also of a form that was accepted before: the camera counts it too."""
-        if self._accepted.pop((host, way), False):
+        if self._accepted.pop((host, method), False):
             self._in_run[host] += 1
             with self._recent_failures() as hosts:
                 self._record(hosts, host)
@@ -120,21 +120,21 @@ class LoginLedger:
         return self._clock.monotonic() - since_mono < WINDOW_S
 
 
-def _locked(book: Path) -> int | None:
+def _locked(path: Path) -> int | None:
     """Open and lock the file, and return the handle, which holds the lock until it is closed. None if there
     is no lock; the reason is logged."""
-    path = book.with_name(f".{book.name}.lock")
+    lock_path = path.with_name(f".{path.name}.lock")
     lock = None
     try:
         try:
-            lock = create_file(path, os.O_RDONLY, 0o600)
+            lock = create_file(lock_path, os.O_RDONLY, 0o600)
         except FileExistsError:
             # Read only, so that the agent's user can use a lock file that root created.
-            lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            lock = os.open(lock_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
     except OSError as error:
         if lock is not None:
             os.close(lock)
-        log.warning("%s: no lock (%s), failed logins are not remembered", path, error.strerror)
+        log.warning("%s: no lock (%s), failed logins are not remembered", lock_path, error.strerror)
         return None
     return lock

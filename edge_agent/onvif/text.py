@@ -10,10 +10,10 @@ from edge_agent.core.languages import UNITS, Lang
 # Control, format (bidirectional overrides among them), surrogate, private use, unassigned, line and paragraph
 # separators: what moves a cursor, reorders a line or ends it.
 _UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-MOST_CHARACTERS = 60
+MAX_CHARACTERS = 60
 
 
-def clean(text: str, most: int = MOST_CHARACTERS) -> str:
+def clean(text: str, most: int = MAX_CHARACTERS) -> str:
     """Return one line of at most ``most`` printable characters; other characters become spaces."""
     printable = "".join(" " if unicodedata.category(c) in _UNFIT else c for c in text[: most * 4])
     return " ".join(printable.split())[:most].rstrip()

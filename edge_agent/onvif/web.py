@@ -12,7 +12,7 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.logins import LoginLedger
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 TIMEOUT_S = 5.0
 WHOLE_TIMEOUT_S = 15.0
 """Limit for a whole request: a camera that sends a byte now and then must not delay us longer."""
@@ -117,22 +117,22 @@ class _CountingTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.host != self._host:
             raise httpx.UnsupportedProtocol(f"{request.url.host} is not {self._host}", request=request)
-        way = _login_method(request)
-        if way is None:
+        method = _login_method(request)
+        if method is None:
             return self._sent(request)
-        self._ledger.begin(self._host, way)
+        self._ledger.begin(self._host, method)
         response = self._sent(request)
         if _refuses(response):
-            self._ledger.refused(self._host, way)
+            self._ledger.refused(self._host, method)
         elif response.status_code != 401:  # a 401 that is no refusal: the nonce had expired
-            self._ledger.accepted(self._host, way)
+            self._ledger.accepted(self._host, method)
         return response
 
     def close(self) -> None:
         self._inner.close()
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
-        """Send the request and read its body, of at most ``MOST_BYTES``."""
+        """Send the request and read its body, of at most ``MAX_BYTES``."""
         ends_mono = time.monotonic() + WHOLE_TIMEOUT_S
         # A read timeout starts again with each byte: only closing the connection ends a slow answer.
         guard = threading.Timer(WHOLE_TIMEOUT_S, self._inner.close)
@@ -145,8 +145,8 @@ class _CountingTransport(httpx.BaseTransport):
                 assert isinstance(response.stream, httpx.SyncByteStream)
                 for chunk in response.stream:
                     body += chunk
-                    if len(body) > MOST_BYTES:
-                        raise NoAnswer(f"{self._host}: it answers with more than {MOST_BYTES} bytes")
+                    if len(body) > MAX_BYTES:
+                        raise NoAnswer(f"{self._host}: it answers with more than {MAX_BYTES} bytes")
                     if time.monotonic() > ends_mono:
                         raise httpx.ReadTimeout("the answer has no end", request=request)
             finally:

@@ -11,11 +11,11 @@ from pathlib import Path
 from edge_agent.config.fields.schema_types import InvalidValue
 from edge_agent.config.model.addresses import BrokerAddress
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
-from edge_agent.config.sections.connection import MOST_ROOT, ROOT_PATTERN, ROOT_WORDS
+from edge_agent.config.sections.connection import MAX_ROOT_CHARACTERS, ROOT_PATTERN, ROOT_WORDS
 from edge_agent.core.errors import UsageError
 from edge_agent.core.secrets import Credentials, Secret
 
-LONGEST_S = 31 * 86_400.0
+MAX_S = 31 * 86_400.0
 BROKER_HELP = "address of the broker: mqtts://host:8883, or mqtt://host in a lab"
 
 
@@ -83,8 +83,8 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value <= LONGEST_S:
-        raise argparse.ArgumentTypeError(f"{text!r}: seconds from 0 to {LONGEST_S:.0f}, which is 31 days")
+    if not 0 <= value <= MAX_S:
+        raise argparse.ArgumentTypeError(f"{text!r}: seconds from 0 to {MAX_S:.0f}, which is 31 days")
     return value
 
 
@@ -117,7 +117,7 @@ def mqtt_of(args: argparse.Namespace, broker: Broker) -> Mqtt:
 
 
 def _root(text: str) -> str:
-    if len(text) > MOST_ROOT or re.fullmatch(ROOT_PATTERN, text) is None:
+    if len(text) > MAX_ROOT_CHARACTERS or re.fullmatch(ROOT_PATTERN, text) is None:
         raise argparse.ArgumentTypeError(f"{text!r}: {ROOT_WORDS}")
     return text
 

@@ -23,7 +23,7 @@ from edge_agent.config.fields.schema_types import (
 from edge_agent.config.texts.messages import message
 from edge_agent.core.geometry import Point, Polygon, fault_of
 
-LEAST_LENGTH = 0.01
+MIN_LENGTH = 0.01
 """Shortest line or arrow, in 0..1 of the picture: about the precision of a hand with a mouse."""
 
 
@@ -85,8 +85,8 @@ def segment(name: str, doc: str, from_doc: str, to_doc: str) -> Section:
 
 def _check_segment(values: SectionValues) -> None:
     begin, end = values.valid("from"), values.valid("to")
-    if begin is not None and end is not None and length_of((begin, end)) < LEAST_LENGTH:
-        values.reading.refuse(values.place("to"), message("too-near", least=f"{LEAST_LENGTH:g}"))
+    if begin is not None and end is not None and length_of((begin, end)) < MIN_LENGTH:
+        values.reading.refuse(values.place("to"), message("too-near", least=f"{MIN_LENGTH:g}"))
 
 
 def length_of(ends: tuple[Point, Point]) -> float:

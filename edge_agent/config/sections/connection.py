@@ -16,8 +16,8 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 # documented.
 ROOT_PATTERN = r"(?!\$)[^/+#\s\x00-\x1f]+(/[^/+#\s\x00-\x1f]+)*"
 ROOT_WORDS = "levels such as tb/v1, without + # or spaces"
-MOST_ROOT = 64
-_ROOT = Text("a topic", MOST_ROOT, ROOT_PATTERN, ROOT_WORDS)
+MAX_ROOT_CHARACTERS = 64
+_ROOT = Text("a topic", MAX_ROOT_CHARACTERS, ROOT_PATTERN, ROOT_WORDS)
 
 
 def _check(values: SectionValues) -> None:

@@ -14,7 +14,7 @@ from edge_agent.config.model.settings import SIGNED_COMMANDS, Commands, Gateway,
 from edge_agent.config.texts.messages import message
 from edge_agent.wire import ARGUMENTS
 
-MOST_HOLIDAYS = 400
+MAX_HOLIDAYS = 400
 """Enough for many years; Vietnam has about 12 a year."""
 _TIMEZONE = "Asia/Ho_Chi_Minh"
 
@@ -38,8 +38,8 @@ def _build(values: SectionValues) -> Gateway:
 def _check(values: SectionValues) -> None:
     spans: tuple[frozenset[date], ...] = values.valid("holidays") or ()
     days = len(frozenset().union(*spans))
-    if days > MOST_HOLIDAYS:
-        text = message("many-holidays", days=days, most=MOST_HOLIDAYS)
+    if days > MAX_HOLIDAYS:
+        text = message("many-holidays", days=days, most=MAX_HOLIDAYS)
         values.reading.refuse(values.place("holidays"), text)
 
 

@@ -28,7 +28,7 @@ from edge_agent.config.texts.messages import message
 from edge_agent.core.languages import Bilingual
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS, PERSON, TWO_WHEELER, VEHICLE, Severity
 
-FOLLOWED = 200
+MAX_OBJECTS = 200
 """Largest plausible number of objects at one camera; the tracker itself has no such limit."""
 
 
@@ -230,11 +230,11 @@ _CROWDING = _rule(
     "Many are in a zone for a while. A red light is a crowd too: give it a zone and a schedule of its own.",
     (
         _ZONE,
-        Field("count", Number(2, FOLLOWED, "objects", whole=True), "so many objects in the zone at once"),
+        Field("count", Number(2, MAX_OBJECTS, "objects", whole=True), "so many objects in the zone at once"),
         Field("min_duration_s", Number(0, 3600, "seconds"), "for so long", 30.0),
         Field(
             "release_count",
-            Number(0, FOLLOWED, "objects", whole=True),
+            Number(0, MAX_OBJECTS, "objects", whole=True),
             "over when there are no more than this for min_duration_s; below count",
             None,
             "0.7 of count, rounded down",

@@ -11,8 +11,7 @@ from typing import TextIO
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.errors import MqttError
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
-from edge_agent.tools.conformance import command_checks as asked
-from edge_agent.tools.conformance import message_checks as heard
+from edge_agent.tools.conformance import command_checks, message_checks
 from edge_agent.tools.conformance.command_checks import CommandsNotAllowed, CommandTester
 from edge_agent.tools.conformance.gateway_observer import GatewayObserver
 from edge_agent.tools.conformance.message_checks import (
@@ -25,31 +24,31 @@ from edge_agent.tools.conformance.message_checks import (
 from edge_agent.wire.topics import GatewayTopics
 
 MESSAGE_CHECKS: dict[str, tuple[str, Callable[..., str]]] = {
-    "state": ("its state is retained and valid", heard.state),
-    "birth": ("its birth is retained, valid, its own, and names no user of a camera", heard.birth),
-    "heartbeat": ("heartbeats come with QoS 0, not retained, and are valid", heard.heartbeat),
-    "session": ("state and heartbeats of a connection carry the same session", heard.one_session),
+    "state": ("its state is retained and valid", message_checks.state),
+    "birth": ("its birth is retained, valid, its own, and names no user of a camera", message_checks.birth),
+    "heartbeat": ("heartbeats come with QoS 0, not retained, and are valid", message_checks.heartbeat),
+    "session": ("state and heartbeats of a connection carry the same session", message_checks.one_session),
     "envelope": (
         "every event is a valid CloudEvent of this gateway, on the topic of its camera",
-        heard.envelopes,
+        message_checks.envelopes,
     ),
-    "sequence": ("no number of an epoch is missing, but for announced losses", heard.no_gap),
-    "resend": ("what comes again is the same, byte for byte", heard.same_bytes),
-    "chain": ("prevhash is the hash of the event before", heard.chain),
-    "media": ("a file names its event and camera, and is what its sha256 says", heard.media),
+    "sequence": ("no number of an epoch is missing, but for announced losses", message_checks.no_gap),
+    "resend": ("what comes again is the same, byte for byte", message_checks.same_bytes),
+    "chain": ("prevhash is the hash of the event before", message_checks.chain),
+    "media": ("a file names its event and camera, and is what its sha256 says", message_checks.media),
 }
 COMMAND_CHECKS: dict[str, tuple[str, Callable[[CommandTester], str]]] = {
-    "cmd-status": ("status is accepted, running, succeeded", asked.status),
-    "cmd-rebirth": ("rebirth is followed by a birth", asked.rebirth),
-    "cmd-repeat": ("a repeated command gets the same answer", asked.repeat),
-    "cmd-reused": ("another command under a used id is rejected", asked.reused),
-    "cmd-expired": ("an expired command is not obeyed", asked.expired),
-    "cmd-gateway": ("a command for another gateway is rejected", asked.wrong_gateway),
-    "cmd-malformed": ("an incomplete document is rejected", asked.malformed),
-    "cmd-unknown": ("an unknown type is rejected", asked.unknown_type),
-    "cmd-arguments": ("unknown arguments are rejected", asked.bad_arguments),
-    "cmd-unsigned": ("a risky command without a signature is rejected", asked.unsigned),
-    "cmd-noise": ("noise and oversized messages are survived", asked.noise),
+    "cmd-status": ("status is accepted, running, succeeded", command_checks.status),
+    "cmd-rebirth": ("rebirth is followed by a birth", command_checks.rebirth),
+    "cmd-repeat": ("a repeated command gets the same answer", command_checks.repeat),
+    "cmd-reused": ("another command under a used id is rejected", command_checks.reused),
+    "cmd-expired": ("an expired command is not obeyed", command_checks.expired),
+    "cmd-gateway": ("a command for another gateway is rejected", command_checks.wrong_gateway),
+    "cmd-malformed": ("an incomplete document is rejected", command_checks.malformed),
+    "cmd-unknown": ("an unknown type is rejected", command_checks.unknown_type),
+    "cmd-arguments": ("unknown arguments are rejected", command_checks.bad_arguments),
+    "cmd-unsigned": ("a risky command without a signature is rejected", command_checks.unsigned),
+    "cmd-noise": ("noise and oversized messages are survived", command_checks.noise),
 }
 """By name: the rule of the contract, and the function that checks it; see docs/reference/conformance.md."""
 
@@ -61,21 +60,19 @@ def run_conformance(args: argparse.Namespace, stdout: TextIO) -> int:
     gateway = ProbedGateway(args.gateway, args.ward)
     client_id = f"conformance-{secrets.token_hex(6)}"
     with GatewayObserver(broker, mqtt_of(args, broker), topics, client_id) as observer:
-        asker = CommandTester(observer, gateway)
-        findings = (
+        tester = CommandTester(observer, gateway)
+        results = (
             {}
             if args.no_commands
-            else {name: _check_commands(check, asker) for name, (_, check) in COMMAND_CHECKS.items()}
+            else {name: _check_commands(check, tester) for name, (_, check) in COMMAND_CHECKS.items()}
         )
         observer.wait_until(lambda _: False, args.listen_s)
-        listened = {
+        message_results = {
             name: _check_messages(check, observer, gateway) for name, (_, check) in MESSAGE_CHECKS.items()
         }
-    findings = listened | findings
-    _print(findings, args.json, stdout)
-    return (
-        EX_FAILED if any(each.verdict is ConformanceVerdict.BROKEN for each in findings.values()) else EX_OK
-    )
+    results = message_results | results
+    _print(results, args.json, stdout)
+    return EX_FAILED if any(each.verdict is ConformanceVerdict.BROKEN for each in results.values()) else EX_OK
 
 
 def _check_messages(
@@ -84,8 +81,8 @@ def _check_messages(
     return _result_of(lambda: check(observer.messages, gateway))
 
 
-def _check_commands(check: Callable[[CommandTester], str], asker: CommandTester) -> ConformanceResult:
-    return _result_of(lambda: check(asker))
+def _check_commands(check: Callable[[CommandTester], str], tester: CommandTester) -> ConformanceResult:
+    return _result_of(lambda: check(tester))
 
 
 def _result_of(check: Callable[[], str]) -> ConformanceResult:
@@ -101,15 +98,17 @@ def _result_of(check: Callable[[], str]) -> ConformanceResult:
         return ConformanceResult(ConformanceVerdict.BROKEN, str(error))
 
 
-def _print(findings: dict[str, ConformanceResult], as_json: bool, stdout: TextIO) -> None:
+def _print(results: dict[str, ConformanceResult], as_json: bool, stdout: TextIO) -> None:
     if as_json:
-        told = {name: {"verdict": each.verdict.value, "text": each.text} for name, each in findings.items()}
-        stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        document = {
+            name: {"verdict": each.verdict.value, "text": each.text} for name, each in results.items()
+        }
+        stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return
     rules = {name: rule for name, (rule, _) in (MESSAGE_CHECKS | COMMAND_CHECKS).items()}
-    for name, each in findings.items():
+    for name, each in results.items():
         stdout.write(f"{each.verdict.value:<11}  {name:<13}  {rules[name]}\n{'':<28}{each.text}\n")
     counts = {
-        verdict: sum(each.verdict is verdict for each in findings.values()) for verdict in ConformanceVerdict
+        verdict: sum(each.verdict is verdict for each in results.values()) for verdict in ConformanceVerdict
     }
     stdout.write(", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count) + "\n")

@@ -58,8 +58,8 @@ class CommandTester:
         topic, before = f"reply/{document['id']}", len(self._replies(document["id"]))
         self.send(as_type or document["type"], msgspec.json.encode(document))
 
-        def is_answered(heard: list[SubscribedMessage]) -> bool:
-            replies = [decoded(each, Reply) for each in heard if each.topic == topic]
+        def is_answered(messages: list[SubscribedMessage]) -> bool:
+            replies = [decoded(each, Reply) for each in messages if each.topic == topic]
             return any(each.status in FINAL for each in replies[before:])
 
         if not self.observer.wait_until(is_answered, self.answer_s):
@@ -73,87 +73,89 @@ class CommandTester:
         return [decoded(each, Reply) for each in found]
 
 
-def status(asker: CommandTester) -> str:
-    replies = asker.run_command(asker.document("status"))
+def status(tester: CommandTester) -> str:
+    replies = tester.run_command(tester.document("status"))
     if [each.status for each in replies] != ["accepted", "running", "succeeded"]:
         raise ContractBroken(f"status was answered {', '.join(each.status for each in replies)}")
-    if replies[-1].gateway != asker.gateway.id:
+    if replies[-1].gateway != tester.gateway.id:
         raise ContractBroken(f"the reply says gateway {replies[-1].gateway}")
     return replies[-1].text
 
 
-def rebirth(asker: CommandTester) -> str:
-    before = len(on_topic(asker.observer.messages, "birth"))
-    asker.run_command(asker.document("rebirth"))
-    if not asker.observer.wait_until(lambda heard: len(on_topic(heard, "birth")) > before, asker.answer_s):
+def rebirth(tester: CommandTester) -> str:
+    before = len(on_topic(tester.observer.messages, "birth"))
+    tester.run_command(tester.document("rebirth"))
+    if not tester.observer.wait_until(
+        lambda messages: len(on_topic(messages, "birth")) > before, tester.answer_s
+    ):
         raise ContractBroken("no birth came after rebirth")
     return "a birth came"
 
 
-def repeat(asker: CommandTester) -> str:
-    document = asker.document("status")
-    first = asker.run_command(document)[-1]
-    again = asker.run_command(document)
+def repeat(tester: CommandTester) -> str:
+    document = tester.document("status")
+    first = tester.run_command(document)[-1]
+    again = tester.run_command(document)
     if again != [first]:
         raise ContractBroken("a repeated command got another answer than the first time")
     return "the same answer"
 
 
-def reused(asker: CommandTester) -> str:
-    document = asker.document("status")
-    asker.run_command(document)
-    return _rejected(asker, {**document, "type": "rebirth"}, "id-reused", "rebirth")
+def reused(tester: CommandTester) -> str:
+    document = tester.document("status")
+    tester.run_command(document)
+    return _rejected(tester, {**document, "type": "rebirth"}, "id-reused", "rebirth")
 
 
-def expired(asker: CommandTester) -> str:
+def expired(tester: CommandTester) -> str:
     past = datetime.now(UTC) - timedelta(hours=1)
     issued = rfc3339(past - timedelta(hours=1))
-    replies = asker.run_command(asker.document("status", issued=issued, expires=rfc3339(past)))
+    replies = tester.run_command(tester.document("status", issued=issued, expires=rfc3339(past)))
     last = replies[-1]
-    if last.status == "succeeded" and not _synced(asker):
+    if last.status == "succeeded" and not _synced(tester):
         raise NothingObserved("the clock of the box is not synchronised: it cannot tell")
     if last.status != "expired":
         raise ContractBroken(f"a command of two hours ago was answered {last.status}")
     return last.text
 
 
-def wrong_gateway(asker: CommandTester) -> str:
-    return _rejected(asker, asker.document("status", gateway="another-box"), "wrong-gateway")
+def wrong_gateway(tester: CommandTester) -> str:
+    return _rejected(tester, tester.document("status", gateway="another-box"), "wrong-gateway")
 
 
-def malformed(asker: CommandTester) -> str:
-    document = asker.document("status")
-    return _rejected(asker, {"id": document["id"], "type": "status"}, "malformed")
+def malformed(tester: CommandTester) -> str:
+    document = tester.document("status")
+    return _rejected(tester, {"id": document["id"], "type": "status"}, "malformed")
 
 
-def unknown_type(asker: CommandTester) -> str:
-    return _rejected(asker, asker.document("make-coffee"), "unknown-type")
+def unknown_type(tester: CommandTester) -> str:
+    return _rejected(tester, tester.document("make-coffee"), "unknown-type")
 
 
-def bad_arguments(asker: CommandTester) -> str:
-    return _rejected(asker, asker.document("status", args={"colour": "red"}), "bad-arguments")
+def bad_arguments(tester: CommandTester) -> str:
+    return _rejected(tester, tester.document("status", args={"colour": "red"}), "bad-arguments")
 
 
-def unsigned(asker: CommandTester) -> str:
+def unsigned(tester: CommandTester) -> str:
     """The command pushes a configuration that the gateway could not accept anyway."""
     args = {"version": 1, "config": "version: 1", "sha256": "0" * 64}
-    return _rejected(asker, asker.document("set-config", args=args), "unsigned")
+    return _rejected(tester, tester.document("set-config", args=args), "unsigned")
 
 
-def noise(asker: CommandTester) -> str:
+def noise(tester: CommandTester) -> str:
     """The gateway survives messages that are no documents, and oversized ones."""
     for payload in (b"\xff\x00 no document", b"[" * 5000, b" " * OVERSIZED_BYTES):
-        asker.send("status", payload)
-    return status(asker)
+        tester.send("status", payload)
+    return status(tester)
 
 
-def _rejected(asker: CommandTester, document: dict[str, Any], code: str, as_type: str | None = None) -> str:
-    last = asker.run_command(document, as_type)[-1]
+def _rejected(tester: CommandTester, document: dict[str, Any], code: str, as_type: str | None = None) -> str:
+    last = tester.run_command(document, as_type)[-1]
     if (last.status, last.code) != ("rejected", code):
         raise ContractBroken(f"it was answered {last.status} ({last.code}), not rejected ({code})")
     return last.text
 
 
-def _synced(asker: CommandTester) -> bool:
-    result = asker.run_command(asker.document("status"))[-1].result
+def _synced(tester: CommandTester) -> bool:
+    result = tester.run_command(tester.document("status"))[-1].result
     return bool(result["heartbeat"]["clock"]["synced"])

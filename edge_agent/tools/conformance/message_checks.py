@@ -67,35 +67,35 @@ class ObservedEvent:
         return int(self.envelope.sequence)
 
 
-def decoded(heard: SubscribedMessage, kind: type[Kind]) -> Kind:
+def decoded(messages: SubscribedMessage, kind: type[Kind]) -> Kind:
     try:
-        return msgspec.json.decode(heard.payload, type=kind)
+        return msgspec.json.decode(messages.payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ContractBroken(f"{heard.topic}: {error}") from error
+        raise ContractBroken(f"{messages.topic}: {error}") from error
 
 
-def on_topic(heard: Sequence[SubscribedMessage], topic: str) -> list[SubscribedMessage]:
-    return [each for each in heard if each.topic == topic or each.topic.startswith(f"{topic}/")]
+def on_topic(messages: Sequence[SubscribedMessage], topic: str) -> list[SubscribedMessage]:
+    return [each for each in messages if each.topic == topic or each.topic.startswith(f"{topic}/")]
 
 
-def events(heard: Sequence[SubscribedMessage]) -> list[ObservedEvent]:
-    return [ObservedEvent(each, _event(each)) for each in on_topic(heard, "event")]
+def events(messages: Sequence[SubscribedMessage]) -> list[ObservedEvent]:
+    return [ObservedEvent(each, _event(each)) for each in on_topic(messages, "event")]
 
 
-def _event(heard: SubscribedMessage) -> wire.CloudEvent[Any]:
-    envelope: wire.CloudEvent[Any] = decoded(heard, wire.CloudEvent[Any])
+def _event(messages: SubscribedMessage) -> wire.CloudEvent[Any]:
+    envelope: wire.CloudEvent[Any] = decoded(messages, wire.CloudEvent[Any])
     kind = envelope.type.removeprefix(wire.TYPE_PREFIX).removesuffix(".v1")
     data = wire.DATA_OF_KIND.get(kind)
     if data is None:
         raise ContractBroken(f"{envelope.id}: there is no type {envelope.type}")
-    return decoded(heard, wire.CloudEvent[data])  # type: ignore[valid-type]
+    return decoded(messages, wire.CloudEvent[data])  # type: ignore[valid-type]
 
 
 # --- state, birth, heartbeat ---
 
 
-def state(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    states = on_topic(heard, "state")
+def state(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+    states = on_topic(messages, "state")
     if not states:
         raise ContractBroken("no state: a retained message has to be there when somebody subscribes")
     if not states[0].retained:
@@ -104,8 +104,8 @@ def state(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     return f"{told[-1].state}: {told[-1].reason}"
 
 
-def birth(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    births = on_topic(heard, "birth")
+def birth(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+    births = on_topic(messages, "birth")
     if not births:
         raise ContractBroken("no birth: a retained message has to be there when somebody subscribes")
     told = decoded(births[-1], wire.Birth)
@@ -116,8 +116,8 @@ def birth(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     return f"version {told.version}, {len(told.cameras)} cameras"
 
 
-def heartbeat(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    beats = on_topic(heard, "heartbeat")
+def heartbeat(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+    beats = on_topic(messages, "heartbeat")
     if not beats:
         raise NothingObserved("no heartbeat came")
     for each in beats:
@@ -131,10 +131,10 @@ def heartbeat(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str
     return f"{len(told)}{rhythm}; degraded: {len(told[-1].degraded)} lines"
 
 
-def one_session(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+def one_session(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     """State, birth and heartbeats of one connection have the same session."""
-    states = [decoded(each, wire.State) for each in on_topic(heard, "state")]
-    beats = [decoded(each, wire.Heartbeat) for each in on_topic(heard, "heartbeat")]
+    states = [decoded(each, wire.State) for each in on_topic(messages, "state")]
+    beats = [decoded(each, wire.Heartbeat) for each in on_topic(messages, "heartbeat")]
     if not states or not beats:
         raise NothingObserved("a state and a heartbeat are needed")
     sessions = {each.session for each in states if each.state == "online"}
@@ -147,8 +147,8 @@ def one_session(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> s
 # --- events ---
 
 
-def envelopes(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    found = _events_seen(heard)
+def envelopes(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+    found = _events_seen(messages)
     for event in found:
         _check_envelope(event, gateway)
     kinds = sorted({each.envelope.type.removeprefix(wire.TYPE_PREFIX) for each in found})
@@ -156,26 +156,26 @@ def envelopes(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str
 
 
 def _check_envelope(event: ObservedEvent, gateway: ProbedGateway) -> None:
-    told, heard = event.envelope, event.message
+    told, messages = event.envelope, event.message
     wanted = {
         "source": (told.source, f"/tb/{gateway.id}"),
         "id": (told.id, f"{gateway.id}/{told.epoch}/{told.sequence}"),
         "ward": (told.ward, gateway.ward),
-        "subject": (told.subject, heard.topic.removeprefix("event/")),
+        "subject": (told.subject, messages.topic.removeprefix("event/")),
         "severitytext": (told.severitytext, SEVERITIES[told.severitynumber]),
-        "content type": ((heard.content_type or "").split(";")[0], EVENT_TYPE),
-        "QoS": (heard.qos, 1),
+        "content type": ((messages.content_type or "").split(";")[0], EVENT_TYPE),
+        "QoS": (messages.qos, 1),
     }
     for what, (found, right) in wanted.items():
         if found != right:
             raise ContractBroken(f"{told.id}: {what} is {found!r}, not {right!r}")
 
 
-def no_gap(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+def no_gap(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     """In each epoch no number between the lowest and the highest received is missing, except those that a
     ``loss`` announces."""
     epochs: dict[str, list[tuple[int, int]]] = {}  # as ranges, to bound memory whatever the gateway sends
-    for event in _events_seen(heard):
+    for event in _events_seen(messages):
         epochs.setdefault(event.envelope.epoch, []).append((event.number, event.number))
         if isinstance(event.envelope.data, wire.LossData):
             lost = event.envelope.data
@@ -196,11 +196,11 @@ def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
     return first, last
 
 
-def same_bytes(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+def same_bytes(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     """An event that is sent again has the same bytes."""
     seen: dict[str, bytes] = {}
     again = 0
-    for event in _events_seen(heard):
+    for event in _events_seen(messages):
         before = seen.setdefault(event.envelope.id, event.message.payload)
         if before is not event.message.payload:
             again += 1
@@ -209,9 +209,9 @@ def same_bytes(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> st
     return f"{again} came again"
 
 
-def chain(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+def chain(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     """``prevhash`` is the SHA-256 of the previous event in its epoch."""
-    by_number = {(each.envelope.epoch, each.number): each for each in _events_seen(heard)}
+    by_number = {(each.envelope.epoch, each.number): each for each in _events_seen(messages)}
     links = 0
     for (epoch, number), event in by_number.items():
         before = by_number.get((epoch, number - 1))
@@ -225,8 +225,8 @@ def chain(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     return f"{links} links"
 
 
-def media(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
-    found = on_topic(heard, "media")
+def media(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
+    found = on_topic(messages, "media")
     if not found:
         raise NothingObserved("no media came")
     for each in found:
@@ -243,7 +243,7 @@ def media(heard: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     return f"{len(found)} files, {sum(len(each.payload) for each in found)} bytes"
 
 
-def _events_seen(heard: Sequence[SubscribedMessage]) -> list[ObservedEvent]:
-    if not (found := events(heard)):
+def _events_seen(messages: Sequence[SubscribedMessage]) -> list[ObservedEvent]:
+    if not (found := events(messages)):
         raise NothingObserved("no event came")
     return found

@@ -23,7 +23,7 @@ from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.tools.doctor.text import document, lines, verdict
 
 
-def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnvironment | None = None) -> int:
+def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnvironment | None = None) -> int:
     """Return 0 if no check is red or all red ones were accepted, 1 if a check is red, 2 for wrong usage.
 
     Raises ConfigError, and EdgeAgentError when a report cannot be written. A process of root continues as the
@@ -35,7 +35,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnviro
     from edge_agent.tools.doctor.reports import result_file, store_report
 
     use_one_opencv_thread()
-    surroundings = surroundings or DoctorEnvironment()
+    environment = environment or DoctorEnvironment()
     lang: Lang = args.lang or default_lang(os.environ)
     settings, unread = load(args.config)
     reasons = dict(args.accept)
@@ -49,23 +49,25 @@ def run_doctor(args: argparse.Namespace, out: TextIO, surroundings: DoctorEnviro
         raise EdgeAgentError("there is no camera in the configuration: no pictures to put on a sheet")
     photo = Photo.read(args.photo) if args.photo is not None and args.report is not None else None
     with result_file(args.sheet) as sheet, result_file(args.report) as report:
-        first = run.disk_before_first_start(settings, surroundings.sysroot)
+        first = run.disk_before_first_start(settings, environment.sysroot)
         agent = become_agent(settings.state_dir)  # before data from cameras is decoded
         image = None if photo is None else photo.scaled()
         _say_wait(settings)
-        found = run.accept(run.examine(settings, unread, surroundings, agent, first), reasons)
-        told = document(found, lang, surroundings.clock.now(), surroundings.sysroot)
+        found = run.accept(run.examine(settings, unread, environment, agent, first), reasons)
+        summary = document(found, lang, environment.clock.now(), environment.sysroot)
         if args.json:
-            out.write(json.dumps(json.loads(msgspec.json.encode(told)), indent=2, ensure_ascii=False) + "\n")
+            out.write(
+                json.dumps(json.loads(msgspec.json.encode(summary)), indent=2, ensure_ascii=False) + "\n"
+            )
         else:
             for line in lines(found, lang, colour=has_colours(out, os.environ)):
                 out.write(f"{line}\n")
         if sheet is not None:
             sheet.write(pictures({name: seen.picture for name, seen in found.measurements.items()}))
         if report is not None:
-            page = make_report(found, told, lang, photo=image, by=args.by)
+            page = make_report(found, summary, lang, photo=image, by=args.by)
             report.write(page)
-            store_report(settings.state_dir, told, page)
+            store_report(settings.state_dir, summary, page)
     return EX_FAILED if verdict(found) == "failed" else EX_OK
 
 

@@ -65,21 +65,21 @@ class Photo:
         return jpeg(picture)  # type: ignore[arg-type]
 
 
-def make_report(found: Examination, told: Doctor, lang: Lang, *, photo: bytes | None, by: str) -> bytes:
-    """Return the page in UTF-8. ``told``: the examination as JSON; ``photo``: a JPEG of the notice sign."""
+def make_report(found: Examination, document: Doctor, lang: Lang, *, photo: bytes | None, by: str) -> bytes:
+    """Return the page in UTF-8. ``document``: the examination as JSON; ``photo``: a JPEG of the sign."""
     words = REPORT[lang]
     style = "\n".join([*map(_font, WEIGHTS), STYLE.read_text(encoding="utf-8")])
     parts = [
         f"<h1>{words['title']}</h1>",
-        _facts(found, told, words, by),
-        f'<p class="verdict {told.verdict}">{escape(told.sentence)}</p>',
+        _facts(found, document, words, by),
+        f'<p class="verdict {document.verdict}">{escape(document.sentence)}</p>',
         f"<h2>{words['results']}</h2>",
         _results(found, words, lang),
         f"<h2>{words['accepted']}</h2>",
         _accepted(found, words, lang),
         f"<h2>{words['cameras']}</h2>",
         '<div class="pictures">',
-        *(_camera(seen, words) for seen in found.measurements.values()),
+        *(_camera(measurement, words) for measurement in found.measurements.values()),
         "</div>",
         '<div class="end"><section class="photo">',
         f"<h2>{words['notice']}</h2>",
@@ -93,15 +93,15 @@ def make_report(found: Examination, told: Doctor, lang: Lang, *, photo: bytes | 
         f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(told.gateway)}: {words['title']}</title><style>\n{style}</style></head><body>\n"
+        f"<title>{escape(document.gateway)}: {words['title']}</title><style>\n{style}</style></head><body>\n"
     )
     return (head + "\n".join(parts) + "\n</body></html>\n").encode()
 
 
-def _facts(found: Examination, told: Doctor, words: Mapping[str, str], by: str) -> str:
-    gateway, place = found.settings.gateway, told.location
+def _facts(found: Examination, document: Doctor, words: Mapping[str, str], by: str) -> str:
+    gateway, place = found.settings.gateway, document.location
     where = words["no_place"] if place is None else f"{place.latitude:.6f}, {place.longitude:.6f}"
-    at = datetime.fromisoformat(told.time).astimezone(gateway.timezone).strftime(words["moment"])
+    at = datetime.fromisoformat(document.time).astimezone(gateway.timezone).strftime(words["moment"])
     if any(r.check == "clock" and level_of(r) is not CheckLevel.GREEN for r in found.results):
         at += f" ({words['clock']})"
     rows = {
@@ -110,8 +110,10 @@ def _facts(found: Examination, told: Doctor, words: Mapping[str, str], by: str) 
         words["place"]: where,
         words["time"]: at,
         words["by"]: by,
-        words["box"]: f"{told.board} ({told.profile})",
-        words["software"]: f"edge-agent {told.version}, {words['configuration']} {told.config_hash[:12]}",
+        words["box"]: f"{document.board} ({document.profile})",
+        words[
+            "software"
+        ]: f"edge-agent {document.version}, {words['configuration']} {document.config_hash[:12]}",
     }
     cells = (f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows.items())
     return f'<table class="facts">{"".join(cells)}</table>'
@@ -144,17 +146,19 @@ def _accepted(found: Examination, words: Mapping[str, str], lang: Lang) -> str:
     return f'<table class="results short"><tr>{head}</tr>{rows}</table>'
 
 
-def _camera(seen: CameraMeasurement, words: Mapping[str, str]) -> str:
-    caption = ", ".join([f"<b>{escape(seen.measured.id)}</b>", *map(escape, _measures(seen, words))])
-    if seen.picture is None:
+def _camera(measurement: CameraMeasurement, words: Mapping[str, str]) -> str:
+    caption = ", ".join(
+        [f"<b>{escape(measurement.measured.id)}</b>", *map(escape, _measures(measurement, words))]
+    )
+    if measurement.picture is None:
         picture = f'<div class="nothing">{words["no_picture"]}</div>'
     else:
-        picture = _image(jpeg(seen.picture), seen.measured.id)
+        picture = _image(jpeg(measurement.picture), measurement.measured.id)
     return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"
 
 
-def _measures(seen: CameraMeasurement, words: Mapping[str, str]) -> Iterator[str]:
-    measured = seen.measured
+def _measures(measurement: CameraMeasurement, words: Mapping[str, str]) -> Iterator[str]:
+    measured = measurement.measured
     if measured.codec and measured.width:
         codec = CODECS.get(measured.codec, measured.codec)
         yield f"{codec} {measured.width}x{measured.height}"

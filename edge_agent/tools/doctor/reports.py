@@ -57,16 +57,16 @@ def result_file(path: Path | None) -> Iterator[ResultFile | None]:
         yield opened
 
 
-def store_report(state_dir: Path, told: Doctor, page: bytes) -> None:
+def store_report(state_dir: Path, document: Doctor, page: bytes) -> None:
     """Store a copy in ``state_dir/reports`` with the document beside it, and delete the oldest beyond
     ``KEPT``. A disk error is printed and is no failure: the report itself was written."""
     folder = state_dir / FOLDER
-    stamp = told.time[:19].replace("-", "").replace(":", "")
-    path = folder / f"{told.gateway}-{stamp}Z.html"
+    stamp = document.time[:19].replace("-", "").replace(":", "")
+    path = folder / f"{document.gateway}-{stamp}Z.html"
     try:
         folder.mkdir(mode=0o750, exist_ok=True)
         path.write_bytes(page)
-        path.with_suffix(".json").write_bytes(msgspec.json.encode(told))
+        path.with_suffix(".json").write_bytes(msgspec.json.encode(document))
         _forget_old(folder)
     except OSError as error:
         print(f"no copy is kept in {folder}: {(error.strerror or str(error)).lower()}", file=sys.stderr)

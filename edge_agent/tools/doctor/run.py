@@ -76,7 +76,7 @@ def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[Check
 def examine(
     settings: Settings,
     unread: str | None,
-    surroundings: DoctorEnvironment,
+    environment: DoctorEnvironment,
     agent: str | None = None,
     first: Sequence[CheckResult] | None = None,
 ) -> Examination:
@@ -86,21 +86,21 @@ def examine(
     of root continues with its rights; ``first``: result of ``disk_before_first_start``.
     """
     began_mono = time.monotonic()
-    clock, sysroot = surroundings.clock, surroundings.sysroot
-    asked = ask_status(settings)
-    beat = asked.document.heartbeat if asked.document else None
-    step = beat.thermal.step if beat else 0
-    now = box.read_clock(settings, clock, sysroot, surroundings.kernel)
+    clock, sysroot = environment.clock, environment.sysroot
+    status = ask_status(settings)
+    heartbeat = status.document.heartbeat if status.document else None
+    step = heartbeat.thermal.step if heartbeat else 0
+    now = box.read_clock(settings, clock, sysroot, environment.kernel)
     advised = settings.profile.platform.capacity if settings.profile.platform else None
     opener = LimitedLogins(settings.state_dir, clock).open
     logins = settings.state_dir / LOGINS_FILE
-    of_agent = beat.cameras if beat else {}
-    visits = {
+    of_agent = heartbeat.cameras if heartbeat else {}
+    camera_checks = {
         camera.id: CameraCheck(camera, clock, of_agent.get(camera.id), advised, opener, logins)
         for camera in settings.cameras
     }
-    alone = asked.document is None and asked.failure is None
-    links = broker.broker_checks(settings, alone=alone, clock_trusted=now.trusted)
+    alone = status.document is None and status.failure is None
+    brokers = broker.broker_checks(settings, alone=alone, clock_trusted=now.trusted)
     checks = [
         Check("config", SHORT_S, lambda: box.check_config(settings, unread)),
         Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
@@ -108,11 +108,13 @@ def examine(
         Check("disk", SHORT_S, lambda: first or disk.check_disk(settings, sysroot, agent)),
         Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
-        Check("agent", SHORT_S, lambda: check_agent(asked, settings)),
+        Check("agent", SHORT_S, lambda: check_agent(status, settings)),
         Check(
-            "detector", SHORT_S, lambda: detector.check_detector(settings, beat.detector if beat else None)
+            "detector",
+            SHORT_S,
+            lambda: detector.check_detector(settings, heartbeat.detector if heartbeat else None),
         ),
-        *(Check(name, cameras.LIMIT_S, visit.run) for name, visit in visits.items()),
+        *(Check(name, cameras.LIMIT_S, camera_check.run) for name, camera_check in camera_checks.items()),
         Check(
             "certificate",
             SHORT_S,
@@ -122,31 +124,31 @@ def examine(
                 clock_trusted=now.trusted,
             ),
         ),
-        *(Check(link.name, broker.LIMIT_S, link.run) for link in links),
-        Check("outbox", SHORT_S, lambda: check_outbox(asked, settings)),
+        *(Check(each_broker.name, broker.LIMIT_S, each_broker.run) for each_broker in brokers),
+        Check("outbox", SHORT_S, lambda: check_outbox(status, settings)),
     ]
-    links_told = broker.spare_brokers(run_checks(checks))
-    if broker.is_good(links_told):
-        asked = _when_connected(settings, asked, surroundings.session_within_s)
-        within_s = surroundings.confirmed_within_s
-        delivery = check_delivery(settings, asked, broker.probe_topics(settings), within_s)
-        links_told = with_delivery(links_told, delivery)
-    results = list(links_told)
-    seen = {name: visit.measurement for name, visit in visits.items()}
-    load = cameras.check_decoding(settings, [each.measured for each in seen.values()])
+    broker_results = broker.spare_brokers(run_checks(checks))
+    if broker.is_good(broker_results):
+        status = _when_connected(settings, status, environment.session_within_s)
+        within_s = environment.confirmed_within_s
+        delivery = check_delivery(settings, status, broker.probe_topics(settings), within_s)
+        broker_results = with_delivery(broker_results, delivery)
+    results = list(broker_results)
+    measurements = {name: camera_check.measurement for name, camera_check in camera_checks.items()}
+    load = cameras.check_decoding(settings, [each.measured for each in measurements.values()])
     of_board = max(number for number, each in enumerate(results) if each.check.partition("/")[0] == "board")
     results[of_board + 1 : of_board + 1] = load
-    return Examination(settings, tuple(results), seen, time.monotonic() - began_mono)
+    return Examination(settings, tuple(results), measurements, time.monotonic() - began_mono)
 
 
-def _when_connected(settings: Settings, asked: StatusResult, within_s: float) -> StatusResult:
+def _when_connected(settings: Settings, status: StatusResult, within_s: float) -> StatusResult:
     """Wait until a running agent without a session gets one, so that a technician need not run the doctor
     twice."""
     deadline = time.monotonic() + within_s
-    while asked.document is not None and not asked.document.connected and time.monotonic() < deadline:
+    while status.document is not None and not status.document.connected and time.monotonic() < deadline:
         time.sleep(0.5)
-        asked = ask_status(settings)
-    return asked
+        status = ask_status(settings)
+    return status
 
 
 def check_names(settings: Settings) -> tuple[str, ...]:

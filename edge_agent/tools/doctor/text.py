@@ -79,15 +79,15 @@ def sentence(found: Examination, lang: Lang) -> str:
         if red:
             return f"Điểm {site}: CHƯA ĐẠT, còn {len(red)} lỗi phải sửa: {_named(red, lang)}.{improve}"
         if defects:
-            told = f"ĐẠT, CÒN TỒN TẠI {len(defects)} lỗi được chấp nhận: {_named(defects, lang)}"
-            return f"Điểm {site}: {told}.{improve}"
+            conditions = f"ĐẠT, CÒN TỒN TẠI {len(defects)} lỗi được chấp nhận: {_named(defects, lang)}"
+            return f"Điểm {site}: {conditions}.{improve}"
         return f"Điểm {site}: ĐẠT, không có lỗi.{improve}"
     improve = f" {_count(len(yellow), 'thing')} could be better." if yellow else ""
     if red:
         return f"{site} is NOT READY: {_count(len(red), 'fault')} to correct: {_named(red, lang)}.{improve}"
     if defects:
-        told = f"{_count(len(defects), 'defect')}: {_named(defects, lang)}"
-        return f"{site} is ACCEPTED WITH {told}.{improve}"
+        conditions = f"{_count(len(defects), 'defect')}: {_named(defects, lang)}"
+        return f"{site} is ACCEPTED WITH {conditions}.{improve}"
     return f"{site} is READY: no faults.{improve}"
 
 

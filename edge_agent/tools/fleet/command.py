@@ -112,9 +112,9 @@ def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
     board = FleetStatus(args.root)
     with ToolClient(
         broker, mqtt_of(args, broker), f"fleet-{secrets.token_hex(6)}", reconnects=True
-    ) as listening:
-        listening.subscribe(*board.subscriptions(args.ward))
-        table = LiveTable(listening, board, args.state)
+    ) as subscriber:
+        subscriber.subscribe(*board.subscriptions(args.ward))
+        table = LiveTable(subscriber, board, args.state)
         if args.once or args.json or not stdout.isatty():
             return _once(table, args.listen_s, args.json, stdout)
         return _live(table, args.broker, stdout)
@@ -123,16 +123,16 @@ def run_fleet(args: argparse.Namespace, stdout: TextIO) -> int:
 class LiveTable:
     """The table, updated by the received messages."""
 
-    def __init__(self, listening: ToolClient, board: FleetStatus, states: Sequence[str]) -> None:
-        self.subscriber = listening
+    def __init__(self, subscriber: ToolClient, board: FleetStatus, states: Sequence[str]) -> None:
+        self.subscriber = subscriber
         self.status = board
         self._states = states
         self._began_mono = time.monotonic()
 
     def receive(self) -> None:
         """Process all messages received since the last call."""
-        for heard in self.subscriber.receive_all():
-            self.status.receive(heard.topic, heard.payload, heard.retained, time.monotonic(), _now_ms())
+        for message in self.subscriber.receive_all():
+            self.status.receive(message.topic, message.payload, message.retained, time.monotonic(), _now_ms())
         if missing := self.status.exact_topics(time.monotonic()):
             self.subscriber.subscribe(*missing)
 
@@ -214,10 +214,10 @@ def _draw(screen: TerminalScreen, table: LiveTable, where: str, first: int) -> i
 
 def _notes(table: LiveTable) -> list[str]:
     """Notes about more than one gateway."""
-    board, listening = table.status, table.subscriber
+    board, subscriber = table.status, table.subscriber
     found = []
-    if listening.connection_error is not None:
-        found.append(f"no connection: {listening.connection_error}; what is shown is old")
+    if subscriber.connection_error is not None:
+        found.append(f"no connection: {subscriber.connection_error}; what is shown is old")
     if board.centre not in (None, "online"):
         found.append(f"the centre is {board.centre}")
     found += [

@@ -27,8 +27,8 @@ MISSED = 3.3
 """Missed heartbeats after which a gateway is silent, as at the centre."""
 OLD_S = 120.0
 """An event that waits longer is a problem."""
-MOST_GATEWAYS = 20_000
-MOST_CHARACTERS = 300
+MAX_GATEWAYS = 20_000
+MAX_CHARACTERS = 300
 
 
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
@@ -168,7 +168,7 @@ class FleetStatus:
             self.gateways.pop((up.ward, up.gateway), None)
             return
         key = up.ward, up.gateway
-        if key not in self.gateways and len(self.gateways) >= MOST_GATEWAYS:
+        if key not in self.gateways and len(self.gateways) >= MAX_GATEWAYS:
             return
         box = self.gateways.setdefault(key, FleetGateway(up.gateway, up.ward, mono))
         match message:
@@ -231,7 +231,7 @@ class FleetStatus:
 
 def terminal_safe(text: str) -> str:
     """Clean a text for a terminal: data from a broker must not move its cursor."""
-    text = unicodedata.normalize("NFC", text[:MOST_CHARACTERS])
+    text = unicodedata.normalize("NFC", text[:MAX_CHARACTERS])
     return "".join(each if each.isprintable() else "?" for each in text)
 
 

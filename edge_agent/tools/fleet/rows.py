@@ -10,7 +10,7 @@ import msgspec
 from edge_agent.tools.fleet.arguments import STANDINGS
 from edge_agent.tools.fleet.fleet_status import FleetGateway, FleetStatus
 
-LEAST_WHY = 10
+MIN_WHY_WIDTH = 10
 
 
 class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ def lines(rows: Sequence[GatewayRow], width: int) -> list[str]:
     gets the rest."""
     table = [HEAD, *map(cells, rows)]
     widths = [max(text_width(line[column]) for line in table) for column in range(len(HEAD) - 1)]
-    left = max(LEAST_WHY, width - sum(widths) - 2 * len(widths))
+    left = max(MIN_WHY_WIDTH, width - sum(widths) - 2 * len(widths))
     made = []
     for line in table:
         first = "  ".join(padded(text, wide) for text, wide in zip(line, widths, strict=False))

@@ -38,8 +38,8 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
     broker = broker_of(args.broker)
     with ToolClient(
         broker, mqtt_of(args, broker), f"rollout-{secrets.token_hex(6)}", reconnects=True
-    ) as listening:
-        line = _BrokerConnection(args, listening, stdout)
+    ) as subscriber:
+        connection = _BrokerConnection(args, subscriber, stdout)
         options = RolloutOptions(
             args.stages,
             args.shadow_s,
@@ -50,11 +50,11 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
             args.ignore_results,
             args.again,
         )
-        rollout = Rollout(line.board, release, sha256, options, line.send, line.say)
+        rollout = Rollout(connection.board, release, sha256, options, connection.send, connection.say)
         try:
-            return line.run(rollout)
+            return connection.run(rollout)
         except RolloutStopped as stopped:
-            line.say(f"stopped: {stopped}; no other gateway is asked")
+            connection.say(f"stopped: {stopped}; no other gateway is asked")
             return EX_FAILED
         except KeyboardInterrupt:
             print("interrupted: the same command line goes on from here", file=sys.stderr)
@@ -64,19 +64,19 @@ def run_rollout(args: argparse.Namespace, stdout: TextIO) -> int:
 class _BrokerConnection:
     """The connection to the broker: updates the fleet's state from messages, and signs and sends commands."""
 
-    def __init__(self, args: argparse.Namespace, listening: ToolClient, stdout: TextIO) -> None:
+    def __init__(self, args: argparse.Namespace, subscriber: ToolClient, stdout: TextIO) -> None:
         self.board = FleetStatus(args.root)
         self._args = args
         self._private = read_private(args.key)
-        self._listening = listening
+        self._subscriber = subscriber
         self._stdout = stdout
         self._sent: dict[str, tuple[tuple[str, str], str]] = {}  # id -> gateway and action
         self._pause = threading.Event()
         replies = [f"{args.root}/{ward}/+/up/reply/+" for ward in args.ward or ["+"]]
-        listening.subscribe(*self.board.subscriptions(args.ward), *replies)
+        subscriber.subscribe(*self.board.subscriptions(args.ward), *replies)
 
     def run(self, rollout: Rollout) -> int:
-        self._hear_all(rollout)
+        self._receive_all(rollout)
         wanted = [key for key in self.board.gateways if self._is_wanted(key[1])]
         if absent := sorted({*self._args.gateway} - {gateway for _, gateway in wanted}):
             self.say(f"the broker knows no {', '.join(absent)}: wrong name or ward?")
@@ -85,7 +85,7 @@ class _BrokerConnection:
         rollout.begin(wanted, time.monotonic())
         while not rollout.step(time.monotonic()):
             self._pause.wait(STEP_S)
-            self._hear(rollout)
+            self._receive(rollout)
         if left := len(rollout.left) + len(absent):
             self.say(f"{left} are left: the same command line goes on with them")
             return EX_INCOMPLETE
@@ -108,32 +108,40 @@ class _BrokerConnection:
         )
         self._sent[command.id] = key, args["action"]
         topic = GatewayTopics(self._args.root, ward, gateway).command("model")
-        self._listening.send(topic, sign(msgspec.json.encode(command), self._private), LIFE_S)
+        self._subscriber.send(topic, sign(msgspec.json.encode(command), self._private), LIFE_S)
 
     def say(self, text: str) -> None:
         print(f"{datetime.now():%H:%M:%S}  {terminal_safe(text)}", file=self._stdout, flush=True)
 
-    def _hear_all(self, rollout: Rollout) -> None:
+    def _receive_all(self, rollout: Rollout) -> None:
         """Wait until every online gateway has sent its heartbeat, at most ``--listen-s``."""
         began_mono = time.monotonic()
         while time.monotonic() - began_mono < self._args.listen_s:
             self._pause.wait(STEP_S)
-            self._hear(rollout)
-            boxes = [box for box in self.board.gateways.values() if self._is_wanted(box.gateway)]
-            named = len(boxes) == len(self._args.gateway) > 0
+            self._receive(rollout)
+            gateways = [
+                gateway for gateway in self.board.gateways.values() if self._is_wanted(gateway.gateway)
+            ]
+            named = len(gateways) == len(self._args.gateway) > 0
             settled = named or time.monotonic() - began_mono > SETTLE_S
-            if settled and boxes and all(box.health if box.state == "online" else box.state for box in boxes):
+            if (
+                settled
+                and gateways
+                and all(
+                    gateway.health if gateway.state == "online" else gateway.state for gateway in gateways
+                )
+            ):
                 return
 
-    def _hear(self, rollout: Rollout) -> None:
-        for heard in self._listening.receive_all():
+    def _receive(self, rollout: Rollout) -> None:
+        for message in self._subscriber.receive_all():
             mono, now_ms = time.monotonic(), round(time.time() * 1000)
-            if "/up/reply/" in heard.topic:
-                self._take_reply(rollout, heard.topic, heard.payload)
+            if "/up/reply/" in message.topic:
+                self._take_reply(rollout, message.topic, message.payload)
             else:
-                self.board.receive(heard.topic, heard.payload, heard.retained, mono, now_ms)
+                self.board.receive(message.topic, message.payload, message.retained, mono, now_ms)
         if missing := self.board.exact_topics(time.monotonic()):
-            self._listening.subscribe(*missing)
+            self._subscriber.subscribe(*missing)
 
     def _take_reply(self, rollout: Rollout, topic: str, payload: bytes) -> None:
         try:

@@ -28,15 +28,15 @@ from edge_agent.tools.simulate.workers import WorkerPool
 
 POLL_EVERY_S = 1.0
 PROGRESS_EVERY_S = 10.0
-MOST_A_PROCESS = 120
+MAX_PER_PROCESS = 120
 """paho works with file descriptors below 1024 only, and a gateway needs seven."""
 
 
 def run_simulate(args: argparse.Namespace, stdout: TextIO) -> int:
     """Return 0 if every stored event was confirmed; 1 if events are left or lost, or a process failed. Raises
     ConfigError, UsageError and MqttError."""
-    if not 1 <= args.per_process <= MOST_A_PROCESS:
-        raise UsageError(f"--per-process is 1 to {MOST_A_PROCESS}; nothing was sent")
+    if not 1 <= args.per_process <= MAX_PER_PROCESS:
+        raise UsageError(f"--per-process is 1 to {MAX_PER_PROCESS}; nothing was sent")
     scenario = load(args.scenario, changes_of(args))
     brokers = tuple(broker_of(url) for url in args.broker)
     stop = stop_on_signals()
@@ -73,21 +73,19 @@ def _run(
     stdout: TextIO,
 ) -> int:
     sites = make_sites(scenario)
-    orders = [
+    jobs = [
         _worker_job(args, scenario, brokers, folder, share) for share in split_sites(sites, args.per_process)
     ]
-    with WorkerPool(orders) as crew:
-        crew.wait_prepared()
+    with WorkerPool(jobs) as pool:
+        pool.wait_prepared()
         began_mono = time.monotonic()
-        print(
-            f"{len(sites)} gateways in {len(orders)} processes at {', '.join(args.broker)}", file=sys.stderr
-        )
-        crew.send(BEGIN)
-        _watch(crew, began_mono, scenario.duration_s, stop)
+        print(f"{len(sites)} gateways in {len(jobs)} processes at {', '.join(args.broker)}", file=sys.stderr)
+        pool.send(BEGIN)
+        _watch(pool, began_mono, scenario.duration_s, stop)
         lasted_s = time.monotonic() - began_mono
-        crew.send(QUIET)
-        _drain(crew, began_mono, scenario.drain_s)
-        totals = crew.end()
+        pool.send(QUIET)
+        _drain(pool, began_mono, scenario.drain_s)
+        totals = pool.end()
     if args.json:
         stdout.write(msgspec.json.format(msgspec.json.encode(totals)).decode() + "\n")
     else:
@@ -95,32 +93,32 @@ def _run(
     return EX_OK if totals.complete else EX_FAILED
 
 
-def _watch(crew: WorkerPool, began_mono: float, duration_s: float, stop: threading.Event) -> None:
-    said_mono = began_mono
+def _watch(pool: WorkerPool, began_mono: float, duration_s: float, stop: threading.Event) -> None:
+    printed_mono = began_mono
     while (left_s := began_mono + duration_s - time.monotonic()) > 0:
         if stop.wait(min(POLL_EVERY_S, left_s)):
             print("stopping: what is left goes out first", file=sys.stderr)
             return
-        said_mono = _print_progress(crew.send(REPORT), began_mono, said_mono)
+        printed_mono = _print_progress(pool.send(REPORT), began_mono, printed_mono)
 
 
-def _drain(crew: WorkerPool, began_mono: float, drain_s: float) -> None:
+def _drain(pool: WorkerPool, began_mono: float, drain_s: float) -> None:
     """Wait until no event is left, at most ``drain_s``."""
-    deadline, said_mono = time.monotonic() + drain_s, time.monotonic()
+    deadline, printed_mono = time.monotonic() + drain_s, time.monotonic()
     pause = threading.Event()
     while time.monotonic() < deadline:
-        totals = crew.send(REPORT)
+        totals = pool.send(REPORT)
         if totals.complete:
             return
-        said_mono = _print_progress(totals, began_mono, said_mono)
+        printed_mono = _print_progress(totals, began_mono, printed_mono)
         pause.wait(POLL_EVERY_S / 2)
 
 
-def _print_progress(totals: SimulationTotals, began_mono: float, said_mono: float) -> float:
+def _print_progress(totals: SimulationTotals, began_mono: float, printed_mono: float) -> float:
     """Print progress if it is due; return the time of the last print."""
     now = time.monotonic()
-    if now - said_mono < PROGRESS_EVERY_S:
-        return said_mono
+    if now - printed_mono < PROGRESS_EVERY_S:
+        return printed_mono
     print(progress(now - began_mono, totals), file=sys.stderr, flush=True)
     return now
 

@@ -68,7 +68,7 @@ class SimulatedGateway:
     ) -> None:
         self.site = site
         self.ledger = DeliveryLedger(clock)
-        self.dice = random.Random(f"{scenario.seed}/{site.id}")
+        self.rng = random.Random(f"{scenario.seed}/{site.id}")
         self._mqtt = mqtt
         self._nowhere = nowhere
         self._folder = folder / site.id
@@ -82,7 +82,7 @@ class SimulatedGateway:
         self._publisher: Publisher | None = None
         self._generator: EventGenerator | None = None
         self._events: EventFactory | None = None
-        self._health = HealthGenerator(site, self.dice, clock)
+        self._health = HealthGenerator(site, self.rng, clock)
         self._before = GatewayTotals()
         self._session, self._connects = "", 0
 
@@ -118,7 +118,7 @@ class SimulatedGateway:
         for left in self._outbox.left_open():
             self._outbox.append(self._events.left_open(left))
         share, size = self._scenario.picture_share, self._scenario.picture_bytes
-        self._generator = EventGenerator(self._gateway, clock, self.dice, boot_id, share, size)
+        self._generator = EventGenerator(self._gateway, clock, self.rng, boot_id, share, size)
         self._cable = SimulatedCable(self._mqtt.brokers, self._mqtt.spread_s, self._nowhere)
         self._cable.pulled = pulled
         self._health.booted(boot_id, boot_reason)
@@ -176,7 +176,7 @@ class SimulatedGateway:
         """Begin an event at one of the cameras. None: it has no end event."""
         if self._generator is None:
             return None
-        camera = self.dice.choice(self.site.cameras)
+        camera = self.rng.choice(self.site.cameras)
         if not self._health.is_online(camera):
             return None
         draft, going = self._generator.begin(camera)
@@ -194,7 +194,7 @@ class SimulatedGateway:
         seeing = [camera for camera in self.site.cameras if self._health.is_online(camera)]
         if not seeing:
             return None
-        camera, now = self.dice.choice(seeing), self._clock.monotonic()
+        camera, now = self.rng.choice(seeing), self._clock.monotonic()
         self._health.set_offline(camera)
         self._append(
             self._events.camera_state(

@@ -19,7 +19,7 @@ from edge_agent.wire.topics import GatewayTopics
 
 QUIET_S = 1.0
 """Retained messages follow a subscription at once; after such a pause there are no more."""
-LONGEST_S = 60.0
+MAX_S = 60.0
 T = TypeVar("T")
 
 
@@ -46,21 +46,21 @@ def refuse_ids_in_use(broker: Broker, mqtt: Mqtt, sites: Sequence[SimulatedSite]
         topics[names.state], topics[names.birth] = site.id, site.id
     births: dict[str, str] = {}
     states: dict[str, str] = {}
-    deadline = time.monotonic() + LONGEST_S
+    deadline = time.monotonic() + MAX_S
     with ToolClient(broker, mqtt, f"{SIMULATED}-{secrets.token_hex(6)}", reconnects=True) as listening:
         listening.subscribe(*topics)
-        if not listening.wait_subscribed(LONGEST_S) or listening.refused:
+        if not listening.wait_subscribed(MAX_S) or listening.refused:
             raise MqttError(
                 f"{broker.host} does not let us look whether real gateways have these ids; nothing was sent"
             )
-        while time.monotonic() < deadline and (heard := listening.receive(QUIET_S)) is not None:
-            gateway = topics.get(heard.topic)
-            if gateway is None or not heard.payload:
+        while time.monotonic() < deadline and (message := listening.receive(QUIET_S)) is not None:
+            gateway = topics.get(message.topic)
+            if gateway is None or not message.payload:
                 continue
-            if heard.topic.endswith("/birth"):
-                births[gateway] = _decoded(heard.payload, _Birth).profile
+            if message.topic.endswith("/birth"):
+                births[gateway] = _decoded(message.payload, _Birth).profile
             else:
-                states[gateway] = _decoded(heard.payload, _State).state
+                states[gateway] = _decoded(message.payload, _State).state
     _judge(births, states)
 
 

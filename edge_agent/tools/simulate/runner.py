@@ -15,9 +15,9 @@ from edge_agent.tools.simulate.generators.event_generator import EVENTS_EACH, On
 from edge_agent.tools.simulate.scenario import PowerOutage, RollingRestart, Scenario, WardOutage
 
 FIRST_BEAT_S = 5.0
-LONGEST_FAULT_S = 120.0
+MAX_FAULT_S = 120.0
 TICK_EVERY_S = 5.0
-LONGEST_WAIT_S = 0.5
+MAX_WAIT_S = 0.5
 
 
 class GatewayRunner:
@@ -70,8 +70,8 @@ class GatewayRunner:
             if self._quiet:
                 self._end_all()
                 self.settled = not self._faults
-            next_mono = self._due[0][0] if self._due else self._clock.monotonic() + LONGEST_WAIT_S
-            loop.wait(min(LONGEST_WAIT_S, max(0.0, next_mono - self._clock.monotonic())))
+            next_mono = self._due[0][0] if self._due else self._clock.monotonic() + MAX_WAIT_S
+            loop.wait(min(MAX_WAIT_S, max(0.0, next_mono - self._clock.monotonic())))
 
     def _do_what_is_due(self, loop: SupervisedThread) -> None:
         while self._due and self._due[0][0] <= self._clock.monotonic() and not loop.stopping:
@@ -94,13 +94,13 @@ class GatewayRunner:
     def _plan(self, gateway: SimulatedGateway) -> None:
         self._plan_event(gateway)
         self._plan_camera_fault(gateway)
-        self._after(gateway.dice.uniform(0.0, FIRST_BEAT_S), partial(self._send_heartbeat, gateway))
-        self._after(gateway.dice.uniform(0.0, TICK_EVERY_S), partial(self._tick, gateway))
+        self._after(gateway.rng.uniform(0.0, FIRST_BEAT_S), partial(self._send_heartbeat, gateway))
+        self._after(gateway.rng.uniform(0.0, TICK_EVERY_S), partial(self._tick, gateway))
 
     def _plan_event(self, gateway: SimulatedGateway) -> None:
         per_day = self._scenario.events_per_camera_day * len(gateway.site.cameras) / EVENTS_EACH
         if per_day > 0:
-            gap_s = self._day.gap_s(self._elapsed_s, per_day, gateway.dice)
+            gap_s = self._day.gap_s(self._elapsed_s, per_day, gateway.rng)
             self._after(gap_s, partial(self._begin_event, gateway))
 
     def _begin_event(self, gateway: SimulatedGateway) -> None:
@@ -128,7 +128,7 @@ class GatewayRunner:
     def _plan_camera_fault(self, gateway: SimulatedGateway) -> None:
         per_day = self._scenario.camera_faults_per_day * len(gateway.site.cameras)
         if per_day > 0:
-            gap_s = self._day.gap_s(self._elapsed_s, per_day, gateway.dice)
+            gap_s = self._day.gap_s(self._elapsed_s, per_day, gateway.rng)
             self._after(gap_s, partial(self._lose_camera, gateway))
 
     def _lose_camera(self, gateway: SimulatedGateway) -> None:
@@ -138,7 +138,7 @@ class GatewayRunner:
         if camera is not None:
             number = next(self._order)
             self._offline_cameras[number] = gateway, camera
-            self._after(gateway.dice.uniform(5.0, LONGEST_FAULT_S), partial(self._restore_camera, number))
+            self._after(gateway.rng.uniform(5.0, MAX_FAULT_S), partial(self._restore_camera, number))
         self._plan_camera_fault(gateway)
 
     def _restore_camera(self, number: int) -> None:
@@ -150,7 +150,7 @@ class GatewayRunner:
     def _send_heartbeat(self, gateway: SimulatedGateway) -> None:
         gateway.send_heartbeat(self._day.hour(self._elapsed_s))
         self._after(
-            next_interval_s(self._scenario.heartbeat_s, gateway.dice.uniform),
+            next_interval_s(self._scenario.heartbeat_s, gateway.rng.uniform),
             partial(self._send_heartbeat, gateway),
         )
 
@@ -183,7 +183,7 @@ class GatewayRunner:
             return
         dark = [each for each in self._gateways if not fault.wards or each.site.ward in fault.wards]
         for each in dark:
-            boots_s = each.dice.uniform(0.0, self._scenario.boot_s)
+            boots_s = each.rng.uniform(0.0, self._scenario.boot_s)
             self._ends_at(fault.at_s + fault.for_s + boots_s, each.power_on)
         self._cut_power(dark)
 

@@ -9,7 +9,7 @@ import random
 
 import msgspec
 
-MOST_CAMERAS = 8
+MAX_CAMERAS = 8
 """Of one site."""
 
 
@@ -71,21 +71,21 @@ class SimulatedSite(msgspec.Struct, frozen=True):
     cameras: tuple[str, ...]
 
 
-LONGEST_ID = 63
+MAX_ID_CHARACTERS = 63
 """Longest id of a gateway, in characters, as for every id (``config/fields/field_types.py``)."""
 
 
 def make_sites(scenario: Scenario) -> tuple[SimulatedSite, ...]:
     """Make the sites. Consecutive sites are in one ward; each has a camera at least, and the others are
     distributed at random."""
-    dice = random.Random(scenario.seed)
+    rng = random.Random(scenario.seed)
     counts = [1] * scenario.sites
     room = list(range(scenario.sites))
     for _ in range(scenario.cameras - scenario.sites):
-        place = dice.randrange(len(room))
+        place = rng.randrange(len(room))
         site = room[place]
         counts[site] += 1
-        if counts[site] == MOST_CAMERAS:
+        if counts[site] == MAX_CAMERAS:
             room[place] = room[-1]
             room.pop()
     width = _digits(scenario.sites)
@@ -102,7 +102,7 @@ def make_sites(scenario: Scenario) -> tuple[SimulatedSite, ...]:
 
 def longest_prefix(sites: int) -> int:
     """Longest prefix that still leaves room for a hyphen and the number of a site."""
-    return LONGEST_ID - 1 - _digits(sites)
+    return MAX_ID_CHARACTERS - 1 - _digits(sites)
 
 
 def _digits(sites: int) -> int:

@@ -18,7 +18,7 @@ from edge_agent.config.model.settings import Delivery
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
 from edge_agent.tools.simulate.scenario import (
-    MOST_CAMERAS,
+    MAX_CAMERAS,
     PowerOutage,
     RollingRestart,
     Scenario,
@@ -27,7 +27,7 @@ from edge_agent.tools.simulate.scenario import (
 )
 
 _USUAL = Scenario()
-MOST_SITES = 10_000
+MAX_SITES = 10_000
 _SECONDS = Number(0, 1_000_000, "seconds")
 _WHAT = Field("kind", WordChoice(("ward-outage", "power-cut", "rolling-restart")), "what goes wrong")
 _AT = Field("at_s", _SECONDS, "since the beginning")
@@ -76,8 +76,8 @@ def _number(key: str, low: float, high: float, unit: str, doc: str, *, whole: bo
 
 def _check(values: SectionValues) -> None:
     sites, cameras = values.valid("sites"), values.valid("cameras")
-    if sites is not None and cameras is not None and not sites <= cameras <= MOST_CAMERAS * sites:
-        text = f"{cameras} cameras on {sites} sites: each has 1 to {MOST_CAMERAS}"
+    if sites is not None and cameras is not None and not sites <= cameras <= MAX_CAMERAS * sites:
+        text = f"{cameras} cameras on {sites} sites: each has 1 to {MAX_CAMERAS}"
         values.reading.refuse(values.place("cameras"), text)
     prefix = values.valid("prefix")
     if prefix is not None and sites is not None and len(prefix) > (most := longest_prefix(sites)):
@@ -103,13 +103,13 @@ SCENARIO = Section(
     "the scenario",
     "What is played.",
     (
-        _number("sites", 1, MOST_SITES, "", "gateways", whole=True),
+        _number("sites", 1, MAX_SITES, "", "gateways", whole=True),
         _number("cameras", 1, 80_000, "", "of all of them", whole=True),
         Field(
             "wards", ListOf(identifier(), "ward ids", least=1, most=1000, unique=True), "where", _USUAL.wards
         ),
         Field("prefix", identifier(), "of the gateways' ids: PREFIX-001", _USUAL.prefix),
-        _number("seed", 0, 2**31, "", "the same one gives the same dice", whole=True),
+        _number("seed", 0, 2**31, "", "the same one gives the same random numbers", whole=True),
         _number("duration_s", 0, 10_000_000, "seconds", "so long something happens"),
         _number("drain_s", 0, 100_000, "seconds", "then so long what is left is waited for"),
         Field("begins_at", TimeOfDay(), "time of day at the beginning", None, "06:00"),
@@ -166,7 +166,7 @@ def _with_cameras(node: tree.Mapping) -> tree.Mapping:
     sites = node.entries.get("sites")
     if sites is None or "cameras" in node.entries or not isinstance(sites.value, tree.Scalar):
         return node
-    if not sites.value.text.isdecimal() or not 1 <= int(sites.value.text) <= MOST_SITES:
+    if not sites.value.text.isdecimal() or not 1 <= int(sites.value.text) <= MAX_SITES:
         return node  # a mistake that is reported later
     cameras = round(int(sites.value.text) * _USUAL.cameras / _USUAL.sites)
     entry = tree.MappingEntry(sites.key, _node(cameras, sites.value.place))

@@ -46,17 +46,17 @@ class Told:
         return [line.check for line in self.doctor.lines if line.level == "red" and line.accepted is None]
 
 
-def call(config: Path, *options: str, surroundings: DoctorEnvironment | None = None) -> tuple[int, str]:
+def call(config: Path, *options: str, environment: DoctorEnvironment | None = None) -> tuple[int, str]:
     """Exit code and what is printed."""
     out = io.StringIO()
     args = parser().parse_args(["doctor", *options, "--config", str(config)])
-    code = run_doctor(args, out, surroundings)
+    code = run_doctor(args, out, environment)
     return code, out.getvalue()
 
 
-def examined(config: Path, *options: str, surroundings: DoctorEnvironment | None = None) -> Told:
+def examined(config: Path, *options: str, environment: DoctorEnvironment | None = None) -> Told:
     """The same, as the document that --json prints; it is what its schema says."""
-    code, text = call(config, "--json", *options, surroundings=surroundings)
+    code, text = call(config, "--json", *options, environment=environment)
     Draft202012Validator(schema_of("doctor")).validate(json.loads(text))
     return Told(code, msgspec.json.decode(text, type=Doctor))
 

@@ -117,8 +117,8 @@ def test_a_clock_in_1970_is_the_clocks_fault_and_not_the_certificates(fleet: Fle
     booted = DoctorEnvironment(clock, kernel=lambda: KernelSync(False, 0.0))
     with broker_of(fleet, tmp_path, OWN_ONLY, server) as broker:
         config = config_of(fleet, tmp_path, broker.port)
-        at_boot = examined(config, "--lang", "en", surroundings=booted)
-        later = examined(config, surroundings=DoctorEnvironment(kernel=lambda: KernelSync(True, 0.0)))
+        at_boot = examined(config, "--lang", "en", environment=booted)
+        later = examined(config, environment=DoctorEnvironment(kernel=lambda: KernelSync(True, 0.0)))
     assert (at_boot.finding("clock"), at_boot.finding("broker")) == ("clock-not-set", "broker-clock_not_set")
     assert at_boot.red == ["clock"]
     assert at_boot.finding("certificate") == "certificate-unjudged"
@@ -224,7 +224,7 @@ def test_an_agent_that_is_not_let_in_says_why(fleet: Fleet, tmp_path: Path) -> N
         config = config_of(fleet, tmp_path, broker.port)
         with AgentProcess(config) as agent:
             agent.wait_for_status(lambda beat: beat["mqtt"]["last_error"], "a refusal")
-            told = examined(config, "--lang", "en", surroundings=DoctorEnvironment(session_within_s=1.0))
+            told = examined(config, "--lang", "en", environment=DoctorEnvironment(session_within_s=1.0))
         alone = examined(config)
     assert (told.finding("broker/rights"), told.red) == ("session-refused", ["broker/rights"])
     assert "no right to connect" in told.line("broker/rights").said

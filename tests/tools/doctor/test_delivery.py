@@ -39,7 +39,7 @@ def test_doctor_passes_only_while_the_centre_confirms(tmp_path: Path) -> None:
             connected(agent)
             good = examined(config)
             centre.mute = True
-            mute = examined(config, "--lang", "en", surroundings=IMPATIENT)
+            mute = examined(config, "--lang", "en", environment=IMPATIENT)
     assert judged(good) == ("delivery-confirmed", "green", False)
     assert judged(mute) == ("delivery-unconfirmed", "red", True)
     assert "the centre has not confirmed it within 1 s" in mute.line("broker/delivery").said

@@ -24,7 +24,7 @@ class Told:
 
     def __init__(self) -> None:
         self.site = SimulatedSite(1, "sim-001", "de-tham", ("cam-1",))
-        self.dice = random.Random(1)
+        self.rng = random.Random(1)
         self.begun = self.ended = 0
         self.blind = 0
         self.words: list[str] = []

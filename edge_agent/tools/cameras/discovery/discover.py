@@ -66,7 +66,7 @@ class Discovery:
         swept: dict[str, OpenPorts] = {}
         if where.subnet is not None:
             swept = {open_.host: open_ for open_ in probing.sweep(where.subnet, where.ports, self._progress)}
-        hosts = sorted({*by_onvif, *by_sadp, *swept}, key=ipaddress.IPv4Address)[: probing.MOST_DEVICES]
+        hosts = sorted({*by_onvif, *by_sadp, *swept}, key=ipaddress.IPv4Address)[: probing.MAX_DEVICES]
 
         def identify(host: str) -> DiscoveredCamera | None:
             return self._identify(host, by_onvif.get(host), by_sadp.get(host), swept.get(host), where)

@@ -25,7 +25,7 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.onvif.text import clean, scope_value
 
 LISTEN_S = 3.0
-MOST_DEVICES = 256
+MAX_DEVICES = 256
 """More than a site has: a device that answers under thousands of names must not fill the memory."""
 
 SITE_NETWORKS = tuple(
@@ -142,7 +142,7 @@ def _onvif_devices(answers: Iterable[wsdiscovery.DiscoveredDevice], loopback: bo
     for answer in answers:
         for url in answer.xaddrs[:8]:
             host = _host_of(url, loopback)
-            if host is None or host in found or len(found) >= MOST_DEVICES:
+            if host is None or host in found or len(found) >= MAX_DEVICES:
                 continue
             name, hardware = scope_value(answer.scopes, "name"), scope_value(answer.scopes, "hardware")
             found[host] = OnvifDevice(host, url, name, hardware)
@@ -181,7 +181,7 @@ def search_sadp(
             except OSError:
                 continue
             device = parse_sadp(data, sender, _on_loopback(addresses))
-            if device is not None and len(found) < MOST_DEVICES:
+            if device is not None and len(found) < MAX_DEVICES:
                 found[device.host] = device
     return list(found.values())
 

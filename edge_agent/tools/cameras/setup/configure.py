@@ -27,7 +27,7 @@ GUESSED_FPS = 25.0
 RIGHT_CLOCK_S = 3.0
 """Cameras report whole seconds, and one may pass during the query."""
 
-NTP_LOOKS, NTP_LOOK_S = 4, 3.0
+NTP_READS, NTP_READ_S = 4, 3.0
 """The clock is read so many times, so many seconds apart, until NTP has set it."""
 
 _SMART = {Vendor.HIKVISION: "smart-hikvision", Vendor.DAHUA: "smart-dahua", Vendor.OTHER: "smart-other"}
@@ -139,10 +139,10 @@ def apply(
             break
     try:
         after = read(panel, url, site)
-        for _ in range(NTP_LOOKS if ntp is not None and not errors else 0):
+        for _ in range(NTP_READS if ntp is not None and not errors else 0):
             if _is_right(after.clock):
                 break
-            wait(NTP_LOOK_S)
+            wait(NTP_READ_S)
             after = read(panel, url, site)
     except CameraSetupError as error:
         errors.append(f"what it is set to now could not be read: {error}")

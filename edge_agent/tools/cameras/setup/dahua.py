@@ -24,7 +24,7 @@ from edge_agent.tools.cameras.setup.setup_interface import (
 )
 from edge_agent.tools.cameras.vendors import stream_key
 
-MOST_CHANNELS = 64
+MAX_CHANNELS = 64
 
 
 class Dahua(VendorInterface):
@@ -92,7 +92,7 @@ class Dahua(VendorInterface):
     def _channel(self, url: str) -> int:
         match stream_key(url):
             case ("dahua", str(channel), str(subtype)) if channel.isdecimal() and subtype.isdecimal():
-                if 1 <= int(channel) <= MOST_CHANNELS:
+                if 1 <= int(channel) <= MAX_CHANNELS:
                     return int(channel) - 1
         raise NoSuchStream(
             f"{self._web.host}: {url} is not how Dahua names a stream (…realmonitor?channel=1&…)"

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from edge_agent.detection.detector import ObjectDetector
 
 
-FOLLOWED = 10
+TRACKED_PX = 10
 """Pixels of a picture 640 wide: the model, which is shown it 512 wide, sees nothing smaller."""
-NAMED = 20
+LABELLED_PX = 20
 """High: what a model can name (docs/design/rules.md, zone-intrusion)."""
-SURE = 30
+RELIABLE_PX = 30
 """High: two-wheelers and vehicles that rules are about (docs/design/rules.md, stopped-vehicle)."""
 WIDTH = 640
 
@@ -55,11 +55,11 @@ def judge(group: str | None, width: float, height: float, picture_width: int) ->
     A stream wider than 640 is judged as if it were scaled to that width, at which the limits were measured.
     """
     scale = min(1.0, WIDTH / picture_width)
-    if max(width, height) * scale < FOLLOWED:
+    if max(width, height) * scale < TRACKED_PX:
         return ObjectSize.TINY
-    if height * scale < NAMED:
+    if height * scale < LABELLED_PX:
         return ObjectSize.SMALL
-    if height * scale < SURE and group in (TWO_WHEELER, VEHICLE, None):
+    if height * scale < RELIABLE_PX and group in (TWO_WHEELER, VEHICLE, None):
         return ObjectSize.ENOUGH
     return ObjectSize.GOOD
 
@@ -70,7 +70,7 @@ OF_THE_BUDGET = 0.5
 GLANCE_S = 2.0
 """So long an object is shown that one inference detected and that has no track."""
 METER_S = 0.5
-MOST_THINGS = 20
+MAX_OBJECTS = 20
 BRIGHT_MEAN = 215
 """Of 255. This is an assumption: a white sky that fills the picture has about that value."""
 TAKE_S = 1.0
@@ -175,7 +175,7 @@ class AimAnalysis:
         glances = [(at, seen) for at, seen in self._detections if 0 <= now - at < GLANCE_S]
         self._detections = [*glances, *((now, seen) for seen in insight.inferences.detections)]
         size = (frame.picture.width, frame.picture.height)
-        things = tuple(self._things(insight, size))[:MOST_THINGS]
+        things = tuple(self._things(insight, size))[:MAX_OBJECTS]
         picture = jpeg(thumbnail(frame.picture, self._camera))
         with self._news:
             self._view = AimView(frame.number, picture, size, things, self._quality[1])

@@ -24,7 +24,7 @@ from edge_agent.tools.doctor.aim.words import say
 from edge_agent.tools.doctor.command import load
 
 PORT = 8480
-LOOK_AT_CLOCK_S = 1.0
+POLL_S = 1.0
 
 
 def run_aim(
@@ -84,6 +84,6 @@ def _print_access(out: TextIO, lang: Lang, urls: Iterable[str], gate: AccessGate
 
 def _wait(stop: threading.Event, gate: AccessGate) -> str:
     while (ended := gate.ended) is None:
-        if stop.wait(LOOK_AT_CLOCK_S):
+        if stop.wait(POLL_S):
             return "stopped"
     return ended.value

@@ -17,7 +17,7 @@ SET = "edge_agent_aim"
 ANSWER_S = 10.0
 
 # Runs as root and outlives any failure of the page: its input ends when the page's process ends.
-_WATCH = """trap '' INT TERM HUP; cat >/dev/null; exec "$0" delete element inet "$1" "$2" "{ $3 }" """
+_CLOSE_AT_EXIT = """trap '' INT TERM HUP; cat >/dev/null; exec "$0" delete element inet "$1" "$2" "{ $3 }" """
 
 
 class FirewallOpening(Enum):
@@ -40,7 +40,7 @@ def opened(port: int, life_s: float, nft: str = "nft") -> Iterator[FirewallOpeni
         yield opening
         return
     watch = subprocess.Popen(
-        ["sh", "-c", _WATCH, nft, table, SET, str(port)],
+        ["sh", "-c", _CLOSE_AT_EXIT, nft, table, SET, str(port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

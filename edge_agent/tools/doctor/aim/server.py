@@ -21,15 +21,15 @@ from typing import Any, cast
 from edge_agent.config.model.settings import Camera, Line, LineRule
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.tools.doctor.aim.access import AccessGate, AimAddress
-from edge_agent.tools.doctor.aim.analysis import NAMED, SURE, AimAnalysis, AimView
+from edge_agent.tools.doctor.aim.analysis import LABELLED_PX, RELIABLE_PX, AimAnalysis, AimView
 from edge_agent.tools.doctor.checks.picture import SHARP
 
-MOST_REQUESTS = 6
+MAX_REQUESTS = 6
 """At once, for all addresses together; a browser opens up to six."""
 FREE_WITHIN_S = 1.0
 """Limit until a slot taken from a slow client is free."""
 SILENT_S = 10.0
-MOST_FORM_BYTES = 100
+MAX_FORM_BYTES = 100
 WAIT_S = 2.0
 POLL_S = 0.2
 """Longest time until http.server reacts to a stop."""
@@ -66,8 +66,8 @@ class AimServer:
                 self._listeners.append(_Listener(place, port, camera, watch, gate, slots))
             except OSError as error:
                 self.stop()
-                told = f"{place.host}:{port}: cannot listen: {error.strerror}"
-                raise EdgeAgentError(f"{told}; is somebody aiming already?") from error
+                content = f"{place.host}:{port}: cannot listen: {error.strerror}"
+                raise EdgeAgentError(f"{content}; is somebody aiming already?") from error
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ class _RequestLimiter:
     whose request has been incomplete for longest: six slow clients cannot block the page."""
 
     def __init__(self) -> None:
-        self._free = threading.BoundedSemaphore(MOST_REQUESTS)
+        self._free = threading.BoundedSemaphore(MAX_REQUESTS)
         self._lock = threading.Lock()  # protects the mapping
         self._asking: dict[socket, None] = {}  # oldest first; the values mean nothing
 
@@ -127,7 +127,7 @@ class _RequestLimiter:
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    request_queue_size = MOST_REQUESTS
+    request_queue_size = MAX_REQUESTS
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         # Two lengths allow a request to be smuggled past a proxy.
         odd = "Transfer-Encoding" in self.headers or len(self.headers.get_all("Content-Length", [])) > 1
-        if self.path != "/" or odd or not length.isdigit() or int(length) > MOST_FORM_BYTES:
+        if self.path != "/" or odd or not length.isdigit() or int(length) > MAX_FORM_BYTES:
             self._say(HTTPStatus.BAD_REQUEST, "bad-request")
             return
         here = f"http://{self._host()}"
@@ -240,11 +240,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Send a picture newer than ``after``, with its analysis in a header: both belong together."""
         after = urllib.parse.parse_qs(query).get("after", ["0"])[0]
         view = self._at.watch.next_view(int(after) if after.isdigit() else 0, WAIT_S)
-        told = {"Aim-View": _json(view_document(view, self._at)).decode("ascii")}
+        content = {"Aim-View": _json(view_document(view, self._at)).decode("ascii")}
         if view is None:
-            self._send(HTTPStatus.NO_CONTENT, "text/plain", b"", told)
+            self._send(HTTPStatus.NO_CONTENT, "text/plain", b"", content)
         else:
-            self._send(HTTPStatus.OK, "image/jpeg", view.jpeg, told)
+            self._send(HTTPStatus.OK, "image/jpeg", view.jpeg, content)
 
     def _code_form(self, status: HTTPStatus = HTTPStatus.OK, *, wrong: bool = False) -> None:
         name = "taken" if self._at.gate.is_claimed else "wrong" if wrong else "code"
@@ -280,18 +280,18 @@ def site_document(camera: Camera) -> dict[str, Any]:
         "zones": [{"id": p.id, "polygon": p.polygon} for p in places if not isinstance(p, Line)],
         "lines": [{"id": p.id, "points": [p.begin, p.end]} for p in places if isinstance(p, Line)],
         "masks": camera.masks,
-        "named_px": NAMED,
-        "sure_px": SURE,
+        "named_px": LABELLED_PX,
+        "sure_px": RELIABLE_PX,
         "sharp": SHARP,
     }
 
 
 def view_document(view: AimView | None, listener: _Listener) -> dict[str, Any]:
-    told: dict[str, Any] = {"left_s": listener.gate.left_s, "trouble": listener.watch.problem}
+    content: dict[str, Any] = {"left_s": listener.gate.left_s, "trouble": listener.watch.problem}
     if view is None:
-        return told
+        return content
     meter = view.quality
-    return told | {
+    return content | {
         "number": view.number,
         "size": view.picture_size,
         "things": [

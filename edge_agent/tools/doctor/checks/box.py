@@ -65,17 +65,17 @@ def _below(profile: Profile, sysroot: Path, figures: dict[str, Figure]) -> Itera
         yield CheckResult("board/os", "os-other", {**figures, "wanted": ", ".join(profile.platform.systems)})
     firmware = profile.platform.firmware
     version = firmware_version(firmware, sysroot)
-    told: dict[str, Figure] = {
+    values: dict[str, Figure] = {
         "name": firmware.name,
         "minimum": firmware.minimum or "",
         "fix": firmware.update or "",
     }
     if version is None:
-        yield CheckResult("board/firmware", "firmware-unknown", told)
+        yield CheckResult("board/firmware", "firmware-unknown", values)
     elif firmware.minimum is not None and is_older(version, firmware.minimum):
-        yield CheckResult("board/firmware", "firmware-old", {**told, "version": version})
+        yield CheckResult("board/firmware", "firmware-old", {**values, "version": version})
     else:
-        yield CheckResult("board/firmware", "firmware-good", {**told, "version": version})
+        yield CheckResult("board/firmware", "firmware-good", {**values, "version": version})
     for setting in profile.platform.kernel:
         if kernel_has(setting, sysroot) is False:
             reasons: dict[str, Figure] = {"name": setting.name, "why": setting.why, "fix": setting.fix}
@@ -95,12 +95,12 @@ def _watchdog(wanted: Watchdog, sysroot: Path) -> CheckResult:
         return CheckResult(
             "board/watchdog", "watchdog-missing" if wanted.identity else "watchdog-unknown", figures
         )
-    told = {**figures, "found": state.identity or wanted.device, "timeout_s": state.timeout_s or 0}
+    values = {**figures, "found": state.identity or wanted.device, "timeout_s": state.timeout_s or 0}
     if is_other(wanted, state):
-        return CheckResult("board/watchdog", "watchdog-other", told)
+        return CheckResult("board/watchdog", "watchdog-other", values)
     if state.armed is None:
-        return CheckResult("board/watchdog", "watchdog-unknown", told)
-    return CheckResult("board/watchdog", "watchdog-armed" if state.armed else "watchdog-off", told)
+        return CheckResult("board/watchdog", "watchdog-unknown", values)
+    return CheckResult("board/watchdog", "watchdog-armed" if state.armed else "watchdog-off", values)
 
 
 def read_clock(

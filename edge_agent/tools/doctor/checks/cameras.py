@@ -80,19 +80,19 @@ class CameraCheck:
         if camera.credentials is not None and not camera.credentials.password.reveal():
             return [self._by_agent("camera-by-agent") or CheckResult(camera.id, "camera-not-asked")]
         try:
-            look = probe_stream(camera, self._clock, self._opener)
+            probe = probe_stream(camera, self._clock, self._opener)
         except CaptureError as error:
             # A camera or device that serves one viewer only: the agent is that viewer.
-            held = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
+            busy = self._by_agent("camera-held") if error.cause is Cause.REFUSED else None
             if error.detail == Fault.BASIC_ONLY.detail:
                 return [CheckResult(camera.id, "camera-basic-only")]
-            told: dict[str, Figure] = {"detail": error.detail, "logins": shlex.quote(str(self._logins))}
-            return [held or CheckResult(camera.id, f"camera-{error.cause}", told)]
-        seen = measure_quality(look.picture, camera)
+            values: dict[str, Figure] = {"detail": error.detail, "logins": shlex.quote(str(self._logins))}
+            return [busy or CheckResult(camera.id, f"camera-{error.cause}", values)]
+        quality = measure_quality(probe.picture, camera)
         self.measurement = CameraMeasurement(
-            _measured(camera.id, look, seen), thumbnail(look.picture, camera)
+            _measured(camera.id, probe, quality), thumbnail(probe.picture, camera)
         )
-        return [*_stream(camera, look, self._advised), judge(f"{camera.id}/picture", seen)]
+        return [*_stream(camera, probe, self._advised), judge(f"{camera.id}/picture", quality)]
 
     def _by_agent(self, finding: str) -> CheckResult | None:
         agent = self._agent
@@ -117,32 +117,32 @@ def advised_figures(advised: Capacity) -> dict[str, Figure]:
     }
 
 
-def _stream(camera: Camera, look: StreamProbe, advised: Capacity) -> Iterator[CheckResult]:
-    width, height = look.size
+def _stream(camera: Camera, probe: StreamProbe, advised: Capacity) -> Iterator[CheckResult]:
+    width, height = probe.size
     figures: dict[str, Figure] = {
         **advised_figures(advised),
-        "codec": CODECS.get(look.codec, look.codec),
+        "codec": CODECS.get(probe.codec, probe.codec),
         "width": width,
         "height": height,
-        "rate": look.rate,
+        "rate": probe.rate,
         "wanted": camera.analyse.fps,
-        "watched_s": look.watched_s,
+        "watched_s": probe.watched_s,
     }
-    if look.keyframe_s is None:
+    if probe.keyframe_s is None:
         yield CheckResult(camera.id, "camera-answers", figures)
         yield CheckResult(f"{camera.id}/keyframes", "keyframes-none", figures)
     else:
-        figures["keyframe_s"] = look.keyframe_s
+        figures["keyframe_s"] = probe.keyframe_s
         yield CheckResult(camera.id, "camera-good", figures)
-        if look.keyframe_s > KEYFRAME_S:
+        if probe.keyframe_s > KEYFRAME_S:
             yield CheckResult(f"{camera.id}/keyframes", "keyframes-rare", figures)
     if width * height > LARGE_PIXELS:
         yield CheckResult(f"{camera.id}/size", "size-main", figures)
     elif width < SMALL_WIDTH:
         yield CheckResult(f"{camera.id}/size", "size-small", figures)
-    if look.codec in ("hevc", "mjpeg") and figures["codec"] != figures["advised_codec"]:
-        yield CheckResult(f"{camera.id}/codec", f"codec-{look.codec}", figures)
-    if look.rate < ENOUGH_RATE * camera.analyse.fps:
+    if probe.codec in ("hevc", "mjpeg") and figures["codec"] != figures["advised_codec"]:
+        yield CheckResult(f"{camera.id}/codec", f"codec-{probe.codec}", figures)
+    if probe.rate < ENOUGH_RATE * camera.analyse.fps:
         yield CheckResult(f"{camera.id}/rate", "rate-low", figures)
 
 
@@ -187,18 +187,18 @@ def _agent_results(camera_id: str, agent: CameraHealth | None) -> Iterator[Check
         )
 
 
-def _measured(camera_id: str, look: StreamProbe, seen: ImageQuality | None) -> DoctorCamera:
-    width, height = look.size
+def _measured(camera_id: str, probe: StreamProbe, quality: ImageQuality | None) -> DoctorCamera:
+    width, height = probe.size
     return DoctorCamera(
         id=camera_id,
-        codec=look.codec,
+        codec=probe.codec,
         width=width,
         height=height,
-        frame_rate=round(look.rate, 2),
-        keyframe_s=None if look.keyframe_s is None else round(look.keyframe_s, 2),
-        mean_luma=None if seen is None else round(seen.mean, 1),
-        dark_share=None if seen is None else round(seen.dark, 3),
-        sharpness=None if seen is None or seen.sharpness is None else round(seen.sharpness, 2),
+        frame_rate=round(probe.rate, 2),
+        keyframe_s=None if probe.keyframe_s is None else round(probe.keyframe_s, 2),
+        mean_luma=None if quality is None else round(quality.mean, 1),
+        dark_share=None if quality is None else round(quality.dark, 3),
+        sharpness=None if quality is None or quality.sharpness is None else round(quality.sharpness, 2),
     )
 
 

@@ -24,16 +24,16 @@ ASK_EVERY_S = 0.25
 
 
 def check_delivery(
-    settings: Settings, asked: StatusResult, topics: tuple[str, str], within_s: float
+    settings: Settings, status: StatusResult, topics: tuple[str, str], within_s: float
 ) -> list[CheckResult]:
     """Ask the agent for a test event. Blocks for up to ``within_s`` if the centre does not confirm it.
     ``topics``: see ``rights_result``."""
-    if asked.document is None:
-        return _not_asked(asked)
-    if not asked.document.connected:
-        return [_session(asked.document)]
+    if status.document is None:
+        return _untested(status)
+    if not status.document.connected:
+        return [_session(status.document)]
     began_mono = time.monotonic()
-    confirmed = asked.document.heartbeat.mqtt.delivery == "confirmed"
+    confirmed = status.document.heartbeat.mqtt.delivery == "confirmed"
     report = _report(settings, within_s, confirmed=confirmed)
     if not isinstance(report, SelfTestReport):
         reason = report or "it has just ended"
@@ -41,7 +41,7 @@ def check_delivery(
             CheckResult(RIGHTS, "rights-not-tried"),
             CheckResult(DELIVERY, "delivery-not-asked", {"reason": reason}),
         ]
-    rights = _rights(report, topics, asked.document.heartbeat.mqtt.refused)
+    rights = _rights(report, topics, status.document.heartbeat.mqtt.refused)
     if report.own is False:
         return [rights]
     took_s = time.monotonic() - began_mono
@@ -61,12 +61,12 @@ def rights_result(check: str, own: bool | None, foreign: bool | None, topics: tu
     )
 
 
-def _not_asked(asked: StatusResult) -> list[CheckResult]:
-    if asked.failure is None:  # no agent runs, so the doctor itself tested its rights
+def _untested(status: StatusResult) -> list[CheckResult]:
+    if status.failure is None:  # no agent runs, so the doctor itself tested its rights
         return [CheckResult(DELIVERY, "delivery-no-agent")]
     return [
         CheckResult(RIGHTS, "rights-not-tried"),
-        CheckResult(DELIVERY, "delivery-not-asked", {"reason": asked.failure}),
+        CheckResult(DELIVERY, "delivery-not-asked", {"reason": status.failure}),
     ]
 
 
@@ -115,22 +115,22 @@ def with_delivery(results: Sequence[CheckResult], found: Sequence[CheckResult]) 
     return [*results[: last + 1], *found, *results[last + 1 :]]
 
 
-def check_agent(asked: StatusResult, settings: Settings) -> Sequence[CheckResult]:
-    if asked.document is not None:
-        beat = asked.document.heartbeat
+def check_agent(status: StatusResult, settings: Settings) -> Sequence[CheckResult]:
+    if status.document is not None:
+        beat = status.document.heartbeat
         if beat.config_hash != settings.config_hash:
             return [CheckResult("agent", "agent-other-config")]
         return [CheckResult("agent", "agent-running", {"up": timedelta(seconds=beat.uptime_s)})]
-    if asked.failure is None:
+    if status.failure is None:
         return [CheckResult("agent", "agent-stopped")]
-    if asked.closed:
+    if status.closed:
         return [CheckResult("agent", "agent-closed")]
-    return [CheckResult("agent", "agent-mute", {"reason": asked.failure})]
+    return [CheckResult("agent", "agent-mute", {"reason": status.failure})]
 
 
-def check_outbox(asked: StatusResult, settings: Settings) -> Sequence[CheckResult]:
-    if asked.document is not None:
-        return list(_of_agent(asked.document.heartbeat.outbox))
+def check_outbox(status: StatusResult, settings: Settings) -> Sequence[CheckResult]:
+    if status.document is not None:
+        return list(_of_agent(status.document.heartbeat.outbox))
     try:
         depth = waiting_count(settings.state_dir)
     except OutboxError as error:

@@ -24,7 +24,7 @@ COMMIT_BYTES = 4096
 """The outbox writes about twice as much for one event."""
 BULK_BYTES = 4_000_000
 """With the commits 4.1 MB in all, one part in 8,000 of a 32 GB card."""
-LEAST_FREE = 5 * BULK_BYTES
+MIN_FREE_BYTES = 5 * BULK_BYTES
 """With less, the test itself could fill the disk that the agent needs."""
 TRY_S = 3.0
 """A card that takes longer for this is slow in any case."""
@@ -48,7 +48,7 @@ def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> S
     try:
         usage = shutil.disk_usage(folder)
         figures |= {"free_gb": usage.free / 1e9, "percent": 100 * usage.used / (usage.used + usage.free)}
-        if usage.free < LEAST_FREE:
+        if usage.free < MIN_FREE_BYTES:
             return [CheckResult("disk", "disk-no-room", figures)]
         speed = measure(folder)
     except PermissionError:

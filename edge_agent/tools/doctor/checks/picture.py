@@ -61,18 +61,20 @@ def measure_quality(picture: Picture, camera: Camera) -> ImageQuality | None:
     return ImageQuality(sketch.mean, sketch.spread, sketch.dark, tiles, sharpness)
 
 
-def judge(check: str, seen: ImageQuality | None) -> CheckResult:
-    if seen is None:
+def judge(check: str, quality: ImageQuality | None) -> CheckResult:
+    if quality is None:
         return CheckResult(check, "picture-small")
-    figures: dict[str, Figure] = {"mean": seen.mean, "needed": SHARP}
-    if seen.sharpness is None:
-        if seen.mean <= BLACK_MEAN:
+    figures: dict[str, Figure] = {"mean": quality.mean, "needed": SHARP}
+    if quality.sharpness is None:
+        if quality.mean <= BLACK_MEAN:
             return CheckResult(check, "picture-black", figures)
-        return CheckResult(check, "picture-empty" if seen.spread < ONE_COLOUR else "picture-plain", figures)
-    figures["sharpness"] = seen.sharpness
-    if seen.dark >= NOTHING_SEEN:
+        return CheckResult(
+            check, "picture-empty" if quality.spread < ONE_COLOUR else "picture-plain", figures
+        )
+    figures["sharpness"] = quality.sharpness
+    if quality.dark >= NOTHING_SEEN:
         return CheckResult(check, "picture-dark", figures)
-    return CheckResult(check, "picture-good" if seen.sharpness >= SHARP else "picture-blurred", figures)
+    return CheckResult(check, "picture-good" if quality.sharpness >= SHARP else "picture-blurred", figures)
 
 
 def thumbnail(picture: Picture, camera: Camera) -> Colour:

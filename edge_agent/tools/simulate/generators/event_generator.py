@@ -88,14 +88,14 @@ class EventGenerator:
         self,
         gateway: Gateway,
         clock: Clock,
-        dice: random.Random,
+        rng: random.Random,
         boot_id: str,
         picture_share: float,
         picture_bytes: int,
     ) -> None:
         self._gateway = gateway
         self._envelope = Envelope(gateway, clock=clock, boot_id=boot_id, clock_synced=lambda: True)
-        self._dice = dice
+        self._rng = rng
         self._boot_id = boot_id
         self._picture_share = picture_share
         self._picture_bytes = picture_bytes
@@ -104,9 +104,9 @@ class EventGenerator:
     def begin(self, camera: str) -> tuple[Draft, OngoingEvent | None]:
         """Begin an event at a camera. None: it has no end."""
         self._count += 1
-        kind = self._dice.choices(_KINDS, [each.share for each in _KINDS])[0]
+        kind = self._rng.choices(_KINDS, [each.share for each in _KINDS])[0]
         event_id = f"{self._gateway.id}-{self._boot_id}-{self._count}"
-        media = self._picture(camera, event_id) if self._dice.random() < self._picture_share else None
+        media = self._picture(camera, event_id) if self._rng.random() < self._picture_share else None
         now = self._envelope.now()
         at = self._envelope.at(now.mono)
         data = kind.data(
@@ -121,7 +121,7 @@ class EventGenerator:
         )
         draft = self._envelope.phased(camera, kind.severity, now, data, media)
         going = (
-            OngoingEvent(camera, kind.severity, data, self._dice.uniform(1.0, 20.0)) if kind.lasts else None
+            OngoingEvent(camera, kind.severity, data, self._rng.uniform(1.0, 20.0)) if kind.lasts else None
         )
         return draft, going
 
@@ -133,31 +133,31 @@ class EventGenerator:
         return self._envelope.phased(going.camera, going.severity, now, data, None)
 
     def _object(self) -> dict[str, Any]:
-        dice = self._dice
-        label, group = dice.choice(_LABELS)
-        left, top = round(dice.uniform(0.0, 0.8), 4), round(dice.uniform(0.0, 0.8), 4)
+        rng = self._rng
+        label, group = rng.choice(_LABELS)
+        left, top = round(rng.uniform(0.0, 0.8), 4), round(rng.uniform(0.0, 0.8), 4)
         return {
             "label": label,
             "group": group,
-            "score": round(dice.uniform(0.4, 0.95), 3),
+            "score": round(rng.uniform(0.4, 0.95), 3),
             "box": (left, top, round(left + 0.15, 4), round(top + 0.15, 4)),
             "frame": _FRAME,
             "track_id": str(self._count),
         }
 
     def _picture(self, camera: str, event_id: str) -> Media:
-        payload = picture(self._picture_bytes, self._dice)
+        payload = picture(self._picture_bytes, self._rng)
         digest = hashlib.sha256(payload).hexdigest()
         return Media(f"{event_id}-start", event_id, camera, digest, payload)
 
 
-def picture(size_bytes: int, dice: random.Random) -> bytes:
+def picture(size_bytes: int, rng: random.Random) -> bytes:
     """A JPEG of about that size; no two are equal."""
     left = max(16, size_bytes - len(_JPEG))
     comments = b""
     while left > 0:
         length = min(left, _LONGEST_COMMENT)
-        comments += b"\xff\xfe" + (length + 2).to_bytes(2, "big") + dice.randbytes(length)
+        comments += b"\xff\xfe" + (length + 2).to_bytes(2, "big") + rng.randbytes(length)
         left -= length + 4
     return _JPEG[:_APP0_ENDS] + comments + _JPEG[_APP0_ENDS:]
 
@@ -201,7 +201,7 @@ class SimulatedDay:
         """Rate by the clock of events that happen ``per_day`` times a simulated day."""
         return per_day / DAY_S * self._factor * self.weight(elapsed_s)
 
-    def gap_s(self, elapsed_s: float, per_day: float, dice: random.Random) -> float:
+    def gap_s(self, elapsed_s: float, per_day: float, rng: random.Random) -> float:
         """Random time until the next event, by the clock (exponential distribution)."""
         rate = self.per_s(elapsed_s, per_day)
-        return dice.expovariate(rate) if rate > 0 else DAY_S
+        return rng.expovariate(rate) if rate > 0 else DAY_S

@@ -18,10 +18,10 @@ SIMULATED = "simulated"
 class HealthGenerator:
     """Health of one gateway. ``birth`` is called on the publisher's thread, the rest on one other."""
 
-    def __init__(self, site: SimulatedSite, dice: random.Random, clock: Clock) -> None:
+    def __init__(self, site: SimulatedSite, rng: random.Random, clock: Clock) -> None:
         self._site = site
         self._clock = clock
-        self._warmth_c = dice.uniform(42.0, 58.0)
+        self._warmth_c = rng.uniform(42.0, 58.0)
         self._boot_id, self._boot_reason = "", ""
         self._booted_mono = clock.monotonic()
         self._booted_at = rfc3339(clock.now())

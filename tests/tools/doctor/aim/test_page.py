@@ -18,7 +18,7 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.tools.doctor.aim.access import LIFE_S, TRIES, AccessGate, AimAddress
 from edge_agent.tools.doctor.aim.analysis import AimAnalysis
-from edge_agent.tools.doctor.aim.server import MOST_REQUESTS, AimServer
+from edge_agent.tools.doctor.aim.server import MAX_REQUESTS, AimServer
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import wait_until, write_config
 from tests.testbed.clips import make_clip
@@ -160,13 +160,13 @@ def test_a_stranger_gets_no_answer(watched: tuple[Settings, AimAnalysis], gate: 
 
 def test_sockets_that_drip_do_not_block_the_page_and_are_a_few_at_once(server: AimServer) -> None:
     host, port = "127.0.0.1", urllib.parse.urlsplit(server.urls[0]).port
-    dripping = [socket.create_connection((host, port or 0), timeout=10) for _ in range(2 * MOST_REQUESTS)]
+    dripping = [socket.create_connection((host, port or 0), timeout=10) for _ in range(2 * MAX_REQUESTS)]
     for connection in dripping:
         connection.sendall(b"G")
     for _ in range(3):
         assert Phone(server).ask("/").status == 200
     # Those that came first had to make room.
-    assert [connection.recv(1) for connection in dripping[:MOST_REQUESTS]] == [b""] * MOST_REQUESTS
+    assert [connection.recv(1) for connection in dripping[:MAX_REQUESTS]] == [b""] * MAX_REQUESTS
     for connection in dripping:
         connection.close()
 
