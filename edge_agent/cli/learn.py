@@ -18,8 +18,7 @@ from edge_agent.core.command_line.exit_codes import EX_UNAVAILABLE
 from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.printable import printable, printable_json
-from edge_agent.model_release.manifest import SIGNED, BadManifest, open_manifest
-from edge_agent.model_release.release_files import check_files
+from edge_agent.model_release.manifest import SIGNED, BadManifest, check_files, open_manifest
 
 CARD = "model-card.md"
 STEPS = ("check", "label", "review", "train", "evaluate", "release")

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from edge_agent import __version__
 from edge_agent.commands.handlers.update import UpdateCommands
-from edge_agent.commands.transfer.upload import ignore_bytes
+from edge_agent.commands.transfer.https import ignore_bytes
 from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import EventAppender

@@ -1,19 +1,23 @@
-"""The manifest of a model release of ``edge-agent learn``, and its signature."""
+"""The manifest of a model release of ``edge-agent learn``: its signature, and the files that it signs."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from pathlib import Path
 
 import msgspec
 
 from edge_agent.commands.action import CommandRefused
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.printable import printable
 
 MANIFEST = "manifest.json"
 SIGNED = "manifest.jws"
 """The manifest as a compact JWS. Programs use this one; ``MANIFEST`` is a copy for people."""
 KIND = "edge-agent model release 1"
+MAX_NAMED = 10  # files in the text of the error
 _MODEL_FILE = re.compile(r"[A-Za-z0-9_.-]{1,80}\.tflite")
 
 
@@ -63,3 +67,22 @@ def open_manifest(jws: bytes, operators: OperatorKeyring) -> tuple[ModelManifest
     if manifest.kind != KIND:
         raise BadManifest("it is signed, but is no model release: do not install the model")
     return manifest, document, signed_by
+
+
+def check_files(folder: Path, manifest: ModelManifest, document: bytes) -> None:
+    """Raise EdgeAgentError if a file of the folder is changed, missing or unknown."""
+    wanted = {**manifest.files, MANIFEST: hashlib.sha256(document).hexdigest()}
+    changed = {name for name, digest in wanted.items() if _sha256(folder, name) != digest}
+    strangers = {path.name for path in folder.iterdir()} - {*wanted, SIGNED}
+    if odd := sorted(changed | strangers):
+        named = ", ".join(map(printable, odd[:MAX_NAMED])) + (", …" if len(odd) > MAX_NAMED else "")
+        raise EdgeAgentError(f"{folder}: not as it was signed: {named}: do not install the model")
+
+
+def _sha256(folder: Path, name: str) -> str:
+    """Empty for all but regular files of the folder: a link could point to another file later."""
+    path = folder / name
+    if path.parent != folder or path.is_symlink() or not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -44,15 +44,13 @@ from edge_agent.commands.handlers.files import (
 from edge_agent.commands.handlers.media_service import MediaService
 from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.handlers.reboot import RebootCommand
-from edge_agent.commands.handlers.relearning import Relearning
 from edge_agent.commands.handlers.rules import rule_actions
-from edge_agent.commands.handlers.self_test import SelfTests
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.handlers.update import UpdateCommands
 from edge_agent.commands.journal import CommandJournal
 from edge_agent.commands.signature import OperatorKeyring
-from edge_agent.commands.transfer.upload import Uploader
+from edge_agent.commands.transfer.https import Uploader
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.pushed import ConfigSource
 from edge_agent.core.clock import Clock, read_boot_id
@@ -70,7 +68,7 @@ from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.model_release.service import ModelService
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.runtime.event_store import EventStore
-from edge_agent.runtime.local_control import LocalControl
+from edge_agent.runtime.local_control import LocalControl, Relearning, SelfTests
 from edge_agent.runtime.reload import ReloadRequests
 from edge_agent.uplink.usage import DataUsage, TrafficClass
 from edge_agent.wire import (

@@ -1,17 +1,26 @@
-"""Handles the requests on the agent's control socket: reload, relearn, self-test."""
+"""Requests of an operator or a local program: reload, relearn a camera's view, self-test.
+
+``LocalControl`` handles those of the control socket; the command ``relearn`` uses ``Relearning`` as well.
+"""
 
 from __future__ import annotations
 
 import logging
+import secrets
+import threading
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from edge_agent.commands.handlers.relearning import Relearning
-from edge_agent.commands.handlers.self_test import SelfTests
+from edge_agent.cameras.running import Cameras
 from edge_agent.config.model.settings import Settings
+from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
+from edge_agent.core.delivery import EventAppender, SelfTestReport, Stamp
 from edge_agent.core.errors import OutboxError
-from edge_agent.core.facts import RequestOrigin
+from edge_agent.core.facts import OverrideChange, Phase, RequestOrigin
+from edge_agent.events import EventFactory
 from edge_agent.host.local_api.control import (
     ControlReply,
     ControlRequest,
@@ -19,9 +28,96 @@ from edge_agent.host.local_api.control import (
     ReloadRequest,
     SelfTestRequest,
 )
+from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.runtime.reload import ReloadRequests
 
 log = logging.getLogger(__name__)
+
+
+REMEMBERED = 16
+"""Ids of self-tests that are kept, so that a repeated request starts no second test."""
+
+
+class Relearning:
+    """Has cameras learn their view again, and reports the start and the end of it.
+
+    Any thread calls ``begin``, the main thread ``tick``. ``report`` stores an event durably. If the agent
+    ends first, the outbox reports the end of the relearning at the next start."""
+
+    def __init__(self, cameras: Cameras, clock: Clock, report: Callable[[OverrideChange], None]) -> None:
+        self._cameras = cameras
+        self._clock = clock
+        self._report = report
+        self._lock = threading.Lock()  # protects the next line, and the order of reports
+        self._begun: dict[str, OverrideChange] = {}  # by camera
+
+    @property
+    def cameras(self) -> list[str]:
+        return sorted(self._begun)
+
+    def begin(self, camera: str, by: RequestOrigin) -> bool:
+        """Report the start, then make the camera forget its view. False: there is no such camera."""
+        if self._cameras.find(camera) is None:
+            return False
+        change = OverrideChange(
+            Phase.START,
+            f"relearn-{secrets.token_hex(8)}",
+            camera,
+            rule=None,
+            what="relearn",
+            for_s=None,
+            by=by,
+            started_at=rfc3339(self._clock.now()),
+        )
+        with self._lock:
+            if (before := self._begun.pop(camera, None)) is not None:
+                self._report(replace(before, phase=Phase.END, end_reason="replaced"))
+            self._report(change)
+            self._begun[camera] = change
+            return self._cameras.relearn(camera)
+
+    def tick(self) -> None:
+        """Report the end of relearnings that are complete. Call about once a second."""
+        if not self._begun or not self._lock.acquire(blocking=False):
+            return  # ``begin`` holds the lock while it writes: try again next time
+        try:
+            for camera, change in list(self._begun.items()):
+                if not self._cameras.relearning(camera):
+                    self._report(replace(change, phase=Phase.END, end_reason="over"))
+                    del self._begun[camera]
+        finally:
+            self._lock.release()
+
+
+class SelfTests:
+    """Runs on the thread of the control socket. ``ask`` does not wait: the caller calls it again.
+
+    Of two tests at a time the newer one counts, and both callers get its result.
+    """
+
+    def __init__(self, test: Callable[[], SelfTest], events: EventFactory, outbox: EventAppender) -> None:
+        self._test = test
+        self._events = events
+        self._outbox = outbox
+        self._begun: deque[str] = deque(maxlen=REMEMBERED)
+
+    def ask(self, test_id: str) -> SelfTestReport:
+        """Return what the newest test has found so far. A new id starts a test. Raises OutboxError."""
+        test = self._test()
+        if test_id not in self._begun:
+            self._begun.append(test_id)
+            test.begin()
+            self._store_event(test)
+        return test.report()
+
+    def _store_event(self, test: SelfTest) -> None:
+        draft = self._events.self_test("doctor")
+
+        def encode(stamp: Stamp) -> bytes:
+            test.follow(stamp.sequence, stamp.epoch)
+            return draft.encode(stamp)
+
+        self._outbox.append(replace(draft, encode=encode))
 
 
 class LocalControl:

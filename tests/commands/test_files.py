@@ -31,8 +31,7 @@ from edge_agent.commands.handlers.files import (
 )
 from edge_agent.commands.handlers.media_service import delivery_text
 from edge_agent.commands.handlers.storm import StormMode
-from edge_agent.commands.transfer.https import HttpsTarget
-from edge_agent.commands.transfer.upload import Uploader
+from edge_agent.commands.transfer.https import HttpsTarget, Uploader
 from edge_agent.core.delivery import Media
 from edge_agent.wire import (
     ClipArguments,

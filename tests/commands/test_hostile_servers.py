@@ -16,8 +16,7 @@ import msgspec
 import pytest
 
 from edge_agent.commands.action import CommandFailed, CommandRefused
-from edge_agent.commands.transfer.https import MAX_SERVER_TEXT, HttpsTarget
-from edge_agent.commands.transfer.upload import Uploader
+from edge_agent.commands.transfer.https import MAX_SERVER_TEXT, HttpsTarget, Uploader
 from edge_agent.commands.transfer.wheel_cache import ReleaseWheel, WheelCache
 from edge_agent.wire import ClipArguments
 from tests.testbed.mosquitto import Authority

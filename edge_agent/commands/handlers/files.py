@@ -17,8 +17,7 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     InProgress,
 )
-from edge_agent.commands.transfer.https import HttpsTarget
-from edge_agent.commands.transfer.upload import Pause, Uploader
+from edge_agent.commands.transfer.https import HttpsTarget, Pause, Uploader
 from edge_agent.core.delivery import Media, content_type_of
 from edge_agent.wire import (
     ClipArguments,

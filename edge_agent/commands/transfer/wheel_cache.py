@@ -19,8 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import CommandFailed, CommandRefused
-from edge_agent.commands.transfer.https import download
-from edge_agent.commands.transfer.upload import ignore_bytes
+from edge_agent.commands.transfer.https import download, ignore_bytes
 from edge_agent.wire import Pieces
 
 WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")

@@ -17,8 +17,7 @@ from edge_agent.commands.signature import payload_of, read_private, sign
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_INCOMPLETE, EX_OK
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.model_release.manifest import SIGNED, ModelManifest
-from edge_agent.model_release.release_files import check_files
+from edge_agent.model_release.manifest import SIGNED, ModelManifest, check_files
 from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.fleet.fleet_status import FleetStatus, terminal_safe
