@@ -1,7 +1,5 @@
-"""One mistake a row: its name, a configuration with ``§`` where the mistake must be found, and what is said.
-
-One row a line, so that it reads as a table.
-"""
+"""One mistake in each row: its name, a configuration with ``§`` where the mistake must be found, and the
+message. One row a line, so that it reads as a table."""
 # ruff: noqa: E501
 
 from __future__ import annotations

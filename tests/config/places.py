@@ -1,4 +1,4 @@
-"""Configurations for tests: the smallest valid one, and a way to write files of text."""
+"""Configurations for tests: the smallest valid one, and functions that write files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_agent.config.board import BoardIdentity
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.errors import ConfigError, ConfigProblem
 
-# The same examples on every run, and no deadline: the machines that run this are shared.
+# The same examples in every run, and no deadline: the test machines are shared.
 STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 PC = BoardIdentity(model="", machine="x86_64")
@@ -48,7 +48,7 @@ def with_camera(lines: str) -> str:
 
 
 def problems_of(path: Path, *, no_secrets: bool = False) -> tuple[ConfigProblem, ...]:
-    """What is wrong with the file; empty when it is valid. Anything but a ConfigError gets through."""
+    """The mistakes in the file; empty when it is valid. Other errors than ConfigError are raised."""
     try:
         load(path, board=PC, no_secrets=no_secrets)
     except ConfigError as error:

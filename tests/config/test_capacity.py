@@ -1,4 +1,4 @@
-"""``check`` tells when the cameras of the file are more than the board's profile is made for."""
+"""``check`` warns when the cameras exceed what the board's profile is made for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a changed file means for a running agent."""
+"""The consequences of a changed file for a running agent."""
 
 from __future__ import annotations
 

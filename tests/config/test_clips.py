@@ -1,4 +1,4 @@
-"""Clips: how long, from which stream, and when there are none."""
+"""Clips: their length, their stream, and when there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which polygons lie wholly in which."""
+"""Which polygons cover which."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge_agent.core.geometry import Polygon
 
 SQUARE: Polygon = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))
 U: Polygon = ((0, 0), (0.3, 0), (0.3, 0.7), (0.7, 0.7), (0.7, 0), (1, 0), (1, 1), (0, 1))
-"""Open at the top: between its arms, x 0.3 to 0.7 and y 0 to 0.7, it is not."""
+"""Open at the top: the area between its arms, x 0.3 to 0.7 and y 0 to 0.7, is outside."""
 
 
 @pytest.mark.parametrize(

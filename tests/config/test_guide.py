@@ -1,4 +1,4 @@
-"""The snippets of the guide are valid, and nothing about them is doubtful."""
+"""The snippets of the guide are valid, without warnings."""
 
 from __future__ import annotations
 

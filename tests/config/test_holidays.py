@@ -1,4 +1,4 @@
-"""Holidays: what the list becomes, and when it is said that it needs new dates."""
+"""Holidays: the resulting dates, and when a warning says that new ones are needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _holidays(directory: Path, written: str) -> list[str]:
     ("written", "days"),
     [
         ("[]", []),
-        ("[2027-01-01]", ["2027-01-01"]),  # to all YAML readers the same date, so it needs no quotes
+        ("[2027-01-01]", ["2027-01-01"]),  # the same date to all YAML readers, so it needs no quotes
         ('["2027-04-30..2027-05-01"]', ["2027-04-30", "2027-05-01"]),
         ("[2028-02-28..2028-03-01]", ["2028-02-28", "2028-02-29", "2028-03-01"]),
         ("[2027-09-02..2027-09-02, 2027-09-02]", ["2027-09-02"]),
@@ -72,7 +72,7 @@ def _with_rule(schedule: str) -> str:
 
 
 def _warnings(directory: Path, holidays: str, schedule: str, at: str) -> list[str]:
-    """Of a site in Vietnam, as ``line:column: text``."""
+    """Warnings for a site in Vietnam, as ``line:column: text``."""
     text = with_camera(_with_rule(schedule)).replace("de-tham}", f"de-tham{holidays}}}")
     warnings = load(write(directory, text), board=PC, clock=_At(at)).warnings
     return [each.partition("agent.yaml:")[2].replace("warning: ", "") for each in warnings]
@@ -102,7 +102,7 @@ _TO_NEW_YEAR = _OF_2026.replace("]", ", 2027-01-01]")
         ),
         (_TO_NEW_YEAR, "2026-10-01", None),
         (_TO_NEW_YEAR, "2026-12-31", None),
-        (_OF_2026, "1970-01-01", None),  # a box without a clock knows nothing about it
+        (_OF_2026, "1970-01-01", None),  # without a clock the date is unknown
     ],
 )
 def test_a_list_that_needs_new_dates_is_doubtful(

@@ -1,4 +1,4 @@
-"""The host of a camera's URL, for whoever asks the camera something else than its stream."""
+"""The host of a camera's URL, for other requests than its stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_agent.config.model.addresses import host_of
         ("http://10.0.0.11", "10.0.0.11"),
         ("http://10.0.0.11?action=snapshot", "10.0.0.11"),
         ("rtsp://[fe80::1]:554/a", "[fe80::1]"),
-        ("rtsp://admin:s3cret@10.0.0.11/a", "10.0.0.11"),  # as somebody wrote it, before it is taken apart
+        ("rtsp://admin:s3cret@10.0.0.11/a", "10.0.0.11"),  # as written, before the login is separated
         ("rtsp://admin:a@b@10.0.0.11/a", "10.0.0.11"),
         ("rtsp://10.0.0.11/a@10.0.0.12", "10.0.0.11"),
         ("file:///srv/clip.mp4", ""),

@@ -1,4 +1,4 @@
-"""The copy of the last good configuration: what it holds, and when it is used."""
+"""The copy of the last valid configuration: its content, and when it is used."""
 
 from __future__ import annotations
 
@@ -122,15 +122,15 @@ def test_passwords_of_files_are_not_in_it_and_nobody_else_may_read_it(path: Path
 @pytest.mark.parametrize(
     "broken",
     [
-        "",  # what a power cut leaves of a file that was not synced
-        GOOD + "]",  # no YAML at all
+        "",  # a file that was not synced, after a power cut
+        GOOD + "]",  # not YAML
         GOOD.replace("gate-1", "gate 1"),
         "\0" * 4096,
     ],
 )
 def test_it_is_found_whatever_the_file_is(path: Path, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = kept(path)
-    monkeypatch.setenv("STATE_DIRECTORY", str(settings.state_dir))  # for those that do not say where it is
+    monkeypatch.setenv("STATE_DIRECTORY", str(settings.state_dir))  # for configurations without state_dir
     path.write_text(broken)
     with pytest.raises(ConfigError):
         config.load(path)

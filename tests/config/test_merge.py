@@ -1,4 +1,4 @@
-"""Drop-ins change the file; errors name the file where the value stands."""
+"""Drop-ins change the file; errors name the file that contains the value."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_conf_dir_that_is_a_file(tmp_path: Path) -> None:
 
 
 def test_a_copy_elsewhere_is_checked_with_the_real_drop_ins(tmp_path: Path) -> None:
-    """As Ansible's ``validate=`` does it: the new file is a temporary one somewhere else."""
+    """As Ansible's ``validate=`` does: the new file is a temporary one in another folder."""
     secrets = "\n  username: u\n  password_file: /etc/not/here\n"
     copy = write(
         tmp_path, MINIMAL.replace("}\ncameras", ", spread_s: 0}\ncameras") + "heartbeat_s: 0\n", "tmp/x1"

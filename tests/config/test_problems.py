@@ -1,4 +1,4 @@
-"""What is wrong is found, at its place, with the nearest valid name; all of it in one go."""
+"""Mistakes are found at their places, with the nearest valid name, all in one run."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
     write(tmp_path, "gateway: {id: dt-001\n", broken)
     found = [(Path(p.file).name, p.line) for p in problems_of(path)]
     others = [("20-fast.yaml", 1), ("30-labels.yaml", 1)]
-    # Whether cam-2 really has no url, only the broken file could tell.
+    # Only the broken file could tell whether cam-2 really has no url.
     assert found == [(Path(broken).name, 2), *others]
 
 

@@ -1,4 +1,4 @@
-"""No key of a profile is data that nobody reads: each is watched while a profile is used."""
+"""Every key of a profile is used: the test records which keys are read while a profile is in use."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ OLD_AND_OFF: dict[str, str | bytes] = {
     "sys/class/watchdog/watchdog0/state": "inactive\n",
     "sys/class/thermal/thermal_zone0/temp": "99000\n",
 }
-"""A Pi 5 of which all that a profile asks for is worth a word."""
+"""A Pi 5 that fails every requirement of its profile."""
 DETECTOR = BirthDetector(name="street", model_sha256=None, labels=[], delegate=None)
 Key = tuple[str, str]
 
 
 def keys_of(section: Section) -> Iterator[Key]:
-    """Section and key of every value that a file may have, sections themselves left out."""
+    """Section and key of every value that a file may have, without the sections themselves."""
     for each in section.fields:
         kind = each.kind.kind if isinstance(each.kind, ListOf) else each.kind
         if isinstance(kind, Section):
@@ -79,7 +79,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, cls: type, read: set[tuple[type, str]
 
 
 def use(settings: Settings, sysroot: Path) -> None:
-    """What the agent, its health and doctor do with a profile."""
+    """Use a profile as the agent, its health and the doctor do."""
     profile, clock, told = settings.profile, FakeClock(), Told()
     list(platform_lines(profile, sysroot))
     heat = ThermalControl(profile.thermal, WorkloadLimiter(), clock, maker(), told, sysroot)
@@ -106,7 +106,7 @@ def use(settings: Settings, sysroot: Path) -> None:
 
 
 def read_by_role_base() -> set[str]:
-    """Keys of the watchdog that tasks and templates use."""
+    """Keys of the watchdog in tasks and templates."""
     texts = [
         path.read_text(encoding="utf-8") for path in ROLE_BASE.rglob("*") if path.suffix in (".yml", ".j2")
     ]
@@ -115,7 +115,7 @@ def read_by_role_base() -> set[str]:
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[type, str]]:
-    """Class and attribute of all that was read, from the file to the last reader."""
+    """Class and attribute of every value that was read."""
     found: set[tuple[type, str]] = set()
     sysroot = plant(tmp_path / "sys", OLD_AND_OFF)
     on_disk(tmp_path, sysroot, "sda", {"removable": "0\n", "queue/rotational": "0\n"})
@@ -129,7 +129,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[type, str
 
 
 IN_CONFIGURATION = "detector"
-"""A section whose values become part of the configuration; the agent knows no difference."""
+"""A section whose values become part of the configuration, where the agent cannot distinguish them."""
 
 
 def test_every_key_of_a_profile_is_read_by_somebody(read: set[tuple[type, str]]) -> None:
@@ -139,7 +139,7 @@ def test_every_key_of_a_profile_is_read_by_somebody(read: set[tuple[type, str]])
 
 
 def test_what_was_read_of_the_file_has_a_place(tmp_path: Path) -> None:
-    """The classes have no field that no file can set, except what ``profiles.py`` adds."""
+    """The classes have no field that a file cannot set, except those that ``profiles.py`` adds."""
     known = {(CLASSES[section], key) for section, key in ALL if section != IN_CONFIGURATION}
     extra = {
         (cls.__name__, each.name)

@@ -1,4 +1,4 @@
-"""Boards: each shipped file is valid, and ``auto`` picks the right one."""
+"""Boards: each shipped file is valid, and ``auto`` selects the right one."""
 
 from __future__ import annotations
 
@@ -46,8 +46,10 @@ ORIGIN = re.compile(r"#.*\b(source|assumption)\b", re.IGNORECASE)
 
 
 def unsourced(text: str) -> list[str]:
-    """Lines with a value whose comment, in it or above, names neither a source nor an assumption. Items of
-    a list stand under the comment of their key; ``description`` is no claim."""
+    """Lines with a value whose comment, in the line or above, names neither a source nor an assumption.
+
+    Items of a list are covered by the comment of their key; ``description`` needs no source.
+    """
     lines, found, key_has_origin = text.splitlines(), [], False
     for number, line in enumerate(lines):
         content = line.split("#")[0].strip()
@@ -72,11 +74,11 @@ def test_every_value_of_a_profile_names_its_source_or_is_marked_as_an_assumption
     text = (profile_dir() / f"{name}.yaml").read_text(encoding="utf-8")
     assert unsourced(text) == []
     bare = "\n".join(line.split("#")[0] for line in text.splitlines())
-    assert len(unsourced(bare)) > 35  # the test sees the values
+    assert len(unsourced(bare)) > 35  # the function finds the values
 
 
 def test_the_json_schema_is_current_and_takes_every_profile() -> None:
-    """For readers that have no table of ours: editors, and whoever plans sites from these files."""
+    """For readers without our table: editors, and people who plan sites with these files."""
     text = schema_file().read_text(encoding="utf-8")
     assert text == profile_schema_text(), "run: python -m edge_agent.config.json_schema --write"
     schema = json.loads(text)

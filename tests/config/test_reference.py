@@ -1,4 +1,4 @@
-"""The reference is what the code says."""
+"""The reference matches the code."""
 
 from __future__ import annotations
 

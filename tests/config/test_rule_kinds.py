@@ -1,4 +1,4 @@
-"""Lines, and the kinds of rules beside those of a stay: what they become, and what is doubtful about them."""
+"""Lines, and the other kinds of rules: their settings, and their warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zones, and the rules on them: what they become, and what is doubtful about them."""
+"""Zones, and the rules on them: their settings, and their warnings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _zone_rule(directory: Path, rule: str) -> ZoneRule:
 
 
 def warnings_of(directory: Path, text: str) -> list[str]:
-    """Warnings as ``line:column: text``, without the one that the clip is not there."""
+    """Warnings as ``line:column: text``, without the one about the missing clip."""
     found = settings_of(directory, text, no_secrets=True).warnings
     return [w.partition("agent.yaml:")[2].replace("warning: ", "") for w in found]
 

@@ -1,4 +1,4 @@
-"""Passwords arrive whole, and show up nowhere."""
+"""Passwords are read completely, and appear nowhere."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_an_unencrypted_broker_password_is_doubtful(tmp_path: Path) -> None:
     assert settings_of(tmp_path, text.replace("broker.example", "127.0.0.1")).warnings == ()
 
 
-# A word no message contains by itself, with the characters that break URLs and YAML around it.
+# A word that is in no message, between characters that break URLs and YAML.
 _WORD = "s3krIt"
 _AROUND = st.text(st.sampled_from("@:/#%?&='\"<>[]{}\\*!|-, \tü~"), max_size=4)
 _SECRETS = st.builds(lambda a, b, c: f"{a}{_WORD}{b}{_WORD[::-1]}{c}", _AROUND, _AROUND, _AROUND)

@@ -1,4 +1,4 @@
-"""What a valid configuration becomes."""
+"""The settings of valid configurations."""
 
 from __future__ import annotations
 

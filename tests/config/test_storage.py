@@ -1,4 +1,4 @@
-"""What is kept on the box, and the key it is sealed to: files as openssl writes them."""
+"""Storage on the gateway, and the key to which it is sealed: files as openssl writes them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_key_from_openssl_is_taken_whole(tmp_path: Path) -> None:
     (tmp_path / "centre.pem").write_bytes(_public(private))
     key = settings_of(tmp_path, _SEALED).storage.seal_to
     assert key is not None
-    # What openssl itself prints as the key: the last 32 bytes of the DER form.
+    # The key as openssl prints it: the last 32 bytes of the DER form.
     assert key == _public(private, "DER")[-32:]
 
 

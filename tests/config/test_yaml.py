@@ -1,4 +1,4 @@
-"""Whatever stands in the file: Settings or a ConfigError, nothing else."""
+"""Any file gives Settings or a ConfigError, nothing else."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _SITES = st.fixed_dictionaries(
     },
     optional={"storage": st.fixed_dictionaries({}, optional={f.key: _VALUES for f in STORAGE.fields})},
 )
-"""Whole but for what is tried: the checks over several keys see values, right and wrong."""
+"""Complete except for the tested keys: checks across keys get valid and invalid values."""
 
 
 def _survives(directory: pytest.TempPathFactory, data: bytes) -> None:
@@ -127,7 +127,7 @@ def test_positions_point_at_what_was_written(value: object) -> None:
 
 
 def _plain_words(node: tree.Node | None) -> list[tree.Scalar]:
-    """Unquoted scalars without blanks, which stand in the text exactly as they read."""
+    """Unquoted scalars without blanks, which are in the text exactly as they are read."""
     if isinstance(node, tree.Mapping):
         return [s for entry in node.entries.values() for s in _plain_words(entry.value)]
     if isinstance(node, tree.Sequence):

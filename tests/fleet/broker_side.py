@@ -1,4 +1,4 @@
-"""A broker configured by the templates of role ``broker``, with certificates of its own."""
+"""A broker with the templates of the role ``broker`` and its own certificates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPERATOR = "fleet-operator"
 
 
 def rendered(template: str, **changes: object) -> str:
-    """A template of the role with its defaults, as Ansible renders it."""
+    """Render a template of the role with its defaults, as Ansible does."""
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROLE / "templates"),
@@ -29,7 +29,7 @@ def rendered(template: str, **changes: object) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    made_by_ansible = {"broker_console_users": ["central-console"]}  # an expression among the defaults
+    made_by_ansible = {"broker_console_users": ["central-console"]}  # a Jinja expression in the defaults
     return environment.get_template(template).render(defaults | made_by_ansible | changes)
 
 
@@ -41,7 +41,7 @@ class Answer:
 
 
 class FleetBroker:
-    """Mosquitto with the role's own configuration: everything but the paths and ports is as on the broker."""
+    """Mosquitto with the role's own configuration, except for paths and ports."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class FleetBroker:
         return self._known.setdefault(name, self._authority.issue(name, san=san))
 
     def write_acl(self, gateways: Mapping[str, str]) -> None:
-        """From an inventory: gateway id to ward."""
+        """Write the ACL of an inventory: gateway id to ward."""
         text = rendered("acl.j2", broker_gateways=gateways, **self._users)
         path = self.folder / "acl"
         path.write_text(text, encoding="utf-8")
@@ -138,7 +138,7 @@ class FleetBroker:
         wait_until(lambda: self.log.count("Reloading config") > before, what="reload")
 
     def client(self, command: str, name: str, *arguments: str, port: int | None = None) -> list[str]:
-        """``mosquitto_pub`` or ``mosquitto_sub`` with the certificate of ``name``."""
+        """Run ``mosquitto_pub`` or ``mosquitto_sub`` with the certificate of ``name``."""
         certificate = self.issue(name)
         files = ["--cafile", str(self.ca), "--cert", str(certificate.cert), "--key", str(certificate.key)]
         return [command, "-h", "127.0.0.1", "-p", str(port or self.port), "-V", "5", *files, *arguments]
@@ -154,7 +154,7 @@ class FleetBroker:
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def publish(self, name: str, topic: str, payload: str = "{}", *, retain: bool = False) -> Answer:
-        """As QoS 1; mosquitto_pub says ``Not authorized`` when the broker refuses."""
+        """Publish with QoS 1; mosquitto_pub prints ``Not authorized`` when the broker refuses."""
         return self.run(
             "mosquitto_pub", name, "-q", "1", "-t", topic, "-m", payload, *(["-r"] if retain else [])
         )

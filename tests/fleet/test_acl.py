@@ -1,4 +1,4 @@
-"""The ACL that is made from the inventory, at a real mosquitto with the role's configuration."""
+"""The ACL generated from the inventory, at a real mosquitto with the role's configuration."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FleetBroker]:
 
 @contextmanager
 def listening(broker: FleetBroker, name: str, folder: Path, *topics: str) -> Iterator[Path]:
-    """The file into which a subscriber writes what it gets; begins when the broker has the subscription."""
+    """Yield the file with a subscriber's messages, after the broker has accepted its subscription."""
     out = folder / f"{name}.out"
     wanted = [word for topic in topics for word in ("-t", topic)]
     with out.open("w") as target:
@@ -105,7 +105,7 @@ def test_a_user_of_de_tham_receives_nothing_of_bo_xuyen(broker: FleetBroker, tmp
         wait_until(lambda: "event-of-dt" in out.read_text(), what="the own ward's event")
         wait_until(lambda: "event-of-bx" in bx.read_text(), what="the other ward's event at its own user")
         assert "-of-bx" not in out.read_text()
-    with listening(broker, "ward-dt", tmp_path, "#") as again:  # retained messages obey too
+    with listening(broker, "ward-dt", tmp_path, "#") as again:  # retained messages are filtered too
         broker.publish("dt-001", f"{UP}/event/cam-1", "event-of-dt")
         wait_until(lambda: "event-of-dt" in again.read_text(), what="the own ward's event")
         assert "-of-bx" not in again.read_text()
@@ -146,7 +146,7 @@ def test_the_centre_reads_all_wards(broker: FleetBroker, tmp_path: Path) -> None
 
 
 def test_no_way_round_the_acl_leads_a_wards_user_to_another_ward(broker: FleetBroker, tmp_path: Path) -> None:
-    """Shared subscriptions, the centre's topics, commands: nothing of Bồ Xuyên, whatever is asked for."""
+    """Shared subscriptions, topics of the centre, commands: none of them gives access to Bồ Xuyên."""
     ways = (
         "$share/all/tb/v1/bo-xuyen/#",
         "$share/all/#",
@@ -187,7 +187,7 @@ def test_a_last_will_speaks_for_nobody_else(broker: FleetBroker, tmp_path: Path)
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_tls_is_no_tls(broker: FleetBroker, version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context(cafile=str(broker.ca))
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # so that it is the broker who refuses
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # so that the broker refuses, and not the client
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = context.maximum_version = version
@@ -215,7 +215,7 @@ MAY_WRITE = {
 
 @pytest.mark.parametrize("user", MAY_WRITE)
 def test_each_user_sends_a_gateway_only_what_it_needs(broker: FleetBroker, user: str) -> None:
-    """With the certificate of the centre nobody disarms a city."""
+    """The certificate of the centre cannot disarm a city."""
     ends = {"down/ack", "down/config"} | {
         f"down/cmd/{each}" for each in ("clip", "disarm", "rebirth", "set-config")
     }
@@ -229,7 +229,7 @@ def test_an_operator_of_a_ward_commands_no_other_ward(broker: FleetBroker) -> No
 
 
 def test_what_a_gateway_is_sent_is_read_by_that_gateway_only(broker: FleetBroker, tmp_path: Path) -> None:
-    """Commands carry upload addresses, and whole configurations."""
+    """Commands contain upload addresses, and whole configurations."""
     readers = ("ward-dt", "central", "op-city", "op-dt", OPERATOR)
     down, secret = "tb/v1/de-tham/dt-001/down/cmd/clip", "https://upload.example/?signature=secret"
     with ExitStack() as listeners:
@@ -245,7 +245,7 @@ def test_what_a_gateway_is_sent_is_read_by_that_gateway_only(broker: FleetBroker
 
 
 def test_a_centre_without_a_user_for_its_console_sends_clips_itself(tmp_path: Path) -> None:
-    """As before, and where the centre's certificates come from another CA."""
+    """As before, and if the centre's certificates come from another CA."""
     with FleetBroker(tmp_path, {"dt-001": "de-tham"}, users={"broker_console_users": []}) as alone:
         topic = "tb/v1/de-tham/dt-001/down/cmd"
         assert REFUSED not in alone.publish("central", f"{topic}/clip").err
@@ -290,7 +290,7 @@ def test_a_revoked_certificate_is_refused_after_a_reload(broker: FleetBroker) ->
     broker.reload()
     refused = broker.publish("bx-017", topic)
     assert refused.code != 0
-    # mosquitto_pub has its alert before the broker writes of it.
+    # mosquitto_pub gets its alert before the broker writes to its log.
     wait_until(lambda: "certificate" in broker.log.rsplit("Reloading config", 1)[1], what="its refusal")
     assert broker.publish("bx-016", topic.replace("bx-017", "bx-016")).code == 0, "the others still come in"
 

@@ -1,4 +1,4 @@
-"""The real centre does all that it does with the few rights that the role's ACL gives its users."""
+"""The real centre does all its work with the few rights that the role's ACL gives its users."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_it_confirms_events_and_asks_for_clips(tmp_path: Path, apart: bool) -> N
                 assert request_clip(connection, by, box.id, box.ward, "zone-1")
             wait_until(lambda: "/down/cmd/clip" in down.read_text(), what="the clip's command")
             topic, payload = box.event(1)
-            # On the port where a client may choose its id, so that the other one stays.
+            # On the port where a client may choose its id, so that the other client stays connected.
             more = ("-i", "teller", "-q", "1", "-t", topic, "-m", payload.decode())
             assert broker.run("mosquitto_pub", box.id, *more, port=broker.operator_port).code == 0
             wait_until(lambda: "/down/ack" in down.read_text(), what="the confirmation")

@@ -1,4 +1,4 @@
-"""Root's side of the two slots on a box, and renewed certificates for boxes that no ssh reaches."""
+"""The two certificate slots of a gateway, and renewed certificates for gateways without ssh."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHEET = (
 
 @dataclass
 class Box:
-    """/etc/edge-agent/tls of a box, and the note of its agent."""
+    """/etc/edge-agent/tls of a gateway, and the note of its agent."""
 
     folder: Path
     url: str = ""
@@ -73,7 +73,7 @@ class Box:
         return replace(mqtt_settings(1, tls=True), ca_file=ca, cert_file=cert, key_file=key)
 
     def shown(self) -> bytes:
-        """The certificate that an agent would show now."""
+        """The certificate that an agent would use now."""
         slot = certificate_in_force(self.settings, self.folder)
         assert slot.cert_file is not None
         return slot.cert_file.read_bytes()
@@ -98,7 +98,7 @@ def box(tmp_path: Path, authority: Authority, own: Certificate) -> Box:
 
 
 def again(authority: Authority, own: Certificate) -> Certificate:
-    """For the same key."""
+    """A new certificate for the same key."""
     return authority.renew("dt-001", own.key)
 
 
@@ -138,7 +138,7 @@ def test_a_power_cut_in_the_middle_of_the_move_leaves_the_rest_for_the_next_time
     both.write_text(authority.cert.read_text() * 2)
     box.stage(new, both, key=True)
     box.let_in()
-    (box.tls / "next/client.key").replace(box.tls / "client.key")  # and then the power went
+    (box.tls / "next/client.key").replace(box.tls / "client.key")  # then a power cut
     assert box.shown() == new.cert.read_bytes()
     assert "promoted" in box.tool("promote")[1]
     assert box.shown() == (box.tls / "client.crt").read_bytes() == new.cert.read_bytes()
@@ -186,7 +186,7 @@ def test_a_box_that_lost_its_key_gets_the_new_one_at_once(box: Box, authority: A
     assert box.shown() == new.cert.read_bytes()
 
 
-# -- boxes that no ssh reaches
+# -- gateways without ssh
 
 
 @dataclass
@@ -320,7 +320,7 @@ def test_the_ca_changes_for_a_box_that_pulls_only_by_the_fleets_signature(
 def test_a_second_ca_of_the_same_name_is_refused(
     control: Control, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A broker would take the wrong one's revocation list, and refuse every box."""
+    """A broker would use the wrong CA's revocation list, and refuse every gateway."""
     trusted = control.folder / "pki/also-trusted"
     trusted.mkdir()
     trusted.joinpath("2.crt").write_bytes(control.authority.cert.read_bytes())

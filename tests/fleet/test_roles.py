@@ -1,4 +1,4 @@
-"""Every role has the same shape, says what each variable means, and keeps to its own names."""
+"""Every role has the same structure, documents each variable, and prefixes its names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fleet's sheet: every mistake is told by line in one go, and what is right becomes inventory."""
+"""The fleet's sheet: all mistakes are reported by line in one run, and valid rows become inventory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GOOD = "dt-001;Đề Thám;Lý Bôn;20,4463;106,3366;auto;10.0.0.1;;cam-1;Cổng
 
 
 def read(folder: Path, text: str | bytes) -> tuple[list[Site], list[str]]:
-    """Sites of a sheet, and what was said about it, without the file's name."""
+    """Sites of a sheet, and the messages about it, without the file's name."""
     path = folder / "sites.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     sites, (wards, found) = load(path, WARDS, PROFILES)
@@ -124,7 +124,7 @@ def test_a_damaged_file_is_told_by_line(
 
 
 def rewritten(text: str, delimiter: str, newline: str, bom: bool, form: Form, order: list[int]) -> bytes:
-    """As another spreadsheet would write it, sorted otherwise by a clerk."""
+    """The sheet as another spreadsheet writes it, with rows in another order."""
     header, *rows = list(csv.reader(io.StringIO(text), delimiter=";"))
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter, lineterminator=newline)

@@ -1,4 +1,4 @@
-"""What is written wrong for a broker is told before anything is sent, by whichever command."""
+"""Wrong options for a broker are reported before anything is sent, by every command."""
 
 from __future__ import annotations
 

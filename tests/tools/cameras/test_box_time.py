@@ -1,4 +1,4 @@
-"""The time for cameras: a box that gives it, and one that does not."""
+"""Time for cameras: a gateway that serves NTP, and one that does not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_agent.tools.cameras.configure import ntp_server
 
 @contextmanager
 def ntp_on_loopback(first_byte: int, port: int = 0, requests: int = 1) -> Iterator[int]:
-    """Answers so many requests; the port, 0 for any."""
+    """Answer so many NTP requests; yields the port, 0 for a free one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", port))
         server.settimeout(5)

@@ -1,4 +1,4 @@
-"""What is changed at a camera, that it is read back, and that nothing stays half done unsaid."""
+"""Changes at a camera: each one is read back, and an incomplete change is always reported."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_sub_stream_clock_and_ntp_are_set_with_one_login_and_read_back(
         assert (camera.ntp, camera.follows_ntp) == (NTP, True)
         assert abs(camera.clock_offset_s) < 2
         assert camera.failed_logins == 0
-        assert str(camera.streams["main"]) == main  # the recorder's
+        assert str(camera.streams["main"]) == main  # the stream of the recorder
 
 
 def test_an_older_camera_without_media2_gets_its_keyframes_too() -> None:
@@ -121,7 +121,7 @@ def test_what_a_camera_acknowledges_and_does_not_take_is_told(vendor: str, ignor
 
 @pytest.mark.parametrize("vendor", ["hikvision", "dahua", "other"])
 def test_a_camera_that_breaks_down_half_way_is_told_change_by_change(vendor: str) -> None:
-    writes = {"hikvision": 1, "dahua": 2, "other": 1}[vendor]  # the stream is set, the rest is not
+    writes = {"hikvision": 1, "dahua": 2, "other": 1}[vendor]  # only the stream is set
     with OnvifCamera(HOST, vendor=vendor, breaks_after=writes, clock_offset_s=-3600) as camera:
         _, results, errors = configured(camera)
     outcomes = {result.change.what: result.outcome for result in results}

@@ -1,4 +1,4 @@
-"""Which cameras are found, what is said of them, and how often they are logged in to."""
+"""Which cameras are found, what is reported of them, and how often the search logs in."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_cameras_are_found_by_multicast_with_vendor_and_model_and_without_a_logi
     hikvision = stack.enter_context(OnvifCamera("127.0.9.1"))
     dahua = stack.enter_context(OnvifCamera("127.0.9.2", vendor="dahua", model="IPC-HFW2431S"))
     found = search(hikvision, dahua)
-    # Multicast is the whole machine's: cameras of a test that runs beside this one answer too.
+    # Multicast reaches the whole machine: cameras of a test that runs at the same time answer too.
     assert [
         (found[each.host].vendor, found[each.host].model, found[each.host].state)
         for each in (hikvision, dahua)
@@ -183,7 +183,7 @@ HOSTILE = {
 def test_faulty_answers_are_told_and_end_nothing(stack: ExitStack, answer: bytes) -> None:
     good = stack.enter_context(OnvifCamera("127.0.9.1"))
     bad = stack.enter_context(OnvifCamera("127.0.9.2", vendor="other", model="Bad", garbage=answer))
-    found = search(good, bad, more=(answer,), listen_s=1.5)  # 60 kB of nonsense take their time
+    found = search(good, bad, more=(answer,), listen_s=1.5)  # 60 kB of nonsense take time to arrive
     assert found["127.0.9.1"].state is DiscoveryState.READY
     assert found["127.0.9.2"].state is DiscoveryState.NOT_SURE
     assert found["127.0.9.2"].advice
@@ -222,7 +222,7 @@ def test_a_host_that_accepts_and_says_nothing_is_asked_once(monkeypatch: pytest.
             while True:
                 silent.accept()[0].close()
                 connections += 1
-    assert connections == 2  # the sweep, and one question
+    assert connections == 2  # the sweep, and one query
 
 
 def test_a_byte_now_and_then_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

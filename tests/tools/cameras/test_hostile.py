@@ -1,4 +1,4 @@
-"""What comes from the network and from files, at random: nothing of it raises what nobody expects."""
+"""Random data from the network and from files never raises an unexpected error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOST = "10.0.0.11"
 LOGIN = Credentials("admin", Secret("right"))
 URL = f"rtsp://{HOST}/Streaming/Channels/102"
 
-# Random text, and random text in the tags that are looked at.
+# Random text, and random text in the tags that are parsed.
 _TAGS = ["Activated", "IPv4Address", "HttpPort", "maxFrameRate", "GovLength", "videoCodecType", "localTime"]
 _XML = st.builds(
     lambda tag, text: f"<ProbeMatch><{tag}>{text}</{tag}></ProbeMatch>".encode(errors="replace"),
@@ -45,7 +45,7 @@ ANSWERS = st.one_of(st.binary(max_size=200), _XML)
 
 
 class AnsweringWeb(CameraHttpClient):
-    """Gives the same answer to everything, without a network."""
+    """Gives the same answer to every request, without a network."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(HOST, LoginLedger(None, SystemClock(), "boot"))
@@ -113,7 +113,7 @@ def test_a_drop_in_says_what_was_found_whatever_the_names_are(model: str, path: 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_two_urls_can_be_compared(one: str, other: str) -> None:
-    with suppress(ValueError):  # what urlsplit calls none
+    with suppress(ValueError):  # urlsplit rejects it
         same_stream(f"rtsp://{HOST}/{one}", f"rtsp://{HOST}/{other}")
 
 
@@ -156,7 +156,7 @@ def test_credentials_go_to_no_other_host() -> None:
 
 def test_a_login_counts_before_it_is_sent(tmp_path: Path) -> None:
     path = tmp_path / "logins.json"
-    for _ in range(2):  # two runs that are killed before an answer comes
+    for _ in range(2):  # two runs that are killed before an answer arrives
         LoginLedger(path, SystemClock(), "boot").begin(HOST, "digest /ISAPI")
     with pytest.raises(LoginsUsedUp):
         LoginLedger(path, SystemClock(), "boot").begin(HOST, "wss /onvif")

@@ -1,4 +1,4 @@
-"""With sudo: cameras meet the agent's user, and what is written is root's."""
+"""With sudo: connections to cameras are the agent user's, and files are root's."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ sys.exit(cli.main(["cameras", "discover", "--subnet", "127.0.0.1/32", *words]))
 
 
 class HangsUp(SmallServer):
-    """What listens there is no camera."""
+    """A listener that is no camera and closes each connection."""
 
     def talk(self, connection: socket.socket) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Cameras that are served once for all tests here, and the command as a test calls it."""
+"""Cameras that are served once for all tests of this package, and functions that run the command."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ USER, PASSWORD = "viewer", "s3cret-of-the-camera"
 
 @dataclass(frozen=True)
 class Told:
-    """What one run said."""
+    """The output of one run."""
 
     code: int
     doctor: Doctor
@@ -47,7 +47,7 @@ class Told:
 
 
 def call(config: Path, *options: str, environment: DoctorEnvironment | None = None) -> tuple[int, str]:
-    """Exit code and what is printed."""
+    """Run the command; return its exit code and output."""
     out = io.StringIO()
     args = parser().parse_args(["doctor", *options, "--config", str(config)])
     code = run_doctor(args, out, environment)
@@ -55,7 +55,7 @@ def call(config: Path, *options: str, environment: DoctorEnvironment | None = No
 
 
 def examined(config: Path, *options: str, environment: DoctorEnvironment | None = None) -> Told:
-    """The same, as the document that --json prints; it is what its schema says."""
+    """Run it with --json; the document matches its schema."""
     code, text = call(config, "--json", *options, environment=environment)
     Draft202012Validator(schema_of("doctor")).validate(json.loads(text))
     return Told(code, msgspec.json.decode(text, type=Doctor))
@@ -63,7 +63,7 @@ def examined(config: Path, *options: str, environment: DoctorEnvironment | None 
 
 @pytest.fixture(scope="package")
 def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
-    """What sites have: /good, /black, /blurred, and a main stream with a keyframe every 4 s."""
+    """Typical cameras: /good, /black, /blurred, and a main stream with a keyframe every 4 s."""
     folder = tmp_path_factory.mktemp("clips")
     size = (640, 360)
     clips: dict[str, Path] = {
@@ -80,7 +80,7 @@ def cameras(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
 
 @pytest.fixture
 def password(tmp_path: Path) -> str:
-    """Path of the right password's file."""
+    """Path of the file with the right password."""
     path = tmp_path / "right.pass"
     path.write_text(f"{PASSWORD}\n", encoding="utf-8")
     path.chmod(0o600)
@@ -93,7 +93,7 @@ def camera(camera_id: str, url: str, password_file: str) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Site:
-    """With everything that cameras can have, examined in one go."""
+    """A site with one camera of each kind, examined in one run."""
 
     told: Told
     strict: StrictCamera
@@ -103,8 +103,11 @@ class Site:
 def site_under_examination(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Future[Site] | None]:
-    """Begun before the first test of the package: a camera that accepts and says nothing takes ten seconds,
-    in which the modules before test_site.py run. None where nobody will ask for it."""
+    """Start the examination before the first test of the package.
+
+    A camera that accepts and sends nothing takes ten seconds, during which the modules before test_site.py
+    run. None where no test needs it.
+    """
     if not any(item.path.name == "test_site.py" for item in request.session.items):
         yield None
         return

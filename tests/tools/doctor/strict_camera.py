@@ -1,4 +1,4 @@
-"""A camera that lets nobody in and counts who tries: what its lock would count."""
+"""A camera that refuses every login and counts the attempts, as its lock would."""
 
 from __future__ import annotations
 

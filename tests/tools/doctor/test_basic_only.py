@@ -1,4 +1,4 @@
-"""A camera that offers Basic login only is named, and gets no password."""
+"""A camera that offers only Basic login is reported, and receives no password."""
 
 from __future__ import annotations
 

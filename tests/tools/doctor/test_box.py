@@ -1,4 +1,4 @@
-"""Boards made of files, and disks that are full, read-only or not ours."""
+"""Boards made of files, and disks that are full, read-only or closed to this user."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_a_disk(
     [
         ("mmcblk0", {"device/type": "SD\n"}, ["disk/kind disk-poor"]),
         ("sda", {"removable": "0\n", "queue/rotational": "0\n"}, ["disk/kind disk-lasting"]),
-        ("vda", {"queue/rotational": "1\n"}, []),  # the profile says nothing of virtual ones
+        ("vda", {"queue/rotational": "1\n"}, []),  # the profile says nothing about virtual disks
     ],
 )
 def test_the_kind_of_disk_is_weighed_by_the_boards_profile(

@@ -1,4 +1,4 @@
-"""What is said of a real mosquitto with TLS and an access list, and that a running agent does not notice."""
+"""Findings about a real mosquitto with TLS and an access list, which a running agent does not notice."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_bad_certificate_of_ours_is_told_by_what_is_wrong_with_it(
 
 
 def test_a_clock_in_1970_is_the_clocks_fault_and_not_the_certificates(fleet: Fleet, tmp_path: Path) -> None:
-    """The certificate is to the real clock what today's is to a clock in 1970: not yet valid."""
+    """For the real clock this certificate is what today's is for a clock in 1970: not yet valid."""
     server = fleet.authority.issue("broker", san="IP:127.0.0.1", valid=FUTURE)
     clock = FakeClock(datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
     booted = DoctorEnvironment(clock, kernel=lambda: KernelSync(False, 0.0))
@@ -177,7 +177,7 @@ def test_how_long_our_certificate_is_valid(
 
 
 def test_of_a_ca_file_the_certificate_that_ends_last_counts(fleet: Fleet, tmp_path: Path) -> None:
-    """While a CA is exchanged the file has the old one as well, and the order says nothing."""
+    """While a CA is exchanged the file contains the old one too, in any order."""
     old = Authority(tmp_path, "old CA", valid=PAST).cert.read_text()
     both = tmp_path / "ca.crt"
     mqtt = replace(load(config_of(fleet, tmp_path, 1)).mqtt, ca_file=both)
@@ -205,7 +205,7 @@ def test_without_tls_there_is_no_line_for_certificates(tmp_path: Path) -> None:
 def test_a_running_agent_tries_what_it_may_write_and_keeps_its_session(
     fleet: Fleet, tmp_path: Path, acl: str, finding: str
 ) -> None:
-    """At a broker that names clients after their certificates, as ours does."""
+    """At a broker that uses the certificate's name as client id, as the role's broker does."""
     with broker_of(fleet, tmp_path, acl, more=("use_username_as_clientid true",)) as broker:
         config = config_of(fleet, tmp_path, broker.port)
         with AgentProcess(config) as agent:
@@ -232,7 +232,7 @@ def test_an_agent_that_is_not_let_in_says_why(fleet: Fleet, tmp_path: Path) -> N
 
 
 def test_an_agent_that_is_about_to_connect_is_waited_for(tmp_path: Path) -> None:
-    """A technician runs this right after the start; a session may also just have been lost."""
+    """A technician runs this right after the start, or after a session was lost."""
     with Mosquitto(tmp_path) as broker:
         mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"], "spread_s": 8}
         config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
@@ -252,7 +252,7 @@ def test_what_waits_for_the_gateway_still_waits(tmp_path: Path, named_after_the_
         mqtt = {"brokers": [f"mqtt://127.0.0.1:{broker.port}"], **login}
         config = write_config(tmp_path, cameras=[], broker_port=1, detector="none", mqtt=mqtt)
         with Subscriber(broker.port, command, client_id="dt-001", username="dt-001", password="any"):
-            pass  # the gateway was there once, and is away
+            pass  # the gateway was online once, and is offline now
         with Subscriber(broker.port, "nothing", username="centre", password="any") as centre:
             centre.publish(command, b"do it")
         told = examined(config)
@@ -260,7 +260,7 @@ def test_what_waits_for_the_gateway_still_waits(tmp_path: Path, named_after_the_
             broker.port, command, client_id="dt-001", username="dt-001", password="any"
         ) as gateway:
             gateway.wait_for(lambda: bool(gateway.messages))
-    assert told.finding("broker/rights") == "rights-open"  # this broker has no access list: it was tried
+    assert told.finding("broker/rights") == "rights-open"  # this broker has no access list: the test was made
     assert [message.payload for message in gateway.messages] == [b"do it"]
 
 

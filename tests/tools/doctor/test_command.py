@@ -1,4 +1,4 @@
-"""The command: exit codes, languages, acceptance, reports, and who may run it."""
+"""The command: exit codes, languages, acceptance, reports, and privileges."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DEAD = "rtsp://127.0.0.1:1/stream"
 
 @pytest.fixture
 def ready(tmp_path: Path, cameras: RtspServer, password: str) -> Path:
-    """A site with one good camera and one that was not delivered; its broker is accepted below."""
+    """A site with one good camera and one that was not delivered; tests accept the finding on its broker."""
     return write_config(
         tmp_path,
         cameras=[
@@ -59,7 +59,7 @@ ACCEPTED = ("--accept", "cam-2=chưa giao camera", "--accept", "broker=SIM chưa
 
 
 class Images(HTMLParser):
-    """What a page refers to."""
+    """Collects the addresses in a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ def test_a_site_is_accepted_with_its_defects_and_the_report_says_so(ready: Path,
         "<td>Đề Thám</td>",
     ):  # fmt: skip
         assert told in page, told
-    # Nothing but data: neither a picture nor a font comes from elsewhere.
+    # Data URLs only: no picture and no font comes from elsewhere.
     images = Images(page)
     assert len(images.sources) == 2
     assert all(source.startswith("data:image/jpeg;base64,") for source in images.sources)
@@ -152,7 +152,7 @@ def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
 def test_root_keeps_a_copy_with_the_rights_of_the_agents_user(tmp_path: Path) -> None:
-    """Who owns the state directory cannot have root write elsewhere, or give it what is root's."""
+    """The owner of the state directory must not make root write elsewhere, or get a file of root."""
     config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
     let_pass(tmp_path)
     state, of_root = tmp_path / "state", tmp_path / "of-root"
@@ -226,7 +226,7 @@ def test_a_user_who_cannot_read_passwords_hears_what_the_agent_says(
         )
         with AgentProcess(config) as agent:
             agent.wait_for_status(lambda beat: beat["cameras"]["cam-1"]["state"] == "online", "a picture")
-            # Root reads everything: what root cannot be refused is taken away, and root becomes somebody.
+            # Root can read every file, so root's rights are dropped for the test.
             Path(password).unlink()
             monkeypatch.setattr(os, "geteuid", lambda: os.getuid() or 1000)
             beside = examined(config)

@@ -1,4 +1,5 @@
-"""Whether events arrive at the centre: a running agent sends one, and doctor waits for its confirmation."""
+"""Whether events arrive at the centre: a running agent sends one, and the doctor waits for its
+confirmation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model that is loaded has to see what the configuration asks for."""
+"""The loaded model must have the labels that the configuration asks for."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def site(
 
 
 def loaded(name: str) -> DetectorHealth:
-    """By a running agent, which measures it."""
+    """The report of a running agent, which measures the model."""
     return DetectorHealth(name=name, queue=0, latency_ms=20.0)
 
 
 @pytest.mark.parametrize(
     ("model", "labels", "watched", "finding", "said"),
     [
-        # As provisioned: all labels are asked for, and each is seen as one of its group.
+        # As provisioned: a rule asks for all labels, and each is detected as one of its group.
         ("auto", None, ["motorcycle", "truck"], "detector-good", ""),
         (SSD, None, None, "detector-good", ""),
         (PERSONS, None, None, "detector-blind", "cannot see bicycle, motorcycle, car, bus, truck"),

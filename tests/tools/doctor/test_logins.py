@@ -1,4 +1,4 @@
-"""A running agent and doctor beside it: what a wrong password costs."""
+"""A running agent and the doctor on one gateway: the number of logins with a wrong password."""
 
 from __future__ import annotations
 

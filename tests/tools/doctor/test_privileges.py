@@ -1,4 +1,4 @@
-"""With sudo: what needs root is read first, and what comes from outside is met as the agent's user."""
+"""With sudo: files of root are read first, and data from outside is handled as the agent's user."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def site(folder: Path, camera_url: str, broker_port: int, password: str) -> Path
         cameras=[camera("cam-1", camera_url, password)],
         broker_port=1,
         detector="none",
-        # With TLS the client waits for an answer: the kernel forgets whose a closed socket was.
+        # With TLS the client waits for an answer: the kernel does not keep the owner of a closed socket.
         mqtt={"brokers": [f"mqtts://127.0.0.1:{broker_port}"]},
     )
     config.chmod(0o600)
@@ -41,7 +41,7 @@ def site(folder: Path, camera_url: str, broker_port: int, password: str) -> Path
 
 
 def sudo_doctor(folder: Path, config: Path, *options: str) -> dict[str, str]:
-    """Finding by check."""
+    """Run the doctor with sudo; return the finding by check."""
     command = [*open_python(folder), "-m", "edge_agent", "doctor", str(config), "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout, done.stderr
@@ -49,7 +49,7 @@ def sudo_doctor(folder: Path, config: Path, *options: str) -> dict[str, str]:
 
 
 def test_cameras_and_brokers_meet_the_agents_user(tmp_path: Path, password: str) -> None:
-    """The password was root's to read, and the files that were asked for lie where only root may write."""
+    """Only root can read the password, and the requested files are in a folder of root."""
     state, of_root = tmp_path / "state", tmp_path / "of-root"
     state.mkdir()
     os.chown(state, NOBODY, NOBODY)
@@ -79,7 +79,7 @@ def test_a_state_directory_that_the_agents_user_cannot_write_is_a_fault(
 
 
 def test_root_stays_root_where_the_agent_is(tmp_path: Path, password: str) -> None:
-    """A state directory of root's and no user edge-agent: somebody runs the agent as root."""
+    """The state directory is root's and there is no user edge-agent: the agent itself runs as root."""
     (tmp_path / "state").mkdir()
     with StrictCamera() as gate:
         told = examined(site(tmp_path, gate.url, 1, password))
@@ -87,7 +87,7 @@ def test_root_stays_root_where_the_agent_is(tmp_path: Path, password: str) -> No
 
 
 def test_a_plain_user_examines_as_himself(tmp_path: Path, password: str) -> None:
-    """Who can read the password, as a developer can, needs no root."""
+    """A user that can read the password, such as a developer, needs no root."""
     with StrictCamera() as gate:
         config = site(tmp_path, gate.url, 1, password)
         state = tmp_path / "state"

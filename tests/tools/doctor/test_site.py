@@ -1,4 +1,4 @@
-"""A site with everything that cameras can have, examined in one go."""
+"""A site with one camera of each kind, examined in one run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_good_camera_is_measured(site: Site) -> None:
 def test_what_all_cameras_send_is_added_up(site: Site) -> None:
     line = site.told.line("board/decode")
     assert line.finding == "decode-good"
-    # Three of 640x360 at 10 a second, and a main stream at 4 that counts ninefold.
+    # Three of 640x360 at 10 frames a second, and a main stream at 4, which counts nine times.
     (asked,) = re.findall(r"as much as (\d+) pictures of 640x360", line.said)
     assert int(asked) == pytest.approx(30 + 4 * 9, rel=0.15)
 

@@ -1,4 +1,4 @@
-"""Every finding has its sentences, in both languages, and the guide has them all."""
+"""Every finding has its sentences in both languages, and the guide contains all of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_both_languages_say_the_same() -> None:
         assert words.vi, finding
         assert bool(words.en_do) == bool(words.vi_do), finding
         if finding.startswith(("broker-", "camera-")):
-            continue  # English quotes what the library found, Vietnamese names its kind
+            continue  # English quotes the library's text, Vietnamese names its kind
         assert fields(words.vi) == fields(words.en), finding
         assert fields(words.vi_do) == fields(words.en_do), finding
 

@@ -1,4 +1,4 @@
-"""What the table says of a gateway, by what came; no broker."""
+"""Rows of the table for given messages, without a broker."""
 
 from __future__ import annotations
 

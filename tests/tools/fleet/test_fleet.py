@@ -105,7 +105,7 @@ def test_a_wards_user_sees_his_ward_with_and_without_naming_it(tmp_path: Path) -
 
 
 class Terminal:
-    """A program in a pseudo terminal; ``text`` is all it wrote so far."""
+    """A program in a pseudo terminal; ``text`` is all its output so far."""
 
     def __init__(self, process: subprocess.Popen[bytes], main: int) -> None:
         self.process = process
@@ -126,7 +126,7 @@ class Terminal:
 
     @property
     def page(self) -> list[str]:
-        """The latest whole picture, without colours."""
+        """The latest complete screen, without colours."""
         whole = self.text.split("\x1b[H")[1:-1]
         plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", whole[-1]) if whole else ""
         return plain.split("\r\n")

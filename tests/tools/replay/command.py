@@ -17,7 +17,7 @@ from tests.testbed.walker_model import WALKER_MODEL
 def replayed(
     folder: Path, clip: Path, camera: Mapping[str, Any], *options: str, detector: str | Path = WALKER_MODEL
 ) -> list[dict[str, Any]]:
-    """The events it prints."""
+    """Run the replay and return its events."""
     config = write_config(
         folder, cameras=[{"id": "cam-1", "url": str(clip), **camera}], broker_port=1883, detector=detector
     )
@@ -33,5 +33,5 @@ def replayed(
 
 
 def of_kind(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """What events of this kind say."""
+    """The data of the events of this kind."""
     return [event["data"] for event in events if event["type"] == f"vn.thaibinh.edge.{kind}.v1"]

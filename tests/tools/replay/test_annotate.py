@@ -1,4 +1,4 @@
-"""What rules are about is drawn where it lies."""
+"""Zones and lines are drawn at their places."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Each kind of rule on real footage, through the real command and a real model, against what was counted by
-eye in the frames. How many hit and missed stands in docs/design/rules.md."""
+"""Each kind of rule on real footage, with the real command and a real model, compared with counts by eye.
+Hits and misses are in docs/design/rules.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABELS = ["person", "bicycle", "motorcycle", "car", "bus", "truck"]
 
 
 def cut(source: Path, target: Path, *filters: str, seconds: float) -> Path:
-    """The first seconds of a clip, encoded anew."""
+    """The first seconds of a clip, re-encoded."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(source), *filters, "-t", str(seconds)]
     subprocess.run(
         [*command, "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-an", str(target)],
@@ -39,8 +39,8 @@ def counted(
 
 
 def test_three_who_leave_a_table_to_the_right(test_data: Path, tmp_path: Path) -> None:
-    """Each comes from below, at 18, 44 and 68 s by eye. One may be missed: they are large, and gone within a
-    second."""
+    """Each person comes from below, at 18, 44 and 68 s by eye. One may be missed: they are large, and gone
+    within a second."""
     source = test_data / "video" / "one-by-one-person-detection.mp4"
     clip = cut(source, tmp_path / "table.mp4", seconds=72)
     crossed = counted(test_data, tmp_path, clip, {"from": [0.72, 0.0], "to": [0.72, 1.0]}, "5")
@@ -51,7 +51,7 @@ def test_three_who_leave_a_table_to_the_right(test_data: Path, tmp_path: Path) -
 @pytest.mark.parametrize("fps", ["5", pytest.param("10", marks=pytest.mark.long)])
 def test_a_motorway_of_17_s(test_data: Path, tmp_path: Path, fps: str) -> None:
     """320 x 240. By eye ten vehicles drive away over the line on the right carriageway, and a cyclist on the
-    shoulder, whom the model does not see."""
+    shoulder, whom the model does not detect."""
     source = test_data / "video" / "bgslibrary_video02_motorway.avi"
     clip = cut(source, tmp_path / "motorway.mp4", seconds=16.8)
     crossed = counted(test_data, tmp_path, clip, {"from": [0.33, 0.6], "to": [0.97, 0.6]}, fps)
@@ -70,7 +70,8 @@ def test_a_vietnamese_street_of_3_s(test_data: Path, tmp_path: Path, fps: str) -
 
 @pytest.mark.long
 def test_a_car_that_is_held_for_31_s_has_stopped(test_data: Path, tmp_path: Path) -> None:
-    """The motorway stands still at 12 s, with a camera's noise, and goes on: the white car is in the zone."""
+    """The motorway stands still from 12 s, with a camera's noise, and then moves on: the white car is in the
+    zone."""
     source = test_data / "video" / "bgslibrary_video02_motorway.avi"
     hold = f"loop=loop={31 * 25}:size=1:start=300,setpts=N/25/TB,noise=alls=6:allf=t"
     clip = cut(source, tmp_path / "held.mp4", "-vf", hold, seconds=31 + 16)
@@ -102,7 +103,7 @@ def test_the_motorway_against_its_arrow(test_data: Path, tmp_path: Path) -> None
 
 
 def test_a_street_with_motorbikes_is_a_crowd_of_eight(test_data: Path, tmp_path: Path) -> None:
-    """About fourteen two-wheelers near enough to be named, by eye, at any time of its 2.9 s."""
+    """By eye there are about fourteen two-wheelers near enough for a label at any time of its 2.9 s."""
     clip = test_data / "video" / "vn_street_motorbikes.mp4"
     zone = {"road": {"polygon": [[0.0, 0.1], [1.0, 0.1], [1.0, 1.0], [0.0, 1.0]]}}
     every = {"kind": "crowding", "zone": "road", "min_duration_s": 0.5}

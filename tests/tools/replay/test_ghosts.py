@@ -1,5 +1,6 @@
-"""Who stands in view when the agent starts is learned into the background and leaves a hole in it: nothing
-happens there until somebody comes. Real footage through the real command; times by eye in the frames."""
+"""A person in view at the start of the agent becomes part of the background model. After the person has left,
+the place reports nothing until someone enters. Real footage with the real command; times by eye in the
+frames."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ CAMERA: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def room(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What is told of 40 s: a woman stands at a table from the first frame and leaves at 8.6 s, the room is
-    empty from 10.2 s, a man comes in at 12.8 s, over the line, stands at the table and leaves at 33.6 s."""
+    """Events of 40 s: a woman stands at a table from the first frame and leaves at 8.6 s; the room is empty
+    from 10.2 s; a man comes in at 12.8 s, crosses the line, stands at the table and leaves at 33.6 s."""
     folder = tmp_path_factory.mktemp("ghosts")
     source, clip = test_data / "video" / "one-by-one-person-detection.mp4", folder / "room.mp4"
     cut = ["ffmpeg", "-v", "error", "-nostdin", "-ss", "10", "-t", "40", "-i", str(source), "-an"]

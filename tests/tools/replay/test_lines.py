@@ -1,4 +1,4 @@
-"""Lines and stays from the configuration file to the event: on rendered scenes whose truth is exact."""
+"""Lines and durations from the configuration file to the event, on rendered scenes with an exact truth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEFT, RIGHT = -0.05, 1.05
 
 
 def way(*points: tuple[float, float], y: float) -> Place:
-    """Straight from x to x, as (second, x)."""
+    """A walk straight from x to x, as (second, x)."""
     ts, xs = zip(*points, strict=True)
     return lambda t: (float(np.interp(t, ts, xs)), y) if ts[0] <= t <= ts[-1] else None
 
@@ -35,13 +35,13 @@ def passing(begin_s: float, y: float, *, leftwards: bool) -> Place:
 
 
 def dithering(begin_s: float, y: float) -> Place:
-    """To the line, four seconds on it to and fro, and back."""
+    """A walk to the line, four seconds to and fro on it, and back."""
     on_line = [(begin_s + 2.4 + 0.5 * n, 0.5 + (0.012 if n % 2 else -0.012)) for n in range(9)]
     return way((begin_s, LEFT), *on_line, (begin_s + 9, LEFT), y=y)
 
 
 def street() -> list[Place]:
-    """7 from A to B, 5 from B to A, 3 who dither, 2 past the line's ends."""
+    """7 cross from A to B, 5 from B to A, 3 sway on the line, 2 pass beyond its ends."""
     directions = [True, False, True, True, False, True, False, True, False, True, True, False]
     things = [passing(2 + 6 * (n // 3), LANES[n % 3], leftwards=left) for n, left in enumerate(directions)]
     things += [dithering(26, y) for y in LANES]
@@ -71,7 +71,8 @@ def test_seven_one_way_five_the_other_three_ditherers_and_two_outside(
 def test_loose_counts_who_sways_on_the_line_each_time(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By 0.2 breadths to either side, more than its band of 0.1: it is for those who pass quickly."""
+    """They sway by 0.2 widths to either side, more than the line's band of 0.1: ``loose`` is for objects that
+    pass quickly."""
     events = replayed(tmp_path, clip, monkeypatch, {"lines": LINE, "rules": [RULE | {"mode": "loose"}]})
     each = Counter(event["data"]["direction"] for event in of_kind(events, "line-crossing"))
     assert each["a-to-b"] - each["b-to-a"] == 2
@@ -97,11 +98,11 @@ def test_a_line_that_is_armed_at_night_only(
         ([(2, 0.02), (4, 0.3), (9, 0.3), (10, 0.58), (10.5, 0.7)], ["start", "end"]),  # to 9.7 s
         (
             [(2, 0.02), (4, 0.3), (5, 0.3), (6, 0.6), (7, 0.6), (8, 0.3), (10.5, 0.3), (11.5, 0.7)],
-            ["start", "end"],  # out for less than the grace, and back
+            ["start", "end"],  # out for less than ``grace_s``, and back
         ),
         (
             [(2, 0.02), (4, 0.3), (5, 0.3), (6, 0.6), (10, 0.6), (11, 0.3), (14, 0.3), (15, 0.7)],
-            [],  # out for longer: the time begins anew
+            [],  # out for longer: the time starts again
         ),
     ],
 )

@@ -1,5 +1,5 @@
-"""Infrared switch, lightning and heavy rain over an empty view, through the whole pipeline of a replay with a
-real model: nothing of it is an object, nothing of it is a tamper."""
+"""Infrared switch, lightning and heavy rain over an empty view, through the whole pipeline with a real model:
+none of them is reported as an object or as tampering."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.tools.replay.command import replayed
 FPS = 5
 LEARN_S, EVENT_S = 30.0, 50.0
 EMPTY_SEED, EMPTY_S = 25, 9.0
-"""The place and the moment of its clip with nobody in the room."""
+"""The place, and a moment of its clip when the room is empty."""
 MODEL = "yolox_nano_float16_quantize.tflite"
 
 

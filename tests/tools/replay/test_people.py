@@ -1,4 +1,4 @@
-"""Rules on people that the real detector of every installation (OpenCV's) sees, through the real command."""
+"""Rules on people that the detector of every installation (OpenCV's) detects, with the real command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNT = {"id": "count", "kind": "line-crossing", "line": "path", "labels": ["per
 
 
 def along(*points: tuple[float, float, float]) -> WalkPath:
-    """Straight between (second, x, y) in pixels; absent before and after."""
+    """A path straight between (second, x, y) in pixels; no person before and after."""
     ts, xs, ys = zip(*points, strict=True)
 
     def way(t: float) -> tuple[float, float] | None:
@@ -63,7 +63,7 @@ def test_half_a_minute_before_and_after_each_edge_of_the_night(
 def test_who_loiters_for_a_second_less_and_a_second_more(
     tmp_path: Path, inside_s: float, expected: list[str]
 ) -> None:
-    """At 140 pixels a second the zone is entered at 3 s; the step out of it takes less than a frame."""
+    """At 140 pixels a second the person enters the zone at 3 s, and leaves it within a frame."""
     clip = people_clip(
         tmp_path / "yard.mp4",
         [along((1, -30, 300), (3, 250, 300), (1 + 2 + inside_s, 390, 300), (5 + inside_s, 670, 300))],
@@ -109,7 +109,7 @@ def test_three_are_a_crowd_of_three(tmp_path: Path, count: int, expected: list[s
 
 
 def test_a_days_counts_end_at_the_sites_midnight(tmp_path: Path) -> None:
-    """One before it, one after it; the box runs in UTC."""
+    """One crossing before midnight, one after it; the machine runs in UTC."""
     people = [along((1, -30, 300), (6, 670, 300)), along((9, 670, 300), (14, -30, 300))]
     clip = people_clip(tmp_path / "midnight.mp4", people, 16)
     camera = {"lines": LINE, "rules": [COUNT | {"counts_s": 1}]}

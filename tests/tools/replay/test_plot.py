@@ -1,4 +1,4 @@
-"""``edge-agent replay --plot``: a picture for a technician, or a clear word why there is none."""
+"""``edge-agent replay --plot``: a picture for a technician, or a clear error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_plot_shows_the_state_as_a_span(tmp_path: Path) -> None:
     picture = cv2.imread(str(tmp_path / "truth.png"))
     assert picture is not None
     red = (picture[..., 2].astype(int) - picture[..., 0] > 25) & (picture[..., 2] > 200)
-    assert red.mean() > 0.02  # the span of covered
+    assert red.mean() > 0.02  # the coloured span of "covered"
 
 
 @pytest.mark.parametrize(

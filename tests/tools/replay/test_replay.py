@@ -122,7 +122,7 @@ def test_what_is_private_is_black_in_the_annotated_video_too(
     )
     assert replay(private, clip, "--annotate", tmp_path / "out.mp4").returncode == 0
     with av.open(str(tmp_path / "out.mp4")) as container:
-        first = next(container.decode(video=0)).to_ndarray(format="bgr24")  # nobody there yet
+        first = next(container.decode(video=0)).to_ndarray(format="bgr24")  # the empty view
     black = first.max(axis=-1) < 16
     middle = SIZE[0] // 2
     assert black[:, : middle - 8].mean() > 0.95, "all but the outlines of looks that are drawn over it"

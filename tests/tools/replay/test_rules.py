@@ -27,7 +27,7 @@ GATE = {"gate": {"polygon": [[0.4, 0.6], [0.7, 0.6], [0.7, 1.0], [0.4, 1.0]]}}
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody walks from left to right, in the gate from 4.0 s to 5.4 s."""
+    """A person walks from left to right, in the gate from 4.0 s to 5.4 s."""
     return walking_clip(tmp_path_factory.mktemp("rules") / "walker.mp4")
 
 

@@ -38,7 +38,7 @@ CROWDING = {"id": "crowd", "kind": "crowding", "zone": "road", "count": 8}
 def told(
     folder: Path, street: Street, seconds: float, *rules: Mapping[str, object], objects: bool = False
 ) -> list[dict[str, Any]]:
-    """The events of the camera, each as its schema wants it."""
+    """The events of the camera; each matches its schema."""
     report = {"objects": objects, "counts_s": 0, "snapshots": "none"}
     camera = {"id": "cam-1", "url": str(folder), "report": report, "zones": ROAD, "rules": list(rules)}
     settings = load(write_config(folder, cameras=[camera], broker_port=1883))
@@ -97,7 +97,7 @@ def test_a_rider_against_the_arrow_is_told_once_and_nobody_else(
 
 
 def test_a_parked_car_with_ten_passers_by_is_one_car_and_ten_people(tmp_path: Path) -> None:
-    """The car drives in, and people walk before it one after the other: it stays the same, and so do they."""
+    """The car drives in, and people walk in front of it one after another: all of them keep their tracks."""
     car = Thing("car", along((2, -0.1, 0.55), (6, 0.5, 0.55), (99, 0.5, 0.55)), CAR)
     people = [
         Thing("person", along((12 + 4 * n, -0.05, 0.62), (22 + 4 * n, 1.05, 0.62)), PERSON) for n in range(10)
@@ -112,7 +112,7 @@ def test_a_parked_car_with_ten_passers_by_is_one_car_and_ten_people(tmp_path: Pa
 
 
 def riders(stop_s: float, go_s: float) -> list[Thing]:
-    """Thirty, each a machine with a person on it: from the left, wait in five rows, and ride on."""
+    """Thirty two-wheelers, each with a person: they come from the left, wait in five rows, and ride on."""
     things = []
     for row in range(5):
         for column in range(6):
@@ -129,7 +129,7 @@ def riders(stop_s: float, go_s: float) -> list[Thing]:
 
 
 def test_a_red_light_with_thirty_riders_is_no_warning_with_the_defaults(tmp_path: Path) -> None:
-    """Each kind with nothing set but what it asks for, over the place where they wait for a minute."""
+    """Each kind of rule with its required keys only, over the place where they wait for a minute."""
     street = Street(*riders(stop_s=7, go_s=67))
     crowding = CROWDING | {"count": 20}
     events = told(tmp_path, street, 84, STOPPED, WRONG_WAY, crowding)
@@ -141,7 +141,7 @@ def test_a_red_light_with_thirty_riders_is_no_warning_with_the_defaults(tmp_path
 
 
 def test_a_crowd_begins_and_dissolves_with_hysteresis(tmp_path: Path) -> None:
-    """Ten come and stand; two go, which is not the end; then all do."""
+    """Ten come and stand; two leave, which is not the end; then all leave."""
     people = [
         Thing(
             "person",

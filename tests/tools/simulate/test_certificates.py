@@ -1,4 +1,5 @@
-"""A simulated fleet at the broker as role ``broker`` makes it: a certificate each, the ACL, the centre."""
+"""A simulated fleet at a broker as the role ``broker`` configures it: one certificate each, the ACL, the
+centre."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four commands of the guide, as a stranger runs them; only the port is another one."""
+"""The four commands of the guide, as a newcomer runs them; only the port differs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_first_hour_is_four_commands(tmp_path: Path) -> None:
         wait_until(lambda: "connected to" in (tmp_path / "centre").read_text(), what="the centre")
         stack.enter_context(running([sys.executable, *subscriber[1:]], printed))
         wait_until(lambda: "subscribed:" in printed.read_text(), what="the subscriber")
-        # As written, but for the time: thirty seconds of spread are no test.
+        # As written, but faster: thirty seconds of spread would test nothing.
         faster = ["--spread-s", "0", "--time-factor", "60"]
         played = stack.enter_context(running([*agent, *simulation[1:], *faster], tmp_path / "simulation"))
         wait_until(lambda: "/tb/sim-001" in printed.read_text(), 60, what="an event at the subscriber")

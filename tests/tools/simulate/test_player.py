@@ -1,4 +1,4 @@
-"""When a player has nothing more to tell: everything that began has ended, faults too."""
+"""When a runner is settled: everything that began has ended, faults too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOR_EVER_S = 1_000.0
 
 
 class Told:
-    """In place of a gateway: what it is told."""
+    """Replaces a gateway and records the calls."""
 
     def __init__(self) -> None:
         self.site = SimulatedSite(1, "sim-001", "de-tham", ("cam-1",))

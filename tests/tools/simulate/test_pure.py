@@ -1,4 +1,4 @@
-"""The city, its day and the account of it, without a broker."""
+"""The fleet, its day and its delivery counts, without a broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulated fleet at a real mosquitto with the real centre: what each of them counts agrees."""
+"""A simulated fleet at a real mosquitto with the real centre: the counts of both agree."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_all_that_twenty_sites_store_is_at_the_centre_once(broker: Mosquitto, ce
     assert counts["pictures"] == counts["pictures_confirmed"] == status.media > 0
     assert (status.missing, status.rejected, totals["left"]) == (0, 0, 0)
     assert {gateway.state for gateway in status.gateways} == {"stopped"}
-    # Everybody can see that nothing of it is real.
+    # Every receiver can see that the gateways are simulated.
     assert {birth["profile"] for birth in births} == {"simulated"}
     assert {beat["detector"]["name"] for beat in beats} == {"simulated"}
     assert all(json.loads(row.payload)["bootid"].startswith("simulated-") for row in rows)
@@ -106,9 +106,10 @@ def test_outages_power_cuts_and_restarts_lose_nothing(
     counts = totals["counts"]
     assert counts["stored"] == counts["confirmed"] == len(stored(centre)) > 50
     assert centre.status().missing == 0
-    # Six gateways a ward: the will of a cut, the stop of a restart, the stop at the end.
+    # Six gateways a ward: the will after a cut, the stop of a restart, the stop at the end.
     assert told["bo-xuyen"] == {"offline": 6, "stopped": 12, "online": 18}
-    # A pulled cable is noticed by the next attempt only: who is still away when it is restarted says nothing.
+    # An unplugged connection is noticed at the next attempt only: a gateway that is offline when it is
+    # restarted publishes nothing.
     assert told["de-tham"]["offline"] == 6
     assert told["de-tham"]["online"] == told["de-tham"].total() / 2
     assert totals["reconnects"] == sum(told[ward]["online"] for ward in WARDS) - 12

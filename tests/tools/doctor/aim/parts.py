@@ -1,4 +1,4 @@
-"""A camera that shows somebody walking by, and the page on it."""
+"""A camera that shows a person walking by, and the page for it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CAMERA: dict[str, Any] = {
 
 @contextmanager
 def walker_camera(folder: Path) -> Iterator[Path]:
-    """A configuration with a real RTSP camera, while the ``with`` lasts."""
+    """Yield a configuration with a real RTSP camera."""
     clip = walking_clip(folder / "walker.mp4", empty_s=1.0, tail_s=0.5)
     with RtspServer({"/s": clip}) as server:
         yield write_config(folder, cameras=[CAMERA | {"url": server.url("/s")}], broker_port=1883)
@@ -79,7 +79,7 @@ class Answer:
 
 
 class Phone:
-    """One browser: keeps its cookie."""
+    """One browser, which keeps its cookie."""
 
     def __init__(self, server: AimServer, **headers: str) -> None:
         self._host = urllib.parse.urlsplit(server.urls[0]).netloc

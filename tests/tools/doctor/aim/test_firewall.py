@@ -1,4 +1,5 @@
-"""The port is open while somebody aims, in a real nftables of its own; the kernel closes it if need be."""
+"""The port is open during aiming, in a real nftables in its own namespace; the kernel closes it if
+necessary."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ table inet filter {
 
 @pytest.fixture
 def nft(tmp_path: Path) -> Iterator[str]:
-    """An nft that looks at a network namespace where nothing else is."""
+    """An nft that runs in a network namespace of its own."""
     if os.geteuid() != 0:
         pytest.skip("only root has a firewall to try")
     with subprocess.Popen(["unshare", "--net", "sh", "-c", "echo up; exec cat"], **PIPES) as space:
@@ -99,7 +100,7 @@ def test_a_second_run_does_not_shut_the_first_one_out(nft: str) -> None:
 
 
 def stuck(nft: str, verb: str, place: Path) -> tuple[str, Path]:
-    """An nft that does not get past ``verb`` until somebody writes to the pipe."""
+    """An nft that blocks at ``verb`` until the test writes to the pipe."""
     pipe, script = place / "pipe", place / "stuck-nft"
     os.mkfifo(pipe)
     script.write_text(f'#!/bin/sh\ncase " $* " in *" {verb} "*) read _ <{pipe};; esac\nexec {nft} "$@"\n')

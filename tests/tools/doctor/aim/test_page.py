@@ -165,7 +165,7 @@ def test_sockets_that_drip_do_not_block_the_page_and_are_a_few_at_once(server: A
         connection.sendall(b"G")
     for _ in range(3):
         assert Phone(server).ask("/").status == 200
-    # Those that came first had to make room.
+    # The oldest connections had to make room.
     assert [connection.recv(1) for connection in dripping[:MAX_REQUESTS]] == [b""] * MAX_REQUESTS
     for connection in dripping:
         connection.close()

@@ -1,4 +1,4 @@
-"""Where the page listens, and who is a neighbour."""
+"""At which addresses the page listens, and which clients count as neighbours."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def at(interface: str, address: str, *, far: bool = False) -> InterfaceAddress:
         ("lo", "127.0.0.1/8", True),  # ssh -L
         ("eth0", "fd12::5/64", True),
         ("eth0", "113.160.1.2/24", False),  # public
-        ("eth0", "100.70.1.2/10", False),  # the carrier's side of his NAT
+        ("eth0", "100.70.1.2/10", False),  # the carrier's side of its NAT
         ("eth0", "2402:800::5/64", False),
-        ("eth0", "fe80::1/64", False),  # no browser takes it
+        ("eth0", "fe80::1/64", False),  # browsers do not accept it
         ("wwan0", "10.64.3.2/30", False),  # private, but the carrier's
         ("ppp0", "10.64.3.2/32", False),
         ("wg0", "10.8.0.2/24", False),
