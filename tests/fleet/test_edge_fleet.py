@@ -162,7 +162,7 @@ def test_a_broker_that_is_being_restarted_is_waited_for(tmp_path: Path) -> None:
     broker = FleetBroker(tmp_path, GATEWAYS)
     asking = subprocess.Popen(command(broker, "states"), text=True, stdout=subprocess.PIPE)
     kicking = subprocess.Popen(command(broker, "kick", "dt-001"), text=True, stderr=subprocess.PIPE)
-    with pytest.raises(subprocess.TimeoutExpired):  # without --wait the program would have ended by now
+    with pytest.raises(subprocess.TimeoutExpired):  # a program that does not wait would have ended by now
         asking.wait(1.5)
     with broker:
         answered, _ = asking.communicate(timeout=30)
