@@ -1,24 +1,24 @@
-# make run    people walking through a real clip become events at a broker
+# make run    runs the agent on a real clip of people walking, and prints the events at a broker
 #             CLIP=file-or-url  MODEL=file.tflite|auto|none  DURATION=seconds
 # make setup  only installs the Python packages, into .venv; the other targets do it by themselves
 # make test   the whole test suite, with real parts
-# make test-long     real clips that take more of a core than `make test` has; with EDGE_AGENT_TEST_DATA, about a minute
-# make test-deploy   blank Debian boxes under systemd-nspawn become sites; as root, once about 70 s to make the root
-# make test-arm64    a clip's events on an emulated arm64 box; as root, once about 5 minutes to make the root
+# make test-long     real clips that need more CPU than `make test` may use; with EDGE_AGENT_TEST_DATA, about a minute
+# make test-deploy   provisions blank Debian systems under systemd-nspawn; as root, the first time about 70 s to make the root
+# make test-arm64    compares a clip's events on an emulated arm64 gateway; as root, the first time about 5 minutes to make the root
 # make test-browser  pages in a real Chromium of a phone's size; SCREENSHOTS=folder keeps pictures
-# make test-chaos    broker, centre and agent are killed 100 times while events flow, and a broker is away, 23 to 40 minutes;
+# make test-chaos    kills broker, centre and agent 100 times during traffic, and stops a broker for some time, 23 to 40 minutes;
 #                    CHAOS_ROUNDS, CHAOS_SEED
 # make test-rabbitmq  three RabbitMQ nodes, one of them killed while a simulated fleet reports; about 3 minutes
-# make wheelhouse    what a box installs, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
-#                    FOR=centre: what the server of the centre installs
-# make lock   versions and hashes of what a wheelhouse holds, newest ones, into ansible/wheelhouse/locks/
+# make wheelhouse    the packages of a gateway, into dist/wheelhouse/: ARCH=aarch64 or x86_64, PY=3.13 or 3.11;
+#                    FOR=centre: the packages of the centre's server
+# make lock   updates versions and hashes of all wheels in ansible/wheelhouse/locks/
 # make deploy Ansible, for the playbooks in ansible/: docs/guide/provisioning.md
 # make check-contract  AsyncAPI's own parser reads docs/reference/asyncapi.json; needs npm
-# make examples  messages of real runs into docs/reference/examples/, about 12 minutes: one waits that long for a broker
+# make examples  messages of real runs into docs/reference/examples/, about 12 minutes, because one run waits for a broker
 # make check  format, lint, types, import rules
 # make train-smoke   trains a toy detector on drawn pictures, through every step; PyTorch is 900 MB
 # make train  DATA=folder TEACHER=file  the detector that ships, in two hours: training/README.md; MINUTES, MODEL=file
-# make bench  the agent beside motion and ffmpeg, and what else costs or counts: docs/performance.md
+# make bench  compares the agent with motion and ffmpeg, and measures single stages: docs/performance.md
 #             QUICK=1: under 5 minutes  ONLY=quiet,latency: some parts
 PYTHON ?= python3
 VENV ?= .venv
@@ -33,7 +33,7 @@ export CLIP MODEL DURATION
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
 
-# The stamp holds a digest of what was installed, so that a second start costs nothing.
+# The stamp has a digest of the installed packages, so that a second run installs nothing.
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: setup.cfg pyproject.toml
@@ -48,7 +48,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py tests/test_architecture.py -q
 
-# Four at a time, file by file: most of them wait for agents, cameras and brokers, and two cores are not busy.
+# Four at a time, file by file: most tests wait for agents, cameras and brokers and use little CPU.
 test: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
@@ -75,7 +75,7 @@ wheelhouse: setup
 lock: setup
 	@cd ansible && ../$(BIN)/python -m wheelhouse.lock
 
-# For boxes that are containers of this machine.
+# For gateways in containers on this machine.
 wheelhouse-here: setup
 	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $$(uname -m) --python 3.13
 	@cd ansible && ../$(BIN)/python -m wheelhouse --arch $$(uname -m) --python 3.13 --for centre
@@ -90,7 +90,7 @@ test-browser: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh browser
 	EDGE_AGENT_SCREENSHOTS="$(SCREENSHOTS)" $(BIN)/python -m pytest tests/browser
 
-# 23 to 40 minutes: 11 wait for a broker, and what was sent in vain again and again rests for 15.
+# 23 to 40 minutes: 11 of them wait for a broker, and repeated failures have a resend delay of 15 minutes.
 test-chaos: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	CHAOS_ROUNDS="$(or $(CHAOS_ROUNDS),100)" CHAOS_SEED="$(CHAOS_SEED)" $(BIN)/python -m pytest tests/chaos
@@ -100,7 +100,7 @@ test-rabbitmq: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh rabbitmq
 	$(BIN)/python -m pytest tests/rabbitmq
 
-# Ansible with its collections: 500 MB, for those who try a deployment.
+# Ansible with its collections: 500 MB, only for deployments.
 $(VENV)/.deploy: setup.cfg pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[deploy]'
 	@touch $@
@@ -112,7 +112,7 @@ check-contract: setup
 	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/asyncapi '@asyncapi/parser@3'
 	@node tests/contract/parse.mjs "$$PWD/.cache/asyncapi" docs/reference/asyncapi.json
 
-# Tests that listen to a real agent, or replay real footage, keep what they hear.
+# Tests with a real agent or real footage store its messages as examples.
 examples: setup
 	@SUDO="$(SUDO)" tests/testbed/install.sh
 	EDGE_AGENT_EXAMPLES="$$PWD/docs/reference/examples" $(BIN)/python -m pytest -n 3 --dist loadfile -q \
@@ -124,7 +124,7 @@ $(VENV)/.training: setup.cfg pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[training]'
 	@touch $@
 
-# -W default: PyTorch and LiteRT warn of themselves.
+# -W default: PyTorch and LiteRT raise their own warnings.
 train-smoke: setup $(VENV)/.training
 	$(BIN)/python -m pytest -W default tests/training
 
