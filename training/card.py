@@ -111,7 +111,8 @@ def _lights(items: Iterable[Item]) -> str:
 def _figures(subject: Subject, result: Result, loose: Result) -> str:
     lines = [
         f"## Measured at score {subject.threshold}",
-        "A box is right at an intersection over union of 0.5; values for 0.3 are given because many labels are inexact.",
+        "A box is right at an intersection over union of 0.5; the values for 0.3 are there because many",
+        "labels are inexact.",
         "",
         "| group | class | objects | recall at 0.5 | at 0.3 | precision at 0.5 | at 0.3 | AP at 0.5 |",
         "|---|---|---|---|---|---|---|---|",
@@ -161,10 +162,10 @@ def _limits(subject: Subject, result: Result) -> str:
         [
             "## Where it fails",
             *found,
-            "- Not in the data, so not known: infrared, riders in rain, standing crowds, pedestrians outdoors",
-            "  at night. Darkness, noise, rain and headlights were drawn onto daytime pictures.",
-            "- An unlit yard at night (median of grey 2): objects are found only if the contrast is raised before, as",
-            "  the agent does; there are also false boxes on walls and gates.",
+            "- Not in the data, so not known: infrared, riders in rain, standing crowds, pedestrians",
+            "  outdoors at night. Darkness, noise, rain and headlights were drawn onto daytime pictures.",
+            "- An unlit yard at night (median of grey 2): objects are found only if the contrast is raised",
+            "  before, as the agent does; there are also false boxes on walls and gates.",
             "- Many labels of the sets are inexact or missing, mostly at night: also use recall at 0.3.",
             "- Signs and lane marks are sometimes detected: the agent also requires motion.",
         ]
