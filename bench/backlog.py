@@ -1,6 +1,6 @@
-"""How fast a backlog of 600 B events leaves a real outbox for a real mosquitto on loopback.
+"""Measures how fast a backlog of 600 B events is sent from a real outbox to a real mosquitto on loopback.
 
-The receiving subscriber is a thread of the same process: its CPU time is in the figure.
+The subscriber is a thread of the same process, so its CPU time is part of the figure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The cameras of the bench as files, made once and kept: codec, bit rate and keyframe interval are fixed."""
+"""The cameras of the bench as files, made once and cached: codec, bit rate and keyframe interval are
+fixed."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ ENCODERS = {
     "h265": ["-c:v", "libx265", "-preset", "veryfast", "-tag:v", "hvc1"],
 }
 VERSION = 1
-"""Counts up when the pictures or the encoding change: a cached clip of an older one is not used."""
+"""Increased when the pictures or the encoding change, so that cached clips of an older version are not
+used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Clip:
         )
 
     def file(self, plan: Plan) -> Path:
-        """Made at the first call. Raises Skip when its footage is missing."""
+        """Path of the clip, which the first call makes. Raises Skip when its footage is missing."""
         if self.content == "quiet":
             return _made(plan.cache, self, _quiet_source(self), f"{_NOISE},trim=duration={self.seconds}")
         if (draw := DRAWN.get(self.content)) is not None:
@@ -84,7 +86,7 @@ def _quiet_source(clip: Clip) -> list[str]:
 
 
 def drawn(cache: Path, clip: Clip, draw: Callable[[Camera], Iterable[Pixels]], name: str = "") -> Path:
-    """A clip of drawn pictures; ``name`` tells it from others of the same ``clip``."""
+    """A clip of drawn pictures; ``name`` distinguishes it from others of the same ``clip``."""
     pixels = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{clip.width}x{clip.height}", "-r", str(clip.fps)]
 
     def pictures() -> Iterable[Pixels]:

@@ -1,8 +1,8 @@
-"""The web server of the centre over 200,000 stored events: 50 browsers that listen, and a program that reads
-all of the history.
+"""Measures the centre's web server over 200,000 stored events, with 50 listening browsers and a program that
+reads all of the history.
 
-The database is that of a whole fleet, SQLite, in the temporary folder; the console is a process of its own,
-as ``central run`` starts it. Who stores, listens and asks is this process: what it takes itself counts in
+The database is that of a whole fleet, SQLite, in the temporary folder. The console is a separate process, as
+``central run`` starts it. This process stores, listens and sends requests, so its own delays count in the
 latencies.
 """
 
@@ -36,7 +36,7 @@ EVENTS = 200_000
 BATCH = 1_000
 BROWSERS = 50
 SESSIONS = 5
-"""One of them may have 20 streams."""
+"""Accounts of the browsers: one account may have 20 streams."""
 PAGE = 1_000
 GAP_S = 0.1
 PATIENCE_S = 120.0
@@ -67,7 +67,7 @@ class Fleet:
         ]
 
     def store(self, count: int, batch: int = BATCH) -> None:
-        """In transactions of ``batch``, as the ingest has them: what is known stays in memory."""
+        """Store events in transactions of ``batch``, as the ingest does; the fleet state stays in memory."""
         for start in range(0, count, batch):
             arrived = [MessageReceived(*self._next(), 1) for _ in range(min(batch, count - start))]
             with self.house.store.batch() as rows:
@@ -84,10 +84,10 @@ class Fleet:
 
 
 class Browsers:
-    """So many streams on a thread of their own; ``heard`` are the moments at which each cursor came."""
+    """Event streams on one thread; ``received`` has the times at which each cursor came."""
 
     def __init__(self, house: House, cookies: list[str], count: int) -> None:
-        self.heard: dict[int, list[float]] = {}
+        self.received: dict[int, list[float]] = {}
         self._house, self._cookies, self._count = house, cookies, count
         self._open = 0
         self._loop = asyncio.new_event_loop()
@@ -125,7 +125,7 @@ class Browsers:
                     self._open += 1
                 elif line.startswith(b"data: {") and b'"cursor":' in line:
                     cursor = json.loads(line[6:])["cursor"]
-                    self.heard.setdefault(cursor, []).append(time.monotonic())
+                    self.received.setdefault(cursor, []).append(time.monotonic())
         finally:
             writer.close()
 
@@ -134,37 +134,37 @@ def _listening(console: subprocess.Popen[bytes], fleet: Fleet, plan: Plan) -> Re
     house = fleet.house
     house.person("bench", Role.ADMIN)
     cookies = [f"session={house.browser('bench').client.cookies['session']}" for _ in range(SESSIONS)]
-    idle_s, told = plan.choose(20.0, 3.0), int(plan.choose(200, 30))
+    idle_s, event_count = plan.choose(20.0, 3.0), int(plan.choose(200, 30))
     with Browsers(house, cookies, BROWSERS) as browsers:
         before = usage(console.pid)
         time.sleep(idle_s)
         idle = usage(console.pid)
         committed: dict[int, float] = {}
-        for _ in range(told):
+        for _ in range(event_count):
             fleet.store(1)
             committed[fleet.stored] = time.monotonic()
             time.sleep(GAP_S)
         last = fleet.stored
         wait_until(
-            lambda: len(browsers.heard.get(last, ())) == BROWSERS, PATIENCE_S, "the last event everywhere"
+            lambda: len(browsers.received.get(last, ())) == BROWSERS, PATIENCE_S, "the last event everywhere"
         )
         after = usage(console.pid)
-    late = [moment - committed[cursor] for cursor, heard in browsers.heard.items() for moment in heard]
-    assert len(late) == told * BROWSERS, f"{len(late)} of {told * BROWSERS} heard"
+    late = [moment - committed[cursor] for cursor, times in browsers.received.items() for moment in times]
+    assert len(late) == event_count * BROWSERS, f"{len(late)} of {event_count * BROWSERS} received"
     figures = {
         "browsers": float(BROWSERS),
         "p50_s": percentile(late, 50),
         "p99_s": percentile(late, 99),
         "most_s": max(late),
         "idle_cpu_percent": (idle.cpu_s - before.cpu_s) / idle_s * 100,
-        "telling_cpu_percent": (after.cpu_s - idle.cpu_s) / (told * GAP_S) * 100,
+        "telling_cpu_percent": (after.cpu_s - idle.cpu_s) / (event_count * GAP_S) * 100,
         "rss_mb": after.rss_mb,
     }
     return Result("console", "live", {name: round(value, 3) for name, value in figures.items()})
 
 
 def _paging(console: subprocess.Popen[bytes], fleet: Fleet, alone: list[float]) -> Result:
-    """All of the history by one program; what is stored meanwhile must not wait for it."""
+    """One program reads all of the history; events that are stored meanwhile must not wait for it."""
     house, commits, done = fleet.house, list[float](), threading.Event()
 
     def stores() -> None:
@@ -202,7 +202,7 @@ def _paging(console: subprocess.Popen[bytes], fleet: Fleet, alone: list[float]) 
 
 
 def _pages(client: httpx.Client) -> Iterator[tuple[float, int]]:
-    """Seconds and events of each, to the end of the history."""
+    """Yield seconds and events of each page, to the end of the history."""
     after: dict[str, str] = {}
     while True:
         began = time.monotonic()
@@ -214,7 +214,7 @@ def _pages(client: httpx.Client) -> Iterator[tuple[float, int]]:
 
 
 def _timed(client: httpx.Client, **params: str) -> float:
-    """A question whose answer is that there is nothing."""
+    """Seconds of a query with an empty result."""
     began, after = time.monotonic(), dict[str, str]()
     while True:
         page = client.get("/api/events", params={**params, **after}).raise_for_status().json()

@@ -1,7 +1,7 @@
-"""What the centre's word costs a gateway beside the broker's: CPU and bytes written, an event.
+"""Measures the cost of the centre's confirmation beside the broker's alone: CPU and bytes written per event.
 
-Events of 600 B at 100 a second through a real outbox, mosquitto and the tests' ingest, which is another
-process and answers every single one. Then one message that confirms 10,000.
+Events of 600 B at 100 a second go through a real outbox, mosquitto and the tests' ingest, which is another
+process and confirms every event. Then one message confirms 10,000.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _stored(database: Path) -> int:
 
 
 def _one_message(folder: Path) -> Result:
-    """From the parsed message on: what the publisher's thread does, and the transaction that deletes."""
+    """Measure one confirmation from the parsed message on: the publisher's thread, and the transaction that
+    deletes."""
     with outbox_in(folder) as outbox:
         draft = _draft()
         stamp = [outbox.append(draft) for _ in range(CONFIRMED_AT_ONCE)][-1]
@@ -101,7 +102,7 @@ def _one_message(folder: Path) -> Result:
         outbox.append(draft)
         lasted_s = time.monotonic() - began
         for _ in range(CONFIRMED_AT_ONCE // 1000):
-            outbox.maintain()  # each takes its share of the deletions along
+            outbox.maintain()  # each call performs its share of the deletions
         written = written_bytes() - written
     figures = {"confirm_ms": taken_s * 1e3, "append_ms": lasted_s * 1e3, "bytes": float(written)}
     return Result("delivery", "10,000 at once", {name: round(value, 3) for name, value in figures.items()})

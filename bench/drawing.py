@@ -1,4 +1,4 @@
-"""Pictures of the bench's cameras: a place, what moves in it, and a sensor's noise. BGR, uint8."""
+"""Draws the pictures of the bench's cameras: a place, moving objects, and a sensor's noise. BGR, uint8."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Camera:
         self._noise = np.repeat(np.rint(sheet)[:, :, None], 3, axis=2).astype(np.int16)
 
     def exposed(self, picture: Pixels, number: int) -> Pixels:
-        """With the noise of frame ``number``."""
-        # Another piece of the same sheet each time: as good as fresh noise, and quickly had.
+        """The picture with the noise of frame ``number``."""
+        # Another part of the same noise each time: as good as fresh noise, and fast.
         down, right = number * 29 % SHIFTS, number * 53 % SHIFTS
         noise = self._noise[down : down + self.height, right : right + self.width]
         exposed: Pixels = cv2.add(picture, noise, dtype=cv2.CV_8U)  # type: ignore[assignment]
@@ -65,7 +65,7 @@ BUSY_STREET = (
     Mover("person", 320, 150, 12.0, 8.0, leftwards=True),
     Mover("vehicle", 345, 80, 5.0, 2.5),
 )
-"""All periods divide 60 s: a loop of a minute has no seam."""
+"""All periods divide 60 s, so that a loop of a minute has no jump."""
 
 
 def busy(camera: Camera, fps: int, seconds: float, movers: Sequence[Mover] = BUSY_STREET) -> Iterator[Pixels]:
@@ -79,10 +79,10 @@ def busy(camera: Camera, fps: int, seconds: float, movers: Sequence[Mover] = BUS
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Somebody is in view from ``begin_s`` for ``seconds``.
+    """A person is in view from ``begin_s`` for ``seconds``.
 
-    ``walks_in``: from beyond the left edge and across within ``WALK_S``. Otherwise as from behind a wall:
-    whole from the first picture to the last, walking."""
+    ``walks_in``: the person comes from beyond the left edge and crosses within ``WALK_S``. Otherwise the
+    person appears as from behind a wall: whole from the first picture to the last, walking."""
 
     begin_s: float
     seconds: float
@@ -99,7 +99,7 @@ def visited(camera: Camera, fps: int, seconds: float, visits: Sequence[Visit]) -
 
 
 def ordinary(camera: Camera, fps: int, seconds: float) -> Iterator[Pixels]:
-    """A walker every 8.6 s: 10,000 objects a day, what an ordinary street of the city has."""
+    """A walker every 8.6 s: 10,000 objects a day, as in an ordinary street of the city."""
     beginnings = np.arange(1.0, seconds - WALK_S, 86_400 / 10_000)
     return visited(
         camera, fps, seconds, [Visit(round(float(b), 1), WALK_S, walks_in=True) for b in beginnings]
@@ -120,7 +120,7 @@ def first_shown(camera: Camera, fps: int, visit: Visit) -> int:
 
 
 def _draw_visitor(picture: Pixels, visit: Visit, since_s: float, camera: Camera) -> None:
-    # A hair of grace: 26.3 s are no whole number of frames in floating point.
+    # A small tolerance: in floating point, 26.3 s are not a whole number of frames.
     if not -1e-6 <= since_s < visit.seconds - 1e-6:
         return
     unit = camera.unit

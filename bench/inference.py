@@ -1,6 +1,6 @@
-"""What one inference of each model on a whole picture costs: CPU time on one thread, and without all else.
+"""Measures one inference of each model on a whole picture: CPU time on one thread, and of the bare inference.
 
-``python -m bench.detection`` shows besides what they see.
+``python -m bench.detection`` also shows what the models detect.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bench.result import Result
 
 
 def measure(plan: Plan) -> list[Result]:
-    """From a decoded YUV frame of 640 pixels to its detections."""
+    """Measure from a decoded YUV frame of 640 pixels to its detections."""
     cv2.setNumThreads(1)
     clip = plan.footage("vn_street_motorbikes.mp4")
     [street, *_] = pictures(clip, 30)

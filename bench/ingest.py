@@ -1,7 +1,8 @@
-"""How fast the centre takes in events of a whole fleet from a real mosquitto, on one core, with SQLite.
+"""Measures how fast the centre stores events of a whole fleet from a real mosquitto, on one core, with
+SQLite.
 
-The events wait at the broker before the clock begins, so that whoever publishes costs nothing in the measured
-time; the broker works beside the centre, on any core. The disk is that of the temporary folder.
+The events are at the broker before the measurement begins, so that the publisher costs nothing in the
+measured time. The broker works beside the centre, on any core. The disk is that of the temporary folder.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.testbed.mosquitto import Mosquitto, wait_until
 
 GATEWAYS = 465
 INFLIGHT = 100
-"""As the role ``broker`` has it."""
+"""As in the role ``broker``."""
 PATIENCE_S = 600.0
 
 
@@ -38,7 +39,7 @@ def measure(plan: Plan) -> list[Result]:
 
 
 def _register(centre: Centre, broker: Mosquitto) -> None:
-    """The broker keeps what comes from now on."""
+    """Subscribe once, so that the broker keeps all messages from now on."""
     with FakeGateways(broker) as boxes, centre:
         boxes.wait_state("online", PATIENCE_S)
 
@@ -88,7 +89,7 @@ def _size(folder: Path) -> int:
 
 
 def publish(port: int, count: int) -> None:
-    """Another process's work: events of all gateways in turn."""
+    """Publish events of all gateways in turn. Runs in another process."""
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id="bench-fleet", protocol=paho.MQTTv5)
     client.max_inflight_messages_set(INFLIGHT)
     client.connect("127.0.0.1", port)

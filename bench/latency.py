@@ -1,7 +1,7 @@
-"""From the arrival of the frame that confirms an object to the event at a subscriber.
+"""Measures the time from the arrival of the frame that confirms an object to the event at a subscriber.
 
-The whole agent runs in this process on RTSP cameras on which somebody walks by every few seconds. ``bound_s``
-is what the parts may take together: one frame period, one inference and 30 ms.
+The whole agent runs in this process on RTSP cameras in which a person walks by every few seconds. ``bound_s``
+is the limit for all parts together: one frame period, one inference and 30 ms.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CAMERAS = (1, 4)
 
 
 def _inference_s(config_path: Path) -> float:
-    """As the running agent tells it."""
+    """Seconds of one inference, as the running agent reports it."""
     out = io.StringIO()
     run_status(config_path, True, out)
     latency_ms = json.loads(out.getvalue())["heartbeat"]["detector"]["latency_ms"]
@@ -41,7 +41,7 @@ def _inference_s(config_path: Path) -> float:
 
 
 class Confirmations:
-    """When the frames arrived that led to a ``start``; the sink is the first place where both are known."""
+    """The arrival times of frames that led to a ``start``; the sink is the first place that has both."""
 
     def __init__(self) -> None:
         self.of_event: dict[str, float] = {}
@@ -62,7 +62,7 @@ class Confirmations:
             EventSink.accept = original  # type: ignore[method-assign]
 
     def seconds_to(self, arrivals: list[Arrival]) -> list[float]:
-        """From each confirming frame to its ``start`` event."""
+        """Seconds from each confirming frame to its ``start`` event."""
         starts = [a for a in arrivals if a.document["data"].get("phase") == "start"]
         return [a.mono - self.of_event[a.document["data"]["event_id"]] for a in starts]
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Describes the machine on which the figures were measured."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Machine(msgspec.Struct, frozen=True):
     ffmpeg: str
     edge_agent: str
     load_before: float
-    """Of one minute, when the bench began: what else ran on the machine."""
+    """Load average of one minute when the bench began: what else ran on the machine."""
 
 
 def this_machine() -> Machine:

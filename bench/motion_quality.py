@@ -15,7 +15,7 @@ MUST_BE_SILENT = ("noise", "noise night", "gradual", "clouds", "IR switch")
 
 
 def measure(plan: Plan) -> list[Result]:
-    """On seeds that no constant was chosen with."""
+    """Measure on seeds that were not used to choose any constant."""
     cv2.setNumThreads(1)
     seeds = HELD_OUT_SEEDS[:1] if plan.quick else HELD_OUT_SEEDS
     peers = PEERS[:2] if plan.quick else PEERS

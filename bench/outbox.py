@@ -1,7 +1,8 @@
-"""Durable events a second, waiting time and bytes written, beside a bare SQLite loop in the same run.
+"""Measures durable events a second, waiting time and bytes written, beside a bare SQLite loop in the same
+run.
 
-The disk is that of the temporary folder (``TMPDIR`` chooses it; a tmpfs measures only the code). Bytes are
-what the kernel was given to write (``write_bytes`` of /proc/self/io), without the file system's own journal.
+The disk is that of the temporary folder (``TMPDIR`` sets it; a tmpfs measures only the code). Bytes are those
+that the kernel had to write (``write_bytes`` of /proc/self/io), without the file system's own journal.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ def outbox_in(folder: Path) -> EventOutbox:
 
 
 def written_bytes(pid: int | None = None) -> int:
-    """Of a process so far, of this one without ``pid``."""
+    """Bytes that a process has written so far; without ``pid``, this process."""
     text = Path(f"/proc/{pid or 'self'}/io").read_text(encoding="ascii")
     lines = dict(line.split(": ") for line in text.splitlines())
     return int(lines["write_bytes"])
 
 
 def _timed(name: str, one: Callable[[int], object], count: int, threads: int = 1) -> Result:
-    """``one(number)`` ``count`` times, spread over ``threads``."""
+    """Time ``count`` calls of ``one(number)``, spread over ``threads``."""
     waits: list[float] = []
 
     def work(first: int) -> None:
@@ -79,7 +80,7 @@ def _timed(name: str, one: Callable[[int], object], count: int, threads: int = 1
 
 
 def _bare_sqlite(folder: Path, count: int) -> Result:
-    """The floor: insert and commit, nothing else, with the same pragmas."""
+    """The lower bound: only insert and commit, with the same pragmas."""
     with closing(sqlite3.connect(folder / "bare.db", isolation_level=None, check_same_thread=False)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
@@ -108,7 +109,7 @@ def _media_as_files(folder: Path, count: int) -> Result:
 
 
 def _media_as_blobs(folder: Path, count: int) -> Result:
-    """The alternative weighed in docs/decisions/0008: the picture as a blob of the same transaction."""
+    """The alternative of docs/decisions/0008: the picture as a blob in the same transaction."""
     picture = os.urandom(JPEG_BYTES)
     with closing(sqlite3.connect(folder / "blob.db", isolation_level=None, check_same_thread=False)) as db:
         db.execute("PRAGMA journal_mode=WAL")

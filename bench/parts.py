@@ -1,4 +1,4 @@
-"""Everything that ``python -m bench`` can measure, in the order in which it does."""
+"""The parts of ``python -m bench``, in their order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from bench.scenes import SCENES
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """``name`` is what ``--only`` takes. ``measure`` raises Skip when it cannot be done here."""
+    """One part of the bench. ``name`` is its name for ``--only``. ``measure`` raises Skip where it cannot
+    run."""
 
     name: str
     about: str
@@ -62,7 +63,8 @@ PARTS = (
 
 
 def chosen(names: str | None, quick: bool) -> list[Part]:
-    """All parts of such a run, or those of a comma-separated list. Raises ValueError for an unknown name."""
+    """All parts of a full or quick run, or those of a comma-separated list. Raises ValueError for an unknown
+    name."""
     if names is None:
         return [part for part in PARTS if part.in_quick_runs or not quick]
     wanted = [name.strip() for name in names.split(",")]

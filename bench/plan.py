@@ -1,4 +1,4 @@
-"""What a run of the bench is given: how long, where, with which footage."""
+"""The plan of a bench run: how long, in which folders, with which footage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.result import Skip
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``folder`` is thrown away afterwards, ``cache`` keeps the clips, ``data`` has video/."""
+    """The plan of a run. ``folder`` is deleted afterwards, ``cache`` keeps the clips, ``data`` has video/."""
 
     quick: bool
     folder: Path
@@ -29,7 +29,7 @@ class Plan:
         return path
 
     def own_folder(self, name: str) -> Path:
-        """A fresh one."""
+        """Make a new empty folder for the part."""
         path = self.folder / name.replace(" ", "-")
         path.mkdir(parents=True)
         return path

@@ -1,4 +1,4 @@
-"""The picture of a run: CPU beside the peers, and what each further camera costs."""
+"""Plots a run: CPU beside the peers, and the cost of each further camera."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLOURS = ("#1b7837", "#7fbf7b", "#9970ab", "#888888")
 
 
 def draw(report: Report, path: Path) -> None:
-    """Raises ImportError without matplotlib, which comes with the extra ``bench``."""
+    """Draw the plot. Raises ImportError without matplotlib, which comes with the extra ``bench``."""
     matplotlib = importlib.import_module("matplotlib")  # not at the top: only the picture needs it
     matplotlib.use("Agg")
     plt = importlib.import_module("matplotlib.pyplot")
@@ -34,7 +34,7 @@ def draw(report: Report, path: Path) -> None:
 
 
 def _draw_ratios(axes: Any, results: list[Result]) -> None:
-    """Bars in groups: a group a scene, a bar a program, in multiples of motion's CPU."""
+    """Draw a group of bars for each scene, a bar for each program, in multiples of motion's CPU."""
     bars = _bars(results)
     scenes = list(bars)
     for place, scene in enumerate(scenes):

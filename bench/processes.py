@@ -1,4 +1,4 @@
-"""CPU seconds and memory of a process and its children."""
+"""Reads CPU seconds and memory of a process and its children."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Usage:
 
 
 def usage(pid: int) -> Usage:
-    """Of ``pid`` and all its living descendants."""
+    """CPU seconds and memory of ``pid`` and all its living descendants."""
     return sum((_usage(one) for one in descendants(pid)), _usage(pid))
 
 
@@ -40,13 +40,13 @@ def _usage(pid: int) -> Usage:
 
 
 def _cpu_clock(pid: int) -> int:
-    """The kernel's clock of a process's CPU time, clock_getcpuclockid(3): what /proc/PID/stat shows in steps
-    of 10 ms, without the steps. An idle agent spends less than one step in a window."""
+    """The kernel's clock of a process's CPU time, clock_getcpuclockid(3). /proc/PID/stat shows the same in
+    steps of 10 ms, which is more than an idle agent uses in a window."""
     return (~pid << 3) | 2
 
 
 def machine_busy_s() -> float:
-    """CPU seconds that all cores together have worked since boot, for anybody."""
+    """CPU seconds of all cores and all processes together, since boot."""
     # cpu user nice system idle iowait irq softirq steal ...: guest time is inside user time.
     fields = [int(f) for f in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     return (sum(fields) - fields[3] - fields[4]) * TICK_S

@@ -1,4 +1,4 @@
-"""The agent and its peers as processes on given cameras."""
+"""Runs the agent and its peers as processes on given cameras."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ARMED: dict[str, object] = {
         {"id": "all", "kind": "zone-intrusion", "zone": "all", "labels": ["truck"], "severity": "alarm"}
     ],
 }
-"""A rule that tells nothing."""
+"""A rule that never reports anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a scene offers its programs. ``folder`` is a program's own."""
+    """The cameras and the folder that a scene provides for one program."""
 
     folder: Path
     urls: Sequence[str]
@@ -38,7 +38,8 @@ class Stage:
 
 
 class Program(Protocol):
-    """``subject`` names it in the tables; it takes the first ``cameras`` of the scene."""
+    """A program to measure. ``subject`` names it in the tables; it uses the first ``cameras`` of the
+    scene."""
 
     @property
     def subject(self) -> str: ...
@@ -46,11 +47,11 @@ class Program(Protocol):
     def cameras(self) -> int: ...
     def commands(self, stage: Stage) -> list[list[str]]: ...
     def trouble(self, stage: Stage, pids: Sequence[int]) -> str | None:
-        """Why its figures would be worth nothing although it runs; None when it does its work."""
+        """Why its figures are invalid although it runs; None when it works."""
         ...
 
     def facts(self, stage: Stage) -> dict[str, float]:
-        """What else it tells of itself at the end; figures of its row."""
+        """Further figures that the program reports about itself at the end."""
         ...
 
 
@@ -84,7 +85,7 @@ class Agent:
         return [[sys.executable, "-m", "edge_agent", "run", str(config)]]
 
     def trouble(self, stage: Stage, pids: Sequence[int]) -> str | None:
-        """A camera that is not analysed costs nothing."""
+        """A camera that is not analysed, which would cost nothing; None when all are."""
         cameras = _told_by_agent(stage)
         online = [name for name, camera in cameras.items() if camera["state"] == "online"]
         return None if len(online) == self.cameras else f"of its cameras are online: {online}"
@@ -106,7 +107,7 @@ class Agent:
 
 
 def _told_by_agent(stage: Stage) -> dict[str, Any]:
-    """The cameras of its heartbeat; none while it does not answer."""
+    """The cameras in the agent's heartbeat; empty while it does not answer."""
     out = io.StringIO()
     if run_status(stage.folder / CONFIG, True, out) != 0:
         return {}
@@ -148,7 +149,7 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
-    """The decode floor: every frame decoded and thrown away."""
+    """The lower bound of decoding: every frame is decoded and dropped."""
 
     cameras: int
     subject: str = "ffmpeg"
@@ -166,7 +167,7 @@ class Ffmpeg:
 
 
 class Running:
-    """A program's processes as long as the ``with``; their output goes to files in the stage's folder."""
+    """The processes of a program during the ``with``; their output goes to files in the stage's folder."""
 
     def __init__(self, program: Program, stage: Stage) -> None:
         self.subject = program.subject
@@ -194,7 +195,7 @@ class Running:
                 process.wait()
 
     def usage(self) -> Usage:
-        """Of all its processes so far. Raises RuntimeError when one has ended."""
+        """Usage of all its processes so far. Raises RuntimeError when a process has ended."""
         for number, process in enumerate(self._processes):
             if process.poll() is not None:
                 said = (self._stage.folder / f"{number}.log").read_text(errors="replace")[-2000:]
@@ -205,7 +206,7 @@ class Running:
         return self._program.facts(self._stage)
 
     def check_works(self) -> None:
-        """Raises RuntimeError when it does not do what it is measured for."""
+        """Raise RuntimeError when the program does not do what is measured."""
         trouble = self._program.trouble(self._stage, [process.pid for process in self._processes])
         if trouble is not None:
             raise RuntimeError(f"{self.subject} does not do its work: {trouble}")

@@ -11,14 +11,15 @@ from bench.result import Result, ratio
 from bench.targets import Verdict
 
 PEERS = ("motion", "ffmpeg", "MOG2 half size + shadow", "bare SQLite")
-"""Programs and methods that others of their scene are divided by, and the figure that is divided."""
+"""Programs and methods that are the divisor of ratios in their scene, and the figure of the ratio."""
 COMPARED = ("cpu_s_per_min", "us_per_frame", "per_s")
 TOO_BUSY_PERCENT = 70.0
-"""Of the whole machine: programs then wait for each other, and ratios move as well."""
+"""Load of the whole machine from which on programs wait for each other, so that ratios are unreliable."""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """``scenes``: what each part shows; ``skipped`` and ``failed``: part -> why it was not measured."""
+    """The report of a run. ``scenes``: description of each part. ``skipped`` and ``failed``: part ->
+    reason."""
 
     taken_at: str
     quick: bool
@@ -58,7 +59,7 @@ def to_markdown(report: Report) -> str:
 
 
 def scene_table(rows: Sequence[Result]) -> list[str]:
-    """One line a subject; a ratio column for each peer of the scene."""
+    """A table with one line per subject and one ratio column per peer of the scene."""
     figures = list(dict.fromkeys(name for row in rows for name in row.figures))
     compared = next((name for name in COMPARED if name in figures), "")
     peers = [row for row in rows if row.subject in PEERS and compared in row.figures]

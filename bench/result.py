@@ -1,4 +1,4 @@
-"""What a part of the bench hands back, and the arithmetic on it."""
+"""The results of a part of the bench, and arithmetic on them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import msgspec
 
 
 class Skip(Exception):
-    """A part that cannot be measured here; the text says why and what would help."""
+    """A part cannot be measured here; the text says why, and what to do."""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One program, or one way to do a thing, in one scene.
+    """The figures of one program or method in one scene.
 
-    ``figures``: name with its unit -> value. ``windows``: the values behind a figure, in order of time; all
-    subjects of a scene were measured over the same windows.
+    ``figures``: name with unit -> value. ``windows``: the values of which a figure is the median, in order of
+    time; all subjects of a scene were measured over the same windows.
     """
 
     scene: str
@@ -32,8 +32,8 @@ def find(results: list[Result], scene: str, subject: str) -> Result | None:
 def ratio(result: Result, peer: Result, figure: str) -> float | None:
     """``result``'s figure over ``peer``'s; None when one of them is missing or the peer's is 0.
 
-    With windows it is the median of each window's own ratio: what else ran on the machine in a window slowed
-    both, and does not count.
+    With windows it is the median of the ratios of each window: other load on the machine slows both, and
+    cancels out.
     """
     ours, theirs = result.windows.get(figure, []), peer.windows.get(figure, [])
     if ours and len(ours) == len(theirs) and all(theirs):
@@ -44,7 +44,7 @@ def ratio(result: Result, peer: Result, figure: str) -> float | None:
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """Between the two nearest values, linearly. Raises ValueError without any."""
+    """The percentile, interpolated linearly. Raises ValueError without values."""
     if not values:
         raise ValueError("no values")
     ordered = sorted(values)

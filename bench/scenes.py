@@ -1,4 +1,4 @@
-"""The scenes in which the agent runs beside its peers: one row each, nothing but data."""
+"""The scenes in which the agent runs beside its peers. Data only, one row per scene."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bench.programs import Agent, Ffmpeg, Motion, Program
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """``programs`` all read the cameras at the same time. ``settle_s``: after the start, before the first
-    window; a background is learnt and a quiet camera has gone idle in it."""
+    """A scene. All ``programs`` read its cameras at the same time. ``settle_s``: time before the first
+    window, in which backgrounds are learned and quiet cameras go idle."""
 
     name: str
     about: str
@@ -32,12 +32,13 @@ class Scene:
 
 
 IDLE_SETTLE_S = 27.0
-"""The agent's 20 s of quiet, and time to start and to learn the scene before."""
+"""The agent's 20 s of quiet, plus time to start and to learn the scene."""
 
 STREET = "vn_street_motorbikes.mp4"
 
 NO_INFERENCE = 0.1
-"""Inferences a second: what moves is decoded, found and tracked, and the model's own time does not count."""
+"""Inferences a second of an instant detector: decoding, motion and tracking count, the model's time does
+not."""
 
 FILMED: tuple[Literal["none", "sub", "main"], ...] = ("none", "sub", "main")
 
@@ -98,7 +99,7 @@ SCENES = (
     Scene(
         "street",
         "a Vietnamese street with dozens of motorbikes, looped; with the model and without inference",
-        Clip(STREET, height=320),  # nearest to its own shape that motion takes
+        Clip(STREET, height=320),  # the nearest to its aspect that motion accepts
         (
             Agent("agent", 1),
             Agent("agent without inference", 1, budget_per_s=NO_INFERENCE),

@@ -48,7 +48,7 @@ def measure(scene: Scene, plan: Plan) -> list[Result]:
 
 
 class _Windows:
-    """What was read at the ends of the windows."""
+    """The readings at the ends of the windows."""
 
     def __init__(self) -> None:
         self.machine_percent: list[float] = []
@@ -62,7 +62,7 @@ class _Windows:
         self.pss.setdefault(subject, []).append(after.pss_mb)
 
     def results(self, scene: str, facts: Mapping[str, Mapping[str, float]]) -> list[Result]:
-        """CPU as the median of the windows, memory as the most that was seen, and what programs tell."""
+        """Results: median CPU of the windows, maximum memory, and the programs' own figures."""
         rows = [
             Result(
                 scene,
@@ -82,7 +82,7 @@ class _Windows:
 
 
 def _windows(running: Sequence[Running], count: int, seconds: float) -> _Windows:
-    """Every second window is read in the opposite order: the reading itself takes time."""
+    """Read every second window in the opposite order, because reading itself takes time."""
     windows = _Windows()
     for number in range(count):
         order = running if number % 2 == 0 else running[::-1]
@@ -98,7 +98,7 @@ def _windows(running: Sequence[Running], count: int, seconds: float) -> _Windows
 
 
 def _growth(scene: Scene, windows: _Windows) -> list[Result]:
-    """What a further camera costs, from the programs of the scene with fewest and most cameras."""
+    """The cost of a further camera, from the programs of the scene with fewest and most cameras."""
     few, *_, many = sorted((p for p in scene.programs if p.cameras), key=lambda program: program.cameras)
     if few.cameras == many.cameras:
         return []

@@ -1,8 +1,8 @@
-"""``python -m bench.soak``: does an agent, or a centre, grow while it runs for long?
+"""``python -m bench.soak``: checks whether an agent or a centre grows while it runs for a long time.
 
-Four cameras on which somebody comes and goes all the time, every object with its picture, a rule with clips;
-and all that happens to a box in weeks within minutes: cameras, broker and centre go away and come back, the
-configuration changes. Memory, open files and threads are read all the while.
+Four cameras see people come and go all the time; every object is reported with its picture, and a rule makes
+clips. Within minutes, everything happens that happens to a gateway in weeks: cameras, broker and centre
+disappear and return, and the configuration changes. Memory, open files and threads are read all the time.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ READ_EVERY_S = 10.0
 TROUBLE_EVERY_S = 45.0
 AWAY_S = 8.0
 WARM_UP = 0.4
-"""Share of the run in which caches and outboxes may fill; growth is what comes after it."""
+"""Share of the run in which caches and outboxes may fill; growth is measured after it."""
 SCENES = ("one-by-one-person-detection.mp4", "vn_street_motorbikes.mp4", "car-detection.mp4")
 
 
@@ -57,7 +57,7 @@ class Reading:
 
 
 class Process:
-    """What is read of one."""
+    """The readings of one process."""
 
     def __init__(self, pid: int, began_mono: float) -> None:
         self.readings: list[Reading] = []
@@ -77,7 +77,7 @@ class Process:
         self.readings.append(reading)
 
     def growth(self) -> dict[str, Any]:
-        """From the end of the warm-up on: a straight line through it, an hour."""
+        """Growth per hour: the slope of a straight line through the readings after the warm-up."""
         late = self.readings[int(len(self.readings) * WARM_UP) :]
         hours = np.array([reading.at_s / 3600 for reading in late])
         found: dict[str, Any] = {}
@@ -93,7 +93,7 @@ class Process:
 
 @dataclass
 class Bed:
-    """All that takes part."""
+    """All programs of the run."""
 
     folder: Path
     cameras: RtspServer
@@ -102,7 +102,7 @@ class Bed:
     _changes: int = 0
 
     def config(self) -> Path:
-        """Another one each time."""
+        """A configuration that differs each time."""
         self._changes += 1
         score = 0.4 if self._changes % 2 else 0.45
         cameras = [
@@ -130,7 +130,7 @@ class Bed:
         return path
 
     def troubles(self) -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
-        """What goes, and how it comes back; one after the other for ever."""
+        """Yield disturbances for ever: what disappears, and how it returns."""
         while True:
             yield "cameras", self.cameras.kill, self.cameras.start
             yield "broker", self.broker.stop, self.broker.start
@@ -151,7 +151,7 @@ class Bed:
 
 
 def _armed(change: int) -> dict[str, object]:
-    """Everybody sets it off; the severity changes."""
+    """A rule that every object triggers; its severity changes."""
     rule = {
         "id": "all",
         "kind": "zone-intrusion",
@@ -194,13 +194,13 @@ def soak(plan: Plan, seconds: float) -> dict[str, Any]:
         agent = stack.enter_context(AgentProcess(bed.config()))
         began_mono = time.monotonic()
         read = {"agent": Process(agent.process.pid, began_mono), "centre": Process(centre.pid, began_mono)}
-        told = _run(bed, read, began_mono, seconds)
+        counts = _run(bed, read, began_mono, seconds)
         heartbeat = agent.wait_for_status(lambda beat: True, "the agent's answer")
         stored = centre.status()
     return {
         "machine": msgspec.to_builtins(this_machine()),
         "minutes": seconds / 60,
-        "troubles": told,
+        "troubles": counts,
         "events": stored.events,
         "pictures": stored.media,
         "missing": stored.missing,
@@ -211,8 +211,8 @@ def soak(plan: Plan, seconds: float) -> dict[str, Any]:
 
 
 def _run(bed: Bed, read: Mapping[str, Process], began_mono: float, seconds: float) -> dict[str, int]:
-    """Trouble after trouble, the last one early enough to be over. Returns how often each came."""
-    told: Counter[str] = Counter()
+    """Run one disturbance after another, the last one early enough to be over. Returns the count of each."""
+    counts: Counter[str] = Counter()
     troubles = bed.troubles()
     next_mono = began_mono + TROUBLE_EVERY_S
     while time.monotonic() - began_mono < seconds:
@@ -224,9 +224,9 @@ def _run(bed: Bed, read: Mapping[str, Process], began_mono: float, seconds: floa
             goes()
             time.sleep(AWAY_S)
             comes()
-            told[name] += 1
+            counts[name] += 1
             next_mono = time.monotonic() + TROUBLE_EVERY_S
-    return dict(told)
+    return dict(counts)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From exec to READY, and from SIGTERM to the end, as systemd sees it."""
+"""Measures the time from exec to READY, and from SIGTERM to the end, as systemd sees it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOP_AT_MOST_S = 10.0
 
 
 def measure(plan: Plan) -> list[Result]:
-    """Without cameras and with four, with the model that ships."""
+    """Measure without cameras and with four, with the shipped model."""
     folder = plan.own_folder("startup")
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(RtspServer({"/quiet": Clip("quiet").file(plan)}))

@@ -1,4 +1,4 @@
-"""What the agent is to reach, as data; ratios are to a program that ran in the same windows."""
+"""The agent's performance targets, as data. Ratios are to a program that ran in the same windows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TARGETS = (
     Target("busy 720p", "agent", CPU, at_most=0.80, over="motion"),
     Target("busy 720p", "agent without detector", CPU, at_most=0.80, over="motion"),
     Target("waking", "agent", "p95_s", at_most=2.5),  # one keyframe interval + 0.5 s
-    Target("waking", "agent", "missed", at_most=0),  # those have no time
+    Target("waking", "agent", "missed", at_most=0),  # missed visitors have no time
     Target("latency", "agent x1", "p95_s", at_most=0.060),
     Target("latency", "agent x1", "p95_of_bound", at_most=1.0),
     Target("latency", "agent x4", "p95_of_bound", at_most=1.0),
@@ -57,7 +57,7 @@ TARGETS = (
     Target("motion", "edge_agent.motion", "found_night", at_least=17),
     Target("motion", "edge_agent.motion", "false_percent", at_most=0),
     Target("outbox", "outbox, 1 thread", "per_s", at_least=1000),
-    # Of a core's own second: what else runs on a shared machine does not count.
+    # In CPU seconds, so that other load on a shared machine does not count.
     Target("ingest", "SQLite, one core", "per_cpu_s", at_least=3000),
     Target("console", "live", "p99_s", at_most=1.0),
 )

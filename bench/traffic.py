@@ -1,10 +1,10 @@
-"""The bytes a site sends in a month, by class, from a few minutes of the agent's own count; and what it
-writes to its card in a day.
+"""Estimates the bytes that a site sends in a month, by class, from a few minutes of the agent's own count,
+and the bytes that it writes to its SD card in a day.
 
-Between two heartbeats lie a known time and a known number of bytes, which are extrapolated to 30 days of the
-same. ``other`` is TLS, pings and acknowledgements; what is sent only at a connect (sign-on, birth) lies
-before the second heartbeat and is left out, and so are TCP and IP headers. What is written is the kernel's
-count (``write_bytes``, proc(5)) over the same minutes; what file system and card make of it comes on top.
+The bytes between two heartbeats are extrapolated to 30 days. ``other`` is TLS, pings and acknowledgements.
+Messages that are sent only at a connect (CONNECT, birth) come before the second heartbeat and are not
+counted, nor are TCP and IP headers. Written bytes are the kernel's count (``write_bytes``, proc(5)) over the
+same minutes, without the overhead of file system and card.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ MONTH_S = 30 * DAY_S
 CLASSES = ("heartbeat", "event", "media", "reply", "other")
 CAMERAS = 4
 HEARTBEAT_S, USUAL_HEARTBEAT_S = 10, 30
-"""More often than usual, so that a short run has enough of them; scaled to the usual interval."""
+"""Heartbeats are more frequent than usual, so that a short run has enough; scaled to the usual interval."""
 SETTLE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A gateway of four cameras; an empty ``report`` is the default: counts once a minute."""
+    """A gateway with four cameras. An empty ``report`` is the default: counts once a minute."""
 
     name: str
     clip: Clip
@@ -42,7 +42,7 @@ class Site:
 
 
 BUSY = Clip("ordinary")
-"""10,000 objects a day on each camera, by night as by day."""
+"""10,000 objects a day on each camera, evenly over day and night."""
 
 SITES = (
     Site("quiet site", Clip("quiet")),
@@ -93,7 +93,7 @@ def month_mb(heartbeats: Sequence[Arrival]) -> dict[str, float]:
         raise ValueError("two heartbeats are needed")
     first, last = heartbeats[0], heartbeats[-1]
     seconds = last.mono - first.mono
-    counts = [h.document["mqtt"].get("bytes_month", {}) for h in (first, last)]  # a zero is left out
+    counts = [h.document["mqtt"].get("bytes_month", {}) for h in (first, last)]  # zeros are omitted
     mb = {
         name: (counts[1].get(name, 0) - counts[0].get(name, 0)) / seconds * MONTH_S / 1e6 for name in CLASSES
     }

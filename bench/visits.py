@@ -1,8 +1,8 @@
-"""Which short visits the agent misses because it decodes only keyframes while nothing moves.
+"""Measures which short visits the agent misses because it decodes only keyframes while nothing moves.
 
-Clips with visits of known lengths, at moments spread evenly over the time between two keyframes, go through
-the agent's own packet ring, gears and pipeline, by the clip's clock and as fast as the machine can. The same
-clips in gear ``full`` show what is missed for other reasons: a visit can be too short to be told anyhow.
+Clips with visits of known lengths, at times spread evenly between two keyframes, go through the agent's own
+packet ring, decode modes and pipeline, by the clip's clock and as fast as possible. The same clips with
+``gear: full`` show what is missed for other reasons: some visits are too short to be reported anyway.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from tests.testbed.agent import write_config
 KEYFRAMES_S = (1.0, 2.0, 4.0)
 LENGTHS_S = (0.5, 1.0, 2.0, 3.0)
 QUIET_S = 5.0
-"""Shorter than the default, so that a clip holds many visits; what a keyframe shows does not hang on it."""
+"""Shorter than the default, so that a clip has many visits; it does not affect what a keyframe shows."""
 EVERY_S = 16
 FIRST_S = 12.0
 SPREAD_S = 4.0
@@ -53,11 +53,11 @@ GOLDEN = 0.618034  # multiples of it, without their whole part, fill 0..1 evenly
 GRACE_S = 1.0
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BEGIN_MONO = 1.0
-"""On the box's clock, when the clip begins."""
+"""Monotonic time at which the clip begins."""
 
 
 class ClipClock:
-    """Stands where the clip is."""
+    """A clock that shows the position in the clip."""
 
     def __init__(self) -> None:
         self.mono = 0.0
@@ -71,21 +71,23 @@ class ClipClock:
 
 @dataclass
 class Sightings:
-    """What the agent made of one clip; times in seconds of the clip."""
+    """The agent's results for one clip; times in seconds of the clip."""
 
     moved_s: list[float] = field(default_factory=list)  # frames with motion
-    started_s: list[float] = field(default_factory=list)  # objects that were told, by their first sight
+    started_s: list[float] = field(
+        default_factory=list
+    )  # reported objects, by the time of their first detection
 
     def append(self, draft: Draft) -> Stamp:
-        """In place of the outbox."""
+        """Stands in for the outbox."""
         stamp = Stamp(len(self.started_s) + 1, "bench")
         document: dict[str, Any] = json.loads(draft.encode(stamp))
         if document["data"].get("phase") == "start":
             self.started_s.append((datetime.fromisoformat(document["time"]) - START).total_seconds())
         return stamp
 
-    def look(self, frame: Frame, insight: FrameResult) -> None:
-        if insight.motion.regions:
+    def record(self, frame: Frame, result: FrameResult) -> None:
+        if result.motion.regions:
             self.moved_s.append(frame.captured_mono - BEGIN_MONO)
 
 
@@ -98,18 +100,18 @@ def measure(plan: Plan) -> list[Result]:
 
 
 def visits_of(length_s: float, count: int) -> list[Visit]:
-    """Begin at moments that are spread evenly over ``SPREAD_S``, a multiple of all keyframe intervals."""
+    """Visits whose beginnings are spread evenly over ``SPREAD_S``, a multiple of all keyframe intervals."""
     beginnings = [FIRST_S + EVERY_S * n + SPREAD_S * (n * GOLDEN % 1.0) for n in range(count)]
     return [Visit(round(begin_s, 1), length_s) for begin_s in beginnings]
 
 
 def share(times_s: list[float], visits: list[Visit], grace_s: float) -> float:
-    """Percent of the visits in which one of the times lies; ``grace_s`` more on both sides."""
-    seen = [
+    """Percentage of the visits that contain one of the times, with ``grace_s`` more on both sides."""
+    sightings = [
         any(visit.begin_s - grace_s <= time_s < visit.begin_s + visit.seconds + grace_s for time_s in times_s)
         for visit in visits
     ]
-    return 100.0 * sum(seen) / len(visits)
+    return 100.0 * sum(sightings) / len(visits)
 
 
 def _measure(plan: Plan, length_s: float, keyframe_s: float, count: int) -> Result:
@@ -123,9 +125,9 @@ def _measure(plan: Plan, length_s: float, keyframe_s: float, count: int) -> Resu
     figures = {"visits": float(count), "on_a_keyframe_percent": 100 * min(1.0, length_s / keyframe_s)}
     for gear in ("full", "auto"):
         folder = plan.own_folder(f"visits/{length_s:g}-{keyframe_s:g}-{gear}")
-        seen = _through_the_agent(path, _settings(folder, path, gear))
-        figures[f"noticed_{gear}_percent"] = share(seen.moved_s, visits, 0.05)
-        figures[f"told_{gear}_percent"] = share(seen.started_s, visits, GRACE_S)
+        sightings = _through_the_agent(path, _settings(folder, path, gear))
+        figures[f"noticed_{gear}_percent"] = share(sightings.moved_s, visits, 0.05)
+        figures[f"told_{gear}_percent"] = share(sightings.started_s, visits, GRACE_S)
     subject = f"{length_s:g} s, a keyframe every {keyframe_s:g} s"
     return Result("visits", subject, {name: round(value, 1) for name, value in figures.items()})
 
@@ -141,10 +143,10 @@ def _settings(folder: Path, path: Path, gear: str) -> Settings:
 
 
 def _through_the_agent(path: Path, settings: Settings) -> Sightings:
-    """Packet by packet; the reader's own thread is not started."""
-    clock, seen = ClipClock(), Sightings()
+    """Run the clip packet by packet, without the reader's own thread."""
+    clock, sightings = ClipClock(), Sightings()
     reader = CameraReader(settings.cameras[0], clock)
-    pipeline = _pipeline(settings, clock, seen)
+    pipeline = _pipeline(settings, clock, sightings)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         connection = StreamConnection(VideoDecoder(stream.codec_context), live=True)
@@ -154,24 +156,24 @@ def _through_the_agent(path: Path, settings: Settings) -> Sightings:
             if packet.size and packet.pts is not None:
                 clock.mono = BEGIN_MONO + float(packet.pts * packet.time_base)
                 reader.ring.append(packet, clock.mono, clock.mono)
-                _look(reader, pipeline, seen)
+                _analyse(reader, pipeline, sightings)
         if connection.failure is not None:
             raise connection.failure
-    return seen
+    return sightings
 
 
-def _look(reader: CameraReader, pipeline: Pipeline, seen: Sightings) -> None:
-    """What cameras/pipeline_thread.py does on the pipeline's thread."""
+def _analyse(reader: CameraReader, pipeline: Pipeline, sightings: Sightings) -> None:
+    """Analyse the waiting frames, as ``cameras/pipeline_thread.py`` does."""
     while (frame := reader.feed.take(0.0)) is not None:
         if reader.feed.can_escalate and pipeline.has_motion(frame):
             reader.feed.escalate()
             continue
-        insight = pipeline.process(frame)
-        seen.look(frame, insight)
-        reader.feed.frame_done(insight.busy)
+        result = pipeline.process(frame)
+        sightings.record(frame, result)
+        reader.feed.frame_done(result.busy)
 
 
-def _pipeline(settings: Settings, clock: ClipClock, seen: Sightings) -> Pipeline:
+def _pipeline(settings: Settings, clock: ClipClock, sightings: Sightings) -> Pipeline:
     camera, min_score = settings.cameras[0], settings.detector.min_score
     detector = choose_detector(settings.detector).detector
     assert detector is not None
@@ -183,5 +185,5 @@ def _pipeline(settings: Settings, clock: ClipClock, seen: Sightings) -> Pipeline
         clock_synced=lambda: True,
         model=model_ref(detector),
     )
-    site = PipelineContext(access, min_score, events, seen, UTC, frozenset())
-    return build_pipeline(camera, site, "bench")
+    context = PipelineContext(access, min_score, events, sightings, UTC, frozenset())
+    return build_pipeline(camera, context, "bench")

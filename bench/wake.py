@@ -1,8 +1,8 @@
-"""From the first picture that shows somebody to the event at a subscriber.
+"""Measures the time from the first picture that shows a person to the event at a subscriber.
 
-The agent runs as a process; a relay notes when each picture was pushed by the camera (``wiretap.py``), and
-which picture is the first to show one pixel of the walker is known from the drawing. A visitor whose event
-does not come before the next one is missed.
+The agent runs as a process. A relay (``wiretap.py``) records when the camera sent each picture, and the
+drawing says which picture is the first to show one pixel of the person. A person whose event does not come
+before the next person is missed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.rtsp import RtspServer
 
 WAIT_S = 6.0
-"""For the last event."""
+"""Seconds to wait for the last event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """Cameras on which somebody walks in every ``every_s``; on each ``step_s`` later than on the one before,
-    so that they come one at a time and at all moments between two keyframes."""
+    """Cameras in which a person walks in every ``every_s``; in each camera ``step_s`` later than in the one
+    before, so that people come one at a time and at all times between two keyframes."""
 
     name: str
     about: str
@@ -107,7 +107,7 @@ def _camera(camera_id: str, url: str, gear: str | None) -> dict[str, object]:
 
 
 def _wake_ups(agent: AgentProcess) -> float:
-    """Of all cameras since the start, as the agent counts them."""
+    """Wake-ups of all cameras since the start, as the agent counts them."""
     status = agent.status() or {"heartbeat": {}}
     return float(sum(camera.get("wake_ups", 0) for camera in status["heartbeat"].get("cameras", {}).values()))
 
@@ -122,7 +122,7 @@ def _file(clip: Clip, visit: Visit, cache: Path) -> Path:
 
 
 def pushes(passed: Sequence[Passed], shown: int, frames: int) -> list[float]:
-    """When picture ``shown`` of each round of ``frames`` pictures passed."""
+    """Times at which picture ``shown`` of each round of ``frames`` pictures passed the relay."""
     return [picture.mono for picture in passed if picture.number % frames == shown]
 
 
@@ -145,7 +145,7 @@ def _figures(waits: Sequence[float | None]) -> dict[str, float]:
 
 
 def starts_of(arrivals: Sequence[Arrival], camera: str) -> list[float]:
-    """When the ``start`` events of a camera came."""
+    """Times at which the ``start`` events of a camera came."""
     return [
         a.mono
         for a in arrivals

@@ -1,4 +1,4 @@
-"""A subscriber that notes when each message came."""
+"""A subscriber that records when each message came."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Watch(Subscriber):
         self._came_mono: list[float] = []
 
     def arrivals(self, topic: str) -> list[Arrival]:
-        """On topics that begin so after ``up/``, in order."""
+        """Messages on topics that begin with ``up/`` and the prefix, in order."""
         found = []
         for mono, message in zip(list(self._came_mono), self.messages, strict=False):
             _, _, _, gateway, _, rest = message.topic.split("/", 5)

@@ -1,7 +1,7 @@
-"""A relay between RTSP cameras and the agent that notes when each picture went past.
+"""A relay between RTSP cameras and the agent that records when each picture passed.
 
-The picture's number is taken from its RTP timestamp, counted from the first one after the connection: nothing
-in the camera has to be changed, and a lost packet moves no number. RTSP over TCP only (RFC 2326, 10.12).
+The number of a picture is derived from its RTP timestamp, counted from the first one of the connection: the
+camera need not be changed, and a lost packet shifts no number. RTSP over TCP only (RFC 2326, 10.12).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Wiretap:
 
     @property
     def passed(self) -> list[Passed]:
-        """Since the newest connection, in order."""
+        """Pictures since the newest connection, in order."""
         with self._lock:
             return list(self._passed)
 

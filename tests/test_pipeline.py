@@ -1,4 +1,4 @@
-"""What keeps a camera awake: whatever the next frame may tell more about."""
+"""What keeps a camera busy: motion, moving and unconfirmed tracks, and rules that need every frame."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STARTED = replace(track(BOX), first_seen_mono=100.0)
 
 @dataclass
 class Finds:
-    """Motion, look and track stage in one: finds what a test says."""
+    """Motion, detection and track stage in one: finds what a test says."""
 
     motion: Motion
     tracks: tuple[Track, ...]
@@ -67,7 +67,7 @@ class Silent:
 
 
 class Nowhere:
-    def accept(self, hit: Observation, frame: Frame) -> None: ...
+    def accept(self, observation: Observation, frame: Frame) -> None: ...
 
 
 def busy(motion: Motion, *tracks: Track, now: float = 101.0, needs_every_frame: bool = False) -> bool:
@@ -100,8 +100,8 @@ def test_motion_and_a_scene_that_is_not_steady_are_reasons(motion: Motion) -> No
         (TrackState.MOVING, 600.0, True),
         (TrackState.LOST, 600.0, True),  # may come back any moment
         (TrackState.STATIONARY, 1.0, False),  # parked
-        (TrackState.TENTATIVE, 1.0, True),  # nobody knows yet
-        (TrackState.TENTATIVE, TENTATIVE_BUSY_S + 1, False),  # and nobody will: a tree trunk
+        (TrackState.TENTATIVE, 1.0, True),  # not known yet
+        (TrackState.TENTATIVE, TENTATIVE_BUSY_S + 1, False),  # unconfirmed for too long: a tree trunk
     ],
 )
 def test_a_track_is_a_reason_while_more_can_be_learned_of_it(

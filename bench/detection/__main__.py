@@ -1,9 +1,9 @@
-"""What one inference on a whole picture costs with each model, and what it sees.
+"""Measures what one inference on a whole picture costs with each model, and what it detects.
 
     EDGE_AGENT_TEST_DATA=DIR python -m bench.detection
 
-CPU time of one thread, from the decoded YUV frame to the detections, beside the bare inference: read the
-ratios. The model that ships, and those of ``DIR/models`` and ``DIR/teachers``; footage from ``DIR/video``.
+CPU time of one thread, from the decoded YUV frame to the detections, beside the bare inference: compare the
+ratios. Models: the shipped one, and those of ``DIR/models`` and ``DIR/teachers``; footage from ``DIR/video``.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ def pictures(path: Path, every: int) -> list[Picture]:
 
 
 def seen(detector: ObjectDetector, picture: Picture) -> list[Detection]:
-    """People and two-wheelers on the whole picture."""
+    """Number of people and two-wheelers detected on the whole picture."""
     fit = detector.fit((picture.width, picture.height))
     found = detector.detect(picture.scaled((fit.width, fit.height)))
     return [d for d in found if GROUP_OF_LABEL[d.label] != "vehicle"]
 
 
 def bare_inference(path: Path) -> Callable[[], Any]:
-    """Nothing but ``invoke`` on an input of noise."""
+    """Run only ``invoke``, on an input of noise."""
     interpreter = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
     detail = interpreter.get_input_details()[0]

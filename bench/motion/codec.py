@@ -1,4 +1,4 @@
-"""What a camera's encoder does to a picture: H.264 at a camera's bit rate, and back."""
+"""Encodes pictures with H.264 at a camera's bit rate, and decodes them again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ KEYFRAME_EVERY = 2 * FPS
 
 
 def through_h264(frames: Iterator[SceneFrame], kbps: int) -> Iterator[SceneFrame]:
-    """``frames`` encoded with a keyframe every 2 s and no B-frames, decoded; truth stays beside them."""
+    """``frames`` after encoding with a keyframe every 2 s and no B-frames, and decoding; the truth is
+    kept."""
     encoder: VideoCodecContext = VideoCodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, FPS), Fraction(FPS)

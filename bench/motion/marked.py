@@ -1,4 +1,4 @@
-"""Hand-marked walkers of vtest.avi: how many have a motion box of their own."""
+"""Counts how many hand-marked walkers of vtest.avi have a motion box of their own."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ WALKERS: dict[int, tuple[PixelBox, ...]] = {
     ),
 }
 """0-based frame number of the 10 fps clip -> boxes in pixels of its 768 x 576 picture, marked by eye
-to about 3 pixels, before any detector's boxes of these frames were looked at."""
+to about 3 pixels, before any detector's boxes of these frames were seen."""
 MIN_IOU = 0.4
 _SCALE = 640 / 768
 
 
 def run(makers: Sequence[Callable[[], Peer]]) -> list[dict[str, object]]:
-    """Needs ``$EDGE_AGENT_VTEST``; an empty list without it. Every second frame is looked at: 5 fps."""
+    """Needs ``$EDGE_AGENT_VTEST``; an empty list without it. Every second frame is analysed: 5 fps."""
     vtest = os.environ.get("EDGE_AGENT_VTEST")
     if not vtest:
         return []

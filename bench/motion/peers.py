@@ -1,4 +1,4 @@
-"""The detectors that are compared; each gets 640 x 360 luma and gives boxes in pixels of it."""
+"""The detectors that are compared; each receives 640 x 360 luma and returns boxes in its pixels."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LumaPicture:
 
 
 class Ours:
-    """edge_agent.motion."""
+    """The agent's motion stage (``edge_agent.motion``)."""
 
     def __init__(self, fps: float = FPS) -> None:
         self.name = "edge_agent.motion"
@@ -70,7 +70,7 @@ class Ours:
 
 
 class Subtractor:
-    """A mask-making function at half size; opening and grouping are those of edge_agent.motion."""
+    """A function that makes a mask at half size; opening and grouping are those of ``edge_agent.motion``."""
 
     def __init__(self, name: str, apply: Callable[[Gray], Gray], scale: float = 0.5) -> None:
         self.name = name
@@ -98,19 +98,19 @@ class Subtractor:
 
 
 def mog2() -> Subtractor:
-    """OpenCV MOG2, shadows on and not counted."""
+    """OpenCV MOG2; shadows are detected and not counted."""
     model = cv2.createBackgroundSubtractorMOG2()
     return Subtractor("MOG2 half size + shadow", lambda p: _certain(model.apply(p)))
 
 
 def knn() -> Subtractor:
-    """OpenCV KNN, shadows on and not counted."""
+    """OpenCV KNN; shadows are detected and not counted."""
     model = cv2.createBackgroundSubtractorKNN()
     return Subtractor("KNN half size + shadow", lambda p: _certain(model.apply(p)))
 
 
 def frame_difference() -> Subtractor:
-    """Two frames in a row, blurred, more than 15 levels apart."""
+    """Pixels that differ by more than 15 levels between two blurred frames in a row."""
     last: list[Gray] = []
 
     def apply(picture: Gray) -> Gray:

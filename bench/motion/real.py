@@ -1,4 +1,4 @@
-"""Real clips beside the synthetic scenes; README.md says what was changed after looking at them."""
+"""Runs the detectors on real clips; README.md says what was changed because of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ClipResult:
 
 
 def clips() -> list[Path]:
-    """``$EDGE_AGENT_TEST_DATA/video/*`` and ``$EDGE_AGENT_VTEST``, as far as they are set."""
+    """The clips of ``$EDGE_AGENT_TEST_DATA/video/*`` and ``$EDGE_AGENT_VTEST``, as far as these are set."""
     found: list[Path] = []
     if vtest := os.environ.get("EDGE_AGENT_VTEST"):
         found.append(Path(vtest))
@@ -41,7 +41,7 @@ def clips() -> list[Path]:
 
 
 def frames_of(path: Path) -> Iterator[Gray]:
-    """Luma, at most ``WIDTH`` wide, at ``FPS`` in the clip's own time, for ``SECONDS``."""
+    """Yield luma, at most ``WIDTH`` wide, at ``FPS`` in the clip's own time, for ``SECONDS``."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         due = 0.0
@@ -63,7 +63,8 @@ def frames_of(path: Path) -> Iterator[Gray]:
 
 
 def run(makers: Sequence[Callable[[], Peer]], reference: str) -> list[dict[str, object]]:
-    """Every detector on every clip; ``reference`` is the name whose masks the others are compared with."""
+    """Run every detector on every clip; ``reference``: the detector whose masks the others are compared
+    with."""
     results: list[dict[str, object]] = []
     for path in clips():
         peers = [make() for make in makers]

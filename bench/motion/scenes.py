@@ -1,7 +1,7 @@
 """Synthetic surveillance scenes, 640 x 360 luma at 5 frames a second, with exact ground truth.
 
-Everything follows from the seed. ``TUNING_SEEDS`` may be looked at while the detector is changed;
-``HELD_OUT_SEEDS`` are reported apart and must not be.
+Everything is determined by the seed. ``TUNING_SEEDS`` may be used while the detector is changed;
+``HELD_OUT_SEEDS`` must not be used for this, and are reported separately.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class SceneFrame:
 
 
 def smooth_field(rng: np.random.Generator, cell: int, width: int = WIDTH, height: int = HEIGHT) -> Plane:
-    """Smooth random field with mean 0 and deviation 1; ``cell`` is its grain in pixels."""
+    """A smooth random field with mean 0 and deviation 1; ``cell`` is its grain in pixels."""
     coarse = rng.normal(0, 1, (height // cell + 3, width // cell + 3)).astype(np.float32)
     field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray((field - field.mean()) / (field.std() + 1e-6), np.float32)
@@ -303,7 +303,7 @@ def moving_scene(mover: Mover, seed: int, night: bool) -> Iterator[SceneFrame]:
 
 def _with_mover(picture: Plane, mover: Mover, skin: Plane, x: float, y: float) -> Plane:
     alpha = np.zeros((HEIGHT, WIDTH), np.float32)
-    shift = 4  # sixteenths of a pixel: slow things move by less than one a frame
+    shift = 4  # sixteenths of a pixel: slow objects move by less than a pixel a frame
     unit = 1 << shift
     centre = (round((x + mover.width / 2 - 0.5) * unit), round((y + mover.height / 2 - 0.5) * unit))
     axes = (round(mover.width / 2 * unit), round(mover.height / 2 * unit))

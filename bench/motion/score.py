@@ -1,4 +1,4 @@
-"""Runs detectors over scenes and counts what they got right."""
+"""Runs detectors over scenes and scores their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIN_SHARE_OF_FRAMES = 0.5
 
 @dataclass
 class Score:
-    """Of one detector on one set of seeds."""
+    """The score of one detector on one set of seeds."""
 
     us_per_frame: float = 0.0
     false_frames: dict[str, float] = field(default_factory=dict)  # scene -> % of frames after warm-up

@@ -1,6 +1,6 @@
-"""``python -m bench.scale PART...``: what one broker and one centre do with a city. Minutes each.
+"""``python -m bench.scale PART...``: measures one broker and one centre with a city. Each part takes minutes.
 
-Everything is on this machine, the gateways too: what they take is missing for broker and centre.
+Everything runs on this machine, also the gateways, so their CPU time is missing for broker and centre.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WARD = "sim-ward-07"
 
 
 def storm(folder: Path, sites: int) -> dict[str, Any]:
-    """All connect at once, with and without spread; nothing else happens."""
+    """All gateways connect at once, with and without spread; nothing else happens."""
     found = {}
     for spread_s in (0.0, 30.0):
         quiet = city_of(sites, events_per_camera_day=0.0, camera_faults_per_day=0.0, spread_s=spread_s)
@@ -58,11 +58,11 @@ def storm(folder: Path, sites: int) -> dict[str, Any]:
 
 
 def steady(folder: Path, sites: int, seconds: float = 120.0) -> dict[str, Any]:
-    """Noon of the worst usual day."""
+    """The load at noon of the busiest ordinary day."""
     with playing(folder / "city", city_of(sites, begins_at_h=NOON_H), most=sites * 2 + 10) as city:
         city.begin()
         city.watch_online(sites, PATIENCE_S)
-        city.watch(city.elapsed_s + 40.0)  # what was stored before the connect is through
+        city.watch(city.elapsed_s + 40.0)  # events from before the connect have been sent
         before, meter = city.sample(), Meter(city)
         city.watch(city.elapsed_s + seconds)
         after, spent = city.sample(), meter.read()
@@ -88,7 +88,7 @@ def steady(folder: Path, sites: int, seconds: float = 120.0) -> dict[str, Any]:
 
 
 def restart(folder: Path, sites: int) -> dict[str, Any]:
-    """The broker ends under load and starts again two seconds later, as systemd has it."""
+    """The broker ends under load and starts again two seconds later, as with systemd."""
     found = {}
     for how, spread_s in ((signal.SIGTERM, 30.0), (signal.SIGKILL, 30.0), (signal.SIGKILL, 0.0)):
         name = f"{how.name}, spread {spread_s:.0f} s"
@@ -96,7 +96,7 @@ def restart(folder: Path, sites: int) -> dict[str, Any]:
         with playing(folder / name.replace(" ", "-"), scenario, most=sites * 2 + 10) as city:
             city.begin()
             city.watch_online(sites, PATIENCE_S)
-            city.watch(city.elapsed_s + 62.0)  # a session of a minute is a good one
+            city.watch(city.elapsed_s + 62.0)  # a session of at least a minute counts as stable
             city.broker.end(how)
             threading.Event().wait(2.0)
             city.broker.start()
@@ -112,13 +112,13 @@ def restart(folder: Path, sites: int) -> dict[str, Any]:
                 "most connects in a second": steepest(again, 1.0),
                 "most in a second, of an even spread": sites / spread_s if spread_s else None,
                 **account(city, totals),
-                **city.told_by_the_centre(),
+                **city.reported_by_the_centre(),
             }
     return found
 
 
 def faults(folder: Path, sites: int) -> dict[str, Any]:
-    """The network of a ward, then the power of the city; what the centre tells of it."""
+    """The network of a ward fails, then the power of the city; what the centre reports about it."""
     outage, cut = WardOutage(at_s=150.0, for_s=90.0, ward=WARD), PowerOutage(at_s=400.0, for_s=60.0)
     found: dict[str, Any] = {}
     with playing(
@@ -126,11 +126,11 @@ def faults(folder: Path, sites: int) -> dict[str, Any]:
     ) as city:
         city.begin()
         city.watch(outage.at_s - 2.0)
-        before = city.told_by_the_centre()
+        before = city.reported_by_the_centre()
         city.watch(outage.at_s + outage.for_s)
         all_s = city.watch_online(sites, PATIENCE_S)
         city.watch(cut.at_s - 2.0)
-        middle = city.told_by_the_centre()
+        middle = city.reported_by_the_centre()
         found["ward outage"] = difference(before, middle) | {
             "all online again after s": None if all_s is None else all_s - outage.at_s - outage.for_s
         }
@@ -138,7 +138,7 @@ def faults(folder: Path, sites: int) -> dict[str, Any]:
         first = len(city.samples)
         all_s = city.watch_online(sites, PATIENCE_S)
         city.watch(city.elapsed_s + 60.0)
-        found["power cut"] = difference(middle, city.told_by_the_centre()) | {
+        found["power cut"] = difference(middle, city.reported_by_the_centre()) | {
             "all online again after s": None if all_s is None else all_s - cut.at_s - cut.for_s,
             "most connects in a second": steepest(city.samples[first:], 1.0),
         }
@@ -147,8 +147,8 @@ def faults(folder: Path, sites: int) -> dict[str, Any]:
 
 
 def growth(folder: Path, sites: int) -> dict[str, Any]:
-    """More sessions and heartbeats, with the events of one city. Ten times as many are more than two cores
-    can play so: their sign-ons take longer than a sign-on may. ``tenfold`` plays them lighter."""
+    """More sessions and heartbeats, with the events of one city. Two cores cannot simulate ten times as many
+    in this way, because connecting takes longer than allowed; ``tenfold`` uses lighter gateways."""
     found = {}
     for times in (2, 5):
         scenario = city_of(

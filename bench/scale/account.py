@@ -1,4 +1,4 @@
-"""What a played city comes to: counts that have to agree, and times read from its samples."""
+"""Evaluates a simulated city: counts that have to agree, and times from its samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_agent.tools.simulate.totals import SimulationTotals
 NOON_H = 12.0
 PATIENCE_S = 300.0
 MOST_NAMED = 20
-"""Of gateways that something is left at."""
+"""Gateways with remaining events that are listed by name."""
 
 
 def city_of(sites: int, **changes: Any) -> Scenario:
@@ -23,10 +23,10 @@ def city_of(sites: int, **changes: Any) -> Scenario:
 
 
 def account(city: City, totals: SimulationTotals) -> dict[str, Any]:
-    """Whether anything is lost or there twice, by three counts of it."""
+    """Check by three counts whether any event is lost or duplicated."""
     counts, status = totals.counts, city.status()
     outboxes = [name for name in totals.left_at if (city.folder / "outboxes" / name).exists()]
-    for gateway in outboxes:  # to be looked at
+    for gateway in outboxes:  # for inspection
         kept = Path("build/bench/scale/left")
         shutil.rmtree(kept / gateway, ignore_errors=True)
         shutil.copytree(city.folder / "outboxes" / gateway, kept / gateway)
@@ -48,7 +48,7 @@ def account(city: City, totals: SimulationTotals) -> dict[str, Any]:
 
 
 def latency(before: Sample, after: Sample) -> list[float | None]:
-    """Of what was confirmed in between."""
+    """Latency of the events that were confirmed between two samples."""
     counts = zip(after.totals.counts.latency, before.totals.counts.latency, strict=True)
     between = [later - earlier for later, earlier in counts]
     return [percentile_s(between, share) for share in (0.5, 0.99, 1.0)]
@@ -59,7 +59,7 @@ def when(samples: Sequence[Sample], online: float) -> float | None:
 
 
 def steepest(samples: Sequence[Sample], within_s: float) -> int:
-    """The most that came online within a while."""
+    """The largest number of gateways that came online between two samples."""
     return max(
         (
             later.totals.online - earlier.totals.online

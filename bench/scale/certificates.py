@@ -1,7 +1,8 @@
-"""Certificates for a simulated fleet, which live two days: ``python -m bench.scale.certificates FOLDER``.
+"""Makes certificates for a simulated fleet, valid for two days: ``python -m bench.scale.certificates
+FOLDER``.
 
 Makes a CA, one certificate for each gateway of the scenario, and those of a broker on 127.0.0.1,
-``central`` and ``fleet-operator``. For labs only: the keys lie unencrypted in one folder.
+``central`` and ``fleet-operator``. For labs only: the keys are stored unencrypted in one folder.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SERVERS = ("broker", "central", "fleet-operator")
 
 
 class Issuer:
-    """Signs with ``ca.crt`` and ``ca.key``; makes them where they are not there."""
+    """Signs with ``ca.crt`` and ``ca.key``; makes them if they are missing."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         if not certificate.exists():
@@ -43,7 +44,7 @@ class Issuer:
         self._key = loaded
 
     def issue(self, folder: Path, name: str) -> None:
-        """``NAME.crt`` and ``NAME.key``; of ``broker`` for 127.0.0.1 and localhost."""
+        """Make ``NAME.crt`` and ``NAME.key``; those of ``broker`` are for 127.0.0.1 and localhost."""
         own = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         builder = (

@@ -1,4 +1,4 @@
-"""A broker as the role makes it, a centre, and a city of simulated gateways beside them."""
+"""Runs a broker as the Ansible role configures it, a centre, and a city of simulated gateways."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from tests.fleet.broker_side import FleetBroker
 from tests.testbed.mosquitto import binary, wait_until
 
 SAMPLE_S, SELDOM_S = 0.25, 5.0
-"""Each asks every outbox, which costs the players; often only where a rush is watched."""
+"""Seconds between samples. Each sample queries every outbox, which costs CPU time of the worker processes."""
 START_S = 60.0
 FILES_BESIDE = 200
-"""That a broker has open besides its connections."""
+"""Files that a broker has open besides its connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Players:
-    """What plays the gateways: the module of each process, and how many it plays at most."""
+    """How gateways are simulated: the module of each process, and its maximum number of gateways."""
 
     module: str
     most: int
 
 
 REAL = Players(WORKER, 100)
-"""The agent's own outbox and publisher."""
+"""Gateways with the agent's own outbox and publisher."""
 LIGHT = Players("bench.scale.light", 2_500)
-"""Sessions alone, see bench/scale/light."""
+"""Gateways with a session only, see bench/scale/light."""
 
 
 class CityBroker(FleetBroker):
-    """As ``roles/broker`` makes it, and can be killed."""
+    """A broker as ``roles/broker`` configures it, which tests can kill."""
 
     def start(self) -> None:
         (self.folder / "log").touch()
@@ -78,19 +78,19 @@ class Sample:
 
 @dataclass
 class City:
-    """While ``playing`` lasts. ``samples`` are taken by whoever calls ``watch``."""
+    """The city during ``playing``. ``watch`` collects ``samples``."""
 
     scenario: Scenario
     broker: CityBroker
     centre: subprocess.Popen[bytes] | None
     folder: Path
-    crew: WorkerPool
+    workers: WorkerPool
     began_mono: float = 0.0
     samples: list[Sample] = field(default_factory=list)
 
     def begin(self) -> None:
         self.began_mono = time.monotonic()
-        self.crew.send(BEGIN)
+        self.workers.send(BEGIN)
 
     @property
     def elapsed_s(self) -> float:
@@ -103,7 +103,7 @@ class City:
             pause.wait(SELDOM_S)
 
     def watch_online(self, count: int, longest_s: float) -> float | None:
-        """Until so many are online; when that was. None: they never were."""
+        """Wait until so many gateways are online; returns when, or None if they never were."""
         pause, deadline_s = threading.Event(), self.elapsed_s + longest_s
         while self.elapsed_s < deadline_s:
             if self.sample().totals.online >= count:
@@ -112,18 +112,18 @@ class City:
         return None
 
     def sample(self) -> Sample:
-        totals = self.crew.send(REPORT)
+        totals = self.workers.send(REPORT)
         taken = Sample(self.elapsed_s, totals)
         self.samples.append(taken)
         return taken
 
     def finish(self, longest_s: float) -> SimulationTotals:
-        """Quiet, drained, stopped."""
-        self.crew.send(QUIET)
+        """Stop new events, wait until the outboxes are empty, and end the gateways."""
+        self.workers.send(QUIET)
         pause, deadline_s = threading.Event(), self.elapsed_s + longest_s
         while self.elapsed_s < deadline_s and not self.sample().totals.complete:
             pause.wait(1.0)
-        return self.crew.end()
+        return self.workers.end()
 
     def status(self) -> CentralStatus:
         return read_status(load_central(self.folder / "central.yaml").database, round(time.time() * 1000))
@@ -132,8 +132,8 @@ class City:
     def centre_log(self) -> str:
         return (self.folder / "central.log").read_text(encoding="utf-8")
 
-    def told_by_the_centre(self) -> dict[str, int]:
-        """How often it told what."""
+    def reported_by_the_centre(self) -> dict[str, int]:
+        """How often the centre reported which event type."""
         log = self.centre_log
         patterns = {
             "outage of a ward": r"gateways went offline at once",
@@ -146,7 +146,7 @@ class City:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Of a while."""
+    """CPU seconds and memory over a period."""
 
     lasted_s: float
     broker: Usage
@@ -155,7 +155,7 @@ class Spent:
 
 
 class Meter:
-    """What broker and centre take from now on."""
+    """Measures what broker and centre use from now on."""
 
     def __init__(self, city: City) -> None:
         self._city = city
@@ -185,7 +185,7 @@ def playing(
     most: int = 2_000,
     players: Players = REAL,
 ) -> Iterator[City]:
-    """Everything is there and nothing has happened yet. ``most``: connections that the broker takes."""
+    """Start broker, centre and idle gateways. ``most``: connections that the broker accepts."""
     raise_open_files(most + FILES_BESIDE)
     folder.mkdir(parents=True)
     sites = make_sites(scenario)
@@ -215,9 +215,9 @@ def playing(
             )
             for share in split_sites(sites, players.most)
         ]
-        crew = stack.enter_context(WorkerPool(orders, players.module))
-        crew.wait_prepared()
-        yield City(scenario, broker, centre, folder, crew)
+        workers = stack.enter_context(WorkerPool(orders, players.module))
+        workers.wait_prepared()
+        yield City(scenario, broker, centre, folder, workers)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a process may open: thousands of sessions are thousands of files."""
+"""Raises the limit of open files: thousands of sessions are thousands of files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import resource
 
 
 def raise_open_files(wanted: int) -> None:
-    """For this process and those that it starts. Raises ValueError where the machine does not allow it."""
+    """Raise the limit for this process and its children. Raises ValueError if the machine does not allow
+    it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and wanted > hard:
         raise ValueError(f"{wanted} open files are needed, and this machine allows {hard} (ulimit -Hn)")

@@ -1,4 +1,4 @@
-"""Ten cities at one broker and one centre, played by light gateways; fewer of them for comparison."""
+"""Measures one broker and one centre with ten cities of light gateways, and with fewer for comparison."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from edge_agent.tools.simulate.scenario import Scenario
 
 TIMES = (1, 5, 10)
 SETTLE_S = 20.0
-"""What was stored before the connect is through, and heartbeats have found their rhythm."""
+"""After this long, events from before the connect are sent, and heartbeats are spread evenly."""
 MEASURED_S = 60.0
 STAY_S = 5.0
 SPREAD_S = 30.0
 GOOD_S = 62.0
-"""A session of a minute is a good one: its end is not taken for flapping."""
+"""A session of at least a minute counts as stable: its end does not count as flapping."""
 AWAY_S = 2.0
-"""As systemd has it for mosquitto."""
+"""As in mosquitto's systemd unit."""
 
 
 def tenfold(folder: Path, sites: int) -> dict[str, Any]:
-    """All connect at once; then, in another run, noon. Each with one, five and ten cities. Last the broker is
-    killed under ten."""
+    """All gateways connect at once; then, in another run, the load at noon. Each with one, five and ten
+    cities. At the end the broker is killed with ten cities."""
     found: dict[str, Any] = {}
     for times in TIMES:
         name = f"{times} x"
@@ -74,12 +74,12 @@ def _noon(folder: Path, scenario: Scenario) -> dict[str, Any]:
             "players behind s, at the end of it": after.totals.behind_s,
             "latency s meanwhile: half, 99 %, all": latency(before, after),
             **account(city, totals),
-            **city.told_by_the_centre(),
+            **city.reported_by_the_centre(),
         }
 
 
 def _restart(folder: Path, scenario: Scenario) -> dict[str, Any]:
-    """``kill -9`` at noon, and another one two seconds later with what the first had on disk."""
+    """Kill the broker under the load at noon, and start another one two seconds later with its files."""
     with playing(folder, scenario, most=_most(scenario), players=LIGHT) as city:
         _come(city)
         city.watch(city.elapsed_s + GOOD_S)
@@ -98,12 +98,12 @@ def _restart(folder: Path, scenario: Scenario) -> dict[str, Any]:
             "machine busy, cores": spent.machine_busy_s / spent.lasted_s,
             "broker RSS MB": Meter(city).read().broker.rss_mb,
             **account(city, totals),
-            **city.told_by_the_centre(),
+            **city.reported_by_the_centre(),
         }
 
 
 def _come(city: City) -> dict[str, Any]:
-    """Begin, and watch them sign on."""
+    """Start the gateways, and watch them connect."""
     gateways, meter = city.scenario.sites, Meter(city)
     city.begin()
     took_s = city.watch_online(gateways, PATIENCE_S)
@@ -123,7 +123,7 @@ def _come(city: City) -> dict[str, Any]:
 
 
 def _rates(before: Sample, after: Sample, scenario: Scenario) -> dict[str, float]:
-    """PUBLISH packets, counted at the broker's two sides: once in, once out."""
+    """Rates of PUBLISH packets, received and sent by the broker."""
     lasted_s = after.at_s - before.at_s
     earlier, later = before.totals.counts, after.totals.counts
     heartbeats = scenario.sites / scenario.heartbeat_s
@@ -138,5 +138,6 @@ def _rates(before: Sample, after: Sample, scenario: Scenario) -> dict[str, float
 
 
 def _most(scenario: Scenario) -> int:
-    """Connections: each gateway's, and that of a lost one that the broker has not noticed."""
+    """Maximum number of connections: one per gateway, and one that was lost and that the broker has not
+    noticed."""
     return scenario.sites * 2 + 10

@@ -30,7 +30,7 @@ PICTURE = Path("docs/images/vn-street.jpg")
 PICTURE_FRAME = 73
 FPS = (5.0, 10.0)
 SKIPS = (0, 1, 2, 3, 5, 7)
-"""Frames left out at the beginning of the other clips: each makes another course of events."""
+"""Frames skipped at the beginning of the other clips: each value gives another sequence of events."""
 
 
 def main() -> int:
@@ -112,11 +112,11 @@ def _footer(frame: Frame, tracks: tuple[Track, ...], setup: Setup) -> str:
 
 def _row(score: Score, costs: Costs, setup: Setup, tracks: int) -> str:
     confirm = f"{median(score.confirm_s):.1f}" if score.confirm_s else "-"
-    looks = costs.inferences / tracks if tracks else 0.0
+    inferences_per_track = costs.inferences / tracks if tracks else 0.0
     return (
         f"{setup.fps:3g}  {score.objects:6}  {score.in_time:6}  {score.found:5}"
         f"  {len(score.fragments):5}  {len(score.merges):6}  {len(score.false):5}  {score.idf1:.2f}"
-        f"  {score.mota:5.2f}  {confirm:>9}  {looks:11.1f}"
+        f"  {score.mota:5.2f}  {confirm:>9}  {inferences_per_track:11.1f}"
         f"  {costs.ms_a_frame(costs.motion):22.2f}  {costs.ms_a_frame(costs.detection):9.1f}"
         f"  {costs.ms_a_frame(costs.tracking):8.2f}"
     )
@@ -141,7 +141,7 @@ def _others(data: Path, setup: Setup, cache: Path, skips: Sequence[int]) -> None
 
 
 def _other(clip: Counted, setup: Setup, cache: Path, skip: int) -> tuple[int, int, Costs]:
-    """Confirmed tracks of the clip's group and of others, and what they cost."""
+    """Score one clip: confirmed tracks of its group and of others, and their cost."""
     groups: dict[str, str] = {}
 
     def watch(frame: Frame, insight: FrameResult) -> None:

@@ -1,4 +1,4 @@
-"""A picture of one analysed frame with its confirmed tracks."""
+"""Draws the confirmed tracks of an analysed frame into its picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_BYTES = 300_000
 
 
 def draw(frame: Frame, tracks: tuple[Track, ...], footer: str, path: Path) -> None:
-    """Writes a JPEG of less than ``MOST_BYTES`` with boxes, short ids and groups."""
+    """Write a JPEG of less than ``MOST_BYTES`` with boxes, short ids and groups."""
     picture = cv2.resize(frame.picture.bgr(), None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
     height, width = picture.shape[:2]
     for track in tracks:

@@ -1,4 +1,4 @@
-"""The clips, and what a person sees in them."""
+"""The clips, and the objects that were counted in them by eye."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Counted:
 
 
 def counted_clips(data: Path) -> list[Counted]:
-    """Those that are on this machine."""
+    """The clips that are on this machine."""
     video = data / "video"
     clips = [
         Counted(

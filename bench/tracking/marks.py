@@ -1,5 +1,5 @@
-"""Persons of vtest.avi on every 20th frame, marked by hand: how many have a confirmed track, and how many
-confirmed tracks match no marked person."""
+"""Scores tracks against persons marked by hand on every 20th frame of vtest.avi: how many persons have a
+confirmed track, and how many confirmed tracks match no person."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from edge_agent.core.model import PERSON, Box, Track, TrackState
 from edge_agent.tracking.association import FORBIDDEN, assign
 
 TRUTH = Path(__file__).parents[2] / "tests/tracking/data/vtest.gt.csv"
-"""Boxes that a model found on enlarged tiles; each was checked by eye and corrected or left out, and missing
-ones were added. A person who is almost hidden need not have a track."""
+"""Boxes that a model found on enlarged tiles; each was checked by eye and corrected or removed, and missing
+boxes were added. A person who is almost hidden need not have a track."""
 SIZE = (768, 576)
 MIN_IOU = 0.5
 
 
 class MarkScorer:
-    """Feed it the tracks of each frame; frames without marks do not count."""
+    """Scores the tracks of each frame; frames without marks do not count."""
 
     def __init__(self, truth: Mapping[int, Sequence[Marked]]) -> None:
         self._truth = truth

@@ -1,6 +1,6 @@
-"""The motorway clip: vehicles over a gate in the near half of each lane, against a count by eye.
+"""Scores the motorway clip: vehicles that pass a gate in the near half of each lane, against a count by eye.
 
-Counted in the picture of one line over time, which shows each vehicle once.
+The count was made in a picture of the gate's pixels over time, which shows each vehicle once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPLIT_AWAY, SPLIT_NEARER = 0.58, 0.37  # x at the one gate and y at the other be
 
 @dataclass
 class GateCounter:
-    """Feed it the confirmed tracks of each frame, then ask for the ``result``."""
+    """Counts vehicles from the confirmed tracks of each frame; ``result`` compares them with the truth."""
 
     _before: dict[str, Box] = field(default_factory=dict)
     passed: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: {lane: [] for lane in LANES})
@@ -39,7 +39,7 @@ class GateCounter:
                 self._before[track.id] = track.box
 
     def result(self) -> dict[str, tuple[int, int, int]]:
-        """By lane: vehicles that passed, those counted, and counts too many (twice, or nothing there)."""
+        """By lane: vehicles that passed, those counted, and wrong counts (twice, or without a vehicle)."""
         return {lane: self._lane_result(lane) for lane in LANES}
 
     def _lane_result(self, lane: str) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""The agent's own pipeline on a clip, with its stages timed."""
+"""Runs the agent's pipeline on a clip and times its stages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STARTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Costs:
-    """CPU seconds of this thread by stage, and what was counted."""
+    """CPU seconds of this thread by stage, and counts."""
 
     motion: float = 0.0
     detection: float = 0.0
@@ -115,7 +115,7 @@ class Setup:
 def analysed(
     pictures: Iterable[ReplayFrame], fps: float, first: int = 0, begin_s: float = 0.0
 ) -> Iterator[Frame]:
-    """``fps`` frames a second of a clip without its ``first`` pictures; time runs from ``begin_s``."""
+    """Yield ``fps`` frames a second of a clip without its ``first`` pictures; time starts at ``begin_s``."""
     sampler = Sampler(fps)
     skipped_s: float | None = None
     for item in islice(pictures, first, None):
@@ -126,7 +126,7 @@ def analysed(
 
 
 def run(frames: Iterable[Frame], setup: Setup, watch: Watch) -> Costs:
-    """All stages on ``frames``; inferences are budgeted in their time."""
+    """Run all stages on ``frames``; the inference budget uses the frames' time."""
     costs = Costs()
     pipeline = _pipeline(_camera(setup.fps), setup, costs)
     for frame in frames:

@@ -2,8 +2,8 @@
 
 Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance", 2008; Ristani et al.,
 "Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking", 2016. A pair matches from
-``MIN_IOU`` on, low because a look often sees the rider without the wheels; a match that held in the frame
-before holds on as CLEAR MOT demands.
+``MIN_IOU`` on; it is low because an inference often sees the rider without the wheels. A match of the last
+frame is kept, as CLEAR MOT requires.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Step:
 
 @dataclass
 class Score:
-    """What came out. ``fragments`` and ``merges`` list object number -> track ids and the other way round."""
+    """The score. ``fragments``: object number -> track ids. ``merges``: track id -> object numbers."""
 
     objects: int = 0
     in_time: int = 0  # right group within the limit
@@ -53,7 +53,7 @@ class Score:
 
 
 class Scorer:
-    """Feed every analysed frame, then ask for the ``Score``."""
+    """Collects every analysed frame, then computes the ``Score``."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Scorer:
         least_s: float = 0.75,
         lowest_foot: float = 0.0,
     ) -> None:
-        """Demanded are objects of ``truth`` marked for at least ``least_s``.
+        """Objects of ``truth`` that are marked for at least ``least_s`` have to be found.
 
         Tracks of the group whose foot never came below ``lowest_foot`` (0..1 of the height) are too far
         away to have been marked and so are not false.
@@ -145,7 +145,8 @@ class Scorer:
         return s
 
     def _split_and_merged(self, demanded: set[int]) -> tuple[dict[int, list[str]], dict[str, list[int]]]:
-        """A single frame's chance match is no identity: two frames make one."""
+        """Splits and merges. A track counts for an object from two matched frames on: one may be a chance
+        match."""
         ids, numbers = defaultdict(list), defaultdict(list)
         for (number, track_id), frames in sorted(self._together.items()):
             if frames >= 2 and number in demanded:

@@ -1,4 +1,4 @@
-"""The Vietnamese street again and again, a little differently each time.
+"""Runs the Vietnamese street many times, with small variations.
 
 The clip is 2.9 s long, its first 0.6 s are one frozen picture, and the motion stage learns during the first
 second of a start: a single run says little about a camera that runs for months. So the same 2.9 s are scored
@@ -44,7 +44,7 @@ STARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Means over ``runs``, per run."""
+    """Mean values per run, over ``runs``."""
 
     runs: int
     objects: float
@@ -69,7 +69,7 @@ class Street:
         self._empty = {mirrored: _without_traffic(p[FROZEN:]) for mirrored, p in self._pictures.items()}
 
     def summary(self, setup: Setup, start: Start) -> Summary:
-        """From every first frame that makes a difference at ``setup.fps``, as it is and mirrored."""
+        """Run from every first frame that gives other frames at ``setup.fps``, unchanged and mirrored."""
         step = round(self._fps / setup.fps)
         runs = [
             self.score(setup, start, offset, mirrored) for mirrored in (False, True) for offset in range(step)
@@ -109,7 +109,7 @@ def _mirror(picture: Picture) -> Picture:
 
 
 def _without_traffic(pictures: Sequence[ReplayFrame]) -> Picture:
-    """The street as no rider ever saw it: the median over time."""
+    """The street without traffic: the median over time."""
     stack = np.stack([p.picture.bgr() for p in pictures[::2]])
     return ArrayPicture(np.median(stack, axis=0).astype(np.uint8))
 

@@ -1,7 +1,7 @@
-"""Hand-marked ground truth in MOTChallenge format, and clips at the width of a camera's second stream.
+"""Reads hand-marked ground truth in MOTChallenge format, and scales clips to a camera's second stream.
 
 Rows are ``frame, id, x, y, width, height, use, class, visibility`` in pixels of the clip's own picture;
-``use`` 0 marks what is neither demanded nor counted as false.
+``use`` 0 marks objects that need not be found and do not count as false.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What is done to a camera and what merely happens before it, made from real clips, with exact truth."""
+"""Measures tamper detection: tampering and ordinary scenes, made from real clips, with exact truth."""

@@ -1,4 +1,4 @@
-"""``python -m bench.view [--quick] [--only CLASS,…]``: how well the camera truth tells the truth."""
+"""``python -m bench.view [--quick] [--only CLASS,…]``: measures how well tampering is detected."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def main() -> None:
     if options.cost:
         print("\n".join([HEAD, *(cost.line for cost in costs())]))
         return
-    logging.disable(logging.WARNING)  # what the stage logs stands in the tables
+    logging.disable(logging.WARNING)  # the tables show what the stage logs
     kinds = _chosen(options.only)
     full, idle = (int(number) for number in options.cases.split(","))
     counts, among = ({"full": 1, "idle": 2}, 3) if options.quick else ({"full": full, "idle": idle}, None)

@@ -1,4 +1,4 @@
-"""The camera behind the lens: exposure, sensor noise, burnt-in clock, encoder."""
+"""Simulates a camera: exposure, sensor noise, a clock in the picture, encoder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.core.model import Frame
 
 LOW_DELAY = 0x80000
-"""AV_CODEC_FLAG_LOW_DELAY: one packet in, one picture out."""
+"""AV_CODEC_FLAG_LOW_DELAY: each packet gives one picture."""
 KEYFRAME_S = 2
 SETTLE_S = 1.0
 """Time constant of the automatic exposure."""
@@ -27,17 +27,17 @@ SETTLE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What falls on the sensor at one moment."""
+    """The light on the sensor at one moment."""
 
     picture: Colour
     noise: float = 1.0  # times the world's
     frozen: bool = False  # the camera's program hangs: it sends its last picture again
-    exact: bool = False  # no sensor behind it: neither noise nor exposure
+    exact: bool = False  # without a sensor: neither noise nor exposure
     mono: bool = False
 
 
 class Camera:
-    """Makes frames of shots. ``fps`` 0.5: keyframes only, as in idle gear."""
+    """Makes frames of shots. ``fps`` 0.5: keyframes only, as in idle mode."""
 
     def __init__(self, world: World, fps: float, seed: int) -> None:
         self._world = world
@@ -51,8 +51,8 @@ class Camera:
         self._began_at = datetime(2026, 11, 24, 14 if world.place.night else 3, tzinfo=UTC)
 
     def again(self, seed: int) -> Camera:
-        """The same camera as it stands, for one of the cases that share what was learnt; with other noise
-        and a keyframe first, because an encoder's state cannot be shared."""
+        """A copy of the camera for one of the cases that share a baseline, with other noise and a keyframe
+        first, because an encoder's state cannot be shared."""
         other = Camera(self._world, self._fps, seed)
         other._target, other._gain, other._last = self._target, self._gain, self._last
         return other
@@ -70,7 +70,7 @@ class Camera:
         return Frame("bench", number, 1000.0 + time_s, at, YuvPicture(yuv))
 
     def _exposed(self, shot: Shot) -> Colour:
-        """Half of a change of the mean light is made good, within a second or two."""
+        """Correct half of a change of the mean light within a second or two."""
         mean = max(2.0, float(cv2.mean(shot.picture[::8, ::8])[1]))
         if self._target is None:
             self._target = mean
@@ -87,7 +87,7 @@ class Camera:
 
 
 class Codec:
-    """x264 at a camera's quality and back: macroblocks that do not change stay exactly as they are."""
+    """Encodes with x264 at a camera's quality and decodes: macroblocks without a change stay identical."""
 
     def __init__(self, fps: float) -> None:
         keyframe = max(1, round(KEYFRAME_S * fps))
@@ -119,7 +119,7 @@ class Codec:
 
 
 def _noise_tile(rng: np.random.Generator) -> Colour:
-    """Noise of 16 grey levels around 128, softened as a camera's own processing does."""
+    """Noise of 16 grey levels around 128, softened as by a camera's processing."""
     white = rng.normal(0, 1, (HEIGHT + 64, WIDTH + 64, 3)).astype(np.float32)
     white += rng.normal(0, 1.2, (HEIGHT + 64, WIDTH + 64, 1)).astype(np.float32)
     soft = cv2.GaussianBlur(white, (0, 0), 0.6)

@@ -1,4 +1,4 @@
-"""Which cases there are: a class of event, at several places, with several seeds."""
+"""The cases: each class of event, at several places, with several seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NIGHT = frozenset({ViewState.DARK}) | LIGHT
 NOTHING: frozenset[ViewState] = frozenset()
 
 RETURN_S = 40.0
-"""How long the view is normal again before the case ends: the state must have ended by then."""
+"""Seconds for which the view is normal again before the case ends: the state must have ended by then."""
 
 Fits = Callable[[Place], bool]
 
@@ -32,11 +32,11 @@ class Kind:
 
     name: str
     make: Maker
-    right: frozenset[ViewState]  # a tamper: one of these has to be told; else: what may be told
+    right: frozenset[ViewState]  # tampering: one of these has to be reported; else: what may be reported
     lasts_s: float
     fits: Fits
     restarted: bool = False  # the agent was off when it happened: only the baseline on disk is known
-    every_s: float | None = None  # instead of the gear's own interval
+    every_s: float | None = None  # instead of the mode's own interval
     returns: bool = True
 
     @property
@@ -60,7 +60,7 @@ def anywhere(place: Place) -> bool:
 
 
 def with_something_in_view(place: Place) -> bool:
-    """Bare asphalt looks the same turned or out of focus, to people as well."""
+    """Bare asphalt looks the same when turned or out of focus, also to people."""
     return place.clip != "asphalt"
 
 
@@ -114,8 +114,8 @@ TAMPERS = (
     _tamper("frozen, encoded", tampers.frozen, FROZEN, coded),
     _tamper("frozen, ticking clock", tampers.frozen, FROZEN, with_clock),
 )
-"""``black``: frozen is as right as covered, because it is exactly the same again and again; by night dark is
-right too, because nobody can tell an unlit night from a sealed lens."""
+"""For ``black``, frozen is as right as covered, because the picture repeats exactly. By night, dark is right
+too, because an unlit night cannot be distinguished from a covered lens."""
 
 NORMALS = (
     Kind("plain life", light.still_life, NOTHING, 90.0, anywhere, returns=False),
@@ -165,7 +165,7 @@ _HELD_OUT = (
     ("motorway", Light.INFRARED),
     ("barn", Light.DARK),
 )
-"""The motorway is in no tuning case."""
+"""The motorway is not used in tuning cases."""
 
 
 def places(held_out: bool) -> list[Place]:

@@ -1,4 +1,4 @@
-"""Real clips as an endless view through a window that can be turned."""
+"""Real clips as an endless view through a window that can be moved and rolled."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Colour = NDArray[np.uint8]
 
 WIDTH, HEIGHT = 640, 360
 CANVAS_WIDTH, CANVAS_HEIGHT = 896, 504
-"""The clip is this large, the camera shows a window of it: it can be turned without inventing pixels."""
+"""Size of the clip; the camera shows a window of it, so that it can be turned without invented pixels."""
 SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A static camera's clip. ``top``: share of its height that is cut off because of burnt-in text."""
+    """A static camera's clip. ``top``: share of its height that is cut off because of text in the picture."""
 
     file: str
-    first_s: float  # what is before shows a window of the recording program
+    first_s: float  # earlier frames show a window of the recording program
     fps: float  # of the frames that are kept
     night: bool
     top: float = 0.0
@@ -49,10 +49,10 @@ def data_folder() -> Path | None:
 
 
 class Footage:
-    """The frames of a clip, forwards and backwards for ever: no jump tells where it begins again."""
+    """The frames of a clip, forwards and backwards for ever, so that there is no jump at the restart."""
 
     def __init__(self, frames: list[Colour], fps: float) -> None:
-        """``frames``: I420, which takes half the memory of BGR."""
+        """``frames``: I420, which needs half the memory of BGR."""
         self._frames = frames
         self._fps = fps
 
@@ -65,7 +65,7 @@ class Footage:
         return np.asarray(cv2.getRectSubPix(whole, (WIDTH, HEIGHT), centre), np.uint8)
 
     def turned(self, time_s: float, x: float, y: float, degrees: float) -> Colour:
-        """The same, rolled about the window's middle."""
+        """The same window, rolled about its centre."""
         whole = cv2.cvtColor(self._at(time_s), cv2.COLOR_YUV2BGR_I420)
         matrix = cv2.getRotationMatrix2D((x + WIDTH / 2, y + HEIGHT / 2), degrees, 1.0)
         matrix[:, 2] -= np.array((x, y))
@@ -79,7 +79,8 @@ class Footage:
 
 @functools.cache
 def footage(name: str, offset_s: float) -> Footage:
-    """20 s of the clip from ``offset_s`` on, or what there is; kept, because many cases share it."""
+    """20 s of the clip from ``offset_s`` on, or less if it is shorter; cached, because many cases share
+    it."""
     folder = data_folder()
     if folder is None:
         raise FileNotFoundError("EDGE_AGENT_TEST_DATA names no folder with video/")
@@ -99,7 +100,7 @@ def footage(name: str, offset_s: float) -> Footage:
 
 
 def _on_canvas(picture: NDArray[np.uint8], top: float) -> Colour:
-    """As much of the picture as has the canvas's shape, at its size."""
+    """The largest part of the picture with the canvas's aspect, scaled to the canvas."""
     picture = picture[round(top * picture.shape[0]) :]
     height, width = picture.shape[:2]
     wanted = min(height, round(width * CANVAS_HEIGHT / CANVAS_WIDTH))

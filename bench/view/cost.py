@@ -1,4 +1,4 @@
-"""What the view stage alone costs, in CPU time of a second of stream."""
+"""Measures the CPU time of the view stage alone, per second of stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edge_agent.pipeline import ViewStage
 SECONDS = 60
 ROUNDS = 5
 ANALYSED_WIDTH = 640
-"""Of ``Picture.luma``, as ``analyse.width`` has it by default: the motion stage pays for the shrinking."""
+"""Width of ``Picture.luma``, the default of ``analyse.width``: the motion stage pays for the scaling."""
 TARGET_MS = 1.0
 NO_MOTION = Motion((), Scene.STEADY, 0.0)
 
@@ -63,7 +63,7 @@ def costs() -> list[Cost]:
 
 
 def measured(scene: str, size: tuple[int, int], fps: float) -> Cost:
-    """A minute after another that was learnt from, by night, when the picture has most noise."""
+    """Measure a minute after another in which the baseline was learned, by night, with the most noise."""
     view = make_view(None)
     _play(view, _frames(SCENES[0] if scene == SCENES[2] else scene, size, fps), 0)
     frames = _frames(scene, size, fps)
@@ -82,7 +82,7 @@ def _play(view: ViewStage, frames: list[Frame], turn: int) -> None:
 
 
 def _frames(scene: str, size: tuple[int, int], fps: float) -> list[Frame]:
-    """With luma made already, as the motion stage leaves it."""
+    """Frames whose luma is computed already, as after the motion stage."""
     world = World(Place("street", Light.LAMPS, 13, coded=False, clock=False))
     camera = Camera(world, fps, seed=1)
     made = []

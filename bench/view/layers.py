@@ -1,4 +1,4 @@
-"""What effects are painted with: time courses, masks, cloth, small figures."""
+"""Building blocks of the effects: time courses, masks, cloth, small figures."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bench.view.clips import HEIGHT, WIDTH, Colour
 from bench.view.world import Light, Plane, World
 
 Effect = Callable[[float, float], Shot]
-"""The shot at a time of the world, so many seconds after the event began."""
+"""Makes the shot at a time of the world, so many seconds after the event began."""
 Maker = Callable[[World, np.random.Generator], Effect]
 
 LIT: dict[Light, float] = {Light.DAY: 1.0, Light.LAMPS: 0.22, Light.INFRARED: 0.9, Light.DARK: 0.07}
-"""How bright a white thing right before the lens is."""
+"""Brightness of a white object right in front of the lens."""
 
 
 def course(since: float, rise_s: float, stay_s: float, fall_s: float) -> float:
@@ -32,8 +32,8 @@ def blend(below: Colour, above: Colour, alpha: Plane) -> Colour:
 
 
 def curtain(share: float, degrees: float, softness: float = 0.12) -> Plane:
-    """What a sheet covers that is pulled over the picture from the side at ``degrees``; soft-edged, as
-    near things are."""
+    """The area covered by a sheet that is pulled over the picture from the side at ``degrees``; with soft
+    edges, as near objects have."""
     yy, xx = np.mgrid[0:90, 0:160].astype(np.float32)
     angle = np.radians(degrees)
     along = (xx / 160 - 0.5) * np.cos(angle) + (yy / 90 - 0.5) * np.sin(angle)
@@ -44,7 +44,7 @@ def curtain(share: float, degrees: float, softness: float = 0.12) -> Plane:
 
 
 def cloth(rng: np.random.Generator, bgr: Sequence[float], folds: float, level: float, mono: bool) -> Colour:
-    """Something near and out of focus in one colour, with folds of ``folds`` (share of its brightness)."""
+    """A near cloth out of focus in one colour, with folds of ``folds`` (share of its brightness)."""
     relief = 0.8 * smooth_field(rng, 140) + 0.2 * smooth_field(rng, 60)
     shade = cv2.GaussianBlur(1 + folds * relief, (0, 0), 10) * level
     if mono:
@@ -76,7 +76,7 @@ def shade(picture: Colour, factor: float) -> Colour:
 
 
 def veil(picture: Colour, bgr: Sequence[float], alpha: Plane) -> Colour:
-    """A colour of its own laid over the picture, as dense as ``alpha``."""
+    """Lay a colour over the picture, with the density ``alpha``."""
     plain = np.empty_like(picture)
     plain[:] = bgr
     return blend(picture, plain, alpha)

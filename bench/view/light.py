@@ -14,12 +14,12 @@ from bench.view.world import World, dimmed
 
 
 def still_life(world: World, rng: np.random.Generator) -> Effect:
-    """What happens there anyway."""
+    """No event: only what happens at the place anyway."""
     return lambda time_s, since: Shot(world.at(time_s))
 
 
 def empty_scene(world: World, rng: np.random.Generator) -> Effect:
-    """Nothing moves: only what the encoder leaves of the sensor's noise tells a live picture."""
+    """Nothing moves: only the sensor's noise after encoding shows that the picture is live."""
     return lambda time_s, since: Shot(world.at(time_s - since))
 
 
@@ -79,7 +79,7 @@ def dusk(world: World, rng: np.random.Generator) -> Effect:
 
 
 def dawn(world: World, rng: np.random.Generator) -> Effect:
-    """Night to day within two minutes. The night is what was learnt."""
+    """Night to day within two minutes. The baseline is learned by night."""
     return lambda time_s, since: _evening(world, time_s, 1 - min(1.0, max(0.0, since / 120)))
 
 

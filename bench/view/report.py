@@ -1,4 +1,4 @@
-"""The figures as Markdown, and as JSON for whoever compares two runs."""
+"""Writes the figures as Markdown, and as JSON to compare two runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plays cases to the view stage. Cases at the same place share what was learnt there."""
+"""Runs cases through the view stage. Cases at the same place share the learned baseline."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GEARS: dict[str, float] = {"full": 5.0, "idle": 0.5}
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A hit; times are seconds since the event began."""
+    """A reported state; times are seconds since the event began."""
 
     state: str
     phase: str
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What was told while nothing but normal life was shown for the first time."""
+    """What was reported while the baseline was learned from an ordinary scene."""
 
     place: Place
     gear: str
@@ -71,7 +71,7 @@ class Group:
 
 @dataclass(slots=True)
 class Subject:
-    """The stages under test, with what they know."""
+    """The stages under test, with their state."""
 
     motion: MotionDetector
     view: ViewStage
@@ -81,7 +81,7 @@ class Subject:
 
 
 def grouped(cases: dict[str, list[Case]]) -> list[Group]:
-    """Cases of each gear by their place, those with most to do first."""
+    """Group the cases of each mode by place, the largest groups first."""
     found: dict[tuple[Place, str], list[Case]] = {}
     for gear, members in cases.items():
         for case in members:
@@ -92,7 +92,7 @@ def grouped(cases: dict[str, list[Case]]) -> list[Group]:
 
 
 def run(groups: list[Group], jobs: int, plots: Path | None = None) -> Results:
-    """``plots``: folder for a picture of each case, what was measured over time."""
+    """Run a group. ``plots``: folder for a plot of each case's figures over time."""
     results = Results()
     with ProcessPoolExecutor(jobs) as pool:
         for done in as_completed([pool.submit(run_group, group, plots) for group in groups]):
@@ -132,7 +132,7 @@ def _learn(subject: Subject, world: World, camera: Camera, fps: float) -> list[T
 
 
 def _restarted(subject: Subject, folder: Path) -> Subject:
-    """Another process, which finds what the first one wrote."""
+    """The stages as in a new process that reads the files of the first one."""
     for _ in subject.view.finish("restart"):
         pass
     again = Path(tempfile.mkdtemp(dir=folder))
@@ -178,7 +178,7 @@ def _told(hit: ViewObservation, at_s: float) -> Told:
 
 
 def open_at_end(told: Iterable[Told]) -> set[str]:
-    """The states whose end was never told."""
+    """The states whose end was not reported."""
     still: dict[str, str] = {}
     for hit in told:
         if hit.phase == Phase.START:

@@ -1,4 +1,4 @@
-"""What the outcomes are worth."""
+"""Scores the outcomes."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ TARGET_SHARE = 0.9
 class Verdict(StrEnum):
     RIGHT = "right"  # the right class within 15 s, and no wrong tamper before it
     LATE = "late"
-    WRONG = "wrong"  # another tamper was told first, or instead
+    WRONG = "wrong"  # another tampering state was reported first, or instead
     MISSED = "missed"
 
 
 @dataclass(slots=True)
 class TamperScore:
-    """Of one class in one gear."""
+    """The score of one class in one mode."""
 
     kind: str
     gear: str
     cases: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     delays_s: list[float] = field(default_factory=list)
-    also_wrong: int = 0  # right, but a wrong tamper was told later
-    ended: int = 0  # of those told: over, and nothing open, when the case ends
+    also_wrong: int = 0  # right, but a wrong tampering state was reported later
+    ended: int = 0  # of the reported ones: ended, with nothing open, when the case ends
     failures: list[str] = field(default_factory=list)
 
 
@@ -45,13 +45,15 @@ class NormalScore:
     cases: int = 0
     false_tampers: int = 0  # events
     cases_with_false: int = 0
-    told: Counter[str] = field(default_factory=Counter)  # states that may be told: cases with them
-    unexpected: Counter[str] = field(default_factory=Counter)  # neither a tamper nor what may be told
+    told: Counter[str] = field(default_factory=Counter)  # number of cases by state that may be reported
+    unexpected: Counter[str] = field(
+        default_factory=Counter
+    )  # number of cases by other state, except tampering
     failures: list[str] = field(default_factory=list)
 
 
 def verdict(kind: Kind, told: Iterable[Told]) -> tuple[Verdict, float | None, bool]:
-    """The verdict, the seconds until the right class, and whether a wrong tamper was told at all."""
+    """The verdict, the seconds until the right class, and whether a wrong tampering state was reported."""
     starts = [t for t in told if t.phase == Phase.START]
     right = next((t.at_s for t in starts if t.state in kind.right), None)
     wrong = [t.at_s for t in starts if t.state in TAMPER and t.state not in kind.right]
@@ -119,7 +121,7 @@ def _in_order(results: Results) -> list[Outcome]:
 
 
 def summary(told: Iterable[Told]) -> str:
-    """All that was told, on one line."""
+    """All reported states, on one line."""
     return ", ".join(f"{t.at_s:g} s {t.state} {t.phase} ({t.why})" for t in told) or "nothing told"
 
 

@@ -1,4 +1,4 @@
-"""What is measured: the agent's own motion and view stages, put together as ``assembly`` does."""
+"""The agent's motion and view stages under test, built as in ``cameras/build.py``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do to cameras. Each effect ends by itself after ``STAY_S``, and the view is as before."""
+"""Effects of tampering. Each effect ends by itself after ``STAY_S``, and the view is as before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.view.layers import LIT, Effect, blend, cloth, course, curtain, is_mon
 from bench.view.world import World
 
 STAY_S = 25.0
-"""How long the tampered view lasts; targets allow 15 s."""
+"""Duration of the tampered view; the targets allow 15 s for the detection."""
 _PAINTS = ((20, 20, 20), (150, 155, 155), (40, 40, 190), (225, 230, 230), (150, 60, 20))
 _CLOTHS = ((215, 220, 225), (190, 150, 120), (170, 160, 230), (120, 200, 210))
 
@@ -125,7 +125,7 @@ roll_8 = partial(_turned, 0.02, 0.02, 8.0)
 
 
 def black(world: World, rng: np.random.Generator) -> Effect:
-    """The picture is black: the sensor is dead or sealed; not even noise."""
+    """The picture is black without any noise: the sensor is defective or covered."""
     nothing = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
     def at(time_s: float, since: float) -> Shot:
@@ -135,7 +135,7 @@ def black(world: World, rng: np.random.Generator) -> Effect:
 
 
 def frozen(world: World, rng: np.random.Generator) -> Effect:
-    """The last picture comes again and again; clock and encoder go on, where the place has them."""
+    """The last picture repeats; clock and encoder continue, if the place has them."""
 
     def at(time_s: float, since: float) -> Shot:
         return Shot(world.at(time_s), frozen=since < STAY_S)
@@ -144,6 +144,6 @@ def frozen(world: World, rng: np.random.Generator) -> Effect:
 
 
 def covered_from_the_start(world: World, rng: np.random.Generator) -> Effect:
-    """As ``bright_cloth`` or ``bag``, but there already when the first frame comes."""
+    """As ``bright_cloth`` or ``bag``, but present from the first frame on."""
     inner = (bag if rng.random() < 0.5 else bright_cloth)(world, rng)
     return lambda time_s, since: inner(time_s, since + 2.0)

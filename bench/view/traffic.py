@@ -1,4 +1,4 @@
-"""Ordinary life that fills the view: a bus, a crowd, ponchos, head lights, a flood with what floats on it."""
+"""Ordinary scenes that fill the view: a bus, a crowd, ponchos, head lights, a flood with debris."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from bench.view.world import Light, Plane, World
 
 
 def bus(world: World, rng: np.random.Generator) -> Effect:
-    """A bus drives before the camera, stands there for 40 s and drives on: three quarters of the view."""
+    """A bus drives in front of the camera, stands there for 40 s and drives on; it hides three quarters of
+    the view."""
     level = {Light.LAMPS: 0.35, Light.DARK: 0.1}.get(world.place.light, 0.9)
     figure = _bus(rng, level, is_mono(world))
     top = int(rng.uniform(30, 80))
@@ -50,7 +51,7 @@ def _bus(rng: np.random.Generator, level: float, mono: bool) -> Figure:
 
 
 def crowd(world: World, rng: np.random.Generator) -> Effect:
-    """Eighty people come within 8 s and stand and walk all over the view for 35 s."""
+    """Eighty people come within 8 s, and stand and walk all over the view for 35 s."""
     return _people(world, rng, 80, (90, 190), plain=False)
 
 
@@ -118,7 +119,7 @@ def _streak() -> Figure:
 
 
 def flood(world: World, rng: np.random.Generator) -> Effect:
-    """Within 40 s water rises over the lower half, mirrors the upper and never rests; it stays."""
+    """Within 40 s water rises over the lower half, mirrors the upper half and keeps moving; it stays."""
     return _water(world, rng, debris=0)
 
 

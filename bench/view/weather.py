@@ -1,4 +1,5 @@
-"""Rain, drops on the glass, fog, insects and a spider, wind in the trees and at the pole."""
+"""Effects of weather and animals: rain, drops on the glass, fog, insects, a spider, wind in trees and
+pole."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from bench.view.layers import LIT, Effect, Figure, course, put, softened, veil
 from bench.view.world import World
 
 AIR: tuple[float, float, float] = (205, 205, 200)
-"""What fog and rain look like by day."""
+"""Colour of fog and rain by day."""
 
 
 def _raining(
@@ -80,7 +81,7 @@ def _refract(picture: Colour, drop: Figure, x: float, y: float, share: float) ->
 
 
 def fog(world: World, rng: np.random.Generator) -> Effect:
-    """Fog comes within 30 s, thickest far away (above), stays for 20 s and clears."""
+    """Fog comes within 30 s, densest at a distance (above), stays for 20 s and clears."""
     densest = float(rng.uniform(0.55, 0.85))
     depth = np.linspace(1.0, 0.55, HEIGHT, dtype=np.float32)[:, None].repeat(WIDTH, 1)
     banks = 1 + 0.06 * smooth_field(rng, 120)
@@ -95,7 +96,7 @@ def fog(world: World, rng: np.random.Generator) -> Effect:
 
 
 def insects(world: World, rng: np.random.Generator) -> Effect:
-    """Moths before the infrared lamp: bright, large, out of focus, gone in a frame or two."""
+    """Moths in front of the infrared lamp: bright, large, out of focus, visible for a frame or two."""
     bodies = [_moth(rng) for _ in range(5)]
 
     def at(time_s: float, since: float) -> Shot:
@@ -117,7 +118,7 @@ def _moth(rng: np.random.Generator) -> Figure:
 
 
 def spider(world: World, rng: np.random.Generator) -> Effect:
-    """A spider sits before the glass for 40 s and walks about; threads of its web glow and swing."""
+    """A spider sits in front of the glass for 40 s and walks about; threads of its web glow and swing."""
     body = _spider_body()
     centre = rng.uniform((150, 100), (490, 260))
 

@@ -23,10 +23,10 @@ from bench.view.clips import (
 
 Plane = NDArray[np.float32]
 Seen = NDArray[np.integer[Any] | np.floating[Any]]
-"""What OpenCV gives back."""
+"""Arrays as OpenCV returns them."""
 
 LEARN_S = 90.0
-"""Normal life before anything happens."""
+"""Seconds of an ordinary scene before the event."""
 
 
 class Light(StrEnum):
@@ -38,13 +38,13 @@ class Light(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a world is made from; cases with the same place share what was learnt."""
+    """The parameters of a world; cases with the same place share the learned baseline."""
 
     clip: str
     light: Light
     seed: int
     coded: bool  # through H.264
-    clock: bool  # burnt-in, ticking
+    clock: bool  # a running clock in the picture
 
     @property
     def night(self) -> bool:
@@ -57,7 +57,7 @@ class Place:
 
 
 class World:
-    """The scene before the lens. Times are seconds since the camera was put up."""
+    """The scene in front of the lens. Times are seconds since the camera was mounted."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -77,7 +77,7 @@ class World:
         return {Light.DAY: 1.2, Light.LAMPS: 3.0, Light.INFRARED: 2.5, Light.DARK: 1.5}[self.place.light]
 
     def day(self, time_s: float, dx: float = 0.0, dy: float = 0.0, roll: float = 0.0) -> Colour:
-        """As the clip has it, the camera turned by so many pixels and degrees."""
+        """The picture of the clip, with the camera turned by so many pixels and degrees."""
         x = min(max(self._x + dx, 0.0), CANVAS_WIDTH - WIDTH)
         y = min(max(self._y + dy, 0.0), CANVAS_HEIGHT - HEIGHT)
         if roll:
@@ -85,7 +85,7 @@ class World:
         return self._footage.window(time_s, x, y)
 
     def at(self, time_s: float, dx: float = 0.0, dy: float = 0.0, roll: float = 0.0) -> Colour:
-        """In the place's own light."""
+        """The picture in the place's own light."""
         picture = self.day(time_s, dx, dy, roll)
         match self.place.light:
             case Light.LAMPS:
@@ -95,7 +95,7 @@ class World:
         return picture
 
     def by_lamps(self, picture: Colour, power: float = 1.0, dx: float = 0.0, dy: float = 0.0) -> Colour:
-        """A day picture by night: pools of warm light; ``power`` 0 leaves the glow of the sky."""
+        """A day picture as by night: areas of warm light; ``power`` 0 leaves the glow of the sky."""
         x, y = (
             int(min(max(self._x + dx, 0), CANVAS_WIDTH - WIDTH)),
             int(min(max(self._y + dy, 0), CANVAS_HEIGHT - HEIGHT)),
@@ -105,12 +105,13 @@ class World:
         return dimmed(picture, light, (0.75, 0.95, 1.05))
 
     def by_infrared(self, picture: Colour, power: float = 1.0) -> Colour:
-        """Mono, lit from the camera: what is green or red by day is bright."""
+        """A monochrome picture lit from the camera: green and red objects are bright."""
         red = cv2.transform(picture, np.array([[0.1, 0.35, 0.55]], np.float32))
         return dimmed(cv2.cvtColor(red, cv2.COLOR_GRAY2BGR), np.asarray(self._beam * power, np.float32))
 
     def turn_room(self, share: float) -> tuple[float, float]:
-        """A turn by ``share`` of the picture's width and of its height, to where the canvas has more left."""
+        """A turn by ``share`` of the picture's width and height, in the direction where the canvas has more
+        room."""
         room_x = CANVAS_WIDTH - WIDTH - self._x
         room_y = CANVAS_HEIGHT - HEIGHT - self._y
         dx, dy = share * WIDTH, share * HEIGHT

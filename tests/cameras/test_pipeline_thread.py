@@ -1,4 +1,4 @@
-"""One camera's trouble stays that camera's: frames that a stage fails on, and frames that stop coming."""
+"""The pipeline thread: frames on which a stage fails, frames that stop coming, and changed settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.testbed.agent import wait_until
 
 
 class Frames:
-    """Hands over what a test puts in; None is a second without a frame."""
+    """Delivers the frames that a test puts in; None is a second without a frame."""
 
     def __init__(self) -> None:
         self.waiting: queue.Queue[Frame | None] = queue.Queue()
@@ -59,7 +59,7 @@ class Poisoned:
     def __init__(self, numbers: Collection[int]) -> None:
         self.numbers = numbers
         self.resets = 0
-        self.pause_s = 0.0  # what an update takes
+        self.pause_s = 0.0  # duration of an update
 
     def update(self, frame: Frame) -> Motion:
         threading.Event().wait(self.pause_s)
@@ -75,21 +75,21 @@ class Poisoned:
 
 
 class Nothing:
-    """Sees and follows nothing."""
+    """Detects and tracks nothing."""
 
     tracks: tuple[Track, ...] = ()
 
     def detect(self, frame: Frame, motion: Motion, tracks: Sequence[Track]) -> Inferences:
         return NO_INFERENCES
 
-    def update(self, frame: Frame, motion: Motion, looks: Inferences) -> Tracks:
+    def update(self, frame: Frame, motion: Motion, inferences: Inferences) -> Tracks:
         return Tracks(())
 
     def on_signal_lost(self) -> tuple[Track, ...]:
         return ()
 
 
-class TellsEveryFrame:
+class ReportsEveryFrame:
     needs_every_frame = True
 
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
@@ -100,22 +100,22 @@ class TellsEveryFrame:
 
 
 @dataclass
-class Told:
-    hits: list[dict[str, int]] = field(default_factory=list)
+class RecordingSink:
+    observations: list[dict[str, int]] = field(default_factory=list)
 
-    def accept(self, hit: Observation, frame: Frame) -> None:
-        assert isinstance(hit, CountsObservation)
-        self.hits.append(hit.new)
+    def accept(self, observation: Observation, frame: Frame) -> None:
+        assert isinstance(observation, CountsObservation)
+        self.observations.append(observation.new)
 
 
 @dataclass
 class Site:
-    """A lane with everything that a test looks at."""
+    """A pipeline thread with the fakes around it."""
 
     frames: Frames
-    told: Told
+    reported: RecordingSink
     built: list[Poisoned]
-    lane: CameraPipelineThread
+    thread: CameraPipelineThread
 
     def give(self, *numbers: int) -> None:
         target = self.frames.taken + len(numbers)
@@ -129,23 +129,29 @@ def site() -> Iterable[Callable[[Collection[int]], Site]]:
     sites: list[Site] = []
 
     def make(poisoned: Collection[int]) -> Site:
-        frames, told, built = Frames(), Told(), list[Poisoned]()
+        frames, reported, built = Frames(), RecordingSink(), list[Poisoned]()
 
         def build() -> Pipeline:
             built.append(Poisoned(poisoned))
             return Pipeline(
-                built[-1], NoTamperDetection(), Nothing(), Nothing(), NoSnapshots(), [TellsEveryFrame()], told
+                built[-1],
+                NoTamperDetection(),
+                Nothing(),
+                Nothing(),
+                NoSnapshots(),
+                [ReportsEveryFrame()],
+                reported,
             )
 
-        lane = CameraPipelineThread("cam-1", frames, build)
-        lane.loop.start()
-        sites.append(Site(frames, told, built, lane))
+        thread = CameraPipelineThread("cam-1", frames, build)
+        thread.loop.start()
+        sites.append(Site(frames, reported, built, thread))
         return sites[-1]
 
     yield make
     for one in sites:
-        one.lane.loop.stop()
-        assert one.lane.loop.join(5)
+        one.thread.loop.stop()
+        assert one.thread.loop.join(5)
 
 
 MakeSite = Callable[[Collection[int]], Site]
@@ -157,33 +163,33 @@ def test_a_poisoned_frame_is_left_out_and_the_next_is_analysed(
     here = site({2})
     with caplog.at_level(logging.INFO):
         here.give(1, 2, 3)
-        wait_until(lambda: {"person": 3} in here.told.hits, what="the third frame")
-    assert here.told.hits == [{"person": 1}, {"person": 3}]
-    assert (here.lane.failures, here.lane.problem) == (1, None)
+        wait_until(lambda: {"person": 3} in here.reported.observations, what="the third frame")
+    assert here.reported.observations == [{"person": 1}, {"person": 3}]
+    assert (here.thread.failures, here.thread.problem) == (1, None)
     assert len([r for r in caplog.records if r.exc_info]) == 1
-    assert here.lane.loop.healthy
+    assert here.thread.loop.healthy
 
 
-def test_a_pipeline_that_fails_again_and_again_is_built_anew_and_says_so(site: MakeSite) -> None:
+def test_a_pipeline_that_fails_again_and_again_is_rebuilt_and_says_so(site: MakeSite) -> None:
     here = site(range(2, 100))
     here.give(1, *range(2, 2 + MANY_FAILURES))
-    wait_until(lambda: {"restart": 1} in here.told.hits, what="the end of what was open")
-    assert here.told.hits == [{"person": 1}, {"restart": 1}]
-    assert here.lane.problem is not None
-    assert "IndexError" in here.lane.problem
+    wait_until(lambda: {"restart": 1} in here.reported.observations, what="the end of what was open")
+    assert here.reported.observations == [{"person": 1}, {"restart": 1}]
+    assert here.thread.problem is not None
+    assert "IndexError" in here.thread.problem
     here.give(100)
-    wait_until(lambda: here.lane.problem is None, what="a frame that works")
+    wait_until(lambda: here.thread.problem is None, what="a frame that works")
     assert len(here.built) == 2
-    assert here.lane.loop.healthy
+    assert here.thread.loop.healthy
 
 
-def test_of_those_who_wait_for_a_picture_for_days_the_newest_few_get_the_next_one(site: MakeSite) -> None:
-    """Storm mode asks every half a minute, also a camera that gives nothing."""
+def test_only_the_newest_viewers_get_the_next_frame(site: MakeSite) -> None:
+    """In storm mode a picture is requested every half a minute, also of a camera without frames."""
     here, shown = site(()), list[int]()
     for number in range(100):
-        here.lane.add_viewer(lambda _, number=number: shown.append(number))  # type: ignore[misc]
+        here.thread.add_viewer(lambda _, number=number: shown.append(number))  # type: ignore[misc]
     here.give(1)
-    wait_until(lambda: here.told.hits, what="the frame")
+    wait_until(lambda: here.reported.observations, what="the frame")
     assert shown == list(range(100 - MAX_VIEWERS, 100))
 
 
@@ -194,7 +200,7 @@ def test_when_frames_stop_coming_the_background_is_forgotten(
     monkeypatch.setattr("edge_agent.cameras.pipeline_thread.LOST_AFTER_FRAMES", 1.0)
     here = site(())
     here.give(1)
-    wait_until(lambda: {"camera": 1} in here.told.hits, what="the end of what was open")
+    wait_until(lambda: {"camera": 1} in here.reported.observations, what="the end of what was open")
     assert here.built[0].resets >= 1
 
 
@@ -212,33 +218,35 @@ def test_a_stage_that_takes_long_is_no_loss_of_the_camera(
 
 
 def other_pipeline(here: Site) -> Pipeline:
-    rules = [TellsEveryFrame()]
-    return Pipeline(Poisoned(()), NoTamperDetection(), Nothing(), Nothing(), NoSnapshots(), rules, here.told)
+    rules = [ReportsEveryFrame()]
+    return Pipeline(
+        Poisoned(()), NoTamperDetection(), Nothing(), Nothing(), NoSnapshots(), rules, here.reported
+    )
 
 
 def test_other_settings_that_the_pipeline_can_take_end_nothing(site: MakeSite) -> None:
     here = site(())
     here.give(1)
     adapted: list[Pipeline] = []
-    here.lane.change(PipelineChange(lambda: other_pipeline(here), adapted.append))
+    here.thread.change(PipelineChange(lambda: other_pipeline(here), adapted.append))
     here.give(2)
-    wait_until(lambda: {"person": 2} in here.told.hits, what="the next frame")
-    assert here.told.hits == [{"person": 1}, {"person": 2}]
+    wait_until(lambda: {"person": 2} in here.reported.observations, what="the next frame")
+    assert here.reported.observations == [{"person": 1}, {"person": 2}]
     assert len(adapted) == 1
 
 
 def test_other_settings_that_it_cannot_take_end_it(site: MakeSite) -> None:
     here = site(())
     here.give(1)
-    here.lane.change(PipelineChange(lambda: other_pipeline(here)))
+    here.thread.change(PipelineChange(lambda: other_pipeline(here)))
     here.give(2)
-    wait_until(lambda: {"person": 2} in here.told.hits, what="the next frame")
-    assert here.told.hits == [{"person": 1}, {"reload": 1}, {"person": 2}]
+    wait_until(lambda: {"person": 2} in here.reported.observations, what="the next frame")
+    assert here.reported.observations == [{"person": 1}, {"reload": 1}, {"person": 2}]
 
 
 def test_the_stop_ends_what_is_open(site: MakeSite) -> None:
     here = site(())
     here.give(1)
-    here.lane.loop.stop()
-    assert here.lane.loop.join(5)
-    assert here.told.hits[-1] == {"restart": 1}
+    here.thread.loop.stop()
+    assert here.thread.loop.join(5)
+    assert here.reported.observations[-1] == {"restart": 1}

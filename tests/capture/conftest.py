@@ -30,7 +30,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def rtsp(clips: dict[str, Path]) -> Iterator[RtspServer]:
-    """A healthy camera host; tests that torment a server start their own."""
+    """A healthy camera server; tests that disturb a server start their own."""
     mounts: dict[str, Path | list[Path]] = {f"/{name}": clips[name] for name in ("h264", "h265", "mjpeg")}
     mounts["/resized"] = [clips["small"], clips["large"]]
     mounts["/lossy"] = clips["h264"]

@@ -1,4 +1,4 @@
-"""What the reader tests share: cameras, clocks, waiting for a condition, a recorded backoff."""
+"""Shared by the reader tests: cameras, clocks, waiting for a condition, a recorded backoff."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def camera(
 
 
 class RecordedBackoff(Backoff):
-    """The real one, 1 s to 60 s, except that nobody waits so long: keeps the ranges it drew from, and
-    draws the hundredth part."""
+    """The real backoff of 1 s to 60 s, but with delays of a hundredth; records the ranges that it drew
+    from."""
 
     def __init__(self) -> None:
         self.drawn: list[tuple[float, float]] = []
@@ -53,7 +53,7 @@ class RecordedBackoff(Backoff):
 
 
 class SteppingClock(SystemClock):
-    """A box without a battery: its wall clock says 2024 until ``synchronise``."""
+    """A gateway without a clock battery: its wall clock shows 2024 until ``synchronise``."""
 
     def __init__(self) -> None:
         self._behind = datetime.now(UTC) - datetime(2024, 1, 1, tzinfo=UTC)
@@ -65,8 +65,8 @@ class SteppingClock(SystemClock):
         self._behind = timedelta()
 
 
-class Taker:
-    """Takes frames as the camera's pipeline does, in a thread of its own, and keeps them for the test."""
+class FrameCollector:
+    """Reads frames on its own thread, as the camera's pipeline does, and keeps them for the test."""
 
     def __init__(self, reader: CameraReader) -> None:
         self.taken: queue.Queue[Frame] = queue.Queue()
@@ -81,25 +81,25 @@ class Taker:
                 self.taken.put(frame)
 
 
-_TAKERS: WeakKeyDictionary[CameraReader, Taker] = WeakKeyDictionary()
+_COLLECTORS: WeakKeyDictionary[CameraReader, FrameCollector] = WeakKeyDictionary()
 
 
 @contextmanager
 def running(reader: CameraReader) -> Iterator[CameraReader]:
-    """The camera's two threads, ended and joined afterwards."""
-    taker = _TAKERS[reader] = Taker(reader)
+    """Run the camera's two threads; end and join them afterwards."""
+    collector = _COLLECTORS[reader] = FrameCollector(reader)
     reader.start()
-    taker.loop.start()
+    collector.loop.start()
     try:
         yield reader
     finally:
-        taker.loop.stop()
+        collector.loop.stop()
         reader.stop()
         # A thread blocked in FFmpeg needs its timeout; tests keep those short.
         assert reader.join(10)
-        assert taker.loop.join(5)
+        assert collector.loop.join(5)
         assert reader.loop.failure is None
-        assert taker.loop.failure is None
+        assert collector.loop.failure is None
 
 
 def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
@@ -129,13 +129,13 @@ def frames(reader: CameraReader, count: int, timeout_s: float = 8.0) -> list[Fra
     taken: list[Frame] = []
     while len(taken) < count:
         try:
-            taken.append(_TAKERS[reader].taken.get(timeout=max(0.0, deadline - time.monotonic())))
+            taken.append(_COLLECTORS[reader].taken.get(timeout=max(0.0, deadline - time.monotonic())))
         except queue.Empty:
             pytest.fail(f"only {len(taken)} of {count} frames in time")
     return taken
 
 
 def forget_frames(reader: CameraReader) -> None:
-    """``frames`` returns later ones only."""
-    while not _TAKERS[reader].taken.empty():
-        _TAKERS[reader].taken.get_nowait()
+    """Drop the frames that have come so far, so that ``frames`` returns later ones only."""
+    while not _COLLECTORS[reader].taken.empty():
+        _COLLECTORS[reader].taken.get_nowait()

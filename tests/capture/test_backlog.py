@@ -1,4 +1,4 @@
-"""Decoding that cannot keep up: pictures are left out, they do not grow old, and their times are true."""
+"""When decoding cannot keep up, pictures are skipped, do not get old, and have correct stamps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class SlowDecoder(VideoDecoder):
-    """The real one on a slow core; notes how old each picture is when it is done."""
+    """The real decoder on a slow core; records how old each picture is when it is decoded."""
 
     def __init__(self, context: VideoCodecContext, seconds: float, ages: list[float]) -> None:
         super().__init__(context)

@@ -51,7 +51,7 @@ def reader_of(url: str, **settings: object) -> CameraReader:
 
 @contextlib.contextmanager
 def host(talk: Callable[[socket.socket, threading.Event], None]) -> Iterator[int]:
-    """A TCP host that does ``talk`` with every caller; yields its port."""
+    """A TCP server that calls ``talk`` for every connection; yields its port."""
     closing = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
     callers: list[threading.Thread] = []
@@ -104,7 +104,7 @@ def hang_up(_caller: socket.socket, _closing: threading.Event) -> None:
         (hang_up, Cause.ENDED),  # a camera that is just booting
     ],
 )
-def test_hosts_that_are_no_cameras_are_told_apart(
+def test_hosts_that_are_no_cameras_are_reported_apart(
     talk: Callable[[socket.socket, threading.Event], None], cause: Cause
 ) -> None:
     with host(talk) as port, running(reader_of(f"rtsp://127.0.0.1:{port}/stream")) as reader:
@@ -127,7 +127,9 @@ def test_a_name_that_does_not_resolve_is_unreachable() -> None:
 @pytest.mark.parametrize(
     ("mount", "cause"), [("/none", Cause.NOT_FOUND), ("/voice", Cause.NO_VIDEO)], ids=["404", "sound only"]
 )
-def test_what_an_rtsp_server_does_not_have_is_told_apart(rtsp: RtspServer, mount: str, cause: Cause) -> None:
+def test_what_an_rtsp_server_does_not_have_is_reported_apart(
+    rtsp: RtspServer, mount: str, cause: Cause
+) -> None:
     with running(reader_of(rtsp.url(mount))) as reader:
         eventually(lost(reader, cause), timeout_s=5)
 
@@ -161,7 +163,7 @@ def test_a_camera_that_wants_a_password_says_so(clips: dict[str, Path]) -> None:
     [("x", USER, Cause.NOT_FOUND), ("", "other", Cause.UNAUTHORIZED)],
     ids=["404", "401"],
 )
-def test_http_refusals_are_told_apart(jpegs: list[bytes], path: str, user: str, cause: Cause) -> None:
+def test_http_refusals_are_reported_apart(jpegs: list[bytes], path: str, user: str, cause: Cause) -> None:
     with (
         MjpegServer(jpegs, user=USER, password=PASSWORD, auth="digest") as server,
         running(reader_of(server.url + path, user=user, password=PASSWORD)) as reader,
@@ -192,7 +194,7 @@ def test_an_http_camera_that_hangs_up_has_ended(jpegs: list[bytes]) -> None:
         ("gopher://camera/stream", Cause.UNSUPPORTED),
     ],
 )
-def test_missing_devices_and_files_are_told_apart(url: str, cause: Cause) -> None:
+def test_missing_devices_and_files_are_reported_apart(url: str, cause: Cause) -> None:
     with running(reader_of(url)) as reader:
         eventually(lost(reader, cause), timeout_s=3)
 
@@ -287,7 +289,7 @@ def test_stop_does_not_wait_for_a_dead_camera() -> None:
 
 
 class FaultySource:
-    """A camera's connection in which something of ours breaks, after some packets of a real one."""
+    """A camera's connection that raises an error of the agent, after some packets of a real one."""
 
     timed, live, buffered, tick_s = True, True, True, 1 / 90_000
 
@@ -307,7 +309,7 @@ class FaultySource:
         self._source.close()
 
 
-def test_an_unforeseen_error_is_a_lost_connection_and_told_with_its_traceback_once(
+def test_an_unforeseen_error_is_a_lost_connection_and_reported_with_its_traceback_once(
     rtsp: RtspServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     def opener(

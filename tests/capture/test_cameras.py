@@ -89,7 +89,7 @@ def test_only_the_wanted_rate_is_handed_on(rtsp: RtspServer) -> None:
     assert status.bitrate_kbps > 50
 
 
-def test_frames_nobody_takes_are_dropped_and_counted(rtsp: RtspServer) -> None:
+def test_frames_that_are_not_read_are_dropped_and_counted(rtsp: RtspServer) -> None:
     reader = reader_of(rtsp.url("/h264"))
     reader.start()
     eventually(lambda: reader.ring.size_bytes > 30_000)

@@ -1,4 +1,4 @@
-"""Packets that nobody waits for are read together: how long the capture thread rests, and their times."""
+"""Packets that are not needed yet are read together: how long the capture thread waits, and their stamps."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ KEYFRAME_S = 2.0
 
 
 def watched(*, until_s: float = 10.0, size_bytes: int = 5_000, key_bytes: int = 30_000) -> Coalescing:
-    """Ten pictures a second from 0 to ``until_s``, a keyframe every 2 s, each packet waited for."""
+    """Ten pictures a second from 0 to ``until_s``, a keyframe every 2 s; the thread waits for each packet."""
     coalescing = Coalescing()
     for n in range(round(until_s / SPACING_S) + 1):
         keyframe = n % 20 == 0
@@ -64,7 +64,7 @@ def test_the_next_packet_is_waited_for_when_it_is_wanted() -> None:
     assert watched().wait_s(PacketDemand(10.08, keyframe=False), now_mono=10.002) == 0
 
 
-def test_nobody_rests_while_there_is_more_to_read() -> None:
+def test_there_is_no_wait_while_there_is_more_to_read() -> None:
     assert watched().wait_s(PacketDemand(10.98, keyframe=False), now_mono=10.11) == 0
 
 
@@ -86,12 +86,12 @@ def test_reading_begins_before_the_keyframe_that_is_wanted() -> None:
     assert coalescing.wait_s(PacketDemand(12.5, keyframe=True), now_mono=11.5) == MAX_WAIT_S
 
 
-def test_nobody_rests_for_keyframes_whose_interval_is_not_known() -> None:
+def test_there_is_no_wait_for_keyframes_whose_interval_is_not_known() -> None:
     young = watched(until_s=(MIN_INTERVALS - 1) * KEYFRAME_S + 0.5)
     assert young.wait_s(PacketDemand(-math.inf, keyframe=True), now_mono=6.5) == 0
 
 
-def test_nobody_rests_where_pictures_come_out_of_order() -> None:
+def test_there_is_no_wait_where_pictures_come_out_of_order() -> None:
     coalescing = watched()
     coalescing.read(keyframe=False, size_bytes=5_000, stamp_mono=9.95, awaited=True)
     assert coalescing.wait_s(PacketDemand(10.5, keyframe=False), now_mono=10.0) == 0
@@ -125,10 +125,10 @@ def test_a_packet_is_waited_for_now_and_then() -> None:
 @settings(max_examples=30, deadline=None)
 @given(drift=st.floats(-200e-6, 200e-6), phase_s=st.floats(0, 0.1), late=st.floats(0, 0.004))
 def test_times_stay_right_although_packets_wait(drift: float, phase_s: float, late: float) -> None:
-    """Half an hour, a camera whose clock is off by up to twice what bad crystals are, a thread that wakes
-    late: against the true times of arrival."""
+    """Compare stamps with the true times of arrival over half an hour, for a camera whose clock drifts twice
+    as fast as a bad crystal, and a thread that wakes late."""
     times, coalescing = StreamTime(), Coalescing()
-    mono, held, worst_s, rests = 1000.0, False, 0.0, 0
+    mono, held, worst_s, waits = 1000.0, False, 0.0, 0
     for n in range(18_000):
         true_mono = 1000.0 + phase_s + n * SPACING_S
         if mono < true_mono:
@@ -141,9 +141,9 @@ def test_times_stay_right_although_packets_wait(drift: float, phase_s: float, la
             PacketDemand(stamp_mono + (0.18 if n % 2 == 0 else 0.08), keyframe=False), mono
         )
         if rest_s:
-            mono, held, rests = mono + rest_s + late, True, rests + 1
+            mono, held, waits = mono + rest_s + late, True, waits + 1
     assert worst_s < 0.01
-    assert rests > 8_000, "or it has shown nothing"
+    assert waits > 8_000, "or it has shown nothing"
 
 
 @pytest.fixture(scope="module")
@@ -154,17 +154,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-class CountedRests:
-    """How often, and that it is hurried."""
+class CountedWaits:
+    """Counts the waits of a ring."""
 
     def __init__(self, ring: PacketRing) -> None:
         self.count = 0
-        self._rest = ring.wait_idle
-        ring.wait_idle = self.rest  # type: ignore[method-assign]
+        self._original = ring.wait_idle
+        ring.wait_idle = self.wait  # type: ignore[method-assign]
 
-    def rest(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         self.count += 1
-        self._rest(seconds)
+        self._original(seconds)
 
 
 def test_after_a_jam_the_newest_pictures_go_first(clip: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_quiet_camera_is_left_alone_longer_than_a_busy_one(clip: Path) -> None
         viewer, arrive = Viewer(site, {True: always, False: never}[moves]), site.arrive()
         for _ in range(41):
             time_s = next(arrive)
-            viewer.look()
+            viewer.analyse_waiting()
         next_ = site.feed.demand(site.begin_mono + time_s)
         assert next_ is not None
         assert not next_.keyframe
@@ -197,12 +197,12 @@ def test_a_quiet_camera_is_left_alone_longer_than_a_busy_one(clip: Path) -> None
     assert wanted == {False: 0.58, True: 0.18}
 
 
-def test_a_camera_that_rests_soon_takes_no_groups(clip: Path) -> None:
+def test_a_camera_that_goes_idle_soon_forms_no_groups(clip: Path) -> None:
     site = RingFeed(auto(quiet_s=30, fps=5), clip)
     viewer, arrive = Viewer(site), site.arrive()
     for _ in range(41):
         time_s = next(arrive)
-        viewer.look()
+        viewer.analyse_waiting()
     next_ = site.feed.demand(site.begin_mono + time_s)
     assert next_ is not None
     assert round(next_.from_mono - site.begin_mono - time_s, 2) == 0.18
@@ -236,15 +236,15 @@ def taken_by_hand(reader: CameraReader) -> Iterator[None]:
         assert reader.join(10)
 
 
-def test_every_picture_of_a_quiet_scene_is_looked_at_in_fewer_goes(live: str) -> None:
+def test_every_picture_of_a_quiet_scene_is_analysed_in_fewer_goes(live: str) -> None:
     reader = CameraReader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
-    rests = CountedRests(reader.ring)
+    waits = CountedWaits(reader.ring)
     with taken_by_hand(reader):
-        while rests.count < 2:
+        while waits.count < 2:
             attended(reader)
-        before = rests.count
+        before = waits.count
         seen = [attended(reader) for _ in range(20)]
-        goes = rests.count - before
+        goes = waits.count - before
         status = reader.status()
     steps = [(after - first) / 0.2 for first, after in itertools.pairwise(seen)]
     assert steps == pytest.approx([max(1, round(step)) for step in steps], abs=0.1), "none comes twice"
@@ -266,18 +266,18 @@ def test_no_two_pictures_of_a_group_are_held(live: str, monkeypatch: pytest.Monk
     decode = VideoDecoder.decode
     monkeypatch.setattr(VideoDecoder, "decode", counted)
     reader = CameraReader(camera(live, gear=GearChoice.FULL, fps=5), SystemClock())
-    rests = CountedRests(reader.ring)
+    waits = CountedWaits(reader.ring)
     with taken_by_hand(reader):
-        while rests.count < 4:
+        while waits.count < 4:
             frame = reader.feed.take(10)
             assert frame is not None
-            # One that is not due may have been waiting behind it; the group's next one is two further.
+            # A frame that is not due may wait behind it; the next frame of the group is two further.
             assert decoded <= frame.number + 1
             reader.feed.frame_done(busy=False)
 
 
 def attended(reader: CameraReader) -> float:
-    """The stamp of the next picture, on which nothing moves."""
+    """Analyse the next frame, in which nothing moves; returns its stamp."""
     frame = reader.feed.take(10)
     assert frame is not None
     reader.feed.frame_done(busy=False)
@@ -286,9 +286,9 @@ def attended(reader: CameraReader) -> float:
 
 def test_a_camera_at_rest_is_read_in_few_goes_and_nothing_is_lost(live: str) -> None:
     reader = CameraReader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
-    rests = CountedRests(reader.ring)
+    waits = CountedWaits(reader.ring)
     with running(reader):
-        eventually(lambda: rests.count >= 4)
+        eventually(lambda: waits.count >= 4)
         status = reader.status()
         assert status.gear is DecodeMode.IDLE
         assert status.packet_fps == pytest.approx(10, abs=2), "all of them are read all the same"
@@ -299,10 +299,10 @@ def test_a_stop_ends_a_rest(live: str) -> None:
     reader = CameraReader(camera(live, gear=GearChoice.IDLE, fps=5), SystemClock())
     rested = threading.Event()
 
-    def rest(_: float) -> None:
+    def wait(_: float) -> None:
         rested.set()
         original(30)
 
-    original, reader.ring.wait_idle = reader.ring.wait_idle, rest  # type: ignore[method-assign, assignment]
+    original, reader.ring.wait_idle = reader.ring.wait_idle, wait  # type: ignore[method-assign, assignment]
     with running(reader):
         assert rested.wait(30)

@@ -1,4 +1,4 @@
-"""Which frames can be trusted: real streams with pictures missing or damaged."""
+"""Which frames are marked as clean: real streams with missing or damaged pictures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SIXTY_A_SECOND = ("-vf", "fps=60", "-g", "480")
 
 
 def packets_of(clip: Path) -> tuple[list[Packet[VideoStream]], VideoDecoder]:
-    """A transport stream's packets, Annex B as RTSP has them, and a decoder for them."""
+    """The packets of a transport stream (Annex B, as in RTSP), and a decoder for them."""
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
@@ -74,7 +74,7 @@ def test_a_missing_picture_spoils_what_follows_up_to_the_next_keyframe(kind: str
     assert decoder.corrupt == flags.count(False) > 10
 
 
-def test_a_still_picture_into_which_somebody_walks_loses_no_frame(tmp_path: Path) -> None:
+def test_a_still_picture_into_which_a_person_walks_loses_no_frame(tmp_path: Path) -> None:
     """Slices that skip every macroblock are 8 bytes long, and the first large picture follows them."""
     still_first = ("-vf", "tpad=start_mode=clone:start_duration=2", "-g", "40")
     packets, decoder = packets_of(make_clip(tmp_path / "clip.ts", seconds=2, extra=(*FILM, *still_first)))

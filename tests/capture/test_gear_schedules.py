@@ -1,4 +1,4 @@
-"""Whatever moves, and whenever: no picture twice, none missing that is wanted, and times that rise."""
+"""For any schedule of motion: no frame is delivered twice, no due frame is missing, and stamps rise."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOSTLY_QUIET = st.lists(st.integers(0, 9).map(lambda n: n == 0), min_size=20, ma
 
 
 def schedule(steps: list[bool]) -> Callable[[float], bool]:
-    """By half seconds; False after the end."""
+    """Whether something moves, by half seconds; False after the end."""
     return lambda time_s: 0 <= time_s < STEP_S * len(steps) and steps[int(time_s / STEP_S)]
 
 
@@ -59,14 +59,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, float], P
         ("mjpeg", 10),
     ],
 )
-def test_every_picture_that_is_due_is_looked_at_once_in_order(
+def test_every_picture_that_is_due_is_analysed_once_in_order(
     clips: dict[tuple[str, float], Path], kind: str, fps: float, analysed_fps: float
 ) -> None:
     longest_s = math.ceil(fps / analysed_fps) / fps
 
     @settings(max_examples=6, deadline=None)
     @given(moves=st.one_of(SCHEDULES, MOSTLY_QUIET))
-    def looked_at_once(moves: list[bool]) -> None:
+    def analysed_once(moves: list[bool]) -> None:
         site = RingFeed(auto(quiet_s=1.0, fps=analysed_fps), clips[kind, fps])
         watched = Viewer(site, schedule(moves)).watch()
         for before, after in itertools.pairwise(watched.seen):
@@ -75,9 +75,9 @@ def test_every_picture_that_is_due_is_looked_at_once_in_order(
             if after.gear is not DecodeMode.IDLE:
                 assert step_s < longest_s + 0.01, f"missing before {after.time_s:.2f} s"
         assert site.health.status().dropped == 0
-        assert site.mode_control.stats.wake_ups == len(watched.woke_s)
+        assert site.mode_control.stats.wake_ups == len(watched.wake_ups_s)
 
-    looked_at_once()
+    analysed_once()
 
 
 def spoilt(fates: list[str]) -> Callable[[int, VideoPacket], VideoPacket | None]:
@@ -110,13 +110,13 @@ def test_times_rise_whatever_happens_to_the_packets(clips: dict[tuple[str, float
         moves=MOSTLY_QUIET,
         away=MOSTLY_QUIET,
         fates=st.lists(FATES, min_size=50, max_size=300),
-        look_s=st.sampled_from([0.0, 0.05, 0.3, 4.0]),
+        analysis_s=st.sampled_from([0.0, 0.05, 0.3, 4.0]),
         file=st.booleans(),
     )
-    def rises(moves: list[bool], away: list[bool], fates: list[str], look_s: float, file: bool) -> None:
+    def rises(moves: list[bool], away: list[bool], fates: list[str], analysis_s: float, file: bool) -> None:
         clip = clips[kind, 10]
         site = RingFeed(auto(quiet_s=1.0, fps=5), clip, clip, edit=spoilt(fates), file=file)
-        watched = Viewer(site, schedule(moves), look_s, schedule(away)).watch()
+        watched = Viewer(site, schedule(moves), analysis_s, schedule(away)).watch()
         assert watched.rises()
         # Where the camera's clock went back, each stamp is a microsecond after the one before.
         assert all(seen.age_s > -1e-3 for seen in watched.seen), "taken before it was"

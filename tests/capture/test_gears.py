@@ -1,4 +1,4 @@
-"""Keyframes only while nothing moves; when something does, what was between two of them is not lost."""
+"""Keyframes only while nothing moves; when something moves, the frames between two keyframes are not lost."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_wake_up_gives_every_picture_once_in_order_and_unharmed(kind: str, tmp
 
 
 def frames_by_gear(camera_: Camera, clip: Path) -> dict[DecodeMode, int]:
-    """How many frames were handed over in each gear, when nothing ever moves."""
+    """Number of frames delivered in each mode, when nothing ever moves."""
     site = RingFeed(camera_, clip)
     counted = dict.fromkeys(DecodeMode, 0)
     for _ in site.arrive():
@@ -122,7 +122,7 @@ def test_the_gear_can_be_kept_idle_even_with_keyframes_ten_seconds_apart(tmp_pat
     assert counted[DecodeMode.IDLE] == 3
 
 
-def test_pictures_that_are_all_keyframes_are_looked_at_once_a_second(tmp_path: Path) -> None:
+def test_pictures_that_are_all_keyframes_are_analysed_once_a_second(tmp_path: Path) -> None:
     counted = frames_by_gear(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "mjpeg", seconds=10))
     assert counted[DecodeMode.IDLE] == 9
 
@@ -138,7 +138,7 @@ def attended(
         box.frame_done(now, busy)
 
 
-def test_a_quiet_camera_rests_after_the_set_time_and_not_before() -> None:
+def test_a_quiet_camera_goes_idle_after_the_set_time_and_not_before() -> None:
     box = DecodeModeControl(GearChoice.AUTO, quiet_s=20.0)
     attended(box, 0, 30, busy=True)
     attended(box, 30, 19.5, busy=False)
@@ -150,16 +150,16 @@ def test_a_quiet_camera_rests_after_the_set_time_and_not_before() -> None:
 def test_a_false_alarm_is_soon_over_and_a_true_one_is_not() -> None:
     box = DecodeModeControl(GearChoice.AUTO, quiet_s=20.0)
     attended(box, 0, 30, busy=False)
-    for begin_s, busy, rests in ((30, False, True), (40, True, False)):
+    for begin_s, busy, waits in ((30, False, True), (40, True, False)):
         box.escalate(begin_s)
         box.caught_up()
         attended(box, begin_s, 0.2, busy)
         attended(box, begin_s + 0.2, FALSE_ALARM_S + 1, busy=False)
-        assert (box.mode is DecodeMode.IDLE) == rests
+        assert (box.mode is DecodeMode.IDLE) == waits
     assert box.stats.wake_ups == 2
 
 
-def test_a_false_alarm_at_every_keyframe_costs_hardly_more_than_full_gear(tmp_path: Path) -> None:
+def test_a_false_alarm_at_every_keyframe_costs_hardly_more_than_full_mode(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.ts", seconds=180, keyframe_s=2, extra=("-bf", "0"))
     site = RingFeed(auto(quiet_s=20.0, fps=5), clip)
     for _ in site.arrive():
@@ -214,7 +214,7 @@ def test_keyframes_that_are_all_damaged_do_not_wake_the_camera_again_and_again()
     )
 
 
-def test_a_camera_that_cannot_rest_says_why() -> None:
+def test_a_camera_that_cannot_go_idle_says_why() -> None:
     box = DecodeModeControl(GearChoice.AUTO, quiet_s=5.0)
     attended(box, 0, 60, busy=False, keyframe_s=10.0)
     told = box.stats.full_reason

@@ -1,4 +1,4 @@
-"""While the box is hot, fewer pictures are looked at, or keyframes only; then all of them again."""
+"""While the gateway is hot, fewer frames are analysed, or keyframes only; then all of them again."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.testbed.ring_feed import RingFeed
 KEYFRAMES_ONLY = WorkloadLimits(fps_share=0.5, keyframes_only=True)
 
 
-def looked_at(
+def analysed_frames(
     site: RingFeed, at: Callable[[float], None] = lambda _: None, busy: bool = True
 ) -> list[tuple[int, DecodeMode]]:
-    """Tenths of a second of each frame and the gear it was looked at in; something moves all the time."""
+    """Tenths of a second and decode mode of each analysed frame; something moves all the time."""
     frames = []
     for seconds in site.arrive():
         at(seconds)
@@ -50,7 +50,7 @@ def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
 ) -> None:
     limiter = WorkloadLimiter()
     site = RingFeed(auto(gear=choice), clip_of(tmp_path, kind, keyframe_s=2), limiter=limiter)
-    frames = looked_at(site, hot_between(limiter, 3.95, 9.45, KEYFRAMES_ONLY))
+    frames = analysed_frames(site, hot_between(limiter, 3.95, 9.45, KEYFRAMES_ONLY))
     times = [time for time, _ in frames]
     assert times == sorted(set(times))
     hot = [time for time, gear in frames if gear is DecodeMode.IDLE]
@@ -65,7 +65,7 @@ def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
     assert site.mode_control.stats.wake_ups == 0, "nothing differed: the heat was over"
 
 
-def test_when_the_heat_is_over_nobody_waits_for_the_next_keyframe(tmp_path: Path) -> None:
+def test_when_the_heat_is_over_the_camera_does_not_wait_for_the_next_keyframe(tmp_path: Path) -> None:
     """Keyframes are eight seconds apart; the heat is over in between."""
     limiter = WorkloadLimiter()
     clip = clip_of(tmp_path, "h264", seconds=24, keyframe_s=8)
@@ -84,7 +84,8 @@ def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
     limiter = WorkloadLimiter()
     site = RingFeed(auto(gear=GearChoice.FULL, fps=10), clip_of(tmp_path, "h264"), limiter=limiter)
     times = [
-        time for time, _ in looked_at(site, hot_between(limiter, 4.0, 10.0, WorkloadLimits(fps_share=0.5)))
+        time
+        for time, _ in analysed_frames(site, hot_between(limiter, 4.0, 10.0, WorkloadLimits(fps_share=0.5)))
     ]
     a_second = [sum(10 * second < time <= 10 * second + 10 for time in times) for second in range(14)]
     assert a_second[2:4] == [10] * 2
@@ -92,14 +93,14 @@ def test_half_the_pictures_on_the_second_step(tmp_path: Path) -> None:
     assert a_second[11:] == [10] * 3
 
 
-def test_a_camera_whose_keyframes_give_no_picture_stays_in_full_gear_and_says_why(tmp_path: Path) -> None:
+def test_a_camera_whose_keyframes_give_no_picture_stays_in_full_mode_and_says_why(tmp_path: Path) -> None:
     limiter = WorkloadLimiter()
     limiter.current = KEYFRAMES_ONLY
     clip = make_clip(
         tmp_path / "clip.ts", seconds=14, keyframe_s=2, extra=("-bf", "0", "-x264-params", "intra-refresh=1")
     )
     site = RingFeed(auto(gear=GearChoice.FULL), clip, limiter=limiter)
-    frames = looked_at(site)
+    frames = analysed_frames(site)
     assert len(frames) > 60
     assert (site.mode_control.mode, site.mode_control.stats.full_reason) == (
         DecodeMode.FULL,
@@ -110,20 +111,20 @@ def test_a_camera_whose_keyframes_give_no_picture_stays_in_full_gear_and_says_wh
 def test_a_camera_that_was_idle_anyway_stays_so(tmp_path: Path) -> None:
     limiter = WorkloadLimiter()
     site = RingFeed(auto(gear=GearChoice.IDLE), clip_of(tmp_path, "h264"), limiter=limiter)
-    looked_at(site, hot_between(limiter, 4.0, 8.0, KEYFRAMES_ONLY), busy=False)
+    analysed_frames(site, hot_between(limiter, 4.0, 8.0, KEYFRAMES_ONLY), busy=False)
     assert (site.mode_control.mode, site.mode_control.stats.wake_ups) == (DecodeMode.IDLE, 0)
 
 
 class Cooling:
-    """The heat ends, on the main thread, between two looks of the pipeline's."""
+    """The heat ends, on the main thread, between two reads by the pipeline thread."""
 
     def __init__(self) -> None:
-        self.looks = 0
+        self.reads = 0
 
     @property
     def current(self) -> WorkloadLimits:
-        self.looks += 1
-        return WorkloadLimits(keyframes_only=self.looks == 1)
+        self.reads += 1
+        return WorkloadLimits(keyframes_only=self.reads == 1)
 
 
 def test_a_camera_does_not_stay_at_keyframes_when_the_heat_ends_while_it_decides() -> None:
@@ -134,8 +135,8 @@ def test_a_camera_does_not_stay_at_keyframes_when_the_heat_ends_while_it_decides
     assert gears.mode is DecodeMode.FULL or gears.must_resume
 
 
-class Attended:
-    """A mode_control whose camera gives a keyframe and a quiet picture each second."""
+class DecodeModeRig:
+    """A ``DecodeModeControl`` whose camera gives a keyframe and a quiet frame each second."""
 
     def __init__(self) -> None:
         self.limiter = WorkloadLimiter()
@@ -156,7 +157,7 @@ class Attended:
         return self.now_mono - began_mono
 
     def false_alarm_s(self) -> float:
-        """How long it takes until one is over."""
+        """How long a false alarm lasts."""
         self.gears.escalate(self.now_mono)
         self.gears.caught_up()
         return self.until_idle_s()
@@ -164,8 +165,8 @@ class Attended:
 
 @pytest.mark.parametrize("in_doubt", [False, True], ids=["at rest", "while a wake-up is judged"])
 def test_the_end_of_heat_is_no_false_alarm(in_doubt: bool) -> None:
-    """Each false alarm keeps the camera awake twice as long as the one before; heat has no part in it."""
-    camera = Attended()
+    """Each false alarm keeps the camera in full mode twice as long as the one before; heat does not count."""
+    camera = DecodeModeRig()
     camera.until_idle_s()
     if in_doubt:
         camera.gears.escalate(camera.now_mono)

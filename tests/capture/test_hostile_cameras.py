@@ -1,4 +1,4 @@
-"""A camera, or whoever answers at its address, that wants the agent's memory, time or password."""
+"""A hostile camera, or another device at its address, that wants the agent's memory, time or password."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HttpAnswer(SmallServer):
 
 
 def refusal(url: str, **settings: object) -> CaptureError:
-    """Why a camera is given up, from connecting to its packets."""
+    """Why a camera is given up, between connecting and reading its packets."""
     with pytest.raises(CaptureError) as caught:
         watch(camera(url, **settings))  # type: ignore[arg-type]
     return caught.value
@@ -312,7 +312,7 @@ BOTH = f'{BASIC}\r\nWWW-Authenticate: Digest realm="x", nonce="1"'
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_whoever_asks_for_basic_gets_no_password(method: str) -> None:
+def test_a_camera_that_asks_for_basic_gets_no_password(method: str) -> None:
     with ScriptedRtsp({method: BASIC}) as server:
         error = refusal(server.url, user=USER, password=PASSWORD)
     assert (error.cause, error.detail) == (Cause.UNAUTHORIZED, Fault.BASIC_ONLY.detail)

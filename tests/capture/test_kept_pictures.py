@@ -1,4 +1,4 @@
-"""Memory that a stream asks for where it does not announce it: H.265 slices, and many small NAL units."""
+"""Memory that a stream requires without announcing it: by H.265 slices, and by many small NAL units."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def units(stream: bytes) -> list[bytes]:
 
 
 def read_sets(stream: bytes) -> list[int]:
-    """How many pictures each picture of the stream keeps."""
+    """How many other pictures each picture of the stream requires."""
     sets, found = ReferenceSets(), []
     for unit in units(stream):
         kind = unit[0] >> 1 & 63
@@ -122,7 +122,7 @@ def kept(before: int, after: int = 0) -> BitWriter:
 
 
 def first_picture(asked: BitWriter, parameters: bytes, *, extra: int = 0) -> bytes:
-    """A picture that comes first and claims to follow many others; ``asked``: what its slice says of them."""
+    """A first picture that claims to follow many others; ``asked``: the reference set in its slice."""
     made = BitWriter().u((1, 1), (0, 1)).ue(0).u((0, extra)).ue(2).u((0, 1 if extra else 0), (100, 8))
     made.bits += asked.bits
     header = video() + parameters + picture(output_flag=extra > 0, extra=extra)
@@ -130,7 +130,7 @@ def first_picture(asked: BitWriter, parameters: bytes, *, extra: int = 0) -> byt
 
 
 def limited(codec: str, content: bytes) -> tuple[VideoDecoder, Packet[VideoStream]]:
-    """A decoder of a camera, and a packet for it."""
+    """A decoder with limits, and a packet for it."""
     context = cast(VideoCodecContext, CodecContext.create(codec, "r"))
     return VideoDecoder(context, limited=True), cast("Packet[VideoStream]", Packet(content))
 

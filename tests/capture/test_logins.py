@@ -1,4 +1,4 @@
-"""A password that a camera refuses is shown to it twice an hour, by all programs together."""
+"""A password that a camera refuses is sent to it at most twice an hour, by all programs together."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refused(logins: LimitedLogins, camera: Camera, clock: FakeClock) -> str:
     return caught.value.detail
 
 
-def test_a_wrong_password_costs_two_logins_an_hour_whoever_asks(tmp_path: Path) -> None:
+def test_a_wrong_password_costs_two_logins_an_hour_whichever_program_asks(tmp_path: Path) -> None:
     clock = FakeClock()
     agent, doctor = LimitedLogins(tmp_path, clock), LimitedLogins(tmp_path, clock)
     with StrictCamera() as strict:

@@ -1,4 +1,4 @@
-"""The main stream: there while it is wanted, and its packets are the camera's."""
+"""The main stream: connected while it is needed, and its packets are those of the camera."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Tap:
 
 
 class Opened:
-    """The real opener; counts."""
+    """The real opener; counts its calls."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -72,7 +72,8 @@ def test_it_is_connected_only_while_it_is_wanted(rtsp: RtspServer) -> None:
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "mjpeg"])
 def test_its_packets_are_those_that_ffmpeg_records(codec: str, rtsp: RtspServer, tmp_path: Path) -> None:
-    """Bit for bit. FFmpeg leaves parameter sets of H.265 in its first packet, which hvc1 does not allow."""
+    """Packets are identical. FFmpeg leaves parameter sets of H.265 in its first packet, which hvc1 does not
+    allow."""
     recording, clip = tmp_path / "ffmpeg.mp4", tmp_path / "clip.mp4"
     url = rtsp.url(f"/{codec}")
     main = MainStream(with_main(url), SystemClock(), armed=lambda: True, limits=QUICK)

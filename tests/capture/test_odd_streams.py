@@ -1,4 +1,4 @@
-"""Streams that are not as they should be, in every gear: what is told of them, and that pictures go on."""
+"""Streams with faults, in every decode mode: what is reported about them, and that frames continue."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def cut(packet: VideoPacket) -> VideoPacket:
 
 @pytest.mark.parametrize("damage", [noise, cut])
 @pytest.mark.parametrize("codec", ["h264", "mjpeg"])
-def test_a_damaged_keyframe_wakes_the_camera_and_it_rests_again(
+def test_a_damaged_keyframe_wakes_the_camera_and_it_goes_idle_again(
     codec: str, damage: Callable[[VideoPacket], VideoPacket], tmp_path: Path
 ) -> None:
     suffix, extra = (".ts", PLAIN) if codec == "h264" else (".mkv", ())
@@ -77,13 +77,13 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("odd") / "endless.ts", seconds=100, extra=extra)
 
 
-def test_an_idle_camera_without_keyframes_is_connected_anew(endless: Path) -> None:
+def test_an_idle_camera_without_keyframes_is_reconnected(endless: Path) -> None:
     site = RingFeed(auto(gear=GearChoice.IDLE), endless)
     with pytest.raises(SourceUnavailable, match="no whole picture for 60 s"):
         Viewer(site).watch()
 
 
-def test_who_waits_in_vain_for_a_keyframe_connects_anew(endless: Path) -> None:
+def test_a_feed_that_waits_in_vain_for_a_keyframe_reconnects(endless: Path) -> None:
     site = RingFeed(auto(gear=GearChoice.FULL), endless)
     away = between(5, 25)  # for longer than the ring is
     with pytest.raises(SourceUnavailable, match="no whole picture for 60 s"):
@@ -92,31 +92,31 @@ def test_who_waits_in_vain_for_a_keyframe_connects_anew(endless: Path) -> None:
     assert passed_s == pytest.approx(15 + 60, abs=1), "what the ring let go before 15 s does not count"
 
 
-def test_a_pause_between_rare_keyframes_is_not_taken_for_a_loss(tmp_path: Path) -> None:
+def test_a_pause_between_rare_keyframes_is_not_stored_for_a_loss(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.ts", seconds=65, keyframe_s=15, extra=PLAIN)
     site = RingFeed(auto(gear=GearChoice.IDLE), clip)
     patience_s = []
     watched = Viewer(site)
     for _ in site.arrive():
-        watched.look()
+        watched.note_age()
         patience_s.append(LOST_AFTER_FRAMES * site.feed.interval_s)
     assert watched.times() == [1.4, 16.4, 31.4, 46.4, 61.4]
     assert min(patience_s) > 15
     assert site.health.status().state is CameraState.ONLINE
 
 
-def test_a_lost_camera_is_in_no_idle_gear(clip: Path) -> None:
+def test_a_lost_camera_is_in_no_idle_mode(clip: Path) -> None:
     site = RingFeed(auto(), clip)
     watched = Viewer(site).watch()
     before = site.mode_control.mode
     site.ring.end()
-    watched.look()
+    watched.note_age()
     assert (before, site.mode_control.mode) == (DecodeMode.IDLE, DecodeMode.FULL)
     assert site.feed.interval_s == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("ring", [Ring(10.0, 4_000_000), Ring(10.0, 20_000), Ring(2.0, 4_000_000)])
-def test_keyframes_that_come_less_often_than_before_keep_the_camera_awake(
+def test_keyframes_that_come_less_often_than_before_keep_the_camera_in_full_mode(
     clip: Path, rare: Path, ring: Ring
 ) -> None:
     site = RingFeed(auto(ring=ring), clip, rare, clip)
@@ -129,11 +129,11 @@ def test_keyframes_that_come_less_often_than_before_keep_the_camera_awake(
     assert watched.rises()
 
 
-def test_a_ring_that_does_not_reach_back_to_a_keyframe_keeps_the_camera_awake(tmp_path: Path) -> None:
+def test_a_ring_that_does_not_reach_back_to_a_keyframe_keeps_the_camera_in_full_mode(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.ts", seconds=40, keyframe_s=2, extra=PLAIN)
     site = RingFeed(auto(ring=Ring(1.5, 4_000_000)), clip)
     watched = Viewer(site, between(17, 18)).watch()
-    assert watched.woke_s == [17.4]
+    assert watched.wake_ups_s == [17.4]
     assert not [time_s for time_s in watched.times(DecodeMode.IDLE) if time_s > 17]
     assert site.mode_control.stats.full_reason == "the packet ring does not reach back to the keyframe before"
 
@@ -147,7 +147,7 @@ def test_a_short_file_that_is_repeated_shows_every_picture(tmp_path: Path) -> No
     assert len(steps) == 79
 
 
-def test_an_idle_camera_is_looked_at_no_more_often_than_a_busy_one(tmp_path: Path) -> None:
+def test_an_idle_camera_is_analysed_no_more_often_than_a_busy_one(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.ts", seconds=60, extra=PLAIN)
     site = RingFeed(auto(fps=0.2), clip)
     watched = Viewer(site).watch()
@@ -159,11 +159,11 @@ def test_catching_up_does_not_make_the_last_picture_older(clip: Path) -> None:
     site = RingFeed(auto(), clip)
     ages = []
 
-    def look(time_s: float) -> bool:
+    def note_age(time_s: float) -> bool:
         ages.append(site.health.status().last_frame_age_s)
         return 12 < time_s < 13
 
-    Viewer(site, look).watch()
+    Viewer(site, note_age).watch()
     assert site.mode_control.stats.wake_ups == 1
     assert set(ages) == {0.0}
 
@@ -185,7 +185,7 @@ def without_pts(_: int, packet: VideoPacket) -> VideoPacket:
 
 
 def parameters_once(number: int, packet: VideoPacket) -> VideoPacket:
-    """Parameter sets come with the first packet and never again."""
+    """Keep parameter sets in the first packet only."""
     if number == 0 or not packet.is_keyframe:
         return packet
     units = bytes(packet).split(b"\0\0\1")
@@ -210,7 +210,7 @@ ODD: dict[str, dict[str, Any]] = {
     "times of arrival": {"timed": False},
     "parameter sets once": {"edit": parameters_once},
     "a file that is repeated": {"file": True},
-    # while everything is decoded, between two keyframes of idle mode, and after the one that wakes
+    # in full mode, between two keyframes of idle mode, and after the keyframe that ends it
     **{
         f"clock set by {seconds:g} s at {at / 10:g} s": {"edit": clock_set(at, seconds)}
         for seconds in (-3600.0, -0.5, 0.7, 3600.0)
@@ -224,7 +224,7 @@ def test_a_wake_up_gives_every_picture_of_an_odd_stream(clip: Path, odd: str) ->
     site = RingFeed(auto(), clip, clip, **ODD[odd])
     watched = Viewer(site, between(WAKE_S - 0.5, WAKE_S + 1)).watch()
     assert watched.rises()
-    assert len(watched.woke_s) == 1
+    assert len(watched.wake_ups_s) == 1
     seen = [time_s for time_s in watched.times() if WAKE_S - 1.2 < time_s < WAKE_S + 1]
     if odd == "clock set by -0.5 s at 11.5 s":
         # Only the decoder could tell it from B-frames, and it was not looking.
@@ -240,13 +240,13 @@ def test_a_wake_up_reaches_back_over_a_change_of_size(clip: Path, tmp_path: Path
     site = RingFeed(auto(), clip, large)
     watched = Viewer(site, between(17.2, 18)).watch()
     shapes = {round(seen.time_s, 1): seen.frame.picture.luma().shape for seen in watched.seen}
-    assert watched.woke_s == [17.4]
+    assert watched.wake_ups_s == [17.4]
     assert [shapes[t / 10] for t in range(165, 185)] == [(180, 320)] * 9 + [(272, 480)] * 11
     status = site.health.status()
     assert (status.state, status.width, status.corrupt) == (CameraState.ONLINE, 480, 0)
 
 
-def test_with_intra_refresh_one_wake_up_tells_that_the_camera_cannot_rest(tmp_path: Path) -> None:
+def test_with_intra_refresh_one_wake_up_reports_that_the_camera_cannot_go_idle(tmp_path: Path) -> None:
     extra = ("-preset", "fast", "-x264-params", "intra-refresh=1:bframes=0")
     site = RingFeed(auto(), make_clip(tmp_path / "clip.ts", seconds=30, extra=extra))
     watched = Viewer(site).watch()
@@ -259,7 +259,7 @@ def test_with_intra_refresh_one_wake_up_tells_that_the_camera_cannot_rest(tmp_pa
 def test_packets_lost_before_a_wake_up_cost_no_more_than_their_group(clip: Path) -> None:
     site = RingFeed(auto(), clip, edit=lambda n, packet: None if 103 <= n <= 105 else packet)
     watched = Viewer(site, between(12.2, 14)).watch()
-    assert watched.woke_s == [12.4]
+    assert watched.wake_ups_s == [12.4]
     assert [t for t in watched.times() if 11.4 <= t <= 12.6] == [11.4, 11.5, 11.6, 12.4, 12.5, 12.6]
     assert site.health.status().state is CameraState.ONLINE
 
@@ -271,19 +271,19 @@ def test_slow_and_fast_cameras_rest_and_wake(tmp_path: Path, fps: float, analyse
     watched = Viewer(site, between(14, 16)).watch()
     seen = [time_s for time_s in watched.times() if 13.3 < time_s < 17]
     step_s = 1 / min(fps, analysed)
-    assert len(watched.woke_s) == 1
+    assert len(watched.wake_ups_s) == 1
     assert np.diff(seen) == pytest.approx(step_s, abs=1 / 60 + 0.011)
     assert watched.times(DecodeMode.IDLE)[0] < 14 < 17 < watched.times(DecodeMode.IDLE)[-1]
     assert watched.rises()
 
 
-def test_in_idle_gear_by_choice_a_damaged_keyframe_is_passed_over(tmp_path: Path) -> None:
+def test_in_idle_mode_by_choice_a_damaged_keyframe_is_passed_over(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.ts", seconds=80, keyframe_s=15, extra=PLAIN)
     site = RingFeed(auto(gear=GearChoice.IDLE), clip, edit=lambda n, p: noise(p) if n == 300 else p)
     states = []
     watched = Viewer(site)
     for _ in site.arrive():
-        watched.look()
+        watched.note_age()
         states.append(site.health.status().state)
     assert watched.times() == [1.4, 16.4, 46.4, 61.4, 76.4]
     assert set(states) == {CameraState.ONLINE}

@@ -1,4 +1,4 @@
-"""Pictures: zero-copy luma, and colour that is right for every format, range and region."""
+"""Pictures: zero-copy luma, and correct colour for every format, range and region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that one thread reads again from its start while another decodes: that once ended the process."""
+"""One thread reads a file again from its start while another decodes: this once crashed the process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ print(decoder.decoded, decoder.corrupt)
 """
 
 
-def test_reading_again_does_not_disturb_who_decodes(clips: dict[str, Path]) -> None:
+def test_reading_again_does_not_disturb_the_decoding_thread(clips: dict[str, Path]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", ROUNDS, str(clips["small"])],
         capture_output=True,

@@ -85,7 +85,7 @@ def test_a_folder_of_numbered_pictures_is_a_video(pictures: Path) -> None:
     assert (video.total, video.source_fps) == (12, 30.0)
 
 
-def test_a_picture_that_cannot_be_read_is_left_out_and_told(
+def test_a_picture_that_cannot_be_read_is_left_out_and_reported(
     pictures: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (pictures / "000003.png").write_bytes(b"half a download")
@@ -108,7 +108,7 @@ def test_a_folder_without_one_readable_picture_is_an_error(pictures: Path) -> No
 
 
 def turned(clip: Path, degrees: int, to: Path) -> None:
-    """Copies a clip and writes into it, as a phone does, how it is to be turned."""
+    """Copy a clip with a display matrix that turns it, as a phone writes it."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-display_rotation", str(degrees), "-i", str(clip)]
     subprocess.run([*command, "-c", "copy", str(to)], check=True, timeout=60)
 

@@ -1,4 +1,4 @@
-"""Packets into pictures: what encoders and cameras do, and what nobody should."""
+"""RTP packets to pictures: what encoders and cameras send, and invalid packets."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_decoding_can_start_at_a_recovery_point() -> None:
 
 @pytest.mark.parametrize(("quality", "kind"), [(30, 0), (80, 1), (30, 65)])
 def test_a_jpeg_gets_the_tables_that_its_packets_leave_out(quality: int, kind: int) -> None:
-    """OpenCV's encoder uses the standard's tables too."""
+    """OpenCV's encoder uses the standard's tables, too."""
     picture = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 255, (48, 64, 3), np.uint8), (9, 9), 0)
     sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420 if kind & 1 else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
@@ -193,7 +193,7 @@ def test_the_video_is_found_beside_sound_and_metadata(control: str, url: str) ->
         (f"m=video 0 RTP/AVP {'9' * 5000}", Fault.NO_DECODER),
     ],
 )
-def test_what_cannot_be_played_is_told_apart(description: str, fault: Fault) -> None:
+def test_what_cannot_be_played_is_reported_apart(description: str, fault: Fault) -> None:
     with pytest.raises(CameraFault) as caught:
         video_of(description, "rtsp://c/")
     assert caught.value.fault is fault

@@ -1,4 +1,4 @@
-"""Where packet sizes tell that something moves they wake a camera early; where not, they do nothing."""
+"""Packet sizes end idle mode early where they show motion; elsewhere they have no effect."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def moves(seconds: float) -> bool:
 
 
 def seen_of_the_visit(clip: Path) -> tuple[int, int]:
-    """Pictures of the short visit that were handed over, and wake-ups."""
+    """Delivered frames of the short visit, and wake-ups."""
     wanted = camera("file:///clip", fps=10, gear=GearChoice.AUTO)
     site = RingFeed(replace(wanted, analyse=replace(wanted.analyse, quiet_s=3.0)), clip)
     seen = 0

@@ -1,4 +1,4 @@
-"""From a camera's settings to what FFmpeg is told."""
+"""How a camera's URL chooses its source and FFmpeg's options."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_network_camera_has_an_endpoint(url: str, host: str, port: int, tls: b
     assert (endpoint.host, endpoint.port, endpoint.tls) == (host, port, tls)
 
 
-def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(SourceUnavailable, match="is not a file") as caught:

@@ -1,4 +1,4 @@
-"""Times, sampling and rates: the small parts between packet and pipeline."""
+"""Stamps, sampling and rates."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_stream_without_times_is_stamped_on_arrival() -> None:
     assert stamps([(0.0, 100.0), (0.04, 100.5), (0.08, 101.0)], timed=False) == [100.0, 100.5, 101.0]
 
 
-def test_who_is_late_for_good_is_not_late() -> None:
+def test_packets_that_stay_late_mean_that_the_clock_was_set() -> None:
     # The camera's clock stood still for 3 s.
     late = [(0.1 * i, 103.0 + 0.1 * i) for i in range(1, 70)]
     made = stamps([(0.0, 100.0), *late])

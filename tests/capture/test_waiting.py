@@ -1,4 +1,4 @@
-"""Two threads at one ring: who waits sleeps, who is asked to stop stops, and the past disturbs nobody."""
+"""Two threads at one ring: waiting, stopping, and frames of an old connection."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def in_idle(site: RingFeed) -> None:
 
 
 def caught_up(site: RingFeed) -> None:
-    """Woken, and all that there was has been looked at."""
+    """Woken, with all waiting frames analysed."""
     in_idle(site)
     site.feed.escalate()
     while site.feed.take(0) is not None:
@@ -103,7 +103,7 @@ SITUATIONS = [in_full, in_idle, caught_up, failed, lost, never_connected]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_who_waits_for_a_frame_sleeps(
+def test_a_thread_that_waits_for_a_frame_sleeps(
     clip: Path, situation: Callable[[RingFeed], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = RingFeed(auto(), clip)
@@ -124,7 +124,7 @@ def test_who_waits_for_a_frame_sleeps(
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_stop_wakes_who_waits(clip: Path, situation: Callable[[RingFeed], None]) -> None:
+def test_a_stop_wakes_a_waiting_thread(clip: Path, situation: Callable[[RingFeed], None]) -> None:
     site = RingFeed(auto(), clip)
     situation(site)
     site.clock.run()

@@ -1,4 +1,4 @@
-"""Who looks at a camera's frames in the gear tests: as the lane does, with the eyes of a test."""
+"""Analyses a camera's frames in the tests of decode modes, as the pipeline thread does."""
 
 from __future__ import annotations
 
@@ -19,60 +19,62 @@ def auto(
     fps: float = 10,
     ring: Ring | None = None,
 ) -> Camera:
-    """A camera in ``auto`` gear, or another one, that rests after ``quiet_s``."""
+    """A camera with ``gear: auto``, or another gear, that goes idle after ``quiet_s``."""
     made = camera("file:///clip", fps=fps, gear=gear)
     analyse = dataclasses.replace(made.analyse, quiet_s=quiet_s)
     return dataclasses.replace(made, analyse=analyse, ring=ring or made.ring)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A frame that was looked at, in the gear that it was decoded for."""
+class AnalysedFrame:
+    """An analysed frame, with the mode in which it was decoded."""
 
     time_s: float  # in the clip
     gear: DecodeMode
     frame: Frame
-    age_s: float  # when it was taken
+    age_s: float  # when it was read from the feed
 
 
 class Viewer:
-    """``moves(time_s)`` is whether there is something to see, ``away(time_s)`` whether nobody looks. A look
-    takes ``look_s``."""
+    """Stands in for the pipeline thread. ``moves(time_s)``: whether something moves. ``away(time_s)``:
+    whether the thread is stuck elsewhere. ``analysis_s``: duration of one analysis."""
 
     def __init__(
         self,
         site: RingFeed,
         moves: Callable[[float], bool] = lambda _: False,
-        look_s: float = 0.0,
+        analysis_s: float = 0.0,
         away: Callable[[float], bool] = lambda _: False,
     ) -> None:
         self.site = site
-        self.seen: list[Seen] = []
-        self.woke_s: list[float] = []
+        self.seen: list[AnalysedFrame] = []
+        self.wake_ups_s: list[float] = []
         self._moves = moves
-        self._look_s = look_s
+        self._analysis_s = analysis_s
         self._away = away
 
     def watch(self) -> Viewer:
-        """Everything that the camera sends, as soon as it is there."""
+        """Analyse everything that the camera sends, as soon as it arrives."""
         for time_s in self.site.arrive():
             if not self._away(time_s):
-                self.look()
+                self.analyse_waiting()
         return self
 
-    def look(self) -> None:
-        """At all that there is now."""
+    def analyse_waiting(self) -> None:
+        """Analyse all frames that are due now."""
         feed, mode_control = self.site.feed, self.site.mode_control
         gear = mode_control.mode
         while (frame := feed.take(0)) is not None:
             time_s = frame.captured_mono - self.site.begin_mono
             if feed.can_escalate and self._moves(time_s):
-                self.woke_s.append(round(time_s, 3))
+                self.wake_ups_s.append(round(time_s, 3))
                 feed.escalate()
             else:
                 age_s = self.site.clock.monotonic() - frame.captured_mono
-                self.seen.append(Seen(time_s, DecodeMode.CATCH_UP if frame.late else gear, frame, age_s))
-                self.site.spend(self._look_s)
+                self.seen.append(
+                    AnalysedFrame(time_s, DecodeMode.CATCH_UP if frame.late else gear, frame, age_s)
+                )
+                self.site.spend(self._analysis_s)
                 feed.frame_done(self._moves(time_s))
             gear = mode_control.mode
 

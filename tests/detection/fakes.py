@@ -107,7 +107,7 @@ def motion(*boxes: Box, scene: Scene = Scene.STEADY) -> Motion:
     return Motion(tuple(MotionRegion(box, box.area) for box in boxes), scene, 0.01)
 
 
-def track(box: Box, wants_look: float = 1.0, id: str = "t1", label: str | None = None) -> Track:
+def track(box: Box, priority: float = 1.0, id: str = "t1", label: str | None = None) -> Track:
     return Track(
         id=id,
         box=box,
@@ -120,7 +120,7 @@ def track(box: Box, wants_look: float = 1.0, id: str = "t1", label: str | None =
         first_seen_mono=0.0,
         last_seen_mono=0.0,
         inferences=0,
-        detection_priority=wants_look,
+        detection_priority=priority,
         seen_now=True,
     )
 

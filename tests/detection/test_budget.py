@@ -11,12 +11,12 @@ MS = 20.0  # of one inference
 
 
 def spend(budget: InferenceBudget, camera: str, seconds: float, fps: float, cost_ms: float = MS) -> int:
-    """Inferences that the camera gets when each of its frames wants one."""
+    """Number of inferences that the camera gets when each of its frames needs one."""
     return sum(budget.take(camera, cost_ms, n / fps) for n in range(round(seconds * fps)))
 
 
 def together(budget: InferenceBudget, wishes: dict[str, float], seconds: float) -> dict[str, int]:
-    """Inferences by camera, all at the same time; ``wishes`` are their frames a second."""
+    """Number of inferences by camera, all at the same time; ``wishes``: their frames a second."""
     asks = sorted((n / fps, name) for name, fps in wishes.items() for n in range(round(seconds * fps)))
     got = dict.fromkeys(wishes, 0)
     for now, name in asks:

@@ -160,7 +160,7 @@ def test_other_signatures_are_not_recognised(image: TensorInfo, outputs: list[Te
 
 
 def test_what_a_hostile_model_is_called_makes_no_long_line() -> None:
-    """It goes into health, logs and messages."""
+    """The name appears in health, logs and messages."""
     line = describe([info("a\n\x1b[31m" + "x" * 1000, 1, 2)] * 500)
     assert line.startswith(r"a\n\x1b[31mxxx")
     assert line.endswith(", 488 more")

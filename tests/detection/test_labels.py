@@ -74,7 +74,7 @@ def test_a_label_of_two_classes_is_an_error(model: Path) -> None:
         ("labels.txt", b"person\ncar\n" * 9, zipfile.ZIP_LZMA, "packed by method 14"),
     ],
 )
-def test_labels_in_the_model_that_cannot_be_read_are_an_error_and_no_others_are_taken(
+def test_labels_in_the_model_that_cannot_be_read_are_an_error_and_no_others_are_used(
     model: Path, name: str, content: bytes, how: int, says: str
 ) -> None:
     (model.parent / "net.txt").write_text("person\ncar\n")

@@ -203,7 +203,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Pat
         fetch_best(tmp_path / "file", entries=[entry(url)])
 
 
-def test_when_the_best_cannot_be_had_the_next_is_fetched_and_the_reason_told(tmp_path: Path) -> None:
+def test_when_the_best_cannot_be_had_the_next_is_fetched_and_the_reason_reported(tmp_path: Path) -> None:
     with serving(sends(CONTENT)) as good, serving(not_found) as dead:
         best = replace(entry(dead), file="best.tflite")
         fetched = fetch_best(tmp_path, entries=[best, entry(good)])
@@ -213,7 +213,7 @@ def test_when_the_best_cannot_be_had_the_next_is_fetched_and_the_reason_told(tmp
     assert files(tmp_path) == [NAME]
 
 
-def test_when_none_can_be_had_every_reason_is_told(tmp_path: Path) -> None:
+def test_when_none_can_be_had_every_reason_is_reported(tmp_path: Path) -> None:
     with serving(not_found) as dead, pytest.raises(DetectorError, match=r"best\.tflite.*net\.tflite"):
         fetch_best(tmp_path, entries=[replace(entry(dead), file="best.tflite"), entry(dead)])
 
@@ -278,7 +278,7 @@ def test_the_command_fetches_the_model_that_is_named(test_data: Path, tmp_path: 
     assert files(tmp_path) == [CATALOGUE[1].file]
 
 
-def test_the_command_tells_why_it_took_the_second_best(test_data: Path, tmp_path: Path) -> None:
+def test_the_command_reports_why_it_took_the_second_best(test_data: Path, tmp_path: Path) -> None:
     (tmp_path / "stick").mkdir()
     shutil.copy(test_data / "models" / CATALOGUE[1].file, tmp_path / "stick")
     text = run("fetch", tmp_path / "models", str(tmp_path / "stick"))

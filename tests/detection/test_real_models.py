@@ -1,4 +1,4 @@
-"""With the real models and footage of EDGE_AGENT_TEST_DATA."""
+"""Tests with the real models and footage of EDGE_AGENT_TEST_DATA."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_model_file_is_not_kept_in_memory_and_may_be_exchanged_by_renaming(
 
 
 def resident_kb(folder: Path) -> list[int]:
-    """Of each of this process's mappings of files in the folder that have no name there."""
+    """Resident memory of this process's mappings of unnamed files in the folder."""
     found, within = [], False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         first, *rest = line.split()

@@ -1,4 +1,4 @@
-"""What is said when the runtime itself is the problem. The modules are stand-ins: only one is installed."""
+"""Errors of a missing or unsuitable runtime. The modules are fakes, since only one is installed."""
 
 from __future__ import annotations
 

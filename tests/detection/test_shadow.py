@@ -1,4 +1,4 @@
-"""A second model beside the one in force: what is compared, and that it takes nothing from the cameras."""
+"""A second model beside the active one: what is compared, and that it takes no budget from the cameras."""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ MOSTLY_BESIDE = LEFT.shifted(0.1, 0.0)  # IoU 0.33
         ([(LEFT, 0.9)], [(MOSTLY_BESIDE, 0.9)], (0, 1, 1)),
         ([(LEFT, 0.9)], [], (0, 1, 0)),
         ([], [(LEFT, 0.9), (RIGHT, 0.9)], (0, 0, 2)),
-        ([(LEFT, 0.9)], [(LEFT, 0.35)], (1, 0, 0)),  # sure of it and not: still the same object
-        ([(LEFT, 0.35)], [(RIGHT, 0.35)], (0, 0, 0)),  # neither is sure of anything
+        (
+            [(LEFT, 0.9)],
+            [(LEFT, 0.35)],
+            (1, 0, 0),
+        ),  # one score above ``sure``, one below: still the same object
+        ([(LEFT, 0.35)], [(RIGHT, 0.35)], (0, 0, 0)),  # both scores are below ``sure``
         ([(LEFT, 0.9), (A_LITTLE_BESIDE, 0.8)], [(LEFT, 0.9)], (1, 1, 0)),  # one is matched once
     ],
 )
@@ -42,7 +46,7 @@ def test_objects_are_matched_by_place(
 
 
 def shadow(detector: FakeDetector, share: float = 1.0, limiter: WorkloadLimiter | None = None) -> Shadow:
-    """Whose work is done at once, with a pool that is full."""
+    """A shadow whose work runs at once, with a full pool."""
     budget = InferenceBudget(500.0, ("cam-1",), limiter)
     for second in range(3):
         budget.take("cam-1", 0.0, float(second))
@@ -93,7 +97,7 @@ def test_it_stops_while_the_gateway_holds_anything_back_and_when_cameras_need_th
     assert not busy.take_spare(5.0, 10.0)
 
 
-def test_a_model_that_fails_is_counted_and_harms_nobody() -> None:
+def test_a_model_that_fails_is_counted_and_harms_no_camera() -> None:
     def fail(_: Pixels) -> list[Detection]:
         raise DetectorError("no answer")
 

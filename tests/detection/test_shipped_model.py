@@ -1,4 +1,4 @@
-"""The detector that ships: its size, its card and the attributions that its licence asks for."""
+"""The shipped model: its size, its model card, and the attributions that its licence requires."""
 
 from __future__ import annotations
 

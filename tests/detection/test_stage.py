@@ -31,7 +31,7 @@ def seeing(*found: Detection) -> FakeDetector:
 
 
 def settled(detector: FakeDetector) -> ObjectDetectionStage:
-    """Has had the one inference that a start costs, and the one a minute later; nothing moves."""
+    """A stage after the inference at the start and the one a minute later; nothing moves."""
     made = stage(detector)
     for second in (0.0, 60.0):
         made.detect(frame(second), NOTHING, [])
@@ -40,9 +40,9 @@ def settled(detector: FakeDetector) -> ObjectDetectionStage:
 
 
 def test_the_whole_picture_is_analysed_where_something_moves() -> None:
-    looks = stage(seeing(detection(MIDDLE))).detect(frame(), motion(RIDER), [])
-    assert looks.inferred == (FULL_PICTURE,)
-    assert [d.box for d in looks.detections] == [MIDDLE]
+    inferences = stage(seeing(detection(MIDDLE))).detect(frame(), motion(RIDER), [])
+    assert inferences.inferred == (FULL_PICTURE,)
+    assert [d.box for d in inferences.detections] == [MIDDLE]
 
 
 def test_every_frame_with_motion_is_analysed_while_something_is_seen_in_it() -> None:
@@ -74,7 +74,7 @@ def test_a_quiet_picture_costs_an_inference_at_the_start_and_one_more() -> None:
     detector = seeing()
     made = stage(detector)
     for second in range(600):
-        made.detect(frame(float(second)), NOTHING, [track(RIDER, wants_look=0.0)])
+        made.detect(frame(float(second)), NOTHING, [track(RIDER, priority=0.0)])
     assert detector.calls == 1
 
 
@@ -99,7 +99,7 @@ def test_what_changed_is_analysed_again_once_a_minute_later(changed: object, exp
 def test_a_track_that_needs_it_is_reason_enough() -> None:
     detector = seeing()
     made = settled(detector)
-    made.detect(frame(70.0), NOTHING, [track(RIDER, wants_look=0.5)])
+    made.detect(frame(70.0), NOTHING, [track(RIDER, priority=0.5)])
     assert detector.calls == 1
 
 
@@ -132,5 +132,5 @@ def test_of_frames_that_are_caught_up_with_every_second_one_is_analysed() -> Non
 
 def test_what_stands_in_a_mask_is_dropped() -> None:
     both = seeing(detection(RIDER.shifted(-0.1, 0)), detection(RIDER.shifted(0.3, 0)))
-    looks = stage(both, masks=[LEFT_HALF]).detect(frame(), motion(RIDER), [])
-    assert [d.box for d in looks.detections] == [RIDER.shifted(0.3, 0)]
+    inferences = stage(both, masks=[LEFT_HALF]).detect(frame(), motion(RIDER), [])
+    assert [d.box for d in inferences.detections] == [RIDER.shifted(0.3, 0)]

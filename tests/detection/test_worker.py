@@ -19,7 +19,7 @@ WAIT_S = 5.0
 
 
 class Gate:
-    """A detector's answer that waits until the test lets it go, one crop at a time."""
+    """A detector's answer that waits until the test releases it, one crop at a time."""
 
     def __init__(self) -> None:
         self.entered = threading.Semaphore(0)
@@ -112,7 +112,9 @@ def test_under_overload_the_queue_is_bounded_by_the_cameras(pipelines: ThreadPoo
     assert (detector.calls, detector.most_at_once) == (200, 1)
 
 
-def test_stopping_lets_nobody_wait(worker: DetectorWorker, gate: Gate, pipelines: ThreadPoolExecutor) -> None:
+def test_stopping_answers_all_requests(
+    worker: DetectorWorker, gate: Gate, pipelines: ThreadPoolExecutor
+) -> None:
     waiting = [pipelines.submit(worker.infer, camera_id, CROP) for camera_id in "abc"]
     assert gate.entered.acquire(timeout=WAIT_S)
     until_queued(worker, 2)
@@ -121,7 +123,7 @@ def test_stopping_lets_nobody_wait(worker: DetectorWorker, gate: Gate, pipelines
     assert worker.infer("a", CROP) is None
 
 
-def test_before_the_start_nobody_waits_either() -> None:
+def test_before_the_start_no_request_waits() -> None:
     assert DetectorWorker(FakeDetector()).infer("a", CROP) is None
 
 
@@ -137,7 +139,7 @@ def failing(*outcomes: Exception | None) -> FakeDetector:
     return FakeDetector(answer)
 
 
-def test_a_failed_inference_is_logged_and_counts_as_not_looked_at(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_inference_is_logged_and_counts_as_not_analysed(caplog: pytest.LogCaptureFixture) -> None:
     inline = InlineInference(failing(DetectorError("device gone"), None))
     assert inline.infer("gate1", CROP) is None
     assert "gate1: device gone" in caplog.text
@@ -157,7 +159,7 @@ def test_an_unexpected_error_leaves_a_traceback_and_the_worker_lives(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_dead_worker_keeps_nobody_waiting_and_can_be_started_again(
+def test_a_dead_worker_keeps_no_camera_waiting_and_can_be_started_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     outcomes: list[BaseException | None] = [SystemExit("out of memory"), None]

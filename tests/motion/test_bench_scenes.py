@@ -1,4 +1,4 @@
-"""The benchmark's generator: exact truth, fixed by the seed; and the codec's noise is not motion."""
+"""The benchmark's scenes: exact truth, fixed by the seed; and the codec's noise is not motion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the motion stage sees, and what it must not see."""
+"""What the motion stage finds, and what it must not find."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_mask_over_everything_sees_nothing_and_does_not_fail() -> None:
     assert detector.update(camera.shoot((0.0, 0.0, 600, 300, 255))).regions == ()
 
 
-def test_another_picture_size_is_learned_anew() -> None:
+def test_another_picture_size_is_learned_again() -> None:
     small, large = Camera(640, 360), Camera(704, 576)
     detector = learned(small)
     large.now = small.now
@@ -216,7 +216,7 @@ def test_regions_stay_in_the_picture_and_in_their_boxes(things: list[Thing]) -> 
         assert 0.0 < region.area <= region.box.area + 1e-9
 
 
-def test_after_a_reset_the_background_is_learned_anew() -> None:
+def test_after_a_reset_the_background_is_learned_again() -> None:
     camera = Camera()
     detector = learned(camera)
     detector.reset()
@@ -227,7 +227,7 @@ def test_after_a_reset_the_background_is_learned_anew() -> None:
     assert false_frames(motions) == 0
 
 
-def test_one_picture_tells_whether_something_stirs() -> None:
+def test_one_picture_reports_whether_something_moves() -> None:
     camera = Camera()
     detector = learned(camera)
     assert not any(detector.has_motion(camera.shoot()) for _ in range(50))
@@ -237,7 +237,7 @@ def test_one_picture_tells_whether_something_stirs() -> None:
     assert detector.has_motion(camera.shoot()), "nobody knows yet"
 
 
-def test_looking_whether_something_stirs_teaches_nothing() -> None:
+def test_asking_whether_something_moves_teaches_nothing() -> None:
     camera, twin = Camera(), Camera()
     detector, other = learned(camera), learned(twin)
     for _ in range(100):
@@ -261,7 +261,7 @@ AT_TABLE: Thing = (290.0, 130.0, 40, 140, 160)
 
 
 def camera_on_a_table() -> Camera:
-    """Its top is wider than who stands before it, and of stronger edges than anybody's outline."""
+    """A camera above a table whose top is wider than a person and has stronger edges."""
     camera = Camera()
     camera.street[150:166, 270:350] = 250
     camera.street[166:250, 306:312] = 20
@@ -269,8 +269,8 @@ def camera_on_a_table() -> Camera:
     return camera
 
 
-def test_the_hole_that_somebody_leaves_before_a_table_is_soon_background() -> None:
-    """He stood there since the start, and left at 14 s."""
+def test_the_hole_that_a_person_leaves_before_a_table_is_soon_background() -> None:
+    """The person stood there from the start, and left at 14 s."""
     detector, camera = MotionDetector(), camera_on_a_table()
     x, y, w, h, level = AT_TABLE
 
@@ -281,7 +281,7 @@ def test_the_hole_that_somebody_leaves_before_a_table_is_soon_background() -> No
     assert false_frames(motions) == 0
 
 
-def test_who_comes_to_a_table_and_stands_still_stays_motion() -> None:
+def test_an_object_that_comes_to_a_table_and_stands_still_stays_motion() -> None:
     camera = camera_on_a_table()
     detector = learned(camera)
     list(camera.watch(detector, 6.0))  # a young background takes in what stands for 4 s

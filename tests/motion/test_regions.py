@@ -1,4 +1,4 @@
-"""From a mask to patches: every group of pixels once, with its own pixels and nobody else's."""
+"""From a mask to blobs: every group of pixels once, with exactly its own pixels."""
 
 from __future__ import annotations
 

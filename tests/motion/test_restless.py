@@ -1,4 +1,4 @@
-"""A burnt-in clock keeps a camera awake for nothing, and health says where it is."""
+"""A clock in the picture keeps a camera in full mode without a reason, and health says where it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CLOCK = Box(0.30, 0.02, 0.33, 0.06)  # the seconds of a clock
 
 
 def watched(seconds: float, moving: object = None, clock: bool = True) -> PersistentMotion:
-    """Five frames a second; the clock ticks, and ``moving(t)`` gives a box of something else, or None."""
+    """Five frames a second with a running clock; ``moving(t)``: the box of another object, or None."""
     spot = PersistentMotion()
     for n in range(round(seconds * 5)):
         boxes = [CLOCK] if clock and n % 5 == 0 else []
@@ -23,7 +23,7 @@ def watched(seconds: float, moving: object = None, clock: bool = True) -> Persis
 
 
 def walker(t: float) -> Box | None:
-    """Somebody crosses the picture for ten seconds, every two minutes."""
+    """A person crosses the picture for ten seconds, every two minutes."""
     x = t % 120 / 10
     return Box(x * 0.9, 0.5, x * 0.9 + 0.05, 0.7) if x < 1 else None
 
@@ -44,7 +44,7 @@ def test_it_takes_minutes_to_be_sure() -> None:
     assert watched(AFTER_S - 10).box is None
 
 
-def test_somebody_who_walks_by_now_and_then_hides_no_clock() -> None:
+def test_a_person_who_walks_by_now_and_then_hides_no_clock() -> None:
     assert watched(900, walker).box is not None
 
 

@@ -1,4 +1,4 @@
-"""How long things stay motion, whatever the frame rate."""
+"""How long objects count as motion, at any frame rate."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SPOT = (300.0, 200.0, 18, 44, 200)
 
 
 def seen_at(camera: Camera, detector: MotionDetector, seconds: float, things: list[Thing]) -> list[float]:
-    """Times at which there is motion on the spot."""
+    """Times at which there is motion at this place."""
     spot = box_of(camera, SPOT)
     watch = camera.watch(detector, seconds, lambda t: things)
     return [t for t, motion in watch if any(r.box.intersection(spot) > 0 for r in motion.regions)]
 
 
 @pytest.mark.parametrize("fps", [2.0, 5.0, 12.0])
-def test_who_stands_for_ten_seconds_is_still_seen(fps: float) -> None:
+def test_an_object_that_stands_for_ten_seconds_is_still_seen(fps: float) -> None:
     camera = Camera(fps=fps)
     detector = learned(camera)
     for _ in camera.watch(detector, 6.0):

@@ -1,4 +1,4 @@
-"""Tracks that move as a test says, handed to a rule frame by frame."""
+"""Tracks that move as a test defines, passed to a rule frame by frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EPOCH = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
 EVERYWHERE = Zone("road", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
 
 Actor = Callable[[float], Track | None]
-"""The track at a time in seconds, or None while there is none."""
+"""The track at a time in seconds, or None while it is absent."""
 
 
 class Watch(Protocol):
@@ -38,8 +38,8 @@ def going(
     size: tuple[float, float] = (0.1, 0.15),
     jitter: float = 0.0,
 ) -> Actor:
-    """Straight between (time, x, y) of its foot; absent before and after. ``jitter``: of the box's edges, in
-    own sizes (standard deviation)."""
+    """A track that moves straight between (time, x, y) of its foot, and is absent before and after.
+    ``jitter``: standard deviation of the box's edges, in own sizes."""
     times, xs, ys = zip(*points, strict=True)
     noise = np.random.default_rng(7)
 
@@ -63,13 +63,13 @@ def played(
     at: datetime = EPOCH,
 ) -> list[RuleObservation]:
     """``at`` is the wall clock at second 0."""
-    hits: list[RuleObservation] = []
+    observations: list[RuleObservation] = []
     for number in range(round(seconds * fps)):
         t = begin_s + number / fps
         moment = replace(frame(t), captured_at=at + timedelta(seconds=t))
-        hits += watch.update(moment, Tracks(tuple(seen for actor in actors if (seen := actor(t)))))
-    return hits
+        observations += watch.update(moment, Tracks(tuple(seen for actor in actors if (seen := actor(t)))))
+    return observations
 
 
-def told(hits: Iterable[RuleObservation]) -> list[tuple[str, str | None]]:
-    return [(hit.phase.value, hit.end_reason) for hit in hits]
+def reported(observations: Iterable[RuleObservation]) -> list[tuple[str, str | None]]:
+    return [(observation.phase.value, observation.end_reason) for observation in observations]

@@ -1,4 +1,5 @@
-"""Many at once: told when it lasts, over when it has dissolved for as long, deaf to a flickering detector."""
+"""``crowding``: reported when it lasts, over when it has dissolved for as long, robust to a flickering
+detector."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.schedule import Arming
 from tests.events.parts import frame, track
-from tests.rules.scene import ALWAYS, EPOCH, EVERYWHERE, foot_at, told
+from tests.rules.scene import ALWAYS, EPOCH, EVERYWHERE, foot_at, reported
 
 RULE = CrowdingRule(
     id="gate-crowd",
@@ -37,7 +38,7 @@ def watching(rule: CrowdingRule = RULE) -> CrowdWatch:
 
 
 def people(count: int, **more: object) -> tuple[Track, ...]:
-    """In a row from the left, each 0.03 wide."""
+    """People in a row from the left, each 0.03 wide."""
     one = track(label="person", group="person")
     return tuple(
         replace(one, id=f"p{n}", box=foot_at(0.02 + 0.03 * n, 0.5, 0.03, 0.1), **more)  # type: ignore[arg-type]
@@ -53,17 +54,17 @@ def played(
     fps: float = 5.0,
     at: datetime = EPOCH,
 ) -> list[RuleObservation]:
-    hits: list[RuleObservation] = []
+    observations: list[RuleObservation] = []
     for number in range(round(seconds * fps)):
         t = begin_s + number / fps
         there = people(count if isinstance(count, int) else count(t))
-        hits += watch.update(replace(frame(t), captured_at=at + timedelta(seconds=t)), Tracks(there))
-    return hits
+        observations += watch.update(replace(frame(t), captured_at=at + timedelta(seconds=t)), Tracks(there))
+    return observations
 
 
-def facts(hit: RuleObservation) -> Crowd:
-    assert isinstance(hit.facts, Crowd)
-    return hit.facts
+def facts(observation: RuleObservation) -> Crowd:
+    assert isinstance(observation.facts, Crowd)
+    return observation.facts
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def facts(hit: RuleObservation) -> Crowd:
 def test_enough_for_long_enough_is_a_crowd(
     count: int, seconds: float, expected: list[tuple[str, str | None]]
 ) -> None:
-    assert told(played(watching(), seconds, count)) == expected
+    assert reported(played(watching(), seconds, count)) == expected
 
 
 def test_it_says_where_how_many_and_since_when_with_a_box_around_all() -> None:
@@ -102,14 +103,15 @@ def test_it_is_over_when_few_are_left_for_as_long() -> None:
 
 
 def test_a_flickering_detector_neither_delays_nor_ends_it() -> None:
-    """It misses three of ten in each fourth look, and nearly all for two seconds now and then."""
+    """The detector misses three of ten in each fourth inference, and nearly all for two seconds now and
+    then."""
 
     def seen(t: float) -> int:
         if 20 <= t % 30 < 22:
             return 1
         return 7 if round(t * 5) % 4 == 0 else 10
 
-    assert told(played(watching(), 300, seen)) == [("start", None)]
+    assert reported(played(watching(), 300, seen)) == [("start", None)]
 
 
 def test_now_and_then_enough_is_no_crowd() -> None:
@@ -119,49 +121,54 @@ def test_now_and_then_enough_is_no_crowd() -> None:
 def test_a_few_moments_with_many_do_not_keep_it_open() -> None:
     watch = watching()
     played(watch, 31, 12)
-    assert told(played(watch, 60, lambda t: 12 if int(t) % 10 == 0 else 3, begin_s=31)) == [("end", "over")]
+    assert reported(played(watch, 60, lambda t: 12 if int(t) % 10 == 0 else 3, begin_s=31)) == [
+        ("end", "over")
+    ]
 
 
 @pytest.mark.parametrize("fps", [0.25, 0.5, 1.0])
-def test_a_crowd_that_stands_still_is_told_by_an_idle_camera(fps: float) -> None:
+def test_a_crowd_that_stands_still_is_reported_by_an_idle_camera(fps: float) -> None:
     (start,) = played(watching(), 40, 10, fps=fps)
     assert start.last_mono <= 34
 
 
-def test_it_is_told_again_when_it_has_grown_by_a_fifth_and_at_most_once_a_minute() -> None:
-    hits = played(watching(), 300, lambda t: min(10 + int(t / 10), 30))
-    assert [hit.phase for hit in hits] == ["start", *["update"] * (len(hits) - 1)]
-    most = [facts(hit).most for hit in hits]
+def test_it_is_reported_again_when_it_has_grown_by_a_fifth_and_at_most_once_a_minute() -> None:
+    observations = played(watching(), 300, lambda t: min(10 + int(t / 10), 30))
+    assert [observation.phase for observation in observations] == [
+        "start",
+        *["update"] * (len(observations) - 1),
+    ]
+    most = [facts(observation).most for observation in observations]
     assert all(later >= 1.2 * earlier for earlier, later in pairwise(most))
-    assert 2 <= len(hits) <= 5
+    assert 2 <= len(observations) <= 5
 
 
-def test_only_who_stands_in_the_zone_and_has_one_of_its_labels_counts() -> None:
+def test_only_an_object_that_stands_in_the_zone_and_has_one_of_its_labels_counts() -> None:
     left = replace(RULE, zone=Zone("left", ((0.0, 0.0), (0.2, 0.0), (0.2, 1.0), (0.0, 1.0))))
     assert played(watching(left), 60, 20) == []
     assert played(watching(replace(RULE, labels=("car",))), 60, 20) == []
 
 
-def test_who_is_hidden_for_a_moment_is_still_there_and_who_is_unconfirmed_is_not() -> None:
+def test_an_object_that_is_hidden_for_a_moment_is_still_there_and_an_unconfirmed_one_is_not() -> None:
     watch = watching()
     played(watch, 20, 10)
     behind = tuple(replace(one, state=TrackState.LOST, seen_now=False) for one in people(10)[5:])
     for n in range(55):
-        hits = list(watch.update(frame(20 + n / 5), Tracks((*people(5), *behind))))
-        if hits:
+        observations = list(watch.update(frame(20 + n / 5), Tracks((*people(5), *behind))))
+        if observations:
             break
-    assert told(hits) == [("start", None)]
+    assert reported(observations) == [("start", None)]
     unsure = people(20, confirmed=False, state=TrackState.TENTATIVE)
     other = watching()
-    assert not [hit for n in range(300) for hit in other.update(frame(n / 5), Tracks(unsure))]
+    assert not [observation for n in range(300) for observation in other.update(frame(n / 5), Tracks(unsure))]
 
 
 def test_a_second_crowd_is_another_event_and_waits_for_the_cooldown() -> None:
     watch = watching(replace(RULE, min_duration_s=5.0))
-    hits = played(watch, 300, lambda t: 10 if t % 30 < 15 else 0)
-    starts = [hit for hit in hits if hit.phase == "start"]
-    assert len({hit.event_id for hit in starts}) == len(starts) == 5
-    assert [hit.phase for hit in hits] == ["start", "end"] * 5
+    observations = played(watch, 300, lambda t: 10 if t % 30 < 15 else 0)
+    starts = [observation for observation in observations if observation.phase == "start"]
+    assert len({observation.event_id for observation in starts}) == len(starts) == 5
+    assert [observation.phase for observation in observations] == ["start", "end"] * 5
 
 
 def test_while_the_rule_is_not_armed_there_is_no_crowd() -> None:
@@ -173,25 +180,25 @@ def test_while_the_rule_is_not_armed_there_is_no_crowd() -> None:
     (start,) = played(watch, 100, 12, at=evening)
     assert start.started_mono == pytest.approx(60)
     morning = datetime.fromisoformat("2026-11-25T04:58:00+07:00")
-    assert told(played(watch, 60, 12, begin_s=100, at=morning)) == [("end", "disarmed")]
+    assert reported(played(watch, 60, 12, begin_s=100, at=morning)) == [("end", "disarmed")]
 
 
 @pytest.mark.parametrize("reason", ["camera", "restart", "reload"])
 def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
     watch = watching()
     played(watch, 40, 12)
-    assert told(watch.finish(reason, {"p0", "p1"})) == [("end", reason)]
-    assert told(watch.finish(reason)) == []
+    assert reported(watch.finish(reason, {"p0", "p1"})) == [("end", reason)]
+    assert reported(watch.finish(reason)) == []
 
 
-def test_hits_that_were_not_taken_are_told_again() -> None:
+def test_observations_that_were_not_stored_are_reported_again() -> None:
     watch = watching()
     played(watch, 30, 12)
     first, again = (next(iter(watch.update(frame(t), Tracks(people(12))))) for t in (30.0, 30.2))
     assert (first.phase, first.event_id) == (again.phase, again.event_id) == ("start", first.event_id)
-    assert told(watch.update(frame(30.4), Tracks(people(12)))) == [("start", None)]
+    assert reported(watch.update(frame(30.4), Tracks(people(12)))) == [("start", None)]
     played(watch, 30, 0, begin_s=31)
     for t in (61.4, 61.6):
         assert next(iter(watch.update(frame(t), Tracks(())))).end_reason == "over"
-    assert told(watch.update(frame(61.8), Tracks(()))) == [("end", "over")]
-    assert told(watch.update(frame(62.0), Tracks(()))) == []
+    assert reported(watch.update(frame(61.8), Tracks(()))) == [("end", "over")]
+    assert reported(watch.update(frame(62.0), Tracks(()))) == []

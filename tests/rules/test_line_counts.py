@@ -1,4 +1,5 @@
-"""How many crossed a line today: told in time, kept over restarts, and right whatever the clock does."""
+"""Today's number of crossings: reported in time, stored over restarts, and correct whatever the clock
+does."""
 
 from __future__ import annotations
 
@@ -23,16 +24,17 @@ TODAY, TOMORROW = "2026-11-24", "2026-11-25"
 
 
 class Rig:
-    """One rule's counts on a box whose clock can be set: ``mono`` runs on, ``wall`` is what it says."""
+    """The counts of one rule on a gateway whose clock can be set: ``mono`` runs on, ``wall`` is the set
+    time."""
 
     def __init__(self, folder: Path | None = None, wall: datetime = EVENING, mono: float = 100.0) -> None:
         self.folder = folder
         self.mono, self.wall = mono, wall
-        self.told: list[LineCountsObservation] = []
+        self.reported: list[LineCountsObservation] = []
         self.start()
 
     def start(self) -> None:
-        """The agent starts; without ``finish`` before it is after kill -9."""
+        """The agent starts. Without ``finish`` before, it was killed."""
         self.counts = LineCounts(RULE, SITE, self.folder)
 
     def set_clock(self, local: str) -> None:
@@ -53,31 +55,36 @@ class Rig:
         return self._take()
 
     def _take(self) -> list[LineCountsObservation]:
-        hits = list(self.counts.report())
-        self.told += hits
-        return hits
+        observations = list(self.counts.report())
+        self.reported += observations
+        return observations
 
 
-def numbers(hits: list[LineCountsObservation]) -> list[tuple[str, int, int]]:
-    return [(hit.day, sum(hit.a_to_b.values()), sum(hit.b_to_a.values())) for hit in hits]
+def numbers(observations: list[LineCountsObservation]) -> list[tuple[str, int, int]]:
+    return [
+        (observation.day, sum(observation.a_to_b.values()), sum(observation.b_to_a.values()))
+        for observation in observations
+    ]
 
 
-def test_they_are_told_once_a_minute_while_somebody_crosses() -> None:
+def test_they_are_reported_once_a_minute_while_a_person_crosses() -> None:
     rig = Rig()
-    hits = [hit for _ in range(181) for hit in rig.frame(crossing=1)]
-    assert [hit.to_mono - hit.from_mono for hit in hits] == [60.0, 60.0, 60.0]
-    assert numbers(hits) == [(TODAY, 61, 0), (TODAY, 121, 0), (TODAY, 181, 0)]
+    observations = [observation for _ in range(181) for observation in rig.frame(crossing=1)]
+    assert [observation.to_mono - observation.from_mono for observation in observations] == [60.0, 60.0, 60.0]
+    assert numbers(observations) == [(TODAY, 61, 0), (TODAY, 121, 0), (TODAY, 181, 0)]
 
 
-def test_what_waits_is_told_although_the_scene_goes_quiet() -> None:
+def test_what_waits_is_reported_although_the_scene_goes_quiet() -> None:
     rig = Rig()
     rig.frame(crossing=2)
     rig.frame(10.0, crossing=1, direction="b-to-a")
-    hits = [hit for _ in range(40) for hit in rig.frame(4.0)]  # keyframes of an idle camera
-    assert numbers(hits) == [(TODAY, 2, 1)]
+    observations = [
+        observation for _ in range(40) for observation in rig.frame(4.0)
+    ]  # keyframes of an idle camera
+    assert numbers(observations) == [(TODAY, 2, 1)]
 
 
-def test_at_midnight_the_day_is_told_once_more_and_the_next_begins_with_0() -> None:
+def test_at_midnight_the_day_is_reported_once_more_and_the_next_begins_with_0() -> None:
     rig = Rig()
     rig.set_clock("2026-11-24T23:58:58")
     rig.frame(crossing=5)
@@ -87,12 +94,14 @@ def test_at_midnight_the_day_is_told_once_more_and_the_next_begins_with_0() -> N
     midnight_mono = rig.mono - 3.0
     assert numbers([final]) == [(TODAY, 7, 0)]
     assert final.to_mono == pytest.approx(midnight_mono), "when it was midnight, not when the next frame came"
-    assert numbers([hit for _ in range(20) for hit in rig.frame(4.0, crossing=1)]) == [(TOMORROW, 15, 0)]
+    assert numbers([observation for _ in range(20) for observation in rig.frame(4.0, crossing=1)]) == [
+        (TOMORROW, 15, 0)
+    ]
 
 
-def test_a_day_on_which_nobody_crossed_is_not_told() -> None:
+def test_a_day_without_crossings_is_not_reported() -> None:
     rig = Rig()
-    assert [hit for _ in range(48) for hit in rig.frame(3600.0)] == []
+    assert [observation for _ in range(48) for observation in rig.frame(3600.0)] == []
 
 
 def test_they_go_on_after_a_restart(tmp_path: Path) -> None:
@@ -104,7 +113,7 @@ def test_they_go_on_after_a_restart(tmp_path: Path) -> None:
     assert numbers(rig.frame(60.0)) == [(TODAY, 3, 1)]
 
 
-def test_after_kill_9_at_most_what_was_not_told_yet_is_lost(tmp_path: Path) -> None:
+def test_after_kill_9_at_most_what_was_not_reported_yet_is_lost(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.frame(crossing=3)
     rig.frame(60.0)
@@ -114,14 +123,14 @@ def test_after_kill_9_at_most_what_was_not_told_yet_is_lost(tmp_path: Path) -> N
     assert numbers(rig.frame(60.0)) == [(TODAY, 4, 0)]
 
 
-def test_they_are_on_the_disk_before_they_are_told(tmp_path: Path) -> None:
+def test_they_are_on_the_disk_before_they_are_reported(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.frame(crossing=3)
     rig.mono += 60.0
     rig.counts.begin_frame(rig.wall, rig.mono)
-    told = next(rig.counts.report())
+    reported = next(rig.counts.report())
     kept = json.loads((tmp_path / "line-counts-lane-count.json").read_text())
-    assert kept["days"][told.day]["a_to_b"] == told.a_to_b == {"motorcycle": 3}
+    assert kept["days"][reported.day]["a_to_b"] == reported.a_to_b == {"motorcycle": 3}
 
 
 def test_a_card_is_written_to_once_a_minute_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +144,9 @@ def test_a_card_is_written_to_once_a_minute_at_most(tmp_path: Path, monkeypatch:
     assert len(written) == 10
 
 
-def test_hits_that_were_not_taken_are_told_again_without_being_counted_again(tmp_path: Path) -> None:
+def test_observations_that_were_not_stored_are_reported_again_without_being_counted_again(
+    tmp_path: Path,
+) -> None:
     rig = Rig(tmp_path)
     rig.frame(crossing=3)
     rig.mono += 60.0
@@ -165,7 +176,7 @@ def test_the_folder_of_a_new_camera_is_made(tmp_path: Path) -> None:
     assert numbers(rig.finish()) == [(TODAY, 2, 0)]
 
 
-def test_another_line_under_the_same_rule_begins_anew(tmp_path: Path) -> None:
+def test_another_line_under_the_same_rule_starts_again(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.frame(crossing=3)
     rig.finish()
@@ -176,7 +187,7 @@ def test_another_line_under_the_same_rule_begins_anew(tmp_path: Path) -> None:
     assert numbers(list(other.report())) == [(TODAY, 1, 0)]
 
 
-def test_the_day_before_a_night_without_power_is_told_in_the_morning(tmp_path: Path) -> None:
+def test_the_day_before_a_night_without_power_is_reported_in_the_morning(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.frame(crossing=3)
     rig.finish()
@@ -195,8 +206,8 @@ def test_a_box_that_boots_in_1970_finds_its_day_again_when_the_clock_is_set(tmp_
     rig.wall = datetime(1970, 1, 1, tzinfo=UTC)
     rig.frame(crossing=2)
     rig.set_clock("2026-11-24T21:00:00")
-    hits = [*rig.frame(), *rig.frame(crossing=1), *rig.frame(60.0)]
-    assert numbers(hits) == [("1970-01-01", 2, 0), (TODAY, 41, 0)]
+    observations = [*rig.frame(), *rig.frame(crossing=1), *rig.frame(60.0)]
+    assert numbers(observations) == [("1970-01-01", 2, 0), (TODAY, 41, 0)]
 
 
 def test_a_clock_that_steps_back_over_midnight_neither_loses_nor_doubles_the_day() -> None:
@@ -204,7 +215,7 @@ def test_a_clock_that_steps_back_over_midnight_neither_loses_nor_doubles_the_day
     rig.set_clock("2026-11-24T23:59:50")
     rig.frame(crossing=10)
     first = rig.frame(12.0, crossing=1)  # 00:00:03
-    rig.set_clock("2026-11-24T23:59:55")  # the time server knows better
+    rig.set_clock("2026-11-24T23:59:55")  # set back by the time server
     back = rig.frame(crossing=2)
     again = rig.frame(6.0, crossing=4)  # 00:00:02
     assert numbers(first) == [(TODAY, 10, 0)]
@@ -244,7 +255,7 @@ steps = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(steps)
-def test_whatever_the_clock_does_each_crossing_is_told_on_one_day_and_no_day_ever_falls(
+def test_whatever_the_clock_does_each_crossing_is_reported_on_one_day_and_no_day_ever_falls(
     script: list[tuple[str, float, int]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -262,14 +273,14 @@ def test_whatever_the_clock_does_each_crossing_is_told_on_one_day_and_no_day_eve
                 rig.start()
         rig.finish()
     last: dict[str, int] = {}
-    for day, told, _ in numbers(rig.told):
-        assert told >= last.get(day, 0)
-        last[day] = told
+    for day, reported, _ in numbers(rig.reported):
+        assert reported >= last.get(day, 0)
+        last[day] = reported
     assert last == {day: n for day, n in counted.items() if n}
 
 
-def intervals(hits: list[LineCountsObservation]) -> Iterator[tuple[float, float]]:
-    return ((hit.from_mono, hit.to_mono) for hit in hits)
+def intervals(observations: list[LineCountsObservation]) -> Iterator[tuple[float, float]]:
+    return ((observation.from_mono, observation.to_mono) for observation in observations)
 
 
 @given(st.lists(st.tuples(st.floats(0.2, 90.0), st.integers(0, 2)), max_size=60))
@@ -278,7 +289,7 @@ def test_the_intervals_follow_each_other_without_a_gap(script: list[tuple[float,
     for after_s, crossing in script:
         rig.frame(after_s, crossing)
     end = None
-    for begin, following in intervals(rig.told):
+    for begin, following in intervals(rig.reported):
         assert end is None or begin == end
         assert following >= begin
         end = following

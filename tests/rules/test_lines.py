@@ -1,4 +1,4 @@
-"""Who crosses a line: once, in the right direction, between its ends, whatever the track goes through."""
+"""``line-crossing``: each crossing counts once, in the right direction, between the line's ends."""
 
 from __future__ import annotations
 
@@ -65,20 +65,22 @@ def moment(mono: float, wall: datetime = NOON) -> Frame:
 def walked(
     watch: LineWatch, *sights: Sight, name: str = "t1", begin_s: float = 0.0, wall: datetime = NOON
 ) -> list[RuleObservation]:
-    """One track, five frames a second; what was told of it one by one."""
-    hits: list[RuleObservation] = []
+    """One track at five frames a second; returns what was reported about it, one by one."""
+    observations: list[RuleObservation] = []
     for n, sight in enumerate(sights):
         lost = sight is None
         seen = at(
             sight or (0.5, 0.5), name, state=TrackState.LOST if lost else TrackState.MOVING, seen_now=not lost
         )
-        told = watch.update(moment(begin_s + n / 5, wall), Tracks((seen,)))
-        hits += [hit for hit in told if isinstance(hit, RuleObservation)]
-    return hits
+        reported = watch.update(moment(begin_s + n / 5, wall), Tracks((seen,)))
+        observations += [observation for observation in reported if isinstance(observation, RuleObservation)]
+    return observations
 
 
-def directions(hits: Iterable[RuleObservation]) -> list[str]:
-    return [hit.facts.direction for hit in hits if isinstance(hit.facts, Crossing)]
+def directions(observations: Iterable[RuleObservation]) -> list[str]:
+    return [
+        observation.facts.direction for observation in observations if isinstance(observation.facts, Crossing)
+    ]
 
 
 def level(*xs: float, y: float = 0.5) -> list[Foot]:
@@ -100,7 +102,7 @@ RIGHTWARDS, LEFTWARDS = level(0.3, 0.4, 0.6, 0.7), level(0.7, 0.6, 0.4, 0.3)
         (Line("slant", (0.2, 0.9), (0.8, 0.1)), [(0.3, 0.3), (0.8, 0.8)], ["a-to-b"]),  # up and right
     ],
 )
-def test_side_a_is_on_the_left_hand_of_who_looks_along_the_line(
+def test_side_a_is_on_the_left_hand_of_the_direction_of_the_line(
     line: Line, feet: list[Foot], expected: list[str]
 ) -> None:
     assert directions(walked(watching(replace(RULE, line=line)), *feet)) == expected
@@ -123,7 +125,7 @@ def test_side_a_is_on_the_left_hand_of_who_looks_along_the_line(
         ([(0.3, 0.9), (0.52, 0.9), (0.52, 0.5), (0.7, 0.5)], []),  # round the end, close to the line
         ([(0.3, 0.9), (0.7, 0.9), (0.7, 0.5), (0.3, 0.5)], ["a-to-b"]),  # round the end, back across
         ([(0.3, 0.5), None, None, (0.7, 0.5)], ["b-to-a"]),  # lost on the line, found again
-        ([(0.3, 0.9), None, (0.7, 0.9)], []),  # the way from its last sight is outside
+        ([(0.3, 0.9), None, (0.7, 0.9)], []),  # the path from its last position is outside
         ([(0.3, 0.5), (0.4, 0.5), None, None], []),  # predicted across, never seen there
     ],
 )
@@ -133,7 +135,7 @@ def test_a_crossing_is_from_one_side_really_to_the_other(feet: Sequence[Sight], 
 
 @pytest.mark.parametrize("mode", CrossingMode)
 def test_the_mode_says_how_far_off_the_line_an_object_has_to_be(mode: CrossingMode) -> None:
-    """In breadths of the box on either side."""
+    """In widths of the box on either side of the line."""
     enough, short = BANDS[mode] * WIDTH + 0.001, BANDS[mode] * WIDTH - 0.001
     rule = replace(RULE, mode=mode)
     assert directions(walked(watching(rule), *level(0.5 - enough, 0.5 + enough))) == ["b-to-a"]
@@ -142,27 +144,27 @@ def test_the_mode_says_how_far_off_the_line_an_object_has_to_be(mode: CrossingMo
 
 
 def test_of_a_tall_box_the_breadth_counts_when_it_crosses_a_level_line() -> None:
-    """It stands on the ground no deeper than it is broad: 0.1 of the width are 0.178 picture heights."""
+    """An object on the ground is no deeper than it is wide: 0.1 of the width are 0.178 picture heights."""
     rule = replace(RULE, line=Line("right", (0.1, 0.5), (0.9, 0.5)))
     assert len(walked(watching(rule), (0.5, 0.45), (0.5, 0.55))) == 1
     assert walked(watching(rule), (0.5, 0.46), (0.5, 0.54)) == []
 
 
 def test_sides_are_those_of_the_picture_as_it_is_seen() -> None:
-    """The same numbers in 0..1 are a foot nearer to the line than half a box in a wide picture only."""
+    """The same coordinates in 0..1 are nearer to the line than half a box only in a wide picture."""
     rule = replace(RULE, line=Line("slant", (0.0, 0.0), (1.0, 1.0)), mode=CrossingMode.STRICT)
     crossing = [at((0.45, 0.55)), at((0.55, 0.45))]
-    told = []
+    reported = []
     for picture in (PlainPicture(640, 160), PlainPicture(160, 640)):
         watch = watching(rule)
         frames = [replace(moment(n / 5), picture=picture) for n in range(2)]
-        hits = [
-            hit
+        observations = [
+            observation
             for now, each in zip(frames, crossing, strict=True)
-            for hit in watch.update(now, Tracks((each,)))
+            for observation in watch.update(now, Tracks((each,)))
         ]
-        told.append(len(hits))
-    assert told == [0, 1]
+        reported.append(len(observations))
+    assert reported == [0, 1]
 
 
 def scene(watch: LineWatch) -> Counter[str]:
@@ -172,11 +174,15 @@ def scene(watch: LineWatch) -> Counter[str]:
     ways += [level(*(0.2 + 0.06 * n for n in range(12)), y=0.3 + 0.05 * k) for k in range(5)]
     ways += [level(0.3, *(0.49 + 0.02 * ((n + k) % 2) for n in range(10)), 0.3) for k in range(3)]
     ways += [level(*(0.8 - 0.06 * n for n in range(12)), y=y) for y in (0.12, 0.95)]
-    hits: list[RuleObservation] = []
+    observations: list[RuleObservation] = []
     for n in range(12):
         tracks = Tracks(tuple(at(way[n], f"t{k}") for k, way in enumerate(ways)))
-        hits += [hit for hit in watch.update(moment(n / 5), tracks) if isinstance(hit, RuleObservation)]
-    return Counter(directions(hits))
+        observations += [
+            observation
+            for observation in watch.update(moment(n / 5), tracks)
+            if isinstance(observation, RuleObservation)
+        ]
+    return Counter(directions(observations))
 
 
 @pytest.mark.parametrize("mode", CrossingMode)
@@ -189,23 +195,27 @@ def test_seven_one_way_five_the_other_three_ditherers_and_two_outside(mode: Cros
 
 
 def test_each_crossing_is_an_event_that_says_what_when_and_which_way() -> None:
-    (hit,) = walked(watching(), *RIGHTWARDS)
-    assert (hit.phase, hit.facts) == (Phase.MOMENT, Crossing("lane", "b-to-a"))
-    assert hit.started_mono == hit.last_mono == pytest.approx(0.3), "half way between two frames"
-    assert hit.why == "motorcycle crossed lane from B to A"
-    assert hit.track is not None
+    (observation,) = walked(watching(), *RIGHTWARDS)
+    assert (observation.phase, observation.facts) == (Phase.MOMENT, Crossing("lane", "b-to-a"))
+    assert observation.started_mono == observation.last_mono == pytest.approx(0.3), (
+        "half way between two frames"
+    )
+    assert observation.why == "motorcycle crossed lane from B to A"
+    assert observation.track is not None
 
 
 def test_two_crossings_of_one_track_are_two_events() -> None:
-    ids = [hit.event_id for hit in walked(watching(), *RIGHTWARDS, *LEFTWARDS)]
+    ids = [observation.event_id for observation in walked(watching(), *RIGHTWARDS, *LEFTWARDS)]
     assert len(ids) == len(set(ids)) == 2
 
 
 def test_keyframes_four_seconds_apart_are_enough() -> None:
     watch = watching()
     list(watch.update(moment(0.0), Tracks((at((0.1, 0.5)),))))
-    hits = list(watch.update(moment(4.0), Tracks((at((0.9, 0.5)),))))
-    assert [hit.started_mono for hit in hits if isinstance(hit, RuleObservation)] == [pytest.approx(2.0)]
+    observations = list(watch.update(moment(4.0), Tracks((at((0.9, 0.5)),))))
+    assert [
+        observation.started_mono for observation in observations if isinstance(observation, RuleObservation)
+    ] == [pytest.approx(2.0)]
 
 
 def test_what_is_not_confirmed_yet_counts_once_it_is() -> None:
@@ -213,9 +223,9 @@ def test_what_is_not_confirmed_yet_counts_once_it_is() -> None:
     unsure: dict[str, Any] = {"confirmed": False, "label": None, "group": None, "state": TrackState.TENTATIVE}
     for n, foot in enumerate(RIGHTWARDS):
         assert list(watch.update(moment(n / 5), Tracks((at(foot, **unsure),)))) == []
-    (hit,) = watch.update(moment(1.0), Tracks((at((0.8, 0.5)),)))
-    assert isinstance(hit, RuleObservation)
-    assert hit.started_mono == pytest.approx(0.3), "when it crossed, not when it was named"
+    (observation,) = watch.update(moment(1.0), Tracks((at((0.8, 0.5)),)))
+    assert isinstance(observation, RuleObservation)
+    assert observation.started_mono == pytest.approx(0.3), "when it crossed, not when it was named"
     assert walked(watch, (0.8, 0.5), begin_s=2.0) == []
 
 
@@ -238,21 +248,25 @@ def test_one_that_ends_with_the_frame_that_confirms_it_counts() -> None:
 
 def test_the_cooldown_is_for_events_only() -> None:
     watch = watching(replace(RULE, cooldown_s=10.0))
-    hits = [hit for n in range(6) for hit in walked(watch, *RIGHTWARDS, name=f"t{n}", begin_s=4.0 * n)]
-    assert [round(hit.started_mono, 1) for hit in hits] == [0.3, 12.3]
+    observations = [
+        observation
+        for n in range(6)
+        for observation in walked(watch, *RIGHTWARDS, name=f"t{n}", begin_s=4.0 * n)
+    ]
+    assert [round(observation.started_mono, 1) for observation in observations] == [0.3, 12.3]
     (counts,) = watch.finish("restart")
     assert isinstance(counts, LineCountsObservation)
     assert counts.b_to_a == {"motorcycle": 6}
 
 
-def test_without_a_cooldown_one_that_is_named_late_is_told_too() -> None:
+def test_without_a_cooldown_one_that_is_named_late_is_reported_too() -> None:
     watch = watching()
     for n, foot in enumerate(RIGHTWARDS):
         late = at(foot, "late", confirmed=False, state=TrackState.TENTATIVE)
         list(watch.update(moment(n / 5), Tracks((late, at(level(0.1, 0.2, 0.3, 0.7)[n], "quick")))))
-    (hit,) = watch.update(moment(0.8), Tracks((at((0.8, 0.5), "late"),)))
-    assert isinstance(hit, RuleObservation)
-    assert hit.started_mono == pytest.approx(0.3)
+    (observation,) = watch.update(moment(0.8), Tracks((at((0.8, 0.5), "late"),)))
+    assert isinstance(observation, RuleObservation)
+    assert observation.started_mono == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +305,7 @@ def test_a_schedule_over_midnight_is_in_the_sites_own_time(local: str, expected:
     assert bool(list(watch.finish("restart"))) == bool(expected), "what crosses unarmed is not counted either"
 
 
-def test_who_came_near_before_the_rule_was_armed_counts_when_it_crosses_after() -> None:
+def test_an_object_that_came_near_before_the_rule_was_armed_counts_when_it_crosses_after() -> None:
     watch = watching(replace(RULE, schedule=Schedule(frozenset(range(7)), time(22), time(5))))
     evening = datetime.fromisoformat("2026-11-24T21:59:59.5+07:00")
     assert directions(walked(watch, *level(0.3, 0.35, 0.4, 0.45, 0.6), wall=evening)) == ["b-to-a"]
@@ -305,7 +319,7 @@ def test_after_a_loss_of_the_camera_only_what_is_parked_is_still_where_it_was() 
         assert directions(walked(watch, (0.7, 0.5), begin_s=60.0)) == expected
 
 
-def test_a_hit_that_was_not_taken_is_told_again_and_counts_once() -> None:
+def test_an_observation_that_was_not_stored_is_reported_again_and_counts_once() -> None:
     watch = watching()
     walked(watch, *level(0.3, 0.4))
     untaken = iter(watch.update(moment(1.0), Tracks((at((0.7, 0.5)),))))
@@ -390,12 +404,12 @@ def test_thirty_tracks_and_eight_lines_cost_little() -> None:
 def test_a_motorbike_that_is_seen_twice_counts_once(
     beside: Foot, size: tuple[float, float], crossings: int
 ) -> None:
-    watch, hits = watching(), []
+    watch, observations = watching(), []
     for n, x in enumerate((0.3, 0.4, 0.47, 0.54, 0.6, 0.7, 0.8)):
         whole = replace(at((x, 0.5), "whole"), label="motorcycle", group=TWO_WHEELER)
         foot, (width, height) = (x + beside[0], 0.5 + beside[1]), size
         box = Box(foot[0] - width / 2, foot[1] - height, foot[0] + width / 2, foot[1])
         part = replace(whole, id="part", box=box)
-        told = watch.update(moment(n / 5), Tracks((whole, part)))
-        hits += [hit for hit in told if isinstance(hit, RuleObservation)]
-    assert len(hits) == crossings
+        reported = watch.update(moment(n / 5), Tracks((whole, part)))
+        observations += [observation for observation in reported if isinstance(observation, RuleObservation)]
+    assert len(observations) == crossings

@@ -1,4 +1,4 @@
-"""What holds for every sequence of tracks: one start, then updates, then one end, and nothing is lost."""
+"""For every sequence of tracks, each event has one start, then updates, then one end, and none is lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KINDS = [RuleKind.LOITERING, RuleKind.STOPPED_VEHICLE, RuleKind.WRONG_WAY, RuleK
 
 
 class Switch(Arming):
-    """A schedule that the test switches."""
+    """An arming that the test switches."""
 
     def __init__(self) -> None:
         super().__init__(None, UTC, frozenset())
@@ -63,7 +63,7 @@ def watch_of(kind: RuleKind, arming: Arming) -> RuleStage:
 
 @dataclass(frozen=True)
 class Act:
-    """For some frames, what one of three tracks does."""
+    """What one of three tracks does for some frames."""
 
     frames: int
     gap_s: float
@@ -105,7 +105,7 @@ class Play:
 
     def __init__(self, kind: RuleKind) -> None:
         self.arming = Switch()
-        self.told: list[RuleObservation] = []
+        self.reported: list[RuleObservation] = []
         self.started_mono: list[list[float]] = []  # when a start was told, for each time the rule was built
         self._kind = kind
         self._build()
@@ -122,7 +122,7 @@ class Play:
             self.scene(scene)
         self.arming.on = True
         self.finish("restart")
-        return self.told
+        return self.reported
 
     def scene(self, scene: Scene) -> None:
         self.arming.on = scene.armed
@@ -138,15 +138,19 @@ class Play:
             self._build()  # while the tracks live on
 
     def finish(self, reason: str) -> None:
-        self.told += [hit for hit in self.watch.finish(reason) if isinstance(hit, RuleObservation)]
+        self.reported += [
+            observation
+            for observation in self.watch.finish(reason)
+            if isinstance(observation, RuleObservation)
+        ]
 
     def _take(self, moment: Frame, tracks: list[Track], most: int) -> None:
-        for number, hit in enumerate(self.watch.update(moment, Tracks(tuple(tracks)))):
+        for number, observation in enumerate(self.watch.update(moment, Tracks(tuple(tracks)))):
             if number >= most:
                 return  # not taken: the generator is dropped where it stands
-            assert isinstance(hit, RuleObservation)
-            self.told.append(hit)
-            if hit.phase == "start":
+            assert isinstance(observation, RuleObservation)
+            self.reported.append(observation)
+            if observation.phase == "start":
                 self.started_mono[-1].append(moment.captured_mono)
 
     def _track(self, n: int, act: Act, number: int, gap: float) -> Track | None:
@@ -168,10 +172,10 @@ class Play:
         )
 
 
-def phases_of(hits: list[RuleObservation]) -> dict[str, list[str]]:
+def phases_of(observations: list[RuleObservation]) -> dict[str, list[str]]:
     by_event: dict[str, list[str]] = defaultdict(list)
-    for hit in hits:
-        by_event[hit.event_id].append(hit.phase.value)
+    for observation in observations:
+        by_event[observation.event_id].append(observation.phase.value)
     return by_event
 
 
@@ -186,15 +190,15 @@ def test_each_event_starts_once_and_ends_once_and_starts_keep_the_cooldown(kind:
     @given(plays)
     def holds(script: list[Scene]) -> None:
         play = Play(kind)
-        told = phases_of(play.all(script))
-        for order in told.values():
+        reported = phases_of(play.all(script))
+        for order in reported.values():
             assert order[0] == "start"
             assert order[-1] == "end", "after finish nothing is open"
             assert set(order[1:-1]) <= {"update"}, "no other event has its id"
-        for hit in play.told:
-            assert hit.started_mono <= hit.last_mono
-            assert (hit.end_reason is not None) == (hit.phase == "end")
-            assert hit.box.area > 0
+        for observation in play.reported:
+            assert observation.started_mono <= observation.last_mono
+            assert (observation.end_reason is not None) == (observation.phase == "end")
+            assert observation.box.area > 0
         for starts in play.started_mono:
             assert all(later - earlier >= COOLDOWN_S for earlier, later in pairwise(starts))
         assert list(play.watch.finish("restart")) == []
@@ -205,9 +209,9 @@ def test_each_event_starts_once_and_ends_once_and_starts_keep_the_cooldown(kind:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("phase", ["start", "end"])
 def test_these_scripts_do_make_events(kind: RuleKind, phase: str) -> None:
-    """Otherwise what is above would hold of nothing."""
+    """Otherwise the property above would hold without any event."""
 
     def makes_it(script: list[Scene]) -> bool:
-        return any(hit.phase == phase for hit in Play(kind).all(script))
+        return any(observation.phase == phase for observation in Play(kind).all(script))
 
     find(plays, makes_it, settings=settings(max_examples=2000, derandomize=True, phases=[Stage.generate]))

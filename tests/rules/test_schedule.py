@@ -21,7 +21,7 @@ TET = frozenset({date(2027, 2, 5), date(2027, 2, 6), date(2027, 2, 7)})  # Frida
 
 
 def local(moment: str) -> datetime:
-    """On the box, which runs in UTC."""
+    """A local time on the gateway, which runs in UTC."""
     return datetime.fromisoformat(moment).replace(tzinfo=SITE).astimezone(UTC)
 
 
@@ -82,7 +82,7 @@ def is_begun_on(schedule: Schedule, day: date, free: frozenset[date]) -> bool:
 def test_armed_is_whoever_lies_between_begin_and_end_of_a_day_that_counts(
     schedule: Schedule, free: frozenset[date], moment: datetime
 ) -> None:
-    """Said the other way round: by spans, without asking what is over midnight."""
+    """Computed in another way: by periods, without a special case for midnight."""
     begin, end = (timedelta(hours=t.hour, minutes=t.minute) for t in (schedule.begin, schedule.end))
     lasts = (end - begin) % timedelta(days=1) or timedelta(days=1)
     spans = [
@@ -125,7 +125,7 @@ def test_without_holidays_on_the_list_three_of_the_ways_are_one_and_the_fourth_n
 def test_a_clock_that_a_power_cut_left_behind_is_believed_from_its_first_synchronisation_on(
     tmp_path: Path, unsynced: WhenUnsynced, armed: bool
 ) -> None:
-    """It is 23:00, and the Pi begins with the noon of its last shutdown."""
+    """It is 23:00, and the Pi's clock starts at noon, the time of its last shutdown."""
     clock, kernel = HandClock(wall=local("2027-02-10T12:00")), [KernelSync(False, 0.0)]
     sync = ClockSync(tmp_path / "clock.json", clock, "boot-1", tmp_path, lambda: kernel[0])
     schedule = Schedule(EVERY_DAY, time(22), time(5), unsynced=unsynced)

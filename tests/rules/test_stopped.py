@@ -1,4 +1,4 @@
-"""What drove and then stands: told once it has stood for long enough, and never what was parked before."""
+"""``stopped-vehicle``: a vehicle that drove and then stands is reported, one that was parked before never."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.stopped import StoppedWatch
 from tests.events.parts import frame
-from tests.rules.scene import ALWAYS, Actor, going, played, told
+from tests.rules.scene import ALWAYS, Actor, going, played, reported
 
 JUNCTION = Zone("junction", ((0.3, 0.3), (0.9, 0.3), (0.9, 0.9), (0.3, 0.9)))
 RULE = StoppedRule(
@@ -39,17 +39,17 @@ def stopping(still_s: float, **more: object) -> Actor:
     return going((0, 0.05, 0.5), (4, 0.5, 0.5), (stop, 0.5, 0.5), (gone, 0.95, 0.5), **more)  # type: ignore[arg-type]
 
 
-def still_s(hit: RuleObservation) -> float:
-    assert isinstance(hit.facts, Standstill)
-    return hit.facts.still_s
+def still_s(observation: RuleObservation) -> float:
+    assert isinstance(observation.facts, Standstill)
+    return observation.facts.still_s
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(29.0, []), (31.0, [("start", None), ("end", "moved")])])
-def test_a_car_that_stands_for_31_s_is_told_and_one_for_29_s_is_not(
+def test_a_car_that_stands_for_31_s_is_reported_and_one_for_29_s_is_not(
     seconds: float, expected: list[tuple[str, str | None]]
 ) -> None:
-    hits = played(watching(), 50, stopping(seconds))
-    assert told(hits) == expected
+    observations = played(watching(), 50, stopping(seconds))
+    assert reported(observations) == expected
 
 
 def test_it_says_since_when_how_long_and_which() -> None:
@@ -64,21 +64,21 @@ def test_it_says_since_when_how_long_and_which() -> None:
 
 
 @pytest.mark.parametrize("fps", [0.25, 0.5, 1.0, 2.0, 5.0, 10.0])
-def test_it_is_told_in_time_however_often_the_idle_camera_looks(fps: float) -> None:
-    """While it drives in there is motion, and the camera is awake; then a keyframe comes now and then."""
+def test_it_is_reported_in_time_however_often_the_idle_camera_looks(fps: float) -> None:
+    """While the car drives in, the camera is in full mode; then only keyframes are analysed."""
     watch, car = watching(), stopping(100)
     assert played(watch, 5, car) == []
     (start,) = played(watch, 50, car, begin_s=5, fps=fps)
     assert 29.5 <= still_s(start) <= 31 + 1 / fps
 
 
-def test_what_was_parked_when_the_agent_came_is_never_told() -> None:
+def test_what_was_parked_when_the_agent_came_is_never_reported() -> None:
     assert played(watching(), 600, going((0, 0.5, 0.5), (600, 0.5, 0.5))) == []
 
 
 @pytest.mark.parametrize("jitter", [0.03, 0.06, 0.1])
 def test_a_box_that_jitters_stands_still(jitter: float) -> None:
-    assert told(played(watching(), 50, stopping(31, jitter=jitter)))[0] == ("start", None)
+    assert reported(played(watching(), 50, stopping(31, jitter=jitter)))[0] == ("start", None)
 
 
 @pytest.mark.parametrize("jitter", [0.03, 0.06, 0.1])
@@ -87,7 +87,7 @@ def test_a_parked_box_that_jitters_for_an_hour_has_not_moved(jitter: float) -> N
 
 
 def test_a_row_of_parked_motorbikes_whose_boxes_jump_to_the_neighbour_has_not_moved() -> None:
-    """Ids that change places within the row: a jump of one own size, there or back, twice a minute."""
+    """Tracks swap ids within the row: a jump of one own size, there or back, twice a minute."""
 
     def hopping(t: float) -> Track | None:
         place = 0.5 if int(t / 30) % 2 == 0 else 0.62
@@ -97,17 +97,17 @@ def test_a_row_of_parked_motorbikes_whose_boxes_jump_to_the_neighbour_has_not_mo
 
 
 def test_a_slow_queue_does_not_stand() -> None:
-    """A car length every ten seconds: it waits for the others."""
+    """The car moves by one length every ten seconds."""
     steps = [(10.0 * n + wait, 0.3 + 0.04 * (n + wait / 8), 0.6) for n in range(12) for wait in (0.0, 8.0)]
     assert played(watching(), 120, going((-4.0, 0.05, 0.6), *steps)) == []
 
 
-def test_what_stands_outside_the_zone_is_not_told() -> None:
+def test_what_stands_outside_the_zone_is_not_reported() -> None:
     outside = replace(RULE, zone=Zone("lane", ((0.7, 0.3), (0.9, 0.3), (0.9, 0.9), (0.7, 0.9))))
     assert played(watching(outside), 50, stopping(40)) == []
 
 
-def test_other_labels_and_what_is_not_confirmed_are_not_told() -> None:
+def test_other_labels_and_what_is_not_confirmed_are_not_reported() -> None:
     def unsure(t: float) -> Track | None:
         car = stopping(40)(t)
         return car and replace(car, confirmed=False, state=TrackState.TENTATIVE)
@@ -116,7 +116,7 @@ def test_other_labels_and_what_is_not_confirmed_are_not_told() -> None:
 
 
 def hidden(actor: Actor, *spans: tuple[float, float]) -> Actor:
-    """The track is lost in these times: its box runs on, as predicted ones do."""
+    """The track is lost at these times: its box moves on, as predicted boxes do."""
 
     def at(t: float) -> Track | None:
         seen = actor(t)
@@ -134,7 +134,7 @@ def test_passers_by_do_not_take_the_time_of_a_car_that_is_lost_and_found_again()
 
 
 def renamed(actor: Actor, begin_s: float, end_s: float) -> Actor:
-    """Its track ends at ``begin_s``; from ``end_s`` on it has another one."""
+    """The object's track ends at ``begin_s``; from ``end_s`` on it has another track."""
 
     def at(t: float) -> Track | None:
         seen = actor(t)
@@ -153,45 +153,47 @@ def test_a_car_that_is_found_again_as_another_track_keeps_its_time() -> None:
 
 
 def test_an_open_event_goes_on_under_another_track() -> None:
-    hits = played(watching(), 130, renamed(stopping(100), 50, 70))
-    assert told(hits) == [("start", None), ("update", None), ("end", "moved")]
-    assert len({hit.event_id for hit in hits}) == 1
+    observations = played(watching(), 130, renamed(stopping(100), 50, 70))
+    assert reported(observations) == [("start", None), ("update", None), ("end", "moved")]
+    assert len({observation.event_id for observation in observations}) == 1
 
 
 def test_a_track_that_ends_and_is_not_found_again_is_lost() -> None:
-    hits = played(watching(), 130, renamed(stopping(100), 50, 999))
-    assert told(hits) == [("start", None), ("end", "lost")]
-    assert hits[1].last_mono == pytest.approx(50, abs=0.5), "when it was seen last, not when it was given up"
+    observations = played(watching(), 130, renamed(stopping(100), 50, 999))
+    assert reported(observations) == [("start", None), ("end", "lost")]
+    assert observations[1].last_mono == pytest.approx(50, abs=0.5), (
+        "when it was seen last, not when it was given up"
+    )
 
 
-def test_another_car_that_drives_to_the_same_place_begins_anew() -> None:
+def test_another_car_that_drives_to_the_same_place_starts_again() -> None:
     second = going((30, 0.05, 0.5), (34, 0.5, 0.5), (60, 0.5, 0.5), name="t2")
     assert played(watching(), 60, renamed(stopping(20), 15, 999), second) == []
 
 
-def test_who_nudges_forward_and_stands_again_begins_anew() -> None:
+def test_an_object_that_nudges_forward_and_stands_again_starts_again() -> None:
     car = going((0, 0.05, 0.5), (4, 0.4, 0.5), (24, 0.4, 0.5), (26, 0.48, 0.5), (50, 0.48, 0.5))
     assert played(watching(), 50, car) == []
 
 
-def test_of_several_only_one_is_told_within_the_cooldown_and_the_others_after_it() -> None:
+def test_of_several_only_one_is_reported_within_the_cooldown_and_the_others_after_it() -> None:
     cars = [stopping(200, name="a"), stopping(200, name="b")]
-    hits = played(watching(), 100, *cars)
-    starts = [hit for hit in hits if hit.phase == "start"]
-    assert [hit.track and hit.track.id for hit in starts] == ["a", "b"]
+    observations = played(watching(), 100, *cars)
+    starts = [observation for observation in observations if observation.phase == "start"]
+    assert [observation.track and observation.track.id for observation in starts] == ["a", "b"]
     assert still_s(starts[1]) == pytest.approx(90, abs=1.5)
 
 
-def test_who_stands_long_is_told_again_once_a_minute() -> None:
-    hits = played(watching(), 200, stopping(300))
-    assert told(hits) == [("start", None), ("update", None), ("update", None)]
+def test_an_object_that_stands_long_is_reported_again_once_a_minute() -> None:
+    observations = played(watching(), 200, stopping(300))
+    assert reported(observations) == [("start", None), ("update", None), ("update", None)]
 
 
 NIGHT = Schedule(frozenset(range(7)), time(22), time(5))
 SITE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
-def test_who_stopped_before_the_rule_was_armed_stands_there_since_then() -> None:
+def test_an_object_that_stopped_before_the_rule_was_armed_stands_there_since_then() -> None:
     rule = replace(RULE, schedule=NIGHT)
     watch = StoppedWatch(rule, Arming(NIGHT, SITE, frozenset()))
     evening = datetime.fromisoformat("2026-11-24T21:59:00+07:00")
@@ -204,45 +206,45 @@ def test_when_the_schedule_ends_what_is_open_ends_as_disarmed() -> None:
     rule = replace(RULE, schedule=NIGHT)
     watch = StoppedWatch(rule, Arming(NIGHT, SITE, frozenset()))
     morning = datetime.fromisoformat("2026-11-25T04:59:00+07:00")
-    hits = played(watch, 90, stopping(200), at=morning)
-    assert told(hits) == [("start", None), ("end", "disarmed")]
+    observations = played(watch, 90, stopping(200), at=morning)
+    assert reported(observations) == [("start", None), ("end", "disarmed")]
 
 
 @pytest.mark.parametrize("reason", ["camera", "restart", "reload"])
 def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
     watch = watching()
     played(watch, 50, stopping(100))
-    assert told(watch.finish(reason)) == [("end", reason)]
-    assert told(watch.finish(reason)) == []
+    assert reported(watch.finish(reason)) == [("end", reason)]
+    assert reported(watch.finish(reason)) == []
 
 
 def test_what_is_parked_over_a_loss_of_the_camera_goes_on() -> None:
     watch, car = watching(), stopping(300)
     played(watch, 50, car)
-    assert told(watch.finish("camera", {"t1"})) == []
-    hits = played(watch, 30, car, begin_s=110)
-    assert told(hits) == [("update", None)]
+    assert reported(watch.finish("camera", {"t1"})) == []
+    observations = played(watch, 30, car, begin_s=110)
+    assert reported(observations) == [("update", None)]
 
 
 def test_what_stood_there_when_the_camera_came_back_is_parked() -> None:
     watch, car = watching(), stopping(300)
     played(watch, 50, car)
-    assert told(watch.finish("camera")) == [("end", "camera")]
+    assert reported(watch.finish("camera")) == [("end", "camera")]
     assert played(watch, 100, going((0, 0.5, 0.5), (300, 0.5, 0.5), name="new"), begin_s=60) == []
 
 
-def test_hits_that_were_not_taken_are_told_again() -> None:
+def test_observations_that_were_not_stored_are_reported_again() -> None:
     watch, car = watching(), stopping(31)
     played(watch, 33, car)
     parked = car(34.0)
     assert parked
     for t in (34.6, 34.7):
         assert next(iter(watch.update(frame(t), Tracks((parked,))))).phase == "start"
-    assert told(watch.update(frame(34.8), Tracks((parked,)))) == [("start", None)]
+    assert reported(watch.update(frame(34.8), Tracks((parked,)))) == [("start", None)]
     played(watch, 0.9, car, begin_s=36)
     moved = car(38.0)
     assert moved
     for t in (38.0, 38.1):
         assert next(iter(watch.update(frame(t), Tracks((moved,))))).end_reason == "moved"
-    assert told(watch.update(frame(38.2), Tracks((moved,)))) == [("end", "moved")]
-    assert told(watch.update(frame(38.4), Tracks((moved,)))) == []
+    assert reported(watch.update(frame(38.2), Tracks((moved,)))) == [("end", "moved")]
+    assert reported(watch.update(frame(38.4), Tracks((moved,)))) == []

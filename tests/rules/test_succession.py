@@ -1,4 +1,4 @@
-"""How often somebody takes over another one's stay, in a yard full of people whose tracks break."""
+"""How often a stay is handed over to the wrong person, in a yard full of people whose tracks break."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RULE = ZoneRule(
 
 @dataclass
 class Yard:
-    """People who wander about; each is out of sight for ``gap_s`` now and then, and has a new track then."""
+    """People who walk about; each is hidden for ``gap_s`` now and then, and has a new track afterwards."""
 
     people: int
     gap_s: float
@@ -52,10 +52,10 @@ class Yard:
             lives[breaks] += 1
             seen = [who for who in range(self.people) if t >= back_s[who]]
             tracks = [self._track(who, int(lives[who]), at[who], float(back_s[who]), t) for who in seen]
-            for hit in watch.update(frame(t), Tracks(tuple(tracks))):
-                self._note(hit.event_id, hit.track)
-        for hit in watch.finish("restart"):
-            self._note(hit.event_id, hit.track)
+            for observation in watch.update(frame(t), Tracks(tuple(tracks))):
+                self._note(observation.event_id, observation.track)
+        for observation in watch.finish("restart"):
+            self._note(observation.event_id, observation.track)
 
     def _track(self, who: int, life: int, at: np.ndarray, first: float, now: float) -> Track:
         box = foot_at(float(at[0]), float(at[1]), 0.05, 0.25)
@@ -80,7 +80,7 @@ class Yard:
         (20, 2.0, 0.15),
     ],
 )
-def test_of_the_breaks_of_tracks_few_let_somebody_else_take_over(
+def test_of_the_breaks_of_tracks_few_let_another_person_take_over(
     people: int, gap_s: float, most: float
 ) -> None:
     yards = [Yard(people, gap_s, seed) for seed in range(6)]

@@ -1,4 +1,4 @@
-"""Who goes against the arrow: over a distance, by the picture's true proportions, and not by a jump."""
+"""``wrong-way``: movement against the arrow, over a distance in true proportions, and not by a jump."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_agent.core.model import Severity, Track, Tracks, TrackState
 from edge_agent.rules.schedule import Arming
 from edge_agent.rules.wrong_way import WrongWayWatch
 from tests.events.parts import frame
-from tests.rules.scene import ALWAYS, EVERYWHERE, Actor, going, played, told
+from tests.rules.scene import ALWAYS, EVERYWHERE, Actor, going, played, reported
 
 ASPECT = 360 / 640  # of the pictures in these tests
 RULE = WrongWayRule(
@@ -38,15 +38,15 @@ def watching(rule: WrongWayRule = RULE) -> WrongWayWatch:
 
 
 def at_angle(degrees: float, distance: float = 0.4, **more: object) -> Actor:
-    """From the middle on, for 4 s, at an angle to the arrow as a person sees it; distance in widths."""
+    """A track from the centre on, for 4 s, at a true angle to the arrow; distance in picture widths."""
     x, y = distance * cos(radians(degrees)), distance * sin(radians(degrees)) / ASPECT
     begin = 0.5 - x / 2, 0.5 - y / 2
     return going((0, *begin), (4, begin[0] + x, begin[1] + y), size=SMALL, **more)  # type: ignore[arg-type]
 
 
-def facts(hit: RuleObservation) -> AgainstArrow:
-    assert isinstance(hit.facts, AgainstArrow)
-    return hit.facts
+def facts(observation: RuleObservation) -> AgainstArrow:
+    assert isinstance(observation.facts, AgainstArrow)
+    return observation.facts
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def facts(hit: RuleObservation) -> AgainstArrow:
         (180, ["start", "end"]),  # straight against it
     ],
 )
-def test_who_goes_against_the_arrow_is_told_and_who_goes_along_or_across_is_not(
+def test_an_object_that_goes_against_the_arrow_is_reported_and_one_along_or_across_it_is_not(
     degrees: float, expected: list[str]
 ) -> None:
-    hits = played(watching(), 6, at_angle(degrees))
-    assert [phase for phase, _ in told(hits)] == expected
-    for hit in hits:
-        assert facts(hit).angle_deg == pytest.approx(abs(degrees), abs=3)
+    observations = played(watching(), 6, at_angle(degrees))
+    assert [phase for phase, _ in reported(observations)] == expected
+    for observation in observations:
+        assert facts(observation).angle_deg == pytest.approx(abs(degrees), abs=3)
 
 
 @pytest.mark.parametrize("fps", [2.0, 5.0, 10.0, 25.0])
@@ -83,7 +83,7 @@ def test_it_says_since_when_how_far_and_ends_when_it_is_lost(fps: float) -> None
     assert start.why.startswith("car goes against the arrow of road: at 180 degrees to it, over 0.1")
 
 
-def test_a_short_way_against_it_is_not_told() -> None:
+def test_a_short_way_against_it_is_not_reported() -> None:
     assert played(watching(), 6, at_angle(180, distance=0.08)) == []
     longer = replace(RULE, min_distance=0.5)
     assert played(watching(longer), 6, at_angle(180)) == []
@@ -98,11 +98,13 @@ def test_only_the_way_inside_the_zone_counts() -> None:
     assert end.end_reason == "over", "it turned within the zone"
 
 
-def test_who_leaves_the_zone_has_left() -> None:
+def test_an_object_that_leaves_the_zone_has_left() -> None:
     middle = Zone("lane", ((0.3, 0.0), (0.7, 0.0), (0.7, 1.0), (0.3, 1.0)))
-    hits = played(watching(replace(RULE, zone=middle)), 8, going((0, 0.9, 0.5), (8, 0.0, 0.5), size=SMALL))
-    assert told(hits) == [("start", None), ("end", "left")]
-    assert hits[1].last_mono == pytest.approx(5.3, abs=0.7)
+    observations = played(
+        watching(replace(RULE, zone=middle)), 8, going((0, 0.9, 0.5), (8, 0.0, 0.5), size=SMALL)
+    )
+    assert reported(observations) == [("start", None), ("end", "left")]
+    assert observations[1].last_mono == pytest.approx(5.3, abs=0.7)
 
 
 @pytest.mark.parametrize("jitter", [0.05, 0.1])
@@ -112,16 +114,16 @@ def test_a_box_that_jitters_goes_nowhere(jitter: float) -> None:
 
 
 @pytest.mark.parametrize("degrees", [0, 30, -60, 90])
-def test_ordinary_traffic_with_boxes_that_jitter_is_not_told(degrees: float) -> None:
+def test_ordinary_traffic_with_boxes_that_jitter_is_not_reported(degrees: float) -> None:
     assert played(watching(), 6, at_angle(degrees, jitter=0.1)) == []
 
 
-def test_who_goes_against_it_is_told_although_the_box_jitters() -> None:
-    assert told(played(watching(), 6, at_angle(180, jitter=0.1)))[0] == ("start", None)
+def test_an_object_that_goes_against_it_is_reported_although_the_box_jitters() -> None:
+    assert reported(played(watching(), 6, at_angle(180, jitter=0.1)))[0] == ("start", None)
 
 
-def test_a_car_that_reverses_into_a_gap_is_not_told() -> None:
-    """Past the gap, back into it by a little less than its own length, and there it stays."""
+def test_a_car_that_reverses_into_a_gap_is_not_reported() -> None:
+    """The car drives past the gap, reverses into it by a little less than its own length, and stays there."""
     car = going(
         (0, 0.1, 0.6), (4, 0.6, 0.6), (6, 0.6, 0.6), (10, 0.47, 0.62), (60, 0.47, 0.62), size=(0.15, 0.12)
     )
@@ -134,26 +136,26 @@ def test_after_a_u_turn_it_goes_against_the_arrow() -> None:
     assert start.started_mono >= 4.0
 
 
-def test_who_turns_back_to_the_right_way_is_over() -> None:
+def test_an_object_that_turns_back_to_the_right_way_is_over() -> None:
     rider = going((0, 0.8, 0.5), (3, 0.5, 0.5), (6, 0.8, 0.5), size=SMALL)
-    hits = played(watching(), 6, rider)
-    assert told(hits) == [("start", None), ("end", "over")]
-    assert hits[1].last_mono == pytest.approx(3.0, abs=0.7)
+    observations = played(watching(), 6, rider)
+    assert reported(observations) == [("start", None), ("end", "over")]
+    assert observations[1].last_mono == pytest.approx(3.0, abs=0.7)
 
 
-def test_who_stops_for_a_while_and_goes_on_is_one_event() -> None:
+def test_an_object_that_stops_for_a_while_and_goes_on_is_one_event() -> None:
     rider = going((0, 0.9, 0.5), (3, 0.6, 0.5), (33, 0.6, 0.5), (37, 0.2, 0.5), size=SMALL)
-    assert told(played(watching(), 40, rider)) == [("start", None), ("end", "lost")]
+    assert reported(played(watching(), 40, rider)) == [("start", None), ("end", "lost")]
 
 
-def test_who_stops_for_good_is_over_and_not_told_again() -> None:
+def test_an_object_that_stops_for_good_is_over_and_not_reported_again() -> None:
     rider = going((0, 0.9, 0.5), (3, 0.6, 0.5), (103, 0.6, 0.5), (107, 0.2, 0.5), size=SMALL)
-    assert told(played(watching(), 110, rider)) == [("start", None), ("end", "over")]
+    assert reported(played(watching(), 110, rider)) == [("start", None), ("end", "over")]
 
 
 @pytest.mark.parametrize("every", [4, 7])
 def test_boxes_that_jump_to_the_one_behind_do_not_go_against_the_arrow(every: int) -> None:
-    """Two riders one behind the other; the track hops from one to the other while both go the right way."""
+    """Two riders, one behind the other; the track jumps between them while both go the right way."""
 
     def hopping(t: float) -> Track | None:
         rider = going((0, 0.2, 0.5), (8, 0.8, 0.5), size=SMALL)(t)
@@ -172,7 +174,7 @@ def test_a_queue_whose_ids_change_places_once_stands() -> None:
 
 
 def lost(actor: Actor, begin_s: float, end_s: float, back_by: float = 0.0) -> Actor:
-    """The track is lost in between; found again it is ``back_by`` further left."""
+    """The track is lost for a while; then it is ``back_by`` further left."""
 
     def at(t: float) -> Track | None:
         seen = actor(t)
@@ -192,7 +194,7 @@ def test_a_lost_and_found_track_keeps_its_way() -> None:
         1.2,
         2.4,
     )
-    assert told(played(watching(), 5, rider))[0] == ("start", None)
+    assert reported(played(watching(), 5, rider))[0] == ("start", None)
 
 
 def test_a_track_that_is_found_again_on_the_next_rider_has_not_jumped_against_the_arrow() -> None:
@@ -200,7 +202,7 @@ def test_a_track_that_is_found_again_on_the_next_rider_has_not_jumped_against_th
     assert played(watching(), 8, rider) == []
 
 
-def test_other_labels_and_what_is_not_confirmed_are_not_told() -> None:
+def test_other_labels_and_what_is_not_confirmed_are_not_reported() -> None:
     def unsure(t: float) -> Track | None:
         rider = at_angle(180)(t)
         return rider and replace(rider, confirmed=False, state=TrackState.TENTATIVE)
@@ -208,14 +210,14 @@ def test_other_labels_and_what_is_not_confirmed_are_not_told() -> None:
     assert played(watching(), 6, unsure, at_angle(180, name="p", label="person")) == []
 
 
-def test_each_of_two_is_told_but_within_the_cooldown_only_the_first() -> None:
+def test_each_of_two_is_reported_but_within_the_cooldown_only_the_first() -> None:
     riders = at_angle(180, name="a"), at_angle(180, name="b")
-    assert [phase for phase, _ in told(played(watching(), 6, *riders))].count("start") == 2
+    assert [phase for phase, _ in reported(played(watching(), 6, *riders))].count("start") == 2
     slow = watching(replace(RULE, cooldown_s=60.0))
-    assert [phase for phase, _ in told(played(slow, 6, *riders))].count("start") == 1
+    assert [phase for phase, _ in reported(played(slow, 6, *riders))].count("start") == 1
 
 
-def test_while_the_rule_is_not_armed_nobody_goes_anywhere() -> None:
+def test_while_the_rule_is_not_armed_there_are_no_events() -> None:
     night = Schedule(frozenset(range(7)), time(22), time(5))
     watch = WrongWayWatch(
         replace(RULE, schedule=night), Arming(night, ZoneInfo("Asia/Ho_Chi_Minh"), frozenset())
@@ -225,18 +227,18 @@ def test_while_the_rule_is_not_armed_nobody_goes_anywhere() -> None:
     (start, _) = played(watch, 9, rider, at=evening)
     assert start.started_mono >= 3.0
     morning = datetime.fromisoformat("2026-11-25T04:59:36+07:00")
-    assert told(played(watch, 8, later, begin_s=20, at=morning)) == [("start", None), ("end", "disarmed")]
+    assert reported(played(watch, 8, later, begin_s=20, at=morning)) == [("start", None), ("end", "disarmed")]
 
 
 @pytest.mark.parametrize("reason", ["camera", "restart", "reload"])
 def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
     watch = watching()
     played(watch, 3, at_angle(180))
-    assert told(watch.finish(reason)) == [("end", reason)]
-    assert told(watch.finish(reason)) == []
+    assert reported(watch.finish(reason)) == [("end", reason)]
+    assert reported(watch.finish(reason)) == []
 
 
-def test_hits_that_were_not_taken_are_told_again() -> None:
+def test_observations_that_were_not_stored_are_reported_again() -> None:
     watch, rider = watching(), at_angle(180)
     times = iter(n / 5 for n in range(30))
     for t in times:
@@ -252,12 +254,12 @@ def test_hits_that_were_not_taken_are_told_again() -> None:
     assert (again.phase, again.event_id) == (first.phase, first.event_id)
     for t in (3.0, 3.2):
         assert next(iter(watch.update(frame(t), Tracks(())))).end_reason == "lost"
-    assert told(watch.update(frame(3.4), Tracks(()))) == [("end", "lost")]
-    assert told(watch.update(frame(3.6), Tracks(()))) == []
+    assert reported(watch.update(frame(3.4), Tracks(()))) == [("end", "lost")]
+    assert reported(watch.update(frame(3.6), Tracks(()))) == []
 
 
-def test_a_rule_built_anew_while_a_track_lives_on_tells_another_event() -> None:
+def test_a_rule_rebuilt_while_a_track_lives_on_reports_another_event() -> None:
     driver = going((0, 0.95, 0.5), (12, 0.05, 0.5), size=SMALL)
     first, second = played(watching(), 6, driver), played(watching(), 6, driver, begin_s=6)
-    assert {hit.phase for hit in (first[0], second[0])} == {"start"}
+    assert {observation.phase for observation in (first[0], second[0])} == {"start"}
     assert first[0].event_id != second[0].event_id

@@ -1,4 +1,5 @@
-"""Who is in a zone: told once it has lasted, at the right hours, not again and again, and ended once."""
+"""``zone-intrusion`` and ``loitering``: a stay is reported after its duration, at armed hours, and ends
+once."""
 
 from __future__ import annotations
 
@@ -48,43 +49,43 @@ def person(name: str = "t1", box: Box = INSIDE, **more: object) -> Track:
 def watched(
     watch: ZoneWatch, seconds: float, *tracks: Track, begin_s: float = 0.0, at: datetime = EPOCH
 ) -> list[RuleObservation]:
-    """Five frames a second with the same tracks; ``at`` is the wall clock at second 0."""
-    hits: list[RuleObservation] = []
+    """Pass the same tracks at five frames a second; ``at``: the wall clock at second 0."""
+    observations: list[RuleObservation] = []
     for n in range(round(seconds * 5)):
         mono = begin_s + n / 5
         moment = replace(frame(mono), captured_at=at + timedelta(seconds=mono))
-        hits += watch.update(moment, Tracks(tracks))
-    return hits
+        observations += watch.update(moment, Tracks(tracks))
+    return observations
 
 
-def inside_s(hit: RuleObservation) -> float:
-    assert isinstance(hit.facts, Stay)
-    return hit.facts.inside_s
+def inside_s(observation: RuleObservation) -> float:
+    assert isinstance(observation.facts, Stay)
+    return observation.facts.inside_s
 
 
-def told(hits: list[RuleObservation]) -> list[tuple[str, str | None]]:
-    return [(hit.phase.value, hit.end_reason) for hit in hits]
+def reported(observations: list[RuleObservation]) -> list[tuple[str, str | None]]:
+    return [(observation.phase.value, observation.end_reason) for observation in observations]
 
 
-def test_who_comes_in_is_told_after_the_set_time_and_once() -> None:
-    hits = watched(watching(INTRUSION), 10, person())
-    assert told(hits) == [("start", None)]
-    assert hits[0].started_mono == 0.0
-    assert inside_s(hits[0]) == pytest.approx(1.0)
-    assert hits[0].rule.severity is Severity.ALARM
+def test_an_object_that_comes_in_is_reported_after_the_set_time_and_once() -> None:
+    observations = watched(watching(INTRUSION), 10, person())
+    assert reported(observations) == [("start", None)]
+    assert observations[0].started_mono == 0.0
+    assert inside_s(observations[0]) == pytest.approx(1.0)
+    assert observations[0].rule.severity is Severity.ALARM
 
 
-def test_who_walks_through_in_less_is_not_told() -> None:
+def test_an_object_that_walks_through_in_less_is_not_reported() -> None:
     watch = watching(INTRUSION)
     assert watched(watch, 0.8, person()) + watched(watch, 5, person(box=OUTSIDE), begin_s=0.8) == []
 
 
 def test_what_counts_is_where_it_stands() -> None:
-    assert told(watched(watching(INTRUSION), 3, person(box=ABOVE))) == [("start", None)]
+    assert reported(watched(watching(INTRUSION), 3, person(box=ABOVE))) == [("start", None)]
     assert watched(watching(INTRUSION), 3, person(box=OUTSIDE)) == []
 
 
-def test_other_labels_and_what_is_not_confirmed_are_not_told() -> None:
+def test_other_labels_and_what_is_not_confirmed_are_not_reported() -> None:
     dog = replace(person(), label="car", group="vehicle")
     unsure = person(confirmed=False, state=TrackState.TENTATIVE)
     assert watched(watching(INTRUSION), 5, dog, unsure) == []
@@ -93,32 +94,34 @@ def test_other_labels_and_what_is_not_confirmed_are_not_told() -> None:
 @pytest.mark.parametrize(("label", "group"), [("two-wheeler", "two-wheeler"), ("vehicle", "vehicle")])
 def test_the_name_of_a_group_counts_for_each_of_its_labels(label: str, group: str) -> None:
     rule = replace(INTRUSION, labels=("motorcycle", "person"))
-    hits = watched(watching(rule), 3, replace(person(), label=label, group=group))
-    assert told(hits) == ([("start", None)] if group == "two-wheeler" else [])
+    observations = watched(watching(rule), 3, replace(person(), label=label, group=group))
+    assert reported(observations) == ([("start", None)] if group == "two-wheeler" else [])
 
 
 def test_the_time_before_it_was_confirmed_counts() -> None:
     watch = watching(INTRUSION)
     watched(watch, 5, person(confirmed=False, state=TrackState.TENTATIVE))
-    (hit,) = watched(watch, 0.2, person(), begin_s=5)
-    assert hit.started_mono == 0.0
+    (observation,) = watched(watch, 0.2, person(), begin_s=5)
+    assert observation.started_mono == 0.0
 
 
 def test_leaving_ends_it_with_the_time_it_was_inside_last() -> None:
     watch = watching(INTRUSION)
     watched(watch, 4, person())
-    hits = watched(watch, 4, person(box=OUTSIDE), begin_s=4)
-    assert told(hits) == [("end", "left")]
-    assert hits[0].last_mono == pytest.approx(3.8)
-    assert inside_s(hits[0]) == pytest.approx(3.8)
+    observations = watched(watch, 4, person(box=OUTSIDE), begin_s=4)
+    assert reported(observations) == [("end", "left")]
+    assert observations[0].last_mono == pytest.approx(3.8)
+    assert inside_s(observations[0]) == pytest.approx(3.8)
     assert watched(watch, 4, person(box=OUTSIDE), begin_s=8) == []
 
 
 def test_a_short_step_outside_is_no_end() -> None:
     watch = watching(INTRUSION)
     watched(watch, 4, person())
-    hits = watched(watch, 0.8, person(box=OUTSIDE), begin_s=4) + watched(watch, 4, person(), begin_s=4.8)
-    assert hits == []
+    observations = watched(watch, 0.8, person(box=OUTSIDE), begin_s=4) + watched(
+        watch, 4, person(), begin_s=4.8
+    )
+    assert observations == []
 
 
 def test_a_lost_track_is_where_it_was_until_it_is_found_or_given_up() -> None:
@@ -126,22 +129,26 @@ def test_a_lost_track_is_where_it_was_until_it_is_found_or_given_up() -> None:
     watched(watch, 4, person())
     lost = person(state=TrackState.LOST, box=OUTSIDE, seen_now=False)
     assert watched(watch, 4, lost, begin_s=4) == []
-    assert told(watched(watch, 0.2, begin_s=8)) == [("end", "lost")]
+    assert reported(watched(watch, 0.2, begin_s=8)) == [("end", "lost")]
 
 
-def test_another_within_the_cooldown_is_told_only_if_still_there_after_it() -> None:
+def test_another_within_the_cooldown_is_reported_only_if_still_there_after_it() -> None:
     watch = watching(INTRUSION)
     watched(watch, 5, person("a"))
     elsewhere = person("b", Box(0.8, 0.5, 0.9, 0.9))
-    assert told(watched(watch, 50, elsewhere, begin_s=5)) == [("end", "lost")], "the end of a"
-    (hit,) = watched(watch, 10, elsewhere, begin_s=55)
-    assert (hit.phase, hit.track and hit.track.id, hit.started_mono) == (Phase.START, "b", 5.0)
+    assert reported(watched(watch, 50, elsewhere, begin_s=5)) == [("end", "lost")], "the end of a"
+    (observation,) = watched(watch, 10, elsewhere, begin_s=55)
+    assert (observation.phase, observation.track and observation.track.id, observation.started_mono) == (
+        Phase.START,
+        "b",
+        5.0,
+    )
 
 
-def test_who_stays_long_is_told_again_once_a_minute() -> None:
-    hits = watched(watching(INTRUSION), 150, person())
-    assert told(hits) == [("start", None), ("update", None), ("update", None)]
-    assert len({hit.event_id for hit in hits}) == 1
+def test_an_object_that_stays_long_is_reported_again_once_a_minute() -> None:
+    observations = watched(watching(INTRUSION), 150, person())
+    assert reported(observations) == [("start", None), ("update", None), ("update", None)]
+    assert len({observation.event_id for observation in observations}) == 1
 
 
 def test_a_second_stay_is_another_event() -> None:
@@ -165,10 +172,10 @@ def test_loitering_forgives_a_short_absence(
     stay_s: float, absent_s: float, again_s: float, expected: list[str]
 ) -> None:
     watch = watching(LOITERING)
-    hits = watched(watch, stay_s, person())
-    hits += watched(watch, absent_s, person(box=OUTSIDE), begin_s=stay_s)
-    hits += watched(watch, again_s, person(), begin_s=stay_s + absent_s)
-    assert [phase for phase, _ in told(hits)] == expected
+    observations = watched(watch, stay_s, person())
+    observations += watched(watch, absent_s, person(box=OUTSIDE), begin_s=stay_s)
+    observations += watched(watch, again_s, person(), begin_s=stay_s + absent_s)
+    assert [phase for phase, _ in reported(observations)] == expected
 
 
 @pytest.mark.parametrize(
@@ -177,17 +184,17 @@ def test_loitering_forgives_a_short_absence(
 )
 def test_a_schedule_over_midnight_is_in_the_sites_own_time(local: str, armed: bool) -> None:
     moment = datetime.fromisoformat(f"2026-11-24T{local}+07:00").astimezone(UTC)  # the box runs in UTC
-    hits = watched(watching(replace(INTRUSION, schedule=NIGHT)), 3, person(), at=moment)
-    assert bool(hits) == armed
+    observations = watched(watching(replace(INTRUSION, schedule=NIGHT)), 3, person(), at=moment)
+    assert bool(observations) == armed
 
 
-def test_who_is_there_when_the_rule_is_armed_is_told_then_and_not_after_it() -> None:
+def test_an_object_that_is_there_when_the_rule_is_armed_is_reported_then_and_not_after_it() -> None:
     watch = watching(replace(INTRUSION, schedule=NIGHT))
     evening = datetime.fromisoformat("2026-11-24T21:59:50+07:00")
     (start,) = watched(watch, 20, person(), at=evening)
     assert start.started_mono == pytest.approx(10.0)
     morning = datetime.fromisoformat("2026-11-25T04:59:35+07:00")
-    assert told(watched(watch, 10, person(), begin_s=20, at=morning)) == [("end", "disarmed")]
+    assert reported(watched(watch, 10, person(), begin_s=20, at=morning)) == [("end", "disarmed")]
 
 
 def weekdays(*days: int) -> Schedule:
@@ -218,7 +225,7 @@ def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
     watch = watching(INTRUSION)
     watched(watch, 4, person("a"))
     watched(watch, 4, person("a"), person("b"), begin_s=4)  # b is not told: the cooldown
-    assert told(list(watch.finish(reason))) == [("end", reason)]
+    assert reported(list(watch.finish(reason))) == [("end", reason)]
     assert list(watch.finish(reason)) == []
 
 
@@ -228,10 +235,10 @@ def test_what_is_parked_stays_open_over_a_loss_of_the_camera() -> None:
     car = replace(person("car"), label="car", group="vehicle", state=TrackState.STATIONARY)
     watched(watch, 4, car)
     assert list(watch.finish("camera", {"car"})) == []
-    assert told(list(watch.finish("restart"))) == [("end", "restart")]
+    assert reported(list(watch.finish("restart"))) == [("end", "restart")]
 
 
-def test_a_hit_that_was_not_taken_is_told_again() -> None:
+def test_an_observation_that_was_not_stored_is_reported_again() -> None:
     watch = watching(INTRUSION)
     watched(watch, 0.9, person())
     untaken: Iterator[RuleObservation] = iter(watch.update(frame(2.0), Tracks((person(),))))
@@ -264,15 +271,15 @@ def lost(name: str, box: Box = SPOT) -> Track:
 
 def test_loitering_goes_on_under_the_same_id_when_the_track_is_another_one() -> None:
     watch = watching(LOITERING)
-    hits = watched(watch, 20, first_seen(0.0, "a"))
-    hits += watched(watch, 2.6, lost("a"), begin_s=20)
-    hits += watched(watch, 0.6, begin_s=22.6)  # given up, and nobody there
-    hits += watched(watch, 20, first_seen(23.2, "b", STEP_ASIDE), begin_s=23.2)
-    hits += watched(watch, 10, begin_s=43.2)
-    assert told(hits) == [("start", None), ("end", "lost")]
-    assert {hit.event_id for hit in hits} == {hits[0].event_id}
-    assert (hits[0].started_mono, hits[0].track and hits[0].track.id) == (0.0, "b")
-    assert inside_s(hits[0]) == pytest.approx(30.0)
+    observations = watched(watch, 20, first_seen(0.0, "a"))
+    observations += watched(watch, 2.6, lost("a"), begin_s=20)
+    observations += watched(watch, 0.6, begin_s=22.6)  # given up, and nobody there
+    observations += watched(watch, 20, first_seen(23.2, "b", STEP_ASIDE), begin_s=23.2)
+    observations += watched(watch, 10, begin_s=43.2)
+    assert reported(observations) == [("start", None), ("end", "lost")]
+    assert {observation.event_id for observation in observations} == {observations[0].event_id}
+    assert (observations[0].started_mono, observations[0].track and observations[0].track.id) == (0.0, "b")
+    assert inside_s(observations[0]) == pytest.approx(30.0)
 
 
 @pytest.mark.parametrize(
@@ -281,19 +288,19 @@ def test_loitering_goes_on_under_the_same_id_when_the_track_is_another_one() -> 
 )
 def test_the_grace_is_for_another_track_too(absent_s: float, expected: list[str]) -> None:
     watch = watching(LOITERING)
-    hits = watched(watch, 20, first_seen(0.0, "a")) + watched(watch, absent_s, begin_s=20)
+    observations = watched(watch, 20, first_seen(0.0, "a")) + watched(watch, absent_s, begin_s=20)
     back_s = 20 + absent_s
-    hits += watched(watch, 11, first_seen(back_s, "b"), begin_s=back_s)
-    assert [phase for phase, _ in told(hits)] == expected
+    observations += watched(watch, 11, first_seen(back_s, "b"), begin_s=back_s)
+    assert [phase for phase, _ in reported(observations)] == expected
 
 
 def test_what_appears_in_its_place_may_get_its_name_later() -> None:
     watch = watching(LOITERING)
     watched(watch, 35, first_seen(0.0, "a"))
-    hits = watched(watch, 5.6, first_seen(36.0, "b", **NAMELESS), begin_s=36)
-    hits += watched(watch, 5, first_seen(36.0, "b"), begin_s=41.6)
-    assert hits == []
-    assert told(list(watch.finish("restart"))) == [("end", "restart")]
+    observations = watched(watch, 5.6, first_seen(36.0, "b", **NAMELESS), begin_s=36)
+    observations += watched(watch, 5, first_seen(36.0, "b"), begin_s=41.6)
+    assert observations == []
+    assert reported(list(watch.finish("restart"))) == [("end", "restart")]
 
 
 @pytest.mark.parametrize(
@@ -302,59 +309,61 @@ def test_what_appears_in_its_place_may_get_its_name_later() -> None:
         first_seen(36.0, "b", FAR),  # too far off
         first_seen(36.0, "b", label="car", group="vehicle"),
         first_seen(36.0, "b", Box(0.43, 0.78, 0.47, 0.9)),  # a third as high
-        first_seen(30.0, "b"),  # seen beside it before: somebody else
+        first_seen(30.0, "b"),  # seen beside it before: another person
     ],
 )
-def test_somebody_else_does_not_take_over_the_stay(other: Track) -> None:
+def test_another_person_does_not_take_over_the_stay(other: Track) -> None:
     watch = watching(LOITERING)
     watched(watch, 35, first_seen(0.0, "a"))
-    assert told(watched(watch, 20, other, begin_s=36)) == [("end", "lost")]
+    assert reported(watched(watch, 20, other, begin_s=36)) == [("end", "lost")]
 
 
-def test_who_goes_over_the_edge_of_the_picture_is_not_who_comes_in_there() -> None:
+def test_an_object_that_goes_over_the_edge_of_the_picture_is_not_the_one_that_comes_in_there() -> None:
     watch = watching(LOITERING)
     watched(watch, 20, first_seen(0.0, "a", AT_EDGE))
     assert watched(watch, 20, first_seen(21.0, "b", AT_EDGE), begin_s=21) == []
 
 
-def test_two_who_change_places_stay_two() -> None:
+def test_two_people_that_change_places_stay_two() -> None:
     watch = watching(replace(LOITERING, cooldown_s=0.0))
-    hits = watched(watch, 20, first_seen(0.0, "a"), first_seen(0.0, "b", STEP_ASIDE))
-    hits += watched(watch, 20, first_seen(0.0, "a", STEP_ASIDE), first_seen(0.0, "b"), begin_s=20)
-    hits += watched(watch, 8, first_seen(0.0, "b"), begin_s=40)
-    assert told(hits) == [("start", None), ("start", None), ("end", "lost")]
-    assert len({hit.event_id for hit in hits}) == 2
+    observations = watched(watch, 20, first_seen(0.0, "a"), first_seen(0.0, "b", STEP_ASIDE))
+    observations += watched(watch, 20, first_seen(0.0, "a", STEP_ASIDE), first_seen(0.0, "b"), begin_s=20)
+    observations += watched(watch, 8, first_seen(0.0, "b"), begin_s=40)
+    assert reported(observations) == [("start", None), ("start", None), ("end", "lost")]
+    assert len({observation.event_id for observation in observations}) == 2
 
 
 def test_one_lost_track_goes_on_in_one_other_only() -> None:
     watch = watching(replace(LOITERING, cooldown_s=0.0))
-    hits = watched(watch, 35, first_seen(0.0, "a"))
+    observations = watched(watch, 35, first_seen(0.0, "a"))
     near, nearer = first_seen(36.0, "b", STEP_ASIDE), first_seen(36.0, "c")
-    hits += watched(watch, 20, near, nearer, begin_s=36)
-    assert told(hits) == [("start", None)]
-    assert [hit.track and hit.track.id for hit in watch.finish("restart")] == ["c"]
+    observations += watched(watch, 20, near, nearer, begin_s=36)
+    assert reported(observations) == [("start", None)]
+    assert [observation.track and observation.track.id for observation in watch.finish("restart")] == ["c"]
 
 
-def test_an_alarm_is_not_told_twice_while_the_first_track_is_still_looked_for() -> None:
+def test_an_alarm_is_not_reported_twice_while_the_first_track_is_still_looked_for() -> None:
     watch = watching(replace(INTRUSION, cooldown_s=0.0))
-    hits = watched(watch, 4, first_seen(0.0, "a"))
-    hits += watched(watch, 2, lost("a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=4.4)
-    hits += watched(watch, 4, first_seen(4.4, "b", STEP_ASIDE), begin_s=6.4)
-    assert told(hits) == [("start", None)]
+    observations = watched(watch, 4, first_seen(0.0, "a"))
+    observations += watched(watch, 2, lost("a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=4.4)
+    observations += watched(watch, 4, first_seen(4.4, "b", STEP_ASIDE), begin_s=6.4)
+    assert reported(observations) == [("start", None)]
 
 
-def test_when_the_first_track_is_found_again_the_other_is_told() -> None:
+def test_when_the_first_track_is_found_again_the_other_is_reported() -> None:
     watch = watching(replace(INTRUSION, cooldown_s=0.0))
-    hits = watched(watch, 4, first_seen(0.0, "a"))
-    hits += watched(watch, 2, lost("a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=4.4)
-    hits += watched(watch, 4, first_seen(0.0, "a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=6.4)
-    assert [(hit.phase, hit.track and hit.track.id) for hit in hits] == [
+    observations = watched(watch, 4, first_seen(0.0, "a"))
+    observations += watched(watch, 2, lost("a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=4.4)
+    observations += watched(watch, 4, first_seen(0.0, "a"), first_seen(4.4, "b", STEP_ASIDE), begin_s=6.4)
+    assert [
+        (observation.phase, observation.track and observation.track.id) for observation in observations
+    ] == [
         (Phase.START, "a"),
         (Phase.START, "b"),
     ]
 
 
-def test_a_rule_built_anew_while_a_track_lives_on_tells_another_event() -> None:
+def test_a_rule_rebuilt_while_a_track_lives_on_reports_another_event() -> None:
     first = watched(watching(INTRUSION), 4, person())
     second = watched(watching(INTRUSION), 4, person(), begin_s=4)
     assert first[0].event_id != second[0].event_id

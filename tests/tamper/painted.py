@@ -1,4 +1,4 @@
-"""A painted street with noise before a camera, for tests of the view stage."""
+"""A camera that shows a painted street with noise, for tests of the view stage."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ class PaintedCamera:
 def watch(
     view: CameraView, camera: PaintedCamera, seconds: float, change: Change | None = None, pan: int = 0
 ) -> list[ViewObservation]:
-    """All that is told meanwhile."""
-    told: list[ViewObservation] = []
+    """Show the street for some seconds; returns all that is reported."""
+    reported: list[ViewObservation] = []
     for _ in range(round(seconds)):
-        told += view.update(camera.shoot(change, pan), NO_MOTION)
-    return told
+        reported += view.update(camera.shoot(change, pan), NO_MOTION)
+    return reported
 
 
 def hand(picture: Plane) -> Plane:
-    """Something near, dark and soft."""
+    """A near, dark and soft object over the lens."""
     shade = np.linspace(40, 90, WIDTH, dtype=np.float32)[None, :, None]
     return np.broadcast_to(shade, picture.shape).copy()
 

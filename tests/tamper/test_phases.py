@@ -1,4 +1,4 @@
-"""Whatever a camera shows, in any order: each event has one start, then updates, then at most one end."""
+"""For any sequence of pictures, each event has one start, then updates, then at most one end."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ def pictures(name: str) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]
 
 
 def play(scenes: list[tuple[str, int, float, str]]) -> list[ViewObservation]:
-    """What the sink took."""
+    """What the sink stored."""
     view, camera = CameraView("gate"), PaintedCamera()
     took: list[ViewObservation] = []
     size = SIZES[0]
-    for name, looks, every_s, action in [("usual", 12, 1.0, "go on"), *scenes]:
+    for name, analyses, every_s, action in [("usual", 12, 1.0, "go on"), *scenes]:
         if action == "relearn":
             view.relearn()
         elif action == "finish":
             took += view.finish("camera")
         elif action == "resize":
             size = SIZES[(SIZES.index(size) + 1) % len(SIZES)]
-        for number in range(looks):
+        for number in range(analyses):
             camera.now += every_s - 1.0
             picture = cv2.resize(pictures(name)[number % 3], size)
-            for hit in view.update(camera.show(np.asarray(picture, np.uint8)), NO_MOTION):
+            for observation in view.update(camera.show(np.asarray(picture, np.uint8)), NO_MOTION):
                 if action == "refuse" and number % 2:
-                    break  # as when the outbox raises: it was not taken
-                took.append(hit)
+                    break  # as when the outbox raises: it was not stored
+                took.append(observation)
     took += view.finish("restart")
     assert view.states == ()
     return took
@@ -75,15 +75,15 @@ def test_each_event_has_one_start_then_updates_then_one_end(
     scenes: list[tuple[str, int, float, str]],
 ) -> None:
     lives: dict[str, list[ViewObservation]] = defaultdict(list)
-    for hit in play(scenes):
-        lives[hit.event_id].append(hit)
-    for hits in lives.values():
-        assert len({hit.state for hit in hits}) == 1
-        phases = [hit.phase for hit in hits]
+    for observation in play(scenes):
+        lives[observation.event_id].append(observation)
+    for observations in lives.values():
+        assert len({observation.state for observation in observations}) == 1
+        phases = [observation.phase for observation in observations]
         if phases == [Phase.MOMENT]:
             continue
         assert phases[0] is Phase.START
         assert phases[-1] is Phase.END
         assert set(phases[1:-1]) <= {Phase.UPDATE}
-        assert hits[0].started_mono == hits[-1].started_mono
-        assert all(before.last_mono <= after.last_mono for before, after in pairwise(hits))
+        assert observations[0].started_mono == observations[-1].started_mono
+        assert all(before.last_mono <= after.last_mono for before, after in pairwise(observations))

@@ -1,4 +1,4 @@
-"""What cameras and their owners do: other sizes, masks, pauses, a view that is changed for good."""
+"""Robustness of the view stage: other sizes, masks, pauses, and a view that is changed permanently."""
 
 from __future__ import annotations
 
@@ -37,17 +37,18 @@ def resized(frame: Frame, width: int, height: int) -> Frame:
 def watch_at(
     view: CameraView, camera: PaintedCamera, seconds: int, size: tuple[int, int], covered: bool = False
 ) -> list[ViewObservation]:
-    told: list[ViewObservation] = []
+    reported: list[ViewObservation] = []
     for _ in range(seconds):
         frame = camera.shoot(hand if covered else None)
-        told += view.update(resized(frame, *size), NO_MOTION)
-    return told
+        reported += view.update(resized(frame, *size), NO_MOTION)
+    return reported
 
 
 def seldom(
     camera: PaintedCamera, seconds: float, change: Change | None = None, pan: int = 0
 ) -> Iterator[Frame]:
-    """A picture every 14 s, so that a day does not take one; five, because one that repeats is frozen."""
+    """A picture every 14 s, so that a test of a day is short; five pictures, because a repeated one is
+    frozen."""
     pictures = [np.asarray(camera.shoot(change, pan).picture.bgr()) for _ in range(5)]
     until = camera.now + seconds
     for picture in cycle(pictures):
@@ -57,12 +58,12 @@ def seldom(
         yield camera.show(picture)
 
 
-def phases(told: list[ViewObservation]) -> list[tuple[Phase, ViewState, str | None]]:
-    return [(hit.phase, hit.state, hit.end_reason) for hit in told]
+def phases(reported: list[ViewObservation]) -> list[tuple[Phase, ViewState, str | None]]:
+    return [(observation.phase, observation.state, observation.end_reason) for observation in reported]
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (640, 480), (320, 180)])
-def test_a_stream_of_another_size_is_learnt_anew_and_watched(size: tuple[int, int]) -> None:
+def test_a_stream_of_another_size_is_learned_again_and_watched(size: tuple[int, int]) -> None:
     view, camera = learned()
     assert watch_at(view, camera, 60, size) == []
     assert phases(watch_at(view, camera, 15, size, covered=True)) == [(Phase.START, ViewState.COVERED, None)]
@@ -71,8 +72,8 @@ def test_a_stream_of_another_size_is_learnt_anew_and_watched(size: tuple[int, in
 def test_another_size_ends_what_is_open() -> None:
     view, camera = learned()
     assert phases(watch(view, camera, 15.0, hand)) == [(Phase.START, ViewState.COVERED, None)]
-    told = watch_at(view, camera, 60, (320, 180))
-    assert phases(told) == [(Phase.END, ViewState.COVERED, "relearned")]
+    reported = watch_at(view, camera, 60, (320, 180))
+    assert phases(reported) == [(Phase.END, ViewState.COVERED, "relearned")]
     assert view.states == ()
 
 
@@ -83,14 +84,14 @@ def test_a_picture_of_64_by_48_is_not_judged_and_does_no_harm() -> None:
     assert phases(watch(view, camera, 15.0, hand)) == [(Phase.START, ViewState.COVERED, None)]
 
 
-def test_beside_a_mask_over_half_of_the_picture_a_hand_and_a_blur_are_told() -> None:
+def test_beside_a_mask_over_half_of_the_picture_a_hand_and_a_blur_are_reported() -> None:
     for change, state in ((hand, ViewState.COVERED), (blur, ViewState.DEFOCUSED)):
         view, camera = CameraView("gate", (LEFT,)), PaintedCamera()
         assert watch(view, camera, LEARN_S) == []
         assert phases(watch(view, camera, 15.0, change)) == [(Phase.START, state, None)]
 
 
-def test_a_camera_that_is_masked_altogether_tells_nothing() -> None:
+def test_a_camera_that_is_masked_altogether_reports_nothing() -> None:
     view, camera = CameraView("gate", (EVERYTHING,)), PaintedCamera()
     assert watch(view, camera, LEARN_S) + watch(view, camera, 30.0, hand) == []
 
@@ -112,10 +113,10 @@ def test_a_clock_that_went_back_stops_nothing() -> None:
 def test_a_turn_that_lasts_a_day_is_the_usual_view_from_then_on() -> None:
     view, camera = learned()
     assert phases(watch(view, camera, 15.0, pan=64)) == [(Phase.START, ViewState.MOVED, None)]
-    told: list[ViewObservation] = []
+    reported: list[ViewObservation] = []
     for frame in seldom(camera, DAY_S + 300.0, pan=64):
-        told += view.update(frame, NO_MOTION)
-    others = [one for one in phases(told) if one[0] is not Phase.UPDATE]
+        reported += view.update(frame, NO_MOTION)
+    others = [one for one in phases(reported) if one[0] is not Phase.UPDATE]
     assert others == [(Phase.END, ViewState.MOVED, "relearned")]
     assert watch(view, camera, LEARN_S, pan=64) == []
     assert phases(watch(view, camera, 15.0)) == [(Phase.START, ViewState.MOVED, None)]
@@ -124,19 +125,19 @@ def test_a_turn_that_lasts_a_day_is_the_usual_view_from_then_on() -> None:
 def test_a_black_cover_without_noise_is_covered_and_not_frozen_as_well() -> None:
     view, camera = learned()
     black = np.full((HEIGHT, WIDTH, 3), 16, np.uint8)
-    told: list[ViewObservation] = []
+    reported: list[ViewObservation] = []
     for _ in range(60):
-        told += view.update(camera.show(black), NO_MOTION)
-    assert phases(told) == [(Phase.START, ViewState.COVERED, None)]
+        reported += view.update(camera.show(black), NO_MOTION)
+    assert phases(reported) == [(Phase.START, ViewState.COVERED, None)]
 
 
-def test_a_camera_that_stays_covered_for_a_day_is_told_every_hour_and_never_adopted() -> None:
+def test_a_camera_that_stays_covered_for_a_day_is_reported_every_hour_and_never_adopted() -> None:
     view, camera = learned()
     watch(view, camera, 15.0, hand)
-    told: list[ViewObservation] = []
+    reported: list[ViewObservation] = []
     for frame in seldom(camera, DAY_S + 1800.0, hand):
-        told += view.update(frame, NO_MOTION)
-    assert phases(told) == [(Phase.UPDATE, ViewState.COVERED, None)] * 24
+        reported += view.update(frame, NO_MOTION)
+    assert phases(reported) == [(Phase.UPDATE, ViewState.COVERED, None)] * 24
     assert view.states == ("covered",)
 
 
@@ -168,11 +169,11 @@ def test_a_camera_that_is_lost_again_and_again_writes_nothing_for_it(tmp_path: P
 def test_every_event_passes_the_encoder_and_its_schema() -> None:
     events: EventFactory = maker()
     view, camera = learned()
-    told: list[ViewObservation] = []
+    reported: list[ViewObservation] = []
     for change, pan in ((hand, 0), (None, 0), (blur, 0), (None, 0), (None, 64), (None, 0)):
-        told += watch(view, camera, 20.0, change, pan)
-    assert len(told) >= 6
-    for hit in told:
-        assert {type(value) for value in hit.features.values()} == {float}
-        event = encoded(events.view_event("gate", hit, camera.shoot(), None))
-        assert event["data"]["state"] == hit.state.value
+        reported += watch(view, camera, 20.0, change, pan)
+    assert len(reported) >= 6
+    for observation in reported:
+        assert {type(value) for value in observation.features.values()} == {float}
+        event = encoded(events.view_event("gate", observation, camera.shoot(), None))
+        assert event["data"]["state"] == observation.state.value

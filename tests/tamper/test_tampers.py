@@ -1,7 +1,6 @@
-"""Tampers and ordinary life made from real clips (``bench/view``): a small part of what the bench runs.
+"""Tampering and ordinary scenes made from real clips (``bench/view``): a small part of what the bench runs.
 
-Keyframes only, one picture in two seconds, which is the least that the view stage ever gets; a few at 5
-a second.
+Most cases have one picture in two seconds, the least that the view stage ever gets; a few have 5 a second.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from bench.view.world import Place
 from edge_agent.core.facts import TAMPER
 
 FASTER_S = 20.0
-"""Between pictures of the two hours of dusk: here there is no time for more."""
+"""Seconds between pictures of the two hours of dusk, to keep the test short."""
 AT_FULL_RATE = ("hand", "turned 10 %", "vibration 2 %")
 
 RIGHT_SHARE = 0.9
-"""What is asked for, of the tampers in each gear; the bench has the figures of all cases."""
+"""Required share of detected tampering in each mode; the bench has the figures of all cases."""
 
 
 def some_places(kind: Kind) -> list[Place]:
-    """For a tamper one by day and one by night, where it may be both; for ordinary life one."""
+    """The places to test: one by day and one by night for tampering, one for ordinary scenes."""
     fitting = [
         place for place in places(held_out=False) if kind.fits(place) and place.clip in ("street", "room")
     ]
@@ -51,7 +50,7 @@ def all_cases() -> Iterator[tuple[str, Case]]:
 
 @cache
 def outcomes() -> dict[str, list[Outcome]]:
-    """Of all cases, by class: those at one place share what was learnt there."""
+    """The outcomes of all cases, by class. Cases at one place share the learned baseline."""
     planned: dict[str, list[Case]] = {"idle": [], "full": []}
     for gear, case in all_cases():
         planned[gear].append(case)
@@ -72,14 +71,14 @@ def line(outcome: Outcome) -> str:
 
 
 @pytest.mark.parametrize("gear", ["full", "idle"])
-def test_nine_of_ten_tampers_are_told_rightly_within_15_s(gear: str, test_data: Path) -> None:
+def test_nine_of_ten_tampers_are_reported_rightly_within_15_s(gear: str, test_data: Path) -> None:
     done = tampers(gear)
-    failed = [one for one in done if verdict(one.case.kind, one.told)[0] is not Verdict.RIGHT]
+    failed = [one for one in done if verdict(one.case.kind, one.reported)[0] is not Verdict.RIGHT]
     assert 1 - len(failed) / len(done) >= RIGHT_SHARE, "\n".join(map(line, failed))
 
 
-def test_each_state_that_was_told_ends_when_the_view_is_back(test_data: Path) -> None:
-    still_open = [one for one in tampers() if open_at_end(one.told) & TAMPER]
+def test_each_state_that_was_reported_ends_when_the_view_is_back(test_data: Path) -> None:
+    still_open = [one for one in tampers() if open_at_end(one.reported) & TAMPER]
     assert not still_open, "\n".join(map(line, still_open))
 
 
@@ -87,10 +86,12 @@ def test_each_state_that_was_told_ends_when_the_view_is_back(test_data: Path) ->
 def test_ordinary_life_is_no_tamper(kind: Kind, test_data: Path) -> None:
     assert outcomes()[kind.name]
     for outcome in outcomes()[kind.name]:
-        assert not {hit.state for hit in outcome.told} & TAMPER, line(outcome)
+        assert not {observation.state for observation in outcome.reported} & TAMPER, line(outcome)
 
 
-def test_an_infrared_switch_is_told_as_one(test_data: Path) -> None:
+def test_an_infrared_switch_is_reported_as_one(test_data: Path) -> None:
     for outcome in outcomes()["infrared switch"]:
-        switched = [hit.at_s for hit in outcome.told if hit.state == "colour-mono-switch"]
+        switched = [
+            observation.at_s for observation in outcome.reported if observation.state == "colour-mono-switch"
+        ]
         assert len(switched) == 2, "to mono and back"

@@ -1,4 +1,4 @@
-"""A turn is told beside a clock that the camera writes, a pole that swings, one who walks by."""
+"""A turned camera is detected beside the camera's own clock, a swinging pole and passers-by."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_clock_in_the_picture_hides_no_turn(pan: int, contrast: float) -> None
     assert shift.x == pytest.approx(-pan / WIDTH, abs=0.015)
 
 
-def test_a_turn_is_settled_although_someone_hides_it_for_a_look() -> None:
+def test_a_turn_is_settled_although_a_person_hides_it_for_one_analysis() -> None:
     turn, usual = CameraShiftTracker(), seen()
     turn.update(seen(64), usual)
     assert not turn.settled
@@ -43,7 +43,7 @@ def test_a_turn_is_settled_although_someone_hides_it_for_a_look() -> None:
     assert turn.settled
 
 
-def test_a_view_that_is_elsewhere_at_each_look_swings() -> None:
+def test_a_view_that_is_elsewhere_at_each_analysis_swings() -> None:
     turn, usual = CameraShiftTracker(), seen()
     turn.update(seen(24), usual)
     turn.update(seen(-24), usual)
@@ -52,7 +52,7 @@ def test_a_view_that_is_elsewhere_at_each_look_swings() -> None:
 
 
 def test_a_picture_is_not_called_frozen_before_life_is_known() -> None:
-    """One who walks by at the first look makes all that comes after him look still."""
+    """A passer-by at the first analysis makes all later pictures look still."""
     rng = np.random.default_rng(4)
     still = Stillness(SKETCHER.counted)
     quiet = SKETCHER.shrink(street()[:, :WIDTH].mean(axis=2).astype(np.uint8)).astype(np.float32)

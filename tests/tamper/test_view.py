@@ -1,4 +1,4 @@
-"""What the view stage tells, with phases, severities and reasons; classes at large are in test_tampers.py."""
+"""What the view stage reports, with phases, severities and reasons; see test_tampers.py for all classes."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ LEFT: Polygon = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
 
 def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:
-    """A stage that has seen a minute of ordinary life, of which it told nothing."""
+    """A stage that has analysed a minute of an ordinary scene without reporting anything."""
     view, camera = CameraView("gate", folder=folder), PaintedCamera()
     assert watch(view, camera, LEARN_S) == []
     return view, camera
 
 
-def starts(told: list[ViewObservation]) -> list[ViewState]:
-    return [hit.state for hit in told if hit.phase is Phase.START]
+def starts(reported: list[ViewObservation]) -> list[ViewState]:
+    return [observation.state for observation in reported if observation.phase is Phase.START]
 
 
 @pytest.mark.parametrize(
@@ -57,34 +57,42 @@ def test_a_state_starts_within_15_seconds_and_ends_when_it_is_over(
     change: Change, state: ViewState, severity: Severity
 ) -> None:
     view, camera = learned()
-    told = watch(view, camera, 15.0, change)
-    assert [(hit.phase, hit.state, hit.severity) for hit in told if hit.phase is not Phase.MOMENT] == [
-        (Phase.START, state, severity)
-    ]
+    reported = watch(view, camera, 15.0, change)
+    assert [
+        (observation.phase, observation.state, observation.severity)
+        for observation in reported
+        if observation.phase is not Phase.MOMENT
+    ] == [(Phase.START, state, severity)]
     assert view.states == (state.value,)
-    after = [hit for hit in watch(view, camera, 25.0) if hit.phase is not Phase.MOMENT]
-    assert [(hit.phase, hit.state, hit.end_reason) for hit in after] == [(Phase.END, state, "over")]
-    assert after[0].event_id == next(hit.event_id for hit in told if hit.phase is Phase.START)
+    after = [
+        observation for observation in watch(view, camera, 25.0) if observation.phase is not Phase.MOMENT
+    ]
+    assert [(observation.phase, observation.state, observation.end_reason) for observation in after] == [
+        (Phase.END, state, "over")
+    ]
+    assert after[0].event_id == next(
+        observation.event_id for observation in reported if observation.phase is Phase.START
+    )
     assert not view.states
 
 
 def test_a_turned_camera_says_how_far() -> None:
     view, camera = learned()
-    told = watch(view, camera, 15.0, pan=64)
-    assert starts(told) == [ViewState.MOVED]
-    assert "turned by -10 % across" in told[0].why
-    assert told[0].features["shift_x"] == pytest.approx(-0.1, abs=0.01)
+    reported = watch(view, camera, 15.0, pan=64)
+    assert starts(reported) == [ViewState.MOVED]
+    assert "turned by -10 % across" in reported[0].why
+    assert reported[0].features["shift_x"] == pytest.approx(-0.1, abs=0.01)
 
 
 def test_a_picture_that_repeats_is_frozen_though_a_clock_ticks_in_it() -> None:
     view, camera = learned()
     still = np.asarray(camera.shoot().picture.bgr())
-    told: list[ViewObservation] = []
+    reported: list[ViewObservation] = []
     for second in range(15):
         still = still.copy()
         still[4:20, 4:60] = 17 * second
-        told += view.update(camera.show(still), NO_MOTION)
-    assert starts(told) == [ViewState.FROZEN]
+        reported += view.update(camera.show(still), NO_MOTION)
+    assert starts(reported) == [ViewState.FROZEN]
 
 
 def test_a_camera_without_noise_is_not_frozen_when_nothing_happens() -> None:
@@ -94,22 +102,26 @@ def test_a_camera_without_noise_is_not_frozen_when_nothing_happens() -> None:
 
 def test_the_infrared_filter_is_a_moment_and_no_tamper() -> None:
     view, camera = learned()
-    told = watch(view, camera, 30.0, mono)
-    assert [(hit.phase, hit.state) for hit in told] == [(Phase.MOMENT, ViewState.COLOUR_MONO_SWITCH)]
+    reported = watch(view, camera, 30.0, mono)
+    assert [(observation.phase, observation.state) for observation in reported] == [
+        (Phase.MOMENT, ViewState.COLOUR_MONO_SWITCH)
+    ]
 
 
 def test_lamps_that_go_off_are_a_moment_and_lightning_is_nothing() -> None:
     view, camera = learned()
     assert watch(view, camera, 1.0, lambda picture: picture * 1.6) == []
     assert watch(view, camera, 10.0) == []
-    told = watch(view, camera, 20.0, dim)
-    assert [(hit.phase, hit.state) for hit in told] == [(Phase.MOMENT, ViewState.ILLUMINATION_CHANGE)]
+    reported = watch(view, camera, 20.0, dim)
+    assert [(observation.phase, observation.state) for observation in reported] == [
+        (Phase.MOMENT, ViewState.ILLUMINATION_CHANGE)
+    ]
 
 
 def test_the_reason_has_the_figures() -> None:
     view, camera = learned()
-    told = watch(view, camera, 10.0, hand)
-    assert "structure in 0 % of 60 tiles, 100 % usual" in told[0].why
+    reported = watch(view, camera, 10.0, hand)
+    assert "structure in 0 % of 60 tiles, 100 % usual" in reported[0].why
 
 
 def test_a_passing_hand_is_nothing() -> None:
@@ -124,7 +136,7 @@ def test_a_camera_covered_while_the_box_was_off_is_found(tmp_path: Path) -> None
     assert starts(watch(again, camera, 15.0, hand)) == [ViewState.COVERED]
 
 
-def test_a_damaged_file_is_learnt_anew(tmp_path: Path) -> None:
+def test_a_damaged_file_is_learned_again(tmp_path: Path) -> None:
     view, camera = learned(tmp_path)
     list(view.finish("restart"))
     (file,) = tmp_path.iterdir()
@@ -138,7 +150,7 @@ def test_after_a_loss_of_the_camera_the_state_is_found_again() -> None:
     view, camera = learned()
     watch(view, camera, 15.0, hand)
     ended = list(view.finish("camera"))
-    assert [(hit.phase, hit.state, hit.end_reason) for hit in ended] == [
+    assert [(observation.phase, observation.state, observation.end_reason) for observation in ended] == [
         (Phase.END, ViewState.COVERED, "camera")
     ]
     camera.now += 120.0
@@ -149,29 +161,33 @@ def test_relearn_ends_what_is_open_and_takes_the_present_view() -> None:
     view, camera = learned()
     assert starts(watch(view, camera, 15.0, pan=64)) == [ViewState.MOVED]
     view.relearn()
-    told = watch(view, camera, LEARN_S, pan=64)
-    assert [(hit.phase, hit.end_reason) for hit in told] == [(Phase.END, "relearned")]
+    reported = watch(view, camera, LEARN_S, pan=64)
+    assert [(observation.phase, observation.end_reason) for observation in reported] == [
+        (Phase.END, "relearned")
+    ]
     assert starts(watch(view, camera, 15.0)) == [ViewState.MOVED]
 
 
-def test_what_the_sink_did_not_take_is_told_again() -> None:
+def test_what_the_sink_did_not_store_is_reported_again() -> None:
     view, camera = learned()
     refused: list[ViewObservation] = []
     for _ in range(12):
-        for hit in view.update(camera.shoot(hand), NO_MOTION):
-            refused.append(hit)
+        for observation in view.update(camera.shoot(hand), NO_MOTION):
+            refused.append(observation)
             break  # as when the outbox raises
     assert len(refused) > 1
-    assert {(hit.event_id, hit.phase) for hit in refused} == {(refused[0].event_id, Phase.START)}
+    assert {(observation.event_id, observation.phase) for observation in refused} == {
+        (refused[0].event_id, Phase.START)
+    }
     assert view.states == ()
 
 
 def test_scores_are_lowered_while_sight_is_bad_and_never_raised() -> None:
     view, camera = learned()
-    looks = Inferences((), (Detection("person", 0.8, Box(0, 0, 1, 1)),))
-    assert view.downweight(looks) is looks
+    inferences = Inferences((), (Detection("person", 0.8, Box(0, 0, 1, 1)),))
+    assert view.downweight(inferences) is inferences
     watch(view, camera, 15.0, fog)
-    assert view.downweight(looks).detections[0].score == pytest.approx(0.6)
+    assert view.downweight(inferences).detections[0].score == pytest.approx(0.6)
 
 
 def test_a_picture_too_small_is_not_judged() -> None:
@@ -196,7 +212,7 @@ def test_what_a_mask_hides_does_not_matter() -> None:
 def test_what_a_mask_hides_is_not_in_the_baseline_on_the_disk(
     tmp_path: Path, before: tuple[Polygon, ...]
 ) -> None:
-    """A private area is a mask for this stage too (``assembly``)."""
+    """A private area is a mask for this stage too (``cameras/build.py``)."""
     for masks in (before, (LEFT,)):
         view, camera = CameraView("gate", masks, tmp_path), PaintedCamera()
         watch(view, camera, LEARN_S)

@@ -56,5 +56,5 @@ def test_a_neighbour_keeps_its_own_although_two_pairs_could_be_made() -> None:
         (Box(0.40, 0.30, 0.41, 0.33), Box(0.30, 0.32, 0.52, 0.60), False),  # a child's size on a big machine
     ],
 )
-def test_who_rides(person: Box, machine: Box, rides: bool) -> None:
+def test_a_rider_sits_on_the_machine(person: Box, machine: Box, rides: bool) -> None:
     assert is_rider_on(person, machine) is rides

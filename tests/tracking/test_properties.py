@@ -1,4 +1,4 @@
-"""What holds for every input, however strange."""
+"""Properties that hold for every input."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SIZES = [(1, 1), (3, 1), (640, 360), (361, 641)]
 edges = st.tuples(st.floats(0, 1), st.floats(0, 1))
 boxes = st.builds(lambda x, y: Box(min(x), min(y), max(x), max(y)), edges, edges)
 detections = st.builds(Detection, st.sampled_from(LABELS), st.floats(0.1, 1.0), boxes)
-looks = st.builds(
+inferences = st.builds(
     Inferences, st.lists(boxes, max_size=3).map(tuple), st.lists(detections, max_size=6).map(tuple)
 )
 wild = st.one_of(st.floats(-0.5, 1.5), st.sampled_from([nan, inf, -inf, 0.0, 1.0, 1e300]))
@@ -51,7 +51,7 @@ motions = st.builds(
 )
 gaps = st.one_of(st.floats(-5, 5), st.sampled_from([0.0, 0.0, 3600.0, -3600.0]))
 wild_steps = st.lists(st.tuples(gaps, st.sampled_from(SIZES), motions, wild_looks), min_size=1, max_size=15)
-steps = st.lists(st.tuples(st.floats(0, 3), motions, looks), min_size=1, max_size=15)
+steps = st.lists(st.tuples(st.floats(0, 3), motions, inferences), min_size=1, max_size=15)
 modest = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -99,7 +99,7 @@ def test_a_blob_that_turns_out_to_be_the_parked_car_leaves_the_others_their_sigh
 def test_no_clock_no_size_and_no_detection_confuses_the_tracker(
     script: list[tuple[float, tuple[int, int], Motion, Inferences]],
 ) -> None:
-    """Time that stands, runs backwards or jumps; pictures that change their size; boxes that are none."""
+    """Time stops, runs backwards or jumps; pictures change their size; boxes are invalid."""
     tracker, t, answers = Tracker("cam-1", "b00t"), 100.0, [Tracks(())]
     for gap, (width, height), motion, look in script:
         t += gap
@@ -121,8 +121,8 @@ def test_no_clock_no_size_and_no_detection_confuses_the_tracker(
             assert all(isfinite(v) for v in (*track.velocity, track.detection_priority))
 
 
-def test_a_model_that_has_gone_mad_is_followed_within_bounds() -> None:
-    """500 detections in each frame, each time elsewhere: without a bound a frame takes longer and longer."""
+def test_a_model_that_has_gone_wrong_is_followed_within_bounds() -> None:
+    """500 detections in each frame, each time elsewhere: without a limit, frames take longer and longer."""
     tracker, motion = Tracker("cam-1", "b00t"), Motion((MotionRegion(FULL_PICTURE, 1.0),), Scene.STEADY, 1.0)
     for number in range(5):
         places = [(n % 25 / 26, n // 25 / 21, 0.9 if n % 5 == number else 0.5) for n in range(500)]

@@ -1,4 +1,4 @@
-"""What the tracker makes of small scenes, each a sentence."""
+"""The tracker on small scenes, each described by the name of its test."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.tracking.world import (
     by_name,
     everything,
     line,
-    no_looks,
+    no_inferences,
     waypoints,
 )
 
 
 def test_where_nothing_is_followed_no_picture_is_held() -> None:
-    """A picture is a view of the decoder's buffer, which would need another one for the next."""
+    """A picture is a view of the decoder's buffer; keeping it would force the decoder to allocate another."""
     tracker = Tracker("cam-1", "b")
     luma = np.zeros((HEIGHT, WIDTH), np.uint8)
     held = weakref.ref(luma)
@@ -54,8 +54,8 @@ def test_a_walker_keeps_one_id_at_every_frame_rate(fps: float) -> None:
     assert len(run.confirmed_ids) == 1
 
 
-def test_motion_that_no_look_labelled_is_never_confirmed() -> None:
-    run = World(Thing("person", line(0.1, 0.5, 0.1, 0.0))).play(6, no_looks)
+def test_motion_that_no_inference_labelled_is_never_confirmed() -> None:
+    run = World(Thing("person", line(0.1, 0.5, 0.1, 0.0))).play(6, no_inferences)
     assert run.confirmed_ids == set()
 
 
@@ -84,7 +84,7 @@ def test_a_rider_and_the_motorbike_are_one_two_wheeler() -> None:
 
 
 def as_rider(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
-    """As small models see a rider: the body alone, the machine alone, both, or all of it as one."""
+    """As small models see a rider: the person alone, the vehicle alone, both, or both in one box."""
     middle = box.y1 + 0.55 * box.height
     person = Detection("person", 0.7, Box(box.x1, box.y1, box.x2, middle + 0.15 * box.height))
     machine = Detection("motorcycle", 0.6, Box(box.x1, middle - 0.05, box.x2, box.y2))
@@ -250,7 +250,7 @@ def test_a_person_who_stops_and_goes_on_keeps_the_id() -> None:
 
 
 def hole(start: float, end: float = 1e9) -> Thing:
-    """Motion at one place in which no look sees anything: the ground that somebody has uncovered."""
+    """Motion at one place in which no inference sees anything: the ground that a person has uncovered."""
     place = line(0.4, 0.5, 0.0, 0.0, start, end)
     return Thing("hole", place, size=(0.08, 0.22), naming=lambda *_: [], seed=-1)
 
@@ -263,8 +263,8 @@ def test_a_person_whose_place_is_a_hole_ends_and_never_parks_there() -> None:
     assert not run.last.confirmed
 
 
-def test_a_parked_person_is_gone_when_looks_see_nobody_in_what_looks_the_same() -> None:
-    """The place keeps its picture, as with a coat on a chair; a look comes every 45 s."""
+def test_a_parked_person_is_gone_when_inferences_see_nothing_although_the_picture_is_the_same() -> None:
+    """The picture of the place does not change, as with a coat on a chair; an inference comes every 45 s."""
 
     def until_it_left(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
         return by_name(thing, box, look) if look < 30 else []
@@ -275,7 +275,7 @@ def test_a_parked_person_is_gone_when_looks_see_nobody_in_what_looks_the_same() 
     assert not run.last.confirmed
 
 
-def test_who_comes_to_a_hole_was_not_there_before() -> None:
+def test_an_object_that_comes_to_a_hole_was_not_there_before() -> None:
     walker = Thing("person", waypoints((20, 0.38, 0.5), (22, 0.42, 0.5), (26, 0.8, 0.5)))
     run = World(hole(1.0, 22.0), walker).play(26, budgeted(4)())
     (track,) = run.last.confirmed
@@ -325,7 +325,7 @@ def test_a_walker_who_leaves_the_picture_ends_soon() -> None:
     assert over[0] < 3.5
 
 
-def test_a_look_that_sees_nothing_at_a_vanished_object_lets_it_end() -> None:
+def test_an_inference_that_sees_nothing_at_a_vanished_object_lets_it_end() -> None:
     walker = Thing("person", line(0.1, 0.5, 0.1, 0.0, end=3.0))
     run = World(walker).play(8, everything)
     assert not run.last.active
@@ -344,7 +344,7 @@ def test_frames_of_another_size_in_mid_stream_do_not_lose_the_track() -> None:
     frame = world.frame(3.0)
     half = world.frame(3.2)
     smaller = type(half.picture)(half.picture.luma()[::2, ::2].copy())  # type: ignore[call-arg]
-    tracker.update(frame, world.motion(3.0), world.look(3.0, [Box(0, 0, 1, 1)]))
+    tracker.update(frame, world.motion(3.0), world.infer(3.0, [Box(0, 0, 1, 1)]))
     after = tracker.update(
         type(half)("cam-1", 17, half.captured_mono, half.captured_at, smaller),
         world.motion(3.2),

@@ -1,4 +1,4 @@
-"""The scorer of the bench, on tracks whose score is known."""
+"""The scorer of the bench, on tracks with known scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one frame's detections are taken for, and what the sightings of one object call it together."""
+"""Which sightings one frame's detections give, and which label an object's sightings vote for."""
 
 from __future__ import annotations
 
@@ -69,16 +69,16 @@ def test_a_weaker_box_on_a_surer_one_is_no_second_object(double: Detection) -> N
     assert len(seen(Detection("person", 0.8, BOTH), double)) == 1
 
 
-def vote(*looks: dict[str, float]) -> GroupVote:
+def vote(*inferences: dict[str, float]) -> GroupVote:
     result = GroupVote()
-    for parts in looks:
+    for parts in inferences:
         (sighting,) = seen(*(Detection(label, score, RIDER) for label, score in parts.items()))
         result.add(sighting)
     return result
 
 
 @pytest.mark.parametrize(
-    ("looks", "group"),
+    ("inferences", "group"),
     [
         ([{"person": 0.6, "bicycle": 0.15}] * 3, "two-wheeler"),  # a cyclist, whose machine is hardly seen
         ([{"person": 0.8}] * 2 + [{"person": 0.5, "bicycle": 0.15}], "person"),  # a walker, once with a bag
@@ -89,8 +89,8 @@ def vote(*looks: dict[str, float]) -> GroupVote:
         ([{"person": 0.5}] + [{"two-wheeler": 0.6}] * 2, "two-wheeler"),
     ],
 )
-def test_inferences_vote_with_all_that_they_name(looks: Sequence[dict[str, float]], group: str) -> None:
-    assert vote(*looks).group == group
+def test_inferences_vote_with_all_that_they_name(inferences: Sequence[dict[str, float]], group: str) -> None:
+    assert vote(*inferences).group == group
 
 
 def test_inferences_that_agree_are_surer_together() -> None:

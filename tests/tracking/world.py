@@ -1,7 +1,7 @@
-"""A small drawn world with exact truth: textured things move over a textured ground.
+"""A small drawn world with exact truth: textured objects move over a textured ground.
 
-Motion is the truth's own mask, looks are made from the truth by a policy, so a test says exactly what the
-tracker is told. 640 x 360, 5 frames a second unless said otherwise.
+Motion is the mask of the truth, and a policy makes inferences from the truth, so a test determines exactly
+what the tracker receives. 640 x 360, 5 frames a second unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -64,25 +64,25 @@ class DrawnPicture:
 
 
 def texture(seed: int, height: int, width: int, low: int, high: int) -> Gray:
-    """Smooth noise: something for flow and correlation to hold on to."""
+    """Smooth noise, so that correlation has structure to match."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(low, high, (max(2, height // 5), max(2, width // 5)), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
 Place = Callable[[float], tuple[float, float] | None]
-"""Centre of a thing at a time in seconds, or None while it is not there."""
+"""Centre of an object at a time in seconds, or None while it is absent."""
 Naming = Callable[["Thing", Box, int], Sequence[Detection]]
-"""What a model says of a thing: its box and the number of the look, from 0."""
+"""What a model detects of an object, by its box and the number of the inference, from 0."""
 
 
-def by_name(thing: Thing, box: Box, look: int) -> Sequence[Detection]:
+def by_name(thing: Thing, box: Box, inference: int) -> Sequence[Detection]:
     return [Detection(thing.label, 0.8, box)]
 
 
 @dataclass
 class Thing:
-    """Something in the world. Later things are drawn over earlier ones."""
+    """An object in the world. Later objects are drawn over earlier ones."""
 
     label: str
     place: Place
@@ -90,8 +90,8 @@ class Thing:
     naming: Naming = by_name
     moves: bool = True  # False: part of the background, no foreground
     hides: bool = False  # an obstacle: drawn, never detected
-    seed: int = 0  # of its skin; negative: it is not drawn
-    looks: int = 0
+    seed: int = 0  # of its texture; negative: it is not drawn
+    inferences: int = 0
 
     def box(self, t: float) -> Box | None:
         centre = self.place(t)
@@ -120,24 +120,24 @@ def waypoints(*points: tuple[float, float, float]) -> Place:
 
 
 def corners(x: int, y: int, w: int, h: int) -> tuple[float, float, float, float]:
-    """Plain floats, so that no numpy scalar wanders through the tracker."""
+    """Plain floats, so that no numpy scalar gets into the tracker."""
     return float(x), float(y), float(x + w), float(y + h)
 
 
 LookPolicy = Callable[["World", float, Sequence[Track]], Inferences]
 
 
-def no_looks(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
+def no_inferences(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
     return NO_INFERENCES
 
 
 def everything(world: World, t: float, tracks: Sequence[Track]) -> Inferences:
     """The whole picture, each frame."""
-    return world.look(t, [FULL_PICTURE])
+    return world.infer(t, [FULL_PICTURE])
 
 
 def budgeted(per_s: float) -> Callable[[], LookPolicy]:
-    """The whole picture where something moves that is not parked, or a track asks for it, within a budget."""
+    """Infer the whole picture within a budget, where an object moves or a track needs it."""
 
     def make() -> LookPolicy:
         allowance = [1.0]
@@ -163,7 +163,7 @@ def budgeted(per_s: float) -> Callable[[], LookPolicy]:
 
 @dataclass
 class Run:
-    """All that the tracker said."""
+    """All results of the tracker."""
 
     things: list[Thing]
     times: list[float] = field(default_factory=list)
@@ -186,7 +186,7 @@ class Run:
         return self.tracks[int(np.argmin(np.abs(np.array(self.times) - t)))]
 
     def ids_on(self, thing: Thing, least_iou: float = 0.3) -> list[str]:
-        """Ids of the confirmed tracks that lay on this thing rather than on another, oldest first."""
+        """Ids of the confirmed tracks that were on this object rather than on another, oldest first."""
         ids: dict[str, None] = {}
         for t, step in zip(self.times, self.tracks, strict=True):
             for track in step.confirmed:
@@ -221,9 +221,9 @@ class World:
         self.inferences = 0
         for number in range(1, int(seconds * self.fps) + 1):
             t = start + (number - 1) / self.fps
-            looks = policy(self, t, tracker.tracks)
+            inferences = policy(self, t, tracker.tracks)
             run.times.append(t)
-            run.tracks.append(tracker.update(self.frame(t, number), self.motion(t), looks))
+            run.tracks.append(tracker.update(self.frame(t, number), self.motion(t), inferences))
         run.inferences = self.inferences
         return run
 
@@ -267,8 +267,8 @@ class World:
         )
         return Motion(regions, Scene.STEADY, float((mask > 0).mean()), mask)
 
-    def look(self, t: float, crops: Sequence[Box]) -> Inferences:
-        """What a model sees of the things inside ``crops``, unless later things mostly hide them."""
+    def infer(self, t: float, crops: Sequence[Box]) -> Inferences:
+        """What a model detects of the objects inside ``crops``, unless later objects mostly hide them."""
         found: list[Detection] = []
         for index, thing in enumerate(self.things):
             box = thing.box(t)
@@ -276,8 +276,8 @@ class World:
                 continue
             visible = box.clipped()
             if any(visible.inside(crop) > 0.8 for crop in crops):
-                found += thing.naming(thing, visible, thing.looks)
-                thing.looks += 1
+                found += thing.naming(thing, visible, thing.inferences)
+                thing.inferences += 1
         return Inferences(tuple(crops), tuple(found))
 
     def _hidden(self, index: int, box: Box, t: float) -> float:

@@ -1,9 +1,9 @@
-"""One process of light gateways: told on stdin and reporting on stdout as
-``edge_agent.tools.simulate.worker`` is.
+"""One process of light gateways: receives orders on stdin and reports on stdout, as
+``edge_agent.tools.simulate.worker`` does.
 
-Thousands of gateways on one event loop: a session, certificate, will and client id each, messages made as
-``edge-agent simulate`` makes them, and confirmations obeyed. What it lacks is said in ``outbox.py`` and
-``gateway.py``: a broker and a centre can be measured with it, an agent cannot.
+Thousands of gateways run on one event loop. Each has a session, a certificate, a will and a client id, makes
+messages as ``edge-agent simulate`` does, and obeys confirmations. ``outbox.py`` and ``gateway.py`` say what
+is missing: this measures a broker and a centre, not an agent.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Play:
         self._words = b""
 
     def obey(self) -> None:
-        """Something was said on stdin; its end is a stop."""
+        """Read an order from stdin; the end of stdin stops the process."""
         said = os.read(STDIN, 4096)
         self._words += said or f"{STOP}\n".encode()
         *words, self._words = self._words.split(b"\n")
@@ -98,7 +98,7 @@ def main() -> int:
     raise_open_files(len(orders.sites) + 100)
     loop = asyncio.new_event_loop()
     play = Play(orders, loop)
-    # Nothing of this goes away any more: the collector need not look at it again and again.
+    # These objects live until the end, so the garbage collector need not visit them again.
     gc.collect()
     gc.freeze()
     say(play.totals())

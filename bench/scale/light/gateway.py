@@ -1,4 +1,4 @@
-"""A light gateway: what happens to it, and when. What makes its messages makes those of ``simulate``."""
+"""A light gateway: which events happen to it, and when. Its messages are made as those of ``simulate``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from edge_agent.wire.topics import GatewayTopics
 
 @dataclass
 class Stage:
-    """What the gateways of a process share."""
+    """State that the gateways of a process share."""
 
     loop: asyncio.AbstractEventLoop
     clock: Clock
@@ -47,7 +47,7 @@ class Stage:
     failed: Counter[str] = field(default_factory=Counter)  # attempts and sessions, by reason
     quiet: bool = False
     began_s: float = 0.0
-    behind_s: float = 0.0  # how late the latest happening was
+    behind_s: float = 0.0  # how late the last event was
     most_behind_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class Stage:
 
 
 class LightGateway:
-    """On the loop's thread. It has no faults and no pictures."""
+    """A gateway on the event loop's thread, without faults and pictures."""
 
     def __init__(self, site: SimulatedSite, stage: Stage) -> None:
         scenario, clock = stage.scenario, stage.clock
@@ -95,10 +95,10 @@ class LightGateway:
         self._plan_happening()
         loop, dice = self._stage.loop, self._dice
         loop.call_later(dice.uniform(0.0, FIRST_BEAT_S), self._beat)
-        loop.call_later(dice.uniform(0.0, TICK_EVERY_S), self._tend)
+        loop.call_later(dice.uniform(0.0, TICK_EVERY_S), self._tick)
 
     def end_all(self) -> None:
-        """What is going on."""
+        """End the open events."""
         for number in list(self._open):
             self._end(number)
 
@@ -147,9 +147,9 @@ class LightGateway:
         wait_s = next_interval_s(stage.scenario.heartbeat_s, self._dice.uniform)
         stage.loop.call_later(wait_s, self._beat)
 
-    def _tend(self) -> None:
-        self.session.tend()
-        self._stage.loop.call_later(TICK_EVERY_S, self._tend)
+    def _tick(self) -> None:
+        self.session.tick()
+        self._stage.loop.call_later(TICK_EVERY_S, self._tick)
 
     def _heartbeat(self) -> bytes:
         stage, session = self._stage, self.session

@@ -1,4 +1,4 @@
-"""One mutual TLS connection on an event loop, without asyncio's own TLS: that keeps 256 kB for each."""
+"""One mutual TLS connection on an event loop, without asyncio's TLS, which needs 256 kB per connection."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from edge_agent.mqtt.session.client import CONNECT_TIMEOUT_S
 from edge_agent.mqtt.tls.tls import load_certificate, trust_context
 
 AT_ONCE = 16_384
-"""Bytes; a TLS record holds no more."""
+"""Bytes; the maximum of a TLS record."""
 
 
 def context_of(certificates: Path, gateway: str) -> ssl.SSLContext:
-    """As the agent has it (``mqtt/tls/tls.py``), but that it does not wait for the broker's verdict on the
-    certificate. Raises FileTrouble."""
+    """A TLS context like the agent's (``mqtt/tls/tls.py``), except that it does not wait until the broker has
+    verified the certificate. Raises FileTrouble."""
     context = trust_context(certificates / "ca.crt")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     load_certificate(context, certificates / f"{gateway}.crt", certificates / f"{gateway}.key")
@@ -27,7 +27,8 @@ def context_of(certificates: Path, gateway: str) -> ssl.SSLContext:
 
 
 class Line:
-    """Used once. ``ended`` is called at most once, with the reason, and not after ``close``."""
+    """One connection; not reusable. ``ended`` is called at most once, with the reason, and not after
+    ``close``."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class Line:
         self._loop.add_writer(self._descriptor, self._connected)
 
     def send(self, data: bytes) -> None:
-        """At once as far as the socket takes it, the rest when it can."""
+        """Send as much as the socket accepts now, and the rest later."""
         if self._closed:
             return
         if self._unsent:
@@ -68,7 +69,7 @@ class Line:
             self._loop.add_writer(self._descriptor, self._write_more)
 
     def close(self) -> None:
-        """Without a word."""
+        """Close without sending anything and without calling ``ended``."""
         if self._closed:
             return
         self._closed = True
@@ -121,7 +122,7 @@ class Line:
     # --- bytes ---
 
     def _readable(self) -> None:
-        """A record at a time: what OpenSSL has not taken yet keeps the socket readable."""
+        """Read one record at a time: data that OpenSSL has not read keeps the socket readable."""
         assert self._tls is not None
         while not self._closed:
             try:
@@ -145,7 +146,7 @@ class Line:
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
         except OSError as problem:
-            self._loop.call_soon(self._end, str(problem))  # not while somebody is sending
+            self._loop.call_soon(self._end, str(problem))  # later, because a caller may be inside ``send``
             return 0
 
     def _write_more(self) -> None:

@@ -1,6 +1,6 @@
-"""A light gateway's outbox: what the agent's promises (``delivery: confirmed``), in memory.
+"""A light gateway's outbox in memory, with the guarantees of the agent's outbox (``delivery: confirmed``).
 
-Left out: the disk, pictures, order by severity, and the bounds of what is sent again but for a rate.
+Omitted: the disk, pictures, order by severity, and all limits of repeated sending except a rate.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from edge_agent.tools.simulate.delivery_ledger import DeliveryCounts, bucket_of
 from edge_agent.wire.topics import GatewayTopics
 
 AGAIN_AT_ONCE = 50
-"""Of those that rested long enough, at each look: 10 a second, as the agent."""
+"""Events that are rescheduled at each tick: 10 a second, as in the agent."""
 
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """An event that is not confirmed."""
+    """An event that is not confirmed yet."""
 
     sequence: int
     message: MqttMessage
@@ -36,7 +36,8 @@ class Waiting:
 
 
 class LightOutbox:
-    """All times are those of the event loop, in seconds. ``counts`` is shared with other gateways."""
+    """The outbox of one gateway. Times are those of the event loop, in seconds. ``counts`` is shared with
+    other gateways."""
 
     def __init__(self, topics: GatewayTopics, counts: DeliveryCounts) -> None:
         self.epoch = new_epoch()
@@ -63,7 +64,7 @@ class LightOutbox:
         self._counts.stored += 1
 
     def take(self) -> Waiting | None:
-        """The next one to go; it counts as sent."""
+        """Return the next event to send, and mark it as sent."""
         while self._to_send:
             waiting = self._to_send.popleft()
             if waiting.sequence in self._waiting:
@@ -74,18 +75,19 @@ class LightOutbox:
         return None
 
     def rest(self, waiting: Waiting, now_s: float, *, at_broker: bool) -> None:
-        """It has its PUBACK; if nothing confirms it, it goes again after 60 s, doubling."""
+        """The event has its PUBACK. Without a confirmation it is sent again after 60 s, then after twice as
+        long each time."""
         self._counts.at_broker += at_broker
         if waiting.sequence in self._waiting:
             heapq.heappush(self._resting, (now_s + deferral_s(waiting.attempts), waiting.sequence))
             waiting.attempts += 1
 
     def lost(self, in_flight: Iterable[Waiting]) -> None:
-        """The session ended before their PUBACK."""
+        """The session ended before these events had a PUBACK."""
         self._to_send.extendleft(reversed([*in_flight]))
 
     def reschedule(self, now_s: float) -> None:
-        """What has rested long enough."""
+        """Queue the events whose delay is over for sending again."""
         for _ in range(AGAIN_AT_ONCE):
             if not self._resting or self._resting[0][0] > now_s:
                 return
@@ -109,7 +111,7 @@ class LightOutbox:
                 self._counts.latency[bucket_of(now_s - waiting.stored_s)] += 1
 
     def stats(self, now_s: float) -> OutboxStats:
-        """For the heartbeat."""
+        """Figures for the heartbeat."""
         oldest = next(iter(self._waiting.values()), None)
         return OutboxStats(
             depth=len(self._waiting),

@@ -1,6 +1,6 @@
 """The few MQTT 5 packets that a light gateway needs (MQTT 5.0, sections 2 and 3). Opens no socket.
 
-For the bench alone: the agent itself speaks through paho, whose client wants a thread for each connection.
+Only for the bench: the agent itself uses paho, whose client needs a thread for each connection.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DISCONNECT = 14
 
 PING = bytes((PINGREQ << 4, 0))
 GOODBYE = bytes((DISCONNECT << 4, 0))
-"""The broker drops the will."""
+"""Disconnect reason: normal, so the broker drops the will."""
 
 _VERSION = 5
 _WILL, _WILL_RETAIN = 0x04, 0x20
@@ -24,7 +24,7 @@ _SESSION_EXPIRY, _RECEIVE_MAXIMUM, _MAXIMUM_PACKET, _CONTENT_TYPE = 0x11, 0x21, 
 
 
 class NotMqtt(ValueError):
-    """What arrived is none of the packets that a broker sends."""
+    """The received bytes are not a packet that a broker sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A message from the broker; ``packet_id`` is to be acknowledged, None: QoS 0."""
+    """A message from the broker. ``packet_id`` has to be acknowledged; None: QoS 0."""
 
     topic: str
     payload: bytes
@@ -47,7 +47,7 @@ class Published:
 
 
 def connect(client_id: str, will: MqttMessage, keepalive_s: int, terms: ConnectionTerms) -> bytes:
-    """Not a clean start: what the broker has kept for this client comes."""
+    """CONNECT without a clean start: the broker sends what it has kept for this client."""
     flags = _WILL | will.qos << 3 | (_WILL_RETAIN if will.retain else 0)
     wanted = struct.pack(
         "!BIBHBI",
@@ -61,7 +61,7 @@ def connect(client_id: str, will: MqttMessage, keepalive_s: int, terms: Connecti
 
 
 def publish(message: MqttMessage, packet_id: int) -> bytes:
-    """``packet_id`` is not looked at where the message has QoS 0. Knows no user properties."""
+    """PUBLISH. ``packet_id`` is ignored for QoS 0. User properties are not supported."""
     flags = message.qos << 1 | message.retain
     numbered = struct.pack("!H", packet_id) if message.qos else b""
     kind = message.content_type
@@ -71,7 +71,7 @@ def publish(message: MqttMessage, packet_id: int) -> bytes:
 
 
 def subscribe(packet_id: int, topics: Sequence[str]) -> bytes:
-    """With QoS 1."""
+    """SUBSCRIBE with QoS 1."""
     filters = b"".join(_text(topic) + b"\x01" for topic in topics)
     return _packet(SUBSCRIBE, 0x02, struct.pack("!H", packet_id) + _length(0) + filters)
 
@@ -85,13 +85,13 @@ def acknowledge(packet_id: int) -> bytes:
 
 
 class Reader:
-    """Cuts a stream of bytes into packets."""
+    """Splits a stream of bytes into packets."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, received: bytes) -> Iterator[Packet]:
-        """Those that are complete. Raises NotMqtt."""
+        """Return the packets that are complete. Raises NotMqtt."""
         stream = self._rest + received
         at, end = 0, len(stream)
         try:
@@ -107,7 +107,7 @@ class Reader:
 
 
 def published(packet: Packet) -> Published:
-    """Raises NotMqtt."""
+    """Parse a PUBLISH packet. Raises NotMqtt."""
     try:
         size = int.from_bytes(packet.body[:2], "big")
         topic = packet.body[2 : 2 + size].decode()
@@ -128,14 +128,14 @@ def acknowledged(packet: Packet) -> tuple[int, int]:
 
 
 def sign_on_reason(packet: Packet) -> int:
-    """Of a CONNACK: 0 is success. Raises NotMqtt."""
+    """The reason code of a CONNACK; 0 is success. Raises NotMqtt."""
     if len(packet.body) < 2:
         raise NotMqtt("a CONNACK that ends too soon")
     return packet.body[1]
 
 
 def subscription_reasons(packet: Packet) -> bytes:
-    """Of a SUBACK, one for each topic; 0x80 and above is a refusal. Raises NotMqtt."""
+    """The reason codes of a SUBACK, one per topic; 0x80 and above is a refusal. Raises NotMqtt."""
     try:
         properties, at = _read_length(packet.body, 2)
     except IndexError as error:
@@ -166,7 +166,8 @@ def _length(size: int) -> bytes:
 
 
 def _read_length(stream: bytes, at: int) -> tuple[int, int]:
-    """A variable byte integer and where it ends. Raises IndexError where it is not complete, and NotMqtt."""
+    """Read a variable byte integer; returns it and where it ends. Raises IndexError if it is incomplete, and
+    NotMqtt."""
     size = shift = 0
     while True:
         byte = stream[at]

@@ -1,4 +1,4 @@
-"""A light gateway's sessions with the broker, one after another, as the agent's publisher holds them.
+"""A light gateway's sessions with the broker, one after another, as the agent's publisher runs them.
 
 The same client id, will, terms, order of first messages, window, and delays between attempts; but no thread.
 """
@@ -33,7 +33,7 @@ from edge_agent.tools.simulate.generators.replies import SimulatedReplies
 from edge_agent.wire.topics import DownKind, GatewayTopics
 
 ROOM = WINDOW - OWN_SLOTS - ALARM_SLOTS
-"""For events and replies: a light gateway does not tell alarms from the rest."""
+"""For events and replies: a light gateway does not treat alarms differently."""
 REFUSED = 0x80
 MOST_PACKETS = 65_535
 
@@ -44,8 +44,8 @@ Sent = Waiting | WaitingReply | None
 
 
 class Session:
-    """``birth(session)`` makes the inventory message. ``failed`` counts, by reason, what never became a
-    session or was lost; other gateways count there too."""
+    """The sessions of one gateway. ``birth(session)`` makes the birth message. ``failed`` counts failed
+    attempts and lost sessions by reason; other gateways share it."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Session:
             self._send(packets.publish(MqttMessage(self._topics.heartbeat, payload, qos=0), 0))
 
     def fill(self) -> None:
-        """Send what the window has room for."""
+        """Send as many events as the window allows."""
         while self.online and len(self._in_flight) < ROOM:
             numbers = [each.number for each in self._in_flight.values() if isinstance(each, WaitingReply)]
             reply = self._answers.pending(numbers)
@@ -100,8 +100,8 @@ class Session:
             else:
                 return
 
-    def tend(self) -> None:
-        """Every few seconds: is the broker there, and may something go again?"""
+    def tick(self) -> None:
+        """Check every few seconds whether the broker answers, and reschedule events."""
         if not self.online:
             return
         now_s = self._loop.time()
@@ -116,7 +116,7 @@ class Session:
             self.fill()
 
     def stop(self) -> None:
-        """Say ``stopped`` and goodbye; the broker closes."""
+        """Publish ``stopped`` and disconnect; the broker closes the connection."""
         self._ended_by_us = True
         if self.online:
             self._publish(self._state("stopped", "agent stopped"), None)
