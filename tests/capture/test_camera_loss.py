@@ -321,9 +321,9 @@ def test_an_unforeseen_error_is_a_lost_connection_and_reported_with_its_tracebac
     reader = CameraReader(made, SystemClock(), limits=QUICK, backoff=RecordedBackoff(), opener=opener)
     with running(reader):
         eventually(lost(reader, Cause.DECODE_ERROR))
-        told = reader.status().detail
+        detail = reader.status().detail
         eventually(lambda: reader.status().reconnects >= 2)
-    assert told == "the agent failed on this stream (ZeroDivisionError)"
+    assert detail == "the agent failed on this stream (ZeroDivisionError)"
     assert caplog.text.count("Traceback") == 1
     assert "in packets" in caplog.text
     assert PASSWORD not in caplog.text

@@ -115,10 +115,10 @@ def test_a_password_of_special_characters_works_and_is_never_seen(
         frames(reader, 1)
         server.kill()
         eventually(lost(reader, Cause.REFUSED))
-        told = repr(reader.status()) + repr(reader.camera) + caplog.text
+        texts = repr(reader.status()) + repr(reader.camera) + caplog.text
     assert "gate1" in caplog.text
-    assert PASSWORD not in told
-    assert "p%40" not in told
+    assert PASSWORD not in texts
+    assert "p%40" not in texts
 
 
 def test_the_picture_may_change_its_size_in_mid_stream(

@@ -217,11 +217,11 @@ def test_keyframes_that_are_all_damaged_do_not_wake_the_camera_again_and_again()
 def test_a_camera_that_cannot_go_idle_says_why() -> None:
     box = DecodeModeControl(GearChoice.AUTO, quiet_s=5.0)
     attended(box, 0, 60, busy=False, keyframe_s=10.0)
-    told = box.stats.full_reason
+    reason = box.stats.full_reason
     box.connected()
     assert box.stats.full_reason is None
     attended(box, 60, 20, busy=False)
-    assert told == "keyframes are 10.0 s apart, more than 2 s"
+    assert reason == "keyframes are 10.0 s apart, more than 2 s"
     assert (box.stats.full_reason, box.mode) == (None, DecodeMode.IDLE)
 
 

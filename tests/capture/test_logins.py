@@ -43,10 +43,10 @@ def test_a_wrong_password_costs_two_logins_an_hour_whichever_program_asks(tmp_pa
     agent, doctor = LimitedLogins(tmp_path, clock), LimitedLogins(tmp_path, clock)
     with StrictCamera() as strict:
         camera = camera_at(strict.url, tmp_path)
-        told = [refused(logins, camera, clock) for logins in (agent, doctor, agent, doctor)]
+        errors = [refused(logins, camera, clock) for logins in (agent, doctor, agent, doctor)]
         assert strict.logins == 2
-        assert "not tried again within an hour" not in told[1]
-        assert "not tried again within an hour" in told[2]
+        assert "not tried again within an hour" not in errors[1]
+        assert "not tried again within an hour" in errors[2]
         clock.advance(3601)
         refused(agent, camera, clock)
         assert strict.logins == 3

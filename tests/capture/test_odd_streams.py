@@ -92,13 +92,13 @@ def test_a_feed_that_waits_in_vain_for_a_keyframe_reconnects(endless: Path) -> N
     assert passed_s == pytest.approx(15 + 60, abs=1), "what the ring let go before 15 s does not count"
 
 
-def test_a_pause_between_rare_keyframes_is_not_stored_for_a_loss(tmp_path: Path) -> None:
+def test_a_pause_between_rare_keyframes_is_not_mistaken_for_a_loss(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.ts", seconds=65, keyframe_s=15, extra=PLAIN)
     site = RingFeed(auto(gear=GearChoice.IDLE), clip)
     patience_s = []
     watched = Viewer(site)
     for _ in site.arrive():
-        watched.note_age()
+        watched.analyse_waiting()
         patience_s.append(LOST_AFTER_FRAMES * site.feed.interval_s)
     assert watched.times() == [1.4, 16.4, 31.4, 46.4, 61.4]
     assert min(patience_s) > 15
@@ -110,7 +110,7 @@ def test_a_lost_camera_is_in_no_idle_mode(clip: Path) -> None:
     watched = Viewer(site).watch()
     before = site.mode_control.mode
     site.ring.end()
-    watched.note_age()
+    watched.analyse_waiting()
     assert (before, site.mode_control.mode) == (DecodeMode.IDLE, DecodeMode.FULL)
     assert site.feed.interval_s == pytest.approx(0.1)
 
@@ -283,7 +283,7 @@ def test_in_idle_mode_by_choice_a_damaged_keyframe_is_passed_over(tmp_path: Path
     states = []
     watched = Viewer(site)
     for _ in site.arrive():
-        watched.note_age()
+        watched.analyse_waiting()
         states.append(site.health.status().state)
     assert watched.times() == [1.4, 16.4, 46.4, 61.4, 76.4]
     assert set(states) == {CameraState.ONLINE}

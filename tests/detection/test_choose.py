@@ -42,7 +42,7 @@ def test_of_the_model_that_ships_only_the_groups_of_the_configured_labels_count(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "cannot be read: No such file"),
         (b"short", "5 bytes is no model"),
@@ -51,15 +51,15 @@ def test_of_the_model_that_ships_only_the_groups_of_the_configured_labels_count(
     ],
 )
 def test_a_configured_model_that_fails_means_motion_only_and_degraded(
-    tmp_path: Path, content: bytes | None, told: str
+    tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     path = tmp_path / "model.tflite"
     if content is not None:
         path.write_bytes(content)
     choice = choose_detector(wanted(str(path)))
     assert choice.detector is None, "never silently another one"
-    assert told in str(choice.degraded)
-    assert told in choice.note
+    assert message in str(choice.degraded)
+    assert message in choice.note
 
 
 def test_a_configured_model_runs_as_it_is_named(test_data: Path) -> None:

@@ -73,7 +73,7 @@ def facts(observation: RuleObservation) -> Crowd:
         (9, 120, []),
         (10, 29, []),
         (10, 31, [("start", None)]),
-        (10, 600, [("start", None)]),  # a crowd that does not grow is told once
+        (10, 600, [("start", None)]),  # a crowd that does not grow is reported once
     ],
 )
 def test_enough_for_long_enough_is_a_crowd(

@@ -101,12 +101,14 @@ plays = st.lists(scenes, min_size=1, max_size=8)
 
 
 class Play:
-    """Plays scenes; ``told`` is what a sink has taken."""
+    """Plays scenes; ``reported`` is what a sink has stored."""
 
     def __init__(self, kind: RuleKind) -> None:
         self.arming = Switch()
         self.reported: list[RuleObservation] = []
-        self.started_mono: list[list[float]] = []  # when a start was told, for each time the rule was built
+        self.started_mono: list[
+            list[float]
+        ] = []  # when a start was reported, for each time the rule was built
         self._kind = kind
         self._build()
         self.t = 0.0

@@ -84,11 +84,9 @@ def test_an_object_last_seen_at_the_edge_has_left() -> None:
 def test_an_object_that_went_over_the_edge_ends_where_it_was_seen_last() -> None:
     reporter = ObjectReporter()
     at_edge, beyond = Box(0.9, 0.4, 1.0, 0.6), Box(1.0, 0.4, 1.1, 0.6)
-    reporter_told = reported(reporter, 1.0, [track(box=at_edge)]) + reported(
-        reporter, 1.2, [track(box=beyond)]
-    )
+    observed = reported(reporter, 1.0, [track(box=at_edge)]) + reported(reporter, 1.2, [track(box=beyond)])
     (end,) = reporter.update(frame(3.0), Tracks((), (track(box=beyond, state=TrackState.ENDED),)))
-    assert [phase for phase, _, _ in reporter_told] == [Phase.START]
+    assert [phase for phase, _, _ in observed] == [Phase.START]
     assert (end.track.box, end.end_reason) == (at_edge, "left")
 
 
@@ -110,7 +108,7 @@ def test_what_is_parked_stays_open_when_the_camera_is_lost() -> None:
     parked = track("parked", state=TrackState.STATIONARY)
     reported(reporter, 1.0, [track("a"), parked])
     assert [observation.track.id for observation in reporter.finish("camera", {"parked"})] == ["a"]
-    assert reported(reporter, 60.0, [parked]) == [], "it is there again, and told already"
+    assert reported(reporter, 60.0, [parked]) == [], "it is there again, and reported already"
 
 
 def test_an_observation_that_was_not_stored_is_reported_again() -> None:
@@ -120,7 +118,7 @@ def test_an_observation_that_was_not_stored_is_reported_again() -> None:
     reported(reporter, 3.0, [track()])
     gone = track(state=TrackState.ENDED)
     assert next(iter(reporter.update(frame(4.0), Tracks((), (gone,))))).phase is Phase.END
-    assert reported(reporter, 5.0) == [(Phase.END, "motorcycle", "lost")], "told late, not never"
+    assert reported(reporter, 5.0) == [(Phase.END, "motorcycle", "lost")], "reported late, not never"
     assert reported(reporter, 6.0) == []
 
 

@@ -224,7 +224,7 @@ def test_a_night_belongs_to_the_day_it_begins_on(schedule: Schedule | None, loca
 def test_what_is_open_ends_with_the_pipeline(reason: str) -> None:
     watch = watching(INTRUSION)
     watched(watch, 4, person("a"))
-    watched(watch, 4, person("a"), person("b"), begin_s=4)  # b is not told: the cooldown
+    watched(watch, 4, person("a"), person("b"), begin_s=4)  # b is not reported: the cooldown
     assert reported(list(watch.finish(reason))) == [("end", reason)]
     assert list(watch.finish(reason)) == []
 
