@@ -70,7 +70,8 @@ PRESENCE = frozenset({Measure.OFFLINE, Measure.STOPPED, Measure.UNSTABLE})
 AWAY = frozenset({Measure.OFFLINE, Measure.STOPPED})
 """While one of these is reported, it explains all other problems of the gateway."""
 GRACED = frozenset({Measure.CAMERA_OFFLINE, Measure.CAMERA_DEGRADED})
-"""Not judged while a gateway starts: after a power cut cameras start later than their gateway."""
+"""Measures that are not judged while a gateway starts: after a power cut cameras start later than their
+gateway."""
 
 CENTRE_MEASURES = {
     Measure.CENTRE_CLOCK: "the centre's clock is right",

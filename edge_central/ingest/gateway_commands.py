@@ -152,8 +152,8 @@ class BirthRequests:
     def on_heartbeat(
         self, gateway: GatewayRecord, online_s: float, send: Callable[[MqttMessage], None]
     ) -> None:
-        """Request a birth if none of the heartbeat's session arrived. ``online_s``: age of the centre's
-        broker session."""
+        """Request a birth if the stored one is missing or belongs to another session than the heartbeat.
+        ``online_s``: age of the centre's broker session."""
         if gateway.birth_session == gateway.heartbeat_session or online_s < self._settle_s:
             return
         if gateway.birth_session is not None and self._doubted.get(gateway.id) != gateway.heartbeat_session:
