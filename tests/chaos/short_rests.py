@@ -1,5 +1,8 @@
-"""``edge-agent run``, with what is not confirmed sent again after a second instead of a minute, and with
-reconnects at once: for a test that has half a minute. ``python -m tests.chaos.short_rests run CONFIG``."""
+"""``edge-agent run`` with delays of a second instead of a minute, for a test that has half a minute.
+
+They are the delays before a resend, after a message without a subscriber, and between connection attempts.
+``python -m tests.chaos.short_rests run CONFIG``.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,23 @@ import sys
 from functools import partial
 
 from edge_agent.cli.main import main
-from edge_agent.mqtt.publisher import publisher
+from edge_agent.mqtt.publisher import publisher, sender
 from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
-from edge_agent.mqtt.session import reconnect
+from edge_agent.mqtt.publisher.window import CircuitBreaker, deferral_s
+from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+
+
+def short_breaker(after: int, every_s: float) -> CircuitBreaker:
+    return CircuitBreaker(after, min(every_s, 1.0))
+
 
 if __name__ == "__main__":
-    setattr(publisher, "ResendLimits", partial(ResendLimits, first_s=1.0, per_s=50.0))  # noqa: B010
-    reconnect.CAP_S = 1.0
+    # The agent may connect before the centre subscribes: its first events then have no subscriber.
+    for module, name, value in (
+        (publisher, "ResendLimits", partial(ResendLimits, first_s=1.0, per_s=50.0)),
+        (publisher, "ReconnectSchedule", partial(ReconnectSchedule, cap_s=1.0)),
+        (sender, "CircuitBreaker", short_breaker),
+        (sender, "deferral_s", partial(deferral_s, first_s=1.0)),
+    ):
+        setattr(module, name, value)
     sys.exit(main())
