@@ -36,7 +36,7 @@ EVENTS = 200_000
 BATCH = 1_000
 BROWSERS = 50
 SESSIONS = 5
-"""Accounts of the browsers: one account may have 20 streams."""
+"""Login sessions of the browsers: each session may have 20 streams."""
 PAGE = 1_000
 GAP_S = 0.1
 PATIENCE_S = 120.0

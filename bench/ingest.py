@@ -39,7 +39,7 @@ def measure(plan: Plan) -> list[Result]:
 
 
 def _register(centre: Centre, broker: Mosquitto) -> None:
-    """Subscribe once, so that the broker keeps all messages from now on."""
+    """Connect the centre once, so that the broker keeps its messages from now on."""
     with FakeGateways(broker) as boxes, centre:
         boxes.wait_state("online", PATIENCE_S)
 

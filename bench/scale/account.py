@@ -59,7 +59,7 @@ def when(samples: Sequence[Sample], online: float) -> float | None:
 
 
 def steepest(samples: Sequence[Sample], within_s: float) -> int:
-    """The largest number of gateways that came online between two samples."""
+    """The largest number of gateways that came online within ``within_s``."""
     return max(
         (
             later.totals.online - earlier.totals.online

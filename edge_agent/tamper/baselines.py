@@ -24,7 +24,7 @@ MOVES = 10.0  # grey levels between two analyses; a pixel that changes by more i
 FAR, FAR_SHARE = 25.0, 0.1
 """A pixel this many grey levels off the baseline most likely shows a standing object: it is learned more
 slowly, by this factor."""
-_USUAL_SHARE = 1 / 60.0  # per look
+_USUAL_SHARE = 1 / 60.0  # per analysis
 _MAX_ELAPSED_S = 10.0  # longer pauses between two analyses count as this long
 _EXTRACT_EVERY = 10  # analyses; the mean changes so slowly that its features need not be recomputed each time
 

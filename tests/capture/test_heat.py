@@ -56,7 +56,8 @@ def test_keyframes_only_whatever_moves_and_every_picture_again_afterwards(
     hot = [time for time, gear in frames if gear is DecodeMode.IDLE]
     assert all(later - earlier >= 18 for earlier, later in pairwise(hot))
     assert len(hot) >= 2
-    # All pictures after the last keyframe of the heat are looked at, those that came meanwhile a bit later.
+    # All pictures after the last keyframe of the heat are analysed, and those that came meanwhile a bit
+    # later.
     last = hot[-1]
     assert times[times.index(last) :] == list(range(last, times[-1] + 1))
     assert len([time for time in times if 60 < time < last]) <= 2

@@ -70,7 +70,7 @@ def watch(made: Camera) -> None:
 @contextmanager
 def little_memory() -> Iterator[None]:
     """Fails when the process grew by more than a camera may cost, even for a moment."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak
     before = _memory_bytes("VmRSS")
     yield
     assert _memory_bytes("VmHWM") - before < MAX_GROWTH_BYTES

@@ -63,7 +63,7 @@ def test_a_damaged_keyframe_wakes_the_camera_and_it_goes_idle_again(
     watched = Viewer(site).watch()
     assert watched.rises()
     assert site.mode_control.stats.wake_ups == 1, (
-        "nobody knows what it showed: what was before it is looked at"
+        "it is unknown what it showed: what was before it is looked at"
     )
     assert site.mode_control.stats.full_reason is None
     assert site.mode_control.mode is DecodeMode.IDLE
@@ -227,7 +227,7 @@ def test_a_wake_up_gives_every_picture_of_an_odd_stream(clip: Path, odd: str) ->
     assert len(watched.wake_ups_s) == 1
     seen = [time_s for time_s in watched.times() if WAKE_S - 1.2 < time_s < WAKE_S + 1]
     if odd == "clock set by -0.5 s at 11.5 s":
-        # Only the decoder could tell it from B-frames, and it was not looking.
+        # Only the decoder can distinguish it from B-frames, and it was not running.
         assert len(seen) >= 15
     else:
         assert np.diff(seen) == pytest.approx(0.1, abs=0.011 if "0.7" not in odd else 0.1)

@@ -1,4 +1,4 @@
-"""A detector that does what a test tells it, and black pictures."""
+"""A detector with the answers of a test, and black pictures."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_cameras_take_turns(worker: DetectorWorker, gate: Gate, pipelines: Threa
         until_queued(worker, number - 1)
     again = pipelines.submit(lambda: first.result() and worker.infer("a", marked(4)))
     gate.leave.release()
-    until_queued(worker, 2)  # b is being looked at; c and a's second wait
+    until_queued(worker, 2)  # b is being analysed; c and a's second wait
     gate.leave.release(3)
     assert [answer.result(WAIT_S) for answer in [*others, again]] == [SEEN] * 3
     assert gate.order == [1, 2, 3, 4]

@@ -284,6 +284,6 @@ def test_the_hole_that_a_person_leaves_before_a_table_is_soon_background() -> No
 def test_an_object_that_comes_to_a_table_and_stands_still_stays_motion() -> None:
     camera = camera_on_a_table()
     detector = learned(camera)
-    list(camera.watch(detector, 6.0))  # a young background takes in what stands for 4 s
+    list(camera.watch(detector, 6.0))  # a young background absorbs an object that stands for 4 s
     motions = [motion for _, motion in camera.watch(detector, 20.0, lambda t: [AT_TABLE])]
     assert false_frames(motions) == len(motions)

@@ -94,7 +94,7 @@ RIGHTWARDS, LEFTWARDS = level(0.3, 0.4, 0.6, 0.7), level(0.7, 0.6, 0.4, 0.3)
 @pytest.mark.parametrize(
     ("line", "feet", "expected"),
     [
-        (ACROSS, LEFTWARDS, ["a-to-b"]),  # it looks down, so A is where the picture's right side is
+        (ACROSS, LEFTWARDS, ["a-to-b"]),  # the line points down, so side A is on the right
         (ACROSS, RIGHTWARDS, ["b-to-a"]),
         (Line("up", ACROSS.end, ACROSS.begin), RIGHTWARDS, ["a-to-b"]),
         (Line("right", (0.1, 0.5), (0.9, 0.5)), [(0.5, 0.3), (0.5, 0.7)], ["a-to-b"]),  # A is above
@@ -395,10 +395,10 @@ def test_thirty_tracks_and_eight_lines_cost_little() -> None:
 @pytest.mark.parametrize(
     ("beside", "size", "crossings"),
     [
-        ((0.0, 0.0), (0.08, 0.09), 1),  # the machine of a rider who is seen as a whole: no second one
-        ((0.09, 0.0), (0.08, 0.09), 2),  # beside him
-        ((0.01, 0.01), (0.1, 0.2), 2),  # as large: another one who is nearly hidden
-        ((-0.12, 0.0), (0.08, 0.09), 2),  # behind him
+        ((0.0, 0.0), (0.08, 0.09), 1),  # the vehicle of a rider whose box includes it: not a second object
+        ((0.09, 0.0), (0.08, 0.09), 2),  # beside the rider
+        ((0.01, 0.01), (0.1, 0.2), 2),  # of the same size: another rider, nearly hidden
+        ((-0.12, 0.0), (0.08, 0.09), 2),  # behind the rider
     ],
 )
 def test_a_motorbike_that_is_seen_twice_counts_once(

@@ -76,7 +76,7 @@ class Act:
 class Scene:
     acts: tuple[Act, Act, Act]
     armed: bool
-    taken: int  # of the hits of each frame; then the disk fails
+    taken: int  # of the observations of each frame that are stored; then the disk fails
     finish: str | None  # afterwards
 
 

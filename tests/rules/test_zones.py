@@ -165,7 +165,7 @@ def test_a_second_stay_is_another_event() -> None:
         (29.0, 0.0, 0.0, []),  # a second too short
         (31.0, 0.0, 0.0, ["start"]),
         (20.0, 4.0, 7.2, ["start"]),  # a short absence is none: 31.2 s since it came
-        (20.0, 8.0, 11.0, []),  # a long one begins anew
+        (20.0, 8.0, 11.0, []),  # after a long one the time starts again
     ],
 )
 def test_loitering_forgives_a_short_absence(
@@ -273,7 +273,7 @@ def test_loitering_goes_on_under_the_same_id_when_the_track_is_another_one() -> 
     watch = watching(LOITERING)
     observations = watched(watch, 20, first_seen(0.0, "a"))
     observations += watched(watch, 2.6, lost("a"), begin_s=20)
-    observations += watched(watch, 0.6, begin_s=22.6)  # given up, and nobody there
+    observations += watched(watch, 0.6, begin_s=22.6)  # given up, with an empty zone
     observations += watched(watch, 20, first_seen(23.2, "b", STEP_ASIDE), begin_s=23.2)
     observations += watched(watch, 10, begin_s=43.2)
     assert reported(observations) == [("start", None), ("end", "lost")]
@@ -284,7 +284,10 @@ def test_loitering_goes_on_under_the_same_id_when_the_track_is_another_one() -> 
 
 @pytest.mark.parametrize(
     ("absent_s", "expected"),
-    [(4.6, ["start"]), (5.4, [])],  # grace_s is 5: together 31 s; longer away, and the time begins anew
+    [
+        (4.6, ["start"]),
+        (5.4, []),
+    ],  # grace_s is 5: together 31 s; after a longer absence the time starts again
 )
 def test_the_grace_is_for_another_track_too(absent_s: float, expected: list[str]) -> None:
     watch = watching(LOITERING)

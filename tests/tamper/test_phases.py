@@ -30,7 +30,7 @@ SIZES = ((640, 360), (320, 180), (64, 48))
 SCENES = st.lists(
     st.tuples(
         st.sampled_from(sorted(SHOWN)),
-        st.integers(1, 14),  # looks
+        st.integers(1, 14),  # analyses
         st.sampled_from((1.0, 2.0, 400.0)),  # seconds between them
         st.sampled_from(("go on", "go on", "go on", "relearn", "finish", "refuse", "resize")),
     ),

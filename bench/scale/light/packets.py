@@ -16,7 +16,7 @@ DISCONNECT = 14
 
 PING = bytes((PINGREQ << 4, 0))
 GOODBYE = bytes((DISCONNECT << 4, 0))
-"""Disconnect reason: normal, so the broker drops the will."""
+"""A normal DISCONNECT: the broker drops the will."""
 
 _VERSION = 5
 _WILL, _WILL_RETAIN = 0x04, 0x20
