@@ -25,7 +25,7 @@ from edge_agent.core.model import Tracks
 from edge_agent.events import EventFactory
 from edge_agent.outbox import EventOutbox
 from edge_agent.wire import CollectArguments, UplinkHealth
-from tests.commands.orders import Given
+from tests.commands.contexts import ContextRecorder
 from tests.events.parts import GATEWAY, MODEL, PlainPicture, frame, track, valid
 from tests.outbox.parts import HandClock, outbox_in
 from tests.testbed.agent import write_config
@@ -60,7 +60,7 @@ class Box:
 
     def ask(self, id_: str = "collect-1", **args: Any) -> CommandSucceeded:
         action = CollectCommand(self.collector, lambda: self.settings)
-        return action.run(Given().order(CollectArguments(**args), id_, OPERATOR_KEY))
+        return action.run(ContextRecorder().context(CollectArguments(**args), id_, OPERATOR_KEY))
 
     def show(self, camera_id: str, level: int = 200) -> None:
         """One frame with a moving object."""

@@ -111,7 +111,7 @@ class Counter:
     @contextmanager
     def opened(self) -> Iterator[Counter]:
         """Run the dispatcher during the ``with``; its replies reach the broker."""
-        self.desk = CommandDispatcher(
+        self.dispatcher = CommandDispatcher(
             GATEWAY,
             CommandJournal(self.state_dir / "commands"),
             OperatorKeyring([self.keys]),
@@ -120,28 +120,28 @@ class Counter:
             session=lambda: "session-1",
             wake=lambda: None,
         )
-        self.desk.register(self.actions.values())
-        self.desk.start()
+        self.dispatcher.register(self.actions.values())
+        self.dispatcher.start()
         try:
             yield self
         finally:
-            self.desk.stop()
-            self.desk.join(5)
-            assert [loop.failure for loop in self.desk.loops] == [None]
+            self.dispatcher.stop()
+            self.dispatcher.join(5)
+            assert [loop.failure for loop in self.dispatcher.loops] == [None]
 
     def deliver(self, type_: str, payload: bytes, expires_in_s: int | None = None) -> None:
         """Send one message; returns when the dispatcher has processed it."""
         taken = threading.Event()
-        self.desk.accept(DownMessage(DownKind.COMMAND, type_, payload, taken.set, expires_in_s))
-        assert taken.wait(10), "the desk has not looked at it"
+        self.dispatcher.accept(DownMessage(DownKind.COMMAND, type_, payload, taken.set, expires_in_s))
+        assert taken.wait(10), "the dispatcher has not processed it"
 
     def replies(self, id_: str) -> list[dict[str, Any]]:
         """All replies to this command that the broker received."""
-        while (waiting := self.desk.replies.pending(())) is not None:
+        while (waiting := self.dispatcher.replies.pending(())) is not None:
             reply = msgspec.json.decode(waiting.payload)
             REPLY.validate(reply)
             self.sent.append(reply)
-            self.desk.replies.delivered(waiting.number)
+            self.dispatcher.replies.delivered(waiting.number)
         return [reply for reply in self.sent if reply["id"] == id_]
 
     def answer(self, id_: str) -> dict[str, Any]:

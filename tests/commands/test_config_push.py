@@ -30,7 +30,7 @@ from edge_agent.core.command_line.exit_codes import EX_OK
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.host.local_api.control import ControlReply
 from edge_agent.wire import SetConfigArguments
-from tests.commands.orders import GivenContext
+from tests.commands.contexts import GivenContext
 from tests.host.fakes import FakeClock
 
 NOW = "2026-11-25T03:00:00.000Z"
@@ -89,7 +89,7 @@ class Site:
         self.wanted_reloads += 1
         self.settings = self.source.load()
 
-    def order(
+    def context(
         self, version: int, text: str | None = None, **changes: Any
     ) -> CommandContext[SetConfigArguments]:
         config = pushed(version) if text is None else text
@@ -105,7 +105,7 @@ class Site:
         )
 
     def propose(self, version: int, text: str | None = None, **changes: Any) -> CommandSucceeded | InProgress:
-        return self.push.run(self.order(version, text, **changes))
+        return self.push.run(self.context(version, text, **changes))
 
     def pass_s(self, seconds: float) -> None:
         for _ in range(round(seconds)):
@@ -221,7 +221,7 @@ def test_what_a_reload_cannot_change_restarts_the_agent_which_goes_on_with_the_t
     assert site.settings.version == 0
     site.start()
     assert (site.settings.version, site.origin) == (13, ConfigOrigin.TRIAL)
-    assert isinstance(site.push.resume(site.order(13, pushed(13, text))), InProgress)
+    assert isinstance(site.push.resume(site.context(13, pushed(13, text))), InProgress)
     site.online = False
     site.pass_s(61)
     assert isinstance(site.answers.pop(), CommandFailed)
@@ -235,7 +235,7 @@ def test_a_cut_after_the_verdict_leaves_the_answer_to_the_next_start(site: Site)
     site.online = False
     site.pass_s(61)
     site.start()
-    answer = site.push.resume(site.order(13))
+    answer = site.push.resume(site.context(13))
     assert isinstance(answer, CommandFailed)
     assert "the broker was not connected" in str(answer)
 
@@ -244,7 +244,7 @@ def test_a_cut_before_it_was_in_force_changes_nothing(site: Site) -> None:
     PushStore(site.settings.state_dir).put(13, pushed(13).encode())
     site.start()
     assert site.origin is ConfigOrigin.FILE
-    answer = site.push.resume(site.order(13))
+    answer = site.push.resume(site.context(13))
     assert isinstance(answer, CommandFailed)
     assert answer.code == "interrupted"
 
@@ -256,7 +256,7 @@ def test_one_that_ends_the_agent_at_every_start_is_given_up(site: Site) -> None:
         assert site.origin is ConfigOrigin.TRIAL
     site.start()
     assert site.origin is ConfigOrigin.FILE
-    assert "did not stay up" in str(site.push.resume(site.order(13)))
+    assert "did not stay up" in str(site.push.resume(site.context(13)))
 
 
 def test_one_that_is_damaged_on_the_disk_is_given_up(site: Site) -> None:
@@ -424,9 +424,9 @@ def test_the_power_may_go_at_every_step(tmp_path: Path, good: bool, monkeypatch:
             break
         site.start()
         site.online = good
-        site.push.resume(site.order(13, text))
+        site.push.resume(site.context(13, text))
         site.pass_s(61)
-        answer = site.push.resume(site.order(13, text))
+        answer = site.push.resume(site.context(13, text))
         if isinstance(answer, CommandSucceeded):
             assert (site.settings.version, site.origin) == (13, ConfigOrigin.PUSHED)
             seen.add("ok")

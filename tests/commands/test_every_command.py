@@ -152,7 +152,7 @@ def test_what_is_wrong_is_refused_with_its_code_and_changes_nothing(
     assert (reply["code"], reply["status"]) == (code, "expired" if code == "expired" else "rejected")
     assert reply["text"]
     assert (box.ran, box.files()) == ([], before)
-    assert box.desk.health().rejected == 1
+    assert box.dispatcher.health().rejected == 1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -41,7 +41,7 @@ from edge_agent.wire import (
     StormArguments,
     UplinkHealth,
 )
-from tests.commands.orders import Given
+from tests.commands.contexts import ContextRecorder
 from tests.commands.put_server import PutServer
 from tests.host.fakes import FakeClock
 
@@ -104,7 +104,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PutServer]:
 
 
 def run(action: Any, args: Any) -> Any:
-    return action.run(Given().order(args))
+    return action.run(ContextRecorder().context(args))
 
 
 def test_a_snapshot_goes_as_media_that_names_its_command(site: Site) -> None:
@@ -134,12 +134,12 @@ def test_an_events_clip_goes_as_media(site: Site) -> None:
 
 
 def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> None:
-    given = Given()
+    given = ContextRecorder()
     clip = ClipCommand(site, site, site.pause, Uploader(site.pause))
-    outcome = clip.run(given.order(ClipArguments(camera="cam-1", last_s=5, next_s=3)))
+    outcome = clip.run(given.context(ClipArguments(camera="cam-1", last_s=5, next_s=3)))
     assert site.filmed == [("clip-c-1", 5, 3)]
     assert outcome.result["event_id"] == "clip-c-1"
-    assert "filmed" in given.told[0]
+    assert "filmed" in given.progress_texts[0]
 
 
 def test_a_film_that_does_not_come_is_a_failure(site: Site) -> None:
@@ -152,7 +152,7 @@ def test_a_film_that_does_not_come_is_a_failure(site: Site) -> None:
 def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(site: Site) -> None:
     clip, order = (
         ClipCommand(site, site, site.pause, Uploader(site.pause)),
-        Given().order(ClipArguments(camera="cam-1")),
+        ContextRecorder().context(ClipArguments(camera="cam-1")),
     )
     assert isinstance(clip.resume(order), CommandFailed)
     site.clips["clip-c-1"] = ("cam-1", MP4)
@@ -282,7 +282,7 @@ def test_a_release_that_was_done_before_a_kill_is_answered_as_done(site: Site) -
     asked = HoldArguments(event_id="zone-1", why="over", release=True)
     site.held["zone-1"] = "somebody"
     for _ in range(2):
-        outcome = EvidenceHoldCommand(site).resume(Given().order(asked))
+        outcome = EvidenceHoldCommand(site).resume(ContextRecorder().context(asked))
         assert isinstance(outcome, CommandSucceeded)
     assert site.held == {}
 

@@ -69,12 +69,12 @@ def test_a_slow_command_that_never_ends_is_answered_for_and_costs_no_watchdog_an
             box.deliver("clip", encoded(hung))
             wait_until(lambda: box.ran == [hung["id"]])
             box.clock.shift = timedelta(hours=10)
-            box.desk.tick()
+            box.dispatcher.tick()
             assert box.answer(hung["id"])["code"] == "timed-out"
-            assert all(loop.healthy for loop in box.desk.loops)
-            assert not [loop for loop in box.desk.loops if "clip" in loop.name]
-            box.desk.stop()
-            box.desk.join(0.2)  # returns although the command goes on
+            assert all(loop.healthy for loop in box.dispatcher.loops)
+            assert not [loop for loop in box.dispatcher.loops if "clip" in loop.name]
+            box.dispatcher.stop()
+            box.dispatcher.join(0.2)  # returns although the command goes on
     finally:
         gate.set()
 
@@ -91,12 +91,12 @@ def test_what_expires_behind_one_that_hangs_is_answered_as_expired(box: Counter)
         for asked in (hung, behind):
             box.deliver("clip", encoded(asked))
         wait_until(lambda: box.ran == [hung["id"]])
-        box.desk.tick()
+        box.dispatcher.tick()
         assert len(box.replies(behind["id"])) == 1
         box.clock.shift = timedelta(minutes=2)
-        box.desk.tick()
+        box.dispatcher.tick()
         assert box.answer(behind["id"])["status"] == "expired"
-        assert box.desk.health().waiting == 1
+        assert box.dispatcher.health().waiting == 1
         gate.set()
         assert box.answer(hung["id"])["status"] == "succeeded"
     assert box.ran == [hung["id"]]
@@ -115,11 +115,11 @@ def test_a_disk_that_stands_still_does_not_hold_up_the_main_thread(
     monkeypatch.setattr(journal, "write_record", stands_still)
     asked = document("status")
     with box.opened():
-        box.desk.accept(DownMessage(DownKind.COMMAND, "status", encoded(asked)))
+        box.dispatcher.accept(DownMessage(DownKind.COMMAND, "status", encoded(asked)))
         assert writes.wait(30)
         begun = time.monotonic()
-        box.desk.tick()
-        box.desk.health()
+        box.dispatcher.tick()
+        box.dispatcher.health()
         assert time.monotonic() - begun < 15
         gate.set()
         assert box.answer(asked["id"])["status"] == "succeeded"
@@ -170,7 +170,7 @@ def test_a_flood_of_repeats_is_answered_at_a_bounded_rate(box: Counter) -> None:
 
 def retained(box: Counter, name: str, payload: bytes) -> None:
     taken = threading.Event()
-    box.desk.accept(DownMessage(DownKind.COMMAND, name, payload, taken.set, retained=True))
+    box.dispatcher.accept(DownMessage(DownKind.COMMAND, name, payload, taken.set, retained=True))
     assert taken.wait(30)
 
 

@@ -55,7 +55,7 @@ def deliver(box: Counter, errors: Errors, type_: str, payload: bytes) -> None:
 
 
 def has_done_nothing(box: Counter) -> bool:
-    return box.ran == [] and box.files() == {} and box.desk.health().waiting == 0
+    return box.ran == [] and box.files() == {} and box.dispatcher.health().waiting == 0
 
 
 def nested(opening: str, depth: int) -> bytes:
@@ -144,7 +144,7 @@ def test_a_flood_of_wrong_commands_is_answered_at_a_bounded_rate_and_pushes_noth
         answer = flooded.answer(asked["id"])
         for number in range(500):
             flooded.deliver("status", encoded(document("status", id=f"wrong-{number}", gateway="dt-002")))
-        assert flooded.desk.health().rejected == 500
+        assert flooded.dispatcher.health().rejected == 500
         flooded.replies("")
         assert len([each for each in flooded.sent if each["code"] == "wrong-gateway"]) == 60
         flooded.deliver("status", encoded(asked))

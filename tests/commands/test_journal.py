@@ -110,7 +110,7 @@ def test_what_was_done_is_answered_again_where_the_broker_had_no_answer(box: Cou
         assert after.answer(id_)["status"] == "succeeded"
         wait_until(lambda: b'"sent":true' in (after.state_dir / f"commands/{id_}.json").read_bytes())
     with after.opened():
-        assert after.desk.replies.pending(()) is None or after.replies(id_)
+        assert after.dispatcher.replies.pending(()) is None or after.replies(id_)
     assert after.actions[SLOW].ran == []
 
 
@@ -140,7 +140,7 @@ def test_on_a_disk_that_takes_nothing_only_what_such_a_box_needs_is_obeyed(
             box.deliver(name, signed(asked, OPERATOR))
             ends[name] = box.answer(asked["id"])["code"]
             box.deliver(name, signed(asked, OPERATOR))  # a repeat, which is still in memory
-        degraded = box.desk.health().degraded
+        degraded = box.dispatcher.health().degraded
     assert ends == {
         "reload": "not-possible",
         "relearn": "not-possible",
@@ -265,7 +265,7 @@ def test_more_than_8_of_a_type_and_16_in_all_are_refused_and_four_places_are_the
         refused = box.replies(late["id"])[-1]
         assert (refused["code"], "or sign it" in refused["text"]) == ("busy", False)
         gate.set()
-        wait_until(lambda: box.desk.health().waiting == 0)
+        wait_until(lambda: box.dispatcher.health().waiting == 0)
         box.deliver("snapshot", encoded(late))
         wait_until(lambda: box.replies(late["id"])[-1]["status"] == "succeeded")
     assert sorted(box.ran) == sorted(each["id"] for each in [*asked, late])
@@ -288,7 +288,7 @@ def test_a_status_is_answered_while_a_slow_command_runs_and_what_hangs_is_timed_
         assert box.answer(quick["id"])["status"] == "succeeded"
         wait_until(lambda: box.replies(long["id"])[-1]["text"] == "a third is done")
         box.clock.shift = timedelta(seconds=box.actions[SLOW].within_s + 1)
-        box.desk.tick()
+        box.dispatcher.tick()
         assert box.answer(long["id"])["code"] == "timed-out"
         gate.set()
     assert [each["status"] for each in box.replies(long["id"])].count("succeeded") == 0

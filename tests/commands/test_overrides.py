@@ -17,7 +17,7 @@ from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import OverrideKind, Overrides
 from edge_agent.rules.schedule import Arming
 from edge_agent.wire import RuleForArguments
-from tests.commands.orders import Given
+from tests.commands.contexts import ContextRecorder
 from tests.host.fakes import FakeClock, settings
 from tests.rules.test_zones import INTRUSION
 
@@ -221,10 +221,10 @@ def test_a_rule_that_a_configuration_took_away_can_be_taken_back_from_its_mask(b
     """It would apply to a later rule of that name, and stay in health for a week."""
     agent = box.agent()
     asked = RuleForArguments(camera="cam-1", rule="yard", for_s=HOUR_S)
-    rule_commands(agent, "yard")["mask"].run(Given().order(asked))
+    rule_commands(agent, "yard")["mask"].run(ContextRecorder().context(asked))
     end = RuleForArguments(camera="cam-1", rule="yard", for_s=0)
     after = rule_commands(agent, "gate")
     with pytest.raises(CommandRefused, match="has no rule yard"):
-        after["arm"].run(Given().order(end))
-    assert isinstance(after["mask"].run(Given().order(end)), CommandSucceeded)
+        after["arm"].run(ContextRecorder().context(end))
+    assert isinstance(after["mask"].run(ContextRecorder().context(end)), CommandSucceeded)
     assert agent.active() == []

@@ -20,7 +20,7 @@ from edge_agent.commands.action import (
 from edge_agent.commands.handlers.reboot import RebootCommand
 from edge_agent.host.system.root_requests import RootRequest
 from edge_agent.wire import NoArguments
-from tests.commands.orders import GivenContext
+from tests.commands.contexts import GivenContext
 
 UNIT = Path(__file__).resolve().parents[2] / "systemd/edge-agent-reboot.service"
 ANSWER = Path("run/edge-agent-reboot/answer.json")

@@ -29,8 +29,8 @@ from edge_agent.model_release.store import ModelStore
 from edge_agent.outbox import EventOutbox
 from edge_agent.wire import ModelArguments
 from tests.commands.centre import write_public
+from tests.commands.contexts import ContextRecorder
 from tests.commands.counter import OPERATOR
-from tests.commands.orders import Given
 from tests.detection.fakes import camera, frame
 from tests.events.parts import maker, valid
 from tests.host.fakes import settings as site_settings
@@ -53,12 +53,12 @@ class Life:
     outbox: EventOutbox
     clock: HandClock
     command: ModelCommand
-    given: Given = field(default_factory=Given)
+    given: ContextRecorder = field(default_factory=ContextRecorder)
 
     def ask(
         self, id_: str = "c-1", *, resumed: bool = False, **args: Any
     ) -> CommandSucceeded | InProgress | CommandFailed:
-        order = self.given.order(ModelArguments(**args), id_, "ab" * 32)
+        order = self.given.context(ModelArguments(**args), id_, "ab" * 32)
         return self.command.resume(order) if resumed else self.command.run(order)
 
     def later(self, seconds: float) -> None:

@@ -27,7 +27,7 @@ from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.control.updates import UpdateService
 from edge_agent.host.health.root_update import RootUpdate, update_lines
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
-from tests.commands.orders import GivenContext
+from tests.commands.contexts import GivenContext
 from tests.events.parts import maker, valid
 from tests.host.fakes import FakeClock
 from tests.outbox.parts import outbox_in

@@ -22,11 +22,13 @@ class GivenContext:
 
 
 @dataclass
-class Given:
-    """A context, and what the action published through it."""
+class ContextRecorder:
+    """Makes contexts, and records what actions publish through them."""
 
-    told: list[str] = field(default_factory=list)
+    progress_texts: list[str] = field(default_factory=list)
     finished: list[CommandSucceeded | CommandFailed] = field(default_factory=list)
 
-    def order(self, args: Any, id_: str = "c-1", signed_by: str | None = None) -> CommandContext[Any]:
-        return GivenContext(id_, args, signed_by, self.told.append, self.finished.append, lambda: False)
+    def context(self, args: Any, id_: str = "c-1", signed_by: str | None = None) -> CommandContext[Any]:
+        return GivenContext(
+            id_, args, signed_by, self.progress_texts.append, self.finished.append, lambda: False
+        )
