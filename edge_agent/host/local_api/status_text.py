@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.languages import LANGS, Lang, day_text, duration, named, say
 from edge_agent.core.model import Cause
+from edge_agent.core.problems import CATALOGUE
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.degraded import cause_text
 from edge_agent.host.local_api.status_words import STATUS
@@ -47,11 +49,13 @@ class _Text:
         return named(STATUS, group, word, self.lang)
 
     def wrong(self) -> Iterator[str]:
-        """The agent's problems; they are in English only."""
-        if not self.document.heartbeat.degraded:
+        """The agent's problems; a line without a code is in English."""
+        beat = self.document.heartbeat
+        if not beat.degraded:
             yield self.say("well")
-        for line in self.document.heartbeat.degraded:
-            yield f"  ! {line}"
+        for line, problem in zip_longest(beat.degraded, beat.problems[: len(beat.degraded)]):
+            translated = None if problem is None or self.lang == "en" else CATALOGUE.say(problem, self.lang)
+            yield f"  ! {translated or line}"
 
     def parts(self) -> Iterator[str]:
         beat = self.document.heartbeat
