@@ -51,7 +51,7 @@ FIRMWARE = Section(
         Field("name", Text(), "what people call it"),
         Field("read_from", WordChoice(FIRMWARE_READERS), "how its version is read"),
         Field("minimum", Text("a version", 32), "the oldest that will do; a date or numbers", None),
-        Field("update", _sentence("a command"), "what somebody does about an older one", None),
+        Field("update", _sentence("a command"), "what to do about an older version", None),
     ),
     build_from_values(Firmware),
     lambda values: values.require_both("minimum", "update"),
@@ -59,13 +59,13 @@ FIRMWARE = Section(
 
 KERNEL_SETTING = Section(
     "a kernel setting",
-    "What the running kernel has to offer.",
+    "A setting that the running kernel must have.",
     (
-        Field("name", Text(), "in a word"),
-        Field("file", Text("a path below /", 128, r"[^/\s]\S*"), "where it shows"),
-        Field("word", Text("a word", 64, r"\S+"), "what stands there, as a word of its own, where it is on"),
-        Field("why", _sentence("a sentence"), "what is missing without it"),
-        Field("fix", _sentence("a sentence"), "what somebody does about it"),
+        Field("name", Text(), "short name of the setting"),
+        Field("file", Text("a path below /", 128, r"[^/\s]\S*"), "file that shows it"),
+        Field("word", Text("a word", 64, r"\S+"), "word in that file when the setting is on"),
+        Field("why", _sentence("a sentence"), "what does not work without it"),
+        Field("fix", _sentence("a sentence"), "what to do about it"),
     ),
     build_from_values(KernelSetting),
 )
@@ -82,17 +82,17 @@ def _check_ladder(values: SectionValues) -> None:
 
 LADDER = Section(
     "ladder",
-    "From which temperatures on the agent does less.",
+    "Temperatures from which the agent does less.",
     (
         Field("fewer_inferences_c", CELSIUS, "step 1: fewer inferences"),
-        Field("lower_fps_c", CELSIUS, "step 2: fewer pictures are analysed, too"),
+        Field("lower_fps_c", CELSIUS, "step 2: fewer frames are analysed, too"),
         Field("keyframes_only_c", CELSIUS, "step 3: only keyframes are decoded, too"),
         Field(
             "hysteresis_c",
             Number(2, 20, "degrees Celsius"),
-            "a step is over when it is so far below its threshold",
+            "a step ends so far below its threshold",
         ),
-        Field("dwell_s", Number(1, 3600, "seconds"), "... for so long"),
+        Field("dwell_s", Number(1, 3600, "seconds"), "... and after so long"),
         Field("inference_share", SHARE, "of detector.budget_ms_per_s, from step 1 on"),
         Field("fps_share", SHARE, "of each camera's analyse.fps, from step 2 on"),
     ),
@@ -102,29 +102,29 @@ LADDER = Section(
 
 THERMAL = Section(
     "thermal",
-    "Where to read the temperature and when to worry.",
+    "Where to read the temperature, and from which value to act.",
     (
         Field("warn_c", CELSIUS, "temperature that health reports as warm"),
-        Field("critical_c", CELSIUS, "temperature at which the board slows itself down"),
-        Field("sensors", ListOf(Text(), "names"), "thermal zones or hwmon chips, the one that counts first"),
-        Field("throttled", NODES, "kernel nodes that tell that the board slows itself down"),
-        Field("ladder", LADDER, "from which temperatures on the agent does less"),
+        Field("critical_c", CELSIUS, "temperature at which the board throttles itself"),
+        Field("sensors", ListOf(Text(), "names"), "thermal zones or hwmon chips, the most important first"),
+        Field("throttled", NODES, "kernel nodes that report throttling"),
+        Field("ladder", LADDER, "temperatures from which the agent does less"),
     ),
     build_from_values(Thermal),
 )
 
 POWER = Section(
     "power",
-    "What the board is fed with.",
+    "The power supply of the board.",
     (
         Field("supply", _sentence("a sentence"), "the supply to use"),
         Field(
             "minimum_ma",
             Number(500, 20_000, "mA", whole=True),
-            "what the board has to negotiate at 5 V; null: it cannot tell",
+            "current that the board must negotiate at 5 V; null: the board cannot tell",
             None,
         ),
-        Field("undervoltage", NODES, "kernel nodes that tell that the supply sags"),
+        Field("undervoltage", NODES, "kernel nodes that report undervoltage"),
     ),
     build_from_values(Power),
 )
@@ -138,17 +138,21 @@ def _check_watchdog(values: SectionValues) -> None:
 
 WATCHDOG = Section(
     "watchdog",
-    "The timer in hardware that resets a box whose kernel hangs.",
+    "The hardware timer that resets a gateway whose kernel hangs.",
     (
-        Field("device", Text("a path", 64, r"/dev/\S+"), "what systemd opens"),
-        Field("identity", Text(), "as the kernel names it; null: it depends on the machine", None),
+        Field("device", Text("a path", 64, r"/dev/\S+"), "device that systemd opens"),
+        Field("identity", Text(), "its name in the kernel; null: it depends on the machine", None),
         Field(
             "longest_s",
             Number(1, 3600, "seconds", whole=True),
             "longest time-out of the hardware; null: it depends on the machine",
             None,
         ),
-        Field("timeout_s", Number(5, 600, "seconds", whole=True), "a hang of so long resets the box"),
+        Field(
+            "timeout_s",
+            Number(5, 600, "seconds", whole=True),
+            "the gateway is reset after the kernel has hung for so long",
+        ),
     ),
     build_from_values(Watchdog),
     _check_watchdog,
@@ -156,9 +160,13 @@ WATCHDOG = Section(
 
 STORAGE = Section(
     "storage",
-    "What to keep the outbox and clips on.",
+    "Storage for the outbox and clips.",
     (
-        Field("good", ListOf(WordChoice(STORAGE_KINDS), "kinds", unique=True), "kinds of disk for years"),
+        Field(
+            "good",
+            ListOf(WordChoice(STORAGE_KINDS), "kinds", unique=True),
+            "kinds of storage that last for years",
+        ),
         Field("poor", ListOf(WordChoice(STORAGE_KINDS), "kinds", unique=True), "kinds that wear out or fail"),
         Field("advice", _sentence("a sentence"), "what to buy"),
     ),
@@ -167,17 +175,17 @@ STORAGE = Section(
 
 CAPACITY = Section(
     "capacity",
-    "How many cameras of which kind the board is meant for.",
+    "The number and kind of cameras that the board is meant for.",
     (
-        Field("cameras", Number(1, 64, whole=True), "at most"),
-        Field("width", Number(160, 7680, "pixels", whole=True), "of the stream that is analysed"),
-        Field("height", Number(120, 4320, "pixels", whole=True), "of the stream that is analysed"),
-        Field("fps", Number(1, 60, whole=True), "of that stream"),
-        Field("codecs", CODECS, "the best first"),
+        Field("cameras", Number(1, 64, whole=True), "largest number of cameras"),
+        Field("width", Number(160, 7680, "pixels", whole=True), "of the analysed stream"),
+        Field("height", Number(120, 4320, "pixels", whole=True), "of the analysed stream"),
+        Field("fps", Number(1, 60, whole=True), "frame rate of that stream"),
+        Field("codecs", CODECS, "codecs, the best first"),
         Field(
             "decode_fps",
             Number(1, 10_000, whole=True),
-            "pictures of that size a second, of all cameras together",
+            "frames of that size a second, for all cameras together",
         ),
     ),
     build_from_values(Capacity),
@@ -185,19 +193,19 @@ CAPACITY = Section(
 
 PLATFORM = Section(
     "platform",
-    "What has to be there below the agent.",
+    "Requirements on the system below the agent.",
     (
         Field(
             "systems",
             ListOf(Text("an id and a version", 64, r"[a-z]+ [0-9.]+"), "systems"),
             "ID and VERSION_ID of /etc/os-release",
         ),
-        Field("firmware", FIRMWARE, "what runs before Linux"),
-        Field("kernel", ListOf(KERNEL_SETTING, "settings"), "what the running kernel has to offer"),
-        Field("power", POWER, "what the board is fed with"),
-        Field("watchdog", WATCHDOG, "the timer that resets a box whose kernel hangs"),
-        Field("storage", STORAGE, "what to keep the outbox and clips on"),
-        Field("capacity", CAPACITY, "how many cameras of which kind the board is meant for"),
+        Field("firmware", FIRMWARE, "the program that runs before Linux"),
+        Field("kernel", ListOf(KERNEL_SETTING, "settings"), "settings that the running kernel must have"),
+        Field("power", POWER, "the power supply"),
+        Field("watchdog", WATCHDOG, "the timer that resets a gateway whose kernel hangs"),
+        Field("storage", STORAGE, "storage for the outbox and clips"),
+        Field("capacity", CAPACITY, "the number and kind of cameras that the board is meant for"),
     ),
     build_from_values(Platform),
 )
@@ -214,10 +222,10 @@ PROFILE = Section(
     "A board.",
     (
         Field("description", Text(), "the board in words"),
-        Field("match", MATCH, "how the board is recognised"),
-        Field("platform", PLATFORM, "what has to be there below the agent"),
+        Field("match", MATCH, "how to recognise the board"),
+        Field("platform", PLATFORM, "requirements on the system below the agent"),
         Field("detector", DETECTOR, "values of the configuration's detector section"),
-        Field("thermal", THERMAL, "where to read the temperature and when to worry"),
+        Field("thermal", THERMAL, "where to read the temperature, and from which value to act"),
     ),
     build_from_values(dict),
 )

@@ -15,17 +15,16 @@ _HEAD = """\
 Generated from `edge_agent/config/schema.py` by `python -m edge_agent.config.reference`; a test keeps it
 current. How files and drop-ins are found and merged is in [the design](../design/configuration.md).
 
-`edge-agent check FILE` lists everything that is wrong, with file, line and column, and exits 78; a valid
-file is one line and exit 0. `--conf-dir DIR` reads the drop-ins from DIR, `--no-secrets` checks a copy
-on a machine that has no password, key and certificate files, `--lang vi` says it in Vietnamese.
+`edge-agent check FILE` lists all mistakes with file, line and column, and exits with 78; for a valid file it
+prints one line and exits with 0. `--conf-dir DIR` reads the drop-ins from DIR, `--no-secrets` checks a copy
+on a machine without password, key and certificate files, `--lang vi` prints Vietnamese, `--json` prints JSON.
 
-A drop-in changes what it names: in `cameras` the one with its `id`, there in `zones` and `lines` the one
-under its key and in `rules` the one with its `id`. What is not there yet is added at the end. Any other list
-is replaced as a whole.
+A drop-in changes only what it contains: cameras and rules are matched by `id`, zones and lines by their key.
+New ones are added at the end. Any other list is replaced as a whole.
 
-An explicit `null` takes a value back to its default, and a zone or line away: `zones: {yard: null}`. A single
-rule cannot be taken away, but switched off: `{id: yard-night, enabled: false}`; `rules: null` takes all of a
-camera's. *Restarts* says what a change restarts: that camera only, the agent, or nothing.
+An explicit `null` stands for the default, and removes a zone or line: `zones: {yard: null}`. A single rule
+cannot be removed, but disabled: `{id: yard-night, enabled: false}`; `rules: null` removes all rules of a
+camera. *Restarts* says what a change restarts: only that camera, the agent, or nothing.
 """
 
 

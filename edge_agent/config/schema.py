@@ -87,27 +87,29 @@ ROOT = Section(
         Field(
             "version",
             Number(0, 2**31 - 1, whole=True),
-            "of this configuration: the highest is in force, of the file and of what the centre pushed",
+            "version of this configuration; the highest version is in force, in the file or pushed by the "
+            "centre",
             0,
             reload=ReloadScope.NOTHING,
         ),
         Field(
             "profile",
             PROFILE_NAME,
-            "the board: auto recognises it, or a file name in firmware_profiles/ without .yaml",
+            "the board profile: auto recognises the board; else a file name in firmware_profiles/ without "
+            ".yaml",
             "auto",
         ),
         Field(
             "state_dir",
             PathType("a directory"),
-            "holds the outbox, snapshots and what was learned; relative to the configuration file",
+            "folder of the outbox, snapshots and learned data; relative to the configuration file",
             STATE_DIR,
             str(STATE_DIR),
         ),
         Field(
             "heartbeat_s",
             Number(1, 3600, "seconds"),
-            "a heartbeat this often, give or take 10 %",
+            "time between heartbeats, plus or minus 10 %",
             30.0,
             reload=ReloadScope.NOTHING,
         ),

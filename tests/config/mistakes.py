@@ -175,7 +175,7 @@ MISTAKES = [
     # --- rules
     ("a rule that is not in a list", _rules("§{id: night, kind: loitering, zone: yard}"), "write [ … ] around it"),
     ("a rule without an id", _rules("[§{kind: loitering, zone: yard}]"), "rule has no 'id'"),
-    ("a rule without a kind", _rules("[§{id: night, zone: yard}]"), "rule has no 'kind': what it waits for; each kind has keys of its own beside these (zone-intrusion, loitering, "),
+    ("a rule without a kind", _rules("[§{id: night, zone: yard}]"), "rule has no 'kind': what it reports; each kind has its own keys in addition to these (zone-intrusion, loitering, "),
     ("a rule without a zone", _rules("[§{id: night, kind: loitering}]"), "rule has no 'zone'"),
     ("a misspelt key of a rule", _rule("§cooldown: 5"), "unknown key 'cooldown' in loitering rule (did you mean 'cooldown_s'?)"),
     ("a misspelt kind of rule", _rules("[{id: night, kind: §zone_intrusion, zone: yard}]"), "or crowding, not 'zone_intrusion' (did you mean 'zone-intrusion'?)"),

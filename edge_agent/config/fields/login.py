@@ -9,11 +9,11 @@ from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.texts.messages import message
 from edge_agent.core.secrets import Credentials
 
-USERNAME = Field("username", Text("a user name"), "user name; needs password_file beside it", None, "none")
+USERNAME = Field("username", Text("a user name"), "user name; needs password_file", None, "none")
 PASSWORD_FILE = Field(
     "password_file",
     PasswordFile(),
-    "file whose one line is the password; a relative path is looked for in systemd's "
+    "file with the password in its one line; a relative path is looked for in systemd's "
     "`$CREDENTIALS_DIRECTORY`, then beside the configuration file",
     None,
     "none",

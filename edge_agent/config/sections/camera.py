@@ -45,25 +45,23 @@ def _check_lengths(values: SectionValues) -> None:
 
 CLIP = Section(
     "clip",
-    "How long clips are, and where they come from. They are cut from the stream as it comes, without "
-    "decoding, and so begin at a keyframe.",
+    "The length of clips, and their source. They are cut from the received stream without decoding,"
+    " so they begin at a keyframe.",
     (
-        Field("pre_s", Number(0, 60, "seconds"), "before the event", 5.0),
-        Field("post_s", Number(0, 60, "seconds"), "after its end", 5.0),
-        Field(
-            "max_s", Number(1, 600, "seconds"), "the whole clip at most; longer than pre_s and post_s", 60.0
-        ),
+        Field("pre_s", Number(0, 60, "seconds"), "seconds before the event", 5.0),
+        Field("post_s", Number(0, 60, "seconds"), "seconds after its end", 5.0),
+        Field("max_s", Number(1, 600, "seconds"), "longest clip; more than pre_s and post_s together", 60.0),
         Field(
             "max_bytes",
             ByteSize(10**6, 256 * 10**6),
-            "of memory for one clip, and for the packets of main_url that may become one",
+            "memory for one clip, and for the packets of main_url that may become one",
             16_000_000,
             "16MB",
         ),
         Field(
             "main_url",
             CameraAddress(main=True),
-            "the main stream, for clips only; without a user part it is opened with the camera's login",
+            "URL of the main stream, for clips only; without a user part the camera's login is used",
             None,
             "clips are cut from url",
         ),
@@ -137,31 +135,31 @@ RESERVED_IDS = ("gateway",)
 
 ANALYSE = Section(
     "analyse",
-    "How closely the pictures are looked at.",
+    "How the frames are analysed.",
     (
         Field(
             "fps",
             Number(0.1, 60, "pictures a second"),
-            "pictures a second that are analysed; fast objects need more, and CPU grows with it",
+            "analysed frames a second; fast objects need more, and the CPU load grows with it",
             5.0,
         ),
         Field(
             "width",
             Number(160, 3840, "pixels", whole=True),
-            "motion and tracking see at most this width; looks and snapshots keep the camera's pixels",
+            "largest width for motion and tracking; inference and snapshots use the camera's resolution",
             640,
         ),
         Field(
             "gear",
             WordChoice(tuple(GearChoice), GearChoice),
-            "full: every picture is decoded; idle: keyframes only; auto: keyframes only while nothing moves, "
-            "or where there is no detector",
+            "full: every frame is decoded; idle: keyframes only; auto: keyframes only while nothing moves, "
+            "or if there is no detector",
             GearChoice.AUTO,
         ),
         Field(
             "quiet_s",
             Number(2, 3600, "seconds"),
-            "with gear auto: so long nothing may move before only keyframes are decoded",
+            "with gear auto: time without motion before only keyframes are decoded",
             20.0,
         ),
     ),
@@ -170,37 +168,37 @@ ANALYSE = Section(
 
 RING = Section(
     "ring",
-    "The last packets of the stream, kept in memory: what was between two keyframes can still be looked at.",
+    "The last packets of the stream, in memory: frames between two keyframes can still be decoded later.",
     (
-        Field("seconds", Number(1, 120, "seconds"), "at most so many seconds", 10.0),
-        Field("max_bytes", ByteSize(100_000, 256_000_000), "and at most so much memory", 4_000_000, "4MB"),
+        Field("seconds", Number(1, 120, "seconds"), "longest duration", 10.0),
+        Field("max_bytes", ByteSize(100_000, 256_000_000), "most memory", 4_000_000, "4MB"),
     ),
     build_from_values(Ring),
 )
 
 REPORT = Section(
     "report",
-    "What is sent. An ordinary street has 10,000 objects a day, and a site may hang on a SIM card.",
+    "Which events are sent. An ordinary street has 10,000 objects a day, which is a lot for a SIM card.",
     (
         Field("objects", Flag(), "an event for each confirmed object", False),
         Field(
             "counts_s",
             Number(1, 86400, "seconds", or_zero=True),
-            "new objects per class, this often; 0: never",
+            "time between reports of new objects per label; 0: never",
             60.0,
         ),
         Field(
             "snapshots",
             WordChoice(tuple(SnapshotPolicy), SnapshotPolicy, no="none"),
-            "pictures of rule events only, of object events too, or none",
+            "rules: snapshots of rule events; objects: of object events too; none: no snapshots",
             SnapshotPolicy.RULES,
         ),
         Field(
             "clips",
             WordChoice(tuple(ClipPolicy), ClipPolicy, no="none"),
-            "clips of events of severity warning and alarm, and their pictures kept on the box; none of a "
-            "camera with privacy_masks, unless unmasked is written: a clip is not transcoded, so the masks "
-            "are not in it. The camera's own privacy mask is in both",
+            "rules: clips of events of severity warning and alarm, and their pictures, are stored on the "
+            "gateway. A camera with privacy_masks has no clips unless unmasked is set, because a clip is "
+            "not transcoded and does not contain the masks. The camera's own privacy mask is in both",
             ClipPolicy.RULES,
         ),
     ),
@@ -239,28 +237,30 @@ def _build(values: SectionValues) -> Camera:
 
 CAMERA = Section(
     "camera",
-    "One camera. Its id names it in every topic and event.",
+    "One camera. Its id is in every topic and event.",
     (
         Field("id", identifier(RESERVED_IDS), "the camera's id, unique in this gateway"),
-        Field("url", CameraAddress(), "where the sub stream is; http(s) is MJPEG"),
+        Field("url", CameraAddress(), "URL of the sub-stream; http(s) is MJPEG"),
         *login.FIELDS,
         Field("analyse", ANALYSE, ANALYSE.doc, {}),
         Field("ring", RING, RING.doc, {}),
         Field("report", REPORT, REPORT.doc, {}),
-        Field("masks", _POLYGONS, "areas that are not looked at, such as a burnt-in clock", ()),
-        Field("privacy_masks", _POLYGONS, "areas that are blacked out before anything leaves the box", ()),
+        Field("masks", _POLYGONS, "areas that are not analysed, such as a clock in the picture", ()),
+        Field(
+            "privacy_masks", _POLYGONS, "areas that are blacked out before a picture leaves the gateway", ()
+        ),
         Field("clip", CLIP, CLIP.doc, {}),
         Field(
             "watch_view",
             Flag(),
-            "tell what happens to the camera itself: covered, turned, frozen and so on",
+            "report tampering and faults of the view: covered, turned, frozen and so on",
             True,
         ),
         Field(
             "allow_basic",
             Flag(),
-            "send user and password readable (HTTP Basic) to a camera that offers no Digest; over rtsps and "
-            "https that is always allowed",
+            "send user and password in clear (HTTP Basic) to a camera that offers no Digest; over rtsps and"
+            " https this is always allowed",
             False,
         ),
         *places.FIELDS,

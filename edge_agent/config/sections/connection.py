@@ -40,12 +40,12 @@ def _build(values: SectionValues) -> Mqtt:
 
 MQTT = Section(
     "mqtt",
-    "The broker, and how to get there.",
+    "The broker and the connection to it.",
     (
         Field(
             "brokers",
             ListOf(BrokerAddress(), "broker addresses", least=1, most=8, unique=True),
-            "addresses, tried in turn",
+            "addresses of the brokers, tried in turn",
         ),
         Field("root", _ROOT, "first levels of every topic", "tb/v1"),
         Field(
@@ -67,15 +67,16 @@ MQTT = Section(
         Field(
             "delivery",
             WordChoice(tuple(Delivery), Delivery),
-            "when an event may leave the box: broker, on the broker's PUBACK; confirmed, when the central "
-            "ingest has it in its database (down/ack), which a broker that is killed cannot undo",
+            "when an event is deleted from the outbox. broker: after the broker's PUBACK; confirmed: after "
+            "the centre has stored it in its database (down/ack), so that the loss of a broker loses no "
+            "event",
             Delivery.BROKER,
         ),
         Field(
             "spread_s",
             Number(0, 3600, "seconds"),
-            "longest random wait before a first connect, so that a ward's boxes do not come back all at "
-            "once; 0 in a lab",
+            "longest random wait before the first connection, so that the gateways of a ward do not return "
+            "all at once; 0 in a lab",
             30.0,
         ),
     ),
@@ -89,34 +90,35 @@ _HOURS = "hours"
 
 HEALING = Section(
     "healing",
-    "What a gateway does by itself that was connected once and has been without a broker for hours, again "
-    "and again; up to a quarter later, so that a city does not do it at once: docs/design/healing.md.",
+    "Repairs that a gateway makes by itself, repeatedly, if it was connected before and has been "
+    "without a broker for hours. Each is delayed by up to a quarter, so that not all gateways of a "
+    "city do it at once: docs/design/healing.md.",
     (
         Field(
             "reconnect_h",
             Number(0.1, 168, _HOURS, or_zero=True),
-            "begin from scratch with the next broker",
+            "hours until the agent starts again with the next broker",
             1.0,
         ),
         Field(
             "reset_h",
             Number(0.5, 168, _HOURS, or_zero=True),
-            "ask root for the reset of the modem or interface that /etc/edge-agent/healing.json describes, "
-            "unless somebody beyond this site answers",
+            "hours until the agent requests a reset of the modem or interface in "
+            "/etc/edge-agent/healing.json, unless a host beyond this site answers",
             4.0,
         ),
         Field(
             "reboot_h",
             Number(2, 720, _HOURS, or_zero=True),
-            "ask root for a reboot, unless somebody beyond this site answers, or nobody could be asked; root "
-            "does it at most once a day",
+            "hours until the agent requests a reboot, unless a host beyond this site answers or there is no"
+            " host to query; at most one reboot a day",
             12.0,
         ),
         Field(
             "witnesses",
             ListOf(HostPort(), "addresses", most=8, unique=True),
-            "hosts beyond this site: while one answers on TCP the network is well, and it is the broker that "
-            "is away. Other brokers and the name server are asked anyway",
+            "hosts beyond this site: while one answers on TCP the network works, and only the broker is "
+            "unreachable. Other brokers and the DNS server are always queried",
             (),
         ),
     ),
@@ -143,34 +145,34 @@ def _build_uplink(values: SectionValues) -> Uplink:
 
 UPLINK = Section(
     "uplink",
-    "The way to the broker, and what it may carry: docs/design/uplink.md.",
+    "The kind of connection to the broker, and its data limit: docs/design/uplink.md.",
     (
         Field(
             "kind",
             WordChoice(tuple(UplinkKind), UplinkKind),
-            "what the defaults below are for",
+            "selects the defaults below",
             UplinkKind.FIBRE,
         ),
         Field(
             "monthly_bytes",
             ByteSize(10 * 10**6, 10**14),
-            "what this agent may carry in a billing period, both ways; less than the contract says, since "
-            "updates and ssh use the same card. When it runs short, pictures wait first, then infos, then "
-            "heartbeats come every 300 s; alarms and warnings always go",
+            "data of this agent in a billing period, both directions; set it below the contract's limit, "
+            "because updates and ssh use the same card. Near the limit, pictures wait first, then events of"
+            " severity info, then heartbeats are sent every 300 s; alarms and warnings are always sent",
             None,
             "3GB on a sim, no limit on fibre",
         ),
         Field(
             "reset_day",
             Number(1, 31, whole=True),
-            "day of the month on which the provider counts anew, at midnight of gateway.timezone; in a "
+            "day of the month on which the billing period begins, at midnight of gateway.timezone; in a "
             "shorter month its last day",
             1,
         ),
         Field(
             "backlog_bytes_s",
             ByteSize(1_000, 10**9),
-            "so much a second at most, alarms excepted: what has piled up in an outage leaves no faster",
+            "highest rate of sending the backlog of an outage, in bytes a second; alarms are not limited",
             None,
             "25kB on a sim, 250kB on fibre",
         ),

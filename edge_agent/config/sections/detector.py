@@ -55,15 +55,15 @@ BOARD_FIELDS = (
     Field(
         "budget_ms_per_s",
         Number(1, 16000, "milliseconds"),
-        "milliseconds of inference a second for all cameras together, as measured on the board",
+        "inference time per second for all cameras together, as measured on the board",
         None,
         "from the profile",
     ),
     Field(
         "delegate",
         Text("a library name", 255),
-        "library of an external delegate, such as libedgetpu.so.1, or none; where it is missing, inference "
-        "runs on the CPU and health says so",
+        "library of an external delegate, such as libedgetpu.so.1, or none; if it is missing, inference"
+        " runs on the CPU and health reports it",
         None,
         "from the profile",
     ),
@@ -78,34 +78,34 @@ def _build(values: SectionValues) -> Detector:
 
 DETECTOR = Section(
     "detector",
-    "What gives objects their names.",
+    "The model that detects and labels objects.",
     (
         Field(
             "model",
             ModelName(),
-            "auto is the model that ships with the agent, or one that the centre has sent",
+            "auto: the model of the agent's package, or a newer one from the centre",
             "auto",
         ),
         Field(
             "labels",
             LABEL_LIST,
-            "classes that count; what else the model knows is ignored. Of a model that knows only "
-            "two-wheeler and vehicle, each counts for any class of it, here and in rules",
+            "labels that are reported; other labels of the model are ignored. A model with only two-wheeler"
+            " and vehicle reports each of them for any label of that group, here and in rules",
             LABELS,
             "all of them",
         ),
         Field(
             "min_score",
             Number(0.01, 1),
-            "how sure all looks at an object together must be before it is reported; "
-            "a lower one finds more and errs more",
+            "least confidence, over all inferences of an object, before it is reported; a lower value finds"
+            " more objects and makes more mistakes",
             0.5,
         ),
         *BOARD_FIELDS,
         Field(
             "budget_per_s",
             Number(0.1, 1000, "inferences a second"),
-            "at most so many inferences a second too, for all cameras together",
+            "limit of inferences a second for all cameras together, in addition to budget_ms_per_s",
             None,
             "as many as budget_ms_per_s allows",
         ),

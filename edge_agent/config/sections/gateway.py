@@ -20,7 +20,7 @@ _TIMEZONE = "Asia/Ho_Chi_Minh"
 
 LOCATION = Section(
     "location",
-    "Where the site is, in degrees (WGS 84), as a phone or a map gives them.",
+    "The position of the site in degrees (WGS 84), as a phone or a map shows it.",
     (
         Field("latitude", Number(-90, 90, "degrees"), "north is positive"),
         Field("longitude", Number(-180, 180, "degrees"), "east is positive"),
@@ -45,15 +45,15 @@ def _check(values: SectionValues) -> None:
 
 GATEWAY = Section(
     "gateway",
-    "Who this box is.",
+    "The identity of this gateway.",
     (
         Field(
             "id",
             identifier(),
             "the gateway's id; also its MQTT client id, the CN of its certificate and its broker user",
         ),
-        Field("ward", identifier(), "the ward it stands in; a level of every topic"),
-        Field("name", Text(), "a name for humans", "", "the id"),
+        Field("ward", identifier(), "id of its ward; a level of every topic"),
+        Field("name", Text(), "its name for people", "", "the id"),
         Field(
             "timezone",
             TimeZone(),
@@ -64,12 +64,12 @@ GATEWAY = Section(
         Field(
             "holidays",
             ListOf(DateSpan(), "dates", most=200),
-            "public holidays, for schedules that follow them: dates, or spans like 2027-02-05..2027-02-11, "
-            "of each year anew, because Tet moves; check warns when the list has run out",
+            "public holidays for schedules: dates, or spans like 2027-02-05..2027-02-11. Add them for each "
+            "year, because Tet moves; `check` warns when new ones are needed",
             (),
         ),
-        Field("ward_name", Text(), "the ward's name for humans, such as Đề Thám", "", "the ward's id"),
-        Field("location", LOCATION, "where the site is", None, "unknown"),
+        Field("ward_name", Text(), "the ward's name for people, such as Đề Thám", "", "the ward's id"),
+        Field("location", LOCATION, "position of the site", None, "unknown"),
     ),
     _build,
     _check,
@@ -78,21 +78,22 @@ GATEWAY = Section(
 
 COMMANDS = Section(
     "commands",
-    "What the centre may ask the gateway to do. Risky commands have to be signed by an operator.",
+    "Commands that the gateway accepts from the centre. Risky commands must be signed by an operator.",
     (
         Field(
             "operator_keys",
             ListOf(OperatorKeys(), "files and folders", most=16),
-            "whose signatures count; read when one comes, without a key no risky command is obeyed",
+            "public keys of the operators, read at each signed command; without a key no risky command is "
+            "accepted",
             (),
             "none",
         ),
         Field(
             "signed",
             ListOf(WordChoice(tuple(ARGUMENTS)), "types of commands", unique=True),
-            "an operator has to sign these, too, instead of everybody who may write to the broker; always "
-            "signed: collect, model, reboot, set-config, update, what goes to a URL, and to let evidence go. "
-            "The end of a mask, disarm or collect (for_s: 0) need not be",
+            "commands that need an operator's signature too; others are accepted from every user with write"
+            " access to the broker. Always needed for collect, model, reboot, set-config, update, uploads "
+            "to a URL and releasing evidence; never to end a mask, disarm or collect (for_s: 0)",
             SIGNED_COMMANDS,
             ", ".join(SIGNED_COMMANDS),
         ),

@@ -54,16 +54,16 @@ _ID = Field("id", identifier(), "the rule's id, unique in this camera")
 _KIND = Field(
     "kind",
     WordChoice(tuple(RuleKind), RuleKind),
-    "what it waits for; each kind has keys of its own beside these",
+    "what it reports; each kind has its own keys in addition to these",
 )
 _COOLDOWN = Field(
     "cooldown_s",
     Number(0, 86400, "seconds"),
-    "least time from one start to the next, of this rule",
+    "shortest time between two starts of this rule",
     60.0,
 )
 _SCHEDULE = Field("schedule", SCHEDULE, "when it is armed", None, "always")
-_ENABLED = Field("enabled", Flag(), "false: it stands here and does nothing", True)
+_ENABLED = Field("enabled", Flag(), "false: the rule is ignored", True)
 _ZONE = Field("zone", Text("the id of a zone", 63), "the id of one of this camera's zones")
 _LINE = Field("line", Text("the id of a line", 63), "the id of one of this camera's lines")
 
@@ -76,14 +76,14 @@ def _of(*groups: str) -> tuple[str, ...]:
 
 def _labels(default: tuple[str, ...]) -> Field:
     text = "all of them" if default == _ALL else ", ".join(default)
-    return Field("labels", LABEL_LIST, "classes it looks at; see detector.labels", default, text)
+    return Field("labels", LABEL_LIST, "labels of the objects; see detector.labels", default, text)
 
 
 def _severity(default: Severity) -> Field:
     return Field(
         "severity",
         WordChoice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
-        "how much it matters; of waiting events the gravest are sent first",
+        "severity of the event; waiting events are sent in the order of severity",
         default,
         f"`{default.name.lower()}`",
     )
@@ -111,10 +111,10 @@ def _stay(kind: RuleKind, doc: str, min_duration_s: float, grace_s: float) -> Se
         Field(
             "min_duration_s",
             Number(0, 3600, "seconds"),
-            "so long an object must be in the zone; a longer time fires less",
+            "time that an object must be in the zone; a longer time gives fewer events",
             min_duration_s,
         ),
-        Field("grace_s", Number(0, 600, "seconds"), "so long an absence from the zone is none", grace_s),
+        Field("grace_s", Number(0, 600, "seconds"), "a shorter absence from the zone is ignored", grace_s),
     )
     return _rule(kind, doc, own, _labels(_ALL), _WARNING, _builder(ZoneRule), _check_stay)
 
@@ -132,29 +132,30 @@ def _check_line(values: SectionValues) -> None:
 
 _LINE_CROSSING = _rule(
     RuleKind.LINE_CROSSING,
-    "Something crosses a line. Crossings are counted for both directions, whatever `direction` says, from "
-    "the site's midnight on. Who crosses a line's extension does not cross the line.",
+    "An object crosses a line. Crossings are counted in both directions, whatever `direction` says,"
+    " from midnight of the site. An object that crosses the extension of the line does not cross "
+    "the line.",
     (
         _LINE,
         Field(
             "direction",
             WordChoice(tuple(Direction), Direction),
-            "which crossings are told one by one; who looks along the line, from its first point to the "
-            "second, has side A on the left hand and B on the right",
+            "direction of crossings that are reported one by one; seen from the line's first point towards "
+            "the second, side A is on the left and side B on the right",
             Direction.BOTH,
         ),
         Field(
             "mode",
             WordChoice(tuple(CrossingMode), CrossingMode),
-            "how far from the line an object has to be before it is on a side: strict rather misses one that "
-            "appears or vanishes near the line, loose rather counts one that only touches it",
+            "distance from the line at which an object counts as on a side. strict may miss an object that "
+            "appears or disappears near the line; loose may count one that only touches it",
             CrossingMode.BALANCED,
         ),
-        Field("each", Flag(), "an event for each crossing; false: counts only", True),
+        Field("each", Flag(), "true: an event for each crossing; false: counts only", True),
         Field(
             "counts_s",
             Number(1, 86400, "seconds", or_zero=True),
-            "the counts this often, where there is something new; 0: never",
+            "time between reports of the counts, if they have changed; 0: never",
             60.0,
         ),
     ),
@@ -166,13 +167,13 @@ _LINE_CROSSING = _rule(
 
 _STOPPED_VEHICLE = _rule(
     RuleKind.STOPPED_VEHICLE,
-    "Something moved, and then stands still where nothing should stop.",
+    "A vehicle moved, and then stands still where vehicles must not stop.",
     (
         _ZONE,
         Field(
             "still_s",
             Number(1, 86400, "seconds"),
-            "so long it must stand still in the zone; longer than a red light",
+            "time that it must stand still in the zone; more than a red light",
             120.0,
         ),
     ),
@@ -183,25 +184,28 @@ _STOPPED_VEHICLE = _rule(
 )
 
 ARROW = segment(
-    "arrow", "The way one has to go.", "where it begins", "where its tip is: traffic goes from there to here"
+    "arrow",
+    "The right direction of travel.",
+    "its first point",
+    "the tip of the arrow: traffic must move from `from` to `to`",
 )
 
 _WRONG_WAY = _rule(
     RuleKind.WRONG_WAY,
-    "Something goes against the arrow.",
+    "An object moves against the arrow.",
     (
         _ZONE,
         Field("arrow", ARROW, ARROW.doc),
         Field(
             "angle_deg",
             Number(1, 90, "degrees"),
-            "at most so far from straight against the arrow; a smaller angle fires less",
+            "largest deviation from the exact opposite of the arrow; a smaller angle gives fewer events",
             60.0,
         ),
         Field(
             "min_distance",
             Number(0.01, 2, "widths of the picture"),
-            "so far it must have gone that way; a longer way fires less",
+            "distance that it must have moved that way; a longer distance gives fewer events",
             0.1,
         ),
     ),
@@ -227,15 +231,18 @@ def _check_crowding(values: SectionValues) -> None:
 
 _CROWDING = _rule(
     RuleKind.CROWDING,
-    "Many are in a zone for a while. A red light is a crowd too: give it a zone and a schedule of its own.",
+    "Many objects are in a zone for a while. Vehicles at a red light are a crowd too: choose the "
+    "zone and the schedule accordingly.",
     (
         _ZONE,
-        Field("count", Number(2, MAX_OBJECTS, "objects", whole=True), "so many objects in the zone at once"),
-        Field("min_duration_s", Number(0, 3600, "seconds"), "for so long", 30.0),
+        Field(
+            "count", Number(2, MAX_OBJECTS, "objects", whole=True), "number of objects in the zone at once"
+        ),
+        Field("min_duration_s", Number(0, 3600, "seconds"), "time that the count must last", 30.0),
         Field(
             "release_count",
             Number(0, MAX_OBJECTS, "objects", whole=True),
-            "over when there are no more than this for min_duration_s; below count",
+            "the crowd ends when there are no more objects than this for min_duration_s; less than count",
             None,
             "0.7 of count, rounded down",
         ),
@@ -248,11 +255,11 @@ _CROWDING = _rule(
 
 KINDS: Mapping[str, Section] = {
     RuleKind.ZONE_INTRUSION: _stay(
-        RuleKind.ZONE_INTRUSION, "Something came into a zone.", min_duration_s=1.0, grace_s=1.0
+        RuleKind.ZONE_INTRUSION, "An object entered a zone.", min_duration_s=1.0, grace_s=1.0
     ),
     RuleKind.LOITERING: _stay(
         RuleKind.LOITERING,
-        "Something stays in a zone; a short absence does not begin the time anew.",
+        "An object stays in a zone; a short absence does not restart the time.",
         min_duration_s=30.0,
         grace_s=5.0,
     ),
@@ -264,7 +271,8 @@ KINDS: Mapping[str, Section] = {
 
 RULE = tagged_union(
     "rule",
-    "What to tell about a zone or a line. An object is where the middle of its box's lower edge is.",
+    "What is reported about a zone or a line. The position of an object is the middle of the lower "
+    "edge of its box.",
     "kind",
     KINDS,
 )

@@ -20,33 +20,37 @@ def _build(values: SectionValues) -> Schedule:
 
 SCHEDULE = Section(
     "schedule",
-    "When a rule is armed, in the gateway's time zone. A time over midnight (from 22:00 to 05:00) belongs to "
-    "the day on which it begins.",
+    "When a rule is armed, in the gateway's time zone. A period over midnight (from 22:00 to 05:00)"
+    " belongs to the day on which it begins.",
     (
         Field(
-            "days", ListOf(DaySpan(), "days", least=1), "days on which it begins", (EVERY_DAY,), "all of them"
+            "days",
+            ListOf(DaySpan(), "days", least=1),
+            "days on which the period begins",
+            (EVERY_DAY,),
+            "all of them",
         ),
-        Field("from", TimeOfDay(), "armed from then on; needs to beside it", None, "the whole day"),
+        Field("from", TimeOfDay(), "beginning of the period; needs `to`", None, "the whole day"),
         Field(
             "to",
             TimeOfDay(end=True),
-            "until then; not after from: on the next day; the same as from: the whole day",
+            "end of the period; if it is before `from`: on the next day; if it equals `from`: the whole day",
             None,
             "the whole day",
         ),
         Field(
             "holidays",
             WordChoice(tuple(OnHolidays), OnHolidays, no="off"),
-            "on the days of gateway.holidays. usual: they are days like any other; off: not armed; also: "
-            "armed on them too, whatever the day of the week; only: armed on them alone, where days allows",
+            "on the dates of gateway.holidays. usual: as on other days; off: not armed; also: armed, "
+            "whatever the day of the week; only: armed on these dates only, if `days` allows",
             OnHolidays.USUAL,
         ),
         Field(
             "unsynced",
             WordChoice(tuple(WhenUnsynced), WhenUnsynced, no="off"),
-            "while the clock has not been synchronised since the box started: without a battery it begins "
-            "with the time of the last shutdown. armed: all day; off: not at all; clock: as the clock says, "
-            "for a box with a battery clock and no time server",
+            "while the clock has not been synchronised since the boot; without a battery, the clock then "
+            "starts at the time of the last shutdown. armed: all day; off: not at all; clock: by the clock,"
+            " for a gateway with a battery clock and without a time server",
             WhenUnsynced.ARMED,
         ),
     ),

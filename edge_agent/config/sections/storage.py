@@ -10,23 +10,28 @@ from edge_agent.config.model.settings import Collecting, Outbox, Storage
 
 STORAGE = Section(
     "storage",
-    "Clips and pictures that are kept on the box. What is oldest and matters least goes first, never what is "
-    "held.",
+    "Clips and pictures on the gateway. The oldest and least severe are deleted first; held ones "
+    "are never deleted.",
     (
         Field("max_bytes", ByteSize(10 * 10**6, 10**13), "space on disk", 2 * 10**9, "2GB"),
-        Field("max_age_days", Number(0.04, 3650, "days"), "older ones go, however much space is left", 30.0),
+        Field(
+            "max_age_days",
+            Number(0.04, 3650, "days"),
+            "older ones are deleted, however much space is left",
+            30.0,
+        ),
         Field(
             "keep_free",
             ByteSize(10 * 10**6, 10**12),
-            "so much of the disk is left to others, the outbox first of all",
+            "space on disk that is left free for other data, above all the outbox",
             200 * 10**6,
             "200MB",
         ),
         Field(
             "seal_to",
             SealingKey(),
-            "everything is encrypted to this key of the centre: a stolen box shows nobody, and nothing can "
-            "be looked at on the box itself",
+            "clips and pictures are encrypted to this key of the centre: a thief of the gateway cannot view"
+            " them, but neither can a technician on the gateway",
             None,
             "not encrypted",
         ),
@@ -42,7 +47,8 @@ OUTBOX = Section(
         Field(
             "max_bytes",
             ByteSize(10**6, 10**12),
-            "space on disk; when it is full the lowest priority goes first, and the loss is announced",
+            "space on disk; when it is full, events of the lowest priority are dropped first, and the loss "
+            "is reported",
             256 * 10**6,
             "256MB",
         ),
@@ -53,21 +59,21 @@ OUTBOX = Section(
 
 COLLECT = Section(
     "collect",
-    "Frames for training, which a signed command `collect` may have the gateway keep for a time, sealed. "
-    "They show people and number plates: read docs/guide/collect.md before you allow it.",
+    "Frames for training, which the gateway stores sealed for a time after a signed command "
+    "`collect`. They show people and number plates: read docs/guide/collect.md before you allow it.",
     (
-        Field("allow", Flag(), "whether such a command is obeyed", False),
+        Field("allow", Flag(), "whether the command `collect` is accepted", False),
         Field(
             "seal_to",
             SealingKey(),
-            "frames are encrypted to this key; nothing on the gateway can open them",
+            "frames are encrypted to this key; they cannot be opened on the gateway",
             None,
             "storage.seal_to; without either the command is refused",
         ),
         Field(
-            "max_bytes", ByteSize(10 * 10**6, 10**11), "space on disk for all of them", 200 * 10**6, "200MB"
+            "max_bytes", ByteSize(10 * 10**6, 10**11), "space on disk for all frames", 200 * 10**6, "200MB"
         ),
-        Field("keep_days", Number(0.04, 90, "days"), "each is deleted so long after it was taken", 14.0),
+        Field("keep_days", Number(0.04, 90, "days"), "days after which a frame is deleted", 14.0),
     ),
     build_from_values(Collecting),
 )

@@ -28,23 +28,23 @@ WIDE = 9 / 16
 ZONE = Section(
     "zone",
     "An area of the picture that rules refer to by its id.",
-    (Field("polygon", PolygonType(), "its corners, in order; it closes by itself"),),
+    (Field("polygon", PolygonType(), "its corners in order; the last is connected to the first"),),
     lambda values: values["polygon"],
     example="{polygon: [[x, y], [x, y], [x, y], …]}",
 )
 
 LINE = segment(
     "line",
-    "A line in the picture that rules refer to by its id. Who looks along it, from its first point to the "
-    "second, has side A on the left hand and B on the right.",
-    "where it begins",
-    "where it ends",
+    "A line in the picture that rules refer to by its id. Seen from its first point towards the "
+    "second, side A is on the left and side B on the right.",
+    "its first point",
+    "its second point",
 )
 
 FIELDS = (
     Field("zones", MapOf(ZONE, "zones", 32), "areas that rules refer to", {}, "`{}`"),
     Field("lines", MapOf(LINE, "lines", 32), "lines that rules refer to", {}, "`{}`"),
-    Field("rules", ListOf(RULE, "rules"), "what to tell about them", ()),
+    Field("rules", ListOf(RULE, "rules"), "the rules for zones and lines", ()),
 )
 KEYS = tuple(each.key for each in FIELDS)
 
