@@ -139,7 +139,7 @@ def _teach(args: argparse.Namespace) -> None:
         raise DataError("say --taught FOLDER: where the labels go")
     sources = read_sources()
     items = [item for item in read_pictures(args.data, sources) if sources[item.set].taught]
-    items.sort(key=lambda item: -len(sources[item.set].unlabelled))  # what is needed most first
+    items.sort(key=lambda item: -len(sources[item.set].unlabelled))  # sets with most unlabelled classes first
     begun = time.monotonic()
     for number, _ in enumerate(teach(Teacher(args.teacher).label, items, sources, args.taught), 1):
         if number % 50 == 0:

@@ -1,7 +1,8 @@
-"""What two voices agree on is a label; what they disagree on is a question for a person.
+"""Makes labels where two voters agree, and questions for a person where they disagree.
 
-A voice is a teacher, or the model in force. No voice is right alone: a COCO model calls a motorbike's rider a
-person, and one that was trained on few walkers calls a walker a rider.
+A voter ("voice" in names) is a teacher model or the model in force. A single voter is not reliable: a COCO
+model classifies a motorbike's rider as a person, and a model that was trained with few pedestrians classifies
+them as riders.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from training.predict import Floats
 from training.progress import Progress
 
 SURE = (0.5, 0.4, 0.5)
-"""Score of each class from which one of two voices that agree makes a label."""
+"""Score of each class that one of two agreeing voters needs to make a label."""
 ALONE = (0.6, 0.5, 0.6)
-"""Score from which what a single voice finds is asked."""
+"""Score from which the detection of a single voter becomes a question."""
 DOUBTFUL = 0.3
-"""Score from which nothing is learnt where a single voice finds something; below, it is background."""
+"""Score from which the detection of a single voter is ignored; below, it is background."""
 UNSURE = 0.2
-"""Score from which a voice supports another."""
+"""Score from which a voter supports another."""
 SAME_OBJECT = 0.45
-"""Overlap from which boxes of two voices are one object. Lower: fewer questions, and looser boxes."""
+"""Overlap from which boxes of two voters are one object. Lower: fewer questions and less exact boxes."""
 STANDING = 0.8
 """Overlap from which boxes in following frames of a camera are one standing object."""
 GAP = 6
-"""Frames without it after which a standing object is another one."""
+"""Number of frames without a standing object after which the next one is a different object."""
 VOTES = 2
 """Labels of a standing object, all of one class, that answer the questions about it."""
 
@@ -39,13 +40,13 @@ Voice = Callable[[Image], Floats]
 
 
 class Found(msgspec.Struct):
-    """One object of one frame, as the voices see it. The box is in 0..1 of the picture."""
+    """One object of one frame, as detected by the voters. The box is in 0..1 of the picture."""
 
     box: tuple[float, float, float, float]
     votes: list[tuple[int, float]]
     """Class and score by each voice that sees it, the surest first."""
     kind: int | None
-    """Class, or IGNORE: nothing is learnt there. None: a person is asked."""
+    """Class, or IGNORE: not used for training. None: a person is asked."""
 
     @property
     def key(self) -> str:
@@ -53,7 +54,7 @@ class Found(msgspec.Struct):
 
 
 class Seen(msgspec.Struct):
-    """What the voices found in one frame."""
+    """The detections of the voters in one frame."""
 
     voices: list[str]
     found: list[Found]
@@ -67,7 +68,9 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct):
-    """What a person is asked: one box. The answer is for the same standing object in other frames, too."""
+    """A question to a person about one box. The answer also applies to the same standing object in other
+    frames.
+    """
 
     members: list[Member]
     votes: list[tuple[int, float]]
@@ -75,7 +78,7 @@ class Question(msgspec.Struct):
 
 
 def agree(voices: Sequence[Floats], width: int, height: int) -> list[Found]:
-    """Each object that a voice sees."""
+    """Return each object that at least one voter detects."""
     boxes = np.concatenate([_of_voice(found, number) for number, found in enumerate(voices)])
     boxes = boxes[boxes[:, 4].argsort(kind="stable")[::-1]]
     free = np.ones(len(boxes), bool)
@@ -134,11 +137,11 @@ def label(frames: Sequence[Frame], voices: dict[str, Voice], folder: Path, progr
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(Seen(names, found)))
-        fresh.replace(path)  # a kill in between leaves no half of it
+        fresh.replace(path)  # a kill in between leaves no partial file
 
 
 def read_seen(frame: Frame, folder: Path) -> Seen | None:
-    """What ``label`` wrote of the frame."""
+    """Return what ``label`` wrote for the frame."""
     try:
         return msgspec.json.decode(_path(frame, folder).read_bytes(), type=Seen)
     except (OSError, msgspec.DecodeError):
@@ -176,7 +179,7 @@ def questions(frames: Sequence[Frame], found: dict[str, list[Found]]) -> list[Qu
 
 
 Chain = list[tuple[str, Found]]
-"""Boxes of one standing object, by the file of their frame. What moves is a chain of one."""
+"""Boxes of one standing object, by the file of their frame. A moving object is a chain of one box."""
 
 
 def _standing(frames: Iterable[Frame], found: dict[str, list[Found]]) -> list[Chain]:
@@ -230,7 +233,7 @@ def _doubt(one: Found) -> float:
 def write_labels(
     frames: Iterable[Frame], found: dict[str, list[Found]], answers: dict[Member, int | None]
 ) -> None:
-    """Labels of each frame as YOLO text: agreed on or answered (None: nothing is there), the rest ignored."""
+    """Write agreed and answered labels of each frame as YOLO text (None: no object); others are ignored."""
     for frame in frames:
         frame.labels.parent.mkdir(parents=True, exist_ok=True)
         frame.labels.write_text("\n".join(_lines(frame, found[frame.file], answers)), encoding="ascii")

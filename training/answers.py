@@ -21,7 +21,7 @@ KEYS: dict[str, int | None] = {
 
 
 class Answer(msgspec.Struct):
-    """One line of the file. Without an answer it takes the last one of these boxes back."""
+    """One line of the file. Without an answer it cancels the last answer about these boxes."""
 
     members: list[Member]
     answer: str | None
@@ -48,7 +48,7 @@ class Answers:
                 self._given.pop(member, None)
 
     def give(self, question: Question, answer: str | None) -> None:
-        """Durable when it returns; None takes it back."""
+        """Store the answer durably; None cancels the last one."""
         row = Answer(question.members, answer)
         with self._path.open("ab") as file:
             file.write(b"\n" if _is_cut_off(self._path) else b"")
@@ -62,7 +62,7 @@ class Answers:
         return next((self._given[member] for member in question.members if member in self._given), None)
 
     def by_member(self, questions: Sequence[Question]) -> dict[Member, int | None]:
-        """Class, IGNORE or None (there is nothing) of each box that is answered."""
+        """Return the class, IGNORE or None (no object) of each answered box."""
         given = [(question, self.of(question)) for question in questions]
         return {member: KEYS[said] for question, said in given if said for member in question.members}
 

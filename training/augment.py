@@ -12,15 +12,15 @@ from training.dataset import Boxes, Image
 
 PAD = (114, 114, 114)
 SIZES = (12.0, 260.0)
-"""Pixels that the longer edge of the object in the middle has in a window."""
+"""Pixels of the longer edge of the object in the centre of a window."""
 LARGEST = 2.2  # scale of a window
 AS_A_WHOLE = 0.35
-"""Chance of a window at the scale at which the agent sees whole pictures, whatever the size of its object."""
+"""Probability of a window at the scale of whole pictures in the agent, for any size of its object."""
 WHOLE_WIDTH = (300.0, 620.0)  # pixels of a whole picture's width at that scale
 STRETCH = 1.2
 """Cameras stretch 16:9 into 4:3 and back: how much wider or narrower a window may become."""
 MOSTLY_INSIDE = 0.4
-"""Share of a box that must lie in the window; what is cut off further is no object of the window."""
+"""Share of a box that must be in the window; otherwise the object is not used in this window."""
 SMALLEST_AREA = 30.0  # pixels
 
 Floats = NDArray[np.float32]
@@ -35,9 +35,9 @@ class Window:
 def window(
     image: Image, boxes: Boxes, kind: int | None, size: tuple[int, int], rng: np.random.Generator
 ) -> Window:
-    """Cut a window around an object of class ``kind``, anywhere for None.
+    """Cut a window around an object of class ``kind``, or anywhere for None.
 
-    ``size``: its width and its greatest height; it is less high where the picture ends.
+    ``size``: its width and maximum height; it is lower where the picture ends.
     """
     height, width = image.shape[:2]
     box = _middle(boxes, kind, width, height, rng)
@@ -78,7 +78,7 @@ def _cut(
     image: Image, scales: NDArray[np.float64], corner: NDArray[np.float64], size: tuple[int, int]
 ) -> Image:
     x, y = scales
-    if scales.min() < 0.7:  # without averaging a far object would be a few stray pixels
+    if scales.min() < 0.7:  # without averaging a distant object would be a few random pixels
         image = np.asarray(cv2.resize(image, None, fx=x, fy=y, interpolation=cv2.INTER_AREA), np.uint8)
         x = y = 1.0
     move = np.array([[x, 0, -corner[0]], [0, y, -corner[1]]], np.float32)

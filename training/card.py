@@ -1,4 +1,4 @@
-"""The model card and the notice that travel with the shipped weights, made from what was measured."""
+"""The model card and the notice of the shipped weights, generated from measurements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from training.dataset import CLASSES, IGNORE, Item, Source
 from training.evaluate import Counted, Result
 
-FEWEST = 20  # objects: of fewer a figure says nothing
+FEWEST = 20  # objects: with fewer, a figure is not significant
 CHANGES = "Pictures were scaled, cut and varied; boxes were merged, checked and completed by a detector."
 
 

@@ -1,6 +1,7 @@
 """Frames that gateways collected, as `edge-agent collect open` writes them: pictures and a manifest.
 
-A place is a camera of a gateway. Some whole cameras are held out: nothing is learnt from their pictures, and
+A place is a camera of a gateway. Some whole cameras are held out: their pictures are not used for training,
+and
 the trained model is measured on them.
 """
 
@@ -42,7 +43,7 @@ class Frame(Item):
 
 @dataclass(frozen=True)
 class Row:
-    """What the manifest says of one picture."""
+    """The manifest's row of one picture."""
 
     file: str
     sha256: str
@@ -96,7 +97,7 @@ def check(folder: Path, rows: Sequence[Row], kept: Path, progress: Progress) -> 
 
 
 def _fault(folder: Path, row: Row) -> str:
-    """Empty for a picture that can be used."""
+    """Return the reason why a picture cannot be used; empty if it can."""
     parts = PurePosixPath(row.file).parts
     if not parts or parts[0] == "/" or ".." in parts:
         return "the manifest names a file outside of the collection"

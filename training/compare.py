@@ -1,4 +1,4 @@
-"""The candidate beside the model in force, on cameras that the candidate never saw."""
+"""Compares the candidate with the model in force, on cameras that were not used for its training."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from training.predict import METADATA, Floats, Model
 from training.teacher import LABELS, merge_riders
 
 FEWEST = 20
-"""Objects of a class at a place; of fewer a figure says nothing, and nothing is refused for it."""
+"""Objects of a class at a place; with fewer, a figure is not significant and never refuses a model."""
 FALSE_MARGIN = 0.5
-"""False detections a picture more than those of the model in force: what refuses where objects are few."""
+"""Additional false detections per picture, compared with the model in force, that refuse a model if there are
+few objects.
+"""
 FEWEST_PICTURES = 10
 """Pictures of a place from which false detections are judged."""
 ALL = "all classes"
@@ -45,7 +47,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 def detector(path: Path) -> Detect:
-    """Any model that the agent can load, on whole pictures; a rider and the machine are one object."""
+    """Load any model of the agent, for whole pictures; a rider and the two-wheeler are one object."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if METADATA in archive.namelist():
@@ -110,7 +112,7 @@ def _score(counted: Counted, pictures: int, threshold: float) -> Score:
 
 
 def worse(figures: Sequence[Figure], margin: float) -> list[str]:
-    """Why the candidate must not be released: where it is worse by more than the margin."""
+    """Return the reasons against a release: where the candidate is worse by more than the margin."""
     judged = [figure for figure in figures if figure.objects >= FEWEST]
     reasons = [_worse_f1(figure) for figure in judged if figure.candidate.f1 < figure.in_force.f1 - margin]
     quiet = [

@@ -1,6 +1,6 @@
 """Pictures with their boxes, as a manifest lists them; split by place, never by frame.
 
-A data folder holds ``manifest.csv`` and a folder a set with ``images/`` and ``labels/`` (YOLO text: class,
+A data folder has ``manifest.csv`` and one folder per set with ``images/`` and ``labels/`` (YOLO text: class,
 centre x, centre y, width, height, 0..1). Classes: 0 person, 1 two-wheeler with its riders as one box,
 2 vehicle, 3 ignore.
 """
@@ -32,7 +32,7 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a set of pictures is from."""
+    """The origin and licence of a set of pictures."""
 
     address: str
     licence: str
@@ -41,8 +41,8 @@ class Source:
     unlabelled: list[str] = field(default_factory=list)
     taught: bool = False  # by a teacher, too
     crops: bool = False  # squares of background, no whole pictures
-    split: str = ""  # instead of the manifest's
-    photographs: bool = False  # each picture is a place of its own
+    split: str = ""  # replaces that of the manifest
+    photographs: bool = False  # each picture is a separate place
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def read_manifest(folder: Path, sources: dict[str, Source], taught: Path | None 
 
 
 def read_pictures(folder: Path, sources: dict[str, Source], taught: Path | None = None) -> list[Item]:
-    """All pictures of a data folder, those without labels too. Raises DataError."""
+    """Read all pictures of a data folder, also those without labels. Raises DataError."""
     path = folder / "manifest.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -123,7 +123,7 @@ def _item(folder: Path, row: dict[str, str], source: Source, taught: Path | None
 
 
 def damaged(items: Iterable[Item]) -> Iterator[Path]:
-    """Pictures that are missing or not those of the manifest."""
+    """Return pictures that are missing or differ from the manifest."""
     for item in items:
         try:
             with item.path.open("rb") as file:

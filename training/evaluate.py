@@ -1,4 +1,4 @@
-"""How well a model sees pictures of places that it was never trained on."""
+"""Evaluates a model on pictures of places that were not used for training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from training.dataset import CLASSES, IGNORE, Boxes, Image, Item, Source
 from training.predict import Floats
 
 SMALLEST = 20.0
-"""Pixels of the longer edge in a picture of 640 pixels width; what is smaller neither counts nor harms."""
+"""Pixels of the longer edge in a picture of 640 pixels width; smaller objects are ignored."""
 MATCH = 0.5  # intersection over union
 HEIGHTS = ((0.0, 40.0), (40.0, 100.0), (100.0, 10_000.0))
 """Groups of object heights, in pixels of a picture of 640 pixels width."""
-LOWEST = 0.05  # threshold of the candidates that average precision looks at
+LOWEST = 0.05  # threshold of the candidates for average precision
 
 Detect = Callable[[Image, float], Floats]
 
@@ -50,7 +50,7 @@ class Counted:
 
 @dataclass
 class Result:
-    """Figures by group of pictures and class, and what each object was taken for."""
+    """Figures by group of pictures and class, and the confusion matrix."""
 
     counted: dict[tuple[str, str], Counted] = field(default_factory=dict)
     taken_for: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -69,8 +69,10 @@ def evaluate(
 ) -> Result:
     """Groups: ``all``, the light, the place, crops of background, and the object's height (recall only).
 
-    ``overlap``: intersection over union from which a detection is right; a lower one forgives loose labels.
-    Sets overlook objects. What a teacher finds beside their labels neither counts nor harms.
+    ``overlap``: intersection over union from which a detection is right; a lower one tolerates inexact
+    labels.
+    Some objects are not labelled: detections that only a teacher confirms count neither as right nor as
+    wrong.
     """
     result = Result()
     for item in items:
@@ -146,7 +148,7 @@ class _Counting:
             result.taken_for[key] = result.taken_for.get(key, 0) + 1
 
     def _matched(self, found: Floats, wanted: Boxes) -> list[int]:
-        """For each detection, best first, the object that it finds; -1: none, or one found already."""
+        """Return the object of each detection, best first; -1: none, or an object that was already found."""
         free, out = set(range(len(wanted))), []
         for box in found:
             overlap = _overlaps(box, wanted)
@@ -159,7 +161,7 @@ class _Counting:
 
 
 def _inside(box: Floats, ignored: Boxes) -> bool:
-    """Whether half of the box lies in something that does not count."""
+    """Return whether half of the box is inside an ignored box."""
     if not len(ignored):
         return False
     meet = np.minimum(box[2:4], ignored[:, 2:4]) - np.maximum(box[:2], ignored[:, :2])

@@ -1,4 +1,4 @@
-"""From trained weights to the int8 TFLite file that the agent loads, calibrated on real pictures."""
+"""Converts trained weights to the int8 TFLite file that the agent loads, calibrated on real pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.train import as_input, checkpoint
 
 
 class Exported(nn.Module):
-    """What the file computes: for each stride scores 0..1 and distances in strides.
+    """The exported computation: for each stride scores 0..1 and distances in strides.
 
     In pixels the distances of one stride are up to four times those of another, and one scale of int8 would
     have to fit both.
@@ -36,7 +36,7 @@ class Exported(nn.Module):
 
 
 def load_average(path: Path) -> tuple[Detector, int]:
-    """The network of a checkpoint with its averaged weights, and the step that it is of."""
+    """Load the network of a checkpoint with its averaged weights, and its step."""
     with checkpoint(path) as kept:
         network = Detector(kept["plan"]["width"])
         network.load_state_dict(kept["average"])
@@ -57,12 +57,12 @@ def export(network: Detector, size: tuple[int, int], calibration: Sequence[Image
     litert_torch.convert(channels_last, (sample[0].permute(0, 2, 3, 1).contiguous(),)).export(str(floating))
     quantising = quantizer.Quantizer(str(floating), recipe.static_wi8_ai8())
     path.write_bytes(quantising.quantize(_ranges(floating, calibration)).quantized_model)
-    for made in (path, floating):  # the second to measure what quantising costs
+    for made in (path, floating):  # the second one to measure the effect of quantisation
         _describe(made, size)
 
 
 def _ranges(floating: Path, calibration: Sequence[Image]) -> dict[str, Any]:
-    """Least and greatest value of each tensor over all pictures.
+    """Return the minimum and maximum of each tensor over all pictures.
 
     The quantiser's own choice is a mean over pictures: where most hold few objects no score passed 0.5, and
     no box four strides from its middle.

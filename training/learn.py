@@ -58,7 +58,9 @@ def run(args: argparse.Namespace, load: Callable[[Path], Voice] = load_voice) ->
 
 @contextlib.contextmanager
 def alone(work: Path) -> Iterator[None]:
-    """Two runs would write each other's files. Ends with the process, however that ends. Raises DataError."""
+    """Lock the folder, because two runs would overwrite each other's files. The lock ends with the process.
+    Raises DataError.
+    """
     work.mkdir(parents=True, exist_ok=True)
     with (work / "lock").open("w") as file:
         try:
@@ -71,7 +73,7 @@ def alone(work: Path) -> Iterator[None]:
 
 
 class Evaluation(msgspec.Struct):
-    """What the step evaluate leaves for release."""
+    """The result of the step evaluate, for the step release."""
 
     candidate: str  # sha256
     in_force: str
@@ -80,7 +82,7 @@ class Evaluation(msgspec.Struct):
 
 
 class Job:
-    """One run of the command. What is wrong with its options is said before the first step."""
+    """One run of the command. Its options are checked before the first step."""
 
     def __init__(self, args: argparse.Namespace, load: Callable[[Path], Voice]) -> None:
         self._args, self._load = args, load
@@ -128,13 +130,13 @@ class Job:
 
     @property
     def _voices(self) -> list[Path]:
-        """Two teachers need no third voice; one is set against the model in force."""
+        """Return the two voters: two teachers, or one teacher and the model in force."""
         teachers: list[Path] = self._args.teacher
         return teachers if len(teachers) > 1 else [*teachers, self._in_force]
 
     @cached_property
     def _frames(self) -> list[Frame]:
-        """Those that can be used; the others are named."""
+        """Return the usable frames; print the others."""
         folder: Path = self._args.folder
         rows = read_rows(folder)
         faults = check(folder, rows, self.work / "checked.json", Progress("check"))
@@ -219,7 +221,7 @@ class Job:
         print(f"train: {self._model}: {self._model.stat().st_size / 1e6:.2f} MB", flush=True)
 
     def _is_model_made(self) -> bool:
-        """Of the weights as they are, and of the size that is asked for."""
+        """Return whether the model file is of the present weights and the requested size."""
         with contextlib.suppress(DataError):
             newer = self._model.stat().st_mtime >= self._weights.stat().st_mtime
             return newer and described(self._model)[:2] == self._size

@@ -1,6 +1,6 @@
-"""Which cell answers for which object, and what a wrong answer costs.
+"""Assigns cells to objects, and computes the loss.
 
-A cell near the middle of an object answers for it, on the level that fits the object's size (FCOS). Scores
+Cells near the centre of an object are assigned to it, on the level for the object's size (FCOS). Scores
 learn the overlap that the predicted box has (quality focal loss, Li et al. 2020), boxes the generalised
 overlap (Rezatofighi et al. 2019).
 """
@@ -18,9 +18,11 @@ from training.dataset import IGNORE
 from training.network import STRIDES, Level
 
 LEVEL_SIZES = {8: (0.0, 56.0), 16: (40.0, 120.0), 32: (90.0, 1e9)}
-"""Stride to the longer edge in pixels of the objects that the level answers for; they overlap on purpose."""
+"""Stride to the range of the longer edge in pixels of the objects of the level; the ranges overlap on
+purpose.
+"""
 CENTRE = 1.3
-"""Cells within so many strides of an object's middle answer for it."""
+"""Cells within this number of strides of an object's centre are assigned to it."""
 BOX_WEIGHT = 2.0
 
 
@@ -34,7 +36,7 @@ class Truth:
 
 
 def loss(levels: Sequence[Level], truths: Sequence[Truth]) -> Tensor:
-    """Mean cost a cell that answers for something."""
+    """Return the mean loss per assigned cell."""
     score_cost, box_cost, count = torch.zeros(()), torch.zeros(()), 0
     for (logits, edges), stride in zip(levels, STRIDES, strict=True):
         x, y = _middles(logits.shape[2], logits.shape[3], stride)
@@ -52,7 +54,7 @@ def loss(levels: Sequence[Level], truths: Sequence[Truth]) -> Tensor:
             overlap, general = overlaps(found, wanted[:, :4])
             target[number, wanted[:, 4].long(), rows, columns] = overlap.detach().clamp(0.1, 1.0)
             mask[number, :, rows, columns] = (
-                1  # what a labelled object is not is known, too: a rider is no person
+                1  # the other classes of a labelled object are known, too: a rider is not a person
             )
             box_cost = box_cost + (1 - general).sum()
             count += len(cells)
@@ -62,7 +64,7 @@ def loss(levels: Sequence[Level], truths: Sequence[Truth]) -> Tensor:
 
 
 def assign(boxes: Tensor, x: Tensor, y: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Cells [k, 2] (row, column) that answer, and the index [k] into ``boxes`` of the object of each.
+    """Return the assigned cells [k, 2] (row, column), and the index [k] of the object of each in ``boxes``.
 
     Of two objects at one cell the smaller one wins. An object between cells gets the nearest one.
     """
@@ -95,7 +97,7 @@ def overlaps(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _leave_out(mask: Tensor, truth: Truth, x: Tensor, y: Tensor) -> None:
-    """Nothing is learnt about unlabelled classes, nor inside ignored boxes."""
+    """Exclude unlabelled classes and ignored boxes from the loss."""
     for kind, top, bottom in truth.unlabelled:
         mask[kind, (y >= top) & (y < bottom)] = 0
     for x1, y1, x2, y2, kind in truth.boxes.tolist():

@@ -61,7 +61,7 @@ class Head(nn.Module):
 
 
 class Detector(nn.Module):
-    """Few channels where the picture is large: there a channel costs most and tells least."""
+    """Few channels at high resolution, where a channel costs most and contributes least."""
 
     def __init__(self, width: int = WIDTH, classes: int = len(CLASSES)) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Detections of an exported model on whole pictures, by the runtime that boxes have."""
+"""Detections of an exported model on whole pictures, with the runtime of the gateways."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 METADATA = "edge_agent_model.json"
 """Appended to the model file as a zip entry, as TFLite's own metadata are: labels, strides, input size."""
 MOST = 300
-"""Candidates that go into the suppression of doubles."""
+"""Maximum number of candidates for the suppression of duplicates."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ def decode(scores: Floats, edges: Floats, stride: int, threshold: float) -> Floa
 
 
 def suppress(boxes: Floats, threshold: float, overlap: float = 0.5) -> Floats:
-    """Of boxes that overlap by more than ``overlap`` the best, whatever its class: a rider is one object."""
+    """Keep the best of boxes that overlap by more than ``overlap``, independent of class: a rider is one
+    object.
+    """
     boxes = boxes[boxes[:, 4].argsort()[::-1][:MOST]]
     if not len(boxes):
         return boxes

@@ -1,4 +1,4 @@
-"""One line of progress now and then, with the time left."""
+"""Prints progress from time to time, with the remaining time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Progress:
         self._step = step
 
     def over(self, things: Sequence[T]) -> Iterator[T]:
-        """The things one after the other."""
+        """Iterate over the items and print progress."""
         begun = shown = time.monotonic()
         for number, thing in enumerate(things):
             now = time.monotonic()

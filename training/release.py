@@ -20,12 +20,12 @@ from training.compare import FALSE_MARGIN, FEWEST, Figure, table
 from training.dataset import CLASSES, IGNORE, DataError, Item, Source
 
 FIGURES = "figures.json"
-"""Each class at each held-out place, beside the model in force."""
+"""Figures of each class at each held-out place, compared with the model in force."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is to be released, and what it was made of."""
+    """The model to release, and its training data."""
 
     model: Path
     in_force: Path
@@ -41,7 +41,7 @@ class Candidate:
 
 
 def write_release(candidate: Candidate, name: str, key: Path, folder: Path) -> Path:
-    """The folder of the release; it appears whole or not at all. Raises DataError, EdgeAgentError."""
+    """Write the folder of the release, completely or not at all. Raises DataError, EdgeAgentError."""
     private = read_private(key)
     target = folder / name
     if target.exists():

@@ -28,32 +28,32 @@ PAGE = Path(__file__).with_name("review.html")
 MOST_BYTES = 1000  # of a request's body
 CONTEXT = 2.5
 """Edge of the crop, in longer edges of the box."""
-LEAST_CONTEXT = 160  # pixels of the picture: a far object says little without its street
+LEAST_CONTEXT = 160  # pixels of the picture: a distant object needs its surroundings
 SHOWN = 640  # pixels of the crop on the page
 POLL_S = 0.2
 JSON = "application/json"
 
 
 class Asked(msgspec.Struct):
-    """What the page is sent: a question, or the end (``number`` is -1)."""
+    """Sent to the page: a question, or the end (``number`` is -1)."""
 
     number: int
     left: int
     answered: int
     place: str = ""
     frames: int = 1
-    """In how many frames the answer counts: a standing object is asked once."""
+    """Number of frames to which the answer applies: a standing object is asked about once."""
 
 
 class Given(msgspec.Struct, forbid_unknown_fields=True):
-    """What the page sends."""
+    """Sent by the page."""
 
     number: int
     answer: str
 
 
 class Review:
-    """The questions as they are answered. One lock, since a browser asks from several threads."""
+    """The questions and their answers. It has a lock: requests of a browser run on several threads."""
 
     def __init__(self, questions: Sequence[Question], frames: dict[str, Frame], answers: Answers) -> None:
         self._questions, self._frames, self._answers = questions, frames, answers
@@ -72,7 +72,7 @@ class Review:
         return Asked(number, left, answered, self._frames[members[0].file].place, len(members))
 
     def answer(self, given: Given) -> bool:
-        """False for what is not asked, or was answered already (a key that was pressed twice)."""
+        """Store an answer. False if it was not asked or already answered (a key that was pressed twice)."""
         with self._lock:
             if given.answer not in KEYS or given.number not in self._open:
                 return False
@@ -91,7 +91,7 @@ class Review:
             return True
 
     def crop(self, number: int) -> bytes:
-        """JPEG of the box with what is around it. Raises DataError, IndexError."""
+        """Return a JPEG of the box with its surroundings. Raises DataError, IndexError."""
         member = self._questions[number].members[0]
         box = np.array([float(value) for value in member.key.split(",")])
         return _drawn(self._frames[member.file].image(), box)
@@ -143,7 +143,7 @@ class _Listener(ThreadingHTTPServer):
     page: ReviewServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that went away in the middle of an answer."""
+        """Ignore a browser that disconnected during a response."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _is_wanted(self, token: str) -> bool:
-        """``Host`` is checked, too: a page elsewhere may have had its name pointed at this machine."""
+        """``Host`` is checked, too: against DNS rebinding by another site."""
         if self.headers.get("Host") == self._page.host and secrets.compare_digest(
             token.encode(), self._page.token.encode()
         ):
@@ -248,4 +248,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a line a key would hide the address."""
+        """Do nothing: one log line per key would hide the address."""

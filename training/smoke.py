@@ -1,6 +1,6 @@
-"""Drawn streets as training data, to try every step of training in a minute.
+"""Drawn streets as training data, to test every step of training in a minute.
 
-Nothing that a model learns from them is of use on a street: `make train-smoke` only shows that the steps
+A model that was trained with them is useless on real streets: `make train-smoke` only shows that the steps
 work.
 """
 

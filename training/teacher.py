@@ -1,7 +1,8 @@
 """A teacher that labels what a set leaves unlabelled: PicoDet-S, trained on COCO, on enlarged tiles.
 
-It sees a far walker only when the picture is enlarged, so a picture is cut into tiles that overlap by half.
-What it is sure of becomes a label; what it is unsure of becomes an ignored box, from which nothing is learnt.
+It detects a distant pedestrian only in an enlarged picture, so pictures are cut into tiles that overlap by
+half.
+Confident detections become labels; uncertain ones become ignored boxes, which are not used for training.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ TILES = (240, 400)
 SURE = (0.5, 0.4, 0.5)
 """Score from which a box of each class becomes a label."""
 UNSURE = 0.2
-"""Score from which a box is ignored. Lower: fewer missed walkers pass as background, and less is learnt."""
+"""Score from which a box is ignored. Lower: fewer missed pedestrians count as background, but less is learnt.
+"""
 MARGIN = 4  # pixels: a box that touches a tile's inner edge is cut off
 OVERLOOKED = 0.6
 """Score from which a box becomes a label although its set does label the class and has none there."""
 PERSON, TWO_WHEELER = 0, 1
 SLIM = 2.2
-"""A body is that much higher than wide: what is slimmer and called a two-wheeler may be a walker."""
+"""Height to width of a body: a slimmer "two-wheeler" may be a pedestrian."""
 RIDING = 0.5  # share of a person's box that lies in the two-wheeler's
 
 Label = Callable[[Image], Floats]
@@ -90,9 +92,9 @@ def tiles(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def merge_riders(found: Floats) -> Floats:
-    """A two-wheeler and who sits on it become one box; a person on it is no person of its own.
+    """Combine a two-wheeler and its rider into one box; the rider is not a separate person.
 
-    A rider stands out above the machine and shares its middle; who walks past beside it does not.
+    A rider stands out above the machine and shares its middle; a pedestrian beside it does not.
     """
     kinds = found[:, 5]
     machines, persons, rest = found[kinds == 1], found[kinds == 0], found[kinds == 2]
@@ -118,7 +120,7 @@ def _rides(persons: Floats, machine: Floats) -> Any:
 def complete(labelled: Boxes, found: Floats, unlabelled: Sequence[int]) -> Boxes:
     """The set's own boxes, the teacher's of the classes that the set leaves out, and what to ignore.
 
-    A sure person inside an ignored box is labelled: sets ignore walkers of whom they were unsure. What the
+    A sure person inside an ignored box is labelled: sets ignore uncertain pedestrians. What the
     teacher finds elsewhere of a class that the set does label was overlooked: it is labelled where the
     teacher is surer, else ignored. A label of the set that the teacher contradicts is ignored.
     """
@@ -150,7 +152,7 @@ def _or_ignored(label: Floats, found: Floats) -> Floats:
 
 
 def _covered(box: Floats, known: Boxes) -> bool:
-    """Whether the set says already what is there: a rider in a two-wheeler's box, a driver in a car's."""
+    """Return whether the set has a label there: a rider in a two-wheeler's box, a driver in a car's."""
     if not len(known):
         return False
     meet = (np.minimum(box[2:4], known[:, 2:4]) - np.maximum(box[:2], known[:, :2])).clip(0).prod(axis=1)
@@ -179,7 +181,7 @@ def _not_cut_off(boxes: Floats, tile: tuple[int, int, int, int], size: tuple[int
 
 
 def _without_parts(boxes: Floats) -> Floats:
-    """Without boxes that lie in a better one of their class: a torso that a tile showed, say."""
+    """Remove boxes inside a better box of the same class, for example a torso in one tile."""
     kept: list[Floats] = []
     for box in boxes[boxes[:, 4].argsort()[::-1]]:
         own = max(1.0, float((box[2:4] - box[:2]).prod()))
@@ -206,7 +208,7 @@ def teach(label: Label, items: Sequence[Item], sources: dict[str, Source], folde
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         fresh.write_text("\n".join(_line(box, width, height) for box in boxes), encoding="ascii")
-        fresh.replace(path)  # a kill in between leaves no half of it
+        fresh.replace(path)  # a kill in between leaves no partial file
         yield item
 
 

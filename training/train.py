@@ -25,10 +25,11 @@ from training.network import WIDTH, Detector
 log = logging.getLogger(__name__)
 
 MIDDLES = {0: 0.46, 1: 0.3, 2: 0.14, None: 0.1}
-"""How often a person, a two-wheeler, a vehicle and anything at all is in the middle of a window.
+"""Share of windows with a person, a two-wheeler, a vehicle, or anything in the centre.
 
-Persons more often than two-wheelers, since these come several to a picture: a detector that saw few walkers
-calls them riders.
+Persons more often than two-wheelers, because a picture often has several of these: a detector trained with
+few pedestrians
+classifies them as riders.
 """
 MOST = 6
 """A picture with more objects of a class than that is not drawn more often for them."""
@@ -57,7 +58,7 @@ class Pictures:
     """Draws training windows. Pictures stay encoded in memory; 4,000 of them take about 700 MB."""
 
     def __init__(self, items: Sequence[Item], sources: dict[str, Source]) -> None:
-        """Raises DataError where there is nothing to learn from."""
+        """Raises DataError without training data."""
         if not items:
             raise DataError("there is no picture to train on")
         self._items = items
@@ -77,7 +78,7 @@ class Pictures:
         self._kinds = kinds / kinds.sum()
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Image, Truth]:
-        """A square window; where a picture is less high, a piece of another one below it."""
+        """Draw a square window; if a picture is lower, a part of another one is added below it."""
         image = np.full((size, size, 3), PAD[0], np.uint8)
         boxes: list[Boxes] = []
         unlabelled: list[tuple[int, float, float]] = []
@@ -111,7 +112,7 @@ def _unlabelled(item: Item, sources: dict[str, Source]) -> list[int]:
 
 
 class Training:
-    """The state of a run, which a file keeps."""
+    """The state of a run, stored in a file."""
 
     def __init__(self, plan: Plan) -> None:
         torch.manual_seed(plan.seed)
@@ -132,7 +133,7 @@ class Training:
         return min(1.0, self.spent_s / (60 * plan.minutes) if plan.minutes else self.step / plan.steps)
 
     def save(self, path: Path) -> None:
-        """In one step: a kill in between leaves the file of before."""
+        """Save in one step: after a kill the previous file still exists."""
         fresh = path.with_suffix(".new")
         torch.save(
             {
@@ -149,7 +150,7 @@ class Training:
         fresh.replace(path)
 
     def load(self, path: Path) -> None:
-        """Raises DataError for the file of another plan, and for what is no checkpoint."""
+        """Raises DataError for the file of another plan, and for a file that is not a checkpoint."""
         with checkpoint(path) as kept:
             if kept["plan"] != self.plan.__dict__:
                 raise DataError(
@@ -162,7 +163,7 @@ class Training:
             self.step, self.spent_s = kept["step"], kept["spent_s"]
 
     def run(self, pictures: Pictures, checkpoint: Path) -> None:
-        """Train to the end of the plan. Blocks; prints a line with the time left now and then."""
+        """Train to the end of the plan. Blocks; prints the remaining time from time to time."""
         shown = saved = time.monotonic()
         recent: list[float] = []
         while self.done < 1:
@@ -179,7 +180,7 @@ class Training:
                 saved = now
 
     def advance(self, pictures: Pictures) -> float:
-        """One step; its cost."""
+        """Run one step and return its loss."""
         plan = self.plan
         drawn = [pictures.draw(plan.size, self.rng) for _ in range(plan.batch)]
         for group in self.optimiser.param_groups:
@@ -197,7 +198,7 @@ class Training:
         return float(cost.detach())
 
     def _average(self) -> None:
-        """The mean of the last few hundred steps sees better than any one of them."""
+        """Average the weights: the mean of the last few hundred steps detects better than any single step."""
         keep = min(0.998, (1 + self.step) / (20 + self.step))
         for name, value in self.network.state_dict().items():
             if value.dtype.is_floating_point:
