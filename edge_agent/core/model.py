@@ -292,9 +292,7 @@ class Track:
     detection_priority: float  # 0: no inference needed; the detector serves the largest first
     seen_now: bool  # supported by motion or a detection in this frame
     velocity: tuple[float, float] = (0.0, 0.0)  # picture widths and heights per second
-    parked_before: bool = (
-        False  # a vehicle or two-wheeler that stood there when it was first seen, until it moves
-    )
+    parked_before: bool = False  # a vehicle or two-wheeler: stood there when first seen, until it moves
 
 
 @dataclass(frozen=True, slots=True)

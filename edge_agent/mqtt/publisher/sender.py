@@ -124,9 +124,7 @@ class Sender:
         self._connection: BrokerConnection | None = None
         self._maximum_packet_bytes: int | None = None
         self._counted_bytes = 0
-        self._own: deque[tuple[str, MqttMessage]] = (
-            deque()
-        )  # own messages for which the window had no room yet
+        self._own: deque[tuple[str, MqttMessage]] = deque()  # own messages without room in the window
         self._media_attempts: dict[str, int] = {}  # in the order of their last deferral
         self._without_subscriber: set[str] = set()  # streams whose latest message had no subscriber
         self._reported_reasons: set[int] = set()

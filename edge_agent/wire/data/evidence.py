@@ -24,9 +24,7 @@ class ClipRef(Message, frozen=True, kw_only=True):
         ),
     ]
     duration_s: Annotated[float, Meta(ge=0)]
-    sealed_sha256: Sha256 | None = (
-        None  # of the file on the gateway, where media are sealed with the centre's key
-    )
+    sealed_sha256: Sha256 | None = None  # of the file on the gateway, where media are sealed
     cut_short: str | None = None  # why it ends before the event and its post-roll, or null
 
 

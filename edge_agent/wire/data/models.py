@@ -70,9 +70,7 @@ class ModelHealth(Message, frozen=True, kw_only=True):
     phase: ModelPhase | None = None
     until: Time | None = None  # end of the shadow mode or of the probation
     objects: Count = 0  # detected in shadow mode, by either model
-    agreement: Unit | None = (
-        None  # share of the objects of the model in force that the new model detected too
-    )
+    agreement: Unit | None = None  # share of the present model's objects that the new model detected too
     refusal: str | None = None  # why a switch to the new model would be refused
     reverted: Sha256 | None = None  # the model that was reverted last, until another one is tried
     reverted_at: Time | None = None

@@ -26,9 +26,7 @@ class SnapshotRef(Message, frozen=True, kw_only=True):
     sha256: Annotated[Sha256, Meta(description="of the JPEG, before sealing")]
     bytes: Count
     box: Annotated[WireBox, Meta(description="where the object is, in 0..1 of the snapshot")]
-    sealed_sha256: Sha256 | None = (
-        None  # of the bytes that are sent, where media are sealed with the centre's key
-    )
+    sealed_sha256: Sha256 | None = None  # of the bytes that are sent, where media are sealed
 
 
 class ObjectData(Message, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ class MqttHealth(Message, frozen=True, kw_only=True):
     reconnects: Count
     inflight: Count = 0
     refused: Count = 0  # messages the broker refused, since start; a missing subscriber does not count
-    no_subscriber: bool = False  # the latest event of some camera, or the latest picture, reached nobody
+    no_subscriber: bool = False  # the latest event of some camera, or the latest picture, had no subscriber
     no_retain: bool = False  # the broker keeps no retained messages: later subscribers miss state and birth
     last_error: str | None = None
     delivery: Literal["broker", "confirmed"] = "broker"  # whose acknowledgement an event waits for
@@ -159,7 +159,7 @@ class CommandsHealth(Message, frozen=True, kw_only=True):
 
     waiting: Count = 0  # accepted and not finished
     rejected: Count = 0  # since the agent started
-    unanswerable: Count = 0  # without an id, since then
+    unanswerable: Count = 0  # commands without an id, since then
     degraded: str | None = None  # why the journal cannot be written: most commands are refused
     rules: list[RuleOverride] = field(default_factory=list)
     relearning: list[str] = field(default_factory=list)  # cameras that learn their view again, as requested
