@@ -193,7 +193,7 @@ CHECK: Sentences = {
     ),
     "too-near": (
         "from and to must be at least {least} of the picture apart, or it has no direction",
-        "from và to phải cách nhau ít nhất {least} của hình, nếu không thì không có hướng",
+        "from và to phải cách nhau ít nhất {least} theo tọa độ của hình, nếu không thì không rõ hướng",
     ),
     "zone-none": (
         "zone: this camera has no zones; define {name} under zones",
@@ -260,7 +260,7 @@ CHECK: Sentences = {
     ),
     "two-slashes": (
         "must be {what}; after {scheme}: come two slashes",
-        "phải là {what}; sau {scheme}: có hai dấu gạch chéo",
+        "phải là {what}; sau {scheme}: phải có hai dấu gạch chéo",
     ),
     "scheme-missing": (
         "must be {what}; a scheme such as {scheme}:// is missing",
@@ -326,7 +326,7 @@ PHRASES = {
     "objects": "người, phương tiện",
     "pictures a second": "khung hình/giây",
     "inferences a second": "lần nhận dạng/giây",
-    "of the picture's width or height": "(phần của chiều rộng hoặc chiều cao hình)",
+    "of the picture's width or height": "(tính theo chiều rộng hoặc chiều cao hình)",
     "broker addresses": "địa chỉ máy chủ nhận tin",
     "class labels": "nhãn",
     "cameras": "camera",

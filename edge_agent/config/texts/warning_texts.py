@@ -24,7 +24,7 @@ WARNINGS: Sentences = {
     ),
     "short-arrow": (
         "arrow: {length:.2g} of the picture is too short for a sure direction; draw a longer one",
-        "arrow: dài {length:.2g} của hình là quá ngắn để biết chắc hướng; hãy vẽ dài hơn",
+        "arrow: dài {length:.2g} theo tọa độ của hình, quá ngắn để biết chắc hướng; hãy vẽ dài hơn",
     ),
     "small-zone": (
         "min_distance: the zone {name} is only {longest:.2g} widths of a 16:9 picture from end to end: "
@@ -78,7 +78,7 @@ WARNINGS: Sentences = {
     # --- clips ---
     "clip-idle": (
         "clip does nothing: report.clips is none",
-        "mục clip không có tác dụng: report.clips là none",
+        "phần clip không có tác dụng: report.clips là none",
     ),
     "clip-private": (
         "no clips: this camera has privacy_masks, and a clip is not transcoded, so they would not be in "

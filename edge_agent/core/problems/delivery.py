@@ -12,7 +12,7 @@ OUTBOX: Sentences = {
     ),
     "outbox-damaged": (
         "outbox: {events} events given up since start, the disk had damaged them",
-        "hàng chờ gửi: đã mất {events} sự kiện từ khi khởi động do ổ đĩa ghi hỏng",
+        "hàng chờ gửi: đã mất {events} sự kiện từ khi khởi động do ổ đĩa làm hỏng dữ liệu",
     ),
     "outbox-in-memory": (
         "{why}; events wait in memory, the disk is tried every {seconds} s",
@@ -38,11 +38,11 @@ OUTBOX: Sentences = {
     "salvaged-nothing": ("nothing of it could be read", "không đọc được sự kiện nào"),
     "salvaged-some": (
         "{events} of its events saved, how many are lost is not known",
-        "cứu được {events} sự kiện, không rõ mất bao nhiêu sự kiện",
+        "khôi phục được {events} sự kiện, không rõ mất bao nhiêu sự kiện",
     ),
     "salvaged": (
         "{events} of its events saved, at most {lost} lost",
-        "cứu được {events} sự kiện, mất nhiều nhất {lost} sự kiện",
+        "khôi phục được {events} sự kiện, mất nhiều nhất {lost} sự kiện",
     ),
 }
 
@@ -85,7 +85,7 @@ BROKER: Sentences = {
     ),
     "broker-away-detail": (
         "broker: away for {hours:.1f} h; tried last: {recovery}, {outcome}: {detail}",
-        "máy chủ nhận tin: mất kết nối {hours:.1f} giờ; lần thử cuối: {recovery}, {outcome} {detail}",
+        "máy chủ nhận tin: mất kết nối {hours:.1f} giờ; lần thử cuối: {recovery}, {outcome}: {detail}",
     ),
     "certificate-ends": (
         "broker: the certificate ends in {days} days: have the centre renew it",
@@ -93,7 +93,7 @@ BROKER: Sentences = {
     ),
     "certificate-expired": (
         "broker: the certificate has expired, {days} days ago: have the centre renew it",
-        "chứng thư đã hết hạn {days} ngày: báo trung tâm gia hạn",
+        "chứng thư đã hết hạn từ {days} ngày trước: báo trung tâm gia hạn",
     ),
     "ca-ends": (
         "broker: the CA certificate ends in {days} days: have the centre renew it",
@@ -101,7 +101,7 @@ BROKER: Sentences = {
     ),
     "ca-expired": (
         "broker: the CA certificate has expired, {days} days ago: have the centre renew it",
-        "chứng thư của CA đã hết hạn {days} ngày: báo trung tâm gia hạn",
+        "chứng thư của CA đã hết hạn từ {days} ngày trước: báo trung tâm gia hạn",
     ),
     "certificate-next": ("broker: {why}", "máy chủ nhận tin: {why}"),
 }

@@ -51,11 +51,11 @@ BOARD: Sentences = {
     "decoding-too-much": (
         "decoding: the cameras send as much as {requested} pictures of {size} a second, {profile} is made "
         "for {limit}; most comes from {camera} ({camera_size}, {fps} a second): {advice}",
-        "giải mã: các camera gửi tương đương {requested} hình {size} mỗi giây, {profile} chỉ đáp ứng "
-        "{limit}; nhiều nhất là {camera} ({camera_size}, {fps} hình mỗi giây): {advice}",
+        "giải mã: các camera gửi tương đương {requested} khung hình {size} mỗi giây, {profile} chỉ đáp ứng "
+        "{limit}; nhiều nhất là {camera} ({camera_size}, {fps} khung hình/giây): {advice}",
     ),
     "use-sub-stream": ("use its sub-stream", "hãy dùng luồng phụ của camera này"),
-    "set-fewer-pictures": ("set fewer pictures a second", "hãy đặt ít hình mỗi giây hơn"),
+    "set-fewer-pictures": ("set fewer pictures a second", "hãy giảm số khung hình/giây"),
     "unit-failed": ("unit {unit} failed", "dịch vụ {unit} bị lỗi"),
     "unit-restarting": (
         "unit {unit} failed and is started again",
@@ -63,11 +63,11 @@ BOARD: Sentences = {
     ),
     "units-stale": (
         "failed units: not looked for any more, see edge-agent-units.timer",
-        "dịch vụ hỏng: không còn được kiểm tra, xem edge-agent-units.timer",
+        "dịch vụ bị lỗi: không còn được kiểm tra, xem edge-agent-units.timer",
     ),
     "units-unreadable": (
         "failed units: {file} cannot be read",
-        "dịch vụ hỏng: không đọc được {file}",
+        "dịch vụ bị lỗi: không đọc được {file}",
     ),
     "firmware-old": (
         "firmware: {name} {version} is older than {minimum}, which {profile} asks for: {fix}",
@@ -79,7 +79,7 @@ BOARD: Sentences = {
     ),
     "watchdog-other": (
         "watchdog: {found} instead of {wanted}, which resets the board: {fix}",
-        "tự khởi động lại: đang dùng {found} thay vì {wanted}, loại khởi động lại được bo mạch: {fix}",
+        "tự khởi động lại: đang dùng {found}, phải dùng {wanted} mới khởi động lại được bo mạch: {fix}",
     ),
     "watchdog-off": (
         "watchdog: {wanted} is not armed, nothing resets a box that hangs: {fix}",
@@ -132,7 +132,7 @@ SERVICES: Sentences = {
     "update-installing": ("update: {version}, installing", "cập nhật: đang cài bản {version}"),
     "update-reverted": (
         "update: went back at {at}: {why}",
-        "cập nhật không thành, đã quay về bản cũ lúc {at}: {why}",
+        "cập nhật không thành công, đã quay về bản cũ lúc {at}: {why}",
     ),
     "config-trial": (
         "configuration: version {version} is on trial",

@@ -31,7 +31,7 @@ LABELS = {
     "bicycle": "xe đạp",
     "motorcycle": "xe máy",
     "car": "ô tô con",
-    "bus": "xe khách, xe buýt",
+    "bus": "xe khách",
     "truck": "xe tải",
     "two-wheeler": "xe hai bánh",
     "vehicle": "ô tô",

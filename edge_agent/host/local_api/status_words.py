@@ -92,7 +92,7 @@ STATUS: Sentences = {
     ),
     "compared": ("{count} objects", "{count} người, phương tiện"),
     "agreement": ("agreement {share}", "trùng khớp {share}"),
-    "no-switch": ("a switch would be refused: {why}", "sẽ không được chuyển sang dùng: {why}"),
+    "no-switch": ("a switch would be refused: {why}", "hiện chưa được chuyển sang dùng: {why}"),
     "compared-frames": ("{camera}: {count} frames", "{camera}: {count} khung hình"),
     "group": (
         "{group} {both} both, {old} only in force, {new} only new",
@@ -122,7 +122,7 @@ STATUS: Sentences = {
     "gear-full": ("full", "toàn bộ"),
     "gear-idle": ("idle", "chỉ khung I"),
     "gear-catch-up": ("catch-up", "bù khung hình"),
-    "idle": (" ({share:.0%} idle)", " ({share:.0%} thời gian)"),
+    "idle": (" ({share:.0%} idle)", " (chỉ khung I {share:.0%} thời gian)"),
     "dropped": ("{count} dropped", "bỏ {count} khung hình"),
     "corrupt": ("{count} corrupt", "hỏng {count} khung hình"),
     "view": ("view: {states}", "góc nhìn: {states}"),

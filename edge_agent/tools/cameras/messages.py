@@ -91,13 +91,13 @@ CAMERAS: Sentences = {
     "right": ("right", "đúng giờ"),
     "outcome-done": ("done", "đã xong"),
     "outcome-NOT TAKEN by the camera": ("NOT TAKEN by the camera", "camera KHÔNG NHẬN"),
-    "outcome-NOT DONE": ("NOT DONE", "CHƯA LÀM"),
+    "outcome-NOT DONE": ("NOT DONE", "KHÔNG LÀM ĐƯỢC"),
     "outcome-NOT YET: NTP needs a minute, look again": (
         "NOT YET: NTP needs a minute, look again",
         "CHƯA XONG: NTP cần một phút, hãy xem lại",
     ),
     # --- what a person must do by hand ---
-    "line-by-hand": ("by hand: {fact}", "làm bằng tay: {fact}"),
+    "line-by-hand": ("by hand: {fact}", "phải làm bằng tay: {fact}"),
     "smart-hikvision": (
         "smart codec is not in {name}: look at Configuration > Video/Audio > Video: H.264+ / H.265+ "
         "(Smart Codec) off",
@@ -139,7 +139,10 @@ CAMERAS: Sentences = {
         "không tìm thấy camera bằng multicast: tường lửa của thiết bị này chặn trả lời, và camera tắt ONVIF "
         "thì không trả lời; --subnet 10.0.0.0/24 để hỏi từng địa chỉ",
     ),
-    "which": ("Which ones are written (1,2 or all)? ", "Ghi những camera nào (1,2 hoặc all)? "),
+    "which": (
+        "Which ones are written (1,2 or all)? ",
+        "Ghi những camera nào vào tệp cấu hình (1,2 hoặc all)? ",
+    ),
     "configured-already": (
         "{host}: configured already as {id}; left as it is",
         "{host}: đã có trong cấu hình với mã {id}; giữ nguyên",

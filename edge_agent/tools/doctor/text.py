@@ -75,7 +75,7 @@ def sentence(found: Examination, lang: Lang) -> str:
     site, red, yellow = _site(found.settings.gateway), found.red, found.yellow
     defects = [r for r in found.accepted if level_of(r) is CheckLevel.RED]
     if lang == "vi":
-        improve = f" Có {len(yellow)} điểm cần lưu ý." if yellow else ""
+        improve = f" Có {len(yellow)} mục cần lưu ý." if yellow else ""
         if red:
             return f"Điểm {site}: CHƯA ĐẠT, còn {len(red)} lỗi phải sửa: {_named(red, lang)}.{improve}"
         if defects:

@@ -37,7 +37,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "error-403": ("Không được phép", "Not allowed"),
     "error-404": ("Không có trang này", "There is nothing here"),
     "error-405": ("Yêu cầu không hợp lệ", "The request makes no sense"),
-    "error-409": ("Dữ liệu đã bị thay đổi trong lúc đó", "It has changed meanwhile"),
+    "error-409": ("Dữ liệu vừa được người khác thay đổi", "It has changed meanwhile"),
     "error-413": ("Dữ liệu quá lớn", "Too much data"),
     "error-429": ("Quá nhiều yêu cầu", "Too many requests"),
     "error-500": ("Máy chủ gặp lỗi", "The server made a mistake"),

@@ -44,7 +44,7 @@ ALERTS: Sentences = {
     "changed-rule": ("{rule} ({override})", "quy tắc {rule} ({override})"),
     "changed-view": ("the view", "góc nhìn"),
     "as-configured": ("it watches as it is configured", "đã hoạt động lại theo cấu hình"),
-    "another-follows": ("another one follows", "có thay đổi khác tiếp theo"),
+    "another-follows": ("another one follows", "được thay bằng thay đổi khác"),
     "unknown": ("not known any more", "không còn thông tin"),
     "processor-hot": ("processor at {celsius} °C", "bộ xử lý ở {celsius} °C"),
     "certificate-days": (
@@ -80,7 +80,7 @@ ALERTS: Sentences = {
         "two boxes report under this name by turns",
         "hai thiết bị thay nhau gửi bản tin với cùng một mã",
     ),
-    "no-conflict": ("no conflict for a day", "một ngày qua không còn trùng"),
+    "no-conflict": ("no conflict for a day", "một ngày qua không còn trùng mã"),
     "alarm-flood": (
         "{alarms} alarms in 10 min: they are listed and do not ring one by one",
         "{alarms} báo động trong 10 phút: vẫn có trong danh sách, nhưng không phát chuông từng báo động",
@@ -94,7 +94,7 @@ ALERTS: Sentences = {
     "camera-is-because": ("{state} ({cause})", "{state}: {cause}"),
     "update-went-back": (
         "update: went back: {version}: {why}",
-        "cập nhật không thành, đã quay về bản cũ: {version}: {why}",
+        "cập nhật không thành công, đã quay về bản cũ: {version}: {why}",
     ),
     "config-taken-back": ("configuration taken back: {why}", "đã quay về cấu hình cũ: {why}"),
     "model-went-back": (
@@ -153,7 +153,7 @@ VERDICTS: Sentences = {
         "newer than the last event that a head signs",
         "mới hơn sự kiện cuối cùng đã được ký",
     ),
-    "no-event": ("it cannot be read as an event", "không đọc được như một sự kiện"),
+    "no-event": ("it cannot be read as an event", "dữ liệu không phải là một sự kiện hợp lệ"),
     "other-key": (
         "signed with the key {key}, which was not given",
         "ký bằng khóa {key}, không phải khóa thiết bị đã báo",
@@ -182,7 +182,7 @@ REPLIES: Sentences = {
     ),
     "done-before": (
         "it was obeyed before; what came of it is not known any more",
-        "đã thực hiện trước đó, không còn biết kết quả",
+        "lệnh này đã được thực hiện trước đó, kết quả không còn được lưu",
     ),
     "not-recorded": (
         "the box cannot write down that it has obeyed this: its disk is full or read-only",

@@ -20,7 +20,7 @@ const WORDS = {
     },
     unnamed: { good: "đang chuyển động, chưa nhận dạng được", enough: "đang chuyển động, chưa nhận dạng được" },
     thing: "vật chưa rõ",
-    label: { person: "người", bicycle: "xe đạp", motorcycle: "xe máy", car: "ô tô con", bus: "xe khách, xe buýt", truck: "xe tải", "two-wheeler": "xe hai bánh", vehicle: "ô tô" },
+    label: { person: "người", bicycle: "xe đạp", motorcycle: "xe máy", car: "ô tô con", bus: "xe khách", truck: "xe tải", "two-wheeler": "xe hai bánh", vehicle: "ô tô" },
     pixels: (w, h) => `rộng ${w}, cao ${h} điểm ảnh`,
     stream: (w, h) => `Luồng phân tích ${w} × ${h} điểm ảnh`,
     rule: (n, s) => `Để nhận dạng được, người phải cao ít nhất ${n} điểm ảnh, xe ${s} điểm ảnh (trên hình rộng 640 điểm ảnh).`,

@@ -220,7 +220,7 @@ BOX: dict[str, Wording] = {
         "{name} runs, but not as configured: {reason}",
         "{name} chạy được, nhưng không đúng cấu hình: {reason}",
         "correct detector: in the configuration or install what is missing",
-        "sửa mục detector: trong cấu hình hoặc cài phần còn thiếu",
+        "sửa phần detector: trong cấu hình hoặc cài phần còn thiếu",
     ),
     "detector-broken": red(
         "no objects are found: {reason}",

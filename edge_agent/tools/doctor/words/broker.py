@@ -156,17 +156,17 @@ BROKER: dict[str, Wording] = {
     # --- rights to publish ---
     "rights-good": green(
         "may write its own topics, and no others",
-        "chỉ ghi được chủ đề của chính thiết bị, không ghi được chủ đề khác",
+        "chỉ ghi được vào chủ đề của chính thiết bị, không ghi được vào chủ đề khác",
     ),
     "rights-open": red(
         "may write the topics of other boxes as well ({topic})",
-        "ghi được cả chủ đề của thiết bị khác ({topic})",
+        "ghi được cả vào chủ đề của thiết bị khác ({topic})",
         "the broker's access list is too wide: tell the centre",
         "máy chủ nhận tin phân quyền quá rộng: báo trung tâm",
     ),
     "rights-none": red(
         "may not write its own topics ({topic}): nothing would arrive",
-        "không được ghi chủ đề của chính thiết bị ({topic}): sẽ không gửi được sự kiện nào",
+        "không được ghi vào chủ đề của chính thiết bị ({topic}): sẽ không gửi được sự kiện nào",
         "is this gateway, with this ward, in the access list of the broker? Tell the centre",
         "máy chủ nhận tin đã phân quyền cho thiết bị này với đúng phường chưa? Hỏi trung tâm",
     ),

@@ -116,7 +116,7 @@ CAMERAS: dict[str, Wording] = {
     ),
     "size-small": yellow(
         "{width}x{height} is small: what is far away is not recognised",
-        "{width}x{height} là nhỏ: không nhận dạng được người, phương tiện ở xa",
+        "{width}x{height} hơi nhỏ: không nhận dạng được người, phương tiện ở xa",
         "set the sub-stream to {advised_size} or more",
         "đặt kích thước luồng phụ từ {advised_size} trở lên",
     ),
@@ -128,7 +128,7 @@ CAMERAS: dict[str, Wording] = {
     ),
     "codec-mjpeg": yellow(
         "MJPEG: takes many times the network of H.264",
-        "MJPEG: chiếm đường mạng gấp nhiều lần H.264",
+        "MJPEG: tốn băng thông gấp nhiều lần H.264",
         "set the sub-stream to {advised_codec}: edge-agent cameras configure",
         "đặt kiểu nén luồng phụ là {advised_codec}: edge-agent cameras configure",
     ),
@@ -183,7 +183,7 @@ CAMERAS: dict[str, Wording] = {
     ),
     "picture-dark": yellow(
         "very dark (brightness {mean:.0f}): nothing will be seen",
-        "hình rất tối (độ sáng {mean:.0f}): sẽ không thấy gì",
+        "hình rất tối (độ sáng {mean:.0f}): sẽ không phát hiện được gì",
         "by night: infrared lamp on, or a street lamp; by day: something lies over the lens",
         "ban đêm: bật đèn hồng ngoại hoặc đèn đường; ban ngày: kiểm tra ống kính có bị che không",
     ),
