@@ -170,7 +170,7 @@ class CameraPipelineThread:
         try:
             viewer(frame)
         except Exception:  # the viewer gets no picture; the frame is analysed all the same
-            log.exception("%s: no picture could be made of this frame", self.camera_id)
+            log.exception("%s: no picture could be made from this frame", self.camera_id)
 
     def _apply_change(self, change: PipelineChange) -> None:
         self._build = change.build
@@ -198,6 +198,6 @@ class CameraPipelineThread:
         except Exception as error:
             self.problem = problem_text("frames-not-analysed", error=f"{type(error).__name__}: {error}")
             if self._failed_in_a_row == 0:
-                log.exception("%s: this frame could not be analysed and is left out", self.camera_id)
+                log.exception("%s: this frame could not be analysed and is skipped", self.camera_id)
             return False
         return True

@@ -132,7 +132,7 @@ def read_failed(camera_id: str, error: Exception) -> CaptureError:
     return failure(camera_id, cause, detail)
 
 
-def unforeseen(camera_id: str, error: Exception) -> CaptureError:
+def unexpected(camera_id: str, error: Exception) -> CaptureError:
     """The error to raise for an unexpected exception: the connection is closed and opened again. The
     exception's text may contain the password, so only its type is reported."""
     detail = problem_text("stream-agent-failed", error=type(error).__name__)

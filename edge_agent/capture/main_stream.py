@@ -7,7 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 
-from edge_agent.capture.failures import unforeseen
+from edge_agent.capture.failures import unexpected
 from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, MAX_DELAY_S, ordinal
 from edge_agent.capture.ring import PacketRing, StreamConnection
@@ -102,7 +102,7 @@ class MainStream:
         except CaptureError as error:
             return self._lost(error, self._clock.monotonic() - begun_mono, stopping=loop.stopping)
         except Exception as error:  # noqa: BLE001  # top of this thread's loop; the text may contain a password
-            failed = unforeseen(self._camera.id, error)
+            failed = unexpected(self._camera.id, error)
             return self._lost(failed, self._clock.monotonic() - begun_mono, stopping=loop.stopping)
         finally:
             self.ring.end()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edge_agent.capture.decode.decode_mode import DecodeModeControl
-from edge_agent.capture.failures import unforeseen
+from edge_agent.capture.failures import unexpected
 from edge_agent.capture.feed import FrameFeed
 from edge_agent.capture.health import CaptureHealth
 from edge_agent.capture.opening import open_source
@@ -176,12 +176,12 @@ class CameraReader:
             if not loop.stopping:
                 return self._lost(error)
         except Exception as error:  # noqa: BLE001  # the top of this thread's loop: other cameras go on
-            self._log_unforeseen(error)
+            self._log_unexpected(error)
             if not loop.stopping:
-                return self._lost(unforeseen(self.camera.id, error))
+                return self._lost(unexpected(self.camera.id, error))
         return 0.0
 
-    def _log_unforeseen(self, error: Exception) -> None:
+    def _log_unexpected(self, error: Exception) -> None:
         """Log a fault of the agent or of a library, once for each kind, with its traceback."""
         frames = traceback.extract_tb(error.__traceback__)
         kind = (type(error).__name__, frames[-1].filename, frames[-1].lineno or 0)
@@ -191,7 +191,10 @@ class CameraReader:
         # Not ``log.exception``: FFmpeg's errors and their causes contain the URL with the password.
         text = f"Traceback (most recent call last):\n{''.join(traceback.format_list(frames))}{kind[0]}"
         log.error(
-            "%s: unforeseen, the connection is given up\n%s: %s", self.camera.id, text, self._safe(error)
+            "%s: unexpected error, the camera is connected again\n%s: %s",
+            self.camera.id,
+            text,
+            self._safe(error),
         )
 
     def _safe(self, error: Exception) -> str:

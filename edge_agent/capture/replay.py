@@ -229,7 +229,7 @@ class PictureFolder:
             bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
             if bgr is None:
                 unreadable += 1
-                log.warning("%s: %s is not a picture, left out", self._camera_id, file)
+                log.warning("%s: %s is not a picture and is skipped", self._camera_id, file)
                 continue
             picture = ArrayPicture(bgr, self._max_width)  # type: ignore[arg-type]
             yield ReplayFrame(index + 1, index / self.fps, picture)

@@ -32,7 +32,10 @@ def private_copy(path: Path) -> Iterator[Path]:
             copy.flush()
         except OSError as error:
             log.info(
-                "%s is used where it lies, there is no copy (%s): do not write over it", path, error.strerror
+                "%s is used directly, because no copy of it can be made (%s): do not overwrite it while the "
+                "agent runs",
+                path,
+                error.strerror,
             )
             yield path
             return

@@ -37,13 +37,13 @@ class Baseline:
         extractor: FrameFeatureExtractor,
         mean: Plane,
         *,
-        looks: int = FIRST_SAMPLES,
+        samples: int = FIRST_SAMPLES,
         kept: float | None = None,
         fine_energy: float | None = None,
     ) -> None:
         self._extractor = extractor
         self.mean = mean  # float32, at the scale of ``FrameFeatureExtractor.size``
-        self.looks = looks  # number of pictures it has learned from
+        self.samples = samples  # number of pictures it has learned from
         self.kept = kept  # usual ``BaselineComparison.matching``; None: not known yet
         self.fine_energy = fine_energy  # usual ``BaselineComparison.fine_energy``, with noise and traffic
         self.features: FrameFeatures = extractor.extract(mean)
@@ -51,7 +51,7 @@ class Baseline:
     @classmethod
     def of(cls, extractor: FrameFeatureExtractor, pictures: list[Gray]) -> Baseline:
         """Make a baseline from the first pictures."""
-        return cls(extractor, np.median(np.stack(pictures), axis=0).astype(np.float32), looks=len(pictures))
+        return cls(extractor, np.median(np.stack(pictures), axis=0).astype(np.float32), samples=len(pictures))
 
     @property
     def usual_matching(self) -> float:
@@ -65,8 +65,8 @@ class Baseline:
     def learn(self, small: Gray, before: Gray, comparison: BaselineComparison, elapsed_s: float) -> None:
         """Learn from a picture that is judged good. ``before``: the picture of the last analysis.
         ``elapsed_s``: time since the baseline learned last."""
-        self.looks += 1
-        share = max(1.0 / self.looks, min(elapsed_s, _MAX_ELAPSED_S) / TIME_CONSTANT_S)
+        self.samples += 1
+        share = max(1.0 / self.samples, min(elapsed_s, _MAX_ELAPSED_S) / TIME_CONSTANT_S)
         quiet = cv2.compare(cv2.absdiff(small, before), MOVES, cv2.CMP_LT)  # type: ignore[call-overload]
         away = cv2.absdiff(small, cv2.convertScaleAbs(self.mean))
         near = cv2.compare(away, FAR, cv2.CMP_LT)  # type: ignore[call-overload]
@@ -74,7 +74,7 @@ class Baseline:
         cv2.accumulateWeighted(
             small, self.mean, share * FAR_SHARE, mask=cv2.bitwise_and(quiet, cv2.bitwise_not(near))
         )
-        if self.looks < 3 * FIRST_SAMPLES or self.looks % _EXTRACT_EVERY == 0:
+        if self.samples < 3 * FIRST_SAMPLES or self.samples % _EXTRACT_EVERY == 0:
             self.features = self._extractor.extract(self.mean)
         self.kept = _updated_usual(self.kept, comparison.matching)
         self.fine_energy = _updated_usual(self.fine_energy, comparison.fine_energy)

@@ -29,18 +29,18 @@ class CameraShiftTracker:
         self.shift: ViewShift | None = None
         """The shift at the last analysis; None: the view is not lost, or no parts of it were found."""
         self._found: deque[ViewShift] = deque(maxlen=MAX_SHIFTS)  # since the view was lost
-        self._same_shifts = self._looks = 0
+        self._same_shifts = self._analyses = 0
         self.settled = self.swings = False
         """``settled``: the shift is the same as before. ``swings``: it differs as a swinging pole's does."""
 
     @property
     def sure(self) -> bool:
         """Whether the shift has been the same for so long that it need not be measured now."""
-        return self._same_shifts >= MIN_SAME_SHIFTS and self._looks % SEARCH_EVERY != 0
+        return self._same_shifts >= MIN_SAME_SHIFTS and self._analyses % SEARCH_EVERY != 0
 
     def update(self, features: FrameFeatures, usual: FrameFeatures) -> None:
         """Measure the shift while the view is lost."""
-        self._looks += 1
+        self._analyses += 1
         if not self.sure:
             self._set(find_shift(features, usual))
 

@@ -106,7 +106,7 @@ def _baseline(
     return Baseline(
         baselines.extractor,
         picture.astype(np.float32),
-        looks=one.looks,
+        samples=one.looks,
         kept=one.kept,
         fine_energy=one.fine_energy,
     )
@@ -117,7 +117,7 @@ def _saved(baseline: Baseline) -> SavedBaseline:
     _, png = cv2.imencode(".png", picture)
     return SavedBaseline(
         png=base64.b64encode(png.tobytes()).decode(),
-        looks=baseline.looks,
+        looks=baseline.samples,
         kept=baseline.kept,
         fine_energy=baseline.fine_energy,
     )

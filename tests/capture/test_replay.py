@@ -95,7 +95,7 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_reported(
     assert [f.captured_mono for f in got[:3]] == pytest.approx([0, 1 / 30, 3 / 30])
     assert got[10].number == 13, "the second folder goes on"
     assert got[10].captured_mono == pytest.approx(12 / 30)
-    assert "000003.png is not a picture, left out" in caplog.text
+    assert "000003.png is not a picture and is skipped" in caplog.text
     assert "2 of the 12 pictures" in caplog.text
 
 
