@@ -186,8 +186,8 @@ def _send(
             print(shown, file=stdout, flush=True)
             if reply.status not in ("accepted", "running"):
                 return _end(reply)
-    told = f"no answer for {args.wait_s:.0f} s; until {document.expires} the gateway may still do it"
-    print(f"{args.gateway}: {told}. Ask again with --id {document.id}", file=sys.stderr)
+    text = f"no answer for {args.wait_s:.0f} s; until {document.expires} the gateway may still do it"
+    print(f"{args.gateway}: {text}. Ask again with --id {document.id}", file=sys.stderr)
     return EX_FAILED
 
 

@@ -173,8 +173,8 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
     with _readable(state_dir), as_agent(state_dir):
         selection = _archive(state_dir).select(args.event)
         if not selection.requested:
-            told = "".join(f"; {gap.en}" for gap in selection.missing)
-            raise EvidenceError(f"{args.event}: no such event on this box any more{told}")
+            gaps = "".join(f"; {gap.en}" for gap in selection.missing)
+            raise EvidenceError(f"{args.event}: no such event on this box any more{gaps}")
         media = _media(settings, selection.requested)
         keys, clocks = public_keys(state_dir), _camera_clocks(state_dir)
         signing = _signing_key(state_dir)

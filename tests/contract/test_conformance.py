@@ -159,7 +159,7 @@ BROKEN: list[tuple[str, Callable[..., str], list[SubscribedMessage]]] = [
     ("retained or with QoS", checks.heartbeat, [came("heartbeat", BEAT, retained=True)]),
     ("missing required field", checks.heartbeat, [came("heartbeat", {"schema": "heartbeat/1"})]),
     (
-        "no online state has told",
+        "no online state has reported",
         checks.one_session,
         [came("state", STATE), came("heartbeat", BEAT | {"session": "x"})],
     ),

@@ -97,23 +97,23 @@ def _event(messages: SubscribedMessage) -> wire.CloudEvent[Any]:
 def state(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     states = on_topic(messages, "state")
     if not states:
-        raise ContractBroken("no state: a retained message has to be there when somebody subscribes")
+        raise ContractBroken("no state: a retained message must be there when a client subscribes")
     if not states[0].retained:
         raise ContractBroken("the first state that came was not a retained one")
-    told = [decoded(each, wire.State) for each in states]
-    return f"{told[-1].state}: {told[-1].reason}"
+    decoded_states = [decoded(each, wire.State) for each in states]
+    return f"{decoded_states[-1].state}: {decoded_states[-1].reason}"
 
 
 def birth(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
     births = on_topic(messages, "birth")
     if not births:
-        raise ContractBroken("no birth: a retained message has to be there when somebody subscribes")
-    told = decoded(births[-1], wire.Birth)
-    if (told.gateway, told.ward) != (gateway.id, gateway.ward):
-        raise ContractBroken(f"its birth says gateway {told.gateway} in {told.ward}")
-    if any("@" in camera.url for camera in told.cameras):
+        raise ContractBroken("no birth: a retained message must be there when a client subscribes")
+    birth_message = decoded(births[-1], wire.Birth)
+    if (birth_message.gateway, birth_message.ward) != (gateway.id, gateway.ward):
+        raise ContractBroken(f"its birth says gateway {birth_message.gateway} in {birth_message.ward}")
+    if any("@" in camera.url for camera in birth_message.cameras):
         raise ContractBroken("a camera's address in its birth has a user part")
-    return f"version {told.version}, {len(told.cameras)} cameras"
+    return f"version {birth_message.version}, {len(birth_message.cameras)} cameras"
 
 
 def heartbeat(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
@@ -125,10 +125,10 @@ def heartbeat(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> 
             raise ContractBroken(
                 f"a heartbeat came retained or with QoS {each.qos}; it is QoS 0 and not retained"
             )
-    told = [decoded(each, wire.Heartbeat) for each in beats]
+    heartbeats = [decoded(each, wire.Heartbeat) for each in beats]
     gaps = [later.at_mono - earlier.at_mono for earlier, later in pairwise(beats)]
     rhythm = f", {min(gaps):.0f} to {max(gaps):.0f} s apart" if gaps else ""
-    return f"{len(told)}{rhythm}; degraded: {len(told[-1].degraded)} lines"
+    return f"{len(heartbeats)}{rhythm}; degraded: {len(heartbeats[-1].degraded)} lines"
 
 
 def one_session(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
@@ -140,7 +140,7 @@ def one_session(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -
     sessions = {each.session for each in states if each.state == "online"}
     strangers = {beat.session for beat in beats} - sessions
     if strangers:
-        raise ContractBroken(f"a heartbeat of session {strangers.pop()}, which no online state has told")
+        raise ContractBroken(f"a heartbeat of session {strangers.pop()}, which no online state has reported")
     return beats[-1].session
 
 
@@ -156,19 +156,19 @@ def envelopes(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> 
 
 
 def _check_envelope(event: ObservedEvent, gateway: ProbedGateway) -> None:
-    told, messages = event.envelope, event.message
+    envelope, message = event.envelope, event.message
     wanted = {
-        "source": (told.source, f"/tb/{gateway.id}"),
-        "id": (told.id, f"{gateway.id}/{told.epoch}/{told.sequence}"),
-        "ward": (told.ward, gateway.ward),
-        "subject": (told.subject, messages.topic.removeprefix("event/")),
-        "severitytext": (told.severitytext, SEVERITIES[told.severitynumber]),
-        "content type": ((messages.content_type or "").split(";")[0], EVENT_TYPE),
-        "QoS": (messages.qos, 1),
+        "source": (envelope.source, f"/tb/{gateway.id}"),
+        "id": (envelope.id, f"{gateway.id}/{envelope.epoch}/{envelope.sequence}"),
+        "ward": (envelope.ward, gateway.ward),
+        "subject": (envelope.subject, message.topic.removeprefix("event/")),
+        "severitytext": (envelope.severitytext, SEVERITIES[envelope.severitynumber]),
+        "content type": ((message.content_type or "").split(";")[0], EVENT_TYPE),
+        "QoS": (message.qos, 1),
     }
     for what, (found, right) in wanted.items():
         if found != right:
-            raise ContractBroken(f"{told.id}: {what} is {found!r}, not {right!r}")
+            raise ContractBroken(f"{envelope.id}: {what} is {found!r}, not {right!r}")
 
 
 def no_gap(messages: Sequence[SubscribedMessage], gateway: ProbedGateway) -> str:
@@ -190,8 +190,8 @@ def _without_gap(epoch: str, ranges: list[tuple[int, int]]) -> tuple[int, int]:
     for low, high in ranges:
         if low > last + 1:
             missing = f"{last + 1} to {low - 1}" if low - 1 > last + 1 else f"{low - 1}"
-            told = f"epoch {epoch}: {missing} did not come yet; later ones did (order is by severity)"
-            raise NothingObserved(told)
+            text = f"epoch {epoch}: {missing} did not come yet; later ones did (order is by severity)"
+            raise NothingObserved(text)
         last = max(last, high)
     return first, last
 

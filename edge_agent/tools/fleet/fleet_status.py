@@ -92,8 +92,8 @@ class FleetGateway:
 
     @property
     def _interval_s(self) -> float:
-        told = None if self.health is None else self.health.uplink.heartbeat_s
-        return max(USUAL_INTERVAL_S, told or 0.0)
+        interval_s = None if self.health is None else self.health.uplink.heartbeat_s
+        return max(USUAL_INTERVAL_S, interval_s or 0.0)
 
     @property
     def problem(self) -> str | None:
@@ -220,11 +220,11 @@ class FleetStatus:
         elif levels[0] == "presence" and len(levels) == 3:
             self._presence(levels[1], levels[2], _decoded(payload, _Presence))
 
-    def _presence(self, ward: str, gateway: str, told: _Presence) -> None:
+    def _presence(self, ward: str, gateway: str, presence: _Presence) -> None:
         box = self.gateways.get((ward, gateway))
-        if box is not None and told.state == "offline":
+        if box is not None and presence.state == "offline":
             try:
-                box.offline_ms = milliseconds(told.since)
+                box.offline_ms = milliseconds(presence.since)
             except MalformedMessage:
                 box.offline_ms = None
 

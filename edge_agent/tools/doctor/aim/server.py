@@ -67,7 +67,7 @@ class AimServer:
             except OSError as error:
                 self.stop()
                 content = f"{place.host}:{port}: cannot listen: {error.strerror}"
-                raise EdgeAgentError(f"{content}; is somebody aiming already?") from error
+                raise EdgeAgentError(f"{content}; another doctor --aim may be running") from error
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ BOX: dict[str, Wording] = {
     # --- clock ---
     "clock-synced": green("right, set by {source}", "đúng giờ, đồng bộ từ {source}"),
     "clock-unsynced": yellow(
-        "shows {time}, but nobody has set it since the start: times may be wrong",
+        "shows {time}, but it was not set since the boot: times may be wrong",
         "đồng hồ đang chỉ {time}, chưa được đồng bộ từ khi khởi động: giờ có thể sai",
         "is there an uplink? chronyc sources shows the time servers",
         "kiểm tra đường truyền; xem các máy chủ giờ bằng lệnh chronyc sources",

@@ -67,7 +67,7 @@ CAMERAS: dict[str, Wording] = {
         "it offers Basic login only, which sends user and password readable; the agent did not log in",
         "camera chỉ cho đăng nhập kiểu Basic, mật khẩu không được mã hóa khi gửi; phần mềm không đăng nhập",
         "switch Digest on in the camera (or HTTP/RTSP authentication: digest), use rtsps or https, or write "
-        "allow_basic: true for a camera whose network nobody else is in",
+        "allow_basic: true for a camera in a network without other users",
         "bật Digest trong phần xác thực (authentication) của camera; hoặc dùng rtsps, https; hoặc đặt "
         "allow_basic: true nếu mạng của camera không có máy nào khác",
     ),
@@ -133,7 +133,7 @@ CAMERAS: dict[str, Wording] = {
         "đặt kiểu nén luồng phụ là {advised_codec}: edge-agent cameras configure",
     ),
     "rate-low": yellow(
-        "{rate:.3g} pictures a second, and {wanted:.3g} are to be looked at",
+        "{rate:.3g} pictures a second, and {wanted:.3g} are to be analysed",
         "{rate:.3g} khung hình/giây, trong khi cần phân tích {wanted:.3g} khung hình/giây",
         "set the sub-stream to {advised_rate} pictures a second",
         "đặt luồng phụ là {advised_rate} khung hình/giây",

@@ -183,7 +183,7 @@ def test_a_form_with_two_lengths_is_refused(server: AimServer, odd: str) -> None
 def test_a_port_that_is_taken_is_told(watched: tuple[Settings, AimAnalysis], server: AimServer) -> None:
     settings, watch = watched
     port = urllib.parse.urlsplit(server.urls[0]).port or 0
-    with pytest.raises(EdgeAgentError, match="is somebody aiming already"):
+    with pytest.raises(EdgeAgentError, match="another doctor --aim may be running"):
         AimServer([LOOPBACK], port, settings.cameras[0], watch, AccessGate(SystemClock()))
 
 
