@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import chain, product
 from pathlib import Path
 from string import Formatter
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from msgspec import UnsetType
@@ -36,6 +37,7 @@ from edge_agent.outbox.sqlite.salvage import Salvaged, saved_text
 from edge_agent.wire.received import health as heard
 from edge_central import alert_rules
 from edge_central.alerts.config import default_rules
+from edge_central.console import documents
 from edge_central.console.events import KINDS
 from edge_central.retention.deletion_plans import BlockedDeletions
 from edge_central.store.presence_reports import PresenceState
@@ -431,6 +433,42 @@ def test_a_reworded_line_is_shown_by_its_code(house: House) -> None:
     assert '<li><span lang="en">disk 95 % full</span></li>' in browser.get("/sites/dt-001").text
 
 
+HOSTILE: list[Any] = [
+    "x",
+    {"code": "disk-full", "params": {"percent": 10**300}},
+    {"code": "disk-full", "params": {"percent": "<b>95</b>"}},
+    {
+        "code": "uplink-step",
+        "params": {"used_mb": "x", "budget_mb": [], "waits": "", "until": "", "step": {}},
+    },
+    {"code": {}, "params": 7},
+    {"code": "outbox", "params": {"why": {"code": "outbox", "params": {"why": {"code": "outbox"}}}}},
+]
+
+
+def test_problems_that_do_not_fit_leave_the_text(house: House) -> None:
+    lines = [f"text {number}" for number in range(len(HOSTILE))]
+    house.take(FakeGateway("dt-001").heartbeat("s", degraded=lines, problems=HOSTILE))
+    house.person("lan", Role.VIEWER, "de-tham")
+    browser = house.browser("lan")
+    for lang in ("vi", "en"):
+        browser.get(f"/language/{lang}")
+        page = browser.get("/sites/dt-001").text
+        assert [line for line in lines if f">{line}</span>" not in page] == ["text 2"]
+        assert "&lt;b&gt;95&lt;/b&gt;" in page, "escaped like any text"
+
+
 def test_every_shipped_rule_and_every_kind_of_event_has_a_name_in_both_languages() -> None:
     keys = {f"rule-{rule.id}" for rule in default_rules()} | {f"kind-{kind}" for kind in KINDS}
     assert keys - ALL.keys() == set()
+
+
+@pytest.mark.parametrize("field", ["why", "detail", "missing"])
+def test_the_text_of_an_event_carries_its_code(field: str) -> None:
+    problem = {"code": "in-zone", "params": {"label": "person", "zone": "yard", "seconds": 6}}
+    payload = json.dumps({"id": "e", "data": {field: "a reworded sentence", "problem": problem}}).encode()
+    text = getattr(documents.parse_event(payload).data, field)
+    found = problem_of(text)
+    assert text == "a reworded sentence"
+    assert found is not None
+    assert CATALOGUE.say(found, "vi") == "người ở trong vùng yard đã 6 giây"

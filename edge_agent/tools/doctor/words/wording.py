@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from edge_agent.core.languages import Lang, day_text, duration, in_lang
+from edge_agent.core.problems import CATALOGUE, problem_of
 from edge_agent.tools.doctor.check import CheckLevel, Figure
 
 
@@ -36,7 +37,8 @@ def _shown(figures: Mapping[str, Figure], lang: Lang) -> dict[str, str | int | f
 
 def _written(figure: Figure, lang: Lang) -> str | int | float:
     if isinstance(figure, str):
-        return in_lang(figure, lang)
+        problem = problem_of(figure) if lang == "vi" else None
+        return (CATALOGUE.say(problem, lang) if problem else None) or in_lang(figure, lang)
     if isinstance(figure, timedelta):
         return duration(figure.total_seconds(), lang)
     if isinstance(figure, date):
