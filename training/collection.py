@@ -1,7 +1,6 @@
 """Frames that gateways collected, as `edge-agent collect open` writes them: pictures and a manifest.
 
-A place is a camera of a gateway. Some whole cameras are held out: their pictures are not used for training,
-and
+A place is a camera of a gateway. Some whole cameras are held out: their pictures are not for training, and
 the trained model is measured on them.
 """
 
