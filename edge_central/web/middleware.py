@@ -1,6 +1,6 @@
-"""Around every answer: what browsers are told not to do with it.
+"""Wraps the application: response headers that restrict browsers, and refused requests.
 
-No text in a database has a NUL in it: who asks for one is refused before anything is looked up.
+PostgreSQL stores no NUL in a text: a request with one is refused before any query.
 
 A request with two lengths is refused: a proxy in front may believe the other one, and take what follows
 for a request of another user (RFC 9112, 6.1 and 11.2).
@@ -64,7 +64,7 @@ NUL = "\0"
 
 
 class RejectNul:
-    """Around the application: 400 for an address with a NUL. Forms are looked at where they are read."""
+    """Responds 400 to an address with a NUL. Forms are checked where they are parsed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

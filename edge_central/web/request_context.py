@@ -63,7 +63,7 @@ MOST_DIGITS = 18
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Somebody asks; who it is does not matter, or is not known yet. On one worker thread."""
+    """A request whose user is unknown or does not matter. Used on one worker thread."""
 
     request: Request
     form: Mapping[str, str]
@@ -78,7 +78,7 @@ class RequestContext:
 
     @property
     def address(self) -> str:
-        """Of who asks, as far as trusted proxies tell."""
+        """Address of the client, as trusted proxies report it."""
         return self.request.client.host if self.request.client else ""
 
     @property
@@ -120,7 +120,7 @@ class RequestContext:
 
 @dataclass(frozen=True, slots=True)
 class UserRequestContext(RequestContext):
-    """Somebody who is known asks."""
+    """A request of an authenticated user or program."""
 
     account: Account
     session: LoginSession | None
@@ -130,12 +130,12 @@ class UserRequestContext(RequestContext):
 
     @property
     def scope(self) -> Scope:
-        """For every question to the database."""
+        """The scope for every database query."""
         return self.account.scope
 
     @property
     def names(self) -> Names:
-        """What people call things."""
+        """Names of wards, sites and cameras."""
         return self.services.sheet.names()
 
     @property
@@ -147,13 +147,13 @@ class UserRequestContext(RequestContext):
         return self.account.role in ADMIN_ROLES
 
     def ward(self, ward: str) -> Scope:
-        """The scope of that ward alone. Raises NotFound where it is not his to see."""
+        """The scope of one ward. Raises NotFound if the account may not see it."""
         if not self.scope.admits(ward):
             raise NotFound
         return self.scope.narrowed(ward)
 
     def _context(self) -> dict[str, Any]:
-        # Not super(): with slots the class is made anew, and super() without arguments means the old one.
+        # Not super(): a dataclass with slots is a second class, and super() without arguments uses the first.
         return RequestContext._context(self) | {
             "account": self.account,
             "csrf": csrf_token(self.secret),

@@ -1,5 +1,5 @@
-"""Between the routes and the pages: reads what was asked, finds out who asks, checks that he may, calls the
-page on a worker thread, and makes an answer of whatever comes of it."""
+"""Between the routes and the pages: parses the request, authenticates and authorises the user, calls the page
+on a worker thread, and makes the response."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ log = logging.getLogger(__name__)
 MOST_FORM_BYTES = 65_536
 FORM_WITHIN_S = 15.0
 MOST_WAITING = 64
-"""Requests that wait for a thread; more are told to come again."""
+"""Requests that may wait for a thread; further ones get 503 with ``Retry-After``."""
 RETRY_AFTER_S = 3
 COMPRESS_FROM_BYTES = 1_400
-"""What fits one packet does not get faster."""
+"""A smaller response fits one packet, so compression does not make it faster."""
 COMPRESS_LEVEL = 4
 COMPRESSIBLE = ("text/", "application/json", "application/problem+json", "image/svg+xml")
 
@@ -60,19 +60,19 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Something that whoever is logged in may ask for. A ``POST`` comes with a token of a form of ours."""
+    """A page for logged-in users. A ``POST`` must contain the CSRF token of one of our forms."""
 
     path: str
     answer: Callable[[UserRequestContext], Response]
     method: str = "GET"
     roles: frozenset[Role] = HUMAN_ROLES
     slow: bool = False
-    """Takes more than a query: a password. On threads that keep nobody else waiting."""
+    """The page hashes a password: it runs on separate threads, so that other requests do not wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicPage:
-    """Something for everybody; it checks for itself what is to be checked."""
+    """A page without login; it does its own checks."""
 
     path: str
     answer: Callable[[RequestContext], Response]
@@ -82,13 +82,13 @@ class PublicPage:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks."""
+    """The authenticated user or program."""
 
     account: Account
     session: LoginSession | None
     secret: str
     key: str
-    """Digest of the token, of a session or of the API: for asking later whether it still holds."""
+    """Digest of the session's or API token, to check later whether it is still valid."""
 
 
 class _WorkerThreads:
@@ -98,7 +98,7 @@ class _WorkerThreads:
         self._most_asked = most + MOST_WAITING
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Raises Unavailable where too many wait already."""
+        """Raises Unavailable when too many requests wait already."""
         if self._asked >= self._most_asked:
             raise Unavailable("too many requests at once", retry_after_s=RETRY_AFTER_S)
         self._asked += 1
@@ -139,7 +139,7 @@ class RequestHandler:
         return await self._quick.run(work)
 
     async def authenticate_async(self, request: Request, roles: frozenset[Role]) -> Principal:
-        """``known``, for what does not run on a worker thread. Raises Unavailable too."""
+        """``authenticate`` for callers on the event loop. Also raises Unavailable."""
 
         def ask() -> Principal:
             with self.reading(request) as connection:
@@ -148,14 +148,14 @@ class RequestHandler:
         return await self.run_in_thread(ask)
 
     def authenticate(self, request: Request, connection: Connection, roles: frozenset[Role]) -> Principal:
-        """By an API token where there is one, else by the cookie. Raises NotLoggedIn, Forbidden."""
+        """Authenticate by the API token, else by the cookie. Raises NotLoggedIn or Forbidden."""
         found = self._by_token(request, connection) or self._by_cookie(request, connection)
         if found.account.role not in roles:
             raise Forbidden("your role does not allow this")
         return found
 
     def error_response(self, request: Request, refusal: HttpError) -> Response:
-        """The answer to somebody who does not get what he asked for."""
+        """The response to a refused request: the login page for a browser, else an error."""
         if isinstance(refusal, NotLoggedIn) and _is_navigation(request):
             url = request.url
             here = f"{url.path}?{url.query}" if url.query else url.path
@@ -226,21 +226,21 @@ class RequestHandler:
             with self.services.connections.writing() as connection:
                 self.services.sessions.mark_used(connection, {session.key}, now_ms)
         except (DatabaseUnavailable, DatabaseRejected) as error:
-            log.debug("a session is not noted as used: %s", error)  # the page can be read all the same
+            log.debug("a session is not noted as used: %s", error)  # the page is shown anyway
 
 
 def check_origin(request: Request) -> None:
-    """A form of another site: browsers say where it comes from. Raises Forbidden."""
+    """Refuse a form of another site, by the headers that browsers send. Raises Forbidden."""
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise Forbidden("this form is not of this site")
-    # none: somebody has sent the same form once more by hand.
+    # "none": the user has sent the same form again by reloading.
     if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         raise Forbidden("this form is not of this site")
 
 
 def compressed(request: Request, response: Response) -> Response:
-    """With gzip, where that helps. On a worker thread: it takes a while."""
+    """Compress a large text response with gzip. Call it on a worker thread: it is slow."""
     kind = response.headers.get("content-type", "")
     if not kind.startswith(COMPRESSIBLE) or "content-encoding" in response.headers:
         return response
@@ -275,7 +275,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 def _is_navigation(request: Request) -> bool:
-    """Somebody looks at pages, in contrast to a script of one or a program."""
+    """Whether a person opens a page, in contrast to a request of a script or a program."""
     if request.method not in ("GET", "HEAD") or request.url.path.startswith("/api/"):
         return False
     return request.headers.get("sec-fetch-mode", "navigate") == "navigate"

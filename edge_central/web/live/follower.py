@@ -1,4 +1,4 @@
-"""The one thread that looks for what is new, for all who listen."""
+"""The thread that polls the database and publishes changes to all listeners."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from edge_central.web.live.watched_tables import (
 log = logging.getLogger(__name__)
 
 POLL_EVERY_S = 0.3
-"""While somebody listens: told within a second, with what reading and sending take."""
+"""Poll interval while there are listeners: a change arrives within a second, plus reading and sending."""
 POLL_RARELY_S = 2.0
 RETRY_S = 2.0
 CHECK_EVERY_S = 10.0
-"""Sessions of those who listen: a stream ends at most so long after its session."""
+"""Interval of session checks: a stream ends at most this long after its session."""
 SEEN_EVERY_S = 60.0
 CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
-"""At one look; where more have come, nobody could read them: all are told to load their page again."""
+"""Events of one poll; with more of them, all listeners get ``stale`` and load their page again."""
 
 
 class DatabaseFollower:
@@ -83,7 +83,7 @@ class DatabaseFollower:
             self._hub.joined.clear()
 
     def _step(self) -> float:
-        """How long to wait then."""
+        """Poll once, and return the seconds until the next poll."""
         try:
             self._poll()
             self._clean_up()
@@ -112,17 +112,17 @@ class DatabaseFollower:
     def _events(self, connection: Connection) -> list[LiveMessage]:
         newest = connection.scalar(select(func.max(tables.event.c.cursor))) or 0
         since, self._cursor = self._cursor, newest
-        if since is None:  # a page that was made before this look may miss something
+        if since is None:  # a page rendered before this poll may lack events
             return [STALE]
         if newest == since:
             return []
-        if newest < since or newest - since > MOST_EVENTS:  # a backup was restored, or a flood has come
+        if newest < since or newest - since > MOST_EVENTS:  # a restored backup, or too many events
             return [STALE]
         wanted = select(*EVENT_COLUMNS).where(tables.event.c.cursor > since).order_by(tables.event.c.cursor)
         return [event_message(row) for row in connection.execute(wanted)]
 
     def _clean_up(self) -> None:
-        """For the sessions of those who listen, and once an hour for what is too old."""
+        """Check and renew the listeners' sessions; once an hour delete expired rows."""
         now, now_ms = self._clock.monotonic(), round(self._clock.now().timestamp() * 1000)
         if now - self._checked_mono >= CHECK_EVERY_S:
             self._checked_mono = now

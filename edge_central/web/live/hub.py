@@ -1,4 +1,4 @@
-"""From one thread to many listeners, each with his scope and a bounded queue.
+"""Passes messages from one thread to many listeners, each with a scope and a bounded queue.
 
 Every message has a *mark*: ``<life of this process>-<number>``. Who comes back with the mark of the last one
 that he has seen gets what he missed, or, where that is too long ago or of another life, one ``stale``
@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from edge_central.store.scope import Scope
 
 RING_SIZE = 2_000
-"""Messages for those who come back: at the city's 120 events/s a quarter of a minute, on most days hours."""
+"""Messages for listeners that reconnect: 15 s at the city's peak of 120 events/s, on most days hours."""
 MOST_QUEUED = 500
-"""Of one listener; one who is slower than that is told that he is stale."""
+"""Messages queued for one listener; a slower listener gets ``stale`` and has to load its page again."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveMessage:
-    """``ward`` decides who hears it; None: everybody."""
+    """Sent to the listeners whose scope contains ``ward``; None: to all."""
 
     kind: str
     ward: str | None
@@ -42,21 +42,21 @@ STALE = LiveMessage("stale", None, b"{}")
 
 @dataclass(eq=False)
 class LiveListener:
-    """Of one browser or program. On the event loop only."""
+    """The stream of one browser or program. Used on the event loop only."""
 
     scope: Scope
     key: str
-    """Of the session or token that it stands on."""
+    """Key of the session or token that opened the stream."""
     person: bool
-    """A session: being listened with, it counts as used."""
+    """True for a session, which counts as used while its stream is open; False for a token."""
     account: str = ""
-    newest_number: int = 0  # number of the newest message that he has been asked about
+    newest_number: int = 0  # number of the newest message that was offered to it
     ended: bool = False
     waiting: deque[NumberedMessage] = field(default_factory=deque)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take_waiting(self) -> list[NumberedMessage]:
-        """All that waits."""
+        """Remove and return all queued messages."""
         taken = list(self.waiting)
         self.waiting.clear()
         self.news.clear()
@@ -85,12 +85,12 @@ class LiveHub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self.joined = threading.Event()
-        """Somebody has come: the follower looks at once."""
+        """Set when a listener joins: the follower then polls at once."""
 
     # --- any thread
 
     def mark(self) -> str:
-        """Of the newest message. Whoever takes it before he reads the database misses nothing after it."""
+        """The mark of the newest message. Take it before reading the database, to miss no later message."""
         with self._lock:
             return f"{self._life}-{self._number}"
 
@@ -105,18 +105,18 @@ class LiveHub:
                 loop.call_soon_threadsafe(self.distribute, numbered)
 
     def listener_keys(self) -> dict[str, bool]:
-        """Keys of those who listen, and whether they are people's."""
+        """Keys of the listeners, and whether each one is a session of a person."""
         with self._lock:
             return {each.key: each.person for each in self._listeners}
 
     def end(self, keys: set[str]) -> None:
-        """Their session or token is over."""
+        """End the streams whose session or token is no longer valid."""
         with self._lock:
             if self._loop is not None and not self._closed:
                 self._loop.call_soon_threadsafe(self._end, keys)
 
     def text(self, message: NumberedMessage) -> bytes:
-        """As Server-Sent Events have it (HTML Standard, 9.2)."""
+        """Encode a message as a Server-Sent Event (HTML Standard, 9.2)."""
         head = f"id: {self._life}-{message.number}\nevent: {message.content.kind}\ndata: ".encode()
         return head + message.content.body + b"\n\n"
 
@@ -126,7 +126,7 @@ class LiveHub:
         self._loop = asyncio.get_running_loop()
 
     def close(self) -> None:
-        """Every stream ends; nobody joins any more."""
+        """End all streams and accept no more listeners."""
         with self._lock:
             self._closed = True
             listeners = list(self._listeners)
@@ -136,7 +136,7 @@ class LiveHub:
     def join(
         self, scope: Scope, key: str, person: bool, after: str | None, account: str = ""
     ) -> LiveListener:
-        """``after`` is the mark of what he has seen; None: nothing, he begins now."""
+        """Add a listener. ``after`` is the mark of the last message it has seen; None: it starts now."""
         listener = LiveListener(scope, key, person, account)
         with self._lock:
             if self._closed:
@@ -144,7 +144,7 @@ class LiveHub:
             for message in self._missed(after):
                 if _is_admitted(listener, message):
                     listener.enqueue(message)
-            # What is on its way to the loop has just been given to him.
+            # Messages on their way to the loop are among the missed ones already.
             listener.newest_number = self._number
             self._listeners.add(listener)
         self.joined.set()
@@ -162,7 +162,7 @@ class LiveHub:
         return sum(each.key == key for each in self._listeners)
 
     def count_of_account(self, account: str) -> int:
-        """In all its sessions."""
+        """Streams of an account, in all its sessions."""
         return sum(each.account == account for each in self._listeners)
 
     def _missed(self, after: str | None) -> list[NumberedMessage]:
@@ -178,7 +178,7 @@ class LiveHub:
         return missed if len(missed) <= MOST_QUEUED else [NumberedMessage(self._number, STALE)]
 
     def distribute(self, messages: list[NumberedMessage]) -> None:
-        """What ``publish`` has numbered, to those who are here."""
+        """Queue the messages that ``publish`` has numbered for all listeners."""
         for listener in self._listeners:
             for message in messages:
                 if message.number > listener.newest_number and _is_admitted(listener, message):

@@ -20,13 +20,13 @@ MOST_OF_ONE = 20
 MOST_OF_ACCOUNT = 40
 """In all its sessions: an account that logs in ten times must not take all streams."""
 KEEPALIVE_S = 15.0
-"""Proxies close what says nothing for a minute."""
+"""Proxies close a connection that is silent for a minute."""
 RETRY_MS = 2_000
 _MARK = re.compile(r"[0-9a-f]{8}-\d{1,15}")
 
 
 def live_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint."""
+    """Make the endpoint."""
 
     async def live(request: Request) -> Response:
         try:
@@ -36,7 +36,7 @@ def live_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], Aw
             return front.error_response(request, refusal)
         after = request.headers.get("last-event-id") or request.query_params.get("after")
         if after is not None and not _MARK.fullmatch(after):
-            after = ""  # of nobody's: he is stale
+            after = ""  # a mark of no process: the listener is stale
         return StreamingResponse(
             _messages(hub, known, after),
             media_type="text/event-stream",
@@ -71,7 +71,7 @@ async def _messages(hub: LiveHub, known: Principal, after: str | None) -> AsyncI
 
 
 async def message_within(listener: LiveListener, timeout_s: float) -> bool:
-    """Whether there is something to take."""
+    """Whether a message arrived in time."""
     try:
         async with asyncio.timeout(timeout_s):
             await listener.news.wait()

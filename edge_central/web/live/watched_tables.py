@@ -1,4 +1,4 @@
-"""What the follower looks at: events by their cursor, and small tables whose rows come, change and go."""
+"""The tables that the follower polls: events by cursor, and small tables whose rows are compared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WatchedTable:
     def changes(
         self, before: Mapping[object, WatchedRow], now: Mapping[object, WatchedRow]
     ) -> list[LiveMessage]:
-        """What is new or another; of what is gone the last that was known, with ``gone``."""
+        """New and changed rows; a removed row in its last form, with ``gone``."""
         new = [shown for key, shown in now.items() if before.get(key) != shown]
         gone = [
             WatchedRow(shown.ward, shown.document | {"gone": True})
@@ -70,7 +70,7 @@ def _outages(connection: Connection) -> Mapping[object, WatchedRow]:
 
 
 def _alerts(connection: Connection) -> Mapping[object, WatchedRow]:
-    """The open ones."""
+    """Open alerts."""
     columns = tables.alert.c
     wanted = (
         *(columns.id, columns.ward, columns.gateway, columns.camera, columns.rule, columns.severity),
@@ -81,7 +81,7 @@ def _alerts(connection: Connection) -> Mapping[object, WatchedRow]:
 
 
 def _handled(connection: Connection) -> Mapping[object, WatchedRow]:
-    """What the duty book says of the newest things: whoever acknowledges silences the bell of everybody."""
+    """The newest acknowledgements: one acknowledgement silences the bell in all browsers."""
     columns = tables.handling.c
     seen = select(tables.handling).where(columns.acknowledged_ms.is_not(None))
     rows = connection.execute(seen.order_by(columns.acknowledged_ms.desc()).limit(NEWEST))
@@ -89,7 +89,7 @@ def _handled(connection: Connection) -> Mapping[object, WatchedRow]:
 
 
 def _requests(connection: Connection) -> Mapping[object, WatchedRow]:
-    """What was asked of gateways, and how it gets on."""
+    """Requests to gateways, with their status."""
     columns = tables.request.c
     wanted = (columns.id, columns.ward, columns.gateway, columns.about, columns.status)
     rows = connection.execute(select(*wanted).order_by(columns.asked_ms.desc()).limit(NEWEST))
@@ -103,7 +103,7 @@ WATCHED_TABLES: tuple[WatchedTable, ...] = (
     WatchedTable("handling", _handled),
     WatchedTable("request", _requests),
 )
-"""Another table joins here."""
+"""Add another table here."""
 
 
 class _Snapshot(msgspec.Struct):
@@ -132,7 +132,7 @@ EVENT_COLUMNS = tuple(
 
 
 def event_message(row: Row[Any]) -> LiveMessage:
-    """A line of a list, without the whole event."""
+    """The fields of an event that a list shows."""
     document = dict(row._mapping)
     try:
         data = _DECODER.decode(document.pop("payload")).data
