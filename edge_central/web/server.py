@@ -25,9 +25,9 @@ from edge_central.web.live.hub import LiveHub
 log = logging.getLogger(__name__)
 
 ASK_WITHIN_S = 15.0
-"""From the connect to the end of the head of a request. uvicorn itself waits for ever."""
+"""From the connect to the end of a request's head. uvicorn itself has no such limit."""
 TAKE_WITHIN_S = 60.0
-"""So long nothing more of an answer is taken: 64 kB wait for the client."""
+"""A client may leave 64 kB of a response unread for this long."""
 KEEP_ALIVE_S = 20
 MOST_HEAD_BYTES = 32_768
 MOST_CONNECTIONS = 1_000
@@ -36,7 +36,7 @@ LOOK_AT_CERTIFICATE_S = 30.0
 
 
 class _Deadline:
-    """Ends a connection when its time is over; running already, it is not begun anew."""
+    """Closes a connection at its deadline; starting a running deadline again does not move it."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -53,8 +53,7 @@ class _Deadline:
 
 
 class TimeLimitedProtocol(H11Protocol):
-    """A client who is slow on purpose, in asking or in taking the answer, loses his connection: it costs him
-    more than us."""
+    """Closes the connection of a client that sends or reads too slowly on purpose."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -130,12 +129,12 @@ class WebServer(uvicorn.Server):
         self._hub = hub
 
     def stop(self) -> None:
-        """From any thread; does not wait."""
+        """End ``run``. Any thread; returns at once."""
         self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the process's own business."""
+        """Install no signal handlers: the process has its own."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -149,7 +148,7 @@ class WebServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _renew(self, tls: Tls) -> None:
-        """New connections get the new certificate; those that are there stay."""
+        """Use a renewed certificate for new connections; existing ones stay."""
         context = self.config.ssl
         assert context is not None
         known = _file_stamps(tls)
@@ -168,7 +167,7 @@ class WebServer(uvicorn.Server):
 
 
 def listening_socket(listen: ListenAddress) -> socket.socket:
-    """A socket that listens there; port 0 is any. Raises CentralError."""
+    """Open the listening socket; port 0 is any free port. Raises CentralError."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -182,7 +181,7 @@ def listening_socket(listen: ListenAddress) -> socket.socket:
 
 
 def stop_on_event(server: WebServer, stop: threading.Event) -> None:
-    """``server`` ends when ``stop`` is set."""
+    """Stop ``server`` when ``stop`` is set."""
 
     def wait() -> None:
         stop.wait()
@@ -192,7 +191,7 @@ def stop_on_event(server: WebServer, stop: threading.Event) -> None:
 
 
 def _file_stamps(tls: Tls) -> tuple[Any, ...] | None:
-    """Another value when a file is another one; None while one is missing."""
+    """A value that changes with the files; None while one is missing."""
     try:
         return tuple(_stamp(path) for path in (tls.cert_file, tls.key_file))
     except OSError:

@@ -34,13 +34,13 @@ log = logging.getLogger(__name__)
 KEY_BYTES = 32
 FOLLOWER_STOP_S = 5.0
 NICE = 5
-"""The ingest comes first."""
+"""A lower CPU priority than the ingest's."""
 OOM_SCORE = 500
 """oom_score_adj(5): when memory runs out, this process goes, not the ingest."""
 
 
 class ConsoleServer:
-    """One web server. ``run`` once."""
+    """One web server. Call ``run`` once."""
 
     def __init__(
         self, settings: CentralSettings, stop: threading.Event, *, clock: Clock | None = None
@@ -58,7 +58,7 @@ class ConsoleServer:
         return int(self._socket.getsockname()[1])
 
     def run(self) -> int:
-        """Until ``stop``; 0. Raises CentralError."""
+        """Serve until ``stop``, and return 0. Raises CentralError."""
         if self._socket is None:
             self.bind()
         assert self._socket is not None
@@ -106,7 +106,7 @@ class ConsoleServer:
 
 
 def lower_priority() -> None:
-    """Behind the ingest, where the system lets us."""
+    """Lower the priority of this process, if the system allows it."""
     with contextlib.suppress(OSError):
         os.nice(NICE)
     with contextlib.suppress(OSError):
@@ -114,7 +114,7 @@ def lower_priority() -> None:
 
 
 def stop_with_parent(stop: threading.Event) -> None:
-    """When standard input ends, whoever holds its other end has gone, however he went."""
+    """Stop when standard input ends: the parent process has ended, for any reason."""
 
     def wait() -> None:
         # Not ``sys.stdin``: its lock would be held at the end of the interpreter, which then aborts.

@@ -51,13 +51,13 @@ def newest_number(connection: Connection) -> int:
 
 
 def cursor_at_or_before(connection: Connection, number: int) -> EventCursor:
-    """Of the last event that is there up to ``number``."""
+    """Cursor of the last stored event up to ``number``."""
     found = connection.scalar(select(func.max(_EVENT.cursor)).where(_EVENT.cursor <= number))
     return FIRST_CURSOR if found is None else EventCursor(found, _check_digits(connection, found) or "")
 
 
 def check_cursor(connection: Connection, cursor: EventCursor) -> None:
-    """Raises Conflict where it is a place of another history."""
+    """Raises Conflict if the cursor is of another history."""
     if cursor.number == 0:
         return
     here = _check_digits(connection, cursor.number)
@@ -85,11 +85,11 @@ def _deleted_upto(connection: Connection) -> int:
 
 
 MOST_BYTES = 4_000_000
-"""Of one answer, before gzip: the last event may go beyond it."""
+"""Size of a response before gzip; the last event may exceed it."""
 WINDOW = 20_000
-"""Cursors that are looked through in one go: a rare kind is not searched for in all of history at once."""
+"""Cursors searched in one query, so that a rare kind does not search the whole history at once."""
 WITHIN_S = 0.5
-"""Then the answer goes out with what there is, and says that there is more."""
+"""After this time the response is sent as it is, and says that there is more."""
 CHUNK = 200
 
 _E = tables.event.c
@@ -113,7 +113,7 @@ class HistoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class DeletedKind:
-    """Of this kind events behind the cursor are gone."""
+    """Events of this kind after the cursor were deleted."""
 
     kind: str
     upto_ms: int  # received until then
@@ -134,7 +134,7 @@ def events_after(
     limit: int,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> EventBatch:
-    """At most ``limit``. The cursor that comes with them stands behind all that was looked at."""
+    """Read at most ``limit`` events. The returned cursor is after everything that was searched."""
     until_mono = monotonic() + WITHIN_S
     newest, at, taken, size = newest_number(connection), after, list[bytes](), 0
     while at < newest and len(taken) < limit and size < MOST_BYTES and monotonic() < until_mono:

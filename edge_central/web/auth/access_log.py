@@ -1,4 +1,4 @@
-"""Who opened which snapshot or clip: written down before it is shown, and shown to admins."""
+"""The access log: who opened which snapshot or clip. A row is stored before the file is sent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def record_access(
     media_id: str | None = None,
     event_id: str | None = None,
 ) -> None:
-    """In a transaction that is committed before the picture goes out."""
+    """Add a row. The caller commits it before the file is sent."""
     connection.execute(
         insert(tables.access).values(
             time_ms=now_ms,
@@ -54,7 +54,7 @@ def record_access(
 
 
 def delete_old_accesses(connection: Connection, days: float, now_ms: int) -> int:
-    """Lines whose time is over; that they went is itself written down, beside what retention deletes."""
+    """Delete expired rows, and record the deletion as retention does."""
     columns = tables.access.c
     over = columns.time_ms < now_ms - round(days * DAY_MS)
     first_ms, last_ms = connection.execute(
@@ -79,7 +79,7 @@ def delete_old_accesses(connection: Connection, days: float, now_ms: int) -> int
 
 
 def access_page(visit: UserRequestContext) -> Response:
-    """The newest first, of everybody; admins see all wards."""
+    """Rows of all accounts, newest first; only admins may see them."""
     columns = tables.access.c
     wanted = select(tables.access).order_by(columns.id.desc()).limit(PAGE_SIZE + 1)
     before, account = visit.query("before"), visit.query("account")

@@ -35,14 +35,14 @@ def hash_password(password: str) -> str:
 
 
 def password_matches(password: str, stored: str | None) -> bool:
-    """In the same time where there is no account or no password: who asks learns nothing from it."""
+    """Verify a password, in the same time if there is no account: the duration reveals nothing."""
     _, log_n, r, p, salt, digest = (stored or _dummy_digest()).split("$")
     found = _digest(password, base64.b64decode(salt), int(log_n), int(r), int(p))
     return hmac.compare_digest(found, base64.b64decode(digest)) and stored is not None
 
 
 def password_fault(password: str) -> str | None:
-    """None: good enough to be set."""
+    """Why a new password is refused; None: it is accepted."""
     if not LEAST_CHARACTERS <= len(password) <= MOST_CHARACTERS:
         return f"a password has {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters, not {len(password)}"
     if len(set(password)) < 5:
@@ -55,7 +55,7 @@ def new_token() -> str:
 
 
 def token_digest(token: str) -> str:
-    """What is stored of a token. It has 256 random bits: a slow digest would add nothing."""
+    """The stored digest of a token. The token has 256 random bits, so a slow hash adds nothing."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -111,7 +111,7 @@ def all_accounts(connection: Connection) -> list[Account]:
 
 
 def acting_accounts(connection: Connection, ward: str) -> list[Account]:
-    """Who may see to what happens in that ward."""
+    """Accounts that may handle alarms of the ward."""
     return [
         each for each in all_accounts(connection) if each.role in ACTING_ROLES and each.scope.admits(ward)
     ]
@@ -123,14 +123,14 @@ def find_account(connection: Connection, name: str) -> Account | None:
 
 
 def account_by_token(connection: Connection, token: str) -> Account | None:
-    """Whose API token that is."""
+    """The account of an API token."""
     wanted = tables.account.c.token_sha256 == token_digest(token)
     row = connection.execute(select(tables.account).where(wanted)).first()
     return None if row is None else _account(row)
 
 
 def valid_tokens(connection: Connection, digests: set[str]) -> set[str]:
-    """Which of these digests are of a token that still holds."""
+    """Those of the digests whose token is still valid."""
     column = tables.account.c.token_sha256
     return {
         each for each in connection.scalars(select(column).where(column.in_(digests))) if each is not None
@@ -165,13 +165,13 @@ def set_password(connection: Connection, name: str, password: str) -> None:
 
 
 def set_token(connection: Connection, name: str, token: str) -> None:
-    """The token before it is worth nothing from now on."""
+    """Replace the API token; the previous one is invalid from now on."""
     which = tables.account.c.name == name
     connection.execute(update(tables.account).where(which).values(token_sha256=token_digest(token)))
 
 
 def remove_account(connection: Connection, name: str) -> bool:
-    """Also its sessions; what it looked at stays on record. False: there is no such account."""
+    """Delete the account and its sessions; its access log stays. False: there is no such account."""
     connection.execute(delete(tables.session).where(tables.session.c.account == name))
     return connection.execute(delete(tables.account).where(tables.account.c.name == name)).rowcount > 0
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def safe_redirect_path(path: str | None) -> str:
-    """``path`` where it is one of ours; nobody is sent elsewhere."""
+    """``path`` if it is on this server, else ``/``: a login never redirects to another site."""
     ours = path is not None and path.startswith("/") and path[1:2] not in ("/", "\\")
     return path if ours and path is not None and path.isprintable() else "/"
 
@@ -113,7 +113,7 @@ def choose_language(call: RequestContext) -> Response:
 
 
 def _form(call: RequestContext, error: str | None = None, status: int = 200, **values: object) -> Response:
-    """A secret of its own each time: a form that somebody else has prepared is worth nothing."""
+    """Bind the form to a new secret each time, so that a form from another site is refused."""
     secret = new_token()
     response = call.render(
         "login.html",
@@ -129,7 +129,7 @@ def _form(call: RequestContext, error: str | None = None, status: int = 200, **v
 
 
 def _begin_session(call: RequestContext, response: Response, name: str) -> None:
-    """Another session than before, if there was one: whoever knew that one knows nothing."""
+    """Start a new session and end the previous one, so that a stolen token becomes useless."""
     old = call.cookies.get(call.request, SESSION_COOKIE)
     with call.writing() as connection:
         if old is not None:

@@ -21,7 +21,7 @@ from edge_central.store import tables
 from edge_central.web.auth.accounts import Account, find_account, new_token, token_digest
 
 SEEN_EVERY_MS = 60_000
-"""More exact than that nobody has to know when a session was used last: a page costs no commit."""
+"""Resolution of the last use of a session, so that a page does not cost a commit."""
 
 AHEAD_MS = 300_000
 """A session that begins later was made while the clock was ahead; it would last until that time."""
@@ -59,7 +59,7 @@ class LoginSessions:
         return token
 
     def find(self, connection: Connection, token: str | None, now_ms: int) -> LoginSession | None:
-        """The session of a token, unless its time is over."""
+        """The session of a token, unless it has expired."""
         if not token:
             return None
         key, columns = token_digest(token), tables.session.c
@@ -73,7 +73,7 @@ class LoginSessions:
         return None if account is None else LoginSession(key, account, row.seen_ms)
 
     def valid_keys(self, connection: Connection, keys: set[str], now_ms: int) -> set[str]:
-        """Which of these sessions still hold."""
+        """Those of the sessions that are still valid."""
         columns = tables.session.c
         return set(
             connection.scalars(
@@ -86,7 +86,7 @@ class LoginSessions:
         )
 
     def mark_used(self, connection: Connection, keys: set[str], now_ms: int) -> None:
-        """They are being used."""
+        """Record that the sessions are in use."""
         columns = tables.session.c
         connection.execute(
             update(tables.session).where(columns.token_sha256.in_(keys)).values(seen_ms=now_ms)
@@ -126,7 +126,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 LANG_S = 400 * 86_400
-"""As long as browsers keep one (RFC 6265bis)."""
+"""The longest lifetime that browsers allow a cookie (RFC 6265bis)."""
 DEVICE_S = 180 * 86_400
 LOGIN_S = 3_600
 
@@ -142,7 +142,7 @@ SESSION_COOKIE = Cookie("session")
 LOGIN_COOKIE = Cookie("login", LOGIN_S)
 """What the form of the login page is bound to, before there is a session."""
 DEVICE_COOKIE = Cookie("device", DEVICE_S)
-"""Somebody has logged in from this browser before (throttle.py)."""
+"""Set after a login from this browser (throttle.py)."""
 LANGUAGE_COOKIE = Cookie("lang", LANG_S)
 
 

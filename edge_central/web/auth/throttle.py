@@ -25,7 +25,7 @@ OF_ADDRESS_AND_NAME = 10
 OF_NAME = 20
 OF_DEVICE = 10
 MOST_COUNTS = 20_000
-"""Of each kind: who tries names or addresses without end drives out the oldest ones."""
+"""Counters of each kind; when there are more, the oldest are dropped."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _AttemptCounts:
         self._counts: OrderedDict[str, _AttemptCount] = OrderedDict()
 
     def wait_s(self, key: str, now: float) -> float:
-        """0: may try."""
+        """Seconds to wait; 0: an attempt is allowed."""
         count = self._counts.get(key)
         if count is None or now >= count.until_mono or count.attempts < self._most:
             return 0.0
@@ -86,7 +86,7 @@ class LoginAttempt:
 
 
 class LoginThrottle:
-    """In memory: a restart forgets. Any thread."""
+    """Counts attempts in memory, so a restart clears them. Any thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -121,7 +121,7 @@ class LoginThrottle:
 
 
 def _network(address: str) -> str:
-    """A household or a host: of IPv6 everybody has a /64 to himself."""
+    """The network of a client: for IPv6 its /64, because a client may use any address in it."""
     try:
         asker = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is open, who sees to it, what it was; shifts."""
+"""Open alarms and alerts, their owners and outcomes; shift handovers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def add_note(visit: UserRequestContext) -> Response:
 
 
 def ask_for_clip(visit: UserRequestContext) -> Response:
-    """A row for the ingest, which alone speaks to gateways."""
+    """Store a request for the ingest, the only part that sends to gateways."""
     found = read_story(visit.connection, visit.scope, visit.number("cursor"))
     if found is None or found.first.event_id is None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Plots and the map as numbers for SVG: no picture is fetched from anywhere, no tile server is asked."""
+"""Coordinates of the plots and the map for inline SVG; no tile server is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_central.console.history import Series
 WIDTH, HEIGHT = 640, 132
 LEFT, RIGHT, TOP, BOTTOM = 40, 8, 8, 20
 MOST_POINTS = 320
-"""Drawn of a series: more cannot be told apart on that width."""
+"""Points drawn of a series; more cannot be distinguished at that width."""
 MAP_WIDTH, MAP_MARGIN = 1000.0, 40.0
 FAR_DEGREES = 1.0
 """From the middle of all sites, in each direction: some 100 km."""
@@ -27,7 +27,7 @@ class AxisTick:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """``lines`` are the ``points`` of polylines: a gap in what was told is a gap in the line."""
+    """``lines`` are the ``points`` of polylines; a gap in the data is a gap in the line."""
 
     name: str
     unit: str
@@ -73,7 +73,7 @@ def line_chart(
 
 
 def _step(span: float) -> float:
-    """1, 2 or 5 times a power of ten: three or four lines."""
+    """The distance of three or four grid lines: 1, 2 or 5 times a power of ten."""
     rough = max(span, 1e-9) / 3
     power: float = 10.0 ** math.floor(math.log10(rough))
     return next(each * power for each in (1, 2, 5, 10) if each * power >= rough)
@@ -88,7 +88,7 @@ def _times(from_ms: int, to_ms: int) -> list[int]:
 
 
 def _thinned(points: Sequence[tuple[int, float | None]]) -> Sequence[tuple[int, float | None]]:
-    """Of each run of points the extreme one: a short peak stays."""
+    """Reduce each run of points to its extreme one, so that a short peak stays visible."""
     size = -(-len(points) // MOST_POINTS)
     if size <= 1:
         return points
@@ -97,7 +97,7 @@ def _thinned(points: Sequence[tuple[int, float | None]]) -> Sequence[tuple[int, 
 
 
 def _lines(points: Sequence[tuple[float, float | None]], hour: float) -> tuple[str, ...]:
-    """``hour`` is one, in x: whoever said nothing for so long is not connected by a line."""
+    """``hour`` is one hour in x: points further apart are not connected."""
     lines: list[list[str]] = [[]]
     before = -math.inf
     for x, y in points:
@@ -171,7 +171,7 @@ def site_map(now: Fleet) -> SiteMap:
 
 
 def _near_each_other(now: Fleet) -> list[SiteOverview]:
-    """Those with a place: one that is far from all others would shrink the map of the city to a dot."""
+    """Sites with a location, without those far from all others, which would shrink the map to a dot."""
     placed = [site for site in now.sites if site.latitude is not None and site.longitude is not None]
     if not placed:
         return []

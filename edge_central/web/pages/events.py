@@ -1,4 +1,4 @@
-"""Events as they come, and one of them with everything about it."""
+"""The list of events, and the page of one event."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def events_page(visit: UserRequestContext) -> Response:
 
 
 def parse_event_filter(visit: UserRequestContext) -> EventFilter:
-    """Raises BadRequest for what no form of ours sends."""
+    """Raises BadRequest for values that our forms do not send."""
     severity = visit.query("severity") or str(INFO)
     if severity not in map(str, SEVERITIES):
         raise BadRequest("severity is 9, 13 or 17")
@@ -73,7 +73,7 @@ def parse_event_filter(visit: UserRequestContext) -> EventFilter:
 
 
 def fleet_wards(visit: UserRequestContext) -> list[tuple[str, str]]:
-    """(id, name) of those that he sees."""
+    """(id, name) of the wards that the account may see."""
     now = read_fleet(visit.connection, visit.names, visit.scope, visit.now_ms)
     return [(ward.id, ward.name) for ward in now.wards]
 

@@ -85,7 +85,7 @@ def map_page(visit: UserRequestContext) -> Response:
 
 
 def search_page(visit: UserRequestContext) -> Response:
-    """One hit alone is where one wanted to go."""
+    """Search; a single result is opened at once."""
     text = (visit.query("q") or "")[:MOST_TYPED]
     hits = search(fleet_of(visit), text)
     if len(hits) == 1:
@@ -99,7 +99,7 @@ def fleet_of(visit: UserRequestContext) -> Fleet:
 
 
 def sites_of_level(now: Fleet, level: AttentionLevel) -> list[SiteOverview]:
-    """The one that has been so for the shortest time first: what is new is what somebody waits for."""
+    """The most recent change first."""
     found = [site for site in now.sites if site.level is level]
     return sorted(found, key=lambda site: -newest_fault_ms(site))
 
