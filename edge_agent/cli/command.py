@@ -22,7 +22,7 @@ from edge_agent.commands.signature import make_key, read_private, sign
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
-from edge_agent.core.command_line.parser import Commands, add_command, nearest
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command, nearest
 from edge_agent.core.errors import UsageError
 from edge_agent.core.printable import printable, printable_json
 from edge_agent.tools.broker_arguments import (
@@ -84,6 +84,11 @@ def add_command_to(commands: Commands) -> None:
     )
     add_gateway_arguments(command, required=False)
     add_root_argument(command)
+    _add_options(command)
+    add_tls_arguments(command)
+
+
+def _add_options(command: CommandParser) -> None:
     command.add_argument(
         "--arg",
         action="append",
@@ -121,7 +126,6 @@ def add_command_to(commands: Commands) -> None:
         "default: a new id",
     )
     command.add_json("the replies as they are, one a line")
-    add_tls_arguments(command)
 
 
 def run_command(args: argparse.Namespace, stdout: TextIO) -> int:

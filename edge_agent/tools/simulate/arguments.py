@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.core.command_line.parser import Commands, add_command
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
 from edge_agent.tools.broker_arguments import BROKER_HELP, add_root_argument, add_tls_arguments, broker_url
 
 CHANGES = (
@@ -50,6 +50,12 @@ def add_command_to(commands: Commands) -> None:
         help=f"{BROKER_HELP}; may be repeated, as in mqtt.brokers of a gateway",
     )
     add_root_argument(simulate)
+    _add_changes(simulate)
+    _add_processes(simulate)
+    add_tls_arguments(simulate)
+
+
+def _add_changes(simulate: CommandParser) -> None:
     for name, kind, doc, default in CHANGES:
         simulate.add_argument(
             f"--{name}", type=kind, metavar="N", help=f"{doc}; default: the scenario's, else {default}"
@@ -65,6 +71,9 @@ def add_command_to(commands: Commands) -> None:
         choices=["confirmed", "broker"],
         help="mqtt.delivery of the gateways; default: the scenario's, else confirmed",
     )
+
+
+def _add_processes(simulate: CommandParser) -> None:
     simulate.add_argument(
         "--certificates",
         type=Path,
@@ -83,7 +92,6 @@ def add_command_to(commands: Commands) -> None:
     )
     simulate.add_logging("error")
     simulate.add_json("the totals instead of the table")
-    add_tls_arguments(simulate)
 
 
 def changes_of(args: argparse.Namespace) -> dict[str, object]:
