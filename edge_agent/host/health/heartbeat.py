@@ -242,8 +242,8 @@ def camera_health(status: CameraStatus) -> CameraHealth:
         gear=status.gear.value,
         idle_share=round(status.idle_share, 2),
         wake_ups=status.wake_ups,
-        kept_awake=status.kept_awake,
-        main_trouble=status.main_trouble,
+        kept_awake=None if status.kept_awake is None else str(status.kept_awake),
+        main_trouble=None if status.main_trouble is None else str(status.main_trouble),
         view=list(status.view),
     )
 
