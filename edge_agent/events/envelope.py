@@ -23,6 +23,7 @@ from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import Draft, Media, OpenEvent, Stamp
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import problem_text
+from edge_agent.core.problems.problem import encode_text
 from edge_agent.core.state_file import read_record, write_record
 
 ALIVE_EVERY_S = 30.0
@@ -65,7 +66,7 @@ class LastAliveFile:
         return self._before
 
 
-ENCODER = msgspec.json.Encoder()
+ENCODER = msgspec.json.Encoder(enc_hook=encode_text)
 SOURCE_PREFIX = "/tb/"
 LOST_CLIP = problem_text("clip-agent-ended")
 AWAITED_CLIP = "clip"

@@ -47,6 +47,13 @@ def optional_problem(text: str | None) -> Problem | msgspec.UnsetType:
     return problem_of(text) or msgspec.UNSET
 
 
+def encode_text(value: object) -> str:
+    """``enc_hook`` of msgspec: a text with a code as plain text."""
+    if isinstance(value, ProblemText):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} cannot be encoded")
+
+
 def error_text(error: Exception) -> str:
     """``str(error)``, with the code of the text that the error was made with."""
     text = error.args[0] if error.args else None

@@ -21,6 +21,7 @@ from edge_agent.core.clock import Clock, rfc3339, wall_time_of
 from edge_agent.core.delivery import OutboxStats
 from edge_agent.core.model import CameraStatus
 from edge_agent.core.problems import problem_of
+from edge_agent.core.problems.problem import encode_text
 from edge_agent.host.health import degraded
 from edge_agent.host.health.root_update import update_lines
 from edge_agent.wire import (
@@ -253,7 +254,7 @@ def compact(message: Message) -> bytes:
 
     Whole floats are written without ``.0``: for JSON Schema both are the same number.
     """
-    return msgspec.json.encode(_without_defaults(message))
+    return msgspec.json.encode(_without_defaults(message), enc_hook=encode_text)
 
 
 def _without_defaults(value: object) -> Any:

@@ -18,6 +18,7 @@ from edge_agent.config import last_good
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_NOT_RUNNING, EX_OK
 from edge_agent.core.languages import Lang
+from edge_agent.core.problems.problem import encode_text
 from edge_agent.host.local_api.local_socket import IDLE_S, LocalServer, ask, nothing_runs, places_to_ask
 from edge_agent.host.local_api.status_document import StatusDocument
 from edge_agent.host.local_api.status_text import status_text
@@ -33,7 +34,7 @@ class StatusServer(LocalServer):
         self._document = document
 
     def _send_document(self, client: socket.socket) -> None:
-        client.sendall(msgspec.json.encode(self._document()))
+        client.sendall(msgspec.json.encode(self._document(), enc_hook=encode_text))
 
 
 @dataclass(frozen=True, slots=True)
