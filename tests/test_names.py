@@ -1,0 +1,61 @@
+"""Names of modules, classes and functions: unique where they are public, and of the field's vocabulary."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("edge_agent", "edge_central")
+
+PRIVATE_WORDS = frozenset(
+    "anew arrival bank blind book calm crew desk duties duty ear eyes front furnish glance guard"  # noqa: SIM905
+    " handed happenings held hit hits house instead kept known lane lanes likeness lone look looked looks"
+    " meter nobody nowhere onset orders owed player poisoned reception restless rhythm room shelf shop shot"
+    " sight slots somebody stirs stretch tape tell teller telling tend told trouble visit vitals witness"
+    " witnesses".split()
+)
+"""Words of a vocabulary that only its authors understood; docs/glossary.md has the standard terms."""
+LIBRARY_NAMES = {"parse_known_args"}  # methods of a library's class that a class of ours overrides
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def modules() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def definitions(path: Path) -> Iterator[Definition]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, Definition):
+            yield node
+
+
+def words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name.replace("_", " "))}
+
+
+def test_words_of_a_name() -> None:
+    assert words("_tell_HTTPServer2") == {"tell", "http", "server"}
+
+
+def test_public_class_names_are_unique() -> None:
+    places = defaultdict[str, list[str]](list)
+    for path in modules():
+        for node in definitions(path):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert len(places) > 500
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_names_have_no_words_of_a_private_vocabulary() -> None:
+    found = []
+    for path in modules():
+        names = {path.stem} | {node.name for node in definitions(path)}
+        found += [f"{path.relative_to(ROOT)}: {name}" for name in names if words(name) & PRIVATE_WORDS]
+    assert [each for each in found if each.rpartition(" ")[2] not in LIBRARY_NAMES] == []
