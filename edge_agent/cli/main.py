@@ -56,9 +56,8 @@ def _run(args: argparse.Namespace) -> int:
 
     limit_malloc_arenas()
     hangup = threading.Event()
-    stop = stop_on_signals(
-        hangup
-    )  # before the slow imports, so that a stop during the start is a clean one too
+    # Before the slow imports: a signal during the start leads to a clean stop, too.
+    stop = stop_on_signals(hangup)
     from edge_agent.agent import Agent
     from edge_agent.config import last_good
     from edge_agent.config.pushed import ConfigOrigin, ConfigSource
@@ -105,9 +104,8 @@ def _run(args: argparse.Namespace) -> int:
         log_lines=tail.lines,
         repeat_files=args.repeat_files,
     )
-    ended = limit_stop_time(
-        stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, agent.outbox.shorten_timeouts
-    )
+    shorten = agent.outbox.shorten_timeouts
+    ended = limit_stop_time(stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, shorten)
     code = agent.run()
     ended.set()
     ignore_hangups()

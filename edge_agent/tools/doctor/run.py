@@ -20,6 +20,7 @@ from edge_agent.tools.doctor.checks.broker import check_certificates
 from edge_agent.tools.doctor.checks.cameras import CameraCheck, CameraMeasurement
 from edge_agent.tools.doctor.checks.delivery import check_agent, check_delivery, check_outbox, with_delivery
 from edge_agent.tools.doctor.words import level_of
+from edge_agent.wire.messages.health import Heartbeat
 
 HOST_CHECKS = (
     "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox", "certificate",
@@ -91,14 +92,7 @@ def examine(
     heartbeat = status.document.heartbeat if status.document else None
     step = heartbeat.thermal.step if heartbeat else 0
     now = box.read_clock(settings, clock, sysroot, environment.kernel)
-    advised = settings.profile.platform.capacity if settings.profile.platform else None
-    opener = LimitedLogins(settings.state_dir, clock).open
-    logins = settings.state_dir / LOGINS_FILE
-    of_agent = heartbeat.cameras if heartbeat else {}
-    camera_checks = {
-        camera.id: CameraCheck(camera, clock, of_agent.get(camera.id), advised, opener, logins)
-        for camera in settings.cameras
-    }
+    camera_checks = _camera_checks(settings, clock, heartbeat)
     alone = status.document is None and status.failure is None
     brokers = broker.broker_checks(settings, alone=alone, clock_trusted=now.trusted)
     checks = [
@@ -139,6 +133,17 @@ def examine(
     of_board = max(number for number, each in enumerate(results) if each.check.partition("/")[0] == "board")
     results[of_board + 1 : of_board + 1] = load
     return Examination(settings, tuple(results), measurements, time.monotonic() - began_mono)
+
+
+def _camera_checks(settings: Settings, clock: Clock, heartbeat: Heartbeat | None) -> dict[str, CameraCheck]:
+    advised = settings.profile.platform.capacity if settings.profile.platform else None
+    opener = LimitedLogins(settings.state_dir, clock).open
+    logins = settings.state_dir / LOGINS_FILE
+    of_agent = heartbeat.cameras if heartbeat else {}
+    return {
+        camera.id: CameraCheck(camera, clock, of_agent.get(camera.id), advised, opener, logins)
+        for camera in settings.cameras
+    }
 
 
 def _when_connected(settings: Settings, status: StatusResult, within_s: float) -> StatusResult:
