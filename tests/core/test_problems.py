@@ -10,7 +10,14 @@ from pathlib import Path
 import msgspec
 
 import edge_agent
-from edge_agent.core.problems import CATALOGUE, Problem, ProblemText, error_text, problem_of, problem_text
+from edge_agent.core.problems import (
+    CATALOGUE,
+    CodedProblem,
+    ProblemText,
+    error_text,
+    problem_of,
+    problem_text,
+)
 from edge_agent.core.problems.catalogue import Catalogue
 
 
@@ -30,8 +37,10 @@ def test_a_text_carries_its_code_and_figures() -> None:
         "outbox-new-epoch", why="malformed", file="x", saved=problem_text("salvaged", events=7, lost=2)
     )
     assert text == "malformed; set aside as x, a new epoch has begun; 7 of its events saved, at most 2 lost"
-    saved = Problem("salvaged", {"events": 7, "lost": 2})
-    assert problem_of(text) == Problem("outbox-new-epoch", {"why": "malformed", "file": "x", "saved": saved})
+    saved = CodedProblem("salvaged", {"events": 7, "lost": 2})
+    assert problem_of(text) == CodedProblem(
+        "outbox-new-epoch", {"why": "malformed", "file": "x", "saved": saved}
+    )
     assert problem_of(copy(text)) == problem_of(text)
     assert problem_of(error_text(OSError(text))) == problem_of(text)
     assert problem_of(str(text)) is None
@@ -40,7 +49,7 @@ def test_a_text_carries_its_code_and_figures() -> None:
 
 def test_a_problem_comes_back_from_the_wire() -> None:
     problem = problem_text("camera-tampered", camera="cam-1", views=["covered", "moved"]).problem
-    assert msgspec.json.decode(msgspec.json.encode(problem), type=Problem) == problem
+    assert msgspec.json.decode(msgspec.json.encode(problem), type=CodedProblem) == problem
     assert CATALOGUE.say(problem, "en") == "camera cam-1 is covered and moved: somebody has to look after it"
     assert CATALOGUE.say(problem, "vi") == "camera cam-1 bị che và bị xoay: cần người đến kiểm tra"
 
@@ -54,14 +63,14 @@ def test_a_reworded_sentence_is_rendered_from_the_readers_catalogue() -> None:
 
 
 def test_what_does_not_fit_has_no_sentence() -> None:
-    nested = Problem("outbox")
+    nested = CodedProblem("outbox")
     for _ in range(9):
-        nested = Problem("outbox", {"why": nested})
+        nested = CodedProblem("outbox", {"why": nested})
     for problem in (
-        Problem("of-a-later-release"),
-        Problem("disk-full"),
-        Problem("uplink-step", {"used_mb": "many", "budget_mb": 1, "waits": "", "until": "", "step": 1}),
-        Problem("outbox", {"why": Problem("of-a-later-release")}),
+        CodedProblem("of-a-later-release"),
+        CodedProblem("disk-full"),
+        CodedProblem("uplink-step", {"used_mb": "many", "budget_mb": 1, "waits": "", "until": "", "step": 1}),
+        CodedProblem("outbox", {"why": CodedProblem("of-a-later-release")}),
         nested,
     ):
         assert CATALOGUE.say(problem, "en") is None

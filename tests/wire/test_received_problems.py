@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core.problems import Problem, problem_of
+from edge_agent.core.problems import CodedProblem, problem_of
 from edge_agent.wire.received.problems import received_problem, with_problems
 
 
@@ -43,7 +43,7 @@ def test_a_problem_within_the_bounds() -> None:
     found = received_problem(
         {"code": "x", "params": {"a": 1, "b": 0.5, "c": ["d"], "e": {"code": "f"}}, "g": 1}
     )
-    assert found == Problem("x", {"a": 1, "b": 0.5, "c": ["d"], "e": Problem("f")})
+    assert found == CodedProblem("x", {"a": 1, "b": 0.5, "c": ["d"], "e": CodedProblem("f")})
     assert received_problem(nested(4)) is not None
 
 
@@ -59,4 +59,4 @@ def test_lines_keep_their_places_whatever_comes_beside_them() -> None:
         lines = with_problems(["one", "two"], beside)
         assert lines == ["one", "two"]
         assert problem_of(lines[1]) is None
-    assert problem_of(with_problems(["one"], [{"code": "a"}])[0]) == Problem("a")
+    assert problem_of(with_problems(["one"], [{"code": "a"}])[0]) == CodedProblem("a")

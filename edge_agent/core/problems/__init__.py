@@ -1,7 +1,7 @@
 """Problems as codes with figures, and their sentences in English and Vietnamese: tables and rendering.
 
-The agent sends ``Problem`` beside its English text. The centre renders the code from its own catalogue, so
-that either side may reword a sentence.
+The agent sends ``CodedProblem`` beside its English text. The centre renders the code from its own catalogue,
+so that either side may reword a sentence.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ from edge_agent.core.problems.catalogue import Catalogue
 from edge_agent.core.problems.delivery import DELIVERY
 from edge_agent.core.problems.events import EVENTS
 from edge_agent.core.problems.gateway import GATEWAY
-from edge_agent.core.problems.problem import Problem, ProblemText, error_text, optional_problem, problem_of
+from edge_agent.core.problems.problem import (
+    CodedProblem,
+    ProblemText,
+    error_text,
+    optional_problem,
+    problem_of,
+)
 from edge_agent.core.problems.results import RESULTS
 
 __all__ = [
     "CATALOGUE",
-    "Problem",
+    "CodedProblem",
     "ProblemText",
     "command_text",
     "error_text",

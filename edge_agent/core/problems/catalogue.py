@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_agent.core.languages import LANGS, Lang, Sentences
-from edge_agent.core.problems.problem import Problem, ProblemText, as_params
+from edge_agent.core.problems.problem import CodedProblem, ProblemText, as_params
 from edge_agent.core.problems.words import VIETNAMESE
 
 MAX_DEPTH = 4
@@ -30,9 +30,9 @@ class Catalogue:
         """The English text of a problem. Raises KeyError for a code or parameter that is missing."""
         english, _ = self.sentences[code]
         text = _FORMATTERS["en"].vformat(english, (), params)
-        return ProblemText(text, Problem(code, as_params(params)))
+        return ProblemText(text, CodedProblem(code, as_params(params)))
 
-    def say(self, problem: Problem, lang: Lang, depth: int = 0) -> str | None:
+    def say(self, problem: CodedProblem, lang: Lang, depth: int = 0) -> str | None:
         """The sentence in a language; None for an unknown code, or parameters that do not fit it."""
         sentence = self.sentences.get(problem.code)
         if sentence is None or depth >= MAX_DEPTH:
@@ -46,7 +46,7 @@ class Catalogue:
             return None
 
     def _shown(self, name: str, value: object, lang: Lang, depth: int) -> object:
-        if isinstance(value, Problem):
+        if isinstance(value, CodedProblem):
             text = self.say(value, lang, depth)
             if text is None:
                 raise KeyError(value.code)

@@ -8,14 +8,14 @@ from typing import Self
 import msgspec
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class CodedProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a sentence for people says: ``code`` names the sentence in the catalogue, ``params`` fill it.
 
     A parameter that is a problem itself is the sentence inside the sentence, such as the reason.
     """
 
     code: str
-    params: dict[str, str | int | float | list[str] | Problem] = msgspec.field(default_factory=dict)
+    params: dict[str, str | int | float | list[str] | CodedProblem] = msgspec.field(default_factory=dict)
 
 
 class ProblemText(str):
@@ -25,24 +25,24 @@ class ProblemText(str):
     """
 
     __slots__ = ("problem",)
-    problem: Problem
+    problem: CodedProblem
 
-    def __new__(cls, text: str, problem: Problem) -> Self:
+    def __new__(cls, text: str, problem: CodedProblem) -> Self:
         made = super().__new__(cls, text)
         made.problem = problem
         return made
 
-    def __reduce__(self) -> tuple[type[ProblemText], tuple[str, Problem]]:
+    def __reduce__(self) -> tuple[type[ProblemText], tuple[str, CodedProblem]]:
         """For copies."""
         return type(self), (str(self), self.problem)
 
 
-def problem_of(text: str | None) -> Problem | None:
+def problem_of(text: str | None) -> CodedProblem | None:
     """None for a text without a code."""
     return text.problem if isinstance(text, ProblemText) else None
 
 
-def optional_problem(text: str | None) -> Problem | msgspec.UnsetType:
+def optional_problem(text: str | None) -> CodedProblem | msgspec.UnsetType:
     """``problem_of`` for a field that a message leaves out where there is none."""
     return problem_of(text) or msgspec.UNSET
 
@@ -60,17 +60,17 @@ def error_text(error: Exception) -> str:
     return text if isinstance(text, ProblemText) else str(error)
 
 
-def as_params(params: Mapping[str, object]) -> dict[str, str | int | float | list[str] | Problem]:
+def as_params(params: Mapping[str, object]) -> dict[str, str | int | float | list[str] | CodedProblem]:
     """Figures as they travel: of a text with a code its problem."""
     return {name: _as_param(value) for name, value in params.items()}
 
 
-def _as_param(value: object) -> str | int | float | list[str] | Problem:
+def _as_param(value: object) -> str | int | float | list[str] | CodedProblem:
     if isinstance(value, ProblemText):
         return value.problem
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, int | float | Problem):
+    if isinstance(value, int | float | CodedProblem):
         return value
     if isinstance(value, list):
         return [str(each) for each in value]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, UnsetType
 
-from edge_agent.core.problems import Problem
+from edge_agent.core.problems import CodedProblem
 
 END = r"$(?!\n)"
 """The end of a pattern: nothing may follow. Python's ``$`` alone also matches before a last line feed."""
@@ -24,7 +24,7 @@ WireBox = Annotated[
 ]
 Count = Annotated[int, Meta(ge=0)]
 OptionalProblem = Annotated[
-    Problem | UnsetType, Meta(description="the text as a code with figures; left out: it has no code")
+    CodedProblem | UnsetType, Meta(description="the text as a code with figures; left out: it has no code")
 ]
 CameraCause = Literal[
     "unreachable",

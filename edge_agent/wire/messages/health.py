@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from edge_agent.core.problems import Problem
+from edge_agent.core.problems import CodedProblem
 from edge_agent.wire.data.base import CameraCause, Count, Day, Message, Sha256, Time
 from edge_agent.wire.data.collection import CollectionHealth
 from edge_agent.wire.data.gateway import HealingStep, HeldBack, LoadLimits
@@ -218,6 +218,6 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     model: ModelHealth = ModelHealth()
     degraded: list[str] = field(default_factory=list)  # one line for humans for each problem
     problems: Annotated[
-        list[Problem | None],
+        list[CodedProblem | None],
         Meta(description="the lines of degraded, in their order, as codes with figures; null: no code"),
     ] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain, repeat
 
-from edge_agent.core.problems import Problem, ProblemText
+from edge_agent.core.problems import CodedProblem, ProblemText
 from edge_agent.wire.received.bounds import MAX_INTEGER, MAX_ITEMS, bounded_number, bounded_text
 
 MAX_PARAMS, MAX_CODE, MAX_DEPTH = 16, 63, 4
@@ -26,7 +26,7 @@ def with_problems(texts: Iterable[str], received: object) -> list[str]:
     ]
 
 
-def received_problem(value: object, depth: int = 0) -> Problem | None:
+def received_problem(value: object, depth: int = 0) -> CodedProblem | None:
     """None for what is no problem, or is beyond the bounds."""
     if not isinstance(value, dict) or depth >= MAX_DEPTH:
         return None
@@ -37,10 +37,10 @@ def received_problem(value: object, depth: int = 0) -> Problem | None:
         return None
     found = {name: _param(each, depth) for name, each in params.items()}
     usable = {name: each for name, each in found.items() if each is not None}
-    return Problem(code, usable) if len(usable) == len(found) else None
+    return CodedProblem(code, usable) if len(usable) == len(found) else None
 
 
-def _param(value: object, depth: int) -> str | int | float | list[str] | Problem | None:
+def _param(value: object, depth: int) -> str | int | float | list[str] | CodedProblem | None:
     match value:
         case bool():
             return None

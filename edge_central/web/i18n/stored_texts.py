@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from edge_agent.core.problems import CATALOGUE as AGENT
-from edge_agent.core.problems import Problem
+from edge_agent.core.problems import CodedProblem
 from edge_agent.core.problems.catalogue import Catalogue
 from edge_agent.core.problems.problem import as_params
 from edge_agent.core.problems.words import VIETNAMESE
@@ -76,7 +76,7 @@ def _rendered(pattern: _Pattern, texts: dict[str, str], depth: int) -> str | Non
     params = {name: _param(name, text, pattern.formats[name], depth) for name, text in texts.items()}
     if pattern.is_generic and not any(params[name] != texts[name] or name in VIETNAMESE for name in params):
         return None
-    return CATALOGUE.say(Problem(pattern.code, as_params(params)), "vi")
+    return CATALOGUE.say(CodedProblem(pattern.code, as_params(params)), "vi")
 
 
 def _is_word(name: str, text: str) -> bool:
