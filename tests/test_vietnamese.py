@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+import shlex
 import string
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
 import yaml
 
 import edge_agent
+from edge_agent.cli.arguments import parser
 from edge_agent.config.texts.messages import CHECK
 from edge_agent.config.texts.warning_texts import WARNINGS
 from edge_agent.host.local_api.status_words import STATUS
@@ -30,6 +33,10 @@ TERMS = ROOT / "docs/reference/vi-terms.md"
 COMMAND_LINE = (STATUS, CAMERAS, CHECK, WARNINGS)
 VIETNAMESE = re.compile(
     "[ăâđêôơưĂÂĐÊÔƠƯ\u00c0-\u00c3\u00c8-\u00ca\u00cc\u00cd\u00d2-\u00d5\u00e0-\u00e3\u1ea0-\u1ef9]"
+)
+COMMAND = re.compile(
+    r"^(?:sudo )?(edge-agent (?:[a-z]+ [^#\n]*|reload))|`sudo (edge-agent [^`]*)`|`(edge-agent fleet [^`]*)`",
+    re.M,
 )
 ISO_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 NEWER_TONE = re.compile(r"\w(oá|oà|oả|oã|oạ|uỷ|uý)\b(?<!quý)(?<!quỷ)", re.I)
@@ -192,3 +199,17 @@ def test_the_aiming_page_and_its_command_say_the_same_in_both_languages() -> Non
 def test_the_training_page_says_the_same_in_both_languages() -> None:
     page = (ROOT / "training/review.html").read_text(encoding="utf-8")
     assert object_keys(page, "vi") == object_keys(page, "en") != []
+
+
+@pytest.mark.parametrize("page", ["README.vi.md", "docs/guide/so-tay.vi.md"])
+def test_the_commands_of_the_pages_are_accepted_without_a_notice(
+    page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = re.sub(
+        r"^edge-agent [^-\w].*$|^edge-agent là .*$", "", (ROOT / page).read_text("utf-8"), flags=re.M
+    )
+    commands = [next(filter(None, found)) for found in COMMAND.findall(text)]
+    assert len(commands) >= 9
+    for command in commands:
+        parser().parse_args(shlex.split(command)[1:])
+    assert not capsys.readouterr().err

@@ -228,7 +228,7 @@ CHECK: Sentences = {
     ),
     "password-apart": (
         "a password does not stand in this file: put it into a file of its own, named by password_file",
-        "mật khẩu không ghi trong tệp này: hãy ghi vào tệp riêng và nêu tên tệp ở password_file",
+        "không được ghi mật khẩu trong tệp này: hãy ghi vào tệp riêng và nêu tên tệp ở password_file",
     ),
     # --- addresses ---
     "url-or-file": (

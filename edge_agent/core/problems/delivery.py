@@ -61,7 +61,7 @@ BROKER: Sentences = {
     "broker-refuses": (
         "broker: {events} events wait, the oldest for {seconds} s; it refused {refused} since start",
         "máy chủ nhận tin: {events} sự kiện đang chờ gửi, cũ nhất đã chờ {seconds} giây; đã từ chối "
-        "{refused} từ khi khởi động",
+        "{refused} bản tin từ khi khởi động",
     ),
     "broker-not-connected": (
         "broker: not connected: {why}",

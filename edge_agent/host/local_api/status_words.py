@@ -73,7 +73,7 @@ STATUS: Sentences = {
         "{events} sự kiện và {pictures} ảnh chờ gửi, {size} MB",
     ),
     "oldest": ("oldest {age}", "cũ nhất đã chờ {age}"),
-    "sent-unconfirmed": ("{count} sent and not confirmed", "{count} đã gửi, chưa được xác nhận"),
+    "sent-unconfirmed": ("{count} sent and not confirmed", "{count} sự kiện đã gửi, chưa được xác nhận"),
     "sequence": ("sequence {sequence} of epoch {epoch}", "sự kiện số {sequence} (epoch {epoch})"),
     "kept": ("{size} MB", "{size} MB"),
     "clips": ("{count} clips", "{count} video"),

@@ -46,7 +46,7 @@ ALERTS: Sentences = {
     "as-configured": ("it watches as it is configured", "đã hoạt động lại theo cấu hình"),
     "another-follows": ("another one follows", "được thay bằng thay đổi khác"),
     "unknown": ("not known any more", "không còn thông tin"),
-    "processor-hot": ("processor at {celsius} °C", "bộ xử lý ở {celsius} °C"),
+    "processor-hot": ("processor at {celsius} °C", "nhiệt độ bộ xử lý {celsius} °C"),
     "certificate-days": (
         "the gateway's certificate ends in {days} days",
         "chứng thư của thiết bị còn {days} ngày",
