@@ -64,7 +64,7 @@ def _add_run(commands: Commands) -> None:
         "run",
         "run the agent until SIGTERM",
         "edge-agent run --config edge-agent.yaml --log-level debug",
-        exit_codes={75: "the agent ended to be started again, as a command or an update asked"},
+        exit_codes={75: "the agent exited for a restart that a command or an update requested"},
     )
     run.add_argument(
         "--log-format", choices=["text", "json"], default="text", help="form of the log lines on stderr"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -233,7 +232,10 @@ def _usage(parser: CommandParser) -> str:
 if __name__ == "__main__":
     from edge_agent.cli.arguments import parser as whole
 
-    if sys.argv[1:]:
-        write_man_pages(whole(), Path(sys.argv[1]))
+    options = CommandParser(prog="python -m edge_agent.cli.manual", description="Write the manual.")
+    options.add_argument("folder", nargs="?", type=Path, help="of man pages; default: the reference in docs/")
+    folder = options.parse_args().folder
+    if folder:
+        write_man_pages(whole(), folder)
     else:
         REFERENCE.write_text(markdown(whole()), encoding="utf-8")
