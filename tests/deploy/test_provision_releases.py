@@ -147,7 +147,7 @@ def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(
     # Where the new one came before the revocation, it rests for two minutes; a restart asks at once.
     old.run("systemctl restart edge-agent")
     wait_until(lambda: "our certificate is revoked" in _last_error(old), 120, "it knows why")
-    assert site.reports(GOOD)
+    assert site.reports(GOOD), site.retained()
     again = site.play_well("replace-box.yml", site=SITE)
     assert re.search(rf"^{SITE} .*changed=0 ", again.text, re.MULTILINE), "a second run revokes nobody"
 

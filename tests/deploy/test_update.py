@@ -33,9 +33,9 @@ CRASHING = {
     "edge_agent/agent.py": ("import logging\n", "import logging\nimport a_module_that_is_not_there\n")
 }
 DEAF = {
-    "edge_agent/agent.py": (
-        "            settings.mqtt,\n            Topics(",
-        "            __import__('dataclasses').replace(settings.mqtt, spread_s=1e9),\n            Topics(",
+    "edge_agent/composition.py": (
+        "    return Publisher(\n        mqtt,\n",
+        "    return Publisher(\n        __import__('dataclasses').replace(mqtt, spread_s=1e9),\n",
     )
 }
 """It is in no hurry to connect."""
