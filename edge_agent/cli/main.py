@@ -85,9 +85,8 @@ def _run(args: argparse.Namespace) -> int:
     def load() -> Settings:
         return remember_settings(source.load())
 
-    instead = None
     try:
-        settings = remember_settings(source.start(rfc3339(SystemClock().now())))
+        settings, instead = remember_settings(source.start(rfc3339(SystemClock().now()))), None
     except ConfigError as error:
         found = last_good.find(args.config)
         if found is None:
