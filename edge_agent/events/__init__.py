@@ -3,18 +3,3 @@
 from edge_agent.events.envelope import LOST_CLIP, LastAliveFile, event_of_clip, lost_clip, restamped
 from edge_agent.events.factory import GATEWAY, EventFactory, object_event_id
 from edge_agent.events.sink import ClipSource, EventSink, NoClips, NoSnapshots
-
-__all__ = [
-    "GATEWAY",
-    "LOST_CLIP",
-    "ClipSource",
-    "EventFactory",
-    "EventSink",
-    "LastAliveFile",
-    "NoClips",
-    "NoSnapshots",
-    "event_of_clip",
-    "lost_clip",
-    "object_event_id",
-    "restamped",
-]

@@ -3,5 +3,3 @@ This stage names no object.
 """
 
 from edge_agent.motion.detector import MotionDetector
-
-__all__ = ["MotionDetector"]

@@ -3,5 +3,3 @@ not the connection.
 """
 
 from edge_agent.tamper.stage import CameraView
-
-__all__ = ["CameraView"]

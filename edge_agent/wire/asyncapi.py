@@ -60,14 +60,9 @@ FILES = {
 }
 
 
-def _commands() -> Iterator[tuple[str, str]]:
-    """Each type of command with its description."""
-    for name, arguments in wire.ARGUMENTS.items():
-        yield name, " ".join((arguments.__doc__ or name).split())
-
-
 def channels() -> tuple[Channel, ...]:
     events = tuple(f"event-{kind}" for kind in wire.DATA_OF_KIND)
+    commands = [(name, " ".join((kind.__doc__ or name).split())) for name, kind in wire.ARGUMENTS.items()]
     return (
         Channel(
             "state", "up/state", "Whether the gateway is online; also its last will.", ("state",), retain=True
@@ -83,7 +78,7 @@ def channels() -> tuple[Channel, ...]:
         Channel("reply", "up/reply/{command_id}", "Progress and result of a command.", ("reply",)),
         *(
             Channel(f"command-{name}", f"down/cmd/{name}", says, (f"command-{name}",), from_gateway=False)
-            for name, says in sorted(_commands())
+            for name, says in sorted(commands)
         ),
         Channel("config", "down/config", CONFIG, ("config",), retain=True, from_gateway=False),
         Channel("ack", "down/ack", "What the centre has stored.", ("ack",), from_gateway=False),
@@ -102,7 +97,8 @@ def _of_centre() -> Iterator[Channel]:
 
 def document(examples: Mapping[str, Any]) -> Document:
     """The AsyncAPI document. ``examples``: payloads by the name of their message."""
-    types = {name: kind for name, kind in message_types().items() if name in set(_json_messages())}
+    names = {name for channel in channels() for name in channel.messages}
+    types = {name: kind for name, kind in message_types().items() if name in names}
     references, schemas = msgspec.json.schema_components(list(types.values()), ref_template=REFERENCES)
     simplify(schemas)
     _to_draft_7(schemas)
@@ -129,11 +125,6 @@ def document(examples: Mapping[str, Any]) -> Document:
     }
 
 
-def _json_messages() -> Iterator[str]:
-    for channel in channels():
-        yield from (name for name in channel.messages if name not in FILES)
-
-
 def _channel(channel: Channel) -> Document:
     address = f"{ROOT}/{'central' if channel.of_centre else '{ward}/{gateway}'}/{channel.subtopic}"
     names = [part.strip("{}") for part in address.split("/") if part.startswith("{")]
@@ -152,7 +143,6 @@ PARAMETERS = {
     "rule": "id of the alert rule",
     "media_id": "as in the event",
     "command_id": "id of the command",
-    "type": "type of the command",
 }
 
 
@@ -207,8 +197,8 @@ def examples_in(folder: Path) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
-def text(docs: Path = DOCS) -> str:
-    return json.dumps(document(examples_in(docs / "examples")), indent=1, ensure_ascii=False) + "\n"
+def text() -> str:
+    return json.dumps(document(examples_in(DOCS / "examples")), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -90,13 +90,10 @@ def schema_text(name: str) -> str:
 
 
 def run_schema(name: str | None, stdout: TextIO, as_json: bool = False) -> int:
-    """Print one schema as it ships, or all names: ``edge-agent schema [NAME]``. Returns 2, wrong usage, for
-    an unknown name."""
+    """Print one schema, or all names: ``edge-agent schema [NAME]``. Returns 2 for an unknown name."""
     names = sorted(path.stem for path in FOLDER.glob("*.json"))
     if name is None:
-        stdout.write(
-            json.dumps(names, indent=2) + "\n" if as_json else "".join(f"{known}\n" for known in names)
-        )
+        stdout.write((json.dumps(names, indent=2) if as_json else "\n".join(names)) + "\n")
         return 0
     if name not in names:
         print(f"schema: there is no message {name!r}; known are: {', '.join(names)}", file=sys.stderr)
@@ -105,15 +102,14 @@ def run_schema(name: str | None, stdout: TextIO, as_json: bool = False) -> int:
     return 0
 
 
-def write_schemas(folder: Path = FOLDER) -> None:
+def write_schemas() -> None:
     """Rewrite all files and remove those of messages that no longer exist."""
-    folder.mkdir(exist_ok=True)
     names = message_types()
-    for path in folder.glob("*.json"):
+    for path in FOLDER.glob("*.json"):
         if path.stem not in names:
             path.unlink()
     for name in names:
-        (folder / f"{name}.json").write_text(schema_text(name), encoding="utf-8")
+        (FOLDER / f"{name}.json").write_text(schema_text(name), encoding="utf-8")
 
 
 if __name__ == "__main__":

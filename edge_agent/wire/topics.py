@@ -17,10 +17,6 @@ FOREIGN_ID = "doctor"
 _LEVEL = re.compile(r"[^/+#\x00]+")
 
 
-def _already_acknowledged() -> None:
-    """Default for a message that was acknowledged already."""
-
-
 class DownKind(StrEnum):
     """What the centre can send to a gateway."""
 
@@ -36,9 +32,9 @@ class DownMessage:
     kind: DownKind
     name: str  # the command's type; empty for config and ack
     payload: bytes
-    acknowledge: Callable[[], None] = _already_acknowledged
+    acknowledge: Callable[[], None] = lambda: None
     """Call this once the message is stored: the broker may then forget it. Any thread may call it. Without
-    this call the broker sends a command again."""
+    this call the broker sends a command again. The default is for a message that is acknowledged already."""
     expires_in_s: int | None = None  # what is left of the message's own expiry
     retained: bool = False  # the broker stores it and sends it again at every connection
 
@@ -77,8 +73,7 @@ class GatewayTopics:
 
     @property
     def foreign_probe(self) -> str:
-        """The same topic of a gateway that does not exist: a client that may write there may write for all
-        gateways."""
+        """The same topic of no gateway: a client that may write there may write for all."""
         return self._foreign_up + "/probe"
 
     def event(self, camera_id: str) -> str:
@@ -130,7 +125,6 @@ def _checked(name: str) -> str:
     return name
 
 
-_CENTRAL_ID = re.compile(r"[a-z0-9-]{1,63}")
 DEFAULT_ID = "central"
 WARD_ITSELF = "_ward"
 """Replaces a gateway's id, which never contains an underscore."""
@@ -152,8 +146,7 @@ _NAMED = (UpKind.EVENT, UpKind.MEDIA, UpKind.REPLY)
 
 @dataclass(frozen=True, slots=True)
 class UpTopic:
-    """A parsed topic of a gateway. ``name`` is the camera of an event, the id of a picture or of a command,
-    else empty."""
+    """A parsed topic. ``name``: the camera of an event, the id of a picture or of a command, or empty."""
 
     ward: str
     gateway: str
@@ -179,14 +172,12 @@ class CentralTopics:
         return f"{self._root}/central/outage/{ward}"
 
     def alert(self, ward: str, gateway: str, rule: str, camera: str) -> str:
-        """Retained while the alert is open. ``gateway`` is empty for the ward itself, ``camera`` for the
-        gateway itself."""
+        """Retained while the alert is open. ``gateway`` empty: the ward; ``camera`` empty: the gateway."""
         about = f"{self._root}/central/alert/{ward}/{gateway or WARD_ITSELF}/{rule}"
         return f"{about}/{camera}" if camera else about
 
     def subscriptions(self, ward: str) -> tuple[str, ...]:
-        """The kinds that the centre stores, and no others: the broker does not queue unknown kinds of a later
-        version."""
+        """The kinds that the centre stores; the broker does not queue unknown kinds of a later version."""
         base = f"{self._root}/{ward}/+/up"
         return tuple(f"{base}/{kind}/+" if kind in _NAMED else f"{base}/{kind}" for kind in UpKind)
 
@@ -200,7 +191,7 @@ class CentralTopics:
         ward, gateway, kind = levels[0], levels[1], UpKind(levels[3])
         if len(levels) != (5 if kind in _NAMED else 4):
             return None
-        if _CENTRAL_ID.fullmatch(ward) is None or _CENTRAL_ID.fullmatch(gateway) is None:
+        if _ID.fullmatch(ward) is None or _ID.fullmatch(gateway) is None:
             return None
         return UpTopic(ward, gateway, kind, levels[4] if kind in _NAMED else "")
 

@@ -40,8 +40,7 @@ CameraCause = Literal[
 
 TYPE_PREFIX = "vn.thaibinh.edge."
 SCHEMA_BASE = "https://edge.thaibinh.vn/schemas/v1/"
-"""Identifies schemas (``$id``, ``dataschema``); they ship in the package, and nothing is downloaded from
-there."""
+"""Identifies schemas (``$id``, ``dataschema``), which ship in the package; nothing is downloaded from it."""
 
 
 class Message(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,4 @@
-"""Data of events about a camera: changes of its view, its reachability, and temporary overrides of its
-rules."""
+"""Data of events about a camera: its view, its reachability, and temporary overrides of its rules."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Data of events about the gateway itself: clock, heat, uplink, certificates, connection, updates, lost
-events."""
+"""Data of events about the gateway: clock, heat, uplink, certificates, recovery, updates, lost events."""
 
 from __future__ import annotations
 

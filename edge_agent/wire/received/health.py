@@ -121,8 +121,7 @@ _HEALTH = msgspec.json.Decoder(ReceivedHealth)
 
 
 def read_health(payload: bytes) -> ReceivedHealth:
-    """Decode a heartbeat and bound its values, which alerts and metrics use. Raises msgspec.DecodeError,
-    RecursionError."""
+    """Decode a heartbeat and bound its values. Raises msgspec.DecodeError, RecursionError."""
     health = _HEALTH.decode(payload)
     bound_fields(health)
     return health

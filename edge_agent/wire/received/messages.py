@@ -29,7 +29,6 @@ MAX_BYTES = {
     UpKind.REPLY: 65_536,
 }
 _JPEG = b"\xff\xd8\xff"
-_EPOCH = re.compile(r"[a-z0-9-]{1,63}")
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 _MEDIA_ID = re.compile(r"[a-z0-9-]{1,128}")
 _SEQUENCE = re.compile(r"[0-9]{16}")
@@ -122,8 +121,7 @@ class BirthDocument(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class BirthMessage:
-    """``inventory`` is None where the retained message was cleared: the gateway was decommissioned or
-    moved."""
+    """``inventory`` is None where the retained message was cleared: decommissioned or moved."""
 
     ward: str
     gateway: str
@@ -204,7 +202,7 @@ def parse_loss(event: EventMessage) -> wire.LossData | None:
         loss = _LOSS.decode(event.payload).data
     except (msgspec.DecodeError, RecursionError):
         return None
-    if _EPOCH.fullmatch(loss.epoch) is None or not _WORD.fullmatch(loss.reason):
+    if _ID.fullmatch(loss.epoch) is None or not _WORD.fullmatch(loss.reason):
         return None
     sensible = all(0 < first <= last <= HIGHEST_SEQUENCE for first, last in loss.ranges)
     return loss if sensible else None
@@ -216,13 +214,11 @@ def _event(topic: UpTopic, payload: bytes) -> EventMessage:
     _require(found.specversion == "1.0", "specversion is not 1.0")
     _require(found.source == f"/tb/{gateway}", "source is another gateway than the topic's")
     _require(found.ward == topic.ward, "ward is another one than the topic's")
-    _require(
-        found.subject == topic.name and _matches(_ID, found.subject), "subject is not the topic's camera"
-    )
-    _require(
-        _matches(_SEQUENCE, found.sequence) and int(found.sequence) > 0, "sequence is not 16 digits from 1"
-    )
-    _require(_matches(_EPOCH, found.epoch), "epoch is not 1 to 63 of a-z, 0-9 and -")
+    is_camera = found.subject == topic.name and _matches(_ID, found.subject)
+    _require(is_camera, "subject is not the topic's camera")
+    is_number = _matches(_SEQUENCE, found.sequence) and int(found.sequence) > 0
+    _require(is_number, "sequence is not 16 digits from 1")
+    _require(_matches(_ID, found.epoch), "epoch is not 1 to 63 of a-z, 0-9 and -")
     _require(found.id == f"{gateway}/{found.epoch}/{found.sequence}", "id is not gateway/epoch/sequence")
     _require(1 <= found.severitynumber <= 24, "severitynumber is not 1 to 24")
     if kind is None:
@@ -256,9 +252,8 @@ def _picture(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, str], 
     # ``content_type_of`` returns image/jpeg for unknown content.
     known = payload.startswith(_JPEG) or content_type_of(payload) != "image/jpeg"
     _require(known, "neither a JPEG, an MP4, a gzip file nor a sealed one")
-    _require(
-        hashlib.sha256(payload).hexdigest() == sha256, "the sha256 is another one than the property says"
-    )
+    actual = hashlib.sha256(payload).hexdigest()
+    _require(actual == sha256, "the sha256 is another one than the property says")
     return MediaMessage(topic.ward, topic.gateway, topic.name, event_id, camera, sha256, sealed, payload)
 
 
