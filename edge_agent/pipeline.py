@@ -92,11 +92,6 @@ class EvidenceStage(Protocol):
 
 
 class RuleStage(Protocol):
-    @property
-    def needs_every_frame(self) -> bool:
-        """Whether the rule may report something although nothing moves."""
-        ...
-
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
         """Yield what to report now. An observation counts as reported when the next one is requested: if the
         sink fails, the rule yields it again with the next frame."""
@@ -178,9 +173,7 @@ class Pipeline:
         """Parked tracks do not count; unconfirmed ones do, for ``TENTATIVE_BUSY_S``."""
         if motion.regions or motion.scene is not Scene.STEADY:
             return True
-        if any(_is_open(track, frame.captured_mono) for track in tracks.active):
-            return True
-        return any(rule.needs_every_frame for rule in self.rules)
+        return any(_is_open(track, frame.captured_mono) for track in tracks.active)
 
     def on_signal_lost(self) -> None:
         """The camera is lost: end what moved, and keep what is parked, which presumably still stands there.

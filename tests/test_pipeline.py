@@ -1,10 +1,10 @@
-"""What keeps a camera busy: motion, moving and unconfirmed tracks, and rules that need every frame."""
+"""What keeps a camera busy: motion, and moving and unconfirmed tracks."""
 
 from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -55,25 +55,13 @@ class Finds:
         return ()
 
 
-@dataclass
-class Silent:
-    needs_every_frame: bool
-
-    def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
-        return ()
-
-    def finish(self, reason: str, kept: Collection[str] = ()) -> Iterable[Observation]:
-        return ()
-
-
 class Nowhere:
     def accept(self, observation: Observation, frame: Frame) -> None: ...
 
 
-def busy(motion: Motion, *tracks: Track, now: float = 101.0, needs_every_frame: bool = False) -> bool:
+def busy(motion: Motion, *tracks: Track, now: float = 101.0) -> bool:
     stages = Finds(motion, tracks)
-    rules = [Silent(needs_every_frame)]
-    pipeline = Pipeline(stages, NoTamperDetection(), stages, stages, NoSnapshots(), rules, Nowhere())  # type: ignore[arg-type]
+    pipeline = Pipeline(stages, NoTamperDetection(), stages, stages, NoSnapshots(), [], Nowhere())  # type: ignore[arg-type]
     return pipeline.process(frame(mono=now)).busy
 
 
@@ -108,10 +96,6 @@ def test_a_track_is_a_reason_while_more_can_be_learned_of_it(
     state: TrackState, age_s: float, expected: bool
 ) -> None:
     assert busy(QUIET, replace(STARTED, state=state), now=100.0 + age_s) == expected
-
-
-def test_a_rule_that_needs_every_frame_is_a_reason() -> None:
-    assert busy(QUIET, needs_every_frame=True)
 
 
 def test_between_two_frames_no_pixels_are_kept() -> None:

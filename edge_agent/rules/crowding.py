@@ -54,8 +54,6 @@ class SustainedCondition:
 class CrowdWatch:
     """One rule on one camera. For one thread."""
 
-    needs_every_frame = False
-
     def __init__(self, rule: CrowdingRule, arming: Arming) -> None:
         self._rule = rule
         self._names = accepted_labels(rule.labels)
@@ -138,10 +136,6 @@ class CrowdWatch:
             self._started_mono,
             self._crowd_mono,
             None,
-            _around(self._crowd),
+            reduce(Box.union, (track.box for track in self._crowd)),
             end_reason,
         )
-
-
-def _around(tracks: tuple[Track, ...]) -> Box:
-    return reduce(Box.union, (track.box for track in tracks))

@@ -132,8 +132,7 @@ class LineCounts:
 
 
 def _midnight_mono(local: datetime, now: float, before: float) -> float:
-    """When the day began, if that was after the last frame at ``before``. Otherwise the clock was set:
-    now."""
+    """When the day began, if after the last frame at ``before``; else the clock was set: now."""
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = now - (local - midnight) / timedelta(seconds=1)
     return passed if passed >= before else now
@@ -168,8 +167,6 @@ class LineWatch:
     do not survive a restart.
     """
 
-    needs_every_frame = False
-
     def __init__(self, rule: LineRule, arming: Arming, timezone: tzinfo, folder: Path | None = None) -> None:
         self._rule = rule
         self._names = accepted_labels(rule.labels)
@@ -193,18 +190,14 @@ class LineWatch:
             self._count_waiting(track)
         if len(self._line_tracks) > len(tracks.active):
             live = {track.id for track in tracks.active}
-            self._line_tracks = {
-                id_: line_track for id_, line_track in self._line_tracks.items() if id_ in live
-            }
+            self._line_tracks = {id_: each for id_, each in self._line_tracks.items() if id_ in live}
         yield from self._report()
 
     def finish(
         self, reason: str, continuing: Collection[str] = ()
     ) -> Iterator[RuleObservation | LineCountsObservation]:
         """Report what was counted. This rule has no open events."""
-        self._line_tracks = {
-            id_: line_track for id_, line_track in self._line_tracks.items() if id_ in continuing
-        }
+        self._line_tracks = {id_: each for id_, each in self._line_tracks.items() if id_ in continuing}
         if self._counts is not None:
             self._counts.finish()
         yield from self._report()

@@ -32,8 +32,6 @@ class ObjectReporter:
     object is reported again only when it leaves.
     """
 
-    needs_every_frame = False
-
     def __init__(self) -> None:
         self._open_events: dict[str, _OpenObjectEvent] = {}
 
@@ -77,8 +75,7 @@ class ObjectReporter:
 
 
 def _in_view(track: Track, open_event: _OpenObjectEvent) -> Track:
-    """The track with its last visible box: a predicted box may have left the picture, and has no area
-    then."""
+    """The track with its last visible box: a predicted box may have left the picture."""
     return track if track.box.clipped().area > 0 else replace(track, box=open_event.track.box)
 
 
@@ -102,8 +99,6 @@ class ObjectCounter:
     An object that was parked before it was first seen counts when it moves. An interval without new objects
     is not reported, and starts again.
     """
-
-    needs_every_frame = False
 
     def __init__(self, every_s: float) -> None:
         self._every_s = every_s

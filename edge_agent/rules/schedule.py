@@ -10,8 +10,7 @@ from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
 from edge_agent.core.overrides import OverrideKind
 
 CLOCK_IS_SET = 2020
-"""A clock before this year has not been set since the gateway was powered on, so the time of day is
-unknown."""
+"""A clock before this year was not set since power-on, so the time of day is unknown."""
 
 
 class Arming:

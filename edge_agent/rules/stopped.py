@@ -20,9 +20,7 @@ from edge_agent.rules.motion_filter import MotionFilter, centre_distance, centre
 from edge_agent.rules.schedule import Arming
 
 # Own sizes, centre to centre.
-MOVED = (
-    1.0  # more: a vehicle that stops as soon as it is in view is missed; less: pushing a parked bike counts
-)
+MOVED = 1.0  # more: a vehicle that stops at once is missed; less: pushing a parked bike counts
 STANDS = 0.35  # more: a slow queue counts as standing; less: a half hidden vehicle counts as moved
 SAME_PLACE = 0.5
 SAME_SIZE = 2.0  # ratio of areas
@@ -66,9 +64,8 @@ class _Vehicle:
             fade = exp(-dt / MOVED_IN_S)
             self.displacement = fade * self.displacement[0] + dx, fade * self.displacement[1] + dy
             self.labelled_box = self.labelled_box or box
-            self.moved = (
-                hypot(*self.displacement) >= MOVED and centre_distance(self.labelled_box, box) >= MOVED
-            )
+            away = centre_distance(self.labelled_box, box)
+            self.moved = hypot(*self.displacement) >= MOVED and away >= MOVED
 
     @property
     def has_moved_on(self) -> bool:
@@ -92,8 +89,6 @@ class _Vehicle:
 
 class StoppedWatch:
     """One rule on one camera. For one thread."""
-
-    needs_every_frame = False
 
     def __init__(self, rule: StoppedRule, arming: Arming) -> None:
         self._rule = rule
@@ -207,15 +202,13 @@ class StoppedWatch:
         self, phase: Phase, vehicle: _Vehicle, event_id: str, end_reason: str | None = None
     ) -> RuleObservation:
         track, zone, since = vehicle.track, self._rule.zone.id, self._since(vehicle)
-        still_s = vehicle.stood_mono - since
+        still_s, label = vehicle.stood_mono - since, track.label or "something"
         return RuleObservation(
             phase,
             event_id,
             self._throttle.ref,
             Standstill(zone, round(still_s, 1)),
-            problem_text(
-                "stopped-in-zone", label=track.label or "something", zone=zone, seconds=round(still_s)
-            ),
+            problem_text("stopped-in-zone", label=label, zone=zone, seconds=round(still_s)),
             since,
             vehicle.stood_mono,
             track,

@@ -21,9 +21,7 @@ from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
 from edge_agent.rules.motion_filter import MotionFilter
 from edge_agent.rules.schedule import Arming
 
-MIN_OWN_SIZES = (
-    1.0  # minimum distance in own sizes; a vehicle that reverses into a gap moves about one length
-)
+MIN_OWN_SIZES = 1.0  # minimum distance; a vehicle that reverses into a gap moves about one length
 GRACE_S = 1.0  # a shorter absence from the zone is ignored
 STANDSTILL_S = 60.0  # after this long without progress against the arrow, the event ends
 PROGRESS_WITHIN_S = 2.0
@@ -61,9 +59,7 @@ class _ZonePath:
     def follow(self, track: Track, foot: Vector, inside: bool, step: float, now: float) -> None:
         """Update from the track as seen now. ``step``: shorter steps are not stored."""
         if now > self.seen_mono:
-            dx, dy = self.motion_filter.step(
-                foot[0] - self.foot[0], foot[1] - self.foot[1], now - self.seen_mono
-            )
+            dx, dy = self.motion_filter.step(*_from(self.foot, foot), now - self.seen_mono)
             self.at = self.at[0] + dx, self.at[1] + dy
         self.foot, self.seen_mono = foot, now
         if not inside:
@@ -101,8 +97,6 @@ class _ZonePath:
 
 class WrongWayWatch:
     """One rule on one camera. For one thread."""
-
-    needs_every_frame = False
 
     def __init__(self, rule: WrongWayRule, arming: Arming) -> None:
         self._rule = rule
@@ -159,11 +153,7 @@ class WrongWayWatch:
             and self._is_progressing(zone_path, now)
         ):
             yield from self._report(zone_path, last[0], now)
-        elif (
-            zone_path.open_event is not None
-            and zone_path.against
-            and now - zone_path.against.mono > STANDSTILL_S
-        ):
+        elif zone_path.open_event and zone_path.against and now - zone_path.against.mono > STANDSTILL_S:
             yield from self._end(zone_path, "over")
             zone_path.open_event, zone_path.reported_once = None, True
 
@@ -200,9 +190,8 @@ class WrongWayWatch:
         """The angle between a movement and the arrow, in degrees."""
         (x1, y1), (x2, y2) = self._rule.arrow
         arrow = x2 - x1, (y2 - y1) * self._aspect
-        along = (movement[0] * arrow[0] + movement[1] * arrow[1]) / max(
-            hypot(*movement) * hypot(*arrow), 1e-12
-        )
+        lengths = hypot(*movement) * hypot(*arrow)
+        along = (movement[0] * arrow[0] + movement[1] * arrow[1]) / max(lengths, 1e-12)
         return degrees(acos(min(max(along, -1.0), 1.0)))
 
     def _observation(
@@ -210,11 +199,8 @@ class WrongWayWatch:
     ) -> RuleObservation:
         assert zone_path.begin is not None
         assert zone_path.against is not None
-        track, zone, movement = (
-            zone_path.track,
-            self._rule.zone.id,
-            _from(zone_path.begin.at, zone_path.against.at),
-        )
+        track, zone = zone_path.track, self._rule.zone.id
+        movement = _from(zone_path.begin.at, zone_path.against.at)
         angle, distance = self._angle(movement), hypot(*movement)
         return RuleObservation(
             phase,

@@ -36,9 +36,8 @@ class _ZoneStay:
     @property
     def as_lost_track(self) -> LostTrack:
         """The track as it was last seen, for a handover."""
-        return LostTrack(
-            self.track.box, self.track.group, min(self.last_inside_mono, self.track.last_seen_mono)
-        )
+        seen_mono = min(self.last_inside_mono, self.track.last_seen_mono)
+        return LostTrack(self.track.box, self.track.group, seen_mono)
 
     def hand_over_to(self, successor: _ZoneStay) -> None:
         """Continue this stay with the track of ``successor``, which is the same object."""
@@ -48,8 +47,6 @@ class _ZoneStay:
 
 class ZoneWatch:
     """One rule on one camera. For one thread."""
-
-    needs_every_frame = False
 
     def __init__(self, rule: ZoneRule, arming: Arming) -> None:
         self._rule = rule
@@ -149,12 +146,10 @@ class ZoneWatch:
         return any(
             new_id == successor
             for id_, stay in self._stays.items()
-            if stay.open_event is not None and self._is_lost(id_)
+            if stay.open_event is not None
+            if id_ not in self._live or self._live[id_].state is TrackState.LOST
             for successor, _ in self._successors(id_)
         )
-
-    def _is_lost(self, id_: str) -> bool:
-        return id_ not in self._live or self._live[id_].state is TrackState.LOST
 
     def _why_over(self, track_id: str, stay: _ZoneStay, now: float) -> str | None:
         live = self._live.get(track_id)

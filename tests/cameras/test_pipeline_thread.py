@@ -90,8 +90,6 @@ class Nothing:
 
 
 class ReportsEveryFrame:
-    needs_every_frame = True
-
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
         yield CountsObservation(frame.captured_mono, frame.captured_mono, {"person": frame.number})
 
