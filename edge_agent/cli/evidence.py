@@ -198,10 +198,10 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
     with _readable(settings.state_dir):
         event_id = _event_id(settings.state_dir, args.event)
         if args.release:
-            released = store.release(event_id)
+            released = store.holds.remove(event_id)
             out.write(f"{event_id}: {'released' if released else 'was not held'}\n")
             return 0 if released else 1
-        store.hold(event_id, who, args.why)
+        store.holds.add(event_id, who, args.why)
         media = store.files_of(event_id)
         out.write(f"{event_id}: held, {len(media)} media on this box\n")
         if media or _event_exists(settings.state_dir, event_id):

@@ -13,8 +13,12 @@ HEAD = ("EVENT", "SINCE", "BY", "BYTES", "WHY")
 
 def hold_list(store: MediaStore) -> list[str]:
     """Return the lines of a table. Raises ``OSError`` when the holds cannot be read."""
-    rows = [_row(event_id, hold, store) for event_id, hold in store.holds().items()]
-    return _aligned([HEAD, *rows]) if rows else ["nothing is held"]
+    rows = [_row(event_id, hold, store) for event_id, hold in store.holds.all().items()]
+    if not rows:
+        return ["nothing is held"]
+    widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)) for row in (HEAD, *rows))
+    return [line.rstrip() for line in lines]
 
 
 def holds_as_json(store: MediaStore) -> list[dict[str, Any]]:
@@ -27,7 +31,7 @@ def holds_as_json(store: MediaStore) -> list[dict[str, Any]]:
             "bytes": _size_bytes(event_id, store),
             "why": None if hold is None else hold.why,
         }
-        for event_id, hold in store.holds().items()
+        for event_id, hold in store.holds.all().items()
     ]
 
 
@@ -40,9 +44,3 @@ def _row(event_id: str, hold: HoldRecord | None, store: MediaStore) -> tuple[str
     if hold is None:
         return event_id, "?", "?", str(size_bytes), "its record cannot be read"
     return event_id, printable(hold.when), printable(hold.who), str(size_bytes), printable(hold.why)
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return [line.rstrip() for line in lines]

@@ -39,9 +39,8 @@ class HoldStore:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(
-                f"{self._folder} cannot be made ({error.strerror}); nothing is held"
-            ) from error
+            text = f"{self._folder} cannot be made ({error.strerror}); nothing is held"
+            raise StorageError(text) from error
         if not write_record(path, HoldRecord(who, rfc3339(self._clock.now()), why)):
             raise StorageError(f"{path} cannot be written; nothing is held")
         with contextlib.suppress(OSError):  # the hold is written; only a power cut now could undo it

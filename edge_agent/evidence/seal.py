@@ -88,7 +88,9 @@ def unseal(sealed: bytes, private_key_pem: bytes) -> bytes:
     key = _load(private_key_pem)
     recipient = key.public_key().public_bytes_raw()
     header, body = _split(sealed)
-    _check_recipient(header, recipient)
+    named = header[len(MAGIC) : len(MAGIC) + 16]
+    if named != key_id(recipient):
+        raise WrongKey(f"sealed to the key {named.hex()}, this one is {key_id(recipient).hex()}")
     _check_length(header, body)
     ephemeral = header[-KEY_BYTES:]
     try:
@@ -109,12 +111,6 @@ def _split(sealed: bytes) -> tuple[bytes, bytes]:
     if len(sealed) < OVERHEAD_BYTES:
         raise Truncated(f"cut off: {len(sealed)} bytes, a sealed file has at least {OVERHEAD_BYTES}")
     return sealed[:HEADER_BYTES], sealed[HEADER_BYTES:]
-
-
-def _check_recipient(header: bytes, recipient: bytes) -> None:
-    named = header[len(MAGIC) : len(MAGIC) + 16]
-    if named != key_id(recipient):
-        raise WrongKey(f"sealed to the key {named.hex()}, this one is {key_id(recipient).hex()}")
 
 
 def _check_length(header: bytes, body: bytes) -> None:

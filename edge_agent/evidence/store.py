@@ -21,7 +21,7 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import StorageError
 from edge_agent.core.model import Severity
 from edge_agent.core.state_file import sync_folder
-from edge_agent.evidence.holds import HoldRecord, HoldStore
+from edge_agent.evidence.holds import HoldStore
 from edge_agent.evidence.media_index import (
     EARLIEST,
     PART,
@@ -63,7 +63,8 @@ class MediaStore:
     ) -> None:
         self._log_name = log_name
         self._media = folder / "media"
-        self._holds = HoldStore(folder / "holds", clock)
+        self.holds = HoldStore(folder / "holds", clock)
+        """Events whose media rotation does not remove."""
         self._storage = storage
         self._clock = clock
         self._clock_synced = clock_synced
@@ -163,7 +164,7 @@ class MediaStore:
                 clips=clips,
                 missed=missed,
                 oldest=None if oldest is None else rfc3339(datetime.fromtimestamp(oldest, UTC)),
-                held=len(self._holds.ids()),
+                held=len(self.holds.ids()),
                 degraded=self._degraded,
             )
 
@@ -178,22 +179,6 @@ class MediaStore:
         check_id(event_id)
         named = ((path, MediaName.parsed(path)) for path in self._media.glob(f"*/*_{event_id}_*"))
         return tuple(sorted(path for path, name in named if name is not None and name.event_id == event_id))
-
-    def hold(self, event_id: str, who: str, why: str) -> None:
-        """Put the event on hold: rotation does not remove its media. Raises ``StorageError``."""
-        self._holds.add(event_id, who, why)
-
-    def release(self, event_id: str) -> bool:
-        """Release the event; False when it was not on hold. Raises ``StorageError``."""
-        return self._holds.remove(event_id)
-
-    def hold_ids(self) -> frozenset[str]:
-        """Return the ids of the events on hold."""
-        return self._holds.ids()
-
-    def holds(self) -> dict[str, HoldRecord | None]:
-        """Return the hold records by event id; see ``HoldStore.all``."""
-        return self._holds.all()
 
     # --- under the lock ---
 
@@ -250,7 +235,7 @@ class MediaStore:
         self._index.add(media_entry(item.name, item.size, now))
 
     def _has_hold(self, item: MediaEntry) -> bool:
-        return self._holds.has(item.name.event_id)
+        return self.holds.has(item.name.event_id)
 
     def _remove(self, item: MediaEntry) -> None:
         path = self._media / item.name.path

@@ -49,7 +49,7 @@ class EventStore:
             clock=clock,
             clock_synced=clock_synced,
             make_head=events.chain_head,
-            hold_ids=store.hold_ids,
+            hold_ids=store.holds.ids,
         )
         self.outbox = EventOutbox(
             state_dir,

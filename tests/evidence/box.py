@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_agent.config.model.settings import Storage
 from edge_agent.core.delivery import Media, Stamp
 from edge_agent.core.facts import Phase, RuleObservation, RuleRef, Stay
-from edge_agent.core.model import CameraState, Severity
+from edge_agent.core.model import CameraChange, CameraState, Severity
 from edge_agent.events import EventFactory
 from edge_agent.evidence.chain.chain import EvidenceChain
 from edge_agent.outbox import EventOutbox
@@ -28,8 +28,8 @@ class Box:
 
     def fact(self, camera: str = "cam-1") -> Stamp:
         """Append an event that is no alarm."""
-        draft = self.events.camera_state(camera, CameraState.ONLINE, None, "", since_mono=self.clock.mono)
-        return self.outbox.append(draft)
+        change = CameraChange(camera, CameraState.ONLINE, None, "", self.clock.mono)
+        return self.outbox.append(self.events.camera_state(change))
 
     def alarm(
         self,

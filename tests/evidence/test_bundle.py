@@ -24,7 +24,7 @@ from edge_agent.core.errors import EvidenceError
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import Severity
 from edge_agent.evidence.chain.keys import load_or_make
-from edge_agent.evidence.export.bundle_check import check_bundle
+from edge_agent.evidence.export.bundle_check import BundleCheck
 from edge_agent.evidence.export.check import check_files, load_keys
 from edge_agent.evidence.export.contents import Contents, open_bundle
 from edge_agent.evidence.export.report import VerificationReport
@@ -90,7 +90,7 @@ def judged(content: dict[str, bytes], key: str) -> VerificationReport:
         VerificationReport(),
         Contents("b", list(content), lambda name: io.BytesIO(content[name])),
     )
-    check_bundle(contents, "b", load_keys([key]), report)
+    BundleCheck(contents, "b", load_keys([key]), report).run()
     return report
 
 

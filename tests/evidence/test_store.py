@@ -133,16 +133,16 @@ def test_held_media_stay_and_if_only_they_are_left_new_ones_are_refused(tmp_path
     rig.save("a")
     rig.save("b")
     other_process = MediaStore(rig.folder, storage(), rig.clock)
-    other_process.hold("a", "Nguyen Van A", "court file 12")
+    other_process.holds.add("a", "Nguyen Van A", "court file 12")
     rig.save("c")
     assert rig.events() == ["a", "c"]
-    other_process.hold("c", "Nguyen Van A", "court file 12")
+    other_process.holds.add("c", "Nguyen Van A", "court file 12")
     with pytest.raises(StorageError, match="graver or held"):
         rig.save("d")
     assert rig.store.health().held == 2
     assert "max_bytes" in (rig.store.health().degraded or "")
-    assert other_process.release("c")
-    assert not other_process.release("c")
+    assert other_process.holds.remove("c")
+    assert not other_process.holds.remove("c")
     rig.save("e")
     assert rig.events() == ["a", "e"]
     assert rig.store.health().degraded is None
@@ -171,7 +171,7 @@ def test_an_id_from_the_command_line_leads_nowhere_else(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     for event_id in ("../../etc/passwd", "", "*", "a b"):
         with pytest.raises(StorageError, match="no id"):
-            rig.store.hold(event_id, "who", "why")
+            rig.store.holds.add(event_id, "who", "why")
         with pytest.raises(StorageError, match="no id"):
             rig.store.files_of(event_id)
 
@@ -180,7 +180,7 @@ def test_old_media_go_and_held_ones_stay(tmp_path: Path) -> None:
     rig = Rig(tmp_path, storage(days=30))
     for event_id, days in (("old", 31), ("held", 31), ("young", 29)):
         rig.aged(event_id, NOW - timedelta(days=days), ALARM)
-    rig.store.hold("held", "who", "why")
+    rig.store.holds.add("held", "who", "why")
     rig.look()
     assert rig.events() == ["held", "young"]
 
@@ -220,7 +220,7 @@ def test_without_a_clock_nothing_grows_old_but_the_bytes_are_bounded(tmp_path: P
 def test_a_full_disk_refuses_and_recovers_by_itself(small_disk: Path) -> None:  # noqa: F811
     rig = Rig(small_disk, storage(keep_free=100_000))
     rig.save("a", ALARM)
-    rig.store.hold("a", "who", "why")
+    rig.store.holds.add("a", "who", "why")
     ballast = fill(small_disk)
     with pytest.raises(StorageError, match="full"):
         rig.save("b", ALARM)

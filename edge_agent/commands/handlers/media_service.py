@@ -153,12 +153,12 @@ class MediaService:
 
     def hold(self, event_id: str, why: str, who: str) -> None:
         try:
-            self._store.hold(event_id, who, why)
+            self._store.holds.add(event_id, who, why)
         except StorageError as error:
             raise CommandRefused(str(error)) from error
 
     def release(self, event_id: str) -> bool:
         try:
-            return self._store.release(event_id)
+            return self._store.holds.remove(event_id)
         except StorageError as error:
             raise CommandRefused(str(error)) from error

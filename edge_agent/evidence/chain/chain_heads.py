@@ -33,16 +33,21 @@ def head_text(gateway: str, epoch: str, sequence: str, sha256: str, signed_at: s
 
 
 @dataclass(frozen=True, slots=True)
-class SignedHead:
-    """A head to be checked. ``key_id`` may be only the beginning of the id."""
+class SignedText:
+    """A text of a gateway with its signature, to be checked: a head, or the manifest of a bundle."""
 
     gateway: str
+    text: bytes
+    signature: bytes
+    key_id: str  # may be only the beginning of the id
+    broken: ClassVar[str]  # the finding when the signature is invalid
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHead(SignedText):
     epoch: str
     sequence: int
     sha256: str
-    text: bytes
-    signature: bytes
-    key_id: str
     broken: ClassVar[str] = "its signature does not hold: something in this head was changed"
 
 
@@ -53,7 +58,7 @@ def published_head(gateway: str, head: ChainHeadData) -> SignedHead:
         signature = base64.b64decode(head.signature, validate=True)
     except (binascii.Error, ValueError):
         signature = b""  # fails the check with every key
-    return SignedHead(gateway, head.epoch, int(head.sequence), head.sha256, text, signature, head.key_id)
+    return SignedHead(gateway, text, signature, head.key_id, head.epoch, int(head.sequence), head.sha256)
 
 
 def read_head(text: bytes, signature: bytes, key_id: str) -> SignedHead | None:
@@ -62,5 +67,5 @@ def read_head(text: bytes, signature: bytes, key_id: str) -> SignedHead | None:
     if match is None:
         return None
     found = match.groupdict()
-    sequence = int(found["sequence"])
-    return SignedHead(found["gateway"], found["epoch"], sequence, found["sha256"], text, signature, key_id)
+    epoch, sequence = found["epoch"], int(found["sequence"])
+    return SignedHead(found["gateway"], text, signature, key_id, epoch, sequence, found["sha256"])

@@ -159,11 +159,8 @@ def _own_form(pem: bytes) -> bytes | None:
     lines = pem.split()
     with contextlib.suppress(ValueError):
         der = base64.b64decode(lines[3] if len(lines) == 7 else b"", validate=True)
-        if (
-            der.startswith(PRIVATE_DER)
-            and len(der) == len(PRIVATE_DER) + 32
-            and pem == _pem(der, b"PRIVATE KEY")
-        ):
+        is_private = der.startswith(PRIVATE_DER) and len(der) == len(PRIVATE_DER) + 32
+        if is_private and pem == _pem(der, b"PRIVATE KEY"):
             return der
     return None
 

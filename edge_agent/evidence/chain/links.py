@@ -156,7 +156,9 @@ class _Cover:
     def parts(self, first: int, last: int) -> Iterator[tuple[int, int, LossRange | None]]:
         """Split the range where the pieces begin and end; yield None for parts that no piece covers."""
         at = first
-        for index in range(bisect.bisect_left(self._pieces, first, key=_last_of), len(self._pieces)):
+        for index in range(
+            bisect.bisect_left(self._pieces, first, key=lambda piece: piece[1]), len(self._pieces)
+        ):
             low, high, lost = self._pieces[index]
             if low > last:
                 break
@@ -166,7 +168,3 @@ class _Cover:
             at = high + 1
         if at <= last:
             yield at, last, None
-
-
-def _last_of(piece: tuple[int, int, LossRange]) -> int:
-    return piece[1]

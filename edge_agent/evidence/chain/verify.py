@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from edge_agent.evidence.chain.chain_heads import SignedHead, published_head
+from edge_agent.evidence.chain.chain_heads import SignedHead, SignedText, published_head
 from edge_agent.evidence.chain.links import ChainLinks, LossRange, LossRanges, epoch_joins
 from edge_agent.evidence.chain.records import Record
 
@@ -38,6 +38,14 @@ class VerificationFinding:
     where: str = ""  # the file and the line
 
 
+def altered(what: str, why: str) -> VerificationFinding:
+    return VerificationFinding(VerificationVerdict.ALTERED, what, why)
+
+
+def missing(what: str, why: str) -> VerificationFinding:
+    return VerificationFinding(VerificationVerdict.MISSING, what, why)
+
+
 @dataclass(frozen=True, slots=True)
 class GivenKey:
     """A public key that the user gave."""
@@ -54,21 +62,6 @@ Keys = Mapping[str, GivenKey]
 """Public keys by their ids."""
 Doubt = tuple[VerificationVerdict, str]
 """The verdict on a head that fails the check, and why."""
-
-
-class SignedText(Protocol):
-    """A text of a gateway with its signature: a head, or the manifest of a bundle."""
-
-    @property
-    def gateway(self) -> str: ...
-    @property
-    def text(self) -> bytes: ...
-    @property
-    def signature(self) -> bytes: ...
-    @property
-    def key_id(self) -> str: ...  # may be only the beginning of the id
-    @property
-    def broken(self) -> str: ...  # the finding when the signature is invalid
 
 
 def check_signature(signed: SignedText, keys: Keys) -> Doubt | None:
@@ -141,6 +134,12 @@ def verify_events(
     return findings
 
 
+def signed_verdict(gateway: str, keys: Keys) -> VerificationVerdict:
+    """The verdict on a text of the gateway whose signature is valid."""
+    known = has_gateway_key(gateway, keys)
+    return VerificationVerdict.GENUINE if known else VerificationVerdict.CONSISTENT
+
+
 def _follow_into_older_epochs(chains: Mapping[tuple[str, str], ChainLinks]) -> None:
     """Follow the first event of each epoch to the event of an older epoch whose hash it names."""
     joins: dict[tuple[str, str], list[tuple[Record, Record]]] = defaultdict(list)
@@ -178,19 +177,15 @@ def _events(
 
 
 def _without_gateway_key(found: VerificationFinding) -> VerificationFinding:
-    return (
-        replace(found, verdict=VerificationVerdict.CONSISTENT)
-        if found.verdict is VerificationVerdict.GENUINE
-        else found
-    )
+    if found.verdict is not VerificationVerdict.GENUINE:
+        return found
+    return replace(found, verdict=VerificationVerdict.CONSISTENT)
 
 
 def _judge(record: Record, chain: ChainLinks, doubt: Doubt | None, losses: LossRanges) -> Doubt:
     if chain.is_disputed(record.sequence):
-        return (
-            VerificationVerdict.ALTERED,
-            "two different events of this number are signed: somebody else has the key",
-        )
+        why = "two different events of this number are signed: somebody else has the key"
+        return VerificationVerdict.ALTERED, why
     if chain.is_proven(record):
         return VerificationVerdict.GENUINE, "as it was signed"
     if chain.has_trusted_hash(record.sequence):
@@ -198,10 +193,8 @@ def _judge(record: Record, chain: ChainLinks, doubt: Doubt | None, losses: LossR
     if doubt is not None:
         return doubt
     if not chain.fits(record):
-        return (
-            VerificationVerdict.ALTERED,
-            "it does not fit the event before or after it: one of the two was changed",
-        )
+        why = "it does not fit the event before or after it: one of the two was changed"
+        return VerificationVerdict.ALTERED, why
     if record.head is not None:
         return VerificationVerdict.GENUINE, SIGNED_ITSELF
     return VerificationVerdict.UNSIGNED, _why_unsigned(record.sequence, chain, losses)
@@ -223,9 +216,6 @@ def _gaps(name: str, chain: ChainLinks, losses: LossRanges) -> Iterator[Verifica
         for low, high, lost in losses.unproven_parts(first, last):
             what = f"{name} " + (f"event {low}" if low == high else f"events {low} to {high}")
             if lost is None:
-                yield VerificationFinding(
-                    VerificationVerdict.MISSING, what, "not in these files, and no loss event announces it"
-                )
+                yield missing(what, "not in these files, and no loss event announces it")
             else:
-                why = f"announced as lost by {lost.by}, which is not proven to be genuine"
-                yield VerificationFinding(VerificationVerdict.MISSING, what, why)
+                yield missing(what, f"announced as lost by {lost.by}, which is not proven to be genuine")

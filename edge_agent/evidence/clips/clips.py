@@ -197,10 +197,8 @@ class CameraClips:
         wanted_mono = math.inf if clip.end_mono is None else clip.end_mono
         last_mono = math.inf if span.began_mono is None else span.began_mono + limits.max_s
         end_mono = min(wanted_mono, last_mono)
-        complete = span.newest_mono > end_mono
-        if not (
-            complete or now_mono > end_mono + LATE_S or span.size_bytes > limits.max_bytes or buffer.ended
-        ):
+        complete, late = span.newest_mono > end_mono, now_mono > end_mono + LATE_S
+        if not (complete or late or span.size_bytes > limits.max_bytes or buffer.ended):
             return None
         packets, too_large = buffer.cut(clip.begin, end_mono, limits.max_bytes)
         cut_short: str | None = None

@@ -20,8 +20,10 @@ from edge_agent.evidence.chain.verify import (
     Keys,
     VerificationFinding,
     VerificationVerdict,
+    altered,
     check_signature,
-    has_gateway_key,
+    missing,
+    signed_verdict,
     verify_events,
 )
 from edge_agent.evidence.export.contents import Contents
@@ -57,17 +59,14 @@ class MediaCheck:
         record, event = self._by_hash[sha256]
         if event.verdict in _BEST_FIRST:
             return VerificationFinding(event.verdict, name, f"its hash is in {record.id}")
-        return VerificationFinding(
-            event.verdict, name, f"the event that has its hash: {record.id}: {event.why}"
-        )
+        why = f"the event that has its hash: {record.id}: {event.why}"
+        return VerificationFinding(event.verdict, name, why)
 
     def _not_named(self, name: str) -> VerificationFinding:
         for word in _WORD.findall(Path(name).name):
             record = self._by_media_id.get(word)
             if record is not None:
-                return VerificationFinding(
-                    VerificationVerdict.ALTERED, name, f"{record.id} names {word}, with another hash"
-                )
+                return altered(name, f"{record.id} names {word}, with another hash")
         why = "no event in these files has its hash: it was altered, or belongs to an event that is not here"
         return VerificationFinding(VerificationVerdict.UNSIGNED, name, why)
 
@@ -88,30 +87,18 @@ _PLACES = re.compile(
 )
 
 
-def check_bundle(
-    contents: Contents,
-    name: str,
-    given: Keys,
-    report: VerificationReport,
-    arrived: Sequence[SignedHead] | None = None,
-) -> list[Record]:
-    """Verify a bundle into ``report``; return its events.
+class BundleCheck:
+    """Verifies one bundle. Raises ``EvidenceError`` for a bundle that cannot be read completely."""
 
-    ``arrived``: the heads that the centre has stored; if given, no other heads are accepted. Raises
-    ``EvidenceError`` for a bundle that cannot be read completely.
-    """
-    return _BundleCheck(contents, name, given, report, arrived).run()
-
-
-class _BundleCheck:
     def __init__(
         self,
         contents: Contents,
         name: str,
         given: Keys,
         report: VerificationReport,
-        arrived: Sequence[SignedHead] | None,
+        arrived: Sequence[SignedHead] | None = None,
     ) -> None:
+        """``arrived``: the heads that the centre has stored; if given, no other heads are accepted."""
         if SUMS not in contents.names:
             raise EvidenceError(f"{name} is no bundle: there is no {SUMS} in it")
         self._contents = contents
@@ -122,6 +109,7 @@ class _BundleCheck:
         self._keys = given or self._bundled_keys()
 
     def run(self) -> list[Record]:
+        """Verify the bundle into ``report``; return its events."""
         self._find(_foreign(self._digests))
         self._find(_check_sums(self._contents.read(SUMS, MAX_TEXT_BYTES), self._digests))
         self._find(self._check_keys())
@@ -134,18 +122,10 @@ class _BundleCheck:
         self._find(media.judge(file, self._digests[file]) for file in self._in("media/"))
         self._judge_manifest(records)
         if not records:
-            self._find(
-                iter(
-                    [
-                        VerificationFinding(
-                            VerificationVerdict.MISSING, "events/", "there is no event in this bundle"
-                        )
-                    ]
-                )
-            )
+            self._find([missing("events/", "there is no event in this bundle")])
         return records
 
-    def _find(self, findings: Iterator[VerificationFinding]) -> None:
+    def _find(self, findings: Iterable[VerificationFinding]) -> None:
         """Add findings to the report, with the name of the bundle before the name of the file."""
         self._report.findings += [
             VerificationFinding(found.verdict, f"{self._name}: {found.what}", found.why) for found in findings
@@ -180,12 +160,10 @@ class _BundleCheck:
             try:
                 name = key_id(public_der(load_public(self._small(file))))
             except KeyProblem as error:
-                yield VerificationFinding(VerificationVerdict.ALTERED, file, str(error))
+                yield altered(file, str(error))
                 continue
             if file != f"keys/{name[:16]}.pem":
-                yield VerificationFinding(
-                    VerificationVerdict.ALTERED, file, f"it holds the key {name[:16]}, which is not its name"
-                )
+                yield altered(file, f"it holds the key {name[:16]}, which is not its name")
 
     def _check_heads(self) -> list[SignedHead]:
         """Return the heads with valid signatures; report all."""
@@ -197,13 +175,9 @@ class _BundleCheck:
             doubt = _doubt_of(file, head, self._keys, arrived)
             if doubt is None and head is not None:
                 good.append(head)
-                known = has_gateway_key(head.gateway, self._keys)
-                doubt = (
-                    VerificationVerdict.GENUINE if known else VerificationVerdict.CONSISTENT,
-                    f"signed with the key {head.key_id}",
-                )
+                doubt = signed_verdict(head.gateway, self._keys), f"signed with the key {head.key_id}"
             verdict, why = doubt or (VerificationVerdict.ALTERED, "")
-            self._find(iter([VerificationFinding(verdict, file, why)]))
+            self._find([VerificationFinding(verdict, file, why)])
         return good
 
     def _read_events(self) -> Iterator[Record]:
@@ -212,11 +186,10 @@ class _BundleCheck:
             try:
                 record = read_record(self._contents.read(file, MAX_EVENT_BYTES), f"{self._name}: {file}")
             except NoEvent as error:
-                self._find(iter([VerificationFinding(VerificationVerdict.ALTERED, file, str(error))]))
+                self._find([altered(file, str(error))])
                 continue
             if file != f"events/{record.epoch}-{record.sequence:016d}.json":
-                why = f"its name is not that of the event in it, {record.id}"
-                self._find(iter([VerificationFinding(VerificationVerdict.ALTERED, file, why)]))
+                self._find([altered(file, f"its name is not that of the event in it, {record.id}")])
             ranges += len(record.loss.ranges) if record.loss else 0
             if ranges > MAX_LOSS_RANGES:
                 raise EvidenceError(f"{self._name} announces more losses than a box can: it is not judged")
@@ -228,7 +201,7 @@ class _BundleCheck:
             for file, size in ((MANIFEST, MAX_TEXT_BYTES), (SIGNATURE, MAX_SMALL_BYTES))
         )
         judged = check_manifest(text, signature, self._digests, records, self._keys)
-        self._find(iter(judged.findings))
+        self._find(judged.findings)
         if judged.uncovered:  # the file of a key that the user gave was checked by its id
             given = {known[:16] for known in self._keys}
             judged.uncovered += [file for file in self._in("keys/") if Path(file).stem not in given]
@@ -245,23 +218,17 @@ def _doubt_of(file: str, head: SignedHead | None, keys: Keys, arrived: set[bytes
     doubt = check_signature(head, keys)
     if doubt is None and arrived is not None and head.text not in arrived:
         # With a stolen gateway's key anything can be signed, but the heads at the centre cannot be changed.
-        return (
-            VerificationVerdict.UNSIGNED,
-            "the signature holds, but this head is not among those that the centre has",
-        )
+        why = "the signature holds, but this head is not among those that the centre has"
+        return VerificationVerdict.UNSIGNED, why
     return doubt
 
 
 def _foreign(digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
     for file in digests:
         if file not in _ROOT and not _PLACES.fullmatch(file):
-            yield VerificationFinding(
-                VerificationVerdict.ALTERED, file, "no export writes a file of this name: it was added"
-            )
+            yield altered(file, "no export writes a file of this name: it was added")
         elif file.startswith("heads/") and file.endswith(".sig") and f"{file[:-4]}.txt" not in digests:
-            yield VerificationFinding(
-                VerificationVerdict.ALTERED, file, "a signature whose text is not there"
-            )
+            yield altered(file, "a signature whose text is not there")
 
 
 def _check_sums(text: bytes, digests: Mapping[str, str]) -> Iterator[VerificationFinding]:
@@ -270,17 +237,15 @@ def _check_sums(text: bytes, digests: Mapping[str, str]) -> Iterator[Verificatio
     for line in text.decode("utf-8", errors="replace").split("\n")[:-1]:
         match = _SUM.fullmatch(line)
         if match is None:
-            yield VerificationFinding(
-                VerificationVerdict.ALTERED, SUMS, f"not a line of sha256sum: {line[:80]!r}"
-            )
+            yield altered(SUMS, f"not a line of sha256sum: {line[:80]!r}")
             continue
         digest, file = match.groups()
         listed.add(file)
         if file not in digests:
-            yield VerificationFinding(VerificationVerdict.MISSING, file, f"{SUMS} lists it, it is not there")
+            yield missing(file, f"{SUMS} lists it, it is not there")
         elif digests[file] != digest:
-            yield VerificationFinding(VerificationVerdict.ALTERED, file, f"not what {SUMS} says")
+            yield altered(file, f"not what {SUMS} says")
     if not text.endswith(b"\n"):
-        yield VerificationFinding(VerificationVerdict.ALTERED, SUMS, "its last line is cut off")
+        yield altered(SUMS, "its last line is cut off")
     for file in sorted(digests.keys() - listed - {SUMS}):
-        yield VerificationFinding(VerificationVerdict.ALTERED, file, f"{SUMS} does not list it")
+        yield altered(file, f"{SUMS} does not list it")

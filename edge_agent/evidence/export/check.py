@@ -28,11 +28,11 @@ from edge_agent.evidence.chain.verify import (
     GivenKey,
     Keys,
     VerificationFinding,
-    VerificationVerdict,
+    altered,
     verified_heads,
     verify_events,
 )
-from edge_agent.evidence.export.bundle_check import MediaCheck, check_bundle
+from edge_agent.evidence.export.bundle_check import BundleCheck, MediaCheck
 from edge_agent.evidence.export.contents import open_bundle, stream_sha256
 from edge_agent.evidence.export.report import VerificationReport, spans
 
@@ -131,7 +131,7 @@ def check_files(
     bundled: list[Record] = []
     for path in bundles:
         with open_bundle(path) as contents:
-            bundled += check_bundle(contents, str(path), given, report, arrived)
+            bundled += BundleCheck(contents, str(path), given, report, arrived).run()
     if records:
         report.findings += verify_events(records, given, arrived or ())
         report.notes += _notes(records, report.findings)
@@ -186,7 +186,7 @@ def _read_one(payload: bytes, where: str, report: VerificationReport) -> list[Re
     try:
         return [read_record(payload, where)]
     except NoEvent as error:
-        report.findings.append(VerificationFinding(VerificationVerdict.ALTERED, where, str(error)))
+        report.findings.append(altered(where, str(error)))
         return []
 
 

@@ -22,8 +22,7 @@ from edge_agent.core.errors import EvidenceError
 MAX_FILES = 50_000
 MAX_BYTES = 4_000_000_000  # of all files together, unpacked
 MAX_RATIO = 100
-"""Unpacked to packed size of the whole bundle. Clips hardly shrink, events to a half; deflate can reach
-1,000."""
+"""Unpacked to packed size of the whole bundle; events shrink to a half, deflate can reach 1,000."""
 MAX_LIST_BYTES = 8_000_000  # of the list of files of a zip, which is read into memory
 PIECE = 1 << 20
 
@@ -33,16 +32,8 @@ _END, _END_MARK = struct.Struct("<4s4H2LH"), b"PK\x05\x06"  # the last record of
 _END_64, _END_64_BYTES = b"PK\x06\x07", 20  # before it, in a zip of more than 65,534 files or 4 GB
 _ENTRY = b"PK\x01\x02"  # begins each file in the list
 _OTHER_NAME = 0x7075  # extra field with another file name, which some programs use
-_UNREADABLE = (
-    OSError,
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    OverflowError,
-)
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError, OverflowError)
+_UNREADABLE = (OSError, *_BAD_ZIP)
 """Errors of ``zipfile`` for a damaged or encrypted zip; ``NotImplementedError`` is a ``RuntimeError``."""
 
 

@@ -13,13 +13,16 @@ from typing import ClassVar
 
 import msgspec
 
+from edge_agent.evidence.chain.chain_heads import SignedText
 from edge_agent.evidence.chain.records import Record
 from edge_agent.evidence.chain.verify import (
     Keys,
     VerificationFinding,
     VerificationVerdict,
+    altered,
     check_signature,
-    has_gateway_key,
+    missing,
+    signed_verdict,
 )
 
 MANIFEST = "manifest.json"
@@ -48,12 +51,7 @@ class _Manifest(msgspec.Struct):
     signed_by: str | None = None  # id of the key; None: made before manifests were signed
 
 
-@dataclass(frozen=True, slots=True)
-class SignedManifest:
-    gateway: str
-    text: bytes
-    signature: bytes
-    key_id: str
+class SignedManifest(SignedText):
     broken: ClassVar[str] = "its signature does not hold: something in this manifest was changed"
 
 
@@ -76,20 +74,12 @@ def check_manifest(
         judged.uncovered = [MANIFEST, *(name for name in READMES if name in digests)]
         judged.notes = list(left_out(records))
         if signature is not None:
-            judged.findings.append(
-                VerificationFinding(
-                    VerificationVerdict.MISSING, MANIFEST, f"{SIGNATURE} is there, and it is not"
-                )
-            )
+            judged.findings.append(missing(MANIFEST, f"{SIGNATURE} is there, and it is not"))
         return judged
     try:
         manifest = msgspec.json.decode(text, type=_Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        judged.findings.append(
-            VerificationFinding(
-                VerificationVerdict.ALTERED, MANIFEST, f"no manifest as an export writes it: {error}"
-            )
-        )
+        judged.findings.append(altered(MANIFEST, f"no manifest as an export writes it: {error}"))
         return judged
     if signature is None and manifest.signed_by is None:
         judged.uncovered = [MANIFEST, *(name for name in READMES if name in digests)]
@@ -112,13 +102,10 @@ def _judge_signature(
         return VerificationFinding(doubt[0], MANIFEST, doubt[1])
     others = sorted({record.gateway for record in records} - {gateway})
     if others:
-        return VerificationFinding(
-            VerificationVerdict.WRONG_KEY, MANIFEST, f"signed by {gateway}, with events of {others[0]}"
-        )
-    verdict = (
-        VerificationVerdict.GENUINE if has_gateway_key(gateway, keys) else VerificationVerdict.CONSISTENT
-    )
-    return VerificationFinding(verdict, MANIFEST, f"as the key of {gateway} signed it at the export")
+        why = f"signed by {gateway}, with events of {others[0]}"
+        return VerificationFinding(VerificationVerdict.WRONG_KEY, MANIFEST, why)
+    why = f"as the key of {gateway} signed it at the export"
+    return VerificationFinding(signed_verdict(gateway, keys), MANIFEST, why)
 
 
 def _judge_list(
@@ -127,20 +114,16 @@ def _judge_list(
     """Compare the files that the manifest lists with those in the bundle."""
     for name, digest in manifest.files.items():
         if name not in digests:
-            yield VerificationFinding(
-                VerificationVerdict.MISSING, name, f"{MANIFEST} lists it, it is not there"
-            )
+            yield missing(name, f"{MANIFEST} lists it, it is not there")
         elif digests[name] != digest:
-            yield VerificationFinding(VerificationVerdict.ALTERED, name, f"not what {MANIFEST} says")
+            yield altered(name, f"not what {MANIFEST} says")
     unlisted = UNLISTED if manifest.signed_by else UNLISTED.union(READMES)
     for name in sorted(digests.keys() - manifest.files.keys() - unlisted):
-        yield VerificationFinding(VerificationVerdict.ALTERED, name, f"{MANIFEST} does not list it")
+        yield altered(name, f"{MANIFEST} does not list it")
     here = {record.id for record in records}
     for event in manifest.events:
         if event.id not in here:
-            yield VerificationFinding(
-                VerificationVerdict.MISSING, event.id, f"{MANIFEST} names this event, it is not there"
-            )
+            yield missing(event.id, f"{MANIFEST} names this event, it is not there")
 
 
 def left_out(records: Iterable[Record]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from edge_agent.evidence.chain.records import Record
 from edge_agent.evidence.chain.verify import VerificationFinding, VerificationVerdict
 
 MAX_NAMED = 3  # skipped lines that are named
+FINE = (VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
 
 
 @dataclass(slots=True)
@@ -38,11 +39,7 @@ class VerificationReport:
         """0: all is genuine. 3: all is consistent, but a known key does not cover all. 1: anything else."""
         if self.genuine:
             return EX_OK
-        return (
-            EX_INCOMPLETE
-            if self._only(VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
-            else EX_FAILED
-        )
+        return EX_INCOMPLETE if self._only(*FINE) else EX_FAILED
 
     def _only(self, *verdicts: VerificationVerdict) -> bool:
         return bool(self.findings) and all(found.verdict in verdicts for found in self.findings)
@@ -99,20 +96,17 @@ class VerificationReport:
             return (
                 "EVENTS AND MEDIA GENUINE, NOT ALL COVERED: whoever had the bundle may have written the rest"
             )
-        if self._only(VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT):
+        if self._only(*FINE):
             return (
                 "CONSISTENT, NOT CHECKED AGAINST A KNOWN KEY: give the gateway's key as the centre has it, "
                 "--gateway-key GATEWAY=PUBLIC.pem"
             )
-        if not self._only(
-            VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT, VerificationVerdict.UNSIGNED
-        ):
+        if not self._only(*FINE, VerificationVerdict.UNSIGNED):
             return "NOT ALL GENUINE: see the lines below"
         return "NOT ALL PROVEN: nothing speaks against it, but no signature covers what the lines below name"
 
     def _doubts(self) -> Iterator[str]:
-        fine = (VerificationVerdict.GENUINE, VerificationVerdict.CONSISTENT)
-        doubtful = [found for found in self.findings if found.verdict not in fine]
+        doubtful = [found for found in self.findings if found.verdict not in FINE]
         for (verdict, why), same in groupby(doubtful, key=lambda found: (found.verdict, found.why)):
             first, *others = same
             what = _named(first)
