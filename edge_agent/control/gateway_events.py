@@ -30,26 +30,12 @@ class GatewayEvents:
         correction = self._clock_sync.update()
         if correction is None:
             return
-        self._outbox.append(
-            self._events.clock_correction(
-                correction.offset_ms, correction.source, correction.corrected_at, correction.corrected_mono
-            )
-        )
+        self._outbox.append(self._events.clock_correction(correction))
         self._clock_sync.confirm_correction()
 
     def report_cameras(self, statuses: Iterable[CameraStatus]) -> None:
         for change in self._camera_watch.update(statuses):
-            self._outbox.append(
-                self._events.camera_state(
-                    change.camera_id,
-                    change.state,
-                    change.cause,
-                    change.detail,
-                    since_mono=change.since_mono,
-                    down_s=change.down_s,
-                    kept_back=change.kept_back,
-                )
-            )
+            self._outbox.append(self._events.camera_state(change))
 
     def forget(self, camera_id: str) -> None:
         """The camera was removed from the configuration: report no loss of it."""

@@ -41,8 +41,7 @@ GROUP_OF_LABEL: dict[str, str] = {
     TWO_WHEELER: TWO_WHEELER,
     VEHICLE: VEHICLE,
 }
-"""The group of each label. A model that cannot distinguish a car from a truck labels both with their
-group."""
+"""The group of each label; a model that cannot tell a car from a truck labels both with their group."""
 
 
 def accepted_labels(labels: Iterable[str]) -> frozenset[str]:
@@ -386,8 +385,8 @@ class CameraChange:
     cause: Cause | None
     detail: str  # one human line, without secrets
     since_mono: float  # when this state began; may be minutes before it is reported
-    down_s: float | None  # with ONLINE, after an outage whose start is known
-    kept_back: int  # unreported changes since then: the camera flaps
+    down_s: float | None = None  # with ONLINE, after an outage whose start is known
+    kept_back: int = 0  # unreported changes since then: the camera flaps
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,7 @@ ENCODER = msgspec.json.Encoder(enc_hook=encode_text)
 SOURCE_PREFIX = "/tb/"
 LOST_CLIP = problem_text("clip-agent-ended")
 AWAITED_CLIP = "clip"
-"""``UnfinishedEvent.kind`` of an awaited clip. It is no kind of event, so an older agent drops it instead of
-ending it."""
+"""``UnfinishedEvent.kind`` of an awaited clip; no kind of event, so an older agent drops it."""
 
 OpenData = (
     wire.ObjectData

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -26,7 +25,7 @@ from edge_agent.core.facts import (
     UplinkChange,
     ViewObservation,
 )
-from edge_agent.core.model import CameraState, Cause, Frame, Severity, Track
+from edge_agent.core.model import CameraChange, CameraState, ClockCorrection, Frame, Severity, Track
 from edge_agent.core.problems import optional_problem
 from edge_agent.events.envelope import (
     AWAITED_CLIP,
@@ -89,7 +88,10 @@ class EventFactory:
     ) -> Draft:
         """An event of a configured rule. The fields of ``facts`` are those of the wire format."""
         at, ended = self._envelope.at, observation.phase is Phase.END
-        facts = {key: _rounded(value) for key, value in dataclasses.asdict(observation.facts).items()}
+        facts = {
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in dataclasses.asdict(observation.facts).items()
+        }
         data = wire.DATA_OF_KIND[observation.rule.kind](
             phase=observation.phase.value,
             event_id=observation.event_id,
@@ -156,30 +158,20 @@ class EventFactory:
         moment = self._envelope.moment(_happened_mono(observation, observation.last_mono, frame))
         return self._envelope.phased(camera_id, observation.severity, moment, data, media)
 
-    def camera_state(
-        self,
-        camera_id: str,
-        state: CameraState,
-        cause: Cause | None,
-        detail: str,
-        *,
-        since_mono: float,
-        down_s: float | None = None,
-        kept_back: int = 0,
-    ) -> Draft:
-        """``camera-state``: ``since_mono`` is when the state began; STARTING is no event."""
-        moment = self._envelope.moment(since_mono)
+    def camera_state(self, change: CameraChange) -> Draft:
+        """``camera-state``: a camera was lost, came back or got worse."""
+        moment = self._envelope.moment(change.since_mono)
         data = wire.CameraStateData(
-            state=_wire_state(state),
-            cause=None if cause is None else cause.value,
-            detail=str(detail),
-            problem=optional_problem(detail),
+            state=_wire_state(change.state),
+            cause=None if change.cause is None else change.cause.value,
+            detail=str(change.detail),
+            problem=optional_problem(change.detail),
             since_at=rfc3339(moment.at),
-            down_s=down_s,
-            kept_back=kept_back,
+            down_s=change.down_s,
+            kept_back=change.kept_back,
         )
-        severity = Severity.INFO if state is CameraState.ONLINE else Severity.WARNING
-        return self._envelope.draft(camera_id, severity, moment, data)
+        severity = Severity.INFO if change.state is CameraState.ONLINE else Severity.WARNING
+        return self._envelope.draft(change.camera_id, severity, moment, data)
 
     def rule_override(self, change: OverrideChange) -> Draft:
         """``rule-override``: a rule is muted, armed or disarmed, or a view is learned again.
@@ -213,7 +205,7 @@ class EventFactory:
         now, key = self._envelope.now(), clip_key(data.event_id)
         return self._envelope.draft(camera_id, severity, now, data, closes=key)
 
-    def file(self, media: Media, command_id: str | None, severity: Severity = Severity.INFO) -> Draft:
+    def file(self, media: Media, command_id: str | None) -> Draft:
         """``evidence``: a file that no other event names, with the file itself.
 
         ``command_id`` is the command that requested it; None if it was not requested by a command.
@@ -226,7 +218,7 @@ class EventFactory:
             command_id=command_id,
         )
         data = wire.EvidenceData(event_id=media.event_id, clip=None, file=ref)
-        return self._envelope.draft(media.camera, severity, self._envelope.now(), data, media=media)
+        return self._envelope.draft(media.camera, Severity.INFO, self._envelope.now(), data, media=media)
 
     def with_awaited_clip(self, camera_id: str, draft: Draft, event_id: str) -> Draft:
         """Return ``draft``, the last of its event, so that the outbox stores the clip as awaited."""
@@ -237,14 +229,13 @@ class EventFactory:
         """``chain-head``: ``severity`` is the highest of the events that it signs."""
         return self._envelope.draft(GATEWAY, severity, self._envelope.now(), data)
 
-    def clock_correction(
-        self, offset_ms: int, source: str, corrected_at: datetime, corrected_mono: float
-    ) -> Draft:
+    def clock_correction(self, correction: ClockCorrection) -> Draft:
         """``clock-correction``: the first synchronisation of this boot."""
+        moment = Moment(correction.corrected_at, correction.corrected_mono)
         data = wire.ClockCorrectionData(
-            offset_ms=offset_ms, source=source, corrected_at=rfc3339(corrected_at)
+            offset_ms=correction.offset_ms, source=correction.source, corrected_at=rfc3339(moment.at)
         )
-        return self._envelope.draft(GATEWAY, Severity.INFO, Moment(corrected_at, corrected_mono), data)
+        return self._envelope.draft(GATEWAY, Severity.INFO, moment, data)
 
     def thermal(self, change: ThermalChange) -> Draft:
         """``thermal``: the load is limited because the gateway is hot. A stricter limit is a warning."""
@@ -338,9 +329,8 @@ class EventFactory:
 
         It is a warning, so that neither a backlog nor a short data budget delays it.
         """
-        return self._envelope.draft(
-            GATEWAY, Severity.WARNING, self._envelope.now(), wire.SelfTestData(asked_by=asked_by)
-        )
+        data = wire.SelfTestData(asked_by=asked_by)
+        return self._envelope.draft(GATEWAY, Severity.WARNING, self._envelope.now(), data)
 
     def loss(self, stamp: Stamp, loss: Loss) -> bytes:
         """``loss``: the payload; the outbox calls it when it sheds events."""
@@ -348,7 +338,8 @@ class EventFactory:
             epoch=loss.epoch,
             ranges=list(loss.ranges),
             count=loss.count,
-            reason=_loss_reason(loss),
+            # An older centre, which does not know ``damaged``, accepts these two as an explained gap.
+            reason="memory-full" if loss.reason == "memory-full" else "outbox-full",
             damaged=loss.reason == "outbox-damaged",
         )
         return self._envelope.encoder(GATEWAY, Severity.WARNING, self._envelope.now(), data)(stamp)
@@ -404,10 +395,6 @@ def _happened_mono(
             return last_mono
 
 
-def _rounded(value: object) -> object:
-    return round(value, 3) if isinstance(value, float) else value
-
-
 def _why(text: str) -> dict[str, Any]:
     """The fields with the text for people and its code."""
     return {"why": str(text), "problem": optional_problem(text)}
@@ -440,8 +427,3 @@ def _wire_state(state: CameraState) -> Literal["online", "degraded", "offline"]:
             return "offline"
         case CameraState.STARTING:
             raise ValueError("a camera that is starting is no event")
-
-
-def _loss_reason(loss: Loss) -> Literal["outbox-full", "memory-full"]:
-    """Return a reason that an older centre, which does not know ``damaged``, accepts as an explained gap."""
-    return "memory-full" if loss.reason == "memory-full" else "outbox-full"

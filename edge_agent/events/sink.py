@@ -95,7 +95,9 @@ class EventSink:
     def accept(self, observation: Observation, frame: Frame) -> None:
         match observation:
             case ObjectObservation():
-                self._object(observation, frame)
+                event_id = object_event_id(observation.track)
+                media = self._snapshots.take(event_id, observation.phase, observation.track, frame)
+                self._outbox.append(self._events.object_event(self._camera_id, observation, frame, media))
             case RuleObservation():
                 observation = self._with_current_severity(observation)
                 media = self._picture(observation.event_id, observation.phase, observation.box, frame)
@@ -114,12 +116,6 @@ class EventSink:
             return observation
         rule = dataclasses.replace(observation.rule, severity=Severity.INFO, masked=True)
         return dataclasses.replace(observation, rule=rule)
-
-    def _object(self, observation: ObjectObservation, frame: Frame) -> None:
-        media = self._snapshots.take(
-            object_event_id(observation.track), observation.phase, observation.track, frame
-        )
-        self._outbox.append(self._events.object_event(self._camera_id, observation, frame, media))
 
     def _picture(self, event_id: str, phase: Phase, box: Box, frame: Frame) -> Media | None:
         if phase not in WITH_PICTURE or isinstance(frame.picture, ReleasedPicture):

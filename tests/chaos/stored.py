@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.core.clock import SystemClock, read_boot_id
-from edge_agent.core.model import CameraState, Cause
+from edge_agent.core.model import CameraChange, CameraState, Cause
 from edge_agent.events import EventFactory
 from edge_agent.outbox import EventOutbox
 from tests.events.parts import GATEWAY, MODEL
@@ -22,4 +22,4 @@ def store_events(state_dir: Path, count: int) -> None:
         for number in range(count):
             lost, now = number % 2 == 0, clock.monotonic()
             state, cause = (CameraState.OFFLINE, Cause.STALLED) if lost else (CameraState.ONLINE, None)
-            outbox.append(events.camera_state("cam-1", state, cause, "", since_mono=now))
+            outbox.append(events.camera_state(CameraChange("cam-1", state, cause, "", now)))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge_agent import wire
 from edge_agent.core.delivery import Loss, Stamp
 from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
-from edge_agent.core.model import GROUP_OF_LABEL, Box, CameraState, Cause
+from edge_agent.core.model import GROUP_OF_LABEL, Box, CameraChange, CameraState, Cause, ClockCorrection
 from edge_agent.events import restamped
 from edge_agent.events.envelope import LastAlive
 from tests.events.parts import encoded, frame, maker, track, valid
@@ -82,30 +82,26 @@ def test_any_counts_make_a_valid_event(new: dict[str, int]) -> None:
 def test_every_cause_of_a_lost_camera_is_an_event(cause: Cause) -> None:
     clock = HandClock()
     clock.advance(30)
-    draft = maker(clock).camera_state(
-        "cam-1", CameraState.OFFLINE, cause, "cam-1: no route", since_mono=1000.0
-    )
-    event = encoded(draft)
+    change = CameraChange("cam-1", CameraState.OFFLINE, cause, "cam-1: no route", 1000.0)
+    event = encoded(maker(clock).camera_state(change))
     assert (event["severitytext"], event["data"]["cause"]) == ("WARN", cause.value)
     assert (event["time"], event["data"]["since_at"]) == ("2026-11-24T12:00:00.000Z",) * 2
 
 
 def test_a_returning_camera_says_how_long_it_was_away() -> None:
-    draft = maker().camera_state(
-        "cam-1", CameraState.ONLINE, None, "", since_mono=1000.0, down_s=12.5, kept_back=3
-    )
-    event = encoded(draft)
+    change = CameraChange("cam-1", CameraState.ONLINE, None, "", 1000.0, down_s=12.5, kept_back=3)
+    event = encoded(maker().camera_state(change))
     assert (event["severitytext"], event["data"]["down_s"], event["data"]["kept_back"]) == ("INFO", 12.5, 3)
 
 
 def test_a_starting_camera_is_no_event() -> None:
     with pytest.raises(ValueError, match="starting"):
-        maker().camera_state("cam-1", CameraState.STARTING, None, "", since_mono=0.0)
+        maker().camera_state(CameraChange("cam-1", CameraState.STARTING, None, "", 0.0))
 
 
 def test_the_first_synchronisation_tells_the_offset_on_the_gateway_topic() -> None:
     at = datetime(2026, 11, 24, 13, tzinfo=UTC)
-    draft = maker().clock_correction(-86_400_000, "ntp", at, 77.0)
+    draft = maker().clock_correction(ClockCorrection(-86_400_000, "ntp", at, 77.0))
     event = encoded(draft)
     assert (draft.camera, event["subject"], event["bootms"]) == ("gateway", "gateway", "77000")
     assert event["data"] == {

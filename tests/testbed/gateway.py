@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from edge_agent.config.model.settings import Delivery, Storage
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.delivery import StoredEvent
-from edge_agent.core.model import CameraState, Cause
+from edge_agent.core.model import CameraChange, CameraState, Cause
 from edge_agent.events import EventFactory, restamped
 from edge_agent.evidence.chain.chain import HEAD_EVERY_S, EvidenceChain
 from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
@@ -52,10 +52,8 @@ class Gateway:
         for _ in range(events):
             now = self.clock.monotonic()
             detail = f"number {next(NUMBERS)}"
-            draft = self.events.camera_state(
-                "cam-1", CameraState.OFFLINE, Cause.STALLED, detail, since_mono=now
-            )
-            self.outbox.append(draft)
+            change = CameraChange("cam-1", CameraState.OFFLINE, Cause.STALLED, detail, now)
+            self.outbox.append(self.events.camera_state(change))
         self.clock.shift_s += HEAD_EVERY_S
         self.chain.tick(self.outbox.append)
 

@@ -14,7 +14,7 @@ import msgspec
 from edge_agent.config.model.settings import Broker, Gateway, Mqtt
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft
-from edge_agent.core.model import CameraState, Cause
+from edge_agent.core.model import CameraChange, CameraState, Cause
 from edge_agent.events import EventFactory
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.mqtt.session.reconnect import ReconnectSchedule
@@ -196,21 +196,16 @@ class SimulatedGateway:
             return None
         camera, now = self.rng.choice(seeing), self._clock.monotonic()
         self._health.set_offline(camera)
-        self._append(
-            self._events.camera_state(
-                camera, CameraState.OFFLINE, Cause.UNREACHABLE, "simulated", since_mono=now
-            )
-        )
+        change = CameraChange(camera, CameraState.OFFLINE, Cause.UNREACHABLE, "simulated", now)
+        self._append(self._events.camera_state(change))
         return camera
 
     def restore_camera(self, camera: str) -> None:
         now = self._clock.monotonic()
         down_s = self._health.set_online(camera)
         if self._events is not None:
-            draft = self._events.camera_state(
-                camera, CameraState.ONLINE, None, "simulated", since_mono=now, down_s=round(down_s, 1)
-            )
-            self._append(draft)
+            change = CameraChange(camera, CameraState.ONLINE, None, "simulated", now, round(down_s, 1))
+            self._append(self._events.camera_state(change))
 
     def send_heartbeat(self, hour: float) -> None:
         if self._publisher is not None and self._outbox is not None and self._publisher.online:
