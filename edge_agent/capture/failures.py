@@ -49,18 +49,9 @@ class Fault(Enum):
     BROKE = (Cause.ENDED, problem_text("connection-broke"))
     PLAY_SILENT = (Cause.STALLED, problem_text("play-silent"))
     PLAY_CLOSED = (Cause.ENDED, problem_text("play-closed"))
-    TOO_MUCH = (
-        Cause.UNSUPPORTED,
-        problem_text("answer-too-long"),
-    )
-    TOO_LARGE_UNIT = (
-        Cause.UNSUPPORTED,
-        problem_text("picture-too-many-bytes"),
-    )
-    REDIRECTED = (
-        Cause.NOT_FOUND,
-        problem_text("camera-redirects"),
-    )
+    TOO_MUCH = (Cause.UNSUPPORTED, problem_text("answer-too-long"))
+    TOO_LARGE_UNIT = (Cause.UNSUPPORTED, problem_text("picture-too-many-bytes"))
+    REDIRECTED = (Cause.NOT_FOUND, problem_text("camera-redirects"))
     NOT_FOUND = (Cause.NOT_FOUND, problem_text("path-not-found"))
     TOO_MANY = (Cause.REFUSED, problem_text("camera-refuses-stream"))
     SERVER_ERROR = (Cause.UNREACHABLE, problem_text("camera-server-error"))
@@ -70,10 +61,7 @@ class Fault(Enum):
     WRONG_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-wrong"))
     NO_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-wanted"))
     UNKNOWN_LOGIN = (Cause.UNAUTHORIZED, problem_text("login-unknown"))
-    BASIC_ONLY = (
-        Cause.UNAUTHORIZED,
-        problem_text("login-basic-only"),
-    )
+    BASIC_ONLY = (Cause.UNAUTHORIZED, problem_text("login-basic-only"))
 
     @property
     def cause(self) -> Cause:

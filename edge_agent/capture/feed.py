@@ -35,8 +35,7 @@ analysed first again."""
 MAX_LAG_S = 1.0
 """When decoding cannot keep up, older packets are skipped instead of being decoded in order."""
 MIN_IDLE_STEP_S = 0.95
-"""Minimum between two pictures in idle mode: of a stream of keyframes only, about one a second is
-analysed."""
+"""Between two pictures in idle mode: a stream of keyframes only is analysed about once a second."""
 GROUP_S = 0.6
 """While nothing moves in a camera that stays in full mode, frames are analysed in groups of this length. A
 camera that soon goes idle would save little, and would notice motion later."""
@@ -134,10 +133,8 @@ class FrameFeed:
             return
         self._last_serial = begin.serial - 1
         on_time = now_mono - self._delivered_mono < MAX_LAG_S
-        if (
-            on_time
-            and self._analysed_mono + SAME_STAMP_S < begin.stamp_mono > self._delivered_mono - SAME_STAMP_S
-        ):
+        earliest_mono = max(self._analysed_mono + SAME_STAMP_S, self._delivered_mono - SAME_STAMP_S)
+        if on_time and begin.stamp_mono > earliest_mono:
             self._mode_control.disable_idle("the packet ring does not reach back to the keyframe before")
 
     def frame_done(self, busy: bool) -> None:
@@ -204,19 +201,13 @@ class FrameFeed:
     def _wake_filter(self) -> Callable[[RingPacket], bool]:
         """Return the test for packets that wake this thread. The test runs in the capture thread."""
         if self._mode_control.mode is DecodeMode.IDLE:
-            next_mono, overdue, alarms = (
-                self._analysed_mono + self._idle_step_s,
-                self._mode_control.overdue,
-                self._alarms,
-            )
+            next_mono = self._analysed_mono + self._idle_step_s
+            overdue, alarms = self._mode_control.overdue, self._alarms
             return lambda item: (
                 (item.keyframe and item.stamp_mono >= next_mono) or overdue(item.stamp_mono) or alarms(item)
             )
-        if (
-            self._mode_control.mode is DecodeMode.CATCH_UP
-            or self._stream_decoder is None
-            or self._stream_decoder.reordered
-        ):
+        decoder = self._stream_decoder
+        if self._mode_control.mode is DecodeMode.CATCH_UP or decoder is None or decoder.reordered:
             return lambda item: True
         due_mono = self._sampler.due_after(self._delivered_mono, self._group_size)
         # An empty packet drains the decoder, and a drained picture may be due.
@@ -255,7 +246,7 @@ class FrameFeed:
             return self._keyframe(decoder, packets)
         if self._mode_control.mode is DecodeMode.CATCH_UP:
             return self._catch_up(decoder, packets)
-        waiting = self._without_gap(decoder, self._in_time(decoder, packets))
+        waiting = self._without_gap(decoder, self._in_time(packets))
         together = waiting and unread.awaited and self._group_size > 1
         return self._newest(decoder, waiting, waiting[-1].stamp_mono - GROUP_S if together else None)
 
@@ -296,14 +287,14 @@ class FrameFeed:
         self._ready.extend(self._frame(picture) for picture in due)
         return self._ready.popleft() if due else None
 
-    def _in_time(self, decoder: StreamDecoder, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
+    def _in_time(self, packets: Sequence[RingPacket]) -> Sequence[RingPacket]:
         """When decoding cannot keep up, skip packets up to the newest keyframe, or all if there is none."""
         now_mono = self._clock.monotonic()
         if not self._behind or now_mono - packets[0].arrived_mono <= MAX_LAG_S:
             return packets
         newest = next((n for n in reversed(range(len(packets))) if packets[n].keyframe), len(packets))
         if newest:
-            decoder.skipped(newest, now_mono)
+            self._health.skipped(now_mono, newest)
             self._last_serial = packets[newest - 1].serial
             self._needs_keyframe = True
         return packets[newest:]
@@ -355,16 +346,15 @@ class FrameFeed:
         begun_mono = self._clock.monotonic()
         if begun_mono - self._catch_up_began_mono > MAX_CATCH_UP_S:
             self._mode_control.caught_up()
-            packets = self._without_gap(decoder, self._in_time(decoder, packets))
+            packets = self._without_gap(decoder, self._in_time(packets))
             return self._newest(decoder, packets, None)
         for item in self._without_gap(decoder, packets):
             if self._clock.monotonic() - begun_mono > MAX_DECODE_S:
                 return None
             self._last_serial = item.serial
             for picture in decoder.decode(item):
-                if picture.stamp_mono > self._analysed_mono + SAME_STAMP_S and self._sampler.due(
-                    picture.stamp_mono
-                ):
+                later = picture.stamp_mono > self._analysed_mono + SAME_STAMP_S
+                if later and self._sampler.due(picture.stamp_mono):
                     self._ready.append(self._frame(picture, late=True))
             if item is packets[-1]:
                 self._mode_control.caught_up()

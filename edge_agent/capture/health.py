@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edge_agent.capture.decode.decode_mode import DecodeModeControl
 from edge_agent.capture.timing.stream_time import WindowedRate
@@ -11,20 +11,11 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 
 
-@dataclass(slots=True)
 class _Rates:
-    packets: WindowedRate
-    bits: WindowedRate
-    decoded: WindowedRate
-    corrupt: WindowedRate
-    skipped: WindowedRate
-    taken: WindowedRate
-
-    @classmethod
-    def fresh(cls) -> _Rates:
-        return cls(
-            WindowedRate(), WindowedRate(), WindowedRate(), WindowedRate(), WindowedRate(), WindowedRate()
-        )
+    def __init__(self) -> None:
+        self.packets, self.bits = WindowedRate(), WindowedRate()
+        self.decoded, self.corrupt = WindowedRate(), WindowedRate()
+        self.skipped, self.taken = WindowedRate(), WindowedRate()
 
 
 class CaptureHealth:
@@ -38,7 +29,7 @@ class CaptureHealth:
         self._status = CameraStatus(
             camera_id, CameraState.STARTING, None, clock.now(), clock.monotonic(), "connecting"
         )
-        self._rates = _Rates.fresh()
+        self._rates = _Rates()
         self._connection: object = None  # the open connection
         self._last_picture_mono: float | None = None
         self._corrupt = self._dropped = 0
@@ -105,8 +96,7 @@ class CaptureHealth:
             self._status = replace(self._status, width=width, height=height)
 
     def become(self, state: CameraState, cause: Cause | None, detail: str, *, of: object) -> bool:
-        """Enter a state, if ``of`` is the open connection. Returns True when state or cause differ from
-        before."""
+        """Enter a state, if ``of`` is the open connection. Returns True if state or cause changed."""
         with self._lock:
             return self._connection is of and self._enter(state, cause, detail)
 
@@ -154,5 +144,5 @@ class CaptureHealth:
             since = {"since_at": self._clock.now(), "since_mono": self._clock.monotonic()}
             self._status = replace(self._status, **since)  # type: ignore[arg-type]
         if state is CameraState.OFFLINE and old.state is not state:
-            self._rates = _Rates.fresh()
+            self._rates = _Rates()
         return (state, cause) != (old.state, old.cause)

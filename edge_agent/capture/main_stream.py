@@ -94,8 +94,7 @@ class MainStream:
         return self._wanted
 
     def _attempt(self, loop: SupervisedThread) -> float:
-        """Run one connection until it is lost or no longer needed; returns the seconds to wait before the
-        next."""
+        """Run one connection until it is lost or not needed; returns the seconds to wait before the next."""
         begun_mono = self._clock.monotonic()
         try:
             self._connection(loop)
@@ -130,13 +129,7 @@ class MainStream:
         delay_s = self._backoff.slowest() if rejected else self._backoff.failed()
         # Warn of the first failure and of every new cause; log repetitions for debugging only.
         level = logging.DEBUG if error.detail == self._problem else logging.WARNING
-        log.log(
-            level,
-            "%s: main stream: %s, clips come from the other; next attempt in %.0f s (%s failure)",
-            self._camera.id,
-            error.detail,
-            delay_s,
-            ordinal(self._backoff.failures),
-        )
+        text = "%s: main stream: %s, clips come from the other; next attempt in %.0f s (%s failure)"
+        log.log(level, text, self._camera.id, error.detail, delay_s, ordinal(self._backoff.failures))
         self._problem = error.detail
         return delay_s

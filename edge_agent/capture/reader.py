@@ -1,5 +1,4 @@
-"""The capture thread of one camera: connects, stamps packets, puts them into the ring, and reconnects for
-ever."""
+"""The capture thread of one camera: connects, stamps packets, puts them into the ring, and reconnects."""
 
 from __future__ import annotations
 
@@ -78,12 +77,8 @@ class CaptureSession:
         self._health.packet(mono, packet.size)
         self._stamp_mono = stamp_mono = self._times.stamp(pts_s, mono, waited=self._may_have_waited)
         if self._coalescing is not None:
-            self._coalescing.read(
-                keyframe=packet.is_keyframe,
-                size_bytes=packet.size,
-                stamp_mono=stamp_mono,
-                awaited=not self._may_have_waited,
-            )
+            awaited = not self._may_have_waited
+            self._coalescing.read(packet.is_keyframe, packet.size, stamp_mono, awaited=awaited)
         self._ring.append(packet, mono, stamp_mono)
         if not packet.size:
             self._times.restart()
@@ -189,13 +184,9 @@ class CameraReader:
             return
         self._logged.add(kind)
         # Not ``log.exception``: FFmpeg's errors and their causes contain the URL with the password.
-        text = f"Traceback (most recent call last):\n{''.join(traceback.format_list(frames))}{kind[0]}"
-        log.error(
-            "%s: unexpected error, the camera is connected again\n%s: %s",
-            self.camera.id,
-            text,
-            self._safe(error),
-        )
+        trace = f"Traceback (most recent call last):\n{''.join(traceback.format_list(frames))}{kind[0]}"
+        text = "%s: unexpected error, the camera is connected again\n%s: %s"
+        log.error(text, self.camera.id, trace, self._safe(error))
 
     def _safe(self, error: Exception) -> str:
         credentials, text = self.camera.credentials, str(error)

@@ -238,13 +238,8 @@ class PictureFolder:
                 self._camera_id, Cause.DECODE_ERROR, f"{self.path}: no picture can be read"
             )
         if unreadable:
-            log.warning(
-                "%s: %d of the %d pictures in %s cannot be read",
-                self._camera_id,
-                unreadable,
-                self.frames,
-                self.path,
-            )
+            text = "%s: %d of the %d pictures in %s cannot be read"
+            log.warning(text, self._camera_id, unreadable, self.frames, self.path)
 
 
 def _numbered_pictures(folder: Path) -> list[Path]:

@@ -158,8 +158,7 @@ class PacketRing:
             self._changed.notify()
 
     def wait_idle(self, seconds: float) -> None:
-        """Wait on the capture thread until ``notify_now``, at most ``seconds``. Packets stay in the
-        kernel."""
+        """Let packets wait in the kernel until ``notify_now``, at most ``seconds``; on the capture thread."""
         self._notify_now.wait(seconds)
 
     def notify_now(self) -> None:
@@ -197,7 +196,9 @@ class PacketRing:
                 self._wanted = wanted
                 self._changed.wait_for(lambda: self._is_worth_waking(connection, after, wanted), timeout_s)
                 self._wanted = None
-            return self._unread(after, awaited)
+            packets = self._newer_than(after)
+            missed = packets[0].serial - max(after, self._begun_after) - 1 if packets else 0
+            return UnreadPackets(self._connection, packets, missed, self._closed, awaited)
 
     def keyframe_at(self, stamp_mono: float) -> RingPacket | None:
         """The last keyframe up to that time; if all are later, the first keyframe."""
@@ -212,11 +213,6 @@ class PacketRing:
         if self._closed or self._connection is not connection:
             return True
         return any(wanted(item) for item in self._newer_than(after))
-
-    def _unread(self, after: int, awaited: bool) -> UnreadPackets:
-        packets = self._newer_than(after)
-        missed = packets[0].serial - max(after, self._begun_after) - 1 if packets else 0
-        return UnreadPackets(self._connection, packets, missed, self._closed, awaited)
 
     def _newer_than(self, serial: int) -> list[RingPacket]:
         fresh: list[RingPacket] = []

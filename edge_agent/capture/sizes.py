@@ -31,14 +31,10 @@ class PacketSizeAlarm:
     def __init__(self) -> None:
         self._quiet: deque[float] = deque(maxlen=MAX_SAMPLES)
         self._busy: deque[float] = deque(maxlen=MAX_SAMPLES)
-        self._limit_bytes: float | None = None
+        self.limit_bytes: float | None = None
+        """Larger sizes raise an alarm in idle mode; None where sizes say nothing about motion."""
         self._pause_s = PAUSE_S
         self._not_before_mono = 0.0
-
-    @property
-    def limit_bytes(self) -> float | None:
-        """Larger sizes raise an alarm in idle mode; None where sizes say nothing about motion."""
-        return self._limit_bytes
 
     def learn(self, sizes: Sequence[float], busy: bool) -> None:
         """Learn the sizes of the packets since the last analysis, which found ``busy``."""
@@ -46,17 +42,14 @@ class PacketSizeAlarm:
 
     def begin_idle(self) -> None:
         """Idle mode begins: set the limit from what was learned."""
-        self._limit_bytes = None
-        if (
-            min(len(self._quiet), len(self._busy)) < MIN_SAMPLES
-            or separation(self._quiet, self._busy) < MIN_SEPARATION
-        ):
-            return
-        self._limit_bytes = LIMIT_FACTOR * float(np.quantile(self._quiet, QUIET_QUANTILE))
+        self.limit_bytes = None
+        enough = min(len(self._quiet), len(self._busy)) >= MIN_SAMPLES
+        if enough and separation(self._quiet, self._busy) >= MIN_SEPARATION:
+            self.limit_bytes = LIMIT_FACTOR * float(np.quantile(self._quiet, QUIET_QUANTILE))
 
     def alarms(self, recent_bytes: float, mono: float) -> bool:
         """Whether a packet that came in idle mode raises an alarm."""
-        limit = self._limit_bytes
+        limit = self.limit_bytes
         return limit is not None and recent_bytes > limit and mono >= self._not_before_mono
 
     def judge(self, true: bool, mono: float) -> None:
@@ -69,8 +62,7 @@ class PacketSizeAlarm:
 
 
 def separation(quiet: Sequence[float] | deque[float], busy: Sequence[float] | deque[float]) -> float:
-    """Area under the ROC curve, 0..1: the probability that a busy size exceeds a quiet one (Mann, Whitney
-    1947)."""
+    """Probability, 0..1, that a busy size exceeds a quiet one: the area under the ROC curve."""
     low, high = np.sort(np.asarray(quiet)), np.asarray(busy)
     below = np.searchsorted(low, high, side="left") + np.searchsorted(low, high, side="right")
     return float(below.mean() / (2 * low.size))

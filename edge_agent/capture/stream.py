@@ -30,8 +30,7 @@ TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.
 
 
 class PacketStream:
-    """An open file or device; see ``FrameSource``. Opens in the constructor; used only by the thread that
-    called it."""
+    """An open file or device, see ``FrameSource``; for the thread that called the constructor."""
 
     timed, buffered = True, False
 

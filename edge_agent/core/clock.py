@@ -41,9 +41,9 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def read_boot_id(path: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
+def read_boot_id() -> str:
     """The kernel's id of this boot; ``unknown`` where the kernel has none."""
     try:
-        return path.read_text(encoding="ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return "unknown"

@@ -97,8 +97,7 @@ class EvidenceError(EdgeAgentError):
 
 
 class CameraSetupError(EdgeAgentError):
-    """A camera's settings cannot be read or changed; the text says which camera, why, and what was not
-    done."""
+    """A camera's settings cannot be read or changed; the text says which camera and why."""
 
 
 class MqttError(EdgeAgentError):

@@ -220,8 +220,7 @@ class ThermalChange:
 
 @dataclass(frozen=True, slots=True)
 class UplinkChange:
-    """Less is sent because the budget of the billing period runs short, or more again; steps:
-    ``uplink/budget.py``."""
+    """Less is sent because the data budget runs short, or more again; ``uplink/budget.py``."""
 
     phase: Phase
     event_id: str

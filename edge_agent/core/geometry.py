@@ -99,8 +99,7 @@ def _folds_back(before: Exact, corner: Exact, after: Exact) -> bool:
 
 
 def _touch(a: tuple[Exact, Exact], b: tuple[Exact, Exact]) -> bool:
-    """Whether two segments share a point, given that their bounding boxes do (orientation test,
-    Sedgewick)."""
+    """Whether two segments share a point, if their bounding boxes do (orientation test, Sedgewick)."""
     across_a = _sign(_turn(*a, b[0])) * _sign(_turn(*a, b[1]))
     across_b = _sign(_turn(*b, a[0])) * _sign(_turn(*b, a[1]))
     return across_a <= 0 and across_b <= 0

@@ -82,15 +82,6 @@ class _OverrideState:
     reported: bool  # whether its start was reported
 
 
-def never_synced() -> bool:
-    """A clock that is never synchronised."""
-    return False
-
-
-def ignore_change(change: OverrideChange) -> None:
-    """Reports nothing."""
-
-
 class Overrides:
     """The overrides in force. Any thread may call ``of``, once for every frame; the other methods lock."""
 
@@ -99,8 +90,8 @@ class Overrides:
         path: Path | None = None,
         clock: Clock | None = None,
         boot_id: str = "",
-        synced: Callable[[], bool] = never_synced,
-        report: Callable[[OverrideChange], None] = ignore_change,
+        synced: Callable[[], bool] = lambda: False,
+        report: Callable[[OverrideChange], None] = lambda change: None,
     ) -> None:
         """Without ``path`` and ``clock``: for a replay, which gets no commands. A change is durable when
         ``report`` returns."""
@@ -246,8 +237,7 @@ class Overrides:
 
 
 def _bound(state: _OverrideState, clock: Clock) -> _OverrideState:
-    """The override with its time counted by the clock, which is synchronised now: time without power counts
-    too."""
+    """The override with its time counted by the synchronised clock: time without power counts."""
     assert state.until is not None
     left_s = (state.until - clock.now()).total_seconds()
     until_mono = min(state.until_mono, clock.monotonic() + left_s)

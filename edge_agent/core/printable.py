@@ -11,16 +11,14 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """One line in which every character is visible: ``\\n``, ``\\x1b`` or ``\\u202e`` stand for those that
-    are not."""
+    """One line; escapes such as ``\\n`` and ``\\u202e`` stand for invisible characters."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def printable_json(value: Any, indent: int | None = None) -> str:
-    """The value as JSON, on one line unless indented, with ``\\uXXXX`` for characters that are not
-    visible."""
+    """JSON, on one line unless indented, with ``\\uXXXX`` for invisible characters."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     if text.replace("\n", "").isprintable():
         return text

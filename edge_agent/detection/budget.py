@@ -39,8 +39,7 @@ class InferenceBudget:
         self._filled_mono: float | None = None
 
     def share_among(self, camera_ids: Iterable[str]) -> None:
-        """Share among these cameras from now on. A camera that stays keeps its tokens, up to its new
-        bucket."""
+        """Share among these cameras from now on. A camera that stays keeps its tokens."""
         with self._lock:
             self._buckets = {id_: self._buckets.get(id_, math.inf) for id_ in camera_ids}
 

@@ -36,6 +36,8 @@ OWN_METADATA = "edge_agent_model.json"
 _LARGEST_BYTES = 1_000_000
 """Limit of a list of labels, since a zip may unpack to more than fits into memory."""
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+"""Errors of ``zipfile`` for a damaged or encrypted zip."""
 
 _ALIASES = {
     "motorbike": "motorcycle",
@@ -96,15 +98,12 @@ def _normal(line: str) -> str:
 def _embedded(model: Path) -> tuple[str, str] | None:
     try:
         with zipfile.ZipFile(model) as archive:
-            return next(
-                (_listed(model, archive, entry) for entry in archive.infolist() if _has_labels(entry)), None
-            )
+            for entry in archive.infolist():
+                if entry.filename == OWN_METADATA or entry.filename.endswith(".txt"):
+                    return _listed(model, archive, entry)
+            return None
     except (zipfile.BadZipFile, OSError, ValueError):
         return None  # most models have no metadata
-
-
-def _has_labels(entry: zipfile.ZipInfo) -> bool:
-    return entry.filename == OWN_METADATA or entry.filename.endswith(".txt")
 
 
 def _listed(model: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[str, str]:
@@ -116,16 +115,7 @@ def _listed(model: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tu
         content = archive.read(entry)
         if entry.filename == OWN_METADATA:
             return source, "\n".join(json.loads(content)["labels"])
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        ValueError,
-        LookupError,
-        TypeError,
-    ) as error:
+    except (*_DAMAGED, LookupError, TypeError) as error:
         raise DetectorError(f"{source}: the labels cannot be read: {error}") from error
     return source, content.decode("utf-8", "replace")
 

@@ -167,8 +167,7 @@ def _read_folder(path: Path, entry: CatalogueEntry) -> bytes:
 
 
 def _get(url: str, entry: CatalogueEntry, timeout_s: float) -> bytes:
-    """Return the body of ``url``. Uses a thread, because ``urlopen`` waits for ever for headers that come
-    byte by byte."""
+    """Return the body of ``url``. On a thread: ``urlopen`` waits for ever for headers that trickle in."""
     answer: queue.SimpleQueue[bytes | _Unusable] = queue.SimpleQueue()
 
     def get() -> None:

@@ -60,8 +60,7 @@ _STANDING_S = 60.0
 _LATE_EVERY = 2
 """In catch-up mode, one of this many frames is inferred: more would delay the frames that wait."""
 _MAX_EMPTY, _EMPTY_INTERVAL_S = 10, 1.0
-"""After this many inferences in a row that saw nothing where something moved (rain, foliage), infer once a
-second."""
+"""After so many inferences in a row without an object where something moved, infer once a second."""
 _LARGER = 2.0  # motion this many times larger than before may be a person or a vehicle: infer at once
 
 
@@ -120,9 +119,8 @@ class ObjectDetectionStage:
         elif any(d.box.intersection(region.box) > 0 for d in found for region in motion.regions):
             self._empty = 0
         else:
-            self._empty_area = max(
-                0.5 * self._empty_area, _largest(motion)
-            )  # decays when motion gets smaller
+            # It decays when motion gets smaller.
+            self._empty_area = max(0.5 * self._empty_area, _largest(motion))
             self._empty += 1
 
     def _infer(self, frame: Frame) -> list[Detection] | None:

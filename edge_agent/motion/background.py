@@ -34,7 +34,6 @@ _GAIN_STEP = 12  # the gain is measured on every 12th pixel both ways: 390 of 32
 _GAIN_DARK = 16  # darker pixels give no reliable ratio
 _CLIPPED = 250  # neither do clipped ones
 _LIGHT_BLOCK = 8  # block size for local light, in pixels of motion scale
-_LIGHT_MARGIN = 2 * _LIGHT_BLOCK
 
 
 class Background:
@@ -160,8 +159,7 @@ class Background:
         return float(ratios[middle])
 
     def _absorb_still_pixels(self, picture: Gray, moving: Gray | None, elapsed_s: float) -> None:
-        """Boyer-Moore majority vote for the value that a moving pixel has most of the time; adopt a
-        winner."""
+        """Adopt the value that a moving pixel has most of the time (Boyer-Moore majority vote)."""
         step = max(1, round(elapsed_s * SCORE_PER_S))
         cv2.subtract(self._score, step, dst=self._score)  # type: ignore[call-overload]  # the stubs know no scalars
         if moving is not None:

@@ -19,16 +19,12 @@ from edge_agent.motion.persistent_motion import PersistentMotion
 from edge_agent.motion.regions import BinaryOpening, ForegroundBlob, RegionFinder
 
 if TYPE_CHECKING:
-    from edge_agent.core.geometry import Polygon
     from edge_agent.core.model import Gray
 
-
 PIXELS = 320 * 180
-"""Pixels at motion scale. Cost is proportional to it; at 160 x 90 rain counts as motion and distant
-motorbikes are lost."""
+"""Pixels at motion scale; cost is proportional. At 160 x 90 rain counts and distant motorbikes are lost."""
 _TWO_STEPS_FROM = 4
-"""From this divisor on, a bilinear step comes first: it costs a third of averaging every pixel, and loses
-little."""
+"""From this divisor on, a bilinear step comes first: a third of the cost, and little is lost."""
 
 
 class Downscaler:
@@ -187,7 +183,10 @@ class MotionDetector:
         blobs = self._without_rain(found, elapsed_s)
         result = foreground.copy()
         if len(blobs) < len(found):
-            _clear_outside(result, blobs)
+            inside = np.zeros_like(result)
+            for blob in blobs:
+                inside[blob.rows, blob.columns] = 255
+            cv2.bitwise_and(result, inside, dst=result)
             unlearned = result
         moving = np.asarray(cv2.dilate(unlearned, _ONES3), np.uint8) if blobs else None
         if self._background.learn(picture, moving, elapsed_s):
@@ -196,8 +195,7 @@ class MotionDetector:
         return Motion(regions, Scene.STEADY, changed, result)
 
     def _whole_picture(self, changed: float, elapsed_s: float) -> Scene:
-        """Whether the scene is steady. A switch changes many pixels or the gain; exposure settles after
-        it."""
+        """Whether the scene is steady. A switch changes many pixels or the gain; then exposure settles."""
         if self._is_switch(changed):
             self._settling_s = SETTLE_S
             return Scene.SWITCHED
@@ -240,10 +238,3 @@ class MotionDetector:
             else:
                 kept.append(blob)
         return kept
-
-
-def _clear_outside(mask: Gray, blobs: Sequence[ForegroundBlob]) -> None:
-    inside = np.zeros_like(mask)
-    for blob in blobs:
-        inside[blob.rows, blob.columns] = 255
-    cv2.bitwise_and(mask, inside, dst=mask)

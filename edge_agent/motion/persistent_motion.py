@@ -30,9 +30,8 @@ class PersistentMotion:
     """Finds the area from every frame's regions. For one thread."""
 
     def __init__(self) -> None:
-        self._often: NDArray[np.float32] = np.zeros(
-            (ROWS, COLUMNS), np.float32
-        )  # share of seconds with motion
+        # Share of the seconds with motion, for each cell.
+        self._often: NDArray[np.float32] = np.zeros((ROWS, COLUMNS), np.float32)
         self._touched: NDArray[np.uint8] = np.zeros((ROWS, COLUMNS), np.uint8)  # in this second
         self._moving = 0.0  # share of the seconds in which something moved
         self._elsewhere = 0.0  # share of the seconds with motion outside the persistent cells

@@ -1,5 +1,4 @@
-"""The baselines of one camera: its usual view by day, by night and by infrared light, without moving
-objects."""
+"""The baselines of one camera: its usual view by day, night and infrared light, without moving objects."""
 
 from __future__ import annotations
 

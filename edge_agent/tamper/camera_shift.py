@@ -15,11 +15,8 @@ MIN_SAME_SHIFTS, SEARCH_EVERY = 5, 15
 MAX_SHIFTS = 3  # last shifts that are compared
 SWINGS_BY = 0.05  # widths of the picture
 ROLL, SURELY_ROLLED = 2.0, 5.0  # degrees
-SWING, SWING_ROLLED, SHIFT_FACTOR = (
-    0.02,
-    0.05,
-    0.5,
-)  # widths or heights of the picture; a pole swings by as much as its offset
+# Widths or heights of the picture; a pole swings by as much as its offset.
+SWING, SWING_ROLLED, SHIFT_FACTOR = 0.02, 0.05, 0.5
 
 
 class CameraShiftTracker:
@@ -71,7 +68,6 @@ def _is_same_shift(one: ViewShift, other: ViewShift) -> bool:
 
 
 def _swings(one: ViewShift, other: ViewShift) -> bool:
-    """Whether the difference is that of a swinging pole: small and upright. Larger ones are chance
-    matches."""
+    """Whether it differs as a swinging pole does: small and upright. Larger is a chance match."""
     upright = max(abs(one.degrees), abs(other.degrees)) < SURELY_ROLLED
     return upright and max(one.far, other.far) <= SWINGS_BY

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from edge_agent.tamper.features.frame_features import TileMask, Tiles
 
 EVERY_S = 9.5
-"""A full analysis is due after this long in any case: the quick check misses slow changes such as fog and
-rain."""
+"""A full analysis is due after this long: the quick check misses slow changes such as fog and rain."""
 MIN_GOOD_ANALYSES = 3  # full analyses in a row without a finding before quick checks are enough
 CHANGED, LIVE_FACTOR = 1.0, 2.0
 """Grey levels, and times the tile's noise: a tile that differs by more than the sum has changed."""
@@ -40,8 +39,7 @@ class QuickCheck:
         self._seen, self._good_analyses = None, 0
 
     def remember(self, small: Gray, now_mono: float, well: bool) -> None:
-        """Store the picture of a full analysis. ``well``: it found nothing, and no state is about to
-        start."""
+        """Store the picture of a full analysis. ``well``: it found nothing, and no state is starting."""
         self._seen, self._seen_mono = small[::2], now_mono
         self._good_analyses = self._good_analyses + 1 if well else 0
 

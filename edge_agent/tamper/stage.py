@@ -5,11 +5,10 @@ A state starts and ends only after several analyses: a single one proves nothing
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_agent.core.facts import TAMPER, Phase, ViewObservation, ViewState
@@ -183,10 +182,8 @@ class CameraView:
         """Lower the scores while the view is bad, so that objects seen through rain are confirmed later."""
         if ViewState.VISIBILITY_DEGRADED.value not in self._states:
             return inferences
-        weighed = tuple(
-            dataclasses.replace(one, score=one.score * DEGRADED_WEIGHT) for one in inferences.detections
-        )
-        return dataclasses.replace(inferences, detections=weighed)
+        weighed = (replace(one, score=one.score * DEGRADED_WEIGHT) for one in inferences.detections)
+        return replace(inferences, detections=tuple(weighed))
 
     def finish(self, reason: str) -> Iterator[ViewObservation]:
         """No more frames come: end open events and keep the baselines. They are written to disk, unless only
@@ -235,13 +232,8 @@ class CameraView:
         elif episode.due(now):
             yield self._observation(Phase.START, episode)
             episode.reported, episode.reported_mono = True, now
-            log.log(
-                logging.WARNING if episode.state in TAMPER else logging.INFO,
-                "%s: %s: %s",
-                self._camera_id,
-                episode.state,
-                episode.why,
-            )
+            level = logging.WARNING if episode.state in TAMPER else logging.INFO
+            log.log(level, "%s: %s: %s", self._camera_id, episode.state, episode.why)
         elif episode.reported and now - episode.reported_mono >= UPDATE_EVERY_S:
             yield self._observation(Phase.UPDATE, episode)
             episode.reported_mono = now

@@ -21,8 +21,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 600.0
 """Minimum between two writes. A baseline takes about 45 kB in the file."""
 STALE_S = 6 * 3600.0
-"""Minimum between two writes of baselines that have only drifted, as they do all day: an SD card wears
-out."""
+"""Minimum between two writes of baselines that have only drifted: an SD card wears out."""
 
 
 class SavedBaseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +41,7 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ViewStore:
-    """The file of one camera; ``folder`` None: nothing is stored. For one thread; a write blocks for one
-    fsync."""
+    """The file of one camera; ``folder`` None: none. For one thread; a write blocks for one fsync."""
 
     def __init__(self, folder: Path | None, camera_id: str) -> None:
         self._path = None if folder is None else folder / f"view-{camera_id}.json"
@@ -56,17 +54,19 @@ class ViewStore:
         saved = None if self._path is None else read_record(self._path, SavedView)
         if saved is None or saved.version != 1:
             return False
-        width, height = baselines.extractor.size
+        extractor = baselines.extractor
+        width, height = extractor.size
         for name, one in saved.baselines.items():
             picture = _decoded(one.png)
             if picture is None or picture.shape != (height, width) or name not in list(LightCondition):
-                log.info(
-                    "%s: the baseline %r has another picture size; it is learned again", self._camera_id, name
-                )
+                text = "%s: the baseline %r has another picture size; it is learned again"
+                log.info(text, self._camera_id, name)
                 continue
-            baselines.add(
-                LightCondition(name), _baseline(baselines, baselines.extractor.masked(picture), one)
+            mean = extractor.masked(picture).astype(np.float32)
+            baseline = Baseline(
+                extractor, mean, samples=one.looks, kept=one.kept, fine_energy=one.fine_energy
             )
+            baselines.add(LightCondition(name), baseline)
         if len(saved.live) == ROWS * COLUMNS:
             live = np.array(saved.live, np.float32).reshape(ROWS, COLUMNS)
             stillness.restore(live, saved.longest_still_s)
@@ -98,18 +98,6 @@ class ViewStore:
         elapsed = now_mono - self._written_mono
         new = frozenset(light for light, _ in baselines.items()) != self._saved_lights
         return elapsed >= (EVERY_S if new else STALE_S)
-
-
-def _baseline(
-    baselines: Baselines, picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], one: SavedBaseline
-) -> Baseline:
-    return Baseline(
-        baselines.extractor,
-        picture.astype(np.float32),
-        samples=one.looks,
-        kept=one.kept,
-        fine_energy=one.fine_energy,
-    )
 
 
 def _saved(baseline: Baseline) -> SavedBaseline:

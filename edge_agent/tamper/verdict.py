@@ -26,8 +26,7 @@ HALF_LEFT = 0.6  # of the usual structure, in one half of the picture; above it 
 HALF_STAYS = 0.75  # the same for a turned camera, which leaves nothing where it was
 STEADY = 0.7  # share of the lost tiles that do not change
 OUT_OF_FOCUS = 0.95
-"""``OccluderFeatures.focus`` of edges a dozen pixels of 640 wide, as in paint on the glass; a bus has 1 to
-2."""
+"""``OccluderFeatures.focus`` of edges a dozen pixels of 640 wide, as in paint; a bus has 1 to 2."""
 ALL_BLURRED = 0.1  # ``OccluderFeatures.detail`` of an object so near that hardly any edge is left
 ONE_COLOUR, ONE_COLOUR_BLURRED = 0.65, 0.55  # share of the pixels; a bus has two or three colours
 SOFT = 0.25  # of the usual sharpness: a blur of 2 to 3 pixels of 640
@@ -133,9 +132,8 @@ def _what_view(e: ViewEvidence, reported: Collection[ViewState]) -> tuple[ViewSt
     """The one state of the view: the first that explains the figures."""
     if (why := _glare(e, ViewState.OVEREXPOSED in reported)) is not None:
         return ViewState.OVEREXPOSED, why
-    black = e.features.dark >= NOTHING_SEEN and e.lost(
-        ViewState.DARK in reported or ViewState.COVERED in reported
-    )
+    eased = ViewState.DARK in reported or ViewState.COVERED in reported
+    black = e.features.dark >= NOTHING_SEEN and e.lost(eased)
     if black and e.darker:
         return _black(e)
     if (why := _moved(e, ViewState.MOVED in reported)) is not None:
@@ -210,15 +208,12 @@ def _defocused(e: ViewEvidence, eased: bool) -> str | None:
         return None
     if comparison.contrast > CRISPER:  # the baseline is much darker, and its fine detail is mostly noise
         return None
-    if (
-        comparison.fine_energy >= 0.8 * e.usual_fine_energy
-    ):  # there is as much detail as usual, but other detail
+    if comparison.fine_energy >= 0.8 * e.usual_fine_energy:  # as much detail as usual, but other detail
         return None
     same = comparison.sharp_matching >= 0.5
     melted = comparison.blank >= 0.75 and comparison.layout >= SAME_LAYOUT and e.loss_took_s < SLOW_S
-    if not (same or melted) or comparison.layout_contrast < (0.5 if same else SAME_CONTRAST) * min(
-        1.0, comparison.gain
-    ):
+    least = (0.5 if same else SAME_CONTRAST) * min(1.0, comparison.gain)
+    if not (same or melted) or comparison.layout_contrast < least:
         return None
     return f"fine detail {_percent(comparison.fine)} of usual, contrast {_percent(comparison.contrast)}"
 

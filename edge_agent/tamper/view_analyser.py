@@ -197,12 +197,12 @@ class ViewAnalyser:
         return baselines.active
 
     def _best_match(self, baselines: Baselines, features: FrameFeatures) -> LightCondition:
-        return max(
-            baselines.others(),
-            key=lambda item: (
-                compare_with_baseline(features, item[1].features, baselines.extractor.counted).matching
-            ),
-        )[0]
+        counted = baselines.extractor.counted
+        matching = {
+            light: compare_with_baseline(features, baseline.features, counted).matching
+            for light, baseline in baselines.others()
+        }
+        return max(matching, key=lambda light: matching[light])
 
     def _evidence(
         self,
@@ -308,9 +308,8 @@ class ViewAnalyser:
         if mono is not self._reported_mono_picture and seen:
             self._reported_mono_picture = mono
             to = "mono" if mono else "colour"
-            return (
-                (ViewState.COLOUR_MONO_SWITCH, f"to {to}, {self._colour.level:.1f} grey levels of colour"),
-            )
+            why = f"to {to}, {self._colour.level:.1f} grey levels of colour"
+            return ((ViewState.COLOUR_MONO_SWITCH, why),)
         if jump is not None and evidence.good:
             why = f"mean luma from {jump.before:.0f} to {jump.after:.0f}, {evidence.seen}"
             return ((ViewState.ILLUMINATION_CHANGE, why),)

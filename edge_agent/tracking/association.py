@@ -38,8 +38,7 @@ def assign(costs: Sequence[Sequence[float]], alone: float = 1.0) -> list[tuple[i
 
 
 def _shortest_augmenting_paths(costs: Sequence[Sequence[float]]) -> list[int]:
-    """The column of each row at the least total cost. Needs rows <= columns and finite costs. O(rows^2 *
-    columns)."""
+    """The column of each row at the least total cost, in O(rows^2 * columns); rows <= columns."""
     rows, columns = len(costs), len(costs[0])
     row_price, column_price = [0.0] * (rows + 1), [0.0] * (columns + 1)
     owner = [0] * (columns + 1)  # row (from 1) that has each column; column 0: the row being placed

@@ -47,8 +47,7 @@ class Foreground:
         return min(max(lit / area, 0.0), 1.0) if area > 0.1 * visible.area else 0.0
 
     def region_of(self, box: Box, others: Sequence[Box]) -> Box | None:
-        """The motion region that touches ``box`` and none of ``others``, if there is exactly one; else
-        None."""
+        """The only motion region that touches ``box``, if it touches none of ``others``; else None."""
         near = [region.box for region in self._regions if _touch(region.box, box)]
         if len(near) != 1 or any(_touch(near[0], other) for other in others):
             return None

@@ -25,10 +25,8 @@ LOST_AFTER_S = 0.4
 LOST_S = 2.5
 COVERED_S = 60.0
 ABSENT_MISSES, ABSENT_S = 4, 5.0  # a parked object that neither its picture nor an inference shows
-EMPTY_MISSES, EMPTY_S = (
-    4,
-    2.0,
-)  # a person: the picture of the place may not change when the person leaves, as with a coat on a chair
+# A person: the picture of the place may not change when the person leaves, as with a coat on a chair.
+EMPTY_MISSES, EMPTY_S = 4, 2.0
 UNCHECKED_S = 20.0  # absent by its picture, without an inference
 
 # Inferences
@@ -103,11 +101,8 @@ def _is_gone(tracked: TrackedObject, now: float, unseen: float) -> bool:
     """Whether a parked object is no longer at its place."""
     if not tracked.confirmed:
         return now - tracked.sighted_mono > max(TENTATIVE_S, 2.5 * unseen)
-    if (
-        tracked.vote.group == PERSON
-        and tracked.misses >= EMPTY_MISSES
-        and now - tracked.sighted_mono > EMPTY_S
-    ):
+    is_person = tracked.vote.group == PERSON
+    if is_person and tracked.misses >= EMPTY_MISSES and now - tracked.sighted_mono > EMPTY_S:
         return True
     if tracked.absent_since is None:
         return False
@@ -123,10 +118,9 @@ def state_of(tracked: TrackedObject, now: float, dt: float) -> TrackState:
     if not tracked.confirmed:
         return TrackState.TENTATIVE
     if tracked.parked:
-        absent = (
-            tracked.absent_since is not None and tracked.misses >= ABSENT_MISSES and not tracked.is_covered
-        )
-        return TrackState.LOST if absent else TrackState.STATIONARY
+        absent = tracked.absent_since is not None and not tracked.is_covered
+        missed = tracked.misses >= ABSENT_MISSES
+        return TrackState.LOST if absent and missed else TrackState.STATIONARY
     lost = now - tracked.seen_mono > max(LOST_AFTER_S, 1.5 * dt)
     return TrackState.LOST if lost else TrackState.MOVING
 

@@ -35,8 +35,7 @@ class Sighting:
 
 
 Apart = Callable[[Detection, Detection], bool]
-"""Whether a person and a two-wheeler are known to be two objects, as when a person walks past a parked
-one."""
+"""Whether a person and a two-wheeler are two objects, as when a person walks past a parked one."""
 
 
 def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> list[Sighting]:
@@ -45,7 +44,7 @@ def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> l
     ``aspect`` is the picture's height over its width. Detections without a group are dropped, and the weakest
     ones beyond ``MAX_DETECTIONS``.
     """
-    known = sorted(_sound(detections), key=_strength)[:MAX_DETECTIONS]
+    known = sorted(_sound(detections), key=_strongest_first)[:MAX_DETECTIONS]
     machines, people, vehicles = (
         _distinct([d for d in known if d.group == group]) for group in (TWO_WHEELER, PERSON, VEHICLE)
     )
@@ -54,7 +53,7 @@ def sightings(detections: Sequence[Detection], aspect: float, apart: Apart) -> l
     seen = [_mounted(machine, riders) for machine, riders in riders_of]
     seen += [Sighting(d.label, d.score, PERSON, d.box, d.score) for d in people if id(d) not in taken]
     seen += [_vehicle(d, aspect) for d in vehicles]
-    seen.sort(key=lambda s: (-s.score, s.box.x1, s.box.y1, s.box.x2, s.box.y2, s.label))
+    seen.sort(key=_strongest_first)
     return _without_duplicates(seen)
 
 
@@ -80,8 +79,8 @@ def is_rider_on(person: Box, machine: Box) -> bool:
     return above and seated and person.y1 < machine.y1 + 0.35 * machine.height
 
 
-def _strength(d: Detection) -> tuple[float, float, float, float, float, str]:
-    return (-d.score, d.box.x1, d.box.y1, d.box.x2, d.box.y2, d.label)
+def _strongest_first(one: Detection | Sighting) -> tuple[float, float, float, float, float, str]:
+    return -one.score, one.box.x1, one.box.y1, one.box.x2, one.box.y2, one.label
 
 
 def _distinct(detections: Sequence[Detection]) -> list[Detection]:

@@ -66,8 +66,7 @@ class AppearancePatch:
 
 
 MEASURED = 0.08**2
-"""Variance of a detection's centre, own sizes squared: models' boxes jitter by about 8 %. Larger: smoother
-boxes with more lag."""
+"""Variance of a detection's centre, own sizes squared; larger: smoother boxes with more lag."""
 FIRST_SPEED = 2.0**2  # variance of the speed before it is measured, (own sizes a second) squared
 ACCELERATION = 1.0  # own sizes squared a second cubed; larger: turns and stops are followed sooner
 SIZE_BLEND = 0.5  # share of a detection's size in the new size
@@ -92,8 +91,7 @@ class KalmanBox:
         return sqrt(self._place)
 
     def predict(self, dt: float, moves: bool = True) -> None:
-        """Predict the box ``dt`` seconds later. Without ``moves`` the box stays, and only its variance
-        grows."""
+        """Predict the box ``dt`` seconds later. Without ``moves`` only its variance grows."""
         if moves:
             self.box = self.box.shifted(self.velocity[0] * dt, self.velocity[1] * dt)
         self._place += dt * (2 * self._both + dt * self._speed) + ACCELERATION * dt**3 / 3
@@ -118,17 +116,11 @@ class KalmanBox:
         self._place *= 1 - place_gain
         self._both *= 1 - place_gain
 
-    def grow_to(self, box: Box) -> None:
-        """Extend the box to include ``box``, a new part of the same object."""
-        self.box = self.box.union(box)
-
 
 STILL_S = 3.0  # without displacement for this long: parked
 STANDS_S = 1.0  # without displacement for this long: standing
 STILL_DISTANCE, LEFT_DISTANCE = 0.2, 0.3  # own sizes; a parked object has moved on from the larger one on
-SAME_OUTLINE = (
-    2.0  # area ratio; beyond it the object is entering the picture, which does not count as movement
-)
+SAME_OUTLINE = 2.0  # area ratio; beyond it the object enters the picture, which is no movement
 
 
 class TrackedObject:
@@ -199,7 +191,7 @@ class TrackedObject:
         if {self.vote.group, sighting.group} != {PERSON, TWO_WHEELER} or not self.vote.uses_coco_classes:
             self.position.correct(seen)
         elif self.vote.group == PERSON and sighting.box.inside(box) < 0.75:
-            self.position.grow_to(seen)
+            self.position.box = box.union(seen)
         elif seen.area > 0.8 * box.area:
             self.position.correct(seen, size_blend=0.0)
         # Otherwise the box is only the rider or only the vehicle, and says nothing about the whole object.

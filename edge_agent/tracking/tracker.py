@@ -16,12 +16,9 @@ from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 
 BEGIN_SCORE, BEGIN_SCORE_STILL = 0.3, 0.5
-"""Score of a sighting that starts a track, with and without motion in it; lower: earlier, and more false
-ones."""
+"""Score of a sighting that starts a track, with and without motion; lower: earlier, more false ones."""
 COVERS = 0.9  # an inference covers a box if this share of it is inside the crop
-MIN_SHARE = (
-    0.03  # longer side over the crop's: 12 of a model's 416 pixels; smaller objects are seen by chance
-)
+MIN_SHARE = 0.03  # longer side over the crop's: 12 of 416 pixels; smaller objects are seen by chance
 NEARER = 0.05  # box heights; an object is in front of another if its foot is lower by this
 NEAR_REACH, LEAP_REACH, MAX_REACH = 0.4, 1.0, 1.6
 """Distance from the prediction in own sizes: usually; for tracks and sightings left after that; at most."""
@@ -75,11 +72,8 @@ class Tracker:
         self._check_parked(frame, now)
         for tracked in self._objects:
             tracked.note_place(now)
-            if (
-                not tracked.confirmed
-                and tracked.sighted_mono == now
-                and lifecycle.is_credible(tracked, self._min_score)
-            ):
+            sighted = not tracked.confirmed and tracked.sighted_mono == now
+            if sighted and lifecycle.is_credible(tracked, self._min_score):
                 tracked.confirmed = lifecycle.has_moved(tracked, now)
                 if not tracked.confirmed and lifecycle.is_standing(tracked, now):
                     tracked.confirmed = tracked.parked = True
@@ -132,9 +126,8 @@ class Tracker:
         self._assign(weak_still, [tracked for tracked in free if tracked.stands(now)], moving, now)
         sighted = [tracked for tracked in self._objects if tracked.seen_now]
         for sighting in left:
-            if len(self._objects) < MAX_TRACKS and not any(
-                _is_same(sighting, tracked) for tracked in sighted
-            ):
+            is_known = any(_is_same(sighting, tracked) for tracked in sighted)
+            if len(self._objects) < MAX_TRACKS and not is_known:
                 tracked = TrackedObject(self._next_number, sighting.box, now)
                 self._next_number += 1
                 self._objects.append(tracked)
@@ -151,10 +144,7 @@ class Tracker:
         """Assign sightings to tracks; returns the unassigned sightings and tracks."""
         near = _in_reach([s.box for s in seen], [tracked.box for tracked in free])
         costs = [
-            [
-                _cost(s, tracked, reach) if close else FORBIDDEN
-                for tracked, close in zip(free, row, strict=True)
-            ]
+            [_cost(s, one, reach) if close else FORBIDDEN for one, close in zip(free, row, strict=True)]
             for s, row in zip(seen, near, strict=True)
         ]
         pairs = dict(assign(costs))
@@ -167,15 +157,12 @@ class Tracker:
         )
 
     def _count_misses(self, inferred: Sequence[Box], beside: _Beside, now: float) -> None:
-        """Count a miss for each track that an inference covered and did not see, unless a nearer object hides
-        it."""
+        """Count a miss for each track that an inference covered and did not see, unless it is hidden."""
+        if not inferred:
+            return
         for tracked in self._objects:
-            if (
-                not tracked.seen_now
-                and inferred
-                and any(_shows(crop, tracked.box.clipped()) for crop in inferred)
-            ):
-                box = tracked.box.clipped()
+            box = tracked.box.clipped()
+            if not tracked.seen_now and any(_shows(crop, box) for crop in inferred):
                 hidden = sum(box.intersection(other) for other in _hiding(tracked, beside))
                 if hidden < 0.5 * box.area and not tracked.is_covered:
                     tracked.miss(now)
@@ -200,8 +187,7 @@ class Tracker:
     # ---- motion and appearance
 
     def _support(self, foreground: Foreground, inferred: bool, beside: _Beside, now: float) -> None:
-        """Support moving tracks by motion between inferences. A track with a motion region of its own is
-        corrected by it."""
+        """Support moving tracks by motion between inferences; a motion region of its own corrects it."""
         if not foreground.trusted:
             return
         sighted = {id(tracked) for tracked in self._objects if tracked.seen_now}

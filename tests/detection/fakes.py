@@ -18,18 +18,9 @@ from edge_agent.config.model.settings import (
     Ring,
     SnapshotPolicy,
 )
-from edge_agent.core.model import (
-    FULL_PICTURE,
-    Box,
-    Detection,
-    Frame,
-    Motion,
-    MotionRegion,
-    Scene,
-    Track,
-    TrackState,
-)
+from edge_agent.core.model import Box, Detection, Frame, Motion, MotionRegion, Scene, Track, TrackState
 from edge_agent.detection.detector import InputFit, ModelInfo
+from tests.events.parts import PlainPicture
 
 LABELS = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
 Pixels = NDArray[np.uint8]
@@ -65,42 +56,15 @@ class FakeDetector:
                 self._now -= 1
 
 
-class FakePicture:
-    """Black, of any size."""
-
-    def __init__(self, width: int = 640, height: int = 360) -> None:
-        self.width = width
-        self.height = height
-
-    def luma(self) -> Pixels:
-        return np.zeros((self.height, self.width), np.uint8)
-
-    def bgr(self, region: Box = FULL_PICTURE) -> Pixels:
-        x1, y1, x2, y2 = region.to_pixels(self.width, self.height)
-        return np.zeros((y2 - y1, x2 - x1, 3), np.uint8)
-
-    def scaled(self, size: tuple[int, int]) -> Pixels:
-        return np.zeros((size[1], size[0], 3), np.uint8)
-
-
 def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ()) -> Camera:
     report = Report(objects=True, counts_s=60, snapshots=SnapshotPolicy.NONE)
-    return Camera(
-        id,
-        "/clip.mp4",
-        None,
-        Analyse(fps, 640, GearChoice.FULL, 20.0),
-        report,
-        masks,
-        (),
-        Ring(10.0, 4_000_000),
-        (),
-    )
+    analyse, ring = Analyse(fps, 640, GearChoice.FULL, 20.0), Ring(10.0, 4_000_000)
+    return Camera(id, "/clip.mp4", None, analyse, report, masks, (), ring, ())
 
 
-def frame(mono: float = 0.0, picture: FakePicture | None = None, camera_id: str = "cam-1") -> Frame:
+def frame(mono: float = 0.0, picture: PlainPicture | None = None, camera_id: str = "cam-1") -> Frame:
     moment = datetime(2026, 11, 24, tzinfo=UTC)
-    return Frame(camera_id, 1, mono, moment, picture or FakePicture())
+    return Frame(camera_id, 1, mono, moment, picture or PlainPicture(level=0))
 
 
 def motion(*boxes: Box, scene: Scene = Scene.STEADY) -> Motion:

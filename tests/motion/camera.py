@@ -4,38 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from edge_agent.core.model import FULL_PICTURE, Box, Frame, Motion
+from edge_agent.core.model import Box, Frame, Motion
 from edge_agent.motion import MotionDetector
-
-if TYPE_CHECKING:
-    from edge_agent.core.model import Colour, Gray
+from tests.tracking.world import DrawnPicture
 
 Thing = tuple[float, float, int, int, int]
 """x, y, width, height in pixels, and its grey level."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class LumaPicture:
-    """A luma-only ``Picture``."""
-
-    def __init__(self, luma: Gray) -> None:
-        self._luma = luma
-        self._luma.flags.writeable = False
-        self.height, self.width = luma.shape
-
-    def luma(self) -> Gray:
-        return self._luma
-
-    def bgr(self, region: Box = FULL_PICTURE) -> Colour:
-        raise NotImplementedError("motion looks at luma only")
-
-    def scaled(self, size: tuple[int, int]) -> Colour:
-        raise NotImplementedError("motion looks at luma only")
 
 
 class Camera:
@@ -61,7 +40,7 @@ class Camera:
         self.now += 1 / self.fps
         luma = np.clip(picture, 0, 255).astype(np.uint8)
         at = START + timedelta(seconds=self.now)
-        return Frame("cam-1", self._number, self.now, at, LumaPicture(luma))
+        return Frame("cam-1", self._number, self.now, at, DrawnPicture(luma))
 
     def watch(
         self, detector: MotionDetector, seconds: float, things: Callable[[float], list[Thing]] = lambda t: []

@@ -20,8 +20,7 @@ MAX_INTERVAL_S = 2.0
 TOLERANCE_S = 0.25  # cameras space keyframes by pictures, not by time
 MIN_INTERVALS = 4  # keyframe intervals that have to be known before idle mode
 MAX_DAMAGED_KEYFRAMES = 3
-"""Keyframes in a row without a picture after which idle mode is disabled: a bad network damages single
-ones."""
+"""Keyframes in a row without a picture that disable idle mode: a bad network damages single ones."""
 FALSE_ALARM_S = 3.0
 """After a keyframe that differed without any motion following, go idle after this long instead of
 ``quiet_s``. It doubles with each false alarm: waking at every keyframe costs more than full mode."""
@@ -154,8 +153,7 @@ class DecodeModeControl:
         self._wake_ups += 1
 
     def resume(self, stamp_mono: float) -> None:
-        """Leave idle mode because the heat is over. Nothing differed, so no wake-up and no alarm is
-        counted."""
+        """Leave idle mode because the heat is over; nothing differed, so no wake-up is counted."""
         self._motion_mono, self._had_motion = stamp_mono, True
         self._mode = DecodeMode.CATCH_UP
 

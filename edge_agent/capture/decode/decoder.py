@@ -105,8 +105,7 @@ class VideoDecoder:
         return DecodedFrame(frame, clean)
 
     def _older_than_break(self, frame: VideoFrame) -> bool:
-        """With B-frames, the decoder may return a keyframe from before the loss after the loss was
-        noticed."""
+        """With B-frames, a keyframe from before a loss may come after the loss was noticed."""
         return self._broken_pts is not None and frame.pts is not None and frame.pts < self._broken_pts
 
     def _drain(self) -> list[DecodedFrame]:

@@ -120,10 +120,6 @@ class StreamDecoder:
         self._clean_mono = max(self._clean_mono, mono)
         self._judged_mono = max(self._judged_mono, mono)
 
-    def skipped(self, count: int, mono: float) -> None:
-        """Packets were skipped, because decoding cannot keep up."""
-        self._health.skipped(mono, count)
-
     def _pictures(self, frames: list[DecodedFrame], item: RingPacket) -> list[DecodedPicture]:
         damaged, self._corrupt = self._decoder.corrupt - self._corrupt, self._decoder.corrupt
         if frames or damaged:

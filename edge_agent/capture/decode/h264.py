@@ -17,8 +17,7 @@ HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 HEAD_BYTES = 192
 """Enough for delimiter, SEI and the beginning of the first slice of an ordinary picture."""
 SLICE_HEADER_BYTES = 16
-"""Enough to reach ``frame_num``. A slice may be shorter: if it skips every macroblock, it has 4 to 8
-bytes."""
+"""Enough to reach ``frame_num``. A slice that skips every macroblock has 4 to 8 bytes."""
 
 
 @dataclass(frozen=True, slots=True)

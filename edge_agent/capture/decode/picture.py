@@ -138,8 +138,7 @@ class ArrayPicture:
     """A picture from a BGR array: image files, tests."""
 
     def __init__(self, bgr: Colour, max_width: int | None = None) -> None:
-        """``bgr``: shape (height, width, 3), uint8; not copied, must not change afterwards. ``max_width``:
-        of ``luma``, pixels."""
+        """``bgr``: (height, width, 3), uint8; not copied, must not change. ``max_width``: of ``luma``."""
         self._bgr = bgr
         self._max_width = max_width
         self._luma: Gray | None = None

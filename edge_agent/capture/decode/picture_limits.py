@@ -26,8 +26,7 @@ MAX_UNITS = MAX_PICTURES_BYTES // UNIT_BYTES + 1
 PPS_BYTES_H264, PPS_BYTES_PER_PIXEL_H265, VPS_BYTES_PER_BYTE = 184_000, 0.05, 8_600
 """What libavcodec allocates for a parameter set: scaling factors, block tables, layer timing (measured)."""
 MAX_VERSIONS = 4
-"""Of one parameter set in one connection. A camera sends one version, and another when its settings
-change."""
+"""Of one parameter set in one connection. A camera sends another one only when its settings change."""
 _PARAMETER_BYTES = 16_384
 """Longer than any parameter set that libavcodec accepts, up to the last field that is read here."""
 
@@ -145,8 +144,7 @@ class PictureLimits:
         _check(self._announced, parameters_bytes=sum(self._parameters.values()))
 
     def _slice(self, unit: bytes) -> None:
-        """Check a slice: it may require more pictures than announced, and libavcodec does not compare
-        them."""
+        """Check a slice: libavcodec accepts one that requires more pictures than announced."""
         _check(replace(self._largest, dpb_size=self._reference_sets.pictures(unit) + 1))
 
 

@@ -33,8 +33,7 @@ class Authenticator:
         return self._credentials is not None
 
     def challenged(self, headers: Sequence[str]) -> None:
-        """Store the challenge of a 401 answer. Raises ``CameraFault`` if repeating the request would not
-        help."""
+        """Store the challenge of a 401 answer. Raises ``CameraFault`` if a repeated request cannot help."""
         if self._credentials is None:
             raise CameraFault(Fault.NO_LOGIN)
         offers = _offers(headers)

@@ -51,8 +51,7 @@ class RtspConnection:
     def __init__(
         self, url: str, endpoint: tuple[str, int], authenticator: Authenticator, *, tls: bool, limit_s: float
     ) -> None:
-        """``url``: without credentials. ``limit_s``: time limit to describe the stream, and again to begin
-        it."""
+        """``url``: without credentials. ``limit_s``: time limit to describe the stream, and to begin it."""
         self._url = url
         self._authenticator = authenticator
         self._limit_s = limit_s
@@ -105,7 +104,8 @@ class RtspConnection:
                 self._between_packets()
                 limiter.spend(pictures=1)
                 continue
-            self._keep_alive()
+            if time.monotonic() - self._sent_mono >= self._keep_alive_s:
+                self._send(self._keep_alive_method, self._url)
             connection.receive()
 
     def wait_at_most(self, seconds: float) -> None:
@@ -207,10 +207,6 @@ class RtspConnection:
         status = "200 OK" if request.method in ("OPTIONS", "GET_PARAMETER") else "501 Not Implemented"
         sequence = request.header("cseq")[:20]
         self._socket.send(f"RTSP/1.0 {status}\r\nCSeq: {sequence}\r\n\r\n".encode())
-
-    def _keep_alive(self) -> None:
-        if time.monotonic() - self._sent_mono >= self._keep_alive_s:
-            self._send(self._keep_alive_method, self._url)
 
     def _note_session(self, answer: RtspMessage) -> None:
         session, _, rest = answer.header("session").partition(";")

@@ -41,8 +41,7 @@ class _Section:
 
 
 def video_of(description: str, base: str) -> SdpMedia:
-    """The first video stream with a known codec. ``base``: URL of the presentation. Raises
-    ``CameraFault``."""
+    """The first video with a known codec. ``base``: the presentation's URL. Raises ``CameraFault``."""
     videos = [section for section in _sections(description) if section.kind == "video"]
     if not videos:
         raise CameraFault(Fault.NO_VIDEO if _sections(description) else Fault.UNDESCRIBED)

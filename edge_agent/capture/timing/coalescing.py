@@ -21,8 +21,7 @@ ALIGN_S = 0.2
 """Cameras without urgent packets are read at multiples of this, all at the same moments, so that the caches
 are still warm from the camera before."""
 KEYFRAME_LEAD = 1.5
-"""Reading begins this many packets before a keyframe: it is large, and would not fit beside waiting
-packets."""
+"""Reading begins this many packets before a keyframe, which is too large to wait beside others."""
 MIN_INTERVALS = 4
 PROBE_EVERY_S = 10.0
 """The thread waits for a packet at least this often, because only then is its time of arrival known."""
@@ -38,8 +37,7 @@ class PacketDemand:
 
 
 class Coalescing:
-    """The wait of one connection, for its capture thread. Times are stamps on the gateway's monotonic
-    clock."""
+    """The wait of one connection, for its capture thread. Times are stamps of the monotonic clock."""
 
     def __init__(self) -> None:
         self._newest_mono: float | None = None
@@ -50,7 +48,7 @@ class Coalescing:
         self._bytes_per_s = math.inf
         self._awaited_mono = -math.inf  # when a packet was last waited for
 
-    def read(self, *, keyframe: bool, size_bytes: int, stamp_mono: float, awaited: bool) -> None:
+    def read(self, keyframe: bool, size_bytes: int, stamp_mono: float, *, awaited: bool) -> None:
         """A packet was read. ``awaited``: the thread had to wait for it."""
         if self._newest_mono is not None:
             # With pictures out of order, the time of the next packet is unknown.

@@ -11,21 +11,18 @@ import math
 from collections import deque
 
 JUMP_S = 1.0
-"""Packets are out of order by a few pictures at most: after a larger step back, the camera's clock was
-set."""
+"""Packets are out of order by a few pictures at most; a larger step back: the camera's clock was set."""
 SLEW_PER_S = 0.001
 """How fast stamps are pulled towards arrival: ten times the drift of a bad crystal (100 ppm)."""
 LATE_S, LATE_FOR_S = 1.0, 5.0
-"""After a network jam, packets are late for a short time only. If they stay late, the camera's clock was
-set."""
+"""A network jam delays packets for a short time; if they stay late, the camera's clock was set."""
 
 
 class StreamTime:
     """Computes the stamps of one connection's packets, in the order in which they arrive."""
 
     def __init__(self, timed: bool = True) -> None:
-        """``timed``: False for streams without timestamps (MJPEG over HTTP); stamps are arrival times
-        then."""
+        """``timed``: False for streams without timestamps, such as MJPEG over HTTP: stamped on arrival."""
         self._timed = timed
         self._offset_s: float | None = None  # monotonic time minus camera time
         self._newest_pts_s = 0.0
@@ -137,8 +134,7 @@ class WindowedRate:
         self._amount += amount
 
     def per_second(self, mono: float) -> float:
-        """The mean over the window that ends at ``mono``; 0 while the window is shorter than half a
-        second."""
+        """The mean over the window that ends at ``mono``; 0 while it is shorter than half a second."""
         amount = self.amount(mono)
         if self._since is None:
             return 0.0

@@ -35,9 +35,7 @@ class BaselineComparison:
     tiles: int  # with structure
     detailed: int  # with fine detail
     matching: float  # share that matches the baseline
-    half_matching: (
-        float  # the same in that half of the picture (upper, lower, left, right) where it is largest
-    )
+    half_matching: float  # the same in the half of the picture (upper, lower, left, right) with most
     sharp_matching: float  # the same among the tiles with fine detail
     blank: float  # share that has lost its structure and has no other
     contrast: float  # slope in the coarse band, median of the tiles

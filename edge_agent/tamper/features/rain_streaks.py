@@ -1,5 +1,4 @@
-"""Measures rain in front of the lens: thin bright streaks, everywhere at once, never twice in the same
-place."""
+"""Measures rain before the lens: thin bright streaks, everywhere, never twice in the same place."""
 
 from __future__ import annotations
 

@@ -22,8 +22,7 @@ _MARGIN = 0.35  # of the picture; a block is searched for up to this far from it
 _FOUND = 0.6  # correlation of a block at its new place
 _AGREE = 2.0  # pixels of 80 by which an agreeing block may be off, for perspective and rounding
 _STRUCTURE = 1.5**2
-"""Least variance of a block that can be found again; by street lamps most have at most three times as
-much."""
+"""Least variance of a block that can be found again; by street lamps most have up to three times this."""
 MAX_BLOCKS = 24  # the ones with most structure; each search costs 0.1 ms
 IN_PLACE = 0.8  # correlation of a block that has not moved, such as the camera's own clock
 

@@ -25,9 +25,7 @@ STILL_SHARE = 0.8  # share of the same tiles in a frozen picture; the camera's o
 MIN_STILL_S = 8.5
 LONGEST_FACTOR = 2.5  # a picture is frozen if it lasts this many times longer than any before
 APART = 2  # analyses between two compared pictures, to skip a keyframe, which has its own noise
-END_AFTER = (
-    APART + 1
-)  # differing analyses in a row that end a run; a frozen picture with a new encoding differs for APART
+END_AFTER = APART + 1  # differing analyses in a row that end a run; a new encoding differs for APART
 LIVE_SHARE = 0.5  # a run that ends with fewer same tiles was ended by a live picture, not by the encoder
 LATE = 20  # analyses after which a difference is learned, so that a frozen picture's start is not
 MIN_LEARNED = 2  # learned differences before a picture can count as frozen
