@@ -37,9 +37,9 @@ from edge_agent.config.fields.schema_types import (
 )
 from edge_agent.config.fields.single_file import read_mapping
 from edge_agent.config.merge import without_nulls
+from edge_agent.config.model.connection import MQTT
 from edge_agent.config.model.settings import Delivery, Mqtt
 from edge_agent.config.reference import page_of
-from edge_agent.config.sections.connection import MQTT
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_OK
 from edge_agent.core.errors import ConfigError, ConfigProblem

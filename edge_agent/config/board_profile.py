@@ -19,7 +19,7 @@ from edge_agent.config.model.boards import (
     ThermalSteps,
     Watchdog,
 )
-from edge_agent.config.sections.detector import BOARD_FIELDS
+from edge_agent.config.model.detector import BOARD_FIELDS
 
 CELSIUS = Number(30, 120, "degrees Celsius")
 SHARE = Number(0.05, 1)

@@ -1,7 +1,7 @@
 """The whole configuration as one table, for validation, suggestions and the reference.
 
 A new key is one ``Field`` in its section's file and one field in ``config/model/settings.py``; a new section
-is one file in ``sections/`` and one ``Field`` that holds it. A test compares both sides.
+is one file in ``model/`` and one ``Field`` that holds it. A test compares both sides.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from edge_agent.config.fields.schema_types import (
     SectionValues,
     build_from_values,
 )
+from edge_agent.config.model.camera import CAMERA
+from edge_agent.config.model.connection import HEALING, MQTT, UPLINK
+from edge_agent.config.model.detector import DETECTOR
+from edge_agent.config.model.gateway import COMMANDS, GATEWAY
 from edge_agent.config.model.settings import (
     Camera,
     Collecting,
@@ -31,11 +35,7 @@ from edge_agent.config.model.settings import (
     Storage,
     Uplink,
 )
-from edge_agent.config.sections.camera import CAMERA
-from edge_agent.config.sections.connection import HEALING, MQTT, UPLINK
-from edge_agent.config.sections.detector import DETECTOR
-from edge_agent.config.sections.gateway import COMMANDS, GATEWAY
-from edge_agent.config.sections.storage import COLLECT, OUTBOX, STORAGE
+from edge_agent.config.model.storage import COLLECT, OUTBOX, STORAGE
 from edge_agent.config.texts.messages import message
 
 STATE_DIR = Path("/var/lib/edge-agent")

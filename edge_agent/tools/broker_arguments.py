@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edge_agent.config.fields.schema_types import InvalidValue
 from edge_agent.config.model.addresses import BrokerAddress
+from edge_agent.config.model.connection import MAX_ROOT_CHARACTERS, ROOT_PATTERN, ROOT_WORDS
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
-from edge_agent.config.sections.connection import MAX_ROOT_CHARACTERS, ROOT_PATTERN, ROOT_WORDS
 from edge_agent.core.errors import UsageError
 from edge_agent.core.secrets import Credentials, Secret
 

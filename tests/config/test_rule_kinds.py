@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.config.model.rules import KINDS, RULE
 from edge_agent.config.model.settings import (
     CrossingMode,
     CrowdingRule,
@@ -21,7 +22,6 @@ from edge_agent.config.model.settings import (
     WrongWayRule,
     Zone,
 )
-from edge_agent.config.sections.rules import KINDS, RULE
 from edge_agent.core.model import LABELS, Severity
 from tests.config.places import camera_of, problems_of, with_camera, write
 from tests.config.test_rules import warnings_of

@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config.fields.schema_types import Section
+from edge_agent.config.model.camera import ANALYSE, CAMERA, CLIP, REPORT
+from edge_agent.config.model.connection import MQTT
+from edge_agent.config.model.detector import DETECTOR
+from edge_agent.config.model.gateway import GATEWAY
+from edge_agent.config.model.rules import KINDS
+from edge_agent.config.model.schedule import SCHEDULE
 from edge_agent.config.model.settings import (
     Analyse,
     Broker,
@@ -35,14 +41,8 @@ from edge_agent.config.model.settings import (
     Zone,
     ZoneRule,
 )
-from edge_agent.config.sections.camera import ANALYSE, CAMERA, CLIP, REPORT
-from edge_agent.config.sections.connection import MQTT
-from edge_agent.config.sections.detector import DETECTOR
-from edge_agent.config.sections.gateway import GATEWAY
-from edge_agent.config.sections.rules import KINDS
-from edge_agent.config.sections.schedule import SCHEDULE
-from edge_agent.config.sections.storage import OUTBOX, STORAGE
-from edge_agent.config.sections.zones import LINE, ZONE
+from edge_agent.config.model.storage import OUTBOX, STORAGE
+from edge_agent.config.model.zones import LINE, ZONE
 from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
 EXAMPLE = """\

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.schema_types import Section
+from edge_agent.config.model.camera import CAMERA, CLIP
+from edge_agent.config.model.rules import KINDS
+from edge_agent.config.model.schedule import SCHEDULE
+from edge_agent.config.model.storage import STORAGE
 from edge_agent.config.schema import ROOT
-from edge_agent.config.sections.camera import CAMERA, CLIP
-from edge_agent.config.sections.rules import KINDS
-from edge_agent.config.sections.schedule import SCHEDULE
-from edge_agent.config.sections.storage import STORAGE
 from tests.config.places import MINIMAL, STEADY, problems_of
 
 _KEYS = sorted(

@@ -1,2 +1,2 @@
-"""The frozen settings for run-time code, and parsers of addresses. No YAML and no defaults of files are
-here."""
+"""The frozen settings for run-time code, and the keys of the file that set them: one module for each section.
+Nothing here reads a file or merges layers."""

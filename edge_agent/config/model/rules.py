@@ -11,6 +11,8 @@ from edge_agent.config.fields.collections import tagged_union
 from edge_agent.config.fields.field_types import Flag, Number, Text, WordChoice, identifier
 from edge_agent.config.fields.schema_types import Field, Section, SectionValues
 from edge_agent.config.fields.shapes import segment
+from edge_agent.config.model.detector import LABEL_LIST
+from edge_agent.config.model.schedule import SCHEDULE, check_lasts
 from edge_agent.config.model.settings import (
     AnyRule,
     CrossingMode,
@@ -22,8 +24,6 @@ from edge_agent.config.model.settings import (
     WrongWayRule,
     ZoneRule,
 )
-from edge_agent.config.sections.detector import LABEL_LIST
-from edge_agent.config.sections.schedule import SCHEDULE, check_lasts
 from edge_agent.config.texts.messages import message
 from edge_agent.core.languages import Bilingual
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS, PERSON, TWO_WHEELER, VEHICLE, Severity

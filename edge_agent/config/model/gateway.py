@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.field_types import Number, Text, WordChoice, identifier
-from edge_agent.config.fields.keys import OperatorKeys
+from edge_agent.config.fields.public_keys import OperatorKeys
 from edge_agent.config.fields.schema_types import Field, Section, SectionValues, build_from_values
 from edge_agent.config.fields.times import DateSpan, TimeZone
 from edge_agent.config.model.settings import SIGNED_COMMANDS, Commands, Gateway, Location

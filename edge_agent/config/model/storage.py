@@ -4,7 +4,7 @@ frames that a gateway stores for training, if an operator orders it."""
 from __future__ import annotations
 
 from edge_agent.config.fields.field_types import ByteSize, Flag, Number
-from edge_agent.config.fields.keys import SealingKey
+from edge_agent.config.fields.public_keys import SealingKey
 from edge_agent.config.fields.schema_types import Field, Section, build_from_values
 from edge_agent.config.model.settings import Collecting, Outbox, Storage
 

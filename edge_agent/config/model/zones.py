@@ -12,8 +12,8 @@ from edge_agent.config.fields import tree
 from edge_agent.config.fields.collections import ListOf, MapOf
 from edge_agent.config.fields.schema_types import INVALID, Field, Section, SectionValues, did_you_mean, quoted
 from edge_agent.config.fields.shapes import PolygonType, length_of, polygon_contains, segment
+from edge_agent.config.model.rules import RULE, WrittenRule
 from edge_agent.config.model.settings import AnyRule, Line, WrongWayRule, Zone
-from edge_agent.config.sections.rules import RULE, WrittenRule
 from edge_agent.config.texts.messages import message, phrase
 from edge_agent.core.geometry import Point, Polygon
 

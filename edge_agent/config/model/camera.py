@@ -11,6 +11,7 @@ from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.field_types import ByteSize, Flag, Number, WordChoice, identifier
 from edge_agent.config.fields.schema_types import Field, Section, SectionValues, build_from_values
 from edge_agent.config.fields.shapes import PolygonType
+from edge_agent.config.model import zones as places
 from edge_agent.config.model.addresses import CameraAddress, CameraUrl, host_of
 from edge_agent.config.model.settings import (
     Analyse,
@@ -22,7 +23,6 @@ from edge_agent.config.model.settings import (
     Ring,
     SnapshotPolicy,
 )
-from edge_agent.config.sections import zones as places
 from edge_agent.config.texts.messages import message
 from edge_agent.core.secrets import Credentials
 
