@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from edge_agent.config.fields.collections import ListOf, MapOf, TaggedUnion
+from edge_agent.config.fields.field_types import ByteSize, size_text
 from edge_agent.config.fields.schema_types import REQUIRED, Field, FieldType, ReloadScope, Section
 from edge_agent.config.schema import ROOT
 
@@ -97,7 +98,9 @@ def _default(each: Field) -> str:
         return "as below"
     if each.default_text:
         return each.default_text
-    if each.default == ():
+    if isinstance(each.kind, ByteSize) and each.default is not None:
+        return size_text(each.default)
+    if each.default in ((), frozenset()):
         return "`[]`"
     if isinstance(each.default, bool):
         return f"`{str(each.default).lower()}`"

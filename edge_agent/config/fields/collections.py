@@ -65,6 +65,15 @@ class ListOf(FieldType):
 
 
 @dataclass(frozen=True)
+class UnionOf(ListOf):
+    """A list of sets of one type. The value is one set with all their members."""
+
+    def read(self, node: tree.Node, reading: ReadContext) -> Any:
+        sets = super().read(node, reading)
+        return INVALID if sets is INVALID else frozenset().union(*sets)
+
+
+@dataclass(frozen=True)
 class MapOf(FieldType):
     """Values of one type, each under its id: ``{yard: …, gate: …}``."""
 
@@ -115,13 +124,13 @@ class TaggedUnion(FieldType):
 
     def own_fields(self, word: str) -> tuple[Field, ...]:
         """The fields that only this section has."""
-        return tuple(each for each in self.sections[word].fields if not _is_in(each, self.shared))
+        return tuple(each for each in self.sections[word].fields if each not in self.shared)
 
 
 def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section]) -> TaggedUnion:
     """Make a union of ``sections`` by word. Each has the field ``key``, which accepts these words only."""
     first, *others = sections.values()
-    shared = tuple(each for each in first.fields if all(_is_in(each, other.fields) for other in others))
+    shared = tuple(each for each in first.fields if all(each in other.fields for other in others))
     every = {each.key: each for section in sections.values() for each in section.fields}
     own = [each for each in every.values() if all(each.key != one.key for one in shared)]
     rest = tuple(Field(each.key, _AnyValue(), each.doc, None) for each in own)
@@ -130,10 +139,6 @@ def tagged_union(name: str, doc: str, key: str, sections: Mapping[str, Section])
         word: replace(each, replacements=_keys_of_others(word, sections)) for word, each in sections.items()
     }
     return TaggedUnion(name, doc, key, MappingProxyType(advised), shared, unknown)
-
-
-def _is_in(wanted: Field, fields: tuple[Field, ...]) -> bool:
-    return any(each is wanted for each in fields)
 
 
 def _keys_of_others(word: str, sections: Mapping[str, Section]) -> Mapping[str, str]:

@@ -198,7 +198,7 @@ class SectionValues:
         self.reading.warn(self.place(key), text)
 
 
-def _no_check(values: SectionValues) -> None:
+def no_check(values: SectionValues) -> None:
     """For sections without a check across fields."""
 
 
@@ -214,7 +214,7 @@ class Section(FieldType):
     doc: str
     fields: tuple[Field, ...]
     build: Callable[[SectionValues], Any]
-    check: Callable[[SectionValues], None] = _no_check
+    check: Callable[[SectionValues], None] = no_check
     replacements: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Messages for keys that people write instead of valid ones."""
     example: str = ""  # how a short section is written

@@ -13,6 +13,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.config.model.boards import Profile
+from edge_agent.config.model.storage import Collecting as Collecting
+from edge_agent.config.model.storage import Outbox as Outbox
+from edge_agent.config.model.storage import Storage as Storage
 from edge_agent.core.geometry import Point as Point
 from edge_agent.core.geometry import Polygon as Polygon
 from edge_agent.core.model import Severity
@@ -113,21 +116,6 @@ class Healing:
     witnesses: tuple[ProbeTarget, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outbox:
-    max_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """Clips and pictures that are stored on the gateway."""
-
-    max_bytes: int = 2 * 10**9
-    max_age_days: float = 30.0
-    keep_free: int = 200 * 10**6  # bytes of the disk that evidence must leave free
-    seal_to: bytes | None = None  # X25519 public key, 32 bytes: media on the disk are encrypted to it
-
-
 SIGNED_COMMANDS = ("camera-reboot", "disarm", "mask", "relearn", "restart")
 """Commands that need an operator's signature by default, in addition to those that always need one."""
 
@@ -136,16 +124,6 @@ SIGNED_COMMANDS = ("camera-reboot", "disarm", "mask", "relearn", "restart")
 class Commands:
     operator_keys: tuple[Path, ...] = ()  # files with a public key, and folders of such files
     signed: tuple[str, ...] = SIGNED_COMMANDS  # types of commands
-
-
-@dataclass(frozen=True, slots=True)
-class Collecting:
-    """Frames for training that a gateway stores after a signed command."""
-
-    allow: bool = False
-    seal_to: bytes | None = None  # X25519 public key, 32 bytes; None: ``storage.seal_to``
-    max_bytes: int = 200 * 10**6
-    keep_days: float = 14.0
 
 
 @dataclass(frozen=True, slots=True)

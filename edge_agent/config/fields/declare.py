@@ -1,0 +1,130 @@
+"""Declares the keys of a section on its settings class, and derives the section from the class.
+
+    @dataclass(frozen=True, slots=True)
+    class Outbox:
+        "Events that wait for delivery."
+
+        max_bytes: Annotated[int, Key("space on disk", ByteSize(10**6, 10**12))] = 256 * 10**6
+
+    OUTBOX = section(Outbox, "outbox")
+
+The field is the key: its name, its type, its default. ``Key`` adds the text for people and the valid values.
+A module with such classes must not import ``annotations`` from ``__future__``, which would turn them into text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import KW_ONLY, MISSING, dataclass, replace
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, Final
+
+from edge_agent.config.fields.schema_types import (
+    REQUIRED,
+    Field,
+    FieldType,
+    ReloadScope,
+    Section,
+    SectionValues,
+    no_check,
+)
+
+_Recipe = Callable[[SectionValues], Any]
+_NONE: Mapping[str, Any] = MappingProxyType({})
+OF_THE_FIELD: Final = object()
+"""An absent key has the default of the dataclass's field."""
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """The key of a settings field, in the field's annotation."""
+
+    doc: str
+    kind: FieldType
+    default_text: str = ""  # default as the reference prints it; empty: in YAML
+    _: KW_ONLY
+    key: str = ""  # its name in the file; empty: the name of the field
+    default: Any = (
+        OF_THE_FIELD  # value of an absent key, if ``make`` or another layer decides about the setting
+    )
+    make: _Recipe | None = None  # makes the setting of the section's values; None: it is the value
+    reload: ReloadScope | None = None  # None: as for the section around it; AGENT at the top
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A settings field that is made of several keys, or of keys of other fields."""
+
+    make: _Recipe
+    keys: tuple[Field, ...] = ()
+
+
+def section(
+    cls: type[Any],
+    name: str,
+    doc: str = "",
+    *,
+    check: Callable[[SectionValues], None] = no_check,
+    replacements: Mapping[str, str] = _NONE,
+    example: str = "",
+    make: Callable[..., Any] | None = None,
+    changes: Mapping[str, Mapping[str, Any]] = _NONE,
+    without: Collection[str] = (),
+) -> Section:
+    """Derive the section of a settings class, a dataclass; its docstring is the section's ``doc``.
+
+    Fields whose annotation has no ``Key``, ``Made`` or ``Section`` have no key. ``make`` is called with the
+    settings by name instead of the class. A class of several sections gives in ``changes`` what a key has of
+    its own in this one, as arguments of ``Field``, and in ``without`` the keys that this one lacks.
+    """
+    fields: list[Field] = []
+    recipes: dict[str, _Recipe] = {}
+    for each in dataclasses.fields(cls):
+        declared = _declared(cls, each)
+        if declared is None:
+            continue
+        keys = tuple(_keys(each, declared))
+        if any(key.key in without for key in keys):
+            continue
+        fields += [replace(key, **changes.get(key.key, _NONE)) for key in keys]
+        recipes[each.name] = declared.make or itemgetter(keys[0].key)
+    build = _builder(make or cls, recipes)
+    text = doc or " ".join((cls.__doc__ or "").split())
+    return Section(name, text, tuple(fields), build, check, replacements, example)
+
+
+def _declared(cls: type[Any], field: dataclasses.Field[Any]) -> Key | Made | None:
+    if isinstance(field.type, str):
+        raise TypeError(f"{cls.__name__}.{field.name}: do not import annotations from __future__ there")
+    for each in getattr(field.type, "__metadata__", ()):
+        if isinstance(each, Key | Made):
+            return each
+        if isinstance(each, Section):
+            return Key(each.doc, each)
+    return None
+
+
+def _keys(field: dataclasses.Field[Any], declared: Key | Made) -> Iterator[Field]:
+    if isinstance(declared, Made):
+        yield from declared.keys
+        return
+    key = declared.key or field.name
+    default = _default(field, declared)
+    yield Field(key, declared.kind, declared.doc, default, declared.default_text, declared.reload)
+
+
+def _default(field: dataclasses.Field[Any], key: Key) -> Any:
+    """A section that may be left out is read as an empty one, so that its checks run."""
+    if key.default is not OF_THE_FIELD:
+        return key.default
+    if isinstance(key.kind, Section) and field.default is not None:
+        return REQUIRED if any(each.default is REQUIRED for each in key.kind.fields) else {}
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return REQUIRED if field.default is MISSING else field.default
+
+
+def _builder(make: Callable[..., Any], recipes: Mapping[str, _Recipe]) -> _Recipe:
+    return lambda values: make(**{name: recipe(values) for name, recipe in recipes.items()})
