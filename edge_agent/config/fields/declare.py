@@ -9,7 +9,7 @@
     OUTBOX = section(Outbox, "outbox")
 
 The field is the key: its name, its type, its default. ``Key`` adds the text for people and the valid values.
-A module with such classes must not import ``annotations`` from ``__future__``, which would turn them into text.
+Such a module must not import ``annotations`` from ``__future__``, which would turn them into text.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ def _check_lengths(values: SectionValues) -> None:
 
 CLIP = Section(
     "clip",
-    "The length of clips, and their source. They are cut from the received stream without decoding,"
-    " so they begin at a keyframe.",
+    "The length of clips, and their source. They are cut from the received stream without decoding, so they "
+    "begin at a keyframe.",
     (
         Field("pre_s", Number(0, 60, "seconds"), "seconds before the event", 5.0),
         Field("post_s", Number(0, 60, "seconds"), "seconds after its end", 5.0),
@@ -259,8 +259,8 @@ CAMERA = Section(
         Field(
             "allow_basic",
             Flag(),
-            "send user and password in clear (HTTP Basic) to a camera that offers no Digest; over rtsps and"
-            " https this is always allowed",
+            "send user and password in clear (HTTP Basic) to a camera that offers no Digest; over rtsps and "
+            "https this is always allowed",
             False,
         ),
         *places.FIELDS,

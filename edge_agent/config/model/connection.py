@@ -90,9 +90,9 @@ _HOURS = "hours"
 
 HEALING = Section(
     "healing",
-    "Repairs that a gateway makes by itself, repeatedly, if it was connected before and has been "
-    "without a broker for hours. Each is delayed by up to a quarter, so that not all gateways of a "
-    "city do it at once: docs/design/healing.md.",
+    "Repairs that a gateway makes by itself, repeatedly, if it was connected before and has been without a "
+    "broker for hours. Each is delayed by up to a quarter, so that not all gateways of a city do it at "
+    "once: docs/design/healing.md.",
     (
         Field(
             "reconnect_h",
@@ -110,8 +110,8 @@ HEALING = Section(
         Field(
             "reboot_h",
             Number(2, 720, _HOURS, or_zero=True),
-            "hours until the agent requests a reboot, unless a host beyond this site answers or there is no"
-            " host to query; at most one reboot a day",
+            "hours until the agent requests a reboot, unless a host beyond this site answers or there is no "
+            "host to query; at most one reboot a day",
             12.0,
         ),
         Field(
@@ -157,8 +157,8 @@ UPLINK = Section(
             "monthly_bytes",
             ByteSize(10 * 10**6, 10**14),
             "data of this agent in a billing period, both directions; set it below the contract's limit, "
-            "because updates and ssh use the same card. Near the limit, pictures wait first, then events of"
-            " severity info, then heartbeats are sent every 300 s; alarms and warnings are always sent",
+            "because updates and ssh use the same card. Near the limit, pictures wait first, then events of "
+            "severity info, then heartbeats are sent every 300 s; alarms and warnings are always sent",
             None,
             "3GB on a sim, no limit on fibre",
         ),

@@ -62,8 +62,8 @@ BOARD_FIELDS = (
     Field(
         "delegate",
         Text("a library name", 255),
-        "library of an external delegate, such as libedgetpu.so.1, or none; if it is missing, inference"
-        " runs on the CPU and health reports it",
+        "library of an external delegate, such as libedgetpu.so.1, or none; if it is missing, inference "
+        "runs on the CPU and health reports it",
         None,
         "from the profile",
     ),
@@ -89,16 +89,16 @@ DETECTOR = Section(
         Field(
             "labels",
             LABEL_LIST,
-            "labels that are reported; other labels of the model are ignored. A model with only two-wheeler"
-            " and vehicle reports each of them for any label of that group, here and in rules",
+            "labels that are reported; other labels of the model are ignored. A model with only two-wheeler "
+            "and vehicle reports each of them for any label of that group, here and in rules",
             LABELS,
             "all of them",
         ),
         Field(
             "min_score",
             Number(0.01, 1),
-            "least confidence, over all inferences of an object, before it is reported; a lower value finds"
-            " more objects and makes more mistakes",
+            "least confidence, over all inferences of an object, before it is reported; a lower value finds "
+            "more objects and makes more mistakes",
             0.5,
         ),
         *BOARD_FIELDS,

@@ -132,9 +132,8 @@ def _check_line(values: SectionValues) -> None:
 
 _LINE_CROSSING = _rule(
     RuleKind.LINE_CROSSING,
-    "An object crosses a line. Crossings are counted in both directions, whatever `direction` says,"
-    " from midnight of the site. An object that crosses the extension of the line does not cross "
-    "the line.",
+    "An object crosses a line. Crossings are counted in both directions, whatever `direction` says, from "
+    "midnight of the site. An object that crosses the extension of the line does not cross the line.",
     (
         _LINE,
         Field(
@@ -231,8 +230,8 @@ def _check_crowding(values: SectionValues) -> None:
 
 _CROWDING = _rule(
     RuleKind.CROWDING,
-    "Many objects are in a zone for a while. Vehicles at a red light are a crowd too: choose the "
-    "zone and the schedule accordingly.",
+    "Many objects are in a zone for a while. Vehicles at a red light are a crowd too: choose the zone and "
+    "the schedule accordingly.",
     (
         _ZONE,
         Field(
@@ -271,8 +270,8 @@ KINDS: Mapping[str, Section] = {
 
 RULE = tagged_union(
     "rule",
-    "What is reported about a zone or a line. The position of an object is the middle of the lower "
-    "edge of its box.",
+    "What is reported about a zone or a line. The position of an object is the middle of the lower edge of "
+    "its box.",
     "kind",
     KINDS,
 )

@@ -20,8 +20,8 @@ def _build(values: SectionValues) -> Schedule:
 
 SCHEDULE = Section(
     "schedule",
-    "When a rule is armed, in the gateway's time zone. A period over midnight (from 22:00 to 05:00)"
-    " belongs to the day on which it begins.",
+    "When a rule is armed, in the gateway's time zone. A period over midnight (from 22:00 to 05:00) belongs "
+    "to the day on which it begins.",
     (
         Field(
             "days",
@@ -49,8 +49,8 @@ SCHEDULE = Section(
             "unsynced",
             WordChoice(tuple(WhenUnsynced), WhenUnsynced, no="off"),
             "while the clock has not been synchronised since the boot; without a battery, the clock then "
-            "starts at the time of the last shutdown. armed: all day; off: not at all; clock: by the clock,"
-            " for a gateway with a battery clock and without a time server",
+            "starts at the time of the last shutdown. armed: all day; off: not at all; clock: by the clock, "
+            "for a gateway with a battery clock and without a time server",
             WhenUnsynced.ARMED,
         ),
     ),

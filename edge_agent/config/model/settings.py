@@ -7,12 +7,15 @@ only that camera, nearly all others restart the agent; ``changes.py`` decides wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import time
 from enum import StrEnum
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from edge_agent.config.model.boards import Profile
+from edge_agent.config.model.gateway import SIGNED_COMMANDS as SIGNED_COMMANDS
+from edge_agent.config.model.gateway import Commands as Commands
+from edge_agent.config.model.gateway import Gateway as Gateway
+from edge_agent.config.model.gateway import Location as Location
 from edge_agent.config.model.storage import Collecting as Collecting
 from edge_agent.config.model.storage import Outbox as Outbox
 from edge_agent.config.model.storage import Storage as Storage
@@ -37,29 +40,6 @@ class GearChoice(StrEnum):
     AUTO = "auto"
     FULL = "full"  # every picture is decoded
     IDLE = "idle"  # keyframes only
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where the site is: degrees, WGS 84, north and east positive."""
-
-    latitude: float
-    longitude: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    id: str  # [a-z0-9-]{1,63}; also client id, certificate CN and broker user
-    ward: str
-    name: str
-    timezone: ZoneInfo
-    holidays: frozenset[date] = frozenset()
-    location: Location | None = None  # None: not configured
-    ward_name: str = ""  # for people; empty: the id is shown
-
-    @property
-    def ward_shown(self) -> str:
-        return self.ward_name or self.ward
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +94,6 @@ class Healing:
     reset_h: float = 4.0
     reboot_h: float = 12.0
     witnesses: tuple[ProbeTarget, ...] = ()
-
-
-SIGNED_COMMANDS = ("camera-reboot", "disarm", "mask", "relearn", "restart")
-"""Commands that need an operator's signature by default, in addition to those that always need one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commands:
-    operator_keys: tuple[Path, ...] = ()  # files with a public key, and folders of such files
-    signed: tuple[str, ...] = SIGNED_COMMANDS  # types of commands
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ ZONE = Section(
 
 LINE = segment(
     "line",
-    "A line in the picture that rules refer to by its id. Seen from its first point towards the "
-    "second, side A is on the left and side B on the right.",
+    "A line in the picture that rules refer to by its id. Seen from its first point towards the second, "
+    "side A is on the left and side B on the right.",
     "its first point",
     "its second point",
 )
