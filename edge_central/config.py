@@ -156,7 +156,7 @@ REQUESTS = Section(
         Field("id", identifier(), "MQTT client id; at a broker with certificates the CN of cert_file"),
         Field("cert_file", ReadableFile("a certificate file"), "client certificate", None, "none"),
         Field("key_file", ReadableFile("a key file", private=True), "private key of cert_file", None, "none"),
-        *login.FIELDS,
+        *login.LOGIN.keys,
     ),
     _requests_user,
     _check_requests,

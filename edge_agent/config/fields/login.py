@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from edge_agent.config.fields.declare import Made
 from edge_agent.config.fields.field_types import PasswordFile, Text
 from edge_agent.config.fields.schema_types import Field, SectionValues
 from edge_agent.config.texts.messages import message
 from edge_agent.core.secrets import Credentials
 
-USERNAME = Field("username", Text("a user name"), "user name; needs password_file", None, "none")
-PASSWORD_FILE = Field(
+_USERNAME = Field("username", Text("a user name"), "user name; needs password_file", None, "none")
+_PASSWORD_FILE = Field(
     "password_file",
     PasswordFile(),
     "file with the password in its one line; a relative path is looked for in systemd's "
@@ -18,8 +19,6 @@ PASSWORD_FILE = Field(
     None,
     "none",
 )
-FIELDS = (USERNAME, PASSWORD_FILE)
-
 ADVICE = MappingProxyType(
     dict.fromkeys(
         ("password", "pass", "passwd", "pwd"),
@@ -37,3 +36,7 @@ def credentials_of(values: SectionValues) -> Credentials | None:
     if not values.given("username"):
         return None
     return Credentials(values["username"], values["password_file"])
+
+
+LOGIN = Made(credentials_of, (_USERNAME, _PASSWORD_FILE))
+"""Of a settings field with credentials: makes them of the two keys."""

@@ -22,7 +22,6 @@ from edge_agent.config.fields.schema_types import (
     did_you_mean,
     either_of,
 )
-from edge_agent.config.model.settings import Broker, ProbeTarget
 from edge_agent.config.texts.messages import message
 from edge_agent.core.secrets import Credentials, Secret, masked
 
@@ -214,6 +213,15 @@ def _host_and_port(address: str, advice: str) -> tuple[str, int | None]:
     return match["host"], port
 
 
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """One broker address; several are tried in turn."""
+
+    host: str
+    port: int
+    tls: bool
+
+
 @dataclass(frozen=True)
 class BrokerAddress(ScalarType):
     """mqtts://host[:port], or mqtt:// in a lab."""
@@ -248,6 +256,14 @@ class BrokerAddress(ScalarType):
             text = message("must-be", kind=self.describe())
             return InvalidValue(message("with-hint", text=text, hint=message("mean", name=known)))
         return _wrong_scheme(match, schemes, self.describe())
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """A host beyond the site; its reply shows that the network works."""
+
+    host: str
+    port: int
 
 
 @dataclass(frozen=True)

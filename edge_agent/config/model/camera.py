@@ -241,7 +241,7 @@ CAMERA = Section(
     (
         Field("id", identifier(RESERVED_IDS), "the camera's id, unique in this gateway"),
         Field("url", CameraAddress(), "URL of the sub-stream; http(s) is MJPEG"),
-        *login.FIELDS,
+        *login.LOGIN.keys,
         Field("analyse", ANALYSE, ANALYSE.doc, {}),
         Field("ring", RING, RING.doc, {}),
         Field("report", REPORT, REPORT.doc, {}),

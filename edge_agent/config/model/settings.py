@@ -11,7 +11,14 @@ from datetime import time
 from enum import StrEnum
 from pathlib import Path
 
+from edge_agent.config.model.addresses import Broker as Broker
+from edge_agent.config.model.addresses import ProbeTarget as ProbeTarget
 from edge_agent.config.model.boards import Profile
+from edge_agent.config.model.connection import Delivery as Delivery
+from edge_agent.config.model.connection import Healing as Healing
+from edge_agent.config.model.connection import Mqtt as Mqtt
+from edge_agent.config.model.connection import Uplink as Uplink
+from edge_agent.config.model.connection import UplinkKind as UplinkKind
 from edge_agent.config.model.gateway import SIGNED_COMMANDS as SIGNED_COMMANDS
 from edge_agent.config.model.gateway import Commands as Commands
 from edge_agent.config.model.gateway import Gateway as Gateway
@@ -25,11 +32,6 @@ from edge_agent.core.model import Severity
 from edge_agent.core.secrets import Credentials
 
 
-class Delivery(StrEnum):
-    BROKER = "broker"  # an event leaves the outbox on a successful PUBACK
-    CONFIRMED = "confirmed"  # ... on the central ingest's down/ack
-
-
 class SnapshotPolicy(StrEnum):
     NONE = "none"
     RULES = "rules"  # snapshots for rule events only
@@ -40,60 +42,6 @@ class GearChoice(StrEnum):
     AUTO = "auto"
     FULL = "full"  # every picture is decoded
     IDLE = "idle"  # keyframes only
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """One broker address; several are tried in turn."""
-
-    host: str
-    port: int
-    tls: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Mqtt:
-    brokers: tuple[Broker, ...]
-    root: str
-    ca_file: Path | None  # None: the system's trust store
-    cert_file: Path | None
-    key_file: Path | None
-    credentials: Credentials | None
-    delivery: Delivery
-    spread_s: float
-
-
-class UplinkKind(StrEnum):
-    FIBRE = "fibre"
-    SIM = "sim"
-
-
-@dataclass(frozen=True, slots=True)
-class Uplink:
-    """The connection to the broker, and how much data it may carry."""
-
-    kind: UplinkKind = UplinkKind.FIBRE
-    monthly_bytes: int | None = None  # of a billing period; None: not limited
-    reset_day: int = 1  # of the month, 1 to 31; in a shorter month its last day
-    backlog_bytes_s: int = 250_000
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeTarget:
-    """A host beyond the site; its reply shows that the network works."""
-
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Healing:
-    """What a gateway does after so many hours without a broker; 0: never."""
-
-    reconnect_h: float = 1.0
-    reset_h: float = 4.0
-    reboot_h: float = 12.0
-    witnesses: tuple[ProbeTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
