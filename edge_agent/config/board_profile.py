@@ -19,7 +19,8 @@ from edge_agent.config.model.boards import (
     ThermalSteps,
     Watchdog,
 )
-from edge_agent.config.model.detector import BOARD_FIELDS
+from edge_agent.config.model.detector import BOARD_KEYS
+from edge_agent.config.model.detector import DETECTOR as CONFIGURED
 
 CELSIUS = Number(30, 120, "degrees Celsius")
 SHARE = Number(0.05, 1)
@@ -213,7 +214,11 @@ PLATFORM = Section(
 DETECTOR = Section(
     "detector",
     "Values of the configuration's detector section.",
-    tuple(Field(f.key, f.kind, f.doc, REQUIRED if f.key != "delegate" else None) for f in BOARD_FIELDS),
+    tuple(
+        Field(f.key, f.kind, f.doc, REQUIRED if f.key != "delegate" else None)
+        for f in CONFIGURED.fields
+        if f.key in BOARD_KEYS
+    ),
     build_from_values(dict),
 )
 

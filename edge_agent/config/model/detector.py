@@ -1,24 +1,20 @@
 """``detector``: the model that detects and labels objects."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
+from typing import Annotated
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import Number, Text, WordChoice, text_of
 from edge_agent.config.fields.schema_types import (
-    Field,
     InvalidValue,
     ReadContext,
     ScalarType,
-    Section,
-    SectionValues,
     did_you_mean,
     quoted,
 )
-from edge_agent.config.model.settings import Detector
 from edge_agent.config.texts.messages import message
 from edge_agent.core.model import LABELS
 
@@ -50,65 +46,64 @@ class ModelName(ScalarType):
 
 LABEL_LIST = ListOf(WordChoice(LABELS), "class labels", least=1, unique=True)
 
-BOARD_FIELDS = (
-    Field("threads", Number(1, 16, whole=True), "threads of one inference", None, "from the profile"),
-    Field(
-        "budget_ms_per_s",
-        Number(1, 16000, "milliseconds"),
-        "inference time per second for all cameras together, as measured on the board",
-        None,
-        "from the profile",
-    ),
-    Field(
-        "delegate",
-        Text("a library name", 255),
-        "library of an external delegate, such as libedgetpu.so.1, or none; if it is missing, inference "
-        "runs on the CPU and health reports it",
-        None,
-        "from the profile",
-    ),
-)
-"""Keys that depend on the board: profiles give values, and the configuration may override them."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """The model that detects and labels objects."""
 
-def _build(values: SectionValues) -> Detector:
-    delegate = values["delegate"]
-    return Detector(**values.found | {"delegate": None if delegate == "none" else delegate})
-
-
-DETECTOR = Section(
-    "detector",
-    "The model that detects and labels objects.",
-    (
-        Field(
-            "model",
-            ModelName(),
-            "auto: the model of the agent's package, or a newer one from the centre",
-            "auto",
-        ),
-        Field(
-            "labels",
-            LABEL_LIST,
+    model: Annotated[
+        str,  # auto, none or the path of a .tflite file
+        Key("auto: the model of the agent's package, or a newer one from the centre", ModelName()),
+    ] = "auto"
+    labels: Annotated[
+        tuple[str, ...],
+        Key(
             "labels that are reported; other labels of the model are ignored. A model with only two-wheeler "
             "and vehicle reports each of them for any label of that group, here and in rules",
-            LABELS,
+            LABEL_LIST,
             "all of them",
         ),
-        Field(
-            "min_score",
-            Number(0.01, 1),
+    ] = LABELS
+    min_score: Annotated[
+        float,
+        Key(
             "least confidence, over all inferences of an object, before it is reported; a lower value finds "
             "more objects and makes more mistakes",
-            0.5,
+            Number(0.01, 1),
         ),
-        *BOARD_FIELDS,
-        Field(
-            "budget_per_s",
-            Number(0.1, 1000, "inferences a second"),
+    ] = 0.5
+    threads: Annotated[
+        int, Key("threads of one inference", Number(1, 16, whole=True), "from the profile", default=None)
+    ]
+    budget_ms_per_s: Annotated[
+        float,
+        Key(
+            "inference time per second for all cameras together, as measured on the board",
+            Number(1, 16000, "milliseconds"),
+            "from the profile",
+            default=None,
+        ),
+    ]
+    delegate: Annotated[
+        str | None,
+        Key(
+            "library of an external delegate, such as libedgetpu.so.1, or none; if it is missing, inference "
+            "runs on the CPU and health reports it",
+            Text("a library name", 255),
+            "from the profile",
+            make=lambda values: None if values["delegate"] == "none" else values["delegate"],
+        ),
+    ] = None
+    budget_per_s: Annotated[
+        float | None,
+        Key(
             "limit of inferences a second for all cameras together, in addition to budget_ms_per_s",
-            None,
+            Number(0.1, 1000, "inferences a second"),
             "as many as budget_ms_per_s allows",
         ),
-    ),
-    _build,
-)
+    ] = None
+
+
+DETECTOR = section(Detector, "detector")
+BOARD_KEYS = ("threads", "budget_ms_per_s", "delegate")
+"""Keys that depend on the board: profiles give values, and the configuration may override them."""

@@ -1,62 +1,74 @@
 """``schedule`` of a rule: when it is armed."""
 
-from __future__ import annotations
-
+from dataclasses import dataclass
 from datetime import time, timedelta
+from enum import StrEnum
+from typing import Annotated
 
-from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.collections import UnionOf
+from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import WordChoice
-from edge_agent.config.fields.schema_types import Field, Section, SectionValues
+from edge_agent.config.fields.schema_types import SectionValues
 from edge_agent.config.fields.times import EVERY_DAY, DaySpan, TimeOfDay
-from edge_agent.config.model.settings import OnHolidays, Schedule, WhenUnsynced
 from edge_agent.config.texts.messages import message
 
 
-def _build(values: SectionValues) -> Schedule:
-    days: frozenset[int] = frozenset().union(*values["days"])
-    begin, end = (values[key] or time(0, 0) for key in ("from", "to"))
-    return Schedule(days, begin, end, values["holidays"], values["unsynced"])
+class OnHolidays(StrEnum):
+    USUAL = "usual"  # armed on a holiday as on any other day
+    OFF = "off"  # not armed on a holiday
+    ALSO = "also"  # armed on a holiday, whatever the day of the week
+    ONLY = "only"  # armed on holidays only
 
 
-SCHEDULE = Section(
-    "schedule",
-    "When a rule is armed, in the gateway's time zone. A period over midnight (from 22:00 to 05:00) belongs "
-    "to the day on which it begins.",
-    (
-        Field(
-            "days",
-            ListOf(DaySpan(), "days", least=1),
-            "days on which the period begins",
-            (EVERY_DAY,),
-            "all of them",
-        ),
-        Field("from", TimeOfDay(), "beginning of the period; needs `to`", None, "the whole day"),
-        Field(
-            "to",
-            TimeOfDay(end=True),
+class WhenUnsynced(StrEnum):
+    """What a schedule does while the clock has not been synchronised since the boot."""
+
+    ARMED = "armed"  # all day
+    OFF = "off"  # not at all
+    CLOCK = "clock"  # by the clock, which may be hours or days behind
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a rule is armed, in the gateway's time zone. A period over midnight (from 22:00 to 05:00)
+    belongs to the day on which it begins."""
+
+    days: Annotated[
+        frozenset[int],  # 0 is Monday, 6 Sunday
+        Key("days on which the period begins", UnionOf(DaySpan(), "days", least=1), "all of them"),
+    ] = EVERY_DAY
+    begin: Annotated[
+        time, Key("beginning of the period; needs `to`", TimeOfDay(), "the whole day", key="from")
+    ] = time(0)
+    end: Annotated[
+        time,
+        Key(
             "end of the period; if it is before `from`: on the next day; if it equals `from`: the whole day",
-            None,
+            TimeOfDay(end=True),
             "the whole day",
+            key="to",
         ),
-        Field(
-            "holidays",
-            WordChoice(tuple(OnHolidays), OnHolidays, no="off"),
+    ] = time(0)
+    holidays: Annotated[
+        OnHolidays,
+        Key(
             "on the dates of gateway.holidays. usual: as on other days; off: not armed; also: armed, "
             "whatever the day of the week; only: armed on these dates only, if `days` allows",
-            OnHolidays.USUAL,
+            WordChoice(tuple(OnHolidays), OnHolidays, no="off"),
         ),
-        Field(
-            "unsynced",
-            WordChoice(tuple(WhenUnsynced), WhenUnsynced, no="off"),
+    ] = OnHolidays.USUAL
+    unsynced: Annotated[
+        WhenUnsynced,
+        Key(
             "while the clock has not been synchronised since the boot; without a battery, the clock then "
             "starts at the time of the last shutdown. armed: all day; off: not at all; clock: by the clock, "
             "for a gateway with a battery clock and without a time server",
-            WhenUnsynced.ARMED,
+            WordChoice(tuple(WhenUnsynced), WhenUnsynced, no="off"),
         ),
-    ),
-    _build,
-    lambda values: values.require_both("from", "to"),
-)
+    ] = WhenUnsynced.ARMED
+
+
+SCHEDULE = section(Schedule, "schedule", check=lambda values: values.require_both("from", "to"))
 
 
 def check_lasts(values: SectionValues, key: str) -> None:

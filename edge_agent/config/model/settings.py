@@ -7,7 +7,6 @@ only that camera, nearly all others restart the agent; ``changes.py`` decides wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import time
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,10 +18,14 @@ from edge_agent.config.model.connection import Healing as Healing
 from edge_agent.config.model.connection import Mqtt as Mqtt
 from edge_agent.config.model.connection import Uplink as Uplink
 from edge_agent.config.model.connection import UplinkKind as UplinkKind
+from edge_agent.config.model.detector import Detector as Detector
 from edge_agent.config.model.gateway import SIGNED_COMMANDS as SIGNED_COMMANDS
 from edge_agent.config.model.gateway import Commands as Commands
 from edge_agent.config.model.gateway import Gateway as Gateway
 from edge_agent.config.model.gateway import Location as Location
+from edge_agent.config.model.schedule import OnHolidays as OnHolidays
+from edge_agent.config.model.schedule import Schedule as Schedule
+from edge_agent.config.model.schedule import WhenUnsynced as WhenUnsynced
 from edge_agent.config.model.storage import Collecting as Collecting
 from edge_agent.config.model.storage import Outbox as Outbox
 from edge_agent.config.model.storage import Storage as Storage
@@ -42,17 +45,6 @@ class GearChoice(StrEnum):
     AUTO = "auto"
     FULL = "full"  # every picture is decoded
     IDLE = "idle"  # keyframes only
-
-
-@dataclass(frozen=True, slots=True)
-class Detector:
-    model: str  # auto | none | path of a .tflite file
-    labels: tuple[str, ...]
-    min_score: float
-    threads: int
-    budget_ms_per_s: float  # of inference, for all cameras together
-    delegate: str | None  # from the profile: library of an external delegate, e.g. libedgetpu.so.1
-    budget_per_s: float | None = None  # inferences a second for all cameras together; None: no such limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,32 +101,6 @@ class Line:
     id: str
     begin: Point
     end: Point
-
-
-class OnHolidays(StrEnum):
-    USUAL = "usual"  # armed on a holiday as on any other day
-    OFF = "off"  # not armed on a holiday
-    ALSO = "also"  # armed on a holiday, whatever the day of the week
-    ONLY = "only"  # armed on holidays only
-
-
-class WhenUnsynced(StrEnum):
-    """What a schedule does while the clock has not been synchronised since the boot."""
-
-    ARMED = "armed"  # all day
-    OFF = "off"  # not at all
-    CLOCK = "clock"  # by the clock, which may be hours or days behind
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """When a rule is armed, in the site's time zone."""
-
-    days: frozenset[int]  # on which the armed time begins; 0 is Monday, 6 Sunday
-    begin: time
-    end: time  # not after ``begin``: on the next day
-    holidays: OnHolidays = OnHolidays.USUAL
-    unsynced: WhenUnsynced = WhenUnsynced.ARMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
