@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_agent.cameras.build import NoTamperDetection
 from edge_agent.capture.replay import ReplayFrame
 from edge_agent.capture.timing.stream_time import Sampler
-from edge_agent.config.model.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.config.model.settings import Analyse, Camera, ClipPolicy, GearChoice, Report, Ring, SnapshotPolicy
 from edge_agent.core.facts import Observation
 from edge_agent.core.model import LABELS, Box, Frame, Inferences, Motion, Track, Tracks
 from edge_agent.detection.budget import InferenceBudget
@@ -155,9 +155,10 @@ def _camera(fps: float) -> Camera:
         url="file:///dev/null",
         credentials=None,
         analyse=Analyse(fps, 640, GearChoice.FULL, 20.0),
-        report=Report(False, 0.0, SnapshotPolicy.NONE),
+        report=Report(False, 0.0, SnapshotPolicy.NONE, ClipPolicy.NONE),
         masks=(),
         privacy_masks=(),
         ring=Ring(10.0, 4_000_000),
         rules=(),
+        watch_view=False,
     )

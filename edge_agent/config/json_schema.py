@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config.board_profile import PROFILE
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.field_types import Number, Text, WordChoice
 from edge_agent.config.fields.schema_types import REQUIRED, Field, FieldType, Section
+from edge_agent.config.model.boards import PROFILE
 from edge_agent.config.profiles import profile_dir
 
 

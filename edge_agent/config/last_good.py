@@ -19,8 +19,7 @@ import yaml
 
 from edge_agent.config import loader
 from edge_agent.config.fields import tree
-from edge_agent.config.model.settings import Settings
-from edge_agent.config.schema import STATE_DIR
+from edge_agent.config.model.settings import STATE_DIR, Settings
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.state_file import read_bounded
 

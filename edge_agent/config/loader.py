@@ -18,8 +18,7 @@ from edge_agent.config.fields.schema_types import INVALID, ReadContext, quoted
 from edge_agent.config.merge import hash_of, id_of, merged, without_nulls
 from edge_agent.config.model.boards import Profile
 from edge_agent.config.model.settings import Camera, GearChoice, Settings
-from edge_agent.config.profiles import BoardProfile
-from edge_agent.config.schema import ROOT, Checked
+from edge_agent.config.schema import ROOT
 from edge_agent.config.texts.messages import message
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.errors import ConfigError, ConfigProblem
@@ -79,9 +78,11 @@ def load(
     checked = ROOT.read(whole, reading)
     if reading.problems or profile is None or checked is INVALID:
         raise _error(path, reading.problems)
-    for text in over_capacity(profile.profile, checked.cameras):
+    for text in over_capacity(profile.profile, checked["cameras"]):
         reading.warn(whole.entries["cameras"].key, text)
-    return _settings(path, checked, profile, hash_of(whole), reading.warnings)
+    warnings = tuple(Bilingual(w.text("en"), w.text("vi")) for w in _ordered(path, reading.warnings))
+    read = checked | {"profile": profile.profile}
+    return Settings(**read, config_hash=hash_of(whole), warnings=warnings)
 
 
 def merged_tree(path: Path) -> tree.Mapping:
@@ -98,29 +99,6 @@ def _own_tree(path: Path, conf_dir: Path | None, reading: ReadContext) -> tree.M
     for layer in _layers(path, conf_dir, reading):
         own = merged(own, layer)
     return without_nulls(own)
-
-
-def _settings(
-    path: Path, checked: Checked, profile: BoardProfile, config_hash: str, warnings: list[ConfigProblem]
-) -> Settings:
-    return Settings(
-        gateway=checked.gateway,
-        version=checked.version,
-        profile=profile.profile,
-        state_dir=checked.state_dir,
-        heartbeat_s=checked.heartbeat_s,
-        mqtt=checked.mqtt,
-        uplink=checked.uplink,
-        healing=checked.healing,
-        outbox=checked.outbox,
-        storage=checked.storage,
-        commands=checked.commands,
-        collect=checked.collect,
-        detector=checked.detector,
-        cameras=checked.cameras,
-        config_hash=config_hash,
-        warnings=tuple(Bilingual(w.text("en"), w.text("vi")) for w in _ordered(path, warnings)),
-    )
 
 
 def _error(path: Path, problems: list[ConfigProblem]) -> ConfigError:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import edge_agent
 from edge_agent.config.board import BoardIdentity
-from edge_agent.config.board_profile import PROFILE
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import ConfigFiles
 from edge_agent.config.fields.schema_types import INVALID, ReadContext, did_you_mean, quoted
 from edge_agent.config.merge import without_nulls
-from edge_agent.config.model.boards import BoardMatch, Profile
-from edge_agent.config.schema import PROFILE_NAME
+from edge_agent.config.model.boards import PROFILE, BoardMatch, Profile
+from edge_agent.config.model.settings import PROFILE_NAME
 from edge_agent.config.texts.messages import message
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError

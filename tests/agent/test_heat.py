@@ -30,7 +30,7 @@ from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 ZONE = "sys/class/thermal/thermal_zone0/temp"
 QUICK = ThermalSteps(70, 75, 80, hysteresis_c=4, dwell_s=0, inference_share=0.05, fps_share=0.4)
-THERMAL = Thermal(75, 80, ("cpu-thermal",), ladder=QUICK)
+THERMAL = Thermal(75, 80, ("cpu-thermal",), (), QUICK)
 
 
 def heat(sysroot: Path, celsius: float) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.source import StreamTimeouts
-from edge_agent.config.model.settings import Analyse, Camera, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.config.model.settings import Analyse, Camera, ClipPolicy, GearChoice, Report, Ring, SnapshotPolicy
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import CameraState, Cause, Frame
@@ -34,9 +34,18 @@ def camera(
     allow_basic: bool = False,
 ) -> Camera:
     credentials = None if user is None else Credentials(user, Secret(password))
-    report = Report(objects=False, counts_s=60, snapshots=SnapshotPolicy.RULES)
+    report = Report(objects=False, counts_s=60, snapshots=SnapshotPolicy.RULES, clips=ClipPolicy.NONE)
     analyse, ring = Analyse(fps, 640, gear, 20.0), Ring(10.0, 4_000_000)
-    return Camera("gate1", url, credentials, analyse, report, (), (), ring, (), allow_basic=allow_basic)
+    return Camera(
+        id="gate1",
+        url=url,
+        credentials=credentials,
+        analyse=analyse,
+        ring=ring,
+        report=report,
+        watch_view=False,
+        allow_basic=allow_basic,
+    )
 
 
 class RecordedBackoff(Backoff):

@@ -12,10 +12,10 @@ import yaml
 
 from edge_agent.config import load
 from edge_agent.config.board import BoardIdentity
-from edge_agent.config.board_profile import PROFILE
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.schema_types import Section
 from edge_agent.config.model import boards
+from edge_agent.config.model.boards import PROFILE
 from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import detected_profile, profile_dir
 from edge_agent.control.thermal import ThermalControl

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.config.model.rules import KINDS, RULE
+from edge_agent.config.model.rule_kinds import KINDS, RULE
 from edge_agent.config.model.settings import (
     CrossingMode,
     CrowdingRule,

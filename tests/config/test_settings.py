@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from edge_agent.config.fields.schema_types import Section
-from edge_agent.config.model.camera import ANALYSE, CAMERA, CLIP, REPORT
-from edge_agent.config.model.connection import MQTT
-from edge_agent.config.model.detector import DETECTOR
-from edge_agent.config.model.gateway import GATEWAY
-from edge_agent.config.model.rules import KINDS
-from edge_agent.config.model.schedule import SCHEDULE
 from edge_agent.config.model.settings import (
     Analyse,
     Broker,
-    Camera,
     Clip,
     ClipPolicy,
-    CrowdingRule,
     Delivery,
     Detector,
-    Gateway,
     GearChoice,
-    Line,
-    LineRule,
     Location,
     Mqtt,
-    Outbox,
     Report,
-    RuleKind,
-    Schedule,
     SnapshotPolicy,
-    StoppedRule,
     Storage,
-    WrongWayRule,
-    Zone,
-    ZoneRule,
 )
-from edge_agent.config.model.storage import OUTBOX, STORAGE
-from edge_agent.config.model.zones import LINE, ZONE
 from tests.config.places import MINIMAL, camera_of, problems_of, settings_of, with_camera, write
 
 EXAMPLE = """\
@@ -126,7 +104,9 @@ def test_swapped_coordinates_are_refused(tmp_path: Path) -> None:
 
 def test_detector_defaults_come_from_the_profile(tmp_path: Path) -> None:
     labels = ("person", "bicycle", "motorcycle", "car", "bus", "truck")
-    assert settings_of(tmp_path, MINIMAL).detector == Detector("auto", labels, 0.5, 1, 500.0, None)
+    assert settings_of(tmp_path, MINIMAL).detector == Detector(
+        labels=labels, threads=1, budget_ms_per_s=500.0
+    )
 
 
 def test_a_file_that_asks_for_hog_runs_the_model_that_ships(tmp_path: Path) -> None:
@@ -297,41 +277,6 @@ def test_a_model_file_that_is_not_there_is_doubtful(tmp_path: Path) -> None:
     (tmp_path / "street.tflite").touch()
     settings = settings_of(tmp_path, text)
     assert (settings.warnings, settings.detector.model) == ((), str(tmp_path / "street.tflite"))
-
-
-@pytest.mark.parametrize(
-    ("section", "settings", "instead_of"),
-    [
-        (GATEWAY, Gateway, {}),
-        (MQTT, Mqtt, {"credentials": {"username", "password_file"}}),
-        (OUTBOX, Outbox, {}),
-        (DETECTOR, Detector, {}),
-        (
-            CAMERA,
-            Camera,
-            {"credentials": {"username", "password_file"}, "rules": {"zones", "lines", "rules"}},
-        ),
-        (ZONE, Zone, {"id": set()}),
-        (LINE, Line, {"id": set(), "begin": {"from"}, "end": {"to"}}),
-        (KINDS[RuleKind.ZONE_INTRUSION], ZoneRule, {}),
-        (KINDS[RuleKind.LOITERING], ZoneRule, {}),
-        (KINDS[RuleKind.LINE_CROSSING], LineRule, {}),
-        (KINDS[RuleKind.STOPPED_VEHICLE], StoppedRule, {}),
-        (KINDS[RuleKind.WRONG_WAY], WrongWayRule, {}),
-        (KINDS[RuleKind.CROWDING], CrowdingRule, {}),
-        (SCHEDULE, Schedule, {"begin": {"from"}, "end": {"to"}}),
-        (CLIP, Clip, {"main_credentials": set()}),
-        (STORAGE, Storage, {}),
-        (ANALYSE, Analyse, {}),
-        (REPORT, Report, {}),
-    ],
-)
-def test_each_field_of_the_settings_has_its_key(
-    section: Section, settings: type, instead_of: dict[str, set[str]]
-) -> None:
-    names = {f.name for f in fields(settings)}
-    expected = names - set(instead_of) | {key for keys in instead_of.values() for key in keys}
-    assert {f.key for f in section.fields} == expected
 
 
 def test_the_old_name_of_vietnams_time_zone_is_taken_without_a_word(tmp_path: Path) -> None:

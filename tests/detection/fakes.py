@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_agent.config.model.settings import (
     Analyse,
     Camera,
+    ClipPolicy,
     GearChoice,
     Polygon,
     Report,
@@ -57,9 +58,15 @@ class FakeDetector:
 
 
 def camera(id: str = "cam-1", fps: float = 5.0, masks: tuple[Polygon, ...] = ()) -> Camera:
-    report = Report(objects=True, counts_s=60, snapshots=SnapshotPolicy.NONE)
-    analyse, ring = Analyse(fps, 640, GearChoice.FULL, 20.0), Ring(10.0, 4_000_000)
-    return Camera(id, "/clip.mp4", None, analyse, report, masks, (), ring, ())
+    report = Report(objects=True, counts_s=60, snapshots=SnapshotPolicy.NONE, clips=ClipPolicy.NONE)
+    return Camera(
+        id=id,
+        url="/clip.mp4",
+        analyse=Analyse(fps, 640, GearChoice.FULL, 20.0),
+        report=report,
+        masks=masks,
+        watch_view=False,
+    )
 
 
 def frame(mono: float = 0.0, picture: PlainPicture | None = None, camera_id: str = "cam-1") -> Frame:

@@ -14,7 +14,7 @@ YOLOX, SSD = (entry.file for entry in CATALOGUE)
 
 
 def wanted(model: str, labels: tuple[str, ...] = LABELS, delegate: str | None = None) -> Detector:
-    return Detector(model, labels, 0.5, 1, 500.0, delegate)
+    return Detector(model=model, labels=labels, threads=1, budget_ms_per_s=500.0, delegate=delegate)
 
 
 def test_none_is_motion_only_and_nothing_is_wrong() -> None:

@@ -13,6 +13,7 @@ from edge_agent.config.model.boards import Profile, Thermal
 from edge_agent.config.model.settings import (
     Analyse,
     Camera,
+    ClipPolicy,
     Delivery,
     Detector,
     Gateway,
@@ -130,24 +131,20 @@ X86: dict[str, str | bytes] = {
 
 def settings(state_dir: Path) -> Settings:
     camera = Camera(
-        "cam-1",
-        "rtsp://10.0.0.11/stream2",
-        None,
-        Analyse(5.0, 640, GearChoice.FULL, 20.0),
-        Report(False, 60.0, SnapshotPolicy.RULES),
-        (),
-        (),
-        Ring(10.0, 4_000_000),
-        (),
+        id="cam-1",
+        url="rtsp://10.0.0.11/stream2",
+        analyse=Analyse(5.0, 640, GearChoice.FULL, 20.0),
+        report=Report(False, 60.0, SnapshotPolicy.RULES, ClipPolicy.NONE),
+        watch_view=False,
     )
     return Settings(
         gateway=Gateway("dt-001", "de-tham", "Lý Thường Kiệt", ZoneInfo("Asia/Ho_Chi_Minh")),
-        profile=Profile("raspberry-pi-4", "Raspberry Pi 4", Thermal(80.0, 85.0)),
+        profile=Profile("raspberry-pi-4", "Raspberry Pi 4", Thermal(80.0, 85.0, (), (), None)),
         state_dir=state_dir,
         heartbeat_s=30.0,
         mqtt=Mqtt((), "tb/v1", None, None, None, None, Delivery.BROKER, 0.0),
         outbox=Outbox(1_000_000),
-        detector=Detector("auto", ("person",), 0.5, 1, 500.0, None),
+        detector=Detector(labels=("person",), threads=1, budget_ms_per_s=500.0),
         cameras=(camera, replace(camera, id="cam-2")),
         config_hash="0f" * 32,
     )

@@ -1,37 +1,34 @@
-"""``zones`` and ``lines`` of a camera; checks that its rules name existing ones, which can be seen."""
+"""``zones`` and ``lines`` of a camera: the places in its picture that rules refer to."""
 
-from __future__ import annotations
-
-import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any
+from typing import Annotated
 
-from edge_agent.config.fields import tree
-from edge_agent.config.fields.collections import ListOf, MapOf
-from edge_agent.config.fields.schema_types import INVALID, Field, Section, SectionValues, did_you_mean, quoted
-from edge_agent.config.fields.shapes import PolygonType, length_of, polygon_contains, segment
-from edge_agent.config.model.rules import RULE, WrittenRule
-from edge_agent.config.model.settings import AnyRule, Line, WrongWayRule, Zone
-from edge_agent.config.texts.messages import message, phrase
+from edge_agent.config.fields.declare import Key, section
+from edge_agent.config.fields.shapes import PolygonType, segment
 from edge_agent.core.geometry import Point, Polygon
 
-BORDER = 0.02
-"""So near the edge of the picture an object cannot be seen on the line's other side: its box ends at the
-edge."""
-SHORT_ARROW = 0.05
-"""A hand is off by 0.01, which turns an arrow of this length by 11 degrees, and a shorter one by more."""
-WIDE = 9 / 16
-"""Height by width of nearly all cameras' pictures; the configuration does not contain the real ratio."""
 
-ZONE = Section(
-    "zone",
-    "An area of the picture that rules refer to by its id.",
-    (Field("polygon", PolygonType(), "its corners in order; the last is connected to the first"),),
-    lambda values: values["polygon"],
-    example="{polygon: [[x, y], [x, y], [x, y], …]}",
-)
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """An area of the picture that rules refer to by its id."""
+
+    id: str
+    polygon: Annotated[
+        Polygon, Key("its corners in order; the last is connected to the first", PolygonType())
+    ]
+
+
+ZONE = section(Zone, "zone", example="{polygon: [[x, y], [x, y], [x, y], …]}", make=lambda polygon: polygon)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line from one point to another. Seen along the line, side A is on the left, side B on the right."""
+
+    id: str
+    begin: Point
+    end: Point
+
 
 LINE = segment(
     "line",
@@ -40,115 +37,3 @@ LINE = segment(
     "its first point",
     "its second point",
 )
-
-FIELDS = (
-    Field("zones", MapOf(ZONE, "zones", 32), "areas that rules refer to", {}, "`{}`"),
-    Field("lines", MapOf(LINE, "lines", 32), "lines that rules refer to", {}, "`{}`"),
-    Field("rules", ListOf(RULE, "rules"), "the rules for zones and lines", ()),
-)
-KEYS = tuple(each.key for each in FIELDS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sort:
-    """One of the kinds of things that a rule can name."""
-
-    name: str  # the key of a rule
-    key: str  # the key of the camera
-
-
-_SORTS = (_Sort("zone", "zones"), _Sort("line", "lines"))
-
-
-def built_rules(values: SectionValues) -> tuple[AnyRule, ...]:
-    """Return the rules of a camera with valid sections, with their zones and lines."""
-    about: dict[str, dict[str, Any]] = {
-        "zone": {id_: Zone(id_, polygon) for id_, polygon in values["zones"].items()},
-        "line": {id_: Line(id_, begin, end) for id_, (begin, end) in values["lines"].items()},
-    }
-    rules: tuple[WrittenRule, ...] = values["rules"]
-    return tuple(rule.make(**{rule.about: about[rule.about][rule.name]}, **rule.rest) for rule in rules)
-
-
-def check_zones(values: SectionValues) -> None:
-    """Check the names in rules against zones and lines, valid or not, so that one mistake hides no other."""
-    for sort in _SORTS:
-        written = values.node(sort.key) or tree.Mapping(values.place(sort.key))
-        if isinstance(written, tree.Mapping):
-            _check_names(values, sort, written)
-            _warn_unseen_zones(values, sort, written)
-    _warn_wrong_way(values)
-
-
-def _check_names(values: SectionValues, sort: _Sort, written: tree.Mapping) -> None:
-    used = list(_scalars(values.node("rules"), sort.name))
-    for name in used:
-        if name.text not in written.entries:
-            values.reading.refuse_missing(name.place, _unknown(sort, name.text, written))
-            values.found["rules"] = INVALID
-    for id_, entry in written.entries.items():
-        if all(id_ != name.text for name in used):
-            text = message(f"{sort.name}-unused", name=quoted(id_))
-            values.reading.warn(entry.key, text)
-
-
-def _scalars(rules: tree.Node | None, key: str) -> Iterator[tree.Scalar]:
-    for rule in rules.items if isinstance(rules, tree.Sequence) else ():
-        entry = rule.entries.get(key) if isinstance(rule, tree.Mapping) else None
-        if entry is not None and isinstance(entry.value, tree.Scalar):
-            yield entry.value
-
-
-def _unknown(sort: _Sort, name: str, written: tree.Mapping) -> str:
-    # A key without a mapping is a mistake. It is not quoted: it may be half of a password with a comma.
-    known = [id_ for id_, entry in written.entries.items() if isinstance(entry.value, tree.Mapping)]
-    if not known:
-        return message(f"{sort.name}-none", name=quoted(name))
-    those = message(f"{sort.name}-those", known=", ".join(quoted(id_) for id_ in known))
-    return message(f"{sort.name}-unknown", name=quoted(name), near=did_you_mean(name, known) or those)
-
-
-def _warn_unseen_zones(values: SectionValues, sort: _Sort, written: tree.Mapping) -> None:
-    masks: tuple[Polygon, ...] = values.valid("masks") or ()
-    places: dict[str, tuple[Point, ...]] = values.valid(sort.key) or {}
-    for id_, points in places.items():
-        where = None
-        if any(polygon_contains(mask, points) for mask in masks):
-            where = "in-masks"
-        elif sort.key == "lines" and _along_border(points):
-            where = "on-border"
-        if where is not None:
-            text = message(where, sort=phrase(sort.name), name=quoted(id_))
-            values.reading.warn(written.entries[id_].key, text)
-
-
-def _along_border(points: Iterable[Point]) -> bool:
-    return any(
-        all(point[axis] <= BORDER for point in points) or all(point[axis] >= 1 - BORDER for point in points)
-        for axis in (0, 1)
-    )
-
-
-def _warn_wrong_way(values: SectionValues) -> None:
-    zones: dict[str, Polygon] | None = values.valid("zones")
-    rules: tuple[WrittenRule, ...] | None = values.valid("rules")
-    written = values.node("rules")
-    if zones is None or rules is None or not isinstance(written, tree.Sequence):
-        return
-    for node, rule in zip(written.items, rules, strict=True):
-        if rule.make is WrongWayRule:
-            for key, text in _doubts(rule, zones[rule.name]):
-                entry = node.entries.get(key) if isinstance(node, tree.Mapping) else None
-                values.reading.warn(entry.value.place if entry else node.place, text)
-
-
-def _doubts(rule: WrittenRule, zone: Polygon) -> Iterator[tuple[str, str]]:
-    """Yield keys of a wrong-way rule with a warning."""
-    length = length_of(rule.rest["arrow"])
-    if length < SHORT_ARROW:
-        yield "arrow", message("short-arrow", length=length)
-    longest = max(math.hypot(b[0] - a[0], (b[1] - a[1]) * WIDE) for a, b in combinations(zone, 2))
-    if rule.rest["min_distance"] >= longest:
-        distance = rule.rest["min_distance"]
-        text = message("small-zone", name=quoted(rule.name), longest=longest, distance=distance)
-        yield "min_distance", text

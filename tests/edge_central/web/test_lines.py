@@ -105,7 +105,7 @@ def box() -> Iterator[str]:
     )  # fmt: skip
     detector = wire.DetectorHealth(name="none", queue=0, latency_ms=None)
     for warn_c, critical_c in ((80.0, 85.0), (70.0, 80.0)):
-        yield from degraded.box_lines(told, detector, Thermal(warn_c=warn_c, critical_c=critical_c))
+        yield from degraded.box_lines(told, detector, Thermal(warn_c, critical_c, (), (), None))
     for step in (1, 2, 3):
         hot = wire.ThermalHealth(step=step, since="2026-11-27T04:00:00.000Z")
         yield from degraded.thermal_lines(hot, NOW, UTC)

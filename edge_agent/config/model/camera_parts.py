@@ -1,0 +1,164 @@
+"""Parts of a camera's section: ``analyse``, ``ring``, ``report`` and ``clip``."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from edge_agent.config.fields.declare import Key, Made, section
+from edge_agent.config.fields.field_types import ByteSize, Flag, Number, WordChoice
+from edge_agent.config.fields.schema_types import SectionValues
+from edge_agent.config.model.addresses import CameraAddress, CameraUrl
+from edge_agent.config.texts.messages import message
+from edge_agent.core.secrets import Credentials
+
+
+class GearChoice(StrEnum):
+    AUTO = "auto"
+    FULL = "full"  # every picture is decoded
+    IDLE = "idle"  # keyframes only
+
+
+@dataclass(frozen=True, slots=True)
+class Analyse:
+    """How the frames are analysed."""
+
+    fps: Annotated[
+        float,
+        Key(
+            "analysed frames a second; fast objects need more, and the CPU load grows with it",
+            Number(0.1, 60, "pictures a second"),
+        ),
+    ] = 5.0
+    width: Annotated[
+        int,  # the picture is never enlarged to it
+        Key(
+            "largest width for motion and tracking; inference and snapshots use the camera's resolution",
+            Number(160, 3840, "pixels", whole=True),
+        ),
+    ] = 640
+    gear: Annotated[
+        GearChoice,
+        Key(
+            "full: every frame is decoded; idle: keyframes only; auto: keyframes only while nothing moves, "
+            "or if there is no detector",
+            WordChoice(tuple(GearChoice), GearChoice),
+        ),
+    ] = GearChoice.AUTO
+    quiet_s: Annotated[
+        float,
+        Key(
+            "with gear auto: time without motion before only keyframes are decoded",
+            Number(2, 3600, "seconds"),
+        ),
+    ] = 20.0
+
+
+ANALYSE = section(Analyse, "analyse")
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The last packets of the stream, in memory: frames between two keyframes can still be decoded later."""
+
+    seconds: Annotated[float, Key("longest duration", Number(1, 120, "seconds"))] = 10.0
+    max_bytes: Annotated[int, Key("most memory", ByteSize(100_000, 256_000_000))] = 4_000_000
+
+
+RING = section(Ring, "ring")
+
+
+class SnapshotPolicy(StrEnum):
+    NONE = "none"
+    RULES = "rules"  # snapshots for rule events only
+    OBJECTS = "objects"  # for rule events and for object events
+
+
+class ClipPolicy(StrEnum):
+    NONE = "none"
+    RULES = "rules"  # for events of rules, unless the camera has privacy masks
+    UNMASKED = "unmasked"  # also with privacy masks: a clip is not transcoded, so the masks are not in it
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Which events are sent. An ordinary street has 10,000 objects a day, which is a lot for a SIM card."""
+
+    objects: Annotated[bool, Key("an event for each confirmed object", Flag())] = False
+    counts_s: Annotated[
+        float,
+        Key(
+            "time between reports of new objects per label; 0: never",
+            Number(1, 86400, "seconds", or_zero=True),
+        ),
+    ] = 60.0
+    snapshots: Annotated[
+        SnapshotPolicy,
+        Key(
+            "rules: snapshots of rule events; objects: of object events too; none: no snapshots",
+            WordChoice(tuple(SnapshotPolicy), SnapshotPolicy, no="none"),
+        ),
+    ] = SnapshotPolicy.RULES
+    clips: Annotated[
+        ClipPolicy,
+        Key(
+            "rules: clips of events of severity warning and alarm, and their pictures, are stored on the "
+            "gateway. A camera with privacy_masks has no clips unless unmasked is set, because a clip is "
+            "not transcoded and does not contain the masks. The camera's own privacy mask is in both",
+            WordChoice(tuple(ClipPolicy), ClipPolicy, no="none"),
+        ),
+    ] = ClipPolicy.RULES
+
+
+REPORT = section(Report, "report")
+
+
+def _main_url(values: SectionValues) -> str | None:
+    main: CameraUrl | None = values["main_url"]
+    return main.url if main else None
+
+
+def _main_login(values: SectionValues) -> Credentials | None:
+    main: CameraUrl | None = values["main_url"]
+    return main.credentials if main else None
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The length of clips, and their source. They are cut from the received stream without decoding, so they
+    begin at a keyframe."""
+
+    pre_s: Annotated[float, Key("seconds before the event", Number(0, 60, "seconds"))] = 5.0
+    post_s: Annotated[float, Key("seconds after its end", Number(0, 60, "seconds"))] = 5.0
+    max_s: Annotated[
+        float, Key("longest clip; more than pre_s and post_s together", Number(1, 600, "seconds"))
+    ] = 60.0
+    max_bytes: Annotated[
+        int,
+        Key(
+            "memory for one clip, and for the packets of main_url that may become one",
+            ByteSize(10**6, 256 * 10**6),
+        ),
+    ] = 16_000_000
+    main_url: Annotated[
+        str | None,  # without user part
+        Key(
+            "URL of the main stream, for clips only; without a user part the camera's login is used",
+            CameraAddress(main=True),
+            "clips are cut from url",
+            make=_main_url,
+        ),
+    ] = None
+    main_credentials: Annotated[Credentials | None, Made(_main_login)] = None
+
+
+def _check_lengths(values: SectionValues) -> None:
+    pre_s, post_s, max_s = (values.valid(key) for key in ("pre_s", "post_s", "max_s"))
+    if pre_s is None or post_s is None or max_s is None:
+        return
+    if max_s <= pre_s + post_s:
+        key = next(key for key in ("max_s", "pre_s", "post_s") if values.given(key))
+        text = message("about", key=key, text=message("clip-short", both=pre_s + post_s, most=max_s))
+        values.reading.refuse(values.place(key), text)
+
+
+CLIP = section(Clip, "clip", check=_check_lengths)
