@@ -1,0 +1,188 @@
+"""Sections that are derived from settings classes; each value has the type of its field."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import pytest
+
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.collections import ListOf, MapOf, TaggedUnion
+from edge_agent.config.fields.declare import Key, Made, section
+from edge_agent.config.fields.field_types import Flag, Number, Text
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.schema_types import REQUIRED, Field, ReadContext, Section, SectionValues
+from edge_agent.config.schema import ROOT
+from edge_agent.core.clock import SystemClock
+from tests.config.places import MINIMAL, settings_of
+
+
+@dataclass(frozen=True)
+class _Lamp:
+    """A lamp that
+    lights."""
+
+    watts: Annotated[float, Key("power", Number(0, 100, "watts"))] = 5.0
+    on: Annotated[bool, Key("whether it lights", Flag())] = False
+
+
+LAMP = section(_Lamp, "lamp")
+
+
+_SIDES = (
+    Field("wide", Number(1, 99), "in metres", 10.0),
+    Field("deep", Number(1, 99), "in metres", 8.0),
+)
+
+
+def _area(values: SectionValues) -> float:
+    wide, deep = float(values["wide"]), float(values["deep"])
+    return wide * deep
+
+
+def _rooms(values: SectionValues) -> int:
+    rooms: int | None = values["rooms"]
+    return int(values["wide"]) if rooms is None else rooms
+
+
+@dataclass(frozen=True, kw_only=True)
+class _House:
+    """A house."""
+
+    number: int
+    street: Annotated[str, Key("where it is", Text())]
+    begin: Annotated[float, Key("first hour", Number(0, 24), key="from")] = 6.0
+    area: Annotated[float, Made(_area, _SIDES)]
+    rooms: Annotated[
+        int, Key("number of rooms", Number(0, 9, whole=True), "by size", default=None, make=_rooms)
+    ]
+    lamp: Annotated[_Lamp, LAMP] = field(default_factory=_Lamp)
+    spare: Annotated[_Lamp | None, Key("another lamp", LAMP, "none")] = None
+
+
+def _read(of: Section, text: str) -> tuple[Any, list[str]]:
+    reading = ReadContext(ConfigFiles(Path(), None), SystemClock())
+    node, _ = tree.parse(text.encode(), "file")
+    assert node is not None
+    return of.read(node, reading), [each.message for each in reading.problems]
+
+
+HOUSE = section(_House, "house", make=lambda **found: _House(number=1, **found))
+
+
+def test_a_section_has_the_keys_of_its_class_in_order() -> None:
+    assert LAMP.doc == "A lamp that lights."
+    keys = ["street", "from", "wide", "deep", "rooms", "lamp", "spare"]
+    assert [each.key for each in HOUSE.fields] == keys
+    defaults = [REQUIRED, 6.0, 10.0, 8.0, None, {}, None]
+    assert [each.default for each in HOUSE.fields] == defaults
+
+
+def test_its_values_become_the_class() -> None:
+    house, problems = _read(HOUSE, "{street: Lý Bôn, from: 7, deep: 5, lamp: {on: yes}}")
+    assert problems == []
+    lamp = _Lamp(on=True)
+    assert house == _House(number=1, street="Lý Bôn", begin=7.0, area=50.0, rooms=10, lamp=lamp)
+
+
+def test_a_section_without_a_key_keeps_the_default_of_its_field() -> None:
+    plain = section(_Lamp, "lamp", without=("watts",), changes={"on": {"default": True}})
+    assert _read(plain, "{}") == (_Lamp(watts=5.0, on=True), [])
+    (problem,) = _read(plain, "{watts: 6}")[1]
+    assert problem.startswith("unknown key")
+
+
+def test_annotations_that_are_text_are_refused() -> None:
+    @dataclass
+    class _Late:
+        watts: "float" = 0.0
+
+    with pytest.raises(TypeError, match=r"_Late\.watts: do not import annotations"):
+        section(_Late, "late")
+
+
+FULL = """\
+gateway:
+  {id: dt-001, ward: de-tham, name: A, timezone: Asia/Ho_Chi_Minh, holidays: [2027-01-01],
+   ward_name: Đề Thám, location: {latitude: 20.4463, longitude: 106.3366}}
+version: 3
+profile: raspberry-pi-5
+state_dir: state
+heartbeat_s: 20
+mqtt:
+  {brokers: [mqtts://broker.example:8883], root: tb/v1, ca_file: ca.pem, cert_file: a.pem, key_file: a.key,
+   username: dt-001, password_file: mqtt.pass, delivery: confirmed, spread_s: 3}
+uplink: {kind: sim, monthly_bytes: 2GB, reset_day: 3, backlog_bytes_s: 9kB}
+healing: {reconnect_h: 1, reset_h: 2, reboot_h: 3, witnesses: ["203.113.131.1:53"]}
+outbox: {max_bytes: 2GB}
+storage: {max_bytes: 2GB, max_age_days: 3, keep_free: 1GB, seal_to: centre.pem}
+commands: {operator_keys: [keys], signed: [restart]}
+collect: {allow: true, seal_to: centre.pem, max_bytes: 1GB, keep_days: 3}
+detector:
+  {model: none, labels: [person], min_score: 0.4, threads: 1, budget_ms_per_s: 300, delegate: none,
+   budget_per_s: 3}
+cameras:
+  - id: cam-1
+    url: rtsp://10.0.0.11/stream2
+    username: viewer
+    password_file: cam.pass
+    analyse: {fps: 5, width: 640, gear: full, quiet_s: 9}
+    ring: {seconds: 9, max_bytes: 2MB}
+    report: {objects: true, counts_s: 0, snapshots: objects, clips: unmasked}
+    masks: [[[0, 0], [0.3, 0], [0.3, 0.06]]]
+    privacy_masks: [[[0, 0], [0.3, 0], [0.3, 0.06]]]
+    clip: {pre_s: 3, post_s: 3, max_s: 9, max_bytes: 9MB, main_url: "rtsp://10.0.0.11/stream1"}
+    watch_view: false
+    allow_basic: true
+    zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]}}
+    lines: {gate: {from: [0.2, 0.5], to: [0.8, 0.6]}}
+    rules:
+      - {id: a, kind: zone-intrusion, zone: yard, labels: [person], severity: alarm, cooldown_s: 3,
+         enabled: true, min_duration_s: 3, grace_s: 3,
+         schedule: {days: [mon], from: "22:00", to: "05:00", holidays: also, unsynced: clock}}
+      - {id: b, kind: line-crossing, line: gate, direction: both, mode: loose, each: true, counts_s: 0}
+      - {id: c, kind: stopped-vehicle, zone: yard, still_s: 30}
+      - {id: d, kind: wrong-way, zone: yard, arrow: {from: [0.2, 0.5], to: [0.8, 0.6]}, angle_deg: 30,
+         min_distance: 0.2}
+      - {id: e, kind: crowding, zone: yard, count: 9, min_duration_s: 3, release_count: 3}
+"""
+
+
+def _misfits(value: object, kind: Any, where: str) -> list[str]:
+    """Places in ``value`` whose type is not the annotated one."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _misfits(value, arguments[0], where)
+    if origin in (UnionType, Union):
+        return min((_misfits(value, each, where) for each in arguments), key=len)
+    if origin in (tuple, frozenset):
+        assert isinstance(value, origin)
+        pair = origin is tuple and arguments[-1] is not Ellipsis
+        types = arguments if pair else (arguments[0],) * len(value)
+        found = (_misfits(each, of, where) for each, of in zip(value, types, strict=True))
+        return [each for some in found for each in some]
+    if not isinstance(value, kind or NoneType) or (kind is not bool and isinstance(value, bool)):
+        return [f"{where}: {value!r} is not of {kind}"]
+    if not is_dataclass(value):
+        return []
+    typed = [each for each in fields(value) if not isinstance(each.type, str)]
+    parts = (_misfits(getattr(value, each.name), each.type, f"{where}.{each.name}") for each in typed)
+    return [each for some in parts for each in some]
+
+
+def _keys(section: Section) -> Iterator[str]:
+    for each in section.fields:
+        yield each.key
+        kind = each.kind.kind if isinstance(each.kind, ListOf | MapOf) else each.kind
+        for inner in kind.sections.values() if isinstance(kind, TaggedUnion) else (kind,):
+            if isinstance(inner, Section):
+                yield from _keys(inner)
+
+
+@pytest.mark.parametrize("text", [MINIMAL, FULL], ids=["defaults", "every key"])
+def test_each_value_has_the_type_of_its_field(tmp_path: Path, text: str) -> None:
+    settings = settings_of(tmp_path, text, no_secrets=True)
+    assert _misfits(settings, type(settings), "settings") == []
+    assert text == MINIMAL or [key for key in _keys(ROOT) if f"{key}:" not in text] == []
