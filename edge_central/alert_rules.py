@@ -1,5 +1,4 @@
-"""Alert rules, and the measures that they judge: a number or fact of a gateway, a camera or a ward, with
-its text. Pure."""
+"""The measures that alert rules judge: a number or fact of a gateway, camera or ward, with its text. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge_agent.core.facts import TAMPER
-from edge_agent.core.model import Severity
 from edge_agent.host.board.platform import is_older
 from edge_agent.wire.received.health import ReceivedCameraHealth, ReceivedHealth
 
@@ -262,45 +260,3 @@ COUNTED_MEASURES: dict[Measure, Callable[[int], Measurement]] = {
     Measure.RETAINED_MESSAGES: retained_messages,
 }
 """Measures of a gateway that the centre counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRule:
-    """A rule: a measure, a bound, and for how long. Only measures with a number have ``above`` or
-    ``below``."""
-
-    id: str
-    measure: Measure
-    severity: Severity
-    for_s: float  # the condition must hold for this long
-    clear_s: float  # and be false for this long before the alert is cleared
-    above: float | None = None
-    below: float | None = None
-    clear: float | None = None  # bound of an open alert; None: the same bound
-    version: str = ""  # wanted version; empty: the fleet's newest
-    enabled: bool = True
-
-    def is_met(self, measurement: Measurement, is_open: bool) -> bool:
-        """Whether the rule's condition holds; false if the value is unknown."""
-        if measurement.value is None:
-            return False
-        at = self.clear if is_open else None
-        if self.above is not None:
-            return measurement.value > (self.above if at is None else at)
-        if self.below is not None:
-            return measurement.value < (self.below if at is None else at)
-        return measurement.value > 0
-
-    def text_for(self, measurement: Measurement) -> str:
-        """The alert's text: one line for operators."""
-        if self.above:
-            return f"{measurement.text}, above {self.above:g}"
-        if self.below:
-            return f"{measurement.text}, below {self.below:g}"
-        return measurement.text
-
-
-@dataclass(frozen=True, slots=True)
-class AlertSettings:
-    rules: tuple[AlertRule, ...]  # the enabled rules
-    boot_grace_s: float  # no camera alerts for this time after a gateway came back

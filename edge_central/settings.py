@@ -1,16 +1,44 @@
-"""The frozen settings of the centre."""
+"""The frozen settings of the centre, and the keys of ``/etc/edge-central/edge-central.yaml``."""
 
-from __future__ import annotations
-
+import ipaddress
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Network, IPv6Network
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
+from edge_agent.config.fields import login
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.declare import Key, Made, section
+from edge_agent.config.fields.field_types import Number, PasswordFile, PathType, ReadableFile, identifier
+from edge_agent.config.fields.schema_types import Field, Section, SectionValues
+from edge_agent.config.model.connection import MQTT
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.secrets import Credentials, Secret
-from edge_central.alert_rules import AlertSettings
+from edge_central.alert_settings import ALERTS, AlertSettings, default_rules
+from edge_central.config_types import (
+    SQLITE,
+    AddressAndPort,
+    DatabaseAddress,
+    DaysByKind,
+    ListenAddress,
+    WebhookUrl,
+)
+from edge_central.console_settings import CONSOLE, Console, Tls
+
+__all__ = [
+    "CentralSettings",
+    "Console",
+    "Database",
+    "HeartbeatHistory",
+    "ListenAddress",
+    "RequestsUser",
+    "Retention",
+    "Tls",
+    "Webhook",
+]
+
+STATE_DIR = Path("/var/lib/edge-central")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,97 +53,236 @@ class Database:
         return self.url.startswith("sqlite")
 
 
+BROKER = section(
+    Mqtt,
+    "mqtt",
+    "The broker that the gateways publish to.",
+    check=MQTT.check,
+    replacements=MQTT.replacements,
+    changes={
+        "root": {"doc": "first levels of every topic, as the gateways have them"},
+        "cert_file": {"doc": "client certificate; with one, the broker knows the centre by its CN"},
+        "spread_s": {"doc": "longest random wait before a first connect", "default": 0.0},
+    },
+    without=("delivery",),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class HeartbeatHistory:
-    """Heartbeats stored for plots: one of each gateway per ``every_s``, deleted after ``days``."""
+    """Heartbeats that are stored for plots."""
 
-    every_s: float
-    days: float
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """Address of the console or of the metrics server; ``host`` is an IP address."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+    every_s: Annotated[
+        float,
+        Key(
+            "one heartbeat of each gateway is stored in each interval of this length",
+            Number(60, 86400, "seconds"),
+        ),
+    ] = 600.0
+    days: Annotated[float, Key("a stored heartbeat is deleted after this time", Number(1, 3660, "days"))] = (
+        30.0
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
-    cert_file: Path
-    key_file: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Console:
-    """The web server of the centre."""
-
-    listen: ListenAddress
-    tls: Tls | None
-    proxies: tuple[IPv4Network | IPv6Network, ...]  # reverse proxies in front of the console
-    idle_s: float  # an unused session ends after this
-    session_s: float  # and every session after this
-    timezone: ZoneInfo
-    sites_file: Path | None
-    wards_file: Path | None
-    access_days: float  # how long the access log is kept
-
-    @property
-    def secure(self) -> bool:
-        """Whether browsers connect with https."""
-        return self.tls is not None or bool(self.proxies)
-
-
-@dataclass(frozen=True, slots=True)
-class RequestsUser:
-    """The broker user that sends the console's commands to gateways, and may do nothing else."""
-
-    id: str  # MQTT client id; at a broker with certificates also the CN
-    cert_file: Path | None
-    key_file: Path | None
-    credentials: Credentials | None
+HISTORY = section(HeartbeatHistory, "history")
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """The URL that alerts are posted to."""
+    """Posts each opened and each cleared alert as JSON, again until it is accepted."""
 
-    url: str  # https, or http on this machine; without a user part
-    secret: Secret | None  # sent as a bearer token
-    ca_file: Path | None  # None: the system's trust store
+    url: Annotated[str, Key("URL to post to", WebhookUrl())]
+    secret: Annotated[
+        Secret | None,  # sent as a bearer token
+        Key(
+            "file whose one line is sent as `Authorization: Bearer …`; looked for like password_file",
+            PasswordFile(),
+            "none",
+            key="secret_file",
+        ),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        Key(
+            "the CA that signed the receiver's certificate",
+            ReadableFile("a CA certificate file"),
+            "the system's trust store",
+        ),
+    ] = None
+
+
+def _check_webhook(values: SectionValues) -> None:
+    secret: Secret | None = values.valid("secret_file")
+    if secret is not None and not re.fullmatch(r"[\x21-\x7e]*", secret.reveal()):
+        values.reading.refuse(
+            values.place("secret_file"), "a token is of ASCII letters, digits and signs only"
+        )
+
+
+WEBHOOK = section(
+    Webhook,
+    "webhook",
+    check=_check_webhook,
+    replacements={
+        **login.ADVICE,
+        "secret": "name a file in secret_file",
+        "token": "name a file in secret_file",
+    },
+)
+
+_DAYS = Number(1, 36_600, "days")
+KINDS = {"chain-head": 730.0, "evidence": 730.0}
+"""Evidence of an alarm is kept as long as the alarm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long stored rows are kept, in days since they arrived."""
+    """Rows and media older than these are deleted, unless a hold keeps them; each deletion is recorded."""
 
-    info_days: float
-    warning_days: float
-    alarm_days: float
-    media_days: float
-    alert_days: float  # cleared alerts
-    duty_days: float  # the officers' records: handling steps, requests, handovers
-    kinds: Mapping[str, float]  # by kind of event; overrides the days by severity
+    info_days: Annotated[float, Key("events of severity info", _DAYS)] = 90.0
+    warning_days: Annotated[float, Key("warnings", _DAYS)] = 180.0
+    alarm_days: Annotated[float, Key("alarms", _DAYS)] = 730.0
+    kinds: Annotated[
+        Mapping[str, float],
+        Key(
+            "days of single kinds of events, whatever their severity; add a kind with `{counts: 730}`",
+            DaysByKind(_DAYS, "kinds"),
+            f"`{', '.join(f'{kind}: {days:g}' for kind, days in KINDS.items())}`",
+            default={},
+            make=lambda values: KINDS | values["kinds"],
+        ),
+    ] = field(default_factory=lambda: KINDS)
+    media_days: Annotated[float, Key("pictures", _DAYS)] = 90.0
+    alert_days: Annotated[float, Key("cleared alerts", _DAYS)] = 365.0
+    duty_days: Annotated[
+        float,
+        Key(
+            "notes, requests and handovers of the officers; those about an event or alert are kept at least "
+            "as long as the event or alert",
+            _DAYS,
+        ),
+    ] = 730.0
 
 
-@dataclass(frozen=True, slots=True)
+RETENTION = section(
+    Retention,
+    "retention",
+    replacements={
+        "days": "write info_days:, warning_days: and alarm_days:",
+        "pictures_days": "write media_days:",
+    },
+)
+
+
+def _check_metrics(values: SectionValues) -> None:
+    listen: ListenAddress | None = values.valid("listen")
+    if listen is not None and not ipaddress.ip_address(listen.host).is_loopback:
+        values.warn("listen", "every host that reaches it can read the metrics of all wards, without a login")
+
+
+METRICS = Section(
+    "metrics",
+    "Metrics for Prometheus at `/metrics`. Without this section nothing listens.",
+    (Field("listen", AddressAndPort(), "address and port, such as `127.0.0.1:9108`"),),
+    lambda values: values["listen"],
+    _check_metrics,
+    {"port": "write listen: 127.0.0.1:9108"},
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsUser:
+    """A second broker session for the commands that the console sends to gateways, as a broker user that may
+    do nothing else. Broker, root and ca_file are those of mqtt."""
+
+    id: Annotated[str, Key("MQTT client id; at a broker with certificates the CN of cert_file", identifier())]
+    cert_file: Annotated[
+        Path | None, Key("client certificate", ReadableFile("a certificate file"), "none")
+    ] = None
+    key_file: Annotated[
+        Path | None, Key("private key of cert_file", ReadableFile("a key file", private=True), "none")
+    ] = None
+    credentials: Annotated[Credentials | None, login.LOGIN] = None
+
+
+def _check_requests(values: SectionValues) -> None:
+    login.check_login(values)
+    values.require_both("cert_file", "key_file")
+
+
+REQUESTS = section(RequestsUser, "requests", check=_check_requests, replacements=login.ADVICE)
+
+
+def _database(values: SectionValues) -> Database:
+    address: str = values["database"]
+    if address == SQLITE:
+        state_dir: Path = values["state_dir"]
+        address = f"sqlite:///{state_dir.absolute() / 'central.db'}"
+    return Database(address, values["database_password_file"])
+
+
+_DATABASE = (
+    Field("database", DatabaseAddress(), "database for everything but pictures and clips", SQLITE),
+    Field(
+        "database_password_file",
+        PasswordFile(),
+        "file whose one line is the password; a relative path is looked for in systemd's "
+        "`$CREDENTIALS_DIRECTORY`, then beside the configuration file",
+        None,
+        "none",
+    ),
+)
+_ALERTS = (
+    Field(
+        "alerts",
+        ALERTS,
+        "changes and additions to the rules that ship",
+        default_rules(),
+        "the rules that ship",
+    ),
+    Field(
+        "boot_grace_s",
+        Number(0, 3600, "seconds"),
+        "no camera alerts for this time after a gateway came back: its cameras start later",
+        300.0,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CentralSettings:
-    id: str  # MQTT client id; at a broker with certificates also the CN
-    wards: tuple[str, ...]
-    state_dir: Path
-    database: Database
-    mqtt: Mqtt
-    history: HeartbeatHistory
-    alerts: AlertSettings
-    retention: Retention
-    webhook: Webhook | None = None
-    console: Console | None = None  # None: nothing listens
-    metrics: ListenAddress | None = None
-    requests: RequestsUser | None = None  # None: requests use the session of ``mqtt``
+    """One file, without drop-ins."""
+
+    id: Annotated[
+        str, Key("MQTT client id; at a broker with certificates the CN of cert_file", identifier())
+    ] = "central"
+    wards: Annotated[
+        tuple[str, ...],
+        Key(
+            "wards whose gateways this centre serves; several processes can divide the wards among them",
+            ListOf(identifier(), "ward ids", most=1000, unique=True),
+        ),
+    ]
+    state_dir: Annotated[
+        Path,
+        Key(
+            "directory of the SQLite file and of pictures and clips; relative to the configuration file",
+            PathType("a directory"),
+            str(STATE_DIR),
+        ),
+    ] = STATE_DIR
+    database: Annotated[Database, Made(_database, _DATABASE)]
+    mqtt: Annotated[Mqtt, BROKER]
+    history: Annotated[HeartbeatHistory, HISTORY] = field(default_factory=HeartbeatHistory)
+    alerts: Annotated[
+        AlertSettings,
+        Made(lambda values: AlertSettings(values["alerts"], values["boot_grace_s"]), _ALERTS),
+    ]
+    webhook: Annotated[Webhook | None, Key(WEBHOOK.doc, WEBHOOK, "none")] = None
+    retention: Annotated[Retention, RETENTION] = field(default_factory=Retention)
+    metrics: Annotated[ListenAddress | None, Key(METRICS.doc, METRICS, "nothing listens")] = None
+    console: Annotated[Console | None, Key(CONSOLE.doc, CONSOLE, "nothing listens")] = None
+    requests: Annotated[RequestsUser | None, Key(REQUESTS.doc, REQUESTS, "the session of mqtt")] = None
     warnings: tuple[str, ...] = ()
 
     @property

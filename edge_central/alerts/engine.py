@@ -23,11 +23,10 @@ from edge_central import alert_rules
 from edge_central.alert_rules import (
     CAMERA_MEASURES,
     GATEWAY_MEASURES,
-    AlertRule,
-    AlertSettings,
     Measure,
     Measurement,
 )
+from edge_central.alert_settings import AlertRule, AlertSettings
 from edge_central.alerts.model import (
     Alert,
     AlertChange,

@@ -13,12 +13,12 @@ from edge_central.alert_rules import (
     CENTRE_MEASURES,
     GRACED,
     PRESENCE,
-    AlertRule,
     Measure,
     Measurement,
     overrides,
     plain,
 )
+from edge_central.alert_settings import AlertRule
 from edge_central.store.ringing import FLOOD_WINDOW_S
 from edge_central.trusted_time.clock import Correction
 

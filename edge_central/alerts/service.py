@@ -18,7 +18,8 @@ from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.health import read_health
 from edge_agent.wire.received.messages import EventMessage, HeartbeatMessage
 from edge_agent.wire.topics import CentralTopics
-from edge_central.alert_rules import AlertSettings, Measure
+from edge_central.alert_rules import Measure
+from edge_central.alert_settings import AlertSettings
 from edge_central.alerts import documents, rows
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey

@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from edge_agent.wire.topics import CentralTopics
-from edge_central.alert_rules import AlertSettings
-from edge_central.alerts.config import default_rules
+from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.service import AlertService
 from edge_central.store import tables
 from edge_central.trusted_time.clock import (

@@ -13,8 +13,8 @@ from edge_agent.core.model import Severity
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules import AlertRule, AlertSettings, Measure
-from edge_central.alerts.config import default_rules
+from edge_central.alert_rules import Measure
+from edge_central.alert_settings import AlertRule, AlertSettings, default_rules
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
@@ -313,7 +313,9 @@ def test_one_gateway_with_a_trial_release_puts_no_other_behind() -> None:
 
 
 def test_an_older_version_than_the_configured_one_is_behind_whatever_the_others_have() -> None:
-    rule = AlertRule("version", Measure.VERSION_BEHIND, Severity.INFO, 0, 0, version="0.3.0")
+    rule = AlertRule(
+        id="version", measure=Measure.VERSION_BEHIND, severity=Severity.INFO, version="0.3.0"
+    )
     scenario = AlertScenario(AlertEngine(AlertSettings((rule,), 0)), heartbeats={"dt-1": {}})
     scenario.wait(30)
     assert scenario.reported() == ["opened dt-1 version"]

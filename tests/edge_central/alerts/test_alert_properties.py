@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules import AlertSettings, Measure
-from edge_central.alerts.config import default_rules
+from edge_central.alert_rules import Measure
+from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState

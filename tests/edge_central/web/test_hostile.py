@@ -16,8 +16,7 @@ from sqlalchemy import delete, select, update
 from edge_agent.core.clock import Clock
 from edge_agent.wire.received.bounds import LATEST_MS
 from edge_agent.wire.topics import CentralTopics
-from edge_central.alert_rules import AlertSettings
-from edge_central.alerts.config import default_rules
+from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.service import AlertService
 from edge_central.console.events import rows_of
 from edge_central.console.incident_log import LogAuthor, hidden, hide

@@ -36,7 +36,7 @@ from edge_agent.model_release.record import ProbationCounts
 from edge_agent.outbox.sqlite.salvage import Salvaged, saved_text
 from edge_agent.wire.received import health as heard
 from edge_central import alert_rules
-from edge_central.alerts.config import default_rules
+from edge_central.alert_settings import default_rules
 from edge_central.console import documents
 from edge_central.console.events import KINDS
 from edge_central.retention.deletion_plans import BlockedDeletions

@@ -1,22 +1,19 @@
 """The section ``alerts:`` of the centre's configuration: changes to the rules that ship, by id, and new
 rules."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import Flag, Number, Text, WordChoice, identifier
 from edge_agent.config.fields.files import ConfigFiles
 from edge_agent.config.fields.schema_types import (
     INVALID,
-    Field,
     ReadContext,
-    Section,
     SectionValues,
     did_you_mean,
     quoted,
@@ -30,14 +27,73 @@ from edge_central.alert_rules import (
     CENTRE_MEASURES,
     NUMBERS,
     OVERRIDE_MEASURES,
-    AlertRule,
     Measure,
+    Measurement,
 )
 
-DEFAULTS = Path(__file__).with_name("defaults.yaml")
+DEFAULTS = Path(__file__).parent / "alerts/defaults.yaml"
 MAX_RULES = 200
-MAX_S = 30 * 86_400
 _BOUND = Number(-1e12, 1e12)
+_SECONDS = Number(0, 30 * 86_400, "seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRule:
+    """The id of a shipped rule changes single keys of it; another id makes a new rule."""
+
+    id: Annotated[str, Key("the rule's id; part of the topic of its alerts", identifier())]
+    measure: Annotated[Measure, Key("one of the measures below", WordChoice(tuple(Measure), Measure))]
+    above: Annotated[
+        float | None, Key("for a measure with a number: alert above this value", _BOUND, "none")
+    ] = None
+    below: Annotated[float | None, Key("... or below this value", _BOUND, "none")] = None
+    clear: Annotated[float | None, Key("value at which the alert is cleared", _BOUND, "the bound itself")] = (
+        None
+    )
+    for_s: Annotated[float, Key("the condition must hold for this time", _SECONDS)] = 0.0
+    clear_s: Annotated[float, Key("and be false for this time before the alert is cleared", _SECONDS)] = 0.0
+    severity: Annotated[
+        Severity,
+        Key(
+            "severity of its alerts",
+            WordChoice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
+            "`warning`",
+        ),
+    ] = Severity.WARNING
+    version: Annotated[
+        str,
+        Key(
+            "for `version_behind`: the version that gateways should have",
+            Text("a version", 40, r"[0-9][0-9A-Za-z.+-]*"),
+            "the newest that a tenth of the gateways has",
+        ),
+    ] = ""
+    enabled: Annotated[bool, Key("false: the rule is off", Flag())] = True
+
+    def is_met(self, measurement: Measurement, is_open: bool) -> bool:
+        """Whether the rule's condition holds; false if the value is unknown."""
+        if measurement.value is None:
+            return False
+        at = self.clear if is_open else None
+        if self.above is not None:
+            return measurement.value > (self.above if at is None else at)
+        if self.below is not None:
+            return measurement.value < (self.below if at is None else at)
+        return measurement.value > 0
+
+    def text_for(self, measurement: Measurement) -> str:
+        """The alert's text: one line for operators."""
+        if self.above:
+            return f"{measurement.text}, above {self.above:g}"
+        if self.below:
+            return f"{measurement.text}, below {self.below:g}"
+        return measurement.text
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    rules: tuple[AlertRule, ...]  # the enabled rules
+    boot_grace_s: float  # no camera alerts for this time after a gateway came back
 
 
 def _check(values: SectionValues) -> None:
@@ -75,42 +131,12 @@ def _check_clear(values: SectionValues, key: str) -> None:
         values.reading.refuse(place, text)
 
 
-RULE = Section(
+RULE = section(
+    AlertRule,
     "the alert rule",
-    "The id of a shipped rule changes single keys of it; another id makes a new rule.",
-    (
-        Field("id", identifier(), "the rule's id; part of the topic of its alerts"),
-        Field("measure", WordChoice(tuple(Measure), Measure), "one of the measures below"),
-        Field("above", _BOUND, "for a measure with a number: alert above this value", None, "none"),
-        Field("below", _BOUND, "... or below this value", None, "none"),
-        Field("clear", _BOUND, "value at which the alert is cleared", None, "the bound itself"),
-        Field("for_s", Number(0, MAX_S, "seconds"), "the condition must hold for this time", 0.0),
-        Field(
-            "clear_s",
-            Number(0, MAX_S, "seconds"),
-            "and be false for this time before the alert is cleared",
-            0.0,
-        ),
-        Field(
-            "severity",
-            WordChoice(tuple(each.name.lower() for each in Severity), lambda word: Severity[word.upper()]),
-            "severity of its alerts",
-            Severity.WARNING,
-            "`warning`",
-        ),
-        Field(
-            "version",
-            Text("a version", 40, r"[0-9][0-9A-Za-z.+-]*"),
-            "for `version_behind`: the version that gateways should have",
-            "",
-            "the newest that a tenth of the gateways has",
-        ),
-        Field("enabled", Flag(), "false: the rule is off", True),
-    ),
-    lambda values: AlertRule(**values.found),
-    _check,
-    {"threshold": "write above: or below:", "duration_s": "write for_s:", "name": "write id:"},
-    "{id: disk, above: 95}",
+    check=_check,
+    replacements={"threshold": "write above: or below:", "duration_s": "write for_s:", "name": "write id:"},
+    example="{id: disk, above: 95}",
 )
 
 

@@ -1,0 +1,129 @@
+"""``console:`` of the centre's configuration."""
+
+import ipaddress
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from edge_agent.config.fields.collections import ListOf
+from edge_agent.config.fields.declare import Key, Made, section
+from edge_agent.config.fields.field_types import Number, ReadableFile
+from edge_agent.config.fields.schema_types import Field, SectionValues
+from edge_agent.config.fields.times import TimeZone
+from edge_central.config_types import AddressAndPort, AddressOrNetwork, ListenAddress
+
+_LISTEN = ListenAddress("127.0.0.1", 8443)
+_TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    cert_file: Path
+    key_file: Path
+
+
+def _tls(values: SectionValues) -> Tls | None:
+    return None if values["cert_file"] is None else Tls(values["cert_file"], values["key_file"])
+
+
+_TLS = (
+    Field(
+        "cert_file",
+        ReadableFile("a certificate file"),
+        "server certificate with its chain; a renewed one is taken within a minute",
+        None,
+        "none",
+    ),
+    Field("key_file", ReadableFile("a key file", private=True), "private key of cert_file", None, "none"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """The web server: the console and the API. Without this section nothing listens."""
+
+    listen: Annotated[
+        ListenAddress,
+        Key(
+            "where; other addresses than loopback need TLS, of its own or of a proxy",
+            AddressAndPort(),
+        ),
+    ] = _LISTEN
+    tls: Annotated[Tls | None, Made(_tls, _TLS)] = None
+    proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        Key(
+            "reverse proxies that speak TLS: their X-Forwarded-For and X-Forwarded-Proto are believed, "
+            "nobody else's",
+            ListOf(AddressOrNetwork(), "addresses", most=16, unique=True),
+        ),
+    ] = ()
+    idle_s: Annotated[
+        float,
+        Key(
+            "a session that nobody uses ends after this",
+            Number(5, 1440, "minutes"),
+            key="idle_min",
+            default=60.0,
+            make=lambda values: values["idle_min"] * 60,
+        ),
+    ]
+    session_s: Annotated[
+        float,
+        Key(
+            "every session ends after this: a shift",
+            Number(1, 720, "hours"),
+            key="session_h",
+            default=12.0,
+            make=lambda values: values["session_h"] * 3600,
+        ),
+    ]
+    timezone: Annotated[ZoneInfo, Key("in which times show", TimeZone(), f"`{_TIMEZONE.key}`")] = _TIMEZONE
+    sites_file: Annotated[
+        Path | None,
+        Key(
+            "the sheet of the fleet, sites.csv: names of cameras, coordinates; read again when it changes",
+            ReadableFile("a CSV file"),
+            "none: what the gateways say of themselves",
+        ),
+    ] = None
+    wards_file: Annotated[
+        Path | None,
+        Key(
+            "names of the wards, wards.csv; read again when it changes",
+            ReadableFile("a CSV file"),
+            "none: their ids",
+        ),
+    ] = None
+    access_days: Annotated[
+        float,
+        Key("who opened which picture or clip is remembered for so long", Number(1, 3660, "days")),
+    ] = 365.0
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers connect with https."""
+        return self.tls is not None or bool(self.proxies)
+
+
+def _check(values: SectionValues) -> None:
+    values.require_both("cert_file", "key_file")
+    listen: ListenAddress | None = values.valid("listen")
+    if listen is None or values.given("cert_file") or values.given("proxies"):
+        return
+    if not ipaddress.ip_address(listen.host).is_loopback:
+        values.reading.refuse(
+            values.place("listen"),
+            f"passwords would cross the network in clear at {listen}: give cert_file and key_file, or "
+            "proxies that speak TLS, or listen at 127.0.0.1",
+        )
+
+
+CONSOLE = section(
+    Console,
+    "console",
+    check=_check,
+    replacements={"port": "write listen: 127.0.0.1:8443", "tls": "write cert_file: and key_file:"},
+)
