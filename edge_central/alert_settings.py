@@ -11,13 +11,7 @@ from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import Flag, Number, Text, WordChoice, identifier
 from edge_agent.config.fields.files import ConfigFiles
-from edge_agent.config.fields.schema_types import (
-    INVALID,
-    ReadContext,
-    SectionValues,
-    did_you_mean,
-    quoted,
-)
+from edge_agent.config.fields.schema_types import INVALID, ReadContext, SectionValues, did_you_mean, quoted
 from edge_agent.config.merge import id_of, merged_by_id
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError

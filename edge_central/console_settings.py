@@ -46,10 +46,7 @@ class Console:
 
     listen: Annotated[
         ListenAddress,
-        Key(
-            "where; other addresses than loopback need TLS, of its own or of a proxy",
-            AddressAndPort(),
-        ),
+        Key("where; other addresses than loopback need TLS, of its own or of a proxy", AddressAndPort()),
     ] = _LISTEN
     tls: Annotated[Tls | None, Made(_tls, _TLS)] = None
     proxies: Annotated[
@@ -98,8 +95,7 @@ class Console:
         ),
     ] = None
     access_days: Annotated[
-        float,
-        Key("who opened which picture or clip is remembered for so long", Number(1, 3660, "days")),
+        float, Key("who opened which picture or clip is remembered for so long", Number(1, 3660, "days"))
     ] = 365.0
 
     @property

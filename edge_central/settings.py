@@ -275,8 +275,7 @@ class CentralSettings:
     mqtt: Annotated[Mqtt, BROKER]
     history: Annotated[HeartbeatHistory, HISTORY] = field(default_factory=HeartbeatHistory)
     alerts: Annotated[
-        AlertSettings,
-        Made(lambda values: AlertSettings(values["alerts"], values["boot_grace_s"]), _ALERTS),
+        AlertSettings, Made(lambda values: AlertSettings(values["alerts"], values["boot_grace_s"]), _ALERTS)
     ]
     webhook: Annotated[Webhook | None, Key(WEBHOOK.doc, WEBHOOK, "none")] = None
     retention: Annotated[Retention, RETENTION] = field(default_factory=Retention)

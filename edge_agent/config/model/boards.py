@@ -199,8 +199,7 @@ class Capacity:
         Key("codecs, the best first", ListOf(WordChoice(("h264", "h265", "mjpeg")), "codecs", unique=True)),
     ]
     decode_fps: Annotated[
-        int,
-        Key("frames of that size a second, for all cameras together", Number(1, 10_000, whole=True)),
+        int, Key("frames of that size a second, for all cameras together", Number(1, 10_000, whole=True))
     ]
 
     def in_pictures(self, pixels: float) -> float:

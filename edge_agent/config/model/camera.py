@@ -64,17 +64,14 @@ class Camera:
     ring: Annotated[Ring, RING] = field(default_factory=Ring)
     report: Annotated[Report, REPORT] = field(default_factory=Report)
     masks: Annotated[
-        tuple[Polygon, ...],
-        Key("areas that are not analysed, such as a clock in the picture", _POLYGONS),
+        tuple[Polygon, ...], Key("areas that are not analysed, such as a clock in the picture", _POLYGONS)
     ] = ()
     privacy_masks: Annotated[
-        tuple[Polygon, ...],
-        Key("areas that are blacked out before a picture leaves the gateway", _POLYGONS),
+        tuple[Polygon, ...], Key("areas that are blacked out before a picture leaves the gateway", _POLYGONS)
     ] = ()
     clip: Annotated[Clip, Key(CLIP.doc, CLIP, make=_clip)] = field(default_factory=Clip)
     watch_view: Annotated[
-        bool,
-        Key("report tampering and faults of the view: covered, turned, frozen and so on", Flag()),
+        bool, Key("report tampering and faults of the view: covered, turned, frozen and so on", Flag())
     ] = True
     allow_basic: Annotated[
         bool,

@@ -8,13 +8,7 @@ from edge_agent.config.fields import tree
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import Number, Text, WordChoice, text_of
-from edge_agent.config.fields.schema_types import (
-    InvalidValue,
-    ReadContext,
-    ScalarType,
-    did_you_mean,
-    quoted,
-)
+from edge_agent.config.fields.schema_types import InvalidValue, ReadContext, ScalarType, did_you_mean, quoted
 from edge_agent.config.texts.messages import message
 from edge_agent.core.model import LABELS
 

@@ -174,8 +174,7 @@ class CrowdingRule(Rule):
 
     zone: Annotated[Zone, _ZONE]
     count: Annotated[
-        int,
-        Key("number of objects in the zone at once", Number(2, MAX_OBJECTS, "objects", whole=True)),
+        int, Key("number of objects in the zone at once", Number(2, MAX_OBJECTS, "objects", whole=True))
     ]
     min_duration_s: Annotated[float, Key("time that the count must last", Number(0, 3600, "seconds"))] = 30.0
     release_count: Annotated[

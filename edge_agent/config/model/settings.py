@@ -36,14 +36,7 @@ from edge_agent.config.model.connection import (
     UplinkKind,
 )
 from edge_agent.config.model.detector import DETECTOR, Detector
-from edge_agent.config.model.gateway import (
-    COMMANDS,
-    GATEWAY,
-    SIGNED_COMMANDS,
-    Commands,
-    Gateway,
-    Location,
-)
+from edge_agent.config.model.gateway import COMMANDS, GATEWAY, SIGNED_COMMANDS, Commands, Gateway, Location
 from edge_agent.config.model.rules import (
     AnyRule,
     CrossingMode,
