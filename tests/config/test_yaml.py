@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.schema_types import Section
-from edge_agent.config.model.camera import CAMERA, CLIP
+from edge_agent.config.model.camera import CAMERA
+from edge_agent.config.model.camera_parts import CLIP
 from edge_agent.config.model.rule_kinds import KINDS
 from edge_agent.config.model.schedule import SCHEDULE
 from edge_agent.config.model.storage import STORAGE

@@ -148,7 +148,13 @@ def test_throttling_counts_without_a_temperature_too() -> None:
 
 LADDERS = st.builds(
     lambda first, gap, gap_2, hysteresis: ThermalSteps(
-        first, first + hysteresis + gap, first + 2 * hysteresis + gap + gap_2, hysteresis, dwell_s=20
+        first,
+        first + hysteresis + gap,
+        first + 2 * hysteresis + gap + gap_2,
+        hysteresis,
+        dwell_s=20,
+        inference_share=0.5,
+        fps_share=0.5,
     ),
     st.floats(40, 80),
     st.floats(0, 8),

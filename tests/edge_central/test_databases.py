@@ -235,7 +235,7 @@ def test_loss_events_that_name_endless_ranges_cost_no_more_than_their_gateway_ma
 def test_what_a_gateway_says_it_has_lost_goes_with_the_event_that_said_so(
     ingest: IngestHarness, tmp_path: Path
 ) -> None:
-    gateway, settings = FakeGateway(), Retention(1, 1, 1, 1, 1, 1, {})
+    gateway, settings = FakeGateway(), Retention(1, 1, 1, {}, 1, 1, 1)
     ingest.write(gateway.event(1), gateway.loss(4, (2, 3)))
     sweep = RetentionSweep(settings, MediaFolder(tmp_path), SystemClock(), first_after_s=0.0, pause_s=0.0)
     while sweep.due:
