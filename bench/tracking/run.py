@@ -12,7 +12,15 @@ from pathlib import Path
 from edge_agent.cameras.build import NoTamperDetection
 from edge_agent.capture.replay import ReplayFrame
 from edge_agent.capture.timing.stream_time import Sampler
-from edge_agent.config.model.settings import Analyse, Camera, ClipPolicy, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.config.model.settings import (
+    Analyse,
+    Camera,
+    ClipPolicy,
+    GearChoice,
+    Report,
+    Ring,
+    SnapshotPolicy,
+)
 from edge_agent.core.facts import Observation
 from edge_agent.core.model import LABELS, Box, Frame, Inferences, Motion, Track, Tracks
 from edge_agent.detection.budget import InferenceBudget

@@ -14,7 +14,15 @@ import pytest
 
 from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.source import StreamTimeouts
-from edge_agent.config.model.settings import Analyse, Camera, ClipPolicy, GearChoice, Report, Ring, SnapshotPolicy
+from edge_agent.config.model.settings import (
+    Analyse,
+    Camera,
+    ClipPolicy,
+    GearChoice,
+    Report,
+    Ring,
+    SnapshotPolicy,
+)
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import CameraState, Cause, Frame

@@ -16,7 +16,6 @@ from edge_agent.config.model.settings import (
     GearChoice,
     Polygon,
     Report,
-    Ring,
     SnapshotPolicy,
 )
 from edge_agent.core.model import Box, Detection, Frame, Motion, MotionRegion, Scene, Track, TrackState

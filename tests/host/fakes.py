@@ -21,7 +21,6 @@ from edge_agent.config.model.settings import (
     Mqtt,
     Outbox,
     Report,
-    Ring,
     Settings,
     SnapshotPolicy,
 )

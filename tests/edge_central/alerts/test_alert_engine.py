@@ -313,9 +313,7 @@ def test_one_gateway_with_a_trial_release_puts_no_other_behind() -> None:
 
 
 def test_an_older_version_than_the_configured_one_is_behind_whatever_the_others_have() -> None:
-    rule = AlertRule(
-        id="version", measure=Measure.VERSION_BEHIND, severity=Severity.INFO, version="0.3.0"
-    )
+    rule = AlertRule(id="version", measure=Measure.VERSION_BEHIND, severity=Severity.INFO, version="0.3.0")
     scenario = AlertScenario(AlertEngine(AlertSettings((rule,), 0)), heartbeats={"dt-1": {}})
     scenario.wait(30)
     assert scenario.reported() == ["opened dt-1 version"]
