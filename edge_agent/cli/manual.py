@@ -1,7 +1,8 @@
 """Generate the reference of the command line, man pages and shell completion from the parsers.
 
 ``python -m edge_agent.cli.manual`` writes ``docs/reference/command-line.md``, which a test keeps current;
-``python -m edge_agent.cli.manual FOLDER`` writes the man pages to the folder.
+``python -m edge_agent.cli.manual FOLDER`` writes the man pages to the folder, and ``--prefix /usr/local``
+installs man pages and completion of bash below that folder, which role edge_agent does on a gateway.
 """
 
 from __future__ import annotations
@@ -92,11 +93,39 @@ def bash_completion(parser: CommandParser) -> str:
 # --- man pages ---
 
 
-def write_man_pages(parser: CommandParser, folder: Path) -> None:
-    """Write one page of section 1 for each command: ``edge-agent.1``, ``edge-agent-status.1`` and so on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in walk(parser):
-        (folder / f"{_page_name(each)}.1").write_text(man_page(each), encoding="utf-8")
+def write_man_pages(parser: CommandParser, folder: Path) -> list[Path]:
+    """Write one page of section 1 for each command: ``edge-agent.1``, ``edge-agent-status.1`` and so on.
+
+    Return the pages that changed.
+    """
+    pages = {folder / f"{_page_name(each)}.1": man_page(each) for each in walk(parser)}
+    return [path for path, text in pages.items() if _write_if_changed(path, text)]
+
+
+def install(parser: CommandParser, prefix: Path) -> list[Path]:
+    """Install man pages and completion below ``prefix``, and delete pages of commands that no longer exist.
+
+    Return the files that changed.
+    """
+    folder = prefix / "share/man/man1"
+    changed = write_man_pages(parser, folder)
+    current = {f"{_page_name(each)}.1" for each in walk(parser)}
+    for path in folder.glob("edge-agent*.1"):
+        if path.name not in current:
+            path.unlink()
+            changed.append(path)
+    completion = prefix / "share/bash-completion/completions/edge-agent"
+    if _write_if_changed(completion, bash_completion(parser)):
+        changed.append(completion)
+    return changed
+
+
+def _write_if_changed(path: Path, text: str) -> bool:
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return True
 
 
 def man_page(parser: CommandParser) -> str:
@@ -149,10 +178,10 @@ COMMAND --help` prints the same. [Why it is so](../decisions/0056-command-line.m
 - The configuration file is `[CONFIG]` or `--config FILE`, for every command that reads one.
 - Options are never abbreviated. An option that was renamed works under its old name until the next release,
   with a notice on stderr.
-- Completion in this shell: `source <(edge-agent completion bash)`; in each new one: put that line into
-  `~/.bashrc`, or as root `edge-agent completion bash > /etc/bash_completion.d/edge-agent`. In zsh: `zsh`
-  instead of `bash`.
-- Man pages: `python -m edge_agent.cli.manual /usr/local/share/man/man1`, then `man edge-agent-status`.
+- A gateway that Ansible installed has man pages and the completion of bash: `man edge-agent-status`. On other
+  machines `python -m edge_agent.cli.manual --prefix /usr/local` installs both.
+- Completion without an installation: `source <(edge-agent completion bash)`, also as a line of `~/.bashrc`.
+  In zsh: `zsh` instead of `bash`.
 """
 
 
@@ -234,8 +263,14 @@ if __name__ == "__main__":
 
     options = CommandParser(prog="python -m edge_agent.cli.manual", description="Write the manual.")
     options.add_argument("folder", nargs="?", type=Path, help="of man pages; default: the reference in docs/")
-    folder = options.parse_args().folder
-    if folder:
-        write_man_pages(whole(), folder)
+    options.add_argument(
+        "--prefix", type=Path, help="install man pages and completion below it, and print what changed"
+    )
+    args = options.parse_args()
+    if args.prefix:
+        for path in install(whole(), args.prefix):
+            print(path)
+    elif args.folder:
+        write_man_pages(whole(), args.folder)
     else:
         REFERENCE.write_text(markdown(whole()), encoding="utf-8")

@@ -16,7 +16,7 @@ import pytest
 import edge_agent
 from edge_agent.cli.arguments import DEFAULT_CONFIG, parser
 from edge_agent.cli.main import main
-from edge_agent.cli.manual import REFERENCE, bash_completion, help_text, man_page, markdown, walk
+from edge_agent.cli.manual import REFERENCE, bash_completion, help_text, install, man_page, markdown, walk
 from edge_agent.core.command_line import exit_codes
 from edge_agent.core.command_line.parser import CommandParser
 
@@ -275,3 +275,14 @@ def test_each_command_has_a_man_page() -> None:
             for line in page.splitlines()
             if line.startswith(".") and not re.match(r"\.(TH|SH|TP|nf|fi)\b", line)
         ]
+
+
+def test_a_second_installation_of_the_manual_changes_nothing(tmp_path: Path) -> None:
+    pages = tmp_path / "share/man/man1"
+    changed = install(parser(), tmp_path)
+    assert {path.name for path in changed} == {path.name for path in pages.iterdir()} | {"edge-agent"}
+    assert install(parser(), tmp_path) == []
+    (pages / "edge-agent-gone.1").write_text("a command of an older release")
+    (pages / "other.1").write_text("the page of another program")
+    assert install(parser(), tmp_path) == [pages / "edge-agent-gone.1"]
+    assert (pages / "other.1").exists()

@@ -115,3 +115,19 @@ def test_what_a_role_cannot_use_is_refused(name: str, wrong: dict[str, object], 
 def test_roles_have_the_same_shape(name: str) -> None:
     tasks = {path.name for path in (ANSIBLE / "roles" / name / "tasks").iterdir()}
     assert {"main.yml", "preflight.yml", "install.yml", "configure.yml", "service.yml"} <= tasks
+
+
+@pytest.mark.parametrize("playbook", ["depot.yml", "rollout.yml", "servers.yml"])
+def test_a_release_in_force_gets_its_manual(playbook: str) -> None:
+    text = (ANSIBLE / playbook).read_text(encoding="utf-8")
+    assert text.index("tasks_from: switch") < text.index("tasks_from: manual")
+
+
+def test_the_manual_is_generated_where_man_finds_it(tmp_path: Path) -> None:
+    """The task's own command, with this Python and another prefix."""
+    (task,) = read(ANSIBLE / "roles/release/tasks/manual.yml")
+    _, *words, prefix = task["ansible.builtin.command"]["argv"]
+    assert prefix == "/usr/local"
+    done = subprocess.run([sys.executable, *words, tmp_path], capture_output=True, text=True, check=True)
+    assert str(tmp_path / "share/man/man1/edge-agent-status.1") in done.stdout.splitlines()
+    assert (tmp_path / "share/bash-completion/completions/edge-agent").is_file()
