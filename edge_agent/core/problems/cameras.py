@@ -171,7 +171,7 @@ STREAMS: Sentences = {
     ),
     "parameter-sets-change": (
         "its parameter sets change more often than a camera's",
-        "bộ tham số của luồng thay đổi thường xuyên hơn mức của một camera",
+        "bộ tham số của luồng thay đổi nhiều hơn mức bình thường của camera",
     ),
     "stream-agent-failed": (
         "the agent failed on this stream ({error})",

@@ -12,7 +12,7 @@ MODELS: Sentences = {
     ),
     "model-too-many": (
         "{camera}: {objects} objects, over three times the {expected} expected",
-        "{camera}: {objects} người, phương tiện, hơn gấp ba số dự kiến ({expected})",
+        "{camera}: {objects} người, phương tiện, nhiều gấp hơn ba lần số dự kiến ({expected})",
     ),
     "model-too-few-of-group": (
         "{camera}: {objects} objects of the group {label}, under a third of the {expected} expected",
@@ -20,7 +20,7 @@ MODELS: Sentences = {
     ),
     "model-too-many-of-group": (
         "{camera}: {objects} objects of the group {label}, over three times the {expected} expected",
-        "{camera}: {objects} trường hợp thuộc nhóm {label}, hơn gấp ba số dự kiến ({expected})",
+        "{camera}: {objects} trường hợp thuộc nhóm {label}, nhiều gấp hơn ba lần số dự kiến ({expected})",
     ),
     "model-crashes": (
         "the agent has ended unasked {times} times while it ran",

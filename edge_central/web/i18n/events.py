@@ -170,7 +170,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Signed with another key than is known of this box.",
     ),
     "verdict-means-not covered by a signature": (
-        "Báo động được ký sau tối đa một giây, sự kiện khác sau tối đa một phút.",
+        "Báo động được ký số trong vòng một giây, sự kiện khác trong vòng một phút.",
         "An alarm is signed within a second, other events within a minute.",
     ),
     "key": ("Khóa", "Key"),

@@ -88,8 +88,8 @@ BOX: dict[str, Wording] = {
         "đồng hồ chưa được đặt giờ: đang chỉ {time}",
         "connect the uplink and wait a minute (chronyc sources). Certificates cannot be judged before: "
         "they are not at fault",
-        "nối đường truyền và chờ một phút (chronyc sources). Trước đó chưa kiểm tra được chứng thư: "
-        "chứng thư không có lỗi",
+        "kết nối mạng rồi chờ một phút (chronyc sources). Chưa có giờ đúng thì chưa kiểm tra được chứng thư; "
+        "lỗi không phải do chứng thư",
     ),
     # --- disk ---
     "disk-good": green(

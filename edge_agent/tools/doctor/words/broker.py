@@ -56,7 +56,7 @@ BROKER: dict[str, Wording] = {
     ),
     "broker-plain": green(
         "{address}: name and connection are good, without encryption",
-        "{address}: tên và kết nối tốt, đường truyền không mã hóa",
+        "{address}: phân giải tên và kết nối bình thường, đường truyền không mã hóa",
     ),
     "broker-dns": red(
         "{text}",
@@ -149,7 +149,7 @@ BROKER: dict[str, Wording] = {
     "broker-lost": red("{text}", "{host}: mất kết nối khi đang đăng nhập", _AGAIN, _AGAIN_VI),
     "broker-spare": yellow(
         "{text}; another broker is good",
-        "{host}: không dùng được; máy chủ nhận tin khác vẫn tốt",
+        "{host}: không dùng được; máy chủ nhận tin khác vẫn hoạt động",
         _CENTRE,
         _CENTRE_VI,
     ),
