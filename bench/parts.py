@@ -47,7 +47,7 @@ PARTS = (
         for street in wake.STREETS
     ),
     Part("latency", "from the arrival of the confirming frame to the subscriber", latency.measure),
-    Part("visits", "short visits: percent noticed and told", visits.measure, False),
+    Part("visits", "short visits: percent noticed and reported", visits.measure, False),
     Part("traffic", "what a site of 4 cameras sends in 30 days, extrapolated", traffic.measure, False),
     Part("startup", "from exec to ready, from SIGTERM to the end", startup.measure),
     Part("motion", "motion detection on painted scenes", motion_quality.measure),

@@ -28,7 +28,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cost", action="store_true", help="CPU of the view stage alone, and nothing else")
     parser.add_argument("--plot", type=Path, help="folder for a picture of each case, with --only")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--failures", action="store_true", help="each case that went wrong, with all it told")
+    parser.add_argument(
+        "--failures", action="store_true", help="each case that went wrong, with all reported states"
+    )
     return parser.parse_args()
 
 
@@ -64,7 +66,7 @@ def main() -> None:
     mode = ("held-out" if options.held_out else "tuning") + (", quick" if options.quick else "")
     mode += f", {counts['full']} + {counts['idle']} of each class"
     text = tables(tampers, normals)
-    print(f"## Camera truth, {mode} cases\n\n{text}\n\n{time.monotonic() - started:.0f} s")
+    print(f"## Tamper detection, {mode} cases\n\n{text}\n\n{time.monotonic() - started:.0f} s")
     if options.failures:
         print("\n" + "\n".join(failures(tampers, normals)))
     if options.only is None:
@@ -78,7 +80,9 @@ def main() -> None:
 
 def _write(stem: str, mode: str, text: str, found: dict[str, object]) -> None:
     RESULTS.joinpath(f"{stem}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    RESULTS.joinpath(f"{stem}.md").write_text(f"# Camera truth, {mode} cases\n\n{text}\n", encoding="utf-8")
+    RESULTS.joinpath(f"{stem}.md").write_text(
+        f"# Tamper detection, {mode} cases\n\n{text}\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -56,12 +56,14 @@ def _tamper_table(scores: Sequence[TamperScore]) -> list[str]:
 
 def _normal_table(scores: Sequence[NormalScore]) -> list[str]:
     lines = [
-        "| ordinary life | gear | cases | tamper events | cases with one | told rightly | told besides |",
+        "| ordinary life | gear | cases | tamper events | cases with one | right reports | other reports |",
         "|---|---|---|---|---|---|---|",
     ]
     for s in scores:
-        told = [", ".join(f"{state} {n}" for state, n in which.items()) for which in (s.told, s.unexpected)]
-        cells = [s.kind, s.gear, s.cases, s.false_tampers, s.cases_with_false, *told]
+        reported = [
+            ", ".join(f"{state} {n}" for state, n in which.items()) for which in (s.reported, s.unexpected)
+        ]
+        cells = [s.kind, s.gear, s.cases, s.false_tampers, s.cases_with_false, *reported]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 

@@ -29,7 +29,7 @@ GEARS: dict[str, float] = {"full": 5.0, "idle": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedState:
     """A reported state; times are seconds since the event began."""
 
     state: str
@@ -44,7 +44,7 @@ class Told:
 class Outcome:
     case: Case
     gear: str
-    told: tuple[Told, ...]
+    reported: tuple[ReportedState, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Lesson:
 
     place: Place
     gear: str
-    told: tuple[Told, ...]
+    reported: tuple[ReportedState, ...]
 
 
 @dataclass(slots=True)
@@ -111,24 +111,24 @@ def run_group(group: Group, plots: Path | None = None) -> tuple[Lesson, list[Out
         folder = Path(name)
         (folder / "learnt").mkdir()
         subject = Subject(make_motion(), make_view(folder / "learnt"))
-        told = _learn(subject, world, camera, fps)
+        reported = _learn(subject, world, camera, fps)
         outcomes = []
         for case in group.cases:
             pupil = copy.deepcopy(subject)
             if case.kind.restarted:
                 pupil = _restarted(pupil, folder)
-            told_of_it = list(_plotted(case, group.gear, pupil, world, camera, plots))
-            outcomes.append(Outcome(case, group.gear, tuple(told_of_it)))
-    return Lesson(group.place, group.gear, tuple(told)), outcomes
+            case_states = list(_plotted(case, group.gear, pupil, world, camera, plots))
+            outcomes.append(Outcome(case, group.gear, tuple(case_states)))
+    return Lesson(group.place, group.gear, tuple(reported)), outcomes
 
 
-def _learn(subject: Subject, world: World, camera: Camera, fps: float) -> list[Told]:
-    told = []
+def _learn(subject: Subject, world: World, camera: Camera, fps: float) -> list[ReportedState]:
+    reported = []
     for number in range(round(LEARN_S * fps)):
         time_s = number / fps
         hits = subject.show(camera.frame(Shot(world.at(time_s)), number + 1, time_s))
-        told += [_told(hit, time_s) for hit in hits]
-    return told
+        reported += [_reported(hit, time_s) for hit in hits]
+    return reported
 
 
 def _restarted(subject: Subject, folder: Path) -> Subject:
@@ -142,7 +142,7 @@ def _restarted(subject: Subject, folder: Path) -> Subject:
 
 def _plotted(
     case: Case, gear: str, subject: Subject, world: World, camera: Camera, plots: Path | None
-) -> Iterator[Told]:
+) -> Iterator[ReportedState]:
     if plots is None:
         yield from _play(case, subject, world, camera, GEARS[gear], lambda frame: None)
         return
@@ -158,7 +158,7 @@ def _play(
     camera: Camera,
     fps: float,
     watch: Callable[[Frame], None],
-) -> Iterator[Told]:
+) -> Iterator[ReportedState]:
     rng = np.random.default_rng([case.seed, case.place.seed, len(case.kind.name)])
     effect = case.kind.make(world, rng)
     camera = camera.again(case.seed)
@@ -169,18 +169,20 @@ def _play(
         time_s = LEARN_S + since
         frame = camera.frame(effect(time_s, since), round(LEARN_S * fps) + number + 1, time_s)
         for hit in subject.show(frame):
-            yield _told(hit, since)
+            yield _reported(hit, since)
         watch(frame)
 
 
-def _told(hit: ViewObservation, at_s: float) -> Told:
-    return Told(str(hit.state), str(hit.phase), round(at_s, 2), hit.event_id, hit.why, dict(hit.features))
+def _reported(hit: ViewObservation, at_s: float) -> ReportedState:
+    return ReportedState(
+        str(hit.state), str(hit.phase), round(at_s, 2), hit.event_id, hit.why, dict(hit.features)
+    )
 
 
-def open_at_end(told: Iterable[Told]) -> set[str]:
+def open_at_end(reported: Iterable[ReportedState]) -> set[str]:
     """The states whose end was not reported."""
     still: dict[str, str] = {}
-    for hit in told:
+    for hit in reported:
         if hit.phase == Phase.START:
             still[hit.event_id] = hit.state
         elif hit.phase == Phase.END:

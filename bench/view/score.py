@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from bench.view.cases import KINDS, Kind
-from bench.view.run import Outcome, Results, Told, open_at_end
+from bench.view.run import Outcome, ReportedState, Results, open_at_end
 from edge_agent.core.facts import TAMPER, Phase
 
 IN_TIME_S = 15.0
@@ -45,16 +45,16 @@ class NormalScore:
     cases: int = 0
     false_tampers: int = 0  # events
     cases_with_false: int = 0
-    told: Counter[str] = field(default_factory=Counter)  # number of cases by state that may be reported
+    reported: Counter[str] = field(default_factory=Counter)  # number of cases by state that may be reported
     unexpected: Counter[str] = field(
         default_factory=Counter
     )  # number of cases by other state, except tampering
     failures: list[str] = field(default_factory=list)
 
 
-def verdict(kind: Kind, told: Iterable[Told]) -> tuple[Verdict, float | None, bool]:
+def verdict(kind: Kind, reported: Iterable[ReportedState]) -> tuple[Verdict, float | None, bool]:
     """The verdict, the seconds until the right class, and whether a wrong tampering state was reported."""
-    starts = [t for t in told if t.phase == Phase.START]
+    starts = [t for t in reported if t.phase == Phase.START]
     right = next((t.at_s for t in starts if t.state in kind.right), None)
     wrong = [t.at_s for t in starts if t.state in TAMPER and t.state not in kind.right]
     if right is None:
@@ -74,16 +74,16 @@ def tamper_scores(results: Results) -> list[TamperScore]:
 
 
 def _add_tamper(score: TamperScore, outcome: Outcome) -> None:
-    found, delay, wrong = verdict(outcome.case.kind, outcome.told)
+    found, delay, wrong = verdict(outcome.case.kind, outcome.reported)
     score.cases += 1
     score.verdicts[found] += 1
     if found in (Verdict.RIGHT, Verdict.LATE) and delay is not None:
         score.delays_s.append(delay)
         score.also_wrong += wrong
-    over = not open_at_end(outcome.told) & {*TAMPER, *outcome.case.kind.right}
+    over = not open_at_end(outcome.reported) & {*TAMPER, *outcome.case.kind.right}
     score.ended += over and delay is not None
     if found is not Verdict.RIGHT or wrong or not over:
-        score.failures.append(f"{outcome.case.name}: {found}; {summary(outcome.told)}")
+        score.failures.append(f"{outcome.case.name}: {found}; {summary(outcome.reported)}")
 
 
 def normal_scores(results: Results) -> list[NormalScore]:
@@ -94,25 +94,27 @@ def normal_scores(results: Results) -> list[NormalScore]:
             _add_normal(scores.setdefault(key, NormalScore(*key)), outcome)
     for lesson in results.lessons:
         score = scores.setdefault(("while learning", lesson.gear), NormalScore("while learning", lesson.gear))
-        _count(score, lesson.place.name, lesson.told, frozenset())
+        _count(score, lesson.place.name, lesson.reported, frozenset())
     return list(scores.values())
 
 
 def _add_normal(score: NormalScore, outcome: Outcome) -> None:
-    _count(score, outcome.case.name, outcome.told, outcome.case.kind.right)
+    _count(score, outcome.case.name, outcome.reported, outcome.case.kind.right)
 
 
-def _count(score: NormalScore, name: str, told: tuple[Told, ...], may_be: frozenset[str]) -> None:
-    begun = [t.state for t in told if t.phase in (Phase.START, Phase.MOMENT)]
+def _count(
+    score: NormalScore, name: str, reported: tuple[ReportedState, ...], may_be: frozenset[str]
+) -> None:
+    begun = [t.state for t in reported if t.phase in (Phase.START, Phase.MOMENT)]
     false = [state for state in begun if state in TAMPER]
     score.cases += 1
     score.false_tampers += len(false)
     score.cases_with_false += bool(false)
     others = {state for state in begun if state not in TAMPER}
-    score.told.update(sorted(str(s) for s in others & may_be))
+    score.reported.update(sorted(str(s) for s in others & may_be))
     score.unexpected.update(sorted(str(s) for s in others - may_be))
     if false or others - may_be:
-        score.failures.append(f"{name}: {summary(told)}")
+        score.failures.append(f"{name}: {summary(reported)}")
 
 
 def _in_order(results: Results) -> list[Outcome]:
@@ -120,9 +122,9 @@ def _in_order(results: Results) -> list[Outcome]:
     return sorted(results.outcomes, key=lambda o: (order[o.case.kind.name], o.gear, o.case.name))
 
 
-def summary(told: Iterable[Told]) -> str:
+def summary(reported: Iterable[ReportedState]) -> str:
     """All reported states, on one line."""
-    return ", ".join(f"{t.at_s:g} s {t.state} {t.phase} ({t.why})" for t in told) or "nothing told"
+    return ", ".join(f"{t.at_s:g} s {t.state} {t.phase} ({t.why})" for t in reported) or "nothing reported"
 
 
 def share_right(scores: Iterable[TamperScore]) -> float:

@@ -67,18 +67,18 @@ def tampers(gear: str | None = None) -> list[Outcome]:
 
 
 def line(outcome: Outcome) -> str:
-    return f"{outcome.case.name}, {outcome.gear}: {summary(outcome.told)}"
+    return f"{outcome.case.name}, {outcome.gear}: {summary(outcome.reported)}"
 
 
 @pytest.mark.parametrize("gear", ["full", "idle"])
 def test_nine_of_ten_tampers_are_reported_rightly_within_15_s(gear: str, test_data: Path) -> None:
     done = tampers(gear)
-    failed = [one for one in done if verdict(one.case.kind, one.told)[0] is not Verdict.RIGHT]
+    failed = [one for one in done if verdict(one.case.kind, one.reported)[0] is not Verdict.RIGHT]
     assert 1 - len(failed) / len(done) >= RIGHT_SHARE, "\n".join(map(line, failed))
 
 
 def test_each_state_that_was_reported_ends_when_the_view_is_back(test_data: Path) -> None:
-    still_open = [one for one in tampers() if open_at_end(one.told) & TAMPER]
+    still_open = [one for one in tampers() if open_at_end(one.reported) & TAMPER]
     assert not still_open, "\n".join(map(line, still_open))
 
 
@@ -86,12 +86,12 @@ def test_each_state_that_was_reported_ends_when_the_view_is_back(test_data: Path
 def test_ordinary_life_is_no_tamper(kind: Kind, test_data: Path) -> None:
     assert outcomes()[kind.name]
     for outcome in outcomes()[kind.name]:
-        assert not {observation.state for observation in outcome.told} & TAMPER, line(outcome)
+        assert not {observation.state for observation in outcome.reported} & TAMPER, line(outcome)
 
 
 def test_an_infrared_switch_is_reported_as_one(test_data: Path) -> None:
     for outcome in outcomes()["infrared switch"]:
         switched = [
-            observation.at_s for observation in outcome.told if observation.state == "colour-mono-switch"
+            observation.at_s for observation in outcome.reported if observation.state == "colour-mono-switch"
         ]
         assert len(switched) == 2, "to mono and back"
