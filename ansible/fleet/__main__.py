@@ -34,9 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if args.command == "publish":
             count = publish(args.wheelhouse, args.version, args.key, args.folder, args.percent)
-            print(
-                f"{args.version} with {count} wheels is in {args.folder}, for {args.percent} % of the boxes"
-            )
+            share = f"{args.percent} % of the gateways"
+            print(f"{args.version} with {count} wheels is in {args.folder}, for {share}")
             return 0
         if args.command == "push":
             return _push(args)
@@ -58,7 +57,9 @@ def _certificates(args: argparse.Namespace) -> int:
     outcome = publish_certificates(authority, pulling, args.folder, args.key, lives)
     for site in outcome.unknown:
         print(f"{site} has no certificate of this CA: depot.yml gives the first one", file=sys.stderr)
-    print(f"{len(outcome.renewed)} renewed, {len(outcome.left)} are good for longer, in {args.folder}")
+    print(
+        f"{len(outcome.renewed)} renewed, {len(outcome.left)} are still valid long enough, in {args.folder}"
+    )
     return 0
 
 
@@ -90,7 +91,7 @@ def _push(args: argparse.Namespace) -> int:
     broker = Broker(args.broker, args.root, args.ca_file, args.cert_file, args.key_file)
     with connect(broker, args.ward, args.gateway, args.operator) as sender:
         wait = timedelta(seconds=args.wait_s)
-        good = push(sender, Release(args.folder), args.url, wait, lambda told: print(told, flush=True))
+        good = push(sender, Release(args.folder), args.url, wait, lambda text: print(text, flush=True))
     return 0 if good else 1
 
 

@@ -14,7 +14,7 @@ Resolve = Callable[[str], bool]
 
 
 def check(sites: Sequence[Site], problems: Problems) -> None:
-    _boxes(sites, problems)
+    _ssh_addresses(sites, problems)
     _cameras(sites, problems)
     _channels(sites, problems)
     _lookalikes(sites, problems)
@@ -33,7 +33,7 @@ def _channels(sites: Sequence[Site], problems: Problems) -> None:
                 problems.warn(camera.line, text, "right if the ward has two recorders: write 1-07 and 2-07")
 
 
-def _boxes(sites: Sequence[Site], problems: Problems) -> None:
+def _ssh_addresses(sites: Sequence[Site], problems: Problems) -> None:
     first: dict[tuple[str, int], Site] = {}
     for site in sites:
         if not site.ssh_host:
@@ -41,7 +41,7 @@ def _boxes(sites: Sequence[Site], problems: Problems) -> None:
         other = first.setdefault((site.ssh_host, site.ssh_port), site)
         if other is not site:
             text = f"{site.id}: ssh address {site.ssh_host}:{site.ssh_port} is that of {other.id}"
-            problems.error(site.line, f"{text} (line {other.line})", "two boxes cannot share it")
+            problems.error(site.line, f"{text} (line {other.line})", "two gateways cannot share it")
 
 
 def _cameras(sites: Sequence[Site], problems: Problems) -> None:
@@ -71,7 +71,7 @@ def _lookalikes(sites: Sequence[Site], problems: Problems) -> None:
         for what, other in same.items():
             if other is not site:
                 text = f"{site.id} has the same {what} as {other.id} (line {other.line})"
-                problems.warn(site.line, text, "right if two boxes stand there, a copied row otherwise")
+                problems.warn(site.line, text, "right if there are two gateways, otherwise a copied row")
 
 
 def check_names(sites: Iterable[Site], problems: Problems, resolve: Resolve | None = None) -> None:
@@ -88,9 +88,9 @@ def check_names(sites: Iterable[Site], problems: Problems, resolve: Resolve | No
         for (name, uses), found in zip(
             uses_by_name.items(), pool.map(resolve or resolves, uses_by_name), strict=True
         ):
-            for line, who in uses if not found else ():
-                remedy = "mend the name or the name server, or write the address"
-                problems.error(line, f"{who}: '{name}' does not resolve here", remedy)
+            for line, where in uses if not found else ():
+                remedy = "correct the name or the DNS server, or write the address"
+                problems.error(line, f"{where}: '{name}' does not resolve here", remedy)
 
 
 def resolves(name: str) -> bool:

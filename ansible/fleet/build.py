@@ -35,13 +35,13 @@ def build(folder: Path, sites: Sequence[Site], *, prune: bool = False) -> Change
         if (folder / HOST_VARS / site.id).is_dir():
             # Ansible reads the folder and ignores the file beside it.
             raise ValueError(
-                f"{folder / HOST_VARS / site.id} hides {site.id}.yml from Ansible: move what is in it to "
+                f"{folder / HOST_VARS / site.id} hides {site.id}.yml from Ansible: move its content to "
                 f"host_vars/{site.id}.yml beside the playbooks"
             )
     strange = [name for name in wanted if _by_hand(folder / name)]
     if strange:
         raise ValueError(
-            f"{folder / strange[0]} was not made by this command: move what is in it to host_vars beside the "
+            f"{folder / strange[0]} was not made by this command: move its content to host_vars beside the "
             "playbooks, then remove it"
         )
     left_over = tuple(name for name in _made(folder) if name not in wanted)

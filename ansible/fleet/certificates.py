@@ -58,8 +58,8 @@ class Authority:
         names = {x509.load_pem_x509_certificate(pem.encode()).subject for pem in trusted}
         if len(names) < len(trusted):
             raise ValueError(
-                f"{self.folder}: two CAs that are trusted have the same name: a broker would take the "
-                "revocation list of the wrong one, and refuse every box; nothing was changed"
+                f"{self.folder}: two trusted CAs have the same name: a broker would use the "
+                "revocation list of the wrong one and refuse all gateways; nothing was changed"
             )
         return "".join(trusted)
 
@@ -103,9 +103,9 @@ class Authority:
             try:
                 key = load_pem_private_key(pem, self._passphrase().encode() or None)
             except (ValueError, TypeError) as error:
-                raise ValueError(f"{self.folder / 'ca.key'} does not open with that passphrase") from error
+                raise ValueError(f"{self.folder / 'ca.key'} cannot be opened with that passphrase") from error
             if not isinstance(key, EllipticCurvePrivateKey):
-                raise ValueError(f"{self.folder / 'ca.key'} is no key of an elliptic curve")
+                raise ValueError(f"{self.folder / 'ca.key'} is not a key of an elliptic curve")
             self._key = key
         return self._key
 

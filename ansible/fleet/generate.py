@@ -46,19 +46,20 @@ EXAMPLE = (
 
 def example() -> str:
     """``inventory/sites.example.csv``: both wards with their real numbers of sites and cameras."""
-    boxes = {"de-tham": "192.0.2", "bo-xuyen": "198.51.100"}
+    networks = {"de-tham": "192.0.2", "bo-xuyen": "198.51.100"}
     rows = []
     for ward in EXAMPLE:
         for number, row in enumerate(_rows(ward)):
             row["recorder_channel"] = f"{1 + number // 32}-{1 + number % 32:02d}"
             network = 10 + number if ward is EXAMPLE[0] else 100 + number
-            box = f"{boxes[ward.id]}.{int(row['site'][3:])}" if row["ward"] else ""
-            rows.append(row | {"ssh_host": box, "camera_url": f"rtsp://203.0.113.{network}:554/sub"})
+            host = f"{networks[ward.id]}.{int(row['site'][3:])}" if row["ward"] else ""
+            rows.append(row | {"ssh_host": host, "camera_url": f"rtsp://203.0.113.{network}:554/sub"})
     return _csv(rows)
 
 
 def write_generated(folder: Path, sites: int, cameras: int) -> None:
-    """Write ``sites.csv`` and ``wards.csv`` for ten wards. Raises ValueError for counts that no fleet has."""
+    """Write ``sites.csv`` and ``wards.csv`` for ten wards. Raises ValueError for numbers that no fleet
+    has."""
     if not sites <= cameras <= 8 * sites:
         raise ValueError("there are 1 to 8 cameras a site")
     plans = []

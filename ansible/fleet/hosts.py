@@ -48,7 +48,7 @@ def ssh_host(text: str, site: str, line: int, problems: Problems) -> str:
         problems.error(line, f"{site}: ssh_host has a user in it", "the host alone; the user is a variable")
     else:
         problems.error(
-            line, f"{site}: '{text}' is no host name or address", "such as 10.20.0.7 or dt-001.lan"
+            line, f"{site}: '{text}' is not a host name or an address", "such as 10.20.0.7 or dt-001.lan"
         )
     return ""
 
@@ -60,7 +60,7 @@ def camera_url(text: str, what: str, line: int, problems: Problems) -> str:
     elif "@" in text or _PASSWORD.search(text):
         remedy = (
             "user in camera_user, password in the vault; an @ of the path is %40; "
-            "change a password that stood here"
+            "change a password that was written here"
         )
         problems.error(line, f"{what}: camera_url has a login in it", remedy)
     elif re.search(r"\s", text) or _parts(text) is None:

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 PIECE_BYTES = 131_072
 MAX_PIECES = 64  # of one wheel; a larger wheel needs a url
-AGAIN_S = 10.0
+RESEND_S = 10.0
 """An unanswered command is sent again after so long. It has the same id, so it runs only once."""
 MAX_UNSIGNED_LIFETIME = timedelta(days=1)
 """Without a signature, a gateway refuses a command that is valid for longer."""
@@ -99,7 +99,7 @@ class CommandSender:
         last: dict[str, Any] = {}
         while datetime.now(UTC) < until:
             try:
-                reply = self._replies[command.id].get(timeout=AGAIN_S)
+                reply = self._replies[command.id].get(timeout=RESEND_S)
             except Empty:
                 if not last:
                     self._publish(command.type, command.payload)
@@ -110,7 +110,7 @@ class CommandSender:
             yield reply
             if reply["status"] in FINAL:
                 return
-        raise PushError(f"no answer of {self._gateway} to {command.id}: is it online?")
+        raise PushError(f"{self._gateway} did not answer {command.id}: check whether it is online")
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,14 @@ def push(
             return bool(reply["status"] == "succeeded")
         if reply["status"] == "running" and not complete:
             complete = _send_pieces(sender, release, update.id, until, say)
-    raise AssertionError("answers ends with a final one")
+    raise AssertionError("answers() ends with a final reply")
 
 
 def _send_pieces(
     sender: CommandSender, release: Release, update: str, until: datetime, say: Callable[[str], None]
 ) -> bool:
-    """Send the pieces, and return whether the gateway has all. It may wait for no piece: not yet, or no more
-    after a restart."""
+    """Send the pieces, and return whether the gateway has all. False if it does not wait for
+    pieces: not yet, or no longer after a restart."""
     missing = _piece(sender, {"update": update}, until)
     while missing:
         wheel, indexes = next(iter(missing.items()))
@@ -165,7 +165,7 @@ def _piece(sender: CommandSender, args: dict[str, Any], until: datetime) -> dict
     if last.get("code") == "not-possible":
         return None
     if last["status"] != "succeeded":
-        raise PushError(f"a piece was not taken: {last['text']}")
+        raise PushError(f"the gateway refused a piece: {last['text']}")
     found: dict[str, list[int]] = last["result"]["missing"]
     return found
 
@@ -236,7 +236,7 @@ def signer(operator_key: Path) -> Sign:
     except (ValueError, TypeError) as error:
         raise PushError(f"{operator_key} cannot be read: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise PushError(f"{operator_key} is no Ed25519 private key")
+        raise PushError(f"{operator_key} is not an Ed25519 private key")
     return lambda document: sign(document, key)
 
 

@@ -176,14 +176,14 @@ def _cameras(draft: _Draft, problems: Problems) -> tuple[Camera, ...]:
             continue
         camera = _camera(draft.id, row, problems)
         if camera.id and camera.id in cameras:
-            text = f"{draft.id}: camera '{camera.id}' stands in line {cameras[camera.id].line} already"
+            text = f"{draft.id}: camera '{camera.id}' is already in line {cameras[camera.id].line}"
             problems.error(row.line, text, "every camera of a site has an id of its own, such as cam-2")
         elif camera.id:
             cameras[camera.id] = camera
     if not any(row["camera"] for row in draft.rows):
-        problems.warn(draft.line, f"{draft.id}: no cameras", "the box will report only itself")
+        problems.warn(draft.line, f"{draft.id}: no cameras", "the gateway will report only itself")
     elif len(cameras) > USUAL_CAMERAS:
-        text = f"{draft.id}: {len(cameras)} cameras; a box is made for {USUAL_CAMERAS}"
+        text = f"{draft.id}: {len(cameras)} cameras; a gateway is made for {USUAL_CAMERAS}"
         problems.warn(draft.line, text, "check that they are all of this site")
     return tuple(cameras[camera] for camera in sorted(cameras))
 
@@ -192,7 +192,7 @@ def _camera(site: str, row: Row, problems: Problems) -> Camera:
     camera = checked_id(row["camera"], f"{site}: camera", row.line, problems)
     if camera == RESERVED_CAMERA:
         text = f"{site}: a camera cannot be called '{RESERVED_CAMERA}'"
-        problems.error(row.line, text, "that word stands for the box itself; call it cam-1")
+        problems.error(row.line, text, "that word means the gateway itself; call it cam-1")
     where = f"{site}, {camera or 'camera'}"
     name = checked_name(row["camera_name"] or camera or "?", f"{where}: camera_name", row.line, problems)
     user = username(row["camera_user"], where, row.line, problems)

@@ -25,10 +25,10 @@ from wheelhouse.resolve import (
 
 LOCKS = Path(__file__).parent / "locks"
 EXTRAS = {"box": "cameras", "centre": "central"}
-"""Machine to the extra of setup.cfg that is installed on it."""
+"""The extra of setup.cfg that is installed on each kind of machine."""
 ARCHITECTURES = ("aarch64", "x86_64")
 PYTHONS = ("3.11", "3.13")
-"""Of Debian 12 and of Debian 13."""
+"""The versions of Debian 12 and Debian 13."""
 HEADER = "# Written by `make lock`. `make wheelhouse` takes exactly these files: pip's --require-hashes.\n"
 PIN = re.compile(
     r"^(?P<name>[a-z0-9._-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})$", re.MULTILINE
@@ -44,7 +44,7 @@ class Lock:
     needed: tuple[str, ...]  # requirement lines
 
     def pins(self) -> list[Pin]:
-        """As the file has them. Raises OSError."""
+        """Read the pins of the file. Raises OSError."""
         return [Pin(**found.groupdict()) for found in PIN.finditer(self.path.read_text(encoding="utf-8"))]
 
 
@@ -55,7 +55,7 @@ def lock_of(machine: str, arch: str, python: str) -> Lock:
 
 
 def build_lock() -> Lock:
-    """The tools that build the agent's own wheel; pure Python, so one file serves every control machine."""
+    """Return the lock of the tools that build the agent's wheel; pure Python, so it serves all machines."""
     return Lock(LOCKS / "build.txt", Target(PYTHONS[0]), tuple(build_requirements()))
 
 

@@ -1,7 +1,8 @@
 """pip that resolves for another machine: ``python pip_elsewhere.py 3.13 aarch64 install --dry-run ...``
 
-``--platform`` and ``--python-version`` choose wheels only; ``python_version`` and ``platform_machine`` in a
-package's requirements are judged by the Python that pip runs on. Here they are judged by the other machine's.
+``--platform`` and ``--python-version`` only choose wheels; for ``python_version`` and ``platform_machine`` in
+a package's requirements pip uses the values of its own Python. This module replaces them by the other
+machine's.
 """
 
 from __future__ import annotations

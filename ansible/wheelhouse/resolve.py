@@ -1,4 +1,4 @@
-"""What a machine of the fleet installs, found out on any machine by the pip of its Python.
+"""Finds out, on any machine, which wheels pip installs on a machine of the fleet.
 
 pip and not uv: docs/decisions/0016-aarch64-without-a-board.md.
 """
@@ -17,7 +17,8 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 PIP = Path(__file__).parent / "pip_elsewhere.py"
 OLDEST_GLIBC = 28
-"""2.28, the C library that wheels may ask for; Debian 12 has 2.36, Ubuntu 22.04 (JetPack 6) has 2.35."""
+"""2.28, the newest C library that wheels may require; Debian 12 has 2.36, Ubuntu 22.04 (JetPack 6) has
+2.35."""
 UNREACHABLE = (
     "NewConnectionError",
     "ConnectTimeoutError",
@@ -28,11 +29,11 @@ UNREACHABLE = (
 
 
 class NoWheel(Exception):
-    """No set of wheels fits; the message is pip's."""
+    """No set of wheels fits; the text is pip's message."""
 
 
 class IndexUnreachable(Exception):
-    """The package index did not answer; the message is pip's first complaint."""
+    """The package index did not answer; the text is pip's first error."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Target:
 
     python: str  # "3.13"
     arch: str = "aarch64"
-    glibc: int = OLDEST_GLIBC  # minor number, the newest that a wheel may ask for
+    glibc: int = OLDEST_GLIBC  # minor number, the newest that a wheel may require
 
     def options(self) -> list[str]:
         """Options of pip that choose wheels for this machine."""
@@ -56,7 +57,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Pin:
-    """A wheel that was chosen."""
+    """A chosen wheel."""
 
     name: str  # in lower case
     version: str
@@ -69,7 +70,7 @@ def extras() -> set[str]:
 
 
 def requirements(*names: str) -> list[str]:
-    """Requirement lines of setup.cfg: what every installation needs, and the extras ``names``."""
+    """Return requirement lines of setup.cfg: those of every installation, and of the extras ``names``."""
     needed = _setup()["options"]["install_requires"].splitlines()
     for name in names:
         needed += _setup()["options.extras_require"][name].splitlines()
@@ -77,13 +78,13 @@ def requirements(*names: str) -> list[str]:
 
 
 def build_requirements() -> list[str]:
-    """What builds the agent's own wheel: ``build-system.requires`` of pyproject.toml."""
+    """Return the build tools of the agent's wheel: ``build-system.requires`` of pyproject.toml."""
     document = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))
     return [str(line) for line in document["build-system"]["requires"]]
 
 
 def resolve(needed: Sequence[str], target: Target, constraints: Path | None = None) -> list[Pin]:
-    """The wheels that pip would install, by name. ``constraints``: a file with versions to keep to.
+    """Return the wheels that pip would install, by name. ``constraints``: a file with fixed versions.
 
     Raises NoWheel or IndexUnreachable.
     """
@@ -95,7 +96,7 @@ def resolve(needed: Sequence[str], target: Target, constraints: Path | None = No
 
 
 def _pin(item: dict[str, dict[str, dict[str, dict[str, str]]]]) -> Pin:
-    """Of an entry of pip's installation report."""
+    """Return the pin for an entry of pip's installation report."""
     name, version = str(item["metadata"]["name"]), str(item["metadata"]["version"])
     if not str(item["download_info"]["url"]).endswith(".whl"):
         raise NoWheel(f"{name} {version} has no wheel")

@@ -1,4 +1,4 @@
-"""A broker and three boxes: an update that goes wrong half-way, certificates, a box that is gone.
+"""A broker and three boxes: an update that fails halfway, certificates, a box that is lost.
 
 The tests follow one another, as the life of a fleet does.
 """
@@ -33,12 +33,12 @@ class Fleet:
     boxes: dict[str, Box]
 
     def states(self) -> dict[str, dict[str, str]]:
-        """What the broker has retained of each gateway."""
+        """The retained data of each gateway at the broker."""
         found: dict[str, dict[str, str]] = json.loads(self.broker.run("edge-fleet states"))
         return found
 
     def versions(self) -> dict[str, str]:
-        """Of the gateways that are online."""
+        """The versions of the online gateways."""
         return {name: at["version"] for name, at in self.states().items() if at.get("state") == "online"}
 
     def in_force(self, site: str) -> str:
@@ -165,12 +165,14 @@ def test_a_box_that_no_ssh_reaches_pulls_a_signed_release_and_leaves_a_bad_one(
 
         server.publish(wheelhouse(fleet.control.wheels, "0.5.0", bad_on=("dt-003",)), "0.5.0")
         assert box.ssh("sudo systemctl start edge-agent-update.service", 120).returncode != 0
-        assert "0.5.0 did not do: crashing: it ended" in box.run("journalctl -u edge-agent-update.service")
+        assert "0.5.0 failed its trial: crashing: it ended" in box.run(
+            "journalctl -u edge-agent-update.service"
+        )
         assert fleet.in_force("dt-003") == "0.4.0"
         wait_until(lambda: fleet.versions().get("dt-003") == "0.4.0", 30, "the box on its old release")
 
 
-def test_certificates_may_come_from_somebody_elses_ca(fleet: Fleet, tmp_path: Path) -> None:
+def test_certificates_may_come_from_another_ca(fleet: Fleet, tmp_path: Path) -> None:
     authority, own = Authority(tmp_path, "another CA"), tmp_path / "own"
     own.mkdir()
     names = f"DNS:broker-1,IP:{fleet.broker.address},IP:127.0.0.1"
@@ -196,7 +198,7 @@ def test_certificates_may_come_from_somebody_elses_ca(fleet: Fleet, tmp_path: Pa
     fleet.control.play_well(STAND_IN, "-l", "dt-003")
     box.run("systemctl restart edge-agent")
     wait_until(lambda: "dt-003" in fleet.versions(), 30, "dt-003 online with its own certificate")
-    # It waits in the next slot: the stand-in does not note that the broker has let it in.
+    # It stays in the next slot: the stand-in does not note that the broker accepted it.
     assert "another CA" in box.run("openssl x509 -in /etc/edge-agent/tls/next/client.crt -noout -issuer")
 
     made["dt-003"].cert.replace(own / "dt-001.crt")

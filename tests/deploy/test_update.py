@@ -1,4 +1,5 @@
-"""The real agent is sent releases through a broker; root's program under systemd keeps them or goes back.
+"""The real agent receives releases through a broker; root's program under systemd keeps them or rolls them
+back.
 
 The tests follow one another on one box.
 """
@@ -60,7 +61,7 @@ class Site:
         self.releases.publish(self.folder / "wheelhouse", version)
 
     def push(self, wait_s: float = 400) -> subprocess.Popen[str]:
-        """``fleet push`` of what was published last."""
+        """Run ``fleet push`` with the release that was published last."""
         command = [sys.executable, "-m", "fleet", "push", "dt-001", str(self.releases.served)]
         options = ["--ward", "de-tham", "--operator", str(self.folder / "operator.key")]
         return subprocess.Popen(
@@ -78,21 +79,21 @@ class Site:
         return os.readlink(self.box.root / "opt/edge-agent/current")
 
     def phase(self) -> str:
-        """Of what root does now."""
-        return str((self._told("now")).get("phase", ""))
+        """The present phase of root's program."""
+        return str((self._published("now")).get("phase", ""))
 
     def last(self, id_: str) -> str:
-        """Outcome, when that was answered last."""
-        last = self._told("last")
+        """The outcome of the last answered command."""
+        last = self._published("last")
         return str(last["outcome"]) if last.get("id") == id_ else ""
 
-    def _told(self, what: str) -> dict[str, object]:
+    def _published(self, what: str) -> dict[str, object]:
         path = self.box.root / "var/lib/edge-agent-update/told.json"
         found: dict[str, dict[str, object] | None] = json.loads(path.read_text()) if path.exists() else {}
         return found.get(what) or {}
 
     def version(self) -> str:
-        """Of the last heartbeat."""
+        """The version in the last heartbeat."""
         beats = self.subscriber.on("/up/heartbeat")
         return str(json.loads(beats[-1].payload)["version"]) if beats else ""
 
@@ -135,7 +136,7 @@ def write_operator(private: Path, public: Path) -> None:
 
 
 def put_units(root: Path) -> None:
-    """What the role edge_agent does."""
+    """Install the units, as role edge_agent does."""
     for name, place in (
         ("edge-agent.sysusers", "usr/lib/sysusers.d/edge-agent.conf"),
         ("edge-agent.tmpfiles", "usr/lib/tmpfiles.d/edge-agent.conf"),
@@ -143,7 +144,7 @@ def put_units(root: Path) -> None:
     ):
         shutil.copy(ROOT / "systemd" / name, root / place)
     (root / "opt/edge-agent").mkdir()
-    # As nice as on a box it would take minutes beside other tests.
+    # With the low priority of a gateway it would take minutes beside other tests.
     quick = root / "etc/systemd/system/edge-agent-update.service.d/quick.conf"
     quick.parent.mkdir()
     quick.write_text("[Service]\nNice=0\nCPUWeight=100\nIOSchedulingClass=best-effort\n")
@@ -202,7 +203,7 @@ def test_a_release_that_crashes_at_import_goes_back(site: Site) -> None:
     site.publish("0.3.0", CRASHING)
     code, said = site.pushed()
     assert code == 1, said
-    assert "failed: 0.3.0 did not do: crashing: it ended" in said
+    assert "failed: 0.3.0 failed its trial: crashing: it ended" in said
     assert site.in_force() == "0.2.0"
 
 
@@ -216,7 +217,7 @@ def test_a_deaf_release_goes_back_although_the_power_fails_in_the_middle(site: S
     site.boxes.boot(site.box)
     said, _ = process.communicate(timeout=500)
     assert process.returncode == 1, said
-    assert "failed: 0.4.0 did not do: deaf: no broker for 2" in said
+    assert "failed: 0.4.0 failed its trial: unhealthy: no broker for 2" in said
     assert site.in_force() == "0.2.0"
-    # The verdict is bad, so the unit has failed: the box tells that, too, until the next one.
+    # The verdict is bad, so the unit has failed, which the box also reports until the next update.
     assert "edge-agent-update.service" in site.box.run("systemctl list-units --failed --no-legend")

@@ -125,7 +125,7 @@ def test_one_that_is_in_force_but_not_moved_yet_is_not_overwritten(
     first, second = again(authority, own), again(authority, own)
     box.stage(first)
     box.let_in()
-    assert "the one before is in force" in box.stage(second)
+    assert "the former next slot is in force" in box.stage(second)
     assert (box.tls / "client.crt").read_bytes() == first.cert.read_bytes() == box.shown()
     assert (box.tls / "next/client.crt").read_bytes() == second.cert.read_bytes()
 
@@ -160,14 +160,14 @@ def test_a_note_of_something_else_moves_nothing(box: Box, authority: Authority, 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda a, o, s: a.issue("dt-001"), "not of this box's key"),
-        (lambda a, o, s: a.renew("dt-002", o.key), "is dt-002's and not dt-001's"),
+        (lambda a, o, s: a.issue("dt-001"), "does not belong to this gateway's key"),
+        (lambda a, o, s: a.renew("dt-002", o.key), "is for dt-002, not for dt-001"),
         (lambda a, o, s: s.renew("dt-001", o.key), "unable to get local issuer certificate"),
         (
             lambda a, o, s: a.renew("dt-001", o.key, valid=("20200101000000Z", "20200201000000Z")),
             "certificate has expired",
         ),
-        (lambda a, o, s: Certificate(o.key, o.key), "not of this box's key"),
+        (lambda a, o, s: Certificate(o.key, o.key), "does not belong to this gateway's key"),
     ],
     ids=["another key", "another name", "another CA", "expired", "no certificate"],
 )
@@ -232,7 +232,7 @@ def test_a_box_that_pulls_gets_a_renewed_certificate_for_its_own_key(
     assert "has no certificate for dt-001" in box.tend()[1]
     assert control.publish() == 0
     told = capsys.readouterr()
-    assert "1 renewed, 0 are good for longer" in told.out
+    assert "1 renewed, 0 are still valid long enough" in told.out
     assert "dt-002 has no certificate of this CA" in told.err
     renewed = control.issued("dt-001").read_bytes()
     assert renewed != own.cert.read_bytes()
@@ -325,7 +325,7 @@ def test_a_second_ca_of_the_same_name_is_refused(
     trusted.mkdir()
     trusted.joinpath("2.crt").write_bytes(control.authority.cert.read_bytes())
     assert control.publish() == 1
-    assert "two CAs that are trusted have the same name" in capsys.readouterr().err
+    assert "two trusted CAs have the same name" in capsys.readouterr().err
 
 
 def test_without_a_server_nobody_is_asked_and_one_that_is_away_is_no_failure(
@@ -333,6 +333,6 @@ def test_without_a_server_nobody_is_asked_and_one_that_is_away_is_no_failure(
 ) -> None:
     (box.folder / "update.json").write_text(json.dumps({"url": "https://127.0.0.1:1", "ca_file": ""}))
     code, said = box.tend()
-    assert (code, "asked again another time" in said) == (0, True), said
+    assert (code, "the next run asks again" in said) == (0, True), said
     (box.folder / "update.json").write_text(json.dumps({"url": ""}))
-    assert "no server is asked" in box.tend()[1]
+    assert "no server is configured" in box.tend()[1]

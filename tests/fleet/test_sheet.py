@@ -68,7 +68,7 @@ def test_the_good_row_is_good(tmp_path: Path) -> None:
         ((GOOD.replace("20,4463", "20°26'46"),), "2: dt-001: latitude: '20°26'46' is not in degrees"),
         ((GOOD.replace("20,4463", "nan"),), "2: dt-001: latitude: 'nan' is not in degrees"),
         ((GOOD.replace("auto", "raspberry-pi-44"),), "2: dt-001: unknown board 'raspberry-pi-44'"),
-        ((GOOD.replace("10.0.0.1", "10.0.0.256"),), "2: dt-001: '10.0.0.256' is no host name"),
+        ((GOOD.replace("10.0.0.1", "10.0.0.256"),), "2: dt-001: '10.0.0.256' is not a host name"),
         ((GOOD.replace("10.0.0.1;", "10.0.0.1;99999"),), "2: dt-001: ssh_port: '99999' is not a port"),
         ((GOOD.replace("cam-1", "gateway"),), "2: dt-001: a camera cannot be called 'gateway'"),
         ((GOOD + ";2_07",), "2: dt-001, cam-1: recorder_channel '2_07' cannot be one"),
@@ -77,7 +77,7 @@ def test_the_good_row_is_good(tmp_path: Path) -> None:
             "3: warning: dt-001, cam-2: recorder channel 2-07 is that of dt-001, cam-1",
         ),
         ((GOOD.replace("rtsp:", "rtps:"),), "2: dt-001, cam-1: camera_url 'rtps:.*cannot be used"),
-        ((GOOD, GOOD.replace("/sub", "/two")), "3: dt-001: camera 'cam-1' stands in line 2 already"),
+        ((GOOD, GOOD.replace("/sub", "/two")), "3: dt-001: camera 'cam-1' is already in line 2"),
         ((GOOD, GOOD.replace("cam-1", "cam-2")), "3: dt-001, cam-2: the address of dt-001, cam-1"),
         (
             (GOOD, GOOD.replace("cam-1", "cam-2").replace("/sub", "/b").replace("Lý Bôn", "Lê Lợi")),
@@ -199,7 +199,7 @@ def test_names_that_do_not_resolve_are_told_on_request(tmp_path: Path) -> None:
     sites, _ = read(tmp_path, sheet(GOOD.replace("10.0.0.1", "box.lan").replace("192.168.1.11", "cam.lan")))
     asked = Problems(Path("sites.csv"))
     across.check_names(sites, asked, resolve=lambda name: name == "cam.lan")
-    assert [line.partition(": mend")[0] for line in asked.lines()] == [
+    assert [line.partition(": correct")[0] for line in asked.lines()] == [
         "sites.csv:2: dt-001: 'box.lan' does not resolve here"
     ]
     real = Problems(Path("sites.csv"))

@@ -84,7 +84,7 @@ def test_a_reboot_is_done_once_a_day_whatever_the_agent_asks(root: Root) -> None
     outcomes.append(root.ask("reboot"))
     assert outcomes == ["refused", "refused", "refused", "done", "refused"]
     assert root.done == ["--no-block reboot"]
-    assert root.answer("reboot")["detail"].startswith("the box has been up for 0.2 h")
+    assert root.answer("reboot")["detail"].startswith("the gateway has been up for 0.2 h")
 
 
 def test_reboots_can_be_forbidden_and_need_roots_configuration(root: Root) -> None:
@@ -141,7 +141,7 @@ def test_a_reset_that_fails_or_hangs_is_told(root: Root, script: str, detail: st
     [
         ({}, "no reset is configured"),
         ({"reset": ["/bin/true"]}, "a list of commands"),
-        ({"reset": [["true"]]}, "begins with a whole path"),
+        ({"reset": [["true"]]}, "begins with an absolute path"),
         ({"reset": [["/bin/true"]], "timeout_s": 0}, "timeout_s must be from 1 to 600"),
     ],
 )
@@ -166,7 +166,7 @@ def test_no_link_of_the_agents_user_is_followed(root: Root) -> None:
     precious.write_text("root's")
     root.requests.rmdir()
     root.requests.symlink_to(precious.parent)
-    assert EDGE_HEAL.heal("reboot", root.folder) == "nothing asked"
+    assert EDGE_HEAL.heal("reboot", root.folder) == "no request"
     assert precious.read_text() == "root's"
     assert root.done == []
 

@@ -251,7 +251,7 @@ def test_what_went_back_is_answered_by_the_agent_that_came_back(side: Side) -> N
     side.start()
     answer = side.updates.resume(ordered.order)
     assert isinstance(answer, CommandFailed)
-    assert str(answer) == "0.2.0 did not do: deaf: no broker for 1 s; back to 0.1.0"
+    assert str(answer) == "0.2.0 failed its trial: unhealthy: no broker for 1 s; back to 0.1.0"
     told = side.root.health()
     now = datetime.fromisoformat(told.reverted_at or "")
     (line,) = update_lines(told, now, UTC)
@@ -273,7 +273,7 @@ def test_a_verdict_is_told_once_in_an_event_over_restarts(side: Side, tmp_path: 
     assert event["data"] == {
         "version": "0.2.0",
         "outcome": "reverted",
-        "why": "0.2.0 did not do: deaf: no broker for 1 s; back to 0.1.0",
+        "why": "0.2.0 failed its trial: unhealthy: no broker for 1 s; back to 0.1.0",
         "decided_at": box.told["last"]["time"],
         "command_id": "order-1",
     }

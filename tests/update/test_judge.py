@@ -77,22 +77,22 @@ def judged(script: list[str]) -> tuple[str, float]:
         # systemd does not say for a moment: what had ended before is not counted once more
         (["a ?", "b ?", *[THIRD] * 20, *["-"] * 4, THIRD], "", 26 + 60),
         # no broker, no picture, no answer, another release
-        ([NO_BROKER], "deaf: no broker for 100 s", 100),
-        ([NO_CAMERA], "deaf: no picture from cam-2 for 100 s", 100),
-        (["a ?"], "deaf: it does not answer for 100 s", 100),
-        (["a old c cam-1 cam-2"], "deaf: old answers for 100 s", 100),
+        ([NO_BROKER], "unhealthy: no broker for 100 s", 100),
+        ([NO_CAMERA], "unhealthy: no picture from cam-2 for 100 s", 100),
+        (["a ?"], "unhealthy: it does not answer for 100 s", 100),
+        (["a old c cam-1 cam-2"], "unhealthy: old answers for 100 s", 100),
         # good first, then disconnected
-        ([WELL] * 50 + [NO_BROKER], "deaf: no broker for 100 s", 150),
+        ([WELL] * 50 + [NO_BROKER], "unhealthy: no broker for 100 s", 150),
         # a camera that the process after a restart no longer finds
-        ([WELL] * 50 + ["b new c cam-1"], "deaf: no picture from cam-2 for 100 s", 150),
+        ([WELL] * 50 + ["b new c cam-1"], "unhealthy: no picture from cam-2 for 100 s", 150),
         # exits at once, repeatedly
         (["a ?", "b ?", "c ?", "d ?", "d ?"], "crashing: it ended 3 times in 4 s", 4),
         # exits after a while, but not often enough
         (["a ?"] * 40 + ["b ?"] * 40 + ["c ?"], "crashing: it ended 2 times in 100 s", 100),
         # exit code 78: systemd does not try again
-        (["a ?", "F"], "crashing: systemd has given it up", 2),
+        (["a ?", "F"], "crashing: systemd restarts it no more", 2),
         # changes between good and bad
-        (([WELL] * 50 + [NO_BROKER] * 10) * 9, "it was never well for 60 s without a break", 280),
+        (([WELL] * 50 + [NO_BROKER] * 10) * 9, "it was never healthy for 60 s without interruption", 280),
     ],
 )  # fmt: skip
 def test_the_verdict_is(script: list[str], verdict: str, after_s: float) -> None:

@@ -77,7 +77,7 @@ def test_a_request_that_is_no_plain_file_is_refused(
 ) -> None:
     trick(asked)
     said = refused(asked)
-    assert "is no plain file" in said
+    assert "is not a plain file" in said
     assert "SECRET" not in said
     assert "Traceback" not in said
 
@@ -86,7 +86,7 @@ def test_a_folder_of_requests_that_is_a_link_is_refused(asked: UpdatingBox) -> N
     link_of_folder(asked)
     code, said = asked.update()
     assert (code, asked.in_force) == (1, "0.1.0")
-    assert "is no folder" in said
+    assert "is not a folder" in said
     assert (asked.folder / "elsewhere/update").exists(), "nothing is removed behind a link"
 
 
@@ -122,7 +122,7 @@ def test_a_disk_that_takes_nothing_is_told_and_asked_for_once(asked: UpdatingBox
 )
 def test_a_request_that_is_none_changes_nothing(asked: UpdatingBox, text: str) -> None:
     asked.request.write_text(text)
-    with pytest.raises(UpdateError, match="the request is none"):
+    with pytest.raises(UpdateError, match="the request is not valid"):
         request.read(asked.request)
 
 
@@ -175,11 +175,11 @@ def a_link(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (other_bytes, "is not what the manifest says"),
-        (longer, "is not what the manifest says"),
-        (shorter, "came in part only"),
-        (a_link, "is no plain file"),
-        (Path.unlink, "is not on the box"),
+        (other_bytes, "does not have the SHA-256 of the manifest"),
+        (longer, "does not have the SHA-256 of the manifest"),
+        (shorter, "only a part of"),
+        (a_link, "is not a plain file"),
+        (Path.unlink, "is not on the gateway"),
     ],
 )
 def test_a_wheel_that_is_not_the_signed_one_is_not_installed(

@@ -40,8 +40,8 @@ def test_a_good_release_stays(running: UpdatingBox) -> None:
     ("how", "why"),
     [
         ("crashing", "crashing: it ended "),
-        ("deaf", "deaf: no broker for 1 s"),
-        ("blind", "deaf: no picture from cam-1 for 1 s"),
+        ("deaf", "unhealthy: no broker for 1 s"),
+        ("blind", "unhealthy: no picture from cam-1 for 1 s"),
     ],
 )
 def test_a_bad_release_goes_back_and_says_why(running: UpdatingBox, how: str, why: str) -> None:
@@ -52,7 +52,7 @@ def test_a_bad_release_goes_back_and_says_why(running: UpdatingBox, how: str, wh
     assert (code, box.in_force, box.systemd.restarts) == (1, "0.1.0", 2), said
     last = box.told["last"]
     assert (last["id"], last["outcome"]) == ("order-1", "reverted")
-    assert f"0.2.0 did not do: {why}" in last["text"]
+    assert f"0.2.0 failed its trial: {why}" in last["text"]
     assert last["text"].endswith("; back to 0.1.0")
 
 

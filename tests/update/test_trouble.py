@@ -42,12 +42,12 @@ def test_a_bad_release_goes_back_although_the_disk_is_full(tried: UpdatingBox) -
     no_room(tried)
     code, said = tried.update()
     assert (code, tried.in_force) == (1, "0.1.0"), said
-    assert "the trial of 0.2.0 is not noted" in said
+    assert "the trial of 0.2.0 could not be stored" in said
 
 
 def test_a_bad_release_goes_back_although_the_memory_is_damaged(tried: UpdatingBox) -> None:
     tried.state.write_text("{")
-    note(tried, bad="deaf: no broker for 300 s")
+    note(tried, bad="unhealthy: no broker for 300 s")
     code, said = tried.update()
     assert (code, tried.in_force) == (1, "0.1.0"), said
 
@@ -56,14 +56,14 @@ def test_what_somebody_else_has_put_in_force_stays(tried: UpdatingBox) -> None:
     tried.have("0.3.0")
     (tried.releases / "current").unlink()
     tried.run_on("0.3.0")
-    note(tried, bad="deaf: 0.3.0 answers for 300 s")
+    note(tried, bad="unhealthy: 0.3.0 answers for 300 s")
     tried.update()
     assert tried.in_force == "0.3.0"
-    assert tried.told["last"]["text"].endswith("somebody has put 0.3.0 in force, which stays")
+    assert tried.told["last"]["text"].endswith("0.3.0 was put in force meanwhile, which stays")
 
 
 def test_a_release_that_is_gone_is_not_gone_back_to(tried: UpdatingBox) -> None:
-    note(tried, before="0.0.9", bad="deaf: no broker for 300 s")
+    note(tried, before="0.0.9", bad="unhealthy: no broker for 300 s")
     tried.update()
     assert tried.in_force == "0.2.0", "a bad agent can be told what to do, none cannot"
     assert tried.told["last"]["text"].endswith("there is no 0.0.9 to go back to, so it stays")
@@ -78,7 +78,7 @@ def test_a_damaged_note_of_a_trial_stops_no_update(tried: UpdatingBox) -> None:
 def test_of_releases_that_failed_only_the_last_stays_on_the_disk(tried: UpdatingBox) -> None:
     for version in ("0.1.8", "0.1.9"):
         tried.have(version)
-    note(tried, bad="deaf: no broker for 300 s")
+    note(tried, bad="unhealthy: no broker for 300 s")
     tried.update()
     assert {path.name for path in tried.releases.glob("[0-9]*")} == {"0.1.0", "0.2.0"}
 

@@ -1,6 +1,6 @@
 """``'auto' | base_watchdog(lines, machine)``: the hardware watchdog of a board, from its profile.
 
-The agent's own reader is used, so that what a board is and what may stand in its file is written down once.
+It uses the agent's own code, so that boards and profiles are recognised in one place only.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ CHECKOUT = Path(__file__).resolve().parents[4]
 
 
 def base_watchdog(board: str, lines: Iterable[str], machine: str) -> dict[str, Any]:
-    """``board``: a file name of firmware_profiles, or auto; then the rest, what the box says, counts.
-    ``lines``: ``/sys/.../model:Raspberry Pi 5 ...``, of the device tree and DMI, as grep prints them."""
+    """Return the watchdog settings of the board's profile.
+
+    ``board``: a file name of firmware_profiles, or auto: then ``lines`` and ``machine`` of the gateway
+    decide. ``lines``: of the device tree and DMI, as grep prints them: ``/sys/.../model:Raspberry Pi 5 ...``.
+    """
     parts = [str(line).partition(":") for line in lines]
     names = {path.rpartition("/")[2]: text.strip("\0 \n\t") for path, _, text in parts}
     dmi = " ".join(names[key] for key in ("sys_vendor", "product_name") if names.get(key))
@@ -37,7 +40,7 @@ def base_watchdog(board: str, lines: Iterable[str], machine: str) -> dict[str, A
     except ConfigError as error:
         raise AnsibleFilterError(str(error)) from None
     if profile.platform is None:
-        raise AnsibleFilterError(f"the profile {profile.name} says nothing of a watchdog")
+        raise AnsibleFilterError(f"the profile {profile.name} has no watchdog")
     return {"profile": profile.name, **asdict(profile.platform.watchdog)}
 
 

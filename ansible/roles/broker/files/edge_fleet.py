@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""``edge-fleet``: what the broker knows of gateways, and what only the operator may do there.
+"""``edge-fleet``: shows and changes what the broker stores about gateways, with the operator's rights.
 
-For the playbooks, on the broker's machine, with nothing but Python and mosquitto-clients. Answers are one
-line of JSON. Exit codes: 0 good, 1 not (yet) as asked, 2 wrong usage, 3 the broker does not answer.
+The playbooks run it on the broker's machine; it needs only Python and mosquitto-clients. The answer is one
+line of JSON. Exit codes: 0 done, 1 the condition was not met in time, 2 wrong usage, 3 the broker does not
+answer.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from pathlib import Path
 from queue import Empty, Queue
 
 SETTINGS = Path("/etc/mosquitto/edge/operator/edge-fleet.json")
-AGAIN_S = 1.0
-QUIET_S = 1.0  # retained messages follow the subscription at once; after such a pause there are no more
+RETRY_S = 1.0
+QUIET_S = 1.0  # retained messages follow the subscription at once; after such a pause all have arrived
 
 
 class BrokerSilent(Exception):
-    """No session came about."""
+    """No session could be established."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,18 @@ class Message:
     gateway: str
     kind: str  # state, birth, heartbeat, config
     topic: str
-    body: dict[str, object]  # empty: what was sent is no JSON object
+    body: dict[str, object]  # empty: the message is not a JSON object
 
 
 class Subscription:
-    """``mosquitto_sub`` on ``<root>/+/<end>``; its messages as they come, and None when it ended."""
+    """``mosquitto_sub`` on ``<root>/+/<end>``; ``queue`` gets its messages, and None when it ended."""
 
     def __init__(self, broker: Broker, ends: Sequence[str]) -> None:
         topics = [word for end in ends for word in ("-t", f"{broker.root}/+/{end}")]
-        # -d tells when the subscription stands, and stdbuf lets that line out at once.
+        # -d prints a line when the subscription is active; stdbuf prints it without buffering.
         options = [*broker.arguments(), "-d", "-q", "1", "-F", "%j", *topics]
         self.queue: Queue[Message | None] = Queue()
-        self.stands = False
+        self.active = False
         self._root = broker.root
         self._settled = threading.Event()
         self._process = subprocess.Popen(
@@ -69,24 +70,24 @@ class Subscription:
         self._reader.start()
 
     def settle(self, timeout_s: float) -> None:
-        """Returns when it stands or has ended, or the time is over."""
+        """Wait until the subscription is active or has ended, at most ``timeout_s``."""
         self._settled.wait(timeout_s)
 
     def end(self) -> str:
-        """What it had to complain about."""
+        """End the subscription and return its error output."""
         self._process.terminate()
         self._process.wait(10)
         self._reader.join(10)
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        with self._process.stdout, self._process.stderr as complaints:
-            return complaints.read().strip()
+        with self._process.stdout, self._process.stderr as errors:
+            return errors.read().strip()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("Subscribed"):
-                self.stands = True
+                self.active = True
                 self._settled.set()
             message = parse(self._root, line)
             if message is not None:
@@ -97,22 +98,22 @@ class Subscription:
 
 @contextmanager
 def subscribed(broker: Broker, *ends: str) -> Iterator[Queue[Message | None]]:
-    """Messages on ``<root>/+/<end>``, as they come; None when the connection ended. Raises BrokerSilent.
+    """Yield a queue of the messages on ``<root>/+/<end>``, and None when the connection ended.
 
-    A broker that is just being restarted is waited for.
+    Waits for a broker that is being restarted. Raises BrokerSilent.
     """
     deadline = time.monotonic() + broker.connect_s
     while True:
         subscription = Subscription(broker, ends)
         subscription.settle(max(0.0, deadline - time.monotonic()))
-        if subscription.stands:
+        if subscription.active:
             break
         why = subscription.end()
-        if time.monotonic() + AGAIN_S >= deadline:
+        if time.monotonic() + RETRY_S >= deadline:
             raise BrokerSilent(
                 f"no subscription within {broker.connect_s:g} s: {why or 'it does not answer'}"
             )
-        time.sleep(AGAIN_S)
+        time.sleep(RETRY_S)
     try:
         yield subscription.queue
     finally:
@@ -120,7 +121,7 @@ def subscribed(broker: Broker, *ends: str) -> Iterator[Queue[Message | None]]:
 
 
 def parse(root: str, line: str) -> Message | None:
-    """One line of ``mosquitto_sub -F %j``; None for what is no message of a gateway."""
+    """Parse one line of ``mosquitto_sub -F %j``; None if it is not a message of a gateway."""
     try:
         outer = json.loads(line)
         topic = str(outer["topic"])
@@ -138,7 +139,7 @@ def parse(root: str, line: str) -> Message | None:
 
 
 def collect(queue: Queue[Message | None]) -> list[Message]:
-    """Everything that is retained. Raises BrokerSilent."""
+    """Return all retained messages. Raises BrokerSilent."""
     found: list[Message] = []
     while True:
         try:
@@ -151,13 +152,13 @@ def collect(queue: Queue[Message | None]) -> list[Message]:
 
 
 def states(broker: Broker) -> dict[str, dict[str, object]]:
-    """Gateway -> ward, state and version, as its retained messages say."""
+    """Return ward, state and version by gateway, from the retained messages."""
     with subscribed(broker, "+/up/state", "+/up/birth") as queue:
         found: dict[str, dict[str, object]] = {}
         for message in filter(lambda found: found.body, collect(queue)):
             known = found.setdefault(f"{message.ward}/{message.gateway}", {"ward": message.ward})
             known |= {key: message.body[key] for key in ("state", "version", "time") if key in message.body}
-    # A gateway that moved may still have an old ward's messages: what is online, or newest, counts.
+    # A gateway that moved may have messages of its former ward too: the online or the newest one counts.
     best: dict[str, dict[str, object]] = {}
     for name, known in sorted(found.items(), key=lambda item: rank(item[1])):
         best[name.split("/")[1]] = known
@@ -171,9 +172,9 @@ def rank(known: dict[str, object]) -> tuple[bool, str]:
 def wait(
     broker: Broker, gateways: Sequence[str], version: str, ward: str, timeout_s: float
 ) -> tuple[dict[str, str | None], bool]:
-    """Version in each one's last heartbeat, and whether all are as asked; ends as soon as they are.
+    """Wait until each gateway has sent a heartbeat with ``version`` in ``ward``; empty means any.
 
-    Empty ``version`` and ``ward``: any. Raises BrokerSilent.
+    Return the version in each last heartbeat, and whether all conditions are met. Raises BrokerSilent.
     """
     heard: dict[str, str | None] = dict.fromkeys(gateways)
     deadline = time.monotonic() + timeout_s
@@ -196,7 +197,7 @@ def wait(
 
 
 def clear(broker: Broker, gateway: str, keep: str) -> list[str]:
-    """Topics that were retained for a gateway and are not any more; those of ward ``keep`` stay."""
+    """Delete the retained messages of a gateway, except those of ward ``keep``. Return their topics."""
     ends = (f"{gateway}/up/state", f"{gateway}/up/birth", f"{gateway}/down/config")
     with subscribed(broker, *ends) as queue:
         topics = [message.topic for message in collect(queue) if message.ward != keep]
@@ -206,7 +207,7 @@ def clear(broker: Broker, gateway: str, keep: str) -> list[str]:
 
 
 def kick(broker: Broker, gateway: str) -> None:
-    """Ends the gateway's session by taking its client id; with a good certificate it comes again."""
+    """End the gateway's session by using its client id. With a valid certificate it connects again."""
     nowhere = f"{broker.root}/none/{gateway}/up/state"
     run(
         broker,
@@ -215,15 +216,15 @@ def kick(broker: Broker, gateway: str) -> None:
 
 
 def run(broker: Broker, command: list[str]) -> None:
-    """Raises BrokerSilent. A broker that is just being restarted is waited for."""
+    """Run a command; wait for a broker that is being restarted. Raises BrokerSilent."""
     deadline = time.monotonic() + broker.connect_s
     while True:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         if done.returncode == 0:
             return
-        if time.monotonic() + AGAIN_S >= deadline:
+        if time.monotonic() + RETRY_S >= deadline:
             raise BrokerSilent(f"{command[0]}: {done.stderr.strip() or f'exit code {done.returncode}'}")
-        time.sleep(AGAIN_S)
+        time.sleep(RETRY_S)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -249,19 +250,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="edge-fleet", description="What the broker knows of gateways.", allow_abbrev=False
+        prog="edge-fleet",
+        description="Show and change what the broker stores about gateways.",
+        allow_abbrev=False,
     )
     parser.add_argument("--settings", type=Path, default=SETTINGS)
-    parser.add_argument("--connect-s", type=float, default=20.0, help="give up on the broker after so long")
+    parser.add_argument(
+        "--connect-s", type=float, default=20.0, help="longest wait for the broker, in seconds"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("states", help="ward, state and version of each gateway", allow_abbrev=False)
-    waiting = commands.add_parser("wait", help="for a heartbeat of each gateway", allow_abbrev=False)
-    waiting.add_argument("--version", default="", help="that names this version")
-    waiting.add_argument("--ward", default="", help="below this ward")
+    commands.add_parser("states", help="print ward, state and version of each gateway", allow_abbrev=False)
+    waiting = commands.add_parser("wait", help="wait for a heartbeat of each gateway", allow_abbrev=False)
+    waiting.add_argument("--version", default="", help="wait for this version; default: any")
+    waiting.add_argument("--ward", default="", help="wait for this ward; default: any")
     waiting.add_argument("--timeout-s", type=float, default=180)
     waiting.add_argument("gateways", nargs="+")
-    clearing = commands.add_parser("clear", help="what is retained of a gateway", allow_abbrev=False)
-    clearing.add_argument("--keep-ward", default="", help="leave what is there")
+    clearing = commands.add_parser(
+        "clear", help="delete the retained messages of a gateway", allow_abbrev=False
+    )
+    clearing.add_argument("--keep-ward", default="", help="keep the messages of this ward")
     clearing.add_argument("gateway")
     commands.add_parser("kick", help="end the session of a gateway", allow_abbrev=False).add_argument(
         "gateway"

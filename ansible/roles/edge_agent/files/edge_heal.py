@@ -1,9 +1,10 @@
-"""What root does for a gateway that has been without a broker for hours: a reset of the modem, or a reboot.
+"""Resets the modem or reboots, as root, when a gateway has been without a broker for hours.
 
 ``python3 -m edge_heal reset|reboot``, started by edge-agent-heal.path and edge-agent-heal-reboot.path when
-the agent has put a file into its run directory. The file is never read: what a reset is, root's own
-/etc/edge-agent/healing.json says, ``{"reset": [["/usr/bin/mmcli", "-m", "any", "--reset"]], "timeout_s": 120,
-"reboot": true}``, and how often is decided here. Lies outside of the releases and needs nothing but Python.
+the agent has put a file into its run directory. The file is never read: root's own
+/etc/edge-agent/healing.json defines a reset, ``{"reset": [["/usr/bin/mmcli", "-m", "any", "--reset"]],
+"timeout_s": 120, "reboot": true}``, and this program limits how often. It is outside of the releases and
+needs only Python.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ ANSWERS = "run/edge-agent-heal"
 LAST = "last-reset.json"
 HOUR_S, DAY_S = 3600.0, 86_400.0
 TIMEOUT_S = 120.0
-TOLD_BYTES = 500
+OUTPUT_BYTES = 500
 
 
 class Refused(Exception):
-    """It is not done, and why."""
+    """The request is refused; the text is the reason."""
 
 
 def heal(action: str, root: Path = Path("/")) -> str:
-    """Take the request away, do what is due, leave an answer for the agent; its outcome."""
-    if not _take_away(root / "run/edge-agent/requests", REQUESTS[action]):
-        return "nothing asked"
+    """Delete the request, act on it, and write an answer for the agent. Return the outcome."""
+    if not _delete_request(root / "run/edge-agent/requests", REQUESTS[action]):
+        return "no request"
     uptime_s = float((root / "proc/uptime").read_text().split()[0])
     try:
         config = _config(root / CONFIG)
@@ -49,8 +50,9 @@ def heal(action: str, root: Path = Path("/")) -> str:
     return outcome
 
 
-def _take_away(folder: Path, name: str) -> bool:
-    """The folder is the agent's user's: no link of his is followed, neither there nor in it."""
+def _delete_request(folder: Path, name: str) -> bool:
+    """Delete the request; False if there is none. The agent's user owns the folder: follow no symbolic
+    link."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -65,7 +67,7 @@ def _take_away(folder: Path, name: str) -> bool:
 
 
 def _config(path: Path) -> dict[str, object]:
-    """Raises Refused for one that is not root's own, or none."""
+    """Return the settings. Raises Refused if there is no file, or another user than root can write it."""
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
@@ -75,9 +77,9 @@ def _config(path: Path) -> dict[str, object]:
     except FileNotFoundError:
         raise Refused(f"there is no {path}") from None
     except ValueError as error:
-        raise Refused(f"{path} is no JSON: {error}") from error
+        raise Refused(f"{path} is not JSON: {error}") from error
     if not isinstance(config, dict):
-        raise Refused(f"{path} is no JSON object")
+        raise Refused(f"{path} is not a JSON object")
     return config
 
 
@@ -89,7 +91,7 @@ def _reset(config: dict[str, object], root: Path, uptime_s: float) -> str:
     timeout_s = config.get("timeout_s", TIMEOUT_S)
     if not isinstance(timeout_s, int | float) or not 1 <= timeout_s <= 600:
         raise Refused("timeout_s must be from 1 to 600")
-    # Before it is done: the agent can fill /run, and what is not written down would be done again and again.
+    # Stored before the reset: if the agent has filled /run, resets must not be repeated without limit.
     _write(root / ANSWERS / LAST, {"uptime_s": uptime_s})
     for words in commands:
         _run(words, float(timeout_s))
@@ -97,12 +99,12 @@ def _reset(config: dict[str, object], root: Path, uptime_s: float) -> str:
 
 
 def _commands(found: object) -> list[list[str]]:
-    """Raises Refused for what is none."""
+    """Return the commands of a reset. Raises Refused if they are not valid."""
     if not found:
         raise Refused("no reset is configured")
     if isinstance(found, list) and all(_is_command(words) for words in found):
         return found
-    raise Refused("reset must be a list of commands, each a list of words that begins with a whole path")
+    raise Refused("reset must be a list of commands, each a list of words that begins with an absolute path")
 
 
 def _is_command(words: object) -> bool:
@@ -112,21 +114,22 @@ def _is_command(words: object) -> bool:
 
 
 def _reboot(config: dict[str, object], root: Path, uptime_s: float) -> str:
-    """At most once a day: by the time since the last boot, which no clock and no memory can be wrong
-    about."""
+    """Reboot at most once a day: judged by the uptime, which depends on no clock and no file."""
     if config.get("reboot", True) is not True:
         raise Refused("reboots are off")
     if uptime_s < DAY_S:
         raise Refused(
-            f"the box has been up for {uptime_s / HOUR_S:.1f} h, it reboots after a day at the earliest"
+            f"the gateway has been up for {uptime_s / HOUR_S:.1f} h; it reboots after a day at the earliest"
         )
     _run([str(root / "usr/bin/systemctl"), "--no-block", "reboot"], TIMEOUT_S)
     return f"after {uptime_s / HOUR_S:.1f} h"
 
 
 def _run(words: list[str], timeout_s: float) -> None:
-    """Without a shell. What it starts has its own group, and ends with it: its output goes to a file, since
-    a pipe would be waited for as long as somebody holds it."""
+    """Run a command without a shell, in a process group of its own, which is killed at its end.
+
+    Its output goes to a file, because a child process could keep a pipe open.
+    """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
@@ -138,9 +141,9 @@ def _run(words: list[str], timeout_s: float) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         output.seek(0)
-        told = output.read(TOLD_BYTES).decode(errors="replace")
+        text = output.read(OUTPUT_BYTES).decode(errors="replace")
     if code != 0:
-        raise subprocess.CalledProcessError(code, words, told)
+        raise subprocess.CalledProcessError(code, words, text)
 
 
 def _failure(error: OSError | subprocess.SubprocessError) -> str:
@@ -152,7 +155,7 @@ def _failure(error: OSError | subprocess.SubprocessError) -> str:
 
 
 def _last_reset_s(path: Path) -> float | None:
-    """When the last reset of this boot was begun, by its uptime: the folder is gone with the boot."""
+    """Return the uptime at the last reset of this boot; the folder does not survive a boot."""
     try:
         begun = json.loads(path.read_bytes()).get("uptime_s")
     except (OSError, ValueError, AttributeError):
@@ -161,11 +164,11 @@ def _last_reset_s(path: Path) -> float | None:
 
 
 def _answer(path: Path, outcome: str, detail: str, uptime_s: float) -> None:
-    _write(path, {"outcome": outcome, "detail": detail[:TOLD_BYTES], "uptime_s": uptime_s})
+    _write(path, {"outcome": outcome, "detail": detail[:OUTPUT_BYTES], "uptime_s": uptime_s})
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
-    """In one step: the agent never reads half of it."""
+    """Write a file in one step, so that the agent never reads a part of it."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.write_text(json.dumps(content), encoding="utf-8")

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""``edge-certificates``: root's side of the two slots in /etc/edge-agent/tls; docs/design/certificates.md.
+"""``edge-certificates``: root's part of the two slots in /etc/edge-agent/tls; docs/design/certificates.md.
 
-``stage`` puts what comes on stdin, ``{"certificate": PEM, "ca": PEM, "key": PEM}`` with any of them left
-out, into the next slot. ``promote`` moves the next slot over the first once the agent has noted that the
-broker let it in. ``tend`` is ``promote``, and then ``stage`` of what the server of releases has for this box,
-where one is asked.
+``stage`` reads ``{"certificate": PEM, "ca": PEM, "key": PEM}`` from stdin, each key optional, and writes it
+to the next slot. ``promote`` moves the next slot over the first when the agent has noted that the broker
+accepted it. ``tend`` is ``promote`` and then, if a server of releases is configured, ``stage`` with its
+certificate for this gateway.
 
-Needs nothing but Python and openssl. Exit codes: 0 done, or nothing to do; 1 refused, nothing was changed.
+Needs only Python and openssl. Exit codes: 0 done, or nothing to do; 1 refused, nothing was changed.
 """
 
 from __future__ import annotations
@@ -30,20 +30,21 @@ from pathlib import Path
 from typing import Any
 
 KEY, CA, CERTIFICATE = FILES = ("client.key", "ca.crt", "client.crt")
-"""In the order in which they are written and moved: the certificate is what makes a slot another one."""
+"""In the order in which they are written and moved. The certificate comes last, because it identifies a
+slot."""
 MOST_BYTES = 100_000
 
 
 class Refused(Exception):
-    """Why nothing was changed."""
+    """The request is refused and nothing was changed; the text is the reason."""
 
 
 class Unreachable(Refused):
-    """The server is not there: another time."""
+    """The server does not answer; the next run tries again."""
 
 
 class Slots:
-    """The folder of the first slot, with the next one in ``next`` below it."""
+    """The folder of the first slot, with the next slot in ``next`` below it."""
 
     def __init__(self, folder: Path, note: Path) -> None:
         self.folder = folder
@@ -52,7 +53,7 @@ class Slots:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """One at a time: a playbook and a timer may come together."""
+        """Lock the slots: a playbook and the timer may run at the same time."""
         handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -64,12 +65,15 @@ class Slots:
         return _read(self.folder)
 
     def following(self) -> dict[str, bytes]:
-        """The next slot: what it does not have is the first one's. The same while it is being moved."""
+        """Return the next slot; files that it lacks are those of the first slot. So a move in progress
+        changes nothing."""
         return self.first() | _read(self.next)
 
     def proven(self) -> bool:
-        """Whether the agent noted that the broker let in what is in the next slot. The note is the agent's,
-        who is less than root: it is only compared."""
+        """Return whether the agent noted that the broker accepted the next slot.
+
+        The agent, which has fewer rights than root, writes the note: it is only compared.
+        """
         try:
             noted = json.loads(_read_plain(self._note))
         except (OSError, ValueError, RecursionError):
@@ -77,7 +81,8 @@ class Slots:
         return isinstance(noted, dict) and noted.get("proven") == fingerprint(self.following())
 
     def promote(self) -> bool:
-        """Whether there was something to move. A power cut in between leaves the rest for the next time."""
+        """Move the next slot over the first; False if there is none. After a power cut the next run moves the
+        rest."""
         waiting = [name for name in FILES if (self.next / name).is_file()]
         if not waiting or not self.proven():
             return False
@@ -88,7 +93,7 @@ class Slots:
         return True
 
     def write(self, folder: Path, files: dict[str, bytes]) -> None:
-        """Durable; readable for the group that the first slot's folder belongs to."""
+        """Write files durably, readable for the group of the first slot's folder."""
         group = self.folder.stat().st_gid
         if not folder.is_dir():
             folder.mkdir(mode=0o750)
@@ -107,7 +112,8 @@ class Slots:
             _sync(folder)
 
     def clear(self, *kept: str) -> bool:
-        """Without what is not ``kept``; the certificate first. Whether there was any."""
+        """Delete files of the next slot that are not ``kept``, the certificate first; False if there were
+        none."""
         gone = [name for name in reversed(FILES) if name not in kept and (self.next / name).is_file()]
         for name in gone:
             (self.next / name).unlink()
@@ -115,9 +121,11 @@ class Slots:
 
 
 def stage(slots: Slots, given: dict[str, bytes], name: str, *, only_later: bool = False) -> str:
-    """What was done, in one sentence. ``only_later``: a certificate that ends no later than the present ones
-    is left alone. Raises Refused."""
-    moved = "; the one before is in force" if slots.promote() else ""
+    """Write ``given`` to the next slot, and return a sentence about it.
+
+    ``only_later``: ignore a certificate that ends no later than the present ones. Raises Refused.
+    """
+    moved = "; the former next slot is in force" if slots.promote() else ""
     first, following = slots.first(), slots.following()
     if only_later and CERTIFICATE in given and not _later(given[CERTIFICATE], first, following):
         given = given | {CERTIFICATE: following[CERTIFICATE]}
@@ -125,17 +133,21 @@ def stage(slots: Slots, given: dict[str, bytes], name: str, *, only_later: bool 
     changed = {file: content for file, content in wanted.items() if first.get(file) != content}
     if not changed:
         withdrawn = slots.clear()
-        return f"withdrawn: the slot in force is what is wanted{moved}" if withdrawn else f"unchanged{moved}"
+        return (
+            f"withdrawn: the slot in force is already the requested one{moved}"
+            if withdrawn
+            else f"unchanged{moved}"
+        )
     if wanted == following:
         return f"unchanged: it waits in the next slot{moved}"
     _check(wanted, first, name)
     if _pair_fits(first) and CA in first:
         slots.clear(*changed)
         slots.write(slots.next, changed)
-        return f"staged: in force when the broker has let the agent in with it{moved}"
+        return f"staged: in force when the broker has accepted it{moved}"
     slots.clear()
     slots.write(slots.folder, changed)
-    return "in force: there was none that could be used"
+    return "in force: there was no usable certificate"
 
 
 def _later(pem: bytes, *slots: dict[str, bytes]) -> bool:
@@ -143,31 +155,32 @@ def _later(pem: bytes, *slots: dict[str, bytes]) -> bool:
 
 
 def _check(wanted: dict[str, bytes], first: dict[str, bytes], name: str) -> None:
-    """Raises Refused for what can be seen to be wrong without a broker."""
+    """Raise Refused for faults that can be found without a broker."""
     if missing := [file for file in FILES if file not in wanted]:
         raise Refused(f"there is no {' and no '.join(missing)}")
     if not _pair_fits(wanted):
-        raise Refused("the certificate is not of this box's key")
+        raise Refused("the certificate does not belong to this gateway's key")
     if (found := _name(wanted[CERTIFICATE])) != name:
-        raise Refused(f"the certificate is {found or 'nobody'}'s and not {name}'s")
+        raise Refused(f"the certificate is for {found or 'no name'}, not for {name}")
     fault = _chain_fault(wanted)
-    # A broker may ask for certificates of another CA than its own: then nothing here can tell.
+    # A broker may accept certificates of another CA than its own: then this check cannot decide.
     dated = fault is not None and ("expired" in fault or "not yet valid" in fault)
     if fault is not None and (dated or _chain_fault(first, dates=False) is None):
-        raise Refused(f"the certificate is not good: {fault}")
+        raise Refused(f"the certificate is not valid: {fault}")
 
 
-# -- for a box that no ssh reaches
+# -- for a gateway that ssh cannot reach
 
 
 def fetch(slots: Slots, settings: Path, site_id: Path, seen: Path) -> str:
-    """``stage`` what the server has for this box. ``settings`` are those of updates. Raises Refused."""
+    """``stage`` this gateway's certificate from the server. ``settings``: those of updates. Raises
+    Refused."""
     if not settings.is_file() or not site_id.is_file():
-        return "no server is asked"
+        return "no server is configured"
     kept, name = json.loads(settings.read_text(encoding="utf-8")), site_id.read_text(encoding="utf-8").strip()
     url = str(kept.get("url", "")).rstrip("/")
     if not url:
-        return "no server is asked"
+        return "no server is configured"
     if not url.startswith("https://"):
         raise Refused(f"url in {settings} must begin with https://")
     server = Server(url, str(kept.get("ca_file", "")))
@@ -180,26 +193,26 @@ def fetch(slots: Slots, settings: Path, site_id: Path, seen: Path) -> str:
         authorities = _signed(listed, signature, str(kept["public_key"]))
         serial = int(authorities["serial"])
         if serial < _serial(seen):
-            raise Refused(
-                f"the server's list of CAs is older ({serial}) than one seen before ({_serial(seen)})"
-            )
+            raise Refused(f"the server's list of CAs is older ({serial}) than a former one ({_serial(seen)})")
         given[CA] = str(authorities["ca"]).encode()
     with slots.locked():
-        told = stage(slots, given, name, only_later=True)
+        result = stage(slots, given, name, only_later=True)
     if serial > _serial(seen):
         new = seen.with_suffix(".new")
         new.write_text(json.dumps({"serial": serial}), encoding="utf-8")
         new.replace(seen)
-    return told
+    return result
 
 
 class Server:
+    """The https server of releases."""
+
     def __init__(self, url: str, ca_file: str) -> None:
         self._url = url
         self._tls = ssl.create_default_context(cafile=ca_file or None)
 
     def get(self, name: str) -> bytes | None:
-        """None: there is no such file. Raises Refused."""
+        """Return the file; None if there is none. Raises Refused."""
         address = f"{self._url}/{name}"
         try:
             with urllib.request.urlopen(address, timeout=60, context=self._tls) as answer:
@@ -211,7 +224,7 @@ class Server:
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise Unreachable(f"{address}: {error}") from error
         if len(found) > MOST_BYTES:
-            raise Refused(f"{address} is longer than it may be")
+            raise Refused(f"{address} is longer than {MOST_BYTES} bytes")
         return found
 
 
@@ -226,18 +239,18 @@ def _signed(text: bytes, signature: bytes, public_key: str) -> dict[str, Any]:
 
 
 def _serial(seen: Path) -> int:
-    """Of the newest list of CAs; a damaged memory is an error: an older list would be obeyed."""
+    """Return the serial of the newest list of CAs. A damaged file raises: an older list could be accepted."""
     try:
         return int(json.loads(seen.read_text(encoding="utf-8"))["serial"])
     except FileNotFoundError:
         return 0
 
 
-# -- what is in a slot
+# -- the content of a slot
 
 
 def fingerprint(slot: dict[str, bytes]) -> str:
-    """As edge_agent/mqtt/tls/certificates.py has it: of the certificate and the CA."""
+    """Return the digest of certificate and CA, the same as in edge_agent/mqtt/tls/certificates.py."""
     digest = hashlib.sha256()
     for name in (CERTIFICATE, CA):
         content = slot.get(name, b"")
@@ -255,27 +268,27 @@ def _pair_fits(slot: dict[str, bytes]) -> bool:
 
 
 def _name(pem: bytes) -> str:
-    told = _about(pem, "-subject", "-nameopt", "RFC2253")
-    return told.partition("subject=")[2].strip().removeprefix("CN=")
+    text = _about(pem, "-subject", "-nameopt", "RFC2253")
+    return text.partition("subject=")[2].strip().removeprefix("CN=")
 
 
 def _end(pem: bytes) -> int:
-    """Seconds since 1970; 0 for what is no certificate."""
+    """Return the end of validity in seconds since 1970; 0 if it is not a certificate."""
     try:
         return ssl.cert_time_to_seconds(_about(pem, "-enddate").partition("=")[2].strip())
     except ValueError:
         return 0
 
 
-def _about(pem: bytes, *asked: str) -> str:
+def _about(pem: bytes, *options: str) -> str:
     with _on_disk({CERTIFICATE: pem}) as folder:
-        return _run(["openssl", "x509", "-in", str(folder / CERTIFICATE), "-noout", *asked]).stdout
+        return _run(["openssl", "x509", "-in", str(folder / CERTIFICATE), "-noout", *options]).stdout
 
 
 def _chain_fault(slot: dict[str, bytes], *, dates: bool = True) -> str | None:
-    """What a broker with this CA would have against the certificate."""
+    """Return why a broker with this CA would refuse the certificate; None if it would accept it."""
     if CERTIFICATE not in slot or CA not in slot:
-        return "there is none"
+        return "there is no certificate or no CA"
     with _on_disk(slot) as folder:
         own, ca = str(folder / CERTIFICATE), str(folder / CA)
         verify = ["openssl", "verify", "-purpose", "sslclient", "-CAfile", ca, "-untrusted", own]
@@ -308,11 +321,12 @@ def _read(folder: Path) -> dict[str, bytes]:
 
 
 def _read_plain(path: Path) -> bytes:
-    """Of a file in a folder of somebody who is less than root. Raises OSError for what is no plain file."""
+    """Read a file in a folder that another user than root may write. Raises OSError if it is not a plain
+    file."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(f"{path} is no plain file")
+            raise OSError(f"{path} is not a plain file")
         return os.read(handle, MOST_BYTES)
     finally:
         os.close(handle)
@@ -337,15 +351,13 @@ def main() -> int:
             return 0
         with slots.locked():
             if args.command == "promote":
-                print(
-                    "promoted" if slots.promote() else "unchanged: nothing that the broker has let in waits"
-                )
+                print("promoted" if slots.promote() else "unchanged: the broker has accepted no next slot")
                 return 0
             names = {"key": KEY, "ca": CA, "certificate": CERTIFICATE}
             given = {names[key]: str(pem).encode() for key, pem in json.load(sys.stdin).items()}
             print(stage(slots, given, args.name))
     except Unreachable as error:
-        print(f"edge-certificates: {error}; asked again another time", file=sys.stderr)
+        print(f"edge-certificates: {error}; the next run asks again", file=sys.stderr)
     except (Refused, OSError, ValueError, KeyError, TypeError) as error:
         print(f"edge-certificates: {error}; nothing was changed", file=sys.stderr)
         return 1
@@ -354,20 +366,22 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="edge-certificates", description="The two slots of a box.", allow_abbrev=False
+        prog="edge-certificates",
+        description="Manage the two certificate slots of a gateway.",
+        allow_abbrev=False,
     )
     parser.add_argument("--folder", type=Path, default=Path("/etc/edge-agent/tls"))
     parser.add_argument("--note", type=Path, default=Path("/var/lib/edge-agent/certificates.json"))
     commands = parser.add_subparsers(dest="command", required=True)
     staging = commands.add_parser(
-        "stage", help="put what comes on stdin into the next slot", allow_abbrev=False
+        "stage", help="write the certificate on stdin to the next slot", allow_abbrev=False
     )
     staging.add_argument("--name", required=True, help="the gateway's id")
     commands.add_parser(
-        "promote", help="what the broker has let in becomes the first slot", allow_abbrev=False
+        "promote", help="make a slot that the broker accepted the first one", allow_abbrev=False
     )
     tending = commands.add_parser(
-        "tend", help="promote, and ask the server of releases for a certificate", allow_abbrev=False
+        "tend", help="promote, then ask the server of releases for a certificate", allow_abbrev=False
     )
     tending.add_argument("--settings", type=Path, default=Path("/etc/edge-agent/update.json"))
     tending.add_argument("--site-id", type=Path, default=Path("/etc/edge-agent/site-id"))

@@ -1,6 +1,6 @@
 """``python3 -m edge_update [SETTINGS]``, run as root by edge-agent-update.service.
 
-Exit codes: 0 nothing to do, or done; 1 something failed, and the box runs what it ran before.
+Exit codes: 0 nothing to do, or done; 1 failed, and the gateway runs the same release as before.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ def main() -> int:
     except UpdateError as error:
         print(f"edge-update: {error}", file=sys.stderr)
         return 1
-    # What the agent may read: what is told.
+    # The agent reads told.json.
     os.umask(0o022)
     settings.state.mkdir(parents=True, exist_ok=True)
     with (settings.state / "lock").open("w") as lock:
-        # Somebody may type the command while the service runs.
+        # An administrator may start the command while the service runs.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        asked = request.waits(settings.request)
+        requested = request.waits(settings.request)
         try:
-            good = Updater(settings, lambda told: print(f"edge-update: {told}", flush=True)).run()
-        except Exception:  # noqa: BLE001  # whatever it is: the path unit starts this again, and not at once
+            good = Updater(settings, lambda text: print(f"edge-update: {text}", flush=True)).run()
+        # After any error the path unit starts this program again, so it must wait first.
+        except Exception:  # noqa: BLE001
             traceback.print_exc()
             good = False
-        if asked or not good:
+        if requested or not good:
             Event().wait(settings.rest_s)
     return 0 if good else 1
 

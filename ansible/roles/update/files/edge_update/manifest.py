@@ -1,4 +1,4 @@
-"""What a release consists of, and whether whoever may sign releases has signed it."""
+"""Reads the signed list of a release's wheels, and verifies its signature."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Wheel:
 @dataclass(frozen=True)
 class Manifest:
     version: str
-    serial: int  # grows; an older manifest is never obeyed, whoever brings it
-    percent: int  # so many of the boxes that ask take it
+    serial: int  # only grows; an older manifest is refused, whatever its source
+    percent: int  # share of the gateways that install it when they ask the server
     wheels: tuple[Wheel, ...]
 
 
 def verified(text: bytes, signature: bytes, public_key: Path) -> Manifest:
-    """Raises UpdateError, for what is not signed and for anything that cannot be, although it was signed."""
+    """Return the manifest. Raises UpdateError if it is not signed, or signed but not valid."""
     with tempfile.TemporaryDirectory() as folder:
         paths = Path(folder, "manifest.json"), Path(folder, "manifest.json.sig")
         for path, content in zip(paths, (text, signature), strict=True):
@@ -55,5 +55,5 @@ def _parse(text: bytes) -> Manifest:
         raise UpdateError(f"the manifest cannot be read: {error}") from error
     named = all(WHEEL.fullmatch(wheel.name) and DIGEST.fullmatch(wheel.sha256) for wheel in wheels)
     if not VERSION.fullmatch(manifest.version) or not named:
-        raise UpdateError("the manifest names a version or a wheel that cannot be one")
+        raise UpdateError("the manifest has an invalid version, or a wheel with an invalid name or SHA-256")
     return manifest

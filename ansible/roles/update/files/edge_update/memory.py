@@ -1,4 +1,4 @@
-"""What root remembers, durably, and what it tells the agent."""
+"""Stores the state of updates durably, and publishes it for the agent."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from edge_update.settings import UpdateError
 
 @dataclass(frozen=True)
 class Trial:
-    """Written before the switch, gone after the verdict: while there is one, somebody has to judge."""
+    """A trial without a verdict: stored before the switch, deleted after the verdict."""
 
-    id: str  # of the command; empty for a release that this box fetched by itself
+    id: str  # of the command; empty for a release that this gateway fetched by itself
     version: str
-    before: str  # release to go back to; empty: none
-    cameras: tuple[str, ...]  # gave pictures before
-    connected: bool  # the broker was there before
-    begun: int = 0  # times that somebody began to judge
-    good: bool = False  # it stays
-    bad: str = ""  # why it goes back
+    before: str  # release for a rollback; empty: none
+    cameras: tuple[str, ...]  # sent pictures before
+    connected: bool  # the agent was connected before
+    begun: int = 0  # how often judging began
+    good: bool = False  # verdict: keep it
+    bad: str = ""  # verdict: the reason of the rollback
 
 
 class Memory:
     """``state.json``: serial, failed, last; ``trial.json``: the open trial; ``told.json``: for the agent.
 
-    ``pulled``: its time says when the server was asked last.
+    ``pulled``: its modification time is the last query of the server.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._state, self._trial, self._told = (
+        self._state, self._trial, self._published = (
             folder / f"{name}.json" for name in ("state", "trial", "told")
         )
         self._pulled = folder / "pulled"
@@ -42,7 +42,7 @@ class Memory:
     # -- state
 
     def state(self) -> dict[str, Any]:
-        """Raises UpdateError for a damaged file: without its serial an older manifest would be obeyed."""
+        """Raises UpdateError for a damaged file: without its serial an older manifest would be accepted."""
         try:
             found = json.loads(self._state.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -50,29 +50,31 @@ class Memory:
         except ValueError as error:
             raise UpdateError(self._damaged(str(error))) from error
         if not isinstance(found, dict):
-            raise UpdateError(self._damaged("no JSON object"))
+            raise UpdateError(self._damaged("not a JSON object"))
         return found
 
     def _damaged(self, why: str) -> str:
         return f"{self._state} is damaged: {why}; nothing is updated until it is removed"
 
-    def see(self, serial: int) -> None:
-        """Raises UpdateError for a manifest that is older than one seen before."""
+    def accept_serial(self, serial: int) -> None:
+        """Store the serial. Raises UpdateError if the manifest is older than a former one."""
         seen = int(self.state().get("serial", 0))
         if serial < seen:
-            raise UpdateError(f"the manifest is older ({serial}) than one seen before ({seen})")
+            raise UpdateError(
+                f"the manifest is older ({serial}) than a former one ({seen}); nothing was changed"
+            )
         if serial > seen:
             self._remember(serial=serial)
 
-    def gave_up(self, version: str) -> bool:
+    def has_failed(self, version: str) -> bool:
         return version in self.state().get("failed", [])
 
-    def give_up(self, version: str) -> None:
-        if not self.gave_up(version):
+    def mark_failed(self, version: str) -> None:
+        if not self.has_failed(version):
             self._remember(failed=[*self.state().get("failed", []), version][-10:])
 
-    def trust(self, version: str) -> None:
-        self._remember(failed=[one for one in self.state().get("failed", []) if one != version])
+    def clear_failed(self, version: str) -> None:
+        self._remember(failed=[failed for failed in self.state().get("failed", []) if failed != version])
 
     def _remember(self, **changes: object) -> None:
         write_durably(self._state, json.dumps(self.state() | changes))
@@ -80,21 +82,21 @@ class Memory:
     # -- the server of releases
 
     def pull_is_due(self, every_s: float) -> bool:
-        """Whether the server was asked long enough ago. A clock that went back counts as long enough."""
+        """Return whether it is time to ask the server; also True if the clock was set back."""
         try:
             age_s = time.time() - self._pulled.stat().st_mtime
         except FileNotFoundError:
             return True
         return not 0 <= age_s < every_s
 
-    def note_pull(self) -> None:
-        with contextlib.suppress(OSError):  # a full disk must not keep a box from a release that mends it
+    def record_pull(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk must not prevent a release that repairs it
             self._pulled.touch()
 
     # -- the open trial
 
     def trial(self) -> Trial | None:
-        """Raises UpdateError once for a damaged file, which is gone then: it would stop every update."""
+        """Raises UpdateError once for a damaged file and deletes it, because it would block every update."""
         try:
             kept = json.loads(self._trial.read_text(encoding="utf-8"))
             return Trial(**kept | {"cameras": tuple(kept["cameras"])})
@@ -102,9 +104,9 @@ class Memory:
             return None
         except (ValueError, KeyError, TypeError) as error:
             self.end_trial()
-            raise UpdateError(f"{self._trial} is damaged: {error!r}; what it was for stays") from error
+            raise UpdateError(f"{self._trial} is damaged: {error!r}; the release in force stays") from error
 
-    def note(self, trial: Trial, **changes: Any) -> Trial:
+    def store_trial(self, trial: Trial, **changes: Any) -> Trial:
         trial = replace(trial, **changes)
         write_durably(self._trial, json.dumps(asdict(trial)))
         return trial
@@ -112,41 +114,44 @@ class Memory:
     def end_trial(self) -> None:
         self._trial.unlink(missing_ok=True)
 
-    # -- what is told
+    # -- what the agent reads
 
-    def say(self, id: str, version: str, phase: str, until_s: float | None = None) -> None:
-        """What is being done now; ``until_s``: seconds from now until there is a verdict at the latest."""
+    def report_phase(self, id: str, version: str, phase: str, until_s: float | None = None) -> None:
+        """Publish the present phase; ``until_s``: seconds from now to the verdict, at most."""
         until = None if until_s is None else rfc3339(time.time() + until_s)
-        self._tell({"id": id, "version": version, "phase": phase, "until": until}, self.state().get("last"))
+        self._publish(
+            {"id": id, "version": version, "phase": phase, "until": until}, self.state().get("last")
+        )
 
     def conclude(self, id: str, version: str, outcome: str, text: str) -> None:
-        """``outcome``: in-force, reverted, or refused: nothing was switched."""
+        """Store and publish the result. ``outcome``: in-force, reverted, or refused (nothing was
+        switched)."""
         last = {"id": id, "version": version, "outcome": outcome, "text": text, "time": rfc3339(time.time())}
         try:
             self._remember(last=last)
-        finally:  # whoever asked is answered although the memory is damaged
-            self._tell(None, last)
+        finally:  # the command gets its answer although the state is damaged
+            self._publish(None, last)
 
     def last_id(self) -> str:
-        """Of the command that was answered last."""
+        """Return the id of the last answered command."""
         return str((self.state().get("last") or {}).get("id", ""))
 
-    def quiet(self) -> None:
-        """Nothing is being done: whatever a killed run has left said is over."""
-        with contextlib.suppress(UpdateError, OSError):  # a full disk must not keep a trial from its end
-            self._tell(None, self.state().get("last"))
+    def report_idle(self) -> None:
+        """Publish that nothing is being done; this ends the phase of a killed run."""
+        with contextlib.suppress(UpdateError, OSError):  # a full disk must not prevent the end of a trial
+            self._publish(None, self.state().get("last"))
 
-    def _tell(self, now: dict[str, Any] | None, last: dict[str, Any] | None) -> None:
-        write_durably(self._told, json.dumps({"now": now, "last": last}))
+    def _publish(self, now: dict[str, Any] | None, last: dict[str, Any] | None) -> None:
+        write_durably(self._published, json.dumps({"now": now, "last": last}))
 
 
 def rfc3339(at: float) -> str:
-    """In milliseconds, as the agent's messages have it."""
+    """Format a time with milliseconds, like the agent's messages."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
 
 
 def write_durably(path: Path, text: str) -> None:
-    """In one step, and still there after a power cut. Raises OSError."""
+    """Write a file in one step that survives a power cut. Raises OSError."""
     new = path.with_suffix(".new")
     with new.open("w", encoding="utf-8") as target:
         target.write(text)

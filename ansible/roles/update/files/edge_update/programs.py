@@ -1,4 +1,4 @@
-"""Other programs, asked with bounded patience."""
+"""Runs other programs, with a time limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 
 
 def run(command: list[str], timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
-    """A program that is missing or takes too long is one that failed."""
+    """Run a program. One that is missing or takes too long counts as failed."""
     try:
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False

@@ -1,4 +1,4 @@
-"""Releases side by side, each an environment of its own, and the one symlink that says which is in force."""
+"""Releases side by side, each in its own virtual environment; a symlink names the one in force."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_update.programs import run
 from edge_update.settings import UpdateError
 
 UNPACKED = 4
-"""The wheels of a box unpack to 3.1 times their size; byte code and pip come on top."""
+"""Disk space for each byte of a wheel: wheels unpack to 3.1 times their size, plus byte code and pip."""
 KEEP_FREE = 100_000_000  # for the outbox
 CHECK_UNIT = "edge-agent-check.service"
 ANSWER_BYTES = 65536
@@ -21,20 +21,20 @@ ANSWER_BYTES = 65536
 
 class Releases:
     def __init__(self, folder: Path, answer: Path) -> None:
-        """``answer``: the file that CHECK_UNIT writes, in a folder of root's."""
+        """``answer``: the file that CHECK_UNIT writes, in a folder of root."""
         self._folder = folder
         self._answer = answer
         self.wheels = folder / "wheels"
 
     def in_force(self) -> str:
-        """Its version; empty where there is none."""
+        """Return the version in force; empty if there is none."""
         try:
             return Path(os.readlink(self._folder / "current")).name
         except OSError:
             return ""
 
     def switch(self, version: str) -> None:
-        """In one step: at no moment is there none."""
+        """Put a release in force in one step, so that ``current`` always exists."""
         self._link("current", version)
         sync_folder(self._folder)
 
@@ -48,25 +48,25 @@ class Releases:
         return (self._folder / version / ".complete").exists()
 
     def runs(self, version: str) -> bool:
-        """Whether there is something to put in force."""
+        """Return whether the release exists and can be put in force."""
         return bool(version) and os.access(self._agent(version), os.X_OK)
 
     def install(self, manifest: Manifest) -> None:
-        """From root's own wheels. Raises UpdateError; a half installed release does not stay."""
+        """Install from root's own wheels. Raises UpdateError; a partly installed release is deleted."""
         place = self._folder / manifest.version
         if self.complete(manifest.version):
             return
         shutil.rmtree(place, ignore_errors=True)
         try:
             self._build(manifest, place)
-            os.sync()  # a power cut must not leave the stamp without what it stands for
+            os.sync()  # after a power cut the stamp must not exist without the release
             (place / ".complete").touch()
         except (UpdateError, OSError):
             shutil.rmtree(place, ignore_errors=True)
             raise
 
-    def need_room(self, manifest: Manifest) -> None:
-        """Raises UpdateError where the disk is too full for the wheels and what is in them."""
+    def require_space(self, manifest: Manifest) -> None:
+        """Raise UpdateError if the disk has no space for the wheels and their content."""
         needed = UNPACKED * sum(wheel.size for wheel in manifest.wheels) + KEEP_FREE
         free = shutil.disk_usage(self._folder).free
         if free < needed:
@@ -88,24 +88,24 @@ class Releases:
                 raise UpdateError(f"{version} cannot be installed: {done.stderr.strip()[-500:]}")
 
     def check(self, version: str) -> None:
-        """Ask the release for its version and its word on the configuration, as the agent's user.
+        """Ask the release for its version and let it check the configuration, as the agent's user.
 
-        Raises UpdateError. The configuration is the box's own and can be put right, so the version is not
-        given up.
+        Raises UpdateError. The version is not marked as failed, because the gateway's own configuration can
+        be corrected.
         """
         self._answer.unlink(missing_ok=True)
         self._link("candidate", version)
         done = run(["systemctl", "start", CHECK_UNIT], timeout_s=300)
-        said, _, complaint = self._said().partition("\n")
-        if said != f"edge-agent {version}":
+        answer, _, complaint = self._read_answer().partition("\n")
+        if answer != f"edge-agent {version}":
             raise UpdateError(
-                f"what was installed as {version} does not say so: {said or done.stderr.strip()}"
+                f"the release installed as {version} reports another version: {answer or done.stderr.strip()}"
             )
         if done.returncode:
-            raise UpdateError(f"{version} does not take this box's configuration: {complaint.strip()[-500:]}")
+            raise UpdateError(f"{version} refuses this gateway's configuration: {complaint.strip()[-500:]}")
 
-    def _said(self) -> str:
-        """The first bytes of the answer: a release may say as much as it likes."""
+    def _read_answer(self) -> str:
+        """Read the first bytes of the answer: a faulty release may write any amount."""
         try:
             with self._answer.open("rb") as file:
                 return file.read(ANSWER_BYTES).decode("utf-8", "replace")

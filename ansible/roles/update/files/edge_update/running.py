@@ -1,4 +1,4 @@
-"""The agent as it runs now: what systemd says of its process, and what it says of itself."""
+"""Reads the state of the running agent: its process from systemd, and its status from its socket."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class Process:
-    invocation: str  # another one for each start; empty: it does not run
-    restarts: int  # by systemd itself, since somebody started it
-    failed: bool  # systemd has given it up
+    invocation: str  # a new one for each start; empty: it does not run
+    restarts: int  # by systemd itself, since the last start on request
+    failed: bool  # systemd does not restart it any more
 
 
 @dataclass(frozen=True)
 class Status:
     version: str
     connected: bool
-    cameras: frozenset[str]  # those that have given a picture
+    cameras: frozenset[str]  # those that have sent a picture
 
 
 def process() -> Process:
@@ -43,31 +43,34 @@ def process() -> Process:
 
 
 def restart() -> None:
-    """Asks for it; how it ends is for the trial to see."""
+    """Request a restart of the agent; the trial shows whether it succeeded."""
     run(["systemctl", "reset-failed", UNIT])
     run(["systemctl", "restart", "--no-block", UNIT], timeout_s=300)
 
 
 def status(path: Path, timeout_s: float = TIMEOUT_S) -> Status | None:
-    """None: it does not answer. It is the agent user's word: read with care, and used for a verdict only."""
+    """Return the agent's status; None if it does not answer.
+
+    The agent's user controls this text: it is parsed with care and decides only about the trial.
+    """
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             until = time.monotonic() + timeout_s
-            asker.settimeout(timeout_s)
-            asker.connect(str(path))
+            client.settimeout(timeout_s)
+            client.connect(str(path))
             text = b""
-            while len(text) < MOST_BYTES and (block := asker.recv(65536)):
+            while len(text) < MOST_BYTES and (block := client.recv(65536)):
                 text += block
-                # For the whole answer: a byte now and then would hold root for ever.
-                asker.settimeout(max(0.001, until - time.monotonic()))
+                # A limit for the whole answer: single bytes could otherwise block root for ever.
+                client.settimeout(max(0.001, until - time.monotonic()))
         raw = json.loads(text)
         beat, connected = raw["heartbeat"], raw["connected"]
-        cameras = {name for name, camera in beat.get("cameras", {}).items() if _gives_pictures(camera)}
+        cameras = {name for name, camera in beat.get("cameras", {}).items() if _has_pictures(camera)}
         return Status(str(beat["version"]), connected is True, frozenset(cameras))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _gives_pictures(camera: dict[str, Any]) -> bool:
+def _has_pictures(camera: dict[str, Any]) -> bool:
     """A camera that is offline keeps the age of its last picture."""
     return camera.get("state") in ("online", "degraded") and camera.get("last_frame_age_s") is not None

@@ -1,4 +1,4 @@
-"""What root has set, and where things lie on a box."""
+"""The settings that root has written, and the paths on a gateway."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ SETTINGS = Path("/etc/edge-agent/update.json")
 
 
 class UpdateError(Exception):
-    """Why nothing comes of it; the box runs what it ran before."""
+    """Why the update failed; the gateway runs the same release as before."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The file names what differs from this; paths are for tests."""
+    """Settings and their defaults; the file has those that differ. Paths are for tests."""
 
     public_key: Path  # of the releases: Ed25519, PEM
-    url: str = ""  # https://…, the folder with manifest.json; empty: nobody is asked
-    ca_file: str = ""  # of that server; empty: the system's
-    trial_s: float = 180.0  # so long all must be well without a break
-    settle_s: float = 300.0  # so long it may be unwell on end
+    url: str = ""  # https://…, the folder with manifest.json; empty: no server is asked
+    ca_file: str = ""  # CA of that server; empty: those of the system
+    trial_s: float = 180.0  # the release must be healthy for this time without interruption
+    settle_s: float = 300.0  # longest time without health before a rollback
     releases: Path = Path("/opt/edge-agent")
     state: Path = Path("/var/lib/edge-agent-update")
     site_id: Path = Path("/etc/edge-agent/site-id")
     request: Path = Path("/run/edge-agent/requests/update")
-    inbox: Path = Path("/var/lib/edge-agent/update")  # wheels that the agent was sent
+    inbox: Path = Path("/var/lib/edge-agent/update")  # wheels that the agent received
     status_socket: Path = Path("/run/edge-agent/status.sock")
     poll_s: float = 2.0
-    rest_s: float = 10.0  # after a request, so that none can keep the box busy
-    pull_every_s: float = 3600.0  # the server is asked this often although requests come without end
+    rest_s: float = 10.0  # pause after a request, so that requests cannot keep the gateway busy
+    pull_every_s: float = 3600.0  # the server is asked at least this often, also while requests arrive
 
     @classmethod
     def read(cls, path: Path) -> Settings:

@@ -1,8 +1,9 @@
-"""Judges a release that was put in force: is it as good as the one before was?
+"""Judges a release that was put in force: is it as good as the one before?
 
-Well is: the same process, connected to the broker, and a picture from every camera that gave some before.
-It stays when it was well for ``trial_s`` without a break. It goes back when it was unwell for ``settle_s`` on
-end, when its process ended too often, or when it still is on trial after ``longest_s``.
+Healthy means: the same process, connected to the broker, with a picture from every camera that sent some
+before. The release is kept when it was healthy for ``trial_s`` without interruption. It is rolled back when
+it was unhealthy for ``settle_s`` without interruption, when its process ended too often, or when there is no
+verdict after ``longest_s``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from edge_update.settings import Settings
 
 SILENT = "it does not answer"
 CRASHES = 3
-"""One may be the box's fault; systemd takes about 12 s for three of a release that dies at import."""
+"""One may be a fault of the gateway. For a release that dies at import, three take systemd about 12 s."""
 
 
 def longest_s(settings: Settings) -> float:
@@ -35,38 +36,38 @@ class Judge:
     pause: Callable[[float], object] = field(default_factory=lambda: threading.Event().wait)
 
     def verdict(self) -> str:
-        """Why it has to go back; empty: it stays. Blocks for ``longest_s`` at most."""
-        begun = unwell_since = self.monotonic()
-        well_since: float | None = None
-        ends, seen = _Ends(), set[str]()
+        """Return why the release must be rolled back; empty: it is kept. Blocks for ``longest_s`` at most."""
+        begun = unhealthy_since = self.monotonic()
+        healthy_since: float | None = None
+        ends, seen = _ProcessEnds(), set[str]()
         while True:
             process, now = self.process(), self.monotonic()
             again = ends.count(process)
             if again:
                 seen.clear()
             if process.failed:
-                return "crashing: systemd has given it up"
+                return "crashing: systemd restarts it no more"
             crashing = f"crashing: it ended {ends.count_of} times in {now - begun:.0f} s"
             if ends.count_of >= CRASHES:
                 return crashing
             missing = list(self._missing(process, seen))
             if missing or again:
-                unwell_since = unwell_since if well_since is None else now
-                well_since = None
-            elif well_since is None:
-                well_since = now
-            if well_since is not None and now - well_since >= self.settings.trial_s:
+                unhealthy_since = unhealthy_since if healthy_since is None else now
+                healthy_since = None
+            elif healthy_since is None:
+                healthy_since = now
+            if healthy_since is not None and now - healthy_since >= self.settings.trial_s:
                 return ""
-            if missing and now - unwell_since >= self.settings.settle_s:
+            if missing and now - unhealthy_since >= self.settings.settle_s:
                 if ends.count_of and missing[0] == SILENT:
                     return crashing
-                return f"deaf: {missing[0]} for {now - unwell_since:.0f} s"
+                return f"unhealthy: {missing[0]} for {now - unhealthy_since:.0f} s"
             if now - begun >= longest_s(self.settings):
-                return f"it was never well for {self.settings.trial_s:.0f} s without a break"
+                return f"it was never healthy for {self.settings.trial_s:.0f} s without interruption"
             self.pause(self.settings.poll_s)
 
     def _missing(self, process: Process, seen: set[str]) -> Iterator[str]:
-        """``seen``: cameras that this process has had a picture from; one is enough."""
+        """Yield what is missing. ``seen``: cameras from which this process had a picture; one is enough."""
         status = self.status() if process.invocation else None
         if status is None:
             yield SILENT
@@ -80,16 +81,15 @@ class Judge:
                 yield f"no picture from {camera}"
 
 
-class _Ends:
-    """How often the process has ended on its own since the trial began."""
+class _ProcessEnds:
+    """Counts how often the process has ended without a request since the trial began."""
 
     def __init__(self) -> None:
         self.count_of = 0
         self._seen: Process | None = None
 
     def count(self, process: Process) -> bool:
-        """Whether it is another process than at the last look. While none runs, or systemd does not say,
-        there is nothing to compare."""
+        """Return whether the process is another one than at the last call; False while none is known."""
         if not process.invocation:
             return False
         before, self._seen = self._seen, process

@@ -1,4 +1,4 @@
-"""The wheels of a release, in root's own folder: fetched from the server or copied from the agent's inbox."""
+"""Brings the wheels of a release into root's own folder, from the server or from the agent's inbox."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ BLOCK = 65536
 
 class Source(Protocol):
     def bring(self, wheel: Wheel, part: Path) -> None:
-        """Puts it, or more of it than before, into ``part``. Raises UpdateError."""
+        """Write the wheel, or a further part of it, to ``part``. Raises UpdateError."""
         ...
 
 
 def gather(wheels: Iterable[Wheel], folder: Path, source: Source) -> None:
-    """Only what is not there yet. What has a wheel's name in ``folder``, which is root's, is verified."""
+    """Bring the missing wheels. Afterwards each file in ``folder`` with the name of a wheel is verified."""
     folder.mkdir(parents=True, exist_ok=True)
     for wheel in wheels:
         path = folder / wheel.name
@@ -34,15 +34,17 @@ def gather(wheels: Iterable[Wheel], folder: Path, source: Source) -> None:
         part = path.with_suffix(".part")
         source.bring(wheel, part)
         if part.stat().st_size < wheel.size:
-            raise UpdateError(f"{wheel.name} came in part only; the rest is fetched next time")
+            raise UpdateError(f"only a part of {wheel.name} arrived; the next run fetches the rest")
         if _digest(part) != wheel.sha256:
             part.unlink()
-            raise UpdateError(f"{wheel.name} is not what the manifest says; it is fetched again next time")
+            raise UpdateError(
+                f"{wheel.name} does not have the SHA-256 of the manifest; the next run fetches it again"
+            )
         part.replace(path)
 
 
 def prune(wheels: Iterable[Wheel], folder: Path) -> None:
-    """Others than these are gone."""
+    """Delete all other wheels."""
     wanted = {wheel.name for wheel in wheels}
     for old in (*folder.glob("*.whl"), *folder.glob("*.part")):
         if old.name not in wanted:
@@ -50,7 +52,7 @@ def prune(wheels: Iterable[Wheel], folder: Path) -> None:
 
 
 class Server:
-    """An https server with a folder; what came in part is gone on with."""
+    """An https server with a folder; an interrupted download is continued."""
 
     def __init__(self, url: str, ca_file: str) -> None:
         self._url = url.rstrip("/")
@@ -65,26 +67,26 @@ class Server:
             self.download(f"wheels/{wheel.name}", target, wheel.size - have, have)
 
     def download(self, name: str, target: IO[bytes], most: int, offset: int = 0) -> None:
-        """At most ``most`` bytes from ``offset`` on. Raises UpdateError."""
+        """Download at most ``most`` bytes, from ``offset`` on. Raises UpdateError."""
         asked = urllib.request.Request(f"{self._url}/{name}")
         if offset:
             asked.add_header("Range", f"bytes={offset}-")
         try:
             with urllib.request.urlopen(asked, timeout=60, context=self._tls) as answer:
-                if offset and answer.status != 206:  # a server that always begins at the start
+                if offset and answer.status != 206:  # this server always sends the whole file
                     target.truncate(0)
                     most += offset
                 while block := answer.read(BLOCK):
                     most -= len(block)
                     if most < 0:
-                        raise UpdateError(f"{name} is longer than it may be")
+                        raise UpdateError(f"{name} is longer than allowed; it is not used")
                     target.write(block)
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise UpdateError(f"{self._url}/{name}: {error}") from error
 
 
 class Inbox:
-    """What the agent was sent. Root copies first and verifies its copy: whatever becomes of the original."""
+    """The wheels that the agent received. Root verifies its own copy: the agent could change the original."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -94,13 +96,13 @@ class Inbox:
             with request.opened(self._folder / wheel.name) as original:
                 _copy(original, part, wheel.size)
         except FileNotFoundError as error:
-            raise UpdateError(f"{wheel.name} is not on the box") from error
+            raise UpdateError(f"{wheel.name} is not on the gateway") from error
         except OSError as error:
             raise UpdateError(f"{wheel.name} cannot be copied: {error}") from error
 
 
 def _copy(original: BinaryIO, part: Path, size: int) -> None:
-    """At most ``size`` bytes, and one more where it is longer: then it is not what was signed."""
+    """Copy at most ``size`` bytes, and one more if the file is longer: then it is not the signed one."""
     with part.open("wb") as target:
         left = size + 1
         while left and (block := original.read(min(BLOCK, left))):
