@@ -1,4 +1,4 @@
-"""A monitoring room: the invented city, its console, and a real Chromium that somebody has logged in with."""
+"""A monitoring room: the invented city, its console, and a real Chromium with a login."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Room:
             self.browser.give_cookie(house.url, cookie.name, cookie.value or "")
 
     def open(self, path: str) -> None:
-        """And wait until it is there, with its live stream."""
+        """Open a page, and wait for it and its live stream."""
         self.browser.run("document.body.dataset.left = 'yes'")
         self.browser.open(self.house.url + path)
         self.browser.wait_until(

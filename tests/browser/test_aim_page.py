@@ -52,6 +52,6 @@ PIXEL = (
 
 
 def shoot(phone: Chromium, name: str) -> None:
-    """For people, where they ask for it: EDGE_AGENT_SCREENSHOTS is the folder."""
+    """Store a screenshot for people, if EDGE_AGENT_SCREENSHOTS names a folder."""
     if SHOWN.is_dir():
         phone.screenshot(SHOWN / f"aim-{name}.png")

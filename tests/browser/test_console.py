@@ -1,4 +1,4 @@
-"""The console in a real Chromium: how fast it is there, how it looks, keyboard, names, contrast, the bell."""
+"""The console in a real Chromium: its speed, layout, keyboard, names, contrast and sound."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def room(house: CityHouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def alarm_page(house: CityHouse) -> str:
-    """Of an alarm with a picture, that is over."""
+    """The page of an alarm that has ended and has a picture."""
     listed = house.browser("minh").get("/events?severity=17").text
     rows = re.findall(r'href="(/events/\d+)".*?"/sites/([\w-]+)"', listed[listed.index("<main") :], re.S)
     return str(next(page for page, site in rows if site == "pk-003"))
@@ -81,7 +81,7 @@ def test_nothing_is_cut_off_and_everything_has_a_name(room: Room, name: str, siz
     assert room.browser.complaints == []
 
 
-def test_who_holds_a_phone_can_change_the_password_and_log_out(room: Room) -> None:
+def test_on_a_phone_the_password_can_be_changed_and_the_user_can_log_out(room: Room) -> None:
     room.browser.resize(*PHONE, phone=True)
     room.open("/")
     for what in ("header a[href='/password']", "header form[action='/logout'] button"):
@@ -108,17 +108,17 @@ def test_a_screen_reader_hears_what_a_thing_is(room: Room) -> None:
     room.browser.resize(*WALL)
     room.open("/")
     nodes = room.browser.ask("Accessibility.getFullAXTree")["nodes"]
-    told = {
+    named = {
         (node["role"]["value"], node.get("name", {}).get("value", ""))
         for node in nodes
         if not node.get("ignored") and "role" in node
     }
-    names = {name for role, name in told if role == "button"}
+    names = {name for role, name in named if role == "button"}
     assert any(re.fullmatch(r"Nhận xử lý: Xâm nhập vùng, .*, Cổng", name) for name in names), names
-    assert ("searchbox", "Tìm kiếm") in told
-    assert ("navigation", "Các trang") in told
-    assert any(role == "image" and "cần xử lý" in name for role, name in told)
-    silent = [each for each in told if each[0] in ("button", "link", "textbox", "searchbox") and not each[1]]
+    assert ("searchbox", "Tìm kiếm") in named
+    assert ("navigation", "Các trang") in named
+    assert any(role == "image" and "cần xử lý" in name for role, name in named)
+    silent = [each for each in named if each[0] in ("button", "link", "textbox", "searchbox") and not each[1]]
     assert silent == []
 
 
@@ -144,7 +144,7 @@ def test_the_keyboard_gets_everywhere_and_shows_where_it_is(room: Room) -> None:
         assert stop in seen
 
 
-def test_whoever_wants_no_motion_gets_none(room: Room) -> None:
+def test_reduced_motion_is_respected(room: Room) -> None:
     room.browser.prefer(prefers_reduced_motion="reduce")
     room.open("/")
     row = "document.querySelector('.rows li')"
@@ -153,7 +153,7 @@ def test_whoever_wants_no_motion_gets_none(room: Room) -> None:
     room.browser.prefer()
 
 
-def test_an_alarm_sounds_until_somebody_acknowledges_it(house: CityHouse, room: Room) -> None:
+def test_an_alarm_sounds_until_it_is_acknowledged(house: CityHouse, room: Room) -> None:
     room.browser.resize(*WALL)
     room.open("/")
     room.browser.wait_until("document.getElementById('bell').textContent === 'Bấm để bật chuông'")
@@ -167,7 +167,7 @@ def test_an_alarm_sounds_until_somebody_acknowledges_it(house: CityHouse, room: 
     room.browser.press("Enter")
     room.browser.wait_until(f"{ringing} === 2")
     assert room.run("document.querySelector('#alarms').contains(document.activeElement)"), "the focus is lost"
-    # Somebody else, at another desk.
+    # Another user, at another desk.
     lan = house.browser("lan")
     page = lan.get("/alerts").text
     for subject in sorted(set(re.findall(r'name="subject" value="(event [^"]+)"', page))):
@@ -187,7 +187,7 @@ def test_language_is_remembered(room: Room) -> None:
     room.browser.wait_until("document.documentElement.lang === 'vi'")
 
 
-@pytest.mark.skipif(not SHOTS.is_dir(), reason="nobody asks for pictures: EDGE_AGENT_SCREENSHOTS")
+@pytest.mark.skipif(not SHOTS.is_dir(), reason="pictures are made only with EDGE_AGENT_SCREENSHOTS")
 def test_pictures_for_the_guide(tmp_path: Path) -> None:
     """Of a city of its own, with its alarms as they came."""
     with CityHouse(tmp_path) as fresh:

@@ -49,7 +49,7 @@ class Fleet:
         return self.house.city.gateways[name]
 
     def say(self, gateway: str, kind: str, severity: int) -> float:
-        """When it was published, in seconds since 1970."""
+        """Publish an event, and return the time in seconds since 1970."""
         event = CityEvent(round(time.time() * 1000), self.gateway(gateway), "cam-1", kind, severity)
         _, message = next(messages_of(event))
         now = time.time()
@@ -104,7 +104,7 @@ def test_a_new_alarm_is_spoken_and_sounds(fleet: Fleet, room: Room) -> None:
     assert "kb-003" in room.run("document.querySelector('#alarms li').innerHTML")
 
 
-def test_what_somebody_types_is_not_taken_away(fleet: Fleet, room: Room) -> None:
+def test_typed_text_survives_a_refresh(fleet: Fleet, room: Room) -> None:
     room.open("/alerts")
     room.browser.wait_until("document.getElementById('live').className.includes('on')")
     room.run("document.querySelector('#desk input[name=note]').value = 'gọi bảo vệ'")

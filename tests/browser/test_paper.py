@@ -1,4 +1,4 @@
-"""The report on paper: a site with four cameras, and something to say of each, is one sheet of A4."""
+"""The report on paper: a site with four cameras and a remark on each fits on one sheet of A4."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ pytestmark = pytest.mark.skipif(
 VOWELS = "aăâeêioôơuưy"
 MARKS = ("", "\u0300", "\u0301", "\u0309", "\u0303", "\u0323")
 LETTERS = [unicodedata.normalize("NFC", vowel + mark) for vowel in VOWELS for mark in MARKS]
-# A letter that the report's font does not have comes out of the next one, which differs between the two.
+# A letter that the report's font lacks comes from the next font, which differs between the two.
 MISSING = """
 (async () => {
     await Promise.all([...document.fonts].map(face => face.load()));
@@ -96,7 +96,7 @@ MISSING = """
 
 
 def a_report(tmp_path: Path) -> Path:
-    """Of a site with four cameras, and something to say of each."""
+    """A site with four cameras and a remark on each."""
     names = [f"cam-{number}" for number in range(1, 5)]
     gateway = {"id": "dt-001", "ward": "de-tham", "name": "Lý Thường Kiệt – Lê Quý Đôn"}
     settings = load(write_config(tmp_path, cameras=[], broker_port=1, gateway=gateway))
@@ -110,10 +110,10 @@ def a_report(tmp_path: Path) -> Path:
     results = (*BOX, *(result for name in names for result in of_camera(name)))
     broken = CheckResult("cam-4", "camera-no_video", {"detail": "-"}, accepted="chưa giao camera")
     found = Examination(settings, (*results, broken), seen, 10.0)
-    told = document(found, "vi", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
+    report = document(found, "vi", datetime(2026, 11, 25, tzinfo=UTC), tmp_path)
     upright = jpeg(np.full((1280, 960, 3), 90, np.uint8))
     page = tmp_path / "report.html"
-    page.write_bytes(make_report(found, told, "vi", photo=upright, by="Nguyễn Văn An"))
+    page.write_bytes(make_report(found, report, "vi", photo=upright, by="Nguyễn Văn An"))
     return page
 
 

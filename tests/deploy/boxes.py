@@ -47,7 +47,7 @@ _SSH_OPTIONS = (
 
 
 def wait_until(true: Callable[[], object], timeout_s: float, what: str) -> None:
-    """Looks every second: each look goes over ssh, and both sides have other things to do."""
+    """Check once a second, because each check goes over ssh and both sides are busy."""
     deadline, pause = time.monotonic() + timeout_s, threading.Event()
     while not true():
         assert time.monotonic() < deadline, f"{what} not within {timeout_s} s"
@@ -66,21 +66,21 @@ class Box:
     process: subprocess.Popen[bytes] | None = None
 
     def ssh(self, command: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """Runs it as the login user; never raises on a bad exit code."""
+        """Run a command as the login user; an exit code other than 0 does not raise."""
         words = ["ssh", *_SSH_OPTIONS, "-i", str(self.key), f"{self.user}@{self.address}", command]
         return subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
         )
 
     def run(self, command: str, timeout_s: float = 60.0) -> str:
-        """What it prints as root; raises AssertionError with the box's words when it fails."""
+        """Run a command as root and return its output. Raises AssertionError with the error output."""
         quoted = command.replace("'", "'\\''")
         done = self.ssh(f"sudo sh -c '{quoted}'", timeout_s)
         assert done.returncode == 0, f"{self.name}: {command}: {done.returncode}: {done.stderr}{done.stdout}"
         return done.stdout.strip()
 
     def inventory_line(self, name: str = "") -> str:
-        """``dt-001 ansible_host=...``: enough for Ansible to come in. ``name``: instead of the box's own."""
+        """``dt-001 ansible_host=...``, with which Ansible can connect. ``name``: instead of the box's own."""
         options = " ".join(_SSH_OPTIONS)
         return (
             f"{name or self.name} ansible_host={self.address} ansible_user={self.user} "
@@ -96,7 +96,7 @@ class Box:
             pause.wait(0.2)
 
     def power_off(self) -> None:
-        """An orderly shutdown, and the plug when that takes too long."""
+        """Shut down; pull the plug if that takes too long."""
         if self.process is None:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -106,10 +106,10 @@ class Box:
             self.pull_the_plug()
 
     def pull_the_plug(self) -> None:
-        """Every process of the box dies at once."""
+        """Kill every process of the box at once."""
         if self.process is None:
             return
-        # The box's init, not nspawn: without its nspawn it would live on.
+        # Kill the box's init, not nspawn: it would survive the end of nspawn.
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for pid in children.read_text().split() if self.process.poll() is None else ():
             os.kill(int(pid), signal.SIGKILL)
@@ -145,7 +145,7 @@ class Boxes:
         return self.key.with_suffix(".pub").read_text().strip()
 
     def create(self, name: str) -> Box:
-        """A blank card, not yet in a box: its files can be changed before ``boot``."""
+        """Create a blank card: its files can be changed before ``boot``."""
         base = debian_root()
         place = self._folder / name
         upper, work, root = place / "upper", place / "work", place / "root"
@@ -160,7 +160,7 @@ class Boxes:
         return box
 
     def boot(self, box: Box) -> None:
-        """Returns when the box can be reached. What it boots from is what it had at its last stop."""
+        """Boot and wait until the box can be reached. It keeps its files of the last stop."""
         machine = f"{self._network.bridge}-{box.name}"
         _forget(machine)
         with (box.root.parent / "console.log").open("ab") as console:
@@ -186,13 +186,13 @@ class Boxes:
         box.wait_for_ssh()
 
     def start(self, name: str) -> Box:
-        """A new box, running."""
+        """Create and boot a box."""
         box = self.create(name)
         self.boot(box)
         return box
 
     def _write_card(self, box: Box, proxy: str) -> None:
-        """What differs from box to box: address, names, who may come in, where packages come from."""
+        """Write what differs between boxes: address, names, permitted logins, source of packages."""
         _write(
             box.root / "etc/systemd/network/10-wired.network",
             f"[Match]\nName=host0\n[Network]\nAddress={box.address}/24\nGateway={self._network.address(1)}\n"
@@ -210,7 +210,7 @@ class Boxes:
 
 
 def _forget(machine: str) -> None:
-    """What an nspawn that was killed has left over lets no other one of that name start."""
+    """Remove what a killed nspawn left over, because it blocks a box with the same name."""
     for left in Path("/run/systemd/nspawn").glob(f"*/{machine}"):
         subprocess.run(["umount", "--quiet", "--lazy", str(left)], check=False)
         with contextlib.suppress(OSError):

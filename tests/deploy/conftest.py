@@ -1,4 +1,4 @@
-"""Boxes for the tests: none of them runs where systemd-nspawn cannot.
+"""Boxes for the tests, which are skipped where systemd-nspawn cannot run.
 
 Four families of tests run beside each other, each with boxes of its own: a fleet of stand-ins, a site with
 the real agent in its first hour, one in its later life, and a box that gets updates. Within a family the
@@ -73,7 +73,7 @@ def cameras(site_network: Network, tmp_path_factory: pytest.TempPathFactory) -> 
 def blank_site(
     site_boxes: Boxes, cameras: RtspServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Provisioning:
-    """A broker and a box that nobody has touched yet. The site's only camera is not delivered."""
+    """An unchanged broker and box. The site's only camera is not delivered."""
     for folder, words in ((WHEELHOUSE, ""), (CENTRE, " FOR=centre")):
         if not folder.is_dir():
             pytest.skip(f"{folder} is missing: make wheelhouse ARCH=x86_64{words}")

@@ -22,7 +22,7 @@ _HEADER = "site;ward;name;latitude;longitude;board;ssh_host;camera;camera_url\n"
 
 @dataclass(frozen=True)
 class Play:
-    """How a run of ansible-playbook ended."""
+    """The result of a run of ansible-playbook."""
 
     code: int
     text: str
@@ -35,7 +35,7 @@ class Play:
 
 
 class Control:
-    """Everything it makes is below ``folder``: the CA too."""
+    """All its files are below ``folder``, also the CA."""
 
     def __init__(self, folder: Path, broker: Box, roles: Sequence[Path] = ()) -> None:
         self.folder = folder
@@ -67,11 +67,11 @@ class Control:
         assert fleet(["build", str(sheet), "--prune"]) == 0
 
     def set_variables(self, **variables: str) -> None:
-        """Of every host, from now on."""
+        """Set variables of every host, from now on."""
         (self._groups / "own.json").write_text(json.dumps(variables), encoding="utf-8")
 
     def play(self, book: str | Path, *arguments: str, timeout_s: float = 600) -> Play:
-        """A playbook of ``ansible/``, or any by its path."""
+        """Run a playbook of ``ansible/``, or any by its path."""
         environ = os.environ | {
             "ANSIBLE_CONFIG": str(ROOT / "ansible/ansible.cfg"),
             "ANSIBLE_ROLES_PATH": str(self._books / "roles"),
@@ -91,7 +91,7 @@ class Control:
         return Play(done.returncode, done.stdout + done.stderr)
 
     def play_well(self, book: str | Path, *arguments: str) -> Play:
-        """The same, which must end well."""
+        """Run a playbook that must succeed."""
         play = self.play(book, *arguments)
         assert play.code == 0, play.text[-6000:]
         return play
@@ -100,7 +100,7 @@ class Control:
 def _books(folder: Path, roles: Sequence[Path]) -> Path:
     """A copy of the playbooks, whose ``roles`` beside them are the real ones but for those in ``roles``.
 
-    Ansible looks beside a playbook first, wherever a link leads, so copies they must be.
+    Ansible searches roles beside the playbook first and follows links, so the playbooks must be copies.
     """
     folder.mkdir()
     for book in (ROOT / "ansible").glob("*.yml"):

@@ -1,4 +1,4 @@
-"""What the cameras of the site show: footage where there is some, else somebody rendered who walks by."""
+"""The pictures of the site's cameras: footage if there is some, else a rendered person walking by."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sub_streams(folder: Path) -> dict[str, Path]:
     data = os.environ.get(TEST_DATA)
     if not data:
         walker = walking_clip(folder / "walker.mp4")
-        # The rendered place is soft, and a lens in focus is not.
+        # The rendered place has no sharp detail, but a lens in focus has.
         clip = _sub_stream(walker, folder / "cam.mp4", ",drawgrid=w=40:h=30:t=1:c=black@0.5")
         return {"/cam-1": clip, "/cam-2": clip}
     return {

@@ -1,4 +1,4 @@
-"""A knock at the broker's door with a certificate that lies on a box."""
+"""Tries a connection to the broker with a certificate of a box."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.deploy.boxes import Box
 
 
 def handshake(box: Box, broker: Box, folder: str) -> str:
-    """Whether the broker lets a certificate in: with TLS 1.3 a refusal comes with the first read."""
+    """Whether the broker accepts a certificate: with TLS 1.3 a refusal comes with the first read."""
     lines = (
         "import socket, ssl, sys",
         "tls = ssl.create_default_context(cafile='/etc/edge-agent/tls/ca.crt')",

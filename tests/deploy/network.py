@@ -1,4 +1,4 @@
-"""A network of boxes that nothing else is on: a bridge of its own, no way out but a proxy for packages."""
+"""A separate network of boxes: its own bridge, without access to others except a proxy for packages."""
 
 from __future__ import annotations
 
@@ -112,4 +112,4 @@ class _Forward(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: apt reports what it could not fetch."""
+        """Log nothing: apt reports failed downloads."""

@@ -34,7 +34,7 @@ def wheelhouse(folder: Path, libraries: Path) -> Path:
 
 
 def _build(folder: Path, version: str) -> None:
-    """What it does with the configuration is as before: `check` and `--version` say that all is well."""
+    """Build a release whose `check` and `--version` succeed, also if it crashes."""
     source = folder.parent / f"source-{version}"
     for package in ("edge_agent", "edge_central"):
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""A Debian root that a box starts from: what an image writer leaves on a card, and nothing of ours.
+"""A Debian root that a box starts from: what an image writer leaves on a card, and nothing of this project.
 
 Made once by mmdebstrap, in about 70 s, and kept under ``.cache/deploy/``; its name holds a digest of what
 is in it.
@@ -39,7 +39,7 @@ systemctl mask systemd-networkd-wait-online.service console-getty.service
 
 
 def missing() -> str | None:
-    """Why no box can be started here; None: one can."""
+    """Why no box can be started here; None if one can."""
     if os.geteuid() != 0:
         return "boxes need root: they are booted by systemd-nspawn"
     for tool, package in (
@@ -54,7 +54,7 @@ def missing() -> str | None:
 
 
 def debian_root() -> Path:
-    """The folder of the root, made if it is not there; several processes may ask at once."""
+    """Return the folder of the root; build it if it is missing. Several processes may call this at once."""
     made_of = "\n".join((SUITE, *PACKAGES, _SETUP))
     root = CACHE / f"{SUITE}-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ CONSOLE_PORT = 8443
 
 @dataclass(frozen=True)
 class Played:
-    """How a playbook ended. ``text`` is all that it said."""
+    """The result of a playbook. ``text`` is all its output."""
 
     code: int
     text: str
@@ -37,7 +37,8 @@ class Played:
 
 
 class Provisioning:
-    """``broker`` and ``box`` are blank to begin with; everything that is made here lies below ``folder``."""
+    """``broker`` and ``box`` are blank at the start; all files of the control machine are below
+    ``folder``."""
 
     def __init__(self, folder: Path, boxes: Boxes, wheelhouse: Path, camera_url: str) -> None:
         self.broker, self.box = boxes.start("broker-1"), boxes.start(SITE)
@@ -73,12 +74,12 @@ class Provisioning:
             "edge_agent_settings": {
                 "mqtt": {"spread_s": 0, "delivery": "confirmed"},
                 "heartbeat_s": 5,
-                "detector": {"budget_per_s": 2},  # this machine has other things to do
+                "detector": {"budget_per_s": 2},  # this machine is busy
             },
         }
 
     def give_cameras(self, urls: Sequence[str], password: str) -> None:
-        """``cam-1`` and so on, in the inventory."""
+        """Add ``cam-1`` and so on to the inventory."""
         names = {f"cam-{number}": url for number, url in enumerate(urls, 1)}
         self.vars["edge_agent_cameras"] = [
             {"id": name, "url": url, "username": "viewer"} for name, url in names.items()
@@ -86,24 +87,24 @@ class Provisioning:
         self.vars["edge_agent_camera_passwords"] = dict.fromkeys(names, password)
 
     def provision(self) -> None:
-        """From blank boxes to a site whose camera is not delivered yet, where that was not done before."""
+        """Provision blank boxes to a site whose camera is not delivered yet; once."""
         if not self.stands:
             self.bring_to_the_depot()
             self.play_well("site.yml", site_accepts_red=True)
             self.stands = True
 
     def bring_to_the_depot(self) -> None:
-        """Where that was not done before."""
+        """Run depot.yml; once."""
         if not self.prepared:
             self.play_well("servers.yml")
             self.play_well("depot.yml")
             self.prepared = True
 
     def play(self, book: str, *options: str, **more: object) -> Played:
-        """Runs a playbook of ``ansible/``; ``more`` are variables of this run."""
+        """Run a playbook of ``ansible/``; ``more`` are variables of this run."""
         self._inventory.write_text(
             f"[gateways]\n{'' if self.closed else self.box.inventory_line(SITE)}\n"
-            # The centre has a wheelhouse of its own, and here the broker's machine.
+            # The centre has a wheelhouse of its own; here it runs on the broker's machine.
             f"[gateways:vars]\nrelease_wheelhouse={self.wheelhouse}\n"
             f"[brokers]\n{self.broker.inventory_line()}\n[central]\n{self.broker.name}\n"
         )
@@ -138,7 +139,7 @@ class Provisioning:
         return played
 
     def _of_the_broker(self) -> str:
-        """Its journal is in memory, and gone with it."""
+        """Return the end of the broker's journal, which is in memory and lost with the box."""
         return "\n" + self.broker.ssh("sudo journalctl -u mosquitto -n 60 --no-pager").stdout
 
     @property
@@ -147,7 +148,7 @@ class Provisioning:
         return Path(str(self.vars["site_reports"]), f"{SITE}.html").read_text(encoding="utf-8")
 
     def retained(self) -> dict[str, str]:
-        """What the broker keeps of the site: ward, state, version."""
+        """The site's retained data at the broker: ward, state, version."""
         found: dict[str, dict[str, str]] = json.loads(self.broker.run("edge-fleet states"))
         return found.get(SITE, {})
 

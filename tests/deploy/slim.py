@@ -1,4 +1,4 @@
-"""Releases of the real agent that take seconds to install: the libraries lie beside them, once."""
+"""Releases of the real agent that take seconds to install, because they share one copy of the libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("edge_agent", "edge_central")
 LIBRARIES = "opt/libraries"
 
-# The clock of a box that is a container is this machine's, which may have none to follow.
+# A container has the clock of this machine, which may not be synchronised.
 SYNCED = """
 
 def read_kernel_sync() -> KernelSync | None:
@@ -20,7 +20,7 @@ def read_kernel_sync() -> KernelSync | None:
 
 
 def libraries(wheelhouse: Path, root: Path) -> None:
-    """What the agent needs, unpacked on the box whose file system ``root`` is."""
+    """Unpack the libraries of the agent into the box with the file system ``root``."""
     for wheel in wheelhouse.glob("*.whl"):
         if not wheel.name.startswith("edge_agent-"):
             with zipfile.ZipFile(wheel) as archive:
@@ -28,7 +28,7 @@ def libraries(wheelhouse: Path, root: Path) -> None:
 
 
 def release(folder: Path, version: str, changes: Mapping[str, tuple[str, str]] | None = None) -> None:
-    """A wheel of this checkout as ``version``. ``changes``: in a file, one text for another."""
+    """Write a wheel of this checkout as ``version``. ``changes``: file -> (old text, new text)."""
     folder.mkdir(parents=True, exist_ok=True)
     meta = f"edge_agent-{version}.dist-info"
     with zipfile.ZipFile(
@@ -46,7 +46,7 @@ def release(folder: Path, version: str, changes: Mapping[str, tuple[str, str]] |
 
 
 def _files() -> Iterator[str]:
-    # The folder of profiles is a link.
+    # The folder of profiles is a symbolic link.
     for package in PACKAGES:
         for folder, _, names in os.walk(ROOT / package, followlinks=True):
             for name in names:

@@ -92,7 +92,8 @@ def main():
 
 
 def wheelhouse(folder: Path, version: str, bad_on: tuple[str, ...] = (), needs: str = "paho-mqtt") -> Path:
-    """A folder with one release and what it needs; it does not start on the gateways of ``bad_on``."""
+    """Return a folder with a release and its libraries; the release does not start on the gateways
+    ``bad_on``."""
     folder.mkdir(parents=True, exist_ok=True)
     if not list(folder.glob("paho_mqtt-*.whl")):
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]

@@ -1,4 +1,4 @@
-"""The harness itself: boxes are apart from each other, and come back as they were."""
+"""The test boxes themselves: they are separate, and keep their files over a restart."""
 
 from __future__ import annotations
 

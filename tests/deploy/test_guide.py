@@ -1,4 +1,4 @@
-"""docs/guide/provisioning.md as it is typed, on a fresh box, with nothing that the guide does not name."""
+"""docs/guide/provisioning.md typed on a fresh box, without anything that the guide does not name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHEET = HEADER + "dt-001;Đề Thám;Lý Bôn;20,44;106,33;auto;{address};cam-1;
 
 
 def typed() -> list[str]:
-    """What the guide has a person type, up to the box at its pole."""
+    """The commands of the guide, up to the box at its pole."""
     text = GUIDE.read_text(encoding="utf-8").partition("## What to look at")[0]
     return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
@@ -43,7 +43,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 @dataclass(frozen=True)
 class Typed:
-    """How it ended, and what the terminal showed."""
+    """The exit code, and the output of the terminal."""
 
     code: int
     shown: str
@@ -51,7 +51,7 @@ class Typed:
 
 @dataclass(frozen=True)
 class Desk:
-    """A checkout, and a person with an ssh key in an agent who types."""
+    """A checkout, and a person who types, with an ssh key in an agent."""
 
     checkout: Path
     environ: dict[str, str]
@@ -61,7 +61,7 @@ class Desk:
         return self.checkout / "ansible/inventory"
 
     def type(self, block: str) -> Typed:
-        """In ``ansible/`` as the guide has it; prompts get the vault's password."""
+        """Run a command in ``ansible/``, as in the guide; prompts get the vault's password."""
         (first,) = [each for each in typed() if each.startswith("cd ansible\n")]
         begin = "\n".join(line for line in first.splitlines() if line.startswith(("cd ", "export ")))
         words = ["bash", "-e", "-c", f"{begin}\n{block.removeprefix(begin)}"]
@@ -73,13 +73,15 @@ class Desk:
         ) as process:  # fmt: skip
             os.close(terminal)
             shown, answered = b"", 0
-            with contextlib.suppress(OSError):  # how Linux says that the other end of a terminal is closed
+            with contextlib.suppress(
+                OSError
+            ):  # Linux reports this when the other end of a terminal is closed
                 while part := os.read(keyboard, 4096):
                     shown += part
                     if re.search(rb"[Pp]assword: $", shown[answered:]):
                         os.write(keyboard, f"{VAULT_PASSWORD}\n".encode())
                         answered = len(shown)
-            process.wait()  # before the terminal is hung up
+            process.wait()  # before the terminal is closed
             os.close(keyboard)
         return Typed(process.returncode, shown.decode(errors="replace"))
 

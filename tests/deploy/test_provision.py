@@ -18,7 +18,7 @@ UPLINK_BYTES = 5_000_000
 
 
 def travelled(box: Box) -> int:
-    """Bytes over the box's wire, both ways, since it booted."""
+    """Bytes over the box's network interface, both ways, since it booted."""
     return sum(map(int, box.run("cat /sys/class/net/host0/statistics/[rt]x_bytes").split()))
 
 
@@ -111,7 +111,7 @@ def test_a_configuration_with_a_mistake_never_reaches_the_agent(site: Provisioni
     before = agent_pid(site.box)
     refused = site.play("site.yml", site_accepts_red=True, edge_agent_settings={"heartbeat": 5})
     assert refused.code != 0
-    assert "heartbeat_s" in refused.text, "the nearest valid name is told"
+    assert "heartbeat_s" in refused.text, "the nearest valid name is in the message"
     assert agent_pid(site.box) == before
 
 

@@ -1,4 +1,4 @@
-"""What the roles base and time left on the box, as the box's own programs tell it."""
+"""The result of the roles base and time on the box, read with the box's own programs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def options(text: str) -> dict[str, str]:
     return {name.lower(): value for name, _, value in (line.partition(" ") for line in text.splitlines())}
 
 
-def test_ssh_takes_keys_only_and_nobody_is_root(site: Provisioning) -> None:
-    told = options(site.box.run("sshd -T"))
-    assert told["passwordauthentication"] == "no"
-    assert told["kbdinteractiveauthentication"] == "no"
-    assert told["permitrootlogin"] == "no"
-    assert told["pubkeyauthentication"] == "yes"
-    assert (told["maxauthtries"], told["x11forwarding"], told["allowagentforwarding"]) == ("3", "no", "no")
+def test_ssh_accepts_keys_only_and_no_root_login(site: Provisioning) -> None:
+    found = options(site.box.run("sshd -T"))
+    assert found["passwordauthentication"] == "no"
+    assert found["kbdinteractiveauthentication"] == "no"
+    assert found["permitrootlogin"] == "no"
+    assert found["pubkeyauthentication"] == "yes"
+    assert (found["maxauthtries"], found["x11forwarding"], found["allowagentforwarding"]) == ("3", "no", "no")
     asked = site.broker.ssh(
         f"ssh -v -o StrictHostKeyChecking=no -o PreferredAuthentications=none root@{site.box.address}"
     )
@@ -59,7 +59,7 @@ def test_the_server_serves_broker_and_console_and_nothing_else(site: Provisionin
     assert opened == ["tcp dport 22 accept", "tcp dport 8883 accept", console]
     site.broker.run("systemd-run --unit=listener python3 -m http.server 8080 --bind 0.0.0.0")
     wait_until(lambda: ":8080" in site.broker.run("ss -tlnH"), 20, "a listener")
-    # Asked from here: the box's own firewall has no say in it.
+    # Tested from outside, so the box's rules for its own connections do not matter.
     assert [reaches(site.broker.address, port) for port in (8883, 8080, 8884)] == [True, False, False]
     site.broker.run("systemctl stop listener")
 
@@ -103,7 +103,7 @@ def test_a_box_that_hangs_is_reset(site: Provisioning) -> None:
     assert "WatchdogDevice=/dev/watchdog0" in site.box.run("systemd-analyze cat-config systemd/system.conf")
 
 
-def test_the_time_comes_from_the_inventorys_sources_and_is_given_to_nobody(site: Provisioning) -> None:
+def test_the_time_comes_from_the_inventorys_sources_and_is_not_served(site: Provisioning) -> None:
     lines = site.box.run("chronyd -p -f /etc/chrony/chrony.conf").splitlines()
     assert [line for line in lines if line.split()[0] in ("server", "pool")] == [
         "server ntp.ward.example iburst prefer",

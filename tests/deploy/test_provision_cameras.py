@@ -1,4 +1,4 @@
-"""A provisioned site whose cameras are there: real streams, the real agent and its model, a green verdict."""
+"""A provisioned site with its cameras: real streams, the real agent and its model, a green verdict."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from tests.testbed.mosquitto import Received
 
 pytestmark = pytest.mark.xdist_group("life")
 
-# A container has its host's clock, which perhaps nobody sets, and cannot arm its watchdog; without a model
-# there is OpenCV's own detector.
+# A container has its host's clock, which may not be synchronised, and cannot arm its watchdog; without a
+# model there is OpenCV's own detector.
 BETTER = {"clock", "board/watchdog"}
 
 
 def test_with_its_cameras_the_verdict_is_green(filmed: Provisioning) -> None:
     assert f"{SITE} (Lý Thường Kiệt – Lê Quý Đôn) is READY: no faults." in filmed.accepted
-    told = json.loads(filmed.box.run("edge-agent doctor --lang en --json"))
-    assert told["verdict"] == "passed"
-    levels = {line["check"]: line["level"] for line in told["lines"]}
-    assert {check for check, level in levels.items() if level not in ("green", "skipped")} <= BETTER, told
+    report = json.loads(filmed.box.run("edge-agent doctor --lang en --json"))
+    assert report["verdict"] == "passed"
+    levels = {line["check"]: line["level"] for line in report["lines"]}
+    assert {check for check, level in levels.items() if level not in ("green", "skipped")} <= BETTER, report
     green = {"cam-1", "cam-1/picture", "cam-2", "cam-2/picture", "certificate", "agent"}
     green |= {"broker", "broker/rights", "broker/delivery"}
     assert {check for check in green if levels[check] != "green"} == set()
     assert filmed.report.count('src="data:image/jpeg') == 2, "a picture of each camera"
 
 
-def test_the_broker_hears_of_both_cameras_and_of_somebody_in_the_picture(filmed: Provisioning) -> None:
+def test_the_broker_receives_both_cameras_and_a_person_in_the_picture(filmed: Provisioning) -> None:
     up = f"tb/v1/{WARD}/{SITE}/up"
     with filmed.watch(f"{up}/#") as centre:
 
@@ -41,9 +41,9 @@ def test_the_broker_hears_of_both_cameras_and_of_somebody_in_the_picture(filmed:
         alarms = "vn.thaibinh.edge.zone-intrusion.v1"
 
         def pictured() -> list[dict[str, Any]]:
-            told = [body(event) for event in centre.events()]
-            # What ended in a stay that had begun before we listened has no picture.
-            return [each for each in told if each["type"] == alarms and each["data"].get("snapshot")]
+            events = [body(event) for event in centre.events()]
+            # An event of a stay that began before the subscription has no picture.
+            return [each for each in events if each["type"] == alarms and each["data"].get("snapshot")]
 
         centre.wait_for(lambda: bool(pictured()), 90)
         alarm = pictured()[0]

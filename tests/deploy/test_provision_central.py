@@ -1,4 +1,4 @@
-"""The centre, provisioned beside the broker: it stores what a provisioned box sees, and confirms it."""
+"""The centre, provisioned beside the broker: it stores the events of a provisioned box, and confirms them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def status(machine: Box) -> dict[str, Any]:
 
 
 def stored(machine: Box, kind: str) -> list[dict[str, Any]]:
-    """Events of the site as the database has them."""
+    """Events of the site in the database."""
     found: list[dict[str, Any]] = json.loads(machine.run(f'python3 -c "{STORED}" {SITE} {kind}'))
     return found
 
@@ -52,8 +52,8 @@ def test_what_the_box_sees_is_stored_at_the_centre(filmed: Provisioning) -> None
 
 def test_what_is_stored_is_confirmed_and_leaves_the_box(filmed: Provisioning) -> None:
     def waiting() -> int:
-        told = json.loads(filmed.box.run("edge-agent status --json"))
-        return int(told["heartbeat"]["outbox"]["depth"])
+        status = json.loads(filmed.box.run("edge-agent status --json"))
+        return int(status["heartbeat"]["outbox"]["depth"])
 
     wait_until(lambda: waiting() == 0, 120, "nothing waits on the box")
     assert status(filmed.broker)["missing"] == 0

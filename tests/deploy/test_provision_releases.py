@@ -33,16 +33,18 @@ def status(box: Box) -> dict[str, Any]:
 
 
 def sees(box: Box) -> bool:
-    """Both cameras, and it is connected."""
-    told = status(box)
-    return told["connected"] and [c["state"] for c in told["heartbeat"]["cameras"].values()] == ["online"] * 2
+    """Whether both cameras are online and the agent is connected."""
+    found = status(box)
+    return (
+        found["connected"] and [c["state"] for c in found["heartbeat"]["cameras"].values()] == ["online"] * 2
+    )
 
 
 def in_force(box: Box) -> str:
     return box.run("readlink /opt/edge-agent/current")
 
 
-def test_a_release_goes_out_and_the_next_one_that_crashes_is_taken_back(filmed: Provisioning) -> None:
+def test_a_release_is_rolled_out_and_the_next_one_that_crashes_is_rolled_back(filmed: Provisioning) -> None:
     site = filmed
     before = in_force(site.box)
     site.play_well("rollout.yml", version=GOOD)
@@ -59,7 +61,7 @@ def test_a_release_goes_out_and_the_next_one_that_crashes_is_taken_back(filmed: 
 
 
 def test_the_ca_is_changed_and_the_box_goes_on(filmed: Provisioning) -> None:
-    """The steps of docs/guide/fleet.md; nobody restarts the agent."""
+    """The steps of docs/guide/fleet.md, without a restart of the agent."""
     site, box = filmed, filmed.box
     old = Path(str(site.vars["pki_directory"]))
     new = old.with_name("pki-2")
@@ -106,13 +108,13 @@ def _trust(ca: Path, *, by: Path, name: str) -> None:
 
 
 def _wait_settled(box: Box, what: str) -> None:
-    """No next slot waits, and the broker has let the agent in."""
+    """Wait until there is no next slot and the agent is connected."""
     waiting = "ls /etc/edge-agent/tls/next 2>/dev/null || true"
     try:
         wait_until(lambda: box.run(waiting) == "" and status(box)["connected"], 120, what)
     except AssertionError as error:
-        told = ("edge-agent status", "ls -lR /etc/edge-agent/tls", "journalctl -n 60 -u 'edge-agent*'")
-        raise AssertionError("\n".join([str(error), *(box.run(each) for each in told)])) from error
+        commands = ("edge-agent status", "ls -lR /etc/edge-agent/tls", "journalctl -n 60 -u 'edge-agent*'")
+        raise AssertionError("\n".join([str(error), *(box.run(each) for each in commands)])) from error
 
 
 def test_the_site_moves_to_another_ward_with_its_id_and_history(filmed: Provisioning) -> None:
@@ -126,8 +128,8 @@ def test_the_site_moves_to_another_ward_with_its_id_and_history(filmed: Provisio
     )
     with site.watch(f"tb/v1/{MERGED_INTO}/{SITE}/up/#") as centre:
         centre.wait_for(lambda: bool(centre.on("/up/heartbeat")), 60)
-    told = status(site.box)
-    assert (told["connected"], told["heartbeat"]["outbox"]["epoch"]) == (True, epoch)
+    found = status(site.box)
+    assert (found["connected"], found["heartbeat"]["outbox"]["epoch"]) == (True, epoch)
     known = "/opt/edge-agent/current/bin/edge-agent central status --json"
     wait_until(lambda: f'"ward": "{MERGED_INTO}"' in site.broker.run(known), 60, "the centre takes it in")
 
@@ -144,7 +146,8 @@ def test_new_hardware_takes_the_sites_place_and_the_old_box_is_refused(
     wait_until(lambda: sees(site.box), 60, "the new box with both cameras")
     assert site.box.run("cat /etc/edge-agent/site-id") == SITE
     wait_until(lambda: not status(old)["connected"], 60, "the old box refused")
-    # Where the new one came before the revocation, it rests for two minutes; a restart asks at once.
+    # If the new box came before the revocation, the old one waits for two minutes; a restart connects at
+    # once.
     old.run("systemctl restart edge-agent")
     wait_until(lambda: "our certificate is revoked" in _last_error(old), 120, "it knows why")
     assert site.reports(GOOD), site.retained()
@@ -162,7 +165,7 @@ def test_a_closed_site_is_out_and_leaves_nothing(filmed: Provisioning) -> None:
 
 
 def _last_error(box: Box) -> str:
-    """Of an agent that may still be starting."""
+    """The last error of an agent that may still be starting."""
     try:
         return str(status(box)["heartbeat"]["mqtt"]["last_error"])
     except AssertionError:

@@ -117,9 +117,9 @@ class Chromium:
     def press(self, key: str) -> None:
         """Press one of KEYS, as with a keyboard."""
         code, text = KEYS[key]
-        told: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
-        self.ask("Input.dispatchKeyEvent", type="keyDown", **told, **({"text": text} if text else {}))
-        self.ask("Input.dispatchKeyEvent", type="keyUp", **told)
+        event: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.ask("Input.dispatchKeyEvent", type="keyDown", **event, **({"text": text} if text else {}))
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **event)
 
     def screenshot(self, path: Path) -> Path:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
@@ -133,17 +133,17 @@ class Chromium:
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
         while True:
-            told = self._next()
-            self._note(told)
-            if told.get("id") == number:
-                assert "error" not in told, f"{method}: {told}"
-                return told["result"]
+            received = self._next()
+            self._note(received)
+            if received.get("id") == number:
+                assert "error" not in received, f"{method}: {received}"
+                return received["result"]
 
-    def _note(self, told: dict[str, Any]) -> None:
-        if told.get("method") == "Runtime.exceptionThrown":
-            self.complaints.append(str(told["params"]["exceptionDetails"]))
-        elif told.get("method") == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
-            self.complaints.append(told["params"]["entry"]["text"])
+    def _note(self, message: dict[str, Any]) -> None:
+        if message.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(str(message["params"]["exceptionDetails"]))
+        elif message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
+            self.complaints.append(message["params"]["entry"]["text"])
 
     def _next(self) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE_S
@@ -153,6 +153,6 @@ class Chromium:
             more = os.read(self._in, 1 << 16)
             assert more, "Chromium has ended"
             self._rest += more
-        message, _, self._rest = self._rest.partition(b"\0")
-        told: dict[str, Any] = json.loads(message)
-        return told
+        text, _, self._rest = self._rest.partition(b"\0")
+        message: dict[str, Any] = json.loads(text)
+        return message

@@ -205,28 +205,30 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, onvif_soap.answer(camera, name, call), "application/soap+xml")
 
     def _wss_ok(self, root: ET.Element, password: str) -> bool:
-        told = {e.tag.rpartition("}")[2]: (e.text or "") for e in root.iter()}
-        if "Username" not in told:
+        fields = {e.tag.rpartition("}")[2]: (e.text or "") for e in root.iter()}
+        if "Username" not in fields:
             self.camera.anonymous += 1
             return False
-        made = hashlib.sha1(base64.b64decode(told["Nonce"]) + told["Created"].encode() + password.encode())
-        created = datetime.fromisoformat(told["Created"])
+        made = hashlib.sha1(
+            base64.b64decode(fields["Nonce"]) + fields["Created"].encode() + password.encode()
+        )
+        created = datetime.fromisoformat(fields["Created"])
         in_time = abs((created - self.camera.now).total_seconds()) < 30
-        right = told["Password"] == base64.b64encode(made.digest()).decode()
-        return self.camera.booked(right and in_time and told["Username"] == self.camera.user)
+        right = fields["Password"] == base64.b64encode(made.digest()).decode()
+        return self.camera.booked(right and in_time and fields["Username"] == self.camera.user)
 
     def _digest_ok(self, password: str) -> bool:
         shown = self.headers.get("Authorization", "")
         if not shown:
             self.camera.anonymous += 1
             return False
-        told = dict(re.findall(r'(\w+)="?([^",]*)"?', shown.partition(" ")[2]))
+        fields = dict(re.findall(r'(\w+)="?([^",]*)"?', shown.partition(" ")[2]))
         realm = REALMS[self.camera.vendor]
         first = _md5(f"{self.camera.user}:{realm}:{password}")
-        second = _md5(f"{self.command}:{told.get('uri')}")
-        whole = f"{first}:{NONCE}:{told.get('nc')}:{told.get('cnonce')}:auth:{second}"
-        right = shown.startswith("Digest ") and told.get("response") == _md5(whole)
-        return self.camera.booked(right and told.get("username") == self.camera.user)
+        second = _md5(f"{self.command}:{fields.get('uri')}")
+        whole = f"{first}:{NONCE}:{fields.get('nc')}:{fields.get('cnonce')}:auth:{second}"
+        right = shown.startswith("Digest ") and fields.get("response") == _md5(whole)
+        return self.camera.booked(right and fields.get("username") == self.camera.user)
 
     def _challenge(self) -> None:
         realm = REALMS[self.camera.vendor]

@@ -31,7 +31,7 @@ def fault(code: str, reason: str) -> bytes:
 
 
 def answer(camera: OnvifCamera, name: str, call: ET.Element) -> bytes:
-    told = {
+    handler = {
         "GetSystemDateAndTime": _clock,
         "GetServices": _services,
         "GetDeviceInformation": _device,
@@ -44,9 +44,9 @@ def answer(camera: OnvifCamera, name: str, call: ET.Element) -> bytes:
         "SetSystemDateAndTime": _set_clock,
         "SystemReboot": _reboot,
     }.get(name)
-    if told is None:
+    if handler is None:
         return fault("ter:ActionNotSupported", "Optional Action Not Implemented")
-    return envelope(told(camera, call))
+    return envelope(handler(camera, call))
 
 
 def _reboot(camera: OnvifCamera, _: ET.Element) -> str:
@@ -200,13 +200,13 @@ def _set_ntp(camera: OnvifCamera, call: ET.Element) -> str:
 
 def _set_clock(camera: OnvifCamera, call: ET.Element) -> str:
     camera.wrote("clock")
-    told = {e.tag.rpartition("}")[2]: e.text or "" for e in call.iter()}
-    camera.follows_ntp = told["DateTimeType"] == "NTP"
-    camera.zone = told["TZ"]
+    fields = {e.tag.rpartition("}")[2]: e.text or "" for e in call.iter()}
+    camera.follows_ntp = fields["DateTimeType"] == "NTP"
+    camera.zone = fields["TZ"]
     if camera.follows_ntp:
         camera.clock_offset_s = 0.0  # the time of its NTP server is right
-    elif "Year" in told:
-        parts = (int(told[name]) for name in ("Year", "Month", "Day", "Hour", "Minute", "Second"))
+    elif "Year" in fields:
+        parts = (int(fields[name]) for name in ("Year", "Month", "Day", "Hour", "Minute", "Second"))
         year, month, day, hour, minute, second = parts
         from datetime import UTC
 

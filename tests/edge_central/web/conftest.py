@@ -1,4 +1,4 @@
-"""One console for tests that change nothing of it, and empty ones."""
+"""One console for tests that change nothing in it, and empty consoles."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.edge_central.web.house import House
 
 @pytest.fixture(autouse=True)
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A login takes a fifth of a second in earnest (test_passwords.py)."""
+    """A real login takes a fifth of a second (test_passwords.py)."""
     monkeypatch.setattr(passwords, "LOG_N", 8)
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    """An empty one, whose console runs."""
+    """An empty centre whose console runs."""
     with House(tmp_path) as built:
         yield built.start()

@@ -1,4 +1,4 @@
-"""What a gateway can say that the ingest takes, however odd: messages for property tests."""
+"""Odd messages of a gateway that the ingest accepts, for property tests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ views = st.lists(st.one_of(st.sampled_from(("covered", "moved", "visibility-degr
 
 
 def some_of(keys: Mapping[str, st.SearchStrategy[Json]]) -> st.SearchStrategy[dict[str, Json]]:
-    """Any of these keys; what is not there is left out."""
+    """Any of these keys; missing ones are left out."""
     return st.fixed_dictionaries({}, optional=dict(keys))
 
 
@@ -168,7 +168,7 @@ def documents(draw: st.DrawFn, box: FakeGateway) -> Message:
 
 
 class Pile(list[Message]):
-    """Messages, some of 100 kB: a failure names them by their number only."""
+    """Messages, some of 100 kB: a failure prints only their number."""
 
     def __repr__(self) -> str:
         return f"<{len(self)} messages>"
@@ -182,7 +182,7 @@ def piles(draw: st.DrawFn, *boxes: FakeGateway) -> Pile:
 
 
 def known_attacks(box: FakeGateway) -> Pile:
-    """Each of them took the console, or the ingest, from everybody."""
+    """Each of these once made the console or the ingest fail for all users."""
     start = {"phase": "start", "event_id": "a"}
     odd_box = {"phase": "start", "snapshot": {"media_id": "m", "sha256": "", "box": [-1e308, 0, 1e308, 1]}}
     away = {"state": "offline", "packet_fps": 1e308, "view": ["x" * 9_000] * 5}

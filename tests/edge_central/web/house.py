@@ -1,4 +1,4 @@
-"""A centre's database with things in it, and its console in this process at a free port."""
+"""A centre's database with content, and its console in this process at a free port."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DIGESTS: dict[str, str] = {}
 
 
 class House:
-    """``keys`` are those of ``console:``. Without ``start`` only the database is there."""
+    """``keys``: those of ``console:``. Without ``start`` there is only the database."""
 
     def __init__(
         self, folder: Path, *, database: str = "sqlite", clock: Clock | None = None, **keys: Any
@@ -57,7 +57,7 @@ class House:
         self.clock = clock or SystemClock()
         self.connections = DatabaseConnections(self.settings.database)
         self.store = Store(self.settings.database)
-        self.store.load()  # makes the database: two who do that at once get in each other's way
+        self.store.load()  # makes the database: two processes that do this at once disturb each other
         topics = CentralTopics("tb/v1", "central")
         self.intake = BatchWriter(topics, WARDS, MediaFolder(self.settings.media_dir), self.settings.history)
         self._stop = threading.Event()
@@ -77,10 +77,10 @@ class House:
         self.store.close()
         self.connections.close()
 
-    # --- what is in it
+    # --- its content
 
     def take(self, *messages: tuple[str, bytes] | MessageReceived) -> BatchResult:
-        """As the ingest would, in one commit."""
+        """Store messages like the ingest, in one commit."""
         known = self.store.load()
         arrived = [
             each if isinstance(each, MessageReceived) else MessageReceived(*each, 1) for each in messages
@@ -89,13 +89,13 @@ class House:
             return self.intake.write(arrived, known, batch, self.now_ms())
 
     def picture(self, box: FakeGateway, media_id: str, payload: bytes = JPEG) -> None:
-        """Of the event ``e1`` of its first camera."""
+        """Store a picture of the event ``e1`` of its first camera."""
         digest = hashlib.sha256(payload).hexdigest()
         named = (("event_id", "e1"), ("camera", "cam-1"), ("sha256", digest))
         self.take(MessageReceived(f"{box.up}/media/{media_id}", payload, 1, None, properties=named))
 
     def tell(self, *reports: PresenceReport) -> None:
-        """What the watch says of gateways and wards."""
+        """Store the presence of gateways and wards."""
         self.store.load()
         with self.store.batch() as batch:
             for report in reports:
@@ -108,7 +108,7 @@ class House:
         return name
 
     def token(self, name: str, *wards: str) -> str:
-        """Of a program."""
+        """Return a token of a program."""
         token = new_token()
         with self.connections.writing() as connection:
             accounts.add_account(connection, Account(name, Role.API, wards, self.now_ms()), token=token)
@@ -120,11 +120,11 @@ class House:
     # --- its console
 
     def start(self, port: int = 0) -> Self:
-        """0: at a free one."""
+        """Start the console. ``port`` 0: a free one."""
         assert self.settings.console is not None
         console = replace(self.settings.console, listen=ListenAddress("127.0.0.1", port))
         server = ConsoleServer(replace(self.settings, console=console), self._stop, clock=self.clock)
-        self.port = server.bind()  # from now on a connection waits until it is taken
+        self.port = server.bind()  # from now on a connection waits until it is accepted
         self._thread = threading.Thread(target=server.run, name="console")
         self._thread.start()
         return self
@@ -143,13 +143,13 @@ class House:
         return f"{'https' if self.settings.console.tls else 'http'}://127.0.0.1:{self.port}"
 
     def anybody(self, **more: Any) -> httpx.Client:
-        """A browser that nobody has logged in with."""
+        """A browser without a login."""
         client = httpx.Client(base_url=self.url, timeout=PATIENCE_S, **more)
         self._clients.append(client)
         return client
 
     def browser(self, name: str, password: str = PASSWORD) -> Browser:
-        """Logged in by the form."""
+        """A browser that logged in with the form."""
         browser = Browser(self.anybody())
         answer = browser.log_in(name, password)
         assert answer.status_code == 303, answer.text
@@ -160,7 +160,8 @@ class House:
 
 
 def answers(port: int) -> bool:
-    """Whether a console is there. Asks by http only where somebody listens: a client takes 30 ms to make."""
+    """Whether a console answers. Sends a request only if the port is open, because making a client takes 30
+    ms."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) != 0:
             return False
@@ -171,7 +172,7 @@ def answers(port: int) -> bool:
 
 
 class Browser:
-    """Posts forms as a browser does: with the token of the page that it has loaded."""
+    """Posts forms as a browser does: with the token of the page that it loaded."""
 
     def __init__(self, client: httpx.Client) -> None:
         self.client = client
@@ -180,7 +181,7 @@ class Browser:
         return self.client.get(path, **more)
 
     def post(self, path: str, fields: dict[str, str] | None = None, *, page: str = "/") -> httpx.Response:
-        """``page`` is where the form stands."""
+        """``page`` has the form."""
         form = {"csrf": csrf_of(self.client.get(page).text), **(fields or {})}
         return self.client.post(path, data=form)
 

@@ -1,4 +1,4 @@
-"""What a browser's ``EventSource`` does, with a thread."""
+"""Does what a browser's ``EventSource`` does, in a thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Heard:
 
 
 class Ear:
-    """Listens at ``/live`` until the ``with`` ends. ``ready`` when the stream has begun."""
+    """Listens at ``/live`` until the ``with`` ends. ``ready`` is set when the stream has begun."""
 
     def __init__(self, client: httpx.Client, after: str | None = None) -> None:
         self._client = client
@@ -70,6 +70,6 @@ class Ear:
                     elif name:
                         fields[name] = value
         except httpx.HTTPError:
-            pass  # cut by us
+            pass  # closed by this side
         finally:
             self.ended.set()

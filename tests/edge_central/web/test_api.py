@@ -1,4 +1,4 @@
-"""What programs ask for."""
+"""The API that programs use."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_waiting_ends_with_the_event_or_with_the_time(house: House) -> None:
     late.join()
 
 
-def test_retention_is_told_to_those_who_missed_something(house: House) -> None:
+def test_a_reader_that_missed_deleted_events_is_notified(house: House) -> None:
     house.take(*(OURS.event(number) for number in range(1, 5)))
     client = house.program(house.token("app", WARD))
     behind, there = events(client, limit=1)["next"], events(client)["next"]
@@ -189,7 +189,7 @@ def test_a_token_is_asked_for_and_can_be_taken_away(house: House) -> None:
     assert problem(client, 401)["code"] == "not-logged-in"
 
 
-def test_a_picture_goes_out_after_it_is_written_down_who_sees_it(house: House) -> None:
+def test_a_picture_is_sent_after_its_access_is_logged(house: House) -> None:
     house.picture(OURS, "m1")
     client, stranger = (
         house.program(house.token("app", WARD)),
@@ -214,7 +214,7 @@ def test_a_picture_goes_out_after_it_is_written_down_who_sees_it(house: House) -
         assert [tuple(line) for line in lines] == [("app", "127.0.0.1"), ("lan", "127.0.0.1")]
 
 
-def test_old_lines_of_who_looked_go_and_that_is_written_down(house: House) -> None:
+def test_old_lines_of_the_access_log_are_deleted_and_that_is_logged(house: House) -> None:
     day_ms = 86_400_000
     with house.connections.writing() as connection:
         for day in (0, 3, 12):
@@ -229,7 +229,7 @@ def test_old_lines_of_who_looked_go_and_that_is_written_down(house: House) -> No
 
 
 def _restore(house: House, backup: Path) -> None:
-    """As somebody does it while the console runs: the content of the database is another one."""
+    """Replace the content of the database while the console runs."""
     with sqlite3.connect(backup) as copy, sqlite3.connect(house.folder / "state" / "central.db") as original:
         token = original.execute("SELECT * FROM account").fetchall()
         copy.backup(original)

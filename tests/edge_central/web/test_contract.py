@@ -1,4 +1,4 @@
-"""The API's documents: current, and kept by real answers."""
+"""The API's documents are current, and real answers are valid by them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_problem_has_a_code_of_the_document() -> None:
     assert {each.code for each in HttpError.__subclasses__()} <= codes
 
 
-def test_answers_are_as_the_document_says(house: House) -> None:
+def test_answers_are_valid_by_the_document(house: House) -> None:
     house.take(OURS.event(1), OURS.heartbeat("s"), OURS.birth("s"), THEIRS.heartbeat("s"))
     client = house.program(house.token("app", WARD))
     assert len(valid(client.get("/api/events"), "EventPage")["events"]) == 1

@@ -1,4 +1,4 @@
-"""Two hundred forged alarms of one gateway keep nobody from seeing and hearing the others'."""
+"""Two hundred forged alarms of one gateway hide and silence no alarm of another one."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def test_a_flood_is_over_when_it_is_over_and_what_rang_in_it_stays_quiet(tmp_pat
         clock.advance(1.0)
         house.ingest(forged(1, first=31))
         flooded = seen(house)
-        # What rang before the flood rings on, what is of it does not.
+        # Alarms that sounded before the flood go on, those of the flood do not sound.
         assert [each.kind for each in flooded.ringing] == ["zone-intrusion"] * 5 + ["alarm-flood"]
-        for number in (32, 33):  # well, and well for long enough
+        for number in (32, 33):  # healthy, and for long enough
             clock.advance(700.0)
             house.ingest(forged(1, first=number))
         after = seen(house)

@@ -1,4 +1,4 @@
-"""No message of one gateway takes a page, a list or the bell from anybody else."""
+"""No message of one gateway makes a page, a list or the sound fail for others."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Row:
 
 
 class Ingested(House):
-    """What is taken also goes to presence and alerts, as the ingest's thread does it."""
+    """Passes accepted messages to presence and alerts too, like the ingest's thread."""
 
     def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         super().__init__(folder, clock=clock)
@@ -64,7 +64,7 @@ class Ingested(House):
         self._alerts.restore(self.store.query(self._alerts.read), [])
 
     def ingest(self, messages: Sequence[Message]) -> int:
-        """How many were taken."""
+        """Return the number of accepted messages."""
         stored = self.take(*messages)
         self._watch.record(stored)
         self._alerts.record(stored)
@@ -80,7 +80,7 @@ class Ingested(House):
 
 
 def addresses(house: House) -> Iterator[str]:
-    """Every route that is read, with all that is there in place of its parameters."""
+    """Every route that can be read, with existing ids as its parameters."""
     with house.connections.reading() as connection:
         gateways = connection.scalars(select(tables.gateway.c.id)).all()
         wards = connection.scalars(select(tables.gateway.c.ward).distinct()).all()
@@ -170,10 +170,10 @@ def test_an_event_of_the_year_9999_is_stored_as_it_came_and_its_time_is_bounded(
     assert "9999-12-31" in noted.reason
 
 
-def test_a_box_that_cannot_be_shown_says_so_and_the_others_stay(house: House) -> None:
+def test_a_gateway_that_cannot_be_shown_is_marked_and_the_others_stay(house: House) -> None:
     house.take(HONEST.heartbeat("s"), HONEST.birth("s"), ODD.heartbeat("s"))
     house.tell(GatewayReport(ODD.id, ODD.ward, PresenceState.ONLINE, "heartbeat", 0))
-    with house.connections.writing() as connection:  # as a later version might
+    with house.connections.writing() as connection:  # as a later version might do
         connection.execute(update(tables.presence).values(standing="of tomorrow"))
     house.person("minh", Role.ADMIN)
     browser = house.browser("minh")

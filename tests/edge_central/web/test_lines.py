@@ -1,4 +1,5 @@
-"""What the code says of a box, an alert or an event has its Vietnamese; the code itself says it here."""
+"""Each text of the code about a gateway, an alert or an event has its Vietnamese; the code makes the
+texts."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def cameras() -> Iterator[str]:
 
 
 def reasons() -> Iterator[tuple[Cause, str]]:
-    """Why a camera gives no picture, as capture says it."""
+    """The reasons of capture why a camera has no picture."""
     yield from ((cause, detail) for _, cause, detail in failures._BY_TYPE)
     yield from failures._BY_ERRNO.values()
     yield from ((fault.cause, fault.detail) for fault in failures.Fault)
@@ -99,13 +100,13 @@ def delivery() -> Iterator[str]:
 
 
 def box() -> Iterator[str]:
-    told = wire.BoxHealth(
+    health = wire.BoxHealth(
         cpu_percent=1.0, memory_percent=95.0, disk_percent=95.0, temperature_c=81.0, uptime_s=1.0,
         undervoltage=True, throttled=True,
     )  # fmt: skip
     detector = wire.DetectorHealth(name="none", queue=0, latency_ms=None)
     for warn_c, critical_c in ((80.0, 85.0), (70.0, 80.0)):
-        yield from degraded.box_lines(told, detector, Thermal(warn_c, critical_c, (), (), None))
+        yield from degraded.box_lines(health, detector, Thermal(warn_c, critical_c, (), (), None))
     for step in (1, 2, 3):
         hot = wire.ThermalHealth(step=step, since="2026-11-27T04:00:00.000Z")
         yield from degraded.thermal_lines(hot, NOW, UTC)
@@ -137,7 +138,7 @@ def duties() -> Iterator[str]:
 
 
 def alerts() -> Iterator[str]:
-    told = heard.ReceivedHealth(
+    reported = heard.ReceivedHealth(
         time="",
         session="",
         clock=heard.ReceivedClockHealth(synced=False),
@@ -153,9 +154,11 @@ def alerts() -> Iterator[str]:
         degraded=["unit broken.service failed"],
     )
     spared = but(
-        told, uplink=but(told.uplink, held=["info"]), certificates=heard.ReceivedCertificatesHealth(9, 8)
+        reported,
+        uplink=but(reported.uplink, held=["info"]),
+        certificates=heard.ReceivedCertificatesHealth(9, 8),
     )
-    for health in (told, spared):
+    for health in (reported, spared):
         yield from (reading(health).text for reading in alert_rules.GATEWAY_MEASURES.values())
     for state in ("offline", "degraded"):
         camera = heard.ReceivedCameraHealth(state, cause="stalled", view=["covered", "moved"])
@@ -163,7 +166,7 @@ def alerts() -> Iterator[str]:
             readings = (reading(seen) for reading in alert_rules.CAMERA_MEASURES.values())
             yield from (reading.text for reading in readings if reading.value)
     shipped = [rule for rule in default_rules() if rule.measure in alert_rules.GATEWAY_MEASURES]
-    yield from (rule.text_for(alert_rules.GATEWAY_MEASURES[rule.measure](told)) for rule in shipped)
+    yield from (rule.text_for(alert_rules.GATEWAY_MEASURES[rule.measure](reported)) for rule in shipped)
     yield from presence()
     yield alert_rules.version_behind("0.1.0", "0.2.0").text
     yield from (reading(3).text for reading in alert_rules.COUNTED_MEASURES.values())
@@ -184,7 +187,7 @@ def compared_clocks() -> Iterator[str]:
 
 
 def overrides() -> Iterator[str]:
-    """Events of what was changed by hand for a time."""
+    """Events of overrides by operators."""
     usual = OverrideChange(Phase.START, "o-1", "cam-1", "yard", "mask", 60.0, RequestOrigin(), "")
     of_view = replace(usual, rule=None, what="relearn", for_s=None)
     kinds = (usual, replace(usual, what="arm"), replace(usual, what="disarm"), of_view)
@@ -197,7 +200,7 @@ def overrides() -> Iterator[str]:
 
 
 def collected() -> Iterator[str]:
-    """Health and events of frames for training."""
+    """Health texts and events of frames for training."""
     begun = Collection(
         event_id="collect-1",
         command_id="collect-7",
@@ -233,7 +236,7 @@ def why_of(data: wire.CollectionData) -> str:
 
 
 def models() -> Iterator[str]:
-    """Health and events of models that the centre sent."""
+    """Health texts and events of models that the centre sent."""
     for group in ("all", "person"):
         for seen in (5.0, 900.0):
             counts = ProbationCounts(minutes=60, inferences=600, expected={group: 200.0}, seen={group: seen})
@@ -252,13 +255,13 @@ def models() -> Iterator[str]:
 
 
 def connections() -> Iterator[str]:
-    """Bare, as events of a camera's connection tell them."""
+    """The plain reasons in events of a camera's connection."""
     yield from (detail for _, detail in reasons())
     yield from ("no packet for 10 s", "packets, but no whole picture for 12 s", "the connection broke")
 
 
 def presence() -> Iterator[str]:
-    """As the book of alerts joins it."""
+    """Texts as the alert engine joins them."""
     ward = AlertScenario()
     reasons = (
         (PresenceState.OFFLINE, "connection lost"),
@@ -269,7 +272,7 @@ def presence() -> Iterator[str]:
     )
     for standing, why in reasons:
         ward.presence("dt-1", standing, why)
-        ward.wait(2000)  # longer than each of their rules waits
+        ward.wait(2000)  # longer than the wait of any of their rules
         ward.presence("dt-1", PresenceState.ONLINE, "connected")
         ward.wait(60)
     yield from (change.alert.text for _, change in ward.changes)
@@ -293,15 +296,15 @@ LINES = sorted(
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_what_the_code_says_is_said_in_vietnamese(line: str) -> None:
-    """By its code, where it has one, and as the text alone that the centre's tables hold."""
+def test_each_text_of_the_code_has_its_vietnamese(line: str) -> None:
+    """By its code, if it has one, and as a text without a code, as the centre's tables have it."""
     problem = problem_of(line)
     for ours in (vietnamese_of(str(line)), CATALOGUE.say(problem, "vi") if problem else ""):
         assert ours is not None, "add it to edge_agent/core/problems or to i18n/sentences.py"
         assert not ENGLISH.search(ours), ours
         to_the_minute = re.sub(r"(T\d\d:\d\d):\d\d\.\d+Z", r"\1", line)
         for number in re.findall(r"\d[\d,.]*", to_the_minute if ours else ""):
-            assert number in ours, "what was measured is told too"
+            assert number in ours, "the measured value is in the text too"
 
 
 def test_agents_send_a_code_with_each_line_of_health() -> None:
@@ -310,7 +313,7 @@ def test_agents_send_a_code_with_each_line_of_health() -> None:
 
 
 def test_sentences_of_the_centre_are_those_of_the_code() -> None:
-    """A sentence without figures stands in the source as it is here."""
+    """A sentence without figures is in the source exactly as it is here."""
     of_keys = {"commands", "commands signed with this key"}
     composed = {f"too many {each} have come in the last days; send it again later": each for each in of_keys}
     composed["the clip is on its way"] = "is on its way"
@@ -353,7 +356,7 @@ def test_clips_and_signatures(line: str, ours: str) -> None:
     assert vietnamese_of(line) == ours
 
 
-def test_a_clip_that_waits_says_until_when() -> None:
+def test_a_clip_that_waits_shows_until_when() -> None:
     spent = wire.UplinkHealth(
         kind="sim", monthly_bytes=1, resets_on="2026-12-01", used_bytes=1, held=["media"]
     )
@@ -361,7 +364,7 @@ def test_a_clip_that_waits_says_until_when() -> None:
     assert ours == "video chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày 01/12/2026"
 
 
-def test_nobody_says_what_no_pattern_fits() -> None:
+def test_no_text_is_without_a_pattern() -> None:
     assert len(LINES) > 60
     assert {"offline: connection lost", "disk 95 % full, above 90"} < set(LINES)
     assert vietnamese_of("a line of a later release") is None

@@ -46,7 +46,7 @@ def test_a_listener_hears_of_his_ward_within_a_second(house: House) -> None:
         assert ear.wait_for("outage", 2)[1]["gone"] is True
 
 
-def test_who_comes_back_misses_nothing_or_is_told_to_load_again(house: House) -> None:
+def test_a_returning_listener_misses_nothing_or_must_load_again(house: House) -> None:
     house.person("minh", Role.ADMIN)
     browser = house.browser("minh")
     with Ear(browser.client, mark_of(browser)) as ear:
@@ -104,12 +104,12 @@ def test_ten_logins_of_one_account_do_not_take_all_places(
             pass
 
 
-def test_nobody_listens_without_login(house: House) -> None:
+def test_the_stream_needs_a_login(house: House) -> None:
     answer = house.anybody().get("/live", headers={"Sec-Fetch-Mode": "cors"})
     assert answer.status_code == 401
 
 
-# --- the hub itself, without a loop: nothing is on its way
+# --- the hub itself, without an event loop: no message is in transit
 
 
 def hub_with(count: int) -> LiveHub:
@@ -136,7 +136,7 @@ def test_a_mark_is_good_for_as_long_as_its_messages_are_kept() -> None:
     assert kinds(hub, "") == ["stale"]
 
 
-def test_a_slow_listener_is_told_that_he_is_stale_and_goes_on() -> None:
+def test_a_slow_listener_is_marked_as_stale_and_goes_on() -> None:
     hub = hub_with(MOST_QUEUED)
     listener = hub.join(EVERYWHERE, "k", True, f"{hub.mark().partition('-')[0]}-0")
     assert len(listener.waiting) == MOST_QUEUED

@@ -1,4 +1,4 @@
-"""The way in and out."""
+"""Login and logout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_central.web.auth.throttle import OF_ADDRESS_AND_NAME, OF_DEVICE
 from tests.edge_central.web.house import PASSWORD, Browser, House, csrf_of
 
 
-def test_nobody_sees_a_page_before_the_login(house: House) -> None:
+def test_no_page_is_shown_before_the_login(house: House) -> None:
     answer = house.anybody().get("/access?account=x")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Faccess%3Faccount%3Dx")
     script = house.anybody().get("/", headers={"Sec-Fetch-Mode": "cors"})
@@ -43,7 +43,7 @@ def test_a_wrong_name_and_a_wrong_password_are_the_same(house: House) -> None:
     assert one == other
 
 
-def test_guessing_ends_and_does_not_keep_out_who_was_here_before(house: House) -> None:
+def test_guessing_is_blocked_and_users_who_logged_in_before_are_not(house: House) -> None:
     house.person("lan", Role.ADMIN)
     known = house.browser("lan")
     known.post("/logout")

@@ -1,4 +1,4 @@
-"""What holds for every page."""
+"""Rules for every page."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def event_page(house: House, box: FakeGateway, *, lang: str = "vi") -> str:
         ("en", "the box has told no key: no signature was checked"),
     ],
 )
-def test_an_event_of_a_box_without_a_key_says_so_in_the_readers_words(
+def test_an_event_of_a_gateway_without_a_key_is_marked_in_the_readers_language(
     house: House, lang: str, told: str
 ) -> None:
     box = FakeGateway("dt-001")
@@ -79,8 +79,8 @@ def test_an_event_of_a_box_without_a_key_says_so_in_the_readers_words(
     assert "-key" not in page
 
 
-def test_a_clip_that_begins_after_its_event_says_so(house: House) -> None:
-    """After a start of the box the first keyframe comes late."""
+def test_a_clip_that_begins_after_its_event_is_marked(house: House) -> None:
+    """After a start of the gateway the first keyframe comes late."""
     box = FakeGateway("dt-001")
     clip = {"media_id": "6ece7c03d7a8d4e428fb", "sha256": "0" * 64, "pre_roll_s": -8.2, "duration_s": 18.0}
     house.take(box.heartbeat("s"), box.event(1), box.evidence(2, event_id="e1", clip=clip))
@@ -156,7 +156,7 @@ def test_a_number_that_no_database_counts_to_is_nowhere(house: House, path: str,
     assert house.browser("minh").post(path.format(number)).status_code == 404
 
 
-def test_nobody_is_led_to_a_host_that_the_request_names(house: House) -> None:
+def test_no_redirect_leads_to_a_host_that_the_request_names(house: House) -> None:
     answer = house.anybody().get("/language/..%2f", headers={"Host": "evil.example"})
     assert "evil.example" not in answer.headers.get("location", "")
     assert answer.status_code == 404

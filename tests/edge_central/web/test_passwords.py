@@ -1,4 +1,4 @@
-"""Passwords in earnest."""
+"""Passwords with the real, slow hash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_central.web.auth.accounts import hash_password, password_fault, passwo
 
 
 def test_a_password_is_kept_as_a_slow_digest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()  # conftest.py makes it quick
+    monkeypatch.undo()  # conftest.py makes it fast
     stored = hash_password("lúa vàng 1234")
     assert stored.startswith("scrypt$15$8$3$")
     assert password_matches("lúa vàng 1234", stored)
@@ -20,7 +20,7 @@ def test_a_password_is_kept_as_a_slow_digest(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("stored", [None, hash_password("another password")], ids=["none", "another"])
-def test_nobody_has_no_password(stored: str | None) -> None:
+def test_an_unknown_user_has_no_password(stored: str | None) -> None:
     assert not password_matches("", stored)
 
 

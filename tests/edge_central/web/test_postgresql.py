@@ -1,4 +1,4 @@
-"""The same console at a real PostgreSQL."""
+"""The same console with a real PostgreSQL."""
 
 from __future__ import annotations
 

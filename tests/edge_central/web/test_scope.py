@@ -1,4 +1,4 @@
-"""Nothing is asked of the database on somebody's behalf without saying whose wards he sees."""
+"""Every query for a user names the wards that the user may see."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NOTED = (tables.handling, tables.handling_step, tables.request, tables.hidden_ev
 
 
 def questions() -> Iterator[FunctionType]:
-    """Public functions that are given a connection."""
+    """Public functions with a connection as an argument."""
     for module in pkgutil.iter_modules(console.__path__, f"{console.__name__}."):
         for name, found in vars(importlib.import_module(module.name)).items():
             asks = inspect.isfunction(found) and "connection" in inspect.signature(found).parameters
@@ -99,7 +99,7 @@ def test_of_another_ward_no_page_shows_or_does_anything(house: House) -> None:
 
 
 def test_one_of_their_own_officer_sees_and_does_all_that(house: House) -> None:
-    """Or the test above would pass for pages that never answer."""
+    """Without this the test above would pass for pages that never answer."""
     house.take(THEIRS.event(1), THEIRS.heartbeat("s"), THEIRS.birth("s"))
     house.picture(THEIRS, "m1")
     house.person("minh", Role.OFFICER, THEIRS.ward)

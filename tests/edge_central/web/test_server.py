@@ -44,7 +44,7 @@ from tests.testbed.mosquitto import Authority, Mosquitto, free_port, wait_until
         ("{port: 8443}", "write listen: 127.0.0.1:8443"),
     ],
 )
-def test_a_mistake_in_the_configuration_is_told_with_its_place(
+def test_a_mistake_in_the_configuration_is_reported_with_its_place(
     tmp_path: Path, console: str, words: str
 ) -> None:
     path = tmp_path / "edge-central.yaml"
@@ -92,9 +92,9 @@ def test_with_tls_cookies_are_for_https_only_and_a_renewed_certificate_is_taken(
         assert browser.get("/").status_code == 200
 
 
-def test_a_trusted_proxy_says_who_asks_and_nobody_else_does(tmp_path: Path) -> None:
-    for proxies, told in ((["127.0.0.1"], "203.0.113.9"), (["192.0.2.1"], "127.0.0.1")):
-        with House(tmp_path / told, proxies=proxies) as house:
+def test_only_a_trusted_proxy_names_the_client(tmp_path: Path) -> None:
+    for proxies, expected in ((["127.0.0.1"], "203.0.113.9"), (["192.0.2.1"], "127.0.0.1")):
+        with House(tmp_path / expected, proxies=proxies) as house:
             house.start()
             house.person("lan", Role.ADMIN)
             proxied = {"X-Forwarded-For": "10.9.9.9, 203.0.113.9", "X-Forwarded-Proto": "https"}
@@ -107,7 +107,7 @@ def test_a_trusted_proxy_says_who_asks_and_nobody_else_does(tmp_path: Path) -> N
             form = {"csrf": token, "name": "lan", "password": PASSWORD}
             assert browser.client.post("/login", data=form).status_code == 303
             with house.connections.reading() as connection:
-                assert list(connection.scalars(select(tables.access.c.address))) == [told]
+                assert list(connection.scalars(select(tables.access.c.address))) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,7 @@ def test_a_slow_client_loses_his_connection(
     assert house.anybody().get("/login").status_code == 200
 
 
-def test_a_client_who_takes_nothing_loses_his_connection(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_that_reads_nothing_is_disconnected(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "TAKE_WITHIN_S", 0.2)
     request = b"GET /static/base.css HTTP/1.1\r\nHost: x\r\n\r\n"
     with socket.socket() as lazy:
@@ -195,10 +193,10 @@ def test_at_a_stop_the_console_ends_well_before_the_ingest(tmp_path: Path) -> No
                 assert running.wait(60) == 0
             finally:
                 running.kill()
-        told = (tmp_path / "log").read_text()
-    assert told.index("the console has stopped") < told.index("the centre has stopped")
-    assert "ERROR" not in told
-    assert "Fatal" not in told
+        log = (tmp_path / "log").read_text()
+    assert log.index("the console has stopped") < log.index("the centre has stopped")
+    assert "ERROR" not in log
+    assert "Fatal" not in log
 
 
 def test_a_child_that_dies_again_and_again_is_started_ever_more_rarely() -> None:
@@ -277,7 +275,7 @@ def _user(house: House, words: str) -> tuple[int, str]:
 
 
 def _ends(connection: socket.socket, sent: bytes = b"") -> bool:
-    """Whether the other side ends it, and not our patience."""
+    """Whether the other side ends the connection, and not the timeout of this test."""
     try:
         while True:
             if sent:
@@ -299,5 +297,5 @@ def _subject(trust: ssl.SSLContext, port: int) -> str:
 
 
 def _children(pid: int) -> list[int]:
-    told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(each) for each in told]
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(each) for each in children]

@@ -1,4 +1,4 @@
-"""The subscriber with history of the guide, as a stranger runs it."""
+"""The guide's subscriber with history, run as a reader would run it."""
 
 from __future__ import annotations
 

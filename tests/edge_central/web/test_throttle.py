@@ -1,4 +1,4 @@
-"""How often a password may be guessed."""
+"""The limit of password attempts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def clock() -> FakeClock:
 
 
 def guesses(throttle: LoginThrottle, address: str, name: str, device: str | None = None) -> int:
-    """How many are let through, one after another."""
+    """The number of attempts that are permitted in a row."""
     count = 0
     while isinstance(throttle.begin(address, name, device), LoginAttempt):
         count += 1
@@ -57,7 +57,7 @@ def test_of_ipv6_everybody_has_a_network_to_himself(clock: FakeClock) -> None:
     assert guesses(throttle, "192.0.2.1", "tam") == 0, "the same host, spelt otherwise"
 
 
-def test_who_succeeds_is_not_counted(clock: FakeClock) -> None:
+def test_a_successful_login_is_not_counted(clock: FakeClock) -> None:
     throttle = LoginThrottle(clock)
     for _ in range(3 * OF_NAME):
         attempt = throttle.begin("192.0.2.1", "lan", None)
