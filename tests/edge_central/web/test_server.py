@@ -193,10 +193,10 @@ def test_at_a_stop_the_console_ends_well_before_the_ingest(tmp_path: Path) -> No
                 assert running.wait(60) == 0
             finally:
                 running.kill()
-        log = (tmp_path / "log").read_text()
-    assert log.index("the console has stopped") < log.index("the centre has stopped")
-    assert "ERROR" not in log
-    assert "Fatal" not in log
+        lines = (tmp_path / "log").read_text()
+    assert lines.index("the console has stopped") < lines.index("the centre has stopped")
+    assert "ERROR" not in lines
+    assert "Fatal" not in lines
 
 
 def test_a_child_that_dies_again_and_again_is_started_ever_more_rarely() -> None:
