@@ -6,15 +6,15 @@ See docs/design/commands.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
 from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.wire import ARGUMENTS
 
-Args = TypeVar("Args", bound=Struct)
 Args_co = TypeVar("Args_co", bound=Struct, covariant=True)
 
 
@@ -80,80 +80,50 @@ class CommandContext(Protocol[Args_co]):
         ...
 
 
-class Action(Protocol[Args]):
-    """One type of command. The dispatcher calls at most one method of an action at a time."""
-
-    @property
-    def name(self) -> str:
-        """The command's type: the last level of the topic."""
-        ...
-
-    @property
-    def arguments(self) -> type[Args]:
-        """Type of the arguments, from ``wire.ARGUMENTS``. Unknown fields are refused."""
-        ...
-
-    @property
-    def slow(self) -> bool:
-        """Whether it runs on the thread ``commands-<type>`` instead of ``commands``."""
-        ...
-
-    @property
-    def within_s(self) -> float:
-        """Time limit; after it the dispatcher replies ``timed-out``."""
-        ...
-
-    def needs_signature(self, args: Args) -> bool:
-        """Whether an operator must sign it. Such a command also needs a synchronised clock."""
-        ...
-
-    def run(self, context: CommandContext[Args]) -> CommandSucceeded | InProgress:
-        """Execute the command.
-
-        Raises CommandRefused before anything was changed, CommandFailed later. Any other exception is a bug:
-        the dispatcher logs it and replies ``failed`` without its text."""
-        ...
-
-    def resume(self, context: CommandContext[Args]) -> CommandSucceeded | InProgress | CommandFailed:
-        """Continue a command that was running when the agent ended. Most return ``INTERRUPTED``."""
-        ...
-
-
 INTERRUPTED = CommandFailed(
     "the agent was restarted in the middle of it; what was done is not known", "interrupted"
 )
 
 
 def report_interrupted(context: CommandContext[Any]) -> CommandFailed:
-    """Default for ``FunctionAction.after_restart``."""
+    """Default for ``Action.resume``."""
     return INTERRUPTED
 
 
+def never(args: Any) -> bool:
+    return False
+
+
+def always(args: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
-class FunctionAction:
-    """An action that is one function.
+class Action:
+    """One type of command. The dispatcher calls at most one of ``run`` and ``resume`` at a time."""
 
-    ``may_be_unwritten``: it runs even when the journal cannot be written, and so possibly twice."""
+    name: str  # the command's type: the last level of the topic
+    run: Callable[[CommandContext[Any]], CommandSucceeded | InProgress]
+    """Execute the command.
 
-    name: str
-    arguments: type[Any]
-    do: Callable[[CommandContext[Any]], CommandSucceeded | InProgress]
-    after_restart: Callable[[CommandContext[Any]], CommandSucceeded | InProgress | CommandFailed] = (
+    Raises CommandRefused before anything was changed, CommandFailed later. Any other exception is a bug: the
+    dispatcher logs it and replies ``failed`` without its text."""
+    resume: Callable[[CommandContext[Any]], CommandSucceeded | InProgress | CommandFailed] = (
         report_interrupted
     )
-    signed: bool = False
-    slow: bool = False
-    within_s: float = 30.0
+    """Continue a command that was running when the agent ended."""
+    needs_signature: Callable[[Any], bool] = never
+    """Whether an operator must sign it, by its arguments. Such a command also needs a synchronised clock."""
+    slow: bool = False  # runs on the thread ``commands-<type>`` instead of ``commands``
+    within_s: float = 30.0  # time limit; after it the dispatcher replies ``timed-out``
     may_be_unwritten: bool = False
+    """Runs even when the journal cannot be written, and so possibly twice: status and reboot are needed most
+    when the disk is broken."""
 
-    def needs_signature(self, args: Any) -> bool:
-        return self.signed
-
-    def run(self, context: CommandContext[Any]) -> CommandSucceeded | InProgress:
-        return self.do(context)
-
-    def resume(self, context: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
-        return self.after_restart(context)
+    @property
+    def arguments(self) -> type[Struct]:
+        """Type of the arguments. Unknown fields are refused."""
+        return ARGUMENTS[self.name]
 
 
 ALWAYS_SIGNED = frozenset({"collect", "model", "reboot", "set-config", "update"})
@@ -173,43 +143,13 @@ def _ends_override(type_: str, for_s: float | None) -> bool:
     return type_ in ("mask", "disarm", "collect") and for_s == 0
 
 
-@dataclass(frozen=True, slots=True)
-class SignedAction:
-    """An action that must be signed because ``commands.signed`` names its type."""
+def with_signatures(action: Action, signed: Collection[str]) -> Action:
+    """Return ``action``; if ``signed`` contains its type, it needs a signature, except to end an override."""
+    if action.name not in signed:
+        return action
 
-    inner: Action[Any]
+    def needs_signature(args: Any) -> bool:
+        ends = _ends_override(action.name, getattr(args, "for_s", None))
+        return not ends or action.needs_signature(args)
 
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def arguments(self) -> type[Any]:
-        return self.inner.arguments
-
-    @property
-    def slow(self) -> bool:
-        return self.inner.slow
-
-    @property
-    def within_s(self) -> float:
-        return self.inner.within_s
-
-    @property
-    def may_be_unwritten(self) -> bool:
-        return bool(getattr(self.inner, "may_be_unwritten", False))
-
-    def needs_signature(self, args: Any) -> bool:
-        ends = _ends_override(self.name, getattr(args, "for_s", None))
-        return not ends or self.inner.needs_signature(args)
-
-    def run(self, context: CommandContext[Any]) -> CommandSucceeded | InProgress:
-        return self.inner.run(context)
-
-    def resume(self, context: CommandContext[Any]) -> CommandSucceeded | InProgress | CommandFailed:
-        return self.inner.resume(context)
-
-
-def with_signatures(action: Action[Any], signed: Collection[str]) -> Action[Any]:
-    """Return ``action``, or a ``SignedAction`` around it if ``signed`` contains its type."""
-    return SignedAction(action) if action.name in signed else action
+    return replace(action, needs_signature=needs_signature)

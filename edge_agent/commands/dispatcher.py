@@ -179,7 +179,7 @@ class CommandDispatcher:
     ) -> None:
         """``synced``: whether the clock is synchronised. ``session``: id of the broker session. ``wake``
         wakes the thread that publishes ``replies``."""
-        self.actions: dict[str, Action[Any]] = {}
+        self.actions: dict[str, Action] = {}
         self.replies = ReplyQueue(wake, self._note_sent)
         self._gateway = gateway
         self._operators = operators
@@ -195,7 +195,7 @@ class CommandDispatcher:
         self._rejections = ReplyRateLimit()
         self._repeats = ReplyRateLimit()
 
-    def register(self, actions: Iterable[Action[Any]]) -> None:
+    def register(self, actions: Iterable[Action]) -> None:
         """Add commands. Call before ``start``."""
         self.actions.update((action.name, action) for action in actions)
 
@@ -286,7 +286,7 @@ class CommandDispatcher:
             )
         self._executor.queue(self._open.begin(record, action, args, until_mono))
 
-    def _action(self, type_: str) -> Action[Any]:
+    def _action(self, type_: str) -> Action:
         action = self.actions.get(type_)
         if action is None:
             known = ", ".join(self.actions)

@@ -137,7 +137,10 @@ class CommandJournal:
         self.write_error = f"{self._folder} cannot be written"
         self._unwritten[entry.id] = entry
         if entry.step == "done":
-            self._void(entry.id)
+            # The old record would resume the command after a restart, and without a record a repeat would run
+            # again. An empty file counts as done, and truncating works on a full disk.
+            with contextlib.suppress(OSError):
+                os.truncate(self._path(entry.id), 0)
         return False
 
     def drop(self, id_: str) -> None:
@@ -159,19 +162,8 @@ class CommandJournal:
     def _forget(self, ids: list[str]) -> None:
         for id_ in ids:
             self._summaries.pop(id_, None)
-            self._unlink(id_)
-
-    def _void(self, id_: str) -> None:
-        """Empty the record of a command that is done.
-
-        The old record would resume the command after a restart, and without a record a repeat would run
-        again. An empty file counts as done, and truncating works on a full disk."""
-        with contextlib.suppress(OSError):
-            os.truncate(self._path(id_), 0)
-
-    def _unlink(self, id_: str) -> None:
-        with contextlib.suppress(OSError):
-            self._path(id_).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._path(id_).unlink(missing_ok=True)
 
     def _is_synced(self) -> bool:
         try:

@@ -35,7 +35,7 @@ class OpenCommand:
     """A command that is accepted or running; its action sees it as its ``CommandContext``."""
 
     record: CommandRecord
-    action: Action[Any]
+    action: Action
     args: Any
     owner: OpenCommands
     until_mono: float | None = None  # the expiry of its message
@@ -98,13 +98,13 @@ class OpenCommands:
 
     # --- begin ---
 
-    def restore(self, actions: Mapping[str, Action[Any]]) -> list[OpenCommand]:
+    def restore(self, actions: Mapping[str, Action]) -> list[OpenCommand]:
         """Return the commands that were not done when the agent ended; queue replies that were not sent."""
         with self._lock:
             found = [self._restored(record, actions) for record in self._journal.open()]
         return [each for each in found if each is not None]
 
-    def _restored(self, record: CommandRecord, actions: Mapping[str, Action[Any]]) -> OpenCommand | None:
+    def _restored(self, record: CommandRecord, actions: Mapping[str, Action]) -> OpenCommand | None:
         if record.step == "done":
             self._put_reply(record)
             return None
@@ -139,7 +139,7 @@ class OpenCommands:
         return self._maker.make(new.id, new.type, "failed", "interrupted", text)
 
     def begin(
-        self, record: CommandRecord, action: Action[Any], args: Struct, until_mono: float | None
+        self, record: CommandRecord, action: Action, args: Struct, until_mono: float | None
     ) -> OpenCommand:
         """Journal a new command. Raises CommandRefused, and then nothing has changed."""
         reply = self._maker.make(record.id, record.type, "accepted", "ok", "it waits for its turn")
@@ -148,12 +148,13 @@ class OpenCommands:
         with self._lock:
             self._check_time(command)
             self._check_capacity(record.type, record.signed_by)
-            if not self._journal.write(record) and not _may_do_unwritten(action):
+            if not self._journal.write(record) and not action.may_be_unwritten:
                 self._journal.drop(record.id)
                 raise CommandRefused(
                     "the box cannot write down that it has obeyed this: its disk is full or read-only"
                 )
-            log.info("command %s: %s accepted%s", record.id, record.type, _by(record))
+            by = "" if record.signed_by is None else f", signed by {record.signed_by[:16]}"
+            log.info("command %s: %s accepted%s", record.id, record.type, by)
             self._open[record.id] = command
             self._put_reply(record)
         return command
@@ -195,7 +196,7 @@ class OpenCommands:
                     self._check_time(command)
                 reply = self._reply_to(command, "running", "it is being done")
                 record = msgspec.structs.replace(command.record, step="running", reply=reply)
-                if not self._journal.write(record) and not _may_do_unwritten(command.action):
+                if not self._journal.write(record) and not command.action.may_be_unwritten:
                     raise CommandRefused(
                         "the box cannot write down that it is obeyed: its disk is full or read-only"
                     )
@@ -299,12 +300,3 @@ class OpenCommands:
 
     def _reply_to(self, command: OpenCommand, status: ReplyStatus, text: str) -> Reply:
         return self._maker.make(command.record.id, command.record.type, status, "ok", text)
-
-
-def _may_do_unwritten(action: Action[Any]) -> bool:
-    """Status and reboot run without a journal record: they are needed most when the disk is broken."""
-    return bool(getattr(action, "may_be_unwritten", False))
-
-
-def _by(record: CommandRecord) -> str:
-    return "" if record.signed_by is None else f", signed by {record.signed_by[:16]}"

@@ -16,7 +16,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,14 +123,8 @@ class OperatorKeyring:
         raise CommandRefused(f"no operator here has the key {kid}", "unknown-key")
 
     def _files(self) -> list[Path]:
-        return [path for place in self._places for path in _files_at(place)][:MAX_KEYS]
-
-
-def _files_at(place: Path) -> Iterator[Path]:
-    if place.is_dir():
-        yield from sorted(place.glob("*.pem"))
-    else:
-        yield place
+        folders = [sorted(place.glob("*.pem")) if place.is_dir() else [place] for place in self._places]
+        return [path for paths in folders for path in paths][:MAX_KEYS]
 
 
 def _kid(header: bytes) -> str:

@@ -26,24 +26,22 @@ from edge_agent.commands.action import (
     CommandContext,
     CommandRefused,
     CommandSucceeded,
-    FunctionAction,
     InProgress,
     with_signatures,
 )
 from edge_agent.commands.dispatcher import CommandDispatcher
-from edge_agent.commands.handlers.camera_reboot import camera_reboot_action
 from edge_agent.commands.handlers.collect import CollectCommand
 from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
 from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, list_files
 from edge_agent.commands.handlers.files import (
     ClipCommand,
-    DiagnosticsCommand,
-    EvidenceHoldCommand,
-    SnapshotCommand,
+    diagnostics_action,
+    hold_action,
+    snapshot_action,
 )
 from edge_agent.commands.handlers.media_service import MediaService
 from edge_agent.commands.handlers.model import ModelCommand
-from edge_agent.commands.handlers.reboot import RebootCommand
+from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_action
 from edge_agent.commands.handlers.rules import rule_actions
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
@@ -72,7 +70,6 @@ from edge_agent.runtime.local_control import LocalControl, Relearning, SelfTests
 from edge_agent.runtime.reload import ReloadRequests
 from edge_agent.uplink.usage import DataUsage, TrafficClass
 from edge_agent.wire import (
-    ARGUMENTS,
     CameraArguments,
     CommandsHealth,
     ConfigHealth,
@@ -171,8 +168,10 @@ class CommandService:
         files = self._media_service()
         self._storm = StormMode(settings.state_dir / STORM_FILE, clock, self._camera_ids, files.send_snapshot)
         local_control = self._local_control()
-        for action in (*self._actions(local_control), *self._file_actions(files)):
-            dispatcher.register([with_signatures(action, settings.commands.signed)])
+        dispatcher.register(
+            with_signatures(action, settings.commands.signed)
+            for action in (*self._actions(local_control), *self._file_actions(files))
+        )
         self._servers: tuple[LocalServer, ...] = (
             StatusServer(places_to_listen(settings.state_dir), dependencies.status),
             ControlServer(
@@ -246,35 +245,41 @@ class CommandService:
         self.exit_code = EX_TEMPFAIL
         self._stop.set()
 
-    def _actions(self, local_control: LocalControl) -> Iterator[Action[Any]]:
+    def _actions(self, local_control: LocalControl) -> Iterator[Action]:
         agent = self._dependencies
-        yield _function_action("status", partial(_status, agent.status), may_be_unwritten=True)
-        yield _function_action("rebirth", partial(_rebirth, agent.publish_birth), may_be_unwritten=True)
-        yield _function_action("reload", partial(_reload, local_control), slow=True)
+        yield Action("status", partial(_status, agent.status), may_be_unwritten=True)
+        yield Action("rebirth", partial(_rebirth, agent.publish_birth), may_be_unwritten=True)
+        yield Action("reload", partial(_reload, local_control), slow=True)
         yield from agent.updates.actions()
-        yield _function_action("relearn", partial(_relearn, local_control))
-        yield self._reboot().action()
+        yield Action("relearn", partial(_relearn, local_control))
+        # CLOCK_BOOTTIME would also count a suspend; gateways are never suspended.
+        yield RebootCommand(
+            RootRequest("reboot", REBOOT_ANSWER),
+            self._settings.state_dir / REBOOT,
+            read_boot_id(),
+            up_s=time.monotonic,
+        ).action()
         yield camera_reboot_action(agent.settings)
-        yield _function_action("restart", self._restart, after_restart=_has_restarted, may_be_unwritten=True)
+        yield Action("restart", self._restart, _has_restarted, may_be_unwritten=True)
         yield from rule_actions(agent.settings, self._overrides)
-        yield CollectCommand(agent.collector, agent.settings)
+        yield CollectCommand(agent.collector, agent.settings).action()
         operators = OperatorKeyring(self._settings.commands.operator_keys)
-        yield ModelCommand(agent.models, operators, agent.ca_file, agent.usage.received)
+        yield ModelCommand(agent.models, operators, agent.ca_file, agent.usage.received).action()
         if self._push is not None:
-            yield self._push
+            yield self._push.action()
 
-    def _file_actions(self, files: MediaService) -> Iterator[Action[Any]]:
+    def _file_actions(self, files: MediaService) -> Iterator[Action]:
         pause = self._stopping.wait
         uploader = Uploader(
             pause,
             bytes_s=self._settings.uplink.backlog_bytes_s,
             on_bytes_sent=partial(self._dependencies.usage.sent, TrafficClass.MEDIA),
         )
-        yield self._storm
-        yield SnapshotCommand(files, files)
-        yield ClipCommand(files, files, pause, uploader)
-        yield EvidenceHoldCommand(files)
-        yield DiagnosticsCommand(self._bundle, files, uploader)
+        yield self._storm.action()
+        yield snapshot_action(files)
+        yield ClipCommand(files, pause, uploader).action()
+        yield hold_action(files)
+        yield diagnostics_action(self._bundle, files, uploader)
 
     def _local_control(self) -> LocalControl:
         agent = self._dependencies
@@ -298,11 +303,6 @@ class CommandService:
 
     def _camera_ids(self) -> list[str]:
         return [camera.id for camera in self._dependencies.settings().cameras]
-
-    def _reboot(self) -> RebootCommand:
-        request = RootRequest("reboot", REBOOT_ANSWER)
-        # CLOCK_BOOTTIME would also count a suspend; gateways are never suspended.
-        return RebootCommand(request, self._settings.state_dir / REBOOT, read_boot_id(), time.monotonic)
 
     def _restart(self, context: CommandContext[Any]) -> InProgress:
         refuse_without_systemd()
@@ -345,12 +345,6 @@ def refuse_without_systemd() -> None:
 
 def _has_restarted(context: CommandContext[Any]) -> CommandSucceeded:
     return CommandSucceeded("the agent has been started again")
-
-
-def _function_action(
-    name: str, do: Callable[[CommandContext[Any]], CommandSucceeded | InProgress], **how: Any
-) -> FunctionAction:
-    return FunctionAction(name, ARGUMENTS[name], do, **how)
 
 
 def _status(document: Callable[[], StatusDocument], context: CommandContext[Any]) -> CommandSucceeded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,32 +55,16 @@ class Clock:
 class Counted:
     """An action of the agent that only counts its runs."""
 
-    real: Action[Any]
+    real: Action
     does: Callable[[CommandContext[Any]], CommandSucceeded | InProgress] = lambda order: CommandSucceeded(
         "it is done", {"n": 1}
     )
     ran: list[str] = field(default_factory=list)  # ids
     resumed: list[str] = field(default_factory=list)
-    may_be_unwritten: bool = False
 
     @property
-    def name(self) -> str:
-        return self.real.name
-
-    @property
-    def arguments(self) -> type[Any]:
-        return self.real.arguments
-
-    @property
-    def slow(self) -> bool:
-        return self.real.slow
-
-    @property
-    def within_s(self) -> float:
-        return self.real.within_s
-
-    def needs_signature(self, args: Any) -> bool:
-        return self.real.needs_signature(args)
+    def action(self) -> Action:
+        return replace(self.real, run=self.run, resume=self.resume)
 
     def run(self, order: CommandContext[Any]) -> CommandSucceeded | InProgress:
         self.ran.append(order.id)
@@ -91,7 +75,7 @@ class Counted:
         return report_interrupted(order)
 
 
-def all_actions(folder: Path) -> dict[str, Action[Any]]:
+def all_actions(folder: Path) -> dict[str, Action]:
     """Actions of the real agent, which is not started."""
     folder.mkdir()
     source = ConfigSource(write_config(folder, cameras=[], broker_port=1, detector="none"))
@@ -120,7 +104,7 @@ class Counter:
             session=lambda: "session-1",
             wake=lambda: None,
         )
-        self.dispatcher.register(self.actions.values())
+        self.dispatcher.register(each.action for each in self.actions.values())
         self.dispatcher.start()
         try:
             yield self
@@ -160,7 +144,7 @@ class Counter:
         return {str(path): path.read_bytes() for path in self.state_dir.rglob("*") if path.is_file()}
 
 
-def counter_in(folder: Path, actions: dict[str, Action[Any]]) -> Counter:
+def counter_in(folder: Path, actions: dict[str, Action]) -> Counter:
     write_public(folder / "operators/one.pem", OPERATOR)
     state_dir = folder / "state"
     state_dir.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent import config
 from edge_agent.commands.action import CommandRefused
-from edge_agent.commands.handlers.camera_reboot import camera_reboot_action
+from edge_agent.commands.handlers.reboot import camera_reboot_action
 from edge_agent.wire import CameraRebootArguments
 from tests.commands.contexts import GivenContext
 from tests.testbed.agent import write_config

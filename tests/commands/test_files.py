@@ -24,10 +24,10 @@ from edge_agent.commands.handlers.diagnostics import (
 from edge_agent.commands.handlers.files import (
     MAX_MQTT_BYTES,
     ClipCommand,
-    DiagnosticsCommand,
-    EvidenceHoldCommand,
-    SnapshotCommand,
+    diagnostics_action,
+    hold_action,
     media_of,
+    snapshot_action,
 )
 from edge_agent.commands.handlers.media_service import delivery_text
 from edge_agent.commands.handlers.storm import StormMode
@@ -108,7 +108,7 @@ def run(action: Any, args: Any) -> Any:
 
 
 def test_a_snapshot_goes_as_media_that_names_its_command(site: Site) -> None:
-    outcome = run(SnapshotCommand(site, site), SnapshotArguments(camera="cam-1"))
+    outcome = run(snapshot_action(site), SnapshotArguments(camera="cam-1"))
     ((media, command_id),) = site.sent
     assert (media.payload, media.event_id, media.content_type) == (JPEG, "snapshot-c-1", "image/jpeg")
     assert command_id == "c-1"
@@ -117,7 +117,7 @@ def test_a_snapshot_goes_as_media_that_names_its_command(site: Site) -> None:
 
 
 def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site: Site) -> None:
-    snapshot = SnapshotCommand(site, site)
+    snapshot = snapshot_action(site)
     assert run(snapshot, SnapshotArguments(camera="cam-1")).text == "the picture of cam-1 is on its way"
     site.uplink = UplinkHealth(held=["media"], resets_on="2026-12-01", step=1)
     told = run(snapshot, SnapshotArguments(camera="cam-1")).text
@@ -127,7 +127,7 @@ def test_a_picture_that_the_budget_holds_back_is_not_said_to_be_on_its_way(site:
 
 def test_an_events_clip_goes_as_media(site: Site) -> None:
     site.clips["zone-1"] = ("cam-2", MP4)
-    outcome = run(ClipCommand(site, site, site.pause, Uploader(site.pause)), ClipArguments(event_id="zone-1"))
+    outcome = run(ClipCommand(site, site.pause, Uploader(site.pause)), ClipArguments(event_id="zone-1"))
     ((media, _),) = site.sent
     assert (media.camera, media.content_type, media.payload) == ("cam-2", "video/mp4", MP4)
     assert outcome.result["bytes"] == len(MP4)
@@ -135,7 +135,7 @@ def test_an_events_clip_goes_as_media(site: Site) -> None:
 
 def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> None:
     given = ContextRecorder()
-    clip = ClipCommand(site, site, site.pause, Uploader(site.pause))
+    clip = ClipCommand(site, site.pause, Uploader(site.pause))
     outcome = clip.run(given.context(ClipArguments(camera="cam-1", last_s=5, next_s=3)))
     assert site.filmed == [("clip-c-1", 5, 3)]
     assert outcome.result["event_id"] == "clip-c-1"
@@ -145,13 +145,13 @@ def test_the_last_seconds_of_a_camera_are_filmed_and_waited_for(site: Site) -> N
 def test_a_film_that_does_not_come_is_a_failure(site: Site) -> None:
     site.gives_clip = False
     with pytest.raises(CommandFailed, match="no clip came of it"):
-        run(ClipCommand(site, site, site.pause, Uploader(site.pause)), ClipArguments(camera="cam-1"))
+        run(ClipCommand(site, site.pause, Uploader(site.pause)), ClipArguments(camera="cam-1"))
     assert site.sent == []
 
 
 def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(site: Site) -> None:
     clip, order = (
-        ClipCommand(site, site, site.pause, Uploader(site.pause)),
+        ClipCommand(site, site.pause, Uploader(site.pause)),
         ContextRecorder().context(ClipArguments(camera="cam-1")),
     )
     assert isinstance(clip.resume(order), CommandFailed)
@@ -174,21 +174,20 @@ def test_after_a_restart_what_was_filmed_is_sent_and_nothing_is_filmed_again(sit
 def test_a_clip_that_cannot_be_is_refused(site: Site, args: ClipArguments, says: str) -> None:
     site.clips["large"] = ("cam-1", MP4.ljust(MAX_MQTT_BYTES + 1))
     with pytest.raises(CommandRefused, match=says):
-        run(ClipCommand(site, site, site.pause, Uploader(site.pause)), args)
+        run(ClipCommand(site, site.pause, Uploader(site.pause)), args)
     assert site.sent == []
 
 
 def test_where_pictures_go_to_a_url_an_operator_has_to_sign(site: Site) -> None:
-    clip, diagnostics = (
-        ClipCommand(site, site, site.pause, Uploader(site.pause)),
-        DiagnosticsCommand(lambda: b"", site, Uploader(site.pause)),
-    )
+    uploader = Uploader(site.pause)
+    clip = ClipCommand(site, site.pause, uploader).action()
+    diagnostics = diagnostics_action(lambda: b"", site, uploader)
     assert clip.needs_signature(ClipArguments(event_id="zone-1", url="https://a/b"))
     assert clip.needs_signature(ClipArguments(event_id="zone-1", urls=["https://a/b"]))
     assert not clip.needs_signature(ClipArguments(event_id="zone-1"))
     assert diagnostics.needs_signature(DiagnosticsArguments(url="https://a/b"))
-    assert EvidenceHoldCommand(site).needs_signature(HoldArguments(event_id="e", why="w", release=True))
-    assert not EvidenceHoldCommand(site).needs_signature(HoldArguments(event_id="e", why="w"))
+    assert hold_action(site).needs_signature(HoldArguments(event_id="e", why="w", release=True))
+    assert not hold_action(site).needs_signature(HoldArguments(event_id="e", why="w"))
 
 
 # --- uploads ---
@@ -196,7 +195,7 @@ def test_where_pictures_go_to_a_url_an_operator_has_to_sign(site: Site) -> None:
 
 def upload_of(site: Site, server: PutServer, **where: Any) -> CommandSucceeded:
     site.clips["zone-1"] = ("cam-1", MP4)
-    clip = ClipCommand(site, site, site.pause, Uploader(site.pause, server.client_tls))
+    clip = ClipCommand(site, site.pause, Uploader(site.pause, server.client_tls))
     outcome: CommandSucceeded = run(clip, ClipArguments(event_id="zone-1", **where))
     return outcome
 
@@ -250,7 +249,7 @@ def test_a_server_that_is_not_the_one_it_says_gets_nothing(site: Site, server: P
     asked = server.asked
     with pytest.raises(CommandFailed, match="CERTIFICATE_VERIFY_FAILED"):
         run(
-            ClipCommand(site, site, site.pause, Uploader(site.pause)),
+            ClipCommand(site, site.pause, Uploader(site.pause)),
             ClipArguments(event_id="zone-1", url=server.url("/x")),
         )
     assert server.asked == asked
@@ -270,19 +269,19 @@ def test_the_agents_stop_ends_an_upload_between_two_attempts(server: PutServer) 
 
 def test_what_is_held_stays_and_says_whether_there_is_a_clip(site: Site) -> None:
     site.clips["zone-1"] = ("cam-1", MP4)
-    held = run(EvidenceHoldCommand(site), HoldArguments(event_id="zone-1", why="case 12"))
+    held = run(hold_action(site), HoldArguments(event_id="zone-1", why="case 12"))
     assert (held.result, site.held) == ({"clip": True}, {"zone-1": "command c-1: case 12"})
-    run(EvidenceHoldCommand(site), HoldArguments(event_id="zone-1", why="over", release=True))
+    run(hold_action(site), HoldArguments(event_id="zone-1", why="over", release=True))
     assert site.held == {}
     with pytest.raises(CommandRefused, match="was not held"):
-        run(EvidenceHoldCommand(site), HoldArguments(event_id="zone-1", why="over", release=True))
+        run(hold_action(site), HoldArguments(event_id="zone-1", why="over", release=True))
 
 
 def test_a_release_that_was_done_before_a_kill_is_answered_as_done(site: Site) -> None:
     asked = HoldArguments(event_id="zone-1", why="over", release=True)
     site.held["zone-1"] = "somebody"
     for _ in range(2):
-        outcome = EvidenceHoldCommand(site).resume(ContextRecorder().context(asked))
+        outcome = hold_action(site).resume(ContextRecorder().context(asked))
         assert isinstance(outcome, CommandSucceeded)
     assert site.held == {}
 
@@ -452,7 +451,7 @@ def test_a_day_of_health_takes_little_memory() -> None:
 
 def test_the_bundle_goes_as_media_or_to_a_url(site: Site, server: PutServer) -> None:
     packed = bundle({}, ["line"])
-    diagnostics = DiagnosticsCommand(lambda: packed, site, Uploader(site.pause, server.client_tls))
+    diagnostics = diagnostics_action(lambda: packed, site, Uploader(site.pause, server.client_tls))
     run(diagnostics, DiagnosticsArguments())
     assert (site.sent[0][0].content_type, site.sent[0][0].camera) == ("application/gzip", "gateway")
     run(diagnostics, DiagnosticsArguments(url=server.url("/bundle")))

@@ -13,24 +13,14 @@ import pytest
 from msgspec import Struct
 
 from edge_agent.commands import journal
-from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandSucceeded
+from edge_agent.commands.action import CommandContext, CommandFailed, CommandSucceeded
 from edge_agent.commands.replies import MAX_REPLIES
 from edge_agent.core.state_file import write_record
 from edge_agent.wire.topics import DownKind, DownMessage
 from tests.commands.centre import document, encoded, signed
-from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
+from tests.commands.counter import OPERATOR, Counter
 from tests.commands.table import EXAMPLES
 from tests.testbed.mosquitto import wait_until
-
-
-@pytest.fixture(scope="module")
-def actions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Action[Any]]:
-    return all_actions(tmp_path_factory.mktemp("agent") / "box")
-
-
-@pytest.fixture
-def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
-    return counter_in(tmp_path, actions)
 
 
 def test_an_upload_that_hangs_holds_up_its_own_type_and_nothing_else(box: Counter) -> None:

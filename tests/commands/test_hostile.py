@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from edge_agent.commands.action import Action
 from edge_agent.commands.signature import sign
 from edge_agent.wire.json_schema import schema_of
 from tests.commands.centre import document, encoded
-from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
+from tests.commands.counter import OPERATOR, Counter, counter_in
 from tests.commands.table import EXAMPLES
 
 TYPES = st.sampled_from([*EXAMPLES, "unknown", "Ünknown", "x" * 300])
@@ -42,9 +43,10 @@ def errors() -> Iterator[Errors]:
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory, errors: Errors) -> Iterator[Counter]:
-    folder = tmp_path_factory.mktemp("fuzzed")
-    with counter_in(folder, all_actions(folder / "box")).opened() as counter:
+def box(
+    tmp_path_factory: pytest.TempPathFactory, actions: dict[str, Action], errors: Errors
+) -> Iterator[Counter]:
+    with counter_in(tmp_path_factory.mktemp("fuzzed"), actions).opened() as counter:
         yield counter
 
 
@@ -136,9 +138,9 @@ def test_a_line_feed_at_the_end_is_part_of_no_field(box: Counter, errors: Errors
 
 
 def test_a_flood_of_wrong_commands_is_answered_at_a_bounded_rate_and_pushes_nothing_out(
-    tmp_path: Path, box: Counter
+    tmp_path: Path, actions: dict[str, Action]
 ) -> None:
-    with counter_in(tmp_path, dict(box.actions)).opened() as flooded:
+    with counter_in(tmp_path, actions).opened() as flooded:
         asked = document("status")
         flooded.deliver("status", encoded(asked))
         answer = flooded.answer(asked["id"])

@@ -13,7 +13,6 @@ import pytest
 
 from edge_agent.commands import journal
 from edge_agent.commands.action import (
-    Action,
     CommandContext,
     CommandFailed,
     CommandRefused,
@@ -23,22 +22,12 @@ from edge_agent.commands.action import (
 from edge_agent.commands.journal import CommandJournal, CommandRecord
 from edge_agent.wire import Reply
 from tests.commands.centre import document, encoded, signed
-from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
+from tests.commands.counter import OPERATOR, Counter
 from tests.commands.table import EXAMPLES
 from tests.testbed.mosquitto import wait_until
 
 SLOW = "diagnostics"
 """Messages are looked at while it runs, which the quick thread does between two actions."""
-
-
-@pytest.fixture(scope="module")
-def actions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Action[Any]]:
-    return all_actions(tmp_path_factory.mktemp("agent") / "box")
-
-
-@pytest.fixture
-def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
-    return counter_in(tmp_path, actions)
 
 
 def does(
@@ -128,14 +117,11 @@ def test_a_damaged_record_counts_as_obeyed_and_half_a_file_as_none(box: Counter)
     assert not (folder / "cmd-x.json.new").exists()
 
 
-def test_on_a_disk_that_takes_nothing_only_what_such_a_box_needs_is_obeyed(
-    box: Counter, actions: dict[str, Action[Any]]
-) -> None:
+def test_on_a_disk_that_takes_nothing_only_what_such_a_box_needs_is_obeyed(box: Counter) -> None:
     (box.state_dir / "commands").write_text("in the way")
     ends = {}
     with box.opened():
         for name in ("reload", "relearn", "status", "rebirth", "restart", "reboot"):
-            box.actions[name].may_be_unwritten = getattr(actions[name], "may_be_unwritten", False)
             asked = document(name, {"camera": "cam-1"} if name == "relearn" else {})
             box.deliver(name, signed(asked, OPERATOR))
             ends[name] = box.answer(asked["id"])["code"]
@@ -287,7 +273,7 @@ def test_a_status_is_answered_while_a_slow_command_runs_and_what_hangs_is_timed_
         box.deliver("status", encoded(quick))
         assert box.answer(quick["id"])["status"] == "succeeded"
         wait_until(lambda: box.replies(long["id"])[-1]["text"] == "a third is done")
-        box.clock.shift = timedelta(seconds=box.actions[SLOW].within_s + 1)
+        box.clock.shift = timedelta(seconds=box.actions[SLOW].real.within_s + 1)
         box.dispatcher.tick()
         assert box.answer(long["id"])["code"] == "timed-out"
         gate.set()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.commands.action import CommandRefused, CommandSucceeded, FunctionAction
+from edge_agent.commands.action import Action, CommandRefused, CommandSucceeded
 from edge_agent.commands.handlers.rules import rule_actions
 from edge_agent.config.model.settings import OnHolidays, Schedule
 from edge_agent.core.facts import OverrideChange, RequestOrigin
@@ -208,7 +208,7 @@ def test_a_schedule_gives_way_to_what_is_asked(asked: OverrideKind | None, armed
     assert (arming.armed(NOON), arming.armed(NIGHT)) == armed
 
 
-def rule_commands(agent: Overrides, *rules: str) -> dict[str, FunctionAction]:
+def rule_commands(agent: Overrides, *rules: str) -> dict[str, Action]:
     """Overrides of a gateway whose cameras have these rules."""
     usual = settings(Path("/nowhere"))
     kept = tuple(dataclasses.replace(INTRUSION, id=rule) for rule in rules)

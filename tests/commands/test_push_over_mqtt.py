@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.config.pushed import PushStore
 from tests.commands.centre import BASE, Centre, centre_at, document, signed, write_public
-from tests.commands.on_time import COMMAND
+from tests.commands.synced_agent import COMMAND
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, free_port

@@ -14,7 +14,7 @@ from edge_agent.commands.action import Action, is_signed_by_default
 from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.config.pushed import ConfigSource
 from tests.commands.centre import document, encoded, moment, signed
-from tests.commands.counter import OPERATOR, Counter, all_actions, counter_in
+from tests.commands.counter import OPERATOR, Counter
 from tests.testbed.agent import write_config
 
 RULE = {"camera": "cam-1", "rule": "yard", "for_s": 60}
@@ -25,16 +25,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "relearn": {"camera": "cam-1"},
     "restart": {},
 }
-
-
-@pytest.fixture(scope="module")
-def actions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Action[Any]]:
-    return all_actions(tmp_path_factory.mktemp("agent") / "box")
-
-
-@pytest.fixture
-def box(tmp_path: Path, actions: dict[str, Action[Any]]) -> Counter:
-    return counter_in(tmp_path, actions)
 
 
 @pytest.mark.parametrize("name", SIGNED_COMMANDS)
@@ -60,7 +50,7 @@ def test_that_a_rule_watches_again_need_not_be_signed(name: str, box: Counter) -
 
 
 def test_frames_are_collected_with_a_signature_whatever_the_configuration_says(
-    actions: dict[str, Action[Any]],
+    actions: dict[str, Action],
 ) -> None:
     collect = actions["collect"]
     assert _is_signed(collect, {})
@@ -90,7 +80,7 @@ def test_the_configuration_names_what_is_signed(tmp_path: Path) -> None:
     assert _is_signed(found["reboot"], {}), "which the configuration cannot take away"
 
 
-def _is_signed(action: Action[Any], args: dict[str, Any]) -> bool:
+def _is_signed(action: Action, args: dict[str, Any]) -> bool:
     return action.needs_signature(action.arguments(**args))
 
 

@@ -6,8 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.collection.collector import Collector
-from edge_agent.collection.record import Collection
-from edge_agent.commands.action import CommandContext, CommandFailed, CommandRefused, CommandSucceeded
+from edge_agent.collection.files import Collection
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+)
 from edge_agent.config.model.settings import Settings, SnapshotPolicy
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.errors import StorageError
@@ -21,14 +27,9 @@ class CollectCommand:
 
     collector: Collector
     settings: Callable[[], Settings]
-    name = "collect"
-    arguments = CollectArguments
-    slow = False
-    within_s = 30.0
 
-    def needs_signature(self, args: CollectArguments) -> bool:
-        """Ending a collection needs no signature: it can only reduce what is collected."""
-        return args.for_s > 0 or args.delete
+    def action(self) -> Action:
+        return Action("collect", self.run, self.resume, _needs_signature)
 
     def run(self, context: CommandContext[CollectArguments]) -> CommandSucceeded:
         args, record = context.args, self.collector.record
@@ -83,6 +84,11 @@ class CollectCommand:
         if not wanted:
             raise CommandRefused("this gateway has no camera")
         return wanted
+
+
+def _needs_signature(args: CollectArguments) -> bool:
+    """Ending a collection needs no signature: it can only reduce what is collected."""
+    return args.for_s > 0 or args.delete
 
 
 def _begun(record: Collection) -> CommandSucceeded:

@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_agent.commands.action import (
+    Action,
     CommandContext,
     CommandFailed,
     CommandRefused,
     CommandSucceeded,
     InProgress,
+    always,
 )
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.config.changes import compare
@@ -76,11 +78,6 @@ class ConfigPush:
     ``run`` and ``resume`` are called on the slow command thread, ``tick`` on the main thread, ``health`` on
     any."""
 
-    name = "set-config"
-    arguments = SetConfigArguments
-    slow = True
-    within_s = 1200.0  # ``confirm_s`` is at most 900
-
     def __init__(
         self, source: ConfigSource, hooks: AgentHooks, clock: Clock, settled_s: float = SETTLED_S
     ) -> None:
@@ -112,8 +109,9 @@ class ConfigPush:
 
     # --- the command thread ---
 
-    def needs_signature(self, args: SetConfigArguments) -> bool:
-        return True
+    def action(self) -> Action:
+        # ``confirm_s`` is at most 900
+        return Action("set-config", self.run, self.resume, always, slow=True, within_s=1200.0)
 
     def run(self, context: CommandContext[SetConfigArguments]) -> CommandSucceeded | InProgress:
         """Check the configuration and start its trial. Raises CommandRefused, CommandFailed."""
@@ -143,11 +141,8 @@ class ConfigPush:
     ) -> CommandSucceeded | InProgress | CommandFailed:
         """After a restart of the agent: return the outcome if it is known, else follow the trial."""
         with self._lock:
-            if (
-                self._trial_watch is not None
-                and self._store.trial
-                and self._store.trial.command == context.id
-            ):
+            trial = self._store.trial
+            if self._trial_watch is not None and trial is not None and trial.command == context.id:
                 self._trial_watch.finish = context.finish
                 return InProgress("the agent has restarted; it is watched")
             return self._verdict(context)

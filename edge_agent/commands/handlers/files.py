@@ -11,11 +11,11 @@ from typing import Protocol
 import msgspec
 
 from edge_agent.commands.action import (
+    Action,
     CommandContext,
     CommandFailed,
     CommandRefused,
     CommandSucceeded,
-    InProgress,
 )
 from edge_agent.commands.transfer.https import HttpsTarget, Pause, Uploader
 from edge_agent.core.delivery import Media, content_type_of
@@ -37,20 +37,17 @@ UPLOAD_WITHIN_S = 3600.0
 POLL_INTERVAL_S = 0.5
 
 
-class CameraMedia(Protocol):
-    """Snapshots and clips of cameras. All methods raise CommandRefused where a camera cannot make them."""
+class FileService(Protocol):
+    """Pictures and clips of cameras, their way to the centre, and holds of evidence."""
 
     def snapshot(self, camera: str, event_id: str, timeout_s: float) -> Media:
-        """Take a picture of the next frame; blocks. Raises CommandFailed when none comes in time."""
+        """Take a picture of the next frame; blocks. Raises CommandRefused where the camera cannot make it,
+        CommandFailed when none comes in time."""
         ...
 
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
-        """Start a clip; ``clip_of`` returns it some seconds after its end."""
+        """Start a clip; ``clip_of`` returns it some seconds after its end. Raises CommandRefused."""
         ...
-
-
-class FileService(Protocol):
-    """Reads stored clips, sends files to the centre, and holds evidence."""
 
     def send(self, media: Media, command_id: str) -> str:
         """Put a file and its ``evidence`` event into the outbox; durable when it returns.
@@ -71,46 +68,27 @@ class FileService(Protocol):
     def release(self, event_id: str) -> bool: ...
 
 
-@dataclass(frozen=True)
-class SnapshotCommand:
-    """The command ``snapshot``: sends a picture of what a camera shows now."""
+def snapshot_action(files: FileService) -> Action:
+    """``snapshot``: sends a picture of what a camera shows now."""
 
-    cameras: CameraMedia
-    files: FileService
-    name = "snapshot"
-    arguments = SnapshotArguments
-    slow = True
-    within_s = SNAPSHOT_WITHIN_S + 10
+    def run(context: CommandContext[SnapshotArguments]) -> CommandSucceeded:
+        camera = context.args.camera
+        media = files.snapshot(camera, f"snapshot-{context.id}", SNAPSHOT_WITHIN_S)
+        return sent_outcome(media, f"the picture of {camera} {files.send(media, context.id)}")
 
-    def needs_signature(self, args: SnapshotArguments) -> bool:
-        return False
-
-    def run(self, context: CommandContext[SnapshotArguments]) -> CommandSucceeded:
-        media = self.cameras.snapshot(context.args.camera, f"snapshot-{context.id}", SNAPSHOT_WITHIN_S)
-        return sent_outcome(
-            media, f"the picture of {context.args.camera} {self.files.send(media, context.id)}"
-        )
-
-    def resume(self, context: CommandContext[SnapshotArguments]) -> CommandSucceeded:
-        return self.run(context)
+    return Action("snapshot", run, run, slow=True, within_s=SNAPSHOT_WITHIN_S + 10)
 
 
 @dataclass(frozen=True)
 class ClipCommand:
     """The command ``clip``: sends an event's clip or a new one, through the broker or as an upload."""
 
-    cameras: CameraMedia
     files: FileService
     pause: Pause
     uploader: Uploader
-    name = "clip"
-    arguments = ClipArguments
-    slow = True
-    within_s = UPLOAD_WITHIN_S
 
-    def needs_signature(self, args: ClipArguments) -> bool:
-        # An upload sends pictures of people to any address that the command names.
-        return args.url is not None or args.urls is not None
+    def action(self) -> Action:
+        return Action("clip", self.run, self.resume, _is_uploaded, slow=True, within_s=UPLOAD_WITHIN_S)
 
     def run(self, context: CommandContext[ClipArguments]) -> CommandSucceeded:
         args = context.args
@@ -123,7 +101,7 @@ class ClipCommand:
             if args.last_s + args.next_s < 1:
                 raise CommandRefused("last_s and next_s together are less than a second", "bad-arguments")
             event_id = f"clip-{context.id}"
-            self.cameras.record_clip(args.camera, event_id, args.last_s, args.next_s)
+            self.files.record_clip(args.camera, event_id, args.last_s, args.next_s)
             if args.next_s:
                 context.progress(f"{args.camera} is filmed for another {args.next_s:g} s")
             found = self._wait_for(event_id, args.next_s + CLIP_WITHIN_S)
@@ -166,64 +144,51 @@ class ClipCommand:
         return upload_outcome(self.uploader, payload, event_id, targets, part_bytes)
 
 
-@dataclass(frozen=True)
-class DiagnosticsCommand:
-    """The command ``diagnostics``. ``make`` returns the bundle, small enough for the broker."""
+def _is_uploaded(args: ClipArguments) -> bool:
+    """An upload sends pictures of people to any address that the command names."""
+    return args.url is not None or args.urls is not None
 
-    make: Callable[[], bytes]
-    files: FileService
-    uploader: Uploader
-    name = "diagnostics"
-    arguments = DiagnosticsArguments
-    slow = True
-    within_s = UPLOAD_WITHIN_S
 
-    def needs_signature(self, args: DiagnosticsArguments) -> bool:
-        return args.url is not None
+def diagnostics_action(make: Callable[[], bytes], files: FileService, uploader: Uploader) -> Action:
+    """``diagnostics``. ``make`` returns the bundle, small enough for the broker."""
 
-    def run(self, context: CommandContext[DiagnosticsArguments]) -> CommandSucceeded:
+    def run(context: CommandContext[DiagnosticsArguments]) -> CommandSucceeded:
         url, event_id = context.args.url, f"diagnostics-{context.id}"
         target = None if url is None else HttpsTarget.of(url)
-        bundle = self.make()
+        bundle = make()
         if target is not None:
-            return upload_outcome(self.uploader, bundle, event_id, [target], len(bundle))
+            return upload_outcome(uploader, bundle, event_id, [target], len(bundle))
         _refuse_large(bundle)
         media = media_of(bundle, event_id, "gateway")
-        return sent_outcome(media, f"the bundle {self.files.send(media, context.id)}")
+        return sent_outcome(media, f"the bundle {files.send(media, context.id)}")
 
-    def resume(self, context: CommandContext[DiagnosticsArguments]) -> CommandSucceeded:
-        return self.run(context)
+    return Action(
+        "diagnostics", run, run, lambda args: args.url is not None, slow=True, within_s=UPLOAD_WITHIN_S
+    )
 
 
-@dataclass(frozen=True)
-class EvidenceHoldCommand:
-    """The command ``evidence-hold``: protects an event's media from rotation, or releases them."""
+def hold_action(files: FileService) -> Action:
+    """``evidence-hold``: protects an event's media from rotation, or releases them."""
 
-    files: FileService
-    name = "evidence-hold"
-    arguments = HoldArguments
-    slow = False
-    within_s = 30.0
-
-    def needs_signature(self, args: HoldArguments) -> bool:
-        return args.release  # releasing evidence can lose it, holding it cannot
-
-    def run(self, context: CommandContext[HoldArguments]) -> CommandSucceeded | InProgress:
+    def run(context: CommandContext[HoldArguments]) -> CommandSucceeded:
         args = context.args
         if args.release:
-            if not self.files.release(args.event_id):
+            if not files.release(args.event_id):
                 raise CommandRefused(f"{args.event_id} was not held")
             return CommandSucceeded(f"{args.event_id} is not held any more")
-        self.files.hold(args.event_id, args.why, f"command {context.id}")
-        has_clip = self.files.has_clip(args.event_id)
+        files.hold(args.event_id, args.why, f"command {context.id}")
+        has_clip = files.has_clip(args.event_id)
         detail = "with a clip" if has_clip else "it has no clip on this box"
         return CommandSucceeded(f"{args.event_id} is held, {detail}", {"clip": has_clip})
 
-    def resume(self, context: CommandContext[HoldArguments]) -> CommandSucceeded | InProgress:
-        if context.args.release:
-            self.files.release(context.args.event_id)  # False if it was done before the restart
-            return CommandSucceeded(f"{context.args.event_id} is not held any more")
-        return self.run(context)
+    def resume(context: CommandContext[HoldArguments]) -> CommandSucceeded:
+        if not context.args.release:
+            return run(context)
+        files.release(context.args.event_id)  # False if it was done before the restart
+        return CommandSucceeded(f"{context.args.event_id} is not held any more")
+
+    # Releasing evidence can lose it, holding it cannot.
+    return Action("evidence-hold", run, resume, lambda args: args.release)
 
 
 def media_of(payload: bytes, event_id: str, camera: str) -> Media:

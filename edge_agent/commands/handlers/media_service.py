@@ -33,7 +33,7 @@ def delivery_text(uplink: UplinkHealth) -> str:
 
 
 class MediaService:
-    """Implements ``CameraMedia`` and ``FileService`` of ``files.py``. Thread-safe."""
+    """Implements ``FileService`` of ``files.py``. Thread-safe."""
 
     def __init__(
         self,

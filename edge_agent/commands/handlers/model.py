@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.commands.action import (
+    Action,
     CommandContext,
     CommandFailed,
     CommandRefused,
     CommandSucceeded,
     InProgress,
+    always,
 )
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.commands.transfer.wheel_cache import pause
@@ -41,13 +43,9 @@ class ModelCommand:
     ca_file: Callable[[], str | None]
     received: Callable[[int], None]
     wait_s: float = WAIT_S  # between two attempts at the server
-    name = "model"
-    arguments = ModelArguments
-    slow = True
-    within_s = WITHIN_S
 
-    def needs_signature(self, args: ModelArguments) -> bool:
-        return True
+    def action(self) -> Action:
+        return Action("model", self.run, self.resume, always, slow=True, within_s=WITHIN_S)
 
     def run(self, context: CommandContext[ModelArguments]) -> CommandSucceeded | InProgress:
         args = context.args

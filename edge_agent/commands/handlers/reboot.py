@@ -1,24 +1,39 @@
-"""``reboot``: asks root's program to reboot; the agent replies at its next start. docs/design/commands.md."""
+"""``reboot`` of the gateway, and ``camera-reboot`` of a camera that hangs. docs/design/commands.md.
+
+Root's program reboots the gateway, and the agent replies at its next start. A camera reboots over ONVIF,
+with the login of its streams, in a process of its own, so that the libraries of ``onvif/`` do not stay in
+the agent's memory. That process reads the password from its standard input. As everywhere, at most two
+refused logins are attempted.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import (
+    Action,
     CommandContext,
     CommandFailed,
     CommandRefused,
     CommandSucceeded,
-    FunctionAction,
     InProgress,
+    always,
 )
+from edge_agent.config.model.settings import Camera, Settings
+from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.wire import ARGUMENTS, NoArguments
+from edge_agent.host.system.root_requests import RootRequest
+from edge_agent.wire import CameraRebootArguments, NoArguments
 
 MIN_UPTIME_S = 600.0
 """Root's program has the same limit (edge-agent-reboot.service), so that repeated commands cannot keep a
@@ -29,23 +44,6 @@ ANSWERED_WITHIN_S = 5.0
 """Root's program removes the request before it decides. If it reboots, the agent is stopped meanwhile."""
 POLL_INTERVAL_S = 0.1
 WITHIN_S = 180.0
-
-
-class RebootAnswer(Protocol):
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def detail(self) -> str: ...
-
-
-class RebootRequest(Protocol):
-    """The request file for root's program."""
-
-    @property
-    def is_pending(self) -> bool: ...
-    def ask(self) -> None: ...
-    def withdraw(self) -> None: ...
-    def answer(self) -> RebootAnswer | None: ...
 
 
 class _PendingReboot(Struct, frozen=True):
@@ -60,7 +58,7 @@ class RebootCommand:
 
     def __init__(
         self,
-        request: RebootRequest,
+        request: RootRequest,
         path: Path,
         boot_id: str,
         up_s: Callable[[], float],
@@ -75,16 +73,9 @@ class RebootCommand:
         self._answered_within_s = answered_within_s
         self._poll = threading.Event()  # never set: only waited for
 
-    def action(self) -> FunctionAction:
-        return FunctionAction(
-            "reboot",
-            ARGUMENTS["reboot"],
-            self.run,
-            self.resume,
-            signed=True,
-            slow=True,
-            within_s=WITHIN_S,
-            may_be_unwritten=True,
+    def action(self) -> Action:
+        return Action(
+            "reboot", self.run, self.resume, always, slow=True, within_s=WITHIN_S, may_be_unwritten=True
         )
 
     def run(self, context: CommandContext[NoArguments]) -> InProgress:
@@ -120,3 +111,92 @@ class RebootCommand:
         if pending is not None and pending.id == context.id and pending.boot_id != self._boot_id:
             return CommandSucceeded("the box has booted again")
         return CommandFailed("the agent was started again, the box was not", "interrupted")
+
+
+CAMERA_WITHIN_S = 75.0
+NETWORKED = ("rtsp", "rtsps", "http", "https")
+
+
+class _CameraRequest(Struct, frozen=True):
+    """The input of the process. ``host`` as in a URL, without a port."""
+
+    host: str
+    port: int
+    username: str
+    password: str
+    state_dir: str
+
+
+class _CameraResponse(Struct, frozen=True):
+    done: bool
+    text: str
+
+
+def camera_reboot_action(settings: Callable[[], Settings]) -> Action:
+    """Make the action. ``settings`` returns those in force."""
+
+    def run(context: CommandContext[CameraRebootArguments]) -> CommandSucceeded:
+        args, now = context.args, settings()
+        camera = next((each for each in now.cameras if each.id == args.camera), None)
+        if camera is None:
+            known = ", ".join(each.id for each in now.cameras)
+            raise CommandRefused(f"there is no camera {args.camera}; there are: {known}")
+        return _reboot_in_process(camera, args.port, now.state_dir)
+
+    return Action("camera-reboot", run, slow=True, within_s=CAMERA_WITHIN_S + 15)
+
+
+def _reboot_in_process(camera: Camera, port: int, state_dir: Path) -> CommandSucceeded:
+    parts = urlsplit(camera.url)
+    if parts.scheme not in NETWORKED or not parts.hostname:
+        raise CommandRefused(f"{camera.id} is no camera on the network; nothing was asked of it")
+    if camera.credentials is None:
+        raise CommandRefused(
+            f"{camera.id} has no login in the configuration, and none reboots without; nothing was sent"
+        )
+    login = camera.credentials
+    request = _CameraRequest(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_agent.commands.handlers.reboot"],
+            input=msgspec.json.encode(request),
+            capture_output=True,
+            timeout=CAMERA_WITHIN_S,
+            check=False,
+        )
+        response = msgspec.json.decode(done.stdout, type=_CameraResponse)
+    except subprocess.TimeoutExpired:
+        raise CommandFailed(
+            f"{camera.id} was asked, and has not answered within {CAMERA_WITHIN_S:.0f} s"
+        ) from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise CommandFailed(f"{camera.id} could not be asked: {type(error).__name__}") from error
+    if not response.done:
+        raise CommandRefused(f"{camera.id} does not reboot: {response.text}")
+    return CommandSucceeded(f"{camera.id} boots again; its pictures come back in a minute or two")
+
+
+def _reboot_camera(request: _CameraRequest) -> _CameraResponse:
+    try:
+        from edge_agent.onvif.logins import FILE, LoginLedger
+        from edge_agent.onvif.soap import DEVICE_PATH, Onvif
+        from edge_agent.onvif.web import CameraHttpClient
+    except ImportError:
+        return _CameraResponse(
+            False, "what speaks ONVIF is not installed on this box (pip install edge-agent[cameras])"
+        )
+    clock = SystemClock()
+    ledger = LoginLedger(Path(request.state_dir) / FILE, clock, read_boot_id())
+    host = f"[{request.host}]" if ":" in request.host else request.host
+    login = Credentials(request.username, Secret(request.password))
+    try:
+        with CameraHttpClient(request.host, ledger) as web:
+            Onvif(web, f"http://{host}:{request.port}{DEVICE_PATH}", clock, login).reboot()
+    except CameraSetupError as error:
+        return _CameraResponse(False, str(error))
+    return _CameraResponse(True, "")
+
+
+if __name__ == "__main__":
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=_CameraRequest)
+    sys.stdout.buffer.write(msgspec.json.encode(_reboot_camera(request)))

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from edge_agent.commands.action import CommandContext, CommandRefused, CommandSucceeded, FunctionAction
+from edge_agent.commands.action import Action, CommandContext, CommandRefused, CommandSucceeded
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.overrides import OverrideKind, Overrides
-from edge_agent.wire import ARGUMENTS, RuleForArguments
+from edge_agent.wire import RuleForArguments
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +22,10 @@ DONE = {
 IS = {OverrideKind.MASK: "masked", OverrideKind.ARM: "armed", OverrideKind.DISARM: "disarmed"}
 
 
-def rule_actions(settings: Callable[[], Settings], overrides: Overrides) -> Iterator[FunctionAction]:
+def rule_actions(settings: Callable[[], Settings], overrides: Overrides) -> Iterator[Action]:
     """Make the three actions. ``settings`` returns those in force."""
     for what in OverrideKind:
-        yield FunctionAction(what.value, ARGUMENTS[what.value], partial(_ask, settings, overrides, what))
+        yield Action(what.value, partial(_ask, settings, overrides, what))
 
 
 def _ask(

@@ -11,11 +11,10 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.commands.action import (
+    Action,
     CommandContext,
-    CommandFailed,
     CommandRefused,
     CommandSucceeded,
-    InProgress,
 )
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.state_file import read_record, write_record
@@ -42,11 +41,6 @@ class StormMode:
     ``take(camera, event_id, command_id)`` requests a picture that is sent later, and returns at once.
     """
 
-    name = "storm-mode"
-    arguments = StormArguments
-    slow = False
-    within_s = 30.0
-
     def __init__(
         self,
         path: Path,
@@ -66,8 +60,8 @@ class StormMode:
             left_s = (datetime.fromisoformat(self._storm.until) - clock.now()).total_seconds()
             self._until_mono += min(max(0.0, left_s), self._storm.left_s)
 
-    def needs_signature(self, args: StormArguments) -> bool:
-        return False
+    def action(self) -> Action:
+        return Action("storm-mode", self.run, self.resume)
 
     def run(self, context: CommandContext[StormArguments]) -> CommandSucceeded:
         args = context.args
@@ -88,9 +82,7 @@ class StormMode:
         text = f"a picture of {', '.join(wanted)} every {args.every_s:g} s until {storm.until}"
         return CommandSucceeded(text, {"cameras": wanted, "until": storm.until})
 
-    def resume(
-        self, context: CommandContext[StormArguments]
-    ) -> CommandSucceeded | InProgress | CommandFailed:
+    def resume(self, context: CommandContext[StormArguments]) -> CommandSucceeded:
         if self._storm is not None and self._storm.command == context.id:
             return CommandSucceeded(f"storm mode until {self._storm.until}")
         return self.run(context)

@@ -10,7 +10,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from edge_agent.commands.action import (
     Action,
@@ -18,8 +17,8 @@ from edge_agent.commands.action import (
     CommandFailed,
     CommandRefused,
     CommandSucceeded,
-    FunctionAction,
     InProgress,
+    always,
 )
 from edge_agent.commands.transfer.wheel_cache import (
     ReleaseManifest,
@@ -29,7 +28,8 @@ from edge_agent.commands.transfer.wheel_cache import (
     pause,
 )
 from edge_agent.core.clock import Clock
-from edge_agent.wire import ARGUMENTS, UpdateArguments, UpdatePieceArguments
+from edge_agent.host.health.root_update import RootUpdate, UpdateProgressRecord, UpdateResultRecord
+from edge_agent.wire import UpdateArguments, UpdatePieceArguments
 
 log = logging.getLogger(__name__)
 
@@ -39,48 +39,6 @@ ATTEMPTS = 5
 WAIT_S = 20.0
 UNHEARD_S = 120.0
 """Root's program reports at once that it has started, or that it is busy."""
-
-
-class UpdateProgress(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def phase(self) -> str: ...
-    @property
-    def until(self) -> str | None: ...
-
-
-class UpdateResult(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-
-
-class UpdateStatus(Protocol):
-    @property
-    def now(self) -> UpdateProgress | None: ...
-    @property
-    def last(self) -> UpdateResult | None: ...
-
-
-class PrivilegedUpdater(Protocol):
-    """Root's program for updates, as the agent sees it."""
-
-    @property
-    def is_available(self) -> bool: ...
-    @property
-    def ca_file(self) -> str | None: ...
-    def has(self, version: str) -> bool: ...
-    def status(self) -> UpdateStatus: ...
-    def ask(self, id_: str, manifest: str, signature: str) -> None: ...
-    def withdraw(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -98,7 +56,7 @@ class UpdateCommands:
     """The actions run on the dispatcher's threads; the main thread calls ``tick``."""
 
     def __init__(
-        self, root: PrivilegedUpdater, inbox: WheelCache, clock: Clock, version: str, wait_s: float = WAIT_S
+        self, root: RootUpdate, inbox: WheelCache, clock: Clock, version: str, wait_s: float = WAIT_S
     ) -> None:
         """``version``: the installed one. ``wait_s``: pause between two download attempts."""
         self._root = root
@@ -109,11 +67,9 @@ class UpdateCommands:
         self._lock = threading.RLock()  # protects what is below, and the cache while an update is open
         self._open: _Open | None = None
 
-    def actions(self) -> Iterator[Action[Any]]:
-        yield FunctionAction(
-            "update", ARGUMENTS["update"], self.begin, self.resume, signed=True, slow=True, within_s=WITHIN_S
-        )
-        yield FunctionAction("update-piece", ARGUMENTS["update-piece"], self.accept_piece)
+    def actions(self) -> Iterator[Action]:
+        yield Action("update", self.begin, self.resume, always, slow=True, within_s=WITHIN_S)
+        yield Action("update-piece", self.accept_piece)
 
     # --- update, on the slow thread ---
 
@@ -292,13 +248,13 @@ class UpdateCommands:
         return open_.context, answer
 
 
-def _progress_text(now: UpdateProgress) -> str:
+def _progress_text(now: UpdateProgressRecord) -> str:
     if now.phase == "trial":
         return f"{now.version} is on trial until {now.until} at the latest"
     return f"{now.version}: {now.phase}"
 
 
-def _outcome(last: UpdateResult) -> CommandSucceeded | CommandFailed:
+def _outcome(last: UpdateResultRecord) -> CommandSucceeded | CommandFailed:
     if last.outcome == "in-force":
         return CommandSucceeded(last.text, {"version": last.version})
     return CommandFailed(last.text)

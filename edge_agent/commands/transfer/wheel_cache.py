@@ -96,11 +96,13 @@ class WheelCache:
     # --- in pieces ---
 
     def pieces_missing(self, wheel: ReleaseWheel, pieces: Pieces) -> list[int]:
-        return [
-            index
-            for index in range(len(pieces.sha256))
-            if not self._is_piece(self._piece(wheel, index), _size(wheel, pieces, index))
-        ]
+        missing = []
+        for index in range(len(pieces.sha256)):
+            path = self._piece(wheel, index)
+            size = min(pieces.bytes, wheel.bytes - index * pieces.bytes)
+            if not path.is_file() or path.stat().st_size != size:
+                missing.append(index)
+        return missing
 
     def put(self, wheel: ReleaseWheel, pieces: Pieces, index: int, data: str) -> None:
         """Store one piece, base64. Raises CommandRefused when it is not the signed piece."""
@@ -143,10 +145,6 @@ class WheelCache:
     def _piece(self, wheel: ReleaseWheel, index: int) -> Path:
         return self._folder / f"{wheel.name}.{index}"
 
-    @staticmethod
-    def _is_piece(path: Path, size: int) -> bool:
-        return path.is_file() and path.stat().st_size == size
-
     # --- from a server ---
 
     def fetch(self, wheel: ReleaseWheel, url: str, ca_file: str | None, stopping: Callable[[], bool]) -> bool:
@@ -175,10 +173,6 @@ def check_pieces(wheels: list[ReleaseWheel], pieces: dict[str, Pieces]) -> None:
             raise CommandRefused(f"the pieces do not add up to {wheel.name}", "bad-arguments")
     if sum(len(pieces[wheel.name].sha256) for wheel in wheels) > MAX_PIECES:
         raise CommandRefused(f"that is more than {MAX_PIECES} pieces: give a url")
-
-
-def _size(wheel: ReleaseWheel, pieces: Pieces, index: int) -> int:
-    return min(pieces.bytes, wheel.bytes - index * pieces.bytes)
 
 
 def _matches(path: Path, wheel: ReleaseWheel) -> bool:
