@@ -124,11 +124,12 @@ class CameraPipelineThread:
                 self._call_viewer(self._viewers.popleft(), frame)
             self._process(frame)
             self._last_frame_mono = time.monotonic()  # after the analysis: slow analysis is no signal loss
-        elif time.monotonic() - self._last_frame_mono > max(
-            LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s
-        ):
-            self._on_signal_lost()
-        return frame is not None
+            return True
+        lost_after_s = max(LOST_AFTER_S, LOST_AFTER_FRAMES * self._frames.interval_s)
+        is_lost = time.monotonic() - self._last_frame_mono > lost_after_s
+        if is_lost and (pipeline := self._pipeline) is not None:
+            self._try(pipeline.on_signal_lost)
+        return False
 
     @property
     def persistent_motion(self) -> Box | None:
@@ -179,10 +180,6 @@ class CameraPipelineThread:
             return
         if adapt is None or not self._try(lambda: adapt(pipeline)):
             self._end("reload")
-
-    def _on_signal_lost(self) -> None:
-        if (pipeline := self._pipeline) is not None:
-            self._try(pipeline.on_signal_lost)
 
     def _end(self, reason: str) -> None:
         """Stop the pipeline and end its open events. The next frame builds another."""

@@ -155,7 +155,7 @@ def _write(path: Path, content: bytes) -> None:
 def _write_export_note(state_dir: Path, moved: list[str], by: str) -> None:
     """Leave a note that the agent reports in its signed chain of events. ``moved``: the collection of each
     frame."""
-    from edge_agent.collection.record import EXPORTED, ExportNote
+    from edge_agent.collection.files import EXPORTED, ExportNote
     from edge_agent.core.state_file import write_record
     from edge_agent.host.system.privileges import as_agent
 
@@ -239,7 +239,7 @@ def _opened(jpeg: bytes, folder: Path, rows: Mapping[str, dict[str, Any]]) -> di
     The names in its metadata are checked because they become a path. Anyone can seal a picture to a public
     key, so a picture never replaces another picture of ``rows``.
     """
-    from edge_agent.collection.frame_file import note_of
+    from edge_agent.collection.files import note_of
 
     note, digest = note_of(jpeg), hashlib.sha256(jpeg).hexdigest()
     place, moment = f"{note.gateway}-{note.camera}", note.time.translate(str.maketrans("", "", "-:."))

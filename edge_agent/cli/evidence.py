@@ -204,7 +204,7 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
         store.holds.add(event_id, who, args.why)
         media = store.files_of(event_id)
         out.write(f"{event_id}: held, {len(media)} media on this box\n")
-        if media or _event_exists(settings.state_dir, event_id):
+        if media or _archive(settings.state_dir).select(event_id).requested:
             return 0
     out.write(f"{event_id}: no such event is on this box: mistyped? --release takes it back\n")
     return 1
@@ -285,10 +285,6 @@ def _event_id(state_dir: Path, name: str) -> str:
     if not ids:
         raise EvidenceError(f"{name}: no such event on this box, or none that has media")
     return ids[0]
-
-
-def _event_exists(state_dir: Path, event_id: str) -> bool:
-    return bool(_archive(state_dir).select(event_id).requested)
 
 
 def _archive(state_dir: Path) -> EvidenceArchive:

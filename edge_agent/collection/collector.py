@@ -19,9 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.collection.frame_file import with_note
+from edge_agent.collection.files import EXPORTED, FILE, Collection, ExportNote, StopReason, with_note
 from edge_agent.collection.offers import FrameCandidate, FrameOffers, FrameSelection, OfferingStage
-from edge_agent.collection.record import EXPORTED, FILE, Collection, ExportNote, StopReason
 from edge_agent.config.model.settings import Camera, Settings, SnapshotPolicy, Storage
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Media

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.collection.frame_file import FrameNote
+from edge_agent.collection.files import FrameNote
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.model import FULL_PICTURE, Frame, Tracks, TrackState
@@ -20,7 +20,7 @@ from edge_agent.evidence.jpeg import crop
 from edge_agent.pipeline import EvidenceStage
 
 if TYPE_CHECKING:
-    from edge_agent.core.model import Colour, Gray
+    from edge_agent.core.model import Colour
 
 
 LIGHT_LEVELS = {"dark": 40.0, "dim": 90.0, "medium": 150.0, "bright": 256.0}
@@ -29,11 +29,6 @@ AHEAD = 0.1
 """Share of the frames that may be taken early in light that is rare so far: dusk lasts only minutes."""
 QUIET_FACTOR = 2.0
 """A frame without movement is taken only after this many times the usual interval."""
-
-
-def brightness_of(luma: Gray) -> float:
-    """Mean luma, 0 to 255, of every eighth pixel each way."""
-    return float(luma[::8, ::8].mean())
 
 
 def light_level(brightness: float) -> str:
@@ -127,7 +122,7 @@ class FrameOffers:
         now_mono = frame.captured_mono
         if selection is None or now_mono < selection.next_mono or self.paused or frame.late:
             return
-        brightness = brightness_of(frame.picture.luma())
+        brightness = float(frame.picture.luma()[::8, ::8].mean())
         level = light_level(brightness)
         active = any(track.seen_now and track.state is not TrackState.STATIONARY for track in tracks.active)
         wanted = selection.wants(now_mono, level, active=active)

@@ -86,7 +86,10 @@ def switch_refusal(report: ShadowReport) -> str | None:
         if own.in_force >= ENOUGH_OBJECTS and (own.agreement or 0.0) < MIN_CAMERA_AGREEMENT:
             agreed = f"it agrees on {own.agreement:.2f} of the objects"
             return f"{camera}: {agreed}, at least {MIN_CAMERA_AGREEMENT} is needed"
-    return _too_slow(report)
+    old_ms, new_ms = report.in_force_ms, report.new_ms
+    if old_ms is not None and new_ms is not None and new_ms > SLOWER * old_ms + SLOWER_MS:
+        return f"it takes {new_ms:.0f} ms an inference, the model in force {old_ms:.0f} ms"
+    return None
 
 
 def shadow_summary(report: ShadowReport) -> str:
@@ -109,13 +112,6 @@ def agreement_text(report: ShadowReport) -> str:
     if total.agreement is None:
         return problem_text("models-not-compared")
     return problem_text("models-agree", agreement=round(total.agreement, 2), objects=total.in_force)
-
-
-def _too_slow(report: ShadowReport) -> str | None:
-    old, new = report.in_force_ms, report.new_ms
-    if old is None or new is None or new <= SLOWER * old + SLOWER_MS:
-        return None
-    return f"it takes {new:.0f} ms an inference, the model in force {old:.0f} ms"
 
 
 MAX_WHY = 200  # in a heartbeat

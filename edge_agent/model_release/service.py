@@ -34,8 +34,7 @@ from edge_agent.model_release.agreement import (
     trial_progress,
     trial_result,
 )
-from edge_agent.model_release.rates import DetectionRates, rate_deviation
-from edge_agent.model_release.record import ModelTrial, Probation, SentModel
+from edge_agent.model_release.record import DetectionRates, ModelTrial, Probation, SentModel, rate_deviation
 from edge_agent.model_release.store import ModelStore
 from edge_agent.wire import ModelHealth, ShadowReport
 

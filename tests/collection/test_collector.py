@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.collection.frame_file import note_of
+from edge_agent.collection.files import note_of
 from edge_agent.commands.action import CommandRefused
 from edge_agent.core.delivery import SEALED_MAGIC
 from edge_agent.evidence.seal import unseal

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from edge_agent.cli import collect as collect_cli
 from edge_agent.cli.main import main
-from edge_agent.collection.frame_file import FrameNote, with_note
+from edge_agent.collection.files import FrameNote, with_note
 from edge_agent.evidence.jpeg import encode_at
 from edge_agent.evidence.seal import seal
 from tests.collection.parts import KEY, PEM, box_in

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.collection.frame_file import FrameNote, InvalidFrameFile, note_of, with_note
+from edge_agent.collection.files import FrameNote, InvalidFrameFile, note_of, with_note
 from edge_agent.evidence.jpeg import encode_at
 
 NOTE = FrameNote(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge_agent.collection.frame_file import note_of
+from edge_agent.collection.files import note_of
 from edge_agent.core.delivery import SEALED_TYPE
 from edge_agent.evidence.seal import unseal
 from tests.collection.parts import PEM, PUBLIC_PEM

@@ -6,8 +6,7 @@ import pytest
 
 from edge_agent.detection.shadow import SeenObjects
 from edge_agent.model_release.agreement import switch_refusal
-from edge_agent.model_release.rates import DetectionRates, rate_deviation
-from edge_agent.model_release.record import ProbationCounts
+from edge_agent.model_release.record import DetectionRates, ProbationCounts, rate_deviation
 from edge_agent.wire import ShadowCamera, ShadowGroup, ShadowReport
 
 HOUR = 8
