@@ -1,8 +1,4 @@
-"""``edge-agent cameras``: find the cameras of a site, and set them up for the agent.
-
-This is part of the command line because it reads the configuration, which ``tools.cameras.discovery`` does
-not.
-"""
+"""Arguments of ``edge-agent cameras``: find the cameras of a site, and set them up for the agent."""
 
 from __future__ import annotations
 

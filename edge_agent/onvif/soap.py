@@ -19,8 +19,7 @@ from onveef import envelopes, parsers
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, masked
-from edge_agent.onvif.text import clean
-from edge_agent.onvif.web import CameraHttpClient, CameraResponse, LoginRefused
+from edge_agent.onvif.web import CameraHttpClient, CameraResponse, LoginRefused, clean
 
 DEVICE_PATH = "/onvif/device_service"
 _SOAP = "application/soap+xml; charset=utf-8"
@@ -43,7 +42,6 @@ class CameraClock:
 @dataclass(frozen=True, slots=True)
 class MediaProfile:
     token: str
-    name: str
     encoder_token: str
     encoding: str
     width: int | None
@@ -251,7 +249,6 @@ def _profile(item: dict[str, object]) -> MediaProfile:
 
     return MediaProfile(
         token=str(item.get("token", "")),
-        name=clean(str(item.get("name", ""))),
         encoder_token=str(found.get("token", "")),
         encoding=clean(str(found.get("encoding", ""))).upper(),
         width=number("width"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import unicodedata
 from dataclasses import dataclass
 
 import httpx
@@ -16,6 +17,11 @@ MAX_BYTES = 1_000_000
 TIMEOUT_S = 5.0
 WHOLE_TIMEOUT_S = 15.0
 """Limit for a whole request: a camera that sends a byte now and then must not delay us longer."""
+
+# Control, format (bidirectional overrides among them), surrogate, private use, unassigned, line and paragraph
+# separators: what moves a cursor, reorders a line or ends it.
+_UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+MAX_CHARACTERS = 60
 
 
 class NoAnswer(CameraSetupError):
@@ -39,6 +45,12 @@ class CameraResponse:
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", errors="replace")
+
+
+def clean(text: str, most: int = MAX_CHARACTERS) -> str:
+    """Return one line of at most ``most`` printable characters; other characters become spaces."""
+    printable = "".join(" " if unicodedata.category(c) in _UNFIT else c for c in text[: most * 4])
+    return " ".join(printable.split())[:most].rstrip()
 
 
 class CameraHttpClient:

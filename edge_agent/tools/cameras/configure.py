@@ -25,13 +25,12 @@ from edge_agent.host.health.clock_sync import read_kernel_sync
 from edge_agent.host.system.privileges import become_agent
 from edge_agent.onvif.soap import DEVICE_PATH
 from edge_agent.onvif.web import CameraHttpClient
-from edge_agent.tools.cameras.asking import asked, login_of, open_ledger
-from edge_agent.tools.cameras.discovery.listing import write_plan, write_results
-from edge_agent.tools.cameras.discovery.probing import Ports, ask_onvif
+from edge_agent.tools.cameras.access import asked, login_of, open_interface, open_ledger
+from edge_agent.tools.cameras.listing import write_plan, write_results
 from edge_agent.tools.cameras.messages import CAMERAS
-from edge_agent.tools.cameras.setup.configure import SetupOutcome, apply, plan, read
-from edge_agent.tools.cameras.setup.interface_selection import open_interface
-from edge_agent.tools.cameras.setup.setup_interface import SiteTime
+from edge_agent.tools.cameras.probing import Ports, ask_onvif
+from edge_agent.tools.cameras.setup_interface import SiteTime
+from edge_agent.tools.cameras.setup_plan import SetupOutcome, apply, plan, read
 
 NTP_PORT = 123
 ANSWER_S = 1.0
@@ -47,7 +46,10 @@ def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str 
     if text is None:
         return None
     if text:
-        return _ipv4(text)
+        try:
+            return str(ipaddress.IPv4Address(text))
+        except ValueError:
+            raise CameraSetupError(f"--ntp {text!r} is no IPv4 address") from None
     address = own_address(camera_host)
     if address is None or not gives_time(address, port):
         raise CameraSetupError(
@@ -79,13 +81,6 @@ def gives_time(address: str, port: int = NTP_PORT) -> bool:
     except OSError:
         return False
     return len(answer) >= 48 and answer[0] & 7 == _SERVER and answer[0] >> 6 != _UNSYNCHRONISED
-
-
-def _ipv4(text: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        raise CameraSetupError(f"--ntp {text!r} is no IPv4 address") from None
 
 
 def run_configure(args: argparse.Namespace, out: TextIO) -> int:

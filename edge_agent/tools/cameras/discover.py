@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -21,13 +20,13 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.languages import Lang, default_lang, named, say
 from edge_agent.core.secrets import Credentials
 from edge_agent.host.system.privileges import as_agent, become_agent
-from edge_agent.tools.cameras.asking import asked, login_of, open_ledger, progress
-from edge_agent.tools.cameras.discovery.discover import Discovery, Search
-from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveryState
-from edge_agent.tools.cameras.discovery.drop_in import assign_ids, select, write
-from edge_agent.tools.cameras.discovery.listing import write_json, write_list
-from edge_agent.tools.cameras.discovery.probing import parse_subnet
+from edge_agent.tools.cameras.access import asked, login_of, open_ledger, progress
+from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveryState
+from edge_agent.tools.cameras.drop_in import assign_ids, select, write
+from edge_agent.tools.cameras.listing import write_json, write_list
 from edge_agent.tools.cameras.messages import CAMERAS
+from edge_agent.tools.cameras.probing import parse_subnet
+from edge_agent.tools.cameras.search import Discovery, Search
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,8 @@ def run_discover(args: argparse.Namespace, out: TextIO) -> int:
     known = ConfiguredCameras.read(args.config)
     if args.write is None:
         become_agent(args.state_dir)
-    with as_agent(
-        args.state_dir
-    ):  # data from cameras must not be parsed as root; the drop-in is written as root
+    # Data from cameras must not be parsed as root; the drop-in is written as root.
+    with as_agent(args.state_dir):
         discovery = Discovery(open_ledger(args.state_dir), SystemClock(), progress)
         found = discovery.search(where)
         picked = select(found, args.choose) if args.choose else found
@@ -100,10 +98,6 @@ def run_discover(args: argparse.Namespace, out: TextIO) -> int:
     return 0 if found else 1
 
 
-def _print_message(lang: Lang, key: str, **figures: object) -> None:
-    progress(say(CAMERAS, key, lang, **figures))
-
-
 def _write(
     args: argparse.Namespace,
     picked: list[DiscoveredCamera],
@@ -111,19 +105,21 @@ def _write(
     known: ConfiguredCameras,
     lang: Lang,
 ) -> None:
-    tell = partial(_print_message, lang)
+    def report(key: str, **figures: object) -> None:
+        progress(say(CAMERAS, key, lang, **figures))
+
     if args.write.suffix != ".yaml":
         raise CameraSetupError(f"{args.write}: a drop-in ends in .yaml")
     here = known.without(args.write)
     new = []
     for camera in picked:
         if id_ := here.ids_by_host().get(camera.host):
-            tell("configured-already", host=camera.host, id=id_)
+            report("configured-already", host=camera.host, id=id_)
         elif camera.state is DiscoveryState.LOGIN_REFUSED:
             # The agent would repeat a wrong password until the camera locks the account.
-            tell("refuses-login", host=camera.host)
+            report("refuses-login", host=camera.host)
         elif not camera.streams:
-            tell("no-stream", host=camera.host, state=named(CAMERAS, "state", camera.state, lang))
+            report("no-stream", host=camera.host, state=named(CAMERAS, "state", camera.state, lang))
         else:
             new.append(camera)
     if not new:
@@ -137,8 +133,8 @@ def _write(
 
     at = rfc3339(SystemClock().now())
     for path in write(args.write, entries, login, config=args.config, at=at, force=args.force, check=check):
-        tell("written", path=path)
+        report("written", path=path)
     if login is None:
-        tell("no-login")
+        report("no-login")
     if in_force:
-        tell("reload")
+        report("reload")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from edge_agent.core.languages import Lang, Sentences, say
-from edge_agent.onvif.text import duration
+from edge_agent.core.languages import UNITS, Lang, Sentences, say
 
 CAMERAS: Sentences = {
     # --- state of a camera, and what it is ---
@@ -205,3 +204,17 @@ def fact(key: str, **figures: str | float | timedelta) -> Fact:
 
 def _written(figure: str | float | timedelta, lang: Lang) -> str | float:
     return duration(figure.total_seconds(), lang) if isinstance(figure, timedelta) else figure
+
+
+def duration(seconds: float, lang: Lang) -> str:
+    """Write a duration in its two largest units: ``3 d 4 h``, ``7 min 0 s``."""
+    second, minute, hour, day = UNITS[lang]
+    whole = round(seconds)
+    for name, size, below, below_size in (
+        (day, 86400, hour, 3600),
+        (hour, 3600, minute, 60),
+        (minute, 60, second, 1),
+    ):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // below_size} {below}"
+    return f"{seconds:.0f} {second}"

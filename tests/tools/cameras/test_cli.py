@@ -16,8 +16,8 @@ from edge_agent import config
 from edge_agent.cli import main as cli
 from edge_agent.core.command_line.exit_codes import EX_CONFIG
 from edge_agent.tools.cameras.configure import NTP_PORT
-from edge_agent.tools.cameras.discovery.discover import Search
-from edge_agent.tools.cameras.discovery.probing import Ports
+from edge_agent.tools.cameras.probing import Ports
+from edge_agent.tools.cameras.search import Search
 from tests.testbed.onvif_camera import OnvifCamera
 from tests.testbed.onvif_network import CameraNetwork
 from tests.tools.cameras.test_box_time import ntp_on_loopback

@@ -13,12 +13,12 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger
 from edge_agent.onvif.web import CameraHttpClient, LoginRefused
+from edge_agent.tools.cameras.access import open_interface
+from edge_agent.tools.cameras.discovered import Vendor, same_stream
+from edge_agent.tools.cameras.isapi import Isapi, zone_offset
 from edge_agent.tools.cameras.messages import fact
-from edge_agent.tools.cameras.setup.configure import SetupOutcome, SetupPlan, SetupResult, apply, plan, read
-from edge_agent.tools.cameras.setup.interface_selection import open_interface
-from edge_agent.tools.cameras.setup.isapi import Isapi, posix_zone, zone_offset
-from edge_agent.tools.cameras.setup.setup_interface import NoSuchStream, SetupInterface, SiteTime
-from edge_agent.tools.cameras.vendors import Vendor, same_stream
+from edge_agent.tools.cameras.setup_interface import NoSuchStream, SetupInterface, SiteTime, posix_zone
+from edge_agent.tools.cameras.setup_plan import SetupOutcome, SetupPlan, SetupResult, apply, plan, read
 from tests.testbed.onvif_camera import OnvifCamera
 
 HOST = "127.0.9.8"

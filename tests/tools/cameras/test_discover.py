@@ -16,11 +16,10 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger
 from edge_agent.onvif.web import CameraHttpClient, NoAnswer
-from edge_agent.tools.cameras.discovery.discover import Discovery, Search
-from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveryState
-from edge_agent.tools.cameras.discovery.probing import Ports, parse_subnet
+from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveryState, Vendor
 from edge_agent.tools.cameras.messages import fact
-from edge_agent.tools.cameras.vendors import Vendor
+from edge_agent.tools.cameras.probing import Ports, parse_subnet
+from edge_agent.tools.cameras.search import Discovery, Search
 from tests.testbed.onvif_camera import OnvifCamera
 from tests.testbed.onvif_network import CameraNetwork
 
@@ -211,7 +210,7 @@ def test_a_device_that_names_foreign_addresses_sends_nobody_there(stack: ExitSta
 
 
 def test_a_host_that_accepts_and_says_nothing_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_agent.tools.cameras.discovery.discover.SEARCH_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("edge_agent.tools.cameras.search.SEARCH_TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.9.3", 0)) as silent:
         port = silent.getsockname()[1]
         where = Search(parse_subnet("127.0.9.3/32"), [], Ports(port, 1), 0.0)

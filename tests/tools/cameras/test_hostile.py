@@ -19,16 +19,19 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
 from edge_agent.onvif.soap import Onvif
-from edge_agent.onvif.text import clean, scope_value
-from edge_agent.onvif.web import CameraHttpClient, CameraResponse
-from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveredStream, DiscoveryState
-from edge_agent.tools.cameras.discovery.drop_in import DropInEntry, as_yaml
-from edge_agent.tools.cameras.discovery.probing import parse_sadp
-from edge_agent.tools.cameras.setup.dahua import Dahua
-from edge_agent.tools.cameras.setup.isapi import Isapi
-from edge_agent.tools.cameras.setup.plain_onvif import PlainOnvif
-from edge_agent.tools.cameras.setup.setup_interface import DesiredStream
-from edge_agent.tools.cameras.vendors import Vendor, same_stream
+from edge_agent.onvif.web import CameraHttpClient, CameraResponse, clean
+from edge_agent.tools.cameras.dahua import Dahua
+from edge_agent.tools.cameras.discovered import (
+    DiscoveredCamera,
+    DiscoveredStream,
+    DiscoveryState,
+    Vendor,
+    same_stream,
+)
+from edge_agent.tools.cameras.drop_in import DropInEntry, as_yaml
+from edge_agent.tools.cameras.isapi import Isapi
+from edge_agent.tools.cameras.probing import parse_sadp, scope_value
+from edge_agent.tools.cameras.setup_interface import PlainOnvif
 
 HOST = "10.0.0.11"
 LOGIN = Credentials("admin", Secret("right"))
@@ -65,7 +68,7 @@ def test_whatever_a_camera_answers_is_settings_or_an_error_of_ours(body: bytes) 
             with suppress(CameraSetupError):
                 panel.stream(url)
             with suppress(CameraSetupError):
-                panel.set_stream(url, DesiredStream(50))
+                panel.set_stream(url, 50)
             with suppress(CameraSetupError):
                 assert clean(panel.model(), 200) == panel.model()
 

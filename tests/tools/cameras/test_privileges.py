@@ -26,7 +26,7 @@ import sys
 from functools import partial
 from edge_agent.cli import main as cli
 from edge_agent.tools.cameras import discover
-from edge_agent.tools.cameras.discovery.probing import Ports
+from edge_agent.tools.cameras.probing import Ports
 port, *words = sys.argv[1:]
 near = {"addresses": ["127.0.0.1"], "ports": Ports(int(port), int(port)), "listen_s": 0.1}
 discover.Search = partial(discover.Search, **near)

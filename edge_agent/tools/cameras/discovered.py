@@ -1,4 +1,5 @@
-"""Recognises the vendor of a camera, and knows its streams if the camera does not report them.
+"""A camera as ``discover`` finds it: vendor, streams, state; and the URLs by which a vendor names its
+streams.
 
 The URL templates are from the vendors' documentation (Hikvision: RTSP of ISAPI; Dahua: "RTSP URL" of its HTTP
 API); OEM brands of both vendors use the same.
@@ -7,8 +8,12 @@ API); OEM brands of both vendors use the same.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlsplit
+
+from edge_agent.onvif.soap import CameraClock
+from edge_agent.tools.cameras.messages import Fact
 
 
 class Vendor(StrEnum):
@@ -74,3 +79,44 @@ def same_stream(url: str, told: str) -> bool:
         return True
     # Cameras add their own parameters to the URLs that they report.
     return key[0] == told_key[0] and str(key[0]).startswith("/") and set(key[1:]) <= set(told_key[1:])
+
+
+class DiscoveryState(StrEnum):
+    READY = "ready"
+    LOGIN_REFUSED = "login refused"
+    NOT_ACTIVATED = "not activated"
+    ONVIF_OFF = "ONVIF off"
+    NOT_SURE = "perhaps a camera"
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredStream:
+    kind: str  # main or sub
+    url: str  # without a user part
+    told: bool  # reported by the camera; False: from the vendor's template, and not tried
+    width: int | None = None
+    height: int | None = None
+    codec: str = ""
+    fps: float | None = None
+    keyframe_s: float | None = None
+    smart: bool | None = None  # None: not reported
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredCamera:
+    """One device. All its text is clean."""
+
+    host: str
+    state: DiscoveryState
+    vendor: Vendor
+    model: str = ""
+    known: tuple[Fact, ...] = ()  # reported by the camera
+    guessed: tuple[Fact, ...] = ()  # concluded from how it answers
+    base: str = ""  # base URL of its web page: http://10.0.0.11
+    device_url: str | None = None  # where ONVIF answers; None: nowhere
+    streams: tuple[DiscoveredStream, ...] = ()
+    clock: CameraClock | None = None
+    advice: tuple[Fact, ...] = ()
+
+    def stream(self, kind: str) -> DiscoveredStream | None:
+        return next((stream for stream in self.streams if stream.kind == kind), None)

@@ -1,4 +1,8 @@
-"""What both commands ask a person for: a login and a choice; and the record of failed logins."""
+"""Access to a camera: the login, the record of failed logins, and the interface to its settings.
+
+The vendor's own interface comes first, because RTSP has the same users; ONVIF often has separate ones. So
+one login is enough, and it shows whether the agent's login will work.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,16 @@ import getpass
 import sys
 from pathlib import Path
 
-from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.onvif.logins import FILE, LoginLedger
+from edge_agent.onvif.soap import NotOnvif, Onvif
+from edge_agent.onvif.web import CameraHttpClient, NoAnswer
+from edge_agent.tools.cameras.dahua import Dahua
+from edge_agent.tools.cameras.discovered import Vendor
+from edge_agent.tools.cameras.isapi import Isapi
+from edge_agent.tools.cameras.setup_interface import PlainOnvif, SetupInterface
 
 MAX_PASSWORD_BYTES = 4096
 
@@ -66,3 +76,36 @@ def asked(question: str) -> str:
 
 def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def vendor_interface(
+    web: CameraHttpClient, base: str, login: Credentials
+) -> tuple[SetupInterface, Vendor] | None:
+    """Find the vendor's interface without a login. ``base``: URL of the web page, such as
+    ``http://10.0.0.11``. Raises ``NoAnswer``."""
+    if Isapi.answers(web, base):
+        return Isapi(web, base, login), Vendor.HIKVISION
+    if Dahua.answers(web, base):
+        return Dahua(web, base, login), Vendor.DAHUA
+    return None
+
+
+def open_interface(
+    web: CameraHttpClient, base: str, device_url: str, clock: Clock, login: Credentials
+) -> tuple[SetupInterface, Vendor]:
+    """Open an interface. Raises ``CameraSetupError`` when none can be reached."""
+    try:
+        found = vendor_interface(web, base, login)
+    except NoAnswer:
+        found = None  # the web page may be off, or on another port
+    if found is not None:
+        return found
+    onvif = Onvif(web, device_url, clock, login)
+    try:
+        onvif.clock()
+    except (NoAnswer, NotOnvif) as error:
+        raise CameraSetupError(
+            f"{web.host}: neither its own interface nor ONVIF answers at {base}; is another --port right, "
+            f"or is ONVIF off? ({error})"
+        ) from error
+    return PlainOnvif(web.host, onvif), Vendor.OTHER

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
-from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera
-from edge_agent.tools.cameras.vendors import MAIN, SUB
+from edge_agent.tools.cameras.discovered import MAIN, SUB, DiscoveredCamera
 
 CREDENTIALS = "credentials"
 
@@ -107,7 +106,8 @@ def write(
     ``check`` reads the configuration with the drop-in and raises if it is not valid; then all files are
     restored. Existing files are replaced only with ``force``. Raises ``CameraSetupError``.
     """
-    content = {path: (as_yaml(entries, login.username if login else None, at), _mode_like(config))}
+    mode = config.stat().st_mode & 0o777 if config.exists() else 0o640
+    content = {path: (as_yaml(entries, login.username if login else None, at), mode)}
     if login is not None:
         folder = config.parent / CREDENTIALS
         secret = f"{login.password.reveal()}\n"
@@ -138,9 +138,8 @@ def _put(path: Path, data: bytes, mode: int, like: Path) -> None:
         with open(handle, "wb") as file:
             os.fchmod(handle, mode)
             if mode != 0o600 and os.geteuid() == 0 and like.exists():
-                os.fchown(
-                    handle, -1, like.stat().st_gid
-                )  # so that the agent can read it, as it can read ``like``
+                # So that the agent can read it, as it can read ``like``.
+                os.fchown(handle, -1, like.stat().st_gid)
             file.write(data)
             file.flush()
             os.fsync(handle)
@@ -154,10 +153,6 @@ def _restore(path: Path, old: bytes | None, mode: int, like: Path) -> None:
         path.unlink(missing_ok=True)
     else:
         _put(path, old, mode, like)
-
-
-def _mode_like(config: Path) -> int:
-    return config.stat().st_mode & 0o777 if config.exists() else 0o640
 
 
 def _bytes_of(path: Path) -> bytes | None:

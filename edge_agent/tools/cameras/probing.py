@@ -16,13 +16,13 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import psutil
 from onveef import parsers, wsdiscovery
 
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.onvif.text import clean, scope_value
+from edge_agent.onvif.web import clean
 
 LISTEN_S = 3.0
 MAX_DEVICES = 256
@@ -147,6 +147,16 @@ def _onvif_devices(answers: Iterable[wsdiscovery.DiscoveredDevice], loopback: bo
             name, hardware = scope_value(answer.scopes, "name"), scope_value(answer.scopes, "hardware")
             found[host] = OnvifDevice(host, url, name, hardware)
     return list(found.values())
+
+
+def scope_value(scopes: list[str], name: str) -> str:
+    """Return VALUE of ``onvif://www.onvif.org/NAME/VALUE``, percent-decoded and clean; empty when there is
+    none."""
+    start = f"onvif://www.onvif.org/{name}/"
+    for scope in scopes:
+        if scope.lower().startswith(start):
+            return clean(unquote(scope[len(start) :], errors="replace"))
+    return ""
 
 
 def _host_of(url: str, loopback: bool) -> str | None:

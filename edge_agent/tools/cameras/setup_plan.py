@@ -12,15 +12,14 @@ from datetime import timedelta
 from enum import StrEnum
 
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.tools.cameras.discovered import Vendor
 from edge_agent.tools.cameras.messages import Fact, fact
-from edge_agent.tools.cameras.setup.setup_interface import (
+from edge_agent.tools.cameras.setup_interface import (
     ClockSettings,
-    DesiredStream,
     SetupInterface,
     SiteTime,
     StreamSettings,
 )
-from edge_agent.tools.cameras.vendors import Vendor
 
 KEYFRAME_S = 2.0
 GUESSED_FPS = 25.0
@@ -69,10 +68,8 @@ class SetupChange:
 @dataclass(frozen=True, slots=True)
 class SetupPlan:
     changes: tuple[SetupChange, ...]
-    by_hand: tuple[
-        Fact, ...
-    ]  # settings that cannot be changed from here, and where to find them on the web page
-    wish: DesiredStream
+    by_hand: Facts  # what cannot be changed from here, and where to find it on the web page
+    gov_length: int | None  # of the stream; None: unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def plan(
         changes += clock
         if clock and ntp is None:
             by_hand.append(fact("will-drift"))
-    return SetupPlan(tuple(changes), tuple(by_hand), DesiredStream(gov_length))
+    return SetupPlan(tuple(changes), tuple(by_hand), gov_length)
 
 
 def apply(
@@ -156,7 +153,7 @@ def _do(
     step: SetupStep, plan_: SetupPlan, panel: SetupInterface, url: str, site: SiteTime, ntp: str | None
 ) -> None:
     if step is SetupStep.STREAM:
-        panel.set_stream(url, plan_.wish)
+        panel.set_stream(url, plan_.gov_length)
     elif step is SetupStep.NTP:
         assert ntp is not None  # the plan has a change of it
         panel.set_ntp(ntp, site)

@@ -17,15 +17,23 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
 from edge_agent.onvif.soap import DEVICE_PATH, MediaProfile, NotOnvif, Onvif
-from edge_agent.onvif.text import clean
-from edge_agent.onvif.web import CameraHttpClient, LoginRefused, NoAnswer
-from edge_agent.tools.cameras.discovery import probing
-from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveredStream, DiscoveryState
-from edge_agent.tools.cameras.discovery.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
+from edge_agent.onvif.web import CameraHttpClient, LoginRefused, NoAnswer, clean
+from edge_agent.tools.cameras import probing
+from edge_agent.tools.cameras.access import vendor_interface
+from edge_agent.tools.cameras.discovered import (
+    MAIN,
+    SUB,
+    DiscoveredCamera,
+    DiscoveredStream,
+    DiscoveryState,
+    Vendor,
+    template_urls,
+    vendor_of,
+    vendor_of_challenge,
+)
 from edge_agent.tools.cameras.messages import Fact, fact
-from edge_agent.tools.cameras.setup.interface_selection import vendor_interface
-from edge_agent.tools.cameras.setup.setup_interface import SetupInterface
-from edge_agent.tools.cameras.vendors import MAIN, SUB, Vendor, template_urls, vendor_of, vendor_of_challenge
+from edge_agent.tools.cameras.probing import OnvifDevice, OpenPorts, Ports, SadpDevice
+from edge_agent.tools.cameras.setup_interface import SetupInterface
 
 AT_ONCE = 8
 SEARCH_TIMEOUT_S = 3.0

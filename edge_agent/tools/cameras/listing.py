@@ -11,10 +11,9 @@ import msgspec
 
 from edge_agent.core.languages import Lang, named, say
 from edge_agent.onvif.soap import CameraClock
-from edge_agent.tools.cameras.discovery.discovered import DiscoveredCamera, DiscoveredStream
+from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveredStream, Vendor
 from edge_agent.tools.cameras.messages import CAMERAS, Fact, fact
-from edge_agent.tools.cameras.setup.configure import Facts, SetupPlan, SetupResult
-from edge_agent.tools.cameras.vendors import Vendor
+from edge_agent.tools.cameras.setup_plan import Facts, SetupPlan, SetupResult
 
 RARE_KEYFRAMES_S = 2.0
 WRONG_CLOCK_S = 5.0
@@ -50,15 +49,12 @@ def _notes(camera: DiscoveredCamera, lang: Lang) -> Iterator[str]:
 
 def write_json(found: Sequence[DiscoveredCamera], configured: Mapping[str, str], out: TextIO) -> None:
     """Print the list as JSON, in English."""
-    rows = [
-        {**asdict(camera), **_texts(camera), "configured_as": configured.get(camera.host)} for camera in found
-    ]
+    rows = []
+    for camera in found:
+        groups = {"known": camera.known, "guessed": camera.guessed, "advice": camera.advice}
+        texts = {name: [each.text() for each in facts] for name, facts in groups.items()}
+        rows.append({**asdict(camera), **texts, "configured_as": configured.get(camera.host)})
     out.write(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n")
-
-
-def _texts(camera: DiscoveredCamera) -> dict[str, list[str]]:
-    groups = {"known": camera.known, "guessed": camera.guessed, "advice": camera.advice}
-    return {name: [each.text() for each in facts] for name, facts in groups.items()}
 
 
 def _named(camera: DiscoveredCamera, lang: Lang) -> str:

@@ -12,17 +12,16 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.onvif.text import clean
-from edge_agent.tools.cameras.setup.setup_interface import (
+from edge_agent.onvif.web import clean
+from edge_agent.tools.cameras.discovered import stream_key
+from edge_agent.tools.cameras.setup_interface import (
     ClockSettings,
-    DesiredStream,
     NoSuchStream,
     SiteTime,
     StreamSettings,
     VendorInterface,
     codec_name,
 )
-from edge_agent.tools.cameras.vendors import stream_key
 
 MAX_CHANNELS = 64
 
@@ -40,24 +39,23 @@ class Dahua(VendorInterface):
         rows = self._config("Encode")
         if f"{at}.Compression" not in rows:
             raise NoSuchStream(f"{self._web.host}: it has no stream {url}")
-        smart = self._smart(url)
         return StreamSettings(
             codec=codec_name(rows[f"{at}.Compression"]),
             width=_number(rows.get(f"{at}.Width")),
             height=_number(rows.get(f"{at}.Height")),
             fps=_number(rows.get(f"{at}.FPS")),
             gov_length=_number(rows.get(f"{at}.GOP")),
-            smart=smart,
+            smart=self._smart(url),
         )
 
-    def set_stream(self, url: str, wish: DesiredStream) -> None:
+    def set_stream(self, url: str, gov_length: int | None) -> None:
         at = self._place(url)
-        if self._smart(url) not in (None, wish.smart):
+        if self._smart(url):
             # First, because while it is on the camera chooses the keyframe interval.
-            self._set({f"SmartEncode[{self._channel(url)}].Enable": "true" if wish.smart else "false"})
-        values = {f"{at}.Compression": wish.codec.replace("H26", "H.26")}
-        if wish.gov_length is not None:
-            values[f"{at}.GOP"] = str(wish.gov_length)
+            self._set({f"SmartEncode[{self._channel(url)}].Enable": "false"})
+        values = {f"{at}.Compression": "H.264"}
+        if gov_length is not None:
+            values[f"{at}.GOP"] = str(gov_length)
         self._set(values)
 
     def clock(self, site: SiteTime) -> ClockSettings:

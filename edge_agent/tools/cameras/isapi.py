@@ -13,17 +13,17 @@ from datetime import UTC, datetime, timedelta
 from onveef import parsers
 
 from edge_agent.core.errors import CameraSetupError
-from edge_agent.onvif.text import clean
-from edge_agent.tools.cameras.setup.setup_interface import (
+from edge_agent.onvif.web import clean
+from edge_agent.tools.cameras.discovered import stream_key
+from edge_agent.tools.cameras.setup_interface import (
     ClockSettings,
-    DesiredStream,
     NoSuchStream,
     SiteTime,
     StreamSettings,
     VendorInterface,
     codec_name,
+    posix_zone,
 )
-from edge_agent.tools.cameras.vendors import stream_key
 
 _TIME = "/ISAPI/System/time"
 _NTP = "/ISAPI/System/time/ntpServers/1"
@@ -49,16 +49,14 @@ class Isapi(VendorInterface):
             smart=smart[1].lower() == "true" if smart else None,
         )
 
-    def set_stream(self, url: str, wish: DesiredStream) -> None:
+    def set_stream(self, url: str, gov_length: int | None) -> None:
         path = self._path(url)
-        text = self._get(path)
-        text = _replaced(text, "videoCodecType", wish.codec.replace("H26", "H.26"))
-        if wish.gov_length is not None:
-            text = _replaced(text, "GovLength", str(wish.gov_length))
+        text = _replaced(self._get(path), "videoCodecType", "H.264")
+        if gov_length is not None:
+            text = _replaced(text, "GovLength", str(gov_length))
             if fps := _number(text, "maxFrameRate"):
-                text = _replaced(text, "keyFrameInterval", str(round(wish.gov_length * 100_000 / fps)))
-        smart = "true" if wish.smart else "false"
-        text = re.sub(r"(<SmartCodec>\s*<enabled>)[^<]*", rf"\g<1>{smart}", text, count=1)
+                text = _replaced(text, "keyFrameInterval", str(round(gov_length * 100_000 / fps)))
+        text = re.sub(r"(<SmartCodec>\s*<enabled>)[^<]*", r"\g<1>false", text, count=1)
         self._put(path, text)
 
     def clock(self, site: SiteTime) -> ClockSettings:
@@ -72,11 +70,12 @@ class Isapi(VendorInterface):
         if offset is None:
             offset = zone_offset(_value(text, "timeZone")) or site.utc_offset
             local = local.replace(tzinfo=UTC) - offset
+        ntp = self._get(_NTP)
         return ClockSettings(
             offset_s=round((local - began).total_seconds(), 1),
             zone_wrong=offset != site.utc_offset,
             ntp=_value(text, "timeMode").upper() == "NTP",
-            ntp_server=self._ntp_server(),
+            ntp_server=clean(_value(ntp, "ipAddress") or _value(ntp, "hostName")),
         )
 
     def set_ntp(self, server: str, site: SiteTime) -> None:
@@ -90,10 +89,6 @@ class Isapi(VendorInterface):
         hours, rest = divmod(abs(site.utc_offset), timedelta(hours=1))
         stamp = f"{local:%Y-%m-%dT%H:%M:%S}{sign}{hours:02}:{rest // timedelta(minutes=1):02}"
         self._put_time({"timeMode": "manual", "localTime": stamp, "timeZone": posix_zone(site.utc_offset)})
-
-    def _ntp_server(self) -> str:
-        text = self._get(_NTP)
-        return clean(_value(text, "ipAddress") or _value(text, "hostName"))
 
     def _put_time(self, values: Mapping[str, str]) -> None:
         text = self._get(_TIME)
@@ -122,13 +117,6 @@ class Isapi(VendorInterface):
             raise CameraSetupError(
                 f"{self._web.host}: {path} is not taken (HTTP {answer.status}) {told}".rstrip()
             )
-
-
-def posix_zone(offset: timedelta) -> str:
-    """``CST-7:00:00``, as Hikvision writes every zone east of Greenwich; POSIX counts to the west."""
-    sign = "-" if offset >= timedelta(0) else "+"
-    minutes = abs(offset) // timedelta(minutes=1)
-    return f"CST{sign}{minutes // 60}:{minutes % 60:02}:00"
 
 
 def zone_offset(zone: str) -> timedelta | None:

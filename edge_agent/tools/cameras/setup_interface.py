@@ -1,0 +1,198 @@
+"""The settings of a camera, independent of the interface: the vendor's own, or ONVIF.
+
+``PlainOnvif`` works with any vendor's camera; ONVIF does not cover smart codecs. The vendors' own
+interfaces are in ``dahua.py`` and ``isapi.py``.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Protocol
+
+from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.secrets import Credentials
+from edge_agent.onvif.soap import MediaProfile, Onvif
+from edge_agent.onvif.web import CameraHttpClient, clean
+from edge_agent.tools.cameras.discovered import same_stream
+
+
+class NoSuchStream(CameraSetupError):
+    """The configuration's URL is not among the streams that the camera reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    codec: str  # H264, H265, JPEG, ...
+    width: int | None
+    height: int | None
+    fps: float | None  # None: unknown, or "as the sensor delivers"
+    gov_length: int | None  # frames from keyframe to keyframe
+    smart: bool | None  # None: cannot be read over this interface
+
+    @property
+    def keyframe_s(self) -> float | None:
+        return self.gov_length / self.fps if self.gov_length and self.fps else None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSettings:
+    offset_s: float  # camera minus gateway
+    zone_wrong: bool  # its local time is not the site's, although its UTC may be right
+    ntp: bool  # the camera follows an NTP server, or is set to
+    ntp_server: str  # clean; empty or 0.0.0.0: none
+
+
+@dataclass(frozen=True, slots=True)
+class SiteTime:
+    """The time that a camera's clock should show."""
+
+    utc_offset: timedelta
+    now: datetime  # aware; the gateway's own time
+
+
+class SetupInterface(Protocol):
+    """One camera, logged in. All methods block for one to three requests and raise ``CameraSetupError``."""
+
+    name: str  # for people: ISAPI, Dahua's CGI, ONVIF
+
+    def model(self) -> str: ...
+
+    def stream(self, url: str) -> StreamSettings:
+        """Settings of the stream at the configuration's ``url``. Raises ``NoSuchStream``."""
+        ...
+
+    def set_stream(self, url: str, gov_length: int | None) -> None:
+        """Set H.264, the smart codec off where possible, and the keyframe interval; None: unchanged."""
+        ...
+
+    def clock(self, site: SiteTime) -> ClockSettings: ...
+
+    def set_ntp(self, server: str, site: SiteTime) -> None:
+        """Make the camera follow that server, in the site's time zone if it can be set."""
+        ...
+
+    def set_clock(self, site: SiteTime) -> None:
+        """Set the clock once, to the gateway's time."""
+        ...
+
+
+class VendorInterface:
+    """Common parts of the vendors' own interfaces: HTTP with digest at a base address."""
+
+    login_path: ClassVar[str]  # a path that always requires a login
+
+    def __init__(self, web: CameraHttpClient, base: str, login: Credentials) -> None:
+        self._web = web
+        self._base = base
+        self._login = login
+
+    @classmethod
+    def answers(cls, web: CameraHttpClient, base: str) -> bool:
+        """Whether the interface is there: it requires a login."""
+        return web.ask("GET", f"{base}{cls.login_path}").asks_for_digest
+
+
+def codec_name(text: str) -> str:
+    """``H.264`` and ``h264`` are H264."""
+    return clean(text, 12).upper().replace("H.26", "H26")
+
+
+def posix_zone(offset: timedelta) -> str:
+    """``CST-7:00:00``, as Hikvision writes every zone east of Greenwich; POSIX counts to the west."""
+    sign = "-" if offset >= timedelta(0) else "+"
+    minutes = abs(offset) // timedelta(minutes=1)
+    return f"CST{sign}{minutes // 60}:{minutes % 60:02}:00"
+
+
+_TT = "{http://www.onvif.org/ver10/schema}"
+_H264_PROFILES = ("Baseline", "Main", "Extended", "High")
+
+
+class PlainOnvif:
+    name = "ONVIF"
+
+    def __init__(self, host: str, onvif: Onvif) -> None:
+        self._host = host
+        self._onvif = onvif
+        self._profiles: dict[str, MediaProfile] = {}
+
+    def model(self) -> str:
+        device = self._onvif.device()
+        words = (device.get("Manufacturer", ""), device.get("Model", ""))
+        return " ".join(dict.fromkeys(word for word in words if word))
+
+    def stream(self, url: str) -> StreamSettings:
+        self._profiles.pop(url, None)  # read again at the next use
+        profile = self._profile(url)
+        return StreamSettings(
+            profile.encoding, profile.width, profile.height, profile.fps, profile.gov_length, None
+        )
+
+    def set_stream(self, url: str, gov_length: int | None) -> None:
+        element = self._onvif.encoder(self._profile(url).encoder_token)
+        if self._onvif.media == "media2":
+            _change_media2(element, gov_length)
+        else:
+            _change_media1(element, gov_length)
+        self._onvif.set_encoder(element)
+
+    def clock(self, site: SiteTime) -> ClockSettings:
+        clock = self._onvif.clock()
+        servers = self._onvif.ntp_servers()
+        wrong = clock.utc_offset_s is not None and clock.utc_offset_s != site.utc_offset.total_seconds()
+        return ClockSettings(clock.offset_s, wrong, clock.ntp, servers[0] if servers else "")
+
+    def set_ntp(self, server: str, site: SiteTime) -> None:
+        self._onvif.set_ntp(server)
+        self._onvif.set_clock(ntp=True, zone=self._zone(site), utc=None)
+
+    def set_clock(self, site: SiteTime) -> None:
+        self._onvif.set_clock(ntp=False, zone=self._zone(site), utc=datetime.now(UTC))
+
+    def _zone(self, site: SiteTime) -> str:
+        """The zone in the camera's own words if they mean the right zone: it may accept no other form."""
+        clock = self._onvif.clock()
+        right = clock.zone and clock.utc_offset_s == site.utc_offset.total_seconds()
+        return clock.zone if right else posix_zone(site.utc_offset).replace("CST", "ICT")
+
+    def _profile(self, url: str) -> MediaProfile:
+        if url not in self._profiles:
+            for profile in self._onvif.profiles():
+                if same_stream(url, self._onvif.stream_url(profile)):
+                    self._profiles[url] = profile
+                    break
+            else:
+                raise NoSuchStream(f"{self._host}: none of its streams is {url}; discover shows their URLs")
+        return self._profiles[url]
+
+
+def _change_media2(element: ET.Element, gov_length: int | None) -> None:
+    _set_text(element, "Encoding", "H264")
+    if gov_length is not None:
+        element.set("GovLength", str(gov_length))
+    if element.get("Profile") not in _H264_PROFILES:
+        element.set("Profile", "Main")
+
+
+def _change_media1(element: ET.Element, gov_length: int | None) -> None:
+    _set_text(element, "Encoding", "H264")
+    h264 = element.find(f"{_TT}H264")
+    if h264 is None:
+        h264 = ET.Element(f"{_TT}H264")
+        ET.SubElement(h264, f"{_TT}GovLength").text = str(gov_length or 50)
+        ET.SubElement(h264, f"{_TT}H264Profile").text = "Main"
+        # The order of the schema: after RateControl (and MPEG4), before Multicast.
+        names = [child.tag for child in element]
+        at = names.index(f"{_TT}Multicast") if f"{_TT}Multicast" in names else len(names)
+        element.insert(at, h264)
+    elif gov_length is not None:
+        _set_text(h264, "GovLength", str(gov_length))
+
+
+def _set_text(element: ET.Element, name: str, value: str) -> None:
+    child = element.find(f"{_TT}{name}")
+    if child is None:
+        raise CameraSetupError(f"its encoder configuration has no {name}")
+    child.text = value
