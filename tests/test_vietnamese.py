@@ -20,12 +20,12 @@ from edge_agent.cli.arguments import parser
 from edge_agent.config.texts.messages import CHECK
 from edge_agent.config.texts.warning_texts import WARNINGS
 from edge_agent.host.local_api.status_words import STATUS
-from edge_agent.tools.cameras.discovery.discovered import DiscoveryState
+from edge_agent.tools.cameras.discovered import DiscoveryState
 from edge_agent.tools.cameras.messages import CAMERAS
-from edge_agent.tools.cameras.setup.configure import SetupOutcome
-from edge_agent.tools.doctor.aim import words as aim
+from edge_agent.tools.cameras.setup_plan import SetupOutcome
+from edge_agent.tools.doctor.aim import command as aim
 from edge_agent.tools.doctor.words import WORDS
-from edge_agent.tools.doctor.words.report import REPORT
+from edge_agent.tools.doctor.words.wording import REPORT
 from edge_central.web.i18n import MODULES, fleet
 
 ROOT = Path(edge_agent.__file__).parents[1]

@@ -25,7 +25,7 @@ from edge_agent.host.board.platform import platform_lines
 from edge_agent.host.board.sensors import ThrottleSensors
 from edge_agent.host.health.birth import make_birth
 from edge_agent.host.health.degraded import box_lines, decode_lines
-from edge_agent.tools.doctor.checks import box, disk
+from edge_agent.tools.doctor.checks import box
 from edge_agent.tools.doctor.checks.cameras import advised_figures
 from edge_agent.wire import BirthDetector, BoxHealth, DetectorHealth
 from tests.config.places import MINIMAL, write
@@ -100,7 +100,7 @@ def use(settings: Settings, sysroot: Path) -> None:
     box.check_board(settings, plant(sysroot.parent / "other", JETSON_ORIN))
     box.check_temperature(profile.thermal, sysroot)
     box.check_power(profile, sysroot, clock)
-    disk.check_disk(settings, sysroot)
+    box.check_disk(settings, sysroot)
     assert profile.platform is not None
     advised_figures(profile.platform.capacity)
 

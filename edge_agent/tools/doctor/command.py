@@ -31,8 +31,7 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
     """
     from edge_agent.cameras.build import use_one_opencv_thread
     from edge_agent.tools.doctor.checks.picture import sheet as pictures
-    from edge_agent.tools.doctor.report import Photo, make_report
-    from edge_agent.tools.doctor.reports import result_file, store_report
+    from edge_agent.tools.doctor.report import Photo, make_report, result_file, store_report
 
     use_one_opencv_thread()
     environment = environment or DoctorEnvironment()
@@ -52,7 +51,8 @@ def run_doctor(args: argparse.Namespace, out: TextIO, environment: DoctorEnviron
         first = run.disk_before_first_start(settings, environment.sysroot)
         agent = become_agent(settings.state_dir)  # before data from cameras is decoded
         image = None if photo is None else photo.scaled()
-        _say_wait(settings)
+        if sys.stderr.isatty():
+            print(f"{settings.gateway.id}: up to 20 s ...", file=sys.stderr)
         found = run.accept(run.examine(settings, unread, environment, agent, first), reasons)
         summary = document(found, lang, environment.clock.now(), environment.sysroot)
         if args.json:
@@ -87,11 +87,6 @@ def load(path: Path) -> tuple[Settings, str | None]:
             return settings, str(error)
         first = error.problems[0]
         return settings, Bilingual(first.text("en"), first.text("vi"))
-
-
-def _say_wait(settings: Settings) -> None:
-    if sys.stderr.isatty():
-        print(f"{settings.gateway.id}: up to 20 s ...", file=sys.stderr)
 
 
 def has_colours(out: TextIO, environ: Mapping[str, str]) -> bool:

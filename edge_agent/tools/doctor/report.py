@@ -1,4 +1,5 @@
-"""The commissioning report: one self-contained HTML page to read, print on A4 and sign.
+"""The commissioning report: one self-contained HTML page to read, print on A4 and sign. Also writes it,
+and a copy on the gateway, to be fetched later.
 
 It looks the same everywhere: it contains the letters of Vietnamese and English (Noto Sans, 12 kB each for
 regular and bold). A name in other letters is shown in the reader's font.
@@ -7,6 +8,8 @@ regular and bold). A name in other letters is shown in the reader's font.
 from __future__ import annotations
 
 import base64
+import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +17,10 @@ from html import escape
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 
+from edge_agent.control.commissioning import FOLDER
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
 from edge_agent.tools.doctor.check import CheckLevel, CheckResult
@@ -24,8 +29,7 @@ from edge_agent.tools.doctor.checks.picture import jpeg
 from edge_agent.tools.doctor.run import Examination
 from edge_agent.tools.doctor.text import ACCEPTED, MARKS
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
-from edge_agent.tools.doctor.words.report import REPORT
-from edge_agent.tools.doctor.words.wording import label_of
+from edge_agent.tools.doctor.words.wording import REPORT, label_of
 from edge_agent.wire import Doctor
 
 PHOTO_SIDE = 1280
@@ -188,3 +192,65 @@ def _font(weight: int) -> str:
 
 def _image(content: bytes, alt: str) -> str:
     return f'<img alt="{escape(alt)}" src="data:image/jpeg;base64,{base64.b64encode(content).decode()}">'
+
+
+KEPT = 10
+
+
+class ResultFile:
+    """A file of the caller: opened with root's rights, written with the agent's."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and leave its content until ``write``. Raises EdgeAgentError."""
+        self._path = path
+        self._left_over = not path.exists()
+        try:
+            self._file = path.open("ab")
+        except OSError as error:
+            raise EdgeAgentError(f"{path} cannot be written: {error.strerror}") from error
+
+    def write(self, content: bytes) -> None:
+        """Replace the content. Raises EdgeAgentError."""
+        self._left_over = False
+        try:
+            if self._file.seekable():  # false for a pipe
+                self._file.truncate(0)
+            self._file.write(content)
+            self._file.flush()
+        except OSError as error:
+            raise EdgeAgentError(f"{self._path} cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file; a new and empty file is removed, if that is allowed."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+            if self._left_over:
+                self._path.unlink()
+
+
+@contextlib.contextmanager
+def result_file(path: Path | None) -> Iterator[ResultFile | None]:
+    """Open the file at ``path``; None for None. Raises EdgeAgentError."""
+    if path is None:
+        yield None
+        return
+    with contextlib.closing(ResultFile(path)) as opened:
+        yield opened
+
+
+def store_report(state_dir: Path, document: Doctor, page: bytes) -> None:
+    """Store a copy in ``state_dir/reports`` with the document beside it, and delete the oldest beyond
+    ``KEPT``. A disk error is printed and is no failure: the report itself was written."""
+    folder = state_dir / FOLDER
+    stamp = document.time[:19].replace("-", "").replace(":", "")
+    path = folder / f"{document.gateway}-{stamp}Z.html"
+    try:
+        folder.mkdir(mode=0o750, exist_ok=True)
+        path.write_bytes(page)
+        path.with_suffix(".json").write_bytes(msgspec.json.encode(document))
+        for old in sorted(folder.glob("*.html"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            with contextlib.suppress(OSError):
+                old.unlink()
+                old.with_suffix(".json").unlink()
+    except OSError as error:
+        print(f"no copy is kept in {folder}: {(error.strerror or str(error)).lower()}", file=sys.stderr)

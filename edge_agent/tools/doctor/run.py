@@ -11,11 +11,11 @@ from edge_agent.capture.logins import FILE as LOGINS_FILE
 from edge_agent.capture.logins import LimitedLogins
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock
-from edge_agent.host.health.clock_sync import KernelSync, read_kernel_sync
+from edge_agent.host.health.clock_sync import KernelSync, read_clock_state, read_kernel_sync
 from edge_agent.host.local_api.status import StatusResult, ask_status
 from edge_agent.mqtt.tls.certificates import certificate_in_force
 from edge_agent.tools.doctor.check import Check, CheckLevel, CheckResult, run_checks
-from edge_agent.tools.doctor.checks import box, broker, cameras, detector, disk
+from edge_agent.tools.doctor.checks import box, broker, cameras, detector
 from edge_agent.tools.doctor.checks.broker import check_certificates
 from edge_agent.tools.doctor.checks.cameras import CameraCheck, CameraMeasurement
 from edge_agent.tools.doctor.checks.delivery import check_agent, check_delivery, check_outbox, with_delivery
@@ -71,7 +71,7 @@ def disk_before_first_start(settings: Settings, sysroot: Path) -> Sequence[Check
     directory exists."""
     if settings.state_dir.exists():
         return None
-    return run_checks([Check("disk", SHORT_S, lambda: disk.check_disk(settings, sysroot))])
+    return run_checks([Check("disk", SHORT_S, lambda: box.check_disk(settings, sysroot))])
 
 
 def examine(
@@ -91,7 +91,7 @@ def examine(
     status = ask_status(settings)
     heartbeat = status.document.heartbeat if status.document else None
     step = heartbeat.thermal.step if heartbeat else 0
-    now = box.read_clock(settings, clock, sysroot, environment.kernel)
+    now = read_clock_state(settings.state_dir / "clock.json", clock, sysroot, environment.kernel)
     camera_checks = _camera_checks(settings, clock, heartbeat)
     alone = status.document is None and status.failure is None
     brokers = broker.broker_checks(settings, alone=alone, clock_trusted=now.trusted)
@@ -99,7 +99,7 @@ def examine(
         Check("config", SHORT_S, lambda: box.check_config(settings, unread)),
         Check("board", SHORT_S, lambda: box.check_board(settings, sysroot)),
         Check("clock", SHORT_S, lambda: box.check_clock(now, clock, settings)),
-        Check("disk", SHORT_S, lambda: first or disk.check_disk(settings, sysroot, agent)),
+        Check("disk", SHORT_S, lambda: first or box.check_disk(settings, sysroot, agent)),
         Check("temperature", SHORT_S, lambda: box.check_temperature(settings.profile.thermal, sysroot, step)),
         Check("power", SHORT_S, lambda: box.check_power(settings.profile, sysroot, clock)),
         Check("agent", SHORT_S, lambda: check_agent(status, settings)),
@@ -168,10 +168,7 @@ def accept(found: Examination, reasons: Mapping[str, str]) -> Examination:
 
 
 def _marked(result: CheckResult, reasons: Mapping[str, str]) -> CheckResult:
-    reason = next((text for name, text in reasons.items() if _covers(name, result)), None)
+    covering = (name for name in reasons if f"{result.check}/".startswith(f"{name}/"))
+    reason = next((reasons[name] for name in covering), None)
     worth = level_of(result) in (CheckLevel.YELLOW, CheckLevel.RED)
     return replace(result, accepted=reason) if reason and worth else result
-
-
-def _covers(name: str, result: CheckResult) -> bool:
-    return result.check == name or result.check.startswith(f"{name}/")

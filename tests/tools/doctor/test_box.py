@@ -18,8 +18,8 @@ from edge_agent.host.local_api.status import StatusResult
 from edge_agent.outbox import EventOutbox
 from edge_agent.tools.doctor.check import Check, CheckResult, run_checks
 from edge_agent.tools.doctor.checks import box
+from edge_agent.tools.doctor.checks.box import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
 from edge_agent.tools.doctor.checks.delivery import check_outbox
-from edge_agent.tools.doctor.checks.disk import BULK_BYTES, COMMIT_BYTES, COMMITS, check_disk
 from edge_agent.tools.doctor.words import said_of
 from tests.host.fakes import PI_4, PI_5, FakeClock, on_disk, plant
 from tests.outbox.parts import draft, outbox_in

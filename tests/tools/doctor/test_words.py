@@ -18,8 +18,7 @@ from edge_agent.tools.doctor.check import CheckLevel, CheckResult, Figure
 from edge_agent.tools.doctor.guide import tables
 from edge_agent.tools.doctor.run import HOST_CHECKS
 from edge_agent.tools.doctor.words import WORDS, said_of
-from edge_agent.tools.doctor.words.report import REPORT
-from edge_agent.tools.doctor.words.wording import label_of
+from edge_agent.tools.doctor.words.wording import REPORT, label_of
 
 PACKAGE = Path(edge_agent.__file__).parent / "tools/doctor"
 GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"

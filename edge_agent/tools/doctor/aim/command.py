@@ -16,15 +16,53 @@ from edge_agent.core.languages import Lang, default_lang
 from edge_agent.host.local_api.status import ask_status
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
 from edge_agent.host.system.privileges import become_agent
-from edge_agent.tools.doctor.aim import firewall, words
-from edge_agent.tools.doctor.aim.access import LIFE_S, AccessGate, aim_addresses
+from edge_agent.tools.doctor.aim.access import LIFE_S, AccessGate, FirewallOpening, aim_addresses, open_port
 from edge_agent.tools.doctor.aim.analysis import AimAnalysis
 from edge_agent.tools.doctor.aim.server import AimServer
-from edge_agent.tools.doctor.aim.words import say
 from edge_agent.tools.doctor.command import load
 
 PORT = 8480
 POLL_S = 1.0
+
+# Messages on the terminal; those of the page are in words.js.
+OPEN = {
+    "en": "Open one of these on a phone in the same network, and type the code:",
+    "vi": "Mở một trong các địa chỉ sau trên điện thoại cùng mạng rồi nhập mã:",
+}
+CODE = {"en": "code {code}", "vi": "mã {code}"}
+ENDS = {
+    "en": "For {minutes} minutes, one phone; Ctrl-C ends it. No HTTPS: this network could read along.",
+    "vi": "Trong {minutes} phút, một điện thoại; Ctrl-C để dừng. Không có HTTPS: máy cùng mạng xem được.",
+}
+AGENT_RUNS = {
+    "en": "The agent runs too: the camera has one more viewer; if it refuses, stop the agent meanwhile.",
+    "vi": "Phần mềm đang chạy, camera có thêm một kết nối xem; nếu camera từ chối, tạm dừng phần mềm.",
+}
+FIREWALL = {
+    FirewallOpening.NO_SET: {
+        "en": "The firewall has no set edge_agent_aim: if the page does not open, let in TCP {port}.",
+        "vi": "Tường lửa không có bảng edge_agent_aim: nếu trang không mở được, tự mở cổng TCP {port}.",
+    },
+    FirewallOpening.ALREADY: {
+        "en": "Port {port} is open in the firewall for another run: if the page stops opening, start again.",
+        "vi": "Tường lửa đã mở cổng {port} cho một lần chạy khác: nếu trang không mở được nữa, hãy chạy lại.",
+    },
+    FirewallOpening.REFUSED: {
+        "en": "The firewall could not be opened: if the page does not open, type the command with sudo.",
+        "vi": "Không mở được tường lửa: nếu trang không mở được, hãy chạy lệnh với sudo.",
+    },
+}
+ENDED = {
+    "time": {
+        "en": "The time is over, the page is closed.",
+        "vi": "Đã hết giờ, trang đã đóng.",
+    },
+    "guessed": {
+        "en": "Too many wrong codes, the page is closed. Type the command again for another code.",
+        "vi": "Nhập sai mã quá nhiều lần, trang đã đóng. Chạy lại lệnh để có mã mới.",
+    },
+    "stopped": {"en": "Stopped, the page is closed.", "vi": "Đã dừng, trang đã đóng."},
+}
 
 
 def run_aim(
@@ -43,12 +81,12 @@ def run_aim(
     settings, unread = load(args.config)
     camera = _camera(settings, args.aim, unread)
     if ask_status(settings).document is not None:
-        print(say(words.AGENT_RUNS, lang), file=out)
-    with firewall.opened(port, LIFE_S) as opening:
+        print(AGENT_RUNS[lang], file=out)
+    with open_port(port, LIFE_S) as opening:
         become_agent(settings.state_dir)
         use_one_opencv_thread()
-        if opening in words.FIREWALL:
-            print(say(words.FIREWALL[opening], lang, port=port), file=out)
+        if opening in FIREWALL:
+            print(FIREWALL[opening][lang].format(port=port), file=out)
         gate = AccessGate(clock)
         watch = AimAnalysis(settings, camera, clock)
         server = AimServer(aim_addresses(addresses()), port, camera, watch, gate)
@@ -60,7 +98,7 @@ def run_aim(
         finally:
             server.stop()
             watch.stop()
-    print(say(words.ENDED[why], lang), file=out, flush=True)
+    print(ENDED[why][lang], file=out, flush=True)
     return 0
 
 
@@ -75,11 +113,11 @@ def _camera(settings: Settings, camera_id: str, unread: str | None) -> Camera:
 
 
 def _print_access(out: TextIO, lang: Lang, urls: Iterable[str], gate: AccessGate) -> None:
-    print(say(words.OPEN, lang), file=out)
+    print(OPEN[lang], file=out)
     for url in urls:
         print(f"  {url}", file=out)
-    print(f"  {say(words.CODE, lang, code=gate.code)}", file=out)
-    print(say(words.ENDS, lang, minutes=round(LIFE_S / 60)), file=out, flush=True)
+    print(f"  {CODE[lang].format(code=gate.code)}", file=out)
+    print(ENDS[lang].format(minutes=round(LIFE_S / 60)), file=out, flush=True)
 
 
 def _wait(stop: threading.Event, gate: AccessGate) -> str:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import errno
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from edge_agent import __version__
 from edge_agent.config.board import read_board
@@ -12,6 +19,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.config.profiles import detected_profile
 from edge_agent.core.clock import Clock
 from edge_agent.host.board.platform import (
+    disk_of,
     firmware_version,
     is_older,
     is_other,
@@ -22,7 +30,8 @@ from edge_agent.host.board.platform import (
 )
 from edge_agent.host.board.sensors import Thermometer, ThrottleSensors
 from edge_agent.host.health.birth import os_name
-from edge_agent.host.health.clock_sync import ClockState, KernelSync, read_clock_state
+from edge_agent.host.health.clock_sync import ClockState
+from edge_agent.host.health.degraded import DISK_FULL_PERCENT
 from edge_agent.tools.doctor.check import CheckResult, Figure
 
 
@@ -103,12 +112,6 @@ def _watchdog(wanted: Watchdog, sysroot: Path) -> CheckResult:
     return CheckResult("board/watchdog", "watchdog-armed" if state.armed else "watchdog-off", values)
 
 
-def read_clock(
-    settings: Settings, clock: Clock, sysroot: Path, kernel: Callable[[], KernelSync | None]
-) -> ClockState:
-    return read_clock_state(settings.state_dir / "clock.json", clock, sysroot, kernel)
-
-
 def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence[CheckResult]:
     shown = clock.now().astimezone(settings.gateway.timezone)
     if not state.trusted:
@@ -121,18 +124,14 @@ def check_clock(state: ClockState, clock: Clock, settings: Settings) -> Sequence
 def check_temperature(thermal: Thermal, sysroot: Path, step: int = 0) -> Sequence[CheckResult]:
     """Check the temperature. ``step``: of the thermal ladder in a running agent."""
     ladder = [CheckResult("temperature/ladder", "heat-step", {"step": step})] if step else []
-    return [_temperature(thermal, sysroot), *ladder]
-
-
-def _temperature(thermal: Thermal, sysroot: Path) -> CheckResult:
     celsius = Thermometer(sysroot, thermal.sensors).read_c()
     if celsius is None:
-        return CheckResult("temperature", "temperature-unknown")
+        return [CheckResult("temperature", "temperature-unknown"), *ladder]
     figures = {"celsius": celsius, "warn_c": thermal.warn_c, "critical_c": thermal.critical_c}
     if celsius >= thermal.critical_c:
-        return CheckResult("temperature", "temperature-hot", figures)
-    warm = celsius >= thermal.warn_c
-    return CheckResult("temperature", "temperature-warm" if warm else "temperature-good", figures)
+        return [CheckResult("temperature", "temperature-hot", figures), *ladder]
+    finding = "temperature-warm" if celsius >= thermal.warn_c else "temperature-good"
+    return [CheckResult("temperature", finding, figures), *ladder]
 
 
 def check_power(profile: Profile, sysroot: Path, clock: Clock) -> Sequence[CheckResult]:
@@ -160,3 +159,93 @@ def _supply(profile: Profile, sysroot: Path) -> Iterator[CheckResult]:
             "supply": wanted.supply,
         }
         yield CheckResult("power/supply", "supply-small", figures)
+
+
+COMMITS = 16
+COMMIT_BYTES = 4096
+"""The outbox writes about twice as much for one event."""
+BULK_BYTES = 4_000_000
+"""With the commits 4.1 MB in all, one part in 8,000 of a 32 GB card."""
+MIN_FREE_BYTES = 5 * BULK_BYTES
+"""With less, the test itself could fill the disk that the agent needs."""
+TRY_S = 3.0
+"""A card that takes longer for this is slow in any case."""
+SLOW_SYNC_MS = 200.0
+"""An assumption: in the worst case five events a second wait for the disk one after another."""
+SLOW_MB_S = 2.0
+"""An assumption: eight cameras, each with a clip of 2 Mbit/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpeed:
+    sync_ms: float  # median of a synced write of 4 kB
+    write_mb_s: float  # of one larger write with its sync
+
+
+def check_disk(settings: Settings, sysroot: Path, agent: str | None = None) -> Sequence[CheckResult]:
+    """Check the disk. ``agent``: the agent's user, whose rights this process has; a folder closed to it is a
+    fault."""
+    folder = settings.state_dir
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent  # before the agent's first start: where it will be created
+    figures: dict[str, Figure] = {"folder": str(folder)}
+    try:
+        usage = shutil.disk_usage(folder)
+        figures |= {"free_gb": usage.free / 1e9, "percent": 100 * usage.used / (usage.used + usage.free)}
+        if usage.free < MIN_FREE_BYTES:
+            return [CheckResult("disk", "disk-no-room", figures)]
+        speed = measure_disk(folder)
+    except PermissionError:
+        if agent is not None:
+            return [CheckResult("disk", "disk-closed", {**figures, "user": agent})]
+        return [CheckResult("disk", "disk-not-ours", figures)]
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = (error.strerror or type(error).__name__).lower()
+        return [
+            CheckResult("disk", "disk-no-room" if full else "disk-unwritable", {**figures, "reason": reason})
+        ]
+    figures |= {"sync_ms": speed.sync_ms, "write_mb_s": speed.write_mb_s}
+    results = []
+    if usage.used / (usage.used + usage.free) * 100 >= DISK_FULL_PERCENT:
+        results.append(CheckResult("disk", "disk-full", figures))
+    if speed.sync_ms > SLOW_SYNC_MS or speed.write_mb_s < SLOW_MB_S:
+        results.append(CheckResult("disk", "disk-slow", figures))
+    return [
+        *(results or [CheckResult("disk", "disk-good", figures)]),
+        *_disk_kind(settings.profile, folder, sysroot),
+    ]
+
+
+def _disk_kind(profile: Profile, folder: Path, sysroot: Path) -> Iterator[CheckResult]:
+    disk, wanted = disk_of(folder, sysroot), profile.platform.storage if profile.platform else None
+    if disk is None or disk.kind is None or wanted is None:
+        return
+    figures: dict[str, Figure] = {"name": disk.name, "kind": disk.kind, "advice": wanted.advice}
+    if disk.kind in wanted.poor:
+        yield CheckResult("disk/kind", "disk-poor", figures)
+    elif disk.kind in wanted.good:
+        yield CheckResult("disk/kind", "disk-lasting", figures)
+
+
+def measure_disk(folder: Path) -> DiskSpeed:
+    """Write ``COMMITS`` small pieces and one larger one to a file without a name. Takes ``TRY_S`` at most,
+    plus the write in progress. Raises OSError."""
+    block, bulk = os.urandom(COMMIT_BYTES), os.urandom(BULK_BYTES)
+    deadline = time.monotonic() + TRY_S
+    with tempfile.TemporaryFile(dir=folder, prefix=".doctor-", buffering=0) as nameless:
+        file = nameless.fileno()
+        waits: list[float] = []
+        while len(waits) < COMMITS and (not waits or time.monotonic() < deadline):
+            waits.append(_written_s(file, block))
+        bulk_s = _written_s(file, bulk)
+    return DiskSpeed(1000 * median(waits), BULK_BYTES / 1e6 / max(bulk_s, 1e-6))
+
+
+def _written_s(file: int, data: bytes) -> float:
+    began = time.monotonic()
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+    os.fsync(file)
+    return time.monotonic() - began

@@ -95,13 +95,11 @@ def spare_brokers(results: Sequence[CheckResult]) -> list[CheckResult]:
     if not is_good(results):
         return list(results)
     return [
-        CheckResult(result.check, "broker-spare", result.figures) if _is_away(result) else result
+        CheckResult(result.check, "broker-spare", result.figures)
+        if result.finding.startswith("broker-") and level_of(result) is CheckLevel.RED
+        else result
         for result in results
     ]
-
-
-def _is_away(result: CheckResult) -> bool:
-    return result.finding.startswith("broker-") and level_of(result) is CheckLevel.RED
 
 
 def check_certificates(mqtt: Mqtt, now: datetime, *, clock_trusted: bool) -> Sequence[CheckResult]:

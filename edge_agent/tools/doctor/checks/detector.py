@@ -36,7 +36,9 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
     except DetectorError as error:
         return [CheckResult("detector", "detector-broken", {"reason": str(error)})]
     possible = settings.detector.budget_ms_per_s / max(latency_ms, 0.01)
-    budget = _wanted_per_s(settings)
+    # Inferences a second while all cameras are busy:
+    of_cameras = sum(camera.analyse.fps for camera in settings.cameras)
+    budget = min(of_cameras, settings.detector.budget_per_s or of_cameras)
     figures: dict[str, Figure] = {
         "name": choice.detector.name,
         "latency_ms": latency_ms,
@@ -58,12 +60,6 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
     if possible < budget:
         results.append(CheckResult("detector", "detector-slow", figures))
     return results or [CheckResult("detector", "detector-good", figures)]
-
-
-def _wanted_per_s(settings: Settings) -> float:
-    """Inferences a second while all cameras are busy."""
-    of_cameras = sum(camera.analyse.fps for camera in settings.cameras)
-    return min(of_cameras, settings.detector.budget_per_s or of_cameras)
 
 
 def _wanted(settings: Settings) -> dict[str, str]:

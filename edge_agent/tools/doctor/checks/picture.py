@@ -42,7 +42,6 @@ class ImageQuality:
     mean: float  # luma
     spread: float  # its standard deviation
     dark: float  # share of dark pixels
-    structured: int  # tiles with structure, of 60
     sharpness: float | None  # None: too little structure
 
 
@@ -55,10 +54,9 @@ def measure_quality(picture: Picture, camera: Camera) -> ImageQuality | None:
         return None
     sketch = sketcher.extract(sketcher.shrink(luma))
     structured = sketcher.counted & (sketch.coarse_energy >= STRUCTURED)
-    tiles = int(np.count_nonzero(structured))
     ratio = sketch.fine_energy[structured] / sketch.coarse_energy[structured]
-    sharpness = float(np.quantile(ratio, 0.9)) if tiles >= MIN_TILES else None
-    return ImageQuality(sketch.mean, sketch.spread, sketch.dark, tiles, sharpness)
+    sharpness = float(np.quantile(ratio, 0.9)) if np.count_nonzero(structured) >= MIN_TILES else None
+    return ImageQuality(sketch.mean, sketch.spread, sketch.dark, sharpness)
 
 
 def judge(check: str, quality: ImageQuality | None) -> CheckResult:

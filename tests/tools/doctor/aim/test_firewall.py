@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.tools.doctor.aim import firewall
-from edge_agent.tools.doctor.aim.firewall import FirewallOpening, opened
+from edge_agent.tools.doctor.aim import access
+from edge_agent.tools.doctor.aim.access import FirewallOpening, open_port
 from tests.testbed.agent import wait_until
 
 RULES = """
@@ -48,7 +48,7 @@ PIPES: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
 
 def ports(nft: str) -> list[Any]:
     listed = subprocess.run(
-        [nft, "-j", "list", "set", "inet", "filter", firewall.SET], capture_output=True, check=True
+        [nft, "-j", "list", "set", "inet", "filter", access.FIREWALL_SET], capture_output=True, check=True
     )
     (found,) = (each["set"] for each in json.loads(listed.stdout)["nftables"] if "set" in each)
     return [each["elem"]["val"] for each in found.get("elem", ())]
@@ -56,7 +56,7 @@ def ports(nft: str) -> list[Any]:
 
 def test_open_while_somebody_aims_and_closed_afterwards(nft: str) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    with opened(8480, 900, nft) as opening:
+    with open_port(8480, 900, nft) as opening:
         assert opening is FirewallOpening.OPENED
         assert ports(nft) == [8480]
     assert ports(nft) == []
@@ -64,8 +64,8 @@ def test_open_while_somebody_aims_and_closed_afterwards(nft: str) -> None:
 
 def test_closed_when_the_command_was_killed(nft: str) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    code = "import sys; from edge_agent.tools.doctor.aim.firewall import opened\n"
-    code += "with opened(8480, 900, sys.argv[1]): print('open', flush=True); sys.stdin.read()"
+    code = "import sys; from edge_agent.tools.doctor.aim.access import open_port\n"
+    code += "with open_port(8480, 900, sys.argv[1]): print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code, nft], **PIPES) as command:
         assert command.stdout is not None
         assert command.stdout.readline() == b"open\n"
@@ -76,24 +76,24 @@ def test_closed_when_the_command_was_killed(nft: str) -> None:
 
 def test_closed_by_the_kernel_if_nobody_else_does(nft: str) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    with opened(8480, 1, nft):
+    with open_port(8480, 1, nft):
         wait_until(lambda: ports(nft) == [], what="closed")
 
 
 def test_a_firewall_that_knows_nothing_of_it_is_told(nft: str) -> None:
-    with opened(8480, 900, nft) as opening:
+    with open_port(8480, 900, nft) as opening:
         assert opening is FirewallOpening.NO_SET
 
 
 def test_a_box_without_nftables_has_nothing_to_open() -> None:
-    with opened(8480, 900, "/nowhere/nft") as opening:
+    with open_port(8480, 900, "/nowhere/nft") as opening:
         assert opening is FirewallOpening.NO_FIREWALL
 
 
 def test_a_second_run_does_not_shut_the_first_one_out(nft: str) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    with opened(8480, 900, nft):
-        with opened(8480, 900, nft) as second:
+    with open_port(8480, 900, nft):
+        with open_port(8480, 900, nft) as second:
             assert second is FirewallOpening.ALREADY
         assert ports(nft) == [8480]
     assert ports(nft) == []
@@ -113,8 +113,8 @@ def test_an_nft_that_does_not_answer_counts_as_a_refusal(
     nft: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
-    with opened(8480, 900, stuck(nft, verb, tmp_path)[0]) as opening:
+    monkeypatch.setattr(access, "ANSWER_S", 0.5)
+    with open_port(8480, 900, stuck(nft, verb, tmp_path)[0]) as opening:
         assert opening is FirewallOpening.REFUSED
     assert "no answer in 0.5 s" in caplog.text
     assert ports(nft) == []
@@ -125,9 +125,9 @@ def test_the_command_ends_though_nft_is_slow_to_close(
     nft: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     subprocess.run([nft, "-f", "-"], input=RULES.encode(), check=True)
-    monkeypatch.setattr(firewall, "ANSWER_S", 0.5)
+    monkeypatch.setattr(access, "ANSWER_S", 0.5)
     slow, pipe = stuck(nft, "delete", tmp_path)
-    with opened(8480, 900, slow) as opening:
+    with open_port(8480, 900, slow) as opening:
         assert opening is FirewallOpening.OPENED
     assert "nft has not closed port 8480" in caplog.text
     pipe.write_text("go on\n")
