@@ -19,8 +19,7 @@ from bench.scale.certificates import Issuer
 from bench.scale.limits import raise_open_files
 from edge_agent.tools.simulate.scenario import Scenario, make_sites, split_sites
 from edge_agent.tools.simulate.totals import SimulationTotals
-from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, WorkerJob
-from edge_agent.tools.simulate.workers import WORKER, WorkerPool
+from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, WORKER, WorkerJob, WorkerPool
 from edge_central.cli.status import CentralStatus, read_status
 from edge_central.config import load as load_central
 from tests.fleet.broker_side import FleetBroker

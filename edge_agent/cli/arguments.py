@@ -20,10 +20,8 @@ CONFIG_SUFFIXES = (".yaml", ".yml")
 
 def parser() -> CommandParser:
     from edge_agent.cli import cameras, collect, command, evidence, learn, manual
-    from edge_agent.tools.conformance import arguments as conformance
+    from edge_agent.tools import broker_commands
     from edge_agent.tools.doctor import arguments as doctor
-    from edge_agent.tools.fleet import arguments as fleet
-    from edge_agent.tools.simulate import arguments as simulate
     from edge_central.cli import command as central
 
     whole = CommandParser(
@@ -51,9 +49,9 @@ def parser() -> CommandParser:
     cameras.add_command_to(commands, DEFAULT_CONFIG)
     central.add_command_to(commands)
     command.add_command_to(commands)
-    conformance.add_command_to(commands)
-    fleet.add_command_to(commands)
-    simulate.add_command_to(commands)
+    broker_commands.add_conformance(commands)
+    broker_commands.add_fleet(commands)
+    broker_commands.add_simulate(commands)
     manual.add_command_to(commands)
     return whole
 
@@ -254,7 +252,7 @@ def _add_schema(commands: Commands) -> None:
 
 def _add_models(commands: Commands) -> None:
     from edge_agent.cli import learn
-    from edge_agent.tools.rollout import arguments as rollout
+    from edge_agent.tools.broker_commands import add_rollout
 
     models = add_command(commands, "models", "list, fetch, verify and roll out detection models")
     actions = models.add_commands("action")
@@ -277,4 +275,4 @@ def _add_models(commands: Commands) -> None:
             "--dest", type=Path, default=DEFAULT_MODELS, metavar="DIR", help="folder of the models"
         )
     learn.add_verify(actions)
-    rollout.add_command_to(actions)
+    add_rollout(actions)

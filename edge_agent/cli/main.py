@@ -1,4 +1,4 @@
-"""The ``edge-agent`` command: one function for each sub-command, which imports what it needs.
+"""The ``edge-agent`` command: each sub-command imports only what it needs.
 
 Importing OpenCV, PyAV and LiteRT takes half a second and 80 MB, which ``check`` does not need. Exit codes are
 in ``core.command_line.exit_codes``, and beside the arguments of each command.
@@ -11,8 +11,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
 
 from edge_agent.cli.arguments import parser
 from edge_agent.core.command_line.exit_codes import EX_CONFIG, EX_FAILED, EX_USAGE
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        return _RUN[args.command](args)
+        return _run_command(args)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EX_CONFIG
@@ -46,11 +46,90 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EX_FAILED
 
 
+def _run_command(args: argparse.Namespace) -> int:
+    """Run a sub-command, importing only what it needs; return its exit code."""
+    out, lang = sys.stdout, getattr(args, "lang", None) or default_lang(os.environ)
+    match args.command:
+        case "run":
+            return _run_agent(args)
+        case "check":
+            from edge_agent.config.check import run_check
+
+            return run_check(args.config, args.conf_dir, args.no_secrets, out, sys.stderr, lang, args.json)
+        case "replay":
+            return _replay(args)
+        case "status":
+            from edge_agent.host.local_api.status import run_status
+
+            return run_status(args.config, args.json, out, lang)
+        case "reload":
+            from edge_agent.host.local_api.control import run_reload
+
+            return run_reload(args.config, out, sys.stderr)
+        case "relearn":
+            from edge_agent.host.local_api.control import run_relearn
+
+            return run_relearn(args.config, args.camera, out, sys.stderr)
+        case "schema":
+            from edge_agent.wire.json_schema import run_schema
+
+            return run_schema(args.name, out, args.json)
+        case "doctor":
+            return _doctor(args)
+        case "completion":
+            from edge_agent.cli.manual import run_completion
+
+            return run_completion(args, parser(), out)
+        case "learn":
+            from edge_agent.cli.learn import run_learn
+
+            return run_learn(args)
+        case "central":
+            return _central(args)
+        case _:
+            return _run_tool(args, out)
+
+
+def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
+    """Run a sub-command that needs no running agent. The parser accepts no other names."""
+    match args.command:
+        case "models":
+            return _models(args)
+        case "evidence":
+            from edge_agent.cli.evidence import run_evidence
+
+            return run_evidence(args, out)
+        case "collect":
+            from edge_agent.cli.collect import run_collect
+
+            return run_collect(args, out)
+        case "cameras":
+            from edge_agent.cli.cameras import run_cameras
+
+            return run_cameras(args, out)
+        case "command":
+            from edge_agent.cli.command import run_command
+
+            return run_command(args, out)
+        case "conformance":
+            from edge_agent.tools.conformance.command import run_conformance
+
+            return run_conformance(args, out)
+        case "fleet":
+            from edge_agent.tools.fleet.command import run_fleet
+
+            return run_fleet(args, out)
+        case _:
+            from edge_agent.tools.simulate.command import run_simulate
+
+            return run_simulate(args, out)
+
+
 STOP_LIMIT_S = 5.0
 """A stop takes under two seconds. No part of it is known to take longer."""
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run_agent(args: argparse.Namespace) -> int:
     from edge_agent.host.system.memory import limit_malloc_arenas
     from edge_agent.host.system.signals import ignore_hangups, limit_stop_time, stop_on_signals
 
@@ -125,13 +204,6 @@ def _leave_blocked_threads_behind(code: int) -> None:
         os._exit(code)
 
 
-def _check(args: argparse.Namespace) -> int:
-    from edge_agent.config.check import run_check
-
-    lang = args.lang or default_lang(os.environ)
-    return run_check(args.config, args.conf_dir, args.no_secrets, sys.stdout, sys.stderr, lang, args.json)
-
-
 def _replay(args: argparse.Namespace) -> int:
     from edge_agent import config
     from edge_agent.tools.replay import ReplayOutputs, run_replay
@@ -142,30 +214,6 @@ def _replay(args: argparse.Namespace) -> int:
     if start is not None and start.tzinfo is None:
         start = start.replace(tzinfo=settings.gateway.timezone)
     return run_replay(settings, args.camera, args.video, fps=args.fps, start=start, outputs=outputs)
-
-
-def _status(args: argparse.Namespace) -> int:
-    from edge_agent.host.local_api.status import run_status
-
-    return run_status(args.config, args.json, sys.stdout, args.lang or default_lang(os.environ))
-
-
-def _reload(args: argparse.Namespace) -> int:
-    from edge_agent.host.local_api.control import run_reload
-
-    return run_reload(args.config, sys.stdout, sys.stderr)
-
-
-def _relearn(args: argparse.Namespace) -> int:
-    from edge_agent.host.local_api.control import run_relearn
-
-    return run_relearn(args.config, args.camera, sys.stdout, sys.stderr)
-
-
-def _schema(args: argparse.Namespace) -> int:
-    from edge_agent.wire.json_schema import run_schema
-
-    return run_schema(args.name, sys.stdout, args.json)
 
 
 def _models(args: argparse.Namespace) -> int:
@@ -182,27 +230,16 @@ def _models(args: argparse.Namespace) -> int:
     return run_models(args, sys.stdout)
 
 
-def _evidence(args: argparse.Namespace) -> int:
-    from edge_agent.cli.evidence import run_evidence
-
-    return run_evidence(args, sys.stdout)
-
-
-def _collect(args: argparse.Namespace) -> int:
-    from edge_agent.cli.collect import run_collect
-
-    return run_collect(args, sys.stdout)
-
-
-def _learn(args: argparse.Namespace) -> int:
-    from edge_agent.cli.learn import run_learn
-
-    return run_learn(args)
-
-
 def _doctor(args: argparse.Namespace) -> int:
     if args.aim is not None:
-        return _aim(args)
+        from edge_agent.host.system.signals import stop_on_signals
+
+        stop = stop_on_signals()
+        from edge_agent.tools.doctor.aim.command import run_aim
+
+        code = run_aim(args, sys.stdout, stop)
+        _leave_blocked_threads_behind(code)
+        return code
     from edge_agent.tools.doctor.command import run_doctor
 
     logging.disable(logging.WARNING)  # the lines of the checks show these problems, in order
@@ -212,12 +249,6 @@ def _doctor(args: argparse.Namespace) -> int:
         logging.disable(logging.NOTSET)
     _leave_blocked_threads_behind(code)
     return code
-
-
-def _cameras(args: argparse.Namespace) -> int:
-    from edge_agent.cli.cameras import run_cameras
-
-    return run_cameras(args, sys.stdout)
 
 
 def _central(args: argparse.Namespace) -> int:
@@ -231,67 +262,3 @@ def _central(args: argparse.Namespace) -> int:
         missing = f"the Python package {error.name} is missing: pip install 'edge-agent[central]'"
         print(f"edge-agent central: {missing}", file=sys.stderr)
         return EX_FAILED
-
-
-def _command(args: argparse.Namespace) -> int:
-    from edge_agent.cli.command import run_command
-
-    return run_command(args, sys.stdout)
-
-
-def _simulate(args: argparse.Namespace) -> int:
-    from edge_agent.tools.simulate.command import run_simulate
-
-    return run_simulate(args, sys.stdout)
-
-
-def _fleet(args: argparse.Namespace) -> int:
-    from edge_agent.tools.fleet.command import run_fleet
-
-    return run_fleet(args, sys.stdout)
-
-
-def _completion(args: argparse.Namespace) -> int:
-    from edge_agent.cli.manual import run_completion
-
-    return run_completion(args, parser(), sys.stdout)
-
-
-def _conformance(args: argparse.Namespace) -> int:
-    from edge_agent.tools.conformance.command import run_conformance
-
-    return run_conformance(args, sys.stdout)
-
-
-def _aim(args: argparse.Namespace) -> int:
-    from edge_agent.host.system.signals import stop_on_signals
-
-    stop = stop_on_signals()
-    from edge_agent.tools.doctor.aim.command import run_aim
-
-    code = run_aim(args, sys.stdout, stop)
-    _leave_blocked_threads_behind(code)
-    return code
-
-
-_RUN: dict[str, Callable[[argparse.Namespace], int]] = {
-    "run": _run,
-    "check": _check,
-    "replay": _replay,
-    "status": _status,
-    "reload": _reload,
-    "relearn": _relearn,
-    "schema": _schema,
-    "models": _models,
-    "evidence": _evidence,
-    "collect": _collect,
-    "learn": _learn,
-    "doctor": _doctor,
-    "cameras": _cameras,
-    "command": _command,
-    "conformance": _conformance,
-    "central": _central,
-    "simulate": _simulate,
-    "fleet": _fleet,
-    "completion": _completion,
-}

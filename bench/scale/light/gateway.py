@@ -19,14 +19,14 @@ from edge_agent.core.clock import Clock
 from edge_agent.host.health.heartbeat import next_interval_s
 from edge_agent.mqtt.session.reconnect import ReconnectSchedule
 from edge_agent.tools.simulate.delivery_ledger import DeliveryCounts
-from edge_agent.tools.simulate.gateway import SIMULATED, TIMEZONE
-from edge_agent.tools.simulate.generators.event_generator import (
+from edge_agent.tools.simulate.event_generator import (
     EVENTS_EACH,
     EventGenerator,
     OngoingEvent,
     SimulatedDay,
 )
-from edge_agent.tools.simulate.generators.health_generator import HealthGenerator
+from edge_agent.tools.simulate.gateway import TIMEZONE
+from edge_agent.tools.simulate.health_generator import SIMULATED, HealthGenerator
 from edge_agent.tools.simulate.runner import FIRST_BEAT_S, TICK_EVERY_S
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
 from edge_agent.tools.simulate.totals import SimulationTotals

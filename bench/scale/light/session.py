@@ -29,7 +29,7 @@ from edge_agent.mqtt.session.broker_session import SIGN_ON_TIMEOUT_S
 from edge_agent.mqtt.session.client import GATEWAY_TERMS, MqttMessage
 from edge_agent.mqtt.session.paho_client import KEEPALIVE_S
 from edge_agent.mqtt.session.reconnect import ReconnectSchedule
-from edge_agent.tools.simulate.generators.replies import SimulatedReplies
+from edge_agent.tools.simulate.health_generator import SimulatedReplies
 from edge_agent.wire.topics import DownKind, GatewayTopics
 
 ROOM = WINDOW - OWN_SLOTS - ALARM_SLOTS

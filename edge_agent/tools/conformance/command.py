@@ -6,14 +6,14 @@ import argparse
 import json
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import TextIO
 
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.errors import MqttError
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.conformance import command_checks, message_checks
-from edge_agent.tools.conformance.command_checks import CommandsNotAllowed, CommandTester
-from edge_agent.tools.conformance.gateway_observer import GatewayObserver
+from edge_agent.tools.conformance.command_checks import CommandsNotAllowed, CommandTester, GatewayObserver
 from edge_agent.tools.conformance.message_checks import (
     ConformanceResult,
     ConformanceVerdict,
@@ -64,38 +64,27 @@ def run_conformance(args: argparse.Namespace, stdout: TextIO) -> int:
         results = (
             {}
             if args.no_commands
-            else {name: _check_commands(check, tester) for name, (_, check) in COMMAND_CHECKS.items()}
+            else {name: _result_of(partial(check, tester)) for name, (_, check) in COMMAND_CHECKS.items()}
         )
         observer.wait_until(lambda _: False, args.listen_s)
         message_results = {
-            name: _check_messages(check, observer, gateway) for name, (_, check) in MESSAGE_CHECKS.items()
+            name: _result_of(partial(check, observer.messages, gateway))
+            for name, (_, check) in MESSAGE_CHECKS.items()
         }
     results = message_results | results
     _print(results, args.json, stdout)
     return EX_FAILED if any(each.verdict is ConformanceVerdict.BROKEN for each in results.values()) else EX_OK
 
 
-def _check_messages(
-    check: Callable[..., str], observer: GatewayObserver, gateway: ProbedGateway
-) -> ConformanceResult:
-    return _result_of(lambda: check(observer.messages, gateway))
-
-
-def _check_commands(check: Callable[[CommandTester], str], tester: CommandTester) -> ConformanceResult:
-    return _result_of(lambda: check(tester))
-
-
 def _result_of(check: Callable[[], str]) -> ConformanceResult:
     try:
         return ConformanceResult(ConformanceVerdict.KEPT, check())
-    except ContractBroken as error:
+    except (ContractBroken, MqttError) as error:
         return ConformanceResult(ConformanceVerdict.BROKEN, str(error))
     except NothingObserved as error:
         return ConformanceResult(ConformanceVerdict.NOT_SEEN, str(error))
     except CommandsNotAllowed as error:
         return ConformanceResult(ConformanceVerdict.NOT_ALLOWED, str(error))
-    except MqttError as error:
-        return ConformanceResult(ConformanceVerdict.BROKEN, str(error))
 
 
 def _print(results: dict[str, ConformanceResult], as_json: bool, stdout: TextIO) -> None:

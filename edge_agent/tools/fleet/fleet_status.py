@@ -56,7 +56,6 @@ class FleetGateway:
     gateway: str
     ward: str
     first_mono: float
-    name: str | None = None
     state: str | None = None  # its newest state message: online, offline, stopped
     session: str | None = None
     reason: str = ""
@@ -78,22 +77,18 @@ class FleetGateway:
         return sum(state != "offline" for state in states), len(states)
 
     def standing(self, mono: float, connected_mono: float) -> str:
-        """Return a word of ``arguments.STANDINGS``."""
+        """Return a word of ``broker_commands.STANDINGS``."""
         if self.state == "offline":
             return "offline"
         if self.state == "stopped":
             return "stopped"
         silent_s = mono - max(connected_mono, self.heartbeat_mono or self.first_mono)
-        if silent_s > MISSED * self._interval_s:
+        interval_s = 0.0 if self.health is None else self.health.uplink.heartbeat_s or 0.0
+        if silent_s > MISSED * max(USUAL_INTERVAL_S, interval_s):
             return "silent" if self.state or self.health else "unknown"
         if self.health is None:
             return "unknown" if self.state is None else "fine"
         return "trouble" if self.problem else "fine"
-
-    @property
-    def _interval_s(self) -> float:
-        interval_s = None if self.health is None else self.health.uplink.heartbeat_s
-        return max(USUAL_INTERVAL_S, interval_s or 0.0)
 
     @property
     def problem(self) -> str | None:
@@ -177,11 +172,9 @@ class FleetStatus:
                     box, document.state, document.session, document.reason, document.time, retained, now_ms
                 )
             case BirthMessage(inventory=inventory) if inventory is not None:
-                box.name, box.version = terminal_safe(inventory.name), terminal_safe(inventory.version)
-                box.model, box.model_sha256 = (
-                    terminal_safe(inventory.detector.name),
-                    inventory.detector.model_sha256,
-                )
+                box.version = terminal_safe(inventory.version)
+                box.model = terminal_safe(inventory.detector.name)
+                box.model_sha256 = inventory.detector.model_sha256
             case HeartbeatMessage(health=health):
                 self._beat(box, health, mono)
 
@@ -198,11 +191,8 @@ class FleetStatus:
         box.state, box.session, box.reason = state, session, terminal_safe(reason)
 
     def _beat(self, box: FleetGateway, health: ReceivedHealth, mono: float) -> None:
-        box.health, box.heartbeat_mono, box.version = (
-            health,
-            mono,
-            terminal_safe(health.version) or box.version,
-        )
+        box.health, box.heartbeat_mono = health, mono
+        box.version = terminal_safe(health.version) or box.version
         box.degraded = [terminal_safe(line) for line in health.degraded]
         if box.state is None or (box.state == "offline" and health.session != box.session):
             box.state, box.since_ms, box.session = "online", None, health.session
@@ -210,15 +200,15 @@ class FleetStatus:
     def _receive_central(self, name: str, payload: bytes) -> None:
         levels = name.split("/")
         if levels == ["state"]:
-            self.centre = terminal_safe(_decoded(payload, _CentreState).state) or None
+            self.centre = terminal_safe(decode_or_empty(payload, _CentreState).state) or None
         elif levels[0] == "outage" and len(levels) == 2:
-            outage = _decoded(payload, _Outage)
+            outage = decode_or_empty(payload, _Outage)
             if outage.gateways:
                 self.outages[terminal_safe(levels[1])] = len(outage.gateways), outage.of
             else:
                 self.outages.pop(levels[1], None)
         elif levels[0] == "presence" and len(levels) == 3:
-            self._presence(levels[1], levels[2], _decoded(payload, _Presence))
+            self._presence(levels[1], levels[2], decode_or_empty(payload, _Presence))
 
     def _presence(self, ward: str, gateway: str, presence: _Presence) -> None:
         box = self.gateways.get((ward, gateway))
@@ -235,7 +225,8 @@ def terminal_safe(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
-def _decoded(payload: bytes, kind: type[_Kind]) -> _Kind:
+def decode_or_empty(payload: bytes, kind: type[_Kind]) -> _Kind:
+    """Decode a message of JSON; if it cannot be read, return one with the default of each field."""
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

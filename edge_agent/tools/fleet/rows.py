@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from edge_agent.tools.fleet.arguments import STANDINGS
+from edge_agent.tools.broker_commands import STANDINGS
 from edge_agent.tools.fleet.fleet_status import FleetGateway, FleetStatus
 
 MIN_WHY_WIDTH = 10

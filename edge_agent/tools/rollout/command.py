@@ -123,13 +123,8 @@ class _BrokerConnection:
             ]
             named = len(gateways) == len(self._args.gateway) > 0
             settled = named or time.monotonic() - began_mono > SETTLE_S
-            if (
-                settled
-                and gateways
-                and all(
-                    gateway.health if gateway.state == "online" else gateway.state for gateway in gateways
-                )
-            ):
+            heard = all(each.health if each.state == "online" else each.state for each in gateways)
+            if settled and gateways and heard:
                 return
 
     def _receive(self, rollout: Rollout) -> None:

@@ -18,7 +18,6 @@ RolloutState = Literal["offline", "unheard", "waits", "shadow", "tried", "in for
 NO_FIGURES_S = 1800.0
 """After the end of shadow mode: a slow link takes time for the file, and a heartbeat may be lost."""
 
-
 TAKES_NONE = ("not-possible", "unknown-type")
 """Reply codes of gateways that take no model: another one is configured, the disk is full, the agent is too
 old."""

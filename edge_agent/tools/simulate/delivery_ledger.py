@@ -61,12 +61,8 @@ def percentile_s(latency: list[int], share: float) -> float | None:
     for bucket, count in enumerate(latency):
         reached += count
         if reached >= wanted:
-            return _upper_s(bucket)
+            return SHORTEST_S * float(2.0 ** (bucket / STEPS_A_DOUBLING))
     return None
-
-
-def _upper_s(bucket: int) -> float:
-    return SHORTEST_S * float(2.0 ** (bucket / STEPS_A_DOUBLING))
 
 
 class DeliveryLedger:

@@ -19,9 +19,8 @@ from edge_agent.events import EventFactory
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.mqtt.session.reconnect import ReconnectSchedule
 from edge_agent.tools.simulate.delivery_ledger import CountedOutbox, DeliveryLedger
-from edge_agent.tools.simulate.generators.event_generator import MODEL, EventGenerator, OngoingEvent
-from edge_agent.tools.simulate.generators.health_generator import HealthGenerator
-from edge_agent.tools.simulate.generators.replies import SimulatedReplies
+from edge_agent.tools.simulate.event_generator import MODEL, EventGenerator, OngoingEvent
+from edge_agent.tools.simulate.health_generator import SIMULATED, HealthGenerator, SimulatedReplies
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownKind, DownMessage, GatewayTopics
@@ -32,7 +31,6 @@ MAX_BYTES = 200_000_000
 """Size of an outbox, as in the default configuration."""
 JOIN_S = 5.0
 TIMEZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-SIMULATED = "simulated"
 
 
 class SimulatedCable(ReconnectSchedule):

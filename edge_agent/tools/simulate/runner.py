@@ -10,8 +10,8 @@ from functools import partial
 from edge_agent.core.clock import Clock
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.health.heartbeat import next_interval_s
+from edge_agent.tools.simulate.event_generator import EVENTS_EACH, OngoingEvent, SimulatedDay
 from edge_agent.tools.simulate.gateway import SimulatedGateway
-from edge_agent.tools.simulate.generators.event_generator import EVENTS_EACH, OngoingEvent, SimulatedDay
 from edge_agent.tools.simulate.scenario import PowerOutage, RollingRestart, Scenario, WardOutage
 
 FIRST_BEAT_S = 5.0

@@ -21,7 +21,7 @@ import edge_agent
 import edge_central
 from edge_agent import wire
 from edge_agent.capture import failures
-from edge_agent.collection.record import Collection, StopReason
+from edge_agent.collection.files import Collection, StopReason
 from edge_agent.commands.handlers.media_service import delivery_text
 from edge_agent.config.model.boards import Thermal
 from edge_agent.config.model.settings import WhenUnsynced
@@ -32,8 +32,7 @@ from edge_agent.core.problems import ProblemText, problem_of, problem_text
 from edge_agent.events.explanations import override_line
 from edge_agent.host.health import degraded
 from edge_agent.model_release.agreement import agreement_text
-from edge_agent.model_release.rates import rate_deviation
-from edge_agent.model_release.record import ProbationCounts
+from edge_agent.model_release.record import ProbationCounts, rate_deviation
 from edge_agent.outbox.sqlite.salvage import Salvaged, saved_text
 from edge_agent.wire.received import health as heard
 from edge_central import alert_rules

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from edge_agent.core.clock import SystemClock
+from edge_agent.tools.simulate.event_generator import OngoingEvent
 from edge_agent.tools.simulate.gateway import SimulatedGateway
-from edge_agent.tools.simulate.generators.event_generator import OngoingEvent
 from edge_agent.tools.simulate.runner import GatewayRunner
 from edge_agent.tools.simulate.scenario import PowerOutage, Scenario, SimulatedSite, WardOutage
 from tests.testbed.mosquitto import wait_until

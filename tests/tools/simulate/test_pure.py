@@ -12,9 +12,9 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import Stamp
 from edge_agent.core.errors import ConfigError
 from edge_agent.tools.broker_arguments import add_root_argument
-from edge_agent.tools.simulate.arguments import CHANGES
+from edge_agent.tools.broker_commands import CHANGES
 from edge_agent.tools.simulate.delivery_ledger import DeliveryCounts, DeliveryLedger, bucket_of, percentile_s
-from edge_agent.tools.simulate.generators.event_generator import SimulatedDay, picture
+from edge_agent.tools.simulate.event_generator import SimulatedDay, picture
 from edge_agent.tools.simulate.scenario import (
     PowerOutage,
     RollingRestart,

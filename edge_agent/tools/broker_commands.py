@@ -1,0 +1,284 @@
+"""Arguments of the commands that work with a whole fleet through its broker: conformance, fleet, models
+rollout, simulate. Importing this module is cheap."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from edge_agent.core.command_line.parser import CommandParser, Commands, add_command
+from edge_agent.tools.broker_arguments import (
+    BROKER_HELP,
+    add_broker_argument,
+    add_gateway_arguments,
+    add_root_argument,
+    add_tls_arguments,
+    broker_url,
+    seconds,
+    topic_id,
+)
+
+
+def add_conformance(commands: Commands) -> None:
+    conformance = add_command(
+        commands,
+        "conformance",
+        "check that a live gateway follows the contract",
+        "edge-agent conformance --broker mqtts://broker.example:8883 --ca-file ca.crt --gateway dt-001 "
+        "--ward de-tham",
+        exit_codes={1: "failed, or a check found a breach of the contract"},
+    )
+    add_broker_argument(conformance)
+    add_gateway_arguments(conformance, required=True)
+    add_root_argument(conformance)
+    conformance.add_argument(
+        "--listen-s", type=seconds, default=75.0, metavar="SECONDS", help="seconds to listen"
+    )
+    conformance.add_argument("--no-commands", action="store_true", help="listen only, send no command")
+    conformance.add_json()
+    add_tls_arguments(conformance)
+
+
+STANDINGS = ("offline", "silent", "trouble", "unknown", "stopped", "fine")
+"""States of a gateway in the table, worst first."""
+
+
+def add_fleet(commands: Commands) -> None:
+    fleet = add_command(
+        commands,
+        "fleet",
+        "show all gateways of a broker in a live table, worst first",
+        "edge-agent fleet --broker mqtts://broker.example:8883 --ca-file ca.crt --cert-file me.crt "
+        "--key-file me.key",
+        "edge-agent fleet --broker mqtt://127.0.0.1 --ward de-tham --state offline --json",
+        exit_codes={1: "failed, or no gateway was heard"},
+    )
+    add_broker_argument(fleet)
+    add_root_argument(fleet)
+    fleet.add_argument(
+        "--ward",
+        type=topic_id,
+        action="append",
+        default=[],
+        metavar="ID",
+        help="id of the ward; may be repeated; subscribes to its topics only, which is all that a user of a "
+        "ward may read; default: all wards",
+    )
+    fleet.add_argument(
+        "--state",
+        action="append",
+        default=[],
+        choices=STANDINGS,
+        help="show gateways in this state only; may be repeated; default: all states",
+    )
+    fleet.add_argument("--once", action="store_true", help="print the table once and exit")
+    fleet.add_json("once")
+    fleet.add_argument(
+        "--listen-s",
+        type=seconds,
+        default=40.0,
+        metavar="SECONDS",
+        help="seconds to listen; with --once and --json at most so long for the heartbeats of all gateways",
+    )
+    add_tls_arguments(fleet)
+
+
+STAGES = "1,5,100%"
+
+
+def add_rollout(commands: Commands) -> None:
+    rollout = add_command(
+        commands,
+        "rollout",
+        "bring a model release to gateways in stages, through the broker",
+        "edge-agent models rollout street-20261128 --key operator.pem --broker mqtts://broker.example:8883 "
+        "--url https://models.example/street.tflite --ca-file ca.crt --cert-file op.crt --key-file op.key",
+        exit_codes={
+            0: "every gateway runs the release",
+            1: "failed or stopped: a gateway refused the release or returned to its former model",
+            3: "some gateways are left: they were offline or take no model; run the same command again",
+        },
+    )
+    rollout.add_argument("release", type=Path, metavar="FOLDER", help="release of `edge-agent learn`")
+    rollout.add_argument(
+        "--url",
+        type=_https,
+        required=True,
+        help="https address from which gateways fetch the .tflite file of the release",
+    )
+    rollout.add_argument(
+        "--key",
+        type=Path,
+        required=True,
+        metavar="PRIVATE.pem",
+        help="private key of an operator, to sign with",
+    )
+    add_broker_argument(rollout)
+    add_root_argument(rollout)
+    for name in ("ward", "gateway"):
+        rollout.add_argument(
+            f"--{name}",
+            type=topic_id,
+            action="append",
+            default=[],
+            metavar="ID",
+            help=f"id of the {name}; may be repeated; default: all that the broker knows",
+        )
+    _add_pace(rollout)
+    ignore = rollout.add_argument(
+        "--ignore-results",
+        action="store_true",
+        help="switch whatever the results of shadow mode are",
+    )
+    rollout.rename("--force", ignore)
+    rollout.add_argument(
+        "--again",
+        action="store_true",
+        help="try again on gateways that gave this release up before; without it such a gateway stops the "
+        "rollout",
+    )
+    add_tls_arguments(rollout)
+
+
+def _add_pace(rollout: CommandParser) -> None:
+    pace = rollout.add_argument_group("pace")
+    pace.add_argument(
+        "--stages",
+        type=_stages,
+        default=_stages(STAGES),
+        help=f"gateways of each stage, or percent of all; the last is repeated; default: {STAGES}%",
+    )
+    for name, default, doc in (
+        ("shadow", 86_400.0, "seconds of shadow mode"),
+        ("probation", 86_400.0, "seconds in which a gateway may return to its former model by itself"),
+        ("soak", 3600.0, "seconds that a stage runs the model before the next stage begins"),
+        ("answer", 600.0, "longest wait for an answer, or for a gateway to come back, in seconds"),
+        ("listen", 40.0, "seconds to listen; at most so long for the heartbeats of all gateways"),
+    ):
+        pace.add_argument(f"--{name}-s", type=seconds, default=default, metavar="SECONDS", help=doc)
+    pace.add_argument(
+        "--share", type=_share, default=0.1, help="share of the frames in shadow mode, 0.01 to 1"
+    )
+
+
+def _https(text: str) -> str:
+    if re.fullmatch(r"https://[!-~]{3,490}", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no https address")
+    return text
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.01 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0.01 to 1")
+    return value
+
+
+def _stages(text: str) -> tuple[str, ...]:
+    stages = tuple(text.split(","))
+    if not all(re.fullmatch(r"[1-9]\d{0,4}|[1-9]\d?%|100%", stage) for stage in stages):
+        raise argparse.ArgumentTypeError(f"{text!r}: write stages such as {STAGES}")
+    return stages
+
+
+CHANGES = (
+    ("sites", int, "number of gateways", "465"),
+    ("cameras", int, "number of cameras", "as many as the city has on as many sites"),
+    ("seed", int, "seed of the random numbers; the same seed gives the same fleet and events", "1"),
+    ("duration-s", float, "seconds for which events are made", "300"),
+    ("drain-s", float, "then wait at most so many seconds until all events are sent", "120"),
+    ("time-factor", float, "speed of the simulated day; 2 makes it pass twice as fast", "1"),
+    ("events-per-camera-day", float, "events of a camera in a simulated day", "8500"),
+    ("heartbeat-s", float, "seconds between heartbeats, whatever the time factor", "30"),
+    ("picture-share", float, "share of beginning events that have a picture, 0 to 1", "0"),
+    ("spread-s", float, "longest random wait of a gateway before it connects, in seconds", "30"),
+)
+"""Keys of the scenario that the command line can change: name, type, help, default."""
+
+
+def add_simulate(commands: Commands) -> None:
+    simulate = add_command(
+        commands,
+        "simulate",
+        "play a whole fleet against a broker, from one machine",
+        "edge-agent simulate --broker mqtt://127.0.0.1 --sites 20 --duration-s 3600",
+        exit_codes={
+            1: "failed, or events are left unsent or lost",
+            78: "the scenario must be corrected",
+        },
+    )
+    simulate.add_argument(
+        "scenario",
+        type=Path,
+        nargs="?",
+        metavar="SCENARIO",
+        help="YAML file of the scenario; default: the whole city on an ordinary day",
+    )
+    simulate.add_argument(
+        "--broker",
+        type=broker_url,
+        metavar="URL",
+        required=True,
+        action="append",
+        help=f"{BROKER_HELP}; may be repeated, as in mqtt.brokers of a gateway",
+    )
+    add_root_argument(simulate)
+    _add_changes(simulate)
+    _add_processes(simulate)
+    add_tls_arguments(simulate)
+
+
+def _add_changes(simulate: CommandParser) -> None:
+    for name, kind, doc, default in CHANGES:
+        simulate.add_argument(
+            f"--{name}", type=kind, metavar="N", help=f"{doc}; default: the scenario's, else {default}"
+        )
+    simulate.add_argument(
+        "--wards", metavar="IDS", help="ids of the wards, separated by commas; default: the scenario's"
+    )
+    simulate.add_argument(
+        "--prefix", help="gateways are called PREFIX-001 and so on; default: the scenario's, else sim"
+    )
+    simulate.add_argument(
+        "--delivery",
+        choices=["confirmed", "broker"],
+        help="mqtt.delivery of the gateways; default: the scenario's, else confirmed",
+    )
+
+
+def _add_processes(simulate: CommandParser) -> None:
+    simulate.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="DIR",
+        help="folder with ID.crt and ID.key of each gateway, and ca.crt; default: no certificates",
+    )
+    outboxes = simulate.add_argument(
+        "--outbox-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of the outboxes, which stay for the next run; default: a temporary folder",
+    )
+    simulate.rename("--state-dir", outboxes)
+    simulate.add_argument(
+        "--per-process", type=int, default=100, metavar="N", help="gateways of one process, 1 to 120"
+    )
+    simulate.add_logging("error")
+    simulate.add_json("the totals instead of the table")
+
+
+def changes_of(args: argparse.Namespace) -> dict[str, object]:
+    """The keys of the scenario that the command line changes."""
+    names = [name.replace("-", "_") for name, *_ in CHANGES]
+    found: dict[str, object] = {
+        name: getattr(args, name)
+        for name in (*names, "prefix", "delivery")
+        if getattr(args, name) is not None
+    }
+    if args.wards is not None:
+        found["wards"] = args.wards.split(",")
+    return found
