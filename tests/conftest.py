@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.testbed.clips import CLIP_FOLDER
 
 TEST_DATA = "EDGE_AGENT_TEST_DATA"
 REQUIRE_TEST_DATA = "EDGE_AGENT_REQUIRE_TEST_DATA"
@@ -20,9 +24,37 @@ def test_data() -> Path:
     return Path(folder)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main() -> Generator[None, object, object]:
+    """Make a folder for clips; the workers inherit the environment, and use the same folder."""
+    if CLIP_FOLDER in os.environ:
+        return (yield)
+    with tempfile.TemporaryDirectory(prefix="edge-agent-clips-") as name:
+        os.environ[CLIP_FOLDER] = name
+        return (yield)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A new folder that every user may enter. pytest's own are closed, by every pytest that starts."""
+    with tempfile.TemporaryDirectory(prefix="edge-agent-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 LONG = {"agent", "commands", "demo", "doctor", "edge_central", "evidence", "fleet", "mqtt", "outbox"}
 LONG |= {"playbooks", "replay", "tamper", "update"}
 """Folders with files that take many seconds."""
+
+
+LONGEST_ID = 120
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Shorten the name of a test with a long value, as hostile input has: each worker sends all names."""
+    if not isinstance(val, str | bytes) or len(val) <= LONGEST_ID:
+        return None
+    return f"{val[: LONGEST_ID // 4]!a} and more, {len(val)} long"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

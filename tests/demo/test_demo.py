@@ -16,6 +16,7 @@ import cv2
 import pytest
 
 import edge_agent
+from demo.options import WrongUsage, read_options
 from demo.view import View
 from tests.testbed.agent import wait_until
 from tests.testbed.walker import walking_clip
@@ -56,22 +57,27 @@ def test_make_run_shows_events_as_a_subscriber_gets_them_and_a_summary(clip: Pat
         ("DURATION", "-3", "DURATION=-3: must be a number of seconds above 0"),
         ("DURATION", "nan", "DURATION=nan: must be a number of seconds above 0"),
         ("MODEL", "no/such.tflite", "MODEL=no/such.tflite: there is no such file"),
-        ("MODEL", "README.md", "MODEL=README.md: not a TFLite model"),
+        ("MODEL", str(ROOT / "README.md"), f"MODEL={ROOT}/README.md: not a TFLite model"),
         ("CLIP", "no/such.mp4", "CLIP=no/such.mp4: there is no such file"),
-        ("CLIP", "tests", "CLIP=tests: not a file"),
-        ("CLIP", "README.md", "CLIP=README.md: not a video"),
+        ("CLIP", str(ROOT / "tests"), f"CLIP={ROOT}/tests: not a file"),
+        ("CLIP", str(ROOT / "README.md"), f"CLIP={ROOT}/README.md: not a video"),
         ("CLIP", "gopher://h/s", "CLIP=gopher://h/s: unknown scheme 'gopher'"),
     ],
 )
-def test_a_wrong_value_is_one_line_and_exit_code_2(clip: Path, name: str, value: str, told: str) -> None:
-    environ = {**os.environ, "CLIP": str(clip), "DURATION": "1", "MODEL": "none", name: value}
+def test_a_wrong_value_is_one_line(clip: Path, tmp_path: Path, name: str, value: str, told: str) -> None:
+    environ = {"CLIP": str(clip), "DURATION": "1", "MODEL": "none", name: value}
+    with pytest.raises(WrongUsage, match=f"^{re.escape(told)}.*$"):
+        read_options(environ, clip, tmp_path)
+
+
+def test_a_wrong_value_ends_the_run_with_exit_code_2(clip: Path, tmp_path: Path) -> None:
+    environ = {**os.environ, "CLIP": str(clip), "DURATION": "abc", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "demo"],
-        cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(told)
+    assert done.stderr == "DURATION=abc: must be a number of seconds above 0\n"
 
 
 AT_A_TERMINAL = """

@@ -30,7 +30,7 @@ from edge_agent.evidence.export.contents import Contents, open_bundle
 from edge_agent.evidence.export.report import VerificationReport
 from edge_agent.evidence.store import MediaStore
 from tests.evidence.box import box_in
-from tests.testbed.open_python import let_pass, open_python
+from tests.testbed.open_python import open_python
 
 CONFIG = """
 gateway: {{id: dt-001, ward: de-tham, name: Trường Lý Thường Kiệt}}
@@ -41,6 +41,12 @@ cameras:
 """
 NOBODY = 65534
 JPEG = b"\xff\xd8 a picture \xff\xd9"
+
+
+@pytest.fixture
+def tmp_path(open_folder: Path) -> Path:
+    """One that the agent's user may enter."""
+    return open_folder
 
 
 @pytest.fixture
@@ -380,7 +386,6 @@ def test_who_owns_the_state_directory_cannot_have_root_give_away_what_is_roots(
     link.parent.mkdir(exist_ok=True)
     for path in (state, *state.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
-    let_pass(tmp_path)
     link.symlink_to(of_root)
     command = ["-m", "edge_agent", "evidence", "hold", "yard-night-t1-1", str(config), "--by", "Lan"]
     hold = [*open_python(tmp_path), *command]
@@ -402,7 +407,6 @@ def test_who_owns_the_state_directory_cannot_have_root_read_what_is_roots(
     secret.chmod(0o600)
     for path in (state, *state.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
-    let_pass(tmp_path)
     of_root = tmp_path / "of-root"  # a folder that the agent's user cannot write to
     of_root.mkdir(0o700)
     picture = state / "media" / "m-1.jpg"

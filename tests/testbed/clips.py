@@ -1,9 +1,17 @@
-"""Makes short test clips with ffmpeg."""
+"""Makes short test clips with ffmpeg, each of them once in a run of the tests."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+CLIP_FOLDER = "EDGE_AGENT_TEST_CLIPS"
+"""Environment variable: the folder that the processes of one run of the tests share."""
 
 ENCODERS = {
     "h264": ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
@@ -27,6 +35,20 @@ def make_clip(
 
     The container follows the suffix; use .mkv for MJPEG. ``extra``: more ffmpeg output options.
     """
+    wanted = (codec, size, fps, seconds, keyframe_s, source, extra)
+    return made_once(path, repr(wanted), lambda path: _encode(path, *wanted))
+
+
+def _encode(
+    path: Path,
+    codec: str,
+    size: tuple[int, int],
+    fps: float,
+    seconds: float,
+    keyframe_s: float,
+    source: str,
+    extra: tuple[str, ...],
+) -> None:
     width, height = size
     pixels = [] if codec == "mjpeg" else ["-pix_fmt", "yuv420p"]
     subprocess.run(
@@ -40,4 +62,21 @@ def make_clip(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if codec == "h265" else None,  # x265 writes its banner past -v
     )
+
+
+def made_once(path: Path, wanted: str, make: Callable[[Path], object]) -> Path:
+    """Copy a clip that another test has made to ``path``, or ``make`` it; returns ``path``.
+
+    ``wanted`` says in full what is in the clip."""
+    folder = os.environ.get(CLIP_FOLDER)
+    if folder is None:
+        make(path)
+        return path
+    digest = hashlib.sha256(wanted.encode()).hexdigest()
+    kept = Path(folder) / f"{digest}{path.suffix}"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as new:  # two workers may make it at the same time
+            make(Path(new) / path.name)
+            (Path(new) / path.name).replace(kept)
+    shutil.copyfile(kept, path)
     return path

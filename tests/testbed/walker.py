@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.testbed.clips import made_once
 from tests.testbed.noise import SensorNoise
 
 SIZE = (640, 360)
@@ -42,6 +43,12 @@ def people_clip(path: Path, people: Sequence[WalkPath], seconds: float, steps: f
 
     ``steps``: radians of the gait for each pixel.
     """
+    feet = [[way(number / FPS) for way in people] for number in range(round(seconds * FPS))]
+    return made_once(path, f"people {steps} {feet}", lambda path: _film(path, feet, steps))
+
+
+def _film(path: Path, feet: Sequence[Sequence[tuple[float, float] | None]], steps: float) -> None:
+    """``feet``: of each person in each picture."""
     rng = np.random.default_rng(1)
     coarse = rng.integers(110, 170, (23, 40), np.uint8)
     place = cv2.cvtColor(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
@@ -50,17 +57,13 @@ def people_clip(path: Path, people: Sequence[WalkPath], seconds: float, steps: f
         options = {"g": "20", "crf": "23", "bf": "0", "preset": "veryfast"}
         stream = container.add_stream("libx264", rate=FPS, options=options)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for number in range(round(seconds * FPS)):
+        for now in feet:
             picture = place.copy()
-            for way in people:
-                feet = way(number / FPS)
-                if feet is not None:
-                    phase = steps * (feet[0] + 30 + feet[1] - 300)
-                    draw_person(picture, feet[0], foot=feet[1], height=150, phase=phase)
+            for x, y in filter(None, now):
+                draw_person(picture, x, foot=y, height=150, phase=steps * (x + 30 + y - 300))
             frame = av.VideoFrame.from_ndarray(noise.on(picture), format="bgr24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    return path
 
 
 def draw_person(

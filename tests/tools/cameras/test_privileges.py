@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.testbed.open_python import let_pass, open_python
+from tests.testbed.open_python import open_python
 from tests.testbed.small_server import SmallServer
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
@@ -42,13 +42,12 @@ class HangsUp(SmallServer):
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
-    let_pass(tmp_path)
-    (tmp_path / "state").mkdir()
-    os.chown(tmp_path / "state", NOBODY, NOBODY)
-    (tmp_path / "cam-1.pass").write_text("secret\n")
-    (tmp_path / "cam-1.pass").chmod(0o600)
-    return tmp_path
+def site(open_folder: Path) -> Path:
+    (open_folder / "state").mkdir()
+    os.chown(open_folder / "state", NOBODY, NOBODY)
+    (open_folder / "cam-1.pass").write_text("secret\n")
+    (open_folder / "cam-1.pass").chmod(0o600)
+    return open_folder
 
 
 def run(site: Path, *command: str) -> None:

@@ -25,7 +25,7 @@ from edge_agent.tools.doctor.run import DoctorEnvironment, examine
 from edge_agent.tools.doctor.text import lines
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
-from tests.testbed.open_python import let_pass, open_python
+from tests.testbed.open_python import open_python
 from tests.testbed.rtsp import RtspServer
 from tests.tools.doctor.conftest import PASSWORD, call, camera, examined
 
@@ -151,16 +151,15 @@ def test_only_the_newest_reports_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what root must not do for another user needs root")
-def test_root_keeps_a_copy_with_the_rights_of_the_agents_user(tmp_path: Path) -> None:
+def test_root_keeps_a_copy_with_the_rights_of_the_agents_user(open_folder: Path) -> None:
     """The owner of the state directory must not make root write elsewhere, or get a file of root."""
-    config = write_config(tmp_path, cameras=[], broker_port=1, detector="none")
-    let_pass(tmp_path)
-    state, of_root = tmp_path / "state", tmp_path / "of-root"
+    config = write_config(open_folder, cameras=[], broker_port=1, detector="none")
+    state, of_root = open_folder / "state", open_folder / "of-root"
     state.mkdir()
     of_root.mkdir(0o755)
     os.chown(state, NOBODY, NOBODY)
-    doctor = [*open_python(tmp_path), "-m", "edge_agent", "doctor", str(config), "--report"]
-    out = str(tmp_path / "out.html")
+    doctor = [*open_python(open_folder), "-m", "edge_agent", "doctor", str(config), "--report"]
+    out = str(open_folder / "out.html")
     subprocess.run([*doctor, out], capture_output=True, timeout=60, check=False)
     assert {path.stat().st_uid for path in (state / "reports").iterdir()} == {NOBODY}
     (state / "reports").rename(state / "before")

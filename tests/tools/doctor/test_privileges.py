@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.testbed.agent import write_config
-from tests.testbed.open_python import let_pass, open_python
+from tests.testbed.open_python import open_python
 from tests.testbed.small_server import SmallServer
 from tests.tools.doctor.conftest import camera, examined
 from tests.tools.doctor.strict_camera import StrictCamera
@@ -21,13 +21,18 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has somethi
 NOBODY = 65534
 
 
+@pytest.fixture
+def tmp_path(open_folder: Path) -> Path:
+    """One that the agent's user may enter."""
+    return open_folder
+
+
 class MuteBroker(SmallServer):
     def talk(self, connection: socket.socket) -> None:
         pass
 
 
 def site(folder: Path, camera_url: str, broker_port: int, password: str) -> Path:
-    let_pass(folder)
     config = write_config(
         folder,
         cameras=[camera("cam-1", camera_url, password)],

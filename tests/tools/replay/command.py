@@ -1,17 +1,25 @@
-"""``edge-agent replay`` as a user runs it: the real command, an encoded clip, a configuration in YAML."""
+"""``edge-agent replay`` as a user types it, in this process: an encoded clip, a configuration in YAML."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_agent.cli.main import main
 from tests.testbed import examples
 from tests.testbed.agent import write_config
 from tests.testbed.walker_model import WALKER_MODEL
+
+
+def edge_agent(*words: str | Path) -> tuple[int, str, str]:
+    """Run the command line; returns the exit code and what it printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        code = main([str(word) for word in words])
+    return code, out.getvalue(), err.getvalue()
 
 
 def replayed(
@@ -21,12 +29,9 @@ def replayed(
     config = write_config(
         folder, cameras=[{"id": "cam-1", "url": str(clip), **camera}], broker_port=1883, detector=detector
     )
-    command = [sys.executable, "-m", "edge_agent", "replay", "--config", str(config), "--camera", "cam-1"]
-    done = subprocess.run(
-        [*command, str(clip), *options], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    code, out, err = edge_agent("replay", "--config", config, "--camera", "cam-1", clip, *options)
+    assert code == 0, err
+    events = [json.loads(line) for line in out.splitlines()]
     for event in events:
         examples.keep_event(event)
     return events

@@ -18,6 +18,7 @@ from edge_agent.tools.replay.run import ReplayProgress
 from edge_agent.wire.json_schema import schema_of
 from tests.testbed.agent import file_camera, write_config
 from tests.testbed.walker import FPS, SIZE, walking_clip
+from tests.tools.replay.command import edge_agent
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +36,24 @@ def config(folder: Path, clip: Path) -> Path:
     return write_config(folder, cameras=[file_camera(clip)], broker_port=1883)
 
 
-def replay(config: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+def as_process(config: Path, *words: str | Path) -> list[dict[str, Any]]:
+    """The events; as its users run it, in a process of its own."""
     command = [sys.executable, "-m", "edge_agent", "replay", "--config", str(config), "--camera", "cam-1"]
-    return subprocess.run(
+    done = subprocess.run(
         [*command, *map(str, words)], capture_output=True, text=True, timeout=120, check=False
     )
-
-
-def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def replay(config: Path, *words: str | Path) -> list[dict[str, Any]]:
+    code, out, err = edge_agent("replay", "--config", config, "--camera", "cam-1", *words)
+    assert code == 0, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
 def test_events_are_json_lines_with_the_files_times(config: Path, clip: Path) -> None:
-    told = events(replay(config, clip, "--start", "2026-01-01T21:59:00+07:00"))
+    told = as_process(config, clip, "--start", "2026-01-01T21:59:00+07:00")
     assert [e["data"].get("phase") for e in told] == ["start", "end", None]
     for event in told:
         kind = event["type"].split(".")[3]
@@ -59,7 +64,7 @@ def test_events_are_json_lines_with_the_files_times(config: Path, clip: Path) ->
 
 
 def test_the_same_file_gives_the_same_events(config: Path, clip: Path) -> None:
-    first, second = (events(replay(config, clip)) for _ in range(2))
+    first, second = as_process(config, clip), replay(config, clip)
     for event in (*first, *second):
         event["data"].pop("snapshot", None)  # media ids are random: a name must never come twice
     assert first == second
@@ -72,12 +77,12 @@ def test_a_folder_of_numbered_pictures_counts_as_a_video(config: Path, clip: Pat
         for number, frame in enumerate(container.decode(video=0), 1):
             cv2.imwrite(str(pictures / f"{number:06d}.jpg"), frame.to_ndarray(format="bgr24"))
     (folder / "sequence" / "seqinfo.ini").write_text(f"[Sequence]\nimDir=img1\nframeRate={FPS}\n")
-    told = events(replay(config, folder / "sequence"))
+    told = replay(config, folder / "sequence")
     assert [e["data"].get("phase") for e in told] == ["start", "end", None]
 
 
 def test_mot_table_has_the_files_frame_numbers_and_pixels(config: Path, clip: Path, tmp_path: Path) -> None:
-    assert replay(config, clip, "--fps", "source", "--mot", tmp_path / "mot.txt").returncode == 0
+    replay(config, clip, "--fps", "source", "--mot", tmp_path / "mot.txt")
     rows = [[float(v) for v in line.split(",")] for line in (tmp_path / "mot.txt").read_text().splitlines()]
     assert rows
     assert {row[1] for row in rows} == {1.0}, "one person is one id"
@@ -95,7 +100,7 @@ def test_mot_table_has_the_files_frame_numbers_and_pixels(config: Path, clip: Pa
 
 
 def test_motion_table_has_a_line_for_each_analysed_frame(config: Path, clip: Path, tmp_path: Path) -> None:
-    assert replay(config, clip, "--fps", "5", "--motion", tmp_path / "motion.jsonl").returncode == 0
+    replay(config, clip, "--fps", "5", "--motion", tmp_path / "motion.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "motion.jsonl").read_text().splitlines()]
     assert [line["frame"] for line in lines] == list(range(1, 91, 2))
     assert not [line for line in lines if line["time_s"] < 2 and line["boxes"]]
@@ -103,7 +108,7 @@ def test_motion_table_has_a_line_for_each_analysed_frame(config: Path, clip: Pat
 
 
 def test_annotated_video_shows_every_analysed_frame(config: Path, clip: Path, tmp_path: Path) -> None:
-    assert replay(config, clip, "--annotate", tmp_path / "out.mp4").returncode == 0
+    replay(config, clip, "--annotate", tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     assert len(frames) == 45
@@ -120,7 +125,7 @@ def test_what_is_private_is_black_in_the_annotated_video_too(
     private = write_config(
         tmp_path, cameras=[file_camera(clip) | {"privacy_masks": [left_half]}], broker_port=1883
     )
-    assert replay(private, clip, "--annotate", tmp_path / "out.mp4").returncode == 0
+    replay(private, clip, "--annotate", tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         first = next(container.decode(video=0)).to_ndarray(format="bgr24")  # the empty view
     black = first.max(axis=-1) < 16
@@ -146,10 +151,11 @@ def test_what_is_private_is_black_in_the_annotated_video_too(
 def test_what_cannot_be_done_is_said_in_one_line(
     config: Path, clip: Path, words: list[str], told: str
 ) -> None:
-    done = replay(config, *(word.format(config=config, clip=clip) for word in words))
-    assert done.returncode == 1
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
+    given = [word.format(config=config, clip=clip) for word in words]
+    code, _, err = edge_agent("replay", "--config", config, "--camera", "cam-1", *given)
+    assert code == 1
+    assert told in err
+    assert "Traceback" not in err
 
 
 class Terminal(io.StringIO):
