@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from bench.outbox import outbox_in
 from bench.plan import Plan
@@ -18,9 +17,9 @@ from edge_agent.core.delivery import Draft
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
-from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import GatewayTopics
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+from tests.testbed.publisher import make_publisher
 
 EVENT = b"e" * 600
 
@@ -48,17 +47,7 @@ def measure(plan: Plan) -> list[Result]:
 
 
 def _publisher(port: int, outbox: EventOutbox, folder: Path) -> Publisher:
-    clock = SystemClock()
     settings = Mqtt(
         (Broker("127.0.0.1", port, False),), "tb/v1", None, None, None, None, Delivery.BROKER, spread_s=0.0
     )
-    return Publisher(
-        settings,
-        GatewayTopics("tb/v1", "bench", "bench-1"),
-        outbox,
-        usage=DataUsage(folder / "mqtt-usage.json", ZoneInfo("UTC"), clock, lambda: True),
-        clock=clock,
-        birth=lambda session: b"{}",
-        on_down=lambda message: None,
-        clock_trusted=lambda: True,
-    )
+    return make_publisher(settings, GatewayTopics("tb/v1", "bench", "bench-1"), outbox, SystemClock(), folder)

@@ -14,7 +14,6 @@ import threading
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from bench.outbox import outbox_in, written_bytes
 from bench.plan import Plan
@@ -25,9 +24,9 @@ from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
-from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import GatewayTopics
 from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.testbed.publisher import make_publisher
 
 RATE = 100.0
 CONFIRMED_AT_ONCE = 10_000
@@ -109,15 +108,5 @@ def _one_message(folder: Path) -> Result:
 
 
 def _publisher(port: int, outbox: EventOutbox, folder: Path, delivery: Delivery) -> Publisher:
-    clock = SystemClock()
     settings = Mqtt((Broker("127.0.0.1", port, False),), "tb/v1", None, None, None, None, delivery, 0.0)
-    return Publisher(
-        settings,
-        GatewayTopics("tb/v1", "bench", "bench-1"),
-        outbox,
-        usage=DataUsage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
-        clock=clock,
-        birth=lambda session: b"{}",
-        on_down=lambda message: None,
-        clock_trusted=lambda: True,
-    )
+    return make_publisher(settings, GatewayTopics("tb/v1", "bench", "bench-1"), outbox, SystemClock(), folder)

@@ -22,7 +22,7 @@ from demo.sources import OutboxSource, Subscriber
 from demo.terminal import foreground
 from demo.view import View
 from edge_agent.core.secrets import masked
-from edge_agent.host.system.signals import stop_on_signals
+from edge_agent.host.system.process import stop_on_signals
 
 CACHE = Path(".cache")
 RUN = CACHE / "run"

@@ -37,12 +37,12 @@ from edge_agent.control import certificates, commissioning
 from edge_agent.core.clock import Clock
 from edge_agent.core.model import CameraState
 from edge_agent.core.state_file import make_folder
+from edge_agent.core.worker import Supervisor
 from edge_agent.host.health.birth import make_birth
 from edge_agent.host.health.clock_sync import KernelSync, read_kernel_sync
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, compact, next_interval_s
 from edge_agent.host.local_api.control import ControlReply
-from edge_agent.host.local_api.status_document import StatusDocument, status_document
-from edge_agent.host.system.supervisor import Supervisor
+from edge_agent.host.local_api.status import StatusDocument, status_document
 from edge_agent.host.system.systemd import Systemd
 from edge_agent.outbox import EventOutbox
 from edge_agent.runtime.command_service import (
@@ -174,7 +174,7 @@ class Agent:
         First the outbox is maintained and a reload is applied, so that the rest uses the new settings. Then
         the controls run, then cameras and commands. What they have reported is signed by the chain, counted
         in the heartbeat, and shown by systemd."""
-        store, controls, events = self._events.store, self._controls, self._controls.gateway_events
+        store, controls = self._events.store, self._controls
         return (
             PeriodicTask(EVERY_ROUND_S, store.tick),
             PeriodicTask(EVERY_ROUND_S, self._reload_if_requested),
@@ -188,7 +188,7 @@ class Agent:
             PeriodicTask(EVERY_ROUND_S, self._cameras.tick),
             PeriodicTask(EVERY_ROUND_S, self.commands.tick),
             PeriodicTask(EVERY_ROUND_S, controls.startup_pages.tick),
-            PeriodicTask(EVERY_ROUND_S, events.report_clock),
+            PeriodicTask(EVERY_ROUND_S, self._report_clock),
             PeriodicTask(EVERY_ROUND_S, self._report_cameras),
             PeriodicTask(EVERY_ROUND_S, store.tick_chain),
             PeriodicTask(EVERY_ROUND_S, self._measure_camera_clocks),
@@ -255,8 +255,15 @@ class Agent:
         if self._reloads.is_requested():
             self._reloads.answer_all(self._reload)
 
+    def _report_clock(self) -> None:
+        clock_sync = self._base.clock_sync
+        if (correction := clock_sync.update()) is not None:
+            self.outbox.append(self._events.factory.clock_correction(correction))
+            clock_sync.confirm_correction()
+
     def _report_cameras(self) -> None:
-        self._controls.gateway_events.report_cameras(self._cameras.statuses())
+        for change in self._controls.camera_states.update(self._cameras.statuses()):
+            self.outbox.append(self._events.factory.camera_state(change))
 
     def _measure_camera_clocks(self) -> None:
         self._controls.camera_clocks.tick(self._base.current_settings().cameras)
@@ -291,7 +298,7 @@ class Agent:
         self._detection.detector.budget.share_among(camera_ids)
         self._cameras.change(settings.cameras, scopes)
         for camera_id in before.difference(camera_ids):
-            self._controls.gateway_events.forget(camera_id)
+            self._controls.camera_states.forget(camera_id)
         self._heartbeats.settings = settings
         self._heartbeat.due_mono = time.monotonic()
         self._publisher.publish_birth()

@@ -19,7 +19,6 @@ from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.config.model.settings import Settings
 from edge_agent.control.certificates import CertificateWatch
 from edge_agent.control.commissioning import CommissioningReports
-from edge_agent.control.gateway_events import GatewayEvents
 from edge_agent.control.recovery import RecoveryControl
 from edge_agent.control.thermal import ThermalControl
 from edge_agent.control.updates import UpdateService
@@ -28,6 +27,7 @@ from edge_agent.core.clock import Clock, SystemClock, read_boot_id
 from edge_agent.core.facts import OverrideChange
 from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.overrides import Overrides
+from edge_agent.core.worker import Supervisor
 from edge_agent.events import EventFactory
 from edge_agent.host.board.boot import BootHistory
 from edge_agent.host.board.platform import platform_lines
@@ -37,8 +37,7 @@ from edge_agent.host.health.camera_states import CameraStateFilter
 from edge_agent.host.health.clock_sync import ClockSync, KernelSync
 from edge_agent.host.health.heartbeat import HealthSources
 from edge_agent.host.health.host_metrics import HostMetrics
-from edge_agent.host.system.memory import StartupPageRelease
-from edge_agent.host.system.supervisor import Supervisor
+from edge_agent.host.system.process import StartupPageRelease
 from edge_agent.host.system.systemd import FailedUnits
 from edge_agent.model_release.service import ModelService
 from edge_agent.model_release.store import ModelStore
@@ -114,7 +113,7 @@ class ControlParts:
     """What the main thread runs beside cameras and commands."""
 
     updates: UpdateService
-    gateway_events: GatewayEvents
+    camera_states: CameraStateFilter
     camera_clocks: CameraClocks
     thermal: ThermalControl
     reports: CommissioningReports
@@ -271,10 +270,9 @@ def build_controls(
 ) -> ControlParts:
     settings, clock, sysroot = base.settings, base.clock, base.sysroot
     factory, outbox, state_dir = events.factory, events.outbox, base.settings.state_dir
-    camera_states = CameraStateFilter(state_dir / "cameras.json", clock, base.boot_id)
     return ControlParts(
         updates=UpdateService(state_dir, clock, factory, outbox, sysroot, uplink.usage.received),
-        gateway_events=GatewayEvents(base.clock_sync, camera_states, factory, outbox),
+        camera_states=CameraStateFilter(state_dir / "cameras.json", clock, base.boot_id),
         camera_clocks=CameraClocks(state_dir / CAMERA_CLOCKS, clock, base.synced),
         thermal=ThermalControl(settings.profile.thermal, detection.limiter, clock, factory, outbox, sysroot),
         reports=CommissioningReports(base.current_settings, clock, factory, outbox),
@@ -312,7 +310,7 @@ def build_health_sources(
         outbox=events.outbox.stats,
         mqtt=publisher.health,
         online=lambda: publisher.online,
-        detector=detection.detector.stats,
+        detector=detection.detector.health,
         cameras=cameras.statuses,
         configuration=lambda: (*base.configuration.lines(), *commands.config_lines()),
         config=commands.config,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edge_agent import __version__
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id, rfc3339
 from edge_agent.core.errors import CentralError
-from edge_agent.host.system.supervisor import Supervisor
+from edge_agent.core.worker import Supervisor
 from edge_agent.host.system.systemd import Systemd
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics

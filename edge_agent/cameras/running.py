@@ -29,10 +29,9 @@ from edge_agent.core.delivery import Media, ReportedEvent
 from edge_agent.core.facts import Phase
 from edge_agent.core.model import FULL_PICTURE, CameraState, CameraStatus, DecodeMode, Severity
 from edge_agent.core.problems import problem_text
-from edge_agent.core.worker import SupervisedThread
+from edge_agent.core.worker import SupervisedThread, Supervisor
 from edge_agent.evidence.clips.clips import RECORDED_SEVERITIES
 from edge_agent.evidence.clips.recorder import STOPPED, ClipRecorder
-from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.pipeline import Pipeline
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 
@@ -13,8 +12,8 @@ from edge_agent.core.worker import SupervisedThread
 from edge_agent.detection.choose import DetectorChoice
 from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.shadow import InferenceMonitor, Shadow
-from edge_agent.detection.worker import DetectorWorker, WorkerStats
-from edge_agent.wire import BirthDetector, ModelRef, ShadowReport
+from edge_agent.detection.worker import DetectorWorker
+from edge_agent.wire import BirthDetector, DetectorHealth, ModelRef, ShadowReport
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +95,18 @@ class SharedDetector:
         """Why the detector's last inferences have failed, or None."""
         return None if self._worker is None else self._worker.failing
 
-    def stats(self) -> WorkerStats:
-        """Figures for health. Thread-safe."""
+    def health(self) -> DetectorHealth:
+        """Figures for the heartbeat. Thread-safe."""
         if self._worker is None:
-            return WorkerStats("none", 0, None, 0, 0, self._choice.degraded)
+            return DetectorHealth(name="none", queue=0, latency_ms=None, degraded=self._choice.degraded)
         stats = self._worker.stats()
-        return dataclasses.replace(stats, degraded=stats.degraded or self._choice.degraded)
+        return DetectorHealth(
+            name=stats.name,
+            queue=stats.queue,
+            latency_ms=None if stats.latency_ms is None else round(stats.latency_ms, 1),
+            inferences=stats.inferences,
+            degraded=stats.degraded or self._choice.degraded,
+        )
 
     def birth(self) -> BirthDetector:
         """What the birth message says about the detector."""

@@ -121,7 +121,7 @@ def _move(state_dir: Path, target: Path) -> Iterator[str]:
     """Move each frame to the medium, and yield the id of its collection when the gateway has it no more."""
     from edge_agent.core.state_file import read_bounded
     from edge_agent.evidence.media_index import MediaName
-    from edge_agent.host.system.privileges import as_agent
+    from edge_agent.host.system.process import as_agent
 
     with as_agent(state_dir):
         paths = sorted((state_dir / "collect/media").glob("*/*.sealed"))
@@ -157,7 +157,7 @@ def _write_export_note(state_dir: Path, moved: list[str], by: str) -> None:
     frame."""
     from edge_agent.collection.files import EXPORTED, ExportNote
     from edge_agent.core.state_file import write_record
-    from edge_agent.host.system.privileges import as_agent
+    from edge_agent.host.system.process import as_agent
 
     if not moved:
         return

@@ -165,7 +165,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent.evidence.chain.keys import public_keys
     from edge_agent.evidence.export.bundle import Exporter, make_bundle, write_bundle
     from edge_agent.evidence.export.manifest import SUMS
-    from edge_agent.host.system.privileges import as_agent
+    from edge_agent.host.system.process import as_agent
 
     settings = _load(args.config)
     state_dir = settings.state_dir
@@ -190,7 +190,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def _hold(args: argparse.Namespace, out: TextIO) -> int:
-    from edge_agent.host.system.privileges import become_agent
+    from edge_agent.host.system.process import become_agent
 
     settings, who = _load(args.config), args.by or getpass.getuser()
     store = _store(settings)
@@ -212,7 +212,7 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
 
 def _holds(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent.evidence.hold_list import hold_list, holds_as_json
-    from edge_agent.host.system.privileges import become_agent
+    from edge_agent.host.system.process import become_agent
 
     settings = _load(args.config)
     become_agent(settings.state_dir)
@@ -289,7 +289,7 @@ def _event_id(state_dir: Path, name: str) -> str:
 
 def _archive(state_dir: Path) -> EvidenceArchive:
     from edge_agent.evidence.export.archive import EvidenceArchive
-    from edge_agent.outbox.reading import waiting_payloads
+    from edge_agent.outbox.sqlite.database import waiting_payloads
 
     return EvidenceArchive(state_dir, partial(waiting_payloads, state_dir))
 

@@ -130,8 +130,12 @@ STOP_LIMIT_S = 5.0
 
 
 def _run_agent(args: argparse.Namespace) -> int:
-    from edge_agent.host.system.memory import limit_malloc_arenas
-    from edge_agent.host.system.signals import ignore_hangups, limit_stop_time, stop_on_signals
+    from edge_agent.host.system.process import (
+        ignore_hangups,
+        limit_malloc_arenas,
+        limit_stop_time,
+        stop_on_signals,
+    )
 
     limit_malloc_arenas()
     hangup = threading.Event()
@@ -232,7 +236,7 @@ def _models(args: argparse.Namespace) -> int:
 
 def _doctor(args: argparse.Namespace) -> int:
     if args.aim is not None:
-        from edge_agent.host.system.signals import stop_on_signals
+        from edge_agent.host.system.process import stop_on_signals
 
         stop = stop_on_signals()
         from edge_agent.tools.doctor.aim.command import run_aim

@@ -22,8 +22,8 @@ from edge_agent.events import EventFactory
 from edge_agent.host.health.clock_sync import ClockSync
 from edge_agent.host.health.degraded import CERTIFICATE_WARN_DAYS
 from edge_agent.mqtt.connect_errors import CertificateFileError
-from edge_agent.mqtt.tls.certificates import CertificateValidity, ca_validity, file_stamps, own_validity
-from edge_agent.mqtt.tls.rotation import CertificateRotation
+from edge_agent.mqtt.tls.certificates import CertificateValidity, ca_validity, own_validity
+from edge_agent.mqtt.tls.rotation import CertificateRotation, file_stamps
 from edge_agent.wire import CertificatesHealth
 
 log = logging.getLogger(__name__)

@@ -12,18 +12,10 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from edge_agent.config.model.settings import Broker, ProbeTarget
 
 CONNECT_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """The hosts that answered. None at all: the network seems to be down."""
-
-    answered: tuple[str, ...] = ()
 
 
 class ReachabilityProbe:
@@ -37,10 +29,11 @@ class ReachabilityProbe:
         witnesses: tuple[ProbeTarget, ...],
         resolve: Callable[[str], bool] | None = None,
     ) -> None:
-        self._hosts = tuple(dict.fromkeys([*((b.host, b.port) for b in brokers), *_pairs(witnesses)]))
+        hosts: tuple[Broker | ProbeTarget, ...] = (*brokers, *witnesses)
+        self._hosts = tuple(dict.fromkeys((each.host, each.port) for each in hosts))
         self._names = tuple(dict.fromkeys(b.host for b in brokers if _is_name(b.host)))
         self._resolve = resolve or name_server_answers
-        self._result: ProbeResult | None = None
+        self._result: tuple[str, ...] | None = None
 
     @property
     def is_conclusive(self) -> bool:
@@ -52,12 +45,13 @@ class ReachabilityProbe:
         self._result = None
         threading.Thread(target=self._ask, name="witnesses", daemon=True).start()
 
-    def result(self) -> ProbeResult | None:
-        """Return the result; None while the probes still run."""
+    def result(self) -> tuple[str, ...] | None:
+        """Return the hosts that answered; None while the probes still run. No host at all: the network seems
+        to be down."""
         return self._result
 
     def _ask(self) -> None:
-        self._result = ProbeResult(tuple(self._answers()))
+        self._result = tuple(self._answers())
 
     def _answers(self) -> Iterator[str]:
         for host, port in self._hosts:
@@ -67,10 +61,6 @@ class ReachabilityProbe:
             if self._resolve(name):
                 yield f"the name server of {name}"
                 return
-
-
-def _pairs(witnesses: tuple[ProbeTarget, ...]) -> Iterator[tuple[str, int]]:
-    return ((witness.host, witness.port) for witness in witnesses)
 
 
 def _is_name(host: str) -> bool:

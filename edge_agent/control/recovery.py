@@ -86,9 +86,8 @@ class RecoveryControl:
         self._ladder = RecoveryLadder(_every_s(settings.healing), outage, boot_id, now_mono)
         self._had_session = outage.known
         self._saved_mono = now_mono
-        self._probing: tuple[RecoveryStep, float] | None = (
-            None  # which step waits for the witnesses, since when
-        )
+        # Which step waits for the witnesses, since when.
+        self._probing: tuple[RecoveryStep, float] | None = None
         self._pending: _RootRequest | None = None
         self._health = HealingHealth()  # replaced, never changed
 
@@ -130,12 +129,12 @@ class RecoveryControl:
         self._probing = step, now_mono
 
     def _follow_probe(self, step: RecoveryStep, since_mono: float, now_mono: float) -> None:
-        verdict = self._probe.result()
-        if verdict is None and now_mono - since_mono < PROBE_WITHIN_S:
+        answered = self._probe.result()
+        if answered is None and now_mono - since_mono < PROBE_WITHIN_S:
             return
         self._probing = None
-        if verdict is not None and verdict.answered:
-            reason = f"the network is well: {', '.join(verdict.answered)} answers"
+        if answered:
+            reason = f"the network is well: {', '.join(answered)} answers"
             self._note(step, RecoveryOutcome.HELD, reason, now_mono)
         elif step is RecoveryStep.REBOOT and not self._probe.is_conclusive:
             reason = (

@@ -1,6 +1,6 @@
 """The agent's side of updates: its commands, the cache of wheels, and the event about each result.
 
-Root's program installs them; ``host/health/root_update.py`` reads what it reports.
+Root's program installs them; ``host/system/root_requests.py`` reads what it reports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import EventAppender
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import EventFactory
-from edge_agent.host.health.root_update import RootUpdate, UpdateResultRecord
+from edge_agent.host.system.root_requests import RootUpdate, UpdateResultRecord
 from edge_agent.wire import UpdateData, UpdateHealth
 
 FOLDER = "update"

@@ -15,8 +15,7 @@ from edge_agent.core.delivery import EventAppender
 from edge_agent.core.facts import Phase, UplinkChange
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import EventFactory
-from edge_agent.uplink.billing import PeriodUse
-from edge_agent.uplink.budget import SLOW_HEARTBEAT_S, TOP_STEP, BudgetChange, BudgetLadder
+from edge_agent.uplink.budget import SLOW_HEARTBEAT_S, TOP_STEP, BudgetChange, BudgetLadder, PeriodUse
 from edge_agent.uplink.send_limiter import SendLimiter
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire import HeldBack, UplinkHealth

@@ -196,21 +196,3 @@ class EventFollower(Protocol):
         The outbox waits for it: it returns at once and raises nothing.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxStats:
-    """The state of the outbox, for health."""
-
-    depth: int  # waiting events
-    bytes: int  # on disk: database, write-ahead log and media; in memory while there is no disk
-    oldest_s: float  # age of the oldest waiting event; after a reboot at least the time since boot
-    sequence: int  # last one assigned in ``epoch``
-    epoch: str
-    media_depth: int
-    degraded: str | None  # why the disk is not used, or why a new epoch began; None: no problem
-    shed: int  # events discarded since the agent started
-    media_shed: int = 0  # pictures discarded since then; their events stay
-    unconfirmed: int = 0  # waiting events that were sent at least once
-    oldest_unconfirmed_s: float = 0.0  # age of the oldest of these
-    damaged: int = 0  # events discarded since start because the disk had changed them

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import logging
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -127,6 +128,18 @@ def make_folder(state_dir: Path) -> None:
         log.error(
             "state_dir %s cannot be used (%s): nothing is kept over a restart", state_dir, error.strerror
         )
+
+
+def run_folder(environ: Mapping[str, str]) -> Path | None:
+    """systemd's run directory for this unit; None without systemd."""
+    name = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(name) if name else None
+
+
+def folder_digest(state_dir: Path) -> str:
+    """Distinguishes state directories in the names of files outside of them: one user may run several
+    agents."""
+    return hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
 
 
 def create_file(path: Path, flags: int, mode: int) -> int:

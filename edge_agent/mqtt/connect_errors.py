@@ -58,80 +58,83 @@ class CertificateFileError(MqttError):
     """A certificate, key or CA file of the gateway cannot be used; the text names the file."""
 
 
+_Kind = ConnectErrorKind
+
 # X509_V_ERR_* of OpenSSL, include/openssl/x509_vfy.h.
-_NOT_YET_VALID, _EXPIRED = 9, 10
-_WRONG_NAME = {62, 64}  # host name, IP address
-_UNKNOWN_ISSUER = {2, 18, 19, 20, 21}
+_NOT_YET_VALID, _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 9, 10, 62, 64
+_WRONG_NAME = (
+    _Kind.WRONG_NAME,
+    "the certificate does not name {host}: another server answers, or mqtt.brokers has another name than the "
+    "certificate",
+)
+_UNKNOWN_ISSUER = (
+    _Kind.UNKNOWN_ISSUER,
+    "the certificate of {host} comes from an issuer we do not know; check mqtt.ca_file",
+)
+_VERIFICATION = {
+    _NOT_YET_VALID: (
+        _Kind.SERVER_NOT_YET_VALID,
+        "the certificate of {host} is not yet valid; check both clocks",
+    ),
+    _EXPIRED: (_Kind.SERVER_EXPIRED, "the certificate of {host} has expired; renew it there"),
+    _WRONG_HOST: _WRONG_NAME,
+    _WRONG_ADDRESS: _WRONG_NAME,
+    **dict.fromkeys((2, 18, 19, 20, 21), _UNKNOWN_ISSUER),
+}
 
 # TLS alerts that a broker sends about *our* certificate (RFC 8446, 6.2), in OpenSSL's words. With TLS 1.3
 # they arrive after our side of the handshake has succeeded, as an error of the first read.
-_ALERTS = (
-    (
-        "alert certificate expired",
-        ConnectErrorKind.OWN_EXPIRED,
-        "the broker says our certificate has expired; renew it",
-    ),
-    (
-        "alert certificate required",
-        ConnectErrorKind.OWN_MISSING,
+_ALERTS = {
+    "alert certificate expired": (_Kind.OWN_EXPIRED, "the broker says our certificate has expired; renew it"),
+    "alert certificate required": (
+        _Kind.OWN_MISSING,
         "the broker wants a client certificate; set mqtt.cert_file and mqtt.key_file",
     ),
-    (
-        "alert unknown ca",
-        ConnectErrorKind.OWN_REJECTED,
+    "alert unknown ca": (
+        _Kind.OWN_REJECTED,
         "the broker does not know who issued our certificate (mqtt.cert_file)",
     ),
-    (
-        "alert certificate revoked",
-        ConnectErrorKind.OWN_REJECTED,
-        "the broker says our certificate is revoked",
-    ),
-    ("alert bad certificate", ConnectErrorKind.OWN_REJECTED, "the broker does not accept our certificate"),
-    (
-        "alert certificate unknown",
-        ConnectErrorKind.OWN_REJECTED,
-        "the broker does not accept our certificate",
-    ),
-    ("alert access denied", ConnectErrorKind.OWN_REJECTED, "the broker denies access to our certificate"),
-    (
-        "alert handshake failure",
-        ConnectErrorKind.OWN_MISSING,
+    "alert certificate revoked": (_Kind.OWN_REJECTED, "the broker says our certificate is revoked"),
+    "alert bad certificate": (_Kind.OWN_REJECTED, "the broker does not accept our certificate"),
+    "alert certificate unknown": (_Kind.OWN_REJECTED, "the broker does not accept our certificate"),
+    "alert access denied": (_Kind.OWN_REJECTED, "the broker denies access to our certificate"),
+    "alert handshake failure": (
+        _Kind.OWN_MISSING,
         "the broker ended the TLS handshake: it may want a client certificate (mqtt.cert_file), or no cipher "
         "suits both",
     ),
-)
+}
 
 
 def from_exception(error: Exception, broker: Broker, clock_trusted: bool) -> ConnectError:
     """Why opening the connection failed, TLS handshake included."""
     host = broker.host
-    if isinstance(error, CertificateFileError):
-        return ConnectError(ConnectErrorKind.FILES, str(error))
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _from_verification(error, host, clock_trusted)
-    if isinstance(error, ConnectionRefusedError):
-        return ConnectError(
-            ConnectErrorKind.REFUSED, f"{host} refuses the connection: nothing listens on that port"
-        )
-    if broker.tls and isinstance(error, (ssl.SSLEOFError, ConnectionError)):
-        return ConnectError(
-            ConnectErrorKind.TLS,
-            f"{host} hung up during the TLS handshake: it may not accept our certificate (mqtt.cert_file), "
-            "or that port does not speak TLS",
-        )
-    if isinstance(error, ssl.SSLError):
-        return from_tls_text(str(error)) or ConnectError(
-            ConnectErrorKind.TLS, f"TLS failed: {_openssl_words(error)}"
-        )
-    if isinstance(error, socket.gaierror):
-        return ConnectError(ConnectErrorKind.DNS, f"the name {host} cannot be resolved: {error.strerror}")
-    if isinstance(error, TimeoutError):
-        return ConnectError(ConnectErrorKind.TIMEOUT, f"{host} does not answer in time")
-    if isinstance(error, ConnectionError):
-        return ConnectError(ConnectErrorKind.LOST, f"{host} closed the connection during sign-on")
-    if isinstance(error, OSError):
-        return ConnectError(ConnectErrorKind.UNREACHABLE, f"{host} is unreachable: {error.strerror or error}")
-    return ConnectError(ConnectErrorKind.PROTOCOL, f"connecting failed: {type(error).__name__}: {error}")
+    match error:
+        case CertificateFileError():
+            return ConnectError(_Kind.FILES, str(error))
+        case ssl.SSLCertVerificationError():
+            return _from_verification(error, host, clock_trusted)
+        case ConnectionRefusedError():
+            return ConnectError(_Kind.REFUSED, f"{host} refuses the connection: nothing listens on that port")
+        case ssl.SSLEOFError() | ConnectionError() if broker.tls:
+            return ConnectError(
+                _Kind.TLS,
+                f"{host} hung up during the TLS handshake: it may not accept our certificate "
+                "(mqtt.cert_file), or that port does not speak TLS",
+            )
+        case ssl.SSLError():
+            words = re.sub(r" \(_ssl\.c:\d+\)", "", str(error.reason or error)).replace("_", " ").lower()
+            return from_tls_text(str(error)) or ConnectError(_Kind.TLS, f"TLS failed: {words}")
+        case socket.gaierror():
+            return ConnectError(_Kind.DNS, f"the name {host} cannot be resolved: {error.strerror}")
+        case TimeoutError():
+            return ConnectError(_Kind.TIMEOUT, f"{host} does not answer in time")
+        case ConnectionError():
+            return ConnectError(_Kind.LOST, f"{host} closed the connection during sign-on")
+        case OSError():
+            return ConnectError(_Kind.UNREACHABLE, f"{host} is unreachable: {error.strerror or error}")
+        case _:
+            return ConnectError(_Kind.PROTOCOL, f"connecting failed: {type(error).__name__}: {error}")
 
 
 def _from_verification(error: ssl.SSLCertVerificationError, host: str, clock_trusted: bool) -> ConnectError:
@@ -140,33 +143,14 @@ def _from_verification(error: ssl.SSLCertVerificationError, host: str, clock_tru
         # OpenSSL compares with the system clock. A board without a battery clock boots with a wrong time,
         # and time synchronisation corrects it.
         return ConnectError(
-            ConnectErrorKind.CLOCK_NOT_SET,
+            _Kind.CLOCK_NOT_SET,
             "the clock is not set yet, so the broker's certificate cannot be checked; waiting for time "
             "synchronisation",
         )
-    if code == _NOT_YET_VALID:
-        return ConnectError(
-            ConnectErrorKind.SERVER_NOT_YET_VALID,
-            f"the certificate of {host} is not yet valid; check both clocks",
-        )
-    if code == _EXPIRED:
-        return ConnectError(
-            ConnectErrorKind.SERVER_EXPIRED, f"the certificate of {host} has expired; renew it there"
-        )
-    if code in _WRONG_NAME:
-        return ConnectError(
-            ConnectErrorKind.WRONG_NAME,
-            f"the certificate does not name {host}: another server answers, or mqtt.brokers has another "
-            "name than the certificate",
-        )
-    if code in _UNKNOWN_ISSUER:
-        return ConnectError(
-            ConnectErrorKind.UNKNOWN_ISSUER,
-            f"the certificate of {host} comes from an issuer we do not know; check mqtt.ca_file",
-        )
-    return ConnectError(
-        ConnectErrorKind.TLS, f"the certificate of {host} is not accepted: {error.verify_message}"
-    )
+    if code in _VERIFICATION:
+        kind, text = _VERIFICATION[code]
+        return ConnectError(kind, text.format(host=host))
+    return ConnectError(_Kind.TLS, f"the certificate of {host} is not accepted: {error.verify_message}")
 
 
 def from_tls_text(text: str) -> ConnectError | None:
@@ -175,64 +159,56 @@ def from_tls_text(text: str) -> ConnectError | None:
     The input is a text because paho reports read errors only as log lines.
     """
     words = text.lower().replace("_", " ")
-    for alert, kind, meaning in _ALERTS:
+    for alert, (kind, meaning) in _ALERTS.items():
         if alert in words:
             return ConnectError(kind, meaning)
     if "wrong version number" in words or "record layer failure" in words:
-        return ConnectError(
-            ConnectErrorKind.TLS, "the broker does not speak TLS on this port (mqtts:// needs one that does)"
-        )
+        meaning = "the broker does not speak TLS on this port (mqtts:// needs one that does)"
+        return ConnectError(_Kind.TLS, meaning)
     return None
-
-
-def _openssl_words(error: ssl.SSLError) -> str:
-    return re.sub(r" \(_ssl\.c:\d+\)", "", str(error.reason or error)).replace("_", " ").lower()
 
 
 # Reason codes of CONNACK and DISCONNECT, MQTT 5.0, sections 3.2.2.2 and 3.14.2.1.
 _REASONS: dict[int, tuple[ConnectErrorKind, str]] = {
-    0x81: (ConnectErrorKind.PROTOCOL, "the broker calls our packet malformed"),
-    0x82: (ConnectErrorKind.PROTOCOL, "the broker reports a protocol error"),
-    0x84: (ConnectErrorKind.PROTOCOL, "the broker does not speak MQTT 5"),
-    0x85: (ConnectErrorKind.PROTOCOL, "the broker does not accept our client id"),
-    0x86: (ConnectErrorKind.BAD_CREDENTIALS, "the broker does not accept our user name or password"),
+    0x81: (_Kind.PROTOCOL, "the broker calls our packet malformed"),
+    0x82: (_Kind.PROTOCOL, "the broker reports a protocol error"),
+    0x84: (_Kind.PROTOCOL, "the broker does not speak MQTT 5"),
+    0x85: (_Kind.PROTOCOL, "the broker does not accept our client id"),
+    0x86: (_Kind.BAD_CREDENTIALS, "the broker does not accept our user name or password"),
     0x87: (
-        ConnectErrorKind.NOT_AUTHORISED,
+        _Kind.NOT_AUTHORISED,
         "the broker does not let us in: wrong user name or password, or no right to connect",
     ),
-    0x88: (ConnectErrorKind.BUSY, "the broker is not available"),
-    0x89: (ConnectErrorKind.BUSY, "the broker is busy"),
-    0x8A: (ConnectErrorKind.NOT_AUTHORISED, "the broker has banned this client"),
-    0x8B: (ConnectErrorKind.BUSY, "the broker is shutting down"),
-    0x8C: (ConnectErrorKind.PROTOCOL, "the broker wants another authentication method"),
-    0x8D: (ConnectErrorKind.LOST, "the broker heard nothing from us for too long"),
+    0x88: (_Kind.BUSY, "the broker is not available"),
+    0x89: (_Kind.BUSY, "the broker is busy"),
+    0x8A: (_Kind.NOT_AUTHORISED, "the broker has banned this client"),
+    0x8B: (_Kind.BUSY, "the broker is shutting down"),
+    0x8C: (_Kind.PROTOCOL, "the broker wants another authentication method"),
+    0x8D: (_Kind.LOST, "the broker heard nothing from us for too long"),
     0x8E: (
-        ConnectErrorKind.ID_IN_USE,
+        _Kind.ID_IN_USE,
         "another client has connected with our client id and the broker dropped us; two boxes with the same "
         "gateway.id? Next attempt at the slowest pace",
     ),
-    0x90: (ConnectErrorKind.PROTOCOL, "the broker refuses a topic name"),
-    0x93: (ConnectErrorKind.BUSY, "the broker says we sent more than it can receive"),
-    0x95: (ConnectErrorKind.PROTOCOL, "the broker refuses a message as too large"),
-    0x96: (ConnectErrorKind.BUSY, "the broker says we send too fast"),
-    0x97: (ConnectErrorKind.BUSY, "a quota at the broker is used up"),
-    0x98: (ConnectErrorKind.LOST, "an administrator closed the connection"),
-    0x99: (ConnectErrorKind.PROTOCOL, "the broker says a payload has the wrong format"),
-    0x9A: (ConnectErrorKind.NO_RETAIN, "the broker does not support retained messages"),
-    0x9B: (
-        ConnectErrorKind.NO_QOS_1,
-        "the broker does not support QoS 1, without which nothing is delivered",
-    ),
-    0x9C: (ConnectErrorKind.BUSY, "the broker wants us to use another server"),
-    0x9D: (ConnectErrorKind.BUSY, "the broker has moved"),
-    0x9F: (ConnectErrorKind.BUSY, "the broker limits connects"),
+    0x90: (_Kind.PROTOCOL, "the broker refuses a topic name"),
+    0x93: (_Kind.BUSY, "the broker says we sent more than it can receive"),
+    0x95: (_Kind.PROTOCOL, "the broker refuses a message as too large"),
+    0x96: (_Kind.BUSY, "the broker says we send too fast"),
+    0x97: (_Kind.BUSY, "a quota at the broker is used up"),
+    0x98: (_Kind.LOST, "an administrator closed the connection"),
+    0x99: (_Kind.PROTOCOL, "the broker says a payload has the wrong format"),
+    0x9A: (_Kind.NO_RETAIN, "the broker does not support retained messages"),
+    0x9B: (_Kind.NO_QOS_1, "the broker does not support QoS 1, without which nothing is delivered"),
+    0x9C: (_Kind.BUSY, "the broker wants us to use another server"),
+    0x9D: (_Kind.BUSY, "the broker has moved"),
+    0x9F: (_Kind.BUSY, "the broker limits connects"),
 }
 
 
 def qos_1_unsupported(broker: Broker) -> ConnectError:
     """The error for a CONNACK whose Maximum QoS is 0."""
     return ConnectError(
-        ConnectErrorKind.NO_QOS_1,
+        _Kind.NO_QOS_1,
         f"{broker.host} takes messages of QoS 0 only: it would acknowledge no event, so none would be known "
         "to be delivered; another broker is needed",
     )
@@ -244,5 +220,5 @@ BLAMES_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
 
 def from_reason_code(code: int) -> ConnectError:
     """What the broker's reason code in CONNACK or DISCONNECT means."""
-    kind, text = _REASONS.get(code, (ConnectErrorKind.PROTOCOL, "the broker ended the connection"))
+    kind, text = _REASONS.get(code, (_Kind.PROTOCOL, "the broker ended the connection"))
     return ConnectError(kind, f"{text} (reason 0x{code:02x})")

@@ -247,7 +247,7 @@ class Backlog:
         self._not_due(row)
         heapq.heappush(self._later, (not_before_mono, row))
         if len(self._deferred) > MAX_DEFERRED:
-            self._reschedule(now_mono + RESEND_ALL_AFTER_S)
+            self.reschedule(now_mono + RESEND_ALL_AFTER_S, hold_back=True)
 
     def forget(self, row: int) -> None:
         """Drop the deferral of an event that is delivered or deleted."""
@@ -257,10 +257,7 @@ class Backlog:
     def reschedule(self, not_before_mono: float, *, hold_back: bool) -> None:
         """Make all deferred events due at ``not_before_mono`` unless they are due earlier; with ``hold_back``
         none of them earlier."""
-        self._reschedule(not_before_mono, keep_until_mono=-math.inf if hold_back else not_before_mono)
-
-    def _reschedule(self, resend_mono: float, keep_until_mono: float = -math.inf) -> None:
-        """Resend all deferred events from ``resend_mono`` on, except those due up to ``keep_until_mono``."""
+        keep_until_mono = -math.inf if hold_back else not_before_mono
         kept = {
             row: deferred
             for row, deferred in self._deferred.items()
@@ -271,16 +268,13 @@ class Backlog:
         heapq.heapify(self._later)
         for rank, due in self._due.items():
             self._due[rank] = [row for row in due if row in kept]
-        if self._resend_all_mono is None or self._resend_all_mono > resend_mono:
-            self._resend_all_mono = resend_mono
+        if self._resend_all_mono is None or self._resend_all_mono > not_before_mono:
+            self._resend_all_mono = not_before_mono
 
     def advance(self, now_mono: float) -> None:
         """Make the deferred events due whose time has come."""
-        if (
-            self._resend_all_mono is not None
-            and self._resend_all_mono <= now_mono
-            and self._all_resends_passed()
-        ):
+        all_passed = all(self._resend[rank] >= self._resend_end[rank] for rank in Rank)
+        if self._resend_all_mono is not None and self._resend_all_mono <= now_mono and all_passed:
             self._resend_all_mono = None
             self._resend = {rank: rank_range(rank)[0] for rank in Rank}
             self._resend_end = dict(self._fresh)
@@ -344,9 +338,6 @@ class Backlog:
             yield row
         if not found:
             self._resend[rank] = end
-
-    def _all_resends_passed(self) -> bool:
-        return all(self._resend[rank] >= self._resend_end[rank] for rank in Rank)
 
     def _is_due(self, row: int) -> bool:
         due = self._due[rank_of(row)]

@@ -20,8 +20,14 @@ from edge_agent.core.problems import error_text, problem_of, problem_text
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.numbering import new_epoch
-from edge_agent.outbox.sqlite.database import PAGE_BYTES, OutboxDamaged, OutboxUnusable, translated
-from edge_agent.outbox.sqlite.disk import FILE_NAME, DiskStore
+from edge_agent.outbox.sqlite.database import (
+    FILE_NAME,
+    PAGE_BYTES,
+    OutboxDamaged,
+    OutboxUnusable,
+    translated,
+)
+from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.sqlite.salvage import (
     Salvage,
     Salvaged,
@@ -30,9 +36,8 @@ from edge_agent.outbox.sqlite.salvage import (
     put_in_place,
     saved_text,
 )
-from edge_agent.outbox.sqlite.store_identity import LastStored
+from edge_agent.outbox.sqlite.store_identity import LastStored, StateLock
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
-from edge_agent.outbox.state_lock import StateLock
 from edge_agent.outbox.stores import Stores
 
 MAX_QUARANTINED = 2  # renamed databases that are kept; max_bytes does not count them
@@ -194,7 +199,7 @@ class Failover:
         While events are in memory, ``return_to_disk`` does this.
         """
         disk = self._stores.disk
-        if disk is None or self._stores.memory is not None or disk.missing_file() is None:
+        if disk is None or self._stores.memory is not None or disk.open_files.missing() is None:
             return
         try:
             self._rewrite_files(disk)
@@ -208,12 +213,12 @@ class Failover:
 
     def _rewrite_files(self, disk: DiskStore) -> None:
         """Write the files of ``disk`` again if they were removed or replaced."""
-        missing = disk.missing_file()
+        missing = disk.open_files.missing()
         self._state_lock.acquire()  # its file may be removed too, and another agent may have started
         if missing is None:
             return
         error = OutboxUnusable(f"{self._state_dir / missing} was removed while the agent ran")
-        if disk.was_replaced():
+        if disk.open_files.replaced():
             self._quarantine(error)
         disk.rewrite_file()
         self._notice = problem_text("outbox-rewritten", why=error_text(error))

@@ -55,7 +55,6 @@ class MemoryStore:
         self,
         epoch: str,
         encode_loss: Callable[[Stamp, Loss], bytes],
-        max_bytes: int = MAX_BYTES,
         in_doubt: Sequence[AppendRequest] = (),
     ) -> None:
         self.epoch = epoch
@@ -66,7 +65,6 @@ class MemoryStore:
         self.shed = 0
         self._head = GENESIS_HASH
         self._stored: list[StoredEvent] = []
-        self._max_bytes = max_bytes
         self._encode_loss = encode_loss
         self._entries: dict[Rank, dict[int, MemoryEntry]] = {rank: {} for rank in Rank}
         self._unannounced: list[tuple[int, int]] = []
@@ -173,9 +171,7 @@ class MemoryStore:
             self.bytes -= entry.size
 
     def oldest_mono(self) -> float | None:
-        return min(
-            (entry.mono for entries in self._entries.values() for entry in entries.values()), default=None
-        )
+        return min((entry.mono for entry in self.entries()), default=None)
 
     # --- stamping and shedding ---
 
@@ -195,7 +191,7 @@ class MemoryStore:
     def _shed_excess(self) -> None:
         for rank in SHED_ORDER:
             for row in list(self._entries[rank]):
-                if self.bytes <= self._max_bytes:
+                if self.bytes <= MAX_BYTES:
                     return
                 if n_of(row) > self._base:  # keeps those in doubt: they are few, and of another epoch
                     self.remove(row)

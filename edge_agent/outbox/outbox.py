@@ -19,7 +19,6 @@ from edge_agent.core.delivery import (
     Draft,
     EventFollower,
     OpenEvent,
-    OutboxStats,
     Stamp,
 )
 from edge_agent.core.model import Severity
@@ -27,11 +26,12 @@ from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
 from edge_agent.outbox.send_queue import SendQueue
-from edge_agent.outbox.sqlite.disk import FILE_NAME
+from edge_agent.outbox.sqlite.database import FILE_NAME
+from edge_agent.outbox.sqlite.store_identity import StateLock
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
-from edge_agent.outbox.state_lock import StateLock
 from edge_agent.outbox.stores import Stores
 from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.wire import OutboxHealth
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ class EventOutbox(SendQueue):
         """Commit deletions that are due, retry a failed disk, and check that the files still exist."""
         self._writer.maintain()
 
-    def stats(self) -> OutboxStats:
+    def stats(self) -> OutboxHealth:
         """Return the numbers that health reports."""
         self.maintain()
         now = self._clock.monotonic()

@@ -261,7 +261,7 @@ class SendQueue:
         backlog = self._stores.disk_backlog
         rows = [
             row
-            for row in disk.stored(ns)
+            for row in disk.stored("event", [row_id(rank, n) for n in ns for rank in Rank])
             if row in backlog.send_cursors and row not in backlog.pending_deletes
         ]
         for row in rows:

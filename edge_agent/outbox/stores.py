@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from edge_agent.core.delivery import OutboxStats
 from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.backlog import Backlog
 from edge_agent.outbox.media import MediaBacklog
@@ -12,6 +11,7 @@ from edge_agent.outbox.memory import MemoryMedia, MemoryStore, OpenEvents
 from edge_agent.outbox.numbering import Rank
 from edge_agent.outbox.sqlite.disk import DiskStore
 from edge_agent.outbox.sqlite.transaction import DeleteBatch
+from edge_agent.wire import OutboxHealth
 
 MAX_COUNTED_ROWS = 10_000
 """A longer confirmed range counts as if all of its numbers were stored: counting would read the whole range
@@ -112,7 +112,7 @@ class Stores:
 
     # --- health ---
 
-    def stats(self, degraded: str | None, now: float) -> OutboxStats:
+    def stats(self, degraded: str | None, now: float) -> OutboxHealth:
         """Return the numbers that health reports; ``degraded`` is passed on."""
         disk, memory = self.readable, self.memory
         # Read the counters before ``_event_delete_count``: the writer may commit in between.
@@ -120,7 +120,7 @@ class Stores:
         delete_count = self._event_delete_count(disk) if disk else 0
         depth = counters.depth - delete_count if counters else 0
         size = disk.bytes_used() if disk else 0
-        media_depth = disk.counters.media - disk.stored_media(self._media_deletes) if disk else 0
+        media_depth = disk.counters.media - len(disk.stored("media", self._media_deletes)) if disk else 0
         media_depth += len(self.memory_media)
         shed = self._shed_before + (disk.counters.shed if disk else 0) + (memory.shed if memory else 0)
         if memory is not None:
@@ -131,10 +131,10 @@ class Stores:
         media_shed = self._media_shed_before + self.memory_media.shed
         media_shed += disk.counters.media_shed if disk else 0
         oldest_s, oldest_unconfirmed_s = self._oldest_s(now)
-        return OutboxStats(
+        return OutboxHealth(
             depth=depth,
             bytes=size,
-            oldest_s=oldest_s,
+            oldest_s=round(oldest_s, 1),
             sequence=sequence,
             epoch=epoch,
             media_depth=media_depth,
@@ -142,7 +142,7 @@ class Stores:
             shed=shed,
             media_shed=media_shed,
             unconfirmed=self._unconfirmed(delete_count),
-            oldest_unconfirmed_s=oldest_unconfirmed_s,
+            oldest_unconfirmed_s=round(oldest_unconfirmed_s, 1),
             damaged=self._damaged_before + (disk.counters.damaged if disk else 0),
         )
 
@@ -150,7 +150,7 @@ class Stores:
         # Only rows that are still stored: between a commit and ``deletes_committed`` they are gone already.
         deletes = self.disk_backlog.pending_deletes
         counted = sum(disk.count(low, high, MAX_COUNTED_ROWS) for low, high in deletes.ranges)
-        return min(disk.counters.depth, disk.stored_events(deletes.single) + counted)
+        return min(disk.counters.depth, len(disk.stored("event", deletes.single)) + counted)
 
     def _unconfirmed(self, delete_count: int) -> int:
         count = 0

@@ -28,7 +28,7 @@ from edge_agent.outbox.media import MediaFiles
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.sqlite.database import OutboxDamaged, OutboxUnusable
 from edge_agent.outbox.sqlite.disk import DiskStore
-from edge_agent.outbox.state_lock import StateLock
+from edge_agent.outbox.sqlite.store_identity import StateLock
 from edge_agent.outbox.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -301,18 +301,14 @@ class OutboxWriter:
 
     def _maintain(self) -> None:
         now = self._clock.monotonic()
-        self._check_files(now)
+        disk = self._stores.disk
+        if disk is not None and now - self._files_checked_mono >= CHECK_FILES_S:
+            self._files_checked_mono = now
+            if disk.open_files.missing() is not None:
+                with self._lock:
+                    self._failover.restore()
         if self._is_due():
             self._store([])
-
-    def _check_files(self, now: float) -> None:
-        disk = self._stores.disk
-        if disk is None or now - self._files_checked_mono < CHECK_FILES_S:
-            return
-        self._files_checked_mono = now
-        if disk.missing_file() is not None:
-            with self._lock:
-                self._failover.restore()
 
     def _store_next(self) -> None:
         time.sleep(0)  # threads that the last commit released may append now and share the next one

@@ -56,13 +56,12 @@ from edge_agent.core.command_line.exit_codes import EX_OK, EX_TEMPFAIL
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import Overrides
+from edge_agent.core.worker import Supervisor
 from edge_agent.events import EventFactory
 from edge_agent.host.local_api.control import ControlReply, ControlServer, ReloadRequest
 from edge_agent.host.local_api.local_socket import CONTROL_SOCKET, LocalServer, places_to_listen
-from edge_agent.host.local_api.status import StatusServer
-from edge_agent.host.local_api.status_document import StatusDocument
+from edge_agent.host.local_api.status import StatusDocument, StatusServer
 from edge_agent.host.system.root_requests import RootRequest
-from edge_agent.host.system.supervisor import Supervisor
 from edge_agent.model_release.service import ModelService
 from edge_agent.mqtt.publisher.self_test import SelfTest
 from edge_agent.runtime.event_store import EventStore

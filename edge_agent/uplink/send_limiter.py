@@ -9,8 +9,6 @@ outbox.
 
 from __future__ import annotations
 
-import math
-
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import Severity
@@ -63,34 +61,28 @@ class SendLimiter:
 
 
 class SendRate:
-    """``per_s`` messages a second on average, ``burst`` at once after a pause. One thread uses it.
-
-    Any thread may change ``per_s`` at any time; ``math.inf`` means no limit.
-    """
+    """``per_s`` messages a second on average, ``burst`` at once after a pause. One thread uses it."""
 
     def __init__(self, per_s: float, burst: int) -> None:
-        self.per_s = per_s
+        self._per_s = per_s
         self._burst = burst
         self._tokens = float(burst)
         self._filled_mono: float | None = None
 
     def available(self, now_mono: float) -> int:
         """How many messages may be sent now."""
-        if self.per_s == math.inf:
-            return self._burst
         if self._filled_mono is not None:
-            new = max(0.0, now_mono - self._filled_mono) * self.per_s
+            new = max(0.0, now_mono - self._filled_mono) * self._per_s
             self._tokens = min(float(self._burst), self._tokens + new)
         self._filled_mono = now_mono
         return int(self._tokens)
 
     def count_sent(self, count: int) -> None:
         """Count messages that were sent."""
-        if self.per_s != math.inf:
-            self._tokens -= count
+        self._tokens -= count
 
     @property
     def wait_s(self) -> float:
         """Seconds from the last ``available`` until a fair part of the burst may go; 0: now."""
         lacking = max(1.0, self._burst / 4) - self._tokens
-        return max(0.0, lacking / self.per_s) if self.per_s > 0 else math.inf
+        return max(0.0, lacking / self._per_s)

@@ -20,7 +20,7 @@ import msgspec
 from edge_agent import wire
 from edge_agent.core.clock import Clock
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.uplink.billing import BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
+from edge_agent.uplink.budget import BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
 
 SAVE_EVERY_S = 300.0
 """Each save writes a few hundred bytes: SD cards wear out. A power cut loses at most this much of the

@@ -268,7 +268,7 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from edge_agent.host.system.signals import stop_on_signals
+    from edge_agent.host.system.process import stop_on_signals
 
     stop = stop_on_signals()  # before the slow imports, so that a stop during the start is a clean one too
     from edge_agent.host.system import logs
@@ -289,7 +289,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _console(args: argparse.Namespace) -> int:
-    from edge_agent.host.system.signals import stop_on_signals
+    from edge_agent.host.system.process import stop_on_signals
 
     stop = stop_on_signals()
     from edge_agent.host.system import logs

@@ -16,11 +16,11 @@ from edge_agent.core.errors import MqttError
 from edge_agent.mqtt.session.broker_session import (
     BrokerSession,
     ConnectionAttempt,
+    ReconnectSchedule,
     SessionEnded,
     SessionSignal,
 )
 from edge_agent.mqtt.session.client import ConnectionTerms, MqttMessage
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
 from edge_agent.mqtt.session.signal_queue import Connected, MessageReceived, PublishAcked, Subscribed
 from edge_central.ingest.documents import CentralStateKind
 

@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent import config
 from edge_agent.config.model.settings import Settings
-from edge_agent.control.reachability import ProbeResult, ReachabilityProbe
+from edge_agent.control.reachability import ReachabilityProbe
 from edge_agent.control.recovery import FILE, RecoveryControl
 from edge_agent.control.recovery_ladder import HOUR_S
 from edge_agent.host.health.degraded import healing_lines
@@ -50,8 +50,8 @@ class Answering(ReachabilityProbe):
     def start(self) -> None:
         self.asked += 1
 
-    def result(self) -> ProbeResult:
-        return ProbeResult(self.answered)
+    def result(self) -> tuple[str, ...]:
+        return self.answered
 
 
 class Box:

@@ -13,7 +13,7 @@ from edge_agent.cli.main import main
 from edge_agent.mqtt.publisher import publisher, sender
 from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
 from edge_agent.mqtt.publisher.window import CircuitBreaker, deferral_s
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.session.broker_session import ReconnectSchedule
 
 
 def short_breaker(after: int, every_s: float) -> CircuitBreaker:

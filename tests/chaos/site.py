@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from edge_agent.outbox.reading import waiting_payloads
+from edge_agent.outbox.sqlite.database import waiting_payloads
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.mosquitto import Mosquitto
 

@@ -14,10 +14,10 @@ from edge_agent.core.model import Severity
 from edge_agent.events.envelope import Envelope
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
-from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import GatewayTopics
 from tests.edge_central.parts import JPEG, Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
+from tests.testbed.publisher import make_publisher
 
 BOX = FakeGateway()
 CLOCK = SystemClock()
@@ -28,16 +28,8 @@ def publisher(folder: Path, port: int, outbox: EventOutbox) -> Publisher:
     mqtt = Mqtt(
         (Broker("127.0.0.1", port, False),), "tb/v1", None, None, None, None, Delivery.CONFIRMED, spread_s=0.0
     )
-    return Publisher(
-        mqtt,
-        GatewayTopics("tb/v1", BOX.ward, BOX.id),
-        outbox,
-        usage=DataUsage(folder / "usage.json", ZoneInfo("UTC"), CLOCK, lambda: True),
-        clock=CLOCK,
-        birth=lambda session: BOX.birth(session)[1],
-        on_down=lambda message: None,
-        clock_trusted=lambda: True,
-    )
+    topics = GatewayTopics("tb/v1", BOX.ward, BOX.id)
+    return make_publisher(mqtt, topics, outbox, CLOCK, folder, birth=lambda session: BOX.birth(session)[1])
 
 
 def fill(outbox: EventOutbox) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.outbox.reading import waiting_count
+from edge_agent.outbox.sqlite.database import waiting_count
 from tests.chaos.stored import store_events
 from tests.edge_central.parts import Centre, FakeGateway
 from tests.mqtt.test_confirmed import box_at

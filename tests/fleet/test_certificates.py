@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.mqtt.tls.certificates import certificate_in_force, next_slot
-from edge_agent.mqtt.tls.rotation import CertificateRotation
+from edge_agent.mqtt.tls.rotation import CertificateRotation, certificate_in_force, next_slot
 from fleet.__main__ import main as fleet_command
 from tests.mqtt.conftest import mqtt_settings
 from tests.testbed.mosquitto import Authority, Certificate

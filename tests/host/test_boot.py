@@ -119,11 +119,11 @@ def test_power_cut_leaves_the_marker_of_a_running_agent(tmp_path: Path) -> None:
 
 
 def test_restarted_agent_gives_the_same_reason_within_a_boot(tmp_path: Path) -> None:
-    history(tmp_path, "boot-1").mark_stopped(BootReason.UPDATE)
+    history(tmp_path, "boot-1", going_down=True).mark_stopped()
     first = history(tmp_path, "boot-2")
     first.mark_running()
-    assert first.reason is BootReason.UPDATE
-    assert history(tmp_path, "boot-2").reason is BootReason.UPDATE
+    assert first.reason is BootReason.COMMAND
+    assert history(tmp_path, "boot-2").reason is BootReason.COMMAND
 
 
 def test_panic_record_counts_once(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
+from msgspec import structs
 
 from edge_agent import wire
 from edge_agent.config.board import BoardIdentity
 from edge_agent.config.model.settings import Location
 from edge_agent.config.profiles import profile_of
-from edge_agent.core.delivery import OutboxStats
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 from edge_agent.host.board.boot import BootReason
 from edge_agent.host.health.birth import installed_versions, make_birth
@@ -26,11 +26,11 @@ from edge_agent.host.health.host_metrics import HostMetrics
 from edge_agent.wire.json_schema import schema_of
 from tests.host.fakes import PI_4, TODAY, FakeClock, camera, plant, settings
 
-OUTBOX = OutboxStats(0, 40960, 0.0, 12345, "3f2a9c1e", 0, None, 0)
-UNCONFIRMED = replace(OUTBOX, depth=7, oldest_s=400.0, unconfirmed=7, oldest_unconfirmed_s=390.0)
+OUTBOX = wire.OutboxHealth(depth=0, bytes=40960, oldest_s=0.0, sequence=12345, epoch="3f2a9c1e")
+UNCONFIRMED = structs.replace(OUTBOX, depth=7, oldest_s=400.0, unconfirmed=7, oldest_unconfirmed_s=390.0)
 SENT = wire.BytesByClass(event=1_234_567, heartbeat=51_234_567, media=1_234_567)
 MQTT = wire.MqttHealth(reconnects=1, bytes_today=SENT, bytes_month=SENT)
-DETECTOR = wire.DetectorHealth(name="coco_ssd_mobilenet_v1", queue=0, latency_ms=45.123, inferences=123456)
+DETECTOR = wire.DetectorHealth(name="coco_ssd_mobilenet_v1", queue=0, latency_ms=45.1, inferences=123456)
 CLOCK = wire.ClockHealth(synced=True, source="systemd-timesyncd", offset_ms=0.123)
 BOX = wire.BoxHealth(
     cpu_percent=12.5, load_1=0.42, memory_percent=31.0, agent_rss_mb=123.4, disk_free_mb=20123.4,
@@ -86,7 +86,8 @@ def test_what_is_left_out_is_what_the_schema_says_by_default(sources: HealthSour
 
 
 def test_what_the_schema_requires_is_never_left_out() -> None:
-    nothing = replace(WELL, outbox=lambda: OutboxStats(0, 0, 0.0, 0, "", 0, None, 0), cameras=tuple)
+    empty = wire.OutboxHealth(depth=0, bytes=0, oldest_s=0.0, sequence=0, epoch="")
+    nothing = replace(WELL, outbox=lambda: empty, cameras=tuple)
     document = msgspec.json.decode(compact(beat(nothing)))
     assert document["outbox"] == {"depth": 0, "bytes": 0, "oldest_s": 0, "sequence": 0, "epoch": ""}
     assert (document["schema"], document["cameras"]) == ("heartbeat/1", {})
@@ -138,11 +139,11 @@ def test_unknown_is_null_and_still_valid() -> None:
             "clock not synchronised, times may be wrong",
         ),
         (
-            replace(WELL, outbox=lambda: replace(OUTBOX, degraded="works from memory: disk full")),
+            replace(WELL, outbox=lambda: structs.replace(OUTBOX, degraded="works from memory: disk full")),
             "outbox: works from memory: disk full",
         ),
         (
-            replace(WELL, outbox=lambda: replace(OUTBOX, shed=7)),
+            replace(WELL, outbox=lambda: structs.replace(OUTBOX, shed=7)),
             "outbox: 7 events given up since start, it was full",
         ),
         (
@@ -181,7 +182,7 @@ def test_unknown_is_null_and_still_valid() -> None:
         (
             replace(
                 WELL,
-                outbox=lambda: replace(OUTBOX, depth=7, oldest_s=95.4),
+                outbox=lambda: structs.replace(OUTBOX, depth=7, oldest_s=95.4),
                 mqtt=lambda: wire.MqttHealth(reconnects=0, refused=7),
             ),
             "broker: 7 events wait, the oldest for 95 s; it refused 7 since start",
@@ -189,7 +190,7 @@ def test_unknown_is_null_and_still_valid() -> None:
         (
             replace(
                 WELL,
-                outbox=lambda: replace(UNCONFIRMED, depth=9),
+                outbox=lambda: structs.replace(UNCONFIRMED, depth=9),
                 mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=3600.0),
             ),
             "centre: nothing confirmed since 11:03: 7 events are sent and kept, the oldest for 390 s",
@@ -197,7 +198,7 @@ def test_unknown_is_null_and_still_valid() -> None:
         (
             replace(
                 WELL,
-                outbox=lambda: replace(UNCONFIRMED, depth=7),
+                outbox=lambda: structs.replace(UNCONFIRMED, depth=7),
                 mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed"),
             ),
             "centre: nothing confirmed since the agent started: "
@@ -206,7 +207,7 @@ def test_unknown_is_null_and_still_valid() -> None:
         (
             replace(
                 WELL,
-                outbox=lambda: replace(UNCONFIRMED, depth=9),
+                outbox=lambda: structs.replace(UNCONFIRMED, depth=9),
                 mqtt=lambda: wire.MqttHealth(reconnects=0, delivery="confirmed", confirmed_age_s=2.0),
             ),
             "broker: 2 events wait, the oldest for 400 s",
@@ -239,7 +240,7 @@ def test_each_fault_has_its_line(sources: HealthSources, line: str) -> None:
 def test_a_centre_that_has_nothing_to_confirm_or_is_at_it_is_no_fault(
     unconfirmed: int, oldest_s: float, mqtt: wire.MqttHealth
 ) -> None:
-    outbox = replace(
+    outbox = structs.replace(
         OUTBOX, depth=unconfirmed, oldest_s=oldest_s, unconfirmed=unconfirmed, oldest_unconfirmed_s=oldest_s
     )
     assert beat(replace(WELL, outbox=lambda: outbox, mqtt=lambda: mqtt)).degraded == []
@@ -288,7 +289,7 @@ def test_blind_cameras_come_before_everything_else() -> None:
             camera("cam-1", CameraState.DEGRADED, Cause.DECODE_ERROR),
             camera("cam-2", CameraState.OFFLINE, Cause.REFUSED),
         ),
-        outbox=lambda: replace(OUTBOX, degraded="disk full"),
+        outbox=lambda: structs.replace(OUTBOX, degraded="disk full"),
     )
     assert [line.split(" since")[0] for line in beat(sources).degraded] == [
         "camera cam-2 offline",

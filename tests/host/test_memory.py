@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.host.system import memory
-from edge_agent.host.system.memory import SETTLED_S, StartupPageRelease
+from edge_agent.host.system import process as memory
+from edge_agent.host.system.process import SETTLED_S, StartupPageRelease
 from tests.host.fakes import FakeClock
 
 COUNT_HEAPS = """
 import ctypes, re, sys, threading
 from pathlib import Path
-from edge_agent.host.system.memory import limit_malloc_arenas
+from edge_agent.host.system.process import limit_malloc_arenas
 
 if sys.argv[1] == "limited":
     assert limit_malloc_arenas()
@@ -58,7 +58,7 @@ import av
 import cv2
 import numpy as np
 
-from edge_agent.host.system.memory import let_go_of_clean_pages
+from edge_agent.host.system.process import let_go_of_clean_pages
 
 
 def kilobytes(key):

@@ -12,7 +12,7 @@ import pytest
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from edge_agent.host.system.privileges import become_agent
+from edge_agent.host.system.process import become_agent
 print(become_agent(Path(sys.argv[1])), os.getresuid(), os.getresgid(), sorted(os.getgroups()))
 try:
     os.setuid(0)
@@ -51,7 +51,7 @@ def test_root_becomes_the_agents_user_for_good(tmp_path: Path, owner: int | None
 FOR_A_WHILE = """
 import os, sys
 from pathlib import Path
-from edge_agent.host.system.privileges import as_agent
+from edge_agent.host.system.process import as_agent
 before = os.getgroups()
 with as_agent(Path(sys.argv[1])):
     print(os.geteuid(), os.getegid(), sorted(os.getgroups()))

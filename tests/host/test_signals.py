@@ -14,7 +14,7 @@ from tests.testbed.mosquitto import wait_until
 
 WAITER = """
 import os, signal, sys
-from edge_agent.host.system.signals import stop_on_signals
+from edge_agent.host.system.process import stop_on_signals
 
 def interrupt(frame, event, _argument):
     # Event.wait calls Condition.wait with the event's lock held: the worst moment for a signal.
@@ -27,7 +27,7 @@ sys.setprofile(interrupt)
 sys.exit(0 if stop.wait(30) else 1)
 """
 STUBBORN = """
-from edge_agent.host.system.signals import stop_on_signals
+from edge_agent.host.system.process import stop_on_signals
 
 stop = stop_on_signals()
 print("ready", flush=True)
@@ -54,7 +54,7 @@ def test_the_second_signal_ends_it_at_once() -> None:
 
 
 STOPS_ITSELF = """
-from edge_agent.host.system.signals import stop_on_signals
+from edge_agent.host.system.process import stop_on_signals
 
 stop = stop_on_signals()
 stop.set()  # as the command ``reboot`` does; then systemd sends SIGTERM
@@ -77,7 +77,7 @@ def test_a_signal_during_a_stop_that_the_agent_began_itself_does_not_cut_it_shor
 
 BLOCKED = """
 import ctypes
-from edge_agent.host.system.signals import limit_stop_time, stop_on_signals
+from edge_agent.host.system.process import limit_stop_time, stop_on_signals
 
 limit_stop_time(stop_on_signals(), 0.2, lambda: 75, lambda: print("hastened", flush=True))
 mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
@@ -107,7 +107,7 @@ def test_a_process_whose_main_thread_is_blocked_ends_in_time() -> None:
 
 RELOADER = """
 import sys, threading
-from edge_agent.host.system.signals import stop_on_signals
+from edge_agent.host.system.process import stop_on_signals
 
 hangup = threading.Event()
 stop = stop_on_signals(hangup)

@@ -24,8 +24,7 @@ from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.health.degraded import CAUSE_TEXT
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker
 from edge_agent.host.local_api.local_socket import IDLE_S, places_to_listen
-from edge_agent.host.local_api.status import StatusServer, run_status
-from edge_agent.host.local_api.status_document import StatusDocument, status_document
+from edge_agent.host.local_api.status import StatusDocument, StatusServer, run_status, status_document
 from tests.host.fakes import FakeClock, camera, settings
 from tests.host.test_heartbeat import WELL
 from tests.testbed.mosquitto import wait_until

@@ -78,7 +78,7 @@ class Life:
 
     @property
     def runs(self) -> str:
-        return self.detector.stats().name
+        return self.detector.health().name
 
     def events(self) -> dict[str, str]:
         """Reasons by outcome, in order; each event is checked against its schema and marked as delivered."""

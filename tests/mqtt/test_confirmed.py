@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -19,10 +18,10 @@ from edge_agent.core.model import Severity
 from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
-from edge_agent.uplink.usage import DataUsage
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.ingest import Ingest, faults
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+from tests.testbed.publisher import make_publisher
 
 GATEWAY = "tb/v1/de-tham/dt-001"
 SOURCE = "/tb/dt-001"
@@ -111,15 +110,12 @@ def box_at(
 ) -> Iterator[Box]:
     clock = clock or ShiftedClock()
     outbox = outbox_in(folder, clock)
-    publisher = Publisher(
+    publisher = make_publisher(
         replace(mqtt_settings(port), delivery=delivery),
         TOPICS,
         outbox,
-        usage=DataUsage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
-        clock=clock,
-        birth=lambda session: b"{}",
-        on_down=lambda message: None,
-        clock_trusted=lambda: True,
+        clock,
+        folder,
         resend_limits=ResendLimits(**bounds),  # type: ignore[arg-type]
     )
     with outbox:
@@ -261,11 +257,6 @@ def test_a_backlog_drains_at_a_bounded_rate_behind_what_is_new(
         box.later(20)
         centre.wait_for(lambda: len(centre.events()) >= 35)
         assert sequences(centre)[25:35] == list(range(21, 31))
-        rate = box.publisher.resend_rate
-        assert rate is not None
-        rate.per_s = 1000
-        box.later(1)
-        centre.wait_for(lambda: set(sequences(centre)) == set(range(1, 106)))
 
 
 def test_after_a_restart_what_was_not_confirmed_comes_again_byte_for_byte(
@@ -431,4 +422,3 @@ def test_on_the_brokers_word_alone_a_confirmation_means_nothing(
         wait_until(lambda: box.depth == 0)
         health = box.publisher.health()
         assert (health.delivery, health.ignored_acks, health.resends) == ("broker", 0, 0)
-        assert box.publisher.resend_rate is None

@@ -17,7 +17,7 @@ from edge_agent.config.model.settings import Broker
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.mqtt import connect_errors as causes
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.session.broker_session import ReconnectSchedule
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.testbed.rogue_broker import CONNACK_OK, RogueBroker, connack, connack_with, disconnect

@@ -34,7 +34,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with outbox_in(tmp_path) as outbox:
-        yield Site(DeliveryConfirmation(outbox, HandClock(), ResendLimits()))
+        yield Site(DeliveryConfirmation(outbox, HandClock(), ResendLimits(), lambda ack: None))
 
 
 def test_confirmations_are_looked_at_one_a_turn_and_the_oldest_of_a_flood_go(site: Site) -> None:

@@ -15,10 +15,9 @@ import pytest
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.delivery import StoredEvent
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
-from edge_agent.mqtt.tls.certificates import certificate_in_force
-from edge_agent.mqtt.tls.rotation import CertificateRotation
-from tests.mqtt.conftest import GATEWAY, Gateway, MakeGateway, ShiftedClock, mqtt_settings
-from tests.mqtt.test_with_outbox import draft, make_publisher, open_outbox
+from edge_agent.mqtt.tls.rotation import CertificateRotation, certificate_in_force
+from tests.mqtt.conftest import GATEWAY, TOPICS, Gateway, MakeGateway, ShiftedClock, mqtt_settings
+from tests.mqtt.test_with_outbox import draft, open_outbox
 from tests.testbed.mosquitto import (
     Authority,
     Certificate,
@@ -27,6 +26,7 @@ from tests.testbed.mosquitto import (
     Subscriber,
     wait_until,
 )
+from tests.testbed.publisher import make_publisher
 from tests.testbed.tls_folder import Tls, strict_broker
 
 HOST = "IP:127.0.0.1"
@@ -151,7 +151,7 @@ def test_under_load_the_outbox_on_disk_loses_and_doubles_nothing_over_five_slots
     with strict_broker(tmp_path, fleet.server, fleet.authority.cert) as (broker, centre):
         settings = settings_of(tls, broker.port)
         rotation = CertificateRotation(settings, GATEWAY, tmp_path, idle_within_s=0.1)
-        publisher = make_publisher(settings, outbox, clock, tmp_path, rotation)
+        publisher = make_publisher(settings, TOPICS, outbox, clock, tmp_path, rotation=rotation)
         publisher.start()
         enough = threading.Event()
         sent: list[int] = []

@@ -5,17 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.delivery import Draft, Loss, Media, Stamp
 from edge_agent.core.model import Severity
-from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.mqtt.tls.rotation import CertificateRotation
 from edge_agent.outbox import EventOutbox
-from edge_agent.uplink.usage import DataUsage
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
+from tests.testbed.publisher import make_publisher
 
 
 def encode(stamp: Stamp) -> bytes:
@@ -35,26 +31,6 @@ def open_outbox(folder: Path, clock: ShiftedClock) -> EventOutbox:
     return EventOutbox(folder, max_bytes=50_000_000, clock=clock, boot_id="boot", encode_loss=encode_loss)
 
 
-def make_publisher(
-    settings: Mqtt,
-    outbox: EventOutbox,
-    clock: ShiftedClock,
-    folder: Path,
-    rotation: CertificateRotation | None = None,
-) -> Publisher:
-    return Publisher(
-        settings,
-        TOPICS,
-        outbox,
-        usage=DataUsage(folder / "usage.json", ZoneInfo("UTC"), clock, lambda: True),
-        clock=clock,
-        birth=lambda session: b"{}",
-        on_down=lambda message: None,
-        clock_trusted=lambda: True,
-        rotation=rotation,
-    )
-
-
 def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_path: Path) -> None:
     clock = ShiftedClock()
     folder = tmp_path / "state"
@@ -64,7 +40,7 @@ def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_p
     ):
         for round_number in range(3):
             with open_outbox(folder, clock) as outbox:
-                publisher = make_publisher(mqtt_settings(broker.port), outbox, clock, tmp_path)
+                publisher = make_publisher(mqtt_settings(broker.port), TOPICS, outbox, clock, tmp_path)
                 publisher.start()
                 for number in range(40):
                     outbox.append(draft(number))
@@ -97,7 +73,7 @@ def test_a_picture_follows_its_event(tmp_path: Path) -> None:
         Subscriber(broker.port) as centre,
         open_outbox(tmp_path / "state", clock) as outbox,
     ):
-        publisher = make_publisher(mqtt_settings(broker.port), outbox, clock, tmp_path)
+        publisher = make_publisher(mqtt_settings(broker.port), TOPICS, outbox, clock, tmp_path)
         publisher.start()
         outbox.append(draft(1, Media("m-1", "e-1", "cam-1", sha256, jpeg)))
         centre.wait_for(lambda: bool(centre.on("/up/media/m-1")))

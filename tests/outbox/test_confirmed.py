@@ -15,7 +15,7 @@ import pytest
 from edge_agent.core.delivery import Confirmation, StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.outbox import EventOutbox
-from edge_agent.outbox.reading import waiting_count
+from edge_agent.outbox.sqlite.database import waiting_count
 from tests.outbox.parts import HandClock, draft, outbox_in, picture, sequences
 from tests.outbox.test_trouble import nothing_can_be_written
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from edge_agent.config.model.settings import Delivery, Storage
 from edge_agent.core.clock import rfc3339
@@ -16,12 +15,11 @@ from edge_agent.core.model import CameraChange, CameraState, Cause
 from edge_agent.events import EventFactory, restamped
 from edge_agent.evidence.chain.chain import HEAD_EVERY_S, EvidenceChain
 from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
-from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
-from edge_agent.uplink.usage import DataUsage
 from tests.events.parts import GATEWAY, MODEL
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
 from tests.testbed.mosquitto import wait_until
+from tests.testbed.publisher import make_publisher
 
 NUMBERS = count(1)
 """No two events tell the same."""
@@ -59,17 +57,13 @@ class Gateway:
 
     def deliver(self, port: int) -> None:
         """Online, with a heartbeat, until the centre has confirmed everything."""
-        resend_limits = ResendLimits(first_s=1.0, per_s=1000, burst=1000)
-        publisher = Publisher(
+        publisher = make_publisher(
             replace(mqtt_settings(port), delivery=Delivery.CONFIRMED),
             TOPICS,
             self.outbox,
-            usage=DataUsage(self.state_dir / "usage.json", ZoneInfo("UTC"), self.clock, lambda: True),
-            clock=self.clock,
-            birth=lambda session: b"{}",
-            on_down=lambda message: None,
-            clock_trusted=lambda: True,
-            resend_limits=resend_limits,
+            self.clock,
+            self.state_dir,
+            resend_limits=ResendLimits(first_s=1.0, per_s=1000, burst=1000),
         )
         publisher.start()
         wait_until(lambda: publisher.online, what="session")

@@ -25,7 +25,8 @@ from edge_agent.commands.action import (
 from edge_agent.commands.handlers.update import UNHEARD_S, UpdateCommands
 from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.control.updates import UpdateService
-from edge_agent.host.health.root_update import RootUpdate, update_lines
+from edge_agent.host.health.degraded import update_lines
+from edge_agent.host.system.root_requests import RootUpdate
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
 from tests.commands.contexts import GivenContext
 from tests.events.parts import maker, valid

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.uplink.billing import (
+from edge_agent.uplink.budget import (
     BillingPeriod,
     ByteCounts,
     advance_period,

@@ -8,8 +8,17 @@ from datetime import date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.uplink.billing import DAY_S, BillingPeriod, ByteCounts, PeriodUse, advance_period, period_use
-from edge_agent.uplink.budget import DWELL_S, BudgetChange, BudgetLadder
+from edge_agent.uplink.budget import (
+    DAY_S,
+    DWELL_S,
+    BillingPeriod,
+    BudgetChange,
+    BudgetLadder,
+    ByteCounts,
+    PeriodUse,
+    advance_period,
+    period_use,
+)
 from tests.mqtt.test_usage import HANOI
 
 GB = 10**9

@@ -17,7 +17,7 @@ from edge_agent import wire
 from edge_agent.config.model.settings import Broker, Gateway
 from edge_agent.core.clock import Clock
 from edge_agent.host.health.heartbeat import next_interval_s
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.session.broker_session import ReconnectSchedule
 from edge_agent.tools.simulate.delivery_ledger import DeliveryCounts
 from edge_agent.tools.simulate.event_generator import (
     EVENTS_EACH,

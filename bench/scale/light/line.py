@@ -11,15 +11,15 @@ from pathlib import Path
 
 from edge_agent.config.model.settings import Broker
 from edge_agent.mqtt.session.client import CONNECT_TIMEOUT_S
-from edge_agent.mqtt.tls.tls import load_certificate, trust_context
+from edge_agent.mqtt.tls.certificates import load_certificate, trust_context
 
 AT_ONCE = 16_384
 """Bytes; the maximum of a TLS record."""
 
 
 def context_of(certificates: Path, gateway: str) -> ssl.SSLContext:
-    """A TLS context like the agent's (``mqtt/tls/tls.py``), except that it does not wait until the broker has
-    verified the certificate. Raises FileTrouble."""
+    """A TLS context like the agent's (``mqtt/tls/certificates.py``), except that it does not wait until the
+    broker has verified the certificate. Raises FileTrouble."""
     context = trust_context(certificates / "ca.crt")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     load_certificate(context, certificates / f"{gateway}.crt", certificates / f"{gateway}.key")

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge_agent import wire
-from edge_agent.core.delivery import GENESIS_HASH, Draft, OutboxStats, Stamp
+from edge_agent.core.delivery import GENESIS_HASH, Draft, Stamp
 from edge_agent.mqtt.publisher.sender import EVENT_CONTENT_TYPE
 from edge_agent.mqtt.publisher.window import deferral_s
 from edge_agent.mqtt.session.client import MqttMessage
@@ -110,16 +110,13 @@ class LightOutbox:
                 self._counts.confirmed += 1
                 self._counts.latency[bucket_of(now_s - waiting.stored_s)] += 1
 
-    def stats(self, now_s: float) -> OutboxStats:
+    def stats(self, now_s: float) -> wire.OutboxHealth:
         """Figures for the heartbeat."""
         oldest = next(iter(self._waiting.values()), None)
-        return OutboxStats(
+        return wire.OutboxHealth(
             depth=len(self._waiting),
             bytes=0,
-            oldest_s=0.0 if oldest is None else now_s - oldest.stored_s,
+            oldest_s=0.0 if oldest is None else round(now_s - oldest.stored_s, 1),
             sequence=self._sequence,
             epoch=self.epoch,
-            media_depth=0,
-            degraded=None,
-            shed=0,
         )

@@ -25,10 +25,9 @@ from edge_agent.core.delivery import WaitingReply
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
 from edge_agent.mqtt.publisher.sender import JSON_TYPE
 from edge_agent.mqtt.publisher.window import ALARM_SLOTS, IGNORED_AFTER_S, OWN_SLOTS, SUCCESS, WINDOW
-from edge_agent.mqtt.session.broker_session import SIGN_ON_TIMEOUT_S
+from edge_agent.mqtt.session.broker_session import SIGN_ON_TIMEOUT_S, ReconnectSchedule
 from edge_agent.mqtt.session.client import GATEWAY_TERMS, MqttMessage
 from edge_agent.mqtt.session.paho_client import KEEPALIVE_S
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
 from edge_agent.tools.simulate.health_generator import SimulatedReplies
 from edge_agent.wire.topics import DownKind, GatewayTopics
 

@@ -28,7 +28,7 @@ from edge_agent.commands.transfer.wheel_cache import (
     pause,
 )
 from edge_agent.core.clock import Clock
-from edge_agent.host.health.root_update import RootUpdate, UpdateProgressRecord, UpdateResultRecord
+from edge_agent.host.system.root_requests import RootUpdate, UpdateProgressRecord, UpdateResultRecord
 from edge_agent.wire import UpdateArguments, UpdatePieceArguments
 
 log = logging.getLogger(__name__)

@@ -17,11 +17,19 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from edge_agent.config.board import device_tree
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.host.board.sensors import Vcgencmd, is_raspberry_pi, read_number, read_text, run_vcgencmd
+from edge_agent.host.board.sensors import (
+    Vcgencmd,
+    is_raspberry_pi,
+    parse_number,
+    read_cell,
+    read_number,
+    read_text,
+    run_vcgencmd,
+)
 
 RSTS_POWER_ON = 0x1000  # HADPOR
 RSTS_WATCHDOG_FULL = 0x20  # HADWRF; the other watchdog bits are overlaid by the boot partition's number
@@ -36,7 +44,7 @@ class BootReason(StrEnum):
     WATCHDOG = "watchdog"  # the hardware watchdog reset a gateway that hung
     PANIC = "panic"  # the kernel left a panic record
     COMMAND = "command"  # a reboot or a shutdown was requested
-    UPDATE = "update"  # the agent rebooted to update
+    UPDATE = "update"  # the agent rebooted to update, as older agents did
     UNKNOWN = "unknown"
 
 
@@ -53,7 +61,7 @@ class BootRecord(Struct, frozen=True):
 
     boot_id: str
     reason: str
-    stopped: str | None = None  # agent | command | update; None: running, or killed
+    stopped: str | None = None  # agent | command | update (older agents); None: running, or killed
     panics: tuple[str, ...] = ()
 
 
@@ -99,26 +107,20 @@ class BootHistory:
         """Write that the agent runs: a boot that finds this marker was not requested. Blocks for an fsync."""
         write_record(self._path, self._record)
 
-    def mark_stopped(self, why: BootReason | None = None) -> None:
-        """Write a clean stop. ``why``: COMMAND or UPDATE when the agent itself reboots the gateway;
-        None asks systemd (at most 0.3 s) whether the whole system stops."""
-        stopped = why.value if why else (BootReason.COMMAND.value if self._system_stopping() else "agent")
-        write_record(
-            self._path, BootRecord(self._record.boot_id, self._record.reason, stopped, self._record.panics)
-        )
+    def mark_stopped(self) -> None:
+        """Write a clean stop. Asks systemd (at most 0.3 s) whether the whole system stops."""
+        stopped = BootReason.COMMAND.value if self._system_stopping() else "agent"
+        write_record(self._path, structs.replace(self._record, stopped=stopped))
 
 
 def hardware_reset(sysroot: Path, vcgencmd: Vcgencmd = run_vcgencmd) -> ResetCause | None:
     """Return the cause by the board's registers; None where it has none."""
-    for witness in (
-        _pmic_reset(sysroot),
-        _pi_reset(sysroot, vcgencmd),
-        _tegra_reset(sysroot),
-        _watchdog_status(sysroot),
-    ):
-        if witness is not None:
-            return witness
-    return None
+    return (
+        _pmic_reset(sysroot)
+        or _pi_reset(sysroot, vcgencmd)
+        or _tegra_reset(sysroot)
+        or _watchdog_status(sysroot)
+    )
 
 
 def is_system_stopping(sysroot: Path = Path("/")) -> bool:
@@ -137,7 +139,7 @@ def is_system_stopping(sysroot: Path = Path("/")) -> bool:
 
 def _pmic_reset(sysroot: Path) -> ResetCause | None:
     """Pi 5: why its power management chip cut the power, if it did."""
-    bits = _big_endian(device_tree(sysroot) / "chosen/power/power_reset")
+    bits = read_cell(device_tree(sysroot) / "chosen/power/power_reset")
     if not bits:
         return None
     return ResetCause.WATCHDOG if bits & PMIC_WATCHDOG else ResetCause.POWER
@@ -146,12 +148,9 @@ def _pmic_reset(sysroot: Path) -> ResetCause | None:
 def _pi_reset(sysroot: Path, vcgencmd: Vcgencmd) -> ResetCause | None:
     if not is_raspberry_pi(sysroot):
         return None
-    rsts = _big_endian(device_tree(sysroot) / "chosen/bootloader/rsts")
+    rsts = read_cell(device_tree(sysroot) / "chosen/bootloader/rsts")
     if rsts is None:
-        try:
-            rsts = int(vcgencmd("get_rsts") or "", 16)
-        except ValueError:
-            return None
+        rsts = parse_number(vcgencmd("get_rsts"), 16) or 0
     if rsts & RSTS_WATCHDOG_FULL:
         return ResetCause.WARM
     return ResetCause.POWER if rsts & RSTS_POWER_ON else None
@@ -176,14 +175,6 @@ def _watchdog_status(sysroot: Path) -> ResetCause | None:
     if bits & WDIOF_CARDRESET:
         return ResetCause.WATCHDOG
     return ResetCause.POWER if bits & WDIOF_POWERUNDER else None
-
-
-def _big_endian(path: Path) -> int | None:
-    """Read a device-tree cell."""
-    try:
-        return int.from_bytes(path.read_bytes()[:4], "big")
-    except OSError:
-        return None
 
 
 def _panic_records(sysroot: Path) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from edge_agent.config.board import device_tree
 from edge_agent.config.model.boards import Firmware, KernelSetting, Profile, Watchdog
 from edge_agent.core.problems import problem_text
-from edge_agent.host.board.sensors import ask_vcgencmd, read_number, read_text
+from edge_agent.host.board.sensors import ask_vcgencmd, read_cell, read_number, read_text
 
 
 def supply_ma(sysroot: Path = Path("/")) -> int | None:
@@ -27,10 +27,7 @@ def supply_ma(sysroot: Path = Path("/")) -> int | None:
 
     Source: Raspberry Pi documentation, "/chosen/power": ``max_current`` in mA, big endian; Pi 5 only.
     """
-    try:
-        return int.from_bytes((device_tree(sysroot) / "chosen/power/max_current").read_bytes()) or None
-    except OSError:
-        return None
+    return read_cell(device_tree(sysroot) / "chosen/power/max_current") or None
 
 
 ADVICE = "run depot.yml again, it has systemd arm it"
@@ -96,10 +93,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _pi_bootloader(sysroot: Path) -> str | None:
-    try:
-        stamp = int.from_bytes((device_tree(sysroot) / "chosen/bootloader/build-timestamp").read_bytes())
-    except OSError:
-        stamp = 0
+    stamp = read_cell(device_tree(sysroot) / "chosen/bootloader/build-timestamp")
     if stamp:
         return datetime.fromtimestamp(stamp, UTC).date().isoformat()
     if sysroot != Path("/"):

@@ -70,11 +70,22 @@ def read_text(path: Path) -> str | None:
         return None
 
 
-def read_number(path: Path, base: int = 10) -> int | None:
-    text = read_text(path)
+def parse_number(text: str | None, base: int = 10) -> int | None:
     try:
         return int(text, base) if text else None
     except ValueError:
+        return None
+
+
+def read_number(path: Path, base: int = 10) -> int | None:
+    return parse_number(read_text(path), base)
+
+
+def read_cell(path: Path) -> int | None:
+    """Return a number of the device tree, which is big endian; None where there is none."""
+    try:
+        return int.from_bytes(path.read_bytes()[:4])
+    except OSError:
         return None
 
 
@@ -176,8 +187,6 @@ class ThrottleSensors:
 
     def read(self) -> Throttling:
         bits = self._firmware_bits()
-        if bits is None:
-            bits = self._asked_bits()
         alarm = self._voltage_alarm()
         if bits is not None:
             return Throttling(bool(bits & THROTTLED_NOW), bool(bits & UNDERVOLTAGE_NOW) or alarm is True)
@@ -186,8 +195,6 @@ class ThrottleSensors:
     def had_undervoltage_since_boot(self) -> bool | None:
         """Whether undervoltage occurred since the boot, for a single check; None: not reported."""
         bits = self._firmware_bits()
-        if bits is None:
-            bits = self._asked_bits()
         return None if bits is None else bool(bits & UNDERVOLTAGE_SINCE_BOOT)
 
     def _firmware_bits(self) -> int | None:
@@ -195,19 +202,12 @@ class ThrottleSensors:
             bits = read_number(node, 16)
             if bits is not None:
                 return bits
-        return None
-
-    def _asked_bits(self) -> int | None:
         if self._vcgencmd is None:
             return None
         now = self._clock.monotonic()
         if self._asked_mono is None or now - self._asked_mono >= VCGENCMD_EVERY_S:
             self._asked_mono = now
-            text = self._vcgencmd("get_throttled")
-            try:
-                self._answer = int(text, 16) if text else None
-            except ValueError:
-                self._answer = None
+            self._answer = parse_number(self._vcgencmd("get_throttled"), 16)
         return self._answer
 
     def _voltage_alarm(self) -> bool | None:

@@ -66,15 +66,13 @@ class _Seen:
 class CameraStateFilter:
     """One thread calls ``update`` about once a second with the status of all cameras.
 
-    ``boot_mono`` is the monotonic time of the boot: 0 for the system's clock. ``path``: file of the reported
-    states, written after each report.
+    ``path``: file of the reported states, written after each report.
     """
 
-    def __init__(self, path: Path, clock: Clock, boot_id: str, boot_mono: float = 0.0) -> None:
+    def __init__(self, path: Path, clock: Clock, boot_id: str) -> None:
         self._path = path
         self._clock = clock
         self._boot_id = boot_id
-        self._grace_until_mono = boot_mono + GRACE_S
         self._unsaved = False
         self._seen = self._restored()
 
@@ -120,7 +118,7 @@ class CameraStateFilter:
     def _has_lasted(self, seen: _Seen, now: float) -> bool:
         if seen.state is CameraState.STARTING:
             return False
-        if seen.state is not CameraState.ONLINE and now < self._grace_until_mono:
+        if seen.state is not CameraState.ONLINE and now < GRACE_S:  # the monotonic clock begins at the boot
             return False
         if seen.state is not seen.reported_state:
             return now - seen.state_since_mono > HOLD_S[seen.state]

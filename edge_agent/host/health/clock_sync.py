@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.model import ClockCorrection
@@ -94,15 +94,15 @@ def read_clock_state(
     synced = _is_synced(kernel(), sysroot)
     floor = _parsed(last.last_known) if last else None
     source = _find_source(sysroot) if synced else None
-    return ClockState(synced, source, _is_plausible(clock.now(), synced, floor, BUILD_YEAR))
+    return ClockState(synced, source, _is_plausible(clock.now(), synced, floor))
 
 
-def _is_plausible(now: datetime, synced: bool, floor: datetime | None, build_year: int) -> bool:
+def _is_plausible(now: datetime, synced: bool, floor: datetime | None) -> bool:
     """Whether the time is not before the year of this code, and not before the last time known to be right.
 
     The latter does not apply to a synchronised clock: a time from a wrong server must not lock the gateway
     out for ever."""
-    if now.year < build_year:
+    if now.year < BUILD_YEAR:
         return False
     return synced or floor is None or now >= floor
 
@@ -138,13 +138,11 @@ class ClockSync:
         boot_id: str,
         sysroot: Path = Path("/"),
         kernel: Callable[[], KernelSync | None] = read_kernel_sync,
-        build_year: int = BUILD_YEAR,
     ) -> None:
         self._path = path
         self._clock = clock
         self._sysroot = sysroot
         self._kernel = kernel
-        self._build_year = build_year
         self._was_synced = False
         self.source: str | None = None
         self._offset_ms: float | None = None
@@ -188,19 +186,19 @@ class ClockSync:
     def confirm_correction(self) -> None:
         """The correction's event is durable: do not return it again in this boot."""
         self._pending = None
-        self._remember(corrected=True)
+        self._record = structs.replace(self._record, corrected=True)
         self.save()
 
     def trusted(self) -> bool:
         """Whether the clock is good enough to check the validity of certificates."""
-        return _is_plausible(self._clock.now(), self.synced, self._floor, self._build_year)
+        return _is_plausible(self._clock.now(), self.synced, self._floor)
 
     def save(self) -> None:
         """Write the last known time; call it at stop as well. Blocks for an fsync."""
         self._saved_mono = self._clock.monotonic()
         if self.synced:
             self._floor = self._clock.now()
-            self._remember(last_known=rfc3339(self._floor))
+            self._record = structs.replace(self._record, last_known=rfc3339(self._floor))
         write_record(self._path, self._record)
 
     def health(self) -> ClockHealth:
@@ -227,15 +225,6 @@ class ClockSync:
     def _wall_minus_mono_s(self) -> float:
         """Difference of the two clocks. It changes only when the clock jumps: slewing changes both."""
         return self._clock.now().timestamp() - self._clock.monotonic()
-
-    def _remember(self, corrected: bool | None = None, last_known: str | None = None) -> None:
-        old = self._record
-        self._record = ClockRecord(
-            old.boot_id,
-            old.wall_minus_mono_s,
-            old.corrected if corrected is None else corrected,
-            old.last_known if last_known is None else last_known,
-        )
 
 
 def _parsed(text: str | None) -> datetime | None:

@@ -30,6 +30,7 @@ from edge_agent.wire import (
     MqttHealth,
     OutboxHealth,
     ThermalHealth,
+    UpdateHealth,
     UplinkHealth,
 )
 
@@ -140,10 +141,6 @@ def healing_lines(healing: HealingHealth) -> Iterator[ProblemText]:
         yield problem_text("broker-away", **tried)
 
 
-WAITS = ("", "pictures wait", "pictures and infos wait", "pictures and infos wait, heartbeats are slow")
-"""Indexed by the step of the budget ladder."""
-
-
 def uplink_lines(uplink: UplinkHealth) -> Iterator[ProblemText]:
     if uplink.step and uplink.monthly_bytes:
         yield problem_text(
@@ -215,6 +212,18 @@ def collection_lines(collection: CollectionHealth | None) -> Iterator[ProblemTex
         yield problem_text("collecting", cameras=list(collection.cameras))
     else:
         yield problem_text("collecting-paused", cameras=list(collection.cameras), why=collection.paused)
+
+
+def update_lines(update: UpdateHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:
+    """Lines for the heartbeat's ``degraded``, with times in the site's time zone."""
+    if update.phase == "trial" and update.until:
+        until = since_text(datetime.fromisoformat(update.until), now, zone)
+        yield problem_text("update-trial", version=str(update.version), until=until)
+    elif update.phase:
+        yield problem_text(f"update-{update.phase}", version=str(update.version))
+    if update.reverted and update.reverted_at:
+        at = since_text(datetime.fromisoformat(update.reverted_at), now, zone)
+        yield problem_text("update-reverted", at=at, why=str(update.why))
 
 
 def model_lines(model: ModelHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:

@@ -11,19 +11,17 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from edge_agent import __version__
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, rfc3339, wall_time_of
-from edge_agent.core.delivery import OutboxStats
 from edge_agent.core.model import CameraStatus
 from edge_agent.core.problems import problem_of
 from edge_agent.core.problems.problem import encode_text
 from edge_agent.host.health import degraded
-from edge_agent.host.health.root_update import update_lines
 from edge_agent.wire import (
     BoxHealth,
     CameraHealth,
@@ -53,21 +51,6 @@ JITTER = 0.1  # 465 gateways that one power cut restarted must not send at the s
 _Part = TypeVar("_Part", bound=Message)
 
 
-class DetectorStats(Protocol):
-    """Figures of the detection worker. ``latency_ms`` is from request to result."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def queue(self) -> int: ...
-    @property
-    def latency_ms(self) -> float | None: ...
-    @property
-    def inferences(self) -> int: ...
-    @property
-    def degraded(self) -> str | None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class HealthSources:
     """Functions that return the parts of the heartbeat.
@@ -77,10 +60,10 @@ class HealthSources:
     session: Callable[[], str]  # id of the broker session; empty before the first
     clock: Callable[[], ClockHealth]
     box: Callable[[], BoxHealth]
-    outbox: Callable[[], OutboxStats]
+    outbox: Callable[[], OutboxHealth]
     mqtt: Callable[[], MqttHealth]
     online: Callable[[], bool]  # whether there is a session with a broker
-    detector: Callable[[], DetectorStats]
+    detector: Callable[[], DetectorHealth]
     cameras: Callable[[], Sequence[CameraStatus]]
     evidence: Callable[[], EvidenceHealth] = EvidenceHealth
     configuration: Callable[[], Iterable[str]] = tuple  # lines: what of the file is not in force
@@ -95,9 +78,8 @@ class HealthSources:
     update: Callable[[], UpdateHealth] = UpdateHealth
     healing: Callable[[], HealingHealth] = HealingHealth
     model: Callable[[], ModelHealth] = ModelHealth
-    clock_has_been_synced: Callable[[], bool] = lambda: (
-        True
-    )  # whether it was synchronised at any time since the boot
+    # Whether it was synchronised at any time since the boot.
+    clock_has_been_synced: Callable[[], bool] = lambda: True
     platform: Sequence[str] = ()  # lines: differences of the platform from the board's profile
 
 
@@ -116,12 +98,10 @@ class HeartbeatMaker:
     def make(self) -> Heartbeat:
         sources, settings = self._sources, self.settings
         cameras = [with_wall_time(camera, self._clock) for camera in sources.cameras()]
-        clock, box, mqtt = sources.clock(), sources.box(), sources.mqtt()
-        outbox, detector = outbox_health(sources.outbox()), detector_health(sources.detector())
-        online, evidence, thermal = sources.online(), sources.evidence(), sources.thermal()
-        commands, collection = sources.commands(), sources.collection()
-        certificates = sources.certificates()
-        update = sources.update()
+        clock, box, mqtt, online = sources.clock(), sources.box(), sources.mqtt(), sources.online()
+        outbox, detector = sources.outbox(), sources.detector()
+        evidence, thermal, commands = sources.evidence(), sources.thermal(), sources.commands()
+        collection, certificates, update = sources.collection(), sources.certificates(), sources.update()
         uplink, healing, model = sources.uplink(), sources.healing(), sources.model()
         now, zone = self._clock.now(), settings.gateway.timezone
         rules = [rule for camera in settings.cameras for rule in camera.rules]
@@ -140,7 +120,7 @@ class HeartbeatMaker:
             *degraded.thermal_lines(thermal, now, zone),
             *degraded.command_lines(commands),
             *degraded.collection_lines(collection),
-            *update_lines(update, now, zone),
+            *degraded.update_lines(update, now, zone),
             *degraded.model_lines(model, now, zone),
             *sources.platform,
         ]
@@ -193,34 +173,6 @@ def with_wall_time(status: CameraStatus, clock: Clock) -> CameraStatus:
 def next_interval_s(heartbeat_s: float, uniform: Callable[[float, float], float] = random.uniform) -> float:
     """Return the seconds until the next heartbeat: ``heartbeat_s`` +-10 %."""
     return heartbeat_s * uniform(1.0 - JITTER, 1.0 + JITTER)
-
-
-def outbox_health(stats: OutboxStats) -> OutboxHealth:
-    return OutboxHealth(
-        depth=stats.depth,
-        bytes=stats.bytes,
-        oldest_s=round(stats.oldest_s, 1),
-        sequence=stats.sequence,
-        epoch=stats.epoch,
-        media_depth=stats.media_depth,
-        degraded=stats.degraded,
-        shed=stats.shed,
-        damaged=stats.damaged,
-        media_shed=stats.media_shed,
-        unconfirmed=stats.unconfirmed,
-        oldest_unconfirmed_s=round(stats.oldest_unconfirmed_s, 1),
-    )
-
-
-def detector_health(stats: DetectorStats) -> DetectorHealth:
-    latency = stats.latency_ms
-    return DetectorHealth(
-        name=stats.name,
-        queue=stats.queue,
-        latency_ms=None if latency is None else round(latency, 1),
-        inferences=stats.inferences,
-        degraded=stats.degraded,
-    )
 
 
 def camera_health(status: CameraStatus) -> CameraHealth:

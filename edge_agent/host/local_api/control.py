@@ -26,7 +26,8 @@ from edge_agent.host.local_api.local_socket import (
     ANSWER_TIMEOUT_S,
     CONTROL_SOCKET,
     LocalServer,
-    ask,
+    UnusableAnswer,
+    ask_any,
     nothing_runs,
     places_to_ask,
 )
@@ -79,11 +80,11 @@ class ControlServer(LocalServer):
     def __init__(
         self, places: Sequence[Path], gateway: str, obey: Callable[[ControlRequest], ControlReply]
     ) -> None:
-        super().__init__("control", places, self._serve_one, mode=0o600)
+        super().__init__("control", places, mode=0o600)
         self._gateway = gateway
         self._handle = obey
 
-    def _serve_one(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
         answer = self._answer_to(_request_of(client))
         client.settimeout(ANSWER_TIMEOUT_S)
         client.sendall(msgspec.json.encode(answer))
@@ -154,7 +155,7 @@ def ask_self_test(settings: Settings, test_id: str) -> SelfTestReport | str | No
     answer = _ask(places, SelfTestRequest(settings.gateway.id, test_id))
     if isinstance(answer, ControlReply):
         return answer.self_test or answer.text
-    return answer
+    return None if answer is None else answer.text
 
 
 def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: TextIO) -> int:
@@ -164,27 +165,24 @@ def _run(settings: Settings, request: ControlRequest, stdout: TextIO, stderr: Te
     if isinstance(answer, ControlReply) and answer.code is not None:
         print(f"{gateway}: {answer.text}", file=stdout if answer.code == EX_OK else stderr)
         return answer.code
-    if isinstance(answer, str):
-        print(f"{gateway}: {answer}", file=stderr)
+    if isinstance(answer, UnusableAnswer):
+        print(f"{gateway}: {answer.text}", file=stderr)
         return EX_FAILED
     print(nothing_runs(gateway, places), file=stderr)
     return EX_NOT_RUNNING
 
 
-def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | str | None:
-    """Return the reply of the agent of that gateway, or a text why there is none; None: no agent runs."""
-    failure: str | None = None
-    for path in places:
-        try:
-            text = ask(path, msgspec.json.encode(request), ANSWER_WITHIN_S)
-            answer = msgspec.json.decode(text, type=ControlReply)
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            continue
-        except PermissionError:
-            failure = f"{path} is open to the agent's own user and to root only; use sudo"
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            failure = f"{path} gives no usable answer: {error or type(error).__name__}"
-        else:
-            if answer.code is not None:
-                return answer
-    return failure
+def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | UnusableAnswer | None:
+    """Return the reply of the agent of that gateway; None: no agent runs."""
+
+    def parse(text: bytes) -> ControlReply | None:
+        reply = msgspec.json.decode(text, type=ControlReply)
+        return None if reply.code is None else reply
+
+    return ask_any(
+        places,
+        parse,
+        request=msgspec.json.encode(request),
+        timeout_s=ANSWER_WITHIN_S,
+        who_may="is open to the agent's own user and to root only; use sudo",
+    )

@@ -7,7 +7,6 @@ connect to ``status.sock``, only its user and root to ``control.sock``.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import select
@@ -15,12 +14,19 @@ import socket
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang, say
+from edge_agent.core.state_file import folder_digest, run_folder
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.local_api.status_words import STATUS
+
+Answer = TypeVar("Answer")
 
 STATUS_SOCKET = "status.sock"
 CONTROL_SOCKET = "control.sock"
@@ -36,16 +42,13 @@ def places_to_listen(
     """Paths at which a starting agent tries to listen, best first: in systemd's run directory, or without it
     in the state directory; then, if that is read-only, in private directories of the user."""
     environ = os.environ if environ is None else environ
-    run_dir = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    first = (Path(run_dir) if run_dir else state_dir) / name
+    first = (run_folder(environ) or state_dir) / name
     return [first, *_private_places(state_dir, environ, name)]
 
 
-def places_to_ask(
-    state_dir: Path, environ: Mapping[str, str] | None = None, name: str = STATUS_SOCKET
-) -> list[Path]:
+def places_to_ask(state_dir: Path, name: str = STATUS_SOCKET) -> list[Path]:
     """Paths at which an agent of this state directory may listen, whatever its environment is."""
-    first, *private = places_to_listen(state_dir, environ, name)
+    first, *private = places_to_listen(state_dir, name=name)
     return list(dict.fromkeys([first, state_dir / name, RUN_DIR / name, *private]))
 
 
@@ -71,6 +74,41 @@ def ask(path: Path, request: bytes = b"", timeout_s: float = ANSWER_TIMEOUT_S) -
         return b"".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class UnusableAnswer:
+    """An agent runs, but gives no usable answer: ``text`` says why."""
+
+    text: str
+    closed: bool = False  # this user may not connect
+
+
+def ask_any(
+    places: Sequence[Path],
+    parse: Callable[[bytes], Answer | None],
+    *,
+    request: bytes = b"",
+    timeout_s: float = ANSWER_TIMEOUT_S,
+    who_may: str,
+) -> Answer | UnusableAnswer | None:
+    """Ask at each path, and return the first answer that ``parse`` takes; None: no agent runs.
+
+    ``parse`` returns None for the answer of another gateway's agent. ``who_may`` says who may connect."""
+    failure: UnusableAnswer | None = None
+    for path in places:
+        try:
+            answer = parse(ask(path, request, timeout_s))
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            continue
+        except PermissionError:
+            failure = UnusableAnswer(f"{path} {who_may}", closed=True)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            failure = UnusableAnswer(f"{path} gives no usable answer: {error or type(error).__name__}")
+        else:
+            if answer is not None:
+                return answer
+    return failure
+
+
 def listen(places: Sequence[Path], mode: int) -> tuple[socket.socket, Path]:
     """Listen at the first usable path. Returns the socket and the path; ``mode`` is the file mode.
 
@@ -87,9 +125,7 @@ def listen(places: Sequence[Path], mode: int) -> tuple[socket.socket, Path]:
 
 def _private_places(state_dir: Path, environ: Mapping[str, str], name: str) -> list[Path]:
     user = os.geteuid()
-    # One user may run several agents: the digest distinguishes their state directories.
-    digest = hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
-    name = f"{Path(name).stem}-{digest}.sock"
+    name = f"{Path(name).stem}-{folder_digest(state_dir)}.sock"
     session = environ.get("XDG_RUNTIME_DIR")
     folders = [Path(session) / "edge-agent"] if session else []
     folders += [Path(f"/run/user/{user}/edge-agent"), Path(tempfile.gettempdir()) / f"edge-agent-{user}"]
@@ -171,7 +207,7 @@ IDLE_S = 10.0
 
 
 class LocalServer:
-    """Passes each connection to ``answer``, which may raise OSError.
+    """A server of one socket: ``serve`` handles one connection.
 
     One read or write of the connection blocks for at most ``ANSWER_TIMEOUT_S``."""
 
@@ -179,7 +215,6 @@ class LocalServer:
         self,
         name: str,
         places: Sequence[Path],
-        answer: Callable[[socket.socket], None],
         *,
         mode: int,
         idle_s: float = IDLE_S,
@@ -188,7 +223,6 @@ class LocalServer:
         socket that was removed is created again after ``idle_s``."""
         self._name = name
         self._places = places
-        self._answer = answer
         self._mode = mode
         self._idle_s = idle_s
         self._path: Path | None = None
@@ -196,7 +230,7 @@ class LocalServer:
         # A pair of sockets that wakes the loop: shutdown() does not wake a Unix listener.
         self._asleep: socket.socket | None = None
         self._alarm: socket.socket | None = None
-        self.loop = SupervisedThread(name, self._serve, max_silence_s=3 * IDLE_S)
+        self.loop = SupervisedThread(name, self._run, max_silence_s=3 * IDLE_S)
 
     def start(self) -> None:
         """Bind and serve. Raises EdgeAgentError when another agent listens there, or no path is usable."""
@@ -220,7 +254,11 @@ class LocalServer:
             with contextlib.suppress(OSError):  # the disk may be gone; the next start replaces the socket
                 self._path.unlink()
 
-    def _serve(self, loop: SupervisedThread) -> None:
+    def serve(self, client: socket.socket) -> None:
+        """Answer one client. It may raise OSError."""
+        raise NotImplementedError
+
+    def _run(self, loop: SupervisedThread) -> None:
         asleep = self._asleep
         assert asleep is not None
         while not loop.wait(0.0):
@@ -251,6 +289,6 @@ class LocalServer:
         with client:
             client.settimeout(ANSWER_TIMEOUT_S)
             try:
-                self._answer(client)
+                self.serve(client)
             except OSError as error:
                 log.debug("%s: the client closed the connection: %s", self._name, error)

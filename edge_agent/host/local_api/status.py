@@ -1,4 +1,4 @@
-"""``edge-agent status``: reads the status document of a running agent from a Unix socket, and prints it.
+"""The document on the status socket of a running agent, and ``edge-agent status``, which prints it.
 
 One document per connection, without a request: connect, read to the end. See docs/reference/heartbeat.md.
 """
@@ -6,11 +6,12 @@ One document per connection, without a request: connect, read to the end. See do
 from __future__ import annotations
 
 import json
+import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import msgspec
 
@@ -19,9 +20,56 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_NOT_RUNNING, EX_OK
 from edge_agent.core.languages import Lang
 from edge_agent.core.problems.problem import encode_text
-from edge_agent.host.local_api.local_socket import IDLE_S, LocalServer, ask, nothing_runs, places_to_ask
-from edge_agent.host.local_api.status_document import StatusDocument
+from edge_agent.host.local_api.local_socket import (
+    IDLE_S,
+    LocalServer,
+    UnusableAnswer,
+    ask_any,
+    nothing_runs,
+    places_to_ask,
+)
 from edge_agent.host.local_api.status_text import status_text
+from edge_agent.wire import Heartbeat, Message, ShadowReport
+
+
+class StatusDocument(Message, frozen=True, kw_only=True):
+    """The heartbeat, and the gateway that it belongs to."""
+
+    schema: Literal["status/1"] = "status/1"
+    gateway: str
+    ward: str
+    name: str
+    timezone: str
+    profile: str
+    pid: int
+    details: dict[str, str]  # camera id -> one human line, without secrets
+    heartbeat: Heartbeat
+    connected: bool = False  # is there a session with a broker
+    ward_name: str = ""  # for people; empty: the id is shown
+    shadow: ShadowReport | None = None  # figures of the model that is or was in shadow mode
+
+
+def status_document(
+    settings: Settings,
+    heartbeat: Heartbeat,
+    details: Mapping[str, str],
+    *,
+    connected: bool = False,
+    shadow: ShadowReport | None = None,
+) -> StatusDocument:
+    return StatusDocument(
+        gateway=settings.gateway.id,
+        ward=settings.gateway.ward,
+        name=settings.gateway.name,
+        timezone=settings.gateway.timezone.key,
+        profile=settings.profile.name,
+        pid=os.getpid(),
+        details={camera: text for camera, text in details.items() if text},
+        heartbeat=heartbeat,
+        connected=connected,
+        ward_name=settings.gateway.ward_name,
+        shadow=shadow,
+    )
 
 
 class StatusServer(LocalServer):
@@ -30,10 +78,10 @@ class StatusServer(LocalServer):
     def __init__(
         self, places: Sequence[Path], document: Callable[[], StatusDocument], idle_s: float = IDLE_S
     ) -> None:
-        super().__init__("status", places, self._send_document, mode=0o660, idle_s=idle_s)
+        super().__init__("status", places, mode=0o660, idle_s=idle_s)
         self._document = document
 
-    def _send_document(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
         client.sendall(msgspec.json.encode(self._document(), enc_hook=encode_text))
 
 
@@ -49,22 +97,16 @@ class StatusResult:
 
 def ask_status(settings: Settings) -> StatusResult:
     """Query the agent of this state directory and this gateway id."""
-    result = StatusResult()
-    for path in places_to_ask(settings.state_dir):
-        try:
-            answer = ask(path)
-            document = msgspec.json.decode(answer, type=StatusDocument)
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-            continue
-        except PermissionError:
-            failure = f"{path} is not open to this user; use sudo, or join the socket's group"
-            result = StatusResult(failure=failure, closed=True)
-        except (OSError, msgspec.DecodeError) as error:
-            result = StatusResult(failure=f"{path} gives no usable answer: {error or type(error).__name__}")
-        else:
-            if document.gateway == settings.gateway.id:
-                return StatusResult(document, answer)
-    return result
+
+    def parse(answer: bytes) -> StatusResult | None:
+        document = msgspec.json.decode(answer, type=StatusDocument)
+        return StatusResult(document, answer) if document.gateway == settings.gateway.id else None
+
+    who_may = "is not open to this user; use sudo, or join the socket's group"
+    result = ask_any(places_to_ask(settings.state_dir), parse, who_may=who_may)
+    if isinstance(result, UnusableAnswer):
+        return StatusResult(failure=result.text, closed=result.closed)
+    return result or StatusResult()
 
 
 def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lang = "en") -> int:
@@ -76,14 +118,13 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lan
     gateway = settings.gateway.id
     result = ask_status(settings)
     if result.document is not None:
-        print(_pretty(result.answer) if as_json else status_text(result.document, lang), file=stdout)
+        if as_json:
+            print(json.dumps(json.loads(result.answer), indent=2, ensure_ascii=False), file=stdout)
+        else:
+            print(status_text(result.document, lang), file=stdout)
         return EX_OK
     if result.failure is not None:
         print(f"{gateway}: {result.failure}", file=stdout)
         return EX_FAILED
     print(nothing_runs(gateway, places_to_ask(settings.state_dir), lang), file=stdout)
     return EX_NOT_RUNNING
-
-
-def _pretty(answer: bytes) -> str:
-    return json.dumps(json.loads(answer), indent=2, ensure_ascii=False)

@@ -27,7 +27,7 @@ from edge_agent.wire import (
 )
 
 if TYPE_CHECKING:
-    from edge_agent.host.local_api.status_document import StatusDocument
+    from edge_agent.host.local_api.status import StatusDocument
 
 
 def status_text(document: StatusDocument, lang: Lang = "en") -> str:

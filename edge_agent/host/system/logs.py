@@ -103,17 +103,14 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": self._masker.mask(message),
         }
-        camera = getattr(record, "camera", None) or self._camera_of(message)
+        head, colon, _ = message.partition(":")
+        camera = getattr(record, "camera", None) or (head if colon and head in self._camera_ids else None)
         if camera:
             line["camera"] = str(camera)
         if record.exc_info:
             line["exception"] = self._masker.mask(self.formatException(record.exc_info))
         text = msgspec.json.encode(line).decode()
         return prefixed(text, record.levelno) if self._journal else text
-
-    def _camera_of(self, message: str) -> str | None:
-        head, colon, _ = message.partition(":")
-        return head if colon and head in self._camera_ids else None
 
 
 class LogTail(logging.Handler):

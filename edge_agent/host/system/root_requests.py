@@ -1,4 +1,4 @@
-"""Requests to root's programs: an empty file starts a systemd path unit (docs/design/commands.md).
+"""Requests to root's programs: a file starts a systemd path unit (docs/design/commands.md, update.md).
 
 Root's program deletes the file, decides by itself, and may leave an answer in a folder of its own.
 """
@@ -6,15 +6,29 @@ Root's program deletes the file, decides by itself, and may leave an answer in a
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import msgspec
 
 from edge_agent.core.state_file import create_file
+from edge_agent.wire import UpdateHealth
+
+_Record = TypeVar("_Record", bound=msgspec.Struct)
 
 RUN = Path("run/edge-agent")
-MAX_BYTES = 10_000
+MAX_BYTES = 100_000
+
+
+def _read(path: Path, kind: type[_Record]) -> _Record | None:
+    """Read what root's program has written; None without it, or when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(MAX_BYTES), type=kind)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 class RootAnswer(msgspec.Struct, frozen=True):
@@ -50,8 +64,96 @@ class RootRequest:
 
     def answer(self) -> RootAnswer | None:
         """Return the last answer of this boot; None without one, or when it cannot be read."""
-        try:
-            with self._answer.open("rb") as file:
-                return msgspec.json.decode(file.read(MAX_BYTES), type=RootAnswer)
-        except (OSError, msgspec.DecodeError):
-            return None
+        return _read(self._answer, RootAnswer)
+
+
+SETTINGS = Path("etc/edge-agent/update.json")
+STATUS_FILE = Path("var/lib/edge-agent-update/told.json")
+REQUEST = RUN / "requests/update"
+RELEASES = Path("opt/edge-agent")
+MAX_REASON_LENGTH = 200
+"""Limit in a heartbeat; the reply to the command has the whole text."""
+
+
+class UpdateProgressRecord(msgspec.Struct, frozen=True):
+    """The update in progress."""
+
+    id: str  # of the command; empty for an update that the gateway fetched by itself
+    version: str
+    phase: Literal["fetching", "installing", "trial"]
+    until: str | None = None  # latest end of the trial
+
+
+class UpdateResultRecord(msgspec.Struct, frozen=True):
+    """The outcome of the last update."""
+
+    id: str
+    version: str
+    outcome: Literal["in-force", "reverted", "refused"]  # refused: not installed
+    text: str
+    time: str
+
+
+class UpdateStatusRecord(msgspec.Struct, frozen=True):
+    now: UpdateProgressRecord | None = None
+    last: UpdateResultRecord | None = None
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    ca_file: str = ""
+
+
+class RootUpdate:
+    """The files that the agent exchanges with root's program. Thread-safe; each call uses one small file."""
+
+    def __init__(self, sysroot: Path = Path("/")) -> None:
+        self._settings = sysroot / SETTINGS
+        self._status_file = sysroot / STATUS_FILE
+        self._request = sysroot / REQUEST
+        self.releases = sysroot / RELEASES
+
+    @property
+    def is_available(self) -> bool:
+        """Whether root's program is set up on this gateway."""
+        return self._settings.exists()
+
+    @property
+    def ca_file(self) -> str | None:
+        """CA file of the release server; None: the system's CAs."""
+        found = _read(self._settings, _Settings)
+        return None if found is None else found.ca_file or None
+
+    def status(self) -> UpdateStatusRecord:
+        return _read(self._status_file, UpdateStatusRecord) or UpdateStatusRecord()
+
+    def has(self, version: str) -> bool:
+        """Whether that release is completely installed."""
+        return (self.releases / version / ".complete").exists()
+
+    def ask(self, id_: str, manifest: str, signature: str) -> None:
+        """Write a request; root's program starts at once. Raises OSError."""
+        folder = self._request.parent
+        folder.mkdir(exist_ok=True)
+        # Root's program runs without capabilities: it deletes the request as a member of the agent's group.
+        folder.chmod(0o770)
+        new = self._request.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(create_file(new, os.O_WRONLY, 0o640), "w", encoding="utf-8") as file:
+            json.dump({"id": id_, "manifest": manifest, "signature": signature}, file)
+        new.replace(self._request)
+
+    def withdraw(self) -> None:
+        with contextlib.suppress(OSError):
+            self._request.unlink(missing_ok=True)
+
+    def health(self) -> UpdateHealth:
+        status = self.status()
+        reverted = status.last if status.last is not None and status.last.outcome == "reverted" else None
+        return UpdateHealth(
+            version=None if status.now is None else status.now.version,
+            phase=None if status.now is None else status.now.phase,
+            until=None if status.now is None else status.now.until,
+            reverted=None if reverted is None else reverted.version,
+            reverted_at=None if reverted is None else reverted.time,
+            why=None if reverted is None else reverted.text[:MAX_REASON_LENGTH],
+        )

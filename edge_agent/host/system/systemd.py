@@ -58,8 +58,8 @@ class Systemd:
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={microseconds}")
 
-    def stopping(self, status: str = "stopping") -> None:
-        self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")
+    def stopping(self) -> None:
+        self._send("STOPPING=1\nSTATUS=stopping")
 
     def _send(self, message: str) -> None:
         if not self._address:

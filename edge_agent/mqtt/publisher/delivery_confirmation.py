@@ -78,21 +78,21 @@ class ConfirmPort(Protocol):
 
 
 class DeliveryConfirmation:
-    """The publisher's thread uses it; any thread may read the counters. ``rate`` limits the resends."""
+    """The publisher's thread uses it; any thread may read the counters."""
 
     def __init__(
         self,
         outbox: ConfirmPort,
         clock: Clock,
         limits: ResendLimits,
-        confirmed: Callable[[wire.Ack], None] = lambda _: None,
+        confirmed: Callable[[wire.Ack], None],
     ) -> None:
         """``confirmed`` is called with every confirmation of a known epoch."""
         self._confirmed = confirmed
         self.resends = 0
         self.ignored_acks = 0
         self.confirmed_mono: float | None = None  # when the centre last confirmed something that waited
-        self.rate = SendRate(limits.per_s, limits.burst)
+        self._rate = SendRate(limits.per_s, limits.burst)
         self._outbox = outbox
         self._clock = clock
         self._limits = limits
@@ -112,7 +112,7 @@ class DeliveryConfirmation:
     def resends_allowed(self) -> int:
         """How many events may be sent now that were sent before or are of an earlier run."""
         now = self._clock.monotonic()
-        allowed = self._breaker.allowed(self.rate.available(now), 0, now)
+        allowed = self._breaker.allowed(self._rate.available(now), 0, now)
         self._held_back = not allowed and not self._breaker.is_open
         return allowed
 
@@ -132,7 +132,7 @@ class DeliveryConfirmation:
         """How soon more of the backlog may be sent; None: only after another event. Each delay is returned
         once."""
         held_back, self._held_back = self._held_back, False
-        return self.rate.wait_s if held_back else None
+        return self._rate.wait_s if held_back else None
 
     # --- what was sent ---
 
@@ -148,7 +148,7 @@ class DeliveryConfirmation:
         if not event.resend:
             return
         self.resends += 1
-        self.rate.count_sent(1)
+        self._rate.count_sent(1)
         self._held_back = True
         now = self._clock.monotonic()
         self._breaker.failed(now)

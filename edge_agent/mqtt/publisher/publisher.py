@@ -27,15 +27,15 @@ from edge_agent.mqtt.publisher.sender import OutboxPort, RepliesPort, Sender
 from edge_agent.mqtt.session.broker_session import (
     BrokerSession,
     ConnectionAttempt,
+    ReconnectSchedule,
     SessionEnded,
     SessionSignal,
 )
 from edge_agent.mqtt.session.client import BrokerConnection, MqttMessage
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
 from edge_agent.mqtt.session.signal_queue import Connected, MessageReceived, PublishAcked, Subscribed
 from edge_agent.mqtt.session.tcp_traffic import TrafficCounter
 from edge_agent.mqtt.tls.rotation import CertificateRotation
-from edge_agent.uplink.send_limiter import SendLimiter, SendRate
+from edge_agent.uplink.send_limiter import SendLimiter
 from edge_agent.uplink.usage import DataUsage
 from edge_agent.wire.topics import DownMessage, GatewayTopics
 
@@ -117,7 +117,7 @@ class Publisher:
         self._abrupt = False
         self._restart_wanted = False  # flags need no lock
         self._break_wanted = False
-        self._birth_wanted = False  # the inventory has changed since it was sent; a flag needs no lock
+        self._birth_wanted = False  # the inventory has changed since it was sent
         self._heartbeat_lock = threading.Lock()  # protects the next line
         self._heartbeat: bytes | None = None  # the newest one, until it is sent
 
@@ -171,11 +171,6 @@ class Publisher:
         """Id of the present or latest session, for the heartbeat."""
         return self._session.id
 
-    @property
-    def resend_rate(self) -> SendRate | None:
-        """The rate limit of resends; None: the PUBACK is the delivery and nothing is resent."""
-        return self._confirmation.rate if self._confirmation is not None else None
-
     def health(self) -> wire.MqttHealth:
         today, month = self._usage.totals()
         confirmation = self._confirmation
@@ -210,7 +205,10 @@ class Publisher:
                 self._outbox.wait_for_work(self._wait_s())
                 self._handle_signals()
             if self._session.online and not self._abrupt:
-                published = self._publish_last_state(self._last_state())
+                last = self._state_message("stopped", "agent stopped")
+                if self._failed is not None:
+                    last = self._state_message("offline", f"agent failed: {masked(self._failed)}")
+                published = self._publish_last_state(last)
         finally:
             # With a DISCONNECT the broker drops the will. Without a published last state, the gateway would
             # then look online for ever.
@@ -223,9 +221,14 @@ class Publisher:
         self._rotation.check_files(now)
         try:
             if self._restart_wanted:
-                self._restart_attempts()
+                self._restart_wanted = False
+                if not self._session.online:
+                    self._drop_connection(say_goodbye=False)
+                    self._session.start_over()
             if self._break_wanted:
-                self._cut_connection()
+                self._break_wanted = False
+                if self._session.connection is not None:
+                    self._session.connection.break_connection()
             self._session.advance()
             if (connection := self._session.connection) and self._session.online and not self._session.broken:
                 self._run_session(connection, now)
@@ -234,17 +237,6 @@ class Publisher:
         if now - self._settled_mono >= TICK_S:
             self._settle_traffic(self._session.connection)
         self._usage.save_if_due()
-
-    def _restart_attempts(self) -> None:
-        self._restart_wanted = False
-        if not self._session.online:
-            self._drop_connection(say_goodbye=False)
-            self._session.start_over()
-
-    def _cut_connection(self) -> None:
-        self._break_wanted = False
-        if self._session.connection is not None:
-            self._session.connection.break_connection()
 
     def _wait_s(self) -> float:
         if self._session.connection is None or self._session.broken:
@@ -365,11 +357,6 @@ class Publisher:
         self._birth_wanted = False  # before it is made: a change meanwhile asks for another
         birth = MqttMessage(self._topics.birth, self._birth(self._session.id), retain=self._session.retains)
         self._sender.send_own("birth", birth)
-
-    def _last_state(self) -> MqttMessage:
-        if self._failed is None:
-            return self._state_message("stopped", "agent stopped")
-        return self._state_message("offline", f"agent failed: {masked(self._failed)}")
 
     def _publish_last_state(self, message: MqttMessage) -> bool:
         """Send the waiting replies, the cameras' last events and the last state, and wait a moment for their

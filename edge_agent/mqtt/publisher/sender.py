@@ -104,26 +104,26 @@ class Sender:
         topics: GatewayTopics,
         usage: DataUsage,
         clock: Clock,
-        limiter: SendLimiter | None = None,
-        replies: RepliesPort | None = None,
-        confirmation: DeliveryConfirmation | None = None,
-        self_test: SelfTest | None = None,
+        limiter: SendLimiter,
+        replies: RepliesPort | None,
+        confirmation: DeliveryConfirmation | None,
+        self_test: SelfTest,
     ) -> None:
         self.window = Window()
-        self._self_test = self_test
-        self.confirmation = confirmation
         self.refused = 0
+        self.counted_bytes = 0  # of events, replies, media and heartbeats on the present connection
         self._outbox = outbox
         self._topics = topics
         self._usage = usage
         self._replies = replies
         self._clock = clock
-        self._limiter = limiter or SendLimiter(clock)
+        self._limiter = limiter
+        self._confirmation = confirmation
+        self._self_test = self_test
         self._event_breaker = CircuitBreaker(after=WINDOW, every_s=60.0)
         self._media_breaker = CircuitBreaker(after=2, every_s=900.0)
         self._connection: BrokerConnection | None = None
         self._maximum_packet_bytes: int | None = None
-        self._counted_bytes = 0
         self._own: deque[tuple[str, MqttMessage]] = deque()  # own messages without room in the window
         self._media_attempts: dict[str, int] = {}  # in the order of their last deferral
         self._without_subscriber: set[str] = set()  # streams whose latest message had no subscriber
@@ -139,18 +139,13 @@ class Sender:
         """Whether a message of ``send_own`` could not be sent yet."""
         return bool(self._own)
 
-    @property
-    def counted_bytes(self) -> int:
-        """Packet bytes of events, media and heartbeats on the present connection."""
-        return self._counted_bytes
-
     def begin(self, connection: BrokerConnection, limits: Connected) -> None:
         self._connection = connection
         self._maximum_packet_bytes = limits.maximum_packet_size
-        self._counted_bytes = 0
+        self.counted_bytes = 0
         self._reported_reasons.clear()
-        if self.confirmation is not None:
-            self.confirmation.begin_session()
+        if self._confirmation is not None:
+            self._confirmation.begin_session()
         self._own.clear()
         self.window.clear()
         self.window.limit = min(WINDOW, limits.receive_maximum)
@@ -159,14 +154,14 @@ class Sender:
         """Forget what was in flight: it is pending again at once, unless the broker blamed a message for the
         end."""
         if reason in BLAMES_MESSAGE:
-            for event in self.window.events:
+            for event in self.window.in_flight(StoredEvent):
                 self._defer(event)
-        for probe in self.window.probes:
-            self._probed(probe, None)
+        for probe in self.window.in_flight(AccessProbe):
+            self._self_test.lost(probe)
         self._own.clear()
         self.window.clear()
         self._connection = None
-        self._counted_bytes = 0
+        self.counted_bytes = 0
 
     def send_own(self, name: str, message: MqttMessage) -> None:
         """Send state or birth: QoS 1, retained, not from the outbox.
@@ -201,18 +196,18 @@ class Sender:
         self._fill_probe()
         self.fill_replies()
         events_wait = self.fill_events()
-        blocked = events_wait or self.window.has_media or not self._limiter.allows_media()
+        blocked = events_wait or self.window.in_flight(Media) or not self._limiter.allows_media()
         room = 0 if blocked else self.window.free_for_others
         if not self._media_breaker.allowed(room, 0, self._clock.monotonic()):
             return
-        if self.confirmation is not None and not self.confirmation.picture_allowed():
+        if self._confirmation is not None and not self._confirmation.picture_allowed():
             return
         if (media := self._outbox.pending_media()) is not None:
             self._send(TrafficClass.MEDIA, media, self._media_message(media))
 
     def _fill_probe(self) -> None:
         """Send the next probe of a self-test: a few bytes, while an operator waits for the result."""
-        if self._self_test is None or not self.window.free_for_others:
+        if not self.window.free_for_others:
             return
         if (probe := self._self_test.take_probe()) is not None:
             assert self._connection is not None
@@ -224,7 +219,7 @@ class Sender:
         """Send the replies that wait: a program waits for them, and they are few. Alarms keep a place of
         their own."""
         while self._replies is not None and self.window.free_for_others:
-            reply = self._replies.pending(self.window.replies)
+            reply = self._replies.pending({sent.number for sent in self.window.in_flight(WaitingReply)})
             if reply is None:
                 return
             assert self._connection is not None
@@ -240,7 +235,7 @@ class Sender:
         sent = self.window.take(signal.packet_id)
         if sent is None:
             return
-        if self._self_test is not None and isinstance(sent, StoredEvent):
+        if isinstance(sent, StoredEvent):
             self._self_test.event_acked(sent.key, signal.reason)
         if isinstance(sent, str):
             if signal.reason >= 0x80:
@@ -248,7 +243,7 @@ class Sender:
         elif isinstance(sent, WaitingReply):
             self._answered(sent, signal.reason)
         elif isinstance(sent, AccessProbe):
-            self._probed(sent, signal.reason)
+            self._self_test.answered(sent, signal.reason)
         elif signal.reason == SUCCESS:
             self._delivered(sent)
         else:
@@ -260,7 +255,7 @@ class Sender:
         allowed = self._event_breaker.allowed(free, len(in_flight), self._clock.monotonic())
         if not allowed:
             return free == 0
-        max_resends = sys.maxsize if self.confirmation is None else self.confirmation.resends_allowed()
+        max_resends = sys.maxsize if self._confirmation is None else self._confirmation.resends_allowed()
         for number, event in enumerate(self._outbox.pending(allowed + 1, in_flight, max_resends)):
             # They are ordered by priority: if there is no room for this one, there is none for the rest.
             if number == allowed or not (self.window.accepts(event) and self._limiter.allows(event)):
@@ -295,12 +290,12 @@ class Sender:
         packet_id = self._connection.publish(message)
         self.window.add(packet_id, item, size_bytes, self._clock.monotonic())
         self._count(kind, size_bytes)
-        if self.confirmation is None:
+        if self._confirmation is None:
             return
         if isinstance(item, StoredEvent):
-            self.confirmation.event_sent(item)
+            self._confirmation.event_sent(item)
         else:
-            self.confirmation.picture_sent(item)
+            self._confirmation.picture_sent(item)
 
     def _too_large(self, size_bytes: int) -> bool:
         """Whether the broker would end the connection for a packet of this size, and again after every
@@ -309,26 +304,27 @@ class Sender:
 
     def _delivered(self, item: StoredEvent | Media) -> None:
         self._breaker_of(item).succeeded()
-        self._report_subscriber(item)
-        if self.confirmation is not None:
-            self._at_broker(self.confirmation, item)
+        stream = _subscription_text(item)
+        if stream in self._without_subscriber:
+            self._without_subscriber.discard(stream)
+            log.info("mqtt: somebody subscribes to the %s again", stream)
+        if self._confirmation is not None:
+            if isinstance(item, StoredEvent):
+                self._confirmation.event_at_broker(item)
+            else:
+                self._confirmation.picture_at_broker(item)
         elif isinstance(item, StoredEvent):
             self._outbox.delivered(item.sequence, item.epoch)
         else:
             self._media_attempts.pop(item.media_id, None)
             self._outbox.media_delivered(item.media_id)
 
-    def _at_broker(self, confirmation: DeliveryConfirmation, item: StoredEvent | Media) -> None:
-        if isinstance(item, StoredEvent):
-            confirmation.event_at_broker(item)
-        else:
-            confirmation.picture_at_broker(item)
-
     def _not_delivered(self, item: StoredEvent | Media, reason: int) -> None:
-        if reason == NO_SUBSCRIBER:
-            self._report_no_subscriber(item)
-        else:
+        if reason != NO_SUBSCRIBER:
             self._refused(item, reason)
+        elif (stream := _subscription_text(item)) not in self._without_subscriber:
+            self._without_subscriber.add(stream)
+            log.warning("mqtt: nobody subscribes to the %s; kept, next try in 60 s or more", stream)
         self._defer(item)
         self._breaker_of(item).failed(self._clock.monotonic())
 
@@ -339,15 +335,6 @@ class Sender:
             self._refused(reply, reason)
         if self._replies is not None:
             self._replies.delivered(reply.number)
-
-    def _probed(self, probe: AccessProbe, reason: int | None) -> None:
-        """``reason``: of the PUBACK; None: the connection ended before the PUBACK."""
-        if self._self_test is None:
-            return
-        if reason is None:
-            self._self_test.lost(probe)
-        else:
-            self._self_test.answered(probe, reason)
 
     def _breaker_of(self, item: StoredEvent | Media) -> CircuitBreaker:
         return self._event_breaker if isinstance(item, StoredEvent) else self._media_breaker
@@ -362,18 +349,6 @@ class Sender:
         if len(self._media_attempts) > REMEMBERED_PICTURES:
             del self._media_attempts[next(iter(self._media_attempts))]
         self._outbox.media_deferred(item.media_id, now + deferral_s(attempts))
-
-    def _report_no_subscriber(self, item: StoredEvent | Media) -> None:
-        stream = _subscription_text(item)
-        if stream not in self._without_subscriber:
-            log.warning("mqtt: nobody subscribes to the %s; kept, next try in 60 s or more", stream)
-        self._without_subscriber.add(stream)
-
-    def _report_subscriber(self, item: StoredEvent | Media) -> None:
-        stream = _subscription_text(item)
-        if stream in self._without_subscriber:
-            log.info("mqtt: somebody subscribes to the %s again", stream)
-        self._without_subscriber.discard(stream)
 
     def _refused(self, item: Sent, reason: int) -> None:
         """Log a refusal once for each session and reason: a broker that refuses one message mostly refuses
@@ -392,7 +367,7 @@ class Sender:
         )
 
     def _count(self, kind: TrafficClass, size_bytes: int) -> None:
-        self._counted_bytes += size_bytes
+        self.counted_bytes += size_bytes
         self._limiter.count_sent(size_bytes)
         self._usage.sent(kind, size_bytes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from edge_agent.core.delivery import Media, StoredEvent, WaitingReply
 from edge_agent.core.model import Severity
@@ -45,6 +46,9 @@ Sent = StoredEvent | Media | WaitingReply | AccessProbe | str
 def deferral_s(attempts: int, first_s: float = FIRST_DEFERRAL_S) -> float:
     """Delay before an undelivered message is sent again: 60 s, doubling to 15 min."""
     return min(MAX_DEFERRAL_S, first_s * 2.0 ** min(attempts, 10))
+
+
+_Kind = TypeVar("_Kind", StoredEvent, Media, WaitingReply, AccessProbe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +95,9 @@ class Window:
         alarm = event.priority >= Severity.ALARM.number
         return (self.free_for_alarms if alarm else self.free_for_others) > 0
 
-    @property
-    def events(self) -> tuple[StoredEvent, ...]:
-        return tuple(entry.sent for entry in self._in_flight.values() if isinstance(entry.sent, StoredEvent))
-
-    @property
-    def has_media(self) -> bool:
-        return any(isinstance(entry.sent, Media) for entry in self._in_flight.values())
-
-    @property
-    def probes(self) -> tuple[AccessProbe, ...]:
-        return tuple(entry.sent for entry in self._in_flight.values() if isinstance(entry.sent, AccessProbe))
-
-    @property
-    def replies(self) -> frozenset[int]:
-        """Numbers of the replies in flight."""
-        return frozenset(
-            entry.sent.number for entry in self._in_flight.values() if isinstance(entry.sent, WaitingReply)
-        )
+    def in_flight(self, kind: type[_Kind]) -> list[_Kind]:
+        """The messages of this kind."""
+        return [entry.sent for entry in self._in_flight.values() if isinstance(entry.sent, kind)]
 
     @property
     def keys(self) -> frozenset[tuple[int, str]]:

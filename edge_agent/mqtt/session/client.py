@@ -23,7 +23,7 @@ from edge_agent.mqtt import connect_errors as causes
 from edge_agent.mqtt.session.paho_client import KEEPALIVE_S, ConnectionCallbacks, ReportingClient
 from edge_agent.mqtt.session.signal_queue import SignalQueue
 from edge_agent.mqtt.session.tcp_traffic import Traffic, peer_received_all
-from edge_agent.mqtt.tls.tls import make_context
+from edge_agent.mqtt.tls.certificates import make_context
 
 CONNECT_TIMEOUT_S = 10
 """For each address of the name, and again for the TLS handshake."""
@@ -88,7 +88,6 @@ class BrokerConnection:
         terms: ConnectionTerms = GATEWAY_TERMS,
     ) -> None:
         self.broker = broker
-        self.session = session
         self._settings = settings
         self._clock_trusted = clock_trusted
         self._terms = terms

@@ -1,31 +1,101 @@
-"""The certificates of the broker connection: their dates and names, and whether a slot of them can work.
+"""The TLS contexts of the broker connection, and its certificates: dates, names, and whether they can work.
 
-OpenSSL reads them in a TLS handshake of the process with itself: ``ssl`` gives a certificate's dates only for
-a peer, and the certificate module of ``cryptography`` would cost a running agent 8.5 MB.
-
-The first slot is the files that ``mqtt`` names in the configuration. The next slot is the folder ``next``
-beside ``mqtt.cert_file``, with files of the same names; a file that it lacks is used from the first slot.
-When the next slot is in force, root moves its files over the first slot one by one; the certificate in use is
-the same before, during and after the move. See docs/design/certificates.md.
+OpenSSL reads the certificates in a TLS handshake of the process with itself: ``ssl`` gives a certificate's
+dates only for a peer, and the certificate module of ``cryptography`` would cost a running agent 8.5 MB.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
+import select
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
 from edge_agent.config.model.settings import Mqtt
-from edge_agent.core.state_file import read_record
 from edge_agent.mqtt.connect_errors import CertificateFileError
-from edge_agent.mqtt.tls.tls import load_certificate, trust_context
+
+
+def make_context(settings: Mqtt) -> ssl.SSLContext:
+    """TLS 1.2 or newer; checks certificate and host name, and presents our certificate when there is one.
+
+    A new context is made for every attempt, so that a renewed certificate is used without a restart. Without
+    ``ca_file`` the system's trust store decides. Raises CertificateFileError, which names the file.
+    """
+    context = trust_context(settings.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _VerdictSocket
+    if settings.cert_file is not None:
+        load_certificate(context, settings.cert_file, settings.key_file)
+    return context
+
+
+VERDICT_TIMEOUT_S = 2.0
+"""Longest wait for the broker's verdict on our certificate: a round trip, or this when the broker stays
+silent."""
+
+
+class _VerdictSocket(ssl.SSLSocket):
+    """Waits for the broker's verdict on our certificate, and closes itself when it is bad: paho would leak
+    the socket of a failed handshake."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+            if self.version() == "TLSv1.3":
+                self._wait_for_verdict()
+        except OSError:
+            self.close()
+            raise
+
+    def _wait_for_verdict(self) -> None:
+        """Raise the SSLError of the broker's alert, if the broker sends one.
+
+        With TLS 1.3 our handshake ends before the broker has checked our certificate (RFC 8446, 2). If we had
+        sent CONNECT by then, the broker's close would reset the connection and the alert would be lost. A
+        broker that accepts the certificate sends its session tickets first; none speaks MQTT first.
+        """
+        if not select.select([self], [], [], VERDICT_TIMEOUT_S)[0]:
+            return
+        timeout_s = self.gettimeout()
+        self.setblocking(False)
+        try:
+            self.recv(1)
+        except ssl.SSLWantReadError:
+            self.settimeout(timeout_s)
+            return
+        raise ConnectionError("closed before the sign-on")
+
+
+def trust_context(ca_file: Path | None) -> ssl.SSLContext:
+    """A client context that trusts ``ca_file``, or the system's store for None.
+
+    Raises CertificateFileError.
+    """
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except ssl.SSLError as error:
+        raise CertificateFileError(f"mqtt.ca_file {ca_file} holds no certificate") from error
+    except OSError as error:
+        raise CertificateFileError(f"mqtt.ca_file {ca_file} cannot be read: {error.strerror}") from error
+
+
+def load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
+    """Raises CertificateFileError for files that cannot be used."""
+    try:
+        # An encrypted key would make OpenSSL ask on the terminal: answer with an empty password.
+        context.load_cert_chain(cert_file, key_file, password="")
+    except ssl.SSLError as error:
+        raise CertificateFileError(
+            f"mqtt.cert_file {cert_file} and mqtt.key_file {key_file} are no usable pair of certificate and "
+            f"unencrypted key: {(error.reason or str(error)).replace('_', ' ').lower()}"
+        ) from error
+    except OSError as error:
+        raise CertificateFileError(
+            f"mqtt.cert_file {cert_file} or mqtt.key_file {key_file} cannot be read: {error.strerror}"
+        ) from error
+
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, include/openssl/x509_vfy.h; ``ssl`` has no name for it."""
@@ -77,7 +147,8 @@ def find_fault(slot: Mqtt, other: Mqtt, gateway: str, clock_trusted: bool) -> st
     if name != gateway:
         return f"{slot.cert_file} is {name}'s and not {gateway}'s"
     strict = slot.ca_file is not None and _refusal(other, False) is None
-    return _refusal(slot if strict else _as_own_ca(slot), clock_trusted)
+    # With the certificate as its own CA only dates and purpose are checked.
+    return _refusal(slot if strict else replace(slot, ca_file=slot.cert_file), clock_trusted)
 
 
 def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
@@ -140,11 +211,6 @@ def _handshake_in_memory(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]
     return found
 
 
-def _as_own_ca(slot: Mqtt) -> Mqtt:
-    """``slot`` with its certificate as its own CA: then only dates and purpose are checked."""
-    return replace(slot, ca_file=slot.cert_file)
-
-
 def _common_name(certificate: dict[str, Any]) -> str:
     names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
     return names[-1] if names else "nobody"
@@ -156,65 +222,3 @@ def _validity(certificate: dict[str, Any]) -> CertificateValidity:
 
 def _time(text: str) -> datetime:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)
-
-
-NEXT_FOLDER = "next"
-PROVEN_FILE = "certificates.json"
-"""In the state directory; root's program reads it too (ansible/roles/pki/files/edge_certificates.py)."""
-
-
-class ProvenCertificate(Struct, frozen=True):
-    """A record on disk. ``proven``: fingerprint of the slot that the broker last accepted."""
-
-    proven: str = ""
-
-
-def next_slot(first: Mqtt) -> Mqtt | None:
-    """``first`` with the files of the next slot; None when there is no next slot or it has the same
-    content."""
-    if first.cert_file is None:
-        return None
-    folder = first.cert_file.parent / NEXT_FOLDER
-
-    def of(path: Path | None) -> Path | None:
-        beside = None if path is None else folder / path.name
-        return beside if beside is not None and os.path.isfile(beside) else path
-
-    found = replace(
-        first, ca_file=of(first.ca_file), cert_file=of(first.cert_file), key_file=of(first.key_file)
-    )
-    return None if found == first or fingerprint(found) == fingerprint(first) else found
-
-
-def certificate_in_force(first: Mqtt, state_dir: Path) -> Mqtt:
-    """The slot that an agent would connect with, for programs that only read it."""
-    found, note = next_slot(first), read_record(state_dir / PROVEN_FILE, ProvenCertificate)
-    return found if found is not None and note is not None and note.proven == fingerprint(found) else first
-
-
-def fingerprint(slot: Mqtt) -> str:
-    """Identifies the certificate and CA of a slot. The key is not read: either it fits the certificate or it
-    cannot be used."""
-    digest = hashlib.sha256()
-    for path in (slot.cert_file, slot.ca_file):
-        try:
-            content = b"" if path is None else path.read_bytes()
-        except OSError:
-            content = b""
-        digest.update(b"%d:" % len(content) + content)
-    return digest.hexdigest()
-
-
-def file_stamps(first: Mqtt) -> tuple[object, ...]:
-    """A value that changes with every change of a file in either slot; takes a few microseconds."""
-    return tuple(_stamps(first))
-
-
-def _stamps(first: Mqtt) -> Iterator[object]:
-    for path in (first.ca_file, first.cert_file, first.key_file):
-        for each in () if path is None else (path, path.parent / NEXT_FOLDER / path.name):
-            try:
-                found = os.stat(each)
-                yield found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
-            except OSError as error:
-                yield error.errno

@@ -1,26 +1,28 @@
-"""Which slot of certificates the next connection uses, and when a new slot is tried.
+"""The two slots of certificates: which one the next connection uses, and when a new one is tried.
 
-The first slot stays in force until the broker has accepted the next one; see docs/design/certificates.md.
+The first slot is the files that ``mqtt`` names in the configuration. The next slot is the folder ``next``
+beside ``mqtt.cert_file``, with files of the same names; a file that it lacks is used from the first slot.
+The first slot stays in force until the broker has accepted the next one. Then root moves the files of the
+next slot over those of the first, one by one; the certificate in use is the same before, during and after the
+move. See docs/design/certificates.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+
+from msgspec import Struct
 
 from edge_agent.config.model.settings import Mqtt
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
-from edge_agent.mqtt.tls.certificates import (
-    PROVEN_FILE,
-    ProvenCertificate,
-    file_stamps,
-    find_fault,
-    fingerprint,
-    next_slot,
-)
+from edge_agent.mqtt.tls.certificates import find_fault
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,68 @@ CERTIFICATE_ERRORS = frozenset(
     }
 )
 """Errors that another certificate or CA may cure."""
+
+
+NEXT_FOLDER = "next"
+PROVEN_FILE = "certificates.json"
+"""In the state directory; root's program reads it too (ansible/roles/pki/files/edge_certificates.py)."""
+
+
+class ProvenCertificate(Struct, frozen=True):
+    """A record on disk. ``proven``: fingerprint of the slot that the broker last accepted."""
+
+    proven: str = ""
+
+
+def next_slot(first: Mqtt) -> Mqtt | None:
+    """``first`` with the files of the next slot; None when there is no next slot or it has the same
+    content."""
+    if first.cert_file is None:
+        return None
+    folder = first.cert_file.parent / NEXT_FOLDER
+
+    def of(path: Path | None) -> Path | None:
+        beside = None if path is None else folder / path.name
+        return beside if beside is not None and os.path.isfile(beside) else path
+
+    found = replace(
+        first, ca_file=of(first.ca_file), cert_file=of(first.cert_file), key_file=of(first.key_file)
+    )
+    return None if found == first or fingerprint(found) == fingerprint(first) else found
+
+
+def certificate_in_force(first: Mqtt, state_dir: Path) -> Mqtt:
+    """The slot that an agent would connect with, for programs that only read it."""
+    found, note = next_slot(first), read_record(state_dir / PROVEN_FILE, ProvenCertificate)
+    return found if found is not None and note is not None and note.proven == fingerprint(found) else first
+
+
+def fingerprint(slot: Mqtt) -> str:
+    """Identifies the certificate and CA of a slot. The key is not read: either it fits the certificate or it
+    cannot be used."""
+    digest = hashlib.sha256()
+    for path in (slot.cert_file, slot.ca_file):
+        try:
+            content = b"" if path is None else path.read_bytes()
+        except OSError:
+            content = b""
+        digest.update(b"%d:" % len(content) + content)
+    return digest.hexdigest()
+
+
+def file_stamps(first: Mqtt) -> tuple[object, ...]:
+    """A value that changes with every change of a file in either slot; takes a few microseconds."""
+    return tuple(_stamps(first))
+
+
+def _stamps(first: Mqtt) -> Iterator[object]:
+    for path in (first.ca_file, first.cert_file, first.key_file):
+        for each in () if path is None else (path, path.parent / NEXT_FOLDER / path.name):
+            try:
+                found = os.stat(each)
+                yield found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+            except OSError as error:
+                yield error.errno
 
 
 class CertificateRotation:
@@ -101,7 +165,8 @@ class CertificateRotation:
         self._checked_mono = now_mono
         seen = file_stamps(self._first)
         # A certificate that is not yet valid may become valid, and the clock may be set.
-        again = self._faulty and now_mono - self._judged_mono >= FIRST_RETRY_S
+        faulty = self._next is not None and not self._next_is_in_force and not self._usable
+        again = faulty and now_mono - self._judged_mono >= FIRST_RETRY_S
         if seen != self._seen or again:
             self._seen, self._judged_mono = seen, now_mono
             self._examine_next(now_mono)
@@ -118,7 +183,8 @@ class CertificateRotation:
     def choose(self, now_mono: float) -> Mqtt:
         """Return the slot for the attempt that begins now."""
         self.check_files(now_mono)
-        refused_only = self._refused and self._other is not None and not self._postponed(now_mono)
+        postponed = not self._next_is_in_force and self._refusals > 0 and now_mono < self._due_mono
+        refused_only = self._refused and self._other is not None and not postponed
         self._tries_other = self._other_may_be_tried(now_mono) or refused_only
         slot = self._other if self._tries_other and self._other is not None else self.in_force
         self._shown_fingerprint = fingerprint(slot)
@@ -126,12 +192,10 @@ class CertificateRotation:
 
     def connected(self, now_mono: float) -> None:
         """Note that the broker accepted the slot that ``choose`` returned."""
-        self._refused = False
-        if not self._tries_other:
-            self._store_proven(self._shown_fingerprint)
-            return
-        self._tries_other = False
+        tried_other, self._refused, self._tries_other = self._tries_other, False, False
         self._store_proven(self._shown_fingerprint)
+        if not tried_other:
+            return
         # The files may have changed since ``choose``: those on disk are in force only if they were used.
         was_in_force = self._next_is_in_force
         self._next_is_in_force = self._next is not None and fingerprint(self._next) == self._shown_fingerprint
@@ -165,17 +229,10 @@ class CertificateRotation:
             return self._first
         return self._next if self._usable else None
 
-    @property
-    def _faulty(self) -> bool:
-        return self._next is not None and not self._next_is_in_force and not self._usable
-
     def _other_may_be_tried(self, now_mono: float) -> bool:
         """Whether it is time to try the next slot although nothing is wrong; never to go back to the
         first."""
         return not self._next_is_in_force and self._other is not None and now_mono >= self._due_mono
-
-    def _postponed(self, now_mono: float) -> bool:
-        return not self._next_is_in_force and self._refusals > 0 and now_mono < self._due_mono
 
     def _examine_next(self, now_mono: float) -> None:
         self._next, self._usable, self._refusals, self.notice = next_slot(self._first), False, 0, None

@@ -17,7 +17,7 @@ from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import connect_errors as causes
 from edge_agent.mqtt.connect_errors import ConnectError
 from edge_agent.mqtt.session.client import SESSION_EXPIRY_S
-from edge_agent.mqtt.tls.tls import make_context
+from edge_agent.mqtt.tls.certificates import make_context
 from edge_agent.mqtt.tools.tool_client import REFUSED, ConnectionClosed, NotAnswered, ToolClient
 
 CONNECT_S = 4.0

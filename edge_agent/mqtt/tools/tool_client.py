@@ -19,7 +19,7 @@ from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.errors import MqttError
 from edge_agent.mqtt import connect_errors as causes
 from edge_agent.mqtt.session.paho_client import BoundedClient
-from edge_agent.mqtt.tls.tls import make_context
+from edge_agent.mqtt.tls.certificates import make_context
 
 CONNECT_S = ANSWER_S = 15.0
 KEEPALIVE_S = 30

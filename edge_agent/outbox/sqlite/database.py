@@ -13,12 +13,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from edge_agent.core.errors import OutboxError
 from edge_agent.core.problems import problem_text
 
+FILE_NAME = "outbox.db"  # in the state directory
 PAGE_BYTES = 4096
 BUSY_TIMEOUT_S = 4.0
 """How long to wait for another program that writes, such as the sqlite3 tool. Below the timeout of an append:
@@ -210,3 +212,28 @@ class WriteAheadLog:
 
     def _reason(self) -> str:
         return problem_text("outbox-log-large", file=str(self._database), megabytes=round(self._bytes / 1e6))
+
+
+# --- for other programs than the agent, whether it runs or not; nothing is changed ---
+
+
+def waiting_payloads(state_dir: Path) -> list[bytes]:
+    """Return the payloads of all stored events. Raises ``OutboxError`` when they cannot be read."""
+    return [payload for (payload,) in _rows(state_dir, "SELECT payload FROM event")]
+
+
+def waiting_count(state_dir: Path) -> int:
+    """Return the number of stored events. Raises ``OutboxError`` when it cannot be read."""
+    return int(sum(count for (count,) in _rows(state_dir, "SELECT count(*) FROM event")))
+
+
+def _rows(state_dir: Path, sql: str) -> list[tuple[Any, ...]]:
+    path = state_dir / FILE_NAME
+    with translated(path):
+        if not path.exists():
+            return []
+        # Without a log no process writes. "immutable" keeps SQLite from creating files that the agent, which
+        # runs as another user, could not open.
+        mode = "mode=ro" if path.with_name(f"{FILE_NAME}-wal").exists() else "mode=ro&immutable=1"
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=1.0)) as db:
+            return list(db.execute(sql))

@@ -6,9 +6,10 @@ import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from edge_agent.core.delivery import GENESIS_HASH, Media, OpenEvent, StoredEvent
 from edge_agent.outbox.append_request import AppendRequest
@@ -30,6 +31,7 @@ from edge_agent.outbox.numbering import (
     row_id,
 )
 from edge_agent.outbox.sqlite.database import (
+    FILE_NAME,
     PAGE_BYTES,
     OutboxDamaged,
     WriteAheadLog,
@@ -40,12 +42,11 @@ from edge_agent.outbox.sqlite.database import (
     open_writer,
     translated,
 )
-from edge_agent.outbox.sqlite.store_identity import ChainPosition, LastStored, OpenFiles, rewrite_file
+from edge_agent.outbox.sqlite.store_identity import LastStored, OpenFiles, rewrite_file
 from edge_agent.outbox.sqlite.transaction import DeleteBatch, EncodeLoss, StoreCounters, Transaction
 
 log = logging.getLogger(__name__)
 
-FILE_NAME = "outbox.db"
 SENT_KEY, SENT_COUNT_KEY = "sent", "sent_count"  # in ``meta``
 WRITE_SENT_EVERY = 256
 """The send cursors are stored with every deletion, and otherwise after this many stored events. After a
@@ -95,7 +96,7 @@ class DiskStore:
             try:
                 self._reader = open_reader(self.path)
                 self._load(boot_id)
-                self._open_files = OpenFiles(self.path)
+                self.open_files = OpenFiles(self.path)
             except (ValueError, TypeError, IndexError) as error:  # damaged values
                 self.close()
                 raise OutboxDamaged(f"{self.path}: its counters make no sense: {error}") from error
@@ -110,16 +111,6 @@ class DiskStore:
                 with suppress(sqlite3.Error):
                     getattr(self, name).close()
         self._last_stored.close()
-
-    # --- its files ---
-
-    def missing_file(self) -> str | None:
-        """Return the name of a file that was removed or replaced since it was opened, or None."""
-        return self._open_files.missing()
-
-    def was_replaced(self) -> bool:
-        """Return whether another database is at the path now."""
-        return self._open_files.replaced()
 
     def rewrite_file(self) -> None:
         """Write the content to the path again; the caller must close this store next."""
@@ -171,12 +162,9 @@ class DiskStore:
                 yield work
                 self._commit(work, sent, sent_count)
             except BaseException:
-                self._rollback()
+                with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                    self._writer.execute("ROLLBACK")
                 raise
-
-    def _rollback(self) -> None:
-        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-            self._writer.execute("ROLLBACK")
 
     def _commit(self, work: Transaction, sent: str, sent_count: int) -> None:
         if work.counters.removed != self.counters.removed:
@@ -188,10 +176,7 @@ class DiskStore:
             self._sent_written = work.counters.n
             work.put(SENT_KEY, sent)
             work.put(SENT_COUNT_KEY, max(0, sent_count - (work.counters.delivered - self.counters.delivered)))
-        before, after = (
-            ChainPosition(self.counters.n, self.counters.head),
-            ChainPosition(work.counters.n, work.counters.head),
-        )
+        before, after = self.counters.position, work.counters.position
         if before != after:
             self._last_stored.note(before, after)
         try:
@@ -261,22 +246,12 @@ class DiskStore:
         n = self.epochs.n(event.sequence, event.epoch)
         return None if n is None else row_id(rank_of_event(event.priority, event.kind), n)
 
-    def stored(self, ns: Sequence[int]) -> list[int]:
-        """Return the rows of those of the n-th events that are stored."""
-        return self._stored_of("event", [row_id(rank, n) for n in ns for rank in Rank])
-
-    def stored_events(self, rows: Collection[int]) -> int:
-        """Return how many of these rows hold an event."""
-        return len(self._stored_of("event", list(rows)))
-
-    def stored_media(self, rows: Collection[int]) -> int:
-        """Return how many of these rows hold a picture."""
-        return len(self._stored_of("media", list(rows)))
-
-    def _stored_of(self, table: str, rows: list[int]) -> list[int]:
+    def stored(self, table: Literal["event", "media"], rows: Collection[int]) -> list[int]:
+        """Return those of the rows that the table has."""
+        wanted = list(rows)
         found: list[int] = []
-        for start in range(0, len(rows), MAX_VARIABLES):
-            part = rows[start : start + MAX_VARIABLES]
+        for start in range(0, len(wanted), MAX_VARIABLES):
+            part = wanted[start : start + MAX_VARIABLES]
             sql = f"SELECT id FROM {table} WHERE id IN ({','.join('?' * len(part))})"
             found += [row for (row,) in self._reader.execute(sql, part)]
         return found
@@ -289,20 +264,14 @@ class DiskStore:
 
     def first(self, low: int, high: int) -> int | None:
         """Return the first stored row from ``low`` to ``high``, or None."""
-        found = self._reader.execute(
-            "SELECT min(id) FROM event WHERE id BETWEEN ? AND ?", (low, high)
-        ).fetchone()
-        return None if found[0] is None else int(found[0])
+        sql = "SELECT min(id) FROM event WHERE id BETWEEN ? AND ?"
+        return integer(self._reader, sql, low, high) or None
 
     def find(self, sequence: int, epoch: str) -> int | None:
         """Return the row of a stored event, or None."""
         n = self.epochs.n(sequence, epoch)
-        if n is None:
-            return None
-        candidates = [row_id(rank, n) for rank in Rank]
-        sql = "SELECT id FROM event WHERE id IN (?, ?, ?, ?)"
-        found = self._reader.execute(sql, candidates).fetchone()
-        return int(found[0]) if found else None
+        found = [] if n is None else self.stored("event", [row_id(rank, n) for rank in Rank])
+        return found[0] if found else None
 
     def media_rows(self) -> list[tuple[int, bool]]:
         """Return (row, whether its event is still stored) of each picture, most important first."""
@@ -323,15 +292,12 @@ class DiskStore:
         found = self._reader.execute(sql, (row,)).fetchone()
         if found is None:
             return None
-        payload = self.files.load(found[0], found[3])
-        if payload is None:
-            return None
         media_id, event_id, camera, sha256 = found
-        return Media(media_id, event_id, camera, sha256, payload)
+        payload = self.files.load(media_id, sha256)
+        return None if payload is None else Media(media_id, event_id, camera, sha256, payload)
 
     def find_media(self, media_id: str) -> int | None:
-        found = self._reader.execute("SELECT id FROM media WHERE media_id=?", (media_id,)).fetchone()
-        return int(found[0]) if found else None
+        return integer(self._reader, "SELECT id FROM media WHERE media_id=?", media_id) or None
 
     def oldest(self, rank: Rank, pending_deletes: PendingDeletes) -> Oldest | None:
         """Return the oldest event of the rank that is not in ``pending_deletes``."""
@@ -373,7 +339,7 @@ class DiskStore:
         head = head_of(self._writer, n, meta.get(HEAD_KEY)) if n else GENESIS_HASH
         self.counters = StoreCounters(n, head or GENESIS_HASH, int(meta.get("removed", 0)))
         self.depth_at_open = self.counters.depth
-        position = ChainPosition(n, self.counters.head)
+        position = self.counters.position
         with self._transaction() as work:
             work.put("boot", self._boot)
             work.put("boot_id", boot_id)
@@ -410,9 +376,8 @@ class DiskStore:
                 self._writer.execute("DELETE FROM media WHERE id=?", (row,))
                 continue
             kept.add(media_id)
-            counters = work.counters
-            media_bytes = counters.media_bytes + size
-            work.counters = replace(counters, media=counters.media + 1, media_bytes=media_bytes)
+            work.counters.media += 1
+            work.counters.media_bytes += size
         orphans = self.files.remove_all_but(kept)
         if orphans:
             log.info("outbox: removed %d pictures left over from a crash", orphans)

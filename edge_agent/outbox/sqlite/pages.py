@@ -20,7 +20,7 @@ FILE_HEADER_BYTES = 100
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
 MAX_LEVELS = 20  # of a b-tree; SQLite's own limit (BTCURSOR_MAX_DEPTH in btreeInt.h)
-_PTRMAP_ROOT, _PTRMAP_FREE, _PTRMAP_BTREE = 1, 2, 5
+_PTRMAP_ROOT, _PTRMAP_BTREE = 1, 5
 _INT_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # by serial type
 
 # The decoder raises these for damaged bytes: a position outside the page, an invalid number, invalid UTF-8.
@@ -64,11 +64,10 @@ class PageFile:
 
     def is_btree(self, number: int) -> bool:
         """Return whether the page holds rows. A free page still contains old rows, which were deleted."""
-        kind, _ = self._pointer(number)
-        if self._is_pointer_map(number) or kind == _PTRMAP_FREE:
-            return False
+        if number >= 2 and (number - 2) % (self.page_bytes // 5 + 1) == 0:
+            return False  # a page of the pointer map
         # 0: the map itself is damaged.
-        return kind in (0, _PTRMAP_ROOT, _PTRMAP_BTREE)
+        return self._pointer(number)[0] in (0, _PTRMAP_ROOT, _PTRMAP_BTREE)
 
     def is_damaged(self, number: int) -> bool:
         """Return whether the page belongs to a table and cannot be read."""
@@ -161,9 +160,6 @@ class PageFile:
             return 0, 0
         kind, parent = struct.unpack_from(">BI", self.page(its_map), 5 * (number - its_map - 1))
         return kind, parent
-
-    def _is_pointer_map(self, number: int) -> bool:
-        return number >= 2 and (number - 2) % (self.page_bytes // 5 + 1) == 0
 
     def _cells(self, number: int, page: bytes) -> list[int]:
         begin = FILE_HEADER_BYTES if number == 1 else 0

@@ -215,22 +215,15 @@ class Salvage:
 
     def _is_sound(self, row: int, columns: list[Value]) -> bool:
         match columns:
-            case [None, int(), int() | float(), str(camera), str(kind), bytes(payload)]:
-                whole = is_intact(row, camera, kind, payload, None)
-            case [
-                None,
-                int(),
-                int() | float(),
-                str(camera),
-                str(kind),
-                bytes(payload),
-                int() | None as check,
-            ]:
-                whole = is_intact(row, camera, kind, payload, check)
+            case [None, int(), int() | float(), str(camera), str(kind), bytes(payload), *rest]:
+                check = rest[0] if rest else None  # an older agent stored none
             case _:
                 return False
-        proven = len(columns) > 6 and columns[6] is not None
-        return whole and self._has_epoch(n_of(row), payload, proven=proven)
+        if len(rest) > 1 or not isinstance(check, int | None):
+            return False
+        if not is_intact(row, camera, kind, payload, check):
+            return False
+        return self._has_epoch(n_of(row), payload, proven=check is not None)
 
     def _has_epoch(self, n: int, payload: bytes, *, proven: bool) -> bool:
         """Return whether the event belongs to a known epoch or to the one that it names.

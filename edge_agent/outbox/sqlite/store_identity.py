@@ -1,4 +1,4 @@
-"""Detects that the database was replaced or removed, while the agent runs or between two runs.
+"""Keeps a second agent off the state directory, and detects that the database was replaced or removed.
 
 Between two runs: a database that was restored or cloned, or that lost its last commits, cannot be recognised
 from its content. So a file in the run directory, which a reboot empties, names the newest event of this state
@@ -10,18 +10,56 @@ an error, and everything is lost when the process ends.
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import logging
 import os
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.core.errors import OutboxError
+from edge_agent.core.state_file import folder_digest, run_folder, sync_folder
+
 log = logging.getLogger(__name__)
+
+
+class StateLock:
+    """An advisory lock on ``<state_dir>/outbox.lock``; the kernel drops it when the process ends."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Lock the state directory; lock it again if the lock file was removed since.
+
+        Raises OutboxError when another process holds the lock.
+        """
+        path = self._state_dir / "outbox.lock"
+        try:
+            self._state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if self._file is not None and os.path.sameopenfile(file, self._file):
+                os.close(file)
+                return
+            self.release()
+            self._file = file
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.release()
+            raise OutboxError(f"{self._state_dir}: another agent uses it; nothing was started") from error
+        except OSError as error:
+            # A full or read-only disk is not a second agent: EventOutbox.open() handles it.
+            log.warning("outbox: no lock on %s: %s", self._state_dir, error.strerror)
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
 
 SIZE_BYTES = 256
 """Fixed size of the file: truncating it would cost more than writing it."""
@@ -46,11 +84,11 @@ class LastStored:
     cut. The caller locks; the methods raise nothing.
     """
 
-    def __init__(self, state_dir: Path, boot_id: str, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, state_dir: Path, boot_id: str) -> None:
         self._boot_id = boot_id
         self._file: int | None = None
         try:
-            self._file = _open(_path(state_dir, os.environ if environ is None else environ))
+            self._file = _open(_path(state_dir))
         except OSError as error:
             log.debug("outbox: nothing remembers the newest event over a restart: %s", error)
 
@@ -86,13 +124,10 @@ class LastStored:
             self._file = None
 
 
-def _path(state_dir: Path, environ: Mapping[str, str]) -> Path:
+def _path(state_dir: Path) -> Path:
     """Below systemd's run directory; where there is none, below the temporary files."""
-    run_dir = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    folder = Path(run_dir) if run_dir else Path(tempfile.gettempdir()) / f"edge-agent-{os.geteuid()}"
-    # One user may run several agents: the name tells their state directories apart.
-    digest = hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
-    return folder / f"last-event-{digest}"
+    folder = run_folder(os.environ) or Path(tempfile.gettempdir()) / f"edge-agent-{os.geteuid()}"
+    return folder / f"last-event-{folder_digest(state_dir)}"
 
 
 def _open(path: Path) -> int:
@@ -147,11 +182,7 @@ def rewrite_file(db: sqlite3.Connection, path: Path) -> None:
     for part in PARTS[1:]:
         _with(path, part).unlink(missing_ok=True)
     os.replace(copy, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _with(path: Path, suffix: str) -> Path:

@@ -26,15 +26,19 @@ from edge_agent.outbox.numbering import (
     row_id,
 )
 from edge_agent.outbox.sqlite.database import PAGE_BYTES, bytes_in_use, checksum, integer
+from edge_agent.outbox.sqlite.store_identity import ChainPosition
 
 log = logging.getLogger(__name__)
 
 EncodeLoss = Callable[[Stamp, Loss], bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoreCounters:
-    """Numbers that are counted in memory, so that the tables need not be read each time."""
+    """Numbers that are counted in memory, so that the tables need not be read each time.
+
+    Only a transaction changes them, in a copy of its own.
+    """
 
     n: int = 0  # events ever stored in this file
     head: str = GENESIS_HASH  # SHA-256 of the newest of them
@@ -50,6 +54,10 @@ class StoreCounters:
     @property
     def depth(self) -> int:
         return self.n - self.removed
+
+    @property
+    def position(self) -> ChainPosition:
+        return ChainPosition(self.n, self.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ class Transaction:
         self, db: sqlite3.Connection, counters: StoreCounters, epochs: Epochs, boot: int, max_db_bytes: int
     ) -> None:
         db.execute("BEGIN IMMEDIATE")
-        self.counters = counters
+        self.counters = replace(counters)
         self.epochs = epochs.copy()
         self.stored: list[StoredEvent] = []  # new events, in the order of the chain
         self.unlink: list[str] = []  # ids of media whose files are removed after the commit
@@ -111,7 +119,7 @@ class Transaction:
     def _append(self, row: int, stamp: Stamp, mono: float, camera: str, kind: str, payload: bytes) -> None:
         """Insert the next event of the chain."""
         self._insert_event(row, mono, camera, kind, payload)
-        self.counters = replace(self.counters, n=n_of(row), head=digest(payload))
+        self.counters.n, self.counters.head = n_of(row), digest(payload)
         event = StoredEvent(stamp.sequence, stamp.epoch, camera, kind, priority_of(row), 0, payload)
         self.stored.append(event)
 
@@ -125,8 +133,8 @@ class Transaction:
         sql = "INSERT INTO media (id, media_id, event_id, camera, sha256, bytes) VALUES (?, ?, ?, ?, ?, ?)"
         values = (row, media.media_id, media.event_id, media.camera, media.sha256, size)
         self._db.execute(sql, values)
-        counters = self.counters
-        self.counters = replace(counters, media=counters.media + 1, media_bytes=counters.media_bytes + size)
+        self.counters.media += 1
+        self.counters.media_bytes += size
 
     def delete(self, batch: DeleteBatch) -> None:
         """Delete delivered events, damaged events and delivered pictures."""
@@ -136,30 +144,20 @@ class Transaction:
             deleted = self._db.executemany("DELETE FROM event WHERE id=?", rows).rowcount
         for part in batch.ranges:
             deleted += self._db.execute("DELETE FROM event WHERE id BETWEEN ? AND ?", part).rowcount
-        counters = self.counters
-        self.counters = replace(
-            counters, removed=counters.removed + deleted, delivered=counters.delivered + deleted
-        )
-        if batch.damaged:
-            self._delete_damaged(batch.damaged)
+        self.counters.removed += deleted
+        self.counters.delivered += deleted
+        for row in batch.damaged:  # ``announce`` reports them as lost
+            if self._db.execute("DELETE FROM event WHERE id=?", (row,)).rowcount:
+                note(self._db, "damaged", n_of(row))
+                self.counters.removed += 1
+                self.counters.damaged += 1
         for row in batch.media:
             sql = "DELETE FROM media WHERE id=? RETURNING media_id, bytes"
             self._drop_media(self._db.execute(sql, (row,)).fetchall())
 
-    def _delete_damaged(self, rows: frozenset[int]) -> None:
-        """Delete damaged events; ``announce`` reports them as lost."""
-        for row in rows:
-            if self._db.execute("DELETE FROM event WHERE id=?", (row,)).rowcount:
-                note(self._db, "damaged", n_of(row))
-                counters = self.counters
-                self.counters = replace(counters, removed=counters.removed + 1, damaged=counters.damaged + 1)
-
     def _drop_media(self, dropped: list[tuple[str, int]]) -> None:
-        counters = self.counters
-        freed = sum(size for _, size in dropped)
-        self.counters = replace(
-            counters, media=counters.media - len(dropped), media_bytes=counters.media_bytes - freed
-        )
+        self.counters.media -= len(dropped)
+        self.counters.media_bytes -= sum(size for _, size in dropped)
         self.unlink += [media_id for media_id, _ in dropped]
 
     def shed_excess(self) -> None:
@@ -169,13 +167,9 @@ class Transaction:
             dropped = shed_media(self._db, lambda freed: self._excess(spare) - freed)
             self._drop_media(dropped)
             self.shed = shed_events(self._db, lambda: self._excess(spare))
-            count, counters = len(self.shed), self.counters
-            self.counters = replace(
-                counters,
-                removed=counters.removed + count,
-                shed=counters.shed + count,
-                media_shed=counters.media_shed + len(dropped),
-            )
+            self.counters.removed += len(self.shed)
+            self.counters.shed += len(self.shed)
+            self.counters.media_shed += len(dropped)
         # Free pages inside the file take disk space too: release those over the limit.
         pages = integer(self._db, "PRAGMA page_count")
         too_many = pages - (self._max_db_bytes - self.counters.media_bytes) // PAGE_BYTES
@@ -190,7 +184,8 @@ class Transaction:
     def announce(self, mono: float, encode_loss: EncodeLoss) -> None:
         """Add a loss event for what was shed or damaged, unless an earlier one still waits."""
         table = unannounced(self._db)
-        if table is None or loss_waits(self._db):
+        waiting = "SELECT 1 FROM event WHERE id BETWEEN ? AND ? LIMIT 1"
+        if table is None or self._db.execute(waiting, rank_range(Rank.LOSS)).fetchone() is not None:
             return
         loss = pop_loss(self._db, table, self.epochs)
         if loss is None:
@@ -215,9 +210,8 @@ class Transaction:
         for entry in entries:
             row = row_id(rank_of(entry.row), bases[entry.epoch] + entry.sequence)
             self._insert_event(row, entry.mono, entry.camera, entry.kind, entry.payload)
-        counters, new = self.counters, self.counters.n - before + deleted
-        head = memory.head or counters.head
-        self.counters = replace(counters, head=head, removed=counters.removed + new - len(entries))
+        self.counters.removed += self.counters.n - before + deleted - len(entries)
+        self.counters.head = memory.head or self.counters.head
         for first, last in memory.shed_ranges():
             self._db.execute("INSERT OR REPLACE INTO shed VALUES (?, ?)", (base + first, base + last))
         return len(entries)
@@ -228,7 +222,7 @@ class Transaction:
         if base is None:
             base = self.counters.n
             self.begin_epoch(name)
-        self.counters = replace(self.counters, n=max(self.counters.n, base + last))
+        self.counters.n = max(self.counters.n, base + last)
         return base
 
     def _delete_numbers(self, first: int, last: int) -> int:
@@ -316,11 +310,6 @@ def unannounced(db: sqlite3.Connection) -> str | None:
     sql = "SELECT 'damaged' FROM damaged UNION ALL SELECT 'shed' FROM shed LIMIT 1"
     found = db.execute(sql).fetchone()
     return None if found is None else str(found[0])
-
-
-def loss_waits(db: sqlite3.Connection) -> bool:
-    sql = "SELECT 1 FROM event WHERE id BETWEEN ? AND ? LIMIT 1"
-    return db.execute(sql, rank_range(Rank.LOSS)).fetchone() is not None
 
 
 def pop_loss(db: sqlite3.Connection, table: str, epochs: Epochs) -> Loss | None:

@@ -22,7 +22,7 @@ from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.languages import Lang, default_lang, named, say
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.clock_sync import read_kernel_sync
-from edge_agent.host.system.privileges import become_agent
+from edge_agent.host.system.process import become_agent
 from edge_agent.onvif.soap import DEVICE_PATH
 from edge_agent.onvif.web import CameraHttpClient
 from edge_agent.tools.cameras.access import asked, login_of, open_interface, open_ledger

@@ -19,7 +19,7 @@ from edge_agent.core.clock import SystemClock, rfc3339
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.core.languages import Lang, default_lang, named, say
 from edge_agent.core.secrets import Credentials
-from edge_agent.host.system.privileges import as_agent, become_agent
+from edge_agent.host.system.process import as_agent, become_agent
 from edge_agent.tools.cameras.access import asked, login_of, open_ledger, progress
 from edge_agent.tools.cameras.discovered import DiscoveredCamera, DiscoveryState
 from edge_agent.tools.cameras.drop_in import assign_ids, select, write

@@ -17,7 +17,7 @@ from edge_agent.config.pushed import effective
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK, EX_USAGE
 from edge_agent.core.errors import ConfigError, EdgeAgentError
 from edge_agent.core.languages import Bilingual, Lang, default_lang
-from edge_agent.host.system.privileges import become_agent
+from edge_agent.host.system.process import become_agent
 from edge_agent.tools.doctor import run
 from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.tools.doctor.text import document, lines, verdict

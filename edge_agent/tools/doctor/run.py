@@ -13,7 +13,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.host.health.clock_sync import KernelSync, read_clock_state, read_kernel_sync
 from edge_agent.host.local_api.status import StatusResult, ask_status
-from edge_agent.mqtt.tls.certificates import certificate_in_force
+from edge_agent.mqtt.tls.rotation import certificate_in_force
 from edge_agent.tools.doctor.check import Check, CheckLevel, CheckResult, run_checks
 from edge_agent.tools.doctor.checks import box, broker, cameras, detector
 from edge_agent.tools.doctor.checks.broker import check_certificates

@@ -20,7 +20,7 @@ import msgspec
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_OK
 from edge_agent.core.errors import MqttError, UsageError
-from edge_agent.host.system.signals import stop_on_signals
+from edge_agent.host.system.process import stop_on_signals
 from edge_agent.mqtt.tools.tool_client import ToolClient
 from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.broker_commands import changes_of

@@ -17,7 +17,7 @@ from edge_agent.core.delivery import Draft
 from edge_agent.core.model import CameraChange, CameraState, Cause
 from edge_agent.events import EventFactory
 from edge_agent.mqtt.publisher.publisher import Publisher
-from edge_agent.mqtt.session.reconnect import ReconnectSchedule
+from edge_agent.mqtt.session.broker_session import ReconnectSchedule
 from edge_agent.tools.simulate.delivery_ledger import CountedOutbox, DeliveryLedger
 from edge_agent.tools.simulate.event_generator import MODEL, EventGenerator, OngoingEvent
 from edge_agent.tools.simulate.health_generator import SIMULATED, HealthGenerator, SimulatedReplies

@@ -14,8 +14,8 @@ import msgspec
 
 from edge_agent import __version__, wire
 from edge_agent.core.clock import Clock, rfc3339
-from edge_agent.core.delivery import OutboxStats, WaitingReply
-from edge_agent.host.health.heartbeat import compact, outbox_health
+from edge_agent.core.delivery import WaitingReply
+from edge_agent.host.health.heartbeat import compact
 from edge_agent.tools.simulate.scenario import SimulatedSite
 from edge_agent.wire.topics import DownMessage
 
@@ -75,7 +75,7 @@ class HealthGenerator:
             ],
         )
 
-    def heartbeat(self, stats: OutboxStats, mqtt: wire.MqttHealth, session: str, hour: float) -> bytes:
+    def heartbeat(self, outbox: wire.OutboxHealth, mqtt: wire.MqttHealth, session: str, hour: float) -> bytes:
         now_mono = self._clock.monotonic()
         uptime_s = float(round(now_mono - self._booted_mono))
         warmth_c = self._warmth_c + 7.0 * math.sin((hour - 9.0) / 24.0 * 2.0 * math.pi)
@@ -94,7 +94,7 @@ class HealthGenerator:
                 uptime_s=uptime_s,
                 boot_reason=self._boot_reason,
             ),
-            outbox=outbox_health(stats),
+            outbox=outbox,
             mqtt=mqtt,
             detector=wire.DetectorHealth(name=SIMULATED, queue=0, latency_ms=None),
             config_hash=self._config_hash,

@@ -22,7 +22,7 @@ from edge_agent.config.model.settings import Broker, Delivery, Mqtt
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.secrets import Credentials, Secret
-from edge_agent.host.system.memory import limit_malloc_arenas
+from edge_agent.host.system.process import limit_malloc_arenas
 from edge_agent.tools.simulate.gateway import SimulatedGateway, mqtt_of
 from edge_agent.tools.simulate.runner import GatewayRunner
 from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite

@@ -250,7 +250,7 @@ def _serial(seen: Path) -> int:
 
 
 def fingerprint(slot: dict[str, bytes]) -> str:
-    """Return the digest of certificate and CA, the same as in edge_agent/mqtt/tls/certificates.py."""
+    """Return the digest of certificate and CA, the same as in edge_agent/mqtt/tls/rotation.py."""
     digest = hashlib.sha256()
     for name in (CERTIFICATE, CA):
         content = slot.get(name, b"")

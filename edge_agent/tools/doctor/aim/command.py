@@ -15,7 +15,7 @@ from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang, default_lang
 from edge_agent.host.local_api.status import ask_status
 from edge_agent.host.system.addresses import InterfaceAddress, own_addresses
-from edge_agent.host.system.privileges import become_agent
+from edge_agent.host.system.process import become_agent
 from edge_agent.tools.doctor.aim.access import LIFE_S, AccessGate, FirewallOpening, aim_addresses, open_port
 from edge_agent.tools.doctor.aim.analysis import AimAnalysis
 from edge_agent.tools.doctor.aim.server import AimServer

@@ -13,9 +13,8 @@ from edge_agent.core.delivery import SelfTestReport
 from edge_agent.core.errors import OutboxError
 from edge_agent.host.health.degraded import WAITING_TOO_LONG_S
 from edge_agent.host.local_api.control import ask_self_test
-from edge_agent.host.local_api.status import StatusResult
-from edge_agent.host.local_api.status_document import StatusDocument
-from edge_agent.outbox.reading import waiting_count
+from edge_agent.host.local_api.status import StatusDocument, StatusResult
+from edge_agent.outbox.sqlite.database import waiting_count
 from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.wire import OutboxHealth
 

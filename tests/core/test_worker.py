@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge_agent.core.worker import SupervisedThread
-from edge_agent.host.system.supervisor import Supervisor
+from edge_agent.core.worker import SupervisedThread, Supervisor
 
 Body = Callable[[SupervisedThread], None]
 
