@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TextIO
 
@@ -26,11 +27,10 @@ from edge_agent.host.system.process import become_agent
 from edge_agent.onvif.soap import DEVICE_PATH
 from edge_agent.onvif.web import CameraHttpClient
 from edge_agent.tools.cameras.access import asked, login_of, open_interface, open_ledger
-from edge_agent.tools.cameras.listing import write_plan, write_results
 from edge_agent.tools.cameras.messages import CAMERAS
 from edge_agent.tools.cameras.probing import Ports, ask_onvif
 from edge_agent.tools.cameras.setup_interface import SiteTime
-from edge_agent.tools.cameras.setup_plan import SetupOutcome, apply, plan, read
+from edge_agent.tools.cameras.setup_plan import Facts, SetupOutcome, SetupPlan, SetupResult, apply, plan, read
 
 NTP_PORT = 123
 ANSWER_S = 1.0
@@ -156,3 +156,29 @@ def _device_url(host: str, base: str) -> str:
 def _clock_trusted() -> bool:
     kernel = read_kernel_sync()
     return kernel is not None and kernel.synced
+
+
+# --- output ---
+
+
+def write_plan(plan_: SetupPlan, out: TextIO, lang: Lang) -> None:
+    for change in plan_.changes:
+        what = named(CAMERAS, "what", change.what, lang)
+        out.write(f"  {what:<18} {joined(change.before, lang)} -> {joined(change.after, lang)}\n")
+    for line in plan_.by_hand:
+        out.write(f"  {say(CAMERAS, 'line-by-hand', lang, fact=line.text(lang))}\n")
+
+
+def write_results(
+    results: Iterable[SetupResult], errors: Iterable[str], out: TextIO, lang: Lang
+) -> None:
+    for result in results:
+        what = named(CAMERAS, "what", result.change.what, lang)
+        became = f"{joined(result.change.before, lang)} -> {joined(result.now, lang)}"
+        out.write(f"  {what:<18} {became}  {named(CAMERAS, 'outcome', result.outcome, lang)}\n")
+    for error in errors:
+        out.write(f"  ! {error}\n")
+
+
+def joined(facts: Facts, lang: Lang) -> str:
+    return ", ".join(each.text(lang) for each in facts)
