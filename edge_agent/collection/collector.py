@@ -22,7 +22,7 @@ import msgspec
 from edge_agent.collection.files import EXPORTED, FILE, Collection, ExportNote, StopReason, with_note
 from edge_agent.collection.offers import FrameCandidate, FrameOffers, FrameSelection, OfferingStage
 from edge_agent.config.model.settings import Camera, Settings, SnapshotPolicy, Storage
-from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.clock import Clock, resumed_until_mono, rfc3339
 from edge_agent.core.delivery import Media
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import RequestOrigin
@@ -102,8 +102,7 @@ class Collector:
         with self._lock:
             self._record = record = read_record(self._folder / FILE, Collection)
             if record is not None:
-                wall_s = (record.until - self._clock.now()).total_seconds()
-                self._until_mono = self._clock.monotonic() + min(record.left_s, max(0.0, wall_s))
+                self._until_mono = resumed_until_mono(self._clock, record.until, record.left_s)
                 if record.state == "taking" and self.refusal() is None:
                     self._take(record)
         return True

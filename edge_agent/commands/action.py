@@ -5,7 +5,7 @@ See docs/design/commands.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -124,6 +124,15 @@ class Action:
     def arguments(self) -> type[Struct]:
         """Type of the arguments. Unknown fields are refused."""
         return ARGUMENTS[self.name]
+
+
+def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Return the cameras that a command names, each once; all for None. Raises CommandRefused for an unknown
+    one."""
+    selected = list(known if wanted is None else dict.fromkeys(wanted))
+    if unknown := [camera for camera in selected if camera not in known]:
+        raise CommandRefused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(known)}")
+    return selected
 
 
 ALWAYS_SIGNED = frozenset({"collect", "model", "reboot", "set-config", "update"})

@@ -36,6 +36,13 @@ def wall_time_of(clock: Clock, mono: float) -> datetime:
     return clock.now() - timedelta(seconds=clock.monotonic() - mono)
 
 
+def resumed_until_mono(clock: Clock, until: datetime, left_s: float) -> float:
+    """The monotonic end of a period that a restart interrupted.
+
+    ``left_s``: what remained when it was last stored; a wall clock that jumps cannot prolong the period."""
+    return clock.monotonic() + min(left_s, max(0.0, (until - clock.now()).total_seconds()))
+
+
 def rfc3339(moment: datetime) -> str:
     """UTC, milliseconds, ``Z``: the only time format on the wire."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -15,7 +15,7 @@ import msgspec
 
 from edge_agent.cameras.shared_detector import SharedDetector
 from edge_agent.commands.action import CommandFailed, CommandRefused, CommandSucceeded
-from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.clock import Clock, resumed_until_mono, rfc3339
 from edge_agent.core.delivery import EventAppender
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import RequestOrigin
@@ -90,8 +90,7 @@ class ModelService:
             begun = record.probation or record.trial
             if not self._may_choose or begun is None:
                 return
-            wall_s = (begun.until - self._clock.now()).total_seconds()
-            self._until_mono = self._clock.monotonic() + min(begun.left_s, max(0.0, wall_s))
+            self._until_mono = resumed_until_mono(self._clock, begun.until, begun.left_s)
             if record.phase == "shadow" and record.trial is not None:
                 choice = self.store.load(record.trial.model)
                 if choice.detector is None:

@@ -7,7 +7,6 @@ record names it, and the record is replaced atomically.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import shutil
@@ -18,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from edge_agent.commands.action import CommandFailed, CommandRefused
-from edge_agent.commands.transfer.https import download
+from edge_agent.commands.transfer.https import download, sha256_of
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock, SystemClock, rfc3339
 from edge_agent.core.facts import RequestOrigin
@@ -142,7 +141,7 @@ class ModelStore:
             name=model.name,
             sha256=model.sha256,
             before=SHIPPED.stem if before is None else before.name,
-            before_sha256=_digest(SHIPPED) if before is None else before.sha256,
+            before_sha256=sha256_of(SHIPPED) if before is None else before.sha256,
             why=str(why),
             problem=optional_problem(why),
             decided_at=rfc3339(self._clock.now()),
@@ -166,7 +165,7 @@ class ModelStore:
     def load(self, model: SentModel) -> DetectorChoice:
         """Load a model; takes up to a second. A choice without a detector says why."""
         path = self.path_of(model)
-        if _digest(path) != model.sha256:  # checked first: a damaged model can crash the runtime
+        if sha256_of(path) != model.sha256:  # checked first: a damaged model can crash the runtime
             text = f"{path}: the file is gone, or has changed on the disk"
             return DetectorChoice(None, text, text)
         return choose_detector(self._configured, path)
@@ -188,13 +187,13 @@ class ModelStore:
 
         Raises OSError; CommandRefused without disk space; CommandFailed when the hash is another one."""
         path = self.path_of(model)
-        if _digest(path) == model.sha256:
+        if sha256_of(path) == model.sha256:
             return True
         self._free_space(path.parent, size_bytes)
         part = path.with_suffix(".part")
         if not download(url, part, size_bytes, ca_file=ca_file, stopping=stopping, received=received):
             return False
-        if _digest(part) != model.sha256:
+        if sha256_of(part) != model.sha256:
             part.unlink()
             raise CommandFailed(f"{path.name}: what came is not what the manifest signs; nothing was changed")
         with part.open("rb") as file:
@@ -231,12 +230,3 @@ def detector_of_agent(settings: Settings) -> DetectorChoice:
             if choice.detector is not None:
                 return choice
     return choose_detector(settings.detector)
-
-
-def _digest(path: Path) -> str | None:
-    """SHA-256, hex; None: the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None

@@ -13,6 +13,7 @@ from edge_agent.commands.action import (
     CommandFailed,
     CommandRefused,
     CommandSucceeded,
+    select_cameras,
 )
 from edge_agent.config.model.settings import Settings, SnapshotPolicy
 from edge_agent.core.clock import rfc3339
@@ -73,9 +74,7 @@ class CollectCommand:
 
     def _cameras(self, args: CollectArguments) -> list[str]:
         cameras = {camera.id: camera for camera in self.settings().cameras}
-        wanted = list(cameras) if args.cameras is None else list(dict.fromkeys(args.cameras))
-        if unknown := [camera for camera in wanted if camera not in cameras]:
-            raise CommandRefused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(cameras)}")
+        wanted = select_cameras(args.cameras, list(cameras))
         private = [each for each in wanted if cameras[each].report.snapshots is SnapshotPolicy.NONE]
         if private:
             raise CommandRefused(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,18 +15,15 @@ from edge_agent.commands.action import (
     always,
 )
 from edge_agent.commands.signature import OperatorKeyring
-from edge_agent.commands.transfer.wheel_cache import pause
+from edge_agent.commands.transfer.https import DOWNLOAD_WAIT_S, retry_download
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.model_release.manifest import BadManifest, open_manifest
 from edge_agent.model_release.record import SentModel
 from edge_agent.model_release.service import ModelService
 from edge_agent.wire import ModelArguments
 
-log = logging.getLogger(__name__)
-
 WITHIN_S = 8 * 86_400.0
 """A week of shadow mode, and a day for the download over a slow link."""
-ATTEMPTS, WAIT_S = 5, 20.0
 _NEEDED = {"try": ("manifest", "url", "bytes"), "switch": ("sha256",), "back": ()}
 
 
@@ -42,7 +38,7 @@ class ModelCommand:
     operators: OperatorKeyring
     ca_file: Callable[[], str | None]
     received: Callable[[int], None]
-    wait_s: float = WAIT_S  # between two attempts at the server
+    wait_s: float = DOWNLOAD_WAIT_S  # between two attempts at the server
 
     def action(self) -> Action:
         return Action("model", self.run, self.resume, always, slow=True, within_s=WITHIN_S)
@@ -102,21 +98,17 @@ class ModelCommand:
         """Download the model. False: the agent stops. Raises CommandRefused, CommandFailed."""
         args = context.args
         context.progress(f"fetching {model.file}, {args.bytes} bytes")
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self.service.store.fetch(
-                    model,
-                    args.url or "",
-                    args.bytes or 0,
-                    ca_file=self.ca_file(),
-                    stopping=context.stopping,
-                    received=self.received,
-                )
-            except OSError as error:
-                if attempt == ATTEMPTS:
-                    raise CommandFailed(
-                        f"{model.file} cannot be fetched: {error}; nothing was changed"
-                    ) from error
-                log.info("model: %s: %s, attempt %d of %d", model.file, error, attempt, ATTEMPTS)
-                pause(self.wait_s, context.stopping)
-        return False
+        return retry_download(
+            lambda: self.service.store.fetch(
+                model,
+                args.url or "",
+                args.bytes or 0,
+                ca_file=self.ca_file(),
+                stopping=context.stopping,
+                received=self.received,
+            ),
+            model.file,
+            "nothing was changed",
+            wait_s=self.wait_s,
+            stopping=context.stopping,
+        )

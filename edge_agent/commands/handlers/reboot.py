@@ -26,6 +26,7 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     InProgress,
     always,
+    select_cameras,
 )
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.clock import SystemClock, read_boot_id
@@ -136,12 +137,10 @@ def camera_reboot_action(settings: Callable[[], Settings]) -> Action:
     """Make the action. ``settings`` returns those in force."""
 
     def run(context: CommandContext[CameraRebootArguments]) -> CommandSucceeded:
-        args, now = context.args, settings()
-        camera = next((each for each in now.cameras if each.id == args.camera), None)
-        if camera is None:
-            known = ", ".join(each.id for each in now.cameras)
-            raise CommandRefused(f"there is no camera {args.camera}; there are: {known}")
-        return _reboot_in_process(camera, args.port, now.state_dir)
+        now = settings()
+        cameras = {camera.id: camera for camera in now.cameras}
+        (camera_id,) = select_cameras([context.args.camera], list(cameras))
+        return _reboot_in_process(cameras[camera_id], context.args.port, now.state_dir)
 
     return Action("camera-reboot", run, slow=True, within_s=CAMERA_WITHIN_S + 15)
 

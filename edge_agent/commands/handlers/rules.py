@@ -6,7 +6,13 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from edge_agent.commands.action import Action, CommandContext, CommandRefused, CommandSucceeded
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandRefused,
+    CommandSucceeded,
+    select_cameras,
+)
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.overrides import OverrideKind, Overrides
@@ -61,13 +67,12 @@ def _end(overrides: Overrides, what: OverrideKind, args: RuleForArguments) -> Co
 
 
 def _refuse_unknown(settings: Settings, args: RuleForArguments) -> None:
-    camera = next((each for each in settings.cameras if each.id == args.camera), None)
-    if camera is None:
-        known = ", ".join(each.id for each in settings.cameras)
-        raise CommandRefused(f"there is no camera {args.camera}; there are: {known}")
-    rule = next((each for each in camera.rules if each.id == args.rule), None)
+    cameras = {camera.id: camera for camera in settings.cameras}
+    (camera_id,) = select_cameras([args.camera], list(cameras))
+    rules = cameras[camera_id].rules
+    rule = next((each for each in rules if each.id == args.rule), None)
     if rule is None:
-        known = ", ".join(each.id for each in camera.rules) or "none"
+        known = ", ".join(each.id for each in rules) or "none"
         raise CommandRefused(f"{args.camera} has no rule {args.rule}; it has: {known}")
     if not rule.enabled:
         raise CommandRefused(

@@ -13,10 +13,10 @@ import msgspec
 from edge_agent.commands.action import (
     Action,
     CommandContext,
-    CommandRefused,
     CommandSucceeded,
+    select_cameras,
 )
-from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.clock import Clock, resumed_until_mono, rfc3339
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import StormArguments, StormHealth
 
@@ -57,18 +57,15 @@ class StormMode:
         self._until_mono = self._next_mono = clock.monotonic()
         self._number = 0
         if self._storm is not None:
-            left_s = (datetime.fromisoformat(self._storm.until) - clock.now()).total_seconds()
-            self._until_mono += min(max(0.0, left_s), self._storm.left_s)
+            until = datetime.fromisoformat(self._storm.until)
+            self._until_mono = resumed_until_mono(clock, until, self._storm.left_s)
 
     def action(self) -> Action:
         return Action("storm-mode", self.run, self.resume)
 
     def run(self, context: CommandContext[StormArguments]) -> CommandSucceeded:
         args = context.args
-        known = list(self._cameras())
-        wanted = known if args.cameras is None else list(dict.fromkeys(args.cameras))
-        if unknown := [camera for camera in wanted if camera not in known]:
-            raise CommandRefused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(known)}")
+        wanted = select_cameras(args.cameras, self._cameras())
         if args.for_s == 0:
             self._end()
             return CommandSucceeded("storm mode has ended")

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from edge_agent.commands.action import (
     Action,
@@ -20,12 +21,12 @@ from edge_agent.commands.action import (
     InProgress,
     always,
 )
+from edge_agent.commands.transfer.https import DOWNLOAD_WAIT_S, retry_download
 from edge_agent.commands.transfer.wheel_cache import (
     ReleaseManifest,
     ReleaseWheel,
     WheelCache,
     check_pieces,
-    pause,
 )
 from edge_agent.core.clock import Clock
 from edge_agent.host.system.root_requests import RootUpdate, UpdateProgressRecord, UpdateResultRecord
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 
 WITHIN_S = 6 * 3600.0
 """For a slow link and pieces that arrive over hours; the trial itself takes minutes."""
-ATTEMPTS = 5
-WAIT_S = 20.0
 UNHEARD_S = 120.0
 """Root's program reports at once that it has started, or that it is busy."""
 
@@ -56,7 +55,7 @@ class UpdateCommands:
     """The actions run on the dispatcher's threads; the main thread calls ``tick``."""
 
     def __init__(
-        self, root: RootUpdate, inbox: WheelCache, clock: Clock, version: str, wait_s: float = WAIT_S
+        self, root: RootUpdate, inbox: WheelCache, clock: Clock, version: str, wait_s: float = DOWNLOAD_WAIT_S
     ) -> None:
         """``version``: the installed one. ``wait_s``: pause between two download attempts."""
         self._root = root
@@ -140,17 +139,10 @@ class UpdateCommands:
         context, url = open_.context, (open_.context.args.url or "").rstrip("/")
         for count, wheel in enumerate(open_.missing, 1):
             context.progress(f"fetching {count} of {len(open_.missing)} wheels: {wheel.name}")
-            for attempt in range(ATTEMPTS):
-                try:
-                    if not self._wheels.fetch(wheel, url, self._root.ca_file, context.stopping):
-                        return False
-                    break
-                except OSError as error:
-                    if attempt == ATTEMPTS - 1:
-                        problem = f"{wheel.name} cannot be fetched: {error}; what came is kept"
-                        raise CommandFailed(f"{problem} for the next update") from error
-                    log.info("update: %s: %s, attempt %d", wheel.name, error, attempt + 1)
-                    pause(self._wait_s, context.stopping)
+            fetch = partial(self._wheels.fetch, wheel, url, self._root.ca_file, context.stopping)
+            kept = "what came is kept for the next update"
+            if not retry_download(fetch, wheel.name, kept, wait_s=self._wait_s, stopping=context.stopping):
+                return False
         return True
 
     def _ask(self, open_: _Open) -> None:

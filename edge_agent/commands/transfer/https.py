@@ -8,6 +8,7 @@ whole. Logs and replies name only the host: a presigned URL is a secret, whoever
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import logging
 import math
@@ -92,6 +93,7 @@ def sanitized(words: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in words[:MAX_SERVER_TEXT])
 
 
+DOWNLOAD_ATTEMPTS, DOWNLOAD_WAIT_S = 5, 20.0
 DOWNLOAD_BLOCK = 65536
 MAX_ATTEMPT_S = 3600.0
 """Limit of one attempt; the next one resumes the download."""
@@ -139,6 +141,35 @@ def download(
     if have < size_bytes:
         raise OSError(f"{target.host}: the answer ended after {have} of {size_bytes} bytes")
     return True
+
+
+def retry_download(
+    fetch: Callable[[], bool], name: str, consequence: str, *, wait_s: float, stopping: Callable[[], bool]
+) -> bool:
+    """Call ``fetch``, which downloads the file ``name``, until it raises no OSError. False: the agent stops.
+
+    Raises CommandFailed after ``DOWNLOAD_ATTEMPTS``; its text ends with ``consequence``."""
+    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
+        try:
+            return fetch()
+        except OSError as error:
+            if attempt == DOWNLOAD_ATTEMPTS:
+                raise CommandFailed(f"{name} cannot be fetched: {error}; {consequence}") from error
+            log.info("%s: %s, attempt %d of %d", name, error, attempt, DOWNLOAD_ATTEMPTS)
+        for _ in range(int(wait_s * 2)):
+            if stopping():
+                break
+            threading.Event().wait(0.5)
+    return False
+
+
+def sha256_of(path: Path) -> str | None:
+    """SHA-256 of a file, hex; None: the file cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 UPLOAD_ATTEMPTS = 4

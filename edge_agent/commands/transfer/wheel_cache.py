@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import re
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.commands.action import CommandFailed, CommandRefused
-from edge_agent.commands.transfer.https import download, ignore_bytes
+from edge_agent.commands.transfer.https import download, ignore_bytes, sha256_of
 from edge_agent.wire import Pieces
 
 WHEEL = re.compile(r"[A-Za-z0-9_.+!-]{1,200}\.whl")
@@ -177,17 +176,7 @@ def check_pieces(wheels: list[ReleaseWheel], pieces: dict[str, Pieces]) -> None:
 
 def _matches(path: Path, wheel: ReleaseWheel) -> bool:
     try:
-        if path.stat().st_size != wheel.bytes:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == wheel.sha256
+        has_size = path.stat().st_size == wheel.bytes
     except OSError:
         return False
-
-
-def pause(seconds: float, stopping: Callable[[], bool]) -> None:
-    """Wait ``seconds``, or until the agent stops."""
-    for _ in range(int(seconds * 2)):
-        if stopping():
-            return
-        threading.Event().wait(0.5)
+    return has_size and sha256_of(path) == wheel.sha256

@@ -169,9 +169,7 @@ def write_plan(plan_: SetupPlan, out: TextIO, lang: Lang) -> None:
         out.write(f"  {say(CAMERAS, 'line-by-hand', lang, fact=line.text(lang))}\n")
 
 
-def write_results(
-    results: Iterable[SetupResult], errors: Iterable[str], out: TextIO, lang: Lang
-) -> None:
+def write_results(results: Iterable[SetupResult], errors: Iterable[str], out: TextIO, lang: Lang) -> None:
     for result in results:
         what = named(CAMERAS, "what", result.change.what, lang)
         became = f"{joined(result.change.before, lang)} -> {joined(result.now, lang)}"

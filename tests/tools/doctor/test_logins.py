@@ -1,10 +1,14 @@
-"""A running agent and the doctor on one gateway: the number of logins with a wrong password."""
+"""What the doctor sends a camera: few logins with a wrong password, and no password without encryption."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from edge_agent.core.clock import SystemClock
+from edge_agent.tools.doctor.checks.cameras import CameraCheck
+from tests.capture import rig
 from tests.testbed.agent import AgentProcess, write_config
+from tests.testbed.scripted_rtsp import ScriptedRtsp
 from tests.tools.doctor.conftest import camera, examined
 from tests.tools.doctor.strict_camera import StrictCamera
 
@@ -22,3 +26,13 @@ def test_agent_and_doctor_show_a_wrong_password_twice_in_all(tmp_path: Path, pas
     assert [line.finding for line in told] == ["camera-unauthorized"] * 2
     assert "not tried again" in told[1].said
     assert f"sudo rm {tmp_path}/state/stream-logins.json" in str(told[0].todo), "where this agent keeps it"
+
+
+BASIC = 'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="camera"'
+
+
+def test_a_camera_that_offers_basic_only_is_named_and_gets_no_password() -> None:
+    with ScriptedRtsp({"OPTIONS": BASIC}) as server:
+        check = CameraCheck(rig.camera(server.url, user="viewer", password="secret"), SystemClock(), None)
+        assert [(each.check, each.finding) for each in check.run()] == [("gate1", "camera-basic-only")]
+    assert "Authorization" not in "".join(server.requests)
