@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from edge_agent.core.clock import Clock, SystemClock
@@ -89,8 +88,3 @@ class ConsoleProcess:
         self._restart_mono = now + self._wait_s
         log.error("%s: %s; restart in %.0f s, the ingest is not affected", self._name, reason, self._wait_s)
         self._wait_s = min(self._wait_s * 2, MAX_RETRY_S)
-
-
-def own_command() -> list[str]:
-    """The command that starts this program again."""
-    return [sys.executable, "-m", "edge_agent"]

@@ -14,17 +14,16 @@ from edge_central.alert_rules import Measure
 from edge_central.alerts.service import AlertService
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
-from edge_central.ingest.confirmations import ACK_EVERY_S, Confirmations
-from edge_central.ingest.gateway_commands import BirthRequests, RequestSender
+from edge_central.ingest.gateway_messages import ACK_EVERY_S, BirthRequests, Confirmations, RequestSender
 from edge_central.ingest.ingest_status import GapLogger, IngestCounters
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.retention.sweep import RetentionSweep
 from edge_central.store.batch import Batch, Store
-from edge_central.store.database import DatabaseUnavailable, size_bytes
+from edge_central.store.database import DatabaseUnavailable, read_meta, size_bytes, write_meta
 from edge_central.store.fleet_state import FleetState
 from edge_central.trusted_time import clock_store
-from edge_central.trusted_time.clock import Correction, TrustedClock, TrustedClockRecord
+from edge_central.trusted_time.clock import TrustedClock, TrustedClockRecord
 
 log = logging.getLogger(__name__)
 
@@ -120,14 +119,10 @@ class IngestThread:
             now = self._clock.monotonic()
             if now >= self._retry_mono:
                 self._work(now)
-            self._wake.wait(self._wait_s())
+            more = self.problem is None and len(self._buffered) > 0
+            self._wake.wait(0.0 if more else self._broker.wait_s(ACK_EVERY_S / 2))
             self._wake.clear()
         self._finish()
-
-    def _wait_s(self) -> float:
-        if self.problem is None and len(self._buffered) > 0:
-            return 0.0
-        return self._broker.wait_s(ACK_EVERY_S / 2)
 
     def _buffer(self, delivered: UnconfirmedMessage) -> None:
         received = delivered.message
@@ -146,7 +141,8 @@ class IngestThread:
                 self._restore()
             if self._buffered or (self._heartbeats and now - self._heartbeats_mono >= HEARTBEATS_EVERY_S):
                 self._heartbeats_mono = now
-                self._store_buffered()
+                self._commit([*self._heartbeats.values(), *self._buffered[:MAX_BATCH]])
+                self._heartbeats.clear()
             if now - self._tick_mono >= TICK_EVERY_S:
                 self._tick_mono = now
                 self._correct_time()
@@ -190,12 +186,8 @@ class IngestThread:
             self._alerts.restore(self._store.query(self._alerts.read), reports)
             self._metrics.record_presence(reports)
 
-    def _store_buffered(self) -> None:
-        """Store and confirm the heartbeats and at most one batch of buffered messages."""
-        self._commit([*self._heartbeats.values(), *self._buffered[:MAX_BATCH]])
-        self._heartbeats.clear()
-
     def _commit(self, delivered: Sequence[UnconfirmedMessage]) -> None:
+        """Store and confirm these messages."""
         try:
             result = self._write(delivered)
         except DatabaseUnavailable:
@@ -224,23 +216,21 @@ class IngestThread:
             log.exception(
                 "%s: a message cannot be stored; it is recorded as rejected", delivered[0].message.topic
             )
-            result = self._write_rejection(delivered[0], f"cannot be stored: {type(error).__name__}: {error}")
+            reason = f"cannot be stored: {type(error).__name__}: {error}"[:300]
+            with self._store.batch() as batch:
+                result = self._writer.reject(delivered[0].message, reason, batch, self._clock.now_ms())
         self._after_commit(delivered, result)
 
     def _write(self, delivered: Sequence[UnconfirmedMessage]) -> BatchResult:
         assert self._fleet is not None
         with self._store.batch() as batch:
             messages = [each.message for each in delivered]
-            result = self._writer.write(messages, self._fleet, batch, self._now_ms())
+            result = self._writer.write(messages, self._fleet, batch, self._clock.now_ms())
         for stream in batch.streams.values():
             stream.clear_changes()
         for gateway in batch.gateways.values():
             gateway.changes.clear()
         return result
-
-    def _write_rejection(self, delivered: UnconfirmedMessage, reason: str) -> BatchResult:
-        with self._store.batch() as batch:
-            return self._writer.reject(delivered.message, reason[:300], batch, self._now_ms())
 
     def _after_commit(self, delivered: Sequence[UnconfirmedMessage], result: BatchResult) -> None:
         # Drop them at once, also after half a batch: a second PUBACK with the same packet id could confirm
@@ -272,7 +262,7 @@ class IngestThread:
         """Correct the stored times if the centre's clock was wrong."""
         assert self._fleet is not None
         released_by = self._store.query(
-            lambda each: clock_store.read_meta(each, clock_store.release_key(self._central_id))
+            lambda each: read_meta(each, clock_store.release_key(self._central_id))
         )
         correction = self._clock.tick(len(self._fleet.gateways))
         if released_by is not None:
@@ -281,15 +271,12 @@ class IngestThread:
         if correction is None:
             return
         with self._store.batch() as batch:
-            clock_store.drop_release(batch.connection, self._central_id)
+            write_meta(batch.connection, clock_store.release_key(self._central_id), None)
             wards, beat = self._writer.wards, self.loop.beat
             clock_store.shift_times(
                 batch.connection, correction, wards, exclusive_database=self._exclusive_database, beat=beat
             )
             self._write_clock(batch, self._clock.corrected_record(correction))
-        self._apply_correction(correction)
-
-    def _apply_correction(self, correction: Correction) -> None:
         by_s = correction.by_ms / 1000
         log.warning("the centre's time was wrong: it and the stored times are corrected by %+.0f s", by_s)
         self._clock.correct(correction)
@@ -310,7 +297,7 @@ class IngestThread:
         self._alerts.tick(reports, connected_mono)
         if self._presence.has_unwritten or self._alerts.has_unwritten:
             with self._store.batch() as batch:
-                count = self._presence.write(batch)
+                count = self._presence.write(batch.connection)
                 self._alerts.write(batch.connection)
             self._presence.mark_written(count)
             self._alerts.publish_written(session, self._broker.publish)
@@ -331,11 +318,11 @@ class IngestThread:
 
     def _write_status(self, now: float) -> None:
         assert self._fleet is not None
-        self._gap_logger.log_open_gaps(self._fleet, self._now_ms())
+        self._gap_logger.log_open_gaps(self._fleet)
         self._alerts.check_gaps(self._fleet)
         with self._store.batch() as batch:
             status_row = self._counters.status(self._broker.online, self._broker.session)
-            batch.write_meta("running", msgspec.json.encode(status_row).decode())
+            write_meta(batch.connection, "running", msgspec.json.encode(status_row).decode())
             self._write_clock(batch, self._clock.record())
             self._requests.expire(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
@@ -344,7 +331,14 @@ class IngestThread:
                 batch.delete_health(self._clock.deletions_ms() - self._history_ms)
 
     def _write_clock(self, batch: Batch, record: TrustedClockRecord) -> None:
-        batch.write_meta(clock_store.record_key(self._central_id), msgspec.json.encode(record).decode())
+        key = clock_store.record_key(self._central_id)
+        write_meta(batch.connection, key, msgspec.json.encode(record).decode())
+
+    def _finish(self) -> None:
+        """Send the confirmations of what is committed; the broker keeps the rest."""
+        if self._fleet is not None and self._broker.online:
+            self._send_acks()
+        self._store.close()
 
     def _set_problem(self, problem: str | None) -> None:
         if problem == self.problem:
@@ -357,12 +351,3 @@ class IngestThread:
             log.warning("the database works again: messages of gateways are stored and confirmed")
         self.problem = problem
         self._broker.publish_state()
-
-    def _finish(self) -> None:
-        """Send the confirmations of what is committed; the broker keeps the rest."""
-        if self._fleet is not None and self._broker.online:
-            self._send_acks()
-        self._store.close()
-
-    def _now_ms(self) -> int:
-        return self._clock.now_ms()

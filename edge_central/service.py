@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from edge_agent import __version__
 from edge_agent.core.clock import Clock, SystemClock, read_boot_id, rfc3339
 from edge_agent.core.errors import CentralError
@@ -17,15 +19,12 @@ from edge_agent.core.worker import Supervisor
 from edge_agent.host.system.systemd import Systemd
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
+from edge_central.alerts.notifications import WebhookPoster
 from edge_central.alerts.service import AlertService
-from edge_central.alerts.webhook import WebhookPoster
 from edge_central.console_process import ConsoleProcess
-from edge_central.ingest import documents
 from edge_central.ingest.batch_writer import BatchWriter
-from edge_central.ingest.broker_session import CentralBrokerSession
-from edge_central.ingest.confirmations import Confirmations
-from edge_central.ingest.documents import CentralStateKind
-from edge_central.ingest.gateway_commands import BirthRequests, RequestSender
+from edge_central.ingest.broker_session import CentralBrokerSession, CentralState, CentralStateKind
+from edge_central.ingest.gateway_messages import BirthRequests, Confirmations, RequestSender
 from edge_central.ingest_thread import IngestThread
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence import PresenceThresholds
@@ -170,10 +169,8 @@ class CentralService:
         log.info("the centre has stopped")
 
     def _make_metrics_server(self, listen: ListenAddress) -> MetricsServer:
-        from edge_central.metrics.server import (
-            IngestHealth,
-            MetricsServer,  # prometheus_client is imported only when metrics are configured
-        )
+        # prometheus_client is imported only when metrics are configured.
+        from edge_central.metrics.server import IngestHealth, MetricsServer
 
         def ingest_health() -> IngestHealth:
             waiting = None if self._webhook is None else self._webhook.waiting
@@ -184,16 +181,14 @@ class CentralService:
     def _state_message(self, session: str, kind: CentralStateKind) -> MqttMessage:
         """The retained state message. ``online`` becomes ``degraded`` while nothing can be stored."""
         problem = self._ingest.problem
-        value, reason = (
-            kind,
-            {"online": "connected", "stopped": "stopped", "offline": "connection lost"}[kind],
-        )
+        reasons = {"online": "connected", "stopped": "stopped", "offline": "connection lost"}
+        value, reason = kind, reasons[kind]
         if kind == "online" and problem is not None:
             value, reason = "degraded", problem
-        state = documents.CentralState(
+        state = CentralState(
             state=value, session=session, time=rfc3339(self._clock.now()), reason=reason, version=__version__
         )
-        return documents.message(self._topics.state, state, retain=True)
+        return MqttMessage(self._topics.state, msgspec.json.encode(state), retain=True)
 
 
 @contextlib.contextmanager

@@ -48,6 +48,16 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def wall_ms(clock: Clock) -> int:
+    """Wall time as milliseconds since 1970, UTC."""
+    return round(clock.now().timestamp() * 1000)
+
+
+def rfc3339_of_ms(milliseconds: int) -> str:
+    """``rfc3339`` of milliseconds since 1970."""
+    return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
 def read_boot_id() -> str:
     """The kernel's id of this boot; ``unknown`` where the kernel has none."""
     try:

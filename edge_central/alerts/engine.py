@@ -12,7 +12,7 @@ Every decision uses monotonic seconds (``mono``); milliseconds since 1970 (``now
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from edge_agent.host.board.platform import is_older
@@ -75,9 +75,19 @@ class AlertEngine:
         self._newest = ""
         self._unreported: list[AlertChange] = []
         for alert in alerts:
-            self._restore_alert(alert, mono, now_ms)
+            rule = self._rules.get(alert.key.rule)
+            if rule is None:
+                over = replace(alert, cleared_ms=now_ms, cleared_text="the rule is switched off")
+                self._unreported.append(AlertChange(AlertChangeKind.CLEARED, over))
+            else:
+                condition = AlertCondition(rule, mono, alert.since_ms, alert.text, alert.value, alert)
+                self._conditions(alert.key)[alert.key.rule, alert.key.camera] = condition
         for key, since_ms in (pending or {}).items():
-            self._restore_pending(key, since_ms, mono, now_ms)
+            rule = self._rules.get(key.rule)
+            if rule is not None:
+                since_mono = mono - max(0.0, (now_ms - since_ms) / 1000)
+                condition = AlertCondition(rule, since_mono, since_ms, "", None)
+                self._conditions(key).setdefault((key.rule, key.camera), condition)
 
     # --- input ---
 
@@ -151,7 +161,7 @@ class AlertEngine:
         """Judge a problem of the centre itself, as an alert of this ward; None: no problem."""
         measurement = Measurement(float(problem is not None), problem or alert_rules.CENTRE_MEASURES[measure])
         for rule in self._rules_for(measure):
-            subject = self._wards.setdefault(ward, AlertSubject(ward))
+            subject = self._ward(ward)
             yield from subject.judge(rule, "", measurement, mono, now_ms)
 
     def judge_conflicts(self, events: Mapping[str, int], mono: float, now_ms: int) -> Iterator[AlertChange]:
@@ -197,7 +207,8 @@ class AlertEngine:
                 for gateway in sorted(new):
                     subject = self._gateway(gateway, ward)
                     subject.go_away()
-                    yield from self._fold(subject)
+                    if self._ward(subject.ward).has_alert_of({Measure.WARD_OUTAGE}):
+                        yield from subject.fold()
 
     def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> Iterator[AlertChange]:
         """Open and clear what has lasted long enough; ``connected_mono``: when the broker session began,
@@ -207,9 +218,8 @@ class AlertEngine:
         for rule in self._rules_for(Measure.ALARMS):
             for subject in self._gateways.values():
                 if (rule.id, "") in subject.conditions:
-                    yield from subject.judge(
-                        rule, "", alert_rules.alarms(subject.count_alarms(0, mono)), mono, now_ms
-                    )
+                    measurement = alert_rules.alarms(subject.count_alarms(0, mono))
+                    yield from subject.judge(rule, "", measurement, mono, now_ms)
         if connected_mono is None:
             return
         settled = mono - connected_mono >= SETTLED_S
@@ -258,6 +268,9 @@ class AlertEngine:
     def _rules_for(self, measure: Measure) -> list[AlertRule]:
         return [rule for rule in self._rules.values() if rule.measure is measure]
 
+    def _ward(self, ward: str) -> AlertSubject:
+        return self._wards.setdefault(ward, AlertSubject(ward))
+
     def _gateway(self, gateway: str, ward: str) -> AlertSubject:
         return self._gateways.setdefault(gateway, AlertSubject(ward, gateway))
 
@@ -275,12 +288,9 @@ class AlertEngine:
             for measure, active in alert_rules.overrides_of(health, name).items():
                 for rule in self._rules_for(measure):
                     yield from subject.judge_overrides(rule, name, active, mono, now_ms)
-        for condition_key in [
-            condition_key
-            for condition_key in subject.conditions
-            if condition_key[1] and condition_key[1] not in health.cameras
-        ]:
-            yield from subject.end(condition_key, "the camera is not configured any more", now_ms)
+        for rule_id, name in list(subject.conditions):
+            if name and name not in health.cameras:
+                yield from subject.end((rule_id, name), "the camera is not configured any more", now_ms)
 
     def _judge_presence(self, report: GatewayReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
         subject = self._gateway(report.gateway, report.ward)
@@ -290,18 +300,15 @@ class AlertEngine:
             subject.come_back(mono, self._grace_s)
         for measure, state in _PRESENCE_STATES.items():
             for rule in self._rules_for(measure):
-                matches = report.state is state
-                text = f"{state}: {report.why}" if matches else f"{report.state}: {report.why}"
-                yield from subject.judge(
-                    rule, "", Measurement(float(matches), text), mono, now_ms, report.since_ms
-                )
-        if subject.away and subject.explained:
+                measurement = Measurement(float(report.state is state), f"{report.state}: {report.why}")
+                yield from subject.judge(rule, "", measurement, mono, now_ms, report.since_ms)
+        if subject.away and subject.has_alert_of(alert_rules.AWAY):
             yield from subject.fold()
 
     def _outage(
         self, report: OutageReport, measurement: Measurement, mono: float, now_ms: int
     ) -> Iterator[AlertChange]:
-        subject = self._wards.setdefault(report.ward, AlertSubject(report.ward))
+        subject = self._ward(report.ward)
         for rule in self._rules_for(Measure.WARD_OUTAGE):
             before = subject.conditions.get((rule.id, ""))
             yield from subject.judge(rule, "", measurement, mono, now_ms, report.since_ms)
@@ -310,15 +317,6 @@ class AlertEngine:
                 if text != before.alert.text:
                     before.alert = replace(before.alert, text=text, value=measurement.value)
                     yield AlertChange(AlertChangeKind.CHANGED, before.alert)
-
-    def _fold(self, subject: AlertSubject) -> Iterator[AlertChange]:
-        """Fold the gateway's alerts, but only if its ward has an outage alert."""
-        ward = self._wards.get(subject.ward)
-        outage = Measure.WARD_OUTAGE
-        if ward is not None and any(
-            each.alert is not None and each.rule.measure is outage for each in ward.conditions.values()
-        ):
-            yield from subject.fold()
 
     def _set_version(self, subject: AlertSubject, version: str) -> None:
         if version == subject.version:
@@ -330,38 +328,19 @@ class AlertEngine:
         self._versions[version] += 1
         self._newest = _newest(self._versions)
 
-    def _restore_alert(self, alert: Alert, mono: float, now_ms: int) -> None:
-        key = alert.key
-        rule = self._rules.get(key.rule)
-        if rule is None:
-            over = replace(alert, cleared_ms=now_ms, cleared_text="the rule is switched off")
-            self._unreported.append(AlertChange(AlertChangeKind.CLEARED, over))
-            return
-        condition = AlertCondition(rule, mono, alert.since_ms, alert.text, alert.value, alert)
-        self._subject(key).conditions[key.rule, key.camera] = condition
-
-    def _restore_pending(self, key: AlertKey, since_ms: int, mono: float, now_ms: int) -> None:
-        rule = self._rules.get(key.rule)
-        if rule is not None:
-            since_mono = mono - max(0.0, (now_ms - since_ms) / 1000)
-            condition_key = (key.rule, key.camera)
-            self._subject(key).conditions.setdefault(
-                condition_key, AlertCondition(rule, since_mono, since_ms, "", None)
-            )
-
-    def _subject(self, key: AlertKey) -> AlertSubject:
-        if not key.gateway:
-            return self._wards.setdefault(key.ward, AlertSubject(key.ward))
-        return self._gateway(key.gateway, key.ward)
+    def _conditions(self, key: AlertKey) -> dict[tuple[str, str], AlertCondition]:
+        """The conditions of the gateway or ward of an alert."""
+        if key.gateway:
+            return self._gateway(key.gateway, key.ward).conditions
+        return self._ward(key.ward).conditions
 
 
 def _newest(versions: Mapping[str, int]) -> str:
     """The newest version that enough gateways have; empty: none."""
-    known: Collection[str] = [version for version, count in versions.items() if version and count > 0]
+    known = [version for version, count in versions.items() if version and count > 0]
     least = FLEET_SHARE * sum(versions[version] for version in known)
-    common = [version for version in known if versions[version] >= least]
     newest = ""
-    for version in common:
-        if not newest or is_older(newest, version):
+    for version in known:
+        if versions[version] >= least and (not newest or is_older(newest, version)):
             newest = version
     return newest

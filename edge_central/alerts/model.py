@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from edge_agent.core.model import Severity
 from edge_central.alert_rules import (
-    AWAY,
     CENTRE_MEASURES,
     GRACED,
     PRESENCE,
@@ -133,7 +132,9 @@ class AlertSubject:
             condition.text, condition.value = plain(rule.text_for(measurement)), measurement.value
         else:
             condition.false_mono = None
-            yield from self._unfold(condition, mono)
+            # An alert stays folded while its camera may still be starting.
+            if rule.measure not in GRACED or mono >= self.grace_until_mono:
+                yield from _changed(condition, folded=False)
         yield from self._settle(condition_key, condition, mono, now_ms)
 
     def judge_overrides(
@@ -183,11 +184,10 @@ class AlertSubject:
             if condition.alert is not None and condition.rule.measure not in WARD_OR_PRESENCE:
                 yield from _changed(condition, folded=True)
 
-    @property
-    def explained(self) -> bool:
-        """Whether an open alert says that the gateway is away."""
+    def has_alert_of(self, measures: Set[Measure]) -> bool:
+        """Whether an alert of one of these measures is open."""
         return any(
-            condition.alert is not None and condition.rule.measure in AWAY
+            condition.alert is not None and condition.rule.measure in measures
             for condition in self.conditions.values()
         )
 
@@ -229,11 +229,6 @@ class AlertSubject:
                 yield AlertChange(AlertChangeKind.OPENED, condition.alert)
         elif condition.false_mono is not None and mono - condition.false_mono >= rule.clear_s:
             yield from self.end(condition_key, condition.clear_text, now_ms)
-
-    def _unfold(self, condition: AlertCondition, mono: float) -> Iterator[AlertChange]:
-        """Unfold the alert, unless its camera may still be starting."""
-        if not (condition.rule.measure in GRACED and mono < self.grace_until_mono):
-            yield from _changed(condition, folded=False)
 
 
 def _changed(condition: AlertCondition, *, folded: bool) -> Iterator[AlertChange]:

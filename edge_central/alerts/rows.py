@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, se
 from edge_agent.core.model import Severity
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.store import tables
+from edge_central.store.database import insert_row
 
 MAX_NOTIFICATIONS = 10_000
 """Notifications that wait for the webhook; beyond this the oldest are dropped."""
@@ -125,13 +126,10 @@ def queue(
     connection: Connection, bodies: Iterable[tuple[str, bytes]], now_ms: int
 ) -> list[tuple[int, bytes]]:
     """Queue (ward, body) pairs for the webhook. Return (id, body) pairs."""
-    queued = []
-    for ward, body in bodies:
-        row = {"ward": ward, "made_ms": now_ms, "body": body}
-        key = connection.execute(insert(tables.notification), row).inserted_primary_key
-        assert key is not None
-        queued.append((int(key[0]), body))
-    return queued
+    return [
+        (insert_row(connection, tables.notification, {"ward": ward, "made_ms": now_ms, "body": body}), body)
+        for ward, body in bodies
+    ]
 
 
 def unqueue(connection: Connection, ids: Collection[int]) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Connection
 
 from edge_agent import wire
-from edge_agent.core.clock import Clock
+from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.core.facts import TAMPER
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.session.client import MqttMessage
@@ -20,9 +20,10 @@ from edge_agent.wire.received.messages import EventMessage, HeartbeatMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.alert_rules import Measure
 from edge_central.alert_settings import AlertSettings
-from edge_central.alerts import documents, rows
+from edge_central.alerts import notifications, rows
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
+from edge_central.alerts.notifications import WebhookPoster
 from edge_central.alerts.rows import CONFLICT_MS, SequenceConflict, StoredAlerts
 from edge_central.ingest.batch_writer import BatchResult
 from edge_central.ingest.ingest_status import GAP_PATIENCE_MS
@@ -46,18 +47,6 @@ MAX_RETAINED = 1_000
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
 
 
-class NotificationSink(Protocol):
-    """What AlertService uses of the webhook."""
-
-    def submit(self, waiting: Iterable[tuple[int, bytes]]) -> None:
-        """Post these after the ones submitted before."""
-        ...
-
-    def delivered(self) -> list[int]:
-        """Ids of the notifications delivered since the last call."""
-        ...
-
-
 class _View(msgspec.Struct):
     data: wire.CameraViewData
 
@@ -78,14 +67,15 @@ class AlertService:
         wards: Sequence[str],
         topics: CentralTopics,
         clock: Clock,
-        webhook: NotificationSink | None = None,
+        webhook: WebhookPoster | None = None,
     ) -> None:
         self._settings = settings
         self._wards = wards
         self._topics = topics
         self._clock = clock
         self._webhook = webhook
-        self._engine: AlertEngine | None = None
+        self._engine = AlertEngine(settings)
+        self.restored = False
         self._changes: list[AlertChange] = []  # not in the database yet
         self._queued: list[tuple[int, bytes]] = []
         self._delivered: list[int] = []
@@ -98,19 +88,16 @@ class AlertService:
         self._conflicts: dict[str, SequenceConflict] = {}  # by gateway
 
     @property
-    def restored(self) -> bool:
-        return self._engine is not None
-
-    @property
     def open_alerts(self) -> list[Alert]:
-        return [] if self._engine is None else self._engine.open_alerts()
+        return self._engine.open_alerts()
 
     def read(self, connection: Connection) -> StoredAlerts:
-        return rows.read(connection, self._wards, self._now_ms())
+        return rows.read(connection, self._wards, wall_ms(self._clock))
 
     def restore(self, stored_alerts: StoredAlerts, reports: Iterable[PresenceReport]) -> None:
         """Start from the stored alerts and presence reports."""
-        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        self.restored = True
+        mono, now_ms = self._clock.monotonic(), wall_ms(self._clock)
         self._engine = AlertEngine(self._settings, stored_alerts.alerts, stored_alerts.pending, mono, now_ms)
         self._pending = dict(stored_alerts.pending)
         self._conflicts = dict(stored_alerts.conflicts)
@@ -128,12 +115,10 @@ class AlertService:
 
     def record(self, result: BatchResult, session: str = "") -> None:
         """Judge a committed batch that was received in the broker session ``session``."""
-        if self._engine is None:
-            return
         if session != self._heard_session:  # in a new session the broker sends its retained messages again
             self._heard_session = session
             self._retained.clear()
-        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        mono, now_ms = self._clock.monotonic(), wall_ms(self._clock)
         for status in result.status_messages:
             if isinstance(status, HeartbeatMessage):
                 self._changes += self._engine.record_heartbeat(
@@ -147,26 +132,24 @@ class AlertService:
             new = [topic for topic, is_there in topics.items() if is_there and topic not in retained]
             retained.update(new[: MAX_RETAINED - len(retained)])
         for event in result.views:
-            self._view(self._engine, event, mono, now_ms)
+            self._view(event, mono, now_ms)
         for event in result.overrides:
-            self._override(self._engine, event, mono, now_ms)
+            self._override(event, mono, now_ms)
         for gateway, events in result.conflicts.items():
             before = self._conflicts.get(gateway, SequenceConflict(0, now_ms))
             self._conflicts[gateway] = SequenceConflict(before.events + events, now_ms)
         if result.conflicts:
-            self._judge_conflicts(self._engine, mono, now_ms)
+            self._judge_conflicts(mono, now_ms)
 
-    def _judge_conflicts(self, engine: AlertEngine, mono: float, now_ms: int) -> None:
+    def _judge_conflicts(self, mono: float, now_ms: int) -> None:
         for gateway, conflict in list(self._conflicts.items()):
             if now_ms - conflict.last_ms >= CONFLICT_MS:
                 del self._conflicts[gateway]
         events = {gateway: conflict.events for gateway, conflict in self._conflicts.items()}
-        self._changes += engine.judge_conflicts(events, mono, now_ms)
+        self._changes += self._engine.judge_conflicts(events, mono, now_ms)
 
     def apply_correction(self, correction: Correction) -> None:
         """The stored times were corrected: correct the open alerts too, and publish them again."""
-        if self._engine is None:
-            return
         self._engine.apply_correction(correction)
         self._changes = [
             replace(change, alert=change.alert.corrected(correction)) for change in self._changes
@@ -179,28 +162,24 @@ class AlertService:
 
     def check_gaps(self, fleet: FleetState) -> None:
         """Judge gaps that should have closed by now, and sequence conflicts of the last day."""
-        if self._engine is None:
-            return
-        now_ms, counts = self._now_ms(), dict[str, int]()
+        now_ms, counts = wall_ms(self._clock), dict[str, int]()
         for stream in fleet.streams.values():
             for gap in stream.gaps:
                 if gap.why is GapReason.MISSING and GAP_PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
                     counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
         mono = self._clock.monotonic()
         self._changes += self._engine.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms)
-        self._judge_conflicts(self._engine, mono, now_ms)
+        self._judge_conflicts(mono, now_ms)
 
     def judge_centre(self, measure: Measure, problem: str | None) -> None:
         """Judge a problem of the centre itself; None: no problem."""
-        if self._engine is not None and self._wards:
+        if self._wards:
             ward, mono = self._wards[0], self._clock.monotonic()
-            self._changes += self._engine.judge_centre(ward, measure, problem, mono, self._now_ms())
+            self._changes += self._engine.judge_centre(ward, measure, problem, mono, wall_ms(self._clock))
 
     def tick(self, reports: Iterable[PresenceReport], connected_mono: float | None) -> None:
         """Judge what depends on time; ``reports``: the newest presence reports."""
-        if self._engine is None:
-            return
-        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        mono, now_ms = self._clock.monotonic(), wall_ms(self._clock)
         for report in reports:
             self._changes += self._engine.record_presence(report, mono, now_ms)
         retained = {gateway: len(topics) for gateway, topics in self._retained.items()}
@@ -226,11 +205,11 @@ class AlertService:
             rows.write_pending(connection, self._new_pending, self._pending)
         if self._webhook is not None:
             bodies = [
-                (each.alert.key.ward, documents.encode_alert(each.alert))
+                (each.alert.key.ward, notifications.encode_alert(each.alert))
                 for each in self._changes
                 if each.kind is not AlertChangeKind.CHANGED
             ]
-            self._queued = rows.queue(connection, bodies, self._now_ms())
+            self._queued = rows.queue(connection, bodies, wall_ms(self._clock))
             lost = rows.unqueue(connection, self._delivered) if bodies or self._delivered else 0
             if lost:
                 log.error("webhook: dropped the %d oldest alerts: too many are waiting", lost)
@@ -247,32 +226,34 @@ class AlertService:
             self._track_cleared(change)
             # ``publish_open`` publishes open alerts to a new session.
             if session is not None and (session == self._session or change.kind is AlertChangeKind.CLEARED):
-                for message in documents.messages_for(change, self._topics):
+                for message in notifications.messages_for(change, self._topics):
                     publish(message)
 
     def publish_open(self, session: str, publish: Callable[[MqttMessage], None]) -> None:
         """In a new broker session publish all open alerts and clear the topics of cleared ones: the broker
         may have lost the former and missed the latter."""
-        if self._engine is None or session == self._session:
+        if session == self._session:
             return
         self._session = session
         for key in self._cleared:
-            publish(documents.clearing_message(key, self._topics))
+            publish(notifications.clearing_message(key, self._topics))
         for alert in self._engine.open_alerts():
-            publish(documents.retained_message(alert, self._topics))
+            publish(notifications.retained_message(alert, self._topics))
 
-    def _view(self, engine: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
+    def _view(self, event: EventMessage, mono: float, now_ms: int) -> None:
         view = _read_fresh(event, _View, now_ms)
         if view is not None and view.data.state in TAMPER and view.data.phase in ("start", "end"):
             present = view.data.phase == "start"
-            self._changes += engine.record_view(
+            self._changes += self._engine.record_view(
                 event.gateway, event.camera, view.data.state, present, mono, now_ms
             )
 
-    def _override(self, engine: AlertEngine, event: EventMessage, mono: float, now_ms: int) -> None:
+    def _override(self, event: EventMessage, mono: float, now_ms: int) -> None:
         override = _read_fresh(event, _Override, now_ms)
         if override is not None:
-            self._changes += engine.record_override(event.gateway, event.camera, override.data, mono, now_ms)
+            self._changes += self._engine.record_override(
+                event.gateway, event.camera, override.data, mono, now_ms
+            )
 
     def _track_cleared(self, change: AlertChange) -> None:
         key = change.alert.key
@@ -281,9 +262,6 @@ class AlertService:
             self._cleared[key] = None
             while len(self._cleared) > MAX_CLEARED:
                 del self._cleared[next(iter(self._cleared))]
-
-    def _now_ms(self) -> int:
-        return round(self._clock.now().timestamp() * 1000)
 
 
 def _read_fresh(event: EventMessage, document_type: type[_T], now_ms: int) -> _T | None:

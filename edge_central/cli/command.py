@@ -273,7 +273,7 @@ def _run(args: argparse.Namespace) -> int:
     stop = stop_on_signals()  # before the slow imports, so that a stop during the start is a clean one too
     from edge_agent.host.system import logs
     from edge_central.config import load
-    from edge_central.console_process import ConsoleProcess, own_command
+    from edge_central.console_process import ConsoleProcess
     from edge_central.service import CentralService
 
     masker = logs.setup_logging(args.log_format, args.log_level)
@@ -281,10 +281,9 @@ def _run(args: argparse.Namespace) -> int:
     _mask(masker, settings)
     console = None
     if settings.console is not None:
-        options = ["--log-format", args.log_format, "--log-level", args.log_level]
-        console = ConsoleProcess(
-            "console", [*own_command(), "central", "console", "--with-parent", *options, str(args.config)]
-        )
+        command = [sys.executable, "-m", "edge_agent", "central", "console", "--with-parent"]
+        options = ["--log-format", args.log_format, "--log-level", args.log_level, str(args.config)]
+        console = ConsoleProcess("console", [*command, *options])
     return CentralService(settings, stop, console=console).run()
 
 

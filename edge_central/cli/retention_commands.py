@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Row, select
 
 from edge_agent.wire.topics import DEFAULT_ID
-from edge_central.retention.deletion_plans import DeletionRelease, read_blocked, release_key, write_row
+from edge_central.retention.deletion_plans import DeletionRelease, read_blocked, release_key
 from edge_central.retention.holds import (
     RetentionHold,
     count_covered,
@@ -25,8 +25,8 @@ from edge_central.retention.holds import (
 )
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import open_engine, translate_errors, write_transaction
-from edge_central.trusted_time import clock_store as trusted_time
+from edge_central.store.database import read_transaction, write_meta, write_transaction
+from edge_central.trusted_time import clock_store
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
 MAX_REASON = 500
@@ -78,14 +78,14 @@ def _released(args: argparse.Namespace, database: Database, who: str, central_id
     """Release the clock or a blocked run. Return whether there was one, and the text to print."""
     with write_transaction(database) as connection:
         if args.clock:
-            trusted_time.write_release(connection, central_id, who)
+            write_meta(connection, clock_store.release_key(central_id), who)
             now = datetime.now().astimezone().isoformat(" ", "seconds")
             return True, f"the centre goes by this machine's clock from now on: {now}"
         blocked = read_blocked(connection, central_id)
         if blocked is None:
             return False, "no run of retention waits for a release"
         release = DeletionRelease(who=who, over=blocked.over)
-        write_row(connection, release_key(central_id), release)
+        write_meta(connection, release_key(central_id), msgspec.json.encode(release).decode())
         counts = (f"{count} of {blocked.stored[what]} rows of {what}" for what, count in blocked.over.items())
         return True, f"released: the next run deletes {', '.join(counts)}, within minutes if the centre runs"
 
@@ -123,13 +123,8 @@ def _milliseconds(name: str, text: str) -> int:
 
 
 def _show(args: argparse.Namespace, database: Database, stdout: TextIO) -> None:
-    with translate_errors("the database cannot be read"):
-        engine = open_engine(database, read_only=True)
-        try:
-            with engine.connect() as connection, connection.begin():
-                holds = read_holds(connection, released=args.all)
-        finally:
-            engine.dispose()
+    with read_transaction(database) as connection:
+        holds = read_holds(connection, released=args.all)
     if args.json:
         print(msgspec.json.format(msgspec.json.encode(holds), indent=2).decode(), file=stdout)
         return
@@ -140,8 +135,8 @@ def _lines(holds: list[RetentionHold]) -> Iterator[str]:
     for hold in holds:
         ended = ""
         if hold.released_ms is not None:
-            ended = f", released {_local(hold.released_ms)} by {hold.released_by}"
-        placed = f"{_local(hold.placed_ms)} by {hold.placed_by}"
+            ended = f", released {_minutes(hold.released_ms)} by {hold.released_by}"
+        placed = f"{_minutes(hold.placed_ms)} by {hold.placed_by}"
         yield f"hold {hold.id}: {_what(hold)}: {hold.why} (placed {placed}{ended})"
 
 
@@ -151,23 +146,22 @@ def _what(hold: RetentionHold) -> str:
     assert hold.from_ms is not None
     assert hold.to_ms is not None
     about = f"{hold.gateway}/{hold.camera}" if hold.camera else f"all of {hold.gateway}"
-    return f"{about} from {_local(hold.from_ms)} to {_local(hold.to_ms)}"
+    return f"{about} from {_minutes(hold.from_ms)} to {_minutes(hold.to_ms)}"
 
 
-def _local(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(" ", "minutes")
+def _minutes(milliseconds: int) -> str:
+    return _local(milliseconds).isoformat(" ", "minutes")
+
+
+def _local(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone()
 
 
 def run_deletions(database: Database, most: int, as_json: bool, stdout: TextIO) -> int:
     """Print the newest deletions. Raises CentralError."""
-    with translate_errors("the database cannot be read"):
-        engine = open_engine(database, read_only=True)
-        try:
-            with engine.connect() as connection:
-                query = select(tables.deletion).order_by(tables.deletion.c.id.desc()).limit(most)
-                rows = connection.execute(query).all()
-        finally:
-            engine.dispose()
+    with read_transaction(database) as connection:
+        query = select(tables.deletion).order_by(tables.deletion.c.id.desc()).limit(most)
+        rows = connection.execute(query).all()
     if as_json:
         listed = [dict(row._mapping) for row in rows]
         print(msgspec.json.format(msgspec.json.encode(listed), indent=2).decode(), file=stdout)
@@ -180,11 +174,6 @@ def _line(row: Row[Any]) -> str:
     what = f"{row.what} {row.kind}".strip()
     held = f"; {row.held} more are held" if row.held else ""
     return (
-        f"{_local_time(row.ended_ms, 'minutes')}  {row.rows} of {what}, "
-        f"received {_local_time(row.first_ms)} to {_local_time(row.last_ms)}, by {row.rule}{held}"
+        f"{_minutes(row.ended_ms)}  {row.rows} of {what}, "
+        f"received {_local(row.first_ms):%Y-%m-%d} to {_local(row.last_ms):%Y-%m-%d}, by {row.rule}{held}"
     )
-
-
-def _local_time(milliseconds: int, to: str = "") -> str:
-    at = datetime.fromtimestamp(milliseconds / 1000).astimezone()
-    return at.isoformat(" ", to) if to else f"{at:%Y-%m-%d}"

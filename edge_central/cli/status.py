@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TextIO
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from edge_agent.core.command_line.exit_codes import EX_NOT_RUNNING, EX_OK
 from edge_agent.core.errors import CentralError
@@ -17,10 +16,15 @@ from edge_central.ingest.ingest_status import IngestStatus
 from edge_central.retention.deletion_plans import read_blocked
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.batch import read_reports
-from edge_central.store.database import open_engine, size_bytes, translate_errors
+from edge_central.store.database import newest_cursor, read_meta, read_transaction, size_bytes
 from edge_central.store.fleet_state import GapReason
-from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
+from edge_central.store.presence_reports import (
+    GatewayReport,
+    OutageReport,
+    PresenceReport,
+    PresenceState,
+    read_reports,
+)
 from edge_central.trusted_time.clock_store import now_ms_of, read_clock_record
 
 FRESH_MS = 60_000
@@ -117,18 +121,14 @@ def run_status(database: Database, as_json: bool, stdout: TextIO, central_id: st
 
 def read_status(database: Database, now_ms: int | None, central_id: str = DEFAULT_ID) -> CentralStatus:
     """Read the status; ``now_ms`` None: use the centre's own time."""
-    with translate_errors("the database cannot be read"):
-        engine = open_engine(database, read_only=True)
-        try:
-            with engine.connect() as connection, connection.begin():
-                now_ms = now_ms_of(connection, central_id) if now_ms is None else now_ms
-                status = _read(connection, now_ms)
-                status.clock = _clock(connection, central_id)
-                blocked = read_blocked(connection, central_id)
-                status.deletions_held = None if blocked is None else blocked.text
-                return status
-        finally:
-            engine.dispose()
+    with read_transaction(database) as connection:
+        status = _read(connection, now_ms_of(connection, central_id) if now_ms is None else now_ms)
+        record, blocked = read_clock_record(connection, central_id), read_blocked(connection, central_id)
+    if record is not None:
+        unproven_s = record.unproven_ms / 1000
+        status.clock = ClockStatus(doubt=record.doubt, confirmed=record.confirmed, unproven_s=unproven_s)
+    status.deletions_held = None if blocked is None else blocked.text
+    return status
 
 
 def status_lines(status: CentralStatus) -> list[str]:
@@ -148,36 +148,40 @@ def status_lines(status: CentralStatus) -> list[str]:
         lines.append(f"clock      {status.clock.doubt}; the centre goes by its own count")
     if status.deletions_held is not None:
         lines.append(f"deletions  {status.deletions_held}")
-    lines += _listed("outage", map(_outage_line, status.outages))
-    lines += _listed("alert", (_alert_line(alert) for alert in status.alerts if not alert.folded))
-    lines += _listed("gap", (_gap_line(gap) for gap in status.gaps if gap.why == GapReason.MISSING))
-    lines += _listed("loss", map(_loss_line, status.losses))
-    lines += _listed("rejected", map(_rejected_line, status.newest_rejected))
-    lines += _listed("gateway", map(_gateway_line, status.gateways))
+    for word, found in _lists(status).items():
+        lines += [f"{word:10} {line}" for line in found[:LINES]]
+        if len(found) > LINES:
+            lines.append(f"{word:10} … and {len(found) - LINES} more, see --json")
     return lines
 
 
-def _listed(word: str, all_lines: Iterable[str]) -> list[str]:
-    lines = list(all_lines)
-    shown = [f"{word:10} {line}" for line in lines[:LINES]]
-    more = [f"{word:10} … and {len(lines) - LINES} more, see --json"]
-    return shown + (more if len(lines) > LINES else [])
-
-
-def _outage_line(outage: OutageStatus) -> str:
-    return f"{outage.ward}: {len(outage.gateways)} of {outage.of} gateways, for {_age(outage.age_s)}"
-
-
-def _alert_line(alert: AlertStatus) -> str:
-    return f"{alert.about}: {alert.rule} for {_age(alert.age_s)}: {alert.text}"
-
-
-def _loss_line(loss: LossStatus) -> str:
-    return f"{loss.gateway}: {loss.count} given up ({loss.reason}), {_age(loss.age_s)} ago"
-
-
-def _rejected_line(rejected: RejectedStatus) -> str:
-    return f"{rejected.topic}: {rejected.reason}, {_age(rejected.age_s)} ago"
+def _lists(status: CentralStatus) -> dict[str, list[str]]:
+    """The lists of the text output, each by its first word."""
+    return {
+        "outage": [
+            f"{each.ward}: {len(each.gateways)} of {each.of} gateways, for {_age(each.age_s)}"
+            for each in status.outages
+        ],
+        "alert": [
+            f"{each.about}: {each.rule} for {_age(each.age_s)}: {each.text}"
+            for each in status.alerts
+            if not each.folded
+        ],
+        "gap": [
+            f"{each.gateway}: {each.last - each.first + 1} missing, {each.first} to {each.last} of epoch "
+            f"{each.epoch}, noticed {_age(each.age_s)} ago"
+            for each in status.gaps
+            if each.why == GapReason.MISSING
+        ],
+        "loss": [
+            f"{each.gateway}: {each.count} given up ({each.reason}), {_age(each.age_s)} ago"
+            for each in status.losses
+        ],
+        "rejected": [
+            f"{each.topic}: {each.reason}, {_age(each.age_s)} ago" for each in status.newest_rejected
+        ],
+        "gateway": [_gateway_line(each) for each in status.gateways],
+    }
 
 
 def _running_line(status: CentralStatus) -> str:
@@ -193,17 +197,9 @@ def _runs(status: CentralStatus) -> bool:
     return status.note_age_s is not None and status.note_age_s * 1000 < FRESH_MS
 
 
-def _gap_line(gap: GapStatus) -> str:
-    return (
-        f"{gap.gateway}: {gap.last - gap.first + 1} missing, {gap.first} to {gap.last} of epoch {gap.epoch}, "
-        f"noticed {_age(gap.age_s)} ago"
-    )
-
-
 def _gateway_line(gateway: GatewayStatus) -> str:
-    heartbeat = (
-        "no heartbeat yet" if gateway.heartbeat_s is None else f"heartbeat {_age(gateway.heartbeat_s)} ago"
-    )
+    seconds = gateway.heartbeat_s
+    heartbeat = "no heartbeat yet" if seconds is None else f"heartbeat {_age(seconds)} ago"
     behind = f", {gateway.behind} events behind" if gateway.behind else ""
     if gateway.presence is None or gateway.presence_s is None:
         return f"{gateway.gateway} ({gateway.ward}): not known whether it is there, {heartbeat}{behind}"
@@ -220,13 +216,25 @@ def _age(seconds: float) -> str:
 
 
 def _read(connection: Connection, now_ms: int) -> CentralStatus:
-    note = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == "running"))
-    running = None if note is None else _note(note)
-    gaps = [_gap(row, now_ms) for row in connection.execute(
-        select(tables.gap, tables.stream.c.gateway, tables.stream.c.epoch)
-        .join(tables.stream, tables.stream.c.id == tables.gap.c.stream)
-        .order_by(tables.gap.c.found_ms.desc())
-    )]  # fmt: skip
+    def age_s(since_ms: int) -> float:
+        return (now_ms - since_ms) / 1000
+
+    running = _running(connection)
+    gaps = [
+        GapStatus(
+            gateway=row.gateway,
+            epoch=row.epoch,
+            first=row.first,
+            last=row.last,
+            why=row.why,
+            age_s=age_s(row.found_ms),
+        )
+        for row in connection.execute(
+            select(tables.gap, tables.stream.c.gateway, tables.stream.c.epoch)
+            .join(tables.stream, tables.stream.c.id == tables.gap.c.stream)
+            .order_by(tables.gap.c.found_ms.desc())
+        )
+    ]
     missing = {why: sum(gap.last - gap.first + 1 for gap in gaps if gap.why == why) for why in GapReason}
     losses = select(tables.loss).order_by(tables.loss.c.received_ms.desc()).limit(1000)
     rejected = select(tables.rejected).order_by(tables.rejected.c.id.desc()).limit(100)
@@ -234,9 +242,9 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
     reports = read_reports(connection)
     return CentralStatus(
         running=running,
-        note_age_s=None if running is None else (now_ms - running.time_ms) / 1000,
+        note_age_s=None if running is None else age_s(running.time_ms),
         events=_count(connection, tables.event),
-        newest_cursor=connection.scalar(select(func.max(tables.event.c.cursor))) or 0,
+        newest_cursor=newest_cursor(connection),
         late=int(connection.scalar(select(func.sum(tables.stream.c.late))) or 0),
         missing=missing[GapReason.MISSING],
         before=missing[GapReason.BEFORE],
@@ -246,48 +254,26 @@ def _read(connection: Connection, now_ms: int) -> CentralStatus:
         database_bytes=size_bytes(connection),
         gateways=_gateways(connection, reports, now_ms),
         outages=[
-            OutageStatus(
-                ward=each.ward,
-                gateways=list(each.gateways),
-                of=each.of,
-                age_s=(now_ms - each.since_ms) / 1000,
-            )
+            OutageStatus(ward=each.ward, gateways=list(each.gateways), of=each.of, age_s=age_s(each.since_ms))
             for each in reports
             if isinstance(each, OutageReport)
         ],
         alerts=open_alerts(connection, now_ms),
         gaps=gaps,
         losses=[
-            LossStatus(
-                gateway=row.gateway,
-                count=row.events,
-                reason=row.reason,
-                age_s=(now_ms - row.received_ms) / 1000,
-            )
+            LossStatus(gateway=row.gateway, count=row.events, reason=row.reason, age_s=age_s(row.received_ms))
             for row in connection.execute(losses)
         ],
         newest_rejected=[
-            RejectedStatus(topic=row.topic, reason=row.reason, age_s=(now_ms - row.received_ms) / 1000)
-            for row in newest
+            RejectedStatus(topic=row.topic, reason=row.reason, age_s=age_s(row.received_ms)) for row in newest
         ],
     )
 
 
-def _clock(connection: Connection, central_id: str) -> ClockStatus | None:
-    record = read_clock_record(connection, central_id)
-    if record is None:
-        return None
-    return ClockStatus(doubt=record.doubt, confirmed=record.confirmed, unproven_s=record.unproven_ms / 1000)
-
-
 def _gateways(connection: Connection, reports: list[PresenceReport], now_ms: int) -> list[GatewayStatus]:
     presence = {each.gateway: each for each in reports if isinstance(each, GatewayReport)}
-    highest = {
-        (row.gateway, row.epoch): row.highest
-        for row in connection.execute(
-            select(tables.stream.c.gateway, tables.stream.c.epoch, tables.stream.c.highest)
-        )
-    }
+    streams = connection.execute(select(tables.stream)).all()
+    highest = {(row.gateway, row.epoch): row.highest for row in streams}
     columns = tables.gateway.c
     wanted = (
         *(columns.id, columns.ward, columns.state, columns.last_ms),
@@ -309,23 +295,13 @@ def _gateways(connection: Connection, reports: list[PresenceReport], now_ms: int
     ]
 
 
-def _gap(row: object, now_ms: int) -> GapStatus:
-    return GapStatus(
-        gateway=row.gateway,  # type: ignore[attr-defined]
-        epoch=row.epoch,  # type: ignore[attr-defined]
-        first=row.first,  # type: ignore[attr-defined]
-        last=row.last,  # type: ignore[attr-defined]
-        why=row.why,  # type: ignore[attr-defined]
-        age_s=(now_ms - row.found_ms) / 1000,  # type: ignore[attr-defined]
-    )
-
-
-def _note(text: str) -> IngestStatus:
+def _running(connection: Connection) -> IngestStatus | None:
+    text = read_meta(connection, "running")
     try:
-        return msgspec.json.decode(text, type=IngestStatus)
+        return None if text is None else msgspec.json.decode(text, type=IngestStatus)
     except msgspec.DecodeError as error:
         raise CentralError(f"the note of the running ingest is of another version: {error}") from error
 
 
-def _count(connection: Connection, table: object) -> int:
-    return int(connection.scalar(select(func.count()).select_from(table)) or 0)  # type: ignore[arg-type]
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.scalar(select(func.count()).select_from(table)) or 0)

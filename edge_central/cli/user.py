@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from edge_agent.core.clock import SystemClock
+from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.core.errors import CentralError
 from edge_central.config import load
 from edge_central.settings import CentralSettings
+from edge_central.store.database import DatabaseConnections
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import (
     NAME,
@@ -30,7 +31,6 @@ from edge_central.web.auth.accounts import (
     new_token,
     password_fault,
 )
-from edge_central.web.connections import DatabaseConnections
 
 MAX_PASSWORD_BYTES = 4_096
 
@@ -52,14 +52,14 @@ def run_user(args: argparse.Namespace, stdout: TextIO) -> int:
 def _add(
     args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
 ) -> Iterable[str]:
-    role = Role(args.role)
+    role, now_ms = Role(args.role), wall_ms(SystemClock())
     wards = _wards(args.ward, settings, needed=role is not Role.ADMIN)
     with connections.reading() as connection:
         if accounts.find_account(connection, args.name) is not None:
             raise CentralError(f"{args.name} is there already; nothing was changed")
     digest = hash_password(_password(args.password_file))
     with connections.writing() as connection:
-        accounts.add_account(connection, Account(args.name, role, wards, _now_ms()), password=digest)
+        accounts.add_account(connection, Account(args.name, role, wards, now_ms), password=digest)
     yield f"{args.name}: {role}, {_of(wards)}"
 
 
@@ -119,7 +119,7 @@ def _token(
     args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
 ) -> Iterable[str]:
     """Print the token alone on stdout, for ``> file``; everything else goes to stderr."""
-    token = f"eac_{new_token()}"
+    token, now_ms = f"eac_{new_token()}", wall_ms(SystemClock())
     with connections.writing() as connection:
         account = accounts.find_account(connection, args.name)
         if args.renew:
@@ -133,7 +133,7 @@ def _token(
                 f"{args.name} is there already: --renew makes it another token; nothing was changed"
             )
         else:
-            account = Account(args.name, Role.API, _wards(args.ward, settings, needed=True), _now_ms())
+            account = Account(args.name, Role.API, _wards(args.ward, settings, needed=True), now_ms)
             accounts.add_account(connection, account, token=token)
     print(f"{args.name}: {_of(account.wards)}; this token is shown once, keep it secret", file=sys.stderr)
     yield token
@@ -177,7 +177,3 @@ def _password(file: Path | None) -> str:
 
 def _of(wards: tuple[str, ...]) -> str:
     return ", ".join(wards) or "all wards"
-
-
-def _now_ms() -> int:
-    return round(SystemClock().now().timestamp() * 1000)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, case, cast, func, literal, select
 
-from edge_central.console.events import event_of
+from edge_central.console.events import ward_of_event
 from edge_central.console.incident_log import (
     MAX_LISTED,
     MAX_PER_GATEWAY,
@@ -22,7 +22,6 @@ from edge_central.console.incident_log import (
     handling_of,
     read_alarms,
     subject_of,
-    subject_of_alert,
 )
 from edge_central.store import tables
 from edge_central.store.ringing import ALARM
@@ -143,29 +142,17 @@ def _ordered(*parts: QueuePart) -> QueuePart:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentSubject:
-    """The subject of a step in the incident log: its ward, and the cursor if it is an event."""
-
-    ward: str
-    cursor: int | None
-
-
-def find_subject(connection: Connection, scope: Scope, subject: str) -> IncidentSubject | None:
-    """The subject; None if it does not exist or is not in scope."""
+def find_subject(connection: Connection, scope: Scope, subject: str) -> str | None:
+    """The ward of a subject of the incident log; None if there is no such subject in this scope."""
     what, _, rest = subject.partition(" ")
+    ward: str | None = None
     if what == "event":
         gateway, _, event_id = rest.partition(" ")
-        cursor = event_of(connection, scope, gateway, event_id)
-        if cursor is None:
-            return None
-        ward = connection.scalar(select(tables.event.c.ward).where(tables.event.c.cursor == cursor))
-        return None if ward is None else IncidentSubject(ward, cursor)
-    if what == "alert" and rest.isdecimal() and len(rest) <= 18:
+        ward = ward_of_event(connection, scope, gateway, event_id)
+    elif what == "alert" and rest.isdecimal() and len(rest) <= 18:
         columns = tables.alert.c
         ward = connection.scalar(select(columns.ward).where(columns.id == int(rest), scope.of(columns.ward)))
-        return None if ward is None else IncidentSubject(ward, None)
-    return None
+    return ward
 
 
 _A, _H = tables.alert.c, tables.handling.c
@@ -212,7 +199,7 @@ def _alerts(
 
 
 def _of_alert(row: Any) -> QueueItem:
-    subject = subject_of_alert(row.id)
+    subject = f"alert {row.id}"
     return QueueItem(
         *(subject, row.severity, row.ward, row.gateway, row.camera, row.rule, row.text, "", row.since_ms),
         *(row.opened_ms, handling_of(row, subject), row.place),

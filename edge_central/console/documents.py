@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields
+from edge_agent.wire.received.health import ReceivedBoxHealth
 from edge_agent.wire.received.problems import with_problem, with_problems
 
 MAX_CACHED, CACHED_BYTES = 1_024, 8_192
@@ -30,24 +31,11 @@ class CameraFields(msgspec.Struct):
     width: int | None = None
     height: int | None = None
     packet_fps: float = 0.0
-    last_frame_age_s: float | None = None
     view: list[str] = msgspec.field(default_factory=list)
 
 
 class _Clock(msgspec.Struct):
     synced: bool | None = None
-    offset_ms: float | None = None
-
-
-class _Box(msgspec.Struct):
-    temperature_c: float | None = None
-    cpu_percent: float | None = None
-    memory_percent: float | None = None
-    disk_percent: float | None = None
-    disk_free_mb: float | None = None
-    throttled: bool | None = None
-    undervoltage: bool | None = None
-    uptime_s: float | None = None
 
 
 class _Outbox(msgspec.Struct):
@@ -56,10 +44,9 @@ class _Outbox(msgspec.Struct):
 
 
 class HeartbeatFields(msgspec.Struct):
-    uptime_s: float | None = None
     version: str = ""
     clock: _Clock = msgspec.field(default_factory=_Clock)
-    box: _Box = msgspec.field(default_factory=_Box)
+    box: ReceivedBoxHealth = msgspec.field(default_factory=ReceivedBoxHealth)
     outbox: _Outbox = msgspec.field(default_factory=_Outbox)
     cameras: dict[str, CameraFields] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
@@ -97,14 +84,9 @@ class MediaFields(msgspec.Struct):
     """A snapshot or clip that an event names."""
 
     media_id: str
-    sha256: str
-    bytes: int = 0
-    sealed_sha256: str | None = None
     box: tuple[float, float, float, float] | None = None
     duration_s: float | None = None
     pre_roll_s: float | None = None
-    began_at: str | None = None
-    cut_short: str | None = None
 
 
 class FileFields(msgspec.Struct):
@@ -125,15 +107,12 @@ class EventDataFields(msgspec.Struct):
     label: str | None = None
     state: str | None = None
     cause: str | None = None
-    tamper: bool | None = None
     masked: bool = False
     why: str = ""
     detail: str = ""
     reason: str = ""
     missing: str | None = None
     problem: Any = None  # what ``why``, ``detail`` or ``missing`` says
-    started_at: str | None = None
-    ended_at: str | None = None
     end_reason: str | None = None
     snapshot: MediaFields | None = None
     clip: MediaFields | None = None
@@ -173,10 +152,10 @@ def parse_heartbeat(payload: bytes | None) -> HeartbeatFields:
 def parse_birth(payload: bytes | None) -> BirthFields:
     found, _ = _read(_BIRTH, payload, BirthFields())
     location = found.location
-    if location is not None and not (
-        _is_within(location.latitude, 90.0) and _is_within(location.longitude, 180.0)
-    ):
-        found.location = None
+    if location is not None:
+        latitude, longitude = location.latitude, location.longitude
+        if latitude is None or longitude is None or abs(latitude) > 90.0 or abs(longitude) > 180.0:
+            found.location = None
     return found
 
 
@@ -196,10 +175,6 @@ def milliseconds(time: str | None) -> int | None:
     except (ValueError, OverflowError):
         return None
     return found if found is not None and EARLIEST_MS <= found <= LATEST_MS else None
-
-
-def _is_within(degrees: float | None, most: float) -> bool:
-    return degrees is not None and abs(degrees) <= most
 
 
 def _read(decoder: msgspec.json.Decoder[Any], payload: bytes | None, otherwise: _T) -> tuple[_T, bool]:

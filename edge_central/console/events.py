@@ -183,12 +183,13 @@ def read_events(
 ) -> EventRowPage:
     """One page: the newest ``size`` events that follow ``after``."""
     query = select(*_COLUMNS).where(*_conditions(scope, event_filter))
-    if event_filter.by_time:
-        query = query.order_by(_E.time_ms.desc(), _E.cursor.desc())
-    else:
-        query = query.order_by(_E.cursor.desc())
-    if after is not None:
-        query = query.where(_behind(event_filter, after))
+    order = (_E.time_ms.desc(), _E.cursor.desc()) if event_filter.by_time else (_E.cursor.desc(),)
+    query = query.order_by(*order)
+    if after is not None and event_filter.by_time:
+        same_time = and_(_E.time_ms == after.time_ms, _E.cursor < after.cursor)
+        query = query.where(or_(_E.time_ms < after.time_ms, same_time))
+    elif after is not None:
+        query = query.where(_E.cursor < after.cursor)
     found = connection.execute(query.limit(size + 1)).all()
     rows = tuple(_row(row) for row in found[:size])
     more = len(found) > size
@@ -197,24 +198,11 @@ def read_events(
     )
 
 
-def events_since(
-    connection: Connection, scope: Scope, event_filter: EventFilter, cursor: int, most: int = PAGE
-) -> tuple[EventRow, ...]:
-    """Events stored after ``cursor``, newest first: at most the newest ``most``."""
-    query = select(*_COLUMNS).where(*_conditions(scope, event_filter), _E.cursor > cursor)
-    found = connection.execute(query.order_by(_E.cursor.desc()).limit(most))
-    return _with_pictures(connection, tuple(_row(row) for row in found))
-
-
 def rows_of(connection: Connection, scope: Scope, cursors: Collection[int]) -> tuple[EventRow, ...]:
     """Events by cursor, newest first."""
     query = select(*_COLUMNS).where(_E.cursor.in_(sorted(cursors)), scope.of(_E.ward))
     found = connection.execute(query.order_by(_E.cursor.desc()))
     return _with_pictures(connection, tuple(_row(row) for row in found))
-
-
-def newest_cursor(connection: Connection) -> int:
-    return connection.scalar(select(_E.cursor).order_by(_E.cursor.desc()).limit(1)) or 0
 
 
 def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory | None:
@@ -237,9 +225,9 @@ def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory 
     return EventStory(requested, phases, evidence, media)
 
 
-def event_of(connection: Connection, scope: Scope, gateway: str, event_id: str) -> int | None:
-    """The cursor of the first phase of an event; None if there is none in this scope."""
-    query = select(_E.cursor).where(
+def ward_of_event(connection: Connection, scope: Scope, gateway: str, event_id: str) -> str | None:
+    """The ward of the first phase of an event; None if there is none in this scope."""
+    query = select(_E.ward).where(
         _E.event_id == event_id, _E.gateway == gateway, _E.kind != "evidence", scope.of(_E.ward)
     )
     return connection.scalar(query.order_by(_E.stream, _E.sequence).limit(1))
@@ -299,25 +287,16 @@ def _conditions(scope: Scope, event_filter: EventFilter) -> Iterable[ColumnEleme
         yield _E.time_ms < event_filter.to_ms
 
 
-def _behind(event_filter: EventFilter, after: PagePosition) -> ColumnElement[bool]:
-    if not event_filter.by_time:
-        return _E.cursor < after.cursor
-    return or_(_E.time_ms < after.time_ms, and_(_E.time_ms == after.time_ms, _E.cursor < after.cursor))
-
-
 def _row(row: Any) -> EventRow:
     document = documents.parse_event(row.payload)
     # A time exactly at a bound was out of bounds on arrival; older databases store such times unchanged.
     synced = document.clock == "synced" and EARLIEST_MS < row.time_ms < LATEST_MS
+    # Pages show three severities; the wire has 1 to 24 in steps of four.
+    severity = ALARM if row.severity >= ALARM else WARNING if row.severity >= WARNING else INFO
     return EventRow(
-        *(row.cursor, row.gateway, row.ward, row.camera, row.kind, _severity(row.severity)),
+        *(row.cursor, row.gateway, row.ward, row.camera, row.kind, severity),
         *(bounded_time(row.time_ms), row.received_ms, row.event_id, row.phase, synced, document.data),
     )
-
-
-def _severity(number: int) -> int:
-    """The severity as one of the three that pages show; the wire has 1 to 24 in steps of four."""
-    return ALARM if number >= ALARM else WARNING if number >= WARNING else INFO
 
 
 def _with_pictures(connection: Connection, rows: Sequence[EventRow]) -> tuple[EventRow, ...]:
@@ -332,11 +311,9 @@ def _with_pictures(connection: Connection, rows: Sequence[EventRow]) -> tuple[Ev
         columns.sealed.is_(False),
     )
     here = {(gateway, media_id) for gateway, media_id in connection.execute(query)}
-    return tuple(_pictured(row, here) for row in rows)
-
-
-def _pictured(row: EventRow, here: set[tuple[str, str]]) -> EventRow:
-    snapshot = row.data.snapshot
-    if snapshot is None or (row.gateway, snapshot.media_id) not in here:
-        return row
-    return replace(row, media_id=snapshot.media_id)
+    return tuple(
+        replace(row, media_id=snapshot.media_id)
+        if (snapshot := row.data.snapshot) is not None and (row.gateway, snapshot.media_id) in here
+        else row
+        for row in rows
+    )

@@ -17,8 +17,9 @@ from sqlalchemy import Connection, select
 
 from edge_agent.wire.received.bounds import bounded_time
 from edge_central.console import documents
-from edge_central.console.site_names import Names
+from edge_central.console.site_names import CameraNames, Names
 from edge_central.store import tables
+from edge_central.store.presence_reports import OutageReport, read_outages
 from edge_central.store.scope import Scope
 
 log = logging.getLogger(__name__)
@@ -119,10 +120,6 @@ class SiteOverview:
     cameras: tuple[CameraOverview, ...]
     level: AttentionLevel
 
-    @property
-    def visibility_counts(self) -> Counter[CameraVisibility]:
-        return Counter(camera.visibility for camera in self.cameras)
-
 
 @dataclass(frozen=True, slots=True)
 class WardOverview:
@@ -152,21 +149,11 @@ class WardOverview:
 
 
 @dataclass(frozen=True, slots=True)
-class WardPowerCut:
-    """Sites of one ward that went offline together."""
-
-    ward: str
-    gateways: tuple[str, ...]
-    of: int
-    since_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class Fleet:
     at_ms: int
     wards: tuple[WardOverview, ...]
     sites: tuple[SiteOverview, ...]  # by ward, then by id
-    cuts: tuple[WardPowerCut, ...]
+    cuts: tuple[OutageReport, ...]  # sites of one ward that went offline together, the oldest first
 
     def site(self, gateway: str) -> SiteOverview | None:
         return next((site for site in self.sites if site.id == gateway), None)
@@ -179,7 +166,7 @@ def read_fleet(
     connection: Connection, names: Names, scope: Scope, now_ms: int, gateway: str | None = None
 ) -> Fleet:
     """Read the fleet in this scope, or only one ``gateway`` of it."""
-    cuts = _cuts(connection, scope)
+    cuts = tuple(sorted(read_outages(connection, scope), key=lambda cut: cut.since_ms))
     in_cut = {site_id: cut for cut in cuts for site_id in cut.gateways}
     columns = tables.gateway.c
     presence = tables.presence.c
@@ -206,14 +193,7 @@ def read_fleet(
     return Fleet(now_ms, _wards(sites, names, cuts), tuple(sites), cuts)
 
 
-def _cuts(connection: Connection, scope: Scope) -> tuple[WardPowerCut, ...]:
-    rows = connection.execute(
-        select(tables.outage).where(scope.of(tables.outage.c.ward)).order_by(tables.outage.c.since_ms)
-    )
-    return tuple(WardPowerCut(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in rows)
-
-
-def _site_or_placeholder(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> SiteOverview:
+def _site_or_placeholder(row: Any, names: Names, cut: OutageReport | None, now_ms: int) -> SiteOverview:
     """The site; if its data cannot be decoded, a row that says so, so that the other sites are still
     listed."""
     try:
@@ -227,7 +207,7 @@ def _site_or_placeholder(row: Any, names: Names, cut: WardPowerCut | None, now_m
     )  # fmt: skip
 
 
-def _site(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> SiteOverview:
+def _site(row: Any, names: Names, cut: OutageReport | None, now_ms: int) -> SiteOverview:
     heartbeat, birth = documents.parse_heartbeat(row.heartbeat), documents.parse_birth(row.birth)
     known = names.site(row.id)
     state, since_ms, why = _site_state(row, heartbeat, cut, now_ms)
@@ -235,20 +215,11 @@ def _site(row: Any, names: Names, cut: WardPowerCut | None, now_ms: int) -> Site
     cameras = _cameras(row.id, names, birth, heartbeat, state)
     box = _box(heartbeat, birth)
     return SiteOverview(
-        row.id,
-        row.ward,
-        known.name or birth.name or row.id,
+        row.id, row.ward, known.name or birth.name or row.id,
         location.latitude if known.latitude is None and location is not None else known.latitude,
         location.longitude if known.longitude is None and location is not None else known.longitude,
-        state,
-        since_ms,
-        why,
-        row.last_ms,
-        row.heartbeat_ms,
-        box,
-        cameras,
-        _level(state, box, cameras),
-    )
+        state, since_ms, why, row.last_ms, row.heartbeat_ms, box, cameras, _level(state, box, cameras),
+    )  # fmt: skip
 
 
 def _unheard_site(gateway: str, names: Names) -> SiteOverview:
@@ -264,7 +235,7 @@ def _unheard_site(gateway: str, names: Names) -> SiteOverview:
 
 
 def _site_state(
-    row: Any, heartbeat: documents.HeartbeatFields, cut: WardPowerCut | None, now_ms: int
+    row: Any, heartbeat: documents.HeartbeatFields, cut: OutageReport | None, now_ms: int
 ) -> tuple[SiteState, int | None, str]:
     """The site's state, since when, and why: its published presence, except during an outage of its ward
     or a boot."""
@@ -290,38 +261,21 @@ def _cameras(
     heartbeat: documents.HeartbeatFields,
     state: SiteState,
 ) -> tuple[CameraOverview, ...]:
-    ids = sorted(
-        {*heartbeat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras
-    )
-    present = state in PRESENT
+    ids = {*heartbeat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras
     return tuple(
-        _camera(gateway, each, names, heartbeat.cameras.get(each), present, state is SiteState.BOOTING)
-        for each in ids
+        _camera(gateway, each, names.camera(gateway, each), heartbeat.cameras.get(each), state)
+        for each in sorted(ids)
     )
 
 
 def _camera(
-    gateway: str,
-    camera: str,
-    names: Names,
-    heartbeat: documents.CameraFields | None,
-    present: bool,
-    booting: bool,
+    gateway: str, id: str, named: CameraNames, heartbeat: documents.CameraFields | None, state: SiteState
 ) -> CameraOverview:
-    camera_names = names.camera(gateway, camera)
-    if heartbeat is None or not present:
-        return CameraOverview(
-            gateway, camera, camera_names.name, camera_names.channel, CameraVisibility.AWAY, None, None
-        )
+    if heartbeat is None or state not in PRESENT:
+        return CameraOverview(gateway, id, named.name, named.channel, CameraVisibility.AWAY, None, None)
+    visibility = _visibility(heartbeat, state is SiteState.BOOTING)
     return CameraOverview(
-        *(
-            gateway,
-            camera,
-            camera_names.name,
-            camera_names.channel,
-            _visibility(heartbeat, booting),
-            heartbeat.cause,
-        ),
+        *(gateway, id, named.name, named.channel, visibility, heartbeat.cause),
         documents.milliseconds(heartbeat.since),
         tuple(heartbeat.view),
         *(heartbeat.codec, heartbeat.width, heartbeat.height, heartbeat.packet_fps),
@@ -339,30 +293,14 @@ def _visibility(heartbeat: documents.CameraFields, booting: bool) -> CameraVisib
 
 
 def _box(heartbeat: documents.HeartbeatFields, birth: documents.BirthFields) -> SiteMetrics:
+    box, detector = heartbeat.box, birth.detector
     return SiteMetrics(
-        *(
-            heartbeat.box.temperature_c,
-            heartbeat.box.disk_percent,
-            heartbeat.box.memory_percent,
-            heartbeat.box.cpu_percent,
-        ),
-        *(
-            heartbeat.clock.synced,
-            heartbeat.box.undervoltage,
-            heartbeat.outbox.depth,
-            heartbeat.outbox.oldest_s,
-        ),
-        *(
-            heartbeat.version or birth.version,
-            birth.board or birth.profile,
-            _model(birth),
-            tuple(heartbeat.degraded),
-        ),
+        *(box.temperature_c, box.disk_percent, box.memory_percent, box.cpu_percent),
+        *(heartbeat.clock.synced, box.undervoltage, heartbeat.outbox.depth, heartbeat.outbox.oldest_s),
+        *(heartbeat.version or birth.version, birth.board or birth.profile),
+        f"{detector.name} {(detector.model_sha256 or '')[:6]}".strip(),
+        tuple(heartbeat.degraded),
     )
-
-
-def _model(birth: documents.BirthFields) -> str:
-    return f"{birth.detector.name} {(birth.detector.model_sha256 or '')[:6]}".strip()
 
 
 def _level(state: SiteState, box: SiteMetrics, cameras: Iterable[CameraOverview]) -> AttentionLevel:
@@ -384,7 +322,7 @@ def _level(state: SiteState, box: SiteMetrics, cameras: Iterable[CameraOverview]
 
 
 def _wards(
-    sites: Iterable[SiteOverview], names: Names, cuts: Iterable[WardPowerCut]
+    sites: Iterable[SiteOverview], names: Names, cuts: Iterable[OutageReport]
 ) -> tuple[WardOverview, ...]:
     by_ward: dict[str, list[SiteOverview]] = {}
     for site in sites:

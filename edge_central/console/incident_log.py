@@ -8,7 +8,7 @@ Writing functions need a connection in a transaction; docs/design/console.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -27,11 +27,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from edge_central.console.events import NOT_HIDDEN, EventRow, rows_of
 from edge_central.store import tables
+from edge_central.store.database import conflict_insert, insert_row
 from edge_central.store.ringing import ALARM, RINGING_KINDS, RINGING_PHASES
 from edge_central.store.scope import Scope
 
@@ -108,17 +107,9 @@ class Handover:
     taken_by: str | None
 
 
-def subject_of_event(gateway: str, event_id: str) -> str:
-    return f"event {gateway} {event_id}"
-
-
 def subject_of(event: EventRow) -> str:
     """The subject of an event, also without an event_id."""
-    return subject_of_event(event.gateway, event.event_id) if event.event_id else f"cursor {event.cursor}"
-
-
-def subject_of_alert(alert: int | str) -> str:
-    return f"alert {alert}"
+    return f"event {event.gateway} {event.event_id}" if event.event_id else f"cursor {event.cursor}"
 
 
 _H = tables.handling.c
@@ -153,7 +144,17 @@ def read_alarms(
     )
     found = {row.cursor: row for row in connection.execute(query)}
     events = {event.cursor: event for event in rows_of(connection, scope, found)}
-    return tuple(_alarm(events[cursor], row) for cursor, row in found.items())
+    return tuple(
+        Alarm(
+            events[cursor],
+            handling_of(row, subject_of(events[cursor])),
+            bool(row.quiet),
+            row.place,
+            AlarmCounts(row.own_open, row.own_ringing),
+            AlarmCounts(row.all_open, row.all_ringing),
+        )
+        for cursor, row in found.items()
+    )
 
 
 def _counted(gateway: str | None) -> Subquery:
@@ -198,17 +199,6 @@ def _open_alarms(scope: Scope, now_ms: int, gateway: str | None) -> Select[Any]:
         .where(_E.phase.in_(RINGING_PHASES), func.coalesce(_E.kind, "").in_(RINGING_KINDS))
         .where(_E.received_ms >= now_ms - OPEN_ALARM_AGE_MS, func.coalesce(_E.event_id, "") != "")
         .where(_H.outcome.is_(None), scope.of(_E.ward), NOT_HIDDEN)
-    )
-
-
-def _alarm(event: EventRow, row: Any) -> Alarm:
-    return Alarm(
-        event,
-        handling_of(row, subject_of(event)),
-        bool(row.quiet),
-        row.place,
-        AlarmCounts(row.own_open, row.own_ringing),
-        AlarmCounts(row.all_open, row.all_ringing),
     )
 
 
@@ -298,14 +288,10 @@ class HiddenEvent:
 def hide(connection: Connection, by: LogAuthor, event: EventRow, words: str) -> None:
     """Hide an event with all its phases from lists and the bell. Nothing is deleted, and the step names
     the author."""
-    insert_into = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    row = {
-        "subject": subject_of(event), "cursor": event.cursor, "ward": event.ward,
-        "hidden_ms": by.now_ms, "hidden_by": by.who,
-    }  # fmt: skip
-    done = connection.execute(insert_into(tables.hidden_event).values(row).on_conflict_do_nothing())
-    if done.rowcount:
-        _step(connection, by, subject_of(event), "hidden", _cleaned(words))
+    row = HiddenEvent(subject_of(event), event.cursor, event.ward, by.now_ms, by.who)
+    statement = conflict_insert(connection, tables.hidden_event).values(asdict(row))
+    if connection.execute(statement.on_conflict_do_nothing()).rowcount:
+        _step(connection, by, row.subject, "hidden", _cleaned(words))
 
 
 def unhide(connection: Connection, by: LogAuthor, event: EventRow) -> None:
@@ -328,10 +314,8 @@ def is_hidden(connection: Connection, subject: str) -> bool:
 
 
 def _ensure_handling(connection: Connection, subject: str, ward: str) -> None:
-    insert_into = pg_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    connection.execute(
-        insert_into(tables.handling).values(subject=subject, ward=ward).on_conflict_do_nothing()
-    )
+    row = conflict_insert(connection, tables.handling).values(subject=subject, ward=ward)
+    connection.execute(row.on_conflict_do_nothing())
 
 
 def _step(connection: Connection, by: LogAuthor, subject: str, what: str, words: str) -> None:
@@ -365,22 +349,22 @@ def hand_over(connection: Connection, by: LogAuthor, scope: Scope, words: str, o
         "note": _cleaned(words),
         "open": "\n".join(open_),
     }
-    key = connection.execute(insert(tables.handover), row).inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    return insert_row(connection, tables.handover, row)
 
 
 def take_over(connection: Connection, by: LogAuthor, scope: Scope, handover: int) -> bool:
     """Accept a handover: the author takes charge of its open subjects. False if it was accepted before, or
     is not in scope."""
     found = next((each for each in handovers(connection, scope, most=100) if each.id == handover), None)
+    if found is None:
+        return False
     columns = tables.handover.c
-    done = None if found is None else connection.execute(
+    done = connection.execute(
         update(tables.handover)
-        .where(and_(columns.id == handover, columns.taken_ms.is_(None)))
+        .where(columns.id == handover, columns.taken_ms.is_(None))
         .values(taken_ms=by.now_ms, taken_by=by.who)
-    )  # fmt: skip
-    if found is None or done is None or done.rowcount == 0:
+    )
+    if done.rowcount == 0:
         return False
     for handling in handlings(connection, scope, found.open).values():
         if handling.is_open:
@@ -402,11 +386,4 @@ def handovers(connection: Connection, scope: Scope, most: int = 20) -> tuple[Han
         )
         for row in connection.execute(query)
     ]
-    seen = [each for each in found if _includes(scope, each.scope)]
-    return tuple(seen[:most])
-
-
-def _includes(scope: Scope, other: Scope) -> bool:
-    if scope.wards is None:
-        return True
-    return other.wards is not None and other.wards <= scope.wards
+    return tuple([each for each in found if scope.includes(each.scope)][:most])

@@ -14,9 +14,8 @@ from sqlalchemy import Connection, insert, select
 
 from edge_central.console.incident_log import LogAuthor
 from edge_central.store import tables
+from edge_central.store.batch import UNFINISHED
 from edge_central.store.scope import Scope
-
-UNFINISHED = ("asked", "sent", "accepted", "running")
 
 
 @dataclass(frozen=True, slots=True)

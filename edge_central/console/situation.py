@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_central.console.fleet import RAIN, CameraVisibility, Fleet, SiteOverview, SiteState, WardPowerCut
+from edge_central.console.fleet import RAIN, CameraVisibility, Fleet, SiteOverview, SiteState
+from edge_central.store.presence_reports import OutageReport
 
 RAIN_SHARE, RAIN_LEAST = 0.5, 4
 """Share and minimum number of a ward's seeing cameras that report rain: from here on it is weather, not a
@@ -58,11 +59,14 @@ class Situation:
 
 def find_situation(fleet: Fleet) -> Situation:
     rain = [_rain(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
-    booting = [_booting(ward.id, fleet.of_ward(ward.id)) for ward in fleet.wards]
+    booting = {
+        ward.id: tuple(site.id for site in fleet.of_ward(ward.id) if site.state is SiteState.BOOTING)
+        for ward in fleet.wards
+    }
     return Situation(
         tuple(each for each in rain if each is not None),
         _merged(fleet.cuts),
-        tuple(each for each in booting if each is not None),
+        tuple(BootingSites(ward, gateways) for ward, gateways in booting.items() if gateways),
     )
 
 
@@ -79,14 +83,9 @@ def _rain(ward: str, sites: tuple[SiteOverview, ...]) -> WardRain | None:
     return WardRain(ward, wet, len(seeing))
 
 
-def _booting(ward: str, sites: tuple[SiteOverview, ...]) -> BootingSites | None:
-    booting = tuple(site.id for site in sites if site.state is SiteState.BOOTING)
-    return BootingSites(ward, booting) if booting else None
-
-
-def _merged(cuts: tuple[WardPowerCut, ...]) -> tuple[CityPowerCut, ...]:
-    groups: list[list[WardPowerCut]] = []
-    for cut in sorted(cuts, key=lambda each: each.since_ms):
+def _merged(cuts: tuple[OutageReport, ...]) -> tuple[CityPowerCut, ...]:
+    groups: list[list[OutageReport]] = []
+    for cut in cuts:
         if groups and cut.since_ms - groups[-1][0].since_ms <= TOGETHER_MS:
             groups[-1].append(cut)
         else:

@@ -1,4 +1,4 @@
-"""Verifies that a stored event is what its gateway signed, and a stored file what that event names.
+"""Verifies that a stored event is what its gateway signed.
 
 The verdict is the same as of ``edge-agent evidence verify``, over the stored bytes. The key comes from the
 gateway's own birth. An attacker who can replace the birth can forge both, so this is a first check, not proof
@@ -8,9 +8,7 @@ for a court; docs/reference/evidence.md says how to compare the key.
 from __future__ import annotations
 
 import base64
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, select
 
@@ -63,12 +61,6 @@ def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerd
             why = NO_KEY_REPORTED if finding.why == NO_KEY else finding.why
             return EventVerdict(finding.verdict, why, key)
     return EventVerdict(VerificationVerdict.ALTERED, "it cannot be read as an event", key)
-
-
-def is_as_named(path: Path, sha256: str) -> bool:
-    """Whether the file still has this digest. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def _keys(gateway: str, public_key: str | None) -> Keys:

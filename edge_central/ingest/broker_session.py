@@ -9,6 +9,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
 
 from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.clock import Clock
@@ -22,7 +25,6 @@ from edge_agent.mqtt.session.broker_session import (
 )
 from edge_agent.mqtt.session.client import ConnectionTerms, MqttMessage
 from edge_agent.mqtt.session.signal_queue import Connected, MessageReceived, PublishAcked, Subscribed
-from edge_central.ingest.documents import CentralStateKind
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,21 @@ a PUBACK is queued behind up to ``RECEIVE_MAXIMUM`` events, which take a second.
 MAX_WAITING = 20_000
 """Own messages that wait to be sent. Beyond this the oldest are dropped; gateways send unconfirmed events
 again."""
+
+
+CentralStateKind = Literal["online", "degraded", "stopped", "offline"]
+
+
+class CentralState(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained at ``tb/v1/central/state``. ``degraded``: connected, but nothing can be stored or
+    confirmed."""
+
+    schema: Literal["central-state/1"] = "central-state/1"
+    state: CentralStateKind
+    session: str
+    time: str
+    reason: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +122,6 @@ class CentralBrokerSession:
     def since_mono(self) -> float:
         """When the attempt or, once online, the session began."""
         return self._session.since_mono
-
-    @property
-    def unsent_count(self) -> int:
-        """Own messages that the broker has not acknowledged."""
-        return len(self._waiting) + len(self._confirmations) + self._in_flight
 
     @property
     def has_unsent_confirmations(self) -> bool:

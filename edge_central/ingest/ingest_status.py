@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections import deque
 
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.core.clock import Clock
+from edge_agent.core.clock import Clock, wall_ms
 from edge_central.ingest.batch_writer import BatchResult
 from edge_central.store.fleet_state import FleetState, GapReason
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 GAP_PATIENCE_MS = 1_800_000
 """A gateway resends unconfirmed events after 15 min at most, alarms before a day's backlog."""
 RATE_OVER_S = 60.0
+REJECTED_LOG_EVERY_S = 60.0
 
 
 class IngestStatus(msgspec.Struct, kw_only=True):
@@ -41,17 +43,21 @@ class IngestCounters:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._since_mono = clock.monotonic()
-        self._since_ms = round(clock.now().timestamp() * 1000)
+        self._since_ms = wall_ms(clock)
         self._events = self._duplicates = self._rejected = 0
         self._recent: deque[tuple[float, int]] = deque()
-        self._rejected_logged_mono: float | None = None
+        self._rejected_logged_mono = -math.inf
 
     def count(self, result: BatchResult) -> None:
         self._events += result.events.total()
         self._duplicates += result.duplicates
         self._rejected += result.rejected
-        if result.rejected:
-            self._log_rejected(result)
+        now = self._clock.monotonic()
+        # Not more often, so that a flood of rejected messages does not fill the log.
+        if result.rejected and now - self._rejected_logged_mono >= REJECTED_LOG_EVERY_S:
+            self._rejected_logged_mono = now
+            text = "%s; rejected (%d since the start, see edge-agent central status)"
+            log.warning(text, result.first_rejected, self._rejected)
 
     def status(self, connected: bool, session: str) -> IngestStatus:
         now = self._clock.monotonic()
@@ -60,7 +66,7 @@ class IngestCounters:
             self._recent.popleft()
         before_mono, before = self._recent[0] if len(self._recent) > 1 else (self._since_mono, 0)
         return IngestStatus(
-            time_ms=round(self._clock.now().timestamp() * 1000),
+            time_ms=wall_ms(self._clock),
             since_ms=self._since_ms,
             pid=os.getpid(),
             version=__version__,
@@ -72,26 +78,16 @@ class IngestCounters:
             events_s=round((self._events - before) / max(1e-3, now - before_mono), 2),
         )
 
-    def _log_rejected(self, result: BatchResult) -> None:
-        """Log rejected messages at most once a minute, so that a flood of them does not fill the log."""
-        now = self._clock.monotonic()
-        if self._rejected_logged_mono is None or now - self._rejected_logged_mono >= 60.0:
-            self._rejected_logged_mono = now
-            log.warning(
-                "%s; rejected (%d since the start, see edge-agent central status)",
-                result.first_rejected, self._rejected,
-            )  # fmt: skip
-
 
 class GapLogger:
-    """Logs each gap once, when it is still open after ``patience_ms``."""
+    """Logs each gap once, when it is still open after GAP_PATIENCE_MS."""
 
-    def __init__(self, clock: Clock, patience_ms: int = GAP_PATIENCE_MS) -> None:
-        self._patience_ms = patience_ms
-        self._logged_ms = round(clock.now().timestamp() * 1000) - patience_ms
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._logged_ms = wall_ms(clock) - GAP_PATIENCE_MS
 
-    def log_open_gaps(self, fleet: FleetState, now_ms: int) -> None:
-        old_ms = now_ms - self._patience_ms
+    def log_open_gaps(self, fleet: FleetState) -> None:
+        old_ms = wall_ms(self._clock) - GAP_PATIENCE_MS
         for stream in fleet.streams.values():
             for gap in stream.gaps:
                 if gap.why is GapReason.MISSING and self._logged_ms < gap.found_ms <= old_ms:

@@ -160,8 +160,9 @@ class CentralCollector(Collector):
             names,
             {key: gateway.heartbeat_s for key, gateway in heard.items()},
         )
+        oldest_s = self._clock_s() - FRESH_S
         yield from self._of_health(
-            {key: gateway for key, gateway in heard.items() if self._is_fresh(gateway)}
+            {key: gateway for key, gateway in heard.items() if gateway.heartbeat_s > oldest_s}
         )
 
     def _of_health(self, gateways: Mapping[tuple[str, str], GatewayMetrics]) -> Iterator[Metric]:
@@ -182,9 +183,6 @@ class CentralCollector(Collector):
             (*key, gateway.version): 1 for key, gateway in gateways.items() if gateway.health is not None
         }
         yield _labelled("edge_gateway_info", "version of the agent", (*names, "version"), versions)
-
-    def _is_fresh(self, gateway: GatewayMetrics) -> bool:
-        return self._clock_s() - gateway.heartbeat_s < FRESH_S
 
 
 def _labelled(

@@ -23,6 +23,7 @@ from edge_central.store.presence_reports import (
     PresenceReport,
     PresenceState,
 )
+from edge_central.trusted_time.clock import Correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +162,12 @@ class PresenceTracker:
         ]
         return reports + [self._outage_report(ward) for ward in self._outages]
 
-    def shift_times(self, since_ms: int, by_ms: int) -> None:
-        """Add ``by_ms`` to the labels after ``since_ms``: the clock was wrong."""
+    def apply_correction(self, correction: Correction) -> None:
+        """Correct the labels: the centre's clock was wrong."""
         for record in self._gateways.values():
-            if record.changed_ms > since_ms:
-                record.changed_ms += by_ms
+            record.changed_ms = correction.of(record.changed_ms)
         for outage in self._outages.values():
-            if outage.since_ms > since_ms:
-                outage.since_ms += by_ms
+            outage.since_ms = correction.of(outage.since_ms)
 
     # --- gateways ---
 

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from typing import Literal
 
-from edge_agent.core.clock import Clock, rfc3339
+import msgspec
+from sqlalchemy import Connection
+
+from edge_agent.core.clock import Clock, rfc3339_of_ms, wall_ms
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.messages import HeartbeatMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.ingest.batch_writer import BatchResult
-from edge_central.ingest.documents import OutageDocument, PresenceDocument, message
 from edge_central.presence.presence import PresenceThresholds, PresenceTracker
-from edge_central.store.batch import Batch
-from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
+from edge_central.store.presence_reports import (
+    GatewayReport,
+    OutageReport,
+    PresenceReport,
+    PresenceState,
+    write_report,
+)
 from edge_central.trusted_time.clock import Correction
 
 log = logging.getLogger(__name__)
+
+
+class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained: whether a gateway is there. Published once for each change that lasts."""
+
+    schema: Literal["central-presence/1"] = "central-presence/1"
+    gateway: str
+    ward: str
+    state: Literal["online", "offline", "stopped", "unstable"]
+    since: str
+    why: str
+
+
+class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Many gateways of a ward went at once. Retained while the outage lasts, then cleared."""
+
+    schema: Literal["central-outage/1"] = "central-outage/1"
+    ward: str
+    since: str
+    gateways: list[str]
+    of: int
 
 
 class PresencePublisher:
@@ -29,26 +57,22 @@ class PresencePublisher:
         self._topics = topics
         self._clock = clock
         self._thresholds = thresholds
-        self._presence: PresenceTracker | None = None
+        self._presence = PresenceTracker(thresholds=thresholds)
         self._session = ""
         self._unwritten: list[PresenceReport] = []
 
     def restore(self, reports: list[PresenceReport]) -> None:
-        """Start from the stored reports. Later calls change nothing."""
-        if self._presence is None:
-            self._presence = PresenceTracker(reports, self._thresholds, self._clock.monotonic())
+        """Start from the stored reports."""
+        self._presence = PresenceTracker(reports, self._thresholds, self._clock.monotonic())
 
     def apply_correction(self, correction: Correction) -> None:
         """Published times were wrong: correct them, and publish all states again."""
-        if self._presence is not None:
-            self._presence.shift_times(correction.since_ms, correction.by_ms)
-            self._session = ""
+        self._presence.apply_correction(correction)
+        self._session = ""
 
     def record(self, result: BatchResult) -> None:
         """Record the heartbeats and states of a committed batch."""
-        if self._presence is None:
-            return
-        mono, now_ms = self._clock.monotonic(), self._now_ms()
+        mono, now_ms = self._clock.monotonic(), wall_ms(self._clock)
         for status in result.status_messages:
             if isinstance(status, HeartbeatMessage):
                 every_s, session = status.health.uplink.heartbeat_s, status.health.session
@@ -66,15 +90,16 @@ class PresencePublisher:
     ) -> list[PresenceReport]:
         """Publish the new reports and return them. In a new broker session publish all current reports,
         because the broker may have lost them."""
-        if self._presence is None:
-            return []
-        reports = new = self._presence.tick(self._clock.monotonic(), self._now_ms(), connected_mono)
+        reports = new = self._presence.tick(self._clock.monotonic(), wall_ms(self._clock), connected_mono)
         for report in new:
             _log(report)
         self._unwritten += new
         if connected_mono is not None and session != self._session:
             self._session = session
-            reports = [*(report for report in reports if _clears(report)), *self._presence.current_reports()]
+            ended = [
+                each for each in new if not (each.gateways if isinstance(each, OutageReport) else each.state)
+            ]
+            reports = [*ended, *self._presence.current_reports()]
         if connected_mono is not None:
             for report in reports:
                 publish(self._message(report))
@@ -84,10 +109,10 @@ class PresencePublisher:
     def has_unwritten(self) -> bool:
         return bool(self._unwritten)
 
-    def write(self, batch: Batch) -> int:
+    def write(self, connection: Connection) -> int:
         """Write the new reports; return their count for ``mark_written``."""
         for report in self._unwritten:
-            batch.write_presence(report)
+            write_report(connection, report)
         return len(self._unwritten)
 
     def mark_written(self, count: int) -> None:
@@ -97,34 +122,21 @@ class PresencePublisher:
     def _message(self, report: PresenceReport) -> MqttMessage:
         """The retained message of a report; empty, to clear the topic, when the gateway was removed or the
         outage is over."""
+        since = rfc3339_of_ms(report.since_ms)
         match report:
             case GatewayReport(gateway, ward, state):
                 topic = self._topics.presence(ward, gateway)
                 if state is None:
                     return MqttMessage(topic, b"", retain=True)
-                since = _time(report.since_ms)
-                document = PresenceDocument(
+                document: msgspec.Struct = PresenceDocument(
                     gateway=gateway, ward=ward, state=state.value, since=since, why=report.why
                 )
-                return message(topic, document, retain=True)
             case OutageReport(ward, gateways, of):
                 topic = self._topics.outage(ward)
                 if not gateways:
                     return MqttMessage(topic, b"", retain=True)
-                since = _time(report.since_ms)
-                outage = OutageDocument(ward=ward, since=since, gateways=list(gateways), of=of)
-                return message(topic, outage, retain=True)
-
-    def _now_ms(self) -> int:
-        return round(self._clock.now().timestamp() * 1000)
-
-
-def _clears(report: PresenceReport) -> bool:
-    return not report.gateways if isinstance(report, OutageReport) else report.state is None
-
-
-def _time(milliseconds: int) -> str:
-    return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
+                document = OutageDocument(ward=ward, since=since, gateways=list(gateways), of=of)
+        return MqttMessage(topic, msgspec.json.encode(document), retain=True)
 
 
 def _log(report: PresenceReport) -> None:

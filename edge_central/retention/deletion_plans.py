@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, true
 
 from edge_agent.core.model import Severity
 from edge_central.retention.holds import covered_by, read_holds
 from edge_central.settings import Retention
 from edge_central.store import tables
+from edge_central.store.database import read_meta, write_meta
 
 DAY_MS = 86_400_000
 
@@ -47,18 +47,16 @@ def make_plans(settings: Retention, kinds: list[tuple[str, int]], now_ms: int) -
     """The plans of one run; ``kinds``: the kinds and severities of the stored events."""
     for kind, severity in kinds:
         rule, days = _days(settings, kind, severity)
-        yield DeletionPlan(
-            DeletionTarget.EVENT, f"{rule}: {days:g}", days, _before(days, now_ms), kind, severity
-        )
-    for what, name, days in (
+        before_ms = now_ms - round(days * DAY_MS)
+        yield DeletionPlan(DeletionTarget.EVENT, f"{rule}: {days:g}", days, before_ms, kind, severity)
+    for what, rule, days in (
         (DeletionTarget.MEDIA, "media_days", settings.media_days),
         (DeletionTarget.ALERT, "alert_days", settings.alert_days),
-        *(
-            (what, "duty_days", settings.duty_days)
-            for what in (DeletionTarget.HANDLING, DeletionTarget.REQUEST, DeletionTarget.HANDOVER)
-        ),
+        (DeletionTarget.HANDLING, "duty_days", settings.duty_days),
+        (DeletionTarget.REQUEST, "duty_days", settings.duty_days),
+        (DeletionTarget.HANDOVER, "duty_days", settings.duty_days),
     ):
-        yield DeletionPlan(what, f"{name}: {days:g}", days, _before(days, now_ms))
+        yield DeletionPlan(what, f"{rule}: {days:g}", days, now_ms - round(days * DAY_MS))
 
 
 def stored_kinds(connection: Connection) -> list[tuple[str, int]]:
@@ -83,10 +81,6 @@ def _days(settings: Retention, kind: str, severity: int) -> tuple[str, float]:
     if severity >= Severity.WARNING.number:
         return "warning_days", settings.warning_days
     return "info_days", settings.info_days
-
-
-def _before(days: float, now_ms: int) -> int:
-    return now_ms - round(days * DAY_MS)
 
 
 MAX_SHARE = 0.2
@@ -131,20 +125,18 @@ def release_key(central_id: str) -> str:
 
 
 def read_blocked(connection: Connection, central_id: str) -> BlockedDeletions | None:
-    value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == blocked_key(central_id)))
+    value = read_meta(connection, blocked_key(central_id))
     return None if value is None else msgspec.json.decode(value, type=BlockedDeletions)
 
 
 def read_release(connection: Connection, central_id: str) -> DeletionRelease | None:
-    value = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == release_key(central_id)))
+    value = read_meta(connection, release_key(central_id))
     return None if value is None else msgspec.json.decode(value, type=DeletionRelease)
 
 
-def write_row(connection: Connection, key: str, value: msgspec.Struct | None) -> None:
-    """Write a row of ``meta``; None deletes it."""
-    connection.execute(delete(tables.meta).where(tables.meta.c.key == key))
-    if value is not None:
-        connection.execute(insert(tables.meta), {"key": key, "value": msgspec.json.encode(value).decode()})
+def write_blocked(connection: Connection, central_id: str, blocked: BlockedDeletions | None) -> None:
+    value = None if blocked is None else msgspec.json.encode(blocked).decode()
+    write_meta(connection, blocked_key(central_id), value)
 
 
 def find_excess(
@@ -155,7 +147,7 @@ def find_excess(
     for plan in plans:
         if plan.what in LIMITED:
             of_plan = _count(connection, plan, true())
-            over[plan.what] += _count(connection, plan, _is_over(plan))
+            over[plan.what] += _count(connection, plan, is_expired(plan))
             stored[plan.what] += of_plan
             limits[plan.what] += round(of_plan * max(MAX_SHARE, 2 / plan.days))
     for what in [what for what in over if over[what] > max(ALWAYS_ALLOWED_ROWS, limits[what])]:
@@ -177,7 +169,7 @@ def _count_on_hold(connection: Connection, plans: Sequence[DeletionPlan]) -> int
     for plan in plans if holds else ():
         if plan.what is not DeletionTarget.ALERT:
             kept = covered_by(holds, _table(plan).c)
-            found += _count(connection, plan, and_(_is_over(plan), kept))
+            found += _count(connection, plan, and_(is_expired(plan), kept))
     return found
 
 
@@ -188,7 +180,8 @@ def _count(connection: Connection, plan: DeletionPlan, which: ColumnElement[bool
     return connection.scalar(select(func.count()).select_from(table).where(which)) or 0
 
 
-def _is_over(plan: DeletionPlan) -> ColumnElement[bool]:
+def is_expired(plan: DeletionPlan) -> ColumnElement[bool]:
+    """The SQL condition for rows of events, media or alerts whose time is over."""
     columns = _table(plan).c
     if plan.what is DeletionTarget.ALERT:
         return and_(columns.opened_ms < plan.before_ms, columns.cleared_ms < plan.before_ms)
@@ -196,9 +189,5 @@ def _is_over(plan: DeletionPlan) -> ColumnElement[bool]:
     return over
 
 
-def _table(plan: DeletionPlan) -> Any:
-    return {
-        DeletionTarget.EVENT: tables.event,
-        DeletionTarget.MEDIA: tables.media,
-        DeletionTarget.ALERT: tables.alert,
-    }[plan.what]
+def _table(plan: DeletionPlan) -> Table:
+    return tables.metadata.tables[plan.what]

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select, true, update
 
 from edge_central.store import tables
+from edge_central.store.database import insert_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,12 @@ def covered_by(holds: Iterable[RetentionHold], columns: Any) -> ColumnElement[bo
 def _in_span(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:
     times = [columns[name] for name in ("time_ms", "received_ms") if name in columns]
     in_time = or_(*(each.between(hold.from_ms, hold.to_ms) for each in times))
+    return and_(_of_source(hold, columns), in_time)
+
+
+def _of_source(hold: RetentionHold, columns: Any) -> ColumnElement[bool]:
     of_camera = true() if hold.camera is None else columns.camera == hold.camera
-    return and_(columns.gateway == hold.gateway, of_camera, in_time)
+    return and_(columns.gateway == hold.gateway, of_camera)
 
 
 def read_holds(connection: Connection, *, released: bool = False) -> list[RetentionHold]:
@@ -92,9 +97,7 @@ def place_hold(connection: Connection, hold: RetentionHold) -> int:
     """Store a hold and return its id."""
     names = ("why", "placed_by", "placed_ms", "event_id", "gateway", "camera", "from_ms", "to_ms")
     row = {name: getattr(hold, name) for name in names}
-    key = connection.execute(insert(tables.hold), row).inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    return insert_row(connection, tables.hold, row)
 
 
 def is_stored(connection: Connection, event_id: str) -> bool:
@@ -109,10 +112,7 @@ def count_covered(connection: Connection, hold: RetentionHold) -> int:
     if hold.event_id is not None:
         which: ColumnElement[bool] = columns.event_id == hold.event_id
     else:
-        in_time = columns.time_ms.between(hold.from_ms, hold.to_ms)
-        which = and_(columns.gateway == hold.gateway, in_time)
-        if hold.camera is not None:
-            which = and_(which, columns.camera == hold.camera)
+        which = and_(_of_source(hold, columns), columns.time_ms.between(hold.from_ms, hold.to_ms))
     return int(connection.scalar(select(func.count()).select_from(tables.event).where(which)) or 0)
 
 

@@ -6,7 +6,7 @@ records about it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,20 +26,25 @@ class DeletedBatch:
     gone_ms: list[int]  # when the deleted records were written
 
 
+Examined = tuple[Sequence[Any], Sequence[Any]]
+"""The examined rows, and those of them that are deleted: each with its key and ``at_ms``."""
+
+
 def delete_old(
     connection: Connection, what: DeletionTarget, before_ms: int, after: Any, most: int
 ) -> DeletedBatch:
     """Examine up to ``most`` records from before ``before_ms``, with keys after ``after``."""
-    match what:
-        case DeletionTarget.HANDLING:
-            return _handlings(connection, before_ms, after, most)
-        case DeletionTarget.REQUEST:
-            return _requests(connection, before_ms, after, most)
-        case _:
-            return _handovers(connection, before_ms, after, most)
+    examine: Callable[[Connection, int, Any, int], Examined] = {
+        DeletionTarget.HANDLING: _handlings,
+        DeletionTarget.REQUEST: _requests,
+        DeletionTarget.HANDOVER: _handovers,
+    }[what]
+    found, deleted = examine(connection, before_ms, after, most)
+    last = found[-1].key if found else None
+    return DeletedBatch(last, len(found) == most, len(found) - len(deleted), [row.at_ms for row in deleted])
 
 
-def _handlings(connection: Connection, before_ms: int, after: str | None, most: int) -> DeletedBatch:
+def _handlings(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
     """Delete handlings with their steps; their age is that of the newest step."""
     columns = tables.handling_step.c
     written = func.max(columns.at_ms)
@@ -65,10 +70,10 @@ def _handlings(connection: Connection, before_ms: int, after: str | None, most: 
     deleted = [row for row in found if row.key not in remaining]
     for table in (tables.handling, tables.handling_step, tables.hidden_event):
         connection.execute(delete(table).where(table.c.subject.in_([row.key for row in deleted])))
-    return _deleted_batch(found, deleted, most)
+    return found, deleted
 
 
-def _requests(connection: Connection, before_ms: int, after: str | None, most: int) -> DeletedBatch:
+def _requests(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
     columns = tables.request.c
     query = select(columns.id.label("key"), columns.asked_ms.label("at_ms"), columns.gateway, columns.about)
     query = query.where(columns.id > (after or ""), columns.asked_ms < before_ms)
@@ -78,16 +83,16 @@ def _requests(connection: Connection, before_ms: int, after: str | None, most: i
     )
     deleted = [row for row in found if (row.gateway, row.about) not in remaining]
     connection.execute(delete(tables.request).where(columns.id.in_([row.key for row in deleted])))
-    return _deleted_batch(found, deleted, most)
+    return found, deleted
 
 
-def _handovers(connection: Connection, before_ms: int, after: int | None, most: int) -> DeletedBatch:
+def _handovers(connection: Connection, before_ms: int, after: Any, most: int) -> Examined:
     columns = tables.handover.c
     query = select(columns.id.label("key"), columns.left_ms.label("at_ms"))
     query = query.where(columns.id > (after or 0), columns.left_ms < before_ms)
     found = connection.execute(query.order_by(columns.id).limit(most)).all()
     connection.execute(delete(tables.handover).where(columns.id.in_([row.key for row in found])))
-    return _deleted_batch(found, found, most)
+    return found, found
 
 
 def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -96,8 +101,3 @@ def _events_still(connection: Connection, wanted: Collection[tuple[str, str]]) -
     ids = {event_id for _, event_id in wanted}
     rows = connection.execute(select(columns.gateway, columns.event_id).where(columns.event_id.in_(ids)))
     return {(row.gateway, row.event_id) for row in rows}
-
-
-def _deleted_batch(found: Sequence[Any], deleted: Sequence[Any], most: int) -> DeletedBatch:
-    last = found[-1].key if found else None
-    return DeletedBatch(last, len(found) == most, len(found) - len(deleted), [row.at_ms for row in deleted])

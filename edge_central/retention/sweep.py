@@ -7,27 +7,29 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, select, tuple_, update
 
-from edge_agent.core.clock import Clock
+from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.retention.deletion_plans import (
     DeletionPlan,
     DeletionTarget,
-    blocked_key,
     find_excess,
+    is_expired,
     make_plans,
     read_release,
     release_key,
     stored_kinds,
-    write_row,
+    write_blocked,
 )
 from edge_central.retention.holds import ActiveHolds, read_holds
 from edge_central.retention.operator_records import delete_old
 from edge_central.settings import Retention
 from edge_central.store import tables
+from edge_central.store.database import insert_row, write_meta
 from edge_central.store.media_folder import MediaFolder
 
 log = logging.getLogger(__name__)
@@ -66,8 +68,8 @@ class _Record:
         self.first_ms = min(times_ms) if first else min(self.first_ms, *times_ms)
         self.last_ms = max(self.last_ms, *times_ms)
         if cursors:
-            self.first_cursor = min([*cursors, *([] if self.first_cursor is None else [self.first_cursor])])
-            self.last_cursor = max([*cursors, *([] if self.last_cursor is None else [self.last_cursor])])
+            known = [each for each in (self.first_cursor, self.last_cursor) if each is not None]
+            self.first_cursor, self.last_cursor = min([*cursors, *known]), max([*cursors, *known])
 
 
 class RetentionSweep:
@@ -96,7 +98,7 @@ class RetentionSweep:
         self._run: Iterator[DeletionPlan] | None = None
         self._record: _Record | None = None
         self._position: RowPosition | None = None
-        self._now_ms = now_ms or (lambda: round(clock.now().timestamp() * 1000))
+        self._now_ms = now_ms or partial(wall_ms, clock)
         self._central_id = central_id
         self._counted_mono: float | None = None  # when the blocked run was counted last
         self.blocked: str | None = None
@@ -119,12 +121,16 @@ class RetentionSweep:
             plan = next(self._run, None)
             if plan is None:
                 self._run = None
-                write_row(connection, release_key(self._central_id), None)
+                write_meta(connection, release_key(self._central_id), None)
                 self._next_mono = self._clock.monotonic() + EVERY_S
                 return
             self._record, self._position = _Record(plan, now_ms), None
         if not self._batch(connection, self._record, now_ms):
-            _log_deletion(self._record)
+            if self._record.rows:
+                plan, held = self._record.plan, self._record.held
+                what = f"{plan.what} {plan.kind}".strip()
+                more = f"; {held} more are held" if held else ""
+                log.info("retention: %d of %s deleted by %s%s", self._record.rows, what, plan.rule, more)
             self._record = None
 
     def abandon(self) -> None:
@@ -139,7 +145,7 @@ class RetentionSweep:
             return None
         planned = list(make_plans(self._settings, stored_kinds(connection), now_ms))
         blocked = find_excess(connection, planned, release)
-        write_row(connection, blocked_key(self._central_id), blocked)
+        write_blocked(connection, self._central_id, blocked)
         if blocked is not None:
             if self._counted_mono is None:
                 log.error("%s; nothing is deleted until then", blocked.text)
@@ -171,11 +177,7 @@ class RetentionSweep:
         query = select(
             *(columns.received_ms, columns.cursor, columns.event_id),
             *(columns.gateway, columns.camera, columns.time_ms, columns.stream, columns.sequence),
-        ).where(
-            columns.kind == plan.kind,
-            columns.severity == plan.severity,
-            columns.received_ms < plan.before_ms,
-        )
+        ).where(columns.kind == plan.kind, columns.severity == plan.severity, is_expired(plan))
         order = (columns.received_ms, columns.cursor)
         found = self._next(connection, query, order, MAX_ROWS)
         deleted = _not_on_hold(connection, found, holds)
@@ -192,7 +194,7 @@ class RetentionSweep:
 
     def _media(self, connection: Connection, record: _Record, holds: ActiveHolds) -> bool:
         columns = tables.media.c
-        query = select(tables.media).where(columns.received_ms < record.plan.before_ms)
+        query = select(tables.media).where(is_expired(record.plan))
         if self._media_of is not None:
             own = select(tables.gateway.c.id).where(tables.gateway.c.ward.in_(self._media_of))
             query = query.where(columns.gateway.in_(own))
@@ -214,9 +216,7 @@ class RetentionSweep:
 
     def _alerts(self, connection: Connection, record: _Record) -> bool:
         columns = tables.alert.c
-        query = select(columns.opened_ms, columns.id).where(
-            columns.opened_ms < record.plan.before_ms, columns.cleared_ms < record.plan.before_ms
-        )
+        query = select(columns.opened_ms, columns.id).where(is_expired(record.plan))
         found = self._next(connection, query, (columns.opened_ms, columns.id), MAX_ROWS)
         if found:
             connection.execute(delete(tables.alert).where(columns.id.in_([row.id for row in found])))
@@ -288,14 +288,4 @@ def _write(connection: Connection, record: _Record, now_ms: int) -> None:
         return
     plan = record.plan
     more = {"begun_ms": record.begun_ms, "what": plan.what.value, "kind": plan.kind, "rule": plan.rule}
-    key = connection.execute(insert(tables.deletion), row | more).inserted_primary_key
-    assert key is not None
-    record.id = int(key[0])
-
-
-def _log_deletion(record: _Record) -> None:
-    if record.rows:
-        plan = record.plan
-        what = f"{plan.what} {plan.kind}".strip()
-        held = f"; {record.held} more are held" if record.held else ""
-        log.info("retention: %d of %s deleted by %s%s", record.rows, what, plan.rule, held)
+    record.id = insert_row(connection, tables.deletion, row | more)

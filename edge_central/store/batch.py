@@ -6,20 +6,26 @@ A batch is all or nothing. After an error the caller drops its FleetState and lo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
+from edge_agent.wire.received.messages import ReplyMessage
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import lock_writers, open_engine, prepare_schema, translate_errors
+from edge_central.store.database import (
+    conflict_insert,
+    insert_row,
+    lock_writers,
+    open_engine,
+    prepare_schema,
+    translate_errors,
+)
 from edge_central.store.fleet_state import EventStream, FleetState, GapReason, GatewayRecord, SequenceGap
-from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
+from edge_central.store.presence_reports import PresenceReport, read_reports
 
 Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")
@@ -33,6 +39,18 @@ _UPDATE_STREAM = (
     update(tables.stream)
     .where(tables.stream.c.id == bindparam("of"))
     .values(highest=bindparam("to"), late=bindparam("late"))
+)
+UNFINISHED = ("asked", "sent", "accepted", "running")
+"""States of a request of the console that still waits for the gateway's final reply."""
+_UPDATE_REQUEST = (
+    update(tables.request)
+    .where(
+        tables.request.c.id == bindparam("of"),
+        tables.request.c.gateway == bindparam("by"),
+        # Not ``in_``: SQLAlchemy expands it at execution, and refuses that in an executemany.
+        or_(*(tables.request.c.status == each for each in UNFINISHED)),
+    )
+    .values(status=bindparam("now"), words=bindparam("why"), answered_ms=bindparam("at"))
 )
 _DELETE_GAP = delete(tables.gap).where(
     tables.gap.c.stream == bindparam("of"), tables.gap.c.first == bindparam("at")
@@ -112,7 +130,7 @@ class Batch:
     """One open transaction. Rows wait in memory until ``flush``, so that each table is written once."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection  # for rows that are written at once and not with ``flush``
         self.events: list[Row] = []
         self.losses: list[Row] = []
         self.media: dict[tuple[str, str], Row] = {}
@@ -121,11 +139,6 @@ class Batch:
         self.streams: dict[int, EventStream] = {}  # changed streams by id
         self.gateways: dict[str, GatewayRecord] = {}
 
-    @property
-    def connection(self) -> Connection:
-        """For rows that are written at once and not with ``flush``."""
-        return self._connection
-
     def add_gateway(self, gateway: GatewayRecord) -> None:
         row = {
             "id": gateway.id,
@@ -133,13 +146,11 @@ class Batch:
             "first_ms": gateway.last_ms,
             "last_ms": gateway.last_ms,
         }
-        self._connection.execute(insert(tables.gateway), row)
+        self.connection.execute(insert(tables.gateway), row)
 
     def add_stream(self, gateway: str, epoch: str, now_ms: int) -> EventStream:
         row = {"gateway": gateway, "epoch": epoch, "highest": 0, "late": 0, "first_ms": now_ms}
-        key = self._connection.execute(insert(tables.stream), row).inserted_primary_key
-        assert key is not None
-        return EventStream(int(key[0]), gateway, epoch)
+        return EventStream(insert_row(self.connection, tables.stream, row), gateway, epoch)
 
     def record_conflicts(self, conflicts: Mapping[tuple[str, str], int], now_ms: int) -> None:
         """Add these event counts, by gateway and epoch, to ``conflict``."""
@@ -147,9 +158,19 @@ class Batch:
         for (gateway, epoch), events in conflicts.items():
             matching = (columns.gateway == gateway) & (columns.epoch == epoch)
             values = {"events": columns.events + events, "last_ms": now_ms}
-            if not self._connection.execute(update(tables.conflict).where(matching).values(values)).rowcount:
+            if not self.connection.execute(update(tables.conflict).where(matching).values(values)).rowcount:
                 row = {"gateway": gateway, "epoch": epoch, "events": events, "last_ms": now_ms}
-                self._connection.execute(insert(tables.conflict), row)
+                self.connection.execute(insert(tables.conflict), row)
+
+    def record_replies(self, replies: Sequence[ReplyMessage], now_ms: int) -> None:
+        """Record replies to the console's requests; others are ignored. A late reply does not replace the
+        final one."""
+        if replies:
+            rows = [
+                {"of": each.command, "by": each.gateway, "now": each.status, "why": each.text, "at": now_ms}
+                for each in replies
+            ]
+            self.connection.execute(_UPDATE_REQUEST, rows)
 
     def media_row(self, gateway: str, media_id: str) -> Row | None:
         """The row of a media file that is stored or waits for ``flush``; None if there is none."""
@@ -157,7 +178,7 @@ class Batch:
         if row is not None:
             return row
         columns = tables.media.c
-        found = self._connection.execute(
+        found = self.connection.execute(
             select(columns.sha256).where(columns.gateway == gateway, columns.media_id == media_id)
         ).first()
         return None if found is None else {"sha256": found.sha256}
@@ -174,7 +195,7 @@ class Batch:
                 query = select(columns.sequence, columns.payload).where(
                     columns.stream == stream, columns.sequence.in_(sequences[start : start + _QUERY_ROWS])
                 )
-                for row in self._connection.execute(query):
+                for row in self.connection.execute(query):
                     found[stream, row.sequence] = row.payload
         return found
 
@@ -187,60 +208,47 @@ class Batch:
             (tables.rejected, self.rejected),
         ):
             if rows:
-                self._connection.execute(insert(table), rows)
+                self.connection.execute(insert(table), rows)
         if self.health:
-            insert_into = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
-            self._connection.execute(insert_into(tables.health).on_conflict_do_nothing(), self.health)
+            statement = conflict_insert(self.connection, tables.health).on_conflict_do_nothing()
+            self.connection.execute(statement, self.health)
         self._write_streams()
         self._write_gateways()
         if self.rejected:
-            newest = self._connection.scalar(select(func.max(tables.rejected.c.id))) or 0
-            self._connection.execute(
+            newest = self.connection.scalar(select(func.max(tables.rejected.c.id))) or 0
+            self.connection.execute(
                 delete(tables.rejected).where(tables.rejected.c.id <= newest - MAX_REJECTED)
             )
 
     def delete_health(self, before_ms: int) -> None:
         """Delete the heartbeat history before ``before_ms``."""
-        self._connection.execute(delete(tables.health).where(tables.health.c.slot_ms < before_ms))
-
-    def write_presence(self, report: PresenceReport) -> None:
-        """Store a report of a gateway or a ward, for the next start."""
-        match report:
-            case GatewayReport():
-                self._replace(
-                    tables.presence, tables.presence.c.gateway == report.gateway, _presence_row(report)
-                )
-            case OutageReport():
-                self._replace(tables.outage, tables.outage.c.ward == report.ward, _outage_row(report))
-
-    def _replace(self, table: Table, which: ColumnElement[bool], row: Row | None) -> None:
-        self._connection.execute(delete(table).where(which))
-        if row is not None:
-            self._connection.execute(insert(table), row)
-
-    def write_meta(self, key: str, value: str) -> None:
-        insert_into = pg_insert if self._connection.dialect.name == "postgresql" else sqlite_insert
-        self._connection.execute(
-            insert_into(tables.meta)
-            .values(key=key, value=value)
-            .on_conflict_do_update(index_elements=["key"], set_={"value": value})
-        )
+        self.connection.execute(delete(tables.health).where(tables.health.c.slot_ms < before_ms))
 
     def _write_streams(self) -> None:
         streams = list(self.streams.values())
         if not streams:
             return
-        self._connection.execute(
+        self.connection.execute(
             _UPDATE_STREAM, [{"of": each.id, "to": each.highest, "late": each.late} for each in streams]
         )
         removed = [
             {"of": each.id, "at": first} for each in streams for first in each.removed | each.changed.keys()
         ]
         if removed:
-            self._connection.execute(_DELETE_GAP, removed)
-        rows = [_gap_row(each.id, found) for each in streams for found in each.changed.values()]
+            self.connection.execute(_DELETE_GAP, removed)
+        rows = [
+            {
+                "stream": each.id,
+                "first": gap.first,
+                "last": gap.last,
+                "why": gap.why.value,
+                "found_ms": gap.found_ms,
+            }
+            for each in streams
+            for gap in each.changed.values()
+        ]
         if rows:
-            self._connection.execute(insert(tables.gap), rows)
+            self.connection.execute(insert(tables.gap), rows)
 
     def _write_gateways(self) -> None:
         """Write gateways with the same changed columns in one statement."""
@@ -251,55 +259,9 @@ class Batch:
                 by_columns[tuple(sorted(gateway.changes))].append(row | {"of": gateway.id})
         for columns, rows in by_columns.items():
             statement = update(tables.gateway).where(tables.gateway.c.id == bindparam("of"))
-            self._connection.execute(
+            self.connection.execute(
                 statement.values({column: bindparam(f"new_{column}") for column in columns}), rows
             )
-
-
-def read_reports(connection: Connection) -> list[PresenceReport]:
-    """All stored presence reports: gateways by ward, then outages."""
-    reports: list[PresenceReport] = [
-        GatewayReport(
-            row.gateway, row.ward, PresenceState(row.standing), row.why, row.since_ms, row.interval_s
-        )
-        for row in connection.execute(
-            select(tables.presence).order_by(tables.presence.c.ward, tables.presence.c.gateway)
-        )
-    ]
-    outages = connection.execute(select(tables.outage).order_by(tables.outage.c.ward))
-    return reports + [
-        OutageReport(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in outages
-    ]
-
-
-def _presence_row(report: GatewayReport) -> Row | None:
-    if report.state is None:
-        return None
-    return {
-        "gateway": report.gateway,
-        "ward": report.ward,
-        "standing": report.state.value,
-        "why": report.why,
-        "since_ms": report.since_ms,
-        "interval_s": report.interval_s,
-    }
-
-
-def _outage_row(report: OutageReport) -> Row | None:
-    if not report.gateways:
-        return None
-    names = " ".join(report.gateways)
-    return {"ward": report.ward, "gateways": names, "of": report.of, "since_ms": report.since_ms}
-
-
-def _gap_row(stream: int, gap: SequenceGap) -> Row:
-    return {
-        "stream": stream,
-        "first": gap.first,
-        "last": gap.last,
-        "why": gap.why.value,
-        "found_ms": gap.found_ms,
-    }
 
 
 def _read_fleet_state(connection: Connection) -> FleetState:

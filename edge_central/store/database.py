@@ -9,12 +9,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, insert, select, text, update
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    delete,
+    event,
+    exc,
+    func,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, QueuePool
 
 from edge_agent.core.errors import CentralError
 from edge_central.settings import Database
+from edge_central.store import tables
 from edge_central.store.tables import SCHEMA_VERSION, meta, metadata
 
 log = logging.getLogger(__name__)
@@ -23,6 +37,8 @@ BUSY_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 SQLITE_CACHE_KIB = 65_536
+MAX_READS = 6
+"""Reading connections of the console at once."""
 WRITERS_LOCK = 7_415_001
 """Advisory lock of PostgreSQL: writers commit one after another, so that cursors become visible in order."""
 
@@ -57,8 +73,10 @@ def open_engine(database: Database, *, read_only: bool = False, connections: int
     if connections:
         pool = {"poolclass": QueuePool, "pool_size": connections, "pool_pre_ping": True}
     options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    if database.password is not None:
+        url = url.set(password=database.password.reveal())
     return create_engine(
-        _with_password(url, database),
+        url,
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
@@ -69,10 +87,6 @@ def open_engine(database: Database, *, read_only: bool = False, connections: int
         },
         **pool,
     )
-
-
-def _with_password(url: URL, database: Database) -> URL:
-    return url if database.password is None else url.set(password=database.password.reveal())
 
 
 def _explicit_transactions(engine: Engine, read_only: bool) -> None:
@@ -130,9 +144,9 @@ def prepare_schema(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             lock_writers(connection)
         metadata.create_all(connection)
-        version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
+        version = read_meta(connection, "schema")
         if version is None:
-            connection.execute(insert(meta).values(key="schema", value=str(SCHEMA_VERSION)))
+            write_meta(connection, "schema", str(SCHEMA_VERSION))
             # An unmounted disk looks like a first start: make the missing users and history visible in the
             # log.
             where = connection.engine.url.render_as_string()  # has no password in it
@@ -154,7 +168,19 @@ def _upgrade(connection: Connection, version: int) -> None:
     for table in metadata.tables.values():
         for index in table.indexes:
             index.create(connection, checkfirst=True)
-    connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
+    write_meta(connection, "schema", str(SCHEMA_VERSION))
+
+
+@contextmanager
+def read_transaction(database: Database) -> Iterator[Connection]:
+    """One state of the database, for a command. Raises DatabaseUnavailable or DatabaseRejected."""
+    with translate_errors("the database cannot be read"):
+        engine = open_engine(database, read_only=True)
+        try:
+            with engine.connect() as connection, connection.begin():
+                yield connection
+        finally:
+            engine.dispose()
 
 
 @contextmanager
@@ -178,9 +204,83 @@ def write_transaction(database: Database) -> Iterator[Connection]:
         engine.dispose()
 
 
+class DatabaseConnections:
+    """Connections of the console: for many short reads at once, and for few short writes. Thread-safe.
+
+    A read does not delay a write; a write waits until the ingest has committed its batch.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._reads = open_engine(database, read_only=True, connections=MAX_READS)
+        self._writes = open_engine(database, connections=2)
+        self._prepared = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One state of the database from beginning to end. Raises DatabaseUnavailable or
+        DatabaseRejected."""
+        self._prepare()
+        with (
+            translate_errors("the database cannot be read"),
+            self._reads.connect() as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction. Raises DatabaseUnavailable or DatabaseRejected; nothing is written then."""
+        self._prepare()
+        with translate_errors("nothing is written"), self._writes.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self._reads.dispose()
+        self._writes.dispose()
+
+    def _prepare(self) -> None:
+        """Create missing tables once: the console may start before the ingest, or before its database."""
+        if not self._prepared:
+            with translate_errors("the database cannot be used"), self._writes.connect() as connection:
+                prepare_schema(connection)
+            self._prepared = True
+
+
 def lock_writers(connection: Connection) -> None:
     """Hold the writers' lock until the end of the transaction."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITERS_LOCK})
+
+
+def insert_row(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    """Insert a row and return the id that the database gave it."""
+    key = connection.execute(insert(table), row).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def conflict_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT in the dialect of the database, which has ``on_conflict_do_nothing`` and such."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def read_meta(connection: Connection, key: str) -> str | None:
+    """A value of the table ``meta``; None: it is not there."""
+    value: str | None = connection.scalar(select(meta.c.value).where(meta.c.key == key))
+    return value
+
+
+def write_meta(connection: Connection, key: str, value: str | None) -> None:
+    """Set a value of the table ``meta``; None deletes it."""
+    if value is None:
+        connection.execute(delete(meta).where(meta.c.key == key))
+        return
+    row = conflict_insert(connection, meta).values(key=key, value=value)
+    connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+
+def newest_cursor(connection: Connection) -> int:
+    """The cursor of the newest event; 0: there is none."""
+    return connection.scalar(select(func.max(tables.event.c.cursor))) or 0
 
 
 def size_bytes(connection: Connection) -> int:

@@ -217,6 +217,14 @@ class FleetState:
             return 0
         return stream.upto
 
+    def current_epoch(self, gateway: str) -> str | None:
+        """The gateway's own epoch, None if unknown: it ignores confirmations for another one."""
+        record = self.gateways.get(gateway)
+        if record is not None and record.epoch:
+            return record.epoch
+        streams = [each for each in self._by_gateway.get(gateway, ()) if not each.is_branch]
+        return max(streams, key=lambda stream: stream.id).epoch if streams else None
+
     def has_streams(self, gateway: str) -> bool:
         """Whether the gateway has any stream. Fast, because after a power cut all gateways send their
         first event at once."""

@@ -1,9 +1,14 @@
-"""Presence reports as the database stores them: of one gateway, or of a whole ward."""
+"""Presence reports of gateways and of whole wards, and the tables that keep them for the next start."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+
+from sqlalchemy import Connection, delete, insert, select
+
+from edge_central.store import tables
+from edge_central.store.scope import EVERYWHERE, Scope
 
 
 class PresenceState(StrEnum):
@@ -39,3 +44,38 @@ class OutageReport:
 
 
 PresenceReport = GatewayReport | OutageReport
+
+
+def read_reports(connection: Connection) -> list[PresenceReport]:
+    """All stored reports: gateways by ward, then outages."""
+    columns = tables.presence.c
+    rows = connection.execute(select(tables.presence).order_by(columns.ward, columns.gateway))
+    gateways = [
+        GatewayReport(
+            row.gateway, row.ward, PresenceState(row.standing), row.why, row.since_ms, row.interval_s
+        )
+        for row in rows
+    ]
+    return [*gateways, *read_outages(connection)]
+
+
+def read_outages(connection: Connection, scope: Scope = EVERYWHERE) -> list[OutageReport]:
+    """The outages that last, by ward."""
+    ward = tables.outage.c.ward
+    rows = connection.execute(select(tables.outage).where(scope.of(ward)).order_by(ward))
+    return [OutageReport(row.ward, tuple(row.gateways.split()), row.of, row.since_ms) for row in rows]
+
+
+def write_report(connection: Connection, report: PresenceReport) -> None:
+    """Replace the stored report of this gateway or ward."""
+    if isinstance(report, GatewayReport):
+        connection.execute(delete(tables.presence).where(tables.presence.c.gateway == report.gateway))
+        if report.state is not None:
+            row = asdict(report)
+            row["standing"] = row.pop("state").value
+            connection.execute(insert(tables.presence), row)
+    else:
+        connection.execute(delete(tables.outage).where(tables.outage.c.ward == report.ward))
+        if report.gateways:
+            row = asdict(report) | {"gateways": " ".join(report.gateways)}
+            connection.execute(insert(tables.outage), row)

@@ -18,6 +18,10 @@ class Scope:
     def admits(self, ward: str | None) -> bool:
         return self.wards is None or ward in self.wards
 
+    def includes(self, other: Scope) -> bool:
+        """Whether every ward of ``other`` is in this scope."""
+        return self.wards is None or (other.wards is not None and other.wards <= self.wards)
+
     def of(self, ward: ColumnElement[Any]) -> ColumnElement[bool]:
         """The SQL condition on a ward column."""
         return true() if self.wards is None else ward.in_(sorted(self.wards))

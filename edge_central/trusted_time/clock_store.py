@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, select, text, update
 
-from edge_agent.core.clock import SystemClock, read_boot_id
+from edge_agent.core.clock import SystemClock, read_boot_id, wall_ms
 from edge_central.retention.deletion_plans import stored_kinds
 from edge_central.store import tables
+from edge_central.store.database import read_meta
 from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
 
 MAX_ROWS = 20_000
@@ -41,11 +42,6 @@ def read_clock_record(connection: Connection, central_id: str) -> TrustedClockRe
         return None
 
 
-def read_meta(connection: Connection, key: str) -> str | None:
-    value: str | None = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == key))
-    return value
-
-
 def newest_received_ms(connection: Connection, wards: Collection[str]) -> int | None:
     columns = tables.event.c
     query = select(columns.received_ms).where(columns.ward.in_(wards))
@@ -53,20 +49,11 @@ def newest_received_ms(connection: Connection, wards: Collection[str]) -> int | 
     return newest
 
 
-def write_release(connection: Connection, central_id: str, who: str) -> None:
-    drop_release(connection, central_id)
-    connection.execute(insert(tables.meta), {"key": release_key(central_id), "value": who})
-
-
-def drop_release(connection: Connection, central_id: str) -> None:
-    connection.execute(delete(tables.meta).where(tables.meta.c.key == release_key(central_id)))
-
-
 def now_ms_of(connection: Connection, central_id: str) -> int:
     """The centre's trusted time, for a command on the same machine."""
     clock = FollowedClock(SystemClock(), read_boot_id())
     clock.follow(read_clock_record(connection, central_id))
-    return round(clock.now().timestamp() * 1000)
+    return wall_ms(clock)
 
 
 def shift_times(

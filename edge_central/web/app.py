@@ -1,36 +1,45 @@
-"""The routes: every address of the console in one place.
-
-Files of ``static/``: all of them read at the start, no path of a request ever names a file.
-"""
+"""The application: the addresses of all pages, the static files, and what wraps every response."""
 
 from __future__ import annotations
 
-import logging
 import mimetypes
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_central.web.api import inventory
 from edge_central.web.api.events import events_endpoint
-from edge_central.web.auth import access_log as access
 from edge_central.web.auth import login
 from edge_central.web.http_errors import HttpError, error_response
 from edge_central.web.live.hub import LiveHub
 from edge_central.web.live.stream import live_endpoint
-from edge_central.web.media import media_files as pictures
-from edge_central.web.middleware import RejectNul, RejectTwoLengths, SecurityHeaders
-from edge_central.web.pages import alerts as desk
-from edge_central.web.pages import events, fleet
-from edge_central.web.pages.fleet import SITE_PAGES
+from edge_central.web.pages import alerts, events, fleet, media
 from edge_central.web.request_handler import Endpoint, Page, PublicPage, RequestHandler, compressed
 from edge_central.web.templates import STATIC
+
+PAGES: tuple[Page | PublicPage, ...] = (
+    *fleet.PAGES,
+    *events.PAGES,
+    *alerts.PAGES,
+    *login.PAGES,
+    *media.PAGES,
+    *inventory.PAGES,
+)
+"""A new module of pages joins here."""
+STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (
+    ("/live", live_endpoint),
+    ("/api/events", events_endpoint),
+)
+"""Endpoints that wait on the event loop."""
+
+# --- static files ---
 
 CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -40,17 +49,11 @@ CONTENT_TYPES = {
 CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True)
-class StaticFile:
-    body: bytes
-    kind: str
-
-
 @cache
-def static_files() -> dict[str, StaticFile]:
-    """By name."""
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """Body and content type by name. All are read at the start: a path of a request never names a file."""
     return {
-        path.name: StaticFile(
+        path.name: (
             path.read_bytes(),
             CONTENT_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain",
         )
@@ -63,33 +66,96 @@ async def _static(request: Request) -> Response:
     found = static_files().get(request.path_params["name"])
     if found is None:
         return Response(status_code=404)
-    response = Response(found.body, media_type=found.kind)
-    # With its digest in the address it never changes; without one it is asked for again.
+    body, content_type = found
+    response = Response(body, media_type=content_type)
+    # An address with the file's digest is never used for another content; without one the browser asks again.
     response.headers["Cache-Control"] = CACHE_FOREVER if "v" in request.query_params else "no-cache"
     return compressed(request, response)
 
 
-STATIC_ROUTES = (Route("/static/{name}", _static, methods=["GET"]),)
+# --- around the application ---
 
-
-log = logging.getLogger(__name__)
-
-PAGES: tuple[Page | PublicPage, ...] = (
-    *fleet.PAGES,
-    *SITE_PAGES,
-    *events.PAGES,
-    *desk.PAGES,
-    *login.PAGES,
-    *access.PAGES,
-    *pictures.PAGES,
-    *inventory.PAGES,
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "media-src 'self' blob:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
 )
-"""A new module of pages joins here."""
-STREAMS: tuple[tuple[str, Callable[[RequestHandler, LiveHub], Endpoint]], ...] = (
-    ("/live", live_endpoint),
-    ("/api/events", events_endpoint),
-)
-"""What waits on the event loop."""
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with no-referrer a form's Origin would be null
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+STRICT_TRANSPORT = "max-age=31536000"
+
+
+class SecurityHeaders:
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self._app = app
+        self._headers = HEADERS | ({"Strict-Transport-Security": STRICT_TRANSPORT} if secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with)
+
+
+class RejectNul:
+    """Responds 400 to an address with a NUL, which PostgreSQL stores in no text. Forms are checked where they
+    are parsed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
+            refused = PlainTextResponse("this is no address: it has a NUL in it", 400)
+            await refused(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+class RejectTwoLengths:
+    """Responds 400 to a request with both Transfer-Encoding and Content-Length, and closes the connection.
+
+    A proxy in front may use the other one, and take what follows for a request of another user (RFC 9112, 6.1
+    and 11.2). h11 itself refuses two different Content-Lengths.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            names = {name for name, _ in scope["headers"]}
+            if {b"transfer-encoding", b"content-length"} <= names:
+                refused = PlainTextResponse("one length only", 400, {"Connection": "close"})
+                await refused(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def build_app(front: RequestHandler) -> SecurityHeaders:
@@ -97,24 +163,20 @@ def build_app(front: RequestHandler) -> SecurityHeaders:
     routes = [Route(page.path, front.endpoint(page), methods=[page.method]) for page in PAGES]
     hub = front.services.hub
     routes += [Route(path, endpoint(front, hub), methods=["GET"]) for path, endpoint in STREAMS]
-    app = Starlette(routes=[*routes, *STATIC_ROUTES])
+    app = Starlette(routes=[*routes, Route("/static/{name}", _static, methods=["GET"])])
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
 
-    async def http_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        refusal = HttpError()
-        refusal.status = error.status_code
-        refusal.code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "bad-request")
+    async def error(request: Request, raised: Exception) -> Response:
+        refusal, headers = HttpError(), None
+        if isinstance(raised, HTTPException):
+            refusal.status, headers = raised.status_code, raised.headers
+            refusal.code = {404: "not-found", 405: "method-not-allowed"}.get(refusal.status, "bad-request")
+        else:  # Starlette raises it again, and uvicorn logs the traceback
+            refusal.status, refusal.code = 500, "internal"
         response = error_response(request, refusal, front.services.templates, front.lang(request))
-        response.headers.update(error.headers or {})
+        response.headers.update(headers or {})
         return response
 
-    async def own_error(request: Request, error: Exception) -> Response:
-        # Starlette raises it again, and uvicorn logs the traceback.
-        refusal = HttpError()
-        refusal.status, refusal.code = 500, "internal"
-        return error_response(request, refusal, front.services.templates, front.lang(request))
-
-    app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(Exception, own_error)
+    app.add_exception_handler(HTTPException, error)
+    app.add_exception_handler(Exception, error)
     return SecurityHeaders(RejectTwoLengths(RejectNul(app)), secure=front.services.console.secure)

@@ -1,17 +1,14 @@
-"""What a page raises when the answer is no; ``request_handler.py`` makes a page of it, or for ``/api`` a
-problem document (RFC 9457).
+"""The errors that a page raises to refuse a request, and the response to each.
 
-Refusal
-  BadRequest      400, what was asked makes no sense
-  NotLoggedIn     401, or the way to the login page
-  Forbidden       403, the role does not allow it, or the form is not ours
-  NotFound        404: also what exists and belongs to another ward
+HttpError
+  BadRequest      400: the request is not valid
+  NotLoggedIn     401, or for a browser a redirect to the login page
+  Forbidden       403: the role does not allow it, or the form is of another site
+  NotFound        404: also for what exists but belongs to another ward
   Conflict        409
   TooLarge        413
   TooMany         429, with the seconds to wait
   Unavailable     503, with the seconds to wait
-
-A refusal as an answer: a page for people, a problem document (RFC 9457) for programs.
 """
 
 from __future__ import annotations
@@ -32,11 +29,10 @@ class HttpError(Exception):
     status = 400
     code = "bad-request"
 
-    def __init__(self, text: str = "", *, retry_after_s: int | None = None, **more: object) -> None:
+    def __init__(self, text: str = "", *, retry_after_s: int | None = None) -> None:
         super().__init__(text or self.code)
         self.text = text
         self.retry_after_s = retry_after_s
-        self.more = more  # further members of the problem document
 
 
 class BadRequest(HttpError):
@@ -76,30 +72,22 @@ PROBLEM_TYPE = "urn:edge-agent:problem:"
 
 
 def error_response(request: Request, refusal: HttpError, templates: Templates, lang: Lang) -> Response:
-    path = request.url.path
-    response = (
-        problem_response(refusal) if path.startswith("/api/") else page_response(refusal, templates, lang)
-    )
+    """A problem document (RFC 9457) for a program, a page for a person."""
+    if request.url.path.startswith("/api/"):
+        document = {
+            "type": f"{PROBLEM_TYPE}{refusal.code}",
+            "title": HTTPStatus(refusal.status).phrase,
+            "status": refusal.status,
+            "code": refusal.code,
+            "detail": refusal.text,
+        }
+        response = Response(msgspec.json.encode(document), refusal.status, media_type=PROBLEM)
+    else:
+        status = refusal.status if f"error-{refusal.status}" in ALL else 400
+        text = templates.render("error.html", lang, {"account": None, "status": status})
+        response = HTMLResponse(text, refusal.status)
     if refusal.retry_after_s is not None:
         response.headers["Retry-After"] = str(refusal.retry_after_s)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
-
-
-def problem_response(refusal: HttpError) -> Response:
-    document = {
-        "type": f"{PROBLEM_TYPE}{refusal.code}",
-        "title": HTTPStatus(refusal.status).phrase,
-        "status": refusal.status,
-        "code": refusal.code,
-        "detail": refusal.text,
-        **refusal.more,
-    }
-    return Response(msgspec.json.encode(document), refusal.status, media_type=PROBLEM)
-
-
-def page_response(refusal: HttpError, templates: Templates, lang: Lang) -> Response:
-    status = refusal.status if f"error-{refusal.status}" in ALL else 400
-    text = templates.render("error.html", lang, {"account": None, "status": status})
-    return HTMLResponse(text, refusal.status)

@@ -1,7 +1,6 @@
-"""What a page is given: who asks, what for, and an open connection. A page is a function from it to a
-response.
+"""The context of a request: its user, form and language, an open connection, and what all pages share.
 
-What all pages share.
+A page is a function from a context to a response.
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -19,18 +16,21 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge_agent.core.clock import Clock
-from edge_central.console.alarm_queue import read_alarm_queue
+from edge_central.console.alarm_queue import AlarmQueue, read_alarm_queue
+from edge_central.console.events import EventStory, read_story
+from edge_central.console.fleet import Fleet, read_fleet
+from edge_central.console.incident_log import MAX_PER_GATEWAY, LogAuthor
 from edge_central.console.site_names import FleetSheet, Names
 from edge_central.settings import CentralSettings, Console
+from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import Scope
+from edge_central.web.auth.access_log import MediaAccessLog
 from edge_central.web.auth.accounts import ACTING_ROLES, ADMIN_ROLES, Account
 from edge_central.web.auth.sessions import Cookies, LoginSession, LoginSessions, csrf_token
 from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
-from edge_central.web.connections import DatabaseConnections
 from edge_central.web.http_errors import NotFound
 from edge_central.web.i18n import Lang
 from edge_central.web.live.hub import LiveHub
-from edge_central.web.media.media_access_log import MediaAccessLog
 from edge_central.web.templates import Templates
 
 
@@ -49,16 +49,9 @@ class ConsoleServices:
     media_access_log: MediaAccessLog
     sheet: FleetSheet
 
-    @property
-    def pictures(self) -> Path:
-        return self.settings.media_dir
-
-    def now_ms(self) -> int:
-        return round(self.clock.now().timestamp() * 1000)
-
 
 MOST_DIGITS = 18
-"""A database counts to 2**63, which has 19."""
+"""Of a number in a path: the largest integer of a database, 2**63, has 19."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +60,14 @@ class RequestContext:
 
     request: Request
     form: Mapping[str, str]
-    """Fields of a POST; of those that come twice the last."""
+    """Fields of a POST; of a repeated field the last value."""
     services: ConsoleServices
     connection: Connection
-    """For reading: one state of the database, as it was when the page began."""
+    """For reading: one state of the database, as it was when the request began."""
     lang: Lang
     now_ms: int
     mark: str
-    """Where the live stream was when the page began: what it shows is at least as new."""
+    """Position of the live stream when the request began: the page is at least as new."""
 
     @property
     def address(self) -> str:
@@ -94,7 +87,7 @@ class RequestContext:
         return str(self.request.path_params[name])
 
     def number(self, name: str) -> int:
-        """The same as a number; raises NotFound where it is none that a database counts to."""
+        """That part as a number. Raises NotFound for any other text."""
         text = self.path(name)
         if not text.isdecimal() or len(text) > MOST_DIGITS:
             raise NotFound
@@ -146,10 +139,30 @@ class UserRequestContext(RequestContext):
     def is_admin(self) -> bool:
         return self.account.role in ADMIN_ROLES
 
+    @property
+    def author(self) -> LogAuthor:
+        """For steps in the incident log."""
+        return LogAuthor(self.account.name, self.now_ms)
+
+    def fleet(self, scope: Scope | None = None, gateway: str | None = None) -> Fleet:
+        """The fleet as it is now, in the scope of the user or in a narrower one; or one gateway of it."""
+        return read_fleet(self.connection, self.names, scope or self.scope, self.now_ms, gateway)
+
+    def queue(self, per_gateway: int = MAX_PER_GATEWAY) -> AlarmQueue:
+        """The open alarms and alerts in the scope of the user."""
+        return read_alarm_queue(self.connection, self.scope, self.now_ms, per_gateway=per_gateway)
+
+    def story(self) -> EventStory:
+        """The event whose cursor is in the path. Raises NotFound."""
+        found = read_story(self.connection, self.scope, self.number("cursor"))
+        if found is None:
+            raise NotFound
+        return found
+
     def ward(self, ward: str) -> Scope:
         """The scope of one ward. Raises NotFound if the account may not see it."""
         if not self.scope.admits(ward):
-            raise NotFound
+            raise NotFound("there is no such ward, or it is not yours")
         return self.scope.narrowed(ward)
 
     def _context(self) -> dict[str, Any]:
@@ -161,5 +174,5 @@ class UserRequestContext(RequestContext):
             "is_admin": self.is_admin,
             "live": self.mark,
             "names": self.names,
-            "desk_now": partial(read_alarm_queue, self.connection, self.scope, self.now_ms),
+            "desk_now": self.queue,
         }

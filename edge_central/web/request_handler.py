@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
-from edge_central.store.database import DatabaseRejected, DatabaseUnavailable
+from edge_agent.core.clock import wall_ms
+from edge_central.store.database import MAX_READS, DatabaseRejected, DatabaseUnavailable
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import HUMAN_ROLES, Account, Role, token_digest
 from edge_central.web.auth.sessions import (
@@ -28,7 +29,6 @@ from edge_central.web.auth.sessions import (
     LoginSession,
     csrf_matches,
 )
-from edge_central.web.connections import MOST_AT_ONCE
 from edge_central.web.http_errors import (
     BadRequest,
     Forbidden,
@@ -39,7 +39,6 @@ from edge_central.web.http_errors import (
     error_response,
 )
 from edge_central.web.i18n import Lang, preferred_language
-from edge_central.web.middleware import NUL
 from edge_central.web.request_context import ConsoleServices, RequestContext, UserRequestContext
 
 log = logging.getLogger(__name__)
@@ -114,7 +113,7 @@ class _WorkerThreads:
 class RequestHandler:
     def __init__(self, services: ConsoleServices) -> None:
         self.services = services
-        self._quick = _WorkerThreads("console", MOST_AT_ONCE)
+        self._quick = _WorkerThreads("console", MAX_READS)
         self._slow = _WorkerThreads("console-slow", 2)
 
     def close(self) -> None:
@@ -122,7 +121,7 @@ class RequestHandler:
         self._slow.close()
 
     def endpoint(self, page: Page | PublicPage) -> Endpoint:
-        """For a route of Starlette."""
+        """The endpoint of a page, for a route of Starlette."""
 
         async def answer(request: Request) -> Response:
             try:
@@ -135,7 +134,7 @@ class RequestHandler:
         return answer
 
     async def run_in_thread(self, work: Callable[[], T]) -> T:
-        """``work`` on one of the threads that may wait for the database. Raises Unavailable."""
+        """Run ``work`` on a thread that may wait for the database. Raises Unavailable."""
         return await self._quick.run(work)
 
     async def authenticate_async(self, request: Request, roles: frozenset[Role]) -> Principal:
@@ -190,7 +189,7 @@ class RequestHandler:
         connection: Connection,
         mark: str,
     ) -> Response:
-        now_ms = self.services.now_ms()
+        now_ms = wall_ms(self.services.clock)
         call = (request, form, self.services, connection, self.lang(request), now_ms, mark)
         if page.method == "POST":
             check_origin(request)
@@ -213,20 +212,17 @@ class RequestHandler:
         return Principal(account, None, "", token_digest(token.strip()))
 
     def _by_cookie(self, request: Request, connection: Connection) -> Principal:
-        token, now_ms = self.services.cookies.get(request, SESSION_COOKIE), self.services.now_ms()
+        token, now_ms = self.services.cookies.get(request, SESSION_COOKIE), wall_ms(self.services.clock)
         session = self.services.sessions.find(connection, token, now_ms)
         if session is None or token is None:
             raise NotLoggedIn("log in, or send a token")
         if now_ms - session.seen_ms >= SEEN_EVERY_MS:
-            self._mark_session_used(session, now_ms)
+            try:
+                with self.services.connections.writing() as writing:
+                    self.services.sessions.mark_used(writing, {session.key}, now_ms)
+            except (DatabaseUnavailable, DatabaseRejected) as error:
+                log.debug("a session is not noted as used: %s", error)  # the page is shown anyway
         return Principal(session.account, session, token, session.key)
-
-    def _mark_session_used(self, session: LoginSession, now_ms: int) -> None:
-        try:
-            with self.services.connections.writing() as connection:
-                self.services.sessions.mark_used(connection, {session.key}, now_ms)
-        except (DatabaseUnavailable, DatabaseRejected) as error:
-            log.debug("a session is not noted as used: %s", error)  # the page is shown anyway
 
 
 def check_origin(request: Request) -> None:
@@ -253,7 +249,7 @@ def compressed(request: Request, response: Response) -> Response:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """Raises BadRequest, TooLarge."""
+    """Read the fields of a form. Raises BadRequest, TooLarge."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/x-www-form-urlencoded", ""):
         raise BadRequest("a form is application/x-www-form-urlencoded")
@@ -269,7 +265,7 @@ async def _form(request: Request) -> dict[str, str]:
         raise BadRequest(f"the form did not come within {FORM_WITHIN_S:.0f} s") from None
     except (ValueError, ClientDisconnect):
         raise BadRequest("this is no form") from None
-    if any(NUL in name or NUL in value for name, value in fields.items()):
+    if any("\0" in name or "\0" in value for name, value in fields.items()):
         raise BadRequest("no text has a NUL in it")
     return fields
 

@@ -1,5 +1,5 @@
-"""uvicorn as it is used here: own sockets, own signals, TLS whose certificate is renewed under way, and an
-end for connections that ask for nothing."""
+"""The HTTP server: uvicorn with its sockets and signals made here, a TLS certificate that is renewed while it
+runs, and time limits for slow clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import h11
@@ -88,19 +87,19 @@ class TimeLimitedProtocol(H11Protocol):
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
-        # Closing waits for what is not taken yet, for ever if need be.
+        # Closing waits, without a limit, until the client has read the rest.
         self._taking.begin(self.transport)
 
     def _request_begun(self) -> bool:
-        """The head of a next request has begun on a connection that was kept, or a body comes on after its
-        answer."""
+        """Whether the head of a further request has begun on a kept connection, or a body continues after
+        the response to it."""
         if self.conn.their_state is h11.IDLE:
             return bool(self.conn.trailing_data[0])
         return self.conn.their_state is h11.SEND_BODY and self.conn.our_state is not h11.SEND_RESPONSE
 
 
 class WebServer(uvicorn.Server):
-    """``run`` blocks until ``stop``. ``hub`` lives as long: streams without an end are to end first."""
+    """``run`` blocks until ``stop``. It opens and closes ``hub``, because endless streams must end first."""
 
     def __init__(self, app: ASGIApp, console: Console, hub: LiveHub) -> None:
         super().__init__(
@@ -123,7 +122,7 @@ class WebServer(uvicorn.Server):
                 ssl_keyfile=None if console.tls is None else console.tls.key_file,
             )
         )
-        # It warns of every malformed request: strangers would write our log.
+        # It warns of every malformed request: anybody could fill the log.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._tls = console.tls
         self._hub = hub
@@ -193,11 +192,7 @@ def stop_on_event(server: WebServer, stop: threading.Event) -> None:
 def _file_stamps(tls: Tls) -> tuple[Any, ...] | None:
     """A value that changes with the files; None while one is missing."""
     try:
-        return tuple(_stamp(path) for path in (tls.cert_file, tls.key_file))
+        found = [path.stat() for path in (tls.cert_file, tls.key_file)]
     except OSError:
         return None
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_mtime_ns, found.st_ino
+    return tuple((each.st_mtime_ns, each.st_ino) for each in found)

@@ -1,4 +1,4 @@
-"""``edge-agent central console``: the composition of the web server, and its life as a process."""
+"""``edge-agent central console``: builds the parts of the web server, runs and stops them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from edge_agent.core.errors import CentralError, ConfigError
 from edge_agent.core.state_file import create_file
 from edge_central.console.site_names import FleetSheet
 from edge_central.settings import CentralSettings
+from edge_central.store.database import DatabaseConnections
 from edge_central.trusted_time.clock import FollowedClock
 from edge_central.web.app import build_app
+from edge_central.web.auth.access_log import MediaAccessLog
 from edge_central.web.auth.sessions import Cookies, LoginSessions
 from edge_central.web.auth.throttle import DeviceCookies, LoginThrottle
-from edge_central.web.connections import DatabaseConnections
 from edge_central.web.live.follower import DatabaseFollower
 from edge_central.web.live.hub import LiveHub
-from edge_central.web.media.media_access_log import MediaAccessLog
 from edge_central.web.request_context import ConsoleServices
 from edge_central.web.request_handler import RequestHandler
 from edge_central.web.server import WebServer, listening_socket, stop_on_event
@@ -53,7 +53,7 @@ class ConsoleServer:
         self._socket: socket.socket | None = None
 
     def bind(self) -> int:
-        """The port at which it will listen. Raises CentralError."""
+        """Open the listening socket and return its port. Raises CentralError."""
         self._socket = listening_socket(self._console.listen)
         return int(self._socket.getsockname()[1])
 
@@ -126,8 +126,8 @@ def stop_with_parent(stop: threading.Event) -> None:
 
 
 def _device_key(folder: Path) -> bytes:
-    """Made once. Without it the console no longer knows which browsers it has seen before, and that is all.
-    Raises CentralError."""
+    """The key of device cookies, made at the first start. Without it the console only forgets which browsers
+    have logged in before. Raises CentralError."""
     path = folder / "console.key"
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Jinja2 over ``templates/``: what is put in is escaped, what is missing is an error."""
+"""Renders ``templates/`` with Jinja2: values are escaped, and a missing value is an error."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ STATIC = HERE / "static"
 
 
 class Templates:
-    """Any thread.
+    """Renders the templates. Thread-safe.
 
-    In a template: ``say('key')``, ``named('kind', word)`` (a word of the wire, as it is where we have none),
-    ``line(text)`` (what a box or an alert says), ``span(ms)`` (how long, in words), ``static('base.css')``,
-    ``ms|time`` (14:05:09), ``ms|moment`` (with the date), ``brief(ms)`` (14:05, with the date when it is
-    another day), ``ms|iso``; times in the timezone of the configuration.
-    ``safely('li', macro, row)`` renders a row on its own: one that fails is "cannot be shown" in that
-    element, and the page stays.
+    In a template: ``say('key')``, ``named('kind', word)`` (a word of the wire, unchanged if it is unknown),
+    ``line(text)`` (a text of a gateway or an alert), ``span(ms)`` (a duration in words),
+    ``static('base.css')``, ``ms|time`` (14:05:09), ``ms|moment`` (with the date), ``brief(ms)`` (14:05, with
+    the date on another day), ``ms|iso``; times are in the time zone of the configuration.
+    ``safely('li', macro, row)`` renders one row: if it fails, the element says "cannot be shown", and the
+    rest of the page stays.
     """
 
     def __init__(self, timezone: ZoneInfo) -> None:
@@ -47,9 +47,9 @@ class Templates:
             auto_reload=False,
         )
         self._environment.globals["static"] = static
-        self._environment.filters["time"] = self._time
-        self._environment.filters["moment"] = self._moment
-        self._environment.filters["iso"] = self._iso
+        self._environment.filters["time"] = lambda time_ms: f"{self._local(time_ms):%H:%M:%S}"
+        self._environment.filters["moment"] = lambda time_ms: f"{self._local(time_ms):%d/%m/%Y %H:%M:%S}"
+        self._environment.filters["iso"] = lambda time_ms: self._local(time_ms).isoformat(timespec="seconds")
         self._environment.filters["wall"] = self._wall
 
     def render(self, template: str, lang: Lang, context: Mapping[str, Any]) -> str:
@@ -67,23 +67,14 @@ class Templates:
     def _local(self, time_ms: int) -> datetime:
         return datetime.fromtimestamp(bounded_time(time_ms) / 1000, UTC).astimezone(self._timezone)
 
-    def _time(self, time_ms: int) -> str:
-        return f"{self._local(time_ms):%H:%M:%S}"
-
-    def _moment(self, time_ms: int) -> str:
-        return f"{self._local(time_ms):%d/%m/%Y %H:%M:%S}"
-
     def _brief(self, time_ms: int, now_ms: int) -> str:
         local, now = self._local(time_ms), self._local(now_ms)
         return f"{local:%H:%M}" if local.date() == now.date() else f"{local:%d/%m %H:%M}"
 
     def _wall(self, time_ms: float) -> str:
-        """Of an axis: midnight is a day."""
+        """The label of an axis: a date at midnight, else a time."""
         local = self._local(round(time_ms))
         return f"{local:%d/%m}" if local.hour == local.minute == 0 else f"{local:%H:%M}"
-
-    def _iso(self, time_ms: int) -> str:
-        return self._local(time_ms).isoformat(timespec="seconds")
 
 
 CANNOT_BE_SHOWN = {
@@ -92,17 +83,17 @@ CANNOT_BE_SHOWN = {
     "figure": '<figure class="chart"><figcaption>{}</figcaption></figure>',
     "svg": "",
 }
-"""By the element that a row is."""
+"""The replacement of a row, by its element."""
 
 
 def safely(lang: Lang, element: str, macro: Callable[..., str], *values: object) -> str:
-    """What ``macro`` makes of one row, or in its place that it cannot be shown."""
+    """Render one row with ``macro``; if that fails, a row that says so."""
     try:
         return macro(*values)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one row, the others are shown
         log.warning("one row of a page cannot be shown: %s", repr(error)[:200])
     instead, cursor = translate("cannot-be-shown", lang), getattr(values[0], "cursor", None)
-    # The way to the page of an event, where an administrator can hide it.
+    # Link to the page of the event, where an administrator can hide it.
     link = Markup('<a href="/events/{}">{}</a>').format(cursor, instead) if cursor else instead
     return Markup(CANNOT_BE_SHOWN[element]).format(link)
 
@@ -119,6 +110,6 @@ def _line(text: str, lang: Lang) -> Markup:
 
 @cache
 def static(name: str) -> str:
-    """The address of a file of ``static/``: another one when the file changes, so browsers may keep it."""
+    """The address of a file of ``static/``. It changes with the file, so browsers may cache it for ever."""
     digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
     return f"/static/{name}?v={digest[:12]}"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import ConsoleRequest, request_clip, requests_about
+from edge_central.store.database import DatabaseConnections
 from edge_central.store.scope import EVERYWHERE
-from edge_central.web.connections import DatabaseConnections
 from tests.commands.centre import centre_at, document
 from tests.commands.test_files_over_mqtt import duration_s
 from tests.edge_central.parts import Centre

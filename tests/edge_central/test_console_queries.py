@@ -14,7 +14,6 @@ from edge_central.console.events import (
     EventFilter,
     PagePosition,
     latest_pictures,
-    newest_cursor,
     read_events,
     read_story,
 )
@@ -90,7 +89,6 @@ def test_queries_answer_the_same_on_both_databases(connection: Connection, gatew
     assert verdict.verdict is VerificationVerdict.GENUINE
     assert set(latest_pictures(connection, EVERYWHERE, gateway.id, gateway.cameras)) == {"cam-1"}
     assert not read_history(connection, EVERYWHERE, gateway.id, 0, NOW_MS + 1).is_empty
-    assert newest_cursor(connection) >= first.rows[0].cursor
     assert read_events(connection, ELSEWHERE, EventFilter()).rows == ()
     assert read_fleet(connection, Names(), ELSEWHERE, NOW_MS).sites == ()
 
@@ -99,9 +97,7 @@ def test_the_incident_log_is_the_same_on_both_databases(connection: Connection, 
     by = LogAuthor("lan", NOW_MS)
     item, other = read_alarm_queue(connection, EVERYWHERE, NOW_MS).items
     assert (item.rings, read_alarm_queue(connection, ELSEWHERE, NOW_MS).items) == (True, ())
-    subject = find_subject(connection, EVERYWHERE, item.subject)
-    assert subject is not None
-    assert (subject.ward, subject.cursor) == ("de-tham", item.cursor)
+    assert find_subject(connection, EVERYWHERE, item.subject) == "de-tham"
     assert find_subject(connection, ELSEWHERE, item.subject) is None
     assert acknowledge(connection, by, item.subject, item.ward)
     assert not acknowledge(connection, by, item.subject, item.ward)

@@ -20,16 +20,16 @@ from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.cli.status import run_status
 from edge_central.ingest.batch_writer import BatchWriter
-from edge_central.ingest.confirmations import Confirmations
+from edge_central.ingest.gateway_messages import Confirmations
 from edge_central.retention.sweep import RetentionSweep
 from edge_central.settings import Database, HeartbeatHistory, Retention
 from edge_central.store import fleet_state as fleet
 from edge_central.store import tables
 from edge_central.store.batch import MAX_REJECTED, Store
-from edge_central.store.database import DatabaseUnavailable, open_engine, prepare_schema
+from edge_central.store.database import DatabaseUnavailable, open_engine, prepare_schema, write_meta
 from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
-from edge_central.store.presence_reports import GatewayReport, PresenceState
+from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
@@ -160,8 +160,8 @@ def test_presence_stored_by_another_centre_is_not_judged_here(ingest: IngestHarn
     other = replace(own, gateway="bx-001", ward="bo-xuyen")
     ingest.store.load()
     with ingest.store.batch() as batch:
-        batch.write_presence(own)
-        batch.write_presence(other)
+        write_report(batch.connection, own)
+        write_report(batch.connection, other)
     assert ingest.store.stored_reports(["de-tham"]) == [own]
 
 
@@ -204,7 +204,8 @@ def test_status_prints_no_control_characters_of_a_gateway(ingest: IngestHarness)
         FakeGateway().heartbeat("s-1"), MessageReceived(f"tb/v1/de-tham/dt-001/up/reply/{forged}", b"{}", 1)
     )
     with ingest.store.batch() as batch:
-        batch.write_presence(GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, forged, NOW_MS))
+        report = GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, forged, NOW_MS)
+        write_report(batch.connection, report)
     out = io.StringIO()
     run_status(ingest.database, False, out)
     assert out.getvalue().count("\\x1b[2J\\n") == 2
@@ -260,7 +261,7 @@ def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:
 def test_a_database_of_a_newer_version_is_left_alone(ingest: IngestHarness) -> None:
     ingest.write(FakeGateway().event(1))
     with ingest.store.batch() as batch:
-        batch.write_meta("schema", "99")
+        write_meta(batch.connection, "schema", "99")
     ingest.store.close()
     with pytest.raises(DatabaseUnavailable, match="newer version"):
         ingest.store.load()

@@ -12,7 +12,7 @@ import pytest
 
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
-from edge_central.ingest import gateway_commands as rebirth
+from edge_central.ingest import gateway_messages
 from edge_central.ingest.batch_writer import BatchWriter
 from edge_central.settings import HeartbeatHistory
 from edge_central.store.batch import Store
@@ -141,7 +141,7 @@ def test_a_failed_ingest_thread_restarts_and_receives_unconfirmed_messages_again
 def test_a_birth_is_requested_when_it_is_missing_or_old(
     broker: Mosquitto, gateways: FakeGateways, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebirth, "SETTLE_S", 0.0)
+    monkeypatch.setattr(gateway_messages, "SETTLE_S", 0.0)
     one, two = FakeGateway("dt-001"), FakeGateway("dt-002")
     with Centre(tmp_path / "centre", broker.port) as centre:
         gateways.wait_state("online")

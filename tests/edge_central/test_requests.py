@@ -16,11 +16,11 @@ from edge_agent import wire
 from edge_agent.wire.received.messages import ReplyMessage
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import ConsoleRequest, request_clip, requests_about
-from edge_central.ingest.gateway_commands import SILENT_MS, record_replies
+from edge_central.ingest.gateway_messages import SILENT_MS
 from edge_central.store import tables
-from edge_central.store.database import DatabaseRejected, translate_errors
+from edge_central.store.batch import Batch
+from edge_central.store.database import DatabaseConnections, DatabaseRejected, translate_errors
 from edge_central.store.scope import EVERYWHERE
-from edge_central.web.connections import DatabaseConnections
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
@@ -116,7 +116,7 @@ def test_several_replies_arrive_in_one_batch(connections: DatabaseConnections) -
         ReplyMessage(gateway.ward, gateway.id, request.now().id, status, text) for status, text in words
     ]
     with connections.writing() as connection:
-        record_replies(connection, replies, 5)
+        Batch(connection).record_replies(replies, 5)
     assert (request.now().status, request.now().words) == ("succeeded", "it is on its way")
 
 
@@ -192,6 +192,6 @@ def test_a_reply_of_another_gateway_changes_nothing(connections: DatabaseConnect
     request.send()
     stranger = ReplyMessage(gateway.ward, "dt-999", request.now().id, "failed", "not mine to say")
     with connections.writing() as connection:
-        record_replies(connection, [stranger], 5)
+        Batch(connection).record_replies([stranger], 5)
         assert connection.scalar(select(tables.request.c.status)) == "asked"
     assert SILENT_MS > 300_000, "the command itself lasts for less"

@@ -12,6 +12,7 @@ from edge_agent.wire.topics import CentralTopics
 from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.service import AlertService
 from edge_central.store import tables
+from edge_central.store.database import write_meta
 from edge_central.trusted_time.clock import (
     SETTLE_S,
     Correction,
@@ -216,7 +217,7 @@ def test_rows_from_a_wrong_clock_get_corrected_times(ingest: IngestHarness) -> N
     (correction,) = centre.corrections
     with ingest.store.batch() as batch:
         shift_times(batch.connection, correction, WARDS, exclusive_database=True)
-        batch.write_meta(record_key("central"), "{}")
+        write_meta(batch.connection, record_key("central"), "{}")
     query = select(tables.event.c.received_ms).order_by(tables.event.c.cursor)
     arrived = ingest.store.query(lambda connection: list(connection.scalars(query)))
     assert arrived == [NOW_MS, true_ms, true_ms]

@@ -10,7 +10,7 @@ import pytest
 
 from edge_central.console.incident_log import LogAuthor
 from edge_central.console.requests import request_clip
-from edge_central.web.connections import DatabaseConnections
+from edge_central.store.database import DatabaseConnections
 from tests.edge_central.parts import Centre, FakeGateway
 from tests.fleet.broker_side import FleetBroker
 from tests.fleet.test_acl import listening

@@ -1,3 +1,3 @@
-"""``/api``: what programs ask for. docs/reference/api.md is the contract; ``openapi.py`` writes it down for
-machines. No HTML is made here.
+"""``/api``, for programs: docs/reference/api.md is the contract, ``openapi.py`` generates it for machines.
+No HTML is made here.
 """

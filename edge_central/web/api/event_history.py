@@ -1,10 +1,8 @@
-"""The events after a cursor, in the order in which they were stored, as the bytes that came.
+"""Reads the events after a cursor, in the order in which they were stored, as the bytes that arrived.
 
-The cursor that a subscriber keeps: a place in the history, and a check that it is still the same history.
-
-``1042-5f3a9c01``: the number of a stored event, and digits made of that event. A centre whose database was
-restored from a backup gives numbers again that it had given before, to other events; whoever comes with such
-a number would silently miss what came in between.
+A cursor, such as ``1042-5f3a9c01``, is the number of a stored event and check digits of that event. After its
+database was restored from a backup, a centre gives the same numbers again, to other events: a subscriber with
+a number from before would silently miss events, so the digits must match.
 """
 
 from __future__ import annotations
@@ -14,16 +12,49 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+from msgspec import Meta
 from sqlalchemy import Connection, Select, func, select
 
+from edge_agent.core.clock import rfc3339_of_ms
 from edge_central.store import tables
+from edge_central.store.database import newest_cursor
 from edge_central.store.scope import Scope
 from edge_central.web.http_errors import BadRequest, Conflict
 
 _FORM = re.compile(r"(\d{1,18})(?:-([0-9a-f]{8}))?")
-_EVENT = tables.event.c
+_E = tables.event.c
+_D = tables.deletion.c
+
+Time = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds, Z")]
+
+
+class ApiDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields may be added within `v1`: ignore what you do not know."""
+
+
+class DeletedEvents(ApiDocument, frozen=True, kw_only=True):
+    """Of this kind, events behind the cursor that was asked with are gone: their time was over."""
+
+    kind: str
+    received_until: Annotated[Time, Meta(description="the newest of them came to the centre then")]
+
+
+class EventPage(ApiDocument, frozen=True, kw_only=True):
+    """Events in the order in which the centre stored them."""
+
+    events: Annotated[
+        list[msgspec.Raw], Meta(description="CloudEvents 1.0, byte for byte as the gateway sent them")
+    ]
+    next: Annotated[
+        str, Meta(description="ask with it as `after` the next time, also when there was nothing")
+    ]
+    more: Annotated[bool, Meta(description="true: ask again at once")]
+    deleted: Annotated[
+        list[DeletedEvents], Meta(description="empty: nothing behind your cursor has been deleted")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +77,9 @@ def parse_cursor(text: str) -> EventCursor:
     return EventCursor(int(match[1]), match[2] or "")
 
 
-def newest_number(connection: Connection) -> int:
-    return connection.scalar(select(func.max(_EVENT.cursor))) or 0
-
-
 def cursor_at_or_before(connection: Connection, number: int) -> EventCursor:
     """Cursor of the last stored event up to ``number``."""
-    found = connection.scalar(select(func.max(_EVENT.cursor)).where(_EVENT.cursor <= number))
+    found = connection.scalar(select(func.max(_E.cursor)).where(_E.cursor <= number))
     return FIRST_CURSOR if found is None else EventCursor(found, _check_digits(connection, found) or "")
 
 
@@ -64,7 +91,8 @@ def check_cursor(connection: Connection, cursor: EventCursor) -> None:
     if here is not None:
         known = here == cursor.check or not cursor.check
     else:  # retention has deleted the event, or it was never here
-        known = cursor.number <= max(newest_number(connection), _deleted_upto(connection))
+        deleted = connection.scalar(select(func.max(_D.last_cursor))) or 0
+        known = cursor.number <= max(newest_cursor(connection), deleted)
     if not known:
         raise Conflict(
             "this cursor is not of this database: it was restored from a backup, or is another one. Begin "
@@ -73,15 +101,11 @@ def check_cursor(connection: Connection, cursor: EventCursor) -> None:
 
 
 def _check_digits(connection: Connection, number: int) -> str | None:
-    wanted = select(_EVENT.stream, _EVENT.sequence, _EVENT.received_ms).where(_EVENT.cursor == number)
+    wanted = select(_E.stream, _E.sequence, _E.received_ms).where(_E.cursor == number)
     row = connection.execute(wanted).first()
     if row is None:
         return None
     return hashlib.sha256(f"{row.stream}/{row.sequence}/{row.received_ms}".encode()).hexdigest()[:8]
-
-
-def _deleted_upto(connection: Connection) -> int:
-    return connection.scalar(select(func.max(tables.deletion.c.last_cursor))) or 0
 
 
 MOST_BYTES = 4_000_000
@@ -91,9 +115,6 @@ WINDOW = 20_000
 WITHIN_S = 0.5
 """After this time the response is sent as it is, and says that there is more."""
 CHUNK = 200
-
-_E = tables.event.c
-_D = tables.deletion.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,56 +132,42 @@ class HistoryFilter:
         return query
 
 
-@dataclass(frozen=True, slots=True)
-class DeletedKind:
-    """Events of this kind after the cursor were deleted."""
-
-    kind: str
-    upto_ms: int  # received until then
-
-
-@dataclass(frozen=True, slots=True)
-class EventBatch:
-    payloads: tuple[bytes, ...]
-    next: EventCursor
-    more: bool  # ask again at once
-    deleted: tuple[DeletedKind, ...]
-
-
 def events_after(
     connection: Connection,
     wanted: HistoryFilter,
     after: int,
     limit: int,
     monotonic: Callable[[], float] = time.monotonic,
-) -> EventBatch:
+) -> EventPage:
     """Read at most ``limit`` events. The returned cursor is after everything that was searched."""
     until_mono = monotonic() + WITHIN_S
-    newest, at, taken, size = newest_number(connection), after, list[bytes](), 0
+    newest, at, taken, size = newest_cursor(connection), after, list[msgspec.Raw](), 0
     while at < newest and len(taken) < limit and size < MOST_BYTES and monotonic() < until_mono:
-        upper = min(_start(connection, at) + WINDOW - 1, newest)
+        # Retention may have deleted many events in a row: search from the next one that is there.
+        first = connection.scalar(select(func.min(_E.cursor)).where(_E.cursor > at)) or at + 1
+        upper = min(first + WINDOW - 1, newest)
         most = min(CHUNK, limit - len(taken))
         between = select(_E.cursor, _E.payload).where(_E.cursor > at, _E.cursor <= upper)
         query: Select[Any] = wanted.apply(between)
         rows = connection.execute(query.order_by(_E.cursor).limit(most)).all()
         at = upper if len(rows) < most else rows[-1].cursor
         for row in rows:
-            taken.append(row.payload)
+            taken.append(msgspec.Raw(row.payload))
             size += len(row.payload)
             if size >= MOST_BYTES:
                 at = row.cursor
                 break
-    return EventBatch(
-        tuple(taken),
-        cursor_at_or_before(connection, at),
-        at < newest,
-        deleted_after(connection, wanted, after),
+    return EventPage(
+        events=taken,
+        next=str(cursor_at_or_before(connection, at)),
+        more=at < newest,
+        deleted=deleted_after(connection, wanted, after),
     )
 
 
-def deleted_after(connection: Connection, wanted: HistoryFilter, after: int) -> tuple[DeletedKind, ...]:
-    """What retention has taken of what a subscriber at this cursor has not read yet. Of all wards: it is the
-    same for each of them."""
+def deleted_after(connection: Connection, wanted: HistoryFilter, after: int) -> list[DeletedEvents]:
+    """Kinds of which retention has deleted events after this cursor, which a subscriber has not read. The
+    same for all wards: retention does not distinguish them."""
     query = (
         select(_D.kind, func.max(_D.last_ms).label("upto_ms"))
         .where(_D.what == "event", _D.last_cursor > after)
@@ -169,9 +176,7 @@ def deleted_after(connection: Connection, wanted: HistoryFilter, after: int) -> 
     )
     if wanted.kinds:
         query = query.where(_D.kind.in_(sorted(wanted.kinds)))
-    return tuple(DeletedKind(row.kind, row.upto_ms) for row in connection.execute(query))
-
-
-def _start(connection: Connection, after: int) -> int:
-    """Of the next event: what retention has emptied is leapt over."""
-    return connection.scalar(select(func.min(_E.cursor)).where(_E.cursor > after)) or after + 1
+    return [
+        DeletedEvents(kind=row.kind, received_until=rfc3339_of_ms(row.upto_ms))
+        for row in connection.execute(query)
+    ]

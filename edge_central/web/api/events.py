@@ -1,6 +1,6 @@
-"""``GET /api/events``: history after a cursor, and waiting for what comes next.
+"""``GET /api/events``: the events after a cursor, and a wait for the next ones.
 
-What a program asks for in the query of its address; every mistake is told.
+Every mistake in the query of the address is refused with a text that names it.
 """
 
 from __future__ import annotations
@@ -10,25 +10,22 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_agent.core.clock import rfc3339
 from edge_agent.core.model import Severity
+from edge_central.store.database import newest_cursor
 from edge_central.store.scope import Scope
 from edge_central.web.api.event_history import (
     FIRST_CURSOR,
-    DeletedKind,
-    EventBatch,
+    EventPage,
     HistoryFilter,
     check_cursor,
     cursor_at_or_before,
     deleted_after,
     events_after,
-    newest_number,
     parse_cursor,
 )
 from edge_central.web.auth.accounts import ALL_ROLES
@@ -114,29 +111,31 @@ JSON = "application/json"
 
 
 def events_endpoint(front: RequestHandler, hub: LiveHub) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint."""
-
     async def events(request: Request) -> Response:
         try:
             known = await front.authenticate_async(request, ALL_ROLES)
             asked = parse_event_query(request.query_params, known.account.scope)
-            mark = hub.mark()  # before the first look: what comes after it is heard
+            mark = hub.mark()  # before the first query: events after it wake the listener
             found = await _read_events(front, request, asked)
-            if not found.payloads and not found.more and asked.wait_s:
+            if not found.events and not found.more and asked.wait_s:
                 found = await _wait_for_events(front, hub, request, asked, known, mark, found)
-            return await front.run_in_thread(lambda: compressed(request, _response(found)))
+            # Events go out as the bytes that arrived: evidence is checked against their digest.
+            return await front.run_in_thread(
+                lambda: compressed(request, Response(msgspec.json.encode(found), media_type=JSON))
+            )
         except HttpError as refusal:
             return front.error_response(request, refusal)
 
     return events
 
 
-async def _read_events(front: RequestHandler, request: Request, asked: EventQuery) -> EventBatch:
-    def read() -> EventBatch:
+async def _read_events(front: RequestHandler, request: Request, asked: EventQuery) -> EventPage:
+    def read() -> EventPage:
         with front.reading(request) as connection:
             if asked.after == NOW:
-                here = cursor_at_or_before(connection, newest_number(connection))
-                return EventBatch((), here, False, deleted_after(connection, asked.event_filter, here.number))
+                here = cursor_at_or_before(connection, newest_cursor(connection))
+                deleted = deleted_after(connection, asked.event_filter, here.number)
+                return EventPage(events=[], next=str(here), more=False, deleted=deleted)
             after = FIRST_CURSOR if asked.after is None else parse_cursor(asked.after)
             check_cursor(connection, after)
             return events_after(connection, asked.event_filter, after.number, asked.limit)
@@ -151,9 +150,9 @@ async def _wait_for_events(
     asked: EventQuery,
     known: Principal,
     mark: str,
-    found: EventBatch,
-) -> EventBatch:
-    """Until there is something, or the time is over, or his token is."""
+    found: EventPage,
+) -> EventPage:
+    """Wait until there are events, the time is over, or the token is no longer valid."""
     check_capacity(hub, known)
     deleted = found.deleted
     name = known.account.name
@@ -161,11 +160,11 @@ async def _wait_for_events(
     loop = asyncio.get_running_loop()
     until = loop.time() + asked.wait_s
     try:
-        while not found.payloads and await _wait_for_event(listener, until - loop.time()):
-            found = await _read_events(front, request, replace(asked, after=str(found.next)))
+        while not found.events and await _wait_for_event(listener, until - loop.time()):
+            found = await _read_events(front, request, replace(asked, after=found.next))
     finally:
         hub.leave(listener)
-    return replace(found, deleted=deleted)
+    return msgspec.structs.replace(found, deleted=deleted)
 
 
 async def _wait_for_event(listener: LiveListener, seconds: float) -> bool:
@@ -175,19 +174,3 @@ async def _wait_for_event(listener: LiveListener, seconds: float) -> bool:
         if any(message.content.kind in ("event", STALE.kind) for message in listener.take_waiting()):
             return True
     return False
-
-
-def _response(found: EventBatch) -> Response:
-    """Events go out as the bytes that came: evidence is checked against their digest."""
-    head = {
-        "next": str(found.next),
-        "more": found.more,
-        "deleted": [_deleted(each) for each in found.deleted],
-    }
-    body = b'{"events":[' + b",".join(found.payloads) + b"]," + msgspec.json.encode(head)[1:]
-    return Response(body, media_type=JSON)
-
-
-def _deleted(deleted: DeletedKind) -> dict[str, str]:
-    received_until = datetime.fromtimestamp(deleted.upto_ms / 1000, UTC)
-    return {"kind": deleted.kind, "received_until": rfc3339(received_until)}

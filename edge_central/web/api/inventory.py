@@ -2,33 +2,68 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 from starlette.responses import Response
 
-from edge_agent.core.clock import rfc3339
+from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.wire.received.bounds import bounded_time
-from edge_central.console.fleet import CameraOverview, SiteOverview, read_fleet
-from edge_central.web.api.documents import CameraEntry, GatewayEntry, Inventory, WardEntry
+from edge_central.console.fleet import SiteOverview
+from edge_central.web.api.event_history import ApiDocument, Time
 from edge_central.web.api.events import JSON
 from edge_central.web.auth.accounts import ALL_ROLES
-from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.http_errors import BadRequest
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
 
+class CameraEntry(ApiDocument, frozen=True, kw_only=True):
+    id: str
+    name: Annotated[str, Meta(description="of the fleet's sheet; the id where it has none")]
+    channel: Annotated[str, Meta(description="of the recorder; empty: not in the sheet")]
+    state: Literal["online", "degraded", "starting", "tampered", "offline", "away"]
+    cause: str | None
+    since: Time | None
+
+
+class GatewayEntry(ApiDocument, frozen=True, kw_only=True):
+    id: str
+    ward: str
+    name: str
+    latitude: Annotated[float | None, Meta(description="degrees, WGS 84; null: unknown")]
+    longitude: float | None
+    state: Literal["online", "booting", "unstable", "offline", "cut", "stopped", "never"]
+    since: Time | None
+    why: str
+    heard: Annotated[Time | None, Meta(description="anything at all; null: never")]
+    version: Annotated[str, Meta(description="of the agent; empty: unknown")]
+    cameras: list[CameraEntry]
+
+
+class WardEntry(ApiDocument, frozen=True, kw_only=True):
+    id: str
+    name: str
+
+
+class Inventory(ApiDocument, frozen=True, kw_only=True):
+    """What is there, as it is now: of the fleet's sheet and of what gateways say."""
+
+    time: Time
+    wards: list[WardEntry]
+    gateways: list[GatewayEntry]
+
+
 def inventory(visit: UserRequestContext) -> Response:
-    """Of all that is in scope, or of one ``ward``."""
+    """The inventory of the account's wards, or of one ``ward``."""
     for key in visit.request.query_params:
         if key != "ward":
             raise BadRequest(f"there is no parameter {key[:40]!r}; there is ward")
     ward = visit.query("ward")
-    if ward is not None and not visit.scope.admits(ward):
-        raise NotFound("there is no such ward, or it is not yours")
-    found = read_fleet(visit.connection, visit.names, visit.scope.narrowed(ward), visit.now_ms)
+    found = visit.fleet(None if ward is None else visit.ward(ward))
     document = Inventory(
-        time=_time(visit.now_ms),
+        time=rfc3339_of_ms(visit.now_ms),
         wards=[WardEntry(id=each.id, name=each.name) for each in found.wards],
         gateways=[_gateway(each) for each in found.sites],
     )
@@ -43,31 +78,26 @@ def _gateway(site: SiteOverview) -> GatewayEntry:
         latitude=site.latitude,
         longitude=site.longitude,
         state=site.state.value,
-        since=_time_or_none(site.since_ms),
+        since=_time(site.since_ms),
         why=site.why,
-        heard=_time_or_none(site.heard_ms),
+        heard=_time(site.heard_ms),
         version=site.box.version,
-        cameras=[_camera(each) for each in site.cameras],
+        cameras=[
+            CameraEntry(
+                id=camera.id,
+                name=camera.name,
+                channel=camera.channel,
+                state=camera.visibility.value,
+                cause=camera.cause,
+                since=_time(camera.since_ms),
+            )
+            for camera in site.cameras
+        ],
     )
 
 
-def _camera(camera: CameraOverview) -> CameraEntry:
-    return CameraEntry(
-        id=camera.id,
-        name=camera.name,
-        channel=camera.channel,
-        state=camera.visibility.value,
-        cause=camera.cause,
-        since=_time_or_none(camera.since_ms),
-    )
-
-
-def _time(milliseconds: int) -> str:
-    return rfc3339(datetime.fromtimestamp(bounded_time(milliseconds) / 1000, UTC))
-
-
-def _time_or_none(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else _time(milliseconds)
+def _time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else rfc3339_of_ms(bounded_time(milliseconds))
 
 
 PAGES = (Page("/api/inventory", inventory, roles=ALL_ROLES),)

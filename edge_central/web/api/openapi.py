@@ -6,18 +6,39 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from edge_agent import __version__
-from edge_central.web.api.documents import EventPage, Inventory, Problem
-from edge_central.web.api.events import DEFAULT_EVENTS, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
+from edge_central.web.api.event_history import ApiDocument, EventPage
+from edge_central.web.api.events import DEFAULT_EVENTS, JSON, MOST_EVENTS, MOST_WAIT_S, SEVERITIES
+from edge_central.web.api.inventory import Inventory
 from edge_central.web.http_errors import PROBLEM
 
 Document = dict[str, Any]
 REFERENCES = "#/components/schemas/{name}"
-JSON = "application/json"
+
+
+class Problem(ApiDocument, frozen=True, kw_only=True):
+    """RFC 9457. `code` and `type` never change their meaning; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    code: Literal[
+        "bad-request",
+        "not-logged-in",
+        "forbidden",
+        "not-found",
+        "method-not-allowed",
+        "conflict",
+        "too-large",
+        "too-many",
+        "internal",
+        "unavailable",
+    ]
+    detail: str
 
 
 def document() -> Document:
@@ -42,7 +63,13 @@ def document() -> Document:
         "security": [{"token": []}, {"session": []}],
         "paths": {
             "/api/events": {"get": _events(page, problem)},
-            "/api/inventory": {"get": _inventory(inventory, problem)},
+            "/api/inventory": {
+                "get": {
+                    "summary": "Wards, gateways and cameras, with names",
+                    "parameters": [_query("ward", {"type": "string"}, "of this one ward only")],
+                    "responses": {"200": _answer("As it is now", JSON, inventory), **_problems(problem)},
+                }
+            },
             "/api/media/{gateway}/{media_id}": {"get": _media(problem)},
         },
         "components": {
@@ -84,14 +111,6 @@ def _events(page: Document, problem: Document) -> Document:
             ),
         ],
         "responses": {"200": _answer("Events", JSON, page), **_problems(problem, "409")},
-    }
-
-
-def _inventory(inventory: Document, problem: Document) -> Document:
-    return {
-        "summary": "Wards, gateways and cameras, with names",
-        "parameters": [_query("ward", {"type": "string"}, "of this one ward only")],
-        "responses": {"200": _answer("As it is now", JSON, inventory), **_problems(problem)},
     }
 
 

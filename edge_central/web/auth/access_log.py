@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from enum import StrEnum
 
 from sqlalchemy import Connection, delete, func, insert, select
-from starlette.responses import Response
 
+from edge_agent.core.clock import Clock
 from edge_central.store import tables
-from edge_central.web.auth.accounts import ADMIN_ROLES
-from edge_central.web.http_errors import BadRequest
-from edge_central.web.request_context import UserRequestContext
-from edge_central.web.request_handler import Page
 
-PAGE_SIZE = 100
 DAY_MS = 86_400_000
+SAME_ACCESS_S = 600
+"""A further request for the same file within this time is the same access: a player requests a clip in many
+pieces, a page comes again. Browsers may keep a picture for as long."""
+MAX_RECENT = 20_000
 
 
 class AccessKind(StrEnum):
@@ -30,27 +31,12 @@ def record_access(
     account: str,
     address: str,
     now_ms: int,
-    *,
-    ward: str | None = None,
-    gateway: str | None = None,
-    camera: str | None = None,
-    media_id: str | None = None,
-    event_id: str | None = None,
+    **file: str,
 ) -> None:
-    """Add a row. The caller commits it before the file is sent."""
-    connection.execute(
-        insert(tables.access).values(
-            time_ms=now_ms,
-            account=account,
-            address=address,
-            what=what.value,
-            ward=ward,
-            gateway=gateway,
-            camera=camera,
-            media_id=media_id,
-            event_id=event_id,
-        )
-    )
+    """Add a row. ``file``: ward, gateway, camera, media_id and event_id of a file. The caller commits the
+    row before the file is sent."""
+    row = {"time_ms": now_ms, "account": account, "address": address, "what": what.value}
+    connection.execute(insert(tables.access), row | file)
 
 
 def delete_old_accesses(connection: Connection, days: float, now_ms: int) -> int:
@@ -78,20 +64,27 @@ def delete_old_accesses(connection: Connection, days: float, now_ms: int) -> int
     return count
 
 
-def access_page(visit: UserRequestContext) -> Response:
-    """Rows of all accounts, newest first; only admins may see them."""
-    columns = tables.access.c
-    wanted = select(tables.access).order_by(columns.id.desc()).limit(PAGE_SIZE + 1)
-    before, account = visit.query("before"), visit.query("account")
-    if before is not None:
-        if not before.isdecimal() or len(before) > 18:
-            raise BadRequest("before is the id of a line")
-        wanted = wanted.where(columns.id < int(before))
-    if account is not None:
-        wanted = wanted.where(columns.account == account)
-    lines = visit.connection.execute(wanted).all()
-    more = len(lines) > PAGE_SIZE
-    return visit.render("access.html", lines=lines[:PAGE_SIZE], more=more, who=account)
+MediaAccessKey = tuple[str, str, str, str]
+"""Account, address, gateway, media id."""
 
 
-PAGES = (Page("/access", access_page, roles=ADMIN_ROLES),)
+class MediaAccessLog:
+    """The recorded accesses of the last SAME_ACCESS_S, in memory: after a restart the next request is
+    recorded once more. Thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()  # protects the one below
+        self._until_mono: OrderedDict[MediaAccessKey, float] = OrderedDict()
+
+    def is_new(self, access: MediaAccessKey) -> bool:
+        with self._lock:
+            return self._until_mono.get(access, 0.0) <= self._clock.monotonic()
+
+    def add(self, access: MediaAccessKey) -> None:
+        """Remember an access whose row is committed."""
+        with self._lock:
+            self._until_mono[access] = self._clock.monotonic() + SAME_ACCESS_S
+            self._until_mono.move_to_end(access)
+            while len(self._until_mono) > MAX_RECENT:
+                self._until_mono.popitem(last=False)

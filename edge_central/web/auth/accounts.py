@@ -1,9 +1,8 @@
-"""Who may come in, what he may do, and whose things he sees.
+"""Accounts: passwords and tokens, roles, and the wards that each account may see.
 
-Passwords as scrypt digests, tokens as SHA-256 of what nobody can guess.
-
-``scrypt$<log2 n>$<r>$<p>$<salt>$<digest>``: RFC 7914. The parameters are among those that OWASP's Password
-Storage Cheat Sheet names as equal in strength; this one takes 32 MB for each attempt.
+A password is stored as ``scrypt$<log2 n>$<r>$<p>$<salt>$<digest>`` (RFC 7914). The parameters are among those
+that OWASP's Password Storage Cheat Sheet names as equal in strength; these take 32 MB for each attempt. A
+token is stored as its SHA-256.
 """
 
 from __future__ import annotations
@@ -36,7 +35,8 @@ def hash_password(password: str) -> str:
 
 def password_matches(password: str, stored: str | None) -> bool:
     """Verify a password, in the same time if there is no account: the duration reveals nothing."""
-    _, log_n, r, p, salt, digest = (stored or _dummy_digest()).split("$")
+    dummy = f"scrypt${LOG_N}${R}${P}${_base64(bytes(SALT_BYTES))}${_base64(bytes(DIGEST_BYTES))}"
+    _, log_n, r, p, salt, digest = (stored or dummy).split("$")
     found = _digest(password, base64.b64decode(salt), int(log_n), int(r), int(p))
     return hmac.compare_digest(found, base64.b64decode(digest)) and stored is not None
 
@@ -59,10 +59,6 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _dummy_digest() -> str:
-    return f"scrypt${LOG_N}${R}${P}${_base64(bytes(SALT_BYTES))}${_base64(bytes(DIGEST_BYTES))}"
-
-
 def _digest(password: str, salt: bytes, log_n: int, r: int, p: int) -> bytes:
     # Composed letters: a Mac types ế as three characters, a phone as one.
     text = unicodedata.normalize("NFC", password[:MOST_CHARACTERS]).encode("utf-8", "replace")
@@ -79,9 +75,9 @@ NAME_RULE = "1 to 63 of a-z, 0-9, dot, _ and -"
 
 
 class Role(StrEnum):
-    ADMIN = "admin"  # sees all wards, and who looked at what
-    OFFICER = "officer"  # acts: acknowledges, asks for clips
-    VIEWER = "viewer"  # looks
+    ADMIN = "admin"  # sees all wards and the access log
+    OFFICER = "officer"  # acts: acknowledges alarms, requests clips
+    VIEWER = "viewer"  # reads only
     API = "api"  # a program with a token
 
 
@@ -95,9 +91,8 @@ ALL_ROLES = frozenset(Role)
 class Account:
     name: str
     role: Role
-    wards: tuple[str, ...]  # of an admin none: he sees all
+    wards: tuple[str, ...]  # empty for an admin, who sees all
     created_ms: int = 0
-    has_password: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -145,7 +140,7 @@ def password_of(connection: Connection, name: str) -> str | None:
 def add_account(
     connection: Connection, account: Account, *, password: str | None = None, token: str | None = None
 ) -> None:
-    """``password`` is the stored digest. Raises StoreRefused where the name is taken."""
+    """Store a new account; ``password`` is a digest. Raises DatabaseRejected if the name is taken."""
     connection.execute(
         insert(tables.account).values(
             name=account.name,
@@ -159,7 +154,7 @@ def add_account(
 
 
 def set_password(connection: Connection, name: str, password: str) -> None:
-    """``password`` is the stored digest. All sessions of the account end."""
+    """Replace the digest of the password. All sessions of the account end."""
     connection.execute(update(tables.account).where(tables.account.c.name == name).values(password=password))
     connection.execute(delete(tables.session).where(tables.session.c.account == name))
 
@@ -177,6 +172,4 @@ def remove_account(connection: Connection, name: str) -> bool:
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:
-    return Account(
-        row.name, Role(row.role), tuple(row.wards.split()), row.created_ms, row.password is not None
-    )
+    return Account(row.name, Role(row.role), tuple(row.wards.split()), row.created_ms)

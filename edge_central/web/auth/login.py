@@ -7,9 +7,8 @@ import math
 
 from starlette.responses import Response
 
-from edge_central.web.auth import access_log as access
 from edge_central.web.auth import accounts
-from edge_central.web.auth.access_log import AccessKind
+from edge_central.web.auth.access_log import AccessKind, record_access
 from edge_central.web.auth.accounts import (
     hash_password,
     new_token,
@@ -40,24 +39,20 @@ def safe_redirect_path(path: str | None) -> str:
     return path if ours and path is not None and path.isprintable() else "/"
 
 
-def login_page(call: RequestContext) -> Response:
-    return _form(call)
-
-
 def log_in(call: RequestContext) -> Response:
     secret = call.cookies.get(call.request, LOGIN_COOKIE)
     if secret is None or not csrf_matches(call.form.get("csrf"), secret):
-        return _form(call, "login-old", 403)
+        return login_page(call, "login-old", 403)
     name, password = call.form.get("name", "").strip().lower(), call.form.get("password", "")
     services = call.services
     device = services.devices.verified_nonce(call.cookies.get(call.request, DEVICE_COOKIE), name)
     attempt = services.throttle.begin(call.address, name, device)
     if not isinstance(attempt, LoginAttempt):
         log.warning("a login from %s is not tried: too many have failed", call.address)
-        return _form(call, "login-wait", 429, minutes=math.ceil(attempt / 60))
+        return login_page(call, "login-wait", 429, minutes=math.ceil(attempt / 60))
     if not password_matches(password, accounts.password_of(call.connection, name)):
         log.warning("a login from %s has failed", call.address)
-        return _form(call, "login-wrong", 401)
+        return login_page(call, "login-wrong", 401)
     services.throttle.succeeded(attempt)
     response = call.redirect(safe_redirect_path(call.form.get("next")))
     _begin_session(call, response, name)
@@ -112,7 +107,9 @@ def choose_language(call: RequestContext) -> Response:
     return response
 
 
-def _form(call: RequestContext, error: str | None = None, status: int = 200, **values: object) -> Response:
+def login_page(
+    call: RequestContext, error: str | None = None, status: int = 200, **values: object
+) -> Response:
     """Bind the form to a new secret each time, so that a form from another site is refused."""
     secret = new_token()
     response = call.render(
@@ -135,7 +132,7 @@ def _begin_session(call: RequestContext, response: Response, name: str) -> None:
         if old is not None:
             call.services.sessions.end(connection, token_digest(old))
         token = call.services.sessions.begin(connection, name, call.address, call.now_ms)
-        access.record_access(connection, AccessKind.LOGIN, name, call.address, call.now_ms)
+        record_access(connection, AccessKind.LOGIN, name, call.address, call.now_ms)
     call.cookies.set(response, SESSION_COOKIE, token)
     call.cookies.set(response, DEVICE_COOKIE, call.services.devices.new(name))
 

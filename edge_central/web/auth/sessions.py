@@ -1,7 +1,7 @@
-"""Who is logged in: a random token in a cookie, its digest in the database.
+"""Sessions of logged-in users, and the cookies of the console.
 
-The cookies of the console. With https their names begin with ``__Host-``: the browser then takes them from
-this host only, for all of it, and never sends them in clear.
+The token of a session is in a cookie, its digest in the database. With https the names of cookies begin with
+``__Host-``: a browser then accepts them from this host only, and never sends them in clear.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LoginSession:
 
 
 class LoginSessions:
-    """Wall time: they outlive a restart."""
+    """The sessions in the database. They are measured in wall time, because they survive a restart."""
 
     def __init__(self, console: Console) -> None:
         self._idle_ms = round(console.idle_s * 1000)
@@ -103,8 +103,8 @@ class LoginSessions:
 
 
 def csrf_token(secret: str) -> str:
-    """For the forms of one page; ``secret`` is the value of the cookie that only this browser has. Another
-    one every time, or a compressed page would give it away bit by bit (BREACH)."""
+    """A new token for the forms of one page; ``secret`` is the value of the session's or login cookie. It is
+    different every time: otherwise the sizes of compressed pages would reveal it (BREACH)."""
     mask = secrets.token_bytes(32)
     return base64.urlsafe_b64encode(mask + _xor(mask, _mac(secret))).decode()
 
@@ -140,7 +140,7 @@ class Cookie:
 
 SESSION_COOKIE = Cookie("session")
 LOGIN_COOKIE = Cookie("login", LOGIN_S)
-"""What the form of the login page is bound to, before there is a session."""
+"""Binds the form of the login page to this browser, before there is a session."""
 DEVICE_COOKIE = Cookie("device", DEVICE_S)
 """Set after a login from this browser (throttle.py)."""
 LANGUAGE_COOKIE = Cookie("lang", LANG_S)
@@ -160,7 +160,7 @@ class Cookies:
             max_age=cookie.age_s,
             secure=self.secure,
             httponly=not cookie.script,
-            samesite="lax",  # strict would ask whoever comes by a link in a message to log in again
+            samesite="lax",  # strict: a user who follows a link in a message would have to log in again
         )
 
     def clear(self, response: Response, cookie: Cookie) -> None:

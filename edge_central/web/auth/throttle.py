@@ -1,4 +1,4 @@
-"""How often a password may be guessed, without a lock that shuts its owner out.
+"""Limits how often a password may be guessed, without locking out its owner.
 
 Attempts count against the address that they come from, against the name that they try, and against the two
 together: a user who has forgotten the password does not lock out an office behind one address. A user who has
@@ -62,7 +62,7 @@ class _AttemptCounts:
 
 
 class DeviceCookies:
-    """The value of a device cookie: worth something for one name only, made with a key of this server."""
+    """Makes and verifies device cookies: each is valid for one name, and signed with a key of this server."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -72,7 +72,7 @@ class DeviceCookies:
         return f"{nonce}.{self._mac(name, nonce)}"
 
     def verified_nonce(self, value: str | None, name: str) -> str | None:
-        """Its nonce; None: it says nothing about this name."""
+        """The nonce of a cookie that is valid for this name; None: it is not."""
         nonce, _, mac = (value or "").partition(".")
         return nonce if hmac.compare_digest(mac.encode(), self._mac(name, nonce).encode()) else None
 
@@ -86,18 +86,17 @@ class LoginAttempt:
 
 
 class LoginThrottle:
-    """Counts attempts in memory, so a restart clears them. Any thread."""
+    """Counts attempts in memory, so a restart clears them. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # Guards the counts: of many attempts at once none comes through for free.
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # protects the counts: every one of many attempts at once counts
         self._addresses, self._pairs = _AttemptCounts(OF_ADDRESS), _AttemptCounts(OF_ADDRESS_AND_NAME)
         self._names, self._devices = _AttemptCounts(OF_NAME), _AttemptCounts(OF_DEVICE)
 
     def begin(self, address: str, name: str, device: str | None) -> LoginAttempt | float:
-        """An attempt, counted until ``succeeded``; or the seconds that have to be waited. ``name`` may be
-        that of nobody: it makes no difference."""
+        """Count an attempt, until ``succeeded``; or return the seconds to wait. Names without an account are
+        treated the same."""
         now = self._clock.monotonic()
         with self._lock:
             wanted: tuple[tuple[_AttemptCounts, str], ...]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
+from edge_agent.core.clock import wall_ms
 from edge_agent.core.worker import SupervisedThread
 from edge_central.store import tables
-from edge_central.store.database import DatabaseRejected, DatabaseUnavailable
+from edge_central.store.database import (
+    DatabaseConnections,
+    DatabaseRejected,
+    DatabaseUnavailable,
+    newest_cursor,
+)
 from edge_central.trusted_time.clock import FollowedClock
 from edge_central.trusted_time.clock_store import read_clock_record
-from edge_central.web.auth import access_log as access
 from edge_central.web.auth import accounts
+from edge_central.web.auth.access_log import delete_old_accesses
 from edge_central.web.auth.sessions import LoginSessions
-from edge_central.web.connections import DatabaseConnections
 from edge_central.web.live.hub import STALE, LiveHub, LiveMessage
 from edge_central.web.live.watched_tables import (
     EVENT_COLUMNS,
@@ -89,28 +94,28 @@ class DatabaseFollower:
             self._clean_up()
         except (DatabaseUnavailable, DatabaseRejected) as error:
             if self._error != str(error):
-                log.warning("%s; nothing is told live until it works again", error)
+                log.warning("%s; no change is published live until it works again", error)
             self._error = str(error)
             return RETRY_S
         if self._error is not None:
-            log.warning("the database works again: what happens is told live")
+            log.warning("the database works again: changes are published live")
             self._error = None
         return POLL_EVERY_S
 
     def _poll(self) -> None:
         with self._connections.reading() as connection:
             self._clock.follow(read_clock_record(connection, self._central_id))
-            told = self._events(connection)
+            messages = self._events(connection)
             for watched in self._watched:
                 now = watched.read(connection)
                 before = self._shown.get(watched.kind)
                 if before is not None:
-                    told += watched.changes(before, now)
+                    messages += watched.changes(before, now)
                 self._shown[watched.kind] = now
-        self._hub.publish(told)
+        self._hub.publish(messages)
 
     def _events(self, connection: Connection) -> list[LiveMessage]:
-        newest = connection.scalar(select(func.max(tables.event.c.cursor))) or 0
+        newest = newest_cursor(connection)
         since, self._cursor = self._cursor, newest
         if since is None:  # a page rendered before this poll may lack events
             return [STALE]
@@ -123,7 +128,7 @@ class DatabaseFollower:
 
     def _clean_up(self) -> None:
         """Check and renew the listeners' sessions; once an hour delete expired rows."""
-        now, now_ms = self._clock.monotonic(), round(self._clock.now().timestamp() * 1000)
+        now, now_ms = self._clock.monotonic(), wall_ms(self._clock)
         if now - self._checked_mono >= CHECK_EVERY_S:
             self._checked_mono = now
             self._end_expired(now_ms)
@@ -138,9 +143,9 @@ class DatabaseFollower:
             self._cleaned_mono = now
             with self._connections.writing() as connection:
                 self._sessions.delete_expired(connection, now_ms)
-                gone = access.delete_old_accesses(connection, self._access_days, over_ms)
+                gone = delete_old_accesses(connection, self._access_days, over_ms)
             if gone:
-                log.info("%d lines of who looked at what have been deleted: their time was over", gone)
+                log.info("%d expired lines of the access log have been deleted", gone)
 
     def _end_expired(self, now_ms: int) -> None:
         listened = self._hub.listener_keys()

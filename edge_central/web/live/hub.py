@@ -1,8 +1,8 @@
 """Passes messages from one thread to many listeners, each with a scope and a bounded queue.
 
-Every message has a *mark*: ``<life of this process>-<number>``. Who comes back with the mark of the last one
-that he has seen gets what he missed, or, where that is too long ago or of another life, one ``stale``
-message: what he shows is too old to be brought up to date and has to be loaded again.
+Every message has a *mark*: ``<id of this process>-<number>``. A client that reconnects with the mark of the
+last message it has seen gets the messages after it. If they are no longer kept, or the mark is of another
+process, it gets one ``stale`` message: its page has to be loaded again.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class LiveListener:
 class LiveHub:
     def __init__(self) -> None:
         self._life = secrets.token_hex(4)
-        # Guards the number and the ring: the follower's thread writes, pages ask for the mark.
+        # Protects the number and the ring: the follower's thread writes, pages read the mark.
         self._lock = threading.Lock()
         self._number = 0
         self._ring: deque[NumberedMessage] = deque(maxlen=RING_SIZE)
@@ -97,7 +97,7 @@ class LiveHub:
     def publish(self, messages: Iterable[LiveMessage]) -> None:
         with self._lock:
             first = self._number + 1
-            numbered = [NumberedMessage(number, told) for number, told in enumerate(messages, first)]
+            numbered = [NumberedMessage(number, each) for number, each in enumerate(messages, first)]
             self._number += len(numbered)
             self._ring.extend(numbered)
             loop = self._loop

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from edge_agent.wire.received.bounds import bound_fields
+from edge_central.console.documents import parse_event
 from edge_central.store import tables
+from edge_central.store.presence_reports import read_outages
 from edge_central.web.live.hub import LiveMessage
 
 Document = dict[str, Any]
@@ -54,19 +55,7 @@ def _presence(connection: Connection) -> Mapping[object, WatchedRow]:
 
 
 def _outages(connection: Connection) -> Mapping[object, WatchedRow]:
-    rows = connection.execute(select(tables.outage))
-    return {
-        row.ward: WatchedRow(
-            row.ward,
-            {
-                "ward": row.ward,
-                "gateways": row.gateways.split(),
-                "of": row.of,
-                "since_ms": row.since_ms,
-            },
-        )
-        for row in rows
-    }
+    return {each.ward: WatchedRow(each.ward, asdict(each)) for each in read_outages(connection)}
 
 
 def _alerts(connection: Connection) -> Mapping[object, WatchedRow]:
@@ -106,22 +95,6 @@ WATCHED_TABLES: tuple[WatchedTable, ...] = (
 """Add another table here."""
 
 
-class _Snapshot(msgspec.Struct):
-    media_id: str | None = None
-
-
-class _Data(msgspec.Struct):
-    label: str | None = None
-    zone: str | None = None
-    rule_id: str | None = None
-    snapshot: _Snapshot | None = None
-
-
-class _Event(msgspec.Struct):
-    data: _Data = msgspec.field(default_factory=_Data)
-
-
-_DECODER = msgspec.json.Decoder(_Event)
 EVENT_COLUMNS = tuple(
     tables.event.c[name]
     for name in (
@@ -134,11 +107,7 @@ EVENT_COLUMNS = tuple(
 def event_message(row: Row[Any]) -> LiveMessage:
     """The fields of an event that a list shows."""
     document = dict(row._mapping)
-    try:
-        data = _DECODER.decode(document.pop("payload")).data
-    except (msgspec.DecodeError, UnicodeError, RecursionError):  # of a later version
-        data = _Data()
-    bound_fields(data)
+    data = parse_event(document.pop("payload")).data
     document |= {
         "label": data.label,
         "zone": data.zone,

@@ -7,19 +7,16 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from edge_central.console import incident_log as book
+from edge_central.console import incident_log
 from edge_central.console.events import (
     INFO,
     KINDS,
     QUIET,
     EventFilter,
-    EventRow,
     PagePosition,
     read_events,
-    read_story,
 )
-from edge_central.console.fleet import read_fleet
-from edge_central.console.incident_log import LogAuthor, handlings, is_hidden, steps, subject_of
+from edge_central.console.incident_log import handlings, is_hidden, steps, subject_of
 from edge_central.console.requests import requests_about
 from edge_central.console.verdict import verify_event
 from edge_central.web.auth.accounts import ADMIN_ROLES, acting_accounts
@@ -38,7 +35,7 @@ def events_page(visit: UserRequestContext) -> Response:
     if after is not None and position is None:
         raise BadRequest("after is a position that a page of events named")
     page = read_events(visit.connection, visit.scope, asked, position)
-    wards = fleet_wards(visit)
+    kept = {key: value for key, value in visit.request.query_params.items() if value and key != "after"}
     return visit.render(
         "events.html",
         rows=page.rows,
@@ -46,12 +43,11 @@ def events_page(visit: UserRequestContext) -> Response:
         kind=next(iter(asked.kinds), ""),
         from_text=visit.query("from") or "",
         to_text=visit.query("to") or "",
-        wards=wards,
+        wards=[(ward.id, ward.name) for ward in visit.fleet().wards],
         kinds=SHOWN_KINDS,
         severities=SEVERITIES,
-        names=visit.names,
         newest=position is None and not asked.by_time,
-        older=None if page.next is None else _link(visit, str(page.next)),
+        older=None if page.next is None else "/events?" + urlencode({**kept, "after": str(page.next)}),
     )
 
 
@@ -72,36 +68,25 @@ def parse_event_filter(visit: UserRequestContext) -> EventFilter:
     )
 
 
-def fleet_wards(visit: UserRequestContext) -> list[tuple[str, str]]:
-    """(id, name) of the wards that the account may see."""
-    now = read_fleet(visit.connection, visit.names, visit.scope, visit.now_ms)
-    return [(ward.id, ward.name) for ward in now.wards]
-
-
 def event_page(visit: UserRequestContext) -> Response:
-    found = read_story(visit.connection, visit.scope, visit.number("cursor"))
-    if found is None:
-        raise NotFound
-    first = found.first
+    story = visit.story()
+    first = story.first
     subject = subject_of(first)
-    is_off = is_hidden(visit.connection, subject)
-    if is_off and not visit.is_admin:
+    hidden = is_hidden(visit.connection, subject)
+    if hidden and not visit.is_admin:
         raise NotFound
-    now = read_fleet(visit.connection, visit.names, visit.scope, visit.now_ms, first.gateway)
+    officers = acting_accounts(visit.connection, first.ward) if visit.may_act else []
     return visit.render(
         "event.html",
-        story=found,
+        story=story,
         first=first,
-        site=now.site(first.gateway),
-        names=visit.names,
+        site=visit.fleet(gateway=first.gateway).site(first.gateway),
         verdict=verify_event(visit.connection, visit.scope, first.cursor),
         subject=subject,
-        hidden=is_off,
+        hidden=hidden,
         handling=handlings(visit.connection, visit.scope, [subject]).get(subject),
         steps=steps(visit.connection, subject),
-        colleagues=[each.name for each in acting_accounts(visit.connection, first.ward)]
-        if visit.may_act
-        else [],
+        colleagues=[each.name for each in officers],
         requests=requests_about(visit.connection, visit.scope, first.gateway, first.event_id or ""),
     )
 
@@ -110,53 +95,34 @@ def event_page(visit: UserRequestContext) -> Response:
 
 
 def hidden_page(visit: UserRequestContext) -> Response:
-    return visit.render("hidden.html", rows=book.hidden(visit.connection, visit.scope), names=visit.names)
+    return visit.render("hidden.html", rows=incident_log.hidden(visit.connection, visit.scope))
 
 
 def hide(visit: UserRequestContext) -> Response:
-    first = _first_of(visit)
+    first = visit.story().first
     with visit.writing() as connection:
-        book.hide(connection, _writer(visit), first, visit.form.get("note", ""))
+        incident_log.hide(connection, visit.author, first, visit.form.get("note", ""))
     return visit.redirect("/hidden")
 
 
 def show_again(visit: UserRequestContext) -> Response:
-    first = _first_of(visit)
+    first = visit.story().first
     with visit.writing() as connection:
-        book.unhide(connection, _writer(visit), first)
+        incident_log.unhide(connection, visit.author, first)
     return visit.redirect(f"/events/{first.cursor}")
 
 
-def _first_of(visit: UserRequestContext) -> EventRow:
-    found = read_story(visit.connection, visit.scope, visit.number("cursor"))
-    if found is None:
-        raise NotFound
-    return found.first
-
-
-def _writer(visit: UserRequestContext) -> LogAuthor:
-    return LogAuthor(visit.account.name, visit.now_ms)
-
-
 def _moment(visit: UserRequestContext, text: str | None) -> int | None:
-    """Of ``datetime-local``, in the time zone of the console."""
+    """Parse a time of a ``datetime-local`` field, in the time zone of the console. Raises BadRequest."""
     if text is None:
         return None
     try:
         local = datetime.fromisoformat(text[:30])
-    except ValueError:
-        raise BadRequest("a time is YYYY-MM-DDTHH:MM") from None
-    if local.tzinfo is None:
-        local = local.replace(tzinfo=visit.services.console.timezone)
-    try:
+        if local.tzinfo is None:
+            local = local.replace(tzinfo=visit.services.console.timezone)
         return round(local.timestamp() * 1000)
     except (OverflowError, ValueError):
         raise BadRequest("a time is YYYY-MM-DDTHH:MM") from None
-
-
-def _link(visit: UserRequestContext, after: str) -> str:
-    kept = {key: value for key, value in visit.request.query_params.items() if value and key != "after"}
-    return "/events?" + urlencode({**kept, "after": after})
 
 
 PAGES = (

@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.secrets import Secret
 from edge_agent.wire.json_schema import schema_of
-from edge_central.alerts.webhook import WebhookPoster
+from edge_central.alerts.notifications import WebhookPoster
 from edge_central.cli.status import status_lines
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.settings import Webhook

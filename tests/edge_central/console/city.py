@@ -26,7 +26,6 @@ from edge_central.console.incident_log import (
     acknowledge,
     close,
     read_alarms,
-    subject_of_alert,
 )
 from edge_central.console.site_names import Names, read_names
 from edge_central.ingest.batch_writer import BatchWriter
@@ -36,7 +35,7 @@ from edge_central.store.batch import Store
 from edge_central.store.database import open_engine
 from edge_central.store.fleet_state import FleetState
 from edge_central.store.media_folder import MediaFolder
-from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
+from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState, write_report
 from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.console.city_events import MINUTE_MS, CityEvent, a_day, messages_of
 from tests.edge_central.console.gateway import Gateway, at
@@ -141,8 +140,8 @@ class _Filler:
     def presence(self, online: Iterable[Gateway], now_ms: int) -> None:
         with self.store.batch() as batch:
             for each in online:
-                batch.write_presence(_report(each, now_ms))
-            batch.write_presence(OutageReport("de-tham", CUT, 21, now_ms - 23 * MINUTE_MS))
+                write_report(batch.connection, _report(each, now_ms))
+            write_report(batch.connection, OutageReport("de-tham", CUT, 21, now_ms - 23 * MINUTE_MS))
 
     def seen(self, now_ms: int) -> None:
         """Write the alerts of gateways, and acknowledge and close the day's alarms."""
@@ -159,7 +158,7 @@ class _Filler:
                 connection.execute(insert(tables.alert), row)
                 if severity == 17:
                     by = LogAuthor("lan", since_ms + 130_000)
-                    acknowledge(connection, by, subject_of_alert(number), WARD_OF[gateway[:2]])
+                    acknowledge(connection, by, f"alert {number}", WARD_OF[gateway[:2]])
             everything = read_alarms(connection, EVERYWHERE, now_ms, per_gateway=10_000, most=10_000)
             newest_first = sorted(everything, key=lambda alarm: -alarm.event.cursor)
             for number, alarm in enumerate(newest_first):

@@ -14,13 +14,11 @@ from edge_central.console.events import (
     EventFilter,
     EventRow,
     PagePosition,
-    event_of,
-    events_since,
     latest_pictures,
     media,
-    newest_cursor,
     read_events,
     read_story,
+    ward_of_event,
 )
 from edge_central.console.history import read_history
 from edge_central.console.verdict import verify_event
@@ -100,16 +98,9 @@ def test_a_ward_never_gets_events_of_another(reading: Connection) -> None:
     assert verify_event(reading, ELSEWHERE, foreign.cursor) is None
     assert foreign.media_id is not None
     assert media(reading, ELSEWHERE, foreign.gateway, foreign.media_id) is None
-    assert event_of(reading, ELSEWHERE, foreign.gateway, foreign.event_id or "") is None
+    assert ward_of_event(reading, ELSEWHERE, foreign.gateway, foreign.event_id or "") is None
     assert latest_pictures(reading, ELSEWHERE, foreign.gateway, [foreign.camera]) == {}
     assert read_history(reading, ELSEWHERE, HOT, 0, 2**62).is_empty
-
-
-def test_new_events_are_those_stored_after_the_cursor(reading: Connection) -> None:
-    newest = newest_cursor(reading)
-    page = read_events(reading, EVERYWHERE, EventFilter()).rows
-    assert events_since(reading, EVERYWHERE, EventFilter(), page[3].cursor) == page[:3]
-    assert events_since(reading, EVERYWHERE, EventFilter(), newest) == ()
 
 
 @pytest.mark.parametrize("text", ["", "5", "5-", "-5", "a-b", "5-5-5", "9" * 50 + "-1"])
@@ -128,7 +119,7 @@ def test_a_story_has_all_phases_its_picture_and_its_clip(reading: Connection) ->
     clip = found.evidence[0].data.clip
     assert clip is not None
     assert clip.pre_roll_s == 5.2
-    assert event_of(reading, EVERYWHERE, "pk-003", newest.event_id or "") == found.first.cursor
+    assert ward_of_event(reading, EVERYWHERE, "pk-003", newest.event_id or "") == found.first.ward
 
 
 def test_the_newest_picture_of_a_camera(reading: Connection) -> None:

@@ -21,11 +21,11 @@ from edge_central.config import load
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.settings import CentralSettings, ListenAddress
 from edge_central.store.batch import Store
+from edge_central.store.database import DatabaseConnections
 from edge_central.store.media_folder import MediaFolder
-from edge_central.store.presence_reports import PresenceReport
+from edge_central.store.presence_reports import PresenceReport, write_report
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Account, Role, hash_password, new_token
-from edge_central.web.connections import DatabaseConnections
 from edge_central.web.service import ConsoleServer
 from tests.edge_central.parts import JPEG, FakeGateway
 
@@ -99,7 +99,7 @@ class House:
         self.store.load()
         with self.store.batch() as batch:
             for report in reports:
-                batch.write_presence(report)
+                write_report(batch.connection, report)
 
     def person(self, name: str, role: Role, *wards: str, password: str = PASSWORD) -> str:
         digest = _DIGESTS.get(password) or _DIGESTS.setdefault(password, hash_password(password))

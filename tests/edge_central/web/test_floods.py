@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from sqlalchemy.event import listen
 
 from edge_central.console.alarm_queue import AlarmQueue, read_alarm_queue
-from edge_central.console.incident_log import LogAuthor, acknowledge, read_alarms, subject_of_event
+from edge_central.console.incident_log import LogAuthor, acknowledge, read_alarms
 from edge_central.store import tables
 from edge_central.store.scope import EVERYWHERE
 from edge_central.web.auth.accounts import Role
@@ -60,7 +60,7 @@ def test_counts_are_of_the_database_and_acknowledged_ones_make_room(
         before = seen(house)
         with house.connections.writing() as connection:
             for number in range(1, 6):
-                subject = subject_of_event(ODD.id, f"f{number}")
+                subject = f"event {ODD.id} f{number}"
                 acknowledge(connection, LogAuthor("lan", 1), subject, ODD.ward)
         after = seen(house)
     assert (before.alarms.open, before.alarms.ringing, len(before.items)) == (21, 21, 6)

@@ -73,7 +73,7 @@ class Ingested(House):
         reports = self._watch.tick("session", 0.0, lambda _: None)
         self._alerts.tick(reports, 0.0)
         with self.store.batch() as batch:
-            self._watch.mark_written(self._watch.write(batch))
+            self._watch.mark_written(self._watch.write(batch.connection))
             self._alerts.write(batch.connection)
         self._alerts.publish_written("session", lambda _: None)
         return len(messages) - stored.rejected

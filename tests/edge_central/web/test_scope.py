@@ -24,8 +24,6 @@ from tests.edge_central.web.house import House
 THEIRS = FakeGateway("bx-001", "bo-xuyen")
 OWN = {"/logout", "/password", "/handover/leave"}
 """About nobody but himself, and the shift of his own wards."""
-OF_ALL = {"newest_cursor"}
-"""A number that says nothing of anybody."""
 WITH_SUBJECT = {
     *("steps", "acknowledge", "assign_owner", "close", "reopen", "note", "request_clip"),
     *("hide", "is_hidden", "unhide"),
@@ -48,7 +46,7 @@ def test_every_question_of_the_console_takes_a_scope() -> None:
     found = {each.__name__: each for each in questions()}
     assert len(found) > 10
     without = {name for name, each in found.items() if "scope" not in inspect.signature(each).parameters}
-    assert without - OF_ALL - WITH_SUBJECT == set()
+    assert without - WITH_SUBJECT == set()
 
 
 @pytest.mark.parametrize(

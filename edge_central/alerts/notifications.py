@@ -1,5 +1,7 @@
-"""Posts alerts to a webhook in order, each until it is accepted. The queue is in the database; this thread
-has only a copy."""
+"""Alerts as JSON for MQTT and the webhook, and the thread that posts them to the webhook.
+
+It posts in order, each alert until it is accepted. The queue is in the database; the thread has only a copy.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,77 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Iterable
-from urllib.parse import SplitResult, urlsplit
+from collections.abc import Iterable, Iterator
+from typing import Literal
+from urllib.parse import urlsplit
 
-from edge_agent import __version__
+import msgspec
+
+from edge_agent import __version__, wire
 from edge_agent.core.backoff import Backoff
+from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.errors import CentralError
+from edge_agent.core.model import Severity
 from edge_agent.core.worker import SupervisedThread
+from edge_agent.mqtt.session.client import MqttMessage
+from edge_agent.wire.topics import CentralTopics
+from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.alerts.rows import MAX_NOTIFICATIONS
 from edge_central.settings import Webhook
 
 log = logging.getLogger(__name__)
+
+_WORDS: dict[Severity, Literal["info", "warning", "alarm"]] = {
+    Severity.INFO: "info",
+    Severity.WARNING: "warning",
+    Severity.ALARM: "alarm",
+}
+
+
+def encode_alert(alert: Alert) -> bytes:
+    """The alert as JSON."""
+    key = alert.key
+    names = [name for name in (key.ward, key.gateway, key.rule, key.camera, str(alert.opened_ms)) if name]
+    return msgspec.json.encode(
+        wire.CentralAlert(
+            id="/".join(names),
+            state="open" if alert.cleared_ms is None else "cleared",
+            rule=key.rule,
+            severity=_WORDS[alert.severity],
+            ward=key.ward,
+            gateway=key.gateway or None,
+            camera=key.camera or None,
+            text=alert.text,
+            value=alert.value,
+            since=rfc3339_of_ms(alert.since_ms),
+            opened=rfc3339_of_ms(alert.opened_ms),
+            cleared=None if alert.cleared_ms is None else rfc3339_of_ms(alert.cleared_ms),
+            cleared_text=alert.cleared_text,
+            folded=alert.folded,
+        )
+    )
+
+
+def messages_for(change: AlertChange, topics: CentralTopics) -> Iterator[MqttMessage]:
+    """The messages of a change. A cleared alert is published once unretained, then its topic is cleared."""
+    if change.kind is AlertChangeKind.CLEARED:
+        yield MqttMessage(alert_topic(change.alert.key, topics), encode_alert(change.alert))
+        yield clearing_message(change.alert.key, topics)
+    else:
+        yield retained_message(change.alert, topics)
+
+
+def retained_message(alert: Alert, topics: CentralTopics) -> MqttMessage:
+    return MqttMessage(alert_topic(alert.key, topics), encode_alert(alert), retain=True)
+
+
+def clearing_message(key: AlertKey, topics: CentralTopics) -> MqttMessage:
+    return MqttMessage(alert_topic(key, topics), b"", retain=True)
+
+
+def alert_topic(key: AlertKey, topics: CentralTopics) -> str:
+    return topics.alert(key.ward, key.gateway, key.rule, key.camera)
+
 
 TIMEOUT_S = 10.0
 DEADLINE_S = 30.0
@@ -115,7 +177,8 @@ class WebhookPoster:
         try:
             connection.connect()
             deadline.start()
-            connection.request("POST", _target(self._url), body, self._headers())
+            target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+            connection.request("POST", target, body, self._headers())
             status = connection.getresponse().status
         except ssl.SSLCertVerificationError as error:
             raise PostFailed(f"its certificate is not trusted: {error.verify_message}") from error
@@ -156,10 +219,6 @@ def _abort(connection: http.client.HTTPConnection) -> None:
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-
-
-def _target(url: SplitResult) -> str:
-    return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
 
 def _words(error: Exception) -> str:

@@ -1,1 +1,0 @@
-"""Snapshots, clips and bundles over HTTP. Each access is written down before it is shown."""

@@ -1,0 +1,94 @@
+"""Snapshots, clips and files, and the log of who opened them.
+
+``/media/...`` is for a page, ``/api/media/...`` for a program. Each access is recorded before the file is
+sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from sqlalchemy import select
+from starlette.responses import FileResponse, Response
+
+from edge_agent.core.delivery import content_type_of
+from edge_central.console import events
+from edge_central.console.events import StoredMedia
+from edge_central.store import tables
+from edge_central.store.media_folder import MediaFolder
+from edge_central.web.auth.access_log import SAME_ACCESS_S, AccessKind, record_access
+from edge_central.web.auth.accounts import ADMIN_ROLES, ALL_ROLES
+from edge_central.web.http_errors import BadRequest, NotFound
+from edge_central.web.request_context import UserRequestContext
+from edge_central.web.request_handler import Page
+
+log = logging.getLogger(__name__)
+
+SEALED = "application/octet-stream"
+HEAD_BYTES = 64
+"""Enough to recognise the content type of a file."""
+PAGE_SIZE = 100
+"""Lines of the access log."""
+ACCESS_OF_TYPE = {"image/jpeg": AccessKind.SNAPSHOT, "video/mp4": AccessKind.CLIP}
+
+
+def media_file(visit: UserRequestContext) -> Response:
+    found = events.media(visit.connection, visit.scope, visit.path("gateway"), visit.path("media_id"))
+    if found is None:
+        raise NotFound("there is no such picture, or it is not yours")
+    path = MediaFolder(visit.services.settings.media_dir).path(found.gateway, found.sha256, found.sealed)
+    kind, status = _content_type_and_status(path, found)
+    recent = visit.services.media_access_log
+    access = (visit.account.name, visit.address, found.gateway, found.media_id)
+    if recent.is_new(access):
+        names = ("ward", "gateway", "camera", "media_id", "event_id")
+        file = {name: getattr(found, name) for name in names}
+        what = ACCESS_OF_TYPE.get(kind, AccessKind.FILE)
+        with visit.writing() as connection:
+            record_access(connection, what, visit.account.name, visit.address, visit.now_ms, **file)
+        recent.add(access)
+    response = FileResponse(
+        path,
+        media_type=kind,
+        stat_result=status,
+        content_disposition_type="inline" if kind in ACCESS_OF_TYPE else "attachment",
+    )
+    response.headers["Cache-Control"] = f"private, max-age={SAME_ACCESS_S}"
+    response.headers["Vary"] = "Cookie, Authorization"
+    return response
+
+
+def _content_type_and_status(path: Path, found: StoredMedia) -> tuple[str, os.stat_result]:
+    """The file's content type and status; read before the access is recorded. Raises NotFound."""
+    try:
+        with path.open("rb") as file:
+            kind = SEALED if found.sealed else content_type_of(file.read(HEAD_BYTES))
+            return kind, os.fstat(file.fileno())
+    except FileNotFoundError:
+        log.warning("%s: the picture %s has no file any more", found.gateway, found.media_id)
+        raise NotFound("the file of this picture is not there any more") from None
+
+
+def access_page(visit: UserRequestContext) -> Response:
+    """Rows of all accounts, newest first; only admins may see them."""
+    columns = tables.access.c
+    wanted = select(tables.access).order_by(columns.id.desc()).limit(PAGE_SIZE + 1)
+    before, account = visit.query("before"), visit.query("account")
+    if before is not None:
+        if not before.isdecimal() or len(before) > 18:
+            raise BadRequest("before is the id of a line")
+        wanted = wanted.where(columns.id < int(before))
+    if account is not None:
+        wanted = wanted.where(columns.account == account)
+    lines = visit.connection.execute(wanted).all()
+    more = len(lines) > PAGE_SIZE
+    return visit.render("access.html", lines=lines[:PAGE_SIZE], more=more, who=account)
+
+
+PAGES = (
+    Page("/media/{gateway}/{media_id}", media_file, roles=ALL_ROLES),
+    Page("/api/media/{gateway}/{media_id}", media_file, roles=ALL_ROLES),
+    Page("/access", access_page, roles=ADMIN_ROLES),
+)
