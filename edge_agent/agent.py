@@ -228,7 +228,7 @@ class Agent:
         self.commands.start(self._supervisor)
         for loop in (self._publisher.loop, store.recorder.loop, *detector.loops):
             self._supervisor.watch(loop)
-        self._heartbeat.due_mono = time.monotonic() + FIRST_HEARTBEAT_S
+        self._heartbeat.due_mono = self._base.clock.monotonic() + FIRST_HEARTBEAT_S
         settings = self._base.current_settings()
         for line in (*settings.warnings, *self._base.configuration.lines()):
             log.warning("%s", line)
@@ -246,7 +246,7 @@ class Agent:
             if fatal is not None:
                 log.critical("edge-agent exits: %s", fatal)
                 return fatal
-            now_mono = time.monotonic()
+            now_mono = self._base.clock.monotonic()
             for task in self._tasks:
                 task.run_if_due(now_mono)
         return None
@@ -271,7 +271,7 @@ class Agent:
     def _send_heartbeat(self) -> None:
         usual_s = self._base.current_settings().heartbeat_s
         interval_s = next_interval_s(self._uplink.control.heartbeat_s(usual_s))
-        self._heartbeat.due_mono = time.monotonic() + interval_s
+        self._heartbeat.due_mono = self._base.clock.monotonic() + interval_s
         heartbeat = compact(self._heartbeats.make())
         self._publisher.publish_heartbeat(heartbeat)
         self.commands.record_heartbeat(heartbeat)
@@ -300,7 +300,7 @@ class Agent:
         for camera_id in before.difference(camera_ids):
             self._controls.camera_states.forget(camera_id)
         self._heartbeats.settings = settings
-        self._heartbeat.due_mono = time.monotonic()
+        self._heartbeat.due_mono = self._base.clock.monotonic()
         self._publisher.publish_birth()
 
     # --- callbacks of the parts ---

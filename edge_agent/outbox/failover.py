@@ -91,16 +91,15 @@ class Failover:
         stores: Stores,
         *,
         state_dir: Path,
-        state_lock: StateLock,
         max_bytes: int,
         clock: Clock,
         boot_id: str,
         encode_loss: EncodeLoss,
     ) -> None:
+        self.path = state_dir / FILE_NAME
+        self.state_lock = StateLock(state_dir)
         self._stores = stores
         self._state_dir = state_dir
-        self._state_lock = state_lock
-        self._path = state_dir / FILE_NAME
         self._salvaged = state_dir / f"{FILE_NAME}.salvaged"
         self._max_bytes = max_bytes
         self._clock = clock
@@ -214,7 +213,7 @@ class Failover:
     def _rewrite_files(self, disk: DiskStore) -> None:
         """Write the files of ``disk`` again if they were removed or replaced."""
         missing = disk.open_files.missing()
-        self._state_lock.acquire()  # its file may be removed too, and another agent may have started
+        self.state_lock.acquire()  # its file may be removed too, and another agent may have started
         if missing is None:
             return
         error = OutboxUnusable(f"{self._state_dir / missing} was removed while the agent ran")
@@ -274,11 +273,11 @@ class Failover:
     def _salvage(self, error: OutboxError, last_n: int) -> Salvaged | None:
         """Build the file that replaces the damaged one; None when nothing of it can be read."""
         until_mono = self._clock.monotonic() + SALVAGE_TIMEOUT_S
-        partial = self._path.with_name(f"{FILE_NAME}.new")
+        partial = self.path.with_name(f"{FILE_NAME}.new")
         try:
             room_bytes = min(self._max_bytes, shutil.disk_usage(self._state_dir).free - MIN_FREE_BYTES)
             salvage = Salvage(
-                self._path,
+                self.path,
                 room_bytes=room_bytes,
                 delivered=self._stores.is_delivered,
                 last_n=last_n,
@@ -297,7 +296,7 @@ class Failover:
             log.exception("outbox: what it holds cannot be saved")
             return None
         except Exception:  # damaged bytes can cause any error; the agent must start, with an empty file
-            log.exception("outbox: %s: what it holds cannot be saved, it is only set aside", self._path)
+            log.exception("outbox: %s: what it holds cannot be saved, it is only set aside", self.path)
             return None
         return saved
 
@@ -306,15 +305,15 @@ class Failover:
         try:
             if not self._salvaged.exists():
                 return
-            if self._path.exists():
-                quarantine(self._path, self._clock.now())
-            put_in_place(self._salvaged, self._path)
+            if self.path.exists():
+                quarantine(self.path, self._clock.now())
+            put_in_place(self._salvaged, self.path)
         except OSError as error:
             raise OutboxUnusable(f"{self._salvaged}: cannot be put in place: {error.strerror}") from error
 
     def _quarantine(self, error: OutboxError) -> Path:
         try:
-            return quarantine(self._path, self._clock.now())
+            return quarantine(self.path, self._clock.now())
         except OSError as second:
             raise OutboxUnusable(f"{error}; it cannot be set aside: {second.strerror}") from second
 

@@ -31,8 +31,8 @@ class MediaFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, media_id: str, payload: bytes) -> None:
-        """Write and sync a new file. Raises ``OSError`` and leaves nothing behind."""
+    def try_to_save(self, media_id: str, payload: bytes) -> bool:
+        """Write and sync a new file; False, and nothing is left behind, when the disk fails."""
         path = self._path(media_id)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -41,15 +41,8 @@ class MediaFiles:
                 file.flush()
                 os.fsync(file.fileno())
             sync_folder(self.folder)
-        except OSError:
-            self.remove([media_id])
-            raise
-
-    def try_to_save(self, media_id: str, payload: bytes) -> bool:
-        """Return whether the file is on disk; log a failure."""
-        try:
-            self.save(media_id, payload)
         except OSError as error:
+            self.remove([media_id])
             log.warning("media %s: cannot be stored (%s), waits in memory", media_id, error.strerror)
             return False
         return True

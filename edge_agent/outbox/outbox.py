@@ -26,8 +26,6 @@ from edge_agent.outbox.append_request import AppendRequest
 from edge_agent.outbox.failover import Failover
 from edge_agent.outbox.media import MediaFiles
 from edge_agent.outbox.send_queue import SendQueue
-from edge_agent.outbox.sqlite.database import FILE_NAME
-from edge_agent.outbox.sqlite.store_identity import StateLock
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.stores import Stores
 from edge_agent.outbox.writer import OutboxWriter
@@ -61,29 +59,18 @@ class EventOutbox(SendQueue):
         follower: EventFollower | None = None,
         restamp: Restamp | None = None,
     ) -> None:
-        path, files = state_dir / FILE_NAME, MediaFiles(state_dir / "media")
         lock = threading.RLock()  # protects the stores and the failover
-        stores, state_lock = Stores(), StateLock(state_dir)
+        stores, files = Stores(), MediaFiles(state_dir / "media")
         self._failover = Failover(
             stores,
             state_dir=state_dir,
-            state_lock=state_lock,
             max_bytes=max_bytes,
             clock=clock,
             boot_id=boot_id,
             encode_loss=encode_loss,
         )
-        writer = OutboxWriter(
-            lock,
-            stores,
-            self._failover,
-            path=path,
-            state_lock=state_lock,
-            files=files,
-            clock=clock,
-            follower=follower,
-        )
-        super().__init__(stores, writer, lock, path=path, clock=clock)
+        writer = OutboxWriter(lock, stores, self._failover, files, clock, follower)
+        super().__init__(self._failover.path, stores, writer, lock, clock)
         self._restamp = restamp
         self._renumbered_mono: float | None = None
 

@@ -37,17 +37,16 @@ class SendQueue:
 
     def __init__(
         self,
+        path: Path,
         stores: Stores,
         writer: OutboxWriter,
         lock: AbstractContextManager[object],
-        *,
-        path: Path,
         clock: Clock,
     ) -> None:
+        self._path = path
         self._stores = stores
         self._writer = writer
         self._lock = lock
-        self._path = path
         self._clock = clock
         self._wakeup = threading.Event()
 

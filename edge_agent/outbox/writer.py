@@ -16,7 +16,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
-from pathlib import Path
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import EventFollower, StoredEvent
@@ -28,7 +27,6 @@ from edge_agent.outbox.media import MediaFiles
 from edge_agent.outbox.memory import MemoryStore
 from edge_agent.outbox.sqlite.database import OutboxDamaged, OutboxUnusable
 from edge_agent.outbox.sqlite.disk import DiskStore
-from edge_agent.outbox.sqlite.store_identity import StateLock
 from edge_agent.outbox.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -61,19 +59,14 @@ class OutboxWriter:
         lock: AbstractContextManager[object],
         stores: Stores,
         failover: Failover,
-        *,
-        path: Path,
-        state_lock: StateLock,
         files: MediaFiles,
         clock: Clock,
         follower: EventFollower | None,
     ) -> None:
         self.is_open = False
         self.disk_timeout_s = DISK_TIMEOUT_S
-        self._path = path
         self._stores = stores
         self._failover = failover
-        self._state_lock = state_lock
         self._files = files
         self._clock = clock
         self._follower = follower
@@ -92,7 +85,7 @@ class OutboxWriter:
 
     def open(self) -> None:
         """Start the thread and open the store; see ``EventOutbox.open``."""
-        self._state_lock.acquire()
+        self._failover.state_lock.acquire()
         self._work, self._ended, self._closing = queue.SimpleQueue(), False, None
         self._max_deleted = MAX_DELETED
         threading.Thread(target=self._run, name="outbox", daemon=True).start()
@@ -136,7 +129,8 @@ class OutboxWriter:
                 log.error("outbox: %d events that only memory held are lost", memory.depth)
             self._stores.close_disk()
             self.is_open, self._ended = False, True
-            self._state_lock.release()  # under the lock: another thread may open the outbox again at once
+            # Under the lock: another thread may open the outbox again at once.
+            self._failover.state_lock.release()
 
     # --- any thread ---
 
@@ -154,7 +148,9 @@ class OutboxWriter:
             request.wait(STOP_TIMEOUT_S)  # in short waits: ``shorten_timeouts`` may be called meanwhile
             waited_s += STOP_TIMEOUT_S
         if not request.done and request.claim(StoreTarget.MEMORY):
-            request.error = OutboxError(f"{self._path}: the outbox is not open; the event is not stored")
+            request.error = OutboxError(
+                f"{self._failover.path}: the outbox is not open; the event is not stored"
+            )
 
     def shorten_timeouts(self) -> None:
         """Let an append wait for the disk for ``STOP_TIMEOUT_S`` only, because the agent stops."""
@@ -258,7 +254,9 @@ class OutboxWriter:
                     request for request in committing if request not in free and request.stamp is not None
                 ]
                 self._use_memory(
-                    OutboxUnusable(problem_text("outbox-disk-silent", file=str(self._path))), in_doubt, free
+                    OutboxUnusable(problem_text("outbox-disk-silent", file=str(self._failover.path))),
+                    in_doubt,
+                    free,
                 )
 
     def _use_memory(

@@ -9,17 +9,15 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from edge_agent import config
 from edge_agent.agent import Agent
-from edge_agent.core.clock import SystemClock
 from edge_agent.core.delivery import Draft
 from edge_agent.core.facts import ObjectObservation, Phase, RuleRef
 from edge_agent.core.model import Severity
-from tests.agent.test_left_open import outbox_health, running
+from tests.agent.test_left_open import HastyClock, outbox_health, running
 from tests.agent.test_lost_clip import CROSSED
 from tests.events.parts import frame, maker, track, valid
 from tests.outbox.parts import picture
@@ -30,19 +28,6 @@ HOURS = 24
 MAX_BYTES = 1_000_000
 OBJECTS = 30  # an hour
 GRAVE = {Severity.WARNING: 4, Severity.ALARM: 2}  # likewise
-
-
-class HastyClock(SystemClock):
-    """The system's clock, which the test moves forward by an hour."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead.total_seconds()
-
-    def now(self) -> datetime:
-        return super().now() + self.ahead
 
 
 def one_hour(number: int) -> Iterator[Draft]:
@@ -86,7 +71,7 @@ def test_a_day_that_is_too_long_for_the_outbox_costs_infos_alone_and_each_is_ann
         with ThreadPoolExecutor(4) as cameras:
             for hour in range(HOURS):
                 list(cameras.map(tell, one_hour(hour)))
-                clock.ahead += timedelta(hours=1)
+                clock.ahead_s += 3600
                 shed.append(outbox_health(settings)["shed"])
         full = outbox_health(settings)
         assert full["bytes"] <= MAX_BYTES

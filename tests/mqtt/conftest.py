@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -217,20 +216,8 @@ def small_birth(session: str) -> bytes:
     return b'{"schema":"birth/1","session":"%s"}' % session.encode()
 
 
-class MakeGateway(Protocol):
-    def __call__(
-        self,
-        settings: Mqtt,
-        *,
-        credentials: Credentials | None = None,
-        clock_trusted: Callable[[], bool] = lambda: True,
-        topics: GatewayTopics = TOPICS,
-        name: str = "gateway",
-        birth: Callable[[str], bytes] = small_birth,
-        limiter: SendLimiter | None = None,
-        rotation: CertificateRotation | None = None,
-        replies: RepliesPort | None = None,
-    ) -> AbstractContextManager[Gateway]: ...
+MakeGateway = Callable[..., AbstractContextManager[Gateway]]
+"""The fixture ``gateway``: see ``make`` in it."""
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from edge_agent.mqtt.tls.rotation import CertificateRotation, certificate_in_for
 from tests.mqtt.conftest import GATEWAY, TOPICS, Gateway, MakeGateway, ShiftedClock, mqtt_settings
 from tests.mqtt.test_with_outbox import draft, open_outbox
 from tests.testbed.mosquitto import (
-    Authority,
     Certificate,
     Mosquitto,
     Received,
@@ -27,28 +26,16 @@ from tests.testbed.mosquitto import (
     wait_until,
 )
 from tests.testbed.publisher import make_publisher
-from tests.testbed.tls_folder import Tls, strict_broker
+from tests.testbed.tls_folder import Fleet, Tls, make_fleet, strict_broker
 
 HOST = "IP:127.0.0.1"
 PAST = ("20200101000000Z", "20200201000000Z")
 OFFLINE = b'"reason":"reconnecting with the next certificate"'
 
 
-@dataclass(frozen=True)
-class Fleet:
-    """Certificates of a city, made once for all tests of this module."""
-
-    authority: Authority
-    stranger: Authority
-    server: Certificate
-    gateway: Certificate
-
-
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    folder = tmp_path_factory.mktemp("certificates")
-    authority, stranger = Authority(folder, "city CA"), Authority(folder, "other CA")
-    return Fleet(authority, stranger, authority.issue("broker", san=HOST), authority.issue("dt-001"))
+    return make_fleet(tmp_path_factory.mktemp("certificates"))
 
 
 def settings_of(tls: Tls, port: int) -> Mqtt:

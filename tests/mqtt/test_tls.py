@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_agent.config.model.settings import Mqtt
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
-from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, wait_until
+from tests.testbed.mosquitto import Certificate, Mosquitto, wait_until
+from tests.testbed.tls_folder import Fleet, make_fleet
 
 HOST = "IP:127.0.0.1"
 PAST = ("20200101000000Z", "20200201000000Z")
 FUTURE = ("20990101000000Z", "20990201000000Z")
 
 
-@dataclass(frozen=True)
-class Fleet:
-    """Certificates of a city, made once for all tests of this module."""
-
-    authority: Authority
-    stranger: Authority
-    server: Certificate
-    gateway: Certificate
-
-
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    folder = tmp_path_factory.mktemp("certificates")
-    authority, stranger = Authority(folder, "city CA"), Authority(folder, "other CA")
-    return Fleet(authority, stranger, authority.issue("broker", san=HOST), authority.issue("dt-001"))
+    return make_fleet(tmp_path_factory.mktemp("certificates"))
 
 
 def tls_settings(fleet: Fleet, port: int, own: Certificate | None = None) -> Mqtt:

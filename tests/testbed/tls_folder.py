@@ -9,7 +9,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.testbed.mosquitto import Certificate, Mosquitto, Subscriber, free_port, wait_until
+from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, Subscriber, free_port, wait_until
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Certificates of a city."""
+
+    authority: Authority
+    stranger: Authority
+    server: Certificate
+    gateway: Certificate
+
+
+def make_fleet(folder: Path) -> Fleet:
+    """Takes a second: once for the tests of a module."""
+    authority, stranger = Authority(folder, "city CA"), Authority(folder, "other CA")
+    server = authority.issue("broker", san="IP:127.0.0.1")
+    return Fleet(authority, stranger, server, authority.issue("dt-001"))
 
 
 @dataclass

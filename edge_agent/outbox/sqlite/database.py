@@ -81,37 +81,20 @@ def translated(path: Path) -> Iterator[None]:
 
 def open_writer(path: Path, wal_pages: int) -> sqlite3.Connection:
     """Open a connection in WAL mode with the newest schema, for one thread at a time."""
-    db = _connect(path, BUSY_TIMEOUT_S)
-    try:
-        db.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        # The file must give space back: pictures beside it use the same budget.
-        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute(f"PRAGMA wal_autocheckpoint={wal_pages}")
-        db.execute(f"PRAGMA journal_size_limit={wal_pages * PAGE_BYTES}")
-        db.execute("PRAGMA cache_size=-1024")  # KiB
-        _migrate(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    return _open(
+        path,
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"wal_autocheckpoint={wal_pages}",
+        f"journal_size_limit={wal_pages * PAGE_BYTES}",
+        "cache_size=-1024",  # KiB
+    )
 
 
 def build(path: Path) -> sqlite3.Connection:
     """Create a database without a log and without syncs; the caller uses it only when it is complete."""
     path.unlink(missing_ok=True)
-    db = _connect(path, BUSY_TIMEOUT_S)
-    try:
-        db.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        db.execute("PRAGMA journal_mode=OFF")
-        db.execute("PRAGMA synchronous=OFF")
-        _migrate(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    return _open(path, "journal_mode=OFF", "synchronous=OFF")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -132,6 +115,21 @@ def integer(db: sqlite3.Connection, sql: str, *args: object) -> int:
 def bytes_in_use(db: sqlite3.Connection) -> int:
     """Return the size in bytes of the pages that are not free."""
     return (integer(db, "PRAGMA page_count") - integer(db, "PRAGMA freelist_count")) * PAGE_BYTES
+
+
+def _open(path: Path, *pragmas: str) -> sqlite3.Connection:
+    """Open or create the file with the newest schema."""
+    db = _connect(path, BUSY_TIMEOUT_S)
+    # The file must give space back: pictures beside it use the same budget.
+    first = f"page_size={PAGE_BYTES}", "auto_vacuum=INCREMENTAL"
+    try:
+        for pragma in (*first, *pragmas):
+            db.execute(f"PRAGMA {pragma}")
+        _migrate(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _connect(path: Path, timeout_s: float) -> sqlite3.Connection:

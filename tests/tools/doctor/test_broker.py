@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from edge_agent.tools.doctor.words import level_of
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import AgentProcess, wait_until, write_config
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto, Subscriber
+from tests.testbed.tls_folder import Fleet, make_fleet
 from tests.tools.doctor.conftest import examined
 
 OWN_ONLY = "pattern write tb/v1/+/%u/up/#\npattern read tb/v1/+/%u/down/#\n"
@@ -26,17 +27,9 @@ FUTURE = ("20990101000000Z", "20990201000000Z")
 PAST = ("20200101000000Z", "20200201000000Z")
 
 
-@dataclass(frozen=True)
-class Fleet:
-    authority: Authority
-    server: Certificate
-    gateway: Certificate
-
-
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    authority = Authority(tmp_path_factory.mktemp("certificates"), "city CA")
-    return Fleet(authority, authority.issue("broker", san="IP:127.0.0.1"), authority.issue("dt-001"))
+    return make_fleet(tmp_path_factory.mktemp("certificates"))
 
 
 def broker_of(
