@@ -25,8 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from edge_agent.tools.simulate.scenario import make_sites
-from edge_agent.tools.simulate.scenario_file import load
+from edge_agent.tools.simulate.scenario import load, make_sites
 
 LIVES = timedelta(days=2)
 SERVERS = ("broker", "central", "fleet-operator")

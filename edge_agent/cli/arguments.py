@@ -28,10 +28,7 @@ def parser() -> CommandParser:
         prog="edge-agent", description="Camera-gateway agent: cameras in, durable events out over MQTT."
     )
     whole.add_argument(
-        "--version",
-        action="version",
-        version=f"edge-agent {__version__}",
-        help="print the version and exit",
+        "--version", action="version", version=f"edge-agent {__version__}", help="print the version and exit"
     )
     commands = whole.add_commands("command")
     _add_run(commands)

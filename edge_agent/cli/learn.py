@@ -85,10 +85,7 @@ def add_command_to(commands: Commands) -> None:
 
 def _add_training(learn: CommandParser) -> None:
     learn.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="open data to mix in, see training/README.md; default: none",
+        "--data", type=Path, metavar="DIR", help="open data to mix in, see training/README.md; default: none"
     )
     learn.add_argument(
         "--taught", type=Path, metavar="DIR", help="a teacher's labels of the open data; default: none"

@@ -33,12 +33,7 @@ from edge_agent.commands.dispatcher import CommandDispatcher
 from edge_agent.commands.handlers.collect import CollectCommand
 from edge_agent.commands.handlers.config_push import AgentHooks, ConfigPush
 from edge_agent.commands.handlers.diagnostics import HealthHistory, bundle, configuration_text, list_files
-from edge_agent.commands.handlers.files import (
-    ClipCommand,
-    diagnostics_action,
-    hold_action,
-    snapshot_action,
-)
+from edge_agent.commands.handlers.files import ClipCommand, diagnostics_action, hold_action, snapshot_action
 from edge_agent.commands.handlers.media_service import MediaService
 from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_action

@@ -116,11 +116,7 @@ def _in_force(old: Settings, wanted: Settings, changes: ConfigChanges) -> Settin
     """
     at_once = {key: getattr(wanted, key) for key in changes.at_once}
     return dataclasses.replace(
-        old,
-        cameras=wanted.cameras,
-        config_hash=wanted.config_hash,
-        warnings=wanted.warnings,
-        **at_once,
+        old, cameras=wanted.cameras, config_hash=wanted.config_hash, warnings=wanted.warnings, **at_once
     )
 
 

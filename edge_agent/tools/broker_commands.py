@@ -127,9 +127,7 @@ def add_rollout(commands: Commands) -> None:
         )
     _add_pace(rollout)
     ignore = rollout.add_argument(
-        "--ignore-results",
-        action="store_true",
-        help="switch whatever the results of shadow mode are",
+        "--ignore-results", action="store_true", help="switch whatever the results of shadow mode are"
     )
     rollout.rename("--force", ignore)
     rollout.add_argument(
@@ -206,10 +204,7 @@ def add_simulate(commands: Commands) -> None:
         "simulate",
         "play a whole fleet against a broker, from one machine",
         "edge-agent simulate --broker mqtt://127.0.0.1 --sites 20 --duration-s 3600",
-        exit_codes={
-            1: "failed, or events are left unsent or lost",
-            78: "the scenario must be corrected",
-        },
+        exit_codes={1: "failed, or events are left unsent or lost", 78: "the scenario must be corrected"},
     )
     simulate.add_argument(
         "scenario",

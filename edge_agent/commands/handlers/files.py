@@ -10,22 +10,10 @@ from typing import Protocol
 
 import msgspec
 
-from edge_agent.commands.action import (
-    Action,
-    CommandContext,
-    CommandFailed,
-    CommandRefused,
-    CommandSucceeded,
-)
+from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandRefused, CommandSucceeded
 from edge_agent.commands.transfer.https import HttpsTarget, Pause, Uploader
 from edge_agent.core.delivery import Media, content_type_of
-from edge_agent.wire import (
-    ClipArguments,
-    DiagnosticsArguments,
-    HoldArguments,
-    SentFile,
-    SnapshotArguments,
-)
+from edge_agent.wire import ClipArguments, DiagnosticsArguments, HoldArguments, SentFile, SnapshotArguments
 
 MAX_MQTT_BYTES = 1_900_000
 """Largest file through the broker, which accepts messages of 2 MiB (role ``broker``)."""

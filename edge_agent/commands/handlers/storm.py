@@ -10,12 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.commands.action import (
-    Action,
-    CommandContext,
-    CommandSucceeded,
-    select_cameras,
-)
+from edge_agent.commands.action import Action, CommandContext, CommandSucceeded, select_cameras
 from edge_agent.core.clock import Clock, resumed_until_mono, rfc3339
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import StormArguments, StormHealth

@@ -22,12 +22,7 @@ from edge_agent.commands.action import (
     always,
 )
 from edge_agent.commands.transfer.https import DOWNLOAD_WAIT_S, retry_download
-from edge_agent.commands.transfer.wheel_cache import (
-    ReleaseManifest,
-    ReleaseWheel,
-    WheelCache,
-    check_pieces,
-)
+from edge_agent.commands.transfer.wheel_cache import ReleaseManifest, ReleaseWheel, WheelCache, check_pieces
 from edge_agent.core.clock import Clock
 from edge_agent.host.system.root_requests import RootUpdate, UpdateProgressRecord, UpdateResultRecord
 from edge_agent.wire import UpdateArguments, UpdatePieceArguments

@@ -30,10 +30,7 @@ _NAMES = {
 }
 _TEMPLATES = {
     Vendor.HIKVISION: {MAIN: "/Streaming/Channels/101", SUB: "/Streaming/Channels/102"},
-    Vendor.DAHUA: {
-        MAIN: "/cam/realmonitor?channel=1&subtype=0",
-        SUB: "/cam/realmonitor?channel=1&subtype=1",
-    },
+    Vendor.DAHUA: {MAIN: "/cam/realmonitor?channel=1&subtype=0", SUB: "/cam/realmonitor?channel=1&subtype=1"},
 }
 
 

@@ -14,12 +14,7 @@ from enum import StrEnum
 from edge_agent.core.errors import CameraSetupError
 from edge_agent.tools.cameras.discovered import Vendor
 from edge_agent.tools.cameras.messages import Fact, fact
-from edge_agent.tools.cameras.setup_interface import (
-    ClockSettings,
-    SetupInterface,
-    SiteTime,
-    StreamSettings,
-)
+from edge_agent.tools.cameras.setup_interface import ClockSettings, SetupInterface, SiteTime, StreamSettings
 
 KEYFRAME_S = 2.0
 GUESSED_FPS = 25.0
@@ -91,12 +86,7 @@ def plan(
     stream = now.stream
     by_hand: list[Fact] = []
     gov_length = wanted_gov_length(stream)
-    changes = [
-        *_codec(stream),
-        *_keyframes(stream, gov_length),
-        *_smart(stream),
-        *_ntp(now.clock, ntp),
-    ]
+    changes = [*_codec(stream), *_keyframes(stream, gov_length), *_smart(stream), *_ntp(now.clock, ntp)]
     if stream.smart is None:
         by_hand.append(fact(_SMART[vendor], name=panel.name))
     clock = _clock(now.clock)

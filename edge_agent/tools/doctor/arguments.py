@@ -42,10 +42,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
         help="write a commissioning report to print and sign; default: not written",
     )
     doctor.add_argument(
-        "--photo",
-        type=Path,
-        metavar="FILE",
-        help="photo of the notice sign, for the report; default: none",
+        "--photo", type=Path, metavar="FILE", help="photo of the notice sign, for the report; default: none"
     )
     doctor.add_argument(
         "--by", default="", metavar="NAME", help="name of the person; for the report; default: left blank"

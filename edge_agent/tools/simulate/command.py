@@ -26,8 +26,7 @@ from edge_agent.tools.broker_arguments import broker_of, mqtt_of
 from edge_agent.tools.broker_commands import changes_of
 from edge_agent.tools.fleet.fleet_status import decode_or_empty
 from edge_agent.tools.simulate.health_generator import SIMULATED
-from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite, make_sites, split_sites
-from edge_agent.tools.simulate.scenario_file import load
+from edge_agent.tools.simulate.scenario import Scenario, SimulatedSite, load, make_sites, split_sites
 from edge_agent.tools.simulate.totals import SimulationTotals, progress, table
 from edge_agent.tools.simulate.worker import BEGIN, QUIET, REPORT, WorkerJob, WorkerPool
 from edge_agent.wire.topics import GatewayTopics

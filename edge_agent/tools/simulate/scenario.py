@@ -1,16 +1,36 @@
-"""The scenario: the fleet, its day, and its faults. ``scenario_file.py`` reads it from YAML.
+"""The scenario: the fleet, its day, and its faults; how it is read from YAML and the command line.
 
-Pure: the same scenario gives the same fleet.
+The same scenario gives the same fleet. Mistakes are reported all at once, with their places.
 """
 
-from __future__ import annotations
-
+import datetime
 import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
 
+from edge_agent.config.fields import tree
+from edge_agent.config.fields.collections import ListOf, tagged_union
+from edge_agent.config.fields.declare import Key, section
+from edge_agent.config.fields.field_types import Number, WordChoice, identifier
+from edge_agent.config.fields.files import ConfigFiles
+from edge_agent.config.fields.schema_types import INVALID, Field, ReadContext, Section, SectionValues
+from edge_agent.config.fields.single_file import read_mapping
+from edge_agent.config.fields.times import TimeOfDay
+from edge_agent.config.model.settings import Delivery
+from edge_agent.core.clock import SystemClock
+from edge_agent.core.errors import ConfigError
+
+CITY_SITES, CITY_CAMERAS = 465, 1194
+MAX_SITES = 10_000
 MAX_CAMERAS = 8
 """Of one site."""
+MAX_ID_CHARACTERS = 63
+"""Longest id of a gateway, in characters, as for every id (``config/fields/field_types.py``)."""
+
+# --- faults ---
 
 
 class WardOutage(msgspec.Struct, frozen=True, kw_only=True, tag="ward-outage"):
@@ -38,28 +58,168 @@ class RollingRestart(msgspec.Struct, frozen=True, kw_only=True, tag="rolling-res
 
 Fault = WardOutage | PowerOutage | RollingRestart
 
+_WHAT = Field("kind", WordChoice(("ward-outage", "power-cut", "rolling-restart")), "what goes wrong")
+_AT = Field("at_s", Number(0, 1_000_000, "seconds"), "since the beginning")
+_FOR = Field("for_s", Number(0, 1_000_000, "seconds"), "how long")
 
-class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """A scenario. The same seed gives the same fleet and the same random numbers."""
 
-    sites: int = 465
-    cameras: int = 1194
-    wards: tuple[str, ...] = tuple(f"sim-ward-{number:02}" for number in range(1, 21))
-    prefix: str = "sim"  # of the gateways' ids
-    seed: int = 1
-    duration_s: float = 300.0
-    drain_s: float = 120.0  # then wait so long for the remaining events
-    begins_at_h: float = 6.0  # hour of the day at the beginning
-    time_factor: float = 1.0  # speed of the simulated day; figures of a day are for a simulated day
-    events_per_camera_day: float = 8_500.0
-    heartbeat_s: float = 30.0  # real seconds, whatever the time factor
-    picture_share: float = 0.0  # of beginning events
-    picture_bytes: int = 29_000
-    camera_faults_per_day: float = 0.5  # of each camera
-    spread_s: float = 30.0  # ``mqtt.spread_s``
-    boot_s: float = 20.0  # longest random time from power to the agent's start
-    delivery: str = "confirmed"
-    faults: tuple[Fault, ...] = ()
+def _fault(make: Any) -> Any:
+    return lambda values: make(**{key: value for key, value in values.found.items() if key != "kind"})
+
+
+FAULT = tagged_union(
+    "a fault",
+    "What goes wrong.",
+    "kind",
+    {
+        "ward-outage": Section(
+            "a ward-outage",
+            "The network of a ward is gone; its gateways run on.",
+            (_WHAT, _AT, _FOR, Field("ward", identifier(), "whose network")),
+            _fault(WardOutage),
+        ),
+        "power-cut": Section(
+            "a power-cut",
+            "Gateways lose their power, and boot when it is back.",
+            (
+                _WHAT,
+                _AT,
+                _FOR,
+                Field("wards", ListOf(identifier(), "ward ids", most=1000), "which", (), "the whole city"),
+            ),
+            _fault(PowerOutage),
+        ),
+        "rolling-restart": Section(
+            "a rolling-restart",
+            "One gateway after another is stopped in order and starts again.",
+            (_WHAT, _AT, Field("every_s", Number(0.01, 3600, "seconds"), "from one to the next", 1.0)),
+            _fault(RollingRestart),
+        ),
+    },
+)
+
+
+# --- the scenario ---
+
+
+def _begins_at_h(values: SectionValues) -> float:
+    begins: datetime.time | None = values["begins_at"]
+    return 6.0 if begins is None else begins.hour + begins.minute / 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What is played. The same seed gives the same fleet and the same random numbers."""
+
+    sites: Annotated[int, Key("gateways", Number(1, MAX_SITES, whole=True))] = CITY_SITES
+    cameras: Annotated[int, Key("of all gateways", Number(1, 80_000, whole=True))] = CITY_CAMERAS
+    wards: Annotated[
+        tuple[str, ...],
+        Key("ids of the wards", ListOf(identifier(), "ward ids", least=1, most=1000, unique=True)),
+    ] = tuple(f"sim-ward-{number:02}" for number in range(1, 21))
+    prefix: Annotated[str, Key("of the gateways' ids: PREFIX-001", identifier())] = "sim"
+    seed: Annotated[int, Key("of the random numbers", Number(0, 2**31, whole=True))] = 1
+    duration_s: Annotated[float, Key("of the events", Number(0, 10_000_000, "seconds"))] = 300.0
+    drain_s: Annotated[float, Key("longest wait for the last events", Number(0, 100_000, "seconds"))] = 120.0
+    begins_at_h: Annotated[
+        float,
+        Key(
+            "hour of the day at the beginning",
+            TimeOfDay(),
+            "06:00",
+            key="begins_at",
+            default=None,
+            make=_begins_at_h,
+        ),
+    ] = 6.0
+    time_factor: Annotated[float, Key("speed of the simulated day", Number(0.001, 100_000))] = 1.0
+    events_per_camera_day: Annotated[float, Key("in a simulated day", Number(0, 10_000_000))] = 8_500.0
+    heartbeat_s: Annotated[float, Key("whatever the time factor", Number(1, 3600, "seconds"))] = 30.0
+    picture_share: Annotated[float, Key("of beginning events", Number(0, 1))] = 0.0
+    picture_bytes: Annotated[int, Key("of each picture", Number(500, 1_000_000, "bytes", whole=True))] = (
+        29_000
+    )
+    camera_faults_per_day: Annotated[float, Key("of each camera, in a simulated day", Number(0, 10_000))] = (
+        0.5
+    )
+    spread_s: Annotated[float, Key("mqtt.spread_s of the gateways", Number(0, 3600, "seconds"))] = 30.0
+    boot_s: Annotated[
+        float, Key("longest random time from power to the agent's start", Number(0, 3600, "seconds"))
+    ] = 20.0
+    delivery: Annotated[
+        Delivery, Key("mqtt.delivery of the gateways", WordChoice(tuple(Delivery), Delivery))
+    ] = Delivery.CONFIRMED
+    faults: Annotated[
+        tuple[Fault, ...], Key("what goes wrong, and when", ListOf(FAULT, "faults", most=1000))
+    ] = ()
+
+
+def _check(values: SectionValues) -> None:
+    sites, cameras = values.valid("sites"), values.valid("cameras")
+    if sites is not None and cameras is not None and not sites <= cameras <= MAX_CAMERAS * sites:
+        text = f"{cameras} cameras on {sites} sites: each has 1 to {MAX_CAMERAS}"
+        values.reading.refuse(values.place("cameras"), text)
+    prefix = values.valid("prefix")
+    if prefix is not None and sites is not None and len(prefix) > (most := longest_prefix(sites)):
+        text = f"prefix: has {len(prefix)} characters, with the number of a site {most} are the most"
+        values.reading.refuse(values.place("prefix"), text)
+    wards = values.valid("wards") or ()
+    for fault in values.valid("faults") or ():
+        named = fault.wards if isinstance(fault, PowerOutage) else getattr(fault, "ward", None) or ()
+        for ward in (named,) if isinstance(named, str) else named:
+            if ward not in wards:
+                values.reading.refuse(values.place("faults"), f"faults: {ward} is none of wards")
+
+
+SCENARIO = section(Scenario, "the scenario", check=_check)
+
+
+def load(path: Path | None, changes: dict[str, Any]) -> Scenario:
+    """Load the file, or the default scenario, with the changes of the command line. Raises ConfigError."""
+    name = "the command line" if path is None else str(path)
+    reading = ReadContext(ConfigFiles(Path("/"), None), SystemClock())
+    node = (
+        tree.Mapping(tree.SourcePosition(name, 1, 1))
+        if path is None
+        else read_mapping(path, reading, "a mapping such as sites: 20")
+    )
+    if node is not None:
+        found = SCENARIO.read(_with_cameras(_with(node, changes)), reading)
+        if found is not INVALID and not reading.problems:
+            assert isinstance(found, Scenario)
+            return found
+    problems = tuple(sorted(set(reading.problems)))
+    raise ConfigError(f"{name}: the scenario cannot be played; nothing was started", problems)
+
+
+def _with(node: tree.Mapping, changes: dict[str, Any]) -> tree.Mapping:
+    """Put values of the command line into the tree, so that they are checked like those of the file."""
+    place = tree.SourcePosition("command line", 1, 1)
+    entries = dict(node.entries)
+    for key, value in changes.items():
+        entries[key] = tree.MappingEntry(place, _node(value, place))
+    return replace(node, entries=entries)
+
+
+def _with_cameras(node: tree.Mapping) -> tree.Mapping:
+    """If only the sites are given, set as many cameras as the city has on so many sites."""
+    sites = node.entries.get("sites")
+    if sites is None or "cameras" in node.entries or not isinstance(sites.value, tree.Scalar):
+        return node
+    if not sites.value.text.isdecimal() or not 1 <= int(sites.value.text) <= MAX_SITES:
+        return node  # a mistake that is reported later
+    cameras = round(int(sites.value.text) * CITY_CAMERAS / CITY_SITES)
+    entry = tree.MappingEntry(sites.key, _node(cameras, sites.value.place))
+    return replace(node, entries=node.entries | {"cameras": entry})
+
+
+def _node(value: Any, place: tree.SourcePosition) -> tree.Node:
+    if isinstance(value, list | tuple):
+        return tree.Sequence(place, tuple(_node(item, place) for item in value))
+    return tree.Scalar(place, str(value), plain=not isinstance(value, str))
+
+
+# --- the fleet ---
 
 
 class SimulatedSite(msgspec.Struct, frozen=True):
@@ -69,10 +229,6 @@ class SimulatedSite(msgspec.Struct, frozen=True):
     id: str
     ward: str
     cameras: tuple[str, ...]
-
-
-MAX_ID_CHARACTERS = 63
-"""Longest id of a gateway, in characters, as for every id (``config/fields/field_types.py``)."""
 
 
 def make_sites(scenario: Scenario) -> tuple[SimulatedSite, ...]:

@@ -18,7 +18,7 @@ from types import TracebackType
 
 import msgspec
 
-from edge_agent.config.model.settings import Broker, Delivery, Mqtt
+from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.secrets import Credentials, Secret
@@ -60,7 +60,7 @@ class WorkerJob(msgspec.Struct, frozen=True, kw_only=True):
             cert_file=None,
             key_file=None,
             credentials=credentials,
-            delivery=Delivery(self.scenario.delivery),
+            delivery=self.scenario.delivery,
             spread_s=self.scenario.spread_s,
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from edge_agent.tools.simulate.scenario_file import load
+from edge_agent.tools.simulate.scenario import load
 from tests.testbed.mosquitto import binary, free_port, wait_until
 
 ROOT = Path(__file__).parents[3]

@@ -20,10 +20,10 @@ from edge_agent.tools.simulate.scenario import (
     RollingRestart,
     Scenario,
     WardOutage,
+    load,
     make_sites,
     split_sites,
 )
-from edge_agent.tools.simulate.scenario_file import load
 from edge_agent.tools.simulate.totals import UNHEARD, SimulationTotals, progress, table
 
 
