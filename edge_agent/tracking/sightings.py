@@ -114,9 +114,15 @@ def _pair(
     riders: dict[int, list[Detection]] = {index: [] for index in range(len(machines))}
     duplicates: set[int] = set()
     for person in people:
-        near = [i for i, m in enumerate(machines) if _is_machine(m) and not apart(person, m)]
+        near = [
+            i
+            for i, m in enumerate(machines)
+            if _is_machine(m)
+            and (person.box.iou(m.box) > SAME_OBJECT_IOU or is_rider_on(person.box, m.box))
+            and not apart(person, m)  # last: it compares the boxes with all tracks
+        ]
         same = [i for i in near if person.box.iou(machines[i].box) > SAME_OBJECT_IOU]
-        below = [i for i in near if i not in same and is_rider_on(person.box, machines[i].box)]
+        below = [i for i in near if i not in same]
         if below:
             # The rider was also detected as a two-wheeler. Since the real one is below, this is a duplicate.
             duplicates.update(same)

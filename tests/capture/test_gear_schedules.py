@@ -32,15 +32,21 @@ def schedule(steps: list[bool]) -> Callable[[float], bool]:
     return lambda time_s: 0 <= time_s < STEP_S * len(steps) and steps[int(time_s / STEP_S)]
 
 
+SCHEDULED = [
+    ("h264", 10),
+    ("h264", 12.5),
+    ("h264-b-frames", 10),
+    ("h264-open-gop", 12.5),
+    ("h265-open-gop", 10),
+    ("mjpeg", 10),
+]
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, float], Path]:
     folder = tmp_path_factory.mktemp("schedules")
     made = {}
-    for kind, fps in (
-        *itertools.product(("h264", "h264-open-gop", "h265-open-gop"), (10, 12.5)),
-        ("h264-b-frames", 10),
-        ("mjpeg", 10),
-    ):
+    for kind, fps in SCHEDULED:
         codec, extra = KINDS[kind]
         path = folder / f"{kind}-{fps}{'.mkv' if codec == 'mjpeg' else '.ts'}"
         made[kind, fps] = make_clip(path, codec=codec, fps=fps, seconds=SECONDS, keyframe_s=2, extra=extra)
@@ -48,17 +54,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, float], P
 
 
 @pytest.mark.parametrize("analysed_fps", [5, 10, 12.5])
-@pytest.mark.parametrize(
-    ("kind", "fps"),
-    [
-        ("h264", 10),
-        ("h264", 12.5),
-        ("h264-b-frames", 10),
-        ("h264-open-gop", 12.5),
-        ("h265-open-gop", 10),
-        ("mjpeg", 10),
-    ],
-)
+@pytest.mark.parametrize(("kind", "fps"), SCHEDULED)
 def test_every_picture_that_is_due_is_analysed_once_in_order(
     clips: dict[tuple[str, float], Path], kind: str, fps: float, analysed_fps: float
 ) -> None:

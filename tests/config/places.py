@@ -16,6 +16,9 @@ STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[Health
 
 PC = BoardIdentity(model="", machine="x86_64")
 
+KNOWN_BOARD = "profile: generic-x86_64\n"
+"""In front of a configuration that is one of hundreds: to find the board's own profile reads all of them."""
+
 MINIMAL = """\
 gateway: {id: dt-001, ward: de-tham}
 mqtt: {brokers: [mqtts://broker.example]}

@@ -14,7 +14,17 @@ from edge_agent.config import load
 from edge_agent.config.check import run_check
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.secrets import Credentials, Secret, masked
-from tests.config.places import MINIMAL, PC, STEADY, camera_of, problems_of, settings_of, with_camera, write
+from tests.config.places import (
+    KNOWN_BOARD,
+    MINIMAL,
+    PC,
+    STEADY,
+    camera_of,
+    problems_of,
+    settings_of,
+    with_camera,
+    write,
+)
 
 NASTY = "@:/#%?&='\"<> \\ü$"
 LOGIN = "username: viewer\npassword_file: cam.pass"
@@ -175,7 +185,7 @@ _LINES = st.sampled_from(
 @example(line="url: rtsp://user:{}@10.0.0.11/s", secret=f"{_WORD}/{_WORD[::-1]}")
 @example(line="url: rtsp://user:{}@10.0.0.11/s", secret=f"{_WORD}{_WORD[::-1]}")
 def test_a_secret_shows_up_nowhere(tmp_path_factory: pytest.TempPathFactory, line: str, secret: str) -> None:
-    path = write(tmp_path_factory.getbasetemp() / "nowhere", with_camera(line.format(secret)))
+    path = write(tmp_path_factory.getbasetemp() / "nowhere", KNOWN_BOARD + with_camera(line.format(secret)))
     out = io.StringIO()
     run_check(path, None, False, out, out)
     try:

@@ -15,7 +15,7 @@ from edge_agent.config.model.rule_kinds import KINDS
 from edge_agent.config.model.schedule import SCHEDULE
 from edge_agent.config.model.storage import STORAGE
 from edge_agent.config.schema import ROOT
-from tests.config.places import MINIMAL, STEADY, problems_of
+from tests.config.places import KNOWN_BOARD, MINIMAL, STEADY, problems_of
 
 _KEYS = sorted(
     {f.key for f in ROOT.fields}
@@ -69,6 +69,7 @@ _CAMERAS = st.fixed_dictionaries(
 )
 _SITES = st.fixed_dictionaries(
     {
+        "profile": st.just("generic-x86_64"),
         "gateway": st.fixed_dictionaries({"id": st.just("g"), "ward": st.just("w"), "holidays": _HOLIDAYS}),
         "mqtt": st.just({"brokers": ["mqtt://h"]}),
         "cameras": st.lists(_CAMERAS, min_size=1, max_size=1),
@@ -96,7 +97,7 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Non
 @settings(STEADY, max_examples=200)
 @given(st.text(st.sampled_from("abc:-?[]{},&*!|>'\"%@#~ \n\t<0.1\\x\u00e9\u2028"), max_size=60))
 def test_any_yaml_like_text(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    _survives(tmp_path_factory, MINIMAL.encode() + text.encode())
+    _survives(tmp_path_factory, (KNOWN_BOARD + MINIMAL + text).encode())
 
 
 @settings(STEADY, max_examples=200)

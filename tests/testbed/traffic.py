@@ -110,17 +110,17 @@ class Reader:
 
     def detect(self, crop: Colour) -> list[Detection]:
         height, width = crop.shape[:2]
+        blue = crop[..., 0]
         found = []
-        for number in np.unique(crop[..., 0]):
+        for number in np.unique(blue):
             if number == NOBODY:
                 continue
-            ys, xs = np.nonzero(crop[..., 0] == number)
-            if len(ys) < LEAST_PX**2 / 2:
+            seen = cv2.inRange(blue, int(number), int(number))
+            if cv2.countNonZero(seen) < LEAST_PX**2 / 2:
                 continue
-            box = Box.from_pixels(xs.min(), ys.min(), xs.max() + 1, ys.max() + 1, width, height)
-            found.append(
-                Detection(self._names[int(number)], 0.8, Box(*map(float, (box.x1, box.y1, box.x2, box.y2))))
-            )
+            x, y, w, h = cv2.boundingRect(seen)
+            box = Box.from_pixels(x, y, x + w, y + h, width, height)
+            found.append(Detection(self._names[int(number)], 0.8, box))
         return found
 
     def close(self) -> None:
