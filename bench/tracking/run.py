@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_agent.cameras.build import NoTamperDetection
 from edge_agent.capture.replay import ReplayFrame
-from edge_agent.capture.timing.stream_time import Sampler
+from edge_agent.capture.stream_time import Sampler
 from edge_agent.config.model.settings import (
     Analyse,
     Camera,

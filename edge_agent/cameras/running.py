@@ -20,9 +20,8 @@ from edge_agent.cameras.build import (
 )
 from edge_agent.cameras.pipeline_thread import CameraPipelineThread, PipelineChange
 from edge_agent.capture.main_stream import MainStream
-from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import CameraReader
-from edge_agent.capture.source import Opener
+from edge_agent.capture.source import Opener, open_source
 from edge_agent.config.model.settings import Camera, ClipPolicy
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Media, ReportedEvent

@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from edge_agent.capture.coalescing import PacketDemand
 from edge_agent.capture.decode.decode_mode import DecodeModeControl
 from edge_agent.capture.decode.decoding import DecodedPicture, StreamDecoder
 from edge_agent.capture.decode.turned import upright
@@ -19,8 +20,7 @@ from edge_agent.capture.health import CaptureHealth
 from edge_agent.capture.ring import PacketRing, RingPacket, StreamConnection, UnreadPackets
 from edge_agent.capture.sizes import PacketSizeAlarm
 from edge_agent.capture.source import StreamTimeouts
-from edge_agent.capture.timing.coalescing import PacketDemand
-from edge_agent.capture.timing.stream_time import Sampler
+from edge_agent.capture.stream_time import Sampler
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock, wall_time_of
 from edge_agent.core.model import DecodeMode, Frame

@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 
 from edge_agent.capture.decode.decode_mode import DecodeModeControl
-from edge_agent.capture.timing.stream_time import WindowedRate
+from edge_agent.capture.stream_time import WindowedRate
 from edge_agent.core.clock import Clock
 from edge_agent.core.model import CameraState, CameraStatus, Cause
 

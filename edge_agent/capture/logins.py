@@ -21,8 +21,7 @@ from pathlib import Path
 import msgspec
 
 from edge_agent.capture.failures import Fault
-from edge_agent.capture.opening import open_source
-from edge_agent.capture.source import FrameSource, StreamTimeouts
+from edge_agent.capture.source import FrameSource, StreamTimeouts, open_source
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError, SourceRejected

@@ -8,11 +8,10 @@ import logging
 from collections.abc import Callable
 
 from edge_agent.capture.failures import unexpected
-from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import BEAT_S, FIRST_DELAY_S, MAX_DELAY_S, ordinal
 from edge_agent.capture.ring import PacketRing, StreamConnection
-from edge_agent.capture.source import Opener, StreamTimeouts
-from edge_agent.capture.timing.stream_time import StreamTime
+from edge_agent.capture.source import Opener, StreamTimeouts, open_source
+from edge_agent.capture.stream_time import StreamTime
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import Clock

@@ -11,15 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edge_agent.capture.coalescing import Coalescing, PacketDemand
 from edge_agent.capture.decode.decode_mode import DecodeModeControl
 from edge_agent.capture.failures import unexpected
 from edge_agent.capture.feed import FrameFeed
 from edge_agent.capture.health import CaptureHealth
-from edge_agent.capture.opening import open_source
 from edge_agent.capture.ring import PacketRing, StreamConnection
-from edge_agent.capture.source import FrameSource, Opener, StreamTimeouts
-from edge_agent.capture.timing.coalescing import Coalescing, PacketDemand
-from edge_agent.capture.timing.stream_time import StreamTime
+from edge_agent.capture.source import FrameSource, Opener, StreamTimeouts, open_source
+from edge_agent.capture.stream_time import StreamTime
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import Clock

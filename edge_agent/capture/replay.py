@@ -26,7 +26,7 @@ from edge_agent.capture.decode.decoder import VideoDecoder
 from edge_agent.capture.decode.picture import ArrayPicture
 from edge_agent.capture.decode.turned import upright
 from edge_agent.capture.failures import check_size
-from edge_agent.capture.timing.stream_time import Sampler
+from edge_agent.capture.stream_time import Sampler
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.errors import SourceUnavailable
 from edge_agent.core.model import Cause, Frame, Picture

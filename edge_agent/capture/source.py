@@ -1,13 +1,21 @@
-"""The interface between a connection and the reader: packets, their decoder, timeouts and addresses."""
+"""The interface of a connection to a camera, file or device, and how one is opened.
+
+The URL's scheme decides which ``FrameSource`` reads it.
+"""
 
 from __future__ import annotations
 
+import os
+import urllib.parse
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from edge_agent.capture.failures import failure
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
+from edge_agent.core.model import Cause
+from edge_agent.core.problems import problem_text
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -102,3 +110,60 @@ class FfmpegInput:
     path: str
     format: str | None = None  # None: FFmpeg detects it
     live: bool = True  # False: a file, read at the pace of its timestamps
+
+
+DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+
+
+def open_source(
+    camera: Camera,
+    clock: Clock,
+    wait: Callable[[float], bool],
+    limits: StreamTimeouts,
+    *,
+    repeat: bool = False,
+) -> FrameSource:
+    """Connect. Blocks up to twice ``limits.open_s``, plus the time of the name resolver, which has no limit.
+
+    ``wait(seconds)`` sleeps while a file is read at its own pace, or while a camera sends too much; it
+    returns True to stop reading. ``repeat``: start a file again when it ends. Raises ``CaptureError``.
+    """
+    # Importing av takes 0.1 s, so only programs that open a camera import it.
+    endpoint = endpoint_of(camera)
+    if endpoint is not None:
+        from edge_agent.capture.network.streams import HttpStream, RtspStream
+
+        kind = RtspStream if endpoint.scheme.startswith("rtsp") else HttpStream
+        return kind(camera, endpoint, wait, limits)
+    from edge_agent.capture.stream import PacketStream
+
+    recipe = ffmpeg_input_for(camera)
+    if not recipe.live and os.path.exists(recipe.path) and not os.path.isfile(recipe.path):
+        # Opening a pipe without a writer blocks for ever, and FFmpeg's timeouts are for networks.
+        raise failure(camera.id, Cause.UNSUPPORTED, problem_text("url-no-file", path=str(recipe.path)))
+    return PacketStream(camera.id, recipe, clock, wait, limits, repeat)
+
+
+def endpoint_of(camera: Camera) -> Endpoint | None:
+    """The camera's network address; None for files and devices. Raises ``SourceUnavailable`` (unsupported)
+    for a URL without a host."""
+    scheme = camera.url.partition(":")[0].lower()
+    if scheme not in DEFAULT_PORTS:
+        return None
+    parts = urllib.parse.urlsplit(camera.url)
+    if not parts.hostname:
+        raise failure(camera.id, Cause.UNSUPPORTED, problem_text("url-no-host"))
+    return Endpoint(scheme, parts.hostname, parts.port or DEFAULT_PORTS[scheme])
+
+
+def ffmpeg_input_for(camera: Camera) -> FfmpegInput:
+    """How FFmpeg opens a file or device. Raises ``SourceUnavailable`` (unsupported) for an unknown scheme."""
+    scheme, colon, rest = camera.url.partition(":")
+    scheme = scheme.lower()
+    if scheme == "v4l2":
+        return FfmpegInput(rest, "v4l2")
+    if scheme == "file":
+        return FfmpegInput(urllib.parse.unquote(urllib.parse.urlsplit(camera.url).path), live=False)
+    if not colon or "/" in scheme:
+        return FfmpegInput(camera.url, live=False)
+    raise failure(camera.id, Cause.UNSUPPORTED, problem_text("url-unknown", scheme=scheme))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from edge_agent.capture.decode.picture import YuvPicture
 from edge_agent.capture.decode.picture_limits import PictureTooLarge
 from edge_agent.capture.failures import failure
-from edge_agent.capture.opening import open_source
-from edge_agent.capture.source import FrameSource, Opener, StreamTimeouts
-from edge_agent.capture.timing.stream_time import StreamTime
+from edge_agent.capture.source import FrameSource, Opener, StreamTimeouts, open_source
+from edge_agent.capture.stream_time import StreamTime
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CaptureError

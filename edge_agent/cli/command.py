@@ -36,7 +36,7 @@ from edge_agent.tools.broker_arguments import (
     topic_id,
 )
 from edge_agent.wire import ARGUMENTS, Command, Reply
-from edge_agent.wire.data.base import decode_error_text
+from edge_agent.wire.base import decode_error_text
 
 KEYGEN = "keygen"
 MAX_LIFETIME_S = int(MAX_LIFETIME.total_seconds())

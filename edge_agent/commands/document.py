@@ -16,7 +16,7 @@ from edge_agent.commands.action import CommandRefused
 from edge_agent.commands.journal import CommandRecord
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.wire import Command
-from edge_agent.wire.data.base import decode_error_text
+from edge_agent.wire.base import decode_error_text
 
 MAX_DOCUMENT_BYTES = 256_000
 MAX_LIFETIME = timedelta(days=31)

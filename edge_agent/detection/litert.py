@@ -17,12 +17,10 @@ import numpy as np
 
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import GROUP_OF_LABEL, TWO_WHEELER, Box, Detection, accepted_labels
-from edge_agent.detection.decoders.published_decoders import PicoDetDecoder, SsdDecoder, YoloxDecoder
-from edge_agent.detection.decoders.street import StreetDecoder
-from edge_agent.detection.decoders.tensors import Candidates, ModelDecoder, Tensor, TensorInfo, describe
 from edge_agent.detection.detector import InputFit, ModelInfo
-from edge_agent.detection.labels import read_labels
-from edge_agent.detection.mapped import forget_read_pages, mapped_name, private_copy
+from edge_agent.detection.model_decoders import PicoDetDecoder, SsdDecoder, StreetDecoder, YoloxDecoder
+from edge_agent.detection.model_file import forget_read_pages, mapped_name, private_copy, read_labels
+from edge_agent.detection.tensors import Candidates, ModelDecoder, Tensor, TensorInfo, describe
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Colour

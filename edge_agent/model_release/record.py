@@ -18,7 +18,7 @@ from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
 from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.detection.shadow import SeenObjects
 from edge_agent.wire import ModelData, ShadowReport
-from edge_agent.wire.data.base import OptionalProblem
+from edge_agent.wire.base import OptionalProblem
 
 ALL = "all"
 """Key of the objects of all groups together."""

@@ -14,9 +14,15 @@ import numpy as np
 from edge_agent.core.geometry import Polygon
 from edge_agent.core.model import Box, Frame, Motion, Scene
 from edge_agent.motion.background import START_DEVIATION, UNSURE_DEVIATION, Background
-from edge_agent.motion.blob_filters import RainFilter, cut_shadows, is_ghost
 from edge_agent.motion.persistent_motion import PersistentMotion
-from edge_agent.motion.regions import BinaryOpening, ForegroundBlob, RegionFinder
+from edge_agent.motion.regions import (
+    BinaryOpening,
+    ForegroundBlob,
+    RainFilter,
+    RegionFinder,
+    cut_shadows,
+    is_ghost,
+)
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray

@@ -13,8 +13,7 @@ from edge_agent.core.facts import Crowd, Phase, RuleObservation
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
 from edge_agent.core.problems import problem_text
-from edge_agent.rules.event_throttle import UPDATE_EVERY_S, EventThrottle, OpenRuleEvent
-from edge_agent.rules.schedule import Arming
+from edge_agent.rules.schedule import UPDATE_EVERY_S, Arming, EventThrottle, OpenRuleEvent
 
 LAPSE_S = 3.0  # a shorter lapse is ignored: a detector may miss two of twelve objects for a moment
 MIN_TIME_SHARE = 2 / 3  # of the time for which a condition has to hold

@@ -20,9 +20,8 @@ from edge_agent.core.facts import Crossing, LineCountsObservation, Phase, RuleOb
 from edge_agent.core.model import TWO_WHEELER, Box, Frame, Track, Tracks, accepted_labels
 from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
-from edge_agent.rules.crossing import CrossingDetector, CrossingDirection, CrossingLine, LineCrossing
-from edge_agent.rules.event_throttle import EventThrottle
-from edge_agent.rules.schedule import Arming
+from edge_agent.rules.movement import CrossingDetector, CrossingDirection, CrossingLine, LineCrossing
+from edge_agent.rules.schedule import Arming, EventThrottle
 
 MAX_DAYS = 8
 """Days whose numbers are kept, the most recently counted ones, in case the clock is set forward and back."""

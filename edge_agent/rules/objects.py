@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from edge_agent.core.facts import CountsObservation, ObjectObservation, Phase
 from edge_agent.core.model import Frame, Track, Tracks, TrackState
-from edge_agent.rules.event_throttle import UPDATE_EVERY_S
-from edge_agent.rules.track_handover import is_at_edge
+from edge_agent.rules.movement import is_at_edge
+from edge_agent.rules.schedule import UPDATE_EVERY_S
 
 
 @dataclass(slots=True)

@@ -15,9 +15,8 @@ from edge_agent.core.facts import Phase, RuleObservation, Standstill
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
 from edge_agent.core.problems import problem_text
-from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
-from edge_agent.rules.motion_filter import MotionFilter, centre_distance, centre_offset
-from edge_agent.rules.schedule import Arming
+from edge_agent.rules.movement import MotionFilter, centre_distance, centre_offset
+from edge_agent.rules.schedule import Arming, EventThrottle, OpenRuleEvent
 
 # Own sizes, centre to centre.
 MOVED = 1.0  # more: a vehicle that stops at once is missed; less: pushing a parked bike counts

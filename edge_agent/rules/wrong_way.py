@@ -2,7 +2,7 @@
 
 The direction is that of the box's foot over the last ``min_distance`` of its path, in the picture's true
 proportions. It is measured twice, and both must agree: by the positions of the box, which jump when tracks
-swap ids, and by its steps without jumps (``motion_filter.py``), which drift when a box jitters.
+swap ids, and by its steps without jumps (``movement.py``), which drift when a box jitters.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from edge_agent.core.facts import AgainstArrow, Phase, RuleObservation
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Frame, Track, Tracks, TrackState, accepted_labels
 from edge_agent.core.problems import problem_text
-from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
-from edge_agent.rules.motion_filter import MotionFilter
-from edge_agent.rules.schedule import Arming
+from edge_agent.rules.movement import MotionFilter
+from edge_agent.rules.schedule import Arming, EventThrottle, OpenRuleEvent
 
 MIN_OWN_SIZES = 1.0  # minimum distance; a vehicle that reverses into a gap moves about one length
 GRACE_S = 1.0  # a shorter absence from the zone is ignored

@@ -14,9 +14,8 @@ from edge_agent.core.facts import Phase, RuleObservation, Stay
 from edge_agent.core.geometry import contains
 from edge_agent.core.model import Box, Frame, Track, Tracks, TrackState, accepted_labels
 from edge_agent.core.problems import problem_text
-from edge_agent.rules.event_throttle import EventThrottle, OpenRuleEvent
-from edge_agent.rules.schedule import Arming
-from edge_agent.rules.track_handover import LostTrack, NewTrack, handover_distance, is_at_edge
+from edge_agent.rules.movement import LostTrack, NewTrack, handover_distance, is_at_edge
+from edge_agent.rules.schedule import Arming, EventThrottle, OpenRuleEvent
 
 NAMING_S = 3.0
 """After ``grace_s``, a stay waits this much longer for a track that appeared in its place to get a label."""

@@ -1,6 +1,6 @@
 """Registers all commands of the agent and runs their services: dispatcher, overrides, local sockets.
 
-To add a command: its arguments go to ``wire/messages/commands.py``, its action to ``commands/`` or here, a
+To add a command: its arguments go to ``wire/commands.py``, its action to ``commands/`` or here, a
 line to ``_actions``, an example to ``tests/commands/``.
 """
 

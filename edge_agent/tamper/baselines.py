@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.tamper.features.frame_features import FrameFeatureExtractor, FrameFeatures
+from edge_agent.tamper.frame_features import FrameFeatureExtractor, FrameFeatures
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray
-    from edge_agent.tamper.features.baseline_comparison import BaselineComparison
-    from edge_agent.tamper.features.frame_features import Plane
+    from edge_agent.tamper.baseline_comparison import BaselineComparison
+    from edge_agent.tamper.frame_features import Plane
 
 
 FIRST_SAMPLES = 9  # their median is the first baseline; a passing object covers no pixel in most of them

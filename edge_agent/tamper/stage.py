@@ -26,7 +26,7 @@ RAISE_S: dict[ViewState, float] = {
     ViewState.COVERED: 5.0,
     ViewState.DEFOCUSED: 5.0,
     ViewState.MOVED: 5.0,
-    ViewState.FROZEN: 0.0,  # ``features/stillness.py`` has its own duration
+    ViewState.FROZEN: 0.0,  # ``tamper/stillness.py`` has its own duration
     ViewState.DARK: 4.0,
     ViewState.OVEREXPOSED: 4.0,
     ViewState.VISIBILITY_DEGRADED: 5.0,

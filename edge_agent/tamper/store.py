@@ -13,8 +13,8 @@ import numpy as np
 
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.tamper.baselines import Baseline, Baselines, LightCondition
-from edge_agent.tamper.features.frame_features import COLUMNS, ROWS
-from edge_agent.tamper.features.stillness import Stillness
+from edge_agent.tamper.frame_features import COLUMNS, ROWS
+from edge_agent.tamper.stillness import Stillness
 
 log = logging.getLogger(__name__)
 

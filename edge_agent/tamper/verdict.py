@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from edge_agent.core.facts import ViewState
-from edge_agent.tamper.features.baseline_comparison import BLACK, MIN_TILES, BaselineComparison
-from edge_agent.tamper.features.frame_features import FrameFeatures
-from edge_agent.tamper.features.occluder_features import OccluderFeatures
-from edge_agent.tamper.features.shift import ViewShift
+from edge_agent.tamper.baseline_comparison import BLACK, MIN_TILES, BaselineComparison
+from edge_agent.tamper.frame_features import FrameFeatures
+from edge_agent.tamper.occluder_features import OccluderFeatures
+from edge_agent.tamper.shift import ViewShift
 
 LOST = 0.4  # of the usual structure; below it the usual view is lost
 GOOD = 0.7  # of the usual structure; above it the view is the usual one

@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING
 from edge_agent.core.facts import TAMPER, ViewState
 from edge_agent.core.geometry import Polygon
 from edge_agent.core.model import Frame
-from edge_agent.tamper.baselines import Baseline, Baselines, LightCondition, light_of
-from edge_agent.tamper.camera_shift import CameraShiftTracker
-from edge_agent.tamper.features.baseline_comparison import (
+from edge_agent.tamper.baseline_comparison import (
     BaselineComparison,
     compare_with_baseline,
     matching_edges,
     structured_tiles,
 )
-from edge_agent.tamper.features.frame_features import FrameFeatureExtractor, FrameFeatures
-from edge_agent.tamper.features.light import ColourWatch, LightJump, LightWatch
-from edge_agent.tamper.features.occluder_features import OccluderAnalyser
-from edge_agent.tamper.features.rain_streaks import RainStreaks
-from edge_agent.tamper.features.stillness import Stillness
-from edge_agent.tamper.quick_check import QuickCheck
+from edge_agent.tamper.baselines import Baseline, Baselines, LightCondition, light_of
+from edge_agent.tamper.frame_features import FrameFeatureExtractor, FrameFeatures
+from edge_agent.tamper.light import ColourWatch, LightJump, LightWatch
+from edge_agent.tamper.occluder_features import OccluderAnalyser, RainStreaks
+from edge_agent.tamper.shift import CameraShiftTracker
+from edge_agent.tamper.stillness import QuickCheck, Stillness
 from edge_agent.tamper.store import ViewStore
 from edge_agent.tamper.verdict import GOOD, LOST, ViewEvidence, judge_view, view_metrics
 from edge_agent.tamper.view_loss import ViewLossHistory

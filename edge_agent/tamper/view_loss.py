@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edge_agent.tamper.verdict import GOOD
 
 if TYPE_CHECKING:
-    from edge_agent.tamper.features.frame_features import FrameFeatures
+    from edge_agent.tamper.frame_features import FrameFeatures
 
 RECENT_ANALYSES = 2
 STEP = 0.1  # of the usual structure; the loss continues while this much more is lost

@@ -10,8 +10,7 @@ from collections.abc import Sequence, Set
 
 from edge_agent.core.model import PERSON, Box, Detection, Frame, Inferences, Motion, Track, Tracks, TrackState
 from edge_agent.tracking import lifecycle
-from edge_agent.tracking.association import FORBIDDEN, affinity, assign, pair_cost
-from edge_agent.tracking.foreground import Foreground
+from edge_agent.tracking.association import FORBIDDEN, Foreground, affinity, assign, pair_cost
 from edge_agent.tracking.sightings import Apart, Sighting, sightings
 from edge_agent.tracking.tracked_object import TrackedObject, check_parked, store_patch
 

@@ -6,48 +6,10 @@ with a default may be left out of a heartbeat while it has that value. Code that
 belong here.
 """
 
-from edge_agent.wire.data.base import SCHEMA_BASE, TYPE_PREFIX, Id, Message, Time
-from edge_agent.wire.data.cameras import CameraStateData, CameraViewData, RuleOverrideData
-from edge_agent.wire.data.collection import CollectArguments, CollectionData, CollectionHealth
-from edge_agent.wire.data.evidence import ChainHeadData, ClipRef, EvidenceData, FileRef
-from edge_agent.wire.data.gateway import (
-    CertificateData,
-    ClockCorrectionData,
-    HealingData,
-    HealingStep,
-    HeldBack,
-    LoadLimits,
-    LossData,
-    SelfTestData,
-    ThermalData,
-    UpdateData,
-    UplinkData,
-)
-from edge_agent.wire.data.models import (
-    ModelArguments,
-    ModelData,
-    ModelHealth,
-    ShadowCamera,
-    ShadowGroup,
-    ShadowReport,
-)
-from edge_agent.wire.data.objects import (
-    CountsData,
-    CrowdingData,
-    FrameSize,
-    LineCountsData,
-    LineCrossingData,
-    LoiteringData,
-    ModelRef,
-    ObjectData,
-    SnapshotRef,
-    StoppedVehicleData,
-    WrongWayData,
-    ZoneData,
-    ZoneIntrusionData,
-)
-from edge_agent.wire.messages.central import Ack, CentralAlert
-from edge_agent.wire.messages.commands import (
+from edge_agent.wire.base import SCHEMA_BASE, TYPE_PREFIX, Id, Message, Time
+from edge_agent.wire.cameras import CameraStateData, CameraViewData, RuleOverrideData
+from edge_agent.wire.central import Ack, CentralAlert
+from edge_agent.wire.commands import (
     ARGUMENTS,
     CameraArguments,
     CameraRebootArguments,
@@ -69,9 +31,25 @@ from edge_agent.wire.messages.commands import (
     UpdateArguments,
     UpdatePieceArguments,
 )
-from edge_agent.wire.messages.doctor import Doctor, DoctorCamera, DoctorLine
-from edge_agent.wire.messages.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent
-from edge_agent.wire.messages.health import (
+from edge_agent.wire.events import DATA_OF_KIND, KIND_OF_DATA, CloudEvent
+from edge_agent.wire.gateway import (
+    CertificateData,
+    ChainHeadData,
+    ClipRef,
+    ClockCorrectionData,
+    EvidenceData,
+    FileRef,
+    HealingData,
+    HealingStep,
+    HeldBack,
+    LoadLimits,
+    LossData,
+    SelfTestData,
+    ThermalData,
+    UpdateData,
+    UplinkData,
+)
+from edge_agent.wire.health import (
     BoxHealth,
     BytesByClass,
     CameraHealth,
@@ -89,4 +67,39 @@ from edge_agent.wire.messages.health import (
     UpdateHealth,
     UplinkHealth,
 )
-from edge_agent.wire.messages.inventory import Birth, BirthCamera, BirthDetector, BirthLocation, State
+from edge_agent.wire.inventory import (
+    Birth,
+    BirthCamera,
+    BirthDetector,
+    BirthLocation,
+    Doctor,
+    DoctorCamera,
+    DoctorLine,
+    State,
+)
+from edge_agent.wire.models import (
+    CollectArguments,
+    CollectionData,
+    CollectionHealth,
+    ModelArguments,
+    ModelData,
+    ModelHealth,
+    ShadowCamera,
+    ShadowGroup,
+    ShadowReport,
+)
+from edge_agent.wire.objects import (
+    CountsData,
+    CrowdingData,
+    FrameSize,
+    LineCountsData,
+    LineCrossingData,
+    LoiteringData,
+    ModelRef,
+    ObjectData,
+    SnapshotRef,
+    StoppedVehicleData,
+    WrongWayData,
+    ZoneData,
+    ZoneIntrusionData,
+)

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import msgspec
 
 from edge_agent import wire
-from edge_agent.wire.data.base import END
+from edge_agent.wire.base import END
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).with_name("schemas")

@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields
+from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields, with_problem, with_problems
 from edge_agent.wire.received.health import ReceivedBoxHealth
-from edge_agent.wire.received.problems import with_problem, with_problems
 
 MAX_CACHED, CACHED_BYTES = 1_024, 8_192
 """Number of cached decoded documents, and the maximum size of each: some 3 MB for a city."""

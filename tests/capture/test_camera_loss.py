@@ -17,9 +17,8 @@ import numpy as np
 import pytest
 
 from edge_agent.capture.failures import failure
-from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import CameraReader
-from edge_agent.capture.source import FrameSource, StreamTimeouts
+from edge_agent.capture.source import FrameSource, StreamTimeouts, open_source
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock, SystemClock
 from edge_agent.core.model import CameraState, Cause

@@ -14,10 +14,7 @@ from av import Packet, VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
-from edge_agent.capture.reader import CameraReader
-from edge_agent.capture.ring import PacketRing
-from edge_agent.capture.timing.coalescing import (
+from edge_agent.capture.coalescing import (
     ALIGN_S,
     ARRIVAL_MARGIN_S,
     MAX_UNREAD_BYTES,
@@ -27,7 +24,10 @@ from edge_agent.capture.timing.coalescing import (
     Coalescing,
     PacketDemand,
 )
-from edge_agent.capture.timing.stream_time import StreamTime
+from edge_agent.capture.decode.decoder import DecodedFrame, VideoDecoder
+from edge_agent.capture.reader import CameraReader
+from edge_agent.capture.ring import PacketRing
+from edge_agent.capture.stream_time import StreamTime
 from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.model import DecodeMode

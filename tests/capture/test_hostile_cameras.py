@@ -17,8 +17,8 @@ from edge_agent.capture.decode.picture_limits import PictureLimits, PictureTooLa
 from edge_agent.capture.failures import CameraFault, Fault
 from edge_agent.capture.network.camera_socket import BoundedReader
 from edge_agent.capture.network.rtp import MAX_UNIT_BYTES
-from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import CameraReader
+from edge_agent.capture.source import open_source
 from edge_agent.capture.stream_probe import probe_stream
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import SystemClock

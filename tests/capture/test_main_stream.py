@@ -12,9 +12,8 @@ import av
 import pytest
 
 from edge_agent.capture.main_stream import MainStream
-from edge_agent.capture.opening import open_source
 from edge_agent.capture.ring import RingPacket, StreamConnection
-from edge_agent.capture.source import FrameSource
+from edge_agent.capture.source import FrameSource, open_source
 from edge_agent.config.model.settings import Camera, Clip
 from edge_agent.core.clock import SystemClock
 from edge_agent.evidence.clips.mux import mux_clip

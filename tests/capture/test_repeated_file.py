@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROUNDS = """
 import queue, sys, threading
-from edge_agent.capture.source import StreamTimeouts; from edge_agent.capture.opening import ffmpeg_input_for
+from edge_agent.capture.source import StreamTimeouts; from edge_agent.capture.source import ffmpeg_input_for
 from edge_agent.capture.stream import PacketStream
 from edge_agent.core.clock import SystemClock
 from tests.capture.rig import camera

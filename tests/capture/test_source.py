@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.opening import endpoint_of, ffmpeg_input_for, open_source
-from edge_agent.capture.source import StreamTimeouts
+from edge_agent.capture.source import StreamTimeouts, endpoint_of, ffmpeg_input_for, open_source
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import SourceUnavailable
 from edge_agent.core.model import Cause

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.capture.reader import ordinal
-from edge_agent.capture.timing.stream_time import Sampler, StreamTime, WindowedRate
+from edge_agent.capture.stream_time import Sampler, StreamTime, WindowedRate
 
 
 def stamps(pairs: list[tuple[float | None, float]], timed: bool = True) -> list[float]:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge_agent.capture.failures import failure
-from edge_agent.capture.opening import open_source
 from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.ring import PacketRing
-from edge_agent.capture.source import FrameSource, StreamTimeouts
+from edge_agent.capture.source import FrameSource, StreamTimeouts, open_source
 from edge_agent.config.model.settings import Camera, GearChoice
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import Clock, SystemClock

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from edge_agent.core.model import Box
-from edge_agent.detection.decoders.published_decoders import PicoDetDecoder, SsdDecoder, YoloxDecoder
-from edge_agent.detection.decoders.street import StreetDecoder
-from edge_agent.detection.decoders.tensors import ModelDecoder, TensorInfo, describe
+from edge_agent.detection.model_decoders import PicoDetDecoder, SsdDecoder, StreetDecoder, YoloxDecoder
+from edge_agent.detection.tensors import ModelDecoder, TensorInfo, describe
 
 LABELS = ("person", "bicycle", "car")
 FLOOR = 0.5

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.errors import DetectorError
-from edge_agent.detection.labels import OWN_METADATA, read_labels
+from edge_agent.detection.model_file import OWN_METADATA, read_labels
 
 
 @pytest.fixture

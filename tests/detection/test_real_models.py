@@ -197,7 +197,7 @@ def test_a_model_in_a_folder_that_takes_no_copy_runs_where_it_lies(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     with monkeypatch.context() as patch:
-        patch.setattr("edge_agent.detection.mapped.os.open", read_only)
+        patch.setattr("edge_agent.detection.model_file.os.open", read_only)
         detector = LiteRtDetector(path, LABELS, 0.3)
     assert detector.model.sha256 == LiteRtDetector(path, LABELS, 0.3).model.sha256
     assert detector.detect(street(test_data))

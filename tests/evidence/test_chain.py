@@ -11,8 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from edge_agent.config.model.settings import Storage
-from edge_agent.evidence.chain.chain_heads import head_text
 from edge_agent.evidence.chain.keys import load_or_make, public_keys, to_pem
+from edge_agent.evidence.chain.records import head_text
 from tests.evidence.box import Box, box_in
 from tests.outbox.parts import HandClock
 

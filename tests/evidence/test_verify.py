@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.evidence.chain.chain_heads import head_text
 from edge_agent.evidence.chain.keys import load_or_make, to_pem
+from edge_agent.evidence.chain.records import head_text
 from edge_agent.evidence.chain.verify import VerificationVerdict
 from edge_agent.evidence.export.check import check_files
 from tests.evidence.box import box_in

@@ -24,7 +24,7 @@ from training.predict import Floats
 from training.release import Candidate, sha256, write_release
 
 GOOD = teacher(FLAT)
-LARGEST_MANIFEST = 200_000  # characters, of the command `model`: edge_agent/wire/data/models.py
+LARGEST_MANIFEST = 200_000  # characters, of the command `model`: edge_agent/wire/models.py
 
 
 def blind(image: Image) -> Floats:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from edge_agent.config.model.settings import CrossingMode, Direction, Line, LineRule, RuleKind, Schedule
 from edge_agent.core.facts import Crossing, LineCountsObservation, Phase, RuleObservation
 from edge_agent.core.model import TWO_WHEELER, Box, Frame, Severity, Track, Tracks, TrackState
-from edge_agent.rules.crossing import BANDS, CrossingDetector, CrossingLine
 from edge_agent.rules.lines import LineWatch
+from edge_agent.rules.movement import BANDS, CrossingDetector, CrossingLine
 from edge_agent.rules.schedule import Arming
 from tests.events.parts import PlainPicture, frame, track
 

@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_agent.tamper.camera_shift import CameraShiftTracker
-from edge_agent.tamper.features.frame_features import FrameFeatureExtractor, FrameFeatures
-from edge_agent.tamper.features.shift import find_shift
-from edge_agent.tamper.features.stillness import LATE, Stillness
+from edge_agent.tamper.frame_features import FrameFeatureExtractor, FrameFeatures
+from edge_agent.tamper.shift import CameraShiftTracker, find_shift
+from edge_agent.tamper.stillness import LATE, Stillness
 from tests.tamper.painted import HEIGHT, WIDTH, street
 
 SKETCHER = FrameFeatureExtractor(WIDTH, HEIGHT)

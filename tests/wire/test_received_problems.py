@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edge_agent.core.problems import CodedProblem, problem_of
-from edge_agent.wire.received.problems import received_problem, with_problems
+from edge_agent.wire.received.bounds import received_problem, with_problems
 
 
 def nested(depth: int) -> Any:

@@ -20,9 +20,9 @@ from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Draft, Stamp, StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.core.state_file import run_with_timeout
-from edge_agent.evidence.chain.chain_heads import head_text
 from edge_agent.evidence.chain.journal import EventJournal
 from edge_agent.evidence.chain.keys import SigningKey, load_or_make
+from edge_agent.evidence.chain.records import head_text
 from edge_agent.wire import ChainHeadData
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from edge_agent.evidence.chain.chain_heads import SignedHead, SignedText, published_head
 from edge_agent.evidence.chain.links import ChainLinks, LossRange, LossRanges, epoch_joins
-from edge_agent.evidence.chain.records import Record
+from edge_agent.evidence.chain.records import Record, SignedHead, SignedText, published_head
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -12,9 +12,8 @@ from typing import Any
 import msgspec
 
 from edge_agent.core.errors import EvidenceError
-from edge_agent.evidence.chain.chain_heads import published_head
 from edge_agent.evidence.chain.keys import SigningKey, to_pem
-from edge_agent.evidence.chain.records import Record
+from edge_agent.evidence.chain.records import Record, published_head
 from edge_agent.evidence.export.archive import MissingItem, Selection
 from edge_agent.evidence.export.bundle_texts import ReadmeFacts, readme_en, readme_vi
 from edge_agent.evidence.export.contents import MAX_FILES

@@ -10,9 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.core.errors import EvidenceError
-from edge_agent.evidence.chain.chain_heads import SignedHead, read_head
 from edge_agent.evidence.chain.keys import KeyProblem, key_id, load_public, public_der
-from edge_agent.evidence.chain.records import MAX_EVENT_BYTES, MAX_LOSS_RANGES, NoEvent, Record, read_record
+from edge_agent.evidence.chain.records import (
+    MAX_EVENT_BYTES,
+    MAX_LOSS_RANGES,
+    NoEvent,
+    Record,
+    SignedHead,
+    read_head,
+    read_record,
+)
 from edge_agent.evidence.chain.verify import (
     SIGNED_ITSELF,
     Doubt,

@@ -13,8 +13,7 @@ from typing import ClassVar
 
 import msgspec
 
-from edge_agent.evidence.chain.chain_heads import SignedText
-from edge_agent.evidence.chain.records import Record
+from edge_agent.evidence.chain.records import Record, SignedText
 from edge_agent.evidence.chain.verify import (
     Keys,
     VerificationFinding,

@@ -20,7 +20,7 @@ from edge_agent.tools.doctor.checks.broker import check_certificates
 from edge_agent.tools.doctor.checks.cameras import CameraCheck, CameraMeasurement
 from edge_agent.tools.doctor.checks.delivery import check_agent, check_delivery, check_outbox, with_delivery
 from edge_agent.tools.doctor.words import level_of
-from edge_agent.wire.messages.health import Heartbeat
+from edge_agent.wire.health import Heartbeat
 
 HOST_CHECKS = (
     "config", "board", "clock", "disk", "temperature", "power", "agent", "detector", "outbox", "certificate",

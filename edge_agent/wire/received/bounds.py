@@ -2,16 +2,20 @@
 
 A value beyond them, such as an uptime of 1e308 s or a time in the year 9999, must not break a page, a list or
 an alert of another gateway. The received bytes are stored unchanged; only the values that the centre reads
-from them are bounded.
+from them are bounded. Problems, as a gateway of any release sends them, are bounded too.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import cache
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
+
+from edge_agent.core.problems import CodedProblem, ProblemText
 
 HIGHEST_SEQUENCE = 10**16 - 1
 """Sixteen digits on the wire."""
@@ -112,3 +116,52 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     if field.default is not msgspec.NODEFAULT:
         return field.default
     return {float: 0.0, int: 0}.get(field.type)
+
+
+MAX_PARAMS, MAX_CODE, MAX_DEPTH = 16, 63, 4
+"""Parameters of a problem, characters of a code, and problems inside problems."""
+
+
+def with_problem(text: str, received: object) -> str:
+    """``text`` with the code that came beside it, if there is a usable one."""
+    problem = received_problem(received)
+    return text if problem is None else ProblemText(text, problem)
+
+
+def with_problems(texts: Iterable[str], received: object) -> list[str]:
+    """Lines with the problems of the same places."""
+    problems = received if isinstance(received, list) else []
+    return [
+        with_problem(text, each) for text, each in zip(texts, chain(problems, repeat(None)), strict=False)
+    ]
+
+
+def received_problem(value: object, depth: int = 0) -> CodedProblem | None:
+    """None for what is no problem, or is beyond the bounds."""
+    if not isinstance(value, dict) or depth >= MAX_DEPTH:
+        return None
+    code, params = value.get("code"), value.get("params", {})
+    if not isinstance(code, str) or len(code) > MAX_CODE:
+        return None
+    if not isinstance(params, dict) or len(params) > MAX_PARAMS:
+        return None
+    found = {name: _param(each, depth) for name, each in params.items()}
+    usable = {name: each for name, each in found.items() if each is not None}
+    return CodedProblem(code, usable) if len(usable) == len(found) else None
+
+
+def _param(value: object, depth: int) -> str | int | float | list[str] | CodedProblem | None:
+    match value:
+        case bool():
+            return None
+        case str():
+            return bounded_text(value)
+        case int():
+            return value if abs(value) <= MAX_INTEGER else None
+        case float():
+            return bounded_number(value)
+        case list():
+            texts = [bounded_text(each) for each in value[:MAX_ITEMS] if isinstance(each, str)]
+            return texts if len(texts) == len(value) else None
+        case _:
+            return received_problem(value, depth + 1)

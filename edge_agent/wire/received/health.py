@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge_agent.wire.data.base import END
+from edge_agent.wire.base import END
 from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bound_fields
 
 

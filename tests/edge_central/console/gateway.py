@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent import wire
 from edge_agent.core.clock import rfc3339
-from edge_agent.evidence.chain.chain_heads import head_text
 from edge_agent.evidence.chain.keys import key_id, public_der
+from edge_agent.evidence.chain.records import head_text
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 
 HASH = "5f2c0b9d8e7a6f5c4d3e2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0f9e8d7c"

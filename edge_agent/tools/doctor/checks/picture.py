@@ -1,7 +1,7 @@
 """Checks whether a picture shows anything, without knowing the camera's usual view; makes pictures for
 people.
 
-Sharpness is the share of fine to coarse detail. Of the tiles of ``tamper.features.frame_features`` with
+Sharpness is the share of fine to coarse detail. Of the tiles of ``tamper.frame_features`` with
 structure, it is the mean square of the fine band over that of the coarse one, and of these values the 90th
 percentile: a scene has soft parts, but a lens in focus shows some sharp ones. Figures: docs/guide/doctor.md.
 """
@@ -18,8 +18,8 @@ import numpy as np
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.model import FULL_PICTURE, Picture
 from edge_agent.evidence.jpeg import crop
-from edge_agent.tamper.features.baseline_comparison import MIN_TILES, STRUCTURED
-from edge_agent.tamper.features.frame_features import FrameFeatureExtractor
+from edge_agent.tamper.baseline_comparison import MIN_TILES, STRUCTURED
+from edge_agent.tamper.frame_features import FrameFeatureExtractor
 from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
 from edge_agent.tools.doctor.check import CheckResult, Figure
 

@@ -6,13 +6,13 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import Meta
 
-from edge_agent.wire.data.base import END, Id, Message, Sha256, Time
-from edge_agent.wire.data.cameras import CameraStateData, CameraViewData, RuleOverrideData
-from edge_agent.wire.data.collection import CollectionData
-from edge_agent.wire.data.evidence import ChainHeadData, EvidenceData
-from edge_agent.wire.data.gateway import (
+from edge_agent.wire.base import END, Id, Message, Sha256, Time
+from edge_agent.wire.cameras import CameraStateData, CameraViewData, RuleOverrideData
+from edge_agent.wire.gateway import (
     CertificateData,
+    ChainHeadData,
     ClockCorrectionData,
+    EvidenceData,
     HealingData,
     LossData,
     SelfTestData,
@@ -20,8 +20,8 @@ from edge_agent.wire.data.gateway import (
     UpdateData,
     UplinkData,
 )
-from edge_agent.wire.data.models import ModelData
-from edge_agent.wire.data.objects import (
+from edge_agent.wire.models import CollectionData, ModelData
+from edge_agent.wire.objects import (
     CountsData,
     CrowdingData,
     LineCountsData,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 
 from edge_agent.core.model import Box, Picture
-from edge_agent.tamper.features.baseline_comparison import BLACK
+from edge_agent.tamper.baseline_comparison import BLACK
 
 JUMP = 1.5  # ratio of the mean luma over black from which on a change counts
 WITHIN_S = 4.5  # a jump is no slower; in idle mode a camera is analysed every 4 s

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
-from edge_agent.wire.data.base import END, Arguments, Count, Id, Message, Sha256, Time
-from edge_agent.wire.data.collection import CollectArguments
-from edge_agent.wire.data.models import ModelArguments
+from edge_agent.wire.base import END, Arguments, Count, Id, Message, Sha256, Time
+from edge_agent.wire.models import CollectArguments, ModelArguments
 
 
 class SetConfigArguments(Arguments, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta
 
-from edge_agent.wire.data.base import CameraCause, Count, Id, Message, OptionalProblem, Sha256, Time
-from edge_agent.wire.data.objects import SnapshotRef
+from edge_agent.wire.base import CameraCause, Count, Id, Message, OptionalProblem, Sha256, Time
+from edge_agent.wire.objects import SnapshotRef
 
 
 class CameraViewData(Message, frozen=True, kw_only=True):

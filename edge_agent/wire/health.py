@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from edge_agent.core.problems import CodedProblem
-from edge_agent.wire.data.base import CameraCause, Count, Day, Message, Sha256, Time
-from edge_agent.wire.data.collection import CollectionHealth
-from edge_agent.wire.data.gateway import HealingStep, HeldBack, LoadLimits
-from edge_agent.wire.data.models import ModelHealth
-from edge_agent.wire.messages.commands import ConfigHealth, StormHealth
+from edge_agent.wire.base import CameraCause, Count, Day, Message, Sha256, Time
+from edge_agent.wire.commands import ConfigHealth, StormHealth
+from edge_agent.wire.gateway import HealingStep, HeldBack, LoadLimits
+from edge_agent.wire.models import CollectionHealth, ModelHealth
 
 
 class ClockHealth(Message, frozen=True, kw_only=True):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge_agent.tamper.features.frame_features import FrameFeatures, count, means, median, share
+from edge_agent.tamper.frame_features import FrameFeatures, count, means, median, share
 
 if TYPE_CHECKING:
-    from edge_agent.tamper.features.frame_features import Plane, TileMask, Tiles
+    from edge_agent.tamper.frame_features import Plane, TileMask, Tiles
 
 BLACK = 16.0
 STRUCTURED = 2.0**2  # mean square of the coarse band from which on a tile of the baseline has structure

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from edge_agent.wire.data.base import END, Id, Message, Time
+from edge_agent.wire.base import END, Id, Message, Time
 
 
 class CentralAlert(Message, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta
 
-from edge_agent.wire.data.base import END, Count, Message, OptionalProblem, Sha256, Time, Unit, WireBox
+from edge_agent.wire.base import END, Count, Message, OptionalProblem, Sha256, Time, Unit, WireBox
 
 
 class FrameSize(Message, frozen=True, kw_only=True):

@@ -1,1 +1,0 @@
-"""Whole messages: events, heartbeat, birth, commands, replies, acknowledgements. No transport."""
