@@ -174,7 +174,7 @@ def _export(args: argparse.Namespace, out: TextIO) -> int:
         selection = _archive(state_dir).select(args.event)
         if not selection.requested:
             gaps = "".join(f"; {gap.en}" for gap in selection.missing)
-            raise EvidenceError(f"{args.event}: no such event on this box any more{gaps}")
+            raise EvidenceError(f"{args.event}: this event is no longer on this gateway{gaps}")
         media = _media(settings, selection.requested)
         keys, clocks = public_keys(state_dir), _camera_clocks(state_dir)
         signing = _signing_key(state_dir)
@@ -203,10 +203,10 @@ def _hold(args: argparse.Namespace, out: TextIO) -> int:
             return 0 if released else 1
         store.holds.add(event_id, who, args.why)
         media = store.files_of(event_id)
-        out.write(f"{event_id}: held, {len(media)} media on this box\n")
+        out.write(f"{event_id}: held, {len(media)} media on this gateway\n")
         if media or _archive(settings.state_dir).select(event_id).requested:
             return 0
-    out.write(f"{event_id}: no such event is on this box: mistyped? --release takes it back\n")
+    out.write(f"{event_id}: this event is not on this gateway: mistyped? --release undoes the hold\n")
     return 1
 
 
@@ -283,7 +283,7 @@ def _event_id(state_dir: Path, name: str) -> str:
         return name
     ids = [record.event_id for record in _archive(state_dir).select(name).requested if record.event_id]
     if not ids:
-        raise EvidenceError(f"{name}: no such event on this box, or none that has media")
+        raise EvidenceError(f"{name}: this event is not on this gateway, or has no media")
     return ids[0]
 
 

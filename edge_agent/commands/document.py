@@ -143,7 +143,7 @@ class CommandValidity:
         now = self.now()
         if now is None:
             if risky:
-                text = "the clock of the box is not synchronised: nobody can say whether this has expired"
+                text = "the gateway's clock is not synchronised: the command may have expired"
                 raise CommandRefused(text, "clock-not-synchronised")
             return
         if now > expires:

@@ -241,7 +241,7 @@ class OpenCommands:
                     self._end_expired(command)
                 elif self._clock.monotonic() > command.overdue_mono:
                     limit = f"it has taken more than {command.action.within_s:.0f} s"
-                    self._close(command, "failed", "timed-out", f"{limit}; what comes of it is not told")
+                    self._close(command, "failed", "timed-out", f"{limit}; its result is not reported")
         finally:
             self._lock.release()
 

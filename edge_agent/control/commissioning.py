@@ -87,7 +87,7 @@ def _media(report: Path, settings: Settings) -> Media:
     """Make the file to send. Raises EdgeAgentError and OSError."""
     for camera in settings.cameras:
         if camera.report.snapshots is SnapshotPolicy.NONE:
-            raise EdgeAgentError(f"no pictures of {camera.id} leave the box (report.snapshots is none)")
+            raise EdgeAgentError(f"no pictures of {camera.id} leave the gateway (report.snapshots is none)")
     page = report.read_bytes()
     payload = gzip.compress(page, mtime=0)
     if settings.storage.seal_to is not None:

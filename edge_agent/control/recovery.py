@@ -138,7 +138,7 @@ class RecoveryControl:
             self._note(step, RecoveryOutcome.HELD, reason, now_mono)
         elif step is RecoveryStep.REBOOT and not self._probe.is_conclusive:
             reason = (
-                "nobody else can be asked whether the network or the broker is away: set healing.witnesses"
+                "there is no witness to test whether the network or the broker is away: set healing.witnesses"
             )
             self._note(step, RecoveryOutcome.HELD, reason, now_mono)
         elif self._ladder.is_out:

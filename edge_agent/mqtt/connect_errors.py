@@ -187,8 +187,8 @@ _REASONS: dict[int, tuple[ConnectErrorKind, str]] = {
     0x8D: (_Kind.LOST, "the broker heard nothing from us for too long"),
     0x8E: (
         _Kind.ID_IN_USE,
-        "another client has connected with our client id and the broker dropped us; two boxes with the same "
-        "gateway.id? Next attempt at the slowest pace",
+        "another client has connected with our client id and the broker dropped us; two gateways with the "
+        "same gateway.id? Next attempt at the slowest pace",
     ),
     0x90: (_Kind.PROTOCOL, "the broker refuses a topic name"),
     0x93: (_Kind.BUSY, "the broker says we sent more than it can receive"),

@@ -334,7 +334,7 @@ class CommandService:
 def refuse_without_systemd() -> None:
     """Raise ``CommandRefused`` if systemd does not run the agent: it would not be started again."""
     if not os.environ.get("NOTIFY_SOCKET"):
-        raise CommandRefused("this agent was not started by systemd: nobody would start it again")
+        raise CommandRefused("this agent was not started by systemd, so nothing would start it again")
 
 
 def _has_restarted(context: CommandContext[Any]) -> CommandSucceeded:

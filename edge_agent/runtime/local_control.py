@@ -166,5 +166,5 @@ class LocalControl:
             return ControlReply(EX_FAILED, f"{camera_id}: watch_view is off, there is nothing to learn")
         if not self._relearning.begin(camera_id, by):
             return ControlReply(EX_FAILED, f"there is no camera {camera_id}; there are: {', '.join(watched)}")
-        log.info("%s: its view is learned anew, as somebody asked", camera_id)
-        return ControlReply(EX_OK, f"{camera_id}: its view is learned anew from now on")
+        log.info("%s: its view is learned again, as requested", camera_id)
+        return ControlReply(EX_OK, f"{camera_id}: its view is learned again from now on")

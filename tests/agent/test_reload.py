@@ -261,7 +261,7 @@ def test_a_view_is_learned_anew_on_request(tmp_path: Path) -> None:
     ):
         agent.wait_for_status(is_online("cam-1"), "the camera")
         done = command("relearn", "cam-1", config)
-        assert (done.returncode, done.stdout) == (0, "dt-001: cam-1: its view is learned anew from now on\n")
+        assert (done.returncode, done.stdout) == (0, "dt-001: cam-1: its view is learned again from now on\n")
         off = command("relearn", "cam-2", config)
         assert off.returncode == 1
         assert "watch_view is off" in off.stderr

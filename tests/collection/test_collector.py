@@ -41,7 +41,10 @@ def test_nothing_is_collected_without_a_key_to_seal_to(tmp_path: Path) -> None:
     ("args", "says"),
     [
         ({"cameras": ["cam-9"]}, "there is no camera cam-9; there are: cam-1, cam-2, cam-3"),
-        ({"cameras": ["cam-1", "cam-3"]}, r"cam-3: no pictures leave the box \(report.snapshots is none\)"),
+        (
+            {"cameras": ["cam-1", "cam-3"]},
+            r"cam-3: no pictures leave the gateway \(report.snapshots is none\)",
+        ),
         ({"cameras": ["cam-1"], "delete": True}, "for_s has to be 0"),
     ],
 )

@@ -164,7 +164,7 @@ def test_what_is_wrong_is_rejected_and_changes_nothing(site: Site) -> None:
         assert (answer["status"], answer["code"]) == ("rejected", code), answer
     version = site.next_version()
     keyless = site.push(site.text(version, commands={}), version)
-    assert "nobody could push another one" in site.centre.answer(keyless["id"], 20)["text"]
+    assert "no other configuration could be pushed later" in site.centre.answer(keyless["id"], 20)["text"]
     assert (site.configuration(), kept()) == before
 
 

@@ -306,7 +306,7 @@ def test_an_event_that_is_not_there_is_named(
 ) -> None:
     out = tmp_path / "none"
     assert main(["evidence", "export", "no-such-1", str(config), "--by", "x", "--out", str(out)]) == 1
-    assert "no-such-1: no such event on this box" in capsys.readouterr().err
+    assert "no-such-1: this event is no longer on this gateway" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -427,7 +427,7 @@ def test_to_hold_what_nobody_knows_is_told(
 ) -> None:
     """An event without media can be put on hold, but the user is warned in case the id is mistyped."""
     assert main(["evidence", "hold", "yard-nigth-t1-1", str(config), "--by", "Lan"]) == 1
-    assert "no such event is on this box: mistyped?" in capsys.readouterr().out
+    assert "this event is not on this gateway: mistyped?" in capsys.readouterr().out
     assert (tmp_path / "state" / "evidence" / "holds" / "yard-nigth-t1-1.json").exists()
 
 

@@ -76,7 +76,8 @@ def test_readable_status_says_what_is_wrong_first(tmp_path: Path) -> None:
     assert code == 0
     assert lines[0].startswith("dt-001 (Lý Thường Kiệt), ward de-tham: edge-agent ")
     assert lines[1] == "  ! camera gate-north offline since 12:03: 401 on DESCRIBE (unauthorized)"
-    assert [line.split()[0] for line in lines[2:8]] == ["agent", "box", "clock", "mqtt", "outbox", "detector"]
+    parts = ["agent", "gateway", "clock", "mqtt", "outbox", "detector"]
+    assert [line.split()[0] for line in lines[2:8]] == parts
     assert lines[8] == (
         "camera    cam-1       online   since 12:03  h264 640x360  10 fps in, 5 analysed  512 kbit/s"
         "  gear full"

@@ -78,7 +78,7 @@ class CollectCommand:
         private = [each for each in wanted if cameras[each].report.snapshots is SnapshotPolicy.NONE]
         if private:
             raise CommandRefused(
-                f"{', '.join(private)}: no pictures leave the box (report.snapshots is none)"
+                f"{', '.join(private)}: no pictures leave the gateway (report.snapshots is none)"
             )
         if not wanted:
             raise CommandRefused("this gateway has no camera")

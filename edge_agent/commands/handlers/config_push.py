@@ -213,7 +213,7 @@ class ConfigPush:
             OperatorKeyring(each.commands.operator_keys).keys() for each in (ours, new)
         )
         if before_keys and not after_keys:
-            problem = "commands.operator_keys has no key in it: nobody could push another one"
+            problem = "commands.operator_keys has no key, so no other configuration could be pushed later"
             raise CommandRefused(problem, "bad-arguments")
 
     def _begin(self, context: CommandContext[SetConfigArguments]) -> None:

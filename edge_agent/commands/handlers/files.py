@@ -166,7 +166,7 @@ def hold_action(files: FileService) -> Action:
             return CommandSucceeded(f"{args.event_id} is not held any more")
         files.hold(args.event_id, args.why, f"command {context.id}")
         has_clip = files.has_clip(args.event_id)
-        detail = "with a clip" if has_clip else "it has no clip on this box"
+        detail = "with a clip" if has_clip else "it has no clip on this gateway"
         return CommandSucceeded(f"{args.event_id} is held, {detail}", {"clip": has_clip})
 
     def resume(context: CommandContext[HoldArguments]) -> CommandSucceeded:

@@ -92,7 +92,7 @@ class MediaService:
     def _snapshot_camera(self, camera: str) -> RunningCamera:
         running = self._online(camera)
         if running.camera.report.snapshots is SnapshotPolicy.NONE:
-            raise CommandRefused(f"{camera}: no pictures leave the box (report.snapshots is none)")
+            raise CommandRefused(f"{camera}: no pictures leave the gateway (report.snapshots is none)")
         return running
 
     def _online(self, camera: str) -> RunningCamera:
@@ -149,7 +149,9 @@ class MediaService:
         """Refuse clips of a camera with privacy masks: clips are not masked."""
         running = self._cameras.find(camera)
         if running is not None and not records_clips(running.camera):
-            raise CommandRefused(f"{camera}: its clips do not leave the box (report.clips, privacy_masks)")
+            raise CommandRefused(
+                f"{camera}: its clips do not leave the gateway (report.clips, privacy_masks)"
+            )
 
     def hold(self, event_id: str, why: str, who: str) -> None:
         try:

@@ -83,7 +83,7 @@ class RebootCommand:
         up_s = self._up_s()
         if up_s < MIN_UPTIME_S:
             raise CommandRefused(
-                f"the box has booted {up_s:.0f} s ago, and reboots after {MIN_UPTIME_S:.0f} s at the earliest"
+                f"the gateway booted {up_s:.0f} s ago, and reboots after {MIN_UPTIME_S:.0f} s at the earliest"
             )
         write_record(self._path, _PendingReboot(context.id, self._boot_id))
         before = self._request.answer()  # to an earlier request; root deletes it at a reboot
@@ -94,12 +94,14 @@ class RebootCommand:
         self._wait(lambda: not self._request.is_pending, self._taken_within_s, context)
         if self._request.is_pending and not context.stopping():
             self._request.withdraw()
-            raise CommandRefused("nobody takes the request on this box: edge-agent-reboot.path does not run")
+            raise CommandRefused(
+                "no program handles the request on this gateway: edge-agent-reboot.path does not run"
+            )
         self._wait(lambda: self._request.answer() not in (None, before), self._answered_within_s, context)
         answer = self._request.answer()
         if answer is not None and answer != before and answer.outcome == "refused":
             raise CommandRefused(f"root does not reboot: {answer.detail}")
-        return InProgress("root reboots the box")
+        return InProgress("root reboots the gateway")
 
     def _wait(self, true: Callable[[], bool], within_s: float, context: CommandContext[NoArguments]) -> None:
         waited_s = 0.0
@@ -110,8 +112,8 @@ class RebootCommand:
     def resume(self, context: CommandContext[NoArguments]) -> CommandSucceeded | CommandFailed:
         pending = read_record(self._path, _PendingReboot)
         if pending is not None and pending.id == context.id and pending.boot_id != self._boot_id:
-            return CommandSucceeded("the box has booted again")
-        return CommandFailed("the agent was started again, the box was not", "interrupted")
+            return CommandSucceeded("the gateway has booted again")
+        return CommandFailed("the agent was restarted, but the gateway was not", "interrupted")
 
 
 CAMERA_WITHIN_S = 75.0
@@ -182,7 +184,7 @@ def _reboot_camera(request: _CameraRequest) -> _CameraResponse:
         from edge_agent.onvif.web import CameraHttpClient
     except ImportError:
         return _CameraResponse(
-            False, "what speaks ONVIF is not installed on this box (pip install edge-agent[cameras])"
+            False, "the ONVIF library is not installed on this gateway (pip install edge-agent[cameras])"
         )
     clock = SystemClock()
     ledger = LoginLedger(Path(request.state_dir) / FILE, clock, read_boot_id())

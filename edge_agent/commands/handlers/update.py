@@ -71,7 +71,7 @@ class UpdateCommands:
         manifest = ReleaseManifest.of(context.args.manifest)
         if not self._root.is_available:
             raise CommandRefused(
-                "this box takes no signed releases: root's program is not set up (role update)"
+                "this gateway accepts no signed releases: root's program is not set up (role update)"
             )
         if manifest.version == self._version:
             return CommandSucceeded(f"{manifest.version} is in force", {"version": manifest.version})
@@ -226,7 +226,7 @@ class UpdateCommands:
         elif self._clock.monotonic() - open_.asked_mono > UNHEARD_S:
             self._root.withdraw()
             answer = CommandFailed(
-                "root's program does not answer: look at edge-agent-update.path on the box"
+                "root's program does not answer: check edge-agent-update.path on the gateway"
             )
         if answer is None:
             return None

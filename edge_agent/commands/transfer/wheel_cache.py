@@ -166,7 +166,7 @@ def check_pieces(wheels: list[ReleaseWheel], pieces: dict[str, Pieces]) -> None:
         listed = pieces.get(wheel.name)
         if listed is None:
             raise CommandRefused(
-                f"the box does not have {wheel.name}, and it is not among the pieces: give a url"
+                f"the gateway does not have {wheel.name}, and it is not among the pieces: give a url"
             )
         if len(listed.sha256) != -(-wheel.bytes // listed.bytes):
             raise CommandRefused(f"the pieces do not add up to {wheel.name}", "bad-arguments")

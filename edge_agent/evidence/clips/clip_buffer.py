@@ -94,7 +94,7 @@ class PacketSource(Protocol):
 
 
 LOST = problem_text("camera-connection-lost")
-NOT_IN_TIME = "the box was too slow to store it"
+NOT_IN_TIME = "the gateway was too slow to store it"
 SLACK = 1.25
 
 

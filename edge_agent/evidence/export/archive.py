@@ -100,7 +100,7 @@ class EvidenceArchive:
             gone = sorted(number for number in sequences if (epoch, number) not in found.payloads)
             found.missing += [
                 MissingItem(
-                    f"event {number} of epoch {epoch} is not on this box any more",
+                    f"event {number} of epoch {epoch} is no longer on this gateway",
                     f"sự kiện số {number} (epoch {epoch}): không còn trên thiết bị này",
                 )
                 for number in gone
@@ -131,7 +131,7 @@ def _open_end(requested: Iterable[Record], event_id: str) -> Iterator[MissingIte
     phases = {record.phase for record in requested if record.event_id == event_id}
     if phases & {"update", "end"} and "start" not in phases:
         yield MissingItem(
-            f"{event_id}: its start: it is not on this box any more; the centre may have it",
+            f"{event_id}: its start: it is no longer on this gateway; the centre may have it",
             f"{event_id}: phần bắt đầu: không còn trên thiết bị này; trung tâm có thể còn lưu",
         )
     if phases & {"start", "update"} and "end" not in phases:

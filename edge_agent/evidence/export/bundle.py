@@ -24,7 +24,7 @@ PROMISE = (
     "them. It says nothing about whether a court admits them."
 )
 UNSIGNED_MANIFEST = MissingItem(
-    "the signature of manifest.json: the key of this box cannot be read, nothing covers it and the README",
+    "the signature of manifest.json: the gateway's key cannot be read, nothing covers it and the README",
     "chữ ký số của manifest.json: không đọc được khóa của thiết bị nên tệp này và README không được bảo đảm",
 )
 UNKNOWN_OFFSET = "unknown: the camera did not tell its time"
@@ -201,7 +201,7 @@ def _camera_clocks(
         earlier = [offset for offset in measured[camera] if offset.at <= at]
         later = [offset for offset in measured[camera] if offset.at > at]
         found[camera] = {
-            "camera_minus_gateway_s": "good to about a second; told by the camera without a login (ONVIF)",
+            "camera_minus_gateway_s": "exact to about a second; reported by the camera, no login (ONVIF)",
             "before": msgspec.to_builtins(earlier[-1]) if earlier else None,
             "after": msgspec.to_builtins(later[0]) if later else None,
         }
@@ -222,7 +222,7 @@ def _missing_media(selection: Selection, media: dict[str, bytes]) -> list[Missin
     refs = {ref for record in selection.requested for ref in record.media}
     return [
         MissingItem(
-            f"media {ref.media_id}: not on this box any more; the centre may have it",
+            f"media {ref.media_id}: no longer on this gateway; the centre may have it",
             f"ảnh hoặc video {ref.media_id}: không còn trên thiết bị này; trung tâm có thể còn lưu",
         )
         for ref in sorted(refs, key=lambda ref: ref.media_id)

@@ -162,7 +162,9 @@ class BundleCheck:
     def _check_keys(self) -> Iterator[VerificationFinding]:
         files = self._in("keys/")
         if len(files) > MAX_KEYS:
-            raise EvidenceError(f"{self._name} is not read: it holds {len(files)} keys, no box had so many")
+            raise EvidenceError(
+                f"{self._name} is not read: it holds {len(files)} keys, more than any gateway had"
+            )
         for file in files:
             try:
                 name = key_id(public_der(load_public(self._small(file))))
@@ -199,7 +201,9 @@ class BundleCheck:
                 self._find([altered(file, f"its name is not that of the event in it, {record.id}")])
             ranges += len(record.loss.ranges) if record.loss else 0
             if ranges > MAX_LOSS_RANGES:
-                raise EvidenceError(f"{self._name} announces more losses than a box can: it is not judged")
+                raise EvidenceError(
+                    f"{self._name} announces more losses than a gateway can: it is not judged"
+                )
             yield record
 
     def _judge_manifest(self, records: list[Record]) -> None:

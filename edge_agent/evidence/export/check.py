@@ -159,7 +159,7 @@ def _read_lines(path: Path, report: VerificationReport) -> list[Record]:
                     ranges += sum(len(record.loss.ranges) for record in found if record.loss)
                     records += found
                 if ranges > MAX_LOSS_RANGES:
-                    raise EvidenceError(f"{path} announces more losses than a box can: it is not judged")
+                    raise EvidenceError(f"{path} announces more losses than a gateway can: it is not judged")
     except OSError as error:
         raise _unreadable(path, error) from error
     return records

@@ -12,7 +12,7 @@ STATUS: Sentences = {
     "well": ("all is well", "hoạt động bình thường"),
     # --- what each line is about ---
     "part-agent": ("agent", "phần mềm"),
-    "part-box": ("box", "thiết bị"),
+    "part-box": ("gateway", "thiết bị"),
     "part-heat": ("heat", "nhiệt độ"),
     "part-clock": ("clock", "đồng hồ"),
     "part-mqtt": ("mqtt", "máy chủ nhận tin"),

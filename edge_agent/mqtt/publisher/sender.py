@@ -307,7 +307,7 @@ class Sender:
         stream = _subscription_text(item)
         if stream in self._without_subscriber:
             self._without_subscriber.discard(stream)
-            log.info("mqtt: somebody subscribes to the %s again", stream)
+            log.info("mqtt: a client subscribes to the %s again", stream)
         if self._confirmation is not None:
             if isinstance(item, StoredEvent):
                 self._confirmation.event_at_broker(item)
@@ -324,7 +324,7 @@ class Sender:
             self._refused(item, reason)
         elif (stream := _subscription_text(item)) not in self._without_subscriber:
             self._without_subscriber.add(stream)
-            log.warning("mqtt: nobody subscribes to the %s; kept, next try in 60 s or more", stream)
+            log.warning("mqtt: no client subscribes to the %s; kept, next try in 60 s or more", stream)
         self._defer(item)
         self._breaker_of(item).failed(self._clock.monotonic())
 

@@ -53,7 +53,7 @@ def ntp_server(text: str | None, camera_host: str, port: int = NTP_PORT) -> str 
     address = own_address(camera_host)
     if address is None or not gives_time(address, port):
         raise CameraSetupError(
-            f"this box gives no time at {address or 'any address'}: name the cameras' network in "
+            f"this gateway serves no time at {address or 'any address'}: name the cameras' network in "
             "time_serve_cameras and run depot.yml, or name another server: --ntp 10.0.0.1"
         )
     return address

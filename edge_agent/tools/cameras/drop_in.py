@@ -77,7 +77,7 @@ def _camera(entry: DropInEntry, username: str | None) -> list[str]:
         f"  - id: {_quoted(entry.id)}  # {found.vendor}, {found.model or 'model unknown'}, {found.state}"
     ]
     if not analysed.told:
-        lines.append("    # Not told by the camera: the vendor's template, to be tried.")
+        lines.append("    # Not reported by the camera: the vendor's template, to be tried.")
     lines.append(f"    url: {_quoted(analysed.url)}")
     if username is not None:
         lines.append(f"    username: {_quoted(username)}")

@@ -115,7 +115,7 @@ class Isapi(VendorInterface):
         if answer.status != 200:
             told = clean(_value(answer.text, "subStatusCode") or _value(answer.text, "statusString"))
             raise CameraSetupError(
-                f"{self._web.host}: {path} is not taken (HTTP {answer.status}) {told}".rstrip()
+                f"{self._web.host}: {path} is refused (HTTP {answer.status}) {told}".rstrip()
             )
 
 

@@ -120,7 +120,7 @@ CAMERAS: Sentences = {
         "chủ đó không",
     ),
     "own-clock": (
-        "its clock is wrong, but this box's own is not synchronised yet: try again later",
+        "its clock is wrong, but this gateway's own is not synchronised yet: try again later",
         "đồng hồ camera sai giờ, nhưng đồng hồ của thiết bị này cũng chưa đồng bộ: hãy thử lại sau",
     ),
     "will-drift": (
@@ -129,12 +129,12 @@ CAMERAS: Sentences = {
     ),
     # --- the commands ---
     "none-found": (
-        "no camera found: is this box on the cameras' network, and are they powered?",
+        "no camera found: is this gateway on the cameras' network, and are they powered?",
         "không tìm thấy camera: thiết bị này có ở trong mạng của camera không, camera có điện không?",
     ),
     "none-by-multicast": (
-        "no camera found by multicast: a firewall on this box drops the answers to it, and a camera whose "
-        "ONVIF is off does not answer; --subnet 10.0.0.0/24 asks each address",
+        "no camera found by multicast: a firewall on this gateway drops the answers to it, and a camera "
+        "whose ONVIF is off does not answer; --subnet 10.0.0.0/24 asks each address",
         "không tìm thấy camera bằng multicast: tường lửa của thiết bị này chặn trả lời, và camera tắt ONVIF "
         "thì không trả lời; --subnet 10.0.0.0/24 để hỏi từng địa chỉ",
     ),
@@ -168,11 +168,11 @@ CAMERAS: Sentences = {
     "nothing-to-change": ("nothing to change", "không có gì phải thay đổi"),
     "read-back": ("read back from the camera:", "đọc lại từ camera:"),
     "ntp-silent": (
-        "note: no NTP server answers this box at {server}",
+        "note: no NTP server answers this gateway at {server}",
         "lưu ý: không có máy chủ giờ nào trả lời thiết bị này ở {server}",
     ),
     "ntp-here": (
-        "note: this box gives the time at {address}: --ntp has the camera follow it",
+        "note: this gateway serves the time at {address}: with --ntp the camera uses it",
         "lưu ý: thiết bị này là máy chủ giờ ở {address}: dùng --ntp để camera lấy giờ từ đây",
     ),
     "nothing-without-yes": (

@@ -169,7 +169,7 @@ def expired(tester: CommandTester) -> str:
     replies = tester.run_command(tester.document("status", issued=issued, expires=rfc3339(past)))
     last = replies[-1]
     if last.status == "succeeded" and not _synced(tester):
-        raise NothingObserved("the clock of the box is not synchronised: it cannot tell")
+        raise NothingObserved("the clock of the gateway is not synchronised, so this cannot be tested")
     if last.status != "expired":
         raise ContractBroken(f"a command of two hours ago was answered {last.status}")
     return last.text

@@ -16,7 +16,7 @@ BEGIN, END = "<!-- made by python -m edge_agent.tools.doctor.guide -->", "<!-- u
 
 def tables() -> str:
     """Return the tables as Markdown."""
-    parts = {"The box": BOX, "A camera": CAMERAS, "The broker": BROKER}
+    parts = {"The gateway": BOX, "A camera": CAMERAS, "The broker": BROKER}
     return "\n".join([BEGIN, *(_table(title, words) for title, words in parts.items()), END])
 
 

@@ -86,7 +86,7 @@ def table(totals: SimulationTotals, lasted_s: float) -> list[str]:
     latency = {share: percentile_s(counts.latency, share) for share in (0.5, 0.99, 1.0)}
     rows = [
         ("gateways", f"{totals.gateways} in {totals.processes} processes"),
-        ("events", f"{counts.stored} stored on the box, {counts.stored / max(lasted_s, 1e-3):.1f} a second"),
+        ("events", f"{counts.stored} stored by gateways, {counts.stored / max(lasted_s, 1e-3):.1f} a second"),
         ("sent", f"{counts.sent}, of these {counts.again} again"),
         ("confirmed", f"{counts.confirmed} of {counts.stored}{f' ({UNHEARD})' if totals.unheard else ''}"),
         ("pictures", f"{counts.pictures_confirmed} of {counts.pictures} confirmed"),

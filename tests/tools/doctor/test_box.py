@@ -99,14 +99,14 @@ WATCHDOG = {
 @pytest.mark.parametrize(
     ("nodes", "finding", "said"),
     [
-        (WATCHDOG, "watchdog-armed", "Broadcom BCM2835 Watchdog timer resets the box when it hangs for 15 s"),
+        (WATCHDOG, "watchdog-armed", "Watchdog timer resets the gateway when it hangs for 15 s"),
         ({**WATCHDOG, "sys/class/watchdog/watchdog0/state": "inactive\n"}, "watchdog-off", "is not armed"),
         (
             {**WATCHDOG, "sys/class/watchdog/watchdog0/identity": "Software Watchdog\n"},
             "watchdog-other",
             "Software Watchdog instead of Broadcom BCM2835 Watchdog timer",
         ),
-        ({"sys/class/watchdog/watchdog0/timeout": "15\n"}, "watchdog-unknown", "does not tell"),
+        ({"sys/class/watchdog/watchdog0/timeout": "15\n"}, "watchdog-unknown", "does not report it"),
         ({}, "watchdog-missing", "no /dev/watchdog0"),
     ],
 )

@@ -38,7 +38,7 @@ const WORDS = {
     best: (now, best) => `${now} / ${best}`,
     dark: "Too dark.", bright: "Too bright: keep sun and lamps out of the lens.", lit: "Light enough.",
     left: (m, s) => `${m}:${s} left`,
-    nothing: "Nothing seen yet. Let somebody walk where you want to see.",
+    nothing: "Nothing is detected yet. Ask a person to walk through the area.",
     verdict: {
       good: "large enough", enough: "just enough for people; two-wheelers and cars may be missed",
       small: "too small to be named", tiny: "too small, will be ignored",
@@ -49,7 +49,7 @@ const WORDS = {
     pixels: (w, h) => `${w} wide, ${h} high in pixels`,
     stream: (w, h) => `Analysed stream ${w} × ${h} pixels`,
     rule: (n, s) => `At least ${n} pixels high (of a picture 640 wide) to be named, ${s} for vehicles.`,
-    gone: "The page was closed, or the box cannot be reached.",
+    gone: "The page was closed, or the gateway cannot be reached.",
   },
 };
 

@@ -12,7 +12,7 @@ BOX: dict[str, Wording] = {
         "hợp lệ: {cameras} camera, cấu hình {hash}",
     ),
     "config-doubtful": yellow(
-        "valid, but {count} doubtful: {first}",
+        "valid, with {count} doubtful settings: {first}",
         "hợp lệ, nhưng có {count} chỗ cần xem lại: {first}",
         "edge-agent check shows all of it",
         "chạy lệnh edge-agent check để xem tất cả",
@@ -20,7 +20,7 @@ BOX: dict[str, Wording] = {
     "secrets-unread": yellow(
         "password or key files cannot be read by this user: {first}",
         "tài khoản đang dùng không đọc được tệp mật khẩu hoặc tệp khóa: {first}",
-        "run it with sudo, then the cameras are asked as well",
+        "run it with sudo, to test the cameras as well",
         "chạy lại với sudo để kiểm tra được cả camera",
     ),
     # --- board and profile ---
@@ -52,11 +52,11 @@ BOX: dict[str, Wording] = {
     ),
     "kernel-off": yellow("{name} are off: {why}", "{name} đang tắt: {why}", "{fix}", "{fix}"),
     "watchdog-armed": green(
-        "{found} resets the box when it hangs for {timeout_s} s",
+        "{found} resets the gateway when it hangs for {timeout_s} s",
         "{found} sẽ khởi động lại thiết bị khi bị treo quá {timeout_s} giây",
     ),
     "watchdog-off": yellow(
-        "{found} is not armed; a box that hangs stays so",
+        "{found} is not armed; a gateway that hangs is not reset",
         "{found} chưa bật; thiết bị bị treo sẽ không tự khởi động lại",
         "run depot.yml again: it has systemd arm it, for {wanted_s} s",
         "chạy lại depot.yml để systemd bật với {wanted_s} giây",
@@ -64,17 +64,17 @@ BOX: dict[str, Wording] = {
     "watchdog-other": yellow(
         "{found} instead of {identity}, the board's own",
         "đang dùng {found}, không phải {identity} của bo mạch",
-        "a timer in software hangs with the kernel: take it out (lsmod | grep dog), start the box again",
+        "a timer in software hangs with the kernel: unload it (lsmod | grep dog) and restart the gateway",
         "watchdog bằng phần mềm sẽ treo cùng nhân Linux: gỡ ra (lsmod | grep dog), rồi khởi động lại "
         "thiết bị",
     ),
     "watchdog-missing": yellow(
         "there is no {device}, and the board has one ({identity})",
         "không thấy {device}, dù bo mạch có ({identity})",
-        "its driver is missing: install the board's own kernel, then start the box again",
+        "its driver is missing: install the board's own kernel, then restart the gateway",
         "thiếu trình điều khiển: cài nhân Linux của bo mạch, rồi khởi động lại thiết bị",
     ),
-    "watchdog-unknown": skipped("this machine does not tell", "máy này không cho biết"),
+    "watchdog-unknown": skipped("this machine does not report it", "máy này không cho biết"),
     # --- clock ---
     "clock-synced": green("right, set by {source}", "đúng giờ, đồng bộ từ {source}"),
     "clock-unsynced": yellow(
@@ -179,7 +179,7 @@ BOX: dict[str, Wording] = {
     "power-was-low": yellow(
         "good now, but there was undervoltage since the start",
         "hiện bình thường, nhưng đã từng sụt áp từ khi khởi động",
-        "use the board's own power supply and a short, thick cable, then start the box again",
+        "use the board's own power supply and a short, thick cable, then restart the gateway",
         "dùng đúng bộ nguồn của bo mạch, dây nguồn ngắn và to, rồi khởi động lại thiết bị",
     ),
     "supply-small": yellow(
@@ -188,7 +188,7 @@ BOX: dict[str, Wording] = {
         "use one of {supply}",
         "dùng bộ nguồn {supply}",
     ),
-    "power-unknown": skipped("this board does not tell", "bo mạch này không cho biết"),
+    "power-unknown": skipped("this board does not report it", "bo mạch này không cho biết"),
     # --- detector ---
     "detector-good": green(
         "{name}: {latency_ms:.0f} ms an inference, {possible:.0f} a second; {budget:.0f} wanted",
@@ -203,9 +203,9 @@ BOX: dict[str, Wording] = {
         "dùng bo mạch nhanh hơn",
     ),
     "detector-blind": red(
-        "{name} cannot see {labels}, which the configuration asks for ({users})",
+        "{name} does not detect {labels}, which the configuration uses ({users})",
         "{name} không nhận dạng được {labels}, trong khi cấu hình yêu cầu ({users})",
-        "set detector.model to auto or to a model that knows them; or take these labels out of "
+        "set detector.model to auto or to a model that knows them; or remove these labels from "
         "detector.labels and the rules",
         "đặt detector.model thành auto hoặc một mô hình nhận dạng được các nhãn này; hoặc bỏ chúng khỏi "
         "detector.labels và các quy tắc",
@@ -259,16 +259,16 @@ BOX: dict[str, Wording] = {
         "sudo systemctl restart edge-agent",
     ),
     # --- outbox ---
-    "outbox-empty": green("nothing waits", "không có sự kiện nào chờ gửi"),
+    "outbox-empty": green("no events are waiting", "không có sự kiện nào chờ gửi"),
     "outbox-waiting": yellow(
         "{depth} events wait to be sent",
         "{depth} sự kiện đang chờ gửi",
-        "they are kept, and go when the broker is there: see broker",
+        "they are kept, and sent when the broker is reachable: see broker",
         "sự kiện vẫn được lưu, sẽ gửi khi kết nối được máy chủ nhận tin: xem dòng broker (máy chủ nhận tin)",
     ),
-    "outbox-sending": green("{depth} events are on their way", "{depth} sự kiện đang được gửi"),
+    "outbox-sending": green("{depth} events are being sent", "{depth} sự kiện đang được gửi"),
     "outbox-shed": yellow(
-        "was full: {shed} events were given up since the agent started",
+        "was full: {shed} events were discarded since the agent started",
         "đã có lúc đầy: phải bỏ {shed} sự kiện từ khi phần mềm chạy",
         "the broker was away too long; see broker",
         "mất kết nối với máy chủ nhận tin quá lâu: xem dòng broker (máy chủ nhận tin)",
@@ -292,7 +292,7 @@ BOX: dict[str, Wording] = {
     "check-timeout": red(
         "no result within {limit_s:.0f} s",
         "sau {limit_s:.0f} giây chưa có kết quả",
-        "run it again; if it stays so, look at the box: disk, network, name server",
+        "run it again; if it stays so, check the gateway: disk, network, DNS server",
         "chạy lại; nếu vẫn vậy thì kiểm tra thiết bị: ổ đĩa, mạng, DNS",
     ),
     "check-failed": red(

@@ -15,7 +15,7 @@ _AGAIN, _AGAIN_VI = (
     "một phút sau chạy lại; nếu vẫn vậy thì báo trung tâm",
 )
 
-_RENEW = "have the centre renew it (role pki)"
+_RENEW = "the centre must renew it (role pki)"
 _RENEW_VI = "báo trung tâm gia hạn (role pki)"
 
 BROKER: dict[str, Wording] = {
@@ -25,7 +25,7 @@ BROKER: dict[str, Wording] = {
         "{file} có hiệu lực đến ngày {end}, còn {days} ngày",
     ),
     "certificate-ending": yellow(
-        "{file} ends on {end}, in {days} days: without it no broker lets this box in",
+        "{file} ends on {end}, in {days} days: without it no broker accepts this gateway",
         "{file} hết hạn ngày {end}, còn {days} ngày: sau đó máy chủ nhận tin không cho thiết bị này kết nối",
         _RENEW,
         _RENEW_VI,
@@ -34,7 +34,7 @@ BROKER: dict[str, Wording] = {
     "certificate-early": red(
         "{file} is not valid before {start}",
         "{file} chưa có hiệu lực; có hiệu lực từ ngày {start}",
-        "the clock of this box is right: tell the centre",
+        "the clock of this gateway is right: inform the centre",
         "giờ của thiết bị này đúng: báo trung tâm",
     ),
     "certificate-unjudged": skipped(
@@ -61,7 +61,7 @@ BROKER: dict[str, Wording] = {
     "broker-dns": red(
         "{text}",
         "{host}: DNS không tìm được địa chỉ của tên này",
-        f"{_UPLINK}; name server: resolvectl status",
+        f"{_UPLINK}; DNS server: resolvectl status",
         f"{_UPLINK_VI}; xem DNS: resolvectl status",
     ),
     "broker-refused": red(
@@ -83,7 +83,7 @@ BROKER: dict[str, Wording] = {
     "broker-server_not_yet_valid": red(
         "{text}",
         "{host}: chứng thư của máy chủ chưa có hiệu lực",
-        "the clock of this box is right: tell the centre",
+        "the clock of this gateway is right: inform the centre",
         "giờ của thiết bị này đúng: báo trung tâm",
     ),
     "broker-clock_not_set": yellow(
@@ -159,7 +159,7 @@ BROKER: dict[str, Wording] = {
         "chỉ ghi được vào chủ đề của chính thiết bị, không ghi được vào chủ đề khác",
     ),
     "rights-open": red(
-        "may write the topics of other boxes as well ({topic})",
+        "may also write the topics of other gateways ({topic})",
         "ghi được cả vào chủ đề của thiết bị khác ({topic})",
         "the broker's access list is too wide: tell the centre",
         "máy chủ nhận tin phân quyền quá rộng: báo trung tâm",
@@ -171,7 +171,7 @@ BROKER: dict[str, Wording] = {
         "máy chủ nhận tin đã phân quyền cho thiết bị này với đúng phường chưa? Hỏi trung tâm",
     ),
     "rights-silent": red(
-        "the broker lets it in, but does not say whether it may write",
+        "the broker accepts the connection, but does not report whether the gateway may write",
         "máy chủ nhận tin cho kết nối nhưng không trả lời có được ghi hay không",
         _AGAIN,
         _AGAIN_VI,
@@ -196,7 +196,7 @@ BROKER: dict[str, Wording] = {
         "máy chủ nhận tin đã phân quyền cho thiết bị này với đúng phường chưa? Hỏi trung tâm",
     ),
     "session-waits": red(
-        "the agent is not connected yet; its first attempt is to come (mqtt.spread_s)",
+        "the agent is not connected yet; it has not tried yet (mqtt.spread_s)",
         "phần mềm chưa kết nối; sắp thử lần đầu (mqtt.spread_s)",
         "run it again in a minute",
         "một phút sau chạy lại",
@@ -215,8 +215,8 @@ BROKER: dict[str, Wording] = {
     "delivery-unconfirmed": red(
         "the broker has the test event {event}, but the centre has not confirmed it within {took_s:.0f} s",
         "máy chủ nhận tin đã nhận sự kiện thử {event}, nhưng sau {took_s:.0f} giây trung tâm chưa xác nhận",
-        "tell the centre: does its ingest (edge-central) run, and does it take in this ward? Events stay on "
-        "this box until they are confirmed",
+        "tell the centre: does its ingest (edge-central) run, and is it configured for this ward? Events "
+        "stay on this gateway until they are confirmed",
         "hỏi trung tâm: chương trình nhận sự kiện (edge-central) có chạy không, có nhận phường này "
         "không? Sự kiện "
         "vẫn được lưu trên thiết bị cho đến khi trung tâm xác nhận",
@@ -231,10 +231,10 @@ BROKER: dict[str, Wording] = {
         "mqtt.delivery: confirmed",
     ),
     "delivery-no-subscriber": red(
-        "no program subscribes to this gateway's events at the broker: they stay on this box ({event})",
+        "no program subscribes to this gateway's events at the broker: they stay on this gateway ({event})",
         "không có chương trình nào đăng ký nhận sự kiện của thiết bị này: sự kiện nằm lại trên thiết bị "
         "({event})",
-        "tell the centre: its ingest does not run, or does not take in this ward",
+        "tell the centre: its ingest does not run, or is not configured for this ward",
         "báo trung tâm: chương trình nhận sự kiện không chạy, hoặc không nhận phường này",
     ),
     "delivery-refused": red(

@@ -23,12 +23,13 @@ CAMERAS: dict[str, Wording] = {
         "{codec} {width}x{height}, {rate:.3g} khung hình/giây",
     ),
     "camera-by-agent": green(
-        "by the running agent: {codec} {width}x{height}, {rate:.3g} pictures a second; not seen by itself",
+        "as the running agent reports: {codec} {width}x{height}, {rate:.3g} pictures a second; not tested by "
+        "doctor",
         "theo phần mềm đang chạy: {codec} {width}x{height}, {rate:.3g} khung hình/giây; lệnh này chưa "
         "xem được hình",
     ),
     "camera-held": green(
-        "the running agent has it, and it takes no second viewer: {codec} {width}x{height}, "
+        "the running agent uses it, and it accepts no second viewer: {codec} {width}x{height}, "
         "{rate:.3g} pictures a second",
         "phần mềm đang nhận hình, camera không cho thêm kết nối xem: {codec} {width}x{height}, "
         "{rate:.3g} khung hình/giây",
@@ -90,7 +91,7 @@ CAMERAS: dict[str, Wording] = {
         "đặt kiểu nén luồng phụ của camera là H.264",
     ),
     "camera-stalled": red(
-        "it connects, and then nothing comes",
+        "it connects, but sends no data",
         "kết nối được nhưng không có dữ liệu",
         "start the camera again; if it stays so, look at cable and network",
         "khởi động lại camera; nếu vẫn vậy thì kiểm tra cáp và mạng",
@@ -115,7 +116,7 @@ CAMERAS: dict[str, Wording] = {
         "dùng luồng phụ: rộng {advised_width} điểm ảnh là đủ, nhẹ hơn nhiều",
     ),
     "size-small": yellow(
-        "{width}x{height} is small: what is far away is not recognised",
+        "{width}x{height} is small: distant objects are not recognised",
         "{width}x{height} hơi nhỏ: không nhận dạng được người, phương tiện ở xa",
         "set the sub-stream to {advised_size} or more",
         "đặt kích thước luồng phụ từ {advised_size} trở lên",
@@ -167,7 +168,7 @@ CAMERAS: dict[str, Wording] = {
     "decode-many": yellow(
         f"{_SENT_EN}, {_MORE_EN}",
         f"{_SENT_VI}, {_MORE_VI}",
-        "set the sub-streams to fewer pictures a second, or move cameras to another box",
+        "set the sub-streams to fewer pictures a second, or move cameras to another gateway",
         "giảm số khung hình/giây của luồng phụ, hoặc chuyển bớt camera sang thiết bị khác",
     ),
     # --- the picture ---
@@ -184,13 +185,13 @@ CAMERAS: dict[str, Wording] = {
     "picture-dark": yellow(
         "very dark (brightness {mean:.0f}): nothing will be seen",
         "hình rất tối (độ sáng {mean:.0f}): sẽ không phát hiện được gì",
-        "by night: infrared lamp on, or a street lamp; by day: something lies over the lens",
+        "by night: infrared lamp on, or a street lamp; by day: something covers the lens",
         "ban đêm: bật đèn hồng ngoại hoặc đèn đường; ban ngày: kiểm tra ống kính có bị che không",
     ),
     "picture-empty": red(
-        "one colour, nothing to be seen in it",
+        "one colour, nothing is visible",
         "hình chỉ có một màu, không thấy gì",
-        "something lies over the lens, or its protective film is still on",
+        "something covers the lens, or its protective film is still on",
         "ống kính bị che, hoặc chưa bóc màng bảo vệ",
     ),
     "picture-blurred": yellow(
@@ -211,7 +212,7 @@ CAMERAS: dict[str, Wording] = {
         "kiểm tra camera; nếu cố ý xoay thì chạy: edge-agent relearn CAMERA",
     ),
     "main-trouble": yellow(
-        "its main stream, for clips, is not there: {reason}; clips come from the other",
+        "its main stream, for clips, is not available: {reason}; clips are made from the sub-stream",
         "không có luồng chính để lưu video: {reason}; video tạm lấy từ luồng phụ",
         "check clip.main_url, and how many viewers the camera allows",
         "kiểm tra clip.main_url và số kết nối xem tối đa của camera",

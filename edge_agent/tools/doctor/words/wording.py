@@ -117,7 +117,7 @@ REPORT: dict[str, dict[str, str]] = {
         "moment": "%Y-%m-%d %H:%M %Z",
         "clock": "the clock was not synchronised",
         "by": "By",
-        "box": "Box",
+        "box": "Gateway",
         "software": "Software",
         "configuration": "configuration",
         "results": "Results",
