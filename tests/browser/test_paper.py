@@ -18,9 +18,9 @@ from edge_agent.config import load
 from edge_agent.tools.doctor.check import CheckResult, Figure
 from edge_agent.tools.doctor.checks.cameras import CameraMeasurement
 from edge_agent.tools.doctor.checks.picture import jpeg
+from edge_agent.tools.doctor.command import document
 from edge_agent.tools.doctor.report import make_report
 from edge_agent.tools.doctor.run import Examination
-from edge_agent.tools.doctor.text import document
 from edge_agent.tools.doctor.words.wording import REPORT
 from edge_agent.wire import DoctorCamera
 from tests.testbed.agent import write_config

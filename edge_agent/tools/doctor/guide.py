@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge_agent.tools.doctor.text import MARKS
 from edge_agent.tools.doctor.words.box import BOX
 from edge_agent.tools.doctor.words.broker import BROKER
 from edge_agent.tools.doctor.words.cameras import CAMERAS
-from edge_agent.tools.doctor.words.wording import Wording
+from edge_agent.tools.doctor.words.wording import MARKS, Wording
 
 BEGIN, END = "<!-- made by python -m edge_agent.tools.doctor.guide -->", "<!-- until here -->"
 

@@ -27,9 +27,8 @@ from edge_agent.tools.doctor.check import CheckLevel, CheckResult
 from edge_agent.tools.doctor.checks.cameras import CODECS, CameraMeasurement
 from edge_agent.tools.doctor.checks.picture import jpeg
 from edge_agent.tools.doctor.run import Examination
-from edge_agent.tools.doctor.text import ACCEPTED, MARKS
 from edge_agent.tools.doctor.words import level_of, said_of, todo_of
-from edge_agent.tools.doctor.words.wording import REPORT, label_of
+from edge_agent.tools.doctor.words.wording import ACCEPTED, MARKS, REPORT, label_of
 from edge_agent.wire import Doctor
 
 PHOTO_SIDE = 1280

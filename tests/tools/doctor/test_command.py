@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from edge_agent.cli.main import main
 from edge_agent.config import load
-from edge_agent.tools.doctor.command import has_colours
+from edge_agent.tools.doctor.command import has_colours, lines
 from edge_agent.tools.doctor.report import KEPT
 from edge_agent.tools.doctor.run import DoctorEnvironment, examine
-from edge_agent.tools.doctor.text import lines
 from tests.testbed.agent import AgentProcess, write_config
 from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.open_python import open_python

@@ -98,6 +98,23 @@ _VI_PARTS = {
 }
 
 
+MARKS: dict[str, dict[CheckLevel, str]] = {
+    "en": {
+        CheckLevel.GREEN: "ok",
+        CheckLevel.YELLOW: "better",
+        CheckLevel.RED: "FAULT",
+        CheckLevel.SKIPPED: "-",
+    },
+    "vi": {
+        CheckLevel.GREEN: "tốt",
+        CheckLevel.YELLOW: "lưu ý",
+        CheckLevel.RED: "LỖI",
+        CheckLevel.SKIPPED: "-",
+    },
+}
+ACCEPTED = {"en": "accepted", "vi": "chấp nhận"}
+
+
 def label_of(check: str, lang: Lang) -> str:
     """``cam-2/picture`` is ``cam-2, hình ảnh``."""
     head, _, part = check.partition("/")
