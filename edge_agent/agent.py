@@ -26,7 +26,6 @@ from edge_agent.composition import (
     build_controls,
     build_detection,
     build_events,
-    build_health_sources,
     build_models,
     build_publisher,
     build_uplink,
@@ -38,12 +37,14 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.model import CameraState
 from edge_agent.core.state_file import make_folder
 from edge_agent.core.worker import Supervisor
+from edge_agent.host.board.platform import platform_lines
 from edge_agent.host.health.birth import make_birth
 from edge_agent.host.health.clock_sync import KernelSync, read_kernel_sync
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker, compact, next_interval_s
+from edge_agent.host.health.host_metrics import HostMetrics
 from edge_agent.host.local_api.control import ControlReply
 from edge_agent.host.local_api.status import StatusDocument, status_document
-from edge_agent.host.system.systemd import Systemd
+from edge_agent.host.system.systemd import FailedUnits, Systemd
 from edge_agent.outbox import EventOutbox
 from edge_agent.runtime.command_service import (
     CommandDependencies,
@@ -155,17 +156,40 @@ class Agent:
         )
 
     def _health_sources(self) -> HealthSources:
-        return build_health_sources(
-            self._base,
-            self._detection,
-            self._events,
-            self._uplink,
-            self._publisher,
-            self._collector,
-            self._models,
-            self._cameras,
-            self._controls,
-            self.commands,
+        base, events, uplink, controls = self._base, self._events, self._uplink, self._controls
+        profile, commands = base.settings.profile, self.commands
+        metrics = HostMetrics(
+            base.settings.state_dir,
+            base.clock,
+            base.sysroot,
+            boot_reason=base.boot.reason.value,
+            sensors=profile.thermal.sensors,
+            alarm_nodes=profile.alarm_nodes,
+        )
+        return HealthSources(
+            session=self._session,
+            clock=base.clock_sync.health,
+            clock_has_been_synced=base.has_been_synced,
+            box=metrics.read,
+            outbox=events.outbox.stats,
+            mqtt=self._publisher.health,
+            online=self._online,
+            detector=self._detection.detector.health,
+            cameras=self._cameras.statuses,
+            configuration=lambda: (*base.configuration.lines(), *commands.config_lines()),
+            config=commands.config,
+            storm=commands.storm,
+            collection=self._collector.health,
+            units=FailedUnits(base.clock, base.sysroot).lines,
+            thermal=controls.thermal.health,
+            uplink=uplink.control.health,
+            certificates=uplink.certificates.health,
+            update=controls.updates.health,
+            healing=controls.recovery.health,
+            model=self._models.health,
+            platform=tuple(platform_lines(profile, base.sysroot)),
+            evidence=events.store.health,
+            commands=commands.health,
         )
 
     def _make_tasks(self) -> tuple[PeriodicTask, ...]:

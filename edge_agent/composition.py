@@ -30,20 +30,15 @@ from edge_agent.core.overrides import Overrides
 from edge_agent.core.worker import Supervisor
 from edge_agent.events import EventFactory
 from edge_agent.host.board.boot import BootHistory
-from edge_agent.host.board.platform import platform_lines
 from edge_agent.host.health.camera_clock import FILE as CAMERA_CLOCKS
 from edge_agent.host.health.camera_clock import CameraClocks
 from edge_agent.host.health.camera_states import CameraStateFilter
 from edge_agent.host.health.clock_sync import ClockSync, KernelSync
-from edge_agent.host.health.heartbeat import HealthSources
-from edge_agent.host.health.host_metrics import HostMetrics
 from edge_agent.host.system.process import StartupPageRelease
-from edge_agent.host.system.systemd import FailedUnits
 from edge_agent.model_release.service import ModelService
 from edge_agent.model_release.store import ModelStore
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
-from edge_agent.runtime.command_service import CommandService
 from edge_agent.runtime.event_store import EventStore
 from edge_agent.runtime.reload import ConfigFallback, Configuration
 from edge_agent.uplink.usage import DataUsage
@@ -278,52 +273,4 @@ def build_controls(
         reports=CommissioningReports(base.current_settings, clock, factory, outbox),
         recovery=RecoveryControl(settings, publisher, clock, base.boot_id, factory, outbox, sysroot),
         startup_pages=StartupPageRelease(clock),
-    )
-
-
-def build_health_sources(
-    base: SharedParts,
-    detection: DetectionParts,
-    events: EventParts,
-    uplink: UplinkParts,
-    publisher: Publisher,
-    collector: Collector,
-    models: ModelService,
-    cameras: Cameras,
-    controls: ControlParts,
-    commands: CommandService,
-) -> HealthSources:
-    profile, sysroot = base.settings.profile, base.sysroot
-    metrics = HostMetrics(
-        base.settings.state_dir,
-        base.clock,
-        sysroot,
-        boot_reason=base.boot.reason.value,
-        sensors=profile.thermal.sensors,
-        alarm_nodes=profile.alarm_nodes,
-    )
-    return HealthSources(
-        session=lambda: publisher.session,
-        clock=base.clock_sync.health,
-        clock_has_been_synced=base.has_been_synced,
-        box=metrics.read,
-        outbox=events.outbox.stats,
-        mqtt=publisher.health,
-        online=lambda: publisher.online,
-        detector=detection.detector.health,
-        cameras=cameras.statuses,
-        configuration=lambda: (*base.configuration.lines(), *commands.config_lines()),
-        config=commands.config,
-        storm=commands.storm,
-        collection=collector.health,
-        units=FailedUnits(base.clock, sysroot).lines,
-        thermal=controls.thermal.health,
-        uplink=uplink.control.health,
-        certificates=uplink.certificates.health,
-        update=controls.updates.health,
-        healing=controls.recovery.health,
-        model=models.health,
-        platform=tuple(platform_lines(profile, sysroot)),
-        evidence=events.store.health,
-        commands=commands.health,
     )

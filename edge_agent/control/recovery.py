@@ -46,7 +46,7 @@ class RecoverableSession(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _RootRequest:
+class _PendingRequest:
     """A request to root that has no answer yet."""
 
     step: RecoveryStep
@@ -88,7 +88,7 @@ class RecoveryControl:
         self._saved_mono = now_mono
         # Which step waits for the witnesses, since when.
         self._probing: tuple[RecoveryStep, float] | None = None
-        self._pending: _RootRequest | None = None
+        self._pending: _PendingRequest | None = None
         self._health = HealingHealth()  # replaced, never changed
 
     def tick(self) -> None:
@@ -154,9 +154,9 @@ class RecoveryControl:
         except OSError as error:
             self._note(step, RecoveryOutcome.NO_ANSWER, f"cannot ask root: {error.strerror}", now_mono)
             return
-        self._pending = _RootRequest(step, now_mono, before)
+        self._pending = _PendingRequest(step, now_mono, before)
 
-    def _follow_root(self, pending: _RootRequest, now_mono: float) -> None:
+    def _follow_root(self, pending: _PendingRequest, now_mono: float) -> None:
         request, waited_s = self._requests[pending.step], now_mono - pending.at_mono
         answer = request.answer()
         if answer is not None and answer != pending.before:

@@ -59,7 +59,6 @@ class DataUsage:
         timezone: ZoneInfo,
         clock: Clock,
         clock_trusted: Callable[[], bool],
-        save_every_s: float = SAVE_EVERY_S,
         reset_day: int = 1,
     ) -> None:
         """``reset_day``: the day of the month on which a billing period begins."""
@@ -67,7 +66,6 @@ class DataUsage:
         self._timezone = timezone
         self._clock = clock
         self._clock_trusted = clock_trusted
-        self._save_every_s = save_every_s
         self._reset_day = reset_day
         self._saved_mono = clock.monotonic()
         self._lock = threading.Lock()  # protects what is below
@@ -110,7 +108,7 @@ class DataUsage:
             return period_use(self._period, now, self._reset_day, self._timezone)
 
     def save_if_due(self) -> None:
-        if self._clock.monotonic() - self._saved_mono >= self._save_every_s:
+        if self._clock.monotonic() - self._saved_mono >= SAVE_EVERY_S:
             self.save()
 
     def save(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,31 +25,20 @@ from edge_agent.config.model.settings import (
     SnapshotPolicy,
 )
 from edge_agent.core.model import CameraState, CameraStatus, Cause
+from tests.outbox.parts import HandClock
 
 TODAY = datetime(2026, 11, 24, 5, 3, 0, tzinfo=UTC)  # 12:03 in Thái Bình
 
 
-class FakeClock:
+class FakeClock(HandClock):
     """Monotonic time and wall time, moved apart by ``jump``."""
 
     def __init__(self, now: datetime = TODAY, mono: float = 1000.0) -> None:
-        self._now = now
-        self._mono = mono
-
-    def monotonic(self) -> float:
-        return self._mono
-
-    def now(self) -> datetime:
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Move both clocks forward."""
-        self._mono += seconds
-        self._now += timedelta(seconds=seconds)
+        super().__init__(mono, now)
 
     def jump(self, now: datetime) -> None:
         """Set the wall clock; monotonic time stays."""
-        self._now = now
+        self.wall = now
 
 
 def plant(sysroot: Path, files: Mapping[str, str | bytes]) -> Path:

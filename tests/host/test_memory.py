@@ -58,7 +58,7 @@ import av
 import cv2
 import numpy as np
 
-from edge_agent.host.system.process import let_go_of_clean_pages
+from edge_agent.host.system.process import release_clean_pages
 
 
 def kilobytes(key):
@@ -74,7 +74,7 @@ def work():
 
 before = work()
 mapped = kilobytes("Rss"), kilobytes("Anonymous")
-let_go_of_clean_pages()
+release_clean_pages()
 left = kilobytes("Rss"), kilobytes("Anonymous")
 assert work() == before
 print(*mapped, *left)
@@ -113,7 +113,7 @@ Anonymous:             0 kB
 
 def test_it_is_done_once_when_the_start_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, done = FakeClock(), []
-    monkeypatch.setattr(memory, "let_go_of_clean_pages", lambda: done.append(clock.monotonic()))
+    monkeypatch.setattr(memory, "release_clean_pages", lambda: done.append(clock.monotonic()))
     pages, begun = StartupPageRelease(clock), clock.monotonic()
     for _ in range(100):
         pages.tick()
@@ -125,4 +125,4 @@ def test_where_the_kernel_tells_nothing_nothing_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "SMAPS", tmp_path / "smaps")
-    memory.let_go_of_clean_pages()
+    memory.release_clean_pages()

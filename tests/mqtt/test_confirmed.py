@@ -3,7 +3,6 @@ it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from edge_agent.mqtt.publisher.delivery_confirmation import ResendLimits
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
+from tests.outbox.parts import picture
 from tests.testbed.ingest import Ingest, faults
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 from tests.testbed.publisher import make_publisher
@@ -40,11 +40,6 @@ def encode_loss(stamp: Stamp, loss: Loss) -> bytes:
 
 def draft(severity: Severity = Severity.INFO, media: Media | None = None) -> Draft:
     return Draft("cam-1", "object", severity, encode, media=media)
-
-
-def picture(name: str) -> Media:
-    payload = name.encode().ljust(9000, b".")
-    return Media(name, "e", "cam-1", hashlib.sha256(payload).hexdigest(), payload)
 
 
 class CountedOutbox(EventOutbox):
@@ -361,7 +356,7 @@ def test_pictures_are_bounded_by_what_waits_for_the_ingest_and_not_by_how_often_
     broker: Mosquitto, centre: Subscriber, tmp_path: Path, picture_bytes: int, sent: int
 ) -> None:
     with box_at(broker.port, tmp_path, picture_bytes=picture_bytes) as box:
-        stamps = [box.outbox.append(draft(media=picture(f"p{number}"))) for number in range(30)]
+        stamps = [box.outbox.append(draft(media=picture(f"p{number}", 9000))) for number in range(30)]
         centre.wait_for(lambda: len(centre.events()) == 30)
         confirm(centre, stamps[0], 30)
         centre.wait_for(lambda: len(pictures(centre)) == 4)  # none is confirmed yet: the centre may be dead
@@ -375,7 +370,7 @@ def test_pictures_that_went_down_with_the_broker_hold_up_no_others(
     broker: Mosquitto, centre: Subscriber, tmp_path: Path
 ) -> None:
     with box_at(broker.port, tmp_path) as box:
-        stamps = [box.outbox.append(draft(media=picture(f"lost-{number}"))) for number in range(4)]
+        stamps = [box.outbox.append(draft(media=picture(f"lost-{number}", 9000))) for number in range(4)]
         centre.wait_for(lambda: len(centre.events()) == 4)
         confirm(centre, stamps[-1], 4)
         centre.wait_for(lambda: len(pictures(centre)) == 4)  # the limit of unconfirmed pictures
@@ -397,7 +392,7 @@ def test_a_centre_that_is_back_gets_a_picture_with_its_first_word(
     broker: Mosquitto, centre: Subscriber, tmp_path: Path
 ) -> None:
     with box_at(broker.port, tmp_path, unanswered_pictures=2) as box:
-        stamps = [box.outbox.append(draft(media=picture(f"p{number}"))) for number in range(3)]
+        stamps = [box.outbox.append(draft(media=picture(f"p{number}", 9000))) for number in range(3)]
         centre.wait_for(lambda: len(centre.events()) == 3)
         confirm(centre, stamps[0], 2)
         centre.wait_for(lambda: len(pictures(centre)) == 2)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.delivery import Media, StoredEvent
+from edge_agent.core.delivery import StoredEvent
 from edge_agent.core.model import Severity
 from edge_agent.uplink.send_limiter import BURST_S, SendLimiter
 from tests.host.fakes import FakeClock
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
+from tests.outbox.parts import picture
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 
 
@@ -69,10 +70,6 @@ def test_a_picture_larger_than_the_burst_goes_and_is_paid_for_afterwards() -> No
     clock.advance(limiter.wait_s() or 0)
     assert limiter.allows_media()
     assert clock.monotonic() > 1000 + 45
-
-
-def picture(name: str) -> Media:
-    return Media(name, "event-1", "cam-1", "ab" * 32, b"\xff\xd8" + bytes(500))
 
 
 def test_what_the_budget_holds_back_stays_in_the_outbox_and_goes_when_the_period_is_over(

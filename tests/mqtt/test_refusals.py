@@ -8,17 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.delivery import Media
 from tests.mqtt.conftest import Gateway, MakeGateway, mqtt_settings
+from tests.outbox.parts import picture
 from tests.testbed.mosquitto import Mosquitto, wait_until
 from tests.testbed.strict_broker import StrictBroker
 
 NO_SUBSCRIBER = 0x10
 QUOTA = 0x97
-
-
-def picture(name: str) -> Media:
-    return Media(name, "dt-001/e1/1", "gate", "ab" * 32, b"\xff\xd8")
 
 
 def rests(box: Gateway, name: str) -> list[int]:

@@ -17,7 +17,8 @@ from edge_agent.core.delivery import StoredEvent
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
 from edge_agent.mqtt.tls.rotation import CertificateRotation, certificate_in_force
 from tests.mqtt.conftest import GATEWAY, TOPICS, Gateway, MakeGateway, ShiftedClock, mqtt_settings
-from tests.mqtt.test_with_outbox import draft, open_outbox
+from tests.mqtt.test_with_outbox import numbered
+from tests.outbox.parts import outbox_in
 from tests.testbed.mosquitto import (
     Certificate,
     Mosquitto,
@@ -133,7 +134,7 @@ def test_under_load_the_outbox_on_disk_loses_and_doubles_nothing_over_five_slots
     tls: Tls, fleet: Fleet, tmp_path: Path
 ) -> None:
     clock = ShiftedClock()
-    outbox = open_outbox(tmp_path / "outbox", clock)
+    outbox = outbox_in(tmp_path / "outbox", clock)
     outbox.open()
     with strict_broker(tmp_path, fleet.server, fleet.authority.cert) as (broker, centre):
         settings = settings_of(tls, broker.port)
@@ -145,7 +146,7 @@ def test_under_load_the_outbox_on_disk_loses_and_doubles_nothing_over_five_slots
 
         def flow() -> None:
             while not enough.wait(0.005):
-                sent.append(outbox.append(draft(len(sent))).sequence)
+                sent.append(outbox.append(numbered(len(sent))).sequence)
 
         load = threading.Thread(target=flow, name="load")
         load.start()

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
-from edge_agent.core.delivery import Draft, Loss, Media, Stamp
+from edge_agent.core.delivery import Draft, Media
 from edge_agent.core.model import Severity
-from edge_agent.outbox import EventOutbox
 from tests.mqtt.conftest import TOPICS, ShiftedClock, mqtt_settings
+from tests.outbox.parts import draft, outbox_in, picture
 from tests.testbed.mosquitto import Mosquitto, Subscriber, wait_until
 from tests.testbed.publisher import make_publisher
 
 
-def encode(stamp: Stamp) -> bytes:
-    return json.dumps({"sequence": stamp.sequence, "epoch": stamp.epoch}).encode()
-
-
-def encode_loss(stamp: Stamp, loss: Loss) -> bytes:
-    return encode(stamp)
-
-
-def draft(number: int, media: Media | None = None) -> Draft:
-    severity = Severity.ALARM if number % 10 == 0 else Severity.INFO
-    return Draft("cam-1", "object", severity, encode, media=media)
-
-
-def open_outbox(folder: Path, clock: ShiftedClock) -> EventOutbox:
-    return EventOutbox(folder, max_bytes=50_000_000, clock=clock, boot_id="boot", encode_loss=encode_loss)
+def numbered(number: int, media: Media | None = None) -> Draft:
+    """An event; every tenth is an alarm."""
+    return draft(severity=Severity.ALARM if number % 10 == 0 else Severity.INFO, media=media)
 
 
 def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_path: Path) -> None:
@@ -39,16 +26,16 @@ def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_p
         Subscriber(broker.port, "tb/v1/+/+/up/event/#", "tb/v1/+/+/up/media/#") as centre,
     ):
         for round_number in range(3):
-            with open_outbox(folder, clock) as outbox:
+            with outbox_in(folder, clock) as outbox:
                 publisher = make_publisher(mqtt_settings(broker.port), TOPICS, outbox, clock, tmp_path)
                 publisher.start()
                 for number in range(40):
-                    outbox.append(draft(number))
+                    outbox.append(numbered(number))
                 if round_number == 1:
                     broker.stop()
                     wait_until(lambda p=publisher: not p.online)  # type: ignore[misc]
                     for number in range(40):
-                        outbox.append(draft(number))
+                        outbox.append(numbered(number))
                     broker.start()
                     centre.wait_for(lambda: centre.subscriptions == 2)
                     clock.shift_s += 130
@@ -66,19 +53,18 @@ def test_every_event_arrives_once_in_one_epoch_over_restarts_of_both_sides(tmp_p
 
 def test_a_picture_follows_its_event(tmp_path: Path) -> None:
     clock = ShiftedClock()
-    jpeg = b"\xff\xd8" + bytes(1000)
-    sha256 = hashlib.sha256(jpeg).hexdigest()
+    photo = picture("m-1")
     with (
         Mosquitto(tmp_path) as broker,
         Subscriber(broker.port) as centre,
-        open_outbox(tmp_path / "state", clock) as outbox,
+        outbox_in(tmp_path / "state", clock) as outbox,
     ):
         publisher = make_publisher(mqtt_settings(broker.port), TOPICS, outbox, clock, tmp_path)
         publisher.start()
-        outbox.append(draft(1, Media("m-1", "e-1", "cam-1", sha256, jpeg)))
+        outbox.append(numbered(1, photo))
         centre.wait_for(lambda: bool(centre.on("/up/media/m-1")))
         wait_until(lambda: outbox.stats().media_depth == 0)
         assert len(centre.events()) == 1
-        assert centre.on("/up/media/m-1")[0].payload == jpeg
+        assert centre.on("/up/media/m-1")[0].payload == photo.payload
         publisher.stop()
         assert publisher.join(5)

@@ -90,6 +90,11 @@ def sequences(outbox: EventOutbox, limit: int = 100_000) -> list[int]:
     return [event.sequence for event in outbox.pending(limit)]
 
 
+def texts(outbox: EventOutbox) -> list[str]:
+    """Return the texts of the waiting events."""
+    return [json.loads(event.payload)["text"] for event in outbox.pending(100)]
+
+
 def deliver_all(outbox: EventOutbox) -> list[tuple[int, str]]:
     """Deliver all events as a publisher with a window of 20; return their keys in this order."""
     keys = []

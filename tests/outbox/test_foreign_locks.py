@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.sqlite import database
-from tests.outbox.parts import HandClock, draft, outbox_in
+from tests.outbox.parts import HandClock, draft, outbox_in, texts
 
 
 @contextmanager
@@ -24,10 +22,6 @@ def another_program(folder: Path, statement: str) -> Iterator[sqlite3.Connection
         db.execute(statement)
         db.execute("SELECT count(*) FROM event").fetchall()
         yield db
-
-
-def texts(outbox: EventOutbox) -> list[str]:
-    return [json.loads(event.payload)["text"] for event in outbox.pending(100)]
 
 
 def test_an_append_waits_for_a_lock_of_more_than_a_second(tmp_path: Path) -> None:

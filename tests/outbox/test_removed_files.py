@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from edge_agent.outbox import EventOutbox
 from edge_agent.outbox.failover import RETRY_DISK_S
 from edge_agent.outbox.writer import CHECK_FILES_S
-from tests.outbox.parts import HandClock, draft, outbox_in, picture
+from tests.outbox.parts import HandClock, draft, outbox_in, picture, texts
 
 
 def remove(*names: str) -> Callable[[Path], None]:
@@ -28,10 +27,6 @@ def put_another_database_there(folder: Path) -> None:
         outbox.append(draft("of another gateway"))
     remove("outbox.db", "outbox.db-wal", "outbox.db-shm")(folder)
     shutil.copy(folder.with_name("other") / "outbox.db", folder)
-
-
-def texts(outbox: EventOutbox) -> list[str]:
-    return [json.loads(event.payload)["text"] for event in outbox.pending(100)]
 
 
 def after_a_power_cut(folder: Path) -> EventOutbox:

@@ -34,7 +34,7 @@ def status_text(document: StatusDocument, lang: Lang = "en") -> str:
     text, beat = _Text(document, lang), document.heartbeat
     ward = document.ward_name or document.ward
     head = text.say("head", gateway=document.gateway, name=document.name, ward=ward, version=beat.version)
-    return "\n".join([head, *text.wrong(), *text.parts(), *text.cameras()])
+    return "\n".join([head, *text.problems(), *text.parts(), *text.cameras()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Text:
     def named(self, group: str, word: str) -> str:
         return named(STATUS, group, word, self.lang)
 
-    def wrong(self) -> Iterator[str]:
+    def problems(self) -> Iterator[str]:
         """The agent's problems; a line without a code is in English."""
         beat = self.document.heartbeat
         if not beat.degraded:

@@ -202,10 +202,10 @@ class StartupPageRelease:
         """Release the pages when it is time. Call about once a second."""
         if self._due_mono is not None and self._clock.monotonic() >= self._due_mono:
             self._due_mono = None
-            let_go_of_clean_pages()
+            release_clean_pages()
 
 
-def let_go_of_clean_pages() -> None:
+def release_clean_pages() -> None:
     """Release the pages of files that this process only reads; they are loaded again when they are used.
 
     Does nothing where the kernel or the C library cannot do it."""

@@ -128,7 +128,6 @@ class CertificateRotation:
         gateway: str,
         state_dir: Path | None = None,
         clock_trusted: Callable[[], bool] = lambda: True,
-        uniform: Callable[[float, float], float] = random.uniform,
         idle_within_s: float = IDLE_WITHIN_S,
     ) -> None:
         self.notice: str | None = None  # why the next slot is not in force, one sentence for people
@@ -136,7 +135,6 @@ class CertificateRotation:
         self._gateway = gateway
         self._record_file = None if state_dir is None else state_dir / PROVEN_FILE
         self._clock_trusted = clock_trusted
-        self._uniform = uniform
         self._idle_within_s = idle_within_s
         record = None if self._record_file is None else read_record(self._record_file, ProvenCertificate)
         self._proven = "" if record is None else record.proven
@@ -245,7 +243,7 @@ class CertificateRotation:
             log.warning("mqtt: %s; the old one stays in force", self.notice)
             return
         self._usable = True
-        self._due_mono = now_mono + self._uniform(0.0, SPREADS * self._first.spread_s)
+        self._due_mono = now_mono + random.uniform(0.0, SPREADS * self._first.spread_s)
         in_s = self._due_mono - now_mono
         log.info("mqtt: there is a next certificate, it is tried in %.0f s", in_s)
 
