@@ -29,7 +29,7 @@ gateway: {{id: {GATEWAY}, ward: {WARD}, name: Demo}}
 state_dir: {json.dumps(str((folder / "state").resolve()))}
 heartbeat_s: 5
 mqtt:
-  brokers: [mqtt://127.0.0.1:{port or 9}]      # 9 is the discard port: nobody answers
+  brokers: [mqtt://127.0.0.1:{port or 9}]      # 9 is the discard port: no program answers
   root: {ROOT}
   spread_s: 0
 detector: {{model: {json.dumps(model)}, labels: [person, bicycle, motorcycle, car, bus, truck]}}

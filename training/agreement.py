@@ -149,7 +149,7 @@ def read_seen(frame: Frame, folder: Path) -> Seen | None:
 
 
 def read_all(frames: Sequence[Frame], folder: Path) -> dict[str, list[Found]]:
-    """By file of the frame. Standing objects have voted. Raises DataError."""
+    """Return the findings of each frame by its file, after the vote of standing objects. Raises DataError."""
     out = {}
     for frame in frames:
         seen = read_seen(frame, folder)
@@ -248,7 +248,7 @@ def _lines(frame: Frame, found: Iterable[Found], answers: dict[Member, int | Non
 
 
 def counts(found: Iterable[Found]) -> str:
-    """In words: how many of each class."""
+    """Return a text with the number of objects of each class."""
     kinds = [one.kind for one in found]
     agreed = ", ".join(f"{kinds.count(n)} {name}" for n, name in enumerate(CLASSES))
     return f"{agreed}; {kinds.count(None)} asked; {kinds.count(IGNORE)} ignored"

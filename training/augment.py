@@ -54,7 +54,7 @@ def window(
 
 
 def _scales(box: Floats, width: int, size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Of x and y, so that the picture is as wide as the window at least."""
+    """Return the scales of x and y, so that the picture is at least as wide as the window."""
     if rng.random() < AS_A_WHOLE:
         scale = float(np.exp(rng.uniform(*np.log(WHOLE_WIDTH))) / width)
     else:

@@ -33,7 +33,7 @@ def model_card(
     result: Result,
     loose: Result,
 ) -> str:
-    """Markdown."""
+    """Return the model card as Markdown."""
     parts = [
         _about(subject),
         _data(train, held, sources),

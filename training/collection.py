@@ -51,7 +51,7 @@ class Row:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """By file, each picture once. Raises DataError."""
+    """Read the rows by file, each picture once. Raises DataError."""
     path = folder / "manifest.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -120,7 +120,7 @@ def _fault(folder: Path, row: Row) -> str:
 
 
 def frames(folder: Path, rows: Sequence[Row], labels: Path) -> list[Frame]:
-    """In the order of cameras and time. ``labels``: the folder of their labels."""
+    """Return the frames in the order of cameras and time. ``labels``: the folder of their labels."""
     return list(_frames(folder, rows, labels))
 
 

@@ -36,7 +36,7 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """Of one class at one place."""
+    """The figures of one class at one place."""
 
     place: str
     kind: str
@@ -71,7 +71,7 @@ def detector(path: Path) -> Detect:
 def compare(
     candidate: Detect, in_force: Detect, items: Sequence[Item], sources: dict[str, Source], threshold: float
 ) -> list[Figure]:
-    """By place and class, and both together."""
+    """Compare by place, by class, and by both together."""
     results = [evaluate(detect, items, sources, threshold) for detect in (candidate, in_force)]
     pictures = Counter(item.place for item in items)
     return [
@@ -148,7 +148,7 @@ def _more_false(figure: Figure) -> str:
 
 
 def table(figures: Sequence[Figure]) -> list[str]:
-    """Markdown."""
+    """Return the comparison as Markdown."""
     lines = [
         "| place | class | objects | F1 | in force | recall | in force | precision | in force "
         "| false a picture | in force |",

@@ -59,14 +59,14 @@ class Item:
     """Labels of all classes, the set's own and a teacher's; None: only the set's own."""
 
     def image(self) -> Image:
-        """Raises DataError."""
+        """Read the picture. Raises DataError."""
         found = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
         if found is None:
             raise DataError(f"{self.path} is no picture that OpenCV can read")
         return np.asarray(found, np.uint8)
 
     def boxes(self, width: int, height: int) -> Boxes:
-        """In pixels of a picture of that size. Raises DataError."""
+        """Read the boxes in pixels of a picture of that size. Raises DataError."""
         path = self.taught or self.path.parents[1] / "labels" / f"{self.path.stem}.txt"
         try:
             lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
@@ -83,7 +83,7 @@ class Item:
 
 
 def read_sources(path: Path = SOURCES) -> dict[str, Source]:
-    """By name of the set."""
+    """Read the sources by name of the set."""
     return {name: Source(**keys) for name, keys in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
 
 

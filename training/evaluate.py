@@ -22,7 +22,7 @@ Detect = Callable[[Image, float], Floats]
 
 @dataclass
 class Counted:
-    """Of one class in one group of pictures."""
+    """The counts of one class in one group of pictures."""
 
     objects: int = 0
     scores: list[float] = field(default_factory=list)  # of the detections
@@ -98,7 +98,7 @@ def _truth(item: Item, image: Image) -> Boxes:
 
 @dataclass(frozen=True)
 class _Counting:
-    """Of one picture."""
+    """Counts the detections of one picture."""
 
     truth: Boxes
     width: int
@@ -178,5 +178,5 @@ def _overlaps(box: Floats, others: Floats) -> Floats:
 
 
 def _longer(boxes: Floats) -> Floats:
-    """Of the two edges of each box."""
+    """Return the longer of the two edges of each box."""
     return np.asarray(np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]), np.float32)

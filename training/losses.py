@@ -28,7 +28,7 @@ BOX_WEIGHT = 2.0
 
 @dataclass(frozen=True)
 class Truth:
-    """Of one picture of a batch."""
+    """The labels of one picture of a batch."""
 
     boxes: Tensor  # [n, 5]: x1, y1, x2, y2 in pixels, class
     unlabelled: Sequence[tuple[int, float, float]] = ()

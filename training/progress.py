@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Progress:
-    """Of one step."""
+    """The progress of one step."""
 
     def __init__(self, step: str) -> None:
         self._step = step

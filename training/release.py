@@ -80,7 +80,7 @@ def _manifest(candidate: Candidate, name: str, folder: Path) -> ModelManifest:
 
 
 def card(candidate: Candidate, name: str) -> str:
-    """Markdown."""
+    """Return the card of the release as Markdown."""
     parts = [
         _about(candidate, name),
         _data(candidate),

@@ -58,7 +58,7 @@ class Pictures:
     """Draws training windows. Pictures stay encoded in memory; 4,000 of them take about 700 MB."""
 
     def __init__(self, items: Sequence[Item], sources: dict[str, Source]) -> None:
-        """Raises DataError without training data."""
+        """Read the training data. Raises DataError if there is none."""
         if not items:
             raise DataError("there is no picture to train on")
         self._items = items
@@ -150,7 +150,7 @@ class Training:
         fresh.replace(path)
 
     def load(self, path: Path) -> None:
-        """Raises DataError for the file of another plan, and for a file that is not a checkpoint."""
+        """Load a state. Raises DataError for the file of another plan, or a file that is not a checkpoint."""
         with checkpoint(path) as kept:
             if kept["plan"] != self.plan.__dict__:
                 raise DataError(

@@ -18,7 +18,7 @@ LANES: Mapping[str, tuple[int, ...]] = {
     "nearer, far lane": (57, 110, 188, 233, 300, 328, 360, 492, 605, 655, 707, 725),
     "nearer, near lane": (80, 255, 270, 295, 328, 392, 468, 718),
 }
-"""By lane: when, in frames of the clip, the middle of a vehicle passes the gate."""
+"""Frames of the clip in which the middle of a vehicle passes the gate, by lane."""
 WITHIN = 20  # frames; a banner in the picture hides vehicles of the far lane at the gate
 SPLIT_AWAY, SPLIT_NEARER = 0.58, 0.37  # x at the one gate and y at the other between the two lanes
 
@@ -39,7 +39,7 @@ class GateCounter:
                 self._before[track.id] = track.box
 
     def result(self) -> dict[str, tuple[int, int, int]]:
-        """By lane: vehicles that passed, those counted, and wrong counts (twice, or without a vehicle)."""
+        """Return by lane: passed vehicles, counted ones, and wrong counts (twice, or without a vehicle)."""
         return {lane: self._lane_result(lane) for lane in LANES}
 
     def _lane_result(self, lane: str) -> tuple[int, int, int]:
