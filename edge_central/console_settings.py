@@ -52,15 +52,15 @@ class Console:
     proxies: Annotated[
         tuple[IPv4Network | IPv6Network, ...],
         Key(
-            "reverse proxies that speak TLS: their X-Forwarded-For and X-Forwarded-Proto are believed, "
-            "nobody else's",
+            "reverse proxies with TLS: X-Forwarded-For and X-Forwarded-Proto are trusted from these addresses "
+            "only",
             ListOf(AddressOrNetwork(), "addresses", most=16, unique=True),
         ),
     ] = ()
     idle_s: Annotated[
         float,
         Key(
-            "a session that nobody uses ends after this",
+            "a session that is not used ends after this",
             Number(5, 1440, "minutes"),
             key="idle_min",
             default=60.0,

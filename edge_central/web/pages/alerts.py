@@ -93,7 +93,7 @@ def take_over(visit: UserRequestContext) -> Response:
     number = visit.number("id")
     with visit.writing() as connection:
         if not incident_log.take_over(connection, visit.author, visit.scope, number):
-            raise Conflict("somebody else has taken this shift over")
+            raise Conflict("another user has taken over this shift")
     return visit.redirect("/handover")
 
 
