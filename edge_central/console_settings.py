@@ -52,8 +52,8 @@ class Console:
     proxies: Annotated[
         tuple[IPv4Network | IPv6Network, ...],
         Key(
-            "reverse proxies with TLS: X-Forwarded-For and X-Forwarded-Proto are trusted from these addresses "
-            "only",
+            "reverse proxies with TLS: X-Forwarded-For and X-Forwarded-Proto are trusted from these "
+            "addresses only",
             ListOf(AddressOrNetwork(), "addresses", most=16, unique=True),
         ),
     ] = ()
