@@ -112,3 +112,8 @@ def test_the_time_comes_from_the_inventorys_sources_and_is_not_served(site: Prov
     assert {"port 0", "cmdport 0", "rtcsync"} <= set(lines)
     assert site.box.run("systemctl is-enabled chrony") == "enabled"
     assert site.box.run("readlink /etc/localtime") == "/usr/share/zoneinfo/Asia/Ho_Chi_Minh"
+
+
+def test_the_box_has_the_manual_of_its_release(site: Provisioning) -> None:
+    assert site.box.run("man -w edge-agent-status").endswith("man1/edge-agent-status.1")
+    assert "status" in site.box.run("cat /usr/local/share/bash-completion/completions/edge-agent")
