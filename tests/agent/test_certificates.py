@@ -19,7 +19,7 @@ from edge_agent.host.health.degraded import certificate_lines
 from tests.events.parts import maker, valid
 from tests.host.fakes import FakeClock, settings
 from tests.testbed.agent import AgentProcess, wait_until, write_config
-from tests.testbed.gears import Told
+from tests.testbed.gears import EventCollector
 from tests.testbed.mosquitto import Authority, Certificate, Mosquitto
 from tests.testbed.tls_folder import Tls, strict_broker
 
@@ -40,7 +40,7 @@ class Watched:
     """The watch with real files and a fake clock."""
 
     def __init__(self, folder: Path, synced: bool = True) -> None:
-        self.clock, self.told, self.tls = FakeClock(), Told(), Tls(folder / "tls")
+        self.clock, self.collected, self.tls = FakeClock(), EventCollector(), Tls(folder / "tls")
         self.folder, self.synced = folder, synced
         self.start()
 
@@ -50,7 +50,7 @@ class Watched:
         whole = replace(settings(self.folder), mqtt=load(config).mqtt) if self.certified else None
         sync = ClockSync(self.folder / "clock.json", self.clock, "boot", kernel=self._kernel)
         if whole is not None:
-            self.watch = CertificateWatch(whole, self.clock, sync, maker(), self.told)
+            self.watch = CertificateWatch(whole, self.clock, sync, maker(), self.collected)
 
     @property
     def certified(self) -> bool:
@@ -65,10 +65,10 @@ class Watched:
 
     def after(self, **time: float) -> list[dict[str, Any]]:
         """Events after some time has passed."""
-        before = len(self.told.events)
+        before = len(self.collected.events)
         self.clock.advance(timedelta(**time).total_seconds())
         self.watch.tick()
-        return [dict(event) for event in self.told.events[before:]]
+        return [dict(event) for event in self.collected.events[before:]]
 
     def lines(self) -> list[str]:
         return list(certificate_lines(self.watch.health()))
@@ -91,12 +91,12 @@ def test_from_30_days_on_it_is_told_once_a_day_and_from_7_days_on_as_an_alarm(
     box.start()  # a restart neither ends nor repeats the event
     assert box.after(hours=1) == []
     days = [box.after(hours=24) for _ in range(33)]
-    told = [event for day in days for event in day]
-    assert len(told) == 33, "once a day"
-    assert {event["data"]["event_id"] for event in told} == {start["data"]["event_id"]}
-    assert [event["severitytext"] for event in told].index("ERROR") == 22
-    assert [event["data"]["days_left"] for event in told[21:23]] == [7, 6]
-    assert told[-1]["data"]["why"].startswith("the gateway's certificate expired on 2026-12-26")
+    collected = [event for day in days for event in day]
+    assert len(collected) == 33, "once a day"
+    assert {event["data"]["event_id"] for event in collected} == {start["data"]["event_id"]}
+    assert [event["severitytext"] for event in collected].index("ERROR") == 22
+    assert [event["data"]["days_left"] for event in collected[21:23]] == [7, 6]
+    assert collected[-1]["data"]["why"].startswith("the gateway's certificate expired on 2026-12-26")
     assert box.lines() == ["broker: the certificate has expired, 4 days ago: have the centre renew it"]
 
     box.tls.put(authority.issue("dt-001"))  # in the next slot: not in force, so the event goes on
@@ -107,7 +107,7 @@ def test_from_30_days_on_it_is_told_once_a_day_and_from_7_days_on_as_an_alarm(
     assert over["data"]["started_at"] == start["data"]["started_at"]
     assert over["severitytext"] == "INFO"
     assert box.lines() == []
-    for event in box.told.events:
+    for event in box.collected.events:
         valid(json.dumps(event).encode())
 
 
@@ -125,8 +125,8 @@ def test_a_ca_that_ends_is_told_of_too(tmp_path: Path) -> None:
     end = box.clock.now() + timedelta(days=3)
     old = Authority(tmp_path, valid=until(end))
     box.have(old.issue("dt-001", valid=until(end + timedelta(days=700))), old.cert)
-    (told,) = box.after(seconds=1)
-    assert (told["data"]["certificate"], told["severitytext"]) == ("ca", "ERROR")
+    (collected,) = box.after(seconds=1)
+    assert (collected["data"]["certificate"], collected["severitytext"]) == ("ca", "ERROR")
     assert box.lines() == ["broker: the CA certificate ends in 2 days: have the centre renew it"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config.model.settings import GearChoice
-from tests.testbed.gears import Told, watch
+from tests.testbed.gears import EventCollector, watch
 from tests.testbed.walker import walking_clip
 
 GATE: dict[str, object] = {
@@ -19,14 +19,14 @@ GATE: dict[str, object] = {
 }
 
 
-def started(told: Told) -> list[tuple[str, float]]:
+def started(collected: EventCollector) -> list[tuple[str, float]]:
     """Kind, label and zone of each first event, and its time."""
     return [
         (
             f"{event['type']} {event['data']['label']} {event['data'].get('zone')}",
             datetime.fromisoformat(event["time"]).timestamp(),
         )
-        for event in told.objects("start")
+        for event in collected.objects("start")
     ]
 
 
@@ -39,11 +39,11 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_both_gears_tell_the_same_objects_at_the_same_times(visit: Path, tmp_path: Path) -> None:
     full = watch(tmp_path, visit, GearChoice.FULL, more=GATE)
     auto = watch(tmp_path, visit, GearChoice.AUTO, more=GATE)
-    assert {what.split(" ")[-1] for what, _ in started(full.told)} == {"gate", "None"}
-    assert [label for label, _ in started(auto.told)] == [label for label, _ in started(full.told)]
-    for (_, there), (_, here) in zip(started(full.told), started(auto.told), strict=True):
+    assert {what.split(" ")[-1] for what, _ in started(full.collected)} == {"gate", "None"}
+    assert [label for label, _ in started(auto.collected)] == [label for label, _ in started(full.collected)]
+    for (_, there), (_, here) in zip(started(full.collected), started(auto.collected), strict=True):
         assert here == pytest.approx(there, abs=0.5)
-    assert len(auto.told.objects("end")) == len(full.told.objects("end"))
+    assert len(auto.collected.objects("end")) == len(full.collected.objects("end"))
     assert auto.site.mode_control.stats.wake_ups == 1
     assert auto.decoded < 0.7 * full.decoded
 
@@ -51,7 +51,7 @@ def test_both_gears_tell_the_same_objects_at_the_same_times(visit: Path, tmp_pat
 def test_a_quiet_camera_decodes_keyframes_only(tmp_path: Path) -> None:
     clip = walking_clip(tmp_path / "quiet.mp4", empty_s=30, walk_s=0, tail_s=0)
     quiet = watch(tmp_path, clip, GearChoice.AUTO)
-    assert quiet.told.objects() == []
+    assert quiet.collected.objects() == []
     assert quiet.site.mode_control.stats.wake_ups == 0
     assert quiet.site.mode_control.stats.idle_s >= 20
     assert quiet.decoded < 100

@@ -24,7 +24,7 @@ from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.mqtt.conftest import gateway as gateway
 from tests.systemd.test_heal import EDGE_HEAL, Root
 from tests.testbed.agent import write_config
-from tests.testbed.gears import Told
+from tests.testbed.gears import EventCollector
 from tests.testbed.mosquitto import Mosquitto, wait_until
 
 
@@ -60,7 +60,7 @@ class Box:
     def __init__(self, folder: Path, *, root_there: bool = True) -> None:
         self.root, self.root_there = Root(folder / "root"), root_there
         self.settings = settings(folder)
-        self.clock, self.session, self.told = FakeClock(), Session(), Told()
+        self.clock, self.session, self.collected = FakeClock(), Session(), EventCollector()
         self.witnesses, self.up_s = Answering(), 48 * HOUR_S
         self.start("boot-1")
         self.wait(0.1)
@@ -72,7 +72,7 @@ class Box:
             self.clock,
             boot_id,
             maker(),
-            self.told,
+            self.collected,
             self.root.folder,
             self.witnesses,
         )
@@ -100,7 +100,7 @@ class Box:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return self.told.events
+        return self.collected.events
 
 
 def settings(folder: Path, healing: dict[str, float] | None = None) -> Settings:
@@ -154,9 +154,9 @@ def test_root_reboots_once_a_day_however_often_the_agent_asks(box: Box, tmp_path
     box.start("boot-1")
     box.up_s, box.session.online = 0.0, False
     box.wait(31)
-    told = [outcome for outcome, _ in box.tried("reboot")]
-    assert told[0] == "refused", "the box had been up for less than a day"
-    assert box.root.done == ["--no-block reboot"] * told.count("done")
+    collected = [outcome for outcome, _ in box.tried("reboot")]
+    assert collected[0] == "refused", "the box had been up for less than a day"
+    assert box.root.done == ["--no-block reboot"] * collected.count("done")
     assert box.root.done, "and then it was"
 
 
@@ -236,8 +236,10 @@ def test_a_real_broker_that_is_stopped_and_one_that_takes_its_place(
         with gateway(mqtt_settings(first.port, second.port)) as site:
             alone = settings(tmp_path)
             alone = replace(alone, mqtt=replace(alone.mqtt, brokers=mqtt_settings(first.port).brokers))
-            told = Told()
-            control = RecoveryControl(alone, site.publisher, site.clock, "boot-1", maker(), told, tmp_path)
+            collected = EventCollector()
+            control = RecoveryControl(
+                alone, site.publisher, site.clock, "boot-1", maker(), collected, tmp_path
+            )
 
             def until(true: Callable[[], object]) -> None:
                 """A clock that moves two minutes every hundredth of a second."""
@@ -259,8 +261,8 @@ def test_a_real_broker_that_is_stopped_and_one_that_takes_its_place(
             assert held()[0].step == "reset"
             assert held()[0].detail == f"the network is well: 127.0.0.1:{first.port} answers", "it refuses"
             second.start()
-            until(lambda: told.events)
-            data = told.events[0]["data"]
+            until(lambda: collected.events)
+            data = collected.events[0]["data"]
             assert data["tried"][0]["step"] == "reconnect"
             assert data["without_s"] > 4 * HOUR_S
 

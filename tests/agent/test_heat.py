@@ -25,7 +25,7 @@ from tests.events.parts import GATEWAY, maker, valid
 from tests.host.fakes import PI_4, FakeClock, plant
 from tests.outbox.parts import outbox_in
 from tests.testbed.agent import file_camera, wait_until, write_config
-from tests.testbed.gears import Told
+from tests.testbed.gears import EventCollector
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 ZONE = "sys/class/thermal/thermal_zone0/temp"
@@ -42,8 +42,8 @@ class Box:
 
     def __init__(self, sysroot: Path, thermal: Thermal = THERMAL) -> None:
         self.sysroot = plant(sysroot, PI_4)
-        self.clock, self.allowance, self.told = FakeClock(), WorkloadLimiter(), Told()
-        self.control = ThermalControl(thermal, self.allowance, self.clock, maker(), self.told, sysroot)
+        self.clock, self.allowance, self.collected = FakeClock(), WorkloadLimiter(), EventCollector()
+        self.control = ThermalControl(thermal, self.allowance, self.clock, maker(), self.collected, sysroot)
 
     def at(self, celsius: float | None, seconds: int = 3) -> ThermalHealth:
         if celsius is None:
@@ -60,7 +60,7 @@ class Box:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return [event["data"] for event in self.told.events]
+        return [event["data"] for event in self.collected.events]
 
 
 def test_from_45_to_90_degrees_and_back_each_step_is_allowed_shown_and_told(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_from_45_to_90_degrees_and_back_each_step_is_allowed_shown_and_told(tmp_
         (1, 68, half),
         (0, 63, WorkloadLimits()),
     ]
-    told = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
-    assert told == [
+    collected = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
+    assert collected == [
         ("start", 0, 1, None),
         ("update", 1, 2, None),
         ("update", 2, 3, None),
@@ -92,11 +92,11 @@ def test_from_45_to_90_degrees_and_back_each_step_is_allowed_shown_and_told(tmp_
         ("end", 1, 0, "over"),
     ]
     assert len({e["event_id"] for e in box.events}) == 1
-    assert [event["severitytext"] for event in box.told.events] == ["WARN"] * 3 + ["INFO"] * 3
-    assert {event["subject"] for event in box.told.events} == {"gateway"}
+    assert [event["severitytext"] for event in box.collected.events] == ["WARN"] * 3 + ["INFO"] * 3
+    assert {event["subject"] for event in box.collected.events} == {"gateway"}
     assert box.events[2]["temperature_c"] == 80.0
     assert box.events[2]["limits"] == {"inference_share": 0.5, "fps_share": 0.5, "keyframes_only": True}
-    for event in box.told.events:
+    for event in box.collected.events:
         valid(json.dumps(event).encode())
 
 
@@ -209,14 +209,14 @@ def test_an_agent_that_gets_hot_does_less_and_everything_again_when_it_is_cool(
             heat(sysroot, 45)
             wait_for("all pictures again", lambda _, cam: cam["analysed_fps"] > 0.75 * fps)
             again = beat(settings)
-        told = [e for e in subscriber.on("/up/event/gateway") if b".thermal.v1" in e.payload]
+        collected = [e for e in subscriber.on("/up/event/gateway") if b".thermal.v1" in e.payload]
     assert hot <= 3 + 0.25 * took_s, "a quarter of one a second, and what was saved or under way"
     assert shown["thermal"]["step"] == 3
     assert any(line.startswith("hot: keyframes only since") for line in shown["degraded"])
     assert shown["cameras"]["cam-1"]["state"] == "online"
     assert (again["thermal"]["step"], again["cameras"]["cam-1"]["gear"]) == (0, "full")
     assert again["cameras"]["cam-1"]["reconnects"] == 0
-    data = [valid(message.payload)["data"] for message in told]
+    data = [valid(message.payload)["data"] for message in collected]
     assert [(each["phase"], each["to_step"]) for each in data] == [
         ("start", 1),
         ("update", 3),

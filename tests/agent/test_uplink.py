@@ -21,7 +21,7 @@ from tests.agent.test_left_open import running
 from tests.events.parts import GATEWAY, maker, valid
 from tests.host.fakes import FakeClock
 from tests.testbed.agent import write_config
-from tests.testbed.gears import Told
+from tests.testbed.gears import EventCollector
 from tests.testbed.mosquitto import Mosquitto, Subscriber
 
 SIM = Uplink(UplinkKind.SIM, 3 * 10**9, 1, 25_000)
@@ -33,7 +33,7 @@ class Box:
 
     def __init__(self, folder: Path, uplink: Uplink = SIM, now: datetime = TENTH) -> None:
         self.folder, self.uplink, self.trusted = folder, uplink, True
-        self.clock, self.told = FakeClock(now), Told()
+        self.clock, self.collected = FakeClock(now), EventCollector()
         self.start()
 
     def start(self) -> None:
@@ -44,7 +44,9 @@ class Box:
             lambda: self.trusted,
             reset_day=self.uplink.reset_day,
         )
-        self.control = UplinkControl(self.uplink, self.folder, self.clock, self.usage, maker(), self.told)
+        self.control = UplinkControl(
+            self.uplink, self.folder, self.clock, self.usage, maker(), self.collected
+        )
 
     def stop(self) -> None:
         self.control.end()
@@ -66,7 +68,7 @@ class Box:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return [event["data"] for event in self.told.events]
+        return [event["data"] for event in self.collected.events]
 
 
 def test_each_step_is_in_force_shown_and_told_and_the_reset_day_takes_all_back(tmp_path: Path) -> None:
@@ -88,17 +90,17 @@ def test_each_step_is_in_force_shown_and_told_and_the_reset_day_takes_all_back(t
     health = box.wait(days=20)
     assert (health.step, health.used_bytes, health.period_from, box.lines) == (0, 0, "2026-12-01", [])
     assert box.control.heartbeat_s(30) == 30
-    told = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
-    assert told == [
+    collected = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
+    assert collected == [
         ("start", 0, 1, None),
         ("update", 1, 2, None),
         ("update", 2, 3, None),
         ("end", 3, 0, "over"),
     ]
-    assert [event["severitytext"] for event in box.told.events] == ["WARN", "WARN", "WARN", "INFO"]
+    assert [event["severitytext"] for event in box.collected.events] == ["WARN", "WARN", "WARN", "INFO"]
     assert box.events[1]["why"] == "2,550 MB of 3,000 MB used, 20.0 days left"
     assert box.events[0]["forecast_bytes"] is None, "it has been counted for less than a day"
-    for event in box.told.events:
+    for event in box.collected.events:
         valid(json.dumps(event).encode())
 
 
@@ -109,8 +111,8 @@ def test_a_restart_goes_on_where_it_was_and_tells_it(tmp_path: Path) -> None:
     box.start()
     assert box.control.pace.step == 1, "before the first look"
     box.wait(seconds=1)
-    told = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
-    assert told == [("start", 0, 1, None), ("end", 1, 0, "restart"), ("start", 0, 1, None)]
+    collected = [(e["phase"], e["from_step"], e["to_step"], e["end_reason"]) for e in box.events]
+    assert collected == [("start", 0, 1, None), ("end", 1, 0, "restart"), ("start", 0, 1, None)]
     box.wait(hours=1)
     assert len(box.events) == 3
 

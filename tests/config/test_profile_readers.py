@@ -31,7 +31,7 @@ from edge_agent.wire import BirthDetector, BoxHealth, DetectorHealth
 from tests.config.places import MINIMAL, write
 from tests.events.parts import maker
 from tests.host.fakes import JETSON_ORIN, PI_5, FakeClock, camera, on_disk, plant
-from tests.testbed.gears import Told
+from tests.testbed.gears import EventCollector
 
 ROLE_BASE = Path(__file__).parents[2] / "ansible/roles/base"
 OLD_AND_OFF: dict[str, str | bytes] = {
@@ -80,9 +80,9 @@ def watch(monkeypatch: pytest.MonkeyPatch, cls: type, read: set[tuple[type, str]
 
 def use(settings: Settings, sysroot: Path) -> None:
     """Use a profile as the agent, its health and the doctor do."""
-    profile, clock, told = settings.profile, FakeClock(), Told()
+    profile, clock, collected = settings.profile, FakeClock(), EventCollector()
     list(platform_lines(profile, sysroot))
-    heat = ThermalControl(profile.thermal, WorkloadLimiter(), clock, maker(), told, sysroot)
+    heat = ThermalControl(profile.thermal, WorkloadLimiter(), clock, maker(), collected, sysroot)
     for _ in range(200):
         heat.tick()
         clock.advance(1.0)

@@ -31,7 +31,7 @@ from tests.testbed.walker_model import WALKER_MODEL
 
 
 @dataclass
-class Told:
+class EventCollector:
     """Collects events in place of the outbox."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Told:
 
 @dataclass
 class Watched:
-    told: Told
+    collected: EventCollector
     site: RingFeed
     decoded: int  # frames; a frame decoded twice counts twice
 
@@ -71,7 +71,7 @@ def watch(
     camera = settings.cameras[0]
     camera = replace(camera, analyse=replace(camera.analyse, gear=gear, quiet_s=quiet_s))
     choice = choose_detector(settings.detector)
-    site, told = RingFeed(camera, clip), Told()
+    site, collected = RingFeed(camera, clip), EventCollector()
     events = EventFactory(
         settings.gateway,
         clock=site.clock,
@@ -86,7 +86,7 @@ def watch(
             budget = budget_of(settings.detector, (camera.id,))
             access = DetectorAccess(InlineInference(choice.detector), budget)
         gateway, min_score = settings.gateway, settings.detector.min_score
-        whole = PipelineContext(access, min_score, events, told, gateway.timezone, gateway.holidays)
+        whole = PipelineContext(access, min_score, events, collected, gateway.timezone, gateway.holidays)
         return build_pipeline(camera, whole, "tag")
 
     lane = CameraPipelineThread(camera.id, site.feed, build)
@@ -94,4 +94,4 @@ def watch(
         while lane.run_once(0):
             pass
     assert lane.failures == 0, lane.problem
-    return Watched(told, site, site.decoder.decoded)
+    return Watched(collected, site, site.decoder.decoded)
