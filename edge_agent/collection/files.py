@@ -111,6 +111,8 @@ class ExportNote(Struct, frozen=True):
     by: str
 
 
+# --- the file of a frame ---
+
 MARK = b"edge-agent frame 1\n"
 _COM, _SCAN = 0xFE, 0xDA
 

@@ -107,6 +107,8 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
         return [model for model in (self.in_force, self.before, trial) if model is not None]
 
 
+# --- counts of objects ---
+
 GROUPS = (PERSON, TWO_WHEELER, VEHICLE)
 FADE = 0.5
 """Weight of an hour's counts when the same hour of another day begins."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge_agent.commands.action import (
@@ -99,10 +100,8 @@ class Site:
             sha256=hashlib.sha256(config.encode()).hexdigest(),
             confirm_s=60,
         )
-        args = replace_args(args, **changes)
-        return GivenContext(
-            f"push-{version}", args, "operator", lambda text: None, self.answers.append, lambda: False
-        )
+        args = msgspec.structs.replace(args, **changes)
+        return GivenContext(f"push-{version}", args, "operator", finish=self.answers.append)
 
     def propose(self, version: int, text: str | None = None, **changes: Any) -> CommandSucceeded | InProgress:
         return self.push.run(self.context(version, text, **changes))
@@ -116,11 +115,6 @@ class Site:
     def origin(self) -> ConfigOrigin:
         assert self.source.selected is not None
         return self.source.selected.origin
-
-
-def replace_args(args: SetConfigArguments, **changes: Any) -> SetConfigArguments:
-    kept = {name: getattr(args, name) for name in args.__struct_fields__}
-    return SetConfigArguments(**(kept | changes))
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class Ordered:
 
     @property
     def order(self) -> CommandContext[Any]:
-        return GivenContext(self.id, self.args, "key", self.texts.append, self._finish, lambda: False)
+        return GivenContext(self.id, self.args, "key", self.texts.append, self._finish)
 
     def _finish(self, answer: CommandSucceeded | CommandFailed) -> None:
         assert self.answer is None, "answered once"
@@ -342,7 +342,7 @@ def test_what_cannot_be_done_is_refused_at_once(side: Side) -> None:
         with pytest.raises(CommandRefused, match=why):
             side.updates.begin(Ordered(args).order)
     side.box.settings.unlink()
-    with pytest.raises(CommandRefused, match="takes no signed releases"):
+    with pytest.raises(CommandRefused, match="accepts no signed releases"):
         side.updates.begin(Ordered(arguments(side.box)).order)
     assert list(side.box.inbox.iterdir()) == []
 

@@ -116,6 +116,8 @@ class RebootCommand:
         return CommandFailed("the agent was restarted, but the gateway was not", "interrupted")
 
 
+# --- camera-reboot ---
+
 CAMERA_WITHIN_S = 75.0
 NETWORKED = ("rtsp", "rtsps", "http", "https")
 

@@ -78,6 +78,9 @@ def progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+# --- the interface ---
+
+
 def vendor_interface(
     web: CameraHttpClient, base: str, login: Credentials
 ) -> tuple[SetupInterface, Vendor] | None:

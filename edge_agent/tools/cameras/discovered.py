@@ -78,6 +78,9 @@ def same_stream(url: str, told: str) -> bool:
     return key[0] == told_key[0] and str(key[0]).startswith("/") and set(key[1:]) <= set(told_key[1:])
 
 
+# --- a found camera ---
+
+
 class DiscoveryState(StrEnum):
     READY = "ready"
     LOGIN_REFUSED = "login refused"

@@ -106,6 +106,8 @@ def posix_zone(offset: timedelta) -> str:
     return f"CST{sign}{minutes // 60}:{minutes % 60:02}:00"
 
 
+# --- ONVIF ---
+
 _TT = "{http://www.onvif.org/ver10/schema}"
 _H264_PROFILES = ("Baseline", "Main", "Extended", "High")
 

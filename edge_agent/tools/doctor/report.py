@@ -193,6 +193,8 @@ def _image(content: bytes, alt: str) -> str:
     return f'<img alt="{escape(alt)}" src="data:image/jpeg;base64,{base64.b64encode(content).decode()}">'
 
 
+# --- the files ---
+
 KEPT = 10
 
 

@@ -153,6 +153,8 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
+# --- ids in use ---
+
 QUIET_S = 1.0
 """Retained messages follow a subscription at once; after such a pause there are no more."""
 MAX_S = 60.0

@@ -121,6 +121,9 @@ class HealthGenerator:
         )
 
 
+# --- replies ---
+
+
 class SimulatedReplies:
     """The ``RepliesPort`` of a publisher. Replies are in memory only."""
 

@@ -163,6 +163,8 @@ def _say(totals: SimulationTotals) -> None:
     sys.stdout.flush()
 
 
+# --- the parent process ---
+
 END_S = 60.0
 WORKER = "edge_agent.tools.simulate.worker"
 

@@ -161,6 +161,8 @@ def _supply(profile: Profile, sysroot: Path) -> Iterator[CheckResult]:
         yield CheckResult("power/supply", "supply-small", figures)
 
 
+# --- the disk ---
+
 COMMITS = 16
 COMMIT_BYTES = 4096
 """The outbox writes about twice as much for one event."""
