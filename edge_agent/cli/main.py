@@ -130,17 +130,12 @@ STOP_LIMIT_S = 5.0
 
 
 def _run_agent(args: argparse.Namespace) -> int:
-    from edge_agent.host.system.process import (
-        ignore_hangups,
-        limit_malloc_arenas,
-        limit_stop_time,
-        stop_on_signals,
-    )
+    from edge_agent.host.system import process
 
-    limit_malloc_arenas()
+    process.limit_malloc_arenas()
     hangup = threading.Event()
     # Before the slow imports: a signal during the start leads to a clean stop, too.
-    stop = stop_on_signals(hangup)
+    stop = process.stop_on_signals(hangup)
     from edge_agent.agent import Agent
     from edge_agent.config import last_good
     from edge_agent.config.pushed import ConfigOrigin, ConfigSource
@@ -187,10 +182,10 @@ def _run_agent(args: argparse.Namespace) -> int:
         repeat_files=args.repeat_files,
     )
     shorten = agent.outbox.shorten_timeouts
-    ended = limit_stop_time(stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, shorten)
+    ended = process.limit_stop_time(stop, STOP_LIMIT_S, lambda: agent.commands.exit_code, shorten)
     code = agent.run()
     ended.set()
-    ignore_hangups()
+    process.ignore_hangups()
     _leave_blocked_threads_behind(code)
     return code
 

@@ -73,10 +73,13 @@ class UplinkControl:
         use, now_mono = self._usage.period(), self._clock.monotonic()
         resumed = ladder.step > 0 and self._began is None
         change = ladder.update(now_mono, use)
-        if change is not None or resumed:
+        if change is not None:
             self.pace.step = ladder.step
-            self._since_mono = now_mono if ladder.step else None
             write_record(self._path, _InForce(ladder.step, ladder.first_day))
+        if ladder.step == 0:
+            self._since_mono = None
+        elif change is not None or self._since_mono is None:
+            self._since_mono = now_mono
         self._health = self._state(ladder.step, use)
         if change is None and resumed and use.left_s is not None:
             change = BudgetChange(0, ladder.step, "as before the restart of the agent")

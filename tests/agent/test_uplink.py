@@ -133,6 +133,18 @@ def test_a_boot_without_a_clock_keeps_the_step_and_a_clock_that_is_set_over_the_
     assert json.loads((tmp_path / FILE).read_text())["step"] == 0
 
 
+def test_a_boot_without_a_clock_writes_nothing_and_keeps_the_start_of_the_step(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.spend(2100)
+    box.stop()
+    box.trusted = False
+    box.start()
+    since = box.wait(seconds=1).since
+    written = (tmp_path / FILE).stat().st_mtime_ns
+    assert box.wait(seconds=60).since == since
+    assert (tmp_path / FILE).stat().st_mtime_ns == written
+
+
 def test_a_clock_that_steps_about_the_reset_day_does_not_make_it_flap(tmp_path: Path) -> None:
     box = Box(tmp_path, now=datetime(2026, 11, 30, 16, 59, 30, tzinfo=UTC))  # 23:59:30 there
     box.spend(2999)
