@@ -11,6 +11,8 @@ from enum import Enum, auto
 from edge_agent.core.delivery import Draft, Stamp
 from edge_agent.core.errors import OutboxError
 
+log = logging.getLogger(__name__)
+
 
 class StoreTarget(Enum):
     """Which store an event goes to: the writer's database, or memory."""
@@ -69,9 +71,6 @@ class AppendRequest:
     def wait(self, timeout_s: float) -> bool:
         """Wait until the request is done; False on a timeout. Only the appending thread may call it."""
         return self.done or self._waiting.acquire(timeout=timeout_s)
-
-
-log = logging.getLogger(__name__)
 
 
 class WriterJob:

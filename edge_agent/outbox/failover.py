@@ -40,6 +40,8 @@ from edge_agent.outbox.sqlite.store_identity import LastStored, StateLock
 from edge_agent.outbox.sqlite.transaction import EncodeLoss
 from edge_agent.outbox.stores import Stores
 
+log = logging.getLogger(__name__)
+
 MAX_QUARANTINED = 2  # renamed databases that are kept; max_bytes does not count them
 
 
@@ -70,8 +72,6 @@ def _remove_oldest(path: Path) -> None:
         for suffix in ("", "-wal", "-shm"):
             old.with_name(old.name + suffix).unlink(missing_ok=True)
 
-
-log = logging.getLogger(__name__)
 
 RETRY_DISK_S = 30.0
 SALVAGE_TIMEOUT_S = 20.0

@@ -26,6 +26,8 @@ from edge_agent.core.state_file import folder_digest, run_folder
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.local_api.status_words import STATUS
 
+log = logging.getLogger(__name__)
+
 Answer = TypeVar("Answer")
 
 STATUS_SOCKET = "status.sock"
@@ -34,6 +36,7 @@ RUN_DIR = Path("/run/edge-agent")
 MAX_PATH_BYTES = 107  # sun_path of unix(7) without its terminating zero
 ANSWER_TIMEOUT_S = 5.0
 MAX_ANSWER_BYTES = 1 << 20
+IDLE_S = 10.0
 
 
 def places_to_listen(
@@ -199,11 +202,6 @@ def _address(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:
         os.close(folder)
-
-
-log = logging.getLogger(__name__)
-
-IDLE_S = 10.0
 
 
 class LocalServer:

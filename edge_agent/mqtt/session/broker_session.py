@@ -27,6 +27,8 @@ from edge_agent.mqtt.session.signal_queue import (
     Subscribed,
 )
 
+log = logging.getLogger(__name__)
+
 FIRST_S, CAP_S, GOOD_AFTER_S = 1.0, 120.0, 60.0
 
 
@@ -94,8 +96,6 @@ class ReconnectSchedule:
         self._next = (self._next + 1) % len(self._brokers)
         return max(spread_s, self._backoff.failed())
 
-
-log = logging.getLogger(__name__)
 
 SIGN_ON_TIMEOUT_S = 45.0
 """For name resolution, TCP, TLS and CONNACK together."""

@@ -26,6 +26,8 @@ from edge_agent.mqtt.session.signal_queue import (
 )
 from edge_agent.mqtt.session.tcp_traffic import Traffic, tcp_traffic
 
+log = logging.getLogger(__name__)
+
 MAXIMUM_READ_BYTES = 16_777_216
 """Largest packet that is read where no smaller limit is agreed: far more than any message of a gateway or a
 centre."""
@@ -51,8 +53,6 @@ class BoundedClient(paho.Client):
     def on_oversized(self, announced_bytes: int) -> None:
         """Called on paho's thread when a packet was announced that is too large; the connection ends now."""
 
-
-log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 60
 """paho ends a silent link after twice this, and the broker publishes our will after 1.5 times this. Mobile
