@@ -31,8 +31,8 @@ def postgresql() -> Iterator[PostgreSQL]:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "sqlite":
         return Database(f"sqlite:///{tmp_path}/central.db")
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    return Database(server.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))
+    empty: Database = request.getfixturevalue("empty")
+    return empty
 
 
 @pytest.fixture
@@ -47,6 +47,8 @@ def ingest(database: Database, tmp_path: Path) -> Iterator[IngestHarness]:
 
 
 @pytest.fixture
-def empty(postgresql: PostgreSQL) -> Database:
+def empty(postgresql: PostgreSQL) -> Iterator[Database]:
     """An empty database on PostgreSQL."""
-    return Database(postgresql.create(next(_names)).replace("postgresql:", "postgresql+psycopg:"))
+    name = next(_names)
+    yield Database(postgresql.create(name).replace("postgresql:", "postgresql+psycopg:"))
+    postgresql.drop(name)
