@@ -120,7 +120,7 @@ STREAMS: Sentences = {
     "file-not-found": ("there is no such file or device", "không có tệp hoặc nguồn hình này"),
     "file-is-folder": ("this is a folder, not a video", "đây là thư mục, không phải video"),
     "file-unreadable": ("the agent may not read it", "phần mềm không có quyền đọc"),
-    "file-no-video": ("this is not a video that can be read", "video không đọc được"),
+    "file-no-video": ("this is not a video that can be read", "không đọc được video"),
     "file-ended": ("the file has ended", "tệp đã hết"),
     "device-busy": ("another program uses the device", "chương trình khác đang dùng nguồn hình này"),
     "device-no-video": ("this is not a video device", "đây không phải nguồn hình"),

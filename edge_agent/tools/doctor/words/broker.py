@@ -90,7 +90,7 @@ BROKER: dict[str, Wording] = {
         "not judged yet: the clock is not set, so the broker's certificate cannot be checked",
         "chưa kiểm tra được chứng thư của máy chủ nhận tin vì đồng hồ chưa được đặt giờ",
         "see clock; the certificate itself is not at fault",
-        "xem dòng clock (đồng hồ); chứng thư không có lỗi",
+        "xem dòng clock (đồng hồ); lỗi không phải do chứng thư",
     ),
     "broker-wrong_name": red(
         "{text}",
