@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge_agent.core.facts import TAMPER
+from edge_agent.core.problems import CodedProblem, ProblemText, problem_of
+from edge_agent.core.problems.problem import with_code_of
 from edge_agent.host.board.platform import is_older
 from edge_agent.wire.received.health import ReceivedCameraHealth, ReceivedHealth
+from edge_central.sentences import problem_text
 
 MAX_TEXT = 200
 
@@ -78,18 +81,23 @@ CENTRE_MEASURES = {
 """Measures of the centre itself, each with the text when all is well. They are alerts of its first ward."""
 
 
+UNIT_CODES = frozenset({"unit-failed", "unit-restarting", "units-more"})
+"""Lines of a heartbeat about failed systemd units."""
+RELEARNED = problem_text("changed-view")
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """``value`` is None if unknown; 1 or 0 for a measure that is true or false."""
+    """``value`` is None if unknown; 1 or 0 for a measure that is true or false. ``text`` carries its code."""
 
     value: float | None
     text: str
 
 
 def plain(text: str) -> str:
-    """A gateway's text as one line, without control characters."""
+    """A gateway's text as one line, without control characters. It keeps its code."""
     visible = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(visible.split())[:MAX_TEXT]
+    return with_code_of(" ".join(visible.split())[:MAX_TEXT], text)
 
 
 def _fact(holds: bool | None, text: str, otherwise: str) -> Measurement:
@@ -98,13 +106,30 @@ def _fact(holds: bool | None, text: str, otherwise: str) -> Measurement:
     return Measurement(float(holds), plain(text) if holds else otherwise)
 
 
-def _number(value: float | None, text: str) -> Measurement:
-    return Measurement(value, text.format(value) if value is not None else "not known any more")
+def _number(value: float | None, code: str, figure: str) -> Measurement:
+    """``code`` names the sentence, ``figure`` the value in it."""
+    if value is None:
+        return Measurement(None, "not known any more")
+    return Measurement(value, problem_text(code, **{figure: round(value)}))
 
 
-def _of(what: str, problem: str | None) -> Measurement:
-    """The measurement of a problem that a part reports; None: no problem."""
-    return _fact(problem is not None, f"{what}: {problem}", f"{what}: well")
+def _of(code: str, health: ReceivedHealth, problem: str | None) -> Measurement:
+    """The measurement of a problem that a part reports; None: no problem. ``code`` names the sentence, here
+    and in the lines of the heartbeat."""
+    why = "" if problem is None else _with_code(problem, code, health)
+    return _fact(problem is not None, problem_text(code, why=why), f"{code}: well")
+
+
+def _with_code(text: str, code: str, health: ReceivedHealth) -> str:
+    """``text`` with the code that the heartbeat's line of this code has for it; as it is without one."""
+    line = _line(code, health)
+    why = None if line is None else line.params.get("why")
+    return ProblemText(text, why) if isinstance(why, CodedProblem) else text
+
+
+def _line(code: str, health: ReceivedHealth) -> CodedProblem | None:
+    problems = map(problem_of, health.degraded)
+    return next((problem for problem in problems if problem is not None and problem.code == code), None)
 
 
 def _certificate_days(health: ReceivedHealth) -> Measurement:
@@ -112,15 +137,15 @@ def _certificate_days(health: ReceivedHealth) -> Measurement:
     days = [each for each in (own, ca) if each is not None]
     if not days:
         return Measurement(None, "not known any more")
-    what = "the gateway's certificate" if own is not None and own == min(days) else "the CA that it trusts"
-    return Measurement(float(min(days)), f"{what} ends in {min(days)} days")
+    code = "certificate-days" if own is not None and own == min(days) else "ca-days"
+    return Measurement(float(min(days)), problem_text(code, days=min(days)))
 
 
 def _outbox_oldest(health: ReceivedHealth) -> Measurement:
     held = health.uplink.held
     if "info" in held:  # infos are held back to save uplink budget
         return Measurement(None, "events wait for the uplink's budget")
-    return _number(health.outbox.oldest_s, "the oldest event waits for {:.0f} s")
+    return _number(health.outbox.oldest_s, "oldest-event", "seconds")
 
 
 def _uplink_percent(health: ReceivedHealth) -> Measurement:
@@ -128,59 +153,88 @@ def _uplink_percent(health: ReceivedHealth) -> Measurement:
     if not uplink.monthly_bytes:
         return Measurement(None, "there is no budget any more")
     used, budget = uplink.used_bytes / 1e6, uplink.monthly_bytes / 1e6
-    return Measurement(100.0 * used / budget, f"{used:,.0f} of {budget:,.0f} MB of the period used")
+    text = problem_text("budget-used", used=round(used), budget=round(budget))
+    return Measurement(100.0 * used / budget, text)
 
 
 def _failed_units(health: ReceivedHealth) -> Measurement:
-    lines = [line for line in health.degraded if line.startswith(("unit ", "units: "))]
-    return _fact(bool(lines), "; ".join(lines), "no unit has failed")
+    lines = [line for line in health.degraded if _is_of_unit(line)]
+    return _fact(bool(lines), problem_text("failed-units", lines=lines), "no unit has failed")
+
+
+def _is_of_unit(line: str) -> bool:
+    problem = problem_of(line)
+    if problem is None:  # of an agent without codes
+        return line.startswith(("unit ", "units: "))
+    return problem.code in UNIT_CODES
 
 
 def _reverted(health: ReceivedHealth) -> Measurement:
     update = health.update
-    return _of("update", None if update.reverted is None else f"went back: {update.reverted}: {update.why}")
+    why = _with_code(str(update.why), "update-reverted", health)
+    text = problem_text("update-went-back", version=str(update.reverted), why=why)
+    return _fact(update.reverted is not None, text, "update: well")
 
 
 def _model_reverted(health: ReceivedHealth) -> Measurement:
     model = health.model
-    return _of("model", None if model.reverted is None else f"given up: {model.why}")
+    text = problem_text("model-went-back", why=_with_code(str(model.why), "model-given-up", health))
+    return _fact(model.reverted is not None, text, "model: well")
+
+
+def _config_given_up(health: ReceivedHealth) -> Measurement:
+    given_up, line = health.config.given_up, _line("config-given-up", health)
+    why = given_up or ""
+    if line is not None:
+        why = ProblemText(why, CodedProblem("config-version", line.params))
+    text = problem_text("config-taken-back", why=why)
+    return _fact(given_up is not None, text, "configuration taken back: well")
 
 
 GATEWAY_MEASURES: dict[Measure, Callable[[ReceivedHealth], Measurement]] = {
-    Measure.DISK_PERCENT: lambda health: _number(health.box.disk_percent, "disk {:.0f} % full"),
-    Measure.MEMORY_PERCENT: lambda health: _number(health.box.memory_percent, "memory {:.0f} % used"),
-    Measure.TEMPERATURE_C: lambda health: _number(health.box.temperature_c, "processor at {:.0f} °C"),
+    Measure.DISK_PERCENT: lambda health: _number(health.box.disk_percent, "disk-full", "percent"),
+    Measure.MEMORY_PERCENT: lambda health: _number(health.box.memory_percent, "memory-full", "percent"),
+    Measure.TEMPERATURE_C: lambda health: _number(health.box.temperature_c, "processor-hot", "celsius"),
     Measure.UNDERVOLTAGE: lambda health: _fact(
-        health.box.undervoltage, "undervoltage: the power supply is too weak", "the voltage is well"
+        health.box.undervoltage, problem_text("undervoltage"), "the voltage is well"
     ),
     Measure.THROTTLED: lambda health: _fact(
-        health.box.throttled, "the processor is throttled", "the processor is not throttled"
+        health.box.throttled, problem_text("throttled"), "the processor is not throttled"
     ),
     Measure.CLOCK_UNSYNCED: lambda health: _fact(
-        not health.clock.synced, "clock not synchronised, times may be wrong", "clock synchronised"
+        not health.clock.synced, problem_text("clock-not-synced"), "clock synchronised"
     ),
     Measure.CERTIFICATE_DAYS: _certificate_days,
     Measure.OUTBOX_OLDEST_S: _outbox_oldest,
-    Measure.OUTBOX_DEGRADED: lambda health: _of("outbox", health.outbox.degraded),
+    Measure.OUTBOX_DEGRADED: lambda health: _of("outbox", health, health.outbox.degraded),
     Measure.UPLINK_PERCENT: _uplink_percent,
     Measure.FAILED_UNITS: _failed_units,
-    Measure.DETECTOR_DEGRADED: lambda health: _of("detector", health.detector.degraded),
-    Measure.EVIDENCE_DEGRADED: lambda health: _of("evidence", health.evidence.degraded),
+    Measure.DETECTOR_DEGRADED: lambda health: _of("detector", health, health.detector.degraded),
+    Measure.EVIDENCE_DEGRADED: lambda health: _of("evidence", health, health.evidence.degraded),
     Measure.UPDATE_REVERTED: _reverted,
     Measure.MODEL_REVERTED: _model_reverted,
-    Measure.CONFIG_GIVEN_UP: lambda health: _of("configuration taken back", health.config.given_up),
+    Measure.CONFIG_GIVEN_UP: _config_given_up,
 }
 """Measures of a gateway, from its heartbeat."""
 
 
 def _state(camera: ReceivedCameraHealth, state: str) -> Measurement:
-    cause = f" ({camera.cause})" if camera.cause else ""
-    return _fact(camera.state == state, f"{state}{cause}", camera.state or "not known any more")
+    text = problem_text("camera-is", state=state)
+    if camera.cause:
+        text = problem_text("camera-is-because", state=state, cause=camera.cause)
+    return _fact(camera.state == state, text, camera.state or "not known any more")
 
 
 def _tamper(camera: ReceivedCameraHealth) -> Measurement:
     found = [state for state in camera.view if state in TAMPER]
-    return _fact(bool(found), f"view {', '.join(found)}", "the view is as it was")
+    return view_tampered(found) if found else VIEW_AS_BEFORE
+
+
+def view_tampered(states: list[str]) -> Measurement:
+    return Measurement(1.0, problem_text("view-changed", views=states))
+
+
+VIEW_AS_BEFORE = Measurement(0.0, "the view is as it was")
 
 
 CAMERA_MEASURES: dict[Measure, Callable[[ReceivedCameraHealth], Measurement]] = {
@@ -194,9 +248,9 @@ def override_measure(what: str, rule: str | None) -> tuple[Measure, str] | None:
     """The measure of an operator's override and its text; None: the camera watches as much as before, or
     more."""
     if what == "relearn":
-        return Measure.VIEW_RELEARNED, "the view"
+        return Measure.VIEW_RELEARNED, RELEARNED
     if what in ("mask", "disarm") and rule is not None:
-        return Measure.RULE_MUTED, f"{rule} ({what})"
+        return Measure.RULE_MUTED, problem_text("changed-rule", rule=rule, override=what)
     return None
 
 
@@ -212,14 +266,15 @@ def overrides_of(health: ReceivedHealth, camera: str) -> dict[Measure, set[str]]
         if (override := override_measure(what, rule)) is not None:
             found[override[0]].add(override[1])
     if camera in health.commands.relearning:
-        found[Measure.VIEW_RELEARNED].add("the view")
+        found[Measure.VIEW_RELEARNED].add(RELEARNED)
     return found
 
 
 def overrides(active: set[str]) -> Measurement:
     """The measurement of the active overrides of one camera and measure."""
-    text = f"changed by hand: {', '.join(sorted(active))}" if active else "it watches as it is configured"
-    return Measurement(float(bool(active)), plain(text))
+    if not active:
+        return Measurement(0.0, "it watches as it is configured")
+    return Measurement(1.0, plain(problem_text("changed-by-hand", changes=sorted(active))))
 
 
 def version_behind(version: str, wanted: str) -> Measurement:
@@ -227,32 +282,30 @@ def version_behind(version: str, wanted: str) -> Measurement:
     if not version or not wanted:
         return Measurement(None, "not known any more")
     older = is_older(version, wanted)
-    return _fact(older, f"version {version}, the others have {wanted}", f"version {version}")
+    return _fact(older, problem_text("version-behind", version=version, others=wanted), f"version {version}")
 
 
 def conflict(events: int) -> Measurement:
     """``events``: how many have the sequence number of another event."""
     if events:
-        return Measurement(
-            1.0, f"{events} events came with numbers that other events have: two boxes, or a copy"
-        )
-    return Measurement(1.0, "two boxes report under this name by turns")
+        return Measurement(1.0, problem_text("numbers-conflict", events=events))
+    return Measurement(1.0, problem_text("names-conflict"))
 
 
 NO_CONFLICT = Measurement(0.0, "no conflict for a day")
 
 
 def missing_events(count: int) -> Measurement:
-    return Measurement(float(count), f"{count} events are missing, and nobody has said why")
+    return Measurement(float(count), problem_text("events-missing", events=count))
 
 
 def alarms(count: int) -> Measurement:
     """``count``: alarms of the last ten minutes."""
-    return Measurement(float(count), f"{count} alarms in 10 min: they are listed and do not ring one by one")
+    return Measurement(float(count), problem_text("alarm-flood", alarms=count))
 
 
 def retained_messages(count: int) -> Measurement:
-    return Measurement(float(count), f"{count} messages beside state and birth are retained at the broker")
+    return Measurement(float(count), problem_text("retained-messages", messages=count))
 
 
 COUNTED_MEASURES: dict[Measure, Callable[[int], Measurement]] = {

@@ -24,6 +24,7 @@ from edge_central.alert_rules import (
     Measure,
     Measurement,
 )
+from edge_central.sentences import problem_text
 
 DEFAULTS = Path(__file__).parent / "alerts/defaults.yaml"
 MAX_RULES = 200
@@ -78,9 +79,9 @@ class AlertRule:
     def text_for(self, measurement: Measurement) -> str:
         """The alert's text: one line for operators."""
         if self.above:
-            return f"{measurement.text}, above {self.above:g}"
+            return problem_text("above", why=measurement.text, limit=self.above)
         if self.below:
-            return f"{measurement.text}, below {self.below:g}"
+            return problem_text("below", why=measurement.text, limit=self.below)
         return measurement.text
 
 

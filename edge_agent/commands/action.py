@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from edge_agent.config.model.settings import SIGNED_COMMANDS
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.problems import problem_text
 from edge_agent.wire import ARGUMENTS
 
 Args_co = TypeVar("Args_co", bound=Struct, covariant=True)
@@ -80,9 +81,7 @@ class CommandContext(Protocol[Args_co]):
         ...
 
 
-INTERRUPTED = CommandFailed(
-    "the agent was restarted in the middle of it; what was done is not known", "interrupted"
-)
+INTERRUPTED = CommandFailed(problem_text("command-interrupted"), "interrupted")
 
 
 def report_interrupted(context: CommandContext[Any]) -> CommandFailed:

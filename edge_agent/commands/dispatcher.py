@@ -25,6 +25,7 @@ from edge_agent.commands.open_commands import OpenCommand, OpenCommands
 from edge_agent.commands.replies import ReplyMaker, ReplyQueue, ReplyRateLimit
 from edge_agent.commands.signature import OperatorKeyring
 from edge_agent.core.clock import Clock
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire import CommandsHealth, Reply, ReplyStatus
 from edge_agent.wire.topics import DownKind, DownMessage
@@ -257,7 +258,7 @@ class CommandDispatcher:
             self._reject(id_, type_, error)
         except Exception:
             log.exception("commands: a message of type %.63r could not be processed", type_)
-            self._reject(id_, type_, CommandRefused("the gateway failed at reading it", "malformed"))
+            self._reject(id_, type_, CommandRefused(problem_text("command-unreadable"), "malformed"))
         finally:
             message.acknowledge()
 
@@ -267,12 +268,13 @@ class CommandDispatcher:
         record = parse(text, self._gateway, signed_by, self._clock.now())
         action = self._action(type_)
         if record.type != type_:
-            raise CommandRefused(f"a document of type {record.type} came as {type_}", "malformed")
+            reason = problem_text("command-other-type", type=record.type, topic=type_)
+            raise CommandRefused(reason, "malformed")
         args = arguments(action.arguments, record.args or {})
         if signed_by is None and action.needs_signature(args):
-            raise CommandRefused(
-                f"{action.name} has to be signed by an operator{self._signing_hint()}", "unsigned"
-            )
+            # A signature would not help where this gateway has no keys.
+            unsigned = "command-unsigned" if self._operators.keys() else "command-unsigned-no-keys"
+            raise CommandRefused(problem_text(unsigned, type=action.name), "unsigned")
         if (reply := self._open.reply_to_repeat(record)) is not None:
             if not self._repeats.is_exceeded(self._clock.monotonic()):
                 log.info("command %s: came again, the earlier reply is repeated", record.id)
@@ -280,22 +282,15 @@ class CommandDispatcher:
             return
         if message.retained and message.kind is DownKind.COMMAND:
             # The journal drops expired records, and a gateway without a clock would run it again.
-            raise CommandRefused(
-                "the broker keeps it (retain) and gives it again with every connection; send it without",
-                "malformed",
-            )
+            raise CommandRefused(problem_text("command-retained"), "malformed")
         self._executor.queue(self._open.begin(record, action, args, until_mono))
 
     def _action(self, type_: str) -> Action:
         action = self.actions.get(type_)
         if action is None:
-            known = ", ".join(self.actions)
-            raise CommandRefused(f"this gateway obeys no such type; it knows: {known}", "unknown-type")
+            reason = problem_text("command-unknown-type", types=list(self.actions))
+            raise CommandRefused(reason, "unknown-type")
         return action
-
-    def _signing_hint(self) -> str:
-        """Say so if a signature would not help, because this gateway has no keys."""
-        return "" if self._operators.keys() else ", and this gateway has no commands.operator_keys"
 
     def _reject(self, id_: str | None, type_: str, error: CommandRefused) -> None:
         if id_ is None:
@@ -307,7 +302,7 @@ class CommandDispatcher:
             return
         status: ReplyStatus = "expired" if error.code == "expired" else "rejected"
         log.warning("command %s: %s: %.200s", id_, error.code, error)
-        self.replies.put(self._maker.make(id_, type_, status, error.code, str(error)))
+        self.replies.put(self._maker.make(id_, type_, status, error.code, error_text(error)))
 
     def _count_unanswerable(self, error: CommandRefused) -> None:
         self._unanswerable += 1
@@ -330,7 +325,7 @@ class CommandDispatcher:
             outcome = error
         except Exception:
             log.exception("command %s: %s failed", command.record.id, command.record.type)
-            outcome = CommandFailed("the gateway failed at it; its log says more")
+            outcome = CommandFailed(problem_text("command-agent-failed"))
         if isinstance(outcome, CommandFailed) and self._stopping.is_set():
             log.info("command %s: the agent stops in the middle of it: %.200s", command.record.id, outcome)
             return  # the next start resumes it, or replies that it was interrupted

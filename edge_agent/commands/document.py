@@ -15,6 +15,7 @@ from msgspec import Struct
 from edge_agent.commands.action import CommandRefused
 from edge_agent.commands.journal import CommandRecord
 from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.problems import problem_text
 from edge_agent.wire import Command
 from edge_agent.wire.base import decode_error_text
 
@@ -51,22 +52,21 @@ def parse(text: bytes, gateway: str, signed_by: str | None, received: datetime) 
 
     Raises CommandRefused when it is malformed, too large, valid too long, or for another gateway."""
     if len(text) > MAX_DOCUMENT_BYTES:
-        raise CommandRefused(
-            f"the document has {len(text)} bytes, at most {MAX_DOCUMENT_BYTES} are read", "oversized"
-        )
+        reason = problem_text("command-document-too-large", bytes=len(text), limit=MAX_DOCUMENT_BYTES)
+        raise CommandRefused(reason, "oversized")
     try:
         found = msgspec.json.decode(text, type=Command[dict[str, Any]])
         decode_without_duplicates(text)
         issued, expires = (datetime.fromisoformat(moment) for moment in (found.issued, found.expires))
     except RecursionError:
-        raise CommandRefused("the document is nested too deeply", "malformed") from None
+        raise CommandRefused(problem_text("command-too-deep"), "malformed") from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise CommandRefused(
-            f"the document is not one of a command: {decode_error_text(error)}", "malformed"
-        ) from None
+        reason = problem_text("command-malformed", error=decode_error_text(error))
+        raise CommandRefused(reason, "malformed") from None
     _check_period(issued, expires, is_signed=signed_by is not None)
     if found.gateway != gateway:
-        raise CommandRefused(f"this is gateway {gateway}, not {found.gateway}", "wrong-gateway")
+        reason = problem_text("command-wrong-gateway", gateway=gateway, wanted=found.gateway)
+        raise CommandRefused(reason, "wrong-gateway")
     return CommandRecord(
         id=found.id,
         type=found.type,
@@ -82,12 +82,12 @@ def parse(text: bytes, gateway: str, signed_by: str | None, received: datetime) 
 def _check_period(issued: datetime, expires: datetime, *, is_signed: bool) -> None:
     max_lifetime = MAX_LIFETIME if is_signed else MAX_UNSIGNED_LIFETIME
     if expires <= issued:
-        raise CommandRefused("the document expires before it is issued", "malformed")
+        raise CommandRefused(problem_text("command-period-reversed"), "malformed")
     if expires.year > LAST_YEAR:
-        raise CommandRefused(f"the document expires in a year after {LAST_YEAR}", "malformed")
+        raise CommandRefused(problem_text("command-period-year", year=LAST_YEAR), "malformed")
     if expires - issued > max_lifetime:
-        hint = "" if is_signed else "; a signed one may be for longer"
-        raise CommandRefused(f"the document is valid for more than {max_lifetime.days} d{hint}", "malformed")
+        code = "command-period-long" if is_signed else "command-period-long-unsigned"
+        raise CommandRefused(problem_text(code, days=max_lifetime.days), "malformed")
 
 
 def _digest(command: Command[dict[str, Any]]) -> str:
@@ -103,9 +103,8 @@ def arguments(kind: type[Struct], args: dict[str, Any]) -> Struct:
     try:
         return msgspec.convert(args, kind)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise CommandRefused(
-            f"the arguments are wrong: {decode_error_text(error)}", "bad-arguments"
-        ) from None
+        reason = problem_text("command-bad-arguments", error=decode_error_text(error))
+        raise CommandRefused(reason, "bad-arguments") from None
 
 
 def decode_without_duplicates(text: bytes) -> Any:
@@ -139,14 +138,13 @@ class CommandValidity:
         ``until_mono``: expiry of the MQTT message. ``risky``: refuse it while the clock is not synchronised.
         """
         if until_mono is not None and self._clock.monotonic() > until_mono:
-            raise CommandRefused("its message had expired before it could be obeyed", "expired")
+            raise CommandRefused(problem_text("command-message-expired"), "expired")
         now = self.now()
         if now is None:
             if risky:
-                text = "the gateway's clock is not synchronised: the command may have expired"
-                raise CommandRefused(text, "clock-not-synchronised")
+                raise CommandRefused(problem_text("command-clock"), "clock-not-synchronised")
             return
         if now > expires:
-            raise CommandRefused(f"it expired at {rfc3339(expires)}", "expired")
+            raise CommandRefused(problem_text("command-expired", at=rfc3339(expires)), "expired")
         if issued > now + TOLERANCE:
-            raise CommandRefused(f"it is not valid before {rfc3339(issued)}", "not-yet-valid")
+            raise CommandRefused(problem_text("command-not-yet-valid", at=rfc3339(issued)), "not-yet-valid")

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, sync_folder, write_record
 from edge_agent.wire import Reply
 
@@ -83,7 +84,8 @@ class CommandJournal:
                 leftover.unlink()
             paths = [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
         except OSError as error:
-            self.write_error = f"{self._folder}: {error.strerror}"
+            failed = {"folder": str(self._folder), "error": str(error.strerror)}
+            self.write_error = problem_text("command-journal-failed", **failed)
             return []
         found = [(path.stem, read_record(path, CommandRecord)) for path in paths]
         long_ago = datetime.fromisoformat("1970-01-01T00:00:00Z")
@@ -134,7 +136,7 @@ class CommandJournal:
             self._unwritten.pop(entry.id, None)
             self.write_error = None
             return True
-        self.write_error = f"{self._folder} cannot be written"
+        self.write_error = problem_text("command-journal-unwritable", folder=str(self._folder))
         self._unwritten[entry.id] = entry
         if entry.step == "done":
             # The old record would resume the command after a restart, and without a record a repeat would run

@@ -19,6 +19,7 @@ from edge_agent.commands.document import CommandValidity, arguments
 from edge_agent.commands.journal import CommandJournal, CommandRecord
 from edge_agent.commands.replies import ReplyMaker, ReplyQueue
 from edge_agent.core.clock import Clock
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.wire import Reply, ReplyStatus
 
 log = logging.getLogger(__name__)
@@ -111,10 +112,10 @@ class OpenCommands:
         action = actions.get(record.type)
         try:
             if action is None:
-                raise CommandRefused(f"this version obeys no {record.type}")
+                raise CommandRefused(problem_text("command-type-gone", type=record.type))
             args = arguments(action.arguments, record.args or {})
         except CommandRefused as error:
-            reason = f"the agent was restarted before it was done: {error}"
+            reason = problem_text("command-dropped", why=error_text(error))
             self._finish(record, "failed", "interrupted", reason)
             return None
         command = OpenCommand(record, action, args, self, resumed=record.step == "running")
@@ -130,19 +131,19 @@ class OpenCommands:
             if digest is None:
                 return None
             if digest not in ("", new.digest):
-                raise CommandRefused(f"the id {new.id} was used by another command", "id-reused")
+                raise CommandRefused(problem_text("command-id-used", id=new.id), "id-reused")
             command = self._open.get(new.id)
             record = self._journal.read(new.id) if command is None else command.record
         if record is not None and record.reply is not None:
             return record.reply
-        text = "it was obeyed before; what came of it is not known any more"
+        text = problem_text("command-done-before")
         return self._maker.make(new.id, new.type, "failed", "interrupted", text)
 
     def begin(
         self, record: CommandRecord, action: Action, args: Struct, until_mono: float | None
     ) -> OpenCommand:
         """Journal a new command. Raises CommandRefused, and then nothing has changed."""
-        reply = self._maker.make(record.id, record.type, "accepted", "ok", "it waits for its turn")
+        reply = self._maker.make(record.id, record.type, "accepted", "ok", problem_text("command-waits"))
         record = msgspec.structs.replace(record, reply=reply)
         command = OpenCommand(record, action, args, self, until_mono)
         with self._lock:
@@ -150,9 +151,7 @@ class OpenCommands:
             self._check_capacity(record.type, record.signed_by)
             if not self._journal.write(record) and not action.may_be_unwritten:
                 self._journal.drop(record.id)
-                raise CommandRefused(
-                    "the box cannot write down that it has obeyed this: its disk is full or read-only"
-                )
+                raise CommandRefused(problem_text("command-not-recorded"))
             by = "" if record.signed_by is None else f", signed by {record.signed_by[:16]}"
             log.info("command %s: %s accepted%s", record.id, record.type, by)
             self._open[record.id] = command
@@ -166,22 +165,23 @@ class OpenCommands:
         )
 
     def _check_capacity(self, type_: str, signed_by: str | None) -> None:
-        if (reason := self._overload(type_, signed_by is not None)) is not None:
+        if (overload := self._overload(type_, signed_by is not None)) is not None:
             signing_helps = signed_by is None and self._overload(type_, signed=True) is None
-            hint = ", or sign it: there is room kept for those" if signing_helps else ""
-            raise CommandRefused(f"{reason}; send it again later{hint}", "busy")
+            code = "commands-not-done-sign" if signing_helps else "commands-not-done"
+            raise CommandRefused(problem_text(code, **overload, type=type_), "busy")
         if not self._journal.has_capacity(signed_by, self._validity.now()):
-            whose = "commands" if signed_by is None else "commands signed with this key"
-            raise CommandRefused(f"too many {whose} have come in the last days; send it again later", "busy")
+            code = "too-many-commands" if signed_by is None else "too-many-signed-commands"
+            raise CommandRefused(problem_text(code), "busy")
 
-    def _overload(self, type_: str, signed: bool) -> str | None:
-        """Return why one more command would be too many; None: it is accepted."""
+    def _overload(self, type_: str, signed: bool) -> dict[str, int] | None:
+        """Return how many are open, of all types and of this one, if one more is too many; None: it is
+        accepted."""
         records = [each.record for each in self._open.values()]
         unsigned = sum(record.signed_by is None for record in records)
         of_the_type = sum(record.type == type_ for record in records)
         full = len(records) >= MAX_OPEN or (not signed and unsigned >= MAX_OPEN_UNSIGNED)
         if full or of_the_type >= MAX_OPEN_PER_TYPE:
-            return f"{len(records)} commands are not done yet, {of_the_type} of them {type_}"
+            return {"commands": len(records), "same": of_the_type}
         return None
 
     # --- do ---
@@ -194,12 +194,10 @@ class OpenCommands:
             try:
                 if not command.resumed:
                     self._check_time(command)
-                reply = self._reply_to(command, "running", "it is being done")
+                reply = self._reply_to(command, "running", problem_text("command-runs"))
                 record = msgspec.structs.replace(command.record, step="running", reply=reply)
                 if not self._journal.write(record) and not command.action.may_be_unwritten:
-                    raise CommandRefused(
-                        "the box cannot write down that it is obeyed: its disk is full or read-only"
-                    )
+                    raise CommandRefused(problem_text("command-start-not-recorded"))
             except CommandRefused as error:
                 self.settle(command, error)
                 return False
@@ -227,9 +225,9 @@ class OpenCommands:
                 self._close(command, "succeeded", "ok", text, dict(result))
             case CommandRefused():
                 status: ReplyStatus = "expired" if outcome.code == "expired" else "rejected"
-                self._close(command, status, outcome.code, str(outcome))
+                self._close(command, status, outcome.code, error_text(outcome))
             case CommandFailed():
-                self._close(command, "failed", outcome.code, str(outcome))
+                self._close(command, "failed", outcome.code, error_text(outcome))
 
     def end_overdue(self) -> None:
         """Reply to commands that exceed their time limit, and to those that expired while they waited."""
@@ -240,8 +238,8 @@ class OpenCommands:
                 if command.overdue_mono is None:
                     self._end_expired(command)
                 elif self._clock.monotonic() > command.overdue_mono:
-                    limit = f"it has taken more than {command.action.within_s:.0f} s"
-                    self._close(command, "failed", "timed-out", f"{limit}; its result is not reported")
+                    reason = problem_text("command-too-slow", seconds=round(command.action.within_s))
+                    self._close(command, "failed", "timed-out", reason)
         finally:
             self._lock.release()
 

@@ -12,6 +12,7 @@ import msgspec
 
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import WaitingReply
+from edge_agent.core.problems import masked_problem, optional_problem
 from edge_agent.core.secrets import masked
 from edge_agent.wire import Reply, ReplyStatus
 
@@ -60,6 +61,7 @@ class ReplyMaker:
             code=code,
             text=masked(text)[:MAX_TEXT_LENGTH],
             result=result or {},
+            problem=optional_problem(masked_problem(text)),
         )
 
 

@@ -25,6 +25,7 @@ import msgspec
 from edge_agent.commands.action import CommandRefused
 from edge_agent.commands.document import decode_without_duplicates
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.problems import problem_text
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -93,34 +94,31 @@ class OperatorKeyring:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         if len(jws) > MAX_JWS_BYTES:
-            raise CommandRefused(
-                f"the command has {len(jws)} bytes, at most {MAX_JWS_BYTES} are read", "oversized"
-            )
+            reason = problem_text("command-too-large", bytes=len(jws), limit=MAX_JWS_BYTES)
+            raise CommandRefused(reason, "oversized")
         match = _PARTS.fullmatch(jws)
         if match is None:
-            raise CommandRefused(
-                "this is no compact JWS: three parts of base64url with dots between", "malformed"
-            )
+            raise CommandRefused(problem_text("command-no-jws"), "malformed")
         try:
             header, document, signature = (_base64(part) for part in match.groups())
         except ValueError:
-            raise CommandRefused("a part of the JWS is no base64url", "malformed") from None
+            raise CommandRefused(problem_text("command-no-base64"), "malformed") from None
         kid = _kid(header)
         by, public = self._key(kid)
         try:
             Ed25519PublicKey.from_public_bytes(public).verify(signature, jws[: match.start(3) - 1])
         except InvalidSignature:
-            raise CommandRefused(f"the signature is not the one of key {kid}", "bad-signature") from None
+            raise CommandRefused(problem_text("command-bad-signature", key=kid), "bad-signature") from None
         return document, by
 
     def _key(self, kid: str) -> tuple[str, bytes]:
         keys = self.keys()
         if not keys:
-            raise CommandRefused("no operator's key is configured here (commands.operator_keys)")
+            raise CommandRefused(problem_text("command-no-keys"))
         for id_, raw in keys.items():
             if kid in (id_, id_[:SHORT_ID]):
                 return id_, raw
-        raise CommandRefused(f"no operator here has the key {kid}", "unknown-key")
+        raise CommandRefused(problem_text("command-unknown-key", key=kid), "unknown-key")
 
     def _files(self) -> list[Path]:
         folders = [sorted(place.glob("*.pem")) if place.is_dir() else [place] for place in self._places]
@@ -132,17 +130,15 @@ def _kid(header: bytes) -> str:
     try:
         found: Any = decode_without_duplicates(header)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        raise CommandRefused("the header of the JWS is no JSON", "malformed") from None
+        raise CommandRefused(problem_text("command-header-no-json"), "malformed") from None
     if not isinstance(found, dict) or found.get("alg") != "EdDSA":
-        raise CommandRefused("the JWS is not signed with EdDSA", "bad-signature")
+        raise CommandRefused(problem_text("command-other-algorithm"), "bad-signature")
     if unknown := found.keys() - _HEADER_FIELDS:
         names = ", ".join(sorted(unknown))[:100]
-        raise CommandRefused(
-            f"the header of the JWS has what this gateway does not know: {names}", "bad-signature"
-        )
+        raise CommandRefused(problem_text("command-header-unknown", names=names), "bad-signature")
     kid = found.get("kid")
     if not isinstance(kid, str) or re.fullmatch(r"[0-9a-f]{16}([0-9a-f]{48})?", kid) is None:
-        raise CommandRefused("the header of the JWS names no key (kid: 16 or 64 hex digits)", "bad-signature")
+        raise CommandRefused(problem_text("command-header-no-key"), "bad-signature")
     return kid
 
 

@@ -16,6 +16,7 @@ from edge_agent.commands.transfer.https import ignore_bytes
 from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import EventAppender
+from edge_agent.core.problems import optional_problem
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.events import EventFactory
 from edge_agent.host.system.root_requests import RootUpdate, UpdateResultRecord
@@ -80,6 +81,7 @@ class UpdateService:
                     version=last.version,
                     outcome="in-force" if last.outcome == "in-force" else "reverted",
                     why=last.text,
+                    problem=optional_problem(last.sentence),
                     decided_at=last.time,
                     command_id=last.id or None,
                 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_agent.config.model import settings
 from edge_agent.core.errors import DetectorError
+from edge_agent.core.problems import error_text
 from edge_agent.detection.detector import ObjectDetector
 from edge_agent.detection.litert import LiteRtDetector
 
@@ -45,7 +46,7 @@ def choose_detector(wanted: settings.Detector, sent: Path | None = None) -> Dete
             path, wanted.labels, min(wanted.min_score, FLOOR), wanted.threads, wanted.delegate
         )
     except DetectorError as error:
-        return DetectorChoice(None, f"no objects are reported: {error}", str(error))
+        return DetectorChoice(None, f"no objects are reported: {error}", error_text(error))
     why = f"{path}, as configured"
     if auto:
         why = "the model that ships" if sent is None else "sent by the centre"

@@ -17,6 +17,7 @@ import numpy as np
 
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import GROUP_OF_LABEL, TWO_WHEELER, Box, Detection, accepted_labels
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.detection.detector import InputFit, ModelInfo
 from edge_agent.detection.model_decoders import PicoDetDecoder, SsdDecoder, StreetDecoder, YoloxDecoder
 from edge_agent.detection.model_file import forget_read_pages, mapped_name, private_copy, read_labels
@@ -59,16 +60,17 @@ class LiteRtDetector:
                 self.model = ModelInfo(path.stem, _digest(path, file))
                 self._runtime, mapped = _Runtime(path, file, threads, delegate), mapped_name(file)
         except OSError as error:
-            raise DetectorError(f"{path}: the model cannot be read: {error.strerror}") from error
+            raise DetectorError(_unreadable(path, error)) from error
         self.degraded = self._runtime.degraded
         try:
             self._decoder = _decoder(path, self._runtime.input, self._runtime.outputs)
         except _ODD_TENSORS as error:
-            raise DetectorError(f"{path}: inputs or outputs cannot be used: {_first_line(error)}") from error
+            reason = problem_text("detector-tensors", file=str(path), error=_first_line(error))
+            raise DetectorError(reason) from error
         self._labels = read_labels(path, self._decoder.classes)
         self.labels = accepted_labels(labels) & frozenset(self._labels)
         if not self.labels:
-            raise DetectorError(f"{path}: knows none of the configured labels {', '.join(labels)}")
+            raise DetectorError(problem_text("detector-labels-unknown", file=str(path), labels=list(labels)))
         self._wanted = np.array([label in self.labels for label in self._labels])
         self._two_wheeled = np.array([GROUP_OF_LABEL.get(label) == TWO_WHEELER for label in self._labels])
         width, height = self.input_size = self._decoder.input.size
@@ -88,7 +90,8 @@ class LiteRtDetector:
             with np.errstate(all="ignore"):  # NaN boxes are removed later
                 return self._named(self._decoder.decode(outputs, self._floor), fit)
         except _ODD_TENSORS as error:
-            raise DetectorError(f"{self._path}: output cannot be read: {_first_line(error)}") from error
+            reason = problem_text("detector-output", file=str(self._path), error=_first_line(error))
+            raise DetectorError(reason) from error
 
     def _padded(self, pixels: Colour, fit: InputFit) -> Tensor:
         """``pixels`` copied into the padded input buffer; ``pixels`` themselves if they fill the input."""
@@ -151,9 +154,11 @@ class _Runtime:
             inputs = [_info(d) for d in self._interpreter.get_input_details()]
             self.outputs = [_info(d) for d in self._interpreter.get_output_details()]
         except (ValueError, RuntimeError, TypeError, SystemError, MemoryError) as error:
-            raise DetectorError(f"{path}: the model cannot be loaded: {_first_line(error)}") from error
+            reason = problem_text("detector-not-loaded", file=str(path), error=_first_line(error))
+            raise DetectorError(reason) from error
         if len(inputs) != 1:
-            raise DetectorError(f"{path}: {len(inputs)} inputs ({describe(inputs)}); one picture is expected")
+            figures = {"count": len(inputs), "inputs": describe(inputs)}
+            raise DetectorError(problem_text("detector-inputs", file=str(path), **figures))
         self.input = inputs[0]
         self._input = self._interpreter.tensor(self.input.index)
 
@@ -167,7 +172,7 @@ class _Runtime:
                 raise OSError("no TFLite delegate in it")
             return _interpreter(module, self._file, threads, [module.load_delegate(delegate)])
         except (OSError, ValueError, RuntimeError) as error:
-            self.degraded = f"delegate {delegate} cannot be used ({_first_line(error)}): running on the CPU"
+            self.degraded = problem_text("detector-delegate", delegate=delegate, error=_first_line(error))
             log.warning("detector: %s", self.degraded)
             return None
 
@@ -179,7 +184,8 @@ class _Runtime:
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(o.index) for o in self.outputs]
         except (*_ODD_TENSORS, RuntimeError) as error:
-            raise DetectorError(f"{self._path}: inference failed: {_first_line(error)}") from error
+            reason = problem_text("detector-inference", file=str(self._path), error=_first_line(error))
+            raise DetectorError(reason) from error
 
 
 def _interpreter(module: Any, path: Path, threads: int, delegates: list[Any] | None) -> Any:
@@ -192,9 +198,13 @@ def _check_size(path: Path) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise DetectorError(f"{path}: the model cannot be read: {error.strerror}") from error
+        raise DetectorError(_unreadable(path, error)) from error
     if not _SMALLEST_BYTES <= size <= _LARGEST_BYTES:
-        raise DetectorError(f"{path}: {size} bytes is no model that can be used here")
+        raise DetectorError(problem_text("detector-file-size", file=str(path), bytes=size))
+
+
+def _unreadable(path: Path, error: OSError) -> ProblemText:
+    return problem_text("detector-file-unreadable", file=str(path), error=str(error.strerror))
 
 
 def _digest(path: Path, copy: Path) -> str:
@@ -204,7 +214,7 @@ def _digest(path: Path, copy: Path) -> str:
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if identifier != _IDENTIFIER:
-        raise DetectorError(f"{path}: not a TFLite model (identifier {identifier!r} instead of b'TFL3')")
+        raise DetectorError(problem_text("detector-not-tflite", file=str(path), identifier=repr(identifier)))
     return digest
 
 
@@ -220,14 +230,10 @@ def _import_predecessor() -> Any:
     try:
         from tflite_runtime import interpreter
     except ImportError as error:
-        raise DetectorError(
-            f"no TFLite runtime: install ai-edge-litert, or edge-agent[tflite-runtime] ({error})"
-        ) from error
+        raise DetectorError(problem_text("detector-no-runtime", error=str(error))) from error
     if int(np.__version__.split(".")[0]) >= 2:
         # It imports under numpy 2 and only fails inside Interpreter(), with a text about _ARRAY_API.
-        raise DetectorError(
-            f"tflite_runtime needs numpy 1, here is {np.__version__}: install ai-edge-litert, or 'numpy<2'"
-        )
+        raise DetectorError(problem_text("detector-numpy", version=np.__version__))
     return interpreter
 
 
@@ -247,10 +253,8 @@ def _decoder(path: Path, input_info: TensorInfo, outputs: Sequence[TensorInfo]) 
     for kind in (StreetDecoder, SsdDecoder, YoloxDecoder, PicoDetDecoder):
         if (decoder := kind.recognise(input_info, outputs)) is not None:
             return decoder
-    raise DetectorError(
-        f"{path}: no known kind of detection model: input {input_info}; outputs {describe(outputs)}; "
-        "known are those of training/, SSD with TFLite_Detection_PostProcess, raw YOLOX and raw PicoDet"
-    )
+    tensors = {"input": str(input_info), "outputs": describe(outputs)}
+    raise DetectorError(problem_text("detector-unknown-kind", file=str(path), **tensors))
 
 
 def _first_line(error: BaseException) -> str:

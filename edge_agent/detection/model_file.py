@@ -20,6 +20,7 @@ from pathlib import Path
 
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import GROUP_OF_LABEL
+from edge_agent.core.problems import problem_text
 
 log = logging.getLogger(__name__)
 
@@ -76,19 +77,17 @@ def read_labels(model: Path, classes: int | None) -> tuple[str, ...]:
     if found is None:
         if classes == len(COCO_80):
             return COCO_80
-        raise DetectorError(
-            f"{model}: no labels: neither in the file nor in {model.stem}.txt or labels.txt beside it; "
-            "write one label a line, in the model's order"
-        )
+        raise DetectorError(problem_text("detector-no-labels", file=str(model), name=model.stem))
     source, text = found
     labels = _parse(text)
     if classes is not None and len(labels) != classes:
-        raise DetectorError(f"{source}: {len(labels)} labels for a model of {classes} classes")
+        counts = {"labels": len(labels), "classes": classes}
+        raise DetectorError(problem_text("detector-labels-differ", file=source, **counts))
     if len(labels) == 0:
-        raise DetectorError(f"{source}: no labels in it")
+        raise DetectorError(problem_text("detector-labels-empty", file=source))
     lines = [line.strip().lower() for line in text.splitlines()]
     if twice := sorted({line for line in lines if _normal(line) in GROUP_OF_LABEL and lines.count(line) > 1}):
-        raise DetectorError(f"{source}: more than one class is called {twice[0]}")
+        raise DetectorError(problem_text("detector-label-twice", file=source, name=twice[0]))
     return labels
 
 
@@ -125,7 +124,8 @@ def _listed(model: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tu
         if entry.filename == OWN_METADATA:
             return source, "\n".join(json.loads(content)["labels"])
     except (*_DAMAGED, LookupError, TypeError) as error:
-        raise DetectorError(f"{source}: the labels cannot be read: {error}") from error
+        reason = problem_text("detector-labels-unreadable", file=source, error=str(error))
+        raise DetectorError(reason) from error
     return source, content.decode("utf-8", "replace")
 
 
@@ -145,7 +145,8 @@ def _read(path: Path) -> str:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(_LARGEST_BYTES)
     except OSError as error:
-        raise DetectorError(f"{path}: labels cannot be read: {error.strerror}") from error
+        reason = problem_text("detector-label-file-unreadable", file=str(path), error=str(error.strerror))
+        raise DetectorError(reason) from error
 
 
 _MAPS = Path("/proc/self/maps")

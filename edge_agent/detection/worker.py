@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import Detection
+from edge_agent.core.problems import problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.detection.detector import ObjectDetector
 
@@ -109,7 +110,7 @@ class InlineInference:
 
     @property
     def _failure_text(self) -> str:
-        return f"the detector failed {self._failed_in_a_row} times in a row; cameras run on motion alone"
+        return problem_text("detector-failing", times=self._failed_in_a_row)
 
     def stats(self, queue: int = 0) -> WorkerStats:
         latencies = self._latencies_ms.copy()

@@ -20,6 +20,7 @@ from edge_agent.config.model.settings import Storage
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import StorageError
 from edge_agent.core.model import Severity
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.core.state_file import sync_folder
 from edge_agent.evidence.holds import HoldStore
 from edge_agent.evidence.media_index import (
@@ -40,9 +41,9 @@ PROBE_S = 60.0  # between two attempts to write to a failed disk
 RESCAN_S = 3600.0  # between two searches for files that are too old or gone
 DAY_S = 86_400.0
 _WHY = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk is full",
-    errno.EROFS: "the disk is read-only",
+    errno.ENOSPC: problem_text("evidence-disk-full"),
+    errno.EDQUOT: problem_text("evidence-disk-full"),
+    errno.EROFS: problem_text("evidence-disk-read-only"),
 }
 
 
@@ -196,7 +197,7 @@ class MediaStore:
             removable = self._to_remove(size_bytes, severity)
         except StorageError as error:
             self._refused = size_bytes, severity
-            self._set_degraded(str(error))
+            self._set_degraded(error_text(error))
             raise
         for item in removable:
             self._remove(item)
@@ -207,13 +208,13 @@ class MediaStore:
         over = self._index.bytes + size - self._storage.max_bytes
         removable = self._index.to_free(over, severity, self._has_hold)
         if removable is None:
-            raise _refusal(f"storage.max_bytes ({self._storage.max_bytes}) is used up")
+            raise StorageError(problem_text("evidence-used-up", bytes=self._storage.max_bytes))
         short = self._storage.keep_free + size - _free(self._media) - sum(item.size for item in removable)
         if short > 0:
             removable = self._index.to_free(max(over, 0) + short, severity, self._has_hold)
         if removable is None:
             free_mb = _free(self._media) // 1_000_000
-            raise _refusal(f"the disk is full: {free_mb} MB free, storage.keep_free is kept for others")
+            raise StorageError(problem_text("evidence-disk-short", free_mb=free_mb))
         return removable
 
     def _rescan(self) -> None:
@@ -256,7 +257,8 @@ class MediaStore:
         self._recovered()
 
     def _fail(self, error: OSError) -> StorageError:
-        why = _WHY.get(error.errno or 0, f"the disk failed ({error.strerror})")
+        failed = problem_text("evidence-disk-failed", error=str(error.strerror))
+        why = _WHY.get(error.errno or 0, failed)
         self._set_degraded(why)
         return StorageError(why)
 
@@ -272,16 +274,12 @@ class MediaStore:
             try:
                 self._to_remove(*self._refused)
             except StorageError as error:
-                self._set_degraded(str(error))
+                self._set_degraded(error_text(error))
                 return
             self._refused = None
         if self._degraded is not None:
             log.warning("%s: files are stored again", self._log_name)
         self._degraded = None
-
-
-def _refusal(why: str) -> StorageError:
-    return StorageError(f"{why}, and what is kept is graver or held")
 
 
 def _free(folder: Path) -> int:

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from edge_agent.config.model.settings import Broker
 from edge_agent.core.errors import MqttError
+from edge_agent.core.problems import error_text, problem_text
 
 
 class ConnectErrorKind(StrEnum):
@@ -62,47 +63,25 @@ _Kind = ConnectErrorKind
 
 # X509_V_ERR_* of OpenSSL, include/openssl/x509_vfy.h.
 _NOT_YET_VALID, _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 9, 10, 62, 64
-_WRONG_NAME = (
-    _Kind.WRONG_NAME,
-    "the certificate does not name {host}: another server answers, or mqtt.brokers has another name than the "
-    "certificate",
-)
-_UNKNOWN_ISSUER = (
-    _Kind.UNKNOWN_ISSUER,
-    "the certificate of {host} comes from an issuer we do not know; check mqtt.ca_file",
-)
 _VERIFICATION = {
-    _NOT_YET_VALID: (
-        _Kind.SERVER_NOT_YET_VALID,
-        "the certificate of {host} is not yet valid; check both clocks",
-    ),
-    _EXPIRED: (_Kind.SERVER_EXPIRED, "the certificate of {host} has expired; renew it there"),
-    _WRONG_HOST: _WRONG_NAME,
-    _WRONG_ADDRESS: _WRONG_NAME,
-    **dict.fromkeys((2, 18, 19, 20, 21), _UNKNOWN_ISSUER),
+    _NOT_YET_VALID: (_Kind.SERVER_NOT_YET_VALID, "tls-server-not-yet-valid"),
+    _EXPIRED: (_Kind.SERVER_EXPIRED, "tls-server-expired"),
+    **dict.fromkeys((_WRONG_HOST, _WRONG_ADDRESS), (_Kind.WRONG_NAME, "tls-other-name")),
+    **dict.fromkeys((2, 18, 19, 20, 21), (_Kind.UNKNOWN_ISSUER, "tls-unknown-issuer")),
 }
+"""The kind, and the code of the sentence."""
 
 # TLS alerts that a broker sends about *our* certificate (RFC 8446, 6.2), in OpenSSL's words. With TLS 1.3
 # they arrive after our side of the handshake has succeeded, as an error of the first read.
 _ALERTS = {
-    "alert certificate expired": (_Kind.OWN_EXPIRED, "the broker says our certificate has expired; renew it"),
-    "alert certificate required": (
-        _Kind.OWN_MISSING,
-        "the broker wants a client certificate; set mqtt.cert_file and mqtt.key_file",
-    ),
-    "alert unknown ca": (
-        _Kind.OWN_REJECTED,
-        "the broker does not know who issued our certificate (mqtt.cert_file)",
-    ),
-    "alert certificate revoked": (_Kind.OWN_REJECTED, "the broker says our certificate is revoked"),
-    "alert bad certificate": (_Kind.OWN_REJECTED, "the broker does not accept our certificate"),
-    "alert certificate unknown": (_Kind.OWN_REJECTED, "the broker does not accept our certificate"),
-    "alert access denied": (_Kind.OWN_REJECTED, "the broker denies access to our certificate"),
-    "alert handshake failure": (
-        _Kind.OWN_MISSING,
-        "the broker ended the TLS handshake: it may want a client certificate (mqtt.cert_file), or no cipher "
-        "suits both",
-    ),
+    "alert certificate expired": (_Kind.OWN_EXPIRED, problem_text("tls-own-expired")),
+    "alert certificate required": (_Kind.OWN_MISSING, problem_text("tls-own-missing")),
+    "alert unknown ca": (_Kind.OWN_REJECTED, problem_text("tls-own-unknown-issuer")),
+    "alert certificate revoked": (_Kind.OWN_REJECTED, problem_text("tls-own-revoked")),
+    "alert bad certificate": (_Kind.OWN_REJECTED, problem_text("tls-own-refused")),
+    "alert certificate unknown": (_Kind.OWN_REJECTED, problem_text("tls-own-refused")),
+    "alert access denied": (_Kind.OWN_REJECTED, problem_text("tls-own-denied")),
+    "alert handshake failure": (_Kind.OWN_MISSING, problem_text("tls-handshake-ended")),
 }
 
 
@@ -111,30 +90,30 @@ def from_exception(error: Exception, broker: Broker, clock_trusted: bool) -> Con
     host = broker.host
     match error:
         case CertificateFileError():
-            return ConnectError(_Kind.FILES, str(error))
+            return ConnectError(_Kind.FILES, error_text(error))
         case ssl.SSLCertVerificationError():
             return _from_verification(error, host, clock_trusted)
         case ConnectionRefusedError():
-            return ConnectError(_Kind.REFUSED, f"{host} refuses the connection: nothing listens on that port")
+            return ConnectError(_Kind.REFUSED, problem_text("connect-refused", host=host))
         case ssl.SSLEOFError() | ConnectionError() if broker.tls:
-            return ConnectError(
-                _Kind.TLS,
-                f"{host} hung up during the TLS handshake: it may not accept our certificate "
-                "(mqtt.cert_file), or that port does not speak TLS",
-            )
+            return ConnectError(_Kind.TLS, problem_text("tls-hung-up", host=host))
         case ssl.SSLError():
             words = re.sub(r" \(_ssl\.c:\d+\)", "", str(error.reason or error)).replace("_", " ").lower()
-            return from_tls_text(str(error)) or ConnectError(_Kind.TLS, f"TLS failed: {words}")
+            failed = ConnectError(_Kind.TLS, problem_text("tls-failed", error=words))
+            return from_tls_text(str(error)) or failed
         case socket.gaierror():
-            return ConnectError(_Kind.DNS, f"the name {host} cannot be resolved: {error.strerror}")
+            reason = problem_text("connect-no-name", host=host, error=str(error.strerror))
+            return ConnectError(_Kind.DNS, reason)
         case TimeoutError():
-            return ConnectError(_Kind.TIMEOUT, f"{host} does not answer in time")
+            return ConnectError(_Kind.TIMEOUT, problem_text("connect-silent", host=host))
         case ConnectionError():
-            return ConnectError(_Kind.LOST, f"{host} closed the connection during sign-on")
+            return ConnectError(_Kind.LOST, problem_text("connect-closed", host=host))
         case OSError():
-            return ConnectError(_Kind.UNREACHABLE, f"{host} is unreachable: {error.strerror or error}")
+            reason = problem_text("connect-unreachable", host=host, error=error.strerror or str(error))
+            return ConnectError(_Kind.UNREACHABLE, reason)
         case _:
-            return ConnectError(_Kind.PROTOCOL, f"connecting failed: {type(error).__name__}: {error}")
+            reason = problem_text("connect-failed", error=f"{type(error).__name__}: {error}")
+            return ConnectError(_Kind.PROTOCOL, reason)
 
 
 def _from_verification(error: ssl.SSLCertVerificationError, host: str, clock_trusted: bool) -> ConnectError:
@@ -142,15 +121,12 @@ def _from_verification(error: ssl.SSLCertVerificationError, host: str, clock_tru
     if not clock_trusted and code in (_NOT_YET_VALID, _EXPIRED):
         # OpenSSL compares with the system clock. A board without a battery clock boots with a wrong time,
         # and time synchronisation corrects it.
-        return ConnectError(
-            _Kind.CLOCK_NOT_SET,
-            "the clock is not set yet, so the broker's certificate cannot be checked; waiting for time "
-            "synchronisation",
-        )
+        return ConnectError(_Kind.CLOCK_NOT_SET, problem_text("tls-clock-not-set"))
     if code in _VERIFICATION:
-        kind, text = _VERIFICATION[code]
-        return ConnectError(kind, text.format(host=host))
-    return ConnectError(_Kind.TLS, f"the certificate of {host} is not accepted: {error.verify_message}")
+        kind, meaning = _VERIFICATION[code]
+        return ConnectError(kind, problem_text(meaning, host=host))
+    reason = problem_text("tls-server-refused", host=host, error=error.verify_message)
+    return ConnectError(_Kind.TLS, reason)
 
 
 def from_tls_text(text: str) -> ConnectError | None:
@@ -163,55 +139,44 @@ def from_tls_text(text: str) -> ConnectError | None:
         if alert in words:
             return ConnectError(kind, meaning)
     if "wrong version number" in words or "record layer failure" in words:
-        meaning = "the broker does not speak TLS on this port (mqtts:// needs one that does)"
-        return ConnectError(_Kind.TLS, meaning)
+        return ConnectError(_Kind.TLS, problem_text("tls-not-spoken"))
     return None
 
 
 # Reason codes of CONNACK and DISCONNECT, MQTT 5.0, sections 3.2.2.2 and 3.14.2.1.
 _REASONS: dict[int, tuple[ConnectErrorKind, str]] = {
-    0x81: (_Kind.PROTOCOL, "the broker calls our packet malformed"),
-    0x82: (_Kind.PROTOCOL, "the broker reports a protocol error"),
-    0x84: (_Kind.PROTOCOL, "the broker does not speak MQTT 5"),
-    0x85: (_Kind.PROTOCOL, "the broker does not accept our client id"),
-    0x86: (_Kind.BAD_CREDENTIALS, "the broker does not accept our user name or password"),
-    0x87: (
-        _Kind.NOT_AUTHORISED,
-        "the broker does not let us in: wrong user name or password, or no right to connect",
-    ),
-    0x88: (_Kind.BUSY, "the broker is not available"),
-    0x89: (_Kind.BUSY, "the broker is busy"),
-    0x8A: (_Kind.NOT_AUTHORISED, "the broker has banned this client"),
-    0x8B: (_Kind.BUSY, "the broker is shutting down"),
-    0x8C: (_Kind.PROTOCOL, "the broker wants another authentication method"),
-    0x8D: (_Kind.LOST, "the broker heard nothing from us for too long"),
-    0x8E: (
-        _Kind.ID_IN_USE,
-        "another client has connected with our client id and the broker dropped us; two gateways with the "
-        "same gateway.id? Next attempt at the slowest pace",
-    ),
-    0x90: (_Kind.PROTOCOL, "the broker refuses a topic name"),
-    0x93: (_Kind.BUSY, "the broker says we sent more than it can receive"),
-    0x95: (_Kind.PROTOCOL, "the broker refuses a message as too large"),
-    0x96: (_Kind.BUSY, "the broker says we send too fast"),
-    0x97: (_Kind.BUSY, "a quota at the broker is used up"),
-    0x98: (_Kind.LOST, "an administrator closed the connection"),
-    0x99: (_Kind.PROTOCOL, "the broker says a payload has the wrong format"),
-    0x9A: (_Kind.NO_RETAIN, "the broker does not support retained messages"),
-    0x9B: (_Kind.NO_QOS_1, "the broker does not support QoS 1, without which nothing is delivered"),
-    0x9C: (_Kind.BUSY, "the broker wants us to use another server"),
-    0x9D: (_Kind.BUSY, "the broker has moved"),
-    0x9F: (_Kind.BUSY, "the broker limits connects"),
+    0x81: (_Kind.PROTOCOL, "mqtt-malformed"),
+    0x82: (_Kind.PROTOCOL, "mqtt-protocol-error"),
+    0x84: (_Kind.PROTOCOL, "mqtt-not-5"),
+    0x85: (_Kind.PROTOCOL, "mqtt-client-id"),
+    0x86: (_Kind.BAD_CREDENTIALS, "mqtt-login-wrong"),
+    0x87: (_Kind.NOT_AUTHORISED, "mqtt-not-let-in"),
+    0x88: (_Kind.BUSY, "mqtt-unavailable"),
+    0x89: (_Kind.BUSY, "mqtt-busy"),
+    0x8A: (_Kind.NOT_AUTHORISED, "mqtt-banned"),
+    0x8B: (_Kind.BUSY, "mqtt-shutting-down"),
+    0x8C: (_Kind.PROTOCOL, "mqtt-other-login"),
+    0x8D: (_Kind.LOST, "mqtt-heard-nothing"),
+    0x8E: (_Kind.ID_IN_USE, "mqtt-id-in-use"),
+    0x90: (_Kind.PROTOCOL, "mqtt-topic-refused"),
+    0x93: (_Kind.BUSY, "mqtt-too-many"),
+    0x95: (_Kind.PROTOCOL, "mqtt-too-large"),
+    0x96: (_Kind.BUSY, "mqtt-too-fast"),
+    0x97: (_Kind.BUSY, "mqtt-quota"),
+    0x98: (_Kind.LOST, "mqtt-closed-by-hand"),
+    0x99: (_Kind.PROTOCOL, "mqtt-payload"),
+    0x9A: (_Kind.NO_RETAIN, "mqtt-no-retain"),
+    0x9B: (_Kind.NO_QOS_1, "mqtt-no-qos-1"),
+    0x9C: (_Kind.BUSY, "mqtt-other-server"),
+    0x9D: (_Kind.BUSY, "mqtt-moved"),
+    0x9F: (_Kind.BUSY, "mqtt-connect-rate"),
 }
+"""The kind, and the code of the sentence."""
 
 
 def qos_1_unsupported(broker: Broker) -> ConnectError:
     """The error for a CONNACK whose Maximum QoS is 0."""
-    return ConnectError(
-        _Kind.NO_QOS_1,
-        f"{broker.host} takes messages of QoS 0 only: it would acknowledge no event, so none would be known "
-        "to be delivered; another broker is needed",
-    )
+    return ConnectError(_Kind.NO_QOS_1, problem_text("mqtt-only-qos-0", host=broker.host))
 
 
 BLAMES_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
@@ -220,5 +185,5 @@ BLAMES_MESSAGE = frozenset({0x81, 0x82, 0x90, 0x93, 0x95, 0x99})
 
 def from_reason_code(code: int) -> ConnectError:
     """What the broker's reason code in CONNACK or DISCONNECT means."""
-    kind, text = _REASONS.get(code, (_Kind.PROTOCOL, "the broker ended the connection"))
-    return ConnectError(kind, f"{text} (reason 0x{code:02x})")
+    kind, meaning = _REASONS.get(code, (_Kind.PROTOCOL, "mqtt-ended"))
+    return ConnectError(kind, problem_text("mqtt-reason", why=problem_text(meaning), reason=f"0x{code:02x}"))

@@ -12,6 +12,7 @@ from edge_agent.config.model.settings import Settings
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft, OpenEvent
 from edge_agent.core.errors import StorageError
+from edge_agent.core.problems import problem_text
 from edge_agent.events import EventFactory, LastAliveFile, event_of_clip, lost_clip, restamped
 from edge_agent.evidence.chain.chain import EvidenceChain
 from edge_agent.evidence.clips.clips import RECORDED_SEVERITIES, records_clips
@@ -92,8 +93,9 @@ class EventStore:
     def health(self) -> EvidenceHealth:
         """Any thread."""
         health = self.recorder.health()
-        reasons = [reason for reason in (health.degraded, self.chain.degraded) if reason]
-        return msgspec.structs.replace(health, degraded="; ".join(reasons) or None)
+        files, chain = health.degraded, self.chain.degraded
+        both = problem_text("two-reasons", first=files, second=chain) if files and chain else None
+        return msgspec.structs.replace(health, degraded=both or files or chain)
 
     def _close(self, left_open: OpenEvent) -> None:
         event_id = event_of_clip(left_open)

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from edge_agent.core.facts import ViewState
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.tamper.baseline_comparison import BLACK, MIN_TILES, BaselineComparison
 from edge_agent.tamper.frame_features import FrameFeatures
 from edge_agent.tamper.occluder_features import OccluderFeatures
@@ -109,9 +110,9 @@ class ViewEvidence:
         )
 
     @property
-    def seen(self) -> str:
-        shows = f"structure in {_percent(self.structure)} of {self.comparison.tiles} tiles"
-        return f"{shows}, {_percent(self.usual_matching)} usual"
+    def seen(self) -> ProblemText:
+        found, usual = _percent(self.structure), _percent(self.usual_matching)
+        return problem_text("view-structure", found=found, tiles=int(self.comparison.tiles), usual=usual)
 
 
 def judge_view(e: ViewEvidence, reported: Collection[ViewState]) -> dict[ViewState, str]:
@@ -120,7 +121,7 @@ def judge_view(e: ViewEvidence, reported: Collection[ViewState]) -> dict[ViewSta
     view = _what_view(e, reported)
     blind = not NOTHING_VISIBLE.isdisjoint(reported) or (view is not None and view[0] in NOTHING_VISIBLE)
     if e.frozen and (ViewState.FROZEN in reported or not blind):
-        found[ViewState.FROZEN] = f"the same picture for {e.still_s:.0f} s"
+        found[ViewState.FROZEN] = problem_text("view-frozen", seconds=round(e.still_s))
     if view is not None:
         found[view[0]] = view[1]
     elif (rain := _rain(e, ViewState.VISIBILITY_DEGRADED in reported)) is not None:
@@ -174,24 +175,29 @@ def _painted(e: ViewEvidence, eased: bool) -> bool:
 def _glare(e: ViewEvidence, eased: bool) -> str | None:
     if e.features.bright < _eased(GLARE, eased) or e.features.bright < 2 * e.usual_bright:
         return None
-    return f"{_percent(e.features.bright)} of the picture is white, {_percent(e.usual_bright)} usual"
+    return problem_text("view-glare", white=_percent(e.features.bright), usual=_percent(e.usual_bright))
 
 
 def _black(e: ViewEvidence) -> tuple[ViewState, str]:
     """Nothing is visible: dark or covered. It is covered if daylight or the camera's own infrared light went
     out at once, or if lamps went out and nothing at all is left."""
-    text = f"dark, mean luma {e.features.mean:.0f}, {e.seen}"
+    black = problem_text("view-black", luma=round(e.features.mean), structure=e.seen)
+    seconds = round(e.loss_took_s)
     if e.loss_took_s < SLOW_S and e.own_light_before:
-        return ViewState.COVERED, f"{text}; within {e.loss_took_s:.0f} s and by its own infrared light"
+        return ViewState.COVERED, problem_text("view-black-infrared", black=black, seconds=seconds)
     if e.loss_took_s < SLOW_S and e.light_before >= DAYLIGHT:
-        return ViewState.COVERED, f"{text}; within {e.loss_took_s:.0f} s, mean luma was {e.light_before:.0f}"
+        before = round(e.light_before)
+        return ViewState.COVERED, problem_text(
+            "view-black-by-day", black=black, seconds=seconds, before=before
+        )
     grey = e.features.mean >= BLACK_MEAN and e.structure_lately < RESIDUE * e.usual_matching
     other = e.darker or e.comparison.blank >= ALL_BLANK
     if e.loss_took_s <= SUDDEN_S and grey and other and e.light_before > BLACK_MEAN:
-        return ViewState.COVERED, f"{text}; within {e.loss_took_s:.0f} s, and not black"
+        return ViewState.COVERED, problem_text("view-grey", black=black, seconds=seconds)
     if e.dark_s >= NIGHTS_LAST_S:
-        return ViewState.COVERED, f"{text}; for {e.dark_s / 3600:.0f} h"
-    return ViewState.DARK, text
+        hours = round(e.dark_s / 3600)
+        return ViewState.COVERED, problem_text("view-black-for-long", black=black, hours=hours)
+    return ViewState.DARK, black
 
 
 RESIDUE = 0.3  # of the usual structure; a street whose lamps went out has more
@@ -215,7 +221,9 @@ def _defocused(e: ViewEvidence, eased: bool) -> str | None:
     least = (0.5 if same else SAME_CONTRAST) * min(1.0, comparison.gain)
     if not (same or melted) or comparison.layout_contrast < least:
         return None
-    return f"fine detail {_percent(comparison.fine)} of usual, contrast {_percent(comparison.contrast)}"
+    return problem_text(
+        "view-blurred", fine=_percent(comparison.fine), contrast=_percent(comparison.contrast)
+    )
 
 
 def _melted(e: ViewEvidence, eased: bool) -> str | None:
@@ -228,7 +236,7 @@ def _melted(e: ViewEvidence, eased: bool) -> str | None:
     if comparison.layout < LAYOUT_KEPT or comparison.layout_contrast < LAYOUT_KEPT:
         return None
     layout = _percent(comparison.layout_contrast)
-    return f"contrast {_percent(comparison.contrast)} of usual, {layout} of it in the layout"
+    return problem_text("view-blurred-edges", contrast=_percent(comparison.contrast), layout=layout)
 
 
 def _moved(e: ViewEvidence, eased: bool) -> str | None:
@@ -238,9 +246,10 @@ def _moved(e: ViewEvidence, eased: bool) -> str | None:
     # Water mirrors a street: parts of the view are found elsewhere, but it came slowly, and half is left.
     if not eased and (not e.settled or e.loss_took_s >= SLOW_S or e.half_left >= HALF_STAYS):
         return None
-    turned = f" and rolled by {shift.degrees:.0f} degrees" if abs(shift.degrees) >= 2 else ""
-    way = f"turned by {_percent(shift.x)} across and {_percent(shift.y)} down{turned}"
-    return f"{way}, {_percent(shift.agree)} of the blocks agree; {e.seen}"
+    way = {"across": _percent(shift.x), "down": _percent(shift.y), "agree": _percent(shift.agree)}
+    if abs(shift.degrees) < 2:
+        return problem_text("view-turned", **way, structure=e.seen)
+    return problem_text("view-turned-rolled", **way, degrees=round(shift.degrees), structure=e.seen)
 
 
 def _haze(e: ViewEvidence, eased: bool) -> str | None:
@@ -253,14 +262,14 @@ def _haze(e: ViewEvidence, eased: bool) -> str | None:
     slow = e.loss_took_s >= SLOW_S
     if not (thin or slow):
         return None
-    return f"contrast {_percent(contrast)} of usual; {e.seen}"
+    return problem_text("view-haze", contrast=_percent(contrast), structure=e.seen)
 
 
 def _rain(e: ViewEvidence, eased: bool) -> str | None:
     least = max(RAIN, e.usual_drops + MORE_RAIN)
     if e.drops < _eased(least, eased) or not e.good:
         return None
-    return f"streaks in {_percent(e.drops)} of the tiles, {_percent(e.usual_drops)} usual"
+    return problem_text("view-rain", streaks=_percent(e.drops), usual=_percent(e.usual_drops))
 
 
 def _over_black(features: FrameFeatures) -> float:
@@ -271,8 +280,8 @@ def _eased(threshold: float, eased: bool) -> float:
     return threshold * (0.75 if eased else 1.0)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _percent(share: float) -> int:
+    return round(100 * share)
 
 
 def view_metrics(e: ViewEvidence) -> dict[str, float]:

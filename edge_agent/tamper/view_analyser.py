@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge_agent.core.facts import TAMPER, ViewState
 from edge_agent.core.geometry import Polygon
 from edge_agent.core.model import Frame
+from edge_agent.core.problems import problem_text
 from edge_agent.tamper.baseline_comparison import (
     BaselineComparison,
     compare_with_baseline,
@@ -305,11 +306,11 @@ class ViewAnalyser:
         seen = evidence.structure >= LOST * evidence.usual_matching and self._colour.settled
         if mono is not self._reported_mono_picture and seen:
             self._reported_mono_picture = mono
-            to = "mono" if mono else "colour"
-            why = f"to {to}, {self._colour.level:.1f} grey levels of colour"
-            return ((ViewState.COLOUR_MONO_SWITCH, why),)
+            code, level = "view-to-mono" if mono else "view-to-colour", round(float(self._colour.level), 1)
+            return ((ViewState.COLOUR_MONO_SWITCH, problem_text(code, level=level)),)
         if jump is not None and evidence.good:
-            why = f"mean luma from {jump.before:.0f} to {jump.after:.0f}, {evidence.seen}"
+            luma = {"before": round(jump.before), "after": round(jump.after)}
+            why = problem_text("view-light", **luma, structure=evidence.seen)
             return ((ViewState.ILLUMINATION_CHANGE, why),)
         return ()
 

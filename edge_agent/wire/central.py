@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, field
 
-from edge_agent.wire.base import END, Id, Message, Time
+from edge_agent.wire.base import END, Id, Message, OptionalProblem, Time
 
 
 class CentralAlert(Message, frozen=True, kw_only=True):
@@ -35,6 +35,7 @@ class CentralAlert(Message, frozen=True, kw_only=True):
             description="another alert explains it: its gateway or ward is offline, so its state is unknown"
         ),
     ] = False
+    problem: OptionalProblem = UNSET
 
 
 Epoch = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,63}}{END}")]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, field
 
-from edge_agent.wire.base import END, Arguments, Count, Id, Message, Sha256, Time
+from edge_agent.wire.base import END, Arguments, Count, Id, Message, OptionalProblem, Sha256, Time
 from edge_agent.wire.models import CollectArguments, ModelArguments
 
 
@@ -233,3 +233,4 @@ class Reply(Message, frozen=True, kw_only=True):
     code: Annotated[str, Meta(description="for programs; docs/design/commands.md lists the codes")]
     text: Annotated[str, Meta(description="a sentence for a person")]
     result: dict[str, Any] = field(default_factory=dict)
+    problem: OptionalProblem = UNSET

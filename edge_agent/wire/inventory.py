@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
-from edge_agent.wire.base import Count, Id, Message, Sha256, Time, Unit
+from edge_agent.wire.base import Count, Id, Message, OptionalProblem, Sha256, Time, Unit
 
 
 class State(Message, frozen=True, kw_only=True):
@@ -15,6 +15,7 @@ class State(Message, frozen=True, kw_only=True):
     session: str
     time: Time
     reason: str
+    problem: OptionalProblem = UNSET
 
 
 class BirthCamera(Message, frozen=True, kw_only=True):

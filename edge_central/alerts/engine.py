@@ -35,6 +35,7 @@ from edge_central.alerts.model import (
     AlertKey,
     AlertSubject,
 )
+from edge_central.sentences import problem_text
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 from edge_central.trusted_time.clock import Correction
 
@@ -121,7 +122,7 @@ class AlertEngine:
         subject = self._gateways.get(gateway)
         if subject is None or subject.away:
             return
-        measurement = Measurement(float(present), f"view {state}" if present else "the view is as it was")
+        measurement = alert_rules.view_tampered([state]) if present else alert_rules.VIEW_AS_BEFORE
         for rule in self._camera_rules:
             if rule.measure is Measure.TAMPER:
                 yield from subject.judge(rule, camera, measurement, mono, now_ms)
@@ -202,7 +203,7 @@ class AlertEngine:
                 new = set(gateways) - away
                 away |= new
                 self._still_away.setdefault(ward, set()).update(new)
-                text = f"{len(gateways)} of {of} boxes went at once"
+                text = problem_text("ward-outage", gateways=len(gateways), count=of)
                 yield from self._outage(report, Measurement(float(len(gateways)), text), mono, now_ms)
                 for gateway in sorted(new):
                     subject = self._gateway(gateway, ward)
@@ -300,7 +301,8 @@ class AlertEngine:
             subject.come_back(mono, self._grace_s)
         for measure, state in _PRESENCE_STATES.items():
             for rule in self._rules_for(measure):
-                measurement = Measurement(float(report.state is state), f"{report.state}: {report.why}")
+                text = problem_text(f"is-{report.state}", why=report.why)
+                measurement = Measurement(float(report.state is state), text)
                 yield from subject.judge(rule, "", measurement, mono, now_ms, report.since_ms)
         if subject.away and subject.has_alert_of(alert_rules.AWAY):
             yield from subject.fold()

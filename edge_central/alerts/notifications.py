@@ -23,6 +23,7 @@ from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import rfc3339_of_ms
 from edge_agent.core.errors import CentralError
 from edge_agent.core.model import Severity
+from edge_agent.core.problems import optional_problem
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.topics import CentralTopics
@@ -52,12 +53,13 @@ def encode_alert(alert: Alert) -> bytes:
             ward=key.ward,
             gateway=key.gateway or None,
             camera=key.camera or None,
-            text=alert.text,
+            text=str(alert.text),
+            problem=optional_problem(alert.text),
             value=alert.value,
             since=rfc3339_of_ms(alert.since_ms),
             opened=rfc3339_of_ms(alert.opened_ms),
             cleared=None if alert.cleared_ms is None else rfc3339_of_ms(alert.cleared_ms),
-            cleared_text=alert.cleared_text,
+            cleared_text=None if alert.cleared_text is None else str(alert.cleared_text),
             folded=alert.folded,
         )
     )

@@ -11,9 +11,11 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, tuple_, update
 
 from edge_agent.core.model import Severity
+from edge_agent.wire.received.bounds import with_problem
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
 from edge_central.store import tables
 from edge_central.store.database import insert_row
+from edge_central.store.problems import problem_column
 
 MAX_NOTIFICATIONS = 10_000
 """Notifications that wait for the webhook; beyond this the oldest are dropped."""
@@ -164,12 +166,13 @@ def _row(alert: Alert) -> dict[str, Any]:
     return {
         **_names(alert.key),
         "severity": alert.severity.number,
-        "text": alert.text,
+        "text": str(alert.text),
+        "problem": problem_column(alert.text),
         "value": alert.value,
         "since_ms": alert.since_ms,
         "opened_ms": alert.opened_ms,
         "cleared_ms": alert.cleared_ms,
-        "cleared_text": alert.cleared_text,
+        "cleared_text": None if alert.cleared_text is None else str(alert.cleared_text),
         "folded": alert.folded,
     }
 
@@ -178,7 +181,7 @@ def _alert(row: Any) -> Alert:
     return Alert(
         _key(row),
         _BY_NUMBER[row.severity],
-        row.text,
+        with_problem(row.text, row.problem),
         row.value,
         row.since_ms,
         row.opened_ms,
@@ -207,7 +210,8 @@ class AlertStatus(msgspec.Struct, kw_only=True):
 def open_alerts(connection: Connection, now_ms: int) -> list[AlertStatus]:
     """All open alerts, by severity, then newest first."""
     columns = tables.alert.c
-    query = select(tables.alert).where(columns.cleared_ms.is_(None))
+    names = ("ward", "gateway", "camera", "rule", "severity", "text", "opened_ms", "folded")
+    query = select(*(columns[name] for name in names)).where(columns.cleared_ms.is_(None))
     return [
         AlertStatus(
             ward=row.ward,

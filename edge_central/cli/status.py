@@ -127,7 +127,7 @@ def read_status(database: Database, now_ms: int | None, central_id: str = DEFAUL
     if record is not None:
         unproven_s = record.unproven_ms / 1000
         status.clock = ClockStatus(doubt=record.doubt, confirmed=record.confirmed, unproven_s=unproven_s)
-    status.deletions_held = None if blocked is None else blocked.text
+    status.deletions_held = None if blocked is None else str(blocked.text)
     return status
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, case, cast, func, literal, select
 
+from edge_agent.wire.received.bounds import with_problem
 from edge_central.console.events import ward_of_event
 from edge_central.console.incident_log import (
     MAX_LISTED,
@@ -171,8 +172,8 @@ def _alerts(
     handled = [_H[name] for name in ("acknowledged_ms", "acknowledged_by", "owner", "outcome", "closed_ms")]
     query = (
         select(
-            *(_A.id, _A.severity, _A.ward, _A.gateway, _A.camera, _A.rule, _A.text, _A.since_ms),
-            *(_A.opened_ms, *handled, place.label("place")),
+            *(_A.id, _A.severity, _A.ward, _A.gateway, _A.camera, _A.rule, _A.text, _A.problem),
+            *(_A.since_ms, _A.opened_ms, *handled, place.label("place")),
             *(
                 func.count().over(partition_by=of_own).label("own_open"),
                 func.sum(is_ringing).over(partition_by=of_own).label("own_ringing"),
@@ -201,8 +202,9 @@ def _alerts(
 def _of_alert(row: Any) -> QueueItem:
     subject = f"alert {row.id}"
     return QueueItem(
-        *(subject, row.severity, row.ward, row.gateway, row.camera, row.rule, row.text, "", row.since_ms),
-        *(row.opened_ms, handling_of(row, subject), row.place),
+        *(subject, row.severity, row.ward, row.gateway, row.camera, row.rule),
+        *(with_problem(row.text, row.problem), "", row.since_ms, row.opened_ms),
+        *(handling_of(row, subject), row.place),
     )
 
 

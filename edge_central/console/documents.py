@@ -14,10 +14,11 @@ import msgspec
 
 from edge_agent.wire.received.bounds import EARLIEST_MS, LATEST_MS, bound_fields, with_problem, with_problems
 from edge_agent.wire.received.health import ReceivedBoxHealth
+from edge_central.sentences import problem_text
 
 MAX_CACHED, CACHED_BYTES = 1_024, 8_192
 """Number of cached decoded documents, and the maximum size of each: some 3 MB for a city."""
-OUT_OF_BOUNDS = "some of what the box says is out of bounds and is left out"
+OUT_OF_BOUNDS = problem_text("out-of-bounds")
 
 
 class CameraFields(msgspec.Struct):

@@ -15,9 +15,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from edge_agent.wire.received.bounds import bounded_time
+from edge_agent.wire.received.bounds import bounded_time, with_problem
 from edge_central.console import documents
 from edge_central.console.site_names import CameraNames, Names
+from edge_central.sentences import problem_text
 from edge_central.store import tables
 from edge_central.store.presence_reports import OutageReport, read_outages
 from edge_central.store.scope import Scope
@@ -28,7 +29,7 @@ BOOT_GRACE_MS = 300_000
 """After power returns a gateway needs about a minute, its cameras, recorder and switch some more."""
 FRESH_MS = 120_000
 """A gateway without a presence row counts as online if its heartbeat is at most this old."""
-UNREADABLE = "what the box says cannot be shown"
+UNREADABLE = problem_text("unreadable")
 RAIN = "visibility-degraded"
 TAMPERS = frozenset(("covered", "defocused", "moved", "frozen"))
 HOT_C, FULL_PERCENT, LATE_S = 80.0, 90.0, 600.0
@@ -173,7 +174,8 @@ def read_fleet(
     query = (
         select(
             *(columns.id, columns.ward, columns.last_ms, columns.birth, columns.heartbeat),
-            *(columns.heartbeat_ms, presence.standing, presence.why, presence.since_ms),
+            *(columns.heartbeat_ms, presence.standing, presence.why, presence.problem),
+            presence.since_ms,
         )
         .join_from(tables.gateway, tables.presence, columns.id == presence.gateway, isouter=True)
         .where(scope.of(columns.ward))
@@ -251,7 +253,7 @@ def _site_state(
         booted_ms = bounded_time(row.heartbeat_ms - heartbeat.box.uptime_s * 1000)
         if now_ms - booted_ms < BOOT_GRACE_MS:
             return SiteState.BOOTING, booted_ms, ""
-    return published, row.since_ms, row.why
+    return published, row.since_ms, with_problem(row.why, row.problem)
 
 
 def _cameras(

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from edge_agent.wire.received.bounds import with_problem
 from edge_central.console.incident_log import LogAuthor
 from edge_central.store import tables
 from edge_central.store.batch import UNFINISHED
@@ -62,10 +64,16 @@ def requests_about(
     """The newest requests about an event, newest first."""
     columns = tables.request.c
     names = ("id", "gateway", "type", "about", "asked_ms", "asked_by", "status", "words", "answered_ms")
+    wanted = [columns[name] for name in (*names, "problem")]
     query = (
-        select(*(columns[name] for name in names))
+        select(*wanted)
         .where(columns.gateway == gateway, columns.about == event_id, scope.of(columns.ward))
         .order_by(columns.asked_ms.desc())
         .limit(5)
     )
-    return tuple(ConsoleRequest(**row._mapping) for row in connection.execute(query))
+    return tuple(_request(dict(row._mapping)) for row in connection.execute(query))
+
+
+def _request(row: dict[str, Any]) -> ConsoleRequest:
+    problem = row.pop("problem")
+    return ConsoleRequest(**row | {"words": with_problem(row["words"], problem)})

@@ -16,12 +16,13 @@ from edge_agent.evidence.chain.keys import KeyProblem, key_id, load_public, to_p
 from edge_agent.evidence.chain.records import NoEvent, Record, read_record
 from edge_agent.evidence.chain.verify import NO_KEY, GivenKey, Keys, VerificationVerdict, verify_events
 from edge_central.console import documents
+from edge_central.sentences import problem_text
 from edge_central.store import tables
 from edge_central.store.scope import Scope
 
 REACH = 400
 """Number of following events that are searched for the chain head: one comes at least every minute."""
-NO_KEY_REPORTED = "the box has told no key: no signature was checked"
+NO_KEY_REPORTED = problem_text("no-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def verify_event(connection: Connection, scope: Scope, cursor: int) -> EventVerd
             # The console has no option --key, so the command's text about it would mislead an officer.
             why = NO_KEY_REPORTED if finding.why == NO_KEY else finding.why
             return EventVerdict(finding.verdict, why, key)
-    return EventVerdict(VerificationVerdict.ALTERED, "it cannot be read as an event", key)
+    return EventVerdict(VerificationVerdict.ALTERED, problem_text("no-event"), key)
 
 
 def _keys(gateway: str, public_key: str | None) -> Keys:

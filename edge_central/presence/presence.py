@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from edge_central.sentences import problem_text
 from edge_central.store.presence_reports import (
     USUAL_INTERVAL_S,
     GatewayReport,
@@ -97,7 +98,7 @@ class PresenceTracker:
                     self._outages[report.ward] = _Outage(report.since_ms, mono, down, report.of, True)
         for outage in self._outages.values():
             for record in (self._gateways[each] for each in outage.gateways if each in self._gateways):
-                record.state, record.why = PresenceState.OFFLINE, "went with its ward"
+                record.state, record.why = PresenceState.OFFLINE, problem_text("went-with-ward")
 
     def record_heartbeat(
         self, gateway: str, ward: str, session: str, every_s: float | None, mono: float, now_ms: int
@@ -111,7 +112,7 @@ class PresenceTracker:
         if record.doubted == session:
             record.heartbeat_session = session
         record.doubted = session
-        self._change_state(record, PresenceState.ONLINE, "heartbeat", mono, now_ms)
+        self._change_state(record, PresenceState.ONLINE, problem_text("heard"), mono, now_ms)
 
     def record_state(
         self, gateway: str, ward: str, state: str, session: str, why: str, mono: float, now_ms: int
@@ -214,7 +215,7 @@ class PresenceTracker:
         heard_mono = max(connected_mono, record.heard_mono or connected_mono)
         silent_s = mono - heard_mono
         if record.state is PresenceState.ONLINE and silent_s > self._thresholds.missed * record.interval_s:
-            why = f"no heartbeat for {silent_s:.0f} s"
+            why = problem_text("no-heartbeat", seconds=round(silent_s))
             self._change_state(record, PresenceState.OFFLINE, why, mono, now_ms)
 
     def _settle(self, record: _GatewayPresence, mono: float, settled: bool) -> GatewayReport | None:
@@ -230,7 +231,8 @@ class PresenceTracker:
                 return None
             record.falls_mono.clear()
         elif len(record.falls_mono) >= thresholds.falls:
-            why = f"went offline {len(record.falls_mono)} times in {thresholds.falls_s / 60:.0f} min"
+            minutes = round(thresholds.falls_s / 60)
+            why = problem_text("went-offline-often", times=len(record.falls_mono), minutes=minutes)
             record.reported = PresenceState.UNSTABLE
             return GatewayReport(
                 record.gateway, record.ward, record.reported, why, record.changed_ms, record.interval_s

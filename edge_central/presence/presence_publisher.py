@@ -10,7 +10,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from edge_agent.core.clock import Clock, rfc3339_of_ms, wall_ms
+from edge_agent.core.problems import CodedProblem, optional_problem
 from edge_agent.mqtt.session.client import MqttMessage
+from edge_agent.wire.received.bounds import with_problem
 from edge_agent.wire.received.messages import HeartbeatMessage
 from edge_agent.wire.topics import CentralTopics
 from edge_central.ingest.batch_writer import BatchResult
@@ -36,6 +38,7 @@ class PresenceDocument(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["online", "offline", "stopped", "unstable"]
     since: str
     why: str
+    problem: CodedProblem | msgspec.UnsetType = msgspec.UNSET  # ``why`` as a code with figures
 
 
 class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +83,8 @@ class PresencePublisher:
             elif status.document is None:
                 self._presence.remove(status.gateway, status.ward, now_ms)
             else:
-                document, why = status.document, status.document.reason[:200].replace("\0", "")
+                document = status.document
+                why = with_problem(document.reason[:200].replace("\0", ""), document.problem)
                 self._presence.record_state(
                     status.gateway, status.ward, document.state, document.session, why, mono, now_ms
                 )
@@ -129,7 +133,12 @@ class PresencePublisher:
                 if state is None:
                     return MqttMessage(topic, b"", retain=True)
                 document: msgspec.Struct = PresenceDocument(
-                    gateway=gateway, ward=ward, state=state.value, since=since, why=report.why
+                    gateway=gateway,
+                    ward=ward,
+                    state=state.value,
+                    since=since,
+                    why=str(report.why),
+                    problem=optional_problem(report.why),
                 )
             case OutageReport(ward, gateways, of):
                 topic = self._topics.outage(ward)

@@ -16,7 +16,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, true
 
 from edge_agent.core.model import Severity
+from edge_agent.core.problems import ProblemText
 from edge_central.retention.holds import covered_by, read_holds
+from edge_central.sentences import problem_text
 from edge_central.settings import Retention
 from edge_central.store import tables
 from edge_central.store.database import read_meta, write_meta
@@ -92,6 +94,8 @@ GRANTED_SHARE = 1.2
 """Factor on the released count: more rows expire while the administrator decides."""
 LIMITED = (DeletionTarget.EVENT, DeletionTarget.MEDIA, DeletionTarget.ALERT)
 
+RELEASE_COMMAND = "edge-agent central release --deletions"
+
 
 class BlockedDeletions(msgspec.Struct, frozen=True, kw_only=True):
     """What a blocked run would delete."""
@@ -100,12 +104,10 @@ class BlockedDeletions(msgspec.Struct, frozen=True, kw_only=True):
     stored: dict[str, int]
 
     @property
-    def text(self) -> str:
+    def text(self) -> ProblemText:
         worst = max(self.over, key=lambda what: self.over[what])
-        return (
-            f"retention would delete {self.over[worst]} of {self.stored[worst]} rows of {worst} at once and "
-            "waits for edge-agent central release --deletions"
-        )
+        counts = {"rows": self.over[worst], "stored": self.stored[worst], "table": str(worst)}
+        return problem_text("deletion-waits", **counts, command=RELEASE_COMMAND)
 
 
 class DeletionRelease(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from edge_central.store.database import (
 )
 from edge_central.store.fleet_state import EventStream, FleetState, GapReason, GatewayRecord, SequenceGap
 from edge_central.store.presence_reports import PresenceReport, read_reports
+from edge_central.store.problems import problem_column
 
 Row = dict[str, Any]
 QueryResult = TypeVar("QueryResult")
@@ -50,7 +51,12 @@ _UPDATE_REQUEST = (
         # Not ``in_``: SQLAlchemy expands it at execution, and refuses that in an executemany.
         or_(*(tables.request.c.status == each for each in UNFINISHED)),
     )
-    .values(status=bindparam("now"), words=bindparam("why"), answered_ms=bindparam("at"))
+    .values(
+        status=bindparam("now"),
+        words=bindparam("why"),
+        problem=bindparam("coded", type_=tables.request.c.problem.type),
+        answered_ms=bindparam("at"),
+    )
 )
 _DELETE_GAP = delete(tables.gap).where(
     tables.gap.c.stream == bindparam("of"), tables.gap.c.first == bindparam("at")
@@ -167,7 +173,14 @@ class Batch:
         final one."""
         if replies:
             rows = [
-                {"of": each.command, "by": each.gateway, "now": each.status, "why": each.text, "at": now_ms}
+                {
+                    "of": each.command,
+                    "by": each.gateway,
+                    "now": each.status,
+                    "why": str(each.text),
+                    "coded": problem_column(each.text),
+                    "at": now_ms,
+                }
                 for each in replies
             ]
             self.connection.execute(_UPDATE_REQUEST, rows)

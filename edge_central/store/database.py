@@ -19,12 +19,14 @@ from sqlalchemy import (
     exc,
     func,
     insert,
+    inspect,
     select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.schema import CreateColumn
 
 from edge_agent.core.errors import CentralError
 from edge_central.settings import Database
@@ -161,11 +163,13 @@ def prepare_schema(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection, version: int) -> None:
-    """Add the missing indexes of existing tables and set the version; new tables are created already."""
+    """Add the missing columns and indexes of existing tables and set the version; new tables are created
+    already."""
     log.info("upgrading the database from schema %d to %d", version, SCHEMA_VERSION)
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))  # building an index may take longer
     for table in metadata.tables.values():
+        _add_missing_columns(connection, table)
         for index in table.indexes:
             index.create(connection, checkfirst=True)
     write_meta(connection, "schema", str(SCHEMA_VERSION))
@@ -181,6 +185,16 @@ def read_transaction(database: Database) -> Iterator[Connection]:
                 yield connection
         finally:
             engine.dispose()
+
+
+def _add_missing_columns(connection: Connection, table: Table) -> None:
+    """Every column that a version has added may be null: existing rows have no value for it."""
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    name = connection.dialect.identifier_preparer.format_table(table)
+    for column in table.columns:
+        if column.name not in there:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {name} ADD COLUMN {definition}"))
 
 
 @contextmanager

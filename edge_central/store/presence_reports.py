@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, delete, insert, select
 
+from edge_agent.wire.received.bounds import with_problem
 from edge_central.store import tables
+from edge_central.store.problems import problem_column
 from edge_central.store.scope import EVERYWHERE, Scope
 
 
@@ -52,7 +54,12 @@ def read_reports(connection: Connection) -> list[PresenceReport]:
     rows = connection.execute(select(tables.presence).order_by(columns.ward, columns.gateway))
     gateways = [
         GatewayReport(
-            row.gateway, row.ward, PresenceState(row.standing), row.why, row.since_ms, row.interval_s
+            row.gateway,
+            row.ward,
+            PresenceState(row.standing),
+            with_problem(row.why, row.problem),
+            row.since_ms,
+            row.interval_s,
         )
         for row in rows
     ]
@@ -71,7 +78,7 @@ def write_report(connection: Connection, report: PresenceReport) -> None:
     if isinstance(report, GatewayReport):
         connection.execute(delete(tables.presence).where(tables.presence.c.gateway == report.gateway))
         if report.state is not None:
-            row = asdict(report)
+            row = asdict(report) | {"why": str(report.why), "problem": problem_column(report.why)}
             row["standing"] = row.pop("state").value
             connection.execute(insert(tables.presence), row)
     else:

@@ -6,6 +6,7 @@ Times are milliseconds since 1970, UTC. Documents from the wire are stored as th
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -23,13 +24,15 @@ from sqlalchemy import (
 
 from edge_central.store.ringing import FLOOD_RULE
 
-SCHEMA_VERSION = 3
-"""Version 2 added alerts, retention and its indexes; 3 added indexes of alarms and floods by gateway."""
+SCHEMA_VERSION = 4
+"""Version 2 added alerts, retention and its indexes; 3 added indexes of alarms and floods by gateway; 4 the
+columns ``problem``."""
 
 metadata = MetaData()
 # SQLite allots row ids only if the type is exactly INTEGER.
 _Row = BigInteger().with_variant(Integer(), "sqlite")
 _Milliseconds = BigInteger
+_Problem = JSON(none_as_null=True)
 
 meta = Table(
     "meta",
@@ -184,6 +187,7 @@ presence = Table(
     Column("why", Text, nullable=False),
     Column("since_ms", _Milliseconds, nullable=False),
     Column("interval_s", Float, nullable=False),
+    Column("problem", _Problem),  # ``why`` as a code with figures; null: it has none
 )
 
 outage = Table(
@@ -225,6 +229,7 @@ alert = Table(
     Column("cleared_ms", _Milliseconds),  # null: open
     Column("cleared_text", Text),
     Column("folded", Boolean, nullable=False),  # explained by another alert: its gateway or ward is away
+    Column("problem", _Problem),  # ``text`` as a code with figures; null: it has none
     Index("alert_by_time", "opened_ms"),
     sqlite_autoincrement=True,
 )
@@ -406,5 +411,6 @@ request = Table(
     Column("status", Text, nullable=False),  # asked, sent, then the status of the gateway's reply, or expired
     Column("words", Text, nullable=False),
     Column("answered_ms", _Milliseconds),
+    Column("problem", _Problem),  # ``words`` as a code with figures; null: it has none
     Index("request_by_about", "gateway", "about"),
 )

@@ -15,6 +15,8 @@ from threading import Lock
 import msgspec
 
 from edge_agent.core.clock import Clock
+from edge_agent.core.problems import ProblemText
+from edge_central.sentences import problem_text
 
 FOLLOW_MS = 60_000
 """The system's clock may differ this much from the centre's own count within ``ANCHOR_S``: NTP makes such
@@ -32,7 +34,7 @@ SETTLE_S = 90.0
 """Ignore the gateways' times until this long after the first heartbeat since the start: by then most
 gateways have sent one."""
 
-GATEWAYS, OWN_COUNT = "most gateways", "what the centre has counted"
+GATEWAYS, OWN_COUNT = problem_text("most-gateways"), problem_text("own-count")
 """Texts for what the system's clock is compared with."""
 
 
@@ -182,7 +184,7 @@ class TrustedClock:
             unproven_ms=self._unproven_ms,
             settled_ms=self._settled_ms,
             confirmed=self._confirmed,
-            doubt=self.doubt,
+            doubt=None if self.doubt is None else str(self.doubt),
         )
 
     def corrected_record(self, correction: Correction) -> TrustedClockRecord:
@@ -273,10 +275,12 @@ class FollowedClock:
         return None if self._record is None else self._record.deletions_ms
 
 
-def describe_difference(by_ms: int, with_what: str) -> str:
+def describe_difference(by_ms: int, with_what: str) -> ProblemText:
     """The text for the alert: how far the system's clock is off."""
-    seconds, direction = abs(by_ms) / 1000, "ahead of" if by_ms > 0 else "behind"
-    for unit, length in (("days", 86_400), ("h", 3_600)):
-        if seconds >= 2 * length:
-            return f"the centre's clock is {seconds / length:.0f} {unit} {direction} {with_what}"
-    return f"the centre's clock is {seconds / 60:.0f} min {direction} {with_what}"
+    seconds, code = abs(by_ms) / 1000, "clock-ahead" if by_ms > 0 else "clock-behind"
+    unit, length = "minutes", 60
+    for longer, its_length in (("hours", 3_600), ("days", 86_400)):
+        if seconds >= 2 * its_length:
+            unit, length = longer, its_length
+    difference = problem_text(unit, count=round(seconds / length))
+    return problem_text(code, difference=difference, reference=with_what)

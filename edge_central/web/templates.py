@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from edge_agent.core.problems import problem_of
 from edge_agent.wire.received.bounds import bounded_time
+from edge_central.sentences import CATALOGUE
 from edge_central.web.i18n import Lang, translate, translate_duration, translate_word
-from edge_central.web.i18n.stored_texts import CATALOGUE, vietnamese_of
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def _line(text: str, lang: Lang) -> Markup:
     on a Vietnamese page, so that a screen reader reads it as such."""
     problem = problem_of(text)
     ours = None if problem is None else CATALOGUE.say(problem, lang)
-    if lang == "vi" and (ours := ours or vietnamese_of(text)) is not None:
+    if lang == "vi" and ours is not None:
         return Markup('<span title="{}">{}</span>').format(text, ours)
     return Markup('<span lang="en">{}</span>').format(ours or text)
 

@@ -29,7 +29,7 @@ from edge_agent.commands.handlers.files import (
     media_of,
     snapshot_action,
 )
-from edge_agent.commands.handlers.media_service import delivery_text
+from edge_agent.commands.handlers.media_service import sent_from
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.transfer.https import HttpsTarget, Uploader
 from edge_agent.core.delivery import Media
@@ -69,9 +69,9 @@ class Site:
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         self.filmed.append((event_id, last_s, next_s))
 
-    def send(self, media: Media, command_id: str) -> str:
+    def send(self, media: Media, command_id: str) -> str | None:
         self.sent.append((media, command_id))
-        return delivery_text(self.uplink)
+        return sent_from(self.uplink)
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
         return self.clips.get(event_id)

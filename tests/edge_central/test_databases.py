@@ -16,6 +16,7 @@ from sqlalchemy import func, inspect, select, text, update
 
 from edge_agent import wire
 from edge_agent.core.clock import SystemClock
+from edge_agent.core.problems import CodedProblem, problem_of, problem_text
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.cli.status import run_status
@@ -286,6 +287,33 @@ def test_a_database_of_the_previous_version_is_upgraded_with_its_rows(ingest: In
     engine.dispose()
     assert version == str(tables.SCHEMA_VERSION)
     assert ingest.status().events == 2
+
+
+def test_columns_that_a_later_version_has_added_are_added(ingest: IngestHarness) -> None:
+    """Version 4 added ``problem``; existing rows have none."""
+    with_problem = [tables.alert, tables.presence, tables.request]
+    report = GatewayReport("dt-001", "de-tham", PresenceState.OFFLINE, "connection lost", 1)
+    ingest.write(FakeGateway().event(1))
+    with ingest.store.batch() as batch:
+        write_report(batch.connection, report)
+    ingest.store.close()
+    engine = open_engine(ingest.database)
+    with engine.connect() as connection, connection.begin():
+        for table in with_problem:
+            connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN problem"))
+        connection.execute(update(tables.meta).where(tables.meta.c.key == "schema").values(value="3"))
+    assert ingest.store.stored_reports(["de-tham"]) == [report]
+    coded = replace(report, why=problem_text("connection-lost"))
+    with ingest.store.batch() as batch:
+        write_report(batch.connection, coded)
+    [stored] = ingest.store.stored_reports(["de-tham"])
+    assert isinstance(stored, GatewayReport)
+    assert problem_of(stored.why) == CodedProblem("connection-lost")
+    with engine.connect() as connection:
+        found = inspect(connection)
+        for table in with_problem:
+            assert "problem" in {each["name"] for each in found.get_columns(table.name)}
+    engine.dispose()
 
 
 def test_a_second_writer_waits_so_that_cursors_appear_in_order(

@@ -25,9 +25,11 @@ from edge_agent.commands.action import (
 from edge_agent.commands.handlers.update import UNHEARD_S, UpdateCommands
 from edge_agent.commands.transfer.wheel_cache import WheelCache
 from edge_agent.control.updates import UpdateService
+from edge_agent.core.problems import CATALOGUE
 from edge_agent.host.health.degraded import update_lines
 from edge_agent.host.system.root_requests import RootUpdate
 from edge_agent.wire import Pieces, UpdateArguments, UpdatePieceArguments
+from edge_agent.wire.received.bounds import received_problem
 from tests.commands.contexts import GivenContext
 from tests.events.parts import maker, valid
 from tests.host.fakes import FakeClock
@@ -277,7 +279,15 @@ def test_a_verdict_is_told_once_in_an_event_over_restarts(side: Side, tmp_path: 
         "why": "0.2.0 failed its trial: unhealthy: no broker for 1 s; back to 0.1.0",
         "decided_at": box.told["last"]["time"],
         "command_id": "order-1",
+        "problem": event["data"]["problem"],
     }
+    said = received_problem(event["data"]["problem"])
+    assert said is not None
+    assert CATALOGUE.say(said, "en") == event["data"]["why"]
+    assert CATALOGUE.say(said, "vi") == (
+        "bản 0.2.0 không đạt: không hoạt động: không kết nối được máy chủ nhận tin trong 1 giây; "
+        "đã quay về bản 0.1.0"
+    )
     assert event["severitytext"] == "WARN"
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.problems.releases import RELEASES
 from edge_update.memory import Trial
 from edge_update.running import Process, Status
+from edge_update.sentences import SENTENCES
 from edge_update.settings import Settings
 from edge_update.trial import Judge
 
@@ -97,3 +99,8 @@ def judged(script: list[str]) -> tuple[str, float]:
 )  # fmt: skip
 def test_the_verdict_is(script: list[str], verdict: str, after_s: float) -> None:
     assert judged(script) == (verdict, after_s)
+
+
+def test_the_agent_has_the_same_sentences_as_roots_program() -> None:
+    """Root's program runs beside agents of any release, so it has its own copy of the English."""
+    assert {code: english for code, (english, _) in RELEASES.items()} == SENTENCES

@@ -32,7 +32,7 @@ def nested(depth: int) -> Any:
         {"code": "x", "params": {"a": ["b", 7]}},
         {"code": "x", "params": {"a": ["b"] * 65}},
         {"code": "x", "params": {"a": {"code": 7}}},
-        nested(5),
+        nested(9),
     ],
 )
 def test_what_is_no_problem(value: Any) -> None:
@@ -44,7 +44,9 @@ def test_a_problem_within_the_bounds() -> None:
         {"code": "x", "params": {"a": 1, "b": 0.5, "c": ["d"], "e": {"code": "f"}}, "g": 1}
     )
     assert found == CodedProblem("x", {"a": 1, "b": 0.5, "c": ["d"], "e": CodedProblem("f")})
-    assert received_problem(nested(4)) is not None
+    listed = received_problem({"code": "x", "params": {"a": ["b", {"code": "c"}]}})
+    assert listed == CodedProblem("x", {"a": ["b", CodedProblem("c")]})
+    assert received_problem(nested(8)) is not None
 
 
 def test_a_long_text_is_cut() -> None:

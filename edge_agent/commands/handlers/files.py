@@ -6,13 +6,14 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from edge_agent.commands.action import Action, CommandContext, CommandFailed, CommandRefused, CommandSucceeded
 from edge_agent.commands.transfer.https import HttpsTarget, Pause, Uploader
 from edge_agent.core.delivery import Media, content_type_of
+from edge_agent.core.problems import ProblemText, problem_text
 from edge_agent.wire import ClipArguments, DiagnosticsArguments, HoldArguments, SentFile, SnapshotArguments
 
 MAX_MQTT_BYTES = 1_900_000
@@ -37,10 +38,11 @@ class FileService(Protocol):
         """Start a clip; ``clip_of`` returns it some seconds after its end. Raises CommandRefused."""
         ...
 
-    def send(self, media: Media, command_id: str) -> str:
+    def send(self, media: Media, command_id: str) -> str | None:
         """Put a file and its ``evidence`` event into the outbox; durable when it returns.
 
-        Returns ``is on its way``, or why it waits. Raises CommandFailed."""
+        Returns the day until which it waits for the uplink's budget; None: it is sent now. Raises
+        CommandFailed."""
         ...
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
@@ -62,7 +64,7 @@ def snapshot_action(files: FileService) -> Action:
     def run(context: CommandContext[SnapshotArguments]) -> CommandSucceeded:
         camera = context.args.camera
         media = files.snapshot(camera, f"snapshot-{context.id}", SNAPSHOT_WITHIN_S)
-        return sent_outcome(media, f"the picture of {camera} {files.send(media, context.id)}")
+        return sent_outcome(media, _delivery("picture", files.send(media, context.id), camera=camera))
 
     return Action("snapshot", run, run, slow=True, within_s=SNAPSHOT_WITHIN_S + 10)
 
@@ -81,23 +83,23 @@ class ClipCommand:
     def run(self, context: CommandContext[ClipArguments]) -> CommandSucceeded:
         args = context.args
         if (args.event_id is None) == (args.camera is None):
-            raise CommandRefused("name an event_id or a camera, one of them", "bad-arguments")
+            raise CommandRefused(problem_text("clip-event-or-camera"), "bad-arguments")
         if args.url is not None and args.urls is not None:
-            raise CommandRefused("give url or urls, not both", "bad-arguments")
+            raise CommandRefused(problem_text("clip-url-or-urls"), "bad-arguments")
         _targets(args)  # refuses bad URLs before anything is recorded
         if args.camera is not None:
             if args.last_s + args.next_s < 1:
-                raise CommandRefused("last_s and next_s together are less than a second", "bad-arguments")
+                raise CommandRefused(problem_text("clip-too-short"), "bad-arguments")
             event_id = f"clip-{context.id}"
             self.files.record_clip(args.camera, event_id, args.last_s, args.next_s)
             if args.next_s:
-                context.progress(f"{args.camera} is filmed for another {args.next_s:g} s")
+                context.progress(problem_text("clip-filming", camera=args.camera, seconds=args.next_s))
             found = self._wait_for(event_id, args.next_s + CLIP_WITHIN_S)
             return self._deliver(context, event_id, *found)
         event_id = args.event_id or ""
         stored = self.files.clip_of(event_id)
         if stored is None:
-            raise CommandRefused(f"there is no clip of {event_id} on this box")
+            raise CommandRefused(problem_text("no-such-clip", event=event_id))
         return self._deliver(context, event_id, *stored)
 
     def resume(self, context: CommandContext[ClipArguments]) -> CommandSucceeded | CommandFailed:
@@ -105,7 +107,7 @@ class ClipCommand:
         event_id = context.args.event_id or f"clip-{context.id}"
         found = self.files.clip_of(event_id)
         if found is None:
-            return CommandFailed("the agent was restarted before the clip was complete", "interrupted")
+            return CommandFailed(problem_text("clip-restart"), "interrupted")
         return self._deliver(context, event_id, *found)
 
     def _wait_for(self, event_id: str, within_s: float) -> tuple[str, bytes]:
@@ -114,9 +116,9 @@ class ClipCommand:
             if (found := self.files.clip_of(event_id)) is not None:
                 return found
             if self.pause(POLL_INTERVAL_S):
-                raise CommandFailed("the agent stops", "interrupted")
+                raise CommandFailed(problem_text("agent-stops"), "interrupted")
             left_s -= POLL_INTERVAL_S
-        raise CommandFailed("no clip came of it; the evidence event says why")
+        raise CommandFailed(problem_text("clip-not-made"))
 
     def _deliver(
         self, context: CommandContext[ClipArguments], event_id: str, camera: str, payload: bytes
@@ -126,8 +128,8 @@ class ClipCommand:
         if targets is None:
             _refuse_large(payload)
             media = media_of(payload, event_id, camera)
-            return sent_outcome(media, f"the clip {self.files.send(media, context.id)}")
-        context.progress(f"{len(payload)} bytes are uploaded")
+            return sent_outcome(media, _delivery("clip", self.files.send(media, context.id)))
+        context.progress(problem_text("uploading", bytes=len(payload)))
         part_bytes = len(payload) if args.url is not None else args.part_bytes
         return upload_outcome(self.uploader, payload, event_id, targets, part_bytes)
 
@@ -148,7 +150,7 @@ def diagnostics_action(make: Callable[[], bytes], files: FileService, uploader: 
             return upload_outcome(uploader, bundle, event_id, [target], len(bundle))
         _refuse_large(bundle)
         media = media_of(bundle, event_id, "gateway")
-        return sent_outcome(media, f"the bundle {files.send(media, context.id)}")
+        return sent_outcome(media, _delivery("bundle", files.send(media, context.id)))
 
     return Action(
         "diagnostics", run, run, lambda args: args.url is not None, slow=True, within_s=UPLOAD_WITHIN_S
@@ -162,18 +164,18 @@ def hold_action(files: FileService) -> Action:
         args = context.args
         if args.release:
             if not files.release(args.event_id):
-                raise CommandRefused(f"{args.event_id} was not held")
-            return CommandSucceeded(f"{args.event_id} is not held any more")
+                raise CommandRefused(problem_text("hold-none", event=args.event_id))
+            return CommandSucceeded(problem_text("hold-ended", event=args.event_id))
         files.hold(args.event_id, args.why, f"command {context.id}")
         has_clip = files.has_clip(args.event_id)
-        detail = "with a clip" if has_clip else "it has no clip on this gateway"
-        return CommandSucceeded(f"{args.event_id} is held, {detail}", {"clip": has_clip})
+        code = "held-with-clip" if has_clip else "held-without-clip"
+        return CommandSucceeded(problem_text(code, event=args.event_id), {"clip": has_clip})
 
     def resume(context: CommandContext[HoldArguments]) -> CommandSucceeded:
         if not context.args.release:
             return run(context)
         files.release(context.args.event_id)  # False if it was done before the restart
-        return CommandSucceeded(f"{context.args.event_id} is not held any more")
+        return CommandSucceeded(problem_text("hold-ended", event=context.args.event_id))
 
     # Releasing evidence can lose it, holding it cannot.
     return Action("evidence-hold", run, resume, lambda args: args.release)
@@ -181,6 +183,13 @@ def hold_action(files: FileService) -> Action:
 
 def media_of(payload: bytes, event_id: str, camera: str) -> Media:
     return Media(secrets.token_hex(10), event_id, camera, hashlib.sha256(payload).hexdigest(), payload)
+
+
+def _delivery(what: Literal["picture", "clip", "bundle"], day: str | None, **named: str) -> ProblemText:
+    """Say when a file is sent. ``day``: what ``FileService.send`` returned."""
+    if day is None:
+        return problem_text(f"{what}-on-its-way", **named)
+    return problem_text(f"{what}-waits", **named, day=day)
 
 
 def sent_outcome(media: Media, text: str) -> CommandSucceeded:
@@ -207,7 +216,7 @@ def upload_outcome(
         content_type=content_type,
         etags=etags,
     )
-    return CommandSucceeded(f"{len(payload)} bytes are uploaded", msgspec.to_builtins(detail))
+    return CommandSucceeded(problem_text("uploading", bytes=len(payload)), msgspec.to_builtins(detail))
 
 
 def _targets(args: ClipArguments) -> list[HttpsTarget] | None:
@@ -218,5 +227,5 @@ def _targets(args: ClipArguments) -> list[HttpsTarget] | None:
 
 def _refuse_large(payload: bytes) -> None:
     if len(payload) > MAX_MQTT_BYTES:
-        detail = f"it has {len(payload)} bytes, and {MAX_MQTT_BYTES} go through the broker; give a url"
-        raise CommandRefused(detail)
+        sizes = {"bytes": len(payload), "limit": MAX_MQTT_BYTES}
+        raise CommandRefused(problem_text("file-too-large", **sizes))

@@ -14,6 +14,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import SEALED_MAGIC, Media
 from edge_agent.core.errors import EdgeAgentError, StorageError
 from edge_agent.core.model import CameraState
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.events import EventFactory
 from edge_agent.evidence.clips.clips import records_clips
 from edge_agent.evidence.media_index import MediaName
@@ -25,11 +26,9 @@ from edge_agent.wire import UplinkHealth
 log = logging.getLogger(__name__)
 
 
-def delivery_text(uplink: UplinkHealth) -> str:
-    """Say when a file that is in the outbox will be sent."""
-    if "media" not in uplink.held:
-        return "is on its way"
-    return f"waits on the box: the uplink's budget is short, pictures go again on {uplink.resets_on}"
+def sent_from(uplink: UplinkHealth) -> str | None:
+    """The day from which a file in the outbox is sent; None: now."""
+    return str(uplink.resets_on) if "media" in uplink.held else None
 
 
 class MediaService:
@@ -63,9 +62,10 @@ class MediaService:
         try:
             media = taken.get(timeout=timeout_s)
         except queue.Empty:
-            raise CommandFailed(f"{camera} showed nothing within {timeout_s:.0f} s", "timed-out") from None
+            reason = problem_text("camera-showed-nothing", camera=camera, seconds=round(timeout_s))
+            raise CommandFailed(reason, "timed-out") from None
         if media is None:
-            raise CommandFailed(f"{camera}: the picture could not be made; the log says why")
+            raise CommandFailed(problem_text("picture-not-made", camera=camera))
         return media
 
     def send_snapshot(self, camera: str, event_id: str, command_id: str) -> None:
@@ -85,34 +85,35 @@ class MediaService:
     def record_clip(self, camera: str, event_id: str, last_s: float, next_s: float) -> None:
         running = self._online(camera)
         if not records_clips(running.camera):
-            raise CommandRefused(f"{camera}: no clips are made of it (report.clips, privacy_masks)")
+            raise CommandRefused(problem_text("camera-no-clips", camera=camera))
         now = self._clock.monotonic()
         running.record_clip(event_id, now - last_s, now + next_s)
 
     def _snapshot_camera(self, camera: str) -> RunningCamera:
         running = self._online(camera)
         if running.camera.report.snapshots is SnapshotPolicy.NONE:
-            raise CommandRefused(f"{camera}: no pictures leave the gateway (report.snapshots is none)")
+            raise CommandRefused(problem_text("camera-pictures-stay", camera=camera))
         return running
 
     def _online(self, camera: str) -> RunningCamera:
         running = self._cameras.find(camera)
         if running is None:
-            there = ", ".join(status.camera_id for status in self._cameras.statuses())
-            raise CommandRefused(f"there is no camera {camera}; there are: {there}")
+            known = [status.camera_id for status in self._cameras.statuses()]
+            raise CommandRefused(problem_text("no-such-camera", camera=camera, known=known))
         status = running.status()
         if status.state is CameraState.OFFLINE:
-            raise CommandRefused(f"{camera} is offline ({status.cause}): {status.detail}")
+            why = {"cause": str(status.cause), "why": status.detail}
+            raise CommandRefused(problem_text("camera-is-offline", camera=camera, **why))
         return running
 
     # --- files ---
 
-    def send(self, media: Media, command_id: str) -> str:
+    def send(self, media: Media, command_id: str) -> str | None:
         try:
             self._outbox.append(self._events.file(media, command_id))
         except EdgeAgentError as error:
-            raise CommandFailed(f"it cannot be sent: {error}") from error
-        return delivery_text(self._uplink())
+            raise CommandFailed(problem_text("file-not-sent", error=error_text(error))) from error
+        return sent_from(self._uplink())
 
     def clip_of(self, event_id: str) -> tuple[str, bytes] | None:
         found = self._clip_file(event_id)
@@ -125,9 +126,10 @@ class MediaService:
             if self._seal_to is not None and not payload.startswith(SEALED_MAGIC):
                 payload = seal(payload, self._seal_to)
         except OSError as error:
-            raise CommandFailed(f"the clip of {event_id} cannot be read: {error.strerror}") from error
+            unread = {"event": event_id, "error": str(error.strerror)}
+            raise CommandFailed(problem_text("clip-unreadable", **unread)) from error
         except SealError as error:
-            raise CommandRefused(str(error)) from error
+            raise CommandRefused(error_text(error)) from error
         return camera, payload
 
     def has_clip(self, event_id: str) -> bool:
@@ -138,7 +140,7 @@ class MediaService:
         try:
             paths = self._store.files_of(event_id)
         except StorageError as error:
-            raise CommandRefused(str(error), "bad-arguments") from error
+            raise CommandRefused(error_text(error), "bad-arguments") from error
         for path in reversed(paths):
             name = MediaName.parsed(path)
             if name is not None and name.suffix == "mp4":
@@ -149,18 +151,16 @@ class MediaService:
         """Refuse clips of a camera with privacy masks: clips are not masked."""
         running = self._cameras.find(camera)
         if running is not None and not records_clips(running.camera):
-            raise CommandRefused(
-                f"{camera}: its clips do not leave the gateway (report.clips, privacy_masks)"
-            )
+            raise CommandRefused(problem_text("camera-clips-stay", camera=camera))
 
     def hold(self, event_id: str, why: str, who: str) -> None:
         try:
             self._store.holds.add(event_id, who, why)
         except StorageError as error:
-            raise CommandRefused(str(error)) from error
+            raise CommandRefused(error_text(error)) from error
 
     def release(self, event_id: str) -> bool:
         try:
             return self._store.holds.remove(event_id)
         except StorageError as error:
-            raise CommandRefused(str(error)) from error
+            raise CommandRefused(error_text(error)) from error

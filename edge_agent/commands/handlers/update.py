@@ -243,5 +243,5 @@ def _progress_text(now: UpdateProgressRecord) -> str:
 
 def _outcome(last: UpdateResultRecord) -> CommandSucceeded | CommandFailed:
     if last.outcome == "in-force":
-        return CommandSucceeded(last.text, {"version": last.version})
-    return CommandFailed(last.text)
+        return CommandSucceeded(last.sentence, {"version": last.version})
+    return CommandFailed(last.sentence)

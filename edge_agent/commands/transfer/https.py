@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edge_agent.commands.action import CommandFailed, CommandRefused
+from edge_agent.core.problems import problem_text
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class HttpsTarget:
         except ValueError:
             host, port = None, None
         if not host or parts.scheme != "https" or not (url.isascii() and url.isprintable()):
-            raise CommandRefused("a URL is none of an https server: https://host/...", "bad-arguments")
+            raise CommandRefused(problem_text("command-bad-url"), "bad-arguments")
         return cls(host, port or 443, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
 
 
@@ -208,8 +209,8 @@ class Uploader:
         view = memoryview(payload)
         parts = [view[at : at + part_bytes] for at in range(0, len(view), part_bytes)]
         if len(parts) != len(targets):
-            needed = f"{len(payload)} bytes are {len(parts)} parts of {part_bytes}"
-            raise CommandFailed(f"{needed}, and there are {len(targets)} URLs; nothing was sent")
+            counts = {"bytes": len(payload), "parts": len(parts), "urls": len(targets)}
+            raise CommandFailed(problem_text("upload-parts", **counts, part_bytes=part_bytes))
         tls = self.tls or ssl.create_default_context()
         deadline = time.monotonic() + self.within_s
         return [
@@ -223,14 +224,13 @@ class Uploader:
         host, reason = target.host, ""
         for attempt in range(UPLOAD_ATTEMPTS):
             if attempt and self.pause(FIRST_PAUSE_S * 2**attempt):
-                raise CommandFailed("the agent stops; it was not sent", "interrupted")
+                raise CommandFailed(problem_text("agent-stops-unsent"), "interrupted")
             try:
                 status, reason_text, etag = self._put_once(part, target, content_type, tls, deadline)
             except (OSError, http.client.HTTPException) as error:
                 if time.monotonic() >= deadline:
-                    raise CommandFailed(
-                        f"the upload to {host} took longer than {self.within_s:.0f} s"
-                    ) from error
+                    took = problem_text("upload-too-slow", host=host, seconds=round(self.within_s))
+                    raise CommandFailed(took) from error
                 reason = sanitized(f"{type(error).__name__}: {error}")
                 log.info("upload to %s failed: %s", host, reason)
                 continue
@@ -239,7 +239,7 @@ class Uploader:
             reason = f"the server says {status} {reason_text}"
             if status < 500 and status not in (408, 429):
                 break  # another attempt would fail alike, for example with an expired signature
-        raise CommandFailed(f"the upload to {host} failed: {reason}")
+        raise CommandFailed(problem_text("upload-failed", host=host, error=reason))
 
     def _put_once(
         self, part: memoryview, target: HttpsTarget, content_type: str, tls: ssl.SSLContext, deadline: float

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from edge_agent.core.problems.cameras import CAMERAS
 from edge_agent.core.problems.catalogue import Catalogue
+from edge_agent.core.problems.commands import COMMANDS
+from edge_agent.core.problems.connections import CONNECTIONS
 from edge_agent.core.problems.delivery import DELIVERY
+from edge_agent.core.problems.detection import DETECTION
 from edge_agent.core.problems.events import EVENTS
+from edge_agent.core.problems.evidence import EVIDENCE
 from edge_agent.core.problems.gateway import GATEWAY
 from edge_agent.core.problems.problem import (
     CodedProblem,
     ProblemText,
     error_text,
+    masked_problem,
     optional_problem,
     problem_of,
 )
+from edge_agent.core.problems.releases import RELEASES
 from edge_agent.core.problems.results import RESULTS
+from edge_agent.core.problems.views import VIEWS
 
 __all__ = [
     "CATALOGUE",
@@ -26,12 +33,27 @@ __all__ = [
     "ProblemText",
     "command_text",
     "error_text",
+    "masked_problem",
     "optional_problem",
     "problem_of",
     "problem_text",
 ]
 
-CATALOGUE = Catalogue({**CAMERAS, **DELIVERY, **GATEWAY, **EVENTS, **RESULTS})
+CATALOGUE = Catalogue(
+    {
+        **CAMERAS,
+        **VIEWS,
+        **DETECTION,
+        **EVIDENCE,
+        **DELIVERY,
+        **CONNECTIONS,
+        **GATEWAY,
+        **EVENTS,
+        **RESULTS,
+        **RELEASES,
+        **COMMANDS,
+    }
+)
 """Every code that an agent may send."""
 
 problem_text = CATALOGUE.text

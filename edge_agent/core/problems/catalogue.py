@@ -11,7 +11,7 @@ from edge_agent.core.languages import LANGS, Lang, Sentences
 from edge_agent.core.problems.problem import CodedProblem, ProblemText, as_params
 from edge_agent.core.problems.words import VIETNAMESE
 
-MAX_DEPTH = 4
+MAX_DEPTH = 8
 """Problems inside problems: a gateway sends whatever it likes."""
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d)?")
 _UTC = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
@@ -20,7 +20,7 @@ _UTC = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
 class Catalogue:
     """``sentences`` are English and Vietnamese by code; ``{name}`` in them is a parameter.
 
-    A list is joined with commas, with ``{name:and}`` by "and".
+    A list is joined with commas, with ``{name:and}`` by "and", with ``{name:;}`` by semicolons.
     """
 
     def __init__(self, sentences: Sentences) -> None:
@@ -54,7 +54,7 @@ class Catalogue:
         if isinstance(value, str):
             return _word(name, value, lang)
         if isinstance(value, list):
-            return [_word(name, each, lang) for each in value]
+            return [self._shown(name, each, lang, depth) for each in value]
         return value
 
 
@@ -82,7 +82,8 @@ class _Formatter(string.Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, list):
-            return (self._conjunction if format_spec == "and" else ", ").join(value)
+            joint = {"and": self._conjunction, ";": "; "}.get(format_spec, ", ")
+            return joint.join(value)
         return str(super().format_field(value, format_spec))
 
 

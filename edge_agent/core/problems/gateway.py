@@ -95,6 +95,8 @@ SERVICES: Sentences = {
         "evidence: {clips} clips could not be made since start",
         "chứng cứ: không lưu được {clips} đoạn video từ khi khởi động",
     ),
+    "command-journal-unwritable": ("{folder} cannot be written", "không ghi được vào {folder}"),
+    "command-journal-failed": ("{folder}: {error}", "không dùng được {folder}: {error}"),
     "commands": ("commands: {why}, most are refused", "lệnh: {why}, phần lớn bị từ chối"),
     "rule-overridden": (
         "rule {rule} of {camera}: {override} for {minutes} min more, as the centre asked",

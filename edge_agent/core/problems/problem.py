@@ -7,6 +7,8 @@ from typing import Self
 
 import msgspec
 
+from edge_agent.core.secrets import masked
+
 
 class CodedProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a sentence for people says: ``code`` names the sentence in the catalogue, ``params`` fill it.
@@ -15,7 +17,12 @@ class CodedProblem(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     code: str
-    params: dict[str, str | int | float | list[str] | CodedProblem] = msgspec.field(default_factory=dict)
+    params: dict[str, str | int | float | list[str | CodedProblem] | CodedProblem] = msgspec.field(
+        default_factory=dict
+    )
+
+
+Param = str | int | float | list[str | CodedProblem] | CodedProblem
 
 
 class ProblemText(str):
@@ -47,6 +54,18 @@ def optional_problem(text: str | None) -> CodedProblem | msgspec.UnsetType:
     return problem_of(text) or msgspec.UNSET
 
 
+def with_code_of(shown: str, text: str) -> str:
+    """``shown``, which says the same as ``text``, with the code of ``text``, if it has one."""
+    problem = problem_of(text)
+    return shown if problem is None else ProblemText(shown, problem)
+
+
+def masked_problem(text: str) -> str:
+    """``masked``; only a text that holds no secret keeps its code, because its figures are not masked."""
+    safe = masked(text)
+    return text if safe == text else safe
+
+
 def encode_text(value: object) -> str:
     """``enc_hook`` of msgspec: a text with a code as plain text."""
     if isinstance(value, ProblemText):
@@ -60,18 +79,20 @@ def error_text(error: Exception) -> str:
     return text if isinstance(text, ProblemText) else str(error)
 
 
-def as_params(params: Mapping[str, object]) -> dict[str, str | int | float | list[str] | CodedProblem]:
+def as_params(params: Mapping[str, object]) -> dict[str, Param]:
     """Figures as they travel: of a text with a code its problem."""
     return {name: _as_param(value) for name, value in params.items()}
 
 
-def _as_param(value: object) -> str | int | float | list[str] | CodedProblem:
-    if isinstance(value, ProblemText):
-        return value.problem
+def _as_param(value: object) -> Param:
     if isinstance(value, str):
-        return str(value)
+        return _as_item(value)
     if isinstance(value, int | float | CodedProblem):
         return value
     if isinstance(value, list):
-        return [str(each) for each in value]
+        return [_as_item(each) for each in value]
     raise TypeError(f"{type(value).__name__} cannot be a parameter of a problem")
+
+
+def _as_item(text: str) -> str | CodedProblem:
+    return problem_of(text) or str(text)

@@ -19,6 +19,7 @@ from edge_agent.config.model.settings import Storage
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.delivery import Draft, Stamp, StoredEvent
 from edge_agent.core.model import Severity
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import run_with_timeout
 from edge_agent.evidence.chain.journal import EventJournal
 from edge_agent.evidence.chain.keys import SigningKey, load_or_make
@@ -91,8 +92,8 @@ class EvidenceChain:
         try:
             self._key = load_or_make(self._state_dir)
         except ImportError as error:
-            self._no_key = f"evidence: events are not signed, the library cryptography is missing ({error})"
-            log.error("%s", self._no_key)
+            self._no_key = problem_text("evidence-unsigned", error=str(error))
+            log.error("evidence: %s", self._no_key)
 
     @property
     def public_key(self) -> str | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import StoredEvent
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import sync_folder
 from edge_agent.evidence.chain.keys import JOURNAL
 
@@ -62,8 +63,10 @@ class EventJournal:
     def degraded(self) -> str | None:
         if not self._failure and not self._missed:
             return None
-        missed = f"; {self._missed} events are not in it" if self._missed else ""
-        return f"journal: {self._failure or 'the disk took nothing for a while'}{missed}"
+        why = self._failure or problem_text("journal-disk-silent")
+        if self._missed:
+            return problem_text("journal-missed", why=why, events=self._missed)
+        return problem_text("journal-failed", why=why)
 
     @property
     def waiting_bytes(self) -> int:
@@ -104,9 +107,9 @@ class EventJournal:
             for events in _by_epoch(batch):
                 self._append(events)
                 done += len(events)
-            failure = None
+            failure: str | None = None
         except OSError as error:
-            failure = f"cannot be written ({error.strerror or error}); events go on without it"
+            failure = problem_text("journal-unwritable", error=error.strerror or str(error))
         if batch and failure != self._failure:
             self._failure = failure
             level = logging.ERROR if failure else logging.INFO
@@ -117,7 +120,8 @@ class EventJournal:
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         content = b"".join(event.payload + b"\n" for event in events)
         if shutil.disk_usage(self._folder).free < self._keep_free + len(content):
-            raise OSError(errno.ENOSPC, f"less than {self._keep_free // 10**6} MB of the disk are free")
+            megabytes = self._keep_free // 10**6
+            raise OSError(errno.ENOSPC, problem_text("journal-disk-short", megabytes=megabytes))
         path = self._folder / f"{self._clock.now():%Y-%m-%d}-{events[0].epoch}.jsonl"
         with open(path, "ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import sync_folder
 
 if TYPE_CHECKING:
@@ -91,13 +92,14 @@ def _load_or_make(folder: Path, path: Path, journal: Path) -> SigningKey:
         return SigningKey(_parse(path.read_bytes()))
     except FileNotFoundError:
         had_one = any(folder.glob("evidence-*.pub.pem")) or any(journal.glob("*"))
-        reason = f"{path} is gone" if had_one else None
+        reason = problem_text("evidence-key-gone", file=str(path)) if had_one else None
     except KeyProblem as error:
-        reason = f"{path}: {error}"
+        reason = problem_text("evidence-key-unusable", file=str(path), error=str(error))
         _quarantine(path)
     except OSError as error:
         # The file may be fine and only unreadable now: do not overwrite it.
-        return _in_memory(f"{path} cannot be read ({error.strerror})")
+        unread = {"file": str(path), "error": str(error.strerror)}
+        return _in_memory(problem_text("evidence-key-unreadable", **unread))
     return _make(folder, reason)
 
 
@@ -183,14 +185,15 @@ def _make(folder: Path, reason: str | None) -> SigningKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     private = Ed25519PrivateKey.generate()
-    notice = reason and f"{reason}; a new evidence key signs from now on, the birth message has it"
+    notice = reason and problem_text("evidence-key-new", why=reason)
     key = SigningKey(private, notice)
     pem = _pem(PRIVATE_DER + private.private_bytes_raw(), b"PRIVATE KEY")
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         _write(folder / PRIVATE, pem, 0o600)
     except OSError as error:
-        return _in_memory(f"{folder / PRIVATE} cannot be written ({error.strerror})", private)
+        unwritten = {"file": str(folder / PRIVATE), "error": str(error.strerror)}
+        return _in_memory(problem_text("evidence-key-unwritable", **unwritten), private)
     if notice is None:
         log.info("evidence: made the key %s, %s", key.id[:16], folder / PRIVATE)
     else:
@@ -201,7 +204,7 @@ def _make(folder: Path, reason: str | None) -> SigningKey:
 def _in_memory(reason: str, private: Ed25519PrivateKey | None = None) -> SigningKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    notice = f"{reason}; a key that only lasts until the agent stops signs, the birth message has it"
+    notice = problem_text("evidence-key-in-memory", why=reason)
     log.error("evidence: %s", notice)
     return SigningKey(private or Ed25519PrivateKey.generate(), notice)
 

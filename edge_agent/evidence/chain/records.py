@@ -25,6 +25,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from edge_agent.core.errors import EdgeAgentError
+from edge_agent.core.problems import problem_text
 from edge_agent.wire import TYPE_PREFIX, ChainHeadData, LossData
 
 SOURCE_PREFIX = "/tb/"
@@ -189,7 +190,7 @@ class SignedHead(SignedText):
     epoch: str
     sequence: int
     sha256: str
-    broken: ClassVar[str] = "its signature does not hold: something in this head was changed"
+    broken: ClassVar[str] = problem_text("head-changed")
 
 
 def published_head(gateway: str, head: ChainHeadData) -> SignedHead:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from edge_agent.core.problems import problem_text
 from edge_agent.evidence.chain.links import ChainLinks, LossRange, LossRanges, epoch_joins
 from edge_agent.evidence.chain.records import Record, SignedHead, SignedText, published_head
 
@@ -55,8 +56,9 @@ class GivenKey:
     because a forger can create a key as well."""
 
 
-SIGNED_ITSELF = "its own signature holds; the fields around it, such as its time, only the next head signs"
-NO_KEY = "no public key was given (--gateway-key): no signature was checked"
+AS_SIGNED = problem_text("as-signed")
+SIGNED_ITSELF = problem_text("signed-itself")
+NO_KEY = problem_text("no-gateway-key")
 Keys = Mapping[str, GivenKey]
 """Public keys by their ids."""
 Doubt = tuple[VerificationVerdict, str]
@@ -72,11 +74,11 @@ def check_signature(signed: SignedText, keys: Keys) -> Doubt | None:
     name = signed.key_id
     key = next((key for known, key in keys.items() if name and known.startswith(name)), None)
     if key is None:
-        return VerificationVerdict.WRONG_KEY, f"signed with the key {name[:16]}, which was not given"
+        return VerificationVerdict.WRONG_KEY, problem_text("other-key", key=name[:16])
     if key.gateway not in (None, signed.gateway):
-        return VerificationVerdict.WRONG_KEY, f"signed with the key of {key.gateway}"
+        return VerificationVerdict.WRONG_KEY, problem_text("signed-with", name=str(key.gateway))
     if key.gateway is None and has_gateway_key(signed.gateway, keys):
-        why = f"signed with the key {name[:16]}, which was not given as one of {signed.gateway}"
+        why = problem_text("other-key-of", key=name[:16], gateway=signed.gateway)
         return VerificationVerdict.WRONG_KEY, why
     try:
         key.public.verify(signed.signature, signed.text)
@@ -183,17 +185,15 @@ def _without_gateway_key(found: VerificationFinding) -> VerificationFinding:
 
 def _judge(record: Record, chain: ChainLinks, doubt: Doubt | None, losses: LossRanges) -> Doubt:
     if chain.is_disputed(record.sequence):
-        why = "two different events of this number are signed: somebody else has the key"
-        return VerificationVerdict.ALTERED, why
+        return VerificationVerdict.ALTERED, problem_text("signed-twice")
     if chain.is_proven(record):
-        return VerificationVerdict.GENUINE, "as it was signed"
+        return VerificationVerdict.GENUINE, AS_SIGNED
     if chain.has_trusted_hash(record.sequence):
-        return VerificationVerdict.ALTERED, "its bytes are not those that were signed"
+        return VerificationVerdict.ALTERED, problem_text("bytes-changed")
     if doubt is not None:
         return doubt
     if not chain.fits(record):
-        why = "it does not fit the event before or after it: one of the two was changed"
-        return VerificationVerdict.ALTERED, why
+        return VerificationVerdict.ALTERED, problem_text("links-broken")
     if record.head is not None:
         return VerificationVerdict.GENUINE, SIGNED_ITSELF
     return VerificationVerdict.UNSIGNED, _why_unsigned(record.sequence, chain, losses)
@@ -202,11 +202,11 @@ def _judge(record: Record, chain: ChainLinks, doubt: Doubt | None, losses: LossR
 def _why_unsigned(sequence: int, chain: ChainLinks, losses: LossRanges) -> str:
     later = chain.next_signed(sequence)
     if later is None:
-        return "newer than the last event that a head signs"
+        return problem_text("not-signed-yet")
     given_up = losses.beginning_at(sequence + 1)
     if given_up is not None:
-        return f"what came after it was given up ({given_up.by}), and no head names it itself"
-    return f"the links from the signed event {later} do not reach it: see what comes between"
+        return problem_text("next-given-up", event=given_up.by)
+    return problem_text("not-reached", event=later)
 
 
 def _gaps(name: str, chain: ChainLinks, losses: LossRanges) -> Iterator[VerificationFinding]:

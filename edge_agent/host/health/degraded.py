@@ -14,7 +14,7 @@ from edge_agent.config.model.boards import Thermal
 from edge_agent.config.model.settings import Rule, Settings, WhenUnsynced
 from edge_agent.core.facts import TAMPER
 from edge_agent.core.model import CameraState, CameraStatus, Cause
-from edge_agent.core.problems import ProblemText, problem_text
+from edge_agent.core.problems import ProblemText, masked_problem, problem_text
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.decode_load import DecodedStream, decode_load, fully_decoded
 from edge_agent.wire import (
@@ -56,12 +56,6 @@ def cause_text(cause: Cause | None, detail: str) -> str:
     if cause is None:
         return masked_problem(detail) or problem_text("cause-unknown")
     return problem_text("camera-cause", why=masked_problem(detail) or CAUSE_TEXT[cause], cause=cause)
-
-
-def masked_problem(text: str) -> str:
-    """``masked``; a text that holds no secret keeps its code."""
-    safe = masked(text)
-    return text if safe == text else safe
 
 
 def since_text(since: datetime, now: datetime, zone: tzinfo) -> str:
@@ -185,8 +179,7 @@ def _silence(outbox: OutboxHealth, mqtt: MqttHealth, now: datetime, zone: tzinfo
 
 def evidence_lines(evidence: EvidenceHealth) -> Iterator[ProblemText]:
     if evidence.degraded:
-        bare = evidence.degraded.removeprefix("evidence: ")
-        yield problem_text("evidence", why=evidence.degraded if bare == evidence.degraded else bare)
+        yield problem_text("evidence", why=evidence.degraded)
     if evidence.missed:
         yield problem_text("evidence-missed", clips=evidence.missed)
 
@@ -223,7 +216,7 @@ def update_lines(update: UpdateHealth, now: datetime, zone: tzinfo) -> Iterator[
         yield problem_text(f"update-{update.phase}", version=str(update.version))
     if update.reverted and update.reverted_at:
         at = since_text(datetime.fromisoformat(update.reverted_at), now, zone)
-        yield problem_text("update-reverted", at=at, why=str(update.why))
+        yield problem_text("update-reverted", at=at, why=update.why or "")
 
 
 def model_lines(model: ModelHealth, now: datetime, zone: tzinfo) -> Iterator[ProblemText]:

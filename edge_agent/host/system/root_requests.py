@@ -9,12 +9,14 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from edge_agent.core.problems.problem import with_code_of
 from edge_agent.core.state_file import create_file
 from edge_agent.wire import UpdateHealth
+from edge_agent.wire.received.bounds import with_problem
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
@@ -92,6 +94,12 @@ class UpdateResultRecord(msgspec.Struct, frozen=True):
     outcome: Literal["in-force", "reverted", "refused"]  # refused: not installed
     text: str
     time: str
+    problem: Any = None  # what ``text`` says, as a code
+
+    @property
+    def sentence(self) -> str:
+        """``text`` with its code."""
+        return with_problem(self.text, self.problem)
 
 
 class UpdateStatusRecord(msgspec.Struct, frozen=True):
@@ -149,11 +157,12 @@ class RootUpdate:
     def health(self) -> UpdateHealth:
         status = self.status()
         reverted = status.last if status.last is not None and status.last.outcome == "reverted" else None
+        why = None if reverted is None else reverted.sentence
         return UpdateHealth(
             version=None if status.now is None else status.now.version,
             phase=None if status.now is None else status.now.phase,
             until=None if status.now is None else status.now.until,
             reverted=None if reverted is None else reverted.version,
             reverted_at=None if reverted is None else reverted.time,
-            why=None if reverted is None else reverted.text[:MAX_REASON_LENGTH],
+            why=None if why is None else with_code_of(why[:MAX_REASON_LENGTH], why),
         )

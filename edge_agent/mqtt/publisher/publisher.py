@@ -17,7 +17,7 @@ from edge_agent import wire
 from edge_agent.config.model.settings import Broker, Delivery, Mqtt
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import MqttError
-from edge_agent.core.secrets import masked
+from edge_agent.core.problems import masked_problem, optional_problem, problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.mqtt.connect_errors import ConnectErrorKind
 from edge_agent.mqtt.publisher.delivery_confirmation import DeliveryConfirmation, ResendLimits
@@ -205,9 +205,10 @@ class Publisher:
                 self._outbox.wait_for_work(self._wait_s())
                 self._handle_signals()
             if self._session.online and not self._abrupt:
-                last = self._state_message("stopped", "agent stopped")
+                last = self._state_message("stopped", problem_text("agent-ended"))
                 if self._failed is not None:
-                    last = self._state_message("offline", f"agent failed: {masked(self._failed)}")
+                    failed = problem_text("agent-failed", why=masked_problem(self._failed))
+                    last = self._state_message("offline", failed)
                 published = self._publish_last_state(last)
         finally:
             # With a DISCONNECT the broker drops the will. Without a published last state, the gateway would
@@ -248,7 +249,7 @@ class Publisher:
         self._traffic.begin_connection()
         self._session.retains = broker not in self._without_retain
         settings = self._rotation.choose(self._clock.monotonic())
-        return ConnectionAttempt(settings, self._state_message("offline", "connection lost"))
+        return ConnectionAttempt(settings, self._state_message("offline", problem_text("connection-lost")))
 
     def _handle_signals(self) -> None:
         for session, signal in self._session.signals():
@@ -268,7 +269,7 @@ class Publisher:
                 self._ended(signal)
             case Subscribed(reasons):
                 if any(reason >= 0x80 for reason in reasons):
-                    self._report("the broker refuses a subscription to down/: commands will not arrive")
+                    self._report(problem_text("subscription-refused"))
 
     def _connected(self, limits: Connected) -> None:
         connection = self._session.connection
@@ -278,7 +279,7 @@ class Publisher:
         self._rotation.connected(self._session.since_mono)
         self._sender.begin(connection, limits)
         try:
-            self._sender.send_own("state", self._state_message("online", "connected"))
+            self._sender.send_own("state", self._state_message("online", problem_text("connected")))
             self._send_birth()
             connection.subscribe(self._topics.subscriptions)
         except MqttError as error:
@@ -299,11 +300,12 @@ class Publisher:
             self._note_retain(ended.connection.broker, retains=False)  # the next will is not retained
         self._forget_connection(ended.connection)
         self._sender.lost(ended.reason)
-        self._report(ended.text("events are kept"), ended.log_level)
+        retry = {"seconds": round(ended.delay_s), "failures": ended.failures}
+        self._report(problem_text("broker-retry", why=ended.error.text, **retry), ended.log_level)
 
     def _report(self, text: str, level: int = logging.WARNING) -> None:
         log.log(level, "mqtt: %s", text)
-        self._last_error = f"{rfc3339(self._clock.now())} {text}"
+        self._last_error = problem_text("broker-error-at", at=rfc3339(self._clock.now()), why=text)
 
     def _drop_connection(self, say_goodbye: bool) -> None:
         self._forget_connection(self._session.drop(say_goodbye))
@@ -319,7 +321,7 @@ class Publisher:
         self._downlink.acknowledge(self._session.id, connection)
         self._sender.window.observe(connection.all_received(), now)
         if self._sender.window.overdue(now):
-            self._session.give_up(f"{connection.broker.host} does not acknowledge what it gets")
+            self._session.give_up(problem_text("session-unacknowledged", host=connection.broker.host))
         elif self._rotation.wants_change(now, idle=not len(self._sender.window)):
             self._change_certificate()
         else:
@@ -330,9 +332,7 @@ class Publisher:
 
         ``offline`` is retained meanwhile, because the broker may refuse both certificates.
         """
-        published = self._publish_last_state(
-            self._state_message("offline", "reconnecting with the next certificate")
-        )
+        published = self._publish_last_state(self._state_message("offline", problem_text("next-certificate")))
         if self._session.connection is None:
             return  # lost just now
         self._drop_connection(say_goodbye=published)
@@ -386,7 +386,11 @@ class Publisher:
 
     def _state_message(self, state: Literal["online", "stopped", "offline"], reason: str) -> MqttMessage:
         message = wire.State(
-            state=state, session=self._session.id, time=rfc3339(self._clock.now()), reason=reason
+            state=state,
+            session=self._session.id,
+            time=rfc3339(self._clock.now()),
+            reason=str(reason),
+            problem=optional_problem(reason),
         )
         return MqttMessage(self._topics.state, msgspec.json.encode(message), retain=self._session.retains)
 

@@ -15,6 +15,7 @@ from edge_agent.config.model.settings import Broker, Mqtt
 from edge_agent.core.backoff import Backoff
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import MqttError
+from edge_agent.core.problems import problem_text
 from edge_agent.mqtt import connect_errors as causes
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
 from edge_agent.mqtt.session.client import GATEWAY_TERMS, BrokerConnection, ConnectionTerms, MqttMessage
@@ -200,12 +201,12 @@ class BrokerSession:
         host = connection.broker.host
         if self._broken_mono is not None:
             if now - self._broken_mono > BROKEN_S:
-                self.give_up(f"the connection to {host} takes nothing more")
+                self.give_up(problem_text("session-stuck", host=host))
         elif not self.online and now - self.since_mono > RESOLVE_TIMEOUT_S and not connection.resolved:
-            text = f"the name {host} is not resolved within {RESOLVE_TIMEOUT_S:.0f} s: no DNS server answers"
+            text = problem_text("connect-no-dns", host=host, seconds=round(RESOLVE_TIMEOUT_S))
             self.give_up(text, ConnectErrorKind.DNS)
         elif not self.online and now - self.since_mono > SIGN_ON_TIMEOUT_S:
-            self.give_up(f"{host} does not finish the sign-on in time")
+            self.give_up(problem_text("connect-too-slow", host=host))
 
     def signals(self) -> Iterator[tuple[str, SessionSignal]]:
         """What has happened since the last call, each with the id of its session.

@@ -14,6 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.config.model.settings import Broker
 from edge_agent.core.errors import MqttError
+from edge_agent.core.problems import problem_text
 from edge_agent.mqtt import connect_errors as causes
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
 from edge_agent.mqtt.session.signal_queue import (
@@ -112,39 +113,36 @@ class ConnectionCallbacks:
         self.end(self._connect_error())
 
     def oversized(self, announced_bytes: int, max_bytes: int) -> None:
-        self._oversized = f"a packet of {announced_bytes} bytes, where at most {max_bytes} are allowed"
+        self._oversized = problem_text(
+            "session-oversized", host=self._broker.host, bytes=announced_bytes, limit=max_bytes
+        )
 
     def network_died(self, error: Exception) -> None:
         """Report an exception that ends the network thread."""
         kind = type(error).__name__
         log.error("mqtt: the network thread died of %s: %s; reconnecting", kind, error)
-        self.end(ConnectError(ConnectErrorKind.LOST, f"the network thread died of {kind}: {error}"))
+        reason = problem_text("session-thread-died", error=f"{kind}: {error}")
+        self.end(ConnectError(ConnectErrorKind.LOST, reason))
 
     def _connect_error(self) -> ConnectError:
         host = self._broker.host
         if self._reason is not None:
             return causes.from_reason_code(self._reason)
         if self._oversized:
-            return ConnectError(ConnectErrorKind.PROTOCOL, f"{host} sent {self._oversized}: it is not read")
+            return ConnectError(ConnectErrorKind.PROTOCOL, self._oversized)
         if self._malformed:
-            return ConnectError(ConnectErrorKind.PROTOCOL, f"{host} sent what is not MQTT 5")
+            return ConnectError(ConnectErrorKind.PROTOCOL, problem_text("session-malformed", host=host))
         if self._silent:
-            return ConnectError(ConnectErrorKind.TIMEOUT, f"{host} has been silent for {2 * KEEPALIVE_S} s")
+            reason = problem_text("session-silent", host=host, seconds=2 * KEEPALIVE_S)
+            return ConnectError(ConnectErrorKind.TIMEOUT, reason)
         if tls_error := causes.from_tls_text(self._socket_error):
             return tls_error
         if self._connected:
-            return ConnectError(ConnectErrorKind.LOST, f"the connection to {host} was lost")
+            return ConnectError(ConnectErrorKind.LOST, problem_text("session-lost", host=host))
         if self._broker.tls:
             # A broker that resets right after its TLS alert can make the alert itself unreadable.
-            return ConnectError(
-                ConnectErrorKind.OWN_REJECTED,
-                f"{host} closed the connection right after the TLS handshake: it may not accept our "
-                "certificate (mqtt.cert_file)",
-            )
-        return ConnectError(
-            ConnectErrorKind.LOST,
-            f"{host} closed the connection during sign-on: does that port speak MQTT without TLS?",
-        )
+            return ConnectError(ConnectErrorKind.OWN_REJECTED, problem_text("tls-closed-after", host=host))
+        return ConnectError(ConnectErrorKind.LOST, problem_text("connect-closed-plain", host=host))
 
     def _on_connect(
         self, client: paho.Client, _: object, flags: object, reason: ReasonCode, limits: Properties | None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.mqtt.connect_errors import CertificateFileError
 
 
@@ -76,25 +77,24 @@ def trust_context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except ssl.SSLError as error:
-        raise CertificateFileError(f"mqtt.ca_file {ca_file} holds no certificate") from error
+        raise CertificateFileError(problem_text("ca-file-empty", file=str(ca_file))) from error
     except OSError as error:
-        raise CertificateFileError(f"mqtt.ca_file {ca_file} cannot be read: {error.strerror}") from error
+        reason = problem_text("ca-file-unreadable", file=str(ca_file), error=str(error.strerror))
+        raise CertificateFileError(reason) from error
 
 
 def load_certificate(context: ssl.SSLContext, cert_file: Path, key_file: Path | None) -> None:
     """Raises CertificateFileError for files that cannot be used."""
+    files = {"file": str(cert_file), "key_file": str(key_file)}
     try:
         # An encrypted key would make OpenSSL ask on the terminal: answer with an empty password.
         context.load_cert_chain(cert_file, key_file, password="")
     except ssl.SSLError as error:
-        raise CertificateFileError(
-            f"mqtt.cert_file {cert_file} and mqtt.key_file {key_file} are no usable pair of certificate and "
-            f"unencrypted key: {(error.reason or str(error)).replace('_', ' ').lower()}"
-        ) from error
+        words = (error.reason or str(error)).replace("_", " ").lower()
+        raise CertificateFileError(problem_text("key-pair-unusable", **files, error=words)) from error
     except OSError as error:
-        raise CertificateFileError(
-            f"mqtt.cert_file {cert_file} or mqtt.key_file {key_file} cannot be read: {error.strerror}"
-        ) from error
+        reason = problem_text("key-pair-unreadable", **files, error=str(error.strerror))
+        raise CertificateFileError(reason) from error
 
 
 NO_CHECK_TIME = 0x200000
@@ -127,7 +127,7 @@ def ca_validity(ca_file: Path) -> CertificateValidity:
     """
     found = trust_context(ca_file).get_ca_certs()
     if not found:
-        raise CertificateFileError(f"mqtt.ca_file {ca_file} holds no certificate of a CA")
+        raise CertificateFileError(problem_text("ca-file-no-ca", file=str(ca_file)))
     return max((_validity(each) for each in found), key=lambda each: each.end)
 
 
@@ -143,9 +143,10 @@ def find_fault(slot: Mqtt, other: Mqtt, gateway: str, clock_trusted: bool) -> st
         name = _common_name(_read_own(slot))
         trust_context(slot.ca_file)
     except CertificateFileError as error:
-        return str(error)
+        return error_text(error)
     if name != gateway:
-        return f"{slot.cert_file} is {name}'s and not {gateway}'s"
+        names = {"name": name, "gateway": gateway}
+        return problem_text("certificate-of-other", file=str(slot.cert_file), **names)
     strict = slot.ca_file is not None and _refusal(other, False) is None
     # With the certificate as its own CA only dates and purpose are checked.
     return _refusal(slot if strict else replace(slot, ca_file=slot.cert_file), clock_trusted)
@@ -156,16 +157,18 @@ def _refusal(slot: Mqtt, clock_trusted: bool) -> str | None:
     if slot.ca_file is None:
         return None
     flags = ssl.VERIFY_X509_PARTIAL_CHAIN | (0 if clock_trusted else NO_CHECK_TIME)
+    file = str(slot.cert_file)
     try:
         _handshake_in_memory(slot, slot.ca_file, flags)
     except ssl.SSLCertVerificationError as error:
         if error.verify_code == EXPIRED:
-            return f"{slot.cert_file} has expired"
+            return problem_text("certificate-file-expired", file=file)
         if error.verify_code == NOT_YET_VALID:
-            return f"{slot.cert_file} is not yet valid"
-        return f"{slot.cert_file} does not come from the CA in {slot.ca_file}: {error.verify_message}"
+            return problem_text("certificate-file-not-yet-valid", file=file)
+        of_ca = {"ca_file": str(slot.ca_file), "error": error.verify_message}
+        return problem_text("certificate-of-other-ca", file=file, **of_ca)
     except (CertificateFileError, OSError) as error:
-        return f"{slot.cert_file} cannot be checked: {error}"
+        return problem_text("certificate-unchecked", file=file, error=error_text(error))
     return None
 
 
@@ -178,9 +181,8 @@ def _read_own(slot: Mqtt) -> dict[str, Any]:
     try:
         return _handshake_in_memory(slot, slot.cert_file, ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
     except (ssl.SSLError, KeyError) as error:
-        raise CertificateFileError(
-            f"mqtt.cert_file {slot.cert_file} is no certificate of a client: {error}"
-        ) from error
+        reason = problem_text("certificate-not-client", file=str(slot.cert_file), error=str(error))
+        raise CertificateFileError(reason) from error
 
 
 def _handshake_in_memory(slot: Mqtt, anchor: Path, flags: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from edge_agent.config.model.settings import Mqtt
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.mqtt.connect_errors import ConnectError, ConnectErrorKind
 from edge_agent.mqtt.tls.certificates import find_fault
@@ -201,7 +202,7 @@ class CertificateRotation:
             self.notice, self._refusals = None, 0
             log.info("mqtt: the next certificate is in force, the broker has let it in")
         elif was_in_force:
-            self._postpone("the broker does not let in the next certificate any more", now_mono)
+            self._postpone(problem_text("next-certificate-refused"), now_mono)
 
     def failed(self, error: ConnectError, now_mono: float) -> bool:
         """Note that the attempt failed. Returns whether to retry at once with the slot in force."""
@@ -239,7 +240,7 @@ class CertificateRotation:
             return
         fault = find_fault(self._next, self._first, self._gateway, self._clock_trusted())
         if fault is not None:
-            self.notice = f"the next certificate is not used: {fault}"
+            self.notice = problem_text("next-certificate-unused", why=fault)
             log.warning("mqtt: %s; the old one stays in force", self.notice)
             return
         self._usable = True
@@ -251,8 +252,8 @@ class CertificateRotation:
         delay_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2.0**self._refusals)
         self._refusals = min(self._refusals + 1, 10)
         self._due_mono, self._usable = now_mono + delay_s, True
-        hours = f"{delay_s / 3600:.0f} h"
-        self.notice = f"the next certificate is not in force: {why}; the old one is, next try in {hours}"
+        hours = round(delay_s / 3600)
+        self.notice = problem_text("next-certificate-waits", why=why, hours=hours)
         log.warning("mqtt: %s", self.notice)
 
     def _store_proven(self, shown: str) -> None:

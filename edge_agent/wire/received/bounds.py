@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.core.problems import CodedProblem, ProblemText
+from edge_agent.core.problems.problem import Param
 
 HIGHEST_SEQUENCE = 10**16 - 1
 """Sixteen digits on the wire."""
@@ -118,7 +119,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     return {float: 0.0, int: 0}.get(field.type)
 
 
-MAX_PARAMS, MAX_CODE, MAX_DEPTH = 16, 63, 4
+MAX_PARAMS, MAX_CODE, MAX_DEPTH = 16, 63, 8
 """Parameters of a problem, characters of a code, and problems inside problems."""
 
 
@@ -150,18 +151,20 @@ def received_problem(value: object, depth: int = 0) -> CodedProblem | None:
     return CodedProblem(code, usable) if len(usable) == len(found) else None
 
 
-def _param(value: object, depth: int) -> str | int | float | list[str] | CodedProblem | None:
+def _param(value: object, depth: int) -> Param | None:
     match value:
         case bool():
             return None
-        case str():
-            return bounded_text(value)
         case int():
             return value if abs(value) <= MAX_INTEGER else None
         case float():
             return bounded_number(value)
         case list():
-            texts = [bounded_text(each) for each in value[:MAX_ITEMS] if isinstance(each, str)]
-            return texts if len(texts) == len(value) else None
+            items = [item for each in value[:MAX_ITEMS] if (item := _item(each, depth)) is not None]
+            return items if len(items) == len(value) else None
         case _:
-            return received_problem(value, depth + 1)
+            return _item(value, depth)
+
+
+def _item(value: object, depth: int) -> str | CodedProblem | None:
+    return bounded_text(value) if isinstance(value, str) else received_problem(value, depth + 1)

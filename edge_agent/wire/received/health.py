@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from edge_agent.wire.base import END
-from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bound_fields
+from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bound_fields, with_problems
 
 
 class ReceivedClockHealth(msgspec.Struct):
@@ -115,13 +115,16 @@ class ReceivedHealth(msgspec.Struct):
     commands: ReceivedCommandsHealth = msgspec.field(default_factory=ReceivedCommandsHealth)
     cameras: dict[str, ReceivedCameraHealth] = msgspec.field(default_factory=dict)
     degraded: list[str] = msgspec.field(default_factory=list)
+    problems: object = None  # what the lines of ``degraded`` say
 
 
 _HEALTH = msgspec.json.Decoder(ReceivedHealth)
 
 
 def read_health(payload: bytes) -> ReceivedHealth:
-    """Decode a heartbeat and bound its values. Raises msgspec.DecodeError, RecursionError."""
+    """Decode a heartbeat and bound its values; its lines carry their codes. Raises msgspec.DecodeError,
+    RecursionError."""
     health = _HEALTH.decode(payload)
     bound_fields(health)
+    health.degraded = with_problems(health.degraded, health.problems)
     return health

@@ -16,7 +16,7 @@ import msgspec
 
 from edge_agent import wire
 from edge_agent.core.delivery import SEALED_MAGIC, content_type_of
-from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bounded_time
+from edge_agent.wire.received.bounds import HIGHEST_SEQUENCE, bounded_time, with_problem
 from edge_agent.wire.received.health import ReceivedHealth, read_health
 from edge_agent.wire.topics import UpKind, UpTopic
 
@@ -134,6 +134,7 @@ class StateDocument(msgspec.Struct):
     session: str
     time: str
     reason: str = ""
+    problem: object = None  # what ``reason`` says
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ class ReplyDocument(msgspec.Struct):
     id: str
     status: str
     text: str = ""
+    problem: object = None  # what ``text`` says
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,8 @@ def _reply(topic: UpTopic, payload: bytes) -> ReplyMessage:
     found = _REPLY.decode(payload)
     _require(found.id == topic.name, "id is another one than the topic's")
     _require(found.status in STATUSES, "status is none of a reply")
-    return ReplyMessage(topic.ward, topic.gateway, found.id, found.status, found.text[:500].replace("\0", ""))
+    text = with_problem(found.text[:500].replace("\0", ""), found.problem)
+    return ReplyMessage(topic.ward, topic.gateway, found.id, found.status, text)
 
 
 def milliseconds(time: str) -> int:

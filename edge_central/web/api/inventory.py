@@ -79,7 +79,7 @@ def _gateway(site: SiteOverview) -> GatewayEntry:
         longitude=site.longitude,
         state=site.state.value,
         since=_time(site.since_ms),
-        why=site.why,
+        why=str(site.why),
         heard=_time(site.heard_ms),
         version=site.box.version,
         cameras=[

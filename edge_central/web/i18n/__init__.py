@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from markupsafe import Markup
+
 from edge_central.web.i18n import alerts as desk
 from edge_central.web.i18n import base, events, fleet
 
@@ -23,8 +25,13 @@ ALL: Mapping[str, tuple[str, str]] = {key: words for module in MODULES for key, 
 
 
 def translate(key: str, lang: Lang, **values: object) -> str:
-    """Raises KeyError for a key that is not there: a test renders every page in both languages."""
-    return ALL[key][LANGS.index(lang)].format(**values)
+    """Raises KeyError for a key that is not there: a test renders every page in both languages.
+
+    With a piece of a page in it, such as a marked text, the sentence is one too; other values are escaped.
+    """
+    words = ALL[key][LANGS.index(lang)]
+    is_markup = any(isinstance(value, Markup) for value in values.values())
+    return (Markup(words) if is_markup else words).format(**values)
 
 
 def translate_word(group: str, word: str | None, lang: Lang) -> str:

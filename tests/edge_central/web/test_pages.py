@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -103,9 +104,10 @@ def test_an_event_of_a_kind_that_only_newer_agents_have_is_kept_and_shown(house:
 
 def test_why_there_is_no_clip_is_said_in_the_readers_words(house: House) -> None:
     box = FakeGateway("dt-001")
-    missing = "the agent ended before the clip was complete"
-    house.take(box.heartbeat("s"), box.event(1), box.evidence(2, event_id="e1", missing=missing))
-    assert "phần mềm dừng trước khi video hoàn thành" in event_page(house, box)
+    missing: dict[str, Any] = {"missing": "the agent ended", "problem": {"code": "clip-agent-ended"}}
+    house.take(box.heartbeat("s"), box.event(1), box.evidence(2, event_id="e1", **missing))
+    shown = '<span title="the agent ended">phần mềm dừng trước khi video hoàn thành</span>'
+    assert shown in event_page(house, box)
 
 
 def test_a_board_that_the_box_does_not_know_is_unknown_in_the_readers_words(house: House) -> None:

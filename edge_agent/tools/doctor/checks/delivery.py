@@ -11,6 +11,7 @@ from datetime import timedelta
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.delivery import SelfTestReport
 from edge_agent.core.errors import OutboxError
+from edge_agent.core.problems import CodedProblem, ProblemText
 from edge_agent.host.health.degraded import WAITING_TOO_LONG_S
 from edge_agent.host.local_api.control import ask_self_test
 from edge_agent.host.local_api.status import StatusDocument, StatusResult
@@ -70,9 +71,15 @@ def _untested(status: StatusResult) -> list[CheckResult]:
 
 
 def _session(status: StatusDocument) -> CheckResult:
-    if status.heartbeat.mqtt.last_error is None:
+    heartbeat = status.heartbeat
+    if heartbeat.mqtt.last_error is None:
         return CheckResult(RIGHTS, "session-waits")
-    return CheckResult(RIGHTS, "session-refused", {"reason": status.heartbeat.mqtt.last_error})
+    line = next((each for each in heartbeat.problems if each and each.code == "broker-not-connected"), None)
+    why = None if line is None else line.params.get("why")
+    reason: str = heartbeat.mqtt.last_error
+    if isinstance(why, CodedProblem):
+        reason = ProblemText(reason, why)
+    return CheckResult(RIGHTS, "session-refused", {"reason": reason})
 
 
 def _report(settings: Settings, within_s: float, *, confirmed: bool) -> SelfTestReport | str | None:

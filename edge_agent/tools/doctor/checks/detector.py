@@ -11,6 +11,7 @@ import numpy as np
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.errors import DetectorError
 from edge_agent.core.model import GROUP_OF_LABEL, LABELS
+from edge_agent.core.problems import error_text
 from edge_agent.detection.detector import ObjectDetector
 from edge_agent.model_release.store import detector_of_agent
 from edge_agent.tools.doctor.check import CheckResult, Figure
@@ -34,7 +35,7 @@ def check_detector(settings: Settings, running: DetectorHealth | None) -> Sequen
     try:
         latency_ms = running.latency_ms if running and running.latency_ms else _measured_ms(choice.detector)
     except DetectorError as error:
-        return [CheckResult("detector", "detector-broken", {"reason": str(error)})]
+        return [CheckResult("detector", "detector-broken", {"reason": error_text(error)})]
     possible = settings.detector.budget_ms_per_s / max(latency_ms, 0.01)
     # Inferences a second while all cameras are busy:
     of_cameras = sum(camera.analyse.fps for camera in settings.cameras)

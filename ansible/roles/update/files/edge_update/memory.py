@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edge_update.sentences import problem_of
 from edge_update.settings import UpdateError
 
 
@@ -25,6 +26,7 @@ class Trial:
     begun: int = 0  # how often judging began
     good: bool = False  # verdict: keep it
     bad: str = ""  # verdict: the reason of the rollback
+    bad_problem: dict[str, Any] | None = None  # the same as a code
 
 
 class Memory:
@@ -126,7 +128,10 @@ class Memory:
     def conclude(self, id: str, version: str, outcome: str, text: str) -> None:
         """Store and publish the result. ``outcome``: in-force, reverted, or refused (nothing was
         switched)."""
-        last = {"id": id, "version": version, "outcome": outcome, "text": text, "time": rfc3339(time.time())}
+        last: dict[str, Any] = {"id": id, "version": version, "outcome": outcome, "text": text}
+        last["time"] = rfc3339(time.time())
+        if (problem := problem_of(text)) is not None:
+            last["problem"] = problem
         try:
             self._remember(last=last)
         finally:  # the command gets its answer although the state is damaged

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 
 from edge_update.memory import Trial
 from edge_update.running import Process, Status
+from edge_update.sentences import sentence
 from edge_update.settings import Settings
 
-SILENT = "it does not answer"
+SILENT = sentence("release-silent")
+NO_BROKER = "release-no-broker"
 CRASHES = 3
 """One may be a fault of the gateway. For a release that dies at import, three take systemd about 12 s."""
 
@@ -46,8 +48,8 @@ class Judge:
             if again:
                 seen.clear()
             if process.failed:
-                return "crashing: systemd restarts it no more"
-            crashing = f"crashing: it ended {ends.count_of} times in {now - begun:.0f} s"
+                return sentence("release-given-up")
+            crashing = sentence("release-crashing", times=ends.count_of, seconds=round(now - begun))
             if ends.count_of >= CRASHES:
                 return crashing
             missing = list(self._missing(process, seen))
@@ -61,9 +63,9 @@ class Judge:
             if missing and now - unhealthy_since >= self.settings.settle_s:
                 if ends.count_of and missing[0] == SILENT:
                     return crashing
-                return f"unhealthy: {missing[0]} for {now - unhealthy_since:.0f} s"
+                return sentence("release-unhealthy", why=missing[0], seconds=round(now - unhealthy_since))
             if now - begun >= longest_s(self.settings):
-                return f"it was never healthy for {self.settings.trial_s:.0f} s without interruption"
+                return sentence("release-never-healthy", seconds=round(self.settings.trial_s))
             self.pause(self.settings.poll_s)
 
     def _missing(self, process: Process, seen: set[str]) -> Iterator[str]:
@@ -72,13 +74,13 @@ class Judge:
         if status is None:
             yield SILENT
         elif status.version != self.trial.version:
-            yield f"{status.version} answers"
+            yield sentence("release-other-answers", version=status.version)
         else:
             if not status.connected:
-                yield "no broker"
+                yield sentence(NO_BROKER)
             seen |= status.cameras
             for camera in sorted(set(self.trial.cameras) - seen):
-                yield f"no picture from {camera}"
+                yield sentence("release-no-picture", camera=camera)
 
 
 class _ProcessEnds:

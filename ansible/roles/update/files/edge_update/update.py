@@ -15,8 +15,9 @@ from edge_update import request, running, wheels
 from edge_update.manifest import MANIFEST_BYTES, Manifest, verified
 from edge_update.memory import Memory, Trial
 from edge_update.releases import Releases
+from edge_update.sentences import CodedText, problem_of, sentence, with_problem
 from edge_update.settings import Settings, UpdateError
-from edge_update.trial import Judge, longest_s
+from edge_update.trial import NO_BROKER, Judge, longest_s
 
 MOST_BEGUN = 3
 """Trials cut off by a loss of power before a rollback: if it happens each time, the release is the reason."""
@@ -111,7 +112,7 @@ class Updater:
     def _install_and_try(self, order: Order) -> str:
         version = order.manifest.version
         if version == self._releases.in_force():
-            text = f"{version} is in force"
+            text = sentence("release-in-force", version=version)
             if order.id:
                 self._memory.conclude(order.id, version, "in-force", text)
             return text
@@ -176,12 +177,13 @@ class Updater:
         with suppress(UpdateError, OSError):  # without the report it is judged as well
             self._memory.report_phase(trial.id, trial.version, "trial", longest_s(self._settings))
         if trial.begun > MOST_BEGUN:
-            why = f"crashing: its trial was cut off {MOST_BEGUN} times"
+            why: str = sentence("release-trial-cut", times=MOST_BEGUN)
         else:
             status = self._settings.status_socket
             why = Judge(trial, self._settings, running.process, lambda: running.status(status)).verdict()
         if why:
-            return self._roll_back(self._store_if_possible(trial, bad=why))
+            problem = problem_of(why)
+            return self._roll_back(self._store_if_possible(trial, bad=str(why), bad_problem=problem))
         return self._keep(self._memory.store_trial(trial, good=True))
 
     def _store_if_possible(self, trial: Trial, **changes: Any) -> Trial:
@@ -195,7 +197,8 @@ class Updater:
 
     def _keep(self, trial: Trial) -> str:
         """Keep the release. After an interruption it is done again from the start."""
-        text = f"{trial.version} is in force and connected; before it was {trial.before or 'nothing'}"
+        code = "release-kept" if trial.before else "release-kept-first"
+        text = sentence(code, version=trial.version, before=trial.before)
         self._memory.clear_failed(trial.version)
         self._memory.conclude(trial.id, trial.version, "in-force", text)
         self._releases.prune(trial.version, trial.before, self._releases.in_force())
@@ -207,28 +210,36 @@ class Updater:
 
         If the broker was unreachable before the release too, a missing broker does not mark it as failed.
         """
-        text = f"{trial.version} failed its trial: {trial.bad}; {self._restore(trial)}"
-        if trial.connected or "no broker" not in trial.bad:
+        why = with_problem(trial.bad, trial.bad_problem)
+        text = sentence("release-failed", version=trial.version, why=why, result=self._restore(trial))
+        if trial.connected or not _is_for_the_broker(trial):
             self._memory.mark_failed(trial.version)
         self._memory.conclude(trial.id, trial.version, "reverted", text)
         self._releases.prune(self._releases.in_force(), trial.before, trial.version)
         self._memory.end_trial()
         raise RolledBack(text)
 
-    def _restore(self, trial: Trial) -> str:
+    def _restore(self, trial: Trial) -> CodedText:
         """Put the former release in force, and return a sentence about it.
 
         Nothing is stored before: a full disk or a damaged file must not keep a bad release in force.
         """
         found = self._releases.in_force()
         if found not in (trial.version, trial.before):
-            return f"{found or 'no release'} was put in force meanwhile, which stays"
+            return sentence("release-replaced", found=found) if found else sentence("release-removed")
         if not self._releases.runs(trial.before):
-            return f"there is no {trial.before or 'other release'} to go back to, so it stays"
+            before = trial.before
+            return sentence("release-no-other", before=before) if before else sentence("release-none-other")
         if found != trial.before:
             self._releases.switch(trial.before)
         running.restart()
-        return f"back to {trial.before}"
+        return sentence("release-back", before=trial.before)
+
+
+def _is_for_the_broker(trial: Trial) -> bool:
+    """Whether it goes back because it was not connected."""
+    why = ((trial.bad_problem or {}).get("params") or {}).get("why")
+    return isinstance(why, dict) and why.get("code") == NO_BROKER
 
 
 def _identity(path: Path) -> request.FileIdentity | None:

@@ -1,0 +1,288 @@
+"""Sentences of replies to commands: why one is refused, what is done, and what came of it."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+DOCUMENTS: Sentences = {
+    "command-too-large": (
+        "the command has {bytes} bytes, at most {limit} are read",
+        "lệnh có {bytes} byte, tối đa {limit}",
+    ),
+    "command-no-jws": (
+        "this is no compact JWS: three parts of base64url with dots between",
+        "không phải JWS dạng rút gọn: ba phần base64url cách nhau bằng dấu chấm",
+    ),
+    "command-no-base64": (
+        "a part of the JWS is no base64url",
+        "một phần của JWS không phải base64url",
+    ),
+    "command-bad-signature": (
+        "the signature is not the one of key {key}",
+        "chữ ký số không phải của khóa {key}",
+    ),
+    "command-no-keys": (
+        "no operator's key is configured here (commands.operator_keys)",
+        "thiết bị chưa có khóa của người vận hành (commands.operator_keys)",
+    ),
+    "command-unknown-key": (
+        "no operator here has the key {key}",
+        "không người vận hành nào ở đây có khóa {key}",
+    ),
+    "command-header-no-json": (
+        "the header of the JWS is no JSON",
+        "phần đầu của JWS không phải JSON",
+    ),
+    "command-other-algorithm": (
+        "the JWS is not signed with EdDSA",
+        "JWS không được ký bằng EdDSA",
+    ),
+    "command-header-unknown": (
+        "the header of the JWS has what this gateway does not know: {names}",
+        "phần đầu của JWS có mục mà thiết bị không biết: {names}",
+    ),
+    "command-header-no-key": (
+        "the header of the JWS names no key (kid: 16 or 64 hex digits)",
+        "phần đầu của JWS không ghi khóa (kid: 16 hoặc 64 chữ số hex)",
+    ),
+    "command-document-too-large": (
+        "the document has {bytes} bytes, at most {limit} are read",
+        "nội dung lệnh có {bytes} byte, tối đa {limit}",
+    ),
+    "command-too-deep": ("the document is nested too deeply", "nội dung lệnh lồng nhau quá sâu"),
+    "command-malformed": (
+        "the document is not one of a command: {error}",
+        "nội dung không phải một lệnh: {error}",
+    ),
+    "command-wrong-gateway": (
+        "this is gateway {gateway}, not {wanted}",
+        "đây là thiết bị {gateway}, không phải {wanted}",
+    ),
+    "command-period-reversed": (
+        "the document expires before it is issued",
+        "lệnh hết hạn trước khi được phát hành",
+    ),
+    "command-period-year": (
+        "the document expires in a year after {year}",
+        "lệnh hết hạn sau năm {year}",
+    ),
+    "command-period-long": (
+        "the document is valid for more than {days} d",
+        "lệnh có hiệu lực quá {days} ngày",
+    ),
+    "command-period-long-unsigned": (
+        "the document is valid for more than {days} d; a signed one may be for longer",
+        "lệnh có hiệu lực quá {days} ngày; lệnh được ký số có thể dài hơn",
+    ),
+    "command-bad-arguments": (
+        "the arguments are wrong: {error}",
+        "tham số của lệnh không đúng: {error}",
+    ),
+    "command-message-expired": (
+        "its message had expired before it could be obeyed",
+        "bản tin hết hạn trước khi thực hiện được lệnh",
+    ),
+    "command-clock": (
+        "the gateway's clock is not synchronised: the command may have expired",
+        "đồng hồ của thiết bị chưa đồng bộ nên không rõ lệnh đã hết hạn hay chưa",
+    ),
+    "command-expired": ("it expired at {at}", "lệnh đã hết hạn lúc {at}"),
+    "command-not-yet-valid": ("it is not valid before {at}", "lệnh chưa có hiệu lực trước {at}"),
+}
+
+ACCEPTANCE: Sentences = {
+    "command-unreadable": (
+        "the gateway failed at reading it",
+        "thiết bị gặp lỗi khi đọc lệnh",
+    ),
+    "command-other-type": (
+        "a document of type {type} came as {topic}",
+        "lệnh loại {type} được gửi tới chủ đề {topic}",
+    ),
+    "command-unsigned": (
+        "{type} has to be signed by an operator",
+        "lệnh {type} phải được người vận hành ký số",
+    ),
+    "command-unsigned-no-keys": (
+        "{type} has to be signed by an operator, and this gateway has no commands.operator_keys",
+        "lệnh {type} phải được người vận hành ký số, thiết bị chưa có commands.operator_keys",
+    ),
+    "command-retained": (
+        "the broker keeps it (retain) and gives it again with every connection; send it without",
+        "máy chủ nhận tin lưu sẵn lệnh này (retain) và gửi lại mỗi lần kết nối; hãy gửi không lưu sẵn",
+    ),
+    "command-unknown-type": (
+        "this gateway obeys no such type; it knows: {types}",
+        "thiết bị không có loại lệnh này; các loại có: {types}",
+    ),
+    "command-type-gone": (
+        "this version obeys no {type}",
+        "phiên bản này không có lệnh {type}",
+    ),
+    "command-agent-failed": (
+        "the gateway failed at it; its log says more",
+        "thiết bị gặp lỗi khi thực hiện; xem nhật ký của thiết bị",
+    ),
+    "command-dropped": (
+        "the agent was restarted before it was done: {why}",
+        "phần mềm khởi động lại trước khi thực hiện: {why}",
+    ),
+    "command-interrupted": (
+        "the agent was restarted in the middle of it; what was done is not known",
+        "phần mềm khởi động lại khi đang thực hiện, không rõ đã thực hiện đến đâu",
+    ),
+    "command-id-used": (
+        "the id {id} was used by another command",
+        "mã {id} đã được dùng cho lệnh khác",
+    ),
+    "command-done-before": (
+        "it was obeyed before; what came of it is not known any more",
+        "lệnh này đã được thực hiện trước đó, kết quả không còn được lưu",
+    ),
+    "command-waits": ("it waits for its turn", "lệnh đang chờ đến lượt"),
+    "command-runs": ("it is being done", "đang thực hiện lệnh"),
+    "command-not-recorded": (
+        "the box cannot write down that it has obeyed this: its disk is full or read-only",
+        "thiết bị không ghi lại được việc thực hiện lệnh: ổ đĩa đầy hoặc chỉ đọc",
+    ),
+    "command-start-not-recorded": (
+        "the box cannot write down that it is obeyed: its disk is full or read-only",
+        "thiết bị không ghi lại được việc bắt đầu lệnh: ổ đĩa đầy hoặc chỉ đọc",
+    ),
+    "command-too-slow": (
+        "it has taken more than {seconds} s; its result is not reported",
+        "lệnh chạy quá {seconds} giây, kết quả sẽ không được báo",
+    ),
+    "commands-not-done": (
+        "{commands} commands are not done yet, {same} of them {type}; send it again later",
+        "thiết bị còn {commands} lệnh chưa thực hiện, trong đó có {same} lệnh {type}; hãy gửi lại sau",
+    ),
+    "commands-not-done-sign": (
+        "{commands} commands are not done yet, {same} of them {type}; send it again later, or sign it: there "
+        "is room kept for those",
+        "thiết bị còn {commands} lệnh chưa thực hiện, trong đó có {same} lệnh {type}; hãy gửi lại sau, "
+        "hoặc ký lệnh",
+    ),
+    "too-many-commands": (
+        "too many commands have come in the last days; send it again later",
+        "những ngày qua có quá nhiều lệnh; hãy gửi lại sau",
+    ),
+    "too-many-signed-commands": (
+        "too many commands signed with this key have come in the last days; send it again later",
+        "những ngày qua có quá nhiều lệnh ký bằng khóa này; hãy gửi lại sau",
+    ),
+}
+
+FILES: Sentences = {
+    "no-such-camera": (
+        "there is no camera {camera}; there are: {known}",
+        "không có camera {camera}; các camera hiện có: {known}",
+    ),
+    "camera-is-offline": (
+        "{camera} is offline ({cause}): {why}",
+        "{camera} mất hình ({cause}): {why}",
+    ),
+    "camera-no-clips": (
+        "{camera}: no clips are made of it (report.clips, privacy_masks)",
+        "{camera}: không lưu video của camera này (report.clips, privacy_masks)",
+    ),
+    "camera-clips-stay": (
+        "{camera}: its clips do not leave the gateway (report.clips, privacy_masks)",
+        "{camera}: video của camera này không được gửi khỏi thiết bị (report.clips, privacy_masks)",
+    ),
+    "camera-pictures-stay": (
+        "{camera}: no pictures leave the gateway (report.snapshots is none)",
+        "{camera}: ảnh không được gửi khỏi thiết bị (report.snapshots là none)",
+    ),
+    "camera-showed-nothing": (
+        "{camera} showed nothing within {seconds} s",
+        "{camera} không có hình trong {seconds} giây",
+    ),
+    "picture-not-made": (
+        "{camera}: the picture could not be made; the log says why",
+        "{camera}: không tạo được ảnh; xem nhật ký của thiết bị",
+    ),
+    "picture-on-its-way": (
+        "the picture of {camera} is on its way",
+        "ảnh của {camera} đang được gửi về",
+    ),
+    "picture-waits": (
+        "the picture of {camera} waits on the box: the uplink's budget is short, pictures go again on {day}",
+        "ảnh của {camera} chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
+    ),
+    "clip-on-its-way": ("the clip is on its way", "video đang được gửi về"),
+    "clip-waits": (
+        "the clip waits on the box: the uplink's budget is short, pictures go again on {day}",
+        "video chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
+    ),
+    "bundle-on-its-way": ("the bundle is on its way", "gói chẩn đoán đang được gửi về"),
+    "bundle-waits": (
+        "the bundle waits on the box: the uplink's budget is short, pictures go again on {day}",
+        "gói chẩn đoán chờ ở thiết bị vì sắp hết dung lượng SIM, gửi tiếp từ ngày {day}",
+    ),
+    "file-not-sent": ("it cannot be sent: {error}", "không gửi được: {error}"),
+    "file-too-large": (
+        "it has {bytes} bytes, and {limit} go through the broker; give a url",
+        "có {bytes} byte, quá lớn để gửi qua máy chủ nhận tin (tối đa {limit}); hãy báo quản trị viên",
+    ),
+    "clip-event-or-camera": (
+        "name an event_id or a camera, one of them",
+        "cần ghi event_id hoặc camera, chỉ một trong hai",
+    ),
+    "clip-url-or-urls": ("give url or urls, not both", "ghi url hoặc urls, không ghi cả hai"),
+    "clip-too-short": (
+        "last_s and next_s together are less than a second",
+        "last_s và next_s cộng lại chưa được một giây",
+    ),
+    "clip-filming": (
+        "{camera} is filmed for another {seconds:g} s",
+        "đang ghi {camera} thêm {seconds:g} giây",
+    ),
+    "no-such-clip": (
+        "there is no clip of {event} on this box",
+        "thiết bị không có video của sự kiện {event}",
+    ),
+    "clip-unreadable": (
+        "the clip of {event} cannot be read: {error}",
+        "không đọc được video của sự kiện {event}: {error}",
+    ),
+    "clip-restart": (
+        "the agent was restarted before the clip was complete",
+        "phần mềm khởi động lại trước khi video hoàn thành",
+    ),
+    "clip-not-made": (
+        "no clip came of it; the evidence event says why",
+        "không lập được video; lý do có trong sự kiện chứng cứ",
+    ),
+    "agent-stops": ("the agent stops", "phần mềm của thiết bị đang dừng"),
+    "agent-stops-unsent": (
+        "the agent stops; it was not sent",
+        "phần mềm của thiết bị đang dừng, chưa gửi",
+    ),
+    "uploading": ("{bytes} bytes are uploaded", "tải lên {bytes} byte"),
+    "command-bad-url": (
+        "a URL is none of an https server: https://host/...",
+        "có URL không phải của máy chủ https: https://host/...",
+    ),
+    "upload-parts": (
+        "{bytes} bytes are {parts} parts of {part_bytes}, and there are {urls} URLs; nothing was sent",
+        "{bytes} byte gồm {parts} phần {part_bytes} byte, nhưng có {urls} URL; chưa gửi gì",
+    ),
+    "upload-too-slow": (
+        "the upload to {host} took longer than {seconds} s",
+        "tải lên {host} quá {seconds} giây",
+    ),
+    "upload-failed": ("the upload to {host} failed: {error}", "không tải lên được {host}: {error}"),
+    "hold-none": ("{event} was not held", "sự kiện {event} không được giữ lại"),
+    "hold-ended": ("{event} is not held any more", "sự kiện {event} không còn được giữ lại"),
+    "held-with-clip": (
+        "{event} is held, with a clip",
+        "đã giữ lại sự kiện {event}, có video",
+    ),
+    "held-without-clip": (
+        "{event} is held, it has no clip on this gateway",
+        "đã giữ lại sự kiện {event}, thiết bị không có video của sự kiện này",
+    ),
+}
+
+COMMANDS: Sentences = {**DOCUMENTS, **ACCEPTANCE, **FILES}

@@ -1,0 +1,97 @@
+"""Sentences about the detector: why a model cannot be used, or does not run as configured."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+MODEL_FILES: Sentences = {
+    "detector-file-unreadable": (
+        "{file}: the model cannot be read: {error}",
+        "không đọc được mô hình {file}: {error}",
+    ),
+    "detector-file-size": (
+        "{file}: {bytes} bytes is no model that can be used here",
+        "{file} có {bytes} byte, không phải mô hình dùng được trên thiết bị này",
+    ),
+    "detector-not-tflite": (
+        "{file}: not a TFLite model (identifier {identifier} instead of b'TFL3')",
+        "{file} không phải mô hình TFLite (ký hiệu {identifier}, đúng ra là b'TFL3')",
+    ),
+    "detector-not-loaded": (
+        "{file}: the model cannot be loaded: {error}",
+        "không tải được mô hình {file}: {error}",
+    ),
+    "detector-inputs": (
+        "{file}: {count} inputs ({inputs}); one picture is expected",
+        "mô hình {file} có {count} đầu vào ({inputs}), đúng ra chỉ nhận một hình",
+    ),
+    "detector-tensors": (
+        "{file}: inputs or outputs cannot be used: {error}",
+        "đầu vào hoặc đầu ra của mô hình {file} không dùng được: {error}",
+    ),
+    "detector-unknown-kind": (
+        "{file}: no known kind of detection model: input {input}; outputs {outputs}; known are those of "
+        "training/, SSD with TFLite_Detection_PostProcess, raw YOLOX and raw PicoDet",
+        "{file} không thuộc loại mô hình nhận dạng được hỗ trợ: đầu vào {input}; đầu ra {outputs}; được hỗ "
+        "trợ: mô hình của training/, SSD có TFLite_Detection_PostProcess, YOLOX và PicoDet nguyên bản",
+    ),
+    "detector-no-runtime": (
+        "no TFLite runtime: install ai-edge-litert, or edge-agent[tflite-runtime] ({error})",
+        "thiếu thư viện TFLite: cài ai-edge-litert hoặc edge-agent[tflite-runtime] ({error})",
+    ),
+    "detector-numpy": (
+        "tflite_runtime needs numpy 1, here is {version}: install ai-edge-litert, or 'numpy<2'",
+        "tflite_runtime cần numpy 1, đang có {version}: cài ai-edge-litert hoặc 'numpy<2'",
+    ),
+}
+
+LABELS: Sentences = {
+    "detector-no-labels": (
+        "{file}: no labels: neither in the file nor in {name}.txt or labels.txt beside it; write one label a "
+        "line, in the model's order",
+        "mô hình {file} không có nhãn: trong tệp, trong {name}.txt và trong labels.txt cùng thư mục đều "
+        "không có; ghi mỗi dòng một nhãn theo thứ tự của mô hình",
+    ),
+    "detector-labels-differ": (
+        "{file}: {labels} labels for a model of {classes} classes",
+        "{file} có {labels} nhãn, mô hình có {classes} lớp",
+    ),
+    "detector-labels-empty": ("{file}: no labels in it", "{file} không có nhãn nào"),
+    "detector-label-twice": (
+        "{file}: more than one class is called {name}",
+        "{file} có nhiều lớp cùng tên {name}",
+    ),
+    "detector-labels-unreadable": (
+        "{file}: the labels cannot be read: {error}",
+        "không đọc được nhãn trong {file}: {error}",
+    ),
+    "detector-label-file-unreadable": (
+        "{file}: labels cannot be read: {error}",
+        "không đọc được tệp nhãn {file}: {error}",
+    ),
+    "detector-labels-unknown": (
+        "{file}: knows none of the configured labels {labels}",
+        "mô hình {file} không có nhãn nào trong cấu hình ({labels})",
+    ),
+}
+
+RUNNING: Sentences = {
+    "detector-output": (
+        "{file}: output cannot be read: {error}",
+        "không đọc được kết quả của mô hình {file}: {error}",
+    ),
+    "detector-inference": (
+        "{file}: inference failed: {error}",
+        "mô hình {file} nhận dạng bị lỗi: {error}",
+    ),
+    "detector-delegate": (
+        "delegate {delegate} cannot be used ({error}): running on the CPU",
+        "không dùng được bộ tăng tốc {delegate} ({error}): đang chạy bằng CPU",
+    ),
+    "detector-failing": (
+        "the detector failed {times} times in a row; cameras run on motion alone",
+        "nhận dạng bị lỗi {times} lần liên tiếp; camera chỉ còn phát hiện chuyển động",
+    ),
+}
+
+DETECTION: Sentences = {**MODEL_FILES, **LABELS, **RUNNING}

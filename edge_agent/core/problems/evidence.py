@@ -1,0 +1,109 @@
+"""Sentences about evidence: its storage, the journal, the signing key, and the verdict on a stored event."""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+
+STORAGE: Sentences = {
+    "two-reasons": ("{first}; {second}", "{first}; {second}"),
+    "evidence-disk-full": ("the disk is full", "ổ đĩa đầy"),
+    "evidence-disk-read-only": ("the disk is read-only", "ổ đĩa chỉ cho đọc"),
+    "evidence-disk-failed": ("the disk failed ({error})", "ổ đĩa bị lỗi ({error})"),
+    "evidence-used-up": (
+        "storage.max_bytes ({bytes}) is used up, and what is kept is graver or held",
+        "đã dùng hết storage.max_bytes ({bytes}), các tệp đang lưu quan trọng hơn hoặc đang được giữ lại",
+    ),
+    "evidence-disk-short": (
+        "the disk is full: {free_mb} MB free, storage.keep_free is kept for others, and what is kept is "
+        "graver or held",
+        "ổ đĩa đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free, các tệp đang lưu "
+        "quan trọng hơn hoặc đang được giữ lại",
+    ),
+    "journal-failed": ("journal: {why}", "nhật ký chứng cứ: {why}"),
+    "journal-missed": (
+        "journal: {why}; {events} events are not in it",
+        "nhật ký chứng cứ: {why}; thiếu {events} sự kiện",
+    ),
+    "journal-unwritable": (
+        "cannot be written ({error}); events go on without it",
+        "không ghi được ({error}); sự kiện vẫn được gửi",
+    ),
+    "journal-disk-silent": (
+        "the disk took nothing for a while",
+        "ổ đĩa có lúc không ghi được",
+    ),
+    "journal-disk-short": (
+        "less than {megabytes} MB of the disk are free",
+        "ổ đĩa còn trống dưới {megabytes} MB",
+    ),
+}
+
+KEYS: Sentences = {
+    "evidence-unsigned": (
+        "events are not signed, the library cryptography is missing ({error})",
+        "sự kiện không được ký số vì thiếu thư viện cryptography ({error})",
+    ),
+    "evidence-key-new": (
+        "{why}; a new evidence key signs from now on, the birth message has it",
+        "{why}; từ nay ký số bằng khóa mới, thiết bị đã báo khóa này cho trung tâm",
+    ),
+    "evidence-key-in-memory": (
+        "{why}; a key that only lasts until the agent stops signs, the birth message has it",
+        "{why}; đang ký số bằng khóa tạm, mất khi phần mềm dừng; thiết bị đã báo khóa này cho trung tâm",
+    ),
+    "evidence-key-gone": ("{file} is gone", "tệp {file} không còn"),
+    "evidence-key-unusable": ("{file}: {error}", "khóa {file} không dùng được: {error}"),
+    "evidence-key-unreadable": ("{file} cannot be read ({error})", "không đọc được {file} ({error})"),
+    "evidence-key-unwritable": ("{file} cannot be written ({error})", "không ghi được {file} ({error})"),
+}
+
+VERDICTS: Sentences = {
+    "as-signed": ("as it was signed", "đúng như khi ký"),
+    "signed-itself": (
+        "its own signature holds; the fields around it, such as its time, only the next head signs",
+        "chữ ký số của nội dung đúng; thời gian và các phần đi kèm do chữ ký số kế tiếp xác nhận",
+    ),
+    "no-gateway-key": (
+        "no public key was given (--gateway-key): no signature was checked",
+        "không có khóa công khai (--gateway-key) nên chưa kiểm tra được chữ ký số nào",
+    ),
+    "head-changed": (
+        "its signature does not hold: something in this head was changed",
+        "chữ ký số không khớp: nội dung được ký đã bị sửa",
+    ),
+    "signed-twice": (
+        "two different events of this number are signed: somebody else has the key",
+        "hai sự kiện khác nhau cùng số đều được ký: người khác đang có khóa của thiết bị",
+    ),
+    "bytes-changed": (
+        "its bytes are not those that were signed",
+        "nội dung không còn giống khi ký",
+    ),
+    "links-broken": (
+        "it does not fit the event before or after it: one of the two was changed",
+        "không khớp với sự kiện liền trước hoặc liền sau: một trong hai đã bị sửa",
+    ),
+    "not-signed-yet": (
+        "newer than the last event that a head signs",
+        "mới hơn sự kiện cuối cùng đã được ký",
+    ),
+    "other-key": (
+        "signed with the key {key}, which was not given",
+        "ký bằng khóa {key}, không phải khóa thiết bị đã báo",
+    ),
+    "signed-with": ("signed with the key of {name}", "ký bằng khóa của {name}"),
+    "other-key-of": (
+        "signed with the key {key}, which was not given as one of {gateway}",
+        "ký bằng khóa {key}, không phải khóa của {gateway}",
+    ),
+    "next-given-up": (
+        "what came after it was given up ({event}), and no head names it itself",
+        "sự kiện liền sau đã bị bỏ ({event}) nên không có chữ ký số nào dẫn đến sự kiện này",
+    ),
+    "not-reached": (
+        "the links from the signed event {event} do not reach it: see what comes between",
+        "chuỗi từ sự kiện đã ký {event} không dẫn đến sự kiện này: xem các sự kiện ở giữa",
+    ),
+}
+
+EVIDENCE: Sentences = {**STORAGE, **KEYS, **VERDICTS}

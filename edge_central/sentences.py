@@ -1,0 +1,127 @@
+"""Sentences of the centre itself in English and Vietnamese, and the catalogue of these and the agent's.
+
+A text of the centre is made from here, so that it carries its code; the pages render the code.
+"""
+
+from __future__ import annotations
+
+from edge_agent.core.languages import Sentences
+from edge_agent.core.problems import CATALOGUE as AGENT
+from edge_agent.core.problems.catalogue import Catalogue
+
+PRESENCE: Sentences = {
+    "heard": ("heartbeat", "có bản tin định kỳ"),
+    "no-heartbeat": ("no heartbeat for {seconds} s", "{seconds} giây không có bản tin định kỳ"),
+    "went-with-ward": ("went with its ward", "mất liên lạc cùng cả phường"),
+    "went-offline-often": (
+        "went offline {times} times in {minutes} min",
+        "mất liên lạc {times} lần trong {minutes} phút",
+    ),
+    "is-online": ("online: {why}", "đang hoạt động: {why}"),
+    "is-offline": ("offline: {why}", "mất liên lạc: {why}"),
+    "is-stopped": ("stopped: {why}", "đã dừng: {why}"),
+    "is-unstable": ("unstable: {why}", "chập chờn: {why}"),
+    "ward-outage": (
+        "{gateways} of {count} boxes went at once",
+        "{gateways} trong {count} thiết bị mất liên lạc cùng lúc",
+    ),
+    "out-of-bounds": (
+        "some of what the box says is out of bounds and is left out",
+        "một số giá trị thiết bị gửi nằm ngoài giới hạn nên bị bỏ qua",
+    ),
+    "unreadable": (
+        "what the box says cannot be shown",
+        "không hiển thị được những gì thiết bị gửi",
+    ),
+}
+
+ALERTS: Sentences = {
+    "above": ("{why}, above {limit:g}", "{why} (ngưỡng {limit:g})"),
+    "below": ("{why}, below {limit:g}", "{why} (ngưỡng {limit:g})"),
+    "changed-by-hand": ("changed by hand: {changes}", "đang tạm thay đổi: {changes}"),
+    "changed-rule": ("{rule} ({override})", "quy tắc {rule} ({override})"),
+    "changed-view": ("the view", "góc nhìn"),
+    "processor-hot": ("processor at {celsius} °C", "nhiệt độ bộ xử lý {celsius} °C"),
+    "certificate-days": (
+        "the gateway's certificate ends in {days} days",
+        "chứng thư của thiết bị còn {days} ngày",
+    ),
+    "ca-days": (
+        "the CA that it trusts ends in {days} days",
+        "chứng thư của CA mà thiết bị tin cậy còn {days} ngày",
+    ),
+    "oldest-event": ("the oldest event waits for {seconds} s", "sự kiện cũ nhất đã chờ {seconds} giây"),
+    "budget-used": (
+        "{used:,} of {budget:,} MB of the period used",
+        "đã dùng {used:,} trong tổng số {budget:,} MB của kỳ này",
+    ),
+    "failed-units": ("{lines:;}", "{lines:;}"),
+    "version-behind": (
+        "version {version}, the others have {others}",
+        "đang dùng phiên bản {version}, các thiết bị khác đã dùng {others}",
+    ),
+    "events-missing": (
+        "{events} events are missing, and nobody has said why",
+        "thiếu {events} sự kiện, không rõ lý do",
+    ),
+    "numbers-conflict": (
+        "{events} events came with numbers that other events have: two boxes, or a copy",
+        "{events} sự kiện trùng số với sự kiện khác: có hai thiết bị trùng mã, hoặc thiết bị chạy từ bản sao",
+    ),
+    "names-conflict": (
+        "two boxes report under this name by turns",
+        "hai thiết bị thay nhau gửi bản tin với cùng một mã",
+    ),
+    "alarm-flood": (
+        "{alarms} alarms in 10 min: they are listed and do not ring one by one",
+        "{alarms} báo động trong 10 phút: vẫn có trong danh sách, nhưng không phát chuông từng báo động",
+    ),
+    "retained-messages": (
+        "{messages} messages beside state and birth are retained at the broker",
+        "{messages} bản tin thừa đang được lưu sẵn ở máy chủ nhận tin",
+    ),
+    "view-changed": ("view {views}", "góc nhìn {views}"),
+    "camera-is": ("{state}", "{state}"),
+    "camera-is-because": ("{state} ({cause})", "{state}: {cause}"),
+    "update-went-back": (
+        "update: went back: {version}: {why}",
+        "cập nhật không thành công, đã quay về bản cũ: {version}: {why}",
+    ),
+    "config-taken-back": ("configuration taken back: {why}", "đã quay về cấu hình cũ: {why}"),
+    "config-version": ("version {version}: {why}", "phiên bản {version}: {why}"),
+    "model-went-back": (
+        "model: given up: {why}",
+        "mô hình mới không đạt, đã quay về mô hình cũ: {why}",
+    ),
+    "clock-ahead": (
+        "the centre's clock is {difference} ahead of {reference}",
+        "đồng hồ của trung tâm chạy nhanh {difference} so với {reference}",
+    ),
+    "clock-behind": (
+        "the centre's clock is {difference} behind {reference}",
+        "đồng hồ của trung tâm chạy chậm {difference} so với {reference}",
+    ),
+    "most-gateways": ("most gateways", "đa số thiết bị"),
+    "own-count": ("what the centre has counted", "thời gian trung tâm tự đếm"),
+    "minutes": ("{count} min", "{count} phút"),
+    "hours": ("{count} h", "{count} giờ"),
+    "days": ("{count} days", "{count} ngày"),
+    "deletion-waits": (
+        "retention would delete {rows} of {stored} rows of {table} at once and waits for {command}",
+        "sẽ xóa cùng lúc {rows} trong {stored} bản ghi ({table}) hết thời hạn lưu trữ, chờ quản trị viên "
+        "duyệt bằng lệnh {command}",
+    ),
+}
+
+VERDICTS: Sentences = {
+    "no-key": (
+        "the box has told no key: no signature was checked",
+        "thiết bị chưa báo khóa công khai nên chưa kiểm tra được chữ ký số nào",
+    ),
+    "no-event": ("it cannot be read as an event", "dữ liệu không phải là một sự kiện hợp lệ"),
+}
+
+SENTENCES: Sentences = {**PRESENCE, **ALERTS, **VERDICTS}
+CATALOGUE = Catalogue({**AGENT.sentences, **SENTENCES})
+
+problem_text = CATALOGUE.text
