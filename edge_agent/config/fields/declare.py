@@ -15,7 +15,7 @@ Such a module must not import ``annotations`` from ``__future__``, which would t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, MISSING, dataclass, replace
 from operator import itemgetter
 from types import MappingProxyType
@@ -37,7 +37,7 @@ OF_THE_FIELD: Final = object()
 """An absent key has the default of the dataclass's field."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Key:
     """The key of a settings field, in the field's annotation."""
 
@@ -46,14 +46,12 @@ class Key:
     default_text: str = ""  # default as the reference prints it; empty: in YAML
     _: KW_ONLY
     key: str = ""  # its name in the file; empty: the name of the field
-    default: Any = (
-        OF_THE_FIELD  # value of an absent key, if ``make`` or another layer decides about the setting
-    )
+    default: Any = OF_THE_FIELD  # value of an absent key; for ``make``, or if another layer sets the key
     make: _Recipe | None = None  # makes the setting of the section's values; None: it is the value
     reload: ReloadScope | None = None  # None: as for the section around it; AGENT at the top
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Made:
     """A settings field that is made of several keys, or of keys of other fields."""
 
@@ -85,10 +83,10 @@ def section(
         declared = _declared(cls, each)
         if declared is None:
             continue
-        keys = tuple(_keys(each, declared))
+        keys = declared.keys if isinstance(declared, Made) else (_key(each, declared),)
         if any(key.key in without for key in keys):
             continue
-        fields += [replace(key, **changes.get(key.key, _NONE)) for key in keys]
+        fields += [replace(key, **changes[key.key]) if key.key in changes else key for key in keys]
         recipes[each.name] = declared.make or itemgetter(keys[0].key)
     build = _builder(make or cls, recipes)
     text = doc or " ".join((cls.__doc__ or "").split())
@@ -106,13 +104,9 @@ def _declared(cls: type[Any], field: dataclasses.Field[Any]) -> Key | Made | Non
     return None
 
 
-def _keys(field: dataclasses.Field[Any], declared: Key | Made) -> Iterator[Field]:
-    if isinstance(declared, Made):
-        yield from declared.keys
-        return
-    key = declared.key or field.name
-    default = _default(field, declared)
-    yield Field(key, declared.kind, declared.doc, default, declared.default_text, declared.reload)
+def _key(field: dataclasses.Field[Any], declared: Key) -> Field:
+    key, default = declared.key or field.name, _default(field, declared)
+    return Field(key, declared.kind, declared.doc, default, declared.default_text, declared.reload)
 
 
 def _default(field: dataclasses.Field[Any], key: Key) -> Any:
