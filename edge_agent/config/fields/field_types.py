@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import FileRefused
 from edge_agent.config.fields.schema_types import (
+    FieldType,
     InvalidValue,
     ReadContext,
     ScalarType,
@@ -113,7 +114,7 @@ class Number(ScalarType):
         return message("or-zero", number=number) if self.or_zero else number
 
     def parse(self, scalar: tree.Scalar, reading: ReadContext) -> float | int:
-        number = number_of(scalar, self.describe())
+        number = number_of(scalar, self)
         if not (self.low <= number <= self.high or (self.or_zero and number == 0)):
             raise InvalidValue(message("must-be-not", kind=self.describe(), found=quoted(scalar.text)))
         if not self.whole:
@@ -123,17 +124,17 @@ class Number(ScalarType):
         return int(number)
 
 
-def number_of(scalar: tree.Scalar, what: str) -> float:
+def number_of(scalar: tree.Scalar, kind: FieldType) -> float:
     """Return the number in a scalar. Raises InvalidValue for no number, or an ambiguous one."""
     text = scalar.text
     if not scalar.plain and _DECIMAL.fullmatch(text):
-        raise InvalidValue(message("quoted-number", what=what))
+        raise InvalidValue(message("quoted-number", what=kind.describe()))
     if _SEXAGESIMAL.fullmatch(text):
-        raise InvalidValue(message("base-60", what=what, found=quoted(text)))
+        raise InvalidValue(message("base-60", what=kind.describe(), found=quoted(text)))
     if re.fullmatch(r"[-+]?0[\d_]+", text):
-        raise InvalidValue(message("octal", what=what, found=quoted(text)))
+        raise InvalidValue(message("octal", what=kind.describe(), found=quoted(text)))
     if not _DECIMAL.fullmatch(text) or len(text) > 24:
-        raise InvalidValue(message("must-be-not", kind=what, found=quoted(text)))
+        raise InvalidValue(message("must-be-not", kind=kind.describe(), found=quoted(text)))
     return float(text)
 
 
