@@ -13,8 +13,7 @@ from edge_agent.capture.ring import PacketRing, StreamConnection
 from edge_agent.capture.source import Opener, StreamTimeouts, open_source
 from edge_agent.capture.stream_time import StreamTime
 from edge_agent.config.model.settings import Camera
-from edge_agent.core.backoff import Backoff
-from edge_agent.core.clock import Clock
+from edge_agent.core.clock import Backoff, Clock
 from edge_agent.core.errors import CaptureError, SourceRejected
 from edge_agent.core.worker import SupervisedThread
 

@@ -20,8 +20,7 @@ from edge_agent.capture.ring import PacketRing, StreamConnection
 from edge_agent.capture.source import FrameSource, Opener, StreamTimeouts, open_source
 from edge_agent.capture.stream_time import StreamTime
 from edge_agent.config.model.settings import Camera
-from edge_agent.core.backoff import Backoff
-from edge_agent.core.clock import Clock
+from edge_agent.core.clock import Backoff, Clock
 from edge_agent.core.errors import CaptureError, SourceRejected
 from edge_agent.core.load_limits import WorkloadLimiter
 from edge_agent.core.model import CameraStatus, Cause

@@ -1,11 +1,13 @@
-"""The only source of time. Monotonic time decides, wall time labels.
+"""The only source of time, and delays before retries. Monotonic time decides, wall time labels.
 
 A Pi boots without a clock and its wall time jumps at NTP synchronisation: nothing may compare two wall times.
 """
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -64,3 +66,42 @@ def read_boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return "unknown"
+
+
+class Backoff:
+    """Delays before the next attempt: full jitter ("Exponential Backoff And Jitter", AWS, 2015), capped.
+
+    The n-th failure in a row draws from 0..min(cap_s, first_s * 2**n), but never under ``floor_s``.
+    ``succeeded(lasted_s)`` forgets the failures only when the connection lasted at least ``good_after_s``: a
+    link that flaps keeps its long delays.
+    """
+
+    def __init__(
+        self,
+        first_s: float,
+        cap_s: float,
+        good_after_s: float = 60.0,
+        floor_s: float = 0.5,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.first_s = first_s
+        self.cap_s = cap_s
+        self.good_after_s = good_after_s
+        self.floor_s = floor_s
+        self.failures = 0
+        self._uniform = uniform
+
+    def failed(self) -> float:
+        """Count one failure and return the seconds to wait."""
+        ceiling = min(self.cap_s, self.first_s * 2.0 ** min(self.failures, 30))
+        self.failures += 1
+        return max(self.floor_s, self._uniform(0.0, ceiling))
+
+    def slowest(self) -> float:
+        """Count a failure that must not be repeated quickly; returns the cap, jittered by a quarter."""
+        self.failures += 1
+        return self.cap_s * self._uniform(0.75, 1.25)
+
+    def succeeded(self, lasted_s: float) -> None:
+        if lasted_s >= self.good_after_s:
+            self.failures = 0

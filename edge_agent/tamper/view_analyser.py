@@ -20,13 +20,12 @@ from edge_agent.tamper.baseline_comparison import (
 )
 from edge_agent.tamper.baselines import Baseline, Baselines, LightCondition, light_of
 from edge_agent.tamper.frame_features import FrameFeatureExtractor, FrameFeatures
-from edge_agent.tamper.light import ColourWatch, LightJump, LightWatch
+from edge_agent.tamper.history import ColourWatch, LightJump, LightWatch, ViewLossHistory
 from edge_agent.tamper.occluder_features import OccluderAnalyser, RainStreaks
 from edge_agent.tamper.shift import CameraShiftTracker
 from edge_agent.tamper.stillness import QuickCheck, Stillness
 from edge_agent.tamper.store import ViewStore
 from edge_agent.tamper.verdict import GOOD, LOST, ViewEvidence, judge_view, view_metrics
-from edge_agent.tamper.view_loss import ViewLossHistory
 
 if TYPE_CHECKING:
     from edge_agent.core.model import Gray

@@ -7,7 +7,24 @@ belong here.
 """
 
 from edge_agent.wire.base import SCHEMA_BASE, TYPE_PREFIX, Id, Message, Time
-from edge_agent.wire.cameras import CameraStateData, CameraViewData, RuleOverrideData
+from edge_agent.wire.cameras import (
+    CameraStateData,
+    CameraViewData,
+    CountsData,
+    CrowdingData,
+    FrameSize,
+    LineCountsData,
+    LineCrossingData,
+    LoiteringData,
+    ModelRef,
+    ObjectData,
+    RuleOverrideData,
+    SnapshotRef,
+    StoppedVehicleData,
+    WrongWayData,
+    ZoneData,
+    ZoneIntrusionData,
+)
 from edge_agent.wire.central import Ack, CentralAlert
 from edge_agent.wire.commands import (
     ARGUMENTS,
@@ -87,19 +104,4 @@ from edge_agent.wire.models import (
     ShadowCamera,
     ShadowGroup,
     ShadowReport,
-)
-from edge_agent.wire.objects import (
-    CountsData,
-    CrowdingData,
-    FrameSize,
-    LineCountsData,
-    LineCrossingData,
-    LoiteringData,
-    ModelRef,
-    ObjectData,
-    SnapshotRef,
-    StoppedVehicleData,
-    WrongWayData,
-    ZoneData,
-    ZoneIntrusionData,
 )

@@ -1,4 +1,4 @@
-"""Data of events about a camera: its view, its reachability, and temporary overrides of its rules."""
+"""Data of events about objects in the picture, rules and counts, and about the camera: its view and state."""
 
 from __future__ import annotations
 
@@ -6,8 +6,170 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta
 
-from edge_agent.wire.base import CameraCause, Count, Id, Message, OptionalProblem, Sha256, Time
-from edge_agent.wire.objects import SnapshotRef
+from edge_agent.wire.base import (
+    END,
+    CameraCause,
+    Count,
+    Id,
+    Message,
+    OptionalProblem,
+    Sha256,
+    Time,
+    Unit,
+    WireBox,
+)
+
+
+class FrameSize(Message, frozen=True, kw_only=True):
+    width: Count
+    height: Count
+
+
+class ModelRef(Message, frozen=True, kw_only=True):
+    """The model that labelled the object."""
+
+    name: str
+    sha256: Sha256 | None  # null: a detector without a file
+
+
+class SnapshotRef(Message, frozen=True, kw_only=True):
+    media_id: str
+    sha256: Annotated[Sha256, Meta(description="of the JPEG, before sealing")]
+    bytes: Count
+    box: Annotated[WireBox, Meta(description="where the object is, in 0..1 of the snapshot")]
+    sealed_sha256: Sha256 | None = None  # of the bytes that are sent, where media are sealed
+
+
+class ObjectData(Message, frozen=True, kw_only=True):
+    """``object``: a confirmed object appeared, changed class or left."""
+
+    phase: Literal["start", "update", "end"]
+    event_id: Annotated[str, Meta(description="the same for start, updates and end of one object")]
+    label: Annotated[
+        str, Meta(description="its class; the name of the group where the model tells no finer one")
+    ]
+    group: Literal["person", "two-wheeler", "vehicle"] | None
+    score: Annotated[Unit, Meta(description="mean score of the inferences that voted for the label")]
+    box: WireBox
+    frame: FrameSize
+    track_id: str
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Literal["left", "lost", "reload", "restart", "camera"] | None = None
+    model: ModelRef
+    snapshot: SnapshotRef | None = None
+
+
+class RuleData(Message, frozen=True, kw_only=True):
+    """What a configured rule reports. The types below add its subject."""
+
+    phase: Annotated[
+        Literal["start", "update", "end", "moment"],
+        Meta(description="moment: began and ended at once, no other event follows"),
+    ]
+    event_id: Annotated[str, Meta(description="the same for start, updates and end")]
+    rule_id: str
+    why: Annotated[str, Meta(description="one line for humans")]
+    box: WireBox
+    frame: FrameSize
+    started_at: Time
+    ended_at: Time | None = None
+    end_reason: Annotated[
+        Literal["left", "lost", "moved", "over", "disarmed", "reload", "restart", "camera"] | None,
+        Meta(
+            description="left the zone; lost from sight; moved on; over: no longer true; the rule was "
+            "disarmed; its settings were changed; the agent was restarted; the camera was lost"
+        ),
+    ] = None
+    model: ModelRef
+    snapshot: SnapshotRef | None = None
+    masked: Annotated[
+        bool, Meta(description="the operator expects such events and masked the rule: the severity is info")
+    ] = False
+    problem: OptionalProblem = UNSET
+
+
+class TrackRuleData(RuleData, frozen=True, kw_only=True):
+    """What a rule reports about one object."""
+
+    label: Annotated[
+        str, Meta(description="its class; the name of the group where the model tells no finer one")
+    ]
+    group: Literal["person", "two-wheeler", "vehicle"] | None
+    score: Annotated[Unit, Meta(description="mean score of the inferences that voted for the label")]
+    track_id: str
+
+
+class ZoneData(TrackRuleData, frozen=True, kw_only=True):
+    """An object in a zone. The two kinds differ in what their rule requires."""
+
+    zone: str
+    inside_s: Annotated[float, Meta(ge=0, description="how long it has been in the zone")]
+
+
+class ZoneIntrusionData(ZoneData, frozen=True, kw_only=True):
+    """``zone-intrusion``: an object entered a zone and stayed for the rule's ``min_duration_s``."""
+
+
+class LoiteringData(ZoneData, frozen=True, kw_only=True):
+    """``loitering``: an object stayed in a zone for ``min_duration_s``; short absences do not count."""
+
+
+class LineCrossingData(TrackRuleData, frozen=True, kw_only=True):
+    """``line-crossing``: an object crossed a line. Always a moment."""
+
+    line: str
+    direction: Annotated[
+        Literal["a-to-b", "b-to-a"],
+        Meta(description="side A is on the left when looking along the line"),
+    ]
+
+
+class StoppedVehicleData(TrackRuleData, frozen=True, kw_only=True):
+    """``stopped-vehicle``: a vehicle moved, and then stood still where nothing should stop."""
+
+    zone: str
+    still_s: Annotated[float, Meta(ge=0, description="how long it has stood still")]
+
+
+class WrongWayData(TrackRuleData, frozen=True, kw_only=True):
+    """``wrong-way``: an object moves against the arrow of a zone."""
+
+    zone: str
+    angle_deg: Annotated[
+        float, Meta(ge=0, le=180, description="to the arrow; 180: straight against the arrow")
+    ]
+    distance: Annotated[float, Meta(ge=0, description="how far it moved so, in picture widths")]
+
+
+class CrowdingData(RuleData, frozen=True, kw_only=True):
+    """``crowding``: many objects in a zone at once. ``box`` is around them all."""
+
+    zone: str
+    count: Count
+    most: Annotated[Count, Meta(description="highest count since the event began")]
+
+
+class LineCountsData(Message, frozen=True, kw_only=True):
+    """``line-counts``: who crossed a line since the site's midnight. Sent once a minute after a crossing, and
+    once more at midnight, before the counts start at 0 again."""
+
+    rule_id: str
+    line: str
+    day: Annotated[str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\d{END}", description="in the site's time zone")]
+    from_at: Annotated[Time, Meta(description="end of the last interval")]
+    to_at: Time
+    a_to_b: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
+    b_to_a: Annotated[dict[str, Count], Meta(description="since midnight, by label")]
+
+
+class CountsData(Message, frozen=True, kw_only=True):
+    """``counts``: new confirmed objects per label since the last ``counts``; not sent when there are none."""
+
+    from_at: Time
+    to_at: Time
+    interval_s: float
+    new: dict[str, Count]
 
 
 class CameraViewData(Message, frozen=True, kw_only=True):

@@ -7,7 +7,20 @@ from typing import Annotated, Generic, Literal, TypeVar
 from msgspec import Meta
 
 from edge_agent.wire.base import END, Id, Message, Sha256, Time
-from edge_agent.wire.cameras import CameraStateData, CameraViewData, RuleOverrideData
+from edge_agent.wire.cameras import (
+    CameraStateData,
+    CameraViewData,
+    CountsData,
+    CrowdingData,
+    LineCountsData,
+    LineCrossingData,
+    LoiteringData,
+    ObjectData,
+    RuleOverrideData,
+    StoppedVehicleData,
+    WrongWayData,
+    ZoneIntrusionData,
+)
 from edge_agent.wire.gateway import (
     CertificateData,
     ChainHeadData,
@@ -21,17 +34,6 @@ from edge_agent.wire.gateway import (
     UplinkData,
 )
 from edge_agent.wire.models import CollectionData, ModelData
-from edge_agent.wire.objects import (
-    CountsData,
-    CrowdingData,
-    LineCountsData,
-    LineCrossingData,
-    LoiteringData,
-    ObjectData,
-    StoppedVehicleData,
-    WrongWayData,
-    ZoneIntrusionData,
-)
 
 DATA_OF_KIND: dict[str, type[Message]] = {
     "object": ObjectData,

@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from edge_agent import __version__, wire
-from edge_agent.core.backoff import Backoff
-from edge_agent.core.clock import rfc3339_of_ms
+from edge_agent.core.clock import Backoff, rfc3339_of_ms
 from edge_agent.core.errors import CentralError
 from edge_agent.core.model import Severity
 from edge_agent.core.problems import optional_problem

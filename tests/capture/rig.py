@@ -23,8 +23,7 @@ from edge_agent.config.model.settings import (
     Ring,
     SnapshotPolicy,
 )
-from edge_agent.core.backoff import Backoff
-from edge_agent.core.clock import SystemClock
+from edge_agent.core.clock import Backoff, SystemClock
 from edge_agent.core.model import CameraState, Cause, Frame
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.core.worker import SupervisedThread

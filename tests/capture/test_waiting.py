@@ -15,8 +15,7 @@ from edge_agent.capture.reader import CameraReader
 from edge_agent.capture.ring import PacketRing
 from edge_agent.capture.source import FrameSource, StreamTimeouts, open_source
 from edge_agent.config.model.settings import Camera, GearChoice
-from edge_agent.core.backoff import Backoff
-from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.clock import Backoff, Clock, SystemClock
 from edge_agent.core.errors import CaptureError
 from edge_agent.core.model import CameraState, Cause, DecodeMode
 from tests.capture.rig import camera, eventually, frames, running

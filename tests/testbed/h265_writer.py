@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from edge_agent.capture.decode.bits import unescaped
+from edge_agent.capture.decode.h264 import unescaped
 
 START = b"\0\0\0\1"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent.capture.decode.bits import BitReader, unescaped
+from edge_agent.capture.decode.h264 import BitReader, unescaped
 
 VPS, SPS, PPS = 32, 33, 34
 IDR = (19, 20)

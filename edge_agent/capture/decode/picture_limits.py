@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from edge_agent.capture.decode import h264, h265
-from edge_agent.capture.decode.bits import BitReader
+from edge_agent.capture.decode.h264 import BitReader
 from edge_agent.core.problems import problem_text
 
 MAX_PIXELS = 4096 * 2304

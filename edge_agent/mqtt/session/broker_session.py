@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edge_agent.config.model.settings import Broker, Mqtt
-from edge_agent.core.backoff import Backoff
-from edge_agent.core.clock import Clock
+from edge_agent.core.clock import Backoff, Clock
 from edge_agent.core.errors import MqttError
 from edge_agent.core.problems import problem_text
 from edge_agent.mqtt import connect_errors as causes

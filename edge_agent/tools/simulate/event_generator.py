@@ -17,7 +17,7 @@ from edge_agent.core.clock import Clock
 from edge_agent.core.delivery import Draft, Media
 from edge_agent.core.model import Severity
 from edge_agent.events.envelope import Envelope
-from edge_agent.wire.objects import FrameSize, SnapshotRef
+from edge_agent.wire.cameras import FrameSize, SnapshotRef
 
 MODEL = wire.ModelRef(name="simulated", sha256=None)
 _FRAME = FrameSize(width=640, height=360)

@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from sqlalchemy import select, update
 
-from edge_agent.core.backoff import Backoff
+from edge_agent.core.clock import Backoff
 from edge_agent.core.secrets import Secret
 from edge_agent.wire.json_schema import schema_of
 from edge_central.alerts.notifications import WebhookPoster
