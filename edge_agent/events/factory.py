@@ -238,45 +238,43 @@ class EventFactory:
         return self._envelope.draft(GATEWAY, Severity.INFO, moment, data)
 
     def thermal(self, change: ThermalChange) -> Draft:
-        """``thermal``: the load is limited because the gateway is hot. A stricter limit is a warning."""
-        ended = change.phase is Phase.END
-        moment = self._envelope.moment(change.at_mono)
-        data = wire.ThermalData(
-            phase=change.phase.value,  # type: ignore[arg-type]  # heat has no moments
-            event_id=change.event_id,
-            from_step=change.from_step,
-            to_step=change.to_step,
-            **_why(change.why),
-            temperature_c=change.temperature_c,
-            throttled=change.throttled,
-            limits=wire.LoadLimits(**dataclasses.asdict(change.limits)),
-            started_at=self._envelope.at(change.started_mono),
-            ended_at=rfc3339(moment.at) if ended else None,
-            end_reason=change.end_reason if ended else None,  # type: ignore[arg-type]
-        )
-        severity = Severity.WARNING if change.to_step > change.from_step else Severity.INFO
-        return self._envelope.phased(GATEWAY, severity, moment, data, None)
+        """``thermal``: the load is limited because the gateway is hot."""
+        limits = wire.LoadLimits(**dataclasses.asdict(change.limits))
+        facts = {"temperature_c": change.temperature_c, "throttled": change.throttled, "limits": limits}
+        return self._step(wire.ThermalData, change, facts)
 
     def uplink(self, change: UplinkChange) -> Draft:
-        """``uplink``: less is sent because the data budget runs short. A warning when even less is sent."""
+        """``uplink``: less is sent because the data budget runs short."""
+        facts = {
+            "held": list(change.held),
+            "heartbeat_s": change.heartbeat_s,
+            "monthly_bytes": change.monthly_bytes,
+            "used_bytes": change.used_bytes,
+            "forecast_bytes": change.forecast_bytes,
+            "period_from": change.period_from.isoformat(),
+            "resets_on": change.resets_on.isoformat(),
+        }
+        return self._step(wire.UplinkData, change, facts)
+
+    def _step(
+        self,
+        kind: type[wire.ThermalData | wire.UplinkData],
+        change: ThermalChange | UplinkChange,
+        facts: dict[str, Any],
+    ) -> Draft:
+        """An event of a limit that gets stricter or looser in steps. A stricter limit is a warning."""
         ended = change.phase is Phase.END
         moment = self._envelope.moment(change.at_mono)
-        data = wire.UplinkData(
-            phase=change.phase.value,  # type: ignore[arg-type]  # a budget has no moments
+        data = kind(
+            phase=change.phase.value,  # type: ignore[arg-type]  # steps have no moments
             event_id=change.event_id,
             from_step=change.from_step,
             to_step=change.to_step,
             **_why(change.why),
-            held=list(change.held),
-            heartbeat_s=change.heartbeat_s,
-            monthly_bytes=change.monthly_bytes,
-            used_bytes=change.used_bytes,
-            forecast_bytes=change.forecast_bytes,
-            period_from=change.period_from.isoformat(),
-            resets_on=change.resets_on.isoformat(),
             started_at=self._envelope.at(change.started_mono),
             ended_at=rfc3339(moment.at) if ended else None,
             end_reason=change.end_reason if ended else None,  # type: ignore[arg-type]
+            **facts,
         )
         severity = Severity.WARNING if change.to_step > change.from_step else Severity.INFO
         return self._envelope.phased(GATEWAY, severity, moment, data, None)
