@@ -225,7 +225,7 @@ def test_the_centre_verifies_evidence_without_what_makes_it() -> None:
     assert done.stdout.strip() == "[]"
 
 
-LOADED = "import sys; from edge_agent import agent; from edge_agent.cli import arguments, cameras, main; "
+LOADED = "import sys; from edge_agent import agent; from edge_agent.cli import arguments, main, site; "
 LOADED += "from edge_agent.tools import doctor; arguments.parser(); "
 
 

@@ -19,9 +19,8 @@ CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
 def parser() -> CommandParser:
-    from edge_agent.cli import cameras, collect, command, evidence, learn, manual
+    from edge_agent.cli import collect, command, evidence, learn, manual, site
     from edge_agent.tools import broker_commands
-    from edge_agent.tools.doctor import arguments as doctor
     from edge_central.cli import command as central
 
     whole = CommandParser(
@@ -39,11 +38,11 @@ def parser() -> CommandParser:
     _add_relearn(commands)
     _add_schema(commands)
     _add_models(commands)
-    doctor.add_command_to(commands, DEFAULT_CONFIG)
+    site.add_doctor(commands, DEFAULT_CONFIG)
     evidence.add_command_to(commands, DEFAULT_CONFIG)
     collect.add_command_to(commands, DEFAULT_CONFIG)
     learn.add_command_to(commands)
-    cameras.add_command_to(commands, DEFAULT_CONFIG)
+    site.add_cameras(commands, DEFAULT_CONFIG)
     central.add_command_to(commands)
     command.add_command_to(commands)
     broker_commands.add_conformance(commands)

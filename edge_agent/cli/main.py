@@ -104,7 +104,7 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
 
             return run_collect(args, out)
         case "cameras":
-            from edge_agent.cli.cameras import run_cameras
+            from edge_agent.cli.site import run_cameras
 
             return run_cameras(args, out)
         case "command":
