@@ -144,6 +144,7 @@ NONSENSE = [
     ("event/cam-1", FakeGateway("dt-002").event(1)[1], "source is another gateway"),
     ("event/cam-1", FakeGateway(ward="bo-xuyen").event(1)[1], "ward is another one"),
     ("event/cam-2", FakeGateway().event(1)[1], "topic's camera"),
+    ("event/cam-1", FakeGateway().event(1)[1][:-1] + b', "x": "\xff"}', "not what is expected"),
     ("media/m-1", b"\xff\xd8\xff", "event_id"),
     ("media/..", b"\xff\xd8\xff", "the id is not"),
     ("heartbeat", b'{"time": "now", "session": "s"}', "a time is not"),

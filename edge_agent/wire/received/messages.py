@@ -180,6 +180,8 @@ def parse_message(topic: UpTopic, payload: bytes, properties: tuple[tuple[str, s
     if len(payload) > max_bytes:
         raise MalformedMessage(f"{len(payload)} bytes, at most {max_bytes} are taken")
     try:
+        if topic.kind is not UpKind.MEDIA:
+            payload.decode()  # msgspec does not check the fields that it skips, and they are stored
         match topic.kind:
             case UpKind.EVENT:
                 return _event(topic, payload)
