@@ -14,7 +14,7 @@ CHRONY = '{"unit":"chrony.service","load":"loaded","active":"failed","sub":"fail
 LOOPING = '{"unit":"ntp.service","load":"loaded","active":"activating","sub":"auto-restart","description":""}'
 
 
-def box(folder: Path, listed: str) -> FailedUnits:
+def box(folder: Path, listed: str | bytes) -> FailedUnits:
     return FailedUnits(FakeClock(), plant(folder, {str(FAILED_UNITS): listed}))
 
 
@@ -35,8 +35,8 @@ def test_a_box_without_the_timer_says_nothing(tmp_path: Path) -> None:
     assert list(FailedUnits(FakeClock(), tmp_path).lines()) == []
 
 
-@pytest.mark.parametrize("listed", ["", "[{", "{}", '[{"unit": 3}]', "\x00" * 200_000])
-def test_a_list_that_is_no_list_is_told(tmp_path: Path, listed: str) -> None:
+@pytest.mark.parametrize("listed", ["", "[{", "{}", '[{"unit": 3}]', b'[{"unit": "\xff"}]', "\x00" * 200_000])
+def test_a_list_that_is_no_list_is_told(tmp_path: Path, listed: str | bytes) -> None:
     (line,) = box(tmp_path, listed).lines()
     assert line.endswith("cannot be read")
 

@@ -124,7 +124,7 @@ class FailedUnits:
             return
         try:
             units = msgspec.json.decode(listed, type=list[_Unit])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             yield problem_text("units-unreadable", file=str(self._path))
             return
         for unit in units[:MAX_SHOWN]:
