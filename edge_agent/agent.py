@@ -27,6 +27,7 @@ from edge_agent.composition import (
     build_detection,
     build_events,
     build_models,
+    build_passages,
     build_publisher,
     build_uplink,
 )
@@ -62,6 +63,7 @@ EVERY_ROUND_S = 0.0
 """Period of a task that runs in each round."""
 FIRST_HEARTBEAT_S = 5.0
 STOP_WITHIN_S = 1.7
+PASSAGES_WITHIN_S = 0.3  # at a stop, for the last rows
 """A clean stop takes under two seconds; a thread that is still blocked then ends with the process."""
 
 
@@ -119,8 +121,16 @@ class Agent:
         self._publisher = build_publisher(base, events, uplink, dispatcher, self._birth)
         self._collector = build_collector(base, events, uplink, self._online)
         self._models = build_models(base, detection, events, self._publisher)
+        self._passages = build_passages(base)
         self._cameras = build_cameras(
-            base, detection, events, overrides, self._collector, self._supervisor, repeat_files=repeat_files
+            base,
+            detection,
+            events,
+            overrides,
+            self._collector,
+            self._passages,
+            self._supervisor,
+            repeat_files=repeat_files,
         )
         self._controls = build_controls(base, detection, events, uplink, self._publisher)
         dependencies = self._command_dependencies(source, log_lines)
@@ -180,6 +190,7 @@ class Agent:
             config=commands.config,
             storm=commands.storm,
             collection=self._collector.health,
+            passages=self._passages.health,
             units=FailedUnits(base.clock, base.sysroot).lines,
             thermal=controls.thermal.health,
             uplink=uplink.control.health,
@@ -248,9 +259,10 @@ class Agent:
             self._collector.loop.start()
             self._supervisor.watch(self._collector.loop)
         self._models.restore()
+        self._passages.loop.start()
         self._cameras.start()
         self.commands.start(self._supervisor)
-        for loop in (self._publisher.loop, store.recorder.loop, *detector.loops):
+        for loop in (self._publisher.loop, store.recorder.loop, self._passages.loop, *detector.loops):
             self._supervisor.watch(loop)
         self._heartbeat.due_mono = self._base.clock.monotonic() + FIRST_HEARTBEAT_S
         settings = self._base.current_settings()
@@ -379,6 +391,7 @@ class Agent:
         self._cameras.stop()
         self._detection.detector.stop()
         self._cameras.join_pipelines(deadline - 1.0)
+        self._passages.loop.stop()
         self._events.store.finish_clips()
         self._controls.thermal.end()
         self._uplink.control.end()
@@ -387,6 +400,7 @@ class Agent:
         self._publisher.stop(failed=fatal)
         self._publisher.join(max(0.0, deadline - time.monotonic()))
         self.commands.close()
+        self._passages.loop.join(max(0.0, min(PASSAGES_WITHIN_S, deadline - time.monotonic())))
         self._events.store.outbox.close(timeout_s=max(0.5, deadline - time.monotonic()))
         self._events.store.chain.close()
         self._uplink.usage.save()

@@ -39,6 +39,7 @@ from edge_agent.model_release.service import ModelService
 from edge_agent.model_release.store import ModelStore
 from edge_agent.mqtt.publisher.publisher import Publisher
 from edge_agent.outbox import EventOutbox
+from edge_agent.passages.recorder import PassageRecorder
 from edge_agent.runtime.event_store import EventStore
 from edge_agent.runtime.reload import ConfigFallback, Configuration
 from edge_agent.uplink.usage import DataUsage
@@ -205,6 +206,10 @@ def build_collector(
     )
 
 
+def build_passages(base: SharedParts) -> PassageRecorder:
+    return PassageRecorder(base.settings, base.clock, base.boot_id, base.synced)
+
+
 def build_models(
     base: SharedParts, detection: DetectionParts, events: EventParts, publisher: Publisher
 ) -> ModelService:
@@ -226,6 +231,7 @@ def build_cameras(
     events: EventParts,
     overrides: Overrides,
     collector: Collector,
+    passages: PassageRecorder,
     supervisor: Supervisor,
     *,
     repeat_files: bool,
@@ -243,6 +249,7 @@ def build_cameras(
         overrides=overrides,
         clock_known=base.has_been_synced,
         collector=collector,
+        passages=passages.observer,
     )
     return Cameras(
         settings.cameras,

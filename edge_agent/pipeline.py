@@ -1,6 +1,7 @@
 """One camera, one frame at a time: the spine of the agent.
 
     capture -> motion -> detection -> tracking -> rules -> events -> outbox -> mqtt
+                                          -> passages, which stay on the gateway
 
 One frame goes in, facts come out. The call order is the architecture: no callbacks between stages,
 no event bus. ``capture`` hands frames in, and ``mqtt`` sends what the outbox holds.
@@ -91,6 +92,22 @@ class EvidenceStage(Protocol):
         ...
 
 
+class PassageStage(Protocol):
+    """Makes a searchable row of each object when it is gone. The rows stay on the gateway."""
+
+    def observe(self, frame: Frame, tracks: Tracks) -> None:
+        """Note where the objects are and how they look; store those that have ended."""
+        ...
+
+    def reported(self, observation: Observation) -> None:
+        """A rule has reported something about an object."""
+        ...
+
+    def finish(self, continuing: Collection[str] = ()) -> None:
+        """Store all objects but the tracks whose ids are in ``continuing``, because no more frames come."""
+        ...
+
+
 class RuleStage(Protocol):
     def update(self, frame: Frame, tracks: Tracks) -> Iterable[Observation]:
         """Yield what to report now. An observation counts as reported when the next one is requested: if the
@@ -134,6 +151,7 @@ class Pipeline:
         detection: DetectionStage,
         tracking: TrackStage,
         evidence: EvidenceStage,
+        passages: PassageStage,
         rules: Sequence[RuleStage],
         sink: Sink,
     ) -> None:
@@ -142,6 +160,7 @@ class Pipeline:
         self.detection = detection
         self.tracking = tracking
         self.evidence = evidence
+        self.passages = passages
         self.rules = rules
         self.sink = sink
         self._latest: Frame | None = None  # without pixels: the decoder needs the buffer for the next frame
@@ -155,9 +174,11 @@ class Pipeline:
         inferences = self.view.downweight(self.detection.detect(frame, motion, self.tracking.tracks))
         tracks = self.tracking.update(frame, motion, inferences)
         self.evidence.observe(frame, tracks)
+        self.passages.observe(frame, tracks)
         for rule in self.rules:
             for observation in rule.update(frame, tracks):
                 self.sink.accept(observation, frame)
+                self.passages.reported(observation)
         return FrameResult(motion, inferences, tracks, self._is_busy(frame, motion, tracks))
 
     def has_motion(self, frame: Frame) -> bool:
@@ -204,6 +225,7 @@ class Pipeline:
         for view_observation in self.view.finish(reason):
             self.sink.accept(view_observation, frame)
         self._finish_rules(self.rules, frame, reason, continuing)
+        self.passages.finish(continuing)
 
     def _finish_rules(
         self, rules: Collection[RuleStage], frame: Frame, reason: str, continuing: Collection[str]

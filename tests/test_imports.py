@@ -43,7 +43,7 @@ LAYERS: tuple[set[str], ...] = (
     {"config"},
     STAGES,
     {"pipeline"},
-    {"collection"},
+    {"collection", "passages"},
     {"cameras"},
     {"model_release"},
     {"commands.handlers"},
@@ -65,7 +65,7 @@ HOMES: dict[str, set[str]] = {
     "av": {"capture", "evidence", "tools"},
     "cryptography": {"evidence", "mqtt", "commands"},
     "paho": {"mqtt"},
-    "sqlite3": {"outbox"},
+    "sqlite3": {"outbox", "passages"},
     "ai_edge_litert": {"detection"},
     "tflite_runtime": {"detection"},
     "yaml": {"config"},
@@ -80,7 +80,17 @@ HOMES: dict[str, set[str]] = {
     "h11": {"edge_central"},
     "jinja2": {"edge_central"},
     # An array library like numpy: allowed where pixels are handled (docs/decisions/0002).
-    "cv2": {"capture", "motion", "tamper", "detection", "tracking", "evidence", "cameras", "tools"},
+    "cv2": {
+        "capture",
+        "motion",
+        "tamper",
+        "detection",
+        "tracking",
+        "evidence",
+        "passages",
+        "cameras",
+        "tools",
+    },
 }
 
 

@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from edge_agent.core.model import (
     TrackState,
 )
 from edge_agent.events import NoSnapshots
+from edge_agent.passages.recorder import NoPassages
 from edge_agent.pipeline import TENTATIVE_BUSY_S, Pipeline
 from tests.detection.fakes import frame, track
 
@@ -59,9 +61,12 @@ class Nowhere:
     def accept(self, observation: Observation, frame: Frame) -> None: ...
 
 
+def pipeline_of(stages: Any) -> Pipeline:
+    return Pipeline(stages, NoTamperDetection(), stages, stages, NoSnapshots(), NoPassages(), [], Nowhere())
+
+
 def busy(motion: Motion, *tracks: Track, now: float = 101.0) -> bool:
-    stages = Finds(motion, tracks)
-    pipeline = Pipeline(stages, NoTamperDetection(), stages, stages, NoSnapshots(), [], Nowhere())  # type: ignore[arg-type]
+    pipeline = pipeline_of(Finds(motion, tracks))
     return pipeline.process(frame(mono=now)).busy
 
 
@@ -100,8 +105,7 @@ def test_a_track_is_a_reason_while_more_can_be_learned_of_it(
 
 def test_between_two_frames_no_pixels_are_kept() -> None:
     """The decoder needs the buffer; the size is enough for what ends with the camera."""
-    stages = Finds(QUIET, ())
-    pipeline = Pipeline(stages, NoTamperDetection(), stages, stages, NoSnapshots(), [], Nowhere())  # type: ignore[arg-type]
+    pipeline = pipeline_of(Finds(QUIET, ()))
     shown = frame(mono=101.0)
     pixels = weakref.ref(shown.picture)
     pipeline.process(shown)

@@ -30,6 +30,7 @@ from edge_agent.detection.stage import ObjectDetectionStage
 from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
 from edge_agent.motion.detector import MotionDetector
+from edge_agent.passages.recorder import NoPassages
 from edge_agent.pipeline import DetectionStage, FrameResult, MotionStage, Pipeline, TrackStage
 from edge_agent.tracking.tracker import Tracker
 
@@ -152,6 +153,7 @@ def _pipeline(camera: Camera, setup: Setup, costs: Costs) -> Pipeline:
         detection=TimedDetection(detection, costs),
         tracking=TimedTracker(Tracker(camera.id, "0", setup.min_score), costs),
         evidence=NoSnapshots(),
+        passages=NoPassages(),
         rules=(),
         sink=Discard(),
     )

@@ -36,7 +36,8 @@ from edge_agent.detection.worker import InferenceEngine
 from edge_agent.events import ClipSource, EventFactory, EventSink, NoClips, NoSnapshots
 from edge_agent.evidence.snapshots import ObjectSnapshots, PictureMaker, RuleSnapshots, SealedSnapshots
 from edge_agent.motion.detector import MotionDetector
-from edge_agent.pipeline import DetectionStage, Pipeline, RuleStage, ViewStage
+from edge_agent.passages.recorder import no_passages
+from edge_agent.pipeline import DetectionStage, PassageStage, Pipeline, RuleStage, ViewStage
 from edge_agent.rules.crowding import CrowdWatch
 from edge_agent.rules.lines import LineWatch
 from edge_agent.rules.objects import ObjectCounter, ObjectReporter
@@ -79,6 +80,7 @@ class PipelineContext:
     overrides: Overrides = field(default_factory=Overrides)
     clock_known: Callable[[], bool] = lambda: True  # whether the clock was synchronised since boot
     collector: Collector | None = None  # None: no frames are collected for training
+    passages: Callable[[Camera], PassageStage] = no_passages
 
     def arming(self, camera_id: str, rule: AnyRule) -> Arming:
         override = partial(self.overrides.of, camera_id, rule.id)
@@ -144,6 +146,7 @@ def build_pipeline(
         detection=_detection_stage(camera, context.detection),
         tracking=Tracker(camera.id, boot_tag, context.min_score),
         evidence=pictures if context.collector is None else context.collector.observing(camera, pictures),
+        passages=context.passages(camera),
         rules=_rules(camera, context, folder),
         sink=EventSink(
             camera.id,

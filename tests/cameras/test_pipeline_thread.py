@@ -20,6 +20,7 @@ from edge_agent.cameras.pipeline_thread import (
 from edge_agent.core.facts import CountsObservation, Observation
 from edge_agent.core.model import NO_INFERENCES, Frame, Inferences, Motion, Scene, Track, Tracks
 from edge_agent.events import NoSnapshots
+from edge_agent.passages.recorder import NoPassages
 from edge_agent.pipeline import Pipeline
 from tests.events.parts import frame
 from tests.testbed.agent import wait_until
@@ -137,6 +138,7 @@ def site() -> Iterable[Callable[[Collection[int]], Site]]:
                 Nothing(),
                 Nothing(),
                 NoSnapshots(),
+                NoPassages(),
                 [ReportsEveryFrame()],
                 reported,
             )
@@ -218,7 +220,14 @@ def test_a_stage_that_takes_long_is_no_loss_of_the_camera(
 def other_pipeline(here: Site) -> Pipeline:
     rules = [ReportsEveryFrame()]
     return Pipeline(
-        Poisoned(()), NoTamperDetection(), Nothing(), Nothing(), NoSnapshots(), rules, here.reported
+        Poisoned(()),
+        NoTamperDetection(),
+        Nothing(),
+        Nothing(),
+        NoSnapshots(),
+        NoPassages(),
+        rules,
+        here.reported,
     )
 
 

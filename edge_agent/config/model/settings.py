@@ -50,7 +50,16 @@ from edge_agent.config.model.rules import (
     ZoneRule,
 )
 from edge_agent.config.model.schedule import OnHolidays, Schedule, WhenUnsynced
-from edge_agent.config.model.storage import COLLECT, OUTBOX, STORAGE, Collecting, Outbox, Storage
+from edge_agent.config.model.storage import (
+    COLLECT,
+    OUTBOX,
+    PASSAGES,
+    STORAGE,
+    Collecting,
+    Outbox,
+    Passages,
+    Storage,
+)
 from edge_agent.config.model.zones import Line, Zone
 from edge_agent.core.geometry import Point, Polygon
 from edge_agent.core.secrets import Credentials
@@ -79,6 +88,7 @@ __all__ = [
     "Mqtt",
     "OnHolidays",
     "Outbox",
+    "Passages",
     "Point",
     "Polygon",
     "ProbeTarget",
@@ -155,6 +165,7 @@ class Settings:
     storage: Annotated[Storage, STORAGE] = field(default_factory=Storage)
     commands: Annotated[Commands, COMMANDS] = field(default_factory=Commands)
     collect: Annotated[Collecting, COLLECT] = field(default_factory=Collecting)
+    passages: Annotated[Passages, PASSAGES] = field(default_factory=Passages)
     detector: Annotated[Detector, DETECTOR]
     cameras: Annotated[
         tuple[Camera, ...],

@@ -1,5 +1,5 @@
 """``storage``: clips and pictures on the gateway; ``outbox``: events that wait for delivery; ``collect``:
-frames that a gateway stores for training, if an operator orders it."""
+frames that a gateway stores for training, if an operator orders it; ``passages``: rows about all objects."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -75,3 +75,36 @@ class Collecting:
 
 
 COLLECT = section(Collecting, "collect")
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """A row for each object that a camera saw: its path, size, speed and colours, with a small picture. The
+    gateway stores the rows to be searched, and sends none of them by itself. They show people: read
+    docs/guide/passages.md."""
+
+    enabled: Annotated[
+        bool, Key("whether rows are stored; `report.passages` decides for one camera", Flag())
+    ] = True
+    max_bytes: Annotated[
+        int,
+        Key(
+            "space on disk; half of it for rows, the rest for pictures. The oldest are deleted first",
+            ByteSize(10 * 10**6, 10**12),
+        ),
+    ] = 200 * 10**6
+    max_age_days: Annotated[float, Key("days after which a row is deleted", Number(0.04, 3650, "days"))] = (
+        30.0
+    )
+    crops: Annotated[
+        bool,
+        Key(
+            "store a picture of 128 pixels with each row, encrypted to `storage.seal_to` if that is set; a "
+            "camera with `report.snapshots: none` has none",
+            Flag(),
+        ),
+    ] = True
+    crop_days: Annotated[float, Key("days after which a picture is deleted", Number(0.04, 365, "days"))] = 7.0
+
+
+PASSAGES = section(Passages, "passages")

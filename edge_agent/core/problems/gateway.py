@@ -114,6 +114,19 @@ SERVICES: Sentences = {
         "frames of {cameras} are kept for training, as an operator asked; none now: {why}",
         "đang lưu ảnh huấn luyện của {cameras} theo lệnh của người vận hành; tạm dừng: {why}",
     ),
+    "passages-not-stored": (
+        "passages are not stored: {why}; they wait in memory, {missed} were dropped",
+        "không lưu được lượt đi qua: {why}; đang giữ tạm trong bộ nhớ, đã mất {missed}",
+    ),
+    "passages-disk": ("the disk failed ({error})", "ổ đĩa bị lỗi ({error})"),
+    "passages-disk-short": (
+        "the disk is full: {free_mb} MB free, storage.keep_free is kept for others",
+        "ổ đĩa đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free",
+    ),
+    "passages-damaged": (
+        "the files were damaged ({error}); they were deleted and are started again",
+        "tệp bị hỏng ({error}); đã xóa và tạo lại",
+    ),
     "collection-disk-short": (
         "the disk is short: {free_mb} MB free, storage.keep_free is kept for others",
         "ổ đĩa sắp đầy, còn trống {free_mb} MB; phải giữ lại phần trống theo storage.keep_free",

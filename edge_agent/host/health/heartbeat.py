@@ -72,6 +72,7 @@ class HealthSources:
     config: Callable[[], ConfigHealth] = ConfigHealth
     storm: Callable[[], StormHealth | None] = lambda: None
     collection: Callable[[], CollectionHealth | None] = lambda: None
+    passages: Callable[[], str | None] = lambda: None  # why no rows are stored
     uplink: Callable[[], UplinkHealth] = UplinkHealth
     commands: Callable[[], CommandsHealth] = CommandsHealth
     certificates: Callable[[], CertificatesHealth] = CertificatesHealth
@@ -102,6 +103,7 @@ class HeartbeatMaker:
         outbox, detector = sources.outbox(), sources.detector()
         evidence, thermal, commands = sources.evidence(), sources.thermal(), sources.commands()
         collection, certificates, update = sources.collection(), sources.certificates(), sources.update()
+        passages = sources.passages()
         uplink, healing, model = sources.uplink(), sources.healing(), sources.model()
         now, zone = self._clock.now(), settings.gateway.timezone
         rules = [rule for camera in settings.cameras for rule in camera.rules]
@@ -120,6 +122,7 @@ class HeartbeatMaker:
             *degraded.thermal_lines(thermal, now, zone),
             *degraded.command_lines(commands),
             *degraded.collection_lines(collection),
+            *([] if passages is None else [passages]),
             *degraded.update_lines(update, now, zone),
             *degraded.model_lines(model, now, zone),
             *sources.platform,

@@ -23,6 +23,7 @@ from edge_agent.detection.worker import InlineInference
 from edge_agent.events import NoSnapshots
 from edge_agent.model_release.store import detector_of_agent
 from edge_agent.motion.detector import MotionDetector
+from edge_agent.passages.recorder import NoPassages
 from edge_agent.pipeline import DetectionStage, FrameResult, Pipeline
 from edge_agent.tamper.verdict import BLACK_MEAN, NOTHING_SEEN
 from edge_agent.tools.doctor.checks.picture import SHARP, ImageQuality, jpeg, measure_quality, thumbnail
@@ -217,6 +218,7 @@ def _pipeline(camera: Camera, settings: Settings, detector: ObjectDetector | Non
         detection=_detection_stage(camera, settings, detector),
         tracking=Tracker(camera.id, "aim", settings.detector.min_score),
         evidence=NoSnapshots(),
+        passages=NoPassages(),
         rules=(),
         sink=_NullSink(),
     )

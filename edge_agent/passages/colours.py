@@ -1,0 +1,164 @@
+"""Names the colours of an object from small pictures of it, in the eleven basic colour terms.
+
+Pixels are compared in CIE Lab, whose lightness, chroma and hue follow what people see. The limits below were
+set on drawn patches and on the clips named in docs/design/passages.md. A table of 32 x 32 x 32 cells turns
+them into one lookup a pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
+from edge_agent.passages.passage import COLOURS, ColourShare, PartColours
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_agent.core.model import Colour
+
+    Terms = NDArray[np.uint8]
+    """The index in ``COLOURS`` of each pixel, shape (height, width)."""
+    Mask = NDArray[np.bool_]
+    Shares = NDArray[np.float64]
+    Numbers = NDArray[np.floating[Any]]
+
+SIDE = 48  # pixels; a view is shrunk to it, which also averages noise away
+BITS = 5  # of each channel in the table
+EDGE = 0.06  # of a view's width at each side: shows the ground, whose median is the background's colour
+LIGHTNESS_WEIGHT = 0.6  # in the distance to the background, because a shadow on the ground is ground too
+LIKE_GROUND = 6.0  # distance in Lab up to which a pixel is ground
+MIN_OBJECT = 0.3  # of a part's pixels; with fewer left the object has the colour of the ground
+MIN_PIXELS = 40  # of one part; with fewer its colour is not named
+WEIGHTS = {"grey": 0.5, "black": 0.6}
+"""Shadows, tyres, road and hair are in each box: these terms count less than their area."""
+MIN_SHARE = 0.2  # of a part's area, from which a second colour is named
+MIN_CONFIDENCE = 0.3
+
+# Limits in CIE Lab: lightness 0..100, chroma, hue in degrees.
+BLACK_L, WHITE_L = 30.0, 64.0
+NO_HUE_L = 10.0  # darker than this everything is black
+DARK_L = 40.0
+GREY_CHROMA, DARK_GREY_CHROMA, DARK_BLUE_CHROMA = 7.0, 10.0, 18.0
+"""Below it a colour is black, grey or white. Dark cloth takes the blue of the sky."""
+CREAM_CHROMA = 14.0  # a warm white
+PINK_L = 54.0  # a darker pink is red
+
+_PARTS: dict[str, tuple[tuple[str, float, float, float, float], ...]] = {
+    # part, then left, top, right and bottom as shares of the box
+    PERSON: (("upper", 0.25, 0.18, 0.75, 0.50), ("lower", 0.25, 0.52, 0.75, 0.88)),
+    TWO_WHEELER: (("upper", 0.25, 0.14, 0.75, 0.46), ("lower", 0.25, 0.52, 0.75, 0.88)),
+    VEHICLE: (("body", 0.15, 0.35, 0.85, 0.85),),
+}
+
+
+def colours_of(
+    group: str | None, views: Sequence[Colour], gains: tuple[float, float, float]
+) -> tuple[PartColours, ...]:
+    """Return the colours of an object's parts over all views of it.
+
+    ``views``: pixels of the object's box, BGR. ``gains``: white balance for B, G and R. Views that disagree
+    lower the confidence; a part below ``MIN_CONFIDENCE`` is left out.
+    """
+    named = [_named(view, gains) for view in views]
+    found = []
+    for part, *corners in _PARTS.get(group or "", ()):
+        shares = [share for view in named if (share := _shares(*view, corners)) is not None]
+        colours = _part(part, shares)
+        if colours is not None and colours.confidence >= MIN_CONFIDENCE:
+            found.append(colours)
+    return tuple(found)
+
+
+def _named(view: Colour, gains: tuple[float, float, float]) -> tuple[Terms, Mask]:
+    """The colour term of each pixel of the shrunk view, and which pixels are not ground."""
+    height, width = view.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(view, size, interpolation=cv2.INTER_AREA)
+    balanced = np.minimum(small * np.array(gains, np.float32), 255).astype(np.uint8)
+    cells = (balanced >> (8 - BITS)).astype(np.intp)
+    terms = term_table()[cells[..., 0] << 2 * BITS | cells[..., 1] << BITS | cells[..., 2]]
+    return terms, ~_is_ground(balanced)
+
+
+def _is_ground(pixels: Colour) -> Mask:
+    """Which pixels have the colour of the view's left and right edges."""
+    lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2Lab).astype(np.float32)
+    lab[..., 0] *= LIGHTNESS_WEIGHT * 100 / 255
+    edge = max(1, round(EDGE * pixels.shape[1]))
+    sides = np.concatenate((lab[:, :edge].reshape(-1, 3), lab[:, -edge:].reshape(-1, 3)))
+    difference = lab - np.median(sides, axis=0)
+    return np.asarray(np.einsum("hwc,hwc->hw", difference, difference) <= LIKE_GROUND**2)
+
+
+def _shares(terms: Terms, is_object: Mask, corners: Sequence[float]) -> Shares | None:
+    """The share of each term in a part; None for a part of too few pixels."""
+    height, width = terms.shape
+    left, top, right, bottom = corners
+    area = (
+        slice(int(top * height), int(bottom * height) + 1),
+        slice(int(left * width), int(right * width) + 1),
+    )
+    part, counted = terms[area], is_object[area]
+    if part.size < MIN_PIXELS:
+        return None
+    chosen = part[counted] if counted.sum() >= MIN_OBJECT * part.size else part.ravel()
+    counts = np.bincount(chosen, minlength=len(COLOURS)) * _weights()
+    return np.asarray(counts / counts.sum())
+
+
+def _part(part: str, shares: Sequence[Shares]) -> PartColours | None:
+    """The colours of a part; the confidence is the share of the first one, over all views."""
+    if not shares:
+        return None
+    mean = np.mean(shares, axis=0)
+    first, second = (int(index) for index in np.argsort(mean)[::-1][:2])
+    named = [first] if mean[second] < MIN_SHARE else [first, second]
+    colours = tuple(ColourShare(COLOURS[index], round(float(mean[index]), 2)) for index in named)
+    return PartColours(part, colours, round(float(mean[first]), 2))
+
+
+@cache
+def _weights() -> Shares:
+    return np.array([WEIGHTS.get(name, 1.0) for name in COLOURS])
+
+
+@cache
+def term_table() -> Terms:
+    """The index in ``COLOURS`` for each cell of B, G and R, flat, 32,768 bytes."""
+    steps = (np.arange(1 << BITS) * 255 / ((1 << BITS) - 1)).astype(np.float32) / 255
+    b, g, r = np.meshgrid(steps, steps, steps, indexing="ij")
+    bgr = np.stack((b, g, r), axis=-1).reshape(-1, 1, 3)
+    lab = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2Lab), np.float32).reshape(-1, 3)
+    lightness, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
+    hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1])) % 360
+    return _terms(lightness, chroma, hue)
+
+
+def _terms(lightness: NDArray[np.float32], chroma: NDArray[np.float32], hue: NDArray[np.float32]) -> Terms:
+    """The term of each colour; the first rule that fits wins."""
+    warm = (hue >= 25) & (hue < 98)
+    is_blue = (hue >= 215) & (hue < 310)
+    dark_limit = np.where(is_blue, DARK_BLUE_CHROMA, DARK_GREY_CHROMA)
+    is_grey = chroma < np.where(lightness < DARK_L, dark_limit, GREY_CHROMA)
+    rules = (
+        ("black", (lightness < NO_HUE_L) | (is_grey & (lightness < BLACK_L))),
+        ("white", (is_grey | (warm & (chroma < CREAM_CHROMA))) & (lightness > WHITE_L)),
+        ("grey", is_grey),
+        ("pink", ((hue >= 325) | (hue < 30)) & (lightness >= PINK_L)),
+        ("purple", (hue >= 312) & (hue < 345)),
+        ("brown", warm & (((lightness < 52) & (chroma < 45)) | ((lightness < 72) & (chroma < 35)))),
+        ("red", (hue >= 345) | (hue < 45)),
+        ("orange", (hue >= 45) & (hue < 72)),
+        ("yellow", (hue >= 72) & (hue < 104)),
+        ("green", (hue >= 98) & (hue < 200)),
+        ("blue", (hue >= 200) & (hue < 312)),
+    )
+    names = [COLOURS.index(name) for name, _ in rules]
+    return np.select([rule for _, rule in rules], names, COLOURS.index("grey")).astype(np.uint8)

@@ -1,0 +1,72 @@
+"""The light and the white balance of one camera, measured on its own pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge_agent.core.model import Frame
+from edge_agent.passages.passage import Light
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_agent.core.model import Colour
+
+SAMPLE = (64, 36)  # pixels
+SAMPLE_EVERY_S = 1.0  # the infrared filter moves within a second
+LEARN_S = 600.0  # time constant of the white balance: the mean of several minutes of street
+GREY_BELOW = 4.0
+"""Mean spread of the channels, of 255. Grey infrared pictures have 0 to 2, a foggy day has 6."""
+COLOURFUL_FROM = 6.0  # from here on a picture counts as coloured again
+DUSK_BELOW, DAY_FROM = 50.0, 60.0  # mean luma of the picture
+MAX_GAIN = 1.25
+GREY_CHROMA = 20.0  # in CIE Lab: road, walls and concrete, also with a cast; trees and signs have more
+MIN_GREY = 0.1  # of the picture; with less there is nothing to balance by
+
+
+class CameraLight:
+    """Measures at most one sample a second, when it is asked. One thread."""
+
+    def __init__(self) -> None:
+        self.light = Light.INFRARED  # until a sample proves colours
+        self._sampled_mono = -SAMPLE_EVERY_S
+        self._grey: NDArray[np.float64] | None = None  # B, G and R of the nearly grey part
+
+    def update(self, frame: Frame) -> None:
+        elapsed_s = frame.captured_mono - self._sampled_mono
+        if 0 <= elapsed_s < SAMPLE_EVERY_S:
+            return
+        self._sampled_mono = frame.captured_mono
+        sample = frame.picture.scaled(SAMPLE)
+        self.light = self._light_of(sample)
+        if self.light is Light.DAY:
+            self._learn(sample, elapsed_s)
+
+    @property
+    def gains(self) -> tuple[float, float, float]:
+        """Factors for B, G and R, at most ``MAX_GAIN``, that make the nearly grey part of the scene grey."""
+        if self._grey is None:
+            return 1.0, 1.0, 1.0
+        gains = np.clip(self._grey.mean() / np.maximum(self._grey, 1.0), 1 / MAX_GAIN, MAX_GAIN)
+        return float(gains[0]), float(gains[1]), float(gains[2])
+
+    def _light_of(self, sample: Colour) -> Light:
+        spread = float(np.ptp(sample, axis=2).mean())
+        if spread < (COLOURFUL_FROM if self.light is Light.INFRARED else GREY_BELOW):
+            return Light.INFRARED
+        dark = DAY_FROM if self.light is Light.DUSK else DUSK_BELOW
+        return Light.DUSK if float(sample.mean()) < dark else Light.DAY
+
+    def _learn(self, sample: Colour, elapsed_s: float) -> None:
+        lab = cv2.cvtColor(sample, cv2.COLOR_BGR2Lab).reshape(-1, 3).astype(np.float64)
+        nearly_grey = np.hypot(lab[:, 1] - 128, lab[:, 2] - 128) < GREY_CHROMA
+        if nearly_grey.mean() < MIN_GREY:
+            return
+        grey = np.median(sample.reshape(-1, 3)[nearly_grey], axis=0)
+        if self._grey is None:
+            self._grey = grey
+        else:
+            self._grey += min(1.0, max(elapsed_s, 0.0) / LEARN_S) * (grey - self._grey)

@@ -1,0 +1,93 @@
+"""Collects where one object stood, and thins the path to a few points."""
+
+from __future__ import annotations
+
+from math import atan2, degrees, hypot
+
+from edge_agent.core.model import Box
+from edge_agent.passages.passage import PathPoint, Side
+
+FIRST_STEP_S = 0.4  # between two points at first
+MAX_POINTS = 32  # while the object is followed; then every second is dropped, and the step doubles
+STORED_POINTS = 16
+AT_SIDE = 0.06  # of the picture: a box that comes this near to a side touches it
+MIN_DISTANCE = 0.5  # own lengths; a shorter way has no direction
+
+
+class PathRecorder:
+    """The path of one object: foot points in 0..1 of the picture. One thread."""
+
+    def __init__(self, box: Box, now_mono: float, aspect: float) -> None:
+        """``aspect``: height of the picture over its width."""
+        self._aspect = aspect
+        self._start_mono = self._last_mono = now_mono
+        self._step_s = FIRST_STEP_S
+        self._points = [PathPoint(0.0, *box.foot)]
+        self.first_box = self.last_box = box
+        self.lengths = 0.0  # way so far, in own lengths
+        self._widths, self._heights, self._boxes = box.width, box.height, 1
+
+    def add(self, box: Box, now_mono: float) -> None:
+        """Note the place, if the last point is old enough."""
+        self.last_box = box
+        if now_mono - self._last_mono >= self._step_s:
+            self._append(box, now_mono)
+
+    def finish(self, now_mono: float) -> tuple[PathPoint, ...]:
+        """The path from the first to the last place, at most ``STORED_POINTS`` points."""
+        if now_mono > self._last_mono:
+            self._append(self.last_box, now_mono)
+        return thinned(self._points, STORED_POINTS)
+
+    @property
+    def width(self) -> float:
+        """Mean width of the box, share of the picture."""
+        return self._widths / self._boxes
+
+    @property
+    def height(self) -> float:
+        return self._heights / self._boxes
+
+    @property
+    def direction_deg(self) -> float | None:
+        """From the first to the last place, clockwise from the top of the picture; None: it stayed."""
+        (x1, y1), (x2, y2) = self.first_box.foot, self.last_box.foot
+        dx, dy = x2 - x1, (y2 - y1) * self._aspect
+        own = max(self.width, self.height * self._aspect)
+        return degrees(atan2(dx, -dy)) % 360 if hypot(dx, dy) >= MIN_DISTANCE * own else None
+
+    def _append(self, box: Box, now_mono: float) -> None:
+        last, (x, y) = self._points[-1], box.foot
+        own = max(box.width, box.height * self._aspect, 1e-6)
+        self.lengths += hypot(x - last.x, (y - last.y) * self._aspect) / own
+        self._points.append(PathPoint(now_mono - self._start_mono, x, y))
+        self._last_mono = now_mono
+        self._widths, self._heights, self._boxes = (
+            self._widths + box.width,
+            self._heights + box.height,
+            self._boxes + 1,
+        )
+        if len(self._points) > MAX_POINTS:
+            self._points = self._points[::2]
+            self._step_s *= 2
+
+
+def side_of(box: Box) -> Side:
+    """The side of the picture that the box is nearest to, if it is within ``AT_SIDE``."""
+    gaps = {Side.LEFT: box.x1, Side.RIGHT: 1 - box.x2, Side.TOP: box.y1, Side.BOTTOM: 1 - box.y2}
+    side = min(gaps, key=lambda each: gaps[each])
+    return side if gaps[side] <= AT_SIDE else Side.INSIDE
+
+
+def thinned(points: list[PathPoint], most: int) -> tuple[PathPoint, ...]:
+    """At most ``most`` points: drops the point that spans the smallest triangle with its neighbours, again
+    and again (Visvalingam and Whyatt, 1993)."""
+    kept = list(points)
+    while len(kept) > most:
+        areas = [_area(kept[n - 1], kept[n], kept[n + 1]) for n in range(1, len(kept) - 1)]
+        del kept[areas.index(min(areas)) + 1]
+    return tuple(kept)
+
+
+def _area(a: PathPoint, b: PathPoint, c: PathPoint) -> float:
+    return abs((b.x - a.x) * (c.y - a.y) - (c.x - a.x) * (b.y - a.y))

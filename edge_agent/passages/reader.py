@@ -1,0 +1,142 @@
+"""Reads stored passages, also while the agent writes, and from another process."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.passages.passage import COLOURS, GROUPS, PassageDetail, TimeQuality, decode_detail
+from edge_agent.passages.store import CROPS_FILE, FOLDER, LONG_MS, ROWS_FILE, read_only
+
+DIRECTION_WITHIN_DEG = 45
+
+
+class PassageReadError(EdgeAgentError):
+    """The passages cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageFilter:
+    """Which passages to return; a field that is None accepts all."""
+
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+    cameras: tuple[str, ...] | None = None
+    group: str | None = None
+    colour: str | None = None  # of any part
+    part: str | None = None  # with ``colour``: of this part only
+    direction_deg: float | None = None  # within ``DIRECTION_WITHIN_DEG``
+    min_still_s: float | None = None  # stood still for at least this long
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A row."""
+
+    id: int
+    camera: str
+    track: str
+    group: str | None
+    started_at: datetime
+    duration_s: float
+    clock: TimeQuality
+    direction_deg: int | None
+    speed: float
+    detail: PassageDetail
+
+
+class PassageReader:
+    """Opens the files for each call only. Any thread, any process."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._folder = state_dir / FOLDER
+
+    def find(self, wanted: PassageFilter) -> Iterator[StoredPassage]:
+        """Yield the passages, the newest first. Raises ``PassageReadError``."""
+        try:
+            with read_only(self._folder / ROWS_FILE) as rows:
+                for row in rows.execute(*_query(wanted)):
+                    passage = _decoded(row)
+                    if _fits(passage, wanted):
+                        yield passage
+        except (sqlite3.Error, msgspec.MsgspecError, struct.error, LookupError, ValueError) as error:
+            raise PassageReadError(f"{self._folder / ROWS_FILE} cannot be read: {error}") from error
+
+    def crop(self, passage_id: int) -> bytes | None:
+        """Return the picture of a passage, maybe sealed; None: it has none, or none any more."""
+        try:
+            with read_only(self._folder / CROPS_FILE) as crops:
+                found = crops.execute("SELECT jpeg FROM crop WHERE id = ?", (passage_id,)).fetchone()
+        except sqlite3.Error as error:
+            raise PassageReadError(f"{self._folder / CROPS_FILE} cannot be read: {error}") from error
+        return None if found is None else bytes(found[0])
+
+
+def _query(wanted: PassageFilter) -> tuple[str, list[object]]:
+    """The part of the filter that SQLite evaluates."""
+    terms: list[str] = ["1"]
+    values: list[object] = []
+    if wanted.from_at is not None:
+        # Two indexes find these: nearly all passages are short, and the few long ones have their own.
+        terms.append(f"(start >= ? OR duration >= {LONG_MS}) AND start + duration >= ?")
+        values += (_ms(wanted.from_at) - LONG_MS, _ms(wanted.from_at))
+    if wanted.to_at is not None:
+        terms.append("start <= ?")
+        values.append(_ms(wanted.to_at))
+    if wanted.cameras is not None:
+        terms.append(f"name.text IN ({', '.join('?' * len(wanted.cameras))})")
+        values.extend(wanted.cameras)
+    if wanted.group is not None:
+        terms.append("kind = ?")
+        values.append(GROUPS.index(wanted.group))
+    if wanted.colour is not None:
+        terms.append("colours & ? != 0")
+        values.append(1 << COLOURS.index(wanted.colour))
+    return (
+        "SELECT passage.id, name.text, track, kind, start, duration, clock, direction, speed, detail"
+        f" FROM passage JOIN name ON name.id = camera WHERE {' AND '.join(terms)} ORDER BY start DESC",
+        values,
+    )
+
+
+def _decoded(row: tuple[Any, ...]) -> StoredPassage:
+    key, camera, track, kind, start, duration, clock, direction, speed, detail = row
+    return StoredPassage(
+        id=key,
+        camera=str(camera),
+        track=f"{camera}-{track}",
+        group=None if kind is None else GROUPS[kind],
+        started_at=datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=start),
+        duration_s=duration / 1000,
+        clock=TimeQuality(clock),
+        direction_deg=direction,
+        speed=speed / 100,
+        detail=decode_detail(detail, duration / 1000),
+    )
+
+
+def _fits(passage: StoredPassage, wanted: PassageFilter) -> bool:
+    if wanted.direction_deg is not None:
+        if passage.direction_deg is None:
+            return False
+        off = abs((passage.direction_deg - wanted.direction_deg + 180) % 360 - 180)
+        if off > DIRECTION_WITHIN_DEG:
+            return False
+    if wanted.colour is not None and wanted.part is not None:
+        parts = (part for part in passage.detail.colours if part.part == wanted.part)
+        if not any(share.colour == wanted.colour for part in parts for share in part.colours):
+            return False
+    longest_s = max((each.for_s for each in passage.detail.standing), default=0.0)
+    return wanted.min_still_s is None or longest_s >= wanted.min_still_s
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

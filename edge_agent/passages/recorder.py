@@ -1,0 +1,128 @@
+"""Collects the passages of all cameras, and writes them once a minute on the thread ``passages``."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+
+from edge_agent.config.model.settings import Camera, Settings, SnapshotPolicy
+from edge_agent.core.clock import Clock
+from edge_agent.core.errors import StorageError
+from edge_agent.core.facts import Observation
+from edge_agent.core.model import Frame, Tracks
+from edge_agent.core.problems import error_text, problem_text
+from edge_agent.core.worker import SupervisedThread
+from edge_agent.passages.observer import PassageObserver
+from edge_agent.passages.passage import Passage
+from edge_agent.passages.store import PassageStore
+
+log = logging.getLogger(__name__)
+
+WRITE_EVERY_S = 60.0
+"""A power cut costs the passages of one such interval; a shorter one wears the card more."""
+MAX_WAITING = 2000
+"""Passages of about 3 kB that wait for a disk that fails; beyond it the oldest are dropped and counted."""
+IDLE_S = 10.0  # longest sleep of the thread, which has to call ``beat``
+MAX_SILENCE_S = 120.0  # one sync can take this long on a worn card
+
+
+class NoPassages:
+    """Passage stage of a camera that stores none, and of replays."""
+
+    def observe(self, frame: Frame, tracks: Tracks) -> None:
+        """Do nothing."""
+
+    def reported(self, observation: Observation) -> None:
+        """Do nothing."""
+
+    def finish(self, continuing: Collection[str] = ()) -> None:
+        """Do nothing."""
+
+
+def no_passages(camera: Camera) -> NoPassages:
+    return NoPassages()
+
+
+class PassageRecorder:
+    """Any thread calls ``add`` and reads the counts; the thread ``passages`` writes."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, boot_id: str, clock_synced: Callable[[], bool]
+    ) -> None:
+        passages, storage = settings.passages, settings.storage
+        self._settings = passages
+        self._seal_to = storage.seal_to
+        self._store = PassageStore(settings.state_dir, passages, storage.keep_free, clock, boot_id)
+        self._clock_synced = clock_synced
+        self._lock = threading.Lock()  # protects what is below
+        self._waiting: list[Passage] = []
+        self.written = self.missed = 0
+        self.degraded: str | None = None
+        self.loop = SupervisedThread("passages", self._run, max_silence_s=MAX_SILENCE_S)
+
+    def observer(self, camera: Camera) -> PassageObserver | NoPassages:
+        """Return what makes the passages of a camera."""
+        if not (self._settings.enabled and camera.report.passages):
+            return NoPassages()
+        return PassageObserver(
+            camera.id,
+            self.add,
+            camera.privacy_masks,
+            self._seal_to,
+            with_crops=self._settings.crops and camera.report.snapshots is not SnapshotPolicy.NONE,
+        )
+
+    def add(self, passage: Passage) -> None:
+        """Keep the passage for the next write. Never blocks on the disk."""
+        with self._lock:
+            self._waiting.append(passage)
+            self._drop_excess()
+
+    def write(self) -> None:
+        """Write what waits. Never raises; after a failure the passages wait for the next call."""
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+        if not batch:
+            return
+        try:
+            self._store.write(batch, synced=self._clock_synced())
+        except StorageError as error:
+            with self._lock:
+                self._waiting = batch + self._waiting
+                self._drop_excess()
+                if self.degraded is None:
+                    log.error("passages: %s; they are kept in memory meanwhile", error)
+                self.degraded = error_text(error)
+            return
+        with self._lock:
+            self.written += len(batch)
+            if self.degraded is not None:
+                log.warning("passages: rows are stored again")
+            self.degraded = None
+
+    def health(self) -> str | None:
+        """The problem that the heartbeat reports; None: rows are stored."""
+        with self._lock:
+            why, missed = self.degraded, self.missed
+        return None if why is None else problem_text("passages-not-stored", why=why, missed=missed)
+
+    @property
+    def stored_bytes(self) -> int:
+        return self._store.stored_bytes
+
+    def _drop_excess(self) -> None:
+        excess = len(self._waiting) - MAX_WAITING
+        if excess > 0:
+            del self._waiting[:excess]
+            self.missed += excess
+
+    def _run(self, thread: SupervisedThread) -> None:
+        waited_s = 0.0
+        while not thread.wait(IDLE_S):
+            waited_s += IDLE_S
+            if waited_s >= WRITE_EVERY_S:
+                waited_s = 0.0
+                self.write()
+        self.write()
+        self._store.close()

@@ -1,0 +1,279 @@
+"""The passages of a gateway in two SQLite files: rows in one, their pictures in the other.
+
+Both are an index that may be lost, not evidence: a damaged file is deleted and started again. The journal is
+SQLite's rollback journal, because new pages are then written once (in WAL mode twice), which an SD card
+feels, and because a reader needs no right to write.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from edge_agent.config.model.settings import Passages
+from edge_agent.core.clock import Clock, wall_time_of
+from edge_agent.core.errors import StorageError
+from edge_agent.core.problems import problem_text
+from edge_agent.passages.passage import GROUPS, Passage, TimeQuality, colour_bits, encode_detail
+
+log = logging.getLogger(__name__)
+
+FOLDER = "passages"
+ROWS_FILE, CROPS_FILE = "passages.db", "crops.db"
+ROW_SHARE = 0.5
+"""Share of ``max_bytes`` that rows may use; pictures get what rows leave."""
+PRUNE_SHARE = 0.02  # of the rows or pictures, removed at once when there are too many bytes
+VACUUM_SHARE = 0.02  # of ``max_bytes``: free pages in a file, from which it is made smaller
+AGE_CHECK_S = 3600.0  # between two searches for what is too old
+BUSY_S = 5.0  # how long a write waits for a reader
+DAY_MS = 86_400_000
+
+LONG_MS = 3_600_000  # an object that stays for longer has a place in a second index
+
+_ROWS_SCHEMA = f"""
+CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE passage (
+    id INTEGER PRIMARY KEY,   -- in the order of the ends
+    camera INTEGER NOT NULL,  -- name.id
+    track TEXT NOT NULL,      -- without the camera's id in front
+    kind INTEGER,             -- index in GROUPS
+    start INTEGER NOT NULL,   -- ms since 1970, UTC
+    duration INTEGER NOT NULL,-- ms
+    clock INTEGER NOT NULL,   -- TimeQuality
+    colours INTEGER NOT NULL, -- a bit for each of COLOURS
+    direction INTEGER,        -- degrees
+    speed INTEGER NOT NULL,   -- hundredths of own lengths a second
+    shift INTEGER,            -- while unsynced: wall time less monotonic time, ms
+    detail BLOB NOT NULL
+);
+CREATE INDEX passage_start ON passage (start);
+CREATE INDEX passage_long ON passage (start) WHERE duration >= {LONG_MS};
+CREATE TABLE boot (id TEXT NOT NULL);
+"""
+_CROPS_SCHEMA = "CREATE TABLE crop (id INTEGER PRIMARY KEY, jpeg BLOB NOT NULL);"
+
+
+class PassageStore:
+    """Writes passages. One thread; ``PassageReader`` reads beside it, also from another process."""
+
+    def __init__(
+        self, state_dir: Path, settings: Passages, keep_free: int, clock: Clock, boot_id: str
+    ) -> None:
+        """Does not access the disk. ``keep_free``: bytes of the disk that passages leave free."""
+        self._folder = state_dir / FOLDER
+        self._settings = settings
+        self._keep_free = keep_free
+        self._clock = clock
+        self._boot_id = boot_id
+        self._rows: sqlite3.Connection | None = None
+        self._crops: sqlite3.Connection | None = None
+        self._names: dict[str, int] = {}
+        self._open_ids: dict[str, int] = {}  # rows of tracks that have not ended, by track
+        self._age_check_mono = 0.0
+        self.stored_bytes = 0
+
+    def write(self, passages: Sequence[Passage], *, synced: bool) -> None:
+        """Store all of them in one transaction for each file, then remove what is too old or too much.
+
+        Raises ``StorageError``; then none of them is stored, and the next call opens the files again.
+        """
+        try:
+            self._check_free()
+            rows, crops = self._opened()
+            with _transaction(rows), _transaction(crops):  # the pictures are committed first
+                if synced:
+                    self._correct_times(rows)
+                for passage in passages:
+                    self._insert(rows, crops, passage, synced)
+            self._prune(rows, crops, synced)
+            self.stored_bytes = _used(rows) + _used(crops)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        except OSError as error:
+            self.close()
+            raise StorageError(problem_text("passages-disk", error=str(error.strerror))) from error
+
+    def close(self) -> None:
+        for connection in (self._rows, self._crops):
+            if connection is not None:
+                connection.close()
+        self._rows = self._crops = None
+
+    def _check_free(self) -> None:
+        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize < self._keep_free:
+            raise StorageError(
+                problem_text("passages-disk-short", free_mb=disk.f_bavail * disk.f_frsize // 1_000_000)
+            )
+
+    def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+        removed = not all((self._folder / name).exists() for name in (ROWS_FILE, CROPS_FILE))
+        if self._rows is None or self._crops is None or removed:
+            self.close()
+            self._rows = _open(self._folder / ROWS_FILE, _ROWS_SCHEMA, page_bytes=4096)
+            # A picture of 2.6 kB leaves a third of a page of 4 kB empty.
+            self._crops = _open(self._folder / CROPS_FILE, _CROPS_SCHEMA, page_bytes=16384)
+            self._names = {text: key for key, text in self._rows.execute("SELECT id, text FROM name")}
+            self._open_ids.clear()
+            self._start_boot(self._rows)
+        return self._rows, self._crops
+
+    def _start_boot(self, rows: sqlite3.Connection) -> None:
+        """Rows that an earlier boot wrote without a clock can no longer be corrected."""
+        known = rows.execute("SELECT id FROM boot").fetchone()
+        if known != (self._boot_id,):
+            with _transaction(rows):
+                rows.execute("UPDATE passage SET shift = NULL WHERE shift IS NOT NULL")
+                rows.execute("DELETE FROM boot")
+                rows.execute("INSERT INTO boot VALUES (?)", (self._boot_id,))
+
+    def _shift_ms(self) -> int:
+        return round(wall_time_of(self._clock, 0.0).timestamp() * 1000)
+
+    def _correct_times(self, rows: sqlite3.Connection) -> None:
+        """Date the rows of this boot that were written before the clock was synchronised."""
+        rows.execute(
+            "UPDATE passage SET start = start + ? - shift, shift = NULL, clock = ? WHERE shift IS NOT NULL",
+            (self._shift_ms(), TimeQuality.CORRECTED),
+        )
+
+    def _insert(
+        self, rows: sqlite3.Connection, crops: sqlite3.Connection, passage: Passage, synced: bool
+    ) -> None:
+        shift_ms = self._shift_ms()
+        row_id = self._open_ids.pop(passage.track, None)
+        cursor = rows.execute(
+            "INSERT OR REPLACE INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row_id,
+                self._name_id(rows, passage.camera),
+                passage.track.removeprefix(f"{passage.camera}-"),
+                None if passage.group not in GROUPS else GROUPS.index(passage.group),
+                shift_ms + round(1000 * passage.started_mono),
+                round(1000 * (passage.ended_mono - passage.started_mono)),
+                TimeQuality.SYNCED if synced else TimeQuality.UNSYNCED,
+                colour_bits(passage.colours),
+                None if passage.direction_deg is None else round(passage.direction_deg) % 360,
+                round(100 * passage.speed),
+                None if synced else shift_ms,
+                encode_detail(passage),
+            ),
+        )
+        if not passage.ended:
+            self._open_ids[passage.track] = int(cursor.lastrowid or 0)
+        if passage.crop is not None:
+            crops.execute("INSERT OR REPLACE INTO crop VALUES (?, ?)", (cursor.lastrowid, passage.crop))
+        else:  # after a power cut between the two files, another passage's picture may have this id
+            crops.execute("DELETE FROM crop WHERE id = ?", (cursor.lastrowid,))
+
+    def _name_id(self, rows: sqlite3.Connection, text: str) -> int:
+        if text not in self._names:
+            self._names[text] = int(
+                rows.execute("INSERT INTO name (text) VALUES (?)", (text,)).lastrowid or 0
+            )
+        return self._names[text]
+
+    def _prune(self, rows: sqlite3.Connection, crops: sqlite3.Connection, synced: bool) -> None:
+        settings = self._settings
+        if synced and self._clock.monotonic() >= self._age_check_mono:
+            self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
+            now_ms = round(self._clock.now().timestamp() * 1000)
+            _remove_up_to(rows, "passage", _last_before(rows, now_ms - settings.max_age_days * DAY_MS))
+            _remove_up_to(crops, "crop", _last_before(rows, now_ms - settings.crop_days * DAY_MS))
+        while _used(rows) > ROW_SHARE * settings.max_bytes and _remove_oldest(rows, "passage"):
+            pass
+        while _used(rows) + _used(crops) > settings.max_bytes and _remove_oldest(crops, "crop"):
+            pass
+        for connection in (rows, crops):
+            if _free(connection) > VACUUM_SHARE * settings.max_bytes:
+                connection.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def _failed(self, error: sqlite3.Error) -> StorageError:
+        """Close the files; delete them if they are damaged."""
+        self.close()
+        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        if not damaged:
+            return StorageError(problem_text("passages-disk", error=str(error)))
+        log.error("passages: the files in %s are damaged (%s); they are started again", self._folder, error)
+        for name in (ROWS_FILE, CROPS_FILE):
+            for suffix in ("", "-journal"):
+                (self._folder / (name + suffix)).unlink(missing_ok=True)
+        return StorageError(problem_text("passages-damaged", error=str(error)))
+
+
+def _open(path: Path, schema: str, page_bytes: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA page_size={page_bytes}")
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("PRAGMA journal_mode=PERSIST")
+        connection.execute("PRAGMA journal_size_limit=65536")
+        connection.execute("PRAGMA cache_size=-512")  # KiB
+        if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            connection.executescript(f"BEGIN; {schema} PRAGMA user_version=1; COMMIT;")
+            path.chmod(0o640)
+    except (sqlite3.Error, OSError):
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    """Bytes of the pages in use."""
+    pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+    return pages * _pragma(connection, "page_size")
+
+
+def _free(connection: sqlite3.Connection) -> int:
+    return _pragma(connection, "freelist_count") * _pragma(connection, "page_size")
+
+
+def _last_before(rows: sqlite3.Connection, limit_ms: float) -> int:
+    """The last row that began before the limit. Rows without a clock go with their neighbours."""
+    found = rows.execute(
+        "SELECT max(id) FROM passage WHERE start < ? AND clock != ?", (round(limit_ms), TimeQuality.UNSYNCED)
+    ).fetchone()
+    return int(found[0] or 0)
+
+
+def _remove_up_to(connection: sqlite3.Connection, table: str, last: int) -> None:
+    if last > 0:
+        connection.execute(f"DELETE FROM {table} WHERE id <= ?", (last,))
+
+
+def _remove_oldest(connection: sqlite3.Connection, table: str) -> bool:
+    """Remove ``PRUNE_SHARE`` of the table; False: it is empty."""
+    count = int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    last = connection.execute(
+        f"SELECT id FROM {table} ORDER BY id LIMIT 1 OFFSET ?", (int(count * PRUNE_SHARE),)
+    ).fetchone()
+    if last is None:
+        return False
+    _remove_up_to(connection, table, int(last[0]))
+    return True
+
+
+def read_only(path: Path) -> closing[sqlite3.Connection]:
+    """A connection that reads while the agent writes. Without the file its use raises ``sqlite3.Error``."""
+    return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_S))

@@ -1,0 +1,218 @@
+"""Rows on a real disk: bounds, clocks, damage, and what a reader finds."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.errors import StorageError
+from edge_agent.passages.passage import ColourShare, PartColours, StandingTime, TimeQuality
+from edge_agent.passages.reader import PassageFilter, PassageReader, PassageReadError, _query
+from edge_agent.passages.store import CROPS_FILE, FOLDER, ROWS_FILE
+from tests.outbox.parts import HandClock
+from tests.passages.parts import BOOT, passage, store
+from tests.testbed.small_disk import small_disk
+
+ALL = PassageFilter()
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in (folder / FOLDER).iterdir())
+
+
+def test_what_is_written_is_found_again_with_its_picture(tmp_path: Path) -> None:
+    clock = HandClock(mono=1020.0)
+    rows = store(tmp_path, clock)
+    rows.write([passage(1), passage(2, 1005.0, group="vehicle", label="car")], synced=True)
+    second, first = PassageReader(tmp_path).find(ALL)
+    assert (first.camera, first.track, first.group) == ("cam-1", "cam-1-k3-1", "person")
+    assert first.started_at == clock.wall - timedelta(seconds=20)
+    assert (first.duration_s, first.direction_deg, first.speed) == (12.0, 90, 0.7)
+    assert first.clock is TimeQuality.SYNCED
+    assert first.detail.reports == passage(1).reports
+    assert (second.group, second.detail.label) == ("vehicle", "car")
+    assert PassageReader(tmp_path).crop(first.id) == passage(1).crop
+
+
+def test_a_day_of_a_busy_site_stays_below_its_bytes(tmp_path: Path) -> None:
+    """34,000 objects a day, 8,500 for each of four cameras: at most 8 MB of rows and 90 MB of pictures. A
+    tenth of it is written here, in batches of a minute; the pictures are larger than those of real
+    streets."""
+    clock = HandClock()
+    rows = store(tmp_path, clock, max_bytes=10**9)
+    for _ in range(144):
+        batch = [passage(n, clock.mono - 30, crop=bytes(1400 + n % 11 * 200)) for n in range(24)]
+        rows.write(batch, synced=True)
+        clock.advance(600)
+    assert (tmp_path / FOLDER / ROWS_FILE).stat().st_size < 800_000 * 144 * 24 / 3400
+    assert (tmp_path / FOLDER / CROPS_FILE).stat().st_size < 9_000_000 * 144 * 24 / 3400
+
+
+def test_the_oldest_go_first_when_the_bytes_are_used_up(tmp_path: Path) -> None:
+    clock = HandClock()
+    rows = store(tmp_path, clock, max_bytes=4_000_000)
+    for minute in range(180):
+        rows.write([passage(minute * 24 + n, clock.mono - 30) for n in range(24)], synced=True)
+        clock.advance(60)
+    assert size_of(tmp_path) < 4_000_000 * 1.1
+    found = list(PassageReader(tmp_path).find(ALL))
+    assert found[0].track == f"cam-1-k3-{180 * 24 - 1}", "the newest is gone"
+    with_picture = [each for each in found if PassageReader(tmp_path).crop(each.id) is not None]
+    assert 0 < len(with_picture) < len(found), "pictures go before rows"
+    assert {each.id for each in with_picture} == {each.id for each in found[: len(with_picture)]}
+
+
+def test_rows_and_pictures_go_after_their_days(tmp_path: Path) -> None:
+    clock = HandClock()
+    rows = store(tmp_path, clock, max_age_days=30.0, crop_days=7.0)
+    for day in range(40):
+        rows.write([passage(day, clock.mono - 30)], synced=True)
+        clock.advance(86_400)
+    found = list(PassageReader(tmp_path).find(ALL))
+    assert len(found) == 30
+    with_picture = [each for each in found if PassageReader(tmp_path).crop(each.id) is not None]
+    assert len(with_picture) == 7
+
+
+def test_nothing_is_too_old_while_the_clock_is_wrong(tmp_path: Path) -> None:
+    clock = HandClock()
+    rows = store(tmp_path, clock, max_age_days=1.0)
+    rows.write([passage(1, clock.mono - 30)], synced=True)
+    clock.advance(7200)
+    clock.wall = datetime(2040, 1, 1, tzinfo=UTC)
+    rows.write([passage(2, clock.mono - 30)], synced=False)
+    assert len(list(PassageReader(tmp_path).find(ALL))) == 2
+
+
+def test_rows_from_before_the_synchronisation_are_dated_afterwards(tmp_path: Path) -> None:
+    clock = HandClock(mono=1020.0, wall=datetime(1970, 1, 1, 0, 17, tzinfo=UTC))
+    rows = store(tmp_path, clock)
+    rows.write([passage(1)], synced=False)
+    (found,) = PassageReader(tmp_path).find(ALL)
+    assert found.clock is TimeQuality.UNSYNCED
+    right = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    clock.mono, clock.wall = 1080.0, right
+    rows.write([passage(2, 1070.0)], synced=True)
+    second, first = PassageReader(tmp_path).find(ALL)
+    assert (first.clock, second.clock) == (TimeQuality.CORRECTED, TimeQuality.SYNCED)
+    assert first.started_at == right - timedelta(seconds=80)
+
+
+def test_rows_of_an_earlier_boot_without_a_clock_are_never_corrected(tmp_path: Path) -> None:
+    early = datetime(1970, 1, 1, 0, 17, tzinfo=UTC)
+    rows = store(tmp_path, HandClock(mono=1020.0, wall=early))
+    rows.write([passage(1)], synced=False)
+    rows.close()
+    later = store(tmp_path, HandClock(mono=40.0), boot_id="boot-2")
+    later.write([passage(2, 20.0)], synced=True)
+    _, first = PassageReader(tmp_path).find(ALL)
+    assert first.clock is TimeQuality.UNSYNCED
+    assert first.started_at < datetime(1970, 1, 2, tzinfo=UTC)
+
+
+def test_a_restart_in_the_same_boot_still_corrects(tmp_path: Path) -> None:
+    rows = store(tmp_path, HandClock(mono=1020.0, wall=datetime(1970, 1, 1, 0, 17, tzinfo=UTC)))
+    rows.write([passage(1)], synced=False)
+    rows.close()
+    again = store(tmp_path, HandClock(mono=1080.0), boot_id=BOOT)
+    again.write([passage(2, 1070.0)], synced=True)
+    _, first = PassageReader(tmp_path).find(ALL)
+    assert first.clock is TimeQuality.CORRECTED
+
+
+def test_the_row_of_a_parked_object_is_replaced(tmp_path: Path) -> None:
+    clock = HandClock(mono=1020.0)
+    rows = store(tmp_path, clock)
+    rows.write([passage(1, ended=False)], synced=True)
+    rows.write([passage(2)], synced=True)
+    rows.write([passage(1, ended_mono=1900.0, standing=(StandingTime(3.0, 880.0),))], synced=True)
+    found = {each.track: each for each in PassageReader(tmp_path).find(ALL)}
+    assert len(found) == 2
+    assert found["cam-1-k3-1"].duration_s == 900.0
+
+
+def test_a_damaged_file_is_started_again(tmp_path: Path) -> None:
+    clock = HandClock(mono=1020.0)
+    rows = store(tmp_path, clock)
+    rows.write([passage(n) for n in range(200)], synced=True)
+    rows.close()
+    file = tmp_path / FOLDER / ROWS_FILE
+    content = bytearray(file.read_bytes())
+    content[4096:] = bytes(len(content) - 4096)
+    file.write_bytes(content)
+    with pytest.raises(StorageError, match="damaged"):
+        rows.write([passage(500)], synced=True)
+    rows.write([passage(500)], synced=True)
+    assert [each.track for each in PassageReader(tmp_path).find(ALL)] == ["cam-1-k3-500"]
+
+
+def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 20_000) as disk:
+        rows = store(disk, HandClock(mono=1020.0))
+        filler = disk / "filler"
+        filler.write_bytes(bytes(12_000_000))
+        with pytest.raises(StorageError, match="full"):
+            rows.write([passage(1)], synced=True)
+        filler.unlink()
+        rows.write([passage(1)], synced=True)
+        assert len(list(PassageReader(disk).find(ALL))) == 1
+        rows.close()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tracks"),
+    [
+        (PassageFilter(group="person"), {1, 3}),
+        (PassageFilter(colour="red"), {1, 2}),
+        (PassageFilter(colour="red", part="upper"), {1}),
+        (PassageFilter(colour="purple"), set()),
+        (PassageFilter(cameras=("cam-2",)), {3}),
+        (PassageFilter(direction_deg=100.0), {1, 2}),
+        (PassageFilter(direction_deg=350.0), {3}),
+        (PassageFilter(min_still_s=30.0), {2}),
+        (PassageFilter(group="person", cameras=("cam-1",)), {1}),
+    ],
+)
+def test_a_filter_finds_what_it_names(tmp_path: Path, wanted: PassageFilter, tracks: set[int]) -> None:
+    car = passage(2, group="vehicle", standing=(StandingTime(0.0, 60.0),), colours=(_body("red"),))
+    other = passage(3, camera="cam-2", track="cam-2-k3-3", direction_deg=10.0, colours=(_body("blue"),))
+    store(tmp_path, HandClock(mono=1020.0)).write([passage(1), car, other], synced=True)
+    assert {int(each.track.rsplit("-")[-1]) for each in PassageReader(tmp_path).find(wanted)} == tracks
+
+
+def test_a_time_span_finds_what_overlaps_it_also_after_hours_of_parking(tmp_path: Path) -> None:
+    clock = HandClock(mono=100_000.0)
+    parked = passage(1, 10_000.0, ended_mono=90_000.0)
+    brief = passage(2, 50_000.0)
+    rows = store(tmp_path, clock)
+    rows.write([parked, brief], synced=True)
+    start = clock.wall - timedelta(seconds=100_000 - 50_006)
+    span = PassageFilter(from_at=start, to_at=start + timedelta(seconds=1))
+    assert {each.track for each in PassageReader(tmp_path).find(span)} == {"cam-1-k3-1", "cam-1-k3-2"}
+    late = PassageFilter(from_at=start + timedelta(seconds=10))
+    assert {each.track for each in PassageReader(tmp_path).find(late)} == {"cam-1-k3-1"}
+
+
+def test_a_span_of_an_hour_is_found_by_an_index(tmp_path: Path) -> None:
+    store(tmp_path, HandClock(mono=1020.0)).write([passage(1)], synced=True)
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    query, values = _query(PassageFilter(from_at=at, to_at=at + timedelta(hours=1)))
+    with sqlite3.connect(tmp_path / FOLDER / ROWS_FILE) as rows:
+        plan = [row[3] for row in rows.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    assert not any("SCAN passage" in step for step in plan), plan
+
+
+def test_a_missing_and_a_damaged_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PassageReadError, match=r"passages\.db"):
+        list(PassageReader(tmp_path).find(ALL))
+    store(tmp_path, HandClock(mono=1020.0)).write([passage(1)], synced=True)
+    (tmp_path / FOLDER / ROWS_FILE).write_bytes(b"no database" * 1000)
+    with pytest.raises(PassageReadError, match=r"passages\.db"):
+        list(PassageReader(tmp_path).find(ALL))
+
+
+def _body(colour: str) -> PartColours:
+    return PartColours("body", (ColourShare(colour, 0.7),), 0.8)
