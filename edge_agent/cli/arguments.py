@@ -19,7 +19,7 @@ CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
 def parser() -> CommandParser:
-    from edge_agent.cli import collect, command, evidence, learn, manual, site
+    from edge_agent.cli import collect, command, evidence, learn, manual, passages, site
     from edge_agent.tools import broker_commands
     from edge_central.cli import command as central
 
@@ -40,6 +40,7 @@ def parser() -> CommandParser:
     _add_models(commands)
     site.add_doctor(commands, DEFAULT_CONFIG)
     evidence.add_command_to(commands, DEFAULT_CONFIG)
+    passages.add_command_to(commands, DEFAULT_CONFIG)
     collect.add_command_to(commands, DEFAULT_CONFIG)
     learn.add_command_to(commands)
     site.add_cameras(commands, DEFAULT_CONFIG)
@@ -125,7 +126,7 @@ def _add_replay(commands: Commands) -> None:
     )
     replay.add_argument(
         "--start",
-        type=_moment,
+        type=parse_moment,
         metavar="TIME",
         help="time of the first frame, such as 2026-11-24T21:59:00+07:00; without an offset in the time "
         "zone of the site; default: unknown",
@@ -187,7 +188,7 @@ def _fps(text: str) -> str | float:
     raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, up to 1000, nor the word source")
 
 
-def _moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -99,6 +99,10 @@ def _run_tool(args: argparse.Namespace, out: TextIO) -> int:
             from edge_agent.cli.evidence import run_evidence
 
             return run_evidence(args, out)
+        case "passages":
+            from edge_agent.cli.passages import run_passages
+
+            return run_passages(args, out)
         case "collect":
             from edge_agent.cli.collect import run_collect
 

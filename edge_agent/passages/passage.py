@@ -16,6 +16,9 @@ import msgspec
 
 from edge_agent.core.model import PERSON, TWO_WHEELER, VEHICLE
 
+FOLDER = "passages"
+"""Below ``state_dir``."""
+
 GROUPS = (PERSON, TWO_WHEELER, VEHICLE)
 """A row stores the index: append only."""
 

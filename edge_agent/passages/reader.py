@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.passages.passage import COLOURS, GROUPS, PassageDetail, TimeQuality, decode_detail
-from edge_agent.passages.store import CROPS_FILE, FOLDER, LONG_MS, ROWS_FILE, read_only
+from edge_agent.passages.passage import COLOURS, FOLDER, GROUPS, PassageDetail, TimeQuality, decode_detail
+from edge_agent.passages.store import CROPS_FILE, LONG_MS, ROWS_FILE, read_only
 
 DIRECTION_WITHIN_DEG = 45
 

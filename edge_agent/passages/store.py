@@ -18,11 +18,10 @@ from edge_agent.config.model.settings import Passages
 from edge_agent.core.clock import Clock, wall_time_of
 from edge_agent.core.errors import StorageError
 from edge_agent.core.problems import problem_text
-from edge_agent.passages.passage import GROUPS, Passage, TimeQuality, colour_bits, encode_detail
+from edge_agent.passages.passage import FOLDER, GROUPS, Passage, TimeQuality, colour_bits, encode_detail
 
 log = logging.getLogger(__name__)
 
-FOLDER = "passages"
 ROWS_FILE, CROPS_FILE = "passages.db", "crops.db"
 ROW_SHARE = 0.5
 """Share of ``max_bytes`` that rows may use; pictures get what rows leave."""

@@ -120,6 +120,7 @@ outbox: {max_bytes: 2GB}
 storage: {max_bytes: 2GB, max_age_days: 3, keep_free: 1GB, seal_to: centre.pem}
 commands: {operator_keys: [keys], signed: [restart]}
 collect: {allow: true, seal_to: centre.pem, max_bytes: 1GB, keep_days: 3}
+passages: {enabled: true, max_bytes: 1GB, max_age_days: 9, crops: false, crop_days: 2}
 detector:
   {model: none, labels: [person], min_score: 0.4, threads: 1, budget_ms_per_s: 300, delegate: none,
    budget_per_s: 3}
@@ -130,7 +131,7 @@ cameras:
     password_file: cam.pass
     analyse: {fps: 5, width: 640, gear: full, quiet_s: 9}
     ring: {seconds: 9, max_bytes: 2MB}
-    report: {objects: true, counts_s: 0, snapshots: objects, clips: unmasked}
+    report: {objects: true, counts_s: 0, snapshots: objects, clips: unmasked, passages: false}
     masks: [[[0, 0], [0.3, 0], [0.3, 0.06]]]
     privacy_masks: [[[0, 0], [0.3, 0], [0.3, 0.06]]]
     clip: {pre_s: 3, post_s: 3, max_s: 9, max_bytes: 9MB, main_url: "rtsp://10.0.0.11/stream1"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.errors import StorageError
-from edge_agent.passages.passage import ColourShare, PartColours, StandingTime, TimeQuality
+from edge_agent.passages.passage import FOLDER, ColourShare, PartColours, StandingTime, TimeQuality
 from edge_agent.passages.reader import PassageFilter, PassageReader, PassageReadError, _query
-from edge_agent.passages.store import CROPS_FILE, FOLDER, ROWS_FILE
+from edge_agent.passages.store import CROPS_FILE, ROWS_FILE
 from tests.outbox.parts import HandClock
 from tests.passages.parts import BOOT, passage, store
 from tests.testbed.small_disk import small_disk

@@ -107,9 +107,7 @@ class Report:
             WordChoice(tuple(ClipPolicy), ClipPolicy, no="none"),
         ),
     ] = ClipPolicy.RULES
-    passages: Annotated[bool, Key("store a row for each object of this camera; see `passages`", Flag())] = (
-        True
-    )
+    passages: Annotated[bool, Key("store a row for each object; see `passages`", Flag())] = True
 
 
 REPORT = section(Report, "report")

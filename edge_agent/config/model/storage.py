@@ -104,7 +104,7 @@ class Passages:
             Flag(),
         ),
     ] = True
-    crop_days: Annotated[float, Key("days after which a picture is deleted", Number(0.04, 365, "days"))] = 7.0
+    crop_days: Annotated[float, Key("older pictures are deleted", Number(0.04, 365, "days"))] = 7.0
 
 
 PASSAGES = section(Passages, "passages")

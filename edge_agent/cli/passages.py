@@ -1,0 +1,221 @@
+"""``edge-agent passages``: list the objects that this gateway's cameras saw, newest first."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from edge_agent.cli.arguments import parse_moment
+from edge_agent.core.clock import SystemClock, rfc3339
+from edge_agent.core.command_line.parser import Commands, add_command
+from edge_agent.core.delivery import SEALED_MAGIC
+from edge_agent.core.errors import EdgeAgentError, UsageError
+from edge_agent.core.model import GROUP_OF_LABEL
+from edge_agent.core.printable import printable, printable_json
+from edge_agent.passages.passage import FOLDER, Light
+
+if TYPE_CHECKING:
+    from edge_agent.passages.reader import PassageFilter, PassageReader, StoredPassage
+
+DIRECTIONS = {"up": 0.0, "right": 90.0, "down": 180.0, "left": 270.0}
+"""Degrees clockwise from the top of the picture."""
+GROUPS = tuple(dict.fromkeys(GROUP_OF_LABEL.values()))
+ACCESS_FILE = "access.jsonl"
+
+
+def add_command_to(commands: Commands, default_config: Path) -> None:
+    passages = add_command(
+        commands,
+        "passages",
+        "list the objects that this gateway's cameras saw, newest first",
+        "edge-agent passages --group two-wheeler --colour red --since 2026-11-27T21:00",
+        "sudo edge-agent passages --camera cam-1 --pictures out --by 'Nguyễn Văn An' --purpose 'file 7/2026'",
+    )
+    passages.add_argument(
+        "--since",
+        type=parse_moment,
+        metavar="TIME",
+        help="first moment, in the site's zone; default: all",
+    )
+    passages.add_argument(
+        "--until",
+        type=parse_moment,
+        metavar="TIME",
+        help="last moment, in the site's zone; default: now",
+    )
+    passages.add_argument(
+        "--camera", action="append", metavar="ID", help="id of the camera; may be repeated; default: all"
+    )
+    passages.add_argument("--group", choices=GROUPS, help="group of the object; default: all")
+    passages.add_argument(
+        "--colour", metavar="COLOUR", help="colour of any part, such as red, or upper:red; default: all"
+    )
+    passages.add_argument(
+        "--direction", choices=tuple(DIRECTIONS), help="direction in the picture; default: all"
+    )
+    passages.add_argument(
+        "--still", type=float, metavar="SECONDS", help="shortest time of standing still; default: none"
+    )
+    passages.add_argument(
+        "--limit", type=int, default=50, metavar="N", help="list at most this many passages"
+    )
+    passages.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="write the pictures of what is listed into this folder; needs --by and --purpose; default: not "
+        "written",
+    )
+    passages.add_argument(
+        "--by", metavar="NAME", help="name of the person; for the record of access; default: none"
+    )
+    passages.add_argument(
+        "--purpose", metavar="TEXT", help="purpose of the access; for the record of access; default: none"
+    )
+    passages.add_json()
+    passages.add_config(default_config)
+
+
+def run_passages(args: argparse.Namespace, out: TextIO) -> int:
+    from edge_agent import config
+    from edge_agent.host.system.privileges import as_agent
+    from edge_agent.passages.reader import PassageReader
+
+    if args.pictures is not None and not (args.by and args.purpose):
+        raise UsageError("--pictures needs --by and --purpose: who opens pictures of people is recorded")
+    settings = config.load(args.config, no_secrets=True)
+    zone = settings.gateway.timezone
+    reader = PassageReader(settings.state_dir)
+    pictures: dict[str, bytes] = {}
+    with as_agent(settings.state_dir):
+        found = list(itertools.islice(reader.find(_filter(args, zone)), args.limit))
+        if args.pictures is not None:
+            pictures = _pictures(reader, found)
+            _record_access(settings.state_dir, args, sorted(pictures))
+    if args.json:
+        out.writelines(f"{printable_json(_as_json(each))}\n" for each in found)
+    else:
+        out.writelines(f"{line}\n" for line in _table(found, zone))
+    if args.pictures is not None:
+        args.pictures.mkdir(parents=True, exist_ok=True)
+        for name, content in pictures.items():
+            (args.pictures / name).write_bytes(content)
+        out.write(f"{args.pictures}: {len(pictures)} pictures\n")
+    return 0
+
+
+def _filter(args: argparse.Namespace, zone: tzinfo) -> PassageFilter:
+    from edge_agent.passages.passage import COLOURS, PARTS
+    from edge_agent.passages.reader import PassageFilter
+
+    part, _, colour = (args.colour or "").rpartition(":")
+    if colour and colour not in COLOURS:
+        raise UsageError(f"--colour {colour}: the colours are {', '.join(COLOURS)}")
+    if part and part not in PARTS:
+        raise UsageError(f"--colour {part}:{colour}: the parts are {', '.join(PARTS)}")
+    return PassageFilter(
+        from_at=_in_zone(args.since, zone),
+        to_at=_in_zone(args.until, zone),
+        cameras=None if args.camera is None else tuple(args.camera),
+        group=args.group,
+        colour=colour or None,
+        part=part or None,
+        direction_deg=None if args.direction is None else DIRECTIONS[args.direction],
+        min_still_s=args.still,
+    )
+
+
+def _in_zone(moment: datetime | None, zone: tzinfo) -> datetime | None:
+    return moment.replace(tzinfo=zone) if moment is not None and moment.tzinfo is None else moment
+
+
+def _pictures(reader: PassageReader, found: Sequence[StoredPassage]) -> dict[str, bytes]:
+    """The pictures by file name; a sealed one is opened at the centre with ``edge-agent evidence open``."""
+    pictures = {}
+    for passage in found:
+        content = reader.crop(passage.id)
+        if content is not None:
+            suffix = ".sealed" if content.startswith(SEALED_MAGIC) else ""
+            pictures[f"{passage.track}.jpg{suffix}"] = content
+    return pictures
+
+
+def _record_access(state_dir: Path, args: argparse.Namespace, names: Sequence[str]) -> None:
+    """Append who opened which pictures, before they are written anywhere."""
+    entry = {
+        "time": rfc3339(SystemClock().now()),
+        "by": args.by,
+        "purpose": args.purpose,
+        "user": getpass.getuser(),
+        "pictures": list(names),
+    }
+    path = state_dir / FOLDER / ACCESS_FILE
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(printable_json(entry) + "\n")
+    except OSError as error:
+        raise EdgeAgentError(
+            f"{path} cannot be written ({error.strerror}); without a record no picture is opened"
+        ) from error
+
+
+def _table(found: Sequence[StoredPassage], zone: tzinfo) -> Iterator[str]:
+    if not found:
+        yield "no such passage is stored here"
+        return
+    yield f"{'time':19}  {'for':>7}  {'camera':12} {'what':12} {'to':5} {'speed':>5}  colours, reports"
+    for passage in found:
+        began = passage.started_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+        mark = "" if passage.clock else " (clock not synchronised)"
+        what = passage.detail.label or passage.group or "unknown"
+        yield (
+            f"{began}  {passage.duration_s:6.0f}s  {printable(passage.camera):12} {what:12} "
+            f"{_direction(passage.direction_deg):5} {passage.speed:5.1f}  {_remarks(passage)}{mark}"
+        )
+
+
+def _direction(degrees: int | None) -> str:
+    if degrees is None:
+        return "-"
+    return min(DIRECTIONS, key=lambda name: abs((DIRECTIONS[name] - degrees + 180) % 360 - 180))
+
+
+def _remarks(passage: StoredPassage) -> str:
+    parts = [
+        f"{part.part} {'/'.join(share.colour for share in part.colours)}" for part in passage.detail.colours
+    ]
+    light = [] if passage.detail.light is Light.DAY else [f"({passage.detail.light})"]
+    reports = [f"reported by {printable(report.rule)}" for report in passage.detail.reports]
+    return ", ".join([*parts, *light, *reports])
+
+
+def _as_json(passage: StoredPassage) -> dict[str, object]:
+    detail = passage.detail
+    return {
+        "id": passage.id,
+        "camera": passage.camera,
+        "track": passage.track,
+        "group": passage.group,
+        "label": detail.label,
+        "score": detail.score,
+        "votes": detail.votes,
+        "start": rfc3339(passage.started_at),
+        "duration_s": passage.duration_s,
+        "clock": passage.clock.name.lower(),
+        "path": [[round(value, 3) for value in point] for point in detail.path],
+        "entry": detail.entry,
+        "exit": detail.exit,
+        "direction_deg": passage.direction_deg,
+        "size": [detail.width, detail.height],
+        "speed": passage.speed,
+        "light": detail.light,
+        "colours": [part._asdict() | {"colours": dict(part.colours)} for part in detail.colours],
+        "standing": [each._asdict() for each in detail.standing],
+        "reports": [each._asdict() for each in detail.reports],
+        "picture_sha256": detail.crop_sha256,
+    }

@@ -1,0 +1,96 @@
+"""``edge-agent passages``: what a technician or an officer types beside the gateway."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli.main import main
+from edge_agent.core.command_line.exit_codes import EX_USAGE
+from edge_agent.core.delivery import SEALED_MAGIC
+from edge_agent.passages.passage import FOLDER, Light, TimeQuality
+from tests.outbox.parts import HandClock
+from tests.passages.parts import passage, store
+from tests.testbed.agent import write_config
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A gateway that has seen a person in red, a sealed vehicle and something in infrared."""
+    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}], broker_port=1883)
+    sealed = passage(
+        2, 1005.0, group="vehicle", label="car", crop=SEALED_MAGIC + bytes(99), direction_deg=None
+    )
+    dark = passage(3, 1010.0, colours=(), light=Light.INFRARED, reports=(), crop=None)
+    rows = store(tmp_path / "state", HandClock(mono=1030.0))
+    rows.write([passage(1), sealed, dark], synced=True)
+    rows.close()
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    code = main(["passages", *argv])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_the_table_says_when_what_whither_and_in_which_colours(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, str(config))
+    assert code == 0
+    newest, car, first = out.splitlines()[1:]
+    assert "2026-11-24 18:59:30" in first, "in the time zone of the site"
+    for word in ("cam-1", "person", "right", "upper red", "lower black/grey", "reported by gate"):
+        assert word in first
+    assert " car " in car
+    assert "(infrared)" in newest
+    assert "red" not in newest.replace("infrared", "")
+
+
+def test_filters_narrow_the_list(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, str(config), "--group", "person", "--colour", "upper:red", "--json")
+    (only,) = [json.loads(line) for line in out.splitlines()]
+    assert only["track"] == "cam-1-k3-1"
+    assert only["clock"] == TimeQuality.SYNCED.name.lower()
+    assert only["colours"][0] == {"part": "upper", "colours": {"red": 0.8}, "confidence": 0.9}
+    _, out, _ = run(capsys, str(config), "--since", "2026-11-24T18:59:43")
+    assert len(out.splitlines()) == 1 + 2
+    _, out, _ = run(capsys, str(config), "--limit", "1", "--json")
+    assert len(out.splitlines()) == 1
+    _, out, _ = run(capsys, str(config), "--camera", "cam-9")
+    assert out == "no such passage is stored here\n"
+
+
+def test_pictures_are_written_on_record_only(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "out"
+    code, _, err = run(capsys, str(config), "--pictures", str(target))
+    assert code == EX_USAGE
+    assert "--by and --purpose" in err
+    assert not target.exists()
+    code, _, _ = run(capsys, str(config), "--pictures", str(target), "--by", "An", "--purpose", "file 7/2026")
+    assert code == 0
+    assert sorted(path.name for path in target.iterdir()) == ["cam-1-k3-1.jpg", "cam-1-k3-2.jpg.sealed"]
+    (entry,) = (tmp_path / "state" / FOLDER / "access.jsonl").read_text().splitlines()
+    record = json.loads(entry)
+    assert (record["by"], record["purpose"]) == ("An", "file 7/2026")
+    assert record["pictures"] == sorted(path.name for path in target.iterdir())
+
+
+@pytest.mark.parametrize(("colour", "message"), [("violet", "the colours are"), ("hat:red", "the parts are")])
+def test_a_colour_that_does_not_exist_is_named(
+    config: Path, capsys: pytest.CaptureFixture[str], colour: str, message: str
+) -> None:
+    code, _, err = run(capsys, str(config), "--colour", colour)
+    assert (code, message in err) == (EX_USAGE, True)
+
+
+def test_a_gateway_without_passages_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}], broker_port=1883)
+    code, _, err = run(capsys, str(path))
+    assert code == 1
+    assert "passages.db" in err
