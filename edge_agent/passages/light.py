@@ -21,6 +21,8 @@ LEARN_S = 600.0  # time constant of the white balance: the mean of several minut
 GREY_BELOW = 4.0
 """Mean spread of the channels, of 255. Grey infrared pictures have 0 to 2, a foggy day has 6."""
 COLOURFUL_FROM = 6.0  # from here on a picture counts as coloured again
+VIVID, VIVID_SHARE = 40, 0.08
+"""Spread of the channels, of 255, and share of such pixels, from which an object is coloured."""
 DUSK_BELOW, DAY_FROM = 50.0, 60.0  # mean luma of the picture
 MAX_GAIN = 1.25
 GREY_CHROMA = 20.0  # in CIE Lab: road, walls and concrete, also with a cast; trees and signs have more
@@ -44,6 +46,13 @@ class CameraLight:
         self.light = self._light_of(sample)
         if self.light is Light.DAY:
             self._learn(sample, elapsed_s)
+
+    def light_of(self, view: Colour) -> Light:
+        """The light in which ``view``, BGR, was seen just now: a coloured object proves colours on a road that
+        is as grey as an infrared picture."""
+        if self.light is not Light.INFRARED or (np.ptp(view, axis=2) > VIVID).mean() < VIVID_SHARE:
+            return self.light
+        return Light.DUSK if float(view.mean()) < DUSK_BELOW else Light.DAY
 
     @property
     def gains(self) -> tuple[float, float, float]:

@@ -188,7 +188,7 @@ class PassageObserver:
             frame.captured_mono,
             pixels,
             pixels[y1:y2, x1:x2],
-            self._light.light,
+            self._light.light_of(pixels),
             self._light.gains,
         )
         if passage.second is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -80,6 +81,15 @@ def test_an_infrared_camera_is_recognised_and_day_and_dusk_are_told_apart() -> N
         camera = CameraLight()
         camera.update(frame(1000.0, picture))
         assert camera.light is light
+
+
+def test_a_coloured_object_on_a_grey_road_proves_daylight() -> None:
+    camera = CameraLight()
+    camera.update(frame(1000.0, StreetPicture(infrared=True)))
+    assert camera.light_of(view_of("red", "blue")) is Light.DAY
+    assert camera.light_of(np.full((100, 40, 3), BGR["grey"], np.uint8)) is Light.INFRARED
+    grey = cv2.cvtColor(cv2.cvtColor(view_of("red", "blue"), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    assert camera.light_of(np.asarray(grey, np.uint8)) is Light.INFRARED
 
 
 def test_light_near_a_limit_does_not_flicker() -> None:
