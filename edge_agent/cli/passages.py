@@ -83,7 +83,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
 
 def run_passages(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent import config
-    from edge_agent.host.system.privileges import as_agent
+    from edge_agent.host.system.process import as_agent
     from edge_agent.passages.reader import PassageReader
 
     if args.pictures is not None and not (args.by and args.purpose):
