@@ -48,8 +48,10 @@ class CameraLight:
             self._learn(sample, elapsed_s)
 
     def light_of(self, view: Colour) -> Light:
-        """The light in which ``view``, BGR, was seen just now. A coloured object proves colours on a road that is
-        as grey as an infrared picture."""
+        """The light in which ``view``, BGR, was seen just now.
+
+        A coloured object proves colours on a road that is as grey as an infrared picture.
+        """
         if self.light is not Light.INFRARED or (np.ptp(view, axis=2) > VIVID).mean() < VIVID_SHARE:
             return self.light
         return Light.DUSK if float(view.mean()) < DUSK_BELOW else Light.DAY
