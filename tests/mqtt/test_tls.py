@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config.model.settings import Mqtt
+from edge_agent.mqtt.connect_errors import CertificateFileError
+from edge_agent.mqtt.tls.certificates import own_validity
 from tests.mqtt.conftest import MakeGateway, mqtt_settings
 from tests.testbed.mosquitto import Certificate, Mosquitto, wait_until
 from tests.testbed.tls_folder import Fleet, make_fleet
@@ -155,6 +158,17 @@ def test_a_certificate_that_was_repaired_is_used_without_a_restart(
         own.cert.write_bytes(fleet.gateway.cert.read_bytes())
         box.later(130)
         box.wait_online()
+
+
+def test_a_certificate_that_root_moves_while_it_is_read_is_said_and_no_crash(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_gone(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", is_gone)
+    with pytest.raises(CertificateFileError, match="No such file"):
+        own_validity(tls_settings(fleet, 1))
 
 
 def test_a_missing_ca_file_is_named(fleet: Fleet, tmp_path: Path, gateway: MakeGateway) -> None:

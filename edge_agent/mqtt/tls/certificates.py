@@ -180,7 +180,7 @@ def _read_own(slot: Mqtt) -> dict[str, Any]:
     assert slot.cert_file is not None
     try:
         return _handshake_in_memory(slot, slot.cert_file, ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
-    except (ssl.SSLError, KeyError) as error:
+    except (OSError, KeyError) as error:  # OSError: SSLError, or root has just moved the file
         reason = problem_text("certificate-not-client", file=str(slot.cert_file), error=str(error))
         raise CertificateFileError(reason) from error
 
