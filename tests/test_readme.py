@@ -116,25 +116,15 @@ def test_pip_install_gives_the_command(tmp_path: Path) -> None:
     tree = tmp_path / "checkout"
     kept = shutil.ignore_patterns(".venv", ".git", ".cache", "*.egg-info", "build", "__pycache__")
     shutil.copytree(ROOT, tree, symlinks=True, ignore=kept)
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=120
+    )
     python = tmp_path / "venv/bin/python"
     libraries = next(path for path in map(Path, sys.path) if path.name == "site-packages")
-    site = subprocess.run(
-        [python, "-c", "import site; print(site.getsitepackages()[0])"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    pip: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        tree,
-    ]
+    where = "import site; print(site.getsitepackages()[0])"
+    site = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip()
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    pip += ["--disable-pip-version-check", "--no-deps", tree]
     subprocess.run(pip, check=True, timeout=300)
     (Path(site) / "libraries.pth").write_text(f"{libraries}\n")
     command = tmp_path / "venv/bin/edge-agent"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,8 +44,8 @@ class Camera:
     def __init__(self, world: World, fps: float, seed: int) -> None:
         self._world = world
         self._fps = fps
-        self._rng = np.random.default_rng([seed, 23])
-        self._tiles = [_noise_tile(self._rng) for _ in range(3)]
+        self._tiles, drawn = _noise_tiles(seed)
+        self._rng = copy.deepcopy(drawn)
         self._codec = Codec(fps) if world.place.coded else None
         self._target: float | None = None
         self._gain = 1.0
@@ -116,6 +118,13 @@ class Codec:
     def _decoded(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         for packet in self._encoder.encode(frame):
             yield from self._decoder.decode(packet)
+
+
+@functools.lru_cache(maxsize=8)
+def _noise_tiles(seed: int) -> tuple[list[Colour], np.random.Generator]:
+    """Three tiles, and the generator that has drawn them; cached, because many cases have the same seed."""
+    rng = np.random.default_rng([seed, 23])
+    return [_noise_tile(rng) for _ in range(3)], rng
 
 
 def _noise_tile(rng: np.random.Generator) -> Colour:

@@ -42,9 +42,13 @@ class PlainPicture:
         return np.full((size[1], size[0], 3), self.pixels[0, 0], np.uint8)
 
 
+PLAIN = PlainPicture()
+PLAIN.pixels.flags.writeable = False  # of most frames
+
+
 def frame(mono: float = 1000.0, picture: PlainPicture | None = None, number: int = 1) -> Frame:
     at = datetime(2026, 11, 24, 13, 42, 15, 123000, tzinfo=UTC)
-    return Frame("cam-1", number, mono, at, picture or PlainPicture())
+    return Frame("cam-1", number, mono, at, picture or PLAIN)
 
 
 def track(
