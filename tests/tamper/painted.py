@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -69,6 +70,13 @@ def watch(
     for _ in range(round(seconds)):
         reported += view.update(camera.shoot(change, pan), NO_MOTION)
     return reported
+
+
+def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:
+    """A stage that has analysed a minute of an ordinary scene without reporting anything."""
+    view, camera = CameraView("gate", folder=folder), PaintedCamera()
+    assert watch(view, camera, LEARN_S) == []
+    return view, camera
 
 
 def hand(picture: Plane) -> Plane:

@@ -16,17 +16,22 @@ from edge_agent.core.model import Frame
 from edge_agent.events import EventFactory
 from edge_agent.tamper import CameraView
 from tests.events.parts import encoded, maker
-from tests.tamper.painted import HEIGHT, LEARN_S, NO_MOTION, WIDTH, Change, PaintedCamera, blur, hand, watch
+from tests.tamper.painted import (
+    HEIGHT,
+    LEARN_S,
+    NO_MOTION,
+    WIDTH,
+    Change,
+    PaintedCamera,
+    blur,
+    hand,
+    learned,
+    watch,
+)
 
 DAY_S = 24 * 3600.0
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 EVERYTHING = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-
-
-def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:
-    view, camera = CameraView("gate", folder=folder), PaintedCamera()
-    assert watch(view, camera, LEARN_S) == []
-    return view, camera
 
 
 def resized(frame: Frame, width: int, height: int) -> Frame:

@@ -25,19 +25,13 @@ from tests.tamper.painted import (
     dim,
     fog,
     hand,
+    learned,
     mono,
     watch,
     white,
 )
 
 LEFT: Polygon = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
-
-
-def learned(folder: Path | None = None) -> tuple[CameraView, PaintedCamera]:
-    """A stage that has analysed a minute of an ordinary scene without reporting anything."""
-    view, camera = CameraView("gate", folder=folder), PaintedCamera()
-    assert watch(view, camera, LEARN_S) == []
-    return view, camera
 
 
 def starts(reported: list[ViewObservation]) -> list[ViewState]:
