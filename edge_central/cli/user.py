@@ -6,11 +6,11 @@ read.
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import json
 import re
 import sys
+from argparse import Namespace
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ from edge_central.web.auth.accounts import (
 MAX_PASSWORD_BYTES = 4_096
 
 
-def run_user(args: argparse.Namespace, stdout: TextIO) -> int:
+def run_user(args: Namespace, stdout: TextIO) -> int:
     """Run one of the user actions. Raises CentralError, ConfigError."""
     settings = load(args.config)
     if args.todo != "list" and not re.fullmatch(NAME, args.name):
@@ -49,9 +49,7 @@ def run_user(args: argparse.Namespace, stdout: TextIO) -> int:
     return 0
 
 
-def _add(
-    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
-) -> Iterable[str]:
+def _add(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     role, now_ms = Role(args.role), wall_ms(SystemClock())
     wards = _wards(args.ward, settings, needed=role is not Role.ADMIN)
     with connections.reading() as connection:
@@ -63,9 +61,7 @@ def _add(
     yield f"{args.name}: {role}, {_of(wards)}"
 
 
-def _list(
-    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
-) -> Iterable[str]:
+def _list(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     with connections.reading() as connection:
         found = accounts.all_accounts(connection)
     if args.json:
@@ -93,9 +89,7 @@ def _created(account: Account) -> datetime:
     return datetime.fromtimestamp(account.created_ms / 1000, UTC)
 
 
-def _passwd(
-    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
-) -> Iterable[str]:
+def _passwd(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     with connections.reading() as connection:
         account = accounts.find_account(connection, args.name)
     if account is None or account.role is Role.API:
@@ -106,18 +100,14 @@ def _passwd(
     yield f"{args.name}: the new password holds, all sessions have ended"
 
 
-def _remove(
-    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
-) -> Iterable[str]:
+def _remove(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     with connections.writing() as connection:
         if not accounts.remove_account(connection, args.name):
             raise CentralError(f"there is no {args.name}; nothing was changed")
     yield f"{args.name}: removed; its access log stays"
 
 
-def _token(
-    args: argparse.Namespace, settings: CentralSettings, connections: DatabaseConnections
-) -> Iterable[str]:
+def _token(args: Namespace, settings: CentralSettings, connections: DatabaseConnections) -> Iterable[str]:
     """Print the token alone on stdout, for ``> file``; everything else goes to stderr."""
     token, now_ms = f"eac_{new_token()}", wall_ms(SystemClock())
     with connections.writing() as connection:

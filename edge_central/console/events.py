@@ -168,7 +168,7 @@ SUBJECT = func.coalesce(
 )
 """The event's name in the incident log: all phases together, or the single message without an event_id."""
 NOT_HIDDEN = SUBJECT.not_in(select(tables.hidden_event.c.subject))
-_COLUMNS = (
+EVENT_COLUMNS = (
     *(_E.cursor, _E.gateway, _E.ward, _E.camera, _E.kind, _E.severity, _E.time_ms, _E.received_ms),
     *(_E.event_id, _E.phase, _E.payload),
 )
@@ -182,7 +182,7 @@ def read_events(
     size: int = PAGE,
 ) -> EventRowPage:
     """One page: the newest ``size`` events that follow ``after``."""
-    query = select(*_COLUMNS).where(*_conditions(scope, event_filter))
+    query = select(*EVENT_COLUMNS).where(*_conditions(scope, event_filter))
     order = (_E.time_ms.desc(), _E.cursor.desc()) if event_filter.by_time else (_E.cursor.desc(),)
     query = query.order_by(*order)
     if after is not None and event_filter.by_time:
@@ -200,21 +200,21 @@ def read_events(
 
 def rows_of(connection: Connection, scope: Scope, cursors: Collection[int]) -> tuple[EventRow, ...]:
     """Events by cursor, newest first."""
-    query = select(*_COLUMNS).where(_E.cursor.in_(sorted(cursors)), scope.of(_E.ward))
+    query = select(*EVENT_COLUMNS).where(_E.cursor.in_(sorted(cursors)), scope.of(_E.ward))
     found = connection.execute(query.order_by(_E.cursor.desc()))
     return _with_pictures(connection, tuple(_row(row) for row in found))
 
 
 def read_story(connection: Connection, scope: Scope, cursor: int) -> EventStory | None:
     """The story of one event; None if there is no such event in this scope."""
-    query = select(*_COLUMNS).where(_E.cursor == cursor, scope.of(_E.ward))
+    query = select(*EVENT_COLUMNS).where(_E.cursor == cursor, scope.of(_E.ward))
     row = connection.execute(query).first()
     if row is None:
         return None
     requested = _row(row)
     if requested.event_id is None:
         return EventStory(requested, (requested,), (), ())
-    all_of_it = select(*_COLUMNS).where(
+    all_of_it = select(*EVENT_COLUMNS).where(
         _E.event_id == requested.event_id, _E.gateway == requested.gateway, scope.of(_E.ward)
     )
     found = connection.execute(all_of_it.order_by(_E.stream, _E.sequence).limit(MAX_PHASES))

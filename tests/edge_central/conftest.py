@@ -1,4 +1,4 @@
-"""Fixtures: a store on SQLite and on a real PostgreSQL."""
+"""Fixtures: a store on SQLite and on a real PostgreSQL, a broker, and fake gateways."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from edge_central.settings import Database, HeartbeatHistory
 from edge_central.store.batch import Store
 from edge_central.store.media_folder import MediaFolder
 from tests.edge_central.ingest_harness import IngestHarness
+from tests.edge_central.parts import FakeGateways
+from tests.testbed.mosquitto import Mosquitto
 from tests.testbed.postgresql import PostgreSQL, programs
 
 _names = (f"edge{number}" for number in itertools.count())
@@ -52,3 +54,15 @@ def empty(postgresql: PostgreSQL) -> Iterator[Database]:
     name = next(_names)
     yield Database(postgresql.create(name).replace("postgresql:", "postgresql+psycopg:"))
     postgresql.drop(name)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path, persistent=True) as started:
+        yield started
+
+
+@pytest.fixture
+def gateways(broker: Mosquitto) -> Iterator[FakeGateways]:
+    with FakeGateways(broker) as talking:
+        yield talking

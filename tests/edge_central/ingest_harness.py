@@ -12,7 +12,7 @@ from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.settings import Database
 from edge_central.store import tables
 from edge_central.store.batch import Store
-from edge_central.store.database import open_engine
+from edge_central.store.database import read_transaction
 
 NOW_MS = 1_700_000_000_000
 
@@ -38,8 +38,5 @@ class IngestHarness:
         return read_status(self.database, NOW_MS)
 
     def cursors(self) -> list[int]:
-        engine = open_engine(self.database, read_only=True)
-        with engine.connect() as connection:
-            found = list(connection.scalars(select(tables.event.c.cursor).order_by(tables.event.c.cursor)))
-        engine.dispose()
-        return found
+        with read_transaction(self.database) as connection:
+            return list(connection.scalars(select(tables.event.c.cursor).order_by(tables.event.c.cursor)))

@@ -28,7 +28,7 @@ from edge_central.presence.presence import PresenceThresholds
 from edge_central.service import CentralService
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import open_engine
+from edge_central.store.database import read_transaction
 from tests.testbed.mosquitto import LIFE_SIGN_S, Mosquitto, Subscriber
 
 WARD = "de-tham"
@@ -235,26 +235,19 @@ class Centre:
 
     def payloads(self) -> list[bytes]:
         """Payloads of all stored events."""
-        engine = open_engine(self.database, read_only=True)
-        try:
-            with engine.connect() as connection:
-                return list(connection.scalars(select(tables.event.c.payload)))
-        finally:
-            engine.dispose()
+        with read_transaction(self.database) as connection:
+            return list(connection.scalars(select(tables.event.c.payload)))
 
     def numbers_by_epoch(self, gateway: FakeGateway) -> list[tuple[str, int]]:
-        engine = open_engine(self.database, read_only=True)
-        try:
-            with engine.connect() as connection:
-                event, stream = tables.event.c, tables.stream.c
-                wanted = (
-                    select(stream.epoch, event.sequence)
-                    .join(tables.stream, stream.id == event.stream)
-                    .where(event.gateway == gateway.id)
-                )
-                return [tuple(row) for row in connection.execute(wanted.order_by(event.cursor))]
-        finally:
-            engine.dispose()
+        event, stream = tables.event.c, tables.stream.c
+        wanted = (
+            select(stream.epoch, event.sequence)
+            .join(tables.stream, stream.id == event.stream)
+            .where(event.gateway == gateway.id)
+            .order_by(event.cursor)
+        )
+        with read_transaction(self.database) as connection:
+            return [tuple(row) for row in connection.execute(wanted)]
 
 
 class FakeGateways(Subscriber):

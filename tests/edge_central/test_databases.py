@@ -27,7 +27,13 @@ from edge_central.settings import Database, HeartbeatHistory, Retention
 from edge_central.store import fleet_state as fleet
 from edge_central.store import tables
 from edge_central.store.batch import MAX_REJECTED, Store
-from edge_central.store.database import DatabaseUnavailable, open_engine, prepare_schema, write_meta
+from edge_central.store.database import (
+    DatabaseUnavailable,
+    open_engine,
+    prepare_schema,
+    read_transaction,
+    write_meta,
+)
 from edge_central.store.fleet_state import MAX_BRANCHES, GapReason
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, PresenceState, write_report
@@ -188,10 +194,8 @@ def test_history_of_health_is_thinned(ingest: IngestHarness) -> None:
     gateway = FakeGateway()
     for minute in range(0, 30, 5):
         ingest.write(gateway.heartbeat("s-1"), now_ms=NOW_MS + minute * 60_000)
-    engine = open_engine(ingest.database, read_only=True)
-    with engine.connect() as connection:
+    with read_transaction(ingest.database) as connection:
         rows = connection.execute(select(tables.health.c.slot_ms, tables.health.c.temperature_c)).all()
-    engine.dispose()
     assert len(rows) == 3, "slots of ten minutes"
     assert {row.temperature_c for row in rows} == {61.5}
     with ingest.store.batch() as batch:
@@ -252,10 +256,8 @@ def test_rejected_messages_are_bounded(ingest: IngestHarness) -> None:
         row = {"received_ms": 0, "topic": "t", "reason": "r", "bytes": 0, "head": b""}
         batch.rejected.extend(dict(row) for _ in range(MAX_REJECTED + 50))
     ingest.write(("tb/v1/de-tham/dt-001/up/state", b"nonsense"))
-    engine = open_engine(ingest.database, read_only=True)
-    with engine.connect() as connection:
+    with read_transaction(ingest.database) as connection:
         assert connection.scalar(select(func.count()).select_from(tables.rejected)) == MAX_REJECTED
-    engine.dispose()
     assert ingest.status().rejected == MAX_REJECTED + 51
 
 

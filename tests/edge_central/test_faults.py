@@ -29,12 +29,6 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def gateways(broker: Mosquitto) -> Iterator[FakeGateways]:
-    with FakeGateways(broker) as talking:
-        yield talking
-
-
-@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A separate file system of 2 MB."""
     with mounted.small_disk(tmp_path / "disk", 2048) as folder:

@@ -22,7 +22,7 @@ from edge_central.retention.holds import RetentionHold, place_hold, release_hold
 from edge_central.retention.sweep import MAX_ROWS, RetentionSweep
 from edge_central.settings import Database, Retention
 from edge_central.store import tables
-from edge_central.store.database import DatabaseUnavailable, open_engine
+from edge_central.store.database import DatabaseUnavailable, read_transaction
 from edge_central.store.media_folder import MediaFolder
 from edge_central.store.scope import Scope
 from tests.edge_central.ingest_harness import NOW_MS, IngestHarness
@@ -544,9 +544,7 @@ def test_expired_rows_are_found_by_the_index(archive: Archive) -> None:
     """Retention must not read all stored events every day."""
     where = "kind='object' AND severity=9 AND received_ms<5"
     query = f"SELECT cursor FROM event WHERE {where} ORDER BY received_ms, cursor"
-    engine = open_engine(archive.ingest.database, read_only=True)
-    with engine.connect() as connection:
+    with read_transaction(archive.ingest.database) as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
-    engine.dispose()
     assert len(plan) == 1
     assert "event_by_kind" in plan[0][3]

@@ -25,18 +25,6 @@ from tests.testbed.mosquitto import Mosquitto, wait_until
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path, persistent=True) as started:
-        yield started
-
-
-@pytest.fixture
-def gateways(broker: Mosquitto) -> Iterator[FakeGateways]:
-    with FakeGateways(broker) as talking:
-        yield talking
-
-
-@pytest.fixture
 def centre(broker: Mosquitto, gateways: FakeGateways, tmp_path: Path) -> Iterator[Centre]:
     with Centre(tmp_path / "centre", broker.port) as started:
         gateways.wait_state("online")

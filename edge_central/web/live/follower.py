@@ -1,14 +1,22 @@
-"""The thread that polls the database and publishes changes to all listeners."""
+"""The thread that polls the database and publishes changes to all listeners.
+
+It reads new events by cursor, and compares all rows of small tables with those of the last poll.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+import msgspec
+from sqlalchemy import Connection, Row, select
 
 from edge_agent.core.clock import wall_ms
 from edge_agent.core.worker import SupervisedThread
+from edge_central.console.documents import parse_event
+from edge_central.console.events import EVENT_COLUMNS
 from edge_central.store import tables
 from edge_central.store.database import (
     DatabaseConnections,
@@ -16,19 +24,13 @@ from edge_central.store.database import (
     DatabaseUnavailable,
     newest_cursor,
 )
+from edge_central.store.presence_reports import read_outages
 from edge_central.trusted_time.clock import FollowedClock
 from edge_central.trusted_time.clock_store import read_clock_record
 from edge_central.web.auth import accounts
 from edge_central.web.auth.access_log import delete_old_accesses
 from edge_central.web.auth.sessions import LoginSessions
 from edge_central.web.live.hub import STALE, LiveHub, LiveMessage
-from edge_central.web.live.watched_tables import (
-    EVENT_COLUMNS,
-    WATCHED_TABLES,
-    WatchedRow,
-    WatchedTable,
-    event_message,
-)
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,90 @@ SEEN_EVERY_S = 60.0
 CLEAN_EVERY_S = 3_600.0
 MOST_EVENTS = 1_000
 """Events of one poll; with more of them, all listeners get ``stale`` and load their page again."""
+NEWEST = 100
+"""Rows of tables that grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRow:
+    ward: str
+    document: dict[str, Any]
+
+
+WatchedRows = Mapping[object, WatchedRow]
+
+
+def changes(kind: str, before: WatchedRows, now: WatchedRows) -> list[LiveMessage]:
+    """New and changed rows; a removed row in its last form, with ``gone``."""
+    new = [row for key, row in now.items() if before.get(key) != row]
+    gone = [
+        WatchedRow(row.ward, row.document | {"gone": True})
+        for key, row in before.items()
+        if key not in now or now[key].ward != row.ward
+    ]
+    return [LiveMessage(kind, each.ward, msgspec.json.encode(each.document)) for each in (*gone, *new)]
+
+
+def _presence(connection: Connection) -> WatchedRows:
+    columns = tables.presence.c
+    rows = connection.execute(
+        select(columns.gateway, columns.ward, columns.standing, columns.why, columns.since_ms)
+    )
+    return {row.gateway: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+
+
+def _outages(connection: Connection) -> WatchedRows:
+    return {each.ward: WatchedRow(each.ward, asdict(each)) for each in read_outages(connection)}
+
+
+def _alerts(connection: Connection) -> WatchedRows:
+    """Open alerts."""
+    columns = tables.alert.c
+    wanted = (
+        *(columns.id, columns.ward, columns.gateway, columns.camera, columns.rule, columns.severity),
+        *(columns.text, columns.since_ms, columns.opened_ms, columns.folded),
+    )
+    rows = connection.execute(select(*wanted).where(columns.cleared_ms.is_(None)))
+    return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+
+
+def _handled(connection: Connection) -> WatchedRows:
+    """The newest acknowledgements: one acknowledgement silences the bell in all browsers."""
+    columns = tables.handling.c
+    seen = select(tables.handling).where(columns.acknowledged_ms.is_not(None))
+    rows = connection.execute(seen.order_by(columns.acknowledged_ms.desc()).limit(NEWEST))
+    return {row.subject: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+
+
+def _requests(connection: Connection) -> WatchedRows:
+    """Requests to gateways, with their status."""
+    columns = tables.request.c
+    wanted = (columns.id, columns.ward, columns.gateway, columns.about, columns.status)
+    rows = connection.execute(select(*wanted).order_by(columns.asked_ms.desc()).limit(NEWEST))
+    return {row.id: WatchedRow(row.ward, dict(row._mapping)) for row in rows}
+
+
+WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
+    "presence": _presence,
+    "outage": _outages,
+    "alert": _alerts,
+    "handling": _handled,
+    "request": _requests,
+}
+"""Small tables by the kind of their messages: a few hundred rows at most, or one for each gateway."""
+
+
+def event_message(row: Row[Any]) -> LiveMessage:
+    """The fields of an event that a list shows."""
+    document = dict(row._mapping)
+    data = parse_event(document.pop("payload")).data
+    document |= {
+        "label": data.label,
+        "zone": data.zone,
+        "rule_id": data.rule_id,
+        "media_id": data.snapshot.media_id if data.snapshot is not None else None,
+    }
+    return LiveMessage("event", row.ward, msgspec.json.encode(document))
 
 
 class DatabaseFollower:
@@ -54,7 +140,6 @@ class DatabaseFollower:
         *,
         access_days: float,
         central_id: str,
-        watched: Sequence[WatchedTable] = WATCHED_TABLES,
     ) -> None:
         self.loop = SupervisedThread("live", self._run)
         self._connections = connections
@@ -63,9 +148,8 @@ class DatabaseFollower:
         self._clock = clock
         self._access_days = access_days
         self._central_id = central_id
-        self._watched = watched
         self._cursor: int | None = None
-        self._shown: dict[str, Mapping[object, WatchedRow]] = {}
+        self._shown: dict[str, WatchedRows] = {}
         self._error: str | None = None
         self._checked_mono = self._seen_mono = clock.monotonic()
         self._cleaned_mono = clock.monotonic() - CLEAN_EVERY_S
@@ -106,12 +190,11 @@ class DatabaseFollower:
         with self._connections.reading() as connection:
             self._clock.follow(read_clock_record(connection, self._central_id))
             messages = self._events(connection)
-            for watched in self._watched:
-                now = watched.read(connection)
-                before = self._shown.get(watched.kind)
-                if before is not None:
-                    messages += watched.changes(before, now)
-                self._shown[watched.kind] = now
+            for kind, read in WATCHED_TABLES.items():
+                now = read(connection)
+                if kind in self._shown:
+                    messages += changes(kind, self._shown[kind], now)
+                self._shown[kind] = now
         self._hub.publish(messages)
 
     def _events(self, connection: Connection) -> list[LiveMessage]:

@@ -24,7 +24,7 @@ from edge_central.cli.status import status_lines
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.settings import Webhook
 from edge_central.store import tables
-from edge_central.store.database import open_engine, write_transaction
+from edge_central.store.database import read_transaction, write_transaction
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
 from tests.testbed.mosquitto import Authority, Mosquitto, Subscriber, wait_until
 from tests.testbed.receiver import Receiver
@@ -37,18 +37,6 @@ QUICK = [
     {"id": "rule-muted", "clear_s": 0},
     {"id": "retained", "clear_s": 0},
 ]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path, persistent=True) as started:
-        yield started
-
-
-@pytest.fixture
-def gateways(broker: Mosquitto) -> Iterator[FakeGateways]:
-    with FakeGateways(broker) as talking:
-        yield talking
 
 
 @pytest.fixture
@@ -78,11 +66,8 @@ def alerts(gateways: Subscriber, gateway: FakeGateway, about: str) -> list[dict[
 
 
 def rows(centre: Centre) -> list[Any]:
-    engine = open_engine(centre.database, read_only=True)
-    with engine.connect() as connection:
-        found = list(connection.execute(select(tables.alert).order_by(tables.alert.c.id)))
-    engine.dispose()
-    return found
+    with read_transaction(centre.database) as connection:
+        return list(connection.execute(select(tables.alert).order_by(tables.alert.c.id)))
 
 
 FULL: dict[str, Any] = {"box": {"disk_percent": 97.0}}
@@ -220,11 +205,8 @@ def test_the_webhook_gets_each_alert_once_in_order_and_across_a_restart(
 
 
 def waiting(centre: Centre) -> int:
-    engine = open_engine(centre.database, read_only=True)
-    with engine.connect() as connection:
-        found = len(connection.execute(select(tables.notification.c.id)).all())
-    engine.dispose()
-    return found
+    with read_transaction(centre.database) as connection:
+        return len(connection.execute(select(tables.notification.c.id)).all())
 
 
 def ca_of(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
-from edge_central.store.database import open_engine
+from edge_central.store.database import open_engine, read_transaction
 from tests.edge_central.console.city import City, build
 
 
@@ -19,10 +19,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
 
 @pytest.fixture
 def reading(city: City) -> Iterator[Connection]:
-    engine = open_engine(city.database, read_only=True)
-    with engine.connect() as connection, connection.begin():
+    with read_transaction(city.database) as connection:
         yield connection
-    engine.dispose()
 
 
 @pytest.fixture
