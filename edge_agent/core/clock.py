@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +49,19 @@ def resumed_until_mono(clock: Clock, until: datetime, left_s: float) -> float:
 def rfc3339(moment: datetime) -> str:
     """UTC, milliseconds, ``Z``: the only time format on the wire."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment by both clocks: ``mono`` decides, ``ms`` (since 1970) is a label."""
+
+    mono: float
+    ms: int
+
+
+def instant_of(clock: Clock) -> Instant:
+    """The present moment."""
+    return Instant(clock.monotonic(), wall_ms(clock))
 
 
 def wall_ms(clock: Clock) -> int:

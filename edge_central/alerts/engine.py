@@ -1,6 +1,6 @@
 """Decides which alerts are open, from heartbeats, presence and counts. Pure: no clock, no broker, no table.
 
-Every decision uses monotonic seconds (``mono``); milliseconds since 1970 (``now_ms``) are only labels.
+Every decision uses monotonic seconds (``mono``); milliseconds since 1970 (``ms``) are only labels.
 
 - An alert opens when its rule's condition has held for ``for_s``, and is cleared when it was false for
   ``clear_s``.
@@ -15,17 +15,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from edge_agent.core.clock import Instant
 from edge_agent.host.board.platform import is_older
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_central import alert_rules
-from edge_central.alert_rules import (
-    CAMERA_MEASURES,
-    GATEWAY_MEASURES,
-    Measure,
-    Measurement,
-)
+from edge_central.alert_rules import CAMERA_MEASURES, GATEWAY_MEASURES, Measure, Measurement
 from edge_central.alert_settings import AlertRule, AlertSettings
 from edge_central.alerts.model import (
     Alert,
@@ -45,6 +41,7 @@ FLEET_SHARE = 0.1
 """Share of the gateways that must have a version before the others count as behind: a version on trial
 does not count."""
 
+BEGINNING = Instant(0.0, 0)
 _PRESENCE_STATES = {
     Measure.OFFLINE: PresenceState.OFFLINE,
     Measure.STOPPED: PresenceState.STOPPED,
@@ -61,8 +58,7 @@ class AlertEngine:
         settings: AlertSettings,
         alerts: Iterable[Alert] = (),
         pending: Mapping[AlertKey, int] | None = None,  # -> milliseconds since 1970
-        mono: float = 0.0,
-        now_ms: int = 0,
+        at: Instant = BEGINNING,
     ) -> None:
         self._grace_s = settings.boot_grace_s
         self._rules = {rule.id: rule for rule in settings.rules}
@@ -78,44 +74,44 @@ class AlertEngine:
         for alert in alerts:
             rule = self._rules.get(alert.key.rule)
             if rule is None:
-                over = replace(alert, cleared_ms=now_ms, cleared_text="the rule is switched off")
+                over = replace(alert, cleared_ms=at.ms, cleared_text="the rule is switched off")
                 self._unreported.append(AlertChange(AlertChangeKind.CLEARED, over))
             else:
-                condition = AlertCondition(rule, mono, alert.since_ms, alert.text, alert.value, alert)
+                condition = AlertCondition(rule, at.mono, alert.since_ms, alert.text, alert.value, alert)
                 self._conditions(alert.key)[alert.key.rule, alert.key.camera] = condition
         for key, since_ms in (pending or {}).items():
             rule = self._rules.get(key.rule)
             if rule is not None:
-                since_mono = mono - max(0.0, (now_ms - since_ms) / 1000)
+                since_mono = at.mono - max(0.0, (at.ms - since_ms) / 1000)
                 condition = AlertCondition(rule, since_mono, since_ms, "", None)
                 self._conditions(key).setdefault((key.rule, key.camera), condition)
 
     # --- input ---
 
     def record_heartbeat(
-        self, gateway: str, ward: str, health: ReceivedHealth, mono: float, now_ms: int
+        self, gateway: str, ward: str, health: ReceivedHealth, at: Instant
     ) -> Iterator[AlertChange]:
         subject = self._gateway(gateway, ward)
         if subject.ward != ward:
-            yield from subject.end_all(f"the box has moved to {ward}", now_ms)
+            yield from subject.end_all(f"the box has moved to {ward}", at.ms)
             subject.ward = ward
         back = subject.away or gateway in self._still_away.get(ward, ())
         self._still_away.get(ward, set()).discard(gateway)
         if back:
-            subject.come_back(mono, self._grace_s)
+            subject.come_back(at.mono, self._grace_s)
         for uptime_s in (health.uptime_s, health.box.uptime_s):
             if uptime_s is not None and uptime_s < self._grace_s:
-                subject.come_back(mono, self._grace_s - uptime_s)
-        subject.heard_mono = mono
+                subject.come_back(at.mono, self._grace_s - uptime_s)
+        subject.heard_mono = at.mono
         self._set_version(subject, health.version)
-        yield from self._judge_health(subject, health, mono, now_ms)
+        yield from self._judge_health(subject, health, at)
 
     def record_version(self, gateway: str, ward: str, version: str) -> None:
         """Record the version that a gateway last reported before this start."""
         self._set_version(self._gateway(gateway, ward), version)
 
     def record_view(
-        self, gateway: str, camera: str, state: str, present: bool, mono: float, now_ms: int
+        self, gateway: str, camera: str, state: str, present: bool, at: Instant
     ) -> Iterator[AlertChange]:
         """An event reports that a camera's view is tampered with, or no longer. The next heartbeat reports
         it too."""
@@ -125,10 +121,10 @@ class AlertEngine:
         measurement = alert_rules.view_tampered([state]) if present else alert_rules.VIEW_AS_BEFORE
         for rule in self._camera_rules:
             if rule.measure is Measure.TAMPER:
-                yield from subject.judge(rule, camera, measurement, mono, now_ms)
+                yield from subject.judge(rule, camera, measurement, at)
 
     def record_override(
-        self, gateway: str, camera: str, data: RuleOverrideData, mono: float, now_ms: int
+        self, gateway: str, camera: str, data: RuleOverrideData, at: Instant
     ) -> Iterator[AlertChange]:
         """An event reports that a rule is muted or disarmed or that a view is relearned, or the end of that.
         The next heartbeat reports it too, and decides."""
@@ -141,11 +137,9 @@ class AlertEngine:
             active = set() if before is None else before.active - {text}
             if data.phase == "start" and len(active) < MAX_ITEMS:
                 active |= {text}
-            yield from subject.judge_overrides(rule, camera, active, mono, now_ms)
+            yield from subject.judge_overrides(rule, camera, active, at)
 
-    def judge_counts(
-        self, measure: Measure, counts: Mapping[str, int], mono: float, now_ms: int
-    ) -> Iterator[AlertChange]:
+    def judge_counts(self, measure: Measure, counts: Mapping[str, int], at: Instant) -> Iterator[AlertChange]:
         """Judge what the centre counts for each gateway, such as missing events without an explanation."""
         for rule in self._rules_for(measure):
             for gateway, subject in self._gateways.items():
@@ -154,64 +148,64 @@ class AlertEngine:
                     continue
                 if count or (rule.id, "") in subject.conditions:
                     measurement = alert_rules.COUNTED_MEASURES[measure](count)
-                    yield from subject.judge(rule, "", measurement, mono, now_ms)
+                    yield from subject.judge(rule, "", measurement, at)
 
     def judge_centre(
-        self, ward: str, measure: Measure, problem: str | None, mono: float, now_ms: int
+        self, ward: str, measure: Measure, problem: str | None, at: Instant
     ) -> Iterator[AlertChange]:
         """Judge a problem of the centre itself, as an alert of this ward; None: no problem."""
         measurement = Measurement(float(problem is not None), problem or alert_rules.CENTRE_MEASURES[measure])
         for rule in self._rules_for(measure):
             subject = self._ward(ward)
-            yield from subject.judge(rule, "", measurement, mono, now_ms)
+            yield from subject.judge(rule, "", measurement, at)
 
-    def judge_conflicts(self, events: Mapping[str, int], mono: float, now_ms: int) -> Iterator[AlertChange]:
+    def judge_conflicts(self, events: Mapping[str, int], at: Instant) -> Iterator[AlertChange]:
         """Judge how many events of a gateway have the sequence number of another event; 0: two gateways
         alternate under one name."""
         for rule in self._rules_for(Measure.CONFLICT):
             for gateway, subject in self._gateways.items():
                 if gateway in events:
-                    yield from subject.judge(rule, "", alert_rules.conflict(events[gateway]), mono, now_ms)
+                    yield from subject.judge(rule, "", alert_rules.conflict(events[gateway]), at)
                 elif (rule.id, "") in subject.conditions:
-                    yield from subject.judge(rule, "", alert_rules.NO_CONFLICT, mono, now_ms)
+                    yield from subject.judge(rule, "", alert_rules.NO_CONFLICT, at)
 
     def judge_alarms(
-        self, gateway: str, ward: str, count: int, since_ms: int, mono: float, now_ms: int
+        self, gateway: str, ward: str, count: int, since_ms: int, at: Instant
     ) -> Iterator[AlertChange]:
         """Judge ``count`` new ringing events of a gateway, received at ``since_ms``."""
         subject = self._gateway(gateway, ward)
-        measurement = alert_rules.alarms(subject.count_alarms(count, mono))
+        measurement = alert_rules.alarms(subject.count_alarms(count, at.mono))
         for rule in self._rules_for(Measure.ALARMS):
-            yield from subject.judge(rule, "", measurement, mono, now_ms, since_ms)
+            yield from subject.judge(rule, "", measurement, at, since_ms)
 
-    def record_presence(self, report: PresenceReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
+    def record_presence(self, report: PresenceReport, at: Instant) -> Iterator[AlertChange]:
         """Judge a presence report."""
         match report:
             case GatewayReport(gateway, ward, None):
                 subject = self._gateways.pop(gateway, None)
                 if subject is not None:
                     self._set_version(subject, "")
-                    yield from subject.end_all("the box was taken away", now_ms)
+                    yield from subject.end_all("the box was taken away", at.ms)
             case GatewayReport():
-                yield from self._judge_presence(report, mono, now_ms)
+                yield from self._judge_presence(report, at)
             case OutageReport(ward, ()):
                 self._still_away.pop(ward, None)
                 self._outage_gateways.pop(ward, None)
-                yield from self._outage(report, Measurement(0.0, "most of the boxes are back"), mono, now_ms)
+                yield from self._outage(report, Measurement(0.0, "most of the boxes are back"), at)
             case OutageReport(ward, gateways, of):
                 away = self._outage_gateways.setdefault(ward, set())
                 new = set(gateways) - away
                 away |= new
                 self._still_away.setdefault(ward, set()).update(new)
                 text = problem_text("ward-outage", gateways=len(gateways), count=of)
-                yield from self._outage(report, Measurement(float(len(gateways)), text), mono, now_ms)
+                yield from self._outage(report, Measurement(float(len(gateways)), text), at)
                 for gateway in sorted(new):
                     subject = self._gateway(gateway, ward)
                     subject.go_away()
                     if self._ward(subject.ward).has_alert_of({Measure.WARD_OUTAGE}):
                         yield from subject.fold()
 
-    def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> Iterator[AlertChange]:
+    def tick(self, at: Instant, connected_mono: float | None) -> Iterator[AlertChange]:
         """Open and clear what has lasted long enough; ``connected_mono``: when the broker session began,
         None without one."""
         late, self._unreported = self._unreported, []
@@ -219,13 +213,13 @@ class AlertEngine:
         for rule in self._rules_for(Measure.ALARMS):
             for subject in self._gateways.values():
                 if (rule.id, "") in subject.conditions:
-                    measurement = alert_rules.alarms(subject.count_alarms(0, mono))
-                    yield from subject.judge(rule, "", measurement, mono, now_ms)
+                    measurement = alert_rules.alarms(subject.count_alarms(0, at.mono))
+                    yield from subject.judge(rule, "", measurement, at)
         if connected_mono is None:
             return
-        settled = mono - connected_mono >= SETTLED_S
+        settled = at.mono - connected_mono >= SETTLED_S
         for subject in self._subjects():
-            for change in subject.settle(mono, now_ms, settled, connected_mono):
+            for change in subject.settle(at, settled, connected_mono):
                 yield change
                 if (
                     change.kind is AlertChangeKind.OPENED
@@ -276,44 +270,42 @@ class AlertEngine:
         return self._gateways.setdefault(gateway, AlertSubject(ward, gateway))
 
     def _judge_health(
-        self, subject: AlertSubject, health: ReceivedHealth, mono: float, now_ms: int
+        self, subject: AlertSubject, health: ReceivedHealth, at: Instant
     ) -> Iterator[AlertChange]:
         for rule in self._gateway_rules:
-            yield from subject.judge(rule, "", GATEWAY_MEASURES[rule.measure](health), mono, now_ms)
+            yield from subject.judge(rule, "", GATEWAY_MEASURES[rule.measure](health), at)
         for rule in self._rules_for(Measure.VERSION_BEHIND):
             measurement = alert_rules.version_behind(health.version, rule.version or self._newest)
-            yield from subject.judge(rule, "", measurement, mono, now_ms)
+            yield from subject.judge(rule, "", measurement, at)
         for name, camera in health.cameras.items():
             for rule in self._camera_rules:
-                yield from subject.judge(rule, name, CAMERA_MEASURES[rule.measure](camera), mono, now_ms)
+                yield from subject.judge(rule, name, CAMERA_MEASURES[rule.measure](camera), at)
             for measure, active in alert_rules.overrides_of(health, name).items():
                 for rule in self._rules_for(measure):
-                    yield from subject.judge_overrides(rule, name, active, mono, now_ms)
+                    yield from subject.judge_overrides(rule, name, active, at)
         for rule_id, name in list(subject.conditions):
             if name and name not in health.cameras:
-                yield from subject.end((rule_id, name), "the camera is not configured any more", now_ms)
+                yield from subject.end((rule_id, name), "the camera is not configured any more", at.ms)
 
-    def _judge_presence(self, report: GatewayReport, mono: float, now_ms: int) -> Iterator[AlertChange]:
+    def _judge_presence(self, report: GatewayReport, at: Instant) -> Iterator[AlertChange]:
         subject = self._gateway(report.gateway, report.ward)
         if report.state in (PresenceState.OFFLINE, PresenceState.STOPPED):
             subject.go_away()
         elif subject.away:
-            subject.come_back(mono, self._grace_s)
+            subject.come_back(at.mono, self._grace_s)
         for measure, state in _PRESENCE_STATES.items():
             for rule in self._rules_for(measure):
                 text = problem_text(f"is-{report.state}", why=report.why)
                 measurement = Measurement(float(report.state is state), text)
-                yield from subject.judge(rule, "", measurement, mono, now_ms, report.since_ms)
+                yield from subject.judge(rule, "", measurement, at, report.since_ms)
         if subject.away and subject.has_alert_of(alert_rules.AWAY):
             yield from subject.fold()
 
-    def _outage(
-        self, report: OutageReport, measurement: Measurement, mono: float, now_ms: int
-    ) -> Iterator[AlertChange]:
+    def _outage(self, report: OutageReport, measurement: Measurement, at: Instant) -> Iterator[AlertChange]:
         subject = self._ward(report.ward)
         for rule in self._rules_for(Measure.WARD_OUTAGE):
             before = subject.conditions.get((rule.id, ""))
-            yield from subject.judge(rule, "", measurement, mono, now_ms, report.since_ms)
+            yield from subject.judge(rule, "", measurement, at, report.since_ms)
             if before is not None and before.alert is not None and measurement.value:
                 text = alert_rules.plain(measurement.text)
                 if text != before.alert.text:

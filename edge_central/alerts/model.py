@@ -7,16 +7,9 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from edge_agent.core.clock import Instant
 from edge_agent.core.model import Severity
-from edge_central.alert_rules import (
-    CENTRE_MEASURES,
-    GRACED,
-    PRESENCE,
-    Measure,
-    Measurement,
-    overrides,
-    plain,
-)
+from edge_central.alert_rules import CENTRE_MEASURES, GRACED, PRESENCE, Measure, Measurement, overrides, plain
 from edge_central.alert_settings import AlertRule
 from edge_central.store.ringing import FLOOD_WINDOW_S
 from edge_central.trusted_time.clock import Correction
@@ -107,8 +100,7 @@ class AlertSubject:
         rule: AlertRule,
         camera: str,
         measurement: Measurement,
-        mono: float,
-        now_ms: int,
+        at: Instant,
         since_ms: int | None = None,
     ) -> Iterator[AlertChange]:
         """Apply a new measurement; ``since_ms``: since when the condition holds, if known."""
@@ -122,23 +114,23 @@ class AlertSubject:
                 del self.conditions[condition_key]
                 return
             if condition.false_mono is None:
-                condition.false_mono, condition.clear_text = mono, plain(measurement.text)
+                condition.false_mono, condition.clear_text = at.mono, plain(measurement.text)
         elif condition is None:
             text = plain(rule.text_for(measurement))
             condition = self.conditions[condition_key] = AlertCondition(
-                rule, mono, since_ms or now_ms, text, measurement.value
+                rule, at.mono, since_ms or at.ms, text, measurement.value
             )
         elif condition.alert is None:
             condition.text, condition.value = plain(rule.text_for(measurement)), measurement.value
         else:
             condition.false_mono = None
             # An alert stays folded while its camera may still be starting.
-            if rule.measure not in GRACED or mono >= self.grace_until_mono:
+            if rule.measure not in GRACED or at.mono >= self.grace_until_mono:
                 yield from _changed(condition, folded=False)
-        yield from self._settle(condition_key, condition, mono, now_ms)
+        yield from self._settle(condition_key, condition, at)
 
     def judge_overrides(
-        self, rule: AlertRule, camera: str, active: set[str], mono: float, now_ms: int
+        self, rule: AlertRule, camera: str, active: set[str], at: Instant
     ) -> Iterator[AlertChange]:
         """Apply the active overrides of a camera. Another override during an open alert opens a new alert."""
         condition_key = (rule.id, camera)
@@ -152,20 +144,20 @@ class AlertSubject:
             condition_key, ActiveOverrides(reported=set(active) if is_open else set())
         )
         if is_open and active - known_overrides.reported:
-            yield from self.end(condition_key, "another one follows", now_ms)
+            yield from self.end(condition_key, "another one follows", at.ms)
             is_open = False
         known_overrides.active, known_overrides.reported = (
             set(active),
             known_overrides.reported | active if is_open else set(active),
         )
-        yield from self.judge(rule, camera, overrides(active), mono, now_ms)
+        yield from self.judge(rule, camera, overrides(active), at)
 
-    def settle(self, mono: float, now_ms: int, settled: bool, connected_mono: float) -> Iterator[AlertChange]:
+    def settle(self, at: Instant, settled: bool, connected_mono: float) -> Iterator[AlertChange]:
         """Open or clear what has lasted long enough, for gateways heard of since the centre's own connect."""
         heard = self.heard_mono is not None and self.heard_mono >= connected_mono
         for condition_key, condition in list(self.conditions.items()):
             if settled if condition.rule.measure in WARD_OR_PRESENCE else heard and not self.away:
-                yield from self._settle(condition_key, condition, mono, now_ms)
+                yield from self._settle(condition_key, condition, at)
 
     def go_away(self) -> None:
         """The gateway is away: drop conditions without an alert, because their state is unknown now."""
@@ -216,19 +208,19 @@ class AlertSubject:
             yield from self.end(condition_key, why, now_ms)
 
     def _settle(
-        self, condition_key: tuple[str, str], condition: AlertCondition, mono: float, now_ms: int
+        self, condition_key: tuple[str, str], condition: AlertCondition, at: Instant
     ) -> Iterator[AlertChange]:
         rule = condition.rule
         if condition.alert is None:
-            graced = rule.measure in GRACED and mono < self.grace_until_mono
-            if mono - condition.since_mono >= rule.for_s and not graced:
+            graced = rule.measure in GRACED and at.mono < self.grace_until_mono
+            if at.mono - condition.since_mono >= rule.for_s and not graced:
                 key = AlertKey(self.ward, self.gateway, *condition_key)
                 condition.alert = Alert(
-                    key, rule.severity, condition.text, condition.value, condition.since_ms, now_ms
+                    key, rule.severity, condition.text, condition.value, condition.since_ms, at.ms
                 )
                 yield AlertChange(AlertChangeKind.OPENED, condition.alert)
-        elif condition.false_mono is not None and mono - condition.false_mono >= rule.clear_s:
-            yield from self.end(condition_key, condition.clear_text, now_ms)
+        elif condition.false_mono is not None and at.mono - condition.false_mono >= rule.clear_s:
+            yield from self.end(condition_key, condition.clear_text, at.ms)
 
 
 def _changed(condition: AlertCondition, *, folded: bool) -> Iterator[AlertChange]:

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from edge_agent import wire
-from edge_agent.core.clock import Clock, wall_ms
+from edge_agent.core.clock import Clock, Instant, instant_of, wall_ms
 from edge_agent.core.facts import TAMPER
 from edge_agent.core.model import Severity
 from edge_agent.mqtt.session.client import MqttMessage
@@ -97,8 +97,8 @@ class AlertService:
     def restore(self, stored_alerts: StoredAlerts, reports: Iterable[PresenceReport]) -> None:
         """Start from the stored alerts and presence reports."""
         self.restored = True
-        mono, now_ms = self._clock.monotonic(), wall_ms(self._clock)
-        self._engine = AlertEngine(self._settings, stored_alerts.alerts, stored_alerts.pending, mono, now_ms)
+        at = instant_of(self._clock)
+        self._engine = AlertEngine(self._settings, stored_alerts.alerts, stored_alerts.pending, at)
         self._pending = dict(stored_alerts.pending)
         self._conflicts = dict(stored_alerts.conflicts)
         self._cleared = dict.fromkeys(stored_alerts.cleared[-MAX_CLEARED:])
@@ -109,7 +109,7 @@ class AlertService:
                 continue
             self._engine.record_version(gateway, ward, version)
         for report in reports:
-            self._changes += self._engine.record_presence(report, mono, now_ms)
+            self._changes += self._engine.record_presence(report, at)
         if self._webhook is not None:
             self._webhook.submit(stored_alerts.notifications)
 
@@ -118,35 +118,33 @@ class AlertService:
         if session != self._heard_session:  # in a new session the broker sends its retained messages again
             self._heard_session = session
             self._retained.clear()
-        mono, now_ms = self._clock.monotonic(), wall_ms(self._clock)
+        at = instant_of(self._clock)
         for status in result.status_messages:
             if isinstance(status, HeartbeatMessage):
-                self._changes += self._engine.record_heartbeat(
-                    status.gateway, status.ward, status.health, mono, now_ms
-                )
+                self._changes += self._engine.record_heartbeat(status.gateway, status.ward, status.health, at)
         for (gateway, ward), count in result.alarms.items():
-            self._changes += self._engine.judge_alarms(gateway, ward, count, result.received_ms, mono, now_ms)
+            self._changes += self._engine.judge_alarms(gateway, ward, count, result.received_ms, at)
         for gateway, topics in result.retained.items():
             retained = self._retained.setdefault(gateway, set())
             retained.difference_update(topic for topic, is_there in topics.items() if not is_there)
             new = [topic for topic, is_there in topics.items() if is_there and topic not in retained]
             retained.update(new[: MAX_RETAINED - len(retained)])
         for event in result.views:
-            self._view(event, mono, now_ms)
+            self._view(event, at)
         for event in result.overrides:
-            self._override(event, mono, now_ms)
+            self._override(event, at)
         for gateway, events in result.conflicts.items():
-            before = self._conflicts.get(gateway, SequenceConflict(0, now_ms))
-            self._conflicts[gateway] = SequenceConflict(before.events + events, now_ms)
+            before = self._conflicts.get(gateway, SequenceConflict(0, at.ms))
+            self._conflicts[gateway] = SequenceConflict(before.events + events, at.ms)
         if result.conflicts:
-            self._judge_conflicts(mono, now_ms)
+            self._judge_conflicts(at)
 
-    def _judge_conflicts(self, mono: float, now_ms: int) -> None:
+    def _judge_conflicts(self, at: Instant) -> None:
         for gateway, conflict in list(self._conflicts.items()):
-            if now_ms - conflict.last_ms >= CONFLICT_MS:
+            if at.ms - conflict.last_ms >= CONFLICT_MS:
                 del self._conflicts[gateway]
         events = {gateway: conflict.events for gateway, conflict in self._conflicts.items()}
-        self._changes += self._engine.judge_conflicts(events, mono, now_ms)
+        self._changes += self._engine.judge_conflicts(events, at)
 
     def apply_correction(self, correction: Correction) -> None:
         """The stored times were corrected: correct the open alerts too, and publish them again."""
@@ -162,31 +160,30 @@ class AlertService:
 
     def check_gaps(self, fleet: FleetState) -> None:
         """Judge gaps that should have closed by now, and sequence conflicts of the last day."""
-        now_ms, counts = wall_ms(self._clock), dict[str, int]()
+        at, counts = instant_of(self._clock), dict[str, int]()
         for stream in fleet.streams.values():
             for gap in stream.gaps:
-                if gap.why is GapReason.MISSING and GAP_PATIENCE_MS <= now_ms - gap.found_ms < MISSING_FOR_MS:
+                if gap.why is GapReason.MISSING and GAP_PATIENCE_MS <= at.ms - gap.found_ms < MISSING_FOR_MS:
                     counts[stream.gateway] = counts.get(stream.gateway, 0) + len(gap)
-        mono = self._clock.monotonic()
-        self._changes += self._engine.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms)
-        self._judge_conflicts(mono, now_ms)
+        self._changes += self._engine.judge_counts(Measure.MISSING_EVENTS, counts, at)
+        self._judge_conflicts(at)
 
     def judge_centre(self, measure: Measure, problem: str | None) -> None:
         """Judge a problem of the centre itself; None: no problem."""
         if self._wards:
-            ward, mono = self._wards[0], self._clock.monotonic()
-            self._changes += self._engine.judge_centre(ward, measure, problem, mono, wall_ms(self._clock))
+            at = instant_of(self._clock)
+            self._changes += self._engine.judge_centre(self._wards[0], measure, problem, at)
 
     def tick(self, reports: Iterable[PresenceReport], connected_mono: float | None) -> None:
         """Judge what depends on time; ``reports``: the newest presence reports."""
-        mono, now_ms = self._clock.monotonic(), wall_ms(self._clock)
+        at = instant_of(self._clock)
         for report in reports:
-            self._changes += self._engine.record_presence(report, mono, now_ms)
+            self._changes += self._engine.record_presence(report, at)
         retained = {gateway: len(topics) for gateway, topics in self._retained.items()}
-        self._changes += self._engine.judge_counts(Measure.RETAINED_MESSAGES, retained, mono, now_ms)
-        self._changes += self._engine.tick(mono, now_ms, connected_mono)
-        if mono - self._pending_mono >= PENDING_EVERY_S:
-            self._pending_mono = mono
+        self._changes += self._engine.judge_counts(Measure.RETAINED_MESSAGES, retained, at)
+        self._changes += self._engine.tick(at, connected_mono)
+        if at.mono - self._pending_mono >= PENDING_EVERY_S:
+            self._pending_mono = at.mono
             pending = self._engine.pending(PENDING_FROM_S)
             self._new_pending = pending if pending != self._pending else None
         if self._webhook is not None:
@@ -240,20 +237,18 @@ class AlertService:
         for alert in self._engine.open_alerts():
             publish(notifications.retained_message(alert, self._topics))
 
-    def _view(self, event: EventMessage, mono: float, now_ms: int) -> None:
-        view = _read_fresh(event, _View, now_ms)
+    def _view(self, event: EventMessage, at: Instant) -> None:
+        view = _read_fresh(event, _View, at.ms)
         if view is not None and view.data.state in TAMPER and view.data.phase in ("start", "end"):
             present = view.data.phase == "start"
             self._changes += self._engine.record_view(
-                event.gateway, event.camera, view.data.state, present, mono, now_ms
+                event.gateway, event.camera, view.data.state, present, at
             )
 
-    def _override(self, event: EventMessage, mono: float, now_ms: int) -> None:
-        override = _read_fresh(event, _Override, now_ms)
+    def _override(self, event: EventMessage, at: Instant) -> None:
+        override = _read_fresh(event, _Override, at.ms)
         if override is not None:
-            self._changes += self._engine.record_override(
-                event.gateway, event.camera, override.data, mono, now_ms
-            )
+            self._changes += self._engine.record_override(event.gateway, event.camera, override.data, at)
 
     def _track_cleared(self, change: AlertChange) -> None:
         key = change.alert.key

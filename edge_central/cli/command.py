@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,7 +15,6 @@ from edge_agent.core.command_line.parser import CommandParser, Commands, add_com
 from edge_agent.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge_agent.host.system.logs import Masker
     from edge_central.settings import CentralSettings
 
 
@@ -268,17 +268,10 @@ def run_central(args: argparse.Namespace, stdout: TextIO) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from edge_agent.host.system.process import stop_on_signals
-
-    stop = stop_on_signals()  # before the slow imports, so that a stop during the start is a clean one too
-    from edge_agent.host.system import logs
-    from edge_central.config import load
+    stop, settings = _prepare(args)
     from edge_central.console_process import ConsoleProcess
     from edge_central.service import CentralService
 
-    masker = logs.setup_logging(args.log_format, args.log_level)
-    settings = load(args.config)
-    _mask(masker, settings)
     console = None
     if settings.console is not None:
         command = [sys.executable, "-m", "edge_agent", "central", "console", "--with-parent"]
@@ -288,24 +281,27 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _console(args: argparse.Namespace) -> int:
-    from edge_agent.host.system.process import stop_on_signals
-
-    stop = stop_on_signals()
-    from edge_agent.host.system import logs
-    from edge_central.config import load
+    stop, settings = _prepare(args)
     from edge_central.web.service import ConsoleServer, lower_priority, stop_with_parent
 
-    masker = logs.setup_logging(args.log_format, args.log_level)
-    settings = load(args.config)
-    _mask(masker, settings)
     if args.with_parent:
         stop_with_parent(stop)
         lower_priority()
     return ConsoleServer(settings, stop).run()
 
 
-def _mask(masker: Masker, settings: CentralSettings) -> None:
+def _prepare(args: argparse.Namespace) -> tuple[threading.Event, CentralSettings]:
+    """Handle the stop signals, set up the log, and load the configuration, whose passwords the log masks."""
+    from edge_agent.host.system.process import stop_on_signals
+
+    stop = stop_on_signals()  # before the slow imports, so that a stop during the start is a clean one too
+    from edge_agent.host.system import logs
+    from edge_central.config import load
+
+    masker = logs.setup_logging(args.log_format, args.log_level)
+    settings = load(args.config)
     if settings.database.password is not None:
         masker.register(settings.database.password)
     if settings.mqtt.credentials is not None:
         masker.register(settings.mqtt.credentials.password)
+    return stop, settings

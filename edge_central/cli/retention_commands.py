@@ -37,11 +37,7 @@ class InvalidHold(Exception):
 
 
 def run_holds(
-    args: argparse.Namespace,
-    database: Database,
-    stdout: TextIO,
-    stderr: TextIO,
-    central_id: str = DEFAULT_ID,
+    args: argparse.Namespace, database: Database, stdout: TextIO, stderr: TextIO, central_id: str = DEFAULT_ID
 ) -> int:
     """Run hold, holds or release. Return 0; 1 when nothing matches; 2 for wrong usage. Raises
     CentralError."""

@@ -16,7 +16,14 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from edge_agent.wire.received.bounds import bounded_time, with_problem
-from edge_central.console import documents
+from edge_central.console.documents import (
+    BirthFields,
+    CameraFields,
+    HeartbeatFields,
+    milliseconds,
+    parse_birth,
+    parse_heartbeat,
+)
 from edge_central.console.site_names import CameraNames, Names
 from edge_central.sentences import problem_text
 from edge_central.store import tables
@@ -88,24 +95,6 @@ class CameraOverview:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteMetrics:
-    """Metrics from the newest heartbeat; None if missing."""
-
-    temperature_c: float | None = None
-    disk_percent: float | None = None
-    memory_percent: float | None = None
-    cpu_percent: float | None = None
-    clock_synced: bool | None = None
-    undervoltage: bool | None = None
-    outbox_depth: int = 0
-    outbox_oldest_s: float = 0.0
-    version: str = ""
-    board: str = ""
-    model: str = ""  # the detection model, with the first digits of its sha256
-    notes: tuple[str, ...] = ()  # problems reported by the gateway, one per line
-
-
-@dataclass(frozen=True, slots=True)
 class SiteOverview:
     id: str
     ward: str
@@ -117,9 +106,19 @@ class SiteOverview:
     why: str
     heard_ms: int | None  # its newest message of any kind
     heartbeat_ms: int | None
-    box: SiteMetrics
+    health: HeartbeatFields  # its newest heartbeat
+    birth: BirthFields
     cameras: tuple[CameraOverview, ...]
     level: AttentionLevel
+
+    @property
+    def version(self) -> str:
+        return self.health.version or self.birth.version
+
+    @property
+    def model(self) -> str:
+        """The detection model, with the first digits of its sha256."""
+        return f"{self.birth.detector.name} {(self.birth.detector.model_sha256 or '')[:6]}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,22 +204,22 @@ def _site_or_placeholder(row: Any, names: Names, cut: OutageReport | None, now_m
     known = names.site(row.id)
     return SiteOverview(
         row.id, row.ward, known.name or row.id, known.latitude, known.longitude, SiteState.UNSTABLE, None,
-        UNREADABLE, row.last_ms, row.heartbeat_ms, SiteMetrics(), (), AttentionLevel.CHECK,
+        UNREADABLE, row.last_ms, row.heartbeat_ms, HeartbeatFields(), BirthFields(), (), AttentionLevel.CHECK,
     )  # fmt: skip
 
 
 def _site(row: Any, names: Names, cut: OutageReport | None, now_ms: int) -> SiteOverview:
-    heartbeat, birth = documents.parse_heartbeat(row.heartbeat), documents.parse_birth(row.birth)
+    heartbeat, birth = parse_heartbeat(row.heartbeat), parse_birth(row.birth)
     known = names.site(row.id)
     state, since_ms, why = _site_state(row, heartbeat, cut, now_ms)
     location = birth.location
     cameras = _cameras(row.id, names, birth, heartbeat, state)
-    box = _box(heartbeat, birth)
     return SiteOverview(
         row.id, row.ward, known.name or birth.name or row.id,
         location.latitude if known.latitude is None and location is not None else known.latitude,
         location.longitude if known.longitude is None and location is not None else known.longitude,
-        state, since_ms, why, row.last_ms, row.heartbeat_ms, box, cameras, _level(state, box, cameras),
+        state, since_ms, why, row.last_ms, row.heartbeat_ms,
+        heartbeat, birth, cameras, _level(state, heartbeat, cameras),
     )  # fmt: skip
 
 
@@ -232,12 +231,12 @@ def _unheard_site(gateway: str, names: Names) -> SiteOverview:
     )
     return SiteOverview(
         gateway, known.ward, known.name or gateway, known.latitude, known.longitude,
-        SiteState.NEVER, None, "", None, None, SiteMetrics(), cameras, AttentionLevel.AWAY,
+        SiteState.NEVER, None, "", None, None, HeartbeatFields(), BirthFields(), cameras, AttentionLevel.AWAY,
     )  # fmt: skip
 
 
 def _site_state(
-    row: Any, heartbeat: documents.HeartbeatFields, cut: OutageReport | None, now_ms: int
+    row: Any, heartbeat: HeartbeatFields, cut: OutageReport | None, now_ms: int
 ) -> tuple[SiteState, int | None, str]:
     """The site's state, since when, and why: its published presence, except during an outage of its ward
     or a boot."""
@@ -257,11 +256,7 @@ def _site_state(
 
 
 def _cameras(
-    gateway: str,
-    names: Names,
-    birth: documents.BirthFields,
-    heartbeat: documents.HeartbeatFields,
-    state: SiteState,
+    gateway: str, names: Names, birth: BirthFields, heartbeat: HeartbeatFields, state: SiteState
 ) -> tuple[CameraOverview, ...]:
     ids = {*heartbeat.cameras} or {camera.id for camera in birth.cameras} or names.site(gateway).cameras
     return tuple(
@@ -271,20 +266,20 @@ def _cameras(
 
 
 def _camera(
-    gateway: str, id: str, named: CameraNames, heartbeat: documents.CameraFields | None, state: SiteState
+    gateway: str, id: str, named: CameraNames, heartbeat: CameraFields | None, state: SiteState
 ) -> CameraOverview:
     if heartbeat is None or state not in PRESENT:
         return CameraOverview(gateway, id, named.name, named.channel, CameraVisibility.AWAY, None, None)
     visibility = _visibility(heartbeat, state is SiteState.BOOTING)
     return CameraOverview(
         *(gateway, id, named.name, named.channel, visibility, heartbeat.cause),
-        documents.milliseconds(heartbeat.since),
+        milliseconds(heartbeat.since),
         tuple(heartbeat.view),
         *(heartbeat.codec, heartbeat.width, heartbeat.height, heartbeat.packet_fps),
     )
 
 
-def _visibility(heartbeat: documents.CameraFields, booting: bool) -> CameraVisibility:
+def _visibility(heartbeat: CameraFields, booting: bool) -> CameraVisibility:
     if heartbeat.state == "starting" or (booting and heartbeat.state != "online"):
         return CameraVisibility.STARTING
     if heartbeat.state == "offline":
@@ -294,18 +289,7 @@ def _visibility(heartbeat: documents.CameraFields, booting: bool) -> CameraVisib
     return CameraVisibility.ONLINE if heartbeat.state == "online" else CameraVisibility.DEGRADED
 
 
-def _box(heartbeat: documents.HeartbeatFields, birth: documents.BirthFields) -> SiteMetrics:
-    box, detector = heartbeat.box, birth.detector
-    return SiteMetrics(
-        *(box.temperature_c, box.disk_percent, box.memory_percent, box.cpu_percent),
-        *(heartbeat.clock.synced, box.undervoltage, heartbeat.outbox.depth, heartbeat.outbox.oldest_s),
-        *(heartbeat.version or birth.version, birth.board or birth.profile),
-        f"{detector.name} {(detector.model_sha256 or '')[:6]}".strip(),
-        tuple(heartbeat.degraded),
-    )
-
-
-def _level(state: SiteState, box: SiteMetrics, cameras: Iterable[CameraOverview]) -> AttentionLevel:
+def _level(state: SiteState, health: HeartbeatFields, cameras: Iterable[CameraOverview]) -> AttentionLevel:
     if state in (SiteState.CUT, SiteState.STOPPED, SiteState.NEVER, SiteState.BOOTING):
         return AttentionLevel.AWAY
     visibilities = {camera.visibility for camera in cameras}
@@ -314,11 +298,11 @@ def _level(state: SiteState, box: SiteMetrics, cameras: Iterable[CameraOverview]
     needs_check = (
         state is SiteState.UNSTABLE,
         CameraVisibility.DEGRADED in visibilities,
-        (box.temperature_c or 0.0) >= HOT_C,
-        (box.disk_percent or 0.0) >= FULL_PERCENT,
-        box.outbox_oldest_s >= LATE_S,
-        box.clock_synced is False,
-        box.undervoltage is True,
+        (health.box.temperature_c or 0.0) >= HOT_C,
+        (health.box.disk_percent or 0.0) >= FULL_PERCENT,
+        health.outbox.oldest_s >= LATE_S,
+        health.clock.synced is False,
+        health.box.undervoltage is True,
     )
     return AttentionLevel.CHECK if any(needs_check) else AttentionLevel.NORMAL
 

@@ -153,12 +153,12 @@ class FleetSheet:
 
 
 def _stamp(*paths: Path | None) -> Stamp:
-    return tuple(_of(path) for path in paths if path is not None)
-
-
-def _of(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+    """A value that changes with the files; zeros for a missing one."""
+    stamps = []
+    for path in paths:
+        try:
+            found = None if path is None else path.stat()
+        except OSError:
+            found = None
+        stamps.append((0, 0) if found is None else (found.st_mtime_ns, found.st_size))
+    return tuple(stamps)

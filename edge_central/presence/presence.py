@@ -1,7 +1,7 @@
 """Decides which gateways are there, and reports each change once. Pure: no clock, no broker.
 
 A gateway is offline by its last will, or when three heartbeats are missing. Every decision uses monotonic
-seconds (``mono``); milliseconds since 1970 (``now_ms``) are only labels.
+seconds (``mono``); milliseconds since 1970 (``ms``) are only labels.
 
 - A will or stop of an older session arrives late and is ignored.
 - Short absences are not reported: offline is reported after ``hold_s``, if it lasts.
@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from edge_agent.core.clock import Instant
 from edge_central.sentences import problem_text
 from edge_central.store.presence_reports import (
     USUAL_INTERVAL_S,
@@ -101,32 +102,30 @@ class PresenceTracker:
                 record.state, record.why = PresenceState.OFFLINE, problem_text("went-with-ward")
 
     def record_heartbeat(
-        self, gateway: str, ward: str, session: str, every_s: float | None, mono: float, now_ms: int
+        self, gateway: str, ward: str, session: str, every_s: float | None, at: Instant
     ) -> None:
         """Record a heartbeat; ``every_s``: its current interval, if the gateway reports it."""
-        record = self._gateway(gateway, ward, mono, now_ms)
+        record = self._gateway(gateway, ward, at)
         if record.ended == session and record.state is not PresenceState.ONLINE:
             return  # sent before the session ended, and overtaken by its will
-        self._learn_interval(record, every_s, mono)
-        record.heard_mono, record.ward = mono, ward
+        self._learn_interval(record, every_s, at.mono)
+        record.heard_mono, record.ward = at.mono, ward
         if record.doubted == session:
             record.heartbeat_session = session
         record.doubted = session
-        self._change_state(record, PresenceState.ONLINE, problem_text("heard"), mono, now_ms)
+        self._change_state(record, PresenceState.ONLINE, problem_text("heard"), at)
 
-    def record_state(
-        self, gateway: str, ward: str, state: str, session: str, why: str, mono: float, now_ms: int
-    ) -> None:
+    def record_state(self, gateway: str, ward: str, state: str, session: str, why: str, at: Instant) -> None:
         """Record a state message: online, stopped or offline."""
-        record = self._gateway(gateway, ward, mono, now_ms)
+        record = self._gateway(gateway, ward, at)
         if state == PresenceState.ONLINE:
             record.session, record.heartbeat_session, record.doubted, record.ended = session, None, None, None
-            record.heard_mono, record.ward = mono, ward
+            record.heard_mono, record.ward = at.mono, ward
             record.distances_s.clear()
-            self._change_state(record, PresenceState.ONLINE, why, mono, now_ms)
+            self._change_state(record, PresenceState.ONLINE, why, at)
         elif record.session is None or session in (record.session, record.heartbeat_session):
             record.ended = session
-            self._change_state(record, PresenceState(state), why, mono, now_ms)
+            self._change_state(record, PresenceState(state), why, at)
 
     def remove(self, gateway: str, ward: str, now_ms: int) -> None:
         """The gateway's retained messages were cleared: remove it. A message for another ward only means a
@@ -136,20 +135,20 @@ class PresenceTracker:
             del self._gateways[gateway]
             self._gone.append(GatewayReport(gateway, ward, None, "taken away", now_ms))
 
-    def tick(self, mono: float, now_ms: int, connected_mono: float | None) -> list[PresenceReport]:
+    def tick(self, at: Instant, connected_mono: float | None) -> list[PresenceReport]:
         """Return the reports that are due. ``connected_mono``: when the centre's broker session began,
         None without one."""
         reports: list[PresenceReport] = [*self._gone]
         self._gone.clear()
         if connected_mono is None:
             return reports
-        settled = mono - connected_mono >= self._thresholds.grace_s
+        settled = at.mono - connected_mono >= self._thresholds.grace_s
         for record in self._gateways.values():
-            self._judge_silence(record, mono, now_ms, connected_mono)
+            self._judge_silence(record, at, connected_mono)
         if settled:
-            reports += self._judge_wards(mono, now_ms)
+            reports += self._judge_wards(at)
         for record in self._gateways.values():
-            report = self._settle(record, mono, settled)
+            report = self._settle(record, at.mono, settled)
             if report is not None:
                 reports.append(report)
         return reports
@@ -182,22 +181,20 @@ class PresenceTracker:
         record.interval_s = report.interval_s
         self._gateways[report.gateway] = record
 
-    def _gateway(self, gateway: str, ward: str, mono: float, now_ms: int) -> _GatewayPresence:
+    def _gateway(self, gateway: str, ward: str, at: Instant) -> _GatewayPresence:
         record = self._gateways.get(gateway)
         if record is None:
-            record = self._gateways[gateway] = _GatewayPresence(gateway, ward, None, "", mono, now_ms)
+            record = self._gateways[gateway] = _GatewayPresence(gateway, ward, None, "", at.mono, at.ms)
         return record
 
-    def _change_state(
-        self, record: _GatewayPresence, state: PresenceState, why: str, mono: float, now_ms: int
-    ) -> None:
+    def _change_state(self, record: _GatewayPresence, state: PresenceState, why: str, at: Instant) -> None:
         if record.state is state:
             return
         if state is PresenceState.OFFLINE:
-            record.falls_mono.append(mono)
+            record.falls_mono.append(at.mono)
         else:
             record.outage_until_mono = 0.0
-        record.state, record.why, record.changed_mono, record.changed_ms = state, why, mono, now_ms
+        record.state, record.why, record.changed_mono, record.changed_ms = state, why, at.mono, at.ms
 
     def _learn_interval(self, record: _GatewayPresence, every_s: float | None, mono: float) -> None:
         """Learn the heartbeat interval: the shortest of three distances, so that one lost heartbeat does
@@ -209,14 +206,12 @@ class PresenceTracker:
             every_s = min(record.distances_s) if len(record.distances_s) == 3 else record.interval_s
         record.interval_s = min(thresholds.longest_s, max(thresholds.shortest_s, every_s))
 
-    def _judge_silence(
-        self, record: _GatewayPresence, mono: float, now_ms: int, connected_mono: float
-    ) -> None:
+    def _judge_silence(self, record: _GatewayPresence, at: Instant, connected_mono: float) -> None:
         heard_mono = max(connected_mono, record.heard_mono or connected_mono)
-        silent_s = mono - heard_mono
+        silent_s = at.mono - heard_mono
         if record.state is PresenceState.ONLINE and silent_s > self._thresholds.missed * record.interval_s:
             why = problem_text("no-heartbeat", seconds=round(silent_s))
-            self._change_state(record, PresenceState.OFFLINE, why, mono, now_ms)
+            self._change_state(record, PresenceState.OFFLINE, why, at)
 
     def _settle(self, record: _GatewayPresence, mono: float, settled: bool) -> GatewayReport | None:
         thresholds = self._thresholds
@@ -251,18 +246,18 @@ class PresenceTracker:
 
     # --- wards ---
 
-    def _judge_wards(self, mono: float, now_ms: int) -> list[PresenceReport]:
+    def _judge_wards(self, at: Instant) -> list[PresenceReport]:
         reports: list[PresenceReport] = []
         by_ward: dict[str, list[_GatewayPresence]] = {ward: [] for ward in self._outages}
         for record in self._gateways.values():
             by_ward.setdefault(record.ward, []).append(record)
         for ward, records in by_ward.items():
             if ward in self._outages:
-                reports += self._update_outage(ward, records, mono, now_ms)
-            elif fallen := self._fallen_together(records, mono):
+                reports += self._update_outage(ward, records, at)
+            elif fallen := self._fallen_together(records, at.mono):
                 of = sum(record.reported is not PresenceState.OFFLINE for record in _expected(records))
                 since_ms = min(record.changed_ms for record in fallen)
-                self._outages[ward] = _Outage(since_ms, mono, set(), of)
+                self._outages[ward] = _Outage(since_ms, at.mono, set(), of)
                 self._add(self._outages[ward], fallen)
                 reports.append(self._outage_report(ward))
         return reports
@@ -282,10 +277,10 @@ class PresenceTracker:
         return fallen if mono - first_mono >= thresholds.outage_hold_s else []
 
     def _update_outage(
-        self, ward: str, records: Collection[_GatewayPresence], mono: float, now_ms: int
+        self, ward: str, records: Collection[_GatewayPresence], at: Instant
     ) -> list[PresenceReport]:
         thresholds, outage = self._thresholds, self._outages[ward]
-        if mono - outage.began_mono <= thresholds.together_s:
+        if at.mono - outage.began_mono <= thresholds.together_s:
             new = [
                 record
                 for record in records
@@ -300,9 +295,9 @@ class PresenceTracker:
         if len(down) < thresholds.outage_least or len(down) <= thresholds.outage_share / 2 * outage.of:
             del self._outages[ward]
             for record in down:
-                record.outage_until_mono = mono + thresholds.late_s
-            return [OutageReport(ward, (), outage.of, now_ms)]
-        if not outage.complete and mono - outage.began_mono >= thresholds.hold_s:
+                record.outage_until_mono = at.mono + thresholds.late_s
+            return [OutageReport(ward, (), outage.of, at.ms)]
+        if not outage.complete and at.mono - outage.began_mono >= thresholds.hold_s:
             outage.complete = True
             return [self._outage_report(ward)]
         return []

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from sqlalchemy import Connection
 
-from edge_agent.core.clock import Clock, rfc3339_of_ms, wall_ms
+from edge_agent.core.clock import Clock, instant_of, rfc3339_of_ms
 from edge_agent.core.problems import CodedProblem, optional_problem
 from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.bounds import with_problem
@@ -75,18 +75,18 @@ class PresencePublisher:
 
     def record(self, result: BatchResult) -> None:
         """Record the heartbeats and states of a committed batch."""
-        mono, now_ms = self._clock.monotonic(), wall_ms(self._clock)
+        at = instant_of(self._clock)
         for status in result.status_messages:
             if isinstance(status, HeartbeatMessage):
                 every_s, session = status.health.uplink.heartbeat_s, status.health.session
-                self._presence.record_heartbeat(status.gateway, status.ward, session, every_s, mono, now_ms)
+                self._presence.record_heartbeat(status.gateway, status.ward, session, every_s, at)
             elif status.document is None:
-                self._presence.remove(status.gateway, status.ward, now_ms)
+                self._presence.remove(status.gateway, status.ward, at.ms)
             else:
                 document = status.document
                 why = with_problem(document.reason[:200].replace("\0", ""), document.problem)
                 self._presence.record_state(
-                    status.gateway, status.ward, document.state, document.session, why, mono, now_ms
+                    status.gateway, status.ward, document.state, document.session, why, at
                 )
 
     def tick(
@@ -94,7 +94,7 @@ class PresencePublisher:
     ) -> list[PresenceReport]:
         """Publish the new reports and return them. In a new broker session publish all current reports,
         because the broker may have lost them."""
-        reports = new = self._presence.tick(self._clock.monotonic(), wall_ms(self._clock), connected_mono)
+        reports = new = self._presence.tick(instant_of(self._clock), connected_mono)
         for report in new:
             _log(report)
         self._unwritten += new

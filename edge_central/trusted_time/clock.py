@@ -71,10 +71,9 @@ class TrustedClock:
     """Any thread may call ``now``; one thread calls the other methods, ``restore`` first. Until then it
     equals the system's clock."""
 
-    def __init__(self, system: Clock, boot_id: str, settle_s: float = SETTLE_S) -> None:
+    def __init__(self, system: Clock, boot_id: str) -> None:
         self._system = system
         self._boot_id = boot_id
-        self._settle_s = settle_s
         self._lock = Lock()  # protects the two below
         self._offset_ms = self._anchor_ms = self._system_ms() - self._mono_ms()
         self._anchored_mono = system.monotonic()
@@ -229,7 +228,7 @@ class TrustedClock:
         self._gateway_offsets = {
             each: seen for each, seen in self._gateway_offsets.items() if mono - seen[1] <= FRESH_S
         }
-        settled = self._first_mono is not None and mono - self._first_mono >= self._settle_s
+        settled = self._first_mono is not None and mono - self._first_mono >= SETTLE_S
         if not self._gateway_offsets or not settled:
             return 0, 0
         offsets = [offset_ms for offset_ms, _ in self._gateway_offsets.values()]

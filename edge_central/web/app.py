@@ -123,39 +123,26 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with)
 
 
-class RejectNul:
-    """Responds 400 to an address with a NUL, which PostgreSQL stores in no text. Forms are checked where they
-    are parsed."""
+class RejectMalformed:
+    """Responds 400 to requests that the application, PostgreSQL or a proxy could misread."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
-            refused = PlainTextResponse("this is no address: it has a NUL in it", 400)
-            await refused(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+        refused = _refused(scope) if scope["type"] == "http" else None
+        await (refused or self._app)(scope, receive, send)
 
 
-class RejectTwoLengths:
-    """Responds 400 to a request with both Transfer-Encoding and Content-Length, and closes the connection.
-
-    A proxy in front may use the other one, and take what follows for a request of another user (RFC 9112, 6.1
-    and 11.2). h11 itself refuses two different Content-Lengths.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            names = {name for name, _ in scope["headers"]}
-            if {b"transfer-encoding", b"content-length"} <= names:
-                refused = PlainTextResponse("one length only", 400, {"Connection": "close"})
-                await refused(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+def _refused(scope: Scope) -> Response | None:
+    # A proxy in front may use the other length, and take what follows for a request of another user
+    # (RFC 9112, 6.1 and 11.2). h11 itself refuses two different Content-Lengths.
+    if {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}:
+        return PlainTextResponse("one length only", 400, {"Connection": "close"})
+    # PostgreSQL stores no NUL in a text. Forms are checked where they are parsed.
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        return PlainTextResponse("this is no address: it has a NUL in it", 400)
+    return None
 
 
 def build_app(front: RequestHandler) -> SecurityHeaders:
@@ -179,4 +166,4 @@ def build_app(front: RequestHandler) -> SecurityHeaders:
 
     app.add_exception_handler(HTTPException, error)
     app.add_exception_handler(Exception, error)
-    return SecurityHeaders(RejectTwoLengths(RejectNul(app)), secure=front.services.console.secure)
+    return SecurityHeaders(RejectMalformed(app), secure=front.services.console.secure)

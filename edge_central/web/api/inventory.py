@@ -81,7 +81,7 @@ def _gateway(site: SiteOverview) -> GatewayEntry:
         since=_time(site.since_ms),
         why=str(site.why),
         heard=_time(site.heard_ms),
-        version=site.box.version,
+        version=site.version,
         cameras=[
             CameraEntry(
                 id=camera.id,

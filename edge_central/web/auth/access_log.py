@@ -26,12 +26,7 @@ class AccessKind(StrEnum):
 
 
 def record_access(
-    connection: Connection,
-    what: AccessKind,
-    account: str,
-    address: str,
-    now_ms: int,
-    **file: str,
+    connection: Connection, what: AccessKind, account: str, address: str, now_ms: int, **file: str
 ) -> None:
     """Add a row. ``file``: ward, gateway, camera, media_id and event_id of a file. The caller commits the
     row before the file is sent."""

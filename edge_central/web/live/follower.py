@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from edge_agent.core.clock import wall_ms
 from edge_agent.core.worker import SupervisedThread
@@ -117,7 +117,7 @@ WATCHED_TABLES: dict[str, Callable[[Connection], WatchedRows]] = {
 """Small tables by the kind of their messages: a few hundred rows at most, or one for each gateway."""
 
 
-def event_message(row: Row[Any]) -> LiveMessage:
+def event_message(row: Any) -> LiveMessage:
     """The fields of an event that a list shows."""
     document = dict(row._mapping)
     data = parse_event(document.pop("payload")).data

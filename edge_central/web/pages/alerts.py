@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from edge_central.console import incident_log, requests
 from edge_central.console.alarm_queue import find_subject
-from edge_central.console.incident_log import IncidentOutcome
+from edge_central.console.incident_log import IncidentOutcome, LogAuthor
 from edge_central.web.auth.accounts import ACTING_ROLES, acting_accounts
 from edge_central.web.auth.login import safe_redirect_path
 from edge_central.web.http_errors import BadRequest, Conflict, NotFound
 from edge_central.web.request_context import UserRequestContext
 from edge_central.web.request_handler import Page
 
+More = ParamSpec("More")
 HANDED_OVER = 50
 """Open items of each gateway that a shift hands over to the next one."""
 
@@ -22,46 +27,33 @@ def alerts_page(visit: UserRequestContext) -> Response:
 
 
 def acknowledge(visit: UserRequestContext) -> Response:
-    subject, ward = _subject(visit)
-    with visit.writing() as connection:
-        incident_log.acknowledge(connection, visit.author, subject, ward)
-    return _redirect_back(visit)
+    return _record(visit, incident_log.acknowledge)
 
 
 def assign_owner(visit: UserRequestContext) -> Response:
-    subject, ward = _subject(visit)
+    _, ward = _subject(visit)
     owner = visit.form.get("owner", "").strip()
     if owner not in {each.name for each in acting_accounts(visit.connection, ward)}:
         # An alarm of an owner who cannot act on it would be silent, and nobody would handle it.
         raise BadRequest("owner must be a user who may act in this ward")
-    with visit.writing() as connection:
-        incident_log.assign_owner(connection, visit.author, subject, ward, owner)
-    return _redirect_back(visit)
+    return _record(visit, incident_log.assign_owner, owner)
 
 
 def close(visit: UserRequestContext) -> Response:
-    subject, ward = _subject(visit)
+    _subject(visit)  # a subject of another ward is not found, whatever the outcome
     try:
         outcome = IncidentOutcome(visit.form.get("outcome", ""))
     except ValueError:
         raise BadRequest("outcome is real, false or handled") from None
-    with visit.writing() as connection:
-        incident_log.close(connection, visit.author, subject, ward, outcome, visit.form.get("note", ""))
-    return _redirect_back(visit)
+    return _record(visit, incident_log.close, outcome, visit.form.get("note", ""))
 
 
 def reopen(visit: UserRequestContext) -> Response:
-    subject, ward = _subject(visit)
-    with visit.writing() as connection:
-        incident_log.reopen(connection, visit.author, subject, ward)
-    return _redirect_back(visit)
+    return _record(visit, incident_log.reopen)
 
 
 def add_note(visit: UserRequestContext) -> Response:
-    subject, ward = _subject(visit)
-    with visit.writing() as connection:
-        incident_log.note(connection, visit.author, subject, ward, visit.form.get("note", ""))
-    return _redirect_back(visit)
+    return _record(visit, incident_log.note, visit.form.get("note", ""))
 
 
 def ask_for_clip(visit: UserRequestContext) -> Response:
@@ -106,7 +98,16 @@ def _subject(visit: UserRequestContext) -> tuple[str, str]:
     return subject, ward
 
 
-def _redirect_back(visit: UserRequestContext) -> Response:
+def _record(
+    visit: UserRequestContext,
+    step: Callable[Concatenate[Connection, LogAuthor, str, str, More], object],
+    *more: More.args,
+    **named: More.kwargs,
+) -> Response:
+    """Record a step about the subject that the form names, and return to the page of the form."""
+    subject, ward = _subject(visit)
+    with visit.writing() as connection:
+        step(connection, visit.author, subject, ward, *more, **named)
     return visit.redirect(safe_redirect_path(visit.form.get("next") or "/alerts"))
 
 

@@ -8,14 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from edge_central.console import incident_log
-from edge_central.console.events import (
-    INFO,
-    KINDS,
-    QUIET,
-    EventFilter,
-    PagePosition,
-    read_events,
-)
+from edge_central.console.events import INFO, KINDS, QUIET, EventFilter, PagePosition, read_events
 from edge_central.console.incident_log import handlings, is_hidden, steps, subject_of
 from edge_central.console.requests import requests_about
 from edge_central.console.verdict import verify_event

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_agent.core.clock import Instant
 from edge_agent.core.model import Severity
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
@@ -49,22 +50,20 @@ class AlertScenario:
             if self.mono % BEAT_S == 0 and self.connected_mono is not None:
                 for gateway, more in self.heartbeats.items():
                     health = msgspec.convert({**WELL, **more}, ReceivedHealth)
-                    self._note(
-                        self.engine.record_heartbeat(gateway, "de-tham", health, self.mono, self.now_ms)
-                    )
-            self._note(self.engine.tick(self.mono, self.now_ms, self.connected_mono))
+                    self._note(self.engine.record_heartbeat(gateway, "de-tham", health, self.at))
+            self._note(self.engine.tick(self.at, self.connected_mono))
 
     def presence(self, gateway: str, state: PresenceState | None, why: str = "why") -> None:
         report = GatewayReport(gateway, "de-tham", state, why, self.now_ms)
-        self._note(self.engine.record_presence(report, self.mono, self.now_ms))
+        self._note(self.engine.record_presence(report, self.at))
 
     def outage(self, *gateways: str) -> None:
         report = OutageReport("de-tham", gateways, 5, self.now_ms - 5000)
-        self._note(self.engine.record_presence(report, self.mono, self.now_ms))
+        self._note(self.engine.record_presence(report, self.at))
 
     def missing(self, **counts: int) -> None:
         named = {name.replace("_", "-"): count for name, count in counts.items()}
-        self._note(self.engine.judge_counts(Measure.MISSING_EVENTS, named, self.mono, self.now_ms))
+        self._note(self.engine.judge_counts(Measure.MISSING_EVENTS, named, self.at))
 
     def reported(self, since: float = 0.0) -> list[str]:
         """The changes in order, such as ``opened dt-1/cam-1 tamper``."""
@@ -73,6 +72,10 @@ class AlertScenario:
     @property
     def now_ms(self) -> int:
         return 1_700_000_000_000 + round(self.mono * 1000)
+
+    @property
+    def at(self) -> Instant:
+        return Instant(self.mono, self.now_ms)
 
     def _note(self, changes: Iterable[AlertChange]) -> None:
         self.changes += [(self.mono, change) for change in changes]
@@ -274,7 +277,7 @@ def test_after_a_restart_only_new_alerts_are_reported() -> None:
     before = start("dt-1", "dt-2")
     before.heartbeats["dt-1"] = DOWN
     before.wait(400)
-    after = AlertScenario(AlertEngine(SETTINGS, before.engine.open_alerts(), {}, 0.0, 0))
+    after = AlertScenario(AlertEngine(SETTINGS, before.engine.open_alerts()))
     after.heartbeats = {"dt-1": DOWN, "dt-2": {"certificates": {"client_days": 3}}}
     after.wait(600)
     assert after.reported() == ["opened dt-2 certificate", "opened dt-2 certificate-soon"]
@@ -290,7 +293,7 @@ def test_a_condition_that_must_last_for_days_survives_a_restart() -> None:
     pending = before.engine.pending(3600)
     assert [key.rule for key in pending] == ["version"]
     after = AlertScenario(
-        AlertEngine(SETTINGS, (), pending, 0.0, before.now_ms), heartbeats=before.heartbeats
+        AlertEngine(SETTINGS, (), pending, Instant(0.0, before.now_ms)), heartbeats=before.heartbeats
     )
     for gateway in FIVE:
         after.engine.record_version(gateway, "de-tham", "0.2.0" if gateway != "dt-1" else "0.1.9")
@@ -330,9 +333,7 @@ def test_missing_events_are_an_alert_until_they_arrive() -> None:
 
 def test_a_covered_view_is_an_alert_from_its_event_until_a_heartbeat_denies_it() -> None:
     scenario = start()
-    scenario._note(
-        scenario.engine.record_view("dt-1", "cam-1", "covered", True, scenario.mono, scenario.now_ms)
-    )
+    scenario._note(scenario.engine.record_view("dt-1", "cam-1", "covered", True, scenario.at))
     assert scenario.reported() == ["opened dt-1/cam-1 tamper"]
     scenario.heartbeats["dt-1"] = {"cameras": {"cam-1": {"state": "online", "view": ["covered"]}}}
     scenario.wait(600)
@@ -345,7 +346,7 @@ def overridden(scenario: AlertScenario, phase: str, rule: str | None, what: str 
     data = {"phase": phase, "event_id": "o-1", "what": what, "rule_id": rule, "for_s": 60.0, "why": ""}
     asked = {"origin": "command", "command_id": None, "signed_by": None, "started_at": WELL["time"]}
     event = msgspec.convert(data | asked, RuleOverrideData)
-    scenario._note(scenario.engine.record_override("dt-1", "cam-1", event, scenario.mono, scenario.now_ms))
+    scenario._note(scenario.engine.record_override("dt-1", "cam-1", event, scenario.at))
 
 
 def test_a_disarmed_rule_is_reported_at_once_and_each_further_one_again() -> None:
@@ -402,7 +403,7 @@ def test_a_rule_disarmed_before_the_centres_restart_is_reported_once() -> None:
     scenario = start()
     overridden(scenario, "start", "yard")
     again = AlertScenario(
-        AlertEngine(SETTINGS, scenario.engine.open_alerts(), mono=scenario.mono, now_ms=scenario.now_ms),
+        AlertEngine(SETTINGS, scenario.engine.open_alerts(), at=scenario.at),
         scenario.mono,
     )
     again.heartbeats["dt-1"] = {
@@ -425,9 +426,7 @@ def test_a_removed_or_moved_gateway_leaves_no_alert_behind() -> None:
     scenario.wait(600)
     scenario.presence("dt-1", None)
     health = msgspec.convert(WELL, ReceivedHealth)
-    scenario._note(
-        scenario.engine.record_heartbeat("dt-2", "bo-xuyen", health, scenario.mono, scenario.now_ms)
-    )
+    scenario._note(scenario.engine.record_heartbeat("dt-2", "bo-xuyen", health, scenario.at))
     assert scenario.reported(1000)[-2:] == [
         "cleared dt-1/cam-1 camera-down",
         "cleared dt-2/cam-1 camera-down",

@@ -11,6 +11,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.core.clock import Instant
 from edge_agent.wire.received.health import ReceivedHealth
 from edge_central.alert_rules import Measure
 from edge_central.alert_settings import AlertSettings, default_rules
@@ -78,43 +79,43 @@ def test_alerts_open_and_end_in_turn(script: list[tuple[Any, ...]]) -> None:
     engine = AlertEngine(RULES)
     connected_mono: float | None = 0.0
     for word, *rest in script:
-        now_ms = round(mono * 1000)
+        at = Instant(mono, round(mono * 1000))
         match word, rest:
             case "beat", [gateway, ward, more]:
                 health = msgspec.convert({"time": "", "session": "s", **more}, ReceivedHealth)
-                open_alerts.apply(engine.record_heartbeat(gateway, ward, health, mono, now_ms))
+                open_alerts.apply(engine.record_heartbeat(gateway, ward, health, at))
             case "stands", [gateway, ward, state]:
                 open_alerts.apply(
-                    engine.record_presence(GatewayReport(gateway, ward, state, "why", now_ms), mono, now_ms)
+                    engine.record_presence(GatewayReport(gateway, ward, state, "why", at.ms), at)
                 )
             case "out", [away, ward]:
-                open_alerts.apply(
-                    engine.record_presence(OutageReport(ward, tuple(away), 3, now_ms), mono, now_ms)
-                )
+                open_alerts.apply(engine.record_presence(OutageReport(ward, tuple(away), 3, at.ms), at))
             case "view", [gateway, present]:
-                open_alerts.apply(engine.record_view(gateway, "cam-1", "moved", present, mono, now_ms))
+                open_alerts.apply(engine.record_view(gateway, "cam-1", "moved", present, at))
             case "missing", [counts]:
-                open_alerts.apply(engine.judge_counts(Measure.MISSING_EVENTS, counts, mono, now_ms))
+                open_alerts.apply(engine.judge_counts(Measure.MISSING_EVENTS, counts, at))
             case "wait", [seconds]:
                 mono += seconds
-                open_alerts.apply(engine.tick(mono, round(mono * 1000), connected_mono))
+                open_alerts.apply(engine.tick(Instant(mono, round(mono * 1000)), connected_mono))
             case "connect", [there]:
                 connected_mono = mono if there else None
             case "restart", []:
-                engine = AlertEngine(RULES, engine.open_alerts(), engine.pending(0), mono, now_ms)
+                engine = AlertEngine(RULES, engine.open_alerts(), engine.pending(0), at)
         assert {alert.key: alert for alert in engine.open_alerts()} == open_alerts.open
     for gateway in BOXES:  # in the end all gateways are well
         well = msgspec.convert({"time": "", "session": "s", "clock": {"synced": True}}, ReceivedHealth)
         open_alerts.apply(
-            engine.record_presence(GatewayReport(gateway, "de-tham", PresenceState.ONLINE, "", 0), mono, 0)
+            engine.record_presence(
+                GatewayReport(gateway, "de-tham", PresenceState.ONLINE, "", 0), Instant(mono, 0)
+            )
         )
-        open_alerts.apply(engine.record_heartbeat(gateway, "de-tham", well, mono, 0))
+        open_alerts.apply(engine.record_heartbeat(gateway, "de-tham", well, Instant(mono, 0)))
     for ward in WARDS:
-        open_alerts.apply(engine.record_presence(OutageReport(ward, (), 3, 0), mono, 0))
-    open_alerts.apply(engine.judge_counts(Measure.MISSING_EVENTS, {}, mono, 0))
+        open_alerts.apply(engine.record_presence(OutageReport(ward, (), 3, 0), Instant(mono, 0)))
+    open_alerts.apply(engine.judge_counts(Measure.MISSING_EVENTS, {}, Instant(mono, 0)))
     for _ in range(3):
         mono += 1_000.0
         for gateway in BOXES:
-            open_alerts.apply(engine.record_heartbeat(gateway, "de-tham", well, mono, 0))
-        open_alerts.apply(engine.tick(mono, 0, 0.0))
+            open_alerts.apply(engine.record_heartbeat(gateway, "de-tham", well, Instant(mono, 0)))
+        open_alerts.apply(engine.tick(Instant(mono, 0), 0.0))
     assert open_alerts.open == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from edge_agent.core.clock import Instant
 from edge_central.presence.presence import PresenceTracker
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 
@@ -51,9 +52,9 @@ class PresenceScenario:
             if self.mono % BEAT_S == 0 and self.connected_mono is not None:
                 for gateway, session in self.alive.items():
                     self.presence.record_heartbeat(
-                        gateway, self.ward(gateway), session, self.every_s, self.mono, self._now_ms
+                        gateway, self.ward(gateway), session, self.every_s, self._at
                     )
-            reports = self.presence.tick(self.mono, self._now_ms, self.connected_mono)
+            reports = self.presence.tick(self._at, self.connected_mono)
             self.reports += [(self.mono, report) for report in reports]
 
     def published(self, since: float = 0.0) -> list[tuple[str, str | None]]:
@@ -61,13 +62,11 @@ class PresenceScenario:
         return [_words(report) for mono, report in self.reports if mono > since]
 
     @property
-    def _now_ms(self) -> int:
-        return round(self.mono * 1000)
+    def _at(self) -> Instant:
+        return Instant(self.mono, round(self.mono * 1000))
 
     def _state(self, gateway: str, state: str, session: str) -> None:
-        self.presence.record_state(
-            gateway, self.ward(gateway), state, session, state, self.mono, self._now_ms
-        )
+        self.presence.record_state(gateway, self.ward(gateway), state, session, state, self._at)
 
 
 def _words(report: PresenceReport) -> tuple[str, str | None]:
@@ -152,7 +151,7 @@ def test_the_will_of_a_session_that_only_heartbeats_have_named_counts() -> None:
 def test_a_heartbeat_that_arrives_after_its_own_will_is_ignored() -> None:
     scenario = start("dt-1")
     scenario.will("dt-1")
-    scenario.presence.record_heartbeat("dt-1", "de-tham", "s-1", None, scenario.mono, 0)
+    scenario.presence.record_heartbeat("dt-1", "de-tham", "s-1", None, Instant(scenario.mono, 0))
     scenario.wait(60)
     assert scenario.published(300) == [("dt-1", "offline")]
 
@@ -273,7 +272,7 @@ def test_an_outage_goes_on_over_a_restart_of_the_centre() -> None:
 
 def test_a_removed_gateway_is_forgotten_and_a_moved_one_is_not() -> None:
     scenario = start("dt-1", "dt-2")
-    scenario.presence.record_heartbeat("dt-2", "bo-xuyen", "s-1", None, scenario.mono, 0)
+    scenario.presence.record_heartbeat("dt-2", "bo-xuyen", "s-1", None, Instant(scenario.mono, 0))
     scenario.presence.remove("dt-1", "de-tham", 0)
     scenario.presence.remove("dt-2", "de-tham", 0)
     scenario.freeze("dt-1", "dt-2")
