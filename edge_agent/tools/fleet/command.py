@@ -218,6 +218,8 @@ def _notes(table: LiveTable) -> list[str]:
     found = []
     if subscriber.connection_error is not None:
         found.append(f"no connection: {subscriber.connection_error}; what is shown is old")
+    if board.unreadable:
+        found.append(f"messages that cannot be read, and are left out: {board.unreadable}")
     if board.centre not in (None, "online"):
         found.append(f"the centre is {board.centre}")
     found += [

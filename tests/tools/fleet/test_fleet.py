@@ -168,6 +168,8 @@ def test_a_live_table_follows_scrolls_resizes_and_leaves_the_terminal_as_it_was(
         wait_until(lambda: shown.page[-1].startswith("8 to"), what="the next page")
         shown.resize(60, 20)
         wait_until(lambda: len(shown.page) == 20 and max(map(len, shown.page)) <= 60, what="the new size")
+        say(boxes, (f"{many[0].up}/heartbeat", b"noise"))
+        wait_until(lambda: "left out: 1" in shown.page[1], what="the message that cannot be read")
         broker.stop()
         wait_until(lambda: "no connection" in shown.page[1], what="the lost connection")
         broker.start()
