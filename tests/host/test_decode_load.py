@@ -99,7 +99,7 @@ def measured(name: str, width: int, height: int, fps: float | None) -> DoctorCam
         (
             [measured("cam-1", 640, 360, 50), measured("cam-2", 640, 360, 50)],
             "decode-many",
-            "set the sub-streams to fewer pictures a second, or move cameras to another box",
+            "set the sub-streams to fewer pictures a second, or move cameras to another gateway",
         ),
     ],
 )
