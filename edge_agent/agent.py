@@ -348,13 +348,15 @@ class Agent:
         return self._publisher.online
 
     def _status_document(self) -> StatusDocument:
-        details = {status.camera_id: str(status.detail) for status in self._cameras.statuses()}
+        statuses = self._cameras.statuses()
+        details = {status.camera_id: status.detail for status in statuses}
         return status_document(
             self._base.current_settings(),
             self._heartbeats.make(),
             details,
             connected=self._online(),
             shadow=self._models.report(),
+            texts=[*(status.kept_awake for status in statuses), self._models.health().refusal],
         )
 
     def _birth(self, session: str) -> bytes:

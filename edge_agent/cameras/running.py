@@ -137,8 +137,7 @@ class RunningCamera:
         spot = thread.persistent_motion
         if spot is not None and status.gear is not DecodeMode.IDLE:
             corners = "{:.2f},{:.2f} to {:.2f},{:.2f}".format(*spot.rounded(2))
-            reason = f"something moves all the time at {corners}; if it is a clock, mask it"
-            status = dataclasses.replace(status, kept_awake=reason)
+            status = dataclasses.replace(status, kept_awake=problem_text("awake-motion", corners=corners))
         if thread.problem is not None and status.state is CameraState.ONLINE:
             # A camera whose pictures arrive but cannot be analysed is not online.
             return dataclasses.replace(status, state=CameraState.DEGRADED, detail=thread.problem)

@@ -24,6 +24,7 @@ from edge_agent.capture.stream_time import Sampler
 from edge_agent.config.model.settings import Camera
 from edge_agent.core.clock import Clock, wall_time_of
 from edge_agent.core.model import DecodeMode, Frame
+from edge_agent.core.problems import problem_text
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ class FrameFeed:
         on_time = now_mono - self._delivered_mono < MAX_LAG_S
         earliest_mono = max(self._analysed_mono + SAME_STAMP_S, self._delivered_mono - SAME_STAMP_S)
         if on_time and begin.stamp_mono > earliest_mono:
-            self._mode_control.disable_idle("the packet ring does not reach back to the keyframe before")
+            self._mode_control.disable_idle(problem_text("awake-ring-short"))
 
     def frame_done(self, busy: bool) -> None:
         """The last frame was analysed. ``busy``: the following frames may matter."""

@@ -127,13 +127,11 @@ def _drop_ins(path: Path, conf_dir: Path | None, reading: ReadContext) -> list[P
         names = sorted(os.listdir(directory))
     except FileNotFoundError:
         if conf_dir is not None:
-            reading.refuse(
-                tree.SourcePosition(str(directory), 1, 1), "there is no such directory of drop-ins"
-            )
+            reading.refuse(tree.SourcePosition(str(directory), 1, 1), message("no-drop-ins"))
         return []
     except OSError as error:
         reading.refuse(
-            tree.SourcePosition(str(directory), 1, 1), f"cannot read the drop-ins: {reason(error)}"
+            tree.SourcePosition(str(directory), 1, 1), message("drop-ins-unreadable", reason=reason(error))
         )
         return []
     for name in names:

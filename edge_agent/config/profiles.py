@@ -89,7 +89,7 @@ def read(name: str, reading: ReadContext) -> BoardProfile | None:
     node, problems = tree.parse(path.read_bytes(), str(path))
     reading.problems.extend(problems)
     if not isinstance(node, tree.Mapping):
-        reading.refuse(tree.SourcePosition(str(path), 1, 1), "a profile is a mapping")
+        reading.refuse(tree.SourcePosition(str(path), 1, 1), message("profile-mapping"))
         return None
     node = without_nulls(node)
     values = PROFILE.read(node, reading)

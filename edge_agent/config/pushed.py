@@ -22,6 +22,7 @@ import msgspec
 from edge_agent.config import last_good, loader
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.errors import ConfigError, ConfigProblem, EdgeAgentError
+from edge_agent.core.problems import CodedProblem, ProblemText, problem_of, problem_text
 from edge_agent.core.state_file import create_file, read_bounded, read_record, sync_folder, write_record
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,12 @@ class RejectedConfig(msgspec.Struct, frozen=True):
     command: str
     reason: str
     since: str
+    problem: CodedProblem | None = None  # what ``reason`` says
+
+    @property
+    def sentence(self) -> str:
+        """``reason`` with its code."""
+        return self.reason if self.problem is None else ProblemText(self.reason, self.problem)
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -127,7 +134,8 @@ class PushStore:
 
     def reject(self, reason: str, since: str) -> None:
         if (trial := self._record.trial) is not None:
-            gone = RejectedConfig(trial.version, trial.sha256, trial.command, reason, since)
+            shown, problem = str(reason), problem_of(reason)
+            gone = RejectedConfig(trial.version, trial.sha256, trial.command, shown, since, problem)
             self._write(msgspec.structs.replace(self._record, trial=None, given_up=gone))
             self.prune()
 
@@ -218,9 +226,10 @@ class ConfigSource:
     def _hopeless(self, trial: ConfigTrial) -> str | None:
         assert self.selected is not None
         if trial.starts >= MAX_STARTS:
-            return f"the agent did not stay up with it, it was started {trial.starts} times"
+            return problem_text("config-restarts", times=trial.starts)
         if self.selected.origin is not ConfigOrigin.TRIAL:
-            return self._pushed_error or f"the file has version {self.selected.settings.version} by now"
+            newer = problem_text("config-file-newer", version=self.selected.settings.version)
+            return self._pushed_error or newer
         return None
 
     def load_pushed(self, path: Path) -> Settings:
@@ -241,11 +250,11 @@ class ConfigSource:
     def lines(self) -> Iterator[str]:
         """Yield texts for health: why the file or a pushed configuration is not in force."""
         if (trouble := self._pushed_error) is not None:
-            yield f"configuration: {trouble}"
+            yield problem_text("config", why=trouble)
         if self.selected is not None and (problem := self.selected.file_problem) is not None:
             first: ConfigProblem | ConfigError = problem.problems[0] if problem.problems else problem
             version = self.selected.settings.version
-            yield f"configuration: {first}; version {version}, which the centre pushed, is in force"
+            yield problem_text("config-file-broken", why=str(first), version=version)
 
     def _choose(self) -> SelectedConfig:
         self._pushed_error = None
@@ -272,8 +281,8 @@ class ConfigSource:
                 return self.load_pushed(store.path(kept.version)), origin
             except ConfigError as error:
                 first = error.problems[0] if error.problems else error
-                self._pushed_error = (
-                    f"version {kept.version}, which the centre pushed, cannot be used: {first}"
+                self._pushed_error = problem_text(
+                    "config-pushed-unusable", version=kept.version, why=str(first)
                 )
                 log.error("configuration: %s", self._pushed_error)
         return None

@@ -11,6 +11,7 @@ import msgspec
 from edge_agent.commands.action import CommandSucceeded
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.problems import problem_text
+from edge_agent.core.problems.problem import with_code_of
 from edge_agent.model_release.record import ModelRecord, ModelTrial, SentModel
 from edge_agent.wire import ModelHealth, ShadowGroup, ShadowReport
 
@@ -76,19 +77,21 @@ def switch_refusal(report: ShadowReport) -> str | None:
     total = counts_of(report)
     agreement = total.agreement
     if agreement is None or total.in_force < ENOUGH_OBJECTS:
-        return f"only {total.in_force} objects were seen, at least {ENOUGH_OBJECTS} are needed"
+        return problem_text("model-few-objects", objects=total.in_force, least=ENOUGH_OBJECTS)
     if agreement < MIN_AGREEMENT:
-        return f"it agrees on {agreement:.2f} of the objects, at least {MIN_AGREEMENT} is needed"
+        agreed = round(agreement, 2)
+        return problem_text("model-low-agreement", agreement=agreed, least=MIN_AGREEMENT)
     if total.extra > MAX_EXTRA:
-        return f"it alone sees {total.extra:.1f} objects for each known one, at most {MAX_EXTRA} is accepted"
+        return problem_text("model-extra-objects", extra=round(total.extra, 1), most=MAX_EXTRA)
     for camera in report.cameras:
         own = counts_of(report, camera)
         if own.in_force >= ENOUGH_OBJECTS and (own.agreement or 0.0) < MIN_CAMERA_AGREEMENT:
-            agreed = f"it agrees on {own.agreement:.2f} of the objects"
-            return f"{camera}: {agreed}, at least {MIN_CAMERA_AGREEMENT} is needed"
+            agreed = round(own.agreement or 0.0, 2)
+            figures = {"agreement": agreed, "least": MIN_CAMERA_AGREEMENT}
+            return problem_text("model-low-agreement-of-camera", camera=camera, **figures)
     old_ms, new_ms = report.in_force_ms, report.new_ms
     if old_ms is not None and new_ms is not None and new_ms > SLOWER * old_ms + SLOWER_MS:
-        return f"it takes {new_ms:.0f} ms an inference, the model in force {old_ms:.0f} ms"
+        return problem_text("model-slow", new_ms=round(new_ms), old_ms=round(old_ms))
     return None
 
 
@@ -136,7 +139,7 @@ def trial_result(model: SentModel, report: ShadowReport) -> dict[str, object]:
     return {
         "name": model.name,
         "sha256": model.sha256,
-        "refusal": switch_refusal(report),
+        "refusal": None if (why := switch_refusal(report)) is None else str(why),
         "shadow": msgspec.to_builtins(report),
     }
 
@@ -162,5 +165,5 @@ def model_health(record: ModelRecord, report: ShadowReport | None) -> ModelHealt
         found,
         objects=counts.in_force + counts.only_new,
         agreement=None if counts.agreement is None else round(counts.agreement, 3),
-        refusal=None if refused is None else refused[:MAX_WHY],
+        refusal=None if refused is None else with_code_of(refused[:MAX_WHY], refused),
     )

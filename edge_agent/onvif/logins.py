@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import create_file, read_record, write_record
 
 log = logging.getLogger(__name__)
@@ -65,14 +66,9 @@ class LoginLedger:
         with self._recent_failures() as hosts:
             earlier = len(hosts.get(host, ()))
             if self._in_run[host] >= MOST:
-                raise LoginsUsedUp(
-                    f"{host}: {MOST} logins in this run, no further one is tried: cameras lock accounts"
-                )
+                raise LoginsUsedUp(problem_text("logins-used-up", host=host, logins=MOST))
             if earlier >= MOST:
-                raise LoginsUsedUp(
-                    f"{host}: {earlier} logins failed within the last hour, no further one is tried now: "
-                    "cameras lock accounts for half an hour"
-                )
+                raise LoginsUsedUp(problem_text("logins-failed", host=host, logins=earlier))
             self._in_run[host] += 1
             self._record(hosts, host)
 

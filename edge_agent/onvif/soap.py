@@ -18,6 +18,7 @@ from onveef import envelopes, parsers
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.problems import problem_text
 from edge_agent.core.secrets import Credentials, masked
 from edge_agent.onvif.web import CameraHttpClient, CameraResponse, LoginRefused, clean
 
@@ -80,7 +81,7 @@ class Onvif:
         found = parsers.parse_system_datetime(text)
         utc = _moment(found.get("UTCDateTime"))
         if utc is None:
-            raise NotOnvif(f"{self._web.host}: its answer to GetSystemDateAndTime has no time in it")
+            raise NotOnvif(problem_text("onvif-no-time", host=self._web.host))
         local = _moment(found.get("LocalDateTime"))
         self._offset_s = (utc - before).total_seconds() - took_s / 2
         return CameraClock(
@@ -98,7 +99,7 @@ class Onvif:
             self._ask_with_login("device", envelopes.device_get_information())
         )
         if not found:
-            raise NotOnvif(f"{self._web.host}: its answer to GetDeviceInformation cannot be read")
+            raise NotOnvif(problem_text("onvif-no-information", host=self._web.host))
         return {name: clean(value) for name, value in found.items()}
 
     def profiles(self) -> list[MediaProfile]:
@@ -107,7 +108,7 @@ class Onvif:
         )
         found = [_profile(item) for item in parsers.parse_profiles(text)[:64]]
         if not found:
-            raise NotOnvif(f"{self._web.host}: it names no media profile")
+            raise NotOnvif(problem_text("onvif-no-profile", host=self._web.host))
         return found
 
     def stream_url(self, profile: MediaProfile) -> str:
@@ -167,7 +168,7 @@ class Onvif:
         for name in ("media2", "media"):
             if name in self._urls:
                 return name
-        raise NotOnvif(f"{self._web.host}: it names no media service")
+        raise NotOnvif(problem_text("onvif-no-media", host=self._web.host))
 
     # --- one request ---
 
@@ -176,14 +177,14 @@ class Onvif:
         answer = self._post(service, envelopes.build_envelope(body))
         if answer.status == 401 or _denied(answer):
             if self._login is None:
-                raise NotOnvif(f"{self._web.host}: it answers that only with a login")
+                raise NotOnvif(problem_text("onvif-login-wanted", host=self._web.host))
             return self._ask_with_login(service, body)
         return self._read(answer)
 
     def _ask_with_login(self, service: str, body: str) -> str:
         """Send a request with credentials, in the form that the camera asks for."""
         if self._login is None:
-            raise CameraSetupError(f"{self._web.host}: that needs a login")
+            raise CameraSetupError(problem_text("onvif-needs-login", host=self._web.host))
         if self._by_digest is None:
             # First without credentials, to learn the form: trying both forms would be two logins.
             asked = self._post("device", envelopes.build_envelope(envelopes.device_get_information()))
@@ -203,10 +204,8 @@ class Onvif:
         )
         answer = self._post(service, envelope)
         if answer.status in (401, 403) or _denied(answer):
-            raise LoginRefused(
-                f"{self._web.host}: ONVIF refuses user {self._login.username!r}: wrong password, or a camera "
-                "whose ONVIF users are apart from its own; it is not tried again"
-            )
+            user = repr(self._login.username)
+            raise LoginRefused(problem_text("onvif-login-refused", host=self._web.host, user=user))
         return self._read(answer)
 
     def _post(self, service: str, envelope: str, login: Credentials | None = None) -> CameraResponse:

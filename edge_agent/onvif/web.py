@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.problems import problem_text
 from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.logins import LoginLedger
 
@@ -98,21 +99,19 @@ class CameraHttpClient:
         try:
             response = self._client.request(method, url, content=content, headers=headers, auth=auth)
         except httpx.TimeoutException as error:
-            raise NoAnswer(f"{self.host}: no answer within {self._timeout_s:g} s") from error
+            raise NoAnswer(problem_text("web-silent", host=self.host, seconds=self._timeout_s)) from error
         except httpx.InvalidURL as error:
-            raise NoAnswer(f"{self.host}: it names an address of its own that is none") from error
+            raise NoAnswer(problem_text("web-bad-address", host=self.host)) from error
         except httpx.ProtocolError as error:
-            raise NoAnswer(f"{self.host}: what answers does not speak HTTP") from error
+            raise NoAnswer(problem_text("web-no-http", host=self.host)) from error
         except httpx.HTTPError as error:
-            raise NoAnswer(f"{self.host}: no connection") from error
+            raise NoAnswer(problem_text("web-no-connection", host=self.host)) from error
         self.silent = False
         challenge = response.headers.get("WWW-Authenticate", "")
         answer = CameraResponse(response.status_code, response.content, challenge)
         if login is not None and answer.status in (401, 403):
-            raise LoginRefused(
-                f"{self.host}: the camera refuses user {login.username!r} (HTTP {answer.status}): wrong "
-                "password, not enough rights, or locked for a while; it is not tried again"
-            )
+            tried = {"user": repr(login.username), "status": answer.status}
+            raise LoginRefused(problem_text("web-login-refused", host=self.host, **tried))
         return answer
 
 
@@ -158,7 +157,7 @@ class _CountingTransport(httpx.BaseTransport):
                 for chunk in response.stream:
                     body += chunk
                     if len(body) > MAX_BYTES:
-                        raise NoAnswer(f"{self._host}: it answers with more than {MAX_BYTES} bytes")
+                        raise NoAnswer(problem_text("web-answer-too-long", host=self._host, bytes=MAX_BYTES))
                     if time.monotonic() > ends_mono:
                         raise httpx.ReadTimeout("the answer has no end", request=request)
             finally:

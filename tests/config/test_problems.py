@@ -87,7 +87,7 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
             "mã camera 'cam-1' có hai lần trong tệp này",
         ),
         (MINIMAL + "profile: no-such-board\n", "không có hồ sơ bo mạch 'no-such-board'"),
-        (MINIMAL + "---\n{}\n", "a second document (---)"),
+        (MINIMAL + "---\n{}\n", "có tài liệu thứ hai (---)"),
     ],
     ids=[
         "unknown key",
@@ -95,7 +95,7 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_mistakes_of_the_others(
         "scheme",
         "twice",
         "profile",
-        "what has no Vietnamese is said in English",
+        "a second document",
     ],
 )
 def test_mistakes_are_told_in_vietnamese(tmp_path: Path, text: str, said: str) -> None:

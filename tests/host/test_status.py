@@ -20,6 +20,7 @@ import pytest
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.languages import Lang
 from edge_agent.core.model import CameraState, Cause
+from edge_agent.core.problems import problem_text
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.health.degraded import CAUSE_TEXT
 from edge_agent.host.health.heartbeat import HealthSources, HeartbeatMaker
@@ -53,8 +54,10 @@ def agent(state_dir: Path, sources: HealthSources = WELL, idle_s: float = IDLE_S
     maker = HeartbeatMaker(configured, FakeClock(), sources)
 
     def document() -> StatusDocument:
-        details = {status.camera_id: status.detail for status in sources.cameras()}
-        return status_document(configured, maker.make(), details)
+        statuses = sources.cameras()
+        details = {status.camera_id: status.detail for status in statuses}
+        texts = [status.kept_awake for status in statuses]
+        return status_document(configured, maker.make(), details, texts=texts)
 
     server = StatusServer(places_to_listen(state_dir), document, idle_s)
     try:
@@ -106,6 +109,20 @@ def test_a_vietnamese_reader_gets_each_part_in_vietnamese(tmp_path: Path) -> Non
         "gate-north  mất hình từ 12:03  sai tên đăng nhập hoặc mật khẩu (unauthorized): 401 on DESCRIBE"
         "  h264 640x360"
     )
+
+
+def test_details_with_a_code_are_said_in_vietnamese(tmp_path: Path) -> None:
+    few = problem_text("awake-few-keyframes")
+    found = (
+        camera("cam-1", CameraState.OFFLINE, Cause.UNREACHABLE, 1000.0, problem_text("host-silent")),
+        replace(camera("cam-2"), kept_awake=few),
+    )
+    with agent(tmp_path, replace(WELL, cameras=lambda: found)):
+        text = ask(tmp_path, lang="vi")[1]
+        english = ask(tmp_path)[1]
+    assert "mất hình từ 12:03  camera không trả lời (unreachable)" in text
+    assert "luôn giải mã toàn bộ: chưa đủ khung I để biết khoảng cách giữa chúng" in text
+    assert "always awake: too few keyframes have come to know their interval" in english
 
 
 @pytest.mark.parametrize(

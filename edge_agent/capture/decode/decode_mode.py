@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from edge_agent.config.model.settings import GearChoice
 from edge_agent.core.load_limits import WorkloadLimiter, WorkloadLimits
 from edge_agent.core.model import DecodeMode
+from edge_agent.core.problems import problem_text
 
 MAX_INTERVAL_S = 2.0
 """Between keyframes: in idle mode, motion between two keyframes is not seen, and an event is this late."""
@@ -138,7 +139,7 @@ class DecodeModeControl:
         """
         self._damaged = 0 if picture else self._damaged + 1
         if not picture and (not damaged or self._damaged >= MAX_DAMAGED_KEYFRAMES):
-            self.disable_idle("its keyframes give no picture on their own")
+            self.disable_idle(problem_text("awake-keyframes-alone"))
         return not picture and (self._choice is GearChoice.AUTO or self._idle_disabled is not None)
 
     def disable_idle(self, reason: str) -> None:
@@ -192,10 +193,10 @@ class DecodeModeControl:
             return None
         interval_s = self.interval_s
         if interval_s is None or self._keyframe_mono is None:
-            return "too few keyframes have come to know their interval"
+            return problem_text("awake-few-keyframes")
         interval_s = max(interval_s, now_mono - self._keyframe_mono)
         if interval_s > MAX_INTERVAL_S + TOLERANCE_S:
-            return f"keyframes are {interval_s:.1f} s apart, more than {MAX_INTERVAL_S:g} s"
+            return problem_text("awake-keyframes-rare", seconds=round(interval_s, 1), limit=MAX_INTERVAL_S)
         return None
 
     def _count(self, stamp_mono: float) -> None:

@@ -105,7 +105,7 @@ class ConfigPush:
         if (trial := self._store.trial) is not None:
             yield problem_text("config-trial", version=trial.version)
         if (rejected := self._store.given_up) is not None:
-            yield problem_text("config-given-up", version=rejected.version, why=rejected.reason)
+            yield problem_text("config-given-up", version=rejected.version, why=rejected.sentence)
 
     # --- the command thread ---
 
@@ -128,7 +128,7 @@ class ConfigPush:
             return InProgress(f"the agent restarts, because of {', '.join(restart)}")
         answer = self._agent.reload()
         if answer.code != EX_OK:
-            reason = f"the agent did not take it over: {answer.text}"
+            reason = problem_text("config-not-taken", why=answer.text)
             with self._lock:
                 self._store.reject(reason, rfc3339(self._clock.now()))
             raise CommandFailed(reason, "reverted")
@@ -150,7 +150,7 @@ class ConfigPush:
     def _verdict(self, context: CommandContext[SetConfigArguments]) -> CommandSucceeded | CommandFailed:
         rejected = self._store.given_up
         if rejected is not None and rejected.command == context.id:
-            return CommandFailed(rejected.reason, "reverted")
+            return CommandFailed(rejected.sentence, "reverted")
         if _same(self._store.confirmed, context.args):
             return _in_force(context.args.version)
         return CommandFailed(
@@ -243,7 +243,8 @@ class ConfigPush:
         if (missing := self._missing(trial)) is not None:
             trial_watch.well_since_mono = None
             if now >= trial_watch.until_mono:
-                self._revert(trial_watch, f"within {trial.confirm_s:.0f} s {missing}")
+                failed = problem_text("config-trial-failed", seconds=round(trial.confirm_s), why=missing)
+                self._revert(trial_watch, failed)
         elif trial_watch.well_since_mono is None:
             trial_watch.well_since_mono = now
         elif now - trial_watch.well_since_mono >= min(self._settled_s, trial.confirm_s / 2):
@@ -252,11 +253,13 @@ class ConfigPush:
     def _missing(self, trial: ConfigTrial) -> str | None:
         """Return what worked before the trial and does not work now."""
         if not self._agent.online():
-            return "the broker was not connected"
+            return problem_text("config-no-broker")
         for camera in self._agent.cameras():
             if camera.camera_id in trial.cameras_up and camera.state is CameraState.OFFLINE:
-                cause = f" ({camera.cause})" if camera.cause else ""
-                return f"camera {camera.camera_id}, which was up, did not come up again{cause}"
+                if camera.cause is None:
+                    return problem_text("config-camera-lost", camera=camera.camera_id)
+                lost = {"camera": camera.camera_id, "cause": str(camera.cause)}
+                return problem_text("config-camera-lost-because", **lost)
         return None
 
     def _confirm(self, trial_watch: _TrialWatch, trial: ConfigTrial) -> None:

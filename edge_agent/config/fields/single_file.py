@@ -7,6 +7,7 @@ from pathlib import Path
 from edge_agent.config.fields import tree
 from edge_agent.config.fields.files import reason
 from edge_agent.config.fields.schema_types import ReadContext
+from edge_agent.config.texts.messages import message
 
 
 def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping | None:
@@ -18,13 +19,13 @@ def read_mapping(path: Path, reading: ReadContext, shape: str) -> tree.Mapping |
             data = file.read(tree.MAX_BYTES + 1)
         node, problems = tree.parse(data, str(path))
     except OSError as error:
-        reading.refuse(start, f"cannot read this file: {reason(error)}")
+        reading.refuse(start, message("file-unreadable", reason=reason(error)))
         return None
     except tree.NotYaml as error:
         reading.problems.append(error.problem)
         return None
     reading.problems.extend(problems)
     if not isinstance(node, tree.Mapping):
-        reading.refuse(start, f"the file must be {shape}")
+        reading.refuse(start, message("file-must-be", shape=shape))
         return None
     return node

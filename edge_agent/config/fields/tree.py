@@ -79,11 +79,7 @@ def parse(data: bytes, file: str) -> tuple[Node | None, list[ConfigProblem]]:
     Raises only NotYaml, whatever the bytes are.
     """
     if len(data) > MAX_BYTES:
-        raise NotYaml(
-            SourcePosition(file, 1, 1).problem(
-                f"the file is larger than {MAX_BYTES // 1024} KiB: not a configuration"
-            )
-        )
+        raise NotYaml(SourcePosition(file, 1, 1).problem(message("file-too-large", kib=MAX_BYTES // 1024)))
     text = _decode(data, file)
     builder = _Builder(file)
     try:
@@ -104,7 +100,8 @@ def _decode(data: bytes, file: str) -> str:
     bad = _UNPRINTABLE.search(text)
     if bad:
         place = _place_at(text[: bad.start()], file)
-        raise NotYaml(place.problem(f"a control character (U+{ord(bad.group()):04X}) that YAML forbids"))
+        character = f"U+{ord(bad.group()):04X}"
+        raise NotYaml(place.problem(message("control-character", character=character)))
     return text
 
 
@@ -152,7 +149,7 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents == 2:
-                    self._stop(event, "a second document (---); one file holds one configuration")
+                    self._stop(event, message("second-document"))
             elif isinstance(event, yaml.NodeEvent):
                 root = self._node(event, events, 0)
         if isinstance(root, Scalar) and root.plain and root.text == "":
@@ -164,7 +161,7 @@ class _Builder:
             return self._alias(event)
         before = self._count(event, 1)
         if depth > MAX_DEPTH:
-            self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
+            self._stop(event, message("too-deep", levels=MAX_DEPTH))
         self._check_tag(event)
         node: Node
         if isinstance(event, yaml.ScalarEvent):
@@ -206,7 +203,7 @@ class _Builder:
         sources = value.items if isinstance(value, Sequence) else (value,)
         for source in sources:
             if not isinstance(source, Mapping):
-                self.problems.append(source.place.problem("<< takes a mapping, or a list of mappings"))
+                self.problems.append(source.place.problem(message("merge-mappings")))
         return [source for source in sources if isinstance(source, Mapping)]
 
     def _alias(self, event: Any) -> Node:
@@ -225,11 +222,11 @@ class _Builder:
         before = self._values
         self._values += values
         if self._values > MAX_VALUES:
-            self._stop(event, f"more than {MAX_VALUES:,} values with all aliases written out")
+            self._stop(event, message("too-many-values", count=MAX_VALUES))
         return before
 
-    def _stop(self, event: Any, message: str) -> NoReturn:
-        raise NotYaml(self._place(event).problem(message))
+    def _stop(self, event: Any, text: str) -> NoReturn:
+        raise NotYaml(self._place(event).problem(text))
 
     def _place(self, event: Any) -> SourcePosition:
         return SourcePosition(self._file, event.start_mark.line + 1, event.start_mark.column + 1)

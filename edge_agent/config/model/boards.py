@@ -14,6 +14,7 @@ from edge_agent.config.fields.field_types import Number, Text, WordChoice
 from edge_agent.config.fields.schema_types import REQUIRED, Field, Section, SectionValues, build_from_values
 from edge_agent.config.model.detector import BOARD_KEYS
 from edge_agent.config.model.detector import DETECTOR as CONFIGURED
+from edge_agent.config.texts.messages import message
 
 _CELSIUS = Number(30, 120, "degrees Celsius")
 _SHARE = Number(0.05, 1)
@@ -97,7 +98,7 @@ def _check_ladder(values: SectionValues) -> None:
         below, above = values.valid(lower), values.valid(upper)
         gap = values.valid("hysteresis_c")
         if None not in (below, above, gap) and above - below < gap:
-            values.reading.refuse(values.place(upper), f"must be at least hysteresis_c above {lower}")
+            values.reading.refuse(values.place(upper), message("above-hysteresis", lower=lower))
 
 
 LADDER = section(ThermalSteps, "ladder", check=_check_ladder)
@@ -168,7 +169,7 @@ class Watchdog:
 def _check_watchdog(values: SectionValues) -> None:
     longest_s, timeout_s = values.valid("longest_s"), values.valid("timeout_s")
     if None not in (longest_s, timeout_s) and timeout_s > longest_s:
-        values.reading.refuse(values.place("timeout_s"), "must not be more than longest_s")
+        values.reading.refuse(values.place("timeout_s"), message("not-above-longest"))
 
 
 WATCHDOG = section(Watchdog, "watchdog", check=_check_watchdog)

@@ -27,7 +27,7 @@ class ModelName(ScalarType):
         if text in self.names:
             return text
         if text == "hog":
-            reading.warn(scalar.place, "hog is no longer there; runs as auto, the model that ships")
+            reading.warn(scalar.place, message("hog-gone"))
             return "auto"
         if not text.endswith(".tflite") or "\0" in text:
             refused = message("must-be-not", kind=self.describe(), found=quoted(text))

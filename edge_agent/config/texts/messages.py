@@ -19,6 +19,52 @@ CHECK: Sentences = {
     "camera-one": ("{count} camera", "{count} camera"),
     "warning": ("warning: {text}", "lưu ý: {text}"),
     "about": ("{key}: {text}", "{key}: {text}"),
+    # --- the file as a whole ---
+    "file-unreadable": ("cannot read this file: {reason}", "không đọc được tệp này: {reason}"),
+    "file-must-be": ("the file must be {shape}", "tệp phải là {shape}"),
+    "file-too-large": (
+        "the file is larger than {kib} KiB: not a configuration",
+        "tệp lớn hơn {kib} KiB: không phải cấu hình",
+    ),
+    "control-character": (
+        "a control character ({character}) that YAML forbids",
+        "có ký tự điều khiển ({character}) mà YAML không cho phép",
+    ),
+    "second-document": (
+        "a second document (---); one file holds one configuration",
+        "có tài liệu thứ hai (---); mỗi tệp chỉ chứa một cấu hình",
+    ),
+    "too-deep": ("nested deeper than {levels} levels", "lồng nhau quá {levels} cấp"),
+    "too-many-values": (
+        "more than {count:,} values with all aliases written out",
+        "có hơn {count:,} giá trị khi thay hết bí danh",
+    ),
+    "merge-mappings": (
+        "<< takes a mapping, or a list of mappings",
+        "<< nhận một nhóm mục, hoặc danh sách nhóm mục",
+    ),
+    "no-drop-ins": (
+        "there is no such directory of drop-ins",
+        "không có thư mục tệp bổ sung này",
+    ),
+    "drop-ins-unreadable": (
+        "cannot read the drop-ins: {reason}",
+        "không đọc được các tệp bổ sung: {reason}",
+    ),
+    "profile-mapping": ("a profile is a mapping", "hồ sơ bo mạch phải là một nhóm mục"),
+    # --- single keys ---
+    "above-hysteresis": (
+        "must be at least hysteresis_c above {lower}",
+        "phải lớn hơn {lower} ít nhất bằng hysteresis_c",
+    ),
+    "not-above-longest": (
+        "must not be more than longest_s",
+        "không được lớn hơn longest_s",
+    ),
+    "hog-gone": (
+        "hog is no longer there; runs as auto, the model that ships",
+        "không còn hog; chạy như auto, là mô hình có sẵn",
+    ),
     "pushed-over": (
         "version {pushed}, which the centre pushed, is in force on this box, "
         "not this file, which has version {own}",

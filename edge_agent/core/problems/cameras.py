@@ -183,4 +183,91 @@ STREAMS: Sentences = {
     ),
 }
 
-CAMERAS: Sentences = {**STATES, **NETWORK, **STREAMS}
+AWAKE: Sentences = {
+    "awake-motion": (
+        "something moves all the time at {corners}; if it is a clock, mask it",
+        "luôn có chuyển động ở vùng {corners}; nếu là đồng hồ trên hình thì thêm vào phần hình bị "
+        "che (masks)",
+    ),
+    "awake-few-keyframes": (
+        "too few keyframes have come to know their interval",
+        "chưa đủ khung I để biết khoảng cách giữa chúng",
+    ),
+    "awake-keyframes-rare": (
+        "keyframes are {seconds:.1f} s apart, more than {limit:g} s",
+        "các khung I cách nhau {seconds:.1f} giây, quá {limit:g} giây",
+    ),
+    "awake-ring-short": (
+        "the packet ring does not reach back to the keyframe before",
+        "bộ đệm không lưu đến khung I trước đó",
+    ),
+    "awake-keyframes-alone": (
+        "its keyframes give no picture on their own",
+        "chỉ có khung I thì không ra hình",
+    ),
+}
+
+ONVIF: Sentences = {
+    "web-silent": (
+        "{host}: no answer within {seconds:g} s",
+        "{host}: không trả lời trong {seconds:g} giây",
+    ),
+    "web-bad-address": (
+        "{host}: it names an address of its own that is none",
+        "{host}: camera báo một địa chỉ không hợp lệ",
+    ),
+    "web-no-http": (
+        "{host}: what answers does not speak HTTP",
+        "{host}: máy trả lời không dùng HTTP",
+    ),
+    "web-no-connection": ("{host}: no connection", "{host}: không kết nối được"),
+    "web-login-refused": (
+        "{host}: the camera refuses user {user} (HTTP {status}): wrong password, not enough rights, or "
+        "locked for a while; it is not tried again",
+        "{host}: camera từ chối tài khoản {user} (HTTP {status}): sai mật khẩu, không đủ quyền, hoặc đang bị "
+        "khóa tạm; không thử lại",
+    ),
+    "web-answer-too-long": (
+        "{host}: it answers with more than {bytes} bytes",
+        "{host}: camera trả lời dài hơn {bytes} byte",
+    ),
+    "logins-used-up": (
+        "{host}: {logins} logins in this run, no further one is tried: cameras lock accounts",
+        "{host}: đã đăng nhập {logins} lần trong lần chạy này, không thử thêm để camera khỏi khóa tài khoản",
+    ),
+    "logins-failed": (
+        "{host}: {logins} logins failed within the last hour, no further one is tried now: cameras lock "
+        "accounts for half an hour",
+        "{host}: {logins} lần đăng nhập không thành công trong một giờ qua, chưa thử thêm vì camera có thể "
+        "khóa tài khoản nửa giờ",
+    ),
+    "onvif-no-time": (
+        "{host}: its answer to GetSystemDateAndTime has no time in it",
+        "{host}: trả lời GetSystemDateAndTime không có giờ",
+    ),
+    "onvif-no-information": (
+        "{host}: its answer to GetDeviceInformation cannot be read",
+        "{host}: không đọc được trả lời GetDeviceInformation",
+    ),
+    "onvif-no-profile": (
+        "{host}: it names no media profile",
+        "{host}: camera không báo luồng nào",
+    ),
+    "onvif-no-media": (
+        "{host}: it names no media service",
+        "{host}: camera không có dịch vụ hình ảnh ONVIF",
+    ),
+    "onvif-login-wanted": (
+        "{host}: it answers that only with a login",
+        "{host}: camera chỉ trả lời khi có đăng nhập",
+    ),
+    "onvif-login-refused": (
+        "{host}: ONVIF refuses user {user}: wrong password, or a camera whose ONVIF users are apart from its "
+        "own; it is not tried again",
+        "{host}: ONVIF từ chối tài khoản {user}: sai mật khẩu, hoặc camera có tài khoản ONVIF riêng; không "
+        "thử lại",
+    ),
+    "onvif-needs-login": ("{host}: that needs a login", "{host}: việc này cần đăng nhập"),
+}
+
+CAMERAS: Sentences = {**STATES, **NETWORK, **STREAMS, **AWAKE, **ONVIF}

@@ -157,6 +157,37 @@ SERVICES: Sentences = {
         "configuration: version {version} was given up: {why}",
         "cấu hình: phiên bản {version} không đạt, đã quay về cấu hình cũ: {why}",
     ),
+    "config-not-taken": (
+        "the agent did not take it over: {why}",
+        "phần mềm không áp dụng được: {why}",
+    ),
+    "config-trial-failed": ("within {seconds} s {why}", "trong {seconds} giây: {why}"),
+    "config-no-broker": ("the broker was not connected", "không kết nối được máy chủ nhận tin"),
+    "config-camera-lost": (
+        "camera {camera}, which was up, did not come up again",
+        "camera {camera} trước đó có hình, nay không có",
+    ),
+    "config-camera-lost-because": (
+        "camera {camera}, which was up, did not come up again ({cause})",
+        "camera {camera} trước đó có hình, nay không có ({cause})",
+    ),
+    "config-restarts": (
+        "the agent did not stay up with it, it was started {times} times",
+        "phần mềm không chạy ổn định với cấu hình này, đã khởi động {times} lần",
+    ),
+    "config-file-newer": (
+        "the file has version {version} by now",
+        "tệp cấu hình hiện là phiên bản {version}",
+    ),
+    "config-pushed-unusable": (
+        "version {version}, which the centre pushed, cannot be used: {why}",
+        "phiên bản {version} do trung tâm gửi không dùng được: {why}",
+    ),
+    "config": ("configuration: {why}", "cấu hình: {why}"),
+    "config-file-broken": (
+        "configuration: {why}; version {version}, which the centre pushed, is in force",
+        "tệp cấu hình có lỗi: {why}; đang dùng phiên bản {version} do trung tâm gửi",
+    ),
     "config-refused": (
         "configuration: {why}; the one of {since} stays in force",
         "cấu hình mới bị từ chối: {why}; vẫn dùng cấu hình từ {since}",

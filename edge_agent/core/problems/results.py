@@ -38,6 +38,27 @@ MODELS: Sentences = {
         "{origin}; {agreement}, forced",
         "{origin}; {agreement}; lệnh bắt buộc chuyển",
     ),
+    "model-few-objects": (
+        "only {objects} objects were seen, at least {least} are needed",
+        "mới thấy {objects} người, phương tiện, cần ít nhất {least}",
+    ),
+    "model-low-agreement": (
+        "it agrees on {agreement:.2f} of the objects, at least {least} is needed",
+        "hai mô hình trùng khớp {agreement:.2f} số người, phương tiện, cần ít nhất {least}",
+    ),
+    "model-low-agreement-of-camera": (
+        "{camera}: it agrees on {agreement:.2f} of the objects, at least {least} is needed",
+        "{camera}: hai mô hình trùng khớp {agreement:.2f} số người, phương tiện, cần ít nhất {least}",
+    ),
+    "model-extra-objects": (
+        "it alone sees {extra:.1f} objects for each known one, at most {most} is accepted",
+        "mô hình mới thấy thêm {extra:.1f} trường hợp cho mỗi người, phương tiện đã biết, tối đa cho phép "
+        "{most}",
+    ),
+    "model-slow": (
+        "it takes {new_ms} ms an inference, the model in force {old_ms} ms",
+        "mỗi lần nhận dạng mất {new_ms} ms, mô hình đang dùng chỉ mất {old_ms} ms",
+    ),
     "models-not-compared": (
         "no objects were compared",
         "chưa có người, phương tiện để so sánh",

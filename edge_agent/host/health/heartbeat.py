@@ -148,7 +148,7 @@ class HeartbeatMaker:
             certificates=_plain(certificates, "next_trouble"),
             update=_plain(update, "why"),
             healing=healing,
-            model=_plain(model, "why"),
+            model=_plain(_plain(model, "why"), "refusal"),
             cameras={camera.camera_id: camera_health(camera) for camera in cameras},
             degraded=[str(line) for line in lines],
             problems=[problem_of(line) for line in lines],

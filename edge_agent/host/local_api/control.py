@@ -184,5 +184,5 @@ def _ask(places: Sequence[Path], request: ControlRequest) -> ControlReply | Unus
         parse,
         request=msgspec.json.encode(request),
         timeout_s=ANSWER_WITHIN_S,
-        who_may="is open to the agent's own user and to root only; use sudo",
+        who_may="control-not-open",
     )

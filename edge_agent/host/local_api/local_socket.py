@@ -21,7 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from edge_agent.core.errors import EdgeAgentError
-from edge_agent.core.languages import Lang, say
+from edge_agent.core.languages import Lang, both, say
 from edge_agent.core.state_file import folder_digest, run_folder
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.host.local_api.status_words import STATUS
@@ -95,7 +95,8 @@ def ask_any(
 ) -> Answer | UnusableAnswer | None:
     """Ask at each path, and return the first answer that ``parse`` takes; None: no agent runs.
 
-    ``parse`` returns None for the answer of another gateway's agent. ``who_may`` says who may connect."""
+    ``parse`` returns None for the answer of another gateway's agent. ``who_may`` is the key of the sentence
+    that says who may connect."""
     failure: UnusableAnswer | None = None
     for path in places:
         try:
@@ -103,9 +104,10 @@ def ask_any(
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             continue
         except PermissionError:
-            failure = UnusableAnswer(f"{path} {who_may}", closed=True)
+            failure = UnusableAnswer(both(STATUS, who_may, path=path), closed=True)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            failure = UnusableAnswer(f"{path} gives no usable answer: {error or type(error).__name__}")
+            reason = str(error) or type(error).__name__
+            failure = UnusableAnswer(both(STATUS, "socket-unusable", path=path, reason=reason))
         else:
             if answer is not None:
                 return answer

@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
 import msgspec
+from msgspec import field
 
 from edge_agent.config import last_good
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.command_line.exit_codes import EX_FAILED, EX_NOT_RUNNING, EX_OK
-from edge_agent.core.languages import Lang
+from edge_agent.core.languages import Lang, in_lang
+from edge_agent.core.problems import CodedProblem, masked_problem, problem_of
 from edge_agent.core.problems.problem import encode_text
 from edge_agent.host.local_api.local_socket import (
     IDLE_S,
@@ -47,6 +49,7 @@ class StatusDocument(Message, frozen=True, kw_only=True):
     connected: bool = False  # is there a session with a broker
     ward_name: str = ""  # for people; empty: the id is shown
     shadow: ShadowReport | None = None  # figures of the model that is or was in shadow mode
+    coded: dict[str, CodedProblem] = field(default_factory=dict)  # texts of this document -> their codes
 
 
 def status_document(
@@ -56,7 +59,10 @@ def status_document(
     *,
     connected: bool = False,
     shadow: ShadowReport | None = None,
+    texts: Iterable[str | None] = (),
 ) -> StatusDocument:
+    """``texts``: those of the heartbeat that may have a code, beside its problems."""
+    problems = {str(text): problem_of(masked_problem(text)) for text in (*details.values(), *texts) if text}
     return StatusDocument(
         gateway=settings.gateway.id,
         ward=settings.gateway.ward,
@@ -64,11 +70,12 @@ def status_document(
         timezone=settings.gateway.timezone.key,
         profile=settings.profile.name,
         pid=os.getpid(),
-        details={camera: text for camera, text in details.items() if text},
+        details={camera: str(text) for camera, text in details.items() if text},
         heartbeat=heartbeat,
         connected=connected,
         ward_name=settings.gateway.ward_name,
         shadow=shadow,
+        coded={text: problem for text, problem in problems.items() if problem is not None},
     )
 
 
@@ -102,8 +109,7 @@ def ask_status(settings: Settings) -> StatusResult:
         document = msgspec.json.decode(answer, type=StatusDocument)
         return StatusResult(document, answer) if document.gateway == settings.gateway.id else None
 
-    who_may = "is not open to this user; use sudo, or join the socket's group"
-    result = ask_any(places_to_ask(settings.state_dir), parse, who_may=who_may)
+    result = ask_any(places_to_ask(settings.state_dir), parse, who_may="socket-not-open")
     if isinstance(result, UnusableAnswer):
         return StatusResult(failure=result.text, closed=result.closed)
     return result or StatusResult()
@@ -124,7 +130,7 @@ def run_status(source: Settings | Path, as_json: bool, stdout: TextIO, lang: Lan
             print(status_text(result.document, lang), file=stdout)
         return EX_OK
     if result.failure is not None:
-        print(f"{gateway}: {result.failure}", file=stdout)
+        print(f"{gateway}: {in_lang(result.failure, lang)}", file=stdout)
         return EX_FAILED
     print(nothing_runs(gateway, places_to_ask(settings.state_dir), lang), file=stdout)
     return EX_NOT_RUNNING

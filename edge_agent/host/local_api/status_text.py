@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.languages import LANGS, Lang, day_text, duration, named, say
 from edge_agent.core.model import Cause
-from edge_agent.core.problems import CATALOGUE
+from edge_agent.core.problems import CATALOGUE, CodedProblem
 from edge_agent.core.secrets import masked
 from edge_agent.host.health.degraded import cause_text
 from edge_agent.host.local_api.status_words import STATUS
@@ -44,6 +44,11 @@ class _Text:
 
     def say(self, key: str, **figures: object) -> str:
         return say(STATUS, key, self.lang, **figures)
+
+    def coded(self, text: str) -> str:
+        """A text of the document, by its code if it has one."""
+        problem = None if self.lang == "en" else self.document.coded.get(text)
+        return (None if problem is None else CATALOGUE.say(problem, self.lang)) or text
 
     def named(self, group: str, word: str) -> str:
         return named(STATUS, group, word, self.lang)
@@ -99,7 +104,7 @@ class _Text:
         if model.phase != "probation":
             yield self.say("compared", count=model.objects)
             yield None if model.agreement is None else self.say("agreement", share=f"{model.agreement:.2f}")
-            yield None if model.refusal is None else self.say("no-switch", why=model.refusal)
+            yield None if model.refusal is None else self.say("no-switch", why=self.coded(model.refusal))
 
     def _shadow(self, report: ShadowReport) -> Iterator[str]:
         """Objects by camera and group that both models see, or only one of them."""
@@ -184,16 +189,21 @@ class _Text:
         yield self._count("reconnects", camera.reconnects)
         if camera.view:
             yield self.say("view", states=", ".join(self.named("view", each) for each in camera.view))
-        yield self.say("awake", why=camera.kept_awake) if camera.kept_awake else None
+        yield self.say("awake", why=self.coded(camera.kept_awake)) if camera.kept_awake else None
         if camera.main_trouble:
             yield self.say("no-main", cause=self.named("cause", camera.main_trouble))
 
     def _why(self, cause: str | None, detail: str) -> str:
-        """In Vietnamese the translated cause goes first; the capture's own detail follows in English."""
-        if self.lang == "en" or cause is None:
+        """In Vietnamese a detail without a code follows the translated cause, in English."""
+        if self.lang == "en":
             return cause_text(Cause(cause) if cause else None, detail)
-        more = f": {masked(detail)}" if detail else ""
-        return f"{self.named('cause', cause)} ({cause}){more}"
+        safe = masked(detail)
+        said = self.coded(safe)
+        if cause is None:
+            return said or str(CATALOGUE.say(CodedProblem("cause-unknown"), self.lang))
+        if said != safe:
+            return f"{said} ({cause})"
+        return f"{self.named('cause', cause)} ({cause})" + (f": {safe}" if safe else "")
 
     def _since(self, since: str) -> str:
         """``12:03`` today, with the date on another day, in the site's time zone."""

@@ -136,6 +136,18 @@ STATUS: Sentences = {
     "awake": ("always awake: {why}", "luôn giải mã toàn bộ: {why}"),
     "no-main": ("no main stream: {cause}", "không có luồng chính: {cause}"),
     # --- no answer ---
+    "socket-not-open": (
+        "{path} is not open to this user; use sudo, or join the socket's group",
+        "tài khoản này không được mở {path}; hãy dùng sudo, hoặc vào nhóm của tệp đó",
+    ),
+    "control-not-open": (
+        "{path} is open to the agent's own user and to root only; use sudo",
+        "chỉ tài khoản của phần mềm và root được mở {path}; hãy dùng sudo",
+    ),
+    "socket-unusable": (
+        "{path} gives no usable answer: {reason}",
+        "trả lời từ {path} không dùng được: {reason}",
+    ),
     "nothing-runs": (
         "{gateway}: no agent runs here (nothing answers at {places}). To start it: {start}",
         "{gateway}: phần mềm không chạy trên máy này (không có trả lời ở {places}). Để chạy: {start}",

@@ -1,4 +1,5 @@
-"""Messages about cameras, for search and setup: English, Vietnamese. Errors are in English only."""
+"""Messages about cameras, for search and setup: English, Vietnamese. Errors that end a command are
+in English only."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from edge_agent.core.languages import UNITS, Lang, Sentences, say
+from edge_agent.core.problems import CATALOGUE, problem_of
 
 CAMERAS: Sentences = {
     # --- state of a camera, and what it is ---
@@ -203,7 +205,11 @@ def fact(key: str, **figures: str | float | timedelta) -> Fact:
 
 
 def _written(figure: str | float | timedelta, lang: Lang) -> str | float:
-    return duration(figure.total_seconds(), lang) if isinstance(figure, timedelta) else figure
+    if isinstance(figure, timedelta):
+        return duration(figure.total_seconds(), lang)
+    problem = problem_of(figure) if isinstance(figure, str) else None
+    said = None if problem is None or lang == "en" else CATALOGUE.say(problem, lang)
+    return said or figure
 
 
 def duration(seconds: float, lang: Lang) -> str:

@@ -14,6 +14,7 @@ from onveef import parsers
 
 from edge_agent.core.clock import Clock
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.problems import error_text
 from edge_agent.core.secrets import Credentials
 from edge_agent.onvif.logins import LoginLedger, LoginsUsedUp
 from edge_agent.onvif.soap import DEVICE_PATH, MediaProfile, NotOnvif, Onvif
@@ -99,10 +100,10 @@ class Discovery:
             return replace(
                 found,
                 state=DiscoveryState.LOGIN_REFUSED,
-                advice=(*found.advice, fact("error", error=str(error))),
+                advice=(*found.advice, fact("error", error=error_text(error))),
             )
         except CameraSetupError as error:
-            return replace(found, advice=(*found.advice, fact("template-streams", error=str(error))))
+            return replace(found, advice=(*found.advice, fact("template-streams", error=error_text(error))))
 
     def _sadp(self, addresses: Sequence[str], where: Search) -> list[SadpDevice]:
         try:
@@ -146,7 +147,9 @@ class Discovery:
             if found.device_url is None:
                 return found
             # It announced itself, but does not answer correctly.
-            return replace(found, device_url=None, advice=(*found.advice, fact("error", error=str(error))))
+            return replace(
+                found, device_url=None, advice=(*found.advice, fact("error", error=error_text(error)))
+            )
         known = (*found.known, fact("answers-onvif"))
         state = found.state if found.state is DiscoveryState.NOT_ACTIVATED else DiscoveryState.READY
         return replace(found, device_url=device_url, clock=clock, state=state, known=known)
@@ -164,7 +167,7 @@ def _from_vendor(found: DiscoveredCamera, panel: SetupInterface, vendor: Vendor)
         except (LoginRefused, LoginsUsedUp):
             raise
         except CameraSetupError as error:
-            advice.append(fact(f"error-{kind}", error=str(error)))
+            advice.append(fact(f"error-{kind}", error=error_text(error)))
             continue
         stream = DiscoveredStream(
             kind, url, True, told.width, told.height, told.codec, told.fps, told.keyframe_s, told.smart

@@ -15,7 +15,9 @@ import pytest
 from edge_agent import config
 from edge_agent.cli import main as cli
 from edge_agent.core.command_line.exit_codes import EX_CONFIG
+from edge_agent.core.problems import problem_text
 from edge_agent.tools.cameras.configure import NTP_PORT
+from edge_agent.tools.cameras.messages import fact
 from edge_agent.tools.cameras.probing import Ports
 from edge_agent.tools.cameras.search import Search
 from tests.testbed.onvif_camera import OnvifCamera
@@ -81,6 +83,12 @@ def test_the_list_is_told_in_vietnamese(
     assert "1  127.0.9.16       Hikvision DS-2CD2143G2-I  sẵn sàng" in text
     assert "640x360 H265 15 khung hình/giây 4 giây một khung I, quá thưa đang bật Smart Codec" in text
     assert "đồng hồ camera chạy chậm 7 giờ 0 phút" in text
+
+
+def test_an_error_in_the_list_is_in_the_readers_language() -> None:
+    refused = problem_text("web-silent", host=HOST, seconds=5.0)
+    assert fact("error-main", error=refused).text("vi") == f"luồng chính: {HOST}: không trả lời trong 5 giây"
+    assert fact("error-main", error=refused).text() == f"its main stream: {HOST}: no answer within 5 s"
 
 
 def test_the_json_list_is_what_the_text_says(
