@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +17,8 @@ from edge_agent.tools.doctor.command import run_doctor
 from edge_agent.tools.doctor.run import DoctorEnvironment
 from edge_agent.wire import Doctor, DoctorLine
 from edge_agent.wire.json_schema import schema_of
-from tests.testbed.agent import write_config
 from tests.testbed.clips import make_clip
 from tests.testbed.rtsp import RtspServer
-from tests.tools.doctor.strict_camera import StrictCamera
 
 USER, PASSWORD = "viewer", "s3cret-of-the-camera"
 
@@ -89,49 +85,3 @@ def password(tmp_path: Path) -> str:
 
 def camera(camera_id: str, url: str, password_file: str) -> dict[str, object]:
     return {"id": camera_id, "url": url, "username": USER, "password_file": password_file}
-
-
-@dataclass(frozen=True)
-class Site:
-    """A site with one camera of each kind, examined in one run."""
-
-    told: Told
-    strict: StrictCamera
-
-
-@pytest.fixture(scope="package", autouse=True)
-def site_under_examination(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Future[Site] | None]:
-    """Start the examination before the first test of the package.
-
-    A camera that accepts and sends nothing takes ten seconds, during which the modules before test_site.py
-    run. None where no test needs it.
-    """
-    if not any(item.path.name == "test_site.py" for item in request.session.items):
-        yield None
-        return
-    cameras: RtspServer = request.getfixturevalue("cameras")
-    folder = tmp_path_factory.mktemp("site")
-    right = folder / "right.pass"
-    right.write_text(PASSWORD)
-    right.chmod(0o600)
-    streams = ("good", "black", "blurred", "main", "gone")
-    with (
-        socket.create_server(("127.0.0.1", 0)) as dead_camera,
-        socket.create_server(("127.0.0.1", 0)) as dead_broker,
-        StrictCamera() as strict,
-        ThreadPoolExecutor(1, "site") as pool,
-    ):
-        config = write_config(
-            folder,
-            cameras=[
-                *(camera(name, cameras.url(f"/{name}"), str(right)) for name in streams),
-                camera("locked", strict.url, str(right)),
-                camera("dead", f"rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/stream", str(right)),
-            ],
-            broker_port=1,
-            detector="none",
-            mqtt={"brokers": [f"mqtts://127.0.0.1:{dead_broker.getsockname()[1]}"]},
-        )
-        yield pool.submit(lambda: Site(examined(config, "--lang", "en"), strict))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import Future
+import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,42 @@ from edge_agent.core.clock import SystemClock
 from edge_agent.tools.doctor.checks.cameras import CameraCheck
 from edge_agent.wire import CameraHealth
 from tests.testbed.agent import write_config
-from tests.tools.doctor.conftest import Site
+from tests.testbed.rtsp import RtspServer
+from tests.tools.doctor.conftest import PASSWORD, Told, camera, examined
+from tests.tools.doctor.strict_camera import StrictCamera
 
 
-@pytest.fixture
-def site(site_under_examination: Future[Site]) -> Site:
-    return site_under_examination.result(timeout=60)
+@dataclass(frozen=True)
+class Site:
+    told: Told
+    strict: StrictCamera
+
+
+@pytest.fixture(scope="module")
+def site(cameras: RtspServer, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """It takes ten seconds: one camera accepts the connection and sends nothing."""
+    folder = tmp_path_factory.mktemp("site")
+    right = folder / "right.pass"
+    right.write_text(PASSWORD)
+    right.chmod(0o600)
+    streams = ("good", "black", "blurred", "main", "gone")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as dead_camera,
+        socket.create_server(("127.0.0.1", 0)) as dead_broker,
+        StrictCamera() as strict,
+    ):
+        config = write_config(
+            folder,
+            cameras=[
+                *(camera(name, cameras.url(f"/{name}"), str(right)) for name in streams),
+                camera("locked", strict.url, str(right)),
+                camera("dead", f"rtsp://127.0.0.1:{dead_camera.getsockname()[1]}/stream", str(right)),
+            ],
+            broker_port=1,
+            detector="none",
+            mqtt={"brokers": [f"mqtts://127.0.0.1:{dead_broker.getsockname()[1]}"]},
+        )
+        return Site(examined(config, "--lang", "en"), strict)
 
 
 def test_a_good_camera_is_measured(site: Site) -> None:
