@@ -23,7 +23,6 @@ from tests.testbed.clips import make_clip
 from tests.testbed.mosquitto import Mosquitto, free_port
 
 OPERATOR = Ed25519PrivateKey.generate()
-RESTARTS = 75
 
 
 class Site:

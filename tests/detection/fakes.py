@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -97,7 +97,3 @@ def track(box: Box, priority: float = 1.0, id: str = "t1", label: str | None = N
 
 def detection(box: Box, label: str = "person", score: float = 0.9) -> Detection:
     return Detection(label, score, box)
-
-
-def labels_of(detections: Sequence[Detection]) -> list[str]:
-    return [d.label for d in detections]

@@ -22,7 +22,6 @@ from edge_agent.tools.doctor.words.wording import REPORT, label_of
 
 PACKAGE = Path(edge_agent.__file__).parent / "tools/doctor"
 GUIDE = Path(edge_agent.__file__).parents[1] / "docs" / "guide" / "doctor.md"
-PREFIXES = {name.split("-")[0] for name in WORDS}
 
 
 def fields(text: str) -> set[str]:
