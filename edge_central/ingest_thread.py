@@ -6,8 +6,6 @@ import logging
 import threading
 from collections.abc import Sequence
 
-import msgspec
-
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
 from edge_central.alert_rules import Measure
@@ -19,11 +17,11 @@ from edge_central.ingest.ingest_status import GapLogger, IngestCounters
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.retention.sweep import RetentionSweep
-from edge_central.store.batch import Batch, Store
-from edge_central.store.database import DatabaseUnavailable, read_meta, size_bytes, write_meta
+from edge_central.store.batch import Store
+from edge_central.store.database import DatabaseUnavailable, read_meta, size_bytes, write_meta, write_record
 from edge_central.store.fleet_state import FleetState
 from edge_central.trusted_time import clock_store
-from edge_central.trusted_time.clock import TrustedClock, TrustedClockRecord
+from edge_central.trusted_time.clock import TrustedClock
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +82,7 @@ class IngestThread:
         self._clock = clock
         self._wake = wake
         self._central_id = central_id
+        self._clock_key = clock_store.record_key(central_id)
         self._exclusive_database = exclusive_database
         self._history_ms = round(history_days * 86_400_000)
         self._fleet: FleetState | None = None
@@ -276,7 +275,7 @@ class IngestThread:
             clock_store.shift_times(
                 batch.connection, correction, wards, exclusive_database=self._exclusive_database, beat=beat
             )
-            self._write_clock(batch, self._clock.corrected_record(correction))
+            write_record(batch.connection, self._clock_key, self._clock.corrected_record(correction))
         by_s = correction.by_ms / 1000
         log.warning("the centre's time was wrong: it and the stored times are corrected by %+.0f s", by_s)
         self._clock.correct(correction)
@@ -322,17 +321,13 @@ class IngestThread:
         self._alerts.check_gaps(self._fleet)
         with self._store.batch() as batch:
             status_row = self._counters.status(self._broker.online, self._broker.session)
-            write_meta(batch.connection, "running", msgspec.json.encode(status_row).decode())
-            self._write_clock(batch, self._clock.record())
+            write_record(batch.connection, "running", status_row)
+            write_record(batch.connection, self._clock_key, self._clock.record())
             self._requests.expire(batch.connection)
             if now - self._cleaned_mono >= CLEAN_EVERY_S:
                 self._cleaned_mono = now
                 self._metrics.database_bytes = size_bytes(batch.connection)
                 batch.delete_health(self._clock.deletions_ms() - self._history_ms)
-
-    def _write_clock(self, batch: Batch, record: TrustedClockRecord) -> None:
-        key = clock_store.record_key(self._central_id)
-        write_meta(batch.connection, key, msgspec.json.encode(record).decode())
 
     def _finish(self) -> None:
         """Send the confirmations of what is committed; the broker keeps the rest."""

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Row, select
 
 from edge_agent.wire.topics import DEFAULT_ID
-from edge_central.retention.deletion_plans import DeletionRelease, read_blocked, release_key
+from edge_central.retention.deletion_plans import BlockedDeletions, DeletionRelease, blocked_key, release_key
 from edge_central.retention.holds import (
     RetentionHold,
     count_covered,
@@ -25,7 +25,13 @@ from edge_central.retention.holds import (
 )
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import read_transaction, write_meta, write_transaction
+from edge_central.store.database import (
+    read_record,
+    read_transaction,
+    write_meta,
+    write_record,
+    write_transaction,
+)
 from edge_central.trusted_time import clock_store
 
 _ID = re.compile(r"[a-z0-9-]{1,63}")
@@ -77,11 +83,11 @@ def _released(args: argparse.Namespace, database: Database, who: str, central_id
             write_meta(connection, clock_store.release_key(central_id), who)
             now = datetime.now().astimezone().isoformat(" ", "seconds")
             return True, f"the centre goes by this machine's clock from now on: {now}"
-        blocked = read_blocked(connection, central_id)
+        blocked = read_record(connection, blocked_key(central_id), BlockedDeletions)
         if blocked is None:
             return False, "no run of retention waits for a release"
         release = DeletionRelease(who=who, over=blocked.over)
-        write_meta(connection, release_key(central_id), msgspec.json.encode(release).decode())
+        write_record(connection, release_key(central_id), release)
         counts = (f"{count} of {blocked.stored[what]} rows of {what}" for what, count in blocked.over.items())
         return True, f"released: the next run deletes {', '.join(counts)}, within minutes if the centre runs"
 

@@ -13,10 +13,10 @@ from edge_agent.core.printable import printable
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.alerts.rows import AlertStatus, open_alerts
 from edge_central.ingest.ingest_status import IngestStatus
-from edge_central.retention.deletion_plans import read_blocked
+from edge_central.retention.deletion_plans import BlockedDeletions, blocked_key
 from edge_central.settings import Database
 from edge_central.store import tables
-from edge_central.store.database import newest_cursor, read_meta, read_transaction, size_bytes
+from edge_central.store.database import newest_cursor, read_meta, read_record, read_transaction, size_bytes
 from edge_central.store.fleet_state import GapReason
 from edge_central.store.presence_reports import (
     GatewayReport,
@@ -123,7 +123,8 @@ def read_status(database: Database, now_ms: int | None, central_id: str = DEFAUL
     """Read the status; ``now_ms`` None: use the centre's own time."""
     with read_transaction(database) as connection:
         status = _read(connection, now_ms_of(connection, central_id) if now_ms is None else now_ms)
-        record, blocked = read_clock_record(connection, central_id), read_blocked(connection, central_id)
+        record = read_clock_record(connection, central_id)
+        blocked = read_record(connection, blocked_key(central_id), BlockedDeletions)
     if record is not None:
         unproven_s = record.unproven_ms / 1000
         status.clock = ClockStatus(doubt=record.doubt, confirmed=record.confirmed, unproven_s=unproven_s)

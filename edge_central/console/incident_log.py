@@ -112,6 +112,7 @@ def subject_of(event: EventRow) -> str:
     return f"event {event.gateway} {event.event_id}" if event.event_id else f"cursor {event.cursor}"
 
 
+Row = dict[str, Any]
 _H = tables.handling.c
 _E = tables.event.c
 _SUBJECT = literal("event ") + _E.gateway + " " + _E.event_id
@@ -242,9 +243,7 @@ def acknowledge(connection: Connection, by: LogAuthor, subject: str, ward: str) 
 
 
 def assign_owner(connection: Connection, by: LogAuthor, subject: str, ward: str, owner: str) -> None:
-    _ensure_handling(connection, subject, ward)
-    connection.execute(update(tables.handling).where(_H.subject == subject).values(owner=owner))
-    _step(connection, by, subject, "owner", owner)
+    _change(connection, by, subject, ward, "owner", owner, {"owner": owner})
 
 
 def close(
@@ -252,21 +251,13 @@ def close(
 ) -> None:
     """Close a subject, which also acknowledges it."""
     acknowledge(connection, by, subject, ward)
-    connection.execute(
-        update(tables.handling)
-        .where(_H.subject == subject)
-        .values(outcome=outcome.value, closed_ms=by.now_ms)
-    )
-    _step(connection, by, subject, "outcome", outcome.value)
+    values = {"outcome": outcome.value, "closed_ms": by.now_ms}
+    _change(connection, by, subject, ward, "outcome", outcome.value, values)
     note(connection, by, subject, ward, words)
 
 
 def reopen(connection: Connection, by: LogAuthor, subject: str, ward: str) -> None:
-    _ensure_handling(connection, subject, ward)
-    connection.execute(
-        update(tables.handling).where(_H.subject == subject).values(outcome=None, closed_ms=None)
-    )
-    _step(connection, by, subject, "reopened", "")
+    _change(connection, by, subject, ward, "reopened", "", {"outcome": None, "closed_ms": None})
 
 
 def note(connection: Connection, by: LogAuthor, subject: str, ward: str, words: str) -> None:
@@ -311,6 +302,15 @@ def hidden(connection: Connection, scope: Scope, most: int = 500) -> tuple[Hidde
 def is_hidden(connection: Connection, subject: str) -> bool:
     columns = tables.hidden_event.c
     return connection.scalar(select(columns.subject).where(columns.subject == subject)) is not None
+
+
+def _change(
+    connection: Connection, by: LogAuthor, subject: str, ward: str, what: str, words: str, values: Row
+) -> None:
+    """Set columns of the handling, and record the step."""
+    _ensure_handling(connection, subject, ward)
+    connection.execute(update(tables.handling).where(_H.subject == subject).values(values))
+    _step(connection, by, subject, what, words)
 
 
 def _ensure_handling(connection: Connection, subject: str, ward: str) -> None:

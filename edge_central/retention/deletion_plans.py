@@ -21,7 +21,6 @@ from edge_central.retention.holds import covered_by, read_holds
 from edge_central.sentences import problem_text
 from edge_central.settings import Retention
 from edge_central.store import tables
-from edge_central.store.database import read_meta, write_meta
 
 DAY_MS = 86_400_000
 
@@ -124,21 +123,6 @@ def blocked_key(central_id: str) -> str:
 
 def release_key(central_id: str) -> str:
     return f"deletions-released {central_id}"
-
-
-def read_blocked(connection: Connection, central_id: str) -> BlockedDeletions | None:
-    value = read_meta(connection, blocked_key(central_id))
-    return None if value is None else msgspec.json.decode(value, type=BlockedDeletions)
-
-
-def read_release(connection: Connection, central_id: str) -> DeletionRelease | None:
-    value = read_meta(connection, release_key(central_id))
-    return None if value is None else msgspec.json.decode(value, type=DeletionRelease)
-
-
-def write_blocked(connection: Connection, central_id: str, blocked: BlockedDeletions | None) -> None:
-    value = None if blocked is None else msgspec.json.encode(blocked).decode()
-    write_meta(connection, blocked_key(central_id), value)
 
 
 def find_excess(

@@ -16,20 +16,20 @@ from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.retention.deletion_plans import (
     DeletionPlan,
+    DeletionRelease,
     DeletionTarget,
+    blocked_key,
     find_excess,
     is_expired,
     make_plans,
-    read_release,
     release_key,
     stored_kinds,
-    write_blocked,
 )
 from edge_central.retention.holds import ActiveHolds, read_holds
 from edge_central.retention.operator_records import delete_old
 from edge_central.settings import Retention
 from edge_central.store import tables
-from edge_central.store.database import insert_row, write_meta
+from edge_central.store.database import insert_row, read_record, write_meta, write_record
 from edge_central.store.media_folder import MediaFolder
 
 log = logging.getLogger(__name__)
@@ -140,12 +140,13 @@ class RetentionSweep:
 
     def _begin(self, connection: Connection, now_ms: int) -> Iterator[DeletionPlan] | None:
         """The plans of a new run; None while a run needs a release by an administrator."""
-        mono, release = self._clock.monotonic(), read_release(connection, self._central_id)
+        mono = self._clock.monotonic()
+        release = read_record(connection, release_key(self._central_id), DeletionRelease)
         if release is None and self._counted_mono is not None and mono - self._counted_mono < COUNT_EVERY_S:
             return None
         planned = list(make_plans(self._settings, stored_kinds(connection), now_ms))
         blocked = find_excess(connection, planned, release)
-        write_blocked(connection, self._central_id, blocked)
+        write_record(connection, blocked_key(self._central_id), blocked)
         if blocked is not None:
             if self._counted_mono is None:
                 log.error("%s; nothing is deleted until then", blocked.text)

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
+import msgspec
 from sqlalchemy import (
     Connection,
     Engine,
@@ -34,6 +35,8 @@ from edge_central.store import tables
 from edge_central.store.tables import SCHEMA_VERSION, meta, metadata
 
 log = logging.getLogger(__name__)
+
+Record = TypeVar("Record", bound=msgspec.Struct)
 
 BUSY_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5
@@ -290,6 +293,20 @@ def write_meta(connection: Connection, key: str, value: str | None) -> None:
         return
     row = conflict_insert(connection, meta).values(key=key, value=value)
     connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+
+def read_record(connection: Connection, key: str, kind: type[Record]) -> Record | None:
+    """A JSON record of the table ``meta``; None if it is not there, or of another version of the centre."""
+    text = read_meta(connection, key)
+    try:
+        return None if text is None else msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError:
+        return None
+
+
+def write_record(connection: Connection, key: str, record: msgspec.Struct | None) -> None:
+    """Set a JSON record of the table ``meta``; None deletes it."""
+    write_meta(connection, key, None if record is None else msgspec.json.encode(record).decode())
 
 
 def newest_cursor(connection: Connection) -> int:

@@ -14,7 +14,7 @@ from threading import Lock
 
 import msgspec
 
-from edge_agent.core.clock import Clock
+from edge_agent.core.clock import Clock, wall_ms
 from edge_agent.core.problems import ProblemText
 from edge_central.sentences import problem_text
 
@@ -75,7 +75,7 @@ class TrustedClock:
         self._system = system
         self._boot_id = boot_id
         self._lock = Lock()  # protects the two below
-        self._offset_ms = self._anchor_ms = self._system_ms() - self._mono_ms()
+        self._offset_ms = self._anchor_ms = wall_ms(system) - self._mono_ms()
         self._anchored_mono = system.monotonic()
         self._gateway_offsets: dict[str, tuple[int, float]] = {}
         """Gateway -> (its time minus the monotonic time in ms, monotonic time of arrival in s)."""
@@ -96,7 +96,7 @@ class TrustedClock:
         return datetime.fromtimestamp(self.now_ms() / 1000, UTC)
 
     def now_ms(self) -> int:
-        system_ms, mono_ms = self._system_ms(), self._mono_ms()
+        system_ms, mono_ms = wall_ms(self._system), self._mono_ms()
         with self._lock:
             offset_ms, anchor_ms = self._offset_ms, self._anchor_ms
         plausible = abs(system_ms - mono_ms - anchor_ms) <= FOLLOW_MS
@@ -110,7 +110,7 @@ class TrustedClock:
 
     def restore(self, record: TrustedClockRecord | None, newest_ms: int | None) -> None:
         """Continue from the stored record of this clock and from the time when the newest event arrived."""
-        mono_ms, system_ms = self._mono_ms(), self._system_ms()
+        mono_ms, system_ms = self._mono_ms(), wall_ms(self._system)
         self.restored = True
         if record is not None:
             self._unproven_ms = record.unproven_ms
@@ -144,7 +144,7 @@ class TrustedClock:
     def tick(self, gateway_count: int) -> Correction | None:
         """Compare the sources. A returned correction takes effect with ``correct``, after the caller has
         stored it. ``gateway_count``: how many gateways the centre knows."""
-        mono_ms, system_ms = self._mono_ms(), self._system_ms()
+        mono_ms, system_ms = self._mono_ms(), wall_ms(self._system)
         own_ms = mono_ms + self._follow(system_ms, mono_ms)
         plausible = abs(system_ms - own_ms) <= FOLLOW_MS
         offset_ms, count = self._fleet()
@@ -165,7 +165,7 @@ class TrustedClock:
     def trust_system(self) -> Correction:
         """The correction after an administrator has confirmed that the system's clock is right."""
         own_ms = self.now_ms()
-        return Correction(self._system_ms() - own_ms, self._settled_ms)
+        return Correction(wall_ms(self._system) - own_ms, self._settled_ms)
 
     def correct(self, correction: Correction) -> None:
         """Apply a correction that has been stored."""
@@ -241,9 +241,6 @@ class TrustedClock:
 
     def _mono_ms(self) -> int:
         return round(self._system.monotonic() * 1000)
-
-    def _system_ms(self) -> int:
-        return round(self._system.now().timestamp() * 1000)
 
 
 class FollowedClock:

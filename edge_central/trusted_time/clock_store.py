@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, bindparam, select, text, update
 
 from edge_agent.core.clock import SystemClock, read_boot_id, wall_ms
 from edge_central.retention.deletion_plans import stored_kinds
 from edge_central.store import tables
-from edge_central.store.database import read_meta
+from edge_central.store.database import read_record
 from edge_central.trusted_time.clock import Correction, FollowedClock, TrustedClockRecord
 
 MAX_ROWS = 20_000
@@ -35,11 +34,7 @@ def release_key(central_id: str) -> str:
 
 
 def read_clock_record(connection: Connection, central_id: str) -> TrustedClockRecord | None:
-    found = read_meta(connection, record_key(central_id))
-    try:
-        return None if found is None else msgspec.json.decode(found, type=TrustedClockRecord)
-    except msgspec.DecodeError:  # written by another version of the centre
-        return None
+    return read_record(connection, record_key(central_id), TrustedClockRecord)
 
 
 def newest_received_ms(connection: Connection, wards: Collection[str]) -> int | None:

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 
 from edge_agent.cli import main as cli
 from edge_agent.cli.arguments import parser
-from edge_agent.core.clock import SystemClock
+from edge_agent.core.clock import SystemClock, wall_ms
 from edge_central.cli.retention_commands import run_deletions, run_holds
 from edge_central.console.incident_log import IncidentOutcome, LogAuthor, acknowledge, close, hand_over
 from edge_central.console.requests import request_clip
@@ -138,7 +138,7 @@ class Archive:
 
 
 def _now_ms() -> int:
-    return round(SystemClock().now().timestamp() * 1000)
+    return wall_ms(SystemClock())
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from edge_agent import wire
+from edge_agent.core.clock import rfc3339_of_ms as at
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.console.incident_log import (
@@ -38,7 +39,7 @@ from edge_central.store.media_folder import MediaFolder
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState, write_report
 from edge_central.store.scope import EVERYWHERE
 from tests.edge_central.console.city_events import MINUTE_MS, CityEvent, a_day, messages_of
-from tests.edge_central.console.gateway import Gateway, at
+from tests.edge_central.console.gateway import Gateway
 from tests.edge_central.console.plan import NEVER_HEARD, WARD_OF, WARDS, gateways, write_sheet
 
 BATCH = 400

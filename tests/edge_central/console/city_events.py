@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent import wire
-from tests.edge_central.console.gateway import FRAME, MODEL, Gateway, at, media_id_of, snapshot_of
+from edge_agent.core.clock import rfc3339_of_ms as at
+from tests.edge_central.console.gateway import FRAME, MODEL, Gateway, media_id_of, snapshot_of
 from tests.edge_central.console.scenery import street
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent import wire
-from edge_agent.core.clock import rfc3339
+from edge_agent.core.clock import rfc3339_of_ms as at
 from edge_agent.evidence.chain.keys import key_id, public_der
 from edge_agent.evidence.chain.records import head_text
 from edge_agent.mqtt.session.signal_queue import MessageReceived
@@ -21,10 +20,6 @@ HASH = "5f2c0b9d8e7a6f5c4d3e2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0f9e8d7c"
 FRAME = wire.FrameSize(width=640, height=360)
 MODEL = wire.ModelRef(name="ssd", sha256=HASH)
 TEXTS = {9: "INFO", 13: "WARN", 17: "ERROR"}
-
-
-def at(milliseconds: int) -> str:
-    return rfc3339(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import httpx
 
-from edge_agent.core.clock import Clock, SystemClock
+from edge_agent.core.clock import Clock, SystemClock, wall_ms
 from edge_agent.mqtt.session.signal_queue import MessageReceived
 from edge_agent.wire.topics import CentralTopics
 from edge_central.config import load
@@ -27,6 +27,7 @@ from edge_central.store.presence_reports import PresenceReport, write_report
 from edge_central.web.auth import accounts
 from edge_central.web.auth.accounts import Account, Role, hash_password, new_token
 from edge_central.web.service import ConsoleServer
+from tests.edge_central.ingest_harness import IngestHarness
 from tests.edge_central.parts import JPEG, FakeGateway
 
 WARDS = ("de-tham", "bo-xuyen")
@@ -81,12 +82,8 @@ class House:
 
     def take(self, *messages: tuple[str, bytes] | MessageReceived) -> BatchResult:
         """Store messages like the ingest, in one commit."""
-        known = self.store.load()
-        arrived = [
-            each if isinstance(each, MessageReceived) else MessageReceived(*each, 1) for each in messages
-        ]
-        with self.store.batch() as batch:
-            return self.intake.write(arrived, known, batch, self.now_ms())
+        ingest = IngestHarness(self.settings.database, self.store, self.intake)
+        return ingest.write(*messages, now_ms=self.now_ms())
 
     def picture(self, box: FakeGateway, media_id: str, payload: bytes = JPEG) -> None:
         """Store a picture of the event ``e1`` of its first camera."""
@@ -115,7 +112,7 @@ class House:
         return token
 
     def now_ms(self) -> int:
-        return round(self.clock.now().timestamp() * 1000)
+        return wall_ms(self.clock)
 
     # --- its console
 
