@@ -16,7 +16,7 @@ from edge_agent.config.merge import id_of, merged_by_id
 from edge_agent.core.clock import SystemClock
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import Severity
-from edge_central.alert_rules import (
+from edge_central.measures import (
     CAMERA_MEASURES,
     CENTRE_MEASURES,
     NUMBERS,

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from edge_agent.core.worker import SupervisedThread
 from edge_agent.wire.received.messages import HeartbeatMessage, milliseconds
-from edge_central.alert_rules import Measure
 from edge_central.alerts.service import AlertService
 from edge_central.ingest.batch_writer import BatchResult, BatchWriter
 from edge_central.ingest.broker_session import CentralBrokerSession, UnconfirmedMessage
 from edge_central.ingest.gateway_messages import ACK_EVERY_S, BirthRequests, Confirmations, RequestSender
 from edge_central.ingest.ingest_status import GapLogger, IngestCounters
+from edge_central.measures import Measure
 from edge_central.metrics.central_metrics import CentralMetrics
 from edge_central.presence.presence_publisher import PresencePublisher
 from edge_central.retention.sweep import RetentionSweep

@@ -20,8 +20,7 @@ from edge_agent.host.board.platform import is_older
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central import alert_rules
-from edge_central.alert_rules import CAMERA_MEASURES, GATEWAY_MEASURES, Measure, Measurement
+from edge_central import measures
 from edge_central.alert_settings import AlertRule, AlertSettings
 from edge_central.alerts.model import (
     Alert,
@@ -31,6 +30,7 @@ from edge_central.alerts.model import (
     AlertKey,
     AlertSubject,
 )
+from edge_central.measures import CAMERA_MEASURES, GATEWAY_MEASURES, Measure, Measurement
 from edge_central.sentences import problem_text
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceReport, PresenceState
 from edge_central.trusted_time.clock import Correction
@@ -118,7 +118,7 @@ class AlertEngine:
         subject = self._gateways.get(gateway)
         if subject is None or subject.away:
             return
-        measurement = alert_rules.view_tampered([state]) if present else alert_rules.VIEW_AS_BEFORE
+        measurement = measures.view_tampered([state]) if present else measures.VIEW_AS_BEFORE
         for rule in self._camera_rules:
             if rule.measure is Measure.TAMPER:
                 yield from subject.judge(rule, camera, measurement, at)
@@ -128,7 +128,7 @@ class AlertEngine:
     ) -> Iterator[AlertChange]:
         """An event reports that a rule is muted or disarmed or that a view is relearned, or the end of that.
         The next heartbeat reports it too, and decides."""
-        subject, matches = self._gateways.get(gateway), alert_rules.override_measure(data.what, data.rule_id)
+        subject, matches = self._gateways.get(gateway), measures.override_measure(data.what, data.rule_id)
         if subject is None or subject.away or matches is None:
             return
         measure, text = matches
@@ -147,14 +147,14 @@ class AlertEngine:
                 if subject.away:
                     continue
                 if count or (rule.id, "") in subject.conditions:
-                    measurement = alert_rules.COUNTED_MEASURES[measure](count)
+                    measurement = measures.COUNTED_MEASURES[measure](count)
                     yield from subject.judge(rule, "", measurement, at)
 
     def judge_centre(
         self, ward: str, measure: Measure, problem: str | None, at: Instant
     ) -> Iterator[AlertChange]:
         """Judge a problem of the centre itself, as an alert of this ward; None: no problem."""
-        measurement = Measurement(float(problem is not None), problem or alert_rules.CENTRE_MEASURES[measure])
+        measurement = Measurement(float(problem is not None), problem or measures.CENTRE_MEASURES[measure])
         for rule in self._rules_for(measure):
             subject = self._ward(ward)
             yield from subject.judge(rule, "", measurement, at)
@@ -165,16 +165,16 @@ class AlertEngine:
         for rule in self._rules_for(Measure.CONFLICT):
             for gateway, subject in self._gateways.items():
                 if gateway in events:
-                    yield from subject.judge(rule, "", alert_rules.conflict(events[gateway]), at)
+                    yield from subject.judge(rule, "", measures.conflict(events[gateway]), at)
                 elif (rule.id, "") in subject.conditions:
-                    yield from subject.judge(rule, "", alert_rules.NO_CONFLICT, at)
+                    yield from subject.judge(rule, "", measures.NO_CONFLICT, at)
 
     def judge_alarms(
         self, gateway: str, ward: str, count: int, since_ms: int, at: Instant
     ) -> Iterator[AlertChange]:
         """Judge ``count`` new ringing events of a gateway, received at ``since_ms``."""
         subject = self._gateway(gateway, ward)
-        measurement = alert_rules.alarms(subject.count_alarms(count, at.mono))
+        measurement = measures.alarms(subject.count_alarms(count, at.mono))
         for rule in self._rules_for(Measure.ALARMS):
             yield from subject.judge(rule, "", measurement, at, since_ms)
 
@@ -213,7 +213,7 @@ class AlertEngine:
         for rule in self._rules_for(Measure.ALARMS):
             for subject in self._gateways.values():
                 if (rule.id, "") in subject.conditions:
-                    measurement = alert_rules.alarms(subject.count_alarms(0, at.mono))
+                    measurement = measures.alarms(subject.count_alarms(0, at.mono))
                     yield from subject.judge(rule, "", measurement, at)
         if connected_mono is None:
             return
@@ -223,7 +223,7 @@ class AlertEngine:
                 yield change
                 if (
                     change.kind is AlertChangeKind.OPENED
-                    and self._rules[change.alert.key.rule].measure in alert_rules.AWAY
+                    and self._rules[change.alert.key.rule].measure in measures.AWAY
                 ):
                     yield from subject.fold()
 
@@ -275,12 +275,12 @@ class AlertEngine:
         for rule in self._gateway_rules:
             yield from subject.judge(rule, "", GATEWAY_MEASURES[rule.measure](health), at)
         for rule in self._rules_for(Measure.VERSION_BEHIND):
-            measurement = alert_rules.version_behind(health.version, rule.version or self._newest)
+            measurement = measures.version_behind(health.version, rule.version or self._newest)
             yield from subject.judge(rule, "", measurement, at)
         for name, camera in health.cameras.items():
             for rule in self._camera_rules:
                 yield from subject.judge(rule, name, CAMERA_MEASURES[rule.measure](camera), at)
-            for measure, active in alert_rules.overrides_of(health, name).items():
+            for measure, active in measures.overrides_of(health, name).items():
                 for rule in self._rules_for(measure):
                     yield from subject.judge_overrides(rule, name, active, at)
         for rule_id, name in list(subject.conditions):
@@ -298,7 +298,7 @@ class AlertEngine:
                 text = problem_text(f"is-{report.state}", why=report.why)
                 measurement = Measurement(float(report.state is state), text)
                 yield from subject.judge(rule, "", measurement, at, report.since_ms)
-        if subject.away and subject.has_alert_of(alert_rules.AWAY):
+        if subject.away and subject.has_alert_of(measures.AWAY):
             yield from subject.fold()
 
     def _outage(self, report: OutageReport, measurement: Measurement, at: Instant) -> Iterator[AlertChange]:
@@ -307,7 +307,7 @@ class AlertEngine:
             before = subject.conditions.get((rule.id, ""))
             yield from subject.judge(rule, "", measurement, at, report.since_ms)
             if before is not None and before.alert is not None and measurement.value:
-                text = alert_rules.plain(measurement.text)
+                text = measures.plain(measurement.text)
                 if text != before.alert.text:
                     before.alert = replace(before.alert, text=text, value=measurement.value)
                     yield AlertChange(AlertChangeKind.CHANGED, before.alert)

@@ -18,7 +18,6 @@ from edge_agent.mqtt.session.client import MqttMessage
 from edge_agent.wire.received.health import read_health
 from edge_agent.wire.received.messages import EventMessage, HeartbeatMessage
 from edge_agent.wire.topics import CentralTopics
-from edge_central.alert_rules import Measure
 from edge_central.alert_settings import AlertSettings
 from edge_central.alerts import notifications, rows
 from edge_central.alerts.engine import AlertEngine
@@ -27,6 +26,7 @@ from edge_central.alerts.notifications import WebhookPoster
 from edge_central.alerts.rows import CONFLICT_MS, SequenceConflict, StoredAlerts
 from edge_central.ingest.batch_writer import BatchResult
 from edge_central.ingest.ingest_status import GAP_PATIENCE_MS
+from edge_central.measures import Measure
 from edge_central.store.fleet_state import FleetState, GapReason
 from edge_central.store.presence_reports import PresenceReport
 from edge_central.trusted_time.clock import Correction

@@ -10,9 +10,9 @@ import pytest
 
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import Severity
-from edge_central.alert_rules import Measure
 from edge_central.alert_settings import ABOUT, default_rules
 from edge_central.config import load, markdown, run_check
+from edge_central.measures import Measure
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "central.md"
 GOOD = "wards: [de-tham, bo-xuyen]\nmqtt:\n  brokers: [mqtt://localhost]\n"

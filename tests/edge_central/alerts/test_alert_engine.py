@@ -14,10 +14,10 @@ from edge_agent.core.model import Severity
 from edge_agent.wire import RuleOverrideData
 from edge_agent.wire.received.bounds import MAX_ITEMS
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules import Measure
 from edge_central.alert_settings import AlertRule, AlertSettings, default_rules
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind
+from edge_central.measures import Measure
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 
 BEAT_S = 30.0

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from edge_agent.core.clock import Instant
 from edge_agent.wire.received.health import ReceivedHealth
-from edge_central.alert_rules import Measure
 from edge_central.alert_settings import AlertSettings, default_rules
 from edge_central.alerts.engine import AlertEngine
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
+from edge_central.measures import Measure
 from edge_central.store.presence_reports import GatewayReport, OutageReport, PresenceState
 
 RULES = AlertSettings(tuple(replace(rule, for_s=rule.for_s / 100) for rule in default_rules()), 20.0)

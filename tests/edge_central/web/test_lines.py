@@ -36,7 +36,7 @@ from edge_agent.model_release.agreement import agreement_text
 from edge_agent.model_release.record import ProbationCounts, rate_deviation
 from edge_agent.outbox.sqlite.salvage import Salvaged, saved_text
 from edge_agent.wire.received import health as heard
-from edge_central import alert_rules
+from edge_central import measures
 from edge_central.alert_settings import default_rules
 from edge_central.alerts import rows as alert_rows
 from edge_central.alerts.model import Alert, AlertChange, AlertChangeKind, AlertKey
@@ -160,30 +160,30 @@ def alerts() -> Iterator[str]:
         uplink=but(reported.uplink, held=["info"]),
         certificates=heard.ReceivedCertificatesHealth(9, 8),
     )
-    shipped = [rule for rule in default_rules() if rule.measure in alert_rules.GATEWAY_MEASURES]
+    shipped = [rule for rule in default_rules() if rule.measure in measures.GATEWAY_MEASURES]
     for health in (reported, spared):
-        readings = (reading(health) for reading in alert_rules.GATEWAY_MEASURES.values())
+        readings = (reading(health) for reading in measures.GATEWAY_MEASURES.values())
         yield from (reading.text for reading in readings if reading.value)
-        judged = ((rule, alert_rules.GATEWAY_MEASURES[rule.measure](health)) for rule in shipped)
+        judged = ((rule, measures.GATEWAY_MEASURES[rule.measure](health)) for rule in shipped)
         yield from (rule.text_for(reading) for rule, reading in judged if reading.value)
     for state in ("offline", "degraded"):
         camera = heard.ReceivedCameraHealth(state, cause="stalled", view=["covered", "moved"])
         for seen in (camera, but(camera, cause=None)):
-            readings = (reading(seen) for reading in alert_rules.CAMERA_MEASURES.values())
+            readings = (reading(seen) for reading in measures.CAMERA_MEASURES.values())
             yield from (reading.text for reading in readings if reading.value)
     yield from presence()
-    yield alert_rules.version_behind("0.1.0", "0.2.0").text
-    yield from (reading(3).text for reading in alert_rules.COUNTED_MEASURES.values())
-    yield from (alert_rules.conflict(events).text for events in (0, 3))
+    yield measures.version_behind("0.1.0", "0.2.0").text
+    yield from (reading(3).text for reading in measures.COUNTED_MEASURES.values())
+    yield from (measures.conflict(events).text for events in (0, 3))
     yield from compared_clocks()
     changed_rules = {problem_of_rule("gate", "disarm"), problem_of_rule("yard", "mask")}
-    relearned: set[str] = {alert_rules.RELEARNED}
-    yield from (alert_rules.overrides(active).text for active in (relearned, changed_rules))
+    relearned: set[str] = {measures.RELEARNED}
+    yield from (measures.overrides(active).text for active in (relearned, changed_rules))
     yield BlockedDeletions(over={"event": 300}, stored={"event": 448}).text
 
 
 def problem_of_rule(rule: str, what: str) -> str:
-    found = alert_rules.override_measure(what, rule)
+    found = measures.override_measure(what, rule)
     assert found is not None
     return found[1]
 
