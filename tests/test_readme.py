@@ -145,13 +145,17 @@ def test_pip_install_gives_the_command(tmp_path: Path) -> None:
     assert (Path(site) / "edge_central/web/templates/base.html").is_file()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_and_named_files_exist(page: Path) -> None:
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-        if "://" not in target:
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
-    for named in re.findall(
-        r"`((?:tests|bench|docs|edge_agent|edge_central|demo)/[\w./-]+\.(?:py|md|json|sh))`", text
-    ):
-        assert (ROOT / named).exists(), f"{page.name} names {named}"
+def test_links_and_named_files_exist() -> None:
+    wrong = []
+    for page in PAGES:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        linked = [
+            target for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text) if "://" not in target
+        ]
+        named = re.findall(
+            r"`((?:tests|bench|docs|edge_agent|edge_central|demo)/[\w./-]+\.(?:py|md|json|sh))`", text
+        )
+        missing = [each for each in linked if not (page.parent / each).exists()]
+        missing += [each for each in named if not (ROOT / each).exists()]
+        wrong += [f"{page.relative_to(ROOT)}: {each}" for each in missing]
+    assert wrong == []

@@ -7,7 +7,6 @@ import json
 import re
 
 import jsonschema
-import pytest
 
 from edge_agent.wire import asyncapi
 from edge_agent.wire.json_schema import message_types, schema_of
@@ -49,9 +48,9 @@ def test_no_example_is_of_a_part_on_its_own() -> None:
     assert made_up == set(), "run: make examples"
 
 
-@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - set(asyncapi.FILES)))
-def test_an_example_is_a_valid_message(name: str) -> None:
-    jsonschema.validate(EXAMPLES[name], schema_of(name))
+def test_an_example_is_a_valid_message() -> None:
+    for name in set(EXAMPLES) - set(asyncapi.FILES):
+        jsonschema.validate(EXAMPLES[name], schema_of(name))
 
 
 def test_each_reference_of_the_document_leads_somewhere() -> None:

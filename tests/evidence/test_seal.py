@@ -54,18 +54,18 @@ def test_the_same_picture_is_sealed_differently_each_time() -> None:
 SEALED = seal(b"picture of 37 bytes, or something so.", PUBLIC)
 
 
-@pytest.mark.parametrize("place", range(len(SEALED)))
-def test_any_changed_bit_is_found(place: int) -> None:
-    for bit in (0x01, 0x80):
-        altered = SEALED[:place] + bytes([SEALED[place] ^ bit]) + SEALED[place + 1 :]
-        with pytest.raises(SealError):
-            unseal(altered, pem(KEY))
+def test_any_changed_bit_is_found() -> None:
+    for place in range(len(SEALED)):
+        for bit in (0x01, 0x80):
+            altered = SEALED[:place] + bytes([SEALED[place] ^ bit]) + SEALED[place + 1 :]
+            with pytest.raises(SealError):
+                pytest.fail(f"byte {place} ^ {bit}: {unseal(altered, pem(KEY))!r}")
 
 
-@pytest.mark.parametrize("length", range(1, len(SEALED)))
-def test_a_file_that_is_cut_off_says_so(length: int) -> None:
-    with pytest.raises(sealing.Truncated, match="cut off"):
-        unseal(SEALED[:length], pem(KEY))
+def test_a_file_that_is_cut_off_says_so() -> None:
+    for length in range(1, len(SEALED)):
+        with pytest.raises(sealing.Truncated, match="cut off"):
+            pytest.fail(f"{length} bytes: {unseal(SEALED[:length], pem(KEY))!r}")
 
 
 def test_something_behind_the_end_is_found() -> None:

@@ -22,10 +22,11 @@ def test_the_shipped_files_are_current() -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted(message_types()))
-def test_every_schema_is_a_valid_2020_12_schema(name: str) -> None:
-    Draft202012Validator.check_schema(schema_of(name))
-    assert schema_of(name)["$id"].endswith(f"/{name}.json")
+def test_every_schema_is_a_valid_2020_12_schema() -> None:
+    for name in message_types():
+        schema = schema_of(name)
+        Draft202012Validator.check_schema(schema)
+        assert schema["$id"].endswith(f"/{name}.json")
 
 
 def test_the_command_prints_names_and_schemas() -> None:

@@ -80,18 +80,6 @@ def test_loose_counts_who_sways_on_the_line_each_time(
 
 
 @pytest.mark.parametrize(
-    ("local", "armed"), [("21:59:15", False), ("22:00:30", True), ("04:59:15", True), ("05:00:30", False)]
-)
-def test_a_line_that_is_armed_at_night_only(
-    local: str, armed: bool, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rule = RULE | {"schedule": {"from": "22:00", "to": "05:00"}}
-    start = f"2026-11-24T{local}+07:00"
-    events = replayed(tmp_path, clip, monkeypatch, {"lines": LINE, "rules": [rule]}, start)
-    assert len(of_kind(events, "line-crossing")) == (12 if armed else 0)
-
-
-@pytest.mark.parametrize(
     ("points", "expected"),
     [
         ([(2, 0.02), (4, 0.3), (6, 0.3), (8, 0.58), (8.5, 0.7)], []),  # inside from 3.3 s to 7.9 s
