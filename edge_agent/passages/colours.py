@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     Shares = NDArray[np.float64]
     Numbers = NDArray[np.floating[Any]]
 
-SIDE = 48  # pixels; a view is shrunk to it, which also averages noise away
+WIDTH, HEIGHT = 24, 40  # pixels to which a view is shrunk, which also averages noise away
 BITS = 5  # of each channel in the table
-EDGE = 0.06  # of a view's width at each side: shows the ground, whose median is the background's colour
+EDGE = 1  # column at each side of the shrunk view: shows the ground, whose colour is the median
 LIGHTNESS_WEIGHT = 0.6  # in the distance to the background, because a shadow on the ground is ground too
 LIKE_GROUND = 6.0  # distance in Lab up to which a pixel is ground
 MIN_OBJECT = 0.3  # of a part's pixels; with fewer left the object has the colour of the ground
@@ -65,51 +65,54 @@ def colours_of(
     ``views``: pixels of the object's box, BGR. ``gains``: white balance for B, G and R. Views that disagree
     lower the confidence; a part below ``MIN_CONFIDENCE`` is left out.
     """
-    named = [_named(view, gains) for view in views]
+    terms, is_object = _named(views, gains)
     found = []
     for part, *corners in _PARTS.get(group or "", ()):
-        shares = [share for view in named if (share := _shares(*view, corners)) is not None]
-        colours = _part(part, shares)
+        area = _area(corners)
+        shown = [n for n, view in enumerate(views) if _pixels(view, corners) >= MIN_PIXELS]
+        colours = _part(part, [_shares(terms[n][area], is_object[n][area]) for n in shown])
         if colours is not None and colours.confidence >= MIN_CONFIDENCE:
             found.append(colours)
     return tuple(found)
 
 
-def _named(view: Colour, gains: tuple[float, float, float]) -> tuple[Terms, Mask]:
-    """The colour term of each pixel of the shrunk view, and which pixels are not ground."""
-    height, width = view.shape[:2]
-    scale = min(1.0, SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(view, size, interpolation=cv2.INTER_AREA)
-    balanced = np.minimum(small * np.array(gains, np.float32), 255).astype(np.uint8)
-    cells = (balanced >> (8 - BITS)).astype(np.intp)
+def _named(views: Sequence[Colour], gains: tuple[float, float, float]) -> tuple[Terms, Mask]:
+    """The term of each pixel of the shrunk views, and which are not ground; shape (views, HEIGHT, WIDTH)."""
+    shrunk = np.stack([cv2.resize(view, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for view in views])
+    levels = np.arange(256)[:, None] * np.array(gains)
+    balanced = cv2.LUT(shrunk.reshape(-1, WIDTH, 3), np.minimum(levels, 255).astype(np.uint8)[None])
+    cells = np.right_shift(balanced, 8 - BITS, dtype=np.uint16)
     terms = term_table()[cells[..., 0] << 2 * BITS | cells[..., 1] << BITS | cells[..., 2]]
-    return terms, ~_is_ground(balanced)
+    lab = cv2.cvtColor(balanced, cv2.COLOR_BGR2Lab).reshape(shrunk.shape).astype(np.float32)
+    return terms.reshape(shrunk.shape[:3]), ~_is_ground(lab)
 
 
-def _is_ground(pixels: Colour) -> Mask:
-    """Which pixels have the colour of the view's left and right edges."""
-    lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2Lab).astype(np.float32)
+def _is_ground(lab: NDArray[np.float32]) -> Mask:
+    """Which pixels have the colour of the left and right edges of their view."""
     lab[..., 0] *= LIGHTNESS_WEIGHT * 100 / 255
-    edge = max(1, round(EDGE * pixels.shape[1]))
-    sides = np.concatenate((lab[:, :edge].reshape(-1, 3), lab[:, -edge:].reshape(-1, 3)))
-    difference = lab - np.median(sides, axis=0)
-    return np.asarray(np.einsum("hwc,hwc->hw", difference, difference) <= LIKE_GROUND**2)
+    edges = lab[:, :, [*range(EDGE), *range(-EDGE, 0)]].reshape(len(lab), -1, 3)
+    edges.sort(axis=1)
+    difference = lab - edges[:, None, None, edges.shape[1] // 2]  # the median, at a third of numpy's cost
+    return np.asarray((difference * difference).sum(axis=-1) <= LIKE_GROUND**2)
 
 
-def _shares(terms: Terms, is_object: Mask, corners: Sequence[float]) -> Shares | None:
-    """The share of each term in a part; None for a part of too few pixels."""
-    height, width = terms.shape
+def _area(corners: Sequence[float]) -> tuple[slice, slice]:
     left, top, right, bottom = corners
-    area = (
-        slice(int(top * height), int(bottom * height) + 1),
-        slice(int(left * width), int(right * width) + 1),
+    return slice(int(top * HEIGHT), int(bottom * HEIGHT) + 1), slice(
+        int(left * WIDTH), int(right * WIDTH) + 1
     )
-    part, counted = terms[area], is_object[area]
-    if part.size < MIN_PIXELS:
-        return None
-    chosen = part[counted] if counted.sum() >= MIN_OBJECT * part.size else part.ravel()
-    counts = np.bincount(chosen, minlength=len(COLOURS)) * _weights()
+
+
+def _pixels(view: Colour, corners: Sequence[float]) -> float:
+    """How many of the camera's pixels show the part."""
+    left, top, right, bottom = corners
+    return float(view.shape[0] * (bottom - top) * view.shape[1] * (right - left))
+
+
+def _shares(part: Terms, is_object: Mask) -> Shares:
+    """The share of each term in a part."""
+    enough = np.count_nonzero(is_object) >= MIN_OBJECT * part.size
+    counts = np.bincount(part[is_object] if enough else part.ravel(), minlength=len(COLOURS)) * _weights()
     return np.asarray(counts / counts.sum())
 
 
