@@ -272,9 +272,3 @@ class Section(FieldType):
         split = isinstance(value, tree.Scalar) and value.plain and value.text == ""
         comma = message("comma") if split else ""
         return message("unknown", section=section, known=", ".join(known), comma=comma)
-
-
-def build_from_values(make: Callable[..., Any]) -> Callable[[SectionValues], Any]:
-    """Return a ``build`` that calls ``make(**values)``, for a section whose keys are the fields of its
-    settings class."""
-    return lambda values: make(**values.found)

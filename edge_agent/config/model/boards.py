@@ -11,7 +11,7 @@ from typing import Annotated
 from edge_agent.config.fields.collections import ListOf
 from edge_agent.config.fields.declare import Key, section
 from edge_agent.config.fields.field_types import Number, Text, WordChoice
-from edge_agent.config.fields.schema_types import REQUIRED, Field, Section, SectionValues, build_from_values
+from edge_agent.config.fields.schema_types import REQUIRED, Field, Section, SectionValues
 from edge_agent.config.model.detector import BOARD_KEYS
 from edge_agent.config.model.detector import DETECTOR as CONFIGURED
 from edge_agent.config.texts.messages import message
@@ -264,7 +264,7 @@ _DETECTOR = Section(
         for each in CONFIGURED.fields
         if each.key in BOARD_KEYS
     ),
-    build_from_values(dict),
+    lambda values: values.found,
 )
 
 PROFILE = Section(
@@ -277,7 +277,7 @@ PROFILE = Section(
         Field("detector", _DETECTOR, "values of the configuration's detector section"),
         Field("thermal", THERMAL, "where to read the temperature, and from which value to act"),
     ),
-    build_from_values(dict),
+    lambda values: values.found,
 )
 """A file of ``firmware_profiles/``, of which ``profiles.py`` makes a Profile, a BoardMatch and a layer below
 the configuration."""
