@@ -1,21 +1,19 @@
 """Sections that are derived from settings classes; each value has the type of its field."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any
 
 import pytest
 
 from edge_agent.config.fields import tree
-from edge_agent.config.fields.collections import ListOf, MapOf, TaggedUnion
 from edge_agent.config.fields.declare import Key, Made, section
 from edge_agent.config.fields.field_types import Flag, Number, Text
 from edge_agent.config.fields.files import ConfigFiles
 from edge_agent.config.fields.schema_types import REQUIRED, Field, ReadContext, Section, SectionValues
 from edge_agent.config.schema import ROOT
 from edge_agent.core.clock import SystemClock
+from tests.config.annotations import keys_of, misfits
 from tests.config.places import MINIMAL, settings_of
 
 
@@ -151,39 +149,16 @@ cameras:
 """
 
 
-def _misfits(value: object, kind: Any, where: str) -> list[str]:
-    """Places in ``value`` whose type is not the annotated one."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        return _misfits(value, arguments[0], where)
-    if origin in (UnionType, Union):
-        return min((_misfits(value, each, where) for each in arguments), key=len)
-    if origin in (tuple, frozenset):
-        assert isinstance(value, origin)
-        pair = origin is tuple and arguments[-1] is not Ellipsis
-        types = arguments if pair else (arguments[0],) * len(value)
-        found = (_misfits(each, of, where) for each, of in zip(value, types, strict=True))
-        return [each for some in found for each in some]
-    if not isinstance(value, kind or NoneType) or (kind is not bool and isinstance(value, bool)):
-        return [f"{where}: {value!r} is not of {kind}"]
-    if not is_dataclass(value):
-        return []
-    typed = [each for each in fields(value) if not isinstance(each.type, str)]
-    parts = (_misfits(getattr(value, each.name), each.type, f"{where}.{each.name}") for each in typed)
-    return [each for some in parts for each in some]
-
-
-def _keys(section: Section) -> Iterator[str]:
-    for each in section.fields:
-        yield each.key
-        kind = each.kind.kind if isinstance(each.kind, ListOf | MapOf) else each.kind
-        for inner in kind.sections.values() if isinstance(kind, TaggedUnion) else (kind,):
-            if isinstance(inner, Section):
-                yield from _keys(inner)
-
-
 @pytest.mark.parametrize("text", [MINIMAL, FULL], ids=["defaults", "every key"])
 def test_each_value_has_the_type_of_its_field(tmp_path: Path, text: str) -> None:
     settings = settings_of(tmp_path, text, no_secrets=True)
-    assert _misfits(settings, type(settings), "settings") == []
-    assert text == MINIMAL or [key for key in _keys(ROOT) if f"{key}:" not in text] == []
+    assert list(misfits(settings, type(settings), "settings")) == []
+    assert text == MINIMAL or [key for key in keys_of(ROOT) if f"{key}:" not in text] == []
+
+
+def test_a_value_of_another_type_is_seen() -> None:
+    lamp = _Lamp(watts=5, on=None)  # type: ignore[arg-type]
+    assert list(misfits(lamp, _Lamp, "lamp")) == [
+        "lamp.watts: 5 is not of <class 'float'>",
+        "lamp.on: None is not of <class 'bool'>",
+    ]

@@ -11,11 +11,37 @@ import pytest
 from edge_agent.core.errors import ConfigError
 from edge_agent.core.model import Severity
 from edge_central.alert_settings import ABOUT, default_rules
-from edge_central.config import load, markdown, run_check
+from edge_central.config import ROOT, load, markdown, run_check
 from edge_central.measures import Measure
+from tests.config.annotations import keys_of, misfits
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "central.md"
 GOOD = "wards: [de-tham, bo-xuyen]\nmqtt:\n  brokers: [mqtt://localhost]\n"
+FULL = """\
+id: central
+wards: [de-tham]
+state_dir: state
+database: postgresql://u@h/db
+database_password_file: db.pass
+mqtt:
+  {brokers: [mqtts://b:8883], root: tb/v1, ca_file: ca.pem, cert_file: c.pem, key_file: c.key, username: c,
+   password_file: p, spread_s: 3}
+history: {every_s: 700, days: 3}
+alerts:
+  - {id: disk, above: 95, clear: 80, for_s: 3, clear_s: 3}
+  - {id: low, measure: certificate_days, below: 9, severity: info, enabled: true}
+  - {id: old, measure: version_behind, version: 0.3.0}
+boot_grace_s: 20
+webhook: {url: "https://h/x", secret_file: s, ca_file: ca.pem}
+retention:
+  {info_days: 3, warning_days: 3, alarm_days: 3, kinds: {counts: 730}, media_days: 3, alert_days: 3,
+   duty_days: 3}
+metrics: {listen: "127.0.0.1:9108"}
+console:
+  {listen: "0.0.0.0:8443", cert_file: c.pem, key_file: c.key, proxies: [10.0.0.1], idle_min: 30, session_h: 4,
+   timezone: Asia/Ho_Chi_Minh, sites_file: s.csv, wards_file: w.csv, access_days: 30}
+requests: {id: req, cert_file: c.pem, key_file: c.key, username: r, password_file: p}
+"""
 
 
 def written(folder: Path, text: str) -> Path:
@@ -37,6 +63,13 @@ def test_two_lines_are_enough(tmp_path: Path) -> None:
     out = io.StringIO()
     assert run_check(tmp_path / "edge-central.yaml", False, out, out) == 0
     assert out.getvalue().endswith("valid: central, 2 wards, SQLite\n")
+
+
+@pytest.mark.parametrize("text", [GOOD, FULL], ids=["defaults", "every key"])
+def test_each_value_has_the_type_of_its_field(tmp_path: Path, text: str) -> None:
+    settings = load(written(tmp_path, text), no_secrets=True)
+    assert list(misfits(settings, type(settings), "settings")) == []
+    assert text == GOOD or [key for key in keys_of(ROOT) if f"{key}:" not in text] == []
 
 
 @pytest.mark.parametrize(
