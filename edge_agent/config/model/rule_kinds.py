@@ -4,7 +4,7 @@ own keys, defaults and checks."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from edge_agent.config.fields.collections import tagged_union
@@ -14,6 +14,7 @@ from edge_agent.config.model.rules import (
     AnyRule,
     CrowdingRule,
     LineRule,
+    Rule,
     RuleKind,
     StoppedRule,
     WrongWayRule,
@@ -35,7 +36,7 @@ class WrittenRule:
     rest: Mapping[str, Any]  # the other fields of the rule
 
 
-_LAST = ("labels", "severity", "cooldown_s", "schedule", "enabled")
+_LAST = {each.name for each in fields(Rule)} - {"id", "kind"}
 """Keys of all rules that follow those of the kind."""
 
 
