@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import getpass
 import re
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TextIO
@@ -13,6 +12,7 @@ from typing import Any, TextIO
 import msgspec
 from sqlalchemy import Row, select
 
+from edge_agent.core.clock import SystemClock, wall_ms
 from edge_agent.wire.topics import DEFAULT_ID
 from edge_central.retention.deletion_plans import BlockedDeletions, DeletionRelease, blocked_key, release_key
 from edge_central.retention.holds import (
@@ -50,7 +50,7 @@ def run_holds(
     if args.action == "holds":
         _show(args, database, stdout)
         return 0
-    now_ms, who = round(time.time() * 1000), getpass.getuser()
+    now_ms, who = wall_ms(SystemClock()), getpass.getuser()
     if args.action == "release" and args.id is None:
         released, text = _released(args, database, who, central_id)
         print(text, file=stdout if released else stderr)

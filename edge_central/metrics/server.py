@@ -6,7 +6,6 @@ Names and units follow https://prometheus.io/docs/practices/naming/.
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,12 +75,12 @@ class CentralCollector(Collector):
         metrics: CentralMetrics,
         get_health: Callable[[], IngestHealth],
         wards: Sequence[str],
-        clock_s: Callable[[], float] = time.time,
+        clock: Clock,
     ) -> None:
         self._central_metrics = metrics
         self._ingest_health = get_health
         self._wards = tuple(wards)
-        self._clock_s = clock_s
+        self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
         with self._central_metrics.lock:
@@ -160,7 +159,7 @@ class CentralCollector(Collector):
             names,
             {key: gateway.heartbeat_s for key, gateway in heard.items()},
         )
-        oldest_s = self._clock_s() - FRESH_S
+        oldest_s = self._clock.now().timestamp() - FRESH_S
         yield from self._of_health(
             {key: gateway for key, gateway in heard.items() if gateway.heartbeat_s > oldest_s}
         )
@@ -210,7 +209,7 @@ class MetricsServer:
     ) -> None:
         self._listen = listen
         self._registry = CollectorRegistry()
-        self._registry.register(CentralCollector(metrics, get_health, wards, lambda: clock.now().timestamp()))
+        self._registry.register(CentralCollector(metrics, get_health, wards, clock))
         self._server: WSGIServer | None = None
         self._thread: Thread | None = None
 

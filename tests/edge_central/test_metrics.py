@@ -7,6 +7,7 @@ import subprocess
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,15 @@ from edge_central.metrics.server import FRESH_S, CentralCollector, IngestHealth
 from edge_central.presence.presence import PresenceThresholds
 from edge_central.store.presence_reports import GatewayReport, PresenceState
 from tests.edge_central.parts import Centre, FakeGateway, FakeGateways
+from tests.host.fakes import FakeClock
 from tests.testbed.mosquitto import Mosquitto, free_port, wait_until
 
 RULES = Path(edge_central.__file__).parent / "prometheus" / "edge-central.rules.yml"
 QUICK = [{"id": "disk", "for_s": 0}]
+
+
+def at(time_s: float) -> FakeClock:
+    return FakeClock(datetime.fromtimestamp(time_s, UTC))
 
 
 @pytest.fixture
@@ -116,7 +122,7 @@ def test_values_of_old_heartbeats_are_left_out_and_series_are_bounded() -> None:
     for number, heard_s in ((1, 1000.0), (2, 1000.0 - FRESH_S)):
         gateway = metrics.gateways[f"g-{number}"]
         gateway.health, gateway.heartbeat_s = ReceivedHealth("", "s-1"), heard_s
-    collector = CentralCollector(metrics, lambda: IngestHealth(True, False), ["de-tham"], lambda: 1100.0)
+    collector = CentralCollector(metrics, lambda: IngestHealth(True, False), ["de-tham"], at(1100.0))
     counts = Counter(
         metric.name
         for metric in collector.collect()
@@ -129,7 +135,7 @@ def test_values_of_old_heartbeats_are_left_out_and_series_are_bounded() -> None:
 
 def test_a_gateway_that_says_another_version_each_time_makes_a_bounded_number_of_series() -> None:
     metrics, labels = CentralMetrics(0.0), set[str]()
-    collector = CentralCollector(metrics, lambda: IngestHealth(True, True), ["de-tham"], lambda: 0.0)
+    collector = CentralCollector(metrics, lambda: IngestHealth(True, True), ["de-tham"], at(0.0))
     for version in ("0.2.0", *(f"9.{number}" for number in range(100)), "0.2.0\n", "no version", "0.2.0"):
         health = ReceivedHealth("", "s-1", version=version)
         metrics.record_batch(
@@ -155,7 +161,9 @@ def test_the_rules_that_ship_fire_when_they_should_and_only_then(tmp_path: Path)
 
 
 def test_the_rules_that_ship_use_existing_series() -> None:
-    collector = CentralCollector(CentralMetrics(0.0), lambda: IngestHealth(True, True, 0), ["de-tham"])
+    collector = CentralCollector(
+        CentralMetrics(0.0), lambda: IngestHealth(True, True, 0), ["de-tham"], at(0.0)
+    )
     names = {metric.name for metric in collector.collect()}
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     used = {

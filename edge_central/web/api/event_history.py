@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -137,7 +136,7 @@ def events_after(
     wanted: HistoryFilter,
     after: int,
     limit: int,
-    monotonic: Callable[[], float] = time.monotonic,
+    monotonic: Callable[[], float],
 ) -> EventPage:
     """Read at most ``limit`` events. The returned cursor is after everything that was searched."""
     until_mono = monotonic() + WITHIN_S

@@ -138,7 +138,8 @@ async def _read_events(front: RequestHandler, request: Request, asked: EventQuer
                 return EventPage(events=[], next=str(here), more=False, deleted=deleted)
             after = FIRST_CURSOR if asked.after is None else parse_cursor(asked.after)
             check_cursor(connection, after)
-            return events_after(connection, asked.event_filter, after.number, asked.limit)
+            monotonic = front.services.clock.monotonic
+            return events_after(connection, asked.event_filter, after.number, asked.limit, monotonic)
 
     return await front.run_in_thread(read)
 

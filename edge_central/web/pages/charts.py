@@ -129,7 +129,7 @@ class WardLabel:
 class SiteMap:
     width: float
     height: float
-    spots: tuple[SiteMarker, ...]  # who needs somebody is drawn last, and so on top
+    spots: tuple[SiteMarker, ...]  # sites that need action are drawn last, and so on top
     labels: tuple[WardLabel, ...]
     without_place: int
     metre: float  # in units of the drawing
@@ -161,7 +161,7 @@ def site_map(now: Fleet) -> SiteMap:
     for ward in now.wards:
         own = [each for each in spots if each.site.ward == ward.id]
         if own:
-            # Above them: a name in their midst would hide the one that needs somebody.
+            # Above its sites: a name between them would hide a site that needs action.
             x, y = sum(each.x for each in own) / len(own), min(each.y for each in own) - 14
             labels.append(WardLabel(ward.id, ward.name, round(x, 1), round(y, 1)))
     height = round(high * scale + 2 * MAP_MARGIN, 1)
