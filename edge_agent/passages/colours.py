@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 24, 40  # pixels to which a view is shrunk, which also averages noise away
 BITS = 5  # of each channel in the table
 EDGE = 1  # column at each side of the shrunk view: shows the ground, whose colour is the median
-LIGHTNESS_WEIGHT = 0.6  # in the distance to the background, because a shadow on the ground is ground too
-LIKE_GROUND = 6.0  # distance in Lab up to which a pixel is ground
+LUMA_WEIGHT = 0.25  # in the distance to the background, because a shadow on the ground is ground too
+LIKE_GROUND = 6.0  # distance in YCrCb, of 255, up to which a pixel is ground
 MIN_OBJECT = 0.3  # of a part's pixels; with fewer left the object has the colour of the ground
 MIN_PIXELS = 40  # of one part; with fewer its colour is not named
 WEIGHTS = {"grey": 0.5, "black": 0.6}
@@ -83,16 +83,16 @@ def _named(views: Sequence[Colour], gains: tuple[float, float, float]) -> tuple[
     balanced = cv2.LUT(shrunk.reshape(-1, WIDTH, 3), np.minimum(levels, 255).astype(np.uint8)[None])
     cells = np.right_shift(balanced, 8 - BITS, dtype=np.uint16)
     terms = term_table()[cells[..., 0] << 2 * BITS | cells[..., 1] << BITS | cells[..., 2]]
-    lab = cv2.cvtColor(balanced, cv2.COLOR_BGR2Lab).reshape(shrunk.shape).astype(np.float32)
-    return terms.reshape(shrunk.shape[:3]), ~_is_ground(lab)
+    luma_chroma = cv2.cvtColor(balanced, cv2.COLOR_BGR2YCrCb).reshape(shrunk.shape).astype(np.float32)
+    return terms.reshape(shrunk.shape[:3]), ~_is_ground(luma_chroma)
 
 
-def _is_ground(lab: NDArray[np.float32]) -> Mask:
+def _is_ground(pixels: NDArray[np.float32]) -> Mask:
     """Which pixels have the colour of the left and right edges of their view."""
-    lab[..., 0] *= LIGHTNESS_WEIGHT * 100 / 255
-    edges = lab[:, :, [*range(EDGE), *range(-EDGE, 0)]].reshape(len(lab), -1, 3)
+    pixels[..., 0] *= LUMA_WEIGHT
+    edges = pixels[:, :, [*range(EDGE), *range(-EDGE, 0)]].reshape(len(pixels), -1, 3)
     edges.sort(axis=1)
-    difference = lab - edges[:, None, None, edges.shape[1] // 2]  # the median, at a third of numpy's cost
+    difference = pixels - edges[:, None, None, edges.shape[1] // 2]  # the median, at a third of numpy's cost
     return np.asarray((difference * difference).sum(axis=-1) <= LIKE_GROUND**2)
 
 
@@ -134,14 +134,25 @@ def _weights() -> Shares:
 
 @cache
 def term_table() -> Terms:
-    """The index in ``COLOURS`` for each cell of B, G and R, flat, 32,768 bytes."""
-    steps = (np.arange(1 << BITS) * 255 / ((1 << BITS) - 1)).astype(np.float32) / 255
-    b, g, r = np.meshgrid(steps, steps, steps, indexing="ij")
-    bgr = np.stack((b, g, r), axis=-1).reshape(-1, 1, 3)
-    lab = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2Lab), np.float32).reshape(-1, 3)
-    lightness, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
-    hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1])) % 360
-    return _terms(lightness, chroma, hue)
+    """The index in ``COLOURS`` for each cell of B, G and R, flat, 32,768 bytes.
+
+    OpenCV's conversion to Lab would keep tables of 6 MB in memory for it.
+    """
+    levels = np.linspace(0.0, 1.0, 1 << BITS)
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    g, r = np.meshgrid(linear, linear, indexing="ij")
+    return np.concatenate([_terms(*_lab(np.full_like(g, b), g, r)).ravel() for b in linear])
+
+
+def _lab(b: Numbers, g: Numbers, r: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Lightness, chroma and hue in degrees of linear sRGB under D65 (IEC 61966-2-1, CIE 15)."""
+    x = (0.412453 * r + 0.357580 * g + 0.180423 * b) / 0.950456
+    y = 0.212671 * r + 0.715160 * g + 0.072169 * b
+    z = (0.019334 * r + 0.119193 * g + 0.950227 * b) / 1.088754
+    fx, fy, fz = (np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116) for t in (x, y, z))
+    redness, yellowness = 500 * (fx - fy), 200 * (fy - fz)
+    hue = np.degrees(np.arctan2(yellowness, redness)) % 360
+    return 116 * fy - 16, np.hypot(redness, yellowness), hue
 
 
 def _terms(lightness: NDArray[np.float32], chroma: NDArray[np.float32], hue: NDArray[np.float32]) -> Terms:

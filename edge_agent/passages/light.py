@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from edge_agent.core.model import Frame
@@ -25,7 +24,9 @@ VIVID, VIVID_SHARE = 40, 0.08
 """Spread of the channels, of 255, and share of such pixels, from which an object is coloured."""
 DUSK_BELOW, DAY_FROM = 50.0, 60.0  # mean luma of the picture
 MAX_GAIN = 1.25
-GREY_CHROMA = 20.0  # in CIE Lab: road, walls and concrete, also with a cast; trees and signs have more
+GREY_SPREAD = (
+    35  # of the channels, of 255: road, walls and concrete, also with a cast; trees and signs have more
+)
 MIN_GREY = 0.1  # of the picture; with less there is nothing to balance by
 
 
@@ -72,8 +73,7 @@ class CameraLight:
         return Light.DUSK if float(sample.mean()) < dark else Light.DAY
 
     def _learn(self, sample: Colour, elapsed_s: float) -> None:
-        lab = cv2.cvtColor(sample, cv2.COLOR_BGR2Lab).reshape(-1, 3).astype(np.float64)
-        nearly_grey = np.hypot(lab[:, 1] - 128, lab[:, 2] - 128) < GREY_CHROMA
+        nearly_grey = np.ptp(sample, axis=2).ravel() < GREY_SPREAD
         if nearly_grey.mean() < MIN_GREY:
             return
         grey = np.median(sample.reshape(-1, 3)[nearly_grey], axis=0)
