@@ -169,6 +169,10 @@ class _BatchBuilder:
             }
         )
 
+    def _reject_event(self, event: EventMessage, reason: str) -> None:
+        """Record what is wrong with an event, whether or not it is stored."""
+        self.reject(f"{event.gateway} {event.epoch}/{event.sequence}", reason, event.payload)
+
     def finish(self) -> None:
         """Compare repeated events with the stored ones, once the whole batch is known, and record the
         replies."""
@@ -183,9 +187,8 @@ class _BatchBuilder:
                 if (stream := self._branch(event, number)) is not None
             ]
         for _, event in repeated:
-            topic = f"{event.gateway} {event.epoch}/{event.sequence}"
             reason = f"conflict: {MAX_BRANCHES} other events have this number; it is not stored"
-            self.reject(topic, reason, event.payload)
+            self._reject_event(event, reason)
         self._batch.record_conflicts(self._conflicts, self._now_ms)
         for (gateway, epoch), events in self._conflicts.items():
             self.result.conflicts[gateway] += events
@@ -237,9 +240,7 @@ class _BatchBuilder:
         return stream
 
     def _event(self, gateway: GatewayRecord, event: EventMessage) -> None:
-        first = (gateway.id, event.epoch) not in self._fleet.streams and not self._fleet.has_streams(
-            gateway.id
-        )
+        first = not self._fleet.has_streams(gateway.id)
         stream = self._stream(gateway.id, event.epoch)
         if stream.has(event.sequence):
             self._repeated.append((stream, event))
@@ -274,7 +275,7 @@ class _BatchBuilder:
         if rings(event.kind, event.severity, event.phase):
             self.result.alarms[event.gateway, event.ward] += 1
         if event.odd:
-            self.reject(f"{event.gateway} {event.epoch}/{event.sequence}", event.odd, event.payload)
+            self._reject_event(event, event.odd)
         if event.kind == "loss":
             self._loss(stream, event)
         elif event.kind == "camera-view":
@@ -285,10 +286,7 @@ class _BatchBuilder:
     def _loss(self, stream: EventStream, event: EventMessage) -> None:
         loss = parse_loss(event)
         if loss is None:
-            topic = f"{event.gateway} {event.epoch}/{event.sequence}"
-            self.reject(
-                topic, "a loss that cannot be read: it is stored, and explains nothing", event.payload
-            )
+            self._reject_event(event, "a loss that cannot be read: it is stored, and explains nothing")
             return
         explained = self._announce(event, loss)
         reason = "outbox-damaged" if loss.damaged else loss.reason
@@ -324,10 +322,8 @@ class _BatchBuilder:
                 explained += about.mark_announced(first, last, self._now_ms)
                 counted += 1
         if counted < len(loss.ranges):
-            topic = f"{event.gateway} {event.epoch}/{event.sequence}"
             count = f"a loss of {len(loss.ranges)} ranges, of which {counted} count"
-            reason = f"{count}: this gateway has too many gaps"
-            self.reject(topic, reason, event.payload)
+            self._reject_event(event, f"{count}: this gateway has too many gaps")
         return explained
 
     def _media(self, media: MediaMessage) -> None:
