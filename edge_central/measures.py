@@ -116,8 +116,9 @@ def _number(value: float | None, code: str, figure: str) -> Measurement:
 def _of(code: str, health: ReceivedHealth, problem: str | None) -> Measurement:
     """The measurement of a problem that a part reports; None: no problem. ``code`` names the sentence, here
     and in the lines of the heartbeat."""
-    why = "" if problem is None else _with_code(problem, code, health)
-    return _fact(problem is not None, problem_text(code, why=why), f"{code}: well")
+    if problem is None:
+        return Measurement(0.0, f"{code}: well")
+    return Measurement(1.0, plain(problem_text(code, why=_with_code(problem, code, health))))
 
 
 def _with_code(text: str, code: str, health: ReceivedHealth) -> str:
@@ -159,7 +160,9 @@ def _uplink_percent(health: ReceivedHealth) -> Measurement:
 
 def _failed_units(health: ReceivedHealth) -> Measurement:
     lines = [line for line in health.degraded if _is_of_unit(line)]
-    return _fact(bool(lines), problem_text("failed-units", lines=lines), "no unit has failed")
+    if not lines:
+        return Measurement(0.0, "no unit has failed")
+    return Measurement(1.0, plain(problem_text("failed-units", lines=lines)))
 
 
 def _is_of_unit(line: str) -> bool:
@@ -171,39 +174,41 @@ def _is_of_unit(line: str) -> bool:
 
 def _reverted(health: ReceivedHealth) -> Measurement:
     update = health.update
+    if update.reverted is None:
+        return Measurement(0.0, "update: well")
     why = _with_code(str(update.why), "update-reverted", health)
-    text = problem_text("update-went-back", version=str(update.reverted), why=why)
-    return _fact(update.reverted is not None, text, "update: well")
+    return Measurement(1.0, plain(problem_text("update-went-back", version=update.reverted, why=why)))
 
 
 def _model_reverted(health: ReceivedHealth) -> Measurement:
     model = health.model
-    text = problem_text("model-went-back", why=_with_code(str(model.why), "model-given-up", health))
-    return _fact(model.reverted is not None, text, "model: well")
+    if model.reverted is None:
+        return Measurement(0.0, "model: well")
+    why = _with_code(str(model.why), "model-given-up", health)
+    return Measurement(1.0, plain(problem_text("model-went-back", why=why)))
 
 
 def _config_given_up(health: ReceivedHealth) -> Measurement:
-    given_up, line = health.config.given_up, _line("config-given-up", health)
-    why = given_up or ""
-    if line is not None:
+    why = health.config.given_up
+    if why is None:
+        return Measurement(0.0, "configuration taken back: well")
+    if (line := _line("config-given-up", health)) is not None:
         why = ProblemText(why, CodedProblem("config-version", line.params))
-    text = problem_text("config-taken-back", why=why)
-    return _fact(given_up is not None, text, "configuration taken back: well")
+    return Measurement(1.0, plain(problem_text("config-taken-back", why=why)))
 
+
+UNDERVOLTAGE, THROTTLED = problem_text("undervoltage"), problem_text("throttled")
+UNSYNCED = problem_text("clock-not-synced")
 
 GATEWAY_MEASURES: dict[Measure, Callable[[ReceivedHealth], Measurement]] = {
     Measure.DISK_PERCENT: lambda health: _number(health.box.disk_percent, "disk-full", "percent"),
     Measure.MEMORY_PERCENT: lambda health: _number(health.box.memory_percent, "memory-full", "percent"),
     Measure.TEMPERATURE_C: lambda health: _number(health.box.temperature_c, "processor-hot", "celsius"),
-    Measure.UNDERVOLTAGE: lambda health: _fact(
-        health.box.undervoltage, problem_text("undervoltage"), "the voltage is well"
-    ),
+    Measure.UNDERVOLTAGE: lambda health: _fact(health.box.undervoltage, UNDERVOLTAGE, "the voltage is well"),
     Measure.THROTTLED: lambda health: _fact(
-        health.box.throttled, problem_text("throttled"), "the processor is not throttled"
+        health.box.throttled, THROTTLED, "the processor is not throttled"
     ),
-    Measure.CLOCK_UNSYNCED: lambda health: _fact(
-        not health.clock.synced, problem_text("clock-not-synced"), "clock synchronised"
-    ),
+    Measure.CLOCK_UNSYNCED: lambda health: _fact(not health.clock.synced, UNSYNCED, "clock synchronised"),
     Measure.CERTIFICATE_DAYS: _certificate_days,
     Measure.OUTBOX_OLDEST_S: _outbox_oldest,
     Measure.OUTBOX_DEGRADED: lambda health: _of("outbox", health, health.outbox.degraded),
@@ -219,10 +224,11 @@ GATEWAY_MEASURES: dict[Measure, Callable[[ReceivedHealth], Measurement]] = {
 
 
 def _state(camera: ReceivedCameraHealth, state: str) -> Measurement:
-    text = problem_text("camera-is", state=state)
+    if camera.state != state:
+        return Measurement(0.0, camera.state or "not known any more")
     if camera.cause:
-        text = problem_text("camera-is-because", state=state, cause=camera.cause)
-    return _fact(camera.state == state, text, camera.state or "not known any more")
+        return Measurement(1.0, plain(problem_text("camera-is-because", state=state, cause=camera.cause)))
+    return Measurement(1.0, problem_text("camera-is", state=state))
 
 
 def _tamper(camera: ReceivedCameraHealth) -> Measurement:
@@ -281,8 +287,9 @@ def version_behind(version: str, wanted: str) -> Measurement:
     """Compare a gateway's version with the wanted one; empty: unknown."""
     if not version or not wanted:
         return Measurement(None, "not known any more")
-    older = is_older(version, wanted)
-    return _fact(older, problem_text("version-behind", version=version, others=wanted), f"version {version}")
+    if not is_older(version, wanted):
+        return Measurement(0.0, f"version {version}")
+    return Measurement(1.0, plain(problem_text("version-behind", version=version, others=wanted)))
 
 
 def conflict(events: int) -> Measurement:

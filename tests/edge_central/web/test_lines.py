@@ -491,6 +491,32 @@ def test_an_alert_a_reply_and_a_state_are_stored_with_their_codes(house: House) 
     assert '<span lang="en">connection lost</span>' in browser.get("/sites/dt-001").text
 
 
+def health_with(**parts: Any) -> heard.ReceivedHealth:
+    return heard.ReceivedHealth(time="", session="", **parts)
+
+
+def test_an_alert_takes_the_code_from_the_heartbeats_line_about_its_part() -> None:
+    failing = problem_text("detector-failing", times=3)
+    part, line = heard.ReceivedPartHealth(str(failing)), problem_text("detector", why=failing)
+    judge = measures.GATEWAY_MEASURES[measures.Measure.DETECTOR_DEGRADED]
+    newer = problem_of(judge(health_with(detector=part, degraded=[line])).text)
+    older = problem_of(judge(health_with(detector=part, degraded=[str(line)])).text)
+    assert newer is not None
+    assert older is not None
+    assert CATALOGUE.say(newer, "vi") == (
+        "bộ nhận dạng: nhận dạng bị lỗi 3 lần liên tiếp; camera chỉ còn phát hiện chuyển động"
+    )
+    assert CATALOGUE.say(older, "vi") == f"bộ nhận dạng: {failing}", "an older agent's words as they are"
+
+
+def test_a_failed_unit_is_found_by_its_code_and_of_an_older_agent_by_its_words() -> None:
+    judge = measures.GATEWAY_MEASURES[measures.Measure.FAILED_UNITS]
+    reworded = ProblemText("systemd gave up on x", problem_text("unit-failed", unit="x").problem)
+    assert judge(health_with(degraded=[reworded])).value == 1.0
+    assert judge(health_with(degraded=["unit x failed"])).value == 1.0
+    assert judge(health_with(degraded=[problem_text("disk-full", percent=95)])).value == 0.0
+
+
 HOSTILE: list[Any] = [
     "x",
     {"code": "disk-full", "params": {"percent": 10**300}},
