@@ -1,0 +1,80 @@
+"""Runs a clip through the agent's pipeline, and returns its passages."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.cameras.build import DetectorAccess, PipelineContext, budget_of, build_pipeline, model_ref
+from edge_agent.capture.replay import open_replay
+from edge_agent.config.loader import load
+from edge_agent.config.model.settings import Settings
+from edge_agent.detection.choose import choose_detector
+from edge_agent.detection.worker import InlineInference
+from edge_agent.events import EventFactory
+from edge_agent.passages.observer import PassageObserver
+from edge_agent.passages.passage import Passage
+from edge_agent.tools.replay.run import UNKNOWN, JsonLinesWriter, ReplayClock
+
+FPS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRun:
+    passages: tuple[Passage, ...]  # their times are seconds of the clip
+    aspect: float  # height of the picture over its width
+
+
+def run(clip: Path, to_s: float, fps: float = FPS) -> ClipRun:
+    """The passages of ``clip`` until ``to_s``, with the default configuration and the shipped model."""
+    with tempfile.TemporaryDirectory(prefix="bench-passages-") as folder:
+        settings = _settings(Path(folder))
+        camera = settings.cameras[0]
+        detector = choose_detector(settings.detector).detector
+        if detector is None:
+            raise ValueError("the default configuration has no detector")
+        events = EventFactory(
+            settings.gateway,
+            clock=ReplayClock(UNKNOWN),
+            boot_id="bench",
+            clock_synced=lambda: True,
+            model=model_ref(detector),
+        )
+        passages: list[Passage] = []
+        context = PipelineContext(
+            DetectorAccess(InlineInference(detector), budget_of(settings.detector, (camera.id,))),
+            settings.detector.min_score,
+            events,
+            JsonLinesWriter(io.StringIO()),
+            settings.gateway.timezone,
+            settings.gateway.holidays,
+            passages=lambda _: PassageObserver(camera.id, passages.append),
+        )
+        pipeline = build_pipeline(camera, context, "bench")
+        aspect = 1.0
+        for frame in open_replay([clip], camera, fps=fps, started_at=UNKNOWN):
+            if frame.captured_mono > to_s:
+                break
+            aspect = frame.picture.height / frame.picture.width
+            pipeline.process(frame)
+        pipeline.stop("camera")
+    return ClipRun(tuple(passages), aspect)
+
+
+def _settings(folder: Path) -> Settings:
+    path = folder / "config.yaml"
+    path.write_text(
+        json.dumps(
+            {
+                "gateway": {"id": "bench-001", "ward": "bench", "name": "bench"},
+                "state_dir": str(folder / "state"),
+                "mqtt": {"brokers": ["mqtt://127.0.0.1:1"], "spread_s": 0},
+                "cameras": [{"id": "bench", "url": "rtsp://127.0.0.1/1"}],
+            }
+        ),
+        encoding="utf-8",
+    )
+    return load(path)
