@@ -130,7 +130,7 @@ def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[s
     one."""
     selected = list(known if wanted is None else dict.fromkeys(wanted))
     if unknown := [camera for camera in selected if camera not in known]:
-        raise CommandRefused(f"there is no camera {', '.join(unknown)}; there are: {', '.join(known)}")
+        raise CommandRefused(problem_text("no-such-camera", camera=unknown, known=list(known)))
     return selected
 
 

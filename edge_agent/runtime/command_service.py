@@ -51,6 +51,7 @@ from edge_agent.core.command_line.exit_codes import EX_OK, EX_TEMPFAIL
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.core.facts import OverrideChange, RequestOrigin
 from edge_agent.core.overrides import Overrides
+from edge_agent.core.problems import problem_text
 from edge_agent.core.worker import Supervisor
 from edge_agent.events import EventFactory
 from edge_agent.host.local_api.control import ControlReply, ControlServer, ReloadRequest
@@ -301,7 +302,7 @@ class CommandService:
     def _restart(self, context: CommandContext[Any]) -> InProgress:
         refuse_without_systemd()
         self.restart(f"command {context.id}")
-        return InProgress("the agent ends and is started again")
+        return InProgress(problem_text("agent-restarts"))
 
     def _config_push(self) -> ConfigPush | None:
         agent = self._dependencies
@@ -334,11 +335,11 @@ class CommandService:
 def refuse_without_systemd() -> None:
     """Raise ``CommandRefused`` if systemd does not run the agent: it would not be started again."""
     if not os.environ.get("NOTIFY_SOCKET"):
-        raise CommandRefused("this agent was not started by systemd, so nothing would start it again")
+        raise CommandRefused(problem_text("agent-without-systemd"))
 
 
 def _has_restarted(context: CommandContext[Any]) -> CommandSucceeded:
-    return CommandSucceeded("the agent has been started again")
+    return CommandSucceeded(problem_text("agent-has-restarted"))
 
 
 def _status(document: Callable[[], StatusDocument], context: CommandContext[Any]) -> CommandSucceeded:
@@ -353,7 +354,7 @@ def _status(document: Callable[[], StatusDocument], context: CommandContext[Any]
 
 def _rebirth(publish_birth: Callable[[], None], context: CommandContext[Any]) -> CommandSucceeded:
     publish_birth()
-    return CommandSucceeded("the birth message is sent again")
+    return CommandSucceeded(problem_text("birth-again"))
 
 
 def _reload(local_control: LocalControl, context: CommandContext[Any]) -> CommandSucceeded:

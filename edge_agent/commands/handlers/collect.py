@@ -19,6 +19,7 @@ from edge_agent.config.model.settings import Settings, SnapshotPolicy
 from edge_agent.core.clock import rfc3339
 from edge_agent.core.errors import StorageError
 from edge_agent.core.facts import RequestOrigin
+from edge_agent.core.problems import error_text, problem_text
 from edge_agent.wire import CollectArguments
 
 
@@ -37,17 +38,14 @@ class CollectCommand:
         if args.for_s == 0:
             return self._end(record, delete=args.delete)
         if args.delete:
-            raise CommandRefused("delete is for the end of a collection: for_s has to be 0", "bad-arguments")
+            raise CommandRefused(problem_text("collect-delete-later"), "bad-arguments")
         if (reason := self.collector.refusal() or self.collector.storage_problem()) is not None:
             raise CommandRefused(reason)
         if record is not None:
-            raise CommandRefused(
-                f"{record.event_id} goes on or has frames on the gateway: end it with for_s=0, then have "
-                "them sent, exported (edge-agent collect export) or deleted (delete=true)"
-            )
+            raise CommandRefused(problem_text("collect-goes-on", event=record.event_id))
         begun = self.collector.begin(self._cameras(args), args, RequestOrigin(context.id, context.signed_by))
         if begun is None:
-            raise CommandRefused("the disk does not keep it; nothing has begun")
+            raise CommandRefused(problem_text("collect-not-kept"))
         return _begun(begun)
 
     def resume(self, context: CommandContext[CollectArguments]) -> CommandSucceeded:
@@ -58,30 +56,20 @@ class CollectCommand:
         try:
             self.collector.end(delete=delete)
         except StorageError as error:
-            raise CommandFailed(f"no more frames are taken, but some are not deleted: {error}") from error
+            raise CommandFailed(problem_text("collect-not-deleted", error=error_text(error))) from error
         if record is None:
-            return CommandSucceeded(
-                "no collection is known" + ("; what was on the disk is deleted" if delete else "")
-            )
-        kept = (
-            "its frames are deleted"
-            if delete
-            else "frames on the gateway stay until they are sent or too old"
-        )
-        return CommandSucceeded(
-            f"{record.event_id}: no more frames are taken; {kept}", {"event_id": record.event_id}
-        )
+            return CommandSucceeded(problem_text("collect-none-deleted" if delete else "collect-none"))
+        code = "collect-ended-deleted" if delete else "collect-ended"
+        return CommandSucceeded(problem_text(code, event=record.event_id), {"event_id": record.event_id})
 
     def _cameras(self, args: CollectArguments) -> list[str]:
         cameras = {camera.id: camera for camera in self.settings().cameras}
         wanted = select_cameras(args.cameras, list(cameras))
         private = [each for each in wanted if cameras[each].report.snapshots is SnapshotPolicy.NONE]
         if private:
-            raise CommandRefused(
-                f"{', '.join(private)}: no pictures leave the gateway (report.snapshots is none)"
-            )
+            raise CommandRefused(problem_text("camera-pictures-stay", camera=private))
         if not wanted:
-            raise CommandRefused("this gateway has no camera")
+            raise CommandRefused(problem_text("no-cameras"))
         return wanted
 
 
@@ -92,5 +80,5 @@ def _needs_signature(args: CollectArguments) -> bool:
 
 def _begun(record: Collection) -> CommandSucceeded:
     until = rfc3339(record.until)
-    text = f"up to {record.frames} frames each of {', '.join(record.cameras)} are kept until {until}"
+    text = problem_text("collect-began", frames=record.frames, cameras=record.cameras, until=until)
     return CommandSucceeded(text, {"event_id": record.event_id, "cameras": record.cameras, "until": until})

@@ -31,6 +31,7 @@ from edge_agent.commands.action import (
 from edge_agent.config.model.settings import Camera, Settings
 from edge_agent.core.clock import SystemClock, read_boot_id
 from edge_agent.core.errors import CameraSetupError
+from edge_agent.core.problems import problem_text
 from edge_agent.core.secrets import Credentials, Secret
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.host.system.root_requests import RootRequest
@@ -82,26 +83,24 @@ class RebootCommand:
     def run(self, context: CommandContext[NoArguments]) -> InProgress:
         up_s = self._up_s()
         if up_s < MIN_UPTIME_S:
-            raise CommandRefused(
-                f"the gateway booted {up_s:.0f} s ago, and reboots after {MIN_UPTIME_S:.0f} s at the earliest"
-            )
+            times = {"up_s": round(up_s), "seconds": round(MIN_UPTIME_S)}
+            raise CommandRefused(problem_text("reboot-too-early", **times))
         write_record(self._path, _PendingReboot(context.id, self._boot_id))
         before = self._request.answer()  # to an earlier request; root deletes it at a reboot
         try:
             self._request.ask()
         except OSError as error:
-            raise CommandRefused(f"root cannot be asked: {error.strerror or error}") from error
+            reason = error.strerror or str(error)
+            raise CommandRefused(problem_text("root-not-asked", error=reason)) from error
         self._wait(lambda: not self._request.is_pending, self._taken_within_s, context)
         if self._request.is_pending and not context.stopping():
             self._request.withdraw()
-            raise CommandRefused(
-                "no program handles the request on this gateway: edge-agent-reboot.path does not run"
-            )
+            raise CommandRefused(problem_text("reboot-not-handled"))
         self._wait(lambda: self._request.answer() not in (None, before), self._answered_within_s, context)
         answer = self._request.answer()
         if answer is not None and answer != before and answer.outcome == "refused":
-            raise CommandRefused(f"root does not reboot: {answer.detail}")
-        return InProgress("root reboots the gateway")
+            raise CommandRefused(problem_text("reboot-refused", why=answer.detail))
+        return InProgress(problem_text("reboot-begins"))
 
     def _wait(self, true: Callable[[], bool], within_s: float, context: CommandContext[NoArguments]) -> None:
         waited_s = 0.0
@@ -112,8 +111,8 @@ class RebootCommand:
     def resume(self, context: CommandContext[NoArguments]) -> CommandSucceeded | CommandFailed:
         pending = read_record(self._path, _PendingReboot)
         if pending is not None and pending.id == context.id and pending.boot_id != self._boot_id:
-            return CommandSucceeded("the gateway has booted again")
-        return CommandFailed("the agent was restarted, but the gateway was not", "interrupted")
+            return CommandSucceeded(problem_text("reboot-done"))
+        return CommandFailed(problem_text("reboot-not-done"), "interrupted")
 
 
 # --- camera-reboot ---
@@ -152,11 +151,9 @@ def camera_reboot_action(settings: Callable[[], Settings]) -> Action:
 def _reboot_in_process(camera: Camera, port: int, state_dir: Path) -> CommandSucceeded:
     parts = urlsplit(camera.url)
     if parts.scheme not in NETWORKED or not parts.hostname:
-        raise CommandRefused(f"{camera.id} is no camera on the network; nothing was asked of it")
+        raise CommandRefused(problem_text("camera-not-networked", camera=camera.id))
     if camera.credentials is None:
-        raise CommandRefused(
-            f"{camera.id} has no login in the configuration, and none reboots without; nothing was sent"
-        )
+        raise CommandRefused(problem_text("camera-no-login", camera=camera.id))
     login = camera.credentials
     request = _CameraRequest(parts.hostname, port, login.username, login.password.reveal(), str(state_dir))
     try:
@@ -169,14 +166,14 @@ def _reboot_in_process(camera: Camera, port: int, state_dir: Path) -> CommandSuc
         )
         response = msgspec.json.decode(done.stdout, type=_CameraResponse)
     except subprocess.TimeoutExpired:
-        raise CommandFailed(
-            f"{camera.id} was asked, and has not answered within {CAMERA_WITHIN_S:.0f} s"
-        ) from None
+        seconds = round(CAMERA_WITHIN_S)
+        raise CommandFailed(problem_text("camera-reboot-silent", camera=camera.id, seconds=seconds)) from None
     except (OSError, msgspec.DecodeError) as error:
-        raise CommandFailed(f"{camera.id} could not be asked: {type(error).__name__}") from error
+        failed = {"camera": camera.id, "error": type(error).__name__}
+        raise CommandFailed(problem_text("camera-reboot-failed", **failed)) from error
     if not response.done:
-        raise CommandRefused(f"{camera.id} does not reboot: {response.text}")
-    return CommandSucceeded(f"{camera.id} boots again; its pictures come back in a minute or two")
+        raise CommandRefused(problem_text("camera-reboot-refused", camera=camera.id, error=response.text))
+    return CommandSucceeded(problem_text("camera-reboots", camera=camera.id))
 
 
 def _reboot_camera(request: _CameraRequest) -> _CameraResponse:

@@ -16,15 +16,11 @@ from edge_agent.commands.action import (
 from edge_agent.config.model.settings import Settings
 from edge_agent.core.facts import RequestOrigin
 from edge_agent.core.overrides import OverrideKind, Overrides
+from edge_agent.core.problems import problem_text
 from edge_agent.wire import RuleForArguments
 
 log = logging.getLogger(__name__)
 
-DONE = {
-    OverrideKind.MASK: "is masked: what it tells is an info and no alarm",
-    OverrideKind.ARM: "is armed, also outside of its schedule",
-    OverrideKind.DISARM: "is disarmed: it sees nothing",
-}
 IS = {OverrideKind.MASK: "masked", OverrideKind.ARM: "armed", OverrideKind.DISARM: "disarmed"}
 
 
@@ -48,20 +44,22 @@ def _ask(
         return _end(overrides, what, args)
     by = RequestOrigin(context.id, context.signed_by)
     kept = overrides.apply(args.camera, args.rule, what, args.for_s, by)
-    text = f"{args.camera}: rule {args.rule} {DONE[what]}, for {args.for_s:.0f} s"
+    seconds = round(args.for_s)
+    text = problem_text(f"rule-{IS[what]}", camera=args.camera, rule=args.rule, seconds=seconds)
     log.warning("%s, as the centre asked", text)
-    return CommandSucceeded(
-        text + ("" if kept else "; the disk does not keep it, it ends with a restart of the agent")
-    )
+    return CommandSucceeded(text if kept else problem_text("rule-not-kept", text=text))
 
 
 def _end(overrides: Overrides, what: OverrideKind, args: RuleForArguments) -> CommandSucceeded:
     was = overrides.of(args.camera, args.rule)
     if was is not what:
-        now = "as it is configured" if was is None else IS[was]
-        return CommandSucceeded(f"{args.camera}: rule {args.rule} was not {IS[what]}; it is {now}")
+        now = problem_text("rule-is-configured" if was is None else f"rule-is-{IS[was]}")
+        before = problem_text(f"rule-is-{IS[what]}")
+        return CommandSucceeded(
+            problem_text("rule-was-not", camera=args.camera, rule=args.rule, before=before, now=now)
+        )
     overrides.end(args.camera, args.rule)
-    text = f"{args.camera}: rule {args.rule} is as it is configured again"
+    text = problem_text("rule-configured-again", camera=args.camera, rule=args.rule)
     log.warning("%s, as the centre asked", text)
     return CommandSucceeded(text)
 
@@ -72,9 +70,7 @@ def _refuse_unknown(settings: Settings, args: RuleForArguments) -> None:
     rules = cameras[camera_id].rules
     rule = next((each for each in rules if each.id == args.rule), None)
     if rule is None:
-        known = ", ".join(each.id for each in rules) or "none"
-        raise CommandRefused(f"{args.camera} has no rule {args.rule}; it has: {known}")
+        known = [each.id for each in rules] or ["none"]
+        raise CommandRefused(problem_text("rule-unknown", camera=args.camera, rule=args.rule, known=known))
     if not rule.enabled:
-        raise CommandRefused(
-            f"{args.camera}: rule {args.rule} is switched off in the configuration (enabled: false)"
-        )
+        raise CommandRefused(problem_text("rule-off", camera=args.camera, rule=args.rule))

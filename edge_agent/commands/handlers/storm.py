@@ -12,6 +12,7 @@ import msgspec
 
 from edge_agent.commands.action import Action, CommandContext, CommandSucceeded, select_cameras
 from edge_agent.core.clock import Clock, resumed_until_mono, rfc3339
+from edge_agent.core.problems import problem_text
 from edge_agent.core.state_file import read_record, write_record
 from edge_agent.wire import StormArguments, StormHealth
 
@@ -63,7 +64,7 @@ class StormMode:
         wanted = select_cameras(args.cameras, self._cameras())
         if args.for_s == 0:
             self._end()
-            return CommandSucceeded("storm mode has ended")
+            return CommandSucceeded(problem_text("storm-ended"))
         until = self._clock.now() + timedelta(seconds=args.for_s)
         storm = _Storm(context.id, wanted, args.every_s, rfc3339(until), args.for_s)
         with self._lock:
@@ -71,12 +72,12 @@ class StormMode:
             self._next_mono = self._clock.monotonic()
             self._until_mono = self._next_mono + args.for_s
         write_record(self._path, storm)
-        text = f"a picture of {', '.join(wanted)} every {args.every_s:g} s until {storm.until}"
+        text = problem_text("storm-began", cameras=wanted, seconds=args.every_s, until=storm.until)
         return CommandSucceeded(text, {"cameras": wanted, "until": storm.until})
 
     def resume(self, context: CommandContext[StormArguments]) -> CommandSucceeded:
         if self._storm is not None and self._storm.command == context.id:
-            return CommandSucceeded(f"storm mode until {self._storm.until}")
+            return CommandSucceeded(problem_text("storm-until", until=self._storm.until))
         return self.run(context)
 
     def tick(self) -> None:

@@ -6,15 +6,16 @@ so that either side may reword a sentence.
 
 from __future__ import annotations
 
+from edge_agent.core.problems.analysis import ANALYSIS
 from edge_agent.core.problems.cameras import CAMERAS
 from edge_agent.core.problems.catalogue import Catalogue
 from edge_agent.core.problems.commands import COMMANDS
 from edge_agent.core.problems.connections import CONNECTIONS
 from edge_agent.core.problems.delivery import DELIVERY
-from edge_agent.core.problems.detection import DETECTION
 from edge_agent.core.problems.events import EVENTS
 from edge_agent.core.problems.evidence import EVIDENCE
 from edge_agent.core.problems.gateway import GATEWAY
+from edge_agent.core.problems.operators import OPERATORS
 from edge_agent.core.problems.problem import (
     CodedProblem,
     ProblemText,
@@ -25,7 +26,6 @@ from edge_agent.core.problems.problem import (
 )
 from edge_agent.core.problems.releases import RELEASES
 from edge_agent.core.problems.results import RESULTS
-from edge_agent.core.problems.views import VIEWS
 
 __all__ = [
     "CATALOGUE",
@@ -42,8 +42,7 @@ __all__ = [
 CATALOGUE = Catalogue(
     {
         **CAMERAS,
-        **VIEWS,
-        **DETECTION,
+        **ANALYSIS,
         **EVIDENCE,
         **DELIVERY,
         **CONNECTIONS,
@@ -52,6 +51,7 @@ CATALOGUE = Catalogue(
         **RESULTS,
         **RELEASES,
         **COMMANDS,
+        **OPERATORS,
     }
 )
 """Every code that an agent may send."""
