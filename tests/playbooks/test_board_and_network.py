@@ -71,14 +71,17 @@ def test_access_point_and_pin_of_the_sim_card_are_written_for_networkmanager() -
     assert dict(connection(base_modem_apn="v-internet")["gsm"]) == {"apn": "v-internet"}
 
 
-def played(folder: Path, play: str, given: dict[str, object]) -> str:
-    """What Ansible printed while it ran the play on this machine."""
+def played(folder: Path, play: str, **hosts: dict[str, object]) -> str:
+    """What Ansible printed while it ran the play on this machine, as each of the hosts with its variables."""
     (folder / "play.yml").write_text(play)
-    variables = given | {"ansible_python_interpreter": sys.executable}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "vars": local}}))
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", "localhost,", "-c", "local", "-e", json.dumps(variables), str(folder / "play.yml")),
+            "-i",
+            folder / "hosts.yml",
+            folder / "play.yml",
         ],
         env=os.environ
         | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "ANSIBLE_HOME": str(folder)}
@@ -93,7 +96,7 @@ def played(folder: Path, play: str, given: dict[str, object]) -> str:
 
 
 PLAY = """
-- hosts: localhost
+- hosts: all
   gather_facts: false
   tasks:
     - {ansible.builtin.include_role: {name: base, tasks_from: kernel.yml, public: true}}
@@ -114,14 +117,14 @@ def test_a_board_without_memory_limits_gets_them_and_a_reset_by_mmcli_has_its_mo
         "base_kernel_reboot": False,
         "edge_agent_heal_reset": [["/usr/bin/mmcli", "-m", "any", "--reset"]],
     }
-    said = played(tmp_path, PLAY, given)
+    said = played(tmp_path, PLAY, box=given)
     assert parameters.read_text() == "console=tty1 rootwait cgroup_enable=memory\n", "once, not twice"
     assert "modem True" in said
 
 
 # end_play: the role's handlers need systemd.
 DROP_INS = """
-- hosts: localhost
+- hosts: all
   gather_facts: false
   tasks:
     - {ansible.builtin.include_role: {name: edge_agent, tasks_from: drop_ins.yml}}
@@ -129,27 +132,29 @@ DROP_INS = """
 """
 
 
+BOARDS = {
+    "pi": ("auto", "Raspberry Pi 4 Model B Rev 1.5\0", ["raspberry-pi.conf"]),
+    "nano": ("auto", "NVIDIA Jetson Nano Developer Kit\0", []),
+    "named": ("raspberry-pi-5", None, ["raspberry-pi.conf"]),
+}
+"""By host: its ``edge_agent_board``, what its device tree says, and the files that it gets."""
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="the role makes files of root")
-@pytest.mark.parametrize(
-    ("board", "name", "installed"),
-    [
-        ("auto", "Raspberry Pi 4 Model B Rev 1.5\0", ["raspberry-pi.conf"]),
-        ("auto", "NVIDIA Jetson Nano Developer Kit\0", []),
-        ("raspberry-pi-5", None, ["raspberry-pi.conf"]),
-    ],
-)
-def test_a_raspberry_pi_gets_its_drop_in_also_where_nobody_named_the_board(
-    board: str, name: str | None, installed: list[str], tmp_path: Path
-) -> None:
-    if name is not None:
-        (tmp_path / "model").write_text(name)
-    given: dict[str, object] = {
-        "edge_agent_board": board,
-        "edge_agent_board_name_file": str(tmp_path / "model"),
-        "edge_agent_drop_in_folder": str(tmp_path / "service.d"),
-        "edge_agent_units": str(ANSIBLE.parent / "systemd"),
-        "edge_agent_brokers": ["mqtts://broker.example:8883"],
-        "edge_agent_ward": "de-tham",
-    }
-    played(tmp_path, DROP_INS, given)
-    assert [path.name for path in (tmp_path / "service.d").iterdir()] == installed
+def test_a_raspberry_pi_gets_its_drop_in_also_where_nobody_named_the_board(tmp_path: Path) -> None:
+    hosts: dict[str, dict[str, object]] = {}
+    for host, (board, name, _) in BOARDS.items():
+        (tmp_path / host).mkdir()
+        if name is not None:
+            (tmp_path / host / "model").write_text(name)
+        hosts[host] = {
+            "edge_agent_board": board,
+            "edge_agent_board_name_file": str(tmp_path / host / "model"),
+            "edge_agent_drop_in_folder": str(tmp_path / host / "service.d"),
+            "edge_agent_units": str(ANSIBLE.parent / "systemd"),
+            "edge_agent_brokers": ["mqtts://broker.example:8883"],
+            "edge_agent_ward": "de-tham",
+        }
+    played(tmp_path, DROP_INS, **hosts)
+    for host, (_, _, installed) in BOARDS.items():
+        assert [path.name for path in (tmp_path / host / "service.d").iterdir()] == installed, host
