@@ -65,6 +65,7 @@ class _OpenPassage:
     second: _BestView | None = None  # the best view before ``best``
     standing: list[StandingTime] = field(default_factory=list)
     still_since_mono: float | None = None
+    began_standing: bool = False  # it stood still before it ever moved, and has not moved yet
     reports: dict[str, RuleReport] = field(default_factory=dict)
 
     @property
@@ -75,6 +76,7 @@ class _OpenPassage:
         if track.state is TrackState.STATIONARY:
             if self.still_since_mono is None:
                 self.still_since_mono = now_mono
+                self.began_standing |= not (self.standing or self.path.has_moved)
         elif self.still_since_mono is not None and track.state is TrackState.MOVING:
             self.end_standing(now_mono)
 
@@ -166,6 +168,11 @@ class PassageObserver:
         best = passage.best
         if not track.confirmed:
             return  # a false track must not cost a picture
+        if passage.began_standing and passage.path.has_moved:
+            # A track can begin on a thing that never moves, such as a signpost, and go on with a person.
+            passage.began_standing = False
+            self._forget_views(passage)
+            best = None
         if best is None or (
             track.state is not TrackState.STATIONARY
             and frame.captured_mono - best.mono >= VIEW_EVERY_S
@@ -199,8 +206,12 @@ class PassageObserver:
     def _end(self, passage: _OpenPassage) -> None:
         if passage.track.confirmed:
             self._save(self._make(passage, passage.track.last_seen_mono, ended=True))
+        self._forget_views(passage)
+
+    def _forget_views(self, passage: _OpenPassage) -> None:
         for view in (passage.best, passage.second):
             self._pending_bytes -= 0 if view is None else view.nbytes
+        passage.best = passage.second = None
 
     def _make(self, passage: _OpenPassage, ended_mono: float, *, ended: bool) -> Passage:
         track, path = passage.track, passage.path

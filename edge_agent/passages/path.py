@@ -51,10 +51,20 @@ class PathRecorder:
     @property
     def direction_deg(self) -> float | None:
         """From the first to the last place, clockwise from the top of the picture; None: it stayed."""
-        (x1, y1), (x2, y2) = self.first_box.foot, self.last_box.foot
-        dx, dy = x2 - x1, (y2 - y1) * self._aspect
+        dx, dy = self._way
+        return degrees(atan2(dx, -dy)) % 360 if self.has_moved else None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the last place is ``MIN_DISTANCE`` own lengths from the first."""
         own = max(self.width, self.height * self._aspect)
-        return degrees(atan2(dx, -dy)) % 360 if hypot(dx, dy) >= MIN_DISTANCE * own else None
+        return hypot(*self._way) >= MIN_DISTANCE * own
+
+    @property
+    def _way(self) -> tuple[float, float]:
+        """From the first to the last place, in widths of the picture."""
+        (x1, y1), (x2, y2) = self.first_box.foot, self.last_box.foot
+        return x2 - x1, (y2 - y1) * self._aspect
 
     def _append(self, box: Box, now_mono: float) -> None:
         last, (x, y) = self._points[-1], box.foot

@@ -34,8 +34,10 @@ class Walk:
         self.now = 1000.0
         self.last: Track | None = None
 
-    def step(self, x: float, picture: StreetPicture | None = None, **fields: object) -> None:
-        box = Box(x, 0.4, x + 0.08, 0.75)
+    def step(
+        self, x: float, picture: StreetPicture | None = None, top: float = 0.4, **fields: object
+    ) -> None:
+        box = Box(x, top, x + 0.08, 0.75)
         picture = picture or dressed(StreetPicture(), box, "red", "blue")
         shown, tracks = seen(self.now, box, picture, **fields)
         self.last = tracks.active[0]
@@ -131,6 +133,30 @@ def test_the_best_view_wins() -> None:
     walk.step(0.0, dressed(StreetPicture(), Box(0.0, 0.4, 0.08, 0.75), "green", "green"))
     for n in range(1, 12):
         walk.step(0.2 + n * 0.02)
+    assert {part.colours[0].colour for part in walk.leave().colours} == {"red", "blue"}
+
+
+def test_a_view_of_a_thing_that_never_moved_gives_way_to_the_person_its_track_went_on_with() -> None:
+    walk = Walk()
+    post = dressed(StreetPicture(), Box(0.2, 0.1, 0.28, 0.75), "green", "green")
+    for n in range(20):
+        walk.step(0.2, post, top=0.1, state=TrackState.STATIONARY if n else TrackState.MOVING)
+    for n in range(1, 15):
+        walk.step(0.2 + n * 0.04)
+    passage = walk.leave()
+    assert {part.colours[0].colour for part in passage.colours} == {"red", "blue"}
+    assert walk.observer.pending_bytes == 0
+
+
+def test_an_object_that_stood_keeps_its_best_view() -> None:
+    walk = Walk()
+    for n in range(6):
+        walk.step(0.1 + n * 0.06)
+    green = dressed(StreetPicture(), Box(0.42, 0.4, 0.5, 0.75), "green", "green")
+    for _ in range(10):
+        walk.step(0.42, green, state=TrackState.STATIONARY)
+    for n in range(6):
+        walk.step(0.42 + n * 0.06, green)
     assert {part.colours[0].colour for part in walk.leave().colours} == {"red", "blue"}
 
 
