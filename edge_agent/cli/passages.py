@@ -14,10 +14,10 @@ from edge_agent.cli.arguments import parse_moment
 from edge_agent.core.clock import SystemClock, rfc3339
 from edge_agent.core.command_line.parser import Commands, add_command
 from edge_agent.core.delivery import SEALED_MAGIC
-from edge_agent.core.errors import EdgeAgentError, UsageError
+from edge_agent.core.errors import UsageError
 from edge_agent.core.model import GROUP_OF_LABEL
 from edge_agent.core.printable import printable, printable_json
-from edge_agent.passages.passage import FOLDER, Light
+from edge_agent.passages.passage import Light
 
 if TYPE_CHECKING:
     from edge_agent.passages.reader import PassageFilter, PassageReader, StoredPassage
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 DIRECTIONS = {"up": 0.0, "right": 90.0, "down": 180.0, "left": 270.0}
 """Degrees clockwise from the top of the picture."""
 GROUPS = tuple(dict.fromkeys(GROUP_OF_LABEL.values()))
-ACCESS_FILE = "access.jsonl"
 
 
 def add_command_to(commands: Commands, default_config: Path) -> None:
@@ -84,6 +83,7 @@ def add_command_to(commands: Commands, default_config: Path) -> None:
 def run_passages(args: argparse.Namespace, out: TextIO) -> int:
     from edge_agent import config
     from edge_agent.host.system.process import as_agent
+    from edge_agent.passages.access import record_access
     from edge_agent.passages.reader import PassageReader
 
     if args.pictures is not None and not (args.by and args.purpose):
@@ -96,7 +96,14 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
         found = list(itertools.islice(reader.find(_filter(args, zone)), args.limit))
         if args.pictures is not None:
             pictures = _pictures(reader, found)
-            _record_access(settings.state_dir, args, sorted(pictures))
+            record_access(
+                settings.state_dir,
+                SystemClock(),
+                by=f"{args.by} (user {getpass.getuser()})",
+                purpose=args.purpose,
+                what="pictures",
+                ids=[each.id for each in found],
+            )
     if args.json:
         out.writelines(f"{printable_json(_as_json(each))}\n" for each in found)
     else:
@@ -143,25 +150,6 @@ def _pictures(reader: PassageReader, found: Sequence[StoredPassage]) -> dict[str
             suffix = ".sealed" if content.startswith(SEALED_MAGIC) else ""
             pictures[f"{passage.track}.jpg{suffix}"] = content
     return pictures
-
-
-def _record_access(state_dir: Path, args: argparse.Namespace, names: Sequence[str]) -> None:
-    """Append who opened which pictures, before they are written anywhere."""
-    entry = {
-        "time": rfc3339(SystemClock().now()),
-        "by": args.by,
-        "purpose": args.purpose,
-        "user": getpass.getuser(),
-        "pictures": list(names),
-    }
-    path = state_dir / FOLDER / ACCESS_FILE
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(printable_json(entry) + "\n")
-    except OSError as error:
-        raise EdgeAgentError(
-            f"{path} cannot be written ({error.strerror}); without a record no picture is opened"
-        ) from error
 
 
 def _table(found: Sequence[StoredPassage], zone: tzinfo) -> Iterator[str]:

@@ -134,7 +134,9 @@ def select_cameras(wanted: Sequence[str] | None, known: Sequence[str]) -> list[s
     return selected
 
 
-ALWAYS_SIGNED = frozenset({"collect", "model", "reboot", "set-config", "update"})
+ALWAYS_SIGNED = frozenset(
+    {"collect", "model", "passage-pictures", "reboot", "search", "set-config", "update"}
+)
 """Types that an operator always signs. Of other types: arguments that name a URL or delete something."""
 _RISKY_ARGUMENTS = ("url", "urls", "release", "delete")
 

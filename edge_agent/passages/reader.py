@@ -60,7 +60,11 @@ class PassageReader:
         self._folder = state_dir / FOLDER
 
     def find(self, wanted: PassageFilter) -> Iterator[StoredPassage]:
-        """Yield the passages, the newest first. Raises ``PassageReadError``."""
+        """Yield the passages, the newest first; none before the first was stored.
+
+        Raises ``PassageReadError``."""
+        if not (self._folder / ROWS_FILE).exists():
+            return
         try:
             with read_only(self._folder / ROWS_FILE) as rows:
                 for row in rows.execute(*_query(wanted)):
@@ -72,6 +76,8 @@ class PassageReader:
 
     def crop(self, passage_id: int) -> bytes | None:
         """Return the picture of a passage, maybe sealed; None: it has none, or none any more."""
+        if not (self._folder / CROPS_FILE).exists():
+            return None
         try:
             with read_only(self._folder / CROPS_FILE) as crops:
                 found = crops.execute("SELECT jpeg FROM crop WHERE id = ?", (passage_id,)).fetchone()

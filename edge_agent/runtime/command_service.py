@@ -38,6 +38,7 @@ from edge_agent.commands.handlers.media_service import MediaService
 from edge_agent.commands.handlers.model import ModelCommand
 from edge_agent.commands.handlers.reboot import RebootCommand, camera_reboot_action
 from edge_agent.commands.handlers.rules import rule_actions
+from edge_agent.commands.handlers.search import SearchCommands
 from edge_agent.commands.handlers.storm import FILE as STORM_FILE
 from edge_agent.commands.handlers.storm import StormMode
 from edge_agent.commands.handlers.update import UpdateCommands
@@ -257,6 +258,7 @@ class CommandService:
         yield camera_reboot_action(agent.settings)
         yield Action("restart", self._restart, _has_restarted, may_be_unwritten=True)
         yield from rule_actions(agent.settings, self._overrides)
+        yield from SearchCommands(self._settings.state_dir, self._clock).actions()
         yield CollectCommand(agent.collector, agent.settings).action()
         operators = OperatorKeyring(self._settings.commands.operator_keys)
         yield ModelCommand(agent.models, operators, agent.ca_file, agent.usage.received).action()

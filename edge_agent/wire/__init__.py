@@ -105,3 +105,10 @@ from edge_agent.wire.models import (
     ShadowGroup,
     ShadowReport,
 )
+from edge_agent.wire.searches import (
+    FoundPassage,
+    PassagePictures,
+    PassagePicturesArguments,
+    PassageSearchResult,
+    SearchArguments,
+)

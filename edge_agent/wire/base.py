@@ -15,6 +15,10 @@ Id = Annotated[str, Meta(pattern=rf"^[a-z0-9-]{{1,63}}{END}")]
 Time = Annotated[
     str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z{END}", description="UTC, RFC 3339")
 ]
+CommandTime = Annotated[
+    str,
+    Meta(pattern=rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{{1,9}})?Z{END}", description="UTC, RFC 3339"),
+]
 Day = Annotated[str, Meta(pattern=rf"^\d{{4}}-\d\d-\d\d{END}", description="of the gateway's time zone")]
 Unit = Annotated[float, Meta(ge=0, le=1)]
 Sha256 = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]

@@ -6,8 +6,19 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, field
 
-from edge_agent.wire.base import END, Arguments, Count, Id, Message, OptionalProblem, Sha256, Time
+from edge_agent.wire.base import (
+    END,
+    Arguments,
+    CommandTime,
+    Count,
+    Id,
+    Message,
+    OptionalProblem,
+    Sha256,
+    Time,
+)
 from edge_agent.wire.models import CollectArguments, ModelArguments
+from edge_agent.wire.searches import PassagePicturesArguments, SearchArguments
 
 
 class SetConfigArguments(Arguments, frozen=True, kw_only=True):
@@ -112,12 +123,6 @@ class SentFile(Struct, frozen=True, kw_only=True):
     etags: list[str] | None = None  # of the parts, as the server returned them
 
 
-CommandTime = Annotated[
-    str,
-    Meta(pattern=rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{{1,9}})?Z{END}", description="UTC, RFC 3339"),
-]
-
-
 class NoArguments(Arguments, frozen=True, kw_only=True):
     """A command without arguments."""
 
@@ -187,11 +192,13 @@ ARGUMENTS: dict[str, type[Struct]] = {
     "evidence-hold": HoldArguments,
     "mask": RuleForArguments,
     "model": ModelArguments,
+    "passage-pictures": PassagePicturesArguments,
     "reboot": NoArguments,
     "rebirth": NoArguments,
     "relearn": CameraArguments,
     "reload": NoArguments,
     "restart": NoArguments,
+    "search": SearchArguments,
     "set-config": SetConfigArguments,
     "snapshot": SnapshotArguments,
     "status": NoArguments,

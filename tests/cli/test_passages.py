@@ -77,8 +77,9 @@ def test_pictures_are_written_on_record_only(
     assert sorted(path.name for path in target.iterdir()) == ["cam-1-k3-1.jpg", "cam-1-k3-2.jpg.sealed"]
     (entry,) = (tmp_path / "state" / FOLDER / "access.jsonl").read_text().splitlines()
     record = json.loads(entry)
-    assert (record["by"], record["purpose"]) == ("An", "file 7/2026")
-    assert record["pictures"] == sorted(path.name for path in target.iterdir())
+    assert record["by"].startswith("An (user ")
+    assert (record["purpose"], record["what"]) == ("file 7/2026", "pictures")
+    assert record["passages"] == [3, 2, 1]
 
 
 @pytest.mark.parametrize(("colour", "message"), [("violet", "the colours are"), ("hat:red", "the parts are")])
@@ -89,8 +90,12 @@ def test_a_colour_that_does_not_exist_is_named(
     assert (code, message in err) == (EX_USAGE, True)
 
 
+def test_a_damaged_file_is_named(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "state" / FOLDER / "passages.db").write_bytes(b"no database" * 1000)
+    code, _, err = run(capsys, str(config))
+    assert (code, "passages.db" in err) == (1, True)
+
+
 def test_a_gateway_without_passages_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_config(tmp_path, cameras=[{"id": "cam-1", "url": "rtsp://camera/1"}], broker_port=1883)
-    code, _, err = run(capsys, str(path))
-    assert code == 1
-    assert "passages.db" in err
+    assert run(capsys, str(path)) == (0, "no such passage is stored here\n", "")

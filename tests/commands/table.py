@@ -27,12 +27,21 @@ EXAMPLES: dict[str, Example] = {
     "evidence-hold": Example({"event_id": "zone-1", "why": "case 12"}),
     "mask": Example({"camera": "cam-1", "rule": "yard", "for_s": 60}),
     "model": Example({"action": "back"}, ends="rejected", code="not-possible"),
+    "passage-pictures": Example({"purpose": "theft", "case": "7/2026", "ids": [1]}),
     "reboot": Example(shown_by="tests/commands/test_reboot.py::test_after_the_reboot_the_agent_answers"),
     "rebirth": Example(),
     "relearn": Example({"camera": "cam-1"}),
     "reload": Example(),
     "restart": Example(
         shown_by="tests/commands/test_over_mqtt.py::test_a_restart_is_answered_by_the_agent_after_it"
+    ),
+    "search": Example(
+        {
+            "purpose": "theft",
+            "case": "7/2026",
+            "from_at": "2026-11-24T12:00:00Z",
+            "to_at": "2026-11-24T13:00:00Z",
+        }
     ),
     "set-config": Example(
         {"version": 1, "config": "version: 1", "sha256": "0" * 64},

@@ -205,9 +205,9 @@ def test_a_span_of_an_hour_is_found_by_an_index(tmp_path: Path) -> None:
     assert not any("SCAN passage" in step for step in plan), plan
 
 
-def test_a_missing_and_a_damaged_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(PassageReadError, match=r"passages\.db"):
-        list(PassageReader(tmp_path).find(ALL))
+def test_without_a_file_nothing_is_found_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    assert list(PassageReader(tmp_path).find(ALL)) == []
+    assert PassageReader(tmp_path).crop(1) is None
     store(tmp_path, HandClock(mono=1020.0)).write([passage(1)], synced=True)
     (tmp_path / FOLDER / ROWS_FILE).write_bytes(b"no database" * 1000)
     with pytest.raises(PassageReadError, match=r"passages\.db"):

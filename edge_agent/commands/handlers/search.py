@@ -1,0 +1,145 @@
+"""``search`` and ``passage-pictures``: find passages on the gateway, and send their small pictures.
+
+Both are signed by an operator, and on record with purpose and case before the result is made.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.commands.action import (
+    Action,
+    CommandContext,
+    CommandFailed,
+    CommandRefused,
+    CommandSucceeded,
+    always,
+)
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.errors import EdgeAgentError
+from edge_agent.passages.access import record_access
+from edge_agent.passages.reader import PassageFilter, PassageReader, StoredPassage
+from edge_agent.wire import (
+    FoundPassage,
+    PassagePictures,
+    PassagePicturesArguments,
+    PassageSearchResult,
+    SearchArguments,
+)
+
+MAX_MATCHES = 5000
+"""Rows that one search reads at most, so that a wide question does not keep the card busy for minutes."""
+
+
+@dataclass(frozen=True)
+class SearchCommands:
+    """The two commands. Their threads read the files; the writer is not disturbed."""
+
+    state_dir: Path
+    clock: Clock
+
+    def actions(self) -> tuple[Action, ...]:
+        return (
+            Action("search", self.search, needs_signature=always, slow=True),
+            Action("passage-pictures", self.pictures, needs_signature=always, slow=True),
+        )
+
+    def search(self, context: CommandContext[SearchArguments]) -> CommandSucceeded:
+        args = context.args
+        wanted = _filter(args)
+        self._record(context, args.purpose, args.case, "search")
+        try:
+            found = list(itertools.islice(PassageReader(self.state_dir).find(wanted), MAX_MATCHES))
+        except EdgeAgentError as error:
+            raise CommandFailed(str(error)) from error
+        if args.colour is not None:
+            found.sort(key=lambda each: -_share_of(each, args.colour, args.part))
+        rows = [_row(each) for each in found[: args.limit]]
+        result = msgspec.to_builtins(PassageSearchResult(total=len(found), passages=rows))
+        more = "or more " if len(found) == MAX_MATCHES else ""
+        return CommandSucceeded(f"{len(found)} {more}passages, {len(rows)} of them here", result)
+
+    def pictures(self, context: CommandContext[PassagePicturesArguments]) -> CommandSucceeded:
+        args, reader = context.args, PassageReader(self.state_dir)
+        self._record(context, args.purpose, args.case, "pictures", args.ids)
+        try:
+            found = {str(each): reader.crop(each) for each in args.ids}
+        except EdgeAgentError as error:
+            raise CommandFailed(str(error)) from error
+        pictures = {key: base64.b64encode(jpeg).decode() for key, jpeg in found.items() if jpeg is not None}
+        return CommandSucceeded(
+            f"{len(pictures)} of {len(args.ids)} pictures",
+            msgspec.to_builtins(PassagePictures(pictures=pictures)),
+        )
+
+    def _record(
+        self,
+        context: CommandContext[SearchArguments] | CommandContext[PassagePicturesArguments],
+        purpose: str,
+        case: str,
+        what: str,
+        ids: list[int] | None = None,
+    ) -> None:
+        by = f"key {context.signed_by}, command {context.id}"
+        try:
+            record_access(
+                self.state_dir, self.clock, by=by, purpose=purpose, case=case, what=what, ids=ids or ()
+            )
+        except EdgeAgentError as error:
+            raise CommandRefused(str(error)) from error
+
+
+def _filter(args: SearchArguments) -> PassageFilter:
+    """Raises CommandRefused for a span that ends before it begins, and for a part without a colour."""
+    first, last = datetime.fromisoformat(args.from_at), datetime.fromisoformat(args.to_at)
+    if last < first:
+        raise CommandRefused("to_at is before from_at", "bad-arguments")
+    if args.part is not None and args.colour is None:
+        raise CommandRefused("part needs a colour", "bad-arguments")
+    return PassageFilter(
+        from_at=first,
+        to_at=last,
+        cameras=None if args.cameras is None else tuple(args.cameras),
+        group=args.group,
+        colour=args.colour,
+        part=args.part,
+        direction_deg=args.direction_deg,
+        min_still_s=args.min_still_s,
+    )
+
+
+def _share_of(passage: StoredPassage, colour: str | None, part: str | None) -> float:
+    """The largest share of the colour on the wanted part, or on any."""
+    parts = [each for each in passage.detail.colours if part in (None, each.part)]
+    return max(
+        (share.share for each in parts for share in each.colours if share.colour == colour), default=0.0
+    )
+
+
+def _row(passage: StoredPassage) -> FoundPassage:
+    detail = passage.detail
+    return FoundPassage(
+        id=passage.id,
+        camera=passage.camera,
+        track=passage.track,
+        group=passage.group,
+        label=detail.label,
+        start=rfc3339(passage.started_at),
+        for_s=round(passage.duration_s, 1),
+        clock=passage.clock.name.lower(),  # type: ignore[arg-type]
+        direction_deg=passage.direction_deg,
+        speed=passage.speed,
+        entry=detail.entry.value,
+        exit=detail.exit.value,
+        light=detail.light.value,
+        colours={part.part: [share.colour for share in part.colours] for part in detail.colours},
+        still_s=max((each.for_s for each in detail.standing), default=0.0),
+        rules=[report.rule for report in detail.reports],
+        picture_sha256=detail.crop_sha256,
+    )

@@ -1,0 +1,52 @@
+"""The record of access: who searched passages or opened their pictures, and for what purpose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_agent.core.clock import Clock, rfc3339
+from edge_agent.core.errors import StorageError
+from edge_agent.core.printable import printable_json
+from edge_agent.passages.passage import FOLDER
+
+FILE = "access.jsonl"
+MAX_BYTES = 2_000_000  # about 5,000 entries; then the file replaces ``access.1.jsonl``
+
+
+def record_access(
+    state_dir: Path,
+    clock: Clock,
+    *,
+    by: str,
+    purpose: str,
+    case: str = "",
+    what: str,
+    ids: Sequence[int] = (),
+) -> None:
+    """Append an entry, durably, before anything is shown.
+
+    Raises ``StorageError``: without a record nothing may be shown.
+    """
+    path = state_dir / FOLDER / FILE
+    entry = {
+        "time": rfc3339(clock.now()),
+        "by": by,
+        "purpose": purpose,
+        "case": case,
+        "what": what,
+        "passages": list(ids),
+    }
+    try:
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > MAX_BYTES:
+            path.replace(path.with_name("access.1.jsonl"))
+        with path.open("a", encoding="utf-8") as file:
+            file.write(printable_json(entry) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written ({error.strerror}): without a record of access nothing is shown"
+        ) from error

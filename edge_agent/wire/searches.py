@@ -1,0 +1,92 @@
+"""Searches of the passages that a gateway stores: commands and their results. See docs/design/passages.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from edge_agent.wire.base import Arguments, CommandTime, Count, Id, Sha256, Time
+
+MAX_ROWS = 50
+MAX_PICTURES = 12
+"""At most 4 kB each: the result of a command has 64 kB."""
+
+Group = Literal["person", "two-wheeler", "vehicle"]
+ColourTerm = Literal[
+    "black", "white", "grey", "red", "green", "blue", "yellow", "orange", "brown", "pink", "purple"
+]
+Part = Literal["upper", "lower", "body"]
+Purpose = Annotated[str, Meta(min_length=3, max_length=500, description="for the record of access")]
+Case = Annotated[str, Meta(min_length=1, max_length=100, description="file number, for the record of access")]
+
+
+class SearchArguments(Arguments, frozen=True, kw_only=True):
+    """Find stored passages; a filter that is null accepts all."""
+
+    purpose: Purpose
+    case: Case
+    from_at: CommandTime
+    to_at: CommandTime
+    cameras: Annotated[Annotated[list[Id], Meta(min_length=1)] | None, Meta(description="null: all")] = None
+    group: Group | None = None
+    colour: Annotated[ColourTerm | None, Meta(description="of any part, unless part names one")] = None
+    part: Part | None = None
+    direction_deg: Annotated[
+        Annotated[float, Meta(ge=0, lt=360)] | None,
+        Meta(description="clockwise from the top of the picture; within 45 degrees"),
+    ] = None
+    min_still_s: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="stood still for at least this long")
+    ] = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_ROWS)] = MAX_ROWS
+
+
+class FoundPassage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One passage in the result of a search."""
+
+    id: Annotated[int, Meta(description="of the passage on this gateway")]
+    camera: str
+    track: Annotated[str, Meta(description="id of the track, also in events of the object")]
+    group: str | None
+    label: str | None = None
+    start: Time
+    for_s: float
+    clock: Annotated[
+        Literal["unsynced", "synced", "corrected"],
+        Meta(description="corrected: dated after the clock was synchronised"),
+    ] = "synced"
+    direction_deg: int | None = None
+    speed: Annotated[float, Meta(description="own lengths a second")] = 0.0
+    entry: Literal["left", "right", "top", "bottom", "inside"]
+    exit: Literal["left", "right", "top", "bottom", "inside"]
+    light: Literal["day", "dusk", "infrared"] = "day"
+    colours: Annotated[
+        dict[str, list[str]], Meta(description="by part, the largest first; a hint, not a proof")
+    ] = field(default_factory=dict)
+    still_s: Annotated[float, Meta(description="longest time of standing still")] = 0.0
+    rules: Annotated[list[str], Meta(description="that reported the object")] = field(default_factory=list)
+    picture_sha256: Sha256 | None = None
+
+
+class PassageSearchResult(Struct, frozen=True, kw_only=True):
+    """``result`` of ``search``: the newest passages; with a colour those that show most of it first."""
+
+    total: Annotated[Count, Meta(description="how many there are; at most limit of them follow")]
+    passages: list[FoundPassage]
+
+
+class PassagePicturesArguments(Arguments, frozen=True, kw_only=True):
+    """Send the small pictures of passages that a search has found."""
+
+    purpose: Purpose
+    case: Case
+    ids: Annotated[list[int], Meta(min_length=1, max_length=MAX_PICTURES)]
+
+
+class PassagePictures(Struct, frozen=True, kw_only=True):
+    """``result`` of ``passage-pictures``; what is missing has no picture, or none any more."""
+
+    pictures: Annotated[
+        dict[str, str], Meta(description="by id: JPEG in base64, sealed where the gateway seals")
+    ]
