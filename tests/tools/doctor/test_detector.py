@@ -44,10 +44,10 @@ def loaded(name: str) -> DetectorHealth:
         # As provisioned: a rule asks for all labels, and each is detected as one of its group.
         ("auto", None, ["motorcycle", "truck"], "detector-good", ""),
         (SSD, None, None, "detector-good", ""),
-        (PERSONS, None, None, "detector-blind", "cannot see bicycle, motorcycle, car, bus, truck"),
-        (PERSONS, ["person"], ["person", "motorcycle"], "detector-blind", "cannot see motorcycle"),
+        (PERSONS, None, None, "detector-blind", "does not detect bicycle, motorcycle, car, bus, truck"),
+        (PERSONS, ["person"], ["person", "motorcycle"], "detector-blind", "does not detect motorcycle"),
         (PERSONS, ["person"], ["person"], "detector-good", ""),
-        ("none", None, ["motorcycle"], "detector-blind", "asks for (gate: yard-night)"),
+        ("none", None, ["motorcycle"], "detector-blind", "uses (gate: yard-night)"),
         ("none", None, None, "detector-none", ""),
     ],
 )
