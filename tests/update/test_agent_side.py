@@ -285,7 +285,7 @@ def test_a_verdict_is_told_once_in_an_event_over_restarts(side: Side, tmp_path: 
     assert said is not None
     assert CATALOGUE.say(said, "en") == event["data"]["why"]
     assert CATALOGUE.say(said, "vi") == (
-        "bản 0.2.0 không đạt: không hoạt động: không kết nối được máy chủ nhận tin trong 1 giây; "
+        "bản 0.2.0 không đạt: hoạt động không tốt: không kết nối được máy chủ nhận tin, kéo dài 1 giây; "
         "đã quay về bản 0.1.0"
     )
     assert event["severitytext"] == "WARN"

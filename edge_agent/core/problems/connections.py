@@ -60,7 +60,7 @@ ATTEMPTS: Sentences = {
     ),
     "session-thread-died": (
         "the network thread died of {error}",
-        "tiến trình kết nối mạng bị dừng do lỗi {error}",
+        "phần kết nối mạng của phần mềm bị dừng do lỗi {error}",
     ),
     "subscription-refused": (
         "the broker refuses a subscription to down/: commands will not arrive",
@@ -135,7 +135,7 @@ TLS: Sentences = {
     ),
     "tls-own-denied": (
         "the broker denies access to our certificate",
-        "máy chủ nhận tin không cho chứng thư của thiết bị truy cập",
+        "máy chủ nhận tin không cho thiết bị truy cập bằng chứng thư này",
     ),
     "tls-handshake-ended": (
         "the broker ended the TLS handshake: it may want a client certificate (mqtt.cert_file), or no cipher "

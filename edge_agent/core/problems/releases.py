@@ -54,7 +54,10 @@ REASONS: Sentences = {
         "crashing: it ended {times} times in {seconds} s",
         "bị dừng {times} lần trong {seconds} giây",
     ),
-    "release-unhealthy": ("unhealthy: {why} for {seconds} s", "không hoạt động: {why} trong {seconds} giây"),
+    "release-unhealthy": (
+        "unhealthy: {why} for {seconds} s",
+        "hoạt động không tốt: {why}, kéo dài {seconds} giây",
+    ),
     "release-never-healthy": (
         "it was never healthy for {seconds} s without interruption",
         "không lúc nào hoạt động tốt liên tục {seconds} giây",
