@@ -44,7 +44,7 @@ def test_a_day_of_a_busy_site_stays_below_its_bytes(tmp_path: Path) -> None:
     clock = HandClock()
     rows = store(tmp_path, clock, max_bytes=10**9)
     for _ in range(144):
-        batch = [passage(n, clock.mono - 30, crop=bytes(1400 + n % 11 * 200)) for n in range(24)]
+        batch = [passage(n, clock.mono - 30, crop=bytes(1200 + n % 11 * 200)) for n in range(24)]
         rows.write(batch, synced=True)
         clock.advance(600)
     assert (tmp_path / FOLDER / ROWS_FILE).stat().st_size < 800_000 * 144 * 24 / 3400
@@ -61,7 +61,7 @@ def test_the_oldest_go_first_when_the_bytes_are_used_up(tmp_path: Path) -> None:
     found = list(PassageReader(tmp_path).find(ALL))
     assert found[0].track == f"cam-1-k3-{180 * 24 - 1}", "the newest is gone"
     with_picture = [each for each in found if PassageReader(tmp_path).crop(each.id) is not None]
-    assert 0 < len(with_picture) < len(found), "pictures go before rows"
+    assert 0 < len(with_picture) < len(found), "a picture takes more space than a row"
     assert {each.id for each in with_picture} == {each.id for each in found[: len(with_picture)]}
 
 

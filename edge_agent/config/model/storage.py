@@ -89,7 +89,7 @@ class Passages:
     max_bytes: Annotated[
         int,
         Key(
-            "space on disk; half of it for rows, the rest for pictures. The oldest are deleted first",
+            "space on disk; half of it for rows, half for pictures. The oldest are deleted first",
             ByteSize(10 * 10**6, 10**12),
         ),
     ] = 200 * 10**6
