@@ -1,7 +1,8 @@
 """Reads the marks: who passed through a clip, by hand.
 
-They were made by looking at contact sheets with a grid, before the program saw the clip. Each file of
-``data/`` is one clip; footage is not in the repository.
+They were made by looking at contact sheets with a grid, nearly all before the program saw the clip;
+docs/design/passages.md names the others. Each file of ``data/`` is one clip; footage is not in
+the repository.
 """
 
 from __future__ import annotations
