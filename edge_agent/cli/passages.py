@@ -88,6 +88,8 @@ def run_passages(args: argparse.Namespace, out: TextIO) -> int:
 
     if args.pictures is not None and not (args.by and args.purpose):
         raise UsageError("--pictures needs --by and --purpose: who opens pictures of people is recorded")
+    if args.limit < 1:
+        raise UsageError(f"--limit {args.limit}: at least 1")
     settings = config.load(args.config, no_secrets=True)
     zone = settings.gateway.timezone
     reader = PassageReader(settings.state_dir)

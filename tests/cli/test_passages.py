@@ -90,6 +90,11 @@ def test_a_colour_that_does_not_exist_is_named(
     assert (code, message in err) == (EX_USAGE, True)
 
 
+def test_a_limit_that_lists_nothing_is_refused(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, str(config), "--limit", "-1")
+    assert (code, "--limit -1" in err) == (EX_USAGE, True)
+
+
 def test_a_damaged_file_is_named(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "state" / FOLDER / "passages.db").write_bytes(b"no database" * 1000)
     code, _, err = run(capsys, str(config))
