@@ -17,6 +17,25 @@ from edge_agent.passages.passage import COLOURS, FOLDER, GROUPS, PassageDetail, 
 from edge_agent.passages.store import CROPS_FILE, LONG_MS, ROWS_FILE, read_only
 
 DIRECTION_WITHIN_DEG = 45
+CHUNK_ROWS = 500
+"""Rows that are read at once. The agent cannot write meanwhile, but it can between two chunks, also while a
+search of a month decodes for half a minute, or a terminal has stopped this process."""
+
+_ROWS_OF = (
+    "SELECT passage.id, name.text, track, kind, start, duration, clock, direction, speed, detail"
+    " FROM passage JOIN name ON name.id = camera WHERE passage.id IN ({})"
+    " ORDER BY start DESC, passage.id DESC"
+)
+_DAMAGE = (
+    sqlite3.Error,
+    msgspec.MsgspecError,
+    struct.error,
+    LookupError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+"""What a damaged row raises."""
 
 
 class PassageReadError(EdgeAgentError):
@@ -67,11 +86,14 @@ class PassageReader:
             return
         try:
             with read_only(self._folder / ROWS_FILE) as rows:
-                for row in rows.execute(*_query(wanted)):
-                    passage = _decoded(row)
-                    if _fits(passage, wanted):
-                        yield passage
-        except (sqlite3.Error, msgspec.MsgspecError, struct.error, LookupError, ValueError) as error:
+                ids = [found[0] for found in rows.execute(*_query(wanted))]
+                for start in range(0, len(ids), CHUNK_ROWS):
+                    chunk = ids[start : start + CHUNK_ROWS]
+                    for row in rows.execute(_ROWS_OF.format(", ".join("?" * len(chunk))), chunk).fetchall():
+                        passage = _decoded(row)
+                        if _fits(passage, wanted):
+                            yield passage
+        except _DAMAGE as error:
             raise PassageReadError(f"{self._folder / ROWS_FILE} cannot be read: {error}") from error
 
     def crop(self, passage_id: int) -> bytes | None:
@@ -81,13 +103,15 @@ class PassageReader:
         try:
             with read_only(self._folder / CROPS_FILE) as crops:
                 found = crops.execute("SELECT jpeg FROM crop WHERE id = ?", (passage_id,)).fetchone()
+        except OverflowError:  # larger than any id
+            return None
         except sqlite3.Error as error:
             raise PassageReadError(f"{self._folder / CROPS_FILE} cannot be read: {error}") from error
         return None if found is None else bytes(found[0])
 
 
 def _query(wanted: PassageFilter) -> tuple[str, list[object]]:
-    """The part of the filter that SQLite evaluates."""
+    """The ids of what fits the part of the filter that SQLite evaluates, the newest first."""
     terms: list[str] = ["1"]
     values: list[object] = []
     if wanted.from_at is not None:
@@ -107,8 +131,8 @@ def _query(wanted: PassageFilter) -> tuple[str, list[object]]:
         terms.append("colours & ? != 0")
         values.append(1 << COLOURS.index(wanted.colour))
     return (
-        "SELECT passage.id, name.text, track, kind, start, duration, clock, direction, speed, detail"
-        f" FROM passage JOIN name ON name.id = camera WHERE {' AND '.join(terms)} ORDER BY start DESC",
+        "SELECT passage.id FROM passage JOIN name ON name.id = camera"
+        f" WHERE {' AND '.join(terms)} ORDER BY start DESC, passage.id DESC",
         values,
     )
 

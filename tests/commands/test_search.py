@@ -13,6 +13,7 @@ import pytest
 from edge_agent.commands.action import CommandRefused, CommandSucceeded, is_signed_by_default
 from edge_agent.commands.document import arguments
 from edge_agent.commands.handlers.search import SearchCommands
+from edge_agent.commands.replies import MAX_RESULT_BYTES
 from edge_agent.passages.passage import FOLDER, ColourShare, PartColours
 from edge_agent.wire import PassagePicturesArguments, PassageSearchResult, SearchArguments
 from edge_agent.wire.searches import MAX_PICTURES, MAX_ROWS
@@ -100,6 +101,7 @@ def test_the_record_is_bounded(commands: SearchCommands, tmp_path: Path) -> None
     [
         {"to_at": "2026-11-24T10:00:00Z"},
         {"part": "upper"},
+        {"to_at": "2026-11-31T10:00:00Z"},
     ],
 )
 def test_a_question_that_makes_no_sense_is_refused_and_not_on_record(
@@ -131,6 +133,18 @@ def test_the_pictures_of_one_command_fit_into_a_reply() -> None:
     with pytest.raises(CommandRefused):
         arguments(PassagePicturesArguments, ON_RECORD | {"ids": list(range(MAX_PICTURES + 1))})
     assert MAX_PICTURES * 4000 * 4 / 3 <= 64_000
+
+
+def test_larger_pictures_than_usual_do_not_cost_the_whole_reply(tmp_path: Path) -> None:
+    rows = store(tmp_path, HandClock(mono=1020.0))
+    rows.write([passage(n, crop=bytes(8000)) for n in range(MAX_PICTURES)], synced=True)
+    outcome = pictures(SearchCommands(tmp_path, HandClock()), list(range(1, MAX_PICTURES + 1)))
+    assert len(outcome.result["pictures"]) == 5
+    assert len(msgspec.json.encode(outcome.result)) < MAX_RESULT_BYTES
+
+
+def test_an_id_that_no_database_can_hold_has_no_picture(commands: SearchCommands) -> None:
+    assert pictures(commands, [10**30, -1]).result["pictures"] == {}
 
 
 def test_both_always_need_an_operator() -> None:

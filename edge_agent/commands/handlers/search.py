@@ -21,6 +21,7 @@ from edge_agent.commands.action import (
     CommandSucceeded,
     always,
 )
+from edge_agent.commands.replies import MAX_RESULT_BYTES
 from edge_agent.core.clock import Clock, rfc3339
 from edge_agent.core.errors import EdgeAgentError
 from edge_agent.passages.access import record_access
@@ -34,7 +35,9 @@ from edge_agent.wire import (
 )
 
 MAX_MATCHES = 5000
-"""Rows that one search reads at most, so that a wide question does not keep the card busy for minutes."""
+"""Passages that one search finds at most, so that a wide question does not fill the memory."""
+MAX_PICTURE_TEXT = MAX_RESULT_BYTES - 1000
+"""Bytes of base64 in one result, which would be left out as a whole if it were too large."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,12 @@ class SearchCommands:
             found = {str(each): reader.crop(each) for each in args.ids}
         except EdgeAgentError as error:
             raise CommandFailed(str(error)) from error
-        pictures = {key: base64.b64encode(jpeg).decode() for key, jpeg in found.items() if jpeg is not None}
+        pictures, size = {}, 0
+        for key, jpeg in found.items():
+            text = "" if jpeg is None else base64.b64encode(jpeg).decode()
+            if text and size + len(text) <= MAX_PICTURE_TEXT:
+                pictures[key] = text
+                size += len(text)
         return CommandSucceeded(
             f"{len(pictures)} of {len(args.ids)} pictures",
             msgspec.to_builtins(PassagePictures(pictures=pictures)),
@@ -96,8 +104,12 @@ class SearchCommands:
 
 
 def _filter(args: SearchArguments) -> PassageFilter:
-    """Raises CommandRefused for a span that ends before it begins, and for a part without a colour."""
-    first, last = datetime.fromisoformat(args.from_at), datetime.fromisoformat(args.to_at)
+    """Raises CommandRefused for a moment that does not exist, a span that ends before it begins, and a part
+    without a colour."""
+    try:
+        first, last = datetime.fromisoformat(args.from_at), datetime.fromisoformat(args.to_at)
+    except ValueError as error:
+        raise CommandRefused(f"from_at or to_at is no moment: {error}", "bad-arguments") from error
     if last < first:
         raise CommandRefused("to_at is before from_at", "bad-arguments")
     if args.part is not None and args.colour is None:
