@@ -80,11 +80,12 @@ class PassageRecorder:
             self._drop_excess()
 
     def write(self) -> None:
-        """Write what waits. Never raises; after a failure the passages wait for the next call."""
+        """Write what waits, and remove what is too old.
+
+        Never raises; after a failure the passages wait for the next call.
+        """
         with self._lock:
             batch, self._waiting = self._waiting, []
-        if not batch:
-            return
         try:
             self._store.write(batch, synced=self._clock_synced())
         except StorageError as error:

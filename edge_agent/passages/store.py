@@ -78,11 +78,22 @@ class PassageStore:
         self.stored_bytes = 0
 
     def write(self, passages: Sequence[Passage], *, synced: bool) -> None:
-        """Store all of them in one transaction for each file, then remove what is too old or too much.
+        """Remove what is too old or too much, then store all of them in one transaction for each file.
+
+        Without passages it removes what is too old, once in ``AGE_CHECK_S``: rows are deleted in time also
+        when cameras see nothing, and after ``passages.enabled`` was set to false.
 
         Raises ``StorageError``; then none of them is stored, and the next call opens the files again.
         """
+        if not (passages or self._is_age_check_due(synced)):
+            return
         try:
+            if self._files_exist():
+                # First, because a disk without space needs it, and a failure after the rows are stored would
+                # have the caller store them twice.
+                self._prune(*self._opened(), synced)
+            if not passages:
+                return
             self._check_free()
             rows, crops = self._opened()
             with _transaction(rows), _transaction(crops):  # the pictures are committed first
@@ -90,7 +101,6 @@ class PassageStore:
                     self._correct_times(rows)
                 for passage in passages:
                     self._insert(rows, crops, passage, synced)
-            self._prune(rows, crops, synced)
             self.stored_bytes = _used(rows) + _used(crops)
         except sqlite3.Error as error:
             raise self._failed(error) from error
@@ -113,8 +123,7 @@ class PassageStore:
             )
 
     def _opened(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-        removed = not all((self._folder / name).exists() for name in (ROWS_FILE, CROPS_FILE))
-        if self._rows is None or self._crops is None or removed:
+        if self._rows is None or self._crops is None or not self._files_exist():
             self.close()
             self._rows = _open(self._folder / ROWS_FILE, _ROWS_SCHEMA)
             self._crops = _open(self._folder / CROPS_FILE, _CROPS_SCHEMA)
@@ -122,6 +131,9 @@ class PassageStore:
             self._open_ids.clear()
             self._start_boot(self._rows)
         return self._rows, self._crops
+
+    def _files_exist(self) -> bool:
+        return all((self._folder / name).exists() for name in (ROWS_FILE, CROPS_FILE))
 
     def _start_boot(self, rows: sqlite3.Connection) -> None:
         """Rows that an earlier boot wrote without a clock can no longer be corrected."""
@@ -180,14 +192,20 @@ class PassageStore:
 
     def _prune(self, rows: sqlite3.Connection, crops: sqlite3.Connection, synced: bool) -> None:
         settings = self._settings
-        if synced and self._clock.monotonic() >= self._age_check_mono:
-            self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
+        if self._is_age_check_due(synced):
             now_ms = round(self._clock.now().timestamp() * 1000)
-            _remove_up_to(rows, "passage", _last_before(rows, now_ms - settings.max_age_days * DAY_MS))
-            _remove_up_to(crops, "crop", _last_before(rows, now_ms - settings.crop_days * DAY_MS))
+            last_row = _last_before(rows, now_ms - settings.max_age_days * DAY_MS)
+            last_crop = _last_before(rows, now_ms - settings.crop_days * DAY_MS)
+            # Pictures first: later no row would say how old they are.
+            _remove_up_to(crops, "crop", max(last_row, last_crop))
+            _remove_up_to(rows, "passage", last_row)
+            self._age_check_mono = self._clock.monotonic() + AGE_CHECK_S
         for connection, table in ((rows, "passage"), (crops, "crop")):
             while _used(connection) > SHARE * settings.max_bytes and _remove_oldest(connection, table):
                 pass
+
+    def _is_age_check_due(self, synced: bool) -> bool:
+        return synced and self._clock.monotonic() >= self._age_check_mono
 
     def _failed(self, error: sqlite3.Error) -> StorageError:
         """Close the files; delete them if they are damaged."""
@@ -196,9 +214,12 @@ class PassageStore:
         if not damaged:
             return StorageError(problem_text("passages-disk", error=str(error)))
         log.error("passages: the files in %s are damaged (%s); they are started again", self._folder, error)
-        for name in (ROWS_FILE, CROPS_FILE):
-            for suffix in ("", "-journal"):
-                (self._folder / (name + suffix)).unlink(missing_ok=True)
+        try:
+            for name in (ROWS_FILE, CROPS_FILE):
+                for suffix in ("", "-journal"):
+                    (self._folder / (name + suffix)).unlink(missing_ok=True)
+        except OSError as refused:  # a failing card is often read-only
+            return StorageError(problem_text("passages-disk", error=str(refused.strerror)))
         return StorageError(problem_text("passages-damaged", error=str(error)))
 
 
@@ -241,9 +262,13 @@ def _used(connection: sqlite3.Connection) -> int:
 
 
 def _last_before(rows: sqlite3.Connection, limit_ms: float) -> int:
-    """The last row that began before the limit. Rows without a clock go with their neighbours."""
-    found = rows.execute(
-        "SELECT max(id) FROM passage WHERE start < ? AND clock != ?", (round(limit_ms), TimeQuality.UNSYNCED)
+    """The last row that ended before the limit. Rows without a clock go with their neighbours.
+
+    Not the last that began before it: an object that stands for weeks may have a new row.
+    """
+    found = rows.execute(  # the first comparison uses the index
+        "SELECT max(id) FROM passage WHERE start < ? AND start + duration < ? AND clock != ?",
+        (round(limit_ms), round(limit_ms), TimeQuality.UNSYNCED),
     ).fetchone()
     return int(found[0] or 0)
 

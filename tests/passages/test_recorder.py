@@ -97,6 +97,18 @@ def test_the_configuration_switches_passages_and_pictures_off(settings: Settings
     assert isinstance(recorder_of(off).observer(first), NoPassages)
 
 
+def test_what_is_too_old_goes_also_when_passages_are_switched_off(settings: Settings) -> None:
+    before = recorder_of(settings)
+    before.add(passage(1))
+    before.write()
+    off = dataclasses.replace(settings, passages=dataclasses.replace(settings.passages, enabled=False))
+    clock = HandClock(mono=1020.0)
+    clock.advance(31 * 86_400)
+    PassageRecorder(off, clock, BOOT, lambda: True).write()
+    assert list(PassageReader(settings.state_dir).find(PassageFilter())) == []
+    assert PassageReader(settings.state_dir).crop(1) is None
+
+
 def test_a_removed_folder_comes_back(settings: Settings) -> None:
     recorder = recorder_of(settings)
     recorder.add(passage(1))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from edge_agent.core.errors import StorageError
 from edge_agent.passages.passage import FOLDER, ColourShare, PartColours, StandingTime, TimeQuality
-from edge_agent.passages.reader import PassageFilter, PassageReader, PassageReadError, _query
-from edge_agent.passages.store import CROPS_FILE, ROWS_FILE
+from edge_agent.passages.reader import CHUNK_ROWS, PassageFilter, PassageReader, PassageReadError, _query
+from edge_agent.passages.store import BUSY_S, CROPS_FILE, ROWS_FILE, PassageStore, read_only
 from tests.outbox.parts import HandClock
 from tests.passages.parts import BOOT, passage, store
 from tests.testbed.small_disk import small_disk
@@ -75,6 +78,75 @@ def test_rows_and_pictures_go_after_their_days(tmp_path: Path) -> None:
     assert len(found) == 30
     with_picture = [each for each in found if PassageReader(tmp_path).crop(each.id) is not None]
     assert len(with_picture) == 7
+
+
+def test_pictures_go_with_their_rows_also_when_they_may_stay_longer(tmp_path: Path) -> None:
+    clock = HandClock()
+    rows = store(tmp_path, clock, max_age_days=1.0, crop_days=1.0)
+    rows.write([passage(1, clock.mono - 30)], synced=True)
+    clock.advance(2 * 86_400)
+    rows.write([passage(2, clock.mono - 30, crop=None)], synced=True)
+    assert [each.track for each in PassageReader(tmp_path).find(ALL)] == ["cam-1-k3-2"]
+    with read_only(tmp_path / FOLDER / CROPS_FILE) as crops:
+        assert crops.execute("SELECT count(*) FROM crop").fetchone() == (0,)
+
+
+def test_an_object_that_stands_for_weeks_does_not_take_the_rows_before_it(tmp_path: Path) -> None:
+    clock = HandClock(mono=40 * 86_400.0)
+    rows = store(tmp_path, clock)
+    rows.write([passage(1, clock.mono - 86_400)], synced=True)
+    rows.write([passage(2, clock.mono - 35 * 86_400, ended_mono=clock.mono, ended=False)], synced=True)
+    clock.advance(7200)
+    rows.write([passage(3, clock.mono - 30)], synced=True)
+    found = list(PassageReader(tmp_path).find(ALL))
+    assert {each.track for each in found} == {"cam-1-k3-1", "cam-1-k3-2", "cam-1-k3-3"}
+    assert all(PassageReader(tmp_path).crop(each.id) for each in found)
+
+
+def test_a_failure_to_remove_does_not_store_rows_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = HandClock(mono=1020.0)
+    rows = store(tmp_path, clock)
+    rows.write([passage(1)], synced=True)
+    with monkeypatch.context() as locked:
+        busy = sqlite3.OperationalError("database is locked")
+        locked.setattr(PassageStore, "_prune", Mock(side_effect=busy))
+        with pytest.raises(StorageError, match="locked"):
+            rows.write([passage(2)], synced=True)
+    rows.write([passage(2)], synced=True)
+    assert len(list(PassageReader(tmp_path).find(ALL))) == 2
+
+
+def test_a_reader_in_the_middle_of_its_search_does_not_keep_the_writer_waiting(tmp_path: Path) -> None:
+    rows = store(tmp_path, HandClock(mono=1020.0))
+    rows.write([passage(n) for n in range(CHUNK_ROWS + 50)], synced=True)
+    search = PassageReader(tmp_path).find(ALL)
+    next(search)
+    started = time.monotonic()
+    rows.write([passage(9999)], synced=True)
+    assert time.monotonic() - started < BUSY_S / 2
+    assert len(list(search)) == CHUNK_ROWS + 49
+
+
+def test_damaged_files_on_a_card_that_became_read_only_are_a_storage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = store(tmp_path, HandClock(mono=1020.0))
+    (tmp_path / FOLDER).mkdir()
+    for name in (ROWS_FILE, CROPS_FILE):
+        (tmp_path / FOLDER / name).write_bytes(b"no database" * 1000)
+    monkeypatch.setattr(Path, "unlink", Mock(side_effect=OSError(errno.EROFS, "Read-only file system")))
+    with pytest.raises(StorageError, match="Read-only"):
+        rows.write([passage(1)], synced=True)
+
+
+def test_a_row_with_an_impossible_time_is_named_as_damage(tmp_path: Path) -> None:
+    store(tmp_path, HandClock(mono=1020.0)).write([passage(1)], synced=True)
+    with sqlite3.connect(tmp_path / FOLDER / ROWS_FILE) as rows:
+        rows.execute(f"UPDATE passage SET start = {2**62}")
+    with pytest.raises(PassageReadError, match=r"passages\.db"):
+        list(PassageReader(tmp_path).find(ALL))
 
 
 def test_nothing_is_too_old_while_the_clock_is_wrong(tmp_path: Path) -> None:
